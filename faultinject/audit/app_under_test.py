@@ -24,20 +24,20 @@ def asked_of_app(attempts: Sequence[Attempt]) -> list[Attempt]:
         attempts: in order of arrival.
     """
     faults = {
-        test: [each.arrived for each in own if each.injected]
+        test: [attempt.arrived for attempt in own if attempt.injected]
         for test, own in grouped(attempts, _test).items()
     }
     untouched = {
         key: own
         for key, own in grouped(attempts, lambda attempt: (_test(attempt), _place(attempt))).items()
-        if not any(each.injected for each in own)
+        if not any(attempt.injected for attempt in own)
     }
     apps = {
         place
         for (test, place), own in untouched.items()
-        if any(_refused_below(each, faults[test]) for each in own)
+        if any(_refused_below(attempt, faults[test]) for attempt in own)
     }
-    return [each for (_, place), own in untouched.items() if place in apps for each in own]
+    return [attempt for (_, place), own in untouched.items() if place in apps for attempt in own]
 
 
 def refusals(asked: Sequence[Attempt], told: Collection[CallWindow]) -> list[CallWindow]:

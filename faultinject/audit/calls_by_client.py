@@ -70,8 +70,8 @@ class Habits:
 
         Only what came again within so many seconds counts.
         """
-        found = self._shortest.get((client, method), [])
-        return sum(step <= _step(within) for step in found), len(found)
+        shortest = self._shortest.get((client, method), [])
+        return sum(step <= _step(within) for step in shortest), len(shortest)
 
 
 def _thing(attempt: Attempt, asked: Hashable) -> Hashable:
@@ -115,10 +115,10 @@ class CallsByClient:
                 self._clean[client] += 1
             else:
                 self._calls.setdefault(client, []).append(call)
-        found = sorted(self._calls, key=lambda each: -len(self._calls[each]))
-        for each in found[JUDGED:]:
-            self._left_out[each]["further clients"] = len(self._calls[each])
-        self.names = found[:JUDGED] or ["" if driven else _commonest(self._clean)]
+        by_size = sorted(self._calls, key=lambda client: -len(self._calls[client]))
+        for further in by_size[JUDGED:]:
+            self._left_out[further]["further clients"] = len(self._calls[further])
+        self.names = by_size[:JUDGED] or ["" if driven else _commonest(self._clean)]
 
     def client(self, attempt: Attempt) -> str:
         """Find the client of an attempt."""
@@ -148,9 +148,9 @@ class CallsByClient:
             silence: the calls without a request, as in `Evidence`.
             told: the named calls, as in `Evidence`.
         """
-        found = sorted(self._calls.get(client, ()), key=_began)
-        contrast = self._contrast(client, found)
-        keeps_bytes = _keeps_bytes(found)
+        own_calls = sorted(self._calls.get(client, ()), key=_began)
+        contrast = self._contrast(client, own_calls)
+        keeps_bytes = _keeps_bytes(own_calls)
 
         def reason_against(call: Call) -> str:
             excused = keeps_bytes and OTHER_BODY in (call.followed, call.follows)
@@ -166,13 +166,13 @@ class CallsByClient:
                 return "followed"
             return "" if call.closed else "open"
 
-        by_reason = grouped(found, reason_against)
+        by_reason = grouped(own_calls, reason_against)
         counted = by_reason.pop("", [])
         for reason, calls in by_reason.items():
             self._left_out[client][reason] = len(calls)
         agent = _commonest(self._agents) if self._driven else client
         return Evidence(
-            copies=_copies(found),
+            copies=_copies(own_calls),
             calls=counted,
             open=sorted((*by_reason.get("followed", ()), *by_reason.get("open", ())), key=_began),
             turnaround=turnaround,
@@ -229,13 +229,13 @@ def _copies(calls: Sequence[Call]) -> dict[str, Copies]:
     A server notices late that a client has left: if as many retries came after that, all requests that the client
     left have timed out.
     """
-    found: dict[str, list[Sequence[Attempt]]] = {}
+    copied: dict[str, list[Sequence[Attempt]]] = {}
     timed_out: Counter[str] = Counter()
     requests = [(call, attempt) for call in calls for attempt in call.attempts]
     for same in grouped(
         requests, lambda one: (None if one[0].inferred else one[0], fingerprint(one[1]))
     ).values():
-        ordered = sorted((each for _, each in same), key=lambda each: each.arrived)
+        ordered = sorted((attempt for _, attempt in same), key=lambda each: each.arrived)
         for number, before in enumerate(ordered):
             ended = before.answered or 0.0
             some = [
@@ -243,22 +243,22 @@ def _copies(calls: Sequence[Call]) -> dict[str, Copies]:
             ]
             in_time = not before.left or any((attempt.answered or ended) < ended for attempt in some[1:])
             if some[1:] and in_time:
-                found.setdefault(before.method, []).append(some)
+                copied.setdefault(before.method, []).append(some)
                 break
             following = ordered[number + 1 : number + 2]
             timed_out[before.method] += before.left and any(
                 attempt.arrived <= ended + SOON for attempt in following
             )
-    for method, things in found.items():
+    for method, things in copied.items():
         left = [some for some in things if some[0].left]
         if len(left) <= timed_out[method]:
-            found[method] = [some for some in things if not some[0].left]
+            copied[method] = [some for some in things if not some[0].left]
     return {
         method: Copies(
             max(len(some) - 1 for some in things),
             median([some[1].arrived - some[0].arrived for some in things]),
         )
-        for method, things in found.items()
+        for method, things in copied.items()
         if len(things) > 1
     }
 

@@ -101,9 +101,11 @@ def conclude(
         require: checks that must be decided, also with what they are about: `retry-after: date`; or `all`.
         strict: whether a warning is a failure.
     """
-    driven = any(each.driven for each in evidence)
-    told = standing(findings)
-    wrong = [finding for verdict in (FAIL, WARN) for finding in told if finding.verdict == verdict]
+    driven = any(client.driven for client in evidence)
+    standing_findings = standing(findings)
+    wrong = [
+        finding for verdict in (FAIL, WARN) for finding in standing_findings if finding.verdict == verdict
+    ]
     missing = undecided(findings, require, driven=driven)
     if wrong and (strict or wrong[0].verdict == FAIL):
         also = f"; required but not decided: {', '.join(missing)}" if missing else ""
@@ -120,7 +122,7 @@ def conclude(
     if wrong:
         return Conclusion("warn", WARN, _worst(wrong))
     passed, unknown = (
-        sum(finding.verdict == verdict for finding in told) for verdict in (PASS, INCONCLUSIVE)
+        sum(finding.verdict == verdict for finding in standing_findings) for verdict in (PASS, INCONCLUSIVE)
     )
     rest = f", {unknown} not decided" if unknown else ""
     return Conclusion("pass", PASS, f"{counted(passed, 'check')} passed{rest}")
@@ -155,11 +157,11 @@ def undecided(
 ) -> dict[str, Finding | None]:
     """Find the required checks that are undecided, by name; None for one without a finding."""
     missing: dict[str, Finding | None] = {}
-    for each in require:
-        every = each == EVERY
-        asked = [finding for finding in findings if every or each in (finding.check, finding.name)]
+    for name in require:
+        every = name == EVERY
+        asked = [finding for finding in findings if every or name in (finding.check, finding.name)]
         if not asked and not every:
-            missing[each] = None
+            missing[name] = None
         for finding in asked:
             spared = every and not driven and finding.check in DRIVEN
             if finding.verdict == INCONCLUSIVE and not spared:
@@ -178,12 +180,12 @@ def know(ignore: Collection[str], require: Collection[str]) -> None:
         ConfigurationError: a check does not exist, or is in both.
     """
     for given, known in ((ignore, list(CHECKS)), (require, [*CHECKS, EVERY])):
-        for each in given:
-            if each.partition(": ")[0] not in known:
-                raise ConfigurationError(f"{in_quotes(each)} is not a check{instead_of(each, known)}")
-    for each in require:
-        if {each, each.partition(": ")[0]} & {*ignore}:
-            raise ConfigurationError(f"{in_quotes(each)} is both ignored and required")
+        for name in given:
+            if name.partition(": ")[0] not in known:
+                raise ConfigurationError(f"{in_quotes(name)} is not a check{instead_of(name, known)}")
+    for name in require:
+        if {name, name.partition(": ")[0]} & {*ignore}:
+            raise ConfigurationError(f"{in_quotes(name)} is both ignored and required")
 
 
 def _nothing(
@@ -202,7 +204,7 @@ def _nothing(
         nothing = "the journal has no requests. Run the client while faults and journal are on."
         return nothing if heard is None else f"no request arrived: {heard}"
     lost = f"; {faults_not_given(not_given)}" if not_given else ""
-    driven = any(each.driven for each in evidence)
+    driven = any(client.driven for client in evidence)
     judged = sum(
         call.retries > 0 or call.first.failed or call.first.injected
         for one in evidence

@@ -98,8 +98,8 @@ class Contrast:
 
     def said(self, methods: Iterable[str]) -> str:
         """Put the comparison in words."""
-        found = [self.things.get(method, (0, 0)) for method in sorted(set(methods))]
-        again, got = (sum(numbers) for numbers in zip(*found, strict=True))
+        numbers_of = [self.things.get(method, (0, 0)) for method in sorted(set(methods))]
+        again, got = (sum(numbers) for numbers in zip(*numbers_of, strict=True))
         return f"of {got} successful requests the client repeated {again or 'none'}"
 
 
@@ -174,12 +174,12 @@ class Evidence:
 
     def crowded(self, kinds: Sequence[str] = KINDS) -> list[Call]:
         """Find calls that failed in these ways at the same time as others for the same target."""
-        found: list[Call] = []
+        crowded: list[Call] = []
         for same in grouped(self.shared, thing_of).values():
             failures = [sum(attempt.kind in kinds for attempt in call.attempts) for call in same]
             if sum(failures) > 1:
-                found += [call for call, number in zip(same, failures, strict=True) if number]
-        return found
+                crowded += [call for call, number in zip(same, failures, strict=True) if number]
+        return crowded
 
     @cached_property
     def waits(self) -> list[Wait]:
@@ -195,20 +195,20 @@ class Evidence:
             if not self.may_be_resent(wait.before, call.attempts[wait.retry])
         ]
         calm = [wait for wait in every if wait.call.name not in self.outages]
-        found = calm if any(wait.retry > 1 for wait in calm) else every
+        measured = calm if any(wait.retry > 1 for wait in calm) else every
         passes = {
             retry
-            for retry, waits in grouped(found, lambda wait: wait.retry).items()
+            for retry, waits in grouped(measured, lambda wait: wait.retry).items()
             if len(waits) >= FEWEST and all(wait.call.inferred for wait in waits) and _is_pass(waits)
         }
-        return [wait for wait in found if wait.retry not in passes]
+        return [wait for wait in measured if wait.retry not in passes]
 
     @cached_property
     def waits_by_number(self) -> dict[tuple[str, int], Group]:
         """The waits by kind of failure and number of the retry, in that order."""
-        found = grouped(self.waits, lambda wait: (wait.kind, wait.retry))
-        ordered = sorted(found, key=lambda key: (KINDS.index(key[0]), key[1]))
-        return {key: self.group(found[key]) for key in ordered}
+        by_number = grouped(self.waits, lambda wait: (wait.kind, wait.retry))
+        ordered = sorted(by_number, key=lambda key: (KINDS.index(key[0]), key[1]))
+        return {key: self.group(by_number[key]) for key in ordered}
 
     @cached_property
     def under_other_ids(self) -> dict[tuple[str, str], list[Call]]:
@@ -217,7 +217,7 @@ class Evidence:
         The SDK repeats no id. A layer above it or the caller made them again; the ids do not show which. At least half
         of the failures with that answer came again so.
         """
-        found: dict[tuple[str, str], list[Call]] = {}
+        repeated: dict[tuple[str, str], list[Call]] = {}
         with_id = grouped(
             (call for call in self.everyone if call.signal == SDK_ID), lambda call: call.first.method
         )
@@ -228,8 +228,8 @@ class Evidence:
             for answer, same in grouped(failed, lambda call: call.first.answer).items():
                 again = [call for call in same if call.again is not None]
                 if 2 * len(set(map(thing_of, again))) >= len(set(map(thing_of, same))):
-                    found[method, answer] = again
-        return found
+                    repeated[method, answer] = again
+        return repeated
 
     def may_be_under_other_ids(self, call: Call) -> bool:
         """Whether calls with this method and answer may belong together under several ids."""
@@ -253,7 +253,7 @@ class Evidence:
         failed, waits = answered_at(call.first), max(self._first_wait, call.first.hint or 0.0)
         opened = self._openings(call, error if alike else ANY)
         place = bisect_left(opened, failed)
-        return not call.retries and any(each <= failed + waits for each in opened[place : place + 1])
+        return not call.retries and any(moment <= failed + waits for moment in opened[place : place + 1])
 
     def may_be_held_back(self, call: Call) -> bool:
         """Whether a circuit breaker may have ended a call, if calls without requests are unknown.
@@ -263,9 +263,9 @@ class Evidence:
         another connection that was used before, or a breaker is seen.
         """
         requests, begun = self.requests, bisect_left(self._arrivals, call.first.arrived)
-        failed, told = answered_at(call.first), call.window and call.window.ended
+        failed, told_end = answered_at(call.first), call.window and call.window.ended
         due = failed + max(self._first_wait or FIRST_WAIT, call.first.hint or 0.0)
-        end = bisect_right(self._arrivals, min(due, told or inf))
+        end = bisect_right(self._arrivals, min(due, told_end or inf))
         row = list(takewhile(lambda each: each.failed, reversed(requests[max(0, end - ON_THEIR_WAY) : end])))
         if call.retries or len(row) < max(OPENS_A_BREAKER, end - begun):
             return False
@@ -343,10 +343,10 @@ class Evidence:
         A pause is longer than twice the time that one request takes.
         """
         pause = 2 * WORK * self.turnaround.speed
-        found = self._arrivals[:1]
-        for before, each in pairwise(self._arrivals):
-            found.append(found[-1] if each - before <= pause else each)
-        return found
+        since = self._arrivals[:1]
+        for before, arrival in pairwise(self._arrivals):
+            since.append(since[-1] if arrival - before <= pause else arrival)
+        return since
 
     def group(self, waits: Sequence[Wait]) -> Group:
         """Group waits, at least one, that are judged together."""
@@ -371,7 +371,7 @@ def opening(silent: CallWindow, answered: Sequence[Attempt]) -> float | None:
     """
     end = bisect_right(answered, silent.began, key=answered_at)
     before = answered[max(0, end - ON_THEIR_WAY) : end]
-    failed = [number for number, each in enumerate(before) if each.kind in (*KINDS, "timeout")]
+    failed = [number for number, attempt in enumerate(before) if attempt.kind in (*KINDS, "timeout")]
     if len(failed) < FEWEST:
         return None
     opened, behind = answered_at(before[failed[-1]]), before[failed[-1] + 1 :]

@@ -73,8 +73,16 @@ class ReportedCall(Struct):
         """The same of a call of a journal: the request, and each attempt with the wait before it."""
         first = call.first
         attempts = [
-            ReportedAttempt(each.time, each.pid, each.seq, each.answer, gap, each.hint, each.request_bytes)
-            for each, gap in zip(call.attempts, (None, *call.gaps), strict=True)
+            ReportedAttempt(
+                attempt.time,
+                attempt.pid,
+                attempt.seq,
+                attempt.answer,
+                gap,
+                attempt.hint,
+                attempt.request_bytes,
+            )
+            for attempt, gap in zip(call.attempts, (None, *call.gaps), strict=True)
         ]
         return cls(call.name, first.method, first.path, call.signal, call.returned, call.error, attempts)
 
@@ -175,8 +183,8 @@ class Finding(FindingOf[Call], kw_only=True, eq=False):
 
     def to_dict(self) -> dict[str, object]:
         """Plain data: one object of the JSON report; `client` only if there was more than one."""
-        found: dict[str, object] = to_builtins(self.reported())
-        return found
+        data: dict[str, object] = to_builtins(self.reported())
+        return data
 
     def __repr__(self) -> str:
         return f"<Finding {self.name} {self.verdict}: {self.message}>"

@@ -115,15 +115,15 @@ class CallWindows:
         while self._coming and self._coming[-1].began <= now:
             self._begun.append(self._coming.pop())
         self._begun = [window for window in self._begun if window.ended is None or window.ended >= now]
-        found = [
+        open_windows = [
             window for window in self._begun if window.began <= now and window.test in (None, attempt.test)
         ]
-        outer = {began for each in found for began in each.within}
-        inner = [each for each in found if each.name is None or each.began not in outer]
+        outer = {began for window in open_windows for began in window.within}
+        inner = [window for window in open_windows if window.name is None or window.began not in outer]
         return tuple(
-            each
-            for each in inner
-            if each.name is not None or not any(_inside(other, each) for other in inner)
+            window
+            for window in inner
+            if window.name is not None or not any(_inside(other, window) for other in inner)
         )
 
 
@@ -156,7 +156,7 @@ def group(
         until: when the journal was read, seconds of its monotonic clock; by default when the last request came.
             What may go on after that is not `closed`.
     """
-    return [each.call for each in joined(seen(attempts, told), driven=driven, until=until)]
+    return [group_.call for group_ in joined(seen(attempts, told), driven=driven, until=until)]
 
 
 def seen(attempts: Iterable[Attempt], told: Collection[CallWindow] = ()) -> list[Request]:
@@ -170,7 +170,7 @@ def seen(attempts: Iterable[Attempt], told: Collection[CallWindow] = ()) -> list
     clients: dict[Hashable, list[Attempt]] = {}
     marking: set[str] = set()
     bodies: dict[Hashable, int] = {}
-    found = []
+    requests = []
     for attempt in attempts:
         agent, retry = client_of(attempt.user_agent), marked(attempt)
         if retry and invocation(attempt) is None:
@@ -179,13 +179,13 @@ def seen(attempts: Iterable[Attempt], told: Collection[CallWindow] = ()) -> list
             retry = False  # who marks its retries would have marked this one
         of_client = clients.setdefault((attempt.clock, attempt.client, agent), [])
         body = bodies.setdefault(body_of(attempt), len(bodies))
-        found.append(
+        requests.append(
             Request(
                 attempt, fingerprint(attempt), windows.of(attempt), of_client, len(of_client), retry, body
             )
         )
         of_client.append(attempt)
-    return found
+    return requests
 
 
 def joined(requests: Sequence[Request], *, driven: bool = False, until: float | None = None) -> list[Joined]:
@@ -196,14 +196,14 @@ def joined(requests: Sequence[Request], *, driven: bool = False, until: float | 
         driven: as for `group`.
         until: as for `group`.
     """
-    latest = max((each.attempt.arrived for each in requests), default=0.0)
+    latest = max((request.attempt.arrived for request in requests), default=0.0)
     until = latest if until is None else max(until, latest)
 
     # What an SDK sends once under each of several ids in a call that has a name is one call: a layer above the SDK
     # tries again. Where the SDK tries again as well, each id is a call of its own, which shows both layers.
     by_id = grouped(requests, lambda each: (each.fingerprint, invocation(each.attempt)))
     tried_again = {
-        (each.windows, each.fingerprint) for same in by_id.values() if len(same) > 1 for each in same
+        (request.windows, request.fingerprint) for same in by_id.values() if len(same) > 1 for request in same
     }
 
     def one_call(request: Request) -> tuple[str, Hashable]:
@@ -242,13 +242,13 @@ def _in_a_row(requests: Sequence[Request], signal: str) -> list[OpenCall]:
     running: list[OpenCall] = []
     for request in requests:
         running = [call for call in running if call.may_go_on(request.attempt.arrived)]
-        found = next((call for call in reversed(running) if _goes_on(call, request)), None)
-        if found is None:
-            found = OpenCall(request, signal, single_caller=True)
-            calls.append(found)
-            running.append(found)
+        open_call = next((call for call in reversed(running) if _goes_on(call, request)), None)
+        if open_call is None:
+            open_call = OpenCall(request, signal, single_caller=True)
+            calls.append(open_call)
+            running.append(open_call)
         else:
-            found.add(request)
+            open_call.add(request)
     return calls
 
 
@@ -310,15 +310,15 @@ class ByFingerprint:
         """Group requests into calls; calls that cannot be distinguished are marked as shared."""
         calls: list[OpenCall] = []
         for request in requests:
-            found, follows = self._find(request)
-            if found is None:
-                found = OpenCall(request, FINGERPRINT, single_caller=False, follows=follows)
-                self._open.append(found)
-                calls.append(found)
+            open_call, follows = self._find(request)
+            if open_call is None:
+                open_call = OpenCall(request, FINGERPRINT, single_caller=False, follows=follows)
+                self._open.append(open_call)
+                calls.append(open_call)
             else:
-                found.add(request)
+                open_call.add(request)
             if request.retry is not None:
-                found.signal = RETRY_MARK
+                open_call.signal = RETRY_MARK
         for call in calls:
             call.shared = self._too_many or _is_one_of(self._ambiguous_bodies, call.first)
         self._find_interleaved(calls)
@@ -389,24 +389,26 @@ class ByFingerprint:
             return running, None
         if retry is False and not any(self._may_be_resent(call.last, attempt) for call in waiting):
             return None, None
-        found = None if same else self._with_other_bytes(request, failed)
-        if found is None:
+        open_call = None if same else self._with_other_bytes(request, failed)
+        if open_call is None:
             self._doubt_guesses(attempt, whole=bool(same))
             if not waiting:
                 return None, _follow(attempt, failed)
             used = _connection_of(request)
             # In one call of a test a retry is of the latest call of the SDK: those before it have given up.
             latest = waiting[::-1] if named else waiting
-            found = next((call for call in latest if _connection_of(call.requests[-1]) == used), latest[0])
-        last = found.last
+            open_call = next(
+                (call for call in latest if _connection_of(call.requests[-1]) == used), latest[0]
+            )
+        last = open_call.last
         if retry is None and last.kind == "client":
-            if changed(last, attempt) or may_succeed_now(found.requests[-1], request):
-                found.ended = True
+            if changed(last, attempt) or may_succeed_now(open_call.requests[-1], request):
+                open_call.ended = True
                 return None, None
         elif retry is None and changed(last, attempt):
-            found.ended, found.followed = True, OTHER_CREDENTIAL
+            open_call.ended, open_call.followed = True, OTHER_CREDENTIAL
             return None, OTHER_CREDENTIAL
-        return found, None
+        return open_call, None
 
     def _may_be_resent(self, before: Attempt, after: Attempt) -> bool:
         """Whether a transport may have sent it again, which knows nothing of its client's marks."""
@@ -425,19 +427,19 @@ class ByFingerprint:
         attempt = request.attempt
         if len(failed) != 1 or not _may_be_one_caller(failed[0].last, attempt):
             return None
-        [found] = failed
+        [call] = failed
         # After a failure that may pass it is a retry with another body; after a refusal it is corrected.
         # A part of an upload has one owner, whoever else writes to the object.
-        is_told = is_named(request.windows) and found.windows == request.windows
-        if (is_told or is_of_upload(attempt)) and found.last.kind != "client":
-            return None if _is_other_part(found.first, attempt) else found
-        if not shorter(attempt, found.first):
+        is_told = is_named(request.windows) and call.windows == request.windows
+        if (is_told or is_of_upload(attempt)) and call.last.kind != "client":
+            return None if _is_other_part(call.first, attempt) else call
+        if not shorter(attempt, call.first):
             return None
         if _is_one_of(self._ambiguous_bodies, attempt):  # that body has been another call's
-            self._share(found.first)
+            self._share(call.first)
         else:
-            self._guesses.append((found.first, attempt))
-        return found
+            self._guesses.append((call.first, attempt))
+        return call
 
     def _doubt_guesses(self, attempt: Attempt, *, whole: bool) -> None:
         """Share calls that a shorter body was joined to, where it may be another call's.
@@ -562,15 +564,15 @@ def may_succeed_now(before: Request, request: Request) -> bool:
     """
     refusal, attempt = before.attempt.status, request.attempt
     key = request.windows[0].key if is_named(request.windows) else None
-    for each in request.of_client[before.number + 1 : request.number]:
-        if key is not None and key not in each.path.split("/"):
+    for between in request.of_client[before.number + 1 : request.number]:
+        if key is not None and key not in between.path.split("/"):
             continue
-        if each.method in READING:
-            if refusal == STALE and each.path == attempt.path and not each.failed:
+        if between.method in READING:
+            if refusal == STALE and between.path == attempt.path and not between.failed:
                 return True
-        elif fingerprint(each) != request.fingerprint:
-            logs_in = refusal in LOCKED_OUT and each.method == "POST" and not each.failed
-            if logs_in or _related(each.path, attempt.path):
+        elif fingerprint(between) != request.fingerprint:
+            logs_in = refusal in LOCKED_OUT and between.method == "POST" and not between.failed
+            if logs_in or _related(between.path, attempt.path):
                 return True
     return False
 
@@ -685,7 +687,7 @@ def _all_closed(calls: Sequence[OpenCall], until: float) -> list[Joined]:
             last = last_of.setdefault(call.windows[0], call)
             if call.last.arrived > last.last.arrived:
                 last_of[call.windows[0]] = call
-    return [_closed(each, until, longest, last_of) for each in calls]
+    return [_closed(call, until, longest, last_of) for call in calls]
 
 
 def _closed(
@@ -711,8 +713,8 @@ def _closed(
     closed = over <= until and over < FOR_EVER
     if windows:
         # A test that is over closes its calls; one that a test or a driver has a name for is over with that.
-        ended = all(each.ended is not None for each in windows)
-        closed = ended or (closed and all(each.name is None for each in windows))
+        ended = all(window.ended is not None for window in windows)
+        closed = ended or (closed and all(window.name is None for window in windows))
     # Of calls at the same time only a request in the time of one alone tells whose it is.
     certain = any(request.windows == windows for request in call.requests)
     window = windows[0] if len(windows) == 1 and certain else None

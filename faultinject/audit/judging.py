@@ -144,8 +144,8 @@ class Judgement:
 
     def to_dict(self) -> dict[str, object]:
         """The report as plain data."""
-        found: dict[str, object] = to_builtins(self.reported())
-        return found
+        data: dict[str, object] = to_builtins(self.reported())
+        return data
 
 
 def judge(
@@ -188,11 +188,13 @@ def judge(
     requests = seen(filterfalse(set(asked).__contains__, attempts), told)
     read = [request.attempt for request in requests]  # behind the last of them `skipped` is known
     until = None if skipped and TORN in skipped else until
-    found = joined(requests, driven=driven, until=until)
-    calls = [each.call for each in found]
+    groups = joined(requests, driven=driven, until=until)
+    calls = [group.call for group in groups]
     by_client = CallsByClient(requests, calls, driven=driven)
-    calibrated = max((each.ended or 0.0 for each in told if each.name == CALIBRATION), default=0.0)
-    calibration = [each for each in read if each.arrived <= calibrated] if driven and calibrated else read
+    calibrated = max((window.ended or 0.0 for window in told if window.name == CALIBRATION), default=0.0)
+    calibration = (
+        [attempt for attempt in read if attempt.arrived <= calibrated] if driven and calibrated else read
+    )
     quick = turnarounds(calibration, by_client.client, driven=driven, speed=speed)
     late = _late(requests, told) if driven else 0.0
     main, *others = by_client.names
@@ -211,7 +213,7 @@ def judge(
         for name in by_client.names
     }
     titles = by_client.titles()
-    times, arrived = [each.time for each in read], [each.arrived for each in read]
+    times, arrived = [attempt.time for attempt in read], [attempt.arrived for attempt in read]
     return Judgement(
         client=titles[main],
         calls=len(calls),
@@ -225,9 +227,9 @@ def judge(
         evidence=evidence[main],
         others={titles[other]: evidence[other] for other in others},
         skipped=dict(skipped or {}),
-        not_given=dict(Counter(each.did for each in read if each.did in NOT_GIVEN)),
+        not_given=dict(Counter(attempt.did for attempt in read if attempt.did in NOT_GIVEN)),
         rules=_faults_of_rules(read),
-        awaited=[over for call, over in found if not (call.closed or call.cut or call.shared)],
+        awaited=[over for call, over in groups if not (call.closed or call.cut or call.shared)],
         require=require,
         began=min(times, default=None),
         ended=max(times, default=None),
@@ -269,7 +271,7 @@ def judge_run(
         and attempt.arrived >= began
         and not keys.isdisjoint(attempt.path.split("/"))
     )
-    found = judge(
+    judgement = judge(
         own,
         profile=profile or run.profile,
         driven=True,
@@ -281,7 +283,7 @@ def judge_run(
         speed=run.speed,
     )
     if run.failure and HEARD not in names(ignore):
-        found.findings.insert(
+        judgement.findings.insert(
             0,
             Finding(
                 check=HEARD,
@@ -294,36 +296,36 @@ def judge_run(
                 documents=(CONTRACT,),
             ),
         )
-    return replace(found, awaited=())
+    return replace(judgement, awaited=())
 
 
 def _told_of(requests: Sequence[Request], client: Callable[[Attempt], str]) -> dict[str, list[Call]]:
     """All requests of each named call that had its time alone, by client."""
-    unclear = {each for request in requests if not is_named(request.windows) for each in request.windows}
+    unclear = {window for request in requests if not is_named(request.windows) for window in request.windows}
     sure = (
         request for request in requests if is_named(request.windows) and request.windows[0] not in unclear
     )
-    found: dict[str, list[Call]] = {}
+    named_calls: dict[str, list[Call]] = {}
     for window, same in grouped(sure, lambda each: each.windows[0]).items():
-        attempts = [each.attempt for each in same]
+        attempts = [request.attempt for request in same]
         call = Call(attempts, TOLD, name=window.name, returned=window.returned, window=window)
-        found.setdefault(client(call.first), []).append(call)
-    return found
+        named_calls.setdefault(client(call.first), []).append(call)
+    return named_calls
 
 
 def _findings(
     evidence: Mapping[str, Evidence], titles: Mapping[str, str], ignore: Collection[str]
 ) -> list[Finding]:
     """The findings on all clients, the worst first; if there are several, each has its client."""
-    found: list[Finding] = []
+    findings: list[Finding] = []
     for client, own in evidence.items():
         checks = (check for name, check in CHECKS.items() if name not in ignore)
-        for finding in (each for check in checks for each in check(own) if each.name not in ignore):
+        for finding in (finding for check in checks for finding in check(own) if finding.name not in ignore):
             # What was not even seen of a client that stands beside another one is not worth a line.
             if finding.n or finding.verdict != INCONCLUSIVE or client == next(iter(evidence)):
                 finding.client = titles[client] if len(evidence) > 1 else None
-                found.append(finding)
-    return sorted(found, key=lambda finding: VERDICTS.index(finding.verdict))
+                findings.append(finding)
+    return sorted(findings, key=lambda finding: VERDICTS.index(finding.verdict))
 
 
 def _failed_after(calls: Sequence[Call]) -> dict[str, int]:
@@ -369,20 +371,20 @@ def _is_corrected(call: Call, well: Mapping[Hashable, Sequence[Call]]) -> bool:
     number = bisect_right(same, last.arrived, key=lambda each: each.first.arrived)
     refused = call.returned is None and last.kind == "client"
     return refused and any(
-        each.first.arrived - last.arrived <= SOON
-        and alike(last, each.first)
-        and (not last.answered_by_fault or changed(last, each.first))
-        for each in same[number : number + 1]
+        later.first.arrived - last.arrived <= SOON
+        and alike(last, later.first)
+        and (not last.answered_by_fault or changed(last, later.first))
+        for later in same[number : number + 1]
     )
 
 
 def _faults_of_rules(attempts: Iterable[Attempt]) -> dict[str, FaultsOfRule]:
     """The results of the faults that each rule chose."""
-    found: dict[str, FaultsOfRule] = {}
+    results: dict[str, FaultsOfRule] = {}
     for attempt in attempts:
         if attempt.rule is not None and (attempt.injected or attempt.did in NOT_GIVEN):
-            found.setdefault(attempt.rule, FaultsOfRule([], 0, 0, 0)).see(attempt)
-    return found
+            results.setdefault(attempt.rule, FaultsOfRule([], 0, 0, 0)).see(attempt)
+    return results
 
 
 def _late(requests: Iterable[Request], told: Iterable[CallWindow]) -> float:
@@ -397,8 +399,8 @@ def _late(requests: Iterable[Request], told: Iterable[CallWindow]) -> float:
     for request in requests:
         for window in request.windows:
             arrived.setdefault(id(window), request.attempt.arrived)
-    heard = grouped((each for each in told if id(each) in arrived), lambda each: each.name)
-    took = {name: [arrived[id(each)] - each.began for each in same] for name, same in heard.items()}
+    heard = grouped((window for window in told if id(window) in arrived), lambda each: each.name)
+    took = {name: [arrived[id(window)] - window.began for window in same] for name, same in heard.items()}
     best = min(took.pop(CALIBRATION, ()), default=LONGEST_TURNAROUND)
     others = [seconds for same in took.values() if len(same) < OUTAGE for seconds in same]
     return max(0.0, median(others) - best) if len(others) >= MANY and best < LONGEST_TURNAROUND else 0.0
@@ -417,7 +419,7 @@ def _silence(requests: Iterable[Request], told: Iterable[CallWindow], *, driven:
     Those of a driver are of one client when they have one name; a test may give each call a name of its own.
     """
     heard = {id(window) for request in requests for window in request.windows}
-    named = sorted((each for each in told if each.name is not None), key=lambda each: each.began)
+    named = sorted((window for window in told if window.name is not None), key=lambda window: window.began)
     unasked = [window for window in named if id(window) not in heard]
     silent = [window for window in unasked if window.returned is False]
     # A client that hides its errors hides those of its breaker, too: then its name tells that a call makes requests.
@@ -425,9 +427,9 @@ def _silence(requests: Iterable[Request], told: Iterable[CallWindow], *, driven:
     since = max((window.began for window in named if id(window) in heard), default=float("-inf"))
     last = [window.began for window in silent if window.began > since]
     by_client: dict[str | None, list[Attempt]] = {}
-    for each in sorted(requests, key=lambda request: answered_at(request.attempt)):
-        for name in {window.name if driven else None for window in each.windows}:
-            by_client.setdefault(name, []).append(each.attempt)
+    for answered in sorted(requests, key=lambda request: answered_at(request.attempt)):
+        for name in {window.name if driven else None for window in answered.windows}:
+            by_client.setdefault(name, []).append(answered.attempt)
     openings: dict[tuple[str | None, str | None], list[float]] = {}
     for call in unasked:
         client = call.name if driven else None

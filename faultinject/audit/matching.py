@@ -127,8 +127,8 @@ def goes_on(before: Attempt, attempt: Attempt) -> bool:
 
 def span(part: str) -> tuple[float, float] | None:
     """First and last byte of a part; None where it is not told so."""
-    found = _SPAN.match(part)
-    return None if found is None else (float(found[1]), float(found[2] or inf))
+    match = _SPAN.match(part)
+    return None if match is None else (float(match[1]), float(match[2] or inf))
 
 
 def alike(one: Attempt, other: Attempt) -> bool:
@@ -187,8 +187,8 @@ def changed(before: Attempt, attempt: Attempt) -> bool:
 
 def has_own_key(attempt: Attempt) -> bool:
     """Whether its id is a caller's Idempotency-Key; ids of SDKs have another form."""
-    found = invocation(attempt)
-    return found is not None and len(found) == KEY_DIGITS and found.isalnum()
+    id_ = invocation(attempt)
+    return id_ is not None and len(id_) == KEY_DIGITS and id_.isalnum()
 
 
 def idempotency_key(attempt: Attempt) -> str | None:
@@ -204,8 +204,8 @@ def has_same_key(one: Attempt, other: Attempt) -> bool:
 
 def is_of_upload(attempt: Attempt) -> bool:
     """Whether it is about the parts of an upload: any but the last request of one."""
-    found = _UPLOAD.search(attempt.query)
-    return found is not None and (attempt.method != "POST" or found[1].lower() == "uploads")
+    match = _UPLOAD.search(attempt.query)
+    return match is not None and (attempt.method != "POST" or match[1].lower() == "uploads")
 
 
 def shorter(attempt: Attempt, first: Attempt) -> bool:

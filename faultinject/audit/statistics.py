@@ -23,10 +23,10 @@ def grouped(things: Iterable[Thing], key: Callable[[Thing], Key]) -> dict[Key, l
     >>> grouped(["get", "put", "head"], len)
     {3: ['get', 'put'], 4: ['head']}
     """
-    found: dict[Key, list[Thing]] = {}
+    groups: dict[Key, list[Thing]] = {}
     for thing in things:
-        found.setdefault(key(thing), []).append(thing)
-    return found
+        groups.setdefault(key(thing), []).append(thing)
+    return groups
 
 
 def p95(values: Sequence[float]) -> float:
@@ -77,9 +77,9 @@ def most_in_beat(values: Sequence[float], period: float) -> int:
 def slope(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
     """The slope through points by least squares, and its standard error (infinite for two)."""
     n, (xs, ys) = len(points), zip(*points, strict=True)
-    found, start = linear_regression(xs, ys)
-    rest = sum((y - start - found * x) ** 2 for x, y in points)
-    return found, sqrt(rest / (n - 2) / (n - 1) / variance(xs)) if n > 2 else inf
+    gradient, start = linear_regression(xs, ys)
+    rest = sum((y - start - gradient * x) ** 2 for x, y in points)
+    return gradient, sqrt(rest / (n - 2) / (n - 1) / variance(xs)) if n > 2 else inf
 
 
 def uneven(values: Sequence[float]) -> tuple[float, float]:

@@ -113,7 +113,7 @@ def turnarounds(
             on whatever connection it comes: some clients keep none.
         speed: how many times as fast as the machine's clock that of the times is.
     """
-    found: dict[str, list[float]] = {}
+    own_gaps: dict[str, list[float]] = {}
     elsewhere: dict[str, list[float]] = {}
     busy = -inf
     for last, attempt in pairwise(attempts):
@@ -127,14 +127,14 @@ def turnarounds(
         one_client = of(last) == of(attempt) and last.client == attempt.client
         short = 0 <= gap < UNMEASURED / 2 * speed
         if undisturbed and succeeded and here and short and last.clock == attempt.clock:
-            found.setdefault(of(attempt), []).append(gap)
+            own_gaps.setdefault(of(attempt), []).append(gap)
         run = elsewhere.setdefault(of(attempt), [])
         if undisturbed and succeeded and one_client and not here and last.clock == attempt.clock:
             if short:
                 run.append(gap)
         elif len(run) < MANY:
             run.clear()
-    measured = {client: _turnaround(gaps, speed) for client, gaps in found.items()}
+    measured = {client: _turnaround(gaps, speed) for client, gaps in own_gaps.items()}
     for client, run in elsewhere.items():
         if len(run) >= MANY and (client not in measured or measured[client].p95 is None):
             # Of several callers it may be anybody's next request: an upper bound of what the machine adds, and no

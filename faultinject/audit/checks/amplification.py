@@ -96,37 +96,37 @@ def retry_budget(evidence: Evidence) -> Iterator[Finding]:
         n, late = len(calls), calls[-third:]
         before, after = (sum(len(call.attempts) for call in part) / third for part in (calls[:third], late))
         again = sum(call.retries for call in calls)
-        told = f"attempts per call {before:.1f} → {after:.1f}, {counted(again, 'retry')} in {n} calls"
+        message = f"attempts per call {before:.1f} → {after:.1f}, {counted(again, 'retry')} in {n} calls"
         documents = (SRE, PROMISE) if evidence.profile.budget and not evidence.detected else ()
         if any(call.last.hint_form is not None for call in calls):
             yield unknown(
                 n,
-                f"{told}, but the answers had Retry-After",
+                f"{message}, but the answers had Retry-After",
                 late,
                 action="Cause an outage without Retry-After.",
             )
         elif any(not call.closed for call in calls):
-            yield unknown(n, f"{told} so far", late, action="Read the journal when all calls have ended.")
+            yield unknown(n, f"{message} so far", late, action="Read the journal when all calls have ended.")
         elif not again and any(call.retries for call in evidence.calls):
             yield unknown(
                 n,
-                f"{told}: a budget was used up before, or other calls alone are retried",
+                f"{message}: a budget was used up before, or other calls alone are retried",
                 late,
                 action="Cause an outage after calls that succeed.",
             )
         elif after <= SAVED:
             refilled = "; this does not show whether the budget is refilled" if again else ""
-            yield passed(n, f"{told}{refilled}", late)
+            yield passed(n, f"{message}{refilled}", late)
         elif after > WASTED * before:
             yield failed(
                 n,
-                f"{told}: no budget limits the retries",
+                f"{message}: no budget limits the retries",
                 late,
                 action="Give all calls of the client one budget of retries.",
                 documents=documents,
             )
         else:
-            yield unknown(n, told, late, action="Cause a longer outage.")
+            yield unknown(n, message, late, action="Cause a longer outage.")
 
 
 def _not_refilled(evidence: Evidence) -> Iterator[tuple[list[Call], list[Call]]]:
@@ -317,7 +317,7 @@ def _longest_row(calls: Iterable[Call]) -> list[Call]:
 def _layers(
     evidence: Evidence,
     n: int,
-    told: str,
+    message: str,
     calls: Sequence[Call],
     otherwise: Callable[..., Finding],
 ) -> Finding:
@@ -326,7 +326,7 @@ def _layers(
     Args:
         evidence: the evidence on the client.
         n: the number of calls that failed.
-        told: the observation in words.
+        message: the observation in words.
         calls: the calls that were repeated.
         otherwise: makes the finding if the caller may have repeated its call.
     """
@@ -334,13 +334,13 @@ def _layers(
     # Calls without a retry of the SDK's own, as behind an empty budget, have nothing that a second layer multiplies.
     nested = all(call.retries for call in calls)
     if nested and all(call.window is not None for call in calls):
-        return failed(n, f"{told}: a layer above the SDK retries", calls, action=ONE_LAYER)
+        return failed(n, f"{message}: a layer above the SDK retries", calls, action=ONE_LAYER)
     soon = all((call.again or 0) < POLL for call in calls)
     if nested and soon and all(map(evidence.contrast.shows_retries, methods)):
-        told += f": a layer above the SDK retries, as {evidence.contrast.said(methods)}"
-        return failed(n, told, calls, action=ONE_LAYER)
-    told += ": a layer above the SDK retries, or the caller repeats its call"
-    return otherwise(n, told, calls, action=NAME_THEM)
+        message += f": a layer above the SDK retries, as {evidence.contrast.said(methods)}"
+        return failed(n, message, calls, action=ONE_LAYER)
+    message += ": a layer above the SDK retries, or the caller repeats its call"
+    return otherwise(n, message, calls, action=NAME_THEM)
 
 
 def _too_few_to_tell(calls: Sequence[Call], zero: float) -> list[Call]:
@@ -349,17 +349,17 @@ def _too_few_to_tell(calls: Sequence[Call], zero: float) -> list[Call]:
     Two layers have waits of about the same length in the first and the last part. A call that ended sooner than
     others does not show them either: a deadline or a budget may have ended its second layer in any part.
     """
-    found = []
+    blind = []
     most = max((len(call.attempts) for call in calls), default=0)
     cut = any(call.retries and len(call.attempts) < most for call in calls)
     for (attempts, tell), same in grouped(
         calls, lambda call: (len(call.attempts), max(_own_gaps(call, zero), default=0.0) > zero)
     ).items():
-        parts = [each for each in range(2, attempts // 2 + 1) if cut or attempts % each == 0]
+        parts = [part for part in range(2, attempts // 2 + 1) if cut or attempts % part == 0]
         few = not tell or len(same) * (min(parts, default=1) - 1) < DROPS
         if attempts < most or (parts and (few or any(_repeats(same, part, zero) for part in parts))):
-            found += same
-    return found
+            blind += same
+    return blind
 
 
 def _repeats(calls: Sequence[Call], part: int, zero: float) -> bool:
@@ -379,7 +379,7 @@ def _own_gaps(call: Call, zero: float) -> list[float]:
 
 def _pattern(calls: Sequence[Call], zero: float) -> tuple[int, int, float, list[Call]] | None:
     """Find two layers by waits: attempts, attempts in a part, the fall between parts, calls."""
-    found = []
+    patterns = []
     own = [call for call in calls if _own_gaps(call, zero)]
     for attempts, same in grouped(own, lambda call: len(call.attempts)).items():
         for part in range(2, attempts // 2 + 1):
@@ -387,8 +387,8 @@ def _pattern(calls: Sequence[Call], zero: float) -> tuple[int, int, float, list[
             for first in (part - 1, part) if attempts % part == 0 else ():
                 falls = _falls([_own_gaps(call, zero) for call in same], part, first)
                 if falls is not None:
-                    found.append((attempts, part, falls, same))
-    return max(found, key=lambda each: each[2], default=None)
+                    patterns.append((attempts, part, falls, same))
+    return max(patterns, key=lambda each: each[2], default=None)
 
 
 def _falls(same: Sequence[Sequence[float]], part: int, first: int) -> float | None:
@@ -408,7 +408,7 @@ def _falls(same: Sequence[Sequence[float]], part: int, first: int) -> float | No
     if len(falls) < DROPS:
         return None
     deep = all(
-        sum(each > 1 for each in ratios) >= SHARE * len(ratios) and median(ratios) > least
+        sum(ratio > 1 for ratio in ratios) >= SHARE * len(ratios) and median(ratios) > least
         for ratios, least in ((falls, FALLS), (rises, RISES))
     )
     return median(falls) if deep and sum(elsewhere) < ELSEWHERE * len(elsewhere) else None
@@ -437,7 +437,7 @@ def overlap(evidence: Evidence) -> Finding:
         for before, after in pairwise(call.attempts)
         if before.left and before.answered is not None
     ]
-    behind = [each for each in left if each[2].arrived >= (each[1].answered or 0.0)]
+    behind = [repeat for repeat in left if repeat[2].arrived >= (repeat[1].answered or 0.0)]
     writes_left = [
         (call, before, after)
         for call, before, after in left
@@ -459,19 +459,21 @@ def overlap(evidence: Evidence) -> Finding:
             action="Make the client's time-out longer than its slowest answers take.",
         )
     told_calls = [call for call in evidence.calls if call.window is not None]
-    requests = [(call, number, each) for call in told_calls for number, each in enumerate(call.attempts)]
-    slow = [(call, each) for call, _, each in requests if _is_slow(each)]
+    requests = [
+        (call, number, attempt) for call in told_calls for number, attempt in enumerate(call.attempts)
+    ]
+    slow = [(call, attempt) for call, _, attempt in requests if _is_slow(attempt)]
     n = len(slow)
     requests.sort(key=lambda found: found[2].arrived)
     same = grouped(requests, lambda found: _asked_once(found[0], found[2]))
     copied = [
         (call, copies)
-        for call, each in slow
+        for call, attempt in slow
         if (
             copies := [
-                Wait(of, each, number, copy.arrived - each.arrived)
-                for of, number, copy in same[_asked_once(call, each)]
-                if each.arrived < copy.arrived < (each.answered or 0.0) and alike(each, copy)
+                Wait(of, attempt, number, copy.arrived - attempt.arrived)
+                for of, number, copy in same[_asked_once(call, attempt)]
+                if attempt.arrived < copy.arrived < (attempt.answered or 0.0) and alike(attempt, copy)
             ]
         )
     ]
@@ -500,17 +502,17 @@ def overlap(evidence: Evidence) -> Finding:
     after = group.median
     calls = sorted((call for call, _ in copied), key=lambda call: call.first.method in READING)
     writes = [call for call in calls if call.first.method not in READING]
-    told = (
+    message = (
         f"a second copy of {len(copied)} of {n} slow requests came {seconds(after)} (median) after the first,"
         " before the answer"
     )
     if writes:
-        told += f"; {counted(len(writes), 'write')} among them"
+        message += f"; {counted(len(writes), 'write')} among them"
     if writes or any(len(copies) > 1 for _, copies in copied) or after < evidence.turnaround.zero:
         unsafe = any(call.first.method in UNSAFE for call in writes)
         return failed(
             n,
-            told,
+            message,
             calls,
             action="Send a copy of reads only, one of each, and only when the answer takes longer than"
             " nearly all do.",
@@ -518,9 +520,12 @@ def overlap(evidence: Evidence) -> Finding:
         )
     if after < group.doubt:
         return unknown(
-            n, f"{told}: too soon to tell a hedge from a copy at once", calls, action=without_doubt([group])
+            n,
+            f"{message}: too soon to tell a hedge from a copy at once",
+            calls,
+            action=without_doubt([group]),
         )
-    return passed(n, f"{told}: these reads are hedged", calls)
+    return passed(n, f"{message}: these reads are hedged", calls)
 
 
 def _asked_once(call: Call, attempt: Attempt) -> Hashable:

@@ -87,33 +87,33 @@ def backoff(evidence: Evidence) -> Finding:
     ]
     once = [wait for wait in last if wait.retry == 1]
     if len(later) >= LATER:
-        found, retries, which = later, "the second and later retries", failed
+        waits, retries, which = later, "the second and later retries", failed
     elif len(once) >= ONCE and len(once) == len(last):
-        found, retries, which = once, "the only retry", warned
+        waits, retries, which = once, "the only retry", warned
     else:
         return too_few(len(later), LATER, "wait")
-    group = evidence.group(found)
+    group = evidence.group(waits)
     n, middle, calls = len(group), group.median, calls_of(group.waits)
-    told = f"{retries} {'come' if which is failed else 'comes'} after {seconds(middle)} (median)"
+    message = f"{retries} {'come' if which is failed else 'comes'} after {seconds(middle)} (median)"
     # If the journal's clock is faster than the machine's, only a wait that is short by both clocks is certainly none.
     turnaround = evidence.turnaround
     zero = (turnaround.zero if evidence.driven else turnaround.none) / turnaround.speed
     if middle < zero:
-        told, action = f"no backoff: {told}", "Wait before each retry, longer each time."
+        message, action = f"no backoff: {message}", "Wait before each retry, longer each time."
         if middle > WORK:  # a test may have shortened the waits
-            told += f", and less than {seconds(zero)} is taken for none"
+            message += f", and less than {seconds(zero)} is taken for none"
             action = (
                 f"Wait for more than {seconds(zero)} before each retry, also where a test shortens the waits."
             )
-        return which(n, told, calls, action=action)
+        return which(n, message, calls, action=action)
     if middle < group.doubt:
         return unknown(
             n,
-            f"{told}, which a busy machine and the client's other requests alone may take",
+            f"{message}, which a busy machine and the client's other requests alone may take",
             calls,
             action=without_doubt([group]),
         )
-    return passed(n, told, calls)
+    return passed(n, message, calls)
 
 
 @check(
@@ -138,9 +138,9 @@ def jitter(evidence: Evidence) -> Finding:
     ]
     n = sum(map(len, groups))
     if not groups:
-        told = "the waits are too short to measure their jitter"
+        message = "the waits are too short to measure their jitter"
         every = evidence.waits_by_number.values()
-        return _none_long_enough(evidence, every, ALIKE, "wait before the same retry", told)
+        return _none_long_enough(evidence, every, ALIKE, "wait before the same retry", message)
     rigid = list(filter(_is_rigid, groups))
     if len(rigid) > len(groups) / 2:
         group = max(rigid, key=len)
@@ -153,11 +153,11 @@ def jitter(evidence: Evidence) -> Finding:
             action=ADD_JITTER,
         )
     shares = [percent(_spread(group) / group.median) for group in groups[:6]]
-    told = f"the waits vary by {', '.join(shares)} of their median"
+    message = f"the waits vary by {', '.join(shares)} of their median"
     calls = calls_of(wait for group in groups for wait in group.waits)
     if sum(map(_is_loose, groups)) > len(groups) / 2 and not rigid:
-        return passed(n, told, calls)
-    return unknown(n, told, calls, action=without_doubt(groups, MORE_FAILURES))
+        return passed(n, message, calls)
+    return unknown(n, message, calls, action=without_doubt(groups, MORE_FAILURES))
 
 
 def _spread(group: Group) -> float:
@@ -214,10 +214,10 @@ def thundering_herd(evidence: Evidence) -> Finding:
     """
     beat = _beat(evidence)
     if beat is not None:
-        share, told, waits = beat
+        share, message, waits = beat
         return warned(
             len(waits),
-            told,
+            message,
             calls_of(waits),
             action="Wait for a random while, not until a time of the clock.",
         )
@@ -236,16 +236,16 @@ def thundering_herd(evidence: Evidence) -> Finding:
     share, group = max(groups, key=lambda each: each[0])
     n, tenth, calls = len(group), group.median / 10, calls_of(group.waits)
     [of_jitter] = jitter(evidence)
-    told = f"if all calls fail together, {percent(share)} of them retry within the same {seconds(tenth)}"
+    message = f"if all calls fail together, {percent(share)} of them retry within the same {seconds(tenth)}"
     if share - SURE * sqrt(share * (1 - share) / n) > MANY_TOGETHER:
-        found = warned(n, told, calls, action=ADD_JITTER)
-        found.said_by = "jitter" if of_jitter.wrong else None
-        return found
+        finding = warned(n, message, calls, action=ADD_JITTER)
+        finding.said_by = "jitter" if of_jitter.wrong else None
+        return finding
     if share > MANY_TOGETHER:
-        return unknown(n, f"{told}; that may be chance", calls, action=MORE_FAILURES)
+        return unknown(n, f"{message}; that may be chance", calls, action=MORE_FAILURES)
     if (of_jitter.verdict == PASS and _is_loose(group)) or tenth >= 2 * group.doubt:
-        return passed(n, told, calls)
-    return unknown(n, f"{told}; a busy machine may have spread them", calls, action=without_doubt([group]))
+        return passed(n, message, calls)
+    return unknown(n, f"{message}; a busy machine may have spread them", calls, action=without_doubt([group]))
 
 
 def _beat(evidence: Evidence) -> tuple[float, str, list[Wait]] | None:
@@ -258,20 +258,20 @@ def _beat(evidence: Evidence) -> tuple[float, str, list[Wait]] | None:
         return None
     failures = [wait.call.first.answered or 0.0 for wait in group]
     retries = [wait.arrived for wait in group]
-    found = []
+    herds = []
     for period in BEATS:
         share = most_in_beat(retries, period) / len(group)
         beats = len({round(retry / period) for retry in retries})
         failed_apart = most_in_beat(failures, period) / len(group) <= MANY_TOGETHER / 2
         if share > MANY_TOGETHER and beats >= FEWEST and failed_apart:
-            told = (
+            message = (
                 f"{percent(share)} of {len(group)} first retries came at the same moment of every"
                 f" {seconds(period)}, within"
                 f" {seconds(period / 10)}, whenever their call had failed: the client waits for a"
                 " time, not for a while"
             )
-            found.append((share, told, group))
-    return max(found, key=lambda beat: beat[0], default=None)
+            herds.append((share, message, group))
+    return max(herds, key=lambda beat: beat[0], default=None)
 
 
 @check(
@@ -325,12 +325,12 @@ def backoff_grows(evidence: Evidence) -> Finding:
         )
     groups = max(kinds.values(), key=len, default=[])
     n = sum(map(len, groups))
-    told = (
+    message = (
         f"{few(min(n, GROWN), GROWN, 'wait')} of {seconds(long_enough)} or more, before {len(groups)}"
         f" of {GROUPS} retries"
     )
-    short = sum(len(each) for each in evidence.waits_by_number.values() if each.median < long_enough)
-    return unknown(n + short, told, action=in_real_time(evidence.turnaround, "") if short else "")
+    short = sum(len(group) for group in evidence.waits_by_number.values() if group.median < long_enough)
+    return unknown(n + short, message, action=in_real_time(evidence.turnaround, "") if short else "")
 
 
 def _growth(kind: str, groups: Sequence[Group]) -> Finding:
@@ -340,12 +340,12 @@ def _growth(kind: str, groups: Sequence[Group]) -> Finding:
     margin = SURE * max(error, 0.01)
     low, high = exp(log_growth - margin), exp(log_growth + margin)
     n, calls = len(waits), calls_of(waits)
-    told = f"by a factor of {exp(log_growth):.2f} per retry [{low:.2f}, {high:.2f}] after {kind} failures"
+    message = f"by a factor of {exp(log_growth):.2f} per retry [{low:.2f}, {high:.2f}] after {kind} failures"
     first, second, *_, last = *groups, groups[-1]
     if high < STANDING and not first.turnaround.exact:
         return unknown(
             n,
-            f"{CHANGE} {told}; at this speed that may be the client's work",
+            f"{CHANGE} {message}; at this speed that may be the client's work",
             calls,
             action=REAL_TIME,
         )
@@ -359,7 +359,7 @@ def _growth(kind: str, groups: Sequence[Group]) -> Finding:
         noise = seconds(first.turnaround.noise)
         return unknown(
             n,
-            f"{CHANGE} {told}; a busy machine may have added more than {noise} to each of them",
+            f"{CHANGE} {message}; a busy machine may have added more than {noise} to each of them",
             calls,
             action=against_noise(first.turnaround),
         )
@@ -367,30 +367,30 @@ def _growth(kind: str, groups: Sequence[Group]) -> Finding:
     if high < STANDING and stands and second.seconds[0] >= STEP * first.median:
         return unknown(
             n,
-            f"{CHANGE} {told}; before the second retry and later ones they are {seconds(last.median)}:"
+            f"{CHANGE} {message}; before the second retry and later ones they are {seconds(last.median)}:"
             " the longest wait, or always the same one",
             calls,
             action=Setting("Raise the longest wait to judge the growth."),
         )
     if high < STANDING:
         return warned(
-            n, f"the waits do not grow: {told}", calls, action="Double the wait from retry to retry."
+            n, f"the waits do not grow: {message}", calls, action="Double the wait from retry to retry."
         )
     if low > GROWING and last.median - first.median < last.doubt:
         added = seconds(last.median - first.median)
         return unknown(
             n,
-            f"the waits grow {told}, by {added} in all, which a busy machine alone may add",
+            f"the waits grow {message}, by {added} in all, which a busy machine alone may add",
             calls,
             action=without_doubt(groups),
         )
     if exp(log_growth) > STEEP and all(call.inferred for call in calls):
         return unknown(
             n,
-            f"the waits grow {told}; callers who ask again may have made the longer ones",
+            f"the waits grow {message}; callers who ask again may have made the longer ones",
             calls,
             action=NAME_THEM,
         )
     if low > GROWING:
-        return passed(n, f"the waits grow {told}", calls)
-    return unknown(n, f"the waits grow {told}", calls, action="Add calls, or attempts per call.")
+        return passed(n, f"the waits grow {message}", calls)
+    return unknown(n, f"the waits grow {message}", calls, action="Add calls, or attempts per call.")

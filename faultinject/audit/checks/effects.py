@@ -198,11 +198,11 @@ def same_bytes(evidence: Evidence) -> Finding:
     certain = [call for call in other if not call.inferred or call in empty]
     certain = certain or [call for call in other if is_of_upload(call.first)]
     if n < FEWEST and not any(_is_told(call, evidence) for call in certain):
-        found = too_few(n, FEWEST, "retried upload", everyone)
+        finding = too_few(n, FEWEST, "retried upload", everyone)
         if lengths := len(everyone) - n:
-            found.message += f"; of {counted(lengths, 'other')} the journal has only the length"
-            found.action = "Record every request, or use times=2,per=call."
-        return found
+            finding.message += f"; of {counted(lengths, 'other')} the journal has only the length"
+            finding.action = "Record every request, or use times=2,per=call."
+        return finding
     if not other:
         crowd = [call for call in evidence.crowded() if call.first.request_bytes]
         return (
@@ -228,23 +228,23 @@ def same_bytes(evidence: Evidence) -> Finding:
 def _goes_on_elsewhere(evidence: Evidence) -> Iterator[Call]:
     """Find pairs of requests for one thing, of which the second changes more than the body."""
     joined = {id(attempt): call for call in evidence.everyone for attempt in call.attempts}
-    told = {id(attempt): call for call in evidence.told for attempt in call.attempts}
-    place = {id(each): number for number, each in enumerate(evidence.requests)}
+    named_calls = {id(attempt): call for call in evidence.told for attempt in call.attempts}
+    place = {id(request): number for number, request in enumerate(evidence.requests)}
     bodies = (request for request in evidence.requests if request.method in WITH_BODY)
     for same in grouped(bodies, _place).values():
         for before, after in pairwise(same):
-            named = told.get(id(before))
+            named = named_calls.get(id(before))
             own = invocation(before) is not None and invocation(before) == invocation(after)
             wait = after.arrived - answered_at(before)
             if (
                 wait < 0
                 or joined.get(id(before)) is joined.get(id(after), after)
-                or told.get(id(after)) is not named
+                or named_calls.get(id(after)) is not named
                 or not (named or own or wait <= SOON + (before.hint or 0.0))
                 or not (before.status in ELSEWHERE or (before.failed and id(before) in joined))
             ):
                 continue
-            found = Call(
+            pair = Call(
                 (before, after),
                 TOLD if named else SDK_ID if own else FINGERPRINT,
                 name=None if named is None else named.name,
@@ -255,8 +255,8 @@ def _goes_on_elsewhere(evidence: Evidence) -> Iterator[Call]:
             # A form contains its token; and a client may correct a body that was refused for its content.
             asked_for_others = may_be_sent_again(before) or before.status in (*ELSEWHERE, *LOCKED_OUT)
             kept = before.kind in (*KINDS, TIMEOUT) or (asked_for_others and before.method != "POST")
-            if sent_nothing(found) or ((named or own) and (kept or found.same_bytes)):
-                yield found
+            if sent_nothing(pair) or ((named or own) and (kept or pair.same_bytes)):
+                yield pair
 
 
 def _place(attempt: Attempt) -> Hashable:
@@ -295,20 +295,20 @@ def non_idempotent_retry(evidence: Evidence) -> Finding:
         return too_few(n, FEWEST, "lost POST", lost)
     if again:
         seen = (EvidenceKind.WIRE, EvidenceKind.STORE) if twice else (EvidenceKind.WIRE,)
-        told = f"{len(again)} of {n} lost POSTs were retried"
+        message = f"{len(again)} of {n} lost POSTs were retried"
         which, how, key = (
             (failed, SEND_KEY, "an Idempotency-Key")
             if harmful
             else (warned, SEND_PRECONDITION, "a precondition")
         )
-        told += f", {len(twice)} took effect twice" if twice else f" without {key}"
-        return which(n, told, harmful or again, action=how, evidence=seen)
+        message += f", {len(twice)} took effect twice" if twice else f" without {key}"
+        return which(n, message, harmful or again, action=how, evidence=seen)
     if keyed := [call for call in lost if call.followed == OTHER_KEY]:
-        told = f"{len(keyed)} of {n} lost POSTs were retried with another Idempotency-Key"
+        message = f"{len(keyed)} of {n} lost POSTs were retried with another Idempotency-Key"
         sent = grouped(evidence.requests, fingerprint)
         sure = [call for call in keyed if call.window is not None and _took_effect_again(call, sent)]
         return (failed if sure else warned)(
-            n, told, sure or keyed, action="Send the same Idempotency-Key with every attempt of a call."
+            n, message, sure or keyed, action="Send the same Idempotency-Key with every attempt of a call."
         )
     if repeated := _sent_again(lost, evidence.requests):
         return unknown(
@@ -335,13 +335,13 @@ def _sent_again(lost: Sequence[Call], requests: Iterable[Attempt]) -> list[Call]
     If a test or a driver says when a call ended, the caller made the later request.
     """
     same = grouped((request for request in requests if request.method in UNSAFE), _asked)
-    found = []
+    repeated = []
     for call in filter(lambda call: is_lost_write(call.last), lost):
         again = _next_of(same[_asked(call.last)], call.last)
         until = inf if call.window is None or call.window.ended is None else call.window.ended
         if again is not None and again.arrived <= until and not has_same_key(call.last, again):
-            found.append(call)
-    return found
+            repeated.append(call)
+    return repeated
 
 
 def _next_of(same: Sequence[Attempt], before: Attempt) -> Attempt | None:
@@ -385,13 +385,15 @@ def lost_answer(evidence: Evidence) -> Iterator[Finding]:
     does not name does no harm. If no answer of a write was lost, the check says nothing.
     """
     requests = Requests(evidence.requests)
-    found = [each for call in evidence.everyone if (each := reaction(call, requests)) is not None]
-    n = len(found)
+    reactions = [
+        reaction_ for call in evidence.everyone if (reaction_ := reaction(call, requests)) is not None
+    ]
+    n = len(reactions)
     for answer in ANSWERS:
-        same = [each for each in found if each.answer == answer]
+        same = [one for one in reactions if one.answer == answer]
         if same and answer in ACTIONS:
             yield _of_answer(answer, same, n, evidence)
-    if unclear := [each.call for each in found if each.answer == UNCLEAR]:
+    if unclear := [one.call for one in reactions if one.answer == UNCLEAR]:
         explore = "To decide, run `faultinject explore`, which compares what is stored."
         yield unknown(
             len(unclear),
@@ -400,9 +402,9 @@ def lost_answer(evidence: Evidence) -> Iterator[Finding]:
             unclear,
             action=NAME_THEM if any(call.window is None for call in unclear) else explore,
         )
-    elif found and all(each.answer not in ACTIONS for each in found):
-        calls = [each.call for each in found]
-        known = sum(each.answer == KNEW for each in found)
+    elif reactions and all(one.answer not in ACTIONS for one in reactions):
+        calls = [one.call for one in reactions]
+        known = sum(one.answer == KNEW for one in reactions)
         if n < FEWEST:
             yield too_few(n, FEWEST, "lost write", calls)
         else:
@@ -473,9 +475,9 @@ def error_in_200(evidence: Evidence) -> Finding:
     retry, and nothing says what the caller got. PASS: a retry, or an error to the caller. An SDK that asks again
     under another id of its own retries too.
     """
-    found = [call for call in evidence.calls if any(attempt.kind == "hidden" for attempt in call.attempts)]
-    n = len(found)
-    last = [call for call in found if call.last.kind == "hidden" and call.again is None]
+    hidden = [call for call in evidence.calls if any(attempt.kind == "hidden" for attempt in call.attempts)]
+    n = len(hidden)
+    last = [call for call in hidden if call.last.kind == "hidden" and call.again is None]
     swallowed = [call for call in last if call.returned]
     silent = [call for call in last if call.returned is None]
     if n < FEWEST and not any(_is_told(call, evidence) for call in swallowed):
@@ -483,7 +485,7 @@ def error_in_200(evidence: Evidence) -> Finding:
             n,
             FEWEST,
             "answer of 200 with an error in it",
-            found,
+            hidden,
             action=f"Send more, for example {_hidden_by(evidence)},status=200,times=1,per=call.",
         )
     if swallowed:
@@ -502,4 +504,4 @@ def error_in_200(evidence: Evidence) -> Finding:
             silent,
             action=READ_BODY,
         )
-    return passed(n, f"{n} of {n} calls retried, or reported the error to the caller", found)
+    return passed(n, f"{n} of {n} calls retried, or reported the error to the caller", hidden)

@@ -238,24 +238,24 @@ def reaction(call: Call, requests: Requests, heard: bool | None = None) -> React
             known = (
                 heard is not None or lost.method == "DELETE"
             )  # a client that writes again goes on, with or without an error
-            found = _written(deed, lost, refused=refused) if known else None
+            reacted = _written(deed, lost, refused=refused) if known else None
             # A client that chooses a new name for each attempt leaves the first object behind. Only the store shows
             # whether anything reads that object.
-            if found is None and heard and lost is last and not read and _has_other_name(lost, deed):
-                found = UNCLEAR
+            if reacted is None and heard and lost is last and not read and _has_other_name(lost, deed):
+                reacted = UNCLEAR
         elif _thing(deed) == _thing(lost):
             # After a refusal the client takes its own object for another's; after an error it only cleans up.
-            found = KNEW if not refused else UNCLEAR if read and heard is not False else UNDID
+            reacted = KNEW if not refused else UNCLEAR if read and heard is not False else UNDID
         elif (refused or lost.guarded or requests.named(lost, deed)) and requests.wrote_before(
             call, lost, _thing(deed)
         ):
             # The object may name the removed one. A client that knows its write may remove what it no longer needs.
             unclear = not requests.compared and (heard or (read and heard is None))
-            found = UNCLEAR if unclear else UNDID
+            reacted = UNCLEAR if unclear else UNDID
         else:
-            found = None
-        if found is not None:
-            return said(found, deed)
+            reacted = None
+        if reacted is not None:
+            return said(reacted, deed)
     if heard:
         # Only the store shows that the refusal was not for another client's write.
         return said(UNCLEAR if refused and not read and not requests.compared else KNEW)

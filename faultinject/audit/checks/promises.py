@@ -135,7 +135,7 @@ def backoff_bound(evidence: Evidence) -> Finding | None:
         low, high = profile.bounds(kind, retry) or (0.0, 0.0)
         most = high * ROOM if low == high else high
         groups.append([(wait, most) for wait in group.waits if most and wait.call.first.method != BODILESS])
-    held = [each for group in groups for each in group]
+    held = [bounded for group in groups for bounded in group]
     n = len(held)
     if n < MANY:
         return too_few(n, MANY, "wait")
@@ -148,30 +148,33 @@ def backoff_bound(evidence: Evidence) -> Finding | None:
         and sum(wait.seconds > most + noise for wait, most in group) > OFTEN * len(group)
     ]
     if len(late) <= LATE * n:
-        told = f"{n - len(late)} of {n} waits are within the bounds of {profile.name}"
+        message = f"{n - len(late)} of {n} waits are within the bounds of {profile.name}"
         calls = calls_of(wait for wait, _ in held)
         zero = evidence.turnaround.zero
         clear = [wait.seconds > most + zero for wait, most in held if most > zero]
         if len(clear) >= MANY and sum(clear) <= LATE * n:
-            return passed(n, told, calls)
+            return passed(n, message, calls)
         return unknown(
             n,
-            f"{told}, if a busy machine has added up to {seconds(noise)}",
+            f"{message}, if a busy machine has added up to {seconds(noise)}",
             calls,
             action=against_noise(evidence.turnaround),
         )
     wait, most = max(late, key=lambda each: each[0].seconds - each[1])
-    told = (
+    message = (
         f"{len(late)} of {n} waits are longer than their bound, by up to {seconds(wait.seconds - most)}:"
         f" {seconds(wait.seconds)} before the retry after a {wait.kind} failure"
     )
     if often and evidence.turnaround.exact:
         return _broken(
-            evidence, n, told, calls_of(wait for wait, _ in late), f"at most {seconds(most)} there"
+            evidence, n, message, calls_of(wait for wait, _ in late), f"at most {seconds(most)} there"
         )
-    told += f", where {profile.name} has at most {seconds(most)}; a busy machine may be late as often"
+    message += f", where {profile.name} has at most {seconds(most)}; a busy machine may be late as often"
     return unknown(
-        n, told, calls_of(wait for wait, _ in late), action=IDLE if evidence.turnaround.exact else REAL_TIME
+        n,
+        message,
+        calls_of(wait for wait, _ in late),
+        action=IDLE if evidence.turnaround.exact else REAL_TIME,
     )
 
 
@@ -200,7 +203,7 @@ def full_jitter(evidence: Evidence) -> Finding | None:
     ]
     # Calls that begin late only make waits longer; they cannot make them uniform.
     least = max(LONG, 2 * evidence.turnaround.machine_delay)
-    held = [each for each in bounded if each[2] >= least]
+    held = [wait for wait in bounded if wait[2] >= least]
     n, calls = len(held), calls_of(wait for wait, _, _ in held)
     if n < DRAWN:
         return unknown(
@@ -212,16 +215,16 @@ def full_jitter(evidence: Evidence) -> Finding | None:
     shorter = [(wait.seconds - noise - low) / (high - low) for wait, low, high in held]
     (short, long), (_, late) = uneven(shares), uneven(shorter)
     probability = chance(n, max(short, long))
-    told = (
+    message = (
         f"the median of {n} waits is {percent(median(shares))} of their bound; an even draw, whose"
         " median is 50 %, is as uneven"
     )
     if probability > LIKELY:
-        return passed(n, f"{told} in {percent(probability)} of all cases", calls)
-    told += f" once in {round(1 / max(probability, NEVER)):,} cases"
+        return passed(n, f"{message} in {percent(probability)} of all cases", calls)
+    message += f" once in {round(1 / max(probability, NEVER)):,} cases"
     if probability < UNLIKELY and max(short, late) > FAR and evidence.turnaround.exact:
-        return _broken(evidence, n, told, calls, "full jitter")
-    return unknown(n, told, calls, action="" if evidence.turnaround.exact else REAL_TIME)
+        return _broken(evidence, n, message, calls, "full jitter")
+    return unknown(n, message, calls, action="" if evidence.turnaround.exact else REAL_TIME)
 
 
 @check("retry quota", documents=(PROMISE,), minimum="an outage of 100 calls", more=CAUSE_OUTAGE)
@@ -235,27 +238,29 @@ def retry_quota(evidence: Evidence) -> Iterator[Finding]:
     for calls in evidence.outages.values():
         n, made = len(calls), sum(call.retries for call in calls)
         promised = profile.outage_retries(calls[0].first.kind or "")
-        told = f"{counted(made, 'retry')} in {n} calls"
+        message = f"{counted(made, 'retry')} in {n} calls"
         blind = any(call.first.method == BODILESS for call in calls)
         if not promised or blind or len({call.first.kind for call in calls}) > 1:
             yield unknown(
                 n,
-                f"{told}; {profile.name} promises no number for these failures",
+                f"{message}; {profile.name} promises no number for these failures",
                 calls,
                 action="Let every call fail in the same way, such as http:500.",
             )
         elif made <= promised[-1] and any(not call.closed for call in calls):
-            yield unknown(n, f"{told} so far", calls, action="Read the journal when all calls have ended.")
+            yield unknown(n, f"{message} so far", calls, action="Read the journal when all calls have ended.")
         elif made in promised:
-            yield passed(n, told, calls)
+            yield passed(n, message, calls)
         else:
-            yield _broken(evidence, n, told, calls, f"{' or '.join(map(str, promised))} retries", "its quota")
+            yield _broken(
+                evidence, n, message, calls, f"{' or '.join(map(str, promised))} retries", "its quota"
+            )
 
 
 def _broken(
     evidence: Evidence,
     n: int,
-    told: str,
+    message: str,
     calls: Sequence[Call],
     promised: str,
     setting: str = "",
@@ -265,7 +270,7 @@ def _broken(
     Args:
         evidence: the evidence on the client.
         n: the number of calls or waits.
-        told: the measurement in words.
+        message: the measurement in words.
         calls: the calls that show it.
         promised: the promise in words.
         setting: the setting to put into a profile of the user's own; empty: the waits, which a busy machine may have
@@ -273,15 +278,18 @@ def _broken(
     """
     profile = evidence.profile
     if evidence.detected:
-        told += (
+        message += (
             f". The default of {profile.title} is {promised}: this client is configured otherwise,"
             " or breaks it"
         )
         how = f"To judge the client's own settings, give `--profile FILE` with {setting}."
         if not setting:
-            told += ", or its machine was busy"
+            message += ", or its machine was busy"
             how = "Repeat it on an idle machine, or give `--profile FILE` with its waits."
-        return unknown(n, told, calls, action=Setting(how))
+        return unknown(n, message, calls, action=Setting(how))
     return failed(
-        n, f"{told}; {profile.name} promises {promised}", calls, action="Keep to what the profile promises."
+        n,
+        f"{message}; {profile.name} promises {promised}",
+        calls,
+        action="Keep to what the profile promises.",
     )

@@ -221,7 +221,7 @@ def is_rest(call: Call) -> bool:
     """Whether the body of a batch changes only after a 200 with errors, to the remaining keys."""
     if not BATCH.match(f"{call.first.path}?{call.first.query or ''}"):
         return False
-    ends = [number for number, each in enumerate(call.attempts, 1) if each.kind == "hidden"]
+    ends = [number for number, attempt in enumerate(call.attempts, 1) if attempt.kind == "hidden"]
     return all(
         Call(call.attempts[start:end], call.signal).other_bytes is None
         for start, end in pairwise((0, *ends, len(call.attempts)))

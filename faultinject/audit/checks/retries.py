@@ -122,13 +122,13 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
         given_up = _with_status(told_of)
         answers = ", ".join(f"{answer} ({len(calls)})" for answer, calls in told_of.items())
         n = sum(map(len, told_of.values()))
-        told = f"0 of {n} calls retried after {answers}"
+        message = f"0 of {n} calls retried after {answers}"
         if not decided:
-            yield _reported_with_other_ids(evidence, told, given_up)
+            yield _reported_with_other_ids(evidence, message, given_up)
             return
         why, how = _other_reason(evidence, given_up)
         if why:
-            yield unknown(n, f"{told}, but {why}", given_up, action=how)
+            yield unknown(n, f"{message}, but {why}", given_up, action=how)
             return
         if sum(map(len, evidence.under_other_ids.values())) < FEWEST:
             every = [call for calls in told_of.values() for call in calls]
@@ -137,7 +137,7 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
             breaker = f"; a circuit breaker may have ended {held} of them, as no request followed"
             yield (failed if sure else warned)(
                 n,
-                f"the client never retries: {told}, although {_why(every)}{'' if sure else breaker}",
+                f"the client never retries: {message}, although {_why(every)}{'' if sure else breaker}",
                 given_up,
                 action="Retry transient failures.",
                 evidence=seen_by_callers(given_up, returned=False),
@@ -151,9 +151,9 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
 def _but_for_breakers(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Finding:
     """The finding on one answer, which is no PASS if a circuit breaker may have ended calls."""
     held_back = list(filter(evidence.held_back, calls))
-    found = _one_answer(evidence, answer, [call for call in calls if not evidence.held_back(call)])
-    if not held_back or found.verdict in (FAIL, WARN):
-        return found
+    finding = _one_answer(evidence, answer, [call for call in calls if not evidence.held_back(call)])
+    if not held_back or finding.verdict in (FAIL, WARN):
+        return finding
     methods = " and ".join(grouped(held_back, lambda call: call.first.method))
     return unknown(
         len(calls),
@@ -173,12 +173,12 @@ def _with_status(by_answer: dict[str, list[Call]]) -> list[Call]:
 def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Finding:
     n, again = len(calls), [call for call in calls if call.retries]
     by_method = grouped(calls, lambda call: call.first.method)
-    tried = [f"{_tried(each)} of {len(each)} {name}" for name, each in by_method.items()]
-    told = f"{answer}: {', '.join(tried) if len(tried) > 1 else f'{len(again)} of {n} calls'} retried"
+    tried = [f"{_tried(some)} of {len(some)} {name}" for name, some in by_method.items()]
+    message = f"{answer}: {', '.join(tried) if len(tried) > 1 else f'{len(again)} of {n} calls'} retried"
     if n < FEWEST:
         return too_few(n, FEWEST, "call", calls, answer)
     if stays_the_same(calls[0].first):
-        return warned(n, f"{told}, although a retry cannot succeed", again, answer, action=STOP)
+        return warned(n, f"{message}, although a retry cannot succeed", again, answer, action=STOP)
     tokens = {attempt.credential for call in calls for attempt in call.attempts} - {None}
     in_vain = list(filter(sends_refused_token, again))
     # Where no call has another one, its service may give the same again, as that of a test does.
@@ -191,31 +191,31 @@ def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Findi
             action="Get a new token before you retry.",
         )
     comes_again = any(map(evidence.may_be_under_other_ids, calls))
-    if not comes_again and (found := _split_by_hint(evidence, answer, calls)):
-        return found
-    enough = [each for each in by_method.values() if len(each) >= FEWEST] or [list(calls)]
-    if all(all(call.retries for call in each[:JUDGED]) or _tried(each) >= 0.9 * len(each) for each in enough):
-        return passed(n, told, again, answer)
+    if not comes_again and (finding := _split_by_hint(evidence, answer, calls)):
+        return finding
+    enough = [some for some in by_method.values() if len(some) >= FEWEST] or [list(calls)]
+    if all(all(call.retries for call in some[:JUDGED]) or _tried(some) >= 0.9 * len(some) for some in enough):
+        return passed(n, message, again, answer)
     if comes_again:
-        return _reported_with_other_ids(evidence, told, calls, answer)
+        return _reported_with_other_ids(evidence, message, calls, answer)
     if not again:
         if _budget_may_be_empty(evidence, calls):
             why = "other calls may have used up the retry budget"
-            return unknown(n, f"{told}: {why}", calls, answer, action=ONE_CLIENT)
+            return unknown(n, f"{message}: {why}", calls, answer, action=ONE_CLIENT)
         return (failed if _is_promised(evidence, calls) else warned)(
-            n, f"{told}, although {_why(calls)}", calls, answer, action="Retry such a failure."
+            n, f"{message}, although {_why(calls)}", calls, answer, action="Retry such a failure."
         )
     # Some clients retry only what has Retry-After: calls are compared with those that were asked for no wait either.
     bare = [call for call in again if call.first.hint_form is None]
     never = {
-        method: each
-        for method, each in by_method.items()
-        if bare and not _tried(each) and _had_a_budget(evidence, each, bare)
+        method: some
+        for method, some in by_method.items()
+        if bare and not _tried(some) and _had_a_budget(evidence, some, bare)
     }
     if never:
         names = " and ".join(never)
-        unsure = [call for each in never.values() for call in each]
-        said = f"{told}: {names} {'is' if len(never) == 1 else 'are'} never retried"
+        unsure = [call for some in never.values() for call in some]
+        said = f"{message}: {names} {'is' if len(never) == 1 else 'are'} never retried"
         return (failed if _is_promised(evidence, unsure) else warned)(
             n,
             said,
@@ -225,9 +225,9 @@ def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Findi
         )
     first = next(number for number, call in enumerate(calls) if not call.retries)
     if not any(call.retries for call in calls[first:]):
-        told = f"{answer}: {first} of the first {first} calls retried, 0 of the {n - first} after them"
+        message = f"{answer}: {first} of the first {first} calls retried, 0 of the {n - first} after them"
     why = "a retry budget or a deadline may be the cause"
-    return unknown(n, f"{told}: {why}", again, answer, action=ONE_CLIENT)
+    return unknown(n, f"{message}: {why}", again, answer, action=ONE_CLIENT)
 
 
 def _is_promised(evidence: Evidence, calls: Sequence[Call]) -> bool:
@@ -383,7 +383,7 @@ def _reported_with_other_ids(
 ) -> Finding:
     """The finding on requests that come again under other ids of an SDK."""
     got = {(call.first.method, call.first.answer) for call in calls}
-    again = sum(len(evidence.under_other_ids.get(each, ())) for each in got)
+    again = sum(len(evidence.under_other_ids.get(key, ())) for key in got)
     return unknown(
         len(calls),
         f"{told}, but {counted(again, 'request')} came again under another id of {OTHER_IDS}",
@@ -444,12 +444,14 @@ def _retried_in_vain(call: Call) -> Attempt:
 
 def _why(calls: Sequence[Call]) -> str:
     """The reason to retry calls, in words: of lost connections no vendor says anything."""
-    found = {call.first.answer: call.first.documented for call in calls}
-    told = [quoted(each) for each, row in found.items() if row is not None and row.retryable == "yes"]
-    names = "it" if len(found) == 1 else " and ".join(told)
-    if told:
+    documented = {call.first.answer: call.first.documented for call in calls}
+    retryable = [
+        quoted(answer) for answer, row in documented.items() if row is not None and row.retryable == "yes"
+    ]
+    names = "it" if len(documented) == 1 else " and ".join(retryable)
+    if retryable:
         return f"the vendor documents {names} as retryable"
-    silent = any(row is not None for row in found.values())
+    silent = any(row is not None for row in documented.values())
     return f"such failures {'usually pass; the vendor does not state it' if silent else 'are transient'}"
 
 
@@ -458,7 +460,7 @@ def _by_answer(evidence: Evidence) -> dict[str, list[Call]]:
 
     Of those that go on only those that were retried.
     """
-    found: dict[str, list[Call]] = {}
+    calls_by_answer: dict[str, list[Call]] = {}
     tried = [call for call in evidence.open if call.retries]
     calls = sorted((*evidence.calls, *tried), key=lambda call: call.first.arrived)
     unread = [
@@ -480,10 +482,10 @@ def _by_answer(evidence: Evidence) -> dict[str, list[Call]]:
         ):
             continue
         if call.retries or not (careful or first.kind == "timeout" or (first.hint or 0) > PATIENCE):
-            found.setdefault(quoted(first.answer), []).append(call)
+            calls_by_answer.setdefault(quoted(first.answer), []).append(call)
     return {
         answer: calls
-        for answer, calls in found.items()
+        for answer, calls in calls_by_answer.items()
         if should_be_tried_again(calls[0].first) or any(call.retries for call in calls)
     }
 
@@ -538,7 +540,7 @@ def _budget_may_be_empty(evidence: Evidence, calls: Sequence[Call]) -> bool:
     last = max((call.first.arrived for call in others if call.retries), default=0.0)
     spent = short and sum(call.first.arrived < min(last, short[0].first.arrived) for call in calls) < FEWEST
     return bool(spent) or any(
-        sum(call.retries for call in before) >= each[0] / 2 for each in evidence.profile.quota.values()
+        sum(call.retries for call in before) >= numbers[0] / 2 for numbers in evidence.profile.quota.values()
     )
 
 
@@ -650,16 +652,16 @@ def permanent(evidence: Evidence) -> Finding:
     if quick and (enough or not slow):
         sure = enough and all(call.alone for call in again) if again else all(call.window for call in above)
         retried = f"a layer above the SDK retried {counted(len(above), 'call')}"
-        told = f"{f'{len(again)} of {n} calls retried' if again else retried} after {answers}"
+        message = f"{f'{len(again)} of {n} calls retried' if again else retried} after {answers}"
         if sure:
-            return failed(n, told, quick, action=STOP)
-        told += ", or several callers sent the request"
-        return (warned if enough else unknown)(n, told, quick, action=STOP if enough else NAME_THEM)
+            return failed(n, message, quick, action=STOP)
+        message += ", or several callers sent the request"
+        return (warned if enough else unknown)(n, message, quick, action=STOP if enough else NAME_THEM)
     if slow:
         slow = [*quick, *slow]
         most = max(call.retries or times[thing_of(call)] for call in slow)
         gaps = [gap for call in slow for gap in (call.gaps or (call.again,)) if gap is not None]
-        told = (
+        message = (
             f"after {answers} the same request came again up to {counted(most, 'time')},"
             f" {seconds(min(gaps))} later or more, for {len(things)} of"
             f" {counted(len(set(map(thing_of, everyone))), 'object')}: the client retries, or waits"
@@ -672,7 +674,7 @@ def permanent(evidence: Evidence) -> Finding:
         )
         read = "Let a GET get this answer: a HEAD may wait for the object."
         how = STOP if sure else NAME_THEM if later or slow[0].inferred else read
-        return (warned if sure else unknown)(n, told, slow, action=how)
+        return (warned if sure else unknown)(n, message, slow, action=how)
     if crowd := evidence.crowded(("client",)):
         return undivided(crowd)
     return passed(n, f"0 of {n} calls retried after {answers}", calls)
@@ -734,16 +736,16 @@ def gives_up(evidence: Evidence) -> Finding:
             action=END,
         )
     if n >= FEWEST and most > MANY and (deadline is None or deadline > DEADLINE):
-        told = "" if deadline is None else f" in {seconds(deadline)}"
-        return warned(n, f"up to {most} attempts per call{told}", longest, action=END)
+        message = "" if deadline is None else f" in {seconds(deadline)}"
+        return warned(n, f"up to {most} attempts per call{message}", longest, action=END)
     if len(often := _endless_targets(evidence, other_ids)) >= FEWEST:
-        told = (
+        message = (
             f"the same request came up to {max(often.values())} times under other ids of the SDK for"
             f" {len(often)} objects, and never succeeded"
         )
         return warned(
             n,
-            f"{told}: a layer above it, or the caller, does not give up",
+            f"{message}: a layer above it, or the caller, does not give up",
             [call for call in other_ids if thing_of(call) in often],
             action=END,
         )
@@ -757,10 +759,10 @@ def gives_up(evidence: Evidence) -> Finding:
         return too_few(n, FEWEST, "failed call", ended)
     known = [call for call in longest if call not in other_ids]
     took = max(call.last.arrived - call.first.arrived for call in known)
-    told = (
+    message = (
         f"each of {len(known)} failed calls ended after at most {counted(len(known[0].attempts), 'attempt')}"
     )
-    return passed(len(known), f"{told}, within {seconds(took)}", known)
+    return passed(len(known), f"{message}, within {seconds(took)}", known)
 
 
 def _endless_targets(evidence: Evidence, calls: Sequence[Call]) -> dict[Hashable, int]:
@@ -784,8 +786,8 @@ def _deadline(evidence: Evidence, calls: Sequence[Call]) -> float | None:
         len({len(call.attempts) for call in same}),
         len({evidence.fewest_attempts(call) - sum((gap or 0.0) < 0 for gap in call.gaps) for call in same}),
     )
-    told = ended and len(same) >= FEWEST and numbers >= (2 if at_one_time else FEWEST)
-    return longest if told else None
+    by_time = ended and len(same) >= FEWEST and numbers >= (2 if at_one_time else FEWEST)
+    return longest if by_time else None
 
 
 def _failed_to_the_end(call: Call) -> bool:

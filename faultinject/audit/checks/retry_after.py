@@ -53,15 +53,15 @@ def retry_after(evidence: Evidence) -> Iterator[Finding]:
     # A vendor's own header is for clients that promise to know it.
     others = VENDORS.keys() - evidence.profile.hints.keys()
     own = [wait for wait in waits if wait.before.hint_form not in others]
-    asked = (each for each in own if _goes_on(each.before, each.call.attempts[each.retry], evidence))
+    asked = (wait for wait in own if _goes_on(wait.before, wait.call.attempts[wait.retry], evidence))
     by_form = grouped(asked, lambda wait: wait.before.hint_form or "")
     for form, calls in ended_by_form(evidence).items():
-        told = f"{form}: 0 of {len(calls)} retried, though the client waits"
+        message = f"{form}: 0 of {len(calls)} retried, though the client waits"
         longest = longest_asked(calls)
         if waits_as_long(evidence, longest):
             yield (failed if evidence.driven else warned)(
                 len(calls),
-                f"{told} as long where Retry-After has another form",
+                f"{message} as long where Retry-After has another form",
                 calls,
                 form,
                 action="Read Retry-After in seconds and as a date, and retry without it where it cannot be read.",
@@ -69,7 +69,7 @@ def retry_after(evidence: Evidence) -> Iterator[Finding]:
         else:
             yield unknown(
                 len(calls),
-                f"{told} where another form asks for less than {seconds(longest)}",
+                f"{message} where another form asks for less than {seconds(longest)}",
                 calls,
                 form,
                 action=f"Let another form ask for {seconds(longest)} or more.",
@@ -87,10 +87,10 @@ def retry_after(evidence: Evidence) -> Iterator[Finding]:
     elif not by_form:
         yield too_few(0, FEWEST, "answer with Retry-After")
     for form, waits in sorted(by_form.items()):
-        found = _one_form(evidence, form, waits)
+        finding = _one_form(evidence, form, waits)
         if form in VENDORS:
-            found.documents = VENDORS[form], PROMISE
-        yield found
+            finding.documents = VENDORS[form], PROMISE
+        yield finding
 
 
 def _goes_on(before: Attempt, after: Attempt, evidence: Evidence) -> bool:
@@ -111,14 +111,14 @@ def _one_form(evidence: Evidence, form: str, waits: Sequence[Wait]) -> Finding:
     usual = _usual(evidence, waits)
     if len(early) >= 2:
         middle = median([wait.seconds for wait, _ in early])
-        told = (
+        message = (
             f"{form}: {len(early)} of {n} retried after {seconds(middle)}"
             f" instead of {plain(median([wanted for _, wanted in early]))} s"
         )
         if usual and middle < evidence.turnaround.zero < MISREAD * median(usual):
-            told += ", sooner than without Retry-After: the client may read it as milliseconds"
+            message += ", sooner than without Retry-After: the client may read it as milliseconds"
         return failed(
-            n, told, [wait.call for wait, _ in early], form, action="Wait as long as the answer asks."
+            n, message, [wait.call for wait, _ in early], form, action="Wait as long as the answer asks."
         )
     if early:
         return unknown(n, f"{form}: 1 of {n} retried too early", [early[0][0].call], form, action=send)
@@ -135,14 +135,14 @@ def _one_form(evidence: Evidence, form: str, waits: Sequence[Wait]) -> Finding:
     told_by = [wait for wait, wanted in zip(waits, asked, strict=True) if wanted > least]
     if len(told_by) < FEWEST:
         how = f"Ask for more than {seconds(least)}."
-        told = f"{form}: the client waits {seconds(longest)} without Retry-After too"
+        message = f"{form}: the client waits {seconds(longest)} without Retry-After too"
         if 2 * longest < least:
-            told = (
+            message = (
                 f"{form}: a busy machine may make a wait without Retry-After {seconds(least)} long"
                 ", and Retry-After asked for no more than that"
             )
             how = against_noise(evidence.turnaround, how)
-        return unknown(n, told, calls, form, action=how)
+        return unknown(n, message, calls, form, action=how)
     middle, wanted = median([wait.seconds for wait in told_by]), median(asked)
     return passed(
         n,
@@ -180,17 +180,17 @@ def malformed_retry_after(evidence: Evidence) -> Finding:
     be used up; nor where a fingerprint alone groups them, and one came again four times as long after as the client's
     other first retries usually do, or after four seconds where there are none.
     """
-    found = []
+    malformed = []
     for call in evidence.calls:
         for index, attempt in enumerate(call.attempts):
             if attempt.hint_form == "unreadable" and attempt.failed:
                 again = index < call.retries
                 if again or not (attempt.method in UNSAFE or evidence.held_back(call)):
-                    found.append((call, attempt.answer, again))
+                    malformed.append((call, attempt.answer, again))
                 break
     verdicts = {said.subject: said.verdict for said in retries(evidence)}
     # One that was retried shows by itself that the client retries such failures, whatever it does with other methods.
-    usable = [each for each in found if each[2] or verdicts.get(each[1]) == PASS]
+    usable = [case for case in malformed if case[2] or verdicts.get(case[1]) == PASS]
     n = len(usable)
     calls = [call for call, _, _ in usable]
     if n < FEWEST:
@@ -199,7 +199,7 @@ def malformed_retry_after(evidence: Evidence) -> Finding:
             FEWEST,
             "answer with a malformed Retry-After",
             calls,
-            action=FAIL_WITHOUT if len(found) >= FEWEST else "",
+            action=FAIL_WITHOUT if len(malformed) >= FEWEST else "",
         )
     own = [
         wait.seconds for wait in evidence.waits if wait.retry == 1 and wait.before.hint_form != "unreadable"
@@ -208,12 +208,12 @@ def malformed_retry_after(evidence: Evidence) -> Finding:
     if late := [
         call for call, _, again in usable if again and call.inferred and (call.gaps[0] or 0.0) > latest
     ]:
-        told = f"{len(late)} of {n} came again more than {seconds(latest)} after a malformed Retry-After"
+        message = f"{len(late)} of {n} came again more than {seconds(latest)} after a malformed Retry-After"
         return unknown(
-            n, f"{told}, and no other first retry does: the caller may have", late, action=NAME_THEM
+            n, f"{message}, and no other first retry does: the caller may have", late, action=NAME_THEM
         )
     tried = sum(again for _, _, again in usable)
-    told = f"{tried} of {n} calls retried after a malformed Retry-After"
+    message = f"{tried} of {n} calls retried after a malformed Retry-After"
     began = calls[0].first.arrived
     before = [
         call
@@ -221,14 +221,14 @@ def malformed_retry_after(evidence: Evidence) -> Finding:
         if call.first.arrived < began and call.first.kind in KINDS and call.first.method not in UNSAFE
     ]
     if not tried and before and not before[-1].retries and not evidence.driven:
-        return unknown(n, f"{told}: a retry budget may be the cause", calls, action=ONE_CLIENT)
+        return unknown(n, f"{message}: a retry budget may be the cause", calls, action=ONE_CLIENT)
     if not tried:
         how = "Retry as without the header when its value cannot be read."
         if evidence.driven or any(
             call.retries and call.last.arrived > calls[-1].first.arrived for call in evidence.calls
         ):
-            return failed(n, f"{told}: it stops the retries", calls, action=how)
-        return warned(n, f"{told}: it stops the retries, or a budget was used up", calls, action=how)
+            return failed(n, f"{message}: it stops the retries", calls, action=how)
+        return warned(n, f"{message}: it stops the retries, or a budget was used up", calls, action=how)
     if tried == n:
-        return passed(n, told, calls)
-    return unknown(n, told, calls)
+        return passed(n, message, calls)
+    return unknown(n, message, calls)

@@ -45,9 +45,9 @@ def mixed(attempts: Iterable[Attempt]) -> tuple[Attempt, Attempt] | None:
             end = start + attempt.response_bytes if attempt.status == 206 or attempt.failed else inf
             kept = [piece for piece in read.get(place, ()) if piece[0] < start or piece[1] > end]
             read[place] = [*kept, (start, end, attempt)]
-    for found in read.values():
-        first = found[0][2]
-        for _, _, other in found:
+    for ranges in read.values():
+        first = ranges[0][2]
+        for _, _, other in ranges:
             if other.etag != first.etag:
                 return first, other
     return None
@@ -61,13 +61,16 @@ def foreign(attempts: Sequence[Attempt], *, taken: bool = False) -> Attempt | No
         taken: whether it is known that the client has taken wrong bytes: then the whole object in place of a part
             is one, too, of which a client may take what it needs.
     """
-    for number, each in enumerate(attempts):
-        if not (says_so(each) or (taken and each.fault == IGNORED and each.did == MOVED[2])) or each.failed:
+    for number, attempt in enumerate(attempts):
+        if (
+            not (says_so(attempt) or (taken and attempt.fault == IGNORED and attempt.did == MOVED[2]))
+            or attempt.failed
+        ):
             continue
-        start, place = _start(each), (each.host, each.path)
+        start, place = _start(attempt), (attempt.host, attempt.path)
         again = (one for one in attempts[number + 1 :] if (one.host, one.path) == place)
         if not any(one.method == "GET" and not one.failed and _start(one) <= start for one in again):
-            return each
+            return attempt
     return None
 
 
@@ -130,7 +133,7 @@ def mixed_versions(evidence: Evidence) -> Finding | None:
         for place, same in grouped(call.attempts, lambda attempt: (attempt.host, attempt.path)).items()
         if len(same) > 1
         and call.returned is not None
-        and (any(each.did in MOVED or says_so(each) for each in same) or mixed(same))
+        and (any(attempt.did in MOVED or says_so(attempt) for attempt in same) or mixed(same))
     }
     everyone = [
         call for call in evidence.everyone if (call.window, call.first.host, call.first.path) not in parts
@@ -146,8 +149,8 @@ def mixed_versions(evidence: Evidence) -> Finding | None:
         )
     ]
     wrong = [call for call in moved if call.succeeded and call.returned is not False and mixed(call.attempts)]
-    told = [call for call in everyone if call.returned is not None and any(map(says_so, call.attempts))]
-    taken = [call for call in told if call.returned and foreign(call.attempts)]
+    heard = [call for call in everyone if call.returned is not None and any(map(says_so, call.attempts))]
+    taken = [call for call in heard if call.returned and foreign(call.attempts)]
     n = len(moved)
     if wrong:
         return failed(
@@ -162,8 +165,8 @@ def mixed_versions(evidence: Evidence) -> Finding | None:
         )
     if taken:
         return failed(
-            len(told),
-            f"{len(taken)} of {len(told)} downloads accepted bytes that are wrong by the answer's own"
+            len(heard),
+            f"{len(taken)} of {len(heard)} downloads accepted bytes that are wrong by the answer's own"
             " checksum or Content-Range",
             taken,
             action=(

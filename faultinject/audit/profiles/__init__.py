@@ -29,8 +29,8 @@ _UNKNOWN = re.compile("Object contains unknown field `([^`]*)`")
 @cache
 def names() -> tuple[str, ...]:
     """The names of all profiles, sorted."""
-    found = (path.name for path in files(__name__).iterdir())
-    return tuple(sorted(each.removesuffix(".toml") for each in found if each.endswith(".toml")))
+    files_ = (path.name for path in files(__name__).iterdir())
+    return tuple(sorted(file.removesuffix(".toml") for file in files_ if file.endswith(".toml")))
 
 
 def get(name: str) -> Profile:
@@ -103,11 +103,11 @@ def _profile(text: str, name: str, where: str) -> Profile:
 
 def _plain(message: str) -> str:
     """The message of msgspec, with the nearest key for one that it does not know."""
-    found = _UNKNOWN.match(message)
-    if found is None:
+    match = _UNKNOWN.match(message)
+    if match is None:
         return message
     keys = [field.encode_name for kind in (Profile, Waits, Mark) for field in fields(kind)]
-    return f"there is no key {found[1]}{nearest(found[1], keys)}{message[found.end() :]}"
+    return f"there is no key {match[1]}{nearest(match[1], keys)}{message[match.end() :]}"
 
 
 def _seconds(_type: type, value: Any) -> Seconds:

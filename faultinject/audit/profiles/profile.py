@@ -73,8 +73,8 @@ class Mark(Struct, frozen=True, forbid_unknown_fields=True):
 
     def fits(self, user_agent: str) -> bool:
         """Whether this is the client's user agent."""
-        before, found, rest = user_agent.partition(self.text)
-        if not found or self.beside not in user_agent or (self.begins and before):
+        before, text, rest = user_agent.partition(self.text)
+        if not text or self.beside not in user_agent or (self.begins and before):
             return False
         version = _numbers(rest)
         return not (
@@ -135,5 +135,5 @@ def _numbers(version: str) -> tuple[int, ...]:
     >>> _numbers("1.44.5 md/x"), _numbers("x")
     ((1, 44, 5), ())
     """
-    found = _VERSION.match(version)
-    return () if found is None else tuple(map(int, found[0].split(".")))
+    match = _VERSION.match(version)
+    return () if match is None else tuple(map(int, match[0].split(".")))

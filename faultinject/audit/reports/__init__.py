@@ -66,5 +66,5 @@ def format_of(path: str, otherwise: str = "text", *, option: str = "--output") -
     """
     if "." not in Path(path).name:
         return otherwise
-    formats = {ending: each for each, ending in FORMATS.items()}
+    formats = {ending: name for name, ending in FORMATS.items()}
     return formats[known_ending(option, path, formats)]

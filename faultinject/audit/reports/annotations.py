@@ -157,11 +157,14 @@ def place_of(test: str) -> tuple[str, int]:
     except (OSError, SyntaxError, ValueError):
         return path, line
     for name in names.partition("[")[0].split("::"):
-        for each in body:
-            if isinstance(each, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and each.name == name:
-                decorators = each.decorator_list
+        for statement in body:
+            if (
+                isinstance(statement, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+                and statement.name == name
+            ):
+                decorators = statement.decorator_list
                 marks = [mark.lineno for mark in decorators if "faultinject" in ast.unparse(mark)] or marks
-                line = marks[0] if marks else each.lineno
-                body = each.body
+                line = marks[0] if marks else statement.lineno
+                body = statement.body
                 break
     return path, line

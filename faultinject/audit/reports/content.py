@@ -149,7 +149,10 @@ def undecided(findings: Sequence[Finding], *, every: bool = True) -> list[str]:
         (finding for finding in findings if finding.verdict == INCONCLUSIVE),
         lambda finding: why_undecided(finding) if every or finding.n else NOT_SEEN,
     )
-    return [f"{names(found, INCONCLUSIVE)}: {quoted(why)}" for why, found in reasons.items()]
+    return [
+        f"{names(undecided_findings, INCONCLUSIVE)}: {quoted(why)}"
+        for why, undecided_findings in reasons.items()
+    ]
 
 
 def title(judgement: Judgement) -> str:
@@ -212,10 +215,10 @@ def _measured(judgement: Judgement) -> Iterator[str]:
             f" (median; 95 % within {seconds(turnaround.p95)}; n = {turnaround.n})."
         )
     yield f"Profile: {judgement.profile.name} ({judgement.profile.title})."
-    for name, each in list(judgement.rules.items())[:RULES]:
-        faults = ", ".join(each.faults[:FAULTS])
-        more = f" and {len(each.faults) - FAULTS} more" if len(each.faults) > FAULTS else ""
-        numbers = f"{each.given:,} given, {each.refused:,} refused, {each.failed:,} failed"
+    for name, results in list(judgement.rules.items())[:RULES]:
+        faults = ", ".join(results.faults[:FAULTS])
+        more = f" and {len(results.faults) - FAULTS} more" if len(results.faults) > FAULTS else ""
+        numbers = f"{results.given:,} given, {results.refused:,} refused, {results.failed:,} failed"
         yield f"Faults of {shortened(quoted(name))} ({quoted(faults)}{more}): {numbers}."
     if len(judgement.rules) > RULES:
         yield f"Faults of {counted(len(judgement.rules) - RULES, 'more rule')}."
@@ -276,7 +279,7 @@ def story(call: Call) -> str:
 def place(call: Call) -> str:
     """The place of a call in its journal: `seq 17 18`, or `pid 12 seq 17, pid 13 seq 4`."""
     pids = grouped(call.attempts[:SHOWN], lambda attempt: attempt.pid)
-    rows = {pid: f"seq {' '.join(str(each.seq) for each in own)}" for pid, own in pids.items()}
+    rows = {pid: f"seq {' '.join(str(attempt.seq) for attempt in own)}" for pid, own in pids.items()}
     places = [f"pid {pid} {seqs}" if len(rows) > 1 else seqs for pid, seqs in rows.items()]
     return f"{', '.join(places)}{' …' if len(call.attempts) > SHOWN else ''}"
 

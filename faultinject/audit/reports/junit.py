@@ -110,22 +110,22 @@ def _counted(tag: str, name: str, suites: Sequence[Suite]) -> Element:
 
 def _testcase(case: Case) -> Element:
     time = f"{case.seconds:.3f}" if case.seconds else "0"
-    found = Element("testcase", name=quoted(case.name), classname=quoted(case.group), time=time)
-    what = SubElement(found, case.result or "system-out")
+    element = Element("testcase", name=quoted(case.name), classname=quoted(case.group), time=time)
+    what = SubElement(element, case.result or "system-out")
     if case.result:
         what.set("message", quoted(case.message))
     if case.result in (FAILURE, ERROR):
         what.set("type", quoted(case.kind))
     if case.result != SKIPPED:
         what.text = "\n".join(case.details)
-    return found
+    return element
 
 
 def _case(finding: Finding, group: str, failing: tuple[str, ...]) -> Case:
     """The test case of a finding; its text adds the requests that show it, and what to do."""
     result = FAILURE if finding.verdict in failing else SKIPPED if finding.verdict == INCONCLUSIVE else ""
-    each = told(finding)
-    message = quoted(why_undecided(finding)) if result == SKIPPED else each.message
-    so = f"{each.verdict}: {each.message} (n = {each.n:,})"
-    details = [so, *(story for story, _ in each.calls), f"→ {each.action}"]
-    return Case(each.name, group, result, message, each.verdict, details)
+    words = told(finding)
+    message = quoted(why_undecided(finding)) if result == SKIPPED else words.message
+    so = f"{words.verdict}: {words.message} (n = {words.n:,})"
+    details = [so, *(story for story, _ in words.calls), f"→ {words.action}"]
+    return Case(words.name, group, result, message, words.verdict, details)

@@ -41,7 +41,7 @@ def problem(finding: FindingText) -> list[str]:
     """A finding: the observation, the calls that show it, and what to do."""
     so = f"{SIGNS[finding.verdict]} **{plain(finding.name)}**: {plain(finding.message)} (n = {finding.n:,})"
     calls = "\n".join(f"- {code(story)}" for story, _ in finding.calls)
-    return [each for each in (so, calls, f"→ {linked(finding.action)}") if each]
+    return [part for part in (so, calls, f"→ {linked(finding.action)}") if part]
 
 
 def linked(text: str) -> str:

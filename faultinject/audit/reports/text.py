@@ -87,10 +87,10 @@ def paragraphs(judgement: Judgement, *, verbose: bool) -> Iterator[Paragraph]:
         yield Paragraph(f"{SIGNS[PASS]} passed: {said.passed}", PASS, "", INDENT)
     if said.undecided:
         yield Paragraph(f"{SIGNS[INCONCLUSIVE]} not decided:", INCONCLUSIVE)
-        yield from (Paragraph(each, INCONCLUSIVE, INDENT, INDENT) for each in said.undecided)
+        yield from (Paragraph(line, INCONCLUSIVE, INDENT, INDENT) for line in said.undecided)
     if verbose:
         yield EMPTY
-        yield from (Paragraph(each, QUIET, "", INDENT) for each in said.measured)
+        yield from (Paragraph(line, QUIET, "", INDENT) for line in said.measured)
 
 
 def problem(finding: FindingText) -> Iterator[Paragraph]:

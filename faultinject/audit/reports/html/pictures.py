@@ -39,8 +39,8 @@ def steps(high: float, most: int) -> list[float]:
     """
     rough = high / most
     power = 10.0 ** math.floor(math.log10(rough))
-    step = next(step for each in (1, 2, 5, 10, 20) if (step := each * power) * (most + 1) > high)
-    return [round(each * step, 9) for each in range(int(high / step * (1 + 1e-9)) + 1)]
+    step = next(step for factor in (1, 2, 5, 10, 20) if (step := factor * power) * (most + 1) > high)
+    return [round(number * step, 9) for number in range(int(high / step * (1 + 1e-9)) + 1)]
 
 
 def number(value: object) -> str:
@@ -176,7 +176,7 @@ def _asked(call: Call) -> list[tuple[float, float]]:
 def _notes(call: Call) -> list[str]:
     """Notes on a call that its marks do not show."""
     pairs = zip(call.attempts, call.gaps, strict=False)
-    early = any(each.hint and gap is not None and gap < each.hint - SLACK for each, gap in pairs)
+    early = any(attempt.hint and gap is not None and gap < attempt.hint - SLACK for attempt, gap in pairs)
     notes = {"too early": early, "other bytes": call.same_bytes is False}
     return [note for note, is_so in notes.items() if is_so]
 
@@ -196,11 +196,11 @@ def waits(evidence: Evidence) -> list[tuple[str, ...]]:
 
     They are the client's own waits, which the checks judge too.
     """
-    found: dict[tuple[str, int], list[float]] = {}
+    seconds_of: dict[tuple[str, int], list[float]] = {}
     for (kind, retry), group in evidence.waits_by_number.items():
-        found.setdefault((kind, min(retry, LAST)), []).extend(group.seconds)
+        seconds_of.setdefault((kind, min(retry, LAST)), []).extend(group.seconds)
     rows = []
-    for (kind, retry), own in found.items():
+    for (kind, retry), own in seconds_of.items():
         _, promised = evidence.profile.bounds(kind, retry) or (None, None)
         times = (min(own), median(own), max(own), promised)
         number = f"{retry}+" if retry == LAST else str(retry)
