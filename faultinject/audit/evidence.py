@@ -317,7 +317,8 @@ class Evidence:
         """The longest first wait of the client's own choice; 0 if there is none."""
         retried = (call for call in self.everyone if call.retries and call.first.hint_form is None)
         own = (call for call in retried if not self.may_be_resent(*call.attempts[:2]))
-        return max((call.gaps[0] or 0.0 for call in own), default=0.0)
+        # A copy comes before the answer, so that it has waited for less than nothing.
+        return max([0.0, *(call.gaps[0] or 0.0 for call in own)])
 
     @cached_property
     def _connections(self) -> dict[tuple[str | None, int | None], float]:

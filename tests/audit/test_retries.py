@@ -242,6 +242,8 @@ RETRIES = rows(
     # A client that sends copies of what is slow, and asks for nothing again that failed, never retries.
     to(FAIL, calls(6, -0.2, kind=DELAYED, took=0.4, method="GET", by=None), calls(5, at=20, by=None), driven=True, says="0 of 5 calls retried"),
     to({"503 SlowDown": FAIL, "reset": INCONCLUSIVE}, calls(6, -0.2, kind=DELAYED, took=0.4, method="GET", by=None), calls(5, at=20, by=None), calls(1, 0.5, kind=RESET, at=30, by=None), driven=True),
+    # So does one whose last copies were not answered before the run was over: a breaker may have ended the calls before.
+    to(WARN, calls(6, -0.2, kind=DELAYED, took=0.4, method="GET", name="read", returned=True, at=40), calls(5, at=20, apart=0.05), calls(3, -0.2, kind=fault("latency", None, "delayed"), last=FINE, took=0.4, method="GET", at=60, name="read", returned=True), says="never retries"),
     # Lost connections are no answers: it may be right not to send some of them twice.
     to(WARN, calls(5, kind=RESET)),
     # A call under way that was retried shows that the client does so; so may what cannot be told apart.
@@ -795,6 +797,7 @@ MALFORMED = rows(
     *(to(INCONCLUSIVE, calls(20, 0.3), calls(2, at=8.0, kind=kind), junk(3, at=9.0), says="0 of 3 calls retried after a malformed Retry-After: a retry budget may be the cause") for kind in (SLOW_DOWN, RESET)),
     to(WARN, calls(20, 0.3), junk(3, at=9.0), calls(2, at=10.0), says="it stops the retries, or a budget was used up"),
     to(FAIL, calls(20, 0.3), junk(3, at=9.0), calls(1, 0.3, at=10.0)),
+    to(WARN, calls(20, 0.3), junk(3, at=9.0), calls(1, 0.3, kind=REFRESH, last=FINE, at=10.0, every=[{"credential": "t"}, {"credential": "u"}]), says="it stops the retries, or a budget was used up"),
     # A circuit breaker may have opened with the last of them.
     *(
         to(expected, junk(3, name="junk", returned=False, error=OPEN), USUAL, told=unheard(1, name, at=0.2), driven=True)

@@ -46,6 +46,13 @@ def read_once(number, answer, **more):
         to(PASS, reads(3, WHOLE | {"range": "bytes=50-"}), n=3),
         to(PASS, reads(3, FINE | {"status": 412, "if_match": "1111", "range": "bytes=50-"}), n=3),
         to(INCONCLUSIVE, reads(2, WHOLE), n=2, says="Replace the object in more downloads"),
+        # The client asks for the rest of the broken answer all the same, beside the whole one.
+        to(
+            INCONCLUSIVE,
+            *(reads(1, WHOLE, path=f"/b/{each}", at=each) for each in range(3)),
+            *(calls(1, kind=UNMARKED, method="GET", path=f"/b/{each}", at=each + 0.5, by=None, attempt_hint=PART["attempt_hint"]) for each in range(3)),
+            n=0,
+        ),
         # Nothing of the first answer came; another object; a version that nobody knows.
         to(PASS, reads(3, REST, CUT | {"response_bytes": 0})),
         to(NO_VERDICT, reads(3, REST | {"etag": None})),

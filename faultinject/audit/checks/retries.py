@@ -105,13 +105,7 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
     if not by_answer:
         yield too_few(0, FEWEST, "call")
     given_up = _with_status(by_answer)
-    # A copy of a slow request that succeeds is no retry.
-    retried = any(
-        call.retries
-        and (any(attempt.failed for attempt in call.attempts[:-1]) or not _may_be_copies(evidence, call))
-        for call in evidence.everyone
-    )
-    if len(given_up) >= FEWEST and not retried:
+    if len(given_up) >= FEWEST and not any(_is_retried(evidence, call) for call in evidence.everyone):
         known = {
             answer: some
             for answer, calls in by_answer.items()
@@ -236,7 +230,8 @@ def _is_promised(evidence: Evidence, calls: Sequence[Call]) -> bool:
     Whoever deletes may leave the rest to the next time, and whoever writes on a condition may read first what came
     of it.
     """
-    documented, retried = calls[0].first.documented, [call for call in evidence.calls if call.retries]
+    documented = calls[0].first.documented
+    retried = [call for call in evidence.calls if _is_retried(evidence, call)]
     return (
         documented is not None
         and documented.retryable == "yes"
@@ -252,6 +247,14 @@ def _is_promised(evidence: Evidence, calls: Sequence[Call]) -> bool:
                 and len(calls) - sum(map(evidence.may_be_held_back, calls)) >= FEWEST
             )
         )
+    )
+
+
+def _is_retried(evidence: Evidence, call: Call) -> bool:
+    """Whether a request came again, and not as the copy of one that was slow."""
+    return (call.retries > 0 and not _may_be_copies(evidence, call)) or any(
+        before.failed and (before.left or answered_at(before) <= after.arrived)
+        for before, after in pairwise(call.attempts)
     )
 
 

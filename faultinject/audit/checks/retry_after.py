@@ -224,8 +224,10 @@ def malformed_retry_after(evidence: Evidence) -> Finding:
         return unknown(n, f"{message}: a retry budget may be the cause", calls, action=ONE_CLIENT)
     if not tried:
         how = "Retry as without the header when its value cannot be read."
+        # A new token behind a refusal needs no budget.
         if evidence.driven or any(
-            call.retries and call.last.arrived > calls[-1].first.arrived for call in evidence.calls
+            call.retries and call.first.kind in KINDS and call.last.arrived > calls[-1].first.arrived
+            for call in evidence.calls
         ):
             return failed(n, f"{message}: it stops the retries", calls, action=how)
         return warned(n, f"{message}: it stops the retries, or a budget was used up", calls, action=how)

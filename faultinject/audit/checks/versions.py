@@ -184,8 +184,21 @@ def mixed_versions(evidence: Evidence) -> Finding | None:
             f"{counted(rest, 'download')} went on with another version in a request that may be of another call",
             action=NAME_THEM,
         )
+    # Of a client that then asks for the rest of a broken answer nobody knows what it has put together.
+    asked = grouped(evidence.requests, lambda attempt: (attempt.host, attempt.path))
+    whole = [
+        call
+        for call in moved
+        if call.returned is False
+        or not any(
+            after.arrived >= call.last.arrived and _is_rest_of_another(before, after)
+            for before in call.attempts
+            for after in asked[call.first.host, call.first.path]
+        )
+    ]
+    n = len(whole)
     if n < FEWEST:
-        return too_few(n, FEWEST, "download of a replaced object", moved)
+        return too_few(n, FEWEST, "download of a replaced object", whole)
     return passed(
-        n, f"{n} of {n} downloads whose object was replaced meanwhile have one version of it", moved
+        n, f"{n} of {n} downloads whose object was replaced meanwhile have one version of it", whole
     )
