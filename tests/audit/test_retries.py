@@ -242,7 +242,7 @@ RETRIES = rows(
     # A client that sends copies of what is slow, and asks for nothing again that failed, never retries.
     to(FAIL, calls(6, -0.2, kind=DELAYED, took=0.4, method="GET", by=None), calls(5, at=20, by=None), driven=True, says="0 of 5 calls retried"),
     to({"503 SlowDown": FAIL, "reset": INCONCLUSIVE}, calls(6, -0.2, kind=DELAYED, took=0.4, method="GET", by=None), calls(5, at=20, by=None), calls(1, 0.5, kind=RESET, at=30, by=None), driven=True),
-    # So does one whose last copies were not answered before the run was over: a breaker may have ended the calls before.
+    # A client whose last copies were not answered before the run was over never retries either: a breaker may have ended the calls before.
     to(WARN, calls(6, -0.2, kind=DELAYED, took=0.4, method="GET", name="read", returned=True, at=40), calls(5, at=20, apart=0.05), calls(3, -0.2, kind=fault("latency", None, "delayed"), last=FINE, took=0.4, method="GET", at=60, name="read", returned=True), says="never retries"),
     # Lost connections are no answers: it may be right not to send some of them twice.
     to(WARN, calls(5, kind=RESET)),
