@@ -736,6 +736,9 @@ RETRY_AFTER = rows(
     # A vendor's own header is nothing that others have to know.
     to({"seconds": PASS}, asked(3, 4.01, 4.0), calls(3, at=50, hint=3.0, hint_form="x-amz-retry-after", returned=False), calls(3, 0.3, at=70), driven=True),
     # Who is seen to wait less than the date asked for may hold that for too long.
+    # A layer above the SDK asks again at once, under another id.
+    to({"seconds": PASS}, asked(3, 4.01, 4.0), layered(3, 4.01, hint=4.0, hint_form="seconds", at=100), calls(3, 0.3, at=200)),
+    to({"seconds": INCONCLUSIVE}, asked(3, 4.01, 4.0), layered(3, 0.3, hint=4.0, hint_form="seconds", at=100), calls(3, 0.3, at=200), says="seconds: 3 requests came again under another id sooner than asked"),
     to({"date": INCONCLUSIVE, "seconds": PASS}, asked(3, 3.91, 3.9), calls(3, at=50, hint=3.0, hint_form="date", returned=False), calls(3, 0.3, at=70), driven=True, says="date: 0 of 3 retried, though the client waits where another form asks for less than 4.00 s"),
     to({"date": INCONCLUSIVE, "seconds": FAIL}, asked(3, 2.0, 4.0), calls(3, at=50, hint=3.0, hint_form="date", returned=False), calls(3, 0.3, at=70), driven=True),
     *(
@@ -797,6 +800,7 @@ MALFORMED = rows(
     *(to(INCONCLUSIVE, calls(20, 0.3), calls(2, at=8.0, kind=kind), junk(3, at=9.0), says="0 of 3 calls retried after a malformed Retry-After: a retry budget may be the cause") for kind in (SLOW_DOWN, RESET)),
     to(WARN, calls(20, 0.3), junk(3, at=9.0), calls(2, at=10.0), says="it stops the retries, or a budget was used up"),
     to(FAIL, calls(20, 0.3), junk(3, at=9.0), calls(1, 0.3, at=10.0)),
+    to(WARN, calls(20, 0.3), junk(3, at=9.0), calls(1, 0.3, kind=RESET, at=10.0)),
     to(WARN, calls(20, 0.3), junk(3, at=9.0), calls(1, 0.3, kind=REFRESH, last=FINE, at=10.0, every=[{"credential": "t"}, {"credential": "u"}]), says="it stops the retries, or a budget was used up"),
     # A circuit breaker may have opened with the last of them.
     *(

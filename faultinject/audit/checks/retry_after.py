@@ -47,7 +47,7 @@ def retry_after(evidence: Evidence) -> Iterator[Finding]:
     retries are earlier; or a form ends 3 calls or more of a driver, where the client waits at least as long for
     another form with the same answer to the same method, and retries behind them as well (WARN without a driver).
     PASS: none, and without Retry-After the client waits less than half as long, and shorter by more than the
-    machine's noise.
+    machine's noise. Not decided where requests came again under another id sooner than asked.
     """
     waits = list(hinted(evidence.everyone))
     # A vendor's own header is for clients that promise to know it.
@@ -122,6 +122,12 @@ def _one_form(evidence: Evidence, form: str, waits: Sequence[Wait]) -> Finding:
         )
     if early:
         return unknown(n, f"{form}: 1 of {n} retried too early", [early[0][0].call], form, action=send)
+    above = [
+        call for call in evidence.everyone if call.last.hint_form == form and (call.again or 0.0) < -SLACK
+    ]
+    if above:
+        message = f"{form}: {counted(len(above), 'request')} came again under another id sooner than asked"
+        return unknown(n, f"{message}, by a layer above or by the caller", above, form, action=NAME_THEM)
     if len(usual) < FEWEST:
         return unknown(
             n,
@@ -224,9 +230,11 @@ def malformed_retry_after(evidence: Evidence) -> Finding:
         return unknown(n, f"{message}: a retry budget may be the cause", calls, action=ONE_CLIENT)
     if not tried:
         how = "Retry as without the header when its value cannot be read."
-        # A new token behind a refusal needs no budget.
+        # A new token behind a refusal needs no budget, and another layer may retry other kinds of failure.
         if evidence.driven or any(
-            call.retries and call.first.kind in KINDS and call.last.arrived > calls[-1].first.arrived
+            call.retries
+            and call.first.kind == calls[-1].first.kind
+            and call.last.arrived > calls[-1].first.arrived
             for call in evidence.calls
         ):
             return failed(n, f"{message}: it stops the retries", calls, action=how)
