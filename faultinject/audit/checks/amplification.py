@@ -367,7 +367,7 @@ def _too_few_to_tell(calls: Sequence[Call], zero: float) -> list[Call]:
 
 
 def _falls_and_rises(calls: Sequence[Call], zero: float) -> bool:
-    """Whether some wait is shorter than those before and behind it, in the middle of these calls."""
+    """Whether a wait is shorter than the ones before and behind it, in the median of the calls."""
     waits = [median(column) for column in zip(*(_own_gaps(call, zero) for call in calls), strict=False)]
     return any(
         min(before, behind) >= RISES * wait
