@@ -65,24 +65,20 @@ ask('PUT', '/photos/cat')
 """
 
 
-def test_quick(run, program):
+def test_quick(run, program, tmp_path):
     """The set has lost answers of writes, cut reads and a lasting outage; none has to come."""
-    swallows = "ask('PUT', '/photos')\nif exchange('PUT', '/photos/cat', b'meow')[0] != 200: pass\n"
-    command = program(f"{swallows}exchange('GET', '/photos/cat')")
-    code, output, _ = run("explore", "--quick", "--vendor", "s3", "--json", "--", *command)
-    found = json.loads(output)
-    assert code == 1
-    assert found["faults"] == [
-        "reset,method=PUT,method=POST,method=PATCH,method=DELETE,vendor=s3,when=after",
-        "truncate,method=GET,vendor=s3",
-        "http:503,vendor=s3,from=1",
-    ]
-    assert found["runs"] == 2 + 1 + 3
-    code, output, _ = run("explore", "--quick", "--vendor", "s3", "--", *program(MAY_BE_THERE))
+    data = tmp_path / "found.json"
+    options = ("--quick", "--vendor", "s3", "-o", str(data))
+    code, output, _ = run("explore", *options, "--", *program(MAY_BE_THERE))
     assert (code, without_times(output)) == (
         0,
         "2 requests without faults, 3 faults; 4 runs ~, 0 failed, 2 gave up cleanly\n",
     )
+    assert json.loads(data.read_text())["faults"] == [
+        "reset,method=PUT,method=POST,method=PATCH,method=DELETE,vendor=s3,when=after",
+        "truncate,method=GET,vendor=s3",
+        "http:503,vendor=s3,from=1",
+    ]
 
 
 def test_a_command_that_fails_the_second_time(run, program, tmp_path):
@@ -129,10 +125,15 @@ def test_the_second_judge(run, refused, program):
     )
 
 
-def test_a_wrong_command(run, program):
-    """Failures are reported as one, with the end of the output and the repeating command."""
+def test_a_wrong_command(run, program, tmp_path, monkeypatch):
+    """Failures are reported as one, with the end of the output and the repeating command.
+
+    JUnit has a case for each run, with the failure's requests; the data have the same.
+    """
+    monkeypatch.chdir(tmp_path)
     command = program(WRONG)
-    code, output, errors = run("explore", "-r", "cos:SlowDown", "-r", "reset", "--", *command)
+    files = ("-o", "r.xml", "-o", "r.txt", "-o", "r.json")
+    code, output, errors = run("explore", "-r", "cos:SlowDown", "-r", "reset", *files, "--", *command)
     assert (code, errors) == (1, "")
     assert without_times(output).splitlines() == [
         "2 requests without faults, 2 faults; 4 runs ~, 2 failed",
@@ -150,6 +151,23 @@ def test_a_wrong_command(run, program):
     words = shlex.split(output.partition("replay: faultinject ")[2].splitlines()[0])
     code, again, _ = run(*words)
     assert (code, again.splitlines()[2:8]) == (1, output.splitlines()[2:8])
+    root = ElementTree.parse("r.xml").getroot()
+    assert [root.get(each) for each in ("tests", "failures", "errors")] == ["4", "2", "0"]
+    [suite] = root
+    assert [each.get("name") for each in suite.iter("testcase") if each.find("failure") is None] == [
+        f"{fault},method=PUT,path=/photos,times=1" for fault in ("cos:SlowDown", "reset")
+    ]
+    similar, smallest = suite.iter("failure")
+    assert (smallest.get("message"), smallest.get("type")) == ("exit code 3", "FAIL")
+    assert similar.text == "as after reset,method=PUT,path=/photos/cat,times=1"
+    assert smallest.text in output
+    assert suite.findtext("system-out") == output.splitlines()[0]
+    assert (tmp_path / "r.txt").read_text() == output
+    found = json.loads((tmp_path / "r.json").read_text())
+    assert (found["v"], found["runs"], found["failed"]) == (1, 4, 2)
+    assert [(each["scenario"], each["error"]) for each in found["findings"]] == [
+        (["reset,method=PUT,path=/photos/cat,times=1"], "exit code 3")
+    ]
 
 
 def test_without_some_of_the_faults(run, refused, program):
@@ -162,16 +180,6 @@ def test_without_some_of_the_faults(run, refused, program):
         refused("explore", *rules, "--without", "cos:Slowdown", "--", *program(WRONG))
         == "faultinject: without: cos:Slowdown is not among the faults to explore\n"
     )
-
-
-def test_json(run, program):
-    """The same as data."""
-    code, output, _ = run("explore", "--json", "-r", "http:500,path=photos/*", "--", *program(WRONG))
-    found = json.loads(output)
-    assert code == 1
-    assert (found["v"], found["runs"], found["failed"]) == (1, 1, 1)
-    assert found["findings"][0]["scenario"] == ["http:500,method=PUT,path=/photos/cat,times=1"]
-    assert found["findings"][0]["error"] == "exit code 3"
 
 
 @pytest.mark.slow
@@ -310,7 +318,7 @@ def test_interrupted_in_a_run_with_a_fault(start, program, tmp_path):
     """Ctrl-C prints the findings so far and the place, and ends the command too."""
     there = tmp_path / "pid"
     os.mkfifo(there)
-    process = start("explore", "-r", "reset", "--", *program(f"THERE = {str(there)!r}\n{HANGS}"), anew=True)
+    process = start("explore", "-r", "reset", "--", *program(f"THERE = {str(there)!r}\n{HANGS}"))
     number = int(there.read_text())
     code, lines = process.interrupt()
     assert (code, lines[0][:35]) == (130, "2 requests without faults, 1 fault;")
@@ -396,14 +404,13 @@ def test_a_bucket_in_the_host(refused, program):
 
 def test_a_rule_that_comes_nowhere(run, program):
     """Nothing has failed, and nothing is proven: exit code 3; a failure counts more."""
-    command = program(RIGHT)
-    code, output, _ = run("explore", "-r", "reset,path=nowhere", "-r", "http:503", "--", *command)
-    assert (code, output.splitlines()[-1]) == (
-        3,
-        "incomplete: reset,path=nowhere was injected in no run (nearest: PUT /photos)",
-    )
-    code, output, _ = run("explore", "-r", "reset,path=nowhere", "-r", "http:503", "--", *program(WRONG))
-    assert (code, "incomplete: reset,path=nowhere" in output) == (1, True)
+    for tries, expected in ((2, 3), (1, 1)):
+        command = program(f"ask('PUT', '/photos', {tries})")
+        code, output, _ = run("explore", "-r", "reset,path=nowhere", "-r", "http:503", "--", *command)
+        assert (code, output.splitlines()[-1]) == (
+            expected,
+            "incomplete: reset,path=nowhere was injected in no run (nearest: PUT /photos)",
+        )
 
 
 def test_a_file_that_may_not_be_run(refused, tmp_path):
@@ -443,32 +450,11 @@ def test_the_vendor(run, program, rules, vendor):
 def test_progress(run, program, monkeypatch):
     """On a terminal standard error says how far it is."""
     monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda _: True, raising=False)
-    code, output, errors = run("explore", "-r", "reset", "--", *program(RIGHT))
+    code, output, errors = run("explore", "-r", "reset", "--", *program("ask('PUT', '/photos')"))
     assert code == 0
     assert errors.startswith("\rrun without faults \r")
     assert errors.endswith(f"\r{'':{len('run without faults ')}}\r")
-    assert output.startswith("2 requests")
-
-
-def test_junit(run, program, tmp_path, monkeypatch):
-    """JUnit has a case for each run, with the failure's requests and repeating command."""
-    monkeypatch.chdir(tmp_path)
-    command = program(WRONG)
-    files = ("-o", "r.xml", "-o", "r.txt", "-o", "r.json")
-    code, output, _ = run("explore", "-r", "cos:SlowDown", "-r", "reset", *files, "--", *command)
-    root = ElementTree.parse(tmp_path / "r.xml").getroot()
-    [suite] = root
-    assert (code, root.get("tests"), root.get("failures"), root.get("errors")) == (1, "4", "2", "0")
-    assert [each.get("name") for each in suite.iter("testcase") if each.find("failure") is None] == [
-        f"{fault},method=PUT,path=/photos,times=1" for fault in ("cos:SlowDown", "reset")
-    ]
-    similar, smallest = suite.iter("failure")
-    assert (smallest.get("message"), smallest.get("type")) == ("exit code 3", "FAIL")
-    assert similar.text == "as after reset,method=PUT,path=/photos/cat,times=1"
-    assert smallest.text in output
-    assert suite.findtext("system-out") == output.splitlines()[0]
-    assert (tmp_path / "r.txt").read_text() == output
-    assert json.loads((tmp_path / "r.json").read_text())["failed"] == 2
+    assert output.startswith("1 request")
 
 
 def test_junit_of_what_could_not_be_explored(run, program, tmp_path):
