@@ -8,6 +8,17 @@ from .launch import Server
 
 
 @pytest.fixture
+def store(request, tmp_path):
+    """The variables for a store of this kind: none is named, this process's memory, a directory, a server."""
+    kind = request.param
+    if kind == "redis":
+        url = request.getfixturevalue("redis_server").url
+        return {"FAULTINJECT_STORE": f"{url}?prefix={request.getfixturevalue('redis_prefix')}"}
+    named = {"private": "", "memory": "memory:", "file": f"file:{tmp_path / 'store'}"}[kind]
+    return {"FAULTINJECT_STORE": named} if named else {}
+
+
+@pytest.fixture
 def start(tmp_path_factory):
     """Start a server by a way or a command line; skip one that is not installed.
 

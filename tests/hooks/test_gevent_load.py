@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from tests.locked import locked
+from tests.slowly import others_slowly
 
 from .launch import GUNICORN, Way
 from .test_shared_load import hammer
@@ -51,7 +52,9 @@ def another_process(server, tmp_path):
         yield
 
 
-@pytest.mark.parametrize("name", WAYS)
+@pytest.mark.parametrize(
+    "name", others_slowly(WAYS, ("install", "gevent's server, patched late").__contains__)
+)
 def test_greenlets_that_wait_for_another_process(name, begin, tmp_path):
     """Requests that wait for another process get no decision, and the server goes on."""
     server = begin(name, f"http:503,times={CLIENTS},path=photos/")
