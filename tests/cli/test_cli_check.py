@@ -1,7 +1,5 @@
 """`faultinject check`: rules in words and in numbers, one request, the environment."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

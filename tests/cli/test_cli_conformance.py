@@ -1,7 +1,5 @@
 """`faultinject conformance`: what it drives, shows, writes and compares."""
 
-from __future__ import annotations
-
 import json
 import re
 import shlex

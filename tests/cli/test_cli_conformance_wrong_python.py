@@ -1,7 +1,5 @@
 """A client in Python that is wrong on purpose: the command says what is wrong with it."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """`faultinject control` with real servers: below a WSGI or ASGI path, or at its own address."""
 
-from __future__ import annotations
-
 import json
 import os
 import queue

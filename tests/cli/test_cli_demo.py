@@ -1,7 +1,5 @@
 """`faultinject demo`: the real COS SDK against the store, seen from outside."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

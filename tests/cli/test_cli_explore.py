@@ -1,7 +1,5 @@
 """`faultinject explore`: a command of any language, judged by its exit code."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

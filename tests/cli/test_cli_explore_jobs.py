@@ -1,7 +1,5 @@
 """`faultinject explore --jobs`: runs side by side, with the result of `--jobs 1`."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

@@ -1,7 +1,5 @@
 """`faultinject explore` finds in its store that a successful command has lost something."""
 
-from __future__ import annotations
-
 import json
 import re
 import shlex

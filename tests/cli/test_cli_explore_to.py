@@ -1,7 +1,5 @@
 """`faultinject explore --to`: a command explored in front of a foreign server."""
 
-from __future__ import annotations
-
 import json
 import shlex
 import sys

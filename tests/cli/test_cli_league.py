@@ -1,7 +1,5 @@
 """`faultinject conformance --all`: installed and missing clients, interruption, TLS."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

@@ -3,8 +3,6 @@
 `commands.txt` and `sentences.txt`
 """
 
-from __future__ import annotations
-
 import json
 import re
 

@@ -1,7 +1,5 @@
 """`faultinject preview`: the exact bytes of an answer."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """The program as a whole: help, version, wrong use, exit codes."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """`faultinject proxy`: faults in front of another process, and refusals to start."""
 
-from __future__ import annotations
-
 import json
 import os
 import socket

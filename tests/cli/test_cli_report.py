@@ -1,7 +1,5 @@
 """`faultinject report`: verdicts on journals, formats, exit codes, and wrong journals."""
 
-from __future__ import annotations
-
 import gc
 import gzip
 import json

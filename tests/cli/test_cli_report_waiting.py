@@ -1,7 +1,5 @@
 """`faultinject report` waits until recent calls must be over, and no longer."""
 
-from __future__ import annotations
-
 import io
 import json
 import os

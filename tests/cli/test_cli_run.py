@@ -1,7 +1,5 @@
 """`faultinject run` in this process, until the command replaces it; `tests/hooks` goes on."""
 
-from __future__ import annotations
-
 import os
 import sys
 import tempfile

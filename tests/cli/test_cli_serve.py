@@ -1,7 +1,5 @@
 """`faultinject serve`: a real server in its own process, and refusals to start."""
 
-from __future__ import annotations
-
 import errno
 import fcntl
 import http.client

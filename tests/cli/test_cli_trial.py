@@ -1,7 +1,5 @@
 """`faultinject trial`: suites of several runners, with clients that retry and others."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

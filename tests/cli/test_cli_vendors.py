@@ -1,7 +1,5 @@
 """`faultinject vendors`: the catalogue for people and for programs."""
 
-from __future__ import annotations
-
 import json
 import re
 

@@ -1,7 +1,5 @@
 """Help needs no room of the package: its names are compared with the rooms' own here."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

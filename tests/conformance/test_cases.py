@@ -1,7 +1,5 @@
 """The store answers by the cases of a specification, and the client is compared with them."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

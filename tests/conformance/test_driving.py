@@ -1,7 +1,5 @@
 """A plan is run: who is asked for what, when, and what is kept of it."""
 
-from __future__ import annotations
-
 import contextlib
 import http.client
 import threading

@@ -1,7 +1,5 @@
 """A client in another process: the contract, and what becomes of commands that break it."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -1,7 +1,5 @@
 """Results as plain data: measurements, what changed between two versions, and the page."""
 
-from __future__ import annotations
-
 import json
 from copy import deepcopy
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Servers that are started as people start them."""
 
-from __future__ import annotations
-
 import pytest
 
 from .launch import Server

@@ -1,7 +1,5 @@
 """The ways in which people start a server, and a server that was started so."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -3,8 +3,6 @@
 The bound is of the apps' own failures. Only a hand arms again.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import signal

@@ -3,8 +3,6 @@
 `test_run_ways` checks it for every way to start one.
 """
 
-from __future__ import annotations
-
 import json
 import socket
 import subprocess

@@ -1,7 +1,5 @@
 """Under gevent a waiting greenlet lets others run, whenever gevent patched the process."""
 
-from __future__ import annotations
-
 import os
 import signal
 from concurrent.futures import ThreadPoolExecutor

@@ -3,8 +3,6 @@
 By a framework's or a server's hook.
 """
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

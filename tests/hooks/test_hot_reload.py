@@ -3,8 +3,6 @@
 Under real servers, whose workers share counts.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 

@@ -1,7 +1,5 @@
 """Metrics of an app with several workers: each event once, whichever worker is asked."""
 
-from __future__ import annotations
-
 import os
 import re
 import signal

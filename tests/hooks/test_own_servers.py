@@ -3,8 +3,6 @@
 Whatever the rules are, and no count is used up.
 """
 
-from __future__ import annotations
-
 import asyncio
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """Limits of faults hold for the server, not for each worker that replaces another."""
 
-from __future__ import annotations
-
 import signal
 
 import pytest

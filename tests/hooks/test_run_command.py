@@ -1,7 +1,5 @@
 """`faultinject run` passes on exit codes and signals, and names Pythons out of its reach."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """`faultinject run` reports a server without faults, and only such; `--strict` ends with 2."""
 
-from __future__ import annotations
-
 import signal
 import subprocess
 import sys

@@ -3,8 +3,6 @@
 Counts are exact, a request counts once, nothing else changes, and the end is in the journal.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """Workers of one server share exact counts by themselves; nobody names a store."""
 
-from __future__ import annotations
-
 import os
 import re
 import signal

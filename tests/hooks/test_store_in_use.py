@@ -1,7 +1,5 @@
 """A named directory is cut, moved, removed or claimed by others while workers count in it."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

@@ -1,7 +1,5 @@
 """Waits pass at once, and what reads a clock sees that they have passed."""
 
-from __future__ import annotations
-
 import asyncio
 import datetime
 import queue

@@ -1,7 +1,5 @@
 """`inject()`: for its block, these rules instead of everybody's."""
 
-from __future__ import annotations
-
 import asyncio
 import subprocess
 import sys

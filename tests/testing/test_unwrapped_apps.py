@@ -3,8 +3,6 @@
 Under pytest they reach the frameworks' apps.
 """
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Verdicts of `faults` on the client: its calls, the findings, and the assertion."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import re

@@ -1,7 +1,5 @@
 """The report of an exploration: text, data, and the marker that shows a failure again."""
 
-from __future__ import annotations
-
 import json
 import re
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """The second judge: the requests of a run, where the code under test asserts nothing."""
 
-from __future__ import annotations
-
 import contextlib
 import uuid
 

@@ -1,7 +1,5 @@
 """A store after a crash is compared with one without a crash."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import itertools

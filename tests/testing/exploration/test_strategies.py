@@ -1,7 +1,5 @@
 """Drawn scenarios: they find a bug, and shrink to the one fault that shows it."""
 
-from __future__ import annotations
-
 import sys
 from urllib.request import urlopen
 

@@ -1,7 +1,5 @@
 """The order of runs, requests left out, the stop of an exploration, and incomplete proofs."""
 
-from __future__ import annotations
-
 import contextlib
 import itertools
 import traceback

@@ -3,8 +3,6 @@
 With the runs without faults.
 """
 
-from __future__ import annotations
-
 import pytest
 
 pytestmark = pytest.mark.live

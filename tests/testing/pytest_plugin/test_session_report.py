@@ -1,7 +1,5 @@
 """`--faultinject-report`: what the clients of all tests did, on one page."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Tests with servers in other processes: markers reach them, and their requests come back."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess
