@@ -82,7 +82,9 @@ class Client:
 """
 
 
-@pytest.mark.parametrize(("right", "verdict"), [(False, "FAIL"), (True, "PASS")])
+@pytest.mark.parametrize(
+    ("right", "verdict"), [(False, "FAIL"), pytest.param(True, "PASS", marks=pytest.mark.slow)]
+)
 def test_a_client_that_takes_its_own_write_for_a_conflict(right, verdict, run, tmp_path, monkeypatch):
     """The driver says what the caller heard, so a client that read the object is right."""
     monkeypatch.chdir(tmp_path)

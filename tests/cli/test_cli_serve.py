@@ -356,7 +356,9 @@ sys.exit(main())
 """
 
 
-@pytest.mark.parametrize("command", [("serve",), ("proxy", "--to", "http://127.0.0.1:1")])
+@pytest.mark.parametrize(
+    "command", [("serve",), pytest.param(("proxy", "--to", "http://127.0.0.1:1"), marks=pytest.mark.slow)]
+)
 def test_it_is_told_to_end_while_it_begins(command):
     """Ctrl-C right behind the line that offers it ends the program, wherever its start is."""
     asked = [sys.executable, "-c", HELD_BACK, *command, "--port", "0"]
@@ -706,7 +708,7 @@ def test_the_server_goes_on_when_nobody_reads():
         process.stderr.close()
 
 
-@pytest.mark.parametrize("redirect", ["", ">&-", ">&- 2>&-"])
+@pytest.mark.parametrize("redirect", others_slowly(["", ">&-", ">&- 2>&-"], ">&- 2>&-".__eq__))
 def test_the_server_starts_when_nobody_reads(redirect):
     """The server starts though nobody reads its lines, and without streams.
 
