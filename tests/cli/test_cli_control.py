@@ -473,12 +473,13 @@ def test_how_the_switch_is_told(odd, more, said):
     ],
 )
 def test_what_was_counted_is_told(odd, shared, whose, between):
-    """Of all processes where they count together, but for the faults under way; and the bound of failures."""
+    """Of all processes where they count together, and the bound of failures."""
     totals = {"matched": 7, "injected": 1, "failed": 0}
     counted = {"refused": 1, "undecided": 2, "failures": 3, "totals": totals, "shared": shared}
     state = {**STATE, **counted, "abort": "5xx>5%/1m"}
     assert (
-        f"seed 42, store memory:, abort 5xx>5%/1m; {whose}: 1 injected of 7 requests that matched a rule, 1 not given because too many were under way,"
+        "seed 42, store memory:, abort 5xx>5%/1m; "
+        f"{whose}: 1 injected of 7 requests that matched a rule, 1 not given because too many were under way,"
         f" 2 passed because of the store, 3 errors in faultinject{between}0 of at most 100 faults under way"
         in odd(f"200 application/json|{json.dumps(state)}", code=0)
     )

@@ -81,7 +81,7 @@ def test_it_ends_within_20_seconds():
 
 def test_the_command_that_gives_the_same_again(run):
     """The seed and every option that is not its default, quoted for a shell."""
-    again = "demo --seed 'b c;' --calls 1 --verbose"  # a seed by which nothing is tried again
+    again = "demo --seed 'b c;' --calls 1 --verbose"  # a seed by which nothing is retried
     code, out, err = run(*shlex.split(again))
     assert (code, err, out.splitlines()[-1]) == (0, "", f"The same again:     faultinject {again}")
 

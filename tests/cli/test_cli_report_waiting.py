@@ -108,7 +108,7 @@ GONE = (f"{PID}-{int(BEGUN) + 1}-{NAMESPACE}", "what?", "")
 @pytest.mark.parametrize(
     ("content", "now", "options", "left_out", "waited"),
     [
-        # A client that never tried again has ten seconds from its last answer on; the time that has passed counts.
+        # A client that never retried has ten seconds from its last answer on; the time that has passed counts.
         *(
             (gave_up(), now, {}, {}, waited)
             for now, waited in ((0.04, 9.991), (4.031, 6.0), (10.031, 0), (3600.0, 0))

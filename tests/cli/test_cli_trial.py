@@ -931,7 +931,7 @@ def test_tests_in_children_and_a_strict_xfail(run, suite, tmp_path):
     """
     (tmp_path / "conftest.py").write_text(FORKED)
     skipped = "@pytest.mark.skip\ndef test_skipped(): pass\n"
-    code, found = trial(run, "-r", "s3:SlowDown", "--", *PYTEST, suite(WRONG, STRICT, skipped))
+    code, found = trial(run, "-r", "s3:SlowDown,key=dog", "--", *PYTEST, suite(WRONG, STRICT, skipped))
     assert (code, found["tests"], [(each["test"], each["error"]) for each in found["broken"]]) == (
         1,
         3,
@@ -1066,7 +1066,7 @@ def test_progress(run, job, terminal):
 
 
 def told(job, seconds, *parts):
-    """How far a trial says that it is, at each run, where each says that it took so many seconds."""
+    """The lines of a trial's progress, where each run says that it took so many seconds."""
 
     class Timed(Suite):
         def run(self, *given, **options):

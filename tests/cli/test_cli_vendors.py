@@ -57,7 +57,7 @@ def test_the_table_of_a_vendor(run, vendor):
 
 
 def test_where_an_error_comes(run):
-    """A row that the document has for some requests only says for which; the others say nothing of it."""
+    """A row that the document has for some requests only says for which; the others do not."""
     table = run("vendors", "cos")[1].splitlines()
     assert [
         line.split()[0] for line in table if line.endswith(" (only method=PUT,method=POST,method=DELETE)")

@@ -207,21 +207,6 @@ def test_attempts_that_chance_decides():
     assert found == [[], ["attempts"], ["attempts"]]
 
 
-def test_the_page_says_what_was_found():
-    """Facts, findings with their reasons, and what can be done with it."""
-    text = markdown(OLD)
-    row = (
-        "| ACME's SDK 1.0 | Python | cos | 3 | 1.00 (1.00–1.00), 2.00 (2.00–2.00) | 0 (0–0), 0.05 "
-        "(0.05–0.05) | 0.00 |"
-    )
-    assert row in text
-    assert "- **jitter**: Standard deviation by mean" in text
-    assert "Not measured" not in text
-    assert "- ✕ **gives up**: measured <sub>Do it. See RFC 9110</sub>\n- ! **jitter**: measured" in text
-    assert "- ? not decided: backoff grows" in text
-    assert "242 calls, 395 requests in 3.50 s; profile `rfc`." in text
-
-
 @pytest.mark.parametrize(
     ("said", "worst"),
     [
@@ -238,52 +223,33 @@ def test_the_verdict_of_a_check_is_its_worst(said, worst):
     assert [(check, [*found]) for check, found in verdicts(results(new).clients)] == [("jitter", [worst])]
 
 
-def test_the_page_says_who_was_judged_and_how():
-    """The head names the clients, the command and the store."""
-    head = markdown(OLD | {"command": "faultinject conformance --client acme"}).partition("\n| ")[0]
-    assert head.startswith(
-        "# What ACME's SDK 1.0 did about faults\n\n**fail**: gives up: measured\n\nMade on "
-        "2026-10-01 by `faultinject conformance --client acme` ("
-    )
-    assert (
-        "The client made its calls, against a store on the same machine that answers with the documented errors of cos."
-        in head
-    )
-    assert "by `` faultinject --client '`\\n' `` (" in markdown(
-        OLD | {"command": "faultinject --client '`\n'"}
-    )
-    two = markdown(OLD | {"clients": OLD["clients"] * 2})
-    assert two.startswith("# What ACME's SDK 1.0, ACME's SDK 1.0 did about faults\n")
-    assert "documented errors of the SDK's own service" in two
-    assert markdown(OLD | {"all": True}).startswith("# What storage SDKs do about faults\n")
+def with_client(findings=MappingProxyType({}), **about):
+    """Results in which the client is another one."""
+    new, client = changed(findings)
+    client |= about
+    return new
 
 
-def test_the_page_says_what_is_not_a_default():
-    """Beside the name, in the table and above the findings."""
-    new, client = changed()
-    client["note"] = "timeout=12"
-    text = markdown(new)
-    assert "| ACME's SDK 1.0 (timeout=12) | Python |" in text
-    assert "## ACME's SDK 1.0 (timeout=12)\n" in text
+PAGES = {
+    "one client": OLD,
+    "a command": OLD | {"command": "faultinject conformance --client acme"},
+    "a command with quotes and lines": OLD | {"command": "faultinject --client '`\n'"},
+    "two clients": OLD | {"clients": OLD["clients"] * 2},
+    "all clients": OLD | {"all": True},
+    "not a default": with_client(note="timeout=12"),
+    "no fault, many waits, no outage": with_client(
+        {"gives up": "PASS", "jitter": "PASS", "backoff grows": "PASS"},
+        version=None,
+        numbers=NUMBERS["patient"],
+    ),
+    "who is missing": OLD
+    | {
+        "skipped": [{"client": "b", "title": "B's SDK", "install": "pip install b"}],
+        "failed": [{"client": "c", "reason": "no Java"}],
+    },
+}
 
 
-def test_the_page_of_a_client_without_a_fault():
-    """It says so; many waits are cut short; without an outage there is no number for it."""
-    new, client = changed({"gives up": "PASS", "jitter": "PASS", "backoff grows": "PASS"})
-    client["version"] = None
-    client["numbers"] = NUMBERS["patient"]
-    text = markdown(new)
-    assert "## ACME's SDK\n" in text
-    assert "Every check that was decided: as its reference asks." in text
-    assert "6.00 (6.00–6.00), … |  |" in text
-
-
-def test_the_page_says_who_is_missing():
-    """With what installs it, or why it could not be started."""
-    new, _ = changed()
-    new["skipped"] = [{"client": "b", "title": "B's SDK", "install": "pip install b"}]
-    new["failed"] = [{"client": "c", "reason": "no Java"}]
-    told = (
-        "## Not measured\n\n- B's SDK is not installed: `pip install b`\n- c could not be started: no Java\n"
-    )
-    assert told in markdown(new)
+def test_the_page(golden):
+    """The judged clients, each finding with its reason and its remedy, and those missing."""
+    golden("pages.txt", lambda name: markdown(PAGES[name]).rstrip("\n"))

@@ -7,7 +7,7 @@ from .launch import Server
 
 @pytest.fixture
 def store(request, tmp_path):
-    """The variables for a store of this kind: none is named, this process's memory, a directory, a server."""
+    """The variables for a store of this kind: none, memory, a directory or a server."""
     kind = request.param
     if kind == "redis":
         url = request.getfixturevalue("redis_server").url

@@ -195,12 +195,12 @@ class Server(Started):
         return [self.get(path)[0] for _ in range(number)]
 
     def asked(self, path, number):
-        """How often each status came of so many requests of eight threads; None where a worker was killed."""
+        """Count the statuses of requests of eight threads; None where a worker was killed."""
         with ThreadPoolExecutor(8) as threads:
             return Counter(found and found[0] for found in threads.map(self.get, [path] * number))
 
     def control(self, method, path, data=None, *, place=None):
-        """The answer of the control API, below its path or at a place; None if its worker is about to end."""
+        """The control API's answer, here or at a place; None if its worker is about to end."""
         address = f"{place or f'http://127.0.0.1:{self.port}/_faultinject'}{path}"
         head = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json", "If-Match": "*"}
         body = None if method == "GET" else json.dumps(data or {}).encode()

@@ -50,9 +50,7 @@ def another_process(server, tmp_path):
         yield
 
 
-@pytest.mark.parametrize(
-    "name", others_slowly(WAYS, ("install", "gevent's server, patched late").__contains__)
-)
+@pytest.mark.parametrize("name", others_slowly(WAYS, "run".__eq__))
 def test_greenlets_that_wait_for_another_process(name, begin, tmp_path):
     """Requests that wait for another process get no decision, and the server goes on."""
     server = begin(name, f"http:503,times={CLIENTS},path=photos/")

@@ -345,7 +345,7 @@ def test_signals_reach_the_command(environ, number):
 
 @pytest.mark.parametrize("options", ["-I", pytest.param("-Es", marks=pytest.mark.slow)])
 def test_processes_of_processes_are_reached(run, options):
-    """Whatever stands between them; the path file is found by Pythons that look at no environment."""
+    """Whatever stands between them, also Pythons that look at no environment."""
     python = f'{sys.executable} {options} -c "{LOADED}"'
     assert run("--", "sh", "-c", f"{python}; {python.replace(f' {options}', '')}")[:2] == (0, REACHED * 2)
 

@@ -18,7 +18,7 @@ PLAIN = settings(
     database=None,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
-    max_examples=150,
+    max_examples=80,
 )
 
 

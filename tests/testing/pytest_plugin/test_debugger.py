@@ -80,7 +80,7 @@ WITHOUT_A_PROMPT = """
 
 @pytest.mark.live
 def test_at_the_prompt(project):
-    """Faults and counts go on there, and the test that comes next has none of it; an exploration's run is there too.
+    """Faults and counts go on there, also an exploration's; the next test has none of it.
 
     It stands in the test that asserts, not in the code of what it asserts with. The plugin's own failures open none,
     as there is nothing of the test to see.

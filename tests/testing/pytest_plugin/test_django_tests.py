@@ -46,6 +46,7 @@ def under_django(project):
     return run
 
 
+@pytest.mark.slow
 def test_requests_to_the_app_under_test_are_no_clients(under_django):
     """The app answers 503 as its storage fails: Django's own client need not retry."""
     result = under_django(
