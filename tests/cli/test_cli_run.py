@@ -69,7 +69,7 @@ OFF = {
 
 @pytest.mark.parametrize("why", OFF)
 def test_untouched(run, became, why):
-    """Without faults it becomes the command as it is, nothing is prepared, and one line says why."""
+    """Without faults it becomes the command, nothing is prepared, and one line says why."""
     given, variables, says = OFF[why]
     before = dict(os.environ)
     code, _, error = run("run", *given, "--", sys.executable, "-V", env=variables)
