@@ -192,10 +192,44 @@ def test_cut():
 """
 
 
-def test_who_is_cut_off(run, job):
-    """A runner killed while it reports, or a stranger at the port, is no error of the trial."""
-    code, _, err = run("trial", *LISTENED, "-r", "s3:SlowDown", *job(CUT, RIGHT))
-    assert (code, "Traceback" in err) == (0, False), err
+ENDS = "import atexit\natexit.register(os._exit, 1)\n"
+PHOTOS = "def test_it():\n    ask('PUT', '/photos')\n"
+RAISES = "def test_it():\n    raise ValueError('no such table')\n"
+FLAKY = [f"def test_{n}():\n    ask('PUT', '/flaky')\n    assert run_number() < 12\n" for n in range(11)]
+NOTHING = r"\nno fault was tried: none of the tests passes in both runs without faults\n$"
+
+
+@pytest.mark.parametrize(
+    ("parts", "words", "code", "says"),
+    [
+        # A runner killed while it reports, or a stranger at the port, is no error of the trial.
+        ((CUT, RIGHT), "-r s3:SlowDown", 0, []),
+        # One test alone may end its command with an error, as it covers less than a limit: once its client is
+        # repaired, the line that replays it ends with 0.
+        ((RIGHT, ENDS), "--only test_right -r s3:SlowDown", 0, []),
+        # A rule that was never injected may be misspelled: nothing is broken, and nothing is proven.
+        ((PHOTOS,), "-r s3:SlowDown -r reset,path=nowhere/", 3, [r"\nincomplete: reset,path=nowhere/ was injected in no run\n$"]),
+        # What stays needs the bodies of tests, and only pytest says when one begins: nothing would get through a
+        # fixture.
+        ((RIGHT,), "-r s3:SlowDown -r s3:ExpiredToken,from=1", 3, [r"\n3 +0 +s3:SlowDown,times=1,per=call\n(?!.*\n?\d+ +\d+ +s3:ExpiredToken)"]),
+        # No test passes twice; with -v each of many is listed.
+        (FLAKY, "-v", 3, [r"\nflaky:\n    test_0\n    test_1\n", NOTHING]),
+        # A wrong import or a failing set-up fails before the first request, which is not missing.
+        *(
+            ((RAISES, others), "", 3, [r"\nfails without faults: test_it: no such table\n", r"\nno fault was tried: no request was seen\n$"])
+            for others in ("", "def test_of_no_request(): pass\n")
+        ),
+    ],
+    ids=["cut off", "one alone", "nowhere", "stays", "flaky", "before a request", "before a request, beside another"],
+)  # fmt: skip
+def test_how_it_ends(run, job, parts, words, code, says):
+    """The exit code, and its reason."""
+    found, out, err = run("trial", *LISTENED, *words.split(), *job(*parts))
+    assert (found, [each for each in says if not re.search(each, out)], "Traceback" in err) == (
+        code,
+        [],
+        False,
+    ), out
 
 
 def test_the_command_fails_without_faults(run, job):
@@ -229,15 +263,6 @@ def test_sends():
     assert "did not run: test_right" in failure.text
 
 
-def test_one_test_alone_may_end_its_command_otherwise(run, job):
-    """One test alone may end its command with an error, as it covers less than a limit.
-
-    The line that replays it ends with 0 once its client is repaired.
-    """
-    words = ["-r", "s3:SlowDown", *job(RIGHT, "import atexit\natexit.register(os._exit, 1)\n")]
-    assert run("trial", *LISTENED, "--only", "test_right", *words)[0] == 0
-
-
 def test_many_are_cut_short(run, job):
     """Of the tests that fail without faults ten are listed; with -v all."""
     many = "".join(f"def test_{n}():\n    ask('PUT', '/before')\n    assert 0\n" for n in range(12))
@@ -259,15 +284,6 @@ def test_flaky_tests_and_files_that_cannot_be_loaded(run, suite):
     code, found = trial(run, "-r", "s3:SlowDown", "--", *PYTEST, "--continue-on-collection-errors")
     assert (code, found["flaky"]) == (3, ["test_it.py::test_flaky"])
     assert found["broken_before"] == {"test_not_loaded.py": "E   assert 0"}
-
-
-def test_nothing_can_be_judged(run, job):
-    """If no test passes twice, the exit code is 3; -v lists each of many tests."""
-    tests = [f"def test_{n}():\n    ask('PUT', '/flaky')\n    assert run_number() < 12\n" for n in range(11)]
-    code, out, _ = run("trial", "-v", *LISTENED, *job(*tests))
-    assert code == 3
-    assert "\nflaky:\n    test_0\n    test_1\n" in out
-    assert out.endswith("\nno fault was tried: none of the tests passes in both runs without faults\n")
 
 
 LARGE = """
@@ -420,17 +436,6 @@ def test_a_set_of_which_none_comes(run, job, given):
     twice = "def test_twice():\n    if run_number() < 3:\n        ask('PUT', '/twice')\n"
     code, found = trial(run, *LISTENED, *given, *job(twice))
     assert (code, {each["injected"] for each in found["faults"]}, found["broken"]) == (3, {0}, [])
-
-
-def test_a_rule_that_comes_nowhere_is_named(run, job):
-    """A rule that was never injected is named; it may be misspelled.
-
-    Nothing is broken, and nothing is proven: exit code 3 needs its reason in words. A rule that was injected is not
-    named.
-    """
-    rules = ("-r", "s3:SlowDown", "-r", "reset,path=nowhere/")
-    code, out, _ = run("trial", *LISTENED, *rules, *job("def test_it():\n    ask('PUT', '/photos')\n"))
-    assert (code, out.splitlines()[-1]) == (3, "incomplete: reset,path=nowhere/ was injected in no run")
 
 
 @pytest.mark.parametrize("rule", ["", " ; "])
@@ -726,12 +731,6 @@ def test_a_fault_that_stays(run, suite):
         ("11", "1", rules[1]),
     ]
     assert out.count("✕") == 1
-
-
-def test_what_stays_needs_the_bodies_of_tests(run, job):
-    """Else nothing would get through a fixture: only pytest says when a body begins."""
-    code, found = trial(run, *LISTENED, "-r", "s3:SlowDown", "-r", "s3:ExpiredToken,from=1", *job(RIGHT))
-    assert (code, [each["rule"] for each in found["faults"]]) == (3, ["s3:SlowDown,times=1,per=call"])
 
 
 SIZES = r"""
@@ -1113,19 +1112,6 @@ def test_a_suite_without_a_request(refused, suite, words, says):
     """Exit code 2, and what to do."""
     suite("def test_it(): pass\n", JOB)
     assert says in refused("trial", *words)
-
-
-@pytest.mark.parametrize("others", ["", "def test_of_no_request(): pass\n"])
-def test_a_suite_that_fails_before_its_first_request(run, job, others):
-    """A failure before the first request is reported with exit code 3, not as missing requests.
-
-    A wrong import or a failing set-up looks so.
-    """
-    command = job(f"def test_it():\n    raise ValueError('no such table')\n{others}")
-    code, out, err = run("trial", *LISTENED, *command)
-    assert (code, err) == (3, "")
-    assert "\nfails without faults: test_it: no such table\n" in out
-    assert out.endswith("\nno fault was tried: no request was seen\n")
 
 
 def test_it_loads_no_checks():
