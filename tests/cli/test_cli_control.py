@@ -233,38 +233,41 @@ def odd(run):
         yield say
 
 
+STRANGER = "faultinject: http://127.0.0.1:PORT is no control API of faultinject: it answers "
+
+
 @pytest.mark.parametrize(
     ("answer", "more", "says"),
     [
-        ("200 text/html|<p>", 0, " is no control API of faultinject: it answers 200 with text/html;"),
-        ("404 text/html|<p>", 0, " is no control API of faultinject: it answers 404 with text/html;"),
-        ("302|", 0, " is no control API of faultinject: it answers 302 with nothing;"),
-        ('500 application/json|{"error": 3}', 0, " is no control API of faultinject: it answers "),
+        ("200 text/html|<p>", 0, f"{STRANGER}200 with text/html;"),
+        ("404 text/html|<p>", 0, f"{STRANGER}404 with text/html;"),
+        ("302|", 0, f"{STRANGER}302 with nothing;"),
+        ('500 application/json|{"error": 3}', 0, STRANGER),
         (
             '421 application/json|{"error": {"message": "the Host"}}',
             0,
-            " does not go by this name (the Host): start the app with FAULTINJECT_CONTROL_HOSTS=127.0.0.1\n",
+            "faultinject: http://127.0.0.1:PORT does not go by this name (the Host): start the app with"
+            " FAULTINJECT_CONTROL_HOSTS=127.0.0.1\n",
         ),
-        ("200 application/json|{}", 5, " broke off its answer\n"),
+        ("200 application/json|{}", 5, "faultinject: http://127.0.0.1:PORT broke off its answer\n"),
+        # A control API's own words, escaped.
+        (
+            '503 application/json|{"error": {"message": "the store\\u001b[2J", "problems": []}}',
+            0,
+            "faultinject: the store\\x1b[2J\n",
+        ),
     ],
 )
 def test_servers_of_others(odd, answer, more, says):
-    """A server that is no control API, or breaks off, is named as such."""
-    assert odd(answer, more=more).startswith(f"faultinject: http://127.0.0.1:PORT{says}")
-
-
-def test_what_is_wrong_with_the_server(odd):
-    """Its own words, escaped."""
-    said = odd('503 application/json|{"error": {"message": "the store\\u001b[2J", "problems": []}}')
-    assert said == "faultinject: the store\\x1b[2J\n"
+    """A server that is no control API, breaks off, or is in trouble, is named as such."""
+    assert odd(answer, more=more).startswith(says)
 
 
 def test_the_json_of_others(odd):
     """An app that answers every path with JSON is no control API, and nothing of it is printed."""
-    stranger = "faultinject: http://127.0.0.1:PORT is no control API of faultinject: it answers 200"
     for words in ("status", "status --json", "rules", "rules --json", "journal", "off"):
         for body in ('{"status": "ok"}', "[1, 2]", "null", '{"state": {}}', "[" * 100_000):
-            assert odd(f"200 application/json|{body}", *words.split()).startswith(stranger)
+            assert odd(f"200 application/json|{body}", *words.split()).startswith(f"{STRANGER}200")
             odd(f"404 application/json|{body}", *words.split())
 
 
