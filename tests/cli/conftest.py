@@ -1,7 +1,5 @@
 """The program in this process, and as a process of its own."""
 
-from __future__ import annotations
-
 import glob
 import queue
 import signal

@@ -1,7 +1,5 @@
 """Journals made by hand, for `report` to read."""
 
-from __future__ import annotations
-
 import json
 import time
 

@@ -1,7 +1,5 @@
 """Small programs that commands run many times: a runner of tests and a client."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 PLACE = Path(__file__).parents[1] / "testing" / "exploration"

@@ -1,7 +1,5 @@
 """Each option for a file reports a wrong one in a sentence, soon, and with little memory."""
 
-from __future__ import annotations
-
 import gzip
 import os
 import shutil

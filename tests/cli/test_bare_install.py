@@ -1,7 +1,5 @@
 """Every command works without extras, or says what installs the missing one."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

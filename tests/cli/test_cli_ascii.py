@@ -1,7 +1,5 @@
 """Output fits a terminal's characters, width and colours."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Rates, chances and dead rules of `faultinject check` agree with a wrapped app's answers."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """`faultinject conformance --cases`: what it takes, shows and exits with."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

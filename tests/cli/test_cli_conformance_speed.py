@@ -1,7 +1,5 @@
 """`faultinject conformance --speed`: accepted and refused clients, and the verdict's clock."""
 
-from __future__ import annotations
-
 import json
 import shlex
 import sys

@@ -1,15 +1,10 @@
 """`faultinject control` with real servers: below a WSGI or ASGI path, or at its own address."""
 
-from __future__ import annotations
-
 import json
 import os
 import queue
 import re
-import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 
@@ -25,6 +20,7 @@ from tests.ports import ReservedPort
 
 pytestmark = pytest.mark.live
 ENV = {"FAULTINJECT_TOKEN": TOKEN}
+FOLLOW = ("control", "journal", "--follow", "--url")
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -174,36 +170,30 @@ def test_a_request_that_ends_behind_its_line(ask, server):
     assert [(each["path"], each["final"]) for each in found] == [("/photos/one", True), ("/photos/two", True)]
 
 
-@pytest.mark.parametrize("as_json", [pytest.param(False, marks=pytest.mark.slow), True])
-def test_the_live_journal(ask, server, as_json):
-    """A line a request as it comes, until Ctrl-C."""
+def live(start, server, *words):
+    """The live journal of a request before and one meanwhile, ended by Ctrl-C: its lines."""
     server.ask_app("/photos/before")
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-W", "error", "-m", "faultinject", "control", "journal", "--follow"),
-            *("--limit", "1", "--url", server.url, *(["--json"] if as_json else [])),
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, **ENV},
-    )
-    try:
-        lines = [process.stdout.readline()]
-        server.ask_app("/photos/now")
-        lines.append(process.stdout.readline())
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=300)
-    finally:
-        process.kill()
-    assert (process.returncode, out, err.strip()) == (130, "", "faultinject: interrupted")
-    if as_json:
-        found = [json.loads(each) for each in lines]
-        assert [each["path"] for each in found] == ["/photos/before", "/photos/now"]
-        for each in found:
-            check("journal", each)
-    else:
-        assert [each.split()[2] for each in lines] == ["/photos/before", "/photos/now"]
+    process = start(*FOLLOW, server.url, *words, "--limit", "1", env={**os.environ, **ENV})
+    lines = [process.line()]
+    server.ask_app("/photos/now")
+    lines.append(process.line())
+    code, rest = process.interrupt()
+    assert (code, "".join(rest)) == (130, "faultinject: interrupted")
+    return lines
+
+
+def test_the_live_journal(start, ask, server):
+    """A line a request as it comes, until Ctrl-C."""
+    found = [json.loads(each) for each in live(start, server, "--json")]
+    assert [each["path"] for each in found] == ["/photos/before", "/photos/now"]
+    for each in found:
+        check("journal", each)
+
+
+@pytest.mark.slow
+def test_the_live_journal_for_people(start, ask, server):
+    """The same as text."""
+    assert [each.split()[2] for each in live(start, server)] == ["/photos/before", "/photos/now"]
 
 
 def test_who_may_not(ask, run, server):
@@ -243,31 +233,41 @@ def odd(run):
         yield say
 
 
-def test_servers_of_others(odd):
-    """A server that is no control API, or breaks off, is named as such."""
-    stranger = "faultinject: http://127.0.0.1:PORT is no control API of faultinject: it answers "
-    assert odd("200 text/html|<p>").startswith(f"{stranger}200 with text/html;")
-    assert odd("404 text/html|<p>").startswith(f"{stranger}404 with text/html;")
-    assert odd("302|").startswith(f"{stranger}302 with nothing;")
-    assert odd('500 application/json|{"error": 3}').startswith(stranger)
-    assert odd('421 application/json|{"error": {"message": "the Host"}}') == (
-        "faultinject: http://127.0.0.1:PORT does not go by this name (the Host): start the app with"
-        " FAULTINJECT_CONTROL_HOSTS=127.0.0.1\n"
-    )
-    assert odd('503 application/json|{"error": {"message": "the store\\u001b[2J", "problems": []}}') == (
-        "faultinject: the store\\x1b[2J\n"
-    )
-    assert (
-        odd("200 application/json|{}", more=5) == "faultinject: http://127.0.0.1:PORT broke off its answer\n"
-    )
+STRANGER = "faultinject: http://127.0.0.1:PORT is no control API of faultinject: it answers "
+
+
+@pytest.mark.parametrize(
+    ("answer", "more", "says"),
+    [
+        ("200 text/html|<p>", 0, f"{STRANGER}200 with text/html;"),
+        ("404 text/html|<p>", 0, f"{STRANGER}404 with text/html;"),
+        ("302|", 0, f"{STRANGER}302 with nothing;"),
+        ('500 application/json|{"error": 3}', 0, STRANGER),
+        (
+            '421 application/json|{"error": {"message": "the Host"}}',
+            0,
+            "faultinject: http://127.0.0.1:PORT does not go by this name (the Host): start the app with"
+            " FAULTINJECT_CONTROL_HOSTS=127.0.0.1\n",
+        ),
+        ("200 application/json|{}", 5, "faultinject: http://127.0.0.1:PORT broke off its answer\n"),
+        # A control API's own words, escaped.
+        (
+            '503 application/json|{"error": {"message": "the store\\u001b[2J", "problems": []}}',
+            0,
+            "faultinject: the store\\x1b[2J\n",
+        ),
+    ],
+)
+def test_servers_of_others(odd, answer, more, says):
+    """A server that is no control API, breaks off, or is in trouble, is named as such."""
+    assert odd(answer, more=more).startswith(says)
 
 
 def test_the_json_of_others(odd):
     """An app that answers every path with JSON is no control API, and nothing of it is printed."""
-    stranger = "faultinject: http://127.0.0.1:PORT is no control API of faultinject: it answers 200"
     for words in ("status", "status --json", "rules", "rules --json", "journal", "off"):
         for body in ('{"status": "ok"}', "[1, 2]", "null", '{"state": {}}', "[" * 100_000):
-            assert odd(f"200 application/json|{body}", *words.split()).startswith(stranger)
+            assert odd(f"200 application/json|{body}", *words.split()).startswith(f"{STRANGER}200")
             odd(f"404 application/json|{body}", *words.split())
 
 
@@ -286,7 +286,7 @@ def test_a_server_that_says_nothing_more(head):
         talks = threading.Thread(target=talk)
         talks.start()
         with pytest.raises(ConfigurationError) as caught:
-            ControlClient(url, ENV, patience=0.5).state()
+            ControlClient(url, ENV, patience=0.1).state()
         over.set()
         talks.join()
     assert str(caught.value) == f"{url} did not answer within 0 s"
@@ -373,18 +373,15 @@ def test_a_journal_without_requests(odd):
     )
 
 
-FOLLOW = ("control", "journal", "--follow", "--limit", "0", "--url")
-
-
 def test_a_live_journal_that_breaks_off(start, paged):
     """It is asked for again, from where it was, which is said once; what is missing is told."""
     # The interrupt comes while it waits for an answer: while it connects, the interpreter may leave a socket open, and
     # warn of it.
-    paged.refusals, paged.holds = 2, "5002"
-    process = start(*FOLLOW, paged.url, env={**os.environ, **ENV})
+    paged.refusals, paged.holds = 1, "5002"
+    process = start(*FOLLOW, paged.url, "--limit", "0", env={**os.environ, **ENV})
     assert process.line() == f"faultinject: the connection to {paged.url} is lost; trying again"
     assert "faultinject: missing requests: 1" in (process.line(), process.line())
-    assert [paged.asked.get(timeout=20) for _ in range(6)] == ["", "4999", "5001", "5001", "5001", "5002"]
+    assert [paged.asked.get(timeout=20) for _ in range(5)] == ["", "4999", "5001", "5001", "5002"]
     code, said = process.interrupt()
     paged.over.set()
     assert (code, said[-1]) == (130, "faultinject: interrupted")
@@ -394,7 +391,7 @@ def test_a_live_journal_that_breaks_off(start, paged):
 def test_a_live_journal_that_does_not_come_back(start, paged):
     """After half a minute that is said, with what its server has against it."""
     paged.refusals = 1000
-    process = start(*FOLLOW, paged.url, env={**os.environ, **ENV})
+    process = start(*FOLLOW, paged.url, "--limit", "0", env={**os.environ, **ENV})
     assert process.process.wait(300) == 2
     said = []
     while (line := process.line()) is not None:
@@ -471,12 +468,6 @@ def test_how_the_switch_is_told(odd, more, said):
     assert out.endswith("  no rules, so no faults\n")
 
 
-def test_the_bound_of_the_app_s_own_failures_is_told(odd):
-    """It may end all faults."""
-    out = odd(f"200 application/json|{json.dumps({**STATE, 'abort': '5xx>5%/1m'})}", code=0)
-    assert "seed 42, store memory:, abort 5xx>5%/1m; " in out
-
-
 @pytest.mark.parametrize(
     ("shared", "whose", "between"),
     [
@@ -485,11 +476,13 @@ def test_the_bound_of_the_app_s_own_failures_is_told(odd):
     ],
 )
 def test_what_was_counted_is_told(odd, shared, whose, between):
-    """Of all processes where they count together, but for the faults under way."""
+    """Of all processes where they count together, and the bound of failures."""
     totals = {"matched": 7, "injected": 1, "failed": 0}
-    state = {**STATE, "refused": 1, "undecided": 2, "failures": 3, "totals": totals, "shared": shared}
+    counted = {"refused": 1, "undecided": 2, "failures": 3, "totals": totals, "shared": shared}
+    state = {**STATE, **counted, "abort": "5xx>5%/1m"}
     assert (
-        f"; {whose}: 1 injected of 7 requests that matched a rule, 1 not given because too many were under way,"
+        "seed 42, store memory:, abort 5xx>5%/1m; "
+        f"{whose}: 1 injected of 7 requests that matched a rule, 1 not given because too many were under way,"
         f" 2 passed because of the store, 3 errors in faultinject{between}0 of at most 100 faults under way"
         in odd(f"200 application/json|{json.dumps(state)}", code=0)
     )

@@ -1,7 +1,5 @@
 """`faultinject demo`: the real COS SDK against the store, seen from outside."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os
@@ -83,7 +81,7 @@ def test_it_ends_within_20_seconds():
 
 def test_the_command_that_gives_the_same_again(run):
     """The seed and every option that is not its default, quoted for a shell."""
-    again = "demo --seed 'a b;' --calls 1 --verbose"
+    again = "demo --seed 'b c;' --calls 1 --verbose"  # a seed by which nothing is retried
     code, out, err = run(*shlex.split(again))
     assert (code, err, out.splitlines()[-1]) == (0, "", f"The same again:     faultinject {again}")
 

@@ -1,7 +1,5 @@
 """`faultinject explore --crash`: a command that is killed at each request, and run again."""
 
-from __future__ import annotations
-
 import json
 import re
 import shlex

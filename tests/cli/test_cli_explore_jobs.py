@@ -1,7 +1,5 @@
 """`faultinject explore --jobs`: runs side by side, with the result of `--jobs 1`."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal
@@ -39,10 +37,9 @@ def test_runs_are_made_at_the_same_time(succeeds, program, tmp_path):  # noqa: F
 
 
 WRONG = """
-ask('PUT', '/photos')
-ask('PUT', '/photos/cat', 2)
-ask('PUT', '/photos/dog', 1)
-ask('GET', '/photos/dog')
+ask('PUT', '/photos', 1)
+ask('PUT', '/photos/cat', 1)
+ask('GET', '/photos/cat')
 """
 
 
@@ -56,7 +53,7 @@ def explored(run, program, *options):  # noqa: F811
 @pytest.mark.parametrize(
     "options",
     [
-        pytest.param(("-r", "http:503", "-r", "reset,when=after", "-r", "truncate"), id="faults"),
+        pytest.param(("-r", "http:503", "-r", "reset,when=after"), id="faults"),
         pytest.param(
             ("-r", "cos:@throttle", "-r", "reset", "--depth", "2"), id="depth", marks=pytest.mark.slow
         ),
@@ -81,14 +78,14 @@ except SystemExit:
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM])
 def test_a_signal_ends_all_runs(start, program, tmp_path, number):  # noqa: F811
     """The result so far is printed, and none of the commands lives on."""
     there, for_ever = tmp_path / "there", tmp_path / "for ever"
     os.mkfifo(there)
     os.mkfifo(for_ever)
     source = f"THERE, FOR_EVER = {str(there)!r}, {str(for_ever)!r}\n{WAITS}"
-    process = start("explore", "-r", "reset", "--jobs", "2", "--", *program(source), anew=True)
+    process = start("explore", "-r", "reset", "--jobs", "2", "--", *program(source))
     numbers = set()
     with there.open() as lines, there.open("w"):  # the second one keeps it open between two writers
         while len(numbers) < 2:

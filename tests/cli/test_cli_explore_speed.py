@@ -1,7 +1,5 @@
 """`faultinject explore --speed`: faster clocks, and failures that come only from the speed."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """`faultinject explore` finds in its store that a successful command has lost something."""
 
-from __future__ import annotations
-
 import json
 import re
 import shlex
@@ -39,7 +37,10 @@ def call(*request):
 
 """
 )
-RESET = "curl -s -X PUT $ENDPOINT/films; curl -s -X PUT -d old $ENDPOINT/films/old"
+RESET = "curl -s -X PUT $ENDPOINT/films --next -s -X PUT -d old $ENDPOINT/films/old"
+
+
+LOST = "object lost: /films/cat is not there; without faults it has 4 bytes"
 
 
 @pytest.fixture
@@ -71,38 +72,30 @@ def findings(lines):
     return [line.partition(" (reset")[0].partition(" (s3:")[0] for line in lines if line.startswith(begins)]
 
 
-def test_a_write_that_nobody_repeats(explored):
-    """The whole report names the lost object, and not the one that is written again."""
-    code, lines = explored("ask('PUT', '/cat', b'meow'); call('PUT', '/dog', b'wuff')", "-r", "s3:SlowDown")
+def test_a_write_that_nobody_repeats(explored, tmp_path):
+    """The report and the data name the lost object, not the one that is written again.
+
+    A lock that nobody asks to be taken away is a warning.
+    """
+    data = tmp_path / "found.json"
+    source = (
+        "ask('PUT', '/cat', b'meow'); call('PUT', '/dog', b'wuff'); "
+        "call('PUT', '/lock', b'x'); ask('PUT', '/lock', b'x') is None or call('DELETE', '/lock')"
+    )
+    code, lines = explored(source, "-r", "s3:SlowDown", "-o", str(data))
     assert code == 1
     assert lines[:5] == [
-        "2 requests without faults, 1 fault; 2 runs ~, 1 failed",
+        "5 requests without faults, 1 fault; 5 runs ~, 1 failed, 1 with a warning",
         "",
-        "object lost: /films/cat is not there; without faults it has 4 bytes",
+        LOST,
         "  when request 1 (PutObject /films/cat) gets: s3:SlowDown",
-        "    1 PutObject  503 PUT /films/cat  <- s3:SlowDown",
+        "    1 PutObject     503 PUT /films/cat  <- s3:SlowDown",
     ]
-
-
-def test_as_data(explored):
-    """A finding of the store is one as any other."""
-    code, lines = explored("ask('PUT', '/cat', b'meow')", "-r", "s3:SlowDown", "--json")
-    [found] = json.loads("\n".join(lines))["findings"]
-    said = "object lost: /films/cat is not there; without faults it has 4 bytes"
-    assert (code, found["error"], found["audit"]) == (1, said, [said])
-
-
-def test_what_is_left_behind(explored):
-    """A lock that nobody asks to be taken away is a warning."""
-    source = (
-        "call('PUT', '/lock', b'x'); ask('PUT', '/lock', b'x') is None or call('DELETE', '/lock'); "
-        "call('PUT', '/cat', b'meow')"
-    )
-    code, lines = explored(source, "-r", "s3:SlowDown")
-    assert (code, findings(lines)) == (
-        0,
-        ["warning: left behind: /films/lock (1 byte) is there, and not without faults"],
-    )
+    [found] = json.loads(data.read_text())["findings"]
+    assert (found["error"], found["audit"]) == (LOST, [LOST])
+    assert findings(lines)[1:] == [
+        "warning: left behind: /films/lock (1 byte) is there, and not without faults"
+    ]
 
 
 @pytest.mark.slow
@@ -129,14 +122,6 @@ def test_right_programs(explored, source, rule):
     """Right programs have no findings, whatever differs in each run."""
     code, lines = explored(source, "-r", rule)
     assert (code, findings(lines)) == (0, [])
-
-
-def test_a_post_with_one_effect(explored):
-    """A lost answer of an upload by POST, repeated, leaves one object."""
-    reset = "curl -s -H 'Content-Type: application/json' -d '{\"name\":\"films\"}' $ENDPOINT/storage/v1/b?project=p"
-    source = "call('POST', '/upload/storage/v1/b/films/o?uploadType=media&name=cat', b'meow')"
-    code, lines = explored(source, "-r", "reset,when=after", "--vendor", "gcs", "--reset", reset)
-    assert (code, findings(lines)) == (0, []), lines
 
 
 def test_a_command_that_says_so(explored):
@@ -213,13 +198,6 @@ for _ in range(2):
 """
 
 
-def test_an_upload_whose_body_has_its_name(explored):
-    """It is sent again, and the store holds what it holds without faults: that is one effect."""
-    bucket = """curl -s --json '{"name": "films"}' $ENDPOINT/storage/v1/b?project=p"""
-    code, lines = explored(UPLOAD, "-r", "reset,when=after", "--vendor", "gcs", "--reset", bucket)
-    assert (code, lines[1:]) == (0, [])
-
-
 GCS = (
     "--vendor",
     "gcs",
@@ -250,18 +228,18 @@ def test_an_upload_in_pieces_that_is_not_ended(explored):
     ]
 
 
-@pytest.mark.parametrize("media", ["uploadType=media&name=tmp", "name=tmp&uploadType=media"])
-def test_a_post_that_stores_the_same_bytes_under_the_same_name(explored, media):
-    """The same bytes under the same name have no second effect, though the object goes later.
+def test_a_post_that_stores_the_same_bytes_under_the_same_name(explored):
+    """The same bytes under the same name have no second effect, wherever the name stands.
 
-    So the store shows nothing of it.
+    The store shows nothing of the objects that go later.
     """
     source = (
-        f"call('POST', '/upload/storage/v1/b/films/o?{media}', b'meow')\n"
-        "call('POST', '/upload/storage/v1/b/films/o?uploadType=media&name=keep', b'x')\n"
-        "ask('DELETE', '/storage/v1/b/films/o/tmp')"
+        "place = '/upload/storage/v1/b/films/o'\n"
+        "for name in 'uploadType=media&name=tmp', 'name=other&uploadType=media', 'uploadType=media&name=keep':\n"
+        "    call('POST', f'{place}?{name}', b'meow')\n"
+        "for name in 'tmp', 'other':\n    ask('DELETE', f'/storage/v1/b/films/o/{name}')\n"
     )
-    code, lines = explored(source, "-r", "reset,when=after,method=POST", *GCS)
+    code, lines = explored(source + UPLOAD, "-r", "reset,when=after,method=POST", *GCS)
     assert (code, lines[1:]) == (0, [])
 
 
@@ -276,34 +254,33 @@ def test_a_new_name_for_each_attempt(explored):
     [warning] = [
         re.sub("data-[0-9a-f]+", "data-7", each.partition(" (reset")[0]) for each in lines if "data-" in each
     ]
-    assert (code, warning) == (
+    assert (code, len(lines), warning) == (
         0,
+        4,
         "warning: perhaps written twice: equal to /films/data-7: there are 2 objects /films/data-*, without faults 1",
     )
+    assert "ignore" not in lines[3]
 
 
-def test_a_removal_that_was_refused(explored):
-    """Nobody hears of it: what the run made itself, and was to remove, is still there."""
-    source = "call('PUT', '/secret', b'x'); call('PUT', '/cat', b'meow'); ask('DELETE', '/secret')"
-    code, lines = explored(source, "-r", "s3:SlowDown,method=DELETE")
-    assert (code, findings(lines)) == (
-        1,
-        ["not removed: /films/secret is still there; without faults it is removed"],
+KEYS = b"<Delete><Object><Key>two</Key></Object></Delete>"
+
+
+def test_removals_that_were_refused(explored):
+    """Nobody hears of it: what the run made itself, and was to remove, is still there.
+
+    Of several in one request, as a whole or of each key.
+    """
+    source = (
+        "for key in 'one', 'two', 'cat':\n    call('PUT', f'/{key}', b'x')\n"
+        f"ask('DELETE', '/one'); ask('POST', '/films/?delete', {KEYS})"
     )
-
-
-KEYS = b"<Delete><Object><Key>secret</Key></Object></Delete>"
-
-
-@pytest.mark.parametrize("options", ["", ",status=200"])
-def test_a_removal_of_several_that_was_refused(explored, options):
-    """As a whole, or of each key."""
-    source = f"call('PUT', '/secret', b'x'); ask('POST', '/films/?delete', {KEYS})"
-    code, lines = explored(source, "-r", f"s3:InternalError,operation=DeleteObjects{options}")
-    assert (code, findings(lines)[0]) == (
-        1,
-        "not removed: /films/secret is still there; without faults it is removed",
-    )
+    several = "s3:InternalError,operation=DeleteObjects"
+    faults = ("-r", "s3:SlowDown,method=DELETE", "-r", several, "-r", f"{several},status=200")
+    code, lines = explored(source, *faults)
+    assert (code, lines[0].startswith("5 requests without faults, 3 faults; 3 runs ~, 3 failed")) == (1, True)
+    assert {each for each in findings(lines) if not each.startswith("warning: ")} == {
+        f"not removed: /films/{key} is still there; without faults it is removed" for key in ("one", "two")
+    }
 
 
 def test_what_was_there_before_a_run_that_gave_up(explored):
@@ -318,7 +295,7 @@ def test_what_was_there_before_a_run_that_gave_up(explored):
     assert "0 failed, 1 gave up cleanly, 1 with a warning" in lines[0]
 
 
-@pytest.mark.parametrize("name", ["'part'", "f'part-{uuid.uuid4()}'"])
+@pytest.mark.parametrize("name", [pytest.param("'part'", marks=pytest.mark.slow), "f'part-{uuid.uuid4()}'"])
 def test_a_cut_read_that_is_written_under_a_drawn_name(explored, name):
     """It is half written, whatever it is called."""
     source = f"""
@@ -349,11 +326,15 @@ MISSING = 'warning: other output: it does not print "3" (truncate,'
 @pytest.mark.parametrize(
     ("source", "warning"),
     [
-        (READ.replace("LOG", "stderr") + "print(len(text))", CUT),
+        pytest.param(READ.replace("LOG", "stderr") + "print(len(text))", CUT, marks=pytest.mark.slow),
         (READ.replace("LOG", "stderr") + "text == 'old' and print(len(text))", MISSING),
         (READ.replace("LOG", "stdout") + "print('read')", None),
         (READ.replace("LOG", "stderr") + "print(len(text), time.time())", None),
-        (READ.replace("LOG", "stderr") + "print(len(text)); sys.exit(text != 'old')", None),
+        pytest.param(
+            READ.replace("LOG", "stderr") + "print(len(text)); sys.exit(text != 'old')",
+            None,
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["another line", "no line", "a log", "another one in each run", "a failure"],
 )
@@ -363,18 +344,6 @@ def test_what_a_command_prints(explored, source, warning):
     assert code == ("sys.exit" in source)
     said = [each for each in lines if each.startswith("warning: ")]
     assert [each[: len(warning or "")] for each in said] == ([] if warning is None else [warning])
-
-
-def test_a_row_that_a_lost_answer_wrote_twice(explored):
-    """A job that draws a new name for each attempt is told that this may be the same row."""
-    source = (
-        "next(name for name in iter(lambda: '/row-' + uuid.uuid4().hex, None) if ask('PUT', name, "
-        "b'day 7') is not None)"
-    )
-    code, lines = explored(source, "-r", "reset,when=after")
-    assert (code, len(lines)) == (0, 4)
-    assert lines[2].startswith("warning: perhaps written twice: equal to /films/row-")
-    assert "ignore" not in lines[3]
 
 
 @pytest.mark.slow
@@ -406,9 +375,15 @@ def run_again(explored, tmp_path):
     return explore
 
 
-def test_a_job_that_stands_twice(run_again):
-    """It told an error for a row that it had written, under a name that is another in each run."""
-    code, lines = run_again(RANDOM)
+def test_a_job_that_stands_twice(run_again, tmp_path):
+    """It told an error for a row that it had written, under a name that is another in each run.
+
+    The data say which of the requests are of the first run.
+    """
+    data = tmp_path / "found.json"
+    code, lines = run_again(RANDOM, "-o", str(data))
+    [found] = json.loads(data.read_text())["findings"]
+    assert (found["error"], found["audit"], found["failed_after"]) == (TWICE, [TWICE], 1)
     rows = [re.sub("[0-9a-f]{8,}…?", "~", line) for line in lines[2:7]]
     assert (code, lines[0], rows) == (
         1,
@@ -429,13 +404,6 @@ def test_a_job_that_stands_twice(run_again):
         == "  → Choose the name of an object once, send a precondition, and read what is there before you write again."
     )
     assert lines[8].startswith("  replay: faultinject explore -r reset,when=after --vendor s3 --again ")
-
-
-def test_a_job_that_stands_twice_as_data(run_again):
-    """The finding, and which of the requests are of the first run."""
-    code, lines = run_again(RANDOM, "--json")
-    [found] = json.loads("\n".join(lines))["findings"]
-    assert (code, found["error"], found["audit"], found["failed_after"]) == (1, TWICE, [TWICE], 1)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,5 @@
 """`faultinject explore --to`: a command explored in front of a foreign server."""
 
-from __future__ import annotations
-
 import json
 import shlex
 import sys
@@ -112,17 +110,18 @@ ask('GET', '/photos/cat')
 """
 
 
-def test_what_earlier_runs_wrote(run, program, service):
+def test_what_earlier_runs_wrote(run, program, service, tmp_path):
     """Is there still: a write that is lost does not show, which is said; with --reset it shows."""
     command = program(SWALLOWED)
     asked = ("explore", "--to", service.url, "-r", "reset,method=PUT")
-    code, output, _ = run(*asked, "--", *command)
+    data = tmp_path / "found.json"
+    code, output, _ = run(*asked, "-o", str(data), "--", *command)
     note = (
         "left out: emptying the server"
         " (it still holds what earlier runs wrote, so a lost write may not show; --reset prepares each run)"
     )
     assert (code, note in output.splitlines()) == (0, True)
-    assert note.partition(": ")[2] in json.loads(run(*asked, "--json", "--", *command)[1])["left_out"]
+    assert note.partition(": ")[2] in json.loads(data.read_text())["left_out"]
     reset = f"curl -s -X DELETE {service.url}/photos/cat"
     code, output, _ = run(*asked, "--reset", reset, "--", *command)
     assert (code, ", 1 failed\n" in output, note in output) == (1, True, False)

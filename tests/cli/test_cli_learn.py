@@ -1,7 +1,5 @@
 """`faultinject learn`: what it writes, and what is no log."""
 
-from __future__ import annotations
-
 import gzip
 import json
 

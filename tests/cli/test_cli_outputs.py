@@ -3,8 +3,6 @@
 `commands.txt` and `sentences.txt`
 """
 
-from __future__ import annotations
-
 import json
 import re
 
@@ -20,6 +18,8 @@ def test_commands(golden, run):
         environ, words = split(line)
         code, out, err = run(*words, env=environ)
         err = re.sub(r"^Usage: .*\nTry .*\n\n", "", err)  # which click words
+        for number in re.findall(r"(?im)^x-\S*id\S*: (\S+)$", out):  # which no two answers share
+            out = out.replace(number, "~")
         printed = [*([out] if out else []), *([f"to standard error:\n{err}"] if err else [])]
         return "".join([f"exit code {code}\n", *printed]).rstrip("\n")
 

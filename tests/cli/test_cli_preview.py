@@ -1,7 +1,5 @@
 """`faultinject preview`: the exact bytes of an answer."""
 
-from __future__ import annotations
-
 import re
 
 import pytest
@@ -85,34 +83,48 @@ def test_a_plain_answer_byte_for_byte(run_bytes):
     )
 
 
-def test_head_has_no_body(run_bytes):
-    """HEAD shows the headers, with the length of the body that is not sent."""
-    _, full, _ = run_bytes("preview", "cos:SlowDown")
-    _, head, _ = run_bytes("preview", "cos:SlowDown", "--method", "HEAD")
-    assert split(head)[2] == b""
-    assert dict(split(head)[1])["Content-Length"] == str(len(split(full)[2]))
+def masked(data):
+    """The bytes without ids, which no two answers share."""
+    return re.sub(rb"[0-9A-F]{16}|[A-Za-z0-9+/]{38,}={0,2}", b"~", data)
 
 
-def test_the_method_of_the_rule_is_the_default(run_bytes):
-    """A rule for HEAD is shown to HEAD unless told otherwise."""
-    code, data, err = run_bytes("preview", "cos:SlowDown,method=HEAD")
-    assert (code, err, split(data)[2]) == (0, "", b"")
+SHORT = "of a body of {} bytes nothing can be cut or slowed"
+CLOSES = "the connection closes after these bytes"
+JSS = "jss:SlowDown,name=x"
 
 
 @pytest.mark.parametrize(
-    "triggers", ["probability=0", "times=0", "skip=5", "every=3", "above=5/s", "begin=1h", "begin=1m,end=1s"]
-)
-def test_triggers_are_left_aside(run_bytes, triggers):
-    """The fault is shown however seldom the rule fires."""
-    assert run_bytes("preview", f"http:503,{triggers}") == run_bytes("preview", "http:503")
-
-
-def test_a_rule_for_other_requests_is_shown_all_the_same(run_bytes):
-    """If the request does not match, standard error says so, and the fault is shown."""
-    code, data, err = run_bytes("preview", "http:503,path=photos/", "--path", "x/y")
-    assert code == 0
-    assert err == "faultinject: GET x/y does not meet the rule's conditions; its fault is shown anyway\n"
-    assert data == run_bytes("preview", "http:503")[1]
+    ("asked", "like", "kept", "said"),
+    [
+        # HEAD shows the headers, with the length of the body that is not sent; the rule's method is the default.
+        ("jss:SlowDown --method HEAD", "jss:SlowDown", 0, []),
+        ("jss:SlowDown,method=HEAD", "jss:SlowDown", 0, []),
+        # The fault is shown however seldom the rule fires, also to a request that it is not for.
+        *(
+            (f"http:503,{triggers}", "http:503", None, [])
+            for triggers in ("probability=0", "times=0", "skip=5", "every=3", "above=5/s", "begin=1h", "begin=1m,end=1s")
+        ),
+        ("http:503,path=photos/ --path x/y", "http:503", None, ["GET x/y does not meet the rule's conditions; its fault is shown anyway"]),
+        ("http:503,delay=1h", "http:503", None, ["sent after 1 h"]),
+        # The head of a cut error has the full Content-Length, and exactly the bytes that are let through follow.
+        *(
+            (f"truncate,of={JSS}{key}", JSS, kept, [CLOSES])
+            for key, kept in (("", 60), (",keep=0.25", 30), (",keep=0", 0), (",keep_bytes=7", 7), (",keep_bytes=0", 0))
+        ),
+        (f"drip,of={JSS},rate=1KB,delay=90s", JSS, None, ["sent after 90 s", "the body goes out at 1000 bytes a second"]),
+        # An answer that is shorter, or has no body at all, goes out whole.
+        (f"truncate,of={JSS},keep_bytes=1KiB", JSS, None, [SHORT.format(120)]),
+        (f"truncate,of={JSS} --method HEAD", JSS, 0, [SHORT.format(0)]),
+        (f"drip,of={JSS},rate=1 --method HEAD", JSS, 0, [SHORT.format(0)]),
+    ],
+)  # fmt: skip
+def test_an_answer_like_another(run_bytes, asked, like, kept, said):
+    """So many bytes of the body of the same error, and what else happens."""
+    head, body = whole(run_bytes, like)
+    assert (len(body) == 120) is ("jss" in like)
+    code, data, err = run_bytes("preview", *asked.split())
+    assert (code, masked(data)) == (0, masked(head + b"\r\n\r\n" + body[:kept]))
+    assert err == "".join(f"faultinject: {each}\n" for each in said)
 
 
 @pytest.mark.parametrize(
@@ -143,52 +155,6 @@ def whole(run_bytes, rule, *arguments):
     assert (code, err) == (0, "")
     head, _, body = data.partition(b"\r\n\r\n")
     return head, body
-
-
-@pytest.mark.parametrize(
-    ("key", "kept"),
-    [("", 60), (",keep=0.25", 30), (",keep=0", 0), (",keep_bytes=7", 7), (",keep_bytes=0", 0)],
-)
-def test_a_cut_error(run_bytes, key, kept):
-    """Head with the full Content-Length, and exactly the bytes that are let through."""
-    head, body = whole(run_bytes, "jss:SlowDown,name=x")
-    assert len(body) == 120
-    code, data, err = run_bytes("preview", f"truncate,of=jss:SlowDown,name=x{key}")
-    assert (code, err) == (0, "faultinject: the connection closes after these bytes\n")
-    assert masked(data) == masked(head + b"\r\n\r\n" + body[:kept])
-
-
-def masked(data):
-    """The bytes without ids, which no two answers share."""
-    return re.sub(rb"[0-9A-F]{16}|[A-Za-z0-9+/]{38,}={0,2}", b"~", data)
-
-
-def test_a_slow_error(run_bytes):
-    """All bytes, and how fast they go."""
-    head, body = whole(run_bytes, "jss:SlowDown,name=x")
-    code, data, err = run_bytes("preview", "drip,of=jss:SlowDown,rate=1KB,delay=90s,name=x")
-    assert (code, err) == (
-        *(0,),
-        "faultinject: sent after 90 s\nfaultinject: the body goes out at 1000 bytes a second\n",
-    )
-    assert masked(data) == masked(head + b"\r\n\r\n" + body)
-
-
-@pytest.mark.parametrize(
-    ("rule", "method", "size"),
-    [
-        ("truncate,of=jss:SlowDown,keep_bytes=1KiB,name=x", "GET", 120),
-        ("truncate,of=jss:SlowDown,name=x", "HEAD", 0),
-        ("drip,of=jss:SlowDown,rate=1,name=x", "HEAD", 0),
-    ],
-)
-def test_nothing_to_cut(run_bytes, rule, method, size):
-    """An answer that is shorter, or has no body at all, goes out whole, and that is said."""
-    head, body = whole(run_bytes, "jss:SlowDown,name=x", "--method", method)
-    code, data, err = run_bytes("preview", rule, "--method", method)
-    assert (code, masked(data)) == (0, masked(head + b"\r\n\r\n" + body))
-    assert len(body) == size
-    assert err == f"faultinject: of a body of {size} bytes nothing can be cut or slowed\n"
 
 
 @pytest.mark.parametrize(
@@ -233,13 +199,6 @@ def test_head_has_no_late_error(run_bytes):
     status, headers, body = split(data)
     assert (code, err, status, body) == (0, "", "HTTP/1.1 200 OK", b"")
     assert "Content-Length" in dict(headers)
-
-
-def test_a_delay_is_told_and_not_waited_for(run_bytes):
-    """An hour of delay costs no time here."""
-    code, data, err = run_bytes("preview", "http:503,delay=1h")
-    assert (code, err) == (0, "faultinject: sent after 1 h\n")
-    assert data == run_bytes("preview", "http:503")[1]
 
 
 def test_settings_that_shape_answers_hold(run_bytes):

@@ -1,7 +1,5 @@
 """`faultinject proxy`: faults in front of another process, and refusals to start."""
 
-from __future__ import annotations
-
 import json
 import os
 import socket
@@ -129,7 +127,8 @@ def test_tls_on_both_sides(serve, proxy):
     assert not any(Path(each).parent.exists() for each in (own, path))
 
 
-@pytest.mark.parametrize("way", ["down", pytest.param("up", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["down", "up"])
 def test_it_ends_in_the_middle_of_a_transfer(proxy, way):
     """A stop in a transfer is one sentence; client and server see the broken connection."""
     asked = {
@@ -231,7 +230,7 @@ def test_it_is_its_own_server(run, port, host, to):
     assert run("proxy", "--to", f"http://{to}:{port}", "--host", host, "--port", port) == (2, "", told)
 
 
-@pytest.mark.parametrize("to", ["127.0.0.2", "nowhere.invalid"])
+@pytest.mark.parametrize("to", ["127.0.0.2", pytest.param("nowhere.invalid", marks=pytest.mark.slow)])
 def test_a_server_with_the_same_port(start, port, to):
     """On another address, or one that is not known yet: the answers say so until it is."""
     process = start("proxy", "--to", f"http://{to}:{port}", "--port", port)

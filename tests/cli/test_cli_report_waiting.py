@@ -1,7 +1,5 @@
 """`faultinject report` waits until recent calls must be over, and no longer."""
 
-from __future__ import annotations
-
 import io
 import json
 import os
@@ -97,58 +95,58 @@ TRIED_AGAIN = text([at(-20.0, 90), at(-18.5, 90)])
 """A client that waited a second and a half, twenty seconds ago."""
 
 
-def test_a_client_that_never_tried_again_has_ten_seconds(report):
-    """From its last answer on; the time that has passed by then counts."""
-    for now, waited in ((0.04, 9.991), (4.031, 6.0), (10.031, 0), (3600.0, 0)):
-        found, took = report(gave_up(), now)
-        assert (found.left_out, waited) == ({}, took)
-        assert found.calls == 4
+SLOW, QUICK = (text([at(-60.0, 90), at(-60.0 + wait, 90)]) for wait in (30.0, 0.1))
+WELL = text(at(0.01 * each, each, fault=None, did="passed", status=200) for each in range(4))
+SHARED = text(at(0.0001 * each, 5, connection=each) for each in range(4))
+ALIVE = described(os.getpid())
+PID, BEGUN, NAMESPACE = ALIVE.split("-")
+WORKER = text([at(0.035, 50, pid=8)])
+GONE = (f"{PID}-{int(BEGUN) + 1}-{NAMESPACE}", "what?", "")
+"""Masters of another machine, or none."""
 
 
-def test_a_client_whose_waits_are_known(report):
-    """Twice the longest of them, two seconds at least."""
-    found, took = report(TRIED_AGAIN + gave_up(), 0.031)
-    assert (found.left_out, took) == ({}, 2.998)
-    quick = text([at(-20.0, 90), at(-19.9, 90)])
-    assert report(quick + gave_up(), 0.031)[1] == 2.0
-
-
-def test_a_client_that_waits_very_long(report):
-    """After ten seconds the report waits no longer; calls that may go on are left out."""
-    slow = text([at(-60.0, 90), at(-30.0, 90)])
-    found, took = report(slow + gave_up(), 0.031)
-    assert (found.left_out, took) == ({"open": 5}, 10.0)
+@pytest.mark.parametrize(
+    ("content", "now", "options", "left_out", "waited"),
+    [
+        # A client that never retried has ten seconds from its last answer on; the time that has passed counts.
+        *(
+            (gave_up(), now, {}, {}, waited)
+            for now, waited in ((0.04, 9.991), (4.031, 6.0), (10.031, 0), (3600.0, 0))
+        ),
+        # One whose waits are known has twice the longest of them, two seconds at least.
+        (TRIED_AGAIN + gave_up(), 0.031, {}, {}, 2.998),
+        (QUICK + gave_up(), 0.031, {}, {}, 2.0),
+        # After ten seconds the report waits no longer; calls that may go on are left out.
+        (SLOW + gave_up(), 0.031, {}, {"open": 5}, 10.0),
+        # Calls that have succeeded, and those that count for nothing however they go on.
+        (WELL, 0.04, {}, {}, 0),
+        (SHARED, 0.04, {}, {"shared": 4}, 0),
+        # A request without an answer may be answered at any time.
+        (gave_up(1, did="delayed", answered=None, status=None), 0.0, {}, {"open": 1}, 10.0),
+        # By a clock that is ahead, as of another machine, our own tells how long nothing came; else it looks old.
+        (gave_up(), 0.031, {"ahead": 3600}, {}, 10.0),
+        (gave_up(), 0.031, {"ahead": -3600}, {}, 0),
+        # A server that has ended, or ends meanwhile: every call is over as of then.
+        (gave_up() + end(), 0.04, {}, {}, 0),
+        (gave_up(), 0.031, {"later": [(1.2, end())]}, {}, 1.25),
+        # Of two workers the other may get the next attempt.
+        (gave_up() + WORKER + end(), 0.036, {}, {}, 10.0),
+        (gave_up() + WORKER + end() + end(8), 0.036, {}, {}, 0),
+        # Another one may take a worker's place as long as its master is there.
+        (gave_up() + end(parent=ALIVE), 0.031, {}, {}, 10.0),
+        *((gave_up() + end(parent=each), 0.031, {}, {}, 0) for each in GONE),
+    ],
+)
+def test_as_long_as_calls_may_go_on(report, content, now, options, left_out, waited):
+    """And no longer; what is left out then may still have gone on."""
+    found, took = report(content, now, **options)
+    assert (found.left_out, waited) == (left_out, took)
 
 
 @pytest.mark.parametrize("now", [8.0, 9.5, 9.9, 10.0])
 def test_a_machine_that_is_slow(report, now):
     """On a slow machine a call is judged when it is over, even if the look comes late."""
     assert report(gave_up(), now, busy=0.3)[0].left_out == {}
-
-
-def test_what_could_change_nothing_is_not_waited_for(report):
-    """Calls that have succeeded, and those that count for nothing however they go on."""
-    well = text(at(0.01 * each, each, fault=None, did="passed", status=200) for each in range(4))
-    assert report(well, 0.04)[1] == 0
-    shared = text(at(0.0001 * each, 5, connection=each) for each in range(4))
-    assert report(shared, 0.04)[1] == 0
-
-
-def test_a_request_without_an_answer(report):
-    """It may be answered at any time; ten seconds later it is left out."""
-    found, took = report(gave_up(1, did="delayed", answered=None, status=None), 0.0)
-    assert (found.left_out, took) == ({"open": 1}, 10.0)
-
-
-def test_a_clock_that_is_ahead(report):
-    """As of another machine: then our own tells how long nothing came."""
-    found, took = report(gave_up(), 0.031, ahead=3600)
-    assert (found.left_out, took) == ({}, 10.0)
-
-
-def test_a_clock_that_is_behind(report):
-    """Its journal looks old, and is taken for that."""
-    assert report(gave_up(), 0.031, ahead=-3600)[1] == 0
 
 
 def test_what_comes_meanwhile_is_read(report):
@@ -164,35 +162,6 @@ def test_a_client_that_goes_on(report):
     found, took = report(gave_up(), 0.031, later=later)
     assert (took, found.calls) == (10.0, 14)
     assert 0 < found.left_out["open"] < 14
-
-
-def test_a_server_that_has_ended(report):
-    """Nothing more can come, so that every call is over as of then."""
-    found, took = report(gave_up() + end(), 0.04)
-    assert (found.left_out, took) == ({}, 0)
-
-
-def test_a_server_that_ends_meanwhile(report):
-    """It is not waited for any longer."""
-    found, took = report(gave_up(), 0.031, later=[(1.2, end())])
-    assert (found.left_out, took) == ({}, 1.25)
-
-
-def test_one_of_two_workers_has_ended(report):
-    """The other may get the next attempt."""
-    other = text([at(0.035, 50, pid=8)])
-    assert report(gave_up() + other + end(), 0.036)[1] == 10.0
-    assert report(gave_up() + other + end() + end(8), 0.036)[1] == 0
-
-
-def test_a_worker_that_another_one_may_take_the_place_of(report):
-    """As long as its master is there; a master of another machine, or one that is gone, is not."""
-    alive = described(os.getpid())
-    pid, began, namespace = alive.split("-")
-    found, took = report(gave_up() + end(parent=alive), 0.031)
-    assert (found.left_out, took) == ({}, 10.0)
-    for gone in (f"{pid}-{int(began) + 1}-{namespace}", "what?", ""):
-        assert report(gave_up() + end(parent=gone), 0.031)[1] == 0
 
 
 def test_a_slow_look_is_not_taken_again_and_again(report, monkeypatch, tmp_path):
@@ -294,7 +263,7 @@ def test_it_waits_by_itself(run, journal):
 
 def test_the_standard_input(run):
     """Standard input's end says nothing of the client; calls are judged when they must be over."""
-    code, out, err = run("report", "-", "--format", "json", input=now(calls(), ago=9.1))
+    code, out, err = run("report", "-", "--format", "json", input=now(calls(), ago=9.8))
     assert (code, json.loads(out)["left_out"]) == (1, {})
     assert err in ["", SAYS.format(1) + "\n"]  # it may have been read late
 

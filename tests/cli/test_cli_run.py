@@ -1,7 +1,5 @@
 """`faultinject run` in this process, until the command replaces it; `tests/hooks` goes on."""
 
-from __future__ import annotations
-
 import os
 import sys
 import tempfile
@@ -11,6 +9,9 @@ from pathlib import Path
 import pytest
 
 import faultinject
+
+RULE = "cos:SlowDown,times=3"
+PAST = "2020-01-01T00:00:00Z"
 
 
 @pytest.fixture
@@ -31,14 +32,116 @@ def became(tmp_path, monkeypatch):
     return found
 
 
-def test_untouched(run, became):
-    """Without a rule it becomes the command as it is, and nothing is prepared for anybody."""
+SAYS = "faultinject: {} runs untouched, without faults: {}\n"
+OFF = {
+    "switched off": (
+        ("-r", RULE),
+        {"FAULTINJECT_ENABLED": " No "},
+        "FAULTINJECT_ENABLED=0 switches all faults off",
+    ),
+    "switched off, no rule": (
+        (),
+        {"FAULTINJECT_ENABLED": "0"},
+        "FAULTINJECT_ENABLED=0 switches all faults off",
+    ),
+    "production": (
+        ("-r", RULE),
+        {"APP_ENV": "production"},
+        "APP_ENV=production looks like production, where nothing is injected; to inject there set"
+        " FAULTINJECT_PRODUCTION=allow and FAULTINJECT_EXPIRES to at most 24h",
+    ),
+    "elsewhere": (
+        ("-r", RULE),
+        {"FAULTINJECT_ONLY_WHERE": "APP_ENV=staging"},
+        "faults are only where APP_ENV=staging (FAULTINJECT_ONLY_WHERE), and APP_ENV is not set here",
+    ),
+    "expired": (
+        ("-r", RULE),
+        {"FAULTINJECT_EXPIRES": PAST},
+        "FAULTINJECT_EXPIRES has passed; set a later one",
+    ),
+    "no rule": ((), {}, "there is no rule: give one, such as -r cos:SlowDown,times=2"),
+    "no rule, on": ((), {"FAULTINJECT_ENABLED": "1"}, None),
+    "rules of the environment": ((), {"FAULTINJECT_RULES": RULE, "FAULTINJECT_ENABLED": "0"}, None),
+    "a journal": (("--journal", "/no/such/journal"), {"FAULTINJECT_HEADER": "0"}, None),
+}
+
+
+@pytest.mark.parametrize("why", OFF)
+def test_untouched(run, became, why):
+    """Without faults it becomes the command, nothing is prepared, and one line says why."""
+    given, variables, says = OFF[why]
     before = dict(os.environ)
-    code, _, err = run(
-        "run", "--journal", "/no/such/journal", "--", sys.executable, "-V", env={"FAULTINJECT_HEADER": "0"}
-    )
-    assert (code, err.count("runs untouched, without faults: there is no rule")) == (0, 1)
-    assert became[0] == (sys.executable, [sys.executable, "-V"], before | {"FAULTINJECT_HEADER": "0"})
+    code, _, error = run("run", *given, "--", sys.executable, "-V", env=variables)
+    assert (code, became) == (0, [(sys.executable, [sys.executable, "-V"], before | variables)])
+    assert error == SAYS.format(sys.executable, says) or (says is None and "runs untouched" in error)
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "given", "variables", "says"),
+    [
+        (["--", "no-such-command"], ("-r", RULE), {}, "faultinject: no-such-command: command not found\n"),
+        ([], ("-r", RULE), {}, "a command is missing, as in: faultinject run -- gunicorn app:app"),
+        (["ls"], ("--strict",), {}, "there is no rule"),
+        (["ls"], ("-r", "cos:Slowdown"), {}, "did you mean cos:SlowDown?"),
+        (["ls"], ("--file", "nowhere.toml"), {}, "nowhere.toml"),
+        (
+            ["ls"],
+            ("-r", RULE, "--strict"),
+            {"FAULTINJECT_ENABLED": "0"},
+            "FAULTINJECT_ENABLED=0 switches all faults off; unset it",
+        ),
+        (
+            ["ls"],
+            ("-r", RULE, "--strict"),
+            {"APP_ENV": "production"},
+            "APP_ENV=production looks like production",
+        ),
+        (["ls"], ("-r", RULE, "--strict"), {"FAULTINJECT_EXPIRES": PAST}, "FAULTINJECT_EXPIRES has passed"),
+        (["ls"], ("-r", RULE, "--strict"), {"FAULTINJECT_ONLY_WHERE": "A=b"}, "faults are only where A=b"),
+        (["ls"], ("-r", "cos:Slowdown"), {"FAULTINJECT_ENABLED": "0"}, "did you mean cos:SlowDown?"),
+        (
+            ["ls"],
+            (),
+            {"FAULTINJECT_RULES": "cos:Slowdown", "FAULTINJECT_ENABLED": "0"},
+            "did you mean cos:SlowDown?",
+        ),
+        (["ls"], ("-r", "cos:Slowdown"), {"APP_ENV": "production"}, "did you mean cos:SlowDown?"),
+        (["ls"], ("--file", os.devnull), {}, "there is no rule"),
+        (["no-such-command"], (), {}, "faultinject: no-such-command: command not found\n"),
+        ([], (), {"FAULTINJECT_ENABLED": "0"}, "a command is missing"),
+        (
+            ["ls"],
+            ("-r", RULE, "--journal", "/no/such/j"),
+            {},
+            "--journal: cannot write to '/no/such/j': No such file",
+        ),
+        (["ls"], ("-r", RULE), {"FAULTINJECT_JOURNAL": "/no/such/j"}, "FAULTINJECT_JOURNAL: cannot write to"),
+        (["ls"], ("-r", RULE), {"FAULTINJECT_STORE": "redis://h:x"}, "it looks like redis://"),
+        (["ls"], ("-r", RULE), {"FAULTINJECT_SEDE": "1"}, "did you mean FAULTINJECT_SEED?"),
+    ],
+)
+def test_wrong_use(refused, became, command, given, variables, says):
+    """Exit code 2, the reason, no traceback, and the command does not run."""
+    assert says in refused("run", *given, *command, env=variables)
+    assert became == []
+
+
+@pytest.mark.parametrize(
+    ("first", "told"),
+    [
+        ("#!/usr/bin/env python3", False),
+        ('#!/bin/sh\n"exec" "/a/long/path/python" "$0" "$@"', False),
+        ("#!/bin/sh", True),
+    ],
+)
+def test_scripts_of_python_are_known(run, became, tmp_path, first, told):
+    """By their first lines, as installers write them; a script of a shell is none."""
+    script = tmp_path / "tool"
+    script.write_text(f"{first}\n")
+    script.chmod(0o755)
+    assert ("is not Python: only" in run("run", "-r", RULE, "--", str(script))[2]) is told
 
 
 def test_a_journal(run, became, tmp_path):

@@ -1,7 +1,5 @@
 """`faultinject trial`: suites of several runners, with clients that retry and others."""
 
-from __future__ import annotations
-
 import json
 import os
 import re
@@ -12,7 +10,6 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from threading import Thread
 from xml.etree import ElementTree
 
 import pytest
@@ -102,13 +99,12 @@ def trial(run, *words):
     return code, json.loads(out)
 
 
-def test_a_right_client(run, suite):
-    """Every test ends as without faults; a skipped one is not judged."""
-    name = suite(RIGHT, "import pytest\n@pytest.mark.skip\ndef test_skipped(): pass\n")
-    code, out, err = run("trial", "-r", "s3:SlowDown", "--", *PYTEST, name)
+def test_a_right_client(run, job):
+    """Every test ends as without faults."""
+    code, out, err = run("trial", *LISTENED, "-r", "s3:SlowDown", *job(RIGHT))
     assert code == 0, err
     assert re.sub(r"[\d.]+ s", "~", out) == (
-        "2 tests with 3 requests, 1 fault in ~ (the suite alone: ~): 0 broken by a fault, 0 "
+        "1 test with 3 requests, 1 fault in ~ (the suite alone: ~): 0 broken by a fault, 0 "
         "failing without faults, 0 flaky\n"
         "\n"
         "injected  breaks  fault\n"
@@ -155,17 +151,15 @@ def test_a_wrong_client(run, suite):
 def test_the_suite_fails_without_faults(run, job):
     """Exit code 3: at once where no test passes, else after all."""
     before = "def test_before():\n    ask('PUT', '/before')\n    assert 0, 'broken'\n"
-    code, found = trial(run, *LISTENED, "-r", "s3:SlowDown", *job(before))
-    assert (code, found["faults"]) == (3, [])
-    assert found["broken_before"] == {"test_before": "broken"}
-    code, found = trial(run, *LISTENED, "-r", "s3:SlowDown", *job(RIGHT, before))
-    assert (code, len(found["faults"])) == (3, 1)
+    for parts, faults in ((before,), 0), ((RIGHT, before), 1):
+        code, found = trial(run, *LISTENED, "-r", "s3:SlowDown", *job(*parts))
+        assert (code, len(found["faults"]), found["broken_before"]) == (3, faults, {"test_before": "broken"})
 
 
 @pytest.mark.parametrize(
     ("ends", "words", "how"),
     [
-        ("os._exit(9)", (), "exit code 9"),
+        pytest.param("os._exit(9)", (), "exit code 9", marks=pytest.mark.slow),
         ("os.kill(os.getpid(), 9)", (), "ended by SIGKILL"),
         pytest.param(
             "time.sleep(600)", ("--within", "20s"), "did not end within 20 s", marks=pytest.mark.slow
@@ -198,18 +192,53 @@ def test_cut():
 """
 
 
-def test_who_is_cut_off(run, job):
-    """A runner killed while it reports, or a stranger at the port, is no error of the trial."""
-    code, _, err = run("trial", *LISTENED, "-r", "s3:SlowDown", *job(CUT, RIGHT))
-    assert (code, "Traceback" in err) == (0, False), err
+ENDS = "import atexit\natexit.register(os._exit, 1)\n"
+PHOTOS = "def test_it():\n    ask('PUT', '/photos')\n"
+RAISES = "def test_it():\n    raise ValueError('no such table')\n"
+FLAKY = [f"def test_{n}():\n    ask('PUT', '/flaky')\n    assert run_number() < 12\n" for n in range(11)]
+NOTHING = r"\nno fault was tried: none of the tests passes in both runs without faults\n$"
+
+
+@pytest.mark.parametrize(
+    ("parts", "words", "code", "says"),
+    [
+        # A runner killed while it reports, or a stranger at the port, is no error of the trial.
+        ((CUT, RIGHT), "-r s3:SlowDown", 0, []),
+        # One test alone may end its command with an error, as it covers less than a limit: once its client is
+        # repaired, the line that replays it ends with 0.
+        ((RIGHT, ENDS), "--only test_right -r s3:SlowDown", 0, []),
+        # A rule that was never injected may be misspelled: nothing is broken, and nothing is proven.
+        ((PHOTOS,), "-r s3:SlowDown -r reset,path=nowhere/", 3, [r"\nincomplete: reset,path=nowhere/ was injected in no run\n$"]),
+        # What stays needs the bodies of tests, and only pytest says when one begins: nothing would get through a
+        # fixture.
+        ((RIGHT,), "-r s3:SlowDown -r s3:ExpiredToken,from=1", 3, [r"\n3 +0 +s3:SlowDown,times=1,per=call\n(?!.*\n?\d+ +\d+ +s3:ExpiredToken)"]),
+        # No test passes twice; with -v each of many is listed.
+        (FLAKY, "-v", 3, [r"\nflaky:\n    test_0\n    test_1\n", NOTHING]),
+        # A wrong import or a failing set-up fails before the first request, which is not missing.
+        *(
+            ((RAISES, others), "", 3, [r"\nfails without faults: test_it: no such table\n", r"\nno fault was tried: no request was seen\n$"])
+            for others in ("", "def test_of_no_request(): pass\n")
+        ),
+    ],
+    ids=["cut off", "one alone", "nowhere", "stays", "flaky", "before a request", "before a request, beside another"],
+)  # fmt: skip
+def test_how_it_ends(run, job, parts, words, code, says):
+    """The exit code, and its reason."""
+    found, out, err = run("trial", *LISTENED, *words.split(), *job(*parts))
+    assert (found, [each for each in says if not re.search(each, out)], "Traceback" in err) == (
+        code,
+        [],
+        False,
+    ), out
 
 
 def test_the_command_fails_without_faults(run, job):
     """A command that fails behind passing tests fails without faults, as at a coverage limit."""
-    code, found = trial(
-        run, *LISTENED, "-r", "s3:SlowDown", *job(RIGHT, "import atexit\natexit.register(os._exit, 2)\n")
-    )
-    assert (code, found["ended"], found["broken"]) == (3, "exit code 2", [])
+    words = [*LISTENED, "-r", "s3:SlowDown", *job(RIGHT, "import atexit\natexit.register(os._exit, 2)\n")]
+    code, out, _ = run("trial", "--format", "github", "-o", "x.json", *words)
+    assert (code, out) == (3, "::notice::fails without faults: the command (exit code 2)\n")
+    found = json.loads(Path("x.json").read_text())
+    assert (found["ended"], found["broken"]) == ("exit code 2", [])
 
 
 def test_a_fault_keeps_tests_from_running(run, job):
@@ -234,31 +263,6 @@ def test_sends():
     assert "did not run: test_right" in failure.text
 
 
-def test_formats_say_that_the_command_fails_without_faults(run, job):
-    """No test of it failed."""
-    code, out, _ = run(
-        "trial",
-        "--format",
-        "github",
-        *LISTENED,
-        "-r",
-        "s3:SlowDown",
-        *job(RIGHT, "import atexit\natexit.register(os._exit, 2)\n"),
-    )
-    assert (code, out) == (3, "::notice::fails without faults: the command (exit code 2)\n")
-
-
-def test_one_test_alone_may_end_its_command_otherwise(run, suite):
-    """One test alone may end its command with an error, as it covers less than a limit.
-
-    The line that replays it ends with 0 once its client is repaired.
-    """
-    name = suite(RIGHT, "import atexit, os\natexit.register(os._exit, 1)\n")
-    test = RIGHT.partition("def ")[2].partition("(")[0]
-    words = ["--only", f"{name}::{test}", "-r", "s3:SlowDown", "--", *PYTEST, name]
-    assert run("trial", *words)[0] == 0
-
-
 def test_many_are_cut_short(run, job):
     """Of the tests that fail without faults ten are listed; with -v all."""
     many = "".join(f"def test_{n}():\n    ask('PUT', '/before')\n    assert 0\n" for n in range(12))
@@ -280,19 +284,6 @@ def test_flaky_tests_and_files_that_cannot_be_loaded(run, suite):
     code, found = trial(run, "-r", "s3:SlowDown", "--", *PYTEST, "--continue-on-collection-errors")
     assert (code, found["flaky"]) == (3, ["test_it.py::test_flaky"])
     assert found["broken_before"] == {"test_not_loaded.py": "E   assert 0"}
-
-
-def test_nothing_can_be_judged(run, suite):
-    """If no test passes twice, the exit code is 3; -v lists each of many tests."""
-    flaky = (
-        "import pytest\n@pytest.mark.parametrize('n', range(11))\ndef test_flaky(n):\n    ask('PUT', "
-        "f'/flaky{n}')\n"
-    )
-    name = suite(flaky, "    assert run_number() < 12\n")
-    code, out, _ = run("trial", "-v", "--", *PYTEST, name)
-    assert code == 3
-    assert "\nflaky:\n    test_it.py::test_flaky[0]\n    test_it.py::test_flaky[1]\n" in out
-    assert out.endswith("\nno fault was tried: none of the tests passes in both runs without faults\n")
 
 
 LARGE = """
@@ -436,7 +427,7 @@ def test_rules_of_the_user():
     assert hidden == []
 
 
-@pytest.mark.parametrize("given", [(), ("-r", "s3")])
+@pytest.mark.parametrize("given", [(), pytest.param(("-r", "s3"), marks=pytest.mark.slow)])
 def test_a_set_of_which_none_comes(run, job, given):
     """A set that is never injected is no success: nothing was tried.
 
@@ -445,17 +436,6 @@ def test_a_set_of_which_none_comes(run, job, given):
     twice = "def test_twice():\n    if run_number() < 3:\n        ask('PUT', '/twice')\n"
     code, found = trial(run, *LISTENED, *given, *job(twice))
     assert (code, {each["injected"] for each in found["faults"]}, found["broken"]) == (3, {0}, [])
-
-
-def test_a_rule_that_comes_nowhere_is_named(run, job):
-    """A rule that was never injected is named; it may be misspelled.
-
-    Nothing is broken, and nothing is proven: exit code 3 needs its reason in words. A rule that was injected is not
-    named.
-    """
-    rules = ("-r", "s3:SlowDown", "-r", "reset,path=nowhere/")
-    code, out, _ = run("trial", *LISTENED, *rules, *job("def test_it():\n    ask('PUT', '/photos')\n"))
-    assert (code, out.splitlines()[-1]) == (3, "incomplete: reset,path=nowhere/ was injected in no run")
 
 
 @pytest.mark.parametrize("rule", ["", " ; "])
@@ -616,18 +596,11 @@ open("out.xml", "w").write(
 
 def test_junit(run, suite, tmp_path):
     """Other runners are read by JUnit files after each run, without times with all requests."""
-    words = [
-        "--results",
-        "out.xml",
-        "-r",
-        "s3:SlowDown",
-        "--",
-        sys.executable,
-        "-S",
-        suite(JUNIT, name="job.py"),
-    ]
-    code, out, _ = run("trial", *words)
-    assert code == 1
+    words = ["-r", "s3:SlowDown", "--", sys.executable, "-S", suite(JUNIT, name="job.py")]
+    for left in ("", "<testsuites><testsuite tests='0'/></testsuites>"):
+        (tmp_path / "out.xml").write_text(left)
+        code, out, _ = run("trial", *LISTENED, *words)
+        assert code == 1, left
     assert (
         "✕ Photos.wrong ~: gave up on PUT /wrong\n    1 CreateBucket  503 PUT /right  <- s3:SlowDown\n" in out
     )
@@ -636,10 +609,7 @@ def test_junit(run, suite, tmp_path):
         "trial --vendor s3 --results out.xml --only" in out
     )
     assert out.endswith("fails without faults: Photos.before: it is broken\n")
-    for left in ("", "<testsuites><testsuite tests='0'/></testsuites>"):
-        (tmp_path / "out.xml").write_text(left)
-        assert run("trial", *words)[0] == 1, left
-    code, _, err = run("trial", "--results", "other.xml", *words[2:])
+    code, _, err = run("trial", "--results", "other.xml", *words)
     assert code == 2
     assert err.startswith("faultinject: --results: other.xml: the command wrote no JUnit XML there: ")
 
@@ -761,12 +731,6 @@ def test_a_fault_that_stays(run, suite):
         ("11", "1", rules[1]),
     ]
     assert out.count("✕") == 1
-
-
-def test_what_stays_needs_the_bodies_of_tests(run, job):
-    """Else nothing would get through a fixture: only pytest says when a body begins."""
-    code, found = trial(run, *LISTENED, "-r", "s3:SlowDown", "-r", "s3:ExpiredToken,from=1", *job(RIGHT))
-    assert (code, [each["rule"] for each in found["faults"]]) == (3, ["s3:SlowDown,times=1,per=call"])
 
 
 SIZES = r"""
@@ -965,9 +929,11 @@ def test_tests_in_children_and_a_strict_xfail(run, suite, tmp_path):
     So is one that is to fail, and passes because of a fault, with pytest's words for that.
     """
     (tmp_path / "conftest.py").write_text(FORKED)
-    code, found = trial(run, "-r", "s3:SlowDown", "--", *PYTEST, suite(RIGHT, WRONG, STRICT))
-    assert (code, [(each["test"], each["error"]) for each in found["broken"]]) == (
+    skipped = "@pytest.mark.skip\ndef test_skipped(): pass\n"
+    code, found = trial(run, "-r", "s3:SlowDown,key=dog", "--", *PYTEST, suite(WRONG, STRICT, skipped))
+    assert (code, found["tests"], [(each["test"], each["error"]) for each in found["broken"]]) == (
         1,
+        3,
         [
             ("test_it.py::test_wrong", "RuntimeError: gave up on PUT /wrong/dog"),
             ("test_it.py::test_strict", "[XPASS(strict)]"),
@@ -1098,44 +1064,36 @@ def test_progress(run, job, terminal):
     )
 
 
-class Slow(Suite):
-    """Says of each run that it took 200 s."""
+def told(job, seconds, *parts):
+    """The lines of a trial's progress, where each run says that it took so many seconds."""
 
-    def run(self, *given, **options):
-        return replace(super().run(*given, **options), seconds=200.0)
+    class Timed(Suite):
+        def run(self, *given, **options):
+            return replace(super().run(*given, **options), seconds=seconds)
+
+    _, *command = job(*parts)
+    said = []
+    with Timed(command, "s3", (), sock=socket.create_server(("127.0.0.1", 0)), junit="out.xml") as suite:
+        trying = Trial(suite, faults_of(["s3:SlowDown"], "s3"), watch=lambda: said.append(trying.how_far()))
+        trying.carry_out()
+    return said
 
 
 def test_the_time_that_is_left(job):
     """The time left is that of the current run and later ones, by the time of a run so far.
 
-    Also for the smallest rules.
+    Also for the smallest rules; none is told of a run that takes longer than those before: it is not about 0 s.
     """
-    _, *command = job(of_two(3))
-    said = []
-    with Slow(command, "s3", (), sock=socket.create_server(("127.0.0.1", 0)), junit="out.xml") as suite:
-        trying = Trial(suite, faults_of(["s3:SlowDown"], "s3"), watch=lambda: said.append(trying.how_far()))
-        trying.carry_out()
-    assert said == [
+    assert told(job, 200.0, of_two(3)) == [
         "run without faults",
         "run without faults, about 7 min left",
         "fault 1 of 1 (s3:SlowDown,times=1,per=call), about 3 min left",
         "smallest rule 1 of 1",
         *["smallest rule 1 of 1, about 3 min left"] * 2,
     ]
-
-
-def test_the_time_that_is_left_of_a_long_run(job):
-    """None is told of a run that takes longer than those before: it is not about 0 s."""
-    _, *command = job("import time\n", RIGHT, "def test_long():\n    time.sleep(run_number() == 3)\n")
-    said = []
-    with Suite(command, "s3", (), sock=socket.create_server(("127.0.0.1", 0)), junit="out.xml") as suite:
-        trying = Trial(suite, faults_of(["s3:SlowDown"], "s3"), watch=lambda: None)
-        done = Thread(target=trying.carry_out)
-        done.start()
-        while done.is_alive():
-            said.append(trying.how_far())
-            done.join(0.05)
-    assert said[-1] == "fault 1 of 1 (s3:SlowDown,times=1,per=call)", said
+    assert told(job, 0.0, RIGHT) == ["run without faults"] * 2 + [
+        "fault 1 of 1 (s3:SlowDown,times=1,per=call)"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -1143,27 +1101,17 @@ def test_the_time_that_is_left_of_a_long_run(job):
     [
         (("--", sys.executable, "-c", "print('hello')"), "its output:\nhello"),
         (("--", "true"), "the command reported no test."),
-        (("--", *PYTEST, "test_it.py"), "no test sent a request to the embedded store,"),
+        (
+            (*LISTENED, "--", sys.executable, "-S", "test_it.py"),
+            "no test sent a request to the embedded store,",
+        ),
         (("--app", "--", *PYTEST, "test_it.py"), "no app that the suite starts saw a request,"),
     ],
 )
 def test_a_suite_without_a_request(refused, suite, words, says):
     """Exit code 2, and what to do."""
-    suite("def test_it(): pass\n")
+    suite("def test_it(): pass\n", JOB)
     assert says in refused("trial", *words)
-
-
-@pytest.mark.parametrize("others", ["", "def test_of_no_request(): pass\n"])
-def test_a_suite_that_fails_before_its_first_request(run, suite, others):
-    """A failure before the first request is reported with exit code 3, not as missing requests.
-
-    A wrong import or a failing set-up looks so.
-    """
-    name = suite(f"def test_it():\n    raise ValueError('no such table')\n{others}")
-    code, out, err = run("trial", "--", *PYTEST, name)
-    assert (code, err) == (3, "")
-    assert "\nfails without faults: test_it.py::test_it: ValueError: no such table\n" in out
-    assert out.endswith("\nno fault was tried: no request was seen\n")
 
 
 def test_it_loads_no_checks():

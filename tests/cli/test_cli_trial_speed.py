@@ -1,7 +1,5 @@
 """`faultinject trial --speed`: faster clocks, and failures that come only from the speed."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

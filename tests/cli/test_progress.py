@@ -1,7 +1,5 @@
 """Progress of a long command: a line every half minute, or one redrawn line on a terminal."""
 
-from __future__ import annotations
-
 from faultinject.cli.progress import Progress
 
 

@@ -1,7 +1,5 @@
 """256 MiB pass either way, and the proxy holds almost nothing of it, however slow a side is."""
 
-from __future__ import annotations
-
 import socket
 import threading
 import time

@@ -1,7 +1,5 @@
 """Journal lines and reports are as their schemas say, and nothing else passes."""
 
-from __future__ import annotations
-
 import copy
 import json
 from functools import cache

@@ -1,7 +1,5 @@
 """Commands refuse wrong use at once: exit code 2, a message with the right form, no output."""
 
-from __future__ import annotations
-
 import glob
 
 import pytest

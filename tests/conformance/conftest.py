@@ -64,16 +64,16 @@ class Stubborn(Direct):
     attempts = 3
 
 
+def at_once(phases):
+    """These phases without a wait before a call."""
+    return [replace(each, every=0.0, begin=0.0) for each in phases]
+
+
 def short(*names, calls=None):
     """Phases, all or those named, that begin at once, with one call of each kind."""
     return [
-        replace(
-            each,
-            calls=tuple((kind, 1) for kind, _ in each.calls) if calls is None else calls,
-            every=0.0,
-            begin=0.0,
-        )
-        for each in PHASES
+        replace(each, calls=tuple((kind, 1) for kind, _ in each.calls) if calls is None else calls)
+        for each in at_once(PHASES)
         if not names or each.name in names
     ]
 

@@ -72,7 +72,7 @@ class Client:
 
     def send(self, key: str, attempt: int) -> tuple[int, str, str]:
         if FLAW == "busy" and not key.startswith("cal"):
-            time.sleep(1)  # what it does itself takes so long on a machine that became busy
+            time.sleep(0.3)  # what it does itself takes so long on a machine that became busy
         connection = http.client.HTTPConnection(self.address, timeout=30)
         try:
             told = f"attempt={attempt}; max={os.environ.get('SAYS', self.most)}"

@@ -3,8 +3,6 @@
 Otherwise it would hide a failure behind undecided verdicts.
 """
 
-from __future__ import annotations
-
 from contextlib import suppress
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """The store answers by the cases of a specification, and the client is compared with them."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path
@@ -142,7 +140,7 @@ def test_a_machine_that_became_busy_decides_no_backoff(monkeypatch, flaw, verdic
     [(found, said)] = verdicts("Client", {"name": "asked", "calls": RETRIED["calls"]})
     assert found == verdict
     assert "s instead of at most 0.05 s" in said
-    assert ("; the machine was busy: calls began 1" in said) is (verdict == OPEN)
+    assert ("; the machine was busy: calls began 0.3" in said) is (verdict == OPEN)
 
 
 def test_a_client_that_cannot_be_told_how_often_to_try_is_not_judged(monkeypatch):
@@ -179,7 +177,7 @@ def test_a_client_that_dies_fails():
 
 def test_a_client_that_does_not_answer_is_not_decided():
     """It is waited for once, and not once for each case."""
-    found = play(code("time.sleep(60)"), small(EXHAUSTED, RETRIED), deadline=0.2)
+    found = play(code("sys.stdin.read()"), small(EXHAUSTED, RETRIED), deadline=0.2)
     assert [each.verdict for each in found] == [OPEN] * 2
     assert all("had not ended after 0.2 s; give --deadline more" in each.message for each in found)
 
@@ -248,7 +246,7 @@ AZURE = [
     ("flaw", "expected"),
     [
         ("", set()),
-        ("shy", {"retried", "three", "asked"}),
+        pytest.param("shy", {"retried", "three", "asked"}, marks=pytest.mark.slow),
         ("hasty", {"asked"}),
     ],
     ids=["right", "shy", "hasty"],

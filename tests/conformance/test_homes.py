@@ -1,7 +1,5 @@
 """The places where SDKs are looked for, as `faultinject conformance --list` says."""
 
-from __future__ import annotations
-
 import sys
 from importlib import metadata
 from pathlib import Path

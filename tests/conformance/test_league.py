@@ -1,7 +1,5 @@
 """The league: its form as data, its page, and the page in a real Chromium."""
 
-from __future__ import annotations
-
 import re
 import sys
 from copy import deepcopy

@@ -14,7 +14,7 @@ from faultinject.conformance.plan import chosen, codes_of
 from faultinject.journal.driven_run import run_of
 from faultinject.journal.reading import read
 
-from .conftest import Direct, Stubborn
+from .conftest import Direct, Stubborn, at_once
 
 
 class Resuming(Direct):
@@ -92,8 +92,8 @@ class Ignoring(Direct):
 
 def judged(client, vendor="s3", **how):
     """The verdicts of the phase on a client."""
-    names = ("cal", "replaced")
-    return run(client, name="planted", vendor=vendor, phases=chosen(codes_of(vendor), names=names), **how)
+    phases = at_once(chosen(codes_of(vendor), names=("cal", "replaced")))
+    return run(client, name="planted", vendor=vendor, phases=phases, **how)
 
 
 def verdicts(judgement):
@@ -147,9 +147,9 @@ def test_a_cut_download_may_have_no_end():
             except http.client.IncompleteRead:
                 free.wait(60)
 
-    phases = chosen(codes_of("s3"), names=("cal", "reset", "replaced"))
+    phases = at_once(chosen(codes_of("s3"), names=("cal", "reset", "replaced")))
     try:
-        done = run(Waiting, name="waiting", vendor="s3", phases=phases, deadline=4.5)
+        done = run(Waiting, name="waiting", vendor="s3", phases=phases, deadline=2.0)
     finally:
         free.set()
     assert {each.name for each in done.windows if each.ended is None} == {"replaced"}
@@ -171,7 +171,7 @@ def test_a_call_without_an_end_gave_its_caller_nothing():
             return got
 
     try:
-        done = judged(Noticing, deadline=4.5)
+        done = judged(Noticing, deadline=2.0)
     finally:
         free.set()
     assert {each.name for each in done.windows if each.ended is None} == {"replaced"}

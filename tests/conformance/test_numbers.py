@@ -1,7 +1,5 @@
 """Numbers of a client, each measured from a journal of calls."""
 
-from __future__ import annotations
-
 from types import SimpleNamespace
 
 from msgspec import to_builtins

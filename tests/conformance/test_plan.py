@@ -1,7 +1,5 @@
 """The plan: every service has its faults, every call its key."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import replace
 from itertools import pairwise

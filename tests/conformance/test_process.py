@@ -1,7 +1,5 @@
 """A client in another process: the contract, and what becomes of commands that break it."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil
@@ -209,7 +207,7 @@ CLOSED = "os.close(1)\ntime.sleep(60)"
     [
         ("sys.stderr.write('no more\\n'); sys.stderr.flush(); sys.exit(3)", "ended with exit code 3"),
         ("os.kill(os.getpid(), 9)", "ended with signal 9"),
-        (CLOSED, "closed its standard output"),
+        pytest.param(CLOSED, "closed its standard output", marks=pytest.mark.slow),
         ("print('retrying …')\nsys.stdout.flush()\nsys.stdin.read()", "wrote 'retrying …', which is no line of"),
         ("print('[' * 60000, flush=True)\nsys.stdin.read()", "which is no line of the contract"),
         ("print('[1]', flush=True)\nsys.stdin.read()", "wrote '[1]', which is no line of the contract"),

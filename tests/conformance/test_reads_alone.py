@@ -1,7 +1,5 @@
 """A client that retries reads alone is judged by throttled reads, not by the outage."""
 
-from __future__ import annotations
-
 import random
 
 import pytest

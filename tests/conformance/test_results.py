@@ -1,7 +1,5 @@
 """Results as plain data: measurements, what changed between two versions, and the page."""
 
-from __future__ import annotations
-
 import json
 from copy import deepcopy
 from pathlib import Path
@@ -107,121 +105,76 @@ OLD = {
 }
 
 
-def changed(verdicts=MappingProxyType({})):
-    findings = dict(verdicts)
+def with_client(verdicts=MappingProxyType({}), findings=None, numbers=MappingProxyType({}), **about):
+    """The results again, where verdicts, findings, numbers or facts of the client are others."""
     new = deepcopy(OLD)
-    client = new["clients"][0]
-    for each in client["report"]["findings"]:
-        each["verdict"] = findings.pop(each["check"], each["verdict"])
-    assert not findings
-    return new, client
+    [client] = new["clients"]
+    client["numbers"] |= numbers
+    client |= about
+    client["report"]["findings"] = findings or [
+        each | {"verdict": verdicts.get(each["check"], each["verdict"])}
+        for each in client["report"]["findings"]
+    ]
+    return new
 
 
-def told(old, new):
-    """Each change in words: client, what, before, after, why, and whether it is worse."""
-    return [
+def attempts(fewest, most):
+    """The results of a client with so many attempts."""
+    return with_client(numbers={"attempts": {"fewest": fewest, "most": most}})
+
+
+NEW = ("other", "client", "", "new: 1.0", "", False)
+GONE = ("acme", "client", "1.0", "gone", "", False)
+OTHER = with_client({"retry-after": "FAIL"}, client="other")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (OLD, deepcopy(OLD), []),
+        # A new failure is worse, also in place of an undecided verdict; a failure gone is not.
+        (OLD, with_client({"retry-after": "FAIL", "gives up": "PASS", "backoff grows": "WARN"}), [
+            ("acme", "retry-after: seconds", "PASS", "FAIL", "measured", True),
+            ("acme", "gives up", "FAIL", "PASS", "measured", False),
+            ("acme", "backoff grows", "INCONCLUSIVE", "WARN", "measured", True),
+        ]),
+        # Chance decides whether ten waits are enough: that is no difference between two versions.
+        (OLD, with_client({"retry-after": "INCONCLUSIVE", "backoff grows": "PASS", "gives up": "INCONCLUSIVE"}), []),
+        # A fault that nobody looked for any more is said; a pass is not.
+        (OLD, with_client(findings=[finding("retry-after", "WARN", "date")]), [
+            ("acme", "retry-after: date", "", "WARN", "measured", True),
+            ("acme", "gives up", "FAIL", "", "", False),
+            ("acme", "jitter", "WARN", "", "", False),
+        ]),
+        (OLD, with_client(version="2.0", numbers={"attempts": {"fewest": 2, "most": 4}}), [
+            ("acme", "version", "1.0", "2.0", "", False),
+            ("acme", "attempts", "3", "2 to 4", "", False),
+        ]),
+        # A client that was asked for less says less.
+        (OLD, with_client(version=None, numbers={"attempts": None}), [
+            ("acme", "version", "1.0", "", "", False),
+            ("acme", "attempts", "3", "", "", False),
+        ]),
+        # A client is missing only if it was asked for, and that is all clients or none.
+        (OLD, OTHER, [NEW]),
+        (OLD, OTHER | {"all": True}, [NEW, GONE]),
+        (OLD, OTHER | {"all": True, "complete": False}, [NEW]),
+        (with_client(version=None), with_client(client="other", version=None) | {"all": True}, [
+            ("other", "client", "", "new: version unknown", "", False),
+            ("acme", "client", "version unknown", "gone", "", False),
+        ]),
+        # Ranges that share a number are equal; a number that is no longer fixed is a change.
+        (attempts(4, 7), attempts(5, 6), []),
+        (attempts(4, 5), attempts(6, 7), [("acme", "attempts", "4 to 5", "6 to 7", "", False)]),
+        (attempts(4, 4), attempts(4, 5), [("acme", "attempts", "4", "4 to 5", "", False)]),
+    ],
+)  # fmt: skip
+def test_what_changed(old, new, expected):
+    """In words: client, what, before, after, why, and whether it is worse."""
+    assert [
         (each.client, each.what, each.before, each.after, each.message, each.worse)
         for each in changes(old, new)
-    ]
-
-
-def test_nothing_changed():
-    """Two runs alike say nothing."""
-    assert told(OLD, deepcopy(OLD)) == []
-
-
-def test_verdicts_that_changed():
-    """A new failure is worse, also in place of an undecided verdict; a failure gone is not."""
-    new, _ = changed({"retry-after": "FAIL", "gives up": "PASS", "backoff grows": "WARN"})
-    assert told(OLD, new) == [
-        ("acme", "retry-after: seconds", "PASS", "FAIL", "measured", True),
-        ("acme", "gives up", "FAIL", "PASS", "measured", False),
-        ("acme", "backoff grows", "INCONCLUSIVE", "WARN", "measured", True),
-    ]
-
-
-def test_what_is_not_decided_is_no_change():
-    """Chance decides whether ten waits are enough: that is no difference between two versions."""
-    new, _ = changed({"retry-after": "INCONCLUSIVE", "backoff grows": "PASS", "gives up": "INCONCLUSIVE"})
-    assert told(OLD, new) == []
-
-
-def test_a_finding_that_is_no_longer_made():
-    """A fault that nobody looked for any more is said; a pass is not."""
-    new, client = changed()
-    client["report"]["findings"] = [finding("retry-after", "WARN", "date")]
-    assert told(OLD, new) == [
-        ("acme", "retry-after: date", "", "WARN", "measured", True),
-        ("acme", "gives up", "FAIL", "", "", False),
-        ("acme", "jitter", "WARN", "", "", False),
-    ]
-
-
-def test_facts_that_changed():
-    """Version and attempts."""
-    new, client = changed()
-    client["version"] = "2.0"
-    client["numbers"] |= {"attempts": {"fewest": 2, "most": 4}}
-    assert told(OLD, new) == [
-        ("acme", "version", "1.0", "2.0", "", False),
-        ("acme", "attempts", "3", "2 to 4", "", False),
-    ]
-
-
-def test_facts_that_are_not_there():
-    """A client that was asked for less says less."""
-    new, client = changed()
-    client["version"] = None
-    client["numbers"] |= {"attempts": None}
-    assert [(each.what, each.after) for each in changes(OLD, new)] == [("version", ""), ("attempts", "")]
-
-
-def test_clients_that_are_new_or_gone():
-    """New and missing clients are named and not compared.
-
-    A client is missing only if it was asked for, and that is all clients or none.
-    """
-    new, client = changed({"retry-after": "FAIL"})
-    client["client"] = "other"
-    assert told(OLD, new) == [("other", "client", "", "new: 1.0", "", False)]
-    new["all"] = True
-    assert told(OLD, new)[1:] == [("acme", "client", "1.0", "gone", "", False)]
-    new["complete"] = False
-    assert len(told(OLD, new)) == 1
-    old = deepcopy(OLD)
-    old["clients"][0]["version"] = client["version"] = None
-    new["complete"] = True
-    assert [(each.before, each.after) for each in changes(old, new)] == [
-        ("", "new: version unknown"),
-        ("version unknown", "gone"),
-    ]
-
-
-def test_attempts_that_chance_decides():
-    """Ranges that share a number are equal; a number that is no longer fixed is a change."""
-    new, client = changed()
-    old = deepcopy(OLD)
-    found = []
-    for before, after in (([4, 7], [5, 6]), ([4, 5], [6, 7]), ([4, 4], [4, 5])):
-        for one, (fewest, most) in ((old["clients"][0], before), (client, after)):
-            one["numbers"]["attempts"] = {"fewest": fewest, "most": most}
-        found.append([each.what for each in changes(old, new)])
-    assert found == [[], ["attempts"], ["attempts"]]
-
-
-def test_the_page_says_what_was_found():
-    """Facts, findings with their reasons, and what can be done with it."""
-    text = markdown(OLD)
-    row = (
-        "| ACME's SDK 1.0 | Python | cos | 3 | 1.00 (1.00–1.00), 2.00 (2.00–2.00) | 0 (0–0), 0.05 "
-        "(0.05–0.05) | 0.00 |"
-    )
-    assert row in text
-    assert "- **jitter**: Standard deviation by mean" in text
-    assert "Not measured" not in text
-    assert "- ✕ **gives up**: measured <sub>Do it. See RFC 9110</sub>\n- ! **jitter**: measured" in text
-    assert "- ? not decided: backoff grows" in text
-    assert "242 calls, 395 requests in 3.50 s; profile `rfc`." in text
+    ] == expected
 
 
 @pytest.mark.parametrize(
@@ -235,57 +188,30 @@ def test_the_page_says_what_was_found():
 )
 def test_the_verdict_of_a_check_is_its_worst(said, worst):
     """One subject that fails is enough; what is not decided counts only where nothing is."""
-    new, client = changed()
-    client["report"]["findings"] = [finding("jitter", each, str(at)) for at, each in enumerate(said)]
+    new = with_client(findings=[finding("jitter", each, str(at)) for at, each in enumerate(said)])
     assert [(check, [*found]) for check, found in verdicts(results(new).clients)] == [("jitter", [worst])]
 
 
-def test_the_page_says_who_was_judged_and_how():
-    """The head names the clients, the command and the store."""
-    head = markdown(OLD | {"command": "faultinject conformance --client acme"}).partition("\n| ")[0]
-    assert head.startswith(
-        "# What ACME's SDK 1.0 did about faults\n\n**fail**: gives up: measured\n\nMade on "
-        "2026-10-01 by `faultinject conformance --client acme` ("
-    )
-    assert (
-        "The client made its calls, against a store on the same machine that answers with the documented errors of cos."
-        in head
-    )
-    assert "by `` faultinject --client '`\\n' `` (" in markdown(
-        OLD | {"command": "faultinject --client '`\n'"}
-    )
-    two = markdown(OLD | {"clients": OLD["clients"] * 2})
-    assert two.startswith("# What ACME's SDK 1.0, ACME's SDK 1.0 did about faults\n")
-    assert "documented errors of the SDK's own service" in two
-    assert markdown(OLD | {"all": True}).startswith("# What storage SDKs do about faults\n")
+PAGES = {
+    "one client": OLD,
+    "a command": OLD | {"command": "faultinject conformance --client acme"},
+    "a command with quotes and lines": OLD | {"command": "faultinject --client '`\n'"},
+    "two clients": OLD | {"clients": OLD["clients"] * 2},
+    "all clients": OLD | {"all": True},
+    "not a default": with_client(note="timeout=12"),
+    "no fault, many waits, no outage": with_client(
+        {"gives up": "PASS", "jitter": "PASS", "backoff grows": "PASS"},
+        version=None,
+        numbers=NUMBERS["patient"],
+    ),
+    "who is missing": OLD
+    | {
+        "skipped": [{"client": "b", "title": "B's SDK", "install": "pip install b"}],
+        "failed": [{"client": "c", "reason": "no Java"}],
+    },
+}
 
 
-def test_the_page_says_what_is_not_a_default():
-    """Beside the name, in the table and above the findings."""
-    new, client = changed()
-    client["note"] = "timeout=12"
-    text = markdown(new)
-    assert "| ACME's SDK 1.0 (timeout=12) | Python |" in text
-    assert "## ACME's SDK 1.0 (timeout=12)\n" in text
-
-
-def test_the_page_of_a_client_without_a_fault():
-    """It says so; many waits are cut short; without an outage there is no number for it."""
-    new, client = changed({"gives up": "PASS", "jitter": "PASS", "backoff grows": "PASS"})
-    client["version"] = None
-    client["numbers"] = NUMBERS["patient"]
-    text = markdown(new)
-    assert "## ACME's SDK\n" in text
-    assert "Every check that was decided: as its reference asks." in text
-    assert "6.00 (6.00–6.00), … |  |" in text
-
-
-def test_the_page_says_who_is_missing():
-    """With what installs it, or why it could not be started."""
-    new, _ = changed()
-    new["skipped"] = [{"client": "b", "title": "B's SDK", "install": "pip install b"}]
-    new["failed"] = [{"client": "c", "reason": "no Java"}]
-    told = (
-        "## Not measured\n\n- B's SDK is not installed: `pip install b`\n- c could not be started: no Java\n"
-    )
-    assert told in markdown(new)
+def test_the_page(golden):
+    """The judged clients, each finding with its reason and its remedy, and those missing."""
+    golden("pages.txt", lambda name: markdown(PAGES[name]).rstrip("\n"))

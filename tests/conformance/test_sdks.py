@@ -1,7 +1,5 @@
 """The drivers: each SDK does all its calls against the store that plays its service."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """A client that has fallen silent, and one that only waits."""
 
-from __future__ import annotations
-
 import pytest
 
 from faultinject import Attempt

@@ -1,7 +1,5 @@
 """Clients that are wrong on purpose, one in each language of a driver, are caught."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 from pathlib import Path

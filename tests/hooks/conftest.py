@@ -1,10 +1,19 @@
 """Servers that are started as people start them."""
 
-from __future__ import annotations
-
 import pytest
 
 from .launch import Server
+
+
+@pytest.fixture
+def store(request, tmp_path):
+    """The variables for a store of this kind: none, memory, a directory or a server."""
+    kind = request.param
+    if kind == "redis":
+        url = request.getfixturevalue("redis_server").url
+        return {"FAULTINJECT_STORE": f"{url}?prefix={request.getfixturevalue('redis_prefix')}"}
+    named = {"private": "", "memory": "memory:", "file": f"file:{tmp_path / 'store'}"}[kind]
+    return {"FAULTINJECT_STORE": named} if named else {}
 
 
 @pytest.fixture

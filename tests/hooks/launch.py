@@ -1,16 +1,19 @@
 """The ways in which people start a server, and a server that was started so."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil
 import socket
 import sys
 import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from http.client import HTTPException
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.error import URLError
+from urllib.request import Request, urlopen
 
 from tests.started import Started, executable
 from tests.until import STARTS_WITHIN
@@ -35,6 +38,9 @@ SERVED = (
     "served_frameworks",
     "serving",
 )
+TOKEN = "open-sesame"
+CONTROL = {"FAULTINJECT_CONTROL": "/_faultinject", "FAULTINJECT_TOKEN": TOKEN}
+"""A server whose control API `Server.control` asks."""
 FOREIGN = ("FAULTINJECT_", "FLASK_", "GRANIAN_", "GUNICORN_", "UVICORN_", "WEB_CONCURRENCY", "DJANGO_")
 
 
@@ -187,6 +193,23 @@ class Server(Started):
     def statuses(self, path, number):
         """The statuses of so many requests, one after another."""
         return [self.get(path)[0] for _ in range(number)]
+
+    def asked(self, path, number):
+        """Count the statuses of requests of eight threads; None where a worker was killed."""
+        with ThreadPoolExecutor(8) as threads:
+            return Counter(found and found[0] for found in threads.map(self.get, [path] * number))
+
+    def control(self, method, path, data=None, *, place=None):
+        """The control API's answer, here or at a place; None if its worker is about to end."""
+        address = f"{place or f'http://127.0.0.1:{self.port}/_faultinject'}{path}"
+        head = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json", "If-Match": "*"}
+        body = None if method == "GET" else json.dumps(data or {}).encode()
+        with (
+            suppress(URLError, ConnectionError, HTTPException),
+            urlopen(Request(address, body, head, method=method), timeout=60) as answer,
+        ):
+            return json.load(answer)
+        return None
 
     def lines(self, *paths):
         """The journal's lines of requests for these paths, without final ones."""

@@ -1,7 +1,5 @@
 """`python served_eventlet.py PORT [patched] [flask]`: eventlet's own server."""
 
-from __future__ import annotations
-
 import sys
 import warnings
 

@@ -3,23 +3,17 @@
 The bound is of the apps' own failures. Only a hand arms again.
 """
 
-from __future__ import annotations
-
-import json
 import os
 import re
 import signal
-import socket
 import sys
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from urllib.request import Request, urlopen
 
 import pytest
 
 from tests.pairs import in_turn
 
-from .launch import GRANIAN, GUNICORN, UVICORN, Way
+from .launch import CONTROL, GRANIAN, GUNICORN, UVICORN, Way
 
 WSGI, ASGI = "served_failing:wsgi", "served_failing:asgi"
 WAYS = {
@@ -28,35 +22,16 @@ WAYS = {
     "uvicorn": Way(f"{UVICORN} --workers 4 {ASGI}", "uvicorn"),
     "granian": Way(f"{GRANIAN} --interface wsgi --workers 4 --respawn-failed-workers {WSGI}", "granian"),
 }
-TOKEN = "open-sesame"
 ON = {
     "FAULTINJECT_ENABLED": "1",
     "FAULTINJECT_RULES": "http:418,path=process",
     "FAULTINJECT_SEED": "s",
     "FAULTINJECT_ABORT": "5xx>50%/1h,min=20",
-    "FAULTINJECT_CONTROL": "/_faultinject",
-    "FAULTINJECT_TOKEN": TOKEN,
+    **CONTROL,
 }
 OFF_BY = r"faultinject is off: 5xx>50%/1h,min=20: (\d+) of (\d+) requests \(\S+ %\) failed by themselves within 1 h;"
 
 TOLD = "faultinject is off: it was switched off for all processes of its store: 5xx>50%/1h,min=20: "
-
-
-def call(server, method, path):
-    """The status of a call of the control API."""
-    head = (
-        f"{method} /_faultinject{path} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nAuthorization: Bearer {TOKEN}\r\n"
-        "Content-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
-    )
-    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as client:
-        client.sendall(head.encode())
-        return int(client.makefile("rb").readline().split()[1])
-
-
-def ask(server, path, number):
-    """The statuses of so many requests of eight threads."""
-    with ThreadPoolExecutor(8) as threads:
-        return Counter(found and found[0] for found in threads.map(server.get, [path] * number))
 
 
 def who(server):
@@ -68,10 +43,10 @@ def who(server):
 
 def untouched(server, workers):
     """Whether every worker has been met, and none of them injects any more."""
-    server.until(lambda: ask(server, "/process", 16) == {200: 16})
+    server.until(lambda: server.asked("/process", 16) == {200: 16})
     met = set()
     server.until(lambda: met.update(who(server)) or met >= workers)
-    return ask(server, "/process", 100) == {200: 100}
+    return server.asked("/process", 100) == {200: 100}
 
 
 def wait_until_armed(server, workers):
@@ -79,7 +54,7 @@ def wait_until_armed(server, workers):
     before = len(server.lines("/process"))
 
     def armed():
-        ask(server, "/process", 16)
+        server.asked("/process", 16)
         return {
             each["pid"] for each in server.lines("/process")[before:] if each["did"] == "answered"
         } >= workers
@@ -88,44 +63,27 @@ def wait_until_armed(server, workers):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("store", [{}, {"FAULTINJECT_STORE": "memory:"}])
+@pytest.mark.parametrize("store", ["private", "memory"], indirect=True)
 @pytest.mark.parametrize(
     ("change", "status"), [({}, 200), ({"abort": None}, 418), ({"abort": "5xx>50%/1h,min=9999"}, 418)]
 )
 def test_a_hand_changes_the_bound_of_a_file(store, change, status, start, tmp_path):
     """The control API shows, removes and replaces a scenario's `abort`, below `run` too."""
-    rules = {name: ON[name] for name in ("FAULTINJECT_CONTROL", "FAULTINJECT_TOKEN")}
     path = tmp_path / "rules.toml"
     path.write_text('abort = "5xx>50%/1h,min=20"\n[[rules]]\nfault = "http:418"\npath = "process"\n')
     way = Way("python serving.py wsgiref {port} served_failing:app")
     server = start(
         lambda port: [sys.executable, "-m", "faultinject", "run", "--file", path, "--", *way.command(port)],
-        **rules,
+        **CONTROL,
         **store,
     )
-    address = f"http://127.0.0.1:{server.port}/_faultinject/rules"
-    head = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json", "If-Match": "*"}
-    with urlopen(Request(address, headers=head), timeout=60) as answer:
-        assert json.load(answer)["abort"] == "5xx>50%/1h,min=20"
+    assert server.control("GET", "/rules")["abort"] == "5xx>50%/1h,min=20"
     if change:
-        body = json.dumps({"text": "http:418,path=process", **change}).encode()
-        urlopen(Request(address, body, head, method="PUT"), timeout=60).close()
-        with urlopen(Request(address, headers=head), timeout=60) as answer:
-            assert json.load(answer).get("abort") == change["abort"]
+        server.control("PUT", "/rules", {"text": "http:418,path=process", **change})
+        assert server.control("GET", "/rules").get("abort") == change["abort"]
     assert server.statuses("/process", 1) == [418]
     assert server.statuses("/broken", 40) == [500] * 40
     assert server.statuses("/process", 1) == [status]
-
-
-@pytest.fixture
-def store(request, tmp_path):
-    """None is named, a directory, and a server."""
-    if request.param == "private":
-        return {}
-    if request.param == "file":
-        return {"FAULTINJECT_STORE": f"file:{tmp_path / 'store'}"}
-    url = request.getfixturevalue("redis_server").url
-    return {"FAULTINJECT_STORE": f"{url}?prefix={request.getfixturevalue('redis_prefix')}"}
 
 
 @pytest.mark.slow
@@ -138,10 +96,10 @@ def test_one_worker_disarms_all(name, store, start):
     way = WAYS[name]
     server = start(way, **ON, **store)
     server.until(lambda: len(server.workers()) == 4)
-    assert ask(server, "/process", 100) == {418: 100}
-    assert ask(server, "/good", 40) == {200: 40}
+    assert server.asked("/process", 100) == {418: 100}
+    assert server.asked("/good", 40) == {200: 40}
     assert "faultinject is off" not in server.log
-    ask(server, "/broken", 400)
+    server.asked("/broken", 400)
     server.until(lambda: re.search(OFF_BY, server.log))
     assert untouched(server, server.workers())
     # Each says so once, whether it has found out by itself or was told.
@@ -156,10 +114,10 @@ def test_one_worker_disarms_all(name, store, start):
     server.until(lambda: len(now := server.workers()) == 4 and victim not in now and now != before)
     assert untouched(server, server.workers())
 
-    assert call(server, "POST", "/on") == 200
+    assert server.control("POST", "/on")["on"] is True
     wait_until_armed(server, server.workers())
     ended = len(re.findall(OFF_BY, server.log))
-    ask(server, "/good", 200)
-    assert ask(server, "/broken", 10) == {500: 10}, "the windows of all begin anew: ten failures say nothing"
-    assert ask(server, "/process", 100) == {418: 100}
+    server.asked("/good", 200)
+    assert server.asked("/broken", 10) == {500: 10}, "the windows of all begin anew: ten failures say nothing"
+    assert server.asked("/process", 100) == {418: 100}
     assert len(re.findall(OFF_BY, server.log)) == ended

@@ -1,14 +1,10 @@
 """The journal notes when servers end or lose a worker, and `report` does not wait then.
 
-`test_run_ways` checks it for every way to start one.
+`test_run_ways` checks it for every way to start one, `tests/cli/test_cli_report.py` for `serve`.
 """
-
-from __future__ import annotations
 
 import json
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -85,29 +81,3 @@ def test_a_wait_ends_at_sigterm(start, tmp_path, worker):
             answer += piece
     assert answer.endswith(b"\r\n\r\nok")
     assert server.process.wait(300) == 0
-
-
-def test_a_report_of_a_server_that_has_ended_does_not_wait(tmp_path):
-    """A report on a server that has ended waits for nobody, though calls ended a moment ago.
-
-    From `serve` to the verdict.
-    """
-    journal = tmp_path / "journal"
-    command = [sys.executable, "-m", "faultinject"]
-    serve = [*command, "serve", "--port", "0", "-r", "cos:SlowDown", "--journal", str(journal)]
-    with subprocess.Popen(serve, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            url = process.stdout.readline().rpartition(" on ")[2].strip()
-            import requests
-
-            for number in range(4):
-                assert requests.get(f"{url}/photos/{number}", timeout=60).status_code == 503
-        finally:
-            process.terminate()
-            process.wait(100)
-    done = subprocess.run(
-        [*command, "report", str(journal), "--format", "json"], capture_output=True, text=True, timeout=100
-    )
-    assert done.stderr == ""
-    found = json.loads(done.stdout)
-    assert (found["calls"], found["left_out"]) == (4, {})

@@ -1,7 +1,5 @@
 """Each framework with `install()`, middleware, own client and command: faults, and no harm."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

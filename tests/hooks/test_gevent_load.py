@@ -1,7 +1,5 @@
 """Under gevent a waiting greenlet lets others run, whenever gevent patched the process."""
 
-from __future__ import annotations
-
 import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from tests.locked import locked
+from tests.slowly import others_slowly
 
 from .launch import GUNICORN, Way
 from .test_shared_load import hammer
@@ -51,7 +50,7 @@ def another_process(server, tmp_path):
         yield
 
 
-@pytest.mark.parametrize("name", WAYS)
+@pytest.mark.parametrize("name", others_slowly(WAYS, "run".__eq__))
 def test_greenlets_that_wait_for_another_process(name, begin, tmp_path):
     """Requests that wait for another process get no decision, and the server goes on."""
     server = begin(name, f"http:503,times={CLIENTS},path=photos/")

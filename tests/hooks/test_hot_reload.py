@@ -3,8 +3,6 @@
 Under real servers, whose workers share counts.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 
@@ -140,14 +138,10 @@ def test_a_file_that_is_read_at_a_hangup(name, reloaded):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["file", "redis", "memory"])
-def test_a_hangup_with_a_store_of_its_own(kind, reloaded, request, tmp_path):
+@pytest.mark.parametrize("store", ["file", "redis", "memory"], indirect=True)
+def test_a_hangup_with_a_store_of_its_own(store, reloaded):
     """In a named directory, on a server, and where each worker counts for itself."""
-    store = {"file": f"file:{tmp_path}/store", "memory": "memory:"}.get(kind)
-    if store is None:
-        prefix = request.getfixturevalue("redis_prefix")
-        store = f"{request.getfixturevalue('redis_server').url}?prefix={prefix}"
-    at = reloaded("gunicorn", watched=False, FAULTINJECT_STORE=store)
+    at = reloaded("gunicorn", watched=False, **store)
 
     def fault():
         """The faults that requests get; a worker with counts of its own gives three."""
@@ -159,7 +153,7 @@ def test_a_hangup_with_a_store_of_its_own(kind, reloaded, request, tmp_path):
     assert fault() == {500}
     at.write("5x3")
     at.hang_up()
-    assert fault() == ({500} if kind == "memory" else set())
+    assert fault() == ({500} if store["FAULTINJECT_STORE"] == "memory:" else set())
     assert WRONG in at.server.log
     at.write(501)
     at.hang_up()

@@ -3,14 +3,10 @@
 Whatever the rules are, and no count is used up.
 """
 
-from __future__ import annotations
-
 import asyncio
-import json
 import os
 import subprocess
 import sys
-from http.client import HTTPConnection
 from pathlib import Path
 
 import httpx
@@ -24,10 +20,9 @@ from faultinject.control.server import ControlServer
 from tests.control.conftest import until
 from tests.ports import ReservedPort
 
-from .launch import WAYS, Way
+from .launch import TOKEN, WAYS, Way
 
 pytestmark = pytest.mark.live
-TOKEN = "open-sesame"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 RULE = "http:503,times=3,name=all"
 INSTALLED = "uWSGI, installed Flask"
@@ -39,34 +34,13 @@ BY_PATH = {
 BY_ADDRESS = ("gunicorn -w 2, Flask", "flask run")
 
 
-def ask(port, method, path):
-    """The state that a call of the control API answers with."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=60)
-    try:
-        body = None if method == "GET" else "{}"
-        connection.request(method, path, body, {**BEARER, "Content-Type": "application/json"})
-        answer = connection.getresponse()
-        text = answer.read()
-        assert answer.status == 200, text
-        return json.loads(text)
-    finally:
-        connection.close()
-
-
-def listens(port):
-    try:
-        return bool(ask(port, "GET", "/state"))
-    except OSError:
-        return False
-
-
-def proved(server, port, mount):
+def proved(server, place):
     """Check that status calls use no count, and that `off` works; then the app answers."""
     for _ in range(4):
-        (rule,) = ask(port, "GET", f"{mount}/state")["rules"]
+        (rule,) = server.control("GET", "/state", place=place)["rules"]
     assert (rule["matched"], rule["injected"]) == (1, 1), "the one that has waited for the server"
     assert server.statuses("/a", 1) == [503]
-    assert ask(port, "POST", f"{mount}/off")["on"] is False
+    assert server.control("POST", "/off", place=place)["on"] is False
     assert server.statuses("/a", 1) == [200]
     assert not [each for path in ("/state", "/off", "/_f/state", "/_f/off") for each in server.lines(path)]
 
@@ -77,7 +51,7 @@ def test_run_leaves_the_control_api_below_a_path(name, start):
     """Behind frameworks' and servers' hooks alike."""
     way = BY_PATH[name]
     server = start(way, RULE, FAULTINJECT_CONTROL="/_f", FAULTINJECT_TOKEN=TOKEN)
-    proved(server, server.port, "/_f")
+    proved(server, f"http://127.0.0.1:{server.port}/_f")
 
 
 @pytest.mark.slow
@@ -87,8 +61,8 @@ def test_run_leaves_the_control_api_on_its_address(name, start):
     with ReservedPort() as port:
         place = f"127.0.0.1:{port}"
         server = start(WAYS[name], RULE, FAULTINJECT_CONTROL=place, FAULTINJECT_TOKEN=TOKEN)
-        server.until(lambda: listens(port))
-        proved(server, port, "")
+        server.until(lambda: server.control("GET", "/state", place=f"http://{place}"))
+        proved(server, f"http://{place}")
 
 
 @pytest.mark.slow

@@ -1,16 +1,10 @@
 """Limits of faults hold for the server, not for each worker that replaces another."""
 
-from __future__ import annotations
-
-import json
 import signal
-from contextlib import suppress
-from http.client import HTTPException
-from urllib.request import Request, urlopen
 
 import pytest
 
-from .launch import GRANIAN, GUNICORN, HYPERCORN, UVICORN, Way
+from .launch import CONTROL, GRANIAN, GUNICORN, HYPERCORN, UVICORN, Way
 
 WSGI, ASGI = "served_counted:wsgi", "served_counted:asgi"
 RECYCLED = "--max-requests 10"
@@ -25,13 +19,7 @@ WAYS = {
     "gunicorn, HUP": Way(f"{GUNICORN} -w 2 {WSGI}", "gunicorn"),
     "granian, HUP": Way(f"{GRANIAN} --interface wsgi --workers 2 {WSGI}", "granian"),
 }
-TOKEN = "open-sesame"
-ON = {
-    "FAULTINJECT_ENABLED": "1",
-    "FAULTINJECT_RULES": "http:503,path=photos/",
-    "FAULTINJECT_CONTROL": "/_faultinject",
-    "FAULTINJECT_TOKEN": TOKEN,
-}
+ON = {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": "http:503,path=photos/", **CONTROL}
 PATH = "/photos/cat"
 
 
@@ -47,21 +35,9 @@ class Recycled:
         self.server = server
         self._hangs_up = hangs_up
 
-    def call(self, method, path, **data):
-        """Call the control API, and return its answer; None if its worker is about to end."""
-        address = f"http://127.0.0.1:{self.server.port}/_faultinject{path}"
-        head = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
-        body = json.dumps(data).encode() if method == "POST" else None
-        with (
-            suppress(OSError, HTTPException),
-            urlopen(Request(address, body, head, method=method), timeout=60) as answer,
-        ):
-            return json.load(answer)
-        return None
-
     def states(self):
         """The states that the workers report."""
-        return [state for _ in range(8) if (state := self.call("GET", "/state")) is not None]
+        return [state for _ in range(8) if (state := self.server.control("GET", "/state")) is not None]
 
     def recycle(self):
         """Have other processes for all workers."""
@@ -121,7 +97,7 @@ def test_an_end_is_one_for_all(name, end, recycled):
     at = recycled(name, **(given if isinstance(given, dict) else {}))
     if isinstance(given, tuple):
         assert at.statuses() == {503}
-        at.server.until(lambda: at.call("POST", given[0], **given[1]) is not None)
+        at.server.until(lambda: at.server.control("POST", *given) is not None)
     at.server.until(lambda: at.statuses() == {200})
     at.recycle()
     assert at.statuses() == {200}
@@ -142,19 +118,14 @@ def test_a_begin_is_one_for_all(store, recycled):
 @pytest.mark.parametrize(
     ("name", "store"),
     [("gunicorn", "private"), ("gunicorn", "file"), ("gunicorn", "redis"), ("uvicorn", "private")],
+    indirect=["store"],
 )
-def test_an_apps_own_failures_are_those_of_all(name, store, recycled, request, tmp_path):
+def test_an_apps_own_failures_are_those_of_all(name, store, recycled):
     """Failures of short-lived workers add up to `abort`, and later workers stay off.
 
     No worker lives long enough to see twenty.
     """
-    variables = {"FAULTINJECT_ABORT": "5xx>50%/1h,min=20"}
-    if store == "file":
-        variables["FAULTINJECT_STORE"] = f"file:{tmp_path}/store"
-    if store == "redis":
-        url = request.getfixturevalue("redis_server").url
-        variables["FAULTINJECT_STORE"] = f"{url}?prefix={request.getfixturevalue('redis_prefix')}"
-    at = recycled(name, served="served_failing", **variables)
+    at = recycled(name, served="served_failing", FAULTINJECT_ABORT="5xx>50%/1h,min=20", **store)
     assert at.statuses() == {503}
     at.server.until(
         lambda: at.server.get("/broken") and "faultinject is off: 5xx>50%/1h,min=20: " in at.server.log

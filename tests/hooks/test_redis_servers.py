@@ -3,8 +3,6 @@
 They never exceed `times`.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import threading

@@ -1,7 +1,5 @@
 """`faultinject run` in front of eventlet: its server runs untouched, and one line says why."""
 
-from __future__ import annotations
-
 import pytest
 
 from .launch import Way

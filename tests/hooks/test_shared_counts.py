@@ -1,7 +1,5 @@
 """Workers of one server share exact counts by themselves; nobody names a store."""
 
-from __future__ import annotations
-
 import os
 import re
 import signal
@@ -14,6 +12,7 @@ import pytest
 
 from .launch import GRANIAN, GUNICORN, HYPERCORN, UVICORN, UWSGI, Way
 
+PATH = "/photos/cat"
 RULE = "http:503,times=100,path=photos/"
 ON = {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": RULE}
 WSGI, ASGI = "served_counted:wsgi", "served_counted:asgi"
@@ -30,22 +29,16 @@ WAYS = {
 SHARED = r"faultinject: several processes share their counts in (.*), seed (.*)"
 
 
-def ask(server, number, path="/photos/cat"):
-    """The statuses of so many requests of eight threads; None where a worker was killed."""
-    with ThreadPoolExecutor(8) as threads:
-        return [each and each[0] for each in threads.map(server.get, [path] * number)]
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 def test_exact_without_a_store(way, start):
     """All workers give a hundred faults together, with one random seed, and the log says where."""
     server = start(way, **ON)
-    statuses = []
-    server.until_answered_by(2, lambda: statuses.extend(ask(server, 600)))
-    assert (statuses.count(503), statuses.count(200)) == (100, len(statuses) - 100)
-    lines = server.lines("/photos/cat")
-    assert len(lines) == len(statuses)
+    statuses = Counter()
+    server.until_answered_by(2, lambda: statuses.update(server.asked(PATH, 600)))
+    assert (statuses[503], statuses[200]) == (100, statuses.total() - 100)
+    lines = server.lines(PATH)
+    assert len(lines) == statuses.total()
     [seed] = {each["seed"] for each in lines}
     told = set(re.findall(SHARED, server.log))
     [(path, told_seed)] = told
@@ -82,7 +75,7 @@ def test_the_same_command_again_begins_anew(name, start, tmp_path):
     """A server started twice from one shell; the second clears up behind the first."""
     for _ in range(2):
         server = start(WAYS[name], **ON | {"TMPDIR": str(tmp_path)})
-        assert ask(server, 200).count(503) == 100
+        assert server.asked(PATH, 200)[503] == 100
         server.stop()
         assert len([*tmp_path.glob("faultinject-*/*")]) == 1
 
@@ -91,13 +84,13 @@ def test_the_same_command_again_begins_anew(name, start, tmp_path):
 def test_memory_asked_for_outright(start):
     """Each counts for itself, and the log says so."""
     server = start(WAYS["gunicorn"], **ON | {"FAULTINJECT_STORE": "memory:"})
-    statuses = []
-    server.until_answered_by(2, lambda: statuses.extend(ask(server, 1000)))
-    lines = server.lines("/photos/cat")
+    statuses = Counter()
+    server.until_answered_by(2, lambda: statuses.update(server.asked(PATH, 1000)))
+    lines = server.lines(PATH)
     asked = Counter(each["pid"] for each in lines)
     answered = Counter(each["pid"] for each in lines if each["did"] == "answered")
     assert answered == {each: min(number, 100) for each, number in asked.items()}
-    assert statuses.count(503) == answered.total()
+    assert statuses[503] == answered.total()
     assert "count separately and replay is off, because FAULTINJECT_STORE is memory:" in server.log
 
 
@@ -106,7 +99,7 @@ def test_no_place_for_a_directory(start, tmp_path):
     """The server starts and injects all the same, and the log says what is missing."""
     (tmp_path / f"faultinject-{os.geteuid()}").write_text("a file of somebody")
     server = start(WAYS["gunicorn"], **ON | {"TMPDIR": str(tmp_path)})
-    assert ask(server, 1)[0] == 503
+    assert server.get(PATH)[0] == 503
     assert "count separately and replay is off, because the store " in server.log
     assert "is no directory" in server.log
 
@@ -116,5 +109,4 @@ def test_two_commands_share_a_named_store(start, tmp_path):
     """As long as it names the same directory, and the rules are the same."""
     environ = ON | {"FAULTINJECT_STORE": f"file:{tmp_path / 'store'}"}
     servers = [start(WAYS[name], **environ) for name in ("gunicorn", "uvicorn")]
-    statuses = [each for server in servers for each in ask(server, 150)]
-    assert statuses.count(503) == 100
+    assert sum(server.asked(PATH, 150)[503] for server in servers) == 100

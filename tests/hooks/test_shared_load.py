@@ -1,7 +1,5 @@
 """Exact counts under load: many threads, several workers, busy processors."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys

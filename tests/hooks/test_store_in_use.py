@@ -1,7 +1,5 @@
 """A named directory is cut, moved, removed or claimed by others while workers count in it."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil
@@ -53,10 +51,9 @@ def named(place, rule=RULE, option="", **more):
 
 def ask(server, number):
     """The number of faults among requests of eight threads; every request is answered."""
-    with ThreadPoolExecutor(8) as threads:
-        found = [each and each[0] for each in threads.map(server.get, ["/photos/cat"] * number)]
-    assert set(found) <= {200, 503}, found
-    return found.count(503)
+    found = server.asked("/photos/cat", number)
+    assert found.keys() <= {200, 503}, found
+    return found[503]
 
 
 def replace_a_worker(server):

@@ -1,7 +1,5 @@
 """Waits pass at once, and what reads a clock sees that they have passed."""
 
-from __future__ import annotations
-
 import asyncio
 import datetime
 import queue
@@ -306,14 +304,14 @@ def test_a_compiled_event_loop(hurried):
 def wait_for_a_lock():
     lock = threading.Lock()
     lock.acquire()
-    for _ in range(15):  # a machine that stands still loses one of them
+    for _ in range(8):  # a machine that stands still loses one of them
         lock.acquire(timeout=0.13)
 
 
 def wait_for_a_task():
     async def waits():
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(asyncio.Event().wait(), 2)
+            await asyncio.wait_for(asyncio.Event().wait(), 1)
 
     asyncio.run(waits())
 
@@ -463,6 +461,6 @@ def test_the_limit_of_a_program_is_real_time():
     """Waits that are skipped take nothing from the time that a program may take."""
     with inject("http:503") as faults:
         faults.fast_forward()
-        program = Program([sys.executable, "-c", "import time; time.sleep(0.5); print('done')"], {})
+        program = Program([sys.executable, "-c", "import time; time.sleep(0.2); print('done')"], {})
         fails()
         assert program.run(HOUR) == (0, "done")

@@ -1,7 +1,5 @@
 """`inject()`: for its block, these rules instead of everybody's."""
 
-from __future__ import annotations
-
 import asyncio
 import subprocess
 import sys
@@ -42,21 +40,18 @@ def getter(rules):
 
 
 def test_for_the_block_and_not_beyond(get):
-    """Rules take the place of those of every middleware, and give it back."""
+    """Rules take the place of those of every middleware, and give it back, whatever happens.
+
+    Also of one that is made within the block.
+    """
     other = getter([])
     assert [get("/own/a"), other("/own/a")] == [599, 200]
-    with inject("http:503,path=own/") as faults:
-        assert [get("/own/a"), other("/own/a"), get("/else")] == [503, 503, 200]
-    assert [get("/own/a"), other("/own/a")] == [599, 200]
-    assert (faults.injected, faults.attempts) == (2, 3)
-
-
-def test_middleware_made_within_the_block_takes_part():
-    """Also an app that is wrapped, or constructed, later."""
-    with inject("http:503"):
+    with pytest.raises(LookupError), inject("http:503,path=own/") as faults:
         made = getter([])
-        assert made() == 503
-    assert made() == 200
+        assert [get("/own/a"), other("/own/a"), made("/own/a"), get("/else")] == [503, 503, 503, 200]
+        raise LookupError
+    assert [get("/own/a"), other("/own/a"), made("/own/a")] == [599, 200, 200]
+    assert (faults.injected, faults.attempts) == (3, 4)
 
 
 def test_async_with(get):
@@ -66,8 +61,7 @@ def test_async_with(get):
         async with inject("http:503", times=1) as faults:
             return [get(), get()], faults.injected
 
-    assert asyncio.run(block()) == ([503, 200], 1)
-    assert get() == 200
+    assert (asyncio.run(block()), get()) == (([503, 200], 1), 200)
 
 
 def test_nested_the_inner_counts(get):
@@ -268,13 +262,6 @@ def test_a_decorator_of_classes(get):
                 return get()
 
 
-def test_an_exception_ends_the_block(get):
-    """Whatever happens, the rules are taken away again."""
-    with pytest.raises(LookupError), inject("http:503"):
-        raise LookupError
-    assert get() == 200
-
-
 def test_spellings_of_rules(get):
     """Text, several in one text, Rule, several arguments, a Scenario, keys."""
     for given, keys in (
@@ -290,41 +277,57 @@ def test_spellings_of_rules(get):
         assert faults.injected == 1
 
 
+MISSING = r"^there is no rule: give one, such as 'cos:SlowDown,times=2'$"
+ONE = "times: keys need exactly one fault, such as 'cos:SlowDown'"
+TWICE = "method: given in the rule itself and as a key"
+
+
 @pytest.mark.parametrize(
-    "given", [["http:503 http:500"], ["http:503", "http:500"], [Rule("http:503"), "http:503"], [""]]
+    ("given", "keys", "says"),
+    [
+        (["cos:Slowdown"], {}, "did you mean cos:SlowDown"),
+        (["http:503"], {"seed": 1.5}, "seed"),
+        # An empty text is a rule that somebody forgot.
+        ([""], {}, MISSING),
+        ([" ; \n"], {}, MISSING),
+        # Keys beside two rules name none of them; and no key is given twice.
+        *(
+            (rules, {"times": 1}, ONE)
+            for rules in (
+                ["http:503 http:500"],
+                ["http:503", "http:500"],
+                [Rule("http:503"), "http:503"],
+                [""],
+            )
+        ),
+        (["http:503,method=GET"], {"method": "PUT"}, TWICE),
+        ([Rule("http:503", method="GET")], {"method": "PUT"}, TWICE),
+        # A Scenario has rules and seed already.
+        ([Scenario("http:503"), "http:500"], {}, "a Scenario stands alone"),
+        ([Scenario("http:503")], {"times": 1}, "a Scenario stands alone"),
+    ],
 )
-def test_keys_need_exactly_one_rule(given):
-    """Keys beside two rules are refused, because they name none of them."""
-    with pytest.raises(
-        ConfigurationError, match="times: keys need exactly one fault, such as 'cos:SlowDown'"
-    ):
-        inject(*given, times=1)
+def test_mistakes(given, keys, says):
+    """Every one is raised before the block, at the call."""
+    with pytest.raises(ConfigurationError, match=says):
+        inject(*given, **keys)
+
+
+def test_no_rule_at_all():
+    """It is a mistake; a Scenario without rules is asked for."""
+    with pytest.raises(TypeError):
+        inject()
+    with inject(Scenario([])) as faults:
+        assert faults.rules == ()
 
 
 def test_keys_beside_those_of_the_rule(get):
-    """One rule with keys of its own takes more of them, but none twice."""
+    """One rule with keys of its own takes more of them."""
     for rule in ("http:503,method=GET,header.x=", Rule("http:503", method="GET", header={"x": ""})):
         faults = inject(rule, times=1, unless={"path": "a"}, delay=1)
         assert [str(each) for each in faults.rules] == [
             "http:503,method=GET,header.x=,unless.path=a,times=1,delay=1s"
         ]
-        with pytest.raises(ConfigurationError, match="method: given in the rule itself and as a key"):
-            inject(rule, method="PUT")
-
-
-def test_a_scenario_stands_alone():
-    """It has rules and seed already."""
-    for given, keys in (((Scenario("http:503"), "http:500"), {}), ((Scenario("http:503"),), {"times": 1})):
-        with pytest.raises(ConfigurationError, match="a Scenario stands alone"):
-            inject(*given, **keys)
-
-
-def test_wrong_rules_are_raised_before_the_block():
-    """Every mistake, at the call."""
-    with pytest.raises(ConfigurationError, match="did you mean cos:SlowDown"):
-        inject("cos:Slowdown")
-    with pytest.raises(TypeError):
-        inject()
 
 
 def test_seeds(environment):
@@ -335,8 +338,6 @@ def test_seeds(environment):
     assert inject(Scenario("http:503", seed=5), seed="x").seed == "x"
     environment.delenv("FAULTINJECT_SEED")
     assert inject("http:503").seed != inject("http:503").seed
-    with pytest.raises(ConfigurationError):
-        inject("http:503", seed=1.5)
 
 
 def test_replay(get):
@@ -434,12 +435,18 @@ def test_a_request_within_a_request(get):
     assert [each.path for each in faults.outcomes] == ["/upload", "/storage"]
 
 
-def test_kill_switch(environment, get):
-    """`FAULTINJECT_ENABLED=0` overrides a block too."""
-    environment.setenv("FAULTINJECT_ENABLED", "0")
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [("FAULTINJECT_ENABLED", "0", []), ("APP_ENV", "Production", [("ERROR", "looks like production")])],
+)
+def test_switched_off(environment, get, caplog, name, value, said):
+    """The kill switch overrides a block too; in production it does nothing, and says so."""
+    environment.setenv(name, value)
     with inject("http:503") as faults:
         assert get() == 200
     assert faults.attempts == 0
+    for record, (level, text) in zip(caplog.records, said, strict=True):
+        assert (record.levelname, text in record.getMessage()) == (level, True)
 
 
 def test_an_app_that_is_switched_off_takes_part(environment):
@@ -453,16 +460,6 @@ def test_an_app_that_is_switched_off_takes_part(environment):
     assert client.get("/").status_code == 200
 
 
-def test_production_is_guarded(environment, get, caplog):
-    """A block in production does nothing, and says so."""
-    environment.setenv("APP_ENV", "Production")
-    with inject("http:503"):
-        assert get() == 200
-    assert [each.levelname for each in caplog.records if "looks like production" in each.getMessage()] == [
-        "ERROR"
-    ]
-
-
 @pytest.mark.slow
 def test_numbers_are_exact_beyond_the_ring(get):
     """The journal forgets its oldest lines; how many there were stays known."""
@@ -471,17 +468,6 @@ def test_numbers_are_exact_beyond_the_ring(get):
             get(method="PUT")
     assert faults.injector.journal.dropped == 200
     assert (faults.injected, faults.attempts, len(faults.outcomes)) == (10_100, 10_200, 10_000)
-
-
-@pytest.mark.parametrize("empty", ["", " ; \n"])
-def test_no_rule_is_a_mistake(empty):
-    """An empty text is a rule that somebody forgot; a Scenario without rules is asked for."""
-    with pytest.raises(
-        ConfigurationError, match=r"^there is no rule: give one, such as 'cos:SlowDown,times=2'$"
-    ):
-        inject(empty)
-    with inject(Scenario([])) as faults:
-        assert faults.rules == ()
 
 
 @pytest.fixture

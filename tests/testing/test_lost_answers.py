@@ -3,8 +3,6 @@
 Of a write: it depends on what the client does then.
 """
 
-from __future__ import annotations
-
 import contextlib
 import re
 from uuid import uuid4

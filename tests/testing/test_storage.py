@@ -1,7 +1,5 @@
 """`Storage`: each vendor's Python client reaches the store with `client_kwargs` alone."""
 
-from __future__ import annotations
-
 import importlib
 import io
 import sys

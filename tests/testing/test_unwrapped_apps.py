@@ -3,8 +3,6 @@
 Under pytest they reach the frameworks' apps.
 """
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys
@@ -18,6 +16,7 @@ pytestmark = pytest.mark.live
 APP = """
 import asyncio
 import flask
+import gc
 import unittest
 import faultinject
 from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
@@ -55,11 +54,7 @@ except RuleNotMatchedError as error:
 """
 
 
-def test_a_block_that_can_see_nothing_fails():
-    """A test whose app nobody wrapped must not pass as if its faults had come."""
-    said = f"inject() saw no request, as nothing in this process is wrapped. {SAID}"
-    assert outside_pytest(TOLD) == said
-    awaited = """
+AWAITED = """
 async def block():
     async with faultinject.inject("http:503"):
         ask()
@@ -69,7 +64,28 @@ try:
 except RuleNotMatchedError as error:
     print(error)
 """
-    assert outside_pytest(awaited) == said
+OWN = """
+try:
+    with faultinject.inject('http:503'):
+        1 / 0
+except ZeroDivisionError:
+    print('its own')
+"""
+GONE = """
+with faultinject.inject('http:503') as faults:
+    WSGIFaultMiddleware(app, [])
+    gc.collect()
+print(faults.attempts)
+"""
+
+
+def test_a_block_that_can_see_nothing_fails():
+    """A test whose app nobody wrapped must not pass as if its faults had come.
+
+    The block's own error goes first. What was made and is gone within a block could have seen something.
+    """
+    said = f"inject() saw no request, as nothing in this process is wrapped. {SAID}"
+    assert outside_pytest(OWN + TOLD + AWAITED + GONE).splitlines() == ["its own", said, said, "0"]
 
 
 @pytest.mark.slow
@@ -106,27 +122,12 @@ def test_a_block_that_may_see_something_is_left_alone(wrapped):
     assert outside_pytest(f"{wrapped}{quiet}") == "0"
 
 
-def test_what_was_made_and_is_gone_within_a_block_could_have_seen_something():
-    """It is not held for that."""
-    block = (
-        "with faultinject.inject('http:503') as faults:\n    WSGIFaultMiddleware(app, [])\n    gc.collect()"
-    )
-    assert outside_pytest(f"import gc\n{block}\nprint(faults.attempts)") == "0"
-
-
 def test_where_faults_are_switched_off_nothing_is_missed():
     """FAULTINJECT_ENABLED=0 keeps them away on purpose."""
     quiet = "with faultinject.inject('http:503'):\n    ask()\nprint('off')"
     assert outside_pytest(quiet, FAULTINJECT_ENABLED="0") == "off"
 
 
-OWN = """
-try:
-    with faultinject.inject('http:503'):
-        1 / 0
-except ZeroDivisionError:
-    print('its own')
-"""
 UNITTEST = """
 class Test(unittest.TestCase):
     def test(self):
@@ -154,19 +155,16 @@ except FaultInjectError as error:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("script", "said"),
     [
-        (OWN, "its own"),
-        pytest.param(UNITTEST, "1 0", marks=pytest.mark.slow),
-        pytest.param(EXPLORED, f"no middleware saw a request, so there is nothing to explore. {SAID}", marks=pytest.mark.slow),
-        pytest.param(DRAWN, f"there are no requests to draw from: none was seen. {SAID}", marks=pytest.mark.slow),
+        (UNITTEST, "1 0"),
+        (EXPLORED, f"no middleware saw a request, so there is nothing to explore. {SAID}"),
+        (DRAWN, f"there are no requests to draw from: none was seen. {SAID}"),
     ],
-    ids=["the block's own error goes first", "a failure of unittest", "nothing to explore", "nothing to draw from"],
-)  # fmt: skip
+    ids=["a failure of unittest", "nothing to explore", "nothing to draw from"],
+)
 def test_what_is_said_where(script, said):
-    """The block's own exception goes first, and unittest sees an AssertionError.
-
-    Outside pytest no app is seen by itself.
-    """
+    """unittest sees an AssertionError; outside pytest no app is seen by itself."""
     assert outside_pytest(script) == said

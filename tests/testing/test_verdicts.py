@@ -1,7 +1,5 @@
 """Verdicts of `faults` on the client: its calls, the findings, and the assertion."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import re
@@ -313,6 +311,7 @@ def test_who_asks_has_got_all():
         assert (found["permanent"], found["retries: 503 SlowDown"]) == ("FAIL", "WARN")
 
 
+@pytest.mark.slow
 def test_more_requests_than_are_kept():
     """A journal that lost its first requests is named where the verdict rests on the rest."""
     wrapped = WSGIFaultMiddleware(app, [])

@@ -3,8 +3,6 @@
 Each empties its store, and asserts what must hold whatever the network and the service do.
 """
 
-from __future__ import annotations
-
 import contextlib
 import io
 import re

@@ -1,7 +1,5 @@
 """Programs with bugs that only a crash shows, and repaired: `crashing.py JOB right|wrong`."""
 
-from __future__ import annotations
-
 import re
 import sys
 from pathlib import Path

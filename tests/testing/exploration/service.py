@@ -1,7 +1,5 @@
 """A service that accepts everything, a client that retries, and its exploration."""
 
-from __future__ import annotations
-
 from werkzeug.test import Client
 from werkzeug.wsgi import get_input_stream
 

@@ -1,7 +1,5 @@
 """A small object store as a WSGI app: completing twice is an error, appending is not."""
 
-from __future__ import annotations
-
 import itertools
 import threading
 from urllib.parse import parse_qsl

@@ -1,7 +1,5 @@
 """The faults of an exploration, one by one."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """A program is killed at each request and run again: planted bugs are found, repairs pass."""
 
-from __future__ import annotations
-
 import os
 import re
 import signal

@@ -1,7 +1,5 @@
 """The evidence of an exploration's findings, and the words that it allows."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 

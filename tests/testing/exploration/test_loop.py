@@ -1,7 +1,5 @@
 """The loop form: what a run gives, what ends it, and what it does not hide."""
 
-from __future__ import annotations
-
 import asyncio
 import itertools
 import time

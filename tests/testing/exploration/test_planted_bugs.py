@@ -1,7 +1,5 @@
 """Twelve planted bugs are found with one cause and a replay each; repaired versions pass."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

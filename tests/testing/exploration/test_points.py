@@ -1,7 +1,5 @@
 """Each request has conditions of an ordinary rule that mean it and nothing else."""
 
-from __future__ import annotations
-
 import itertools
 from urllib.parse import quote
 

@@ -1,7 +1,5 @@
 """A standard set cuts answers short, and keeps some away as long as the client waits."""
 
-from __future__ import annotations
-
 import contextlib
 import http.client
 import select

@@ -1,7 +1,5 @@
 """The report of an exploration: text, data, and the marker that shows a failure again."""
 
-from __future__ import annotations
-
 import json
 import re
 from contextlib import suppress
@@ -51,35 +49,44 @@ def test_the_text():
     )  # fmt: skip
 
 
-def test_a_removal_whose_answer_is_lost():
-    """The advice about a removal speaks of a removal."""
+def once(method, target, before=()):
+    """Code that asks for these, with retries, and then for one that has to come through at once."""
 
     def code():
-        assert send("DELETE", "/b/cat") == 200
+        for each in before:
+            call(*each.split(" ", 1))
+        assert send(method, target) == 200
 
-    _, error = exploring(code, "reset,when=after")
-    assert "or do the job again, since the write may stand" not in str(error)
-    assert "→ Look whether the object is gone before you report the failure" in str(error)
+    return code
 
 
-def test_a_4xx_that_may_be_retried():
-    """For a retryable 4xx the report quotes the vendor, and says how to leave the fault out.
+STAND = "→ Read the object before you report the failure or do the job again, since the write may stand."
+IN_SPITE = (
+    "→ Send the request again: s3 documents RequestTimeout as retryable, in spite of its status 400"
+    " (faultinject vendors s3:RequestTimeout). Or leave it out with `without`."
+)
 
-    Many clients take each 4xx for final.
-    """
 
-    def code():
-        assert send("PUT", "/b/cat") == 200
-
-    def actions(fault):
-        _, error = exploring(code, fault)
-        return [line.strip() for line in str(error).splitlines() if "→" in line]
-
-    assert actions("s3:RequestTimeout") == [
-        "→ Send the request again: s3 documents RequestTimeout as retryable, in spite of its status 400"
-        " (faultinject vendors s3:RequestTimeout). Or leave it out with `without`."
+@pytest.mark.parametrize(
+    ("method", "fault", "action"),
+    [
+        ("PUT", "reset,when=after", [STAND] * 2),
+        (
+            "DELETE",
+            "reset,when=after",
+            ["→ Look whether the object is gone before you report the failure"] * 2,
+        ),
+        # Many clients take each 4xx for final: the report quotes the vendor, and says how to leave the fault out.
+        ("PUT", "s3:RequestTimeout", [IN_SPITE]),
+        *(("PUT", fault, []) for fault in ("s3:SlowDown", "s3:NoSuchKey", "http:408")),
+    ],
+)
+def test_the_advice(method, fault, action):
+    """A lost answer has one by its method, an error that may be retried by its vendor."""
+    lines = [
+        line.strip() for line in str(exploring(once(method, "/b/cat"), fault)[1]).splitlines() if "→" in line
     ]
-    assert actions("s3:SlowDown") == actions("s3:NoSuchKey") == actions("http:408") == []
+    assert [line.startswith(each) for line, each in zip(lines, action, strict=True)] == [True] * len(action)
 
 
 def test_two_faults():
@@ -177,29 +184,29 @@ def test_a_long_run():
     ]
 
 
-def test_the_same_request_once_more():
-    """A row that stands for two says so."""
-
-    def code():
-        call("GET", "/b/0")
-        call("GET", "/b/0")
-        assert send("PUT", "/b/k") == 200
-
-    _, error = exploring(code, "http:503,method=PUT")
-    assert "    1 GetObject  200 GET /b/0  and once more, to 2\n    3 PutObject  503 PUT /b/k" in str(error)
+LONG_ID = f"/b/k?uploadId={'0' * 31}{{0}}f&partNumber={'7' * 40}{{0}}"
+ROW = f"UploadPart  200 PUT /b/k?uploadId=00000000…&partNumber={'7' * 8}…"
 
 
-def test_long_ids():
-    """An upload's id is shown by its beginning, and requests with different ids stay apart."""
-
-    def code():
-        for number in (1, 2):
-            call("PUT", f"/b/k?uploadId={number:032x}f&partNumber={'7' * 40}{number}")
-        assert send("PUT", "/b/k") == 200
-
-    _, error = exploring(code, "http:503,unless.query.uploadId=")
-    row = f"UploadPart  200 PUT /b/k?uploadId=00000000…&partNumber={'7' * 8}…"
-    assert f"    1 {row}\n    2 {row}\n    3 PutObject   503 PUT /b/k  <- http:503\n" in str(error)
+@pytest.mark.parametrize(
+    ("before", "rows"),
+    [
+        # A row that stands for two says so.
+        (
+            ["GET /b/0"] * 2,
+            "    1 GetObject  200 GET /b/0  and once more, to 2\n    3 PutObject  503 PUT /b/k",
+        ),
+        # An upload's id is shown by its beginning, and requests with different ids stay apart.
+        (
+            [f"PUT {LONG_ID.format(number)}" for number in (1, 2)],
+            f"    1 {ROW}\n    2 {ROW}\n    3 PutObject   503 PUT /b/k  <- http:503\n",
+        ),
+    ],
+)
+def test_rows(before, rows):
+    """The requests before the one that fails."""
+    _, error = exploring(once("PUT", "/b/k", before), "http:503,method=PUT,unless.query.uploadId=")
+    assert rows in str(error)
 
 
 def test_text_from_requests_and_errors_is_escaped():

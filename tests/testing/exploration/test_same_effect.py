@@ -3,8 +3,6 @@
 A repeat with the same effect does no harm.
 """
 
-from __future__ import annotations
-
 import itertools
 import json
 

@@ -1,7 +1,5 @@
 """The second judge: the requests of a run, where the code under test asserts nothing."""
 
-from __future__ import annotations
-
 import contextlib
 import uuid
 
@@ -57,34 +55,145 @@ def test_other_bytes_fail_a_run_that_passes():
     assert (finished.failed, finished.gave_up, finished.error) == (True, False, None)
 
 
-@pytest.mark.parametrize(
-    ("code", "failed", "warned"),
-    [
-        (putting(b"meow", b"meow"), "", ""),
-        (putting(b"meow", b"me"), "", "4 bytes, request 2, which retries it, 2 bytes"),
-        (putting(b"meow", b"me", headers=ID), "4 bytes, request 2, which retries it, 2 bytes", ""),
-        (putting(b"meow", b""), "", "4 bytes, request 2, which retries it, 0 bytes"),
-        (putting(b"meow", b"meow", b"", headers=ID), "4 bytes, request 3, which retries it, 0 bytes", ""),
-        (putting(b"meow", b"purr", headers=ID), "4 bytes, request 2, which retries it, different bytes", ""),
-        (putting(b"meow", b"meow and more"), "", ""),
-    ],
-    ids=["same", "shorter, by fingerprint", "shorter, by the client's id", "empty, by fingerprint", "third", "of the same length", "longer: another call"],
-)  # fmt: skip
-def test_same_bytes(code, failed, warned):
-    """An id of the client's proves it; a shorter or empty body on the same key is suspicious."""
-    fails, warns = judged(code, f"{SLOW_DOWN},times={2 if 'request 3' in failed else 1}")
-    assert [failed in each for each in fails] == [True] * bool(failed)
-    assert [warned in each for each in warns] == [True] * bool(warned)
-
-
-def test_requests_that_the_code_makes_anyway():
-    """A second write of its own, shorter than the one that failed, is no retry."""
+def ordering(make, headers=None):
+    """Code that sends and retries an order; `make` makes the body of the attempts' common part."""
 
     def code():
-        send("PUT", "/b/k", data=b"meow")
-        send("PUT", "/b/k", content_length=0)
+        order = uuid.uuid4().hex
+        for _ in range(3):
+            if send("POST", "/orders/new", data=make(order), headers=headers) == 200:
+                return
 
-    assert judged(code, SLOW_DOWN) == ([], [])
+    return code
+
+
+def clear(*, error):
+    """Clear what could not be written, and tell the caller of the error, or of success."""
+    if send("PUT", "/b/state", data=b'{"cat": 1}') != 200:
+        send("PUT", "/b/state", data=b"{}")
+        if error:
+            raise OSError("not written")
+
+
+def upload(end="POST", part="partNumber=1&uploadId=x", name="uploadId=x"):
+    """Code that begins an upload, with a retry, sends a part, and ends it if that goes well."""
+
+    def code():
+        begun = any(send("POST", "/b/k?uploads") == 200 for _ in range(2))
+        if begun and send("PUT", f"/b/k?{part}") == 200:
+            send(end, f"/b/k?{name}")
+
+    return code
+
+
+def told():
+    raise OSError("not written")
+
+
+def seeing(react, data=b""):
+    """Code that copies, and does something about an error in the answer, whatever its status."""
+    return lambda: b"<Error>" in client.put("/b/to", data=data).data and react()
+
+
+def new(_):
+    return uuid.uuid4().hex.encode()
+
+
+def writes(*requests):
+    """Code that sends each of these once; a pair is a body with its headers, None an empty one."""
+    return lambda: [
+        send(method, path, **({"data": body} if body else {"content_length": 0}))
+        for method, path, body in requests
+    ]
+
+
+def clears_with_an_empty_one():
+    """Code that does so if a write fails, and writes an empty one anyway."""
+    if send("PUT", "/b/k", data=b"meow") != 200:
+        send("PUT", "/b/k", content_length=0)
+    send("PUT", "/b/k", content_length=0)
+
+
+def breaks_down():
+    send("POST", "/b/k?uploads")
+    assert send("PUT", "/b/k?partNumber=1&uploadId=x") == 200
+    send("POST", "/b/k?uploadId=x")
+
+
+SHORTER = "request 1 sent 4 bytes, request 2, which retries it, "
+OPEN = (
+    "warning: uploads left open: CreateMultipartUpload /b/k: an upload is neither completed nor aborted, and keeps its"
+    " parts (cos:SlowDown,method="
+)
+TWICE = (
+    "non-idempotent retry: request 1 (POST) was carried out and its answer lost; request 2 retried it without an"
+    " Idempotency-Key, and took effect twice"
+)
+
+
+@pytest.mark.parametrize(
+    ("code", "faults", "keys", "failed", "warned"),
+    [
+        # An id of the client's proves a retry; a shorter or empty body on the same key is suspicious.
+        (putting(b"meow", b"meow"), [SLOW_DOWN], {}, [], []),
+        (putting(b"meow", b"me"), [SLOW_DOWN], {}, [], [f"{SHORTER}2 bytes"]),
+        (putting(b"meow", b"me", headers=ID), [SLOW_DOWN], {}, [f"{SHORTER}2 bytes"], []),
+        (putting(b"meow", b""), [SLOW_DOWN], {}, [], [f"{SHORTER}0 bytes"]),
+        (putting(b"meow", b"meow", b"", headers=ID), [f"{SLOW_DOWN},times=2"], {}, ["4 bytes, request 3, which retries it, 0 bytes"], []),
+        (putting(b"meow", b"purr", headers=ID), [SLOW_DOWN], {}, [f"{SHORTER}different bytes"], []),
+        (putting(b"meow", b"meow and more"), [SLOW_DOWN], {}, [], []),
+        (putting(b"meow", b""), [SLOW_DOWN], {"ignore": "same bytes"}, [], []),
+        (putting(b"meow", b""), [SLOW_DOWN], {"ignore": ["non-idempotent retry", "same bytes"]}, [], []),
+        # A second write of the code's own is no retry, and hides none.
+        (writes(("PUT", "/b/k", b"meow"), ("PUT", "/b/k", None)), [SLOW_DOWN], {}, [], []),
+        (clears_with_an_empty_one, [f"{SLOW_DOWN},method=PUT"], {}, [], ["same bytes"]),
+        # So is what clears up after a failure that the caller is told of.
+        (lambda: clear(error=True), [SLOW_DOWN], {"allow": OSError}, [], []),
+        (lambda: clear(error=False), [SLOW_DOWN], {}, [], ["same bytes: request 1 sent 10 bytes, request 2, which retries it, 2 bytes"]),
+        # An ignored error in a 200 is suspicious, as the journal does not show what the client told its caller.
+        (lambda: send("PUT", "/b/to", headers={"x-cos-copy-source": "b/from"}), [HIDDEN], {}, [], [
+            "warning: error in 200: request 1 got 200 InternalError, an error in spite of its status, and no"
+            " retry followed (cos:InternalError,method=PUT,path=/b/to,times=1,status=200)"
+        ]),
+        (seeing(told), [HIDDEN], {"allow": OSError}, [], []),
+        (seeing(lambda: send("PUT", "/b/to")), [HIDDEN], {}, [], []),
+        (seeing(lambda: send("DELETE", "/b/to"), b"meow"), [HIDDEN], {}, [], []),
+        (writes(("PUT", "/b/to", None), ("DELETE", "/b/to", None)), [f"{HIDDEN},method=PUT"], {}, [], ["no retry followed"]),
+        # A lost beat and the next one are no retry; one more than without faults is.
+        (lambda: [call("POST", "/beats", attempts=1, data=b"beat") for _ in range(3)], [LOST], {}, [], []),
+        (lambda: [call("POST", "/beats", attempts=2, data=b"beat") for _ in range(3)], [LOST], {}, [], ["non-idempotent retry"]),
+        # A body with the call's id lets the server recognise a retry; a new one may be an order of its own.
+        (ordering(str.encode), [LOST], {}, [], ["; each run sends different bytes: the retry is safe if the server recognises them"]),
+        (ordering(new), [LOST], {}, [], []),
+        (ordering(new, ID), [LOST], {"ignore": "same bytes"}, [TWICE], []),
+        (ordering(lambda _: b"one cat"), [LOST], {}, [], ["and took effect twice (reset,method=POST,path=/orders/new,times=1,when=after)"]),
+        # If the second attempt fails before it was done, the first was the only one.
+        (putting(b"meow", b"meow", method="POST", path="/orders/new", headers=ID), [f"{LOST},method=POST", SLOW_DOWN], {"depth": 2}, [TWICE], []),
+        (upload(), [SLOW_DOWN], {}, [], [
+            f"{OPEN}PUT,path=/b/k,query.partNumber=1,query.uploadId=,times=1)",
+            f"{OPEN}POST,path=/b/k,query.uploadId=,times=1)",
+        ]),
+        (upload("DELETE"), [f"{LOST},method=POST"], {}, [], ["an upload is neither"]),
+        (upload(), ["http:500", "http:503"], {}, [], ["query.partNumber=1,query.uploadId=,times=1, and 1 similar run)", ""]),
+        (upload(part="part_number=0&upload_id=x", name="upload_id=x"), ["qingstor:internal_error,method=PUT", "qingstor:internal_error,method=POST"], {}, [], [
+            "method=PUT,path=/b/k,query.part_number=0,query.upload_id=,times=1)",
+            "method=POST,path=/b/k,query.upload_id=,times=1)",
+        ]),
+        # Code that leaves its upload open without faults means to.
+        (writes(("POST", "/b/k?uploads", None)), [SLOW_DOWN, "reset"], {}, [], []),
+        (lambda: call("POST", "/b/k?uploads"), [SLOW_DOWN, "reset"], {}, [], []),
+        (lambda: call("POST", "/b/k?uploads"), [LOST], {}, [], ["an upload is neither"]),
+        # An upload of code that broke down is one failure and no warning.
+        (breaks_down, ["http:500,method=PUT"], {}, ["assert 500 == 200"], []),
+    ],
+)  # fmt: skip
+def test_what_fails_and_what_is_suspicious(code, faults, keys, failed, warned):
+    """Each part is in its line, and there is no other line."""
+    found = judged(code, *faults, **keys)
+    assert [
+        [part in line for part, line in zip(*each, strict=True)]
+        for each in zip((failed, warned), found, strict=True)
+    ] == [[True] * len(failed), [True] * len(warned)], found
 
 
 @pytest.mark.parametrize(
@@ -109,39 +218,6 @@ def test_a_finding_stands_beside_an_error(headers, keys):
     assert (said[2], f"  ✕ {finding}" in said) == (
         (finding, False) if keys else ("KeyError: 'noticed'", True)
     )
-
-
-def test_an_error_behind_a_200_that_nobody_did_anything_about():
-    """An ignored error in a 200 is suspicious if the run passes.
-
-    The journal does not show what the client told its caller.
-    """
-    copy = {"headers": {"x-cos-copy-source": "b/from"}}
-
-    def code():
-        send("PUT", "/b/to", **copy)
-
-    failed, warned = judged(code, HIDDEN)
-    assert failed == []
-    assert warned == [
-        "warning: error in 200: request 1 got 200 InternalError, an error in spite of its status, and no"
-        " retry followed (cos:InternalError,method=PUT,path=/b/to,times=1,status=200)"
-    ]
-
-
-def test_errors_in_200_that_are_seen():
-    """An error that is raised, retried or repaired by another request is no finding."""
-
-    def seeing(react, data=b""):
-        if b"<Error>" in client.put("/b/to", data=data).data:
-            react()
-
-    def raising():
-        raise OSError
-
-    assert judged(lambda: seeing(raising), HIDDEN, allow=OSError) == ([], [])
-    assert judged(lambda: seeing(lambda: send("PUT", "/b/to")), HIDDEN) == ([], [])
-    assert judged(lambda: seeing(lambda: send("DELETE", "/b/to"), b"meow"), HIDDEN) == ([], [])
 
 
 @pytest.mark.parametrize("swallowed", [True, False])
@@ -190,77 +266,6 @@ def test_non_idempotent_retry(method, path, headers, verdict):
     assert judged(code, "reset") == ([], [])
 
 
-@pytest.mark.parametrize(("tried", "fails"), [(1, False), (2, True)])
-def test_equal_posts_that_the_code_sends_anyway(tried, fails):
-    """A lost beat and the next one are no retry; one more than without faults is."""
-
-    def code():
-        for _ in range(3):
-            call("POST", "/beats", attempts=tried, data=b"beat")
-
-    failed, warned = judged(code, LOST)
-    assert (failed, ["non-idempotent retry" in each for each in warned]) == ([], [True] * fails)
-
-
-def ordering(make, headers=None):
-    """Code that sends and retries an order; `make` makes the body of the attempts' common part."""
-
-    def code():
-        order = uuid.uuid4().hex
-        for _ in range(3):
-            if send("POST", "/orders/new", data=make(order), headers=headers) == 200:
-                return
-
-    return code
-
-
-def test_a_body_that_holds_an_id_of_its_call():
-    """A body with the call's id is equal in all attempts, so the server may recognise a retry.
-
-    It differs between runs.
-
-    So the server may recognise a retry.
-    """
-    failed, [warned] = judged(ordering(str.encode), LOST)
-    assert failed == []
-    assert "; each run sends different bytes: the retry is safe if the server recognises them" in warned
-
-
-def test_a_body_that_is_new_in_each_attempt():
-    """A new body in each attempt may be an order of its own, unless an SDK's id joins them.
-
-    No server can recognise such a retry.
-    """
-
-    def new(_):
-        return uuid.uuid4().hex.encode()
-
-    assert judged(ordering(new), LOST) == ([], [])
-    _, error = exploring(ordering(new, ID), LOST)
-    assert "non-idempotent retry: request 1 (POST) was carried out and its answer lost" in str(error)
-
-
-def test_a_body_that_is_the_same_in_each_run():
-    """A body that is the same in each run is like the same order once more."""
-    _, [warned] = judged(ordering(lambda _: b"one cat"), LOST)
-    assert warned.endswith("and took effect twice (reset,method=POST,path=/orders/new,times=1,when=after)")
-
-
-def clear(*, error):
-    """Clear what could not be written, and tell the caller of the error, or of success."""
-    if send("PUT", "/b/state", data=b'{"cat": 1}') != 200:
-        send("PUT", "/b/state", data=b"{}")
-        if error:
-            raise OSError("not written")
-
-
-def test_clearing_up_after_a_failure_is_no_retry():
-    """It got through, and the code took that for no success."""
-    assert judged(lambda: clear(error=True), SLOW_DOWN, allow=OSError) == ([], [])
-    _, [warned] = judged(lambda: clear(error=False), SLOW_DOWN)
-    assert "same bytes: request 1 sent 10 bytes, request 2, which retries it, 2 bytes" in warned
-
-
 @pytest.mark.parametrize("error", [True, False])
 def test_clearing_up_in_a_call_that_the_test_names(error):
     """The caller's error shows whether a named call was cleared up."""
@@ -271,112 +276,6 @@ def test_clearing_up_in_a_call_that_the_test_names(error):
 
     _, failed = exploring_runs(code, SLOW_DOWN)
     assert ("same bytes: request 1" in str(failed)) == (not error)
-
-
-def test_a_write_that_comes_anyway_mends_no_error_in_200():
-    """Without faults the code deletes it as well."""
-
-    def code():
-        client.put("/b/to")
-        send("DELETE", "/b/to")
-
-    failed, warned = judged(code, f"{HIDDEN},method=PUT")
-    assert failed == []
-    assert ["no retry followed" in each for each in warned] == [True]
-
-
-def test_an_empty_write_that_comes_anyway_hides_no_other():
-    """It is sent once without faults, and twice with one."""
-
-    def code():
-        if send("PUT", "/b/k", data=b"meow") != 200:
-            send("PUT", "/b/k", content_length=0)
-        send("PUT", "/b/k", content_length=0)
-
-    _, warned = judged(code, f"{SLOW_DOWN},method=PUT")
-    assert ["same bytes" in each for each in warned] == [True]
-
-
-def test_a_repeat_that_is_refused_itself():
-    """If the second attempt fails before it was done, the first was the only one."""
-    code = putting(b"meow", b"meow", method="POST", path="/orders/new", headers=ID)
-    failed, _ = judged(code, f"{LOST},method=POST", SLOW_DOWN, depth=2)
-    assert failed == [
-        "non-idempotent retry: request 1 (POST) was carried out and its answer lost; request 2 retried it without an"
-        " Idempotency-Key, and took effect twice"
-    ]
-
-
-def upload(end="POST", part="partNumber=1&uploadId=x", name="uploadId=x"):
-    """Code that begins an upload, with a retry, sends a part, and ends it if that goes well."""
-
-    def code():
-        begun = any(send("POST", "/b/k?uploads") == 200 for _ in range(2))
-        if begun and send("PUT", f"/b/k?{part}") == 200:
-            send(end, f"/b/k?{name}")
-
-    return code
-
-
-def test_uploads_left_open():
-    """An upload that is neither completed nor aborted is a warning, with the number."""
-    failed, warned = judged(upload(), "cos:SlowDown")
-    assert failed == []
-    assert warned == [
-        "warning: uploads left open: CreateMultipartUpload /b/k: an upload is neither completed nor aborted, and keeps"
-        " its parts (cos:SlowDown,method=PUT,path=/b/k,query.partNumber=1,query.uploadId=,times=1)",
-        "warning: uploads left open: CreateMultipartUpload /b/k: an upload is neither completed nor aborted, and keeps"
-        " its parts (cos:SlowDown,method=POST,path=/b/k,query.uploadId=,times=1)",
-    ]
-    [line] = judged(upload("DELETE"), f"{LOST},method=POST")[1]
-    assert "an upload is neither" in line
-
-
-def test_uploads_of_qingstor():
-    """It writes the parameters another way."""
-    code = upload(part="part_number=0&upload_id=x", name="upload_id=x")
-    failed, warned = judged(code, "qingstor:internal_error,method=PUT", "qingstor:internal_error,method=POST")
-    assert failed == []
-    assert [line.rpartition("method=")[2] for line in warned] == [
-        "PUT,path=/b/k,query.part_number=0,query.upload_id=,times=1)",
-        "POST,path=/b/k,query.upload_id=,times=1)",
-    ]
-
-
-def test_uploads_that_are_open_anyway():
-    """Code that leaves its upload open without faults means to."""
-
-    def code():
-        any(send("POST", "/b/k?uploads") == 200 for _ in range(2))
-
-    assert judged(code, "cos:SlowDown", "reset") == ([], [])
-    [line] = judged(code, LOST)[1]
-    assert "an upload is neither" in line
-
-
-def test_an_upload_of_code_that_broke_down():
-    """An upload of code that broke down is one failure and no warning."""
-
-    def code():
-        send("POST", "/b/k?uploads")
-        assert send("PUT", "/b/k?partNumber=1&uploadId=x") == 200
-        send("POST", "/b/k?uploadId=x")
-
-    exploration, error = exploring(code, "http:500,method=PUT")
-    assert error is not None
-    assert warnings(exploration) == []
-
-
-def test_several_alike_are_one_line():
-    """Runs that show the same are counted."""
-    [line] = [each for each in judged(upload(), "http:500", "http:503")[1] if "partNumber" in each]
-    assert line.endswith("times=1, and 1 similar run)")
-
-
-@pytest.mark.parametrize("ignore", ["same bytes", ["non-idempotent retry", "same bytes"]])
-def test_ignored(ignore):
-    """An ignored check fails nothing."""
-    assert judged(putting(b"meow", b""), SLOW_DOWN, ignore=ignore) == ([], [])
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,5 @@
 """Right and wrong clients of what a standard set does, beside those of the planted bugs."""
 
-from __future__ import annotations
-
 import base64
 import contextlib
 import hashlib

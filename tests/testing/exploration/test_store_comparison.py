@@ -1,7 +1,5 @@
 """A store after a crash is compared with one without a crash."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import itertools
@@ -88,75 +86,106 @@ def test_what_a_second_run_changes(content, check, message):
     assert said({}, {"/b/log": content}, ends, ends) == ([(check, "FAIL", message)] if check else [])
 
 
-def test_what_a_second_run_changes_with_a_time_in_it():
-    """The time varies, and may be longer; a third line is more than a second run adds."""
-    runs = [({"/b/log": b"job %d;" % at}, {"/b/log": b"job %d;job %d;" % (at, at + 1)}) for at in (100, 110)]
-    assert said({}, {"/b/log": b"job 120;"}, *runs) == []
-    assert said({}, {"/b/log": b"job 120;job 121;"}, *runs) == []
-    assert said({}, {"/b/log": b"job 99;"}, *runs) == []
-    runs = [({"/b/log": b"the job %d;" % at}, {"/b/log": b"the job %d;" % at * 2}) for at in (100, 110)]
-    third = {"/b/log": b"the job 120;the job 121;the job 122;"}
-    assert [each[0] for each in said({}, third, *runs)] == ["other content"]
+def here(*names, content=b"x"):
+    """A store that holds these objects."""
+    return {f"/b/{name}": content for name in names}
 
 
-@pytest.mark.parametrize("name", ["20240101.csv", f"{ID}/cat", "part-000001"])
-def test_a_fixed_name_that_looks_like_an_id(name):
-    """Every run has it: its content is compared as that of any other."""
-    path = f"/b/{name}"
-    runs = {path: FILM}, {path: FILM}
-    assert said({}, {path: FILM}, *runs) == []
-    assert said({}, {path: b"one"}, *runs) == [
-        ("half written", "FAIL", f"{path} has 3 bytes; without a crash it has 13 bytes")
-    ]
-    assert said({}, {}, *runs) == [
-        ("object lost", "FAIL", f"{path} is not there; without a crash it has 13 bytes")
-    ]
-    assert said({path: FILM}, {path: FILM}, {}, {}) == [
-        ("not removed", "FAIL", f"{path} is still there; without a crash it is removed")
-    ]
+def found(check, verdict="FAIL"):
+    """A shorthand for a finding of this check alone, with its message."""
+    return lambda message: [(check, verdict, message)]
 
 
-def test_what_was_to_be_removed():
-    """It was there before; what was not is left behind, and no failure."""
-    assert said({"/b/from": b"x"}, {"/b/film": FILM, "/b/from": b"x"}) == [
-        ("not removed", "FAIL", "/b/from is still there; without a crash it is removed")
-    ]
-    assert said({}, {"/b/film": FILM, "/b/lock": b"x"}) == [
-        ("left behind", "WARN", "/b/lock (1 byte) is there, and not without a crash")
-    ]
-
-
-def test_what_is_another_in_each_run():
-    """Its content cannot be judged; a size that never changes can."""
-    ends = {"/b/film": b"run 1"}, {"/b/film": b"run 2"}
-    assert said({}, {"/b/film": b"run 3"}, *ends) == []
-    assert said({}, {"/b/film": b"run"}, *ends)[0][0] == "half written"
-    assert said({}, {"/b/film": b"run 20"}, *ends, {"/b/film": b"run 10"}) == []
-    # It is there in some runs only.
-    assert said({}, {}, *ends, {}) == []
-
-
-def test_names_that_are_others_in_each_run():
-    """They are counted."""
-    ends = {f"/b/{ID}": b"x", f"/b/{ID}1": b"y"}, {f"/b/{ID}2": b"x", f"/b/{ID}3": b"y"}
-    assert said({}, {f"/b/{ID}4": b"x", f"/b/{ID}5": b"y"}, *ends) == []
-    assert said({}, {f"/b/{ID}4": b"x"}, *ends) == [
-        ("object lost", "FAIL", "there is 1 object /b/*, without a crash 2")
-    ]
-    more = {f"/b/{ID}{number}": b"" for number in range(3)}
-    assert said({}, more, *ends, {f"/b/{ID}": b""}) == [
-        ("left behind", "WARN", "there are 3 objects /b/*, without a crash 1 to 2")
-    ]
-    keeper = StoreComparison()
-    for each in ends:
-        keeper.learn({f"{path}9": content for path, content in each.items()}, [each])
-    [found] = keeper.findings(more, more)
-    assert (found.check, found.verdict) == ("not removed", "FAIL")
-    assert found.message == "there are 3 objects /b/*, without a crash 2"
+lost, left, stays, half, other = map(
+    found,
+    ("object lost", "left behind", "not removed", "half written", "other content"),
+    ("FAIL", "WARN", *["FAIL"] * 3),
+)
+TIMED, DRAWN = (
+    [({"/b/log": text % at}, {"/b/log": more % ((at, at + 1)[: more.count(b"%d")])}) for at in (100, 110)]
+    for text, more in ((b"job %d;", b"job %d;job %d;"), (b"the job %d;", b"the job %d;the job %d;"))
+)
+EACH = {"/b/film": b"run 1"}, {"/b/film": b"run 2"}
+IDS = here(ID, f"{ID}1"), here(f"{ID}2", f"{ID}3")
+DATED = here(f"data/9f/9f{ID}"), here(f"data/0a/0a{ID}")
+SOME = here("data-31a333ef", "data-aabbccdd", "cache"), here("data-c283be0f", "data-00112233")
+NUMBERED = here("job-99"), here("job-100")
 
 
 @pytest.mark.parametrize(
-    ("contents", "found"),
+    ("before", "after", "runs", "findings"),
+    [
+        # The time varies, and may be longer; a third line is more than a second run adds.
+        *(({}, {"/b/log": content}, TIMED, []) for content in (b"job 120;", b"job 120;job 121;", b"job 99;")),
+        ({}, {"/b/log": b"the job 120;the job 121;the job 122;"}, DRAWN, other("/b/log has 36 bytes; without a crash it has 12 or 24 bytes")),
+        # A fixed name that looks like an id: its content is compared as that of any other.
+        *(
+            (before, after, [runs, runs], findings(f"/b/{name}"))
+            for name in ("20240101.csv", f"{ID}/cat", "part-000001")
+            for before, after, runs, findings in (
+                ({}, here(name), here(name), lambda path: []),
+                ({}, here(name, content=b"one"), here(name, content=FILM), lambda path: half(f"{path} has 3 bytes; without a crash it has 13 bytes")),
+                ({}, {}, here(name), lambda path: lost(f"{path} is not there; without a crash it has 1 byte")),
+                (here(name), here(name), {}, lambda path: stays(f"{path} is still there; without a crash it is removed")),
+            )
+        ),
+        # An object that was there before was to be removed; another one is left behind, and no failure.
+        (here("from"), {"/b/film": FILM, "/b/from": b"x"}, [], stays("/b/from is still there; without a crash it is removed")),
+        ({}, {"/b/film": FILM, "/b/lock": b"x"}, [], left("/b/lock (1 byte) is there, and not without a crash")),
+        # A content that is another one in each run cannot be judged; a size that never changes can.
+        ({}, {"/b/film": b"run 3"}, EACH, []),
+        ({}, {"/b/film": b"run"}, EACH, half("/b/film has 3 bytes; without a crash it has 5 bytes")),
+        ({}, {"/b/film": b"run 20"}, [*EACH, {"/b/film": b"run 10"}], []),
+        ({}, {}, [*EACH, {}], []),  # it is there in some runs only
+        # Names that are others in each run are counted.
+        ({}, here(f"{ID}4", f"{ID}5"), IDS, []),
+        ({}, here(f"{ID}4"), IDS, lost("there is 1 object /b/*, without a crash 2")),
+        ({}, here(f"{ID}0", f"{ID}1", f"{ID}2", content=b""), [*IDS, here(ID, content=b"")], left("there are 3 objects /b/*, without a crash 1 to 2")),
+        ({}, here(f"data/b7/b7{ID}"), DATED, []),
+        ({}, here(f"data/b7/b7{ID}", f"data/c7/c7{ID}"), DATED, left("there are 2 objects /b/data/*/*, without a crash 1")),
+        # Ids that happen to have digits alone: the next one may have letters; a number may be longer.
+        ({}, here("x-0bad"), [here("x-1234"), here("x-8765")], []),
+        ({}, here("x-10000"), [here("x-1234"), here("x-8765")], []),
+        ({}, here("x-0bad", "x-beef"), [here("x-1234", "x-9fd3"), here("x-8765", "x-b7a0")], []),
+        ({}, here("x-beef", "x-10000"), [here("x-1234", "x-9fd3"), here("x-8765", "x-b7a0")], []),
+        # Numbers of several lengths are counted up; a word is not one of them.
+        ({}, here("job-101", "job-lock"), NUMBERED, left("/b/job-lock (1 byte) is there, and not without a crash")),
+        # Several names are of one kind; a name of one run alone may be there or not.
+        *(
+            ({}, here("data-0f0f0f0f", *more), runs, findings)
+            for runs in (SOME, SOME[::-1])
+            for more, findings in (
+                (["data-1e1e1e1e"], []),
+                (["data-1e1e1e1e", "cache"], []),
+                ([], lost("there is 1 object /b/data-*, without a crash 2")),
+            )
+        ),
+        # A name that both runs have is no other, whatever is beside it.
+        ({}, here("lock", "e5f6"), [here("lock", "a1b2"), here("lock", "c3d4")], []),
+        ({}, here("e5f6"), [here("lock", "a1b2"), here("lock", "c3d4")], lost("/b/lock is not there; without a crash it has 1 byte")),
+    ],
+)  # fmt: skip
+def test_what_is_found(before, after, runs, findings):
+    """By what the store held before and after the crash, and what runs without one leave."""
+    assert said(before, after, *runs) == findings
+
+
+def test_names_that_were_to_be_removed_are_counted_too():
+    """So they are if those from before are others in each run."""
+    more = here(f"{ID}0", f"{ID}1", f"{ID}2", content=b"")
+    keeper = StoreComparison()
+    for each in IDS:
+        keeper.learn({f"{path}9": content for path, content in each.items()}, [each])
+    [finding] = keeper.findings(more, more)
+    assert (finding.check, finding.verdict, finding.message) == (
+        "not removed",
+        "FAIL",
+        "there are 3 objects /b/*, without a crash 2",
+    )
+
+
+@pytest.mark.parametrize(
+    ("contents", "finding"),
     [
         ((FILM, b"x"), None),
         ((b"x", FILM), None),
@@ -174,14 +203,14 @@ def test_names_that_are_others_in_each_run():
         ),
     ],
 )
-def test_contents_of_objects_under_drawn_names(contents, found):
+def test_contents_of_objects_under_drawn_names(contents, finding):
     """Whatever they are called, together they hold the same in each run."""
 
     def parts(*contents):
         return {f"/b/part-{uuid.uuid4()}.csv": each for each in contents}
 
     runs = parts(FILM, b"x"), parts(b"x", FILM)
-    expected = [] if found is None else [(found[0], "FAIL", found[1])]
+    expected = [] if finding is None else found(finding[0])(finding[1])
     assert said({}, parts(*contents), *runs) == expected
     # If their contents differ in each run, too, only their number is compared.
     assert said({}, parts(*contents), *runs, parts(b"y", FILM)) == []
@@ -257,25 +286,6 @@ def test_what_a_run_that_told_an_error_has_taken_away():
     assert gone(part, {f"/b/part-{ID}3.csv": b"new"}, *parts) == gone(part, part, *parts) == []
 
 
-def test_directories_named_by_ids():
-    """They are others in each run, too."""
-    ends = {f"/b/data/9f/9f{ID}": b""}, {f"/b/data/0a/0a{ID}": b""}
-    assert said({}, {f"/b/data/b7/b7{ID}": b""}, *ends) == []
-    assert said({}, {f"/b/data/b7/b7{ID}": b"", f"/b/data/c7/c7{ID}": b""}, *ends) == [
-        ("left behind", "WARN", "there are 2 objects /b/data/*/*, without a crash 1")
-    ]
-
-
-def learned(*runs):
-    """The findings where these runs are right; each is what the store held at its end."""
-    keeper = StoreComparison()
-    for each in runs:
-        keeper.learn({}, [each])
-    return lambda after: [
-        (each.check, each.verdict, each.message) for each in keeper.findings({}, dict.fromkeys(after, b"x"))
-    ]
-
-
 @pytest.mark.parametrize(
     ("one", "other", "more", "name"),
     [
@@ -292,65 +302,13 @@ def learned(*runs):
 )
 def test_names_that_two_runs_show_to_be_others(one, other, more, name):
     """They are counted, whatever makes them; what is left behind beside them keeps its own name."""
-    findings = learned({f"/b/{one}": b"x"}, {f"/b/{other}": b"x"})
-    assert findings([f"/b/{more}"]) == []
-    assert findings([]) == [("object lost", "FAIL", f"there are 0 objects /b/{name}, without a crash 1")]
-    assert findings([f"/b/{one}", f"/b/{more}"]) == [
-        ("left behind", "WARN", f"there are 2 objects /b/{name}, without a crash 1")
-    ]
-    assert findings([f"/b/{more}", "/b/lock.lck"]) == [
-        ("left behind", "WARN", "/b/lock.lck (1 byte) is there, and not without a crash")
-    ]
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        (("x-1234",), ("x-8765",)),
-        (("x-1234", "x-9fd3"), ("x-8765", "x-b7a0")),
-    ],
-)
-def test_ids_that_happen_to_have_digits_alone(one, other):
-    """The next one may have letters; a number may be longer."""
-    findings = learned(*(dict.fromkeys([f"/b/{each}" for each in names], b"x") for names in (one, other)))
-    more = ["/b/x-0bad", "/b/x-beef"][: len(one)]
-    assert findings(more) == []
-    assert findings([*more[1:], "/b/x-10000"]) == []
-
-
-def test_numbers_of_several_lengths():
-    """Numbers of several lengths are counted up; a word is not one of them."""
-    findings = learned({"/b/job-99": b"x"}, {"/b/job-100": b"x"})
-    assert findings(["/b/job-101", "/b/job-lock"]) == [
-        ("left behind", "WARN", "/b/job-lock (1 byte) is there, and not without a crash")
-    ]
-
-
-@pytest.mark.parametrize("order", [1, -1])
-def test_several_names_that_are_others(order):
-    """Several differing names are of one kind; a name of one run alone may be there or not.
-
-    It is like none of the other run.
-    """
-    runs = [
-        dict.fromkeys(("/b/data-31a333ef", "/b/data-aabbccdd", "/b/cache"), b"x"),
-        dict.fromkeys(("/b/data-c283be0f", "/b/data-00112233"), b"x"),
-    ]
-    findings = learned(*runs[::order])
-    assert findings(["/b/data-0f0f0f0f", "/b/data-1e1e1e1e"]) == []
-    assert findings(["/b/data-0f0f0f0f", "/b/data-1e1e1e1e", "/b/cache"]) == []
-    assert findings(["/b/data-0f0f0f0f"]) == [
-        ("object lost", "FAIL", "there is 1 object /b/data-*, without a crash 2")
-    ]
-
-
-def test_names_that_both_runs_have():
-    """They are no others, whatever is beside them."""
-    findings = learned({"/b/lock": b"x", "/b/a1b2": b"x"}, {"/b/lock": b"x", "/b/c3d4": b"x"})
-    assert findings(["/b/lock", "/b/e5f6"]) == []
-    assert findings(["/b/e5f6"]) == [
-        ("object lost", "FAIL", "/b/lock is not there; without a crash it has 1 byte")
-    ]
+    for names, findings in (
+        ([more], []),
+        ([], lost(f"there are 0 objects /b/{name}, without a crash 1")),
+        ([one, more], left(f"there are 2 objects /b/{name}, without a crash 1")),
+        ([more, "lock.lck"], left("/b/lock.lck (1 byte) is there, and not without a crash")),
+    ):
+        assert said({}, here(*names), here(one), here(other)) == findings
 
 
 TIMES = b'{"at": 1795449479.1234567, "ok": true}', b'{"at": 1795449479.2345678, "ok": true}'

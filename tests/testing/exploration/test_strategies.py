@@ -1,7 +1,5 @@
 """Drawn scenarios: they find a bug, and shrink to the one fault that shows it."""
 
-from __future__ import annotations
-
 import sys
 from urllib.request import urlopen
 
@@ -20,7 +18,7 @@ PLAIN = settings(
     database=None,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
-    max_examples=150,
+    max_examples=80,
 )
 
 

@@ -1,9 +1,8 @@
 """The order of runs, requests left out, the stop of an exploration, and incomplete proofs."""
 
-from __future__ import annotations
-
 import contextlib
 import itertools
+import re
 import traceback
 from xml.etree import ElementTree
 
@@ -37,26 +36,48 @@ def part(number):
     return f"method=PUT,path=/b/k,query.partNumber={number},query.uploadId=,times=1"
 
 
-def test_order():
-    """First each operation's first request with every fault, then its last, then those between."""
-    begin, end = (
-        "method=POST,path=/b/k,query.uploads=,times=1",
-        "method=POST,path=/b/k,query.uploadId=,times=1",
-    )
-    assert scenarios(UPLOAD, "reset", "http:500") == [
-        *(f"{fault},{place}" for fault in ("reset", "http:500") for place in (begin, part(1), end)),
-        *(f"{fault},{part(3)}" for fault in ("reset", "http:500")),
-        *(f"{fault},{part(2)}" for fault in ("reset", "http:500")),
-    ]
+HALF = "method=PUT,path=/b/a,"
+REST = "method=PUT,path=/b/b,"
+BEGIN, END = "method=POST,path=/b/k,query.uploads=,times=1", "method=POST,path=/b/k,query.uploadId=,times=1"
+ONE = "http:500,method=PUT,path=/b/k"
+SAME = ("http:500", "http:500,method=PUT", "http:500,name=mine,path=b/")
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_reads_after(method):
-    """A read may have an effect, so its answer is lost as well as the request."""
-    assert scenarios([f"{method} /b/k"], "reset", "reset,when=after") == [
-        f"reset,method={method},path=/b/k,times=1,when=after",
-        f"reset,method={method},path=/b/k,times=1",
-    ]
+@pytest.mark.parametrize(
+    ("requests", "faults", "keys", "expected"),
+    [
+        # First each operation's first request with every fault, then its last, then those between.
+        (UPLOAD, ("reset", "http:500"), {}, [
+            *(f"{fault},{place}" for fault in ("reset", "http:500") for place in (BEGIN, part(1), END)),
+            *(f"{fault},{part(number)}" for number in (3, 2) for fault in ("reset", "http:500")),
+        ]),
+        # A read may have an effect, so its answer is lost as well as the request.
+        *(
+            ([f"{method} /b/k"], ("reset", "reset,when=after"), {}, [f"reset,method={method},path=/b/k,times=1{when}" for when in (",when=after", "")])
+            for method in ("GET", "HEAD")
+        ),
+        # A second fault hits requests that follow the first; an equal one folds into one rule.
+        (["PUT /b/a", "PUT /b/b"], ("reset", "http:500"), {"depth": 2}, [
+            *(f"{fault},{place}times=1" for place in (HALF, REST) for fault in ("reset", "http:500")),
+            *(
+                each
+                for place in (HALF, REST)
+                for each in (
+                    f"reset,{place}times=2",
+                    f"reset,{place}times=1; http:500,{place}skip=1,times=1",
+                    f"http:500,{place}times=1; reset,{place}skip=1,times=1",
+                    f"http:500,{place}times=2",
+                )
+            ),
+        ]),
+        # Faults that make the same rule are one run, neither missed nor pruned.
+        (["PUT /b/k"], SAME, {}, [f"{ONE},times=1"]),
+        (["PUT /b/k"], SAME, {"depth": 2}, [f"{ONE},times=1", f"{ONE},times=2"]),
+    ],
+)  # fmt: skip
+def test_order(requests, faults, keys, expected):
+    """The scenarios of requests that are retried, in the order of their runs."""
+    assert scenarios(requests, *faults, **keys) == expected
 
 
 def test_what_finds_most_comes_first():
@@ -113,31 +134,6 @@ def test_too_many_runs():
         " requests, say where ('reset,operation=UploadPart'), give fewer faults, or raise max_runs"
     )
     assert len(exploring(code, "reset", "http:500", max_runs=10)[0].runs) == 10
-
-
-def test_too_many_runs_of_no_operation():
-    """Requests without a storage operation are narrowed by their method."""
-    _, error = exploring(lambda: [call("POST", f"/b/{each}?mine") for each in "abc"], "reset", max_runs=1)
-    assert "3 requests, 3 of them POST, and 1 fault. " in str(error)
-    assert "('reset,method=POST')" in str(error)
-
-
-def test_depth_2_stays_near():
-    """A second fault hits requests that follow the first; an equal one folds into one rule."""
-    assert scenarios(["PUT /b/a", "PUT /b/b"], "reset", "http:500", depth=2) == [
-        "reset,method=PUT,path=/b/a,times=1",
-        "http:500,method=PUT,path=/b/a,times=1",
-        "reset,method=PUT,path=/b/b,times=1",
-        "http:500,method=PUT,path=/b/b,times=1",
-        "reset,method=PUT,path=/b/a,times=2",
-        "reset,method=PUT,path=/b/a,times=1; http:500,method=PUT,path=/b/a,skip=1,times=1",
-        "http:500,method=PUT,path=/b/a,times=1; reset,method=PUT,path=/b/a,skip=1,times=1",
-        "http:500,method=PUT,path=/b/a,times=2",
-        "reset,method=PUT,path=/b/b,times=2",
-        "reset,method=PUT,path=/b/b,times=1; http:500,method=PUT,path=/b/b,skip=1,times=1",
-        "http:500,method=PUT,path=/b/b,times=1; reset,method=PUT,path=/b/b,skip=1,times=1",
-        "http:500,method=PUT,path=/b/b,times=2",
-    ]
 
 
 def test_depth_2_reaches_what_only_a_fault_brings_about():
@@ -255,26 +251,31 @@ def test_one_of_three_tries_is_enough(second, reached):
     assert (said in str(error)) is (not reached)  # the only fault was injected in no run
 
 
+def puts():
+    call("PUT", "/b/k?X-Amz-Signature=abc")
+
+
 @pytest.mark.parametrize(
-    "wrong", ["reset,path=nowhere/", "reset,query.X-Amz-Signature=abc", "cos:SlowDown,key=z"]
-)
-def test_a_fault_that_comes_nowhere(wrong):
-    """Each rule of the user must be injected once: a wrong path is an error beside a right one."""
-    exploration, error = exploring(lambda: call("PUT", "/b/k?X-Amz-Signature=abc"), "reset,path=b/", wrong)
-    assert len(exploration.runs) == 1
-    assert str(error).splitlines()[-1] == f"incomplete: {wrong} was injected in no run (nearest: PUT /b/k)"
-
-
-def test_the_same_scenario_twice():
-    """Faults that make the same rule are one run, neither missed nor pruned."""
-    faults = ("http:500", "http:500,method=PUT", "http:500,name=mine,path=b/")
-    assert scenarios(["PUT /b/k"], *faults) == ["http:500,method=PUT,path=/b/k,times=1"]
-    exploration = passing(lambda: call("PUT", "/b/k"), *faults, depth=2)
-    assert texts(exploration) == [
-        "http:500,method=PUT,path=/b/k,times=1",
-        "http:500,method=PUT,path=/b/k,times=2",
-    ]
-    assert "pruned" not in exploration.report()
+    ("code", "faults", "keys", "runs", "said"),
+    [
+        # Requests without a storage operation are narrowed by their method.
+        (
+            lambda: [call("POST", f"/b/{each}?mine") for each in "abc"], ["reset"], {"max_runs": 1}, 0,
+            r"3 requests, 3 of them POST, and 1 fault\. .*\('reset,method=POST'\)",
+        ),
+        # Code of which no middleware sees a request cannot be explored.
+        (lambda: None, ["reset"], {}, 0, "^no middleware saw a request, so there is nothing to explore. Flask, Django, Starlette and FastAPI"),
+        # Each rule of the user must be injected once: a wrong one is an error beside a right one.
+        *(
+            (puts, ["reset,path=b/", wrong], {}, 1, rf"\nincomplete: {re.escape(wrong)} was injected in no run \(nearest: PUT /b/k\)$")
+            for wrong in ("reset,path=nowhere/", "reset,query.X-Amz-Signature=abc", "cos:SlowDown,key=z")
+        ),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_explored(code, faults, keys, runs, said):
+    """It is an error, with the advice."""
+    exploration, error = exploring(code, *faults, **keys)
+    assert (len(exploration.runs), bool(re.search(said, str(error)))) == (runs, True), error
 
 
 def test_the_same_second_scenario_twice():
@@ -361,14 +362,6 @@ def test_a_run_without_faults_that_fails_once():
     assert (error, len(runs), len(exploration.runs)) == (None, 4, 1)
     said = "not judged: a run without faults (it failed, and passed when it was repeated)"
     assert said in exploration.report().splitlines()
-
-
-def test_no_request():
-    """Code of which no middleware sees a request cannot be explored."""
-    _, error = exploring(lambda: None, "reset")
-    assert str(error).startswith(
-        "no middleware saw a request, so there is nothing to explore. Flask, Django, Starlette and FastAPI"
-    )
 
 
 def test_more_requests_than_are_kept(monkeypatch):

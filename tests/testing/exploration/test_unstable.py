@@ -1,7 +1,5 @@
 """Code that differs between runs: addressable requests are explored, and others named."""
 
-from __future__ import annotations
-
 import random
 from concurrent.futures import ThreadPoolExecutor
 

@@ -1,7 +1,5 @@
 """`faultinject_explore(crash=True)` kills a test's program at each request, and reruns it."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

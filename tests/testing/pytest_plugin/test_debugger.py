@@ -17,25 +17,7 @@ SOURCE = """
 """
 
 
-@pytest.fixture
-def debug(project):
-    """Run a test file under the debugger, which asks for two more requests at each prompt."""
-
-    def debug(source, prompts):
-        project.makepyfile(SOURCE + source)
-        typed = 'print("statuses", [get(), get()])\ncontinue\n' * prompts
-        result = project.run(sys.executable, "-m", "pytest", *WITHOUT, "--pdb", stdin=typed.encode())
-        assert result.stdout.str().count("entering PDB") == prompts
-        return result
-
-    return debug
-
-
-@pytest.mark.live
-def test_faults_and_requests_at_the_prompt(debug):
-    """Counts go on there; the test that comes next has none of it."""
-    result = debug(
-        """
+AT_THE_PROMPT = """
     @pytest.mark.faultinject("http:503", times=2)
     def test_function():
         assert get() == 200
@@ -56,75 +38,11 @@ def test_faults_and_requests_at_the_prompt(debug):
 
     def test_next():
         assert get() == 200
-        """,
-        3,
-    )
-    shown = [
-        "*> faultinject >*",
-        "1 of 1 requests got a fault",
-        "1 *GET /a *503 *rule-1: http:503*",
-        "*> entering PDB >*",
-    ]
-    result.stdout.fnmatch_lines(
-        [
-            *shown,
-            "*statuses [[]503, 200]",
-            *shown,
-            "*statuses [[]503, 200]",
-            *shown,
-            "*statuses [[]503, 503]",
-            "*3 failed*",
-        ]
-    )
 
-
-@pytest.mark.live
-def test_at_the_prompt_of_an_exploration(debug):
-    """The run that failed, with its one fault given."""
-    result = debug(
-        """
     @pytest.mark.faultinject_explore("http:503")
     def test_explored():
         assert get() == 200
-        """,
-        1,
-    )
-    result.stdout.fnmatch_lines(["rule-1: http:503,*times=1", "*statuses [[]200, 200]", "*1 failed*"])
 
-
-@pytest.mark.live
-def test_no_prompt_within_the_plugin(debug):
-    """The plugin's own failures open no prompt, as there is nothing of the test to see."""
-    result = debug(
-        """
-    @pytest.mark.faultinject("http:503", path="/never")
-    def test_function():
-        get()
-
-    @pytest.mark.faultinject("http:503", path="/never")
-    class TestMethod(unittest.TestCase):
-        def test_method(self):
-            get()
-
-    @pytest.mark.faultinject_explore("http:500")
-    @pytest.mark.faultinject("http:503", path="/never")
-    def test_explored():
-        get()
-
-    @pytest.mark.faultinject("http:503", pth="/a")
-    def test_wrong_marker():
-        get()
-        """,
-        0,
-    )
-    result.assert_outcomes(failed=3, errors=1)
-
-
-@pytest.mark.live
-def test_the_prompt_stands_in_the_test_that_asserts(debug):
-    """And not in the code of what it asserts with."""
-    result = debug(
-        """
     def test_fired(faults):
         faults.add("http:503")
         faults.assert_all_fired()
@@ -138,12 +56,51 @@ def test_the_prompt_stands_in_the_test_that_asserts(debug):
         for run in faultinject.explore("http:503"):
             with run:
                 assert get() == 200
-        """,
-        3,
-    )
+"""
+WITHOUT_A_PROMPT = """
+    @pytest.mark.faultinject("http:503", path="/never")
+    def test_never():
+        get()
+
+    @pytest.mark.faultinject("http:503", path="/never")
+    class TestNever(unittest.TestCase):
+        def test_method(self):
+            get()
+
+    @pytest.mark.faultinject_explore("http:500")
+    @pytest.mark.faultinject("http:503", path="/never")
+    def test_never_explored():
+        get()
+
+    @pytest.mark.faultinject("http:503", pth="/a")
+    def test_wrong_marker():
+        get()
+"""
+
+
+@pytest.mark.live
+def test_at_the_prompt(project):
+    """Faults and counts go on there, also an exploration's; the next test has none of it.
+
+    It stands in the test that asserts, not in the code of what it asserts with. The plugin's own failures open none,
+    as there is nothing of the test to see.
+    """
+    project.makepyfile(SOURCE + AT_THE_PROMPT + WITHOUT_A_PROMPT)
+    typed = 'print("statuses", [get(), get()])\ncontinue\n' * 7
+    result = project.run(sys.executable, "-m", "pytest", *WITHOUT, "--pdb", stdin=typed.encode())
+    assert result.stdout.str().count("entering PDB") == 7
+    shown = ["*> faultinject >*", "1 of 1 requests got a fault", "1 *GET /a *503 *rule-1: http:503*"]
+    ends = "*> entering PDB >*"
     result.stdout.fnmatch_lines(
-        ["-> faults.assert_all_fired()", "-> faults.assert_retries(*", "-> for run in faultinject.explore(*"]
+        [
+            *(*shown, ends, "*statuses [[]503, 200]") * 2,
+            *(*shown, ends, "*statuses [[]503, 503]"),
+            *("rule-1: http:503,*times=1", "*statuses [[]200, 200]"),
+            *("-> faults.assert_all_fired()", "-> faults.assert_retries(*"),
+            "-> for run in faultinject.explore(*",
+        ]
     )
+    result.assert_outcomes(passed=2, failed=10, errors=1)
 
 
 DEBUGGER = """

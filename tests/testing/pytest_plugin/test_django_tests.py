@@ -46,6 +46,7 @@ def under_django(project):
     return run
 
 
+@pytest.mark.slow
 def test_requests_to_the_app_under_test_are_no_clients(under_django):
     """The app answers 503 as its storage fails: Django's own client need not retry."""
     result = under_django(
@@ -75,7 +76,10 @@ def test_requests_to_the_app_under_test_are_no_clients(under_django):
 
 
 def test_every_kind_of_test_gets_its_faults(under_django):
-    """Methods and classes, sync or async, with or without database, get faults; fixtures none."""
+    """Methods and classes, sync or async, with or without database, get faults; fixtures none.
+
+    Unmet rules, and the findings of an exploration, fail a test; skipped and expected failures stay.
+    """
     result = under_django("""
         class Fine:
             def setUp(self):
@@ -132,16 +136,7 @@ def test_every_kind_of_test_gets_its_faults(under_django):
             with pytest.raises(HTTPError):
                 urlopen(f"{live_server}/photos/cat")
             assert urlopen(f"{live_server}/photos/cat").status == 200
-    """)
-    result.assert_outcomes(passed=15)
 
-
-def test_a_marker_that_proves_nothing_fails(under_django):
-    """Unmet rules and findings fail a test; skipped and expected failures stay.
-
-    The findings of an exploration.
-    """
-    result = under_django("""
         @pytest.mark.faultinject("http:503", path="/never")
         class TestPhotos(SimpleTestCase):
             def test_unmatched(self):
@@ -163,7 +158,7 @@ def test_a_marker_that_proves_nothing_fails(under_django):
             def test_explored(self):
                 assert self.client.get("/photos/cat").status_code == 200
     """)
-    result.assert_outcomes(failed=2, skipped=2, xfailed=1)
+    result.assert_outcomes(passed=15, failed=2, skipped=2, xfailed=1)
     result.stdout.fnmatch_lines(
         [
             "*_ TestExplored.test_explored _*",

@@ -1,7 +1,5 @@
 """The marker `faultinject_explore` runs a test again for each request and fault."""
 
-from __future__ import annotations
-
 import re
 import textwrap
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Faults inside moto's `mock_aws`, by the marker alone."""
 
-from __future__ import annotations
-
 import sys
 
 # What a run imports is forgotten after it, so it is imported here, once.

@@ -1,7 +1,5 @@
 """Tests with servers in other processes: markers reach them, and their requests come back."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess
@@ -304,17 +302,6 @@ def test_rules_that_no_request_met(tests):
     result.stdout.fnmatch_lines(["*no request met the conditions of*", "*nearest*GET /photos/1*"])
 
 
-def test_a_failing_test_shows_what_happened_there(tests):
-    """The table and the command that replays it."""
-    result = tests("""
-        @pytest.mark.faultinject("http:500", times=1)
-        def test_fails(url):
-            assert [ask(url + "/photos/1") for _ in range(2)] == [200, 200]
-    """)
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["1 of 2 requests got a fault", "*GET /photos/1*500*rule-1: http:500*"])
-
-
 @pytest.mark.slow
 def test_a_server_that_the_test_itself_starts(tests):
     """Also with an environment of its own, to which `faults.env` was added."""
@@ -435,9 +422,18 @@ FORKED = """
 """
 
 
+FAILS = """
+        @pytest.mark.faultinject("http:500", times=1)
+        def test_fails(live_server):
+            assert [ask(live_server + "/photos/1") for _ in range(2)] == [200, 200]
+"""
+
+
 def test_a_forked_server(tests):
-    """A child of the test run itself."""
-    tests(FORKED).assert_outcomes(passed=3)
+    """A child of the test run itself; the failing test has its requests."""
+    result = tests(FORKED + FAILS)
+    result.assert_outcomes(passed=3, failed=1)
+    result.stdout.fnmatch_lines(["1 of 2 requests got a fault", "*GET /photos/1*500*rule-1: http:500*"])
 
 
 def test_a_server_forked_within_a_test(tests):

@@ -1,7 +1,5 @@
 """The audit on the fixture `faults`: calls, findings and the assertion in a marked test."""
 
-from __future__ import annotations
-
 UPLOAD = """
     import pytest
 
