@@ -163,18 +163,18 @@ def nested_retries(evidence: Evidence) -> Finding:
 
     With an SDK's ids: calls that failed on every attempt and were followed within 10 s by another one for the same
     object, at two objects or more; a HEAD is what different calls begin with, and no such call. FAIL in calls of a
-    driver or of one name, or where the other came within a second and the client does not repeat successful calls;
-    else WARN, and not judged where the other call succeeded; one object alone is not judged. A failure that the SDK
-    itself never retries, such as a cut answer, has one layer, and such calls do not count; nor is it a FAIL where one
-    of these calls had no retry of its own, as behind an empty budget: then nothing is multiplied. Without ids: calls in
-    which the wait falls at the beginning of each part of p attempts and rises again in it, in the median to less than
-    half and to more than 1.5 times, in 90 % of 8 cases or more, and elsewhere in less than 20 % (WARN). PASS: 5 calls
-    or more, without ids as many as would show 8 such cases, by waits that no answer asked for. The waits have to grow
-    from part to part, because two layers with jitter look like one; and calls that ended sooner than others, by a
-    deadline or a budget, show nothing, nor do waits that fall and rise again. Where an SDK repeats no id, what comes again under another one is not judged
-    without a driver. WARN as well: in 3 named calls or more a request came more often than its failures explain, by
-    two or more each, as where one failure starts two retries; of a GET or HEAD, which a client may ask for again
-    although it has succeeded, only where it came again while it was under way, at once.
+    driver or of one name, or where the other came within a second and the client does not repeat successful calls; else
+    WARN, and not judged where the other call succeeded; one object alone is not judged. A failure that the SDK itself
+    never retries, such as a cut answer, has one layer, and such calls do not count; nor is it a FAIL where one of these
+    calls had no retry of its own, as behind an empty budget: then nothing is multiplied. Without ids: calls in which
+    the wait falls at the beginning of each part of p attempts and rises again in it, in the median to less than half
+    and to more than 1.5 times, in 90 % of 8 cases or more, and elsewhere in less than 20 % (WARN). PASS: 5 calls or
+    more, without ids as many as would show 8 such cases, by waits that no answer asked for. The waits have to grow from
+    part to part, because two layers with jitter look like one; and calls that ended sooner than others, by a deadline
+    or a budget, show nothing, nor do waits that fall and rise again. Where an SDK repeats no id, what comes again under
+    another one is not judged without a driver. WARN as well: in 3 named calls or more a request came more often than
+    its failures explain, by two or more each, as where one failure starts two retries; of a GET or HEAD, which a client
+    may ask for again although it has succeeded, only where it came again while it was under way, at once.
     """
     branching = [call for call in evidence.told if _branches(call)]
     if len(branching) >= FEWEST:
