@@ -11,7 +11,7 @@ from faultinject.exceptions import ConfigurationError
 from faultinject.rules.environment import read_environment
 
 NAMES = vendors.names()
-RIGHT = ("drip,rate=10KB,of=cos:SlowDown", "http:503,hint=date", "truncate,per=key")
+RIGHT = ("drip,rate=10KB", "truncate,of=cos:SlowDown", "http:503,hint=date", "truncate,per=key")
 WRONG = (
     "https:503", "http:200", "https:200", "HTTP:abc", "htp:99", "htp:", "503", "200", "600", "aws", "azure", "qiniu:AccessDenied", "SlowDown", "slowdown", "s3:Slow", "s4:SlowDown",
     "cos:SlowDown/2", "jss:403/2", "http:503,probability=30%", "http:503,probability=200%", "http:503,delay=5", "http:503,delay=2s..1s",

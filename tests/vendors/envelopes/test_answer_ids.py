@@ -77,8 +77,8 @@ def app(environ, start_response):
 wrapped = WSGIFaultMiddleware(app, injector=injector)
 answers = []
 first = sys.argv[3].split()
-for number in range(400):
-    for name in vendors.names() if number < 40 else first:
+for number in range(100):
+    for name in vendors.names() if number < 20 else first:
         path = f"/{name}/key-{number % 7}"
         environ = {"REQUEST_METHOD": "GET", "SCRIPT_NAME": "", "PATH_INFO": path, "QUERY_STRING": ""}
         body = wrapped(environ, lambda status, headers: answers.append([name, path, status, headers]))
@@ -112,9 +112,9 @@ def first(run):
 def test_replay_is_the_same_to_the_byte(run, first):
     """The same requests in the same order, at the same time: the same faults, ids, bodies."""
     assert run(1_700_000_000) == first
-    assert len(first) == 400 * 5 + 40 * (len(vendors.names()) - 5)
+    assert len(first) == 100 * 5 + 20 * (len(vendors.names()) - 5)
     assert 0.4 < sum(answer[2] != "200 OK" for answer in first) / len(first) < 0.6
-    assert 800 < sum(answer[2] != "200 OK" for answer in first if answer[0] in FIRST_VENDORS) < 1200
+    assert 200 < sum(answer[2] != "200 OK" for answer in first if answer[0] in FIRST_VENDORS) < 300
     assert {answer[0] for answer in first if answer[2] != "200 OK"} == {*vendors.names()}
 
 

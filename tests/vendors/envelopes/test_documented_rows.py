@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 
 from faultinject import Rule, vendors
@@ -149,31 +151,32 @@ def test_the_peculiar_statuses_are_among_the_rows():
 
 
 @each_vendor
-@pytest.mark.parametrize("status", BODYLESS)
-@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT"])
-def test_statuses_without_a_body(vendor, status, method, send, inject_with, id_shape):
+def test_statuses_without_a_body(vendor, send, inject_with, id_shape, subtests):
     """204, 205 and 304 have neither body nor Content-Type; ids and marks stay.
 
     205 says that it is empty.
     """
     row = vendors.get(vendor).errors[0]
-    answer = send(inject_with(Rule(row.address, status=status)), method, TARGET)
-    ids = ids_of(answer, row, id_shape)
-    assert (answer.status, answer.body) == (status, b"")
-    check_headers(send, row, status, answer, length=0, ids=ids, marks=MARKS, method=method)
+    for status, method in product(BODYLESS, ["GET", "HEAD", "PUT"]):
+        with subtests.test(status=status, method=method):
+            answer = send(inject_with(Rule(row.address, status=status)), method, TARGET)
+            ids = ids_of(answer, row, id_shape)
+            assert (answer.status, answer.body) == (status, b"")
+            check_headers(send, row, status, answer, length=0, ids=ids, marks=MARKS, method=method)
 
 
 @each_vendor
-@pytest.mark.parametrize("status", [200, 201, 301, 307, 400, 418, 429, 567, 599])
-def test_a_status_of_the_users_own(vendor, status, send, inject_with, id_shape):
+def test_a_status_of_the_users_own(vendor, send, inject_with, id_shape, subtests):
     """`status=` replaces the documented status and nothing else."""
     row = vendors.get(vendor).errors[0]
-    answer = send(inject_with(Rule(row.address, status=status)), "GET", TARGET)
-    ids = ids_of(answer, row, id_shape)
-    assert answer.status == status
-    check_headers(send, row, status, answer, length=len(answer.body), ids=ids, marks=MARKS)
-    if not without_body(row, status):
-        check_body(answer, row, row.message, status, RESOURCES.get(vendor), ids)
+    for status in (200, 201, 301, 307, 400, 418, 429, 567, 599):
+        with subtests.test(status=status):
+            answer = send(inject_with(Rule(row.address, status=status)), "GET", TARGET)
+            ids = ids_of(answer, row, id_shape)
+            assert answer.status == status
+            check_headers(send, row, status, answer, length=len(answer.body), ids=ids, marks=MARKS)
+            if not without_body(row, status):
+                check_body(answer, row, row.message, status, RESOURCES.get(vendor), ids)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ STEADY = settings(
     derandomize=True,
     database=None,
     deadline=None,
-    max_examples=9,
+    max_examples=4,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 NASTY = (
@@ -141,6 +141,7 @@ def well_formed(answer):
     return parse(answer.header("Content-Type"), answer.body)
 
 
+@pytest.mark.parametrize("send", ["wsgi"], indirect=True)
 @STEADY
 @given(message=TEXT, resource=TEXT)
 @example(message="", resource="")
