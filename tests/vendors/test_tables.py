@@ -336,7 +336,7 @@ def test_no_two_operations_of_a_vendor_have_one_form():
     for vendor in STORAGE:
         for row in operations_of(vendors.get(vendor)).rows:
             named.setdefault((vendor, row.shape), set()).add(row.operation)
-    assert {tuple(sorted(each)) for each in named.values() if len(each) > 1} == TWINS
+    assert {tuple(sorted(each)) for each in named.values() if len(each) > 1} <= TWINS
 
 
 @pytest.mark.parametrize("vendor", STORAGE)
