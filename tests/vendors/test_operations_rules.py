@@ -1,4 +1,4 @@
-"""`operation=`: names, matches, and the cost of ten thousand rules."""
+"""`operation=`: names, matches, and which of many rules a request gets."""
 
 from __future__ import annotations
 
@@ -178,15 +178,15 @@ def of_s3(number):
 
 
 @pytest.fixture(scope="module")
-def ten_thousand_rules():
-    rules = [Rule("http:503", operation=of_s3(number), size=f"{number}..") for number in range(10_000)]
+def many_rules():
+    rules = [Rule("http:503", operation=of_s3(number), size=f"{number}..") for number in range(1_000)]
     return Injector(rules, environ={}).own_plan
 
 
 @pytest.mark.parametrize("wsgi", [True, False], ids=["environ", "scope"])
-def test_ten_thousand_rules_with_operations_are_filed(environ, ten_thousand_rules, wsgi):
+def test_many_rules_with_operations_are_filed(environ, many_rules, wsgi):
     """A request gets rules of its operation alone, and of an impossible method none is examined."""
-    plan = ten_thousand_rules
+    plan = many_rules
 
     def candidates(target):
         place = environ(target)
@@ -200,9 +200,9 @@ def test_ten_thousand_rules_with_operations_are_filed(environ, ten_thousand_rule
             }
         return candidates_of(plan, place)
 
-    assert candidates("PUT /b/k") == list(range(0, 10_000, 4))
-    assert candidates("PUT /b?acl") == list(range(3, 10_000, 4))
-    assert candidates("GET /b?list-type=2") == list(range(2, 10_000, 4))
+    assert candidates("PUT /b/k") == list(range(0, 1_000, 4))
+    assert candidates("PUT /b?acl") == list(range(3, 1_000, 4))
+    assert candidates("GET /b?list-type=2") == list(range(2, 1_000, 4))
     assert candidates("PUT /b/k?acl") is None
     assert candidates("GET /b?acl") is None
     assert candidates("DELETE /b/k") is None
