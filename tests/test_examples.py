@@ -45,7 +45,7 @@ def test_every_example_is_a_page_an_app_and_tests():
         assert (folder / f"test_{folder.name}.py").is_file()
 
 
-@pytest.mark.parametrize(("name", "line"), LINES)
+@each_row(("name", "line"), LINES)
 def test_command_of_a_page_names_things_that_exist(name: str, line: str):
     """Paths, modules, apps and rules in commands exist; the one typo is announced by its page."""
     for path in re.findall(r"examples/\w+|env_only/faults\.toml|any_language/\w+\.sh", line):

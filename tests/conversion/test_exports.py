@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from tests.console import command
+from tests.rows import each_row
 
 TARGETS = ("envoy", "istio")
 FAULTS = {"envoy": "http:503", "istio": "latency,delay=1s"}
@@ -19,7 +20,7 @@ ONE = f"(?:[^/%?]|%[0-7]{HEX}|%[CDcd]{HEX}%{HEX}{HEX}|%[Ee]{HEX}(?:%{HEX}{HEX}){
 
 
 @pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize(
+@each_row(
     ("rule", "where"),
     [
         ("http:503,times=2", "times"),
@@ -253,7 +254,7 @@ def test_paths_as_expressions(export, pattern, expression):
     assert path["string_match"]["safe_regex"]["regex"] == rf"(?s)(?:{expression})(?:\?.*)?"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("rule", "targets"),
     [
         ("http:503,key=*", ["/b", "/b/", "/b/?list-type=2", "/b/k", "/b/k/l"]),

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faultinject.http.patterns import check_pattern, compile_path, compile_plain, literal_prefix
+from tests.rows import each_row
 
 PATHS = [
     # pattern, what it matches, what it does not
@@ -55,7 +56,7 @@ PATHS = [
 ]
 
 
-@pytest.mark.parametrize(("pattern", "matches", "not_"), PATHS)
+@each_row(("pattern", "matches", "not_"), PATHS)
 def test_a_path_pattern_matches_whole_paths(pattern, matches, not_):
     """Stars, folders, literals and dot-files match as the documentation says, row by row."""
     test = compile_path(pattern)
@@ -153,7 +154,7 @@ def test_every_plain_pattern_agrees_with_the_definition(pattern, text):
     assert compile_plain(pattern)(text) == segment_matches(pattern, text)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("pattern", "prefix"),
     [
         ("/a/b", ("/a/b", True)),
@@ -217,7 +218,7 @@ WORST = [
 UNITS = ["a", "a/", "aa/", "ab", "/"]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("pattern", "unit"),
     [(each, unit) for at, each in enumerate(WORST) for unit in (UNITS[at], UNITS[at - 1], UNITS[at - 2])],
 )

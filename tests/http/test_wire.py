@@ -6,9 +6,10 @@ import pytest
 
 from faultinject import vendors
 from faultinject.http.wire import can_be_written, has_no_body, late_start, length_of
+from tests.rows import each_row
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("method", "status", "headers", "none"),
     [
         ("GET", 200, [], False),
@@ -30,7 +31,7 @@ def test_what_has_no_body(method, status, headers, none):
     assert has_no_body(method, status, headers) is none
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("headers", "length"),
     [
         ([], None),

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from faultinject.learning.formats import FORMATS, OperationNames, Record, Skip
+from tests.rows import each_row
 
 OWNER = "79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be"
 S3 = (
@@ -66,7 +67,7 @@ def read(name, *lines, vendor=None):
     return made.read(line)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "line", "expected"),
     [
         ("s3", S3_KEY.format("REST.PUT.PART", "PUT /amzn-s3-demo-bucket1/k?partNumber=1&uploadId=x HTTP/1.1", 503, "SlowDown"),
@@ -176,7 +177,7 @@ def test_a_broken_line(name):
     assert [line for line in BROKEN if read(name, line) is not None] == []
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "line"),
     [
         ("nginx", NGINX.format(503).replace("06/Feb", "31/Feb")),

@@ -6,9 +6,10 @@ import pytest
 
 from faultinject import Injector
 from faultinject.exceptions import ConfigurationError
+from tests.rows import each_row
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("variables", "message"),
     [
         (

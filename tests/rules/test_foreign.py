@@ -9,6 +9,7 @@ import pytest
 from faultinject import Scenario
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules.foreign import check_foreign
+from tests.rows import each_row
 
 OBEYED = (
     "link refresh sourcemap speculation-rules x-content-type-options x-lighttpd-send-file x-litespeed-location"
@@ -68,7 +69,7 @@ def test_every_problem_of_every_rule():
     assert refused(text, more=frozenset(("http2",))) == [found[0], http2, found[1]]
 
 
-@pytest.mark.parametrize("name", OBEYED)
+@each_row("name", OBEYED)
 def test_headers_that_others_obey(name):
     """Headers that a proxy or a browser obeys are refused.
 
@@ -87,7 +88,7 @@ def test_kinds_of_content_that_are_allowed(kind):
     check_foreign(Scenario(f'http:503,content_type="{kind}" cos:SlowDown,set.content-type="{kind}"'))
 
 
-@pytest.mark.parametrize(
+@each_row(
     "kind",
     [
         "text/html", "*/*", "unknown/unknown", "application/unknown", "x", "text/xml", "image/svg+xml", "application/xhtml+xml", "text/javascript",
@@ -148,7 +149,7 @@ def test_no_kind_of_content_is_none_either():
     assert where == "rule-1: set.content-type"
 
 
-@pytest.mark.parametrize("name", LASTING)
+@each_row("name", LASTING)
 def test_headers_that_last(name):
     """Headers that browsers and caches remember are refused."""
     message = f"a rule that comes over HTTP sets no {name}, which lasts longer than the fault"

@@ -8,6 +8,7 @@ from faultinject import Rule, Scenario
 from faultinject.exceptions import ConfigurationError, UnknownDocumentedError, UnknownVendorError
 from faultinject.rules.diagnosis import excerpt
 from tests.house import rooms
+from tests.rows import each_row
 
 
 def parse_rules(text, where=""):
@@ -15,7 +16,7 @@ def parse_rules(text, where=""):
     return list(Scenario.parse(text, where=where).rules)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "rules"),
     [
         ("", []),

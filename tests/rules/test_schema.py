@@ -17,6 +17,7 @@ from faultinject.exceptions import ConfigurationError
 from faultinject.rules.schema import rules_schema
 from faultinject.rules.vocabulary import KEYS
 from faultinject.vendors.operations import operations_of
+from tests.rows import each_row
 from tests.rules.test_mistakes import keys_of, plain
 
 ROOT = Path(__file__).parents[2]
@@ -90,7 +91,7 @@ def test_every_rule_of_other_tests_is_valid(complaints):
     assert checked > 30
 
 
-@pytest.mark.parametrize("word", KEYS)
+@each_row("word", KEYS)
 def test_the_example_of_every_key_is_valid(complaints, schema, word):
     """The rule of its docstring, and the key has that docstring for its explanation."""
     source = DocTestParser().get_examples(KEYS[word].doc)[0].source

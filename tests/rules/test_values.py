@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faultinject import ConfigurationError, Rule
+from tests.rows import each_row
 
 
 def one(key, text):
@@ -48,7 +49,7 @@ def test_what_is_refused(golden):
     golden("values.txt", message)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("rule", "key", "expected"),
     [
         (Rule("cos:SlowDown", when="after"), "when", "after"),

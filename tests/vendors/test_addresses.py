@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.rows import each_row
+
 FAULT = {
     "cos": "cos:SlowDown",
     "jss": "jss:InternalError",
@@ -57,7 +59,7 @@ def address_of(site, rule, target, host="", **more):
     return outcome.bucket, outcome.key
 
 
-@pytest.mark.parametrize(("vendor", "host", "bucket"), HOSTS)
+@each_row(("vendor", "host", "bucket"), HOSTS)
 def test_a_host_below_an_endpoint_names_the_bucket(site, vendor, host, bucket):
     """Else the first segment of the path does; a host that looks alike is none."""
     assert address_of(site, FAULT[vendor], "GET /a/b.jpg", host) == (

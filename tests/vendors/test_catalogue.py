@@ -12,6 +12,7 @@ import pytest
 
 from faultinject import Rule, Scenario, vendors
 from tests.first_vendors import FIRST_VENDORS
+from tests.rows import each_row
 
 PACKAGE = Path(vendors.__file__).parent
 DIGESTS = {
@@ -41,7 +42,7 @@ DIGESTS = {
 ROWS = [row for vendor in FIRST_VENDORS for row in vendors.get(vendor).errors]
 EVERY_ROW = [row for vendor in DIGESTS for row in vendors.get(vendor).errors]
 CATEGORIES = "throttle server auth not-found conflict precondition limit request redirect".split()
-each_vendor = pytest.mark.parametrize("vendor", DIGESTS)
+each_vendor = each_row("vendor", DIGESTS)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.engine.conftest import Reading, view_of
+from tests.rows import each_row
 
 READING = Reading()
 
@@ -83,7 +84,7 @@ def test_an_identity_has_one_form(identity):
     assert not re.search("[0-9]{10}|[0-9A-Fa-f]{16}", once)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "name",
     [
         "x-amz-signature",

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.engine.conftest import Site
+from tests.rows import each_row
 
 KEYS = [f"photos/{number}.jpg" for number in range(1000)]
 MOST_BYTES = 2 * 1024 * 1024
@@ -209,7 +210,7 @@ NOT_JSON = {
 }
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("vendor", "document"),
     [
         pytest.param(vendor, documents[name], id=f"{vendor}: {name}")

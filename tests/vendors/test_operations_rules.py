@@ -8,6 +8,7 @@ from faultinject import Injector, Rule, Scenario, vendors
 from faultinject.exceptions import ConfigurationError
 from faultinject.vendors.operations import operations_of
 from tests.decisions import candidates as candidates_of
+from tests.rows import each_row
 
 OWN = {
     "azure-blob": ("block_blob.upload", "PUT /account/photos/k", {"x-ms-blob-type": "BlockBlob"}),
@@ -46,7 +47,7 @@ def test_a_rule_takes_the_names_of_its_vendor(site, vendor):
     assert made.ask("TRACE /v1/a/b/c", headers=headers.items()) is None
 
 
-@pytest.mark.parametrize("vendor", [each for each in vendors.names() if vendors.get(each).addressing])
+@each_row("vendor", [each for each in vendors.names() if vendors.get(each).addressing])
 def test_every_name_that_is_listed_is_taken(vendor):
     """In one rule, for speed."""
     names = sorted(operations_of(vendors.get(vendor)).names)
@@ -55,7 +56,7 @@ def test_every_name_that_is_listed_is_taken(vendor):
     assert Scenario.parse(str(rule)).rules == (rule,)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("keys", "message"),
     [
         ({"operation": "PutObjekt"}, "PutObjekt is no operation of S3; did you mean PutObject?"),

@@ -15,6 +15,7 @@ from faultinject.vendors.operations import operations_of
 from faultinject.vendors.template_values import compile_value
 from tests.decisions import view
 from tests.engine.conftest import Reading
+from tests.rows import each_row
 
 PLACES = ("child", "header", "head", "body")
 PACKAGE = Path(vendors.__file__).parent
@@ -45,7 +46,7 @@ GUARDS = (
 ).split()
 """Headers that the journal tells whether they came."""
 SERVERS_OWN = {"content-length", "connection", "date", "transfer-encoding"}
-each_vendor = pytest.mark.parametrize("vendor", vendors.names())
+each_vendor = each_row("vendor", vendors.names())
 
 
 def lines_of(file, columns, optional=()):
@@ -184,7 +185,7 @@ def test_every_source_says_where_it_stands():
     assert [each for each in sources if not WHERE_IT_STANDS.search(each)] == []
 
 
-@pytest.mark.parametrize(
+@each_row(
     "value",
     [
         "",
@@ -301,7 +302,7 @@ def test_every_table_of_operations_is_some_vendors():
     assert all(vendors.get(each).operations for each in STORAGE)
 
 
-@pytest.mark.parametrize("table", TABLES)
+@each_row("table", TABLES)
 def test_operations_are_well_formed(table):
     """A name, a method, a level of the addressing, and words to tell them apart by."""
     addressing = {vendors.get(each).addressing for each in STORAGE if table in vendors.get(each).operations}
@@ -339,7 +340,7 @@ def test_no_two_operations_of_a_vendor_have_one_form():
     assert {tuple(sorted(each)) for each in named.values() if len(each) > 1} <= TWINS
 
 
-@pytest.mark.parametrize("vendor", STORAGE)
+@each_row("vendor", STORAGE)
 def test_errors_in_a_200_are_well_formed(vendor):
     """Each line names an operation of the vendor, the form of the answer, and the source."""
     found = vendors.get(vendor)

@@ -8,6 +8,7 @@ import pytest
 
 from faultinject import Rule, vendors
 from faultinject.exceptions import ConfigurationError
+from tests.rows import each_row
 from tests.slowly import FOUNDING
 
 from .layout import check_fields, check_headers, id_headers, parse, without_body
@@ -179,7 +180,7 @@ def test_a_status_of_the_users_own(vendor, send, inject_with, id_shape, subtests
                 check_body(answer, row, row.message, status, RESOURCES.get(vendor), ids)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("vendor", "host", "target", "resource"),
     [
         ("cos", "127.0.0.1", "/", "/"),

@@ -8,6 +8,7 @@ from datetime import datetime
 import pytest
 
 from faultinject import Rule, vendors
+from tests.rows import each_row
 
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
 S3 = f"{DECLARATION}\n<Error><Code>%s</Code><Message>%s</Message>%s<RequestId>%s</RequestId><HostId>%s</HostId></Error>"
@@ -269,7 +270,7 @@ SAMPLES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("seen", SAMPLES)
+@each_row("seen", SAMPLES)
 def test_captured(seen, answer):
     """The whole body, and both ids in the headers too."""
     address, asked, message, between, named = SAMPLES[seen]
@@ -344,7 +345,7 @@ def test_what_has_no_declaration(code, method, target, status, declared, send, i
         assert (b"<ProposedSize>20<" in got.body) is not upload
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("method", "target", "allow"),
     [
         # https://github.com/versity/versitygw/issues/1810, https://github.com/brekkylab/backlot/issues/230 and 312
