@@ -16,8 +16,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from faultinject import Outcome, Scenario, vendors
 from faultinject.audit.checks import CHECKS
 from faultinject.audit.conclusion import LEFT_OUT
@@ -37,6 +35,7 @@ from tests.console import command
 from tests.documents import BLOCKS, PAGES, ROOT, Block, table, table_of, write_table
 from tests.hooks.frameworks import FRAMEWORKS
 from tests.journals import line
+from tests.rows import each_row
 
 SAFETY = ROOT / "docs" / "explanation" / "safety.md"
 OF_THE_HOUSE = (ROOT / ".github" / "CONTRIBUTING.md", ROOT / "docs" / "project" / "architecture.md", SAFETY)

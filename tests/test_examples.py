@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from faultinject import Scenario
+from tests.rows import each_row
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 FOLDERS = sorted(each.parent for each in EXAMPLES.glob("*/README.md") if each.parent.name != "museum")

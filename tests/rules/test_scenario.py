@@ -10,6 +10,7 @@ import pytest
 from faultinject import Rule, Scenario
 from faultinject.exceptions import ConfigurationError, UnknownDocumentedError, UnknownVendorError
 from faultinject.rules.vocabulary import KEYS
+from tests.rows import each_row
 
 READS_NOT_ALL = hasattr(os, "geteuid") and os.geteuid() != 0
 """Root reads every file."""
@@ -51,7 +52,7 @@ def test_a_seed_is_text(seed, text):
     assert Scenario.parse("http:503", seed=seed).seed == text
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("rules", "seed", "message"),
     [
         (5, None, "5 is not rules: give text, a Rule, or a list of either"),
@@ -199,7 +200,7 @@ def test_toml_has_the_same_vocabulary(tmp_path):
     assert Scenario.load(file) == Scenario.load(str(file)) == Scenario.from_toml(TOML) == expected
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "problems"),
     [
         (TOML.replace("0.3", "1.5"), ["rules.toml:6: rules[0].probability: 1.5 is not between 0 and 1"]),
