@@ -53,7 +53,7 @@ def test_what_no_proxy_can_do(export, target, rule, where):
     assert "one" not in found.text.replace("connect", "")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("target", "rule", "where"),
     [
         ("envoy", "http:503,client=10.0.0.1", "client"),
@@ -73,7 +73,7 @@ def test_what_one_proxy_cannot_do(export, target, rule, where):
     assert "http_status" not in found.text
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("target", "rule", "kind", "where"),
     [
         ("envoy", "http:503,drain=no", "left out", "one: drain"),
@@ -232,7 +232,7 @@ def test_buckets_and_keys_as_expressions(export):
     ]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("pattern", "expression"),
     [
         ("photos/", "/photos/[^?]*"),

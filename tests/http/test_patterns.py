@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -64,7 +63,7 @@ def test_a_path_pattern_matches_whole_paths(pattern, matches, not_):
     assert [each for each in not_ if test(each)] == []
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("pattern", "matches", "not_"),
     [
         ("a/b", ["a/b"], ["/a/b", "a/b/c"]),
@@ -83,7 +82,7 @@ def test_a_key_pattern_has_no_optional_slash(pattern, matches, not_):
     assert [each for each in not_ if test(each)] == []
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("pattern", "matches", "not_"),
     [
         ("abc", ["abc"], ["ABC", "abcd", ""]),
@@ -190,7 +189,7 @@ def test_what_matches_begins_with_the_literal_prefix(segments, path):
         assert path == prefix if literal else f"{path}/".startswith(f"{prefix}/")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "problem"),
     [
         ("*" * 16, None),

@@ -143,7 +143,7 @@ def test_an_operation_that_the_vendor_has_not():
     assert OperationNames("azure-blob").of("GET", "\ud800", "") is None
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "line", "why"),
     [
         ("s3", S3.format("BATCH.DELETE.OBJECT", "k", "-", 204, "-"), "BATCH.DELETE.OBJECT is no request of a client"),
@@ -171,7 +171,7 @@ BROKEN = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@each_row("name", FORMATS)
 def test_a_broken_line(name):
     """It is none."""
     assert [line for line in BROKEN if read(name, line) is not None] == []

@@ -101,7 +101,7 @@ def test_tokens_with_names():
     assert tokens("b3BlbnNlc2FtZQ==") == {"": "b3BlbnNlc2FtZQ=="}
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "message"),
     [
         ("alice=open-sesame,shut-sesame", "each name has a token"),

@@ -425,7 +425,7 @@ def test_every_mistake_is_told_at_once():
     ]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "expires"),
     [
         ("90s", NOW + 90),

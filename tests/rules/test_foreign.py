@@ -52,7 +52,7 @@ def refused_scenario(scenario, **more):
     return [(each.where, each.message) for each in caught.value.problems]
 
 
-@pytest.mark.parametrize("text", RIGHT)
+@each_row("text", RIGHT)
 def test_what_is_right(text):
     """Ordinary rules, and addresses of the same host."""
     check_foreign(Scenario(text))
@@ -79,7 +79,7 @@ def test_headers_that_others_obey(name):
     assert refused(f"http:503,set.{name.upper()}=x") == [(f"rule-1: set.{name}", message)]
 
 
-@pytest.mark.parametrize(
+@each_row(
     "kind",
     ["text/plain", "TEXT/PLAIN; charset=utf-8", "application/json", "application/json;charset=UTF-8", "application/xml ; charset=utf-8"],
 )  # fmt: skip
@@ -156,7 +156,7 @@ def test_headers_that_last(name):
     assert refused(f"http:503,set.{name.upper()}=x") == [(f"rule-1: set.{name}", message)]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "text", "path"),
     [
         *((each, "//evil.example/a", "/") for each in ELSEWHERE),

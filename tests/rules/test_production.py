@@ -1,6 +1,5 @@
 """Environments that are taken for production, and the message."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -62,7 +61,7 @@ def test_names_that_are_not(name):
     assert production_reason({name: "/srv/live/prod"}) is None
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "value", "reason"),
     [
         ("DD_TAGS", "team:live,env:prod", "env:prod"),

@@ -181,7 +181,7 @@ class Plain(Enum):
     HEADER = "X-Test"
 
 
-@pytest.mark.parametrize(
+@each_row(
     "keys",
     [
         {"header": {Plain.HEADER: "1"}},

@@ -64,7 +64,7 @@ def test_the_grammar(text, rules):
     assert parse_rules(" ".join(map(str, rules))) == rules
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "sort"),
     [
         ("cos:Slow cos:Down", UnknownDocumentedError),
@@ -110,7 +110,7 @@ def test_rules_with_names_are_read_as_quickly_as_others(key):
     assert calls(more) <= plain + 4 * len(texts)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "start", "end", "expected"),
     [
         ("abc", 1, 2, "  abc\n   ^"),

@@ -14,6 +14,7 @@ import pytest
 
 from faultinject import Rule, Scenario
 from tests.decisions import condition, view
+from tests.rows import each_row
 from tests.rules.test_conditions import asgi, wsgi
 
 ROOT = Path(__file__).parents[2]
@@ -130,7 +131,7 @@ def test_a_request_without_the_thing_is_left_alone(made, what, there, other):
     assert (check(made(**there)), check(made(**other))) == (True, False)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("what", "asked"),
     [
         ("header.x-user", lambda text: {"headers": [("x-user", text)]}),
@@ -185,7 +186,7 @@ def test_unless_is_the_others():
     assert check(wsgi())
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "canonical"),
     [
         ("header.X_User:5e-2", "header.x-user:0.05"),

@@ -45,7 +45,7 @@ def test_a_second_rule_is_no_seed():
         Scenario("http:503", "http:500")
 
 
-@pytest.mark.parametrize(("seed", "text"), [(42, "42"), ("42", "42"), (None, None), ("", ""), ("é x", "é x")])
+@each_row(("seed", "text"), [(42, "42"), ("42", "42"), (None, None), ("", ""), ("é x", "é x")])
 def test_a_seed_is_text(seed, text):
     """`42` and `"42"` are the same."""
     assert Scenario("http:503", seed=seed).seed == text
@@ -373,7 +373,7 @@ def test_an_empty_first_line_is_a_line(tmp_path, monkeypatch):
         Scenario.load("rules.toml")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("rule", "draws"),
     [
         ("cos:SlowDown", False),

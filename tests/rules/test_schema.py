@@ -103,7 +103,7 @@ def test_the_example_of_every_key_is_valid(complaints, schema, word):
     assert described.startswith(KEYS[word].meaning.split("`")[0].strip())
 
 
-@pytest.mark.parametrize(
+@each_row(
     "table",
     [
         {"retry-after": "2s"},
@@ -180,7 +180,7 @@ def test_mistakes_that_a_schema_can_see_are_refused(complaints):
     assert seen > 100
 
 
-@pytest.mark.parametrize(
+@each_row(
     "data",
     [
         {"rule": []},

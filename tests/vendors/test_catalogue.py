@@ -429,7 +429,7 @@ SILENT_OF_503 = (
 """503s of MinIO's admin API, which are the state of a site and not of a request."""
 
 
-@pytest.mark.parametrize("vendor", BY_PROTOCOL)
+@each_row("vendor", BY_PROTOCOL)
 def test_what_the_protocol_calls_retryable(vendor):
     """S3's and HTTP's retryable errors hold for vendors of those protocols.
 

@@ -80,7 +80,7 @@ SAMPLES = [
 ]
 
 
-@pytest.mark.parametrize(("address", "ids", "length", "body"), SAMPLES, ids=[each[0] for each in SAMPLES])
+@each_row(("address", "ids", "length", "body"), SAMPLES)
 def test_sample(address, ids, length, body):
     """With fixed ids the body is the published sample's, to the last byte."""
     row = vendors.find(address)
@@ -121,7 +121,7 @@ def test_mix_example_of_the_document():
     ]
 
 
-@pytest.mark.parametrize("vendor", FIRST_VENDORS)
+@each_row("vendor", FIRST_VENDORS)
 def test_lone_surrogates(vendor):
     """Each becomes U+FFFD: UTF-8 has none, and no answer fails for one."""
     found = vendors.get(vendor)

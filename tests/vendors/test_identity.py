@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from urllib.parse import quote
 
-import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -124,9 +123,7 @@ def test_a_shared_access_signature_is_volatile():
     assert identity_of("/list?sig=3") == "GET /list/?sig=3"
 
 
-@pytest.mark.parametrize(
-    "name", ["partnumber", "versionid", "prefix", "marker", "uploads", "list-type", "acl", "delete"]
-)
+@each_row("name", ["partnumber", "versionid", "prefix", "marker", "uploads", "list-type", "acl", "delete"])
 def test_what_means_something_is_not(name):
     """Two parts of an upload are two things."""
     assert identity_of(f"/b/k?{name}=1") == f"GET /b/k?{name}=1"

@@ -280,7 +280,7 @@ def test_what_has_no_sdk_is_read_by_its_form(method, path, query, name):
     assert READING.live(of(method, path, query)).operation == name
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("method", "path", "query", "hit"),
     [
         ("PUT", "/b/k", "", "put"),

@@ -28,7 +28,7 @@ def mistake(**keys):
     return str(caught.value)
 
 
-@pytest.mark.parametrize("vendor", OWN)
+@each_row("vendor", OWN)
 def test_a_rule_takes_the_names_of_its_vendor(site, vendor):
     """Whether the vendor is the fault's or given; and patterns of them."""
     name, target, headers = OWN[vendor]
@@ -210,7 +210,7 @@ def test_many_rules_with_operations_are_filed(environ, many_rules, wsgi):
     assert candidates("HEAD /b/k") is None
 
 
-@pytest.mark.parametrize("vendor", ["gcs", "azure-blob", "swift", "b2", "kodo"])
+@each_row("vendor", ["gcs", "azure-blob", "swift", "b2", "kodo"])
 def test_buckets_that_stand_elsewhere_are_filed_as_well(site, environ, vendor):
     """By what the vendor reads: many of them hand out one."""
     targets = {
