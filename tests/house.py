@@ -1,4 +1,4 @@
-"""The files that a request goes through: `python tests/house.py`, with `-v` each with its calls."""
+"""The files of a request: `python tests/house.py`, with `-v` each with its calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables in one test: what is quick is asked row by row in one, for a test costs more than most rows do."""
+"""Tables whose rows are asked in one test, which costs more than most rows do."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ PARAM = type(pytest.param())
 
 
 def each_row(names, values, *, ids=repr):
-    """As `pytest.mark.parametrize`, but the rows are subtests of one test: each is asked, and named where it fails.
+    """As `pytest.mark.parametrize`, but the rows are subtests of one test.
 
-    Fixtures are set up once for all of them, and a row has no marks.
+    Each is asked, and named where it fails. Fixtures are set up once for all of them, and a row has no marks.
     """
     names = names if isinstance(names, tuple) else (names,)
 

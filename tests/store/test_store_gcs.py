@@ -33,7 +33,7 @@ def photos(gcs):
 
 
 def check(*refused):
-    """Check that each call is refused: by the class of Google's error, with the words that may stand beside it."""
+    """Check that each call is refused by a class of Google's error, maybe with words of it."""
     from google.api_core.exceptions import GoogleAPICallError
 
     for number, (call, name, *words) in enumerate(refused):
