@@ -37,9 +37,9 @@ def in_thread(run, stop):
 
 
 @contextmanager
-def on_loopback(app, handler=Quiet):
+def on_loopback(app, handler=Quiet, **options):
     """The app on werkzeug's server, a thread for each connection: its port."""
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=handler)
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=handler, **options)
     server.daemon_threads = True
     try:
         with in_thread(lambda: server.serve_forever(0.01), server.shutdown):

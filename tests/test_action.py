@@ -54,6 +54,7 @@ def judge(folder, arguments):
     return done.returncode, done.stdout, summary.read_text(encoding="utf-8") if summary.exists() else ""
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="a script of bash")
 def test_a_test_that_a_fault_breaks_is_annotated(tmp_path):
     """The step fails with the command's exit code; an annotation and the summary name the test."""

@@ -216,6 +216,7 @@ for attempt in 1 2 3; do curl --silent --output /dev/null --request PUT "$ENDPOI
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="a script of bash")
 def test_the_workflow_writes_the_report_into_the_summary(tmp_path):
     """Its scripts run as a runner runs them, and the journal holds only the client's requests."""

@@ -16,8 +16,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from faultinject import Outcome, Scenario, vendors
 from faultinject.audit.checks import CHECKS
 from faultinject.audit.conclusion import LEFT_OUT
@@ -37,6 +35,7 @@ from tests.console import command
 from tests.documents import BLOCKS, PAGES, ROOT, Block, table, table_of, write_table
 from tests.hooks.frameworks import FRAMEWORKS
 from tests.journals import line
+from tests.rows import each_row
 
 SAFETY = ROOT / "docs" / "explanation" / "safety.md"
 OF_THE_HOUSE = (ROOT / ".github" / "CONTRIBUTING.md", ROOT / "docs" / "project" / "architecture.md", SAFETY)
@@ -308,13 +307,13 @@ MADE = {
 """Pages that are made as a whole."""
 
 
-@pytest.mark.parametrize("name", TABLES)
+@each_row("name", TABLES)
 def test_table_is_what_the_code_says(name: str) -> None:
     """A new key, fault or vendor, or a changed word of a docstring, is on its page."""
     assert table_of(name)[1] == f"{TABLES[name]()}\n", "python -m tests.test_docs writes it anew"
 
 
-@pytest.mark.parametrize("page", MADE)
+@each_row("page", MADE)
 def test_page_is_what_the_code_says(page: str) -> None:
     """A new row, operation or public name, or a changed docstring, is on its page."""
     assert (ROOT / page).read_text(encoding="utf-8") == MADE[page](), (
@@ -412,6 +411,7 @@ def test_files_and_functions_that_the_pages_name_exist() -> None:
 
 
 @cache
+@cache
 def defined(path: Path) -> set[str]:
     """The functions, classes, methods and constants of a module, such as `Plan.run`."""
     found = set()
@@ -485,7 +485,7 @@ def test_readme_and_index_send_people_to_the_same_pages() -> None:
     assert [row.replace("](docs/", "](") for row in tables[0]] == tables[1]
 
 
-@pytest.mark.parametrize("page", PAGES)
+@each_row("page", PAGES)
 def test_page_is_whole_where_nobody_builds_a_site(page: str) -> None:
     """A repository shows directives as they are written, and follows links to files."""
     assert "```{" not in PAGES[page]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from faultinject import Scenario
+from tests.rows import each_row
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 FOLDERS = sorted(each.parent for each in EXAMPLES.glob("*/README.md") if each.parent.name != "museum")
@@ -45,7 +46,7 @@ def test_every_example_is_a_page_an_app_and_tests():
         assert (folder / f"test_{folder.name}.py").is_file()
 
 
-@pytest.mark.parametrize(("name", "line"), LINES)
+@each_row(("name", "line"), LINES)
 def test_command_of_a_page_names_things_that_exist(name: str, line: str):
     """Paths, modules, apps and rules in commands exist; the one typo is announced by its page."""
     for path in re.findall(r"examples/\w+|env_only/faults\.toml|any_language/\w+\.sh", line):

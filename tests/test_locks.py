@@ -13,16 +13,13 @@ from tests.until import until
 LOCKS = [Lock, ReentrantLock]
 SCRIPT = """
 import signal
-import sys
 from faultinject import locks
 
-lock = getattr(locks, sys.argv[1])()
+made = {"Lock": (locks.Lock(), [0.01]), "ReentrantLock": (locks.ReentrantLock(), [])}
 import gevent
 from gevent import monkey
 monkey.patch_all()
 import time
-
-inside, most, done = 0, 0, []
 
 def work(number):
     global inside, most
@@ -33,43 +30,46 @@ def work(number):
         inside -= 1
     done.append(number)
 
-gevent.joinall([gevent.spawn(work, number) for number in range(5)], raise_error=True)
-print(most, sorted(done))
-
-with lock:
-    print([gevent.spawn(lock.acquire, each).get(timeout=60) for each in (0, *BOUNDS)])
+for name, (lock, bounds) in made.items():
+  inside, most, done = 0, 0, []
+  gevent.joinall([gevent.spawn(work, number) for number in range(5)], raise_error=True)
+  print(most, sorted(done))
+  with lock:
+    print([gevent.spawn(lock.acquire, each).get(timeout=60) for each in (0, *bounds)])
     waits = gevent.spawn(work, 5)
     gevent.sleep(0.01)
     print(waits.ready())
-waits.join()
+  waits.join()
 
-if sys.argv[1] == "ReentrantLock":
-    # The loop calls a signal's handler while the one greenlet that there is waits, and has the lock.
-    def handle(*_):
-        with lock:
-            told.append("handled")
-    told = []
-    signal.signal(signal.SIGALRM, handle)
-    with lock, lock:
-        signal.setitimer(signal.ITIMER_REAL, 0.01)
-        while not told:
-            time.sleep(0.01)
-        print(gevent.spawn(lock.acquire, 0).get(timeout=60))
+# The loop calls a signal's handler while the one greenlet that there is waits, and has the reentrant lock.
+def handle(*_):
+    with lock:
+        told.append("handled")
+told = []
+signal.signal(signal.SIGALRM, handle)
+with lock, lock:
+    signal.setitimer(signal.ITIMER_REAL, 0.01)
+    while not told:
+        time.sleep(0.01)
     print(gevent.spawn(lock.acquire, 0).get(timeout=60))
+print(gevent.spawn(lock.acquire, 0).get(timeout=60))
 """
 
 
 @pytest.mark.live
-@pytest.mark.parametrize("lock", LOCKS)
-def test_greenlets_of_a_process_that_was_patched_later(lock):
+def test_greenlets_of_a_process_that_was_patched_later():
     """One at a time has it, and the loop goes on."""
     pytest.importorskip("gevent")
-    script = SCRIPT.replace("BOUNDS", "[0.01]" if lock is Lock else "[]")
-    command = [sys.executable, "-c", script, lock.__name__]
-    found = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+    found = subprocess.run(
+        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=False, timeout=100
+    )
     assert found.stderr == ""
-    one = ["1 [0, 1, 2, 3, 4]", "[False, False]" if lock is Lock else "[False]", "False"]
-    assert found.stdout.splitlines() == one + (["False", "True"] if lock is ReentrantLock else [])
+    ran = "1 [0, 1, 2, 3, 4]"
+    assert found.stdout.splitlines() == [
+        *(ran, "[False, False]", "False"),
+        *(ran, "[False]", "False"),
+        *("False", "True"),
+    ]
 
 
 @pytest.mark.parametrize("lock", LOCKS)

@@ -85,6 +85,7 @@ def test_each_case_is_run_before_a_release(monkeypatch, a, b, c):
     assert len(pairs(a=range(3), b=range(3), c=range(3))) == 27
 
 
+@pytest.mark.slow
 def test_an_option_sets_it():
     """`--whole` runs all 27 cases; without it there are nine."""
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-n", "0", "--whole", __file__]

@@ -3,6 +3,8 @@
 import ast
 from pathlib import Path
 
+import pytest
+
 TESTS = Path(__file__).parent
 INSIDE = TESTS / "inside.txt"
 """The files that still look inside; none is added."""
@@ -35,6 +37,7 @@ def found(path):
                     yield f"{node.lineno}: patches {each.value}"
 
 
+@pytest.mark.slow
 def test_files_do_not_look_inside():
     """But for the listed ones, which are to become fewer."""
     inside = {str(each.relative_to(TESTS)): list(found(each)) for each in TESTS.rglob("*.py")}

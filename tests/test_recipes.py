@@ -39,11 +39,25 @@ def ask(rules, method, path, **more):
 """
 
 
-@pytest.fixture
-def copy(tmp_path: Path) -> Path:
-    """A copy of the package, to be changed."""
-    shutil.copytree(PACKAGE, tmp_path / "faultinject", ignore=shutil.ignore_patterns("__pycache__"))
-    return tmp_path / "faultinject"
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the package, after all recipes."""
+    copy = tmp_path_factory.mktemp("recipes") / "faultinject"
+    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    for path, text in FILES:
+        (copy / path).parent.mkdir(exist_ok=True)
+        (copy / path).write_text(text, encoding="utf-8")
+    [(path, name, text)] = CONDITIONS
+    head, table, tail = (
+        (copy / path).read_text(encoding="utf-8").partition("CONDITIONS: dict[str, Condition] = {")
+    )
+    (copy / path).write_text(
+        f"{head}{text}\n\n{table}{tail.replace('size, ', f'size, {name}, ', 1)}", encoding="utf-8"
+    )
+    [(path, _, text)] = CHECKS
+    with (copy / path).open("a", encoding="utf-8") as module:
+        module.write(f"\n\n{text}")
+    return copy
 
 
 def run(copy: Path, *arguments: str) -> str:
@@ -65,9 +79,6 @@ def run(copy: Path, *arguments: str) -> str:
 
 def test_the_recipe_of_a_vendor_makes_a_vendor(copy: Path) -> None:
     """A folder is enough: rules, groups, ids, addresses and the command line know the vendor."""
-    for path, text in FILES:
-        (copy / path).parent.mkdir(exist_ok=True)
-        (copy / path).write_text(text, encoding="utf-8")
     ask = """
 status, headers, body = ask(
     "acme:@throttle,bucket=photos,key=cat.jpg", "PUT", "/cat.jpg", HTTP_HOST="photos.storage.acme.example"
@@ -85,13 +96,6 @@ print(known, status, headers["Content-Type"], headers["Retry-After"], len(id_), 
 
 def test_the_recipe_of_a_condition_makes_a_condition(copy: Path) -> None:
     """A function is enough: text, Python, `unless.` and the nearest spelling know the key."""
-    [(path, name, text)] = CONDITIONS
-    module = copy / path
-    source = module.read_text(encoding="utf-8")
-    head, table, tail = source.partition("CONDITIONS: dict[str, Condition] = {")
-    module.write_text(
-        f"{head}{text}\n\n{table}{tail.replace('size, ', f'size, {name}, ', 1)}", encoding="utf-8"
-    )
     ask = """
 print(ask("http:503,agent=boto3*", "GET", "/", HTTP_USER_AGENT="Boto3/1.44")[2])
 print(ask("http:503,unless.agent=boto3*", "GET", "/", HTTP_USER_AGENT="Boto3/1.44")[2])
@@ -109,9 +113,7 @@ except faultinject.FaultInjectError as error:
 
 def test_the_recipe_of_a_check_makes_a_check(copy: Path) -> None:
     """A function is enough: a report has the check's verdict, and `ignore` leaves it out."""
-    [(path, name, text)] = CHECKS
-    with (copy / path).open("a", encoding="utf-8") as module:
-        module.write(f"\n\n{text}")
+    [(_, name, _)] = CHECKS
     ask = f"""
 from faultinject.journal.attempts import Attempt
 from faultinject.audit.judging import judge
@@ -139,9 +141,6 @@ for wait, ignore in ((2.0, ()), (0.5, ()), (0.5, ["{name}"])):
 
 def test_the_recipe_of_a_profile_makes_a_profile(copy: Path) -> None:
     """A file is all it takes: its name chooses it, and a user agent finds it."""
-    for path, text in FILES:
-        if path.startswith("audit/profiles/"):
-            (copy / path).write_text(text, encoding="utf-8")
     ask = """
 from faultinject.audit import profiles
 print(profiles.get("acme").bound("throttle", 3), profiles.detect("acme-sdk/2.1 python").name)

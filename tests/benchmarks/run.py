@@ -21,7 +21,7 @@ from measure import Row, table
 
 CASES = (
     "unmatched", "literals", "matched", "journaling", "frameworks", "installing", "bounded", "patterns", "sharing", "processes", "worker", "stores", "waiting", "starting",
-    "exploring", "auditing", "loopback", "peers", "proxies", "storing",
+    "exploring", "auditing", "loopback", "proxies", "storing",
 )  # fmt: skip
 PAGE = Path(__file__).with_name("RESULTS.md")
 BEGIN, END = "<!-- benchmarks -->", "<!-- /benchmarks -->"

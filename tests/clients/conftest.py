@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-from contextlib import ExitStack, contextmanager
-
 import pytest
-from werkzeug.serving import make_server
 
 from faultinject.store import ObjectStore
+from tests.on_loopback import on_loopback
 
 
 class App:
@@ -28,19 +25,6 @@ class App:
         return [answer]
 
 
-@contextmanager
-def serving(app):
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
 @pytest.fixture
 def app():
     """The app that the server serves."""
@@ -50,12 +34,12 @@ def app():
 @pytest.fixture
 def url(app):
     """The address of the server."""
-    with serving(app) as found:
-        yield found
+    with on_loopback(app) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture
 def store():
     """The address of a store with a bucket."""
-    with ExitStack() as stack:
-        yield stack.enter_context(serving(ObjectStore("cos")))
+    with on_loopback(ObjectStore("cos")) as port:
+        yield f"http://127.0.0.1:{port}"

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
 from tests.console import command
+from tests.rows import each_row
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "arguments", "says"),
     [
         ('{"a": 1,\n "b" 2}', (), "given.json:2:6: no JSON: Expecting ':' delimiter"),

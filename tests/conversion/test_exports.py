@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from tests.console import command
+from tests.rows import each_row
 
 TARGETS = ("envoy", "istio")
 FAULTS = {"envoy": "http:503", "istio": "latency,delay=1s"}
@@ -19,7 +20,7 @@ ONE = f"(?:[^/%?]|%[0-7]{HEX}|%[CDcd]{HEX}%{HEX}{HEX}|%[Ee]{HEX}(?:%{HEX}{HEX}){
 
 
 @pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize(
+@each_row(
     ("rule", "where"),
     [
         ("http:503,times=2", "times"),
@@ -52,7 +53,7 @@ def test_what_no_proxy_can_do(export, target, rule, where):
     assert "one" not in found.text.replace("connect", "")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("target", "rule", "where"),
     [
         ("envoy", "http:503,client=10.0.0.1", "client"),
@@ -72,7 +73,7 @@ def test_what_one_proxy_cannot_do(export, target, rule, where):
     assert "http_status" not in found.text
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("target", "rule", "kind", "where"),
     [
         ("envoy", "http:503,drain=no", "left out", "one: drain"),
@@ -231,7 +232,7 @@ def test_buckets_and_keys_as_expressions(export):
     ]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("pattern", "expression"),
     [
         ("photos/", "/photos/[^?]*"),
@@ -253,7 +254,7 @@ def test_paths_as_expressions(export, pattern, expression):
     assert path["string_match"]["safe_regex"]["regex"] == rf"(?s)(?:{expression})(?:\?.*)?"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("rule", "targets"),
     [
         ("http:503,key=*", ["/b", "/b/", "/b/?list-type=2", "/b/k", "/b/k/l"]),

@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 
 import faultinject
+from tests.rows import each_row
 
 
 def toxic(kind, stream="downstream", toxicity=1.0, **attributes):
@@ -15,7 +16,7 @@ def toxic(kind, stream="downstream", toxicity=1.0, **attributes):
     return {"name": f"{kind}_{stream}", "type": kind, "stream": stream, "toxicity": toxicity, "attributes": attributes}  # fmt: skip
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("given", "rule", "left_out", "changed"),
     [
         (toxic("latency", latency=1000), "latency,when=after,delay=1s", [], []),
@@ -190,7 +191,7 @@ def stub(response, name=None, **more):
     return {"request": {"urlPath": "/a", **more}, "response": response, **({"name": name} if name else {})}
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("response", "rule", "left_out", "changed"),
     [
         ({"fault": "EMPTY_RESPONSE"}, "close,path=/a", [], []),
@@ -238,7 +239,7 @@ def test_wiremock_responses(convert, response, rule, left_out, changed):
     assert found.told("changed") == [f"response{each}" for each in changed]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("request_", "conditions", "changed"),
     [
         ({"method": "ANY"}, "", []),
@@ -266,7 +267,7 @@ def test_wiremock_requests(convert, request_, conditions, changed):
     assert found.code == 0
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("request_", "where"),
     [
         ({"bodyPatterns": [{"contains": "x"}]}, ".bodyPatterns"),
@@ -411,7 +412,7 @@ def test_wiremock_files_are_one_list(convert, tmp_path):
     assert (found.code, found.rules) == (1, [])
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("ordinary", "fault", "in_the_way"),
     [
         ({"url": "/a?x=1"}, {"url": "/a"}, True),  # its rule is for requests with further parameters too

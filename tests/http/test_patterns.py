@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from faultinject.http.patterns import check_pattern, compile_path, compile_plain, literal_prefix
+from tests.rows import each_row
 
 PATHS = [
     # pattern, what it matches, what it does not
@@ -55,7 +55,7 @@ PATHS = [
 ]
 
 
-@pytest.mark.parametrize(("pattern", "matches", "not_"), PATHS)
+@each_row(("pattern", "matches", "not_"), PATHS)
 def test_a_path_pattern_matches_whole_paths(pattern, matches, not_):
     """Stars, folders, literals and dot-files match as the documentation says, row by row."""
     test = compile_path(pattern)
@@ -63,7 +63,7 @@ def test_a_path_pattern_matches_whole_paths(pattern, matches, not_):
     assert [each for each in not_ if test(each)] == []
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("pattern", "matches", "not_"),
     [
         ("a/b", ["a/b"], ["/a/b", "a/b/c"]),
@@ -82,7 +82,7 @@ def test_a_key_pattern_has_no_optional_slash(pattern, matches, not_):
     assert [each for each in not_ if test(each)] == []
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("pattern", "matches", "not_"),
     [
         ("abc", ["abc"], ["ABC", "abcd", ""]),
@@ -153,7 +153,7 @@ def test_every_plain_pattern_agrees_with_the_definition(pattern, text):
     assert compile_plain(pattern)(text) == segment_matches(pattern, text)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("pattern", "prefix"),
     [
         ("/a/b", ("/a/b", True)),
@@ -189,7 +189,7 @@ def test_what_matches_begins_with_the_literal_prefix(segments, path):
         assert path == prefix if literal else f"{path}/".startswith(f"{prefix}/")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "problem"),
     [
         ("*" * 16, None),
@@ -217,7 +217,7 @@ WORST = [
 UNITS = ["a", "a/", "aa/", "ab", "/"]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("pattern", "unit"),
     [(each, unit) for at, each in enumerate(WORST) for unit in (UNITS[at], UNITS[at - 1], UNITS[at - 2])],
 )

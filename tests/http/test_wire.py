@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
-
 from faultinject import vendors
 from faultinject.http.wire import can_be_written, has_no_body, late_start, length_of
+from tests.rows import each_row
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("method", "status", "headers", "none"),
     [
         ("GET", 200, [], False),
@@ -30,7 +29,7 @@ def test_what_has_no_body(method, status, headers, none):
     assert has_no_body(method, status, headers) is none
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("headers", "length"),
     [
         ([], None),
@@ -46,7 +45,7 @@ def test_a_length_is_read_or_is_not_known(headers, length):
     assert length_of(headers) == length
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("body", "start"),
     [
         (b"<?xml version='1.0' encoding='utf-8' ?>\n<Error>?></Error>", b"<?xml version='1.0' encoding='utf-8' ?>\n"),
@@ -79,7 +78,7 @@ def test_every_late_envelope_has_a_start():
             assert late == b"  " + body
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("line", "headers", "may"),
     [
         ("200 OK", [("A", "é b")], True),

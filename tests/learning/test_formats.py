@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from faultinject.learning.formats import FORMATS, OperationNames, Record, Skip
+from tests.rows import each_row
 
 OWNER = "79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be"
 S3 = (
@@ -66,7 +67,7 @@ def read(name, *lines, vendor=None):
     return made.read(line)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "line", "expected"),
     [
         ("s3", S3_KEY.format("REST.PUT.PART", "PUT /amzn-s3-demo-bucket1/k?partNumber=1&uploadId=x HTTP/1.1", 503, "SlowDown"),
@@ -142,7 +143,7 @@ def test_an_operation_that_the_vendor_has_not():
     assert OperationNames("azure-blob").of("GET", "\ud800", "") is None
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "line", "why"),
     [
         ("s3", S3.format("BATCH.DELETE.OBJECT", "k", "-", 204, "-"), "BATCH.DELETE.OBJECT is no request of a client"),
@@ -170,13 +171,13 @@ BROKEN = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@each_row("name", FORMATS)
 def test_a_broken_line(name):
     """It is none."""
     assert [line for line in BROKEN if read(name, line) is not None] == []
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "line"),
     [
         ("nginx", NGINX.format(503).replace("06/Feb", "31/Feb")),

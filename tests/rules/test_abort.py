@@ -11,6 +11,7 @@ from faultinject import Injector, Scenario
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules.environment import read_environment
 from faultinject.rules.schema import rules_schema
+from tests.rows import each_row
 
 RIGHT = [
     ("5xx>5%/1m", "5xx>5%/1m"),
@@ -69,7 +70,7 @@ def test_what_is_right(text, canonical):
     assert Draft202012Validator(rules_schema()).is_valid({"abort": canonical})
 
 
-@pytest.mark.parametrize(("text", "said"), WRONG)
+@each_row(("text", "said"), WRONG)
 def test_what_is_wrong(text, said):
     """The same is said wherever it is written."""
     said = said if text else f'""{said}'

@@ -9,6 +9,7 @@ import pytest
 
 from faultinject import Injector, Scenario
 from faultinject.exceptions import ConfigurationError
+from tests.rows import each_row
 
 MOST = 20
 """Mistakes that are told."""
@@ -31,7 +32,7 @@ def problems(make):
     return caught.value.problems
 
 
-@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+@each_row("text", TEXTS.values())
 def test_the_first_twenty_mistakes(text):
     """And a sentence that there may be more; each message has an end."""
     found = problems(lambda: Scenario.parse(text) if isinstance(text, str) else Injector(text, environ={}))

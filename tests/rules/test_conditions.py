@@ -7,6 +7,7 @@ import pytest
 from faultinject import Rule, Scenario
 from tests.decisions import condition, meets, view
 from tests.house import rooms
+from tests.rows import each_row
 
 
 def wsgi(method="GET", path="/", query="", headers=(), client="127.0.0.1"):
@@ -82,7 +83,7 @@ TABLE = [
 
 
 @pytest.mark.parametrize("made", [wsgi, asgi])
-@pytest.mark.parametrize(("keys", "met", "not_met"), TABLE)
+@each_row(("keys", "met", "not_met"), TABLE)
 def test_a_condition_holds_for_what_it_describes(made, keys, met, not_met):
     """Each row: one condition, a request that meets it and one that does not."""
     rule = Rule("http:503", **keys)

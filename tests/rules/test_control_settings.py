@@ -6,9 +6,10 @@ import pytest
 
 from faultinject import Injector
 from faultinject.exceptions import ConfigurationError
+from tests.rows import each_row
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("variables", "message"),
     [
         (
@@ -100,7 +101,7 @@ def test_tokens_with_names():
     assert tokens("b3BlbnNlc2FtZQ==") == {"": "b3BlbnNlc2FtZQ=="}
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "message"),
     [
         ("alice=open-sesame,shut-sesame", "each name has a token"),

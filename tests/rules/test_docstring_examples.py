@@ -6,19 +6,18 @@ import doctest
 import importlib
 import pkgutil
 
-import pytest
-
 import faultinject
 from faultinject import Rule, Scenario
 from faultinject.rules.diagnosis import excerpt
 from faultinject.rules.effects import EFFECTS
 from faultinject.rules.faults import FAULTS, get
 from faultinject.rules.vocabulary import KEYS
+from tests.rows import each_row
 
 WORDS = [*FAULTS, Rule, Scenario, excerpt]
 
 
-@pytest.mark.parametrize("word", WORDS, ids=lambda each: each.__name__)
+@each_row("word", WORDS, ids=lambda each: each.__name__)
 def test_the_example_of_a_word_is_right(word):
     """Every fault has an example, and it prints what it says."""
     examples = doctest.DocTestFinder(recurse=False).find(
@@ -30,7 +29,7 @@ def test_the_example_of_a_word_is_right(word):
         assert runner.run(each).failed == 0
 
 
-@pytest.mark.parametrize("key", KEYS.values(), ids=lambda each: each.key)
+@each_row("key", KEYS.values(), ids=lambda each: each.key)
 def test_a_key_says_what_it_means(key):
     """The tables of README and command line are made of this; the example prints what it says."""
     example = doctest.DocTestParser().get_doctest(key.doc, {"Rule": Rule}, key.key, None, 0)
@@ -40,7 +39,7 @@ def test_a_key_says_what_it_means(key):
     assert key.title in (key.key, f"{key.key}.NAME")
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@each_row("fault", FAULTS)
 def test_a_fault_takes_known_effects_only(fault):
     """A typo in the list of a fault would refuse an effect that it takes."""
     assert set(fault.takes) <= set(EFFECTS)
@@ -64,7 +63,7 @@ def modules_with_examples():
                 yield found.name
 
 
-@pytest.mark.parametrize("name", [*modules_with_examples()])
+@each_row("name", [*modules_with_examples()])
 def test_the_examples_of_a_module_are_right(name):
     """Wherever a docstring shows what comes out, that is what comes out."""
     module = importlib.import_module(name)

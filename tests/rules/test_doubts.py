@@ -5,11 +5,10 @@ Nothing is said of other values.
 
 from __future__ import annotations
 
-import pytest
-
 from faultinject import Rule, vendors
 from faultinject.vendors.operations import operations_of
 from tests.house import rooms
+from tests.rows import each_row
 
 METHODS = {
     *"ACL BASELINE-CONTROL BIND CHECKIN CHECKOUT COPY DELETE GET HEAD LABEL LINK LOCK MERGE "
@@ -38,7 +37,7 @@ def nowhere(fault, places):
     return f"the service answers with {fault} only where {places}, and the rule meets no such request"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("fault", "keys", "doubts"),
     [
         ("http:503", {"method": "P*", "host": "*.example.com", "bucket": "photos-*"}, []),

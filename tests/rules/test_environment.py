@@ -12,6 +12,7 @@ from faultinject import Rule, Scenario
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules.environment import read_environment
 from faultinject.rules.names import VARIABLES
+from tests.rows import each_row
 
 NOW = 1_000_000_000.0
 ON = {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": "http:503"}
@@ -41,7 +42,7 @@ DEFAULTS = {
 }
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("value", "expected"),
     [(each, True) for each in ("1", "true", "on", "yes", "TRUE", ' "1" ')]
     + [(each, False) for each in ("0", "false", "off", "no", "No")]
@@ -348,7 +349,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("environ", "message"), WRONG)
+@each_row(("environ", "message"), WRONG)
 def test_a_wrong_variable_is_refused_in_exact_words(environ, message):
     """With its name."""
     with pytest.raises(ConfigurationError) as caught:
@@ -424,7 +425,7 @@ def test_every_mistake_is_told_at_once():
     ]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "expires"),
     [
         ("90s", NOW + 90),

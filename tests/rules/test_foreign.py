@@ -9,6 +9,7 @@ import pytest
 from faultinject import Scenario
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules.foreign import check_foreign
+from tests.rows import each_row
 
 OBEYED = (
     "link refresh sourcemap speculation-rules x-content-type-options x-lighttpd-send-file x-litespeed-location"
@@ -51,7 +52,7 @@ def refused_scenario(scenario, **more):
     return [(each.where, each.message) for each in caught.value.problems]
 
 
-@pytest.mark.parametrize("text", RIGHT)
+@each_row("text", RIGHT)
 def test_what_is_right(text):
     """Ordinary rules, and addresses of the same host."""
     check_foreign(Scenario(text))
@@ -68,7 +69,7 @@ def test_every_problem_of_every_rule():
     assert refused(text, more=frozenset(("http2",))) == [found[0], http2, found[1]]
 
 
-@pytest.mark.parametrize("name", OBEYED)
+@each_row("name", OBEYED)
 def test_headers_that_others_obey(name):
     """Headers that a proxy or a browser obeys are refused.
 
@@ -78,7 +79,7 @@ def test_headers_that_others_obey(name):
     assert refused(f"http:503,set.{name.upper()}=x") == [(f"rule-1: set.{name}", message)]
 
 
-@pytest.mark.parametrize(
+@each_row(
     "kind",
     ["text/plain", "TEXT/PLAIN; charset=utf-8", "application/json", "application/json;charset=UTF-8", "application/xml ; charset=utf-8"],
 )  # fmt: skip
@@ -87,7 +88,7 @@ def test_kinds_of_content_that_are_allowed(kind):
     check_foreign(Scenario(f'http:503,content_type="{kind}" cos:SlowDown,set.content-type="{kind}"'))
 
 
-@pytest.mark.parametrize(
+@each_row(
     "kind",
     [
         "text/html", "*/*", "unknown/unknown", "application/unknown", "x", "text/xml", "image/svg+xml", "application/xhtml+xml", "text/javascript",
@@ -148,14 +149,14 @@ def test_no_kind_of_content_is_none_either():
     assert where == "rule-1: set.content-type"
 
 
-@pytest.mark.parametrize("name", LASTING)
+@each_row("name", LASTING)
 def test_headers_that_last(name):
     """Headers that browsers and caches remember are refused."""
     message = f"a rule that comes over HTTP sets no {name}, which lasts longer than the fault"
     assert refused(f"http:503,set.{name.upper()}=x") == [(f"rule-1: set.{name}", message)]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "text", "path"),
     [
         *((each, "//evil.example/a", "/") for each in ELSEWHERE),

@@ -1,10 +1,10 @@
 """Environments that are taken for production, and the message."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from faultinject.rules.production import production_reason
+from tests.rows import each_row
 
 ENDINGS = ("ENV", "ENVIRONMENT", "STAGE", "ENV_NAME", "ENVIRONMENT_NAME", "STAGE_NAME")
 OTHERS = ("DJANGO_CONFIGURATION", "DJANGO_SETTINGS_MODULE", "ENV_FOR_DYNACONF")
@@ -25,25 +25,25 @@ NAMES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("value", PRODUCTION)
+@each_row("value", PRODUCTION)
 def test_values_that_say_production(value):
     """A whole word of it does."""
     assert production_reason({"APP_ENV": value}) == f"APP_ENV={value}"
 
 
-@pytest.mark.parametrize("value", OTHER)
+@each_row("value", OTHER)
 def test_values_that_do_not(value):
     """Values that only contain the letters, or say that it is not production."""
     assert production_reason({"APP_ENV": value, "STAGE": value}) is None
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each_row("name", NAMES)
 def test_names_that_are_looked_at(name):
     """Every variable that frameworks and hosts name the deployment in."""
     assert production_reason({name: "eu-prod"}) == f"{name}=eu-prod"
 
 
-@pytest.mark.parametrize(
+@each_row(
     "name",
     [
         *FILES,
@@ -61,7 +61,7 @@ def test_names_that_are_not(name):
     assert production_reason({name: "/srv/live/prod"}) is None
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "value", "reason"),
     [
         ("DD_TAGS", "team:live,env:prod", "env:prod"),

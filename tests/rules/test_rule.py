@@ -13,6 +13,7 @@ import pytest
 from faultinject import Rule, Scenario, vendors
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules.vocabulary import KEYS
+from tests.rows import each_row
 
 
 def test_a_rule_prints_in_canonical_order():
@@ -180,7 +181,7 @@ class Plain(Enum):
     HEADER = "X-Test"
 
 
-@pytest.mark.parametrize(
+@each_row(
     "keys",
     [
         {"header": {Plain.HEADER: "1"}},
@@ -322,7 +323,7 @@ def test_a_code_without_its_vendor_is_told_who_has_it():
         Rule("cos")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("fault", "message"),
     [
         ("azure", "azure is not a fault; did you mean an error of azure-blob, such as azure-blob:"),

@@ -8,6 +8,7 @@ from faultinject import Rule, Scenario
 from faultinject.exceptions import ConfigurationError, UnknownDocumentedError, UnknownVendorError
 from faultinject.rules.diagnosis import excerpt
 from tests.house import rooms
+from tests.rows import each_row
 
 
 def parse_rules(text, where=""):
@@ -15,7 +16,7 @@ def parse_rules(text, where=""):
     return list(Scenario.parse(text, where=where).rules)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "rules"),
     [
         ("", []),
@@ -63,7 +64,7 @@ def test_the_grammar(text, rules):
     assert parse_rules(" ".join(map(str, rules))) == rules
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "sort"),
     [
         ("cos:Slow cos:Down", UnknownDocumentedError),
@@ -109,7 +110,7 @@ def test_rules_with_names_are_read_as_quickly_as_others(key):
     assert calls(more) <= plain + 4 * len(texts)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "start", "end", "expected"),
     [
         ("abc", 1, 2, "  abc\n   ^"),

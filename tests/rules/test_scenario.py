@@ -10,6 +10,7 @@ import pytest
 from faultinject import Rule, Scenario
 from faultinject.exceptions import ConfigurationError, UnknownDocumentedError, UnknownVendorError
 from faultinject.rules.vocabulary import KEYS
+from tests.rows import each_row
 
 READS_NOT_ALL = hasattr(os, "geteuid") and os.geteuid() != 0
 """Root reads every file."""
@@ -44,14 +45,14 @@ def test_a_second_rule_is_no_seed():
         Scenario("http:503", "http:500")
 
 
-@pytest.mark.parametrize(("seed", "text"), [(42, "42"), ("42", "42"), (None, None), ("", ""), ("é x", "é x")])
+@each_row(("seed", "text"), [(42, "42"), ("42", "42"), (None, None), ("", ""), ("é x", "é x")])
 def test_a_seed_is_text(seed, text):
     """`42` and `"42"` are the same."""
     assert Scenario("http:503", seed=seed).seed == text
     assert Scenario.parse("http:503", seed=seed).seed == text
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("rules", "seed", "message"),
     [
         (5, None, "5 is not rules: give text, a Rule, or a list of either"),
@@ -199,7 +200,7 @@ def test_toml_has_the_same_vocabulary(tmp_path):
     assert Scenario.load(file) == Scenario.load(str(file)) == Scenario.from_toml(TOML) == expected
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "problems"),
     [
         (TOML.replace("0.3", "1.5"), ["rules.toml:6: rules[0].probability: 1.5 is not between 0 and 1"]),
@@ -372,7 +373,7 @@ def test_an_empty_first_line_is_a_line(tmp_path, monkeypatch):
         Scenario.load("rules.toml")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("rule", "draws"),
     [
         ("cos:SlowDown", False),

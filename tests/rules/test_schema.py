@@ -17,6 +17,7 @@ from faultinject.exceptions import ConfigurationError
 from faultinject.rules.schema import rules_schema
 from faultinject.rules.vocabulary import KEYS
 from faultinject.vendors.operations import operations_of
+from tests.rows import each_row
 from tests.rules.test_mistakes import keys_of, plain
 
 ROOT = Path(__file__).parents[2]
@@ -90,7 +91,7 @@ def test_every_rule_of_other_tests_is_valid(complaints):
     assert checked > 30
 
 
-@pytest.mark.parametrize("word", KEYS)
+@each_row("word", KEYS)
 def test_the_example_of_every_key_is_valid(complaints, schema, word):
     """The rule of its docstring, and the key has that docstring for its explanation."""
     source = DocTestParser().get_examples(KEYS[word].doc)[0].source
@@ -102,7 +103,7 @@ def test_the_example_of_every_key_is_valid(complaints, schema, word):
     assert described.startswith(KEYS[word].meaning.split("`")[0].strip())
 
 
-@pytest.mark.parametrize(
+@each_row(
     "table",
     [
         {"retry-after": "2s"},
@@ -179,7 +180,7 @@ def test_mistakes_that_a_schema_can_see_are_refused(complaints):
     assert seen > 100
 
 
-@pytest.mark.parametrize(
+@each_row(
     "data",
     [
         {"rule": []},

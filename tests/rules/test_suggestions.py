@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
 from faultinject import Scenario, vendors
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules.environment import read_environment
+from tests.rows import each_row
 
 NAMES = vendors.names()
-RIGHT = ("drip,rate=10KB,of=cos:SlowDown", "http:503,hint=date", "truncate,per=key")
+RIGHT = ("drip,rate=10KB", "truncate,of=cos:SlowDown", "http:503,hint=date", "truncate,per=key")
 WRONG = (
     "https:503", "http:200", "https:200", "HTTP:abc", "htp:99", "htp:", "503", "200", "600", "aws", "azure", "qiniu:AccessDenied", "SlowDown", "slowdown", "s3:Slow", "s4:SlowDown",
     "cos:SlowDown/2", "jss:403/2", "http:503,probability=30%", "http:503,probability=200%", "http:503,delay=5", "http:503,delay=2s..1s",
@@ -69,17 +68,13 @@ def check(read, text):
             assert right, f"{text}: {problem.message}"
 
 
-@pytest.mark.parametrize(
-    "text", [*WRONG, *(other for text in RIGHT for other in sorted({*misspellings(text)}))]
-)
+@each_row("text", [*WRONG, *(other for text in RIGHT for other in sorted({*misspellings(text)}))])
 def test_what_is_suggested_in_a_rule_is_right(text):
     """Whatever is misspelt in it."""
     check(Scenario.parse, text)
 
 
-@pytest.mark.parametrize(
-    ("variable", "value"), [(name, value) for name, values in VARIABLES.items() for value in values]
-)
+@each_row(("variable", "value"), [(name, value) for name, values in VARIABLES.items() for value in values])
 def test_what_is_suggested_for_a_variable_is_right(variable, value):
     """Whatever is wrong in its value."""
 

@@ -8,6 +8,7 @@ from faultinject import Rule
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules.effects import EFFECTS
 from faultinject.rules.faults import FAULTS
+from tests.rows import each_row
 
 EXAMPLES = {
     "vendor:Code": ("cos:SlowDown", {}),
@@ -26,7 +27,7 @@ NEEDS = {"share": {"status": 200}}
 """The effects without which another says nothing."""
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda each: each.title)
+@each_row("fault", FAULTS, ids=lambda each: each.title)
 def test_a_fault_takes_its_effects(fault):
     """And refuses the others in words that say which it takes."""
     text, given = EXAMPLES.get(fault.title, (fault.title, {}))

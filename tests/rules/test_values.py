@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faultinject import ConfigurationError, Rule
+from tests.rows import each_row
 
 
 def one(key, text):
@@ -48,7 +49,7 @@ def test_what_is_refused(golden):
     golden("values.txt", message)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("rule", "key", "expected"),
     [
         (Rule("cos:SlowDown", when="after"), "when", "after"),
@@ -104,7 +105,7 @@ def test_what_a_value_means(rule, key, expected):
     assert rule.value(key) == expected
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "least", "most"),
     [
         ("5MiB..", 5 * 1024**2, None),
@@ -127,7 +128,7 @@ def test_a_size_is_bytes_or_a_range_of_them(site, text, least, most):
     assert met(10**15) if most is None else met(most) and not met(most + 1)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("seconds", "text"),
     [
         (2, "2s"),
@@ -189,7 +190,7 @@ def test_what_is_shown_is_one_visible_line(text):
     assert len(problem.message) <= 10 * 80
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "right"),
     [
         ("a", True), ("A1._-b", True), ("", False), ("-a", False), ("a b", False), ("a" * 64, True), ("a" * 65, False),
@@ -201,7 +202,7 @@ def test_a_name_is_plain(text, right):
     assert_right(lambda: Rule("http:503", name=text), right)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "right"),
     [
         ("X-Test", True), ("", False), ("a b", False), ("a:b", False), ("é", False), ("a\n", False), ("!#$%&'*+-.^_`|~", True),

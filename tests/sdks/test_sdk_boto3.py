@@ -77,7 +77,7 @@ READS = {
     "swift": of_code_and_message,
 }
 """boto3's reading of an error, by vendor; a fault of Swift reads the address as Swift does."""
-QUICK = ("cos", "kodo-s3")
+QUICK = ("kodo-s3",)
 ID_IN_BODIES = ("jdcloud", "kodo-s3", "minio", "swift")
 """Vendors whose request id boto3 finds in its own place.
 

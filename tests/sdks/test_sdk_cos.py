@@ -28,10 +28,6 @@ ERRORS = [row for row in ROWS if row.status is None or row.status >= 400]
 REDIRECTS = [row for row in ROWS if row.status is not None and row.status < 400]
 
 
-def each(rows):
-    return pytest.mark.parametrize("row", rows, ids=lambda row: row.label)
-
-
 @pytest.fixture(scope="module")
 def session():
     """The SDK's connections, which keep each answer as it came."""
@@ -95,7 +91,7 @@ def test_rows(server, client, session):
         assert (server.last.bucket, server.last.key) == (BUCKET, KEY)
 
 
-@each(REDIRECTS)
+@pytest.mark.parametrize("row", REDIRECTS, ids=lambda row: row.label)
 def test_redirect_is_success_to_the_sdk(row, server, client):
     """The SDK takes 301 and 307 for success, and the error for the object.
 
@@ -207,11 +203,3 @@ def test_default_attempts(server, make_client):
     assert len({each.request_digest for each in outcomes}) == 1
     client.put_object(BUCKET, b"x" * 100, KEY)
     assert server.counts() == RuleCounts(5, 4)
-
-
-@pytest.mark.slow
-def test_default_recovery(server, make_client):
-    """One 503 costs the SDK one retry."""
-    server.use("cos:ServiceUnavailable", times=1)
-    got = make_client().get_object(BUCKET, KEY)["Body"].get_raw_stream().read()
-    assert (got, server.counts()) == (b"meow", RuleCounts(2, 1))

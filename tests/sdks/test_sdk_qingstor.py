@@ -117,6 +117,7 @@ def test_throttling_is_not_retried(server, make_bucket):
     assert server.counts() == RuleCounts(1, 1)
 
 
+@pytest.mark.slow
 def test_retry_after_makes_the_sdk_try_again(server, make_bucket):
     """With `retry_after` the same 429 is retried, which is why it is never sent unasked."""
     server.use("qingstor:fetch_throttled", times=1, retry_after="1s")

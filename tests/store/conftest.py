@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-import threading
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 
 import pytest
 import requests
-from werkzeug.serving import make_server
 
 from faultinject import vendors
 from faultinject.store import ObjectStore
 from faultinject.store.stores import STORES
+from tests.on_loopback import on_loopback
 from tests.slowly import FOUNDING, others_slowly
 
 S3_VENDORS = sorted(set(STORES) - {"azure-blob", "gcs"})
@@ -36,26 +35,14 @@ def documented(vendor, mistake):
     return row.status, row.code
 
 
-@contextmanager
-def serving(app, ssl_context=None):
-    server = make_server("127.0.0.1", 0, app, threaded=True, ssl_context=ssl_context)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
-        yield server.server_port
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
 @pytest.fixture
 def serve():
     """Serve a store of a dialect; gives the port."""
     with ExitStack() as stack:
 
         def start(vendor="cos", ssl_context=None, **options):
-            return stack.enter_context(serving(ObjectStore(vendor, **options), ssl_context))
+            store = ObjectStore(vendor, **options)
+            return stack.enter_context(on_loopback(store, ssl_context=ssl_context))
 
         yield start
 

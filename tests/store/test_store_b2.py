@@ -9,8 +9,7 @@ import pytest
 from werkzeug.test import Client
 
 from faultinject.store.plan_stores import B2Store
-
-from .conftest import serving
+from tests.on_loopback import on_loopback
 
 
 def test_a_file_by_the_sdk():
@@ -19,7 +18,7 @@ def test_a_file_by_the_sdk():
     raw = b2sdk.B2RawHTTPApi(b2sdk.B2Http())
     store = B2Store()
     store.fill("photos", objects=["old.jpg"], uploads=["u"], content=b"purr")
-    with serving(store) as port:
+    with on_loopback(store) as port:
         there = f"http://127.0.0.1:{port}"
         address = raw.get_upload_url(f"{there}/any", "token", "photos")
         assert address["uploadUrl"].startswith(f"{there}/any/b2api/v4/b2_upload_file/photos/")

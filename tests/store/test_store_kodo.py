@@ -8,8 +8,7 @@ import pytest
 from werkzeug.test import Client
 
 from faultinject.store.plan_stores import KodoStore
-
-from .conftest import serving
+from tests.on_loopback import on_loopback
 
 
 def test_an_upload_by_the_sdk():
@@ -18,7 +17,7 @@ def test_an_upload_by_the_sdk():
     from qiniu.http.endpoint import Endpoint
     from qiniu.http.region import Region, ServiceName
 
-    with serving(KodoStore()) as port:
+    with on_loopback(KodoStore()) as port:
         regions = [Region("z0", services={ServiceName.UP: [Endpoint(f"127.0.0.1:{port}/any", "http")]})]
         token = qiniu.Auth("id", "key").upload_token("photos", "a b.jpg")
         result, info = qiniu.put_data(token, "a b.jpg", b"meow", regions=regions)

@@ -9,8 +9,7 @@ from werkzeug.wrappers import Response
 
 from faultinject import Injector, Scenario, WSGIFaultMiddleware
 from faultinject.store import ObjectStore
-
-from .conftest import serving
+from tests.on_loopback import on_loopback
 
 OTHERS = bytes(each ^ 1 for each in range(256))
 FIRST, SECOND = b"first version", b"second version"
@@ -147,7 +146,7 @@ def test_stores_with_other_apis(vendor):
 def test_boto3(boto):
     """boto3 reads the other version's range, is refused by IfMatch, and reads the stale version."""
     rules = "overwrite,operation=GetObject,times=1 stale,operation=GetObject,skip=2"
-    with serving(WSGIFaultMiddleware(ObjectStore("s3"), rules)) as port:
+    with on_loopback(WSGIFaultMiddleware(ObjectStore("s3"), rules)) as port:
         client = boto(port)
         client.create_bucket(Bucket="photos")
         place = {"Bucket": "photos", "Key": "k"}

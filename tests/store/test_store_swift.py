@@ -8,8 +8,7 @@ import pytest
 from werkzeug.test import Client
 
 from faultinject.store.plan_stores import SwiftStore
-
-from .conftest import serving
+from tests.on_loopback import on_loopback
 
 
 def test_an_object_by_the_client():
@@ -17,7 +16,7 @@ def test_an_object_by_the_client():
     swift = pytest.importorskip("swiftclient.client")
     store = SwiftStore()
     store.fill("photos", objects=["old.jpg"], uploads=["u"], content=b"purr")
-    with serving(store) as port:
+    with on_loopback(store) as port:
         there = swift.Connection(
             preauthurl=f"http://127.0.0.1:{port}/v1/AUTH_test", preauthtoken="token", retries=0
         )

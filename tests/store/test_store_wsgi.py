@@ -306,7 +306,7 @@ def test_many_threads_count_exactly():
 
     def work(number):
         client = Client(store)
-        for turn in range(20):
+        for turn in range(10):
             answers = [
                 client.put("/photos/shared", data=b"x" * (number + turn + 1)),
                 client.put(f"/photos/{number}", data=b"y" * 100),
@@ -317,7 +317,7 @@ def test_many_threads_count_exactly():
             ]
             failures.extend(each.status for each in answers if each.status_code >= 300)
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(16)]
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
     for each in threads:
         each.start()
     for each in threads:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.rows import each_row
+
 FAULT = {
     "cos": "cos:SlowDown",
     "jss": "jss:InternalError",
@@ -57,7 +59,7 @@ def address_of(site, rule, target, host="", **more):
     return outcome.bucket, outcome.key
 
 
-@pytest.mark.parametrize(("vendor", "host", "bucket"), HOSTS)
+@each_row(("vendor", "host", "bucket"), HOSTS)
 def test_a_host_below_an_endpoint_names_the_bucket(site, vendor, host, bucket):
     """Else the first segment of the path does; a host that looks alike is none."""
     assert address_of(site, FAULT[vendor], "GET /a/b.jpg", host) == (
@@ -79,13 +81,13 @@ IN_PATHS = {
 }
 
 
-@pytest.mark.parametrize("vendor", FAULT)
+@each_row("vendor", FAULT)
 def test_else_the_path_does(site, vendor):
     """Nothing is normalised: keys may hold anything."""
     assert {target: address_of(site, FAULT[vendor], target) for target in IN_PATHS} == IN_PATHS
 
 
-@pytest.mark.parametrize("vendor", FAULT)
+@each_row("vendor", FAULT)
 def test_your_own_domain_is_an_endpoint_of_every_vendor(site, vendor):
     """`FAULTINJECT_ENDPOINT` names one or more host suffixes."""
     settings = {"FAULTINJECT_ENDPOINT": "Storage.Example, s3.local"}
@@ -135,7 +137,7 @@ def test_below_the_mount_point(site, mount, path, address):
     assert address_of(site, "cos:SlowDown", f"GET {path}", SCRIPT_NAME=mount) == address
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("rule", "seen"),
     [
         ("http:503", "s3"),

@@ -3,6 +3,7 @@
 import pytest
 
 from faultinject.vendors.aws_chunks import AwsChunks
+from tests.rows import each_row
 
 LONGEST = 4096
 """Bytes of a line, with its end."""
@@ -18,7 +19,7 @@ def test_the_content_comes_out(size):
     assert (chunks.state, chunks.checksum) == ("nothing", b"X-Amz-Checksum-CRC32:AAAAAA==")
 
 
-@pytest.mark.parametrize(
+@each_row(
     "body",
     [
         b"\r\n",

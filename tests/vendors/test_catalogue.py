@@ -12,6 +12,7 @@ import pytest
 
 from faultinject import Rule, Scenario, vendors
 from tests.first_vendors import FIRST_VENDORS
+from tests.rows import each_row
 
 PACKAGE = Path(vendors.__file__).parent
 DIGESTS = {
@@ -41,7 +42,7 @@ DIGESTS = {
 ROWS = [row for vendor in FIRST_VENDORS for row in vendors.get(vendor).errors]
 EVERY_ROW = [row for vendor in DIGESTS for row in vendors.get(vendor).errors]
 CATEGORIES = "throttle server auth not-found conflict precondition limit request redirect".split()
-each_vendor = pytest.mark.parametrize("vendor", DIGESTS)
+each_vendor = each_row("vendor", DIGESTS)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,7 @@ def test_derived_cos_messages_are_the_english_originals():
     COS's Chinese rows are a translation of the table that MIX prints in English.
     """
     own = ("InvalidRequest", "AccountProblem", "NotSignedUp")
-    errors = [row for row in vendors.get("cos").errors if row.message_source == "derived"]
+    errors = [row for row in ROWS if row.vendor == "cos" and row.message_source == "derived"]
     derived = [row for row in errors if row.code not in own]
     assert [row.message for row in derived] == [
         vendors.find(f"qiniu-mix:{row.code}").message for row in derived
@@ -174,10 +175,9 @@ BY_CONTRACT = {"cos", "qingstor", "kodo", "bos", "tos", "b2"}
 """Vendors whose documents, or whose SDKs' tests, show the wire."""
 
 
-@pytest.mark.parametrize("vendor", [each for each in DIGESTS if each not in BY_CONTRACT])
-def test_a_message_of_the_wire_says_where_it_was_seen(vendor):
+def test_a_message_of_the_wire_says_where_it_was_seen():
     """A capture that beats the document can be looked at."""
-    rows = [row for row in vendors.get(vendor).errors if row.message_source == "wire"]
+    rows = [row for row in EVERY_ROW if row.message_source == "wire" and row.vendor not in BY_CONTRACT]
     assert [row.address for row in rows if not SEEN.search(row.source)] == []
 
 
@@ -199,9 +199,8 @@ def test_a_bare_code_is_the_row_that_clients_meet_most():
 
 def test_every_code_has_one_usual_row():
     """The marked one, or else the first."""
-    for vendor in DIGESTS:
-        usual = Counter(row.code for row in vendors.get(vendor).errors if row.usual)
-        assert usual == Counter({row.code for row in vendors.get(vendor).errors})
+    usual = Counter((row.vendor, row.code) for row in EVERY_ROW if row.usual)
+    assert usual == Counter({(row.vendor, row.code) for row in EVERY_ROW})
 
 
 # What is said in these two is the vendor's own markup, which stands so on the wire.
@@ -254,11 +253,9 @@ def test_codes_can_be_named_in_rules():
         assert vendors.find(row.address) is row
 
 
-@each_vendor
-def test_what_is_not_verified_says_why(vendor):
+def test_what_is_not_verified_says_why():
     """An unverified fact has a note."""
-    for row in vendors.get(vendor).errors:
-        assert not row.unverified or row.note
+    assert [row.address for row in EVERY_ROW if row.unverified and not row.note] == []
 
 
 def test_which_rows_of_kodos_s3_were_seen():
@@ -267,15 +264,14 @@ def test_which_rows_of_kodos_s3_were_seen():
     assert seen == ["AccessDenied", "NoSuchKey", "NotSupportAnonymous"]
 
 
-@each_vendor
-def test_retryable_is_quoted_from_the_row(vendor):
+def test_retryable_is_quoted_from_the_row():
     """`retryable` is yes or no only with a quotation of the document.
 
     Otherwise it is unstated.
     """
-    for row in vendors.get(vendor).errors:
-        assert (row.retryable == "unstated") == (row.retryable_words == "")
-        assert any(row.retryable_words in text for text in (row.message, row.description, row.note))
+    for row in EVERY_ROW:
+        assert (row.retryable == "unstated") == (row.retryable_words == ""), row
+        assert any(row.retryable_words in text for text in (row.message, row.description, row.note)), row
 
 
 SAYS = {
@@ -290,13 +286,10 @@ SAYS = {
 """Words of documents that ask for a step before a request is sent again."""
 
 
-@each_vendor
-def test_what_is_to_be_done_first_is_quoted_from_the_row(vendor):
+def test_what_is_to_be_done_first_is_quoted_from_the_row():
     """A step before a retry is quoted from the document."""
-    assert {row.again for row in vendors.get(vendor).errors} <= {*SAYS}
-
-    for row in vendors.get(vendor).errors:
-        assert re.search(SAYS[row.again], f"{row.message} {row.description} {row.note}")
+    for row in EVERY_ROW:
+        assert re.search(SAYS[row.again], f"{row.message} {row.description} {row.note}"), row
 
 
 SKEWED = "cos gcs-xml jdcloud jss kodo-s3 minio obs oss qiniu-mix rgw s3 swift tos".split()
@@ -305,14 +298,13 @@ SKEWED = "cos gcs-xml jdcloud jss kodo-s3 minio obs oss qiniu-mix rgw s3 swift t
 
 def test_rows_of_one_code_agree():
     """Rows of one code differ only where their words do, and an SDK's reaction holds for all."""
-    for vendor in DIGESTS:
-        by_code = {}
-        for row in vendors.get(vendor).errors:
-            by_code.setdefault(row.code, []).append(row)
-        for rows in by_code.values():
-            told = {(row.retryable, row.again) for row in rows}
-            by_sdk = [row.address for row in rows if row.retryable == "yes" and "SDK" in row.note]
-            assert len(told) == 1 or by_sdk == []
+    by_code = {}
+    for row in EVERY_ROW:
+        by_code.setdefault((row.vendor, row.code), []).append(row)
+    for rows in by_code.values():
+        told = {(row.retryable, row.again) for row in rows}
+        by_sdk = [row.address for row in rows if row.retryable == "yes" and "SDK" in row.note]
+        assert len(told) == 1 or by_sdk == []
 
 
 CARE = {"gcs-xml:OperationAborted"}
@@ -327,14 +319,14 @@ def test_codes_with_one_meaning_have_one_rule(code):
 
     All of them may be retried after the same step.
     """
-    rows = [row for vendor in DIGESTS for row in vendors.get(vendor).errors if row.code == code]
+    rows = [row for row in EVERY_ROW if row.code == code]
     assert len(rows) > 3
     assert len({(row.retryable, row.again) for row in rows if row.address not in CARE}) == 1
 
 
 def test_rows_that_ask_for_something_first():
     """Exactly these."""
-    said = {row.address: row.again for vendor in DIGESTS for row in vendors.get(vendor).errors if row.again}
+    said = {row.address: row.again for row in EVERY_ROW if row.again}
     assert said == {
         "bos:RequestExpired": "after-signing",
         "qingstor:request_expired": "after-signing",
@@ -437,7 +429,7 @@ SILENT_OF_503 = (
 """503s of MinIO's admin API, which are the state of a site and not of a request."""
 
 
-@pytest.mark.parametrize("vendor", BY_PROTOCOL)
+@each_row("vendor", BY_PROTOCOL)
 def test_what_the_protocol_calls_retryable(vendor):
     """S3's and HTTP's retryable errors hold for vendors of those protocols.
 
@@ -450,24 +442,20 @@ def test_who_is_busy_says_so():
     """RFC 9110 and 6585 call 503, 429 and 408 temporary, and S3 its two codes."""
     silent = {
         row.address
-        for vendor in DIGESTS
-        for row in vendors.get(vendor).errors
+        for row in EVERY_ROW
         if row.retryable != "yes"
         and (row.status in (408, 429, 503) or row.code in ("SlowDown", "ServiceUnavailable"))
     }
     assert silent == {*SILENT_OF_503}
 
 
-@each_vendor
-def test_categories_agree_with_statuses(vendor):
+def test_categories_agree_with_statuses():
     """A 5xx is server or throttle, a 3xx redirect, and a 412 precondition, and nothing else is."""
-    for row in vendors.get(vendor).errors:
-        assert (row.status in range(300, 400)) == (row.category == "redirect")
-        assert (row.status == 412) == (row.category == "precondition")
-        if row.status in range(500, 600):
-            assert row.category in {"server", "throttle"}
-        else:
-            assert row.category != "server"
+    for row in EVERY_ROW:
+        assert (row.status in range(300, 400)) == (row.category == "redirect"), row
+        assert (row.status == 412) == (row.category == "precondition"), row
+        assert row.status in range(500, 600) or row.category != "server", row
+        assert row.status not in range(500, 600) or row.category in {"server", "throttle"}, row
 
 
 # --- the vendors beside each other -------------------------------------------------------------------------
@@ -522,11 +510,10 @@ OWN = {
 """Words that name the vendor in its rows' sources."""
 
 
-@each_vendor
-def test_every_row_has_a_source_of_its_own_vendor(vendor):
+def test_every_row_has_a_source_of_its_own_vendor():
     """Codes and words that two vendors have in common come from each one's own document."""
-    for row in vendors.get(vendor).errors:
-        assert re.search(OWN[vendor], row.source, re.IGNORECASE)
+    strange = [row for row in EVERY_ROW if not re.search(OWN[row.vendor], row.source, re.IGNORECASE)]
+    assert strange == []
 
 
 def test_no_source_is_shared():

@@ -1,11 +1,10 @@
 """The time at which a signed query expires."""
 
-import pytest
-
 from faultinject.vendors.credentials import expires_at
+from tests.rows import each_row
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("query", "time"),
     [
         ("authorization=bce-auth-v1/AKID/2026-11-20T12:00:00Z/1800/host/00", "2026-11-20T12:00:00Z"),

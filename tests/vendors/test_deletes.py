@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from faultinject import vendors
+from tests.rows import each_row
 
 DELETED = [("a", None), ("<b>", "v1")]
 FAILED = [("c&", None), ("d", "v2")]
@@ -89,13 +88,13 @@ def write(name, objects, **how):
     return vendor.deletes.write(vendor.escape, objects, ("X", "m"), **how).decode()
 
 
-@pytest.mark.parametrize("name", ANSWERS)
+@each_row("name", ANSWERS)
 def test_an_answer(name):
     """Deleted keys come before failed ones, or both as named, with versions if named."""
     assert write(name, MIXED, encoding="url") == ANSWERS[name]
 
 
-@pytest.mark.parametrize("name", NOTHING_FAILED)
+@each_row("name", NOTHING_FAILED)
 def test_a_quiet_answer_without_errors(name):
     """A quiet answer without errors has the vendor's own form."""
     assert write(name, [(each, False) for each in DELETED], quiet=True) == NOTHING_FAILED[name]

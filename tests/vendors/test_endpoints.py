@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import warnings
 
-import pytest
-
 from faultinject import vendors
 from tests.decisions import reads, view
+from tests.rows import each_row
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -124,7 +123,7 @@ def bucket_of(vendor, host):
     return reads(vendors.get(vendor), view(place)).bucket
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("vendor", "host", "bucket"),
     [
         ("s3", "Photos.S3.Amazonaws.Com:443", "photos"),

@@ -11,6 +11,7 @@ import pytest
 
 from faultinject import vendors
 from tests.first_vendors import FIRST_VENDORS
+from tests.rows import each_row
 
 COS_IDS = {
     "request_id": "NmE1ZTBkYzBfMTI4MTk3Y2FfMWJjYV9mYWNhYmQ=",
@@ -79,7 +80,7 @@ SAMPLES = [
 ]
 
 
-@pytest.mark.parametrize(("address", "ids", "length", "body"), SAMPLES, ids=[each[0] for each in SAMPLES])
+@each_row(("address", "ids", "length", "body"), SAMPLES)
 def test_sample(address, ids, length, body):
     """With fixed ids the body is the published sample's, to the last byte."""
     row = vendors.find(address)
@@ -120,7 +121,7 @@ def test_mix_example_of_the_document():
     ]
 
 
-@pytest.mark.parametrize("vendor", FIRST_VENDORS)
+@each_row("vendor", FIRST_VENDORS)
 def test_lone_surrogates(vendor):
     """Each becomes U+FFFD: UTF-8 has none, and no answer fails for one."""
     found = vendors.get(vendor)
@@ -170,7 +171,7 @@ def drawn_ids(vendor, entropy, seconds):
     }
 
 
-@pytest.mark.parametrize("vendor", WITH_IDS)
+@each_row("vendor", WITH_IDS)
 def test_ids_come_from_the_entropy_alone(vendor):
     """The same entropy and second give the same ids; other entropy gives other ones."""
     make_ids = vendors.get(vendor).make_ids
@@ -181,7 +182,7 @@ def test_ids_come_from_the_entropy_alone(vendor):
     assert vendor not in FIRST_VENDORS or [*ids] == [*make_ids(ENTROPY[2], 7)]
 
 
-@pytest.mark.parametrize("vendor", WITH_IDS)
+@each_row("vendor", WITH_IDS)
 def test_a_second_later_only_the_time_in_an_id_is_another(vendor):
     """All that is drawn stays where it stands."""
     for entropy in ENTROPY:
@@ -191,7 +192,7 @@ def test_a_second_later_only_the_time_in_an_id_is_another(vendor):
             assert others <= len(value) / 2
 
 
-@pytest.mark.parametrize("vendor", WITH_IDS)
+@each_row("vendor", WITH_IDS)
 def test_ids_are_unique_and_of_one_length(vendor):
     """Of 2,000 none comes twice, and the answers of one second are all equally long."""
     seeds = [hashlib.shake_128(bytes([number // 256, number % 256])).digest(64) for number in range(2000)]

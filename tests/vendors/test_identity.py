@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from urllib.parse import quote
 
-import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.engine.conftest import Reading, view_of
+from tests.rows import each_row
 
 READING = Reading()
 
@@ -83,7 +83,7 @@ def test_an_identity_has_one_form(identity):
     assert not re.search("[0-9]{10}|[0-9A-Fa-f]{16}", once)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "name",
     [
         "x-amz-signature",
@@ -123,9 +123,7 @@ def test_a_shared_access_signature_is_volatile():
     assert identity_of("/list?sig=3") == "GET /list/?sig=3"
 
 
-@pytest.mark.parametrize(
-    "name", ["partnumber", "versionid", "prefix", "marker", "uploads", "list-type", "acl", "delete"]
-)
+@each_row("name", ["partnumber", "versionid", "prefix", "marker", "uploads", "list-type", "acl", "delete"])
 def test_what_means_something_is_not(name):
     """Two parts of an upload are two things."""
     assert identity_of(f"/b/k?{name}=1") == f"GET /b/k?{name}=1"

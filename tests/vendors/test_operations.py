@@ -10,6 +10,7 @@ from packaging.version import Version
 
 from faultinject.vendors.operations import operations_of
 from tests.engine.conftest import Reading
+from tests.rows import each_row
 
 from .sent import SentError, keep
 
@@ -213,7 +214,7 @@ OPTIONAL = [
 ]
 
 
-@pytest.mark.parametrize(("name", "keys"), OPTIONAL)
+@each_row(("name", "keys"), OPTIONAL)
 def test_optional_parameters_do_not_mislead(client, view, name, keys):
     """Not even those whose name is another operation's mark, or part of it."""
     sent = serialised(client, name, keys)
@@ -231,7 +232,7 @@ def of(method, path, query="", host="127.0.0.1:8000", **headers):
     }
 
 
-@pytest.mark.parametrize("prefix", ["amz", "cos", "qs", "jss", "qiniu", "oss", "obs", "tos", "bce", "goog"])
+@each_row("prefix", ["amz", "cos", "qs", "jss", "qiniu", "oss", "obs", "tos", "bce", "goog"])
 @pytest.mark.parametrize(
     ("query", "plain", "copy"),
     [("", "PutObject", "CopyObject"), ("partNumber=1&uploadId=u", "UploadPart", "UploadPartCopy")],
@@ -242,7 +243,7 @@ def test_each_vendors_copies_are_told_by_its_own_header(prefix, query, plain, co
     assert READING.operation(of("PUT", "/b/k", query, **{f"x_{prefix}_copy_source": "/c/l"})) == copy
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("method", "path", "query", "name"),
     [
         ("GET", "/", "", "ListBuckets"),
@@ -279,7 +280,7 @@ def test_what_has_no_sdk_is_read_by_its_form(method, path, query, name):
     assert READING.live(of(method, path, query)).operation == name
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("method", "path", "query", "hit"),
     [
         ("PUT", "/b/k", "", "put"),

@@ -14,6 +14,7 @@ from packaging.version import Version
 from faultinject import vendors
 from faultinject.vendors.operations import operations_of
 from tests.engine.conftest import Reading
+from tests.rows import each_row
 
 from .sent import SentError
 
@@ -248,7 +249,7 @@ def test_a_shared_access_signature_misleads_nobody(view, url):
         assert exact == f"{request.method} /photos/k{query}"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("method", "target", "operation"),
     [
         ("GET", "/photos/k?comp=metadata", None),

@@ -11,6 +11,7 @@ from google.auth.credentials import AnonymousCredentials, Signing
 from google.cloud import storage
 
 from tests.engine.conftest import Reading
+from tests.rows import each_row
 
 from .sent import SentError
 
@@ -212,7 +213,7 @@ def test_signed_addresses_are_those_of_the_xml_api(client, view, style, version)
         assert READING.identify(seen)[0] == f"{method} /photos/{KEY}"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("method", "path", "place"),
     [
         ("GET", "/storage/v1/b/photos/o/a%2Facl", ("storage.objects.get", "photos", "a/acl")),

@@ -6,6 +6,7 @@ import pytest
 
 from tests.engine.conftest import Reading
 from tests.pairs import pairs
+from tests.rows import each_row
 
 READING = Reading("gcs-xml")
 # https://docs.cloud.google.com/storage/docs/xml-api: put-bucket-metadata, get-bucket-metadata, resumable-upload
@@ -40,7 +41,7 @@ DOCUMENTED = [
 ]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("host", "documented"),
     pairs(
         host=["photos.storage.googleapis.com", "photos.storage.mtls.googleapis.com"],

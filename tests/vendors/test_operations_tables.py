@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64encode
 
-import pytest
-
 from faultinject import vendors
 from faultinject.vendors.operations import operations_of
+from tests.rows import each_row
 
 STORAGE = [each for each in vendors.names() if vendors.get(each).addressing is not None]
 PATHS = {
@@ -57,7 +56,7 @@ def full_name(vendor, name):
     return name if vendor.addressing != "s3" or name[:2] == "x-" else f"{vendor.prefix}{name}"
 
 
-@pytest.mark.parametrize("vendor", STORAGE)
+@each_row("vendor", STORAGE)
 def test_every_row_is_recognised_and_the_journal_says_the_same(site, vendor):
     """Of rows of one shape the later is meant; whatever is asked for is kept for the journal."""
     found = vendors.get(vendor)
@@ -95,7 +94,7 @@ PLAIN = {
 }
 
 
-@pytest.mark.parametrize("vendor", [each for each in STORAGE if vendors.get(each).addressing == "s3"])
+@each_row("vendor", [each for each in STORAGE if vendors.get(each).addressing == "s3"])
 def test_a_parameter_that_no_table_has_is_ignored(site, vendor):
     """It may be a client's own, or a signature's: `PUT /b?x` creates a bucket."""
     made = site(f"http:503,vendor={vendor}")

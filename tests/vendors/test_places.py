@@ -5,13 +5,13 @@ from __future__ import annotations
 from base64 import b64encode, urlsafe_b64encode
 from urllib.parse import quote, unquote_to_bytes
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faultinject import vendors
 from faultinject.vendors.operations import operations_of
 from tests.decisions import reads, view
+from tests.rows import each_row
 
 ENDPOINTS = ("storage.example",)
 OF_EACH_ADDRESSING = (None, "azure-blob", "b2", "gcs", "kodo", "minio", "oss", "rgw", "s3", "swift")
@@ -234,7 +234,7 @@ def test_what_is_no_address_of_the_service_is_no_operation():
     assert seen_by("s3", environ_of("*", "photos.s3.amazonaws.com")).operation is None
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("vendor", "method", "target", "identity"),
     [
         ("azure-blob", "PUT", "/account/photos/a%2Fb?comp=block&blockid=x", "PUT /photos/a/b?blockid=x&comp=block"),

@@ -15,6 +15,7 @@ from faultinject.vendors.operations import operations_of
 from faultinject.vendors.template_values import compile_value
 from tests.decisions import view
 from tests.engine.conftest import Reading
+from tests.rows import each_row
 
 PLACES = ("child", "header", "head", "body")
 PACKAGE = Path(vendors.__file__).parent
@@ -45,7 +46,7 @@ GUARDS = (
 ).split()
 """Headers that the journal tells whether they came."""
 SERVERS_OWN = {"content-length", "connection", "date", "transfer-encoding"}
-each_vendor = pytest.mark.parametrize("vendor", vendors.names())
+each_vendor = each_row("vendor", vendors.names())
 
 
 def lines_of(file, columns, optional=()):
@@ -133,12 +134,10 @@ def test_places_are_well_formed(vendor):
             assert "…" not in Reading().outcome({**ENVIRON, "QUERY_STRING": query}).query
 
 
-@each_vendor
-def test_no_group_has_what_no_request_for_an_object_gets(vendor):
+def test_no_group_has_what_no_request_for_an_object_gets():
     """Neither the admin API's errors, nor those of buckets and preflights."""
-    found = vendors.get(vendor)
-    rows = {row.label: row for name in found.groups for row in found.group(name)}
-    for row in rows.values():
+    every = map(vendors.get, vendors.names())
+    for row in {row for vendor in every for name in vendor.groups for row in vendor.group(name)}:
         places = [place for place in row.where.split(";") if row.where]
         alone = ("unless.key=**" in place or place == "method=OPTIONS" for place in places)
         assert not places or not all(alone), row
@@ -179,15 +178,14 @@ def test_which_rows_say_their_place():
     assert {each: vendors.find(each).where for each in places} == places
 
 
-@pytest.mark.parametrize("vendor", [each for each in vendors.names() if each not in PLACELESS])
-def test_every_source_says_where_it_stands(vendor):
+def test_every_source_says_where_it_stands():
     """A reader can look at it: no memory of a recorded answer."""
-    found = vendors.get(vendor)
-    sources = {each.source for each in (*found.errors, *found.extras)}
+    found = [vendors.get(each) for each in vendors.names() if each not in PLACELESS]
+    sources = {each.source for vendor in found for each in (*vendor.errors, *vendor.extras)}
     assert [each for each in sources if not WHERE_IT_STANDS.search(each)] == []
 
 
-@pytest.mark.parametrize(
+@each_row(
     "value",
     [
         "",
@@ -212,18 +210,17 @@ def test_cells_that_are_no_source(value):
         compile_value(value)
 
 
-@each_vendor
-def test_every_child_has_a_place_in_the_envelope(vendor):
+def test_every_child_has_a_place_in_the_envelope():
     """A child of an error whose envelope has no hole for it would be lost unseen."""
-    found = vendors.get(vendor)
     lost = [
         (extra.name, row.address)
+        for found in map(vendors.get, vendors.names())
         for extra in found.extras
         if extra.place == "child"
         for row in found.errors
         if extra.belongs_to(row, row.status or 0)
         and not {"*", str(row.status)} & extra.codes
-        and "children" not in holes(vendor, found.form_of(row))
+        and "children" not in holes(found.id, found.form_of(row))
     ]
     assert lost == []
 
@@ -281,10 +278,9 @@ def test_every_file_and_form_serves(vendor):
     assert {row.form for row in found.errors} | asked >= {*found.forms}
 
 
-@each_vendor
-def test_how_a_vendor_asks_to_wait(vendor):
+def test_how_a_vendor_asks_to_wait():
     """Its own way is one that there is."""
-    assert Rule("http:503", hint=vendors.get(vendor).hint)
+    assert all(Rule("http:503", hint=vendors.get(each).hint) for each in vendors.names())
 
 
 # --- operations --------------------------------------------------------------------------------------------
@@ -306,7 +302,7 @@ def test_every_table_of_operations_is_some_vendors():
     assert all(vendors.get(each).operations for each in STORAGE)
 
 
-@pytest.mark.parametrize("table", TABLES)
+@each_row("table", TABLES)
 def test_operations_are_well_formed(table):
     """A name, a method, a level of the addressing, and words to tell them apart by."""
     addressing = {vendors.get(each).addressing for each in STORAGE if table in vendors.get(each).operations}
@@ -335,16 +331,16 @@ TWINS = {
 }
 
 
-@pytest.mark.parametrize("vendor", STORAGE)
-def test_no_two_operations_of_a_vendor_have_one_form(vendor):
+def test_no_two_operations_of_a_vendor_have_one_form():
     """A request could not be told to be the one or the other."""
     named = {}
-    for row in operations_of(vendors.get(vendor)).rows:
-        named.setdefault(row.shape, set()).add(row.operation)
+    for vendor in STORAGE:
+        for row in operations_of(vendors.get(vendor)).rows:
+            named.setdefault((vendor, row.shape), set()).add(row.operation)
     assert {tuple(sorted(each)) for each in named.values() if len(each) > 1} <= TWINS
 
 
-@pytest.mark.parametrize("vendor", STORAGE)
+@each_row("vendor", STORAGE)
 def test_errors_in_a_200_are_well_formed(vendor):
     """Each line names an operation of the vendor, the form of the answer, and the source."""
     found = vendors.get(vendor)

@@ -16,6 +16,7 @@ import faultinject.vendors
 from faultinject import Vendor, vendors
 from faultinject.exceptions import UnknownDocumentedError, UnknownVendorError
 from tests.first_vendors import FIRST_VENDORS
+from tests.rows import each_row
 
 PACKAGE = Path(faultinject.vendors.__file__).parent.parent
 VENDORS = vendors.names()
@@ -65,7 +66,7 @@ def test_throttle_groups():
     } == expected
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
+@each_row("vendor", VENDORS)
 def test_groups_that_hold_any(vendor):
     """Those that a form offers are those that a rule can name."""
     found = vendors.get(vendor)
@@ -119,7 +120,7 @@ def test_unknown_and_empty_groups(tmp_path, monkeypatch):
         acme.group("@retryable")
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
+@each_row("vendor", VENDORS)
 def test_address_finds_its_row(vendor):
     """The address of a row leads back to it."""
     for row in vendors.get(vendor).errors:
@@ -137,7 +138,7 @@ def test_row_numbers_are_numbers(given, address):
     assert vendors.find(given).address == address
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("address", "message"),
     [
         ("cos:Slowdown", "cos:Slowdown is not a documented error of cos; did you mean cos:SlowDown?"),
@@ -188,7 +189,7 @@ def test_unknown_errors(address, message):
 KNOWN = f"there are {', '.join(VENDORS)}"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("id", "message"),
     [
         ("qiniu", "'qiniu' is not a vendor; did you mean qiniu-mix, kodo or kodo-s3?"),

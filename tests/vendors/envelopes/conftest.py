@@ -27,10 +27,13 @@ class InText:
         return self._way(injector, method, target, pairs, **more)
 
 
-@pytest.fixture(params=["wsgi", "asgi"])
+@pytest.fixture
 def send(request):
-    """`send(injector, method, target, …)` gives an adapter's `Answer`; a target may be bytes."""
-    if request.param == "wsgi":
+    """`send(injector, method, target, …)` gives an adapter's `Answer`; a target may be bytes.
+
+    It goes by WSGI, unless a test asks for the other: that both give the same bytes is proved beside the adapters.
+    """
+    if getattr(request, "param", "wsgi") == "wsgi":
         yield InText(Wsgi())
         return
     with asyncio.Runner() as runner:

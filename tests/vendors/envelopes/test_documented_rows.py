@@ -1,12 +1,15 @@
-"""Every documented row passes WSGI and ASGI, and foreign parsers read it back whole."""
+"""Every documented row passes WSGI, and foreign parsers read it back whole."""
 
 from __future__ import annotations
+
+from itertools import product
 
 import pytest
 
 from faultinject import Rule, vendors
 from faultinject.exceptions import ConfigurationError
-from tests.slowly import FOUNDING
+from tests.rows import each_row
+from tests.slowly import FOUNDING, others_slowly
 
 from .layout import check_fields, check_headers, id_headers, parse, without_body
 
@@ -32,14 +35,7 @@ MARKS = [("x-faultinject", "rule-1"), ("Cache-Control", "no-store")]
 
 # That both adapters give the same bytes for every row of every vendor is proved beside the adapters.
 each_vendor = pytest.mark.parametrize(
-    ("send", "vendor"),
-    [
-        pytest.param(send, name, marks=() if name in (*FOUNDING, "s3") else pytest.mark.slow)
-        for name in vendors.names()
-        for send in ("wsgi", "asgi")
-        if send == "wsgi" or name in FIELDS
-    ],
-    indirect=["send"],
+    "vendor", others_slowly(vendors.names(), (*FOUNDING, "s3").__contains__)
 )
 
 
@@ -99,7 +95,7 @@ def test_rows(vendor, send, inject_with, id_shape, subtests):
             ids = ids_of(answer, row, id_shape)
             assert answer.status == status
             length = len(answer.body)
-            check_headers(send, row, status, answer, length=length, ids=ids, marks=MARKS)
+            check_headers(row, status, answer, length=length, ids=ids, marks=MARKS)
             if without_body(row, status):
                 assert answer.body == b""
             else:
@@ -124,7 +120,7 @@ def test_rows(vendor, send, inject_with, id_shape, subtests):
             head = send(injector, "HEAD", TARGET)
             assert (head.status, head.body) == (status, b"")
             head_ids = ids_of(head, row, id_shape)
-            check_headers(send, row, status, head, length=length, ids=head_ids, marks=MARKS, method="HEAD")
+            check_headers(row, status, head, length=length, ids=head_ids, marks=MARKS, method="HEAD")
             assert head_ids["request_id"] != ids["request_id"] if ids else vendor in IDLESS
             assert vendor not in FIELDS or not {*ids.values()} & {*head_ids.values()}
             assert injector.errors == []
@@ -149,34 +145,35 @@ def test_the_peculiar_statuses_are_among_the_rows():
 
 
 @each_vendor
-@pytest.mark.parametrize("status", BODYLESS)
-@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT"])
-def test_statuses_without_a_body(vendor, status, method, send, inject_with, id_shape):
+def test_statuses_without_a_body(vendor, send, inject_with, id_shape, subtests):
     """204, 205 and 304 have neither body nor Content-Type; ids and marks stay.
 
     205 says that it is empty.
     """
     row = vendors.get(vendor).errors[0]
-    answer = send(inject_with(Rule(row.address, status=status)), method, TARGET)
-    ids = ids_of(answer, row, id_shape)
-    assert (answer.status, answer.body) == (status, b"")
-    check_headers(send, row, status, answer, length=0, ids=ids, marks=MARKS, method=method)
+    for status, method in product(BODYLESS, ["GET", "HEAD", "PUT"]):
+        with subtests.test(status=status, method=method):
+            answer = send(inject_with(Rule(row.address, status=status)), method, TARGET)
+            ids = ids_of(answer, row, id_shape)
+            assert (answer.status, answer.body) == (status, b"")
+            check_headers(row, status, answer, length=0, ids=ids, marks=MARKS, method=method)
 
 
 @each_vendor
-@pytest.mark.parametrize("status", [200, 201, 301, 307, 400, 418, 429, 567, 599])
-def test_a_status_of_the_users_own(vendor, status, send, inject_with, id_shape):
+def test_a_status_of_the_users_own(vendor, send, inject_with, id_shape, subtests):
     """`status=` replaces the documented status and nothing else."""
     row = vendors.get(vendor).errors[0]
-    answer = send(inject_with(Rule(row.address, status=status)), "GET", TARGET)
-    ids = ids_of(answer, row, id_shape)
-    assert answer.status == status
-    check_headers(send, row, status, answer, length=len(answer.body), ids=ids, marks=MARKS)
-    if not without_body(row, status):
-        check_body(answer, row, row.message, status, RESOURCES.get(vendor), ids)
+    for status in (200, 201, 301, 307, 400, 418, 429, 567, 599):
+        with subtests.test(status=status):
+            answer = send(inject_with(Rule(row.address, status=status)), "GET", TARGET)
+            ids = ids_of(answer, row, id_shape)
+            assert answer.status == status
+            check_headers(row, status, answer, length=len(answer.body), ids=ids, marks=MARKS)
+            if not without_body(row, status):
+                check_body(answer, row, row.message, status, RESOURCES.get(vendor), ids)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("vendor", "host", "target", "resource"),
     [
         ("cos", "127.0.0.1", "/", "/"),

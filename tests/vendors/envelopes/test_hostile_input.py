@@ -21,9 +21,10 @@ STEADY = settings(
     derandomize=True,
     database=None,
     deadline=None,
-    max_examples=9,
+    max_examples=4,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
+both_ways = pytest.mark.parametrize("send", ["wsgi", "asgi"], indirect=True)
 NASTY = (
     "\ud800", "\udfff", "x\ud83d", "\ud83d\ude00", "\x00", "\x1b[31m", "\r\nSet-Cookie: a=b", "\ufffe\uffff", "\u202e",
     "\u2028", "]]>", "</Message>", "&amp;", "&#0;", '"},{"', "\\", "\\u0000", "%(code)s %%", "%0d%0a", "降低", "\x85",
@@ -177,6 +178,7 @@ def test_any_message_and_resource(send, inject_with, message, resource):
             assert values.get("resource", place) == place
 
 
+@both_ways
 @STEADY
 @given(name=TEXT, value=TEXT, kind=TEXT, message=TEXT)
 @example(name="x-a", value="\r\nx: y", kind="text/html", message="m")
@@ -212,6 +214,7 @@ COPYING = {
 }
 
 
+@both_ways
 @STEADY
 @given(
     method=st.sampled_from(["GET", "PUT", "POST", "DELETE", "get", "PROPFIND", "X" * 500]),
@@ -256,6 +259,7 @@ def test_any_request(send, inject_with, method, path, query, headers):
         assert json.loads(json.dumps(outcome.to_dict()))["rule"] == "rule-1"
 
 
+@both_ways
 @STEADY
 @given(path=TEXT, mount=TEXT, method=TEXT)
 def test_what_no_server_should_send(send, inject_with, path, mount, method):
@@ -275,6 +279,7 @@ def test_what_no_server_should_send(send, inject_with, path, mount, method):
         assert json.dumps(injector.journal.outcomes[0].to_dict())
 
 
+@both_ways
 @STEADY
 @given(path=WIRE, query=WIRE, value=WIRE)
 def test_conditions_on_any_request(send, inject_with, path, query, value):
@@ -308,7 +313,6 @@ HOSTILE = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("send", ["wsgi"], indirect=True)
 @pytest.mark.parametrize("vendor", others_slowly(VENDORS, FOUNDING.__contains__))
 def test_what_a_row_takes_from_the_request_breaks_nothing(send, inject_with, vendor, subtests):
     """Markup and line ends that a row reads off the request stay text.

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from faultinject import vendors
+from tests.rows import each_row
 
 REQUEST_ID = "148ba281-f01e-0065-5de9-4d0c4b000000"
 CLIENT_ID = "54d4dd87-b16e-4571-8fb9-50076e3832db"
@@ -68,7 +69,7 @@ def test_nothing_is_echoed_that_was_not_sent(answer_to):
     assert sorted(names) == ["content-length", "content-type", "x-ms-error-code", "x-ms-request-id"]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("fault", "path", "end"),
     [
         (  # Azure/azure-sdk-for-js#5433

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from faultinject import Rule
+from tests.rows import each_row
 
 HEADERS = [
     ("cache-control", "max-age=0, no-cache, no-store"),
@@ -48,7 +49,7 @@ SAMPLES = [
 ]
 
 
-@pytest.mark.parametrize(("rule", "status", "body"), SAMPLES)
+@each_row(("rule", "status", "body"), SAMPLES)
 def test_answer(rule, status, body, send, inject_with):
     """Two blanks before each field, the status in the body too, and no id anywhere."""
     injector = inject_with([rule], FAULTINJECT_HEADER="0")

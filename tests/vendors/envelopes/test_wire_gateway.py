@@ -5,12 +5,11 @@ ngx_http_header_filter_module.c, ngx_http_status_lines
 
 from __future__ import annotations
 
-import pytest
-
 from faultinject import Injector, Scenario, WSGIFaultMiddleware
+from tests.rows import each_row
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("code", "line"),
     [
         ("RequestEntityTooLarge", "413 Request Entity Too Large"),

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from faultinject import Rule, vendors
+from tests.rows import each_row
 
 UPLOAD_ID = (
     "AEnB2UpTLJO2792GLnoNGHnyhuEiLOyoal4ibgogvHAX-6dyO0glTU6uF8wmmnliF7repZbKGOQArmz2V52vSppuOFYmTqCjkg"
@@ -105,7 +106,7 @@ OF_OBJECTS = (
 OF_BUCKETS = "The project exceeded the rate limit for creating and deleting buckets."
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("keys", "path", "said"),
     [
         ({}, JSON_PATH, OF_OBJECTS),
@@ -210,7 +211,7 @@ def test_answers_without_a_body(fault, answer_to):
     assert (answer.body, answer.header("content-length")) == (b"", "0")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("fault", "method", "path", "host", "rest"),
     [
         (  # chromedriver.storage.googleapis.com

@@ -8,6 +8,7 @@ import struct
 import pytest
 
 from faultinject import Rule, vendors
+from tests.rows import each_row
 
 PUBLISHED_IDS = {
     "glQAAACAWbyt_cMY": 1_784_548_800,  # Date: Mon, 20 Jul 2026 12:00:00 GMT
@@ -41,7 +42,7 @@ def test_ids(vendor):
         assert vendors.get(vendor).make_ids(entropy, second) == {"request_id": text}
 
 
-@pytest.mark.parametrize(("address", "line", "length", "body"), SAMPLES, ids=[each[0] for each in SAMPLES])
+@each_row(("address", "line", "length", "body"), SAMPLES)
 def test_answer(address, line, length, body, send, inject_with):
     """Body and headers, in order; the reason phrase where the adapter can say one."""
     rule = Rule(address)

@@ -7,6 +7,7 @@ from datetime import datetime
 import pytest
 
 from faultinject import Rule, vendors
+from tests.rows import each_row
 
 ANSWER = (
     '<?xml version="1.0" encoding="UTF-8" standalone="yes"?><Error><Code>%s</Code><Message>%s</Message>'
@@ -80,7 +81,7 @@ OWN = [
 ]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("asked", "query", "own"),
     [(*each, own) for own, those in {"amz": S3, "obs": OWN}.items() for each in those],
 )

@@ -8,6 +8,7 @@ from datetime import datetime
 import pytest
 
 from faultinject import vendors
+from tests.rows import each_row
 
 # an answer of npmmirror.com's bucket, March 2024
 NO_SUCH_KEY = b"""<?xml version="1.0" encoding="UTF-8"?>
@@ -150,7 +151,7 @@ def test_an_argument(answer_to):
     assert answer.header("x-oss-ec") == "0002-00000706"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("address", "names"),
     [
         ("oss:InvalidArgument", []),
@@ -211,7 +212,7 @@ def test_an_endpoint_outside_china(answer_to):
     assert answer.body == ABROAD
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("host", "site"),
     [
         ("photos.oss-eu-central-1-internal.aliyuncs.com", "alibabacloud"),
@@ -277,7 +278,7 @@ def test_ids():
     assert ids == {"request_id": "636BA0A20001020304050607"}
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("fault", "asked", "told"),
     [
         (

@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 
 from faultinject import Rule
+from tests.rows import each_row
 
 RGW_ID = "tx000003ac6e5b4d5a9c8f6-0064a1b2c3-4d3f-default"
 HOST_ID = "4d3f-default-default"
@@ -58,7 +59,7 @@ def test_swift(answer):
         assert "x-amz-request-id" not in got.names
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("target", "accept", "is_json"),
     [
         ("/photos?format=json", None, True),

@@ -8,6 +8,7 @@ from datetime import datetime
 import pytest
 
 from faultinject import Rule, vendors
+from tests.rows import each_row
 
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
 S3 = f"{DECLARATION}\n<Error><Code>%s</Code><Message>%s</Message>%s<RequestId>%s</RequestId><HostId>%s</HostId></Error>"
@@ -269,7 +270,7 @@ SAMPLES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("seen", SAMPLES)
+@each_row("seen", SAMPLES)
 def test_captured(seen, answer):
     """The whole body, and both ids in the headers too."""
     address, asked, message, between, named = SAMPLES[seen]
@@ -322,7 +323,7 @@ def test_captured_ends_of_uploads(seen, answer):
     assert got.header("content-type") == "application/xml"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("code", "method", "target", "status", "declared"),
     [
         ("EntityTooSmall", "POST", "/photos/a?uploadId=u", None, False),
@@ -344,7 +345,7 @@ def test_what_has_no_declaration(code, method, target, status, declared, send, i
         assert (b"<ProposedSize>20<" in got.body) is not upload
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("method", "target", "allow"),
     [
         # https://github.com/versity/versitygw/issues/1810, https://github.com/brekkylab/backlot/issues/230 and 312
@@ -397,7 +398,7 @@ def test_size_of_metadata(answer):
         assert got.body.decode() == S3 % ("MetadataTooLarge", message, children, "R", "H")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("key", "told"),
     [
         ("a", 1025),
@@ -417,7 +418,7 @@ def test_a_key_that_is_too_long_is(key, told, answer):
     assert f"<Size>{told}</Size><MaxSizeAllowed>1024<" in got.body.decode()
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("code", "name", "length", "told"),
     [
         ("EntityTooLarge", "ProposedSize", "5", "6442450944"),
@@ -439,7 +440,7 @@ def test_lengths_that_are_no_mistake(site, code, name, length, told):
     assert f"<{name}>{told}</{name}>" in body
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("address", "method", "target", "headers", "carried"),
     [
         ("InvalidTag/2", "PUT", "/photos/a", {"x-amz-tagging": "a+b=%3C"}, "<TagKey>a b</TagKey><TagValue>&lt;</TagValue>"),
@@ -510,7 +511,7 @@ def test_captured_signature(answer):
     assert got.body.decode() == S3 % ("SignatureDoesNotMatch", message, between, "R", "H")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("target", "headers", "carried"),
     [
         ("/photos/a", {}, ""),
@@ -556,7 +557,7 @@ def test_a_path_that_was_not_encoded(answer):
     assert "<CanonicalRequest>GET\n/photos/é.jpg\n" in got.body.decode()
 
 
-@pytest.mark.parametrize(
+@each_row(
     "query",
     [
         "X-Amz-Date=20260230T999999Z&X-Amz-Expires=x",

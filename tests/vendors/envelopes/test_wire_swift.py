@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
 from faultinject import Rule, vendors
+from tests.rows import each_row
 
 TRANSACTION = re.compile(r"tx[0-9a-f]{21}-00691eca80")
 """The fixed clock of these tests in the ten digits behind the hyphen."""
@@ -64,7 +63,7 @@ SAMPLES = [
 ]
 
 
-@pytest.mark.parametrize(("address", "content_type", "body"), SAMPLES, ids=[each[0] for each in SAMPLES])
+@each_row(("address", "content_type", "body"), SAMPLES)
 def test_answer(address, content_type, body, send, inject_with):
     """Body, Content-Type and the transaction id in two headers; s3api's two more."""
     injector = inject_with([Rule(address)], FAULTINJECT_HEADER="0")
@@ -86,7 +85,7 @@ def test_answer(address, content_type, body, send, inject_with):
     assert [(name.lower(), value) for name, value in answer.headers] == expected
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("path", "realm"),
     [
         ("/v1/AUTH_test", "AUTH_test"),
@@ -110,7 +109,7 @@ def test_realm(path, realm, send, inject_with):
     assert "www-authenticate" not in send(inject_with([Rule("swift:403")]), "GET", path).names
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("code", "content_type", "length"),
     [
         ("404", "text/html; charset=UTF-8", "0"),
