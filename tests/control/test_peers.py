@@ -168,6 +168,7 @@ def test_bodies_without_a_length(start, free_port, name):
     assert [each["text"] for each in near.state()["rules"]] == ["http:504"]
 
 
+@pytest.mark.slow
 def test_clients_that_may_not_ask_hold_no_worker(start, free_port):
     """Two refused clients that send no body do not block two workers without threads."""
     port = free_port()

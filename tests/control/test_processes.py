@@ -307,6 +307,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_a_worker_that_gevent_patches_later(free_port):
     """Its thread begins behind that, as one of gevent's."""
     pytest.importorskip("gevent")

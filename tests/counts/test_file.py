@@ -328,7 +328,7 @@ def test_kill_9_in_the_middle(url, tmp_path, process):
     """Kills at any moment, with the lock too, cost one injection each at most; others go on."""
     counts = open_counts(url)
     injected = tmp_path / "injected"
-    for _ in range(6):
+    for _ in range(3):
         killed = [process(KILLED, url, injected) for _ in range(2)]
         for each in killed:
             assert each.stdout.readline() == "ready\n"
@@ -338,8 +338,8 @@ def test_kill_9_in_the_middle(url, tmp_path, process):
             each.kill()
             each.wait()
     seen = injected.stat().st_size
-    assert n_of_patiently(counts) == 300
-    assert counts.take(Take(0, "", seen + 13))
+    assert n_of_patiently(counts) == 150
+    assert counts.take(Take(0, "", seen + 7))
     assert not counts.take(Take(0, "", seen))
 
 
