@@ -1,7 +1,5 @@
 """A real Chromium, driven through two pipes by the protocol of its developer tools."""
 
-from __future__ import annotations
-
 import json
 import os
 import select

@@ -1,7 +1,5 @@
 """Some hundreds of generated clients; thousands by `python tests/audit/generated.py`."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import replace
 from random import Random

@@ -1,7 +1,5 @@
 """The peer as real servers report it: other addresses, Unix sockets, bodies in pieces."""
 
-from __future__ import annotations
-
 import json
 import socket
 from contextlib import ExitStack, suppress

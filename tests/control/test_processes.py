@@ -1,7 +1,5 @@
 """Several server processes share one control API, and any of them may end."""
 
-from __future__ import annotations
-
 import os
 import re
 import signal

@@ -1,7 +1,5 @@
 """Stores of each kind, threads that really interleave, and other processes."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor

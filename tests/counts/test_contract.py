@@ -1,7 +1,5 @@
 """The contract of all counts, in memory, in a directory and on a Redis server."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """Counts in a directory survive damage to lock, files and disk, and the end of processes."""
 
-from __future__ import annotations
-
 import errno
 import fcntl
 import os

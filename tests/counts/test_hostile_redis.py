@@ -1,7 +1,5 @@
 """A Redis server that drips its answers, or never ends one, is bounded in time and size."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import socket

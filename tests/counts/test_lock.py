@@ -1,7 +1,5 @@
 """The lock of a store: threads, processes, stopped and killed ones, and forks."""
 
-from __future__ import annotations
-
 import fcntl
 import gc
 import os

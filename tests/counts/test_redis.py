@@ -3,8 +3,6 @@
 Whatever happens to the server.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import socket

@@ -1,7 +1,5 @@
 """A failing store is not used for a while, and the log says so once."""
 
-from __future__ import annotations
-
 import sys
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """The journal as a Redis stream: bounded, with a time to live, and never waited for."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

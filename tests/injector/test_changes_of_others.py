@@ -1,7 +1,5 @@
 """A wait ends when another process changes the rules or switches, though no request comes."""
 
-from __future__ import annotations
-
 import os
 import threading
 import time

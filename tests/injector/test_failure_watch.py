@@ -1,7 +1,5 @@
 """The window of the app's own failures: its bound, its end, and the messages."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import threading

@@ -1,7 +1,5 @@
 """The injector: what is in force, on or off, and what the environment says about it."""
 
-from __future__ import annotations
-
 import gc
 import logging
 import os

@@ -1,7 +1,5 @@
 """The file of rules changes while an app runs: other rules take effect, wrong ones do not."""
 
-from __future__ import annotations
-
 import _thread
 import functools
 import gc

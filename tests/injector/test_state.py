@@ -1,7 +1,5 @@
 """Rules and switches are one value that all processes of a store share and change."""
 
-from __future__ import annotations
-
 import gc
 import json
 import threading

@@ -1,7 +1,5 @@
 """Events of all processes in order: from a cursor on, bounded, with the number missed."""
 
-from __future__ import annotations
-
 import errno
 import os
 import shutil

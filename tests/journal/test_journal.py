@@ -1,7 +1,5 @@
 """The journal: every field, its bounds, and what must never be in it."""
 
-from __future__ import annotations
-
 import asyncio
 import errno
 import gc

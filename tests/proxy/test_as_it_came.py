@@ -1,7 +1,5 @@
 """Requests reach the server as they were sent, and answers the client, byte for byte."""
 
-from __future__ import annotations
-
 import asyncio
 import http.client
 import threading

@@ -1,7 +1,5 @@
 """A server behind that is down, slow, resets, speaks an older HTTP, or none."""
 
-from __future__ import annotations
-
 import asyncio
 import socket
 import threading

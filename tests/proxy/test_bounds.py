@@ -1,7 +1,5 @@
 """The proxy's bound of connections, and the order in which they end."""
 
-from __future__ import annotations
-
 import socket
 import threading
 from contextlib import ExitStack, suppress

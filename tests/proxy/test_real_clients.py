@@ -1,7 +1,5 @@
 """Requests of SDKs in every language, and the answers, pass unchanged: signatures hold."""
 
-from __future__ import annotations
-
 import re
 from contextlib import contextmanager
 from urllib.parse import urlsplit

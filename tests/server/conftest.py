@@ -1,7 +1,5 @@
 """The server with an ASGI app, and with a WSGI app behind the bridge, which answer alike."""
 
-from __future__ import annotations
-
 import socket
 from contextlib import contextmanager, suppress
 

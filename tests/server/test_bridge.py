@@ -1,7 +1,5 @@
 """A WSGI app behind `serve`, and what it is told."""
 
-from __future__ import annotations
-
 import ast
 import re
 import socket

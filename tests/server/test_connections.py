@@ -1,7 +1,5 @@
 """The server behind `serve` and `conformance`, which takes only clear requests."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import re
