@@ -118,9 +118,9 @@ def place(counts):
 @pytest.mark.parametrize("begin", BEGUN.values(), ids=BEGUN)
 def test_a_server_that_drips_its_answer(between, begin, monkeypatch):
     """The time limit holds for the whole answer, not for each byte; then the store pauses."""
-    monkeypatch.setattr(waiting, "answer", 0.5)
     counts = open_counts(between.url)
     assert place(counts) == 0
+    monkeypatch.setattr(waiting, "answer", 0.2)
     between.begin, between.more = begin, DRIP
     with pytest.raises(StoreUnavailableError, match="Timeout"):
         place(counts)
@@ -130,8 +130,8 @@ def test_a_server_that_drips_its_answer(between, begin, monkeypatch):
 
 def test_a_server_that_drips_when_it_is_connected_to(between, monkeypatch):
     """The handshake of a connection counts as part of the question that needs it."""
-    monkeypatch.setattr(waiting, "answer", 0.5)
-    monkeypatch.setattr(waiting, "opening", 0.5)
+    monkeypatch.setattr(waiting, "answer", 0.2)
+    monkeypatch.setattr(waiting, "opening", 0.2)
     between.begin, between.more = b"+", DRIP
     with pytest.raises(StoreUnavailableError, match="Timeout"):
         open_counts(between.url)
@@ -164,7 +164,7 @@ def test_requests_pass(between, ask, more, monkeypatch, caplog):
     """The app answers, the failure is counted, and the log has one line."""
     injector = Injector("http:503,times=5", store=between.url, environ={})
     assert ask(injector) == 503
-    monkeypatch.setattr(waiting, "answer", 0.5)
+    monkeypatch.setattr(waiting, "answer", 0.2)
     go_on = threading.Event()
     monkeypatch.setattr(waiting, "pause", lambda _: go_on.wait(60))  # of what no request waits for
     between.begin, between.more = b"+", more

@@ -116,11 +116,14 @@ def tell_while_stopped(server, injector):
     """Have a line to tell while the server stands still, and another one when it goes on."""
     server.signal(signal.SIGSTOP)
     try:
-        get(injector, "/1")
-        with pytest.raises(StoreUnavailableError):
-            injector.events()
-        # An attempt that the server meets as it goes on may be cut off in the middle.
-        until(lambda: "faultinject redis" not in [each.name for each in threading.enumerate()])
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(waiting, "answer", 0.1)
+            patch.setattr(waiting, "opening", 0.1)
+            get(injector, "/1")
+            with pytest.raises(StoreUnavailableError):
+                injector.events()
+            # An attempt that the server meets as it goes on may be cut off in the middle.
+            until(lambda: "faultinject redis" not in [each.name for each in threading.enumerate()])
     finally:
         server.signal(signal.SIGCONT)
     server.client().ping()
@@ -128,10 +131,8 @@ def tell_while_stopped(server, injector):
 
 
 @pytest.fixture
-def stopping(start_redis, monkeypatch):
+def stopping(start_redis):
     """A server that is about to stop, and an injector that has told it a line."""
-    monkeypatch.setattr(waiting, "answer", 0.5)
-    monkeypatch.setattr(waiting, "opening", 0.5)
     server = start_redis()
     injector = make(server.url)
     get(injector, "/0")

@@ -11,23 +11,17 @@ import pytest
 from faultinject import Injector
 from faultinject.adapters.asgi_wait import pause
 from faultinject.adapters.wsgi_wait import wait
-from faultinject.counts import redis_store
 from tests.asking import get
 
 # Python 3.12 and later warn of a fork in a process that had threads.
 pytestmark = [
     pytest.mark.live,
+    pytest.mark.usefixtures("looked_at_often"),
     pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
 ]
 
 HOUR = 3600.0
 RULES = "http:503,delay=1h"
-
-
-@pytest.fixture(autouse=True)
-def looked_at_often(monkeypatch):
-    """A server is looked at a hundred times a second, instead of once."""
-    monkeypatch.setattr(redis_store, "PAUSE", 0.01)
 
 
 class Looks:

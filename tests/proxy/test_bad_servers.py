@@ -499,7 +499,7 @@ def test_it_ends_a_connection_while_a_fault_keeps_the_next_request(behind, front
 def test_the_proxy_ends(behind, front):
     """In the middle of an answer: the client is not told that this was all of it."""
     server = behind(saying(b"HTTP/1.1 200 OK\r\n\r\nabc"))
-    with front(server.url).connect() as client:
+    with front(server.url, within=0.1).connect() as client:
         client.sendall(REQUEST)
         got = client.recv(1000)
         front.ends()
