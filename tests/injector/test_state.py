@@ -194,15 +194,16 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("change", "why"), WRONG)
-def test_what_is_wrong_changes_nothing(make, change, why):
+def test_what_is_wrong_changes_nothing(make, subtests):
     """And says what would be right."""
     one, other, _ = make("http:503,times=99,name=first http:429")
     before = one.state
-    with pytest.raises(ConfigurationError) as raised:
-        change(one)
-    assert why in str(raised.value)
-    assert (one.state, get(other), other.state.generation) == (before, 503, before.generation)
+    for change, why in WRONG:
+        with subtests.test(why):
+            with pytest.raises(ConfigurationError) as raised:
+                change(one)
+            assert why in str(raised.value)
+            assert (one.state, get(other), other.state.generation) == (before, 503, before.generation)
 
 
 def test_an_empty_scenario_has_no_names(make):
