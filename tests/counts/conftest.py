@@ -5,7 +5,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import count
-from threading import Barrier
+from threading import Barrier, Event
 
 import pytest
 
@@ -53,6 +53,15 @@ def now(monkeypatch):
     monkeypatch.setattr(waiting, "clock", lambda: moment[0])
     monkeypatch.setattr(waiting, "pause", pause)
     return moment
+
+
+@pytest.fixture
+def nothing_beside(monkeypatch):
+    """Holds back work beside the requests until this is set."""
+    go_on = Event()
+    monkeypatch.setattr(waiting, "pause", lambda _: go_on.wait(60))
+    yield go_on
+    go_on.set()
 
 
 @pytest.fixture

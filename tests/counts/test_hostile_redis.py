@@ -160,18 +160,16 @@ def test_an_answer_that_is_none(between, begin, monkeypatch, caplog):
 
 @pytest.mark.parametrize("ask", [get, get_async])
 @pytest.mark.parametrize("more", [DRIP, b"a" * 65_536])
-def test_requests_pass(between, ask, more, monkeypatch, caplog):
+def test_requests_pass(between, ask, more, monkeypatch, caplog, nothing_beside):
     """The app answers, the failure is counted, and the log has one line."""
     injector = Injector("http:503,times=5", store=between.url, environ={})
     assert ask(injector) == 503
     monkeypatch.setattr(waiting, "answer", 0.2)
-    go_on = threading.Event()
-    monkeypatch.setattr(waiting, "pause", lambda _: go_on.wait(60))  # of what no request waits for
     between.begin, between.more = b"+", more
     assert [ask(injector) for _ in range(20)] == [200] * 20
     between.begin = between.more = b""
     (counts,) = injector.counts().values()
-    go_on.set()
+    nothing_beside.set()
     assert counts.failed == 20
     assert sum("the store is unavailable" in each for each in caplog.messages) == 1
 

@@ -68,15 +68,6 @@ def now(monkeypatch):
     return moment
 
 
-@pytest.fixture
-def nothing_beside(monkeypatch):
-    """Holds back work beside the requests until this is set."""
-    go_on = threading.Event()
-    monkeypatch.setattr(waiting, "pause", lambda _: go_on.wait(60))
-    yield go_on
-    go_on.set()
-
-
 def place(counts, identity="/a"):
     return counts.match([(0, "", identity, None)], 0.0)[0][0]
 

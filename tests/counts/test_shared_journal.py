@@ -28,15 +28,6 @@ def key(url):
     return f"{{{url.partition('prefix=')[2]}}}:journal"
 
 
-@pytest.fixture
-def by_hand(monkeypatch):
-    """Background work is done by `events` alone, or when this is set."""
-    go_on = threading.Event()
-    monkeypatch.setattr(waiting, "pause", lambda _: go_on.wait(60))
-    yield go_on
-    go_on.set()
-
-
 def test_it_comes_by_itself_and_does_not_stay_for_ever(url, key, redis_server):
     """Nobody needs to ask; the key has a time to live."""
     get(make(url), "/0")
@@ -47,7 +38,7 @@ def test_it_comes_by_itself_and_does_not_stay_for_ever(url, key, redis_server):
     assert b'"path":"/0"' in fields[b"line"]
 
 
-@pytest.mark.usefixtures("by_hand")
+@pytest.mark.usefixtures("nothing_beside")
 def test_the_stream_is_cut_and_what_is_gone_is_counted(url, redis_server, key):
     """For those who have read some of it, and for those who have not."""
     injector = make(url)
@@ -64,7 +55,7 @@ def test_the_stream_is_cut_and_what_is_gone_is_counted(url, redis_server, key):
     assert injector.events(last, 0) == ([], last, 0)
 
 
-@pytest.mark.usefixtures("by_hand")
+@pytest.mark.usefixtures("nothing_beside")
 def test_a_stream_that_was_lost_begins_anew(url, redis_server, key):
     """A reader finds the new one."""
     injector = make(url)
@@ -83,7 +74,7 @@ def test_a_stream_that_was_lost_begins_anew(url, redis_server, key):
 
 
 @pytest.mark.slow
-def test_it_is_bounded(start_redis, by_hand, caplog):
+def test_it_is_bounded(start_redis, nothing_beside, caplog):
     """10,000 lines wait for an absent server, which keeps about as many.
 
     Requests go on meanwhile. Readers are told how many it has dropped.
@@ -98,7 +89,7 @@ def test_it_is_bounded(start_redis, by_hand, caplog):
         injector.events()
     server.start()
     get(injector, "/last")
-    by_hand.set()
+    nothing_beside.set()
     client = server.client()
     until(lambda: client.xlen("{faultinject}:journal") >= 10_000)
     until(lambda: paths(injector.events(limit=20_000)[0])[-1:] == ["/last"])
@@ -217,7 +208,7 @@ def test_a_process_that_ends_tells_what_is_left(url, how):
     assert injector.counts() == {"rule-1": RuleCounts(1, 1)}
 
 
-@pytest.mark.usefixtures("by_hand")
+@pytest.mark.usefixtures("nothing_beside")
 def test_a_child_does_not_tell_its_parents_lines(url, monkeypatch):
     """It begins with none, whatever it is asked first."""
     readers = [make(url) for _ in range(2)]
