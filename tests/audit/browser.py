@@ -168,10 +168,6 @@ class Browser:
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
-    def screenshot(self):
-        """The whole page, as PNG."""
-        return b64decode(self.ask("Page.captureScreenshot", captureBeyondViewport=True)["data"])
-
     def pdf(self):
         """The page as it is printed."""
         return b64decode(self.ask("Page.printToPDF")["data"])

@@ -24,10 +24,10 @@ HOUR = 3600.0
 RULES = "http:503,delay=1h"
 
 
-class Looks:
-    """Real time in which whoever waits looks a hundred times a second, and a test sees that it waits.
+class Wakes:
+    """Real time in which whoever waits wakes a hundred times a second.
 
-    It is also the exchange of a task.
+    A test sees that somebody waits. It is the exchange of a task, too.
     """
 
     monotonic = staticmethod(time.monotonic)
@@ -47,7 +47,7 @@ class Looks:
 
 
 def make(store, rules=RULES, **environ):
-    return Injector(rules, store=store, seed=1, environ=environ, waits=Looks())
+    return Injector(rules, store=store, seed=1, environ=environ, waits=Wakes())
 
 
 def by_thread(injector):

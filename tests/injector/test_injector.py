@@ -348,7 +348,7 @@ def test_a_fork_separates():
 
 @pytest.fixture
 def bringing():
-    """A thread that has begun to read the rules of its request; gives how a request brings them, and its end."""
+    """A thread has begun to read its request's rules: what brings them too, and what ends it."""
     began, goes_on, statuses = threading.Event(), threading.Event(), []
 
     def clock():
