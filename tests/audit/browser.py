@@ -1,7 +1,5 @@
 """A real Chromium, driven through two pipes by the protocol of its developer tools."""
 
-from __future__ import annotations
-
 import json
 import os
 import select
@@ -169,10 +167,6 @@ class Browser:
         answer = self.ask("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
-
-    def screenshot(self):
-        """The whole page, as PNG."""
-        return b64decode(self.ask("Page.captureScreenshot", captureBeyondViewport=True)["data"])
 
     def pdf(self):
         """The page as it is printed."""

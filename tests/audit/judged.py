@@ -1,7 +1,5 @@
 """Judgements for reports to show: their findings and their journals are made by hand."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from faultinject import Attempt, Call, Finding

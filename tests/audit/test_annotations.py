@@ -1,7 +1,5 @@
 """Findings beside the code: workflow commands of GitHub Actions, and SARIF."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 

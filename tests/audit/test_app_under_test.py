@@ -1,7 +1,5 @@
 """A test's requests to its app are no client's; their answers tell of the calls below."""
 
-from __future__ import annotations
-
 from faultinject.journal.call_window import CallWindow
 from tests.journals import FINE, LOST, RESET, SLOW_DOWN, Made, calls, judged, line
 

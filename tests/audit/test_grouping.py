@@ -1,7 +1,5 @@
 """Attempts are grouped by the client's ids, a test's labels or fingerprints, or are shared."""
 
-from __future__ import annotations
-
 import random
 
 import pytest

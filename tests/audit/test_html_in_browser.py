@@ -1,7 +1,5 @@
 """The page in a real Chromium: light and dark, on a telephone, on paper, with hostile texts."""
 
-from __future__ import annotations
-
 from html.parser import HTMLParser
 
 import pytest

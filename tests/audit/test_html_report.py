@@ -1,7 +1,5 @@
 """The report as an HTML page."""
 
-from __future__ import annotations
-
 import re
 from base64 import b64encode
 from hashlib import sha256

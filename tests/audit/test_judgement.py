@@ -1,7 +1,5 @@
 """The judgement of a journal: its clients, the counted and the left out calls, its result."""
 
-from __future__ import annotations
-
 import json
 import re
 

@@ -1,7 +1,5 @@
 """The noise in waits, of a busy machine and of a client's other requests."""
 
-from __future__ import annotations
-
 import gzip
 import json
 from itertools import product

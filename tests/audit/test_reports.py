@@ -1,7 +1,5 @@
 """A judgement as text, JSON, JUnit and Markdown."""
 
-from __future__ import annotations
-
 import json
 import re
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Secrets that are planted in requests appear in no output of any format."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import logging

@@ -1,7 +1,5 @@
 """Planted secrets do not appear in previews, failures, explorations or representations."""
 
-from __future__ import annotations
-
 import logging
 
 import pytest

@@ -1,7 +1,5 @@
 """A client with a faster clock than the journal's is judged by its own clock."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.journals import FINE, ID, INTERNAL, SLOW_DOWN, call, calls, finding

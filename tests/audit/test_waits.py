@@ -852,14 +852,14 @@ def decorrelated(seed):
     ids=["full", "equal", "25 % to both sides", "12 %, one retry", "12 %, three retries", "decorrelated"],
 )
 def test_jitter_is_never_called_rigid(made):
-    """Twenty seeds each."""
-    assert FAIL not in [verdict("jitter", made(seed), fast=(0.0003, 0.001)) for seed in range(20)]
+    """Five seeds each."""
+    assert WARN not in [verdict("jitter", made(seed), fast=(0.0003, 0.001)) for seed in range(5)]
 
 
 @pytest.mark.parametrize("low", [0.74, 0.67], ids=["15 % to both sides", "20 % to both sides"])
 def test_jitter_is_never_called_a_herd(low):
-    """Eleven of twenty waits come together by chance in some of forty seeds, sixteen in none."""
-    found = {verdict("thundering herd", drawn(20, 1.0, low=low, seed=seed)) for seed in range(40)}
+    """Eleven of twenty waits come together by chance in some of twenty seeds, sixteen in none."""
+    found = {verdict("thundering herd", drawn(20, 1.0, low=low, seed=seed)) for seed in range(20)}
     assert found <= {PASS, INCONCLUSIVE}
 
 

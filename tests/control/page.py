@@ -1,7 +1,5 @@
 """A real server with the page on it, and what its tests do to both."""
 
-from __future__ import annotations
-
 import json
 import signal
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A program with an app and the control API in a process of its own, and a client of both."""
 
-from __future__ import annotations
-
 import http.client
 import json
 import os

@@ -1,7 +1,5 @@
 """The control API refuses every misuse, over WSGI, ASGI and its own address."""
 
-from __future__ import annotations
-
 import hmac
 import http.client
 import logging

@@ -1,7 +1,5 @@
 """Each call of the control API, over WSGI, over ASGI and on its own address."""
 
-from __future__ import annotations
-
 import base64
 
 import pytest

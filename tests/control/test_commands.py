@@ -1,7 +1,5 @@
 """`serve --control` and `run` with a control API offer it, and it works."""
 
-from __future__ import annotations
-
 import re
 import sys
 

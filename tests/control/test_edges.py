@@ -1,7 +1,5 @@
 """Rare cases: another injector, a missing package, a store in use, another app's token."""
 
-from __future__ import annotations
-
 import gc
 import json
 import os

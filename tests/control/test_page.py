@@ -1,7 +1,5 @@
 """A user works on the control page: a real Chromium, real clicks and keys, a real server."""
 
-from __future__ import annotations
-
 import json
 import re
 

@@ -1,7 +1,5 @@
 """The control page and its server: gone and back, without threads, disarmed, in production."""
 
-from __future__ import annotations
-
 import json
 import re
 import signal

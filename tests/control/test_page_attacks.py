@@ -1,7 +1,5 @@
 """Attacks on the control page: hostile texts, and what its policy stops."""
 
-from __future__ import annotations
-
 import json
 
 from tests.control.page import SLOWLY_IN_CHROMIUM, fill, open_form, row, shows

@@ -1,7 +1,5 @@
 """Choices on the control page, and the list of changes."""
 
-from __future__ import annotations
-
 from tests.control.page import SLOWLY_IN_CHROMIUM, Server, choose, enter, open_form, row, shows, text
 
 pytestmark = SLOWLY_IN_CHROMIUM

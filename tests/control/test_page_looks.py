@@ -1,7 +1,5 @@
 """The control page in light and dark, wide and narrow, and for a screen reader."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """The control page where somebody else changes the rules or the switch meanwhile."""
 
-from __future__ import annotations
-
 from tests.control.page import SLOWLY_IN_CHROMIUM, fill, open_form, shows
 from tests.until import until
 

@@ -1,7 +1,5 @@
 """The peer as real servers report it: other addresses, Unix sockets, bodies in pieces."""
 
-from __future__ import annotations
-
 import json
 import socket
 from contextlib import ExitStack, suppress
@@ -168,6 +166,7 @@ def test_bodies_without_a_length(start, free_port, name):
     assert [each["text"] for each in near.state()["rules"]] == ["http:504"]
 
 
+@pytest.mark.slow
 def test_clients_that_may_not_ask_hold_no_worker(start, free_port):
     """Two refused clients that send no body do not block two workers without threads."""
     port = free_port()

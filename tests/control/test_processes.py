@@ -1,7 +1,5 @@
 """Several server processes share one control API, and any of them may end."""
 
-from __future__ import annotations
-
 import os
 import re
 import signal
@@ -307,6 +305,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_a_worker_that_gevent_patches_later(free_port):
     """Its thread begins behind that, as one of gevent's."""
     pytest.importorskip("gevent")

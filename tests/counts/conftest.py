@@ -1,13 +1,11 @@
 """Stores of each kind, threads that really interleave, and other processes."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import count
-from threading import Barrier
+from threading import Barrier, Event
 
 import pytest
 
@@ -55,6 +53,15 @@ def now(monkeypatch):
     monkeypatch.setattr(waiting, "clock", lambda: moment[0])
     monkeypatch.setattr(waiting, "pause", pause)
     return moment
+
+
+@pytest.fixture
+def nothing_beside(monkeypatch):
+    """Holds back work beside the requests until this is set."""
+    go_on = Event()
+    monkeypatch.setattr(waiting, "pause", lambda _: go_on.wait(60))
+    yield go_on
+    go_on.set()
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """An injector whose journal is shared, and the paths of its lines."""
 
-from __future__ import annotations
-
 from faultinject import Injector
 
 

@@ -1,7 +1,5 @@
 """The counts of any store, by its URL."""
 
-from __future__ import annotations
-
 from faultinject.counts.memory import MemoryCounts
 from faultinject.counts.store import open_store
 

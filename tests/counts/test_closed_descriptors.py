@@ -3,8 +3,6 @@
 A program that becomes a daemon closes all, and opens files of its own.
 """
 
-from __future__ import annotations
-
 import gc
 import os
 import subprocess

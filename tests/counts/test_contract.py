@@ -1,7 +1,5 @@
 """The contract of all counts, in memory, in a directory and on a Redis server."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess
@@ -334,9 +332,10 @@ for number in range(20):
 """
 
 
-def test_times_are_those_of_all_processes(shared_url, process):
+@pytest.mark.parametrize("kind", ["file", pytest.param("redis", marks=pytest.mark.slow)])
+def test_times_are_those_of_all_processes(new_url, kind, process):
     """`times=5` in two processes is five in all: rules and store stand in the environment."""
-    environ = os.environ | {"FAULTINJECT_RULES": "http:503,times=5", "FAULTINJECT_STORE": shared_url}
+    environ = os.environ | {"FAULTINJECT_RULES": "http:503,times=5", "FAULTINJECT_STORE": new_url(kind)}
     servers = [process(SERVED, env=environ) for _ in range(2)]
     for each in servers:
         assert each.stdout.readline() == "ready\n"

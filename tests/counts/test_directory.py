@@ -1,7 +1,5 @@
 """The shared directory: its users, the fate of its files, and changes of rules."""
 
-from __future__ import annotations
-
 import gc
 import os
 import signal

@@ -1,7 +1,5 @@
 """A Redis server that drips its answers, or never ends one, is bounded in time and size."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import socket
@@ -120,9 +118,9 @@ def place(counts):
 @pytest.mark.parametrize("begin", BEGUN.values(), ids=BEGUN)
 def test_a_server_that_drips_its_answer(between, begin, monkeypatch):
     """The time limit holds for the whole answer, not for each byte; then the store pauses."""
-    monkeypatch.setattr(waiting, "answer", 0.5)
     counts = open_counts(between.url)
     assert place(counts) == 0
+    monkeypatch.setattr(waiting, "answer", 0.2)
     between.begin, between.more = begin, DRIP
     with pytest.raises(StoreUnavailableError, match="Timeout"):
         place(counts)
@@ -132,8 +130,8 @@ def test_a_server_that_drips_its_answer(between, begin, monkeypatch):
 
 def test_a_server_that_drips_when_it_is_connected_to(between, monkeypatch):
     """The handshake of a connection counts as part of the question that needs it."""
-    monkeypatch.setattr(waiting, "answer", 0.5)
-    monkeypatch.setattr(waiting, "opening", 0.5)
+    monkeypatch.setattr(waiting, "answer", 0.2)
+    monkeypatch.setattr(waiting, "opening", 0.2)
     between.begin, between.more = b"+", DRIP
     with pytest.raises(StoreUnavailableError, match="Timeout"):
         open_counts(between.url)
@@ -162,32 +160,31 @@ def test_an_answer_that_is_none(between, begin, monkeypatch, caplog):
 
 @pytest.mark.parametrize("ask", [get, get_async])
 @pytest.mark.parametrize("more", [DRIP, b"a" * 65_536])
-def test_requests_pass(between, ask, more, monkeypatch, caplog):
+def test_requests_pass(between, ask, more, monkeypatch, caplog, nothing_beside):
     """The app answers, the failure is counted, and the log has one line."""
     injector = Injector("http:503,times=5", store=between.url, environ={})
     assert ask(injector) == 503
-    monkeypatch.setattr(waiting, "answer", 0.5)
-    go_on = threading.Event()
-    monkeypatch.setattr(waiting, "pause", lambda _: go_on.wait(60))  # of what no request waits for
+    monkeypatch.setattr(waiting, "answer", 0.2)
     between.begin, between.more = b"+", more
     assert [ask(injector) for _ in range(20)] == [200] * 20
     between.begin = between.more = b""
     (counts,) = injector.counts().values()
-    go_on.set()
+    nothing_beside.set()
     assert counts.failed == 20
     assert sum("the store is unavailable" in each for each in caplog.messages) == 1
 
 
 def test_a_long_answer_to_a_long_question(redis_server, redis_prefix):
-    """Long answers are read: 10,000 rules have 64 KiB of counts, and some MB of scenario."""
-    injector = Injector(
-        [f"http:503,path=/{'a' * 200}{number}" for number in range(10_000)],
-        store=f"{redis_server.url}?prefix={redis_prefix}",
-        environ={},
-    )
-    assert len(injector.counts()) == 10_000
+    """Long answers are read: 700 rules are 140 KiB, and the counts of 30,000 have more than 64."""
+    rules = [f"http:503,path=/{'a' * 200}{each}" for each in range(700)]
+    store = f"{redis_server.url}?prefix={redis_prefix}"
+    Injector(rules, store=store, environ={})
+    injector = Injector(rules, store=store, environ={})
     assert get(injector, f"/{'a' * 200}7") == 503
     assert injector.counts()[injector.scenario.display_names[7]].injected == 1
+    one, other = (open_counts(f"{store}-more") for _ in range(2))
+    one.note_injected(29_999)
+    assert one.totals([29_999]) == other.totals(list(range(30_000)))[-1:] == [(0, 1, 0)]
 
 
 @pytest.mark.slow

@@ -1,7 +1,5 @@
 """The owner of a directory, processes of one server, and removal after a process's end."""
 
-from __future__ import annotations
-
 import builtins
 import io
 import multiprocessing

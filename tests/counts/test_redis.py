@@ -3,8 +3,6 @@
 Whatever happens to the server.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import socket
@@ -68,15 +66,6 @@ def now(monkeypatch):
     moment = [1000.0]
     monkeypatch.setattr(waiting, "clock", lambda: moment[0])
     return moment
-
-
-@pytest.fixture
-def nothing_beside(monkeypatch):
-    """Holds back work beside the requests until this is set."""
-    go_on = threading.Event()
-    monkeypatch.setattr(waiting, "pause", lambda _: go_on.wait(60))
-    yield go_on
-    go_on.set()
 
 
 def place(counts, identity="/a"):
@@ -146,9 +135,9 @@ def test_a_stopped_server_holds_nobody_up(own_server, caplog, monkeypatch, now):
 
     Then counting goes on.
     """
-    monkeypatch.setattr(waiting, "answer", 0.5)
     counts = open_counts(own_server.url)
     assert place(counts) == 0
+    monkeypatch.setattr(waiting, "answer", 0.2)
     own_server.signal(signal.SIGSTOP)
     for why in ("Timeout", *["faultinject pauses before it uses the store again"] * 20):
         with pytest.raises(StoreUnavailableError, match=why):
@@ -306,13 +295,14 @@ def test_a_forked_child_closes_its_parents_connections(url):
 
 def test_what_was_sent_and_not_answered_counts_as_told(own_server, monkeypatch):
     """A stopped server may have it when it goes on: once more would be a match too many."""
-    monkeypatch.setattr(waiting, "answer", 0.5)
     counts = open_counts(own_server.url)
     counts.note_failed(0)
     assert counts.totals([0]) == [(0, 0, 1)]
     own_server.signal(signal.SIGSTOP)
-    counts.note_failed(0)
-    assert counts.totals([0]) == [(0, 0, 0)], "what only this process knows"
+    with monkeypatch.context() as patch:
+        patch.setattr(waiting, "answer", 0.1)
+        counts.note_failed(0)
+        assert counts.totals([0]) == [(0, 0, 0)], "what only this process knows"
     own_server.signal(signal.SIGCONT)
     own_server.client().ping()
     counts.note_failed(1)

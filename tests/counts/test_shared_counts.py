@@ -1,7 +1,5 @@
 """A failing store is not used for a while, and the log says so once."""
 
-from __future__ import annotations
-
 import sys
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
@@ -151,20 +149,18 @@ def test_what_two_threads_find_at_once_is_told_once(now, caplog, before, error, 
     assert line > 10
 
 
+def fails(counts, error=StoreBusyError, ask="match"):
+    """It is asked once, in vain."""
+    with pytest.raises(error):
+        ASKS[ask](counts)
+
+
 def test_a_lock_that_others_have_is_told_now_and_then(counts, now, caplog):
     """The first at once, then the number every ten seconds."""
     counts.error = StoreBusyError("held")
-
-    def ask():
-        with pytest.raises(StoreBusyError):
-            ASKS["match"](counts)
-
-    for _ in range(5):
-        ask()
-    now[0] += 9.9
-    ask()
-    now[0] += 0.1
-    ask()
+    for later in (0, 0, 0, 0, 0, 9.9, 0.1):
+        now[0] += later
+        fails(counts)
     assert caplog.messages == [BUSY.format("1 request"), BUSY.format("6 requests")]
 
 
@@ -174,16 +170,13 @@ def test_a_log_that_asks_again(counts, now, caplog):
 
     def again(record):
         if len(caplog.records) < 3:
-            with pytest.raises(StoreBusyError):
-                ASKS["match"](counts)
+            fails(counts)
         return True
 
     caplog.handler.addFilter(again)
-    with pytest.raises(StoreBusyError):
-        ASKS["match"](counts)
+    fails(counts)
     now[0] += 3600
-    with pytest.raises(StoreBusyError):
-        ASKS["match"](counts)
+    fails(counts)
     caplog.handler.removeFilter(again)
     assert caplog.messages == [BUSY.format("1 request"), BUSY.format("2 requests")]
 
@@ -191,8 +184,7 @@ def test_a_log_that_asks_again(counts, now, caplog):
 def test_a_store_that_is_back_is_seen_by_whoever_asks_first(counts, now, caplog):
     """Also when what it is asked is to undo a take."""
     counts.error = OSError("broken")
-    with pytest.raises(StoreUnavailableError):
-        ASKS["match"](counts)
+    fails(counts, StoreUnavailableError)
     counts.error = None
     now[0] += 1
     counts.give_back(Take(0, "", 1))
@@ -203,13 +195,11 @@ def test_pauses_double_up_to_half_a_minute(counts, now, caplog):
     """1, 2, 4, 8, 16, 30, 30 s; one line in the log; after it was back, from the beginning."""
     for times in (1, 2):
         counts.error, counts.asked = OSError("broken"), 0
-        with pytest.raises(StoreUnavailableError):
-            ASKS["match"](counts)
+        fails(counts, StoreUnavailableError)
         for asked, pause in enumerate((1, 2, 4, 8, 16, 30, 30), 1):
             for seconds, more in ((pause - 0.01, 0), (0.01, 1)):
                 now[0] += seconds
-                with pytest.raises(StoreUnavailableError):
-                    ASKS["take"](counts)
+                fails(counts, StoreUnavailableError, "take")
                 assert counts.asked == asked + more
         counts.error = None
         now[0] += 30

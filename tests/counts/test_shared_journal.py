@@ -1,7 +1,5 @@
 """The journal as a Redis stream: bounded, with a time to live, and never waited for."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess
@@ -30,15 +28,6 @@ def key(url):
     return f"{{{url.partition('prefix=')[2]}}}:journal"
 
 
-@pytest.fixture
-def by_hand(monkeypatch):
-    """Background work is done by `events` alone, or when this is set."""
-    go_on = threading.Event()
-    monkeypatch.setattr(waiting, "pause", lambda _: go_on.wait(60))
-    yield go_on
-    go_on.set()
-
-
 def test_it_comes_by_itself_and_does_not_stay_for_ever(url, key, redis_server):
     """Nobody needs to ask; the key has a time to live."""
     get(make(url), "/0")
@@ -49,7 +38,7 @@ def test_it_comes_by_itself_and_does_not_stay_for_ever(url, key, redis_server):
     assert b'"path":"/0"' in fields[b"line"]
 
 
-@pytest.mark.usefixtures("by_hand")
+@pytest.mark.usefixtures("nothing_beside")
 def test_the_stream_is_cut_and_what_is_gone_is_counted(url, redis_server, key):
     """For those who have read some of it, and for those who have not."""
     injector = make(url)
@@ -66,7 +55,7 @@ def test_the_stream_is_cut_and_what_is_gone_is_counted(url, redis_server, key):
     assert injector.events(last, 0) == ([], last, 0)
 
 
-@pytest.mark.usefixtures("by_hand")
+@pytest.mark.usefixtures("nothing_beside")
 def test_a_stream_that_was_lost_begins_anew(url, redis_server, key):
     """A reader finds the new one."""
     injector = make(url)
@@ -85,7 +74,7 @@ def test_a_stream_that_was_lost_begins_anew(url, redis_server, key):
 
 
 @pytest.mark.slow
-def test_it_is_bounded(start_redis, by_hand, caplog):
+def test_it_is_bounded(start_redis, nothing_beside, caplog):
     """10,000 lines wait for an absent server, which keeps about as many.
 
     Requests go on meanwhile. Readers are told how many it has dropped.
@@ -100,7 +89,7 @@ def test_it_is_bounded(start_redis, by_hand, caplog):
         injector.events()
     server.start()
     get(injector, "/last")
-    by_hand.set()
+    nothing_beside.set()
     client = server.client()
     until(lambda: client.xlen("{faultinject}:journal") >= 10_000)
     until(lambda: paths(injector.events(limit=20_000)[0])[-1:] == ["/last"])
@@ -118,11 +107,14 @@ def tell_while_stopped(server, injector):
     """Have a line to tell while the server stands still, and another one when it goes on."""
     server.signal(signal.SIGSTOP)
     try:
-        get(injector, "/1")
-        with pytest.raises(StoreUnavailableError):
-            injector.events()
-        # An attempt that the server meets as it goes on may be cut off in the middle.
-        until(lambda: "faultinject redis" not in [each.name for each in threading.enumerate()])
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(waiting, "answer", 0.1)
+            patch.setattr(waiting, "opening", 0.1)
+            get(injector, "/1")
+            with pytest.raises(StoreUnavailableError):
+                injector.events()
+            # An attempt that the server meets as it goes on may be cut off in the middle.
+            until(lambda: "faultinject redis" not in [each.name for each in threading.enumerate()])
     finally:
         server.signal(signal.SIGCONT)
     server.client().ping()
@@ -130,10 +122,8 @@ def tell_while_stopped(server, injector):
 
 
 @pytest.fixture
-def stopping(start_redis, monkeypatch):
+def stopping(start_redis):
     """A server that is about to stop, and an injector that has told it a line."""
-    monkeypatch.setattr(waiting, "answer", 0.5)
-    monkeypatch.setattr(waiting, "opening", 0.5)
     server = start_redis()
     injector = make(server.url)
     get(injector, "/0")
@@ -218,7 +208,7 @@ def test_a_process_that_ends_tells_what_is_left(url, how):
     assert injector.counts() == {"rule-1": RuleCounts(1, 1)}
 
 
-@pytest.mark.usefixtures("by_hand")
+@pytest.mark.usefixtures("nothing_beside")
 def test_a_child_does_not_tell_its_parents_lines(url, monkeypatch):
     """It begins with none, whatever it is asked first."""
     readers = [make(url) for _ in range(2)]

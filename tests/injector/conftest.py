@@ -2,6 +2,7 @@
 
 import pytest
 
+from faultinject.counts import redis_store
 from faultinject.injector.instances import living
 from tests.counts import conftest as counts
 
@@ -19,6 +20,12 @@ def no_injector_of_an_earlier_test():
     yield
     for each in others:
         living.add(each)
+
+
+@pytest.fixture
+def looked_at_often(monkeypatch):
+    """A server is looked at a hundred times a second, instead of once."""
+    monkeypatch.setattr(redis_store, "PAUSE", 0.01)
 
 
 @pytest.fixture(params=["memory", "file", "redis"])

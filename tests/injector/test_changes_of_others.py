@@ -1,24 +1,22 @@
 """A wait ends when another process changes the rules or switches, though no request comes."""
 
-from __future__ import annotations
-
 import os
 import threading
 import time
+from types import SimpleNamespace
 
 import anyio
 import pytest
 
 from faultinject import Injector
-from faultinject.adapters.asgi_wait import ExchangeEnd, pause
+from faultinject.adapters.asgi_wait import pause
 from faultinject.adapters.wsgi_wait import wait
-from faultinject.counts import redis_store
 from tests.asking import get
-from tests.until import until
 
 # Python 3.12 and later warn of a fork in a process that had threads.
 pytestmark = [
     pytest.mark.live,
+    pytest.mark.usefixtures("looked_at_often"),
     pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
 ]
 
@@ -26,37 +24,45 @@ HOUR = 3600.0
 RULES = "http:503,delay=1h"
 
 
-@pytest.fixture(autouse=True)
-def looked_at_often(monkeypatch):
-    """A server is looked at a hundred times a second, instead of once."""
-    monkeypatch.setattr(redis_store, "PAUSE", 0.01)
+class Wakes:
+    """Real time in which whoever waits wakes a hundred times a second.
+
+    A test sees that somebody waits. It is the exchange of a task, too.
+    """
+
+    monotonic = staticmethod(time.monotonic)
+    over = False
+
+    def __init__(self):
+        self.begun = threading.Event()
+        self.left = SimpleNamespace(wait=self._wait)
+
+    def wait(self, seconds, sleep):
+        self.begun.set()
+        return sleep(min(seconds, 0.01))
+
+    async def _wait(self):
+        self.begun.set()
+        await anyio.sleep(0.01)
 
 
-def make(store):
-    return Injector(RULES, store=store, seed=1, environ={})
+def make(store, rules=RULES, **environ):
+    return Injector(rules, store=store, seed=1, environ=environ, waits=Wakes())
 
 
-def by_thread(plan):
-    wait(plan, HOUR)
+def by_thread(injector):
+    wait(injector.own_plan, HOUR)
 
 
-def by_task(plan):
-    anyio.run(pause, plan, HOUR, ExchangeEnd(None))
+def by_task(injector):
+    anyio.run(pause, injector.own_plan, HOUR, injector.own_plan.services.waits)
 
 
-def begun(plan, how):
-    """A thread that waits an hour in a plan, once it does."""
-    waits, real = threading.Event(), plan.over
-
-    def noted(endings):
-        if threading.current_thread() is thread:
-            waits.set()
-        return real(endings)
-
-    plan.over = noted
-    thread = threading.Thread(target=how, args=(plan,), daemon=True)
+def begun(injector, how=by_thread, **asked):
+    """A thread that waits an hour, once it does."""
+    thread = threading.Thread(target=how, args=(injector,), kwargs=asked, daemon=True)
     thread.start()
-    assert waits.wait(60)
+    assert injector.own_plan.services.waits.begun.wait(60)
     return thread
 
 
@@ -72,13 +78,13 @@ def over(thread):
         lambda one: one.disable(),
         lambda one: one.use("http:500"),
         lambda one: one.remove("rule-1"),
-        lambda one: one.enable(until=time.time() + 0.2),
+        lambda one: one.enable(until=time.time() + 0.05),
     ],
 )
 def test_what_others_change_ends_waits(shared, change, how):
     """Off, other rules, or a moment at which it goes off: in a process that gets no request."""
     one, other = make(shared), make(shared)
-    thread = begun(other.own_plan, how)
+    thread = begun(other, how)
     change(one)
     assert over(thread)
 
@@ -87,23 +93,19 @@ def test_what_others_change_ends_waits(shared, change, how):
 def test_a_moment_that_is_named_meanwhile_ends_waits(store, how):
     """It began when there was none; one that is later, or none any more, ends nothing."""
     injector = make(store)
-    thread = begun(injector.own_plan, how)
+    thread = begun(injector, how)
     for moment in (time.time() + HOUR, None):
         injector.enable(until=moment)
-        thread.join(0.2)
+        thread.join(0.05)
         assert thread.is_alive()
-    injector.enable(until=time.time() + 0.2)
+    injector.enable(until=time.time() + 0.05)
     assert over(thread)
 
 
 def test_what_a_request_has_asked_for_ends_too(shared):
     """Its rules are none of the scenario's, and off is off."""
-    allowed = {"FAULTINJECT_ON_REQUEST": "1"}
-    one, other = (Injector("http:418,path=none", store=shared, seed=1, environ=allowed) for _ in range(2))
-    asked = {"HTTP_X_FAULTINJECT_RULES": "http:503,delay=1h"}
-    thread = threading.Thread(target=get, args=(other,), kwargs=asked, daemon=True)
-    thread.start()
-    until(lambda: other.own_plan.services.active)
+    one, other = (make(shared, "http:418,path=none", FAULTINJECT_ON_REQUEST="1") for _ in range(2))
+    thread = begun(other, get, HTTP_X_FAULTINJECT_RULES="http:503,delay=1h")
     one.disable()
     assert over(thread)
 
@@ -116,7 +118,7 @@ def test_a_wait_in_another_process(shared):
     if not child:
         ended = 1
         try:
-            thread = begun(injector.own_plan, by_thread)
+            thread = begun(injector)
             os.write(writer, b"waits")
             thread.join(60)
             ended = 0 if not injector.state.on else 2
@@ -141,7 +143,7 @@ def test_a_wait_goes_on_whatever_goes_wrong(shared, monkeypatch):
         real()
 
     monkeypatch.setattr(other, "catch_up", catch_up)
-    thread = begun(other.own_plan, by_thread)
+    thread = begun(other)
     one.disable()
     assert over(thread)
     assert len(failed) == 3

@@ -1,7 +1,5 @@
 """The window of the app's own failures: its bound, its end, and the messages."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import threading
@@ -235,7 +233,7 @@ def test_it_is_said_once(tmp_path, caplog, monkeypatch, first):
 
 
 @pytest.fixture
-def two(monkeypatch):
+def two(monkeypatch, looked_at_often):
     """Two injectors of one store, and the time that passes."""
     monkeypatch.setattr(waiting, "no_waiting", True)  # with a Redis server it is told by a thread
 

@@ -1,7 +1,5 @@
 """The injector: what is in force, on or off, and what the environment says about it."""
 
-from __future__ import annotations
-
 import gc
 import logging
 import os
@@ -348,56 +346,51 @@ def test_a_fork_separates():
     assert run()[0] == expected
 
 
-def test_a_fork_while_another_thread_brings_rules():
-    """A child does not wait for a thread that it lacks, and counts its own requests from zero.
-
-    The fork comes while another thread reads new rules.
-    """
-    began, goes_on, over = threading.Event(), threading.Event(), []
-
-    def clock():
-        if threading.current_thread() is thread:
-            began.set()
-            over.append(goes_on.wait(60))
-        return 1000.0
-
-    def bring():
-        return get(injector, HTTP_X_FAULTINJECT_RULES="http:503,times=1")
-
-    thread = threading.Thread(target=bring)
-    injector = make("http:418,path=/tea", clock=clock, FAULTINJECT_ON_REQUEST="1")
-    thread.start()
-    assert began.wait(60)
-    try:
-        assert in_child(lambda: [bring(), bring()]) == [503, 200]
-        assert not over, "the fork waited for the thread"
-    finally:
-        goes_on.set()
-        thread.join()
-
-
-def test_two_requests_that_bring_the_same_rules_at_once():
-    """They count together, whichever of them has compiled them first."""
+@pytest.fixture
+def bringing():
+    """A thread has begun to read its request's rules: what brings them too, and what ends it."""
     began, goes_on, statuses = threading.Event(), threading.Event(), []
 
     def clock():
         if threading.current_thread() is thread:
             began.set()
-            goes_on.wait(60)
+            assert goes_on.wait(60)
         return 1000.0
 
     def bring():
         statuses.append(get(injector, HTTP_X_FAULTINJECT_RULES="http:503,times=1"))
+        return statuses
+
+    def end():
+        assert thread.is_alive(), "somebody waited for the thread"
+        goes_on.set()
+        thread.join()
 
     thread = threading.Thread(target=bring)
     injector = make("http:418,path=/tea", clock=clock, FAULTINJECT_ON_REQUEST="1")
     thread.start()
     assert began.wait(60)
-    bring()
+    yield bring, end
     goes_on.set()
     thread.join()
-    bring()
-    assert statuses == [503, 200, 200]
+
+
+def test_a_fork_while_another_thread_brings_rules(bringing):
+    """A child does not wait for a thread that it lacks, and counts its own requests from zero.
+
+    The fork comes while another thread reads new rules.
+    """
+    bring, end = bringing
+    assert in_child(lambda: [bring(), bring()][1]) == [503, 200]
+    end()
+
+
+def test_two_requests_that_bring_the_same_rules_at_once(bringing):
+    """They count together, whichever of them has compiled them first."""
+    bring, end = bringing
+    assert bring() == [503]
+    end()
+    assert bring() == [503, 200, 200]
 
 
 def test_a_fork_while_another_thread_changes():

@@ -1,7 +1,5 @@
 """After a Redis server lost its data, counts begin at zero, and switches stay off."""
 
-from __future__ import annotations
-
 import pytest
 
 from faultinject import Injector

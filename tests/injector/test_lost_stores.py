@@ -1,7 +1,5 @@
 """A named directory meets late processes, other rules, and a clock that is set back."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

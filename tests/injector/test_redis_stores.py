@@ -1,7 +1,5 @@
 """Injectors that count on a Redis server, as processes of several hosts do."""
 
-from __future__ import annotations
-
 import pytest
 
 from faultinject import Injector, RuleCounts, WSGIFaultMiddleware

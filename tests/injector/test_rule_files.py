@@ -1,7 +1,5 @@
 """The file of rules changes while an app runs: other rules take effect, wrong ones do not."""
 
-from __future__ import annotations
-
 import _thread
 import functools
 import gc
@@ -22,6 +20,7 @@ import pytest
 
 from faultinject import Injector, RuleCounts, Scenario
 from faultinject.exceptions import ConfigurationError, MissingExtraError, StoreUnavailableError
+from faultinject.injector import rule_file
 from tests.asking import get
 from tests.injector.children import in_child
 from tests.until import until
@@ -95,7 +94,8 @@ def make(monkeypatch):
 
 @pytest.fixture
 def watching(make, monkeypatch):
-    """One that looks by itself."""
+    """One that looks by itself, twenty times a second where nothing informs of changes."""
+    monkeypatch.setattr(rule_file, "POLL", 0.05)
     monkeypatch.delitem(sys.modules, "watchfiles")
     pytest.importorskip("watchfiles")
     return make
@@ -576,7 +576,7 @@ def test_a_fork_right_behind_the_first_request(file, tmp_path):
 
     A child would wait for ever for an import of another thread of its parent.
     """
-    (tmp_path / "watchfiles.py").write_text("import time\ntime.sleep(1)\nwatch = None\n")
+    (tmp_path / "watchfiles.py").write_text("import time\ntime.sleep(0.3)\nwatch = None\n")
     command = [sys.executable, "-c", LOADING, str(file("http:503"))]
     with subprocess.Popen(command, cwd=ROOT, start_new_session=True) as process:
         try:

@@ -1,7 +1,5 @@
 """A session and the processes that take part in it, one step at a time."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """One injector in several processes: forked, spawned, or on one named store."""
 
-from __future__ import annotations
-
 import gc
 import multiprocessing
 import os

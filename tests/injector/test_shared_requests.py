@@ -1,7 +1,5 @@
 """One request's use of shared counts: its locks, and its end if others have the lock."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 from pathlib import Path

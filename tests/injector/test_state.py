@@ -1,7 +1,5 @@
 """Rules and switches are one value that all processes of a store share and change."""
 
-from __future__ import annotations
-
 import gc
 import json
 import threading
@@ -38,13 +36,11 @@ def settle():
             each.join(60)
 
 
-@pytest.fixture(
-    params=[
-        "memory",
-        pytest.param("file", marks=pytest.mark.live),
-        pytest.param("redis", marks=pytest.mark.live),
-    ]
-)
+SHARED = [pytest.param(each, marks=pytest.mark.live) for each in ("file", "redis")]
+IN_PROCESSES = pytest.mark.parametrize("make", SHARED, indirect=True)
+
+
+@pytest.fixture(params=["memory", *SHARED])
 def make(request, new_url, monkeypatch):
     """`make(rules)`: two injectors of one store; each sees the other's changes at once."""
     store = new_url(request.param)
@@ -196,15 +192,16 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("change", "why"), WRONG)
-def test_what_is_wrong_changes_nothing(make, change, why):
+def test_what_is_wrong_changes_nothing(make, subtests):
     """And says what would be right."""
     one, other, _ = make("http:503,times=99,name=first http:429")
     before = one.state
-    with pytest.raises(ConfigurationError) as raised:
-        change(one)
-    assert why in str(raised.value)
-    assert (one.state, get(other), other.state.generation) == (before, 503, before.generation)
+    for change, why in WRONG:
+        with subtests.test(why):
+            with pytest.raises(ConfigurationError) as raised:
+                change(one)
+            assert why in str(raised.value)
+            assert (one.state, get(other), other.state.generation) == (before, 503, before.generation)
 
 
 def test_an_empty_scenario_has_no_names(make):
@@ -455,12 +452,10 @@ def test_a_server_that_is_away(start_redis, monkeypatch):
     assert get(injector) == 503
 
 
-@pytest.mark.live
+@IN_PROCESSES
 def test_who_comes_later_finds_it_off(make, caplog):
     """As it is for all, and says so; the switch of another process is in the log as well."""
     one, other, _ = make("http:503")
-    if one is other:
-        return
     one.disable_rule("rule-1")
     one.disable(why="5xx above 5 %")
     assert get(other) == 200
@@ -477,12 +472,10 @@ def test_who_comes_later_finds_it_off(make, caplog):
     assert caplog.messages[-1] == "faultinject is on: it was switched on for all processes of its store"
 
 
-@pytest.mark.live
+@IN_PROCESSES
 def test_a_change_that_comes_between(make, monkeypatch):
     """A change in between is not lost: the edit is repeated on it, or refused by `expected`."""
     one, other, _ = make("http:503")
-    if one is other:
-        return
     storage = other._count_storage
     real, between = storage.newest, ["http:500,name=a", "http:500,name=b"]
 

@@ -1,7 +1,5 @@
 """Processes that change what is in force at the same time, or are killed while they do."""
 
-from __future__ import annotations
-
 import os
 import signal
 

@@ -1,7 +1,5 @@
 """Events of all processes in order: from a cursor on, bounded, with the number missed."""
 
-from __future__ import annotations
-
 import errno
 import os
 import shutil
@@ -122,6 +120,7 @@ def test_nothing_is_written_unless_somebody_asked(tmp_path):
     assert [each.stat().st_mode & 0o777 for each in tmp_path.glob("store/journal*")] == [0o600]
 
 
+@pytest.mark.usefixtures("looked_at_often")
 def test_what_all_processes_did(shared):
     """Whoever reads; with the number of the process, and also after the rules were replaced."""
     injector = make(shared)

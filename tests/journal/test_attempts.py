@@ -1,7 +1,5 @@
 """Facts about a request from its journal line, and whether two requests sent the same body."""
 
-from __future__ import annotations
-
 import pytest
 
 from faultinject import Attempt, Call

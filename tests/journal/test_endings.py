@@ -1,7 +1,5 @@
 """A process that wrote into a journal says once, last, that it has ended; no other says it."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

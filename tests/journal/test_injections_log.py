@@ -1,7 +1,5 @@
 """Each injected fault is a record of the logger `faultinject.injections`, if enabled."""
 
-from __future__ import annotations
-
 import logging
 import logging.config
 import subprocess

@@ -1,7 +1,5 @@
 """The journal: every field, its bounds, and what must never be in it."""
 
-from __future__ import annotations
-
 import asyncio
 import errno
 import gc
@@ -182,23 +180,11 @@ def test_under_inject_every_request_is_recorded():
     assert injector.journal.outcomes == []
 
 
-def test_the_ring_is_bounded_and_counts_what_it_drops():
-    """10,000 lines stay, the newest; of many threads at once not one drop is lost."""
-    injector = injector_for("cos:SlowDown,probability=0", record_all=True)
-    for _ in range(10_005):
-        ask(injector)
-    outcomes = injector.journal.outcomes
-    assert [each.n for each in outcomes] == [*range(5, 10_005)]
-    assert (len(injector.journal.events(limit=20_000)[0]), injector.journal.dropped) == (10_000, 5)
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda _: ask(injector), range(2_000)))
-    assert injector.journal.dropped == 2_005
-    injector.journal.clear()
-    assert (injector.journal.outcomes, injector.journal.dropped) == ([], 0)
+def test_what_happened_since_a_moment_and_the_bound_of_the_ring():
+    """A cursor of another journal is the beginning; one of lines that are gone says how many.
 
-
-def test_what_happened_since_a_moment():
-    """A cursor of another journal is the beginning; one of lines that are gone says how many."""
+    10,000 lines stay, the newest; of many threads at once not one drop is lost.
+    """
     injector = injector_for("cos:SlowDown,probability=0", record_all=True)
     journal = injector.journal
 
@@ -221,6 +207,13 @@ def test_what_happened_since_a_moment():
     found, _, dropped = numbers(end, 10_000)
     assert (found, dropped) == ([*range(5, 10_005)], 2)
     assert numbers("another's:1", 1)[::2] == ([5], 5)
+    assert [each.n for each in journal.outcomes] == found
+    assert (len(numbers(limit=20_000)[0]), journal.dropped) == (10_000, 5)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: ask(injector), range(2_000)))
+    assert journal.dropped == 2_005
+    journal.clear()
+    assert (journal.outcomes, journal.dropped) == ([], 0)
 
 
 def test_texts_are_cut():

@@ -1,7 +1,5 @@
 """The fields of a line are the same, however early the request's address was read."""
 
-from __future__ import annotations
-
 import io
 from itertools import product
 

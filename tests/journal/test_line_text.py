@@ -1,7 +1,5 @@
 """A journal's line is one line of printable JSON, and says what the outcome says."""
 
-from __future__ import annotations
-
 import io
 import json
 from math import nextafter

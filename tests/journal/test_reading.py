@@ -1,7 +1,5 @@
 """Any journal gives a right answer or a clear message, and counts what it skips."""
 
-from __future__ import annotations
-
 import gzip
 import io
 import json

@@ -1,7 +1,5 @@
 """A server behind that says what a test has it say, and the proxy in front of it."""
 
-from __future__ import annotations
-
 import re
 import socket
 import ssl

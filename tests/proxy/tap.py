@@ -1,7 +1,5 @@
 """A wire that is listened to: what goes through a connection, either way."""
 
-from __future__ import annotations
-
 import contextlib
 import socket
 import threading

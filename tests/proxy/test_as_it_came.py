@@ -1,7 +1,5 @@
 """Requests reach the server as they were sent, and answers the client, byte for byte."""
 
-from __future__ import annotations
-
 import asyncio
 import http.client
 import threading
@@ -323,10 +321,10 @@ def test_the_next_request_goes_by_the_same_connection(behind, front):
 
 
 def test_a_client_that_is_told_of_a_proxy(behind, front, exchange):
-    """Its full URL becomes a path, and the URL's host is the Host."""
+    """Its full URL becomes a path, and the URL's host wins over the Host that was sent."""
     server = behind(answers)
     proxy = front(server.url.replace("127.0.0.1", "localhost"))
-    asked = b"GET %b HTTP/1.1\r\nHost: %b\r\nX-A: 1\r\n\r\n"
+    asked = b"GET %b HTTP/1.1\r\nhOsT: %b\r\nX-A: 1\r\n\r\n"
     urls = (
         (b"http://localhost:80/a%2Fb?x", b"/a%2Fb?x", b"localhost:80"), (b"http://bucket.localhost/a%2Fb?x", b"/a%2Fb?x", b"bucket.localhost"),
         (b"http://localhost", b"/", b"localhost"), (b"http://localhost?x=/", b"/?x=/", b"localhost"),

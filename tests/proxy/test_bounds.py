@@ -1,7 +1,5 @@
 """The proxy's bound of connections, and the order in which they end."""
 
-from __future__ import annotations
-
 import socket
 import threading
 from contextlib import ExitStack, suppress
@@ -80,17 +78,16 @@ def ends(client):
 
 
 @pytest.mark.parametrize(
-    "be_silent",
+    ("be_silent", "waits"),
     [
-        lambda client, play: None,
-        lambda client, play: client.sendall(GET[:20]),
-        half_sent,
-        left_body,
-        idle,
+        (lambda client, play: None, WAIT),
+        (lambda client, play: client.sendall(GET[:20]), ASKING),
+        (half_sent, WAIT),
+        (left_body, ASKING),
+        (idle, WAIT),
     ],
     ids=["nothing", "half a head", "half a body", "a body that nobody reads", "idle"],
 )
-@pytest.mark.parametrize("waits", [WAIT, ASKING], ids=["waits", "asks first"])
 def test_one_more_ends_the_one_that_is_silent_for_longest(behind, either, play, be_silent, waits):
     """Not one that waits for its answer, nor a later silent one; the new one is answered."""
     proxy = either(behind(play).url, limits=Limits(connections=3))

@@ -1,7 +1,5 @@
 """Faults in front of a server behind: its requests, its answers and its connections."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

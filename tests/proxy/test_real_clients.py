@@ -1,7 +1,5 @@
 """Requests of SDKs in every language, and the answers, pass unchanged: signatures hold."""
 
-from __future__ import annotations
-
 import re
 from contextlib import contextmanager
 from urllib.parse import urlsplit
@@ -14,12 +12,11 @@ from faultinject.conformance.plan import Phase
 from faultinject.proxy.app import Proxy
 from faultinject.proxy.target import Target
 from tests.pairs import fewest
-from tests.slowly import others_slowly
 
 from .conftest import served
 from .tap import Tap, messages
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 CALLS = [
     Phase("cal", "", tuple((kind, 1) for kind in plan.KINDS), "nothing is done"),
@@ -31,11 +28,7 @@ FULL_URL = re.compile(rb"(?<= )http://[^/ ]+")
 
 
 @pytest.mark.parametrize(
-    "sdk",
-    others_slowly(
-        fewest(sdks.SDKS.values(), lambda sdk: [(sdk.home, sdk.package)]), lambda sdk: sdk.name == "boto3"
-    ),
-    ids=lambda sdk: sdk.name,
+    "sdk", fewest(sdks.SDKS.values(), lambda sdk: [(sdk.home, sdk.package)]), ids=lambda sdk: sdk.name
 )
 def test_nothing_is_changed(sdk, monkeypatch):
     """Lines, their case and order, bodies and the number of connections are the same both ways."""

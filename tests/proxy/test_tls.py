@@ -1,7 +1,5 @@
 """The proxy with TLS in front: its connections end as those without it do."""
 
-from __future__ import annotations
-
 import os
 import socket
 import threading

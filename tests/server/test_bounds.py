@@ -1,7 +1,5 @@
 """A server's bound of connections, and the order in which they end."""
 
-from __future__ import annotations
-
 import asyncio
 import resource
 import select

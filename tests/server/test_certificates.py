@@ -1,7 +1,5 @@
 """TLS with a self-made certificate: real clients trust it, and others do no harm."""
 
-from __future__ import annotations
-
 import os
 import re
 import socket

@@ -1,143 +1,50 @@
 """The server behind `serve` and `conformance`, which takes only clear requests."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import re
 import socket
 import sys
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 import pytest
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 
-from faultinject import ASGIFaultMiddleware, Injector
+from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
 from faultinject.exceptions import MissingExtraError
 from faultinject.server.bounds import LIMITS
+from faultinject.server.bridge import Bridge
 from faultinject.server.connections import Server
 
-PATIENCE = 60
-"""Seconds that only end a hang."""
-
-
-async def app(scope, receive, send):
-    """Says what it was asked, and how much of the body it read."""
-    request = Request(scope, receive)
-    path = request.url.path
-    if path == "/error":
-        raise LookupError("the app is broken")
-    if path == "/unread":
-        await PlainTextResponse("unread")(scope, receive, send)
-        return
-    try:
-        body = await request.body()
-    except ClientDisconnect:
-        return
-    if path == "/silent":
-        return
-    if path == "/nothing":
-        await Response(status_code=204)(scope, receive, send)
-        return
-    if path in ANSWERS:
-        length, pieces = ANSWERS[path]
-        headers = [(b"Content-Length", b"%d" % length)] if length else []
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        for piece in pieces:
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-        if path == "/breaks":
-            raise LookupError("the app is broken")
-        await send({"type": "http.response.body", "body": b""})
-        return
-    told = f"{request.method} {path} {request.url.query} {len(body)} {request.headers.getlist('x-a')}"
-    await PlainTextResponse(told)(scope, receive, send)
-
-
-ANSWERS = {
-    "/endless": (None, [b"no ", b"", b"length"]),
-    "/short": (10, [b"short"]),
-    "/breaks": (10, [b"begun"]),
-}
-"""Answers' announced lengths, and their pieces."""
-
-
-@pytest.fixture
-def connection():
-    """A connection to the server, and what sends on it and reads an answer."""
-    with Server(app) as server, socket.create_connection(server.server_address, timeout=PATIENCE) as sock:
-        exchange = Exchange(sock)
-        with exchange.file:
-            yield exchange
-
-
-class Exchange:
-    def __init__(self, sock):
-        self.sock = sock
-        self.file = sock.makefile("rb")
-        self.headers = {}
-
-    def __call__(self, text, body=b"", *, head=False):
-        self.send(text, body)
-        return self.answer(head=head)
-
-    def send(self, text, body=b""):
-        self.sock.sendall(text.encode().replace(b"\n", b"\r\n") + b"\r\n\r\n" + body)
-
-    def answer(self, *, head=False):
-        status = self.file.readline().decode().strip()
-        headers = self.headers = {}
-        while line := self.file.readline().decode().strip():
-            name, _, value = line.partition(": ")
-            assert name.lower() not in headers
-            headers[name.lower()] = value
-        if head or status.split()[1] in ("204", "304"):
-            return status, b""
-        if headers.get("transfer-encoding") == "chunked":
-            body = b""
-            while size := int(self.file.readline(), 16):
-                body += self.file.read(size)
-                assert self.file.readline() == b"\r\n"
-            assert self.file.readline() == b"\r\n"
-            return status, body
-        length = headers.get("content-length")
-        return status, self.file.read(None if length is None else int(length))
-
-    @property
-    def is_kept(self):
-        """Whether the next request is answered right."""
-        return self("GET /next HTTP/1.1\nHost: h") == ("HTTP/1.1 200 OK", b"GET /next  0 []")
-
-    def is_closed(self):
-        return self.file.readline() == b""
+from .conftest import ASKED, PATIENCE, asgi_app, connected, serving, wsgi_app
 
 
 def test_requests_follow_each_other(connection):
     """Path, query, headers and body come as they were sent, on one connection."""
     first = connection("PUT /a%20b?x=1 HTTP/1.1\nHost: h\nX-A: 1\nX-A: 2\nContent-Length: 4", b"meow")
-    assert first == ("HTTP/1.1 200 OK", b"PUT /a b x=1 4 ['1', '2']")
+    assert first == ("HTTP/1.1 200 OK", b"PUT /a b x=1 4 1,2")
     assert connection.headers.keys() == {"content-type", "content-length", "date", "server"}
     assert connection.headers["server"] == "faultinject"
     assert connection.is_kept
 
 
 @pytest.mark.parametrize("path", ["/silent", "/error"])
-def test_an_app_that_fails(connection, path, caplog):
+def test_an_app_that_fails(connection, kind, path, caplog):
     """The client gets a 500, and the log says why."""
     assert connection(f"GET {path} HTTP/1.1\nHost: h")[0] == "HTTP/1.1 500 Internal Server Error"
     assert connection.is_closed()
     [record] = caplog.records
-    assert "ASGI" in record.message
+    assert record.exc_info if kind == "wsgi" else "ASGI" in record.message
 
 
 def test_a_body_in_chunks(connection):
     """It is read to its end, and the next request begins behind it; its trailers are dropped."""
     head = "PUT /a HTTP/1.1\nHost: h\nTransfer-Encoding: chunked"
     chunks = b"4;name=value\r\nmeow\r\n00002\r\n!!\r\n0\r\nX-A: 1\r\nHost: b\r\n\r\n"
-    assert connection(head, chunks)[1] == b"PUT /a  6 []"
+    assert connection(head, chunks)[1] == b"PUT /a  6 "
     pieces = b"".join(b"%x\r\n%b\r\n" % (size, b"x" * size) for size in (200_000, 1, 70_000, 0))
-    assert connection(head, pieces)[1] == b"PUT /a  270001 []"
+    assert connection(head, pieces)[1] == b"PUT /a  270001 "
     assert connection.is_kept
 
 
@@ -162,7 +69,7 @@ def test_a_body_that_is_none(connection, rest, caplog):
     assert not [each for each in caplog.records if each.levelno >= logging.ERROR]
 
 
-def test_chunks_that_break_in_the_middle_of_an_answer():
+def test_chunks_that_break_in_the_middle_of_an_answer(kind):
     """No other answer comes into it."""
     begun, seen = threading.Event(), threading.Event()
 
@@ -173,12 +80,17 @@ def test_chunks_that_break_in_the_middle_of_an_answer():
         await asyncio.to_thread(seen.wait, PATIENCE)
         await send({"type": "http.response.body", "body": b"whole"})
 
-    with Server(early) as server, socket.create_connection(server.server_address, timeout=PATIENCE) as sock:
-        exchange = Exchange(sock)
+    def early_wsgi(environ, start_response):
+        start_response("200 OK", [])(b"begun")
+        begun.set()
+        seen.wait(PATIENCE)
+        return [b"whole"]
+
+    with serving(early if kind == "asgi" else Bridge(early_wsgi)) as exchange:
         exchange.send("PUT /a HTTP/1.1\nHost: h\nTransfer-Encoding: chunked", b"4\r\nmeow\r\n")
         assert begun.wait(PATIENCE)
         assert exchange.file.readline() == b"HTTP/1.1 200 OK\r\n"
-        sock.sendall(b"nonsense\r\n")
+        exchange.sock.sendall(b"nonsense\r\n")
         rest = b""
         with suppress(ConnectionResetError):
             while more := exchange.file.readline():
@@ -204,13 +116,14 @@ def test_a_client_that_asks_first(connection):
     assert connection.file.readline() == b"HTTP/1.1 100 Continue\r\n"
     assert connection.file.readline() == b"\r\n"
     connection.sock.sendall(b"meow")
-    assert connection.answer()[1] == b"PUT /a  4 []"
+    assert connection.answer()[1] == b"PUT /a  4 "
     assert connection.is_kept
 
 
 def test_an_answer_without_a_length(connection):
     """It comes in chunks; one that cannot have a body needs neither."""
-    assert connection("GET /nothing HTTP/1.1\nHost: h") == ("HTTP/1.1 204 No Content", b"")
+    status, body = connection("GET /nothing HTTP/1.1\nHost: h")
+    assert (status.upper(), body) == ("HTTP/1.1 204 NO CONTENT", b"")
     assert "content-length" not in connection.headers
     assert connection("GET /endless HTTP/1.1\nHost: h") == ("HTTP/1.1 200 OK", b"no length")
     assert connection.headers["transfer-encoding"] == "chunked"
@@ -239,22 +152,6 @@ def test_another_length_than_announced(connection, path):
     connection.send(f"GET {path} HTTP/1.1\nHost: h")
     head, _, body = connection.file.read().partition(b"\r\n\r\n")
     assert re.search(rb"Content-Length: (\d+)", head)[1] != b"%d" % len(body)
-
-
-@contextmanager
-def noting():
-    """A connection to a server whose app notes what it is asked."""
-    asked = []
-
-    async def app_that_notes(scope, receive, send):
-        asked.append(scope["path"])
-        await app(scope, receive, send)
-
-    with (
-        Server(app_that_notes) as server,
-        socket.create_connection(server.server_address, timeout=PATIENCE) as sock,
-    ):
-        yield sock, asked
 
 
 INNER = "DELETE /inner HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -295,27 +192,27 @@ INNER = "DELETE /inner HTTP/1.1\r\nHost: h\r\n\r\n"
     ],
     ids=lambda value: ascii(value)[:70],
 )
-def test_what_is_no_request(head):
+def test_what_is_no_request(connection, head):
     """Nonsense gets 400, the connection ends, and nothing that follows is carried out."""
-    with noting() as (sock, asked):
-        sock.sendall((head.replace("%d", str(len(INNER))) + "\r\n\r\n" + INNER).encode())
-        data = b""
-        with suppress(ConnectionResetError):
-            while more := sock.recv(1000):
-                data += more
+    ASKED.clear()
+    connection.sock.sendall((head.replace("%d", str(len(INNER))) + "\r\n\r\n" + INNER).encode())
+    data = b""
+    with suppress(ConnectionResetError):
+        while more := connection.sock.recv(1000):
+            data += more
     assert data.startswith(b"HTTP/1.1 400 ")
     assert data.count(b"HTTP/1.1 ") == 1
-    assert asked == []
+    assert ASKED == []
 
 
 @pytest.mark.parametrize("size", [len("DELETE /k"), len("DELETE /k HTTP/1.1"), -4, -2])
-def test_a_head_that_is_cut_off(size):
+def test_a_head_that_is_cut_off(connection, size):
     """The request is not carried out."""
-    with noting() as (sock, asked):
-        sock.sendall(b"DELETE /k HTTP/1.1\r\nHost: h\r\n\r\n"[:size])
-        sock.shutdown(socket.SHUT_WR)
-        assert sock.recv(1000) == b""
-    assert asked == []
+    ASKED.clear()
+    connection.sock.sendall(b"DELETE /k HTTP/1.1\r\nHost: h\r\n\r\n"[:size])
+    connection.sock.shutdown(socket.SHUT_WR)
+    assert connection.sock.recv(1000) == b""
+    assert ASKED == []
 
 
 def test_what_is_no_request_behind_one():
@@ -324,13 +221,12 @@ def test_what_is_no_request_behind_one():
 
     async def slow(scope, receive, send):
         await asyncio.to_thread(goes_on.wait, PATIENCE)
-        await app(scope, receive, send)
+        await asgi_app(scope, receive, send)
 
-    with Server(slow) as server, socket.create_connection(server.server_address, timeout=PATIENCE) as sock:
-        exchange = Exchange(sock)
+    with serving(slow) as exchange:
         exchange.send("GET /a HTTP/1.1\nHost: h", b"nonsense\r\n\r\n")
         goes_on.set()
-        assert exchange.answer() == ("HTTP/1.1 200 OK", b"GET /a  0 []")
+        assert exchange.answer() == ("HTTP/1.1 200 OK", b"GET /a  0 ")
         assert exchange.answer()[0] == "HTTP/1.1 400 Bad Request"
         assert exchange.is_closed()
 
@@ -347,8 +243,8 @@ def test_a_client_that_offers_another_protocol(connection):
     """As Java's does with its first request: it is answered by HTTP/1.1, with its body."""
     offer = "Connection: keep-alive, Upgrade, HTTP2-Settings\nUpgrade: h2c\nHTTP2-Settings: AAEA"
     asked = f"PUT /a HTTP/1.1\nHost: h\n{offer}\nContent-Length: 4"
-    assert connection(asked, b"meow")[1] == b"PUT /a  4 []"
-    assert connection(asked.replace("keep-alive, ", ""), b"meow")[1] == b"PUT /a  4 []"
+    assert connection(asked, b"meow")[1] == b"PUT /a  4 "
+    assert connection(asked.replace("keep-alive, ", ""), b"meow")[1] == b"PUT /a  4 "
     assert connection.is_kept
 
 
@@ -363,8 +259,7 @@ def test_a_client_that_takes_it_for_its_http_proxy(asked, path):
         target = scope["raw_path"] + b"?" + scope["query_string"]
         await Response(b" ".join((scope["method"].encode(), host, target)))(scope, receive, send)
 
-    with Server(tells) as server, socket.create_connection(server.server_address, timeout=PATIENCE) as sock:
-        exchange = Exchange(sock)
+    with serving(tells) as exchange:
         for _ in range(2):
             got = exchange(f"PUT http://a:b@h.test:81{asked} HTTP/1.1\nhOsT: other\nContent-Length: 1", b"x")
             assert got == ("HTTP/1.1 200 OK", b"PUT h.test:81 " + path)
@@ -374,8 +269,7 @@ def test_a_connection_that_is_idle_for_long(caplog, monkeypatch):
     """An idle connection ends quietly, long after any client has retried."""
     assert LIMITS.idle > 60
     monkeypatch.setattr(LIMITS, "idle", 0.05)
-    with Server(app) as server, socket.create_connection(server.server_address, timeout=PATIENCE) as sock:
-        exchange = Exchange(sock)
+    with serving(asgi_app) as exchange:
         assert exchange.is_kept
         assert exchange.is_closed()
     assert caplog.records == []
@@ -384,10 +278,10 @@ def test_a_connection_that_is_idle_for_long(caplog, monkeypatch):
 def test_a_socket_of_somebody_else_s():
     """The server takes over a given socket with its address, IPv6 too, and closes it at its end."""
     sock = socket.create_server(("::1", 0), family=socket.AF_INET6)
-    with Server(app, sock=sock) as server:
+    with Server(asgi_app, sock=sock) as server:
         assert (server.port, server.url) == (sock.getsockname()[1], f"http://[::1]:{server.port}")
-        with socket.create_connection(("::1", server.port), timeout=PATIENCE) as client:
-            assert Exchange(client).is_kept
+        with connected(server) as exchange:
+            assert exchange.is_kept
     assert sock.fileno() == -1
 
 
@@ -395,7 +289,7 @@ def test_stop_ends_connections_as_well(caplog):
     """`stop` ends idle connections and half-read requests; no thread and no log line is left."""
     caplog.set_level(logging.INFO)
     before = set(threading.enumerate())
-    server = Server(app)
+    server = Server(asgi_app)
     server.start()
     assert server.url == f"http://127.0.0.1:{server.port}"
     idle, sending = (socket.create_connection(("127.0.0.1", server.port), PATIENCE) for _ in range(2))
@@ -421,11 +315,11 @@ def test_small_answers_are_sent_at_once():
     async def looking(scope, receive, send):
         sock = send.__self__.transport.get_extra_info("socket")
         found.append(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
-        await app(scope, receive, send)
+        await asgi_app(scope, receive, send)
 
-    with Server(looking) as server, socket.create_connection(server.server_address, timeout=PATIENCE) as sock:
-        assert Exchange(sock).is_kept
-    assert all(found)
+    with serving(looking) as exchange:
+        assert exchange.is_kept
+    assert [each > 0 for each in found] == [True]
 
 
 @pytest.mark.parametrize("name", ["uvicorn", "h11"])
@@ -436,16 +330,19 @@ def test_what_serves_is_missing(monkeypatch, name):
     monkeypatch.delitem(sys.modules, "faultinject.server.protocol", raising=False)
     monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(MissingExtraError, match=r"served by uvicorn and h11: .*install.*\[serve\]"):
-        Server(app)
+        Server(asgi_app)
 
 
 @pytest.mark.parametrize("expects", [False, True])
-def test_an_injected_answer_to_a_body_that_is_not_read(expects):
+def test_an_injected_answer_to_a_body_that_is_not_read(kind, expects):
     """Its connection ends, as the rest of the body would be taken for the next request."""
-    faulty = ASGIFaultMiddleware(app, injector=Injector("cos:SlowDown,drain=no,path=/a", environ={}))
+    injector = Injector("cos:SlowDown,drain=no,path=/a", environ={})
+    if kind == "asgi":
+        faulty = ASGIFaultMiddleware(asgi_app, injector=injector)
+    else:
+        faulty = Bridge(WSGIFaultMiddleware(wsgi_app, injector=injector))
     more = "\nExpect: 100-continue" if expects else ""
-    with Server(faulty) as server, socket.create_connection(server.server_address, timeout=PATIENCE) as sock:
-        exchange = Exchange(sock)
+    with serving(faulty) as exchange:
         exchange.send(
             f"PUT /a HTTP/1.1\nHost: h\nContent-Length: 100000{more}", b"" if expects else b"x" * 500
         )
