@@ -87,7 +87,7 @@ class Proxied:
     def reset(self) -> None:
         """Do nothing: somebody else's service is prepared by `--reset`, its contents are unknown."""
 
-    def holds(self) -> None:
+    def settle(self) -> None:
         """Wait until no request of a killed client is under way, so that none is noted later.
 
         The contents of the service themselves are not known.
@@ -153,7 +153,7 @@ class Command:
         command: its words.
         reset: a shell command that prepares each run, or None.
         service: the service at the address; an embedded store is emptied before each run.
-        holds: returns its contents, once no request of a killed client is under way.
+        contents: returns its contents, once no request of a killed client is under way.
         recover: a shell command that runs when the command was killed; None: the command itself.
         again: a shell command that runs when the command has reported an error; None: nothing does.
         speed: the factor by which their clocks run faster, that of `reset` excepted.
@@ -170,7 +170,7 @@ class Command:
         command: Sequence[str],
         reset: str | None,
         service: Storage | Proxied,
-        holds: Contents,
+        contents: Contents,
         recover: str | None = None,
         again: str | None = None,
         speed: float = 1.0,
@@ -185,7 +185,7 @@ class Command:
         self._recover = None if recover is None else Program(recover, environ)
         self._again = None if again is None else Program(again, environ)
         self._service = service
-        self._holds = holds
+        self._contents = contents
 
     def __enter__(self) -> None:
         self._real_time["ENDPOINT"] = self._service.url
@@ -228,7 +228,7 @@ class Command:
         self._environ.update(self._real_time, **(self._faster if self.was_fast else {}))
         if faults.crashes:
             second = self._recover or self._program
-            faults.kill_and_restart(self._program, second, self._holds, twice=True)
+            faults.kill_and_restart(self._program, second, self._contents, twice=True)
             return
         try:
             faults.check(self._program)
@@ -240,7 +240,7 @@ class Command:
 
     def faults(self, exploration: Exploration, scenario: Scenario) -> RunFaults:
         """The faults of a run of this command alone, while others are run with other faults."""
-        faults = exploration.faults(scenario, end=self.end, holds=self._holds)
+        faults = exploration.faults(scenario, end=self.end, contents=self._contents)
         if not isinstance(self._service, Proxied):
             faults.injector.over = self._service.injector
         return faults
@@ -360,7 +360,7 @@ def explore(
     reading.refuse_production(settings)
     layout.program_of(command[0])
     service: Storage | Proxied
-    holds: Contents
+    contents: Contents
     inconclusive = None
     read_as = vendor
     if url is None:
@@ -368,7 +368,7 @@ def explore(
 
         vendor = vendor or _vendor_of(rules)
         service = store = Storage(vendor)
-        holds = partial(contents_of, store.app)
+        contents = partial(contents_of, store.app)
     else:
         from faultinject.proxy.target import Target
 
@@ -379,16 +379,16 @@ def explore(
                 reading.refuse_faults_of_store(wanted, target.url)
         reach(target)
         service = proxied = Proxied(target, rewrite_host=rewrite_host)
-        holds, inconclusive = proxied.holds, proxied.broken
+        contents, inconclusive = proxied.settle, proxied.broken
         vendor = read_as = reading.dialect_of(vendor, target.host)
     same = layout.again(click.get_current_context(), ("speed", "jobs", "replay", "as_json", "outputs"))
     listening.handle_signals()  # else the command would go on
-    running = Command(command, reset, service, holds, recover, run_again, speed or 1.0)
+    running = Command(command, reset, service, contents, recover, run_again, speed or 1.0)
     commands = [running]
     for _ in range(jobs - 1):
         more = Storage(store.vendor)
-        holds_more = partial(contents_of, more.app)
-        commands.append(Command(command, reset, more, holds_more, recover, run_again))
+        more_contents = partial(contents_of, more.app)
+        commands.append(Command(command, reset, more, more_contents, recover, run_again))
     dialect = vendors.get(vendor) if vendor else None
     exploration = Exploration(
         rules,
@@ -405,7 +405,7 @@ def explore(
         end=running.end,
         vendor=dialect if read_as or crash else None,
         inconclusive=inconclusive,
-        holds=holds if url is None else None,
+        contents=contents if url is None else None,
     )
     sweep = exploration.sweep
     if url is not None and reset is None:

@@ -84,8 +84,8 @@ class Verdicts:
     @property
     def calls(self) -> list[Call]:
         """The calls so far, by their first attempt."""
-        found = group(of_outcomes(self._faults.outcomes), told=self.windows, until=self._now())
-        return sorted(found, key=lambda each: each.first.arrived)
+        calls = group(of_outcomes(self._faults.outcomes), told=self.windows, until=self._now())
+        return sorted(calls, key=lambda call: call.first.arrived)
 
     def judgement(
         self,
@@ -143,9 +143,9 @@ class Verdicts:
             text = f"{judgement.conclusion.sentence} {REQUIRE}"
         else:
             return
-        what = tuple(finding.full_name for finding in warned)  # the numbers change with finding call
-        if what not in self._warned:
-            self._warned.add(what)
+        checks = tuple(finding.full_name for finding in warned)  # the numbers change with finding call
+        if checks not in self._warned:
+            self._warned.add(checks)
             # A test gets the warning class of pytest and its plugins: filters that name it hold, and `-W error` makes
             # it fail.
             category = getattr(sys.modules.get("pytest"), "PytestWarning", UserWarning)

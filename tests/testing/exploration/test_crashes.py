@@ -153,7 +153,7 @@ def test_only_the_program_judges(storage, tmp_path):
         (tmp_path / "done").unlink(missing_ok=True)
         with run as given:
             given.run(command("appended", "wrong"), env={**os.environ, "ENDPOINT": storage.url}, cwd=tmp_path)
-    assert [each.what for each in exploration.sweep.left_out] == [
+    assert [each.subject for each in exploration.sweep.left_out] == [
         "a crash after GetObject",
         "what the store holds",
     ]
