@@ -1,4 +1,4 @@
-"""Transports for httpx with faults instead of, or on top of, another transport's answers."""
+"""Transports for httpx that put faults in front of another transport."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from faultinject.rules.scenario import Rules
 class FaultTransport(httpx.BaseTransport):
     """A transport of httpx with faults.
 
-    Such as `httpx.Client(transport=FaultTransport(rules="cos:SlowDown,times=2"))`. httpx has no retries of its own
-    above a transport but those of the code under test.
+    An example is `httpx.Client(transport=FaultTransport(rules="cos:SlowDown,times=2"))`. httpx itself retries nothing
+    above a transport, so all retries are those of the code under test.
 
     Args:
-        transport: sends the requests that pass; by default httpx's own.
+        transport: sends the requests without a fault; by default httpx's own.
         rules: text, `Rule`, a list of either, or a `Scenario`; None for the rules of the environment.
         seed: the seed; by default the scenario's or the environment's.
         injector: an injector of your own, instead of rules.
@@ -44,7 +44,7 @@ class FaultTransport(httpx.BaseTransport):
         self._transport = transport or httpx.HTTPTransport()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request, or give its fault."""
+        """Send a request, or return its fault."""
         given = Pieces(cast("Iterable[bytes]", request.stream))
 
         def forward(environ: Environ, start_response: Start) -> Iterable[bytes]:
@@ -79,7 +79,7 @@ class FaultTransport(httpx.BaseTransport):
 class AsyncFaultTransport(httpx.AsyncBaseTransport):
     """`FaultTransport` for `httpx.AsyncClient`.
 
-    An answer that a fault has changed comes when it is complete.
+    An answer that a fault has changed is delivered as a whole.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class AsyncFaultTransport(httpx.AsyncBaseTransport):
         self._transport = transport or httpx.AsyncHTTPTransport()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request, or give its fault."""
+        """Send a request, or return its fault."""
         untouched: list[httpx.Response] = []
         outermost: list[tuple[Receive, Send]] = []
 
@@ -103,7 +103,7 @@ class AsyncFaultTransport(httpx.AsyncBaseTransport):
             whole = request if receive is given else _with_body(request, _Received(receive))
             response = await self._transport.handle_async_request(whole)
             if send is taken:
-                # Nothing looks at it: it goes to the client as it came, unread.
+                # No fault reads the answer: the client gets it as it came.
                 untouched.append(response)
                 await send({"type": "http.response.start", "status": response.status_code, "headers": []})
             else:
@@ -123,7 +123,7 @@ class AsyncFaultTransport(httpx.AsyncBaseTransport):
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             outermost.append((receive, send))
-            # No server has named the client, and the client's errors are of this process.
+            # There is no server that names a client, and errors of the connection are raised in this process.
             scope["client"] = None
             scope["extensions"] = {"http.response.debug": {}}
             await faulty(scope, receive, send)
@@ -137,7 +137,7 @@ class AsyncFaultTransport(httpx.AsyncBaseTransport):
 
 
 class _Passed:
-    """The body of an answer that passes, as it came."""
+    """The body of an answer without a fault."""
 
     def __init__(self, response: httpx.Response, headers: list[tuple[str, str]]) -> None:
         self.response = response
@@ -148,12 +148,12 @@ class _Passed:
         return iter(stream)
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Release the connection."""
         self.response.close()
 
 
 class _Given(httpx.SyncByteStream):
-    """The body of an answer that was injected or changed; its head is known when it is made."""
+    """The body of an injected or changed answer."""
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
         self._close = getattr(pieces, "close", None)
@@ -163,13 +163,13 @@ class _Given(httpx.SyncByteStream):
         return self._pieces
 
     def close(self) -> None:
-        """Let the answer beneath go."""
+        """Release the connection of the original answer."""
         if self._close is not None:
             self._close()
 
 
 class _Received(httpx.AsyncByteStream):
-    """The body of a request of which a fault has looked at the beginning."""
+    """The body of a request whose beginning a fault has read."""
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
@@ -189,7 +189,7 @@ def _with_body(request: httpx.Request, stream: httpx.SyncByteStream | httpx.Asyn
 
 
 class _Read(httpx.SyncByteStream):
-    """The body of a request at which a fault, or the journal, looks on its way."""
+    """The body of a request that a fault, or the journal, reads on its way."""
 
     def __init__(self, source: Any) -> None:
         self._read = getattr(source, "read1", source.read)

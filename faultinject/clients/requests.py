@@ -1,4 +1,4 @@
-"""Refuses to be imported: there is no adapter for requests."""
+"""Raises an error when it is imported: there is no adapter for requests."""
 
 from __future__ import annotations
 

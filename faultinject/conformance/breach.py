@@ -1,4 +1,4 @@
-"""Clients that report calls as done and did not do them."""
+"""Finds clients that report success for calls that they did not make."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from faultinject.journal.call_window import CallWindow
 NOT_FOUND = 404
 
 
-def breach(asked: Iterable[PlannedCall], windows: Sequence[CallWindow], attempts: Sequence[Attempt]) -> str:
+def breach(planned: Iterable[PlannedCall], windows: Sequence[CallWindow], attempts: Sequence[Attempt]) -> str:
     """The breach of the contract in one line, or an empty text.
 
     Args:
-        asked: the calls of the plan.
+        planned: the calls of the plan.
         windows: the calls that were begun.
         attempts: the requests, in order of arrival.
     """
-    kinds = {planned.key: planned.kind for planned in asked}
+    kinds = {call.key: call.kind for call in planned}
     calls = {window.key: window for window in windows if window.key is not None}
     made = requests_by_key(windows, attempts)
     for key, call in calls.items():

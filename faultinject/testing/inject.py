@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 from faultinject.exceptions import InjectionFailedError, RuleNotMatchedError
 from faultinject.injector import instances
 from faultinject.injector.injector import Injector, JoinedInjector, Joining
+from faultinject.injector.session_sync import Session, SessionCounts
 from faultinject.journal import log
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario, gather
 from faultinject.testing import unwrapped
 from faultinject.testing.decorating import decorate
+from faultinject.testing.exploration.programs import Program
 from faultinject.testing.nearest import met_conditions
 from faultinject.testing.verdicts import NamedCall, Verdicts
 
@@ -26,11 +28,9 @@ if TYPE_CHECKING:
     from faultinject.audit.findings import Finding
     from faultinject.audit.profiles import Profile
     from faultinject.engine.plan import Plan
-    from faultinject.injector.session_sync import Session, SessionCounts
     from faultinject.journal.calls import Call
     from faultinject.journal.outcome import Outcome
     from faultinject.rules.rule_keys import RuleKeys
-    from faultinject.testing.exploration.programs import Program
     from faultinject.testing.fast_forward import FastForward
     from faultinject.testing.runs import Exploration
     from faultinject.testing.storage import Storage
@@ -245,8 +245,6 @@ class Faults:
             ProgramFailed: the exit code, or after a crash that of the second run, is not 0; or the program was ended.
             ConfigurationError: the program cannot be started, or a test with a killed program runs a second program.
         """
-        from faultinject.testing.exploration.programs import Program
-
         environ = {**(os.environ if env is None else env), **self.env}
         directory = None if cwd is None else os.fspath(cwd)
         program = Program(command, environ, directory)
@@ -491,8 +489,6 @@ class Faults:
             self._counts.count_in(self._session.counts())
 
     def _new_counts(self) -> SessionCounts:
-        from faultinject.injector.session_sync import SessionCounts
-
         self._counts = counts = SessionCounts()
         return counts
 

@@ -19,10 +19,6 @@ from faultinject.store.buckets import Stored
 from faultinject.store.stores import find
 from faultinject.store.wsgi import MAX_BYTES, ResettableStore
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from faultinject.testing.exploration.store_comparison import StoreContents
-
 SETTLE_SECONDS = 5.0
 """Seconds to wait for the last request of a killed client to end."""
 
@@ -35,8 +31,8 @@ def own_injector() -> OwnInjector:
     return OwnInjector(Scenario([]), environ={})
 
 
-def contents_of(store: ResettableStore) -> StoreContents:
-    """The contents of an embedded store, after the last request of a killed client has ended."""
+def contents_of(store: ResettableStore) -> dict[str, bytes]:
+    """The objects of a store by `/bucket/key`, after the last request of a killed client."""
     store.settle(SETTLE_SECONDS)
     return {
         f"/{bucket}/{key}": b"".join(stored.blocks)

@@ -120,7 +120,7 @@ def changed(verdicts=MappingProxyType({})):
 def told(old, new):
     """Each change in words: client, what, before, after, why, and whether it is worse."""
     return [
-        (each.client, each.what, each.before, each.after, each.message, each.worse)
+        (each.client, each.subject, each.before, each.after, each.message, each.worse)
         for each in changes(old, new)
     ]
 
@@ -173,7 +173,7 @@ def test_facts_that_are_not_there():
     new, client = changed()
     client["version"] = None
     client["numbers"] |= {"attempts": None}
-    assert [(each.what, each.after) for each in changes(OLD, new)] == [("version", ""), ("attempts", "")]
+    assert [(each.subject, each.after) for each in changes(OLD, new)] == [("version", ""), ("attempts", "")]
 
 
 def test_clients_that_are_new_or_gone():
@@ -205,7 +205,7 @@ def test_attempts_that_chance_decides():
     for before, after in (([4, 7], [5, 6]), ([4, 5], [6, 7]), ([4, 4], [4, 5])):
         for one, (fewest, most) in ((old["clients"][0], before), (client, after)):
             one["numbers"]["attempts"] = {"fewest": fewest, "most": most}
-        found.append([each.what for each in changes(old, new)])
+        found.append([each.subject for each in changes(old, new)])
     assert found == [[], ["attempts"], ["attempts"]]
 
 

@@ -25,11 +25,7 @@ from faultinject.testing.exploration.causes import FinishedRun
 from faultinject.testing.exploration.choices import READS
 from faultinject.testing.exploration.points import name_of
 from faultinject.testing.exploration.programs import ProgramFailed
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from faultinject.testing.exploration.sweep import Sweep
-
+from faultinject.testing.exploration.sweep import Sweep
 
 ACTIONS = {
     **lost_answers.ACTIONS,

@@ -343,16 +343,15 @@ def _is_one_more(content: bytes, usual: Sequence[bytes]) -> bool:
     seam = end + begin
     return not (
         begin.startswith(content)
-        or (len(content) >= CERTAIN and any(_is_half_or_twice(content, right) for right in usual))
+        or (
+            len(content) >= CERTAIN
+            and any(right.startswith(content) or _has_a_piece_twice(content, right) for right in usual)
+        )
         or (begin and end and len(seam) >= SOME and content.count(seam) > usual[0].count(seam))
         or (len(end) >= SOME and end.endswith(_CLOSING) and content[-1:] != end[-1:])
         or _lacks_a_piece(content, end, len(usual[0]))
         or _lacks_a_piece(content[::-1], begin[::-1], len(usual[0]))
     )
-
-
-def _is_half_or_twice(content: bytes, right: bytes) -> bool:
-    return right.startswith(content) or _has_a_piece_twice(content, right)
 
 
 def _lacks_a_piece(content: bytes, end: bytes, size: int) -> bool:

@@ -94,7 +94,8 @@ class Once:
         hit = {outcome.rule for outcome in outcomes if outcome.injected}
         reported = result.reported_an_error(PASSING)
         if error is None and hit.issuperset(names) and not reported:
-            wrong = self._in_store(result, result.after, lost=not again and _lost_a_write(result))
+            lost = any(attempt.rule in names and is_lost(attempt) for attempt in of_outcomes(outcomes))
+            wrong = self._in_store(result, result.after, lost=lost and not again)
             if any(outcome.did == OVERWRITTEN for outcome in outcomes):
                 wrong = [finding for finding in wrong if finding.check in BY_NAME]
             stored = {} if wrong else result.after
@@ -137,11 +138,6 @@ class Once:
 
 def _removes(request: Outcome) -> bool:
     return request.method == "DELETE" or "delete" in (request.operation or "").lower()
-
-
-def _lost_a_write(result: RunResult) -> bool:
-    """Whether a fault of the run came after a write, in place of its answer."""
-    return any(outcome.rule in result.names and is_lost(outcome) for outcome in of_outcomes(result.outcomes))
 
 
 class KilledAndRestarted(Once):

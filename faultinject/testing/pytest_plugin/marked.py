@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
+from faultinject.counts.filelock import AVAILABLE
 from faultinject.engine.shown import quoted
 from faultinject.exceptions import ConfigurationError, FaultInjectError
 from faultinject.injector.session_sync import Session
@@ -371,12 +372,14 @@ class MarkedTests:
         self._debugs = config.getoption("usepdb", default=False)
         try:
             self._off = "--faultinject-off" if config.getoption("faultinject_off") else _off()
-            self._only = _only(config)
+            only = config.getoption("faultinject_scenario")
+            self._only = None if only is None else Scenario.parse(only, where="--faultinject-scenario")
         except FaultInjectError as error:
             raise pytest.UsageError(str(error)) from None
         if not self._off:
             patch(config)
-        self._session = None if self._off else _session()
+        # Without file locks, as on Windows, no other process can get the faults.
+        self._session = Session() if AVAILABLE and not self._off else None
         self._environ = pytest.MonkeyPatch()
         if self._session is not None:
             for name, value in self._session.variables.items():
@@ -552,19 +555,6 @@ def _around_method(item: Any, marked: MarkedTest) -> Iterator[None]:
     finally:
         item.obj = method
         vars(instance).pop(item.name, None)
-
-
-def _session() -> Session | None:
-    """The session that hands faults to other processes; None on a system without file locks."""
-    from faultinject.counts.filelock import AVAILABLE
-
-    return Session() if AVAILABLE else None
-
-
-def _only(config: pytest.Config) -> Scenario | None:
-    """The scenario of `--faultinject-scenario`, or None."""
-    text: str | None = config.getoption("faultinject_scenario")
-    return None if text is None else Scenario.parse(text, where="--faultinject-scenario")
 
 
 def _off() -> str:

@@ -8,14 +8,15 @@ from collections.abc import Callable, Collection, Container, Iterable, Iterator,
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 from xml.etree import ElementTree as ET
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from faultinject.exceptions import ConfigurationError
 from faultinject.journal.outcome import Outcome
 from faultinject.rules.rule import Rule
+from faultinject.testing.exploration.report import rows
 from faultinject.vendors.addressing import with_placeholders
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
@@ -363,92 +364,87 @@ def spelled(rules: Sequence[Rule]) -> str:
     return "; ".join(map(str, rules))
 
 
-Text = Annotated[str, Meta(min_length=1)]
-Count = Annotated[int, Meta(ge=0)]
-Seconds = Annotated[float, Meta(ge=0)]
-
-
 class FaultOfTrial(Struct):
-    """A run with one fault."""
+    """A run with one fault.
 
-    rule: Annotated[Text, Meta(description="Its rules.")]
-    injected: Annotated[Count, Meta(description="How many requests got the fault.")]
-    broken: Annotated[Count, Meta(description="How many tests it breaks.")]
-    missing: Annotated[list[str], Meta(description="The tests that did not run, as the suite ended before.")]
-    seconds: Annotated[Seconds, Meta(description="How long it took.")]
-    ended: Annotated[str, Meta(description="How the command ended; empty: with exit code 0.")]
+    Attributes:
+        rule: Its rules.
+        injected: The number of requests that got the fault.
+        broken: The number of tests that it breaks.
+        missing: The tests that did not run, as the suite ended before.
+        seconds: The time that it took.
+        ended: The end of the command; empty: exit code 0.
+    """
+
+    rule: str
+    injected: int
+    broken: int
+    missing: list[str]
+    seconds: float
+    ended: str
 
 
 class BrokenTest(Struct):
-    """A test that passes without faults, and that a fault breaks."""
+    """A test that passes without faults, and that a fault breaks.
 
-    test: Annotated[Text, Meta(description="Its id.")]
-    rules: Annotated[list[str], Meta(description="The rules that break it, in the order of the runs.")]
-    like: Annotated[Text, Meta(description="The first test of the same cause; of its own the test itself.")]
-    error: Annotated[Text, Meta(description="How it ended with the first of them.")]
-    requests: Annotated[list[str], Meta(description="Its requests there, a line each.")]
-    smallest: Annotated[
-        Text,
-        Meta(
-            description=(
-                "The smallest rule that breaks it; where `tried` is 0, and one of its requests got a fault,"
-                " the one to try."
-            )
-        ),
-    ]
-    confirmed: Annotated[
-        bool | None,
-        Meta(
-            description=(
-                "Whether a fault at one of its requests alone breaks it, as `smallest` has it; null: not"
-                " known, as not all were tried."
-            )
-        ),
-    ]
-    tried: Annotated[Count, Meta(description="How many of its requests got a fault alone, a run each.")]
-    replay: Annotated[Text, Meta(description="The command that shows it again.")]
-    lasts: Annotated[
-        bool,
-        Meta(
-            description="Whether the first of the rules stays: the test breaks the app's own promise, as it fails"
-            " otherwise than by an error of storage."
-        ),
-    ]
+    Attributes:
+        test: Its id.
+        rules: The rules that break it, in the order of the runs.
+        like: The first test with the same cause; the test itself if it is the first.
+        error: The error with the first of the rules.
+        requests: Its requests in that run, a line each.
+        smallest: The smallest rule that breaks it; if `tried` is 0, and one of its requests got a fault, the rule to
+            try.
+        confirmed: Whether a fault at one of its requests alone breaks it, as `smallest` has it; null: unknown, as not
+            all requests were tried.
+        tried: The number of its requests that got a fault alone, in a run each.
+        replay: The command that shows the failure again.
+        lasts: Whether the first of the rules stays: the test then fails for another reason than an error of storage.
+    """
+
+    test: str
+    rules: list[str]
+    like: str
+    error: str
+    requests: list[str]
+    smallest: str
+    confirmed: bool | None
+    tried: int
+    replay: str
+    lasts: bool
 
 
 class TrialReport(Struct):
-    """The report that `faultinject trial --json` prints."""
+    """The report that `faultinject trial --json` prints.
 
-    v: Annotated[int, Meta(description="The version of the format, 1.", ge=1, le=1)]
-    tests: Annotated[Count, Meta(description="How many tests there are.")]
-    requests: Annotated[Count, Meta(description="How many requests a run without faults makes.")]
-    seconds: Annotated[Seconds, Meta(description="How long all of it took.")]
-    suite: Annotated[Seconds, Meta(description="How long a run without faults takes.")]
-    faults: Annotated[list[FaultOfTrial], Meta(description="The runs with faults.")]
-    broken: Annotated[list[BrokenTest], Meta(description="The tests that a fault breaks.")]
-    broken_before: Annotated[
-        dict[str, str], Meta(description="By test that fails without faults, too: how it ended.")
-    ]
-    ended: Annotated[
-        str,
-        Meta(
-            description=(
-                "How the command ended without faults, if not with exit code 0, and no test failed; tests may"
-                " have been left out."
-            )
-        ),
-    ]
-    flaky: Annotated[list[str], Meta(description="The tests that end in two ways without faults.")]
-    too_fast: Annotated[
-        list[str],
-        Meta(
-            description=(
-                "The tests that end in another way without faults at `--speed`; each fault was tried in real"
-                " time, too."
-            )
-        ),
-    ]
-    stopped: Annotated[str, Meta(description="Why not all faults were tried; empty: all were.")]
+    Attributes:
+        v: The version of the format, 1.
+        tests: The number of tests.
+        requests: The number of requests in a run without faults.
+        seconds: The time that all runs took.
+        suite: The time of a run without faults.
+        faults: The runs with faults.
+        broken: The tests that a fault breaks.
+        broken_before: The errors of the tests that also fail without faults, by test.
+        ended: The end of the command without faults, if the exit code is not 0 and no test failed; tests may be
+            missing.
+        flaky: The tests with two outcomes without faults.
+        too_fast: The tests with another outcome without faults at `--speed`; each fault was tried in real time, too.
+        stopped: The reason why not all faults were tried; empty: all were.
+    """
+
+    v: int
+    tests: int
+    requests: int
+    seconds: float
+    suite: float
+    faults: list[FaultOfTrial]
+    broken: list[BrokenTest]
+    broken_before: dict[str, str]
+    ended: str
+    flaky: list[str]
+    too_fast: list[str]
+    stopped: str
 
 
 def report_of(
@@ -504,8 +500,6 @@ def _broken(
     smallest: Mapping[str, Rule],
     tried: Mapping[str, int],
 ) -> Iterator[BrokenTest]:
-    from faultinject.testing.exploration.report import rows
-
     like = {breakage.test: group[0].test for group in comparison.groups for breakage in group}
     for test, breakages in comparison.broken.items():
         first = breakages[0]

@@ -40,7 +40,7 @@ def test_fixtures_option(run):
     """`pytest --fixtures` documents the fixture."""
     result = run("", "--fixtures", "-v")
     result.stdout.fnmatch_lines(
-        ["faults -- *", "*The faults of this test, and ways to change them meanwhile.*"]
+        ["faults -- *", "*The faults of this test, and methods to change them.*"]
     )
 
 
