@@ -1164,11 +1164,3 @@ def test_a_suite_that_fails_before_its_first_request(run, suite, others):
     assert (code, err) == (3, "")
     assert "\nfails without faults: test_it.py::test_it: ValueError: no such table\n" in out
     assert out.endswith("\nno fault was tried: no request was seen\n")
-
-
-def test_it_loads_no_checks():
-    """trial judges no waits: the audit's checks would be a tenth of its start."""
-    loaded = (
-        "import sys, faultinject.cli.trial; print([each for each in sys.modules if 'audit.checks' in each])"
-    )
-    assert subprocess.run([sys.executable, "-c", loaded], capture_output=True, check=True).stdout == b"[]\n"
