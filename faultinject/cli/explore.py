@@ -272,7 +272,7 @@ def _cases(exploration: Exploration) -> Iterator[Case]:
         details[id(group[0])] = [*of_group(group, sweep)]
     for run in sweep.finished:
         if run.failed:
-            yield Case(run.text, GROUP, FAILURE, run.said, "FAIL", details[id(run)], run.seconds)
+            yield Case(run.text, GROUP, FAILURE, run.failure, "FAIL", details[id(run)], run.seconds)
         elif run.reached:
             yield Case(run.text, GROUP, seconds=run.seconds)
         else:

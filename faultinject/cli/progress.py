@@ -51,7 +51,7 @@ class Progress:
         self._draws = self.terminal and not quiet
         self._shown = 0.0
         self._wide = 0
-        self._said = ""
+        self._line = ""
         self._thread = Thread(target=self._tell, daemon=True)
 
     def __enter__(self) -> Progress:
@@ -78,9 +78,9 @@ class Progress:
         """Draw the line on a terminal, if it has changed, and the last change is not too new."""
         if self._draws and self._clock() - self._shown >= REDRAW_SECONDS:
             line = f"{self._say()} "[: get_terminal_size().columns - 1]  # a line that wraps cannot be redrawn
-            if line == self._said:
+            if line == self._line:
                 return
-            self._said, self._shown = line, self._clock()
+            self._line, self._shown = line, self._clock()
             self._wide = max(self._wide, len(line))
             click.echo(f"\r{line:{self._wide}}", nl=False, err=True)
 

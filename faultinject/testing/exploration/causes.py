@@ -147,7 +147,7 @@ class FinishedRun(PlannedRun):
         backoff: seconds between each fault and the next request.
         missed: the rules that injected nothing.
         cause: equal for failures that are reported as one.
-        said: the error in one line, or the finding that makes the run a failure.
+        failure: the error in one line, or the finding that makes the run a failure.
         evidence: the kinds of evidence of the failure.
         findings: the worst first.
     """
@@ -169,8 +169,8 @@ class FinishedRun(PlannedRun):
         # Without a second run, its rules were never in force and have no names.
         self.names = [*result.names, *[""] * (len(self.scenario.rules) - len(result.names))]
         self.findings = sorted(findings, key=lambda finding: finding.verdict != FAIL)
-        wrong = next((finding for finding in self.findings if finding.verdict == FAIL), None)
-        self.gave_up = gave_up and wrong is None and all(finding.check != LOST for finding in self.findings)
+        failing = next((finding for finding in self.findings if finding.verdict == FAIL), None)
+        self.gave_up = gave_up and failing is None and all(finding.check != LOST for finding in self.findings)
         self.backoff = _backoff(self.outcomes[:first]) + (
             0.0 if first is None else _backoff(self.outcomes[first:])
         )
@@ -180,14 +180,14 @@ class FinishedRun(PlannedRun):
         )
         # The cause is worked out at once: the traceback is dropped later.
         error = result.error
-        self.failed = wrong is not None or (error is not None and not gave_up)
+        self.failed = failing is not None or (error is not None and not gave_up)
         self.cause: tuple[object, ...] = ()
-        self.said = ""
+        self.failure = ""
         self.evidence: Collection[EvidenceKind] = ()
         operation = self.points[-1].operation if self.points else ""
-        if wrong is not None and (error is None or gave_up):
-            self.cause = wrong.name, operation
-            self.said, self.evidence = f"{wrong.check}: {wrong.message}", wrong.evidence
+        if failing is not None and (error is None or gave_up):
+            self.cause = failing.name, operation
+            self.failure, self.evidence = f"{failing.check}: {failing.message}", failing.evidence
         elif error is not None:
             reported = isinstance(error, ProgramFailed)
             alike = str(error) if reported else last_line(error.__traceback__)
@@ -198,7 +198,7 @@ class FinishedRun(PlannedRun):
                 if (finding.check, finding.verdict) == (LOST_ANSWER, FAIL)
             ]
             self.cause = type(error), alike, operation, *reactions
-            self.said = str(error) if reported else _said(error)
+            self.failure = str(error) if reported else _error_line(error)
             self.evidence = (EvidenceKind.WIRE if _was_ended(error) else EvidenceKind.TOLD,)
 
     @property
@@ -246,7 +246,7 @@ def _backoff(outcomes: Sequence[Outcome]) -> float:
     return waited
 
 
-def _said(error: BaseException) -> str:
+def _error_line(error: BaseException) -> str:
     text = str(error).strip().partition("\n")[0]
     text = text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
     kind = type(error).__name__

@@ -221,12 +221,12 @@ def choices_of(
     """
     choices: dict[str, Choice] = {}
     problems: list[Problem] = []
-    for given in faults:
-        if given == QUICK:
+    for fault in faults:
+        if fault == QUICK:
             for rule in _quick_set():
                 choices.setdefault(str(rule), Choice(rule, QUICK, standard=True))
             continue
-        vendor, within, rules = _read(given)
+        vendor, within, rules = _read(fault)
         if within is not None:
             problems += _refused(within, vendor)
             problems += _not_of_a_set(within, vendor)
@@ -268,16 +268,16 @@ def _quick_set() -> tuple[Rule, ...]:
     )
 
 
-def _read(given: str | Rule) -> tuple[str, Rule | None, Sequence[Rule]]:
+def _read(fault: str | Rule) -> tuple[str, Rule | None, Sequence[Rule]]:
     """The vendor of a standard set or "", a rule with its conditions or None, and other rules."""
-    if isinstance(given, str):
-        vendor, comma, where = given.strip().partition(",")
+    if isinstance(fault, str):
+        vendor, comma, where = fault.strip().partition(",")
         if vendor not in OWN and vendors.known(vendor):
             if not comma:
                 return vendor, None, ()
             within, *others = Scenario(f"{vendors.get(vendor).errors[0].address},{where}").rules
             return vendor, within, others
-    return "", None, Scenario(given).rules
+    return "", None, Scenario(fault).rules
 
 
 def _conditions(rule: Rule) -> str:
@@ -295,9 +295,9 @@ def _not_of_a_set(rule: Rule, vendor: str) -> Iterator[Problem]:
 
 def _refused(rule: Rule, vendor: str = "") -> Iterator[Problem]:
     where = str(rule).replace(rule.fault, vendor or rule.fault, 1)
-    wrong = [key for key in rule.options if key in _DECIDED]
-    if wrong:
-        yield Problem(f"explore decides where a fault comes: no {listed(wrong)}", where=where)
+    triggers = [key for key in rule.options if key in _DECIDED]
+    if triggers:
+        yield Problem(f"explore decides where a fault comes: no {listed(triggers)}", where=where)
     unknown = [key for key in (*rule.conditions, *rule.unless) if key.partition(".")[0] in _NEVER_KNOWN]
     if unknown:
         known = "it can by method, path, query, operation, bucket and key"

@@ -213,9 +213,9 @@ class Trace:
             conditions = level(outcome)
             if conditions is None:
                 continue
-            point, there = self.point(at, conditions), len(other.meeting(conditions))
-            in_both = in_part and level is not by_operation and point.skip < there
-            if in_both or there == len(self.meeting(conditions)):
+            point, number_in_other = self.point(at, conditions), len(other.meeting(conditions))
+            in_both = in_part and level is not by_operation and point.skip < number_in_other
+            if in_both or number_in_other == len(self.meeting(conditions)):
                 return point
         return None
 
@@ -282,8 +282,8 @@ def _why(trace: Trace, at: int, other: Trace, *, exhaustive: bool) -> tuple[str,
     """The reason why a request is no point, and the effect of `exhaustive` on that."""
     outcome = trace.outcomes[at]
     finest = (exact(outcome), masked(outcome))
-    there = any(conditions is not None and other.meeting(conditions) for conditions in finest)
-    return _ONCE if exhaustive or not there else _OFTEN
+    in_other = any(conditions is not None and other.meeting(conditions) for conditions in finest)
+    return _ONCE if exhaustive or not in_other else _OFTEN
 
 
 def _starred(value: str) -> str:

@@ -268,7 +268,7 @@ def printed(sweep: Sweep, seconds: float) -> PrintedExploration:
         warnings=[said for said, _ in warned(sweep)],
         findings=[
             PrintedFailure(
-                error=quoted(smallest.said),
+                error=quoted(smallest.failure),
                 audit=[quoted(f"{finding.check}: {finding.message}") for finding in smallest.findings],
                 scenario=[str(rule) for rule in smallest.scenario.rules],
                 marker=sweep.run.marker(smallest.scenario.rules),
@@ -316,7 +316,7 @@ def _lines(sweep: Sweep, seconds: float) -> Iterator[str]:
 def of_group(group: Sequence[FinishedRun], sweep: Sweep) -> Iterator[str]:
     """The lines about failures of one cause: smallest scenario, its requests, and the replay."""
     run, *others = group
-    yield quoted(run.said)
+    yield quoted(run.failure)
     for number, (point, rule) in enumerate(zip(run.points, run.rules, strict=True)):
         word = "when" if number == 0 else "and"
         where = f"request {point.number} ({quoted(point.name)})"
@@ -333,8 +333,8 @@ def of_group(group: Sequence[FinishedRun], sweep: Sweep) -> Iterator[str]:
         yield f"    {'killed' if sweep.run.kills else 'failed'}, and run again:"
         yield from rows(run.outcomes[run.first :])
     for finding in run.findings:
-        if (said := f"{finding.check}: {finding.message}") != run.said:
-            yield f"  {SIGNS[finding.verdict]} {quoted(said)}"
+        if (text := f"{finding.check}: {finding.message}") != run.failure:
+            yield f"  {SIGNS[finding.verdict]} {quoted(text)}"
     if isinstance(run.error, ProgramFailed):
         yield from (f"    | {quoted(line)}" for line in run.error.output.splitlines())
     yield from (f"  → {advice}" for advice in actions_of(run, sweep))

@@ -95,10 +95,10 @@ class StoreComparison:
         """
         before, after = self._compared(before), self._compared(after)
         buckets = tuple(path for path in refused if path.endswith("/"))
-        left = {path for path in after if path in refused or path.startswith(buckets)}
+        still_there = {path for path in after if path in refused or path.startswith(buckets)}
         return [
-            *self._of_fixed(before, after, left, lost=lost),
-            *self._of_changing(before, after, left, lost=lost),
+            *self._of_fixed(before, after, still_there, lost=lost),
+            *self._of_changing(before, after, still_there, lost=lost),
         ]
 
     def gone(self, before: StoreContents, after: StoreContents) -> list[Finding]:
@@ -129,7 +129,7 @@ class StoreComparison:
         }
 
     def _of_fixed(
-        self, before: StoreContents, after: StoreContents, left: Collection[str], *, lost: bool
+        self, before: StoreContents, after: StoreContents, still_there: Collection[str], *, lost: bool
     ) -> Iterator[Finding]:
         """Compare the objects whose names are the same in every run."""
         for path in sorted({*before, *after, *chain.from_iterable(self._ends)}):
@@ -146,7 +146,7 @@ class StoreComparison:
                 )
             elif usual:
                 yield from self._of_content(path, content)
-            elif path in before or path in left:
+            elif path in before or path in still_there:
                 yield finding(NOT_REMOVED, f"{path} is still there; without {self._without} it is removed")
             else:
                 said = f"{path} ({in_bytes(len(content))}) is there, and not without {self._without}"
@@ -178,39 +178,39 @@ class StoreComparison:
         return finding(OTHER_CONTENT, said)
 
     def _of_changing(
-        self, before: StoreContents, after: StoreContents, left: Collection[str], *, lost: bool
+        self, before: StoreContents, after: StoreContents, still_there: Collection[str], *, lost: bool
     ) -> Iterator[Finding]:
         """Compare objects whose names differ in each run: their number, then their contents."""
         stages = [list(map(self._by_name, stage)) for stage in zip(*self._runs, strict=True)]
         by_name_before, by_name_after = self._by_name(before), self._by_name(after)
         ends = list(chain.from_iterable(stages))
         for name in sorted({*chain(by_name_before, by_name_after, *ends)}):
-            there = by_name_after.get(name, {})
-            number = len(there)
+            objects = by_name_after.get(name, {})
+            number = len(objects)
             least, most = (wanted(len(end.get(name, ())) for end in ends) for wanted in (min, max))
             if least <= number <= most:
                 usual = [[Counter(end.get(name, {}).values()) for end in stage] for stage in stages]
-                yield from self._of_contents(name, Counter(there.values()), usual)
+                yield from self._of_contents(name, Counter(objects.values()), usual)
                 continue
-            said = f"there is 1 object {name}" if number == 1 else f"there are {number} objects {name}"
-            said += f", without {self._without} {least if least == most else f'{least} to {most}'}"
+            difference = f"there is 1 object {name}" if number == 1 else f"there are {number} objects {name}"
+            difference += f", without {self._without} {least if least == most else f'{least} to {most}'}"
             if number < least:
-                yield finding(LOST, said)
-            elif len(by_name_before.get(name, ())) > most or not there.keys().isdisjoint(left):
-                yield finding(NOT_REMOVED, said)
+                yield finding(LOST, difference)
+            elif len(by_name_before.get(name, ())) > most or not objects.keys().isdisjoint(still_there):
+                yield finding(NOT_REMOVED, difference)
             else:
-                yield _of_more(said, there.keys() - before.keys(), after, lost=lost)
+                yield _of_more(difference, objects.keys() - before.keys(), after, lost=lost)
 
     def _of_contents(
-        self, name: str, there: Counter[bytes], stages: Sequence[Sequence[Counter[bytes]]]
+        self, name: str, present: Counter[bytes], stages: Sequence[Sequence[Counter[bytes]]]
     ) -> Iterator[Finding]:
         """Compare the contents of objects whose names match one pattern."""
         usual = [stage[0] for stage in stages]
-        if there in usual or any(contents != stage[0] for stage in stages for contents in stage):
+        if present in usual or any(contents != stage[0] for stage in stages for contents in stage):
             return  # the contents are the usual ones, or they differ in each run
-        nearest = min(usual, key=lambda contents: (contents - there).total())
-        for content in there - nearest:
-            yield self._damage(f"an object {name}", content, list(nearest - there) or list(nearest))
+        nearest = min(usual, key=lambda contents: (contents - present).total())
+        for content in present - nearest:
+            yield self._damage(f"an object {name}", content, list(nearest - present) or list(nearest))
 
     def _counted_as(self, path: str) -> str | None:
         """The pattern of an object whose name differs in each run; None: its name is fixed.
@@ -237,8 +237,8 @@ class StoreComparison:
 
 def _of_more(said: str, paths: Iterable[str], after: StoreContents, *, lost: bool) -> Finding:
     """Warn of objects that only this run leaves; after a lost answer, of two equal ones."""
-    some = sorted(paths) if lost else []
-    others = [(path, other) for path in some for other in after if path != other and after[path]]
+    extra = sorted(paths) if lost else []
+    others = [(path, other) for path in extra for other in after if path != other and after[path]]
     for path, other in others:
         if after[path] == after[other]:
             return finding(PERHAPS_TWICE, f"equal to {other}: {said}", WARN)
@@ -406,7 +406,7 @@ def finding(
     The report has an advice for most checks; `action` replaces it.
     """
     documents = CLIENT_CHECKS[check].documents if check in CLIENT_CHECKS else ()
-    made = Finding(
+    result = Finding(
         check=check,
         verdict=verdict,
         n=1,
@@ -417,5 +417,5 @@ def finding(
         documents=documents,
         reference=reference(documents),
     )
-    decide(made, frozenset())
-    return made
+    decide(result, frozenset())
+    return result

@@ -89,19 +89,19 @@ class Once:
         again = first is not None
         # Code whose second run passes had given up cleanly in its first.
         gave_up = error is None if again else error is not None and planned.may_end(error, self._bounds)
-        wrong: list[Finding] = []
+        findings: list[Finding] = []
         stored: StoreContents = {}
         hit = {outcome.rule for outcome in outcomes if outcome.injected}
         reported = result.reported_an_error(PASSING)
         if error is None and hit.issuperset(names) and not reported:
             lost = any(attempt.rule in names and is_lost(attempt) for attempt in of_outcomes(outcomes))
-            wrong = self._in_store(result, result.after, lost=lost and not again)
+            findings = self._in_store(result, result.after, lost=lost and not again)
             if any(outcome.did == OVERWRITTEN for outcome in outcomes):
-                wrong = [finding for finding in wrong if finding.check in BY_NAME]
-            stored = {} if wrong else result.after
+                findings = [finding for finding in findings if finding.check in BY_NAME]
+            stored = {} if findings else result.after
         if again:
             known = self._in_store(result, result.between)
-            wrong = self._judge.run_again(outcomes[:first], names, wrong, known)
+            findings = self._judge.run_again(outcomes[:first], names, findings, known)
         requests = self._judge.findings(
             outcomes[:first],
             names,
@@ -113,15 +113,15 @@ class Once:
             windows=result.windows,
             beside=outcomes[first:] if again else (),
             stored=stored,
-            amiss=bool(wrong),
+            amiss=bool(findings),
         )
         # The second run has shown whether it is wrong to report an error.
-        wrong += [finding for finding in requests if not (gave_up and again and finding.subject == ERROR)]
+        findings += [finding for finding in requests if not (gave_up and again and finding.subject == ERROR)]
         if error is None and not (again or reported or any(outcome.did in MOVED for outcome in outcomes)):
-            wrong += self._judge.of_output(result.output)
+            findings += self._judge.of_output(result.output)
         if result.before is not None and (error is not None or reported):
-            wrong += self._judge.counted(self._store.gone(result.before, result.after))
-        return FinishedRun(planned, result, gave_up=gave_up, findings=wrong, first=first)
+            findings += self._judge.counted(self._store.gone(result.before, result.after))
+        return FinishedRun(planned, result, gave_up=gave_up, findings=findings, first=first)
 
     def _in_store(self, result: RunResult, held: StoreContents, *, lost: bool = False) -> list[Finding]:
         """The findings about a store at the end, or after the first of two runs of the program."""
@@ -223,14 +223,14 @@ class KilledAndRestarted(Once):
         if result.before is None:
             why = "only the embedded store shows it: the program alone judges"
             self.leave_out(LeftOut("what the store holds", why))
-        wrong = self._in_store(result, result.after)
-        wrong += self._judge.findings(
+        findings = self._in_store(result, result.after)
+        findings += self._judge.findings(
             result.outcomes[first:],
             result.names[1:],
             passed=error is None,
             failed=error is not None,
             windows=result.windows,
             beside=result.outcomes[:first],
-            amiss=bool(wrong),
+            amiss=bool(findings),
         )
-        return FinishedRun(planned, result, gave_up=gave_up, findings=wrong, first=first)
+        return FinishedRun(planned, result, gave_up=gave_up, findings=findings, first=first)

@@ -232,7 +232,7 @@ class Sweep:
         """The error if a later run without faults fails, with its output."""
         which = "the second run" if len(self._plain) == 1 else "another run"
         message = (
-            f"{which} without faults fails ({finished.said}), also when it is repeated, the first did not:"
+            f"{which} without faults fails ({finished.failure}), also when it is repeated, the first did not:"
             " the runs are not independent; reset what they share"
         )
         output = finished.error.output if isinstance(finished.error, ProgramFailed) else ""

@@ -105,12 +105,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def _seed(config: pytest.Config) -> str:
-    given: str = config.getoption("faultinject_seed") or config.getini("faultinject_seed") or "0"
-    if given == "random":
+    seed: str = config.getoption("faultinject_seed") or config.getini("faultinject_seed") or "0"
+    if seed == "random":
         return str(int.from_bytes(os.urandom(4), "big"))
-    if not given.isprintable():
-        raise pytest.UsageError(f"--faultinject-seed: {given!r} is not printable text")
-    return given
+    if not seed.isprintable():
+        raise pytest.UsageError(f"--faultinject-seed: {seed!r} is not printable text")
+    return seed
 
 
 def patch(config: pytest.Config) -> None:
@@ -138,8 +138,8 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(
             "--faultinject-report-fail: there is no report; add --faultinject-report=FILE"
         )
-    given = getattr(config, "workerinput", {}).get("faultinject_seed")
-    config.stash[SEED] = _seed(config) if given is None else given
+    seed = getattr(config, "workerinput", {}).get("faultinject_seed")
+    config.stash[SEED] = _seed(config) if seed is None else seed
     # A block of `inject()` reaches unwrapped apps, also in a session without a marked test.
     patch_frameworks = partial(patch, config)
     unwrapped.patch_frameworks_hooks.append(patch_frameworks)

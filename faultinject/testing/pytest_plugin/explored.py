@@ -58,12 +58,12 @@ class ExploredRun:
     seconds: float = 0.0
     _faults: RunFaults | None = None
 
-    def begin(self, given: Scenario, seed: str, item: pytest.Item, session: Session | None) -> RunFaults:
+    def begin(self, of_markers: Scenario, seed: str, item: pytest.Item, session: Session | None) -> RunFaults:
         """Return the faults of this run: its scenario's, then those of the test's own markers."""
         self._faults = RunFaults(
             self.sweep,
             self.scenario,
-            given,
+            of_markers,
             seed=seed,
             test=lambda: item.nodeid,
             session=session,
@@ -188,7 +188,7 @@ class _Exploring:
     def reports(self, nextitem: pytest.Item | None) -> list[pytest.TestReport]:
         """Run the exploration, and return one report each for set-up, call and tear-down."""
         first: list[pytest.TestReport] = []
-        wrong = ""
+        refusal = ""
         sweep = None
         try:
             sweep = self._sweep()
@@ -207,7 +207,7 @@ class _Exploring:
                     break
             call = self._verdict(sweep, first[1])
         except FaultInjectError as error:
-            wrong = str(error)
+            refusal = str(error)
         except KeyboardInterrupt:
             if sweep is not None and sweep.finished:
                 self._interrupted(sweep)
@@ -216,8 +216,8 @@ class _Exploring:
             self._progress(None)
         # The set-up comes first: plugins that rerun tests start at its report.
         setup = first[0] if first else self._report(lambda: None, "setup")
-        if wrong:
-            call = self._failed(wrong)
+        if refusal:
+            call = self._failed(refusal)
         call.duration = time.monotonic() - self._began
         return [setup, call, self._torn_down(nextitem)]
 
@@ -227,7 +227,7 @@ class _Exploring:
         reporter = self._item.config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:  # a worker of xdist has none
             reporter.section(f"faultinject: explored so far: {self._item.nodeid}")
-            reporter.write_line(self._said(sweep))
+            reporter.write_line(self._report_text(sweep))
 
     def _sweep(self) -> Sweep:
         keys: dict[str, Any] = dict(self._mark.kwargs)
@@ -284,7 +284,7 @@ class _Exploring:
     ) -> list[pytest.TestReport]:
         """The reports of the last run, which are those of the test."""
         if run.scenario.rules:
-            lines = [f"ended in the run with {marker(run.scenario.rules)}", "", self._said(sweep)]
+            lines = [f"ended in the run with {marker(run.scenario.rules)}", "", self._report_text(sweep)]
             next(report for report in reports if report.failed or report is reports[-1]).sections.append(
                 (_SECTION, "\n".join(lines))
             )
@@ -301,26 +301,26 @@ class _Exploring:
         self._remember([smallest.text for smallest, *_ in causes])
         self._item.user_properties.append((SUMMARY, summary(sweep, self._seconds)))
         self._item.user_properties += [(WARNING, said) for said, _ in warned(sweep)]
-        wrong = incomplete(sweep)
+        reasons = incomplete(sweep)
         if causes:
             smallest = causes[0][0]
             if smallest.error is not None:
                 call = self._failures[smallest.cause][1]
             if smallest.error is None or not (call.failed or hasattr(call, "wasxfail")):
                 # The test raised no error, or skipped itself because of the fault.
-                call = self._failed(self._said(sweep))
+                call = self._failed(self._report_text(sweep))
             else:
-                call.sections.append((_SECTION, self._said(sweep)))
-        elif wrong and self._if_incomplete == "error":
-            call = self._failed(self._said(sweep))
-        elif wrong or sweep.unreached:
-            warning = pytest.PytestWarning(f"faultinject_explore: {self._said(sweep)}")
+                call.sections.append((_SECTION, self._report_text(sweep)))
+        elif reasons and self._if_incomplete == "error":
+            call = self._failed(self._report_text(sweep))
+        elif reasons or sweep.unreached:
+            warning = pytest.PytestWarning(f"faultinject_explore: {self._report_text(sweep)}")
             warned_of = self._report(lambda: self._item.warn(warning), "call")
             call = warned_of if warned_of.failed else call
         call.user_properties = list(self._item.user_properties)
         return call
 
-    def _said(self, sweep: Sweep) -> str:
+    def _report_text(self, sweep: Sweep) -> str:
         return report(sweep, self._seconds)
 
     @property
@@ -350,8 +350,10 @@ class _Exploring:
         self, work: Callable[[], None], when: Literal["setup", "call", "teardown"]
     ) -> pytest.TestReport:
         info: pytest.CallInfo[None] = pytest.CallInfo.from_call(work, when)
-        made: pytest.TestReport = self._item.ihook.pytest_runtest_makereport(item=self._item, call=info)
-        return made
+        report_of_phase: pytest.TestReport = self._item.ihook.pytest_runtest_makereport(
+            item=self._item, call=info
+        )
+        return report_of_phase
 
     def _progress(self, sweep: Sweep | None) -> None:
         """Show the progress of a long exploration on a terminal; None clears the line."""

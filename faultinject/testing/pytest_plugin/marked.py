@@ -141,28 +141,28 @@ class MarkedRules:
 
     def __init__(self, item: pytest.Item) -> None:
         rules: list[Rule] = []
-        wrong: list[str] = []
+        problems: list[str] = []
         self.seed: str | None = None
         self.fast_forward = False
         self.own: list[int] = []
         self.shared: list[int] = []
         for node, mark in markers(item):
             try:
-                given = _read(mark)
+                marked_scenario = _read(mark)
             except FaultInjectError as error:
-                wrong.append(f"{item.nodeid}: marker faultinject of {node.name}: {error}")
+                problems.append(f"{item.nodeid}: marker faultinject of {node.name}: {error}")
                 continue
             self.fast_forward = mark.kwargs.get(FAST_FORWARD, self.fast_forward)
             positions = self.own if node is item else self.shared
-            positions += range(len(rules), len(rules) + len(given.rules))
-            rules += given.rules
-            self.seed = given.seed if given.seed is not None else self.seed
+            positions += range(len(rules), len(rules) + len(marked_scenario.rules))
+            rules += marked_scenario.rules
+            self.seed = marked_scenario.seed if marked_scenario.seed is not None else self.seed
         try:
-            self.scenario = Scenario([] if wrong else rules)
+            self.scenario = Scenario([] if problems else rules)
         except FaultInjectError as error:
-            wrong.append(f"{item.nodeid}: markers faultinject together: {error}")
-        if wrong:
-            raise ConfigurationError(wrong)
+            problems.append(f"{item.nodeid}: markers faultinject together: {error}")
+        if problems:
+            raise ConfigurationError(problems)
 
 
 def markers(item: pytest.Item) -> list[tuple[Node, pytest.Mark]]:
@@ -181,8 +181,8 @@ def _read(mark: pytest.Mark) -> Scenario:
     keys.pop(FAST_FORWARD, None)
     if not mark.args:
         raise ConfigurationError("no rule is given; a marker needs one, such as faultinject('cos:SlowDown')")
-    given = gather(*mark.args, **keys)
-    return given if seed is None else Scenario(given.rules, seed=seed)
+    scenario = gather(*mark.args, **keys)
+    return scenario if seed is None else Scenario(scenario.rules, seed=seed)
 
 
 def _in_order(node: Node) -> Iterator[pytest.Mark]:
@@ -201,8 +201,8 @@ def _in_order(node: Node) -> Iterator[pytest.Mark]:
 
 
 def _of_class(cls: type) -> list[pytest.Mark]:
-    given = vars(cls).get("pytestmark", [])
-    listed = given if isinstance(given, list) else [given]
+    attribute = vars(cls).get("pytestmark", [])
+    listed = attribute if isinstance(attribute, list) else [attribute]
     marks = [mark.mark if isinstance(mark, pytest.MarkDecorator) else mark for mark in listed]
     # A list in the class's body has its marks in the order written; decorators append theirs from the bottom up.
     return marks if any(isinstance(mark, pytest.MarkDecorator) for mark in listed) else marks[::-1]
@@ -246,21 +246,21 @@ class MarkedTest:
     def __init__(
         self, item: pytest.Item, session_seed: str, session: Session | None, only: Scenario | None
     ) -> None:
-        given = MarkedRules(item)
+        marked_rules = MarkedRules(item)
         if only is not None:
-            given.scenario, given.own, given.shared = only, [], [*range(len(only.rules))]
-        seed = f"{session_seed}/{item.nodeid}" if given.seed is None else given.seed
+            marked_rules.scenario, marked_rules.own, marked_rules.shared = only, [], [*range(len(only.rules))]
+        seed = f"{session_seed}/{item.nodeid}" if marked_rules.seed is None else marked_rules.seed
         self.item = item
         run = item.stash.get(EXPLORED, None)
         if run is not None:
-            self.faults: Faults = run.begin(given.scenario, seed, item, session)
+            self.faults: Faults = run.begin(marked_rules.scenario, seed, item, session)
         else:
-            self.faults = Faults(given.scenario, seed=seed, test=lambda: item.nodeid, session=session)
-        if given.fast_forward:
+            self.faults = Faults(marked_rules.scenario, seed=seed, test=lambda: item.nodeid, session=session)
+        if marked_rules.fast_forward:
             self.faults.fast_forward()
         # In a run with an explored fault the code may never make the requests of a marker's rule.
         self._judged = run is None or not run.scenario.rules
-        self._given, self._only = given, only
+        self._rules, self._only = marked_rules, only
         self.markers = _marked(item)
         self.entered = self._returned = False
         self._plan = self.faults.injector.own_plan
@@ -280,7 +280,7 @@ class MarkedTest:
                 yield
             self._returned = True
         finally:
-            self._matched_rules.update(filter(self._matched, [*self._given.own, *self._given.shared]))
+            self._matched_rules.update(filter(self._matched, [*self._rules.own, *self._rules.shared]))
             self._outcomes = self.faults.outcomes or self._outcomes
 
     def judge(self) -> None:
@@ -325,9 +325,13 @@ class MarkedTest:
 
         Of the rules of classes and modules, one that matched is enough.
         """
-        given = self._given
-        own = [position for position in given.own if position not in self._matched_rules]
-        return sorted([*given.shared, *own]) if self._matched_rules.isdisjoint(given.shared) else own
+        marked_rules = self._rules
+        own = [position for position in marked_rules.own if position not in self._matched_rules]
+        return (
+            sorted([*marked_rules.shared, *own])
+            if self._matched_rules.isdisjoint(marked_rules.shared)
+            else own
+        )
 
     def _matched(self, rule: int) -> bool:
         """Whether a request of this block met a rule's conditions."""
@@ -527,17 +531,17 @@ def _around_body(item: Any, marked: MarkedTest) -> AbstractContextManager[None]:
 
 
 @contextmanager
-def _around_examples(given: Any, marked: MarkedTest) -> Iterator[None]:
+def _around_examples(hypothesis: Any, marked: MarkedTest) -> Iterator[None]:
     """Give each example of Hypothesis the faults, with counts from zero.
 
     Hypothesis documents `inner_test` as the attribute that plugins may replace.
     """
-    body = given.inner_test
-    given.inner_test = decorate(body, marked.in_force)
+    body = hypothesis.inner_test
+    hypothesis.inner_test = decorate(body, marked.in_force)
     try:
         yield
     finally:
-        given.inner_test = body
+        hypothesis.inner_test = body
 
 
 @contextmanager

@@ -84,19 +84,19 @@ class SessionReport:
     """
 
     def __init__(self, config: pytest.Config) -> None:
-        given: str = config.getoption("faultinject_report")
-        self._given = given
+        path_text: str = config.getoption("faultinject_report")
+        self._path_text = path_text
         self._fails = config.getoption("faultinject_report_fail")
-        self._path = config.invocation_params.dir / given
+        self._path = config.invocation_params.dir / path_text
         try:
-            self._format = format_of(given, "html", option="--faultinject-report")
+            self._format = format_of(path_text, "html", option="--faultinject-report")
         except ConfigurationError as error:
             raise pytest.UsageError(str(error)) from None
         if not self._path.parent.is_dir():
             raise pytest.UsageError(f"--faultinject-report: there is no folder {str(self._path.parent)!r}")
         if self._path.is_dir():
             raise pytest.UsageError(
-                f"--faultinject-report: {given!r} is a folder; name a file, such as report.html"
+                f"--faultinject-report: {path_text!r} is a folder; name a file, such as report.html"
             )
         if self._format == "html" and find_spec("jinja2") is None:
             raise pytest.UsageError(
@@ -128,15 +128,15 @@ class SessionReport:
         try:
             judgement = self._judge()
             if judgement is None:
-                self._summary = f"{self._given} is not written: no test with faults made a request"
+                self._summary = f"{self._path_text} is not written: no test with faults made a request"
                 return
             self._path.write_text(render(judgement, self._format), encoding="utf-8")
         except (FaultInjectError, OSError) as error:
-            self._summary = f"{self._given} is not written: {error}"
+            self._summary = f"{self._path_text} is not written: {error}"
             if session.exitstatus == pytest.ExitCode.OK:
                 session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
             return
-        self._summary = f"{self._given}: {quoted(judgement.conclusion.sentence)}"
+        self._summary = f"{self._path_text}: {quoted(judgement.conclusion.sentence)}"
         if self._fails and judgement.conclusion.result == "fail":
             self._summary += "; so the run fails (--faultinject-report-fail)"
             if session.exitstatus == pytest.ExitCode.OK:
@@ -167,12 +167,14 @@ def given_journal(directory: Path) -> Path | None:
     Raises:
         pytest.UsageError: it cannot be read again, such as a terminal.
     """
-    given = value_of(os.environ, VARIABLE)
-    if given is None:
+    path_text = value_of(os.environ, VARIABLE)
+    if path_text is None:
         return None
-    path = directory / given
+    path = directory / path_text
     if path.exists() and not path.is_file():
-        raise pytest.UsageError(f"--faultinject-report: {VARIABLE}: {given!r} is no file that can be read")
+        raise pytest.UsageError(
+            f"--faultinject-report: {VARIABLE}: {path_text!r} is no file that can be read"
+        )
     return path
 
 

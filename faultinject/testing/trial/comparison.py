@@ -115,9 +115,9 @@ def of_junit(path: str) -> Iterator[Result]:
         ) from None
     for case in root.iter("testcase"):
         test = ".".join(filter(None, (case.get("classname"), case.get("name"))))
-        wrong = next((part for part in case if part.tag in ("failure", "error")), None)
-        if wrong is not None:
-            first = (wrong.get("message") or (wrong.text or "").strip()).partition("\n")[0]
+        failure = next((part for part in case if part.tag in ("failure", "error")), None)
+        if failure is not None:
+            first = (failure.get("message") or (failure.text or "").strip()).partition("\n")[0]
             yield Result(test, FAILED, first)
         else:
             yield Result(test, PASSED if case.find("skipped") is None else SKIPPED)

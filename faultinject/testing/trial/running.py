@@ -48,11 +48,11 @@ FOR_GOOD = {"from": "1"}
 WRITES = ("PUT", "POST", "PATCH", "DELETE")
 
 
-def faults_of(given: Sequence[str], speaks: str) -> list[tuple[Rule, ...]]:
+def faults_of(texts: Sequence[str], speaks: str) -> list[tuple[Rule, ...]]:
     """The rules of each run.
 
     Args:
-        given: texts: a vendor id, with conditions or without, stands for its standard set; rules get
+        texts: a vendor id, with conditions or without, stands for its standard set; rules get
             `times=1,per=call` unless they have triggers of their own.
         speaks: the vendor of the store.
 
@@ -62,7 +62,7 @@ def faults_of(given: Sequence[str], speaks: str) -> list[tuple[Rule, ...]]:
     runs: list[tuple[Rule, ...]] = []
     names = operations_of(vendors.get(speaks)).names
     with reading_as(None if "PutObject" in names else speaks):
-        for text in given:
+        for text in texts:
             vendor = text.strip().partition(",")[0]
             if vendor not in OWN and vendors.known(vendor):
                 choices = choices_of([text])
@@ -460,11 +460,11 @@ class Trial:
         usual = sum(self._durations) / max(1, len(self._durations))
         if done >= usual:
             return self.doing
-        left = self._left * usual - done
+        seconds_left = self._left * usual - done
         return (
-            f"{self.doing}, about {left / 60:.0f} min left"
-            if left > 90
-            else f"{self.doing}, about {left:.0f} s left"
+            f"{self.doing}, about {seconds_left / 60:.0f} min left"
+            if seconds_left > 90
+            else f"{self.doing}, about {seconds_left:.0f} s left"
         )
 
     def carry_out(self) -> None:

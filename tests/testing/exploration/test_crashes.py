@@ -107,7 +107,7 @@ def causes(exploration):
     """The findings, with the smallest scenario of each."""
     from faultinject.testing.exploration.report import groups
 
-    return sorted((smallest.said, smallest.text) for smallest, *_ in groups(exploration.runs))
+    return sorted((smallest.failure, smallest.text) for smallest, *_ in groups(exploration.runs))
 
 
 @pytest.mark.parametrize(
@@ -295,7 +295,7 @@ def test_a_second_run_that_gives_up(storage, tmp_path):
     )
     exploration, error = explore(storage, tmp_path, [sys.executable, "-S", "-c", source], allow=Exception)
     assert error is None
-    assert {each.said for each in exploration.runs if each.gave_up} == {"the second run: exit code 3"}
+    assert {each.failure for each in exploration.runs if each.gave_up} == {"the second run: exit code 3"}
 
 
 def test_a_program_that_was_ended_has_not_given_up():
@@ -306,7 +306,7 @@ def test_a_program_that_was_ended_has_not_given_up():
             raise programs.ProgramFailed("did not end within 5 s")
 
     exploration, _ = exploring(code, "reset", allow=Exception)
-    assert [(each.said, each.failed) for each in exploration.runs] == [("did not end within 5 s", True)]
+    assert [(each.failure, each.failed) for each in exploration.runs] == [("did not end within 5 s", True)]
 
 
 def test_a_program_that_retries_for_ever(storage):
