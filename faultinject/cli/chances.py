@@ -35,13 +35,13 @@ def rates(rules: Sequence[Rule]) -> list[float]:
     # In a longer cycle, the rules are assumed to be independent.
     places = range(start, start + cycle) if cycle <= LONGEST_CYCLE else (None,)
     for place in places:
-        left = 1.0
+        remaining = 1.0
         for number, rule in enumerate(rules):
             chance = _mean_chance(rule) if place is None else _chance(rule, place)
-            fires = left * chance if live[number] else 0.0
+            fires = remaining * chance if live[number] else 0.0
             shares[number] += fires / len(places)
-            left -= fires
-        shares[-1] += left / len(places)
+            remaining -= fires
+        shares[-1] += remaining / len(places)
     return [_precise(share) for share in shares]
 
 
@@ -56,13 +56,13 @@ def all_fail(rules: Sequence[Rule], most: int = MOST_ATTEMPTS) -> list[float]:
     chances = []
     for place in range(most):
         after: dict[tuple[int, ...], float] = {}
-        for taken, left in states.items():
+        for taken, chance_so_far in states.items():
             for number, rule in enumerate(rules):
                 times = rule.value("times")
                 if not live[number] or (times is not None and taken[number] >= times):
                     continue
-                fires = left * _chance(rule, place)
-                left -= fires  # noqa: PLW2901 - the rest is for the later rules
+                fires = chance_so_far * _chance(rule, place)
+                chance_so_far -= fires  # noqa: PLW2901 - the rest is for the later rules
                 if failing := fires * rule.resolved.fails(rule):
                     now = (*taken[:number], taken[number] + 1, *taken[number + 1 :]) if times else taken
                     after[now] = after.get(now, 0.0) + failing
@@ -75,11 +75,11 @@ def sampled(rule: Rule) -> float:
     """The share of users, tenants or keys that the rule's sample chooses; 1 without one."""
     if "sample" not in rule.conditions:
         return 1.0
-    left: dict[tuple[str, str], float] = {}
+    unchosen: dict[tuple[str, str], float] = {}
     for word, name, share in map(read_sample, rule.conditions["sample"]):
         # Of two samples of the same values, the larger one contains the smaller.
-        left[word, name] = min(1 - share, left.get((word, name), 1.0))
-    return _precise(1 - prod(left.values()))
+        unchosen[word, name] = min(1 - share, unchosen.get((word, name), 1.0))
+    return _precise(1 - prod(unchosen.values()))
 
 
 def counts(rule: Rule) -> bool:

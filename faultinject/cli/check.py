@@ -180,14 +180,14 @@ def parse_request(text: str, host: str, mount: str = "/", headers: Sequence[str]
     return environ
 
 
-def _mount_of(given: str, target: str) -> str | None:
+def _mount_of(mount_text: str, target: str) -> str | None:
     """The mount point as SCRIPT_NAME has it; None if the path does not begin with it."""
     mount, path = (
         unquote_to_bytes(quote(text.encode("utf-8", "surrogateescape"), safe=trials.SAFE)).decode("latin-1")
-        for text in (given.rstrip("/"), target.partition("?")[0])
+        for text in (mount_text.rstrip("/"), target.partition("?")[0])
     )
     begins = path.startswith(mount) and path[len(mount) : len(mount) + 1] in ("", "/")
-    return mount if begins and given[:1] == "/" else None
+    return mount if begins and mount_text[:1] == "/" else None
 
 
 class RuleMeaning(Struct):

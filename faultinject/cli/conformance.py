@@ -115,8 +115,8 @@ def show_cases(name: str, cases: Specification, clients: Sequence[ClientCases], 
             if client.failed
             else f"{decided} of {decided} cases pass"
         )
-        left = len(client.cases) - decided
-        more = f", {left} cannot be decided" if left else ""
+        undecided = len(client.cases) - decided
+        more = f", {undecided} cannot be decided" if undecided else ""
         click.echo(quoted(f"{client.client} {client.version or ''}".rstrip()) + f", {name}: {result}{more}")
         for played in sorted(client.cases, key=lambda played: worst_first.index(played.verdict)):
             click.echo(f"  {SIGNS[played.verdict]} {played.case}: {quoted(played.message)}")
@@ -312,12 +312,12 @@ def conformance(
         )
         results, failed, complete = _run_all(sdks_to_drive, drive, whole=whole)
     if not results:
-        why = (
+        reason = (
             f"no client could be started: {failed[0].reason}"
             if failed
             else "interrupted before anything was measured"
         )
-        click.echo(f"faultinject: {why}", err=True)
+        click.echo(f"faultinject: {reason}", err=True)
         return 2 if failed else INTERRUPTED
     new = results_of(
         results,

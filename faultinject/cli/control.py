@@ -163,21 +163,21 @@ class ControlClient:
             answer = connection.getresponse()
             return self._read(answer, answer.read(), form)
         except ConnectionRefusedError:
-            why = (
+            reason = (
                 f"nothing listens on {visible(self._host)}:{self._port}: start the app with"
                 f" {CONTROL}={visible(self._host)}:{self._port}, or name another address with --url"
             )
         except TimeoutError:
-            why = f"{self.url} did not answer within {self._patience:.0f} s"
+            reason = f"{self.url} did not answer within {self._patience:.0f} s"
         except http.client.IncompleteRead:
-            why = f"{self.url} broke off its answer"
+            reason = f"{self.url} broke off its answer"
         except http.client.HTTPException:
-            why = f"{self.url} does not answer as HTTP does: name the address of a control API with --url"
+            reason = f"{self.url} does not answer as HTTP does: name the address of a control API with --url"
         except (OSError, UnicodeError) as error:  # the host name may be impossible
-            why = f"{self.url} cannot be reached: {getattr(error, 'strerror', None) or error}"
+            reason = f"{self.url} cannot be reached: {getattr(error, 'strerror', None) or error}"
         finally:
             connection.close()
-        raise ConfigurationError(why)
+        raise ConfigurationError(reason)
 
     def _read(self, answer: http.client.HTTPResponse, data: bytes, form: type[T]) -> T:
         if answer.status not in (200, 201):
@@ -335,19 +335,19 @@ def _switch(state: ServerState) -> str:
     if state.elsewhere:
         return f"off: {quoted(state.elsewhere)}"
     if not state.on:
-        why = f": {quoted(state.disarmed)}" if state.disarmed else ""
-        return f"off{why}"
+        reason = f": {quoted(state.disarmed)}" if state.disarmed else ""
+        return f"off{reason}"
     ends = [end for end in (state.until, state.expires) if end is not None]
     if not state.enabled:
         over = bool(ends) and min(ends) <= state.now
         return f"off, {'its time is over' if over else 'the environment of the app switches it off'}"
     if not ends:
         return "on"
-    left = max(0, round(min(ends) - state.now))
+    seconds_left = max(0, round(min(ends) - state.now))
     now, end = time.localtime(state.now), time.localtime(min(ends))
     # A time without a date means today.
     form = "%H:%M:%S" if end[:3] == now[:3] else "%Y-%m-%d %H:%M:%S"
-    return f"on for another {_duration(left)}, until {time.strftime(form, end)}"
+    return f"on for another {_duration(seconds_left)}, until {time.strftime(form, end)}"
 
 
 def _duration(seconds: int) -> str:

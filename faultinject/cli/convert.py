@@ -67,12 +67,12 @@ def convert(
         )
     remarks = Remarks()
     if files:
-        made = Rules()
-        names = formats.read((read_document(path, remarks) for path in files), source, made)
-        scenario = _that_fire(Scenario.of_rules(made.made, None), made.places, remarks)
+        converted = Rules()
+        names = formats.read((read_document(path, remarks) for path in files), source, converted)
+        scenario = _that_fire(Scenario.of_rules(converted.made, None), converted.places, remarks)
     else:
-        given = _given(rules, file)
-        scenario = _that_fire(given, given.display_names, remarks)
+        whole_scenario = _given(rules, file)
+        scenario = _that_fire(whole_scenario, whole_scenario.display_names, remarks)
         names = ["rules"]
     text = (
         _toml(scenario, files, remarks)
@@ -107,8 +107,8 @@ def _that_fire(scenario: Scenario, places: Sequence[str], remarks: Remarks) -> S
     dead = chances.dead(scenario.rules, places)
     if not dead:
         return scenario
-    for number, why in dead.items():
-        remarks.leave_out(places[number], f"it never fires: {why}")
+    for number, reason in dead.items():
+        remarks.leave_out(places[number], f"it never fires: {reason}")
     pairs = zip(scenario.rules, scenario.display_names, strict=True)
     kept = [rule.named(name) for number, (rule, name) in enumerate(pairs) if number not in dead]
     return Scenario.of_rules(kept, scenario.seed, scenario.abort)

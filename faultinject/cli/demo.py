@@ -78,8 +78,8 @@ def filled_store(calls: int) -> ObjectStore:
     """A store with the bucket, and the objects that the calls read and delete."""
     from faultinject.store import ObjectStore
 
-    made = ("PutObject", "CopyObject")
-    keys = [key_of(number) for number in range(calls) if OPERATIONS[number % len(OPERATIONS)] not in made]
+    creating = ("PutObject", "CopyObject")
+    keys = [key_of(number) for number in range(calls) if OPERATIONS[number % len(OPERATIONS)] not in creating]
     store = ObjectStore("cos")
     store.fill(BUCKET, objects=["source.jpg", *keys], uploads=(), content=b"a photo")
     return store

@@ -78,8 +78,8 @@ def _how_often(rule: Rule) -> list[str]:
     """The triggers, in the order in which the engine checks them."""
     per = rule.value("per")
     scope = IN_ALL if per == "rule" else f"for every {per}"
-    given = [trigger for key, trigger in TRIGGERS.items() if rule.value(key) != trigger.default]
-    texts = [trigger.in_words(rule.value(trigger.key), rule.options[trigger.key], scope) for trigger in given]
+    used = [trigger for key, trigger in TRIGGERS.items() if rule.value(key) != trigger.default]
+    texts = [trigger.in_words(rule.value(trigger.key), rule.options[trigger.key], scope) for trigger in used]
     return [text for text in texts if text]
 
 

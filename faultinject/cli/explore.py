@@ -241,11 +241,11 @@ class Command:
         self._fast = self._fast and not self.was_fast
         return self.was_fast
 
-    def end(self, why: str) -> None:
+    def end(self, reason: str) -> None:
         """End the running command, with all processes that it has started."""
         for program in (self._program, self._recover, self._again, self._reset):
             if program is not None:
-                program.end(why)
+                program.end(reason)
 
 
 GROUP = "faultinject.explore"
@@ -400,10 +400,10 @@ def explore(
     )
     sweep = exploration.sweep
     if url is not None and reset is None:
-        why = (
+        reason = (
             "it still holds what earlier runs wrote, so a lost write may not show; --reset prepares each run"
         )
-        sweep.left_out.append(LeftOut("emptying the server", why))
+        sweep.left_out.append(LeftOut("emptying the server", reason))
     sweep.doubts = running.doubts
     sweep.exhaustive_argument = "--exhaustive"
     sweep.replay_line = lambda run: f"faultinject {same} {shlex.join(['--replay', run.text, '--', *command])}"

@@ -173,19 +173,19 @@ class Journals:
         files = (Path(path) for path in self._paths if path != "-")
         return [file.stat().st_size if file.exists() else None for file in files]
 
-    def _look_ahead(self, left: Sequence[float], now: float) -> None:
+    def _look_ahead(self, seconds_left: Sequence[float], now: float) -> None:
         """Set `awaited` and `over`.
 
         Args:
-            left: seconds until each call that may still be running must be over.
+            seconds_left: seconds until each call that may still be running must be over.
             now: unix seconds, by the clock of the journal.
         """
         assert self._writers is not None
         if self._latest != self._writers.latest:
             self._latest, self._since = self._writers.latest, self._monotonic()
         quiet = max(0.0, now - self._latest)
-        self.awaited = len(left)
-        self.over = self._monotonic() + min(max(left, default=0.0), LONGEST - quiet) + MORE
+        self.awaited = len(seconds_left)
+        self.over = self._monotonic() + min(max(seconds_left, default=0.0), LONGEST - quiet) + MORE
 
 
 def judge_when_over(
@@ -220,13 +220,13 @@ def judge_when_over(
                 took, due = monotonic() - judged, min(journals.over, last)
             if not journals.awaited or journals.ended or judged >= due:
                 break
-            left = due - monotonic()
-            if left > 0:
-                first, message = not message, _what_for(left - MORE, journals.awaited)
+            seconds_left = due - monotonic()
+            if seconds_left > 0:
+                first, message = not message, _what_for(seconds_left - MORE, journals.awaited)
                 progress.show()
                 if first and not progress.terminal:
                     click.echo(message, err=True)
-                rest(min(left, max(EVERY, SHARE * took)))
+                rest(min(seconds_left, max(EVERY, SHARE * took)))
     return journals.judge(finished=True) if journals.awaited and journals.ended else judgement
 
 

@@ -44,12 +44,12 @@ def run(
     settings = reading.services()
     scenario = reading.read_rules_of(rules, file) or Scenario.from_env(os.environ)
     program = program_of(command[0])
-    why = _why_off(settings, scenario)
-    if why and strict:
+    reason = _why_off(settings, scenario)
+    if reason and strict:
         reading.refuse_switched_off()
-        raise ConfigurationError(why)
-    if why:
-        click.echo(f"faultinject: {command[0]} runs untouched, without faults: {why}", err=True)
+        raise ConfigurationError(reason)
+    if reason:
+        click.echo(f"faultinject: {command[0]} runs untouched, without faults: {reason}", err=True)
         _become(program, command, os.environ)
     if settings.control is not None:
         from faultinject.control.mount import check_installed
@@ -124,8 +124,8 @@ def _why_off(settings: Environment, scenario: Scenario) -> str:
     """The reason why nothing would be injected, with advice; empty if faults are on."""
     if settings.enabled is False:
         return reading.SWITCHED_OFF
-    if why := reading.in_production(settings):
-        return why
+    if reason := reading.in_production(settings):
+        return reason
     if settings.expires is not None and settings.expires <= time.time():
         return "FAULTINJECT_EXPIRES has passed; set a later one"
     if scenario.rules or settings.control is not None:

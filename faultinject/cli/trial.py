@@ -60,9 +60,9 @@ def trial(
             f"--results: {junit} holds no results of tests, and each run begins without it; name the file that"
             " COMMAND writes"
         )
-    given = rules or (vendor or "s3",)
-    vendor = vendor or _vendor_of(given)
-    runs = faults_of(given, vendor)
+    texts = rules or (vendor or "s3",)
+    vendor = vendor or _vendor_of(texts)
+    runs = faults_of(texts, vendor)
     variables = faster(speed or 1.0)
     same = [
         *("faultinject", "trial", "--vendor", vendor),
@@ -98,7 +98,7 @@ def trial(
         stopped,
     )
     came = {fault.rule for fault in report.faults if fault.injected}
-    tried = given if report.faults and not stopped else ()
+    tried = texts if report.faults and not stopped else ()
     silent = [text for text in tried if came.isdisjoint(map(spelled, faults_of([text], vendor)))]
     for write in writers:
         write(report, silent)

@@ -63,12 +63,12 @@ def lines(report: TrialReport, silent: Sequence[str], *, verbose: bool) -> Itera
     if report.too_fast:
         yield _listed("flaky, or too fast (give a smaller --speed)", report.too_fast, most)
     if not report.faults and not report.stopped:
-        why = (
+        reason = (
             "none of the tests passes in both runs without faults"
             if report.requests
             else "no request was seen"
         )
-        yield f"no fault was tried: {why}"
+        yield f"no fault was tried: {reason}"
     if report.stopped:
         yield f"incomplete: {quoted(report.stopped)}"
     for text in silent:
@@ -138,14 +138,14 @@ def _junit(report: TrialReport, silent: Sequence[str]) -> str:
 
 
 def _cases(report: TrialReport, silent: Sequence[str]) -> Iterator[Case]:
-    for why in _unjudged(report, silent):
-        yield Case(RESULT, GROUP, ERROR, why, "incomplete")
+    for reason in _unjudged(report, silent):
+        yield Case(RESULT, GROUP, ERROR, reason, "incomplete")
     for run in report.faults:
-        wrong = [test for test in report.broken if run.rule in test.rules]
-        details = [line for test in wrong for line in broken_lines(test, [], None)]
-        if wrong or run.missing:
+        broken_tests = [test for test in report.broken if run.rule in test.rules]
+        details = [line for test in broken_tests for line in broken_lines(test, [], None)]
+        if broken_tests or run.missing:
             details += [f"did not run: {missing}" for missing in run.missing]
-            names = ", ".join([*(test.test for test in wrong), *run.missing])
+            names = ", ".join([*(test.test for test in broken_tests), *run.missing])
             yield Case(run.rule, GROUP, FAILURE, names, "broken", details, run.seconds)
         elif run.injected:
             yield Case(run.rule, GROUP, seconds=run.seconds)

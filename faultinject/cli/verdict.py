@@ -54,6 +54,5 @@ def in_colours() -> bool:
 
     The variable is described at https://no-color.org.
     """
-    if sys.stdout is None or not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
-        return False
-    return os.environ.get("TERM", "dumb") != "dumb"
+    on_terminal = sys.stdout is not None and sys.stdout.isatty()
+    return on_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"

@@ -29,7 +29,7 @@ FORWARDED = {
 
 
 def watch(notes: str, *, strict: bool) -> None:
-    """Start a process that watches the command; this process becomes the command.
+    """Watch the command from another process; return in the process that becomes it.
 
     Args:
         notes: the file that the command's processes find in FAULTINJECT_RUN.
@@ -71,8 +71,8 @@ def _stand_in_front(command: int, notes: str) -> NoReturn:
     def ended(seconds: float) -> bool:
         nonlocal code
         end = time.monotonic() + seconds
-        while code is None and (left := end - time.monotonic()) > 0:
-            received = signal.sigtimedwait(awaited, left)
+        while code is None and (seconds_left := end - time.monotonic()) > 0:
+            received = signal.sigtimedwait(awaited, seconds_left)
             if received and received.si_signo in FORWARDED and received.si_code <= 0:
                 os.kill(command, received.si_signo)  # a signal of the terminal reaches the command by itself
             with suppress(ChildProcessError):
@@ -82,9 +82,9 @@ def _stand_in_front(command: int, notes: str) -> NoReturn:
                         code = os.waitstatus_to_exitcode(ended_child[1])
         return code is not None
 
-    why = _why_no_faults(command, notes, ended)
-    _say(why)
-    if why:
+    reason = _why_no_faults(command, notes, ended)
+    _say(reason)
+    if reason:
         awaited = {signal.SIGCHLD}  # further signals are not passed on: the command is ended here
         for number in (signal.SIGTERM, signal.SIGKILL):
             if not ended(0):
@@ -137,9 +137,9 @@ def _why_no_faults(command: int, notes: str, ended: Callable[[float], bool]) -> 
         pause = min(pause * 1.2, 2.0)
 
 
-def _say(why: str) -> None:
-    if why:
-        os.write(2, f"faultinject: {why}\n".encode())
+def _say(reason: str) -> None:
+    if reason:
+        os.write(2, f"faultinject: {reason}\n".encode())
 
 
 def _serves(command: int) -> bool:

@@ -118,13 +118,13 @@ def answer_with_faults(request: Any, send: Callable[[], AWSResponse], injector: 
     """
     passed: list[AWSResponse] = []
     environ = {**_environ(request), **getattr(request, MARK, {})}
-    given, body = environ["wsgi.input"], request.body
+    own_body, body = environ["wsgi.input"], request.body
 
     def forward(environ: Environ, start_response: Start) -> Iterable[bytes]:
         source = environ["wsgi.input"]
         # A later adapter finds the decision there, and makes none of its own.
         setattr(request, MARK, {key: environ[key] for key in (DECIDED, NOTED) if key in environ})
-        if source is not given:
+        if source is not own_body:
             # A fault, or the journal, reads the body on its way.
             request.body = source.read() if isinstance(body, str | bytes | bytearray) else _Upload(source)
         try:

@@ -45,11 +45,13 @@ class FaultTransport(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request, or return its fault."""
-        given = Pieces(cast("Iterable[bytes]", request.stream))
+        own_body = Pieces(cast("Iterable[bytes]", request.stream))
 
         def forward(environ: Environ, start_response: Start) -> Iterable[bytes]:
             source = environ["wsgi.input"]
-            whole = request if source is given and not given.taken else _with_body(request, _Read(source))
+            whole = (
+                request if source is own_body and not own_body.taken else _with_body(request, _Read(source))
+            )
             response = self._transport.handle_request(whole)
             headers = [
                 (name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw
@@ -60,7 +62,7 @@ class FaultTransport(httpx.BaseTransport):
 
         path, _, query = request.url.raw_path.decode("latin-1").partition("?")
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw]
-        environ = environ_of(request.method, request.url.scheme, path, query, headers, given)
+        environ = environ_of(request.method, request.url.scheme, path, query, headers, own_body)
         status, fields, result = answer_of(forward, self.injector, environ)
         if isinstance(result, _Passed) and fields is result.headers:
             return result.response
@@ -99,10 +101,10 @@ class AsyncFaultTransport(httpx.AsyncBaseTransport):
         outermost: list[tuple[Receive, Send]] = []
 
         async def forward(_: Scope, receive: Receive, send: Send) -> None:
-            given, taken = outermost[0]
-            whole = request if receive is given else _with_body(request, _Received(receive))
+            own_receive, own_send = outermost[0]
+            whole = request if receive is own_receive else _with_body(request, _Received(receive))
             response = await self._transport.handle_async_request(whole)
-            if send is taken:
+            if send is own_send:
                 # No fault reads the answer: the client gets it as it came.
                 untouched.append(response)
                 await send({"type": "http.response.start", "status": response.status_code, "headers": []})

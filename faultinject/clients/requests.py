@@ -1,7 +1,5 @@
 """Raises an error when it is imported: there is no adapter for requests."""
 
-from __future__ import annotations
-
 from faultinject.exceptions import UnsupportedClientError
 
 raise UnsupportedClientError(

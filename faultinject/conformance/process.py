@@ -181,11 +181,11 @@ class Process:
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(0 if self.failure else GRACE)
         if self._process.returncode is None or self.failure or self._running:
-            left = 0
+            left_behind = 0
         else:
-            left = processes.living_after(LEFT, self._process, self._mark)
-        if left:
-            number = "a process" if left == 1 else f"{left} processes"
+            left_behind = processes.living_after(LEFT, self._process, self._mark)
+        if left_behind:
+            number = "a process" if left_behind == 1 else f"{left_behind} processes"
             self.failure = f"{self._words[0]} ended and left {number} behind{HINT}"
         processes.kill_group(self._process)
         processes.kill_marked(LEFT, self._process, self._mark)

@@ -227,7 +227,7 @@ def numbers_of(run: ConformanceRun) -> Numbers:
     evidence = run.judgement.evidence
     calls = evidence.everyone
     by_kind = {kind: [call for call in calls if call.name in phases] for kind, phases in KINDS.items()}
-    made = [
+    attempts = [
         len(call.attempts)
         for failing in by_kind.values()
         for call in failing
@@ -237,7 +237,7 @@ def numbers_of(run: ConformanceRun) -> Numbers:
     compared = [call.same_bytes for call in calls if call.retries and call.first.request_bytes]
     gaps = [[gap for gap in call.gaps if gap is not None] for call in calls]
     return Numbers(
-        attempts=Attempts(min(made), max(made)) if made else None,
+        attempts=Attempts(min(attempts), max(attempts)) if attempts else None,
         backoff=backoff,
         jitter=_jitter(backoff),
         hints=_hints(calls),
@@ -546,14 +546,14 @@ def conclusion(results: Sequence[Measured]) -> Conclusion:
     reached = {conclusion.result for conclusion in conclusions.values()}
     worst = next(result for result in ("fail", "undecided", "warn", "pass") if result in reached)
     named = [name for name, conclusion in conclusions.items() if conclusion.result == worst]
-    some = f"{len(named)} of {len(conclusions)} clients"
+    share = f"{len(named)} of {len(conclusions)} clients"
     if worst == "undecided":
         reasons = "; ".join(f"{name}: {conclusions[name].sentence}" for name in named)
-        return Conclusion(worst, "Not decided", f"{some}: {reasons}")
+        return Conclusion(worst, "Not decided", f"{share}: {reasons}")
     if worst == "pass":
         return Conclusion(worst, PASS, f"all {len(conclusions)} clients pass")
     head, verb = (FAIL, "fail") if worst == "fail" else (WARN, "warn")
-    return Conclusion(worst, head, f"{some} {verb}{'s' if len(named) == 1 else ''}: {', '.join(named)}")
+    return Conclusion(worst, head, f"{share} {verb}{'s' if len(named) == 1 else ''}: {', '.join(named)}")
 
 
 def results_of(

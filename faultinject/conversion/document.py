@@ -229,10 +229,10 @@ class Node:
 
     def rest(self, why: str) -> bool:
         """Report every key that was not read as left out, and return whether there is one."""
-        left, self._left = self._left, {}
-        for key in left:
+        unread, self._left = self._left, {}
+        for key in unread:
             self._at(key, None).leave_out(why)
-        return bool(left)
+        return bool(unread)
 
     def _at(self, key: str, value: object) -> Node:
         return Node(value, self.file, f"{self.path}.{key}" if self.path else key, self.remarks)
@@ -265,9 +265,9 @@ class Rules:
             name: its name, unless another rule has it; characters that no name may have are replaced.
             keys: the keys of `Rule`; those with None are left out.
         """
-        given = {key: value for key, value in keys.items() if value is not None}
+        given_keys = {key: value for key, value in keys.items() if value is not None}
         try:
-            rule = Rule(fault, **given)
+            rule = Rule(fault, **given_keys)
         except ConfigurationError as error:
             node.leave_out(error.problems[0].message)
             return None

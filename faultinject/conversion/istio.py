@@ -51,12 +51,12 @@ def write(scenario: Scenario, place: Place, remarks: Remarks) -> str:
                 "a request that the route of an earlier rule takes never gets here, whether or not that"
                 " fires",
             )
-        made: dict[str, Any] = {"name": rule.name}
+        rule_route: dict[str, Any] = {"name": rule.name}
         if rule.tests:
-            made["match"] = [_match(rule.tests)]
-        made["fault"] = _fault(rule, remarks)
-        made["route"] = route
-        routes.append(made)
+            rule_route["match"] = [_match(rule.tests)]
+        rule_route["fault"] = _fault(rule, remarks)
+        rule_route["route"] = route
+        routes.append(rule_route)
     routes.append({"name": "app", "route": route})
     return printed(
         {

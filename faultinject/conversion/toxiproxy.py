@@ -76,7 +76,7 @@ def _proxy(node: Node, rules: Rules, *, alone: bool) -> None:
         node.change(f"a rule knows no upstream: put these in front of {upstream_name} alone")
     elif upstream is not None:
         node.remarks.unused(upstream.where)
-    toxics_with_rules = _with_the_wait([made for row in toxic_rows if (made := _toxic(row)) is not None])
+    toxics_with_rules = _with_the_wait([parts for row in toxic_rows if (parts := _toxic(row)) is not None])
     if len(toxics_with_rules) > 1:
         node.change(
             "a request gets one of the faults, the first that fires; there a connection gets all of them"
@@ -114,14 +114,14 @@ def _toxic(node: Node) -> Toxic | None:
     if kind not in TOXICS:
         node.leave_out(UNSAID.get(kind, "no toxic that is known"))
         return None
-    made = TOXICS[kind](node, values, stream)
+    fault_and_keys = TOXICS[kind](node, values, stream)
     values.rest(f"no attribute of {kind}")
-    if made is None:
+    if fault_and_keys is None:
         return None
     if chance is not None and not chance.value:
         node.remarks.unused(chance.where, "it never comes")
         return None
-    fault, keys = made
+    fault, keys = fault_and_keys
     if chance is not None and chance.value < 1:
         chance.change(EACH_REQUEST)
         keys = {**keys, "probability": chance.value}

@@ -91,11 +91,11 @@ def conditions(node: Node) -> Conditions:
 
 
 def _url(node: Node, required: Conditions) -> None:
-    given = {key: condition for key in URLS if (condition := node.child(key, TEXT)) is not None}
-    if not given:
+    conditions_on_url = {key: condition for key in URLS if (condition := node.child(key, TEXT)) is not None}
+    if not conditions_on_url:
         return
     # WireMock reads only the first: UrlPattern.fromOneOf.
-    (key, url), *others = given.items()
+    (key, url), *others = conditions_on_url.items()
     for _, other in others:
         node.remarks.unused(other.where, f"WireMock reads {key} alone")
     if key == "urlPathPattern":
@@ -291,8 +291,8 @@ class _Stub:
         if node.rest("no part of a stub that is a fault") and request is None:
             node.leave_out("it has no request that can be read, and its fault would come to every request")
             return False
-        made = _fault(self.response, self._status)
-        if made is None:
+        fault_and_keys = _fault(self.response, self._status)
+        if fault_and_keys is None:
             return False
         # The stubs of its own scenario are told apart by their triggers.
         others = (stub for stub in without_rule if not self.scenario or self.scenario != stub.scenario)
@@ -304,7 +304,7 @@ class _Stub:
             )
             return False
         triggers = {key: value for key, value in (self.triggers or {}).items() if value}
-        fault, keys = made
+        fault, keys = fault_and_keys
         return rules.add(node, fault, self._name, **request_conditions, **triggers, **keys) is not None
 
 
@@ -415,8 +415,8 @@ def _values(request: dict[str, Any]) -> dict[tuple[str, str], Value]:
     """The required values of headers and parameters, by part and name."""
     values: dict[tuple[str, str], Value] = {}
     for part in ("headers", "queryParameters"):
-        given = request.get(part)
-        for name, matcher in given.items() if isinstance(given, dict) else ():
+        matchers = request.get(part)
+        for name, matcher in matchers.items() if isinstance(matchers, dict) else ():
             place = part, name.lower() if part == "headers" else name
             match matcher:
                 case {"equalTo": str(text), **more} if not more:
@@ -453,14 +453,14 @@ def _number_scenarios(stubs: list[_Stub]) -> None:
 
 def _fault(node: Node, number: int) -> tuple[str, dict[str, Any]] | None:
     """The fault of a response and its keys; None, with a report, if there is none."""
-    delay, given = _delay(node), node.child("fault", TEXT)
-    if given is not None:
-        if given.value not in FAULTS:
-            given.leave_out(f"WireMock's faults are {listed(FAULTS, 'and')}")
+    delay, word = _delay(node), node.child("fault", TEXT)
+    if word is not None:
+        if word.value not in FAULTS:
+            word.leave_out(f"WireMock's faults are {listed(FAULTS, 'and')}")
             return None
-        fault, keys, other = FAULTS[given.value]
+        fault, keys, other = FAULTS[word.value]
         if other:
-            given.change(other)
+            word.change(other)
         node.rest("a connection that breaks carries no answer")
         return fault, {**keys, "delay": delay}
     if not LEAST <= number <= MOST:
@@ -502,12 +502,12 @@ def _drawn(node: Node) -> tuple[str, list[float]]:
     if keys is None:
         node.leave_out("a rule draws its delay evenly between two times, or log-normally")
         return "fixed", [0.0]
-    given = [node.take(key, NUMBER) for key in keys]
+    numbers = [node.take(key, NUMBER) for key in keys]
     node.rest("no part of a distribution")
-    if None in given:
-        node.leave_out(f"it has no {keys[given.index(None)]}")
+    if None in numbers:
+        node.leave_out(f"it has no {keys[numbers.index(None)]}")
         return "fixed", [0.0]
-    return kind, given
+    return kind, numbers
 
 
 def _body(node: Node) -> str:

@@ -464,17 +464,21 @@ class _Judge:
         if unheard := self._unheard():
             return INCONCLUSIVE, unheard
         busy = self._busy()
-        wrong = [*self._wrong_attempts(), *self._wrong_waits(self._late + 2 * busy), *self._wrong_tokens()]
-        if wrong:
-            return FAIL, "; ".join(wrong)
+        differences = [
+            *self._wrong_attempts(),
+            *self._wrong_waits(self._late + 2 * busy),
+            *self._wrong_tokens(),
+        ]
+        if differences:
+            return FAIL, "; ".join(differences)
         if long := [*self._wrong_waits(self._late)]:
-            why = f"the machine was busy: calls began {busy:.2g} s late. Play the cases on an idle machine"
-            return INCONCLUSIVE, f"{'; '.join(long)}; {why}"
+            reason = f"the machine was busy: calls began {busy:.2g} s late. Play the cases on an idle machine"
+            return INCONCLUSIVE, f"{'; '.join(long)}; {reason}"
         return PASS, self._seen()
 
     def _busy(self) -> float:
         """The seconds by which the case's calls reached the server later than the fastest call."""
-        soonest = min((self._start(key) for key, made in self._requests.items() if made), default=0.0)
+        soonest = min((self._start(key) for key, requests in self._requests.items() if requests), default=0.0)
         starts = [self._start(key) for key in self._keys(0) if self._requests[key]]
         return max(0.0, median(starts) - soonest) if starts else 0.0
 
@@ -495,10 +499,10 @@ class _Judge:
 
     def _wrong_attempts(self) -> Iterator[str]:
         for number, answers in enumerate(self._case.calls):
-            made = sorted(len(self._requests[key]) for key in self._keys(number))
+            attempts = sorted(len(self._requests[key]) for key in self._keys(number))
             call = f"call {number + 1}: " if len(self._case.calls) > 1 else ""
-            if set(made) != {len(answers)}:
-                yield f"{call}{_numbers(made)} instead of {len(answers)}"
+            if set(attempts) != {len(answers)}:
+                yield f"{call}{_numbers(attempts)} instead of {len(answers)}"
             elif any(self._windows[key].returned is not _succeeds(answers) for key in self._keys(number)):
                 expected = "success" if _succeeds(answers) else "an error"
                 yield f"{call}the caller did not get {expected}"
@@ -556,7 +560,7 @@ def _third(waits: Sequence[float]) -> float:
     return sorted(waits)[: THIRD + 1][-1]
 
 
-def _numbers(made: Sequence[int]) -> str:
-    if made[0] != made[-1]:
-        return f"{made[0]} to {made[-1]} attempts"
-    return count(made[0], "attempt")
+def _numbers(attempts: Sequence[int]) -> str:
+    if attempts[0] != attempts[-1]:
+        return f"{attempts[0]} to {attempts[-1]} attempts"
+    return count(attempts[0], "attempt")

@@ -4,5 +4,3 @@ The engine has no I/O: `choices` lists the faults, `points` the requests, `sweep
 the result of a run into findings, and `report` prints them. `faultinject.testing.runs` (`Exploration`) drives the
 engine in one process; the pytest plugin and the command line have drivers of their own.
 """
-
-from __future__ import annotations
