@@ -1,4 +1,4 @@
-"""The command line: `commands` has options and help, the module of each name does the work."""
+"""The command line: `commands` has the options and help; a module beside it does the work."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 def main() -> None:
     """Run the program with the arguments of the process.
 
-    Ctrl-C ends it without a traceback, also while it is loaded.
+    Ctrl-C ends it without a traceback, also during the imports.
     """
     try:
         from faultinject.cli.program import main as run

@@ -1,7 +1,4 @@
-"""A scenario's chances: how often each rule fires, and how likely a call fails for good.
-
-Rules that can never fire are found as well.
-"""
+"""Calculates how often each rule fires, how likely a call fails, and which rules never fire."""
 
 from __future__ import annotations
 
@@ -20,54 +17,52 @@ from faultinject.vendors.targets import can_name
 
 MOST_ATTEMPTS = 5
 LONGEST_CYCLE = 10_000
-"""Attempts after which the rules are where they began; a longer cycle is not gone through."""
+"""The longest cycle of `every` that is calculated attempt by attempt."""
 EVERY = [("", "")]
-"""Stands for the condition of a rule without one."""
+"""The stand-in for the conditions of a rule without conditions."""
 
 
 def rates(rules: Sequence[Rule]) -> list[float]:
-    """The share of attempts that each rule answers, and at the end the share that none answers.
+    """The share of attempts that each rule answers, and last the share that no rule answers.
 
-    The attempts meet the conditions of all rules.
-
-    The first that passes its triggers fires. `times` is taken as not yet used up, windows as open
-    unless they never are; `above` keeps a rule away, because the rate is taken as not exceeded.
+    All attempts meet the conditions of all rules; the first rule that passes its triggers fires. The calculation
+    assumes that `times` is not used up, that windows are open, and that no rate of `above` is exceeded.
     """
     start = max(map(_spared, rules), default=0)
     cycle = lcm(*(rule.value("every") for rule in rules))
     live = [_never(rule) is None for rule in rules]
     shares = [0.0] * (len(rules) + 1)
-    # A longer cycle is one of several rules, whose cycles are taken as independent, or of one rule.
-    looked_at = range(start, start + cycle) if cycle <= LONGEST_CYCLE else (None,)
-    for place in looked_at:
-        left = 1.0
+    # In a longer cycle, the rules are assumed to be independent.
+    places = range(start, start + cycle) if cycle <= LONGEST_CYCLE else (None,)
+    for place in places:
+        remaining = 1.0
         for number, rule in enumerate(rules):
             chance = _mean_chance(rule) if place is None else _chance(rule, place)
-            fires = left * chance if live[number] else 0.0
-            shares[number] += fires / len(looked_at)
-            left -= fires
-        shares[-1] += left / len(looked_at)
+            fires = remaining * chance if live[number] else 0.0
+            shares[number] += fires / len(places)
+            remaining -= fires
+        shares[-1] += remaining / len(places)
     return [_precise(share) for share in shares]
 
 
 def all_fail(rules: Sequence[Rule], most: int = MOST_ATTEMPTS) -> list[float]:
     """The chance that the first 1, 2, … attempts of one call all fail.
 
-    The call is alone and the first. An attempt fails when a rule breaks it, or answers it with a status of 400 or
-    more. The attempts meet the conditions of all rules; windows are taken as open, rates as not exceeded.
+    It is the first call, and no other runs. An attempt fails if a rule breaks it, or answers it with a status of 400
+    or more. The attempts meet the conditions of all rules; windows are open, and rates are not exceeded.
     """
     states = {(0,) * len(rules): 1.0}
     live = [_never(rule) is None for rule in rules]
     chances = []
     for place in range(most):
         after: dict[tuple[int, ...], float] = {}
-        for taken, left in states.items():
+        for taken, chance_so_far in states.items():
             for number, rule in enumerate(rules):
                 times = rule.value("times")
                 if not live[number] or (times is not None and taken[number] >= times):
                     continue
-                fires = left * _chance(rule, place)
-                left -= fires  # noqa: PLW2901 - what is left for the rules behind
+                fires = chance_so_far * _chance(rule, place)
+                chance_so_far -= fires  # noqa: PLW2901 - the rest is for the later rules
                 if failing := fires * rule.resolved.fails(rule):
                     now = (*taken[:number], taken[number] + 1, *taken[number + 1 :]) if times else taken
                     after[now] = after.get(now, 0.0) + failing
@@ -80,11 +75,11 @@ def sampled(rule: Rule) -> float:
     """The share of users, tenants or keys that the rule's sample chooses; 1 without one."""
     if "sample" not in rule.conditions:
         return 1.0
-    left: dict[tuple[str, str], float] = {}
+    unchosen: dict[tuple[str, str], float] = {}
     for word, name, share in map(read_sample, rule.conditions["sample"]):
-        # Of one thing the larger share has the smaller one in it.
-        left[word, name] = min(1 - share, left.get((word, name), 1.0))
-    return _precise(1 - prod(left.values()))
+        # Of two samples of the same values, the larger one contains the smaller.
+        unchosen[word, name] = min(1 - share, unchosen.get((word, name), 1.0))
+    return _precise(1 - prod(unchosen.values()))
 
 
 def counts(rule: Rule) -> bool:
@@ -93,10 +88,9 @@ def counts(rule: Rule) -> bool:
 
 
 def dead(rules: Sequence[Rule], names: Sequence[str]) -> dict[int, str]:
-    """The rules that can never fire, with the reason; only where that is certain."""
+    """The rules that certainly never fire, with the reason."""
     reasons: dict[int, str] = {}
-    # Those that always fire, each by the rarest of its conditions: what it covers has that condition too, with no
-    # other values.
+    # The rules that always fire, by their rarest condition. A rule that one of them covers has that condition, too.
     wide: dict[tuple[str, str], list[int]] = {}
     for number, rule in enumerate(rules):
         reason = _never(rule)
@@ -120,7 +114,7 @@ def dead(rules: Sequence[Rule], names: Sequence[str]) -> dict[int, str]:
 
 
 def covers(wide: Rule, narrow: Rule) -> bool:
-    """Whether every request that `narrow` matches certainly matches `wide` as well."""
+    """Whether every request that matches `narrow` certainly matches `wide`, too."""
     if wide.unless or (_takes_preflights(narrow) and not _takes_preflights(wide)):
         return False
     if wide.conditions.keys() & {"operation", "bucket", "key", "sample"} and wide.vendor is not narrow.vendor:
@@ -131,12 +125,12 @@ def covers(wide: Rule, narrow: Rule) -> bool:
 
 
 def _precise(chance: float) -> float:
-    """Round to twelve digits, from the first that is not 0: a small chance stays one."""
+    """Round to twelve significant digits, so that a small chance does not become 0."""
     return float(f"{chance:.12g}")
 
 
 def _chance(rule: Rule, place: int) -> float:
-    """The chance that the attempt of that number, from 0, passes the rule's triggers."""
+    """The chance that the attempt with a number, from 0, passes the rule's triggers."""
     beyond = place - _spared(rule)
     if beyond < 0 or (beyond + 1) % rule.value("every") or rule.value("above") is not None:
         return 0.0
@@ -145,13 +139,13 @@ def _chance(rule: Rule, place: int) -> float:
 
 
 def _mean_chance(rule: Rule) -> float:
-    """The mean chance of the attempts after those that the rule spares."""
+    """The mean chance of the attempts after the first ones that get no fault."""
     every: int = rule.value("every")
     return _chance(rule, _spared(rule) + every - 1) / every
 
 
 def _spared(rule: Rule) -> int:
-    """The number of attempts that the rule leaves alone at first."""
+    """The number of first attempts that get no fault."""
     spared: int = rule.value("skip") + rule.value("from") - 1
     return spared
 
@@ -167,31 +161,31 @@ def _never(rule: Rule) -> str | None:
     for key, texts in rule.conditions.items():
         if set(texts) <= set(rule.unless.get(key, ())):
             return f"its conditions and unless.{key} exclude each other"
-    methods = {each.removeprefix("=").upper() for each in rule.conditions.get("method", ())}
+    methods = {method.removeprefix("=").upper() for method in rule.conditions.get("method", ())}
     if methods == {"CONNECT"}:
         return "no rule matches CONNECT"
     kept = rule.vendor.reserved if rule.vendor is not None else ()
-    buckets = [each.removeprefix("=") for each in rule.conditions.get("bucket", ())]
+    buckets = [bucket.removeprefix("=") for bucket in rule.conditions.get("bucket", ())]
     if buckets and all(bucket in kept for bucket in buckets):
         return f"the server keeps {listed(buckets)} for itself"
     return _never_asked(rule) if "operation" in rule.conditions else None
 
 
 def _never_asked(rule: Rule) -> str | None:
-    """The reason why no request of its operations meets its other conditions, or None."""
+    """The reason why no request of the rule's operations meets its other conditions, or None."""
     conditions = rule.conditions
     texts = conditions["operation"]
     known = operations_of(rule.vendor)
     wanted = known.meant(texts)
     fits = any_of(folded(method) for method in conditions.get("method", "*"))
     rows = [row for row in known.rows if row.operation in wanted and fits(row.method.lower())]
-    one = len(texts) == len(wanted) == 1
-    what = texts[0].removeprefix("=") if one else "its operations"
+    single = len(texts) == len(wanted) == 1
+    subject = texts[0].removeprefix("=") if single else "its operations"
     if not rows:
-        return f"{what} {'comes' if one else 'come'} with {listed(sorted(known.methods(wanted)))} only"
+        return f"{subject} {'comes' if single else 'come'} with {listed(sorted(known.methods(wanted)))} only"
     for at, key in enumerate(("bucket", "key")):
         if key in conditions and not any(can_name(row.level)[at] for row in rows):
-            return f"{what} {'names' if one else 'name'} no {key}"
+            return f"{subject} {'names' if single else 'name'} no {key}"
     return None
 
 

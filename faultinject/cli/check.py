@@ -71,10 +71,10 @@ class Settings(Struct):
 
 
 def server_settings(environ: Mapping[str, str], now: float) -> tuple[Settings, Environment]:
-    """The settings of a server that is started now: as they are printed, and with the rules.
+    """The settings of a server that is started now, as they are printed and as they are read.
 
     Raises:
-        ConfigurationError: a server would refuse to start, or would when faults were switched on.
+        ConfigurationError: a server would refuse to start, now or with FAULTINJECT_ENABLED=1.
     """
     switch = is_switched_on(environ)
     variables = {
@@ -82,7 +82,7 @@ def server_settings(environ: Mapping[str, str], now: float) -> tuple[Settings, E
         for name in sorted(environ)
         if name.startswith(PREFIX) and (text := value_of(environ, name)) is not None
     }
-    # Rules that wait for the switch are looked at as well: that is when mistakes are wanted.
+    # Rules are also checked before they are switched on: that is the time to find mistakes.
     waiting = switch is None and any(not name.endswith("_ENABLED") for name in variables)
     environment = read_environment(environ, now=now, forced=True if waiting else None)
     printed = Settings(
@@ -106,7 +106,7 @@ def server_settings(environ: Mapping[str, str], now: float) -> tuple[Settings, E
 
 
 def show_settings(settings: Settings, now: float) -> None:
-    """Write for people how a server would read its environment."""
+    """Print the settings of a server with the environment."""
     over = settings.expires is not None and settings.expires <= now
     lines = [("faults", _switch_in_words(settings, over=over))]
     lines += [(name, visible(text)) for name, text in settings.variables.items()]
@@ -117,8 +117,8 @@ def show_settings(settings: Settings, now: float) -> None:
         lines.append(("seed", settings.seed or "chosen and logged at start"))
         if settings.expires is not None:
             moment = datetime.fromtimestamp(settings.expires, UTC).isoformat(" ", "seconds")
-            what = " has passed: nothing will be injected" if over else ", if it is started now"
-            lines.append(("expires", f"{moment}{what}"))
+            effect = " has passed: nothing will be injected" if over else ", if it is started now"
+            lines.append(("expires", f"{moment}{effect}"))
         if not settings.header:
             lines.append(("marks", "none: no x-faultinject and no Cache-Control in injected answers"))
     click.echo("\n".join(layout.aligned(lines)))
@@ -141,17 +141,17 @@ def _switch_in_words(settings: Settings, *, over: bool) -> str:
 
 
 def _without_secrets(name: str, text: str, value: str) -> str:
-    """The value of a variable without secrets: it is copied into reports of bugs and kept by CI."""
+    """The value of a variable without secrets, as users copy the output into bug reports."""
     if name == TOKEN:
         return "…"
     return shown_store(value) if name == "FAULTINJECT_STORE" else text
 
 
 def parse_request(text: str, host: str, mount: str = "/", headers: Sequence[str] = ()) -> dict[str, Any]:
-    """The environ of `PUT /a/b?x=1`; a path alone is a GET.
+    """The WSGI environ of `PUT /a/b?x=1`; a path alone is a GET.
 
     Raises:
-        UsageError: the text is no request, its path does not begin with the mount point, or a header is none.
+        UsageError: the text is no request, its path does not begin with the mount point, or a header is wrong.
     """
     method, blank, target = text.strip().partition(" ")
     if not blank:
@@ -168,24 +168,26 @@ def parse_request(text: str, host: str, mount: str = "/", headers: Sequence[str]
             f"--mount: the path {quoted(shown_target(target))} does not begin with the mount point"
             f" {quoted(mount)}; give the whole path, as the client sends it"
         )
-    asked = trials.environ(method, target, host, mount=mount_point)
+    environ = trials.environ(method, target, host, mount=mount_point)
     for header in headers:
         name, colon, value = header.partition(":")
         layout.refuse(
             {f"--header: {header!r} is not a header, such as 'X-User: 42'": not (colon and is_token(name))}
         )
-        asked[environ_key(name.lower())] = value.strip().encode("utf-8", "surrogateescape").decode("latin-1")
-    return asked
+        environ[environ_key(name.lower())] = (
+            value.strip().encode("utf-8", "surrogateescape").decode("latin-1")
+        )
+    return environ
 
 
-def _mount_of(given: str, target: str) -> str | None:
-    """The mount point as servers have it, bytes as Latin-1 text; None if the path is outside."""
+def _mount_of(mount_text: str, target: str) -> str | None:
+    """The mount point as SCRIPT_NAME has it; None if the path does not begin with it."""
     mount, path = (
         unquote_to_bytes(quote(text.encode("utf-8", "surrogateescape"), safe=trials.SAFE)).decode("latin-1")
-        for text in (given.rstrip("/"), target.partition("?")[0])
+        for text in (mount_text.rstrip("/"), target.partition("?")[0])
     )
     begins = path.startswith(mount) and path[len(mount) : len(mount) + 1] in ("", "/")
-    return mount if begins and given[:1] == "/" else None
+    return mount if begins and mount_text[:1] == "/" else None
 
 
 class RuleMeaning(Struct):
@@ -272,7 +274,7 @@ class Mistakes(Struct):
     """The mistakes in rules.
 
     Attributes:
-        ok: Rules that cannot be read are not right.
+        ok: False, as there is a mistake.
         problems: Every mistake.
     """
 
@@ -288,20 +290,20 @@ def explain(
     Args:
         scenario: the rules.
         environ: the request, or None.
-        seed: of the draws for that request's attempts; None: they are not shown.
-        settings: those of the environment that the rules are from, or None.
+        seed: the seed of the draws for that request's attempts; None: the attempts are not shown.
+        settings: the settings of the environment, if the rules are from there, or None.
     """
     rules, names = scenario.rules, scenario.display_names
     dead = chances.dead(rules, names)
     matching: Sequence[int] = range(len(rules))
-    asked = None
+    asked_request = None
     if environ is not None:
-        matching, asked = _ask(scenario, environ, seed)
+        matching, asked_request = _ask(scenario, environ, seed)
     chosen = [rules[number] for number in matching]
     *shares, untouched = chances.rates(chosen)
     rates = dict(zip(matching, shares, strict=True))
     return Meaning(
-        ok=not dead and (asked is None or bool(asked.matches)),
+        ok=not dead and (asked_request is None or bool(asked_request.matches)),
         rules=[
             RuleMeaning(
                 name,
@@ -318,7 +320,7 @@ def explain(
         all_fail=chances.all_fail(chosen),
         seed=seed,
         abort=scenario.abort,
-        request=asked,
+        request=asked_request,
         environment=settings,
     )
 
@@ -326,9 +328,9 @@ def explain(
 def _ask(scenario: Scenario, environ: dict[str, Any], seed: str | None) -> tuple[Sequence[int], AskedRequest]:
     """The numbers of the rules whose conditions a request meets, and the reading of the request."""
     rules, view = scenario.rules, WSGIRequest(environ)
-    # Without a seed nobody is chosen yet: everybody may be.
-    asked = rules if seed is not None else tuple(map(_of_everybody, rules))
-    plan = trials.Trial(asked, seed or "0").injector.own_plan
+    # Without a seed it is unknown whom a sample chooses: it may choose anybody.
+    considered = rules if seed is not None else tuple(map(_of_everybody, rules))
+    plan = trials.Trial(considered, seed or "0").injector.own_plan
     ready = [plan.ready(number) for number in range(len(rules))]
     preflight, upgrades = view.is_preflight, view.upgrades
     matching = [
@@ -357,13 +359,13 @@ def _of_everybody(rule: Rule) -> Rule:
     conditions = dict(rule.conditions)
     if "sample" in conditions:
         conditions["sample"] = tuple(f"{text.rpartition(':')[0]}:1" for text in conditions["sample"])
-    # Whom an `unless.sample` chooses is as open: then it keeps nobody away.
+    # It is also unknown whom an `unless.sample` excludes.
     unless = {key: texts for key, texts in rule.unless.items() if key != "sample"}
     return Rule.of_parts(rule.fault, (rule.name, conditions, unless, dict(rule.options)))
 
 
 def show(meaning: Meaning, scenario: Scenario) -> None:
-    """Write the meaning of rules for people."""
+    """Print the meaning of rules."""
     for rule in meaning.rules:
         click.echo(f"{rule.name}  {visible(rule.rule)}")
         click.echo(f"    {rule.words}")
@@ -387,7 +389,7 @@ def show(meaning: Meaning, scenario: Scenario) -> None:
 
 def _show_request(request: AskedRequest, seed: str | None) -> None:
     click.echo(f"\n{request.method} {quoted(request.target)}")
-    lines = [(key, quoted(value or "none")) for each in request.read for key, value in each.items()]
+    lines = [(key, quoted(value or "none")) for fields in request.read for key, value in fields.items()]
     lines.append(("matches", ", ".join(request.matches) or "no rule"))
     if request.attempts is not None:
         lines.append(
@@ -398,22 +400,22 @@ def _show_request(request: AskedRequest, seed: str | None) -> None:
 
 def _show_rates(meaning: Meaning, chosen: Sequence[RuleMeaning], *, counted: bool) -> None:
     several = len(chosen) > 1
-    of_what = f"a request that {'every' if several else 'the'} rule matches"
-    what = of_what if meaning.request is None else "this request"
-    what += " (the first rule that passes its triggers fires)" if several else ""
-    click.echo(f"\nEvery attempt of {what}:")
+    any_request = f"a request that {'every' if several else 'the'} rule matches"
+    request = any_request if meaning.request is None else "this request"
+    request += " (the first rule that passes its triggers fires)" if several else ""
+    click.echo(f"\nEvery attempt of {request}:")
     rows = [(rule.name, percent(rule.rate)) for rule in chosen]
     layout.show(("rule", "fires"), [*rows, ("none of them", percent(meaning.untouched))])
-    for each in chosen:
-        if each.sampled < 1:
-            of_all = percent(each.rate * each.sampled)
-            click.echo(f"({each.name}: {of_all} of the requests of all, if all send alike)")
+    for rule in chosen:
+        if rule.sampled < 1:
+            of_all = percent(rule.rate * rule.sampled)
+            click.echo(f"({rule.name}: {of_all} of the requests of all, if all send alike)")
     if counted:
         click.echo(
             "(before times is used up, between begin and end; skip, every and above for a single call)"
         )
     click.echo("\nAll n attempts of one call fail:")
-    layout.show(("n", "chance"), [(str(n), percent(each)) for n, each in enumerate(meaning.all_fail, 1)])
+    layout.show(("n", "chance"), [(str(n), percent(chance)) for n, chance in enumerate(meaning.all_fail, 1)])
 
 
 def mistakes(error: ConfigurationError) -> Mistakes:
@@ -445,7 +447,7 @@ def check(
     seed: str | None,
     as_json: bool,
 ) -> int:
-    """Write the meaning of the rules, and return the exit code."""
+    """Print the meaning of the rules, and return the exit code."""
     context = click.get_current_context()
     layout.refuse(
         {
@@ -455,7 +457,7 @@ def check(
             for name in ("host", "headers", "mount", "seed")
         }
     )
-    asked = None if request is None else parse_request(request, host, mount, headers)
+    environ = None if request is None else parse_request(request, host, mount, headers)
     settings, now, environment = None, time.time(), None
     try:
         scenario = reading.read_rules_of(rules + more, file)
@@ -467,7 +469,7 @@ def check(
             with layout.readers_may_leave():
                 layout.print_json(mistakes(error))
         raise
-    meaning = explain(scenario, asked, seed if seed is not None else scenario.seed, settings)
+    meaning = explain(scenario, environ, seed if seed is not None else scenario.seed, settings)
     with layout.readers_may_leave():
         if as_json:
             layout.print_json(meaning)

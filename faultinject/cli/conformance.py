@@ -1,4 +1,4 @@
-"""`faultinject conformance`: a storage SDK's reactions to faults of every kind in a plan."""
+"""`faultinject conformance`: drives storage SDKs through a plan of faults, and judges them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,6 @@ from faultinject.conformance.cases import (
     CASE_DEADLINE,
     CasesResult,
     ClientCases,
-    Played,
     Specification,
     play,
     specification,
@@ -61,11 +60,11 @@ Write = Callable[[Sequence[Measured], Results], None]
 
 
 MOST_SIDE_BY_SIDE = 6
-"""Clients that have a column each on a terminal."""
+"""The maximum number of clients with a column each."""
 
 
 def show_sdks() -> None:
-    """Write the SDKs that have a driver."""
+    """Print the SDKs that have a driver."""
     rows = [
         (
             sdk.name,
@@ -78,9 +77,9 @@ def show_sdks() -> None:
 
 
 def show_several(results: Sequence[Measured], document: Results) -> None:
-    """Write the conclusion, all verdicts by check and client, and the defects of each client.
+    """Print the conclusion, all verdicts by check and client, and the defects of each client.
 
-    More clients than a screen has room for have a row each, with the number of their verdicts.
+    Many clients have a row each instead, with the number of their verdicts.
     """
     click.echo(f"{quoted(conclusion(results).sentence)}\n")
     clients = document.clients
@@ -103,14 +102,12 @@ def show_several(results: Sequence[Measured], document: Results) -> None:
 
 
 def show_cases(name: str, cases: Specification, clients: Sequence[ClientCases], *, as_json: bool) -> None:
-    """Write the result of each client, the cases that failed, all others, and the advice."""
+    """Print the result of each client, its cases, the failed ones first, and the advice."""
     if as_json:
         layout.print_json(CasesResult(name, cases.source, list(clients)))
         return
 
-    def last_if_good(played: Played) -> int:
-        return (FAIL, INCONCLUSIVE, PASS).index(played.verdict)
-
+    worst_first = (FAIL, INCONCLUSIVE, PASS)
     for client in clients:
         decided = client.failed + client.passed
         result = (
@@ -118,31 +115,24 @@ def show_cases(name: str, cases: Specification, clients: Sequence[ClientCases], 
             if client.failed
             else f"{decided} of {decided} cases pass"
         )
-        left = len(client.cases) - decided
-        more = f", {left} cannot be decided" if left else ""
+        undecided = len(client.cases) - decided
+        more = f", {undecided} cannot be decided" if undecided else ""
         click.echo(quoted(f"{client.client} {client.version or ''}".rstrip()) + f", {name}: {result}{more}")
-        for played in sorted(client.cases, key=last_if_good):
+        for played in sorted(client.cases, key=lambda played: worst_first.index(played.verdict)):
             click.echo(f"  {SIGNS[played.verdict]} {played.case}: {quoted(played.message)}")
         if client.failed:
             click.echo(f"  → compare the client's retry settings with {cases.source}")
 
 
-def show_skipped(sdks: Sequence[Sdk]) -> None:
-    """Name the clients that are not installed, with their commands, on standard error."""
-    for sdk in sdks:
-        click.echo(f"{sdk.name}: skipped, {sdk.title} is not installed: {sdk.install}", err=True)
-
-
 def show_warnings(results: Sequence[Measured], *, tls: bool) -> None:
-    """Warn of clients that failed, of calls without a request, and of doubtful waits.
+    """Warn of clients that failed, of calls without a request, and of a busy machine.
 
-    Standard error has the end of what a failed client has written. A client is named whose calls all failed before a
-    request arrived. Waits may be wrong where the machine was busy.
+    The warning about a failed client has the end of its output.
     """
     for client in results:
         run, warnings = client.run, []
         if run.failure:
-            warnings.append("\n  ".join(map(quoted, [run.failure, *run.said.splitlines()])))
+            warnings.append("\n  ".join(map(quoted, [run.failure, *run.stderr.splitlines()])))
         errors = [window.error for window in run.windows if window.error is not None]
         if errors and not run.outcomes:
             trust = "; with --tls a client has to trust the certificate" if tls else ""
@@ -155,14 +145,14 @@ def show_warnings(results: Sequence[Measured], *, tls: bool) -> None:
 
 
 def show_changes(old: Results, new: Results, *, quiet: bool, strict: bool) -> bool:
-    """Write the changes, and return whether something is worse."""
+    """Print the changes, and return whether one is for the worse."""
     since = list(changes(old, new))
     if not quiet:
         lines = [f"\nSince {old.made}:"]
         for change in since:
             more = f"  ({change.message})" if change.message else ""
             lines.append(
-                f"  {change.client}: {change.what}: {change.before or '–'} → {change.after or '–'}{more}"
+                f"  {change.client}: {change.subject}: {change.before or '–'} → {change.after or '–'}{more}"
             )
         if not since:
             lines.append("  nothing changed")
@@ -172,15 +162,15 @@ def show_changes(old: Results, new: Results, *, quiet: bool, strict: bool) -> bo
 
 
 def writer(path: str) -> Write:
-    """A function that writes a report into a file, in the form of the name's ending.
+    """A function that writes a report into a file; the suffix of the name chooses the format.
 
     Raises:
-        ConfigurationError: the name ends otherwise.
-        MissingExtraError: HTML without jinja2.
+        ConfigurationError: there is no format with this suffix.
+        MissingExtraError: HTML needs jinja2.
         OSError: there is no such folder.
     """
     if path.lower().endswith(".html"):
-        require_jinja()  # now, not when all is done
+        require_jinja()  # at once, before the long work
     formats: dict[str, Callable[[Sequence[Measured], Results], str]] = {
         ".html": _html,
         ".md": lambda _results, document: league.markdown(document),
@@ -196,9 +186,9 @@ def writer(path: str) -> Write:
 def _html(results: Sequence[Measured], document: Results) -> str:
     if len(results) != 1 or document.all:
         return league.page(document)
-    [one] = results
+    [client] = results
     made = f"{league.made(document)} The client made its calls against {league.against(document)}."
-    return html_report(one.run.judgement, title=league.heading(document), made=made)
+    return html_report(client.run.judgement, title=league.heading(document), made=made)
 
 
 def _junit(results: Sequence[Measured], document: Results) -> str:
@@ -213,7 +203,7 @@ def _junit(results: Sequence[Measured], document: Results) -> str:
 
 
 def _sarif(results: Sequence[Measured], _document: Results) -> str:
-    """A SARIF log with a run for each client; code scanning distinguishes runs by their ids."""
+    """A SARIF log with a run for each client, whose id code scanning needs."""
     log, runs = {}, []
     for client in results:
         log = json.loads(render(client.run.judgement, "sarif"))
@@ -223,24 +213,18 @@ def _sarif(results: Sequence[Measured], _document: Results) -> str:
 
 
 def _one_by_one(results: Sequence[Measured], _document: Results, *, form: str) -> str:
-    """The reports of the clients, one below the other."""
+    """The reports of the clients, one after another."""
     return "\n".join(render(result.run.judgement, form) for result in results)
 
 
 STALLED = 10.0
-"""Seconds that a client at a speed gets beyond twice the time of its retries in real time.
-
-After that, nobody waits for it.
-"""
+"""The time limit of a client at a speed: 10 seconds, plus twice its time without the speed."""
 UNFIT = re.compile(r"[^\w.-]+")
-"""The characters of a client's name that its journal's name does not have.
-
-Letters of any script stay.
-"""
+"""The characters of a client's name that the name of its journal has not."""
 HIDING = re.compile(r"^\.[.-]*")
-"""A beginning of a file's name that would hide it, as in `./client.sh`."""
+"""The first characters of a file name that would hide the file, as in `./client.sh`."""
 INTERRUPTED = 130
-"""The exit code after Ctrl-C, as shells have it."""
+"""The exit code after Ctrl-C, as in shells."""
 T = TypeVar("T")
 
 
@@ -285,8 +269,8 @@ def conformance(
                 for name, value in of_plan.items()
             },
             **{
-                f"--phase: {each} needs real time; leave out --speed": speed is not None and each in phases
-                for each in sorted(REAL_TIME)
+                f"--phase: {phase} needs real time; leave out --speed": speed is not None and phase in phases
+                for phase in sorted(REAL_TIME)
             },
         }
     )
@@ -295,7 +279,7 @@ def conformance(
     layout.refuse(
         {"--deadline: less than a second is too short for any client": seconds is not None and seconds < 1}
     )
-    listening.handle_signals()  # else the clients would go on
+    listening.handle_signals()  # a signal ends the clients, too
     if cases is not None:
         return _play(cases, clients, vendor, seconds, quiet=as_json)
     know((), require)
@@ -304,17 +288,17 @@ def conformance(
     writers = [writer(output) for output in outputs]
     if journal is not None:
         Path(journal).mkdir(parents=True, exist_ok=True)
-    asked = _chosen(clients, vendor, "cos")
+    sdks_to_drive = _chosen(clients, vendor, "cos")
     if old is not None:
-        _refuse_others(asked, old, str(compare))
-    _refuse_idle(asked, phases)
+        _refuse_others(sdks_to_drive, old, str(compare))
+    _refuse_idle(sdks_to_drive, phases)
     missing = [sdk for sdk in SDKS.values() if whole and sdk.version is None]
-    show_skipped(missing)
-
+    for sdk in missing:
+        click.echo(f"{sdk.name}: skipped, {sdk.title} is not installed: {sdk.install}", err=True)
     with certificate() if tls else nullcontext() as trusted:
         if trusted is not None:
             click.echo(f"certificate to trust: {trusted.authority}", err=True)
-        one = partial(
+        drive = partial(
             _run,
             names=phases,
             profile=promised,
@@ -326,17 +310,17 @@ def conformance(
             certificate=trusted,
             speed=speed,
         )
-        found, failed, complete = _run_all(asked, one, whole=whole)
-    if not found:
-        why = (
+        results, failed, complete = _run_all(sdks_to_drive, drive, whole=whole)
+    if not results:
+        reason = (
             f"no client could be started: {failed[0].reason}"
             if failed
             else "interrupted before anything was measured"
         )
-        click.echo(f"faultinject: {why}", err=True)
+        click.echo(f"faultinject: {reason}", err=True)
         return 2 if failed else INTERRUPTED
     new = results_of(
-        found,
+        results,
         day=datetime.now(UTC).date().isoformat(),
         version=__version__,
         deadline=plan.DEADLINE if seconds is None else seconds,
@@ -346,27 +330,30 @@ def conformance(
         failed=failed,
         command=f"faultinject {layout.again(click.get_current_context())}",
     )
-    # Before anything is shown: a reader of its first lines alone, as `head`, has the files all the same.
+    # The files come before the output: its reader may leave, as `head` does.
     for write in writers:
-        write(found, new)
+        write(results, new)
     with layout.readers_may_leave():
         if as_json:
             layout.print_json(new)
-        elif len(found) == 1:
-            verdict.show(found[0].run.judgement, verbose=verbose)
+        elif len(results) == 1:
+            verdict.show(results[0].run.judgement, verbose=verbose)
         else:
-            show_several(found, new)
-        show_warnings(found, tls=tls)
+            show_several(results, new)
+        show_warnings(results, tls=tls)
     if not complete:
-        click.echo(f"faultinject: interrupted; {len(found)} of {len(asked)} clients were measured", err=True)
+        click.echo(
+            f"faultinject: interrupted; {len(results)} of {len(sdks_to_drive)} clients were measured",
+            err=True,
+        )
         return INTERRUPTED
     if failed:
         return 1 if whole else 2
     if old is None:
-        return conclusion(found).exit_code
+        return conclusion(results).exit_code
     if show_changes(old, new, quiet=as_json, strict=strict):
         return 1
-    codes = [each.run.judgement.conclusion.exit_code for each in found]
+    codes = [client.run.judgement.conclusion.exit_code for client in results]
     return max((code for code in codes if code != 1), default=0)
 
 
@@ -376,14 +363,14 @@ def _play(
     """Let the clients play the cases of a specification.
 
     Returns:
-        The exit code: 1 where a case says FAIL, 3 where no case could be decided for a client.
+        The exit code: 1 if a case says FAIL, 3 if no case of a client could be decided.
     """
     cases = specification(name)
-    asked = _chosen(clients or (cases.client,), vendor, cases.vendor)
-    if others := [each.name for each in asked if each.vendor != cases.vendor]:
+    sdks_to_drive = _chosen(clients or (cases.client,), vendor, cases.vendor)
+    if others := [sdk.name for sdk in sdks_to_drive if sdk.vendor != cases.vendor]:
         raise ConfigurationError(f"--cases {name} is for clients of {cases.vendor}, which {others[0]} is not")
 
-    def one(sdk: Sdk) -> ClientCases:
+    def drive(sdk: Sdk) -> ClientCases:
         progress = Progress(lambda: f"{sdk.name}: {progress.done} of {len(cases.case)} cases", quiet=quiet)
         with progress:
             played = play(
@@ -396,12 +383,14 @@ def _play(
             )
         return ClientCases(sdk.name, sdk.version, played)
 
-    done, failed, complete = _run_all(asked, one, whole=False)
+    done, failed, complete = _run_all(sdks_to_drive, drive, whole=False)
     if done:
         with layout.readers_may_leave():
             show_cases(name, cases, done, as_json=quiet)
     if not complete:
-        click.echo(f"faultinject: interrupted; {len(done)} of {len(asked)} clients were measured", err=True)
+        click.echo(
+            f"faultinject: interrupted; {len(done)} of {len(sdks_to_drive)} clients were measured", err=True
+        )
         return INTERRUPTED
     if failed:
         return 2
@@ -411,15 +400,15 @@ def _play(
 
 
 def _phases(sdk: Sdk, names: Sequence[str], spread: float = 1.0) -> list[plan.Phase]:
-    """The phases of these names that have calls for the SDK; `spread` moves calls apart."""
+    """The phases with these names that have calls for the SDK; `spread` moves calls apart."""
     return plan.chosen(plan.codes_of(sdk.vendor), aws=sdk.aws, names=names, spread=spread)
 
 
 def _refuse_idle(clients: Sequence[Sdk], names: Sequence[str]) -> None:
-    """Name the clients that have no call to make.
+    """Warn of clients that have no call in the chosen phases.
 
     Raises:
-        ConfigurationError: none of them has one.
+        ConfigurationError: no client has a call.
     """
     idle = {sdk.name: sdk for sdk in clients if not _phases(sdk, names)}
     for name, sdk in idle.items():
@@ -430,10 +419,10 @@ def _refuse_idle(clients: Sequence[Sdk], names: Sequence[str]) -> None:
 
 
 def _refuse_others(clients: Sequence[Sdk], old: Results, path: str) -> None:
-    """Refuse clients of which the old results have none.
+    """Refuse old results that have none of the clients.
 
     Raises:
-        ConfigurationError: none of the clients is one of the old results.
+        ConfigurationError: they have none.
     """
     known, named = [result.client for result in old.clients], [sdk.name for sdk in clients]
     if not {*known} & {*named}:
@@ -442,16 +431,16 @@ def _refuse_others(clients: Sequence[Sdk], old: Results, path: str) -> None:
 
 
 def _chosen(clients: Sequence[str], vendor: str | None, usual: str) -> list[Sdk]:
-    """The clients that were asked for.
+    """The clients to drive.
 
     Args:
-        clients: as `--client` took them; none: all that are installed.
-        vendor: the vendor whose errors a client of the user's own gets; None: the usual one.
-        usual: that vendor.
+        clients: the names of `--client`; empty: all SDKs that are installed.
+        vendor: the vendor of a client of the user's own; None: the usual one.
+        usual: the usual vendor.
 
     Raises:
-        MissingExtraError: none is installed, or one that is named is not.
-        ConfigurationError: there is no such vendor, or no client that gets its errors.
+        MissingExtraError: no SDK is installed, or one with a given name is not.
+        ConfigurationError: there is no such vendor, or no client gets its errors.
     """
     played = vendor or usual
     try:
@@ -461,28 +450,28 @@ def _chosen(clients: Sequence[str], vendor: str | None, usual: str) -> list[Sdk]
     installed = (name for name, sdk in SDKS.items() if sdk.version is not None)
     if not clients and not (clients := tuple(installed)):
         raise MissingExtraError('no SDK is installed: pip install "faultinject[conformance]"')
-    asked = [sdks.of(client, played) for client in clients]
-    if vendor is not None and vendor not in (sdk.vendor for sdk in asked):
+    sdks_to_drive = [sdks.of(client, played) for client in clients]
+    if vendor is not None and vendor not in (sdk.vendor for sdk in sdks_to_drive):
         raise ConfigurationError(
-            f"--vendor {vendor} is for a client of your own; {asked[0].name} gets the errors of"
-            f" {asked[0].vendor}"
+            f"--vendor {vendor} is for a client of your own; {sdks_to_drive[0].name} gets the errors of"
+            f" {sdks_to_drive[0].vendor}"
         )
-    return asked
+    return sdks_to_drive
 
 
 def _run_all(
-    asked: Sequence[Sdk], run: Callable[[Sdk], T], *, whole: bool
+    sdks_to_drive: Sequence[Sdk], run: Callable[[Sdk], T], *, whole: bool
 ) -> tuple[list[T], list[FailedClient], bool]:
-    """Run the clients; returns results, failed clients, and whether nobody interrupted it.
+    """Run the clients; return results, failed clients, and whether all clients were run.
 
-    A failed client could not be started or judged. Of all clients, one that cannot be started is only noted: it must
-    not cost the others. Where clients are named, the first is an error.
+    A client that cannot be started or judged has failed. With `--all` the others are run nevertheless; if the user
+    has named the clients, and the first fails, that is an error. Ctrl-C ends the loop early.
     """
     results: list[T] = []
     failed: list[FailedClient] = []
-    for number, sdk in enumerate(asked, 1):
+    for number, sdk in enumerate(sdks_to_drive, 1):
         if whole:
-            click.echo(f"{number} of {len(asked)}: {sdk.name} {sdk.version or ''}".rstrip(), err=True)
+            click.echo(f"{number} of {len(sdks_to_drive)}: {sdk.name} {sdk.version or ''}".rstrip(), err=True)
         try:
             results.append(run(sdk))
         except KeyboardInterrupt:
@@ -496,7 +485,7 @@ def _run_all(
 
 
 def _journal_of(client: str) -> str:
-    """The name of the file that has the journal of a client.
+    """The file name of a client's journal.
 
     >>> [_journal_of(client) for client in ("./client.sh", "/opt/client.sh", "../客户端", "./⚡")]
     ['client.sh.jsonl', '-opt-client.sh.jsonl', '客户端.jsonl', 'client.jsonl']
@@ -522,7 +511,7 @@ def _run(
     if speed is not None:
         _check_reach(sdk, speed, deadline, certificate, quiet=quiet)
         phases = [phase for phase in _phases(sdk, names, SPREAD) if phase.name not in REAL_TIME]
-    number = sum(1 for phase in phases for _ in phase.asked())
+    number = sum(1 for phase in phases for _ in phase.planned())
     progress = Progress(lambda: f"{sdk.name}: {progress.done} of {number} calls", quiet=quiet)
     with progress:
         done = run(
@@ -545,7 +534,7 @@ def _run(
 def _check_reach(
     sdk: Sdk, speed: float, deadline: float, certificate: Certificate | None, *, quiet: bool
 ) -> None:
-    """Check that the client can be judged at that speed.
+    """Check that the client can be judged at a speed.
 
     Raises:
         ConfigurationError: it cannot, or libfaketime is not installed.
@@ -567,7 +556,7 @@ def _check_reach(
         )
         if at == 1 and done.failure:
             raise ConfigurationError(f"--speed {speed:g}: the client fails in real time, too: {done.failure}")
-        # A client that never ends is not waited for as long as its deadline allows.
+        # A client that hangs at the speed need not use up its whole deadline.
         limit = min(deadline, 2 * done.seconds + STALLED)
         return first_waits(done)
 

@@ -28,7 +28,7 @@ from faultinject.rules.values import Mistake, visible
 from faultinject.rules.variables import value_of
 
 PATIENCE = 10.0
-"""Seconds in which a call is answered."""
+"""Seconds to wait for an answer."""
 AGENT = "faultinject-control"
 TOKENS = re.compile("[!-~]+")
 URL = re.compile(
@@ -38,7 +38,7 @@ URL = re.compile(
 )
 USUAL_PORTS = {"http": 80, "https": 443}
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - asked, not bound
-"""The loopback address that stands for all addresses on this machine."""
+"""The loopback addresses by which a server is reached that listens on all addresses."""
 
 
 T = TypeVar("T")
@@ -50,7 +50,7 @@ class LatestOutcomes(Struct):
     Attributes:
         outcomes: The requests in order, as lines of a journal with `injected`: whether it got a fault.
         cursor: The place from which a later call goes on.
-        dropped: The number of older ones that are no longer kept.
+        dropped: The number of older requests that are no longer kept.
         v: The version of the format.
     """
 
@@ -61,19 +61,19 @@ class LatestOutcomes(Struct):
 
 
 class ControlClient:
-    """The control API at one address.
+    """A client of one control API.
 
     Args:
-        url: the address, such as `http://127.0.0.1:8765`, or with the path at which an app has it; None: that of
-            FAULTINJECT_CONTROL.
+        url: the address, such as `http://127.0.0.1:8765`, with the path of the API if an app has it; None: the
+            address in FAULTINJECT_CONTROL.
         environ: the environment, which has the token.
-        patience: seconds in which a call is answered.
+        patience: seconds to wait for an answer.
 
     Attributes:
-        url: the address, fit for messages.
+        url: the address without any password.
 
     Raises:
-        ConfigurationError: its address is missing, or there is no token.
+        ConfigurationError: the address or the token is missing or wrong.
     """
 
     def __init__(
@@ -81,20 +81,20 @@ class ControlClient:
     ) -> None:
         self._patience = patience
         option = "--url" if url is not None else CONTROL
-        found = URL.fullmatch(_url(url, environ))
-        scheme = found["scheme"].lower() if found else "http"
-        port = int(found["port"] or USUAL_PORTS[scheme]) if found else 0
-        if found is None or port > 65535:
-            # It is not shown: a password may be in it.
+        parts = URL.fullmatch(_url(url, environ))
+        scheme = parts["scheme"].lower() if parts else "http"
+        port = int(parts["port"] or USUAL_PORTS[scheme]) if parts else 0
+        if parts is None or port > 65535:
+            # The message does not show it: it may contain a password.
             raise _wrong(option, f"this is not a URL such as http://127.0.0.1:8765; the token is in {TOKEN}")
         if port == 0:
             raise _wrong(
                 option, "port 0 lets the server take a free one: add --url and the address that its log says"
             )
-        self._host, self._port = found["host"].strip("[]"), port
+        self._host, self._port = parts["host"].strip("[]"), port
         self._secure = scheme == "https"
-        self._mount = found["mount"].rstrip("/")
-        self.url = f"{scheme}://{found['host'].lower()}:{port}{self._mount}"
+        self._mount = parts["mount"].rstrip("/")
+        self.url = f"{scheme}://{parts['host'].lower()}:{port}{self._mount}"
         token = value_of(environ, TOKEN)
         if token is None:
             raise ConfigurationError(
@@ -124,13 +124,13 @@ class ControlClient:
         """Change something, and return the new state.
 
         Args:
-            method: of HTTP.
-            path: below the address.
-            body: plain data.
-            generation: the generation that must be in force for that, or None.
+            method: the HTTP method.
+            path: the path below the address.
+            body: the body as plain data.
+            generation: the generation that must be in force, or None.
 
         Raises:
-            ConflictError: something else is in force.
+            ConflictError: another generation is in force.
         """
         return self._call(method, path, ServerState, body, generation)
 
@@ -147,7 +147,7 @@ class ControlClient:
             headers["Content-Type"] = "application/json"
             data = json.dumps({} if body is None else body).encode()
             if len(data) > MOST_SENT:
-                # A server answers before it has read all, and ends the connection: often its answer is lost.
+                # The server would close the connection before it has read the body, and its answer might be lost.
                 raise ConfigurationError(
                     f"{len(data)} bytes of rules are too many: a control API takes {MOST_SENT}"
                 )
@@ -163,21 +163,21 @@ class ControlClient:
             answer = connection.getresponse()
             return self._read(answer, answer.read(), form)
         except ConnectionRefusedError:
-            why = (
+            reason = (
                 f"nothing listens on {visible(self._host)}:{self._port}: start the app with"
                 f" {CONTROL}={visible(self._host)}:{self._port}, or name another address with --url"
             )
         except TimeoutError:
-            why = f"{self.url} did not answer within {self._patience:.0f} s"
+            reason = f"{self.url} did not answer within {self._patience:.0f} s"
         except http.client.IncompleteRead:
-            why = f"{self.url} broke off its answer"
+            reason = f"{self.url} broke off its answer"
         except http.client.HTTPException:
-            why = f"{self.url} does not answer as HTTP does: name the address of a control API with --url"
-        except (OSError, UnicodeError) as error:  # of a host's name that cannot be one
-            why = f"{self.url} cannot be reached: {getattr(error, 'strerror', None) or error}"
+            reason = f"{self.url} does not answer as HTTP does: name the address of a control API with --url"
+        except (OSError, UnicodeError) as error:  # the host name may be impossible
+            reason = f"{self.url} cannot be reached: {getattr(error, 'strerror', None) or error}"
         finally:
             connection.close()
-        raise ConfigurationError(why)
+        raise ConfigurationError(reason)
 
     def _read(self, answer: http.client.HTTPResponse, data: bytes, form: type[T]) -> T:
         if answer.status not in (200, 201):
@@ -185,15 +185,15 @@ class ControlClient:
         try:
             return decode(data, type=form)
         except (ValueError, MsgspecError, RecursionError):
-            # Another server, whatever its JSON.
+            # Another server may answer with any JSON.
             raise self._stranger(answer) from None
 
     def _refuse(self, answer: http.client.HTTPResponse, data: bytes) -> None:
-        """Raise the server's objection to a call, with the advice for the user.
+        """Raise the server's error, with advice for the user.
 
         Raises:
-            ConflictError: something else is in force.
-            ConfigurationError: else.
+            ConflictError: another generation is in force.
+            ConfigurationError: any other error.
         """
         try:
             error = json.loads(data)["error"]
@@ -245,7 +245,7 @@ def _url(url: str | None, environ: Mapping[str, str]) -> str:
 
 
 def _asked(address: str) -> str:
-    """The URL at which a server is asked that listens on an address."""
+    """The URL of a server that listens on an address."""
     try:
         host, port = read_address(address)
     except Mistake as mistake:
@@ -263,37 +263,37 @@ _WIDTHS = (12, 6, 0, 10, 6, 0, 0)
 
 
 def show_state(state: ServerState, url: str) -> None:
-    """Write whether faults are on, the rules in force, and their counts."""
+    """Print whether faults are on, the rules in force, and their counts."""
     click.echo(f"{url}: {_switch(state)}")
-    said = [
+    header = [
         f"generation {state.generation}",
         f"seed {quoted(state.seed)}",
         f"store {quoted(state.store)}",
     ]
     if state.abort is not None:
-        said.append(f"abort {quoted(state.abort)}")
+        header.append(f"abort {quoted(state.abort)}")
     total = [
         f"{state.totals.injected} injected of {count(state.totals.matched, 'request')} that matched a rule"
     ]
-    for number, what in (
+    for number, meaning in (
         (state.refused, "not given because too many were under way"),
         (state.undecided, "passed because of the store"),
         (state.failures, "errors in faultinject"),
     ):
         if number:
-            total.append(f"{number} {what}")
-    # The processes of a store share their counts, and not this.
+            total.append(f"{number} {meaning}")
+    # Processes with shared counts share all numbers but this one.
     active = f"{state.active} of at most {state.max_active} faults under way"
     if state.shared:
         counted = f"in all processes: {', '.join(total)}; in the process that answers: {active}"
     else:
         counted = f"in the process that answers: {', '.join([*total, active])}"
-    click.echo(f"  {', '.join(said)}; {counted}")
+    click.echo(f"  {', '.join(header)}; {counted}")
     show_rules(state.rules)
 
 
 def show_rules(rules: Sequence[RuleState]) -> None:
-    """Write a row for each rule."""
+    """Print a row for each rule."""
     if not rules:
         click.echo("  no rules, so no faults")
         return
@@ -320,7 +320,7 @@ def journal_row(outcome: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def show_journal(outcomes: Sequence[Mapping[str, Any]], dropped: int) -> None:
-    """Write a row for each request."""
+    """Print a row for each request."""
     if dropped:
         click.echo(f"{dropped} older ones are no longer kept")
     if outcomes:
@@ -329,30 +329,25 @@ def show_journal(outcomes: Sequence[Mapping[str, Any]], dropped: int) -> None:
         click.echo("no request has matched a rule so far")
 
 
-def journal_line(outcome: Mapping[str, Any]) -> str:
-    """One request as a line whose columns are aligned with those of the lines before."""
-    return layout.in_columns(journal_row(outcome), _WIDTHS)
-
-
 def _switch(state: ServerState) -> str:
     if state.production:
         return f"off, {quoted(state.production)} looks like production"
     if state.elsewhere:
         return f"off: {quoted(state.elsewhere)}"
     if not state.on:
-        why = f": {quoted(state.disarmed)}" if state.disarmed else ""
-        return f"off{why}"
-    ends = [each for each in (state.until, state.expires) if each is not None]
+        reason = f": {quoted(state.disarmed)}" if state.disarmed else ""
+        return f"off{reason}"
+    ends = [end for end in (state.until, state.expires) if end is not None]
     if not state.enabled:
         over = bool(ends) and min(ends) <= state.now
         return f"off, {'its time is over' if over else 'the environment of the app switches it off'}"
     if not ends:
         return "on"
-    left = max(0, round(min(ends) - state.now))
+    seconds_left = max(0, round(min(ends) - state.now))
     now, end = time.localtime(state.now), time.localtime(min(ends))
-    # A reader takes a time without a date for today's.
+    # A time without a date means today.
     form = "%H:%M:%S" if end[:3] == now[:3] else "%Y-%m-%d %H:%M:%S"
-    return f"on for another {_duration(left)}, until {time.strftime(form, end)}"
+    return f"on for another {_duration(seconds_left)}, until {time.strftime(form, end)}"
 
 
 def _duration(seconds: int) -> str:
@@ -375,9 +370,9 @@ def _of_rule(rule: RuleState) -> str:
 
 
 PAGE = 5_000
-"""Outcomes of one call."""
+"""Outcomes in one answer."""
 PAUSE, GIVES_UP = 1.0, 30.0
-"""Seconds between two calls for the journal, and until a silent server is given up."""
+"""Seconds between two calls for the journal, and until a silent server is an error."""
 
 
 def show_status(*, url: str | None, as_json: bool) -> int:
@@ -396,7 +391,7 @@ def show_rules_in_force(*, url: str | None, as_json: bool) -> int:
     return 0
 
 
-def replace_rules(rules: Sequence[str], file: str | None, seed: str | None, **asked: Any) -> int:
+def replace_rules(rules: Sequence[str], file: str | None, seed: str | None, **options: Any) -> int:
     """Put other rules in force, and return 0."""
     body: dict[str, Any]
     if file is None:
@@ -404,12 +399,12 @@ def replace_rules(rules: Sequence[str], file: str | None, seed: str | None, **as
         # The server reads them: it may have vendors and faults that are not installed here.
         body = {"text": "\n".join(rules)}
     else:
-        found = read_rules_of(rules, file)
-        assert found is not None
-        body = json.loads(found.to_json())
+        scenario = read_rules_of(rules, file)
+        assert scenario is not None
+        body = json.loads(scenario.to_json())
     if seed is not None:
         body["seed"] = seed
-    return change("PUT", "/rules", body, **asked)
+    return change("PUT", "/rules", body, **options)
 
 
 def show_outcomes(*, follows: bool, limit: int, url: str | None, as_json: bool) -> int:
@@ -455,7 +450,7 @@ def _latest(client: ControlClient, limit: int) -> LatestOutcomes:
     cursor, dropped = "", 0
     while True:
         page = client.journal(cursor, PAGE)
-        # The end of a request comes as an outcome of its own, and stands in the place of its beginning.
+        # The end of a request is a second outcome, which replaces the first.
         kept |= {(outcome["pid"], outcome["seq"]): outcome for outcome in page.outcomes}
         cursor = page.cursor
         dropped += page.dropped
@@ -474,8 +469,8 @@ def _follow(client: ControlClient, latest: LatestOutcomes, *, as_json: bool) -> 
     printed: deque[str] = deque(maxlen=PAGE)
     while True:
         for outcome in latest.outcomes:
-            line = json.dumps(outcome) if as_json else journal_line(outcome)
-            # The end of a request is a line of its own where it shows something else than the beginning did.
+            line = json.dumps(outcome) if as_json else layout.in_columns(journal_row(outcome), _WIDTHS)
+            # The end of a request is printed only if its line differs from that of the beginning.
             if not outcome.get("final") or line not in printed:
                 click.echo(line)
                 printed.append(line)

@@ -1,4 +1,4 @@
-"""`faultinject convert`: other tools' faults as rules, and rules for proxies."""
+"""`faultinject convert`: faults of other tools as rules, and rules as those of proxies."""
 
 from __future__ import annotations
 
@@ -67,12 +67,12 @@ def convert(
         )
     remarks = Remarks()
     if files:
-        made = Rules()
-        names = formats.read((read_document(path, remarks) for path in files), source, made)
-        scenario = _that_fire(Scenario.of_rules(made.made, None), made.places, remarks)
+        converted = Rules()
+        names = formats.read((read_document(path, remarks) for path in files), source, converted)
+        scenario = _that_fire(Scenario.of_rules(converted.made, None), converted.places, remarks)
     else:
-        given = _given(rules, file)
-        scenario = _that_fire(given, given.display_names, remarks)
+        whole_scenario = _given(rules, file)
+        scenario = _that_fire(whole_scenario, whole_scenario.display_names, remarks)
         names = ["rules"]
     text = (
         _toml(scenario, files, remarks)
@@ -80,12 +80,12 @@ def convert(
         else formats.TARGETS[target](scenario, place, remarks)
     )
     with readers_may_leave():
-        for remark in remarks.found:
+        for remark in remarks.entries:
             if remark.kind != UNUSED:
                 click.echo(f"faultinject: {remark}", err=True)
     if as_json:
         printed = Conversion(
-            names, target or "rules", remarks.complete, list(scenario.rules), text, remarks.found
+            names, target or "rules", remarks.complete, list(scenario.rules), text, remarks.entries
         )
         text = f"{printed_json(printed)}\n"
     write_out(text, output)
@@ -100,15 +100,15 @@ def _given(rules: tuple[str, ...], file: str | None) -> Scenario:
 
 
 def _that_fire(scenario: Scenario, places: Sequence[str], remarks: Remarks) -> Scenario:
-    """The scenario without rules that can never fire.
+    """The scenario without rules that never fire; each of these gets a remark.
 
-    Each of these gets a remark; the others keep the names that they had beside them.
+    The other rules keep the names that they had in the whole scenario.
     """
     dead = chances.dead(scenario.rules, places)
     if not dead:
         return scenario
-    for number, why in dead.items():
-        remarks.leave_out(places[number], f"it never fires: {why}")
+    for number, reason in dead.items():
+        remarks.leave_out(places[number], f"it never fires: {reason}")
     pairs = zip(scenario.rules, scenario.display_names, strict=True)
     kept = [rule.named(name) for number, (rule, name) in enumerate(pairs) if number not in dead]
     return Scenario.of_rules(kept, scenario.seed, scenario.abort)
@@ -117,16 +117,16 @@ def _that_fire(scenario: Scenario, places: Sequence[str], remarks: Remarks) -> S
 def _toml(scenario: Scenario, files: tuple[str, ...], remarks: Remarks) -> str:
     """The scenario, with the remarks above it."""
     lines = [f"converted from {', '.join(files)}"]
-    lines += [str(remark) for remark in remarks.found]
+    lines += [str(remark) for remark in remarks.entries]
     head = "".join(f"# {visible(line)}\n" for line in lines)
     return f"{head}\n{scenario.to_toml()}"
 
 
 def _address(option: str, text: str) -> str:
-    """Read a host and a port; nothing else may get into a configuration.
+    """Check that a text is a host and a port: it is copied into a configuration.
 
     Raises:
-        ConfigurationError: it is something else.
+        ConfigurationError: it is not.
     """
     if ADDRESS.fullmatch(text) is None or not 0 < int(text.rpartition(":")[2]) <= LAST_PORT:
         raise ConfigurationError(f"{option}: {shown(text)} is not a host and a port such as 127.0.0.1:8080")

@@ -1,7 +1,4 @@
-"""`faultinject demo`: a real SDK against a store of which a third of the answers are errors.
-
-The store is the embedded one, its errors are documented.
-"""
+"""`faultinject demo`: a real SDK gets documented errors from the embedded store."""
 
 from __future__ import annotations
 
@@ -47,9 +44,9 @@ PERFORM: dict[str, Callable[[Any, str], object]] = {
 OPERATIONS = tuple(PERFORM)
 WORKERS = 12
 BEGIN_FOR = 10.0
-"""Seconds in which calls are begun: the SDK may wait 1 + 2 + 3 s in each."""
+"""Seconds in which calls begin: the SDK may wait 1 + 2 + 3 s in each."""
 END_AFTER = 17.0
-"""Seconds after which nobody waits for a call any more."""
+"""Seconds after which the demo ends, also if calls are still running."""
 
 
 def load_sdk() -> Any:
@@ -73,23 +70,23 @@ def load_sdk() -> Any:
 
 
 def key_of(number: int) -> str:
-    """The key of a call, which distinguishes its attempts from those of others."""
+    """The key of a call, by which its attempts are found."""
     return f"{number:03}.jpg"
 
 
 def filled_store(calls: int) -> ObjectStore:
-    """A store with the bucket, and the objects that so many calls read and delete."""
+    """A store with the bucket, and the objects that the calls read and delete."""
     from faultinject.store import ObjectStore
 
-    made = ("PutObject", "CopyObject")
-    keys = [key_of(number) for number in range(calls) if OPERATIONS[number % len(OPERATIONS)] not in made]
+    creating = ("PutObject", "CopyObject")
+    keys = [key_of(number) for number in range(calls) if OPERATIONS[number % len(OPERATIONS)] not in creating]
     store = ObjectStore("cos")
     store.fill(BUCKET, objects=["source.jpg", *keys], uploads=(), content=b"a photo")
     return store
 
 
 class Workload:
-    """A number of calls, done by several threads.
+    """A number of calls, made by several threads.
 
     Args:
         sdk: the SDK's module.
@@ -97,7 +94,7 @@ class Workload:
         calls: the number of calls.
 
     Attributes:
-        windows: of the calls that have begun.
+        windows: the calls that have begun.
     """
 
     def __init__(self, sdk: Any, port: int, calls: int) -> None:
@@ -136,7 +133,7 @@ class Workload:
         failures = (self._sdk.CosServiceError, self._sdk.CosClientError, HTTPError)
         config = self._sdk.CosConfig(**find("cos").arguments("127.0.0.1", self._port), Timeout=5)
         with Session() as session:
-            session.trust_env = False  # no proxy stands before loopback
+            session.trust_env = False  # the environment may name a proxy, which does not reach loopback
             client = self._sdk.CosS3Client(config, session=session)
             for number in self._numbers:
                 if number >= self._calls or time.monotonic() - self._began >= BEGIN_FOR:
@@ -163,10 +160,10 @@ DEMO_RULES = f"""
 """
 """A few calls that no retry can save, and errors in 30 % of all attempts.
 
-The calls are spread over the operations: a check that needs failed calls always has enough of them. Of the attempts
-70 % get server errors, which the SDK retries, the rest client errors, which COS documents as retryable and the SDK
-does not retry. COS documents OperationAborted for writes alone. A later rule is for the attempts that no earlier one
-has answered.
+The failed calls are spread over the operations, so that a check that needs failed calls has enough of them. 70 % of
+the errors are server errors, which the SDK retries; the others are client errors, which COS documents as retryable
+and the SDK does not retry. COS documents OperationAborted only for writes. The probability of a later rule counts
+the attempts that no earlier rule has answered.
 """
 
 ROWS = 10
@@ -226,10 +223,10 @@ def demo(*, seed: str | None, calls: int, verbose: bool) -> int:
 
 
 class AttemptRows:
-    """The attempts of each call that was hit by a fault, as rows of a table.
+    """The attempts of each call with a fault, as rows of a table.
 
     Attributes:
-        rows: in the order in which they were answered.
+        rows: the rows, in the order of the answers.
     """
 
     def __init__(self) -> None:
@@ -237,7 +234,7 @@ class AttemptRows:
         self._hit: dict[str, tuple[int, float]] = {}
 
     def saw(self, outcome: Outcome) -> None:
-        """Add a row for a request that the server has decided; follows its journal.
+        """Add a row for an outcome of the journal.
 
         Each call has its own key, and makes one request at a time.
         """

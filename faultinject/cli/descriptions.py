@@ -1,4 +1,4 @@
-"""A rule as one plain sentence: its requests, their fault, and how often they get it."""
+"""Describes a rule in one sentence: its requests, their fault, and how often they get it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def bound(abort: str) -> str:
 
 
 def effects_on_request(rule: Rule) -> str:
-    """The fault and the effects that one request gets when the rule fires for it."""
+    """The fault and the effects of a rule on one request."""
     return ", ".join([rule.resolved.in_words(rule), *_how(rule)])
 
 
@@ -47,7 +47,7 @@ def _requests(rule: Rule) -> str:
     if tests:
         head = f"{head} {' and '.join(tests)}"
     if rule.unless:
-        head = f"{head}, except those {' or '.join(_test(*each) for each in rule.unless.items())},"
+        head = f"{head}, except those {' or '.join(_test(*item) for item in rule.unless.items())},"
     return head
 
 
@@ -75,19 +75,19 @@ def _share(text: str) -> str:
 
 
 def _how_often(rule: Rule) -> list[str]:
-    """The triggers, in the order in which they are asked."""
+    """The triggers, in the order in which the engine checks them."""
     per = rule.value("per")
     scope = IN_ALL if per == "rule" else f"for every {per}"
-    given = [trigger for key, trigger in TRIGGERS.items() if rule.value(key) != trigger.default]
-    said = [trigger.in_words(rule.value(trigger.key), rule.options[trigger.key], scope) for trigger in given]
-    return [text for text in said if text]
+    used = [trigger for key, trigger in TRIGGERS.items() if rule.value(key) != trigger.default]
+    texts = [trigger.in_words(rule.value(trigger.key), rule.options[trigger.key], scope) for trigger in used]
+    return [text for text in texts if text]
 
 
 def _how(rule: Rule) -> list[str]:
-    """The effects that a reader must know of."""
+    """The effects, as far as they have a description."""
     parts = ((key.partition("."), text) for key, text in rule.options.items())
-    said = (EFFECTS[word].in_words(rule, text, name) for (word, _, name), text in parts if word in EFFECTS)
-    return [text for text in said if text]
+    texts = (EFFECTS[word].in_words(rule, text, name) for (word, _, name), text in parts if word in EFFECTS)
+    return [text for text in texts if text]
 
 
 def percent(chance: float) -> str:

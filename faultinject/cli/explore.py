@@ -48,19 +48,16 @@ if TYPE_CHECKING:
     from faultinject.testing.storage import Storage
 
 
-SETTLED = 30.0
-"""Seconds that the last requests of a killed client may be under way.
-
-A server that is asked too much goes on with them.
-"""
+SETTLE_SECONDS = 30.0
+"""Seconds to wait for a killed client's last requests, which a busy server still answers."""
 
 
 class Proxied:
-    """A real service behind the proxy, whose contents are not known and not removed.
+    """A real service behind the proxy; its contents are neither read nor removed.
 
     Args:
         target: the service.
-        rewrite_host: whether it gets its own Host.
+        rewrite_host: whether the service gets its own Host.
     """
 
     def __init__(self, target: Target, *, rewrite_host: bool) -> None:
@@ -85,18 +82,15 @@ class Proxied:
         return url_of(sock.getsockname())
 
     def reset(self) -> None:
-        """Do nothing: somebody else's service is prepared by `--reset`, its contents are unknown."""
+        """Do nothing: only `--reset` can prepare a real service."""
 
-    def holds(self) -> None:
-        """Wait until no request of a killed client is under way, so that none is noted later.
-
-        The contents of the service themselves are not known.
-        """
+    def settle(self) -> None:
+        """Wait until no request of a killed client is under way; the contents are unknown."""
         with self._ended:
-            self._ended.wait_for(lambda: not self._under_way, SETTLED)
+            self._ended.wait_for(lambda: not self._under_way, SETTLE_SECONDS)
 
     def broken(self) -> str:
-        """The reason why a request since the last call got no whole answer; empty if all did."""
+        """The reason why a request since the last call got no complete answer; empty: all did."""
         failures, self._broken = self._broken, []
         return str(failures[0]) if failures else ""
 
@@ -108,12 +102,12 @@ class Proxied:
     def _note(self, broken: UpstreamFailure) -> None:
         from faultinject.proxy.app import log_failure
 
-        if broken.status >= 500:  # else it is the request that cannot go on
+        if broken.status >= 500:  # a 4xx is a fault of the request, not of the service
             self._broken.append(broken)
         log_failure(broken)
 
     def _counted(self, app: ASGIApp) -> ASGIApp:
-        """The app; waiting threads learn when all is noted of its requests."""
+        """The app, which also counts its requests under way."""
 
         async def counted(scope: Scope, receive: Receive, send: Send) -> None:
             with self._ended:
@@ -129,10 +123,10 @@ class Proxied:
 
 
 def reach(target: Target) -> None:
-    """Check that the service is there.
+    """Check that the service accepts connections.
 
     Raises:
-        ConfigurationError: it is not; the message says why.
+        ConfigurationError: it does not; the message says why.
     """
     from faultinject.proxy.upstream import Upstream, UpstreamFailure
 
@@ -147,19 +141,19 @@ def reach(target: Target) -> None:
 
 
 class Command:
-    """A command that finds a service at the address in ENDPOINT.
+    """A command that uses the service at the address in ENDPOINT.
 
     Args:
-        command: its words.
+        command: the program and its arguments.
         reset: a shell command that prepares each run, or None.
-        service: the service at the address; an embedded store is emptied before each run.
-        holds: returns its contents, once no request of a killed client is under way.
-        recover: a shell command that runs when the command was killed; None: the command itself.
-        again: a shell command that runs when the command has reported an error; None: nothing does.
-        speed: the factor by which their clocks run faster, that of `reset` excepted.
+        service: the service; an embedded store is emptied before each run.
+        contents: waits for the last request of a killed client, and returns the contents of the service.
+        recover: a shell command that runs after the command was killed; None: the command itself.
+        again: a shell command that runs after the command has reported an error; None: there is none.
+        speed: the factor by which the clocks of all but `reset` run faster.
 
     Attributes:
-        was_fast: whether the last run was at that speed. The first is in real time, and so is one after `doubts`.
+        was_fast: whether the last run had this speed. The first run is in real time, and so is one after `doubts`.
 
     Raises:
         ConfigurationError: libfaketime is not installed.
@@ -170,7 +164,7 @@ class Command:
         command: Sequence[str],
         reset: str | None,
         service: Storage | Proxied,
-        holds: Contents,
+        contents: Contents,
         recover: str | None = None,
         again: str | None = None,
         speed: float = 1.0,
@@ -185,7 +179,7 @@ class Command:
         self._recover = None if recover is None else Program(recover, environ)
         self._again = None if again is None else Program(again, environ)
         self._service = service
-        self._holds = holds
+        self._contents = contents
 
     def __enter__(self) -> None:
         self._real_time["ENDPOINT"] = self._service.url
@@ -196,10 +190,10 @@ class Command:
         self._service.close()
 
     def prepare(self) -> None:
-        """Empty the service where that is possible, and run the user's command that prepares a run.
+        """Empty an embedded store, and run the command of `--reset`.
 
         Raises:
-            ConfigurationError: that fails.
+            ConfigurationError: the command fails.
         """
         self._service.reset()
         if self._reset is not None:
@@ -210,15 +204,12 @@ class Command:
                 )
 
     def refused(self) -> str:
-        """The last error of the embedded store since it was emptied, as a line.
-
-        Clients such as `curl -f` do not show it.
-        """
+        """A line with the last error of the embedded store, which `curl -f` does not show."""
         error = "" if isinstance(self._service, Proxied) else self._service.app.refused
         return error and f"the store's last error: {quoted(error)}\n"
 
     def run(self, faults: RunFaults) -> None:
-        """Run the command, and the one that follows if it was killed or has reported an error.
+        """Run the command, and a second one after a crash or a reported error.
 
         Raises:
             ProgramFailed: the last one ended with another exit code than 0, or was ended.
@@ -228,7 +219,7 @@ class Command:
         self._environ.update(self._real_time, **(self._faster if self.was_fast else {}))
         if faults.crashes:
             second = self._recover or self._program
-            faults.kill_and_restart(self._program, second, self._holds, twice=True)
+            faults.kill_and_restart(self._program, second, self._contents, twice=True)
             return
         try:
             faults.check(self._program)
@@ -239,22 +230,22 @@ class Command:
             faults.run_again(lambda: again.check(faults.patience))
 
     def faults(self, exploration: Exploration, scenario: Scenario) -> RunFaults:
-        """The faults of a run of this command alone, while others are run with other faults."""
-        faults = exploration.faults(scenario, end=self.end, holds=self._holds)
+        """The faults of this command alone; the commands of other jobs have other faults."""
+        faults = exploration.faults(scenario, end=self.end, contents=self._contents)
         if not isinstance(self._service, Proxied):
             faults.injector.over = self._service.injector
         return faults
 
     def doubts(self) -> bool:
-        """Whether the speed may be why the last run failed; then the next one is in real time."""
+        """Whether the last run may have failed for its speed; if so, the next is in real time."""
         self._fast = self._fast and not self.was_fast
         return self.was_fast
 
-    def end(self, why: str) -> None:
-        """End the running command, with everything that it has started."""
+    def end(self, reason: str) -> None:
+        """End the running command, with all processes that it has started."""
         for program in (self._program, self._recover, self._again, self._reset):
             if program is not None:
-                program.end(why)
+                program.end(reason)
 
 
 GROUP = "faultinject.explore"
@@ -267,9 +258,9 @@ def _junit(exploration: Exploration) -> str:
 
 
 def _cases(exploration: Exploration) -> Iterator[Case]:
-    """A case for each run with faults; a gap in the proof is an error.
+    """A case for each run with faults, and an error for each reason why this is no proof.
 
-    A run that never came to its request is skipped.
+    A run whose fault reached no request is skipped.
     """
     sweep = exploration.sweep
     for reason in incomplete(sweep):
@@ -281,7 +272,7 @@ def _cases(exploration: Exploration) -> Iterator[Case]:
         details[id(group[0])] = [*of_group(group, sweep)]
     for run in sweep.finished:
         if run.failed:
-            yield Case(run.text, GROUP, FAILURE, run.said, "FAIL", details[id(run)], run.seconds)
+            yield Case(run.text, GROUP, FAILURE, run.failure, "FAIL", details[id(run)], run.seconds)
         elif run.reached:
             yield Case(run.text, GROUP, seconds=run.seconds)
         else:
@@ -293,16 +284,16 @@ FORMATS: dict[str, Callable[[Exploration], str]] = {
     ".json": lambda exploration: f"{exploration.to_json()}\n",
     ".xml": _junit,
 }
-"""The functions that make the text of a file, by the ending of its name."""
+"""The functions that make the text of a file, by the suffix of its name."""
 NOTHING = (
     "the command sent nothing to $ENDPOINT, so there is nothing to explore. Let it send its requests to the"
     " address in the variable ENDPOINT"
 )
-"""The error if the command works and makes no request."""
+"""The error if the command succeeds without a request."""
 BUCKET_IN_HOST = re.compile(r"[a-z0-9][a-z0-9.-]*\.(?:localhost|127\.0\.0\.1)\b")
-"""A host that a client makes of a bucket and the store's address; a system may not find it."""
+"""A bucket's own host name below the store's address; not every system resolves it."""
 TOO_FAST = "That run was made with --speed, and the one before in real time: leave out --speed, or give less"
-"""A further explanation if two runs without faults differ."""
+"""The advice if two runs without faults differ, and only one of them was fast."""
 
 
 def explore(
@@ -360,7 +351,7 @@ def explore(
     reading.refuse_production(settings)
     layout.program_of(command[0])
     service: Storage | Proxied
-    holds: Contents
+    contents: Contents
     inconclusive = None
     read_as = vendor
     if url is None:
@@ -368,7 +359,7 @@ def explore(
 
         vendor = vendor or _vendor_of(rules)
         service = store = Storage(vendor)
-        holds = partial(contents_of, store.app)
+        contents = partial(contents_of, store.app)
     else:
         from faultinject.proxy.target import Target
 
@@ -379,16 +370,16 @@ def explore(
                 reading.refuse_faults_of_store(wanted, target.url)
         reach(target)
         service = proxied = Proxied(target, rewrite_host=rewrite_host)
-        holds, inconclusive = proxied.holds, proxied.broken
+        contents, inconclusive = proxied.settle, proxied.broken
         vendor = read_as = reading.dialect_of(vendor, target.host)
     same = layout.again(click.get_current_context(), ("speed", "jobs", "replay", "as_json", "outputs"))
-    listening.handle_signals()  # else the command would go on
-    running = Command(command, reset, service, holds, recover, run_again, speed or 1.0)
+    listening.handle_signals()  # a signal ends the command, too
+    running = Command(command, reset, service, contents, recover, run_again, speed or 1.0)
     commands = [running]
     for _ in range(jobs - 1):
         more = Storage(store.vendor)
-        holds_more = partial(contents_of, more.app)
-        commands.append(Command(command, reset, more, holds_more, recover, run_again))
+        more_contents = partial(contents_of, more.app)
+        commands.append(Command(command, reset, more, more_contents, recover, run_again))
     dialect = vendors.get(vendor) if vendor else None
     exploration = Exploration(
         rules,
@@ -405,23 +396,21 @@ def explore(
         end=running.end,
         vendor=dialect if read_as or crash else None,
         inconclusive=inconclusive,
-        holds=holds if url is None else None,
+        contents=contents if url is None else None,
     )
     sweep = exploration.sweep
     if url is not None and reset is None:
-        why = (
+        reason = (
             "it still holds what earlier runs wrote, so a lost write may not show; --reset prepares each run"
         )
-        sweep.left_out.append(LeftOut("emptying the server", why))
+        sweep.left_out.append(LeftOut("emptying the server", reason))
     sweep.doubts = running.doubts
     sweep.exhaustive_argument = "--exhaustive"
-    sweep.replay_line = lambda found: (
-        f"faultinject {same} {shlex.join(['--replay', found.text, '--', *command])}"
-    )
-    code, told = 0, True
+    sweep.replay_line = lambda run: f"faultinject {same} {shlex.join(['--replay', run.text, '--', *command])}"
+    code, prints = 0, True
     with ExitStack() as services:
-        for each in commands:
-            services.enter_context(each)
+        for running_command in commands:
+            services.enter_context(running_command)
         try:
             _explore(exploration, commands)
         except ExplorationFailedError as error:
@@ -429,22 +418,22 @@ def explore(
             if not exploration.over:
                 click.echo(f"faultinject: {error}", err=True)
                 exploration.sweep.stopped = str(error)
-                code, told = 2, bool(exploration.runs)
+                code, prints = 2, bool(exploration.runs)
         except KeyboardInterrupt:
             if exploration.sweep.stopped:
                 _show(exploration, writers, as_json=as_json)
             raise
-    _show(exploration, writers, as_json=as_json, told=told)
+    _show(exploration, writers, as_json=as_json, prints=prints)
     return code
 
 
 def _show(
-    exploration: Exploration, writers: Sequence[Callable[..., None]], *, as_json: bool, told: bool = True
+    exploration: Exploration, writers: Sequence[Callable[..., None]], *, as_json: bool, prints: bool = True
 ) -> None:
-    """Write the result into the files, and print it if `told`."""
+    """Write the result into the files, and print it if `prints`."""
     for write in writers:
         write(exploration)
-    if told:
+    if prints:
         with layout.readers_may_leave():
             click.echo(exploration.to_json() if as_json else exploration.report())
 
@@ -503,12 +492,12 @@ def _explore(exploration: Exploration, commands: Sequence[Command]) -> None:
 
 
 def _vendor_of(rules: Sequence[str]) -> str:
-    """The storage vendor that rules name: the first without an embedded store, else the first.
+    """The first storage vendor of the rules; one without an embedded store comes before.
 
-    The store refuses a vendor that it does not speak for.
+    The embedded store then refuses that vendor, with a message for the user.
     """
     from faultinject.store import stores
 
-    asked = [choice.rule.vendor for choice in choices_of(rules)] if rules else []
-    named = [vendor.id for vendor in asked if vendor is not None and vendor.addressing is not None]
+    vendors_of_rules = [choice.rule.vendor for choice in choices_of(rules)] if rules else []
+    named = [vendor.id for vendor in vendors_of_rules if vendor is not None and vendor.addressing is not None]
     return next((name for name in named if name not in stores.names()), (named or ["cos"])[0])

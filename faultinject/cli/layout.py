@@ -1,7 +1,4 @@
-"""The common part of all commands: help, tables, JSON, and the output of -o.
-
-Tables are drawn by rich on a terminal, elsewhere as aligned text.
-"""
+"""The common part of all commands: help, tables, JSON, and the output of -o."""
 
 from __future__ import annotations
 
@@ -18,28 +15,28 @@ from click.core import ParameterSource
 from faultinject.exceptions import ConfigurationError
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-"""Settings of every command, as click keeps the help option of the one that it calls first."""
+"""The settings of every command: click uses the help option of the first one that it calls."""
 
 
-def refuse(wrong: Mapping[str, object]) -> None:
-    """Stop where a command is used wrongly.
+def refuse(mistakes: Mapping[str, object]) -> None:
+    """Raise an error if a command is used wrongly.
 
     Args:
-        wrong: the messages, each with the condition under which it is true.
+        mistakes: the messages, each with the condition under which it is raised.
 
     Raises:
-        UsageError: one of them is true; of several it has the first.
+        UsageError: a condition is true; the message is that of the first.
     """
-    for why, holds in wrong.items():
-        if holds:
-            raise click.UsageError(why)
+    for message, condition in mistakes.items():
+        if condition:
+            raise click.UsageError(message)
 
 
 def again(context: click.Context, without: Collection[str] = ()) -> str:
-    """The command and its given options: words that do the same again, after the program's name.
+    """The arguments of the program that run this command again, with its options.
 
     Args:
-        context: of the command.
+        context: the context of the command.
         without: names of options that are left out.
     """
     words = [context.info_name or ""]
@@ -62,12 +59,12 @@ def again(context: click.Context, without: Collection[str] = ()) -> str:
 
 
 def seconds_of(option: str, text: str | None) -> float | None:
-    """The seconds of a duration that an option has; None where it was not given.
+    """The seconds of an option's duration; None if the option was not given.
 
     Raises:
         UsageError: it is not a duration, or not above 0.
     """
-    # Here, as --version and -h need neither.
+    # Imported here, as --version and -h do not need it.
     from faultinject.rules.values import Mistake, duration
 
     if text is None:
@@ -81,18 +78,17 @@ def seconds_of(option: str, text: str | None) -> float | None:
 
 
 def program_of(word: str) -> str:
-    """The path of the program that a command begins with.
+    """The path of a program.
 
     Raises:
-        ConfigurationError: there is none.
+        ConfigurationError: there is no such program, or it cannot be run.
     """
     import shutil
     from pathlib import Path
 
-    found = shutil.which(word)
-    if found is not None:
-        return found
-    # Without a slash it is looked for on the PATH alone, as a shell does.
+    if program := shutil.which(word):
+        return program
+    # As in a shell, a word without a slash is searched on the PATH alone.
     path, reason = Path(word), "command not found"
     if os.sep in word and path.is_dir():
         reason = "it is a folder"
@@ -103,10 +99,9 @@ def program_of(word: str) -> str:
 
 @contextmanager
 def readers_may_leave() -> Iterator[None]:
-    """End the block, and nothing else, when the reader of an output leaves, as `head -1` does.
+    """End the block if the reader of standard output leaves, as `head -1` does.
 
-    A verdict is printed in such a block, so that its exit code stays. Without one the command ends, with exit code 0:
-    click itself would raise SystemExit, as an app that is imported may.
+    A command that prints a verdict in such a block still returns its exit code.
     """
     try:
         yield
@@ -115,10 +110,7 @@ def readers_may_leave() -> Iterator[None]:
 
 
 def abandon_output() -> None:
-    """Send the rest of a closed output, and later writes to it, to the null device.
-
-    Otherwise they would fail.
-    """
+    """Send the rest of a closed output, and later writes to it, to the null device."""
     for stream in (sys.stdout, sys.stderr):
         try:
             if stream is not None:
@@ -130,7 +122,7 @@ def abandon_output() -> None:
 
 
 def show(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Write a table to standard output."""
+    """Print a table: with rich on a terminal, otherwise as aligned text."""
     if sys.stdout is None or not (sys.stdout.isatty() and _show_rich(columns, rows)):
         click.echo("\n".join(aligned([columns, *rows])))
 
@@ -146,7 +138,7 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def in_columns(row: Sequence[str], widths: Sequence[int]) -> str:
-    """A line whose cells are that wide, or wider where they have more characters."""
+    """A line with cells of at least the given widths."""
     return "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
@@ -158,7 +150,7 @@ def _show_rich(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
         from rich.text import Text
     except ImportError:
         return False
-    # A word that is wider than its column goes on below: rules and names are there to be read and copied.
+    # A word that is wider than its column is folded, not cut: users copy rules and names.
     columns_that_fold = (Column(title, overflow="fold") for title in columns)
     table = Table(*columns_that_fold, box=SIMPLE_HEAD, pad_edge=False)
     for row in rows:
@@ -168,13 +160,13 @@ def _show_rich(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
 
 
 def print_json(data: object) -> None:
-    """Write structs or plain data as JSON."""
+    """Print structs or plain data as JSON."""
     click.echo(printed_json(data))
 
 
 def printed_json(data: object) -> str:
-    """Structs or plain data as JSON, in lines for a terminal; a rule has its keys."""
-    # Here, as --version and -h need neither.
+    """Structs or plain data as indented JSON; a rule is an object with its keys."""
+    # Imported here, as --version and -h do not need it.
     from msgspec import to_builtins
 
     from faultinject.rules.printed_json import json_text
@@ -190,7 +182,7 @@ def write_out(text: str, output: str | None) -> None:
     """Write a text to a file, or to the standard output.
 
     Args:
-        text: with its last line's end.
+        text: the text, with the end of its last line.
         output: the file; None or `-`: the standard output.
 
     Raises:
@@ -210,14 +202,14 @@ def write_out(text: str, output: str | None) -> None:
 
 
 def writer(path: str, formats: Mapping[str, Callable[..., str]]) -> Callable[..., None]:
-    """A function that writes a result into a file, in the form of the name's ending.
+    """A function that writes a result into a file; the suffix of the name chooses the format.
 
     Args:
-        path: the file; its folder is looked for now, not when all is done.
-        formats: by ending, the function that makes the text of the result.
+        path: the file; its folder is checked at once, before the long work.
+        formats: by suffix, the function that makes the text of the result.
 
     Raises:
-        ConfigurationError: the name ends otherwise.
+        ConfigurationError: there is no format with this suffix.
         OSError: there is no such folder.
     """
     from pathlib import Path

@@ -20,10 +20,10 @@ def listen(host: str, port: int, port_option: str = "--port", host_option: str =
     """A listening socket; port 0 takes a free one.
 
     Args:
-        host: a name or address.
-        port: of it.
-        port_option: the option by which the user has named the port.
-        host_option: the option by which the user has named the host.
+        host: a name or an address.
+        port: the port.
+        port_option: the user's option for the port.
+        host_option: the user's option for the host.
 
     Raises:
         ConfigurationError: the address cannot be used; the message says why.
@@ -49,13 +49,13 @@ def _refusal(host: str, port: int, error: OSError, port_option: str, host_option
 def uvicorn_server(
     app: Any, certificate: Certificate | None = None, limits: Limits = LIMITS, **options: Any
 ) -> uvicorn.Server:
-    """A server of an ASGI app that logs nothing but warnings.
+    """A uvicorn server of an ASGI app that logs only warnings.
 
     Args:
         app: the app.
-        certificate: encrypts its connections; None: they are in the clear.
-        limits: of its connections.
-        options: more of uvicorn's.
+        certificate: the certificate for TLS; None: the server does not speak TLS.
+        limits: the limits of its connections.
+        options: further options of uvicorn.
 
     Raises:
         MissingExtraError: uvicorn is not installed.
@@ -72,10 +72,9 @@ def wsgi_server(app: Any, **given: Any) -> uvicorn.Server:
 
 
 def handle_signals() -> None:
-    """Let SIGINT, SIGTERM and SIGHUP interrupt the program.
+    """Let SIGINT, SIGTERM and SIGHUP interrupt the program as Ctrl-C does.
 
-    Those are Ctrl-C and `kill -INT`, and the ways in which a service is ended. SIGINT also where a shell script
-    started it in the background.
+    A shell script ignores SIGINT for a program in the background: that is undone, too.
     """
 
     def end(_number: int, _frame: object) -> None:

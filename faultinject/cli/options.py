@@ -1,6 +1,6 @@
-"""Options that several commands have, and the names that these take.
+"""Options of several commands, and their allowed values.
 
-Help shows them, and loads no room for it: `tests/cli/test_help_is_light.py` compares the names with the rooms' own.
+Help must not import the rooms, so the values are written here again: `tests/cli/test_help_is_light.py` compares them.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ F = TypeVar("F", bound=Callable[..., int])
 SLOWEST, FASTEST = 5, 50
 """The smallest and the largest `--speed`.
 
-At less, a client's jitter could pass for a wait that did not become shorter; at more, a client's own work, which does
-not become shorter, is longer than most waits.
+Below 5, a client's jitter looks like a wait that did not become shorter; above 50, a client's own work, which does not
+become shorter, takes longer than most waits.
 """
 REPORT_FORMATS = ("text", "html", "json", "junit", "markdown", "sarif", "github")
-"""As those of `faultinject.audit.reports`."""
+"""The formats of `faultinject.audit.reports`."""
 MOST_CONNECTIONS = 1024
-"""As in `faultinject.server.bounds`."""
+"""The default of `faultinject.server.bounds`."""
 
 RULES = click.option(
     "-r", "--rule", "rules", multiple=True, metavar="RULE", help="A rule; may be given again."
@@ -29,7 +29,7 @@ RULES = click.option(
 MORE_RULES = click.option(
     "-r", "--rule", "more", multiple=True, metavar="RULE", help="The same as RULE; may be given again."
 )
-"""The option of a command that also takes rules without it; those come first."""
+"""The option of a command that also takes rules as arguments, which come first."""
 
 SERVING = (
     RULES,
@@ -68,7 +68,7 @@ SERVING = (
 
 
 def serving_options(function: F) -> F:
-    """Give a command the options of all that serve."""
+    """Add the options of a command that serves."""
     for option in reversed(SERVING):
         function = option(function)
     return function

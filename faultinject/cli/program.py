@@ -19,10 +19,7 @@ from faultinject.exceptions import ConfigurationError, ConflictError, FaultInjec
 
 
 def fit(stream: TextIO | None) -> None:
-    """Let a stream write characters that its reader cannot show as escapes.
-
-    A stream that cannot be set stays as it is.
-    """
+    """Let a stream write a character that its encoding does not have as an escape."""
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(errors="backslashreplace")
@@ -45,17 +42,14 @@ COMMANDS = {
     "check": "Check rules: what they mean and how often they fire.",
     "schema": "Print the JSON Schema of rule files, or of a command's JSON.",
 }
-"""The commands' short help, in the order of a newcomer's way.
+"""The short help of each command, in the order in which a newcomer needs them.
 
-`faultinject.cli.commands` has a module with each command's name.
+`faultinject.cli.commands` has a module for each command.
 """
 
 
 class CommandGroup(click.Group):
-    """A group that loads only the command that is asked for.
-
-    Errors of every kind end as one message and the right exit code.
-    """
+    """A group that imports only the command that is run, and turns errors into exit codes."""
 
     def get_command(  # click's signature
         self,
@@ -73,22 +67,22 @@ class CommandGroup(click.Group):
         ctx: click.Context,  # noqa: ARG002
         formatter: click.HelpFormatter,
     ) -> None:
-        """List the commands' short help without importing one."""
+        """List the short help of the commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
-        """Read the arguments; help and version are written here."""
+        """Read the arguments, and print help and version."""
         with readers_may_leave():
             return super().make_context(*args, **extra)
-        # Reached where the reader of help or version has left.
+        # The reader of help or version has left.
         raise click.exceptions.Exit(0)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
         with readers_may_leave():
             return super().invoke(ctx)
-        # Reached where the reader of the output has left.
+        # The reader of the output has left.
         return 0
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
@@ -97,9 +91,9 @@ class CommandGroup(click.Group):
             run: Callable[..., Any] = super().main
             code = run(*args, standalone_mode=False, **extra) or 0
         except click.ClickException as error:
-            said = StringIO()
-            error.show(said)
-            click.echo(plain(said.getvalue()), err=True, nl=False)
+            message = StringIO()
+            error.show(message)
+            click.echo(plain(message.getvalue()), err=True, nl=False)
             code = error.exit_code
         except (click.Abort, KeyboardInterrupt):
             click.echo("faultinject: interrupted", err=True)
@@ -118,14 +112,16 @@ class CommandGroup(click.Group):
 
 
 def tell(error: FaultInjectError) -> None:
-    """Write every problem of an error to standard error."""
+    """Print every problem of an error to standard error."""
     for problem in error.problems if isinstance(error, ConfigurationError) else (error,):
         click.echo(f"faultinject: {plain(str(problem))}", err=True)
 
 
 @click.group(
     cls=CommandGroup,
-    commands={name: click.Command(name) for name in COMMANDS},  # names alone: `get_command` has the commands
+    commands={
+        name: click.Command(name) for name in COMMANDS
+    },  # stand-ins: `get_command` imports the commands
     invoke_without_command=True,
     context_settings=CONTEXT,
     epilog="A rule is a fault with keys: cos:SlowDown,probability=0.3,method=PUT. 'faultinject check -h'"
@@ -140,7 +136,7 @@ def program(context: click.Context) -> None:
 
 
 group = program
-"""The program under the name that the room shows: `faultinject.cli.program` is this module."""
+"""Another name of the program: `faultinject.cli.program` is this module."""
 
 
 def main() -> None:

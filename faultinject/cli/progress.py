@@ -1,6 +1,6 @@
-"""The progress of a long command on standard error.
+"""Shows the progress of a long command on standard error.
 
-On a terminal it is drawn all the time, elsewhere a line now and then.
+On a terminal one line changes; elsewhere a new line comes every 30 seconds.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from types import TracebackType
 import click
 
 EVERY = 30.0
-"""Seconds between two lines where there is no terminal."""
-REDRAWN = 0.2
-"""Seconds between two changes of the line on a terminal."""
+"""Seconds between two lines without a terminal."""
+REDRAW_SECONDS = 0.2
+"""The shortest time between two changes of the line on a terminal."""
 
 
 class Progress:
-    """Shows for its block how far a command is.
+    """Shows the progress of a command for the block.
 
     Attributes:
-        done: the number of its parts that are done, by the last call of `at`.
-        terminal: whether standard error is one.
+        done: the number of finished parts, by the last call of `at`.
+        terminal: whether standard error is a terminal.
 
     Args:
-        say: returns the progress in words.
-        quiet: whether nothing is drawn on a terminal.
-        clock: the time, seconds.
-        wait: waits for so many seconds or until the event is set; returns whether it is set.
+        say: returns the progress as text.
+        quiet: whether a terminal shows nothing.
+        clock: returns seconds.
+        wait: waits until the event is set, for at most a number of seconds; returns whether it is set.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Progress:
         self._draws = self.terminal and not quiet
         self._shown = 0.0
         self._wide = 0
-        self._said = ""
+        self._line = ""
         self._thread = Thread(target=self._tell, daemon=True)
 
     def __enter__(self) -> Progress:
@@ -70,19 +70,19 @@ class Progress:
             click.echo(f"\r{'':{self._wide}}\r", nl=False, err=True)
 
     def at(self, done: int) -> None:
-        """Note that so many parts are done, and show it."""
+        """Set the number of finished parts, and show the progress."""
         self.done = done
         self.show()
 
     def show(self) -> None:
-        """Draw it on a terminal, if it has changed, and nothing has just been drawn."""
-        if self._draws and self._clock() - self._shown >= REDRAWN:
-            said = f"{self._say()} "[: get_terminal_size().columns - 1]  # two lines could not be drawn anew
-            if said == self._said:
+        """Draw the line on a terminal, if it has changed, and the last change is not too new."""
+        if self._draws and self._clock() - self._shown >= REDRAW_SECONDS:
+            line = f"{self._say()} "[: get_terminal_size().columns - 1]  # a line that wraps cannot be redrawn
+            if line == self._line:
                 return
-            self._said, self._shown = said, self._clock()
-            self._wide = max(self._wide, len(said))
-            click.echo(f"\r{said:{self._wide}}", nl=False, err=True)
+            self._line, self._shown = line, self._clock()
+            self._wide = max(self._wide, len(line))
+            click.echo(f"\r{line:{self._wide}}", nl=False, err=True)
 
     def _tell(self) -> None:
         while not self._wait(self._over, EVERY):

@@ -1,4 +1,4 @@
-"""`faultinject proxy`: faults in front of a server of any language, wherever it is."""
+"""`faultinject proxy`: puts faults in front of any HTTP server."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ def proxy(*, url: str, vendor: str | None, rewrite_host: bool, host: str, port: 
 
 
 def _refuse_itself(target: Target, host: str) -> None:
-    """Refuse a server that is this proxy, by any name of an address on which it listens.
+    """Refuse a target that is an address of this proxy.
 
     Raises:
-        ConfigurationError: the server is the proxy.
+        ConfigurationError: the target is this proxy.
     """
     try:
-        ours, asked = (
+        ours, theirs = (
             {str(address[4][0]) for address in getaddrinfo(name, target.port, type=SOCK_STREAM)}
             for name in (host, target.host)
         )
-    except (OSError, UnicodeError):  # the socket that listens, and the answers, show it to the user
+    except (OSError, UnicodeError):  # a wrong name is reported later, when the proxy listens or connects
         return
     everywhere = any(ip_address(address).is_unspecified for address in ours)
-    if ours & asked or (everywhere and any(map(is_loopback, asked))):
+    if ours & theirs or (everywhere and any(map(is_loopback, theirs))):
         raise ConfigurationError(
             f"--to {target.url} is this proxy itself; choose another port for it with --port, or 0 for any"
             " free one"

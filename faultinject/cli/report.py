@@ -34,33 +34,33 @@ from faultinject.journal.told_calls import told_of
 from faultinject.rules.files import open_to_write
 
 LONGEST = 10.0
-"""Seconds after the last thing on record, and in all, after which nobody waits any more."""
+"""The longest wait in seconds, in all and after the last line of a journal."""
 MORE = 0.02
-"""Seconds to wait beyond a call's end: a call that ends at that very moment is not over."""
+"""Seconds to wait beyond the end of a call, which is not over at its very end."""
 EVERY = 0.25
-"""Seconds between two looks at the files at least."""
+"""The shortest time between two readings of the files, in seconds."""
 SHARE = 4
-"""The rest between two looks, in durations of a look, as each reads the whole journal again."""
+"""The pause between two readings, in durations of a reading."""
 FOR_EVER = float("inf")
 
 
 class Journals:
-    """The journals of a report, judged as often as asked.
+    """The journals of a report, which are read and judged each time.
 
     Args:
         paths: files, or `-` for the standard input.
         profile: the promises of the client.
         ignore: checks that do not count.
         require: checks that must be decided.
-        clients: parts of the user agents of the clients that are judged, whatever their case; empty: all are.
-        standard: the content of the standard input, where it is read more than once.
-        clock: unix seconds.
-        monotonic: seconds of a clock that nobody sets.
+        clients: parts of the user agents of the clients that are judged, in any case; empty: all clients.
+        standard: a copy of the standard input, if it is a journal.
+        clock: returns unix seconds.
+        monotonic: returns seconds of a monotonic clock.
 
     Attributes:
-        awaited: the number of calls that may still have gone on when they were judged last.
-        over: the time when all of these must be over, seconds of `monotonic`; at most `LONGEST` after the last thing
-            on record.
+        awaited: the number of calls that may still have been running at the last judgement.
+        over: the time by which all of these must be over, in seconds of `monotonic`; at most `LONGEST` after the last
+            line.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Journals:
         self._clock = clock
         self._monotonic = monotonic
         self._writers: Writers | None = None
-        # The last thing on record, unix seconds, and when we first saw it on our own clock.
+        # The time of the last line in unix seconds, and the time of its first reading by `monotonic`.
         self._latest = self._since = FOR_EVER
 
     def judge(self, *, finished: bool = False) -> Judgement:
@@ -104,7 +104,7 @@ class Journals:
         noted = noted_lines(self._paths, self._standard)
         run = run_of(noted) if len(self._paths) == 1 else None
         if run is not None:
-            # Its times are those of one machine, and all of its calls are over.
+            # A run of `conformance` was made on one machine, and all of its calls are over.
             self.awaited = 0
             return judge_run(
                 self._chosen(read(self._paths, skipped=skipped, one_machine=True, standard=self._standard)),
@@ -118,7 +118,7 @@ class Journals:
         attempts_read = read(
             self._paths,
             skipped=skipped,
-            # Those of a test run are of one machine, whatever its tests have set the clock to.
+            # A test run was made on one machine, even if its tests have set the clock.
             one_machine=bool(named_calls),
             writers=self._writers,
             standard=self._standard,
@@ -126,7 +126,7 @@ class Journals:
         attempts, base = timed(self._chosen(attempts_read))
         now, last = self._clock() - base, self._latest - base
         if last < FOR_EVER:
-            # A clock that is ahead, such as another machine's, does not tell how long ago something was.
+            # If another machine's clock is ahead, only the monotonic clock shows how old the last line is.
             now = max(now, last + self._monotonic() - self._since)
         judgement = judge(
             attempts,
@@ -141,10 +141,10 @@ class Journals:
         return judgement
 
     def _chosen(self, attempts: Iterable[Attempt]) -> Iterator[Attempt]:
-        """The requests of the clients that are to be judged.
+        """The requests of the clients of `--client`.
 
         Raises:
-            ConfigurationError: there are requests, and none is of such a client.
+            ConfigurationError: there are requests, but none of such a client.
         """
         seen: set[str] = set()
         any_chosen = False
@@ -163,29 +163,29 @@ class Journals:
 
     @property
     def ended(self) -> bool:
-        """Whether all writers have ended, and no process is there to start others in their place."""
+        """Whether all writers have ended, and their parents, which might start others."""
         return (
             self._writers is not None and self._writers.over and not any(map(_lives, self._writers.parents))
         )
 
     def sizes(self) -> list[int | None]:
-        """The sizes of the files, which grow when more is written."""
+        """The sizes of the files, which show whether there are new lines."""
         files = (Path(path) for path in self._paths if path != "-")
         return [file.stat().st_size if file.exists() else None for file in files]
 
-    def _look_ahead(self, left: Sequence[float], now: float) -> None:
-        """Note the calls that are waited for.
+    def _look_ahead(self, seconds_left: Sequence[float], now: float) -> None:
+        """Set `awaited` and `over`.
 
         Args:
-            left: seconds until each call that may go on must be over.
+            seconds_left: seconds until each call that may still be running must be over.
             now: unix seconds, by the clock of the journal.
         """
         assert self._writers is not None
         if self._latest != self._writers.latest:
             self._latest, self._since = self._writers.latest, self._monotonic()
         quiet = max(0.0, now - self._latest)
-        self.awaited = len(left)
-        self.over = self._monotonic() + min(max(left, default=0.0), LONGEST - quiet) + MORE
+        self.awaited = len(seconds_left)
+        self.over = self._monotonic() + min(max(seconds_left, default=0.0), LONGEST - quiet) + MORE
 
 
 def judge_when_over(
@@ -194,15 +194,14 @@ def judge_when_over(
     rest: Callable[[float], None] = time.sleep,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Judgement:
-    """Wait until every call in the journals must be over, and judge them then.
+    """Wait until every call in the journals must be over, and judge them.
 
-    Lines that come meanwhile are read. A call must be over when its client has been quiet for longer than it ever
-    waited, when all that write have ended, or when `LONGEST` has passed. Standard error names the calls that are
-    waited for.
+    New lines are read during the wait. A call must be over if its client has been quiet for longer than its longest
+    wait, if all writers have ended, or if `LONGEST` has passed. Standard error shows the number of calls.
 
     Args:
         journals: the journals.
-        rest: waits so many seconds.
+        rest: waits for a number of seconds.
         monotonic: the clock of `journals`.
 
     Raises:
@@ -221,13 +220,13 @@ def judge_when_over(
                 took, due = monotonic() - judged, min(journals.over, last)
             if not journals.awaited or journals.ended or judged >= due:
                 break
-            left = due - monotonic()
-            if left > 0:
-                first, message = not message, _what_for(left - MORE, journals.awaited)
+            seconds_left = due - monotonic()
+            if seconds_left > 0:
+                first, message = not message, _what_for(seconds_left - MORE, journals.awaited)
                 progress.show()
                 if first and not progress.terminal:
                     click.echo(message, err=True)
-                rest(min(left, max(EVERY, SHARE * took)))
+                rest(min(seconds_left, max(EVERY, SHARE * took)))
     return journals.judge(finished=True) if journals.awaited and journals.ended else judgement
 
 
@@ -274,7 +273,7 @@ def report(
 ) -> int:
     """Judge the journals, and return the exit code."""
     know(ignore, require)
-    # Of a million requests hardly one is part of a circle: looking for these would take a sixth of the time.
+    # Almost no object of a report is part of a reference cycle: the search would take a sixth of the time.
     click.get_current_context().call_on_close(gc.enable if gc.isenabled() else gc.disable)
     gc.disable()
     if output is not None and output != STANDARD:
@@ -299,10 +298,7 @@ def report(
 
 @contextmanager
 def kept_input(journals: Iterable[str]) -> Iterator[BufferedReader | None]:
-    """Keep the standard input in a file for the block, if it is one of the journals.
-
-    It may be read again.
-    """
+    """Copy the standard input to a file, if it is one of the journals: it is read many times."""
     if STANDARD not in journals or sys.stdin is None:
         yield None
         return
@@ -312,12 +308,12 @@ def kept_input(journals: Iterable[str]) -> Iterator[BufferedReader | None]:
             good = good or may_be_journal(piece)
             file.write(piece)
             if not good and file.tell() > MOST_WITHOUT:
-                break  # it may have no end, and none of this will be read
+                break  # it is no journal, and may have no end
         yield cast("BufferedReader", file)
 
 
 def refuse_to_overwrite(output: str, journals: Iterable[str]) -> None:
-    """Raise an error if the report would be written over a journal that it is made from."""
+    """Raise an error if the report would replace one of its journals."""
     target = Path(output)
     sources = [Path(journal) for journal in journals if journal != STANDARD]
     if target.exists() and any(source.exists() and source.samefile(target) for source in sources):

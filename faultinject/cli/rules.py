@@ -21,10 +21,10 @@ SWITCHED_OFF = "FAULTINJECT_ENABLED=0 switches all faults off"
 
 
 def read_rules_of(texts: Sequence[str], file: str | None) -> Scenario | None:
-    """The rules of a file, and after them those of arguments; None when there are neither.
+    """The rules of a file, then those of arguments; None if there is neither.
 
     Raises:
-        ConfigurationError: with every mistake of all of them, or there is no rule in any of them.
+        ConfigurationError: rules are wrong, with every mistake; or there is no rule.
     """
     if not texts and file is None:
         return None
@@ -41,7 +41,7 @@ def read_rules_of(texts: Sequence[str], file: str | None) -> Scenario | None:
 
 
 def services() -> Environment:
-    """The settings of the environment for rules that were given another way.
+    """The settings of the environment for rules that come from elsewhere.
 
     Raises:
         ConfigurationError: a variable is wrong.
@@ -51,10 +51,11 @@ def services() -> Environment:
 
 
 def refuse_production(settings: Environment) -> None:
-    """Stop where nothing would be injected.
+    """Raise an error if this environment gets no faults.
 
     Raises:
-        ProductionRefusedError: this is production, and it is not allowed, or not where FAULTINJECT_ONLY_WHERE says.
+        ProductionRefusedError: this is production without permission, or not the environment of
+            FAULTINJECT_ONLY_WHERE.
     """
     reason = in_production(settings)
     if reason:
@@ -62,19 +63,19 @@ def refuse_production(settings: Environment) -> None:
 
 
 def refuse_switched_off() -> None:
-    """Stop where the environment's kill switch switches all faults off.
+    """Raise an error if the environment switches all faults off.
 
     Raises:
-        ConfigurationError: it does.
+        ConfigurationError: FAULTINJECT_ENABLED is 0.
     """
     if is_switched_on(os.environ) is False:
         raise ConfigurationError(f"{SWITCHED_OFF}; unset it")
 
 
 def in_production(settings: Environment) -> str:
-    """Say why this environment gets no faults; empty where it may get them.
+    """The reason why this environment gets no faults; empty if it may get them.
 
-    It is production, or another one than FAULTINJECT_ONLY_WHERE names.
+    It is production, or not the environment of FAULTINJECT_ONLY_WHERE.
     """
     reason = production_reason(os.environ)
     if reason is None or settings.production_allowed:
@@ -89,11 +90,11 @@ def refuse_faults_of_store(rules: Iterable[Rule], instead: str) -> None:
     """Refuse faults that only the embedded store can carry out.
 
     Args:
-        rules: those that are given.
-        instead: the server in its place.
+        rules: the rules.
+        instead: the server that is used instead of the store.
 
     Raises:
-        ConfigurationError: one of them is such a fault.
+        ConfigurationError: a rule has such a fault.
     """
     for rule in rules:
         if rule.resolved.of_store:
@@ -103,9 +104,9 @@ def refuse_faults_of_store(rules: Iterable[Rule], instead: str) -> None:
 
 
 def journal(path: str | None, settings: Environment) -> str | None:
-    """The whole path of the journal, by `--journal` or else FAULTINJECT_JOURNAL.
+    """The absolute path of the journal of `--journal` or FAULTINJECT_JOURNAL.
 
-    The file is made if it is not there.
+    The file is created if it does not exist.
 
     Raises:
         ConfigurationError: it cannot be written.
@@ -121,7 +122,7 @@ def journal(path: str | None, settings: Environment) -> str | None:
 
 
 def dialect_of(vendor: str | None, host: str) -> str | None:
-    """The vendor of a server: the named one, or the first with an endpoint at its host, or None."""
+    """The vendor of a server: the given one, else the first with an endpoint at its host."""
     if vendor is not None:
         return vendor
     for name in vendors.names():

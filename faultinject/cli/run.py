@@ -1,4 +1,4 @@
-"""`faultinject run`: any Python server or script with faults, its code untouched."""
+"""`faultinject run`: runs any Python server or script with faults, its code unchanged."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ def run(
     strict: bool,
     command: tuple[str, ...],
 ) -> int:
-    """Become the command; it returns only if that fails."""
+    """Replace this process by the command; returns only if that fails."""
     refuse({"a command is missing, as in: faultinject run -- gunicorn app:app": not command})
     if os.name == "nt":  # pragma: no cover - Windows
         raise ConfigurationError("run does not work on Windows, where a process cannot replace itself")
     settings = reading.services()
     scenario = reading.read_rules_of(rules, file) or Scenario.from_env(os.environ)
     program = program_of(command[0])
-    why = _why_off(settings, scenario)
-    if why and strict:
+    reason = _why_off(settings, scenario)
+    if reason and strict:
         reading.refuse_switched_off()
-        raise ConfigurationError(why)
-    if why:
-        click.echo(f"faultinject: {command[0]} runs untouched, without faults: {why}", err=True)
+        raise ConfigurationError(reason)
+    if reason:
+        click.echo(f"faultinject: {command[0]} runs untouched, without faults: {reason}", err=True)
         _become(program, command, os.environ)
     if settings.control is not None:
         from faultinject.control.mount import check_installed
@@ -72,17 +72,17 @@ def run(
             f"{command[0]} is not Python: only the Python processes that it starts get faults", err=True
         )
     alone = settings.store is None and settings.control is None
-    said = io.StringIO()
+    log_text = io.StringIO()
     if alone:
-        with contextlib.redirect_stderr(said):
+        with contextlib.redirect_stderr(log_text):
             log.enabled(chosen, scenario.rules, scenario.display_names)
     if notes:
-        # The first process that puts faults around an app logs it; processes with a store log it themselves.
-        Path(notes).write_text(said.getvalue(), encoding="utf-8")
+        # The first process that has an app with faults logs this text; with shared counts each logs its own.
+        Path(notes).write_text(log_text.getvalue(), encoding="utf-8")
         watch(notes, strict=strict)
     session = None
     if alone:
-        # It is this process's, whose number the command keeps; when that has ended, a later start clears it away.
+        # The session belongs to the process id of the command. After its end, a later start removes the files.
         session = Session()
         session.publish(scenario, chosen, record=False)
         environ |= session.variables
@@ -90,20 +90,20 @@ def run(
         text = "\n".join(map(str, scenario.rules))
         environ |= {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": text, "FAULTINJECT_SEED": chosen}
         if scenario.abort is not None:
-            # Rules as text have none, and FAULTINJECT_ABORT would override what the control API sets.
+            # Rules as text have no `abort`, and FAULTINJECT_ABORT would override that of the control API.
             path = f"{session_path()}.toml"
             Path(path).write_text(Scenario.of_rules((), None, scenario.abort).to_toml())
             environ["FAULTINJECT_FILE"] = path
         if settings.store is None:
-            # A change by the control API is in force in all processes of the command, in a directory that a later
-            # start clears away.
+            # All processes of the command share their counts, so that the control API changes all of them. A later
+            # start removes the directory.
             environ["FAULTINJECT_STORE"] = f"file:{session_path()}"
     if journal is not None:
         environ["FAULTINJECT_JOURNAL"] = journal
     try:
         _become(program, command, environ)
     finally:
-        # Reached only if the command could not take this process's place.
+        # The command could not replace this process.
         if notes:
             Path(notes).unlink()
         if session is not None:
@@ -111,21 +111,21 @@ def run(
 
 
 def _notes(*, needed: bool) -> str:
-    """Name the file by which processes report faults; empty without a place for files."""
+    """The path of the file by which processes report faults; empty on a read-only file system."""
     try:
         return session_path()
-    except OSError:  # a container whose files are read-only, with its counts on a server
+    except OSError:  # a container with a read-only file system, and its counts on a server
         if needed:
             raise
         return ""
 
 
 def _why_off(settings: Environment, scenario: Scenario) -> str:
-    """The reason why nothing would be injected, with advice; empty where faults are on."""
+    """The reason why nothing would be injected, with advice; empty if faults are on."""
     if settings.enabled is False:
         return reading.SWITCHED_OFF
-    if why := reading.in_production(settings):
-        return why
+    if reason := reading.in_production(settings):
+        return reason
     if settings.expires is not None and settings.expires <= time.time():
         return "FAULTINJECT_EXPIRES has passed; set a later one"
     if scenario.rules or settings.control is not None:
@@ -134,7 +134,7 @@ def _why_off(settings: Environment, scenario: Scenario) -> str:
 
 
 def _become(program: str, command: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
-    """Let the command take the place of this process."""
+    """Replace this process by the command."""
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             stream.flush()
@@ -142,9 +142,9 @@ def _become(program: str, command: Sequence[str], environ: Mapping[str, str]) ->
 
 
 def _interpreter(program: str, arguments: Sequence[str]) -> list[str] | None:
-    """The Python that runs a program, with the options that decide what it loads first.
+    """The Python that runs a program, with its options -E, -I and -S.
 
-    None where no Python does; empty where nothing but that is known.
+    None if no Python runs it; empty if the Python is unknown.
     """
     name = os.path.basename(program)  # noqa: PTH119
     if name.startswith(("python", "pypy")):
@@ -154,9 +154,11 @@ def _interpreter(program: str, arguments: Sequence[str]) -> list[str] | None:
     try:
         with open(program, "rb") as file:  # noqa: PTH123
             head = file.read(1024)
-    except OSError:  # pragma: no cover - it may be run all the same, but root reads every file
+    except (
+        OSError
+    ):  # pragma: no cover - a program may be executable and not readable, but root reads all files
         return []
-    # An installer writes a shell's line above a path that is too long for the first one.
+    # If the path of the Python is too long for the first line, installers write it into the second.
     lines = head.splitlines()[:2] if head.startswith(b"#!") else []
     for line in lines:
         if b"python" in line:
@@ -178,9 +180,9 @@ def _first_python(line: str) -> list[str]:
 
 
 def _options(words: Sequence[str]) -> list[str]:
-    """The options `-E`, `-I` and `-S` among an interpreter's words.
+    """The options `-E`, `-I` and `-S` among an interpreter's arguments.
 
-    They may be written together, as in `-Es`; `-W` and `-X` have a value.
+    Options may be written together, as in `-Es`; `-W` and `-X` have a value.
     """
     options: list[str] = []
     rest = iter(words)
@@ -202,9 +204,9 @@ def _options(words: Sequence[str]) -> list[str]:
 def _unreached(
     command: str, interpreter: Sequence[str] | None, environ: Mapping[str, str], *, ask: bool
 ) -> str:
-    """The reason why the Python of a command would get no faults; empty if it gets them.
+    """The reason why the Python of a command gets no faults; empty if it gets them.
 
-    It is empty, too, if no Python is known.
+    It is also empty if the Python is unknown.
     """
     if not interpreter or not (ask or len(interpreter) > 1):
         return ""

@@ -26,7 +26,7 @@ MODULES = {
     " journal.change_lines:ChangeLine",
     "report": "audit.findings:Report",
 }
-"""The addresses of the types of a schema; a printed object is of one of them."""
+"""The types of each schema; a printed object has one of them."""
 NAMES: dict[str, str] = {
     RULES: "rule files in TOML and JSON, for editors",
     "journal": "one line of a journal",
@@ -36,17 +36,18 @@ NAMES: dict[str, str] = {
 
 
 def schema_of(name: str) -> Schema:
-    """The schema of that name, a key of `NAMES`.
+    """Make a schema; the descriptions of its fields come from the docstrings of the types.
 
-    Its fields have the descriptions of the types' docstrings.
+    Args:
+        name: a key of `NAMES`.
     """
     if name == RULES:
         return rules_schema()
     printed = [resolve_name(f"faultinject.{address}") for address in MODULES[name].split()]
     forms, parts = schema_components(printed, ref_template="#/$defs/{name}")
     for part in parts.values():
-        said, _, fields = part.pop("description", "").partition("Attributes:\n")
-        part["description"] = " ".join(said.split())
+        summary, _, fields = part.pop("description", "").partition("Attributes:\n")
+        part["description"] = " ".join(summary.split())
         for _, field, meaning in FIELD.findall(fields):
             text = " ".join(meaning.split())
             part["properties"][field]["description"] = f"{text[:1].upper()}{text[1:]}"

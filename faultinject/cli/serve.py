@@ -1,6 +1,6 @@
-"""`faultinject serve`: an app, or the embedded object store, with faults in front.
+"""`faultinject serve`: serves an app, or the embedded object store, with faults.
 
-Its common part with `proxy` is here, too.
+`serve_with_faults` is also the body of `proxy`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     import uvicorn
 
 Served = tuple[Any, str, Callable[..., Any]]
-"""An app, its name, and a function that makes a server of it and a `certificate`."""
+"""An app, its name for people, and a function that makes a server of the app."""
 
 JOURNAL = "FAULTINJECT_JOURNAL"
 CONTROL = "FAULTINJECT_CONTROL"
@@ -63,27 +63,27 @@ def serve_with_faults(
     max_connections: int,
     instead: str | None = None,
 ) -> int:
-    """Serve with the faults of the options or the environment, until somebody ends it.
+    """Serve with the faults of the options or the environment, until a signal ends it.
 
     Args:
-        load: makes the app, by the settings of the environment.
-        vendor: the vendor of the example where there are no rules.
-        rules: of -r.
-        file: of --file.
-        seed: of --seed.
-        host: the address on which it listens.
-        port: of that address; 0: any free one.
-        journal: of --journal.
-        control: of --control.
+        load: makes the app from the settings of the environment.
+        vendor: the vendor of the example that is shown if there are no rules.
+        rules: the rules of -r.
+        file: the file of --file.
+        seed: the seed of --seed.
+        host: the address to listen on.
+        port: the port to listen on; 0: any free one.
+        journal: the file of --journal.
+        control: the path or address of --control.
         tls: whether it speaks TLS.
-        max_connections: that are open at a time.
-        instead: the server in the place of the embedded store, so that the store's own faults are refused; None: the
-            store.
+        max_connections: the maximum number of open connections.
+        instead: the name of the app or server, which cannot carry out the faults of the embedded store; None: the
+            embedded store is served.
 
     Returns:
         The exit code.
     """
-    # An app that makes an injector of its own reads the place of control, and the journal, from the environment.
+    # An app with its own injector reads the address of control, and the journal, from the environment.
     with (
         named_to_apps(CONTROL, control),
         only_here(partial(listening.listen, port_option="--control", host_option="--control")),
@@ -113,7 +113,7 @@ def serve_until_ended(
     vendor: str,
     certificate: Certificate | None,
 ) -> int:
-    """Serve until somebody ends it, and sum up."""
+    """Serve until a signal ends it, and print the counts."""
     injector = get_injector(served)
     interrupted = False
 
@@ -122,7 +122,7 @@ def serve_until_ended(
         interrupted = server.should_exit = True
 
     listening.handle_signals()
-    # No KeyboardInterrupt: Python drops one that comes in a weak reference's callback, of which an import has many.
+    # A flag instead of KeyboardInterrupt, which Python drops in the callback of a weak reference, as in an import.
     signal.signal(signal.SIGINT, end)
     try:
         with readers_may_leave():
@@ -135,7 +135,7 @@ def serve_until_ended(
         if injector is not None:
             injector.journal.follow(_tell)
         server.run(sockets=[sock])
-    except SystemExit:  # uvicorn's way to say that the app did not start
+    except SystemExit:  # uvicorn raises it if the app did not start
         pass
     finally:
         sock.close()
@@ -149,9 +149,9 @@ def serve_until_ended(
 
 @contextmanager
 def named_to_apps(variable: str, value: str | None) -> Iterator[None]:
-    """Name the journal, or the place of control, in the environment for the block.
+    """Set a variable of the environment for the block, unless the value is None.
 
-    An app that makes an injector of its own reads them there.
+    An app with its own injector reads the journal, or the address of control, there.
     """
     before = os.environ.get(variable)
     if value is not None:
@@ -166,9 +166,9 @@ def named_to_apps(variable: str, value: str | None) -> Iterator[None]:
 
 
 def with_faults(served: Any, scenario: Scenario, seed: str | None, *, records: bool) -> Any:
-    """The app with its faults, or with a recorder of its requests where there are none.
+    """The app with its faults; without rules, with a recorder of its requests.
 
-    An app that has an injector of its own gets no recorder.
+    An app with its own injector needs no recorder.
     """
     if not scenario.rules and not (records and get_injector(served) is None):
         return served
@@ -182,9 +182,9 @@ def with_faults(served: Any, scenario: Scenario, seed: str | None, *, records: b
 
 @contextmanager
 def announced_below() -> Iterator[None]:
-    """Keep messages of the start out of the log for the block, as they are printed below.
+    """Drop the log messages that this command prints itself.
 
-    So is the message that the switch is off, which this command does not need.
+    It also drops the message that the switch is off, which does not hold for this command.
     """
 
     def is_other(record: logging.LogRecord) -> bool:
@@ -223,28 +223,28 @@ def _announce(title: str, url: str, injector: Injector | None, vendor: str) -> N
 
 
 def _example(vendor: str) -> str:
-    """An error by which the vendor asks clients to slow down."""
+    """An error of the vendor that throttles clients."""
     addresses = [error.address for error in vendors.get(vendor).group("@throttle")]
     slow = f"{vendor}:SlowDown"
     return slow if slow in addresses else addresses[0]
 
 
 def _tell(outcome: Outcome) -> None:
-    """Write a line for an injected fault when it is decided, and one if it was not carried out."""
-    # Between the first line and the last one the journal may have another.
+    """Print a line for an injected fault when it is decided, and one if it was not carried out."""
+    # The journal may have a third line of the request, between these two.
     decided, over = outcome.final is None, outcome.final is True
     if not (decided if outcome.injected else over):
         return
-    what = outcome.fault or ""
-    if outcome.status is not None and not what.startswith("http:"):
-        what = f"{what} ({outcome.status})"
-    line = f"{quoted(outcome.method)} {quoted(outcome.path)} -> {what} by {outcome.rule}"
+    fault = outcome.fault or ""
+    if outcome.status is not None and not fault.startswith("http:"):
+        fault = f"{fault} ({outcome.status})"
+    line = f"{quoted(outcome.method)} {quoted(outcome.path)} -> {fault} by {outcome.rule}"
     if over:
         line = f"{line} was not carried out: {outcome.did}"
     try:
         click.echo(line)
     except OSError:
-        # Nobody reads any more; the server goes on.
+        # The reader has left; the server goes on.
         sys.stdout = sys.stderr
 
 
@@ -261,13 +261,13 @@ def _sum_up(injector: Injector | None) -> None:
 
 
 def load_app(address: str) -> tuple[Any, str]:
-    """The app, and its interface, `wsgi` or `asgi`; the current directory is looked in first.
+    """The app, and its interface, `wsgi` or `asgi`; the current directory comes first.
 
     Args:
         address: `shop.web:app` or `shop.web:site.app`.
 
     Raises:
-        ConfigurationError: there is no such module or attribute, the module fails, or it is no app.
+        ConfigurationError: there is no such module or attribute, the module fails, or the object is no app.
     """
     module, _, path = address.partition(":")
     if not all(word.isidentifier() for word in (*module.split("."), *path.split("."))):
@@ -286,7 +286,7 @@ def load_app(address: str) -> tuple[Any, str]:
 
 
 def _failure(address: str, error: Exception) -> str:
-    """The reason why the app could not be imported, with the place in the user's code."""
+    """The reason why the app could not be imported, with file and line of the user's code."""
     if isinstance(error, SyntaxError):
         return f"{address} cannot be imported: {error.filename}:{error.lineno}: {error.msg}"
     frames = [
@@ -318,7 +318,7 @@ def serve(*, app: str | None, vendor: str | None, **given: Any) -> int:
 
             return asgi(store), f"the embedded object store ({vendors.get(speaks).title})", server_of
         with announced_below():
-            found, kind = load_app(app)
-        return found, app, listening.uvicorn_server if kind == "asgi" else listening.wsgi_server
+            served, interface = load_app(app)
+        return served, app, listening.uvicorn_server if interface == "asgi" else listening.wsgi_server
 
     return serve_with_faults(load, speaks, instead=app, **given)

@@ -1,4 +1,4 @@
-"""Runs of an exploration that are made side by side, each with a service of its own."""
+"""Makes several runs of an exploration at the same time, each with its own service."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ if TYPE_CHECKING:
     from faultinject.testing.runs import Exploration, Run, RunFaults
 
 AHEAD = 4
-"""Runs that wait for each command, so that none is idle while another one takes long."""
-AGAIN = 0.2
-"""Seconds after which a command is ended again that may have been about to start."""
+"""Runs in the queue for each command, so that none is idle during a long run."""
+END_INTERVAL = 0.2
+"""Seconds after which a command is ended again, as it may just have started a program."""
 
 
 class Job:
     """One run.
 
     Attributes:
-        scenario: its faults.
-        command: what makes it; None before it has begun.
+        scenario: the scenario of the run.
+        command: the command that makes it; None before it has begun.
         over: whether it has ended.
-        faults: the faults that were in force in it.
+        faults: the faults that were in force.
         error: the failure of the command, or None.
-        failure: what kept it from being a run, or None.
+        failure: the reason why there was no run, or None.
         seconds: the time that it took.
     """
 
@@ -53,23 +53,22 @@ class Job:
                 except Exception as error:
                     self.error = error
                 self.seconds = time.monotonic() - began
-        except BaseException as failure:  # whoever waits for this run gets it, whatever it is
+        except BaseException as failure:  # `take` raises it in the thread that waits for this run
             self.failure = failure
 
 
 class SideBySide:
-    """Makes the runs of an exploration for its block, several at a time.
+    """Makes the runs of an exploration, several at a time.
 
-    The exploration takes them one by one in its own order, so that it finds the same as if each were made after the
-    one before. A run begins before the results of earlier ones are known; it is made for nothing if they change what
-    comes next.
+    The exploration takes the results in its own order, so that it finds the same as without this class. A run begins
+    before the results of earlier ones are known; if they change the plan, the run was made for nothing.
 
     Args:
         exploration: plans and judges the runs.
-        commands: make them, one at a time each.
+        commands: the commands that make the runs, each one run at a time.
 
     Attributes:
-        last: what has made the run that was taken last.
+        last: the command of the run that was taken last.
     """
 
     def __init__(self, exploration: Exploration, commands: Sequence[Command]) -> None:
@@ -95,7 +94,7 @@ class SideBySide:
         for command, thread in zip(self._commands, self._threads, strict=True):
             while thread.is_alive():
                 command.end("the exploration is over")
-                thread.join(AGAIN)
+                thread.join(END_INTERVAL)
 
     def take(self, run: Run) -> None:
         """Wait until a run is over, and hand its result to the exploration.
@@ -132,5 +131,5 @@ class SideBySide:
                 self._changed.notify_all()
 
     def _waiting(self) -> Job | None:
-        """The first run that nobody makes yet."""
+        """The first run that has not begun."""
         return next((job for job in self._jobs if job.command is None), None)

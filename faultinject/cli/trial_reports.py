@@ -1,4 +1,4 @@
-"""The result of a trial as a text that people or programs read."""
+"""The result of a trial in the formats of reports."""
 
 from __future__ import annotations
 
@@ -8,14 +8,116 @@ from html import escape
 from faultinject.audit.reports import FORMATS as ENDINGS
 from faultinject.audit.reports.annotations import Annotation, commands, place_of, sarif_log
 from faultinject.audit.reports.junit import ERROR, FAILURE, RESULT, SKIPPED, Case, Suite, document
-from faultinject.cli.layout import printed_json
-from faultinject.cli.trial import broken_lines, lines
-from faultinject.testing.trial.comparison import TrialReport
+from faultinject.cli.layout import aligned, printed_json
+from faultinject.engine.shown import quoted
+from faultinject.rules.descriptions import counted
+from faultinject.testing.trial.comparison import BrokenTest, TrialReport
 
 GROUP = "faultinject.trial"
 """The class name of test cases, and the rule of code scanning."""
 SAID = "The test passes without faults. Its client has to get over the fault, or the test has to expect the error."
-"""The reason that stands in place of a document."""
+"""The explanation of an annotation, in place of a document."""
+
+
+SHOWN = 10
+"""Tests of each kind that are listed without -v."""
+
+
+def lines(report: TrialReport, silent: Sequence[str], *, verbose: bool) -> Iterator[str]:
+    """The result as text.
+
+    It has the numbers, one test of each cause, the faults, the tests that are not judged, and the rules of -r that
+    were injected in no run.
+    """
+    most = None if verbose else SHOWN
+    yield (
+        f"{counted(report.tests, 'test')} with {counted(report.requests, 'request')},"
+        f" {counted(len(report.faults), 'fault')} in {_duration(report.seconds)}"
+        f" (the suite alone: {_duration(report.suite)}): {len(report.broken)} broken by a fault,"
+        f" {len(report.broken_before)} failing without faults, {len(report.flaky)} flaky"
+    )
+    by_cause: dict[str, list[BrokenTest]] = {}
+    for test in report.broken:
+        by_cause.setdefault(test.like, []).append(test)
+    for first, *others in by_cause.values():
+        yield ""
+        yield from broken_lines(first, [other.test for other in others], most)
+    if report.faults:
+        yield ""
+        heads = ("injected", "breaks", "fault")
+        numbers = [(str(fault.injected), str(fault.broken), fault.rule) for fault in report.faults]
+        yield from map(quoted, aligned([heads, *numbers]))
+    for run in report.faults:
+        if run.missing:
+            yield _listed(f"did not run with {run.rule} ({run.ended or 'exit code 0'})", run.missing, most)
+    before = [
+        f"fails without faults: {quoted(f'{test}: {error}')}" for test, error in report.broken_before.items()
+    ]
+    yield from before[:most]
+    if most is not None and before[most:]:
+        yield f"  … and {len(before) - most} more (-v)"
+    if report.ended:
+        yield f"fails without faults, though no test does: the command ({report.ended}); tests may have been left out"
+    if report.flaky:
+        yield _listed("flaky", report.flaky, most)
+    if report.too_fast:
+        yield _listed("flaky, or too fast (give a smaller --speed)", report.too_fast, most)
+    if not report.faults and not report.stopped:
+        reason = (
+            "none of the tests passes in both runs without faults"
+            if report.requests
+            else "no request was seen"
+        )
+        yield f"no fault was tried: {reason}"
+    if report.stopped:
+        yield f"incomplete: {quoted(report.stopped)}"
+    for text in silent:
+        yield f"incomplete: {quoted(text)} was injected in no run"
+
+
+def broken_lines(first: BrokenTest, alike: Sequence[str], most: int | None) -> Iterator[str]:
+    """The lines about a broken test.
+
+    Args:
+        first: the test.
+        alike: the tests with the same cause.
+        most: how many of them, and of its other faults, are named; None: all.
+    """
+    yield quoted(f"✕ {first.test}: {first.error}")
+    yield from (f"    {request}" for request in first.requests)
+    if first.lasts:
+        yield f"  breaks the app's own promise: it fails, and not by an error of storage, with {first.smallest}"
+    elif first.confirmed:
+        yield f"  smallest: {first.smallest}"
+    elif first.confirmed is None and not first.tried:
+        yield f"  smallest: {first.smallest} (not tried)"
+    else:
+        yield f"  only with: {first.smallest} ({_why_no_smaller(first)})"
+    yield f"  replay: {quoted(first.replay)}"
+    if first.rules[1:]:
+        yield _listed("  also broken by", first.rules[1:], most)
+    if alike:
+        yield _listed(f"  and {counted(len(alike), 'test')} like it", alike, most)
+
+
+def _why_no_smaller(test: BrokenTest) -> str:
+    if not test.tried:
+        return "no request of its own got the fault"
+    if test.confirmed is None:
+        return f"{counted(test.tried, 'request')} alone did not break it; not all were tried"
+    return "no request of its own alone broke it"
+
+
+def _listed(head: str, texts: Sequence[str], most: int | None) -> str:
+    """A few texts in the line of their head; many, if all are shown, with a line each."""
+    if most is None and len(texts) > SHOWN:
+        return "\n    ".join(map(quoted, [f"{head}:", *texts]))
+    more = "" if most is None or len(texts) <= most else f" … and {len(texts) - most} more (-v)"
+    return quoted(f"{head}: {', '.join(texts[:most])}") + more
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 100 else f"{seconds / 60:.1f} min"
 
 
 def _text(report: TrialReport, silent: Sequence[str]) -> str:
@@ -27,24 +129,24 @@ def _json(report: TrialReport, _silent: Sequence[str]) -> str:
 
 
 def _junit(report: TrialReport, silent: Sequence[str]) -> str:
-    """A test case for each fault; a gap in the verdict is an error.
+    """A test case for each fault, and an error for each reason why the result is incomplete.
 
-    A fault that came nowhere is skipped.
+    A fault that reached no request is skipped.
     """
     summary, *_ = lines(report, silent, verbose=True)
     return document([Suite("faultinject trial", [*_cases(report, silent)], report.seconds, {}, summary)])
 
 
 def _cases(report: TrialReport, silent: Sequence[str]) -> Iterator[Case]:
-    for why in _unjudged(report, silent):
-        yield Case(RESULT, GROUP, ERROR, why, "incomplete")
+    for reason in _unjudged(report, silent):
+        yield Case(RESULT, GROUP, ERROR, reason, "incomplete")
     for run in report.faults:
-        wrong = [test for test in report.broken if run.rule in test.rules]
-        said = [line for test in wrong for line in broken_lines(test, [], None)]
-        if wrong or run.missing:
-            said += [f"did not run: {each}" for each in run.missing]
-            names = ", ".join([*(test.test for test in wrong), *run.missing])
-            yield Case(run.rule, GROUP, FAILURE, names, "broken", said, run.seconds)
+        broken_tests = [test for test in report.broken if run.rule in test.rules]
+        details = [line for test in broken_tests for line in broken_lines(test, [], None)]
+        if broken_tests or run.missing:
+            details += [f"did not run: {missing}" for missing in run.missing]
+            names = ", ".join([*(test.test for test in broken_tests), *run.missing])
+            yield Case(run.rule, GROUP, FAILURE, names, "broken", details, run.seconds)
         elif run.injected:
             yield Case(run.rule, GROUP, seconds=run.seconds)
         else:
@@ -52,7 +154,7 @@ def _cases(report: TrialReport, silent: Sequence[str]) -> Iterator[Case]:
 
 
 def _unjudged(report: TrialReport, silent: Sequence[str]) -> Iterator[str]:
-    """The gaps that keep the result from judging all tests and all faults."""
+    """The reasons why not all tests, or not all faults, could be judged."""
     yield from (f"fails without faults: {test}: {error}" for test, error in report.broken_before.items())
     if report.ended:
         yield f"fails without faults: the command ({report.ended})"
@@ -64,8 +166,8 @@ def _unjudged(report: TrialReport, silent: Sequence[str]) -> Iterator[str]:
 
 
 def _annotations(report: TrialReport) -> Iterator[Annotation]:
-    for each in report.broken:
-        yield _annotation(each.test, "\n".join(broken_lines(each, [], None)), each.rules)
+    for broken in report.broken:
+        yield _annotation(broken.test, "\n".join(broken_lines(broken, [], None)), broken.rules)
     for run in report.faults:
         for test in run.missing:
             yield _annotation(
@@ -88,7 +190,7 @@ def _sarif(report: TrialReport, silent: Sequence[str]) -> str:
 
 
 def _markdown(report: TrialReport, silent: Sequence[str]) -> str:
-    """The summary, and all else as a block that nothing in it can end."""
+    """The summary, and the other lines as an indented block, which no text can end."""
     summary, *rest = _text(report, silent).splitlines()
     block = "\n".join(f"    {line}".rstrip() for line in rest)
     return f"# faultinject trial\n\n{summary}\n\n{block}\n"
@@ -112,5 +214,5 @@ FORMATS: dict[str, Callable[[TrialReport, Sequence[str]], str]] = {
     "sarif": _sarif,
     "github": _github,
 }
-"""By the name of a format, what makes it; the names are those of `faultinject report`."""
+"""The functions that make the text of each format; `faultinject report` has the same names."""
 BY_ENDING = {ending: FORMATS[name] for name, ending in ENDINGS.items()}

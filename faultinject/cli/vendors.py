@@ -22,7 +22,7 @@ class OperationForm(Struct):
 
     Attributes:
         vendor: The vendor's id.
-        operation: Its name, as the vendor's own documentation has it.
+        operation: Its name in the vendor's documentation.
         method: The HTTP method.
         level: service, bucket or object; or the path, of a vendor that has routes.
         query: Parameters that must be there, separated by blanks; `-name`: must not.
@@ -42,8 +42,8 @@ class OperationForm(Struct):
 
 
 def vendors(address: str | None, operations: bool, as_json: bool) -> int:
-    """Write the list, and return 0."""
-    # Codes with blanks are shown as they are sent, and named without.
+    """Print the list, and return 0."""
+    # A code with blanks, as the vendor sends it, is named with underscores.
     vendor_id, colon, label = (address or "").replace(" ", "_").partition(":")
     chosen = [catalogue.get(vendor_id)] if address else [catalogue.get(name) for name in catalogue.names()]
     for sentence in () if address else catalogue.plugins.problems():
@@ -80,8 +80,8 @@ def _show_vendors(chosen: Sequence[Vendor]) -> None:
 
 
 def _statuses(rows: Sequence[DocumentedError]) -> str:
-    found = sorted({row.status for row in rows if row.status is not None})
-    return " ".join(map(str, found))
+    statuses = sorted({row.status for row in rows if row.status is not None})
+    return " ".join(map(str, statuses))
 
 
 def _show_errors(vendor: Vendor, rows: Sequence[DocumentedError]) -> None:
@@ -99,14 +99,14 @@ def _show_errors(vendor: Vendor, rows: Sequence[DocumentedError]) -> None:
 
 
 def _message(row: DocumentedError) -> str:
-    """The message, with the requests that the document has it for, and a mark if not verified."""
+    """The message, the requests for which it is documented, and a mark if it is not verified."""
     only = f" (only {row.where})" if row.where else ""
     return f"{row.message}{only}{' (not verified)' if row.unverified else ''}"
 
 
 def _show_operations(chosen: Sequence[Vendor], *, as_json: bool) -> None:
-    # One without an addressing has no operations of its own.
-    known = {each: operations_of(each) for each in chosen if each.addressing is not None}
+    # A vendor without an addressing has no operations.
+    known = {vendor: operations_of(vendor) for vendor in chosen if vendor.addressing is not None}
     if as_json:
         layout.print_json(
             [
@@ -144,7 +144,7 @@ def _show_operations(chosen: Sequence[Vendor], *, as_json: bool) -> None:
                 for row in rows
             ],
         )
-        twins = [(each, twin) for each in sorted(operations.names) if (twin := operations.twin(each))]
+        twins = [(name, twin) for name in sorted(operations.names) if (twin := operations.twin(name))]
         if twins:
             click.echo()
         for name, twin in twins:
@@ -152,9 +152,9 @@ def _show_operations(chosen: Sequence[Vendor], *, as_json: bool) -> None:
 
 
 def _headers(vendor: Vendor, row: Row) -> str:
-    """The headers in full; relatives of S3 have their own prefix."""
+    """The headers of an operation; a vendor with S3's API may have its own prefix."""
     prefix = vendor.prefix if vendor.addressing == "s3" else ""
-    return " ".join(each if each[:2] == "x-" else f"{prefix}{each}" for each in row.header)
+    return " ".join(header if header[:2] == "x-" else f"{prefix}{header}" for header in row.header)
 
 
 def _show_error(row: DocumentedError) -> None:

@@ -1,4 +1,4 @@
-"""A judgement on standard output: the text report, in colours on a terminal."""
+"""Prints a judgement: the text report, in colours on a terminal."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STYLES: dict[str, dict[str, Any]] = {
     "title": {"bold": True},
     "quiet": {"dim": True},
 }
-"""The looks of the report's lines, by kind of line."""
+"""The styles of the report's lines, by kind of line."""
 RESULTS: dict[str, dict[str, Any]] = {
     "fail": {"fg": "red", "bold": True},
     "warn": {"fg": "yellow", "bold": True},
@@ -29,31 +29,30 @@ RESULTS: dict[str, dict[str, Any]] = {
     "pass": {"fg": "green", "bold": True},
 }
 NARROWEST = 30
-"""The least characters of a line; people read no terminal that is narrower."""
+"""The least characters of a line, also on a terminal that is narrower."""
 
 
 def show(judgement: Judgement, *, verbose: bool = False) -> None:
-    """Write the whole text report, as wide as the terminal.
+    """Print the whole text report, as wide as the terminal.
 
     Args:
         judgement: the verdicts.
-        verbose: whether it says what each undecided check needs, and how calls and waits were measured.
+        verbose: whether it shows the needs of each undecided check, and how calls and waits were measured.
     """
     styles = {**STYLES, RESULT: RESULTS[judgement.conclusion.result]} if in_colours() else {}
-    for look, line in wrapped(paragraphs(judgement, verbose=verbose), width=width()):
-        click.echo(click.style(line, **styles[look]) if line and look in styles else line)
+    for kind, line in wrapped(paragraphs(judgement, verbose=verbose), width=width()):
+        click.echo(click.style(line, **styles[kind]) if line and kind in styles else line)
 
 
 def width() -> int:
-    """The characters of a line: the terminal's, or those of COLUMNS; 120 where neither is known."""
+    """The characters of a line, by COLUMNS or the terminal; 120 if neither is known."""
     return max(NARROWEST, shutil.get_terminal_size((WIDTH, 24)).columns)
 
 
 def in_colours() -> bool:
-    """Whether standard output is a terminal with colours, and NO_COLOR does not forbid them.
+    """Whether standard output is a terminal with colours, and NO_COLOR is not set.
 
-    The variable is that of https://no-color.org.
+    The variable is described at https://no-color.org.
     """
-    if sys.stdout is None or not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
-        return False
-    return os.environ.get("TERM", "dumb") != "dumb"
+    on_terminal = sys.stdout is not None and sys.stdout.isatty()
+    return on_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"

@@ -39,12 +39,12 @@ def _meaning(docstring: str) -> str:
     prose = " ".join(prose.replace("`", "").split())
     try:
         return f"{prose} Such as {example(docstring)}" if mark else prose
-    except Exception:  # another package's example makes no rule
+    except Exception:  # the example of another package may be no rule
         return prose
 
 
 def example(docstring: str) -> str:
-    r"""The first rule that a docstring's examples make, as text.
+    r"""The first rule in the examples of a docstring, as text.
 
     >>> example('The chance.\n\n>>> Rule("http:503", probability=0.5).value("probability")\n0.5\n')
     'http:503,probability=0.5'

@@ -1,6 +1,6 @@
-"""Looks whether anything of a command gets faults, for `run`, and warns if nothing does.
+"""Warns if no process of a command gets faults, for `run`.
 
-It looks while the command serves, and at its end.
+The check is made while the command serves, and at its end.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from faultinject.counts.processes import status
 from faultinject.injector.run_notes import KNOWN, REFUSED
 
 SERVING = 10.0
-"""Seconds in which a server has loaded its app, or never will."""
+"""Seconds after which a server that listens must have loaded its app."""
 ENDS_WITHIN = 10.0
+"""Seconds between SIGTERM and SIGKILL for a command that is ended."""
 PROXY = "put `faultinject proxy --to URL` in front of its server"
 FORWARDED = {
     getattr(signal, f"SIG{name}")
@@ -28,28 +29,28 @@ FORWARDED = {
 
 
 def watch(notes: str, *, strict: bool) -> None:
-    """Return in the process that the command will have, while another one watches it.
+    """Watch the command from another process; return in the process that becomes it.
 
     Args:
         notes: the file that the command's processes find in FAULTINJECT_RUN.
-        strict: the watcher is its parent, and ends with 2 where nothing gets faults; else it ends as soon as it
-            knows.
+        strict: whether the watcher is the command's parent, and exits with 2 if nothing gets faults; without it the
+            watcher ends as soon as it knows.
     """
-    if not hasattr(os, "pidfd_open"):  # only Linux tells who listens
+    if not hasattr(os, "pidfd_open"):  # only Linux shows which process listens
         return
     if strict:
         signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED | {signal.SIGCHLD})
         command = os.fork()
-        if command == 0:  # pragma: no cover - it becomes the command before anything is measured
+        if command == 0:  # pragma: no cover - this process becomes the command before coverage is written
             signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED | {signal.SIGCHLD})
             _end_with_parent()
             return
         _stand_in_front(command, notes)
     command = os.getpid()
     descriptor = os.pidfd_open(command)
-    # A child of the command might be taken for one of its own.
+    # A grandchild, as a command may wait for all of its own children.
     child = os.fork()
-    if child == 0:  # pragma: no cover - it outlives the test that measures
+    if child == 0:  # pragma: no cover - it outlives the test
         os.setsid()
         if os.fork() == 0:
             for stream in (0, 1):
@@ -63,28 +64,28 @@ def watch(notes: str, *, strict: bool) -> None:
 
 
 def _stand_in_front(command: int, notes: str) -> NoReturn:
-    """Be the parent of the command: pass signals on to it, and end with its exit code."""
+    """Wait for the command as its parent, pass signals on to it, and end with its exit code."""
     code: int | None = None
     awaited = FORWARDED | {signal.SIGCHLD}
 
     def ended(seconds: float) -> bool:
         nonlocal code
         end = time.monotonic() + seconds
-        while code is None and (left := end - time.monotonic()) > 0:
-            heard = signal.sigtimedwait(awaited, left)
-            if heard and heard.si_signo in FORWARDED and heard.si_code <= 0:
-                os.kill(command, heard.si_signo)  # what a terminal sends reaches both
+        while code is None and (seconds_left := end - time.monotonic()) > 0:
+            received = signal.sigtimedwait(awaited, seconds_left)
+            if received and received.si_signo in FORWARDED and received.si_code <= 0:
+                os.kill(command, received.si_signo)  # a signal of the terminal reaches the command by itself
             with suppress(ChildProcessError):
-                # As the first process of a container it is the parent of others, too.
+                # The first process of a container is the parent of other processes, too.
                 while (ended_child := os.waitpid(-1, os.WNOHANG))[0]:
                     if ended_child[0] == command:
                         code = os.waitstatus_to_exitcode(ended_child[1])
         return code is not None
 
-    why = _why_no_faults(command, notes, ended)
-    _say(why)
-    if why:
-        awaited = {signal.SIGCHLD}  # a second signal to end may mean: at once, and all of the group
+    reason = _why_no_faults(command, notes, ended)
+    _say(reason)
+    if reason:
+        awaited = {signal.SIGCHLD}  # further signals are not passed on: the command is ended here
         for number in (signal.SIGTERM, signal.SIGKILL):
             if not ended(0):
                 os.kill(command, number)
@@ -93,29 +94,29 @@ def _stand_in_front(command: int, notes: str) -> NoReturn:
     while not ended(3600):
         pass
     assert code is not None
-    if code < 0:  # pragma: no cover - nothing is measured of what a signal ends
+    if code < 0:  # pragma: no cover - the signal ends this process before coverage is written
         signal.signal(-code, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
         os.kill(os.getpid(), -code)
     os._exit(code)
 
 
-def _end_with_parent() -> None:  # pragma: no cover - of the command alone
-    """Let this process be killed when its parent is, as it would have been itself."""
+def _end_with_parent() -> None:  # pragma: no cover - called in the process of the command alone
+    """Let the kernel kill this process when its parent is killed."""
     import ctypes
 
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def _why_no_faults(command: int, notes: str, ended: Callable[[float], bool]) -> str:
-    """Watch a command until the answer is known: why nothing gets faults, or an empty text.
+    """Watch a command, and return the reason why nothing gets faults; empty: an app gets them.
 
-    The answer is known when an app has faults, or the command has ended, or has served long enough.
+    The function returns when an app has faults, when the command has ended, or after `SERVING` seconds of serving.
 
     Args:
-        command: its process.
+        command: the process id of the command.
         notes: the file that is renamed when an app has faults.
-        ended: waits for so many seconds at most, and returns whether the command has ended.
+        ended: waits for at most a number of seconds, and returns whether the command has ended.
     """
     since, pause = None, 0.1
     while True:
@@ -136,9 +137,9 @@ def _why_no_faults(command: int, notes: str, ended: Callable[[float], bool]) -> 
         pause = min(pause * 1.2, 2.0)
 
 
-def _say(why: str) -> None:
-    if why:
-        os.write(2, f"faultinject: {why}\n".encode())
+def _say(reason: str) -> None:
+    if reason:
+        os.write(2, f"faultinject: {reason}\n".encode())
 
 
 def _serves(command: int) -> bool:
@@ -155,7 +156,7 @@ def _serves(command: int) -> bool:
 
 
 def _processes(command: int) -> Iterator[int]:
-    """The processes of the command: its own, and all that have come from it."""
+    """The process of the command, and its descendants."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").glob("[0-9]*"):
         if stat := status(int(entry.name)):
@@ -167,14 +168,14 @@ def _processes(command: int) -> Iterator[int]:
 
 
 def _files(process: int) -> Iterator[str]:
-    with suppress(OSError):  # it has ended, or is another user's
+    with suppress(OSError):  # the process has ended, or belongs to another user
         for path in Path(f"/proc/{process}/fd").iterdir():
             with suppress(OSError):
                 yield str(path.readlink())
 
 
 def _is_python(process: int) -> bool:
-    """Whether the process is a Python, or has one in it as uWSGI has."""
+    """Whether the process is a Python, or embeds one as uWSGI does."""
     return any("python" in line or "pypy" in line for line in _lines(f"/proc/{process}/maps"))
 
 

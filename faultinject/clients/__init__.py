@@ -1,6 +1,5 @@
-"""Faults inside the client, for code that cannot use a server of ours.
+"""Faults inside a client, for code that cannot use a server with faults.
 
-The clients are thin wrappers of the same engine. `faultinject.clients.httpx` is a transport,
-`faultinject.clients.botocore` a hook below the SDK's own retries. There is none for requests, whose adapters sit
-above urllib3's retries.
+`faultinject.clients.httpx` has transports, and `faultinject.clients.botocore` a hook below the SDK's own retries.
+There is no adapter for requests: its adapters are above urllib3's retries.
 """

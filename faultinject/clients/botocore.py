@@ -1,6 +1,6 @@
-"""Faults for clients of boto3 and botocore, below their own retries.
+"""Faults for clients of boto3 and botocore, below their retries.
 
-So a client retries an injected error as it retries a real one.
+A client retries an injected error as it retries a real one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from faultinject.rules.scenario import Rules
 
 EVENT = "before-send."
 MARK = "_faultinject"
-"""The attribute of a request that says, as an environ does, that it was decided or noted."""
+"""The attribute of a request with the keys of an environ: decided, noted."""
 
 
 def inject_into(
@@ -36,14 +36,14 @@ def inject_into(
     seed: str | int | None = None,
     injector: Injector | None = None,
 ) -> Injector:
-    """Give a client faults, beneath its retries and above its connections.
+    """Give a client faults, below its retries and above its connections.
 
-    Requests that pass go on to the place where they would have gone: another hook that answers them, such as that of
-    moto's `mock_aws`, or else the client's connections. botocore's Stubber answers above the retries, so that no
-    fault gets there. A second call for a client replaces the rules of the first.
+    A request without a fault goes on to another hook that answers it, such as that of moto's `mock_aws`, or to the
+    client's connections. botocore's Stubber answers above the retries, so faults do not reach its clients. A second
+    call for a client replaces the rules of the first.
 
     Args:
-        client: of `boto3.client(…)`.
+        client: a client, such as `boto3.client("s3")`.
         rules: text, `Rule`, a list of either, or a `Scenario`; None for the rules of the environment.
         seed: the seed; by default the scenario's or the environment's.
         injector: an injector of your own, instead of rules.
@@ -53,7 +53,7 @@ def inject_into(
 
     Raises:
         ConfigurationError: rules or variables are wrong.
-        TypeError: it is no client of botocore, or one that awaits, as aiobotocore's does.
+        TypeError: it is no client of botocore, or an asynchronous one, as of aiobotocore.
     """
     if not isinstance(client, BaseClient) or iscoroutinefunction(client._make_api_call):  # noqa: SLF001
         raise TypeError(
@@ -61,8 +61,8 @@ def inject_into(
             " of a resource its meta.client, of a session each client that it makes"
         )
     own_injector = injector_for(rules, seed=seed, injector=injector)
-    endpoint = client._endpoint  # noqa: SLF001 - what botocore itself sends by
-    events = endpoint._event_emitter  # noqa: SLF001 - what botocore itself calls
+    endpoint = client._endpoint  # noqa: SLF001 - botocore sends by it
+    events = endpoint._event_emitter  # noqa: SLF001 - botocore calls it
     if isinstance(events, _Events):
         events.injector = own_injector
     else:
@@ -73,8 +73,7 @@ def inject_into(
 class _Events:
     """The events of a client's endpoint, with faults before every hook that answers requests.
 
-    They come before a request is sent. As one hook among the others a fault would not keep them from carrying the
-    request out.
+    A fault cannot be one of these hooks: botocore calls all of them, and another one would carry the request out.
 
     Args:
         behind: the client's own events.
@@ -103,33 +102,30 @@ class _Events:
         return [(self, answer_with_faults(request, send, self.injector))]
 
     def _hooks(self, event_name: str) -> tuple[list[Any], list[Any]]:
-        """The hooks of botocore itself, and all others.
-
-        botocore's own keep the rate of `adaptive` and answer nothing.
-        """
+        """The hooks of botocore itself, which answer nothing but limit the rate, and all others."""
         hooks = self._behind._emitter._handlers.prefix_search(event_name)  # noqa: SLF001 - nothing public lists them
         own = [hook for hook in hooks if hook.__module__.startswith("botocore.")]
         return own, [hook for hook in hooks if hook not in own]
 
 
 def answer_with_faults(request: Any, send: Callable[[], AWSResponse], injector: Injector) -> AWSResponse:
-    """The answer of a request, with faults before and behind it.
+    """Send a request with faults, and return its answer.
 
     Args:
-        request: of botocore.
-        send: gives the answer of whoever has it.
-        injector: whose faults they are.
+        request: a request of botocore.
+        send: sends the request, and returns its answer.
+        injector: the injector of the faults.
     """
     passed: list[AWSResponse] = []
     environ = {**_environ(request), **getattr(request, MARK, {})}
-    given, body = environ["wsgi.input"], request.body
+    own_body, body = environ["wsgi.input"], request.body
 
     def forward(environ: Environ, start_response: Start) -> Iterable[bytes]:
         source = environ["wsgi.input"]
-        # Another place where faults come may be behind this one.
+        # A later adapter finds the decision there, and makes none of its own.
         setattr(request, MARK, {key: environ[key] for key in (DECIDED, NOTED) if key in environ})
-        if source is not given:
-            # A fault, or the journal, looks at the body on its way.
+        if source is not own_body:
+            # A fault, or the journal, reads the body on its way.
             request.body = source.read() if isinstance(body, str | bytes | bytearray) else _Upload(source)
         try:
             response = send()
@@ -145,7 +141,7 @@ def answer_with_faults(request: Any, send: Callable[[], AWSResponse], injector: 
             return passed[0]
         response = AWSResponse(request.url, int(status[:3]), dict(headers), _Raw(result))
         if not request.stream_output:
-            _ = response.content  # as botocore's own sending does, which tells its errors in this place
+            _ = response.content  # botocore reads the body here, and reports its errors
     except Injected as error:
         kind = ReadTimeoutError if isinstance(error, TimeoutError) else ConnectionClosedError
         raise kind(endpoint_url=request.url, error=error) from error
@@ -153,7 +149,7 @@ def answer_with_faults(request: Any, send: Callable[[], AWSResponse], injector: 
 
 
 class _Upload:
-    """The body of a request as botocore's sending reads one."""
+    """The body of a request, with the interface that botocore reads."""
 
     def __init__(self, source: Any) -> None:
         self._source = source
@@ -182,27 +178,27 @@ def _environ(request: Any) -> Environ:
 
 
 class _Body:
-    """The body of an answer that passes, unread unless a fault changes it."""
+    """The body of an answer without a fault; it is read only if a fault changes it."""
 
     def __init__(self, response: AWSResponse, *, streamed: bool) -> None:
         self._response = response
         self._streamed = streamed
 
     def __iter__(self) -> Iterator[bytes]:
-        # botocore has read a body that is no stream.
+        # If the body is no stream, botocore has read it already.
         raw: Any = self._response.raw
         return iter(raw.stream() if self._streamed else (self._response.content,))
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Release the connection."""
         self._response.raw.close()
 
 
 class _Raw(Pieces):
-    """An injected or changed body as botocore reads one; its head is known when it is made."""
+    """An injected or changed body, with the interface that botocore reads."""
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
-        # Lets the answer beneath go.
+        # Releases the connection of the original answer.
         self.close = getattr(pieces, "close", lambda: None)
         super().__init__(begun(pieces))
 

@@ -1,4 +1,4 @@
-"""Transports for httpx with faults instead of, or on top of, another transport's answers."""
+"""Transports for httpx that put faults in front of another transport."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from faultinject.rules.scenario import Rules
 class FaultTransport(httpx.BaseTransport):
     """A transport of httpx with faults.
 
-    Such as `httpx.Client(transport=FaultTransport(rules="cos:SlowDown,times=2"))`. httpx has no retries of its own
-    above a transport but those of the code under test.
+    An example is `httpx.Client(transport=FaultTransport(rules="cos:SlowDown,times=2"))`. httpx itself retries nothing
+    above a transport, so all retries are those of the code under test.
 
     Args:
-        transport: sends the requests that pass; by default httpx's own.
+        transport: sends the requests without a fault; by default httpx's own.
         rules: text, `Rule`, a list of either, or a `Scenario`; None for the rules of the environment.
         seed: the seed; by default the scenario's or the environment's.
         injector: an injector of your own, instead of rules.
@@ -44,12 +44,14 @@ class FaultTransport(httpx.BaseTransport):
         self._transport = transport or httpx.HTTPTransport()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request, or give its fault."""
-        given = Pieces(cast("Iterable[bytes]", request.stream))
+        """Send a request, or return its fault."""
+        own_body = Pieces(cast("Iterable[bytes]", request.stream))
 
         def forward(environ: Environ, start_response: Start) -> Iterable[bytes]:
             source = environ["wsgi.input"]
-            whole = request if source is given and not given.taken else _with_body(request, _Read(source))
+            whole = (
+                request if source is own_body and not own_body.taken else _with_body(request, _Read(source))
+            )
             response = self._transport.handle_request(whole)
             headers = [
                 (name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw
@@ -60,7 +62,7 @@ class FaultTransport(httpx.BaseTransport):
 
         path, _, query = request.url.raw_path.decode("latin-1").partition("?")
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw]
-        environ = environ_of(request.method, request.url.scheme, path, query, headers, given)
+        environ = environ_of(request.method, request.url.scheme, path, query, headers, own_body)
         status, fields, result = answer_of(forward, self.injector, environ)
         if isinstance(result, _Passed) and fields is result.headers:
             return result.response
@@ -79,7 +81,7 @@ class FaultTransport(httpx.BaseTransport):
 class AsyncFaultTransport(httpx.AsyncBaseTransport):
     """`FaultTransport` for `httpx.AsyncClient`.
 
-    An answer that a fault has changed comes when it is complete.
+    An answer that a fault has changed is delivered as a whole.
     """
 
     def __init__(
@@ -94,16 +96,16 @@ class AsyncFaultTransport(httpx.AsyncBaseTransport):
         self._transport = transport or httpx.AsyncHTTPTransport()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request, or give its fault."""
+        """Send a request, or return its fault."""
         untouched: list[httpx.Response] = []
         outermost: list[tuple[Receive, Send]] = []
 
         async def forward(_: Scope, receive: Receive, send: Send) -> None:
-            given, taken = outermost[0]
-            whole = request if receive is given else _with_body(request, _Received(receive))
+            own_receive, own_send = outermost[0]
+            whole = request if receive is own_receive else _with_body(request, _Received(receive))
             response = await self._transport.handle_async_request(whole)
-            if send is taken:
-                # Nothing looks at it: it goes to the client as it came, unread.
+            if send is own_send:
+                # No fault reads the answer: the client gets it as it came.
                 untouched.append(response)
                 await send({"type": "http.response.start", "status": response.status_code, "headers": []})
             else:
@@ -123,7 +125,7 @@ class AsyncFaultTransport(httpx.AsyncBaseTransport):
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             outermost.append((receive, send))
-            # No server has named the client, and the client's errors are of this process.
+            # There is no server that names a client, and errors of the connection are raised in this process.
             scope["client"] = None
             scope["extensions"] = {"http.response.debug": {}}
             await faulty(scope, receive, send)
@@ -137,7 +139,7 @@ class AsyncFaultTransport(httpx.AsyncBaseTransport):
 
 
 class _Passed:
-    """The body of an answer that passes, as it came."""
+    """The body of an answer without a fault."""
 
     def __init__(self, response: httpx.Response, headers: list[tuple[str, str]]) -> None:
         self.response = response
@@ -148,12 +150,12 @@ class _Passed:
         return iter(stream)
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Release the connection."""
         self.response.close()
 
 
 class _Given(httpx.SyncByteStream):
-    """The body of an answer that was injected or changed; its head is known when it is made."""
+    """The body of an injected or changed answer."""
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
         self._close = getattr(pieces, "close", None)
@@ -163,13 +165,13 @@ class _Given(httpx.SyncByteStream):
         return self._pieces
 
     def close(self) -> None:
-        """Let the answer beneath go."""
+        """Release the connection of the original answer."""
         if self._close is not None:
             self._close()
 
 
 class _Received(httpx.AsyncByteStream):
-    """The body of a request of which a fault has looked at the beginning."""
+    """The body of a request whose beginning a fault has read."""
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
@@ -189,7 +191,7 @@ def _with_body(request: httpx.Request, stream: httpx.SyncByteStream | httpx.Asyn
 
 
 class _Read(httpx.SyncByteStream):
-    """The body of a request at which a fault, or the journal, looks on its way."""
+    """The body of a request that a fault, or the journal, reads on its way."""
 
     def __init__(self, source: Any) -> None:
         self._read = getattr(source, "read1", source.read)

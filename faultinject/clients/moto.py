@@ -1,7 +1,4 @@
-"""Faults inside moto's `mock_aws`, for S3 requests of botocore's clients in this process.
-
-aiobotocore's clients are among them.
-"""
+"""Faults inside moto's `mock_aws`, for S3 requests of botocore's and aiobotocore's clients."""
 
 from __future__ import annotations
 
@@ -14,20 +11,20 @@ from faultinject.injector.injector import Injector
 Hook = Callable[..., Any]
 
 ADDRESSES: set[str] = set()
-"""Addresses (host and port) that replace AWS's in the variables of SDKs.
+"""The addresses (host and port) of stores that replace AWS in the variables of SDKs.
 
-Inside `mock_aws` moto answers there, too.
+Inside `mock_aws`, moto answers the requests to these addresses.
 """
 
 
 def wrap(answering: Hook, injector: Injector) -> Hook:
-    """The hook by which moto answers a client's request, with faults before and behind it.
+    """Wrap the hook by which moto answers a client's request, so that faults come before it.
 
-    A request that moto leaves to others, such as one to a server of this machine, has none.
+    A request that moto does not answer, such as one to a server of this machine, gets no fault.
 
     Args:
-        answering: moto's own, of its class `BotocoreStubber`.
-        injector: whose faults they are.
+        answering: the hook of moto's class `BotocoreStubber`.
+        injector: the injector of the faults.
     """
 
     def answer(event_name: str, request: Any, **given: Any) -> Any:
@@ -46,10 +43,7 @@ def wrap(answering: Hook, injector: Injector) -> Hook:
 
 
 def _of_aws(request: Any) -> str:
-    """The address that the request would have had at AWS.
-
-    A signature names its region and its service.
-    """
+    """The address of the request at AWS, by the region and service in its signature."""
     scope = str(request.headers.get("Authorization", "")).partition("Credential=")[2].split("/")
     region, service = scope[2:4] if len(scope) > 4 else ("us-east-1", "s3")
     url = urlsplit(str(request.url))
@@ -57,7 +51,7 @@ def _of_aws(request: Any) -> str:
 
 
 def _is_answered(url: str) -> bool:
-    """Whether moto has a service there."""
+    """Whether moto answers requests to this URL."""
     from moto import backend_index
     from moto.core.utils import get_equivalent_url_in_aws_domain
 
@@ -68,4 +62,4 @@ def _is_answered(url: str) -> bool:
 PLACES: Mapping[str, tuple[tuple[str, Callable[..., Any]], ...]] = {
     "moto.core.botocore_stubber": (("BotocoreStubber", wrap),)
 }
-"""As those of `faultinject.adapters.patch`."""
+"""The places to patch, in the form of `faultinject.adapters.patch`."""

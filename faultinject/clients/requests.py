@@ -1,6 +1,4 @@
-"""Refuses to be imported: there is no adapter for requests."""
-
-from __future__ import annotations
+"""Raises an error when it is imported: there is no adapter for requests."""
 
 from faultinject.exceptions import UnsupportedClientError
 

@@ -1,6 +1,6 @@
-"""A client's request and its answer as WSGI has them, for a fault on the way.
+"""Turns a client's request into a WSGI environ, and a WSGI answer into the client's.
 
-Bodies are read in no larger part than somebody asks for.
+Bodies are never read in larger parts than the reader asks for.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ def environ_of(
     """The environ of a request.
 
     Args:
-        method: of HTTP.
-        scheme: of the URL.
-        path: of the URL, percent-encoded.
-        query: of the URL.
+        method: the HTTP method.
+        scheme: the scheme of the URL.
+        path: the path of the URL, percent-encoded.
+        query: the query of the URL.
         headers: names and values.
-        body: a file.
+        body: a file with the body.
     """
     environ: Environ = {
         "REQUEST_METHOD": method,
@@ -61,7 +61,7 @@ def answer_of(app: WSGIApp, injector: Injector, environ: Environ) -> tuple[str, 
 
 
 def begun(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """All pieces; the first is made now, so that its error comes before the answer."""
+    """All pieces; the first is read at once, so that its error comes before the answer."""
     rest = iter(pieces)
     return chain((next(rest, b""),), rest)
 
@@ -70,15 +70,15 @@ class Pieces:
     """Pieces of a body, read as a file.
 
     Args:
-        pieces: its bytes.
+        pieces: the bytes of the body.
 
     Attributes:
-        taken: whether anything was taken.
+        taken: whether anything was read.
     """
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
         self.taken = False
-        self._pieces = chain(pieces)  # which iterates them when somebody asks
+        self._pieces = chain(pieces)  # `iter` of the pieces is called only by the first read
         self._piece = memoryview(b"")
 
     def read(self, size: int | None = None) -> bytes:

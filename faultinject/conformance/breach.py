@@ -1,4 +1,4 @@
-"""Clients that report calls as done and did not do them."""
+"""Finds clients that report success for calls that they did not make."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from faultinject.journal.call_window import CallWindow
 NOT_FOUND = 404
 
 
-def breach(asked: Iterable[PlannedCall], windows: Sequence[CallWindow], attempts: Sequence[Attempt]) -> str:
+def breach(planned: Iterable[PlannedCall], windows: Sequence[CallWindow], attempts: Sequence[Attempt]) -> str:
     """The breach of the contract in one line, or an empty text.
 
     Args:
-        asked: the calls of the plan.
+        planned: the calls of the plan.
         windows: the calls that were begun.
         attempts: the requests, in order of arrival.
     """
-    kinds = {planned.key: planned.kind for planned in asked}
+    kinds = {call.key: call.kind for call in planned}
     calls = {window.key: window for window in windows if window.key is not None}
-    made = requests_by_key(windows, attempts)
+    requests = requests_by_key(windows, attempts)
     for key, call in calls.items():
-        if call.returned and not made[key]:
+        if call.returned and not requests[key]:
             return (
                 f"it answered that {_call(kinds[key], key)} had succeeded, and sent no request whose path"
                 f" has the segment {key}"
             )
-        last = made[key][-1] if made[key] else None
+        last = requests[key][-1] if requests[key] else None
         if call.name == CALIBRATION and call.returned is False and last and last.failed and not last.injected:
             request = f"{last.method} {last.host}{last.path}: {last.answer}"
             return (
@@ -42,8 +42,8 @@ def breach(asked: Iterable[PlannedCall], windows: Sequence[CallWindow], attempts
             )
     for kind in dict.fromkeys(kinds[key] for key in calls):
         mine = [key for key in calls if kinds[key] == kind]
-        idle = not any(made[key] or calls[key].ended is None for key in mine)
-        if attempts and idle and not all(_cut_off_by_breaker(calls[key], calls, made) for key in mine):
+        idle = not any(requests[key] or calls[key].ended is None for key in mine)
+        if attempts and idle and not all(_cut_off_by_breaker(calls[key], calls, requests) for key in mine):
             error = calls[mine[0]].error
             answered = f"; it answered {error!r}" if error else ""
             return (
@@ -51,7 +51,7 @@ def breach(asked: Iterable[PlannedCall], windows: Sequence[CallWindow], attempts
                 f" that it can do {kind}{answered}"
             )
     for key in calls:
-        if kinds[key] == "complete" and (strange := _unknown_upload(made[key])):
+        if kinds[key] == "complete" and (strange := _unknown_upload(requests[key])):
             query = f"?{strange.query}" if strange.query else ""
             request = f"{strange.method} {strange.path}{query}: {strange.answer}"
             return (
@@ -62,11 +62,11 @@ def breach(asked: Iterable[PlannedCall], windows: Sequence[CallWindow], attempts
 
 
 def _cut_off_by_breaker(
-    silent: CallWindow, calls: Mapping[str, CallWindow], made: Mapping[str, Sequence[Attempt]]
+    silent: CallWindow, calls: Mapping[str, CallWindow], requests: Mapping[str, Sequence[Attempt]]
 ) -> bool:
     """Whether a circuit breaker had opened before a call without a request."""
-    beside = [key for key, call in calls.items() if call.name == silent.name and made[key]]
-    answered = sorted((attempt for key in beside for attempt in made[key]), key=answered_at)
+    beside = [key for key, call in calls.items() if call.name == silent.name and requests[key]]
+    answered = sorted((attempt for key in beside for attempt in requests[key]), key=answered_at)
     # A breaker gives the calls that it cuts off the same error.
     same = any(calls[key].returned is False and calls[key].error == silent.error for key in beside)
     return same and opening(silent, answered) is not None
@@ -116,21 +116,23 @@ def fallen_silent(
         until: the end of the run, seconds of the journal's clock.
         deadline: the time that it was given, seconds.
     """
-    left = [window for window in windows if window.ended is None and window.name != REPLACED]
-    if not left:
+    open_calls = [window for window in windows if window.ended is None and window.name != REPLACED]
+    if not open_calls:
         return None
     signs = [window.began if window.ended is None else window.ended for window in windows]
     signs += [attempt.arrived if attempt.answered is None else attempt.answered for attempt in attempts]
     quiet = until - max(signs)
     by_key = requests_by_key(windows, attempts)
-    idle = [window for window in left if not (seen := by_key.get(window.key or "")) or not seen[-1].failed]
+    idle = [
+        window for window in open_calls if not (seen := by_key.get(window.key or "")) or not seen[-1].failed
+    ]
     waits = [
         after.arrived - before.answered
         for seen in by_key.values()
         for before, after in pairwise(seen)
         if before.answered is not None
     ]
-    if len(idle) == len(left):
+    if len(idle) == len(open_calls):
         needed = SHORTEST
     elif waits:
         needed = max(SHORTEST, 2 * max(waits))
@@ -138,7 +140,7 @@ def fallen_silent(
         needed = UNSEEN if idle else FOR_EVER
     if idle:
         needed = min(needed, deadline / 2)
-    return Silence(left, quiet) if quiet >= needed else None
+    return Silence(open_calls, quiet) if quiet >= needed else None
 
 
 def requests_by_key(windows: Sequence[CallWindow], attempts: Sequence[Attempt]) -> dict[str, list[Attempt]]:

@@ -1,4 +1,4 @@
-"""Clients of this process, and the driver's side of the contract of `process` for them."""
+"""Clients in threads of this process, and a server of one by the contract of `process`."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from typing import Any, TextIO
 from faultinject.conformance import plan
 from faultinject.conformance.plan import PlannedCall
 
-# Makes of an endpoint and a bucket an object with some of `put`, `get`, `post`, `complete` (each takes a key)
-# and `close`.
+# Takes an endpoint and a bucket; returns an object with some of the methods `put`, `get`, `post` and `complete`, each
+# of which takes a key, and `close`.
 Factory = Callable[[str, str], Any]
-# Takes the key, whether the caller got a result, and the text of the error.
+# Takes the key of a call that has ended, whether it succeeded, and the text of its error.
 Tell = Callable[[str, bool, str | None], None]
 
 LONGEST_ERROR = 2000
-"""Characters that are kept of an error's text."""
+"""The most characters of an error's text that are kept."""
 
 
 class InThreads:
-    """Does calls in threads of this process, each in one of its own.
+    """Makes each call in a thread of this process.
 
     Args:
-        factory: makes a client; called once for each phase, since budgets are kept by client.
+        factory: makes a client; called once for each phase, as clients keep retry budgets.
         endpoint: the server's URL, without a bucket.
         bucket: the bucket of the keys.
         names: the phases.
-        tell: called on the call's thread when it has ended.
+        tell: called in the call's thread after its end.
     """
 
     def __init__(
@@ -46,26 +46,26 @@ class InThreads:
         )
         self.title: str | None = getattr(factory, "title", None)
         self.failure = ""
-        self.said = ""
+        self.stderr = ""
 
-    def start(self, asked: PlannedCall) -> None:
+    def start(self, call: PlannedCall) -> None:
         """Begin a call."""
-        Thread(target=self._do, args=(asked,), daemon=True).start()
+        Thread(target=self._do, args=(call,), daemon=True).start()
 
     def close(self) -> None:
-        """End the clients; a call that goes on cannot be ended."""
+        """Close the clients; calls that are running go on."""
         for client in self._clients.values():
             close = getattr(client, "close", None)
             if close is not None:
                 close()
 
-    def _do(self, asked: PlannedCall) -> None:
+    def _do(self, call: PlannedCall) -> None:
         try:
-            getattr(self._clients[asked.phase], asked.kind)(asked.key)
+            getattr(self._clients[call.phase], call.kind)(call.key)
         except Exception as error:
-            self._tell(asked.key, False, text_of(error))
+            self._tell(call.key, False, text_of(error))
         else:
-            self._tell(asked.key, True, None)
+            self._tell(call.key, True, None)
 
 
 def text_of(error: BaseException) -> str:
@@ -79,26 +79,26 @@ DRIVERS = f"{__package__}.drivers."
 
 
 def main() -> None:
-    """Serve the factory that the first argument names until the input ends.
+    """Serve the factory of the first argument until the input ends.
 
-    The argument is an address such as `shop.storage:Client`. Only a user's own factory is looked for in the current
-    folder too, and has its logs and the user's settings.
+    The argument is an address such as `shop.storage:Client`. A user's own factory is also found in the current
+    folder, and keeps its logs and the user's settings.
     """
     if sys.argv[1].startswith(DRIVERS):
         forget_aws_settings()
-        logging.disable()  # the SDKs' logs tell of every failure, of which there are hundreds
-        warnings.simplefilter("ignore")  # of their source
+        logging.disable()  # the SDKs log each of hundreds of failures
+        warnings.simplefilter("ignore")  # their source may cause warnings
     else:
         sys.path.insert(0, "")
-    answers, sys.stdout = sys.stdout, sys.stderr  # what an SDK prints is no answer
+    answers, sys.stdout = sys.stdout, sys.stderr  # the output of an SDK is no line of the contract
     serve(resolve_name(sys.argv[1]), sys.stdin, answers)
 
 
 def forget_aws_settings() -> None:
     """Remove the user's AWS settings from the environment.
 
-    Settings such as AWS_MAX_ATTEMPTS are for buckets of the user's own and would hide the client's own behaviour.
-    Those that `CONFORMANCE_SETTINGS` names stay: the cases of a specification set them.
+    Settings such as AWS_MAX_ATTEMPTS would hide the client's own behaviour. The variables that
+    `CONFORMANCE_SETTINGS` lists stay: the cases of a specification set them.
     """
     kept = os.environ.get("CONFORMANCE_SETTINGS", "").split()
     for name in [name for name in os.environ if name.startswith("AWS_") and name not in kept]:
@@ -112,9 +112,9 @@ def serve(factory: Factory, questions: TextIO, answers: TextIO) -> None:
     """Make the clients, and begin each call as soon as its line is read.
 
     Args:
-        factory: makes a client, given the endpoint and the bucket.
-        questions: lines of the contract, from the driver's caller.
-        answers: lines of the contract, to it.
+        factory: makes a client from the endpoint and the bucket.
+        questions: the input, lines of the contract.
+        answers: the output, lines of the contract.
     """
     writing = Lock()
 
@@ -130,6 +130,6 @@ def serve(factory: Factory, questions: TextIO, answers: TextIO) -> None:
     client = InThreads(factory, first["endpoint"], first["bucket"], first["clients"], tell)
     write({"ready": True, "kinds": client.kinds, "client": client.title})
     for line in questions:
-        said = json.loads(line)
-        client.start(PlannedCall(said["key"], said["do"], said["client"], 0.0))
+        event = json.loads(line)
+        client.start(PlannedCall(event["key"], event["do"], event["client"], 0.0))
     client.close()

@@ -1,4 +1,4 @@
-"""Runs a plan: asks a client for each call at its time, until all have ended or time is up."""
+"""Runs a plan: starts each call of a client at its time, and waits until all have ended."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ SEED = "conformance"
 
 
 class ServedPlan:
-    """The faults in force, and their outcomes.
+    """A server with the faults of a plan, and their outcomes.
 
     Attributes:
-        url: the server's.
-        injector: counts, and can be switched off.
+        url: the server's URL.
+        injector: the injector of the faults.
     """
 
     def __init__(self, url: str, injector: Injector) -> None:
@@ -55,7 +55,7 @@ class ServedPlan:
 
     @property
     def outcomes(self) -> list[Outcome]:
-        """The outcomes, one a request, in order of decision."""
+        """The outcomes, one for each request, by their decision."""
         return list(self._outcomes.values())
 
     def _note(self, outcome: Outcome) -> None:
@@ -65,26 +65,26 @@ class ServedPlan:
 @contextmanager
 def serving(
     vendor: str,
-    asked: Sequence[PlannedCall],
+    calls: Sequence[PlannedCall],
     rules: str,
     *,
     journal: str | None = None,
     certificate: Certificate | None = None,
 ) -> Iterator[ServedPlan]:
-    """Serve a store with the objects and uploads of these calls, with faults in front.
+    """Serve a store with the objects and uploads of the calls, with faults in front.
 
     Args:
-        vendor: the dialect that it speaks.
-        asked: the calls that a client will make.
-        rules: of the faults, one a line.
-        journal: a file that gets every outcome as well, or None.
-        certificate: encrypts its connections; None: they are in the clear.
+        vendor: the vendor of the store.
+        calls: the calls that a client will make.
+        rules: the rules, one a line.
+        journal: a file for all outcomes, or None.
+        certificate: the certificate for TLS; None: the server does not speak TLS.
     """
     from faultinject.store.asgi import asgi, beneath
 
     injector = OwnInjector(rules, seed=SEED, environ={}, record_all=True, journal=journal)
-    kept = store(vendor, asked)
-    app = beneath(wrap(asgi(kept), injector), kept)
+    filled_store = store(vendor, calls)
+    app = beneath(wrap(asgi(filled_store), injector), filled_store)
     context = None if certificate is None else certificate.context
     with Server(app, context=context) as server:
         try:
@@ -95,10 +95,10 @@ def serving(
 
 
 def store(vendor: str, calls: Sequence[PlannedCall]) -> Any:
-    """The service, with everything in it that the calls read or complete.
+    """A store with the objects that the calls read, and the uploads that they complete.
 
     Raises:
-        ConfigurationError: no store speaks for the vendor.
+        ConfigurationError: there is no store of the vendor.
     """
     from faultinject.store import ObjectStore
     from faultinject.store.stores import FOR_PLANS
@@ -107,19 +107,19 @@ def store(vendor: str, calls: Sequence[PlannedCall]) -> Any:
     keys = {kind: [call.key for call in calls if call.kind == kind] for kind in plan.KINDS}
     store.fill(plan.BUCKET, objects=keys["get"], uploads=keys["complete"], content=plan.CONTENT)
     if vendor == "gcs":
-        # The path of an upload names no object, so the driver gives each upload a bucket of its own.
+        # The path of an upload has no key, so the driver gives each upload its own bucket.
         for bucket in (*keys["put"], *keys["post"]):
             store.fill(bucket, objects=(), uploads=(), content=b"")
     return store
 
 
 Client = InThreads | Process
-"""The maker of the calls: threads of this process, or another process."""
+"""A client: threads of this process, or another process."""
 
 CUT_PATIENCE = 10.0
-"""Seconds to wait for calls whose download was cut, when all others have ended."""
+"""Seconds to wait for calls whose download was cut, after the ends of all others."""
 NAMED = 3
-"""Calls that a failure names."""
+"""The most calls that a message names."""
 
 
 @dataclass(frozen=True)
@@ -127,16 +127,16 @@ class ConformanceRun:
     """A plan that was run.
 
     Attributes:
-        name: the client's.
-        title: the client's own name for itself, or None.
-        outcomes: one a request.
-        windows: one a call, as its caller saw it; by the client's clock.
+        name: the client's name.
+        title: the name that the client reports, or None.
+        outcomes: the requests.
+        windows: the calls as their caller saw them, by the client's clock.
         seconds: the length of the run.
-        late: 19 of 20 calls were asked for at most so long after their time, seconds: how busy the machine was.
+        late: the delay in seconds that 19 of 20 calls did not exceed: how busy the machine was.
         judgement: the verdicts on the client.
-        failure: its breach of the contract, in one line; empty where there is none.
-        said: the end of what it has written to standard error.
-        deadline: the longest time that it could have taken, seconds.
+        failure: its breach of the contract, in one line; empty: there is none.
+        stderr: the end of its standard error.
+        deadline: the time limit of the run in seconds.
     """
 
     name: str
@@ -147,15 +147,15 @@ class ConformanceRun:
     late: float
     judgement: Judgement
     failure: str = ""
-    said: str = ""
+    stderr: str = ""
     deadline: float = plan.DEADLINE
 
 
 class Calls:
-    """The calls that were begun, and their ends.
+    """The calls that have begun, and their ends.
 
     Args:
-        watch: called with the number of calls that have ended, whenever one does.
+        watch: called after each end of a call, with the number of ended calls.
     """
 
     def __init__(self, watch: Callable[[int], None] | None) -> None:
@@ -164,14 +164,14 @@ class Calls:
         self._windows: dict[str, CallWindow] = {}
         self._open: set[str] = set()
 
-    def begin(self, asked: PlannedCall) -> None:
-        """Note that a call begins now."""
+    def begin(self, call: PlannedCall) -> None:
+        """Record the beginning of a call."""
         with self._changed:
-            self._windows[asked.key] = CallWindow(asked.phase, time.monotonic(), None, key=asked.key)
-            self._open.add(asked.key)
+            self._windows[call.key] = CallWindow(call.phase, time.monotonic(), None, key=call.key)
+            self._open.add(call.key)
 
     def end(self, key: str, returned: bool, error: str | None) -> None:
-        """Note that a call has ended now; a key that was not begun, or has ended, is nothing."""
+        """Record the end of a call; a key that is not running is ignored."""
         with self._changed:
             if key not in self._open:
                 return
@@ -184,22 +184,22 @@ class Calls:
             self._watch(number_ended)
 
     def stop(self) -> None:
-        """Note no further ends: no fault meets these calls."""
+        """Ignore all later ends, as the faults are off."""
         with self._changed:
             self._open.clear()
 
     def wake(self) -> None:
-        """Wake the threads that wait, to look again."""
+        """Let waiting threads check again."""
         with self._changed:
             self._changed.notify_all()
 
     def wait(self, until: float, over: Callable[[], bool]) -> bool:
-        """Wait until that time, or until `over` is true; returns its last value."""
+        """Wait until a time, or until `over` is true, and return its last value."""
         with self._changed:
             return self._changed.wait_for(over, max(0.0, until - time.monotonic()))
 
     def all_ended(self, *, but: str | None = None) -> bool:
-        """Whether no call goes on, but for those of one phase."""
+        """Whether all calls have ended, except those of one phase."""
         return all(self._windows[key].name == but for key in self._open)
 
     @property
@@ -228,28 +228,28 @@ def run(
 ) -> ConformanceRun:
     """Run the plan against a client and judge it.
 
-    A client that ends before the plan does, breaks the contract or falls silent fails: the first finding says so. A
+    A client fails if it ends before the plan, breaks the contract or stops answering: the first finding says so. A
     request without a key, such as one for a token or for an upload's address, belongs to no call and is not judged.
 
     Args:
-        client: makes a client of this process, given the endpoint and the bucket; or the words of a command that
-            keeps to the contract in `faultinject.conformance.process`.
+        client: a function that makes a client from the endpoint and the bucket; or the words of a command that keeps
+            to the contract in `faultinject.conformance.process`.
         name: the client's name.
-        vendor: the service that is played: one of `plan.services()`.
-        aws: whether its documentation has the header by which AWS asks its own SDKs to wait.
-        deadline: seconds after which nobody waits any more; calls that go on are then undecided, unless the client
-            has fallen silent.
-        profile: the promises of the client; None: found out by its User-Agent.
-        configured: whether somebody may have configured it: then what differs from a profile that was found out is
-            measured and not judged.
+        vendor: the vendor of the store: one of `plan.services()`.
+        aws: whether the client's documentation has the header by which AWS asks its own SDKs to wait.
+        deadline: the time limit in seconds; calls that are still running are then undecided, unless the client has
+            stopped answering.
+        profile: the promises of the client; None: its User-Agent chooses them.
+        configured: whether the user may have configured the client: a difference from the profile of its User-Agent
+            is then measured and not judged.
         require: checks that must be decided, or `all`.
-        phases: other phases than the whole plan.
-        journal: a file that gets every outcome as well, or None.
-        watch: called with the number of calls that have ended, whenever one does.
-        certificate: the store's for TLS, or None; a command gets the variables by which clients trust it.
-        ready: seconds in which a command has to be ready.
-        speed: the factor by which a command's clocks run faster, by libfaketime. It is judged by its own clock;
-            `faultinject.conformance.driving.check_reach` says whether that can be.
+        phases: the phases; None: the whole plan.
+        journal: a file for all outcomes, or None.
+        watch: called after each end of a call, with the number of ended calls.
+        certificate: the store's certificate for TLS, or None; a command gets the variables by which clients trust it.
+        ready: seconds until a command must be ready.
+        speed: the factor by which a command's clocks run faster, by libfaketime. The client is judged by its own
+            clock; `faultinject.conformance.driving.check_reach` checks whether that is possible.
 
     Raises:
         ConfigurationError: the client could not be started, there is no such profile or check, or no libfaketime.
@@ -258,9 +258,9 @@ def run(
     phases = plan.chosen(codes, aws=aws) if phases is None else phases
     calls = Calls(watch)
     more = {**faster(speed), **({} if certificate is None else certificate.trust)}
-    asked = [call for phase in phases for call in phase.asked()]
+    planned = [call for phase in phases for call in phase.planned()]
     with serving(
-        vendor, asked, plan.rules(phases, codes), journal=journal, certificate=certificate
+        vendor, planned, plan.rules(phases, codes), journal=journal, certificate=certificate
     ) as served:
         names = [phase.name for phase in phases]
         opened: Client = (
@@ -271,7 +271,7 @@ def run(
         began = time.monotonic()
         late: list[float] = []
         try:
-            _ask_plan(asked, opened, calls, began + deadline, late)
+            _ask_plan(planned, opened, calls, began + deadline, late)
         finally:
             until = time.monotonic()
             calls.stop()
@@ -285,14 +285,14 @@ def run(
         elif silent := fallen_silent(windows, attempts, until=until, deadline=deadline):
             failure = f"it stopped answering: no answer for {silent.seconds:.1f} s{_open_calls(silent.calls)}"
         else:
-            failure = breach(asked, windows, attempts)
+            failure = breach(planned, windows, attempts)
         if profile is None and not configured:
             agents = Counter(attempt.user_agent for attempt in attempts)
             profile = profiles.detect(max(agents, key=agents.__getitem__, default=None))
         driven = DrivenRun(os.getpid(), windows, until, _known(profile), failure, speed)
         judgement = judge_run(attempts, driven, profile=profile, require=require)
         if journal is not None:
-            with suppress(OSError):  # its lines could not be written either, which the log has said
+            with suppress(OSError):  # the log already has this error, from the journal's other lines
                 driven.write(journal)
     return ConformanceRun(
         name,
@@ -303,19 +303,19 @@ def run(
         sorted(late)[len(late) * 19 // 20] if late else 0.0,
         judgement,
         failure,
-        opened.said,
+        opened.stderr,
         deadline,
     )
 
 
 def _known(profile: Profile | str | None) -> str | None:
-    """The name of a profile that every faultinject has; None for one that a file holds."""
+    """The name of a built-in profile; None for a profile in a file."""
     name = profile if profile is None or isinstance(profile, str) else profile.name
     return name if name in profiles.names() else None
 
 
 def _open_calls(calls: Sequence[CallWindow]) -> str:
-    """Names the calls that had not ended, for the end of a sentence; empty if there are none.
+    """Name the calls that had not ended, for the end of a sentence; empty if there are none.
 
     For instance `; 2 calls had not ended: throttled-001 of phase throttled, not-found-002 of phase not-found`.
     """
@@ -326,16 +326,18 @@ def _open_calls(calls: Sequence[CallWindow]) -> str:
     return f"; {count(len(calls), 'call')} had not ended: {named}{more}"
 
 
-def ask(client: Client, calls: Calls, asked: Iterable[PlannedCall], until: float, apart: float = 0.0) -> bool:
-    """Ask for calls and wait for their ends; returns whether all end in time.
+def ask(
+    client: Client, calls: Calls, planned: Iterable[PlannedCall], until: float, apart: float = 0.0
+) -> bool:
+    """Start calls, wait for their ends, and return whether all end in time.
 
-    A call is asked for so many seconds after the one before, or as soon as all have ended.
+    A call starts `apart` seconds after the one before, or as soon as all have ended.
     """
 
     def idle() -> bool:
         return bool(client.failure) or calls.all_ended()
 
-    for call in asked:
+    for call in planned:
         calls.begin(call)
         client.start(call)
         calls.wait(min(until, time.monotonic() + apart), idle)
@@ -345,38 +347,40 @@ def ask(client: Client, calls: Calls, asked: Iterable[PlannedCall], until: float
 def _ask_plan(
     planned: Sequence[PlannedCall], client: Client, calls: Calls, until: float, late: list[float]
 ) -> None:
-    """Ask for the calibration's calls one after the other, then for all others by the clock."""
-    asked = [call for call in planned if call.kind in client.kinds]
-    first = [call for call in asked if call.phase == plan.CALIBRATION]
+    """Start the calls of the calibration one after another, then all others by the clock."""
+    possible = [call for call in planned if call.kind in client.kinds]
+    first = [call for call in possible if call.phase == plan.CALIBRATION]
     if not ask(client, calls, first, until, apart=until):
         return
     began = time.monotonic()
-    for call in sorted((call for call in asked if call.phase != plan.CALIBRATION), key=lambda call: call.at):
+    for call in sorted(
+        (call for call in possible if call.phase != plan.CALIBRATION), key=lambda call: call.at
+    ):
         if calls.wait(min(began + call.at, until), lambda: bool(client.failure)) or time.monotonic() >= until:
             return
         late.append(time.monotonic() - began - call.at)
         calls.begin(call)
         client.start(call)
     calls.wait(until, lambda: bool(client.failure) or calls.all_ended(but=REPLACED))
-    # Some clients wait for ever for the rest of a cut download.
+    # Some clients never stop waiting for the rest of a cut download.
     ask(client, calls, (), min(until, time.monotonic() + CUT_PATIENCE))
 
 
 PROBE = ("retry-after", "one")
-"""The phases that measure the wait: the longer of their first waits decides."""
+"""The phases whose first waits are compared in real time and at a speed."""
 REAL_TIME = ("retry-after-date", "slow")
 """The phases that need real time.
 
-A date is read by the client's clock, which is ahead of the server's; an answer takes as long to come as the server
-makes it.
+The client compares a date with its own clock, which is ahead of the server's; and a slow answer comes by the server's
+clock.
 """
 SPREAD = 2.0
 """The factor by which calls begin further apart at a speed.
 
-Calls that wait in real time come back at once at a speed, and would wait for each other.
+At a speed, waits are short: without this factor calls would queue for the processor.
 """
 SHORTEST = 0.2
-"""Seconds; a shorter wait cannot be distinguished from a client's own work at a speed."""
+"""Seconds: a shorter wait looks like a client's own work at a speed."""
 
 
 def first_waits(run: ConformanceRun) -> dict[str, list[float]]:

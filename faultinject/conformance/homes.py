@@ -1,4 +1,4 @@
-"""The places where SDKs are installed: the Python environment, own folders, the machine."""
+"""The places of installed SDKs: the Python environment, folders of the user, the machine."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from pathlib import Path
 
 DRIVERS = Path(__file__).parent / "drivers"
 JAVASCRIPT = "JAVASCRIPT_SDKS"
-"""The variable of the folder whose `node_modules` has the SDKs for JavaScript."""
+"""The variable with the folder whose `node_modules` has the SDKs for JavaScript."""
 NODE = "20.19"
-"""The oldest version that runs those SDKs."""
+"""The oldest version of Node that runs those SDKs."""
 JAVA = "JAVA_SDKS"
-"""The variable of the folder of jars."""
+"""The variable with the folder of jars."""
 JDK = "17"
-"""The oldest version that compiles the drivers when it starts."""
+"""The oldest version of Java that compiles the drivers at their start."""
 ANSWER = 20.0
-"""Seconds that a program may take to print its version."""
+"""The time limit in seconds of a program that prints its version."""
 
 
 class Pip:
     """Distributions of this Python's environment."""
 
     def version(self, package: str) -> str | None:
-        """The version of the distribution that is here, or None."""
+        """The version of the installed distribution, or None."""
         try:
             return metadata.version(package)
         except metadata.PackageNotFoundError:
             return None
 
     def command(self, folder: str, driver: str) -> tuple[str, ...]:
-        """The words of the command that drives it: a process of this Python, with the factory.
+        """The command that drives it: a process of this Python with the factory.
 
         Args:
-            folder: of the driver, beside this file in `drivers`.
-            driver: as `clients.toml` has it.
+            folder: the folder of the driver below `drivers`.
+            driver: the driver, by its name in `clients.toml`.
         """
         return python(f"faultinject.conformance.drivers.{folder}.{driver}")
 
@@ -48,45 +48,42 @@ class Pip:
         """The commands for a shell that install it, by pip.
 
         Args:
-            packages: the distributions by the names that the index has; a space between two.
+            packages: the names of the distributions, separated by spaces.
         """
         return f"pip install {packages}"
 
 
 class Npm:
-    """Packages of the folder that `JAVASCRIPT_SDKS` names."""
+    """Packages in the folder of `JAVASCRIPT_SDKS`."""
 
     def version(self, package: str) -> str | None:
-        """The version in the package's own description."""
+        """The version in the package's own `package.json`."""
         folder = os.environ.get(JAVASCRIPT)
         if not folder or shutil.which("node") is None:
             return None
         try:
-            said = json.loads(Path(folder, "node_modules", package, "package.json").read_bytes())
-        except (OSError, ValueError):  # npm was interrupted, or it is not there
+            description = json.loads(Path(folder, "node_modules", package, "package.json").read_bytes())
+        except (OSError, ValueError):  # it is not installed, or npm was interrupted
             return None
-        return str(said["version"])
+        return str(description["version"])
 
     def command(self, folder: str, driver: str) -> tuple[str, ...]:
         """Node, with the driver."""
         return ("node", str(DRIVERS / folder / driver))
 
     def install(self, packages: str) -> str:
-        """The commands that install it by npm.
-
-        The folder is that of `JAVASCRIPT_SDKS`, else a new one, which the variable names then.
-        """
+        """The commands that install it by npm, into the folder of `JAVASCRIPT_SDKS` or a new one."""
         install = f'npm install --prefix "${{{JAVASCRIPT}:=$PWD/sdks}}" {packages} && export {JAVASCRIPT}'
         return install if shutil.which("node") else f"install Node {NODE} or newer, then {install}"
 
 
 class Programs(Pip):
-    """Programs of the machine, each of which the factory of its driver starts."""
+    """Programs of the machine, which the factories of their drivers start."""
 
     def version(self, package: str) -> str | None:
-        """The version that the program prints of itself; `unknown` where that is no number."""
+        """The version that the program prints; `unknown` if it prints none."""
         path = shutil.which(package, path=search_path())
-        return None if path is None else _said(path)
+        return None if path is None else _printed_version(path)
 
     def install(self, packages: str) -> str:
         """The command that installs the packages of Debian."""
@@ -94,13 +91,13 @@ class Programs(Pip):
 
 
 class Scripts(Programs):
-    """Programs that a distribution brings."""
+    """Programs of a Python distribution."""
 
     install = Pip.install
 
 
 class Jar:
-    """Jars of the folder that `JAVA_SDKS` names."""
+    """Jars in the folder of `JAVA_SDKS`."""
 
     def version(self, package: str) -> str | None:
         """The version in the name of the jar."""
@@ -112,12 +109,12 @@ class Jar:
         return next((match[1] for match in names if match is not None), None)
 
     def command(self, folder: str, driver: str) -> tuple[str, ...]:
-        """Java, with the file that compiles the driver and speaks for it."""
+        """Java, with the file that compiles the driver and serves the contract for it."""
         jars = os.path.join(os.environ.get(JAVA, ""), "*")  # noqa: PTH118 - Java's own pattern
         return ("java", "-cp", jars, str(DRIVERS / folder / "Contract.java"), str(DRIVERS / folder / driver))
 
     def install(self, packages: str) -> str:
-        """An instruction, since no command fetches the jar."""
+        """An instruction for the user, as no command fetches the jar."""
         put = f"put {packages}-VERSION.jar and the jars that it needs into a folder that {JAVA} names"
         return put if shutil.which("java") else f"install a JDK {JDK} or newer, then {put}"
 
@@ -133,21 +130,21 @@ HOMES: dict[str, Pip | Npm | Programs | Jar] = {
 
 
 def search_path() -> str:
-    """The value of PATH to find programs, beside this Python first, as in an active environment."""
+    """PATH, with the folder of this Python first, as in an active environment."""
     return os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
 
 
 def python(factory: str) -> tuple[str, ...]:
-    """The words of the command that serves the contract for a factory in Python.
+    """The command that serves the contract for a factory in Python.
 
-    -P: modules of the user's folder must not be taken for ours, the standard library's or the SDK's.
+    With -P, a module of the user's folder does not hide one of the standard library or of the SDK.
     """
     return (sys.executable, "-P", "-m", "faultinject.conformance", factory)
 
 
 @cache
-def _said(path: str) -> str:
-    """The first thing like a version that the program prints of itself."""
+def _printed_version(path: str) -> str:
+    """The first text in the output of a program that looks like a version."""
     for word in ("--version", "version"):
         try:
             done = subprocess.run(  # noqa: S603 - found on the path

@@ -1,4 +1,4 @@
-"""The plan: phases, each with a fault and calls of its own keys."""
+"""The plan: phases, each with a fault, and calls whose keys get this fault."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from faultinject.vendors.typical import typical
 from faultinject.vendors.vendor import Vendor
 
 BUCKET = "conformance-1250000000"
-"""The bucket of all keys; COS wants a number at the end of a bucket's name."""
+"""The bucket of all keys; in COS, a bucket's name ends with a number."""
 CONTENT = b"what the plan stores" * 50
-"""The content of every object that a call reads, and of every upload's one part."""
+"""The content of every object that a call reads, and of the one part of every upload."""
 ETAG = f'"{md5(CONTENT, usedforsecurity=False).hexdigest()}"'
 """The ETag of that content."""
 BODY = b"written by the client"
@@ -27,18 +27,15 @@ BODY = b"written by the client"
 KINDS = ("get", "put", "post", "complete")
 """The kinds of calls: read an object, write one, begin a multipart upload, end one."""
 DEADLINE = 30.0
-"""Seconds for all calls of a client, unless it needs longer or the user says so."""
+"""The default time limit of a client in seconds."""
 CALIBRATION = "cal"
-"""The phase that comes first and alone."""
+"""The phase without faults, which comes first."""
 OUTAGE = "out"
-"""The phase in which nothing ever works."""
+"""The phase in which every request fails."""
 AWS_HINT = "x-amz-retry-after"
 """The header by which AWS's own services ask their clients to wait."""
 ENDING = "CompleteMultipartUpload"
-"""The operation of S3 that may begin its answer, a 200, before it fails.
-
-S3's relatives have it too.
-"""
+"""The operation of S3's API that may send its status 200 before it fails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +43,14 @@ class Codes:
     """The faults of one service.
 
     Attributes:
-        vendor: the dialect of the store: one that a store speaks.
-        words: the values of the names in braces of a phase's fault: the rules of `throttled` (slow down), `broken`
-            (an error of the server's own), `denied`, `missing`, `bad` (the request is wrong), `hidden` (an error in
-            an answer with status 200 to the end of a multipart upload), `limited` (a 429), `own` (how it asks a
-            reader to slow down), `writing` (how it asks a writer to) and `moved` (another writer replaces the object,
-            where the store has one), which leave their phases out where they are empty; `header`, by which it asks to
-            wait; and `brief`: that it is to ask for a second, where it always asks for longer than a plan can wait.
-        hints: the forms in which it may ask to wait.
+        vendor: the vendor of the store.
+        words: the values of the names in braces of a phase's fault. Faults: `throttled` (slow down), `own` and
+            `writing` (slow down, for a reader and a writer), `broken` (a server error), `denied`, `missing`, `bad`
+            (the request is wrong), `limited` (a 429), `hidden` (an error in an answer with status 200 to the end of a
+            multipart upload) and `moved` (another writer replaces the object); if one is empty, its phases are left
+            out. Parts of rules: `header`, by which the service asks to wait, and `brief`, which shortens that wait to
+            a second if the service always asks for more.
+        hints: the forms in which the service may ask to wait.
     """
 
     vendor: str
@@ -62,11 +59,9 @@ class Codes:
 
     @classmethod
     def of(cls, vendor: Vendor) -> Codes:
-        """The faults that a vendor documents.
-
-        An error in a 200 is only for the end of an upload, and only where that can have one.
-        """
-        from faultinject.store.stores import FOR_PLANS  # the process of a client has a plan, and no store
+        """The faults that a vendor documents."""
+        # The process of a client imports this module, and must not import a store.
+        from faultinject.store.stores import FOR_PLANS
 
         rows = {kind: typical(vendor, kind) for kind in KINDS_OF_FAILURE}
         words = {kind: "" if row is None else row.address for kind, row in rows.items()}
@@ -83,14 +78,11 @@ class Codes:
 
 
 SHORT = 1
-"""Seconds of the hint of a service that always asks to wait.
-
-MinIO's own 60 are longer than a plan lasts.
-"""
+"""Seconds that a service asks for if it always does: MinIO's 60 are longer than the plan."""
 
 
 def _asks_to_wait(vendor: Vendor, row: DocumentedError) -> int:
-    """The seconds of the Retry-After that the vendor's row always carries; 0: it has none."""
+    """The seconds of the Retry-After that an error of the vendor always has; 0: it has none."""
     hints = (
         extra.value.removeprefix("=")
         for extra in vendor.extras
@@ -100,13 +92,13 @@ def _asks_to_wait(vendor: Vendor, row: DocumentedError) -> int:
 
 
 class PlannedCall(NamedTuple):
-    """One call that a client is asked for.
+    """One call of the plan.
 
     Attributes:
-        key: the key of its object, and its name: no other call has this key.
+        key: the key of its object, which no other call has.
         kind: one of `KINDS`.
-        phase: the phase's name, and the name of the client that makes it.
-        at: seconds after the calibration.
+        phase: the name of its phase, and of the client that makes it.
+        at: its beginning in seconds after the calibration.
     """
 
     key: str
@@ -117,17 +109,16 @@ class PlannedCall(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """Calls that all meet the same fault, made with one client.
+    """Calls of one client that all get the same fault.
 
     Attributes:
-        name: the beginning of its keys.
-        fault: fault, triggers and effects of its rules, one a line, with the names of `Codes` in braces; empty: none.
-        calls: the number of each kind.
-        title: its subject, in words.
+        name: its name, and the prefix of its keys.
+        fault: its rules without conditions, one a line, with the names of `Codes` in braces; empty: no fault.
+        calls: the number of calls of each kind.
+        title: its fault, for people.
         every: seconds between the beginnings of two calls.
         begin: seconds from the calibration to its first call; `chosen` sets it.
-        hint: the form in which it asks to wait: only services that may do so have it. Empty: it does not,
-            or not well.
+        hint: the form in which the service asks to wait, for services that have it; empty: any service.
     """
 
     name: str
@@ -143,19 +134,19 @@ class Phase:
         """Seconds from the beginning of its first call to that of its last."""
         return self.every * (sum(number for _, number in self.calls) - 1)
 
-    def asked(self) -> Iterator[PlannedCall]:
-        """Its calls in order."""
+    def planned(self) -> Iterator[PlannedCall]:
+        """The calls of the phase, in order."""
         kinds = [kind for kind, number in self.calls for _ in range(number)]
         for number, kind in enumerate(kinds, 1):
             at = self.begin + (number - 1) * self.every
             yield PlannedCall(f"{self.name}-{number:03}", kind, self.name, at)
 
     def rule(self, codes: Codes) -> str | None:
-        """The text of its rules: empty without a fault, None where the service has no such error."""
+        """The text of its rules: empty without a fault, None if the service has no such error."""
         faults = self.fault.format_map(codes.words).split("\n") if self.fault else []
         if any(fault.partition(",")[0] == "" for fault in faults):
             return None
-        # No two rules have the same name.
+        # Each rule needs its own name.
         return "\n".join(
             f"{fault},path=**/{self.name}-???/**,name={self.name}{'-then' * number}"
             for number, fault in enumerate(faults)
@@ -205,28 +196,22 @@ PHASES = (
     ),
     Phase(OUTAGE, "{broken}", (("get", 120),), "an outage of the whole service", every=0.02),
 )  # fmt: skip
-"""The plan; the checks need these numbers of calls and are undecided with fewer.
+"""The plan; with fewer calls, checks are undecided.
 
-Some clients retry reads alone, or writes alone: each method is throttled by itself, with a client that has its own
-retry budget.
+Some clients retry only reads, or only writes: each method is throttled in a phase of its own, with a client that has
+its own retry budget.
 
-Where a fault is over after one attempt, fewer than five calls fail before the first is retried: five failures in
-a row open the circuit breakers that many use, for 20 s to a minute.
+In a phase whose faults end after one attempt, fewer than five calls fail before the first retry: five failures in a
+row open the usual circuit breakers, for 20 s to a minute.
 """
 PAUSE = 0.3
-"""Seconds between the last call of a phase and the first of the next.
-
-A burst of calls is no part of another's waits.
-"""
+"""Seconds between two phases, so that the calls of one do not delay the waits of another."""
 SETTLED = 2.0
-"""Seconds before the outage, in which waits that began earlier end.
-
-The outage is more than two cores do at once.
-"""
+"""Seconds before the outage, which needs the whole machine, for earlier waits to end."""
 
 
 def services() -> list[str]:
-    """The vendors that are storage services, those of other packages among them."""
+    """The vendors that are storage services, also those of other packages."""
     return [name for name in vendors.names() if vendors.get(name).addressing is not None]
 
 
@@ -235,7 +220,7 @@ def codes_of(vendor: str) -> Codes:
     """The faults of a service, from its own catalogue.
 
     Raises:
-        ConfigurationError: no vendor has that name, which the message corrects, or it is no storage service.
+        ConfigurationError: there is no such vendor, or it is no storage service.
     """
     service = vendors.get(vendor)
     if service.addressing is None:
@@ -244,16 +229,15 @@ def codes_of(vendor: str) -> Codes:
 
 
 def chosen(codes: Codes, *, aws: bool = False, names: Sequence[str] = (), spread: float = 1.0) -> list[Phase]:
-    """The phases for a client of that service, each with its beginning.
+    """The phases for a client of a service, each with its beginning.
 
-    Phases begin one after the other: one phase's load on the machine is no part of another's measurements. A client
-    that waits long goes on in the next phase's time, and then mostly sleeps.
+    Phases begin one after another, so that the load of one does not change the measurements of another. A client that
+    waits long goes on during the next phase, but then it mostly sleeps.
 
     Args:
-        codes: the service's.
-        aws: whether the client's documentation has the header by which AWS asks its own SDKs to wait; others are not
-            asked that way.
-        names: only these; empty: all.
+        codes: the faults of the service.
+        aws: whether the client's documentation has the header by which AWS asks its own SDKs to wait.
+        names: the names of the phases; empty: all phases.
         spread: the factor by which calls begin further apart.
     """
     hints = {"", *codes.hints, AWS_HINT} if aws else {"", *codes.hints} - {AWS_HINT}

@@ -1,4 +1,4 @@
-"""A client in another process, of any language; the two speak JSON, one object a line."""
+"""A client in another process, in any language; both sides write JSON, one object a line."""
 
 from __future__ import annotations
 
@@ -59,27 +59,21 @@ exit code is 3, and the first line has the first error that the command answered
 """The contract that a command keeps."""
 
 LONGEST_LINE = 1 << 16
-"""Characters of a line that a command may write."""
+"""The most characters of a line that a command may write."""
 SHOWN = 1000
-"""Characters that are shown of a line that is not one of the contract."""
+"""The most characters that are shown of a line that breaks the contract."""
 READY = 60.0
-"""Seconds that a command may take until it is ready."""
+"""The default of the seconds until a command must be ready."""
 GRACE = 2.0
-"""Seconds that it has to exit after the end of its input and of all its calls."""
+"""Seconds that a command has to exit after the end of its input and of all its calls."""
 TAIL = 2000
 """Bytes of standard error that are shown."""
 LEFT = 1.0
-"""Seconds to read the output of a dead command, and for its processes to end.
-
-A process that cannot be found may hold the pipe.
-"""
+"""Seconds to wait for the end of a dead command's processes and output."""
 MARK = "CONFORMANCE_CLIENT"
-"""The variable that all processes of a client have, with a value of its own."""
+"""The variable that marks all processes of a client, with a new value for each client."""
 CAUSE = re.compile(r"^\S.*: \S.*$", re.MULTILINE)
-"""A line of standard error that may name the reason of a program's end.
-
-Of a stack trace's lines it is the last one.
-"""
+"""A line of standard error that may name the reason of the end, as a traceback's last does."""
 HINT = "; `faultinject conformance --contract` says what a command has to do"
 
 
@@ -92,14 +86,14 @@ class Process:
         names: the phases.
         tell: called when a call has ended.
         wake: called when the command has failed.
-        more: variables of its environment, besides this process's own.
-        ready: seconds in which it has to be ready.
+        more: variables that are added to this process's environment.
+        ready: seconds until it must be ready.
 
     Attributes:
-        kinds: the calls that it can do.
-        title: its own name for itself, or None.
-        failure: its breach of the contract, in one line; empty as long as there is none.
-        said: the end of its standard error, when it is closed.
+        kinds: the calls that it can make.
+        title: the name that it reports, or None.
+        failure: its breach of the contract, in one line; empty: there is none.
+        stderr: the end of its standard error, once it is closed.
 
     Raises:
         ConfigurationError: it cannot be run, or is not ready in time.
@@ -118,7 +112,7 @@ class Process:
         self.kinds: Sequence[str] = plan.KINDS
         self.title: str | None = None
         self.failure = ""
-        self.said = ""
+        self.stderr = ""
         self._words = words
         self._tell = tell
         self._wake = wake
@@ -165,33 +159,33 @@ class Process:
             )
             if not self._ready.wait(ready):
                 self._fail(f"did not report within {ready:g} s that it is ready")
-        except BaseException:  # Ctrl-C: nobody else could end it
+        except BaseException:  # after Ctrl-C the caller has no object to close
             self.failure = "interrupted"
             self.close()
             raise
         if self.failure and not self._was_ready:
             self.close()
-            raise ConfigurationError(f"{self.failure}\n{self.said}".rstrip())
+            raise ConfigurationError(f"{self.failure}\n{self.stderr}".rstrip())
 
-    def start(self, asked: PlannedCall) -> None:
+    def start(self, call: PlannedCall) -> None:
         """Ask for a call."""
         with self._lock:
-            self._running.add(asked.key)
-        self._write({"key": asked.key, "do": asked.kind, "client": asked.phase})
+            self._running.add(call.key)
+        self._write({"key": call.key, "do": call.kind, "client": call.phase})
 
     def close(self) -> None:
-        """End the command, with everything that it has started."""
+        """End the command, with all processes that it has started."""
         self._closing = True
         with suppress(OSError):
             self._stdin.close()
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(0 if self.failure else GRACE)
         if self._process.returncode is None or self.failure or self._running:
-            left = 0
+            left_behind = 0
         else:
-            left = processes.living_after(LEFT, self._process, self._mark)
-        if left:
-            number = "a process" if left == 1 else f"{left} processes"
+            left_behind = processes.living_after(LEFT, self._process, self._mark)
+        if left_behind:
+            number = "a process" if left_behind == 1 else f"{left_behind} processes"
             self.failure = f"{self._words[0]} ended and left {number} behind{HINT}"
         processes.kill_group(self._process)
         processes.kill_marked(LEFT, self._process, self._mark)
@@ -201,23 +195,23 @@ class Process:
             if reader.is_alive():
                 reader.join(LEFT)
             else:
-                pipe.close()  # an interrupt may have come before its reader was started
+                pipe.close()  # Ctrl-C may have come before the reader was started
 
     def _write(self, line: dict[str, object]) -> None:
-        with suppress(OSError):  # it has ended, which its reader notices
+        with suppress(OSError):  # the command has ended, which the reader notices
             self._stdin.write(json.dumps(line) + "\n")
             self._stdin.flush()
 
     def _read(self) -> None:
         self._listen()
-        self._dead.wait()  # a pipe that nobody reads would be its last words
+        self._dead.wait()  # a command that writes to a closed pipe would fail
         self._stdout.close()
 
     def _read_errors(self) -> None:
-        said = b""
-        while more := os.read(self._stderr.fileno(), LONGEST_LINE):  # a flood of it is read, and not kept
-            said = (said + more)[-TAIL:]
-            self.said = said.decode(errors="replace").rstrip()
+        tail = b""
+        while more := os.read(self._stderr.fileno(), LONGEST_LINE):
+            tail = (tail + more)[-TAIL:]
+            self.stderr = tail.decode(errors="replace").rstrip()
         self._stderr.close()
 
     def _listen(self) -> None:
@@ -235,19 +229,19 @@ class Process:
             self._fail("closed its standard output")
             return
         self._readers[0].join(LEFT)
-        causes = CAUSE.findall(self.said) or self.said.splitlines()
+        causes = CAUSE.findall(self.stderr) or self.stderr.splitlines()
         cause = _line(f": {causes[-1]}") if causes else ""
-        self._fail(f"ended with {_said(code)}{early}{cause}")
+        self._fail(f"ended with {_end_of(code)}{early}{cause}")
 
     def _understand(self, line: str) -> bool:
         try:
-            said = json.loads(line)
+            event = json.loads(line)
         except (ValueError, RecursionError):
             return False
-        if not isinstance(said, dict):
+        if not isinstance(event, dict):
             return False
-        if said.get("ready") is True:
-            kinds, title = said.get("kinds", [*plan.KINDS]), said.get("client")
+        if event.get("ready") is True:
+            kinds, title = event.get("kinds", [*plan.KINDS]), event.get("client")
             if not isinstance(kinds, list) or not isinstance(title, str | None):
                 return False
             self.kinds = [kind for kind in plan.KINDS if kind in kinds]
@@ -259,7 +253,7 @@ class Process:
             self._was_ready = not self.failure
             self._ready.set()
             return True
-        key, ok, error = said.get("key"), said.get("ok"), said.get("error")
+        key, ok, error = event.get("key"), event.get("ok"), event.get("error")
         if not (isinstance(key, str) and isinstance(ok, bool)):
             return False
         with self._lock:
@@ -271,22 +265,22 @@ class Process:
         self._tell(key, ok, None if ok or error is None else _line(str(error)))
         return True
 
-    def _fail(self, what: str) -> None:
-        self.failure = f"{self._words[0]} {what}{HINT}"
+    def _fail(self, breach: str) -> None:
+        self.failure = f"{self._words[0]} {breach}{HINT}"
         self._ready.set()
         self._wake()
 
 
 def _line(text: str) -> str:
-    """A client's text in one line, safe for a file: JSON can spell halves of characters."""
+    """A client's text in one line, without half surrogate pairs, which JSON can contain."""
     return quoted(" ".join(text.split()))[:LONGEST_ERROR]
 
 
 def _environment() -> dict[str, str]:
-    """The environment of this process without its proxies, none of which leads to loopback."""
+    """The environment of this process without its proxies, which do not reach loopback."""
     names = ("http_proxy", "https_proxy", "all_proxy")
     return {name: value for name, value in os.environ.items() if name.lower() not in names}
 
 
-def _said(code: int) -> str:
+def _end_of(code: int) -> str:
     return f"exit code {code}" if code >= 0 else f"signal {-code}"

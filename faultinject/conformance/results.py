@@ -7,16 +7,16 @@ import platform
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from statistics import median, quantiles
-from typing import Annotated, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-from msgspec import Meta, MsgspecError, Struct
+from msgspec import MsgspecError, Struct
 from msgspec.json import decode
 from msgspec.structs import asdict
 
 from faultinject.audit.checks import CHECKS
 from faultinject.audit.checks.retry_after import SLACK
 from faultinject.audit.conclusion import Conclusion
-from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, RESULTS, VERDICTS, WARN, Report
+from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, VERDICTS, WARN, Report
 from faultinject.audit.statistics import variation
 from faultinject.conformance import plan
 from faultinject.conformance.driving import SEED, ConformanceRun
@@ -27,16 +27,13 @@ from faultinject.journal.calls import Call
 from faultinject.rules.files import read_bytes
 
 KINDS = {"throttle": {"throttled", "throttled-read"}, "server": {"server-error"}}
-"""The kinds of failure, and the phases in which one never ends.
-
-The waits of those phases are the backoff curve.
-"""
+"""The phases in which every attempt fails, by kind of failure: they show the backoff."""
 SHORT = 0.05
-"""Seconds; the machine alone makes shorter waits vary."""
+"""Seconds: shorter waits vary by the machine alone."""
 NOTHING = 0.02
-"""Seconds; a shorter gap is not a wait."""
+"""Seconds: a shorter gap is no wait."""
 UNSAFE = frozenset({"POST", "PATCH"})
-"""Methods whose repetition may do a thing twice: clients retry them less often."""
+"""The methods that are not idempotent: clients retry them less often."""
 WORDS = {"yes": "try again", "no": "do not", "unstated": "not stated"}
 FIRST = {
     "after-authorize": "authorize first",
@@ -46,7 +43,7 @@ FIRST = {
     "query-first": "ask for the state first",
     "after-signing": "sign it anew with the right time",
 }
-"""The actions that a document asks for before another try; no retry is no contradiction."""
+"""The actions that a document asks for before a retry, which need not follow."""
 
 
 class Spread(Struct):
@@ -99,9 +96,9 @@ class HintNumbers(Struct):
     Attributes:
         answers: Answers that asked for a wait.
         retried: How many of them were followed by a retry.
-        obeyed: Retries that came no earlier; null where no length can be read.
-        asked: The median of what was asked for; null where no length can be read.
-        waited: The median of the waits; null without a retry.
+        obeyed: Retries that came no earlier; null if no length can be read.
+        asked: The median of the waits that were asked for; null if no length can be read.
+        waited: The median of the client's waits; null without a retry.
     """
 
     answers: int
@@ -179,9 +176,8 @@ class FirstAnswer(Struct):
     """Calls with the same first answer.
 
     Attributes:
-        answer: Status and code, such as `503 SlowDown`, or `reset`; the method in brackets where it makes a
-            difference.
-        documented: What the vendor's document says of a retry, in words; – where it says nothing.
+        answer: Status and code, such as `503 SlowDown`, or `reset`; with the method if that is not idempotent.
+        documented: The vendor's advice about a retry; – if the document has none.
         calls: How many calls.
         retried: How many of them were retried.
     """
@@ -193,19 +189,19 @@ class FirstAnswer(Struct):
 
 
 class Numbers(Struct):
-    """The measurements of a client, in seconds where they are times.
+    """The measurements of a client; times are in seconds.
 
-    A fact that was not seen is null or empty.
+    A measurement without data is null or empty.
 
     Attributes:
-        attempts: Of a call that always fails; null without such a call.
+        attempts: The attempts of a call that always fails; null without such a call.
         backoff: The waits before each retry, by kind of failure.
-        jitter: The deviation of waits before the same retry by their mean; null where they are too short.
-        hints: By form of the hint.
+        jitter: The deviation of waits before the same retry by their mean; null if they are too short.
+        hints: The hints, by form.
         retried: The results of each first answer.
         budget: The outage, in which every request fails.
         resets: Connections reset before the request was carried out.
-        lost: Answers lost after it was.
+        lost: Answers lost after the request was carried out.
         hidden: Errors in an answer with status 200.
         bytes: Bodies of uploads.
         overlap: Attempts of one call at the same time.
@@ -230,25 +226,25 @@ def numbers_of(run: ConformanceRun) -> Numbers:
     """Measure a client by its calls."""
     evidence = run.judgement.evidence
     calls = evidence.everyone
-    of = {kind: [call for call in calls if call.name in phases] for kind, phases in KINDS.items()}
-    made = [
+    by_kind = {kind: [call for call in calls if call.name in phases] for kind, phases in KINDS.items()}
+    attempts = [
         len(call.attempts)
-        for failing in of.values()
+        for failing in by_kind.values()
         for call in failing
         if call.closed and not call.succeeded
     ]
-    backoff = {kind: _backoff(failing) for kind, failing in of.items()}
+    backoff = {kind: _backoff(failing) for kind, failing in by_kind.items()}
     compared = [call.same_bytes for call in calls if call.retries and call.first.request_bytes]
     gaps = [[gap for gap in call.gaps if gap is not None] for call in calls]
     return Numbers(
-        attempts=Attempts(min(made), max(made)) if made else None,
+        attempts=Attempts(min(attempts), max(attempts)) if attempts else None,
         backoff=backoff,
         jitter=_jitter(backoff),
         hints=_hints(calls),
         retried=codes(call for call in calls if call.name != plan.OUTAGE),
         budget=outage([call for call in calls if call.name == plan.OUTAGE]),
-        resets=_again(calls, lambda call: call.first.kind == "transport" and not call.first.applied),
-        lost=_again(calls, lambda call: call.first.kind == "transport" and call.first.applied),
+        resets=_retried(calls, lambda call: call.first.kind == "transport" and not call.first.applied),
+        lost=_retried(calls, lambda call: call.first.kind == "transport" and call.first.applied),
         hidden=_hidden(
             [call for call in calls if any(attempt.kind == "hidden" for attempt in call.attempts)]
         ),
@@ -306,14 +302,14 @@ def _hints(calls: Iterable[Call]) -> dict[str, HintNumbers]:
                 seen.setdefault(attempt.hint_form, []).append((attempt.hint, gap))
     numbers = {}
     for form, pairs in sorted(seen.items()):
-        waits = [(asked, gap) for asked, gap in pairs if gap is not None]
-        asked = [seconds for seconds, _ in pairs if seconds is not None]
+        waits = [(wanted, gap) for wanted, gap in pairs if gap is not None]
+        wanted_waits = [seconds for seconds, _ in pairs if seconds is not None]
         obeyed = [gap >= wanted - SLACK for wanted, gap in waits if wanted is not None]
         numbers[form] = HintNumbers(
             answers=len(pairs),
             retried=len(waits),
-            obeyed=sum(obeyed) if asked else None,
-            asked=round(median(asked), 3) if asked else None,
+            obeyed=sum(obeyed) if wanted_waits else None,
+            asked=round(median(wanted_waits), 3) if wanted_waits else None,
             waited=round(median(gap for _, gap in waits), 3) if waits else None,
         )
     return numbers
@@ -325,15 +321,15 @@ def outage(calls: Sequence[Call]) -> Outage:
     return Outage(len(calls), requests, requests - len(calls))
 
 
-def _again(calls: Iterable[Call], met: Callable[[Call], bool]) -> Retried:
-    found = [call for call in calls if met(call)]
-    return Retried(len(found), sum(call.retries > 0 for call in found))
+def _retried(calls: Iterable[Call], had_fault: Callable[[Call], bool]) -> Retried:
+    with_fault = [call for call in calls if had_fault(call)]
+    return Retried(len(with_fault), sum(call.retries > 0 for call in with_fault))
 
 
 def _hidden(calls: Sequence[Call]) -> Noticed:
-    """Counts the calls that were retried or reported, of those that got an error in a 200.
+    """Count the calls with an error in a 200 that were retried or reported.
 
-    An SDK that asks again under another id of its own retries too, as AWS's for Java 1 does at the end of an upload.
+    A new request with another call id is a retry, too: AWS's SDK for Java 1 makes one at the end of an upload.
     """
     again = [call.retries > 0 or call.again is not None for call in calls]
     noticed = sum(
@@ -360,10 +356,10 @@ def codes(calls: Iterable[Call]) -> list[FirstAnswer]:
             continue
         answer = f"{first.answer} ({first.method})" if first.method in UNSAFE else first.answer
         documented = first.documented
-        says = "–"
+        advice = "–"
         if documented is not None:
-            says = FIRST.get(documented.again) or WORDS.get(documented.retryable, says)
-        row = rows.setdefault(answer, FirstAnswer(answer, says, 0, 0))
+            advice = FIRST.get(documented.again) or WORDS.get(documented.retryable, advice)
+        row = rows.setdefault(answer, FirstAnswer(answer, advice, 0, 0))
         row.calls += 1
         row.retried += bool(call.retries)
     return sorted(rows.values(), key=lambda row: -row.calls)
@@ -373,17 +369,17 @@ class ClientResult(Struct):
     """The results of one client; times are seconds.
 
     Attributes:
-        client: As `--client` takes it.
-        title: For people.
+        client: The name for `--client`.
+        title: The name for people.
         note: The settings that are not its default, or empty.
-        version: Of the client; null where nobody knows.
+        version: The version of the client; null if it is unknown.
         language: The language of its source, or empty.
         service: The vendor whose errors it got.
         seconds: The length of the run.
-        deadline: The longest time that it could have taken.
+        deadline: The time limit of the run.
         late: The delay of the beginning of calls: how busy the machine was.
-        failure: The client's breach of the contract; null where there is none.
-        numbers: Everything that was measured.
+        failure: The client's breach of the contract; null if there is none.
+        numbers: The measurements.
         report: The verdict, as `faultinject report` prints it.
     """
 
@@ -407,21 +403,21 @@ class ClientResult(Struct):
 
     @property
     def called(self) -> str:
-        """The same; a client of the user's own has its own name for itself, if it says one."""
+        """The same; for a client of the user's own, the name that it reports."""
         own = self.title == self.client and self.client not in SDKS
         return self.version if own and self.version else self.name
 
     def worst(self, check: str) -> str | None:
-        """The worst verdict of a check; None where it says nothing."""
+        """The worst verdict of a check; None if it has no finding."""
         verdicts = [finding.verdict for finding in self.report.findings if finding.check == check]
         decided = [verdict for verdict in verdicts if verdict != INCONCLUSIVE]
         return min(decided or verdicts, key=VERDICTS.index, default=None)
 
 
 def verdicts(clients: Sequence[ClientResult]) -> list[tuple[str, list[str | None]]]:
-    """Each check's worst verdicts by client, None for a client of which it says nothing.
+    """Each check's worst verdict for each client, None if it has no finding about a client.
 
-    Checks that say nothing of any client are left out.
+    Checks without any finding are left out.
     """
     rows = [(check, [client.worst(check) for client in clients]) for check in CHECKS]
     return [(check, worst) for check, worst in rows if any(worst)]
@@ -431,9 +427,9 @@ class Machine(Struct):
     """A computer.
 
     Attributes:
-        cores: How many processors it has; null where nobody knows.
+        cores: How many processors it has; null if that is unknown.
         processor: Its kind.
-        release: Of the operating system.
+        release: The release of the operating system.
     """
 
     cores: int | None
@@ -445,8 +441,8 @@ class SkippedClient(Struct):
     """A client that has a driver and is not installed.
 
     Attributes:
-        client: As `--client` takes it.
-        title: For people.
+        client: The name for `--client`.
+        title: The name for people.
         install: The command that installs it.
     """
 
@@ -459,7 +455,7 @@ class FailedClient(Struct):
     """A client that could not be started.
 
     Attributes:
-        client: As `--client` takes it.
+        client: The name for `--client`.
         reason: Why it could not be started.
     """
 
@@ -473,24 +469,24 @@ class Results(Struct, kw_only=True, omit_defaults=True):
     Attributes:
         v: The version of the format.
         result: The conclusion.
-        reason: The same in words.
+        reason: The conclusion as a sentence.
         made: The day of the run, UTC, such as 2026-11-20.
         faultinject: The version of faultinject.
         python: The version of Python.
         system: The operating system.
         machine: The computer of the run.
-        seed: Of every draw of faultinject.
-        deadline: Seconds of each client that is not known to need longer.
-        complete: Whether nobody interrupted it.
-        all: Whether every client that is installed was asked for; then findings come without their calls.
-        command: The command that makes these results again.
+        seed: The seed of every draw.
+        deadline: The time limit of each client in seconds, unless it is known to need longer.
+        complete: Whether all clients were run, without an interruption.
+        all: Whether every installed client was run; then findings come without their calls.
+        command: The command that repeats the run.
         skipped: Clients that have a driver and are not installed.
         failed: Clients that could not be started.
         clients: Each client's results.
     """
 
     v: Literal[1]
-    result: Annotated[str, Meta(extra_json_schema={"enum": [*RESULTS]})]
+    result: str
     reason: str
     made: str
     faultinject: str
@@ -511,7 +507,7 @@ class Measured(NamedTuple):
     """A client's run and its result.
 
     Attributes:
-        result: the part that is kept.
+        result: the printed part.
         run: the calls, the requests and the judgement.
     """
 
@@ -539,7 +535,7 @@ def measured(sdk: Sdk, run: ConformanceRun) -> Measured:
 
 
 BUSY = 0.03
-"""Seconds; calls that begin later than this show that the machine has other things to do."""
+"""Seconds: calls that begin later than this show that the machine is busy."""
 
 
 def conclusion(results: Sequence[Measured]) -> Conclusion:
@@ -550,14 +546,14 @@ def conclusion(results: Sequence[Measured]) -> Conclusion:
     reached = {conclusion.result for conclusion in conclusions.values()}
     worst = next(result for result in ("fail", "undecided", "warn", "pass") if result in reached)
     named = [name for name, conclusion in conclusions.items() if conclusion.result == worst]
-    some = f"{len(named)} of {len(conclusions)} clients"
+    share = f"{len(named)} of {len(conclusions)} clients"
     if worst == "undecided":
         reasons = "; ".join(f"{name}: {conclusions[name].sentence}" for name in named)
-        return Conclusion(worst, "Not decided", f"{some}: {reasons}")
+        return Conclusion(worst, "Not decided", f"{share}: {reasons}")
     if worst == "pass":
         return Conclusion(worst, PASS, f"all {len(conclusions)} clients pass")
     head, verb = (FAIL, "fail") if worst == "fail" else (WARN, "warn")
-    return Conclusion(worst, head, f"{some} {verb}{'s' if len(named) == 1 else ''}: {', '.join(named)}")
+    return Conclusion(worst, head, f"{share} {verb}{'s' if len(named) == 1 else ''}: {', '.join(named)}")
 
 
 def results_of(
@@ -577,14 +573,14 @@ def results_of(
     Args:
         measured: the clients that ran.
         day: the day of the run, `2026-11-20`.
-        version: of faultinject.
-        deadline: seconds of each client that is not known to need longer.
-        complete: whether nobody interrupted it.
-        whole: whether every client that is installed was asked for; then findings come without their calls, which are
-            nine tenths of all.
+        version: the version of faultinject.
+        deadline: the time limit of each client in seconds, unless it is known to need longer.
+        complete: whether all clients were run.
+        whole: whether every installed client was run; then findings come without their calls, which are nine tenths
+            of the document.
         skipped: clients that are not installed.
         failed: clients that could not be started.
-        command: the command that makes it again.
+        command: the command that repeats the run.
     """
     concluded = conclusion(measured)
     for client in measured if whole else ():
@@ -615,7 +611,7 @@ def read(path: str) -> Results:
 
     Raises:
         OSError: the file cannot be read.
-        ConfigurationError: it is something else.
+        ConfigurationError: it has no such results.
     """
     try:
         return decode(read_bytes(path), type=Results)
@@ -634,15 +630,15 @@ class Change:
 
     Attributes:
         client: its name.
-        what: the check with its subject, or the fact.
-        before: the verdict, or the fact; empty where there was none.
-        after: the verdict or the fact now; empty where there is none.
-        message: the measurement now; empty for a fact.
-        worse: whether a check fails or warns that did not before.
+        subject: the check with its subject, or the fact.
+        before: the old verdict or fact; empty if there was none.
+        after: the new verdict or fact; empty if there is none.
+        message: the new measurement; empty for a fact.
+        worse: whether a check newly fails or warns.
     """
 
     client: str
-    what: str
+    subject: str
     before: str
     after: str
     message: str = ""
@@ -652,7 +648,7 @@ class Change:
 def changes(old: Results, new: Results) -> Iterator[Change]:
     """The changes of the clients that both results have, then the clients that are new or gone.
 
-    They come in the order of the new results. A client is gone only from results for which every client was asked.
+    They come in the order of the new results. A client can be gone only if every installed client was run.
 
     Args:
         old: the results before.
@@ -681,7 +677,7 @@ def _facts(name: str, old: ClientResult, new: ClientResult) -> Iterator[Change]:
 
 
 def _both_vary(old: ClientResult, new: ClientResult) -> bool:
-    """Whether the numbers of attempts vary by chance, before and now, and overlap."""
+    """Whether the numbers of attempts vary by chance in both results, and overlap."""
     before, now = old.numbers.attempts, new.numbers.attempts
     if before is None or now is None or before.fewest == before.most or now.fewest == now.most:
         return False
@@ -697,11 +693,11 @@ def between(attempts: Attempts | None) -> str:
 
 
 def _verdicts(name: str, old: ClientResult, new: ClientResult) -> Iterator[Change]:
-    before = {each.name: each.verdict for each in old.report.findings}
+    before = {finding.name: finding.verdict for finding in old.report.findings}
     for finding in new.report.findings:
         key, verdict = finding.name, finding.verdict
         was = before.pop(key, "")
-        # An undecided check, before or now, says nothing: unless it is a fault that was not known.
+        # A check that is undecided in one of the results proves no change, unless it newly fails or warns.
         if was == verdict or (INCONCLUSIVE in (was, verdict) and verdict not in SEVERITY):
             continue
         worse = SEVERITY.get(verdict, 0) > SEVERITY.get(was, 0)

@@ -1,4 +1,4 @@
-"""The SDKs that have a driver, and the installed ones among them."""
+"""The SDKs that have a driver, and whether they are installed."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ class Sdk:
     """An SDK and how it is driven.
 
     Attributes:
-        name: as `--client` takes it.
-        title: for people.
-        vendor: the service that is played for it.
-        words: the command, where no driver here makes one.
+        name: its name for `--client`.
+        title: its name for people.
+        vendor: the vendor of the store that it gets.
+        words: the command of a client of the user's own; empty: the driver makes it.
         home: the place of its installation: a key of `HOMES`; empty for a client of the user's own.
-        package: its name there.
-        folder: of its driver.
-        driver: as `clients.toml` has it.
+        package: its name in that place.
+        folder: the folder of its driver.
+        driver: the driver, by its name in `clients.toml`.
         language: the language of its source, or empty.
         note: the settings that are not its default, or empty.
         aws: whether its documentation has the header by which AWS asks its own SDKs to wait.
-        packages: the packages to install, where that is not the package.
-        profile: the profile by which it is judged, where its user agent says too little; empty: found out by it.
-        deadline: seconds that all its calls need.
+        packages: the packages to install; empty: the package itself.
+        profile: the profile by which it is judged; empty: its user agent chooses it.
+        deadline: its time limit in seconds.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Sdk:
 
     @property
     def command(self) -> tuple[str, ...]:
-        """The words of the command that drives it."""
+        """The command that drives it."""
         return self.words or HOMES[self.home].command(self.folder, self.driver)
 
     @property
@@ -71,9 +71,9 @@ def _read() -> dict[str, Sdk]:
     """Read the SDKs of the tables `clients.toml`, one for each language of drivers."""
     sdks = {}
     for path in sorted(DRIVERS.glob("*/clients.toml")):
-        said: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-        home, language = said.pop("home"), said.pop("language", "")
-        for name, row in said.items():
+        table: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        home, language = table.pop("home"), table.pop("language", "")
+        for name, row in table.items():
             about = {"title": row["package"], "language": language, **row}
             if "deadline" in about:
                 about["deadline"] = duration(about["deadline"])
@@ -86,7 +86,7 @@ SDKS = _read()
 
 
 AWS = "s3"
-"""The service whose clients, if they are the user's own, mostly contain an SDK of AWS's."""
+"""The service for which clients of the user's own mostly use an SDK of AWS."""
 FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
 
@@ -94,8 +94,8 @@ def of(client: str, vendor: str) -> Sdk:
     """The SDK of that name, or a client of the user's own: `MODULE:FACTORY`, or a command.
 
     Args:
-        client: as `--client` took it.
-        vendor: the service that is played for a client of the user's own.
+        client: the text of `--client`.
+        vendor: the vendor of the store for a client of the user's own.
 
     Raises:
         MissingExtraError: the SDK is not installed.

@@ -1,6 +1,6 @@
-"""Another tool's document, the remarks on its reading, and the rules that are made of it.
+"""The document of another tool, remarks on it, and the rules that are made of it.
 
-There is a remark on everything that no rule says.
+Each part of the document that no rule expresses gets a remark.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from faultinject.rules.values import duration_text, is_name, nearest, shown, vis
 LEFT_OUT, CHANGED, UNUSED = "left out", "changed", "unused"
 """The kinds of remarks.
 
-Left out: it could not be said. Changed: it is converted, and means something else. Unused: it has nothing to do with
-faults, such as a description, or no effect.
+Left out: no rule can express it. Changed: it is converted, but the rule has another meaning. Unused: it has no effect,
+or nothing to do with faults, such as a description.
 """
 LONGEST_PLACE = 200
 
@@ -32,9 +32,9 @@ class Remark:
     """One difference from the original.
 
     Attributes:
-        kind: `left out`, `changed` (it means something else) or `unused` (it has nothing to do with faults).
+        kind: `left out`, `changed` (the rule has another meaning) or `unused` (it has nothing to do with faults).
         where: The file and the place in it, or a rule and its key.
-        why: Why, in words.
+        why: The reason.
     """
 
     kind: str
@@ -49,43 +49,43 @@ class Remarks:
     """All remarks of one conversion, in order.
 
     Attributes:
-        found: the remarks.
+        entries: the remarks.
     """
 
     def __init__(self) -> None:
-        self.found: list[Remark] = []
+        self.entries: list[Remark] = []
 
     def leave_out(self, where: str, why: str) -> None:
-        """Note that something cannot be said."""
+        """Report a part that no rule can express."""
         self._add(LEFT_OUT, where, why)
 
     def change(self, where: str, why: str) -> None:
-        """Note that something is said, and means something else."""
+        """Report a part that has another meaning as a rule."""
         self._add(CHANGED, where, why)
 
     def unused(self, where: str, why: str = "it has nothing to do with faults") -> None:
-        """Note that something has nothing to do with faults, or no effect."""
+        """Report a part that has no effect, or nothing to do with faults."""
         self._add(UNUSED, where, why)
 
     @property
     def complete(self) -> bool:
         """Whether nothing was left out."""
-        return all(remark.kind != LEFT_OUT for remark in self.found)
+        return all(remark.kind != LEFT_OUT for remark in self.entries)
 
     def _add(self, kind: str, where: str, why: str) -> None:
-        self.found.append(Remark(kind, shown(where, LONGEST_PLACE), visible(why)))
+        self.entries.append(Remark(kind, shown(where, LONGEST_PLACE), visible(why)))
 
 
 LARGEST = 16 << 20
-"""Bytes of a document."""
+"""The maximum size of a document in bytes."""
 
 
 def read_document(path: str, remarks: Remarks) -> Node:
     """The value of a JSON file; `-` is the standard input.
 
     Raises:
-        OSError: it cannot be read, or is larger than `LARGEST`.
-        ConfigurationError: it is no JSON, with line and column.
+        OSError: the file cannot be read, or is larger than `LARGEST`.
+        ConfigurationError: it is no JSON; the message has line and column.
     """
     if path == "-":
         where = "standard input"
@@ -108,7 +108,7 @@ def _parse(data: bytes, where: str) -> object:
         raise _wrong(f"{where}:{error.lineno}:{error.colno}", f"no JSON: {error.msg}") from None
     except RecursionError:
         raise _wrong(where, "nested too deeply") from None
-    except ValueError as error:  # a number of too many digits, or none of JSON
+    except ValueError as error:  # a number with too many digits, or one that JSON does not have
         raise _wrong(where, str(error)) from None
 
 
@@ -117,15 +117,15 @@ def _wrong(where: str, message: str) -> ConfigurationError:
 
 
 class Kind(NamedTuple):
-    """The kind that a value has to be.
+    """The required type of a value.
 
     Attributes:
-        type: a type to which msgspec converts; a number in a text is one.
-        said: the kind in words, for the error.
+        type: the type to which msgspec converts the value; a text with a number is a number.
+        name: its name in the error message.
     """
 
     type: Any
-    said: str
+    name: str
 
 
 LARGE = 1e12
@@ -139,12 +139,12 @@ SHARE = Kind(Annotated[float, Meta(ge=0, le=1)], "a number from 0 to 1")
 
 
 class Node:
-    """One value of a document; each key of an object is taken, or named by `rest`.
+    """One value of a document; `rest` reports the keys of an object that were not read.
 
     Args:
-        value: of JSON.
+        value: the value of JSON.
         file: the document's name.
-        path: its place there: `proxies[0].name`; empty: the whole.
+        path: its place in the document: `proxies[0].name`; empty: the whole document.
         remarks: the remarks.
     """
 
@@ -161,7 +161,7 @@ class Node:
         return f"{self.file}: {self.path}" if self.path else self.file
 
     def refuse(self, message: str) -> NoReturn:
-        """Stop, with the place.
+        """Raise an error with the place of the value.
 
         Raises:
             ConfigurationError: always.
@@ -169,18 +169,18 @@ class Node:
         raise _wrong(self.where, message)
 
     def leave_out(self, why: str) -> None:
-        """Note that it cannot be said."""
+        """Report that no rule can express the value."""
         self.remarks.leave_out(self.where, why)
 
     def change(self, why: str) -> None:
-        """Note that it is converted, and means something else."""
+        """Report that the value has another meaning as a rule."""
         self.remarks.change(self.where, why)
 
     def child(self, key: str, kind: Kind) -> Node | None:
-        """The value of a key; null is none.
+        """The value of a key; None if it is missing or null.
 
         Raises:
-            ConfigurationError: it is of another kind.
+            ConfigurationError: it has another type.
         """
         self._left.pop(key, None)
         value = self.value.get(key)
@@ -190,11 +190,11 @@ class Node:
         try:
             node.value = convert(value, kind.type, strict=False)
         except ValidationError:
-            node.refuse(f"{shown(json.dumps(value))} is not {kind.said}")
+            node.refuse(f"{shown(json.dumps(value))} is not {kind.name}")
         return node
 
     def take(self, key: str, kind: Kind, default: Any = None) -> Any:
-        """The bare value of a key; the default where it is not there."""
+        """The value of a key without its place; the default if it is missing."""
         node = self.child(key, kind)
         return default if node is None else node.value
 
@@ -202,7 +202,7 @@ class Node:
         """The value of a key.
 
         Raises:
-            ConfigurationError: it is not there, or of another kind.
+            ConfigurationError: it is missing, or has another type.
         """
         node = self.child(key, kind)
         if node is None:
@@ -210,7 +210,7 @@ class Node:
         return node
 
     def entries(self, key: str, kind: Kind) -> list[tuple[str, Node]]:
-        """Names and values of an object; nothing where it is not there."""
+        """The names and values of an object; none if it is missing."""
         node = self.child(key, OBJECT)
         return [] if node is None else [(name, node.need(name, kind)) for name in node.value]
 
@@ -222,17 +222,17 @@ class Node:
         ]
 
     def unused(self, *keys: str) -> None:
-        """Note keys that have nothing to do with faults."""
+        """Report keys that have nothing to do with faults."""
         for key in keys:
             if (node := self.child(key, ANY)) is not None:
                 self.remarks.unused(node.where)
 
     def rest(self, why: str) -> bool:
-        """Leave out every key that was not taken, and return whether there was one."""
-        left, self._left = self._left, {}
-        for key in left:
+        """Report every key that was not read as left out, and return whether there is one."""
+        unread, self._left = self._left, {}
+        for key in unread:
             self._at(key, None).leave_out(why)
-        return bool(left)
+        return bool(unread)
 
     def _at(self, key: str, value: object) -> Node:
         return Node(value, self.file, f"{self.path}.{key}" if self.path else key, self.remarks)
@@ -240,7 +240,7 @@ class Node:
 
 LONGEST_NAME = 60
 HOUR = 3600.0
-"""The longest wait of a rule, seconds."""
+"""The longest wait of a rule in seconds."""
 
 
 class Rules:
@@ -248,7 +248,7 @@ class Rules:
 
     Attributes:
         made: the rules.
-        places: the place of the value that each is made of.
+        places: the places of the values that they are made of.
     """
 
     def __init__(self) -> None:
@@ -257,17 +257,17 @@ class Rules:
         self._names: set[str] = set()
 
     def add(self, node: Node, fault: str, name: str = "", **keys: Any) -> Rule | None:
-        """Add a rule; None where a rule cannot have its values, which is reported.
+        """Add a rule; if it is invalid, report that and return None.
 
         Args:
-            node: the value that it is made of.
+            node: the value that the rule is made of.
             fault: its fault.
-            name: its name, as far as a rule may have it and no other has.
-            keys: as of `Rule`; None is not given.
+            name: its name, unless another rule has it; characters that no name may have are replaced.
+            keys: the keys of `Rule`; those with None are left out.
         """
-        given = {key: value for key, value in keys.items() if value is not None}
+        given_keys = {key: value for key, value in keys.items() if value is not None}
         try:
-            rule = Rule(fault, **given)
+            rule = Rule(fault, **given_keys)
         except ConfigurationError as error:
             node.leave_out(error.problems[0].message)
             return None
@@ -287,23 +287,17 @@ class Rules:
 
 
 def literal(text: str) -> str:
-    """A pattern that means this text and no other."""
+    """A pattern that only this text matches."""
     return f"={text}" if text[:1] == "=" or "*" in text else text
 
 
 def literal_path(text: str) -> str:
-    """A pattern of paths that means this path and no other.
-
-    One that ends in a slash would mean all paths below it.
-    """
+    """A pattern that only this path matches; a slash at its end would mean all paths below."""
     return f"={text}" if text[-1:] == "/" or {*"*?"} & {*text} else literal(text)
 
 
 def milliseconds(node: Node, number: float) -> str:
-    """A number of milliseconds as the duration of a rule.
-
-    One above an hour becomes an hour, which is reported.
-    """
+    """A number of milliseconds as a duration; more than an hour is cut to one, and reported."""
     if number > HOUR * 1000:
         node.change("a rule waits an hour at most")
     return duration_text(min(number / 1000, HOUR))

@@ -1,7 +1,7 @@
-"""Envoy, 1.2x and later: a whole configuration with a fault filter for each rule.
+"""Envoy, 1.2x and later: writes a whole configuration with a fault filter for each rule.
 
-https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/fault_filter. The filter itself answers
-with words of its own; the vendor's body and headers come by the mappers of local replies.
+https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/fault_filter. The filter answers with a
+text of its own; mappers of local replies replace it by the vendor's body and headers.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def write(scenario: Scenario, place: Place, remarks: Remarks) -> str:
     manager: dict[str, Any] = {
         "@type": _MANAGER,
         "stat_prefix": "faultinject",
-        # Else every answer, the app's too, says that its server is Envoy.
+        # Without this every answer, also the app's, would have `server: envoy`.
         "server_header_transformation": "PASS_THROUGH",
         "route_config": {
             "virtual_hosts": [
@@ -117,7 +117,7 @@ def _filter(rule: ProxyRule, matchers: list[dict[str, Any]], remarks: Remarks) -
 
 
 def _mapper(answer: ProxyAnswer, matchers: list[dict[str, Any]]) -> dict[str, Any]:
-    """The mapper of the fault filter's abort to the rule's answer, for the rule's requests."""
+    """The mapper that replaces the answer of a fault filter by the rule's answer."""
     code = {
         "comparison": {"op": "EQ", "value": {"default_value": answer.status, "runtime_key": "faultinject"}}
     }
@@ -126,11 +126,11 @@ def _mapper(answer: ProxyAnswer, matchers: list[dict[str, Any]]) -> dict[str, An
         {"status_code_filter": code},
         *({"header_filter": {"header": matcher}} for matcher in matchers),
     ]
-    said = answer.body.decode("utf-8", "replace").replace("%", "%%")
+    text = answer.body.decode("utf-8", "replace").replace("%", "%%")
     return {
         "filter": {"and_filter": {"filters": filters}},
         "body_format_override": {
-            "text_format_source": {"inline_string": said},
+            "text_format_source": {"inline_string": text},
             **({"content_type": answer.content_type} if answer.content_type else {}),
         },
         "headers_to_add": [
@@ -145,19 +145,19 @@ def _mapper(answer: ProxyAnswer, matchers: list[dict[str, Any]]) -> dict[str, An
 
 
 def _matcher(test: RequestCondition) -> dict[str, Any]:
-    if test.what == "header" and test.expression == ".*":
-        found: dict[str, Any] = {"name": test.name, "present_match": True}
+    if test.subject == "header" and test.expression == ".*":
+        matcher: dict[str, Any] = {"name": test.name, "present_match": True}
     else:
         expression = {
             "path": f"(?s)(?:{test.expression})(?:\\?.*)?",
             "query": f"(?s)[^?]*\\?(?:.*&)?(?:{test.expression})(?:&.*)?",
             "host": f"(?i)(?:{test.expression})(?::[0-9]+)?",
-        }.get(test.what, test.expression)
-        name = _NAMES.get(test.what, test.name)
-        found = {"name": name, "string_match": {"safe_regex": {"regex": expression}}}
+        }.get(test.subject, test.expression)
+        name = _NAMES.get(test.subject, test.name)
+        matcher = {"name": name, "string_match": {"safe_regex": {"regex": expression}}}
     if test.negated:
-        found["invert_match"] = True
-        if "string_match" in found:
-            # Else the rule is for no request without this header.
-            found["treat_missing_header_as_empty"] = True
-    return found
+        matcher["invert_match"] = True
+        if "string_match" in matcher:
+            # Without this the rule would match no request without the header.
+            matcher["treat_missing_header_as_empty"] = True
+    return matcher

@@ -1,7 +1,7 @@
-"""Patterns of rules as regular expressions of RE2.
+"""Translates patterns of rules into regular expressions of RE2.
 
-Text in them is escaped character by character, so that none of it can be an operator. In raw text, as it stands in a
-request line, a character may also be percent-encoded.
+Each character of a text is escaped, so that it is no operator. In raw text, as in a request line, a character may also
+be percent-encoded.
 """
 
 from __future__ import annotations
@@ -11,18 +11,15 @@ from collections.abc import Iterable
 
 ANYTHING = ".*"
 SEGMENT, FOLDERS, REST = "[^/?]*", "(?:/[^/?]*)*", "[^?]*"
-"""Parts of a path as it is sent: the query behind it is no part of it, and may have slashes."""
+"""Parts of a raw path; a query after it may also have slashes."""
 _HEX = "[0-9A-Fa-f]"
 ONE = (
     f"(?:[^/%?]|%[0-7]{_HEX}|%[CDcd]{_HEX}%{_HEX}{_HEX}|%[Ee]{_HEX}(?:%{_HEX}{_HEX}){{2}}"
     f"|%[Ff]{_HEX}(?:%{_HEX}{_HEX}){{3}})"
 )
-"""One character as it is sent: itself, or the bytes of its UTF-8."""
+"""One character of a raw path: itself, or its UTF-8 percent-encoded."""
 ENCODED_SLASH = "(?:%2[Ff]|%252F)"
-"""The meaning of `%2F` in a pattern of paths: an encoded slash, or these characters.
-
-Of the characters, `%` is encoded.
-"""
+"""The expression of `%2F` in a pattern: an encoded slash, or these three characters."""
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-~/=&!@%:;,'\"<> ")
 
 
@@ -31,9 +28,8 @@ def text(literal: str, *, raw: bool = False, query: bool = False) -> str:
 
     Args:
         literal: the text.
-        raw: whether it is compared with a text that is not decoded.
-        query: whether that is a query, where a blank may also be `+`, and an encoded slash is a slash; a `?` stands
-            in no path.
+        raw: whether it is compared with raw text.
+        query: whether that is a query, in which a blank may also be `+`, a slash may be encoded, and `?` may occur.
     """
     return "".join(_character(character, raw=raw, query=query) for character in literal)
 
@@ -60,7 +56,7 @@ def _digit(number: int) -> str:
 
 
 def of_value(pattern: str, *, raw: bool = False, anything: str = ANYTHING, query: bool = False) -> str:
-    """The expression of a pattern in which `*` matches anything; an empty one is anything."""
+    """The expression of a pattern in which `*` matches anything; an empty one matches anything."""
     if not pattern:
         return anything
     if pattern[:1] == "=":
@@ -69,7 +65,7 @@ def of_value(pattern: str, *, raw: bool = False, anything: str = ANYTHING, query
 
 
 def of_path(pattern: str) -> str:
-    """The expression of a pattern of paths, as they are sent."""
+    """The expression of a pattern, for raw paths."""
     if pattern[:1] == "=":
         literal = pattern[1:]
         return _path_text(literal if literal[:1] == "/" else f"/{literal}")
@@ -81,13 +77,13 @@ def _rooted(pattern: str) -> str:
     segments = pattern[1:-1].split("/") if folder and len(pattern) > 1 else pattern[1:].split("/")
     if pattern == "/":
         return f"/{REST}"
-    found = "".join(FOLDERS if segment == "**" else f"/{_segment(segment)}" for segment in segments)
-    return f"{found}/{REST}" if folder else found
+    expression = "".join(FOLDERS if segment == "**" else f"/{_segment(segment)}" for segment in segments)
+    return f"{expression}/{REST}" if folder else expression
 
 
 def _segment(pattern: str) -> str:
     operators = {"*": SEGMENT, "?": ONE}
-    return "".join(operators.get(each) or _path_text(each) for each in re.split("([*?])", pattern))
+    return "".join(operators.get(piece) or _path_text(piece) for piece in re.split("([*?])", pattern))
 
 
 def _path_text(literal: str) -> str:
@@ -96,11 +92,10 @@ def _path_text(literal: str) -> str:
 
 
 def of_address(bucket: str | None, key: str | None) -> str:
-    """The expression of paths `/bucket/key` as they are sent; None is any."""
-    # Stars may stand for nothing; but a request without a bucket is for all of them, and one without a key is for its
-    # bucket.
-    some = not (bucket or "").strip("*")
-    head = "/[^/?]+" if some else f"/{of_value(bucket or '', raw=True, anything=SEGMENT)}"
+    """The expression of raw paths `/bucket/key`; None stands for any bucket or key."""
+    # A star may match nothing, but a path without a bucket is for all buckets, and one without a key for a bucket.
+    any_bucket = not (bucket or "").strip("*")
+    head = "/[^/?]+" if any_bucket else f"/{of_value(bucket or '', raw=True, anything=SEGMENT)}"
     if key is None:
         return f"{head}(?:/{REST})?"
     if key[:1] == "=":
@@ -118,15 +113,12 @@ def any_of(expressions: Iterable[str]) -> str:
 
 
 def of_query(name: str, patterns: Iterable[str]) -> str:
-    """The expression of a parameter in a query as it is sent, with one of these patterns.
-
-    It does not have the parameters around it.
-    """
+    """The expression of one parameter of a raw query whose value matches one of the patterns."""
     return text(name, raw=True, query=True) + any_of(map(_of_parameter, patterns))
 
 
 def _of_parameter(pattern: str) -> str:
-    """The expression of a value with its `=`, which an empty one need not have."""
+    """The expression of `=` and a value; an empty value may come without `=`."""
     if not pattern.strip("*"):
         return "(?:=[^&]*)?"
     value = of_value(pattern, raw=True, anything="[^&]*", query=True)

@@ -1,4 +1,4 @@
-"""The formats that are read and written, by name: one module each."""
+"""The formats that are read and written; each has a module."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Source:
 
     Attributes:
         title: its description.
-        fits: whether a value is one, by a look at it.
-        convert: adds the rules of its files.
+        fits: returns whether a value looks like this format.
+        convert: adds the rules of files in this format.
     """
 
     title: str
@@ -42,11 +42,11 @@ def read(nodes: Iterable[Node], name: str | None, rules: Rules) -> list[str]:
 
     Args:
         nodes: the documents.
-        name: of their format; None: found by their content.
-        rules: get them.
+        name: the name of their format; None: the content of each shows it.
+        rules: the rules to add to.
 
     Raises:
-        ConfigurationError: one is of another format, or something in it is wrong.
+        ConfigurationError: a document has another format, or a mistake.
     """
     by_format: dict[str, list[Node]] = {}
     for node in nodes:
@@ -57,10 +57,10 @@ def read(nodes: Iterable[Node], name: str | None, rules: Rules) -> list[str]:
 
 
 def _format_of(node: Node, name: str | None) -> str:
-    fitting = [each for each, source in SOURCES.items() if source.fits(node.value)]
+    fitting = [format_name for format_name, source in SOURCES.items() if source.fits(node.value)]
     if name is not None and name not in fitting:
         node.refuse(f"this is no {SOURCES[name].title}")
     if not fitting:
-        known = listed(f"{each} ({source.title})" for each, source in SOURCES.items())
+        known = listed(f"{format_name} ({source.title})" for format_name, source in SOURCES.items())
         node.refuse(f"this is of no format that is known: {known}; --from says which it is")
     return name or fitting[0]

@@ -1,4 +1,4 @@
-"""Istio: a VirtualService with a route for each rule, and its `fault`.
+"""Istio: writes a VirtualService with a route and its `fault` for each rule.
 
 https://istio.io/latest/docs/reference/config/networking/virtual-service/#HTTPFaultInjection
 """
@@ -37,7 +37,7 @@ def write(scenario: Scenario, place: Place, remarks: Remarks) -> str:
     routes: list[dict[str, Any]] = []
     taken: list[ProxyRule] = []
     for rule in translate(scenario, CAN, remarks):
-        # No request comes past the route of the one to that of the other.
+        # A request that passes the tests of this rule also passes those of an earlier one, whose route takes it.
         before = next((earlier for earlier in taken if {*earlier.tests} <= {*rule.tests}), None)
         if before is not None:
             remarks.leave_out(
@@ -51,12 +51,12 @@ def write(scenario: Scenario, place: Place, remarks: Remarks) -> str:
                 "a request that the route of an earlier rule takes never gets here, whether or not that"
                 " fires",
             )
-        made: dict[str, Any] = {"name": rule.name}
+        rule_route: dict[str, Any] = {"name": rule.name}
         if rule.tests:
-            made["match"] = [_match(rule.tests)]
-        made["fault"] = _fault(rule, remarks)
-        made["route"] = route
-        routes.append(made)
+            rule_route["match"] = [_match(rule.tests)]
+        rule_route["fault"] = _fault(rule, remarks)
+        rule_route["route"] = route
+        routes.append(rule_route)
     routes.append({"name": "app", "route": route})
     return printed(
         {
@@ -83,15 +83,15 @@ def _fault(rule: ProxyRule, remarks: Remarks) -> dict[str, Any]:
 
 
 def _match(tests: tuple[RequestCondition, ...]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    match: dict[str, Any] = {}
     for test in tests:
-        if test.what == "header":
-            place = found.setdefault("withoutHeaders" if test.negated else "headers", {})
+        if test.subject == "header":
+            place = match.setdefault("withoutHeaders" if test.negated else "headers", {})
             place[test.name] = {} if test.expression == ".*" else {"regex": test.expression}
-        elif test.what == "path":
-            found["uri"] = {"regex": test.expression}
-        elif test.what == "host":
-            found["authority"] = {"regex": f"(?i)(?:{test.expression})(?::[0-9]+)?"}
+        elif test.subject == "path":
+            match["uri"] = {"regex": test.expression}
+        elif test.subject == "host":
+            match["authority"] = {"regex": f"(?i)(?:{test.expression})(?::[0-9]+)?"}
         else:
-            found["method"] = {"regex": test.expression}
-    return found
+            match["method"] = {"regex": test.expression}
+    return match

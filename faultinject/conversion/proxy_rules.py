@@ -1,7 +1,7 @@
-"""Rules in a form that a proxy can express: tests of a request, a chance, and the fault.
+"""Translates rules into the form that proxies share: tests of a request, a chance, a fault.
 
-Everything that it cannot express is reported. A rule is left out as a whole if without the missing part the fault
-would come to more requests, or more often. An effect that only shapes the answer is left out alone.
+Each part that the proxy cannot express is reported. Without that part the fault might hit more requests, or hit them
+more often: then the whole rule is left out. An effect that only changes the answer is left out alone.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from faultinject.rules.triggers import DECIDING, TRIGGERS
 
 ANSWER = "answer"
 MILLION = 1_000_000
-"""The parts of a whole in which a chance is counted."""
+"""The unit of a chance in a proxy: parts of a million."""
 SPARED = "without it the fault would come to requests that the rule spares"
 MOMENT = 1_800_000_000.0
-"""The time in answers, unix seconds."""
+"""The time of generated answers in unix seconds."""
 SLIGHT = 1e-11
-"""The difference up to which two chances are the same."""
+"""The largest difference of chances that counts as equal."""
 ADDRESS = ("bucket", "key")
 KNOWN = ("content-type", "content-length", "connection")
-"""Headers that have another place in a proxy's configuration, or that it sets itself."""
+"""The headers that a proxy sets itself, or that have another place in its configuration."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class Place:
     """The addresses of a proxy and its app.
 
     Attributes:
-        listen: the address that it listens on, `HOST:PORT`.
-        upstream: that of the app behind it.
+        listen: the address of the proxy, `HOST:PORT`.
+        upstream: the address of the app.
     """
 
     listen: str
@@ -54,14 +54,14 @@ class RequestCondition:
     """A condition on a request.
 
     Attributes:
-        what: `method`, `path`, `host`, `header` or `query`.
-        expression: the regular expression of the whole value; of a path as it is sent; of a query of one parameter
-            with its value.
-        name: of the header.
-        negated: it must not hold.
+        subject: `method`, `path`, `host`, `header` or `query`.
+        expression: the regular expression for the whole value. A path is not decoded; of a query, it is for one
+            parameter with its value.
+        name: the name of the header.
+        negated: whether the value must not match.
     """
 
-    what: str
+    subject: str
     expression: str
     name: str = ""
     negated: bool = False
@@ -73,8 +73,8 @@ class ProxyAnswer:
 
     Attributes:
         status: its status.
-        content_type: its Content-Type; empty for none.
-        headers: the others, without those that every server sets.
+        content_type: its Content-Type; empty: none.
+        headers: the other headers, without those that every server sets.
         body: its body.
     """
 
@@ -90,9 +90,9 @@ class Capabilities:
 
     Attributes:
         title: its name.
-        faults: the faults, `ANSWER` for those that answer.
-        tests: the kinds of tests.
-        negated: those that it can also negate.
+        faults: its faults; `ANSWER` stands for all faults that answer.
+        tests: its kinds of tests.
+        negated: the kinds of tests that it can also negate.
     """
 
     title: str
@@ -108,11 +108,11 @@ class ProxyRule:
     Attributes:
         rule: the rule.
         name: its name.
-        tests: it is for a request of which all of these hold.
-        probability: the chance of each of those that no earlier rule has answered.
-        fault: `ANSWER`, or the fault's own word.
-        answer: its content.
-        delay: seconds; 0: none.
+        tests: the tests that a request must pass.
+        probability: the chance for a request that no earlier rule has answered.
+        fault: `ANSWER`, or the name of the fault.
+        answer: the answer, or None.
+        delay: the delay in seconds; 0: none.
     """
 
     rule: Rule
@@ -125,7 +125,7 @@ class ProxyRule:
 
 
 def parts_of(rule: ProxyRule, title: str, remarks: Remarks) -> int:
-    """The chance in parts of a million, as a proxy counts them; a rounded one is reported."""
+    """The chance in parts of a million; a rounded chance is reported."""
     number = round(rule.probability * MILLION)
     if abs(number / MILLION - rule.probability) > SLIGHT:
         remarks.change(f"{rule.name}: probability", f"{title} rounds it to {number * 100 / MILLION:g} %")
@@ -133,7 +133,7 @@ def parts_of(rule: ProxyRule, title: str, remarks: Remarks) -> int:
 
 
 def delay_of(rule: ProxyRule, title: str, remarks: Remarks) -> float:
-    """The seconds of its delay; 0, with a report, where the proxy would delay other requests."""
+    """The delay in seconds; 0, with a report, if the proxy would also delay other requests."""
     if rule.delay and rule.answer is not None and rule.probability < 1:
         remarks.leave_out(
             f"{rule.name}: delay",
@@ -144,7 +144,7 @@ def delay_of(rule: ProxyRule, title: str, remarks: Remarks) -> float:
 
 
 class _LeftOut(Exception):
-    """A rule that is left out, which is reported already."""
+    """The rule is left out, and that is reported."""
 
 
 def translate(scenario: Scenario, can: Capabilities, remarks: Remarks) -> list[ProxyRule]:
@@ -153,7 +153,7 @@ def translate(scenario: Scenario, can: Capabilities, remarks: Remarks) -> list[P
     Args:
         scenario: the rules.
         can: the features of the proxy.
-        remarks: gets a remark on each feature that it lacks.
+        remarks: the remarks, one for each missing feature.
     """
     if scenario.seed is not None:
         remarks.change("seed", f"{can.title} draws numbers of its own: no run is replayed")
@@ -169,7 +169,7 @@ def translate(scenario: Scenario, can: Capabilities, remarks: Remarks) -> list[P
 
 
 class _Translation:
-    """One rule."""
+    """The translation of one rule."""
 
     def __init__(self, rule: Rule, name: str, can: Capabilities, remarks: Remarks) -> None:
         self.rule = rule
@@ -214,7 +214,7 @@ class _Translation:
         raise _LeftOut
 
     def delay(self) -> float:
-        """The seconds of its delay."""
+        """The delay of the rule in seconds."""
         delay = self.rule.value("delay")
         low, high = delay
         if not high:
@@ -230,7 +230,7 @@ class _Translation:
         return float(low + high) / 2
 
     def answer(self) -> ProxyAnswer:
-        """The rule's answer to a made-up request that it is for."""
+        """The rule's answer to an example of a request."""
         without = dict.fromkeys((*TRIGGERS, "delay"))
         always = trials.unconditional(trials.replace_options(self.rule, **without))
         first, second = (
@@ -243,7 +243,7 @@ class _Translation:
         return first
 
     def tests(self) -> tuple[RequestCondition, ...]:
-        """The tests of a request, all of which hold."""
+        """The tests that a request must pass."""
         rule = self.rule
         tests = [
             self.test(key, values, negated=negated)
@@ -273,7 +273,7 @@ class _Translation:
         return RequestCondition("path", expressions.any_of(both))
 
     def test(self, key: str, values: Sequence[str], *, negated: bool) -> RequestCondition:
-        """One condition; the rule is left out if there is no such test."""
+        """One condition as a test; without such a test the rule is left out."""
         word, _, name = key.partition(".")
         if word not in (self.can.negated if negated else self.can.tests):
             self.leave(f"unless.{key}" if negated else key, f"{self.can.title} has no such test; {SPARED}")
@@ -293,7 +293,7 @@ def _expression(word: str, name: str, values: Sequence[str]) -> str:
 
 
 def _answered(rule: Rule, target: str, number: int) -> ProxyAnswer:
-    """The answer to the GET of a target, always at the same moment, so that it is the same."""
+    """The answer to the GET of a target, at a fixed time, so that it is always equal."""
     plan = trials.Trial([rule], "0").injector.own_plan
     compiled = plan.ready(0)
     request = WSGIRequest(trials.environ("GET", target, "127.0.0.1"))
@@ -309,5 +309,5 @@ def _answered(rule: Rule, target: str, number: int) -> ProxyAnswer:
 
 
 def printed(data: dict[str, object]) -> str:
-    """An object as JSON, which readers of YAML take too."""
+    """An object as JSON, which is also YAML."""
     return f"{json_text(data, 2)}\n"

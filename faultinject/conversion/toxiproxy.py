@@ -1,7 +1,6 @@
-"""Toxiproxy: its configuration (`toxiproxy.json`), and the answer to `GET /proxies`.
+"""Toxiproxy: reads its configuration (`toxiproxy.json`), and the answer to `GET /proxies`.
 
-`POST /populate` takes the configuration. https://github.com/Shopify/toxiproxy#toxics; the code of each toxic is in
-its folder `toxics`.
+https://github.com/Shopify/toxiproxy#toxics; the code of each toxic is in its folder `toxics`.
 """
 
 from __future__ import annotations
@@ -26,19 +25,19 @@ from faultinject.conversion.document import (
 )
 
 Made = tuple[str, dict[str, Any]] | None
-"""The fault and its keys; None: it was left out, or has no effect."""
+"""A fault and its keys; None: the toxic was left out, or has no effect."""
 Toxic = tuple[Node, str, str, dict[str, Any]]
-"""A toxic with the fault, name and keys of its rule."""
+"""A toxic, and the fault, the name and the keys of its rule."""
 
 DOWNSTREAM, UPSTREAM = "downstream", "upstream"
 STREAM = Kind(Literal["downstream", "upstream"], "downstream or upstream")
 AMOUNT = Kind(Annotated[float, Meta(ge=-LARGE, le=LARGE)], "a number from -1e12 to 1e12")
-"""Toxiproxy accepts values below 0."""
+"""The range of attributes: Toxiproxy accepts values below 0."""
 EACH_REQUEST = "the chance is of each request; there it is of each connection"
 
 
 def fits(value: object) -> bool:
-    """Whether it is a list of proxies, one by name, or a single one."""
+    """Whether a value is a list of proxies, an object with proxies by name, or one proxy."""
     if isinstance(value, dict):
         value = [value] if "upstream" in value else [*value.values()]
     return (
@@ -60,7 +59,7 @@ def convert(nodes: Sequence[Node], rules: Rules) -> None:
 
 
 def _proxy(node: Node, rules: Rules, *, alone: bool) -> None:
-    called = node.take("name", TEXT, "proxy")
+    proxy_name = node.take("name", TEXT, "proxy")
     node.unused("listen", "logger", "Logger")
     upstream, toxics = node.child("upstream", TEXT), node.child("toxics", OBJECTS)
     down = not node.take("enabled", FLAG, default=True)
@@ -68,29 +67,31 @@ def _proxy(node: Node, rules: Rules, *, alone: bool) -> None:
     node.rest("no key of a proxy")
     if down:
         node.change("connections are taken and closed; there they are refused")
-        rules.add(node, "close", f"{called}-down")
-        for each in toxic_rows:
-            node.remarks.unused(each.where, "its proxy is not enabled")
+        rules.add(node, "close", f"{proxy_name}-down")
+        for toxic_row in toxic_rows:
+            node.remarks.unused(toxic_row.where, "its proxy is not enabled")
         toxic_rows = []
     if (toxic_rows or down) and not alone:
-        said = "another upstream" if upstream is None else upstream.value
-        node.change(f"a rule knows no upstream: put these in front of {said} alone")
+        upstream_name = "another upstream" if upstream is None else upstream.value
+        node.change(f"a rule knows no upstream: put these in front of {upstream_name} alone")
     elif upstream is not None:
         node.remarks.unused(upstream.where)
-    found = _with_the_wait([made for row in toxic_rows if (made := _toxic(row)) is not None])
-    if len(found) > 1:
+    toxics_with_rules = _with_the_wait([parts for row in toxic_rows if (parts := _toxic(row)) is not None])
+    if len(toxics_with_rules) > 1:
         node.change(
             "a request gets one of the faults, the first that fires; there a connection gets all of them"
         )
-    # Behind one that comes always none would ever fire.
-    for toxic, fault, toxic_name, keys in sorted(found, key=lambda each: "probability" not in each[3]):
-        rules.add(toxic, fault, f"{called}-{toxic_name}", **keys)
+    # Toxics with a chance come first: after a rule that always fires no rule ever would.
+    for toxic, fault, toxic_name, keys in sorted(
+        toxics_with_rules, key=lambda parts: "probability" not in parts[3]
+    ):
+        rules.add(toxic, fault, f"{proxy_name}-{toxic_name}", **keys)
 
 
 def _with_the_wait(toxics: list[Toxic]) -> list[Toxic]:
-    """Make a wait that comes always the delay of the only other fault that comes always.
+    """Turn a wait that always comes into the delay of the one other fault that always comes.
 
-    No request would get past the wait.
+    As rules of their own, only the first of the two would ever fire.
     """
     always = [toxic for toxic in toxics if "probability" not in toxic[3]]
     waits = [toxic for toxic in always if toxic[1] == "latency"]
@@ -104,7 +105,7 @@ def _with_the_wait(toxics: list[Toxic]) -> list[Toxic]:
 
 
 def _toxic(node: Node) -> Toxic | None:
-    """The parts of its rule; None: it cannot be a rule, which is reported."""
+    """The parts of a toxic's rule; None: there is no rule, and that is reported."""
     kind = node.need("type", TEXT).value
     stream = node.take("stream", STREAM, DOWNSTREAM)
     name, chance = node.take("name", TEXT, f"{kind}_{stream}"), node.child("toxicity", SHARE)
@@ -113,14 +114,14 @@ def _toxic(node: Node) -> Toxic | None:
     if kind not in TOXICS:
         node.leave_out(UNSAID.get(kind, "no toxic that is known"))
         return None
-    made = TOXICS[kind](node, values, stream)
+    fault_and_keys = TOXICS[kind](node, values, stream)
     values.rest(f"no attribute of {kind}")
-    if made is None:
+    if fault_and_keys is None:
         return None
     if chance is not None and not chance.value:
         node.remarks.unused(chance.where, "it never comes")
         return None
-    fault, keys = made
+    fault, keys = fault_and_keys
     if chance is not None and chance.value < 1:
         chance.change(EACH_REQUEST)
         keys = {**keys, "probability": chance.value}
@@ -128,10 +129,7 @@ def _toxic(node: Node) -> Toxic | None:
 
 
 def _when(stream: str) -> str | None:
-    """The time of a fault: downstream data is the server's answer, so its work is done.
-
-    Upstream data is the client's request.
-    """
+    """The key `when` of a fault: downstream data is the answer, so the app has done its work."""
     return "after" if stream == DOWNSTREAM else None
 
 

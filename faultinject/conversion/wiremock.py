@@ -1,4 +1,4 @@
-"""WireMock: stub mappings, one, several, or an export of all (`{"mappings": […]}`).
+"""WireMock: reads stub mappings, one, several, or an export of all (`{"mappings": […]}`).
 
 https://wiremock.org/docs/simulating-faults/, https://wiremock.org/docs/stubbing/,
 https://wiremock.org/docs/stateful-behaviour/, https://wiremock.org/docs/request-matching/
@@ -39,14 +39,14 @@ REGEX = "no pattern is such a regular expression, and without it the fault would
 QUERY = "requests with further parameters get it too"
 URLS = ("url", "urlPath", "urlPathPattern")
 EVERY_URL = ("url", "urlPattern", "urlPath", "urlPathTemplate", "urlPathPattern")
-"""The conditions of a stub on a URL; the first decides: UrlPattern.fromOneOf."""
+"""The conditions of a stub on a URL; WireMock reads only the first (UrlPattern.fromOneOf)."""
 _SAFE = re.compile(r"[\w~!@%&=:;,'\"<>/ -]")
 _ESCAPED = re.compile(r"\\([^\w\s])")
 _BEGINNING = re.compile(r"\^?((?:[\w~!@&=:;,'\"<>/ -]|\\[^\w\s])*)([?*{]?)", re.ASCII)
-"""The plain beginning of an expression, and the operator that makes its end optional."""
+"""The plain text at the beginning of an expression, and an operator after it."""
 _GROUP = re.compile(r"\((?:[^()\\]|\\.)*\)")
 _UNRESERVED = re.compile(r"[\w.~/-]*", re.ASCII)
-"""A path that every client sends as it is.
+"""A path that no client percent-encodes.
 
 https://www.rfc-editor.org/rfc/rfc3986#section-2.3
 """
@@ -58,44 +58,44 @@ def _cannot(node: Node, why: str = CANNOT) -> NoReturn:
 
 
 class Unsayable(Exception):
-    """A condition that cannot be said, which is reported already."""
+    """No rule can express a condition, and that is reported."""
 
 
 def conditions(node: Node) -> Conditions:
     """The conditions of a `request`.
 
     Raises:
-        Unsayable: one of them cannot be said, and the stub is left out.
-        ConfigurationError: a value is of another type.
+        Unsayable: no rule can express one of them, so the stub is left out.
+        ConfigurationError: a value has another type.
     """
-    found: Conditions = {}
+    required: Conditions = {}
     unless: Conditions = {}
     method = node.child("method", ANY)
     if method is not None and not isinstance(method.value, str):
         _cannot(method)
     if method is not None and method.value != "ANY":
-        found["method"] = literal(method.value)
-    _url(node, found)
+        required["method"] = literal(method.value)
+    _url(node, required)
     for key, word in (("headers", "header"), ("queryParameters", "query")):
         names: set[str] = set()
         for name, matcher in node.entries(key, OBJECT):
-            # A rule takes the values of one header for alternatives.
+            # In a rule, several values of one header are alternatives.
             if key == "headers" and name.lower() in names:
                 _cannot(matcher)
             names.add(name.lower())
             pattern, negated = _matched(matcher)
-            (unless if negated else found).setdefault(word, {})[name] = pattern
+            (unless if negated else required).setdefault(word, {})[name] = pattern
     if node.rest(CANNOT):
         raise Unsayable
-    return found | ({"unless": unless} if unless else {})
+    return required | ({"unless": unless} if unless else {})
 
 
-def _url(node: Node, found: Conditions) -> None:
-    given = {key: each for key in URLS if (each := node.child(key, TEXT)) is not None}
-    if not given:
+def _url(node: Node, required: Conditions) -> None:
+    conditions_on_url = {key: condition for key in URLS if (condition := node.child(key, TEXT)) is not None}
+    if not conditions_on_url:
         return
-    # The first decides, whatever the others say: UrlPattern.fromOneOf.
-    (key, url), *others = given.items()
+    # WireMock reads only the first: UrlPattern.fromOneOf.
+    (key, url), *others = conditions_on_url.items()
     for _, other in others:
         node.remarks.unused(other.where, f"WireMock reads {key} alone")
     if key == "urlPathPattern":
@@ -103,12 +103,12 @@ def _url(node: Node, found: Conditions) -> None:
         if pattern is None:
             _cannot(url, REGEX)
         if pattern:
-            found["path"] = pattern
+            required["path"] = pattern
         return
     path, mark, query = url.value.partition("?")
     if "%2f" in path.lower():
         _cannot(url, "no path of a rule has an encoded slash, and the fault would come to other requests")
-    found["path"] = literal_path(unquote(path))
+    required["path"] = literal_path(unquote(path))
     if key == "urlPath":
         if mark:
             _cannot(url, "no path has a query, and the fault would come to requests that the stub is not for")
@@ -119,22 +119,22 @@ def _url(node: Node, found: Conditions) -> None:
             url, "it is compared with the whole query: beside it queryParameters say nothing, or exclude it"
         )
     pairs = parse_qsl(query, keep_blank_values=True) if mark else []
-    found["query"] = {name: _exactly(value) for name, value in pairs}
-    if len(found["query"]) < len(pairs):
+    required["query"] = {name: _exactly(value) for name, value in pairs}
+    if len(required["query"]) < len(pairs):
         _cannot(url, "a rule asks for one value of a parameter, and the fault would come to other requests")
 
 
 def path_pattern(regex: str) -> str | None:
-    """The pattern of paths that means the same as an expression; None: there is none.
+    """The pattern of paths that is equivalent to an expression; None: there is none.
 
-    It means one path, a folder, or, if it is empty, every path.
+    It is for one path or a folder; an empty one is for all paths.
     """
     whole = regex.removeprefix("^").removesuffix("$")
     if whole in (".*", "/.*"):
         return ""
     folder = whole.removesuffix(".*")
     text = _plain(folder)
-    if text is None or text[:1] != "/" or {*"?%"} & {*text}:  # rules have paths decoded, and without a query
+    if text is None or text[:1] != "/" or {*"?%"} & {*text}:  # paths of rules are decoded, without a query
         return None
     if folder == whole:
         return literal_path(text)
@@ -142,7 +142,7 @@ def path_pattern(regex: str) -> str | None:
 
 
 def _plain(regex: str) -> str | None:
-    """The text of an expression without operators; None where it has some."""
+    """The text of an expression without operators; None if it has operators."""
     text = _ESCAPED.sub("", regex)
     if not all(_SAFE.match(character) for character in text):
         return None
@@ -150,7 +150,7 @@ def _plain(regex: str) -> str | None:
 
 
 def _matched(node: Node) -> tuple[str, bool]:
-    """The pattern of a matcher, empty for any value; and whether there must be no value."""
+    """The pattern of a matcher, empty for any value, and whether it is negated."""
     absent, text, regex = (node.take(*key) for key in (("absent", ANY), ("equalTo", TEXT), ("matches", TEXT)))
     if node.value.get("caseInsensitive") is False:
         node.take("caseInsensitive", FLAG)
@@ -159,7 +159,7 @@ def _matched(node: Node) -> tuple[str, bool]:
     if [absent, text, regex].count(None) != 2:
         _cannot(node)
     if absent is not None:
-        return "", True  # whatever its value: StringValuePatternJsonDeserializer looks for the key alone
+        return "", True  # with any value: StringValuePatternJsonDeserializer only looks for the key
     pattern = value_pattern(regex) if text is None else _exactly(text)
     if pattern is None:
         _cannot(node, REGEX)
@@ -167,7 +167,7 @@ def _matched(node: Node) -> tuple[str, bool]:
 
 
 def value_pattern(regex: str) -> str | None:
-    """The pattern of values that means the same; empty: any value; None: there is none."""
+    """The pattern of values that is equivalent to an expression; None: there is none."""
     pieces = [_plain(piece) for piece in regex.removeprefix("^").removesuffix("$").split(".*")]
     if None in pieces or any("*" in (piece or "") for piece in pieces):
         return None
@@ -178,7 +178,7 @@ def value_pattern(regex: str) -> str | None:
 
 
 def _exactly(text: str) -> str:
-    """A pattern of values that means this text; an empty pattern would mean any."""
+    """A pattern that only this text matches, also if it is empty."""
     return literal(text) if text else "="
 
 
@@ -192,20 +192,20 @@ FAULTS: dict[str, tuple[str, dict[str, Any], str]] = {
     ),
     "RANDOM_DATA_THEN_CLOSE": ("close", {}, "the connection ends without the garbage"),
 }
-"""The fault, its keys, and the difference from WireMock's, by WireMock's word."""
+"""The fault, its keys, and its difference from WireMock's, by WireMock's name."""
 LABELS = ("id", "uuid", "persistent", "metadata", "insertionIndex")
 USUAL_PRIORITY = 5
 STARTED = "Started"
 DELAYS = ("fixedDelayMilliseconds", "delayDistribution", "chunkedDribbleDelay")
 WAITS = {"fixed": ("milliseconds",), "uniform": ("lower", "upper"), "lognormal": ("median", "sigma")}
-"""The distributions that a rule has, with the keys of its delay."""
+"""The distributions that a delay of a rule can have, with their keys."""
 LEAST, MOST = 400, 599
-"""The statuses of a plain answer."""
+"""The range of statuses that are faults."""
 STATUS = Kind(Annotated[int, Meta(ge=100, le=999)], "a status from 100 to 999")
 
 
 def fits(value: object) -> bool:
-    """Whether it is a stub mapping or several."""
+    """Whether a value is a stub mapping, or several."""
     if isinstance(value, dict) and isinstance(value.get("mappings"), list):
         stubs = value["mappings"]
     else:
@@ -216,10 +216,7 @@ def fits(value: object) -> bool:
 
 
 def convert(nodes: Sequence[Node], rules: Rules) -> None:
-    """Add the rules of all files, those of a higher priority first.
-
-    WireMock has all stubs in one list.
-    """
+    """Add the rules of all files, by priority: WireMock has all stubs in one list."""
     stubs = [_Stub(mapping) for node in nodes for mapping in _mappings(node)]
     stubs.sort(key=lambda stub: stub.priority)
     _number_scenarios(stubs)
@@ -234,10 +231,10 @@ def _mappings(node: Node) -> list[Node]:
         return node.rows()
     if "mappings" not in node.value:
         return [node]
-    found = node.need("mappings", OBJECTS).rows()
+    mappings = node.need("mappings", OBJECTS).rows()
     node.unused("meta", "importOptions")
     node.rest("no part of stub mappings")
-    return found
+    return mappings
 
 
 class _Stub:
@@ -257,24 +254,24 @@ class _Stub:
         self._status = self.response.take("status", STATUS, 200)
         self.requests = _Requests(node.value.get("request"))
         self.triggers: dict[str, int] | None = None
-        """The triggers by its place in its scenario."""
+        """The triggers that the stub's place in its scenario gives it."""
 
     @property
-    def asked(self) -> str:
+    def requests_text(self) -> str:
         """The conditions on requests as a text, for comparison."""
         return json.dumps(self.node.value.get("request"), sort_keys=True)
 
     @property
     def is_fault(self) -> bool:
-        """Whether it is anything but an ordinary answer."""
+        """Whether the response has an error status, a fault or a delay."""
         return self._status >= LEAST or any(self.response.value.get(key) for key in ("fault", *DELAYS))
 
     def convert(self, rules: Rules, without_rule: Sequence[_Stub]) -> bool:
-        """Add its rule, if it is a fault, and return whether there is one.
+        """Add the rule of a stub that is a fault, and return whether there is a rule.
 
         Args:
-            rules: get it.
-            without_rule: the stubs before it that have none, and get their requests all the same.
+            rules: the rules to add to.
+            without_rule: the earlier stubs without a rule, which answer their requests in WireMock.
         """
         node = self.node
         request = node.child("request", OBJECT)
@@ -294,10 +291,10 @@ class _Stub:
         if node.rest("no part of a stub that is a fault") and request is None:
             node.leave_out("it has no request that can be read, and its fault would come to every request")
             return False
-        made = _fault(self.response, self._status)
-        if made is None:
+        fault_and_keys = _fault(self.response, self._status)
+        if fault_and_keys is None:
             return False
-        # Those of its scenario have numbers of their own.
+        # The stubs of its own scenario are told apart by their triggers.
         others = (stub for stub in without_rule if not self.scenario or self.scenario != stub.scenario)
         before = next((stub for stub in others if self.requests.may_be_of(stub.requests)), None)
         if before is not None:
@@ -307,84 +304,82 @@ class _Stub:
             )
             return False
         triggers = {key: value for key, value in (self.triggers or {}).items() if value}
-        fault, keys = made
+        fault, keys = fault_and_keys
         return rules.add(node, fault, self._name, **request_conditions, **triggers, **keys) is not None
 
 
 class _Requests:
-    """A stub's requests, as far as methods, paths and parameters in plain text show them.
+    """The requests that may match a stub.
 
     Attributes:
-        method: empty: any.
-        path: one path, or the beginning of each path: a folder that ends in a slash, or the beginning of an
-            expression.
-        one: whether it is one path.
-        expression: the expression that a path must match, where no pattern of a rule says it; None: nothing is known
-            of that.
-        parameters: all of the query; None: any query.
-        values: the values that headers and parameters of the query must have: a text or an expression; None: they
-            must not be there.
+        method: the method; empty: any.
+        path: the whole path, or its beginning.
+        is_exact: whether `path` is the whole path.
+        expression: an expression that the path must match; None: there is none.
+        parameters: all parameters of the query; None: any query.
+        values: the required values of headers and parameters: a text, an expression, or None if the header or
+            parameter must be missing.
     """
 
     def __init__(self, request: object) -> None:
-        said = request if isinstance(request, dict) else {}
-        method = said.get("method")
-        key, url = next(((key, said[key]) for key in EVERY_URL if key in said), ("", None))
+        fields = request if isinstance(request, dict) else {}
+        method = fields.get("method")
+        key, url = next(((key, fields[key]) for key in EVERY_URL if key in fields), ("", None))
         self.method = method if isinstance(method, str) and method != "ANY" else ""
-        self.path, self.one = "", False
+        self.path, self.is_exact = "", False
         self.expression: re.Pattern[str] | None = None
         self.parameters: frozenset[Any] | None = None
-        self.values = _values(said)
+        self.values = _values(fields)
         if not isinstance(url, str):
             return
         if key in ("url", "urlPath"):
             path, _, query = url.partition("?")
-            self.path, self.one = unquote(path), True
+            self.path, self.is_exact = unquote(path), True
             if key == "url":
                 self.parameters = frozenset(parse_qsl(query, keep_blank_values=True))
             return
         pattern = path_pattern(url) if key == "urlPathPattern" else None
         if pattern is not None:
-            self.path, self.one = (
+            self.path, self.is_exact = (
                 pattern.removeprefix("="),
                 pattern[:1] == "=" or pattern[-1:] not in ("", "/"),
             )
             return
         regex = _of_template(url) if key == "urlPathTemplate" else url
         self.path, query, _ = _beginning(regex).partition("?")
-        self.one = bool(query)
-        if key != "urlPattern":  # which the query belongs to
+        self.is_exact = bool(query)
+        if key != "urlPattern":  # that expression includes the query
             self.expression = _compiled(regex)
 
     def may_be_of(self, other: _Requests) -> bool:
-        """Whether a request may be one of another stub, which has no rule."""
+        """Whether a request of this stub may match another stub."""
         if self.method and other.method and self.method != other.method:
             return False
-        below = not other.one and self.path.startswith(other.path)
-        above = not self.one and other.path.startswith(self.path)
+        below = not other.is_exact and self.path.startswith(other.path)
+        above = not self.is_exact and other.path.startswith(self.path)
         if not (below or above or self.path == other.path):
             return False
-        known = other.expression is not None and self.one and _UNRESERVED.fullmatch(self.path)
+        known = other.expression is not None and self.is_exact and _UNRESERVED.fullmatch(self.path)
         if known and other.expression and not other.expression.fullmatch(self.path):
             return False
-        # A rule lets further parameters pass.
+        # A rule also matches requests with further parameters.
         if other.parameters is not None and not (self.parameters or frozenset()) <= other.parameters:
             return False
         both = self.values.keys() & other.values.keys()
         return all(_may_be_equal(self.values[place], other.values[place]) for place in both)
 
 
-def _may_be_equal(one: Value, other: Value) -> bool:
-    """Whether one value may meet both conditions."""
-    if isinstance(one, re.Pattern):
-        one, other = other, one
-    if not isinstance(other, re.Pattern):
-        return one == other
-    return isinstance(one, re.Pattern) or (one is not None and other.fullmatch(one) is not None)
+def _may_be_equal(first: Value, second: Value) -> bool:
+    """Whether a value may meet both conditions."""
+    if isinstance(first, re.Pattern):
+        first, second = second, first
+    if not isinstance(second, re.Pattern):
+        return first == second
+    return isinstance(first, re.Pattern) or (first is not None and second.fullmatch(first) is not None)
 
 
 def _beginning(regex: str) -> str:
-    """The text at the beginning of everything that an expression matches."""
+    """The text with which everything begins that an expression matches."""
     whole, outside = "", regex
     while outside != whole:
         whole, outside = outside, _GROUP.sub("", outside)
@@ -396,32 +391,32 @@ def _beginning(regex: str) -> str:
 
 
 def _of_template(template: str) -> str:
-    """The expression of a path template: `{name}` is a segment, `/**` anything below."""
+    """The expression of a path template: `{name}` is a segment, `/**` any path below."""
     head = template.removesuffix("/**")
     pieces = [re.escape(piece) for piece in re.split(r"\{[^{}]*\}", head)]
     return "[^/]+".join(pieces) + ("" if head == template else "(?:/.*)?")
 
 
 def _compiled(regex: str) -> re.Pattern[str] | None:
-    """Compile an expression of Java's; None where Python has none, or one of another meaning."""
+    """Compile an expression of Java; None if Python rejects it, or reads it otherwise."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # of what Java takes for a set of its own
+            warnings.simplefilter("error")  # Python warns of a set in a set, which Java has
             return re.compile(regex, re.ASCII)
     except (re.error, OverflowError, FutureWarning, DeprecationWarning):
         return None
 
 
-# A text, an expression, or None where there must be no value.
+# A text, an expression, or None if there must be no value.
 Value = str | re.Pattern[str] | None
 
 
 def _values(request: dict[str, Any]) -> dict[tuple[str, str], Value]:
-    """The values that must be there, as a text or an expression, by part and name; None: none."""
+    """The required values of headers and parameters, by part and name."""
     values: dict[tuple[str, str], Value] = {}
     for part in ("headers", "queryParameters"):
-        given = request.get(part)
-        for name, matcher in given.items() if isinstance(given, dict) else ():
+        matchers = request.get(part)
+        for name, matcher in matchers.items() if isinstance(matchers, dict) else ():
             place = part, name.lower() if part == "headers" else name
             match matcher:
                 case {"equalTo": str(text), **more} if not more:
@@ -434,9 +429,9 @@ def _values(request: dict[str, Any]) -> dict[tuple[str, str], Value]:
 
 
 def _number_scenarios(stubs: list[_Stub]) -> None:
-    """Number the stubs of each scenario whose states lead to one another for the same requests.
+    """Give triggers to the stubs of scenarios whose states form a chain for the same requests.
 
-    The number says which of the scenario's requests a stub is for.
+    The stub at place n of the chain answers the request with number n.
     """
     scenarios: dict[str, list[_Stub]] = {}
     for stub in stubs:
@@ -444,7 +439,7 @@ def _number_scenarios(stubs: list[_Stub]) -> None:
     scenarios.pop("", None)
     for members in scenarios.values():
         states = {stub.state: stub for stub in members}
-        if len({stub.asked for stub in members}) > 1:
+        if len({stub.requests_text for stub in members}) > 1:
             continue
         state, chain = STARTED, list[_Stub]()
         while (following := states.pop(state, None)) is not None:
@@ -457,15 +452,15 @@ def _number_scenarios(stubs: list[_Stub]) -> None:
 
 
 def _fault(node: Node, number: int) -> tuple[str, dict[str, Any]] | None:
-    """The fault of a response of this status, with its keys; None, with a report, if it is none."""
-    delay, given = _delay(node), node.child("fault", TEXT)
-    if given is not None:
-        if given.value not in FAULTS:
-            given.leave_out(f"WireMock's faults are {listed(FAULTS, 'and')}")
+    """The fault of a response and its keys; None, with a report, if there is none."""
+    delay, word = _delay(node), node.child("fault", TEXT)
+    if word is not None:
+        if word.value not in FAULTS:
+            word.leave_out(f"WireMock's faults are {listed(FAULTS, 'and')}")
             return None
-        fault, keys, other = FAULTS[given.value]
+        fault, keys, other = FAULTS[word.value]
         if other:
-            given.change(other)
+            word.change(other)
         node.rest("a connection that breaks carries no answer")
         return fault, {**keys, "delay": delay}
     if not LEAST <= number <= MOST:
@@ -478,7 +473,7 @@ def _fault(node: Node, number: int) -> tuple[str, dict[str, Any]] | None:
 
 
 def _late(node: Node, number: int, delay: str | None) -> tuple[str, dict[str, Any]] | None:
-    """An ordinary answer: the app has its own."""
+    """The delay of an ordinary answer, which the app gives itself."""
     if node.child("proxyBaseUrl", ANY) is None:
         node.change(f"the app's own answer instead of a {number} made up")
     for key in ("body", "jsonBody", "base64Body", "statusMessage", "headers"):
@@ -497,22 +492,22 @@ def _delay(node: Node) -> str | None:
         if wait is not None and always:
             wait.leave_out("a rule waits for a time, or for one that it draws so, not for both")
         return f"lognormal:{milliseconds(node, added[0])}:{number_text(added[1])}"
-    return "..".join(milliseconds(node, always + each) for each in added)
+    return "..".join(milliseconds(node, always + wait) for wait in added)
 
 
 def _drawn(node: Node) -> tuple[str, list[float]]:
-    """A distribution and its numbers, times in milliseconds; `fixed` and 0 where no rule has it."""
+    """A distribution and its numbers in milliseconds; `fixed` and 0 if no rule can have it."""
     kind = str(node.take("type", ANY))
     keys = WAITS.get(kind)
     if keys is None:
         node.leave_out("a rule draws its delay evenly between two times, or log-normally")
         return "fixed", [0.0]
-    given = [node.take(key, NUMBER) for key in keys]
+    numbers = [node.take(key, NUMBER) for key in keys]
     node.rest("no part of a distribution")
-    if None in given:
-        node.leave_out(f"it has no {keys[given.index(None)]}")
+    if None in numbers:
+        node.leave_out(f"it has no {keys[numbers.index(None)]}")
         return "fixed", [0.0]
-    return kind, given
+    return kind, numbers
 
 
 def _body(node: Node) -> str:

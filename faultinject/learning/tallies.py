@@ -123,7 +123,7 @@ def read_logs(paths: Iterable[str], name: str | None, vendor: str | None) -> Tal
                 f"{path}: none of {counted(read, 'line')} has the form of the {log_format.title}"
             )
     if log_format is None or not tally.requests:
-        skipped = "".join(f"; {counted(n, 'line')} left out: {why}" for why, n in tally.skipped.items())
+        skipped = "".join(f"; {counted(n, 'line')} left out: {reason}" for reason, n in tally.skipped.items())
         raise ConfigurationError(f"there is no request in it{skipped}")
     tally.format, tally.title, tally.vendor = log_format.name, log_format.title, log_format.vendor
     return tally

@@ -116,10 +116,10 @@ def learn(tally: Tally, vendor: str | None, *, everything: bool) -> tuple[list[L
         by_error = tally.errors.get(kind, {}).items()
         errors = dict(sorted(by_error, key=lambda counted_error: -sum(counted_error[1].values())))
         for error, seconds in [*errors.items()]:
-            if why := _unsayable(known_vendor, error) or (
+            if reason := _unsayable(known_vendor, error) or (
                 "" if everything else _not_retried(known_vendor, error)
             ):
-                left_out.append(LeftOut(kind[0], error[1] or str(error[0]), sum(seconds.values()), why))
+                left_out.append(LeftOut(kind[0], error[1] or str(error[0]), sum(seconds.values()), reason))
                 del errors[error]
         if errors:
             learned += _rules_of_kind(
@@ -227,7 +227,7 @@ def as_toml(
         head += [f"  {example.file}:{example.line}" for example in tally.examples]
         if tally.broken > len(tally.examples):
             head.append(f"  and {tally.broken - len(tally.examples):,} more")
-    head += [f"{counted(count, 'line')} left out: {why}" for why, count in tally.skipped.most_common()]
+    head += [f"{counted(count, 'line')} left out: {reason}" for reason, count in tally.skipped.most_common()]
     head += [f"left out: {error.failed:,} × {error.error} to {error.kind}: {error.why}" for error in left_out]
     lines = [f"# {visible(line)}" for line in head]
     for rule in learned:

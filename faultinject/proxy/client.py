@@ -367,11 +367,11 @@ class ClientTransport(asyncio.StreamReaderProtocol):
             await self._linger()
         return False
 
-    async def _refuse(self, status: int, why: str) -> None:
+    async def _refuse(self, status: int, reason: str) -> None:
         """Answer with the reason, and end the connection."""
         # The proxy has no answer from its server, or only a part of one.
-        log.warning("faultinject: %s", why)
-        text = f"faultinject: {why}\n".encode()
+        log.warning("faultinject: %s", reason)
+        text = f"faultinject: {reason}\n".encode()
         head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: text/plain\r\n"
         self._write(f"{head}Content-Length: {len(text)}\r\nConnection: close\r\n\r\n".encode() + text)
         await self._linger()

@@ -128,8 +128,10 @@ def check_given(given: Iterable[tuple[str, str]], computed: Headers) -> None:
     known = dict(computed)
     for name, value in given:
         if known.get(name, value).partition("-")[0] != value.partition("-")[0]:
-            what = name.removeprefix(PREFIX).upper()
-            raise StoreError("bad_digest", f"The {what} you specified did not match the calculated checksum.")
+            algorithm = name.removeprefix(PREFIX).upper()
+            raise StoreError(
+                "bad_digest", f"The {algorithm} you specified did not match the calculated checksum."
+            )
 
 
 def element(header: str) -> str:

@@ -86,7 +86,9 @@ def of_scope(scope: Mapping[str, Any], body: Body) -> StoreRequest:
     return request
 
 
-def asked(by: StoreRequest, method: str, target: str, headers: Iterable[tuple[str, str]]) -> StoreRequest:
+def nested_request(
+    by: StoreRequest, method: str, target: str, headers: Iterable[tuple[str, str]]
+) -> StoreRequest:
     """Make a request without a body from the text in the body of another one, such as a batch.
 
     Raises:

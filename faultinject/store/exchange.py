@@ -110,8 +110,8 @@ class Exchange:
         vendor, reading, row = self.service.vendor, self.service.reading, self.documented(error)
         request = self.request.view
         assert row.status is not None
-        asked = vendor.asked_form(row, request, row.status)
-        made = Rendering(vendor, row, status=row.status, message=error.message, asked=asked)
+        form = vendor.asked_form(row, request, row.status)
+        made = Rendering(vendor, row, status=row.status, message=error.message, asked=form)
         resource = ""
         if vendor.resource is not None:
             resource = vendor.resource(*reading.read_address(request), request.raw_path)

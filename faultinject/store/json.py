@@ -110,11 +110,11 @@ class QingStorDocuments:
         """Write an empty document, since the ETag is in a header."""
         return b""
 
-    def deleted(self, keys: list[str], failures: list[Failure], asked: Deletion) -> bytes:
+    def deleted(self, keys: list[str], failures: list[Failure], deletion: Deletion) -> bytes:
         """Write the deleted keys, and the keys that could not be deleted."""
         return _dump(
             {
-                "deleted": [] if asked.quiet else [{"key": key} for key in keys],
+                "deleted": [] if deletion.quiet else [{"key": key} for key in keys],
                 "errors": [
                     {"key": named.key, "code": error.code, "message": error.message}
                     for named, error in failures

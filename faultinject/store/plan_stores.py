@@ -49,8 +49,8 @@ class B2Store(PlanStore):
     def answer(self, request: StoreRequest) -> StoreAnswer:
         """Answer with an address for an upload, with an upload, or with a file."""
         body = request.body.read()
-        before, _, asked = request.path.partition(API)
-        _, _, call = asked.partition("/")
+        before, _, api_path = request.path.partition(API)
+        _, _, call = api_path.partition("/")
         operation, _, rest = call.partition("/")
         if request.method == "POST" and operation == "b2_get_upload_url":
             bucket = json.loads(body)["bucketId"]
@@ -150,10 +150,10 @@ class SwiftStore(PlanStore):
             return _about(body, _answer(201))
         if request.method not in {"GET", "HEAD"}:
             return _answer(405)
-        found = self.objects.get(name)
-        if found is None:
+        content = self.objects.get(name)
+        if content is None:
             return _answer(404)
-        return _about(found, _answer(200, found, "application/octet-stream"))
+        return _about(content, _answer(200, content, "application/octet-stream"))
 
 
 def _about(content: bytes, answer: StoreAnswer) -> StoreAnswer:

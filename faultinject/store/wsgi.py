@@ -102,9 +102,11 @@ class ObjectStore(Doors):
         """Answer a request."""
         call = self._adapter.read(self._service, request)
         try:
-            if isinstance(asked := request.alteration, Moved):
-                asked.undone = "nothing_to_cut"
-                asked.touched = self._overwrite(call) if asked.did == "overwritten" else _go_back(call)
+            if isinstance(change_of_object := request.alteration, Moved):
+                change_of_object.undone = "nothing_to_cut"
+                change_of_object.touched = (
+                    self._overwrite(call) if change_of_object.did == "overwritten" else _go_back(call)
+                )
             answer = self._adapter.perform(call)
         except StoreError as error:
             drain(call.request)

@@ -169,11 +169,11 @@ class XmlDocuments:
         root = "CopyPartResult" if part else "CopyObjectResult"
         return self._document(root, [("ETag", f'"{etag}"'), ("LastModified", self._time(modified))])
 
-    def deleted(self, keys: list[str], failures: list[Failure], asked: Deletion) -> bytes:
+    def deleted(self, keys: list[str], failures: list[Failure], deletion: Deletion) -> bytes:
         """Write `DeleteResult`."""
-        name = _encoder(asked.encoded)
-        fields: list[Field] = [("EncodingType", "url")] if asked.encoded else []
-        fields += [] if asked.quiet else [("Deleted", [("Key", name(key))]) for key in keys]
+        name = _encoder(deletion.encoded)
+        fields: list[Field] = [("EncodingType", "url")] if deletion.encoded else []
+        fields += [] if deletion.quiet else [("Deleted", [("Key", name(key))]) for key in keys]
         for named, error in failures:
             row: list[Field] = [("Key", name(named.key)), ("VersionId", named.version)]
             fields.append(("Error", [*row, ("Code", error.code), ("Message", error.message)]))

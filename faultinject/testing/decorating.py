@@ -14,11 +14,11 @@ from faultinject.exceptions import ConfigurationError
 Block = Callable[[], AbstractContextManager[object]]
 
 TESTS = "test"
-"""Beginning of the names of a class's test methods."""
+"""The prefix of the names of test methods."""
 
 
 def decorate(decorated: Any, block: Block) -> Any:
-    """Put a block around each call of a function, or of each test method of a class.
+    """Enter a block around each call of a function, or of each test method of a class.
 
     A test with `@given` of Hypothesis has a block around each example.
 
@@ -64,11 +64,11 @@ def _around(function: Callable[..., Any], block: Block) -> Callable[..., Any]:
         with ExitStack() as stack:
             stack.enter_context(block())
             result = function(*given, **keys)
-            # What other decorators leave of an `async def`, and an object with one: nothing has run yet.
+            # Another decorator has hidden an `async def`, or an object calls one: nothing has run yet.
             return _rest(stack.pop_all(), result) if inspect.iscoroutine(result) else result
 
     @functools.wraps(function)
-    async def await_it(*given: Any, **keys: Any) -> Any:
+    async def await_call(*given: Any, **keys: Any) -> Any:
         __tracebackhide__ = True
         with block():
             return await function(*given, **keys)
@@ -86,14 +86,14 @@ def _around(function: Callable[..., Any], block: Block) -> Callable[..., Any]:
                     yield item
 
     if inspect.iscoroutinefunction(function):
-        return await_it
+        return await_call
     if inspect.isasyncgenfunction(function):
         return iterate_awaiting
     return iterate if inspect.isgeneratorfunction(function) else call
 
 
 async def _rest(block: AbstractContextManager[object], begun: Coroutine[Any, Any, Any]) -> Any:
-    """Finish a call that has begun, in its block."""
+    """Await the coroutine of a call inside the call's block."""
     __tracebackhide__ = True
     with block:
         return await begun

@@ -1,7 +1,7 @@
-"""Skips waits, while the clocks of this process go on by them: `faults.fast_forward()`.
+"""Skips waits, and moves the clocks of this process by their length: `fast_forward()`.
 
-A waiting thread looks every 10 ms whether the rest may be skipped: nobody waits for less, the process computes
-nothing, and no fault is under way. Then all clocks go on to the end of that wait.
+A waiting thread checks every 10 ms whether the rest of its wait may be skipped: no other wait ends earlier, the
+process computes nothing, and no fault is under way. Then all clocks move to the end of that wait.
 """
 
 from __future__ import annotations
@@ -21,41 +21,40 @@ from faultinject.engine.services import Services
 from faultinject.exceptions import ConfigurationError
 from faultinject.journal.calls import Call
 
-LOOK = 0.01
-"""Seconds of each wait that pass for real: other threads and connections may end it."""
+INTERVAL = 0.01
+"""Seconds between two checks of a wait: another thread may end it."""
 BUSY = 0.2
-"""The share of a processor from which on this process computes."""
-QUIET = 10
-"""Looks between an answer and the next attempt that show a wait by the system's clock.
+"""The share of a processor from which on the process counts as computing."""
+IDLE_CHECKS = 10
+"""Idle checks before a retry that prove a wait by the system's clock.
 
-They are 5 * LOOK apart. A machine that stands still, or is late, does not look.
+The checks are 5 * INTERVAL apart. On a machine that is late, there are fewer of them.
 """
-PROGRAMS = ("faultinject.", "subprocess")
-"""Beginnings of the modules that sleep until another process has done something."""
+WAIT_FOR_PROCESSES = ("faultinject.", "subprocess")
+"""Prefixes of modules whose sleeps wait for another process: these sleeps are not skipped."""
 
 
 class FastForward:
-    """The clocks of this process, from its making until `end`.
+    """Replaces the clocks of this process, from the constructor to `end()`.
 
-    Threads that run already, such as servers of fixtures, have the system's clocks, and those of faultinject: their
-    loops would wait for the skipped time once it is over.
+    Threads that already run, such as servers of fixtures, keep the system's clocks, and so do threads of faultinject:
+    after the end their loops would wait for the skipped time.
 
     Args:
-        services: of the injector whose journal is judged: it is given the same clocks, and knows of faults under
-            way.
+        services: the services of the injector: they get the same clocks, and count the faults under way.
     """
 
     def __init__(self, services: Services) -> None:
         self._over = threading.Event()
         self._skipped = 0.0
         self._skips: list[float] = []
-        self._quiet: list[float] = []
+        self._idle: list[float] = []
         self._deadlines: list[float] = []
         self._changes = 0
         self._lock = threading.Lock()
         self._others = set(threading.enumerate()) - {threading.current_thread()}
         self._sleepers: list[object] = []
-        self._held: list[tuple[type, str, object]] = []
+        self._replaced: list[tuple[type, str, object]] = []
         self._sleep, self._monotonic, wall = time.sleep, time.monotonic, time.time
         self._services, self._clocks = services, (services.clock, services.monotonic)
         services.clock, services.monotonic = (lambda: wall() + self._skipped), self._now
@@ -63,10 +62,10 @@ class FastForward:
             time.sleep: self._pass,
             asyncio.sleep: self._sleep_in_loop(asyncio.sleep),
             dt.datetime: _shifted(dt.datetime),
-            **{each: self._shift(each, float) for each in (time.time, time.monotonic, time.perf_counter)},
+            **{clock: self._shift(clock, float) for clock in (time.time, time.monotonic, time.perf_counter)},
             **{
-                each: self._shift(each, lambda seconds: int(seconds * 1e9))
-                for each in (time.time_ns, time.monotonic_ns, time.perf_counter_ns)
+                clock: self._shift(clock, lambda seconds: int(seconds * 1e9))
+                for clock in (time.time_ns, time.monotonic_ns, time.perf_counter_ns)
             },
         }
         if "trio" in sys.modules:
@@ -74,24 +73,24 @@ class FastForward:
 
             self._names[sleep_until] = self._sleep_in_trio(sleep_until)
         _replace(self._names)
-        self._hold(threading.Condition, "wait", self._wait_on_condition(threading.Condition.wait))
+        self._replace_method(threading.Condition, "wait", self._wait_on_condition(threading.Condition.wait))
         self._watcher = threading.Thread(target=self._watch, name="faultinject fast_forward", daemon=True)
         self._watcher.start()
 
     def end(self) -> None:
-        """Give the clocks back to the system."""
+        """Restore the system's clocks."""
         self._over.set()
         self._watcher.join()
         self._services.clock, self._services.monotonic = self._clocks
-        for owner, name, real in self._held:
+        for owner, name, real in self._replaced:
             setattr(owner, name, real)
         _replace({new: old for old, new in self._names.items()})
 
     def check(self, calls: Iterable[Call]) -> None:
-        """Check that the client's waits have been skipped.
+        """Check that the client's waits were skipped.
 
         Raises:
-            ConfigurationError: for half a second or more before a retry the process did nothing, and no time was
+            ConfigurationError: before a retry the process was idle for half a second or more, and no time was
                 skipped.
         """
         for call in calls:
@@ -99,7 +98,7 @@ class FastForward:
                 began, ended = before.answered or after.arrived, after.arrived
                 if (
                     before.failed
-                    and sum(began <= look <= ended for look in self._quiet) >= QUIET
+                    and sum(began <= idle <= ended for idle in self._idle) >= IDLE_CHECKS
                     and not any(began <= skip <= ended for skip in self._skips)
                 ):
                     raise ConfigurationError(
@@ -113,23 +112,23 @@ class FastForward:
         return self._monotonic() + self._skipped
 
     def _shift(self, clock: Callable[[], Any], unit: Callable[[float], Any]) -> Callable[[], Any]:
-        return lambda: clock() + (0 if self._takes_its_time() else unit(self._skipped))
+        return lambda: clock() + (0 if self._has_system_clock() else unit(self._skipped))
 
-    def _takes_its_time(self) -> bool:
-        """Whether time passes for this thread as it always does."""
+    def _has_system_clock(self) -> bool:
+        """Whether this thread keeps the system's clocks."""
         thread = threading.current_thread()
         return self._over.is_set() or thread in self._others or thread.name.startswith("faultinject")
 
     def _pass(self, seconds: float) -> None:
         """Replace `time.sleep`."""
         caller = sys._getframe(1).f_globals.get("__name__", "")  # noqa: SLF001
-        if seconds <= 0 or self._takes_its_time() or caller.startswith(PROGRAMS):
+        if seconds <= 0 or self._has_system_clock() or caller.startswith(WAIT_FOR_PROCESSES):
             self._sleep(seconds)
         else:
             self._until(seconds, self._sleep)
 
     def _until(self, seconds: float, wait: Callable[[float], Any]) -> Any:
-        """Wait until the seconds are over, or skipped, or `wait` returns something, and return that."""
+        """Wait until the seconds are over or skipped, or until `wait` returns a true value."""
         deadline = self._now() + seconds
         with self._lock:
             self._deadlines.append(deadline)
@@ -137,9 +136,9 @@ class FastForward:
         try:
             while (left := deadline - self._now()) > 0:
                 changes, computed = self._changes, time.process_time()
-                if found := wait(left if self._over.is_set() else min(left, LOOK)):
-                    return found
-                busy = self._busy(computed, LOOK)
+                if result := wait(left if self._over.is_set() else min(left, INTERVAL)):
+                    return result
+                busy = self._busy(computed, INTERVAL)
                 with self._lock:
                     if (
                         not busy
@@ -156,21 +155,25 @@ class FastForward:
                 self._changes += 1
 
     def _busy(self, computed: float, within: float) -> bool:
-        """Whether waits take their time: the process computes, a fault or another thread runs."""
-        return time.process_time() - computed > BUSY * within or self._services.active > 0 or _one_runs()
+        """Whether no wait may be skipped: the process computes, or a fault or a thread runs."""
+        return (
+            time.process_time() - computed > BUSY * within
+            or self._services.active > 0
+            or _another_thread_runs()
+        )
 
     def _watch(self) -> None:
-        """Note when the process does nothing, and the machine gives it time to look."""
+        """Record the times at which the process was idle."""
         while not self._over.is_set():
             computed = time.process_time()
-            if not (self._over.wait(5 * LOOK) or self._busy(computed, 5 * LOOK)):
-                self._quiet.append(self._now())
+            if not (self._over.wait(5 * INTERVAL) or self._busy(computed, 5 * INTERVAL)):
+                self._idle.append(self._now())
 
     def _wait_on_condition(self, real: Callable[..., bool]) -> Callable[..., bool]:
         def wait(condition: Any, timeout: float | None = None) -> bool:
-            if timeout is None or timeout <= 0 or self._takes_its_time():
+            if timeout is None or timeout <= 0 or self._has_system_clock():
                 return real(condition, timeout)
-            # As the original, except for the wait on the lock: a notification between two waits would be lost.
+            # The original method with another wait on the lock: two short waits would lose a notification between.
             waiter = threading.Lock()
             waiter.acquire()
             waiters = condition._waiters  # noqa: SLF001
@@ -189,7 +192,7 @@ class FastForward:
 
     def _sleep_in_loop(self, real: Callable[..., Any]) -> Callable[..., Any]:
         async def sleep(delay: float, result: Any = None) -> Any:
-            if delay <= 0 or self._takes_its_time():
+            if delay <= 0 or self._has_system_clock():
                 return await real(delay, result)
             loop = asyncio.get_running_loop()
             selector = getattr(loop, "_selector", None)
@@ -199,7 +202,7 @@ class FastForward:
                     f" {type(loop).__module__}.{type(loop).__qualname__} waits for: it is compiled."
                     " Run this test on asyncio's own event loop, or without fast_forward()"
                 )
-            with self._asleep(selector, "select"):
+            with self._skipping_selects(selector, "select"):
                 return await real(delay, result)
 
         return sleep
@@ -208,20 +211,20 @@ class FastForward:
         from trio._core._run import GLOBAL_RUN_CONTEXT
 
         async def sleep_until(deadline: float) -> None:
-            if self._takes_its_time():
+            if self._has_system_clock():
                 await real(deadline)
             else:
-                with self._asleep(GLOBAL_RUN_CONTEXT.runner.io_manager, "get_events"):
+                with self._skipping_selects(GLOBAL_RUN_CONTEXT.runner.io_manager, "get_events"):
                     await real(deadline)
 
         return sleep_until
 
     @contextmanager
-    def _asleep(self, selector: object, name: str) -> Iterator[None]:
-        """Let a task sleep for a block: its loop may skip the time to its next timer."""
+    def _skipping_selects(self, selector: object, name: str) -> Iterator[None]:
+        """While a task sleeps, let its event loop skip the time to its next timer."""
         kind = type(selector)
-        if not any(owner is kind for owner, _, _ in self._held):
-            self._hold(kind, name, self._select(getattr(kind, name)))
+        if not any(owner is kind for owner, _, _ in self._replaced):
+            self._replace_method(kind, name, self._select(getattr(kind, name)))
         self._sleepers.append(selector)
         try:
             yield
@@ -236,18 +239,18 @@ class FastForward:
 
         return select
 
-    def _hold(self, owner: type, name: str, new: object) -> None:
-        self._held.append((owner, name, getattr(owner, name)))
+    def _replace_method(self, owner: type, name: str, new: object) -> None:
+        self._replaced.append((owner, name, getattr(owner, name)))
         setattr(owner, name, new)
 
 
-def _one_runs() -> bool:
-    """Whether another thread is ready to run, or reads a disk; known on Linux.
+def _another_thread_runs() -> bool:
+    """Whether another thread is ready to run, or reads a disk; only Linux shows it.
 
-    Such a thread may have got no processor for a while.
+    Processor time does not show a thread that waits for a processor.
     """
     for task in Path("/proc/self/task").glob("*/stat"):
-        with suppress(OSError):  # it is over
+        with suppress(OSError):  # the thread has ended
             if (
                 task.parent.name != str(threading.get_native_id())
                 and task.read_text(encoding="ascii", errors="replace").rpartition(") ")[2][0] in "RD"
@@ -257,7 +260,7 @@ def _one_runs() -> bool:
 
 
 def _shifted(real: type[dt.datetime]) -> type[dt.datetime]:
-    """A `datetime` that reads the time from `time.time`, and makes real ones."""
+    """A class that makes real `datetime` objects, and reads the time from `time.time`."""
 
     class Meta(type):
         def __instancecheck__(cls, given: object) -> bool:
@@ -282,10 +285,10 @@ def _shifted(real: type[dt.datetime]) -> type[dt.datetime]:
 
 
 def _replace(names: Mapping[object, object]) -> None:
-    """Replace objects in every module that has one of them, under whatever name."""
-    found = {id(old): new for old, new in names.items()}
+    """Replace objects in every module that holds one of them, under any name."""
+    replacements = {id(old): new for old, new in names.items()}
     for module in list(sys.modules.values()):
         if isinstance(module, ModuleType):
             for name, value in list(vars(module).items()):
-                if id(value) in found:
-                    setattr(module, name, found[id(value)])
+                if id(value) in replacements:
+                    setattr(module, name, replacements[id(value)])

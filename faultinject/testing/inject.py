@@ -1,4 +1,4 @@
-"""Rules for a block, which override those of all middlewares of the process: `inject()`."""
+"""`inject()`: rules that override those of all middlewares of the process, for a block."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 from faultinject.exceptions import InjectionFailedError, RuleNotMatchedError
 from faultinject.injector import instances
 from faultinject.injector.injector import Injector, JoinedInjector, Joining
+from faultinject.injector.session_sync import Session, SessionCounts
 from faultinject.journal import log
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario, gather
 from faultinject.testing import unwrapped
+from faultinject.testing.decorating import decorate
+from faultinject.testing.exploration.programs import Program
+from faultinject.testing.nearest import met_conditions
 from faultinject.testing.verdicts import NamedCall, Verdicts
 
 if TYPE_CHECKING:
@@ -24,17 +28,16 @@ if TYPE_CHECKING:
     from faultinject.audit.findings import Finding
     from faultinject.audit.profiles import Profile
     from faultinject.engine.plan import Plan
-    from faultinject.injector.session_sync import Session, SessionCounts
     from faultinject.journal.calls import Call
     from faultinject.journal.outcome import Outcome
     from faultinject.rules.rule_keys import RuleKeys
-    from faultinject.testing.exploration.programs import Program
     from faultinject.testing.fast_forward import FastForward
     from faultinject.testing.runs import Exploration
     from faultinject.testing.storage import Storage
 
     Decorated = TypeVar("Decorated", bound=Callable[..., Any])
-    # The injector of one entry of a block, its verdicts, its counts, and what was there when it began.
+    # The state of an outer block while an inner one runs: injector, verdicts, counts, the number of injectors that
+    # had been in force when it began, and its generations.
     Block = tuple[Injector, Verdicts, SessionCounts | None, int, set[int]]
 
 
@@ -45,27 +48,28 @@ def inject(
     seed: str | int | None = None,
     **keys: Unpack[RuleKeys],
 ) -> Faults:
-    """A context manager, also `async with`, and a decorator: faults everywhere in the process.
+    """Inject faults everywhere in the process, for a block or around a function.
 
-    They last for its block. It may be entered again; counts start at zero each time. `@inject("cos:SlowDown")` is
-    such a block around each call of a function (also an `async def`, or a generator such as a fixture that yields),
-    or around each test method of a class.
+    The result is a context manager, for `with` and `async with`, and a decorator. A block may be entered again; its
+    counts start at zero each time. `@inject("cos:SlowDown")` enters a block around each call of a function (also an
+    `async def`, or a generator such as a fixture that yields), or around each test method of a class.
 
-    Faults reach apps with a middleware, whatever its rules, and clients with a transport; under pytest also unwrapped
-    apps of Flask, Django, Starlette and FastAPI.
+    Faults reach apps that have a middleware, whatever its rules, and clients that have a transport. Under pytest they
+    also reach unwrapped apps of Flask, Django, Starlette and FastAPI.
 
     Args:
         rule: a rule as text or `Rule`; text may hold several. Or a whole `Scenario`.
-        rules: more of them.
+        rules: more rules.
         seed: the seed; by default the scenario's or the environment's.
         keys: keys of the rule, as in `Rule` and `RuleKeys`; they need exactly one rule.
 
     Returns:
-        The same object as the fixture `faults`: numbers, outcomes, and methods to change the rules meanwhile.
+        An object of the same type as the fixture `faults`: numbers, outcomes, and methods to change the rules
+        inside the block.
 
     Raises:
         ConfigurationError: a rule is wrong.
-        RuleNotMatchedError: at the end of the block, when nothing in this process could see a request.
+        RuleNotMatchedError: at the end of the block, if no app or client of this process could see a request.
 
     >>> from faultinject import WSGIFaultMiddleware
     >>> app = WSGIFaultMiddleware(lambda environ, start_response: [], rules=[])
@@ -77,14 +81,14 @@ def inject(
 
 
 class Faults:
-    """The faults of one block: the outcomes so far, and methods to change the rules meanwhile.
+    """The faults of one block: its outcomes so far, and methods to change its rules.
 
     Args:
-        scenario: the rules to begin with.
+        scenario: the rules at the beginning.
         seed: overrides the scenario's own.
-        test: a function to the id of the running test, for the journal.
-        session: the session from which other processes get it, or None.
-        alone: whether this block itself must report that no request could be seen.
+        test: returns the id of the running test, for the journal.
+        session: hands the faults to other processes; None: they stay in this one.
+        alone: whether the end of the block fails if nothing in this process could see a request.
     """
 
     def __init__(
@@ -101,13 +105,13 @@ class Faults:
         self._alone = alone
         self._explorations: list[Exploration] = []
         self._entered_with: Scenario | None = None
-        self._hurries = False
+        self._skips_waits = False
         self._clocks: FastForward | None = None
         self._outer: list[Block] = []
         self._make(scenario, seed)
 
     def _make(self, scenario: Scenario, seed: str | int | None) -> None:
-        """Make the state of one block: its counts, its record, and the test's words on it."""
+        """Make the state of one block: its counts, its journal and its verdicts."""
         self._counts: SessionCounts | None = None
         counts = None if self._session is None else self._new_counts
         self._injector: Injector = JoinedInjector(
@@ -125,14 +129,14 @@ class Faults:
 
     @property
     def attempts(self) -> int:
-        """The number of seen requests, with and without a fault."""
+        """The number of requests that were seen, with and without a fault."""
         return self._injector.journal.requests + len(self._elsewhere())
 
     @property
     def outcomes(self) -> list[Outcome]:
-        """The outcome of each request, by arrival, of this process and of others in its session."""
-        everything = [*self._injector.journal.outcomes, *self._elsewhere()]
-        return sorted(everything, key=lambda outcome: outcome.arrived)
+        """The outcome of each request of this process and of its session, by arrival."""
+        outcomes = [*self._injector.journal.outcomes, *self._elsewhere()]
+        return sorted(outcomes, key=lambda outcome: outcome.arrived)
 
     @property
     def env(self) -> dict[str, str]:
@@ -141,7 +145,7 @@ class Faults:
 
     @property
     def injector(self) -> Injector:
-        """The injector behind it."""
+        """The injector of these faults."""
         return self._injector
 
     @property
@@ -200,17 +204,17 @@ class Faults:
 
     @property
     def unfinished(self) -> bool:
-        """Whether the loop of an exploration began and was left before its end."""
+        """Whether the loop over an exploration was left before its last run."""
         return any(exploration.begun and not exploration.over for exploration in self._explorations)
 
     @property
-    def met_while_exploring(self) -> set[int]:
+    def matched_while_exploring(self) -> set[int]:
         """The positions of the rules that matched a request of an exploration."""
-        return {number for exploration in self._explorations for number in exploration.met}
+        return {position for exploration in self._explorations for position in exploration.matched}
 
     @property
     def _in_run(self) -> Faults:
-        """The faults of the present run of `explore()`, which the test means then; else these."""
+        """The faults of the run of `explore()` that is under way; these faults without one."""
         runs = (exploration.under_way for exploration in self._explorations)
         return next((run for run in runs if run is not None), self)
 
@@ -226,23 +230,21 @@ class Faults:
     ) -> None:
         """Run a program to its end.
 
-        In an exploration with `crash=True` it is killed at a request, and run again. It must send its requests to an
-        app, or to a store, in this process.
+        An exploration with `crash=True` kills the program at a request, and runs it again. The program must send its
+        requests to an app, or to a store, in this process.
 
         Args:
-            command: its words, or a text for the shell.
-            recover: the command that an operator runs after a crash; by default the same.
-            env: its environment; by default this process's, with `env` of these faults.
-            cwd: its working directory; by default this process's.
-            store: the result of the fixture `faultinject_store`, if it gets the requests: its final contents are
-                compared with its contents without a crash.
+            command: the program and its arguments, or a text for the shell.
+            recover: the command that an operator runs after a crash; by default the same command.
+            env: the environment of the program; by default this process's, with `env` of these faults.
+            cwd: the working directory of the program; by default this process's.
+            store: a store of the fixture `faultinject_store` that gets the requests: its contents at the end are
+                compared with those of a run without a crash.
 
         Raises:
-            ProgramFailed: its exit code, or after a crash that of its second run, is not 0; or it was ended.
-            ConfigurationError: it cannot be started, or a test with a killed program runs a second program.
+            ProgramFailed: the exit code, or after a crash that of the second run, is not 0; or the program was ended.
+            ConfigurationError: the program cannot be started, or a test with a killed program runs a second program.
         """
-        from faultinject.testing.exploration.programs import Program
-
         environ = {**(os.environ if env is None else env), **self.env}
         directory = None if cwd is None else os.fspath(cwd)
         program = Program(command, environ, directory)
@@ -250,33 +252,33 @@ class Faults:
         self._in_run._run(program, again, store)  # noqa: SLF001 - one of ours
 
     def _run(self, program: Program, _again: Program, _store: Storage | None) -> None:
-        """Run a program; only an exploration kills one, and starts it again."""
+        """Run a program; the faults of an exploration also kill it and start it again."""
         program.check()
 
     def fast_forward(self) -> None:
-        """Skip waits until the end of the block; called before the block, from its beginning.
+        """Skip waits until the end of the block; before the block: in all of it.
 
         `time.sleep`, `asyncio.sleep`, `trio.sleep` and timed waits on conditions, events and queues take 10 ms. The
         clocks of `time` and `datetime` move forward by the whole wait, and findings judge the whole wait. Waits of
         sockets, delays of faults, and waits of threads that already run are not skipped.
 
         Raises:
-            ConfigurationError: at the end of the block, if a wait of the client was not skipped: in compiled code, or
-                by a task's time-out.
+            ConfigurationError: at the end of the block, if a wait of the client was not skipped: one in compiled
+                code, or the time-out of a task.
         """
         if self._in_run is not self:
             self._in_run.fast_forward()
             return
-        self._hurries = True
+        self._skips_waits = True
         if self._in_force and self._clocks is None:
             from faultinject.testing.fast_forward import FastForward
 
             self._clocks = FastForward(self._injector.own_plan.services)
 
     def pause(self) -> AbstractContextManager[None]:
-        """A context manager that hides a test's own requests from faults, counts and the record.
+        """A context manager that hides the test's own requests from faults, counts and journal.
 
-        It can be entered again.
+        It may be entered again.
         """
         return _Pause(self)
 
@@ -286,44 +288,41 @@ class Faults:
         self._publish(keep_counts=True, in_force=not self._injector.paused)
 
     def matched(self, rule: int, plan: Plan | None = None) -> int:
-        """The number of requests that met a rule's conditions, by its position among the rules.
+        """The number of requests that met the conditions of a rule.
 
         Args:
-            rule: the position, from 0.
-            plan: an earlier plan of these faults, by default the one in force.
+            rule: the position of the rule, from 0.
+            plan: an earlier plan of these faults; by default the one in force.
         """
         plan = plan or self._injector.own_plan
         here = plan.counts.matched(plan.places[rule])
         if here or not self._generations:
             return here
-        # Every request of other processes is on record, with the rule that it met first.
-        from faultinject.testing.nearest import met
-
-        return sum(met(plan.rules[rule], outcome, plan) for outcome in self._elsewhere())
+        # The counts of other processes are not known, but their outcomes are.
+        return sum(met_conditions(plan.rules[rule], outcome, plan) for outcome in self._elsewhere())
 
     def assert_all_fired(self) -> None:
         """Fail if a rule injected nothing.
 
-        The `RuleNotMatchedError` is an AssertionError, and names the nearest request.
+        The `RuleNotMatchedError` is an AssertionError; it names the request that met most conditions of the rule.
         """
         __tracebackhide__ = True
         self._verdicts.assert_all_fired()
 
     @property
     def calls(self) -> list[Call]:
-        """The calls so far, each with its attempts, in the order of their first attempts."""
+        """The calls so far, each with its attempts, by their first attempt."""
         return self._verdicts.calls
 
     def call(self, name: str) -> NamedCall:
-        """A context manager, also `async with`, around one call of the test.
+        """A context manager, also for `async with`, around one call of the test.
 
-        At its end it is known that the call is over, and whether its caller saw an error; a journal alone does not
-        show that.
+        Its end records that the call is over and whether its caller saw an error: a journal shows neither.
         """
         return self._in_run._verdicts.call(name)  # noqa: SLF001 - one of ours
 
     def findings(self, *, profile: Profile | str | None = None) -> list[Finding]:
-        """The findings of every check, the worst first; the calls so far count as finished.
+        """The findings of every check, the worst first; calls under way count as finished.
 
         Args:
             profile: the client's promises: a name, or the path of a TOML file; by default the user agent chooses it.
@@ -341,48 +340,42 @@ class Faults:
         require: str | Collection[str] = (),
         strict: bool = False,
     ) -> None:
-        """Fail when a check says FAIL.
+        """Fail if a check says FAIL.
 
         An undecided check is not a failure, unless it is required; `findings()` has it. All WARNs together are one
-        warning (a `PytestWarning` in a test, otherwise a `UserWarning`), and so is a result in which no check at all
-        could be decided. A warning of the same checks is not repeated.
+        warning (a `PytestWarning` in a test, otherwise a `UserWarning`). A result without any decided check is such a
+        warning, too. A warning of the same checks is not repeated.
 
         Args:
             profile: as for `findings()`.
             ignore: checks that do not count, such as `jitter` or `retry-after: date`; one, or several.
             require: checks that must be decided; one, or several, or `all`.
-            strict: whether it fails at a WARN as well.
+            strict: whether a WARN is a failure, too.
 
         Raises:
-            RetryAssertionError: an AssertionError that names each finding, and the requests that show it; or the
-                checks that were not decided; or no request was seen.
+            RetryAssertionError: an AssertionError that names each finding and its requests, or the required checks
+                that are undecided; or no request was seen.
             ConfigurationError: there is no such profile, or no such check to ignore or to require.
         """
         __tracebackhide__ = True
         self._verdicts.assert_retries(profile, ignore, require, strict=strict)
 
     def __call__(self, decorated: Decorated) -> Decorated:
-        """Put these faults around each call of a function, or of each test method of a class.
+        """Inject these faults around each call of a function, or of each test method of a class.
 
-        They begin at zero each time.
+        Counts start at zero each time.
 
         Raises:
             ConfigurationError: it is a class without a test method.
         """
-        from faultinject.testing.decorating import decorate
 
-        made: Decorated = decorate(
-            decorated, lambda: Faults(self._scenario, seed=self.seed, test=self._test, alone=True)
-        )
+        def block() -> Faults:
+            # Each block begins with the same rules, whatever an earlier one has added or cleared.
+            scenario = self._entered_with or self._injector.scenario
+            return Faults(scenario, seed=self.seed, test=self._test, alone=True)
+
+        made: Decorated = decorate(decorated, block)
         return made
-
-    @property
-    def _scenario(self) -> Scenario:
-        """The scenario with which each block begins.
-
-        Rules that were added or cleared in an earlier block do not count.
-        """
-        return self._injector.scenario if self._entered_with is None else self._entered_with
 
     def __enter__(self) -> Faults:
         for hook in unwrapped.patch_frameworks_hooks:
@@ -397,7 +390,7 @@ class Faults:
             self._make(self._entered_with, self.seed)
         self._entered = instances.entered()
         self._in_force = True
-        if self._hurries:
+        if self._skips_waits:
             self.fast_forward()
         self._verdicts.begin()
         self._publish()
@@ -416,11 +409,11 @@ class Faults:
             self._session.withdraw()
         try:
             if error is None:
-                self._tell_failures()
+                self._fail_on_internal_errors()
                 if self._clocks is not None:
                     self._clocks.check(self.calls)
                 if self._alone:
-                    self._tell_blindness()
+                    self._fail_if_nothing_is_wrapped()
         finally:
             if self._clocks is not None:
                 self._clocks.end()
@@ -433,7 +426,7 @@ class Faults:
 
     @contextmanager
     def _resume(self) -> Iterator[None]:
-        """Put the faults of the ended block in force again for a block, with counts and record."""
+        """Put the faults of the ended block in force again, with their counts and journal."""
         if self._in_force:
             yield
             return
@@ -448,10 +441,10 @@ class Faults:
             if self._session is not None:
                 self._session.withdraw()
 
-    def _tell_blindness(self) -> None:
-        """Fail if nothing could have seen a request: such a block does nothing.
+    def _fail_if_nothing_is_wrapped(self) -> None:
+        """Fail if no app or client of this process could see a request: the block did nothing.
 
-        An injector that was made meanwhile may be gone again, and is not held for nothing.
+        An app that was wrapped inside the block may be gone by its end: such a block passes.
         """
         injector = self._injector
         if (
@@ -464,20 +457,19 @@ class Faults:
                 f"inject() saw no request, as nothing in this process is wrapped. {unwrapped.advice()}"
             )
 
-    def _tell_failures(self) -> None:
-        """Fail if a request got no fault because of an error of ours, or of the shared counts."""
+    def _fail_on_internal_errors(self) -> None:
+        """Fail if an error of faultinject, or of the shared counts, let a request pass."""
         injector = self._injector
         if injector.errors:
-            raise InjectionFailedError("an error inside faultinject let requests pass") from injector.errors[
-                0
-            ]
+            first = injector.errors[0]
+            raise InjectionFailedError("an error inside faultinject let requests pass") from first
         passed = injector.undecided + sum(outcome.undecided for outcome in self._elsewhere())
         if passed:
-            what = "1 request" if passed == 1 else f"{passed} requests"
-            raise InjectionFailedError(f"{what} passed without a decision about faults: see the log")
+            requests = "1 request" if passed == 1 else f"{passed} requests"
+            raise InjectionFailedError(f"{requests} passed without a decision about faults: see the log")
 
     def _publish(self, *, keep_counts: bool = False, in_force: bool = True) -> None:
-        """Tell the processes of the session."""
+        """Hand the rules to the other processes of the session."""
         if self._session is None or not self._in_force:
             return
         journal = self._injector.journal
@@ -492,17 +484,11 @@ class Faults:
             began=state.began,
         )
         self._generations.add(generation)
-        if self._counts is not None and self._session.attached and not self._has_counted:
+        has_counted = any(matched for matched, _, _ in self._injector.own_plan.totals())
+        if self._counts is not None and self._session.attached and not has_counted:
             self._counts.count_in(self._session.counts())
 
-    @property
-    def _has_counted(self) -> bool:
-        """Whether a request has met the conditions of these rules in this process."""
-        return any(matched for matched, _, _ in self._injector.own_plan.totals())
-
     def _new_counts(self) -> SessionCounts:
-        from faultinject.injector.session_sync import SessionCounts
-
         self._counts = counts = SessionCounts()
         return counts
 
@@ -522,10 +508,7 @@ class Faults:
 
 
 class _Pause(AbstractContextManager[None]):
-    """Lets requests of a block pass untouched and unrecorded.
-
-    It can be entered again, also in itself.
-    """
+    """Lets requests of a block pass untouched and unrecorded; blocks may be nested."""
 
     def __init__(self, faults: Faults) -> None:
         self._faults = faults

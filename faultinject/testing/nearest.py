@@ -1,4 +1,4 @@
-"""The request that was most like the rule's, and the conditions that kept the rule away."""
+"""The request that met most conditions of a rule, and the conditions that it did not meet."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from faultinject.rules.conditions import CONDITIONS
 from faultinject.rules.key import Reading
 from faultinject.vendors.addressing import Addressing
 
-# Segments that a mount point is looked for in.
 _DEEPEST_MOUNT = 16
+"""Segments of a path among which the end of a mount point is searched."""
 
 
 def nearest_request(rule: Rule, outcomes: Iterable[Outcome], plan: Plan) -> str:
@@ -24,8 +24,8 @@ def nearest_request(rule: Rule, outcomes: Iterable[Outcome], plan: Plan) -> str:
 
     Args:
         rule: the rule.
-        outcomes: the requests seen.
-        plan: the plan that the rule is of: it knows how the rule's vendor reads requests.
+        outcomes: the requests that were seen.
+        plan: the plan of the rule, which knows how the rule's vendor reads requests.
 
     Returns:
         One line, such as `nearest: GET /photos/cat.jpg (method=PUT did not hold)`, escaped.
@@ -40,22 +40,22 @@ def nearest_request(rule: Rule, outcomes: Iterable[Outcome], plan: Plan) -> str:
     return quoted(f"nearest: {seen.method} {seen.path}{query} ({best.reason(rule, plan)})")
 
 
-def met(rule: Rule, outcome: Outcome, plan: Plan) -> bool:
-    """Whether a request met a rule's conditions, as far as the journal tells."""
+def met_conditions(rule: Rule, outcome: Outcome, plan: Plan) -> bool:
+    """Whether a request met all conditions of a rule, by the journal's fields."""
     if outcome.rule is not None and outcome.rule == plan.names[plan.rules.index(rule)]:
         return True
-    found = Comparison(rule, outcome, plan.reading(rule.vendor))
-    return not found.failed and not found.unknown
+    comparison = Comparison(rule, outcome, plan.reading(rule.vendor))
+    return not comparison.failed and not comparison.unknown
 
 
 class Comparison:
-    """A rule's conditions, held against one request of the journal.
+    """The conditions of a rule, compared with one request of the journal.
 
     Attributes:
         outcome: the request.
-        failed: the conditions that did not hold, as written, each with what was there instead.
-        unknown: those on things that the journal does not keep.
-        distance: sorts: the fewer, the nearer.
+        failed: the conditions that did not hold, as written, each with the request's own value.
+        unknown: the conditions on fields that the journal does not keep.
+        distance: the number of failed conditions, then of unknown ones.
     """
 
     def __init__(self, rule: Rule, outcome: Outcome, reading: Addressing) -> None:
@@ -74,7 +74,7 @@ class Comparison:
         self.distance = (len(self.failed), len(self.unknown))
 
     def reason(self, rule: Rule, plan: Plan) -> str:
-        """The conditions that kept the rule away, as far as the journal tells."""
+        """The reason why the rule did not match, by the journal's fields."""
         if self.failed:
             held = [condition for condition in self.failed if condition.startswith("unless.")]
             missing = [condition for condition in self.failed if not condition.startswith("unless.")]
@@ -94,11 +94,11 @@ class Comparison:
 
 
 class Remembered(Request):
-    """A request as the journal remembers it.
+    """A request with the fields that the journal has of it.
 
     Args:
-        outcome: what the journal has of it.
-        reading: how it will be asked for bucket, key and operation.
+        outcome: the journal's fields.
+        reading: reads bucket, key and operation from the request.
     """
 
     client: str | None
@@ -113,11 +113,11 @@ class Remembered(Request):
         self._user_agent = outcome.user_agent
         self._file_name = outcome.key and encode(outcome.key)
         if outcome.bucket and self._finds(outcome, reading) and outcome.operation in reading.operations.names:
-            # The journal saw headers that it does not keep.
+            # The operation may depend on headers, which the journal saw and does not keep.
             self.operation, self.named_by = outcome.operation, reading
 
     def knows(self, key: str, name: str) -> bool:
-        """Whether what a condition asks about is kept."""
+        """Whether the journal keeps the field that a condition tests."""
         if key == "header":
             return name == "user-agent"
         if key == "sample":
@@ -125,19 +125,19 @@ class Remembered(Request):
         return key != "query" or not any("…" in value for value in self.query_values(name))
 
     def first(self, name: str) -> str | None:
-        """Of the headers that decisions ask for the length is kept."""
+        """The value of a header that conditions on size read: only Content-Length is kept."""
         return str(self._size) if name == "content-length" and self._size is not None else None
 
     def header(self, _name: str) -> tuple[str, ...]:
-        """The value of the user agent, the only other header that is kept."""
+        """The value of User-Agent, the only other header that is kept."""
         return () if self._user_agent is None else (self._user_agent,)
 
     def recorded(self, name: str) -> str | None:
-        """Of the headers that operations are told by none is kept; one can be had from the key."""
+        """The value of a header that shows the operation: none is kept, but one equals the key."""
         return self._file_name if name == "x-bz-file-name" else None
 
     def _finds(self, outcome: Outcome, reading: Addressing) -> bool:
-        """Whether bucket and key are read as in the journal; a mount point moves the address."""
+        """Whether the vendor reads the journal's bucket and key, below any mount point."""
         path = self.path
         at = 0
         for _ in range(_DEEPEST_MOUNT):
@@ -152,7 +152,7 @@ class Remembered(Request):
 
 
 def _instead(key: str, request: Remembered, reading: Addressing) -> str:
-    """The request's value of a condition, if its first line does not show it."""
+    """The request's own value of a condition; empty if method and target show it."""
     bucket, name = reading.read_address(request)
     there = {
         "bucket": bucket,

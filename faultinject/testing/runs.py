@@ -32,41 +32,40 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.testing.storage import Storage
 
-# What the store holds now, once nothing is under way; None: it is unknown.
+# Returns the present contents of a store; None: they are unknown.
 Contents = Callable[[], StoreContents | None]
 
 
 RUN_AWAY = "run-away"
-"""The rule that gives the answers which nobody retries."""
+"""The rule that answers the requests above the limit with 410, which no client retries."""
 
 
-class Watch:
+class RequestLimit:
     """Ends a run that makes requests without end.
 
-    It first sends answers that nobody retries, then ends it for good.
+    Above the limit each request gets 410, which no client retries; above twice the limit the run is ended.
     """
 
     def __init__(self, injector: Injector, limit: int, end: Callable[[str], None] | None) -> None:
         self._injector = injector
         self._limit = limit
-        self._end = end or _raise
+        self._end = end
         self._over = False
 
     def __call__(self, number: int) -> None:
-        """Count the requests, and end a run with too many."""
+        """Take the number of requests so far."""
         if number > 2 * self._limit:
-            self._end(f"more than {2 * self._limit} requests in one run")
+            reason = f"more than {2 * self._limit} requests in one run"
+            if self._end is None:
+                raise RunAway(reason)
+            self._end(reason)
         elif number > self._limit and not self._over:
             self._over = True
             self._injector.use(Scenario(f'http:410,message="too many requests in one run",name={RUN_AWAY}'))
 
 
-def _raise(why: str) -> None:
-    raise RunAway(why)
-
-
 def is_of_the_code(error: BaseException) -> bool:
-    """Whether an error is about the code under test, and does not end all, as Ctrl-C does."""
+    """Whether an error comes from the code under test; Ctrl-C and the like end everything."""
     if isinstance(error, BaseExceptionGroup):
         return all(map(is_of_the_code, error.exceptions))
     # pytest.fail() and the like raise no Exception, and pytest.exit() raises one.
@@ -77,47 +76,47 @@ def is_of_the_code(error: BaseException) -> bool:
 
 
 def _is_without_end(outcomes: Sequence[Outcome], limit: int) -> bool:
-    """Whether a run made more requests than it may, or retried one fault so often.
+    """Whether a run made more requests than the limit, or retried one fault more often.
 
-    A poll beside it does not count. It asks for one thing again and again, and gets it. It makes most of the requests
-    then, and may go on as long as the run.
+    A run that polls may be long: if one GET that succeeds makes more than two thirds of the requests, their number
+    proves nothing.
     """
     polls: Counter[tuple[str, str]] = Counter()
-    faults: Counter[tuple[str, str]] = Counter()
+    faults_in_a_row: Counter[tuple[str, str]] = Counter()
     for outcome in outcomes:
-        asked = outcome.method, outcome.path
-        stopped = outcome.rule == RUN_AWAY
-        if stopped and faults[asked]:
+        target = outcome.method, outcome.path
+        refused = outcome.rule == RUN_AWAY
+        if refused and faults_in_a_row[target]:
             return True
-        if not stopped:
-            faults[asked] = faults[asked] + 1 if outcome.injected else 0
-        if outcome.method in ("GET", "HEAD") and (stopped or not outcome.injected):
-            polls[asked] += 1
-    most = max(polls.values(), default=0)
-    return max(faults.values(), default=0) > limit or (
-        len(outcomes) > limit and 3 * most <= 2 * len(outcomes)
+        if not refused:
+            faults_in_a_row[target] = faults_in_a_row[target] + 1 if outcome.injected else 0
+        if outcome.method in ("GET", "HEAD") and (refused or not outcome.injected):
+            polls[target] += 1
+    most_polls = max(polls.values(), default=0)
+    return max(faults_in_a_row.values(), default=0) > limit or (
+        len(outcomes) > limit and 3 * most_polls <= 2 * len(outcomes)
     )
 
 
 class RunFaults(Faults):
-    """The faults of one run: those of its scenario, then those beside it in every run.
+    """The faults of one run: those of its scenario, then the rules of every run.
 
     Args:
         sweep: the exploration; it knows how requests are read, and how many there may be.
-        scenario: of this run.
-        beside: the other rules.
-        seed: of all of them.
-        test: a function to the id of the running test, for the journal.
-        session: the session from which other processes get it, or None.
-        end: ends a run that makes many more.
-        holds: gives the contents of the store that the code under test writes to; None: they are unknown. A program
-            that is killed says itself which store is its.
+        scenario: the faults of this run.
+        beside: the rules that every run has.
+        seed: the seed of all rules.
+        test: returns the id of the running test, for the journal.
+        session: hands the faults to other processes; None: they stay in this one.
+        end: ends a run that makes many more requests; None: an exception does.
+        contents: returns the contents of the store of the code under test; None: they are unknown. A test that has a
+            program killed passes the store itself.
 
     Attributes:
-        patience: seconds that a program may run; None: as long as it likes.
+        patience: seconds that a program may run; None: without a limit.
         names: the names of the scenario's rules in the outcomes.
-        met: the places of those rules beside it whose conditions a request met; known afterwards.
-        crashes: whether it kills a program.
+        matched_beside: the positions of the rules of every run that matched a request; known after the run.
+        crashes: whether a program is killed.
     """
 
     def __init__(
@@ -130,57 +129,57 @@ class RunFaults(Faults):
         test: Callable[[], str | None] | None = None,
         session: Session | None = None,
         end: Callable[[str], None] | None = None,
-        holds: Contents | None = None,
+        contents: Contents | None = None,
     ) -> None:
-        # Once the first run has shown that there is nobody to tell, thousands of runs need not do it.
+        # If the first run had no other process, the later ones need not publish their rules.
         if session is not None and sweep.limit is not None and not session.attached:
             session = None
         self.patience = sweep.patience
         self.crashes = sweep.run.kills
-        self._found = RunResult()
-        self._holds = None if self.crashes else holds
+        self._result = RunResult()
+        self._contents = None if self.crashes else contents
         self._at_pause: StoreContents = {}
-        self._later: tuple[Rule, ...] = ()
-        self._always = beside.rules
+        self._of_second_run: tuple[Rule, ...] = ()
+        self._of_every_run = beside.rules
         self._limit = sweep.limit
         if self.crashes:
-            self._later = scenario.rules[1:]
+            self._of_second_run = scenario.rules[1:]
             scenario = Scenario.of_rules(scenario.rules[:1], scenario.seed or "0")
         rules = [*scenario.rules, *beside.rules]
         super().__init__(Scenario.of_rules(rules, seed or scenario.seed), test=test, session=session)
         own = len(scenario.rules)
         self.names: Sequence[str] = self.injector.scenario.display_names[:own]
-        # What the code under test takes away was nevertheless in force.
+        # The code under test may clear its rules: this plan knows whether they matched.
         self._plan = self.injector.own_plan
         self._beside = range(own, len(rules))
         self.injector.journal.reading = sweep.reading
         if sweep.limit is not None:
-            self.injector.journal.count = Watch(self.injector, sweep.limit, end)
+            self.injector.journal.count = RequestLimit(self.injector, sweep.limit, end)
 
     def __enter__(self) -> Faults:
-        if self._holds is not None:
-            self._found.before = self._holds()
+        if self._contents is not None:
+            self._result.before = self._contents()
         return super().__enter__()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         super().__exit__(kind, error, trace)
-        if self._holds is not None:
-            self._found.after = self._holds() or {}
-            if self._found.first is None:
-                self._found.between = self._found.after
+        if self._contents is not None:
+            self._result.after = self._contents() or {}
+            if self._result.first is None:
+                self._result.between = self._result.after
 
     def _hide(self, by: int) -> None:
-        """Count changes by the test itself in a pause as if they had come before the run."""
-        if self._holds is not None and not self.injector.paused:
-            self._at_pause = self._holds() or {}
+        """Treat the test's own changes in a pause as if they had come before the run."""
+        if self._contents is not None and not self.injector.paused:
+            self._at_pause = self._contents() or {}
         super()._hide(by)
-        if self._holds is not None and not self.injector.paused and self._found.before is not None:
-            was, now = self._at_pause, self._holds() or {}
-            changed = {path for path in {*was, *now} if was.get(path) != now.get(path)}
-            kept = {path: content for path, content in self._found.before.items() if path not in changed}
-            self._found.before = kept | {path: now[path] for path in changed if path in now}
+        if self._contents is not None and not self.injector.paused and self._result.before is not None:
+            earlier, present = self._at_pause, self._contents() or {}
+            changed = {path for path in {*earlier, *present} if earlier.get(path) != present.get(path)}
+            kept = {path: content for path, content in self._result.before.items() if path not in changed}
+            self._result.before = kept | {path: present[path] for path in changed if path in present}
 
     @property
     def in_force(self) -> bool:
@@ -192,13 +191,13 @@ class RunFaults(Faults):
 
         Args:
             error: the exception of the code under test, or None.
-            seconds: the time that it took.
+            seconds: the duration of the run.
         """
         outcomes = self.outcomes
         if self._limit is not None and _is_without_end(outcomes, self._limit):
-            error, self._found.again = self._without_end(error), None
+            error, self._result.again = self._without_end(error), None
         return replace(
-            self._found,
+            self._result,
             names=self.names,
             outcomes=outcomes,
             error=error,
@@ -207,14 +206,14 @@ class RunFaults(Faults):
         )
 
     def _without_end(self, error: BaseException | None) -> BaseException | None:
-        """The failure of a run that had no end of its own, in whatever way its code ended."""
-        why = f"more than {self._limit} requests in one run"
+        """The error of a run that made too many requests, however its code has ended."""
+        reason = f"more than {self._limit} requests in one run"
         if isinstance(error, ProgramFailed):
-            return error if error.code is None else ProgramFailed(why, error.output)
+            return error if error.code is None else ProgramFailed(reason, error.output)
         ended = isinstance(error, RunAway | BaseExceptionGroup) and not isinstance(error, Exception)
         if ended or not (error is None or is_of_the_code(error)):
             return error
-        without_end = RunAway(why)
+        without_end = RunAway(reason)
         without_end.__cause__ = error
         return without_end
 
@@ -227,40 +226,40 @@ class RunFaults(Faults):
             self.check(program)
 
     def check(self, program: Program) -> None:
-        """Run a program to its end, and keep what it writes to standard output.
+        """Run a program to its end, and keep its standard output.
 
         Raises:
             ProgramFailed: it ended with another exit code than 0, or was ended.
             ConfigurationError: it cannot be started.
         """
         program.check(self.patience)
-        self._found.output = program.output
+        self._result.output = program.output
 
     def kill_and_restart(
-        self, first: Program, second: Program, holds: Contents, *, twice: bool = False
+        self, first: Program, second: Program, contents: Contents, *, twice: bool = False
     ) -> None:
         """Run a program to its end, or kill it at the scenario's crash, and run it again.
 
         Args:
             first: the program.
             second: the program that an operator starts after a crash; it may be the same.
-            holds: gives the contents of the store.
-            twice: whether it is also run again if it was not killed, to see the effect.
+            contents: returns the contents of the store.
+            twice: whether the second program also runs if the first was not killed.
 
         Raises:
             ProgramFailed: the first run fails by itself, or the second one after a crash.
-            ConfigurationError: the program cannot be started, or another one has been run.
+            ConfigurationError: the program cannot be started, or the test has already run one.
         """
-        result = self._found
+        result = self._result
         if result.first is not None:
             raise ConfigurationError(
                 "a crash needs a test that runs one program: faults.run() is called once in it"
             )
-        result.before = holds()
+        result.before = contents()
         crashes: list[Outcome] = []
 
         def kill(outcome: Outcome) -> None:
-            """Kill it when its request has come far enough, before a byte of an answer leaves."""
+            """Kill the program at the crash, before a byte of the answer leaves."""
             if outcome.rule == CRASH and outcome.injected and outcome.answered is not None and not crashes:
                 crashes.append(outcome)
                 first.kill()
@@ -270,7 +269,7 @@ class RunFaults(Faults):
             first.check(self.patience)
         finally:
             result.killed, result.alive = first.killed, first.survives
-            result.between = result.after = holds() or {}
+            result.between = result.after = contents() or {}
             result.first = len(self.outcomes)
         if not result.killed and not twice:
             return
@@ -284,20 +283,20 @@ class RunFaults(Faults):
                 ) from None
             result.again = ProgramFailed(f"{SECOND}{error}", error.output, error.code)
         finally:
-            result.after = holds() or {}
+            result.after = contents() or {}
         if result.killed and result.again is not None:
             raise result.again
 
     def run_again(self, job: Callable[[], None]) -> None:
-        """Run a job again that has reported an error, without faults, as a scheduler does.
+        """Run a job without faults after it has reported an error, as a scheduler does.
 
         Raises:
-            ProgramFailed: it is a program, and fails, too. What else it raises passes.
+            ProgramFailed: it is a program, and fails, too. Any other exception of the job passes.
         """
-        found = self._found
-        found.first = len(self.outcomes)
-        if self._holds is not None:
-            found.between = self._holds() or {}
+        result = self._result
+        result.first = len(self.outcomes)
+        if self._contents is not None:
+            result.between = self._contents() or {}
         self._begin_second_run()
         try:
             job()
@@ -305,45 +304,46 @@ class RunFaults(Faults):
             raise ProgramFailed(f"{SECOND}{error}", error.output, error.code) from None
 
     def _begin_second_run(self) -> None:
-        """Put the rules of the second run in force from now on."""
+        """Replace the rules by those of the second run."""
         self.clear()
-        if rules := [*self._later, *self._always]:
+        if rules := [*self._of_second_run, *self._of_every_run]:
             self.add(Scenario.of_rules(rules, None))
-        self.names = [*self.names, *self.injector.scenario.display_names[: len(self._later)]]
+        self.names = [*self.names, *self.injector.scenario.display_names[: len(self._of_second_run)]]
 
     @property
-    def met(self) -> set[int]:
-        """The places of the rules beside the scenario whose conditions a request met."""
-        return {each - len(self.names) for each in self._beside if self.matched(each, self._plan)}
+    def matched_beside(self) -> set[int]:
+        """The positions of the rules of every run that matched a request."""
+        own = len(self.names)
+        return {position - own for position in self._beside if self.matched(position, self._plan)}
 
 
 NOT_RUN = (126, 127)
-"""Exit codes of a shell if there is no such program, or none that can be run."""
+"""The exit codes of a shell for a program that cannot be run, or is not there."""
 TRIES = 3
-"""The most runs in a row of an inconclusive one."""
+"""Inconclusive runs in a row that end the exploration."""
 
 
 class Exploration:
-    """All runs of some code under test; iterate over it, and run the code in `with run:`.
+    """All runs of the code under test; iterate over it, and run the code in `with run:`.
 
     Args:
         faults: the user's rules.
-        bounds: how far it goes.
-        beside: rules that are added to the scenario of every run.
-        test: a function to the id of the running test, for the journal.
-        session: the session from which other processes get its faults, or None.
-        end: ends a run that makes many more requests.
+        bounds: its depth, its number of runs, and its omissions.
+        beside: the rules that every run has.
+        test: returns the id of the running test, for the journal.
+        session: hands the faults to other processes; None: they stay in this one.
+        end: ends a run that makes many more requests; None: an exception does.
         vendor: the vendor that reads requests if no fault has one; None: plain HTTP.
-        inconclusive: returns why the run that has just ended is inconclusive; empty if it is not. None: no run is.
-        holds: as for `RunFaults`.
+        inconclusive: returns the reason why the last run is inconclusive; empty: it is not. None: no run is.
+        contents: as for `RunFaults`.
 
     Attributes:
-        faults: from the scenario of a run to its faults; keywords as those of `RunFaults` override the exploration's.
-        seconds: how long it took so far.
+        faults: makes the faults of a run from its scenario; keywords of `RunFaults` override the exploration's.
+        seconds: the time that it took so far.
         begun: whether a run has begun.
         over: whether the last run is done.
         under_way: the faults of the run that is under way, or None.
-        met: the positions of the added rules that matched a request.
+        matched: the positions of the rules of every run that matched a request.
     """
 
     def __init__(
@@ -357,7 +357,7 @@ class Exploration:
         end: Callable[[str], None] | None = None,
         vendor: Vendor | None = None,
         inconclusive: Callable[[], str] | None = None,
-        holds: Contents | None = None,
+        contents: Contents | None = None,
     ) -> None:
         self.sweep = sweep_of(faults, bounds, vendor=vendor)
         beside = beside or Scenario([])
@@ -369,19 +369,19 @@ class Exploration:
             test=test,
             session=session,
             end=end,
-            holds=holds,
+            contents=contents,
         )
         self._inconclusive = inconclusive
-        self._again = 0
+        self._inconclusive_runs = 0
         self.seconds = 0.0
         self.begun = self.over = False
         self.under_way: RunFaults | None = None
-        self.met: set[int] = set()
+        self.matched: set[int] = set()
         self._began = time.monotonic()
 
     @property
     def runs(self) -> list[FinishedRun]:
-        """The runs with faults that were made."""
+        """The finished runs with faults."""
         return self.sweep.finished
 
     def report(self) -> str:
@@ -393,7 +393,7 @@ class Exploration:
         return json_text(to_builtins(printed(self.sweep, self.seconds)), 2)
 
     def __iter__(self) -> Iterator[Run]:
-        """Make one run after the other, and fail at the end if one failed or some are missing."""
+        """Yield one run after the other, and fail at the end if one failed or some are missing."""
         __tracebackhide__ = True
         self.begun = True
         while (scenario := self.sweep.next()) is not None:
@@ -408,7 +408,7 @@ class Exploration:
 
     def record(self, faults: RunFaults, error: BaseException | None, seconds: float) -> FinishedRun:
         """Record the result of a run."""
-        self.met |= faults.met
+        self.matched |= faults.matched_beside
         self.seconds = time.monotonic() - self._began
         return self.sweep.record(faults.result(error, seconds))
 
@@ -418,22 +418,22 @@ class Exploration:
         Raises:
             ExplorationFailedError: it is the third one in a row.
         """
-        why = "" if self._inconclusive is None else self._inconclusive()
-        self._again = self._again + 1 if why else 0
-        if self._again == TRIES:
-            raise ExplorationFailedError(f"{why}, in {TRIES} runs one after the other") from None
-        return bool(why)
+        reason = "" if self._inconclusive is None else self._inconclusive()
+        self._inconclusive_runs = self._inconclusive_runs + 1 if reason else 0
+        if self._inconclusive_runs == TRIES:
+            raise ExplorationFailedError(f"{reason}, in {TRIES} runs one after the other") from None
+        return bool(reason)
 
 
 class Run:
     """One run of the code under test.
 
     Attributes:
-        scenario: the faults of the run.
+        scenario: the scenario of the run.
         requests: its requests; known after the run.
         error: the exception of the code, or None.
-        left: whether it is over.
-        faults: the faults in force in it.
+        left: whether the run is over.
+        faults: the faults in force.
     """
 
     def __init__(self, exploration: Exploration, scenario: Scenario) -> None:
@@ -460,13 +460,13 @@ class Run:
         return self._end(error, seconds)
 
     def take(self, faults: RunFaults, error: BaseException | None, seconds: float) -> None:
-        """Take the end of a run with the same scenario that was made elsewhere."""
+        """Take the result of a run with the same scenario that another driver has made."""
         self.faults = faults
         if not self._end(error, seconds) and error is not None:
             raise error
 
     def _end(self, error: BaseException | None, seconds: float) -> bool:
-        """Record the end of the run, and return whether it is no error of the exploration's."""
+        """Record the end of the run, and return whether the exploration goes on."""
         self.left = True
         self.requests = self.faults.outcomes
         self.error = error
@@ -474,7 +474,7 @@ class Run:
             return False
         if self._exploration.is_inconclusive():
             return True
-        # The first run without faults that fails is a plain failure.
+        # If the first run without faults fails, its error is the result.
         first = self._exploration.sweep.limit is None
         self._exploration.record(self.faults, error, seconds)
         return error is None or not first
@@ -497,21 +497,21 @@ def explore(
     Args:
         faults: rules, whose conditions say where; a vendor id stands for its standard set, a group for each member.
         depth: 2: also a second fault in the code's reaction to the first.
-        max_runs: the maximum number of runs with faults; needing more is an error.
+        max_runs: the maximum number of runs with faults; if more are needed, that is an error.
         allow: exceptions with which the code may give up; such a run has not failed.
-        ignore: what is not judged: checks of the requests (`same bytes`, `error in 200`, `non-idempotent retry`,
+        ignore: checks that do not count, of the requests (`same bytes`, `error in 200`, `non-idempotent retry`,
             `lost answer`, `uploads left open`, `mixed versions`, `other output`) and of the store (`object lost`,
-            `half written` and so on); and patterns of objects, such as `/bucket/*.log`.
+            `half written` and so on); and patterns of objects that are not compared, such as `/bucket/*.log`.
         exhaustive: whether to try also the cases that are left out by default, which the report names.
         without: faults of a standard set or a group that are not injected, such as `s3:SlowDown` or `hang`.
-        crash: the program that `faults.run()` runs is killed at each request and run again; the second run gets the
+        crash: whether the program of `faults.run()` is killed at each request and run again; the second run gets the
             faults.
         replay: the text of the only scenario to run, as a report prints it.
         within: seconds that a run of the program of `faults.run()` may take; by default ten times the time without
             faults, plus 5 min, with `crash` plus 30 s.
 
     Raises:
-        ConfigurationError: a rule is wrong, or has a trigger that says when it fires.
+        ConfigurationError: a rule is wrong, or has a trigger other than `times` and `from`.
 
     >>> for run in explore("cos:SlowDown", "reset,when=after"):  # doctest: +SKIP
     ...     with run:
@@ -524,7 +524,7 @@ def explore(
 
 
 def record(code: Callable[[], object]) -> list[Outcome]:
-    """The requests of one run without faults, for `strategies.scenarios`."""
+    """Run code without faults, and return its requests, for `strategies.scenarios`."""
     with Faults(Scenario([])) as faults:
         code()
     return faults.outcomes

@@ -1,4 +1,4 @@
-"""An object store of the running process, for tests of code that is a client of one."""
+"""An object store in the test's own process, for tests of code that calls storage."""
 
 from __future__ import annotations
 
@@ -19,25 +19,21 @@ from faultinject.store.buckets import Stored
 from faultinject.store.stores import find
 from faultinject.store.wsgi import MAX_BYTES, ResettableStore
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from faultinject.testing.exploration.store_comparison import StoreContents
-
-SETTLES = 5.0
-"""Seconds in which the last request of a dead client ends."""
+SETTLE_SECONDS = 5.0
+"""Seconds to wait for the last request of a killed client to end."""
 
 
 def own_injector() -> OwnInjector:
-    """The injector of a store, which is only the place of faults.
+    """An injector without rules of its own, for a store.
 
-    Settings of the environment are for apps with faults.
+    The environment's settings are not for it: they are for the app under test.
     """
     return OwnInjector(Scenario([]), environ={})
 
 
-def contents_of(store: ResettableStore) -> StoreContents:
-    """The contents of an embedded store, after the last request of a killed client has ended."""
-    store.settle(SETTLES)
+def contents_of(store: ResettableStore) -> dict[str, bytes]:
+    """The objects of a store by `/bucket/key`, after the last request of a killed client."""
+    store.settle(SETTLE_SECONDS)
     return {
         f"/{bucket}/{key}": b"".join(stored.blocks)
         for (bucket, _, key), stored in store.contents.items()
@@ -53,9 +49,9 @@ def served(
     sock: socket.socket | None = None,
     max_bytes: int = MAX_BYTES,
 ) -> tuple[ResettableStore, Server]:
-    """A store, and its server, which is to be started.
+    """A store, and its server, which the caller starts.
 
-    It is on a free port of loopback, or where the socket listens.
+    The server uses the given socket, or a free port of loopback.
     """
     store = ResettableStore(vendor, endpoints=endpoints, max_bytes=max_bytes)
     return store, Server(beneath(wrap(asgi(store), injector), store), sock=sock)
@@ -110,20 +106,20 @@ class Storage:
 
     @property
     def client_kwargs(self) -> dict[str, Any]:
-        """The arguments of `client`, as a new dict each time.
+        """The arguments of `client`: address and credentials, as a new dict each time.
 
-        They are the address and credentials, which are not checked.
+        The store does not check the credentials.
 
         Raises:
-            MissingExtraError: it holds an object of the vendor's SDK, which is not installed.
+            MissingExtraError: an argument is an object of the vendor's SDK, which is not installed.
         """
         return self._row.arguments(self.host, self.port)
 
     def reset(self) -> None:
-        """Restore the contents from the beginning of the test.
+        """Restore the contents that the store had at the beginning of the test.
 
-        They are the objects of fixtures of wider scope, or nothing. The fixture does so at the end of each test; a
-        loop of `faults.explore()` needs it at the beginning of each run.
+        These are the objects of fixtures of wider scope. The fixture resets the store at the end of each test; a loop
+        over `faults.explore()` has to call it at the beginning of each run.
         """
         self.app.reset()
 
@@ -167,7 +163,7 @@ class StorageFactory:
             try:
                 self._started[vendor] = Storage(vendor)
             except FaultInjectError as error:
-                raise error.with_traceback(None) from None  # pytest shows the test's line, and not ours
+                raise error.with_traceback(None) from None  # so that pytest shows the test's line
         return self._started[vendor]
 
     def __iter__(self) -> Iterator[Storage]:

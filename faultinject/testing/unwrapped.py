@@ -1,6 +1,6 @@
-"""Apps that nobody wrapped.
+"""Advice about apps without a middleware.
 
-Under pytest a block with faults reaches those of the frameworks; elsewhere it says that it reached none.
+Under pytest, faults also reach unwrapped apps of Flask, Django, Starlette and FastAPI.
 """
 
 from __future__ import annotations
@@ -9,14 +9,11 @@ import sys
 from collections.abc import Callable
 
 patch_frameworks_hooks: list[Callable[[], object]] = []
-"""The plugin's work before a block begins, for each session of pytest in this process."""
+"""Functions that patch the frameworks before a block, one for each pytest session."""
 
 
 def advice() -> str:
-    """The advice if no request was seen.
-
-    It depends on whether the frameworks' own apps are seen in this process.
-    """
+    """The advice if no request was seen; under pytest, unwrapped apps of frameworks are seen."""
     if patch_frameworks_hooks:
         inside_moto = (
             " Inside moto's mock_aws, requests of botocore clients to S3 need none either: faults come while"

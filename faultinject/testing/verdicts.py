@@ -1,4 +1,4 @@
-"""The verdicts of a block: on its rules, whether they did anything, and on its client."""
+"""The verdicts of a block: whether its rules injected anything, and how its client reacted."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ if TYPE_CHECKING:
     from faultinject.testing.inject import Faults
 
 LONGEST = 2000
-"""Characters of an error's text that are kept."""
+"""The most characters of an error's text that are kept."""
 EXAMPLES = 3
-"""Calls that are shown of a finding."""
+"""The most calls of a finding that are shown."""
 DROPPED = "no longer in memory"
-"""The reason why requests that the journal's ring has dropped are not judged."""
+"""The reason why requests that the journal has dropped are not judged."""
 
 REQUIRE = "To make the test fail instead, say what has to be decided, for example require='retries'."
-"""The advice if an assertion has decided nothing."""
+"""The advice if no check was decided."""
 
 _within: ContextVar[tuple[float, ...]] = ContextVar("faultinject_within", default=())
-"""The beginnings of the named calls that this thread or task is in, the outermost first."""
+"""The beginnings of the named calls around the present code, the outermost first."""
 
 ended: list[Callable[[Sequence[CallWindow]], None]] = []
-"""Functions that get the windows of every block of this process when it is over."""
+"""Functions that are called with the windows of each block after its end."""
 
 
 class Verdicts:
-    """The verdicts on one block, for the object `faults` of it."""
+    """The verdicts on one block of the object `faults`."""
 
     def __init__(self, faults: Faults) -> None:
         self._faults = faults
@@ -56,7 +56,7 @@ class Verdicts:
 
     @property
     def windows(self) -> list[CallWindow]:
-        """The windows of calls: those that the test named, then those of the block itself."""
+        """The windows of calls: those that the test has named, then those of the block itself."""
         return [*self._named, *self._blocks]
 
     def begin(self) -> None:
@@ -74,18 +74,18 @@ class Verdicts:
                 tell(self.windows)
 
     def call(self, name: str) -> NamedCall:
-        """A context manager around one thing that the test asks for."""
+        """A context manager around one call of the test."""
         return NamedCall(name, self._named, self._test, self._now)
 
     def _now(self) -> float:
-        """The time by the journal's clock: a test may have stopped the others."""
+        """The time by the journal's clock: a test may have stopped other clocks."""
         return self._faults.injector.own_plan.services.monotonic()
 
     @property
     def calls(self) -> list[Call]:
         """The calls so far, by their first attempt."""
-        found = group(of_outcomes(self._faults.outcomes), told=self.windows, until=self._now())
-        return sorted(found, key=lambda each: each.first.arrived)
+        calls = group(of_outcomes(self._faults.outcomes), told=self.windows, until=self._now())
+        return sorted(calls, key=lambda call: call.first.arrived)
 
     def judgement(
         self,
@@ -125,59 +125,61 @@ class Verdicts:
         judgement = self.judgement(profile, ignore, require)
         if not judgement.attempts:
             cause = judgement.evidence.silence.error
-            why = f"no request arrived: {cause}" if cause else "no request was seen"
-            raise RetryAssertionError(f"there is nothing to judge: {why}")
+            reason = f"no request arrived: {cause}" if cause else "no request was seen"
+            raise RetryAssertionError(f"there is nothing to judge: {reason}")
         findings = merged(judgement.findings)
         failed, warned = (
             [finding for finding in findings if finding.verdict == verdict] for verdict in (FAIL, WARN)
         )
-        wrong = failed + warned * strict
-        lines = [*_said(wrong, judgement, self._faults.outcomes)] if wrong else []
+        refused = failed + warned * strict
+        lines = [*_finding_lines(refused, judgement, self._faults.outcomes)] if refused else []
         if missing := undecided(judgement.findings, judgement.require, driven=False):
-            lines += _unanswered(missing)
+            lines += _undecided_lines(missing)
         if lines:
             raise RetryAssertionError("\n".join(lines))
         if warned:
-            text = "\n".join(_said(warned, judgement, self._faults.outcomes))
+            text = "\n".join(_finding_lines(warned, judgement, self._faults.outcomes))
         elif judgement.conclusion.result == "undecided":
             text = f"{judgement.conclusion.sentence} {REQUIRE}"
         else:
             return
-        what = tuple(finding.full_name for finding in warned)  # the numbers change with finding call
-        if what not in self._warned:
-            self._warned.add(what)
+        checks = tuple(
+            finding.full_name for finding in warned
+        )  # the numbers in the text change with each call
+        if checks not in self._warned:
+            self._warned.add(checks)
             # A test gets the warning class of pytest and its plugins: filters that name it hold, and `-W error` makes
             # it fail.
             category = getattr(sys.modules.get("pytest"), "PytestWarning", UserWarning)
             warnings.warn(f"assert_retries(): {text}", category, stacklevel=3)
 
     def assert_all_fired(self) -> None:
-        """Fail when a rule injected nothing.
+        """Fail if a rule injected nothing.
 
         Raises:
-            RuleNotMatchedError: an AssertionError that names each rule, and says whether requests met its conditions.
+            RuleNotMatchedError: an AssertionError that names each rule, and whether requests met its conditions.
         """
         __tracebackhide__ = True
         faults, outcomes = self._faults, self._faults.outcomes
-        silent: list[str] = []
+        unused_rules: list[str] = []
         counts = faults.injector.counts()
         for number, ((name, count), rule) in enumerate(zip(counts.items(), faults.rules, strict=True)):
             if count.injected or any(outcome.injected and outcome.rule == name for outcome in outcomes):
                 continue
             matched = faults.matched(number)
             if matched:
-                met = f"{matched} {'request' if matched == 1 else 'requests'} met its conditions"
+                reason = f"{matched} {'request' if matched == 1 else 'requests'} met its conditions"
             else:
-                met = nearest_request(rule, outcomes, faults.injector.own_plan)
-            silent.append(f"{name} ({rule}) injected nothing: {met}")
-        if silent:
-            raise RuleNotMatchedError("\n".join(silent))
+                reason = nearest_request(rule, outcomes, faults.injector.own_plan)
+            unused_rules.append(f"{name} ({rule}) injected nothing: {reason}")
+        if unused_rules:
+            raise RuleNotMatchedError("\n".join(unused_rules))
 
     def _under_way(self) -> list[CallWindow]:
-        """The block up to now, as a window; none if it has not begun, or is over."""
+        """The window of the block that is under way; empty if there is none."""
         if self._began is None:
             return []
-        # A block of a wider fixture is of several tests.
+        # The block of a wider fixture belongs to several tests.
         test = self._test if self._test == self._began_in else None
         return [CallWindow(None, self._began, self._now(), test=test)]
 
@@ -190,11 +192,11 @@ class Verdicts:
 
 
 class NamedCall:
-    """A call that the test itself names; when the block is left, its result is known.
+    """A call that the test itself names; its result is known at the end of the block.
 
     Attributes:
         name: its name in the test.
-        returned: whether it came to its end (True) or raised (False); None before.
+        returned: whether it returned (True) or raised (False); None before its end.
         error: the error that it raised, in one line.
     """
 
@@ -243,27 +245,26 @@ class NamedCall:
         self.__exit__(kind, error, trace)
 
 
-def _said(wrong: Sequence[Finding], judgement: Judgement, outcomes: Sequence[Outcome]) -> Iterator[str]:
-    """The lines of wrong findings, the worst first, with their requests, and advice.
-
-    Requests are given by their numbers in the order of arrival.
-    """
+def _finding_lines(
+    findings: Sequence[Finding], judgement: Judgement, outcomes: Sequence[Outcome]
+) -> Iterator[str]:
+    """The lines about findings, with their requests by number, and advice."""
     from faultinject.audit.reports.content import story, told
 
     numbers = {(outcome.pid, outcome.seq): number for number, outcome in enumerate(outcomes, 1)}
-    for finding in wrong:
-        said = told(finding)
-        yield f"{SIGNS[said.verdict]} {said.so}"
+    for finding in findings:
+        text = told(finding)
+        yield f"{SIGNS[text.verdict]} {text.so}"
         for call in finding.calls[:EXAMPLES]:
             shown = [numbers[attempt.pid, attempt.seq] for attempt in call.attempts]
             yield f"    {_requests(shown)}: {story(call)}"
-        yield f"    → {said.action}"
+        yield f"    → {text.action}"
     if dropped := judgement.skipped.get(DROPPED):
         yield f"{dropped} requests are {DROPPED}"
 
 
-def _unanswered(missing: Mapping[str, Finding | None]) -> Iterator[str]:
-    """The checks that were required and undecided, and the calls that would settle them."""
+def _undecided_lines(missing: Mapping[str, Finding | None]) -> Iterator[str]:
+    """The lines about required checks that are undecided, and the calls that they need."""
     from faultinject.audit.reports.content import undecided
 
     yield f"required but not decided: {quoted(', '.join(missing))}"

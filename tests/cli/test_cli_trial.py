@@ -1112,11 +1112,3 @@ def test_a_suite_without_a_request(refused, suite, words, says):
     """Exit code 2, and what to do."""
     suite("def test_it(): pass\n", JOB)
     assert says in refused("trial", *words)
-
-
-def test_it_loads_no_checks():
-    """trial judges no waits: the audit's checks would be a tenth of its start."""
-    loaded = (
-        "import sys, faultinject.cli.trial; print([each for each in sys.modules if 'audit.checks' in each])"
-    )
-    assert subprocess.run([sys.executable, "-c", loaded], capture_output=True, check=True).stdout == b"[]\n"

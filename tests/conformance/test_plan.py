@@ -66,7 +66,7 @@ def test_an_error_in_a_200_is_only_for_the_end_of_an_upload(vendor):
         documented,
     )
     if documented:
-        assert {each.kind for each in phases["error-in-200"].asked()} == {"complete"}
+        assert {each.kind for each in phases["error-in-200"].planned()} == {"complete"}
 
 
 @pytest.mark.parametrize(
@@ -132,14 +132,14 @@ def test_what_is_no_storage_service_is_said(name, message):
 
 def test_no_two_calls_have_a_key_in_common():
     """A key tells a call from all others; it begins with its phase."""
-    asked = [each for phase in PHASES for each in phase.asked()]
+    asked = [each for phase in PHASES for each in phase.planned()]
     assert Counter(each.key for each in asked).most_common(1)[0][1] == 1
     assert all(each.key.startswith(f"{each.phase}-") for each in asked)
 
 
 def test_the_numbers_of_calls_are_those_that_the_checks_need():
     """Twenty-five calls calibrate, twenty repeat a wait often enough, a hundred are an outage."""
-    numbers = {each.name: len(list(each.asked())) for each in PHASES}
+    numbers = {each.name: len(list(each.planned())) for each in PHASES}
     assert numbers == {
         "cal": 25, "throttled": 20, "throttled-read": 20, "server-error": 12, "one": 4, "one-read": 4, "one-post": 4, "reset": 4, "denied": 3, "not-found": 3, "bad": 3, "too-many-requests": 4,
         "retry-after": 4, "retry-after-date": 3, "x-amz-retry-after": 4, "x-ms-retry-after-ms": 3, "retry-after-ms": 3, "junk": 3, "lost": 8, "error-in-200": 4, "slow": 12, "replaced": 4, "out": 120,
@@ -156,7 +156,7 @@ def test_every_method_is_throttled(vendor):
     throttling = {codes.words["own"], codes.words["writing"]}
     throttled = [each for each in chosen(codes) if (each.rule(codes) or "").partition(",")[0] in throttling]
     numbers = Counter(
-        ("times" in each.fault, asked.kind) for each in throttled if not each.hint for asked in each.asked()
+        ("times" in each.fault, asked.kind) for each in throttled if not each.hint for asked in each.planned()
     )
     assert (numbers[False, "get"], numbers[False, "put"], numbers[True, "post"]) == (20, 20, 4)
 
@@ -164,7 +164,7 @@ def test_every_method_is_throttled(vendor):
 def test_phases_begin_one_after_the_other():
     """Phases do not overlap, and the outage comes when the others have settled."""
     phases = chosen(codes_of("minio"))[1:]
-    asked = [[each.at for each in phase.asked()] for phase in phases]
+    asked = [[each.at for each in phase.planned()] for phase in phases]
     gaps = [later[0] - earlier[-1] for earlier, later in pairwise(asked)]
     assert [round(each, 2) for each in gaps] == [0.3] * (len(gaps) - 1) + [2.3]
     assert (phases[-1].name, [round(each - asked[-1][0], 2) for each in asked[-1][:3]]) == (
@@ -180,7 +180,7 @@ def test_a_fault_that_passes_opens_no_ordinary_breaker():
     An ordinary circuit breaker opens after five.
     """
     once = [each for each in PHASES if "times=1" in each.fault and not each.fault.startswith("latency")]
-    first_second = {each.name: sum(call.at < 1.0 for call in each.asked()) for each in once}
+    first_second = {each.name: sum(call.at < 1.0 for call in each.planned()) for each in once}
     assert max(first_second.values()) < 5
 
 

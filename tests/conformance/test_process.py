@@ -232,7 +232,7 @@ def test_a_command_that_breaks_the_contract_fails(program, text, message):
     assert (finding.name, finding.verdict, finding.message) == ("answers", "FAIL", done.failure)
     assert finding.action == "Answer every call by its result, as the contract says."
     assert done.judgement.conclusion.sentence.startswith(f"FAIL: answers: {done.failure}")
-    assert done.said == ("no more" if "no more" in text else "")
+    assert done.stderr == ("no more" if "no more" in text else "")
 
 
 def test_a_command_that_answers_all_and_ends_badly(program):
@@ -273,10 +273,10 @@ def test_a_process_that_is_let_go_of_does_not_hold_up_the_end(program, environme
     done = run(program(text), name="broken", phases=short("cal"), deadline=5.0)
     try:
         assert "stopped answering" in done.failure
-        assert alive(int(done.said)) == (environment == "{}")
+        assert alive(int(done.stderr)) == (environment == "{}")
     finally:
         with suppress(ProcessLookupError):
-            os.kill(int(done.said), signal.SIGKILL)
+            os.kill(int(done.stderr), signal.SIGKILL)
 
 
 @pytest.mark.slow
@@ -287,7 +287,7 @@ def test_a_command_that_stops_answering(program):
     assert done.failure.startswith("it stopped answering: no answer for ")
     assert done.failure.endswith(" s; 1 call had not ended: cal-001 of phase cal")
     assert done.judgement.conclusion.exit_code == 1
-    assert done.said == "stuck"
+    assert done.stderr == "stuck"
 
 
 def test_a_command_that_says_nothing_is_not_waited_for_for_ever(program):
@@ -379,8 +379,8 @@ def test_a_flood_of_standard_error_is_not_kept(program):
     text = ASKING.replace("say(ready", "sys.stderr.write('x' * 5_000_000 + 'end')\nsay(ready")
     done = run(program(text), name="loud", phases=short("cal"))
     assert (done.failure, [each.returned for each in done.windows]) == ("", [True])
-    assert len(done.said) == 2000
-    assert done.said.endswith("xend")
+    assert len(done.stderr) == 2000
+    assert done.stderr.endswith("xend")
 
 
 @pytest.mark.slow
@@ -407,7 +407,7 @@ def test_a_command_that_leaves_processes_behind(program, number, words, session)
         == f"{sys.executable} ended and left {words} behind; `faultinject conformance --contract` "
         "says what a command has to do"
     )
-    until(lambda: not alive(int(done.said)))
+    until(lambda: not alive(int(done.stderr)))
 
 
 def test_a_factory_is_named_by_module_and_name(tmp_path, monkeypatch):

@@ -34,7 +34,7 @@ def made(waits):
     draw, begin, found = random.Random(1), 0.0, []
     for phase in (each for each in PHASES if each.fault in LASTING):
         kind = LASTING[phase.fault]
-        for asked in phase.asked():
+        for asked in phase.planned():
             gaps = waits(draw) if asked.kind == "get" and kind is not FINE else ()
             more = {"method": METHODS[asked.kind], "path": f"/bucket/{asked.key}", "by": None}
             at, returned = begin + asked.at, kind is FINE

@@ -172,7 +172,7 @@ OTHER = with_client({"retry-after": "FAIL"}, client="other")
 def test_what_changed(old, new, expected):
     """In words: client, what, before, after, why, and whether it is worse."""
     assert [
-        (each.client, each.what, each.before, each.after, each.message, each.worse)
+        (each.client, each.subject, each.before, each.after, each.message, each.worse)
         for each in changes(old, new)
     ] == expected
 

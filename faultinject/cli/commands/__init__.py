@@ -1,4 +1,4 @@
-"""The options and the help of each command, which need no room of the package.
+"""The options and the help of each command, without an import of the rooms.
 
-The module beside this folder with the command's name does the work; it is loaded when the command runs.
+When a command runs, it imports the module of its name in `faultinject.cli`, which does the work.
 """

@@ -13,9 +13,9 @@ from faultinject.cli.layout import CONTEXT
 from faultinject.cli.options import MORE_RULES
 
 VOCABULARY = Path(__file__).with_name("vocabulary.txt")
-"""A section's title, and below it a line for each word: the word, a tab, and its meaning.
+"""The vocabulary: sections with a title, and a line of word, tab and meaning for each word.
 
-`pytest --update-golden tests/cli/test_cli_outputs.py` writes it, from the docstrings of the rooms.
+`pytest --update-golden tests/cli/test_cli_outputs.py` writes it from the docstrings of the rooms.
 """
 
 
@@ -33,7 +33,7 @@ class RuleCommand(click.Command):
 def _vocabulary() -> Iterable[tuple[str, Iterable[Sequence[str]]]]:
     """The sections of the vocabulary: titles, each with pairs of a word and its meaning.
 
-    They come from the file, but where other packages add to them.
+    They come from the file, unless another package has faults or vendors of its own.
     """
     if _is_extended():
         from faultinject.cli.vocabulary import sections

@@ -88,55 +88,55 @@ def set_rules(rules: tuple[str, ...], more: tuple[str, ...], **given: Any) -> in
 @click.argument("rules", nargs=-1, metavar="RULE")
 @MORE_RULES
 @_changing
-def add(rules: tuple[str, ...], more: tuple[str, ...], **asked: Any) -> int:
+def add(rules: tuple[str, ...], more: tuple[str, ...], **options: Any) -> int:
     """Add one rule after those in force; these keep their counts."""
-    return _change("POST", "/rules", {"text": "\n".join(rules + more)}, **asked)
+    return _change("POST", "/rules", {"text": "\n".join(rules + more)}, **options)
 
 
 @control.command(context_settings=CONTEXT, short_help="Take one rule away.")
 @click.argument("name")
 @_changing
-def remove(name: str, **asked: Any) -> int:
+def remove(name: str, **options: Any) -> int:
     """Remove one rule; the others keep their counts."""
-    return _change("DELETE", "/rules/NAME", rule=name, **asked)
+    return _change("DELETE", "/rules/NAME", rule=name, **options)
 
 
 @control.command(context_settings=CONTEXT, short_help="Switch one rule on again.")
 @click.argument("name")
 @_changing
-def enable(name: str, **asked: Any) -> int:
+def enable(name: str, **options: Any) -> int:
     """Switch one rule on again; it keeps its counts."""
-    return _change("POST", "/rules/NAME/enable", rule=name, **asked)
+    return _change("POST", "/rules/NAME/enable", rule=name, **options)
 
 
 @control.command(context_settings=CONTEXT, short_help="Switch one rule off.")
 @click.argument("name")
 @_changing
-def disable(name: str, **asked: Any) -> int:
+def disable(name: str, **options: Any) -> int:
     """Switch one rule off; its counts stay."""
-    return _change("POST", "/rules/NAME/disable", rule=name, **asked)
+    return _change("POST", "/rules/NAME/disable", rule=name, **options)
 
 
 @control.command(context_settings=CONTEXT, short_help="Switch faults on, permanently or for a time.")
 @click.option("--for", "duration", metavar="10m", help="Switch off again after this time.")
 @_changing
-def on(*, duration: str | None, **asked: Any) -> int:
+def on(*, duration: str | None, **options: Any) -> int:
     """Switch faults on, in all processes of the store."""
-    return _change("POST", "/on", {} if duration is None else {"for": duration}, **asked)
+    return _change("POST", "/on", {} if duration is None else {"for": duration}, **options)
 
 
 @control.command(context_settings=CONTEXT, short_help="Switch faults off.")
 @_changing
-def off(**asked: Any) -> int:
+def off(**options: Any) -> int:
     """Switch faults off, in all processes of the store; waits end, rules and counts stay."""
-    return _change("POST", "/off", **asked)
+    return _change("POST", "/off", **options)
 
 
 @control.command(context_settings=CONTEXT, short_help="Set all counts to zero.")
 @_changing
-def reset(**asked: Any) -> int:
+def reset(**options: Any) -> int:
     """Set the counts of all rules to zero."""
-    return _change("POST", "/reset", **asked)
+    return _change("POST", "/reset", **options)
 
 
 @control.command(context_settings=CONTEXT, short_help="Show what happened to requests.")

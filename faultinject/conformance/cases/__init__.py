@@ -1,6 +1,6 @@
-"""Cases of a specification of retries, and how a client plays them.
+"""Cases of a specification of retries, which a client plays.
 
-A case has the answers of a server and the reaction of a client that follows the specification.
+A case has the answers of a server, and the reaction of a client that follows the specification.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ class CaseAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One answer of the server.
 
     Attributes:
-        status: 200 is the store's own answer; 0 is none: the connection is reset.
+        status: the status; 200 is the store's own answer, 0 resets the connection.
         code: the code of the error; empty: `InternalError`.
         asked: the value of the header that asks the client to wait; empty: the answer has none.
         header: the name of that header.
-        least: the client waits at least so long before its next attempt, seconds.
-        wait: and at most so long; `inf`: that is not looked at.
+        least: the shortest allowed wait before the next attempt, in seconds.
+        wait: the longest allowed wait; `inf`: any wait.
     """
 
     status: int
@@ -58,17 +58,17 @@ class CaseAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One case: calls that one client makes one after the other.
+    """One case: calls that one client makes one after another.
 
     Attributes:
-        name: its subject, in words.
+        name: its name for people.
         do: the kind of its calls: `get` reads an object, `put` writes one.
-        calls: by call, the answers in order; the client makes as many attempts. It reports success exactly if the
-            last status is 200.
-        attempts: the attempts that the client is told to make at most (`AWS_MAX_ATTEMPTS`).
-        tokens: the client's retry tokens at the beginning; None: all that it ever has.
-        left: its tokens at the end; None: that is not looked at.
-        skipped: why the case cannot be played; empty: it can.
+        calls: the answers to each call, in order; the client makes an attempt for each, and reports success exactly
+            if the last status is 200.
+        attempts: the maximum of attempts that the client is set to (`AWS_MAX_ATTEMPTS`).
+        tokens: the client's retry tokens at the beginning; None: those of a new client.
+        left: its tokens at the end; None: they are not checked.
+        skipped: the reason why the case cannot be played; empty: it can.
     """
 
     name: str
@@ -85,10 +85,10 @@ class Specification(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         title: the name of their document.
-        source: the address of their facts.
+        source: the URL of their document.
         case: the cases.
         vendor: the service of the clients.
-        client: the client that plays them if nobody names one.
+        client: the default client.
         capacity: the retry tokens of a new client; 0: it has none.
         cost: the tokens that a retry after a 5xx costs.
     """
@@ -124,32 +124,29 @@ def specification(name: str) -> Specification:
 
 
 ROUNDS = 9
-"""Clients that play a case at the same time, for its waits.
+"""Clients that play a case at the same time, to measure its waits.
 
-A busy machine only ever makes a wait longer, so the third shortest of the nine is judged; of a client that backs off
-ten times as long it is too long in 19 of 20 cases.
+A busy machine can only make a wait longer, so the third shortest of the nine waits is judged. If a client backs off
+ten times too long, that wait is too long in 19 of 20 cases.
 """
 THIRD = 2
-"""The place of that wait among the sorted ones."""
+"""The index of that wait among the sorted ones."""
 APART = 0.04
 """Seconds between the beginnings of two clients, so that their first requests do not queue."""
 LATE = 0.1
-"""Least seconds by which nine clients at once lengthen a wait, whatever was calibrated."""
+"""The least seconds by which nine clients at once are assumed to lengthen a wait."""
 CASE_DEADLINE = 120.0
-"""Seconds that a case may take, unless the user says so."""
+"""The default time limit of a case in seconds."""
 SPARE = 4
-"""Further calls after all tokens are used up, to see that the client has stopped retrying."""
+"""Further calls, which show that the client stops retrying after its last token."""
 BEAT = 0.02
-"""Seconds between two looks at the clock.
-
-A look that comes later by as much again shows that the machine stood still.
-"""
+"""Seconds between two readings of the clock; a gap twice as long is a stop of the machine."""
 EARLY = 0.005
 """Seconds by which a client's timer may be early."""
 KEPT = "CONFORMANCE_SETTINGS"
-"""The variable with the names of the AWS settings that the driver leaves in its environment."""
+"""The variable with the names of the AWS settings that the driver keeps in its environment."""
 OLD_OR_NEW = "AWS_NEW_RETRIES_2026"
-"""The variable that chooses between 2.0 and 2.1 in AWS's SDKs of the time between."""
+"""The variable by which some AWS SDKs choose version 2.0 or 2.1 of the specification."""
 
 
 class Played(msgspec.Struct, frozen=True):
@@ -158,7 +155,7 @@ class Played(msgspec.Struct, frozen=True):
     Attributes:
         case: its name.
         verdict: `PASS`, `FAIL` or `INCONCLUSIVE`.
-        message: the difference from the specification, or why nothing can be said; of a PASS the measurements.
+        message: the difference from the specification, the reason why the case is undecided, or the measurements.
     """
 
     case: str
@@ -211,12 +208,13 @@ class Script:
     """The calls of one client in a case.
 
     Attributes:
-        name: the beginning of all its keys.
+        name: the prefix of all its keys.
         case: the case.
-        client: the client's name; those that only wait play every case, since a new client takes long to make.
-        spend: the number of failing calls that use up its tokens.
-        earn: the number of successful calls that it makes then, each of which brings one token back.
-        counts: the number of failing calls at the end that count its tokens; 0: they are not counted.
+        client: the client's name; the clients that only measure waits are shared by all cases, as a new client takes
+            long to make.
+        spend: the number of failing calls at the beginning, which use up its tokens.
+        earn: the number of successful calls after these, each of which brings one token back.
+        counts: the number of failing calls at the end, which count its tokens; 0: they are not counted.
     """
 
     name: str
@@ -226,20 +224,20 @@ class Script:
     earn: int = 0
     counts: int = 0
 
-    def keys(self, what: str, number: int) -> list[str]:
-        """The keys of so many calls."""
-        return [f"{self.name}-{what}-{place}" for place in range(1, number + 1)]
+    def keys(self, step: str, number: int) -> list[str]:
+        """The keys of the calls of one step."""
+        return [f"{self.name}-{step}-{place}" for place in range(1, number + 1)]
 
-    def asked(self) -> Iterator[PlannedCall]:
-        """All its calls."""
+    def planned(self) -> Iterator[PlannedCall]:
+        """All calls of the script."""
         numbers = {"spend": self.spend, "earn": self.earn, "call": len(self.case.calls), "count": self.counts}
-        for what, number in numbers.items():
-            for key in self.keys(what, number):
-                yield PlannedCall(key, self.case.do if what == "call" else "get", self.client, 0.0)
+        for step, number in numbers.items():
+            for key in self.keys(step, number):
+                yield PlannedCall(key, self.case.do if step == "call" else "get", self.client, 0.0)
 
     def rules(self) -> str:
-        """The rules of its answers, one a line: each answer is given once, in order."""
-        lines = [f"{_fault(CaseAnswer(500))},path=**/{self.name}-{what}-*" for what in ("spend", "count")]
+        """The rules of its answers, one a line: each answer is sent once, in order."""
+        lines = [f"{_fault(CaseAnswer(500))},path=**/{self.name}-{step}-*" for step in ("spend", "count")]
         for key, answers in zip(self.keys("call", len(self.case.calls)), self.case.calls, strict=True):
             lines += [
                 f"{_fault(answer)},times=1,path=**/{key}/**" for answer in answers if answer.status != 200
@@ -258,15 +256,15 @@ def _fault(answer: CaseAnswer) -> str:
 class Stops:
     """The times in which the machine stood still.
 
-    No client's timer ends then, and all nine clients of a case wait in the same second.
+    A stop lengthens the waits of all nine clients of a case, as they wait at the same time.
     """
 
     def __init__(self) -> None:
-        self._found: list[tuple[float, float]] = []
+        self._stops: list[tuple[float, float]] = []
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Look at the clock until the block ends."""
+        """Read the clock until the block ends."""
         ended = Event()
         watch = Thread(target=self._watch, args=(ended,), daemon=True)
         watch.start()
@@ -281,16 +279,16 @@ class Stops:
         while not ended.wait(BEAT):
             now = time.monotonic()
             if now > due + BEAT:
-                self._found.append((due, now))
+                self._stops.append((due, now))
             due = now + BEAT
 
     def within(self, since: float, until: float) -> float:
-        """The part of these seconds in which the machine stood still."""
-        return sum(max(0.0, min(end, until) - max(begin, since)) for begin, end in list(self._found))
+        """The seconds between two times in which the machine stood still."""
+        return sum(max(0.0, min(end, until) - max(begin, since)) for begin, end in list(self._stops))
 
 
 CALIBRATION = Script("cal", Case("calibration", calls=((CaseAnswer(200),),) * 25), "cal")
-"""Calls without a fault, before all others: they measure the client's own pace."""
+"""Calls without a fault that come first: they measure the client's own pace."""
 
 
 def play(
@@ -307,11 +305,10 @@ def play(
     Args:
         command: the words of a command that keeps to the contract in `faultinject.conformance.process`.
         cases: the specification.
-        vendor: the service that is played.
-        keeps_tokens: whether one client makes several calls; a program that is started for each call has no tokens
-            left to count.
-        deadline: seconds after which nobody waits for calls any more; their case, and those behind it, are undecided.
-        watch: called with the number of cases that have ended, whenever one does.
+        vendor: the vendor of the store.
+        keeps_tokens: whether one client makes several calls; a program that is started for each call keeps no tokens.
+        deadline: the time limit of a case in seconds; after it, this case and all later ones are undecided.
+        watch: called after each case, with the number of finished cases.
 
     Raises:
         ConfigurationError: the client could not be started, or reads no objects.
@@ -329,9 +326,9 @@ def play(
 
 
 def _scripts(cases: Specification, case: Case, number: int, *, keeps_tokens: bool) -> list[Script]:
-    """The calls of a case, by client.
+    """The scripts of a case, one for each client.
 
-    One client alone plays a case whose tokens have to be used up first, or in which no wait can be too long.
+    Only one client plays a case whose tokens are used up first, or in which no wait can be too long.
     """
     retries = cases.capacity // cases.cost
     calls = -(-retries // (case.attempts - 1)) + SPARE
@@ -355,7 +352,7 @@ def _play(
     keeps_tokens: bool,
     deadline: float,
 ) -> Iterator[Played]:
-    """Let one process of the client play the cases that want the same number of attempts."""
+    """Let one process of the client play the cases with the same maximum of attempts."""
     scripts = {
         case.name: _scripts(cases, case, number, keeps_tokens=keeps_tokens)
         for number, case in enumerate(group, 1)
@@ -365,10 +362,10 @@ def _play(
     settings[KEPT] = " ".join([*settings, OLD_OR_NEW])
     calls = Calls(None)
     stops = Stops()
-    asked_for = [call for script in everything for call in script.asked()]
+    planned = [call for script in everything for call in script.planned()]
     rules = "\n".join(script.rules() for script in everything)
-    with serving(vendor, asked_for, rules) as served, stops.watched():
-        asked = Process(
+    with serving(vendor, planned, rules) as served, stops.watched():
+        client = Process(
             command,
             served.url,
             sorted({script.client for script in everything}),
@@ -377,11 +374,11 @@ def _play(
             settings,
         )
         try:
-            if "get" not in asked.kinds:
+            if "get" not in client.kinds:
                 raise ConfigurationError(
                     "--cases: the client has no get among its kinds, and all cases read objects"
                 )
-            ended = ask(asked, calls, CALIBRATION.asked(), time.monotonic() + deadline, apart=deadline)
+            ended = ask(client, calls, CALIBRATION.planned(), time.monotonic() + deadline, apart=deadline)
             pace = turnarounds(of_outcomes(served.outcomes), lambda _: "", driven=True).get("")
             late = UNMEASURED if pace is None else max(LATE, pace.noise)
             for case in group:
@@ -390,12 +387,12 @@ def _play(
                         case.name, INCONCLUSIVE, "each call is a process of its own, which keeps no tokens"
                     )
                     continue
-                if case.do not in asked.kinds:
+                if case.do not in client.kinds:
                     yield Played(case.name, INCONCLUSIVE, f"the client has no {case.do} among its kinds")
                     continue
-                ended = ended and _enact(asked, calls, scripts[case.name], deadline)
-                if asked.failure:
-                    yield Played(case.name, FAIL, asked.failure)
+                ended = ended and _enact(client, calls, scripts[case.name], deadline)
+                if client.failure:
+                    yield Played(case.name, FAIL, client.failure)
                     continue
                 if not ended:
                     reason = (
@@ -409,27 +406,26 @@ def _play(
         finally:
             calls.stop()
             served.injector.disable()
-            asked.close()
+            client.close()
 
 
 def _enact(client: Process, calls: Calls, scripts: Sequence[Script], deadline: float) -> bool:
-    """Let the clients of a case make their calls.
+    """Let the clients of a case make their calls, and return whether all have ended.
 
-    They make those that prepare the case together, and the calls of the case one after the other.
-
-    Returns:
-        Whether all have ended.
+    The calls that prepare the case start at once, those of the case one after another.
     """
-    for what in ("spend", "earn", "call", "count"):
-        by_client = [[call for call in script.asked() if f"-{what}-" in call.key] for script in scripts]
+    for step_name in ("spend", "earn", "call", "count"):
+        by_client = [
+            [call for call in script.planned() if f"-{step_name}-" in call.key] for script in scripts
+        ]
         steps = (
             zip(*by_client, strict=True)
-            if what == "call"
+            if step_name == "call"
             else [[call for calls_of_one in by_client for call in calls_of_one]]
         )
-        for step in steps:  # of the case's own calls all clients make their first, then all their second
+        for step in steps:  # all clients make their first call of the case, then all make their second
             until = time.monotonic() + deadline
-            if not ask(client, calls, step, until, apart=APART if what == "call" else 0.0):
+            if not ask(client, calls, step, until, apart=APART if step_name == "call" else 0.0):
                 return False
     return True
 
@@ -439,7 +435,7 @@ class _Judge:
 
     Args:
         cases: the specification.
-        scripts: the calls that the clients were asked for.
+        scripts: the scripts of the clients.
         attempts: all requests so far.
         calls: all calls so far.
         stops: the times in which the machine stood still.
@@ -468,17 +464,21 @@ class _Judge:
         if unheard := self._unheard():
             return INCONCLUSIVE, unheard
         busy = self._busy()
-        wrong = [*self._wrong_attempts(), *self._wrong_waits(self._late + 2 * busy), *self._wrong_tokens()]
-        if wrong:
-            return FAIL, "; ".join(wrong)
+        differences = [
+            *self._wrong_attempts(),
+            *self._wrong_waits(self._late + 2 * busy),
+            *self._wrong_tokens(),
+        ]
+        if differences:
+            return FAIL, "; ".join(differences)
         if long := [*self._wrong_waits(self._late)]:
-            why = f"the machine was busy: calls began {busy:.2g} s late. Play the cases on an idle machine"
-            return INCONCLUSIVE, f"{'; '.join(long)}; {why}"
+            reason = f"the machine was busy: calls began {busy:.2g} s late. Play the cases on an idle machine"
+            return INCONCLUSIVE, f"{'; '.join(long)}; {reason}"
         return PASS, self._seen()
 
     def _busy(self) -> float:
-        """Median delay of this case's first requests over the shortest of all calls, in seconds."""
-        soonest = min((self._start(key) for key, made in self._requests.items() if made), default=0.0)
+        """The seconds by which the case's calls reached the server later than the fastest call."""
+        soonest = min((self._start(key) for key, requests in self._requests.items() if requests), default=0.0)
         starts = [self._start(key) for key in self._keys(0) if self._requests[key]]
         return max(0.0, median(starts) - soonest) if starts else 0.0
 
@@ -486,34 +486,29 @@ class _Judge:
         return self._requests[key][0].arrived - self._windows[key].began
 
     def _unheard(self) -> str:
-        """The reason to say nothing: by its own words the client makes another number of attempts."""
+        """The reason why the case is undecided: the client reports another maximum of attempts."""
         hints = [request.attempt_hint or {} for key in self._keys(0) for request in self._requests[key]]
-        said = {hint["max"] for hint in hints if "max" in hint} - {self._case.attempts}
-        if not said:
+        reported = {hint["max"] for hint in hints if "max" in hint} - {self._case.attempts}
+        if not reported:
             return ""
-        return (
-            f"the client says that it makes {min(said)} attempts at most, and does not read AWS_MAX_ATTEMPTS"
-        )
+        return f"the client says that it makes {min(reported)} attempts at most, and does not read AWS_MAX_ATTEMPTS"
 
     def _keys(self, number: int) -> list[str]:
-        """The key of the call of that number, for each client."""
+        """The key of the call with this number, for each client."""
         return [script.keys("call", len(self._case.calls))[number] for script in self._scripts]
 
     def _wrong_attempts(self) -> Iterator[str]:
         for number, answers in enumerate(self._case.calls):
-            made = sorted(len(self._requests[key]) for key in self._keys(number))
+            attempts = sorted(len(self._requests[key]) for key in self._keys(number))
             call = f"call {number + 1}: " if len(self._case.calls) > 1 else ""
-            if set(made) != {len(answers)}:
-                yield f"{call}{_numbers(made)} instead of {len(answers)}"
+            if set(attempts) != {len(answers)}:
+                yield f"{call}{_numbers(attempts)} instead of {len(answers)}"
             elif any(self._windows[key].returned is not _succeeds(answers) for key in self._keys(number)):
-                what = "success" if _succeeds(answers) else "an error"
-                yield f"{call}the caller did not get {what}"
+                expected = "success" if _succeeds(answers) else "an error"
+                yield f"{call}the caller did not get {expected}"
 
     def _waits(self) -> list[tuple[CaseAnswer, float, float]]:
-        """The wait after each answer: as it was seen, and without the machine's stops.
-
-        It is the third shortest of all clients; one client alone has only one.
-        """
+        """The third shortest wait after each answer, with and without the machine's stops."""
         waits: list[tuple[CaseAnswer, list[float], list[float]]] = [
             (answer, [], []) for answer in self._case.calls[0][:-1]
         ]
@@ -526,7 +521,7 @@ class _Judge:
 
     def _wrong_waits(self, late: float) -> Iterator[str]:
         for number, (answer, waited, own) in enumerate(self._waits(), 1):
-            # A busy machine decides how long one client alone waits at most.
+            # The wait of one client alone may be long for a busy machine.
             if len(self._scripts) == ROUNDS and own > answer.wait + late:
                 yield f"backoff {number}: {waited:.3g} s instead of at most {answer.wait:g} s"
             elif waited < answer.least - EARLY:
@@ -534,27 +529,27 @@ class _Judge:
 
     def _wrong_tokens(self) -> Iterator[str]:
         script, cost = self._scripts[0], self._cases.cost
-        for what, calls, tokens in (
+        for step, calls, tokens in (
             ("spend", script.spend, self._cases.capacity),
             ("count", script.counts, self._case.left or 0),
         ):
-            if calls and (retries := self._retries(what, calls)) != tokens // cost:
+            if calls and (retries := self._retries(step, calls)) != tokens // cost:
                 allowed = tokens // cost
                 yield f"{retries} retries in an outage instead of {allowed}, which is what {tokens} tokens allow"
 
-    def _retries(self, what: str, number: int) -> int:
-        requests = (self._requests[key] for key in self._scripts[0].keys(what, number))
+    def _retries(self, step: str, number: int) -> int:
+        requests = (self._requests[key] for key in self._scripts[0].keys(step, number))
         return sum(max(0, len(request) - 1) for request in requests)
 
     def _seen(self) -> str:
-        """The measurements on which a PASS rests."""
+        """The measurements, for the message of a PASS."""
         attempts = ", ".join(str(len(answers)) for answers in self._case.calls)
-        said = [f"attempts: {attempts}"]
+        measurements = [f"attempts: {attempts}"]
         if waits := self._waits():
-            said.append("backoff: " + ", ".join(f"{waited:.3g} s" for _, waited, _ in waits))
+            measurements.append("backoff: " + ", ".join(f"{waited:.3g} s" for _, waited, _ in waits))
         if self._scripts[0].counts:
-            said.append(f"retries in an outage: {self._retries('count', self._scripts[0].counts)}")
-        return "; ".join(said)
+            measurements.append(f"retries in an outage: {self._retries('count', self._scripts[0].counts)}")
+        return "; ".join(measurements)
 
 
 def _succeeds(answers: Sequence[CaseAnswer]) -> bool:
@@ -565,7 +560,7 @@ def _third(waits: Sequence[float]) -> float:
     return sorted(waits)[: THIRD + 1][-1]
 
 
-def _numbers(made: Sequence[int]) -> str:
-    if made[0] != made[-1]:
-        return f"{made[0]} to {made[-1]} attempts"
-    return count(made[0], "attempt")
+def _numbers(attempts: Sequence[int]) -> str:
+    if attempts[0] != attempts[-1]:
+        return f"{attempts[0]} to {attempts[-1]} attempts"
+    return count(attempts[0], "attempt")

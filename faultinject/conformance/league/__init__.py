@@ -1,6 +1,6 @@
-"""The results as pages for the users of SDKs: the league has every client on one row.
+"""The league: the results of all clients as a page, with a row for each client.
 
-They are in GitHub's Markdown, and in HTML that needs no network.
+The page is GitHub's Markdown, or HTML that loads nothing from elsewhere.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ WORDS = {
     WARN: "worth knowing",
     INCONCLUSIVE: "not decided",
 }
-"""The meaning of a verdict, for people who did not choose the check."""
+"""The meanings of the verdicts, for readers who do not know the checks."""
 
 
 class Column(NamedTuple):
@@ -34,9 +34,10 @@ class Column(NamedTuple):
     Attributes:
         title: its heading.
         about: its meaning, in one sentence.
-        text: its text for a client; empty where nothing was seen.
-        number: whether it shows numbers: then clients are sorted by the first, or by a share such as `3/5`.
-        key: the value by which clients are sorted, where it is not that.
+        text: returns its text for a client; empty if nothing was measured.
+        number: whether clients are sorted by the first number of the text, or by its share such as `3/5`; if not, by
+            the text.
+        key: returns another value by which clients are sorted.
     """
 
     title: str
@@ -68,15 +69,15 @@ def _wait(number: float) -> str:
 
 
 def _jitter(client: Client) -> str:
-    found = client.numbers.jitter
-    return "" if found is None else f"{found:.2f}"
+    jitter = client.numbers.jitter
+    return "" if jitter is None else f"{jitter:.2f}"
 
 
 def _hints(client: Client) -> str:
     return ", ".join(
-        f"{form} {each.obeyed}/{each.retried}"
-        for form, each in client.numbers.hints.items()
-        if each.obeyed is not None and each.retried
+        f"{form} {hint.obeyed}/{hint.retried}"
+        for form, hint in client.numbers.hints.items()
+        if hint.obeyed is not None and hint.retried
     )
 
 
@@ -86,10 +87,10 @@ def _outage(client: Client) -> str:
 
 
 def _gives_up(client: Client) -> str:
-    found = client.numbers.gives_up
+    spreads = client.numbers.gives_up
     return (
-        ", ".join(seconds(spread.median) if spread else "–" for spread in found.values())
-        if any(found.values())
+        ", ".join(seconds(spread.median) if spread else "–" for spread in spreads.values())
+        if any(spreads.values())
         else ""
     )
 
@@ -110,8 +111,8 @@ def tally(client: Client) -> str:
 
 
 def _failed(client: Client) -> float:
-    said = [finding.verdict for finding in client.report.findings]
-    return said.count(FAIL) + said.count(WARN) / 100
+    verdicts = [finding.verdict for finding in client.report.findings]
+    return verdicts.count(FAIL) + verdicts.count(WARN) / 100
 
 
 COLUMNS: Sequence[Column] = (
@@ -198,7 +199,7 @@ def page(document: Results) -> str:
     """
     from faultinject.vendors.vendor import read
 
-    style, script = (read(__name__, each).decode() for each in ("page.css", "sort.js"))
+    style, script = (read(__name__, name).decode() for name in ("page.css", "sort.js"))
     clients = document.clients
     return template(f"{__name__}/page.html").render(
         document=document,
@@ -289,11 +290,11 @@ def _missing(document: Results) -> list[str]:
 
 def _client(client: Client) -> list[str]:
     report = client.report
-    found = [finding for finding in report.findings if finding.wrong]
+    defects = [finding for finding in report.findings if finding.wrong]
     lines = [
-        f"- {SIGNS[each.verdict]} **{plain(each.name)}**: {plain(each.measured)}"
-        f" <sub>{linked(' '.join(filter(None, (each.action, 'See', each.reference))))}</sub>"
-        for each in sorted(found, key=lambda each: each.verdict)
+        f"- {SIGNS[finding.verdict]} **{plain(finding.name)}**: {plain(finding.measured)}"
+        f" <sub>{linked(' '.join(filter(None, (finding.action, 'See', finding.reference))))}</sub>"
+        for finding in sorted(defects, key=lambda finding: finding.verdict)
     ]
     unknown = [finding.name for finding in report.findings if finding.verdict == INCONCLUSIVE]
     if unknown:

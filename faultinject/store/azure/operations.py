@@ -29,7 +29,7 @@ from faultinject.store.azure.leases import judge_use, lease_blob, lease_headers
 from faultinject.store.bodies import cut, drain, read_document, receive, split_multipart
 from faultinject.store.buckets import Headers, Part, Stored, StoreError, Upload, check_key
 from faultinject.store.documents import read_token, select, token_of
-from faultinject.store.doors import asked
+from faultinject.store.doors import nested_request
 from faultinject.store.messages import StoreAnswer
 from faultinject.store.preconditions import judge_read, read_range
 from faultinject.store.xml import Field
@@ -469,7 +469,7 @@ def _read_request(call: AzureCall, request: bytes) -> AzureCall:
     headers = [(name, value) for name, _, value in (header.partition(": ") for header in lines)]
     try:
         method, target, _ = line.split(" ")
-        return AzureCall(call.service, asked(call.request, method, target, headers))
+        return AzureCall(call.service, nested_request(call.request, method, target, headers))
     except ValueError:
         raise StoreError("multipart") from None
 

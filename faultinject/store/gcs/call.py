@@ -70,9 +70,9 @@ def read_path(path: str, *, encoded: bool) -> tuple[str, list[str]]:
         return _used(use, "buckets"), []
     if not rest:
         return _used(use, "bucket"), [bucket]
-    what, _, name = rest.partition("/")
-    if what != "o":
-        return _absent(what), [bucket]
+    collection, _, name = rest.partition("/")
+    if collection != "o":
+        return _absent(collection), [bucket]
     if not name:
         return _used(use, "objects"), [bucket]
     match = (_ENCODED if encoded else _DECODED).fullmatch(name)

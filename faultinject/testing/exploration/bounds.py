@@ -1,4 +1,4 @@
-"""The bounds of an exploration: its size, its omissions, and the code's permitted errors."""
+"""The bounds of an exploration: its size, its omissions, and the allowed errors."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ Allowed = type[BaseException] | tuple[type[BaseException], ...]
 
 
 MAX_RUNS = 500
-"""The most runs with faults, unless somebody gives another number."""
+"""The default of the maximum number of runs with faults."""
 
 
 @dataclass
 class Bounds:
-    """The numbers of an exploration.
+    """The bounds of an exploration.
 
     Args:
         depth: 2: also a second fault in the code's reaction to the first.
-        max_runs: runs with faults at most.
+        max_runs: the maximum number of runs with faults.
         allow: exceptions with which the code may give up.
-        ignore: what is not judged: checks, such as `non-idempotent retry`, and objects of a store, such as
-            `/bucket/*.log`.
-        exhaustive: whether what is left out by default is tried as well, as far as it can be.
-        without: faults that are not injected, though a standard set or a group has them, such as `s3:SlowDown`.
+        ignore: checks that do not count, such as `non-idempotent retry`, and objects of a store that are not
+            compared, such as `/bucket/*.log`.
+        exhaustive: whether the cases that are left out by default are tried, too.
+        without: faults of a standard set or a group that are not injected, such as `s3:SlowDown`.
         again: whether a test that has raised an error is run again in its run, without faults, as a scheduler does.
         crash: whether a program is killed at each request and run again; faults come in its second run.
-        replay: the text of the only scenario to run; empty: all of them.
-        within: seconds that a run of a program may take; None: many times what one without faults takes.
+        replay: the text of the only scenario to run; empty: all scenarios.
+        within: seconds that a run of a program may take; None: many times the time without faults.
 
     Raises:
-        ConfigurationError: one of them cannot be meant.
+        ConfigurationError: one of them is wrong.
     """
 
     depth: int = 1
@@ -51,17 +51,17 @@ class Bounds:
     within: float | None = None
 
     def __post_init__(self) -> None:
-        for name, (kind, said) in ARGUMENTS.items():
-            checked(name, getattr(self, name), kind, said)
+        for name, (kind, meaning) in ARGUMENTS.items():
+            checked(name, getattr(self, name), kind, meaning)
         self.ignore = (self.ignore,) if isinstance(self.ignore, str) else tuple(self.ignore)
         self.without = (self.without,) if isinstance(self.without, str) else tuple(self.without)
         self.allow = self.allow if isinstance(self.allow, tuple) else (self.allow,)
-        for each in self.allow:
-            if not isinstance(each, type) or not issubclass(each, BaseException):
-                raise ConfigurationError(f"allow takes types of exceptions, not {each!r}")
+        for kind in self.allow:
+            if not isinstance(kind, type) or not issubclass(kind, BaseException):
+                raise ConfigurationError(f"allow takes types of exceptions, not {kind!r}")
 
     def allows(self, error: BaseException) -> bool:
-        """Whether the code may give up with it; with a group, if it may with all its exceptions."""
+        """Whether the code may give up with an error; with a group, if it may with each in it."""
         if isinstance(error, BaseExceptionGroup) and not isinstance(error, self.allow):
             return all(map(self.allows, error.exceptions))
         return isinstance(error, self.allow)
@@ -81,57 +81,57 @@ ARGUMENTS: dict[str, tuple[Any, str]] = {
         "a number of seconds above 0",
     ),
 }
-"""By name of an argument its type for msgspec, and its meaning."""
+"""The type, for msgspec, and the meaning of each argument."""
 
 
-def checked(name: str, given: object, kind: Any, said: str) -> Any:
+def checked(name: str, value: object, kind: Any, meaning: str) -> Any:
     """Convert an argument.
 
     Raises:
-        ConfigurationError: it is of another kind.
+        ConfigurationError: it is of another type.
     """
     try:
-        return convert(given, kind)
+        return convert(value, kind)
     except ValidationError:
-        raise ConfigurationError(f"{name} is {said}, not {given!r}") from None
+        raise ConfigurationError(f"{name} is {meaning}, not {value!r}") from None
 
 
 NAMED = 3
-"""The most things left out for one reason that a single line names."""
+"""The maximum number of omissions for one reason that a line names."""
 
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Something that is not tried.
+    """An omission: something that is not tried, or not judged.
 
     Args:
-        what: a fault, a request, or both.
+        subject: a fault, a request, or both.
         why: the reason.
-        back: what the argument `exhaustive` does about it; empty where no argument brings it back.
-        head: what a line about it begins with.
+        if_exhaustive: the effect of the argument `exhaustive` on the omission, such as `tries it`; empty: none.
+        head: the first words of a line about the omission.
     """
 
-    what: str
+    subject: str
     why: str
-    back: str = ""
+    if_exhaustive: str = ""
     head: str = "left out"
 
     def reason(self, exhaustive: str) -> str:
-        """The reason, and the argument that brings it back, as the reader writes it."""
-        return f"{self.why}; {exhaustive} {self.back}" if self.back else self.why
+        """The reason, and the effect of `exhaustive`, which is the name of that argument."""
+        return f"{self.why}; {exhaustive} {self.if_exhaustive}" if self.if_exhaustive else self.why
 
-    def said(self, exhaustive: str) -> str:
-        """All of it, in words."""
-        return f"{self.what} ({self.reason(exhaustive)})"
+    def text(self, exhaustive: str) -> str:
+        """The subject and the reason."""
+        return f"{self.subject} ({self.reason(exhaustive)})"
 
 
-def in_one_line(all_of_it: Iterable[LeftOut], exhaustive: str) -> str:
-    """All that was left out, with each reason once."""
-    alike: dict[str, list[str]] = {}
-    for left_out in all_of_it:
-        alike.setdefault(left_out.reason(exhaustive), []).append(left_out.what)
+def in_one_line(omissions: Iterable[LeftOut], exhaustive: str) -> str:
+    """All omissions, with each reason once."""
+    by_reason: dict[str, list[str]] = {}
+    for left_out in omissions:
+        by_reason.setdefault(left_out.reason(exhaustive), []).append(left_out.subject)
     return "; ".join(
-        f"{', '.join(things[:NAMED])}"
-        f"{f' and {len(things) - NAMED} more' if things[NAMED:] else ''} ({reason})"
-        for reason, things in alike.items()
+        f"{', '.join(subjects[:NAMED])}"
+        f"{f' and {len(subjects) - NAMED} more' if subjects[NAMED:] else ''} ({reason})"
+        for reason, subjects in by_reason.items()
     )

@@ -1,4 +1,4 @@
-"""One run, and the cause of its failure, worked out while its traceback is there."""
+"""The runs of an exploration: a planned one, its result, and a finished one with its cause."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from faultinject.testing.exploration.programs import ProgramFailed
 from faultinject.testing.exploration.store_comparison import LOST, StoreContents
 
 SECOND = "the second run: "
-"""Beginning of the failure of a second run."""
+"""The prefix of the failure of a second run."""
 LONGEST = 200
 """Characters of an error's message that are shown."""
 _OURS = ("faultinject", "_pytest", "pluggy")
@@ -45,15 +45,15 @@ class RunResult:
         outcomes: its requests, in order.
         error: the exception of the code under test, or None.
         seconds: the time that it took.
-        windows: the calls that it named.
-        first: the number of requests of the first run of a program; None: nothing was run again, nor is to be.
-        killed: whether the first was killed.
-        alive: whether some process of it went on all the same.
-        before: the contents of a store when the program was started; None: they are unknown.
-        between: the same when the first run was over.
-        after: the same when the second was; as `between` if there was none.
+        windows: the calls that the test named.
+        first: the number of requests before a program was run again; None: it was not run again.
+        killed: whether the program was killed.
+        alive: whether a process of the killed program goes on.
+        before: the contents of a store before the run; None: they are unknown.
+        between: the contents after the first run of the program.
+        after: the contents at the end; those of `between` without a second run.
         again: the failure of the second run, or None.
-        output: the standard output of its program; None: it ran none, or that is not known.
+        output: the standard output of the program; None: there is no program, or the output is too long.
     """
 
     names: Sequence[str] = ()
@@ -70,8 +70,8 @@ class RunResult:
     again: ProgramFailed | None = None
     output: bytes | None = None
 
-    def told_an_error(self, passing: Collection[int]) -> bool:
-        """Whether a named call's caller, or the app's client by a status, was told an error."""
+    def reported_an_error(self, passing: Collection[int]) -> bool:
+        """Whether a named call raised an error, or the app answered with an error."""
         hit = [outcome for outcome in self.outcomes if outcome.injected and outcome.rule in self.names]
         own = [outcome for outcome in self.outcomes if not outcome.injected]
         return (
@@ -82,7 +82,7 @@ class RunResult:
 
 
 def _refused_because_of(fault: Outcome, request: Outcome) -> bool:
-    """Whether the app refused a request, or raised, while a request of its own got a fault."""
+    """Whether the app refused a request, or raised, while its own request got a fault."""
     return (
         (request.host, request.bucket) != (fault.host, fault.bucket)
         and request.arrived <= fault.arrived
@@ -93,12 +93,12 @@ def _refused_because_of(fault: Outcome, request: Outcome) -> bool:
 
 @dataclass(eq=False)
 class PlannedRun:
-    """A run to be made.
+    """A run of the plan.
 
     Attributes:
         scenario: the faults of the run.
-        points: where its faults are to come.
-        chosen: what was chosen for each of them.
+        points: the requests at which its faults come.
+        chosen: the fault for each of these points.
     """
 
     scenario: Scenario
@@ -111,12 +111,12 @@ class PlannedRun:
         return any(choice.lasts for choice in self.chosen)
 
     def may_end(self, error: BaseException, bounds: Bounds) -> bool:
-        """Whether the code may give up with that error.
+        """Whether the code may give up with an error.
 
-        The user's `allow` does not count for an object that was replaced.
+        The user's `allow` does not count for an object that another writer has replaced.
         """
         if _was_ended(error):
-            return False  # it has not given up
+            return False  # the code has not given up
         if bounds.allow and not any(choice.moves for choice in self.chosen):
             return bounds.allows(error)
         return any(choice.ends(error) for choice in self.chosen)
@@ -128,27 +128,27 @@ class PlannedRun:
 
 
 class FinishedRun(PlannedRun):
-    """One run that was made, and the findings about it.
+    """A finished run, its findings, and the cause of its failure.
 
     Args:
-        planned: what was to be made.
-        result: what came of it.
-        gave_up: whether its error is one that the code may give up with.
-        findings: what its requests, and what a store held, show by themselves.
-        first: how many of the requests came before the program was run again; None: it was not.
+        planned: the run of the plan.
+        result: its result.
+        gave_up: whether the code may give up with the error of the result.
+        findings: the findings about its requests and the contents of a store.
+        first: the number of requests before the program was run again; None: it was not run again.
 
     Attributes:
-        names: what its rules are called in the outcomes.
-        outcomes: the requests, in order; empty when they can tell nothing any more.
-        error: what the code under test raised, or None; of failures that are alike the smallest alone has it.
-        failed: whether the code under test did not cope.
-        gave_up: whether it gave up as it may, and nothing else is wrong.
-        seconds: how long it took.
-        backoff: seconds in which nothing happened between a fault and the request that followed it.
+        names: the names of its rules in the outcomes.
+        outcomes: its requests, in order; empty once the report does not need them.
+        error: the exception of the code under test, or None; of the failures of one cause only the smallest has it.
+        failed: whether the code did not cope with the faults.
+        gave_up: whether the code gave up with an allowed error, and no finding is a failure.
+        seconds: the time that it took.
+        backoff: seconds between each fault and the next request.
         missed: the rules that injected nothing.
-        cause: failures of the same cause are alike.
-        said: the error in one line, or the finding that makes it a failure.
-        evidence: the kinds of evidence that this rests on.
+        cause: equal for failures that are reported as one.
+        failure: the error in one line, or the finding that makes the run a failure.
+        evidence: the kinds of evidence of the failure.
         findings: the worst first.
     """
 
@@ -166,11 +166,11 @@ class FinishedRun(PlannedRun):
         self.error = result.error
         self.seconds = result.seconds
         self.first = first
-        # The rules of a second run that was never made were not in force.
+        # Without a second run, its rules were never in force and have no names.
         self.names = [*result.names, *[""] * (len(self.scenario.rules) - len(result.names))]
-        self.findings = sorted(findings, key=lambda each: each.verdict != FAIL)
-        wrong = next((finding for finding in self.findings if finding.verdict == FAIL), None)
-        self.gave_up = gave_up and wrong is None and all(finding.check != LOST for finding in self.findings)
+        self.findings = sorted(findings, key=lambda finding: finding.verdict != FAIL)
+        failing = next((finding for finding in self.findings if finding.verdict == FAIL), None)
+        self.gave_up = gave_up and failing is None and all(finding.check != LOST for finding in self.findings)
         self.backoff = _backoff(self.outcomes[:first]) + (
             0.0 if first is None else _backoff(self.outcomes[first:])
         )
@@ -178,26 +178,27 @@ class FinishedRun(PlannedRun):
         self.missed = tuple(
             rule for rule, name in zip(self.scenario.rules, self.names, strict=True) if name not in hit
         )
+        # The cause is worked out at once: the traceback is dropped later.
         error = result.error
-        self.failed = wrong is not None or (error is not None and not gave_up)
+        self.failed = failing is not None or (error is not None and not gave_up)
         self.cause: tuple[object, ...] = ()
-        self.said = ""
+        self.failure = ""
         self.evidence: Collection[EvidenceKind] = ()
         operation = self.points[-1].operation if self.points else ""
-        if wrong is not None and (error is None or gave_up):
-            self.cause = wrong.name, operation
-            self.said, self.evidence = f"{wrong.check}: {wrong.message}", wrong.evidence
+        if failing is not None and (error is None or gave_up):
+            self.cause = failing.name, operation
+            self.failure, self.evidence = f"{failing.check}: {failing.message}", failing.evidence
         elif error is not None:
             reported = isinstance(error, ProgramFailed)
             alike = str(error) if reported else last_line(error.__traceback__)
-            # Who takes its own write for another's, or undoes it, may end like one who gives up.
-            did = [
+            # Code that gives up, and code that undoes its own write after a lost answer, may raise the same error.
+            reactions = [
                 finding.subject
                 for finding in self.findings
                 if (finding.check, finding.verdict) == (LOST_ANSWER, FAIL)
             ]
-            self.cause = type(error), alike, operation, *did
-            self.said = str(error) if reported else _said(error)
+            self.cause = type(error), alike, operation, *reactions
+            self.failure = str(error) if reported else _error_line(error)
             self.evidence = (EvidenceKind.WIRE if _was_ended(error) else EvidenceKind.TOLD,)
 
     @property
@@ -207,7 +208,7 @@ class FinishedRun(PlannedRun):
 
     @property
     def rules(self) -> tuple[Rule, ...]:
-        """One rule for each point: a rule with `times=2` stands for two."""
+        """One rule for each point: a rule with `times=2` stands for two points."""
         rules = self.scenario.rules
         return rules * len(self.points) if len(rules) == 1 else rules
 
@@ -218,14 +219,14 @@ class FinishedRun(PlannedRun):
 
 
 def _was_ended(error: BaseException) -> bool:
-    """Whether the code was ended because of its requests, or of the time that they took."""
+    """Whether the exploration ended the code, for its number of requests or its time."""
     return isinstance(error, RunAway) or (isinstance(error, ProgramFailed) and error.code is None)
 
 
 def last_line(trace: TracebackType | None) -> tuple[str, int] | None:
-    """The last line of a traceback that is the user's own.
+    """The last line of a traceback that belongs to the user's code.
 
-    It belongs neither to the standard library nor to an installed package.
+    Such a line is in no file of the standard library or an installed package.
     """
     own = last = None
     while trace is not None:
@@ -245,7 +246,7 @@ def _backoff(outcomes: Sequence[Outcome]) -> float:
     return waited
 
 
-def _said(error: BaseException) -> str:
+def _error_line(error: BaseException) -> str:
     text = str(error).strip().partition("\n")[0]
     text = text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
     kind = type(error).__name__

@@ -21,28 +21,29 @@ from faultinject.rules.values import listed, nearest
 from faultinject.testing.exploration.bounds import LeftOut
 from faultinject.testing.exploration.programs import ProgramFailed
 
-# Where the code is hit is the exploration's business; these say it otherwise.
 _DECIDED = tuple(key for key in TRIGGERS if key not in ("times", FOR_GOOD))
+"""The triggers that rules may not have, as the exploration decides when a fault comes."""
 _NEVER_KNOWN = ("header", "client", "size", "sample")
-# Their meaning is in the status itself, which a client sees without a body.
+"""The conditions on fields that the journal does not keep."""
 _TELLING_STATUS = (408, 429)
-# Headers that hold the code, such as x-ms-error-code, or the whole error.
+"""The statuses that say which error it is, also without a body."""
 _TELLING_VALUES = ("code", "body.base64")
+"""The values of headers that say which error it is: the code, or all of it."""
 
 
 @dataclass(eq=False)
 class Choice:
-    """One fault with its effects, and the conditions that say where it may be.
+    """One fault with its effects, and the conditions of the requests that may get it.
 
     Attributes:
-        rule: conditions for where, effects and `times` for what.
-        source: what the user wrote that it comes from: a rule, or a vendor id.
-        where: rules whose conditions say where the vendor's document has it, any of them; none: it does not say.
-        standard: whether it is of a standard set; what the user wrote alone comes wherever its own conditions hold.
-        slow: whether a run with it may take all of its time, and shows the same at each request of an operation: the
-            first one gets it, and no second fault goes with it.
-        within: a rule whose conditions say where the user wants that set; None: everywhere.
-        name: what its rules are called; None: as they stand.
+        rule: the fault, its effects and its conditions.
+        source: the user's text that it comes from: a rule, or a vendor id.
+        where: rules whose conditions are those of the vendor's document, any of them; none: the document has none.
+        standard: whether it is of a standard set, and not a rule of the user.
+        slow: whether a run with it takes long: only the first request of each operation gets it, and no second fault
+            follows.
+        within: a rule with the user's conditions for the whole set; None: there are none.
+        name: the name of its rules; None: they have none.
     """
 
     rule: Rule
@@ -55,12 +56,12 @@ class Choice:
 
     @property
     def lasts(self) -> bool:
-        """Whether it begins at a request and stays: all later requests get it, too."""
+        """Whether all requests from one on get it."""
         return FOR_GOOD in self.rule.options
 
     @property
     def turn(self) -> int:
-        """Sorts: lost answers, cut reads and what stays find most, and come first."""
+        """The sort key: lost answers, cut reads and faults that stay find most, and come first."""
         if self.rule.value("when") == "after" and self.rule.resolved.breaks:
             return 0
         if self.rule.fault == "truncate":
@@ -69,24 +70,24 @@ class Choice:
 
     @property
     def alone(self) -> bool:
-        """Whether no second fault goes with it."""
+        """Whether no second fault follows it."""
         return self.lasts or self.slow
 
     @property
     def needs_checksum(self) -> bool:
-        """Whether it comes only where the client can notice it."""
+        """Whether only answers with a checksum get it: without one no client can notice it."""
         return self.standard and self.rule.fault == "corrupt"
 
     @property
     def moves(self) -> bool:
-        """Whether another writer replaces the object that the code reads, unasked for by name."""
+        """Whether it is of a standard set, and replaces the object that the code reads."""
         return self.standard and self.rule.resolved.of_store
 
     def ends(self, error: BaseException) -> bool:
-        """Whether the code may end like this, unless somebody says how it may end.
+        """Whether the code may end with an error; the argument `allow` replaces this.
 
-        Nobody copes with a fault that stays, and the code may as well have all of the new content of a replaced
-        object. An error shows that the code has noticed wrong bytes; an assertion of the test shows that it has not.
+        No code copes with a fault that stays, or has to cope with an object that is replaced. After wrong bytes an
+        error shows that the code has noticed them, but an assertion of the test shows that it has not.
         """
         if not (self.lasts or self.moves or self.needs_checksum):
             return False
@@ -105,20 +106,17 @@ class Choice:
 
     @property
     def uploaded(self) -> int | None:
-        """Bytes of the request's body that come before it; None: it is not in the middle of that."""
+        """Bytes of the request's body before the fault; None: it comes after the whole body."""
         after: int | None = self.rule.value("after_bytes")
         return None if self.rule.value("when") == "after" else after
 
     def finds_no_body(self, outcome: Outcome) -> bool:
-        """Whether a request's answer has no body for it, or the request's body ends before."""
+        """Whether the bodies of a request and its answer are too short for the fault."""
         empty = outcome.response_bytes == 0 or has_no_body(outcome.method, outcome.status or 200, ())
         return (self.needs_body and empty) or (outcome.request_bytes or 0) < (self.uploaded or 0)
 
     def options_at(self, outcome: Outcome) -> Mapping[str, str]:
-        """The rule's options for one request.
-
-        A fault of a standard set in an upload comes in its middle.
-        """
+        """The rule's options for one request: in an upload a standard fault comes in its middle."""
         options = self.rule.options
         if self.standard and self.uploaded is not None:
             return {**options, "after_bytes": str((outcome.request_bytes or 0) // 2)}
@@ -133,22 +131,21 @@ class Choice:
         of_a_body = self.needs_body or self.rule.resolved.changes_body
         return "its answer has nothing to cut" if of_a_body else "there is nothing to change"
 
-    def told(self, _rule: Rule) -> str:
-        """The report's words for it; empty: those of the rule itself."""
+    def description(self, _rule: Rule) -> str:
+        """The text of the report about it; empty: the text is made of the rule."""
         return f"{self.rule.fault} begins, for good" if self.lasts else ""
 
     def useless_at(self, outcome: Outcome) -> LeftOut | None:
-        """The omission of a request with which it would show nothing of its own, or None."""
+        """The omission if a run at this request would show nothing new, or None."""
         if not self.invisible_on(outcome.method):
             return None
         why = "its answer has no body that says which error it is"
         return LeftOut(f"{self.rule.fault} on {outcome.method}", why, "brings it back")
 
     def invisible_on(self, method: str) -> bool:
-        """Whether no client can tell the error by this answer.
+        """Whether no client can tell which error it is: a 4xx on HEAD has no body.
 
-        A 4xx on HEAD has no body that says which it is. Some vendors say it in a header instead, or the status is the
-        code.
+        Some vendors have the code in a header instead, or the status is the code.
         """
         if method.upper() != "HEAD" or len(self.rule.resolved.rows) != 1:
             return False
@@ -166,29 +163,29 @@ class Choice:
 
 
 CRASH = "crash"
-"""The name of the rule by which a program is killed."""
+"""The name of the rule that kills a program."""
 
 
 class Crash(Choice):
     """The program is killed at a request.
 
     Args:
-        said: what has become of the request by then.
-        keys: of the rule.
+        progress: how far the request has come by then.
+        keys: the keys of the rule.
     """
 
-    def __init__(self, said: str, **keys: Any) -> None:
+    def __init__(self, progress: str, **keys: Any) -> None:
         super().__init__(Rule("reset", name=CRASH, **keys), CRASH, standard=True, name=CRASH)
-        self.said = said
+        self.progress = progress
 
-    def told(self, rule: Rule) -> str:
-        """The report's words for the fate of the request."""
+    def description(self, rule: Rule) -> str:
+        """The text of the report about the crash."""
         sent = rule.options.get("after_bytes")
-        done = self.said if sent is None else f"{sent} bytes of its body have come"
-        return f"the program is killed: {done}"
+        progress = self.progress if sent is None else f"{sent} bytes of its body have come"
+        return f"the program is killed: {progress}"
 
     def useless_at(self, outcome: Outcome) -> LeftOut | None:
-        """The omission of a crash that would show nothing of its own, or None."""
+        """The omission of a crash after a read, which changes nothing, or None."""
         if self is not AFTER or outcome.method not in READS:
             return None
         why = "it changes nothing, so that this is the crash before it"
@@ -196,10 +193,10 @@ class Crash(Choice):
 
 
 LEAST = 2
-"""Bytes of an upload that has a middle; a fault of a standard set comes after half of them."""
+"""The least bytes of an upload that a fault can cut in two."""
 READS = ("GET", "HEAD")
 QUICK = "quick"
-"""The name of the small set, in the place of a rule."""
+"""The text that stands for the small set of faults."""
 BEFORE = Crash("the request has come, and the store has not carried it out")
 AFTER = Crash("the store has carried it out, and nothing of the answer has left", when="after")
 MIDDLE = Crash("half of its body has come", after_bytes=LEAST)
@@ -208,28 +205,28 @@ MIDDLE = Crash("half of its body has come", after_bytes=LEAST)
 def choices_of(
     faults: Sequence[str | Rule], *, exhaustive: bool = False, without: Collection[str] = ()
 ) -> list[Choice]:
-    """All faults that are meant: a vendor id means its standard set, a group its members.
+    """Turn the user's texts into faults: a vendor id is its standard set, a group its members.
 
-    Conditions after a vendor id, as in `cos,bucket=photos`, say where its set comes. `quick` is a small set,
-    of the faults that find most.
+    Conditions after a vendor id, as in `cos,bucket=photos`, hold for its whole set. `quick` is the small set of the
+    faults that find most.
 
     Args:
         faults: the user's rules.
-        exhaustive: whether a standard set is to be tried whatever it costs.
+        exhaustive: whether the slow faults of a standard set take all of their time.
         without: faults of a set or a group that are left out, such as `s3:SlowDown`.
 
     Raises:
-        ConfigurationError: a rule is wrong, decides itself where or how often it fires, or there is none; or
-            `without` names a fault that is not among them.
+        ConfigurationError: a rule is wrong, or has a trigger; there is no rule; or `without` names a fault that is
+            not among them.
     """
     choices: dict[str, Choice] = {}
     problems: list[Problem] = []
-    for given in faults:
-        if given == QUICK:
+    for fault in faults:
+        if fault == QUICK:
             for rule in _quick_set():
                 choices.setdefault(str(rule), Choice(rule, QUICK, standard=True))
             continue
-        vendor, within, rules = _read(given)
+        vendor, within, rules = _read(fault)
         if within is not None:
             problems += _refused(within, vendor)
             problems += _not_of_a_set(within, vendor)
@@ -242,9 +239,8 @@ def choices_of(
             problems += _refused(rule)
             for single in _single(rule):
                 if str(single) not in choices or choices[str(single)].standard:
-                    where = (
-                        () if single is rule else places_of(single.resolved.rows[0])
-                    )  # else one of a group
+                    of_group = single is not rule
+                    where = places_of(single.resolved.rows[0]) if of_group else ()
                     choices[str(single)] = Choice(single, str(rule), where=where)
     for unwanted in without:
         named = {choice.rule.fault for choice in choices.values()}
@@ -272,19 +268,16 @@ def _quick_set() -> tuple[Rule, ...]:
     )
 
 
-def _read(given: str | Rule) -> tuple[str, Rule | None, Sequence[Rule]]:
-    """The vendor of a standard set or "", the set's conditions or None, and other rules.
-
-    The conditions are those of a rule.
-    """
-    if isinstance(given, str):
-        vendor, comma, where = given.strip().partition(",")
+def _read(fault: str | Rule) -> tuple[str, Rule | None, Sequence[Rule]]:
+    """The vendor of a standard set or "", a rule with its conditions or None, and other rules."""
+    if isinstance(fault, str):
+        vendor, comma, where = fault.strip().partition(",")
         if vendor not in OWN and vendors.known(vendor):
             if not comma:
                 return vendor, None, ()
             within, *others = Scenario(f"{vendors.get(vendor).errors[0].address},{where}").rules
             return vendor, within, others
-    return "", None, Scenario(given).rules
+    return "", None, Scenario(fault).rules
 
 
 def _conditions(rule: Rule) -> str:
@@ -302,9 +295,9 @@ def _not_of_a_set(rule: Rule, vendor: str) -> Iterator[Problem]:
 
 def _refused(rule: Rule, vendor: str = "") -> Iterator[Problem]:
     where = str(rule).replace(rule.fault, vendor or rule.fault, 1)
-    wrong = [key for key in rule.options if key in _DECIDED]
-    if wrong:
-        yield Problem(f"explore decides where a fault comes: no {listed(wrong)}", where=where)
+    triggers = [key for key in rule.options if key in _DECIDED]
+    if triggers:
+        yield Problem(f"explore decides where a fault comes: no {listed(triggers)}", where=where)
     unknown = [key for key in (*rule.conditions, *rule.unless) if key.partition(".")[0] in _NEVER_KNOWN]
     if unknown:
         known = "it can by method, path, query, operation, bucket and key"
@@ -326,12 +319,9 @@ def _single(rule: Rule) -> Iterator[Rule]:
 
 
 PATIENCE = "2500ms"
-"""The time that a hang waits for a client's time-out, unless the exploration is exhaustive."""
+"""The duration of a hang, unless the exploration is exhaustive."""
 MAY_STOP = ("with-care", "query-first", "after-signing")
-"""Demands on the client with which it may as well give up.
-
-No document says that every client is to send the request again.
-"""
+"""The kinds of retries that documents allow, but do not ask for."""
 PERMANENT = (
     "403",
     "ExpiredToken",
@@ -342,24 +332,24 @@ PERMANENT = (
     "access_denied",
     "forbidden",
 )
-"""A vendor's errors for an expired token, or else for a lost permission, which stay."""
+"""The errors that stay, by preference: an expired token, or else a lost permission."""
 OF_ANOTHER_WRITER = "OperationAborted"
-"""The conflict of two requests that change one thing at once.
+"""The error if two clients change one thing at once.
 
-A client that is alone never meets it, and no SDK of AWS sends its request again.
+A client that is alone never gets it, and no SDK of AWS sends its request again.
 """
 
 
 def standard_set(vendor: str, *, exhaustive: bool = False) -> Iterator[Choice]:
     """The usual faults of a service: errors documented as retryable, and those of its network.
 
-    Of rows that a client cannot tell apart, the same code with the same status, the first; a row that the document
-    has for some requests only, with these; none that only a second writer causes. A storage service whose document
-    says nothing of retries throttles, and fails by itself.
+    Of errors with the same code and status, which a client cannot tell apart, the set has the first. An error that
+    the document has for some requests only comes at these. If the document of a storage service says nothing about
+    retries, the set has its errors of throttling and of the server.
 
     Args:
         vendor: the vendor's id.
-        exhaustive: a hang lasts as long as the client waits, and not only `PATIENCE`.
+        exhaustive: whether a hang lasts as long as the client waits, and not only `PATIENCE`.
     """
     member = partial(Choice, source=vendor, standard=True)
     service = vendors.get(vendor)

@@ -1,4 +1,4 @@
-"""The second judge of a run: by its requests, whatever the code under test reports."""
+"""Judges a run by its requests, whatever the code under test reports."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ from faultinject.testing.exploration.store_comparison import (
 )
 from faultinject.vendors.addressing import with_placeholders
 
-# A method, a path, the bytes of a body.
+# A method, a path, and the size of a body in bytes.
 Body = tuple[str, str, int | None]
 
 SAME_BYTES, ERROR_IN_200, NON_IDEMPOTENT_RETRY, LOST_ANSWER, OPEN_UPLOADS, MIXED_VERSIONS, OTHER_OUTPUT = (
@@ -63,38 +63,39 @@ SAME_BYTES, ERROR_IN_200, NON_IDEMPOTENT_RETRY, LOST_ANSWER, OPEN_UPLOADS, MIXED
     "other output",
 )
 COMPARED = frozenset((*STORE_CHECKS, OTHER_OUTPUT))
-"""The checks that rest on comparison with the runs without faults alone."""
+"""The checks that only compare a run with those without faults."""
 REPEATABLE = frozenset(
     "CompleteMultipartUpload CreateMultipartUpload DeleteObjects RestoreObject SelectObjectContent".split()
 )
-"""Operations by POST that are harmless if repeated, or that the check of uploads looks at."""
+"""Operations by POST that are harmless if repeated, or that the check of uploads judges."""
 LINE = 60
 """Characters of a line of output that are shown."""
 NAME = 8
-"""Letters from which on a key in an object's content stands for the object of that key.
+"""The least letters of a key that names another object in an object's content.
 
-A shorter one may be anything.
+A shorter one may be any word.
 """
 DOUBLED = (WRITTEN_TWICE, LEFT_BEHIND)
-"""Findings about a store in which a job stands twice: a piece of an object, or an object."""
+"""The findings of a job that was done twice: a piece of an object, or an object, is doubled."""
 BEGINS, ENDS = "CreateMultipartUpload", ("CompleteMultipartUpload", "AbortMultipartUpload")
 
 
 class Judge:
-    """Judges the runs of one exploration, each by itself.
+    """Judges each run of one exploration.
 
     Args:
-        ignore: the checks that do not count, also those of what a store holds; what begins with a slash is no check.
+        ignore: the checks that do not count, of requests and of stores. A text with a leading slash is a pattern of
+            objects, and no check.
 
     Raises:
         ConfigurationError: there is no such check.
     """
 
     def __init__(self, ignore: Collection[str] = ()) -> None:
-        self._ignore = [each for each in ignore if each[:1] != "/"]
-        for each in self._ignore:
-            if each not in (known := (*CHECKS, *STORE_CHECKS)):
-                raise ConfigurationError(f"ignore: {in_quotes(each)} is not a check{instead_of(each, known)}")
+        self._ignore = [name for name in ignore if name[:1] != "/"]
+        for name in self._ignore:
+            if name not in (known := (*CHECKS, *STORE_CHECKS)):
+                raise ConfigurationError(f"ignore: {in_quotes(name)} is not a check{instead_of(name, known)}")
         self._usual: Counter[Body] = Counter()
         self._digests: dict[Body, list[set[str | None]]] = {}
         self._open: Counter[str] = Counter()
@@ -105,15 +106,15 @@ class Judge:
 
         Args:
             outcomes: its requests, in order.
-            output: what its program wrote to standard output; None: nobody knows.
+            output: the standard output of its program; None: it is unknown.
         """
         self._outputs.add(output)
         self._usual |= Counter(map(_body, outcomes))
         digests: dict[Body, set[str | None]] = {}
         for outcome in outcomes:
             digests.setdefault(_body(outcome), set()).add(outcome.request_digest)
-        for body, found in digests.items():
-            self._digests.setdefault(body, []).append(found)
+        for body, seen in digests.items():
+            self._digests.setdefault(body, []).append(seen)
         self._open |= _left_open(outcomes)
 
     def findings(
@@ -136,19 +137,18 @@ class Judge:
         Args:
             outcomes: its requests, in order.
             names: the names of its scenario's rules in them.
-            passed: whether the code under test took all for well.
-            failed: whether it broke down, so that it could not end what it had begun.
-            lasts: whether a fault stays, so that it cannot either.
+            passed: whether the code under test reported success.
+            failed: whether it raised an error that it may not give up with.
+            lasts: whether a fault stays, so that the code cannot abort its uploads.
             held: the contents of a store at the end.
-            asserted: whether it was an assertion that said so: the code itself has told no error.
-            windows: the calls that it named.
-            beside: the requests of another run of the same program, before or after this one, whose uploads count as
-                well.
-            stored: the objects that a store holds, `/bucket/key`, where all are as they are without faults.
-            amiss: whether they are not: then a retry that is one by fingerprint alone did harm, as if the code broke
-                down.
+            asserted: whether an assertion of the test failed, and the code itself reported no error.
+            windows: the calls that the test named.
+            beside: the requests of another run of the same program, whose uploads count, too.
+            stored: the objects of a store, `/bucket/key`, if all are as they are without faults.
+            amiss: whether the contents of a store are wrong: then a retry that is known by fingerprint alone did
+                harm.
         """
-        numbers = {(one.pid, one.seq): number for number, one in enumerate(outcomes, 1)}
+        numbers = {(outcome.pid, outcome.seq): number for number, outcome in enumerate(outcomes, 1)}
         attempts = list(of_outcomes(outcomes))
         hits = [
             _Hit(call, numbers, names, stored, harmed=failed or amiss)
@@ -178,7 +178,7 @@ class Judge:
         return self.counted(findings)
 
     def of_output(self, output: bytes | None) -> list[Finding]:
-        """Lines of standard output that are missing; further lines may be a log."""
+        """The findings about missing lines of standard output; more lines may be a log."""
         if output is None or None in self._outputs or len(self._outputs) != 1:
             return []
         [usual] = self._outputs
@@ -194,44 +194,44 @@ class Judge:
             [finding(OTHER_OUTPUT, f"{printed} {_line(missing)}", WARN, evidence=(EvidenceKind.TOLD,))]
         )
 
-    def counted(self, found: Iterable[Finding]) -> list[Finding]:
+    def counted(self, findings: Iterable[Finding]) -> list[Finding]:
         """The findings that count."""
-        return [finding for finding in found if finding.check not in self._ignore]
+        return [finding for finding in findings if finding.check not in self._ignore]
 
     def run_again(
         self,
         outcomes: Sequence[Outcome],
         names: Collection[str],
-        found: Sequence[Finding],
+        findings: Sequence[Finding],
         known: Sequence[Finding],
     ) -> list[Finding]:
         """The findings about a store after a job that had reported an error was run again.
 
-        What stands there twice is named so.
+        An object that the second run has written twice becomes a finding about the lost answer.
 
         Args:
             outcomes: the requests of its first run.
             names: the names of its scenario's rules in them.
-            found: the findings about the store now.
-            known: the findings when the first run was over.
+            findings: the findings about the store at the end.
+            known: the findings about the store after the first run.
         """
         numbered = enumerate(of_outcomes(outcomes), 1)
         lost = next((pair for pair in numbered if pair[1].rule in names and is_lost(pair[1])), None)
         if lost is None:
-            return list(found)
+            return list(findings)
         number, write = lost
         before = {past.message for past in known}
         return self.counted(
             finding(
                 LOST_ANSWER,
                 f"{TWICE}: request {number} ({write.method}) was carried out and its answer lost;"
-                f" the job failed and was run again: {now.message}",
+                f" the job failed and was run again: {current.message}",
                 subject=TWICE,
                 evidence=(EvidenceKind.WIRE, EvidenceKind.TOLD, EvidenceKind.STORE),
             )
-            if now.check in DOUBLED and now.message not in before
-            else now
-            for now in found
+            if current.check in DOUBLED and current.message not in before
+            else current
+            for current in findings
         )
 
     def _same_bytes(
@@ -240,18 +240,18 @@ class Judge:
         call = hit.call
         if call.other_bytes is None:
             return
-        one, other = call.other_bytes
+        first, second = call.other_bytes
         gave_up = not passed and not (hit.sure and sent_nothing(call))
-        if other is call.last and (is_cleared(call) or (call.inferred and call.succeeded and gave_up)):
-            return  # it got through, and the code took that for no success: it is no retry
+        if second is call.last and (is_cleared(call) or (call.inferred and call.succeeded and gave_up)):
+            return  # the request succeeded, and the code reported no success: it is no retry
         if call.inferred and (
-            hit.alike or not more[_body(other)] or _comes_later(one, outcomes[hit.number(other) :])
+            hit.alike or not more[_body(second)] or _comes_later(first, outcomes[hit.number(second) :])
         ):
-            return  # the object is right in the end; or the code sends this one as often without faults
-        sent, again = one.request_bytes or 0, other.request_bytes or 0
+            return  # the object is right in the end; or the code sends the request as often without faults
+        sent, again = first.request_bytes or 0, second.request_bytes or 0
         yield finding(
             SAME_BYTES,
-            f"request {hit.number(one)} sent {in_bytes(sent)}, request {hit.number(other)}, which retries it,"
+            f"request {hit.number(first)} sent {in_bytes(sent)}, request {hit.number(second)}, which retries it,"
             f" {in_bytes(again) if again != sent else 'different bytes'}",
             FAIL if hit.sure else WARN,
             evidence=(EvidenceKind.WIRE,),
@@ -262,13 +262,13 @@ class Judge:
         if lost is None or lost.rule not in hit.names or lost.operation in REPEATABLE or hit.alike:
             return
         if hit.call.inferred and not more[_body(lost)]:
-            return  # it is sent as often without faults: the next one is no retry
+            return  # the code sends it as often without faults: the next one is no retry
         later = hit.call.attempts[hit.call.attempts.index(lost) + 1 :]
         again = next((attempt for attempt in later if took_effect(attempt)), None)
         if again is None or (lost.app_status or 200) >= 400 or (lost.app_status, again.status) == (201, 200):
-            return  # the app's answers show one effect: it refuses the other, or has created nothing more
+            return  # the app refused one of the two, or answered that it created nothing
         if lost.path.startswith(UPLOADS) and lost.request_digest == again.request_digest is not None:
-            return  # the same bytes stand under the same name
+            return  # both write the same bytes to the same object
         own = self._names_itself(lost, again)
         known = (
             "; each run sends different bytes: the retry is safe if the server recognises them" if own else ""
@@ -284,13 +284,13 @@ class Judge:
     def _lost_answer(
         self, hit: _Hit, requests: Requests, others: Sequence[Finding], *, passed: bool
     ) -> Iterator[Finding]:
-        """The wrong reactions of the code to a lost answer of a write that was carried out."""
+        """The wrong reactions of the code to the lost answer of a write."""
         handled = reaction(hit.call, requests, heard=passed)
         if handled is None or handled.lost.rule not in hit.names:
             return
         lost, last, deed = handled.lost, handled.last, handled.deed
         if hit.call.inferred and last is not lost and not requests.about(lost):
-            return  # it is sent as often without faults: the next one is no retry
+            return  # the code sends it as often without faults: the next one is no retry
         if (
             handled.answer == TWICE
             and deed in hit.call.attempts
@@ -299,7 +299,7 @@ class Judge:
                 finding.verdict == FAIL and finding.check == NON_IDEMPOTENT_RETRY for finding in others
             )
         ):
-            return  # its effect is the same
+            return  # the repeated write had no further effect
         own = "removal" if lost.method == "DELETE" else "write"
         tried = f"request {hit.number(last)} got {last.answer}"
         did = "" if deed is None else f"request {hit.number(deed)} ({deed.method} {quoted(deed.path)})"
@@ -324,9 +324,9 @@ class Judge:
             )
 
     def _names_itself(self, lost: Attempt, again: Attempt) -> bool:
-        """Whether a body differs in each run, and is the same in both attempts.
+        """Whether a body differs in each run, and is equal in both attempts.
 
-        Such a body holds an id of the call.
+        Such a body holds an id of the call, by which a server may recognise the retry.
         """
         if lost.request_digest is None or lost.request_digest != again.request_digest:
             return False
@@ -351,9 +351,9 @@ class Judge:
             with_placeholders(outcome.path) == path and _writes(outcome.method) for outcome in outcomes
         )
         if call.returned or writes <= usual:
-            what = "the caller saw success" if call.returned else "no retry followed"
+            ending = "the caller saw success" if call.returned else "no retry followed"
             message = (
-                f"request {hit.number(last)} got {last.answer}, an error in spite of its status, and {what}"
+                f"request {hit.number(last)} got {last.answer}, an error in spite of its status, and {ending}"
             )
             evidence = (EvidenceKind.WIRE, EvidenceKind.TOLD) if call.returned else (EvidenceKind.WIRE,)
             yield finding(ERROR_IN_200, message, FAIL if call.returned else WARN, evidence=evidence)
@@ -375,16 +375,16 @@ def _of_versions(
     names: Collection[str],
     numbers: Mapping[tuple[int, int], int],
 ) -> Iterator[Finding]:
-    """Two versions that were read of an object after the run's own faults have moved it.
+    """The finding about two versions of one object that were read in one download.
 
-    They have replaced it, or shown another version.
+    A fault of the run has replaced the object, or shown another version.
     """
     moved = any(outcome.did in MOVED and outcome.rule in names for outcome in outcomes)
     halves = mixed(attempts) if moved else None
     if halves is not None:
-        one, other = (numbers[half.pid, half.seq] for half in halves)
+        first, second = (numbers[half.pid, half.seq] for half in halves)
         message = (
-            f"requests {one} and {other} read two versions of {halves[0].path}, and no error was reported"
+            f"requests {first} and {second} read two versions of {halves[0].path}, and no error was reported"
         )
         yield finding(MIXED_VERSIONS, message, evidence=(EvidenceKind.WIRE, EvidenceKind.TOLD))
 
@@ -396,9 +396,9 @@ def _of_bytes(
     *,
     taken: bool,
 ) -> Iterator[Finding]:
-    """Bytes that were read of an object and are not its own.
+    """The finding about bytes that do not belong to the object that was read.
 
-    The answer says so, or it is known that something wrong was taken.
+    The answer shows it, or the code is known to have taken wrong bytes.
     """
     read = foreign(attempts, taken=taken)
     if read is None or read.rule not in names:
@@ -422,9 +422,9 @@ class _Hit:
     Attributes:
         call: the call.
         numbers: the place of each request in the run, from 1, by process and number.
-        names: what the rules of the scenario are called.
-        stored: the objects that a store holds as it does without faults.
-        harmed: whether it is known that its retries did harm.
+        names: the names of the scenario's rules.
+        stored: the objects of a store that are as they are without faults.
+        harmed: whether its retries are known to have done harm.
     """
 
     call: Call
@@ -435,14 +435,14 @@ class _Hit:
 
     @property
     def sure(self) -> bool:
-        """Whether it is known that its requests are retries, or that they did harm."""
+        """Whether its requests are known to be retries, or to have done harm."""
         return self.harmed or not self.call.inferred
 
     @property
     def alike(self) -> bool:
-        """Whether a store holds its object as it does without faults.
+        """Whether its object in the store is as it is without faults.
 
-        If the body alone says which object, all objects of its bucket count.
+        If only the body names the object, any object of the bucket counts.
         """
         first = self.call.first
         if first.key or first.operation is None:
@@ -479,18 +479,18 @@ def _upload(query: str) -> str:
 
 
 def _body(request: Outcome | Attempt) -> Body:
-    """The lasting part of a request, the same in each run: method, path, and size of the body."""
+    """The part of a request that is equal in each run: method, path, and size of the body."""
     return request.method, with_placeholders(request.path), request.request_bytes
 
 
 def _names(write: Attempt, other: Attempt, held: StoreContents) -> bool:
-    """Whether an object names another one of its bucket, which is not there.
+    """Whether an object names another object of its bucket that is not there.
 
     A table's manifest names its files like this.
 
     Args:
-        write: the request that has made the object that may name it.
-        other: a request about the other one.
+        write: the request that has written the object.
+        other: a request about the other object.
         held: the contents of the store at the end.
     """
     key, object_ = other.key or "", f"/{other.bucket}/{other.key}"
@@ -508,9 +508,9 @@ def _writes(method: str) -> bool:
     return method not in ("GET", "HEAD")
 
 
-def _comes_later(one: Attempt, outcomes: Sequence[Outcome]) -> bool:
-    """Whether one of these requests with the target and the bytes of an attempt got through."""
-    wanted = one.method, one.path, one.query, one.request_digest
+def _comes_later(attempt: Attempt, outcomes: Sequence[Outcome]) -> bool:
+    """Whether a request with the target and the bytes of an attempt succeeded."""
+    wanted = attempt.method, attempt.path, attempt.query, attempt.request_digest
     return any(
         (outcome.method, outcome.path, outcome.query, outcome.request_digest) == wanted
         and not outcome.injected

@@ -1,6 +1,6 @@
-"""The points at which a fault can come: the requests of a run without faults.
+"""The points of an exploration: the requests of a run without faults, each with conditions.
 
-Each is given by the conditions of an ordinary rule, which becomes that rule with a fault.
+The conditions, together with a fault, make an ordinary rule.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from faultinject.vendors.vendor import Vendor
 
 Conditions = dict[str, str]
 
-# What tells two runs of the same code apart: UUIDs, long hexadecimal runs, long numbers.
+# The parts that differ between two runs of the same code: UUIDs, long hexadecimal ids, long numbers.
 _CHANGING = re.compile(
     r"[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}|[0-9A-Fa-f]{16,}|[0-9]{6,}"
 )
-# Where a listing goes on: another value on each page.
+# The parameters that say where a listing goes on; their values differ on each page.
 _MARKERS = frozenset(
     "marker key-marker upload-id-marker version-id-marker part-number-marker start-after continuation-token"
     " pagetoken page-token next token cursor".split()
@@ -46,15 +46,15 @@ _ONCE = ("differs between two runs without faults: only one makes it; make them 
 
 @dataclass(eq=False)
 class Point:
-    """One recorded request at which a fault can come.
+    """One request of a recorded run that a fault can hit.
 
     Attributes:
         number: its place in the run, from 1.
-        outcome: the request as the journal has it.
-        conditions: the conditions of a rule that mean this request and those like it.
-        skip: how many earlier requests of the run meet the same conditions.
-        goes_on: whether it reads more of an object that the run has read from before, and that another writer may
-            replace.
+        outcome: the request in the journal.
+        conditions: conditions that the request meets.
+        skip: the number of earlier requests of the run that meet them, too.
+        goes_on: whether the request reads more of an object that the run has begun to read, and that another writer
+            may replace.
     """
 
     number: int
@@ -65,27 +65,28 @@ class Point:
 
     @property
     def name(self) -> str:
-        """Operation and address, for people."""
+        """Operation and path."""
         return name_of(self.outcome)
 
     @property
     def operation(self) -> str:
-        """The storage operation; else method and nothing more."""
+        """The storage operation, or else the method."""
         return self.outcome.operation or self.outcome.method
 
 
 class Points:
-    """The points of two runs without faults, and the requests that can be none.
+    """The points of two runs without faults.
 
     Args:
         first: the requests of the first run.
-        second: those of the second.
-        reading: how they are read.
-        exhaustive: whether of requests that are made more often in one of the runs those are points that both make.
+        second: the requests of the second run.
+        reading: reads operation, bucket and key of requests.
+        exhaustive: whether a request that one run makes more often than the other is a point, as often as both make
+            it.
 
     Attributes:
-        points: in the order of the run.
-        left_out: what can be no point.
+        points: the requests that both runs make, in the order of the run.
+        left_out: the requests that only one run makes.
     """
 
     def __init__(
@@ -98,46 +99,47 @@ class Points:
     ) -> None:
         self.points: list[Point] = []
         self._loose: set[str | None] = set()
-        one, other = Trace(first, reading), Trace(second, reading)
+        first_trace, second_trace = Trace(first, reading), Trace(second, reading)
         left_out: Counter[tuple[str, ...]] = Counter()
         for at, outcome in enumerate(first):
-            found = one.shared(at, other, in_part=exhaustive)
-            if found is not None:
-                self.points.append(found)
-                if "operation" in found.conditions:
+            point = first_trace.shared(at, second_trace, in_part=exhaustive)
+            if point is not None:
+                self.points.append(point)
+                if "operation" in point.conditions:
                     self._loose.add(outcome.operation)
             else:
                 left_out[
-                    f"{outcome.method} {outcome.path}", *_why(one, at, other, exhaustive=exhaustive)
+                    f"{outcome.method} {outcome.path}",
+                    *_why(first_trace, at, second_trace, exhaustive=exhaustive),
                 ] += 1
         for at, outcome in enumerate(second):
-            if other.shared(at, one, in_part=exhaustive) is None:
-                why = _why(other, at, one, exhaustive=exhaustive)
-                if why == _ONCE:  # what the first run makes as well is named by now
+            if second_trace.shared(at, first_trace, in_part=exhaustive) is None:
+                why = _why(second_trace, at, first_trace, exhaustive=exhaustive)
+                if why == _ONCE:  # the others are left out already, as requests of the first run
                     left_out[f"{outcome.method} {outcome.path}", *why] += 1
         self.left_out = [
             LeftOut(name if count == 1 else f"{name} x {count}", *why)
             for (name, *why), count in left_out.items()
         ]
-        self._usual = [self.identity(each) for each in first]
-        self._ordered = self._usual == [self.identity(each) for each in second]
+        self._usual = [self.identity(outcome) for outcome in first]
+        self._ordered = self._usual == [self.identity(outcome) for outcome in second]
 
     def identity(self, outcome: Outcome) -> str:
-        """The target of a request, the same in two runs of the same code."""
+        """A text that is the same for the same request in two runs of the same code."""
         if outcome.operation in self._loose:
             return str(outcome.operation)
         return repr(sorted((masked(outcome) or exact(outcome)).items()))
 
     def usual_end(self, after: int, rest: Sequence[Outcome]) -> bool:
-        """Whether a run ends from here on as the one without faults ends after that request."""
-        asked = [self.identity(outcome) for outcome in rest]
-        ahead = self._usual[max(after, len(self._usual) - len(asked)) :]
-        return asked == ahead if self._ordered else sorted(asked) == sorted(ahead)
+        """Whether the rest of a run is the rest of a run without faults after that request."""
+        actual = [self.identity(outcome) for outcome in rest]
+        usual = self._usual[max(after, len(self._usual) - len(actual)) :]
+        return actual == usual if self._ordered else sorted(actual) == sorted(usual)
 
     def point_in(self, trace: Trace, at: int) -> Point:
         """The point of one request of a run with a fault.
 
-        Its conditions will hold in the next such run, too.
+        The same request of the next such run will meet its conditions, too.
         """
         outcome = trace.outcomes[at]
         conditions = masked(outcome) or exact(outcome)
@@ -149,7 +151,7 @@ class Points:
 
 
 class Trace:
-    """The requests of one run, to be asked which of them meet conditions."""
+    """The requests of one run, and an index of those that meet given conditions."""
 
     def __init__(self, outcomes: Sequence[Outcome], reading: Addressing) -> None:
         self.outcomes = outcomes
@@ -157,27 +159,24 @@ class Trace:
         self._requests = [Remembered(outcome, reading) for outcome in outcomes]
         self._places: dict[str, list[int]] = {}
         self._met: dict[tuple[tuple[str, str], ...], list[int]] = {}
-        for number, each in enumerate(outcomes):
-            self._places.setdefault(each.path, []).append(number)
+        for number, outcome in enumerate(outcomes):
+            self._places.setdefault(outcome.path, []).append(number)
 
     def meeting(self, conditions: Conditions) -> list[int]:
         """The places, from 0, of the requests that meet all of the conditions, in order.
 
-        They are remembered, as requests alike ask for the same.
+        They are cached: similar requests have the same conditions.
         """
-        key = tuple(conditions.items())
-        if key not in self._met:
-            self._met[key] = self._meeting(conditions)
-        return self._met[key]
-
-    def _meeting(self, conditions: Conditions) -> list[int]:
-        holds = test(conditions, self._reading)
-        path = conditions.get("path", "*")
-        literally = path[1:] if path[:1] == "=" else None if "*" in path else path
-        places: Iterable[int] = (
-            range(len(self.outcomes)) if literally is None else self._places.get(literally, ())
-        )
-        return [place for place in places if holds(self._requests[place])]
+        cache_key = tuple(conditions.items())
+        if cache_key not in self._met:
+            holds = test(conditions, self._reading)
+            path = conditions.get("path", "*")
+            exact_path = path[1:] if path[:1] == "=" else None if "*" in path else path
+            places: Iterable[int] = (
+                range(len(self.outcomes)) if exact_path is None else self._places.get(exact_path, ())
+            )
+            self._met[cache_key] = [place for place in places if holds(self._requests[place])]
+        return self._met[cache_key]
 
     def point(self, at: int, conditions: Conditions) -> Point:
         """The point of one of the requests."""
@@ -187,9 +186,9 @@ class Trace:
         )
 
     def _goes_on(self, at: int, path: str | None) -> bool:
-        """Whether a request reads on in an object that another writer may replace.
+        """Whether a request reads more of an object that another writer may replace.
 
-        An object that is new in each run, or is there for good, has no other writer.
+        An object whose name is new in each run, or that was written under a condition, has no other writer.
         """
         outcome = self.outcomes[at]
         if not (outcome.method == "GET" and outcome.range and outcome.status == PARTIAL):
@@ -202,61 +201,61 @@ class Trace:
         )
 
     def shared(self, at: int, other: Trace, *, in_part: bool = False) -> Point | None:
-        """The point of a request by the finest conditions that also mean it in another run.
+        """The point of a request by the finest conditions that the other run meets as often.
 
         Args:
             at: its place, from 0.
             other: the other run.
-            in_part: whether it is enough that the other run makes it as well, though not as often.
+            in_part: whether the other run may make the request less often.
         """
         outcome = self.outcomes[at]
         for level in LEVELS:
             conditions = level(outcome)
             if conditions is None:
                 continue
-            point, there = self.point(at, conditions), len(other.meeting(conditions))
-            in_both = in_part and level is not by_operation and point.skip < there
-            if in_both or there == len(self.meeting(conditions)):
+            point, number_in_other = self.point(at, conditions), len(other.meeting(conditions))
+            in_both = in_part and level is not by_operation and point.skip < number_in_other
+            if in_both or number_in_other == len(self.meeting(conditions)):
                 return point
         return None
 
 
 def name_of(outcome: Outcome) -> str:
-    """`UploadPart /bucket/key`, or method and path where the request is no storage operation."""
+    """`UploadPart /bucket/key`; method and path if the request is no storage operation."""
     return f"{outcome.operation or outcome.method} {outcome.path}"
 
 
 def exact(outcome: Outcome) -> Conditions:
-    """Method, path and each parameter.
+    """The conditions of one request: method, path and each parameter.
 
-    Of a volatile parameter, and of one that the journal keeps back, only that it is there.
+    A parameter whose value is volatile, or not in the journal, may have any value.
     """
     return _conditions(outcome, literal)
 
 
 def masked(outcome: Outcome) -> Conditions | None:
-    """The same with a star for each part that is new in each run; None if no part is."""
-    found = _conditions(outcome, _starred)
-    return None if found == exact(outcome) else found
+    """The same conditions with a star for each part that is new in each run; None if no part is."""
+    conditions = _conditions(outcome, _starred)
+    return None if conditions == exact(outcome) else conditions
 
 
 def by_operation(outcome: Outcome) -> Conditions | None:
-    """The operation alone; None if there is none."""
+    """The condition on the operation alone; None if there is no operation."""
     return None if outcome.operation is None else {"operation": outcome.operation}
 
 
 LEVELS: tuple[Callable[[Outcome], Conditions | None], ...] = (exact, masked, by_operation)
-"""The levels of conditions; the finest one that two runs agree on is taken."""
+"""The levels of conditions, the finest first."""
 
 
 def literal(value: str) -> str:
-    """A value as a pattern that means itself."""
+    """A pattern that only the value matches."""
     special = "*" in value or "?" in value or value[:1] == "=" or value[-1:] == "/"
     return f"={value}" if special or check_pattern(value) else value
 
 
 def test(conditions: Conditions, reading: Addressing) -> Callable[[Any], bool]:
-    """A test of a remembered request for all of these conditions."""
+    """A function that tests a request of the journal for all of these conditions."""
     checks = []
     for full, text in conditions.items():
         key, _, name = full.partition(".")
@@ -265,13 +264,13 @@ def test(conditions: Conditions, reading: Addressing) -> Callable[[Any], bool]:
 
 
 def _conditions(outcome: Outcome, spelled: Callable[[str], str]) -> Conditions:
-    found = {"method": outcome.method}
+    conditions = {"method": outcome.method}
     if outcome.path:
-        found["path"] = spelled(outcome.path)
+        conditions["path"] = spelled(outcome.path)
     for name, value in parse_qsl(outcome.query, keep_blank_values=True):
         if name and "…" not in name:
-            found[f"query.{name}"] = "" if _changes(name, value) else spelled(value)
-    return found
+            conditions[f"query.{name}"] = "" if _changes(name, value) else spelled(value)
+    return conditions
 
 
 def _changes(name: str, value: str) -> bool:
@@ -280,34 +279,34 @@ def _changes(name: str, value: str) -> bool:
 
 
 def _why(trace: Trace, at: int, other: Trace, *, exhaustive: bool) -> tuple[str, ...]:
-    """The reason why a request can be no point, and the effect of `exhaustive` on it."""
+    """The reason why a request is no point, and the effect of `exhaustive` on that."""
     outcome = trace.outcomes[at]
     finest = (exact(outcome), masked(outcome))
-    there = any(conditions is not None and other.meeting(conditions) for conditions in finest)
-    return _ONCE if exhaustive or not there else _OFTEN
+    in_other = any(conditions is not None and other.meeting(conditions) for conditions in finest)
+    return _ONCE if exhaustive or not in_other else _OFTEN
 
 
 def _starred(value: str) -> str:
-    found = _CHANGING.sub("*", value)
-    if found == value or "*" in value or "?" in value or value[-1:] == "/" or found.count("*") > STARS:
+    starred = _CHANGING.sub("*", value)
+    if starred == value or "*" in value or "?" in value or value[-1:] == "/" or starred.count("*") > STARS:
         return literal(value)
-    return literal(value) if check_pattern(found) else found
+    return literal(value) if check_pattern(starred) else starred
 
 
 def rule_at(point: Point, choice: Choice, vendor: Vendor | None = None) -> Rule:
     """The rule that injects a fault at that point and nowhere else.
 
     Args:
-        point: where.
-        choice: what.
-        vendor: whose way of reading requests the point's operation is of.
+        point: the request.
+        choice: the fault.
+        vendor: the vendor that has read the point's operation.
     """
     conditions, its_own = point.conditions, choice.rule.vendor
     operation = conditions.get("operation")
     if operation is not None and its_own is not None and operation not in operations_of(its_own).names:
-        # The fault's vendor has other words than the one that the requests were read as.
+        # The fault's vendor has other names of operations than the vendor that has read the requests.
         conditions = masked(point.outcome) or exact(point.outcome)
-    # The name of a parameter may hold anything, also quotes.
+    # `query` takes a dict, as the name of a parameter may hold anything, also quotes.
     query = {full[6:]: text for full, text in conditions.items() if full[:6] == "query."}
     plain = {full: text for full, text in conditions.items() if full[:6] != "query."}
     keys: dict[str, Any] = {"times": "1", **plain, "query": query, **choice.options_at(point.outcome)}
@@ -321,7 +320,7 @@ def rule_at(point: Point, choice: Choice, vendor: Vendor | None = None) -> Rule:
 
 
 def folded(first: Rule, second: Rule) -> tuple[Rule, ...]:
-    """Both rules; one rule with more `times` if the second follows on the first."""
+    """Both rules; one rule with more `times` if the second hits the next request of the first."""
     follows = first.value("skip") + first.value("times") == second.value("skip")
     if follows and alike([first], _COUNTS) == alike([second], _COUNTS):
         name, conditions, unless, options = first.parts
@@ -331,28 +330,28 @@ def folded(first: Rule, second: Rule) -> tuple[Rule, ...]:
 
 
 def starts_with(rule: Rule, first: Rule) -> bool:
-    """Whether a rule of a scenario of two is the first one, or what it was folded into."""
+    """Whether a rule is the first rule, or that rule with more `times`."""
     return rule.value("skip") == first.value("skip") and alike([rule], _COUNTS) == alike([first], _COUNTS)
 
 
 def alike(rules: Iterable[Rule], but: Collection[str] = ()) -> list[object]:
-    """The common part of scenarios that ask for the same.
+    """The parts of rules that are equal if their scenarios are.
 
     Args:
-        rules: of a scenario.
+        rules: the rules of a scenario.
         but: the keys that may differ.
     """
     parts: list[object] = []
     for rule in rules:
         name, conditions, unless, options = rule.parts
         if name == CRASH and "after_bytes" in options:
-            options["after_bytes"] = ""  # where bodies differ, their middle is another
+            options["after_bytes"] = ""  # bodies of other lengths have another middle
         parts.append((rule.fault, name, conditions, unless, {k: options[k] for k in options if k not in but}))
     return parts
 
 
 def marker(rules: Sequence[Rule]) -> str:
     """A scenario as a marker to paste."""
-    # What JSON escapes, and what is escaped of the rest, is the same in Python.
+    # A string of JSON, and an escape of `quoted`, is valid Python as well.
     texts = (quoted(json.dumps(str(rule), ensure_ascii=False)) for rule in rules)
     return f"@pytest.mark.faultinject({', '.join(texts)})"

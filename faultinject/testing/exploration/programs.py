@@ -1,4 +1,4 @@
-"""A program under test in its own processes: started, waited for, and killed as a whole."""
+"""A program under test: starts its processes, waits for them, and kills all of them."""
 
 from __future__ import annotations
 
@@ -17,45 +17,42 @@ from faultinject.exceptions import ConfigurationError
 from faultinject.rules.descriptions import seconds
 
 LINES, BYTES = 20, 65_536
-"""The shown part of a program's standard output and error: the last lines of the last bytes."""
+"""The last lines, and the last bytes, of a program's output that are shown."""
 COMPARED = 1 << 20
-"""Bytes of standard output up to which it is kept."""
+"""The most bytes of standard output that are kept."""
 MARK = "EXPLORED_PROGRAM"
-"""The variable that all processes of a program have, with a value of its own."""
+"""The variable that marks all processes of a program, with a new value for each run."""
 DEATH = 10.0
-"""Seconds that processes may take to be gone after they are killed.
-
-A process that the system holds is not waited for any longer.
-"""
+"""Seconds to wait until killed processes are gone: the system may hold one for longer."""
 
 
 class ProgramFailed(Exception):
     """A program ended with another exit code than 0, or was ended.
 
     Args:
-        said: what failed; failures that say the same are alike.
-        output: what is to be shown of it.
+        message: the failure; equal failures are reported as one.
+        output: the end of the program's output.
         code: the exit code; None: it was ended.
     """
 
-    def __init__(self, said: str, output: str = "", code: int | None = None) -> None:
-        super().__init__(said)
+    def __init__(self, message: str, output: str = "", code: int | None = None) -> None:
+        super().__init__(message)
         self.output = output
         self.code = code
 
 
 class Program:
-    """A program that is run as often as an exploration asks, once at a time.
+    """A program that is run many times, once at a time.
 
     Args:
-        words: its command; or a text for the shell.
+        words: the program and its arguments; or a text for the shell.
         environ: its environment.
-        directory: where it runs; None: here.
+        directory: its working directory; None: that of this process.
 
     Attributes:
-        killed: whether the last run was killed by `kill`.
-        survives: whether something of it went on all the same.
-        output: what the last run wrote to standard output; None: too much to be kept.
+        killed: whether `kill` has killed the last run.
+        survives: whether a process of the killed run goes on.
+        output: the standard output of the last run; None: it is too long to be kept.
     """
 
     def __init__(
@@ -82,16 +79,16 @@ class Program:
         """Run the program to its end.
 
         Args:
-            within: seconds after which it is ended; None: it may take as long as it likes.
-            alone: whether what it leaves behind is killed.
+            within: seconds after which it is ended; None: there is no limit.
+            alone: whether processes that it leaves behind are killed.
             read: gets the whole standard output.
 
         Returns:
-            Exit code, and the end of standard output and standard error.
+            The exit code, and the end of standard output and standard error.
 
         Raises:
             ConfigurationError: it cannot be started.
-            ProgramFailed: it was ended by `end`, or because it did not end by itself.
+            ProgramFailed: it was ended by `end`, or as it did not end in time.
         """
         if self._directory is not None and not Path(self._directory).is_dir():
             raise ConfigurationError(f"cwd: {self._directory} is no folder")
@@ -138,14 +135,14 @@ class Program:
         self._process = process
 
     def _finish(self, *, alone: bool) -> None:
-        """Kill the rest of the run, also if it was interrupted before its start returned."""
+        """Kill the rest of the run, also after Ctrl-C during its start."""
         process = self._process
         if process is None:
             return
         if process.returncode is None or alone:
-            self._kill_all(process)  # what it leaves behind would go on in the next run
+            self._kill_all(process)  # a process that it leaves behind would go on in the next run
         process.wait()
-        with self._killing:  # who kills it looks after all of it before anything else is started
+        with self._killing:  # `kill` in another thread ends before the next run begins
             self._process = None
             self._started.clear()
 
@@ -164,15 +161,18 @@ class Program:
             raise ProgramFailed(ended_by(code), output, code)
 
     def end(self, why: str) -> None:
-        """End the run because of something that it did."""
+        """End the run, and let `run` raise the reason."""
         self._ended = self._ended or why
         process = self._process
         if process is not None:  # pragma: no branch - it has ended meanwhile
             self._kill_all(process)
 
     def kill(self) -> None:
-        """Kill the run as a crash does, from another thread, and return when nothing of it lives."""
-        # A program may make its first request before the call that has started it is back.
+        """Kill the run as a crash does, and return when all of its processes are gone.
+
+        Another thread than that of `run` calls it.
+        """
+        # The program may make its first request before the constructor of its process returns.
         self._started.wait(DEATH)
         with self._killing:
             process = self._process
@@ -182,13 +182,13 @@ class Program:
             self.survives = not self._kill_all(process)
 
     def _kill_all(self, process: processes.Child[bytes]) -> bool:
-        """Kill all of it, and return whether it is gone."""
+        """Kill all processes of the run, and return whether they are gone."""
         processes.kill_group(process)
         return processes.kill_marked(DEATH, process, self._mark)
 
 
 def ended_by(code: int) -> str:
-    """The end of a process, in words."""
+    """The exit code, or the signal that has ended the process, as text."""
     if code >= 0:
         return f"exit code {code}"
     try:

@@ -1,7 +1,4 @@
-"""The results of an exploration, in words and as data.
-
-Failures that are alike are one, each with the smallest scenario.
-"""
+"""The results of an exploration as text and as data, with one failure for each cause."""
 
 from __future__ import annotations
 
@@ -28,11 +25,7 @@ from faultinject.testing.exploration.causes import FinishedRun
 from faultinject.testing.exploration.choices import READS
 from faultinject.testing.exploration.points import name_of
 from faultinject.testing.exploration.programs import ProgramFailed
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from faultinject.testing.exploration.sweep import Sweep
-
+from faultinject.testing.exploration.sweep import Sweep
 
 ACTIONS = {
     **lost_answers.ACTIONS,
@@ -55,26 +48,26 @@ ACTIONS = {
     store_comparison.NOT_REMOVED: "Send the removal again when it fails, or report the failure.",
     store_comparison.LEFT_BEHIND: "Remove it when the work fails, or leave it out with `ignore`.",
 }
-"""The advice, by the check, or by the answer that is its subject."""
+"""The advice, by check, or by the subject of the check of lost answers."""
 AFTER_A_CRASH = "Let the second run look at what the store holds, and go on from there."
-"""The advice about the store if a program was killed."""
+"""The advice about the contents of a store after a program was killed."""
 
 
 def groups(finished: Sequence[FinishedRun]) -> list[list[FinishedRun]]:
-    """The failures of each cause, in the order in which the causes came.
+    """The failures, grouped by cause.
 
     A cause is the same exception from the same line of the user's code, after a fault at the same operation. The run
-    with the fewest rules and the shortest text stands first.
+    with the fewest rules and the shortest text comes first.
     """
-    alike: dict[tuple[object, ...], list[FinishedRun]] = {}
+    by_cause: dict[tuple[object, ...], list[FinishedRun]] = {}
     for run in finished:
         if run.failed:
-            alike.setdefault(run.cause, []).append(run)
-    return [sorted(runs, key=lambda run: run.size) for runs in alike.values()]
+            by_cause.setdefault(run.cause, []).append(run)
+    return [sorted(runs, key=lambda run: run.size) for runs in by_cause.values()]
 
 
 def summary(sweep: Sweep, seconds: float) -> str:
-    """One line: the runs, their time, their results, and what was left out."""
+    """One line: the runs, their time, their results, and the omissions."""
     line = _numbers(sweep, seconds)
     if not sweep.left_out:
         return line
@@ -104,16 +97,15 @@ def _numbers(sweep: Sweep, seconds: float) -> str:
 
 
 def warned(sweep: Sweep) -> Iterator[tuple[str, Finding]]:
-    """Warnings of the second judge: one of each kind, in a line with its smallest scenario."""
-    alike: dict[tuple[str, str], list[tuple[FinishedRun, Finding]]] = {}
-    for each in sweep.finished:
-        for finding in warnings(each):
-            alike.setdefault((finding.name, each.points[-1].operation), []).append((each, finding))
-    for found in alike.values():
-        finished, finding = min(found, key=lambda each: each[0].size)
-        more = f", and {count(len(found) - 1, 'similar run')}" if found[1:] else ""
-        said = f"{finding.check}: {finding.message} ({finished.text}{more})"
-        yield quoted(said), finding
+    """The warnings of all runs: one of each kind, as a line with its smallest scenario."""
+    by_kind: dict[tuple[str, str], list[tuple[FinishedRun, Finding]]] = {}
+    for run in sweep.finished:
+        for finding in warnings(run):
+            by_kind.setdefault((finding.name, run.points[-1].operation), []).append((run, finding))
+    for similar in by_kind.values():
+        smallest, finding = min(similar, key=lambda pair: pair[0].size)
+        more = f", and {count(len(similar) - 1, 'similar run')}" if similar[1:] else ""
+        yield quoted(f"{finding.check}: {finding.message} ({smallest.text}{more})"), finding
 
 
 def action_of(finding: Finding, sweep: Sweep) -> str:
@@ -136,9 +128,9 @@ def actions_of(run: FinishedRun, sweep: Sweep) -> list[str]:
 
 
 def _taken_for_final(run: FinishedRun) -> Iterator[str]:
-    """The advice if code gives up on a 4xx that its vendor's document says to retry.
+    """The advice if code gives up on a 4xx that the vendor's document says to retry.
 
-    Many clients take it for final.
+    Many clients retry no 4xx.
     """
     for row in dict.fromkeys(attempt.documented for attempt in of_outcomes(run.outcomes)):
         if row is not None and row.retryable == "yes" and 400 <= (row.status or 0) < 500:
@@ -150,24 +142,24 @@ def _taken_for_final(run: FinishedRun) -> Iterator[str]:
 
 
 def warnings(finished: FinishedRun) -> list[Finding]:
-    """The findings of a run that are no failures, and not right either."""
+    """The findings of a run with the verdict WARN."""
     return [finding for finding in finished.findings if finding.verdict == WARN]
 
 
 def report(sweep: Sweep, seconds: float) -> str:
-    """The whole of it; text from requests is escaped.
+    """The whole report; text from requests is escaped.
 
     Args:
         sweep: the exploration.
-        seconds: how long it took.
+        seconds: the time that it took.
     """
     return "\n".join(_lines(sweep, seconds))
 
 
 def incomplete(sweep: Sweep) -> list[str]:
-    """The reasons why a sweep is no proof.
+    """The reasons why an exploration is no proof.
 
-    It was cut off, or faults that the user wrote came nowhere.
+    It was cut off, or a fault of the user came at no request.
     """
     if sweep.stopped:
         return [f"stopped after {len(sweep.finished)} of {count(sweep.planned, 'run')}: {sweep.stopped}"]
@@ -270,13 +262,13 @@ def printed(sweep: Sweep, seconds: float) -> PrintedExploration:
         gave_up=sum(run.gave_up for run in sweep.finished),
         pruned=sweep.pruned,
         not_run=sweep.not_run,
-        left_out=[quoted(left_out.said(sweep.exhaustive_argument)) for left_out in sweep.left_out],
+        left_out=[quoted(left_out.text(sweep.exhaustive_argument)) for left_out in sweep.left_out],
         not_reached=[run.text for run in sweep.unreached],
-        incomplete=[quoted(each) for each in incomplete(sweep)],
+        incomplete=[quoted(reason) for reason in incomplete(sweep)],
         warnings=[said for said, _ in warned(sweep)],
         findings=[
             PrintedFailure(
-                error=quoted(smallest.said),
+                error=quoted(smallest.failure),
                 audit=[quoted(f"{finding.check}: {finding.message}") for finding in smallest.findings],
                 scenario=[str(rule) for rule in smallest.scenario.rules],
                 marker=sweep.run.marker(smallest.scenario.rules),
@@ -305,12 +297,14 @@ def _lines(sweep: Sweep, seconds: float) -> Iterator[str]:
         for said, finding in warned(sweep)
         for line in (f"warning: {said}", f"  → {action_of(finding, sweep)}")
     ]
-    notes += [f"{each.head}: {quoted(each.said(sweep.exhaustive_argument))}" for each in sweep.left_out]
+    notes += [
+        f"{left_out.head}: {quoted(left_out.text(sweep.exhaustive_argument))}" for left_out in sweep.left_out
+    ]
     for run in sweep.unreached:
         near = _nearest(run.missed[0], run.outcomes, sweep)
         notes.append(f"not reached: {quoted(run.text)}{near}")
-    notes += [f"incomplete: {quoted(each)}" for each in incomplete(sweep)]
-    if sum(each.seconds for each in sweep.finished) > 1 and _backoff(sweep) > 0.5:
+    notes += [f"incomplete: {quoted(reason)}" for reason in incomplete(sweep)]
+    if sum(run.seconds for run in sweep.finished) > 1 and _backoff(sweep) > 0.5:
         notes.append(
             "more than half of the time was the client's own backoff: configure a shorter one in tests"
         )
@@ -322,26 +316,25 @@ def _lines(sweep: Sweep, seconds: float) -> Iterator[str]:
 def of_group(group: Sequence[FinishedRun], sweep: Sweep) -> Iterator[str]:
     """The lines about failures of one cause: smallest scenario, its requests, and the replay."""
     run, *others = group
-    yield quoted(run.said)
+    yield quoted(run.failure)
     for number, (point, rule) in enumerate(zip(run.points, run.rules, strict=True)):
         word = "when" if number == 0 else "and"
         where = f"request {point.number} ({quoted(point.name)})"
         if sweep.run.kills and run.first is None:
             yield f"  at {where} the program was to be killed, and failed before"
             break
-        words = run.chosen[number].told(rule)
-        if words:
-            yield f"  {word} at {where} {words}"
+        if description := run.chosen[number].description(rule):
+            yield f"  {word} at {where} {description}"
             continue
         again = " of the second run" if sweep.run.kills else ""
-        yield f"  {word} {where}{again} gets: {quoted(_what(rule, point.outcome.method))}"
+        yield f"  {word} {where}{again} gets: {quoted(_fault_text(rule, point.outcome.method))}"
     yield from rows(run.outcomes[: run.first], killed=sweep.run.kills and run.first is not None)
     if run.first is not None:
         yield f"    {'killed' if sweep.run.kills else 'failed'}, and run again:"
         yield from rows(run.outcomes[run.first :])
     for finding in run.findings:
-        if (said := f"{finding.check}: {finding.message}") != run.said:
-            yield f"  {SIGNS[finding.verdict]} {quoted(said)}"
+        if (text := f"{finding.check}: {finding.message}") != run.failure:
+            yield f"  {SIGNS[finding.verdict]} {quoted(text)}"
     if isinstance(run.error, ProgramFailed):
         yield from (f"    | {quoted(line)}" for line in run.error.output.splitlines())
     yield from (f"  → {advice}" for advice in actions_of(run, sweep))
@@ -351,103 +344,105 @@ def of_group(group: Sequence[FinishedRun], sweep: Sweep) -> Iterator[str]:
         yield f"  and {len(others)} similar: {quoted(others[0].text)}{more}"
 
 
-def _what(rule: Rule, method: str) -> str:
-    left = {key: text for key, text in rule.options.items() if key not in ("skip", "times", "when", "status")}
-    said = f"{rule.fault}{spelling.options(left)}"
+def _fault_text(rule: Rule, method: str) -> str:
+    shown = {
+        key: text for key, text in rule.options.items() if key not in ("skip", "times", "when", "status")
+    }
+    fault = f"{rule.fault}{spelling.options(shown)}"
     if "status" in rule.options:
-        said = f"{said} with status {rule.options['status']}"
+        fault += f" with status {rule.options['status']}"
     if rule.value("when") != "after":
-        return said
+        return fault
     if method in READS:
-        cut = f"the answer is cut after {count(rule.value('after_bytes') or 0, 'byte')} ({said})"
-        return cut if rule.resolved.breaks else said
+        cut = f"the answer is cut after {count(rule.value('after_bytes') or 0, 'byte')} ({fault})"
+        return cut if rule.resolved.breaks else fault
     done = "after the request was carried out"
-    return f"the answer is lost ({said}) {done}" if rule.resolved.breaks else f"{said} {done}"
+    return f"the answer is lost ({fault}) {done}" if rule.resolved.breaks else f"{fault} {done}"
 
 
 def _nearest(rule: Rule, outcomes: Sequence[Outcome], sweep: Sweep) -> str:
-    found = min(
-        (sweep.compare(rule, outcome) for outcome in outcomes), key=lambda each: each.distance, default=None
+    nearest = min(
+        (sweep.compare(rule, outcome) for outcome in outcomes),
+        key=lambda comparison: comparison.distance,
+        default=None,
     )
-    if found is None:
+    if nearest is None:
         return " (no request was seen)"
-    return quoted(f" (nearest: {found.outcome.method} {found.outcome.path})")
+    return quoted(f" (nearest: {nearest.outcome.method} {nearest.outcome.path})")
 
 
 def _backoff(sweep: Sweep) -> float:
-    """The share of the time in which the client did nothing after a fault."""
+    """The share of the time that the client waited after faults."""
     spent = sum(run.seconds for run in sweep.finished)
     return min(1.0, sum(run.backoff for run in sweep.finished) / spent) if spent else 0.0
 
 
-# Ids of uploads and the like.
+# Ids of uploads and similar ones.
 _LONG = re.compile(r"[0-9A-Za-z]{25,}")
 LONGEST = 90
 """Characters of a request that are shown."""
 ENDS, AROUND = 8, 4
-"""Rows shown of a long run: at its beginning and end, and before and after each fault."""
+"""Rows of a long run that are shown at its beginning and its end, and around each fault."""
 
 
 def _row(outcome: Outcome, *, killed: bool) -> tuple[str, str, bool, str]:
     """The operation of a request, its line, whether it got a fault, and its whole target.
 
-    The line may show only a part of the target.
+    The line may cut the target.
     """
     target = f"{outcome.path}{'?' if outcome.query else ''}{outcome.query}"
     line = _LONG.sub(lambda match: f"{match[0][:8]}…", f"{outcome.method} {target}")
     line = quoted(line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…")
-    asks = (
+    headers = (
         outcome.range and f"Range: {outcome.range}",
         outcome.if_range and "If-Range",
         outcome.if_match and "If-Match",
     )
-    asked = ", ".join(filter(None, asks))
+    shown_headers = ", ".join(filter(None, headers))
     fault = "killed" if killed else outcome.fault
-    said = (
+    parts = (
         f"{outcome.status} " if outcome.status else "",
         line,
-        f" ({quoted(asked)})" if asked else "",
+        f" ({quoted(shown_headers)})" if shown_headers else "",
         f"  <- {fault}{_after(outcome, killed=killed)}" if outcome.injected else "",
     )
-    return outcome.operation or "-", "".join(said), outcome.injected, target
+    return outcome.operation or "-", "".join(parts), outcome.injected, target
 
 
 def _after(outcome: Outcome, *, killed: bool) -> str:
-    """The effect before a fault: a write was carried out, or an answer to a read had begun."""
+    """The progress before a fault: the write was carried out, or the answer had begun."""
     if outcome.method in READS and outcome.did in BROKEN and not killed:
         return f", cut after {count(outcome.response_bytes or 0, 'byte')}" if outcome.applied else ""
     return " after it was carried out" if outcome.when == "after" and outcome.method not in READS else ""
 
 
 def rows(outcomes: Sequence[Outcome], *, killed: bool = False) -> Iterator[str]:
-    """A line for each request; requests alike in a row are one line.
+    """A line for each request; equal requests in a row are one line.
 
     Args:
         outcomes: the requests.
-        killed: whether what was injected is that the program was killed.
+        killed: whether the injected fault killed the program.
     """
-    alike = groupby(enumerate(outcomes, 1), key=lambda each: _row(each[1], killed=killed))
-    found = [(row, [number for number, _ in same]) for row, same in alike]
-    injected = [each for (_, _, each, _), _ in found]
-    width = len(str(len(outcomes)))
-    names = max((len(operation) for (operation, *_), _ in found), default=0)
-    left_out = 0
-    for place, ((operation, said, *_), numbers) in enumerate(found):
-        if not _shown(injected, place):
-            left_out += 1
+    same_rows = groupby(enumerate(outcomes, 1), key=lambda numbered: _row(numbered[1], killed=killed))
+    lines = [(row, [number for number, _ in same]) for row, same in same_rows]
+    injected = [has_fault for (_, _, has_fault, _), _ in lines]
+    number_width = len(str(len(outcomes)))
+    operation_width = max((len(operation) for (operation, *_), _ in lines), default=0)
+    hidden = 0
+    for place, ((operation, text, *_), numbers) in enumerate(lines):
+        if not _is_shown(injected, place):
+            hidden += 1
             continue
-        if left_out:
-            yield f"    … {left_out} more …"
-            left_out = 0
-        more = f"  and {_times(len(numbers) - 1)} more, to {numbers[-1]}" if numbers[1:] else ""
-        yield f"    {numbers[0]:>{width}} {operation:<{names}}  {said}{more}"
+        if hidden:
+            yield f"    … {hidden} more …"
+            hidden = 0
+        repeats = len(numbers) - 1
+        times = "once" if repeats == 1 else f"{repeats} times"
+        more = f"  and {times} more, to {numbers[-1]}" if repeats else ""
+        yield f"    {numbers[0]:>{number_width}} {operation:<{operation_width}}  {text}{more}"
 
 
-def _shown(marked: Sequence[bool], place: int) -> bool:
-    if len(marked) <= 2 * ENDS + AROUND or place < ENDS or place >= len(marked) - ENDS:
+def _is_shown(injected: Sequence[bool], place: int) -> bool:
+    if len(injected) <= 2 * ENDS + AROUND or place < ENDS or place >= len(injected) - ENDS:
         return True
-    return any(marked[place - AROUND : place + AROUND + 1])
-
-
-def _times(number: int) -> str:
-    return "once" if number == 1 else f"{number} times"
+    return any(injected[place - AROUND : place + AROUND + 1])

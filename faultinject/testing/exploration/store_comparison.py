@@ -1,4 +1,4 @@
-"""The final contents of a store, compared with those without a crash or without faults."""
+"""Compares the contents of a store after a run with those after runs without faults."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ LOST, HALF_WRITTEN, WRITTEN_TWICE, OTHER_CONTENT, NOT_REMOVED, PERHAPS_TWICE, LE
     "left behind",
 )
 BY_NAME = (LOST, NOT_REMOVED)
-"""Findings that count whatever the objects hold, also if another writer has replaced one."""
+"""The findings that count also if another writer has replaced an object."""
 
 
 class StoreComparison:
-    """Knows the right contents of a store from right runs, and finds what is wrong with others.
+    """Learns the right contents of a store from right runs, and compares those of other runs.
 
     Args:
-        without: the event that did not happen in the right runs.
+        without: the event that right runs are without, for messages.
         ignore: patterns of objects, `/bucket/key`, that are not compared.
 
     Raises:
@@ -50,7 +50,7 @@ class StoreComparison:
         for problem in filter(None, map(check_pattern, ignore)):
             raise ConfigurationError(f"ignore: {problem}")
         self._without = without
-        self._ignored = [compile_path(each) for each in ignore]
+        self._ignored = [compile_path(pattern) for pattern in ignore]
         self._runs: list[Sequence[StoreContents]] = []
         self._same: set[str] = set()
         self._names: list[set[str]] = []
@@ -60,8 +60,8 @@ class StoreComparison:
         """Take one run as right.
 
         Args:
-            before: what the store held when the program was started.
-            ends: what it held after the program had run once, and where it has run again, after that.
+            before: the contents before the run.
+            ends: the contents after the first run of the program, and after its second.
         """
         before, *ends = map(self._compared, (before, *ends))
         paths = {*before, *(path for end in ends for path in end)}
@@ -87,39 +87,40 @@ class StoreComparison:
         """The findings about a run.
 
         Args:
-            before: the contents of the store when the program was started.
-            after: its contents when the program has ended, or was killed and has run again.
-            refused: the objects, `/bucket/key`, whose removal a fault has refused; `/bucket/` stands for all of a
-                bucket.
+            before: the contents before the run.
+            after: the contents at its end.
+            refused: the objects, `/bucket/key`, whose removal a fault has refused; `/bucket/` stands for all objects
+                of a bucket.
             lost: whether the answer to a write was lost.
         """
         before, after = self._compared(before), self._compared(after)
         buckets = tuple(path for path in refused if path.endswith("/"))
-        left = {path for path in after if path in refused or path.startswith(buckets)}
+        still_there = {path for path in after if path in refused or path.startswith(buckets)}
         return [
-            *self._of_fixed(before, after, left, lost=lost),
-            *self._of_changing(before, after, left, lost=lost),
+            *self._of_fixed(before, after, still_there, lost=lost),
+            *self._of_changing(before, after, still_there, lost=lost),
         ]
 
     def gone(self, before: StoreContents, after: StoreContents) -> list[Finding]:
-        """Objects that a run with an error has removed, and right runs leave or replace."""
+        """The objects that a run with an error has removed, and that right runs keep or replace."""
         before, after = self._compared(before), self._compared(after)
-        found, usual = self._by_name(after), list(map(self._by_name, self._ends))
+        remaining, usual = self._by_name(after), list(map(self._by_name, self._ends))
         lacking = [
             name
-            for name in {name for each in usual for name in each}
-            if all(len(each.get(name, ())) > len(found.get(name, ())) for each in usual)
+            for name in {name for end in usual for name in end}
+            if all(len(end.get(name, ())) > len(remaining.get(name, ())) for end in usual)
         ]
         return [
             finding(LOST, f"it was there before the run, and is gone: {path}", WARN)
             for path in sorted(before.keys() - after.keys())
-            if all(path in end for end in self._ends) or any(fnmatchcase(path, each) for each in lacking)
+            if all(path in end for end in self._ends)
+            or any(fnmatchcase(path, pattern) for pattern in lacking)
         ]
 
     def _compared(self, contents: StoreContents) -> StoreContents:
-        """The compared objects, by their paths as the journal shows them.
+        """The objects that are compared, by their paths as the journal shows them.
 
-        A key may hold a presigned URL's query.
+        The journal hides the signature of a key that holds a presigned URL.
         """
         return {
             shown_path(path): content
@@ -128,93 +129,93 @@ class StoreComparison:
         }
 
     def _of_fixed(
-        self, before: StoreContents, after: StoreContents, left: Collection[str], *, lost: bool
+        self, before: StoreContents, after: StoreContents, still_there: Collection[str], *, lost: bool
     ) -> Iterator[Finding]:
         """Compare the objects whose names are the same in every run."""
         for path in sorted({*before, *after, *chain.from_iterable(self._ends)}):
             if self._counted_as(path) is not None:
                 continue
             allowed = [end.get(path) for end in self._ends]
-            found = after.get(path)
-            usual = [each for each in allowed if each is not None]
-            if found in allowed:
+            content = after.get(path)
+            usual = [end for end in allowed if end is not None]
+            if content in allowed:
                 continue
-            if found is None:
+            if content is None:
                 yield finding(
                     LOST, f"{path} is not there; without {self._without} it has {in_bytes(len(usual[0]))}"
                 )
             elif usual:
-                yield from self._of_content(path, found)
-            elif path in before or path in left:
+                yield from self._of_content(path, content)
+            elif path in before or path in still_there:
                 yield finding(NOT_REMOVED, f"{path} is still there; without {self._without} it is removed")
             else:
-                said = f"{path} ({in_bytes(len(found))}) is there, and not without {self._without}"
+                said = f"{path} ({in_bytes(len(content))}) is there, and not without {self._without}"
                 yield _of_more(said, [path], after, lost=lost)
 
-    def _of_content(self, path: str, found: bytes) -> Iterator[Finding]:
-        # What it is after the first run in each of them, and what it is after the second: those may well differ.
-        stages = [[each[path] for each in stage if path in each] for stage in zip(*self._runs, strict=True)]
-        if any(len({len(each) for each in stage}) > 1 for stage in stages):
-            return  # it has another size in each run: no crash is needed for that
-        usual = list(dict.fromkeys(each for stage in stages for each in stage))
-        if any(len(set(stage)) > 1 and _is_one_more(found, stage) for stage in stages):
-            return  # it has another content in each run
-        yield self._damage(path, found, usual)
+    def _of_content(self, path: str, content: bytes) -> Iterator[Finding]:
+        # The contents after the first run of the program, and those after its second: these two may differ.
+        stages = [[end[path] for end in stage if path in end] for stage in zip(*self._runs, strict=True)]
+        if any(len(set(map(len, stage))) > 1 for stage in stages):
+            return  # its size differs between runs without faults, too
+        usual = list(dict.fromkeys(chain.from_iterable(stages)))
+        if any(len(set(stage)) > 1 and _is_one_more(content, stage) for stage in stages):
+            return  # its content differs between runs without faults, too
+        yield self._damage(path, content, usual)
 
-    def _damage(self, path: str, found: bytes, usual: Collection[bytes]) -> Finding:
+    def _damage(self, path: str, content: bytes, usual: Collection[bytes]) -> Finding:
         """The damage to an object, compared with its right contents."""
         sizes = " or ".join(f"{size:,}" for size in sorted({len(content) for content in usual}))
         said = (
-            f"{path} has {in_bytes(len(found))}; without {self._without}"
+            f"{path} has {in_bytes(len(content))}; without {self._without}"
             f" it has {sizes} {'byte' if sizes == '1' else 'bytes'}"
         )
-        if any(len(found) < len(content) and content.startswith(found) for content in usual):
+        if any(len(content) < len(right) and right.startswith(content) for right in usual):
             return finding(HALF_WRITTEN, said)
-        if any(_has_a_piece_twice(found, content) for content in usual):
+        if any(_has_a_piece_twice(content, right) for right in usual):
             return finding(WRITTEN_TWICE, said)
-        if same := [_common(found, content) for content in usual if len(content) == len(found)]:
+        if same := [_common(content, right) for right in usual if len(right) == len(content)]:
             said = f"{path} differs from what it is without {self._without}, from byte {max(same)} on"
         return finding(OTHER_CONTENT, said)
 
     def _of_changing(
-        self, before: StoreContents, after: StoreContents, left: Collection[str], *, lost: bool
+        self, before: StoreContents, after: StoreContents, still_there: Collection[str], *, lost: bool
     ) -> Iterator[Finding]:
-        """Compare objects under drawn names: their number, and their contents where equal."""
+        """Compare objects whose names differ in each run: their number, then their contents."""
         stages = [list(map(self._by_name, stage)) for stage in zip(*self._runs, strict=True)]
-        held, found = self._by_name(before), self._by_name(after)
+        by_name_before, by_name_after = self._by_name(before), self._by_name(after)
         ends = list(chain.from_iterable(stages))
-        for name in sorted({each for some in (*ends, held, found) for each in some}):
-            there = found.get(name, {})
-            number = len(there)
+        for name in sorted({*chain(by_name_before, by_name_after, *ends)}):
+            objects = by_name_after.get(name, {})
+            number = len(objects)
             least, most = (wanted(len(end.get(name, ())) for end in ends) for wanted in (min, max))
             if least <= number <= most:
-                usual = [[Counter(each.get(name, {}).values()) for each in stage] for stage in stages]
-                yield from self._of_contents(name, Counter(there.values()), usual)
+                usual = [[Counter(end.get(name, {}).values()) for end in stage] for stage in stages]
+                yield from self._of_contents(name, Counter(objects.values()), usual)
                 continue
-            said = f"there is 1 object {name}" if number == 1 else f"there are {number} objects {name}"
-            said += f", without {self._without} {least if least == most else f'{least} to {most}'}"
+            difference = f"there is 1 object {name}" if number == 1 else f"there are {number} objects {name}"
+            difference += f", without {self._without} {least if least == most else f'{least} to {most}'}"
             if number < least:
-                yield finding(LOST, said)
-            elif len(held.get(name, ())) > most or not there.keys().isdisjoint(left):
-                yield finding(NOT_REMOVED, said)
+                yield finding(LOST, difference)
+            elif len(by_name_before.get(name, ())) > most or not objects.keys().isdisjoint(still_there):
+                yield finding(NOT_REMOVED, difference)
             else:
-                yield _of_more(said, there.keys() - before.keys(), after, lost=lost)
+                yield _of_more(difference, objects.keys() - before.keys(), after, lost=lost)
 
     def _of_contents(
-        self, name: str, there: Counter[bytes], stages: Sequence[Sequence[Counter[bytes]]]
+        self, name: str, present: Counter[bytes], stages: Sequence[Sequence[Counter[bytes]]]
     ) -> Iterator[Finding]:
-        """Compare the contents of objects under drawn names of one pattern."""
+        """Compare the contents of objects whose names match one pattern."""
         usual = [stage[0] for stage in stages]
-        if there in usual or any(each != stage[0] for stage in stages for each in stage):
-            return  # they hold what they always hold, or something else in each run
-        nearest = min(usual, key=lambda each: (each - there).total())
-        for content in there - nearest:
-            yield self._damage(f"an object {name}", content, list(nearest - there) or list(nearest))
+        if present in usual or any(contents != stage[0] for stage in stages for contents in stage):
+            return  # the contents are the usual ones, or they differ in each run
+        nearest = min(usual, key=lambda contents: (contents - present).total())
+        for content in present - nearest:
+            yield self._damage(f"an object {name}", content, list(nearest - present) or list(nearest))
 
     def _counted_as(self, path: str) -> str | None:
-        """The name by which an object counts whose name differs in each run; None: it does not.
+        """The pattern of an object whose name differs in each run; None: its name is fixed.
 
-        A part that looks like an id is none if all runs have it.
+        A part that looks like an id is fixed if all runs have it.
         """
         if path in self._same:
             return None
@@ -226,18 +227,18 @@ class StoreComparison:
         return None if name == path else name
 
     def _by_name(self, contents: StoreContents) -> dict[str, StoreContents]:
-        """The objects whose names differ in each run, by the names under which they count."""
+        """The objects whose names differ in each run, by the patterns of their names."""
         named: dict[str, StoreContents] = {}
-        for path, each in contents.items():
+        for path, content in contents.items():
             if name := self._counted_as(path):
-                named.setdefault(name, {})[path] = each
+                named.setdefault(name, {})[path] = content
         return named
 
 
 def _of_more(said: str, paths: Iterable[str], after: StoreContents, *, lost: bool) -> Finding:
-    """Warn of objects that only this run leaves, and of their equals after a lost answer."""
-    some = sorted(paths) if lost else []
-    others = [(path, other) for path in some for other in after if path != other and after[path]]
+    """Warn of objects that only this run leaves; after a lost answer, of two equal ones."""
+    extra = sorted(paths) if lost else []
+    others = [(path, other) for path in extra for other in after if path != other and after[path]]
     for path, other in others:
         if after[path] == after[other]:
             return finding(PERHAPS_TWICE, f"equal to {other}: {said}", WARN)
@@ -251,10 +252,10 @@ def _folder(path: str) -> str:
     return path.rpartition("/")[0]
 
 
-# UUIDs and long hexadecimal ids. A shorter one cannot be told from other words before it differs in the next run.
+# UUIDs and long hexadecimal ids. A shorter id looks like a word until it differs in the next run.
 _IDS = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|[0-9A-Fa-f]{16,}")
 _NUMBERS = re.compile(_IDS.pattern.encode() + rb"|[0-9]+")
-# Directories that are named by the beginning of an id, as in `data/9f/9fd3…`; no bucket is.
+# Directories that are named after the beginning of an id, as in `data/9f/9fd3…`; a bucket is none.
 _FANNED_OUT = re.compile(r"(?<=[^/]/)[0-9A-Fa-f]{2,4}(?=/)")
 
 
@@ -272,45 +273,45 @@ def _words(content: bytes) -> Counter[bytes]:
     return Counter(re.findall(rb"[\w*]+", _NUMBERS.sub(b"*", content)))
 
 
-# What is counted up, drawn by lot or read from a clock is one of these, between signs such as / - . and =.
+# The words of a name, between signs such as / - . and =. A counter, a random id or a time is a word.
 _WORDS = re.compile(r"(\w+)")
 # Numbers, also as in 23T16 and 05Z.
 _COUNTED = re.compile(r"(\d+[TZ]?)+")
 
 
-def shape(one: Sequence[str], other: Sequence[str]) -> tuple[str, str]:
-    """The common part of two names for the same thing in two runs.
+def shape(first: Sequence[str], second: Sequence[str]) -> tuple[str, str]:
+    """The pattern of two names of the same object in two runs.
 
     Examples are `data-31a333ef` and `data-c283be0f`.
 
     Args:
-        one: the name in the one run, in words and the signs between them.
-        other: the name in the other run, in as many.
+        first: the name in one run, split into words and signs.
+        second: the name in the other run, split into as many.
 
     Returns:
-        The pattern of all such names, and what they are called, with a star for each word that differs.
+        A regular expression for all such names, and their pattern for people, with a star for each word that differs.
     """
-    pairs = list(zip(one, other, strict=True))
-    # If a part of it is drawn from a clock, another part may be the same in these two runs only.
+    pairs = list(zip(first, second, strict=True))
+    # Two parts of a time may be equal in these two runs by chance.
     fixed = [a == b and not (number % 2 and _COUNTED.fullmatch(a)) for number, (a, b) in enumerate(pairs)]
     same = list(zip(fixed, pairs, strict=True))
     pattern = "".join(re.escape(a) if alike else _like(a, b) for alike, (a, b) in same)
     return pattern, "".join(a if alike else "*" for alike, (a, _) in same)
 
 
-def _like(one: str, other: str) -> str:
-    """A pattern of words that stand for each other."""
-    number = one.isdigit() and other.isdigit()
-    if len(one) != len(other):
+def _like(first: str, second: str) -> str:
+    """A regular expression for words of the same kind as both."""
+    number = first.isdigit() and second.isdigit()
+    if len(first) != len(second):
         return r"\d+" if number else r"\w+"
-    # Numbers may be longer next time. Or they are the beginnings of ids, which happen to have no letter.
-    return rf"(?:\d+|\w{{{len(one)}}})" if number else rf"\w{{{len(one)}}}"
+    # A number may be longer in the next run; or it is the beginning of an id that has no letter by chance.
+    return rf"(?:\d+|\w{{{len(first)}}})" if number else rf"\w{{{len(first)}}}"
 
 
 def shapes(ones: Iterable[str], others: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """The shapes of names that only one of two runs has.
+    """The patterns of names that only one of two runs has.
 
-    Each stands beside the most similar name of the other run.
+    Each name is paired with the most similar name of the other run.
     """
     split = [_WORDS.split(name) for name in sorted(others)]
     for name in sorted(ones):
@@ -320,60 +321,59 @@ def shapes(ones: Iterable[str], others: Iterable[str]) -> Iterator[tuple[str, st
             yield shape(words, max(alike, key=lambda other: sum(map(str.__eq__, words, other))))
 
 
-# Of a number, a time or an id: at the edge of what differs more of it may differ in the next run.
+# The characters of a number, a time or an id: those beside the differing part may differ in the next run.
 _SIGNS = (string.ascii_letters + string.digits + "_.:+-").encode()
-# What texts end with that have an end, such as JSON, XML and lines.
-_CLOSING = tuple(each.encode() for each in "}])>;\"'\n")
+# The last characters of complete texts such as JSON, XML and lines.
+_CLOSING = tuple(sign.encode() for sign in "}])>;\"'\n")
 SOME, CERTAIN = 8, 32
-"""Bytes that two contents hardly, and never, have in common by chance."""
+"""Bytes that two contents share by chance rarely, and never."""
 
 
-def _is_one_more(found: bytes, usual: Sequence[bytes]) -> bool:
-    """Whether content that varies between runs may be whole; a length alone tells nothing.
+def _is_one_more(content: bytes, usual: Sequence[bytes]) -> bool:
+    """Whether content that differs between right runs may be right; its length proves nothing.
 
     Args:
-        found: the content.
-        usual: those of the runs that are right, which are all of one length.
+        content: the content.
+        usual: the contents after right runs, which all have one length.
     """
-    if not found or len(found) == len(usual[0]):
-        return bool(found)
+    if not content or len(content) == len(usual[0]):
+        return bool(content)
     begin = _beginning(usual).rstrip(_SIGNS)
-    end = _beginning([each[len(begin) :][::-1] for each in usual])[::-1].lstrip(_SIGNS)
+    end = _beginning([right[len(begin) :][::-1] for right in usual])[::-1].lstrip(_SIGNS)
     seam = end + begin
     return not (
-        begin.startswith(found)
-        or (len(found) >= CERTAIN and any(_is_half_or_twice(found, each) for each in usual))
-        or (begin and end and len(seam) >= SOME and found.count(seam) > usual[0].count(seam))
-        or (len(end) >= SOME and end.endswith(_CLOSING) and found[-1:] != end[-1:])
-        or _lacks_a_piece(found, end, len(usual[0]))
-        or _lacks_a_piece(found[::-1], begin[::-1], len(usual[0]))
+        begin.startswith(content)
+        or (
+            len(content) >= CERTAIN
+            and any(right.startswith(content) or _has_a_piece_twice(content, right) for right in usual)
+        )
+        or (begin and end and len(seam) >= SOME and content.count(seam) > usual[0].count(seam))
+        or (len(end) >= SOME and end.endswith(_CLOSING) and content[-1:] != end[-1:])
+        or _lacks_a_piece(content, end, len(usual[0]))
+        or _lacks_a_piece(content[::-1], begin[::-1], len(usual[0]))
     )
 
 
-def _is_half_or_twice(found: bytes, right: bytes) -> bool:
-    return right.startswith(found) or _has_a_piece_twice(found, right)
+def _lacks_a_piece(content: bytes, end: bytes, size: int) -> bool:
+    """Whether it breaks off, or lacks a piece, in the end that all right runs share.
 
-
-def _lacks_a_piece(found: bytes, end: bytes, size: int) -> bool:
-    """Whether it breaks off, or lacks a piece, in the end that is the same in each run.
-
-    Elsewhere a length or an offset that differs may have changed all that follows.
+    In other places, a length or an offset that differs may have changed all bytes after it.
     """
-    rest = found[size - len(end) :]
+    rest = content[size - len(end) :]
     same = _common(rest, end)
-    return len(found) < size and same >= CERTAIN and same + _common(rest[::-1], end[::-1]) >= len(rest)
+    return len(content) < size and same >= CERTAIN and same + _common(rest[::-1], end[::-1]) >= len(rest)
 
 
-def _has_a_piece_twice(found: bytes, right: bytes) -> bool:
-    """Whether it is the right content but for a piece that stands there twice in a row."""
-    more = len(found) - len(right)
+def _has_a_piece_twice(content: bytes, right: bytes) -> bool:
+    """Whether it is the right content, with one piece twice in a row."""
+    more = len(content) - len(right)
     if more <= 0:
         return False
-    same = _common(found, right)
-    if found[same + more :] != right[same:]:
+    same = _common(content, right)
+    if content[same + more :] != right[same:]:
         return False
-    piece = found[same : same + more]
-    return piece in (found[same - more : same] if same >= more else b"", right[same : same + more])
+    piece = content[same : same + more]
+    return piece in (content[same - more : same] if same >= more else b"", right[same : same + more])
 
 
 def _beginning(contents: Sequence[bytes]) -> bytes:
@@ -382,9 +382,9 @@ def _beginning(contents: Sequence[bytes]) -> bytes:
     return least[: _common(least, max(contents))]
 
 
-def _common(one: bytes, other: bytes) -> int:
+def _common(first: bytes, second: bytes) -> int:
     """The number of equal bytes at the beginning of two contents."""
-    return len(commonprefix((one, other)))  # noqa: RUF071 - byte by byte is what is meant
+    return len(commonprefix((first, second)))  # noqa: RUF071 - byte by byte is what is meant
 
 
 def in_bytes(number: int) -> str:
@@ -401,12 +401,12 @@ def finding(
     evidence: Collection[EvidenceKind] = (EvidenceKind.STORE,),
     action: str = "",
 ) -> Finding:
-    """A finding of one run, with the documents that its check has in reports on clients.
+    """Make a finding of one run, with the documents of its check.
 
-    The report knows the advice of most checks; `action` is another one.
+    The report has an advice for most checks; `action` replaces it.
     """
     documents = CLIENT_CHECKS[check].documents if check in CLIENT_CHECKS else ()
-    made = Finding(
+    result = Finding(
         check=check,
         verdict=verdict,
         n=1,
@@ -417,5 +417,5 @@ def finding(
         documents=documents,
         reference=reference(documents),
     )
-    decide(made, frozenset())
-    return made
+    decide(result, frozenset())
+    return result

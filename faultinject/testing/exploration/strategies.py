@@ -1,6 +1,6 @@
-"""One run: the code under test once, or a program that is killed and started again.
+"""The two kinds of runs, and their findings.
 
-Each gives the findings about its run.
+The code under test runs once, or a program is killed and started again.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from faultinject.testing.exploration.points import marker
 from faultinject.testing.exploration.store_comparison import BY_NAME, StoreComparison, StoreContents
 
 OVERWRITTEN = "overwritten"
-"""The value of `did` if another writer has replaced an object; its result differs, too."""
+"""The value of `did` if another writer has replaced an object."""
 
 
 class Once:
@@ -36,18 +36,18 @@ class Once:
 
     Args:
         choices: the faults to inject.
-        bounds: how far the exploration goes.
-        judge: looks at the requests.
+        bounds: the bounds of the exploration.
+        judge: judges the requests.
 
     Attributes:
         kills: whether the program under test is killed.
-        leeway: seconds that a run of a program may take beside many times one without faults: clients wait a minute
-            for an answer, and try again.
+        leeway: seconds that are added to the time limit of a program, as clients wait a minute for an answer and
+            retry.
         deeper: the name of the runs that `max_runs` may cut off.
         choices: the faults at the requests of the run without faults.
-        second: the faults after these.
-        asked_for: faults of which each source must be injected somewhere.
-        left_out: the subjects that turn out not to be judged.
+        second: the faults that may follow a first one.
+        asked_for: the faults of the user: one of each source must be injected.
+        left_out: the omissions.
     """
 
     kills = False
@@ -61,19 +61,21 @@ class Once:
         self.left_out: list[LeftOut] = []
         self._bounds = bounds
         self._judge = judge
-        self._store = StoreComparison(self._without, [each for each in bounds.ignore if each[:1] == "/"])
+        self._store = StoreComparison(
+            self._without, [pattern for pattern in bounds.ignore if pattern[:1] == "/"]
+        )
 
-    def leave_out(self, found: LeftOut) -> None:
+    def leave_out(self, omission: LeftOut) -> None:
         """Report once that something is not tried, or not judged."""
-        if found not in self.left_out:
-            self.left_out.append(found)
+        if omission not in self.left_out:
+            self.left_out.append(omission)
 
     def subject(self, requests: str) -> str:
         """The subject of the exploration, for the first line of the report."""
         return f"{requests} without faults, {count(len(self.choices), 'fault')}"
 
     def marker(self, rules: Sequence[Rule]) -> str:
-        """The marker that shows a scenario again under pytest, to paste."""
+        """The pytest marker that runs a scenario again."""
         return marker(rules)
 
     def learn(self, result: RunResult) -> None:
@@ -85,20 +87,21 @@ class Once:
         """Judge a run."""
         names, outcomes, error, first = result.names, result.outcomes, result.error, result.first
         again = first is not None
-        # Code that makes all right in its second run had given up cleanly.
+        # Code whose second run passes had given up cleanly in its first.
         gave_up = error is None if again else error is not None and planned.may_end(error, self._bounds)
-        wrong: list[Finding] = []
+        findings: list[Finding] = []
         stored: StoreContents = {}
         hit = {outcome.rule for outcome in outcomes if outcome.injected}
-        reported = result.told_an_error(PASSING)
+        reported = result.reported_an_error(PASSING)
         if error is None and hit.issuperset(names) and not reported:
-            wrong = self._in_store(result, result.after, lost=not again and _lost_a_write(result))
+            lost = any(attempt.rule in names and is_lost(attempt) for attempt in of_outcomes(outcomes))
+            findings = self._in_store(result, result.after, lost=lost and not again)
             if any(outcome.did == OVERWRITTEN for outcome in outcomes):
-                wrong = [finding for finding in wrong if finding.check in BY_NAME]
-            stored = {} if wrong else result.after
+                findings = [finding for finding in findings if finding.check in BY_NAME]
+            stored = {} if findings else result.after
         if again:
             known = self._in_store(result, result.between)
-            wrong = self._judge.run_again(outcomes[:first], names, wrong, known)
+            findings = self._judge.run_again(outcomes[:first], names, findings, known)
         requests = self._judge.findings(
             outcomes[:first],
             names,
@@ -110,21 +113,21 @@ class Once:
             windows=result.windows,
             beside=outcomes[first:] if again else (),
             stored=stored,
-            amiss=bool(wrong),
+            amiss=bool(findings),
         )
         # The second run has shown whether it is wrong to report an error.
-        wrong += [one for one in requests if not (gave_up and again and one.subject == ERROR)]
+        findings += [finding for finding in requests if not (gave_up and again and finding.subject == ERROR)]
         if error is None and not (again or reported or any(outcome.did in MOVED for outcome in outcomes)):
-            wrong += self._judge.of_output(result.output)
+            findings += self._judge.of_output(result.output)
         if result.before is not None and (error is not None or reported):
-            wrong += self._judge.counted(self._store.gone(result.before, result.after))
-        return FinishedRun(planned, result, gave_up=gave_up, findings=wrong, first=first)
+            findings += self._judge.counted(self._store.gone(result.before, result.after))
+        return FinishedRun(planned, result, gave_up=gave_up, findings=findings, first=first)
 
     def _in_store(self, result: RunResult, held: StoreContents, *, lost: bool = False) -> list[Finding]:
         """The findings about a store at the end, or after the first of two runs of the program."""
         if result.before is None:
             return []
-        names = result.names[1:] if self.kills else result.names  # nobody hears of a refusal in a crash
+        names = result.names[1:] if self.kills else result.names  # a crash is no refusal
         refused = {
             shown_path(f"/{outcome.bucket}/{outcome.key or ''}")
             for outcome in result.outcomes
@@ -135,11 +138,6 @@ class Once:
 
 def _removes(request: Outcome) -> bool:
     return request.method == "DELETE" or "delete" in (request.operation or "").lower()
-
-
-def _lost_a_write(result: RunResult) -> bool:
-    """Whether a fault of the run came after a write, in place of its answer."""
-    return any(outcome.rule in result.names and is_lost(outcome) for outcome in of_outcomes(result.outcomes))
 
 
 class KilledAndRestarted(Once):
@@ -181,7 +179,7 @@ class KilledAndRestarted(Once):
         return f"{requests} without a crash{faults}"
 
     def marker(self, rules: Sequence[Rule]) -> str:
-        """The marker that shows a scenario again under pytest, to paste."""
+        """The pytest marker that runs a scenario again."""
         text = quoted(json.dumps("; ".join(map(str, rules)), ensure_ascii=False))
         bounds = self._bounds
         more = f", ignore={bounds.ignore!r}" if bounds.ignore else ""
@@ -191,7 +189,7 @@ class KilledAndRestarted(Once):
         return f"@pytest.mark.faultinject_explore({self._given}crash=True{more}, replay={text})"
 
     def learn(self, result: RunResult) -> None:
-        """Take a run without a crash as right, also the failure of its second run."""
+        """Take a run without a crash as right, and also the failure of its second run."""
         if result.first is None:
             raise ExplorationFailedError(
                 "crash=True kills a program, and the test runs none: run it with faults.run()"
@@ -206,7 +204,7 @@ class KilledAndRestarted(Once):
         """Judge a run.
 
         Raises:
-            ExplorationFailedError: the crash was none of the program's, or cannot kill it.
+            ExplorationFailedError: the crash came at a request of the test itself, or could not kill the program.
         """
         error, first = result.error, result.first
         if first is None:
@@ -217,7 +215,7 @@ class KilledAndRestarted(Once):
         if result.alive:
             raise ExplorationFailedError("something of the program cannot be killed: its runs would mix")
         if result.again is not None and str(result.again) == self._usual_failure:
-            error = None  # it fails like that where nothing was killed
+            error = None  # it fails in the same way without a crash
             result = replace(result, error=None)
         gave_up = error is not None and planned.may_end(error, self._bounds)
         if not result.killed:
@@ -225,14 +223,14 @@ class KilledAndRestarted(Once):
         if result.before is None:
             why = "only the embedded store shows it: the program alone judges"
             self.leave_out(LeftOut("what the store holds", why))
-        wrong = self._in_store(result, result.after)
-        wrong += self._judge.findings(
+        findings = self._in_store(result, result.after)
+        findings += self._judge.findings(
             result.outcomes[first:],
             result.names[1:],
             passed=error is None,
             failed=error is not None,
             windows=result.windows,
             beside=result.outcomes[:first],
-            amiss=bool(wrong),
+            amiss=bool(findings),
         )
-        return FinishedRun(planned, result, gave_up=gave_up, findings=wrong, first=first)
+        return FinishedRun(planned, result, gave_up=gave_up, findings=findings, first=first)

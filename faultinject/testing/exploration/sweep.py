@@ -1,4 +1,4 @@
-"""The order of an exploration's runs, and their results; a driver runs the code under test."""
+"""Orders the runs of an exploration, and takes their results; a driver runs the code."""
 
 from __future__ import annotations
 
@@ -35,46 +35,43 @@ from faultinject.vendors.vendor import Vendor
 TRIES = 3
 """Attempts of a run whose fault reached no request."""
 WITHOUT = 5
-"""The most runs without faults before only comparison with them speaks against a run."""
+"""Runs without faults that are made before a comparison with them alone fails a run."""
 PATIENCE = 10.0
-"""A run of a program may take so many times as long as one without faults.
-
-`Once.leeway` comes on top.
-"""
+"""The factor of the time limit of a program: of the time without faults, plus `Once.leeway`."""
 PER_REQUEST, MORE = 10, 50
-"""A run may make this many requests for each of the run without faults, and as many more."""
+"""The limit of requests in a run: 10 for each request of the run without faults, and 50."""
 _WITHOUT = PlannedRun(Scenario.of_rules((), "0"), (), ())
 
 
 class Sweep:
-    """All of one exploration.
+    """One exploration: its plan, its present run, and its results.
 
     Args:
         choices: the faults.
-        bounds: how far it goes, and whether a program is killed, and the faults come when it runs again.
+        bounds: its bounds.
         endpoints: the user's own host suffixes (`FAULTINJECT_ENDPOINT`).
         first: the texts of scenarios that come first, such as those that failed last time.
-        share: (which, of how many): only every n-th scenario is run, beginning with that one.
+        share: (k, n): only every n-th scenario is run, beginning with number k, from 0.
         vendor: the vendor that reads requests if no choice has a vendor; None: plain HTTP.
 
     Raises:
-        ConfigurationError: the only scenario to run is none, or the bounds or faults are not for programs that are
+        ConfigurationError: the scenario to replay is wrong, or the bounds or faults are not for programs that are
             killed.
 
     Attributes:
-        run: the kind of one run.
-        reading: how the code's requests are read: as the first vendor that is among the choices does.
-        points: the points at which faults come; known after two runs without.
-        finished: the runs with faults that are over.
-        left_out: what is not tried: requests that can be no point, and faults that come to nothing at one.
-        pruned: the number of runs that were not made because of faults that are left out.
+        run: the kind of the runs, which judges them.
+        reading: reads the code's requests as the first vendor of the choices does.
+        points: the points at which faults come; known after two runs without faults.
+        finished: the finished runs with faults.
+        left_out: the omissions.
+        pruned: the number of runs that were not made, as they would show nothing new.
         not_run: the number of scenarios that `max_runs` cut off at depth 2.
         stopped: the reason why it was stopped before its end; empty if it was not.
-        covered: the choices of which nobody has to ask whether they came anywhere: they were injected, or the same by
-            another; or another share has them; or one scenario alone is wanted.
-        doubts: whether the run that has failed is repeated, since its fault may not be the cause.
-        replay_line: from a run to the line by which the reader sees it again; by default a marker.
-        exhaustive_argument: the argument by which nothing is left out that can be tried.
+        covered: the choices that need no run of their own: they were injected, or an equal choice was; another share
+            has them; or only one scenario is replayed.
+        doubts: whether a run that has failed is repeated, since its fault may not be the cause.
+        replay_line: returns the line that runs a finished run again; by default a marker.
+        exhaustive_argument: the name of the argument by which omissions are tried.
     """
 
     def __init__(
@@ -99,8 +96,8 @@ class Sweep:
         self.doubts: Callable[[], bool] = bool
         self.replay_line: Callable[[FinishedRun], str] = lambda run: self.run.marker(run.scenario.rules)
         self.exhaustive_argument = "exhaustive=True"
-        vendors = (choice.rule.vendor for choice in choices)
-        self.reading = Addressing(next((each for each in vendors if each is not None), vendor), endpoints)
+        vendors = filter(None, (choice.rule.vendor for choice in choices))
+        self.reading = Addressing(next(vendors, vendor), endpoints)
         self._reading_of = cache(lambda vendor: Addressing(vendor, endpoints))
         self._first = list(first)
         self._share = share
@@ -115,7 +112,7 @@ class Sweep:
         self._current: PlannedRun | None = None
         self._tries = 0
         self._second: list[PlannedRun] = []
-        self._ways: set[tuple[str, ...]] = set()
+        self._second_runs: set[tuple[str, ...]] = set()
 
     @property
     def requests(self) -> Sequence[Outcome]:
@@ -124,27 +121,26 @@ class Sweep:
 
     @property
     def limit(self) -> int | None:
-        """The most requests of the next run; None while that is not known."""
+        """The limit of requests in the next run; None until it is known."""
         return PER_REQUEST * len(self.requests) + MORE if self._plain else None
 
     @property
     def planned(self) -> int:
-        """The number of known runs with faults, made or not."""
+        """The number of runs with faults that are known so far, finished or not."""
         return len(self.finished) + len(self._queue) + (self._current is not None)
 
     @property
     def unreached(self) -> list[FinishedRun]:
-        """The runs whose faults reached no request, also when they are retried."""
+        """The runs whose faults reached no request, also in the last attempt."""
         return [run for run in self.finished if not run.reached]
 
     def next(self) -> Scenario | None:
-        """The scenario of the next run; None when all is done.
+        """The scenario of the next run; None after the last run.
 
         Raises:
-            ExplorationFailedError: there is nothing to explore, or too much; or no run has the one scenario that is
-                wanted.
+            ExplorationFailedError: there is no request, or there are too many; or no run has the scenario to replay.
         """
-        # Two runs without faults come first: only requests that both make can be addressed.
+        # Two runs without faults come first: only requests that both make can be points.
         if len(self._plain) < 2 or self._doubted is not None:
             return _WITHOUT.scenario
         if self.points is None:
@@ -160,30 +156,29 @@ class Sweep:
         return None if self._current is None else self._current.scenario
 
     def ahead(self, count: int) -> list[Scenario]:
-        """The scenarios that come after the present one, if no result changes that."""
+        """The scenarios after the present one, unless a result changes the plan."""
         return [planned.scenario for planned in self._queue[:count]]
 
     def _is_it(self, planned: PlannedRun) -> bool:
-        """Whether it is the one wanted scenario; if none is wanted, each is."""
+        """Whether a run has the scenario to replay; without such a scenario, every run counts."""
         return not self._only or alike(planned.scenario.rules) == alike(self._wanted)
 
     def _leads_to_it(self, planned: PlannedRun) -> bool:
-        """Whether the one wanted scenario may come from this one, by a second fault."""
+        """Whether a second fault may turn this run into the scenario to replay."""
         return bool(self._wanted[1:] or self.run.second) and starts_with(
             self._wanted[0], planned.scenario.rules[0]
         )
 
     def _missing(self) -> str:
-        """The error if no run was the wanted one."""
+        """The error if no run had the scenario to replay."""
         left_out = f" (left out: {in_one_line(self.left_out, 'an exhaustive one')})" if self.left_out else ""
         return f"no run of this exploration is {self._only}; copy a scenario from its report{left_out}"
 
     def record(self, result: RunResult) -> FinishedRun:
-        """Take the result of the run that `next` asked for.
+        """Take the result of the run of `next`.
 
         Raises:
-            ExplorationFailedError: a run without faults failed twice, and not the first time: the runs are not
-                independent.
+            ExplorationFailedError: a later run without faults failed twice: the runs are not independent.
         """
         planned = self._current
         if planned is None or self._doubted is not None:
@@ -194,7 +189,7 @@ class Sweep:
         return self._take(finished, planned, result)
 
     def _take(self, finished: FinishedRun, planned: PlannedRun, result: RunResult) -> FinishedRun:
-        """Take a run's result; compare it alone only after one more run without faults."""
+        """Keep a finished run, or doubt it until there are more runs without faults to compare."""
         compared = finished.error is None and any(finding.check in COMPARED for finding in finished.findings)
         if compared and len(self._plain) < WITHOUT:
             self._doubted = planned, result
@@ -234,24 +229,24 @@ class Sweep:
         return finished
 
     def _not_independent(self, finished: FinishedRun) -> str:
-        """The error of a later run without faults that fails, with its output."""
+        """The error if a later run without faults fails, with its output."""
         which = "the second run" if len(self._plain) == 1 else "another run"
-        said = (
-            f"{which} without faults fails ({finished.said}), also when it is repeated, the first did not:"
+        message = (
+            f"{which} without faults fails ({finished.failure}), also when it is repeated, the first did not:"
             " the runs are not independent; reset what they share"
         )
         output = finished.error.output if isinstance(finished.error, ProgramFailed) else ""
-        return f"{said}\nits output:\n{output}" if output else said
+        return f"{message}\nits output:\n{output}" if output else message
 
     def _is_to_be_tried_again(self, finished: FinishedRun) -> bool:
-        """Whether to repeat a run whose fault reached no request; if none can, it is left out."""
+        """Whether to repeat a run whose fault reached no request; one that never can is left out."""
         self._tries += 1
         if finished.reached or finished.failed:
             return False
         chosen = finished.chosen[-1]
         undone = {outcome.did for outcome in finished.outcomes if outcome.rule in finished.names}
         if "nothing_to_cut" in undone or ("refused" in undone and chosen.rule.resolved.of_store):
-            if chosen.moves:  # nobody asked for it, and where one is refused, all are
+            if chosen.moves:  # the user has not asked for it, and the server refuses all of them
                 self._queue = [planned for planned in self._queue if not planned.chosen[-1].moves]
             else:
                 self.run.leave_out(
@@ -263,22 +258,24 @@ class Sweep:
 
     @property
     def patience(self) -> float | None:
-        """The seconds that a run of a program may take; None while that is not known."""
+        """Seconds that a run of a program may take; None until that is known."""
         if self.bounds.within is not None or not self._plain:
             return self.bounds.within
         return PATIENCE * max(run.seconds for run in self._plain) + self.run.leeway
 
     def compare(self, rule: Rule, outcome: Outcome) -> Comparison:
-        """A rule's conditions, held against a request as the rule reads it."""
+        """Compare a rule's conditions with a request, read as the rule reads it."""
         return Comparison(rule, outcome, self._reading_of(rule.vendor))
 
     def applies(self, choice: Choice, point: Point) -> bool:
-        """Whether a fault can come at a point, and shows something that a client can tell."""
+        """Whether a fault can come at a point, and a client can tell its effect."""
         outcome = point.outcome
-        found = [self.compare(rule, outcome) for rule in (choice.rule, choice.within) if rule is not None]
-        if any(comparison.failed for comparison in found) or not self._allowed(choice, outcome):
+        comparisons = [
+            self.compare(rule, outcome) for rule in (choice.rule, choice.within) if rule is not None
+        ]
+        if any(comparison.failed for comparison in comparisons) or not self._allowed(choice, outcome):
             return False
-        if unknown := [key for comparison in found for key in comparison.unknown]:
+        if unknown := [key for comparison in comparisons for key in comparison.unknown]:
             kept_back = (
                 f"the journal does not record what {listed(unknown, 'and')} asks about; use another condition"
             )
@@ -287,7 +284,7 @@ class Sweep:
         if (choice.needs_checksum and not outcome.checksum) or (choice.moves and not point.goes_on):
             return False
         if choice.standard and choice.finds_no_body(outcome):
-            return False  # one that is named is left out when its run has shown that
+            return False  # a fault of the user is left out once its run has shown that
         if choice.lasts:
             return self._match(point, choice) >= int(choice.rule.options[FOR_GOOD])
         useless = None if self.bounds.exhaustive else choice.useless_at(outcome)
@@ -297,7 +294,7 @@ class Sweep:
         return useless is None
 
     def rule_at(self, point: Point, choice: Choice) -> Rule:
-        """The rule that injects a fault at that point and nowhere else."""
+        """The rule that injects a fault at a point alone; one that stays, from the point on."""
         if not choice.lasts:
             return rule_at(point, choice, self.reading.vendor)
         within = choice.rule if choice.within is None else choice.within
@@ -306,29 +303,27 @@ class Sweep:
         return Rule.of_parts(choice.rule.fault, (None, conditions, unless, options))
 
     def _match(self, point: Point, choice: Choice) -> int:
-        """The number of the request, from 1, among those of the first run that the fault is for.
-
-        It does not matter where else they go.
-        """
+        """The number of the point's request, from 1, among those that meet the fault's conditions."""
         rules = [rule for rule in (choice.rule, choice.within) if rule is not None]
         requests = self.requests[: point.number]
-        return sum(not any(self.compare(rule, one).failed for rule in rules) for one in requests)
+        return sum(not any(self.compare(rule, request).failed for rule in rules) for request in requests)
 
     def _allowed(self, choice: Choice, outcome: Outcome) -> bool:
         """Whether the vendor's document has the error for such a request.
 
-        Of the headers that it asks about the journal knows that there was one.
+        The document may name headers, such as If-Match: the journal knows only whether the request had one.
         """
-        found = [self.compare(rule, outcome) for rule in choice.where]
-        return not found or any(
-            not comparison.failed and (not comparison.unknown or outcome.guarded) for comparison in found
+        comparisons = [self.compare(rule, outcome) for rule in choice.where]
+        return not comparisons or any(
+            not comparison.failed and (not comparison.unknown or outcome.guarded)
+            for comparison in comparisons
         )
 
     def _keep(self, finished: FinishedRun) -> None:
-        """Keep the part of a run that the report needs: of failures that are alike, the smallest."""
-        alike = [run for run in self.finished if run.failed and run.cause == finished.cause]
-        smallest = finished.failed and all(finished.size < run.size for run in alike)
-        for run in alike if smallest else [finished]:
+        """Keep the parts of a run that the report needs; of one cause, only the smallest failure."""
+        same_cause = [run for run in self.finished if run.failed and run.cause == finished.cause]
+        smallest = finished.failed and all(finished.size < run.size for run in same_cause)
+        for run in same_cause if smallest else [finished]:
             run.error = None  # its traceback keeps all variables of the code under test alive
             if run.reached:
                 run.outcomes = ()
@@ -339,24 +334,24 @@ class Sweep:
             raise ExplorationFailedError(
                 f"no middleware saw a request, so there is nothing to explore. {unwrapped.advice()}"
             )
-        if len(first) >= KEPT:  # the journal's ring may have lost the first of them: no run would try those
+        if len(first) >= KEPT:  # the journal may have dropped the first requests, which no run would try
             raise ExplorationFailedError(
                 f"a run makes {KEPT} requests or more: let the code make fewer of them"
             )
-        self.points = found = Points(first, second, self.reading, exhaustive=self.bounds.exhaustive)
-        self.left_out += found.left_out
-        planned = list(self._depth_1(found.points))
+        self.points = points = Points(first, second, self.reading, exhaustive=self.bounds.exhaustive)
+        self.left_out += points.left_out
+        planned = list(self._depth_1(points.points))
         if len(planned) > self.bounds.max_runs:
-            raise ExplorationFailedError(_too_many(len(planned), found.points, self))
+            raise ExplorationFailedError(_too_many(len(planned), points.points, self))
         which, of = self._share
         if of > 1:
             self.covered.update(*(run.chosen for run in planned))
         self._queue = [run for run in planned[which::of] if self._is_it(run) or self._leads_to_it(run)]
         places = {text: number for number, text in enumerate(self._first)}
-        self._queue.sort(key=lambda each: places.get(each.text, len(places)))
+        self._queue.sort(key=lambda run: places.get(run.text, len(places)))
 
     def _depth_1(self, points: Sequence[Point]) -> Iterable[PlannedRun]:
-        """Plan every fault for each operation's first request, then its last, then the others.
+        """Plan all faults for each operation's first request, then its last, then the others.
 
         The faults that find most come first.
         """
@@ -364,12 +359,12 @@ class Sweep:
         for point in points:
             by_operation.setdefault(point.operation, []).append(point)
         groups = (
-            [each[0] for each in by_operation.values()],
-            [each[-1] for each in by_operation.values() if len(each) > 1],
-            [point for each in by_operation.values() for point in each[1:-1]],
+            [same_operation[0] for same_operation in by_operation.values()],
+            [same_operation[-1] for same_operation in by_operation.values() if len(same_operation) > 1],
+            [point for same_operation in by_operation.values() for point in same_operation[1:-1]],
         )
         for group in groups:
-            for choice in sorted(self.run.choices, key=lambda each: each.turn):
+            for choice in sorted(self.run.choices, key=lambda choice: choice.turn):
                 for point in group:
                     if self.applies(choice, point):
                         rule = self.rule_at(point, choice)
@@ -377,14 +372,13 @@ class Sweep:
                             yield PlannedRun(Scenario.of_rules((rule,), "0"), (point,), (choice,))
 
     def _new(self, choice: Choice, point: Point, *rules: Rule) -> bool:
-        """Whether no run shows the same.
+        """Whether no planned run has the same rules, or the same slow fault at the same operation.
 
-        A run with these very rules shows all there is to see, also of the choice that led to them again; one with a
-        slow fault all that there is of an operation.
+        A second choice that leads to the same rules is covered by the first one's run.
         """
-        same: tuple[object, ...] = (choice.rule, point.operation) if choice.slow else rules
-        planned = self._known.get(rules) or self._known.get(same)
-        self._known.setdefault(same, planned or choice)
+        key: tuple[object, ...] = (choice.rule, point.operation) if choice.slow else rules
+        planned = self._known.get(rules) or self._known.get(key)
+        self._known.setdefault(key, planned or choice)
         if planned is None:
             self._known[rules] = choice
         elif planned is not choice:
@@ -392,19 +386,19 @@ class Sweep:
         return planned is None
 
     def _deepen(self) -> None:
-        """The second faults, once every first one was tried."""
+        """Plan the second faults after all first ones are tried."""
         second, self._second = self._second, []
-        second.sort(key=lambda each: sum(choice.turn for choice in each.chosen))
+        second.sort(key=lambda run: sum(choice.turn for choice in run.chosen))
         left = max(0, self.bounds.max_runs - len(self.finished))
         self.not_run += max(0, len(second) - left)
         self._queue = second[:left]
 
     def _grow(self, finished: FinishedRun) -> None:
-        """Add a second fault in the code's reaction to the first.
+        """Add a second fault at each request of the code's reaction to the first.
 
-        It ends when the code is back on the way without faults. At depth 1 only a download that was cut is followed:
-        the object is replaced before the code reads on. A program that was killed has the second fault at each
-        request of its second run.
+        The reaction ends where the requests are again those of a run without faults. At depth 1 only a download that
+        was cut has a second fault: the object is replaced before the code reads more. A program that was killed has
+        the second fault at each request of its second run.
         """
         assert self.points is not None
         [first], [rule], [chosen] = finished.points, finished.scenario.rules, finished.chosen
@@ -415,7 +409,7 @@ class Sweep:
             return
         if self.run.kills:
             trace, begin = Trace(finished.outcomes[finished.first :], self.reading), 0
-            if self._is_made_already(trace, len(choices)):
+            if self._is_known_second_run(trace, len(choices)):
                 return
         else:
             trace = Trace(finished.outcomes[: finished.first], self.reading)
@@ -435,30 +429,30 @@ class Sweep:
                         planned = PlannedRun(Scenario.of_rules(rules, "0"), (first, point), (chosen, choice))
                         self._second += [planned] if self._is_it(planned) else []
 
-    def _is_made_already(self, trace: Trace, faults: int) -> bool:
-        """Whether another second run of the program makes the same requests, and has the faults."""
+    def _is_known_second_run(self, trace: Trace, faults: int) -> bool:
+        """Whether an earlier second run made the same requests, and so has the faults already."""
         assert self.points is not None
-        way = tuple(map(self.points.identity, trace.outcomes))
-        if way not in self._ways or self.bounds.exhaustive:
-            self._ways.add(way)
+        requests = tuple(map(self.points.identity, trace.outcomes))
+        if requests not in self._second_runs or self.bounds.exhaustive:
+            self._second_runs.add(requests)
             return False
-        self.pruned += len(way) * faults
+        self.pruned += len(requests) * faults
         why = "another one makes the same requests, and has them"
         self.run.leave_out(LeftOut("faults in a second run", why, "tries them"))
         return True
 
 
 def _let_the_second_pass() -> None:
-    """Wait until the clock says another second.
+    """Wait until the clock shows another second.
 
-    A value that a program takes from it then differs in the next run.
+    A value that a program takes from the clock then differs in the next run.
     """
     now = time.time()
     time.sleep(int(now) + 1.001 - now)
 
 
 def _too_many(needed: int, points: Sequence[Point], sweep: Sweep) -> str:
-    """The error if more runs are needed than may be made, with advice."""
+    """The error if more runs are needed than `max_runs`, with advice."""
     requests = descriptions.count(len(points), "request")
     begin = f"{needed} runs are needed, and max_runs is {sweep.bounds.max_runs}: {requests},"
     if sweep.run.kills:
@@ -483,18 +477,18 @@ def sweep_of(
     share: tuple[int, int] = (0, 1),
     vendor: Vendor | None = None,
 ) -> Sweep:
-    """The sweep of these faults in this environment.
+    """Make the exploration of these faults, with the settings of the environment.
 
     Args:
         faults: the user's rules.
-        bounds: how far it goes.
+        bounds: its bounds.
         first: as for `Sweep`.
         share: as for `Sweep`.
-        vendor: as whom faults read requests that say nothing of it; and as for `Sweep`.
+        vendor: the vendor of faults that name none; and as for `Sweep`.
 
     Raises:
-        ConfigurationError: a rule is wrong, or says itself where it comes; or injection is switched off.
-        ProductionRefusedError: the environment says that this is production.
+        ConfigurationError: a rule is wrong, or has a trigger; or injection is switched off.
+        ProductionRefusedError: the environment looks like production.
     """
     settings = read_environment(os.environ, now=time.time(), rules_given=True, forced=True)
     if settings.enabled is False:
@@ -506,12 +500,12 @@ def sweep_of(
         )
     if settings.elsewhere:
         raise ProductionRefusedError(settings.elsewhere)
-    found: Sequence[Choice] = ()
+    choices: Sequence[Choice] = ()
     if faults or not bounds.crash:
         with reading_as(vendor.id if vendor else None):
-            found = choices_of(faults, exhaustive=bounds.exhaustive, without=bounds.without)
+            choices = choices_of(faults, exhaustive=bounds.exhaustive, without=bounds.without)
     return Sweep(
-        found,
+        choices,
         bounds=bounds,
         endpoints=settings.endpoints,
         first=first,

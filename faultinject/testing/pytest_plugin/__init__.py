@@ -40,19 +40,19 @@ EXPLORE = (
     " runs it again; replay is the one scenario to run; within is the seconds that a program may take;"
     " shards collects the test n times, for xdist."
 )
-SAYS = {
+INI_VALUES = {
     "faultinject_incomplete": ("error", "warn"),
     "faultinject_unmatched": ("error", "warn", "ignore"),
 }
-"""The values that the keys of the ini file may have."""
+"""The allowed values of keys of the ini file."""
 
 MARKERS = ("faultinject", "faultinject_explore")
 SHARD = "faultinject_shard"
 """The hidden parameter of an explored test that is collected once for each of its shards."""
 SUMMARY = "faultinject_explore"
-"""The property of a report with an exploration's summary; it survives xdist, junit has it."""
-UNMET = "faultinject_unmet"
-"""The property of a report with the rules of `--faultinject-scenario` that no request met."""
+"""The property of a report that holds an exploration's summary: xdist hands properties on."""
+UNMATCHED = "faultinject_unmet"
+"""The property of a report with the rules of a replayed scenario that matched no request."""
 SEED = pytest.StashKey[str]()
 PATCH: pytest.StashKey[Patch] = pytest.StashKey()
 
@@ -105,12 +105,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def _seed(config: pytest.Config) -> str:
-    given: str = config.getoption("faultinject_seed") or config.getini("faultinject_seed") or "0"
-    if given == "random":
+    seed: str = config.getoption("faultinject_seed") or config.getini("faultinject_seed") or "0"
+    if seed == "random":
         return str(int.from_bytes(os.urandom(4), "big"))
-    if not given.isprintable():
-        raise pytest.UsageError(f"--faultinject-seed: {given!r} is not printable text")
-    return given
+    if not seed.isprintable():
+        raise pytest.UsageError(f"--faultinject-seed: {seed!r} is not printable text")
+    return seed
 
 
 def patch(config: pytest.Config) -> None:
@@ -119,31 +119,31 @@ def patch(config: pytest.Config) -> None:
         from faultinject.adapters.patch import PLACES, Patch
         from faultinject.clients import moto
 
-        config.stash[PATCH] = found = Patch(places={**PLACES, **moto.PLACES})
-        config.add_cleanup(found.undo)
+        config.stash[PATCH] = patched = Patch(places={**PLACES, **moto.PLACES})
+        config.add_cleanup(patched.undo)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers and choose the session's seed.
 
     Raises:
-        pytest.UsageError: an option or the ini file says what cannot be meant.
+        pytest.UsageError: an option, or a value of the ini file, is wrong.
     """
     config.addinivalue_line("markers", MARKER)
     config.addinivalue_line("markers", EXPLORE)
-    for name, known in SAYS.items():
-        if (says := config.getini(name)) not in known:
-            raise pytest.UsageError(f"{name}: {says!r} is not one of {', '.join(known)}")
+    for name, allowed in INI_VALUES.items():
+        if (value := config.getini(name)) not in allowed:
+            raise pytest.UsageError(f"{name}: {value!r} is not one of {', '.join(allowed)}")
     if config.getoption("faultinject_report_fail") and config.getoption("faultinject_report") is None:
         raise pytest.UsageError(
             "--faultinject-report-fail: there is no report; add --faultinject-report=FILE"
         )
-    given = getattr(config, "workerinput", {}).get("faultinject_seed")
-    config.stash[SEED] = _seed(config) if given is None else given
-    # A block of `inject()` reaches unwrapped apps whichever tests are selected, as a marked test does.
-    reach = partial(patch, config)
-    unwrapped.patch_frameworks_hooks.append(reach)
-    config.add_cleanup(lambda: unwrapped.patch_frameworks_hooks.remove(reach))
+    seed = getattr(config, "workerinput", {}).get("faultinject_seed")
+    config.stash[SEED] = _seed(config) if seed is None else seed
+    # A block of `inject()` reaches unwrapped apps, also in a session without a marked test.
+    patch_frameworks = partial(patch, config)
+    unwrapped.patch_frameworks_hooks.append(patch_frameworks)
+    config.add_cleanup(lambda: unwrapped.patch_frameworks_hooks.remove(patch_frameworks))
     if config.getoption("faultinject_report") is not None and not config.option.collectonly:
         from faultinject.testing.pytest_plugin.reported import collect
 
@@ -158,12 +158,12 @@ def pytest_configure_node(node: object) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    """Show what a replay needs."""
+    """Show the session's seed, which a replay needs."""
     return f"faultinject: seed {config.stash[SEED]}{', off' if config.getoption('faultinject_off') else ''}"
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Get ready for the tests that need faults, if there are any."""
+    """Register the hooks of the other modules if a collected test needs them."""
     if needs_faults(session.items) and not session.config.option.collectonly:
         from faultinject.testing.pytest_plugin.marked import begin
 
@@ -199,9 +199,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: object) -> None:
-    """Write a line for each explored test, and for each that did not meet its one scenario.
+    """Write a line for each explored test, and for each test whose one scenario matched nothing.
 
-    It includes the tests that xdist's workers ran.
+    Tests of xdist's workers have their lines, too.
     """
     stats = terminalreporter.stats  # type: ignore[attr-defined]  # pytest's own, not public
     names = ("passed", "failed", "xfailed", "xpassed")
@@ -210,7 +210,7 @@ def pytest_terminal_summary(terminalreporter: object) -> None:
         f"{report.nodeid}: {text}"
         for report in reports
         for name, text in getattr(report, "user_properties", ())
-        if name == UNMET and report.when == "call"
+        if name == UNMATCHED and report.when == "call"
     ]
     if unmet:
         terminalreporter.section("faultinject: the scenario was not met")  # type: ignore[attr-defined]
@@ -226,11 +226,11 @@ def pytest_terminal_summary(terminalreporter: object) -> None:
 
 @pytest.fixture
 def faults(request: pytest.FixtureRequest) -> Faults:
-    """The faults of this test, and ways to change them meanwhile.
+    """The faults of this test, and methods to change them.
 
-    They act while the test itself runs. `injected`, `attempts` and `outcomes` tell what happened;
-    `add("cos:SlowDown", times=2)`, `clear()` and `pause()` change it; `assert_all_fired()` asserts that every rule
-    injected something. With the marker `faultinject` it begins with the marker's rules, else with none.
+    They are injected while the test itself runs. `injected`, `attempts` and `outcomes` say what has happened;
+    `add("cos:SlowDown", times=2)`, `clear()` and `pause()` change the faults; `assert_all_fired()` asserts that every
+    rule injected something. A test with the marker `faultinject` begins with its rules, any other without rules.
     """
     from faultinject.testing.pytest_plugin.marked import begin
 
@@ -242,10 +242,10 @@ def faultinject_store(request: pytest.FixtureRequest) -> Iterator[StorageFactory
     """The session's object stores, for an app that calls storage.
 
     `storage = faultinject_store("cos")` starts the store of a vendor in a thread, on a free port of loopback, or
-    gives the one that this session has started. It has `url`, `host`, `port` and `client_kwargs`, the arguments of
+    returns the one that this session has started. It has `url`, `host`, `port` and `client_kwargs`, the arguments of
     the vendor's Python client. The marker and `faults` reach its requests; conditions such as `bucket=` and
-    `operation=` leave those of your own app alone. What a test and its fixtures store is gone when it ends, what a
-    fixture of wider scope stores when that fixture ends.
+    `operation=` do not match requests of your own app. Objects of a test and its fixtures are removed when the test
+    ends, those of a fixture of wider scope when that fixture ends.
     """
     from faultinject.testing.pytest_plugin import stored
 
@@ -255,18 +255,9 @@ def faultinject_store(request: pytest.FixtureRequest) -> Iterator[StorageFactory
 
 
 def needs_faults(items: Iterable[pytest.Item]) -> bool:
-    """Whether a test uses the fixture, or it, its class or its module is marked.
-
-    Each node is looked at once.
-    """
-    seen = set()
-    for item in items:
-        if "faults" in getattr(item, "fixturenames", ()):
-            return True
-        node: pytest.Item | pytest.Collector | None = item
-        while node is not None and node not in seen:
-            seen.add(node)
-            if any(marker.name in MARKERS for marker in node.own_markers):
-                return True
-            node = node.parent
-    return False
+    """Whether a test uses the fixture `faults`, or it, its class or its module is marked."""
+    return any(
+        "faults" in getattr(item, "fixturenames", ())
+        or any(marker.name in MARKERS for marker in item.iter_markers())
+        for item in items
+    )

@@ -32,11 +32,11 @@ from faultinject.testing.pytest_plugin.marked import EXPLORED, explored
 from faultinject.testing.runs import RunFaults
 
 QUIET, EVERY = 2.0, 0.5
-"""Seconds after which a terminal shows how far it is, and between two such lines."""
+"""Seconds until a terminal first shows the progress, and between two updates."""
 TIMEOUT = pytest.StashKey[Any]()
-"""The settings of pytest-timeout for the test, if its time counts the fixtures, too."""
+"""The settings of pytest-timeout for a test whose limit includes the fixtures."""
 WARNING = "faultinject_explore_warning"
-"""The property of a report that holds what the second judge finds suspicious."""
+"""The property of a report that holds a warning of the exploration."""
 _SECTION = "faultinject: what was injected"
 _KEYS = tuple("depth max_runs allow ignore exhaustive without again shards crash replay within".split())
 
@@ -46,10 +46,10 @@ class ExploredRun:
     """One run of an explored test, between its set-up and its tear-down.
 
     Attributes:
-        sweep: what it is a run of.
-        scenario: what is injected; no rules in the runs without faults.
-        error: what the test raised, or None.
-        seconds: how long the test itself took.
+        sweep: the exploration.
+        scenario: the faults of the run; no rules in the runs without faults.
+        error: the exception of the test, or None.
+        seconds: the time that the test itself took.
     """
 
     sweep: Sweep
@@ -58,16 +58,16 @@ class ExploredRun:
     seconds: float = 0.0
     _faults: RunFaults | None = None
 
-    def begin(self, given: Scenario, seed: str, item: pytest.Item, session: Session | None) -> RunFaults:
-        """The faults of this run: its scenario's, then those of the test's own markers."""
+    def begin(self, of_markers: Scenario, seed: str, item: pytest.Item, session: Session | None) -> RunFaults:
+        """Return the faults of this run: its scenario's, then those of the test's own markers."""
         self._faults = RunFaults(
             self.sweep,
             self.scenario,
-            given,
+            of_markers,
             seed=seed,
             test=lambda: item.nodeid,
             session=session,
-            holds=partial(_held, item.config)
+            contents=partial(_store_contents, item.config)
             if "faultinject_store" in getattr(item, "fixturenames", ())
             else None,
         )
@@ -79,9 +79,9 @@ class ExploredRun:
         return self._faults is not None and self._faults.in_force
 
     def run_again(self, item: pytest.Item, error: Exception) -> bool:
-        """Run a test that has raised an error again, without faults.
+        """Run a test that has raised an error again, without faults, if it is to be.
 
-        False: it is not run, as for an assertion, which says that the work itself ended well.
+        After an assertion it is not: the assertion shows that the work itself raised no error.
         """
         assert self._faults is not None
         if isinstance(error, AssertionError) or not (self.sweep.bounds.again and self.scenario.rules):
@@ -95,7 +95,7 @@ class ExploredRun:
         return self.sweep.record(self._faults.result(self.error, self.seconds))
 
 
-def _held(config: pytest.Config) -> StoreContents:
+def _store_contents(config: pytest.Config) -> StoreContents:
     """The contents of the stores of `faultinject_store`."""
     from faultinject.testing.pytest_plugin import stored
     from faultinject.testing.storage import contents_of
@@ -112,17 +112,17 @@ class ExploredTests:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._says = config.getini("faultinject_incomplete")
+        self._if_incomplete = config.getini("faultinject_incomplete")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
-        """Run a marked test once without faults, then for every scenario; report it once."""
+        """Run a marked test without faults, then for every scenario, and report it once."""
         mark = explored(item)
         if mark is None or next(item.iter_markers("skip"), None) is not None:
             return None
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         with _ended_as_interrupted():
-            reports = _Exploring(item, mark, self._says).reports(nextitem)
+            reports = _Exploring(item, mark, self._if_incomplete).reports(nextitem)
         for test_report in reports:
             item.ihook.pytest_runtest_logreport(report=test_report)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
@@ -130,7 +130,7 @@ class ExploredTests:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_timeout_set_timer(self, item: pytest.Item, settings: Any) -> None:
-        """Keep what pytest-timeout has for a test: each of its runs has that time."""
+        """Keep the test's settings of pytest-timeout: each of its runs has the whole time."""
         if not settings.func_only:
             item.stash[TIMEOUT] = settings
 
@@ -138,10 +138,7 @@ class ExploredTests:
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Keep the error that the test raised, and its time.
-
-        unittest keeps an error to itself.
-        """
+        """Keep the error of the test and its time: the report of a unittest has no error."""
         report = yield
         run = item.stash.get(EXPLORED, None)
         if run is not None and call.when == "call":
@@ -150,87 +147,87 @@ class ExploredTests:
                 run.error = call.excinfo.value
             run.seconds = call.duration
             if of_subtest and run.scenario.rules:
-                # pytest shows each report of a subtest, and fails the test for it, also where the run may end so.
+                # pytest would show the failure of a subtest at once, though the run may be allowed to fail.
                 report.outcome, report.longrepr = "passed", None
         return report
 
 
 @contextmanager
 def _ended_as_interrupted() -> Iterator[None]:
-    """Let SIGTERM interrupt the block as Ctrl-C does, unless somebody else handles it.
+    """Let SIGTERM interrupt the block as Ctrl-C does, unless another handler is set.
 
     Time limits end a program with SIGTERM.
     """
-    alone = current_thread() is main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-    if alone:
+    unhandled = current_thread() is main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    if unhandled:
         signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         yield
     finally:
-        if alone:
+        if unhandled:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 class _Exploring:
     """The exploration of one test."""
 
-    def __init__(self, item: pytest.Item, mark: pytest.Mark, says: str) -> None:
+    def __init__(self, item: pytest.Item, mark: pytest.Mark, if_incomplete: str) -> None:
         self._item = item
         self._mark = mark
-        self._says = says
+        self._if_incomplete = if_incomplete
         self._cache = getattr(item.config, "cache", None)
         self._failures: dict[tuple[object, ...], tuple[FinishedRun, pytest.TestReport]] = {}
         self._began = self._shown = time.monotonic()
         self._showing = False
         own = vars(item)
         obj, instance = own.get("_obj"), own.get("_instance")
-        # A conftest's or a plugin's own function is run each time, and with the instance that it may know.
+        # A conftest or a plugin may have replaced the function: it is run each time, on the same instance.
         plain = obj is None or obj == getattr(instance, getattr(item, "originalname", ""), None)
         self._replaced = {} if plain else {"_obj": obj, "_instance": instance}
 
     def reports(self, nextitem: pytest.Item | None) -> list[pytest.TestReport]:
-        """Set-up, call and tear-down, each once, whatever the number of runs."""
+        """Run the exploration, and return one report each for set-up, call and tear-down."""
         first: list[pytest.TestReport] = []
-        wrong = ""
+        refusal = ""
         sweep = None
         try:
             sweep = self._sweep()
             while (scenario := sweep.next()) is not None:
                 run = ExploredRun(sweep, scenario)
-                found = self._run(run)
-                first = first or found
-                if self._ends(found, run, plain=found is first):
-                    return self._ended(found, run, sweep, nextitem)
+                reports = self._run(run)
+                first = first or reports
+                if self._ends(reports, run, plain=reports is first):
+                    return self._ended(reports, run, sweep, nextitem)
                 finished = run.end()
                 if finished.failed:
-                    self._note(finished, found[1])
+                    self._note(finished, reports[1])
                 self._progress(sweep)
                 sweep.stopped = str(self._item.session.shouldstop or self._item.session.shouldfail or "")
                 if sweep.stopped:
                     break
             call = self._verdict(sweep, first[1])
         except FaultInjectError as error:
-            wrong = str(error)
+            refusal = str(error)
         except KeyboardInterrupt:
             if sweep is not None and sweep.finished:
                 self._interrupted(sweep)
             raise
         finally:
             self._progress(None)
-        # In their order: plugins that rerun tests begin their notes at the set-up.
+        # The set-up comes first: plugins that rerun tests start at its report.
         setup = first[0] if first else self._report(lambda: None, "setup")
-        if wrong:
-            call = self._failed(wrong)
+        if refusal:
+            call = self._failed(refusal)
         call.duration = time.monotonic() - self._began
         return [setup, call, self._torn_down(nextitem)]
 
     def _interrupted(self, sweep: Sweep) -> None:
-        """Show what is known: pytest reports no test that it was interrupted in."""
+        """Show the results so far: pytest has no report of an interrupted test."""
         sweep.stopped = "it was interrupted"
         reporter = self._item.config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:  # a worker of xdist has none
             reporter.section(f"faultinject: explored so far: {self._item.nodeid}")
-            reporter.write_line(self._said(sweep))
+            reporter.write_line(self._report_text(sweep))
 
     def _sweep(self) -> Sweep:
         keys: dict[str, Any] = dict(self._mark.kwargs)
@@ -258,69 +255,72 @@ class _Exploring:
             item.ihook.pytest_timeout_cancel_timer(item=item)
             item.ihook.pytest_timeout_set_timer(item=item, settings=item.stash[TIMEOUT])
         try:
-            # A copy is another node of the same parents: function fixtures are torn down, wider ones stay.
+            # With a copy as the next test, pytest tears down function fixtures alone.
             return runtestprotocol(item, log=False, nextitem=copy.copy(item))
         finally:
             del item.stash[EXPLORED]
             item.user_properties[:] = properties
             if getattr(item, "cls", None) is not None:
-                # The next run has an instance of its class of its own, as each test has.
+                # As each test has its own instance of its class, so has the next run.
                 vars(item).update({"_obj": None, **self._replaced})
                 if not self._replaced:
                     vars(item).pop("_instance", None)
 
     def _ends(self, reports: list[pytest.TestReport], run: ExploredRun, *, plain: bool) -> bool:
-        """Whether a run ends the exploration: its fixtures fail, or a first run fails or is skipped."""
+        """Whether a run ends the exploration.
+
+        Its fixtures have failed, or it is the first run and was skipped or has failed.
+        """
         if len(reports) < 3 or reports[0].failed or reports[2].failed:
             return True
         return plain and run.error is not None
 
     def _ended(
         self,
-        found: list[pytest.TestReport],
+        reports: list[pytest.TestReport],
         run: ExploredRun,
         sweep: Sweep,
         nextitem: pytest.Item | None,
     ) -> list[pytest.TestReport]:
-        """The end that the test would have had without the marker."""
+        """The reports of the last run, which are those of the test."""
         if run.scenario.rules:
-            lines = [f"ended in the run with {marker(run.scenario.rules)}", "", self._said(sweep)]
-            next(report for report in found if report.failed or report is found[-1]).sections.append(
+            lines = [f"ended in the run with {marker(run.scenario.rules)}", "", self._report_text(sweep)]
+            next(report for report in reports if report.failed or report is reports[-1]).sections.append(
                 (_SECTION, "\n".join(lines))
             )
         last = self._torn_down(nextitem)
-        return [*found, last] if last.failed else found
+        return [*reports, last] if last.failed else reports
 
     def _note(self, finished: FinishedRun, call: pytest.TestReport) -> None:
-        """Keep the report of a failure, for the smallest of those that are alike."""
+        """Keep the report of a failure if it is the smallest of its cause."""
         if finished.cause not in self._failures or finished.size < self._failures[finished.cause][0].size:
             self._failures[finished.cause] = finished, call
 
     def _verdict(self, sweep: Sweep, call: pytest.TestReport) -> pytest.TestReport:
-        found = groups(sweep.finished)
-        self._remember([smallest.text for smallest, *_ in found])
+        causes = groups(sweep.finished)
+        self._remember([smallest.text for smallest, *_ in causes])
         self._item.user_properties.append((SUMMARY, summary(sweep, self._seconds)))
         self._item.user_properties += [(WARNING, said) for said, _ in warned(sweep)]
-        wrong = incomplete(sweep)
-        if found:
-            smallest = found[0][0]
+        reasons = incomplete(sweep)
+        if causes:
+            smallest = causes[0][0]
             if smallest.error is not None:
                 call = self._failures[smallest.cause][1]
             if smallest.error is None or not (call.failed or hasattr(call, "wasxfail")):
-                # The second judge says so, or it skipped itself because of a fault, which proves nothing.
-                call = self._failed(self._said(sweep))
+                # The test raised no error, or skipped itself because of the fault.
+                call = self._failed(self._report_text(sweep))
             else:
-                call.sections.append((_SECTION, self._said(sweep)))
-        elif wrong and self._says == "error":
-            call = self._failed(self._said(sweep))
-        elif wrong or sweep.unreached:
-            warning = pytest.PytestWarning(f"faultinject_explore: {self._said(sweep)}")
+                call.sections.append((_SECTION, self._report_text(sweep)))
+        elif reasons and self._if_incomplete == "error":
+            call = self._failed(self._report_text(sweep))
+        elif reasons or sweep.unreached:
+            warning = pytest.PytestWarning(f"faultinject_explore: {self._report_text(sweep)}")
             warned_of = self._report(lambda: self._item.warn(warning), "call")
             call = warned_of if warned_of.failed else call
         call.user_properties = list(self._item.user_properties)
         return call
 
-    def _said(self, sweep: Sweep) -> str:
+    def _report_text(self, sweep: Sweep) -> str:
         return report(sweep, self._seconds)
 
     @property
@@ -329,7 +329,7 @@ class _Exploring:
 
     @property
     def _place(self) -> str:
-        """The place of last time's failed scenarios in pytest's cache."""
+        """The key of the scenarios that failed last time, in pytest's cache."""
         return f"faultinject/explored/{blake2b(self._item.nodeid.encode(), digest_size=16).hexdigest()}"
 
     def _remembered(self) -> list[str]:
@@ -350,11 +350,13 @@ class _Exploring:
         self, work: Callable[[], None], when: Literal["setup", "call", "teardown"]
     ) -> pytest.TestReport:
         info: pytest.CallInfo[None] = pytest.CallInfo.from_call(work, when)
-        found: pytest.TestReport = self._item.ihook.pytest_runtest_makereport(item=self._item, call=info)
-        return found
+        report_of_phase: pytest.TestReport = self._item.ihook.pytest_runtest_makereport(
+            item=self._item, call=info
+        )
+        return report_of_phase
 
     def _progress(self, sweep: Sweep | None) -> None:
-        """Show on a terminal how far a long exploration is; None clears the line."""
+        """Show the progress of a long exploration on a terminal; None clears the line."""
         reporter = self._item.config.pluginmanager.get_plugin("terminalreporter")
         now = time.monotonic()
         if reporter is None or not reporter.isatty:
@@ -373,7 +375,7 @@ class _Exploring:
 
 
 def summaries(reports: Sequence[pytest.TestReport]) -> list[str]:
-    """The lines of each explored test: its summary, and suspicions of the second judge."""
+    """The lines of each explored test: its summary and its warnings."""
     return [
         f"{report.nodeid}: {text}" if name == SUMMARY else f"    warning: {text}"
         for report in reports

@@ -1,6 +1,6 @@
-"""The plugin's work for collected tests that are marked or use `faults`.
+"""The hooks around tests that are marked or use the fixture `faults`.
 
-This module is imported only if there are such tests.
+The plugin imports this module if it has collected such a test.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
+from faultinject.counts.filelock import AVAILABLE
 from faultinject.engine.shown import quoted
 from faultinject.exceptions import ConfigurationError, FaultInjectError
 from faultinject.injector.session_sync import Session
@@ -25,8 +26,8 @@ from faultinject.rules.scenario import Scenario, gather
 from faultinject.testing import unwrapped
 from faultinject.testing.decorating import decorate
 from faultinject.testing.inject import Faults
-from faultinject.testing.nearest import met, nearest_request
-from faultinject.testing.pytest_plugin import MARKERS, SEED, UNMET, needs_faults, patch
+from faultinject.testing.nearest import met_conditions, nearest_request
+from faultinject.testing.pytest_plugin import MARKERS, SEED, UNMATCHED, needs_faults, patch
 
 if TYPE_CHECKING:
     from _pytest.nodes import Node
@@ -42,7 +43,7 @@ Row = tuple[str, str, str, str, str]
 
 
 def record(faults: Faults) -> str:
-    """The rules, the seed and a table of the requests seen; text from requests is escaped."""
+    """The rules, the seed and a table of the requests; text from requests is escaped."""
     outcomes = faults.outcomes
     head = [f"seed {quoted(faults.seed)}"]
     head += [
@@ -57,18 +58,18 @@ def record(faults: Faults) -> str:
 
 
 def replay(item: pytest.Item, session_seed: str) -> str:
-    """The command line that runs this test with the same faults."""
+    """The command line that runs a test with the same faults."""
     config = item.config
     here = config.invocation_params.dir
     path, _, rest = item.nodeid.partition("::")
     node = f"{_relative(item.path, here)}::{rest}"
-    node = node.replace("'", "'\"'\"'")  # in quotes in any case: it may be edited
+    node = node.replace("'", "'\"'\"'")  # always in quotes: the user may edit it
     command = f"pytest '{node}' --faultinject-seed={shlex.quote(session_seed)}"
     if ini := config.getoption("inifilename"):
         command += f" -c {shlex.quote(ini)}"
     counted_from = item.path.parents[path.count("/")]
     if config.inipath is None or config.getoption("rootdir") or counted_from != config.rootpath:
-        # Without an ini file above it the node id, which the seed is made of, depends on what is asked for.
+        # The seed depends on the node id, and without an ini file the node id depends on pytest's arguments.
         command += f" --rootdir={shlex.quote(_relative(counted_from, here))}"
     if scenario := config.getoption("faultinject_scenario"):
         command += f" --faultinject-scenario={shlex.quote(scenario)}"
@@ -80,19 +81,19 @@ def _relative(path: Path, to: Path) -> str:
 
 
 def _rows(outcomes: Sequence[Outcome]) -> Iterator[Row]:
-    for number, each in enumerate(outcomes, 1):
+    for number, outcome in enumerate(outcomes, 1):
         if len(outcomes) > 2 * SHOWN and SHOWN < number <= len(outcomes) - SHOWN:
             if number == SHOWN + 1:
                 yield "", "", f"… {len(outcomes) - 2 * SHOWN} more …", "", ""
             continue
         yield (
             str(number),
-            f"+{each.arrived - outcomes[0].arrived:.3f}s",
-            request_line(each),
-            "-" if each.status is None else str(each.status),
-            f"{each.rule}: {each.fault}{_besides(each, 'answered')}"
-            if each.injected
-            else f"app{_besides(each, 'passed')}",
+            f"+{outcome.arrived - outcomes[0].arrived:.3f}s",
+            request_line(outcome),
+            "-" if outcome.status is None else str(outcome.status),
+            f"{outcome.rule}: {outcome.fault}{_besides(outcome, 'answered')}"
+            if outcome.injected
+            else f"app{_besides(outcome, 'passed')}",
         )
 
 
@@ -101,7 +102,7 @@ def _besides(outcome: Outcome, usual: str) -> str:
 
 
 def request_line(outcome: Outcome) -> str:
-    """Method and target of a request, escaped, cut in the middle where it is long."""
+    """Method and target of a request, escaped; a long one is cut in the middle."""
     line = quoted(f"{outcome.method} {outcome.path}{'?' if outcome.query else ''}{outcome.query}")
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 20]}…{line[-19:]}"
 
@@ -124,44 +125,44 @@ MARK = "faultinject"
 EXPLORE = "faultinject_explore"
 FAST_FORWARD = "fast_forward"
 EXPLORED: pytest.StashKey[ExploredRun] = pytest.StashKey()
-"""The run of an explored test that is under way."""
+"""The present run of an explored test."""
 
 
 class MarkedRules:
     """The rules of the markers of one test.
 
     Attributes:
-        scenario: all their rules, in order.
+        scenario: the rules of all markers, in order.
         seed: the innermost marker's seed, or None.
-        fast_forward: whether waits pass at once: the word of the innermost marker that has one.
-        own: the places of the rules of the function's and the parameter's markers.
-        shared: the places of those of classes and modules.
+        fast_forward: whether waits are skipped: the innermost marker with this key decides.
+        own: the positions of the rules from markers of the function and the parameter.
+        shared: the positions of the rules from markers of classes and modules.
     """
 
     def __init__(self, item: pytest.Item) -> None:
         rules: list[Rule] = []
-        wrong: list[str] = []
+        problems: list[str] = []
         self.seed: str | None = None
         self.fast_forward = False
         self.own: list[int] = []
         self.shared: list[int] = []
         for node, mark in markers(item):
             try:
-                given = _read(mark)
+                marked_scenario = _read(mark)
             except FaultInjectError as error:
-                wrong.append(f"{item.nodeid}: marker faultinject of {node.name}: {error}")
+                problems.append(f"{item.nodeid}: marker faultinject of {node.name}: {error}")
                 continue
             self.fast_forward = mark.kwargs.get(FAST_FORWARD, self.fast_forward)
-            places = self.own if node is item else self.shared
-            places += range(len(rules), len(rules) + len(given.rules))
-            rules += given.rules
-            self.seed = given.seed if given.seed is not None else self.seed
+            positions = self.own if node is item else self.shared
+            positions += range(len(rules), len(rules) + len(marked_scenario.rules))
+            rules += marked_scenario.rules
+            self.seed = marked_scenario.seed if marked_scenario.seed is not None else self.seed
         try:
-            self.scenario = Scenario([] if wrong else rules)
+            self.scenario = Scenario([] if problems else rules)
         except FaultInjectError as error:
-            wrong.append(f"{item.nodeid}: markers faultinject together: {error}")
-        if wrong:
-            raise ConfigurationError(wrong)
+            problems.append(f"{item.nodeid}: markers faultinject together: {error}")
+        if problems:
+            raise ConfigurationError(problems)
 
 
 def markers(item: pytest.Item) -> list[tuple[Node, pytest.Mark]]:
@@ -171,8 +172,7 @@ def markers(item: pytest.Item) -> list[tuple[Node, pytest.Mark]]:
 
 def explored(item: pytest.Item) -> pytest.Mark | None:
     """The innermost marker of an explored test."""
-    mark: pytest.Mark | None = item.get_closest_marker(EXPLORE)
-    return mark
+    return item.get_closest_marker(EXPLORE)
 
 
 def _read(mark: pytest.Mark) -> Scenario:
@@ -181,8 +181,8 @@ def _read(mark: pytest.Mark) -> Scenario:
     keys.pop(FAST_FORWARD, None)
     if not mark.args:
         raise ConfigurationError("no rule is given; a marker needs one, such as faultinject('cos:SlowDown')")
-    given = gather(*mark.args, **keys)
-    return given if seed is None else Scenario(given.rules, seed=seed)
+    scenario = gather(*mark.args, **keys)
+    return scenario if seed is None else Scenario(scenario.rules, seed=seed)
 
 
 def _in_order(node: Node) -> Iterator[pytest.Mark]:
@@ -201,11 +201,11 @@ def _in_order(node: Node) -> Iterator[pytest.Mark]:
 
 
 def _of_class(cls: type) -> list[pytest.Mark]:
-    given = vars(cls).get("pytestmark", [])
-    listed = given if isinstance(given, list) else [given]
-    marks = [each.mark if isinstance(each, pytest.MarkDecorator) else each for each in listed]
-    # A list in the class's body holds what was written there; decorators leave bare marks behind.
-    return marks if any(isinstance(each, pytest.MarkDecorator) for each in listed) else marks[::-1]
+    attribute = vars(cls).get("pytestmark", [])
+    listed = attribute if isinstance(attribute, list) else [attribute]
+    marks = [mark.mark if isinstance(mark, pytest.MarkDecorator) else mark for mark in listed]
+    # A list in the class's body has its marks in the order written; decorators append theirs from the bottom up.
+    return marks if any(isinstance(mark, pytest.MarkDecorator) for mark in listed) else marks[::-1]
 
 
 def _same(own: Iterable[pytest.Mark], listed: Iterable[pytest.Mark]) -> Iterator[pytest.Mark]:
@@ -223,20 +223,20 @@ NAME = "faultinject-marked"
 
 def begin(config: pytest.Config) -> MarkedTests:
     """The session's hooks around marked tests; registered on first use."""
-    found = config.pluginmanager.get_plugin(NAME)
-    if found is None:
-        found = MarkedTests(config)
-        config.pluginmanager.register(found, NAME)
-    assert isinstance(found, MarkedTests)
-    return found
+    hooks = config.pluginmanager.get_plugin(NAME)
+    if hooks is None:
+        hooks = MarkedTests(config)
+        config.pluginmanager.register(hooks, NAME)
+    assert isinstance(hooks, MarkedTests)
+    return hooks
 
 
 class MarkedTest:
     """One test with faults.
 
     Attributes:
-        faults: its faults.
-        markers: how many markers it had when they were read.
+        faults: the faults of the test.
+        markers: the number of its markers when they were read.
         entered: whether its faults were ever in force.
 
     Raises:
@@ -246,25 +246,25 @@ class MarkedTest:
     def __init__(
         self, item: pytest.Item, session_seed: str, session: Session | None, only: Scenario | None
     ) -> None:
-        given = MarkedRules(item)
+        marked_rules = MarkedRules(item)
         if only is not None:
-            given.scenario, given.own, given.shared = only, [], [*range(len(only.rules))]
-        seed = f"{session_seed}/{item.nodeid}" if given.seed is None else given.seed
+            marked_rules.scenario, marked_rules.own, marked_rules.shared = only, [], [*range(len(only.rules))]
+        seed = f"{session_seed}/{item.nodeid}" if marked_rules.seed is None else marked_rules.seed
         self.item = item
         run = item.stash.get(EXPLORED, None)
         if run is not None:
-            self.faults: Faults = run.begin(given.scenario, seed, item, session)
+            self.faults: Faults = run.begin(marked_rules.scenario, seed, item, session)
         else:
-            self.faults = Faults(given.scenario, seed=seed, test=lambda: item.nodeid, session=session)
-        if given.fast_forward:
+            self.faults = Faults(marked_rules.scenario, seed=seed, test=lambda: item.nodeid, session=session)
+        if marked_rules.fast_forward:
             self.faults.fast_forward()
-        # In a run with an explored fault the code may never come to what a marker's rule waits for.
+        # In a run with an explored fault the code may never make the requests of a marker's rule.
         self._judged = run is None or not run.scenario.rules
-        self._given, self._only = given, only
+        self._rules, self._only = marked_rules, only
         self.markers = _marked(item)
         self.entered = self._returned = False
         self._plan = self.faults.injector.own_plan
-        self._met: set[int] = set()
+        self._matched_rules: set[int] = set()
         self._outcomes: list[Outcome] = []
         if not self.faults.injector.enabled:
             self.faults.injector.announce()
@@ -275,25 +275,22 @@ class MarkedTest:
         self.entered = True
         try:
             with self.faults:
-                # What a test clears away was nevertheless in force: the first plan's counts tell.
+                # A test may clear its rules: the counts of the first plan show whether they matched.
                 self._plan = self.faults.injector.own_plan
                 yield
             self._returned = True
         finally:
-            self._met.update(filter(self._matched, [*self._given.own, *self._given.shared]))
+            self._matched_rules.update(filter(self._matched, [*self._rules.own, *self._rules.shared]))
             self._outcomes = self.faults.outcomes or self._outcomes
 
     def judge(self) -> None:
-        """Fail or warn about rules that no request met, when the test is over.
-
-        unittest shows its own errors instead.
-        """
+        """Fail or warn about rules that matched no request, after a test that passed."""
         if not self.entered:
             _fail(self.item, NEVER)
         if self.faults.unfinished:
             _fail(self.item, "faults.explore(): the loop was left before its end")
-        says = self.item.config.getini("faultinject_unmatched")
-        if says == "ignore" or not (self._judged and self._returned) or not (missed := self._missed()):
+        reaction = self.item.config.getini("faultinject_unmatched")
+        if reaction == "ignore" or not (self._judged and self._returned) or not (missed := self._missed()):
             return
         lines = [*self._off(), "faultinject: no request met the conditions of"]
         for number in missed:
@@ -303,9 +300,9 @@ class MarkedTest:
             lines.append(unwrapped.advice())
         message = "\n".join(lines)
         if self._only is not None:
-            # A whole session may get the rules of one test: that is no fault of the others, and no warning either.
-            self.item.user_properties.append((UNMET, message))
-        elif says == "error":
+            # The option may give the rules of one test to a whole session: the other tests have not failed.
+            self.item.user_properties.append((UNMATCHED, message))
+        elif reaction == "error":
             _fail(self.item, message)
         else:
             self.item.warn(pytest.PytestWarning(message))
@@ -324,31 +321,35 @@ class MarkedTest:
         return [f"faultinject: nothing is injected, because {why}"]
 
     def _missed(self) -> list[int]:
-        """Rules that no request met; those of classes and modules count together.
+        """The rules that matched no request.
 
-        Rules of the function's and the parameter's markers count each.
+        Of the rules of classes and modules, one that matched is enough.
         """
-        given = self._given
-        own = [number for number in given.own if number not in self._met]
-        return sorted([*given.shared, *own]) if self._met.isdisjoint(given.shared) else own
+        marked_rules = self._rules
+        own = [position for position in marked_rules.own if position not in self._matched_rules]
+        return (
+            sorted([*marked_rules.shared, *own])
+            if self._matched_rules.isdisjoint(marked_rules.shared)
+            else own
+        )
 
     def _matched(self, rule: int) -> bool:
         """Whether a request of this block met a rule's conditions."""
         plan = self._plan
         return (
-            rule in self.faults.met_while_exploring
+            rule in self.faults.matched_while_exploring
             or self.faults.matched(rule, plan) > 0
-            # Before `begin` and after `end` nothing is counted; the conditions are met all the same.
+            # Requests before `begin` and after `end` are not counted, but they may meet the conditions.
             or (
                 not plan.rules[rule].options.keys().isdisjoint(("begin", "end"))
-                and any(met(plan.rules[rule], outcome, plan) for outcome in self.faults.outcomes)
+                and any(met_conditions(plan.rules[rule], outcome, plan) for outcome in self.faults.outcomes)
             )
         )
 
 
 MARKED = pytest.StashKey[MarkedTest]()
 FAILURE = pytest.StashKey[BaseException]()
-"""The error with which the plugin itself has failed a test."""
+"""The error by which the plugin has failed a test."""
 NEVER = (
     "faultinject: the test passed, but its faults were never in force: its body did not run, or a plugin or"
     " its class ran it in a way of its own. Use `with faultinject.inject(...)` in the body in place of the"
@@ -367,7 +368,7 @@ EXPLORED_GIVEN = (
 
 
 class MarkedTests:
-    """The hooks around every test of a session in which some test needs faults."""
+    """The hooks around all tests of a session with a test that needs faults."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
@@ -375,12 +376,14 @@ class MarkedTests:
         self._debugs = config.getoption("usepdb", default=False)
         try:
             self._off = "--faultinject-off" if config.getoption("faultinject_off") else _off()
-            self._only = _only(config)
+            only = config.getoption("faultinject_scenario")
+            self._only = None if only is None else Scenario.parse(only, where="--faultinject-scenario")
         except FaultInjectError as error:
             raise pytest.UsageError(str(error)) from None
         if not self._off:
             patch(config)
-        self._session = None if self._off else _session()
+        # Without file locks, as on Windows, no other process can get the faults.
+        self._session = Session() if AVAILABLE and not self._off else None
         self._environ = pytest.MonkeyPatch()
         if self._session is not None:
             for name, value in self._session.variables.items():
@@ -403,7 +406,7 @@ class MarkedTests:
             pytest.skip(f"faultinject is off: {self._off}")
         item: pytest.Item = request.node
         if MARKED not in item.stash:
-            # Asked for by name at run time: collection could not see it.
+            # `request.getfixturevalue("faults")`: the collection could not see that the test uses it.
             marked = self._prepare(item)
             if os.environ.get("PYTEST_CURRENT_TEST", "").endswith("(call)"):
                 marked.entered = True
@@ -447,13 +450,10 @@ class MarkedTests:
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Add the record and the replay to a failed test; fail one whose faults never held.
-
-        Such a test passed without them.
-        """
+        """Add the requests and the replay to a failed test, and fail one without its faults."""
         marked = item.stash.get(MARKED, None)
         if marked is not None and call.when == "call" and call.excinfo is None and not marked.entered:
-            # A plugin has gone round the call phase.
+            # The test passed, as a plugin ran its body outside of the hook above.
             call.excinfo = pytest.CallInfo.from_call(lambda: _fail(item, NEVER), "call").excinfo
         report = yield
         if self._debugs and call.excinfo is not None and call.excinfo.value is item.stash.get(FAILURE, None):
@@ -494,8 +494,8 @@ def refuse_late(item: pytest.Item) -> None:
     config = item.config
     marked = item.stash.get(MARKED, None)
     late = _marked(item) > (0 if marked is None else marked.markers)
-    once = config.getoption("faultinject_scenario") is not None
-    late = late or (explored(item) is not None and EXPLORED not in item.stash and not once)
+    replayed = config.getoption("faultinject_scenario") is not None
+    late = late or (explored(item) is not None and EXPLORED not in item.stash and not replayed)
     if late and not config.getoption("faultinject_off") and not _off():
         _fail(
             item,
@@ -516,7 +516,7 @@ def _fail(item: pytest.Item, message: str) -> NoReturn:
 
 
 def _around_body(item: Any, marked: MarkedTest) -> AbstractContextManager[None]:
-    """Put the test's faults in force, for a block, each time that its body runs."""
+    """Put the test's faults in force each time that its body runs."""
     test: Any = getattr(item, "obj", None)
     if getattr(test, "is_hypothesis_test", False):
         if EXPLORED in item.stash:
@@ -531,24 +531,24 @@ def _around_body(item: Any, marked: MarkedTest) -> AbstractContextManager[None]:
 
 
 @contextmanager
-def _around_examples(given: Any, marked: MarkedTest) -> Iterator[None]:
-    """Give each example of Hypothesis in a block the faults from zero.
+def _around_examples(hypothesis: Any, marked: MarkedTest) -> Iterator[None]:
+    """Give each example of Hypothesis the faults, with counts from zero.
 
-    `inner_test` is there for plugins to replace.
+    Hypothesis documents `inner_test` as the attribute that plugins may replace.
     """
-    body = given.inner_test
-    given.inner_test = decorate(body, marked.in_force)
+    body = hypothesis.inner_test
+    hypothesis.inner_test = decorate(body, marked.in_force)
     try:
         yield
     finally:
-        given.inner_test = body
+        hypothesis.inner_test = body
 
 
 @contextmanager
 def _around_method(item: Any, marked: MarkedTest) -> Iterator[None]:
-    """Give the method of a unittest.TestCase the faults for a block.
+    """Give the method of a unittest.TestCase the faults.
 
-    The call phase holds setUp and tearDown as well.
+    pytest's call phase also runs setUp and tearDown, which get none.
     """
     method, instance = item.obj, item.instance
     # pytest itself calls `obj`; a plugin that replaces it, such as pytest-django, calls the instance's method.
@@ -561,19 +561,6 @@ def _around_method(item: Any, marked: MarkedTest) -> Iterator[None]:
         vars(instance).pop(item.name, None)
 
 
-def _session() -> Session | None:
-    """The session by which other processes learn of the tests' faults; None if impossible."""
-    from faultinject.counts.filelock import AVAILABLE
-
-    return Session() if AVAILABLE else None
-
-
-def _only(config: pytest.Config) -> Scenario | None:
-    """The one scenario that is to be replayed, or None."""
-    text: str | None = config.getoption("faultinject_scenario")
-    return None if text is None else Scenario.parse(text, where="--faultinject-scenario")
-
-
 def _off() -> str:
-    """The reason by which the environment switches faults off; empty if it does not."""
+    """The variable that switches faults off; empty: none does."""
     return "FAULTINJECT_ENABLED=0" if is_switched_on(os.environ) is False else ""

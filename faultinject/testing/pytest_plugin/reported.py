@@ -1,7 +1,7 @@
-"""`--faultinject-report`: the reactions of all tests' clients, judged at the session's end.
+"""Writes a report on the clients of all tests at the session's end: `--faultinject-report`.
 
-All processes write one journal: that of FAULTINJECT_JOURNAL, or one that is removed afterwards; if a test or a worker
-names another one, both. The process that the user started judges the lines that came to it during the session.
+All processes write one journal: that of FAULTINJECT_JOURNAL, or a temporary one. A process whose test names another
+journal writes to both. The process that the user started judges the lines that the session has added.
 """
 
 from __future__ import annotations
@@ -34,24 +34,24 @@ from faultinject.rules.variables import value_of
 from faultinject.testing import verdicts
 
 FOLDER = "faultinject_report"
-"""The folder of the journal, and of notes about errors, whose path xdist's workers get."""
-VARIABLE, JOURNAL, TOLD = "FAULTINJECT_JOURNAL", "journal.jsonl", ".told"
-# A window of a call: what it is called, when it began and its test.
+"""The key under which xdist's workers get the paths of the folder and the journal."""
+VARIABLE, JOURNAL, ERRORS = "FAULTINJECT_JOURNAL", "journal.jsonl", ".errors"
+# A call: its name, its beginning and its test.
 Key = tuple[str | None, float, str | None]
 
 
 def collect(config: pytest.Config) -> None:
-    """Collect for the report, and write it if this is the process that the user started.
+    """Collect for the report; the process that the user started also writes it.
 
     Raises:
-        pytest.UsageError: it could not be written.
+        pytest.UsageError: the report could not be written.
     """
-    told = getattr(config, "workerinput", {}).get(FOLDER)
-    if told is None:
+    paths = getattr(config, "workerinput", {}).get(FOLDER)
+    if paths is None:
         report = SessionReport(config)
         config.pluginmanager.register(report, "faultinject-report")
-        told = report.folder, report.journal
-    folder, journal = told
+        paths = report.folder, report.journal
+    folder, journal = paths
     write = partial(note_errors, Path(folder))
     verdicts.ended.append(write)
     config.add_cleanup(lambda: verdicts.ended.remove(write))
@@ -60,11 +60,11 @@ def collect(config: pytest.Config) -> None:
 
 
 def note_errors(folder: Path, windows: Sequence[CallWindow]) -> None:
-    """Write the messages of errors, which no journal has, to the file of this process."""
-    with (folder / f"{os.getpid()}{TOLD}").open("a", encoding="utf-8") as file:
+    """Write the messages of the calls' errors, which no journal has, to a file of this process."""
+    with (folder / f"{os.getpid()}{ERRORS}").open("a", encoding="utf-8") as file:
         for window in windows:
             if window.error is not None:
-                # Not by msgspec: the text of an error may have half of a surrogate pair, as a name of a file has.
+                # Not by msgspec: an error's text may have half of a surrogate pair, as a file name may.
                 file.write(f"{json_text([_key(window), window.error])}\n")
 
 
@@ -76,27 +76,27 @@ class SessionReport:
     """The report on the whole session.
 
     Attributes:
-        folder: where the processes that run tests write what errors say.
-        journal: the journal of all processes.
+        folder: the folder of the files with the messages of errors.
+        journal: the path of the journal of all processes.
 
     Raises:
-        pytest.UsageError: it could not be written.
+        pytest.UsageError: the report could not be written.
     """
 
     def __init__(self, config: pytest.Config) -> None:
-        given: str = config.getoption("faultinject_report")
-        self._given = given
+        path_text: str = config.getoption("faultinject_report")
+        self._path_text = path_text
         self._fails = config.getoption("faultinject_report_fail")
-        self._path = config.invocation_params.dir / given
+        self._path = config.invocation_params.dir / path_text
         try:
-            self._format = format_of(given, "html", option="--faultinject-report")
+            self._format = format_of(path_text, "html", option="--faultinject-report")
         except ConfigurationError as error:
             raise pytest.UsageError(str(error)) from None
         if not self._path.parent.is_dir():
             raise pytest.UsageError(f"--faultinject-report: there is no folder {str(self._path.parent)!r}")
         if self._path.is_dir():
             raise pytest.UsageError(
-                f"--faultinject-report: {given!r} is a folder; name a file, such as report.html"
+                f"--faultinject-report: {path_text!r} is a folder; name a file, such as report.html"
             )
         if self._format == "html" and find_spec("jinja2") is None:
             raise pytest.UsageError(
@@ -107,19 +107,19 @@ class SessionReport:
         self._kept = tempfile.TemporaryDirectory(prefix="faultinject-report-")
         self.folder = self._kept.name
         self._journal = Path(self.folder, JOURNAL)
-        # Lines of earlier runs may stand in the user's own.
+        # The user's own journal may have lines of earlier runs.
         self._begins = (
             self._shared.stat().st_size if self._shared is not None and self._shared.exists() else 0
         )
         self._environ = pytest.MonkeyPatch()
-        # Tests may go to another directory.
+        # An absolute path: tests may change the working directory.
         self.journal = str(self._shared or self._journal)
         self._environ.setenv(VARIABLE, self.journal)
-        self._said = ""
+        self._summary = ""
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """Tell an xdist worker where to write."""
+        """Hand the paths to an xdist worker."""
         node.workerinput[FOLDER] = self.folder, self.journal
 
     @pytest.hookimpl(tryfirst=True)
@@ -128,27 +128,27 @@ class SessionReport:
         try:
             judgement = self._judge()
             if judgement is None:
-                self._said = f"{self._given} is not written: no test with faults made a request"
+                self._summary = f"{self._path_text} is not written: no test with faults made a request"
                 return
             self._path.write_text(render(judgement, self._format), encoding="utf-8")
         except (FaultInjectError, OSError) as error:
-            self._said = f"{self._given} is not written: {error}"
+            self._summary = f"{self._path_text} is not written: {error}"
             if session.exitstatus == pytest.ExitCode.OK:
                 session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
             return
-        self._said = f"{self._given}: {quoted(judgement.conclusion.sentence)}"
+        self._summary = f"{self._path_text}: {quoted(judgement.conclusion.sentence)}"
         if self._fails and judgement.conclusion.result == "fail":
-            self._said += "; so the run fails (--faultinject-report-fail)"
+            self._summary += "; so the run fails (--faultinject-report-fail)"
             if session.exitstatus == pytest.ExitCode.OK:
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Name the report, and sum it up."""
+        """Name the report and its conclusion."""
         terminalreporter.section("faultinject: report")
-        terminalreporter.write_line(self._said)
+        terminalreporter.write_line(self._summary)
 
     def _judge(self) -> Judgement | None:
-        """The judgement of the journal's lines of this session; None if there is no journal."""
+        """Judge the session's lines of the journal; None if there is no journal."""
         if self._shared is not None and self._shared.exists():
             with self._shared.open("rb") as file, self._journal.open("wb") as own:
                 file.seek(self._begins)
@@ -165,31 +165,34 @@ def given_journal(directory: Path) -> Path | None:
     """The file of FAULTINJECT_JOURNAL; None if the environment names none.
 
     Raises:
-        pytest.UsageError: it is none that can be read again, such as a terminal.
+        pytest.UsageError: it cannot be read again, such as a terminal.
     """
-    given = value_of(os.environ, VARIABLE)
-    if given is None:
+    path_text = value_of(os.environ, VARIABLE)
+    if path_text is None:
         return None
-    path = directory / given
+    path = directory / path_text
     if path.exists() and not path.is_file():
-        raise pytest.UsageError(f"--faultinject-report: {VARIABLE}: {given!r} is no file that can be read")
+        raise pytest.UsageError(
+            f"--faultinject-report: {VARIABLE}: {path_text!r} is no file that can be read"
+        )
     return path
 
 
 def judge_journal(journal: Path, folder: Path) -> Judgement | None:
-    """The judgement of a run's journal, as `report --finished`; None without requests.
+    """Judge a run's journal as `report --finished` does; None without requests.
 
     Args:
         journal: the journal.
-        folder: what the errors of calls say.
+        folder: the folder of the files with the messages of errors.
     """
-    lines = (line for path in folder.glob(f"*{TOLD}") for line in path.read_text("utf-8").splitlines())
-    words: dict[Key, str] = {(*key,): error for key, error in map(json.loads, lines)}
+    lines = (line for path in folder.glob(f"*{ERRORS}") for line in path.read_text("utf-8").splitlines())
+    errors: dict[Key, str] = {(*key,): error for key, error in map(json.loads, lines)}
     paths = [str(journal)]
-    told = [
-        replace(window, error=words.get(_key(window), window.error)) for window in told_of(noted_lines(paths))
+    windows = [
+        replace(window, error=errors.get(_key(window), window.error))
+        for window in told_of(noted_lines(paths))
     ]
     skipped: dict[str, int] = {}
-    requests = read(paths, skipped=skipped, one_machine=bool(told))
-    judgement = judge(requests, told=told, until=inf, skipped=skipped)
+    requests = read(paths, skipped=skipped, one_machine=bool(windows))
+    judgement = judge(requests, told=windows, until=inf, skipped=skipped)
     return judgement if judgement.attempts else None

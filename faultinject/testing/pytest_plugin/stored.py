@@ -1,7 +1,6 @@
-"""Objects that tests have stored are gone when they end.
+"""Removes the objects of a test when it ends, and those of a wider fixture when that ends.
 
-Those of fixtures of wider scope are gone when these end. This module is imported only if a test uses
-`faultinject_store`.
+The plugin imports this module if a test uses `faultinject_store`.
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ FIXTURE = "faultinject_store"
 
 def begin(config: pytest.Config) -> StoredByTests:
     """The session's hooks around tests with stores; registered on first use."""
-    found = config.pluginmanager.get_plugin(NAME)
-    if found is None:
-        found = StoredByTests()
-        config.pluginmanager.register(found, NAME)
-    assert isinstance(found, StoredByTests)
-    return found
+    hooks = config.pluginmanager.get_plugin(NAME)
+    if hooks is None:
+        hooks = StoredByTests()
+        config.pluginmanager.register(hooks, NAME)
+    assert isinstance(hooks, StoredByTests)
+    return hooks
 
 
 def begin_with(request: pytest.FixtureRequest) -> StorageFactory:
@@ -34,7 +33,7 @@ def begin_with(request: pytest.FixtureRequest) -> StorageFactory:
     stored = begin(request.config)
     parent = request._parent_request  # type: ignore[attr-defined]  # noqa: SLF001 - there is no public name
     if late and parent.scope == "function":
-        # Asked for by name at run time: collection could not see it, and the test has begun.
+        # `request.getfixturevalue(…)`: the collection could not see it, and the test has begun.
         stored.begin_test(parent.node)
     return stored.factory
 
@@ -54,10 +53,7 @@ class StoredByTests:
     def pytest_fixture_setup(
         self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
     ) -> Generator[None, object, object]:
-        """Begin the test with its first own fixture, and note the objects of a wider one.
-
-        They go with that fixture.
-        """
+        """Begin the test with its first own fixture, and note the objects of a wider one."""
         if fixturedef.scope == "function":
             self.begin_test(request.node)
             return (yield)
@@ -67,19 +63,19 @@ class StoredByTests:
         after: dict[Storage, Contents] = {}
 
         def undo() -> None:
-            """Remove all objects of the fixture, which has ended."""
+            """Remove the objects of the fixture after its end."""
             for storage, then in after.items():
                 contents, was = storage.app.contents, before.get(storage, {})
                 change(contents, then, was)
                 change(storage.app.kept, then, was)
                 storage.app.hold(contents)
 
-        # The finalizer that was added first runs last: after the fixture's own clean-up.
+        # pytest runs the first finalizer last: after the fixture's own clean-up.
         fixturedef.addfinalizer(undo)
         try:
             return (yield)
         finally:
-            # Objects that a test is to find at its end are there as well.
+            # A test under way keeps these objects at its end.
             for storage in self.factory:
                 was, now = before.get(storage, {}), storage.app.contents
                 if now != was:
@@ -88,17 +84,17 @@ class StoredByTests:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> None:
-        """Begin a test without fixtures of its own here."""
+        """Begin a test that has no fixtures of its own."""
         self.begin_test(item)
 
     def begin_test(self, item: pytest.Item) -> None:
-        """Keep the stored objects for the end of the test."""
+        """Note the objects of the stores, to restore them at the end of the test."""
         if self._in_test:
             return
         self._in_test = True
         for storage in self.factory:
             storage.app.kept = storage.app.contents
-        # Runs behind the clean-up of the test's own fixtures, and before that of wider ones.
+        # It runs after the clean-up of the test's own fixtures, and before that of wider ones.
         item.addfinalizer(self._end_test)
 
     def _end_test(self) -> None:

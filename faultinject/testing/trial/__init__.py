@@ -1,5 +1,5 @@
-"""Somebody else's test suite, run once for each fault, and compared test by test.
+"""Runs a test suite once for each fault, and compares the results: `faultinject trial`.
 
-`running` chooses the faults, runs the suite and hears its runner meanwhile; `comparison` reads the suite's words on
-its tests, and finds those that a fault breaks. The files in `beside` are loaded by the suite's own pytest or Node.
+`running` chooses the faults, runs the suite and listens to its test runner; `comparison` reads the results of tests,
+and finds those that a fault breaks. The suite's own pytest or Node loads the files in `beside`.
 """

@@ -1,4 +1,4 @@
-"""The tests of a suite that a fault breaks: the runs with faults against two without."""
+"""Finds the tests that a fault breaks: compares runs with faults with two runs without."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from collections.abc import Callable, Collection, Container, Iterable, Iterator,
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 from xml.etree import ElementTree as ET
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from faultinject.exceptions import ConfigurationError
 from faultinject.journal.outcome import Outcome
 from faultinject.rules.rule import Rule
+from faultinject.testing.exploration.report import rows
 from faultinject.vendors.addressing import with_placeholders
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 PARTLY = "failed in a part"
-"""Outcome of a test that failed only because a part of it did, which is a test of its own."""
+"""The outcome of a test whose subtests failed: they are tests of their own."""
 BETWEEN = " > "
 """Separator between the names of a test of Node and its parents."""
 
@@ -32,16 +33,16 @@ class Result:
     Attributes:
         test: its id, as its runner takes or shows it.
         outcome: `passed`, `failed`, `skipped` or `failed in a part`.
-        said: the text of its error; empty if there is none.
-        began: when it began, unix seconds; None: its runner does not say.
-        ended: when it ended, unix seconds; None: its runner does not say.
-        exact: whether its runner takes this id alone, so that no other may stand for it.
-        shown: all that its runner shows of its failure, with the errors behind it; empty: it does not say.
+        message: the text of its error; empty if there is none.
+        began: the time of its beginning in unix seconds; None: unknown.
+        ended: the time of its end in unix seconds; None: unknown.
+        exact: whether its runner can run the test by this id, so that the id is never changed.
+        shown: the runner's whole text about the failure, with earlier errors; empty: unknown.
     """
 
     test: str
     outcome: str
-    said: str = ""
+    message: str = ""
     began: float | None = None
     ended: float | None = None
     exact: bool = False
@@ -50,19 +51,19 @@ class Result:
     @property
     def error(self) -> str:
         """The first line of its error; without one, its outcome."""
-        return self.said.partition("\n")[0] or self.outcome
+        return self.message.partition("\n")[0] or self.outcome
 
     @property
     def alike(self) -> str:
-        """Its id with `~` for parts that may differ in another run, such as a time or a UUID."""
+        """The id with `~` for parts that may differ in another run, such as a time or a UUID."""
         return self.test if self.exact else with_placeholders(self.test)
 
 
 def of_go(output: Iterable[bytes]) -> Iterator[Result]:
-    """Read the output of `go test -json`; lines of other programs between are left out."""
-    said: dict[str, list[str]] = {}
-    names: set[str] = set()
-    whole: dict[str, Result] = {}
+    """Read the output of `go test -json`, and skip lines of other programs."""
+    texts: dict[str, list[str]] = {}
+    packages_with_tests: set[str] = set()
+    packages: dict[str, Result] = {}
     for line in output:
         event = _event(line)
         if event is None or "Action" not in event or "Package" not in event:
@@ -70,23 +71,23 @@ def of_go(output: Iterable[bytes]) -> Iterator[Result]:
         package, name, action = event["Package"], event.get("Test"), event["Action"]
         test = package if name is None else f"{package}.{name}"
         if action == "output":
-            said.setdefault(test, []).append(event.get("Output", "").strip())
+            texts.setdefault(test, []).append(event.get("Output", "").strip())
         outcome = {"pass": PASSED, "fail": FAILED, "skip": SKIPPED}.get(action)
         if outcome is None:
             continue
         ended = datetime.fromisoformat(event["Time"]).timestamp() if "Time" in event else None
         began = None if ended is None else ended - event.get("Elapsed", 0)
-        # A line of `go test` itself, such as `--- FAIL: TestPut (0.00s)`, says nothing new.
-        lines = [text for text in said.get(test, []) if text and text[:3] not in ("===", "---")]
+        # A line of `go test` itself, such as `--- FAIL: TestPut (0.00s)`, is no error message.
+        lines = [text for text in texts.get(test, []) if text and text[:3] not in ("===", "---")]
         result = Result(test, outcome, lines[0] if outcome == FAILED and lines else "", began, ended)
         if name is None:
-            whole[package] = result
+            packages[package] = result
         else:
-            names.add(package)
+            packages_with_tests.add(package)
             yield result
     # A package that fails without a test was not built.
-    for package, result in whole.items():
-        if package not in names and result.outcome == FAILED:
+    for package, result in packages.items():
+        if package not in packages_with_tests and result.outcome == FAILED:
             yield result
 
 
@@ -94,17 +95,17 @@ def _event(line: bytes) -> dict[str, Any] | None:
     if not line.startswith(b"{"):
         return None
     try:
-        found: dict[str, Any] = json.loads(line)
+        event: dict[str, Any] = json.loads(line)
     except ValueError:
         return None
-    return found
+    return event
 
 
 def of_junit(path: str) -> Iterator[Result]:
     """Read a file of JUnit XML.
 
     Raises:
-        ConfigurationError: it is not there, or is no JUnit XML.
+        ConfigurationError: there is no such file, or it is no JUnit XML.
     """
     try:
         root = ET.fromstring(Path(path).read_bytes())  # noqa: S314 - the user's own file
@@ -114,9 +115,9 @@ def of_junit(path: str) -> Iterator[Result]:
         ) from None
     for case in root.iter("testcase"):
         test = ".".join(filter(None, (case.get("classname"), case.get("name"))))
-        wrong = next((part for part in case if part.tag in ("failure", "error")), None)
-        if wrong is not None:
-            first = (wrong.get("message") or (wrong.text or "").strip()).partition("\n")[0]
+        failure = next((part for part in case if part.tag in ("failure", "error")), None)
+        if failure is not None:
+            first = (failure.get("message") or (failure.text or "").strip()).partition("\n")[0]
             yield Result(test, FAILED, first)
         else:
             yield Result(test, PASSED if case.find("skipped") is None else SKIPPED)
@@ -127,22 +128,22 @@ def by_test(results: Collection[Result], names: Container[str] | None = None) ->
 
     Args:
         results: in the order in which the tests ended.
-        names: the ids that are the same in each run, and stay; None: all stay.
+        names: the ids that are equal in each run, and are kept; None: all are kept.
     """
     failed = {result.test for result in results if result.outcome == FAILED}
-    whole = {
-        test for test in failed if any(other.startswith((f"{test}{BETWEEN}", f"{test}/")) for other in failed)
+    parents = {
+        test for test in failed if any(child.startswith((f"{test}{BETWEEN}", f"{test}/")) for child in failed)
     }
-    found: dict[str, Result] = {}
+    by_id: dict[str, Result] = {}
     for result in results:
         test = result.test if names is None or result.test in names else result.alike
-        if test not in found or found[test].outcome != FAILED:
-            found[test] = replace(result, outcome=PARTLY) if result.test in whole else result
-    return found
+        if test not in by_id or by_id[test].outcome != FAILED:
+            by_id[test] = replace(result, outcome=PARTLY) if result.test in parents else result
+    return by_id
 
 
 def lasts(rules: Sequence[Rule]) -> bool:
-    """Whether faults stay, so that no retry helps; the app can keep its promise all the same."""
+    """Whether all faults stay, so that no retry helps."""
     return bool(rules) and all("from" in rule.options for rule in rules)
 
 
@@ -151,27 +152,27 @@ _OF_THE_APP = re.compile(
     r"assert\b|AssertionError|Failed: DID NOT|StopIteration"
     r"|(Attribute|Index|Key|Name|Type|UnboundLocal|Value|ZeroDivision)Error\b"
 )
-"""The beginning of a test's failure that says nothing of storage."""
+"""The beginning of a failure that is no error of storage."""
 _MISSING = re.compile(r"\bNoSuch[A-Z]\w+|\b404\b|[Nn]ot ?Found")
-"""The words of storage for a thing that is not there."""
+"""The words of storage for a missing object."""
 
 
 def breaks_promise(rules: Sequence[Rule], result: Result) -> bool:
-    """Whether a test fails otherwise than by a fault that stays.
+    """Whether a test fails for another reason than an error that the app has reported.
 
-    A test that is told of the fault has been told the truth: its code or its status stands anywhere in the failure,
-    or the test has got some error status. Else the app took a failed request for done.
+    If the failure shows the code or the status of the fault, or any error status, the app has reported the error. If
+    not, the app took a failed request for done.
     """
-    told = {name for rule in rules for row in rule.resolved.rows for name in (row.code, str(row.status))}
-    told |= {rule.fault.partition(":")[2] for rule in rules}
-    if any(name in result.shown for name in told - {"", "None"}):
+    names = {name for rule in rules for row in rule.resolved.rows for name in (row.code, str(row.status))}
+    names |= {rule.fault.partition(":")[2] for rule in rules}
+    if any(name in result.shown for name in names - {"", "None"}):
         return False
     error = result.error
     return bool(_MISSING.search(error)) or (bool(_OF_THE_APP.match(error)) and not _OF_STATUS.search(error))
 
 
-LEAVES = 0.05
-"""Seconds by which a request may be noted outside of its test: two processes read the clock."""
+CLOCK_DIFFERENCE = 0.05
+"""Seconds by which the clocks of the suite and of this process may differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,11 +180,11 @@ class SuiteRun:
     """One run of the suite.
 
     Attributes:
-        rules: of its faults; none: it had no faults.
-        results: by test, how it ended.
+        rules: its faults; empty: it had none.
+        results: the results by test.
         outcomes: its requests, in order.
-        seconds: how long it took.
-        ended: why the command ended, if it did not end with exit code 0.
+        seconds: the time that it took.
+        ended: the end of the command if the exit code is not 0, such as `exit code 1`.
     """
 
     rules: tuple[Rule, ...]
@@ -199,17 +200,17 @@ class SuiteRun:
 
     @property
     def fails(self) -> bool:
-        """Whether a test of it fails."""
+        """Whether a test has failed."""
         return any(result.outcome == FAILED for result in self.results.values())
 
     def of(self, test: str) -> list[Outcome]:
-        """The requests of one test; all of them if the suite does not say when it runs which."""
+        """The requests of one test; all requests if the suite does not show which belong to it."""
         if named := [outcome for outcome in self.outcomes if outcome.test == test]:
             return named
         result = self.results.get(test)
         if result is None or result.began is None or result.ended is None:
             return list(self.outcomes)
-        began, ended = result.began - LEAVES, result.ended + LEAVES
+        began, ended = result.began - CLOCK_DIFFERENCE, result.ended + CLOCK_DIFFERENCE
         return [
             outcome for outcome in self.outcomes if outcome.test is None and began <= outcome.time <= ended
         ]
@@ -220,11 +221,11 @@ class Breakage:
     """A test that a fault breaks.
 
     Attributes:
-        run: the run in which it was broken.
+        run: the run in which it failed.
         test: its id.
-        result: how it ended there.
-        requests: its requests there.
-        causes: the requests with a fault; the last first, and before all those that came to no good end.
+        result: its result.
+        requests: its requests in that run.
+        causes: the requests with a fault, the last first; those without a successful retry before the others.
     """
 
     run: SuiteRun
@@ -235,27 +236,27 @@ class Breakage:
 
     @property
     def kind(self) -> tuple[object, ...]:
-        """The features that breakages of one cause share."""
+        """The rules, the operation and the kind of error: equal for breakages of one cause."""
         where = self.causes[0].operation if self.causes else None
         return self.run.rules, where, self.result.error.partition(":")[0]
 
     @property
     def smaller(self) -> list[Rule]:
-        """For each cause the rule that gives this one request its fault."""
+        """For each cause, a rule that injects the fault at this request alone."""
         return list(dict.fromkeys(map(self._at, self.causes)))
 
     def _at(self, cause: Outcome) -> Rule:
         rules = self.run.rules
-        number = next((at for at, each in enumerate(rules) if cause.rule == f"rule-{at + 1}"), 0)
+        number = next((at for at, rule in enumerate(rules) if cause.rule == f"rule-{at + 1}"), 0)
         _, conditions, unless, options = rules[number].parts
         key, value = ("operation", cause.operation) if cause.operation else ("method", cause.method)
         named = any(outcome.test is not None for outcome in self.run.outcomes)
-        all_ = self.requests if named else self.run.outcomes
-        lost = {id(outcome) for outcome in _lost(all_)}
-        # A request with a fault, which was asked again, would not have been there twice.
+        requests = self.requests if named else self.run.outcomes
+        lost = {id(outcome) for outcome in _lost(requests)}
+        # Without a fault there is no retry: a request whose retry succeeded counts once.
         skip = sum(
             (outcome.operation or outcome.method) == value and (not outcome.injected or id(outcome) in lost)
-            for outcome in all_[: all_.index(cause)]
+            for outcome in requests[: requests.index(cause)]
         )
         options = {name: text for name, text in options.items() if name not in ("per", "skip")}
         options = {**options, "times": "1", **({"skip": str(skip)} if skip else {})}
@@ -263,7 +264,7 @@ class Breakage:
 
 
 def breakage(run: SuiteRun, test: str) -> Breakage:
-    """The end of a test in a run that broke it."""
+    """The breakage of a test in a run."""
     requests = run.of(test)
     lost = _lost(requests)
     causes = [*lost, *(outcome for outcome in reversed(requests) if outcome.injected and outcome not in lost)]
@@ -271,7 +272,7 @@ def breakage(run: SuiteRun, test: str) -> Breakage:
 
 
 def _lost(requests: Sequence[Outcome]) -> list[Outcome]:
-    """The requests with a fault that had no answered repetition, the last first."""
+    """The requests with a fault that had no successful retry, the last first."""
     answered: set[tuple[str, str]] = set()
     lost = []
     for outcome in reversed(requests):
@@ -284,19 +285,19 @@ def _lost(requests: Sequence[Outcome]) -> list[Outcome]:
 
 
 class SuiteComparison:
-    """The runs of a suite against each other.
+    """Compares the runs of a suite.
 
     Args:
         bare: the two runs without faults.
-        only: the one test that is judged, as its runner or a report names it; None: all.
+        only: the one test that is judged, as its runner or a report names it; None: all tests.
 
     Attributes:
         bare: the two runs without faults.
         runs: the runs with faults so far.
         broken_before: the tests that fail in both runs without faults.
-        flaky: the tests that two runs without faults do not agree about.
+        flaky: the tests with two outcomes in the runs without faults.
         judged: the tests that pass in both.
-        ended: how the command ended without faults, if not with exit code 0, and no test that failed says why.
+        ended: the end of the command without faults if the exit code is not 0, and no failed test explains it.
     """
 
     def __init__(self, bare: Sequence[SuiteRun], only: str | None = None) -> None:
@@ -307,51 +308,51 @@ class SuiteComparison:
         if only is not None:
             wanted = only if only in tests else with_placeholders(only)
             tests = dict.fromkeys({wanted}.intersection(tests))
-        found = {test: (_outcome(first, test), _outcome(second, test)) for test in tests}
-        outcomes = {each: pair for each, pair in found.items() if PARTLY not in pair}
+        pairs = {test: (_outcome(first, test), _outcome(second, test)) for test in tests}
+        outcomes = {test: pair for test, pair in pairs.items() if PARTLY not in pair}
         self.runs: list[SuiteRun] = []
         self.tests = len(outcomes)
-        self.broken_before = [each for each, found in outcomes.items() if found == (FAILED, FAILED)]
-        self.flaky = [each for each, (one, other) in outcomes.items() if one != other]
-        # One test alone may end its command otherwise: it covers less than a limit asks for.
+        self.broken_before = [test for test, pair in outcomes.items() if pair == (FAILED, FAILED)]
+        self.flaky = [test for test, (earlier, later) in outcomes.items() if earlier != later]
+        # With one test alone the command may fail for its coverage.
         self.ended = "" if only else next((run.ended for run in bare if run.ended and not run.fails), "")
-        self.judged = [each for each, found in outcomes.items() if found == (PASSED, PASSED)]
+        self.judged = [test for test, pair in outcomes.items() if pair == (PASSED, PASSED)]
 
     def named(self, run: SuiteRun) -> SuiteRun:
-        """A run with `~` in the ids of tests that have other names in the runs without faults."""
+        """A run with `~` in the ids of tests that have other ids in the runs without faults."""
         return replace(run, results=by_test(run.results.values(), self._names))
 
     def broken_in(self, run: SuiteRun) -> list[Breakage]:
-        """The tests that pass without faults, and not in a run.
+        """The tests that pass without faults, and fail in a run.
 
-        If its faults stay, they are those that break a promise.
+        If the faults of the run stay, a failure with the error of storage does not count.
         """
-        ran = [each for each in self.judged if each in run.results]
-        failed = [each for each in ran if run.results[each].outcome not in (PASSED, PARTLY)]
+        ran = [test for test in self.judged if test in run.results]
+        failed = [test for test in ran if run.results[test].outcome not in (PASSED, PARTLY)]
         if run.lasts:
-            failed = [each for each in failed if breaks_promise(run.rules, run.results[each])]
-        return [breakage(run, each) for each in failed]
+            failed = [test for test in failed if breaks_promise(run.rules, run.results[test])]
+        return [breakage(run, test) for test in failed]
 
     def missing_in(self, run: SuiteRun) -> list[str]:
-        """The tests that pass without faults and did not run at all."""
-        return [each for each in self.judged if each not in run.results]
+        """The tests that pass without faults, and did not run in a run."""
+        return [test for test in self.judged if test not in run.results]
 
     @property
     def broken(self) -> dict[str, list[Breakage]]:
-        """By test, how each fault breaks it."""
-        found: dict[str, list[Breakage]] = {}
+        """The breakages of each test."""
+        breakages: dict[str, list[Breakage]] = {}
         for run in self.runs:
             for breakage in self.broken_in(run):
-                found.setdefault(breakage.test, []).append(breakage)
-        return found
+                breakages.setdefault(breakage.test, []).append(breakage)
+        return breakages
 
     @property
     def groups(self) -> list[list[Breakage]]:
         """The first breakage of each test, grouped by cause."""
-        alike: dict[tuple[object, ...], list[Breakage]] = {}
+        by_kind: dict[tuple[object, ...], list[Breakage]] = {}
         for first, *_ in self.broken.values():
-            alike.setdefault(first.kind, []).append(first)
-        return list(alike.values())
+            by_kind.setdefault(first.kind, []).append(first)
+        return list(by_kind.values())
 
 
 def _outcome(results: Mapping[str, Result], test: str) -> str | None:
@@ -359,96 +360,91 @@ def _outcome(results: Mapping[str, Result], test: str) -> str | None:
 
 
 def spelled(rules: Sequence[Rule]) -> str:
-    """The rules of one run as one text that `-r` takes."""
+    """The rules of one run as one text for `-r`."""
     return "; ".join(map(str, rules))
 
 
-Text = Annotated[str, Meta(min_length=1)]
-Count = Annotated[int, Meta(ge=0)]
-Seconds = Annotated[float, Meta(ge=0)]
-
-
 class FaultOfTrial(Struct):
-    """A run with one fault."""
+    """A run with one fault.
 
-    rule: Annotated[Text, Meta(description="Its rules.")]
-    injected: Annotated[Count, Meta(description="How many requests got the fault.")]
-    broken: Annotated[Count, Meta(description="How many tests it breaks.")]
-    missing: Annotated[list[str], Meta(description="The tests that did not run, as the suite ended before.")]
-    seconds: Annotated[Seconds, Meta(description="How long it took.")]
-    ended: Annotated[str, Meta(description="How the command ended; empty: with exit code 0.")]
+    Attributes:
+        rule: Its rules.
+        injected: The number of requests that got the fault.
+        broken: The number of tests that it breaks.
+        missing: The tests that did not run, as the suite ended before.
+        seconds: The time that it took.
+        ended: The end of the command; empty: exit code 0.
+    """
+
+    rule: str
+    injected: int
+    broken: int
+    missing: list[str]
+    seconds: float
+    ended: str
 
 
 class BrokenTest(Struct):
-    """A test that passes without faults, and that a fault breaks."""
+    """A test that passes without faults, and that a fault breaks.
 
-    test: Annotated[Text, Meta(description="Its id.")]
-    rules: Annotated[list[str], Meta(description="The rules that break it, in the order of the runs.")]
-    like: Annotated[Text, Meta(description="The first test of the same cause; of its own the test itself.")]
-    error: Annotated[Text, Meta(description="How it ended with the first of them.")]
-    requests: Annotated[list[str], Meta(description="Its requests there, a line each.")]
-    smallest: Annotated[
-        Text,
-        Meta(
-            description=(
-                "The smallest rule that breaks it; where `tried` is 0, and one of its requests got a fault,"
-                " the one to try."
-            )
-        ),
-    ]
-    confirmed: Annotated[
-        bool | None,
-        Meta(
-            description=(
-                "Whether a fault at one of its requests alone breaks it, as `smallest` has it; null: not"
-                " known, as not all were tried."
-            )
-        ),
-    ]
-    tried: Annotated[Count, Meta(description="How many of its requests got a fault alone, a run each.")]
-    replay: Annotated[Text, Meta(description="The command that shows it again.")]
-    lasts: Annotated[
-        bool,
-        Meta(
-            description="Whether the first of the rules stays: the test breaks the app's own promise, as it fails"
-            " otherwise than by an error of storage."
-        ),
-    ]
+    Attributes:
+        test: Its id.
+        rules: The rules that break it, in the order of the runs.
+        like: The first test with the same cause; the test itself if it is the first.
+        error: The error with the first of the rules.
+        requests: Its requests in that run, a line each.
+        smallest: The smallest rule that breaks it; if `tried` is 0, and one of its requests got a fault, the rule to
+            try.
+        confirmed: Whether a fault at one of its requests alone breaks it, as `smallest` has it; null: unknown, as not
+            all requests were tried.
+        tried: The number of its requests that got a fault alone, in a run each.
+        replay: The command that shows the failure again.
+        lasts: Whether the first of the rules stays: the test then fails for another reason than an error of storage.
+    """
+
+    test: str
+    rules: list[str]
+    like: str
+    error: str
+    requests: list[str]
+    smallest: str
+    confirmed: bool | None
+    tried: int
+    replay: str
+    lasts: bool
 
 
 class TrialReport(Struct):
-    """The report that `faultinject trial --json` prints."""
+    """The report that `faultinject trial --json` prints.
 
-    v: Annotated[int, Meta(description="The version of the format, 1.", ge=1, le=1)]
-    tests: Annotated[Count, Meta(description="How many tests there are.")]
-    requests: Annotated[Count, Meta(description="How many requests a run without faults makes.")]
-    seconds: Annotated[Seconds, Meta(description="How long all of it took.")]
-    suite: Annotated[Seconds, Meta(description="How long a run without faults takes.")]
-    faults: Annotated[list[FaultOfTrial], Meta(description="The runs with faults.")]
-    broken: Annotated[list[BrokenTest], Meta(description="The tests that a fault breaks.")]
-    broken_before: Annotated[
-        dict[str, str], Meta(description="By test that fails without faults, too: how it ended.")
-    ]
-    ended: Annotated[
-        str,
-        Meta(
-            description=(
-                "How the command ended without faults, if not with exit code 0, and no test failed; tests may"
-                " have been left out."
-            )
-        ),
-    ]
-    flaky: Annotated[list[str], Meta(description="The tests that end in two ways without faults.")]
-    too_fast: Annotated[
-        list[str],
-        Meta(
-            description=(
-                "The tests that end in another way without faults at `--speed`; each fault was tried in real"
-                " time, too."
-            )
-        ),
-    ]
-    stopped: Annotated[str, Meta(description="Why not all faults were tried; empty: all were.")]
+    Attributes:
+        v: The version of the format, 1.
+        tests: The number of tests.
+        requests: The number of requests in a run without faults.
+        seconds: The time that all runs took.
+        suite: The time of a run without faults.
+        faults: The runs with faults.
+        broken: The tests that a fault breaks.
+        broken_before: The errors of the tests that also fail without faults, by test.
+        ended: The end of the command without faults, if the exit code is not 0 and no test failed; tests may be
+            missing.
+        flaky: The tests with two outcomes without faults.
+        too_fast: The tests with another outcome without faults at `--speed`; each fault was tried in real time, too.
+        stopped: The reason why not all faults were tried; empty: all were.
+    """
+
+    v: int
+    tests: int
+    requests: int
+    seconds: float
+    suite: float
+    faults: list[FaultOfTrial]
+    broken: list[BrokenTest]
+    broken_before: dict[str, str]
+    ended: str
+    flaky: list[str]
+    too_fast: list[str]
+    stopped: str
 
 
 def report_of(
@@ -464,13 +460,13 @@ def report_of(
 
     Args:
         comparison: the runs.
-        seconds: how long all took.
-        replay: from a test and a rule to the command that shows it again.
+        seconds: the time that all runs took.
+        replay: returns the command that runs a test again with a rule.
         smallest: by test, the rule at one request alone that breaks it, if one was found; for one test of each
             group.
-        tried: by test, how many such rules were tried.
-        too_fast: the tests that end in another way without faults when clocks run faster.
-        stopped: why not all faults were tried.
+        tried: by test, the number of such rules that were tried.
+        too_fast: the tests with another outcome without faults if clocks run faster.
+        stopped: the reason why not all faults were tried.
     """
     return TrialReport(
         v=1,
@@ -490,7 +486,7 @@ def report_of(
             for run in comparison.runs
         ],
         broken=list(_broken(comparison, replay, smallest, tried)),
-        broken_before={each: comparison.bare[0].results[each].error for each in comparison.broken_before},
+        broken_before={test: comparison.bare[0].results[test].error for test in comparison.broken_before},
         ended=comparison.ended,
         flaky=comparison.flaky,
         too_fast=too_fast,
@@ -504,11 +500,9 @@ def _broken(
     smallest: Mapping[str, Rule],
     tried: Mapping[str, int],
 ) -> Iterator[BrokenTest]:
-    from faultinject.testing.exploration.report import rows
-
     like = {breakage.test: group[0].test for group in comparison.groups for breakage in group}
-    for test, found in comparison.broken.items():
-        first = found[0]
+    for test, breakages in comparison.broken.items():
+        first = breakages[0]
         number, smaller = tried.get(test, 0), [] if first.run.lasts else first.smaller
         confirmed = True if test in smallest else False if number == len(smaller) else None
         if test in smallest:
@@ -517,7 +511,7 @@ def _broken(
             rule = spelled(first.run.rules if number or not smaller else smaller[:1])
         yield BrokenTest(
             test,
-            rules=[spelled(breakage.run.rules) for breakage in found],
+            rules=[spelled(breakage.run.rules) for breakage in breakages],
             like=like[test],
             error=first.result.error,
             requests=[row.strip() for row in rows(first.requests)],

@@ -1,7 +1,7 @@
-"""Puts the faults of `faultinject trial` into the suite's own moto.
+"""Injects the faults of `faultinject trial` into moto, in the suite's own Python.
 
-None of moto's requests leaves it for the trial's store. The plugin in `beside` loads this in the suite's Python, if
-that has faultinject.
+No request inside `mock_aws` goes to the trial's store. The plugin in `beside` loads this module if the suite's Python
+has faultinject.
 """
 
 from __future__ import annotations
@@ -19,18 +19,15 @@ from faultinject.injector import session_sync
 from faultinject.injector.injector import Injector
 from faultinject.rules.scenario import Scenario
 
-FOR_ALL = "AWS_ENDPOINT_URL"
-"""The variable by which botocore's clients find the trial's store.
-
-The variables of single services begin with it.
-"""
+ENDPOINT_PREFIX = "AWS_ENDPOINT_URL"
+"""The prefix of the variables by which botocore's clients find the trial's store."""
 
 
 def begin(session: str, store: str) -> None:
-    """Give all code inside `mock_aws` the session's faults from now on.
+    """Inject the session's faults into all code inside `mock_aws`.
 
     Args:
-        session: its directory.
+        session: the directory of the session.
         store: the address of the trial's store; empty: there is none.
     """
     Patch(Injector(Scenario([]), environ={}), places=moto.PLACES)
@@ -41,11 +38,12 @@ def begin(session: str, store: str) -> None:
 
 
 def _hide_store(module: ModuleType) -> None:
-    """Let no client that is made inside `mock_aws` ask the trial's store."""
+    """Hide the address of the trial's store from clients that are made inside `mock_aws`."""
     hidden: list[dict[str, str]] = []
 
     def start(wrapped: Callable[..., Any], _: object, args: tuple[Any, ...], keys: dict[str, Any]) -> Any:
-        hidden.append({name: os.environ.pop(name) for name in [*os.environ] if name.startswith(FOR_ALL)})
+        names = [name for name in os.environ if name.startswith(ENDPOINT_PREFIX)]
+        hidden.append({name: os.environ.pop(name) for name in names})
         return wrapped(*args, **keys)
 
     def stop(wrapped: Callable[..., Any], _: object, args: tuple[Any, ...], keys: dict[str, Any]) -> Any:

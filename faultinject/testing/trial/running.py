@@ -1,4 +1,4 @@
-"""Runs the suite against a store of this process, or with faults in the apps that it starts."""
+"""Runs a suite against a store in this process, or with faults in the apps that it starts."""
 
 from __future__ import annotations
 
@@ -42,51 +42,48 @@ from faultinject.vendors.addressing import Addressing, with_placeholders
 from faultinject.vendors.operations import operations_of
 
 ONCE = {"times": "1", "per": "call"}
-"""Triggers by which the first request of every call fails, and a retry succeeds."""
+"""The triggers of a fault at the first request of every call: a retry succeeds."""
 FOR_GOOD = {"from": "1"}
-"""The trigger by which all requests fail."""
+"""The trigger of a fault at all requests."""
 WRITES = ("PUT", "POST", "PATCH", "DELETE")
 
 
-def faults_of(given: Sequence[str], speaks: str) -> list[tuple[Rule, ...]]:
+def faults_of(texts: Sequence[str], speaks: str) -> list[tuple[Rule, ...]]:
     """The rules of each run.
 
     Args:
-        speaks: the vendor whose requests they meet.
-        given: a vendor id, with conditions if need be, for its standard set; or rules, which get
+        texts: a vendor id, with conditions or without, stands for its standard set; rules get
             `times=1,per=call` unless they have triggers of their own.
+        speaks: the vendor of the store.
 
     Raises:
         ConfigurationError: a rule is wrong, or a text has none.
     """
-    found: list[tuple[Rule, ...]] = []
+    runs: list[tuple[Rule, ...]] = []
     names = operations_of(vendors.get(speaks)).names
     with reading_as(None if "PutObject" in names else speaks):
-        for text in given:
+        for text in texts:
             vendor = text.strip().partition(",")[0]
             if vendor not in OWN and vendors.known(vendor):
                 choices = choices_of([text])
-                healing = filter(_passes, choices)
-                found += filter(None, (tuple(_once(choice)) for choice in healing))
-                found += _staying(choices)
+                passing = filter(_passes, choices)
+                runs += filter(None, (tuple(_once(choice)) for choice in passing))
+                runs += _staying(choices)
             else:
                 rules = Scenario.parse(text).rules
                 if not rules:
                     raise ConfigurationError("there is no rule: give one, such as 'cos:SlowDown,times=2'")
-                found.append(tuple(map(_triggered, rules)))
-    return list(dict.fromkeys(found))
+                runs.append(tuple(map(_triggered, rules)))
+    return list(dict.fromkeys(runs))
 
 
 def _passes(choice: Choice) -> bool:
-    """Whether a client that retries survives it, and every suite may go on in time."""
+    """Whether a client that retries copes with a fault, and the suite goes on at once."""
     return not (choice.lasts or choice.moves or choice.needs_checksum or choice.slow)
 
 
 def _staying(choices: Sequence[Choice]) -> list[tuple[Rule, ...]]:
-    """The faults of a set that stay: an outage of all writes, and credentials that expire.
-
-    In the outage a test can still read.
-    """
+    """The faults of a set that stay: an outage of all writes, and expired credentials."""
     within = choices[0].within
     _, conditions, unless, _ = (None, {}, {}, {}) if within is None else within.parts
     vendor = next(
@@ -112,7 +109,9 @@ def _once(choice: Choice) -> Iterator[Rule]:
             for key, values in rule.conditions.items():
                 known = conditions.setdefault(key, values)
                 if key == "method":
-                    conditions[key] = tuple(each for each in known if each.upper() in map(str.upper, values))
+                    conditions[key] = tuple(
+                        method for method in known if method.upper() in map(str.upper, values)
+                    )
                 elif key == "operation" and known != values:
                     conditions[key] = tuple(sorted(meant(known) & meant(values)))
             for key, values in rule.unless.items():
@@ -120,7 +119,7 @@ def _once(choice: Choice) -> Iterator[Rule]:
         if choice.invisible_on("HEAD") and conditions.keys().isdisjoint(("method", "operation")):
             unless["method"] = ("HEAD", *unless.get("method", ()))
         options = {**choice.rule.options, **ONCE}
-        if all(conditions.values()):  # else no request is in both
+        if all(conditions.values()):  # an empty value means that no request meets both conditions
             yield Rule.of_parts(choice.rule.fault, (None, conditions, unless, options))
 
 
@@ -132,14 +131,14 @@ def _triggered(rule: Rule) -> Rule:
 
 
 BESIDE = Path(__file__).with_name("beside")
-"""The folder of the plugins."""
+"""The folder of the plugins for the suite's own pytest and Node."""
 LEEWAY, TIMES = 300.0, 10
-"""Seconds that a run may take, beside so many times the longest without faults."""
+"""The time limit of a run: 300 seconds, and 10 times the longest run without faults."""
 SEED = "0"
 MAX_BYTES = 1024**3
-"""The most bytes in the store: some suites leave all that they wrote until the end."""
+"""The maximum size of the store in bytes: some suites remove nothing before their end."""
 TRIES = 4
-"""The most requests that are tried as the one that breaks a test."""
+"""The maximum number of requests that are tried as the one that breaks a test."""
 NO_TESTS = (
     "the command reported no test. pytest and Node's test runner need no option; run go test with -json; let"
     " any other runner write JUnit XML, and name its file with --results"
@@ -158,19 +157,19 @@ WITHOUT_US = (
 )
 
 
-LOOK = 1.0
-"""Seconds between two looks of the listening thread at the run's end, if nothing wakes it."""
+POLL_SECONDS = 1.0
+"""Seconds between two checks of the listening thread whether the run is over."""
 
 
-class Teller:
-    """Listens on loopback for a block.
+class Listener:
+    """Listens on loopback to the test runners of a suite.
 
     Args:
-        begin: called before a test begins, if tests run one after another and their runner waits; it has the test's id.
-        enter: called before the body of such a test, with true, and behind it, with false.
+        begin: called with the id of a test before it begins, if one process runs all tests, one after another.
+        enter: called with true before the body of such a test, and with false after it.
 
     Attributes:
-        results: the results of tests that have ended, in that order.
+        results: the results of finished tests, in order.
         lacks: the library that answers requests in a Python of the suite without faultinject; empty: none.
     """
 
@@ -181,66 +180,58 @@ class Teller:
         self._enter = enter
         self._began: dict[str, float] = {}
         self._lock = Lock()
-        hear = self._hear
+        take = self._take
 
         class Connection(StreamRequestHandler):
-            """One process of the suite."""
+            """The connection of one process of the suite."""
 
             def handle(self) -> None:
-                """Answer each line when its work is done, until the process ends or is no runner.
-
-                It may have been killed.
-                """
+                """Take each line, and answer it: the runner waits for the answer."""
+                # The process may be killed, or be no test runner.
                 with suppress(ConnectionError, json.JSONDecodeError):
                     for line in self.rfile:
-                        hear(json.loads(line))
+                        take(json.loads(line))
                         self.wfile.write(b"\n")
 
         self._server = ThreadingTCPServer(("127.0.0.1", 0), Connection)
-        self._server.timeout = LOOK
+        self._server.timeout = POLL_SECONDS
         self._over = False
         self._thread = Thread(target=self._listen, daemon=True)
 
     @property
     def variables(self) -> dict[str, str]:
-        """The variables by which the suite finds this."""
+        """The variables by which the suite finds this listener."""
         return {"TRIED_SUITE": f"127.0.0.1:{self._server.server_address[1]}"}
 
-    def _hear(self, said: dict[str, Any]) -> None:
+    def _take(self, event: dict[str, Any]) -> None:
         now = time.time()
-        if "lacks" in said:
-            self.lacks = said["lacks"]
+        if "lacks" in event:
+            self.lacks = event["lacks"]
             return
-        if "body" in said:
-            self._enter(said["body"])
+        if "body" in event:
+            self._enter(event["body"])
             return
-        test = said.get("test") or said.get("begin") or said["started"]
+        test = event.get("test") or event.get("begin") or event["started"]
         with self._lock:
-            if "begin" in said:
+            if "begin" in event:
                 self._begin(test)
-            if "test" not in said:
+            if "test" not in event:
                 self._began[test] = now
                 return
-            ended, began = said.get("ended", now), self._began.get(test)
-            if "seconds" in said:  # it is Node's
-                began = ended - said["seconds"]
+            ended, began = event.get("ended", now), self._began.get(test)
+            of_node = "seconds" in event
+            if of_node:
+                began = ended - event["seconds"]
+            shown = event.get("shown", "")
             self.results.append(
-                Result(
-                    test,
-                    said["outcome"],
-                    said["said"],
-                    began,
-                    ended,
-                    exact="seconds" not in said,
-                    shown=said.get("shown", ""),
-                )
+                Result(test, event["outcome"], event["said"], began, ended, exact=not of_node, shown=shown)
             )
 
     def _listen(self) -> None:
         while not self._over:
             self._server.handle_request()
 
-    def __enter__(self) -> Teller:
+    def __enter__(self) -> Listener:
         self._thread.start()
         return self
 
@@ -249,27 +240,27 @@ class Teller:
     ) -> None:
         self._over, port = True, self._server.server_address[1]
         with suppress(OSError):
-            socket.create_connection(("127.0.0.1", port), LOOK).close()  # wakes the thread
+            socket.create_connection(("127.0.0.1", port), POLL_SECONDS).close()  # wakes the thread
         self._thread.join()
         self._server.timeout = 0
-        self._server.handle_request()  # one that came just now
-        self._server.server_close()  # what is on its way is heard before
+        self._server.handle_request()  # a connection that came just now
+        self._server.server_close()  # waits for the lines of all connections
 
 
 class Suite:
-    """A command that runs tests, with a store for a block.
+    """A command that runs tests, and the store that it uses.
 
     Args:
-        command: its words.
-        vendor: the vendor whose API it speaks.
+        command: the program and its arguments.
+        vendor: the vendor of the store.
         endpoints: the user's own host suffixes.
-        sock: where the store listens; None: faults come in the apps that the suite starts.
-        junit: the file of JUnit XML that the command writes; None: its runner is heard in another way.
-        faster: the variables by which its clocks run faster, where they may.
+        sock: the socket of the store; None: faults come in the apps that the suite starts.
+        junit: the file of JUnit XML that the command writes; None: its test runner reports in another way.
+        faster: the variables by which the clocks of the command run faster; empty: they never do.
 
     Attributes:
-        lacks: as of `Teller`, in its last run.
-        tells_bodies: whether its runner says when the body of a test begins.
+        lacks: as for `Listener`, in the last run.
+        reports_bodies: whether its runner reports when the body of a test begins.
     """
 
     def __init__(
@@ -289,10 +280,10 @@ class Suite:
         self._reading = Addressing(vendors.get(vendor), endpoints)
         self._session = Session()
         self.lacks = ""
-        self.tells_bodies = False
+        self.reports_bodies = False
         self._environ = {
             **os.environ,
-            **_heard(os.environ),
+            **_reporter_variables(os.environ),
             "TRIED_SESSION": self._session.path,
             "TRIED_STORE": "",
         }
@@ -331,13 +322,13 @@ class Suite:
         """Run the command once.
 
         Args:
-            rules: the faults; none: no fault.
-            only: the one test that is wanted, which pytest runs alone.
-            within: seconds after which it is ended.
-            fast: whether its clocks run faster, where they may.
+            rules: the faults; empty: none.
+            only: the test that pytest runs alone; None: all tests.
+            within: seconds after which the command is ended.
+            fast: whether its clocks run faster.
 
         Raises:
-            ConfigurationError: it cannot be started, or no runner was heard.
+            ConfigurationError: it cannot be started, or no test runner reported a test.
         """
         if self.has_store:
             self._store.reset()
@@ -351,22 +342,22 @@ class Suite:
         )
         faults.injector.journal.reading = self._reading
 
-        def note(found: Outcome) -> None:
-            """Keep a request, without its end if that comes after the next test has begun."""
-            key = found.pid, found.seq
-            if key not in outcomes or outcomes[key].test == found.test:
-                outcomes[key] = found
+        def note(outcome: Outcome) -> None:
+            """Keep a request; an update that comes after the next test has begun is dropped."""
+            key = outcome.pid, outcome.seq
+            if key not in outcomes or outcomes[key].test == outcome.test:
+                outcomes[key] = outcome
 
         faults.injector.journal.follow(note)
 
         def note_elsewhere() -> None:
-            """Keep the requests of the apps that the suite has started, and those to moto."""
+            """Keep the requests to apps in other processes, and to moto."""
             for outcome in faults.outcomes:
                 note(outcome)
             self._session.forget()
 
         def begin(following: str) -> None:
-            """Let each call get its fault anew from here on."""
+            """Reset the counts of the faults, so that each call of the test gets its own."""
             nonlocal test
             note_elsewhere()
             test = following
@@ -375,49 +366,49 @@ class Suite:
                 faults.add(Scenario.of_rules(rules, None))
 
         def enter(body: bool) -> None:
-            """A fault that stays begins with the body of a test, and ends with it."""
-            self.tells_bodies = True
+            """Begin a fault that stays with the body of a test, and end it there."""
+            self.reports_bodies = True
             if stays and body:
                 faults.add(Scenario.of_rules(rules, None))
             elif stays:
                 faults.clear()
 
-        heard: list[Result] = []
+        results: list[Result] = []
         environ = {**self._environ, **(self.faster if fast else {})}
         if only is not None:
             environ["TRIED_TEST"] = only
         began = time.monotonic()
-        # A request without its fault breaks no test.
-        with suppress(InjectionFailedError), faults, Teller(begin, enter) as teller:
-            environ |= teller.variables
+        # An internal error lets a request pass without its fault, which breaks no test.
+        with suppress(InjectionFailedError), faults, Listener(begin, enter) as listener:
+            environ |= listener.variables
             program = Program(self.command, environ)
             try:
-                code, output = program.run(within, read=lambda file: heard.extend(of_go(file)))
+                code, output = program.run(within, read=lambda file: results.extend(of_go(file)))
                 ended = ended_by(code) if code else ""
             except ProgramFailed as error:
                 output, ended = error.output, str(error)
         seconds = time.monotonic() - began
         note_elsewhere()
-        self.lacks = teller.lacks
-        heard += teller.results
+        self.lacks = listener.lacks
+        results += listener.results
         if self._junit is not None:
-            heard += of_junit(self._junit)
-        if not heard and not rules:
+            results += of_junit(self._junit)
+        if not results and not rules:
             raise ConfigurationError(f"{NO_TESTS}\nits output:\n{output}" if output else NO_TESTS)
-        in_order = sorted(outcomes.values(), key=lambda each: each.arrived)
-        return SuiteRun(rules, by_test(heard), in_order, seconds, ended)
+        in_order = sorted(outcomes.values(), key=lambda outcome: outcome.arrived)
+        return SuiteRun(rules, by_test(results), in_order, seconds, ended)
 
 
-def _heard(environ: Mapping[str, str]) -> dict[str, str]:
+def _reporter_variables(environ: Mapping[str, str]) -> dict[str, str]:
     """The variables by which pytest and Node's test runner load our reporters."""
     added = {
         "PYTEST_ADDOPTS": "-p faultinject_trial",
         "NODE_OPTIONS": f"--test-reporter={(BESIDE / 'node_reporter.mjs').as_uri()}",
         "PYTHONPATH": str(BESIDE),
     }
-    between = {"PYTHONPATH": os.pathsep}
+    separators = {"PYTHONPATH": os.pathsep}
     return {
-        name: between.get(name, " ").join(filter(None, (environ.get(name), value)))
+        name: separators.get(name, " ").join(filter(None, (environ.get(name), value)))
         for name, value in added.items()
     }
 
@@ -425,21 +416,19 @@ def _heard(environ: Mapping[str, str]) -> dict[str, str]:
 class Trial:
     """Runs the suite twice without faults, once per fault, and once per cause that was found.
 
-    A third run without faults follows if the second was faster and ended in another way.
-
     Args:
         suite: the suite.
         faults: the rules of each run.
-        only: the one test that is judged; None: all.
-        within: seconds that a run may take; None: many times what one without faults takes.
+        only: the one test that is judged; None: all tests.
+        within: seconds that a run may take; None: many times the time without faults.
         watch: called when a run begins.
 
     Attributes:
         comparison: the results so far; None before the runs without faults are over.
         smallest: by test, for one test of each cause, the smallest rule that breaks it, if one was found.
         tried: by test, the number of its requests that got a run of their own.
-        too_fast: the tests that end in another way without faults when clocks run faster; they may be flaky, too.
-        doing: the present step, in words.
+        too_fast: the tests with another outcome without faults if clocks run faster; they may be flaky, too.
+        doing: the present step, for the progress line.
     """
 
     def __init__(
@@ -461,37 +450,34 @@ class Trial:
         self._only = only
         self._within = within
         self._watch = watch
-        self._took: list[float] = []
+        self._durations: list[float] = []
         self._began = 0.0
         self._left = len(faults) + 2
 
     def how_far(self) -> str:
-        """The present step, and the time left, if it is known.
-
-        It is not known in a run that takes longer than those before.
-        """
+        """The present step, and the time left; not in a run that is longer than those before."""
         done = time.monotonic() - self._began
-        usual = sum(self._took) / max(1, len(self._took))
+        usual = sum(self._durations) / max(1, len(self._durations))
         if done >= usual:
             return self.doing
-        left = self._left * usual - done
+        seconds_left = self._left * usual - done
         return (
-            f"{self.doing}, about {left / 60:.0f} min left"
-            if left > 90
-            else f"{self.doing}, about {left:.0f} s left"
+            f"{self.doing}, about {seconds_left / 60:.0f} min left"
+            if seconds_left > 90
+            else f"{self.doing}, about {seconds_left:.0f} s left"
         )
 
     def carry_out(self) -> None:
         """Make one run after the other.
 
         Raises:
-            ConfigurationError: nothing could be judged, or there is no test of that name; the message says why.
+            ConfigurationError: no test made a request, or there is no test of that name.
         """
         bare = []
         within = self._within
         for fast in (False, True):
             bare.append(self._run((), within, fast=fast))
-            within = self._within or TIMES * max(each.seconds for each in bare) + LEEWAY
+            within = self._within or TIMES * max(run.seconds for run in bare) + LEEWAY
             self._refuse_only(bare[0])
             if self._suite.lacks and (bare[0].fails or not bare[0].outcomes):
                 raise ConfigurationError(WITHOUT_US)
@@ -500,14 +486,15 @@ class Trial:
             self._left -= 1
         comparison = SuiteComparison(bare, self._only)
         if self._suite.faster and (comparison.flaky or comparison.ended):
-            differ = comparison.flaky
-            bare[1] = self._run((), within)  # the speed may be why
+            # The second run was faster, and ended in another way: a third run shows whether the speed is the reason.
+            flaky = comparison.flaky
+            bare[1] = self._run((), within)
             comparison = SuiteComparison(bare, self._only)
-            self.too_fast = [each for each in differ if each not in comparison.flaky]
+            self.too_fast = [test for test in flaky if test not in comparison.flaky]
         self.comparison = comparison
         if not comparison.judged or not bare[0].outcomes:
             return
-        if not self._suite.tells_bodies:
+        if not self._suite.reports_bodies:
             self._faults = [fault for fault in self._faults if not lasts(fault)]
         self._left = len(self._faults)
         for number, rules in enumerate(self._faults, 1):
@@ -515,11 +502,11 @@ class Trial:
             run = self._run(rules, within, fast=True)
             if self._suite.faster and (comparison.broken_in(run) or comparison.missing_in(run)):
                 self.doing += ", in real time"
-                run = self._run(rules, within)  # the speed may be why
+                run = self._run(rules, within)  # the speed may be the reason
             comparison.runs.append(run)
             self._left -= 1
         groups = comparison.groups
-        self._took.clear()
+        self._durations.clear()
         self._left = len(groups)
         for number, (first, *_) in enumerate(groups, 1):
             self.doing = f"smallest rule {number} of {len(groups)}"
@@ -537,7 +524,7 @@ class Trial:
         self._began = time.monotonic()
         self._watch()
         run = self._suite.run(rules, only=only or self._only, within=within, fast=fast)
-        self._took.append(run.seconds)
+        self._durations.append(run.seconds)
         return run if self.comparison is None else self.comparison.named(run)
 
     def _refuse_only(self, run: SuiteRun) -> None:

@@ -105,7 +105,7 @@ def causes(exploration):
     """The findings, with the smallest scenario of each."""
     from faultinject.testing.exploration.report import groups
 
-    return sorted((smallest.said, smallest.text) for smallest, *_ in groups(exploration.runs))
+    return sorted((smallest.failure, smallest.text) for smallest, *_ in groups(exploration.runs))
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_only_the_program_judges(storage, tmp_path):
         (tmp_path / "done").unlink(missing_ok=True)
         with run as given:
             given.run(command("appended", "wrong"), env={**os.environ, "ENDPOINT": storage.url}, cwd=tmp_path)
-    assert [each.what for each in exploration.sweep.left_out] == [
+    assert [each.subject for each in exploration.sweep.left_out] == [
         "a crash after GetObject",
         "what the store holds",
     ]
@@ -293,7 +293,7 @@ def test_a_second_run_that_gives_up(storage, tmp_path):
     )
     exploration, error = explore(storage, tmp_path, [sys.executable, "-S", "-c", source], allow=Exception)
     assert error is None
-    assert {each.said for each in exploration.runs if each.gave_up} == {"the second run: exit code 3"}
+    assert {each.failure for each in exploration.runs if each.gave_up} == {"the second run: exit code 3"}
 
 
 def test_a_program_that_was_ended_has_not_given_up():
@@ -304,7 +304,7 @@ def test_a_program_that_was_ended_has_not_given_up():
             raise programs.ProgramFailed("did not end within 5 s")
 
     exploration, _ = exploring(code, "reset", allow=Exception)
-    assert [(each.said, each.failed) for each in exploration.runs] == [("did not end within 5 s", True)]
+    assert [(each.failure, each.failed) for each in exploration.runs] == [("did not end within 5 s", True)]
 
 
 def test_a_program_that_retries_for_ever(storage):

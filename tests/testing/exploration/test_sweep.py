@@ -502,7 +502,7 @@ def test_faults_beside(monkeypatch):
                 assert call("PUT", "/b/other")
             assert [each.rule for each in inner.outcomes if each.fault == "http:500"] == ["rule-1"]
             assert len(run.requests) in (3, 4, 5)
-    assert faults.met_while_exploring == {0}
+    assert faults.matched_while_exploring == {0}
     assert not faults.unfinished
 
 

@@ -15,7 +15,7 @@ def reached(exploration, error, runs, left_out=()):
     assert error is None, error
     assert len(exploration.runs) == runs
     assert all(each.reached for each in exploration.runs)
-    assert [each.what for each in exploration.sweep.left_out] == list(left_out)
+    assert [each.subject for each in exploration.sweep.left_out] == list(left_out)
 
 
 def test_threads():

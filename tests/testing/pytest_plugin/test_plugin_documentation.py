@@ -39,9 +39,7 @@ def test_markers_option_has_every_key_of_an_exploration(run):
 def test_fixtures_option(run):
     """`pytest --fixtures` documents the fixture."""
     result = run("", "--fixtures", "-v")
-    result.stdout.fnmatch_lines(
-        ["faults -- *", "*The faults of this test, and ways to change them meanwhile.*"]
-    )
+    result.stdout.fnmatch_lines(["faults -- *", "*The faults of this test, and methods to change them.*"])
 
 
 def test_help_option(run):

@@ -5,4 +5,4 @@ The libraries themselves may be written in any language.
 
 
 class Refused(Exception):
-    """An error that the library did not raise by itself, or of which it says too much."""
+    """An error that the library does not raise itself, or whose text is too long."""

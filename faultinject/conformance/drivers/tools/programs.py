@@ -1,4 +1,4 @@
-"""Programs as clients: one process a call."""
+"""Programs as clients: each call is a process."""
 
 from __future__ import annotations
 
@@ -32,22 +32,19 @@ USERS_OWN = (
     "https_proxy",
     "all_proxy",
 )
-"""Beginnings, in small letters, of the variables that the user has set for his own storage."""
+"""The prefixes, in lower case, of variables for the user's own storage, which are removed."""
 TRUST = "CURL_CA_BUNDLE"
-"""The variable of curl's certificates; not AWS_CA_BUNDLE, with which rclone cannot begin."""
+"""The variable with curl's certificates; with AWS_CA_BUNDLE rclone does not start."""
 CLOCK = "FAKETIME"
-"""The variable of faked clocks, such as `+0 x20` for clocks that run 20 times as fast.
+"""The variable of libfaketime, such as `+0 x20` for clocks that run 20 times as fast.
 
-The clocks are those of this process and its programs; a start does not become shorter.
+It holds for this process and its programs; the start of a program takes the same real time.
 """
 LATEST = 10
-"""The longest wait for a start, in starts on a machine with nothing else to do."""
+"""The longest wait for a start, in durations of a start on an idle machine."""
 
 starting = BoundedSemaphore(os.cpu_count() or 1)
-"""Lets programs that take long to start wait for each other.
-
-Otherwise the machine would be measured and not they.
-"""
+"""Limits the programs that start at the same time, which would make the machine busy."""
 
 
 class Failed(Exception):
@@ -93,14 +90,14 @@ class ProgramClient:
         else:
             process = self._begin(words)
         assert process.stdout is not None
-        said = b""
+        tail = b""
         with process.stdout as output:
             while chunk := output.read(TAIL):
-                said = (said + chunk)[-TAIL:]
+                tail = (tail + chunk)[-TAIL:]
         code = process.wait()
         self._running.discard(process)
         if code:
-            text = said.decode(errors="replace").strip()
+            text = tail.decode(errors="replace").strip()
             raise Failed(f"exit code {code}: {text}")
 
     def _await_start(self, process: subprocess.Popen[bytes]) -> None:

@@ -1,1 +1,1 @@
-"""Files for a suite's Python and Node: their path has this folder, and not the package."""
+"""The files that a suite's own Python and Node load from this folder, without the package."""

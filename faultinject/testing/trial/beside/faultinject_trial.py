@@ -1,7 +1,7 @@
-"""The plugin of a suite's pytest: it reports the beginning and the end of each test.
+"""A plugin for the pytest of a suite: it reports the beginning and the end of each test.
 
-`faultinject trial` runs that suite. The plugin is loaded by a Python that need not have faultinject; if moto answers
-requests, faults come only with it.
+`faultinject trial` runs that suite. The suite's Python need not have faultinject, unless moto answers its requests:
+faults inside moto need it.
 """
 
 from __future__ import annotations
@@ -19,31 +19,31 @@ import pytest
 class Trial:
     """Reports tests over one connection, and waits for an answer before each test.
 
-    So the faults of a test are in force before it begins. The connection is made before any test: some suites allow
-    none.
+    So the faults of a test are in force before it begins. The connection is made before any test, as some suites
+    forbid connections in tests.
 
     Args:
         alone: whether no other process runs tests of this suite.
     """
 
     def __init__(self, *, alone: bool) -> None:
-        # Beside other processes that run tests it can say which test runs, and not that no other does.
-        self._word = "begin" if alone else "started"
+        # `begin` means that no other test runs, which a worker of xdist does not know.
+        self._begin_key = "begin" if alone else "started"
         host, _, port = os.environ["TRIED_SUITE"].rpartition(":")
         self._stream = socket.create_connection((host, int(port))).makefile("rwb")
         self._only = os.environ.get("TRIED_TEST")
         self._ended: tuple[str, str, str] = ("passed", "", "")
         self._reaches_moto = _reach_moto()
 
-    def tell(self, **said: Any) -> None:
+    def tell(self, **event: Any) -> None:
         """Send a line, and wait for the answer."""
-        self._stream.write(json.dumps(said).encode() + b"\n")
+        self._stream.write(json.dumps(event).encode() + b"\n")
         self._stream.flush()
         self._stream.readline()
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Keep the one wanted test; if it is not there, name those that are."""
+        """Keep the one wanted test; without it, report the names of all tests."""
         if self._only is None:
             return
         wanted = [item for item in items if item.nodeid == self._only]
@@ -52,7 +52,7 @@ class Trial:
         items[:] = wanted
 
     def pytest_collection_finish(self) -> None:
-        """Say where moto answers requests that no fault can reach."""
+        """Report a moto that faults cannot reach."""
         if "moto" in sys.modules and not self._reaches_moto:
             self.tell(lacks="moto")
 
@@ -63,9 +63,9 @@ class Trial:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Any:
-        """Called only in the process that runs the test, with its set-up and its end."""
+        """Report the beginning and the end of a test, with its set-up and tear-down."""
         self._ended = ("passed", "", "")
-        self.tell(**{self._word: item.nodeid})
+        self.tell(**{self._begin_key: item.nodeid})
         done = yield
         outcome, said, shown = self._ended
         self.tell(test=item.nodeid, outcome=outcome, said=said, shown=shown)
@@ -73,8 +73,8 @@ class Trial:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self) -> Any:
-        """Faults that stay come in the body of the test: with them no fixture would get anywhere."""
-        if self._word != "begin":
+        """Report the body of a test: faults that stay come there, as they would break its fixtures."""
+        if self._begin_key != "begin":
             return (yield)
         self.tell(body=True)
         try:
@@ -83,23 +83,23 @@ class Trial:
             self.tell(body=False)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Keep the first phase that does not pass as the end of the test, as pytest shows it.
+        """Keep the first phase that does not pass as the result of the test.
 
-        The test may run in a child.
+        The report has the text also if the test ran in a child process.
         """
         if report.outcome == "passed" or self._ended[0] == "failed":
             return
         shown = report.longrepr
         crash = getattr(shown, "reprcrash", None)
         said = shown[2] if isinstance(shown, tuple) else str(shown) if crash is None else crash.message
-        # A test that plugins run again has failed, too: the next time no fault comes.
+        # A test that a plugin runs again has failed: its next attempt gets no fault.
         self._ended = ("skipped" if report.skipped else "failed", said.rstrip(), report.longreprtext)
 
 
 def _reach_moto() -> bool:
-    """Put faults into the moto of this Python; no if moto is there without faultinject.
+    """Inject faults into this Python's moto, and return whether they reach it.
 
-    It must be done before any of the suite's files is loaded.
+    This comes before any file of the suite is loaded.
     """
     if find_spec("moto") is None:
         return True
@@ -112,6 +112,6 @@ def _reach_moto() -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register a connection to the listener: this plugin is loaded only if there is one."""
+    """Connect to the listener of `faultinject trial`, which has loaded this plugin."""
     trial = Trial(alone=not hasattr(config, "workerinput"))
     config.pluginmanager.register(trial, "faultinject-trial-connection")
