@@ -133,14 +133,6 @@ class Connection:
         with suppress(OSError):  # the client is gone
             self._socket.shutdown(_socket.SHUT_WR)
 
-    def shut_reading(self) -> None:
-        """End what the client sends; answers can still be sent.
-
-        A thread that waits for the client reads an end.
-        """
-        with suppress(OSError):  # the client is gone
-            self._socket.shutdown(_socket.SHUT_RD)
-
     def port(self) -> str:
         """Get the port at which the client has connected; empty where that is no port."""
         name = self._socket.getsockname()

@@ -17,6 +17,7 @@ from types import FunctionType, MethodType
 from typing import Any, NamedTuple
 
 from faultinject.adapters.types import Environ
+from faultinject.adapters.wsgi_body import AppBody
 from faultinject.http.wire import CLOSE
 
 OUR_SERVER = "faultinject.receive"
@@ -57,7 +58,7 @@ class WSGIServer(NamedTuple):
     speaks_http: Callable[[Environ], bool] = lambda _: True
     says_close: bool = False
     close: Callable[[Environ, Any], object] = lambda *_: None
-    body: Callable[[Environ], Any] = lambda environ: environ["wsgi.input"]
+    body: Callable[[Environ], Any] = lambda environ: body_of(environ)
 
 
 class ASGIServer(NamedTuple):
@@ -191,7 +192,7 @@ WSGI_SERVERS = (
     WSGIServer(
         "wsgiref",
         "WSGIServer/",
-        lambda environ: _read_from(_unlimited(environ["wsgi.input"])),
+        lambda environ: _read_from(_unlimited(body_of(environ))),
         says_close=True,
         # Django's server keeps connections open.
         close=lambda _, start: _exchange(start).headers.__setitem__(*CLOSE),
@@ -312,13 +313,19 @@ def _is_layer(held: Any) -> bool:
     return isinstance(held, FunctionType | MethodType | partial) or type(held).__module__ in CLIENTS
 
 
+def body_of(environ: Environ) -> Any:
+    """Get the server's stream of the request's body, also beneath that of ours for the app."""
+    stream = environ["wsgi.input"]
+    return stream.raw.source if isinstance(stream, AppBody) else stream
+
+
 def is_at_hand(environ: Environ) -> bool:
     """Whether the whole request body is in memory or in a file.
 
     It is in waitress, in ASGI servers and in test clients.
     """
     try:
-        return bool(environ["wsgi.input"].seekable())
+        return bool(body_of(environ).seekable())
     except (AttributeError, ValueError):  # it has no such method; the app has closed it
         return False
 

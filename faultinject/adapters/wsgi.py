@@ -17,7 +17,7 @@ from faultinject.adapters.middleware import Middleware
 from faultinject.adapters.mounting import control_of
 from faultinject.adapters.servers import close_behind, is_at_hand, is_file, wsgi_server
 from faultinject.adapters.types import Environ, Start, WSGIApp
-from faultinject.adapters.wsgi_body import Overheard, PausedBody
+from faultinject.adapters.wsgi_body import AppBody, Pieces
 from faultinject.adapters.wsgi_wait import delivered, drain, wait
 from faultinject.engine.actions import PASSED, Pass
 from faultinject.engine.answers import Respond
@@ -408,7 +408,8 @@ class Responder:
 
     def _read_behind(self) -> None:
         """Read the rest of the request's body after the answer."""
-        before = getattr(self._environ["wsgi.input"], "size", 0)
+        stream = self._environ["wsgi.input"]
+        before = stream.raw.size if isinstance(stream, AppBody) else 0
         with suppress(Exception):
             drain(self._environ, self._plan, self._request, before=before, in_process=False)
 
@@ -430,30 +431,26 @@ class Responder:
 
     # The app's own answer
 
-    def _overhear(self, step: RunApp) -> Overheard | None:
-        """Listen to what the app reads of the request's body, where a step needs it."""
-        source = self._environ.get("wsgi.input")
-        if source is None or not self._request.has_body:
+    def _overhear(self, step: RunApp) -> Pieces | None:
+        """Stand between the app and the request's body, where a step needs it."""
+        source, length, pause = self._environ.get("wsgi.input"), self._request.content_length, step.pause
+        ends = length is not None or self._environ.get("wsgi.input_terminated")
+        if source is None or not (self._request.has_body and ends):
             return None
         readers = [reader.feed for reader in (self._entry.seen, step.listing) if reader is not None]
-        if not (readers or step.dropped):
+        if not (readers or step.dropped or pause):
             return None
-        body = self._environ["wsgi.input"] = Overheard(source, self._request.content_length, *readers)
+        wait = Wait(0 if pause is None else pause.seconds)
+        body = Pieces(source, length, readers, pause, lambda: self._wait(wait))
+        self._environ["wsgi.input"] = AppBody(body)
         return body
 
     def _run_app(self, step: RunApp) -> Iterable[bytes]:
         """Run an app whose body goes out by the server's own means."""
-        environ, answer, pause = self._environ, step.answer, step.pause
+        environ, answer = self._environ, step.answer
         if step.hidden:
             hidden = {f"HTTP_{name.upper().replace('-', '_')}" for name in step.hidden}
             environ = {name: value for name, value in environ.items() if name not in hidden}
-        elif pause is not None:
-            environ["wsgi.input"] = PausedBody(
-                environ["wsgi.input"],
-                pause,
-                lambda: self._wait(Wait(pause.seconds)),
-                sized=self._request.content_length is not None,
-            )
         try:
             start = self._start_response if answer is None else partial(self._start, answer)
             result = self._app(environ, start)
@@ -491,7 +488,7 @@ class Responder:
             self._fail()
             raise
 
-    def _run_dropped(self, dropped: Dropped, body: Overheard | None) -> None:
+    def _run_dropped(self, dropped: Dropped, body: Pieces | None) -> None:
         """Run the app, and drop its answer; a failure of its own goes out as it is."""
         self._dropped = dropped
         try:
@@ -502,7 +499,7 @@ class Responder:
                 if not dropped.cut:
                     raise
             if not self._passes:
-                dropped.unread = body is not None and not body.whole
+                dropped.unread = self._request.has_body and not (body is not None and body.whole)
                 self._step = self._advance(self._steps)
         except BaseException:
             self._fail()

@@ -13,7 +13,7 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from faultinject.adapters.connection import Connection, of_environ, until_delivered
-from faultinject.adapters.servers import OUR_SERVER, is_at_hand, shown, wsgi_server
+from faultinject.adapters.servers import OUR_SERVER, body_of, is_at_hand, shown, wsgi_server
 from faultinject.engine.body import LONGEST, MOST, PIECE, Body
 from faultinject.engine.request import WSGIRequest
 from faultinject.engine.services import LOOK
@@ -73,7 +73,7 @@ def drain(
     length = None if length is None else length - before
     kept: list[bytes] | None = [] if up_to is not None and length is None else None
     source, clock = (
-        shown(wsgi_server(environ).body, environ) or environ["wsgi.input"],
+        shown(wsgi_server(environ).body, environ) or body_of(environ),
         plan.services.monotonic,
     )
     # `read1` gives what has come so far, where the server has it.
@@ -118,7 +118,7 @@ def impatient(environ: Environ) -> Iterator[None]:
     """Let the server wait for no byte of the request longer than `LONGEST`, if it can."""
     with of_environ(environ) or nullcontext() as connection:
         handle = None if connection is None else connection.handle
-        if OUR_SERVER in environ and (stream := getattr(environ["wsgi.input"], "raw", None)) is not None:
+        if OUR_SERVER in environ and (stream := getattr(body_of(environ), "raw", None)) is not None:
             stream.allow(LONGEST)
             try:
                 yield

@@ -378,14 +378,15 @@ def reading(read):
             for read in (limited, lambda source: [source.read(len(BODY))], *READERS.values())
         ),
         *((read, CHUNKED, False) for read in TO_THE_END),
-        # Else the server is told to close, where it marks the end itself, too; of a body that is closed nobody can say.
+        # Else the server is told to close, where it marks the end itself, too; of a body that is closed, or that has no
+        # end which a server shows, nobody can say.
         *((read, more, True) for read in A_PART for more in ({}, CHUNKED)),
+        *((read, CHUNKED_WITHOUT_END, True) for read in TO_THE_END),
     ],
 )
 def test_what_an_app_has_left_of_its_body(servers, make_injector, read, more, told):
     """It decides about the connection."""
     server, environ = Gunicorn(), environ_of(servers, Source(BODY)) | more
-    environ.pop("wsgi.input_terminated", None)
     give(make_injector("cos:SlowDown,when=after"), environ, server, reading(read))
     assert server.told is told
 
