@@ -17,7 +17,6 @@ from types import FunctionType, MethodType
 from typing import Any, NamedTuple
 
 from faultinject.adapters.types import Environ
-from faultinject.adapters.wsgi_body import AppBody
 from faultinject.http.wire import CLOSE
 
 OUR_SERVER = "faultinject.receive"
@@ -47,7 +46,7 @@ class WSGIServer(NamedTuple):
         says_close: the server itself says that a connection closes, and takes that header from no app.
         close: tells the server to close the connection, once the answer has started. It is given the environ and the
             `start_response`.
-        body: gets the stream of a body, whose `read` waits for no more bytes than it is asked for.
+        body: gets of `wsgi.input` the stream whose `read` waits for no more bytes than it is asked for.
     """
 
     name: str
@@ -58,7 +57,7 @@ class WSGIServer(NamedTuple):
     speaks_http: Callable[[Environ], bool] = lambda _: True
     says_close: bool = False
     close: Callable[[Environ, Any], object] = lambda *_: None
-    body: Callable[[Environ], Any] = lambda environ: body_of(environ)
+    body: Callable[[Any], Any] = lambda stream: stream
 
 
 class ASGIServer(NamedTuple):
@@ -164,7 +163,7 @@ WSGI_SERVERS = (
         says_close=True,
         close=lambda _, start: _exchange(start).force_close(),
         # The stream of an app waits for 1,024 bytes.
-        body=lambda environ: environ["wsgi.input"].reader,
+        body=lambda stream: stream.reader,
     ),
     WSGIServer(
         "waitress",
@@ -316,7 +315,7 @@ def _is_layer(held: Any) -> bool:
 def body_of(environ: Environ) -> Any:
     """Get the server's stream of the request's body, also beneath that of ours for the app."""
     stream = environ["wsgi.input"]
-    return stream.raw.source if isinstance(stream, AppBody) else stream
+    return getattr(stream, "server_stream", stream)
 
 
 def is_at_hand(environ: Environ) -> bool:

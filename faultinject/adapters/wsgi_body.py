@@ -15,15 +15,19 @@ class AppBody(BufferedReader):
 
     Args:
         pieces: where it comes from.
+
+    Attributes:
+        server_stream: the server's `wsgi.input`.
     """
 
     raw: Pieces
 
     def __init__(self, pieces: Pieces) -> None:
         super().__init__(pieces)
+        self.server_stream = pieces.source
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.raw.source, name)
+        return getattr(self.server_stream, name)
 
 
 class Pieces(RawIOBase):
@@ -85,7 +89,7 @@ class Pieces(RawIOBase):
         return self.source.read(size) if size > 0 else b""
 
     def _read_after(self, pause: Pause, size: int) -> bytes:
-        """Wait, if more of the body follows; where no length says so, a byte that is read ahead does."""
+        """Wait, if more of the body follows: a byte shows that where no length does."""
         pause.due = False
         ahead = self._read(1) if self._length is None else b""
         if ahead or (self._length is not None and self.size < self._length):

@@ -72,10 +72,8 @@ def drain(
         return None
     length = None if length is None else length - before
     kept: list[bytes] | None = [] if up_to is not None and length is None else None
-    source, clock = (
-        shown(wsgi_server(environ).body, environ) or body_of(environ),
-        plan.services.monotonic,
-    )
+    stream, clock = body_of(environ), plan.services.monotonic
+    source = shown(wsgi_server(environ).body, stream) or stream
     # `read1` gives what has come so far, where the server has it.
     read = getattr(source, "read1", source.read)
     digest = request.body_digest(plan.origin[2])
