@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext, suppress
 from functools import partial
@@ -197,19 +198,18 @@ class Responder:
         self._result: Iterable[bytes] | None = None
         self._connection: Connection | None = None
         self._lingering: Connection | None = None
-        # The app's answer: its head, and the part of its body that was not passed on yet.
+        # The app's answer: its head, the rest of its body, and what was taken of that, or written, but not passed on.
         self._status_line = ""
         self._headers: Headers = []
         self._pieces: Iterator[bytes] = iter(())
-        self._first: bytes | None = None
-        self._anew = self._passes = False
+        self._ahead: deque[bytes | None] = deque()
+        self._passes = False
         # The answer that goes out: whether it has begun, the server's `write`, and the step at which it waits.
         self._begun = self._unread = self._reads_behind = self._gave_up = False
         self._write_on: Callable[[bytes], object] = lambda _: None
         self._step: Step | None = None
         self._pending: tuple[Steps, Cut] | None = None
         self._filtered: FilteredAnswer | None = None
-        self._dropped: Dropped | None = None
 
     def run(self) -> Iterable[bytes]:
         """Carry out the steps before the server reads, and give the answer that it reads."""
@@ -223,7 +223,7 @@ class Responder:
                     return self._result
             elif isinstance(step.answer, FilteredAnswer):
                 self._run_filtered(step.answer)
-                if self._passes and not self._first:
+                if self._passes and not self._ahead:
                     # Nothing is left of it. Of an answer of one piece a server says the length, here 0.
                     self.close()
                     return [b""]
@@ -341,17 +341,15 @@ class Responder:
     def _parts(self) -> Iterator[bytes]:
         """Give the parts of the body that goes out, each when it is due."""
         if self._passes:
-            yield self._next()  # also an empty one: hypercorn starts no answer without a piece
-            yield from iter(self._next, b"")
+            while (piece := self._next()) is not None:
+                yield piece  # also an empty one: hypercorn starts no answer without a piece
         elif self._filtered is not None:
             while not self._filtered.over:
-                yield from self._feed(self._filtered, self._next())
+                piece = self._next_not_empty()
+                steps = self._filtered.feed(piece, more=bool(piece))
+                yield from self._carry(steps, self._advance(steps))
         else:
             yield from self._carry(self._steps, self._step)
-
-    def _feed(self, filtered: FilteredAnswer, piece: bytes) -> Iterator[bytes]:
-        steps = filtered.feed(piece, more=bool(piece))
-        return self._carry(steps, self._advance(steps))
 
     def _carry(self, steps: Steps, step: Step | None) -> Iterator[bytes]:
         while isinstance(step, Part):
@@ -360,12 +358,16 @@ class Responder:
         if isinstance(step, Cut):
             self._pending = steps, step
 
-    def _next(self) -> bytes:
+    def _next(self) -> bytes | None:
+        """Get the next piece of the app's answer; None at its end."""
+        if not self._ahead:
+            piece = next(self._pieces, None)
+            self._ahead.append(piece)  # behind what the app has written meanwhile
+        return self._ahead.popleft()
+
+    def _next_not_empty(self) -> bytes:
         """Get the next piece of the app's answer that is not empty; empty at its end."""
-        piece, self._first = self._first, None
-        if piece is not None:
-            return piece
-        while (piece := next(self._pieces, None)) == b"":
+        while (piece := self._next()) == b"":
             pass
         return piece or b""
 
@@ -377,7 +379,7 @@ class Responder:
             self._begun, self._unread = True, step.unread
         elif ends:
             self._begun = self._passes = True
-            self._first = step.body
+            self._ahead.append(step.body)
         else:
             self._result = [step.body]  # also an empty piece: see `_parts`
 
@@ -479,18 +481,20 @@ class Responder:
         try:
             self._result = result = self._app(self._environ, self._start_apart)
             self._pieces = iter(result)
-            # The app may write before it gives its first piece.
-            first = self._next()
-            if not self._begun:
-                self._app_begins(filtered, first)
-            self._first = first
+            first = self._next_not_empty()
+            self._check_begun()
+            self._advance(filtered.head(self._head(), first))
+            self._begun = True
+            self._passes = filtered.passes
+            self._write_on = self._start_response(self._status_line, self._headers)
+            if first:
+                self._ahead.appendleft(first)
         except BaseException:
             self._fail()
             raise
 
     def _run_dropped(self, dropped: Dropped, body: Pieces | None) -> None:
         """Run the app, and drop its answer; a failure of its own goes out as it is."""
-        self._dropped = dropped
         try:
             try:
                 self._result = result = self._app(self._environ, self._start_apart)
@@ -506,75 +510,50 @@ class Responder:
             raise
 
     def _drop_all(self, dropped: Dropped, result: Iterable[bytes]) -> None:
-        if self._anew and not dropped.over:
+        if self._status_line:
             self._drop_head(dropped)
-            if self._passes:
+            if self._passes and not self._ahead:
                 return
         self._pieces = iter(() if is_file(self._environ, result) and not self._passes else result)
         try:
             while not dropped.over:
-                self._drop(dropped, next(self._pieces, None))
+                self._drop(dropped, self._next())
+            self._begun = self._passes
         finally:
             if not self._passes:
                 self._close_app()
 
     def _drop(self, dropped: Dropped, piece: bytes | None) -> None:
         """Drop a piece of the app's answer, after its head; None is the end."""
-        if not self._status_line and piece != b"":
-            raise AssertionError("the app has not called start_response")
-        if self._anew:
+        if self._status_line or piece != b"":
+            self._check_begun()
             self._drop_head(dropped)
-        if self._passes:
-            self._first, self._begun = piece or None, True
-        else:
+        if not self._passes:
             dropped.feed(piece or b"", more=piece is not None)
+        elif piece is not None:
+            self._ahead.appendleft(piece)
 
     def _drop_head(self, dropped: Dropped) -> None:
-        self._anew = False
-        dropped.head(self._head())
+        dropped.head(AppAnswer(int(self._status_line[:3] or 0), self._headers))
         if dropped.failed:
             self._advance(self._steps)
             self._passes = True
             self._write_on = self._start_response(self._status_line, self._headers)
 
     def _start_apart(self, status: str, headers: Headers, exc_info: Any = None) -> Callable[[bytes], object]:
-        """Take the place of the server's `start_response`, which is called later."""
+        """Take the place of the server's `start_response`, which is called later.
+
+        What an old app writes is kept until it returns, or gives a piece.
+        """
         if exc_info and self._begun:
             raise exc_info[1].with_traceback(exc_info[2])
-        self._status_line, self._headers, self._anew = status, headers, True
-        return self._write
+        self._status_line, self._headers = status, headers
+        self._ahead.clear()
+        return self._ahead.append
 
-    def _write(self, piece: bytes) -> None:
-        """Take the place of the server's `write`, which only old apps use."""
-        if not piece:
-            return
-        filtered, dropped = self._filtered, self._dropped
-        over = True
-        if filtered is not None:
-            if not self._begun:
-                self._app_begins(filtered, piece)
-            if not filtered.over:
-                for part in self._feed(filtered, piece):
-                    self._write_on(part)
-            over = filtered.over and self._pending is None
-        elif dropped is not None:
-            if not dropped.over:
-                self._drop(dropped, piece)
-                self._first = None
-            over = dropped.over
-        if self._passes:
-            self._write_on(piece)
-        elif over:
-            raise BrokenPipeError("the client has left")
-
-    def _app_begins(self, filtered: FilteredAnswer, piece: bytes) -> None:
-        """Begin the app's answer, which has that first piece."""
+    def _check_begun(self) -> None:
         if not self._status_line:
             raise AssertionError("the app has not called start_response")
-        self._advance(filtered.head(self._head(), piece))
-        self._begun = True
-        self._passes = filtered.passes
-        self._write_on = self._start_response(self._status_line, self._headers)
 
     def _head(self) -> AppAnswer:
         with of_environ(self._environ) or nullcontext() as connection:

@@ -1,7 +1,6 @@
 """The journal says that a client left before its answer."""
 
 import asyncio
-from contextlib import nullcontext
 from itertools import count
 
 import anyio
@@ -181,8 +180,7 @@ def test_wsgi_client_that_has_left_already(servers, make_injector, rule, writes)
         leave(client)
         environ = servers.environ(**{"werkzeug.socket": server})
         wrapped = WSGIFaultMiddleware(app, injector=injector)
-        with pytest.raises(BrokenPipeError) if writes else nullcontext():
-            assert list(wrapped(environ, lambda *_: lambda _: None)) == []
+        assert list(wrapped(environ, lambda *_: lambda _: None)) == []
     assert last(injector).did == "failed"
     assert injector.counts()["rule-1"].injected == 0
 
