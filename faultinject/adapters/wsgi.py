@@ -33,7 +33,6 @@ from faultinject.engine.steps import (
     AppEnded,
     Cut,
     Dropped,
-    Head,
     Hold,
     Look,
     LostPatience,
@@ -317,14 +316,13 @@ class Responder:
                     elif isinstance(step, Look):
                         with of_environ(self._environ) or nullcontext() as connection:
                             given = connection is not None and connection.left(0)
-                    elif isinstance(step, Head):
-                        self._headers = step.headers
                     elif isinstance(step, Cut):
                         if self._begun:
                             return step
                         if self._connection is None:
                             raise cut_of(step, self._entry.rule or "")
-                        given = self._end(self._connection, step)
+                        with self._connection as connection:
+                            given = connection.reset() if step.resets else connection.close()
                     elif isinstance(step, Hold):
                         given = self._hold()
                         if step.hangs and self._hangs_aside():
@@ -417,8 +415,7 @@ class Responder:
 
     def _wait(self, step: Wait) -> bool:
         if self._begun or self._connection is not None:
-            # A client that has ended its side may still read. The next piece of an answer that has begun shows that.
-            return wait(self._plan, step.seconds, self._connection, reads_on=self._begun)
+            return wait(self._plan, step.seconds, self._connection)
         if not step.seconds:
             return True
         try:
@@ -467,9 +464,10 @@ class Responder:
         self, answer: OwnAnswer, status: str, headers: Headers, *more: Any, **named: Any
     ) -> Callable[[bytes], object]:
         """Take the place of the server's `start_response`, and change the head."""
-        self._headers = headers
         self._advance(answer.head(AppAnswer(whole(status[:3]) or 0, headers)))
-        return self._start_response(status, self._headers, *more, **named)
+        return self._start_response(
+            status, headers if answer.headers is None else answer.headers, *more, **named
+        )
 
     def _app_ended(self) -> None:
         self._advance(self._steps, AppEnded(), self._steps.throw)
@@ -486,7 +484,8 @@ class Responder:
             self._advance(filtered.head(self._head(), first))
             self._begun = True
             self._passes = filtered.passes
-            self._write_on = self._start_response(self._status_line, self._headers)
+            headers = self._headers if filtered.headers is None else filtered.headers
+            self._write_on = self._start_response(self._status_line, headers)
             if first:
                 self._ahead.appendleft(first)
         except BaseException:
@@ -564,14 +563,9 @@ class Responder:
 
     def _hold(self) -> Reach:
         """Get hold of the client's connection, and say how it can be reached."""
-        if not self._in_process:
-            self._connection = of_environ(self._environ)
-        return self._reach
-
-    @property
-    def _reach(self) -> Reach:
         if self._in_process:
             return Reach.IN_PROCESS
+        self._connection = of_environ(self._environ)
         return Reach.SERVER if self._connection is None else Reach.CONNECTION
 
     def _hangs_aside(self) -> bool:
@@ -599,11 +593,6 @@ class Responder:
         """Release the connection; a second call does nothing."""
         if self._connection is not None:
             self._connection.release()
-
-    def _end(self, held: Connection, step: Cut) -> str:
-        """End a connection on which the server has not answered."""
-        with held as connection:
-            return connection.reset() if step.resets else connection.close()
 
     def _fail(self) -> None:
         self._app_ended()

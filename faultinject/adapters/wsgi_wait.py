@@ -21,7 +21,7 @@ from faultinject.engine.steps import ClientGone
 from faultinject.locks import gevent_sleep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from faultinject.adapters.types import Environ
     from faultinject.engine.plan import Plan
@@ -145,7 +145,7 @@ def delivered(connection: Connection, plan: Plan) -> bool:
     return connection.delivered()
 
 
-def wait(plan: Plan, seconds: float, connection: Connection | None = None, *, reads_on: bool = False) -> bool:
+def wait(plan: Plan, seconds: float, connection: Connection | None = None) -> bool:
     """Block for some seconds, and say whether the client is still there.
 
     The wait is never shorter than asked, unless the client leaves, the plan is over or the program ends: it looks twice
@@ -155,12 +155,8 @@ def wait(plan: Plan, seconds: float, connection: Connection | None = None, *, re
         plan: the plan that decided.
         seconds: how long; nothing, or less, when the time is over already.
         connection: shows when the client leaves, at once.
-        reads_on: whether a client that has only ended its own side counts as there, as it may still read.
     """
-    if connection is None:
-        has_left: Callable[[float], bool] = _sleep
-    else:
-        has_left = connection.gone if reads_on else connection.left
+    has_left = _sleep if connection is None else connection.left
     services = plan.services
     end, endings = services.monotonic() + seconds, plan.endings
     while (left := end - services.monotonic()) > 0 and not plan.over(endings) and not program_ends():

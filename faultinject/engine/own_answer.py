@@ -20,7 +20,6 @@ from faultinject.engine.steps import (
     AppAnswer,
     ClientGone,
     Cut,
-    Head,
     Hold,
     Look,
     OwnAnswer,
@@ -121,8 +120,6 @@ class NotedAnswer(OwnAnswer):
         did: the outcome's word.
     """
 
-    noted = True
-
     def __init__(self, entry: Entry, did: str) -> None:
         super().__init__()
         self._entry = entry
@@ -198,7 +195,7 @@ class ForwardedAnswer(OwnAnswer):
             yield from self._settle(found)
             self._injection.finish()
         if self._edits:
-            yield Head(self._edited(found))
+            self.headers = self._edited(found)
 
     def _settle(self, found: AppAnswer) -> Steps:
         """Note it, or that there was nothing to do to it."""
@@ -293,7 +290,7 @@ class FilteredAnswer(OwnAnswer):
         if services.marked and (known or (first is not None and self.filter.begins_with(first))):
             headers = marked(headers, self._action.entry.rule or "")
         yield from self.hold(headers)
-        yield Head(headers)
+        self.headers = headers
 
     def hold(self, headers: Headers) -> Steps:
         """Get hold of the connection where the filter needs it.
