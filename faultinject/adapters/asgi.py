@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext, suppress
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NoReturn, assert_never
 
 import anyio
@@ -328,7 +328,6 @@ class Responder:
         self._in_process = is_in_process_scope(scope, send)
         self._receive_again: Receive | None = None
         self._listener: Listener | None = None
-        self._exchange_end: ExchangeEnd | None = None
         self._connection: Connection | None = None
         self._lingering: Connection | None = None
         self._error: Exception | None = None
@@ -449,7 +448,7 @@ class Responder:
         watched = of_send(self._server) if own is None and self._request.has_body else None
         with watched or nullcontext(own) as connection:
             if listener is None:
-                await pause(self._plan, step.seconds, ExchangeEnd(self._receive), connection)
+                await pause(self._plan, step.seconds, self._exchange_end, connection)
                 return True
             if not step.seconds:
                 return not listener.gone
@@ -465,10 +464,9 @@ class Responder:
                     raise LostPatience(error) from error
                 raise
 
-    def _end_of_exchange(self) -> ExchangeEnd:
-        if self._exchange_end is None:
-            self._exchange_end = ExchangeEnd(self._receive)
-        return self._exchange_end
+    @cached_property
+    def _exchange_end(self) -> ExchangeEnd:
+        return ExchangeEnd(self._receive)
 
     # An answer of ours
 
@@ -543,7 +541,7 @@ class Responder:
     async def _begin(self, start: Message) -> None:
         """Begin an answer whose parts come one by one."""
         self._begun = True
-        await self._end_of_exchange().begin(self._server, start)
+        await self._exchange_end.begin(self._server, start)
 
     # The app's own answer
 
@@ -584,7 +582,6 @@ class Responder:
 
     async def _run_filtered(self, filtered: FilteredAnswer) -> None:
         scope = self._scope
-        self._end_of_exchange()
         if not _PAST_US.isdisjoint(scope.get("extensions") or ()):
             kept = {
                 name: extension for name, extension in scope["extensions"].items() if name not in _PAST_US
@@ -755,6 +752,7 @@ class Responder:
         else:
             self._broken = True
             end(connection, unread=self._unread)
+            self._connection = None
         return "closed"
 
 

@@ -95,19 +95,6 @@ class Connection:
         # werkzeug does not close the answer to a client that has reset the connection.
         self.release()
 
-    def again(self) -> Connection | None:
-        """Hold the same connection by one more descriptor; None when there is none left."""
-        sock = hold(self.fileno())
-        if sock is None:
-            return None
-        connection = Connection(sock, self._number)
-        connection.relayed, connection.speaks_http, connection.unsent = (
-            self.relayed,
-            self.speaks_http,
-            self.unsent,
-        )
-        return connection
-
     def reset(self) -> str:
         """End it with an RST where that can be done, else with a FIN.
 
@@ -218,20 +205,16 @@ class Connection:
 
         Request bytes that nobody has read do not look like a client that left, nor do they hide it. Two
         exceptions: they fill the receive buffer, and the client's FIN has no room behind them; the platform has
-        no POLLRDHUP, and the server still holds the connection.
+        no POLLRDHUP, and the server still holds the connection. There the wait is shorter than asked.
         """
         if self.fileno() < 0:
             return True
-        if leaves := getattr(select, "POLLRDHUP", 0):  # it shows that, whatever is still unread
-            return bool(self._poll(leaves, seconds))
-        end = monotonic() + seconds
-        while events := self._poll(select.POLLIN, end - monotonic()):
-            if events & _GONE or self._at_end():
-                return True
-            if (rest := end - monotonic()) <= 0:
-                break
-            if self._number >= 0:
-                time.sleep(min(_SLICE, rest))  # what it has sent is for the server to read
+        leaves = getattr(select, "POLLRDHUP", 0)  # it shows that, whatever is still unread
+        events = self._poll(leaves or select.POLLIN, seconds)
+        if leaves or not events or events & _GONE or self._at_end():
+            return bool(events)
+        if self._number >= 0:
+            time.sleep(min(_SLICE, seconds))  # what it has sent is for the server to read
         return False
 
     def gone(self, seconds: float) -> bool:

@@ -92,13 +92,14 @@ def end(connection: Connection, *, unread: bool) -> None:
     """End a connection after what its server has sent.
 
     Args:
-        connection: ours, which the caller releases.
+        connection: ours; it is released in the end.
         unread: whether part of the request's body is unread, which the client may still be sending.
     """
-    rest = connection.again() if unread or connection.has_unread() else None
-    if unread and rest is not None:
+    if unread:
         connection.half_close()
     else:
         connection.close()
-    if rest is not None:
-        linger(rest, LONGEST)  # until the server has noticed, it may read what comes
+    if unread or connection.has_unread():
+        linger(connection, LONGEST)  # until the server has noticed, it may read what comes
+    else:
+        connection.release()

@@ -619,6 +619,7 @@ class Responder:
             self._advance(steps, connection.reset())
         else:
             end(connection, unread=self._unread)
+            self._connection = None
             self._advance(steps, "closed")
 
 
