@@ -609,16 +609,13 @@ class Responder:
             # Other tasks get a turn, so that an app whose answer has no end can be cancelled.
             await checkpoint()
         elif kind == "http.response.start":
-            if self._start is not None:  # in the words of a server
-                raise RuntimeError("the app began its answer a second time")
             self._start = message
-            await self._begin_filtered(filtered)
         elif kind == "http.response.body" and self._start is not None:
             piece, more = message.get("body", b""), bool(message.get("more_body"))
             if not (piece or not more):
                 return
             if not filtered.begun:
-                await self._begin_filtered(filtered, piece)
+                await self._begin_filtered(filtered, self._start, piece)
             if filtered.passes:
                 await self._server(message)
             else:
@@ -626,17 +623,13 @@ class Responder:
         else:
             await self._server(message)
 
-    async def _begin_filtered(self, filtered: FilteredAnswer, piece: bytes | None = None) -> None:
-        assert self._start is not None
-        await self._advance(filtered.head(head_of(self._start), piece))
-        if filtered.passes:
-            self._begun = True
-            await self._server(self._start)
-        elif filtered.headers is not None:
-            start = {**self._start, "headers": encoded(filtered.headers)}
+    async def _begin_filtered(self, filtered: FilteredAnswer, start: Message, piece: bytes) -> None:
+        await self._advance(filtered.head(head_of(start), piece))
+        if filtered.headers is not None:
+            start = {**start, "headers": encoded(filtered.headers)}
             if filtered.filter.cuts:
                 start.pop(TO_THE_END, None)
-            await self._begin(start)
+        await self._begin(start)
 
     # An answer that is dropped
 
