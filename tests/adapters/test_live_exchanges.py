@@ -17,7 +17,7 @@ from tests.pairs import pairs
 from tests.until import until
 
 from . import live
-from .transport import PATIENCE, App, Seen, last, read, settle
+from .transport import PATIENCE, App, Seen, read, settle
 
 pytestmark = pytest.mark.live
 
@@ -147,23 +147,6 @@ def test_a_hang_holds_no_thread_of_the_server():
             with each, suppress(OSError):
                 assert each.read().end == "FIN"
     settle()
-
-
-@pytest.mark.parametrize("name", live.SERVERS)
-@pytest.mark.parametrize("method", ["GET", "HEAD"])
-@pytest.mark.parametrize("rule", ["drip,rate=1KB", "truncate,keep_bytes=5"])
-def test_a_status_that_http_does_not_know(name, method, rule):
-    """Kodo's 612 is cut and slowed on every server; HEAD gets it whole."""
-    injector = Injector(f"{rule},of=kodo:612", seed=1, environ={})
-    with live.serve(name, App(), injector) as port:
-        seen = live.ask(port, "/photos/1", method)
-        settle()
-    cut = rule.startswith("truncate")
-    body = b'{"error":"no such file or directory"}'[: 5 if cut else None]
-    assert seen.raw.partition(b"\r\n")[0] == b"HTTP/1.1 612 status code 612"
-    assert seen.body == (body if method == "GET" else b"")
-    did = "answered" if method == "HEAD" else "truncated" if cut else "dripped"
-    assert (last(injector).did, last(injector).status) == (did, 612)
 
 
 async def go_on(request, call_next):
