@@ -29,8 +29,6 @@ from faultinject.locks import gevent_sleep
 UNSPEC = sys.platform == "linux"  # connect() to no address ends a TCP connection with an RST
 _GONE = getattr(select, "POLLHUP", 0) | getattr(select, "POLLERR", 0)
 _NO_WAIT = getattr(_socket, "MSG_DONTWAIT", 0) | getattr(_socket, "MSG_NOSIGNAL", 0)
-# FIN_WAIT1 and FIN_WAIT2 in Linux' include/net/tcp_states.h; others count in another way.
-_HALF_ENDED = {4: None, 5: True} if sys.platform == "linux" else {}
 _SLICE = 0.05
 _LOOK = 0.01
 _NO_THREADS = {
@@ -136,20 +134,6 @@ class Connection:
         # Our own descriptor keeps the inode from becoming another socket's.
         ours = os.fstat(self.fileno())
         return (theirs.st_dev, theirs.st_ino) == (ours.st_dev, ours.st_ino)
-
-    def half_ended(self) -> bool | None:
-        """Whether the client has heard of our end, and has not ended its own side.
-
-        Returns:
-            None while it has not heard of it; False also where a platform does not say it.
-        """
-        option = getattr(_socket, "TCP_INFO", None)
-        if option is None or self._socket.family not in INTERNET:
-            return False
-        try:
-            return _HALF_ENDED.get(self._socket.getsockopt(_socket.IPPROTO_TCP, option, 1)[0], False)
-        except OSError:
-            return False
 
     def backlog(self) -> int:
         """Count the bytes that the client's system does not have yet.

@@ -78,11 +78,9 @@ def _read_away(connection: Connection, over: float) -> None:
         if piece:
             continue
         # The client has ended its side; or the server has shut ours, and the client waits without end for room to
-        # send.
-        half = connection.half_ended()
-        if half:
+        # send, though it has all of the answer.
+        if not connection.backlog():
             connection.reset()
-        if half is not None:
             return
         time.sleep(min(left, _LAST_LOOK))
     connection.close()

@@ -216,8 +216,6 @@ ASGI_SERVERS = (
         lambda send: send.args[0].channel.transport,
         socket=lambda transport: _lowest(transport).socket,
         unsent=lambda transport: _twisted_unsent(_lowest(transport)),
-        # The header alone does not make daphne close.
-        close=lambda send: setattr(send.args[0].channel, "persistent", False),
     ),
     ASGIServer(
         "gunicorn",
