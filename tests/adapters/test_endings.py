@@ -6,6 +6,7 @@ import io
 import socket
 import threading
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 from werkzeug.wsgi import LimitedStream
