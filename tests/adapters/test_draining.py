@@ -109,9 +109,9 @@ def test_asgi_expect_continue_is_answered_instead(servers):
     assert what(only(injector)) == ("answered", None, None, None)
 
 
-def test_bytes_are_bounded(send, servers):
+def test_bytes_are_bounded(send, servers, clock):
     """Past the bound the fault is given all the same, and the outcome says `drain_cut`."""
-    injector = make(RULE)
+    injector = make(RULE, waits=clock)
     read = []
 
     class Source:
@@ -129,7 +129,7 @@ def test_bytes_are_bounded(send, servers):
         answer = servers.wsgi(app, servers.environ("PUT", "/b/k", **more))
     else:
         scope = servers.scope("PUT", "/b/k", [("content-length", str(10**9))])
-        answer = asyncio.run(servers.asgi(ASGIFaultMiddleware(never, injector=injector), scope, receive))
+        answer = clock.run(servers.asgi, ASGIFaultMiddleware(never, injector=injector), scope, receive)
     outcome = only(injector)
     assert answer.status == 503
     assert (outcome.did, outcome.body_complete, outcome.injected) == ("drain_cut", False, True)
@@ -240,22 +240,6 @@ def test_digest_depends_on_bytes_and_seed(send):
     assert len(digests) == 3
 
 
-class Hasty:
-    """A server's socket, for which ten seconds are over soon.
-
-    The client of these tests sends a part, and then nothing.
-    """
-
-    def __init__(self, real):
-        self._real = real
-
-    def __getattr__(self, name):
-        return getattr(self._real, name)
-
-    def settimeout(self, seconds):
-        self._real.settimeout(0.1 if seconds == 10 else seconds)
-
-
 @pytest.fixture
 def injector():
     return Injector("http:503", environ={})
@@ -269,21 +253,6 @@ def last(injector):
 def ask(servers, injector, source, **more):
     given = {"CONTENT_LENGTH": "100000", "wsgi.input": source, **more}
     return servers.wsgi(WSGIFaultMiddleware(None, injector=injector), servers.environ("PUT", "/b/k", **given))
-
-
-@pytest.mark.live
-def test_a_client_that_stalls(servers, injector):
-    """The fault is given in the end, and the server's socket has its own patience again."""
-    with loopback() as (client, server), server.makefile("rb") as source:
-        client.sendall(b"x")
-        answer = ask(
-            servers, injector, SimpleNamespace(read=source.read), **{"werkzeug.socket": Hasty(server)}
-        )
-        assert server.gettimeout() is None
-        server.sendall(b"sent")
-        assert client.recv(4) == b"sent"
-    assert answer.status == 503
-    assert last(injector) == ("drain_cut", False)
 
 
 def test_a_client_that_trickles(servers, clock):

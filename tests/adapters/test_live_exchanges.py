@@ -6,18 +6,17 @@ import socket
 import subprocess
 import sys
 import threading
-from contextlib import suppress
 from xml.etree import ElementTree
 
 import pytest
 from starlette.middleware.base import BaseHTTPMiddleware
 
-from faultinject import ASGIFaultMiddleware, Injector, Rule, WSGIFaultMiddleware
+from faultinject import ASGIFaultMiddleware, Injector, Rule
 from tests.pairs import pairs
 from tests.until import until
 
 from . import live
-from .transport import PATIENCE, App, Seen, read, settle
+from .transport import PATIENCE, App, Seen, read
 
 pytestmark = pytest.mark.live
 
@@ -131,22 +130,6 @@ def test_a_wait_does_not_keep_uvicorn_from_its_end(rule):
         until(lambda: injector.journal.outcomes)
     client.join(PATIENCE)
     assert statuses == [WAITS[rule]]
-
-
-def test_a_hang_holds_no_thread_of_the_server():
-    """waitress has two threads here; five hangs are under way, and others are answered."""
-    injector = Injector("hang,path=hang/", seed=1, environ={})
-    body = bytes(3600)
-    with live.waitress_server(WSGIFaultMiddleware(App(body).wsgi, injector=injector)) as port:
-        held = [live.Client(port, "/hang/a") for _ in range(5)]
-        until(lambda: len(injector.journal.outcomes) == 5)
-        for _ in range(5):
-            assert live.ask(port).saw == (200, body, "FIN")
-        injector.disable()
-        for each in held:
-            with each, suppress(OSError):
-                assert each.read().end == "FIN"
-    settle()
 
 
 async def go_on(request, call_next):
