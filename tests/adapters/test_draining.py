@@ -240,6 +240,22 @@ def test_digest_depends_on_bytes_and_seed(send):
     assert len(digests) == 3
 
 
+class Hasty:
+    """A server's socket, for which ten seconds are over soon.
+
+    The client of these tests sends a part, and then nothing.
+    """
+
+    def __init__(self, real):
+        self._real = real
+
+    def __getattr__(self, name):
+        return getattr(self._real, name)
+
+    def settimeout(self, seconds):
+        self._real.settimeout(0.1 if seconds == 10 else seconds)
+
+
 @pytest.fixture
 def injector():
     return Injector("http:503", environ={})
@@ -253,6 +269,21 @@ def last(injector):
 def ask(servers, injector, source, **more):
     given = {"CONTENT_LENGTH": "100000", "wsgi.input": source, **more}
     return servers.wsgi(WSGIFaultMiddleware(None, injector=injector), servers.environ("PUT", "/b/k", **given))
+
+
+@pytest.mark.live
+def test_a_client_that_stalls(servers, injector):
+    """The fault is given in the end, and the server's socket has its own patience again."""
+    with loopback() as (client, server), server.makefile("rb") as source:
+        client.sendall(b"x")
+        answer = ask(
+            servers, injector, SimpleNamespace(read=source.read), **{"werkzeug.socket": Hasty(server)}
+        )
+        assert server.gettimeout() is None
+        server.sendall(b"sent")
+        assert client.recv(4) == b"sent"
+    assert answer.status == 503
+    assert last(injector) == ("drain_cut", False)
 
 
 def test_a_client_that_trickles(servers, clock):
