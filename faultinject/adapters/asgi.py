@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext, suppress
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NoReturn, assert_never
 
 import anyio
@@ -22,12 +22,11 @@ from faultinject.adapters.asgi_wait import (
 )
 from faultinject.adapters.client_errors import cut_of
 from faultinject.adapters.connection import Connection, of_send
-from faultinject.adapters.in_process import is_in_process_scope
 from faultinject.adapters.lingering import end, linger
 from faultinject.adapters.middleware import Middleware
 from faultinject.adapters.mounting import control_of
 from faultinject.adapters.raising import let_through
-from faultinject.adapters.servers import SPELL, asgi_server, know_status, shown
+from faultinject.adapters.servers import SPELL, asgi_server, is_in_process_scope, know_status, shown
 from faultinject.engine.actions import PASSED, Action, Pass
 from faultinject.engine.body import LONGEST, Body, SeenBody
 from faultinject.engine.counting import Counter
@@ -43,7 +42,6 @@ from faultinject.engine.steps import (
     ClientGone,
     Cut,
     Dropped,
-    Head,
     Hold,
     Look,
     LostPatience,
@@ -329,13 +327,10 @@ class Responder:
         self._in_process = is_in_process_scope(scope, send)
         self._receive_again: Receive | None = None
         self._listener: Listener | None = None
-        self._exchange_end: ExchangeEnd | None = None
         self._connection: Connection | None = None
         self._lingering: Connection | None = None
         self._error: Exception | None = None
-        # The head of the app's answer, and the headers that replace its own.
-        self._start: Message | None = None
-        self._headers: Headers | None = None
+        self._start: Message | None = None  # the head of the app's answer
         self._clock = anyio.CancelScope()
         self._begun = self._unread = self._queued = self._broken = False
 
@@ -410,8 +405,6 @@ class Responder:
                         given = await self._wait(step)
                     elif isinstance(step, Look):
                         given = has_left(self._receive, self._server)
-                    elif isinstance(step, Head):
-                        self._headers = step.headers
                     elif isinstance(step, Part):
                         await self._send_ours(
                             {"type": "http.response.body", "body": step.data, "more_body": step.more}
@@ -454,7 +447,7 @@ class Responder:
         watched = of_send(self._server) if own is None and self._request.has_body else None
         with watched or nullcontext(own) as connection:
             if listener is None:
-                await pause(self._plan, step.seconds, ExchangeEnd(self._receive), connection)
+                await pause(self._plan, step.seconds, self._exchange_end, connection)
                 return True
             if not step.seconds:
                 return not listener.gone
@@ -470,10 +463,9 @@ class Responder:
                     raise LostPatience(error) from error
                 raise
 
-    def _end_of_exchange(self) -> ExchangeEnd:
-        if self._exchange_end is None:
-            self._exchange_end = ExchangeEnd(self._receive)
-        return self._exchange_end
+    @cached_property
+    def _exchange_end(self) -> ExchangeEnd:
+        return ExchangeEnd(self._receive)
 
     # An answer of ours
 
@@ -548,7 +540,7 @@ class Responder:
     async def _begin(self, start: Message) -> None:
         """Begin an answer whose parts come one by one."""
         self._begun = True
-        await self._end_of_exchange().begin(self._server, start)
+        await self._exchange_end.begin(self._server, start)
 
     # The app's own answer
 
@@ -582,27 +574,13 @@ class Responder:
 
     async def _noted(self, answer: OwnAnswer, message: Message) -> Message:
         """Note the message that begins the app's answer, and give it as it goes out."""
-        status, headers = message["status"], message.get("headers", ())
-        if answer.noted:
-            # Headers that can be read only once are left to the server.
-            known: Any = headers if isinstance(headers, (list, tuple)) else ()
-            await self._advance(answer.head(AppAnswer(status, known)))
-            return message
-        given, self._headers = list(headers), None
-        await self._advance(answer.head(AppAnswer(status, decoded(given))))
-        return {**message, "headers": given if self._headers is None else encoded(self._headers)}
-
-    def _begins(self, message: Message) -> AppAnswer:
-        """Keep the head of an answer that goes out part by part, or not at all."""
-        message["headers"] = list(message.get("headers", ()))
-        self._start = message
-        return AppAnswer(message["status"], decoded(message["headers"]))
+        await self._advance(answer.head(head_of(message)))
+        return message if answer.headers is None else {**message, "headers": encoded(answer.headers)}
 
     # An answer whose body is changed
 
     async def _run_filtered(self, filtered: FilteredAnswer) -> None:
         scope = self._scope
-        self._end_of_exchange()
         if not _PAST_US.isdisjoint(scope.get("extensions") or ()):
             kept = {
                 name: extension for name, extension in scope["extensions"].items() if name not in _PAST_US
@@ -631,16 +609,13 @@ class Responder:
             # Other tasks get a turn, so that an app whose answer has no end can be cancelled.
             await checkpoint()
         elif kind == "http.response.start":
-            if self._start is not None:  # in the words of a server
-                raise RuntimeError("the app began its answer a second time")
-            await self._begin_filtered(filtered, self._begins(message))
+            self._start = message
         elif kind == "http.response.body" and self._start is not None:
             piece, more = message.get("body", b""), bool(message.get("more_body"))
             if not (piece or not more):
                 return
             if not filtered.begun:
-                head = AppAnswer(self._start["status"], decoded(self._start["headers"]))
-                await self._begin_filtered(filtered, head, piece)
+                await self._begin_filtered(filtered, self._start, piece)
             if filtered.passes:
                 await self._server(message)
             else:
@@ -648,19 +623,13 @@ class Responder:
         else:
             await self._server(message)
 
-    async def _begin_filtered(
-        self, filtered: FilteredAnswer, head: AppAnswer, piece: bytes | None = None
-    ) -> None:
-        await self._advance(filtered.head(head, piece))
-        assert self._start is not None
-        if filtered.passes:
-            self._begun = True
-            await self._server(self._start)
-        elif self._headers is not None:
-            start = {**self._start, "headers": encoded(self._headers)}
+    async def _begin_filtered(self, filtered: FilteredAnswer, start: Message, piece: bytes) -> None:
+        await self._advance(filtered.head(head_of(start), piece))
+        if filtered.headers is not None:
+            start = {**start, "headers": encoded(filtered.headers)}
             if filtered.filter.cuts:
                 start.pop(TO_THE_END, None)
-            await self._begin(start)
+        await self._begin(start)
 
     # An answer that is dropped
 
@@ -700,7 +669,8 @@ class Responder:
             await checkpoint()
         elif kind == "http.response.start":
             began_before = self._start is not None
-            dropped.head(self._begins(message))
+            self._start = message
+            dropped.head(head_of(message))
             if dropped.failed:
                 await self._advance(self._steps)
                 await self._server(message)
@@ -737,7 +707,8 @@ class Responder:
             # HTTP/2 and a middleware that hides the server put a queue between the connection and us.
             self._queued = connection is None or self._request.http2
             self._connection = connection or self._beneath()
-        return self._reach
+            return Reach.SERVER if self._connection is None else Reach.CONNECTION
+        return Reach.IN_PROCESS
 
     def _beneath(self) -> Connection | None:
         """Find the connection beneath a middleware that hides the server.
@@ -748,12 +719,6 @@ class Responder:
         if connection is not None:
             log.server_hidden()
         return connection
-
-    @property
-    def _reach(self) -> Reach:
-        if self._in_process:
-            return Reach.IN_PROCESS
-        return Reach.SERVER if self._connection is None else Reach.CONNECTION
 
     async def _cut(self, step: Cut) -> str:
         """End the connection after the part of the answer that was sent, and say how."""
@@ -777,13 +742,16 @@ class Responder:
             self._broken = True
             return connection.reset()
         else:
-            self._close()
+            self._broken = True
+            end(connection, unread=self._unread)
+            self._connection = None
         return "closed"
 
-    def _close(self) -> None:
-        if not self._broken and self._connection is not None:
-            self._broken = True
-            end(self._connection, unread=self._unread)
+
+def head_of(message: Message) -> AppAnswer:
+    """Read the head of the app's answer; headers that can be read once are a list afterwards."""
+    message["headers"] = list(message.get("headers", ()))
+    return AppAnswer(message["status"], decoded(message["headers"]))
 
 
 def encoded(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:

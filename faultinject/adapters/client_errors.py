@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import sys
 from collections.abc import Iterator
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -151,13 +150,8 @@ def _class(kind: type[Injected]) -> type[Injected]:
 
 
 def _loaded(kind: type[Injected]) -> Iterator[type]:
-    """Find the errors of the libraries that are loaded, and import nothing.
-
-    A lazy module imports what is looked up on it, so only its `__dict__` is read.
-    """
+    """Find the errors of the libraries that are loaded, and import nothing."""
     for module, name in kind.libraries:
-        loaded = sys.modules.get(module)
-        if isinstance(loaded, ModuleType):
-            error = object.__getattribute__(loaded, "__dict__").get(name)
-            if isinstance(error, type) and issubclass(error, Exception):
-                yield error
+        error = getattr(sys.modules.get(module), name, None)
+        if isinstance(error, type) and issubclass(error, Exception):
+            yield error

@@ -29,8 +29,6 @@ from faultinject.locks import gevent_sleep
 UNSPEC = sys.platform == "linux"  # connect() to no address ends a TCP connection with an RST
 _GONE = getattr(select, "POLLHUP", 0) | getattr(select, "POLLERR", 0)
 _NO_WAIT = getattr(_socket, "MSG_DONTWAIT", 0) | getattr(_socket, "MSG_NOSIGNAL", 0)
-# FIN_WAIT1 and FIN_WAIT2 in Linux' include/net/tcp_states.h; others count in another way.
-_HALF_ENDED = {4: None, 5: True} if sys.platform == "linux" else {}
 _SLICE = 0.05
 _LOOK = 0.01
 _NO_THREADS = {
@@ -95,19 +93,6 @@ class Connection:
         # werkzeug does not close the answer to a client that has reset the connection.
         self.release()
 
-    def again(self) -> Connection | None:
-        """Hold the same connection by one more descriptor; None when there is none left."""
-        sock = hold(self.fileno())
-        if sock is None:
-            return None
-        connection = Connection(sock, self._number)
-        connection.relayed, connection.speaks_http, connection.unsent = (
-            self.relayed,
-            self.speaks_http,
-            self.unsent,
-        )
-        return connection
-
     def reset(self) -> str:
         """End it with an RST where that can be done, else with a FIN.
 
@@ -133,14 +118,6 @@ class Connection:
         with suppress(OSError):  # the client is gone
             self._socket.shutdown(_socket.SHUT_WR)
 
-    def shut_reading(self) -> None:
-        """End what the client sends; answers can still be sent.
-
-        A thread that waits for the client reads an end.
-        """
-        with suppress(OSError):  # the client is gone
-            self._socket.shutdown(_socket.SHUT_RD)
-
     def port(self) -> str:
         """Get the port at which the client has connected; empty where that is no port."""
         name = self._socket.getsockname()
@@ -157,20 +134,6 @@ class Connection:
         # Our own descriptor keeps the inode from becoming another socket's.
         ours = os.fstat(self.fileno())
         return (theirs.st_dev, theirs.st_ino) == (ours.st_dev, ours.st_ino)
-
-    def half_ended(self) -> bool | None:
-        """Whether the client has heard of our end, and has not ended its own side.
-
-        Returns:
-            None while it has not heard of it; False also where a platform does not say it.
-        """
-        option = getattr(_socket, "TCP_INFO", None)
-        if option is None or self._socket.family not in INTERNET:
-            return False
-        try:
-            return _HALF_ENDED.get(self._socket.getsockopt(_socket.IPPROTO_TCP, option, 1)[0], False)
-        except OSError:
-            return False
 
     def backlog(self) -> int:
         """Count the bytes that the client's system does not have yet.
@@ -226,20 +189,16 @@ class Connection:
 
         Request bytes that nobody has read do not look like a client that left, nor do they hide it. Two
         exceptions: they fill the receive buffer, and the client's FIN has no room behind them; the platform has
-        no POLLRDHUP, and the server still holds the connection.
+        no POLLRDHUP, and the server still holds the connection. There the wait is shorter than asked.
         """
         if self.fileno() < 0:
             return True
-        if leaves := getattr(select, "POLLRDHUP", 0):  # it shows that, whatever is still unread
-            return bool(self._poll(leaves, seconds))
-        end = monotonic() + seconds
-        while events := self._poll(select.POLLIN, end - monotonic()):
-            if events & _GONE or self._at_end():
-                return True
-            if (rest := end - monotonic()) <= 0:
-                break
-            if self._number >= 0:
-                time.sleep(min(_SLICE, rest))  # what it has sent is for the server to read
+        leaves = getattr(select, "POLLRDHUP", 0)  # it shows that, whatever is still unread
+        events = self._poll(leaves or select.POLLIN, seconds)
+        if leaves or not events or events & _GONE or self._at_end():
+            return bool(events)
+        if self._number >= 0:
+            time.sleep(min(_SLICE, seconds))  # what it has sent is for the server to read
         return False
 
     def gone(self, seconds: float) -> bool:

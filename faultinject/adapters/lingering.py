@@ -78,11 +78,9 @@ def _read_away(connection: Connection, over: float) -> None:
         if piece:
             continue
         # The client has ended its side; or the server has shut ours, and the client waits without end for room to
-        # send.
-        half = connection.half_ended()
-        if half:
+        # send, though it has all of the answer.
+        if not connection.backlog():
             connection.reset()
-        if half is not None:
             return
         time.sleep(min(left, _LAST_LOOK))
     connection.close()
@@ -92,13 +90,14 @@ def end(connection: Connection, *, unread: bool) -> None:
     """End a connection after what its server has sent.
 
     Args:
-        connection: ours, which the caller releases.
+        connection: ours; it is released in the end.
         unread: whether part of the request's body is unread, which the client may still be sending.
     """
-    rest = connection.again() if unread or connection.has_unread() else None
-    if unread and rest is not None:
+    if unread:
         connection.half_close()
     else:
         connection.close()
-    if rest is not None:
-        linger(rest, LONGEST)  # until the server has noticed, it may read what comes
+    if unread or connection.has_unread():
+        linger(connection, LONGEST)  # until the server has noticed, it may read what comes
+    else:
+        connection.release()

@@ -1,4 +1,4 @@
-"""Tables of servers whose connections are known.
+"""Tables of servers whose connections are known, and of clients in the app's own process.
 
 A row reaches the very socket, so no fault is ever given on another client's connection. A server without a row, or
 one that shows an app no socket, is answered as a gateway would, or closes by itself; the journal says which.
@@ -6,12 +6,15 @@ one that shows an app no socket, is answered as a gateway would, or closes by it
 A row also says how the server is told to close a connection. Where part of a request's body was left unread, the
 server may take it for the next request, so the connection has to be closed, and the client told so
 (https://www.rfc-editor.org/rfc/rfc9112#section-9.3). A server without a row gets `Connection: close`.
+
+A client in this process is recognised as its request comes: by the function that takes the answer, if that is known,
+else by what the environ or scope shows.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from types import FunctionType, MethodType
 from typing import Any, NamedTuple
@@ -46,7 +49,7 @@ class WSGIServer(NamedTuple):
         says_close: the server itself says that a connection closes, and takes that header from no app.
         close: tells the server to close the connection, once the answer has started. It is given the environ and the
             `start_response`.
-        body: gets the stream of a body, whose `read` waits for no more bytes than it is asked for.
+        body: gets of `wsgi.input` the stream whose `read` waits for no more bytes than it is asked for.
     """
 
     name: str
@@ -57,7 +60,7 @@ class WSGIServer(NamedTuple):
     speaks_http: Callable[[Environ], bool] = lambda _: True
     says_close: bool = False
     close: Callable[[Environ, Any], object] = lambda *_: None
-    body: Callable[[Environ], Any] = lambda environ: environ["wsgi.input"]
+    body: Callable[[Any], Any] = lambda stream: stream
 
 
 class ASGIServer(NamedTuple):
@@ -163,7 +166,7 @@ WSGI_SERVERS = (
         says_close=True,
         close=lambda _, start: _exchange(start).force_close(),
         # The stream of an app waits for 1,024 bytes.
-        body=lambda environ: environ["wsgi.input"].reader,
+        body=lambda stream: stream.reader,
     ),
     WSGIServer(
         "waitress",
@@ -191,7 +194,7 @@ WSGI_SERVERS = (
     WSGIServer(
         "wsgiref",
         "WSGIServer/",
-        lambda environ: _read_from(_unlimited(environ["wsgi.input"])),
+        lambda environ: _read_from(_unlimited(body_of(environ))),
         says_close=True,
         # Django's server keeps connections open.
         close=lambda _, start: _exchange(start).headers.__setitem__(*CLOSE),
@@ -213,8 +216,6 @@ ASGI_SERVERS = (
         lambda send: send.args[0].channel.transport,
         socket=lambda transport: _lowest(transport).socket,
         unsent=lambda transport: _twisted_unsent(_lowest(transport)),
-        # The header alone does not make daphne close.
-        close=lambda send: setattr(send.args[0].channel, "persistent", False),
     ),
     ASGIServer(
         "gunicorn",
@@ -312,13 +313,19 @@ def _is_layer(held: Any) -> bool:
     return isinstance(held, FunctionType | MethodType | partial) or type(held).__module__ in CLIENTS
 
 
+def body_of(environ: Environ) -> Any:
+    """Get the server's stream of the request's body, also beneath that of ours for the app."""
+    stream = environ["wsgi.input"]
+    return getattr(stream, "server_stream", stream)
+
+
 def is_at_hand(environ: Environ) -> bool:
     """Whether the whole request body is in memory or in a file.
 
     It is in waitress, in ASGI servers and in test clients.
     """
     try:
-        return bool(environ["wsgi.input"].seekable())
+        return bool(body_of(environ).seekable())
     except (AttributeError, ValueError):  # it has no such method; the app has closed it
         return False
 
@@ -341,3 +348,50 @@ def _exchange(start_response: Callable[..., Any]) -> Any:
         if isinstance(layer, MethodType) and layer.__name__ == "start_response":
             owner = layer.__self__  # the innermost is the server's
     return owner
+
+
+def is_in_process(environ: Environ, start_response: Callable[..., Any]) -> bool:
+    """Whether a client in this process calls a WSGI app, without a connection to break.
+
+    Args:
+        environ: of the request.
+        start_response: the function by which the app begins its answer.
+    """
+    if wsgi_server(environ) is not OTHER_WSGI:
+        return False
+    if any(_is_of_client(layer) for layer in layers_of(start_response)):
+        return True
+    if "asgi.scope" in environ:
+        return not _is_of_server(environ["asgi.scope"])
+    # Servers that run WSGI apps through ASGI or on tornado show only the last of these.
+    return not ("SERVER_SOFTWARE" in environ or "REMOTE_PORT" in environ or environ.get("wsgi.multiprocess"))
+
+
+def is_in_process_scope(scope: Mapping[str, Any], send: Callable[..., Any]) -> bool:
+    """Whether a client in this process calls an ASGI app, without a connection to break.
+
+    Args:
+        scope: of the request.
+        send: the function by which the app answers.
+    """
+    for layer in layers_of(send):
+        if _is_of_client(layer):
+            return True
+        if asgi_server_of(layer) is not None:
+            return False
+    return not _is_of_server(scope)
+
+
+def _is_of_client(takes_answer: Any) -> bool:
+    return getattr(takes_answer, "__module__", None) in CLIENTS
+
+
+def _is_of_server(scope: Mapping[str, Any]) -> bool:
+    """Whether a scope looks like one that a server has made."""
+    if "http.response.debug" in (scope.get("extensions") or ()):
+        return False  # the specification keeps it for test clients
+    asgi = scope.get("asgi") or ()
+    # Servers say which version of the specification they follow. Daphne does not, but its addresses are lists; the
+    # client's is a tuple where a middleware reads X-Forwarded-For.
+    lists = isinstance(scope.get("client"), list) or isinstance(scope.get("server"), list)
+    return "spec_version" in asgi or bool(asgi and lists)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext, suppress
 from functools import partial
@@ -11,13 +12,12 @@ from typing import Any, assert_never
 
 from faultinject.adapters.client_errors import cut_of
 from faultinject.adapters.connection import Connection, of_environ
-from faultinject.adapters.in_process import is_in_process
 from faultinject.adapters.lingering import end, linger
 from faultinject.adapters.middleware import Middleware
 from faultinject.adapters.mounting import control_of
-from faultinject.adapters.servers import close_behind, is_at_hand, is_file, wsgi_server
+from faultinject.adapters.servers import close_behind, is_at_hand, is_file, is_in_process, wsgi_server
 from faultinject.adapters.types import Environ, Start, WSGIApp
-from faultinject.adapters.wsgi_body import Overheard, PausedBody
+from faultinject.adapters.wsgi_body import AppBody, Pieces
 from faultinject.adapters.wsgi_wait import delivered, drain, wait
 from faultinject.engine.actions import PASSED, Pass
 from faultinject.engine.answers import Respond
@@ -32,7 +32,6 @@ from faultinject.engine.steps import (
     AppEnded,
     Cut,
     Dropped,
-    Head,
     Hold,
     Look,
     LostPatience,
@@ -197,19 +196,18 @@ class Responder:
         self._result: Iterable[bytes] | None = None
         self._connection: Connection | None = None
         self._lingering: Connection | None = None
-        # The app's answer: its head, and the part of its body that was not passed on yet.
+        # The app's answer: its head, the rest of its body, and what was taken of that, or written, but not passed on.
         self._status_line = ""
         self._headers: Headers = []
         self._pieces: Iterator[bytes] = iter(())
-        self._first: bytes | None = None
-        self._anew = self._passes = False
+        self._ahead: deque[bytes | None] = deque()
+        self._passes = False
         # The answer that goes out: whether it has begun, the server's `write`, and the step at which it waits.
         self._begun = self._unread = self._reads_behind = self._gave_up = False
         self._write_on: Callable[[bytes], object] = lambda _: None
         self._step: Step | None = None
         self._pending: tuple[Steps, Cut] | None = None
         self._filtered: FilteredAnswer | None = None
-        self._dropped: Dropped | None = None
 
     def run(self) -> Iterable[bytes]:
         """Carry out the steps before the server reads, and give the answer that it reads."""
@@ -223,7 +221,7 @@ class Responder:
                     return self._result
             elif isinstance(step.answer, FilteredAnswer):
                 self._run_filtered(step.answer)
-                if self._passes and not self._first:
+                if self._passes and not self._ahead:
                     # Nothing is left of it. Of an answer of one piece a server says the length, here 0.
                     self.close()
                     return [b""]
@@ -317,14 +315,13 @@ class Responder:
                     elif isinstance(step, Look):
                         with of_environ(self._environ) or nullcontext() as connection:
                             given = connection is not None and connection.left(0)
-                    elif isinstance(step, Head):
-                        self._headers = step.headers
                     elif isinstance(step, Cut):
                         if self._begun:
                             return step
                         if self._connection is None:
                             raise cut_of(step, self._entry.rule or "")
-                        given = self._end(self._connection, step)
+                        with self._connection as connection:
+                            given = connection.reset() if step.resets else connection.close()
                     elif isinstance(step, Hold):
                         given = self._hold()
                         if step.hangs and self._hangs_aside():
@@ -341,17 +338,15 @@ class Responder:
     def _parts(self) -> Iterator[bytes]:
         """Give the parts of the body that goes out, each when it is due."""
         if self._passes:
-            yield self._next()  # also an empty one: hypercorn starts no answer without a piece
-            yield from iter(self._next, b"")
+            while (piece := self._next()) is not None:
+                yield piece  # also an empty one: hypercorn starts no answer without a piece
         elif self._filtered is not None:
             while not self._filtered.over:
-                yield from self._feed(self._filtered, self._next())
+                piece = self._next_not_empty()
+                steps = self._filtered.feed(piece, more=bool(piece))
+                yield from self._carry(steps, self._advance(steps))
         else:
             yield from self._carry(self._steps, self._step)
-
-    def _feed(self, filtered: FilteredAnswer, piece: bytes) -> Iterator[bytes]:
-        steps = filtered.feed(piece, more=bool(piece))
-        return self._carry(steps, self._advance(steps))
 
     def _carry(self, steps: Steps, step: Step | None) -> Iterator[bytes]:
         while isinstance(step, Part):
@@ -360,12 +355,16 @@ class Responder:
         if isinstance(step, Cut):
             self._pending = steps, step
 
-    def _next(self) -> bytes:
+    def _next(self) -> bytes | None:
+        """Get the next piece of the app's answer; None at its end."""
+        if not self._ahead:
+            piece = next(self._pieces, None)
+            self._ahead.append(piece)  # behind what the app has written meanwhile
+        return self._ahead.popleft()
+
+    def _next_not_empty(self) -> bytes:
         """Get the next piece of the app's answer that is not empty; empty at its end."""
-        piece, self._first = self._first, None
-        if piece is not None:
-            return piece
-        while (piece := next(self._pieces, None)) == b"":
+        while (piece := self._next()) == b"":
             pass
         return piece or b""
 
@@ -377,7 +376,7 @@ class Responder:
             self._begun, self._unread = True, step.unread
         elif ends:
             self._begun = self._passes = True
-            self._first = step.body
+            self._ahead.append(step.body)
         else:
             self._result = [step.body]  # also an empty piece: see `_parts`
 
@@ -408,14 +407,14 @@ class Responder:
 
     def _read_behind(self) -> None:
         """Read the rest of the request's body after the answer."""
-        before = getattr(self._environ["wsgi.input"], "size", 0)
+        stream = self._environ["wsgi.input"]
+        before = stream.raw.size if isinstance(stream, AppBody) else 0
         with suppress(Exception):
             drain(self._environ, self._plan, self._request, before=before, in_process=False)
 
     def _wait(self, step: Wait) -> bool:
         if self._begun or self._connection is not None:
-            # A client that has ended its side may still read. The next piece of an answer that has begun shows that.
-            return wait(self._plan, step.seconds, self._connection, reads_on=self._begun)
+            return wait(self._plan, step.seconds, self._connection)
         if not step.seconds:
             return True
         try:
@@ -430,30 +429,26 @@ class Responder:
 
     # The app's own answer
 
-    def _overhear(self, step: RunApp) -> Overheard | None:
-        """Listen to what the app reads of the request's body, where a step needs it."""
-        source = self._environ.get("wsgi.input")
-        if source is None or not self._request.has_body:
+    def _overhear(self, step: RunApp) -> Pieces | None:
+        """Stand between the app and the request's body, where a step needs it."""
+        source, length, pause = self._environ.get("wsgi.input"), self._request.content_length, step.pause
+        ends = length is not None or self._environ.get("wsgi.input_terminated")
+        if source is None or not (self._request.has_body and ends):
             return None
         readers = [reader.feed for reader in (self._entry.seen, step.listing) if reader is not None]
-        if not (readers or step.dropped):
+        if not (readers or step.dropped or pause):
             return None
-        body = self._environ["wsgi.input"] = Overheard(source, self._request.content_length, *readers)
+        wait = Wait(0 if pause is None else pause.seconds)
+        body = Pieces(source, length, readers, pause, lambda: self._wait(wait))
+        self._environ["wsgi.input"] = AppBody(body)
         return body
 
     def _run_app(self, step: RunApp) -> Iterable[bytes]:
         """Run an app whose body goes out by the server's own means."""
-        environ, answer, pause = self._environ, step.answer, step.pause
+        environ, answer = self._environ, step.answer
         if step.hidden:
             hidden = {f"HTTP_{name.upper().replace('-', '_')}" for name in step.hidden}
             environ = {name: value for name, value in environ.items() if name not in hidden}
-        elif pause is not None:
-            environ["wsgi.input"] = PausedBody(
-                environ["wsgi.input"],
-                pause,
-                lambda: self._wait(Wait(pause.seconds)),
-                sized=self._request.content_length is not None,
-            )
         try:
             start = self._start_response if answer is None else partial(self._start, answer)
             result = self._app(environ, start)
@@ -468,9 +463,10 @@ class Responder:
         self, answer: OwnAnswer, status: str, headers: Headers, *more: Any, **named: Any
     ) -> Callable[[bytes], object]:
         """Take the place of the server's `start_response`, and change the head."""
-        self._headers = headers
         self._advance(answer.head(AppAnswer(whole(status[:3]) or 0, headers)))
-        return self._start_response(status, self._headers, *more, **named)
+        return self._start_response(
+            status, headers if answer.headers is None else answer.headers, *more, **named
+        )
 
     def _app_ended(self) -> None:
         self._advance(self._steps, AppEnded(), self._steps.throw)
@@ -482,18 +478,21 @@ class Responder:
         try:
             self._result = result = self._app(self._environ, self._start_apart)
             self._pieces = iter(result)
-            # The app may write before it gives its first piece.
-            first = self._next()
-            if not self._begun:
-                self._app_begins(filtered, first)
-            self._first = first
+            first = self._next_not_empty()
+            self._check_begun()
+            self._advance(filtered.head(self._head(), first))
+            self._begun = True
+            self._passes = filtered.passes
+            headers = self._headers if filtered.headers is None else filtered.headers
+            self._write_on = self._start_response(self._status_line, headers)
+            if first:
+                self._ahead.appendleft(first)
         except BaseException:
             self._fail()
             raise
 
-    def _run_dropped(self, dropped: Dropped, body: Overheard | None) -> None:
+    def _run_dropped(self, dropped: Dropped, body: Pieces | None) -> None:
         """Run the app, and drop its answer; a failure of its own goes out as it is."""
-        self._dropped = dropped
         try:
             try:
                 self._result = result = self._app(self._environ, self._start_apart)
@@ -502,82 +501,57 @@ class Responder:
                 if not dropped.cut:
                     raise
             if not self._passes:
-                dropped.unread = body is not None and not body.whole
+                dropped.unread = self._request.has_body and not (body is not None and body.whole)
                 self._step = self._advance(self._steps)
         except BaseException:
             self._fail()
             raise
 
     def _drop_all(self, dropped: Dropped, result: Iterable[bytes]) -> None:
-        if self._anew and not dropped.over:
+        if self._status_line:
             self._drop_head(dropped)
-            if self._passes:
+            if self._passes and not self._ahead:
                 return
         self._pieces = iter(() if is_file(self._environ, result) and not self._passes else result)
         try:
             while not dropped.over:
-                self._drop(dropped, next(self._pieces, None))
+                self._drop(dropped, self._next())
+            self._begun = self._passes
         finally:
             if not self._passes:
                 self._close_app()
 
     def _drop(self, dropped: Dropped, piece: bytes | None) -> None:
         """Drop a piece of the app's answer, after its head; None is the end."""
-        if not self._status_line and piece != b"":
-            raise AssertionError("the app has not called start_response")
-        if self._anew:
+        if self._status_line or piece != b"":
+            self._check_begun()
             self._drop_head(dropped)
-        if self._passes:
-            self._first, self._begun = piece or None, True
-        else:
+        if not self._passes:
             dropped.feed(piece or b"", more=piece is not None)
+        elif piece is not None:
+            self._ahead.appendleft(piece)
 
     def _drop_head(self, dropped: Dropped) -> None:
-        self._anew = False
-        dropped.head(self._head())
+        dropped.head(AppAnswer(int(self._status_line[:3] or 0), self._headers))
         if dropped.failed:
             self._advance(self._steps)
             self._passes = True
             self._write_on = self._start_response(self._status_line, self._headers)
 
     def _start_apart(self, status: str, headers: Headers, exc_info: Any = None) -> Callable[[bytes], object]:
-        """Take the place of the server's `start_response`, which is called later."""
+        """Take the place of the server's `start_response`, which is called later.
+
+        What an old app writes is kept until it returns, or gives a piece.
+        """
         if exc_info and self._begun:
             raise exc_info[1].with_traceback(exc_info[2])
-        self._status_line, self._headers, self._anew = status, headers, True
-        return self._write
+        self._status_line, self._headers = status, headers
+        self._ahead.clear()
+        return self._ahead.append
 
-    def _write(self, piece: bytes) -> None:
-        """Take the place of the server's `write`, which only old apps use."""
-        if not piece:
-            return
-        filtered, dropped = self._filtered, self._dropped
-        over = True
-        if filtered is not None:
-            if not self._begun:
-                self._app_begins(filtered, piece)
-            if not filtered.over:
-                for part in self._feed(filtered, piece):
-                    self._write_on(part)
-            over = filtered.over and self._pending is None
-        elif dropped is not None:
-            if not dropped.over:
-                self._drop(dropped, piece)
-                self._first = None
-            over = dropped.over
-        if self._passes:
-            self._write_on(piece)
-        elif over:
-            raise BrokenPipeError("the client has left")
-
-    def _app_begins(self, filtered: FilteredAnswer, piece: bytes) -> None:
-        """Begin the app's answer, which has that first piece."""
+    def _check_begun(self) -> None:
         if not self._status_line:
             raise AssertionError("the app has not called start_response")
-        self._advance(filtered.head(self._head(), piece))
-        self._begun = True
-        self._passes = filtered.passes
-        self._write_on = self._start_response(self._status_line, self._headers)
 
     def _head(self) -> AppAnswer:
         with of_environ(self._environ) or nullcontext() as connection:
@@ -588,14 +562,9 @@ class Responder:
 
     def _hold(self) -> Reach:
         """Get hold of the client's connection, and say how it can be reached."""
-        if not self._in_process:
-            self._connection = of_environ(self._environ)
-        return self._reach
-
-    @property
-    def _reach(self) -> Reach:
         if self._in_process:
             return Reach.IN_PROCESS
+        self._connection = of_environ(self._environ)
         return Reach.SERVER if self._connection is None else Reach.CONNECTION
 
     def _hangs_aside(self) -> bool:
@@ -624,11 +593,6 @@ class Responder:
         if self._connection is not None:
             self._connection.release()
 
-    def _end(self, held: Connection, step: Cut) -> str:
-        """End a connection on which the server has not answered."""
-        with held as connection:
-            return connection.reset() if step.resets else connection.close()
-
     def _fail(self) -> None:
         self._app_ended()
         self.close()
@@ -654,6 +618,7 @@ class Responder:
             self._advance(steps, connection.reset())
         else:
             end(connection, unread=self._unread)
+            self._connection = None
             self._advance(steps, "closed")
 
 

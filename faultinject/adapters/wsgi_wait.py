@@ -13,7 +13,7 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from faultinject.adapters.connection import Connection, of_environ, until_delivered
-from faultinject.adapters.servers import OUR_SERVER, is_at_hand, shown, wsgi_server
+from faultinject.adapters.servers import OUR_SERVER, body_of, is_at_hand, shown, wsgi_server
 from faultinject.engine.body import LONGEST, MOST, PIECE, Body
 from faultinject.engine.request import WSGIRequest
 from faultinject.engine.services import LOOK
@@ -21,7 +21,7 @@ from faultinject.engine.steps import ClientGone
 from faultinject.locks import gevent_sleep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from faultinject.adapters.types import Environ
     from faultinject.engine.plan import Plan
@@ -72,10 +72,8 @@ def drain(
         return None
     length = None if length is None else length - before
     kept: list[bytes] | None = [] if up_to is not None and length is None else None
-    source, clock = (
-        shown(wsgi_server(environ).body, environ) or environ["wsgi.input"],
-        plan.services.monotonic,
-    )
+    stream, clock = body_of(environ), plan.services.monotonic
+    source = shown(wsgi_server(environ).body, stream) or stream
     # `read1` gives what has come so far, where the server has it.
     read = getattr(source, "read1", source.read)
     digest = request.body_digest(plan.origin[2])
@@ -118,7 +116,7 @@ def impatient(environ: Environ) -> Iterator[None]:
     """Let the server wait for no byte of the request longer than `LONGEST`, if it can."""
     with of_environ(environ) or nullcontext() as connection:
         handle = None if connection is None else connection.handle
-        if OUR_SERVER in environ and (stream := getattr(environ["wsgi.input"], "raw", None)) is not None:
+        if OUR_SERVER in environ and (stream := getattr(body_of(environ), "raw", None)) is not None:
             stream.allow(LONGEST)
             try:
                 yield
@@ -147,7 +145,7 @@ def delivered(connection: Connection, plan: Plan) -> bool:
     return connection.delivered()
 
 
-def wait(plan: Plan, seconds: float, connection: Connection | None = None, *, reads_on: bool = False) -> bool:
+def wait(plan: Plan, seconds: float, connection: Connection | None = None) -> bool:
     """Block for some seconds, and say whether the client is still there.
 
     The wait is never shorter than asked, unless the client leaves, the plan is over or the program ends: it looks twice
@@ -157,12 +155,8 @@ def wait(plan: Plan, seconds: float, connection: Connection | None = None, *, re
         plan: the plan that decided.
         seconds: how long; nothing, or less, when the time is over already.
         connection: shows when the client leaves, at once.
-        reads_on: whether a client that has only ended its own side counts as there, as it may still read.
     """
-    if connection is None:
-        has_left: Callable[[float], bool] = _sleep
-    else:
-        has_left = connection.gone if reads_on else connection.left
+    has_left = _sleep if connection is None else connection.left
     services = plan.services
     end, endings = services.monotonic() + seconds, plan.endings
     while (left := end - services.monotonic()) > 0 and not plan.over(endings) and not program_ends():

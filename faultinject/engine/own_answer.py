@@ -20,7 +20,6 @@ from faultinject.engine.steps import (
     AppAnswer,
     ClientGone,
     Cut,
-    Head,
     Hold,
     Look,
     OwnAnswer,
@@ -121,8 +120,6 @@ class NotedAnswer(OwnAnswer):
         did: the outcome's word.
     """
 
-    noted = True
-
     def __init__(self, entry: Entry, did: str) -> None:
         super().__init__()
         self._entry = entry
@@ -198,7 +195,7 @@ class ForwardedAnswer(OwnAnswer):
             yield from self._settle(found)
             self._injection.finish()
         if self._edits:
-            yield Head(self._edited(found))
+            self.headers = self._edited(found)
 
     def _settle(self, found: AppAnswer) -> Steps:
         """Note it, or that there was nothing to do to it."""
@@ -271,29 +268,27 @@ class FilteredAnswer(OwnAnswer):
         self._first_due: float | None = None
         self._looked = not (self.filter.cuts or self.filter.slow)
 
-    def head(self, found: AppAnswer, first: bytes | None = None) -> Steps:
-        """Begin it, unless its first piece has to be seen before.
+    def head(self, found: AppAnswer, first: bytes = b"") -> Steps:
+        """Begin it.
 
         Marked is an answer to which something will be done, and only its first piece shows that where no length does.
 
         Args:
             found: its head.
-            first: its first piece; None: it has not come yet.
+            first: its first piece that is not empty; empty where there is none.
         """
         services, headers = self._plan.services, found.headers
         known = length_of(headers) is not None
         guards = services.guarded and not self.filter.whole
-        if not takes(self._request, self._action, self.filter, found) or (first == b"" and not known):
+        if not takes(self._request, self._action, self.filter, found) or not (first or known):
             self._pass()
-            return
-        if first is None and not known and (services.marked or guards):
             return
         if guards:
             headers = guarded(headers)
-        if services.marked and (known or (first is not None and self.filter.begins_with(first))):
+        if services.marked and (known or self.filter.begins_with(first)):
             headers = marked(headers, self._action.entry.rule or "")
         yield from self.hold(headers)
-        yield Head(headers)
+        self.headers = headers
 
     def hold(self, headers: Headers) -> Steps:
         """Get hold of the connection where the filter needs it.

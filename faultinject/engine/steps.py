@@ -89,13 +89,12 @@ class OwnAnswer:
 
     Attributes:
         begun: whether the app has begun it.
-        noted: whether it is noted alone, with the headers as the interface has them.
+        headers: those that go out instead of its own; None: its own do.
     """
-
-    noted = False
 
     def __init__(self) -> None:
         self.begun = False
+        self.headers: Headers | None = None
 
     def head(self, found: AppAnswer) -> Steps:
         """The app begins its answer, or begins it anew."""
@@ -188,17 +187,6 @@ class Dropped:
         return now > self._until
 
 
-@dataclass(slots=True, eq=False, repr=False)
-class Head:
-    """Begin the app's answer with other headers than its own.
-
-    Attributes:
-        headers: those.
-    """
-
-    headers: Headers
-
-
 class Reach(Enum):
     """The ways in which the client's connection can be reached."""
 
@@ -276,5 +264,5 @@ class Send:
     closes: bool
 
 
-Step = ReadBody | Wait | Look | RunApp | Head | Part | Hold | Cut | Send
+Step = ReadBody | Wait | Look | RunApp | Part | Hold | Cut | Send
 Steps = Generator[Step, Any, None]

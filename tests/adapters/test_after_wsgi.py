@@ -229,32 +229,6 @@ def test_too_many_bytes_are_cut(servers, make_injector):
     assert (only(injector).did, only(injector).injected, only(injector).applied) == ("app_cut", True, True)
 
 
-@pytest.mark.parametrize("catches", ["", "goes on", "fails"])
-def test_an_app_that_writes_is_told_that_the_client_left(servers, make_injector, catches):
-    """`write()` raises as if the client were gone; the app's reaction is not its failure."""
-    written = []
-
-    def app(environ, start_response):
-        write = start_response("200 OK", [])
-        try:
-            for _ in range(100):
-                write(HALF)
-                written.append(HALF)
-        except OSError:
-            if not catches:
-                raise
-            if catches == "fails":
-                anew(start_response)
-                with pytest.raises(OSError, match="left"):
-                    write(b"own words")
-        return []
-
-    injector = make_injector(RULE)
-    assert run(servers, app, injector).status == 503
-    assert written == [HALF]
-    assert only(injector).did == "app_cut"
-
-
 @pytest.mark.parametrize(("starts", "piece"), [(True, b"x"), (True, b""), (False, b"")])
 def test_too_long_is_cut(servers, clock, make_injector, starts, piece):
     """The limit is ten seconds of answer or of empty pieces, not of the app's work before."""

@@ -12,7 +12,7 @@ from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
 from .conftest import Wsgi
 from .transport import LEFT, READERS, App, Broken, Taking, hearing, only
 
-BODY = b"a film of a cat in three parts\n" * 100
+BODY = b"a film of a cat in three parts\n" * 1000
 CHUNKED = {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
 TARGET = "/films/cat"
 
@@ -73,14 +73,11 @@ def chunks(body):
 
 
 @pytest.mark.parametrize(
-    ("source", "way", "size"),
-    [(OneLine, "readlines", len(BODY)), (OneLine, "lines", len(BODY)), (chunks, "readlines", 0)],
+    ("source", "way"), [(OneLine, "readlines"), (OneLine, "lines"), (chunks, "readlines")]
 )
-def test_lines_are_those_of_the_server(source, way, size):
-    """Each way of its own: what the app gets is what it would get without us."""
-    got = put(recorded(), READERS[way], **CHUNKED | {"wsgi.input": source(BODY)})
-    assert got == [*READERS[way](source(BODY))]
-    assert sum(map(len, got)) == size
+def test_lines_of_a_server_whose_own_are_wrong(source, way):
+    """The app gets the whole body."""
+    assert b"".join(put(recorded(), READERS[way], **CHUNKED | {"wsgi.input": source(BODY)})) == BODY
 
 
 @pytest.mark.parametrize("how", [None, lambda source: [source.read(100)]], ids=["none", "a part"])
@@ -112,11 +109,7 @@ def test_a_server_that_gives_no_input(servers):
 
 
 def test_an_input_has_what_the_servers_has():
-    """The wrapper has exactly the methods of the server's body: `read1` and descriptors pass."""
-    seen = []
-    put(recorded(), lambda source: seen.append(source) or (), **{"wsgi.input": Plain(BODY)})
-    assert not hasattr(seen[0], "read1")
-    assert not hasattr(seen[0], "readinto")
+    """Also what PEP 3333 does not ask for."""
     assert put(recorded(), lambda source: [source.getvalue()]) == [BODY]
 
 

@@ -1,7 +1,6 @@
 """The journal says that a client left before its answer."""
 
 import asyncio
-from contextlib import nullcontext
 from itertools import count
 
 import anyio
@@ -165,15 +164,12 @@ BACKENDS = pytest.mark.parametrize("backend", ["asyncio", "trio"])
 START = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"10")]}
 
 
-@pytest.mark.parametrize("writes", [False, True])
 @pytest.mark.parametrize("rule", ["truncate", "drip,rate=1KB"])
-def test_wsgi_client_that_has_left_already(servers, make_injector, rule, writes):
+def test_wsgi_client_that_has_left_already(servers, make_injector, rule):
     """Nothing of the answer could be given: the take goes back."""
 
     def app(environ, start_response):
-        write = start_response("200 OK", list(SIZED))
-        if writes:
-            write(b"0123456789")
+        start_response("200 OK", list(SIZED))
         return [b"0123456789"]
 
     injector = make_injector(f"{rule},times=1")
@@ -181,8 +177,7 @@ def test_wsgi_client_that_has_left_already(servers, make_injector, rule, writes)
         leave(client)
         environ = servers.environ(**{"werkzeug.socket": server})
         wrapped = WSGIFaultMiddleware(app, injector=injector)
-        with pytest.raises(BrokenPipeError) if writes else nullcontext():
-            assert list(wrapped(environ, lambda *_: lambda _: None)) == []
+        assert list(wrapped(environ, lambda *_: lambda _: None)) == []
     assert last(injector).did == "failed"
     assert injector.counts()["rule-1"].injected == 0
 

@@ -109,9 +109,9 @@ def test_asgi_expect_continue_is_answered_instead(servers):
     assert what(only(injector)) == ("answered", None, None, None)
 
 
-def test_bytes_are_bounded(send, servers):
+def test_bytes_are_bounded(send, servers, clock):
     """Past the bound the fault is given all the same, and the outcome says `drain_cut`."""
-    injector = make(RULE)
+    injector = make(RULE, waits=clock)
     read = []
 
     class Source:
@@ -129,7 +129,7 @@ def test_bytes_are_bounded(send, servers):
         answer = servers.wsgi(app, servers.environ("PUT", "/b/k", **more))
     else:
         scope = servers.scope("PUT", "/b/k", [("content-length", str(10**9))])
-        answer = asyncio.run(servers.asgi(ASGIFaultMiddleware(never, injector=injector), scope, receive))
+        answer = clock.run(servers.asgi, ASGIFaultMiddleware(never, injector=injector), scope, receive)
     outcome = only(injector)
     assert answer.status == 503
     assert (outcome.did, outcome.body_complete, outcome.injected) == ("drain_cut", False, True)

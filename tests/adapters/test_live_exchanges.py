@@ -6,18 +6,17 @@ import socket
 import subprocess
 import sys
 import threading
-from contextlib import suppress
 from xml.etree import ElementTree
 
 import pytest
 from starlette.middleware.base import BaseHTTPMiddleware
 
-from faultinject import ASGIFaultMiddleware, Injector, Rule, WSGIFaultMiddleware
+from faultinject import ASGIFaultMiddleware, Injector, Rule
 from tests.pairs import pairs
 from tests.until import until
 
 from . import live
-from .transport import PATIENCE, App, Seen, last, read, settle
+from .transport import PATIENCE, App, Seen, read
 
 pytestmark = pytest.mark.live
 
@@ -131,39 +130,6 @@ def test_a_wait_does_not_keep_uvicorn_from_its_end(rule):
         until(lambda: injector.journal.outcomes)
     client.join(PATIENCE)
     assert statuses == [WAITS[rule]]
-
-
-def test_a_hang_holds_no_thread_of_the_server():
-    """waitress has two threads here; five hangs are under way, and others are answered."""
-    injector = Injector("hang,path=hang/", seed=1, environ={})
-    body = bytes(3600)
-    with live.waitress_server(WSGIFaultMiddleware(App(body).wsgi, injector=injector)) as port:
-        held = [live.Client(port, "/hang/a") for _ in range(5)]
-        until(lambda: len(injector.journal.outcomes) == 5)
-        for _ in range(5):
-            assert live.ask(port).saw == (200, body, "FIN")
-        injector.disable()
-        for each in held:
-            with each, suppress(OSError):
-                assert each.read().end == "FIN"
-    settle()
-
-
-@pytest.mark.parametrize("name", live.SERVERS)
-@pytest.mark.parametrize("method", ["GET", "HEAD"])
-@pytest.mark.parametrize("rule", ["drip,rate=1KB", "truncate,keep_bytes=5"])
-def test_a_status_that_http_does_not_know(name, method, rule):
-    """Kodo's 612 is cut and slowed on every server; HEAD gets it whole."""
-    injector = Injector(f"{rule},of=kodo:612", seed=1, environ={})
-    with live.serve(name, App(), injector) as port:
-        seen = live.ask(port, "/photos/1", method)
-        settle()
-    cut = rule.startswith("truncate")
-    body = b'{"error":"no such file or directory"}'[: 5 if cut else None]
-    assert seen.raw.partition(b"\r\n")[0] == b"HTTP/1.1 612 status code 612"
-    assert seen.body == (body if method == "GET" else b"")
-    did = "answered" if method == "HEAD" else "truncated" if cut else "dripped"
-    assert (last(injector).did, last(injector).status) == (did, 612)
 
 
 async def go_on(request, call_next):

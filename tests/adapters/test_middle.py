@@ -159,10 +159,6 @@ def test_a_wsgi_app_reads_all_of_an_upload_that_stalls(make_injector, servers, r
             assert size is None or size >= 0
             return super().read(size)
 
-        def readline(self, size=None, /):
-            assert size is None or size >= 0
-            return super().readline(size)
-
     app = Taking(how=READERS[reader])
     injector = make_injector("stall,duration=20ms,after_bytes=5")
     environ = servers.environ("PUT", body=body)

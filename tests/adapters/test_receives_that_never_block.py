@@ -111,16 +111,3 @@ def test_an_app_that_never_waits_is_cut_off(servers, clock, backend):
     clock.run(ASGIFaultMiddleware(app, injector=injector), scope, receive, send, backend=backend)
     assert sent[0]["status"] == 503
     assert injector.journal.outcomes[-1].did == "app_cut"
-
-
-@BACKENDS
-def test_the_end_of_a_connection_is_not_waited_for_from_who_never_tells(servers, clock, backend):
-    """Asked as often as is bearable, and then no more."""
-    receive = Endless(MESSAGES["no body"])
-    with loopback() as (_, server):
-        exchange = Exchange(server, "GET")
-        exchange.receive = receive
-        wrapped = ASGIFaultMiddleware(None, injector=Injector("reset", environ={}, waits=clock))
-        clock.run(exchange.run, wrapped, servers.scope(), backend=backend)
-    assert 100 < receive.asked < OFTEN
-    assert clock.now < 2

@@ -194,7 +194,7 @@ def returning(scope, receive, send):
 
 ASGI_APPS = {
     "plain": (saying(START, END | {"body": b"ab"}), 200, 2),
-    "once": (once, 200, None),
+    "once": (once, 200, 2),
     "pathsend": (
         saying({"type": "http.response.debug", "info": {}}, {"type": START["type"], "status": 206}, PATHSEND),
         206,

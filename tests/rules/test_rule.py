@@ -221,6 +221,9 @@ def test_a_rule_cannot_be_changed():
         rule.fault = "x"
     with pytest.raises(AttributeError, match="a Rule cannot be changed: fault"):
         del rule.fault
+    for held in rule.conditions, rule.unless, rule.options:
+        with pytest.raises(TypeError):
+            held["bucket"] = ("b",)
 
 
 def test_a_rule_survives_pickle_and_copy():

@@ -71,13 +71,6 @@ def with_requests(url, body, headers=None):
         )
 
 
-def with_httpx(url, body, headers=None):
-    import httpx
-
-    with httpx.Client(trust_env=False, timeout=PATIENCE) as client:
-        return until_stored(lambda: client.put(url, content=body, headers=headers).status_code)
-
-
 def with_aiohttp(url, body, *, expect100=False):
     import aiohttp
 
@@ -166,8 +159,6 @@ def with_boto3(url, body):
 CLIENTS = {
     "requests": lambda url, body, folder: with_requests(url, body),
     "requests, Expect": lambda url, body, folder: with_requests(url, body, EXPECT),
-    "httpx": lambda url, body, folder: with_httpx(url, body),
-    "httpx, Expect": lambda url, body, folder: with_httpx(url, body, EXPECT),
     "aiohttp": lambda url, body, folder: with_aiohttp(url, body),
     "aiohttp, Expect": lambda url, body, folder: with_aiohttp(url, body, expect100=True),
     "http.client": lambda url, body, folder: with_http_client(url, body),
