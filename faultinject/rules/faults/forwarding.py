@@ -106,18 +106,18 @@ class Stall(OwnAnswer):
         value = rule.rule.value
         when: str = value("when")
         seconds: float = value("duration")
-        after: int | None = value("after_bytes")
+        after_bytes: int | None = value("after_bytes")
 
         def act(request: Request, entry: Entry, digest: bytes) -> Action:
             entry.fault, entry.when = self.text, when
-            if after is None:
+            if after_bytes is None:
                 return Forward(entry, after=when == "after", delay=seconds)
             if when == "after":
-                pause = Interrupted(after, seconds, "stalled")
+                pause = Interrupted(after_bytes, seconds, "stalled")
                 return Forward(entry, after=False, delay=0.0, filter=pause)
-            if middle.ends_before(request, after + 1):
+            if middle.ends_before(request, after_bytes + 1):
                 return Pass(entry, "nothing_to_cut")
-            return Forward(entry, after=False, delay=seconds, upload=after)
+            return Forward(entry, after=False, delay=seconds, upload=after_bytes)
 
         return act
 
@@ -288,13 +288,13 @@ class Edit(OwnAnswer):
 
     def prepare(self, rule: CompiledRule) -> Act:
         """Let the app answer, and change its headers."""
-        given = list(rule.rule.set_headers)
+        headers = list(rule.rule.set_headers)
         dropped = [key.removeprefix("drop.") for key in rule.rule.options if key.startswith("drop.")]
         ranged = rule.rule.value("range")
 
         def edited(request: Request) -> Edited:
             ignored = ranged == "ignore" and any(map(request.header, RANGES))
-            return Edited(given, dropped, shifted=ranged == "shift", ignored=ignored)
+            return Edited(headers, dropped, shifted=ranged == "shift", ignored=ignored)
 
         return self.forward(rule, f"{self.text},range={ranged}" if ranged else "", alter=edited)
 
