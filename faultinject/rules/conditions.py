@@ -288,8 +288,8 @@ def all_of(conditions: Sequence[Check], unless: Sequence[Check]) -> Check:
     """Combine all conditions of a rule into one test.
 
     Args:
-        conditions: tests that all hold.
-        unless: tests of which none does.
+        conditions: the tests that must all hold.
+        unless: the tests of which none may hold.
     """
     if len(conditions) == 1 and not unless:
         return conditions[0]  # most rules have one condition; this saves a call for each request

@@ -54,7 +54,7 @@ def read_control(place: str, environ: Mapping[str, str], diagnosis: Diagnosis) -
     """The settings of the control API; mistakes go into `diagnosis`.
 
     Args:
-        place: what FAULTINJECT_CONTROL says.
+        place: the value of FAULTINJECT_CONTROL.
         environ: the variables that stand beside it.
         diagnosis: where mistakes go.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from faultinject.exceptions import ConfigurationError, Problem
@@ -19,15 +20,13 @@ Nobody reads more, and it takes time to find the nearest valid word for each.
 """
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Diagnosis:
     """The mistakes of one configuration; `close` raises them, and so does the last of `MOST`."""
 
-    __slots__ = ("_owners", "_problems", "_sorts")
-
-    def __init__(self) -> None:
-        self._owners: dict[str, str] = {}
-        self._problems: list[Problem] = []
-        self._sorts: set[type[ConfigurationError]] = set()
+    _owners: dict[str, str] = field(default_factory=dict)
+    _problems: list[Problem] = field(default_factory=list)
+    _sorts: set[type[ConfigurationError]] = field(default_factory=set)
 
     def __len__(self) -> int:
         return len(self._problems)

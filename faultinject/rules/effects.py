@@ -44,7 +44,7 @@ FORBIDDEN = frozenset(
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Effect(Key):
-    """A key that shapes what is done to the exchange.
+    """A key that changes the fault or its answer.
 
     Attributes:
         in_words: the effect in words, from the rule, the value as written and the NAME behind the key; empty where
@@ -59,7 +59,7 @@ def yes_no(key: str, doc: str, unusual: str, *, default: bool) -> Effect:
 
     Args:
         key: the word.
-        doc: what it means.
+        doc: its documentation, as in `Key`.
         unusual: the effect of the value that is not the default, in words.
         default: whether it is on where a rule does not say.
     """

@@ -48,7 +48,7 @@ class Environment:
         max_active: at most this many faults under way.
         on_request: whether requests may ask for faults of their own.
         expires: unix seconds from which nothing is injected, or None.
-        control: where the control API is and who may use it, or None: there is none.
+        control: the place and the permitted clients of the control API; None: there is none.
         production_allowed: whether faults are injected although this is production.
         elsewhere: the reason why FAULTINJECT_ONLY_WHERE permits no faults here; empty if it does.
     """

@@ -74,7 +74,7 @@ def open_to_write(path: Path) -> TextIO:
     """A file for a text, in UTF-8.
 
     Raises:
-        OSError: it cannot be opened; nobody reads a named pipe.
+        OSError: it cannot be opened, or is a named pipe without a reader.
     """
     opener = _open_at_once if hasattr(os, "O_NONBLOCK") else None
     return open(path, "w", encoding="utf-8", opener=opener)
@@ -90,7 +90,7 @@ def known_ending(option: str, path: str, endings: Collection[str]) -> str:
     """The ending of a file's name, such as `.html`, by which its format is chosen.
 
     Args:
-        option: what named the file.
+        option: the option that names the file.
         path: the file.
         endings: those that have a format, in lower case.
 
@@ -162,7 +162,7 @@ def identity(file: int) -> tuple[int, int]:
 class OwnFile:
     """An open file that is closed with the last reference to it.
 
-    Nothing is done if somebody else has closed it: see `close_own`.
+    If something else has closed it, `close_own` does nothing.
 
     Args:
         number: its descriptor.
@@ -178,9 +178,9 @@ class OwnFile:
 
 
 def close_own(file: int, known: tuple[int, int]) -> None:
-    """Close a file, unless somebody has.
+    """Close a file, unless it is closed already.
 
-    A program that becomes a daemon closes all files; then the number may belong to another file by now.
+    A program that becomes a daemon closes all files; then the descriptor may belong to another file by now.
 
     Args:
         file: its descriptor.

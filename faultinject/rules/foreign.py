@@ -92,7 +92,7 @@ def check_foreign(
 
 
 def _problems(rule: Rule, more: frozenset[str]) -> Iterator[tuple[str, str]]:
-    """Yield each mistake in a rule: the key, and what is wrong."""
+    """Yield each mistake in a rule: the key, and a message."""
     for key in rule.options:
         if key in more:
             yield key, f"a rule that comes over HTTP has no {key}; leave it out"

@@ -72,7 +72,7 @@ class Key:
 
     @property
     def meaning(self) -> str:
-        """The first line of what it means."""
+        """The first line of its documentation."""
         return self.doc.partition("\n")[0]
 
     @property

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 
+from faultinject.engine.request import Request
 from faultinject.http.wire import METHODS
-from faultinject.rules.key import any_of, folded
+from faultinject.rules.faults.answering import Documented
+from faultinject.rules.key import Check, any_of, folded
+from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
+from faultinject.vendors.addressing import Addressing
+from faultinject.vendors.documented import DocumentedError
 from faultinject.vendors.operations import operations_of
+from faultinject.vendors.vendor import Vendor
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from faultinject.engine.request import Request
-    from faultinject.rules.faults.answering import Documented
-    from faultinject.rules.key import Check
-    from faultinject.rules.rule import Rule
-    from faultinject.vendors.addressing import Addressing
-    from faultinject.vendors.documented import DocumentedError
-    from faultinject.vendors.vendor import Vendor
-
-    Form = tuple[str | None, str, bool]
-    Texts = tuple[str, ...]
+Form = tuple[str | None, str, bool]
+Texts = tuple[str, ...]
 
 _KEYED = {
     "object": (True,),

@@ -62,7 +62,7 @@ def read_redis(text: str) -> RedisURL:
     """Read the URL of a store.
 
     Raises:
-        Mistake: what is wrong with it; the message holds no password.
+        Mistake: the URL is wrong; the message holds no password.
 
     >>> url = read_redis("redis://:secret@cache:6380/2?prefix=staging")
     >>> url.host, url.port, url.db, url.prefix, url.shown

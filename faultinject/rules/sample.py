@@ -53,7 +53,7 @@ def _spelled(text: str) -> str:
 def _without_share(text: str) -> str:
     """The value without its share.
 
-    So the draws for those who were chosen before stay the same when the share grows.
+    So a larger share does not change the draws for the users that a smaller one has chosen.
     """
     return text.rpartition(":")[0]
 

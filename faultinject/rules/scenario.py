@@ -80,7 +80,7 @@ class Scenario:
 
     @classmethod
     def of_rules(cls, rules: Iterable[Rule], seed: str | None, abort: str | None = None) -> Scenario:
-        """The scenario of rules whose names are known to be unique."""
+        """The scenario of rules with unique names, which are not checked."""
         scenario = cls.__new__(cls)
         _fill(scenario, rules, seed, abort)
         return scenario

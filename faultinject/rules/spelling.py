@@ -1,4 +1,4 @@
-"""The canonical text of a rule's parts, with quotes only around what needs them."""
+"""The canonical text of a rule's parts, with quotes only where they are needed."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class OwnAnswer(Fault):
             rule: the rule, whose delay comes first.
             text: the fault as outcomes have it; by default as the rule names it.
             after: the delay is of the answer, not of the request.
-            alter: from the request to what is done to it and to the answer's head.
+            alter: gives, for a request, the change of it and of the answer's head; None: no change.
         """
         delay = delays(rule.rule.value("delay"))
 
@@ -306,7 +306,7 @@ class Edit(OwnAnswer):
 class OfStore(OwnAnswer):
     """A change in the embedded store before it answers.
 
-    The answer is the store's own, and right for what the store holds then.
+    The answer is the store's own, and right for the changed store.
     """
 
     takes = ("delay",)
