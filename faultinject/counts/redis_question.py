@@ -40,10 +40,10 @@ class Question:
         Raises:
             TimeoutError: none are.
         """
-        left = self._end - time.monotonic()
-        if left <= 0:
+        seconds_left = self._end - time.monotonic()
+        if seconds_left <= 0:
             raise TimeoutError
-        return left
+        return seconds_left
 
     def read(self, count: int) -> None:
         """Note bytes of the answer.

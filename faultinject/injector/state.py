@@ -250,7 +250,7 @@ class State:
         scenario = like.scenario if text == like.text else Scenario.from_json(text)
         places = data["places"]
         rules = len(scenario.rules)
-        made = cls(
+        state = cls(
             scenario,
             str(data["seed"]),
             began=float(data["began"]),
@@ -264,13 +264,13 @@ class State:
             armed=int(data.get("armed", 0)),
             over_http=bool(data.get("over_http", False)),
             by=int(data["by"]),
-            changes=tuple(Change(*each) for each in data.get("changes", ())),
+            changes=tuple(Change(*change) for change in data.get("changes", ())),
             generation=generation,
         )
-        if len(made.places) != rules or len(made.duplicates) not in {0, rules}:
+        if len(state.places) != rules or len(state.duplicates) not in {0, rules}:
             raise ValueError("it has not one number for each rule")
-        made.__dict__["text"] = text
-        return made
+        state.__dict__["text"] = text
+        return state
 
     def __repr__(self) -> str:
         return f"<State {summary(self.scenario, self.seed, on=self.on)}, generation {self.generation}>"

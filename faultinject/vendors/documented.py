@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -14,7 +12,6 @@ if TYPE_CHECKING:
     from faultinject.literals import Category, Retryable
 
 
-@dataclass(kw_only=True, eq=False, repr=False)
 class DocumentedError:
     """One row of a vendor's table.
 
@@ -70,6 +67,9 @@ class DocumentedError:
     where_words: str = ""
     where_source: str = ""
     usual: bool = False
+
+    def __init__(self, **fields: object) -> None:
+        vars(self).update(fields)
 
     @property
     def address(self) -> str:
@@ -193,7 +193,6 @@ FRAMINGS = ("whole", "chunked", "none")
 """
 
 
-@dataclass(slots=True, eq=False)
 class ErrorIn200:
     """A line of `errors_in_200.csv`: whether an operation may answer 200 with an error.
 
@@ -204,10 +203,13 @@ class ErrorIn200:
         source: the document, SDK or source code of the vendor.
     """
 
-    operation: str
-    framing: str
-    words: str
-    source: str
+    __slots__ = ("framing", "operation", "source", "words")
+
+    def __init__(self, operation: str, framing: str, words: str, source: str) -> None:
+        self.operation = operation
+        self.framing = framing
+        self.words = words
+        self.source = source
 
 
 def load_errors_in_200(text: str) -> tuple[ErrorIn200, ...]:

@@ -7,7 +7,6 @@ long, cut off or no such request, the answer is the error for the request as a w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
 Escape = Callable[[str], str]
 # A key and its version; None where the request names no version.
@@ -119,7 +118,6 @@ MOST_KEYS = 1000
 """The most keys of one request: all vendors here document that number."""
 
 
-@dataclass(slots=True, eq=False)
 class Deletes:
     """The request and the answer of one dialect.
 
@@ -140,17 +138,35 @@ class Deletes:
         names: the request's names for the list of objects, a key, a version, and the wish for errors alone.
     """
 
-    format: str
-    start: str
-    error: str
-    end: str
-    error_list: str = "%s"
-    deleted: str = ""
-    deleted_list: str = "%s"
-    versioned: str = ""
-    mixed: bool = False
-    encoded: str = ""
-    names: tuple[str, str, str, str] = ("Object", "Key", "VersionId", "Quiet")
+    __slots__ = (
+        "deleted", "deleted_list", "encoded", "end", "error", "error_list", "format", "mixed", "names", "start",
+        "versioned",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        format: str,  # noqa: A002 - what it is
+        *,
+        start: str,
+        error: str,
+        end: str,
+        error_list: str = "%s",
+        deleted: str = "",
+        deleted_list: str = "%s",
+        versioned: str = "",
+        mixed: bool = False,
+        encoded: str = "",
+        names: tuple[str, str, str, str] = ("Object", "Key", "VersionId", "Quiet"),
+    ) -> None:
+        self.format = format
+        self.names = names
+        self.start = start
+        self.end = end
+        self.error, self.error_list = error, error_list
+        self.deleted, self.deleted_list = deleted, deleted_list
+        self.versioned = versioned
+        self.mixed = mixed
+        self.encoded = encoded
 
     def write(
         self,

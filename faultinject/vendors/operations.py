@@ -140,13 +140,13 @@ class _Form:
     def __init__(self, row: Row, prefixes: Sequence[str]) -> None:
         self.row = row
         self.without = tuple(word[1:] for word in row.query if word[:1] == "-")
-        self.query = _wanted(word for word in row.query if word[:1] != "-")
+        self.query = _pairs(word for word in row.query if word[:1] != "-")
         self._headers: Headers = tuple(
             (
                 (name,) if name[:2] == "x-" else tuple(prefix + name for prefix in prefixes),
                 value and value.lower(),
             )
-            for name, value in _wanted(row.header)
+            for name, value in _pairs(row.header)
         )
         self._host: Callable[[str], bool] | None = patterns.compile_plain(row.host) if row.host else None
 
@@ -260,7 +260,7 @@ def _row(
     return Row(operation, method, level, tuple(query.split()), tuple(header.split()), host)
 
 
-def _wanted(words: Iterable[str]) -> Wanted:
+def _pairs(words: Iterable[str]) -> Wanted:
     split = (word.partition("=") for word in words)
     return tuple((name, value or None) for name, _, value in split)
 
