@@ -99,9 +99,9 @@ class Injector:
         clock: unix seconds, for ids, rates and expiry. A clock of your own also decides about `begin` and `end`; by
             default they follow a clock that a change of the system's time does not move.
         environ: the environment that settings are read from, by default the process's.
-        waits: for tests of what lasts, the clock by which delays and durations are measured, and how a thread waits: an
-            object with `monotonic()`, which gives seconds, and `wait(seconds, sleep)`, called where a thread would call
-            `sleep(seconds)`. Under ASGI the event loop waits, by its own clock. By default the system's.
+        waits: for tests of delays and durations, an object with `monotonic()`, which gives seconds, and
+            `wait(seconds, sleep)`, which a thread calls instead of `sleep(seconds)`. Under ASGI the event loop waits,
+            by its own clock. By default the system's clock and `sleep`.
         record_all: whether to record requests that no rule matches.
         journal: a file for outcomes, instead of FAULTINJECT_JOURNAL.
 
@@ -158,13 +158,16 @@ class Injector:
             self._failures.note(error, rule)
             self._note_passed(UNDECIDED if isinstance(error, StoreUnavailableError) else ERRED)
 
+        def note_refused() -> None:
+            self._note_passed(REFUSED)
+
         services = Services(
             self.journal.add,
             clock,
             time.monotonic,
             note_failure,
             partial(log_expired, settings.expires),
-            partial(self._note_passed, REFUSED),
+            note_refused,
             marked=settings.header,
             guarded=settings.control is not None or settings.on_request,
             endpoints=settings.endpoints,
@@ -209,7 +212,7 @@ class Injector:
         self.production = None if settings.production_allowed else production_reason(environ)
         """The variable that says that this is production, where nothing is injected; else None."""
         self.elsewhere = settings.elsewhere
-        """The reason why FAULTINJECT_ONLY_WHERE keeps faults away from here; empty if it does not."""
+        """The reason why FAULTINJECT_ONLY_WHERE permits no faults here; empty if it permits them."""
         self.may_inject = not (self._killed or self.production is not None or self.elsewhere)
         """Whether no kill switch, production or FAULTINJECT_ONLY_WHERE keeps it off."""
         # Held from the line of the log that faults are off until they are on again; nobody waits for it.

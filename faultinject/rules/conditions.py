@@ -311,7 +311,7 @@ CONDITIONS: dict[str, Condition] = {
 
 def _suggestion(text: str, operations: Operations) -> str:
     """The hint for a text that is no operation: the nearest one, and the vendors that have it."""
-    vendor_ids = _having(text)
+    vendor_ids = _vendors_with(text)
     near = most_like(
         text.removeprefix("="), operations.names, _ALL_BUT_THE_SAME if vendor_ids else _OPERATIONS_ALIKE
     )
@@ -321,7 +321,7 @@ def _suggestion(text: str, operations: Operations) -> str:
     return f"; did you mean {near}?{f' ({elsewhere})' if elsewhere else ''}"
 
 
-def _having(text: str) -> list[str]:
+def _vendors_with(text: str) -> list[str]:
     """The vendors with operations of that name or pattern; `S3` stands for all its relatives."""
     from faultinject import vendors
     from faultinject.vendors.operations import operations_of

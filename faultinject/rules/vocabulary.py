@@ -91,7 +91,7 @@ MORE_THAN_A_FAULT = (
     "or all of it to Scenario.parse"
 )
 # The vendors of the `reading_as` blocks around, innermost last.
-_default: list[str] = []
+_reading_as: list[str] = []
 
 
 def split_key(raw: str) -> tuple[bool, str, str | None]:
@@ -178,21 +178,16 @@ def combine(text: str, entries: Sequence[EntryOrWord], mistakes: list[tuple[int,
     except Mistake as mistake:
         mistakes.append((-1, _instead(text) or mistake))
     name: str | None = None
-    conditions: Conditions = {}
-    unless: Conditions = {}
+    conditions: dict[str, list[str]] = {}
+    unless: dict[str, list[str]] = {}
     options: dict[str, str] = {}
-    repeated: dict[tuple[int, str], list[str]] = {}
     for index, item in enumerate(entries):
         if isinstance(item, str):
             continue
         rank, key, value = item
         if rank < NAME_RANK or rank >= UNLESS_RANK:
             place = conditions if rank < NAME_RANK else unless
-            if key not in place:
-                place[key] = (value,)
-            else:
-                # Thousands of values would take quadratic time if each made a new tuple.
-                repeated.setdefault((rank, key), []).append(value)
+            place.setdefault(key, []).append(value)
             continue
         if key in options and key in (("of",) if fault is None else fault.several):
             options[key] += f",{value}"
@@ -208,13 +203,10 @@ def combine(text: str, entries: Sequence[EntryOrWord], mistakes: list[tuple[int,
                     f"{fault.text} takes no {key.partition('.')[0]}; it takes {listed(fault.takes, 'and')}"
                 )
                 mistakes.append((index, Mistake(message, at_key=True)))
-    for (rank, key), values in repeated.items():
-        place = conditions if rank < NAME_RANK else unless
-        place[key] += tuple(values)
     if fault is not None:
         fault = fault.with_options(options)
-        if _default and "vendor" not in options and not _error_of(fault, options).addressed:
-            options = {VENDOR.key: _default[-1], **options}
+        if _reading_as and "vendor" not in options and not _error_of(fault, options).addressed:
+            options = {VENDOR.key: _reading_as[-1], **options}
         _check(fault, options, entries, mistakes)
         if "operation" in conditions or "operation" in unless:
             _check_operations(fault, options, entries, mistakes)
@@ -223,7 +215,12 @@ def combine(text: str, entries: Sequence[EntryOrWord], mistakes: list[tuple[int,
     order = [entry[:2] for entry in entries if not isinstance(entry, str)]
     if order != sorted(order):
         conditions, unless, options = _sorted(conditions), _sorted(unless), _sorted(options)
-    return name, conditions, unless, options
+    return (
+        name,
+        {key: tuple(values) for key, values in conditions.items()},
+        {key: tuple(values) for key, values in unless.items()},
+        options,
+    )
 
 
 def _instead(text: str) -> Mistake | None:
@@ -260,11 +257,11 @@ def reading_as(vendor: str | None) -> Iterator[None]:
         VENDOR.parse(vendor)
     except Mistake as mistake:
         raise ConfigurationError(mistake.message) from None
-    _default.append(vendor)
+    _reading_as.append(vendor)
     try:
         yield
     finally:
-        _default.remove(vendor)
+        _reading_as.remove(vendor)
 
 
 def _error_of(fault: faults.Fault, options: Mapping[str, str]) -> faults.Fault:

@@ -97,8 +97,8 @@ def _load(id: str) -> Vendor:  # noqa: A002
         vendor = plugins.find(id)
         if vendor is not None:
             return vendor
-    near = meant(id)
-    hint = f"did you mean {several(near, 'or')}?" if near else f"there are {', '.join(names())}"
+    near = nearest_ids(id)
+    hint = f"did you mean {abridged(near, 'or')}?" if near else f"there are {', '.join(names())}"
     raise UnknownVendorError(f"{id!r} is not a vendor; {hint}")
 
 
@@ -139,7 +139,7 @@ plugins = Registry("faultinject.vendors", "vendor", own_names, _accept)
 """The vendors of other packages."""
 
 
-def named(word: str) -> list[str]:
+def ids_for(word: str) -> list[str]:
     """The vendors whose id begins with a word that is no id, then those of that company.
 
     The company is the first word of a title.
@@ -153,20 +153,20 @@ def named(word: str) -> list[str]:
     return [*dict.fromkeys([*begin_so, *of_company])]
 
 
-def meant(word: str) -> list[str]:
-    """The vendors that `named` gives for a word, otherwise the ids that look most like it."""
-    return named(word) or _near(word.lower(), names())
-
-
-def _near(word: str, known: Sequence[str]) -> list[str]:
-    """The ids that look most like a word; several if it looks like all of them."""
+def nearest_ids(word: str) -> list[str]:
+    """The ids that `ids_for` gives for a word, otherwise the most similar ids."""
+    if ids := ids_for(word):
+        return ids
     from difflib import SequenceMatcher, get_close_matches
 
-    near = {match: SequenceMatcher(None, match, word).ratio() for match in get_close_matches(word, known, 4)}
+    word = word.lower()
+    near = {
+        match: SequenceMatcher(None, match, word).ratio() for match in get_close_matches(word, names(), 4)
+    }
     return sorted(match for match in near if near[match] == max(near.values()))
 
 
-def having(code: str) -> list[str]:
+def documenting(code: str) -> list[str]:
     """The vendors that document a code: S3 first, as most people mean S3, the others sorted."""
     ids = [name for name in names() if get(name).has(code)]
     return sorted(ids, key=lambda id_: id_ != "s3")
@@ -178,7 +178,7 @@ def in_other_case(code: str) -> list[str]:
     return sorted((row.address for row in rows), key=lambda address: not address.startswith("s3:"))
 
 
-def several(words: Sequence[str], last: str) -> str:
+def abridged(words: Sequence[str], last: str) -> str:
     """`a, b or c`; of more than four the first three, and the number of the others."""
     shown = [*words] if len(words) <= 4 else [*words[:3], f"{len(words) - 3} more"]
     return f" {last} ".join(filter(None, (", ".join(shown[:-1]), *shown[-1:])))

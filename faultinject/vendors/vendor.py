@@ -206,15 +206,15 @@ class Vendor:
         if same := [
             error.address for error in self.errors if str(error.status) == code and "/" not in error.label
         ]:
-            return f"; did you mean {vendors.several(same, 'or')}?"
+            return f"; did you mean {vendors.abridged(same, 'or')}?"
         labels = (error.label.partition("/")[0] for error in self.errors)
         codes = {label.lower(): label for label in labels}
         prefixed = [label for label in codes if label.startswith(code.lower())] if len(code) > 2 else []
         near = prefixed if len(prefixed) == 1 else get_close_matches(code.lower(), codes, 1, 0.75)
         # Users who write a number mean a status, and not a code of another vendor.
-        vendor_ids = [] if code.isdecimal() else vendors.having(code)
+        vendor_ids = [] if code.isdecimal() else vendors.documenting(code)
         elsewhere = [f"{vendor_id}:{code}" for vendor_id in vendor_ids if vendor_id != self.id]
-        documented = f"{vendors.several(elsewhere, 'and')} {'are' if elsewhere[1:] else 'is'} documented"
+        documented = f"{vendors.abridged(elsewhere, 'and')} {'are' if elsewhere[1:] else 'is'} documented"
         if near:
             return f"; did you mean {self.id}:{codes[near[0]]}?{f' ({documented})' if elsewhere else ''}"
         return f"; {documented}" if elsewhere else f"; 'faultinject vendors {self.id}' lists them"

@@ -61,10 +61,14 @@ class Documented(Fault):
             if isinstance(error, UnknownVendorError) and most_like(id_, ("http",)):
                 suggestion = f"a fault; did you mean http:{label}?" if is_status(label) else HTTP
                 raise Mistake(f"{shown(text)} is not {suggestion}") from None
-            if isinstance(error, UnknownVendorError) and vendors.having(label) and not vendors.meant(id_):
-                documented = [f"{vendor_id}:{label}" for vendor_id in vendors.having(label)]
+            if (
+                isinstance(error, UnknownVendorError)
+                and vendors.documenting(label)
+                and not vendors.nearest_ids(id_)
+            ):
+                documented = [f"{vendor_id}:{label}" for vendor_id in vendors.documenting(label)]
                 error = UnknownVendorError(
-                    f"{id_!r} is not a vendor; did you mean {vendors.several(documented, 'or')}?"
+                    f"{id_!r} is not a vendor; did you mean {vendors.abridged(documented, 'or')}?"
                 )
             raise Mistake.of(error) from None
 
