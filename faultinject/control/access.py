@@ -1,6 +1,6 @@
-"""Access to the control API: the token, and the names and addresses that are let in.
+"""Access to the control API: the token, and the permitted host names and client addresses.
 
-It reads heads alone, and answers nothing.
+It reads only the heads of requests.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ LENGTH = 32
 
 
 def random_token(place: str) -> tuple[str, bool]:
-    """A token, and whether this process has made it up.
+    """A random token, and whether this process has made it.
 
-    Where several processes serve the app it is in a file that only this user can read, beside the directories in
-    which they count; a later start removes it when the server has ended.
+    If several processes serve the app, the token is in a file that only this user can read, beside the directories of
+    their counts; a later start removes it when the server has ended.
 
     Args:
-        place: of the control API.
+        place: the place of the control API.
 
     Raises:
-        ConfigurationError: they have no place for that file.
+        ConfigurationError: there is no place for that file.
     """
     token = token_urlsafe(LENGTH)
     if not several_processes():
@@ -44,9 +44,9 @@ def random_token(place: str) -> tuple[str, bool]:
         path = private_path(f"control\n{place}", owner=common_process())
         return _agreed(path, token)
     except (OSError, ConfigurationError) as error:
-        # If each worker made up a token, a client's would be wrong at every worker but one.
-        why = f"the workers of this server cannot agree on a random token ({error}): set {TOKEN}"
-        raise ConfigurationError(f"FAULTINJECT_CONTROL={place}: {why}") from error
+        # If each worker made its own token, a client's token would be right at one worker only.
+        reason = f"the workers of this server cannot agree on a random token ({error}): set {TOKEN}"
+        raise ConfigurationError(f"FAULTINJECT_CONTROL={place}: {reason}") from error
 
 
 def _agreed(path: str, token: str) -> tuple[str, bool]:
@@ -82,13 +82,13 @@ class Access:
     """Decides on the access to the control API.
 
     Args:
-        settings: of the environment.
+        settings: the settings of the environment.
 
     Attributes:
-        tokens: of which each call must bring one, by the names of those who have them: the environment's, else a
-            random one without a name, on which the workers of a server agree.
-        own: whether this process has made it up.
-        place: of the API, for messages.
+        tokens: the accepted tokens by the names of their owners: the environment's, or a random one without a name,
+            on which the workers of a server agree.
+        own: whether this process has made the random token.
+        place: the place of the API, for messages.
 
     Raises:
         ConfigurationError: the workers cannot agree on a random token.
@@ -102,14 +102,14 @@ class Access:
         self.place = settings.place
         self._remote = settings.remote
         self._digests = {name: _digest(token) for name, token in self.tokens.items()}
-        # The address that it listens on by its settings cannot be another host's name.
+        # The configured address to listen on is a name of the API, too.
         own = () if settings.host in ("", "0.0.0.0", "::") else (settings.host,)  # noqa: S104 - compared, not bound
         self._hosts = {*settings.hosts, *own}
 
     def check_host(self, host: str | None) -> None:
-        """Refuse a request for a name that is not ours.
+        """Refuse a request for another host name.
 
-        A page of another site may have a name that was made to mean this machine.
+        The owner of another site may have pointed its name to this machine (DNS rebinding).
 
         Raises:
             Refusal: with 421.
@@ -120,9 +120,9 @@ class Access:
             raise Refusal(421, f"the Host {shown} is not one of this control API; {HOSTS} names further ones")
 
     def check_client(self, client: str | None, headers: Mapping[str, str]) -> None:
-        """Refuse a client that is not on this machine, unless such are allowed.
+        """Refuse a client that is not on this machine, unless remote clients are allowed.
 
-        A proxy's word about its clients is not believed; it only shows that there is a proxy.
+        Headers of a proxy only show that there is a proxy; the client that they name is not believed.
 
         Raises:
             Refusal: with 403.
@@ -142,9 +142,9 @@ class Access:
                 )
 
     def check_site(self, site: str | None) -> None:
-        """Refuse a request that a browser marks as one of a page of another origin.
+        """Refuse a request that a browser marks as sent by a page of another origin.
 
-        It counts where the browser sends no Origin, as for an image or a script.
+        This covers requests without an Origin, as for an image or a script.
         https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header
 
         Raises:
@@ -163,29 +163,29 @@ class Access:
             return
         scheme, _, authority = origin.partition("://")
         port = _PORTS.get(scheme)
-        name, given = split_host(authority)
-        ours, asked = split_host(host)
-        if port is None or (name, given or port) != (ours, asked or port):
+        name, port_given = split_host(authority)
+        ours, port_asked = split_host(host)
+        if port is None or (name, port_given or port) != (ours, port_asked or port):
             raise Refusal(403, f"the Origin {visible(origin)[:200]} is not that of this control API")
 
     def check_token(self, authorization: str | None) -> str:
         """Refuse a call without a token, in a time that does not depend on the wrong token.
 
         Returns:
-            The name of the token that it has; empty where tokens have none.
+            The name of the token; empty if tokens have no names.
 
         Raises:
             Refusal: with 401.
         """
         scheme, _, token = (authorization or "").partition(" ")
-        given = _digest(token.strip())
-        right = [name for name, digest in self._digests.items() if hmac.compare_digest(given, digest)]
+        digest_given = _digest(token.strip())
+        right = [name for name, digest in self._digests.items() if hmac.compare_digest(digest_given, digest)]
         if right and scheme.lower() == "bearer":
             return right[0]
-        what = "the token is wrong" if authorization else "a token is missing"
+        problem = "the token is wrong" if authorization else "a token is missing"
         raise Refusal(
             401,
-            f"{what}: send Authorization: Bearer TOKEN, with the token of {TOKEN} or of the server's log",
+            f"{problem}: send Authorization: Bearer TOKEN, with the token of {TOKEN} or of the server's log",
             headers={"WWW-Authenticate": 'Bearer realm="faultinject"'},
         )
 
@@ -193,8 +193,7 @@ class Access:
 def is_added(name: str) -> bool:
     """Whether a proxy adds headers of that name, which is in lower case.
 
-    Then the connection is the proxy's, not the client's. Headers of browsers, which begin with `sec-`, are never set
-    by anybody else.
+    Then the connection is the proxy's, not the client's. Only browsers set headers that begin with `sec-`.
 
     >>> names = ("via", "x-real-ip", "x_forwarded_for", "cf-ray", "postman-token", "origin", "zip")
     >>> [name for name in names if is_added(name)]

@@ -76,17 +76,17 @@ class ControlApi:
         """The answer to a request.
 
         Args:
-            method: of HTTP.
-            path: below the mount point, decoded.
-            headers: names in lower case.
-            body: reads it, at least a byte more than `LARGEST` of one that is longer; called only if the client has
+            method: the HTTP method.
+            path: the path below the mount point, decoded.
+            headers: the headers, by lower-case names.
+            body: reads the body, of a longer one at least a byte more than `LARGEST`; called only if the client has
                 access.
-            query: as in the target.
+            query: the query of the target.
             client: the address that the server reports.
             mount: the path below which the API is.
         """
         try:
-            who = self._check(method, path, headers, client)
+            token_name = self._check(method, path, headers, client)
             entry, name = _find("GET" if method == "HEAD" else method, path)
             parameters = dict(parse_qsl(query, keep_blank_values=True))
             check_parameters(parameters, entry.query)
@@ -94,7 +94,7 @@ class ControlApi:
                 self.injector,
                 self.access,
                 client=client or "",
-                who=who,
+                token_name=token_name,
                 name=name,
                 query=parameters,
                 headers=headers,
@@ -107,43 +107,44 @@ class ControlApi:
         except RecursionError:
             answer = Refusal(400, "the body is nested too deeply").answer
         except Exception as error:
-            log.background_failed(error)
+            # Background work, or a call of the control API, has failed.
+            log.error("faultinject: background work failed, requests go on", cause=error)
             answer = Refusal(500, "faultinject itself failed: the server's log says where").answer
         fields = [("content-type", answer.content_type), ("content-length", str(len(answer.body)))]
         fields += [*answer.headers.items(), *HEADERS]
         return answer.status, fields, b"" if method == "HEAD" else answer.body
 
     def _check(self, method: str, path: str, headers: Mapping[str, str], client: str | None) -> str:
-        """Refuse a client without access, and a body that need not be read, by the head alone.
+        """Refuse a client without access, or a body that is too long, by the head alone.
 
         Returns:
-            The name of the client's token; empty where it has none.
+            The name of the client's token; empty if it has none.
 
         Raises:
-            Refusal: the Host, the client, its Origin, its token, or the length.
+            Refusal: the Host, the client, its Origin, its token, or the length is wrong.
         """
-        access, site, who = self.access, headers.get("sec-fetch-site"), ""
+        access, site, token_name = self.access, headers.get("sec-fetch-site"), ""
         access.check_host(headers.get("host"))
         access.check_client(client, headers)
         access.check_origin(headers.get("origin"), headers["host"])
         if path not in _pages():
             access.check_site(site)
-            who = access.check_token(headers.get("authorization"))
+            token_name = access.check_token(headers.get("authorization"))
         elif not (method == "GET" and headers.get("sec-fetch-mode") == "navigate"):
-            access.check_site(site)  # a link to the page may stand anywhere
+            access.check_site(site)  # only a link to the page may be on any site
         length = headers.get("content-length") or "0"
         if not (length.isascii() and length.isdecimal()):
             raise Refusal(400, "the Content-Length is no number")
         if len(length) > 18 or int(length) > LARGEST:
             raise too_large()
-        return who
+        return token_name
 
 
 def checked(body: bytes, headers: Mapping[str, str]) -> bytes:
-    """The body, unless it is of a kind that any page can send unasked, too large, or cut.
+    """The body, checked: JSON, which no page of another origin can send unasked, and whole.
 
     Raises:
-        Refusal: it is.
+        Refusal: it is of another type, too large, or cut.
     """
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != JSON and (kind or body):
@@ -158,7 +159,7 @@ def checked(body: bytes, headers: Mapping[str, str]) -> bytes:
 
 
 def cut() -> Refusal:
-    """The refusal of a call whose client has left before its end."""
+    """The refusal of a call whose client has left before the end of the body."""
     return Refusal(400, "the body ended before all of it came")
 
 
@@ -167,21 +168,21 @@ def too_large() -> Refusal:
     return Refusal(413, f"a body has at most {LARGEST} bytes")
 
 
-def check_parameters(given: Iterable[str], known: tuple[str, ...]) -> None:
+def check_parameters(names: Iterable[str], known: tuple[str, ...]) -> None:
     """Refuse a misspelled parameter: the call would be another question without it.
 
     Raises:
         Refusal: with 400.
     """
-    for name in given:
+    for name in names:
         if name not in known:
             hint = nearest(name, known) if known else "; this call takes none"
             raise Refusal(400, f"{visible(name)[:200]} is not a parameter of this call{hint}")
 
 
 def _to_page(call: ControlCall) -> ControlAnswer:
-    """Lead to the page, whose own links are relative."""
-    # One slash alone at the beginning: two would name another host.
+    """Redirect to the page, as its own links are relative."""
+    # Exactly one slash at the beginning: two would name another host.
     place = quote(call.mount.strip("/"), safe="/-._~!$&'()*+,;=:@")
     return ControlAnswer(b"", status=308, content_type="text/plain", headers={"Location": f"/{place}/"})
 
@@ -224,8 +225,8 @@ def _find(method: str, path: str) -> tuple[Endpoint, str]:
         near = nearest(path, [*_paths()]) or f"; there are {', '.join(filter(None, _paths()))}"
         raise Refusal(404, f"{visible(path)[:200]} is no path of the control API{near}")
     if method not in entries:
-        known = sorted({*entries, *(("HEAD",) if "GET" in entries else ())})
-        names = ", ".join(known)
+        methods = sorted({*entries, *(("HEAD",) if "GET" in entries else ())})
+        names = ", ".join(methods)
         message = f"{visible(method)[:50]} does nothing here; there are {names}"
         raise Refusal(405, message, headers={"Allow": names})
     return entries[method], name

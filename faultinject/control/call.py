@@ -37,9 +37,9 @@ class ControlAnswer:
 
     Attributes:
         body: its bytes.
-        status: of HTTP.
-        content_type: of these.
-        headers: further ones.
+        status: its HTTP status.
+        content_type: its Content-Type.
+        headers: its further headers.
     """
 
     body: bytes
@@ -51,8 +51,8 @@ class ControlAnswer:
     def of_data(
         cls, data: object, *, status: int = 200, headers: Mapping[str, str] = MappingProxyType({})
     ) -> ControlAnswer:
-        """Structs or plain data as JSON; foreign text in it is escaped where it does not print."""
-        # Half a surrogate pair has no UTF-8.
+        """Structs or plain data as JSON, with escapes for characters that do not print."""
+        # "replace", as half a surrogate pair has no UTF-8.
         return cls(json_text(to_builtins(data)).encode("utf-8", "replace"), status=status, headers=headers)
 
 
@@ -60,10 +60,10 @@ class Refusal(FaultInjectError):
     """A call that the control API does not carry out.
 
     Args:
-        status: of HTTP.
-        message: what is wrong, and what would be right.
+        status: the HTTP status.
+        message: the mistake, and what would be right.
         problems: each mistake of a rule, with its place.
-        headers: of the answer.
+        headers: further headers of the answer.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Refusal(FaultInjectError):
 
     @property
     def answer(self) -> ControlAnswer:
-        """The answer that tells the client of it."""
+        """The answer with its message and problems."""
         error = {"message": str(self), "problems": [problem_data(problem) for problem in self.problems]}
         return ControlAnswer.of_data({"error": error}, status=self.status, headers=self.headers)
 
@@ -118,11 +118,11 @@ class ControlCall:
     Attributes:
         injector: the injector.
         access: decides on the access.
-        client: the client's address, as the server says it.
-        who: the name of the client's token, or empty.
-        name: of the rule in the path, or empty.
+        client: the client's address, as the server reports it.
+        token_name: the name of the client's token, or empty.
+        name: the name of the rule in the path, or empty.
         query: the parameters.
-        headers: lower-case names.
+        headers: the headers, by lower-case names.
         body: its bytes.
         mount: the path below which the API is.
     """
@@ -130,36 +130,24 @@ class ControlCall:
     injector: Injector
     access: Access
     client: str
-    who: str
+    token_name: str
     name: str
     query: Mapping[str, str]
     headers: Mapping[str, str]
     body: bytes
     mount: str
 
-    @property
-    def text(self) -> str:
-        """The body as text.
-
-        Raises:
-            Refusal: it is not UTF-8.
-        """
-        try:
-            return self.body.decode()
-        except UnicodeDecodeError as error:
-            raise Refusal(400, f"the body is not UTF-8: byte 0x{self.body[error.start]:02x}") from None
-
     def data(self) -> dict[str, Any]:
         """The body as a JSON object; without a body an empty one.
 
         Raises:
-            Refusal: it is none.
+            Refusal: the body is not UTF-8, or no JSON object.
         """
-        text = self.text
-        if not text.strip():
-            return {}
         try:
-            data = parse_json(text, _refuse)
+            text = self.body.decode()
+            data = parse_json(text, _refuse) if text.strip() else {}
+        except UnicodeDecodeError as error:
+            raise Refusal(400, f"the body is not UTF-8: byte 0x{self.body[error.start]:02x}") from None
         except ValueError as error:
             raise Refusal(400, f"the body is not JSON: {error}") from None
         if not isinstance(data, dict):
@@ -170,7 +158,7 @@ class ControlCall:
         """The body as a JSON object with no other keys than these.
 
         Raises:
-            Refusal: it is none, or has others.
+            Refusal: it is no JSON object, or has other keys.
         """
         data = self.data()
         for key in data:
@@ -183,7 +171,7 @@ class ControlCall:
         """A number among the parameters.
 
         Raises:
-            Refusal: it is none, or out of its bounds.
+            Refusal: it is no number, or out of its bounds.
         """
         text = self.query.get(name)
         if text is None:
@@ -194,10 +182,10 @@ class ControlCall:
 
     @property
     def expected(self) -> int | None:
-        """The generation that the client has seen, by If-Match; None where any will do.
+        """The generation that the client has seen, by If-Match; None if it does not say.
 
         Raises:
-            Refusal: it names another than the one in force.
+            Refusal: another generation is in force.
         """
         text = self.headers.get("if-match", "").strip()
         if text in ("", "*"):
@@ -213,5 +201,5 @@ class ControlCall:
 
 
 def _refuse(twice: str) -> NoReturn:
-    """Refuse two values of a key, as nobody knows which is meant."""
+    """Refuse two values of a key, of which either may be meant."""
     raise Refusal(400, twice)

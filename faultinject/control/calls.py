@@ -30,7 +30,7 @@ from faultinject.rules.vocabulary import KEYS
 
 VERSION = 1
 NO_COUNTS = RuleCounts(0, 0)
-"""The counts of a rule that came after they were read."""
+"""The counts of a rule that was added after the counts were read."""
 
 
 class Totals(Struct):
@@ -235,9 +235,9 @@ TRIES = 20
 
 def switch_on(call: ControlCall) -> ControlAnswer:
     """Switch faults on, in all processes, for good or for a time."""
-    given = call.keys(("for",))
+    keys = call.keys(("for",))
     until = None
-    text = given.get("for")
+    text = keys.get("for")
     if text is not None:
         try:
             if not isinstance(text, str):
@@ -250,19 +250,19 @@ def switch_on(call: ControlCall) -> ControlAnswer:
         until = call.injector.clock() + seconds
     _check_armable(call)
     _check_time(call)
-    what = "switched faults on" if text is None else f"switched faults on for {text}"
-    with _noted(call, what):
-        made = call.injector.enable(until=until, expected=call.expected)
-    return _changed(call, what, made)
+    change_text = "switched faults on" if text is None else f"switched faults on for {text}"
+    with _noted(call, change_text):
+        new_state = call.injector.enable(until=until, expected=call.expected)
+    return _changed(call, change_text, new_state)
 
 
 def switch_off(call: ControlCall) -> ControlAnswer:
     """Switch faults off, in all processes; waits end, counts stay."""
     call.keys(())
-    what = "switched faults off"
+    change_text = "switched faults off"
     try:
-        with _noted(call, what):
-            made = call.injector.disable(expected=call.expected)
+        with _noted(call, change_text):
+            new_state = call.injector.disable(expected=call.expected)
     except StoreUnavailableError as error:
         _tell(call, "switched faults off in one process", call.injector.state)
         raise Refusal(
@@ -270,17 +270,17 @@ def switch_off(call: ControlCall) -> ControlAnswer:
             f"faults are off in the process that answers; the others cannot be told, so repeat it: {error}",
             headers={"Retry-After": str(RETRY_SECONDS)},
         ) from error
-    return _changed(call, what, made)
+    return _changed(call, change_text, new_state)
 
 
 def reset(call: ControlCall) -> ControlAnswer:
     """Set all counts to zero."""
     call.keys(())
     _check_armable(call)
-    what = "set all counts to zero"
-    with _noted(call, what):
-        made = call.injector.reset(expected=call.expected)
-    return _changed(call, what, made)
+    change_text = "set all counts to zero"
+    with _noted(call, change_text):
+        new_state = call.injector.reset(expected=call.expected)
+    return _changed(call, change_text, new_state)
 
 
 def put_rules(call: ControlCall) -> ControlAnswer:
@@ -288,27 +288,27 @@ def put_rules(call: ControlCall) -> ControlAnswer:
 
     Without `seed` or `abort` the current ones stay.
     """
-    given, names_abort = _scenario(call), "abort" in call.data()
+    new, names_abort = _scenario(call), "abort" in call.data()
     _check_armable(call)
 
     def change(in_force: State) -> Prepared:
-        check_foreign(given, known=in_force.scenario.rules)
-        before, scenario = in_force.scenario.abort, given
+        check_foreign(new, known=in_force.scenario.rules)
+        before, scenario = in_force.scenario.abort, new
         if not names_abort:
-            scenario = Scenario(given.rules, seed=given.seed, abort=before)
-        what = f"put {count(len(scenario.rules), 'rule')} in force: {scenario}"
+            scenario = Scenario(new.rules, seed=new.seed, abort=before)
+        change_text = f"put {count(len(scenario.rules), 'rule')} in force: {scenario}"
         if scenario.abort != before:
             bound = f"set abort to {scenario.abort}" if scenario.abort else "removed abort"
-            what = f"{bound} and {what}"
-        return what, partial(call.injector.use, scenario)
+            change_text = f"{bound} and {change_text}"
+        return change_text, partial(call.injector.use, scenario)
 
     return _changed(call, *_carry_out(call, change))
 
 
 def add_rule(call: ControlCall) -> ControlAnswer:
     """Add one rule after those in force."""
-    given = call.data()
-    rule = one_rule(given if "text" in given else {"rule": given})
+    data = call.data()
+    rule = one_rule(data if "text" in data else {"rule": data})
     check_foreign(Scenario([rule]))
     _check_armable(call)
 
@@ -324,11 +324,11 @@ def patch_rule(call: ControlCall) -> ControlAnswer:
 
     Its counts begin at zero, the others keep theirs.
     """
-    given = call.keys(("text", "fault", "unless", *KEYS))
+    keys = call.keys(("text", "fault", "unless", *KEYS))
 
     def change(in_force: State) -> Prepared:
         old = in_force.scenario.rules[place_of(call, in_force)]
-        rule = one_rule(given) if "text" in given else _rule(_merged(old.to_dict(), given))
+        rule = one_rule(keys) if "text" in keys else _rule(_merged(old.to_dict(), keys))
         check_foreign(Scenario([rule]), known=[old])
         _check_armable(call)
         return f"changed the rule {call.name} to {rule}", partial(call.injector.replace, call.name, rule)
@@ -363,36 +363,36 @@ def place_of(call: ControlCall, in_force: State) -> int:
         raise Refusal(404, str(error)) from None
 
 
-def one_rule(given: Mapping[str, Any]) -> Rule:
+def one_rule(data: Mapping[str, Any]) -> Rule:
     """The one rule of a text or of a table of keys.
 
     Raises:
         ConfigurationError: it is wrong.
     """
-    if len(given) != 1:
+    if len(data) != 1:
         raise Refusal(
             400, 'give one rule: {"text": "cos:SlowDown,times=2"} or {"fault": "cos:SlowDown", "times": 2}'
         )
-    if "rule" in given and not isinstance(given["rule"], str):
-        if not isinstance(given["rule"], dict):
-            raise Refusal(400, f"{shown(json_text(given['rule']))} is not a rule: give text or an object")
-        return _rule(given["rule"])
-    scenario = _parsed(given.get("text", given.get("rule")))
+    if "rule" in data and not isinstance(data["rule"], str):
+        if not isinstance(data["rule"], dict):
+            raise Refusal(400, f"{shown(json_text(data['rule']))} is not a rule: give text or an object")
+        return _rule(data["rule"])
+    scenario = _parsed(data.get("text", data.get("rule")))
     if len(scenario.rules) != 1:
         raise ConfigurationError([f"one rule is asked for, and {len(scenario.rules) or 'none'} were given"])
     return scenario.rules[0]
 
 
 def _scenario(call: ControlCall) -> Scenario:
-    given = call.data()
-    if "text" in given:
-        given = call.keys(("text", "seed", "abort"))
-        given["rules"] = [rule.to_dict() for rule in _parsed(given.pop("text")).rules]
-    elif given.get("rules") is None:
+    data = call.data()
+    if "text" in data:
+        data = call.keys(("text", "seed", "abort"))
+        data["rules"] = [rule.to_dict() for rule in _parsed(data.pop("text")).rules]
+    elif data.get("rules") is None:
         raise Refusal(400, 'rules are missing: give {"rules": [...]} or {"text": "cos:SlowDown,times=2"}')
-    if isinstance(given["rules"], list):
-        _check_number(len(given["rules"]))
-    return Scenario.from_json(json_text(given))
+    if isinstance(data["rules"], list):
+        _check_number(len(data["rules"]))
+    return Scenario.from_json(json_text(data))
 
 
 def _parsed(text: object) -> Scenario:
@@ -402,7 +402,7 @@ def _parsed(text: object) -> Scenario:
 
 
 def _rule(data: Mapping[str, object]) -> Rule:
-    # The reader of files reads it, as a scenario of one rule.
+    # Read as a file with one rule, so that all checks and messages are the same.
     return Scenario.from_json(json_text({"rules": [data]})).rules[0]
 
 
@@ -411,29 +411,29 @@ def _check_number(number: int) -> None:
         raise Refusal(413, f"{number} rules are too many: the control API takes {MOST_RULES}")
 
 
-def _merged(data: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+def _merged(data: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """A rule's data with the keys of a `PATCH`; empty tables are removed.
 
     https://www.rfc-editor.org/rfc/rfc7396
     """
     merged = dict(data)
-    for key, value in given.items():
-        before = merged.pop(key, None)
+    for key, value in changes.items():
+        old_value = merged.pop(key, None)
         if isinstance(value, dict):
             if key in KEYS and KEYS[key].header:  # their names are spelled as in the rule
                 value = {name.lower().replace("_", "-"): text for name, text in value.items()}  # noqa: PLW2901
-            # As the client put it, null for an empty table.
-            value = _merged(before if isinstance(before, dict) else {}, value) or None  # noqa: PLW2901
+            # None for an empty table, as the client removes a table with null.
+            value = _merged(old_value if isinstance(old_value, dict) else {}, value) or None  # noqa: PLW2901
         if value is not None:
             merged[key] = value
     return merged
 
 
 def _check_armable(call: ControlCall) -> None:
-    """Refuse to arm faults where none may be injected.
+    """Refuse to put faults in force where none may be injected.
 
     Raises:
-        Refusal: this is production.
+        Refusal: this is production, or FAULTINJECT_ONLY_WHERE permits no faults here.
     """
     production = call.injector.production
     if production is not None:
@@ -447,7 +447,7 @@ def _check_armable(call: ControlCall) -> None:
 
 
 def _check_time(call: ControlCall) -> None:
-    """Refuse to switch faults on where they would stay off.
+    """Refuse to switch faults on if they would stay off.
 
     Raises:
         Refusal: FAULTINJECT_EXPIRES has passed.
@@ -461,7 +461,7 @@ def _check_time(call: ControlCall) -> None:
 
 
 def _change_one(
-    call: ControlCall, does: Callable[..., State], said: str, *, arms: bool = True
+    call: ControlCall, does: Callable[..., State], verb: str, *, arms: bool = True
 ) -> ControlAnswer:
     call.keys(())
 
@@ -469,18 +469,18 @@ def _change_one(
         rule = in_force.scenario.rules[place_of(call, in_force)]
         if arms:
             _check_armable(call)
-        # A name by position says little when the rules have changed again.
-        return f"{said} the rule {call.name}, {rule}", partial(does, call.name)
+        # With the rule's text, as a name by position may mean another rule later.
+        return f"{verb} the rule {call.name}, {rule}", partial(does, call.name)
 
     return _changed(call, *_carry_out(call, change))
 
 
 def _carry_out(call: ControlCall, change: Callable[[State], Prepared]) -> tuple[str, State]:
-    """Make a change from the state in force, without losing one that another makes meanwhile.
+    """Make a change of the state in force, without losing another change at the same time.
 
     Args:
         call: the client's request.
-        change: from the state in force to the change of it, which is right but for If-Match.
+        change: gives the change of a state in force, checked except for If-Match.
 
     Returns:
         The change's text for the log, and the new state in force.
@@ -490,53 +490,55 @@ def _carry_out(call: ControlCall, change: Callable[[State], Prepared]) -> tuple[
     """
     for _ in range(TRIES):
         in_force = call.injector.state
-        what, do = change(in_force)
+        change_text, do = change(in_force)
         expected = call.expected
         try:
             generation = in_force.generation if expected is None else expected
-            with _noted(call, what):
-                return what, do(expected=generation)
+            with _noted(call, change_text):
+                return change_text, do(expected=generation)
         except ConflictError:
             if expected is not None:
                 raise
-    # The state in force cannot be read, and is replaced whatever it is; or there is no end of other changes.
-    what, do = change(call.injector.state)
-    with _noted(call, what):
-        return what, do(expected=None)
+    # The state in force cannot be read, or others change it all the time: now it is replaced in any case.
+    change_text, do = change(call.injector.state)
+    with _noted(call, change_text):
+        return change_text, do(expected=None)
 
 
 @contextmanager
-def _noted(call: ControlCall, what: str) -> Iterator[None]:
-    """Say whose change is made in the block, and what it is."""
-    token = NOTED.set(Change(call.injector.clock(), call.who or call.client, log.shortened(what)))
+def _noted(call: ControlCall, change_text: str) -> Iterator[None]:
+    """Note the author and the text of the change that is made in the block."""
+    token = NOTED.set(
+        Change(call.injector.clock(), call.token_name or call.client, log.shortened(change_text))
+    )
     try:
         yield
     finally:
         NOTED.reset(token)
 
 
-def _changed(call: ControlCall, what: str, made: State, *, status: int = 200) -> ControlAnswer:
+def _changed(call: ControlCall, change_text: str, new_state: State, *, status: int = 200) -> ControlAnswer:
     """Log a change, and answer with the new state."""
-    _tell(call, what, made)
-    new_state = state(call.injector)
-    return ControlAnswer.of_data(new_state, status=status, headers={"ETag": f'"{new_state.generation}"'})
+    _tell(call, change_text, new_state)
+    shown_state = state(call.injector)
+    return ControlAnswer.of_data(shown_state, status=status, headers={"ETag": f'"{shown_state.generation}"'})
 
 
 LONGEST_AGENT = 100
 """Characters of a User-Agent in the log."""
 
 
-def _tell(call: ControlCall, what: str, made: State) -> None:
+def _tell(call: ControlCall, change_text: str, new_state: State) -> None:
     agent = call.headers.get("user-agent", "")
     client = call.client or "somebody"
     # Somebody has changed the rules or the switch with the control API.
     log.warning(
         "faultinject: %s%s %s by the control API (%s), generation %s",
-        f"{call.who} at {client}" if call.who else client,
+        f"{call.token_name} at {client}" if call.token_name else client,
         f" ({agent[:LONGEST_AGENT]})" if agent else "",
-        log.shortened(what),
+        log.shortened(change_text),
         call.access.place,
-        made.generation,
+        new_state.generation,
     )
 
 
@@ -551,16 +553,16 @@ def get_health(_: ControlCall) -> ControlAnswer:
 
 def get_state(call: ControlCall) -> ControlAnswer:
     """Show the switch, the rules with their counts, and the limits."""
-    found = state(call.injector)
-    return ControlAnswer.of_data(found, headers={"ETag": f'"{found.generation}"'})
+    current = state(call.injector)
+    return ControlAnswer.of_data(current, headers={"ETag": f'"{current.generation}"'})
 
 
 def get_rules(call: ControlCall) -> ControlAnswer:
     """Show the scenario, as `PUT /rules` takes it."""
     in_force = call.injector.state
     rules = [rule.to_dict() for rule in in_force.scenario.rules]
-    found = ScenarioInForce(in_force.seed, rules, in_force.scenario.abort)
-    return ControlAnswer.of_data(found, headers={"ETag": f'"{in_force.generation}"'})
+    scenario = ScenarioInForce(in_force.seed, rules, in_force.scenario.abort)
+    return ControlAnswer.of_data(scenario, headers={"ETag": f'"{in_force.generation}"'})
 
 
 def get_rule(call: ControlCall) -> ControlAnswer:
@@ -568,10 +570,10 @@ def get_rule(call: ControlCall) -> ControlAnswer:
     in_force = call.injector.state
     index = place_of(call, in_force)
     counts = call.injector.counts().get(call.name, NO_COUNTS)
-    found = rule_state(
+    rule = rule_state(
         call.name, in_force.scenario.rules[index], enabled=call.name not in in_force.disabled, counts=counts
     )
-    return ControlAnswer.of_data(found, headers={"ETag": f'"{in_force.generation}"'})
+    return ControlAnswer.of_data(rule, headers={"ETag": f'"{in_force.generation}"'})
 
 
 def get_journal(call: ControlCall) -> ControlAnswer:
@@ -589,8 +591,10 @@ def get_vendors(call: ControlCall) -> ControlAnswer:
     """List the vendors, or the errors of one, as a rule names them."""
     vendor = call.query.get("vendor")
     if vendor is None:
-        known = [catalogue.get(name) for name in catalogue.names()]
-        return ControlAnswer.of_data({"vendors": [{"id": each.id, "title": each.title} for each in known]})
+        listed = [catalogue.get(name) for name in catalogue.names()]
+        return ControlAnswer.of_data(
+            {"vendors": [{"id": listed_vendor.id, "title": listed_vendor.title} for listed_vendor in listed]}
+        )
     errors = [
         {"fault": error.address, "status": error.status, "message": error.message, "category": error.category}
         for error in catalogue.get(vendor).errors
@@ -603,12 +607,12 @@ def preview(call: ControlCall) -> ControlAnswer:
     from faultinject.engine.answers import Respond, answer_keys, at_its_start
     from faultinject.injector import trials
 
-    given = call.keys(("text", "rule", "method", "path", "host"))
-    asked = {key: _word(given, key) for key in ("method", "path", "host")}
-    rule = one_rule({key: given[key] for key in ("text", "rule") if key in given})
-    path = asked["path"] or "/bucket/key"
-    method = asked["method"] or trials.default_method(rule)
-    request = trials.environ(method, path if path[:1] == "/" else f"/{path}", asked["host"] or "127.0.0.1")
+    keys = call.keys(("text", "rule", "method", "path", "host"))
+    words = {key: _word(keys, key) for key in ("method", "path", "host")}
+    rule = one_rule({key: keys[key] for key in ("text", "rule") if key in keys})
+    path = words["path"] or "/bucket/key"
+    method = words["method"] or trials.default_method(rule)
+    request = trials.environ(method, path if path[:1] == "/" else f"/{path}", words["host"] or "127.0.0.1")
     trial, action, matches = trials.previewed(rule, request, call.injector.state.seed, guarded=True)
     says = rule.resolved.in_words(rule)
     shown_answer: dict[str, Any] = {
@@ -634,9 +638,9 @@ def preview(call: ControlCall) -> ControlAnswer:
     return ControlAnswer.of_data(shown_answer)
 
 
-def _word(given: Mapping[str, object], key: str) -> str:
+def _word(keys: Mapping[str, object], key: str) -> str:
     """Read a short text of the invented request."""
-    value = given.get(key)
+    value = keys.get(key)
     if value is None:
         return ""
     if not isinstance(value, str) or len(value) > _LONGEST:

@@ -11,9 +11,10 @@ from faultinject.adapters.types import Environ, Receive, Scope, Send, Start
 from faultinject.control.access import Access
 from faultinject.control.api import LARGEST, ControlApi, Response, cut
 from faultinject.exceptions import MissingExtraError
+from faultinject.http.target import utf8
 from faultinject.injector.injector import Injector
 from faultinject.journal import log
-from faultinject.rules.control import ControlSettings
+from faultinject.rules.control import TOKEN, ControlSettings
 from faultinject.vendors.addressing import split_mount
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def mount(injector: Injector, kind: str) -> Mounted | None:
     settings = injector.control
     assert settings is not None
     check_installed(settings)
-    # Any process of the server can be asked, and each reports the requests of all.
+    # A call may reach any process of the server, and each shows the requests of all.
     injector.let_watch()
     if not settings.path:
         from faultinject.control import server
@@ -43,7 +44,12 @@ def mount(injector: Injector, kind: str) -> Mounted | None:
         return None
     access = Access(settings)
     if settings.tokens or access.own:
-        log.control_ready(settings.place, access.tokens[""] if access.own else None)
+        # The control API is ready.
+        log.warning(
+            "faultinject: the control API is at %s, its token is %s",
+            settings.place,
+            access.tokens[""] if access.own else f"in {TOKEN}",
+        )
     api = ControlApi(injector, access)
     return (MountedWSGI if kind == "wsgi" else MountedASGI)(api, settings.path)
 
@@ -70,13 +76,13 @@ class Mounted:
 
     Args:
         api: the API.
-        path: that path; empty where it is alone.
+        path: that path; empty if the API is alone.
     """
 
     def __init__(self, api: ControlApi, path: str = "") -> None:
         self._api = api
         self._path = path
-        self.never_faulted = True  # by `run`
+        self.never_faulted = True  # `run` puts no faults around it
 
     def use_injector(self, injector: Injector) -> None:
         """Let the API be that of another injector."""
@@ -97,27 +103,23 @@ class MountedWSGI(Mounted):
         headers |= {name: environ.get(name) or "" for name in ("CONTENT_TYPE", "CONTENT_LENGTH")}
         status, fields, body = self._api.answer(
             environ["REQUEST_METHOD"],
-            _text(environ.get("PATH_INFO", "").removeprefix(self._path)),
+            utf8(environ.get("PATH_INFO", "").removeprefix(self._path)),
             {name.lower().replace("_", "-"): text for name, text in headers.items()},
             lambda: _read(environ),
             query=environ.get("QUERY_STRING", ""),
             client=environ.get("REMOTE_ADDR") or None,
-            mount=_text(environ.get("SCRIPT_NAME", "") + self._path),
+            mount=utf8(environ.get("SCRIPT_NAME", "") + self._path),
         )
         start_response(f"{status} {HTTPStatus(status).phrase}", fields)
         return [body]
 
 
-def _text(path: str) -> str:
-    return path.encode("latin-1", "replace").decode("utf-8", "replace")
-
-
 def _read(environ: Environ) -> bytes:
     length = environ.get("CONTENT_LENGTH")
-    ends = length or environ.get("wsgi.input_terminated")
+    has_end = length or environ.get("wsgi.input_terminated")
     try:
-        body: bytes = environ["wsgi.input"].read(int(length or LARGEST + 1)) if ends else b""
-    except OSError:  # how servers say that the client has left
+        body: bytes = environ["wsgi.input"].read(int(length or LARGEST + 1)) if has_end else b""
+    except OSError:  # servers raise it if the client has left
         raise cut() from None
     return body
 
@@ -161,7 +163,7 @@ class MountedASGI(Mounted):
                 mount=root + self._path,
             )
 
-        # Not one of the threads that the app may have: faults can be switched off also where all of these work.
+        # A limiter of its own, so that faults can be switched off while all threads of the app are busy.
         limiter = self._limiter or CapacityLimiter(self._threads or 1)
         if self._threads is not None:
             self._limiter = limiter

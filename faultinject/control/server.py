@@ -1,6 +1,7 @@
 """The control API on an address of its own: one thread of one of the app's processes.
 
-The process that binds the address first has it. The others try again, and one of them has it when the first one ends.
+The process that binds the address first serves it. The others try again, and one of them gets it when the first one
+ends.
 """
 
 from __future__ import annotations
@@ -19,34 +20,33 @@ from faultinject.control.mount import MountedASGI
 from faultinject.counts.processes import common_process, is_reloaded
 from faultinject.injector.injector import Injector
 from faultinject.journal import log
+from faultinject.rules.control import TOKEN
 from faultinject.server.bounds import Limits
 from faultinject.server.connections import Server, listening_socket
 
 _server: ControlServer | None = None
 _listen: Callable[[str, int], socket.socket] | None = None
-"""The function that takes the address where no other process may have it, or None."""
+"""Makes the socket, or raises an error, if no other process may have the address; else None."""
 
 
 def serve(injector: Injector) -> None:
     """Serve the control API, for the first injector that asks, unless another process does."""
     global _server  # noqa: PLW0603
     if _server is None:
-        made = ControlServer(injector)
+        server = ControlServer(injector)
         if _listen is not None:
-            made.bind_now(_listen)
-        _server = made
+            server.bind_now(_listen)
+        _server = server
         if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
             os.register_at_fork(after_in_child=_after_fork)
-        # Where gunicorn's master loads the app, the workers that are forked from it serve.
+        # If gunicorn's master loads the app, its workers serve.
         if "gunicorn.arbiter" not in sys.modules or common_process() != os.getpid():
             _server.start()
 
 
 @contextmanager
 def only_here(listen: Callable[[str, int], socket.socket]) -> Iterator[None]:
-    """Serve the app, for the block, in this process alone.
-
-    An address that is unavailable is then an error, at once.
+    """Serve the app, for the block, in this process alone: an unavailable address is an error.
 
     Args:
         listen: makes the socket for a host and a port, or raises that error.
@@ -62,14 +62,14 @@ def only_here(listen: Callable[[str, int], socket.socket]) -> Iterator[None]:
 def _after_fork() -> None:
     """Start anew in a child, which has no thread of its parent.
 
-    The child must not keep the address when its parent ends.
+    It closes its parent's socket, which would keep the address after the parent's end.
     """
     assert _server is not None  # else this is not registered
     _server.let_go()
     worker = sys.modules.get("gunicorn.workers.ggevent")
     if worker is None or worker.monkey.is_module_patched("threading"):
         _server.start()
-    else:  # gunicorn has gevent patch its worker in a moment, which would change a thread's functions while it runs
+    else:  # gevent is about to patch this worker, which would change the functions of a running thread
         from gevent.events import subscribers
 
         subscribers.append(_start_when_patched)
@@ -87,16 +87,16 @@ def _supervises() -> bool:
 
 
 class ControlServer:
-    """The thread that has the address, or waits for it.
+    """The thread that serves the address, or waits for it.
 
     Args:
         injector: the injector that is shown and changed.
 
     Attributes:
         url: the address where it answers; empty while another process has the address.
-        access: decides on the access; by the same token in each process of the server.
+        access: decides on the access; each process of the server has the same token.
         again: seconds between two tries for an address that another process has.
-        limits: of its connections, which are files and threads of the app's process.
+        limits: the limits of its connections, which use files and threads of the app's process.
 
     Raises:
         ConfigurationError: they cannot agree on a random token.
@@ -160,7 +160,12 @@ class ControlServer:
         with Server(
             MountedASGI(self._api, threads=self.limits.connections + 1), sock=listening, limits=self.limits
         ) as served:
-            log.control_ready(f"{served.url}/", None if self.settings.tokens else self.access.tokens[""])
+            # The control API is ready.
+            log.warning(
+                "faultinject: the control API is at %s, its token is %s",
+                f"{served.url}/",
+                f"in {TOKEN}" if self.settings.tokens else self.access.tokens[""],
+            )
             self.url = served.url
             while not ended.wait(self.again) and not _supervises():
                 pass

@@ -22,21 +22,21 @@ _all: WeakSet[BackgroundSender] = WeakSet()
 class BackgroundSender(PerProcess):
     """A thread that lives as long as there is something to send.
 
-    One that waits for more would be there at each fork, of which Python 3.12 and later warn.
+    A thread that waited for more would exist at each fork, of which Python 3.12 and later warn.
     """
 
     _runs: bool
 
     def __init__(self) -> None:
-        self._here()
+        self._begin_once()
         _all.add(self)
 
     def do(self, work: Callable[[], object]) -> None:
-        """Do this work soon, and only once, however often it is asked for until then."""
+        """Do this work soon; several calls until then do it once."""
         if waiting.no_waiting:
             _done(work)
             return
-        self._here()  # the parent does its own
+        self._begin_once()  # the parent does its own
         with self._lock:
             self._due[work] = None
             if self._runs:
@@ -49,18 +49,15 @@ class BackgroundSender(PerProcess):
             self._runs = False
 
     def finish(self) -> None:
-        """Do the work that is left as the process ends, after the piece that is being done.
-
-        The background thread would end with the process.
-        """
-        self._here()  # the parent does its own
+        """Do the remaining work as the process ends, since the background thread ends with it."""
+        self._begin_once()  # the parent does its own
         with self._round:
             for work in list(self._due):
                 _done(work)
 
     def _begin(self) -> None:
         self._lock = Lock()
-        # Held from when work is no longer due until it is done.
+        # Held from the moment that work is taken out of `_due` until it is done.
         self._round = Lock()
         self._due: dict[Callable[[], object], None] = {}
         self._runs = False
@@ -82,9 +79,10 @@ def _done(work: Callable[[], object]) -> None:
     try:
         work()
     except StoreUnavailableError:
-        return  # it is done with the next that there is to do
+        return  # the next work that is due sends this, too
     except Exception as error:
-        log.background_failed(error)
+        # Background work, or a call of the control API, has failed.
+        log.error("faultinject: background work failed, requests go on", cause=error)
 
 
 def _finish() -> None:

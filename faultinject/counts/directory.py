@@ -1,6 +1,6 @@
 """A directory as a store of scenario, counts and journal for the processes of one machine.
 
-version      the layout, so that another version of faultinject keeps out, and a token that no other directory has
+version      the layout, by which another version of faultinject refuses the directory, and a unique token
 lock         locked; holds the number of the scenario in force, 0 while none is
 scenario-N   JSON: the number in the name of its counts, and the published data
 counts-N     see `counts.table`
@@ -67,15 +67,15 @@ class DirectoryStore(SharedStore):
 
     Args:
         path: the directory.
-        replaces: whether rules of others that are in force are replaced.
-        named: whether somebody has named it; else only equal processes find it.
+        replaces: whether these rules replace other rules in force.
+        named: whether FAULTINJECT_STORE or `store=` names it; else only processes with equal rules find it.
 
     Attributes:
-        place: the store as a log may have it.
-        shown: its absolute path, as messages name it.
-        by: the process that stands for those of this server.
-        lock: what excludes the others, once it is open.
-        token: what no other directory has, also one that is made in its place.
+        place: the store for logs.
+        shown: its absolute path, for messages.
+        by: the process that represents this server.
+        lock: the lock of the open directory.
+        token: its unique token, which a directory that is made in its place does not have.
         directory: the descriptor of the directory.
     """
 
@@ -101,7 +101,7 @@ class DirectoryStore(SharedStore):
             make: make it if it is not there.
 
         Raises:
-            ConfigurationError: it cannot serve; the message says why and what to do.
+            ConfigurationError: it cannot serve as a store; the message has the reason and a remedy.
             StoreUnavailableError: its lock is held by others.
         """
         if not AVAILABLE:  # pragma: no cover - Windows, or a Python without ctypes
@@ -120,8 +120,8 @@ class DirectoryStore(SharedStore):
             self._own, self.directory, self.lock = own, own.number, lock
         except OSError as error:
             unwritable = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
-            why = "is not writable" if unwritable else f"cannot be used ({error.strerror})"
-            refuse(self.shown, why, "name another directory")
+            problem = "is not writable" if unwritable else f"cannot be used ({error.strerror})"
+            refuse(self.shown, problem, "name another directory")
 
     def rests(self, error: FaultInjectError) -> bool:
         """Whether a process that could not begin waits for the store.
@@ -133,7 +133,7 @@ class DirectoryStore(SharedStore):
     def begin(self, data: dict[str, Any], *, chosen: bool, keeps: Sequence[str] = ()) -> None:
         """As `Store.begin`; a later process of a server joins the scenario in force.
 
-        It finds what was put in force since the server began, and never begins at zero again.
+        A later worker joins the state in force, and never begins at zero again.
 
         Raises:
             ConfigurationError: it has too many rules.
@@ -144,7 +144,7 @@ class DirectoryStore(SharedStore):
         try:
             self._agree(data, chosen=chosen, keeps=keeps)
         except BaseException:
-            # A refused process is no user of the directory, and must not keep others out.
+            # A refused process does not use the directory, so other rules may replace those in force.
             self._own = None
             vars(self).pop("lock", None)
             raise
@@ -166,20 +166,25 @@ class DirectoryStore(SharedStore):
         text = f"{scenario}\n{'' if chosen else seed}"
         agreed = [self.token, blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()]
         with self._changing():
-            found = self._last()
-            if found is None and self.lock.read() > 0:
+            published = self._last()
+            if published is None and self.lock.read() > 0:
                 raise StoreUnavailableError(f"the store {self.shown} has lost its scenario")
-            before: dict[str, Any] = {} if found is None else found["data"]
-            same = before.get("scenario") == scenario and (chosen or before.get("seed") == seed)
-            if found is None or not (same or not self._named or began == agreed):
-                if found is not None and not self._replaces and self.lock.users and self.lock.users.others():
-                    why = "is in use by other rules, or the same with another seed"
+            data_before: dict[str, Any] = {} if published is None else published["data"]
+            same = data_before.get("scenario") == scenario and (chosen or data_before.get("seed") == seed)
+            if published is None or not (same or not self._named or began == agreed):
+                if (
+                    published is not None
+                    and not self._replaces
+                    and self.lock.users
+                    and self.lock.users.others()
+                ):
+                    problem = "is in use by other rules, or the same with another seed"
                     cure = (
                         "end that server, name another directory,"
                         f" or replace its rules with {self.place}{REPLACE}"
                     )
-                    refuse(self.shown, why, cure, StoreInUseError)
-                self._publish({**data, **{name: before[name] for name in keeps if name in before}})
+                    refuse(self.shown, problem, cure, StoreInUseError)
+                self._publish({**data, **{name: data_before[name] for name in keeps if name in data_before}})
         if self._note is not None:
             self._note.write(" ".join(agreed).encode())
 
@@ -202,7 +207,7 @@ class DirectoryStore(SharedStore):
         A new rule gets a number that none had before.
 
         Args:
-            data: what `counts` gives.
+            data: as `counts` gives them.
             after: the version that must be in force still; None: whichever is.
             anew: whether counts begin at zero.
 
@@ -255,13 +260,13 @@ class DirectoryStore(SharedStore):
 
     def answers(self, bound: str, width: float) -> FileAnswers:  # noqa: ARG002 - the bound has it
         """As `SharedStore.answers`."""
-        found = self._answers.get(bound)
-        if found is None:
+        answers = self._answers.get(bound)
+        if answers is None:
             from faultinject.counts.file_answers import FileAnswers
 
             self._reopen()
-            found = self._answers[bound] = FileAnswers(bound, self.lock, self.directory)
-        return found
+            answers = self._answers[bound] = FileAnswers(bound, self.lock, self.directory)
+        return answers
 
     def withdraw(self) -> None:
         """Withdraw the scenario in all processes, as if none had been published.
@@ -300,20 +305,20 @@ class DirectoryStore(SharedStore):
 
     def _prepare(self, directory: int, lock: FileLock) -> str:
         """Make the files of a new directory, and return its token; under the lock."""
-        found = read_file("version", directory)
-        if not found:
-            found = LAYOUT + os.urandom(16).hex().encode()
-            write_file("version", directory, found)
-        elif not found.startswith(LAYOUT):
-            why = "was made by another version of faultinject"
-            refuse(self.shown, why, "remove it, or name another directory")
+        version = read_file("version", directory)
+        if not version:
+            version = LAYOUT + os.urandom(16).hex().encode()
+            write_file("version", directory, version)
+        elif not version.startswith(LAYOUT):
+            problem = "was made by another version of faultinject"
+            refuse(self.shown, problem, "remove it, or name another directory")
         if lock.read() == CUT:
             if any(name.startswith(COUNTS) for name in os.listdir(directory)):
                 refuse(self.shown, "has lost its lock", "remove it, or name another directory")
             lock.write(0)
         if lock.users is None:
             lock.users = Users(directory)
-        return found.removeprefix(LAYOUT).decode("ascii", "replace")
+        return version.removeprefix(LAYOUT).decode("ascii", "replace")
 
     def _reopen(self) -> None:
         """Open the directory, if this process could not begin with it."""
@@ -346,13 +351,13 @@ class DirectoryStore(SharedStore):
         generation = self._next()
         old = self._last() if keep_counts else None
         counts = generation if old is None else old["counts"]
-        kept = f"{SCENARIO}{generation}", f"{COUNTS}{counts}"
+        names_kept = f"{SCENARIO}{generation}", f"{COUNTS}{counts}"
         if counts == generation:
-            make_table(kept[1], directory=self.directory)
-        write_file(kept[0], self.directory, dumps({"counts": counts, "data": data}).encode())
+            make_table(names_kept[1], directory=self.directory)
+        write_file(names_kept[0], self.directory, dumps({"counts": counts, "data": data}).encode())
         self.lock.write(generation)
         for name in os.listdir(self.directory):
-            if name.startswith((SCENARIO, COUNTS)) and name not in kept:
+            if name.startswith((SCENARIO, COUNTS)) and name not in names_kept:
                 remove_file(name, self.directory)
 
     def _next(self) -> int:
@@ -360,8 +365,8 @@ class DirectoryStore(SharedStore):
         last = self.lock.read()
         if last <= 0:
             names = os.listdir(self.directory)
-            found = [name.removeprefix(SCENARIO) for name in names]
-            last = max(map(int, filter(str.isdecimal, found)), default=0)
+            suffixes = [name.removeprefix(SCENARIO) for name in names]
+            last = max(map(int, filter(str.isdecimal, suffixes)), default=0)
         return last + 1
 
     def _last(self) -> dict[str, Any] | None:
@@ -375,5 +380,5 @@ class DirectoryStore(SharedStore):
         content = read_file(f"{SCENARIO}{generation}", self.directory)
         if content is None:
             raise FileNotFoundError
-        found = loads(content)
-        return {name: found[name] for name in ("counts", "data")}
+        published = loads(content)
+        return {name: published[name] for name in ("counts", "data")}

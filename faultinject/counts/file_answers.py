@@ -39,18 +39,22 @@ class FileAnswers:
         """As `SharedAnswers.add`."""
         with self._lock:
             content = os.pread(self._own.number, _CONTENT.size, 0)
-            known = [*_CONTENT.unpack(content)] if len(content) == _CONTENT.size else [armed]
-            if known[0] > armed:
-                return  # this process has not seen yet that they are on again
-            if known[0] < armed or len(known) == 1:
-                known = [armed] + [0] * 3 * PARTS
+            numbers = [*_CONTENT.unpack(content)] if len(content) == _CONTENT.size else [armed]
+            if numbers[0] > armed:
+                return  # this process does not know yet that faults are on again
+            if numbers[0] < armed or len(numbers) == 1:
+                numbers = [armed] + [0] * 3 * PARTS
             at = 1 + part % PARTS * 3
-            if known[at] != part:
-                known[at : at + 3] = part, 0, 0
-            known[at + 1] += answers
-            known[at + 2] += failures
-            os.pwrite(self._own.number, _CONTENT.pack(*known), 0)
-        # What was noted before the machine started again has parts of another clock.
-        within = [each for each in range(1, len(known), 3) if abs(part - known[each]) < PARTS]
+            if numbers[at] != part:
+                numbers[at : at + 3] = part, 0, 0
+            numbers[at + 1] += answers
+            numbers[at + 2] += failures
+            os.pwrite(self._own.number, _CONTENT.pack(*numbers), 0)
+        # The clock begins at the machine's start: parts from before a restart are not near `part`.
+        within = [place for place in range(1, len(numbers), 3) if abs(part - numbers[place]) < PARTS]
         if failures:
-            judge(sum(known[each + 1] for each in within), sum(known[each + 2] for each in within), False)
+            judge(
+                sum(numbers[place + 1] for place in within),
+                sum(numbers[place + 2] for place in within),
+                False,
+            )

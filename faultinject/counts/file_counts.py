@@ -1,6 +1,6 @@
 """Counts in a file: exact over threads and processes, also if one is stopped or killed.
 
-Values that need no lock stand in rows of each process, which all may read.
+Each process has rows of its own for values that need no lock; all processes read them.
 """
 
 from __future__ import annotations
@@ -47,18 +47,18 @@ _REMEMBERED = 4_096
 _LONGEST = 128
 _NOTHING = (0, 0, 0)
 _NO_RULE = MOST_RULES
-"""Stands in the place of a rule in rows about all rules: passed requests, by the reason."""
+"""The number, in place of a rule's, of rows that count passed requests by the reason."""
 _ANY_RULE = MOST_RULES + 1
-"""The same for the requests that matched the conditions of a rule."""
-_NOW_AND_THEN = 16
-"""Matches of a process between two checks that the store is still where others find it."""
+"""The number of rows that count the requests that matched any rule."""
+_CHECK_EVERY = 16
+"""Matches of a process between two checks that the lock's file is still at its path."""
 
 
 class ProcessCounters(PerProcess):
     """The values that each process counts in its own rows, without the store's lock, and sums.
 
-    A row is begun under the lock, for which a request waits as for any other. While the lock is unavailable, the
-    values are known to this process alone.
+    A row is begun under the lock, for which a request waits as usual. While the lock is unavailable, only this process
+    knows the values.
 
     Args:
         table: the file of counts.
@@ -68,26 +68,23 @@ class ProcessCounters(PerProcess):
     def __init__(self, table: Table, lock: FileLock) -> None:
         self._table = table
         self._lock = lock
-        self._here()
+        self._begin_once()
 
     @property
     def process(self) -> int:
-        """The number of this process: 1 for the first one that counted something in the store.
-
-        No other process that ever used the store has it.
-        """
+        """The unique number of this process in the store: 1 for the first one that counted there."""
         return self._number or self._pid
 
-    def add(self, rule: int, which: int, by: int = 1) -> None:
+    def add(self, rule: int, column: int, by: int = 1) -> None:
         """Count one request more, or with -1 one less."""
-        self._here()  # what stands here before is the parent's
+        self._begin_once()  # a child must not add to its parent's counts
         with self._threads:
-            own = self._own.setdefault(rule, [0, 0, 0])
-            own[which] += by
+            counts = self._own.setdefault(rule, [0, 0, 0])
+            counts[column] += by
             try:
                 row = self._rows.get(rule) or self._new_row(rule)
                 self._table.check()
-                self._table.write(_VALUES.pack(*own), row + 8)
+                self._table.write(_VALUES.pack(*counts), row + 8)
             except (StoreUnavailableError, OSError):
                 return
 
@@ -97,24 +94,24 @@ class ProcessCounters(PerProcess):
         Values that only this process knows are included.
         """
         table = self._table
-        self._here()
+        self._begin_once()
         with self._threads:
-            sums = {rule: [*own] for rule, own in self._own.items()}
+            sums = {rule: [*counts] for rule, counts in self._own.items()}
             try:
                 rows = table.read(table.number(HEADER + 8) * COUNTER, COUNTERS)
                 table.check()
             except (StoreUnavailableError, OSError):
                 return sums
-            mine = {*self._rows.values()}
+            own_rows = {*self._rows.values()}
             for at, (number, *values) in enumerate(_COUNTERS.iter_unpack(rows)):
-                if COUNTERS + at * COUNTER not in mine:
+                if COUNTERS + at * COUNTER not in own_rows:
                     sums[number - 1] = [*map(add, sums.get(number - 1, _NOTHING), values)]
         return sums
 
     def _begin(self) -> None:
         self._threads = Lock()
         self._number = 0
-        # By rule: what this process has counted, and where that stands.
+        # The counts of this process by rule, and the offsets of their rows.
         self._own: dict[int, list[int]] = {}
         self._rows: dict[int, int] = {}
 
@@ -158,8 +155,8 @@ class FileCounts(SharedCounts):
         self.path, self.lock = path, lock
         self._table = Table(path, directory=directory)
         self._counters = ProcessCounters(self._table, lock)
-        self._asked = 0
-        # Where the entry of a scope was; it may be another's by now.
+        self._matches = 0
+        # The last known place of each scope's entry; another entry may have replaced it.
         self._places: dict[tuple[int, str], tuple[bytes, int]] = {}
 
     def release(self) -> None:
@@ -167,13 +164,13 @@ class FileCounts(SharedCounts):
         self.lock.release()
 
     def _match(self, keys: Sequence[MatchKey], now: float, hold: bool) -> list[Number]:
-        known = [(key, key_of(key[0], key[2]), key_of(key[0], key[1]) if key[1] else b"") for key in keys]
+        digests = [(key, key_of(key[0], key[2]), key_of(key[0], key[1]) if key[1] else b"") for key in keys]
         self.lock.acquire()
         try:
-            if not self._asked % _NOW_AND_THEN:
+            if not self._matches % _CHECK_EVERY:
                 self.lock.check()
-            self._asked += 1
-            numbers = [self._count(*each, now) for each in known]
+            self._matches += 1
+            numbers = [self._count(*key, now) for key in digests]
             self._table.write(NUMBER.pack(self._table.number(REQUESTS) + 1), REQUESTS)
         except BaseException:
             self.release()
@@ -185,7 +182,7 @@ class FileCounts(SharedCounts):
     def _take(self, ask: Take, held: bool) -> bool:
         if held:
             return self._add(ask, 1, ask.times)
-        # A `no` once and for all is read without the lock.
+        # A spent rule stays spent, so this is read without the lock.
         if self._is_spent(ask.rule, ask.scope, ask.times):
             return False
         with self.lock:
@@ -203,9 +200,9 @@ class FileCounts(SharedCounts):
         """Note that a request met the rule's conditions and was left undecided."""
         self._counters.add(rule, FAILED)
 
-    def note_passed(self, why: int) -> None:
+    def note_passed(self, reason: int) -> None:
         """Note that a request passed for one of the reasons of `PASSED`."""
-        self._counters.add(_NO_RULE, why)
+        self._counters.add(_NO_RULE, reason)
 
     def passed(self) -> tuple[int, ...]:
         """The requests that passed, for each reason; if the file was cut, of this process alone."""
@@ -213,14 +210,14 @@ class FileCounts(SharedCounts):
 
     def requests(self) -> int:
         """The requests that matched a rule; if the file was cut, of this process alone."""
-        found = self._counters.sums().get(_ANY_RULE, _NOTHING)[MATCHED]
+        number = self._counters.sums().get(_ANY_RULE, _NOTHING)[MATCHED]
         with suppress(StoreUnavailableError, OSError):
-            found += self._table.number(REQUESTS)
-        return found
+            number += self._table.number(REQUESTS)
+        return number
 
     def injected(self) -> int:
         """The requests that got a fault; if the file was cut, of this process alone."""
-        return sum(each[INJECTED] for rule, each in self._counters.sums().items() if rule < MOST_RULES)
+        return sum(counts[INJECTED] for rule, counts in self._counters.sums().items() if rule < MOST_RULES)
 
     def totals(self, rules: Sequence[int]) -> list[tuple[int, int, int]]:
         """For each rule the requests that met its conditions, got its fault, or were undecided.
@@ -297,22 +294,19 @@ class FileCounts(SharedCounts):
         return True
 
     def _is_spent(self, rule: int, scope: str, times: int) -> bool:
-        """Whether so many takes are out, read without the lock.
-
-        No if more than reading is needed to know.
-        """
+        """Whether so many takes are out, read without the lock; false if the row's place is unknown."""
         file = self._table.file
         if not scope:
             return int.from_bytes(pread(file, 8, rule_row(rule) + _OUT), byteorder, signed=True) >= times
-        known = self._places.get((rule, scope))
-        if known is None:
+        remembered = self._places.get((rule, scope))
+        if remembered is None:
             return False
-        key, at = known
+        key, at = remembered
         entry = pread(file, _KEY_TO_OUT.size, at)
         if len(entry) < _KEY_TO_OUT.size:
             return False
-        there, _, _, out = _KEY_TO_OUT.unpack(entry)
-        return bool(there == key and out >= times)
+        key_there, _, _, out = _KEY_TO_OUT.unpack(entry)
+        return bool(key_there == key and out >= times)
 
     def _remember(self, rule: int, scope: str, key: bytes, at: int) -> None:
         if len(scope) <= _LONGEST:

@@ -1,7 +1,7 @@
 """The outcomes of all processes of a directory, as JSON lines in files of bounded size.
 
-The last two files are kept. A file is called `journal-N`, where N is the number of lines before its first one: so a
-reader knows how many are gone.
+The last two files are kept. In the name `journal-N`, N is the number of lines before the file's first one: so a reader
+knows how many lines are gone.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ _FROM_START = (-1, 0, 0)
 class _Segment(OwnFile):
     """One of the files, open to append to.
 
-    It is closed with the last reference to it, so a thread may write while another one goes on to the next file.
+    It closes with the last reference, so a thread may write while another one goes on to the next file.
     """
 
     @property
     def full(self) -> bool:
-        """Whether the next one is due, or this one was removed."""
-        found = os.fstat(self.number)
-        return found.st_size >= LARGEST or not found.st_nlink
+        """Whether the next file is due, or this file was removed."""
+        status = os.fstat(self.number)
+        return status.st_size >= LARGEST or not status.st_nlink
 
 
 class FileJournal:
@@ -62,22 +62,26 @@ class FileJournal:
     def __init__(self, store: Opened) -> None:
         self._store = store
         self._segment: _Segment | None = None
-        # Whether the log knows that lines are lost.
-        self._loses = False
+        self._drops_lines = False
 
     def add(self, line: Entry, reading: Addressing | None) -> None:
-        """Append a line; one that cannot be written is lost, as the log says of the first."""
+        """Append a line; a line that cannot be written is lost, and the log has the first such loss."""
         data = outcome_of(line, reading).to_line()
         try:
             segment = self._segment
             if segment is None or segment.full:
                 segment = self._segment = self._next(segment)
-            why = "" if os.write(segment.number, data) == len(data) else "no space left"
+            reason = "" if os.write(segment.number, data) == len(data) else "no space left"
         except (OSError, StoreUnavailableError) as error:
-            why = getattr(error, "strerror", None) or str(error)
-        if why and not self._loses:
-            log.lines_dropped(self._store.shown, why)
-        self._loses = bool(why)
+            reason = getattr(error, "strerror", None) or str(error)
+        if reason and not self._drops_lines:
+            # Other processes cannot get the outcomes; logged for the first lost line.
+            log.error(
+                "faultinject: the shared journal in %s cannot be written to, lines are dropped: %s",
+                self._store.shown,
+                reason,
+            )
+        self._drops_lines = bool(reason)
 
     def read(self, after: str = "", limit: int = 500) -> tuple[list[Outcome], str, int]:
         """As `Journal.events`, for all processes.
@@ -91,31 +95,37 @@ class FileJournal:
             raise StoreUnavailableError(f"the journal in {self._store.shown}: {error.strerror}") from None
 
     def _read(self, after: str, limit: int) -> tuple[list[Outcome], str, int]:
-        own, *numbers = after.split(".")
+        token, *numbers = after.split(".")
         first, offset, seen = _FROM_START
-        if own == self._store.token and len(numbers) == len(_FROM_START) and all(map(str.isdecimal, numbers)):
+        if (
+            token == self._store.token
+            and len(numbers) == len(_FROM_START)
+            and all(map(str.isdecimal, numbers))
+        ):
             first, offset, seen = map(int, numbers)
-        there = self._numbers()
+        numbers_there = self._numbers()
         dropped = 0
-        if there and first not in there:
-            # What came after the cursor, or after the very first line, and is there no longer.
-            dropped = max(0, there[0] - (first + seen if first >= 0 else 0))
-            first, offset, seen = there[0], 0, 0
-        found: list[Outcome] = []
-        while there:
+        if numbers_there and first not in numbers_there:
+            # The lines after the cursor, or after the very first line, in files that were removed.
+            dropped = max(0, numbers_there[0] - (first + seen if first >= 0 else 0))
+            first, offset, seen = numbers_there[0], 0, 0
+        outcomes_found: list[Outcome] = []
+        while numbers_there:
             data = read_file(f"{EVENTS}{first}", self._store.directory, offset, _PIECE)
-            lines, count, length = outcomes(data or b"", limit - len(found))  # it may be removed since
-            found += lines
+            lines, count, length = outcomes(
+                data or b"", limit - len(outcomes_found)
+            )  # it may be removed since
+            outcomes_found += lines
             offset += length
             seen += count
-            later = [each for each in there if each > first]
-            if length and len(found) < limit:
+            later = [number for number in numbers_there if number > first]
+            if length and len(outcomes_found) < limit:
                 continue
-            if len(found) >= limit or not later:
+            if len(outcomes_found) >= limit or not later:
                 break
             first, offset, seen = later[0], 0, 0
-        cursor = f"{self._store.token}.{first}.{offset}.{seen}" if there else after
-        return found, cursor, dropped
+        cursor = f"{self._store.token}.{first}.{offset}.{seen}" if numbers_there else after
+        return outcomes_found, cursor, dropped
 
     def _next(self, full: _Segment | None) -> _Segment:
         """The file that takes the next lines.
@@ -132,14 +142,14 @@ class FileJournal:
 
     def _newest(self) -> _Segment:
         """The newest file, or the one after it; its name says how many lines there were before."""
-        there = self._numbers()
-        newest = there[-1] if there else 0
+        numbers = self._numbers()
+        newest = numbers[-1] if numbers else 0
         segment = self._open(newest)
         if segment.full:
             lines = read_file(f"{EVENTS}{newest}", self._store.directory) or b""
             segment = self._open(newest + max(1, lines.count(b"\n")))
-            for each in there[:-1]:
-                remove_file(f"{EVENTS}{each}", self._store.directory)
+            for number in numbers[:-1]:
+                remove_file(f"{EVENTS}{number}", self._store.directory)
         return segment
 
     def _open(self, number: int) -> _Segment:
@@ -149,8 +159,8 @@ class FileJournal:
 
     def _numbers(self) -> list[int]:
         names = os.listdir(self._store.directory)
-        found = (name.removeprefix(EVENTS) for name in names if name.startswith(EVENTS))
-        return sorted(int(each) for each in found if each.isdecimal())
+        suffixes = (name.removeprefix(EVENTS) for name in names if name.startswith(EVENTS))
+        return sorted(int(suffix) for suffix in suffixes if suffix.isdecimal())
 
 
 def outcomes(data: bytes, limit: float = inf) -> tuple[list[Outcome], int, int]:

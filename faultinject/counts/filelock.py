@@ -1,13 +1,14 @@
 """The one lock of a store: a lock of the process for its threads, `flock` for processes.
 
-Its file holds the number of the thing that the lock protects: the generation of the scenario in force.
+Its file also holds the generation of the scenario in force.
 
-A lock of `flock` belongs to the open file, so a child would share its parent's: after a fork both are made anew.
+`flock` locks an open file, which a forked child would share with its parent: after a fork the child opens it again.
 
-While a thread has the file, all other processes wait, so it must wait for nothing. `fcntl.flock` gives up the
-interpreter for the call: a thread that has got the file may then wait for the interpreter behind all other threads of
-its process. Here the call keeps the interpreter; it may, because it never blocks. For the same reason no thread hands
-the file on to the next one of its process: that one would have to get the interpreter first.
+While a thread has the file locked, all other processes wait, so this thread must not wait for anything. `fcntl.flock`
+releases the interpreter's lock (the GIL) during the call, and the thread may then wait for it behind all other threads
+of its process. So `flock` is called through ctypes, which keeps the GIL; that is safe, as the call never blocks. For
+the same reason no thread hands the locked file to the next thread of its process, which would first have to get the
+GIL.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ try:
     from ctypes import PyDLL
     from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN, flock
 
-    # As the C library has it: called without giving up the interpreter.
+    # The function of the C library, called without releasing the GIL.
     _flock: Flock = PyDLL(None).flock
 # No flock (Windows), no ctypes, or a Python linked statically, which cannot look into itself.
 except (ImportError, OSError, AttributeError):  # pragma: no cover
@@ -42,7 +43,7 @@ else:
     _NOW = LOCK_EX | LOCK_NB
 
 PATIENCE = 0.05
-"""Seconds to wait for another process that holds the lock; then the request goes on without."""
+"""Seconds to wait for another process that holds the lock; then the request is undecided."""
 _SHORTEST, _LONGEST = 0.00005, 0.001
 
 CUT = -1
@@ -50,9 +51,9 @@ CUT = -1
 _NONE = -1
 
 USERS = "users"
-"""A file on which each process that uses a store keeps a shared `flock`.
+"""A file on which each process that uses a store holds a shared `flock`.
 
-The system gives the `flock` up in whatever way the process ends.
+The system releases it, however the process ends.
 """
 
 _NO_LINKS = getattr(os, "O_NOFOLLOW", 0)
@@ -66,7 +67,7 @@ class FileLock(PerProcess):
 
     Attributes:
         path: the file, for messages and to open it again.
-        users: who uses what it protects, once this process does.
+        users: the processes that use the store; None until this one does.
     """
 
     def __init__(self, path: str, file: int) -> None:
@@ -75,7 +76,7 @@ class FileLock(PerProcess):
         self._file = file
         self._identity = identity(file)
         self._use_threads()
-        self._waited = 0.0  # for a hold that has not ended yet
+        self._waited = 0.0  # for the present hold of another process
         self._pid = os.getpid()
         self._flock = _flock
 
@@ -93,29 +94,29 @@ class FileLock(PerProcess):
         name = path if directory is None else path.rpartition("/")[2]
         file = os.open(name, _FLAGS | os.O_CREAT, 0o600, dir_fd=directory)
         with per_process.lock:
-            known = _known.get(identity(file))
-            if known is not None and known.is_open(file):
+            lock = _known.get(identity(file))
+            if lock is not None and lock.is_open(file):
                 os.close(file)
-                return known
-            made = cls(path, file)
-            _known[made._identity] = made
-            return made
+                return lock
+            lock = cls(path, file)
+            _known[lock._identity] = lock
+            return lock
 
     def acquire(self, patience: float = PATIENCE) -> None:
         """Get the lock, first from the threads of this process, then from the other processes.
 
-        Threads are waited for as long as they take, other processes for `patience`. A wait for one hold of another
-        process is not repeated by the next thread: behind one that was as patient, each asks only once.
+        There is no limit for the threads, and `patience` for the other processes. Only one thread waits during one
+        hold of another process: after its wait, each further thread asks once.
 
         Args:
             patience: seconds to wait for another process.
 
         Raises:
             StoreBusyError: another process held it all the time.
-            StoreUnavailableError: the file is gone, or a thread of this process never gave it back.
+            StoreUnavailableError: the file is gone, or a thread of this process never released it.
             OSError: it cannot be locked.
         """
-        self._here()  # a fork by uWSGI runs no hook
+        self._begin_once()  # a fork by uWSGI runs no hook
         if not self._take_turn(False):
             self._queue()
         try:
@@ -132,12 +133,12 @@ class FileLock(PerProcess):
         self._end_turn()
 
     def check(self) -> None:
-        """Raise `StoreUnavailableError` if later processes would lock another file, or none."""
+        """Raise `StoreUnavailableError` if the path has another file, or none, for later processes."""
         try:
-            found = os.stat(self.path)
+            status = os.stat(self.path)
         except OSError as error:
             raise StoreUnavailableError(f"the store's {self.path} was removed: {error.strerror}") from None
-        if (found.st_dev, found.st_ino) != self._identity:
+        if (status.st_dev, status.st_ino) != self._identity:
             raise StoreUnavailableError(f"the store's {self.path} was removed, another one is in its place")
 
     def read(self) -> int:
@@ -161,18 +162,18 @@ class FileLock(PerProcess):
 
     def _begin(self) -> None:
         self._use_threads()
-        inherited, own = self._file, _NONE
-        # First the very same file, even when its name is gone: then its number still says that nothing has changed,
-        # and `check` says what is wrong; a directory that is moved back goes on.
+        inherited, reopened = self._file, _NONE
+        # First by the parent's descriptor, which gives the same file even if its name is gone. Then the generation can
+        # still be read, `check` raises the right error, and a directory that is moved back goes on working.
         for path, flags in ((f"/proc/self/fd/{inherited}", _FLAGS & ~_NO_LINKS), (self.path, _FLAGS)):
             with suppress(OSError):
                 file = os.open(path, flags)
                 if identity(file) == self._identity:
-                    own = file
+                    reopened = file
                     break
                 os.close(file)
-        self._file = own
-        if inherited != own:
+        self._file = reopened
+        if inherited != reopened:
             close_own(inherited, self._identity)
 
     def __enter__(self) -> None:
@@ -193,7 +194,7 @@ class FileLock(PerProcess):
             )
 
     def _ask(self, patience: float) -> None:
-        """Ask repeatedly: another process has the file, or it is unavailable at all."""
+        """Ask repeatedly, as another process has the file, or raise the reason for another failure."""
         file = self._file
         if file == _NONE:
             raise StoreUnavailableError(f"the store's {self.path} is gone")
@@ -203,26 +204,26 @@ class FileLock(PerProcess):
             pass
         else:
             return
-        before = monotonic()
-        left = patience - self._waited
+        measured = monotonic()
+        seconds_left = patience - self._waited
         pause = 0.0
         while self._flock(file, _NOW):
-            if left <= 0:
+            if seconds_left <= 0:
                 self._waited = max(self._waited, patience)
                 raise StoreBusyError(
                     f"another process held {self.path} for more than {patience * 1000:.0f} ms"
                 )
             sleep(pause)
             now = monotonic()
-            # What the system adds to a pause says how busy it is, not how long the lock is held.
-            left -= min(now - before, 2 * pause)
-            before = now
+            # A much longer pause than asked for shows a busy machine, and not a long hold: it counts only in part.
+            seconds_left -= min(now - measured, 2 * pause)
+            measured = now
             pause = min(2 * pause or _SHORTEST, _LONGEST)
 
     def is_open(self, other: int) -> bool:
         """Whether its descriptor is still open.
 
-        It is not if somebody has closed it, or if `other`, a descriptor of the same file, has its number.
+        It was closed if `other`, a later descriptor of the same file, has its number.
         """
         if self._file == other or not is_open(self._file, self._identity):
             self._file = _NONE
@@ -240,7 +241,7 @@ class Users:
         directory: a descriptor of the store's directory.
 
     Raises:
-        OSError: the file cannot be opened, or somebody else has locked it.
+        OSError: the file cannot be opened, or another program has locked it.
     """
 
     def __init__(self, directory: int) -> None:
@@ -259,9 +260,9 @@ class Users:
 
 
 def _after_fork() -> None:
-    """Renew all locks in a child: also an unused lock must not keep its parent's."""
+    """Open the files of all locks again in a child, also of locks that it does not use."""
     for lock in list(_known.values()):
-        lock._here()  # noqa: SLF001 - one module
+        lock._begin_once()  # noqa: SLF001 - one module
 
 
 if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork

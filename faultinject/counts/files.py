@@ -1,6 +1,6 @@
-"""Files that only this user may touch, and those of a store's directory.
+"""Files that only this user may write, and the files of a store's directory.
 
-No link is followed, and nothing of other users is trusted.
+No link is followed, and no directory of another user is used.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ FILES = ("version", "journal", "lock", "attached", "users")
 SCENARIO, COUNTS, EVENTS, ANSWERS = "scenario-", "counts-", "journal-", "answers-"
 """The files of a store's directory: these names, and names with these beginnings.
 
-Nothing else in it is ever touched.
+No other file in it is read, changed or removed.
 """
 FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 def open_directory(path: str, *, make: bool = True) -> OwnFile:
-    """A directory of ours that nobody else writes to, open by a descriptor.
+    """A directory that only this user can write to, open by a descriptor.
 
     Args:
         path: where.
@@ -48,14 +48,14 @@ def open_directory(path: str, *, make: bool = True) -> OwnFile:
     except NotADirectoryError:
         link = S_ISLNK(os.lstat(path).st_mode)
         refuse(path, f"is {'a symbolic link' if link else 'no directory'}", "name a directory itself")
-    found = os.fstat(directory.number)
-    why = cure = ""
-    if found.st_uid != os.geteuid():
-        why, cure = "belongs to another user", "name a directory of your own"
-    elif found.st_mode & 0o022:
-        why, cure = "can be written to by other users", "chmod 700 it, or name another directory"
-    if why:
-        refuse(path, why, cure)
+    status = os.fstat(directory.number)
+    problem = cure = ""
+    if status.st_uid != os.geteuid():
+        problem, cure = "belongs to another user", "name a directory of your own"
+    elif status.st_mode & 0o022:
+        problem, cure = "can be written to by other users", "chmod 700 it, or name another directory"
+    if problem:
+        refuse(path, problem, cure)
     return directory
 
 
@@ -108,10 +108,12 @@ def remove_directory(directory: int, path: str) -> None:
         os.rmdir(path)
 
 
-def refuse(path: str, why: str, cure: str, error: type[ConfigurationError] = ConfigurationError) -> NoReturn:
-    """Raise an error, as a directory cannot serve as a store.
+def refuse(
+    path: str, problem: str, cure: str, error: type[ConfigurationError] = ConfigurationError
+) -> NoReturn:
+    """Raise the error that a directory cannot serve as a store.
 
     Raises:
         ConfigurationError: always, or the kind of it that is given.
     """
-    raise error([Problem(f"the store {path!r} {why}: {cure}")])
+    raise error([Problem(f"the store {path!r} {problem}: {cure}")])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 from threading import Lock
 
@@ -20,21 +21,19 @@ A longer one is known by its digest, so memory stays bounded.
 """
 
 
+@dataclass(slots=True, eq=False)
 class Scope:
     """The counts of one rule in one scope.
 
     Attributes:
         matches: requests that met the rule's conditions.
-        taken: injections that are out.
-        free: the rate's next free moment, or None.
+        taken: injections that were counted and not returned.
+        free: the time at which the rate allows the next request, or None.
     """
 
-    __slots__ = ("free", "matches", "taken")
-
-    def __init__(self) -> None:
-        self.matches = 0
-        self.taken = 0
-        self.free: float | None = None
+    matches: int = 0
+    taken: int = 0
+    free: float | None = None
 
     def match(self) -> int:
         """Count one more match, and return its number, from 0."""
@@ -54,7 +53,7 @@ class MemoryCounts:
         self._lock = Lock()  # nobody waits under it: `faultinject.locks`
         self._requests = 0
         self._rules: dict[int, Scope] = {}
-        # Those of the last requests are at the end.
+        # Those of the latest requests are at the end.
         self._scopes: OrderedDict[tuple[int, str], Scope] = OrderedDict()
         self._identities: OrderedDict[tuple[int, str], int] = OrderedDict()
 
@@ -69,10 +68,10 @@ class MemoryCounts:
 
         Args:
             keys: rule, scope (empty for the rule as a whole), identity and rate of each.
-            now: seconds since the scenario took effect, for rates: sums of short gaps would lose their digits behind
-                unix time's.
-            hold: of no interest: nobody waits here.
-            lock_free_after: of no interest: everything is counted here.
+            now: seconds since the scenario took effect, for rates: unix time would leave too few digits for the sums
+                of short gaps.
+            hold: not used, as no other process counts here.
+            lock_free_after: not used, as no other process counts here.
         """
         numbers: list[Number] = []
         identities = self._identities
@@ -134,10 +133,10 @@ class MemoryCounts:
 
 
 def _exceeds(scope: Scope, above: tuple[int, float], now: float) -> bool:
-    free = next_free(scope.free, above, now)
-    if free is not None:
-        scope.free = free
-    return free is None
+    next_time = next_free(scope.free, above, now)
+    if next_time is not None:
+        scope.free = next_time
+    return next_time is None
 
 
 def next_free(free: float | None, above: tuple[int, float], now: float) -> float | None:

@@ -1,7 +1,4 @@
-"""The times for which a store is waited for, and their clock.
-
-They stand in one place, so that a test may have a time of its own.
-"""
+"""The limits of waiting for a store, and their clock, which tests may replace."""
 
 from __future__ import annotations
 
@@ -16,13 +13,13 @@ class Waiting:
     """The limits of all waiting, in seconds.
 
     Attributes:
-        answer: for the answer of a Redis server to a question, with the connection that it needs.
-        opening: the same if no request waits: for a process that begins, or a change by hand.
-        queue_timeout: after which a thread stops waiting for the threads before it, one of which may have been killed
-            in its turn.
-        clock: the seconds since some moment; None: `time.monotonic`.
-        pause: lets so many seconds go by; None: `time.sleep`.
-        no_waiting: whether work that requests do not wait for is done together with them, and not in the background.
+        answer: the limit for a Redis server to connect and to answer a question.
+        opening: the same limit where no request waits: as a process begins, or for a change by hand.
+        queue_timeout: the limit after which a thread stops waiting for the threads before it, one of which may have
+            been killed.
+        clock: gives seconds since some moment; None: `time.monotonic`.
+        pause: waits so many seconds; None: `time.sleep`.
+        no_waiting: whether background work is done at once, by the request that asks for it.
     """
 
     answer = 0.1
@@ -44,6 +41,6 @@ def monotonic() -> float:
 def sleep(seconds: float) -> None:
     """Wait so many seconds.
 
-    `time.sleep` is looked up now: gevent replaces it in a worker after this module was loaded.
+    `time.sleep` is looked up at each call, as gevent may replace it after this module was loaded.
     """
     (waiting.pause or time.sleep)(seconds)

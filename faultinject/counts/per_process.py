@@ -1,6 +1,6 @@
 """State that a forked child must not share with its parent.
 
-It begins anew there, once, whichever thread is the first to use it.
+The first thread that uses it in the child begins it anew.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ import os
 from threading import RLock
 
 lock = RLock()
-"""Held for a moment while something changes that all threads of a process share.
+"""Held for a moment while a thread changes state that all threads of a process share.
 
-No greenlet gives up its turn under it (`faultinject.locks`). It is looked up at each use, as a forked child has
-another one: a thread of its parent may have held this one.
+No greenlet gives up its turn under it (`faultinject.locks`). Use it as an attribute of this module, since a forked
+child has another lock: a thread of its parent may have held this one.
 """
 
 
@@ -24,13 +24,13 @@ class PerProcess:
     def _begin(self) -> None:
         """Forget the parent's state."""
 
-    def _here(self) -> None:
-        """Begin anew in a process that has not; called before each use."""
+    def _begin_once(self) -> None:
+        """Call `_begin` once in each process; called before each use."""
         if self._pid != os.getpid():
             with lock:
                 if self._pid != os.getpid():  # pragma: no branch - another thread was faster
                     self._begin()
-                    # At last: until then the other threads wait.
+                    # Last, as the other threads go on when they see it.
                     self._pid = os.getpid()
 
 

@@ -1,6 +1,6 @@
 """Directories and notes that the processes of a server find by themselves.
 
-Nobody has to remove them.
+A later start removes them.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ def private_path(scenario: str, *, owner: int) -> str:
     """The path of the store of all processes with the same owner, command line and scenario.
 
     Args:
-        scenario: its text, seed and whatever else must be the same.
-        owner: the process during whose life the directory exists.
+        scenario: its text, seed and anything else that must be equal.
+        owner: the directory exists during the life of this process.
 
     Raises:
-        ConfigurationError: somebody else's things are where it belongs.
+        ConfigurationError: the place is not a private directory of this user.
     """
     words = [*sys.argv, scenario]
     digest = blake2b("\0".join(words).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
@@ -36,7 +36,7 @@ def session_path() -> str:
     """A path for a session of this process, which is removed some time after the process ends.
 
     Raises:
-        ConfigurationError: somebody else's things are where it belongs.
+        ConfigurationError: the place is not a private directory of this user.
     """
     return f"{_cleaned_parent()}/{described(os.getpid())}-{os.urandom(8).hex()}"
 
@@ -62,7 +62,7 @@ def _remove(path: str) -> None:
     """Remove a directory or a note of a server; files that are not ours stay."""
     try:
         directory = open_directory(path, make=False)
-    except ConfigurationError:  # or another process cleans up too
+    except ConfigurationError:  # a note, or another process cleans up at the same time
         with suppress(OSError):
             if S_ISREG(os.lstat(path).st_mode):
                 os.unlink(path)
@@ -71,10 +71,7 @@ def _remove(path: str) -> None:
 
 
 def is_left(name: str) -> bool:
-    """Whether the process that gave a directory this name has ended.
-
-    No for other names, as where the directory is mounted.
-    """
+    """Whether the process that gave a directory this name has ended; false for any other name."""
     owner, _, _ = name.rpartition("-")
     try:
         return gone(owner)
@@ -83,11 +80,11 @@ def is_left(name: str) -> bool:
 
 
 class ServerNote:
-    """Notes of a server's processes for its later workers, which replace others.
+    """A note of a server's processes for its later workers, which a master or reloader starts.
 
-    A master or reloader starts these. A worker that began at zero after others had counted would inject too much; and
-    a file of rules may be another one by then, or wrong. The note is in the private directory of this user; a later
-    start of any server removes it once this one has ended.
+    From it a later worker learns of counts that are lost, and of the first scenario where the file of rules has
+    changed. The note is in the private directory of this user; a later start of any server removes it once this
+    server has ended.
 
     Args:
         subject: the subject of the note.
@@ -121,18 +118,18 @@ class ServerNote:
 def server_start(own: float) -> float:
     """The start of this process's server, in unix seconds.
 
-    It is the same for its workers of today and later ones: the start of its master or reloader, which may put another
-    process in the place of this one. If the system does not tell, it is the time at which the first worker asked.
+    It is the same for all its workers, also later ones: the start of its master or reloader. If the system does not
+    tell, it is the time at which the first worker asked.
 
     Args:
-        own: the start of this process, which holds for a server that has no other.
+        own: the start of this process, the result for a server of one process.
     """
     server = server_process()
     if server == os.getpid():
         return own
     if ticks := began(server):
-        # By the clock that begins with the machine: setting the system's time back does not make the server younger.
-        # Rounded, because two clocks are read one after the other.
+        # The clock since the machine's start does not change when the system's time is set. The difference is rounded,
+        # as two clocks are read one after the other.
         booted = round(time.time() - time.clock_gettime(time.CLOCK_BOOTTIME), 1)
         return min(own, booted + ticks / os.sysconf("SC_CLK_TCK"))
     note = ServerNote("start")

@@ -1,6 +1,6 @@
-"""The processes of one server: their number, and the owner of a directory.
+"""The processes of one server: whether there are several, and which one owns a directory.
 
-One process alone needs no shared store; several do, as counts in memory are known to one process only.
+One process counts in memory; several need a shared store.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from types import FrameType
 RELOADED = ("WERKZEUG_RUN_MAIN", "RUN_MAIN")
 """Variables that Flask's and Django's reloaders set to `true` for the process that serves."""
 _FORKING = frozenset(("gunicorn.arbiter", "uwsgi"))
-"""Modules of servers that fork their workers, which the master and each worker has."""
+"""Modules of servers that fork their workers; the master and each worker have loaded them."""
 _MASTERS = frozenset(("granian", "hypercorn", "uvicorn"))
 """Servers with several workers, each a process of multiprocessing that runs their function."""
 _DEAD = (b"Z", b"X")
-# The addresses of a program's data and heap: drawn anew for each start, and not shown of other users' processes.
-_DRAWN = slice(42, 45)
+# The addresses of a program's data and heap, random at each start of a program and kept by a fork. Linux shows zeros
+# for the processes of other users.
+_ADDRESSES = slice(42, 45)
 _HIDDEN = [b"0"] * 3
 
 
@@ -30,8 +31,8 @@ def several_processes() -> bool:
 def common_process() -> int:
     """The process that all processes serving the same app have in common.
 
-    It is their parent, or this one, which will be their parent. A master that loads the app itself has a shell or
-    systemd for a parent, from which the same command may be started again.
+    It is their parent, or this process if it is the parent. A master that loads the app itself has a shell or systemd
+    for a parent, from which the same command may be started again, so its own parent does not count.
     """
     parent = os.getppid()
     return parent if _is_worker() or _was_forked_from(parent) else os.getpid()
@@ -69,7 +70,7 @@ def is_reloaded(environ: Mapping[str, str] = os.environ) -> bool:
 def forks_alone(caller: FrameType | None) -> bool:
     """Whether a fork makes a process that shares nothing with this one.
 
-    Such is a child of multiprocessing that is no server's worker: a live server that a test starts, for example, with
+    That is a child of multiprocessing that is no server's worker, such as a live server that a test starts: it has
     counts of its own each time.
 
     Args:
@@ -86,7 +87,7 @@ def _is_worker() -> bool:
     if process is None:
         return False
     current = process.current_process()
-    # A spawned process imports its parent's main module before it knows what it is to do.
+    # A spawned process imports its parent's main module before it gets its target.
     imports_main = sys.modules.get("__mp_main__", sys.modules["__main__"]) is not sys.modules["__main__"]
     if hasattr(current, "_inheriting") and imports_main:
         return not _MASTERS.isdisjoint(sys.modules)
@@ -100,16 +101,13 @@ def _serves_for_master(process: object) -> bool:
 
 
 def _was_forked_from(parent: int) -> bool:
-    """Whether this process goes on in the program of its parent.
-
-    No if it was started as another program; yes if the system does not tell.
-    """
-    own, other = status(os.getpid()), status(parent)
-    if own is None or other is None:
-        return parent > 0  # the first process of a container has none
-    if other[_DRAWN] == _HIDDEN:
+    """Whether this process is a fork of its parent, and not another program; yes if unknown."""
+    own_status, parent_status = status(os.getpid()), status(parent)
+    if own_status is None or parent_status is None:
+        return parent > 0  # the first process of a container has no parent
+    if parent_status[_ADDRESSES] == _HIDDEN:
         return _program(parent) == _program(os.getpid())
-    return own[_DRAWN] == other[_DRAWN]
+    return own_status[_ADDRESSES] == parent_status[_ADDRESSES]
 
 
 def _program(pid: int) -> str:
@@ -127,12 +125,12 @@ def described(pid: int) -> str:
 
 
 def gone(text: str) -> bool:
-    """Whether the process of such a text has ended; no for one of another container.
+    """Whether the process that `described` gave this text has ended; no for another container's.
 
     Raises:
         ValueError: it is no such text.
     """
-    pid, since, namespace = (int(each) for each in text.split("-"))
+    pid, start, namespace = (int(number) for number in text.split("-"))
     if namespace != _namespace():
         return False
     try:
@@ -142,7 +140,7 @@ def gone(text: str) -> bool:
     except PermissionError:  # it lives, and is another user's
         pass
     stat = status(pid)
-    return stat is not None and (stat[0] in _DEAD or int(stat[19]) != since)
+    return stat is not None and (stat[0] in _DEAD or int(stat[19]) != start)
 
 
 def began(pid: int) -> int:
@@ -155,7 +153,7 @@ def status(pid: int) -> list[bytes] | None:
     """The fields that Linux shows of a process, from its state on."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
-            # The name before it, in parentheses, may hold anything.
+            # The name in parentheses before the state may hold any character.
             return file.read().rpartition(b")")[2].split()
     except OSError:
         return None

@@ -30,7 +30,7 @@ class RedisAnswers(PerProcess):
         self._width = width
         self._sender = link.sender
         self._note = link.script(ANSWERS)
-        self._here()
+        self._begin_once()
 
     def add(
         self,
@@ -41,7 +41,7 @@ class RedisAnswers(PerProcess):
         judge: Callable[[int, int, bool], None],
     ) -> None:
         """Note answers as `SharedAnswers.add` does, a moment later."""
-        self._here()
+        self._begin_once()
         with self._lock:
             if self._armed != armed:
                 self._armed, self._answers, self._failures = armed, 0, 0
@@ -51,9 +51,9 @@ class RedisAnswers(PerProcess):
         self._sender.do(self._send)
 
     def _begin(self) -> None:
-        # One for what is kept, one for who sends it.
+        # One lock for the numbers, one for the thread that sends them.
         self._lock, self._sending = Lock(), Lock()
-        # How often faults were switched on again, and what was noted since and not sent.
+        # How often faults were switched on again, and the numbers since then that were not sent.
         self._armed = self._answers = self._failures = 0
 
     def _send(self) -> None:
@@ -66,7 +66,7 @@ class RedisAnswers(PerProcess):
                     (self._key,), armed, repr(self._width), answers, failures
                 )
             except StoreUnavailableError:
-                # Nobody can switch on while it is away.
+                # No process can switch faults on while the server is away, so `armed` is still right.
                 with self._lock:
                     self._answers += answers
                     self._failures += failures

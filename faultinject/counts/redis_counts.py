@@ -1,7 +1,7 @@
 """Counts on a Redis server: exact over processes and hosts, a round trip for match or take.
 
-A match also gives the number of takes that are out: so a process does not ask again about a rule that is used up,
-however many of them a request meets.
+A match also gives the number of takes that are out. So a process does not ask again about a rule that is used up,
+however many such rules a request matches.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class RedisCounts(SharedCounts):
         link: the server.
         prefix: of all keys.
         identity: the scenario's id.
-        lost: called where the server has lost what this process has counted.
+        lost: called when the server has lost the counts of this process.
     """
 
     waits = True
@@ -48,11 +48,11 @@ class RedisCounts(SharedCounts):
         self._keys = keys_of(prefix, identity)
         self._match_all, self._take_one = link.script(MATCH), link.script(TAKE)
         self._statistics = _Statistics(link, self._keys)
-        # How often the counts were used, as far as this process knows.
+        # How often the counts were used, by the server's last answer.
         self._used = 0
         self._lost = lost
-        # The takes of a rule and scope that were out when this thread matched its request. A greenlet finds another's
-        # if this was made before gevent patched the process: then later numbers hold, or the server is asked.
+        # The takes by rule and scope that were out when this thread matched its request. If this was made before gevent
+        # patched the process, greenlets share it: then another greenlet's later numbers hold, or the server is asked.
         self._of_thread = local()
 
     def _match(
@@ -63,18 +63,18 @@ class RedisCounts(SharedCounts):
     ) -> list[Number]:
         if not keys:
             return []
-        asked: list[Argument] = [repr(now)]
+        arguments: list[Argument] = [repr(now)]
         for rule, scope, identity, above in keys:
-            asked += (rule, key_of(rule, scope) if scope else b"", key_of(rule, identity))
-            asked += ("", "") if above is None else (repr(above[0]), repr(above[1]))
+            arguments += (rule, key_of(rule, scope) if scope else b"", key_of(rule, identity))
+            arguments += ("", "") if above is None else (repr(above[0]), repr(above[1]))
         self._statistics.before_an_ask()
-        # By now: the answer to a thread that asks later may be read before ours.
-        known = self._used
-        used, *found = self._match_all(self._keys, *asked)
-        if used == 1 and known:
+        # Read before the question, as the answer to a later thread's question may be read first.
+        used_before = self._used
+        used, *values_found = self._match_all(self._keys, *arguments)
+        if used == 1 and used_before:
             self._lost()
         self._used = used
-        values = iter(found)
+        values = iter(values_found)
         numbers, outs = [], {}
         fours = zip(values, values, values, values)  # noqa: B905 - four each
         for (rule, scope, _, _), (place, n, exceeds, out) in zip(keys, fours):  # noqa: B905
@@ -91,7 +91,7 @@ class RedisCounts(SharedCounts):
         return bool(self._take_one(self._keys, *_place(ask), ask.times))
 
     def _give_back(self, ask: Take) -> None:
-        # In the background where nobody is to wait for it.
+        # In the background if no request may wait for it.
         if ask.beside:
             self._statistics.give_back(_place(ask))
         else:
@@ -136,33 +136,33 @@ class RedisCounts(SharedCounts):
         """The requests that got a fault; without an answer, those not reported yet."""
         return self._read([_INJECTED])[0]
 
-    def note_passed(self, why: int) -> None:
+    def note_passed(self, reason: int) -> None:
         """Note that a request passed for one of the reasons of `PASSED`."""
-        self._statistics.add(f"{_PASSED}{why}")
+        self._statistics.add(f"{_PASSED}{reason}")
 
     def passed(self) -> tuple[int, ...]:
         """The requests that passed, for each reason.
 
         While the server does not answer, they are those that this process could not tell it.
         """
-        return tuple(self._read([f"{_PASSED}{why}" for why in PASSED]))
+        return tuple(self._read([f"{_PASSED}{reason}" for reason in PASSED]))
 
     def _read(self, fields: Sequence[str]) -> list[int]:
         """The server's values of these fields, with the increments that were not sent to it."""
-        own = self._statistics.totals()
+        unsent = self._statistics.totals()
         try:
             sent = self._link.ask("HMGET", self._keys[0], *fields) if fields else []
         except StoreUnavailableError:
             sent = [None] * len(fields)
-        return [int(number or 0) + own.get(field, 0) for field, number in zip(fields, sent, strict=True)]
+        return [int(number or 0) + unsent.get(field, 0) for field, number in zip(fields, sent, strict=True)]
 
 
 class _Statistics(PerProcess):
     """Increments that a process sends to the server in the background.
 
-    They are matches that no number depends on, injections, failures, and returned takes. They are added to the fields
-    of a hash, and kept as long as they cannot be sent. An increment that was sent and not answered counts as
-    received: a match that is sent twice would be one too many.
+    They are matches on which no number depends, injections, failures, and returned takes. The server adds them to the
+    fields of a hash. They are kept while they cannot be sent. An increment that was sent and not answered counts as
+    received, as a match that is sent twice would be one too many.
 
     Args:
         link: the server.
@@ -173,21 +173,18 @@ class _Statistics(PerProcess):
         self._sender = link.sender
         self._keys = keys
         self._note, self._take = link.script(NOTE), link.script(TAKE)
-        self._here()
+        self._begin_once()
 
     def add(self, field: str, count: int = 1) -> None:
         """Add to a field in the background."""
-        self._here()  # what stands here before is the parent's
+        self._begin_once()  # a child must not add to its parent's increments
         with self._lock:
             self._kept[field] = self._kept.get(field, 0) + count
         self._sender.do(self._send)
 
     def give_back(self, take: Sequence[Argument]) -> None:
-        """Undo a take, soon, and before this process asks for another.
-
-        If the server is away, the take stays.
-        """
-        self._here()
+        """Undo a take soon, before this process asks for another; if the server is away, it stays."""
+        self._begin_once()
         self._back.append(take)
         self._sender.do(self._send)
 
@@ -197,24 +194,24 @@ class _Statistics(PerProcess):
         Raises:
             StoreUnavailableError: it does not answer, and is not asked a second time.
         """
-        self._here()  # the parent returns its own
+        self._begin_once()  # the parent returns its own
         if self._back:
             self._send()
 
     def totals(self) -> dict[str, int]:
         """The increments that the server has not received, after a try to send them."""
-        self._here()
+        self._begin_once()
         with suppress(StoreUnavailableError):
             self._send()
         with self._lock:
             return dict(self._kept)
 
     def _begin(self) -> None:
-        # One for what is kept, one for who sends it.
+        # One lock for the increments, one for the thread that sends them.
         self._lock, self._sending = Lock(), Lock()
         self._back: deque[Sequence[Argument]] = deque()
         self._kept: dict[str, int] = {}
-        # Below 0, and hardly ever that of a process of another host.
+        # Below 0, and hardly ever equal to the number of another process, also on another host.
         self.number = -1 - int.from_bytes(os.urandom(4))
 
     def _send(self) -> None:
@@ -222,16 +219,16 @@ class _Statistics(PerProcess):
             while self._back:
                 self._take(self._keys, *self._back.popleft())
             with self._lock:
-                kept, self._kept = self._kept, {}
-            if not kept:
+                increments, self._kept = self._kept, {}
+            if not increments:
                 return
             try:
-                self._note(self._keys[:1], *[each for pair in kept.items() for each in pair])
+                self._note(self._keys[:1], *[part for pair in increments.items() for part in pair])
             except Unanswered:
                 raise
             except StoreUnavailableError:
                 with self._lock:
-                    for field, count in kept.items():
+                    for field, count in increments.items():
                         self._kept[field] = self._kept.get(field, 0) + count
                 raise
 

@@ -34,22 +34,26 @@ class RedisJournal(PerProcess):
         shown: the store, for the log.
     """
 
-    _loses = False
-    """Whether the log knows that lines are lost."""
+    _drops_lines = False
 
     def __init__(self, link: Link, prefix: str, shown: str) -> None:
         self._link = link
         self._keys = (f"{prefix}:journal",)
         self._shown = shown
         self._push = link.script(PUSH)
-        self._here()
+        self._begin_once()
 
     def add(self, line: Entry, reading: Addressing | None) -> None:
         """Send one more line of this process; nobody waits for it."""
-        self._here()
-        if len(self._lines) == KEPT and not self._loses:
-            self._loses = True
-            log.lines_dropped(self._shown, f"more than {KEPT:,} wait for it")
+        self._begin_once()
+        if len(self._lines) == KEPT and not self._drops_lines:
+            self._drops_lines = True
+            # Other processes cannot get the outcomes; logged for the first lost line.
+            log.error(
+                "faultinject: the shared journal in %s cannot be written to, lines are dropped: %s",
+                self._shown,
+                f"more than {KEPT:,} wait for it",
+            )
         self._lines.append((line, reading))
         self._link.sender.do(self._send)
 
@@ -61,14 +65,14 @@ class RedisJournal(PerProcess):
         """
         if limit <= 0:
             return [], after, 0
-        self._here()
+        self._begin_once()
         with suppress(StoreUnavailableError):
             self._send()
         stream, seen = _place(after)
         entries: list[tuple[bytes, dict[bytes, bytes]]] = self._link.ask(
             "XRANGE", self._keys[0], f"{stream}-{seen + 1}", "+", "COUNT", limit, patient=True
         )
-        found: list[Outcome] = []
+        outcomes: list[Outcome] = []
         dropped = 0
         for name, fields in entries:
             after = name.decode()
@@ -77,13 +81,13 @@ class RedisJournal(PerProcess):
             stream, seen = place
             outcome = outcome_in(fields[b"line"])
             if outcome is not None:
-                found.append(outcome)
-        return found, after, dropped
+                outcomes.append(outcome)
+        return outcomes, after, dropped
 
     def _begin(self) -> None:
         self._sending = Lock()
         self._lines: deque[tuple[Entry, Addressing | None]] = deque(maxlen=KEPT)
-        # What goes next, as long as the server is away.
+        # The lines to send next; they stay while the server is away.
         self._texts: list[bytes] = []
 
     def _send(self) -> None:
@@ -98,11 +102,11 @@ class RedisJournal(PerProcess):
                     texts.clear()
                     raise
                 texts.clear()
-                self._loses = False
+                self._drops_lines = False
 
 
 def _place(cursor: str) -> tuple[int, int]:
-    """The stream's number, and the entry's in it; 0 if the cursor is of no stream."""
+    """The number of a cursor's stream, and the entry's number in it; both 0 for an empty cursor."""
     stream, _, number = cursor.partition("-")
     if not (stream.isdecimal() and number.isdecimal()):
         return 0, 0

@@ -1,4 +1,4 @@
-"""The connection to a Redis server: requests wait only a moment, and nothing is asked twice."""
+"""The connection to a Redis server: requests wait only a moment; no question is repeated."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Link(PerProcess):
         url: the server.
 
     Attributes:
-        shown: the server as a log may have it.
-        sender: does the work that nobody waits for.
+        shown: the server for logs.
+        sender: does the background work.
 
     Raises:
         MissingExtraError: the package redis is not installed.
@@ -53,7 +53,7 @@ class Link(PerProcess):
         self.sender = BackgroundSender()
         self._errors = redis.exceptions
         self._url = url
-        self._here()
+        self._begin_once()
 
     def script(self, text: str) -> Callable[..., Any]:
         """A script as a function of its keys and its arguments.
@@ -72,7 +72,7 @@ class Link(PerProcess):
         registered.registered_client = None  # with it a forked child would keep its parent's sockets
 
         def run(keys: Sequence[str], *arguments: Argument, patient: bool = False) -> Any:
-            self._here()
+            self._begin_once()
             client = self._client
             return self._asked(
                 lambda: registered(keys=keys, args=arguments, client=client), len(arguments), patient
@@ -87,52 +87,55 @@ class Link(PerProcess):
             Unanswered: the server did not answer in time.
             StoreUnavailableError: it cannot be asked, or refused.
         """
-        self._here()
+        self._begin_once()
         client = self._client
         return self._asked(lambda: client.execute_command(*command), len(command), patient)
 
     def _begin(self) -> None:
-        # redis-py has no types for what is done with it.
+        # redis-py has no types for this use of it.
         self._client: Any = _client(self._url)
-        # Stores are parts of circles: the collector would end a socket before what closes it, with a ResourceWarning.
+        # Stores are in reference cycles: the collector would end a socket before its connection closes it, with a
+        # ResourceWarning.
         finalize(self, self._client.connection_pool.disconnect).atexit = False
 
     def _asked(self, question: Callable[[], Any], arguments: int, patient: bool) -> Any:
         """The answer to a question, within its bounds."""
-        before = asked.set(Question(arguments, patient=patient))
+        token = asked.set(Question(arguments, patient=patient))
         try:
             return question()
         except self._errors.TimeoutError as error:
             raise Unanswered(f"the store {self.shown}: {error}") from None
         except self._errors.AskError as error:
             place = f"{error.host}:{error.port}"
-            why = f"it is a node of a cluster, in which {place} has the keys of this prefix: name that one"
-            raise StoreUnavailableError(f"the store {self.shown}: {why}") from None
+            reason = f"it is a node of a cluster, in which {place} has the keys of this prefix: name that one"
+            raise StoreUnavailableError(f"the store {self.shown}: {reason}") from None
         except (self._errors.RedisError, OSError) as error:
             # A server that does not know a command repeats its arguments: keys, or the password.
-            why = str(error).partition(" script: ")[0].partition(", with args")[0]
-            if "unauthenticated" in why:
-                why = "Authentication required."  # in the words that it has for shorter commands
-            raise StoreUnavailableError(f"the store {self.shown}: {why[:LONGEST_REASON]}") from None
+            reason = str(error).partition(" script: ")[0].partition(", with args")[0]
+            if "unauthenticated" in reason:
+                reason = "Authentication required."  # in the words that it has for shorter commands
+            raise StoreUnavailableError(f"the store {self.shown}: {reason[:LONGEST_REASON]}") from None
         except (ValueError, OverflowError, RecursionError) as error:
             raise StoreUnavailableError(
                 f"the store {self.shown}: its answer cannot be read: {error}"
             ) from None
         finally:
-            asked.reset(before)
+            asked.reset(token)
 
 
 def _client(url: RedisURL) -> Any:
-    """A client of redis-py that asks once: a take that is asked again counts twice."""
+    """A client of redis-py that does not repeat questions: a repeated take would count twice."""
     import redis
     from redis.backoff import NoBackoff
     from redis.retry import Retry
 
-    how: dict[str, Any] = {"unix_socket_path": url.path} if url.path else {"host": url.host, "port": url.port}
+    options: dict[str, Any] = (
+        {"unix_socket_path": url.path} if url.path else {"host": url.host, "port": url.port}
+    )
     if url.tls:
-        how |= {"ssl": True, "ssl_ca_certs": url.ca or None}
+        options |= {"ssl": True, "ssl_ca_certs": url.ca or None}
     client = redis.Redis(
-        **how,
+        **options,
         db=url.db,
         username=url.username or None,
         password=url.password or None,

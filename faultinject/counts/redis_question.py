@@ -1,7 +1,7 @@
 """One question to a Redis server, with limits of its time and of the bytes of its answer.
 
-redis-py limits the time of each read alone: a server that sends a byte now and then, or never ends a line, would keep
-its client for as long as it likes, and fill its memory.
+redis-py limits only the time of each single read: a server that sends a byte now and then, or never ends a line, could
+keep its client waiting without end, and fill its memory.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ class Question:
         Raises:
             TimeoutError: none are.
         """
-        left = self._end - time.monotonic()
-        if left <= 0:
+        seconds_left = self._end - time.monotonic()
+        if seconds_left <= 0:
             raise TimeoutError
-        return left
+        return seconds_left
 
     def read(self, count: int) -> None:
         """Note bytes of the answer.
@@ -61,7 +61,7 @@ asked: ContextVar[Question] = ContextVar("asked")
 
 
 class BoundedSocket:
-    """A socket of redis-py within the bounds of the question that is asked.
+    """A socket of redis-py with the limits of the present question.
 
     Args:
         sock: the socket.
@@ -109,14 +109,7 @@ class BoundedConnection:
     def socket_timeout(self, seconds: float) -> None:
         """Ignore redis-py's own value: the question decides."""
 
-    @property
-    def socket_connect_timeout(self) -> float:
-        """Seconds for one address of the host."""
-        return asked.get().seconds
-
-    @socket_connect_timeout.setter
-    def socket_connect_timeout(self, seconds: float) -> None:
-        """Ignore redis-py's own value: the question decides."""
+    socket_connect_timeout = socket_timeout  # for one address of the host
 
     def connect(self) -> None:
         """Connect; if this takes too long, no byte of the question has been sent.

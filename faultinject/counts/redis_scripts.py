@@ -10,7 +10,7 @@ PREFIX:rules:ID             hash: by rule m matches, o takes, d due, and noted n
 PREFIX:scopes:ID            hash: the same by scope; PREFIX:scopes-used:ID  sorted set: which were used last
 PREFIX:identities:ID        hash: how often an identity matched; PREFIX:identities-used:ID
 PREFIX:answers:BOUND        hash: armed, and by the part of a window: n its number, a answers, f failures
-PREFIX:journal              stream: outcomes, if somebody asked for them; see `counts.redis_journal`
+PREFIX:journal              stream: outcomes, if they are shared; see `counts.redis_journal`
 """
 
 from __future__ import annotations

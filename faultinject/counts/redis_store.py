@@ -46,24 +46,23 @@ class RedisStore(SharedStore):
 
     def __init__(self, url: RedisURL) -> None:
         self._link = Link(url)
-        # One slot of a cluster has all of them.
+        # The braces put all keys into one slot of a cluster.
         self._prefix = f"{{{url.prefix}}}"
         self._replaces = url.replace
         self._scenario = (f"{self._prefix}:scenario",)
-        # The mark of the rules with which this server began.
+        # The digest of the rules with which this server began.
         self._began = ""
-        # Generation, id of the counts, scenario, seed and the rest, as the server had them when it was asked last;
-        # nothing at first.
-        self._told: Sequence[Any] = ()
+        # The server's last answer: generation, id of the counts, scenario, seed and the rest; empty at first.
+        self._published: Sequence[Any] = ()
         self._counts: RedisCounts | None = None
         self._counts_id = b""
         self._answers: dict[str, RedisAnswers] = {}
-        # When it is asked again, and how long after that the next time.
-        self._look = 0.0
+        # The time of the next question, and the pause after it.
+        self._next_look = 0.0
         self._pause = PAUSE
         self._quiet_until = float("-inf")
         scripts = map(self._link.script, (AGREE, PUT, LOOK, JOIN, RESTORE))
-        self._agree, self._put, self._looks, self._join, self._restore = scripts
+        self._agree, self._put, self._look, self._join, self._restore = scripts
         self.place = url.shown
         self.shown = f"the store {url.shown} (prefix {url.prefix})"
         self.sender = self._link.sender
@@ -72,62 +71,61 @@ class RedisStore(SharedStore):
         """Put a scenario in force, unless it already is: the first of equal processes does so.
 
         Args:
-            data: what `counts` gives; JSON, with `scenario` and `seed` as text.
-            chosen: nobody gave the seed: where another process was first, its seed holds.
-            keeps: what of other rules' data stays when these are replaced.
+            data: as `counts` gives them; JSON, with `scenario` and `seed` as text.
+            chosen: whether nobody gave the seed; then the seed of an earlier process holds.
+            keeps: the names of entries that stay when these data replace others.
 
         Raises:
-            StoreInUseError: others count below the prefix, by other rules or another seed.
-            ConfigurationError: another version of faultinject made what is there.
+            StoreInUseError: other processes count below the prefix, by other rules or another seed.
+            ConfigurationError: another version of faultinject made the keys below the prefix.
             StoreUnavailableError: the server cannot be asked.
         """
         texts = _texts(data)
         self._began = began = blake2b(
             texts[0] + (b"" if chosen else b"\n" + texts[1]), digest_size=16
         ).hexdigest()
-        others = b""
+        replaced = b""
         while True:
-            how = int(chosen), int(self._replaces), began, others
-            what, *told = self._run(self._agree, _new(), *_texts(data), *how)
-            if what != b"others":
+            options = int(chosen), int(self._replaces), began, replaced
+            result, *fields = self._run(self._agree, _new(), *_texts(data), *options)
+            if result != b"others":
                 break
-            others, standing = told
-            there = loads(standing)
-            data = {**data, **{name: there[name] for name in keeps if name in there}}
-        if what == b"differs":
-            why = "is in use by other rules, or the same with another seed"
-            self._refuse(why, "name another with ?prefix=, or replace them with ?replace", StoreInUseError)
-        self._told, self._look = told, monotonic() + self._pause
+            replaced, standing = fields
+            data_before = loads(standing)
+            data = {**data, **{name: data_before[name] for name in keeps if name in data_before}}
+        if result == b"differs":
+            problem = "is in use by other rules, or the same with another seed"
+            self._refuse(
+                problem, "name another with ?prefix=, or replace them with ?replace", StoreInUseError
+            )
+        self._published, self._next_look = fields, monotonic() + self._pause
 
     def publish(self, data: dict[str, Any], *, after: Hashable, anew: bool) -> None:
         """Put another scenario in force.
 
         Args:
-            data: what `counts` gives.
+            data: as `counts` gives them.
             after: the version that must be in force still.
             anew: whether counts begin at zero.
 
         Raises:
             ConflictError: another generation is in force, and stays so.
-            ConfigurationError: another version of faultinject made what is there.
+            ConfigurationError: another version of faultinject made the keys below the prefix.
             StoreUnavailableError: the server cannot be asked.
         """
-        known = [each or b"" for each in after] if isinstance(after, tuple) else []
-        told = self._run(self._put, _new() if anew else "", *_texts(data), *known)
-        if told[0] == b"changed":
+        version = [part or b"" for part in after] if isinstance(after, tuple) else []
+        result, *fields = self._run(self._put, _new() if anew else "", *_texts(data), *version)
+        if result == b"changed":
             raise ConflictError(f"{self.shown} was changed since")
-        self._told, self._look = told[1:], monotonic() + self._pause
+        self._published, self._next_look = fields, monotonic() + self._pause
 
     @property
     def version(self) -> Hashable:
-        """The version in force when the server was last asked.
-
-        It is asked once a second while somebody wants to know.
-        """
-        if self._told and monotonic() >= self._look:
-            self._look = monotonic() + self._pause
+        """The version in force when the server was last asked, which is once a second at most."""
+        if self._published and monotonic() >= self._next_look:
+            self._next_look = monotonic() + self._pause
             self._link.sender.do(self.refresh)
-        return tuple(self._told[:2]) or (None, None)
+        return tuple(self._published[:2]) or (None, None)
 
     def refresh(self) -> None:
         """Ask the server; if it has lost the scenario in force, send it again.
@@ -135,26 +133,26 @@ class RedisStore(SharedStore):
         Raises:
             StoreUnavailableError: the server cannot be asked.
         """
-        self._look = monotonic() + self._pause
+        self._next_look = monotonic() + self._pause
         try:
-            seen = self._seen()
+            version = self._ask_version()
         except StoreUnavailableError:
             self._pause = min(2 * self._pause, LONGEST_PAUSE)
             raise
         self._pause = PAUSE
-        if seen[0] is None and self._told and None not in self._told:
+        if version[0] is None and self._published and None not in self._published:
             self._tell_lost()
-            self._restore(self._scenario, *self._told, self._began)
-            seen = self._seen()
-        if seen != [*self._told[:2]]:
-            self._told = self._run(self._join)
+            self._restore(self._scenario, *self._published, self._began)
+            version = self._ask_version()
+        if version != [*self._published[:2]]:
+            self._published = self._run(self._join)
 
-    def _seen(self) -> list[bytes | None]:
-        """Generation and id of the server's scenario in force."""
-        identity = self._told[1] if self._told else None
+    def _ask_version(self) -> list[bytes | None]:
+        """Ask the server for the generation and the id of the scenario in force."""
+        identity = self._published[1] if self._published else None
         counts = keys_of(self._prefix, identity.decode()) if identity else ()
-        found: list[bytes | None] = self._looks((*self._scenario, *counts))
-        return found
+        version: list[bytes | None] = self._look((*self._scenario, *counts))
+        return version
 
     @cached_property
     def journal(self) -> RedisJournal:
@@ -165,20 +163,20 @@ class RedisStore(SharedStore):
 
     def answers(self, bound: str, width: float) -> RedisAnswers:
         """As `SharedStore.answers`."""
-        found = self._answers.get(bound)
-        if found is None:
+        answers = self._answers.get(bound)
+        if answers is None:
             from faultinject.counts.redis_answers import RedisAnswers
 
-            found = self._answers[bound] = RedisAnswers(bound, width, self._link, self._prefix)
-        return found
+            answers = self._answers[bound] = RedisAnswers(bound, width, self._link, self._prefix)
+        return answers
 
     def counts(self) -> tuple[int, dict[str, Any], RedisCounts]:
         """The scenario that the server had when last asked: its generation, itself and its counts.
 
         Raises:
-            StoreUnavailableError: it had no rules, or some that cannot be read.
+            StoreUnavailableError: it had no rules, or its rules cannot be read.
         """
-        fields: list[bytes] = [field for field in self._told if field is not None]
+        fields: list[bytes] = [field for field in self._published if field is not None]
         if len(fields) != _FIELDS:
             raise StoreUnavailableError(f"{self.shown} has rules that are not whole")
         generation, identity, scenario, seed, standing = fields
@@ -193,29 +191,29 @@ class RedisStore(SharedStore):
         return int(generation), data, self._counts
 
     def _run(self, script: Callable[..., Any], *arguments: Argument) -> Any:
-        found = script(self._scenario, *arguments, patient=True)
-        if found[0] == b"layout":
-            why = "was made by another version of faultinject"
-            self._refuse(why, "name another with ?prefix=", ConfigurationError)
-        return found
+        answer = script(self._scenario, *arguments, patient=True)
+        if answer[0] == b"layout":
+            problem = "was made by another version of faultinject"
+            self._refuse(problem, "name another with ?prefix=", ConfigurationError)
+        return answer
 
     def _tell_lost(self) -> None:
-        """Log the loss once, whether counts or rules are missed first."""
+        """Log once that the server has lost its data."""
         now = monotonic()
         if now >= self._quiet_until:
             self._quiet_until = now + _QUIET
             # A server has lost its counts.
             log.error("faultinject: %s has lost its data: counts begin at zero again", self.shown)
 
-    def _refuse(self, why: str, cure: str, error: type[ConfigurationError]) -> NoReturn:
-        raise error([Problem(f"{self.shown} {why}: {cure}")])
+    def _refuse(self, problem: str, cure: str, error: type[ConfigurationError]) -> NoReturn:
+        raise error([Problem(f"{self.shown} {problem}: {cure}")])
 
 
 def _texts(data: dict[str, Any]) -> tuple[bytes, bytes, bytes]:
     """Scenario, seed and all the rest, as texts."""
-    rest = {name: value for name, value in data.items() if name not in ("scenario", "seed")}
-    scenario, seed = (data[each].encode("utf-8", "surrogatepass") for each in ("scenario", "seed"))
-    return scenario, seed, dumps(rest).encode()
+    others = {name: value for name, value in data.items() if name not in ("scenario", "seed")}
+    scenario, seed = (data[name].encode("utf-8", "surrogatepass") for name in ("scenario", "seed"))
+    return scenario, seed, dumps(others).encode()
 
 
 def _new() -> str:
@@ -223,5 +221,5 @@ def _new() -> str:
     return os.urandom(8).hex()
 
 
-def _text(told: bytes) -> str:
-    return told.decode("utf-8", "surrogatepass")
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogatepass")

@@ -1,6 +1,7 @@
-"""Counts of a store that may fail: then it is not asked for a while, so no request waits.
+"""Counts of a store that may fail: after a failure it is not asked for a while.
 
-A lock that another process has for too long is no failure: one request goes on without, and the next one asks again.
+So no request waits for a store that is away. A lock that another process holds for too long is no such failure: one
+request is undecided, and the next one asks again.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from faultinject.journal import log
 
 T = TypeVar("T")
 
-BUSY_TOLD_EVERY = 10.0
+BUSY_LOGGED_EVERY = 10.0
 """Seconds between two lines of the log on requests undecided because others had the lock."""
 
 
@@ -38,15 +39,15 @@ class SharedCounts(ABC):
     waits = False
 
     def __init__(self) -> None:
-        # How many questions got no answer, and of how many the log knows.
+        # The number of questions without an answer, and how many of them are in the log.
         self._missed = Counter()
-        self._told = 0
-        # How many requests passed because another process had the lock, of how many the log knows, and when it may be
-        # written again.
+        self._missed_logged = 0
+        # The number of requests that passed because another process had the lock, how many of them are in the log,
+        # and the time at which the log may have the next line about them.
         self._busy = Counter()
-        self._busy_told = 0
-        self._tell_busy = 0.0
-        # How long the store is not asked after its last failure, 0 if it is there, and until when.
+        self._busy_logged = 0
+        self._next_busy_line = 0.0
+        # The length of the pause after the last failure, 0 if the store answers, and its end.
         self._pause = self._until = 0.0
         self._here_passed = [Counter() for _ in PASSED]
 
@@ -70,16 +71,16 @@ class SharedCounts(ABC):
 
         Args:
             keys: as for `match`.
-            lock_free_after: for each rule, after how many takes none of its decisions depends on a number.
+            lock_free_after: for each rule, the number of takes after which none of its decisions needs a number.
 
         Returns:
-            Numbers of which the second is below 0: no identity was counted, it only tells this process from others.
+            Numbers of which the second is below 0: no identity was counted, and it stands for this process.
 
         Raises:
             StoreUnavailableError: the store failed.
         """
 
-    def release(self) -> None:  # noqa: B027 - most keep nothing
+    def release(self) -> None:  # noqa: B027 - most stores hold nothing
         """End the hold of `match`, if there is one."""
 
     @abstractmethod
@@ -105,9 +106,9 @@ class SharedCounts(ABC):
     def injected(self) -> int:
         """The requests that got a fault, in all processes, also from removed rules."""
 
-    def note_passed(self, why: int) -> None:
+    def note_passed(self, reason: int) -> None:
         """Note that a request passed for one of the reasons of `PASSED`."""
-        self._here_passed[why].next()
+        self._here_passed[reason].next()
 
     def passed(self) -> tuple[int, ...]:
         """The requests that passed, for each reason, in all processes.
@@ -138,8 +139,7 @@ class SharedCounts(ABC):
             keys: rule, scope (empty for the rule as a whole), identity and rate of each.
             now: seconds since the scenario took effect, for rates.
             hold: keep the store for the takes of the same request, until `release`.
-            lock_free_after: as for `match_without_lock`, which is asked first; None: each decision depends on a
-                number.
+            lock_free_after: as for `match_without_lock`, which is tried first; None: each decision needs a number.
 
         Raises:
             StoreBusyError: another process has the lock.
@@ -162,7 +162,7 @@ class SharedCounts(ABC):
             StoreBusyError: another process has the lock.
             StoreUnavailableError: the store failed, or is being left alone; it may have counted a take before.
         """
-        # As `_ask_store` does, whose own call would be a third of a take that is spent.
+        # As in `_ask_store`. A call of it would be a third of the time of a take that is spent.
         pause = self._pause
         try:
             if pause:
@@ -194,9 +194,9 @@ class SharedCounts(ABC):
         """The store's answer, unless the store is being left alone.
 
         Args:
-            ask: asks it.
-            rules: those of the request, which is undecided if there is no answer.
-            without_lock: tried first, also where the store is being left alone; None: it must be asked.
+            ask: asks the store.
+            rules: the rules for which the request is undecided if there is no answer.
+            without_lock: tried first, also during a pause; None: the store must be asked.
 
         Raises:
             StoreBusyError: another process has the lock.
@@ -218,7 +218,7 @@ class SharedCounts(ABC):
         return answer
 
     def _ask_again(self) -> None:
-        """Let one thread ask when the pause is over; the others wait for its result."""
+        """Let one thread ask when the pause is over; the others go on pausing meanwhile."""
         now = monotonic()
         with per_process.lock:
             if now < self._until:
@@ -238,24 +238,24 @@ class SharedCounts(ABC):
             # The store is available again.
             log.warning(
                 "faultinject: the store is available again; %s requests passed without a decision",
-                missed - self._told,
+                missed - self._missed_logged,
             )
-            self._told = missed
+            self._missed_logged = missed
 
     def _failed(self, pause: float, error: Exception) -> StoreUnavailableError:
-        """Note a failure; several threads that see the same one make it one.
+        """Note a failure; several threads that meet the same failure count as one.
 
-        They are told by the length of the pause, which was the same for all of them.
+        Such threads began with the same length of the pause.
         """
         self._missed.next()
         if isinstance(error, StoreBusyError):
             self._busy.next()
             now = monotonic()
             with per_process.lock:
-                logged, busy = self._busy_told, self._busy.value
-                first = now >= self._tell_busy
+                logged, busy = self._busy_logged, self._busy.value
+                first = now >= self._next_busy_line
                 if first:
-                    self._tell_busy, self._busy_told = now + BUSY_TOLD_EVERY, busy
+                    self._next_busy_line, self._busy_logged = now + BUSY_LOGGED_EVERY, busy
             if first:
                 number = busy - logged
                 # Requests got no decision because another process had the lock of the store.
@@ -288,18 +288,18 @@ class UnavailableCounts(SharedCounts):
     Nothing is decided, and failures are counted.
 
     Args:
-        why: what the log says of it.
+        reason: the reason, for the log.
     """
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, reason: str) -> None:
         super().__init__()
-        self._why = why
+        self._reason = reason
         self._undecided: dict[int, Counter] = {}
         with suppress(StoreUnavailableError):
-            self.match([], 0.0)  # which the log then says
+            self.match([], 0.0)  # for the line in the log
 
     def _answer(self, *_: Any, **__: Any) -> NoReturn:
-        raise StoreUnavailableError(self._why)
+        raise StoreUnavailableError(self._reason)
 
     match_without_lock = _match = _take = _give_back = _answer
 

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 
             Args:
                 data: JSON, with `scenario` and `seed` as text: the same is in force where both are equal.
-                chosen: nobody gave the seed: where another process was first, that one's holds.
-                keeps: the entries of replaced data that stay, by name.
+                chosen: whether nobody gave the seed; then the seed of an earlier process holds.
+                keeps: the names of entries that stay when these data replace others.
 
             Raises:
                 StoreInUseError: others count there by other rules.
@@ -85,12 +85,12 @@ if TYPE_CHECKING:
             """Note answers of this process.
 
             Args:
-                armed: how often faults were switched on again, with which all begin anew.
-                part: the part of the window that it is now.
-                answers: how many more there are.
-                failures: how many more failures of the app's own.
-                judge: called, if there are any, with the answers and the failures of all processes within the window,
-                    and with whether no request waits meanwhile.
+                armed: how often faults were switched on again; each time the counts begin at zero.
+                part: the present part of the window.
+                answers: the number of further answers.
+                failures: the number of them that are failures of the app's own.
+                judge: called, if there are failures, with the answers and the failures of all processes within the
+                    window, and with whether no request waits meanwhile.
 
             Raises:
                 StoreUnavailableError: they cannot be noted.
@@ -108,10 +108,10 @@ class SharedStore(Store):
     """A store of ours, or another package's in a `ForeignStore`, with all that injectors use.
 
     Attributes:
-        place: the store as a log may have it, without its password.
-        shown: the same as messages name it.
-        by: the process that stands for this server's when it puts something in force; 0: none does.
-        sender: sends the questions that requests do not wait for; None if none are sent so.
+        place: the store for logs, without its password.
+        shown: the same for messages.
+        by: the process that represents this server in the state that it puts in force; 0: none does.
+        sender: does the background work of the store; None if it has none.
     """
 
     place = shown = ""
@@ -119,7 +119,7 @@ class SharedStore(Store):
     sender: BackgroundSender | None = None
 
     def rests(self, _: FaultInjectError) -> bool:
-        """Whether a process that could not begin injects nothing until it can."""
+        """Whether a process that could not begin waits for the store, and injects nothing meanwhile."""
         return True
 
     @property
@@ -149,10 +149,10 @@ class SharedStore(Store):
 
 
 class ForeignStore(SharedStore):
-    """The store of another package's scheme; an error of its own means that it is unavailable.
+    """The store of another package's scheme; any error of its own means that it is unavailable.
 
     Args:
-        text: the store as it was named, of which only the scheme is known to hold no password.
+        text: the whole text of the store; only its scheme surely holds no password.
 
     Raises:
         ConfigurationError: it cannot be opened.
@@ -207,13 +207,14 @@ class ForeignStore(SharedStore):
         from urllib.parse import unquote
 
         pieces = split("[/:@?&=#,;]+", self._secret)
-        # A longer one may begin with a shorter one.
-        known = sorted({*pieces, *map(unquote, pieces)} - {""}, key=len, reverse=True)
+        # The longest first, as a piece may begin with a shorter one.
+        pieces_known = sorted({*pieces, *map(unquote, pieces)} - {""}, key=len, reverse=True)
         forms = [
-            escape(piece) if len(piece) > _SHORT else rf"(?<!\w){escape(piece)}(?!\w)" for piece in known
+            escape(piece) if len(piece) > _SHORT else rf"(?<!\w){escape(piece)}(?!\w)"
+            for piece in pieces_known
         ]
-        why = sub("|".join(forms), "…", str(error)) if forms else str(error)
-        return f"{type(error).__name__}: {why}"
+        text = sub("|".join(forms), "…", str(error)) if forms else str(error)
+        return f"{type(error).__name__}: {text}"
 
 
 def open_store(text: str) -> SharedStore:

@@ -11,12 +11,11 @@
                 next one
     mark        64 bytes; behind the rows of the first rules, so that one call reads it with such a row
 
-A file that was cut, or cut and made longer again, has lost its mark: data that was read before the mark is from a
-whole file. Nothing is written before the mark is read, so that no file is written to whose number somebody else has
-by now.
+A file that was cut has lost its mark, also if it was made longer again. So data is right if the mark is read after
+it. The mark is also read before each write, as the descriptor may belong to another file by now.
 
-The file is sparse. A record is written by one call and lies on one page, under the store's lock but for the counters
-of a process: a process that is killed leaves nothing half done.
+The file is sparse. Each record is written by one call and lies on one page, so a process that is killed leaves nothing
+half done. All records are written under the store's lock, except for the counters of a process.
 """
 
 from __future__ import annotations
@@ -88,10 +87,10 @@ class Table:
 
     def read(self, size: int, at: int) -> bytes:
         """Read so many bytes; `check` tells afterwards whether they are of a whole file."""
-        found = os.pread(self.file, size, at)
-        if len(found) != size:
+        content = os.pread(self.file, size, at)
+        if len(content) != size:
             raise self._lost()
-        return found
+        return content
 
     def write(self, content: bytes, at: int) -> None:
         """Write a record.
@@ -107,8 +106,8 @@ class Table:
 
     def number(self, at: int) -> int:
         """The number at a place."""
-        found: int = NUMBER.unpack(self.read(8, at))[0]
-        return found
+        value: int = NUMBER.unpack(self.read(8, at))[0]
+        return value
 
     def rule(self, rule: int) -> tuple[int, bytes]:
         """The offset of a rule's row, and the row, of zeros if there is none.
@@ -119,16 +118,16 @@ class Table:
         at = rule_row(rule)
         near = SIZE - at <= _PAGE
         row = self.read(SIZE - at if near else RULE, at)
-        if not (near and row.endswith(_MARK)):  # it stands too far behind, or is not there
+        if not (near and row.endswith(_MARK)):  # the mark is too far behind, or missing
             self.check()
         return at, row
 
     def find(self, buckets: tuple[int, int], key: bytes) -> tuple[int, bytes]:
         """The offset of the entry of a key, also of a new one, and its row, of zeros if it is new.
 
-        Call it under the lock. A new entry takes the place of the one in its bucket that was not used for longest. So
-        the kept ones are not exactly the youngest: of the 65,536 pairs that were matched last about one is forgotten
-        too early, and up to 131,072 are remembered.
+        Call it under the lock. A new entry replaces the least recently used one of its bucket. So the kept entries are
+        not exactly the latest: about one of the 65,536 pairs matched last is forgotten too early, and up to 131,072
+        pairs are kept.
 
         Args:
             buckets: `IDENTITIES` or `SCOPES`.
@@ -162,9 +161,9 @@ def rule_row(rule: int) -> int:
 
 
 def make_table(name: str, *, directory: int) -> None:
-    """Make a file in which everything is at zero.
+    """Make a file in which all counts are zero.
 
-    It replaces one from a process that was killed before it was done.
+    It replaces an unfinished file of a process that was killed.
 
     Raises:
         OSError: it cannot be made.

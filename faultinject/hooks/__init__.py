@@ -14,7 +14,7 @@ def begin() -> None:
         return
     from faultinject.hooks.watching import Watch
 
-    # Most Pythons below `run` serve nothing: all else is loaded only where something may.
+    # Most Pythons below `run` serve nothing, so the rest is loaded only when a framework or server is.
     Watch(_hook).begin()
 
 

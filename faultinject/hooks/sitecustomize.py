@@ -36,16 +36,16 @@ def _say(text: str) -> None:  # pragma: no cover - a Python without coverage
 
 def _go_on() -> None:
     """Load the `sitecustomize` that this one hides, if there is one, under its own name."""
-    here = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - before everything else
-    sys.path[:] = [folder for folder in sys.path if os.path.abspath(folder or ".") != here]  # noqa: PTH100
-    own = sys.modules.pop("sitecustomize")
+    folder_here = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - before everything else
+    sys.path[:] = [folder for folder in sys.path if os.path.abspath(folder or ".") != folder_here]  # noqa: PTH100
+    own_module = sys.modules.pop("sitecustomize")
     try:
         __import__("sitecustomize")
     except ModuleNotFoundError as error:
         if error.name != "sitecustomize":
             raise
     finally:
-        sys.modules.setdefault("sitecustomize", own)
+        sys.modules.setdefault("sitecustomize", own_module)
 
 
 _switch_on()

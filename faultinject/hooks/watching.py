@@ -33,25 +33,25 @@ MODULES = frozenset((
     "werkzeug.serving",
     "wsgiref.simple_server",
 ))  # fmt: skip
-"""The modules at whose import faults are put around apps, or are carried on."""
+"""The modules before whose import the hooks must be in place."""
 
 
 class Watch:
-    """A finder of modules that finds none: before the first of `MODULES` is imported, it calls.
+    """A finder that finds no modules, but calls a function before one of `MODULES` is imported.
 
     Args:
-        call: what is to be done then; it handles its own errors.
+        call: the function; it handles its own errors.
     """
 
     def __init__(self, call: Callable[[], None]) -> None:
         self._call = call
-        # Another thread that imports one of them meanwhile waits: it would get it without faults. A greenlet of this
-        # thread does not, as the lock is not its own.
+        # Another thread that imports one of them meanwhile waits, as it would get the module without faults. A greenlet
+        # of this thread does not wait: the lock is the thread's.
         self._lock = RLock()
         self._called = False
 
     def begin(self) -> None:
-        """Watch from now on; if one of them is there already, call at once."""
+        """Watch from now on; if one of them is loaded already, call at once."""
         if MODULES.isdisjoint(sys.modules):
             sys.meta_path.insert(0, self)
         else:
@@ -65,16 +65,15 @@ class Watch:
             return None
         with self._lock:
             if not self._called:
-                self._called = True  # what is called may import one of them itself
+                self._called = True  # first, as the function may import one of them itself
                 self._call()
-        # An import of another thread may be going through the list, so this finder stays in it. The list may have
-        # changed during the call, and Python would not ask a finder that has come in front of this one: so it asks
-        # all.
+        # This finder stays in the list, as another thread's import may be going through it. The call may have put a
+        # finder in front of this one, which Python would not ask any more: so all finders are asked here.
         for finder in list(sys.meta_path):
-            find = getattr(finder, "find_spec", None)  # very old ones have none, and Python leaves them out
-            found: ModuleSpec | None = None
+            find = getattr(finder, "find_spec", None)  # very old finders have none, and Python skips them
+            spec: ModuleSpec | None = None
             if finder is not self and find is not None:
-                found = find(name, path, target)
-            if found is not None:
-                return found
+                spec = find(name, path, target)
+            if spec is not None:
+                return spec
         return None

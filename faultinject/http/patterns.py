@@ -44,9 +44,9 @@ def literal_prefix(text: str) -> tuple[str, bool]:
         return _rooted(text[1:]), True
     text = _rooted(text)
     cut = text.find("*")
-    other = text.find("?")
-    if cut < 0 or 0 <= other < cut:
-        cut = other
+    question_mark = text.find("?")
+    if cut < 0 or 0 <= question_mark < cut:
+        cut = question_mark
     if cut < 0:
         return (text[:-1], False) if text[-1] == "/" else (text, True)
     return text[: text.rindex("/", 0, cut)], False
@@ -93,7 +93,7 @@ def _rooted_test(pattern: str) -> Test:
 
 def _pieces(text: str) -> Test:
     first, *middle, last = text.split("*")
-    middle = [each for each in middle if each]
+    middle = [piece_ for piece_ in middle if piece_]
     least = len(first) + len(last)
     if not middle:
         return lambda value: len(value) >= least and value.startswith(first) and value.endswith(last)
@@ -158,8 +158,8 @@ def _states(pattern: str) -> Test:
         if segment == "**":
             if previous == "**":
                 continue
-            # One "/" leads into a state that stays whatever comes; the next segment's "/" leads out of it,
-            # and also past it.
+            # A "/" leads into a state that stays for any character. The "/" of the next segment leads out of it, and
+            # also past it, as `**` may stand for no segment.
             slash |= at << 1
             roams |= at << 1
             skips |= at

@@ -1,4 +1,4 @@
-"""Bytes on the connection that a server would word otherwise: heads, chunks, blanks."""
+"""Heads, statuses, dates and lengths of HTTP as they go over the wire."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ Headers = list[tuple[str, str]]
 BLANK_EVERY = 0.2
 """Seconds between the blanks of an answer that comes late."""
 FLUSH = 0.15
-"""Seconds for a server to send what it was given, before the connection is cut beneath it."""
+"""Seconds in which a server can send its data before the connection is cut beneath it."""
 CLOSE = ("Connection", "close")
 """The header that tells a client that the connection ends behind the answer."""
-# What the services still send, and Python up to 3.12 says; later ones know only the new names.
+# The old phrases, which services still send, as does Python up to 3.12; later versions know only the new ones.
 _BEFORE_RFC_9110 = {
     413: "Request Entity Too Large",
     414: "Request-URI Too Long",
@@ -30,7 +30,7 @@ def reason(status: int) -> str:
     if not _reasons:
         from http import HTTPStatus
 
-        _reasons.update({each.value: each.phrase for each in HTTPStatus})
+        _reasons.update({status_.value: status_.phrase for status_ in HTTPStatus})
         _reasons.update(_BEFORE_RFC_9110)
     return _reasons.get(status, "Unknown")
 
@@ -53,9 +53,9 @@ def head(status_line: str, headers: Iterable[tuple[str, str]]) -> bytes:
 
 
 def can_be_written(status_line: str, headers: Iterable[tuple[str, str]]) -> bool:
-    """Whether a head of an app can be written: it must not hold an early end of a line.
+    """Whether a head of an app can be written: no name or value has the end of a line.
 
-    Such a head is for its server to refuse.
+    Its server refuses such a head.
     """
     text = status_line + "".join(name + value for name, value in headers)
     return not any(sign in text for sign in "\r\n\0") and (text.isascii() or max(text) <= "\xff")
@@ -92,7 +92,7 @@ def has_no_body(method: str, status: int, headers: Iterable[tuple[str, str]]) ->
 def late_start(body: bytes) -> int:
     """The number of bytes of a late body that go out at once.
 
-    Nothing may stand before an XML declaration, so it goes out with its line's end.
+    An XML declaration must come before the blanks, so it goes out with its line's end.
     """
     if not body.startswith((b"<?xml", b"\xef\xbb\xbf<?xml")):
         return 0
@@ -120,7 +120,7 @@ def iso_ms(text: str) -> str | None:
         same = http_date(moment) if text[-4:] == " GMT" else f"{iso(moment).translate(_WITHOUT)}Z"
     except (ValueError, OverflowError, OSError):
         return None
-    # A 31 November would be the first of December.
+    # 31 November would be read as 1 December.
     return f"{iso(moment)}.000Z" if same == text else None
 
 

@@ -9,26 +9,27 @@ from threading import Lock
 from faultinject.counts.per_process import PerProcess
 from faultinject.engine.plan import Plan
 from faultinject.exceptions import ConfigurationError
+from faultinject.http.target import utf8
 from faultinject.rules.foreign import check_foreign
 from faultinject.rules.scenario import Scenario
 
 NAME = "on-request"
-"""The name of such a rule in the journal; further ones are `on-request-2` and so on."""
+"""The name of the first such rule in the journal; the second is `on-request-2`, and so on."""
 LONGEST = 2048
 """Bytes of the header."""
 MOST_RULES = 5
 KEPT = 256
 """Headers that are remembered with their counts; the least recently used is forgotten."""
 LONGEST_REFUSAL = 200
-"""Characters of the message about a wrong one."""
+"""Characters of the message about a wrong header."""
 OTHERS = frozenset(("http2",))
-"""Effects that reach requests of others: one connection to a proxy may carry many clients."""
+"""Effects on requests of other clients: one connection to a proxy may carry many clients."""
 
 
 class Asked(PerProcess):
-    """The headers that requests came with: for each text a plan with counts of its own.
+    """The plans of requests' headers: for each text a plan with counts of its own.
 
-    A forked child begins at zero: a thread of its parent may have held this lock, or one of a plan.
+    A forked child begins at zero, as a thread of its parent may have held this lock, or the lock of a plan.
 
     Args:
         make: makes the plan of a scenario and the names of its rules.
@@ -45,42 +46,40 @@ class Asked(PerProcess):
         """The plan of a header's text, or in one line of ASCII the reason why there is none."""
         if len(text) > LONGEST:
             return f"more than {LONGEST} bytes"
-        self._here()
+        self._begin_once()
         with self._lock:
-            found = self._known.get(text)
-            if isinstance(found, str) or (found is not None and not found.ended):
+            known = self._known.get(text)
+            if isinstance(known, str) or (known is not None and not known.ended):
                 self._known.move_to_end(text)
-                return found
+                return known
         # Rules are compiled without the lock: a fork in another thread waits for it.
-        new = self._read(text) if found is None else found.again()
+        new = self._read(text) if known is None else known.again()
         with self._lock:
-            if self._known.get(text) is found:
+            if self._known.get(text) is known:
                 self._known[text] = new
             new = self._known.setdefault(text, new)  # another thread may have been faster
             self._known.move_to_end(text)
-            over = self._known.popitem(last=False)[1] if len(self._known) > KEPT else ""
-        if not isinstance(over, str):
-            over.end()
+            forgotten = self._known.popitem(last=False)[1] if len(self._known) > KEPT else ""
+        if not isinstance(forgotten, str):
+            forgotten.end()
         return new
 
     @property
     def plans(self) -> list[Plan]:
         """The plans of the headers that are remembered."""
-        self._here()
+        self._begin_once()
         with self._lock:
-            return [each for each in self._known.values() if not isinstance(each, str)]
+            return [plan for plan in self._known.values() if not isinstance(plan, str)]
 
     def _read(self, text: str) -> Plan | str:
-        # Servers hand out headers as Latin-1.
-        text = text.encode("latin-1", "replace").decode("utf-8", "replace")
         try:
-            scenario = Scenario.parse(text)
+            scenario = Scenario.parse(utf8(text))
             check_foreign(scenario, more=OTHERS)
         except ConfigurationError as error:
             first = error.problems[0]
             line = f"{first.where}: {first.message}" if first.where else first.message
-            return "".join(each if " " <= each <= "~" else "?" for each in line)[:LONGEST_REFUSAL]
+            return "".join(sign if " " <= sign <= "~" else "?" for sign in line)[:LONGEST_REFUSAL]
         number = len(scenario.rules)
         if not 1 <= number <= MOST_RULES:
             return f"{number or 'no'} rules; there may be 1 to {MOST_RULES}"
-        return self._make(scenario, [NAME, *(f"{NAME}-{each}" for each in range(2, number + 1))])
+        return self._make(scenario, [NAME, *(f"{NAME}-{place}" for place in range(2, number + 1))])

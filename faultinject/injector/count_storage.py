@@ -1,6 +1,6 @@
-"""The place of one injector's counts.
+"""The place of one injector's counts: memory, a named store, or a directory.
 
-It is memory, a store that somebody has named, or a directory that the processes find by themselves.
+The processes of a server find the directory by themselves.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from faultinject.engine.counting import Counts
     from faultinject.rules.scenario import Scenario
 
-# How many injectors of this process had the same scenario: those of two apps are two, in every worker.
-_alike: dict[str, int] = {}
+# The number of injectors of this process by scenario. Two apps with the same rules have two directories, and each
+# worker numbers them alike.
+_numbers: dict[str, int] = {}
 
 
 class CountStorage:
@@ -34,14 +35,14 @@ class CountStorage:
     Args:
         store: `memory:`, `file:DIRECTORY` with or without `?replace`, `redis://…`, one of another package's scheme,
             or None: memory until there are several processes.
-        alone: no other process is to count with it, however many there are.
+        alone: whether no other process counts with it, however many there are.
         make: makes counts if there is no store, by default in memory.
 
     Attributes:
         store: the store in which processes share their counts, or None.
         salt: an addition to the seed of this process's draws, if each process counts for itself.
-        reason_for_store: the reason why processes that were to share counts cannot; empty if they can.
-        missing: the reason why the store did not answer when this process began; empty if it did, or does now.
+        reason_for_store: the reason why processes cannot share a directory; empty if they can.
+        missing: the reason why the store has not answered since this process began; empty if it has.
         replaced_by: the process of another server that put the present state in force; 0 for one of this server.
 
     Raises:
@@ -55,15 +56,15 @@ class CountStorage:
         self.salt = b""
         self.reason_for_store = self.missing = ""
         self._salted = 0
-        # Begins with the store that could not be had at first; None once it could.
+        # Begins with a store that was unavailable at first; None once it has answered.
         self._begin_late: Callable[[], tuple[State, Counts]] | None = None
         self._pause = PAUSE
-        # The version that this process has; None before it has begun with the others. And the one that was read last.
-        self._seen: Hashable = None
-        self._read: Hashable = None
-        # The one that could not be read, and when it is retried.
-        self._unread: Hashable = None
-        self._again = 0.0
+        # The version in force in this process, None before it has begun with the others; and the version read last.
+        self._version_in_force: Hashable = None
+        self._version_read: Hashable = None
+        # The version that could not be read, and the time of the next try.
+        self._version_unread: Hashable = None
+        self._next_try = 0.0
         self._alone = alone
         self._make = make or MemoryCounts
         self._named = store is not None
@@ -76,7 +77,7 @@ class CountStorage:
 
     @property
     def undecided(self) -> bool:
-        """Whether nobody named a store, and one process was enough so far."""
+        """Whether no store was named, and there was one process so far."""
         return not self._alone and not self._named and self.store is None
 
     @property
@@ -96,7 +97,7 @@ class CountStorage:
 
     @property
     def sender(self) -> BackgroundSender | None:
-        """The thread that asks again a store which could not be had, without a waiting request.
+        """The thread that asks an unavailable store again, so that no request waits.
 
         None if the store can be asked at once.
         """
@@ -104,21 +105,21 @@ class CountStorage:
 
     @property
     def stale(self) -> bool:
-        """Whether another state is in force than this process has, or a missing store is due.
+        """Whether another state is in force than in this process, or a store is to be asked again.
 
-        A store that could not be had is asked again after a pause.
+        A store that was unavailable is asked again after a pause.
         """
         if self.store is None:
             return False
         if self._begin_late is None:
-            version = self._seen if self._seen is None else self.store.version
-            if version != self._unread or version == self._seen:
-                return version != self._seen
-        return monotonic() >= self._again
+            version = self._version_in_force if self._version_in_force is None else self.store.version
+            if version != self._version_unread or version == self._version_in_force:
+                return version != self._version_in_force
+        return monotonic() >= self._next_try
 
     def hurry(self) -> None:
         """Update `stale`, if something was put in force just now."""
-        if self.store is not None and self._seen is not None:
+        if self.store is not None and self._version_in_force is not None:
             with suppress(StoreUnavailableError):
                 self.store.refresh()
 
@@ -126,10 +127,10 @@ class CountStorage:
         """Prepare for several processes: they find one directory, or count separately.
 
         Args:
-            scenario: what they have in common.
-            seed: the seed that was given; None when each has chosen its own.
-            shares: whether they have anything to share: rules, or those that somebody may put in force.
-            owner: the process that they have in common, which has the directory as long as it lives.
+            scenario: the scenario of all of them.
+            seed: the given seed; None if each has chosen its own.
+            shares: whether they share rules, or may get some by the control API.
+            owner: the process that they have in common; the directory exists as long as it lives.
         """
         if self.undecided and shares:
             try:
@@ -139,14 +140,14 @@ class CountStorage:
         else:
             self.salt, self._salted = os.urandom(16), os.getpid()
 
-    def begin(self, own: State, *, chosen: bool) -> tuple[State, Counts]:
+    def begin(self, own_state: State, *, chosen: bool) -> tuple[State, Counts]:
         """Begin with the state in force for all processes, and its counts.
 
-        They are this process's own, unless others have put something in force.
+        It is this process's own state, unless others have put another one in force.
 
         Args:
-            own: the state that this process would put in force.
-            chosen: nobody gave its seed: if another process was first, that one's seed holds.
+            own_state: the state that this process would put in force.
+            chosen: whether nobody gave its seed; then the seed of an earlier process holds.
 
         Raises:
             ConfigurationError: the named store cannot hold it, or others count there by other rules.
@@ -154,31 +155,31 @@ class CountStorage:
         """
         store = self.store
         if store is None:
-            return own, self._make()
+            return own_state, self._make()
 
         def begin() -> tuple[State, Counts]:
-            store.begin(own.but(by=store.by).to_data(), chosen=chosen, keeps=KEPT_SWITCHES)
-            return self._follow(store, own)
+            store.begin(own_state.but(by=store.by).to_data(), chosen=chosen, keeps=KEPT_SWITCHES)
+            return self._follow(store, own_state)
 
         try:
             return begin()
         except (FaultInjectError, OSError) as error:
             if isinstance(error, StoreUnavailableError) and store.rests(error):
-                # A process that counted alone in the meantime would make more faults than `times`.
-                self._begin_late, self._again, self.missing = begin, monotonic() + self._pause, str(error)
+                # Meanwhile nothing is injected: a process that counted alone would exceed `times`.
+                self._begin_late, self._next_try, self.missing = begin, monotonic() + self._pause, str(error)
                 from faultinject.counts.shared_counts import UnavailableCounts
 
-                return own, UnavailableCounts(str(error))
+                return own_state, UnavailableCounts(str(error))
             if self._named:
                 raise
             self._give_up(error)
-            return own, self._make()
+            return own_state, self._make()
 
-    def newest(self, known: State, *, in_any_case: bool = False) -> tuple[State, Hashable]:
+    def newest(self, own_state: State, *, in_any_case: bool = False) -> tuple[State, Hashable]:
         """The state in force for all processes now, and its version.
 
         Args:
-            known: the state of this process.
+            own_state: the state of this process.
             in_any_case: if the state in force cannot be read, return this process's own.
 
         Raises:
@@ -187,33 +188,33 @@ class CountStorage:
         """
         store = self.store
         if store is None:
-            return known, None
+            return own_state, None
         late = self._begin_late
         try:
             if late is not None and not in_any_case:
                 late()
             store.refresh()
             version = store.version
-            if late is None and version == self._seen:
-                return known, version
+            if late is None and version == self._version_in_force:
+                return own_state, version
             generation, data, _ = store.counts()
-            return read_state(data, generation, known, store.shown), version
+            return read_state(data, generation, own_state, store.shown), version
         except FaultInjectError:
             if not in_any_case:
                 raise
-            return known, store.version
+            return own_state, store.version
 
-    def publish(self, new: State, *, after: Hashable, anew: bool, counts: Counts) -> tuple[State, Counts]:
+    def publish(self, new: State, *, based_on: Hashable, anew: bool, counts: Counts) -> tuple[State, Counts]:
         """Put a state in force in all processes.
 
         Args:
-            new: what.
-            after: the version that it was made from.
+            new: the state.
+            based_on: the version from which it was made.
             anew: whether counts begin at zero.
             counts: those of this process so far.
 
         Returns:
-            What is in force now, and its counts.
+            The state in force, and its counts.
 
         Raises:
             ConflictError: another generation is in force by now; nothing was changed.
@@ -224,55 +225,55 @@ class CountStorage:
         if store is None:
             return new.but(generation=new.generation + 1, by=os.getpid()), self._make() if anew else counts
         new = new.but(by=store.by)
-        store.publish(new.to_data(), after=after, anew=anew)
+        store.publish(new.to_data(), after=based_on, anew=anew)
         self._begin_late, self.missing = None, ""
         return self._follow(store, new)
 
-    def join(self, known: State) -> tuple[State, Counts]:
+    def join(self, own_state: State) -> tuple[State, Counts]:
         """The state in force for all processes, and its counts.
 
         Args:
-            known: the state of this process.
+            own_state: the state of this process.
 
         Raises:
-            StoreInUseError: the store, which could not be had before, has other rules.
+            StoreInUseError: the store, which was unavailable before, has other rules.
             StoreUnavailableError: it cannot be read.
         """
         begin = self._begin_late
         if begin is None:
             assert self.store is not None
-            return self._follow(self.store, known)
+            return self._follow(self.store, own_state)
         self._pause = min(2 * self._pause, LONGEST_PAUSE)
-        # At once: the other threads do not wait for it.
-        self._again = monotonic() + self._pause
+        # Set before the question, so that other threads do not ask, too.
+        self._next_try = monotonic() + self._pause
         try:
             joined = begin()
         except StoreUnavailableError:
             raise
         except FaultInjectError:
-            self._begin_late = None  # to ask again would not help
+            self._begin_late = None  # another try would have the same result
             raise
         self._begin_late, self.missing = None, ""
         return joined
 
     def adopted(self) -> None:
-        """Note that the state that was read last is in force in this process.
+        """Note that the state read last is in force in this process.
 
-        Until then every request finds `stale`, and waits for it.
+        Until then `stale` is true, and every request waits for the state.
         """
-        self._seen = self._read
+        self._version_in_force = self._version_read
 
     def postpone(self) -> bool:
-        """Try again in a while, as the published state cannot be read; whether that is news."""
+        """Pause, as the published state cannot be read; whether it is the first such pause for it."""
         store = self.store
         if store is None or self._begin_late is not None:
             return False
-        self._again = monotonic() + PAUSE
-        before, self._unread = self._unread, store.version
-        return before != self._unread
+        self._next_try = monotonic() + PAUSE
+        unread_before, self._version_unread = self._version_unread, store.version
+        return unread_before != self._version_unread
 
     def tell(self, seed: str) -> None:
-        """Log how several processes count, if there are several; `seed` is what they draw with."""
+        """Log whether several processes share their counts, and the seed of their draws."""
         from faultinject.journal import log
 
         if self.shown and not self.missing:
@@ -286,12 +287,12 @@ class CountStorage:
                 "faultinject: several processes count separately and replay is off, because %s", cause
             )
 
-    def _follow(self, store: SharedStore, known: State) -> tuple[State, Counts]:
-        # Before the rest: what is put in force meanwhile is another one.
+    def _follow(self, store: SharedStore, own_state: State) -> tuple[State, Counts]:
+        # Read first: a state that is put in force meanwhile then counts as another version.
         version = store.version
         generation, data, counts = store.counts()
-        state = read_state(data, generation, known, store.shown)
-        self._read, self._unread = version, None
+        state = read_state(data, generation, own_state, store.shown)
+        self._version_read, self._version_unread = version, None
         self.replaced_by = 0 if state.by == store.by else state.by
         return state, counts
 
@@ -303,7 +304,7 @@ class CountStorage:
 
         if not AVAILABLE:  # pragma: no cover - Windows, or a Python without ctypes
             raise StoreUnavailableError("there is no flock, or no ctypes")
-        number = _alike[common] = _alike.get(common, 0) + 1
+        number = _numbers[common] = _numbers.get(common, 0) + 1
         path = private_path(f"{common}\n{number}", owner=owner or common_process())
         self.store = DirectoryStore(path, named=False)
 

@@ -1,4 +1,4 @@
-"""The app's own failures over a sliding window: when they pass a bound, all faults end."""
+"""The app's own failures over a sliding window: when they exceed a bound, all faults end."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 class FailureWatch:
     """Counts the answers of an app, and calls `tell` when too many are the app's own failures.
 
-    It counts those of this process, or of all.
+    It counts those of this process, and of all processes of a store.
 
     Args:
-        text: the bound, as `abort` of a scenario says it.
+        text: the bound, as in `abort` of a scenario.
         monotonic: the clock, in seconds.
-        tell: called with the reason, and with whether no request waits meanwhile; once until `reset`.
-        shared: from the bound and the seconds of a part of its window to the answers of all processes, and the number
-            of times that faults were switched on again; None if this process counts for itself.
+        tell: called once until `reset`, with the reason, and with whether no request waits meanwhile.
+        shared: gives, for the bound and the seconds of a part of its window, the answers of all processes, and how
+            often faults were switched on again; None if this process counts for itself.
 
     Attributes:
         text: the bound.
@@ -50,7 +50,7 @@ class FailureWatch:
         self.reset()
 
     def reset(self) -> None:
-        """Forget what was counted, and tell again."""
+        """Forget all counts, so that `tell` may be called again."""
         self._now = 0
         self._answers = [0] * PARTS
         self._failures = [0] * PARTS
@@ -61,7 +61,7 @@ class FailureWatch:
 
         Args:
             failed: whether it is a failure of the app's own.
-            again: whether it was noted before, and turns out to be one.
+            again: whether it was noted before as a success, and turns out to be a failure.
         """
         part = int(self._monotonic() / self._width)
         with self._lock:
@@ -74,8 +74,7 @@ class FailureWatch:
             answers, failures = sum(self._answers), sum(self._failures)
         if failed:
             self._judge(answers, failures, False)
-        # A process that ends soon, such as a worker that is replaced after so many requests, never has enough of its
-        # own.
+        # A worker that is replaced after a few requests never has enough answers of its own.
         with suppress(StoreUnavailableError, OSError):
             if (shared := self._shared(self.text, self._width)) is not None:
                 place, armed = shared

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from faultinject.rules.rule import Rule
 
 WALL = time.time
-"""The clock that a test moves, and with it all that it measures; a given clock replaces it."""
+"""The default clock, which a test may move, and with it everything that follows it."""
 _STARTED = WALL()
 _LAST = 253_402_300_800.0
 """The end of the year 9999, in unix seconds."""
@@ -99,9 +99,9 @@ class Injector:
         clock: unix seconds, for ids, rates and expiry. A clock of your own also decides about `begin` and `end`; by
             default they follow a clock that a change of the system's time does not move.
         environ: the environment that settings are read from, by default the process's.
-        waits: for tests of what lasts, the clock by which delays and durations are measured, and how a thread waits: an
-            object with `monotonic()`, which gives seconds, and `wait(seconds, sleep)`, called where a thread would call
-            `sleep(seconds)`. Under ASGI the event loop waits, by its own clock. By default the system's.
+        waits: for tests of delays and durations, an object with `monotonic()`, which gives seconds, and
+            `wait(seconds, sleep)`, which a thread calls instead of `sleep(seconds)`. Under ASGI the event loop waits,
+            by its own clock. By default the system's clock and `sleep`.
         record_all: whether to record requests that no rule matches.
         journal: a file for outcomes, instead of FAULTINJECT_JOURNAL.
 
@@ -136,21 +136,20 @@ class Injector:
         environ = os.environ if environ is None else environ
         file = _file_of(environ) if scenario is None else None
         if file is not None and file.begun is not None:
-            # The file may be another one by now, or wrong: it is looked at when this is ready.
+            # The file may have changed since the server's start, or be wrong: it is read when this is ready.
             scenario = file.begun
         settings = read_environment(
             environ, now=clock(), started=_server_start, rules_given=scenario is not None, forced=True
         )
-        given = settings.scenario if scenario is None else Scenario.of(scenario)
-        given = Scenario([]) if given is None else given
-        own_seed = given_seed(given, seed)
+        rules = (settings.scenario or Scenario([])) if scenario is None else Scenario.of(scenario)
+        own_seed = given_seed(rules, seed)
         if own_seed is None:
             own_seed = settings.seed
-        chosen = own_seed is None
+        self._seed_chosen = own_seed is None
         if store is not None:
             _check_store(store)
         path = journal or settings.journal
-        kept = Journal(path=path, test=joining.test, parent=restarter if joining.ends else None)
+        self.journal = Journal(path=path, test=joining.test, parent=restarter if joining.ends else None)
         self._failures = log.Failures()
         self.errors = self._failures.kept
         """The first hundred errors inside faultinject itself, each of which let a request pass."""
@@ -163,11 +162,11 @@ class Injector:
             self._note_passed(REFUSED)
 
         services = Services(
-            kept.add,
+            self.journal.add,
             clock,
             time.monotonic,
             note_failure,
-            partial(tell_expired, settings.expires),
+            partial(log_expired, settings.expires),
             note_refused,
             marked=settings.header,
             guarded=settings.control is not None or settings.on_request,
@@ -180,14 +179,13 @@ class Injector:
         )
         alone = record_all or joining.counts is not None
         storage = CountStorage(None if alone else store or settings.store, alone=alone, make=joining.counts)
-        if several_processes() and has_to_share(given, settings.control) and not storage.settled:
-            storage.detach(given, own_seed, shares=True)
+        if several_processes() and has_to_share(rules, settings.control) and not storage.settled:
+            storage.detach(rules, own_seed, shares=True)
         if own_seed is None:
             own_seed = str(int.from_bytes(os.urandom(4), "big"))
         self.plan: Plan | Off = OFF
         self.over: Injector | None = None
-        """The only injector whose plan it replaces while it is in force; None: every one's."""
-        self.journal = kept
+        """The injector whose plan it replaces while it is in force; None: that of all injectors."""
         self.clock = services.clock
         self.control: ControlSettings | None = settings.control
         """The settings of the control API, or None; the wrapper of an app opens the API there."""
@@ -197,7 +195,8 @@ class Injector:
         self.session: Follower | None = None
         """The session in which the processes of `faultinject run` find these rules."""
         self._count_storage = storage
-        self._expires = settings.expires
+        self.expires = settings.expires
+        """Unix seconds of FAULTINJECT_EXPIRES, or None."""
         self._abort = settings.abort
         self._failure_watch: FailureWatch | None = None
         self._asked: Asked | None = None
@@ -205,31 +204,32 @@ class Injector:
             from faultinject.injector.asked import Asked
 
             self._asked = Asked(self.plan_beside)
-        self._chosen = chosen
         self._injected = self._injected_before = 0
         self._passed_before: tuple[int, ...] = (0,) * len(PASSED)
         self._watched = False
         self._paused = 0
         self._killed = settings.enabled is False
-        self._production = None if settings.production_allowed else production_reason(environ)
+        self.production = None if settings.production_allowed else production_reason(environ)
+        """The variable that says that this is production, where nothing is injected; else None."""
         self.elsewhere = settings.elsewhere
-        """The reason why FAULTINJECT_ONLY_WHERE keeps faults away from here; empty if it does not."""
-        self.may_inject = not (self._killed or self._production is not None or self.elsewhere)
+        """The reason why FAULTINJECT_ONLY_WHERE permits no faults here; empty if it permits them."""
+        self.may_inject = not (self._killed or self.production is not None or self.elsewhere)
         """Whether no kill switch, production or FAULTINJECT_ONLY_WHERE keeps it off."""
-        # Held once the log has said that faults are off, until they are on again; nobody waits for it.
-        self._off_is_said = Lock()
-        # One thread at a time changes what is in force; a signal's handler may do so while its own thread does.
+        # Held from the line of the log that faults are off until they are on again; nobody waits for it.
+        self._off_is_logged = Lock()
+        # Held during a change of the state. Reentrant, as a signal's handler may change it, too.
         self._change = ReentrantLock()
         began = joining.began
         if began is None:
             # Workers that share nothing have the start of their server in common.
             began = _server_start() if storage.salt and services.steady else clock()
-        own = State(given, own_seed, began=began, generation=joining.generation)
-        self._state, counts_in_force = storage.begin(own, chosen=chosen)
+        own_state = State(rules, own_seed, began=began, generation=joining.generation)
+        self._state, counts_in_force = storage.begin(own_state, chosen=self._seed_chosen)
         self.scenario = self._state.scenario
         """The scenario in force, unless a test's overrides it."""
         self._since: dict[float, float] = {}
-        self._own = self._compile(self._state, counts_in_force)
+        self.own_plan = self._compile(self._state, counts_in_force)
+        """The compiled scenario of this injector, whether or not it is in force."""
         storage.adopted()
         self._set_expiry()
         instances.enter(self)
@@ -239,7 +239,7 @@ class Injector:
         if file is not None and self.may_inject:
             self.rule_file = file
             file.watch = settings.watch
-            file.belongs_to(self, given, seed)
+            file.belongs_to(self, rules, seed)
 
     def plan_beside(self, rules: Rules, names: Sequence[str] | None = None) -> Plan:
         """A plan of rules with its own owner, beside the scenario: no `use` or `add` changes it.
@@ -254,10 +254,10 @@ class Injector:
         Raises:
             ConfigurationError: a rule is wrong.
         """
-        given = Scenario.of(rules)
+        scenario = Scenario.of(rules)
         return Plan(
-            given.rules,
-            names or given.display_names,
+            scenario.rules,
+            names or scenario.display_names,
             self.seed,
             counts=MemoryCounts(),
             services=self._services,
@@ -271,28 +271,27 @@ class Injector:
 
         Args:
             why: the limit that was exceeded, and the numbers.
-            beside: whether no request waits until the other processes are told.
+            beside: whether no request waits for this.
         """
-        if not self._off_is_said.acquire(blocking=False):
+        if not self._off_is_logged.acquire(blocking=False):
             return  # another process was faster
         # The app's own failures have exceeded the limit of `abort`: nothing is injected until somebody switches
         # faults on again.
         log.error("faultinject is off: %s; nothing is injected until it is enabled again by hand", why)
         if beside or (not self._count_storage.shown and self.session is None):
-            # Also as the process ends, when no thread begins any more.
             self._disarm(why)
             return
-        # The others are told in another thread than the request's: an event loop may serve that. A process that ends
-        # because its app fails ends after this thread.
+        # A thread of its own tells the other processes, as the request may be on an event loop. It is no daemon: a
+        # process that ends because its app fails waits for it.
         try:
             Thread(target=self._disarm, args=(why,), daemon=False).start()
-        except RuntimeError:  # there is no room for one, or the interpreter ends
+        except RuntimeError:  # there is no room for a thread, or the interpreter ends
             self._disarm(why)
 
     def _disarm(self, why: str) -> None:
         from contextlib import suppress
 
-        with suppress(StoreUnavailableError):  # here it is off
+        with suppress(StoreUnavailableError):  # this process is off all the same
             self._switch_off(why)
             if self.session is not None:
                 self.session.switch_off(why)
@@ -301,9 +300,9 @@ class Injector:
         try:
             return self._edit(lambda now: now.but(on=False, until=None, why_off=why), expected)
         except StoreUnavailableError:
-            # Whatever the others do, here nobody is to get a fault any more.
+            # This process injects nothing, even if the others cannot be told.
             with self._change:
-                self._adopt(self._state.but(on=False, until=None, why_off=why), self._own.counts)
+                self._adopt(self._state.but(on=False, until=None, why_off=why), self.own_plan.counts)
             raise
 
     @property
@@ -312,18 +311,13 @@ class Injector:
         return self._state.seed
 
     @property
-    def own_plan(self) -> Plan:
-        """The compiled scenario of this injector, whether or not it is in force."""
-        return self._own
-
-    @property
     def enabled(self) -> bool:
         """Whether faults may be injected now."""
-        return self._is_on and not self._own.expired
+        return self._is_on and not self.own_plan.expired
 
     @property
     def _is_on(self) -> bool:
-        """Whether faults are on, but for an expiry, which each request looks at."""
+        """Whether faults are on, apart from an expiry, which each request checks."""
         return self._state.on and self.may_inject and not self._paused
 
     def _edit(
@@ -337,15 +331,15 @@ class Injector:
         """Put another state in force, here and in all processes of the store.
 
         Args:
-            change: from what is in force to what is to be; asked again where another process was faster.
-            expected: the generation that is to be changed, or None.
+            change: makes the new state of the one in force; called again if another process was faster.
+            expected: the generation to change, or None.
             anew: whether counts begin at zero.
-            in_any_case: whether what is in force, and cannot be read, is replaced.
+            in_any_case: whether to replace a state in force that cannot be read.
         """
         storage, noted = self._count_storage, NOTED.get()
         with self._change:
             while True:
-                now, after = storage.newest(self._state, in_any_case=in_any_case)
+                now, version = storage.newest(self._state, in_any_case=in_any_case)
                 if expected is not None and expected != now.generation:
                     raise ConflictError(
                         f"generation {now.generation} is in force, not {expected}: it was changed since"
@@ -355,24 +349,24 @@ class Injector:
                     new = new.but(over_http=new.over_http or self._services.guarded)
                     if noted is not None:
                         new = new.but(changes=(*new.changes, noted)[-CHANGES_KEPT:])
-                    found = storage.publish(new, after=after, anew=anew, counts=self._own.counts)
+                    published = storage.publish(new, based_on=version, anew=anew, counts=self.own_plan.counts)
                 except ConflictError:
                     continue
-                self._adopt(*found)
+                self._adopt(*published)
                 if noted is not None:
                     self.journal.note_change(noted, self._state.generation)
                 return self._state
 
     def _adopt(self, state: State, counts: Counts) -> None:
         """Put a state in force in this process."""
-        before, old = self._state, self._own
+        before, old = self._state, self.own_plan
         plan = None
         if counts is not old.counts or not state.decides_as(before):
             plan = self._compile(state, counts)
-            # Of rules that are counted no more only this process knows what they did.
-            kept = {*plan.places} if counts is old.counts else ()
+            # The counts of the rules that go are added up here, as nothing else has them.
+            places_kept = {*plan.places} if counts is old.counts else ()
             totals = zip(old.places, old.totals(), strict=True)
-            self._injected += sum(injected for place, (_, injected, _) in totals if place not in kept)
+            self._injected += sum(injected for place, (_, injected, _) in totals if place not in places_kept)
             if counts is old.counts:
                 plan.go_on_from(old)
             else:
@@ -380,19 +374,19 @@ class Injector:
         with instances.changes():
             self._state, self.scenario = state, state.scenario
             if plan is not None:
-                self._own = plan
+                self.own_plan = plan
             self._count_storage.adopted()
             self._set_expiry()
             if state.on:
-                self._own.ended = False
-                if self._off_is_said.locked():
-                    self._off_is_said.release()
-        # Others may have switched off and on again since this process looked last.
-        again = state.armed != before.armed or (state.on and not before.on)
-        if again and self._failure_watch is not None:
+                self.own_plan.ended = False
+                if self._off_is_logged.locked():
+                    self._off_is_logged.release()
+        # Other processes may have switched off and on again since this one looked last.
+        switched_on = state.armed != before.armed or (state.on and not before.on)
+        if switched_on and self._failure_watch is not None:
             self._failure_watch.reset()
         if self._watched:
-            self.let_watch()  # where processes count together may have changed
+            self.let_watch()  # the store may be another one
         if plan is not None or not state.on:
             self._end(old)
         shared = old.counts.shared
@@ -400,14 +394,14 @@ class Injector:
             shared.replaced()
 
     def _set_expiry(self) -> None:
-        """Stop injecting at the first of the moments that the environment and the state name."""
-        moments = [moment for moment in (self._expires, self._state.until) if moment is not None]
+        """Stop injecting at the expiry of the environment or of the state, whichever comes first."""
+        moments = [moment for moment in (self.expires, self._state.until) if moment is not None]
         self._services.expire(min(moments, default=None))
 
     @property
     def plans(self) -> list[Plan]:
-        """The compiled scenario, and the plans of the rules that requests have brought themselves."""
-        return [self._own] if self._asked is None else [self._own, *self._asked.plans]
+        """The compiled scenario, and the plans of rules in requests' headers."""
+        return [self.own_plan] if self._asked is None else [self.own_plan, *self._asked.plans]
 
     def _end(self, own: Plan) -> None:
         """End the waits of the scenario's plan, and those of rules from requests' headers.
@@ -463,9 +457,9 @@ class Injector:
         return None if answers is None else (answers, self._state.armed)
 
     def settle(self, first: Injector | None) -> None:
-        """Put that injector's plan in force here, if it may inject; None: its own."""
+        """Put another injector's plan in force here if this one may inject; None: its own plan."""
         first = first or self
-        self.plan = first._own if self.may_inject and first._is_on else OFF  # noqa: SLF001 - of its own kind
+        self.plan = first.own_plan if self.may_inject and first._is_on else OFF  # noqa: SLF001 - an injector, too
 
     def use(
         self,
@@ -492,18 +486,15 @@ class Injector:
             ConflictError: another generation is in force.
             StoreUnavailableError: the store cannot be written; nothing has changed.
         """
-        given = Scenario.of(scenario)
-        own_seed = given_seed(given, seed)
-        made = self._edit(
-            lambda now: now.swapped(given, own_seed, self.clock()),
-            expected,
-            anew=True,
-            in_any_case=True,
+        new = Scenario.of(scenario)
+        new_seed = given_seed(new, seed)
+        state = self._edit(
+            lambda now: now.swapped(new, new_seed, self.clock()), expected, anew=True, in_any_case=True
         )
-        if own_seed is not None:
-            self._chosen = False
-        log.new_rules(given.rules, given.display_names)
-        return made
+        if new_seed is not None:
+            self._seed_chosen = False
+        log.new_rules(new.rules, new.display_names)
+        return state
 
     def add(self, rules: Rules, *, expected: int | None = None) -> State:
         """Add rules after those in force; these keep their counts and draws.
@@ -520,8 +511,8 @@ class Injector:
             ConflictError: another generation is in force.
             StoreUnavailableError: the store cannot be written; nothing has changed.
         """
-        more = Scenario.of(rules).rules
-        return self._told(self._edit(lambda now: now.with_more(more), expected), more)
+        new = Scenario.of(rules).rules
+        return self._with_doubts(self._edit(lambda now: now.with_more(new), expected), new)
 
     def replace(self, name: str, rule: str | Rule, *, expected: int | None = None) -> State:
         """Replace one rule; the new one counts from zero, the others keep their counts and draws.
@@ -541,8 +532,8 @@ class Injector:
             ConflictError: another generation is in force.
             StoreUnavailableError: the store cannot be written; nothing has changed.
         """
-        given = Scenario.of(rule).rules
-        return self._told(self._edit(lambda now: now.with_rule(name, given), expected), given)
+        new = Scenario.of(rule).rules
+        return self._with_doubts(self._edit(lambda now: now.with_rule(name, new), expected), new)
 
     def remove(self, name: str, *, expected: int | None = None) -> State:
         """Remove one rule; all others keep their counts and draws.
@@ -649,13 +640,11 @@ class Injector:
         """
         return self._switch_off(why, expected)
 
-    def _told(self, made: State, new: Sequence[Rule]) -> State:
-        """Log the new rules that almost no request can match, and return the state."""
-        known = {*new}
-        pairs = zip(made.scenario.rules, made.scenario.display_names, strict=True)
-        named = [(rule, name) for rule, name in pairs if rule in known]
-        log.new_rules([rule for rule, _ in named], [name for _, name in named])
-        return made
+    def _with_doubts(self, state: State, new: Sequence[Rule]) -> State:
+        """Return the state, once the doubts about its new rules are logged."""
+        names = dict(zip(state.scenario.rules, state.scenario.display_names, strict=True))
+        log.new_rules(new, [names[rule] for rule in new])
+        return state
 
     @property
     def state(self) -> State:
@@ -673,10 +662,7 @@ class Injector:
             self._rejoin() if sender is None else sender.do(self._rejoin)
 
     def _hurry(self) -> None:
-        """As `catch_up`, but at once, and the caller waits for it.
-
-        Requests leave a Redis server alone for a second.
-        """
+        """Do as `catch_up`, but ask the store now, where requests ask a Redis server once a second."""
         if not self.follows:
             return
         _catch_up_with_session()
@@ -690,7 +676,7 @@ class Injector:
                 return
             before = self._state
             try:
-                found, counts = self._count_storage.join(before)
+                joined, counts = self._count_storage.join(before)
             except FaultInjectError as error:
                 if self._count_storage.postpone():
                     # The rules that another process of the store has put in force cannot be read here.
@@ -699,16 +685,16 @@ class Injector:
                         error,
                     )
                 return
-            self._adopt(found, counts)
-        if self._count_storage.replaced_by and not found.decides_as(before):
+            self._adopt(joined, counts)
+        if self._count_storage.replaced_by and not joined.decides_as(before):
             # Another server or program has changed the rules of the shared store.
             log.warning("faultinject: process %s has changed the rules", self._count_storage.replaced_by)
         if (
-            (found.on, found.until) != (before.on, before.until)
+            (joined.on, joined.until) != (before.on, before.until)
             and self.may_inject
-            and (found.on or self._off_is_said.acquire(blocking=False))
+            and (joined.on or self._off_is_logged.acquire(blocking=False))
         ):
-            log.switched(found.until, found.why_off, on=found.on)
+            log.switched(joined.until, joined.why_off, on=joined.on)
         self.announce()
 
     @property
@@ -729,16 +715,16 @@ class Injector:
         return True
 
     def _separate(self, owner: int | None = None, *, alone: bool = False) -> None:
-        told = bool(self._count_storage.salt)
+        already_separate = bool(self._count_storage.salt)
         if not alone:
-            seed = None if self._chosen else self.seed
+            seed = None if self._seed_chosen else self.seed
             self._count_storage.detach(self.scenario, seed, owner=owner, shares=self._has_to_share)
-        before = self._injected
-        self._adopt(*self._count_storage.begin(self._state, chosen=self._chosen))
-        # What was counted so far is the parent's.
-        self._injected = self._injected_before = before
+        injected_before = self._injected
+        self._adopt(*self._count_storage.begin(self._state, chosen=self._seed_chosen))
+        # The counts so far are the parent's.
+        self._injected = self._injected_before = injected_before
         self._follow_store()
-        if self._is_on and self._has_to_share and not told:
+        if self._is_on and self._has_to_share and not already_separate:
             self._count_storage.tell(self.seed)
 
     @property
@@ -790,27 +776,27 @@ class Injector:
     def announce(self) -> None:
         """Log once the rules in force: a rule that a shell has cut short must be visible."""
         state = self._state
-        # A store that was not there at the start is told of when it is.
+        # A store that is unavailable at the start is announced when it answers.
         new = state.scenario, state.seed, not self._count_storage.missing
-        known = self._announced
-        if known is not None and known[0] is new[0] and known[1:] == new[1:]:
+        announced = self._announced
+        if announced is not None and announced[0] is new[0] and announced[1:] == new[1:]:
             return
         self._announced = new
         if self._killed:
             return
-        if self._production is not None:
+        if self.production is not None:
             # The environment looks like production, so nothing is injected.
             log.error(
                 "faultinject is off: %s looks like production; to inject there set FAULTINJECT_PRODUCTION=allow"
                 " and FAULTINJECT_EXPIRES to at most 24h",
-                self._production,
+                self.production,
             )
         elif self.elsewhere:
             # FAULTINJECT_ONLY_WHERE names another environment, so nothing is injected.
             log.error("faultinject is off: %s", self.elsewhere)
-        elif self._own.expired:
+        elif self.own_plan.expired:
             assert self._services.expires is not None
-            tell_expired(self._expires, self._services.expires, from_the_start=True)
+            log_expired(self.expires, self._services.expires, from_the_start=True)
         elif state.on and (self.scenario.rules or not os.environ.get("FAULTINJECT_SESSION")):
             log.enabled(self.seed, self.scenario.rules, self.scenario.display_names)
             if self._asked is not None:
@@ -820,13 +806,13 @@ class Injector:
                     " header x-faultinject-rules"
                 )
             self._count_storage.tell(self.seed)
-        elif not state.on and self._count_storage.shown and self._off_is_said.acquire(blocking=False):
+        elif not state.on and self._count_storage.shown and self._off_is_logged.acquire(blocking=False):
             log.switched(None, state.why_off, on=False)
 
     def before_fork(self) -> None:
         """Prepare a directory to share with a child, if nothing was counted yet."""
-        needed = self._is_to_share and self._count_storage.undecided and not self.journal.requests
-        if needed and self._change.acquire(blocking=False):
+        shares = self._is_to_share and self._count_storage.undecided and not self.journal.requests
+        if shares and self._change.acquire(blocking=False):
             try:
                 self._separate(os.getpid())
             finally:
@@ -843,9 +829,7 @@ class Injector:
         if self._is_on or self._is_to_share:  # pragma: no branch - children of tests end without a word
             if not alone:
                 self.detach()
-            elif (
-                not self._count_storage.settled
-            ):  # pragma: no branch - it goes on with the store that has a name
+            elif not self._count_storage.settled:  # pragma: no branch - a named store goes on
                 with self._change:
                     self._separate(alone=True)
         if self.rule_file is not None and self.rule_file.reloads:
@@ -856,17 +840,17 @@ class Injector:
         """Let this injector's plan replace the others', until `take_out_of_force`."""
         if not self.may_inject:
             self.announce()
-        self._own.ended = False
+        self.own_plan.ended = False
         instances.put_first(self)
 
     def take_out_of_force(self) -> None:
         """End `put_in_force`, and all waits."""
         instances.take_away(self)
-        self._end(self._own)
+        self._end(self.own_plan)
 
     def finish(self) -> int:
         """End all waits, because the process ends; return how many faults are still active."""
-        self._end(self._own)
+        self._end(self.own_plan)
         return self._services.active
 
     def pause(self, by: int = 1) -> None:
@@ -900,7 +884,7 @@ class Injector:
         In all processes of the store, since counts began at zero. One that met the conditions of several rules counts
         once.
         """
-        counts = self._own.counts
+        counts = self.own_plan.counts
         shared = counts.shared
         injected = self.injected - self._injected_before if shared is None else shared.injected()
         return counts.requests(), injected
@@ -912,7 +896,7 @@ class Injector:
 
         In all processes of the store, since counts began at zero.
         """
-        shared = self._own.counts.shared
+        shared = self.own_plan.counts.shared
         if shared is not None:
             return shared.passed()
         return tuple(now - before for now, before in zip(self._passed_here, self._passed_before, strict=True))
@@ -923,7 +907,7 @@ class Injector:
         return self._services.refused, self.undecided, self.failures
 
     def _note_passed(self, why: int) -> None:
-        shared = self._own.counts.shared
+        shared = self.own_plan.counts.shared
         if shared is not None:
             shared.note_passed(why)
 
@@ -938,19 +922,6 @@ class Injector:
         return self._count_storage.place
 
     @property
-    def expires(self) -> float | None:
-        """Unix seconds of FAULTINJECT_EXPIRES, or None."""
-        return self._expires
-
-    @property
-    def production(self) -> str | None:
-        """The variable by which this is production, so that nothing is injected.
-
-        None: no variable says so, or it is allowed.
-        """
-        return self._production
-
-    @property
     def missing_store(self) -> str:
         """The reason why the store is unavailable since this process began; otherwise empty."""
         return self._count_storage.missing
@@ -958,12 +929,12 @@ class Injector:
     @property
     def injected(self) -> int:
         """The number of requests that got a fault, in all scenarios."""
-        return self._injected + sum(injected for _, injected, _ in self._own.totals())
+        return self._injected + sum(injected for _, injected, _ in self.own_plan.totals())
 
     def counts(self) -> dict[str, RuleCounts]:
         """Return the counts of each rule, by its name."""
         self._hurry()
-        plan = self._own
+        plan = self.own_plan
         return {name: RuleCounts(*numbers) for name, numbers in zip(plan.names, plan.totals(), strict=True)}
 
     def let_watch(self) -> None:
@@ -1064,11 +1035,11 @@ def has_to_share(scenario: Scenario, control: ControlSettings | None) -> bool:
     return bool(scenario.rules) or control is not None
 
 
-def tell_expired(variable: float | None, moment: float, *, from_the_start: bool = False) -> None:
+def log_expired(variable: float | None, moment: float, *, from_the_start: bool = False) -> None:
     """Log the expiry at the first request that might have got a fault.
 
-    Until then nobody has missed one. A timer also works in an idle server. It needs a thread, with which every
-    fork of the process warns (Python 3.12), and which servers without threads, or with greenlets, do not run.
+    Until then nobody has missed a fault. A timer would need a thread, with which each fork of the process warns
+    (Python 3.12), and which servers without threads, or with greenlets, do not run.
 
     Args:
         variable: the moment that FAULTINJECT_EXPIRES names, or None.
@@ -1085,7 +1056,7 @@ def _file_of(environ: Mapping[str, str]) -> RuleFile | None:
     from faultinject.injector.rule_file import RuleFile, is_watchable
 
     file = RuleFile(environ)
-    # Another file may stand in its place by now; the one that this server began with may come back.
+    # Its path may have another file by now; the server's first one may come back.
     return file if is_watchable(environ) or file.begun is not None else None
 
 

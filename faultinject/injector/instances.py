@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from _thread import RLock
-from _weakrefset import WeakSet  # what weakref hands out, at half the start-up time
+from _weakrefset import WeakSet  # the class that weakref exports, at half the start-up time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from faultinject.counts.processes import forks_alone
+from faultinject.engine.counting import Counter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,22 +19,22 @@ if TYPE_CHECKING:
     from faultinject.injector.session_sync import Follower
 
 PATIENCE = 1.0
-"""Seconds that a process waits at its end for faults that are under way."""
+"""Seconds that a process waits at its end for faults under way."""
 
 living: WeakSet[Any] = WeakSet()
-# Those that wrap nothing: they have overridden the others, or the app that they wrapped is unwrapped again.
+# The injectors without an app: they override others, or their app was unwrapped.
 _bare: WeakSet[Any] = WeakSet()
-_entered = 0
+_entered = Counter()
 _overrides: list[Any] = []
-# One thread may take it again and again: a fork may come while it is held, and other injectors change before that.
-# Nobody waits under it: `faultinject.locks`.
+# Reentrant: a thread that holds it may fork, and injectors change before a fork. Nobody waits under it
+# (`faultinject.locks`).
 _lock = RLock()
 _follower: Follower | None = None
 
 
 @contextmanager
 def changes() -> Iterator[None]:
-    """Change the overrides, and let every injector know at the end."""
+    """Change the overrides in a block; at its end every injector applies them."""
     with _lock:
         try:
             yield
@@ -44,33 +45,31 @@ def changes() -> Iterator[None]:
 
 def enter(injector: Injector) -> None:
     """Add an injector."""
-    global _entered  # noqa: PLW0603
     with _lock:
-        _entered += 1
+        _entered.next()
         living.add(injector)
         injector.settle(_first_over(injector))
 
 
 def _first_over(injector: Injector) -> Injector | None:
-    """The last override that is for this injector."""
+    """The last override of this injector."""
     return next((override for override in reversed(_overrides) if override.over in (None, injector)), None)
 
 
 def everyone() -> list[Any]:
-    """All injectors of this moment, as a list: another thread may add one meanwhile."""
+    """All injectors of this moment, in a list that another thread does not change."""
     with _lock:
         return list(living)
 
 
 def injected() -> int:
     """The number of faults injected by this process; a store of several injectors counts once."""
-    by_place: dict[object, int] = {injector.counted_in: injector.injected for injector in everyone()}
-    return sum(by_place.values())
+    return sum({injector.counted_in: injector.injected for injector in everyone()}.values())
 
 
 def entered() -> int:
     """The number of injectors in this process so far."""
-    return _entered
+    return _entered.value
 
 
 def reaches_something() -> bool:
@@ -100,16 +99,16 @@ def take_away(injector: Injector) -> None:
 
 def look() -> None:
     """Look for changes by other processes, on behalf of a wait."""
-    for each in everyone():
-        if each.follows:
-            with suppress(Exception):  # requests meet it as well, and tell
-                each.catch_up()
+    for injector in everyone():
+        if injector.follows:
+            with suppress(Exception):  # a request that meets the error logs it
+                injector.catch_up()
 
 
 def let_all_follow() -> None:
     """Let every injector of this process follow the changes of other processes."""
-    for each in everyone():
-        each.follow()
+    for injector in everyone():
+        injector.follow()
 
 
 def follower() -> Follower | None:
@@ -131,10 +130,10 @@ def finish_first() -> None:
 
     Requests under way get a moment between the two.
     """
-    from faultinject.journal.endings import before
+    from faultinject.journal.endings import at_exit
 
-    if _finish not in before:
-        before.append(_finish)
+    if _finish not in at_exit:
+        at_exit.append(_finish)
 
 
 def _finish() -> None:
@@ -148,8 +147,8 @@ def _finish() -> None:
 
 def _before_fork() -> None:
     if not forks_alone(sys._getframe().f_back):  # noqa: SLF001 - nothing else says who forks
-        for each in everyone():
-            each.before_fork()
+        for injector in everyone():
+            injector.before_fork()
 
 
 def _after_fork() -> None:
@@ -158,8 +157,8 @@ def _after_fork() -> None:
     if _follower is not None:
         _follower.after_fork()
     alone = forks_alone(sys._getframe().f_back)  # noqa: SLF001 - as above
-    for each in everyone():
-        each.after_fork(alone=alone)
+    for injector in everyone():
+        injector.after_fork(alone=alone)
 
 
 if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork

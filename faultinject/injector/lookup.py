@@ -12,7 +12,7 @@ from faultinject.injector.injector import Injector
 from faultinject.rules.scenario import Rules
 
 _shared: Injector | None = None
-# Middleware around middleware, of which the innermost may be ours.
+# The number of nested middlewares in which ours is searched.
 _MOST_LAYERS = 32
 
 
@@ -20,7 +20,7 @@ def shared_injector(seed: str | int | None = None) -> Injector:
     """The injector of all apps with rules from the environment; made on first use.
 
     Args:
-        seed: the seed of a first use; a later one can only ask for the same.
+        seed: the seed at first use; later calls must give the same one, or None.
 
     Raises:
         ConfigurationError: the environment's rules or variables are wrong, or there are none; or another seed.
@@ -54,19 +54,19 @@ def injector_for(
     if injector is not None:
         if rules is not None or seed is not None:
             raise ConfigurationError("rules and a seed belong to the injector: give one or the other")
-        found = _of_this_process(injector)
+        chosen = _of_this_process(injector)
     else:
-        found = shared_injector(seed) if rules is None else _of_this_process(Injector(rules, seed=seed))
-    if found.may_inject:
+        chosen = shared_injector(seed) if rules is None else _of_this_process(Injector(rules, seed=seed))
+    if chosen.may_inject:
         refuse_eventlet()
-    return found
+    return chosen
 
 
 def refuse_eventlet(environ: Mapping[str, Any] | None = None) -> None:
     """Refuse to work under eventlet, where a waiting fault keeps all other requests waiting.
 
     Args:
-        environ: of a WSGI request, where one is served: eventlet's own server need not have patched anything.
+        environ: the environ of a WSGI request, if there is one: eventlet's own server need not patch anything.
 
     Raises:
         UnsupportedServerError: eventlet has patched this process, or serves the request.

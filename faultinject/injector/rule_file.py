@@ -1,8 +1,8 @@
-"""The file of rules, read again: when it has changed, its rules replace the ones before.
+"""The file of rules, read again: when it has changed, its rules replace those in force.
 
-With the extra `watch` a thread looks for changes, and a SIGHUP makes it be looked at. The thread begins with the
-first request: a master that serves none has none, and every fork of a process that has more than one warns
-(Python 3.12).
+With the extra `watch` a thread looks for changes; a SIGHUP checks the file in any case. The thread begins with the
+first request: a master that serves no request must have no thread, as each fork of a process with several threads
+warns (Python 3.12).
 """
 
 from __future__ import annotations
@@ -60,14 +60,14 @@ class RuleFile:
     """FAULTINJECT_FILE of one injector.
 
     Args:
-        environ: the variables that its rules come from: the file's, and those that stand beside it.
+        environ: the variables of its rules: FAULTINJECT_FILE and those beside it.
 
     Attributes:
         path: the file, absolute.
-        reloads: whether it is looked at again.
-        watched: whether a thread of this process looks at it.
-        watch: whether changes are looked for; None: if the extra `watch` is there, and at a SIGHUP in any case.
-        begun: the scenario that this server began with, where it did so before this process; else None.
+        reloads: whether it is read again.
+        watched: whether a thread of this process watches it.
+        watch: whether to watch it; None: if the extra `watch` is installed, and at a SIGHUP in any case.
+        begun: the scenario with which an earlier process of this server began; None if this is the first process.
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
@@ -78,14 +78,13 @@ class RuleFile:
         self._note = _note(self._environ)
         self.begun = _noted(self._note).get(BEGUN)
         self._injector: weakref.ref[Injector] | None = None
-        # What was looked at last: nothing, if this server began before with what was there then.
-        self._looked = UNSEEN if self.begun is not None else self._signature()
+        # The signature of the file at its last reading.
+        self._signature_read = UNSEEN if self.begun is not None else self._signature()
         self._scenario: Scenario | None = None
-        # What is put in force asks whether there is something new.
+        # Reentrant, as putting a scenario in force asks whether the file has changed.
         self._lock = ReentrantLock()
         self._seed: str | int | None = None
-        # Whether nobody was told yet that the store cannot be asked.
-        self._unsaid = True
+        self._store_failure_logged = False
 
     def belongs_to(self, injector: Injector, scenario: Scenario, seed: str | int | None) -> None:
         """Note the injector that has begun with its rules, and a seed that overrides theirs."""
@@ -98,11 +97,11 @@ class RuleFile:
 
     @property
     def changed(self) -> bool:
-        """Whether the file has changed since it was looked at."""
-        return self._signature() != self._looked
+        """Whether the file has changed since it was read."""
+        return self._signature() != self._signature_read
 
     def look(self) -> None:
-        """Put the file's scenario in force if it is another one; a wrong one changes nothing."""
+        """Put the file's scenario in force if the file has changed and is right."""
         injector = None if self._injector is None else self._injector()
         with self._lock:
             if injector is not None and self.changed:
@@ -111,47 +110,43 @@ class RuleFile:
     def after_fork(self) -> None:
         """Make a new lock in a child, and look at the file.
 
-        In a child nobody holds the lock or watches, and the file may have changed since its parent read it, which a
-        master does once.
+        A child has no other threads that hold the lock or watch. The file may have changed since its parent, a
+        master, read it once.
         """
         self._lock, self.watched = ReentrantLock(), False
         self._note = _note(self._environ)
         self.look()
 
     def _take_over(self, injector: Injector) -> None:
-        """Put the file's scenario in force; what is written meanwhile is seen with the next look."""
-        self._looked = self._signature()
+        """Put the file's scenario in force; the next look finds later changes."""
+        self._signature_read = self._signature()
         try:
-            found = Scenario.from_env(self._environ)
+            scenario = Scenario.from_env(self._environ)
         except ConfigurationError as error:
             log.rules_kept(error)
             self._stay(injector)
             return
         try:
-            self._put_in_force(injector, found)
+            self._put_in_force(injector, scenario)
         except ConflictError:
             # Most likely a worker of another host was first, with the same file; the next look compares again.
-            self._looked = UNSEEN
+            self._signature_read = UNSEEN
         except StoreUnavailableError as error:
-            # Asked again with the next look.
-            self._looked = UNSEEN
-            if self._unsaid:
-                self._unsaid = False
+            self._signature_read = UNSEEN  # the next look tries again
+            if not self._store_failure_logged:
+                self._store_failure_logged = True
                 log.rules_kept(error)
             return
         except FaultInjectError as error:
             log.rules_kept(error)
-        self._unsaid = True
+        self._store_failure_logged = False
 
     def _put_in_force(self, injector: Injector, new: Scenario) -> None:
-        """Put the file's scenario in force, once for all workers that share a store.
-
-        Each worker that counts for itself does so itself.
-        """
+        """Put the file's scenario in force: once for all workers of a store, else in each worker."""
         state = injector.state
         applied = _noted(self._note).get(APPLIED)
-        known = self._scenario if applied is None or not injector.shares else applied
-        if new not in (known, state.scenario):
+        last = self._scenario if applied is None or not injector.shares else applied
+        if new not in (last, state.scenario):
             injector.use(new, seed=self._seed, expected=state.generation)
             # The rule file has new rules, which are now in force.
             log.warning("faultinject: %s has changed, its rules are in force from now on", self.path)
@@ -176,7 +171,7 @@ class RuleFile:
             self._scenario = applied
 
     def _signature(self) -> tuple[int, ...]:
-        """The mark of the file and of its state; empty if there is none."""
+        """Size, place and times of the file; empty if there is none."""
         try:
             status = os.stat(self.path)
         except (OSError, ValueError):
@@ -185,7 +180,7 @@ class RuleFile:
 
 
 def _note(environ: Mapping[str, str]) -> ServerNote:
-    """The note of a server about the rules of these variables; other ones have another note."""
+    """The note of a server about the rules of these variables."""
     words = [f"{name}={environ[name]}" for name in sorted(environ)]
     return ServerNote("\0".join([os.getcwd(), *words]))
 
@@ -198,10 +193,10 @@ def _noted(note: ServerNote) -> dict[str, Scenario]:
 
 
 def _ours(environ: Mapping[str, str]) -> dict[str, str]:
-    found = {name: text for name, text in environ.items() if name.startswith(PREFIX)}
+    variables = {name: text for name, text in environ.items() if name.startswith(PREFIX)}
     path = value_of(environ, FILE) or ""
-    found[FILE] = os.path.abspath(path)
-    return found
+    variables[FILE] = os.path.abspath(path)
+    return variables
 
 
 def is_watchable(environ: Mapping[str, str]) -> bool:
@@ -221,10 +216,10 @@ def is_watchable(environ: Mapping[str, str]) -> bool:
 
 
 def is_installed() -> bool:
-    """Whether the extra `watch` is there; it is loaded by this.
+    """Load the extra `watch`, and tell whether it is installed.
 
-    It is not loaded by the thread that looks: a child that is forked meanwhile would wait for ever for the module
-    that its parent's thread is loading.
+    The watching thread must not load it: a child that is forked meanwhile would wait for ever for the module that
+    its parent's thread is loading.
     """
     try:
         import watchfiles  # noqa: F401
@@ -237,10 +232,10 @@ def reload_at_hangup(file: RuleFile) -> None:
     """Look at a file at each SIGHUP; only the main thread can ask for that.
 
     Raises:
-        MissingExtraError: it is to be watched, and the extra `watch` is not there.
+        MissingExtraError: FAULTINJECT_WATCH=1, and the extra `watch` is not installed.
     """
     global _handled, _previous  # noqa: PLW0603
-    # Asked in any case, and in this thread: it loads what the watching thread needs.
+    # In any case and in this thread, as it loads the module for the watching thread.
     installed = is_installed()
     if file.watch and not installed:
         raise MissingExtraError('FAULTINJECT_WATCH=1 needs watchfiles: pip install "faultinject[watch]"')
@@ -282,19 +277,19 @@ class Watcher(threading.Thread):
     def run(self) -> None:
         """Look until the end."""
         monkey = sys.modules.get("gevent.monkey")
-        # A thread of gevent's is a greenlet: while it waits outside of Python, all requests do.
-        waits_apart = monkey is None or not monkey.is_module_patched("threading")
+        # With gevent a thread is a greenlet: if it waited in watchfiles' own code, all requests would wait.
+        is_thread = monkey is None or not monkey.is_module_patched("threading")
         while not self._ended.is_set():
-            if waits_apart:
-                with suppress(Exception):  # no folder, too many watches, a file system that has none
+            if is_thread:
+                with suppress(Exception):  # no folder, too many watches, or a file system without them
                     self._look_when_told()
             _look(self._file)
             self._ended.wait(POLL)
 
     def end(self) -> None:
-        """Look no more."""
+        """End the thread."""
         self._ended.set()
-        with suppress(RuntimeError):  # it could not be started
+        with suppress(RuntimeError):  # the thread could not be started
             self.join(ENDS_WITHIN)
 
     def _look_when_told(self) -> None:
@@ -304,7 +299,7 @@ class Watcher(threading.Thread):
         folders = {os.path.dirname(file) for file in (path, os.path.realpath(path))}
         for _ in watchfiles.watch(
             *folders,
-            # What else changes there is not even logged: the log's own file may stand beside it.
+            # Other changes must not even be logged: the log's own file may be in this folder.
             watch_filter=lambda *_: self._file.changed,
             debounce=GATHER,
             step=STEP,
@@ -318,18 +313,18 @@ class Watcher(threading.Thread):
 
 
 def _on_hangup(number: int, frame: Any) -> None:
-    """Handle SIGHUP: whoever handled it before still does."""
+    """Handle SIGHUP, after the handler that was there before."""
     if callable(_previous):
         _previous(number, frame)
-    # The interrupted request may hold a lock that the look needs. A `Thread` would wait here until it runs, which
-    # gevent's loop, where it calls this, refuses.
+    # In another thread, as the interrupted request may hold a lock that the look needs. `threading.Thread` would wait
+    # here until the thread runs, which gevent's loop refuses.
     _thread.start_new_thread(_look_at_all, ())
 
 
 def _look_at_all() -> None:
-    for each in instances.everyone():
-        if each.rule_file is not None and each.rule_file.reloads:
-            _look(each.rule_file)
+    for injector in instances.everyone():
+        if injector.rule_file is not None and injector.rule_file.reloads:
+            _look(injector.rule_file)
 
 
 def _look(file: RuleFile) -> None:

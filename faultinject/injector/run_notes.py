@@ -1,6 +1,6 @@
-"""Notes of the Python processes below `run` to it and to one another.
+"""Notes of the Python processes below `run`, to `run` and to one another.
 
-They are files beside the one that FAULTINJECT_RUN names.
+They are files beside the file that FAULTINJECT_RUN names.
 """
 
 from __future__ import annotations
@@ -8,24 +8,17 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
+from functools import cache
 
 KNOWN, REFUSED, SAID = ".known", ".refused", ".on"
-"""Endings of their names: a framework is loaded; an app is of no known kind; faults are on.
-
-A server counts as a framework; faults are on when an app has got them.
-"""
-
-_reached = False
+"""Endings of their names: a framework was loaded; an app is of no known kind; faults are on."""
 
 
+@cache
 def reached() -> None:
-    """Note that an app of this process has faults; the first one of all processes says so."""
-    global _reached  # noqa: PLW0603
-    if _reached:
-        return
-    _reached = True
+    """Note, once, that an app of this process has faults; the first process prints the note."""
     if place := _place():
-        with suppress(OSError):  # another one has said it
+        with suppress(OSError):  # another process was first
             os.rename(place, f"{place}{SAID}")
             with open(f"{place}{SAID}", encoding="utf-8") as file:
                 print(file.read(), end="", file=sys.stderr, flush=True)  # noqa: T201 - stands for the log

@@ -1,7 +1,7 @@
-"""Scenarios that several processes share: in their store, or in the session of a test run.
+"""The session of a test run or of `run`: a scenario that its processes share.
 
-A process that publishes there puts a scenario in force everywhere; the others see it at their next request, by one
-number in a file.
+A process that publishes a scenario there puts it in force everywhere. The other processes see it at their next
+request, by a number in a file.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ def import_hooks(environ: Mapping[str, str]) -> dict[str, str]:
     folder = f"{package}/hooks"
     was = environ.get("PYTHONPATH", "")
     # An empty element is the current directory; an empty value is no element.
-    rest = [entry for entry in was.split(os.pathsep) if entry != folder] if was else []
-    return {"PYTHONPATH": os.pathsep.join([folder, *rest])}
+    others = [entry for entry in was.split(os.pathsep) if entry != folder] if was else []
+    return {"PYTHONPATH": os.pathsep.join([folder, *others])}
 
 
-# The sessions that this process itself has opened; an inner pytest has one beside its outer one's.
+# The sessions that this process itself has opened; a pytest inside of a pytest has its own.
 _own: list[Session] = []
 
 
@@ -74,7 +74,7 @@ class Follower:
     def number(self) -> int:
         """The number of the session's scenario; 0 once its test run was killed.
 
-        A killed test run has withdrawn nothing.
+        A test run that is killed cannot withdraw its scenario.
         """
         injector = self._injector  # another thread may take it away
         if injector is not None and not injector.of_run and is_left(self._name):
@@ -88,10 +88,10 @@ class Follower:
             if published == self.seen:
                 return
             try:
-                new, seen = self._in_force() if published else (None, published)
+                new, number = self._in_force() if published else (None, published)
             except FaultInjectError as error:
-                # What was in force is over, whatever came after it: most likely the session is.
-                new, seen = None, published
+                # The scenario so far is over in any case; most likely the session is, too.
+                new, number = None, published
                 if self.number():
                     # The rules of the session cannot be read here; it has probably ended.
                     log.error(
@@ -106,8 +106,8 @@ class Follower:
                     log.switched(None, new.disarmed, on=False)
             if old is not None:
                 old.take_out_of_force()
-            # Last of all: who sees it asks no further. A session that is over has nothing in force.
-            self.seen = seen
+            # Last, as another thread that sees this number takes the scenario for being in force.
+            self.seen = number
 
     def answers(self, bound: str, width: float) -> SharedAnswers:
         """The place where the processes of the session count the app's answers together.
@@ -138,7 +138,7 @@ class Follower:
         if record and is_left(self._name):
             self._over = True
             return None, 0
-        made = JoinedInjector(
+        injector = JoinedInjector(
             Scenario.from_json(data["scenario"]),
             Joining(lambda: test, lambda: counts, generation, data["began"], ends=not record),
             seed=data["seed"],
@@ -146,11 +146,11 @@ class Follower:
             record_all=record,
         )
         if not record:
-            made.of_run, made.session = True, self
+            injector.of_run, injector.session = True, self
             if why := data.get("why_off"):
-                made.disable(why=why)
-        made.follow()
-        return made, generation
+                injector.disable(why=why)
+        injector.follow()
+        return injector, generation
 
 
 def follow(environ: Mapping[str, str]) -> None:
@@ -173,9 +173,9 @@ def _follower(path: str) -> Follower:
     try:
         return Follower(path)
     except FaultInjectError as error:
-        why = str(error).rpartition(": ")[0] or error
+        reason = str(error).rpartition(": ")[0] or error
         raise ConfigurationError(
-            f"{SESSION}: {why}; pytest and faultinject run set it for as long as they run: unset it"
+            f"{SESSION}: {reason}; pytest and faultinject run set it for as long as they run: unset it"
         ) from None
 
 
@@ -218,8 +218,8 @@ class Session:
             seed: of their draws.
             test: the test that they belong to.
             record: whether every request is noted in the session's journal.
-            in_force: no: the processes' own rules hold again, until the next time.
-            keep_counts: the rules stand behind those in force so far, whose counts go on.
+            in_force: if false, the processes' own rules are in force until the next call.
+            keep_counts: whether counts go on, as the new rules stand behind the present ones.
             began: unix seconds at which the scenario took effect; by default now.
         """
         data = {
@@ -260,8 +260,8 @@ class Session:
         new, self._read = self._store.new_outcomes(self._read)
         for outcome in new:
             self._outcomes[outcome.pid, outcome.seq] = outcome
-        kept = (outcome for outcome in self._outcomes.values() if outcome.generation in generations)
-        return sorted(kept, key=lambda outcome: outcome.arrived)
+        outcomes = (outcome for outcome in self._outcomes.values() if outcome.generation in generations)
+        return sorted(outcomes, key=lambda outcome: outcome.arrived)
 
     def forget(self) -> None:
         """Forget the outcomes read so far, as another test begins."""
@@ -270,7 +270,7 @@ class Session:
 
     def close(self) -> None:
         """Remove the directory; processes that still take part go on without."""
-        with suppress(ValueError):  # a forked child's is its parent's
+        with suppress(ValueError):  # in a forked child, whose parent has the session
             _own.remove(self)
             self._store.remove()
 
@@ -307,7 +307,7 @@ def _after_fork() -> None:
 
 def _before_fork() -> None:
     for session in _own:
-        with suppress(OSError):  # the child, which is about to take part, says that it cannot
+        with suppress(OSError):  # the child tries to take part, and logs the error
             session._store.attach()  # noqa: SLF001 - one module
 
 

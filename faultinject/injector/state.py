@@ -43,28 +43,27 @@ class RuleCounts:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class State:
-    """The state that all processes of one store share; frozen: a change makes another one.
+    """The state that all processes of one store share; frozen: a change makes another state.
 
-    A rule that a change leaves as it is keeps the number under which it is counted, and with it its counts and its
-    draws. A changed rule and a new one get numbers that no rule had before, so that nothing is counted for them yet.
+    Rules are counted by number. An unchanged rule keeps its number, and with it its counts and its draws. A changed
+    or new rule gets a number that no rule had before, so its counts begin at zero.
 
     Args:
         scenario: the rules.
         seed: the seed of their draws.
-        began: unix seconds at which the scenario took effect; changes of single rules may have made these rules of
-            it.
+        began: unix seconds at which the scenario took effect; later changes of single rules do not move it.
         places: the numbers under which rules are counted; by default 0, 1, 2, …
         duplicates: for each rule how many earlier ones have the same label; by default in the order written.
         next_place: the first number that no rule has had.
-        switched_off: the places of rules that no request is to match.
+        switched_off: the places of rules that match no request.
         on: whether faults may be injected at all.
-        until: unix seconds at which that ends by itself, or None.
-        why_off: the reason why faults were switched off if nobody asked for it; else empty.
-        armed: how often they were switched on again.
+        until: unix seconds at which faults end by themselves, or None.
+        why_off: the reason why `abort` has switched faults off; else empty.
+        armed: how often faults were switched on again.
         over_http: whether a process that takes rules over HTTP has changed it.
         by: the process that put it in force.
         changes: the last changes by the control API, the oldest first.
-        generation: how many others were in force before.
+        generation: the number of states that were in force before.
 
     Attributes:
         disabled: the names of the rules that are switched off, in order.
@@ -112,10 +111,10 @@ class State:
 
     def but(self, **changes: Any) -> Self:
         """A copy with these changes."""
-        made = replace(self, **changes)
-        if made.scenario is self.scenario and "text" in self.__dict__:
-            made.__dict__["text"] = self.text
-        return made
+        copy = replace(self, **changes)
+        if copy.scenario is self.scenario and "text" in self.__dict__:
+            copy.__dict__["text"] = self.text
+        return copy
 
     def decides_as(self, other: State) -> bool:
         """Whether both decide requests by the same rules; counts and on or off do not matter."""
@@ -130,8 +129,8 @@ class State:
         """A state with another scenario, counted from zero; it stays on or off.
 
         Args:
-            scenario: the new one.
-            seed: its seed, or None for the one so far.
+            scenario: the new scenario.
+            seed: its seed; None keeps the present one.
             now: unix seconds.
         """
         return self.but(
@@ -160,27 +159,27 @@ class State:
         kept = range(len(self.scenario.rules))
         return self._edited([*self.scenario.rules, *rules], [*kept, *[None] * len(rules)])
 
-    def with_rule(self, name: str, given: Sequence[Rule]) -> Self:
+    def with_rule(self, name: str, new_rules: Sequence[Rule]) -> Self:
         """A state with one rule replaced; it stays switched off if the old one was.
 
         Args:
-            name: what the rule that goes is called, as `Scenario.display_names` has it.
-            given: the one that comes; the same one again keeps its counts.
+            name: the old rule's name, as in `Scenario.display_names`.
+            new_rules: exactly one rule; the same rule again keeps its counts.
 
         Raises:
-            ConfigurationError: there is no such rule, or the new one is not one, or has a name that is taken.
+            ConfigurationError: there is no such rule, there is not one new rule, or its name is taken.
         """
         number = self.find(name)
-        if len(given) != 1:
-            raise ConfigurationError(f"{name}: one rule is replaced by one rule, not by {len(given)}")
-        if given[0] == self.scenario.rules[number]:
+        if len(new_rules) != 1:
+            raise ConfigurationError(f"{name}: one rule is replaced by one rule, not by {len(new_rules)}")
+        if new_rules[0] == self.scenario.rules[number]:
             return self
         rules, origins = list(self.scenario.rules), list[int | None](range(len(self.scenario.rules)))
-        rules[number], origins[number] = given[0], None
-        made = self._edited(rules, origins)
+        rules[number], origins[number] = new_rules[0], None
+        state = self._edited(rules, origins)
         if self.places[number] in self.switched_off:
-            made = made.but(switched_off=made.switched_off | {made.places[number]})
-        return made
+            state = state.but(switched_off=state.switched_off | {state.places[number]})
+        return state
 
     def without_rule(self, name: str) -> Self:
         """A state without one rule.
@@ -189,8 +188,8 @@ class State:
             ConfigurationError: there is no such rule.
         """
         number = self.find(name)
-        kept = [each for each in range(len(self.scenario.rules)) if each != number]
-        return self._edited([self.scenario.rules[each] for each in kept], kept)
+        kept = [index for index in range(len(self.scenario.rules)) if index != number]
+        return self._edited([self.scenario.rules[index] for index in kept], kept)
 
     def with_rule_switched(self, name: str, *, on: bool) -> Self:
         """A state with one rule switched on or off; its counts stay, as do the others' draws.
@@ -212,12 +211,12 @@ class State:
         try:
             return names.index(name)
         except ValueError:
-            why = (
+            message = (
                 f"{shown(name)} is not the name of a rule{nearest(name, names)}"
                 if names
                 else "there is no rule"
             )
-            raise ConfigurationError(why) from None
+            raise ConfigurationError(message) from None
 
     def to_data(self) -> dict[str, Any]:
         """The state as JSON data; without its generation, which is stored elsewhere."""
@@ -241,7 +240,7 @@ class State:
         Args:
             data: of `to_data`.
             generation: its number.
-            like: one whose scenario may be the same, which then need not be read.
+            like: a state whose scenario may be the same, which then need not be parsed.
 
         Raises:
             ConfigurationError: the scenario cannot be read.
@@ -251,7 +250,7 @@ class State:
         scenario = like.scenario if text == like.text else Scenario.from_json(text)
         places = data["places"]
         rules = len(scenario.rules)
-        made = cls(
+        state = cls(
             scenario,
             str(data["seed"]),
             began=float(data["began"]),
@@ -265,13 +264,13 @@ class State:
             armed=int(data.get("armed", 0)),
             over_http=bool(data.get("over_http", False)),
             by=int(data["by"]),
-            changes=tuple(Change(*each) for each in data.get("changes", ())),
+            changes=tuple(Change(*change) for change in data.get("changes", ())),
             generation=generation,
         )
-        if len(made.places) != rules or len(made.duplicates) not in {0, rules}:
+        if len(state.places) != rules or len(state.duplicates) not in {0, rules}:
             raise ValueError("it has not one number for each rule")
-        made.__dict__["text"] = text
-        return made
+        state.__dict__["text"] = text
+        return state
 
     def __repr__(self) -> str:
         return f"<State {summary(self.scenario, self.seed, on=self.on)}, generation {self.generation}>"
@@ -286,20 +285,20 @@ class State:
         Raises:
             ConfigurationError: a new one has a name that is taken.
         """
-        kept = {rule.name for rule, origin in zip(rules, origins, strict=True) if origin is not None}
+        names_kept = {rule.name for rule, origin in zip(rules, origins, strict=True) if origin is not None}
         for rule, origin in zip(rules, origins, strict=True):
-            if origin is None and rule.name is not None and rule.name in kept:
+            if origin is None and rule.name is not None and rule.name in names_kept:
                 raise ConfigurationError(
                     f"{rule.name} is already the name of another rule; names must be unique"
                 )
         scenario = Scenario.of_rules(rules, self.scenario.seed, self.scenario.abort)
         fresh = iter(range(self.next_place, self.next_place + len(rules)))
-        places = [next(fresh) if each is None else self.places[each] for each in origins]
+        places = [next(fresh) if origin is None else self.places[origin] for origin in origins]
         appended = origins[: len(self.places)] == list(range(len(self.places)))
         return self.but(
             scenario=scenario,
             places=tuple(places),
-            # More rules behind the others do not change what the order says of these.
+            # Rules that are appended do not change the numbers of the others.
             duplicates=()
             if appended and not self.duplicates
             else tuple(self._kept_duplicates(scenario.rules, origins)),
@@ -308,36 +307,36 @@ class State:
         )
 
     def _kept_duplicates(self, rules: Sequence[Rule], origins: Sequence[int | None]) -> Iterator[int]:
-        """For each rule its number among those of its label.
+        """Yield for each rule its number among the rules with its label.
 
-        A kept rule keeps its number, a new one has the first free one.
+        A kept rule keeps its number, a new rule gets the first free one.
         """
-        before = self.duplicates or duplicate_indices(self.scenario.rules)
-        taken = {
-            (rule.label, before[origin])
+        numbers_before = self.duplicates or duplicate_indices(self.scenario.rules)
+        used = {
+            (rule.label, numbers_before[origin])
             for rule, origin in zip(rules, origins, strict=True)
             if origin is not None
         }
         free: dict[str, int] = {}
         for rule, origin in zip(rules, origins, strict=True):
             if origin is not None:
-                yield before[origin]
+                yield numbers_before[origin]
                 continue
             label = rule.label
             place = free.get(label, 0)
-            while (label, place) in taken:
+            while (label, place) in used:
                 place += 1
             free[label] = place + 1
             yield place
 
 
 def summary(scenario: Scenario, seed: str, *, on: bool) -> str:
-    """`2 rules, seed 42, on`, for people who look at an object."""
+    """`2 rules, seed 42, on`, for the repr of an object."""
     return f"{count(len(scenario.rules), 'rule')}, seed {shown(seed)}, {'on' if on else 'off'}"
 
 
 def read_state(data: dict[str, Any], generation: int, known: State, path: str) -> State:
-    """Read another process's state; rules that `known` has, too, need not be read."""
+    """Read another process's state; rules that `known` has need not be parsed."""
     try:
         return State.from_data(data, generation, known)
     except FaultInjectError:

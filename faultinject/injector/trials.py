@@ -22,7 +22,7 @@ from faultinject.rules.scenario import Scenario
 from faultinject.rules.triggers import TRIGGERS
 from faultinject.vendors.operations import operations_of
 
-# What of the environment shapes an answer; whether faults are on does not matter to a question.
+# The variables that change an answer. Whether faults are on does not matter to a trial.
 SHAPING = ("FAULTINJECT_HEADER", "FAULTINJECT_ENDPOINT", "FAULTINJECT_CONTROL", "FAULTINJECT_ON_REQUEST")
 SAFE = "/!$&'()*+,;=:@~%"
 
@@ -32,10 +32,10 @@ def environ(method: str, target: str, host: str, body: bytes = b"", mount: str =
 
     Args:
         method: the method.
-        target: path and query; characters that cannot stand in a request line are encoded.
+        target: path and query; characters that a request line cannot hold are encoded.
         host: the Host header, perhaps with a port.
         body: its body.
-        mount: the beginning of the path below which the app is mounted, bytes as Latin-1 text.
+        mount: the path at which the app is mounted, as bytes in Latin-1 text.
     """
     path, mark, query = target.partition("?")
     raw = quote(path.encode("utf-8", "surrogateescape"), safe=SAFE)
@@ -72,7 +72,7 @@ class Trial:
     Args:
         rules: the rules.
         seed: the seed.
-        guarded: they came over HTTP.
+        guarded: whether they came over HTTP.
     """
 
     def __init__(self, rules: Iterable[Rule], seed: str, *, guarded: bool = False) -> None:
@@ -88,15 +88,15 @@ class Trial:
             InjectionFailedError: an error inside faultinject, which lets a request pass.
         """
         plan = self.injector.own_plan
-        what = "an error inside faultinject lets the request pass"
+        message = "an error inside faultinject lets the request pass"
         try:
             find = plan.environ.get(request["REQUEST_METHOD"], plan.environ_default)
             candidates = () if find is None else find(request)
             action = plan.decide(WSGIRequest(request), candidates) if candidates else None
         except Exception as error:
-            raise InjectionFailedError(what) from error
+            raise InjectionFailedError(message) from error
         if self.injector.errors:
-            raise InjectionFailedError(what) from self.injector.errors[0]
+            raise InjectionFailedError(message) from self.injector.errors[0]
         if action is None or isinstance(action, Pass):
             return None
         plan.services.finish()
@@ -106,9 +106,9 @@ class Trial:
 def previewed(
     rule: Rule, request: dict[str, Any], seed: str, *, guarded: bool = False
 ) -> tuple[Trial, Respond | Forward | Disconnect | None, bool]:
-    """The action of a rule on a request in any case, as if its triggers let it fire.
+    """The action of a rule on a request, as if all its triggers let it fire.
 
-    If the conditions do not hold, it is the action that the rule would take without them.
+    If the conditions do not hold, it is the action of the rule without them.
 
     Returns:
         The trial, the action, and whether the conditions hold.
@@ -124,14 +124,12 @@ def previewed(
 
 def default_method(rule: Rule) -> str:
     """The first method that a rule names literally, else GET."""
-    named = (each.upper() for each in rule.conditions.get("method", ()))
-    return next((each for each in named if each.isalpha()), "GET")
+    named = (method.upper() for method in rule.conditions.get("method", ()))
+    return next((method for method in named if method.isalpha()), "GET")
 
 
 def operation_headers(rule: Rule, method: str) -> dict[str, str]:
-    """The headers of an environ that give a request the operation which the rule names.
-
-    They tell it from the other operations of its method.
+    """The headers of an environ by which a request has the operation that the rule names.
 
     >>> operation_headers(Rule("oss:InternalError", operation="CopyObject"), "PUT")
     {'HTTP_X_OSS_COPY_SOURCE': 'x'}
@@ -185,7 +183,7 @@ def sent(action: Respond, method: str, rule: Rule) -> tuple[bytes, list[str]]:
             *notes,
             f"of a body of {descriptions.count(len(body), 'byte')} nothing can be cut or slowed",
         ]
-    body = b"".join(each.data for each in changes.feed(body, more=False) if isinstance(each, Data))
+    body = b"".join(event.data for event in changes.feed(body, more=False) if isinstance(event, Data))
     if changes.cuts:
         notes.append("the connection closes after these bytes")
     if isinstance(changes, Dripped):
@@ -195,8 +193,8 @@ def sent(action: Respond, method: str, rule: Rule) -> tuple[bytes, list[str]]:
 
 def replace_options(rule: Rule, **options: str | None) -> Rule:
     """A rule with other triggers and effects; None takes one away."""
-    kept = {key: text for key, text in {**rule.options, **options}.items() if text is not None}
-    return Rule.of_parts(rule.fault, (rule.name, dict(rule.conditions), dict(rule.unless), kept))
+    left = {key: text for key, text in {**rule.options, **options}.items() if text is not None}
+    return Rule.of_parts(rule.fault, (rule.name, dict(rule.conditions), dict(rule.unless), left))
 
 
 def unconditional(rule: Rule) -> Rule:

@@ -1,4 +1,4 @@
-"""One HTTP request of a client, as the audit reads it off the journal."""
+"""One HTTP request of a client, as the audit reads it from the journal."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from faultinject.vendors.documented import DocumentedError
 BROKEN = frozenset("reset closed raised truncated".split())
 """The values of `did` that leave the client without a whole answer."""
 TIMEOUT = "timeout"
-"""The kind of failure in which a client has waited in vain."""
+"""The kind of failure in which a client waited until its own time-out."""
 LEFT = "client left"
 """The word for the answer to a client that did not wait for it."""
 FARTHEST = 1e12
-"""Seconds beyond which a time is damage."""
+"""Seconds beyond which a time is not believed."""
 
 
 class Attempt(Outcome, kw_only=True, eq=False, gc=False):
@@ -93,7 +93,7 @@ class Attempt(Outcome, kw_only=True, eq=False, gc=False):
 @lru_cache(1024)
 def _kind(did: str, fault: str | None, status: int | None, applied: bool) -> str | None:
     """The kind of an answer, or None."""
-    # Cached: few of these come again and again.
+    # Cached, as a journal has few different ones of these.
     if did in BROKEN:
         return TIMEOUT if (fault or "").startswith("hang") else "transport"
     if status is None:

@@ -15,16 +15,16 @@ class CallWindow(Struct, eq=False):
     """A window in which a call was made.
 
     Args:
-        name: what the test calls it, or the phase of a plan; None for the whole of a test, which says only that all
-            that was asked for in it is over by its end.
-        began: when, in seconds of the journal's monotonic clock.
-        ended: when, in the same seconds; None when it never did.
+        name: the name from the test, or the phase of a plan; None for a whole test, by whose end all its calls are
+            over.
+        began: its beginning, in seconds of the journal's monotonic clock.
+        ended: its end in the same seconds; None if it never ended.
         returned: whether its caller got a result (True) or an error (False); None if that is unknown.
-        error: the error's text, where the caller got one.
-        key: a segment that is in the path of each of its requests and of no other's; None where there is none.
-        test: the test that it is of, as the journal names it; None: any.
-        within: when the calls began inside of which this one was made, by the same thread or task; times alone do
-            not tell them from calls at the same time.
+        error: the error's text, if the caller got one.
+        key: a segment in the path of each of its requests and of no other's; None if there is none.
+        test: its test, as the journal names it; None: any.
+        within: the beginnings of the calls in which the same thread or task made this one; times alone do not tell
+            them from calls at the same time.
     """
 
     name: str | None
@@ -42,10 +42,10 @@ class CallWindow(Struct, eq=False):
 
 
 def error_class(error: str | None) -> str | None:
-    """The class of an error, or its whole text where no class stands before it.
+    """The class of an error, or its whole text if that does not begin with a class.
 
-    Errors that callers got for one reason have it in common. A word that looks like a class may be a secret, too: it
-    is compared, and neither shown nor written.
+    Errors of one reason have it in common. A word that looks like a class may be a secret: it is compared, but neither
+    shown nor written.
 
     >>> error_class("SlowDown: try later, id 7"), error_class("503 SlowDown"), error_class(None)
     ('SlowDown', '503 SlowDown', None)

@@ -25,17 +25,17 @@ class Call:
             `fingerprint`.
         closed: whether it is over: no more attempts can come.
         shared: whether other calls for the same object ran at the same time, or may have, which mixes their attempts.
-        crossed: whether only its connections suggest that: one of them was used again later, as in a connection pool.
-        cut: whether its beginning is missing: its first attempt is marked as a retry.
+        crossed: whether only its connections suggest that, as one was used again later; a connection pool does so.
+        cut: whether its beginning is missing, as its first attempt is marked as a retry.
         name: the name from the test or the driver, or the phase of a plan; None if it has none.
         returned: whether its caller got a result (True) or an error (False); None if that is unknown.
         error: the error's text, if the caller got one and reported it.
         alone: whether its client sent no other request between its first attempt and its last.
-        followed: why a similar request right after its last failure may be a retry and does not count as one:
-            `other body`, `other key`, `other credential`; None if there was none.
-        follows: in the same way, why its first attempt may belong to the call before.
-        again: seconds after its failure at which its client repeated the request under another id of its SDK, with
-            nothing changed; None if it did not do so within ten seconds.
+        followed: the difference by which a similar request right after its last failure does not count as a retry:
+            `other body`, `other key`, `other credential`; None if there was no such request.
+        follows: the same difference between its first attempt and the call before.
+        again: seconds from its failure until its client repeated the unchanged request under another id of its SDK;
+            None if it did not do so within ten seconds.
         window: the named call that its attempts were made in, which may hold other calls as well; None if it has
             none.
 
@@ -93,17 +93,17 @@ class Call:
     def same_bytes(self) -> bool | None:
         """Whether every attempt sent the same body, as far as the journal shows.
 
-        For a request that passed the journal has only the length. None if there is only one attempt, a length is not
-        known, a body was not read to its end, or the call was resumed.
+        For a request without a fault the journal has only the length. None if there is only one attempt, a length is
+        not known, a body was not read to its end, or the call was resumed.
         """
         if len(self.attempts) < 2:
             return None
         if self.other_bytes is not None:
             return False
-        known = not self.resumed and all(
+        comparable = not self.resumed and all(
             attempt.body_complete is not False and _size(attempt) is not None for attempt in self.attempts
         )
-        return True if known else None
+        return True if comparable else None
 
     @property
     def resumed(self) -> bool:
@@ -158,13 +158,18 @@ def _other_bytes(attempts: Sequence[Attempt]) -> tuple[Attempt, Attempt] | None:
     for attempt in attempts:
         if attempt.body_complete is False:
             continue
-        own = _size(attempt)
-        if own is not None:
-            if sized is not None and size != own:
+        own_size = _size(attempt)
+        if own_size is not None:
+            if sized is not None and size != own_size:
                 return sized, attempt
-            sized, size = attempt, own
+            sized, size = attempt, own_size
         if attempt.request_digest is not None:
-            if digested is not None and _digests_differ(digested, attempt):
+            # Digests are keyed with the seed: under different seeds they cannot be compared.
+            if (
+                digested is not None
+                and digested.seed == attempt.seed
+                and digested.request_digest != attempt.request_digest
+            ):
                 return digested, attempt
             digested = attempt
     return None
@@ -175,11 +180,3 @@ def _size(attempt: Attempt) -> int | None:
     if attempt.request_bytes is None and attempt.method in BODILESS:
         return 0
     return attempt.request_bytes
-
-
-def _digests_differ(one: Attempt, other: Attempt) -> bool:
-    """Whether two bodies differ; digests with different seeds cannot be compared.
-
-    They are keyed with the seed.
-    """
-    return one.seed == other.seed and one.request_digest != other.request_digest

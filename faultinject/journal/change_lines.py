@@ -1,7 +1,7 @@
-"""Changes of the rules or the switch, as the journal's file has them.
+"""The lines of the journal's file about changes by the control API.
 
-One line for each change by the control API: every field of a journal's line and null in it but for `v`, `time`,
-`arrived`, `pid` and `generation`, and `"change"`.
+All fields of a journal's line are null in it but `v`, `time`, `arrived`, `pid` and `generation`, and it has
+`"change"` and `"by"`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The changes that somebody makes by the control API."""
+"""The changes by the control API."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 
 class Change(NamedTuple):
-    """A change that somebody has made by the control API.
+    """A change by the control API.
 
     Attributes:
         time: unix seconds.
         by: the name of the token, else the client's address.
-        what: such as `switched faults off`.
+        what: the change in words, such as `switched faults off`.
     """
 
     time: float
@@ -21,4 +21,4 @@ class Change(NamedTuple):
 
 
 NOTED: ContextVar[Change | None] = ContextVar("NOTED", default=None)
-"""The change that the control API makes right now; other changes have no name and no words."""
+"""The change that a call of the control API is making; None for a change in code."""

@@ -1,8 +1,8 @@
-"""A driver notes its calls and their results in the journal of its run.
+"""The line by which a driver notes its calls and their results in the journal of its run.
 
-So a report knows what the driver knew. It is one line at the end of the run: every field of a journal's line and null
-in it but for `v`, `time`, `arrived` and `pid`, and `"driven"`. A search for requests finds none in it. Of errors it
-has only which were of one kind: their words may hold secrets.
+Reports read it. It stands at the end of the run. All fields of a journal's line are null in it but `v`, `time`,
+`arrived` and `pid`, and it has `"driven"`, so a search for requests does not find it. It tells which errors were of one
+kind, and not their words, which may hold secrets.
 """
 
 from __future__ import annotations
@@ -105,10 +105,7 @@ class DrivenRun:
     speed: float = 1.0
 
     def by_client(self, moment: float) -> float:
-        """A time of the journal by the client's clock.
-
-        Both have shown the same when the first call began.
-        """
+        """A time of the journal by the client's clock; both clocks agree when the first call begins."""
         since = self.calls[0].began if self.calls else moment
         return moment + (self.speed - 1) * (moment - since)
 

@@ -1,7 +1,7 @@
-"""A process notes its end in each journal that it has written: nobody waits for more.
+"""The line by which a process notes its end in each journal that it has written.
 
-One line for each file, with every field of a journal's line and null in it but for `v`, `time`, `arrived` and `pid`,
-and `"ended": true`: a search for requests by path, status or action finds none in it.
+All fields of a journal's line are null in it but `v`, `time`, `arrived` and `pid`, and it has `"ended": true`: so a
+search for requests by path, status or action does not find it. A reader need not wait for more lines of the process.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from collections.abc import Callable
 from faultinject.journal.outcome import line_without_request
 from faultinject.rules.files import TO_APPEND
 
-# The process that may start another one when this one ends, as text; None: nobody does.
+# Gives the process that may start another one when this one ends, as text; None: no process does.
 Parent = Callable[[], str | None]
 
-before: list[Callable[[], None]] = []
+at_exit: list[Callable[[], None]] = []
 """Functions that are called first when a process ends.
 
 They let requests under way write their last line.
@@ -27,7 +27,7 @@ _places: dict[tuple[int, int], Written] = {}
 
 
 class ProcessEnd:
-    """Has a function called at the end of each process that asks for it.
+    """Calls a function at the end of each process that asks for it.
 
     Args:
         work: the function.
@@ -47,26 +47,26 @@ class ProcessEnd:
             return
         import atexit
 
-        if not self._pid:  # a forked child has its parent's
+        if not self._pid:  # a forked child has its parent's registration
             atexit.register(self._work)
         self._pid = pid
-        # Children of multiprocessing leave by os._exit(), behind their own finalizers; these forget their parent's.
+        # Children of multiprocessing leave by os._exit(), after their own finalizers, without their parent's.
         util = sys.modules.get("multiprocessing.util")
         if util is not None:
             util.Finalize(None, self._work, exitpriority=-100)
 
 
 class Written:
-    """A journal's file, as this process has written it.
+    """A journal's file that this process has written.
 
     Args:
-        path: of the file; absolute, for the directory may change.
-        identity: its device and number there.
+        path: of the file; absolute, as the directory may change.
+        identity: its device and inode.
 
     Attributes:
         files: descriptors of this process that append to it.
-        limit: bytes at which it takes no more.
-        parent: the process that may start another one in the place of this one.
+        limit: bytes at which it takes no more lines.
+        parent: gives the process that may start another one in place of this one.
         pid: the process that has appended lines since it last noted its end; 0: none has.
     """
 
@@ -82,9 +82,7 @@ class Written:
         self.parent: Parent | None = None
 
     def write(self, pid: int, size: int) -> None:
-        """Note that this process appends a line, and so has to note its end.
-
-        It does so unless it is killed.
+        """Note that this process appends a line, so that it notes its end unless it is killed.
 
         Args:
             pid: the process.
@@ -96,7 +94,7 @@ class Written:
             _at_the_end.register(pid)
 
     def failed(self) -> None:
-        """Note that a line of this process is lost: its end would say that all are there."""
+        """Note that a line of this process is lost: its end would say that all lines are there."""
         self.pid = 0
 
     def end(self) -> None:
@@ -108,24 +106,24 @@ class Written:
         data = line_without_request(
             time=time.time(), arrived=time.monotonic(), pid=pid, ended=True, parent=parent
         )
-        own = next(iter(self.files), None)
-        # The descriptor of the writer is closed by now; a file that is gone is not made anew.
-        file = os.open(self._path, TO_APPEND) if own is None else own
+        open_file = next(iter(self.files), None)
+        # If the writer has closed its descriptor, the file is opened by its path, and not made if it is gone.
+        file = os.open(self._path, TO_APPEND) if open_file is None else open_file
         try:
             status = os.fstat(file)
-            # Numbers of files that are gone are given again.
+            # Another file may have got the inode of a removed one.
             same = (status.st_dev, status.st_ino) == self._identity and (
-                own is not None or status.st_size >= self._size
+                open_file is not None or status.st_size >= self._size
             )
             if same and status.st_size + len(data) <= self.limit:
                 os.write(file, data)
         finally:
-            if own is None:
+            if open_file is None:
                 os.close(file)
 
 
 def place_of(path: str, file: int) -> Written:
-    """The place of an open file, one for all descriptors of the same file."""
+    """The one `Written` of all descriptors of the same file."""
     status = os.fstat(file)
     identity = status.st_dev, status.st_ino
     place = _places.get(identity)
@@ -140,19 +138,19 @@ def end(*, wait: bool = True) -> None:
     """Note the end in every journal that this process has written, unless it is noted already.
 
     Args:
-        wait: whether requests under way are ended first, and waited for a moment.
+        wait: whether to end requests under way first, and to wait for them a moment.
     """
     pid = os.getpid()
     if not any(place.pid == pid for place in _places.values()):
         return
-    for work in before if wait else ():
+    for work in at_exit if wait else ():
         _quietly(work)
     for place in list(_places.values()):
         _quietly(place.end)
 
 
 def _quietly(work: Callable[[], None]) -> None:
-    """Call it: where an interpreter ends, no error is worth a traceback."""
+    """Call it without an error: as an interpreter ends, no error is worth a traceback."""
     from contextlib import suppress
 
     with suppress(Exception):

@@ -32,22 +32,22 @@ def outcome_of(entry: Entry, reading: Addressing | None) -> Outcome:
         reading: the reading of its address; None: as the entry says.
     """
     generation, seed, seed_key = entry.origin
-    own = reading or entry.reading
-    level, bucket, key, _ = own.read_place(entry)
+    addressing = reading or entry.reading
+    level, bucket, key, _ = addressing.read_place(entry)
     query, headers = entry.query, entry.headers
-    # Without a query and such headers, the form alone decides the operation.
-    form = None if query or headers else (own, entry.method, level, entry.host)
-    # One step: another thread may clear the remembered ones.
+    # Without a query and recorded headers, method, level and host decide the operation.
+    form = None if query or headers else (addressing, entry.method, level, entry.host)
+    # In one step, as another thread may clear the dict.
     operation = _UNKNOWN if form is None else _operations.get(form, _UNKNOWN)
     if operation is _UNKNOWN:
-        operation = own.operation(entry)
+        operation = addressing.operation(entry)
         if form is not None:
             if len(_operations) >= REMEMBERED:
                 _operations.clear()
             _operations[form] = operation
     arrived, answered, test = entry.arrived, entry.answered, entry.test
-    # With more than fifteen of them Python makes a dict of the arguments first, and half of the line's time goes
-    # into that.
+    # The other fields are set below: for more than fifteen arguments Python makes a dict first, in half of the time of
+    # a line.
     outcome = Outcome(
         time=entry.time,
         arrived=arrived,
@@ -94,7 +94,7 @@ def outcome_of(entry: Entry, reading: Addressing | None) -> Outcome:
     if entry.signed_at is not None and (moment := moment_of(entry.signed_at)) is not None:
         outcome.clock_offset = round(moment - entry.time)
     if entry.key_id is not None:
-        outcome.principal = _principal(entry.key_id, seed_key)
+        outcome.principal = _key_digest(entry.key_id, seed_key)
     outcome.credential = _digest_of(entry.credential, seed_key)
     outcome.precondition = _digest_of(entry.precondition, seed_key)
     outcome.region = _digest_of(entry.region, seed_key)
@@ -111,17 +111,17 @@ def outcome_of(entry: Entry, reading: Addressing | None) -> Outcome:
 def _size(entry: Entry) -> int | None:
     """The announced size of a body that was not read to its end, or None.
 
-    It is None if the client may have kept the body back: it waits for `100 Continue`, which a server says when the
-    reading begins, or before.
+    It is None if the client may not have sent the body, as it waits for `100 Continue`. A server sends that when the
+    app begins to read, or before.
     """
     asked_for = entry.applied if entry.seen is None else entry.seen.size > 0
     return None if "expect" in entry.headers and not asked_for else whole(entry.content_length)
 
 
 RESENT = "http.request.resend_count"
-"""OpenTelemetry's name for the number of times that a client has sent a request before.
+"""OpenTelemetry's attribute for the number of times that a client has sent a request before.
 
-It is no header: it stands among them where a client in this process gives it.
+It is no header, but stands among the headers if a client in this process gives it.
 
 https://opentelemetry.io/docs/specs/semconv/http/http-spans/
 """
@@ -133,26 +133,21 @@ def _is_guarded(headers: Mapping[str, str], query: str) -> bool:
 
 @lru_cache(REMEMBERED)
 def _digest_of(checksum: int | str | None, key: bytes) -> str | None:
-    """Two bytes of a digest; None if there is nothing.
+    """Two bytes of a digest; None if there is no text.
 
-    They are enough to see that something has changed, too few to try guesses against.
+    They are enough to see a change, and too few to confirm a guess.
     """
     return None if checksum is None else blake2b(f"{checksum}".encode(), key=key, digest_size=2).hexdigest()
-
-
-@lru_cache(REMEMBERED)
-def _principal(key_id: str, key: bytes) -> str:
-    return blake2b(key_id.encode("utf-8", "replace"), key=key, digest_size=8).hexdigest()
 
 
 def attempt_hint(headers: Mapping[str, str], key: bytes) -> AttemptHint | None:
     """The client's own marks of an attempt: call id, number, maximum, retry, part, key.
 
-    None where it gives none of these.
+    None if the request has none of these.
 
     Args:
-        headers: those that the journal keeps for the time being, by their names in lower case.
-        key: of the digest that stands for an Idempotency-Key, which is the caller's own text.
+        headers: the recorded headers, by their names in lower case.
+        key: the key of the digest that replaces an Idempotency-Key, which is the caller's own text.
 
     >>> attempt_hint({"amz-sdk-invocation-id": "1-2-3", "amz-sdk-request": "attempt=2; max=5"}, b"")
     {'invocation': '1-2-3', 'attempt': 2, 'max': 5}
@@ -164,11 +159,11 @@ def attempt_hint(headers: Mapping[str, str], key: bytes) -> AttemptHint | None:
     {'attempt': 2}
     """
     hint: AttemptHint = {}
-    sdk_id, own = _id_of_sdk(headers), headers.get("idempotency-key")
-    if sdk_id or own:
-        hint["invocation"] = sdk_id or _key_digest(own or "", key)
-    if sdk_id and own:
-        hint["key"] = _key_digest(own, key)
+    sdk_id, key_text = _id_of_sdk(headers), headers.get("idempotency-key")
+    if sdk_id or key_text:
+        hint["invocation"] = sdk_id or _key_digest(key_text or "", key)
+    if sdk_id and key_text:
+        hint["key"] = _key_digest(key_text, key)
     for part in headers.get("amz-sdk-request", "").split(";"):
         name, _, value = part.strip().partition("=")
         number = whole(value)
@@ -188,8 +183,9 @@ def attempt_hint(headers: Mapping[str, str], key: bytes) -> AttemptHint | None:
     return hint or None
 
 
-def _key_digest(own: str, key: bytes) -> str:
-    return blake2b(own.encode("utf-8", "replace"), key=key, digest_size=8).hexdigest()
+@lru_cache(REMEMBERED)
+def _key_digest(text: str, key: bytes) -> str:
+    return blake2b(text.encode("utf-8", "replace"), key=key, digest_size=8).hexdigest()
 
 
 def _id_of_sdk(headers: Mapping[str, str]) -> str | None:

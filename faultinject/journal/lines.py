@@ -25,9 +25,9 @@ STEADY = (
     "principal", "credential", "test", "method", "query", "host", "client", "operation", "bucket", "user_agent",
     "rule", "fault", "precondition", "region", "hint_form", "did", "seed",
 )  # fmt: skip
-"""The texts of which the same ones come again and again, together."""
+"""The fields whose texts are the same, all together, in many lines."""
 TEXTS = 20_000
-"""The most texts that are known at a time."""
+"""The most texts that are remembered at a time."""
 _steady = attrgetter(*STEADY)
 
 
@@ -56,15 +56,15 @@ class Told(NamedTuple):
 
 
 OTHERS = frozenset(("driven", "told", "change"))
-"""The fields of which one is in such a line, and in no other."""
+"""The fields that only such lines have."""
 
 
 class Lines:
-    """Reads lines; texts that come again in many of them are kept once.
+    """Reads lines, and keeps a text that many lines have in common once.
 
-    msgspec reads a whole line of a request and checks its types, in a fifth of the time that the standard library
-    takes for the JSON alone. A line that it refuses is read again by the standard library, which finds the reason, or
-    takes the line, as it does with half of a surrogate pair.
+    msgspec reads a line of a request and checks its types in a fifth of the time that the standard library needs for
+    the JSON alone. The standard library reads again a line that msgspec refuses: it gives the reason, or accepts the
+    line, as one with half of a surrogate pair.
 
     >>> Lines().read(b"Hello")
     'not JSON'
@@ -78,18 +78,18 @@ class Lines:
     def read(self, line: bytes) -> Attempt | End | Told | str:
         """The request of a line, or the reason why it has none; or its other kind."""
         try:
-            # Bytes would not be checked where a field is passed over.
+            # From bytes msgspec would not check the UTF-8 of unknown fields.
             attempt = self._whole(line.decode())
         except (ValueError, MsgspecError, RecursionError):  # a ValueError since msgspec 0.21
             return self._looked_into(line)
         return FUTURE if attempt.v > VERSION else self._kept(attempt)
 
     def _looked_into(self, line: bytes) -> Attempt | End | Told | str:
-        """The same for a line of any kind."""
+        """The same by the standard library, for a line of any kind."""
         try:
             fields = self._decode(line.decode())
         except (ValueError, RecursionError):
-            # Where a disk was full, a whole line stands behind a part of one.
+            # On a disk that was full, a whole line may follow a part of one.
             second = line.rfind(b'{"v":')
             return self.read(line[second:]) if second > 0 else NOT_JSON
         if not isinstance(fields, dict) or type(fields.get("v")) is not int or "arrived" not in fields:
@@ -107,15 +107,15 @@ class Lines:
             return DAMAGED
 
     def _kept(self, attempt: Attempt) -> Attempt:
-        """The attempt, with the texts of earlier ones where they are the same."""
-        known = self._known
-        if len(known) > TEXTS:
-            known.clear()
+        """The attempt, with the equal texts of earlier attempts in place of its own."""
+        texts = self._known
+        if len(texts) > TEXTS:
+            texts.clear()
         steady = _steady(attempt)
-        same = known.get(steady)
+        same = texts.get(steady)
         if same is None:
-            same = tuple(known.setdefault(text, text) for text in steady)
-            known[same] = same
+            same = tuple(texts.setdefault(text, text) for text in steady)
+            texts[same] = same
         for name, text in zip(STEADY, same, strict=True):
             setattr(attempt, name, text)
         return attempt

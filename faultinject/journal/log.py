@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from faultinject.rules.rule import Rule
 
 DEBUG = 10
+_INJECTIONS = "faultinject.injections"
 LONGEST_TEXT = 500
 """Characters that are shown of a rule, or of a change."""
 _ERRORS_KEPT = 100
 _doubted: set[tuple[str, str]] = set()
 _expired: dict[tuple[int, float], object] = {}
-_injections: Logger | None = None
 _MOST_RULES = 20
 
 
@@ -36,15 +36,15 @@ def warning(text: str, *values: object) -> None:
     """
     shown = tuple(visible(str(value)) for value in values)
     if "logging" in sys.modules:
-        _log().warning(text, *shown)
+        _logger().warning(text, *shown)
     else:
-        # What logging itself would do where nobody has set it up, at a third of the start-up time.
+        # As `logging` does where nobody has set it up, at a third of the start-up time.
         print(text % shown, file=sys.stderr)  # noqa: T201 - stands for the log
 
 
 def error(text: str, *values: object, cause: Exception | None = None) -> None:
     """Log an error, with the traceback of its cause if there is one."""
-    _log().error(text, *values, exc_info=cause)
+    _logger().error(text, *values, exc_info=cause)
 
 
 def enabled(seed: str, rules: Sequence[Rule], names: Sequence[str]) -> None:
@@ -61,7 +61,7 @@ def enabled(seed: str, rules: Sequence[Rule], names: Sequence[str]) -> None:
 
 
 def new_rules(rules: Sequence[Rule], names: Sequence[str]) -> None:
-    """Warn of rules that came into force after the start, of each once a process."""
+    """Warn of doubtful rules that came into force after the start, of each doubt once a process."""
     doubts = [doubt for doubt in _doubts(rules, names) if doubt not in _doubted]
     _doubted.update(doubts)
     _warn_of(doubts)
@@ -85,7 +85,7 @@ def expired(moment: float, injected: Callable[[], int] | None = None, *, by_vari
     Args:
         moment: in unix seconds.
         injected: returns the number of faults until then; None: it had passed before the start.
-        by_variable: whether FAULTINJECT_EXPIRES names it, or somebody who has switched faults on until then.
+        by_variable: whether FAULTINJECT_EXPIRES names it; else somebody has switched faults on until then.
     """
     mine = object()
     if _expired.setdefault((os.getpid(), moment), mine) is not mine:
@@ -110,7 +110,7 @@ def switched(until: float | None, reason: str, *, on: bool) -> None:
 
     Args:
         until: unix seconds at which they go off by themselves, or None.
-        reason: why they are off where nobody asked for it; else empty.
+        reason: the reason why `abort` has switched them off; else empty.
         on: which of the two.
     """
     if not on:
@@ -133,17 +133,12 @@ def rule_failed(failure: Exception, rule: str) -> None:
     error("faultinject: rule %s failed, the request passed untouched", rule or "?", cause=failure)
 
 
-def background_failed(failure: Exception) -> None:
-    """An error in background work."""
-    error("faultinject: background work failed, requests go on", cause=failure)
-
-
 class Failures:
     """The errors inside faultinject itself, each of which let a request pass.
 
     Attributes:
-        kept: the first hundred, but for those of a store.
-        number: of all errors, but for those of a store.
+        kept: the first hundred errors, without those of a store.
+        number: the number of errors, without those of a store.
     """
 
     def __init__(self) -> None:
@@ -153,7 +148,7 @@ class Failures:
         self._blamed: set[str] = set()
 
     def note(self, failure: Exception, rule: str) -> None:
-        """Keep an error, and log it once a rule; the guard of a store logs the store's."""
+        """Keep an error, and log it once a rule; the counts of a store log the store's errors."""
         if isinstance(failure, StoreUnavailableError):
             self._undecided.next()
             return
@@ -168,11 +163,6 @@ class Failures:
     def undecided(self) -> int:
         """The number of requests that passed because of a store."""
         return self._undecided.value
-
-
-def lines_dropped(place: str, reason: str) -> None:
-    """Other processes cannot get the outcomes; logged for the first lost line."""
-    error("faultinject: the shared journal in %s cannot be written to, lines are dropped: %s", place, reason)
 
 
 @cache
@@ -190,17 +180,12 @@ def rules_kept(failure: Exception) -> None:
     error("faultinject: the file of rules has changed, the previous rules stay in force: %s", failure)
 
 
-def injections_wanted() -> Callable[[int], bool]:
-    """A function from a level to whether a handler wants the records of injected faults.
+def logs_injections() -> bool:
+    """Whether injected faults are logged, by the level of the logger `faultinject.injections`.
 
-    They are those of the logger `faultinject.injections`.
+    If nobody has loaded `logging`, nobody has set a level.
     """
-    global _injections  # noqa: PLW0603
-    if _injections is None:
-        import logging
-
-        _injections = logging.getLogger("faultinject.injections")
-    return _injections.isEnabledFor
+    return "logging" in sys.modules and _logger(_INJECTIONS).isEnabledFor(DEBUG)
 
 
 def injection(outcome: Outcome) -> None:
@@ -208,15 +193,13 @@ def injection(outcome: Outcome) -> None:
 
     The journal's fields are those of the record.
     """
-    assert _injections is not None
     text = (
         "injected %s (%s) into %s %s by %s"
         if outcome.injected
         else "did not inject %s (%s) into %s %s by %s after all"
     )
     action = f"{outcome.did} {outcome.status}" if outcome.status else outcome.did
-    _injections.log(
-        DEBUG,
+    _logger(_INJECTIONS).debug(
         text,
         quoted(outcome.fault or ""),
         action,
@@ -228,7 +211,7 @@ def injection(outcome: Outcome) -> None:
 
 
 def escaped(fields: dict[str, object]) -> dict[str, object]:
-    """Plain data with the text in it fit for a log."""
+    """Plain data with every text in it escaped for a log."""
     return {
         name: quoted(value)
         if isinstance(value, str)
@@ -239,25 +222,12 @@ def escaped(fields: dict[str, object]) -> dict[str, object]:
     }
 
 
-def control_ready(place: str, token: str | None) -> None:
-    """The control API is ready.
-
-    Args:
-        place: its path or its address.
-        token: the random one that nobody can know otherwise; None where the environment gives it.
-    """
-    if token is None:
-        warning("faultinject: the control API is at %s, its token is in FAULTINJECT_TOKEN", place)
-    else:
-        warning("faultinject: the control API is at %s, its token is %s", place, token)
-
-
 def shortened(text: str) -> str:
     """The text, cut after `LONGEST_TEXT` characters."""
     return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…"
 
 
-def _log() -> Logger:
+def _logger(name: str = "faultinject") -> Logger:
     import logging
 
-    return logging.getLogger("faultinject")
+    return logging.getLogger(name)

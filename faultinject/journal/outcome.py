@@ -20,7 +20,7 @@ VERSION = 1
 if TYPE_CHECKING:
     from faultinject.literals import Did, When
 else:
-    # A line of another version, and a fault of another package, may have a word of its own.
+    # Lines of other versions and faults of other packages may have other words.
     When = Did = str
 
 
@@ -205,7 +205,7 @@ def outcome_in(line: bytes) -> Outcome | None:
     from json import loads
 
     try:
-        # Where a disk was full, a whole line stands behind a part of one.
+        # On a disk that was full, a whole line may follow a part of one.
         fields = loads(line[max(0, line.rfind(b'{"v":')) :])
     except ValueError:
         return None
@@ -219,7 +219,7 @@ FIELDS = Outcome.__struct_fields__
 def line_without_request(**fields: object) -> bytes:
     """A journal's line about something else than a request.
 
-    Its every field is there and null, so that nobody takes it for a request.
+    All fields of a request are null in it, so that a search for requests does not find it.
     """
     empty = {name: None for name in FIELDS if name != "final"}
     return (json_text({**empty, "v": VERSION, **fields}) + "\n").encode("utf-8", "replace")

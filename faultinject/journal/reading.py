@@ -15,7 +15,7 @@ from faultinject.journal.outcome import Outcome
 from faultinject.journal.sources import Source
 
 AHEAD = 5_000
-"""The number of requests that are held back to put them in order."""
+"""The number of requests that are read ahead to put them in order."""
 APART = 1.0
 """Seconds by which the clocks of two machines differ at least."""
 NEVER = float("-inf")
@@ -33,14 +33,14 @@ def read(
 ) -> Iterator[Attempt]:
     """The requests of journals, in order of arrival, one attempt a request.
 
-    A request whose end comes late is given when it began; the attempt learns its end when that is read.
+    A request whose end comes late is given at its beginning; the attempt gets its end when that line is read.
 
     Args:
         paths: files, gzipped or not; `-` is the standard input.
         skipped: counts lines that are not read, by reason.
-        one_machine: whether all of it was seen by one machine, whatever its unix clock was set to, or pretended.
-        writers: learns which processes have written, and which have ended.
-        standard: read from its beginning, in the place of the standard input.
+        one_machine: whether one machine has seen all requests, although its unix clock may have been set.
+        writers: notes the processes that have written, and those that have ended.
+        standard: a file that is read from its beginning instead of the standard input.
 
     Raises:
         ReportError: a file cannot be read, or has no line of a journal.
@@ -69,11 +69,11 @@ class _Reading:
         self._writers = writers
         self._lines = Lines()
         self._clocks = clocks
-        # Each request, for its final line, and so that a line that is there twice counts once.
+        # All requests, for their final lines, and to recognise a line that is there twice.
         self._known: dict[tuple[int, int, float], Attempt] = {}
 
     def ordered(self, number: int, source: Source, ahead: int) -> Iterator[Attempt]:
-        """The requests of one file, put in order as far as one can see ahead."""
+        """Yield the requests of one file, sorted among those that are read ahead."""
         heap: list[tuple[float, int, Attempt]] = []
         read_line = self._lines.read
         for place, line in enumerate(source):
@@ -100,30 +100,30 @@ class _Reading:
     def _request(self, attempt: Attempt, number: int, source: Source) -> Attempt | None:
         """The request that a line begins; None for one that was begun before."""
         self._writers.wrote(number, attempt)
-        before = self._known.setdefault((attempt.pid, attempt.seq, attempt.arrived), attempt)
-        if before is not attempt:
+        first_line = self._known.setdefault((attempt.pid, attempt.seq, attempt.arrived), attempt)
+        if first_line is not attempt:
             if not attempt.final:
                 source.skip(TWICE)
                 return None
-            for name in Attempt.__struct_fields__:  # holders of the attempt learn its end
-                setattr(before, name, getattr(attempt, name))
+            for name in Attempt.__struct_fields__:  # in place, as others hold the attempt
+                setattr(first_line, name, getattr(attempt, name))
         if self._clocks is not None:
-            self._clocks.set(before, number)
-        return attempt if before is attempt else None
+            self._clocks.set(first_line, number)
+        return attempt if first_line is attempt else None
 
 
 class Writers:
     """The processes that have written; each line is reported to it in the order of its file.
 
     Attributes:
-        latest: the time of the last thing on record, unix seconds; minus infinity where nothing is.
-        parents: those that may start another process in the place of one that has ended, as texts.
+        latest: the latest time in the lines, unix seconds; minus infinity without lines.
+        parents: the processes that may start another one in place of one that has ended, as texts.
     """
 
     def __init__(self) -> None:
         self.latest = NEVER
         self.parents: set[str] = set()
-        # Numbers of processes hold on one machine only; a file has lines of one.
+        # By file and process, as each file is of one machine, and process numbers hold on one machine only.
         self._writing: set[tuple[int, int]] = set()
         self._ended: set[tuple[int, int]] = set()
 
@@ -140,7 +140,7 @@ class Writers:
         self.latest = max(self.latest, at)
 
     def ended(self, source: int, end: End) -> None:
-        """Note the end of a process, until it, or one of the same number, writes again."""
+        """Note the end of a process; a later line of the same process number revokes it."""
         self._writing.discard((source, end.pid))
         self._ended.add((source, end.pid))
         if end.parent is not None:
@@ -170,7 +170,7 @@ class Clocks:
         base = attempt.time - attempt.arrived
         clock = self._of.get((source, attempt.pid))
         if clock is None:
-            # One that was set while a process ran shows in that process too.
+            # A change of a machine's clock shows in the lines of a running process, too.
             near = (number for number, known in enumerate(self._bases) if abs(known - base) < APART)
             clock = next(near, len(self._bases))
             if clock == len(self._bases):

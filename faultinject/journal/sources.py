@@ -18,7 +18,7 @@ LONGEST = 1 << 20
 _GZIP = b"\x1f\x8b"
 
 MOST_WITHOUT = 64 << 20
-"""Bytes that are read in search of a first line of a journal; a device may have no end."""
+"""Bytes in which the first line of a journal is searched; a device may have no end."""
 
 
 class Source:
@@ -26,11 +26,11 @@ class Source:
 
     Args:
         path: of the file; `-` is the standard input.
-        skipped: counts lines that cannot be given, by reason.
-        standard: read from its beginning, in the place of the standard input.
+        skipped: counts lines that cannot be read, by reason.
+        standard: a file that is read from its beginning instead of the standard input.
 
     Attributes:
-        good: whether a line of it was of a journal; the reader of the lines sets it.
+        good: whether it has a line of a journal; the reader of the lines sets it.
     """
 
     def __init__(self, path: str, skipped: dict[str, int], standard: BufferedReader | None = None) -> None:
@@ -41,10 +41,10 @@ class Source:
         self._skipped = skipped
         self._why: dict[str, int] = {}
 
-    def skip(self, why: str) -> None:
+    def skip(self, reason: str) -> None:
         """Count a line that is not read."""
         for counts in (self._skipped, self._why):
-            counts[why] = counts.get(why, 0) + 1
+            counts[reason] = counts.get(reason, 0) + 1
 
     def __iter__(self) -> Iterator[bytes]:
         """The lines, without empty ones.
@@ -67,7 +67,7 @@ class Source:
                 try:
                     piece = read(LONGEST)
                 except (EOFError, zlib.error, BadGzipFile) as error:
-                    # A gzip file that somebody still writes, or whose writer was killed.
+                    # A gzip file that is still being written, or whose writer was killed.
                     if not self.good:
                         raise self._unreadable(error) from None
                     self.skip(TORN)
@@ -104,18 +104,18 @@ def noted_lines(paths: Sequence[str], standard: BufferedReader | None = None) ->
 
     Args:
         paths: the journals; `-` is the standard input.
-        standard: read from its beginning, in the place of the standard input.
+        standard: a file that is read from its beginning instead of the standard input.
     """
-    found = []
+    noted = []
     for path in paths:
         source = Source(path, {}, standard)
-        with suppress(ReportError):  # whoever reads its requests is told why
+        with suppress(ReportError):  # the reader of its requests raises this, too
             for line in source:
                 source.good = source.good or may_be_journal(line)
-                # Of a request's line the last field is no object.
+                # A line of a request never ends so, as its last field is no object.
                 if line.endswith((b"}}\n", b"}}")):
-                    found.append(line)
-    return found
+                    noted.append(line)
+    return noted
 
 
 def may_be_journal(piece: bytes) -> bool:
@@ -152,5 +152,7 @@ def open_unpacked(path: str, stack: ExitStack, standard: BufferedReader | None =
 def _nothing(count: int, skipped: dict[str, int]) -> str:
     """The error about a file that has no line of ours."""
     lines = "1 line" if count == 1 else f"{count:,} lines"
-    why = ", ".join(f"{number:,} {why}" if len(skipped) > 1 else why for why, number in skipped.items())
-    return f"{lines}, none of them from a faultinject journal: {why}"
+    reason = ", ".join(
+        f"{number:,} {reason}" if len(skipped) > 1 else reason for reason, number in skipped.items()
+    )
+    return f"{lines}, none of them from a faultinject journal: {reason}"

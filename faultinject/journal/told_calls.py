@@ -1,8 +1,8 @@
-"""Tests note their calls and results in the journal, so that reports know them.
+"""The lines by which tests note their calls and results in the journal, for reports.
 
-One line for each call that a test names, and one for each block with faults, when it ends: every field of a journal's
-line and null in it but for `v`, `time`, `arrived` and `pid`, and `"told"`. Of an error it has only the type: its
-words may hold secrets.
+There is one line for each named call, and one for each block with faults, at its end. All fields of a journal's line
+are null in it but `v`, `time`, `arrived` and `pid`, and it has `"told"`. Of an error it has only the type, as its words
+may hold secrets.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def told_of(lines: Iterable[bytes]) -> list[CallWindow]:
     windows = []
     for line in lines:
         if _MARK in line:
-            # Not by msgspec: a name may have half of a surrogate pair.
+            # Not parsed by msgspec, as a name may have half of a surrogate pair.
             with suppress(ValueError, MsgspecError):
                 windows.append(CallWindow(**asdict(convert(loads(line), ToldLine).told)))
     return windows

@@ -67,18 +67,16 @@ class Journal:
         absolute = path and os.path.abspath(path)
         if path is not None and of_report and of_report[-1] != absolute:
             self._files.append(JournalFile(of_report[-1], parent=parent))
-        self._make: Callable[[Entry, Addressing | None], Outcome] | None = None
         self._followers: tuple[Callable[[Outcome], None], ...] = ()
-        self._tells_injections: Callable[[int], bool] | None = None
         self.reading: Addressing | None = None
-        """The vendor's reading for every request; None: that of the rule that it met."""
+        """The vendor's reading for every request; None: that of the rule that it matched."""
         self.count: Callable[[int], None] | None = None
         """Called with the number of requests when one is noted, on its thread; may raise."""
         self.share: Callable[[Entry, Addressing | None], None] | None = None
         """Called with each line and its request's reading, to share it with other processes."""
 
     def add(self, line: Entry) -> None:
-        """Keep one line; an error in doing so is no concern of the request."""
+        """Keep one line; an error in doing so is logged, and does not reach the request."""
         if self.test is not None:
             line.test = self.test()
         self._lines.append(line)
@@ -87,24 +85,21 @@ class Journal:
             self._begun.next()
             if self.count is not None:
                 self.count(self._begun.value)
-        files = self._files
-        # The first line of a fault, or a later one of a fault that was not carried out.
-        logged = False
-        if line.fault is not None and "logging" in modules:
-            # Where nobody has loaded it, nobody has set a level.
-            wanted = self._tells_injections
-            if wanted is None:
-                wanted = self._tells_injections = log.injections_wanted()
-            logged = wanted(log.DEBUG) and (line.final is None) is (line.did not in NOT_INJECTED)
+        # The first line of a fault, or a later line of a fault that was not carried out.
+        logged = (
+            line.fault is not None
+            and (line.final is None) is (line.did not in NOT_INJECTED)
+            and log.logs_injections()
+        )
         try:
             if self.share is not None:
                 self.share(line, self.reading)
-            if not files and not self._followers and not logged:
+            if not (self._files or self._followers or logged):
                 return
             outcome = self._outcome(line)
             if logged:
                 log.injection(outcome)
-            for file in files:
+            for file in self._files:
                 file.append(outcome)
             for tell in self._followers:
                 tell(outcome)
@@ -125,7 +120,7 @@ class Journal:
 
     @property
     def requests(self) -> int:
-        """The number of requests that were noted, also those that the ring no longer holds."""
+        """The number of requests in the journal so far, also those that the ring no longer holds."""
         return self._begun.value
 
     @property
@@ -140,18 +135,17 @@ class Journal:
         """The outcomes since a cursor, one a line, so that the end of a request is one of its own.
 
         Args:
-            after: the cursor that an earlier call gave; empty, or one that is not of this journal: from the oldest
-                line on.
+            after: the cursor of an earlier call; empty, or the cursor of another journal: from the oldest line on.
             limit: the maximum number of outcomes.
 
         Returns:
-            The outcomes in order, the cursor to go on from, and the number of lines between the two that the ring no
+            The outcomes in order, the next cursor, and the number of lines between the two cursors that the ring no
             longer holds.
         """
         lines = list(self._lines.copy())
         oldest = max(0, self._taken.value - len(lines))
         seen, _, last = after.partition(":")
-        # Threads that write at once are counted in another order than they stand in the ring: the line is looked for.
+        # The line is searched, as threads that write at once may be counted in another order than in the ring.
         begin = next((at for at in range(len(lines), 0, -1) if _tag(lines[at - 1]) == last), None)
         dropped = 0
         if begin is None:
@@ -164,19 +158,16 @@ class Journal:
         return [self._outcome(line) for line in lines], after, dropped
 
     def _outcome(self, line: Entry) -> Outcome:
-        make = self._make
-        if make is None:
-            # Loads msgspec, and an app whose outcomes nobody reads needs none.
-            from faultinject.journal.line_fields import outcome_of
+        # It loads msgspec, which an app needs only if somebody reads its outcomes.
+        from faultinject.journal.line_fields import outcome_of
 
-            make = self._make = outcome_of
-        return make(line, self.reading)
+        return outcome_of(line, self.reading)
 
     def tell(self, windows: Iterable[CallWindow], others: Iterable[Outcome] = ()) -> None:
-        """Note a test's calls in the file, if there is one, and outcomes of other processes.
+        """Write a test's calls to the file, if there is one, and outcomes of other processes.
 
         Args:
-            windows: the calls, and the block that they were made in.
+            windows: the calls, and the block in which they were made.
             others: the outcomes of other processes.
         """
         if not self._files:
@@ -190,11 +181,11 @@ class Journal:
                 file.write(line, pid)
 
     def note_change(self, change: Change, generation: int) -> None:
-        """Note in the file, if there is one, who has changed the rules or the switch, and how.
+        """Write a change of the rules or the switch to the file, if there is one.
 
         Args:
-            change: of the control API.
-            generation: the one in force since then.
+            change: the change by the control API.
+            generation: the generation in force since then.
         """
         if not self._files:
             return
@@ -204,7 +195,7 @@ class Journal:
             file.write(change_line(change, generation), os.getpid())
 
     def end(self) -> None:
-        """Say in the file, if there is one, that no more comes of this process."""
+        """Write to the file, if there is one, that this process writes no more."""
         for file in self._files:
             file.end()
 
@@ -221,18 +212,17 @@ def _running_test() -> str | None:
 
 
 def _tag(line: Entry) -> str:
-    """An identity of a line among those of its process, and of others."""
+    """The identity of a line, unique among all processes."""
     return f"{os.getpid()}.{line.seq}.{line.final}"
 
 
 class JournalFile:
-    """A file that outcomes are appended to, one write a line, by any number of processes.
+    """A file to which any number of processes append outcomes, each line in one write.
 
-    One that somebody removes or renames meanwhile is opened anew.
+    A file that was removed or renamed meanwhile is opened again.
 
     Args:
-        path: of the file; a regular one must be ours, and can be read by nobody else (mode 0600), also when it is not
-            new.
+        path: of the file; a regular file must be ours, and gets mode 0600 also if it exists already.
         parent: as for `Journal`.
         option: the option that named it, for the message that it cannot be opened.
 
@@ -245,16 +235,16 @@ class JournalFile:
     ) -> None:
         self.path = path
         self._file: int | None = None
-        # Where the system said it was when it was last compared with the file at its path.
+        # The path of the open file, by the system, when it was last compared with the file at its path.
         self._where: str | None = None
         self._place: Written | None = None
         self._parent = parent
         self._lock = Lock()
-        # Loaded when a file is wanted, before the first request comes.
+        # Loaded before the first request comes.
         import faultinject.journal.line_fields  # noqa: F401
 
         try:
-            # The program may go to another directory.
+            # The program may change its directory.
             self._absolute = os.path.abspath(path)
             self._file = _open(self._absolute)
             self._begin(self._file)
@@ -268,7 +258,7 @@ class JournalFile:
             self.write(outcome.to_line(), outcome.pid)
 
     def write(self, data: bytes, pid: int) -> None:
-        """Write a line; at the first that cannot be written the file ends, and the log says so.
+        """Write a line; at the first line that cannot be written the file ends, as the log says.
 
         Args:
             data: the line.
@@ -303,10 +293,10 @@ class JournalFile:
             self._place.limit, self._place.parent = LARGEST_FILE, self._parent
 
     def _size(self, file: int) -> int:
-        """Bytes of the file, which is opened anew if it is not there any more.
+        """Bytes of the file, which is opened again if it was removed or renamed.
 
-        Where the system shows the path of an open file, the file is compared with the one at its path only when that
-        has changed: on Linux, a look at a file's times makes the next write to it cost twice as much.
+        If the system shows the path of an open file, only a change of that path leads to a comparison with the file at
+        the journal's path: on Linux, `stat` makes the next write to a file cost twice as much.
         """
         where = _where(file)
         if where is not None and where == self._where:
@@ -319,7 +309,7 @@ class JournalFile:
                 if self._there() != self._identity:  # else another thread has opened it
                     new = _open(self._absolute)
                     try:
-                        # The number stays: another thread may be about to write.
+                        # The descriptor keeps its number, as another thread may be about to write.
                         os.dup2(new, file, inheritable=False)
                     finally:
                         os.close(new)
@@ -336,7 +326,7 @@ class JournalFile:
         return status.st_size
 
     def _there(self) -> tuple[int, ...]:
-        """Device and inode of the file at the path; of the open file where nobody may look at it."""
+        """Device and inode of the file at the path; of the open file if `stat` is not permitted."""
         try:
             status = os.stat(self._absolute)
         except FileNotFoundError:
@@ -346,7 +336,7 @@ class JournalFile:
         return status.st_dev, status.st_ino
 
     def end(self) -> None:
-        """Note in the file that no more comes of this process, if it has written anything."""
+        """Write to the file that this process writes no more, if it has written anything."""
         if self._place is not None:
             self._place.end()
 
@@ -366,7 +356,7 @@ class JournalFile:
 def _where(file: int) -> str | None:
     """The present path of an open file; None: the system does not show it.
 
-    It is another one where the file was renamed, removed or closed.
+    It changes when the file is renamed, removed or closed.
     """
     try:
         return os.readlink(f"/proc/self/fd/{file}")

@@ -8,14 +8,14 @@ from faultinject.rules import values
 from faultinject.rules.values import Mistake, decimal, number_text, shown
 
 LEAST = 20
-"""Requests in the window below which no share says anything."""
+"""The fewest requests in the window for a share to mean something."""
 MOST = 1_000_000
 SHORTEST, LONGEST = 1.0, 3600.0
 """Seconds of the window."""
 PARTS = 20
-"""The window moves in steps of one such part.
+"""The number of parts of the window, of which the oldest is dropped as a whole.
 
-So it is up to a twentieth shorter than it says, and its memory does not grow with the requests.
+So memory does not grow with the requests, and the window is up to a twentieth shorter than stated.
 """
 EXAMPLE = "5xx>5%/1m"
 
@@ -24,9 +24,9 @@ class Abort(NamedTuple):
     """The bound of the app's own failures.
 
     Attributes:
-        share: of the requests, above which it is passed; from 0 to below 1.
-        window: seconds back.
-        least: requests that there must be in the window.
+        share: the share of failures above which all faults end; from 0 to below 1.
+        window: the length of the window in seconds.
+        least: the fewest requests in the window.
     """
 
     share: float
@@ -34,18 +34,18 @@ class Abort(NamedTuple):
     least: int
 
 
-def bound_text(given: object) -> str | None:
+def bound_text(bound: object) -> str | None:
     """The canonical text of a scenario's `abort`; None is none.
 
     Raises:
         Mistake: it is no bound.
     """
-    if given is None:
+    if bound is None:
         return None
-    if not isinstance(given, str):
-        raise Mistake(f"abort: {shown(repr(given))} is not text such as {EXAMPLE}")
+    if not isinstance(bound, str):
+        raise Mistake(f"abort: {shown(repr(bound))} is not text such as {EXAMPLE}")
     try:
-        return canonical(given)
+        return canonical(bound)
     except Mistake as mistake:
         raise Mistake(f"abort: {mistake.message}") from None
 
@@ -67,11 +67,11 @@ def read_abort(text: str) -> Abort:
         Mistake: the text is something else.
     """
     head, comma, more = "".join(text.split()).partition(",")
-    what, sign, rest = head.partition(">")
-    if what != "5xx":
+    errors, sign, rest = head.partition(">")
+    if errors != "5xx":
         near = (
             f"; did you mean 5xx{sign}{shown(rest)}?"
-            if what.lower() == "5xx" and rest
+            if errors.lower() == "5xx" and rest
             else f", as in {EXAMPLE}"
         )
         raise Mistake(f"{shown(text)} does not begin with 5xx{near}")
@@ -88,8 +88,8 @@ def read_abort(text: str) -> Abort:
 def _share(text: str, window: str) -> float:
     percent = decimal(text.removesuffix("%"))
     if percent is not None and text[-1:] != "%":
-        meant = number_text(round(percent * 100, 10)).removesuffix(".0") if percent < 1 else text
-        raise Mistake(f"{shown(text)} has no %; did you mean 5xx>{meant}%/{shown(window)}?")
+        percent_text = number_text(round(percent * 100, 10)).removesuffix(".0") if percent < 1 else text
+        raise Mistake(f"{shown(text)} has no %; did you mean 5xx>{percent_text}%/{shown(window)}?")
     if percent is None or percent >= 100:
         raise Mistake(f"{shown(text)} is not a share from 0% to below 100%")
     return percent / 100

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     Network = IPv4Network | IPv6Network
 
-_ALIKE = 0.65  # GTE and GET are, PURGE and MERGE are not
-# How much alike names of operations must be: more where the name is right, and only the vendor may be wrong.
+_ALIKE = 0.65  # GTE and GET are alike, PURGE and MERGE are not
+# The likeness at which an operation is suggested; the higher one if another vendor has exactly the given name.
 _OPERATIONS_ALIKE, _ALL_BUT_THE_SAME = 0.6, 0.82
 
 
@@ -43,8 +43,8 @@ def method(values: tuple[str, ...], _name: str, _reading: Reading) -> Check:
     http:503,method=PUT,method=POST
     """
     if not any("*" in value or value[0] == "=" for value in values):
-        wanted = frozenset(value.upper() for value in values)
-        return lambda request: request.method in wanted or request.method.upper() in wanted
+        methods = frozenset(value.upper() for value in values)
+        return lambda request: request.method in methods or request.method.upper() in methods
     test = any_of(folded(value) for value in values)
     return lambda request: test(request.method.lower())
 
@@ -59,11 +59,11 @@ def doubt_of_method(text: str) -> str:
         return "" if method != "CONNECT" else "no rule matches CONNECT"
     if "*" in method and text[0] != "=":
         fits = folded(method)
-        return "" if any(fits(known.lower()) for known in METHODS) else "no HTTP method has this form"
+        return "" if any(fits(candidate.lower()) for candidate in METHODS) else "no HTTP method has this form"
     several = method.split("|")
     if METHODS.issuperset(several):
-        meant = ",".join(f"method={one}" for one in several)
-        return f"| does not separate methods; did you mean {meant}?"
+        spelled = ",".join(f"method={word}" for word in several)
+        return f"| does not separate methods; did you mean {spelled}?"
     near = nearest(method, COMMON, _ALIKE) or nearest(method, METHODS, _ALIKE)
     return f"HTTP knows no such method{near}"
 
@@ -88,8 +88,8 @@ def _host(text: str) -> str:
         hint = f"; did you mean {shown(host)}?" if host else ""
         raise Mistake(f"{shown(text)}: the port is ignored{hint}")
     if text[-1] == ".":
-        meant = text.removesuffix(".").removeprefix("=")
-        hint = f"; did you mean {shown(meant)}?" if meant.strip(".") else ""
+        host = text.removesuffix(".").removeprefix("=")
+        hint = f"; did you mean {shown(host)}?" if host.strip(".") else ""
         raise Mistake(f"{shown(text)}: a dot at the end is ignored{hint}")
     return text
 
@@ -115,8 +115,10 @@ def header(values: tuple[str, ...], name: str, _reading: Reading) -> Check:
     test = plain(values)
 
     def check(request: Request) -> bool:
-        # Servers hand out Latin-1; who sends other letters sends UTF-8, or means Latin-1.
-        return any(test(each) or (not each.isascii() and test(utf8(each))) for each in request.header(name))
+        # Servers decode headers as Latin-1; clients encode other letters in UTF-8 or Latin-1.
+        return any(
+            test(value) or (not value.isascii() and test(utf8(value))) for value in request.header(name)
+        )
 
     return check
 
@@ -140,19 +142,22 @@ def operation(values: tuple[str, ...], _name: str, reading: Reading) -> Check:
     http:503,operation=UploadPart,operation=List*
     """
     addressing = reading.addressing
-    wanted = addressing.operations.meant(values)
-    return lambda request: addressing.operation(request) in wanted
+    operations = addressing.operations.meant(values)
+    return lambda request: addressing.operation(request) in operations
 
 
 def check_operation(text: str, vendor: Vendor | None) -> None:
     """Raise `Mistake` if no operation of the rule's vendor has this name or fits this pattern."""
     from faultinject.vendors.operations import operations_of
 
-    known = operations_of(vendor)
-    if not known.meant((text,)):
-        whose = "S3" if vendor is None else vendor.id
-        guess = _suggestion(text, known) or f"; 'faultinject vendors {whose.lower()} --operations' lists them"
-        raise Mistake(f"{shown(text)} is no operation of {whose}{guess}")
+    operations = operations_of(vendor)
+    if not operations.meant((text,)):
+        vendor_id = "S3" if vendor is None else vendor.id
+        hint = (
+            _suggestion(text, operations)
+            or f"; 'faultinject vendors {vendor_id.lower()} --operations' lists them"
+        )
+        raise Mistake(f"{shown(text)} is no operation of {vendor_id}{hint}")
 
 
 @condition("bucket")
@@ -165,8 +170,8 @@ def bucket(values: tuple[str, ...], _name: str, reading: Reading) -> Check:
     test = plain(values)
 
     def check(request: Request) -> bool:
-        found = reading.addressing.read_address(request)[0]
-        return found is not None and test(found)
+        name = reading.addressing.read_address(request)[0]
+        return name is not None and test(name)
 
     return check
 
@@ -215,7 +220,7 @@ def client(values: tuple[str, ...], _name: str, _reading: Reading) -> Check:
         address = request.client
         if address is None:
             return False
-        # The set, since thousands of plain addresses may be given.
+        # A rule may name thousands of addresses, which a set finds at once.
         if address in literal or test(address.lower()):
             return True
         return (bool(networks) or ":" in address) and _within(
@@ -283,11 +288,11 @@ def all_of(conditions: Sequence[Check], unless: Sequence[Check]) -> Check:
     """Combine all conditions of a rule into one test.
 
     Args:
-        conditions: tests that all hold.
-        unless: tests of which none does.
+        conditions: the tests that must all hold.
+        unless: the tests of which none may hold.
     """
     if len(conditions) == 1 and not unless:
-        return conditions[0]  # most rules have one; a call less for each request
+        return conditions[0]  # most rules have one condition; this saves a call for each request
 
     def check(request: Request) -> bool:
         for holds in conditions:
@@ -299,31 +304,33 @@ def all_of(conditions: Sequence[Check], unless: Sequence[Check]) -> Check:
 
 
 CONDITIONS: dict[str, Condition] = {
-    each.key: each
-    for each in (method, path, host, header, query, operation, bucket, object_key, client, size, sample)
+    condition_.key: condition_
+    for condition_ in (method, path, host, header, query, operation, bucket, object_key, client, size, sample)
 }
 
 
-def _suggestion(text: str, known: Operations) -> str:
+def _suggestion(text: str, operations: Operations) -> str:
     """The hint for a text that is no operation: the nearest one, and the vendors that have it."""
-    whose = _having(text)
-    near = most_like(text.removeprefix("="), known.names, _ALL_BUT_THE_SAME if whose else _OPERATIONS_ALIKE)
-    there = f"it is one of {listed(whose, 'and')}" if whose else ""
+    vendor_ids = _vendors_with(text)
+    near = most_like(
+        text.removeprefix("="), operations.names, _ALL_BUT_THE_SAME if vendor_ids else _OPERATIONS_ALIKE
+    )
+    elsewhere = f"it is one of {listed(vendor_ids, 'and')}" if vendor_ids else ""
     if near is None:
-        return f"; {there}" if there else ""
-    return f"; did you mean {near}?{f' ({there})' if there else ''}"
+        return f"; {elsewhere}" if elsewhere else ""
+    return f"; did you mean {near}?{f' ({elsewhere})' if elsewhere else ''}"
 
 
-def _having(text: str) -> list[str]:
+def _vendors_with(text: str) -> list[str]:
     """The vendors with operations of that name or pattern; `S3` stands for all its relatives."""
     from faultinject import vendors
     from faultinject.vendors.operations import operations_of
 
     of_s3 = bool(operations_of(None).meant((text,)))
-    named = ["S3"] if of_s3 else []
+    vendor_ids = ["S3"] if of_s3 else []
     for name in vendors.names():
         vendor = vendors.get(name)
         related = vendor.addressing in (None, "s3")
         if not (related and of_s3) and operations_of(vendor).meant((text,)):
-            named.append(name)
-    return named
+            vendor_ids.append(name)
+    return vendor_ids

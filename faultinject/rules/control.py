@@ -30,9 +30,9 @@ class ControlSettings:
         path: below the wrapped app, such as `/_faultinject`; empty where it has an address of its own.
         host: a name or IP address to listen on; empty where it is below a path.
         port: to listen on; 0 takes a free one.
-        tokens: of which each call must bring one, by the names of those who have them; the name is empty where
-            nobody is named. Without any there is a random one.
-        hosts: further names that a request may have in its Host, lower case.
+        tokens: the accepted tokens, by the names of their owners; the name is empty where none is given. If there is
+            no token, a random one is made.
+        hosts: further host names of the API, lower case.
         remote: whether clients that are not on loopback may use it.
     """
 
@@ -50,45 +50,45 @@ class ControlSettings:
         return self.path or f"{host}:{self.port}"
 
 
-def read_control(text: str, environ: Mapping[str, str], diagnosis: Diagnosis) -> ControlSettings:
+def read_control(place: str, environ: Mapping[str, str], diagnosis: Diagnosis) -> ControlSettings:
     """The settings of the control API; mistakes go into `diagnosis`.
 
     Args:
-        text: what FAULTINJECT_CONTROL says.
+        place: the value of FAULTINJECT_CONTROL.
         environ: the variables that stand beside it.
         diagnosis: where mistakes go.
     """
-    found = ControlSettings()
+    settings = ControlSettings()
     try:
-        if text[0] == "/":
-            found.path = read_path(text)
+        if place[0] == "/":
+            settings.path = read_path(place)
         else:
-            found.host, found.port = read_address(text)
+            settings.host, settings.port = read_address(place)
     except Mistake as mistake:
         diagnosis.note(mistake, CONTROL)
-    found.hosts = _hosts(value_of(environ, HOSTS) or "", diagnosis)
+    settings.hosts = _hosts(value_of(environ, HOSTS) or "", diagnosis)
     remote = value_of(environ, REMOTE)
     if remote is not None and remote.lower() != "allow":
         diagnosis.add(f"{shown(remote)} is not allow", REMOTE)
-    found.remote = remote is not None
-    given = read_tokens(value_of(environ, TOKEN) or "")
-    found.tokens = dict(given)
-    if not all(_NAMED.match(f"{name or 'a'}={token}") for name, token in given):
+    settings.remote = remote is not None
+    named_tokens = read_tokens(value_of(environ, TOKEN) or "")
+    settings.tokens = dict(named_tokens)
+    if not all(_NAMED.match(f"{name or 'a'}={token}") for name, token in named_tokens):
         diagnosis.add(
             "each name has a token, as in alice=…,bob=…, and a token in such a list has no comma", TOKEN
         )
-        given = []
-    for name, token in given:
-        _check_token(token, diagnosis, f"{TOKEN}: {name}" if name else TOKEN, remote=found.remote)
-    if len(found.tokens) < len(given) or len({*found.tokens.values()}) < len(given):
+        named_tokens = []
+    for name, token in named_tokens:
+        _check_token(token, diagnosis, f"{TOKEN}: {name}" if name else TOKEN, remote=settings.remote)
+    if len(settings.tokens) < len(named_tokens) or len({*settings.tokens.values()}) < len(named_tokens):
         diagnosis.add("a name or a token is there twice", TOKEN)
-    if found.host and not found.remote and not is_loopback(found.host):
+    if settings.host and not settings.remote and not is_loopback(settings.host):
         diagnosis.add(
-            f"{shown(found.host)} is not loopback, so others could reach it:"
-            f" use 127.0.0.1:{found.port}, or set {REMOTE}=allow",
+            f"{shown(settings.host)} is not loopback, so others could reach it:"
+            f" use 127.0.0.1:{settings.port}, or set {REMOTE}=allow",
             CONTROL,
         )
-    return found
+    return settings
 
 
 def read_path(text: str) -> str:
@@ -208,9 +208,9 @@ def _check_token(text: str, diagnosis: Diagnosis, where: str, *, remote: bool) -
 
 
 def _hosts(text: str, diagnosis: Diagnosis) -> tuple[str, ...]:
-    found = []
-    for each in text.replace(",", " ").split():
-        host = each.lower().removesuffix(".")
+    hosts = []
+    for word in text.replace(",", " ").split():
+        host = word.lower().removesuffix(".")
         if host[:1] == "[" and host[-1:] == "]":
             host = host[1:-1]
         if not _is_host(host):
@@ -218,8 +218,8 @@ def _hosts(text: str, diagnosis: Diagnosis) -> tuple[str, ...]:
             name = name.partition(":")[0]
             hint = f"; did you mean {name}?" if name != host and _is_host(name) else ""
             diagnosis.add(
-                f"{shown(each)} is not a host such as staging.example.com, without scheme, port and *{hint}",
+                f"{shown(word)} is not a host such as staging.example.com, without scheme, port and *{hint}",
                 HOSTS,
             )
-        found.append(host)
-    return tuple(found)
+        hosts.append(host)
+    return tuple(hosts)

@@ -25,11 +25,11 @@ KEYS = ("rules", "seed", "abort")
 _PASSED_OVER = re.compile(
     r""""{3}(?:\\(?s:.)|(?!"{3})[^\\])*+"{3,5}|'{3}(?s:.*?)'{3,5}|("(?:\\.|[^"\\\n])*+"|'[^'\n]*')|#.*"""
 )
-"""Comments, texts in three quotes and, as a group, other texts.
+"""Comments and texts in three quotes, which have no table or key; as a group, other texts.
 
-No table or key begins in the former, which are passed over; the others are kept, as none of the former begins in
-them. A text in three quotes ends where TOML ends it: when an escaped quote was taken for its end, quotes stayed open,
-and the rest of the text was searched for each of them.
+Other texts stay: a sign such as `#` in them begins no comment. A text in three quotes must end exactly where TOML
+ends it. If an escaped quote were taken for its end, later quotes would have no partner, and the search for the
+partner of each would go through the rest of the text.
 """
 
 
@@ -42,7 +42,7 @@ def read_data(data: object, locate: Locate, diagnosis: Diagnosis) -> Found:
         if key not in KEYS:
             hint = nearest(key, KEYS) if key != "fault" else "; write [[rules]] above a rule, in JSON [{…}]"
             diagnosis.add(f"{shown(key)} is not a key of a scenario{hint}", locate(None, key))
-    # To say where a key stands takes a look at the whole text.
+    # `locate` scans the whole text, so it is asked only about keys that are there.
     seed = diagnosis.read(seed_text, data["seed"], locate(None, "seed")) if "seed" in data else None
     abort = diagnosis.read(bound_text, data["abort"], locate(None, "abort")) if "abort" in data else None
     tables = data.get("rules", [])
@@ -65,10 +65,10 @@ def read_data(data: object, locate: Locate, diagnosis: Diagnosis) -> Found:
 def _rule(index: int, table: Mapping[str, object], locate: Locate, diagnosis: Diagnosis) -> Rule | None:
     keys = dict(table)
     fault = keys.pop("fault", None)
-    parts, wrong = read_table(fault, keys, strict=True)
+    parts, mistakes = read_table(fault, keys, strict=True)
     if fault is None:
-        wrong[-1] = "", Mistake('there is no fault; a rule needs one, such as fault = "cos:SlowDown"')
-    for key, mistake in wrong:
+        mistakes[-1] = "", Mistake('there is no fault; a rule needs one, such as fault = "cos:SlowDown"')
+    for key, mistake in mistakes:
         place = place_of(key, mistake)
         inside = f"rules[{index}].{place}" if place else f"rules[{index}]"
         diagnosis.note(mistake, ": ".join(filter(None, (locate(index, key), inside))))
@@ -89,7 +89,7 @@ def read_json(text: str, where: str, diagnosis: Diagnosis) -> Found:
 
     try:
         data = parse_json(text, lambda twice: diagnosis.add(twice, where))
-    except ConfigurationError:  # as many mistakes as are told
+    except ConfigurationError:  # the limit of mistakes was reached
         raise
     except RecursionError:
         diagnosis.add("nested too deeply", where)
@@ -138,7 +138,7 @@ def read_toml(text: str, where: str, diagnosis: Diagnosis) -> Found:
 
 
 class Lines:
-    """Finds the line of a rule's key by a light look at the text; parsers give no positions."""
+    """Finds the line of a rule's key by a simple scan of the text, as parsers give no positions."""
 
     def __init__(self, text: str, where: str) -> None:
         self.text = text
@@ -162,7 +162,7 @@ class Lines:
     def _look(self) -> None:
         index: int | None = None
         table = ""
-        plain = _PASSED_OVER.sub(lambda found: found[1] or "\n" * found[0].count("\n"), self.text)
+        plain = _PASSED_OVER.sub(lambda match: match[1] or "\n" * match[0].count("\n"), self.text)
         for number, line in enumerate(plain.split("\n"), 1):
             text = line.strip()
             if text[:1] == "[":
@@ -185,8 +185,8 @@ def _key(text: str) -> str:
 
 def to_toml(rules: Sequence[Rule], seed: str | None, abort: str | None = None) -> str:
     """The TOML of a scenario; reading it gives an equal one."""
-    given = (("seed", seed), ("abort", abort))
-    lines = [f"{key} = {_value(text)}" for key, text in given if text is not None]
+    settings = (("seed", seed), ("abort", abort))
+    lines = [f"{key} = {_value(text)}" for key, text in settings if text is not None]
     lines += [""] if lines else []
     for rule in rules:
         lines.append("[[rules]]")
@@ -216,7 +216,7 @@ def _value(value: object) -> str:
 def _string(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     if not escaped.isprintable():
-        escaped = "".join(f"\\u{ord(each):04x}" if each < " " or each == "\x7f" else each for each in escaped)
+        escaped = "".join(f"\\u{ord(sign):04x}" if sign < " " or sign == "\x7f" else sign for sign in escaped)
     return f'"{escaped}"'
 
 

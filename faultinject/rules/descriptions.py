@@ -32,12 +32,12 @@ def wait(rule: Rule) -> str:
     return seconds(low) if low == high else f"{seconds(low)} to {seconds(high)}"
 
 
-def count(number: int, what: str) -> str:
+def count(number: int, noun: str) -> str:
     """`1 byte`, `2 bytes`."""
-    return f"{number} {what}{'' if number == 1 else 's'}"
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def counted(number: int, what: str) -> str:
+def counted(number: int, noun: str) -> str:
     """A number of things.
 
     >>> counted(1, "call"), counted(2_000, "retry"), counted(0, "answer of 200 with an error")
@@ -46,9 +46,9 @@ def counted(number: int, what: str) -> str:
     '2 waits before a retry'
     """
     if number == 1:
-        return f"1 {what}"
-    thing, of, rest = what.partition(
-        next((preposition for preposition in (" of ", " before ") if preposition in what), " with ")
+        return f"1 {noun}"
+    thing, of, rest = noun.partition(
+        next((preposition for preposition in (" of ", " before ") if preposition in noun), " with ")
     )
     things = f"{thing[:-1]}ies" if thing.endswith("ry") else f"{thing}s"
     return f"{number:,} {things}{of}{rest}"

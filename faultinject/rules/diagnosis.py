@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from faultinject.exceptions import ConfigurationError, Problem
@@ -19,15 +20,13 @@ Nobody reads more, and it takes time to find the nearest valid word for each.
 """
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Diagnosis:
-    """Mistakes found so far; `close` raises them, if any, and so does the last of `MOST`."""
+    """The mistakes of one configuration; `close` raises them, and so does the last of `MOST`."""
 
-    __slots__ = ("_owners", "_problems", "_sorts")
-
-    def __init__(self) -> None:
-        self._owners: dict[str, str] = {}
-        self._problems: list[Problem] = []
-        self._sorts: set[type[ConfigurationError]] = set()
+    _owners: dict[str, str] = field(default_factory=dict)
+    _problems: list[Problem] = field(default_factory=list)
+    _sorts: set[type[ConfigurationError]] = field(default_factory=set)
 
     def __len__(self) -> int:
         return len(self._problems)
@@ -54,10 +53,10 @@ class Diagnosis:
         """Note a mistake in a key or value."""
         self.add(mistake.message, where, excerpt, mistake.error)
 
-    def read(self, read: Callable[[T], R], given: T, where: str) -> R | None:
+    def read(self, read: Callable[[T], R], value: T, where: str) -> R | None:
         """Read a value; a `Mistake` is noted, and gives None."""
         try:
-            return read(given)
+            return read(value)
         except Mistake as mistake:
             self.note(mistake, where)
             return None
@@ -101,11 +100,14 @@ def excerpt(text: str, start: int, end: int) -> str:
                          ^
     """
     line_start = max(text.rfind("\n", 0, start), text.rfind("\r", 0, start)) + 1
-    line_end = min((at for each in "\r\n" if (at := text.find(each, start)) >= 0), default=len(text))
+    line_end = min(
+        (at for line_break in "\r\n" if (at := text.find(line_break, start)) >= 0), default=len(text)
+    )
     end = max(start + 1, min(end, line_end))
     left = max(line_start, start - BEFORE)
     right = min(line_end, max(end, start + 1) + AFTER, start + BEFORE + AFTER)
-    before = ("…" if left > line_start else "") + visible(text[left:start])
-    wrong = visible(text[start : min(end, right)])
-    after = visible(text[min(end, right) : right]) + ("…" if right < line_end else "")
-    return f"  {before}{wrong}{after}\n  {' ' * len(before)}{'^' * max(1, len(wrong))}"
+    shown_before = ("…" if left > line_start else "") + visible(text[left:start])
+    shown_mistake = visible(text[start : min(end, right)])
+    shown_after = visible(text[min(end, right) : right]) + ("…" if right < line_end else "")
+    carets = " " * len(shown_before) + "^" * max(1, len(shown_mistake))
+    return f"  {shown_before}{shown_mistake}{shown_after}\n  {carets}"

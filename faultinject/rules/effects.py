@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 MOST_SIGMA = 10
 """The largest sigma: one wait of seven is then longer than 22,000 medians."""
 
-# The server's own: a second one, or a wrong one, breaks the connection rather than the answer. A WSGI application
-# may send no hop-by-hop header at all (https://peps.python.org/pep-3333/#other-http-features); so also
-# `set.connection=close` tells the server, and sends one only where it cannot be told otherwise.
+# The server sets these headers: a second or a wrong one breaks the connection rather than the answer. A WSGI
+# application must not send hop-by-hop headers (https://peps.python.org/pep-3333/#other-http-features). So
+# `set.connection=close` asks the server to close; the header goes out only where there is no other way to ask.
 FORBIDDEN = frozenset(
     (
         "content-length",
@@ -42,21 +42,16 @@ FORBIDDEN = frozenset(
 )
 
 
-def _nothing(rule: Rule, text: str, name: str) -> str:
-    """Say nothing, as the fault's own words have it."""
-    return ""
-
-
 @dataclass(kw_only=True, eq=False, repr=False)
 class Effect(Key):
-    """A key that shapes what is done to the exchange.
+    """A key that changes the fault or its answer.
 
     Attributes:
-        in_words: what a reader of a rule must know of it, from the rule, the value as written and the NAME behind the
-            key; nothing where the fault's own words say it.
+        in_words: the effect in words, from the rule, the value as written and the NAME behind the key; empty where
+            the fault's own words have it.
     """
 
-    in_words: Callable[[Rule, str, str], str] = _nothing
+    in_words: Callable[[Rule, str, str], str] = lambda _rule, _text, _name: ""
 
 
 def yes_no(key: str, doc: str, unusual: str, *, default: bool) -> Effect:
@@ -64,8 +59,8 @@ def yes_no(key: str, doc: str, unusual: str, *, default: bool) -> Effect:
 
     Args:
         key: the word.
-        doc: what it means.
-        unusual: what a value that is not the default comes to, in words.
+        doc: its documentation, as in `Key`.
+        unusual: the effect of the value that is not the default, in words.
         default: whether it is on where a rule does not say.
     """
     return Effect(
@@ -80,7 +75,7 @@ def yes_no(key: str, doc: str, unusual: str, *, default: bool) -> Effect:
 
 
 def _hint(text: str) -> str:
-    """Read one of the forms; a header's name in any case."""
+    """The form of a wait: one of `FORMS`, of which header names may be in any case."""
     name = text.lower()
     return name if name in MILLISECONDS else values.choice(text, FORMS)
 
@@ -166,8 +161,8 @@ def _set_in_words(_rule: Rule, text: str, name: str) -> str:
 
 
 def _after_bytes_in_words(rule: Rule, text: str, _name: str) -> str:
-    whose = "answer" if rule.value("when") == "after" else "request"
-    return f"after {descriptions.count(values.size(text), 'byte')} of the {whose}'s body"
+    body = "answer" if rule.value("when") == "after" else "request"
+    return f"after {descriptions.count(values.size(text), 'byte')} of the {body}'s body"
 
 
 EFFECTS: dict[str, Effect] = {
@@ -472,4 +467,4 @@ EFFECTS: dict[str, Effect] = {
     )
 }
 EXCLUDING = (("keep", "keep_bytes"), ("after_bytes", "drain"))
-"""Pairs of effects that say the same twice: how much of a body is kept, or read."""
+"""Pairs of effects that set the same thing: how much of a body is kept, or read."""

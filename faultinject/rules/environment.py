@@ -48,9 +48,9 @@ class Environment:
         max_active: at most this many faults under way.
         on_request: whether requests may ask for faults of their own.
         expires: unix seconds from which nothing is injected, or None.
-        control: where the control API is and who may use it, or None: there is none.
+        control: the place and the permitted clients of the control API; None: there is none.
         production_allowed: whether faults are injected although this is production.
-        elsewhere: why FAULTINJECT_ONLY_WHERE keeps faults away from here; empty where it does not.
+        elsewhere: the reason why FAULTINJECT_ONLY_WHERE permits no faults here; empty if it does.
     """
 
     enabled: bool | None
@@ -59,7 +59,7 @@ class Environment:
     seed: str | None = None
     header: bool = True
     endpoints: tuple[str, ...] = ()
-    store: str | None = field(default=None, repr=False)  # its password has no place in a traceback
+    store: str | None = field(default=None, repr=False)  # a traceback must not show its password
     watch: bool | None = None
     session: str | None = None
     journal: str | None = None
@@ -123,8 +123,8 @@ def read_environment(
             environment.seed = scenario.seed
             # The `abort` of the file holds only as long as the file's scenario does.
             environment.abort = abort if value_of(environ, "FAULTINJECT_ABORT") is not None else None
-            others = environment.control is not None or _has_rules_elsewhere(environ)
-            if not scenario.rules and not diagnosis and not others:
+            rules_elsewhere = environment.control is not None or _has_rules_elsewhere(environ)
+            if not scenario.rules and not diagnosis and not rules_elsewhere:
                 diagnosis.add(
                     "faultinject is on and has no rule: set FAULTINJECT_RULES, "
                     "such as FAULTINJECT_RULES=cos:SlowDown,probability=0.1"
@@ -164,8 +164,8 @@ def _read_settings(environment: Environment, environ: Mapping[str, str], diagnos
 
 def _has_rules_elsewhere(environ: Mapping[str, str]) -> bool:
     """Whether a session has the rules, or requests bring them."""
-    asked = (value_of(environ, "FAULTINJECT_ON_REQUEST") or "no").lower()
-    return value_of(environ, "FAULTINJECT_SESSION") is not None or asked not in values.NO
+    on_request = (value_of(environ, "FAULTINJECT_ON_REQUEST") or "no").lower()
+    return value_of(environ, "FAULTINJECT_SESSION") is not None or on_request not in values.NO
 
 
 def _check_on_request(environment: Environment, environ: Mapping[str, str], diagnosis: Diagnosis) -> None:
@@ -200,15 +200,15 @@ def _read_only_where(environ: Mapping[str, str], diagnosis: Diagnosis) -> str:
 
 
 def _endpoints(text: str, diagnosis: Diagnosis) -> tuple[str, ...]:
-    found = []
-    for each in text.replace(",", " ").split():
-        suffix = each.lower().removeprefix(".").removesuffix(".")
+    suffixes = []
+    for word in text.replace(",", " ").split():
+        suffix = word.lower().removeprefix(".").removesuffix(".")
         message = _wrong_suffix(suffix)
         if message is not None:
-            diagnosis.add(f"{shown(each)} {message}", "FAULTINJECT_ENDPOINT")
-        found.append(suffix)
-    # Of two that a host is below, the one of more labels is meant, whatever the order.
-    return tuple(sorted(found, key=lambda suffix: -suffix.count(".")))
+            diagnosis.add(f"{shown(word)} {message}", "FAULTINJECT_ENDPOINT")
+        suffixes.append(suffix)
+    # The suffix of most labels is tried first, as a host may be below several.
+    return tuple(sorted(suffixes, key=lambda suffix: -suffix.count(".")))
 
 
 def _wrong_suffix(suffix: str) -> str | None:
@@ -235,24 +235,24 @@ def _read_expiry(
     diagnosis: Diagnosis,
 ) -> None:
     text = value_of(environ, "FAULTINJECT_EXPIRES")
-    left = None
+    seconds_left = None
     if text is not None:
         try:
             if text.rstrip("hms").replace(".", "").isdecimal():
-                left = values.duration(text)
-                environment.expires = (now if started is None else started()) + left
+                seconds_left = values.duration(text)
+                environment.expires = (now if started is None else started()) + seconds_left
             else:
                 environment.expires = _moment(text)
-                left = environment.expires - now
+                seconds_left = environment.expires - now
         except Mistake as mistake:
             diagnosis.note(mistake, "FAULTINJECT_EXPIRES")
-            left = 0.0
+            seconds_left = 0.0
     allow = value_of(environ, "FAULTINJECT_PRODUCTION")
     if allow is None:
         return
     if allow.lower() != "allow":
         diagnosis.add(f"{shown(allow)} is not allow", "FAULTINJECT_PRODUCTION")
-    elif left is None or left > DAY:
+    elif seconds_left is None or seconds_left > DAY:
         diagnosis.add("allow needs FAULTINJECT_EXPIRES of at most 24h", "FAULTINJECT_PRODUCTION")
     else:
         environment.production_allowed = True

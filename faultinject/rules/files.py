@@ -1,4 +1,4 @@
-"""Files that somebody names, read within bounds."""
+"""Files that users name, with a limit on the bytes that are read."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def open_to_read(path: Path) -> BufferedReader:
     """
     try:
         return open(path, "rb")
-    except ValueError:  # a NUL, half a surrogate pair: Python's own words differ by its version
+    except ValueError:  # a NUL or half a surrogate pair, for which versions of Python have different messages
         raise OSError(errno.EINVAL, "no file can have such a name", str(path)) from None
 
 
@@ -74,7 +74,7 @@ def open_to_write(path: Path) -> TextIO:
     """A file for a text, in UTF-8.
 
     Raises:
-        OSError: it cannot be opened; nobody reads a named pipe.
+        OSError: it cannot be opened, or is a named pipe without a reader.
     """
     opener = _open_at_once if hasattr(os, "O_NONBLOCK") else None
     return open(path, "w", encoding="utf-8", opener=opener)
@@ -86,13 +86,13 @@ def _open_at_once(path: str, flags: int) -> int:
     return number
 
 
-def known_ending(option: str, path: str, known: Collection[str]) -> str:
+def known_ending(option: str, path: str, endings: Collection[str]) -> str:
     """The ending of a file's name, such as `.html`, by which its format is chosen.
 
     Args:
-        option: what named the file.
+        option: the option that names the file.
         path: the file.
-        known: the endings that have a format, in lower case.
+        endings: those that have a format, in lower case.
 
     Raises:
         ConfigurationError: the name ends otherwise.
@@ -100,10 +100,9 @@ def known_ending(option: str, path: str, known: Collection[str]) -> str:
     # A file may be called `.html`.
     name = os.path.basename(path)
     ending = f".{name.lower().rpartition('.')[2]}"
-    if ending not in known:
-        raise ConfigurationError(
-            f"{option}: {path} is not one of {', '.join(f'FILE{each}' for each in known)}"
-        )
+    if ending not in endings:
+        names = ", ".join(f"FILE{known}" for known in endings)
+        raise ConfigurationError(f"{option}: {path} is not one of {names}")
     return ending
 
 
@@ -127,7 +126,7 @@ def parse_json(text: str, twice: Callable[[str], object]) -> Any:
 
     Args:
         text: the JSON.
-        twice: told in a sentence of a key that an object has twice; the last one counts.
+        twice: called with a sentence about each key that an object has twice; the last value counts.
 
     Raises:
         JSONDecodeError: it is not JSON.
@@ -137,12 +136,12 @@ def parse_json(text: str, twice: Callable[[str], object]) -> Any:
     import json
 
     def table(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        found: dict[str, object] = {}
+        values: dict[str, object] = {}
         for name, value in pairs:
-            if name in found:
+            if name in values:
                 twice(f"{shown(name)} is given twice")
-            found[name] = value
-        return found
+            values[name] = value
+        return values
 
     def refuse(constant: str) -> NoReturn:
         raise ValueError(f"{constant} is no number of JSON")
@@ -151,7 +150,7 @@ def parse_json(text: str, twice: Callable[[str], object]) -> Any:
 
 
 def identity(file: int) -> tuple[int, int]:
-    """Device and inode of an open file, which tell it from any other of the same number.
+    """Device and inode of an open file: another file with the same number has others.
 
     Raises:
         OSError: nothing is open by that number.
@@ -163,7 +162,7 @@ def identity(file: int) -> tuple[int, int]:
 class OwnFile:
     """An open file that is closed with the last reference to it.
 
-    Nothing is done if somebody else has closed it: see `close_own`.
+    If something else has closed it, `close_own` does nothing.
 
     Args:
         number: its descriptor.
@@ -174,14 +173,14 @@ class OwnFile:
         self._known = identity(number)
 
     def __del__(self, ends: Callable[[], bool] = is_finalizing) -> None:
-        if not ends():  # then the names of modules are gone, and the system closes it
+        if not ends():  # as Python ends, the names of modules are gone, and the system closes files
             close_own(self.number, self._known)
 
 
 def close_own(file: int, known: tuple[int, int]) -> None:
-    """Close a file, unless somebody has.
+    """Close a file, unless it is closed already.
 
-    A program that becomes a daemon closes all files; then the number may belong to another file by now.
+    A program that becomes a daemon closes all files; then the descriptor may belong to another file by now.
 
     Args:
         file: its descriptor.

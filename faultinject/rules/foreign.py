@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from faultinject.rules.scenario import Scenario
 
 ELSEWHERE = frozenset(("content-location", "location", "x-amz-website-redirect-location"))
-"""Headers with the address of something else, which is to be on the same host."""
+"""Headers with the address of another resource, which must be on the same host."""
 OBEYED = frozenset(
     "link refresh sourcemap speculation-rules x-content-type-options x-lighttpd-send-file"
     " x-lighttpd-send-tempfile x-litespeed-location x-sendfile x-sendfile2 x-sourcemap".split()
@@ -70,21 +70,21 @@ KEPT = ("-control", "cookie", "policy", "report")
 def check_foreign(
     scenario: Scenario, *, more: frozenset[str] = frozenset(), known: Collection[Rule] = ()
 ) -> None:
-    """Refuse what rules must not do that came over HTTP.
+    """Refuse effects that a rule must not have if it came over HTTP.
 
     Args:
         scenario: the rules, right in themselves.
-        more: effects that are refused besides.
-        known: rules that are in force already, which somebody else may have written.
+        more: further effects to refuse.
+        known: the rules in force, which are not checked: somebody else may have written them.
 
     Raises:
         ConfigurationError: with every problem, each with its rule.
     """
-    there = {*known}
+    known_rules = {*known}
     problems = [
         Problem(message, where=f"{name}: {key}")
         for name, rule in zip(scenario.display_names, scenario.rules, strict=True)
-        if rule not in there
+        if rule not in known_rules
         for key, message in _problems(rule, more)
     ]
     if problems:
@@ -92,7 +92,7 @@ def check_foreign(
 
 
 def _problems(rule: Rule, more: frozenset[str]) -> Iterator[tuple[str, str]]:
-    """Yield each mistake in a rule: the key, and what is wrong."""
+    """Yield each mistake in a rule: the key, and a message."""
     for key in rule.options:
         if key in more:
             yield key, f"a rule that comes over HTTP has no {key}; leave it out"
@@ -104,13 +104,13 @@ def _problems(rule: Rule, more: frozenset[str]) -> Iterator[tuple[str, str]]:
                 key,
                 f"a rule that comes over HTTP drops no {name}, by which a cache may keep what is not for it",
             )
-    if "content_type" in rule.options and (why := _wrong_kind(rule.options["content_type"], KINDS)):
-        yield "content_type", why
+    if "content_type" in rule.options and (problem := _wrong_kind(rule.options["content_type"], KINDS)):
+        yield "content_type", problem
     kinds = KINDS_OF_APP if "drop" in rule.resolved.takes else KINDS
     for name, text in rule.set_headers:
-        why = _wrong_kind(text, kinds) if name == "content-type" else _wrong_header(name, text)
-        if why:
-            yield f"set.{name}", why
+        problem = _wrong_kind(text, kinds) if name == "content-type" else _wrong_header(name, text)
+        if problem:
+            yield f"set.{name}", problem
 
 
 _KEEPS_INERT = ", which keeps a browser from running what the app only stores"
@@ -122,9 +122,9 @@ def _wrong_header(name: str, text: str) -> str:
             return ""
         path = f"/{text.partition('://')[2].partition('/')[2]}"
         return f"{shown(text)} may lead to another host; did you mean {shown(path)}?"
-    if name in OBEYED or name.startswith(FAMILIES) or any(each in name for each in HANDED_OVER):
+    if name in OBEYED or name.startswith(FAMILIES) or any(part in name for part in HANDED_OVER):
         return f"a rule that comes over HTTP sets no {name}, which a proxy or a browser obeys"
-    if name in LASTING or any(each in name for each in KEPT):
+    if name in LASTING or any(part in name for part in KEPT):
         return f"a rule that comes over HTTP sets no {name}, which lasts longer than the fault"
     if name in INERT:
         return f"a rule that comes over HTTP sets no {name}{_KEEPS_INERT}"
@@ -132,7 +132,7 @@ def _wrong_header(name: str, text: str) -> str:
 
 
 def _wrong_kind(text: str, kinds: tuple[str, ...]) -> str:
-    kind, semicolon, parameter = (each.strip(" \t").lower() for each in text.partition(";"))
+    kind, semicolon, parameter = (part.strip(" \t").lower() for part in text.partition(";"))
     if kind in kinds and (not semicolon or parameter == "charset=utf-8"):
         return ""
     return (

@@ -71,7 +71,7 @@ VARIABLES: dict[str, str] = {
 # Services that are named `faultinject-…`: it would let a slip through.
 KUBERNETES = ("FAULTINJECT_SERVICE_", "FAULTINJECT_PORT")
 
-# What people call a switch, in other words than the one that there is.
+# Other words that people write for ENABLED.
 _SWITCHES = frozenset(
     ("", "ON", "ENABLE", "ENABLED", "ENABLES", "ACTIVE", "ACTIVATE", "ACTIVATED", "SWITCH", "START")
 )

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 
+from faultinject.engine.request import Request
 from faultinject.http.wire import METHODS
-from faultinject.rules.key import any_of, folded
+from faultinject.rules.faults.answering import Documented
+from faultinject.rules.key import Check, any_of, folded
+from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
+from faultinject.vendors.addressing import Addressing
+from faultinject.vendors.documented import DocumentedError
 from faultinject.vendors.operations import operations_of
+from faultinject.vendors.vendor import Vendor
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from faultinject.engine.request import Request
-    from faultinject.rules.faults.answering import Documented
-    from faultinject.rules.key import Check
-    from faultinject.rules.rule import Rule
-    from faultinject.vendors.addressing import Addressing
-    from faultinject.vendors.documented import DocumentedError
-    from faultinject.vendors.vendor import Vendor
-
-    Form = tuple[str | None, str, bool]
-    Texts = tuple[str, ...]
+Form = tuple[str | None, str, bool]
+Texts = tuple[str, ...]
 
 _KEYED = {
     "object": (True,),
@@ -32,13 +27,13 @@ _KEYED = {
     "bucket": (False,),
     "container": (False,),
 }
-_TOLD = ("method", "operation", "key")
+_COMPARED = ("method", "operation", "key")
 
 
 @lru_cache(1024)
 def _places(address: str, where: str) -> tuple[Rule, ...]:
-    found = filter(None, map(str.strip, where.split(";")))
-    return tuple(rule for each in found for rule in Scenario(f"{address},{each}").rules)
+    conditions = filter(None, map(str.strip, where.split(";")))
+    return tuple(rule for condition in conditions for rule in Scenario(f"{address},{condition}").rules)
 
 
 def places_of(row: DocumentedError) -> tuple[Rule, ...]:
@@ -64,16 +59,16 @@ def doubt_of_place(rule: Rule, error: Documented) -> str:
     rows = error.rows
     if rule.vendor is not error.vendor or not all(row.where for row in rows):
         return ""
-    known = _forms_of(rule)
-    if any(not known.isdisjoint(_forms_of(place)) for row in rows for place in places_of(row)):
+    matched = _forms_of(rule)
+    if any(not matched.isdisjoint(_forms_of(place)) for row in rows for place in places_of(row)):
         return ""
     places = " or ".join(dict.fromkeys(row.where.replace("; ", " or ") for row in rows))
     return f"the service answers with {error.text} only where {places}, and the rule meets no such request"
 
 
 def _forms_of(rule: Rule) -> frozenset[Form]:
-    told = [tuple((each, part.get(each, ())) for each in _TOLD) for part in (rule.conditions, rule.unless)]
-    return _forms(rule.vendor, *told)
+    texts = [tuple((key, part.get(key, ())) for key in _COMPARED) for part in (rule.conditions, rule.unless)]
+    return _forms(rule.vendor, *texts)
 
 
 @lru_cache(1024)
@@ -92,7 +87,7 @@ def _forms(
     }
     forms: set[Form] = set(documented)
     forms.update((None, method, keyed) for method in METHODS for keyed in (True, False))
-    wanted, unwanted = dict(conditions), dict(unless)
+    matching, unwanted = dict(conditions), dict(unless)
 
     def fits(form: Form) -> bool:
         operation, method, keyed = form
@@ -101,9 +96,9 @@ def _forms(
             "operation": lambda texts: operation in operations.meant(texts),
             "key": lambda _: keyed,
         }
-        # Of keys it is known only that all are meant, as by `unless.key=**`.
+        # Only `unless.key=**` refuses all keys.
         refused = {name: texts for name, texts in unwanted.items() if name != "key" or "**" in texts}
-        return all(tests[name](texts) for name, texts in wanted.items() if texts) and not any(
+        return all(tests[name](texts) for name, texts in matching.items() if texts) and not any(
             tests[name](texts) for name, texts in refused.items() if texts
         )
 

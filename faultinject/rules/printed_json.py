@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def json_text(data: object, indent: int | None = None, *, allow_nan: bool = True) -> str:
-    r"""JSON with escapes for what does not print.
+    r"""JSON with escapes for characters that do not print.
 
     These are control characters (C1 too), bidirectional and other format characters.
     >>> json_text({"path": "/é\x9b"})
@@ -18,9 +18,9 @@ def json_text(data: object, indent: int | None = None, *, allow_nan: bool = True
 
 
 def printable(text: str) -> str:
-    """The text of some JSON with escapes for what does not print.
+    """A JSON text with escapes for characters that do not print.
 
-    Its line breaks stay: they are between its values.
+    Its line breaks stay, as they are between its values.
     """
     if text.isprintable():
         return text

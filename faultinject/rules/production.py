@@ -98,10 +98,13 @@ def _says_production(value: str) -> bool:
         from urllib.parse import unquote
 
         value = unquote(value)
-    return any(_found(_WORD.findall(each.lower())) for each in (_AT_A_CAPITAL.sub(" ", value), value))
+    return any(
+        _has_production(_WORD.findall(spelling.lower()))
+        for spelling in (_AT_A_CAPITAL.sub(" ", value), value)
+    )
 
 
-def _found(words: list[str]) -> bool:
+def _has_production(words: list[str]) -> bool:
     return any(
         word in WORDS and not (before and words[before - 1] in BUT_BEHIND)
         for before, word in enumerate(words)

@@ -27,8 +27,8 @@ class RedisURL:
         tls: whether the connection is encrypted.
         ca: the file of the certificates that the server's is checked by; empty for the system's.
         prefix: the beginning of each key.
-        replace: whether these rules take the place of others below that prefix.
-        shown: the store as a log may have it: no password, no options.
+        replace: whether these rules replace others below that prefix.
+        shown: the store for logs: no password, no options.
     """
 
     __slots__ = (
@@ -62,7 +62,7 @@ def read_redis(text: str) -> RedisURL:
     """Read the URL of a store.
 
     Raises:
-        Mistake: what is wrong with it; the message holds no password.
+        Mistake: the URL is wrong; the message holds no password.
 
     >>> url = read_redis("redis://:secret@cache:6380/2?prefix=staging")
     >>> url.host, url.port, url.db, url.prefix, url.shown
@@ -70,16 +70,18 @@ def read_redis(text: str) -> RedisURL:
     """
     from urllib.parse import parse_qsl, unquote, urlsplit
 
-    named = shown(without_password(text))
+    store_shown = shown(without_password(text))
     scheme, slashes, _ = text.partition("://")
     if not slashes:
-        raise Mistake(f"{named}: behind {scheme.partition(':')[0]}: comes //, such as {_EXAMPLE}")
+        raise Mistake(f"{store_shown}: behind {scheme.partition(':')[0]}: comes //, such as {_EXAMPLE}")
     url = RedisURL()
     try:
         parts = urlsplit(text)
         url.port = parts.port or PORT
     except ValueError:
-        raise Mistake(f"{named}: no host and port can be read from it; it looks like {_EXAMPLE}") from None
+        raise Mistake(
+            f"{store_shown}: no host and port can be read from it; it looks like {_EXAMPLE}"
+        ) from None
     url.username, url.password = unquote(parts.username or ""), unquote(parts.password or "")
     url.tls = scheme in TLS
     db = "" if scheme in UNIX else parts.path.strip("/")
@@ -87,23 +89,23 @@ def read_redis(text: str) -> RedisURL:
         url.path = unquote(parts.path)
         if parts.hostname or url.path in ("", "/"):
             raise Mistake(
-                f"{named} needs the path of a socket behind three slashes, such as unix:///run/redis.sock"
+                f"{store_shown} needs the path of a socket behind three slashes, such as unix:///run/redis.sock"
             )
         url.shown = f"unix://{url.path}"
     else:
         url.host = unquote(parts.hostname or "")
         if "@" in db:
-            raise Mistake(_signs(named))
+            raise Mistake(_signs(store_shown))
         if not url.host:
-            raise Mistake(f"{named} names no host; it looks like {_EXAMPLE}")
+            raise Mistake(f"{store_shown} names no host; it looks like {_EXAMPLE}")
         if not _is_host(url.host):
-            raise Mistake(f"{named}: {shown(url.host)} cannot be the name of a host")
+            raise Mistake(f"{store_shown}: {shown(url.host)} cannot be the name of a host")
         host = f"[{url.host}]" if ":" in url.host else url.host
         url.shown = f"{scheme}://{host}:{url.port}"
     if parts.fragment:
-        raise Mistake(f"{named}: nothing stands behind #; write %23 for one in a password")
+        raise Mistake(f"{store_shown}: nothing stands behind #; write %23 for one in a password")
     if "@" in parts.query:
-        raise Mistake(_signs(named))
+        raise Mistake(_signs(store_shown))
     for name, value in parse_qsl(parts.query, keep_blank_values=True):
         if name == "db" and scheme in UNIX:
             db = value
@@ -114,14 +116,14 @@ def read_redis(text: str) -> RedisURL:
         elif name == "ca" and url.tls and value:
             url.ca = value
         else:
-            raise Mistake(_option(named, scheme, name))
+            raise Mistake(_option(store_shown, scheme, name))
     if db:
         if not (db.isascii() and db.isdecimal() and len(db) < 6):
-            raise Mistake(f"{named}: a database is a number, not {shown(db)}")
+            raise Mistake(f"{store_shown}: a database is a number, not {shown(db)}")
         url.db = int(db)
     if not _is_prefix(url.prefix):
         raise Mistake(
-            f"{named}: a prefix is of 1 to {LONGEST} letters, digits and the signs . _ : -,"
+            f"{store_shown}: a prefix is of 1 to {LONGEST} letters, digits and the signs . _ : -,"
             f" not {shown(url.prefix)}"
         )
     url.shown = shown(url.shown if scheme in UNIX else f"{url.shown}/{url.db}")
@@ -135,26 +137,26 @@ def without_password(text: str) -> str:
     >>> without_password("redis://user:secret@cache:6380/2?prefix=staging&pass=secret")
     'redis://…@cache:6380/2?prefix=staging&pass=…'
     """
-    before, at, place = text.rpartition("@")
-    scheme, colon, rest = (before or place).partition(":")
+    left_of_at, at, right_of_at = text.rpartition("@")
+    scheme, colon, rest = (left_of_at or right_of_at).partition(":")
     if not colon:
         scheme, rest = "", scheme
     start = f"{scheme}{colon}{'//' if rest.startswith('//') else ''}"
     if at:
-        if "?" in before:  # is it a password of which a part stands behind the @, or an option?
+        if "?" in left_of_at:  # it may begin options or belong to a password with an @: show neither
             return f"{start}…"
         start += "…@" if f"{scheme}{colon}{rest}" != start else at
     else:
-        place = rest.removeprefix("//")
-    place, mark, options = place.partition("?")
-    place, sharp, _ = place.partition("#")
+        right_of_at = rest.removeprefix("//")
+    right_of_at, mark, options = right_of_at.partition("?")
+    right_of_at, sharp, _ = right_of_at.partition("#")
     options, other_sharp, _ = options.partition("#")
-    host, slash, path = place.partition("/")
+    host, slash, path = right_of_at.partition("/")
     name, colon, port = host.rpartition(":")
     if colon and not at and (not name or not port.isdecimal()):
         host = f"{name}:…"
-    kept = "&".join(map(_without_secret, options.split("&")))
-    return f"{start}{host}{slash}{path}{mark}{kept}{'#…' if sharp or other_sharp else ''}"
+    shown_options = "&".join(map(_without_secret, options.split("&")))
+    return f"{start}{host}{slash}{path}{mark}{shown_options}{'#…' if sharp or other_sharp else ''}"
 
 
 def _without_secret(option: str) -> str:
@@ -162,25 +164,25 @@ def _without_secret(option: str) -> str:
     return option if name in _OPTIONS or not equals else f"{name}=…"
 
 
-def _option(named: str, scheme: str, name: str) -> str:
+def _option(store_shown: str, scheme: str, name: str) -> str:
     """The message about an option that does not exist or is wrongly given."""
     if name == "replace":
-        return f"{named}: replace has no value: ?replace"
+        return f"{store_shown}: replace has no value: ?replace"
     if name == "ca":
-        wrong = "needs a file: ?ca=ca.pem" if scheme in TLS else "is for rediss:, the encrypted one"
-        return f"{named}: ca {wrong}"
+        problem = "needs a file: ?ca=ca.pem" if scheme in TLS else "is for rediss:, the encrypted one"
+        return f"{store_shown}: ca {problem}"
     if name == "db":
-        return f"{named}: the database is the path: {_EXAMPLE}"
+        return f"{store_shown}: the database is the path: {_EXAMPLE}"
     if name in ("password", "username"):
         return f"the {name} of a store stands before its host: {scheme}://USERNAME:PASSWORD@…"
     near = most_like(name, _OPTIONS)
-    return f"{named}: no option is called {shown(name)}" + (
+    return f"{store_shown}: no option is called {shown(name)}" + (
         f"; did you mean {near}?" if near else "; the options are prefix, replace and, with rediss:, ca"
     )
 
 
-def _signs(told: str) -> str:
-    return f"{told}: the signs / ? # @ in a password are written %2F %3F %23 %40"
+def _signs(store: str) -> str:
+    return f"{store}: the signs / ? # @ in a password are written %2F %3F %23 %40"
 
 
 def _is_host(name: str) -> bool:

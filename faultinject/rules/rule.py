@@ -27,12 +27,15 @@ if TYPE_CHECKING:
 
     Split = tuple[bool, str, str | None]
 
-# Keys that only say how another one is meant, and keys that some rule has in vain.
-_NEEDING = {"per": tuple(key for key, each in TRIGGERS.items() if each.counts), "hint": ("retry_after",)}
+# A key of the left has an effect only together with one of the right.
+_NEEDING = {
+    "per": tuple(key for key, trigger in TRIGGERS.items() if trigger.counts),
+    "hint": ("retry_after",),
+}
 _MAY_DO_NOTHING = frozenset((*_NEEDING, "resource"))
-# A key that is a word of Python's own.
+# `from` is a keyword of Python.
 _PYTHON = {"from_": "from"}
-# What stands for one value; all else is looked at for what it holds.
+# The types of single values. Any other value may be a list or a dict.
 _SINGLE = (str, int, float)
 
 
@@ -77,8 +80,8 @@ class Rule:
             fault = text_of(fault)
         where = shown(fault) if isinstance(fault, str) and fault else "rule"
         diagnosis = Diagnosis()
-        parts, wrong = read_table(fault, keys)
-        for place, mistake in wrong:
+        parts, mistakes = read_table(fault, keys)
+        for place, mistake in mistakes:
             inside = place_of(place, mistake) if place != "fault" else ""
             head = f"{where}: {inside}" if inside else ("" if where in mistake.message else where)
             diagnosis.note(mistake, head)
@@ -122,7 +125,7 @@ class Rule:
 
     @property
     def draws(self) -> bool:
-        """Whether it makes other draws than the ids of its answers when it fires."""
+        """Whether it draws more than the ids of its answers when it fires."""
         return self.resolved.draws(self)
 
     def prepare(self, compiled: CompiledRule) -> Act:
@@ -163,16 +166,16 @@ class Rule:
     def _without_effect(self) -> list[str]:
         vendor = self.resolved.vendor
         usual = {"per": KEYS["per"].default, "hint": vendor.hint if vendor is not None else "seconds"}
-        found = [
-            f"{key} has no effect without {listed(others)}"
-            for key, others in _NEEDING.items()
+        doubts = [
+            f"{key} has no effect without {listed(needed)}"
+            for key, needed in _NEEDING.items()
             if key in self.options
             and self.value(key) != usual[key]
-            and self.options.keys().isdisjoint(others)
+            and self.options.keys().isdisjoint(needed)
         ]
         if "resource" in self.options and vendor is not None and vendor.resource is None:
-            found.append(f"resource has no effect: errors of {vendor.id} name none")
-        return found
+            doubts.append(f"resource has no effect: errors of {vendor.id} name none")
+        return doubts
 
     def compile(self, context: Addressing, seed: bytes = b"") -> Check:
         """The test of a request: all conditions hold, and no `unless.` condition does.
@@ -272,11 +275,11 @@ def _labelled(conditions: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[s
 
 
 def _compiled(conditions: Mapping[str, tuple[str, ...]], reading: Reading) -> list[Check]:
-    made = []
+    tests = []
     for key, texts in conditions.items():
         word, _, name = key.partition(".")
-        made.append(CONDITIONS[word].compile(texts, name, reading))
-    return made
+        tests.append(CONDITIONS[word].compile(texts, name, reading))
+    return tests
 
 
 def _nest(data: dict[str, Any], conditions: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
@@ -314,13 +317,13 @@ def read_table(
     Returns:
         the parts, or None when anything is wrong.
     """
-    entries, wrong = _entries(keys, strict=strict)
+    entries, mistakes = _entries(keys, strict=strict)
     if not isinstance(fault, str):
-        return None, [*wrong, ("fault", Mistake(f"{shown(repr(fault))} is not a fault: give it as text"))]
+        return None, [*mistakes, ("fault", Mistake(f"{shown(repr(fault))} is not a fault: give it as text"))]
     misplaced: list[tuple[int, Mistake]] = []
     parts = combine(fault, [entry for _, entry in entries], misplaced)
-    wrong += [(entries[index][0] if index >= 0 else "fault", mistake) for index, mistake in misplaced]
-    return None if wrong else parts, wrong
+    mistakes += [(entries[index][0] if index >= 0 else "fault", mistake) for index, mistake in misplaced]
+    return None if mistakes else parts, mistakes
 
 
 def _entries(
@@ -331,28 +334,26 @@ def _entries(
     Reading ends with the last mistake that is reported.
     """
     entries: list[tuple[str, EntryOrWord]] = []
-    wrong: list[tuple[str, Mistake]] = []
-    for raw, given in keys.items():
+    mistakes: list[tuple[str, Mistake]] = []
+    for raw, value in keys.items():
         try:
             key = split_key(_PYTHON.get(raw, raw))
-            singles = [(raw, key, given)] if isinstance(given, _SINGLE) else [*_spread(raw, key, given)]
+            singles = [(raw, key, value)] if isinstance(value, _SINGLE) else [*_spread(raw, key, value)]
         except Mistake as mistake:
-            wrong.append((raw, mistake))
+            mistakes.append((raw, mistake))
             continue
-        for place, parts, value in singles:
-            if len(wrong) >= MOST:
-                return [*entries, ("", "")], wrong
+        for place, parts, single in singles:
+            if len(mistakes) >= MOST:
+                return [*entries, ("", "")], mistakes
             try:
-                entries.append(
-                    (
-                        place,
-                        _entry(parts, value) if type(value) is str else _written(parts, value, strict=strict),
-                    )
+                read = (
+                    _entry(parts, single) if type(single) is str else _written(parts, single, strict=strict)
                 )
+                entries.append((place, read))
             except Mistake as mistake:
-                wrong.append((place, mistake))
+                mistakes.append((place, mistake))
                 entries.append((place, parts[1]))
-    return entries, wrong
+    return entries, mistakes
 
 
 @lru_cache(512)
@@ -362,31 +363,31 @@ def _entry(key: Split, text: str) -> Entry:
 
 
 def _written(key: Split, value: object, *, strict: bool) -> Entry:
-    known = KEYS.get(key[1])
-    return entry(*key, known.write(value, strict=strict) if known is not None else "")
+    row = KEYS.get(key[1])
+    return entry(*key, row.write(value, strict=strict) if row is not None else "")
 
 
-def _spread(place: str, key: Split, given: object) -> Iterator[tuple[str, Split, object]]:
-    """The single values of one key: dicts of names and lists of values are taken apart."""
+def _spread(place: str, key: Split, values: object) -> Iterator[tuple[str, Split, object]]:
+    """Yield the single values of one key, also those in a dict of names or in a list."""
     unless, word, name = key
-    if isinstance(given, Mapping) and key == (False, "unless", None):
-        for raw, value in given.items():
+    if isinstance(values, Mapping) and key == (False, "unless", None):
+        for raw, value in values.items():
             inner = _name(raw)
             yield from _spread(f"{place}.{inner}", split_key(f"unless.{inner}"), value)
-    elif isinstance(given, Mapping) and word in KEYS and KEYS[word].named:
-        for raw, value in given.items():
+    elif isinstance(values, Mapping) and word in KEYS and KEYS[word].named:
+        for raw, value in values.items():
             inner = _name(raw)
             full = inner if name is None else f"{name}.{inner}"
             yield from _spread(f"{place}.{inner}", (unless, word, full), value)
-    elif isinstance(given, list | tuple) and given:
-        for value in given:
+    elif isinstance(values, list | tuple) and values:
+        for value in values:
             yield place, key, value
     else:
-        yield place, key, given
+        yield place, key, values
 
 
 def _name(raw: object) -> str:
-    """The text of a key in a dict; anything but text and numbers is refused, as among values."""
+    """The text of a key in a dict, which is text or a number."""
     if isinstance(raw, str):
         return text_of(raw)
     if isinstance(raw, int | float) and not isinstance(raw, bool):

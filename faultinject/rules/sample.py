@@ -20,7 +20,7 @@ PERSON = b"faultinj-sample"
 """Keeps the choice apart from every draw of the same seed."""
 NAMED = ("header", "query")
 READS: dict[str, Read] = {
-    # A WSGI server gives repeated headers as one.
+    # Joined, as a WSGI server joins repeated headers.
     "header": lambda request, name, _reading: ",".join(request.header(name)),
     "query": lambda request, name, _reading: next(iter(request.query_values(name)), None),
     "client": lambda request, _name, _reading: request.client,
@@ -28,8 +28,8 @@ READS: dict[str, Read] = {
     "key": lambda request, _name, reading: _object(*reading.read_address(request)),
     "principal": lambda request, _name, _reading: access_key_id(request),
 }
-THINGS = tuple(each for each in READS if each not in NAMED)
-KNOWN = (*(f"{each}.NAME" for each in NAMED), *THINGS)
+THINGS = tuple(attribute for attribute in READS if attribute not in NAMED)
+KNOWN = (*(f"{attribute}.NAME" for attribute in NAMED), *THINGS)
 
 
 def _sample(text: str) -> str:
@@ -42,8 +42,8 @@ def _sample(text: str) -> str:
 
 def _spelled(text: str) -> str:
     """The header in lower case, the number without an exponent."""
-    what, _, share = text.rpartition(":")
-    word, dot, name = what.partition(".")
+    attribute, _, share = text.rpartition(":")
+    word, dot, name = attribute.partition(".")
     if word == "header":
         name = name.lower().replace("_", "-")
     share = number_text(float(share)) if "e" in share.lower() else share
@@ -53,7 +53,7 @@ def _spelled(text: str) -> str:
 def _without_share(text: str) -> str:
     """The value without its share.
 
-    So the draws for those who were chosen before stay the same when the share grows.
+    So a larger share does not change the draws for the users that a smaller one has chosen.
     """
     return text.rpartition(":")[0]
 
@@ -78,16 +78,16 @@ def _chosen(word: str, name: str, share: float, reading: Reading) -> Check:
     read = READS[word]
     addressing = reading.addressing
     limit = threshold(share)
-    what = f"{word}.{name}" if name else word
-    head = f"{what}\0".encode("utf-8", "surrogatepass")
+    attribute = f"{word}.{name}" if name else word
+    head = f"{attribute}\0".encode("utf-8", "surrogatepass")
     state = blake2b(head, key=reading.seed, digest_size=8, person=PERSON)
 
     def check(request: Request) -> bool:
-        found = read(request, name, addressing)
-        if not found:
+        sampled = read(request, name, addressing)
+        if not sampled:
             return False
         drawn = state.copy()
-        drawn.update(found.encode("utf-8", "surrogatepass"))
+        drawn.update(sampled.encode("utf-8", "surrogatepass"))
         return int.from_bytes(drawn.digest(), "big") < limit
 
     return check
@@ -99,13 +99,13 @@ def read_sample(text: str) -> tuple[str, str, float]:
     Raises:
         Mistake: the text is something else.
     """
-    what, colon, share = text.rpartition(":") if ":" in text else (text, "", "")
-    if _is_share(what) and not _is_share(share):
-        hint = f"{shown(share) if colon else 'header.x-user'}:{shown(what)}"
+    attribute, colon, share = text.rpartition(":") if ":" in text else (text, "", "")
+    if _is_share(attribute) and not _is_share(share):
+        hint = f"{shown(share) if colon else 'header.x-user'}:{shown(attribute)}"
         raise Mistake(f"{shown(text)} does not begin with what is sampled; did you mean {hint}?")
-    word, dot, name = what.partition(".")
+    word, dot, name = attribute.partition(".")
     if word not in READS:
-        raise Mistake(f"{shown(what)} tells no users, tenants or keys apart{_instead(what, share)}")
+        raise Mistake(f"{shown(attribute)} tells no users, tenants or keys apart{_instead(attribute, share)}")
     if word in NAMED and not name:
         raise Mistake(f"{word} needs a name behind a dot, such as {word}.x-user")
     if word in THINGS and dot:
@@ -119,17 +119,17 @@ def read_sample(text: str) -> tuple[str, str, float]:
     return word, name, values.probability(share)
 
 
-def _instead(what: str, share: str) -> str:
+def _instead(attribute: str, share: str) -> str:
     """The hint for a wrong attribute: the nearest known word, or a header of that name."""
-    word, dot, name = what.partition(".")
+    word, dot, name = attribute.partition(".")
     near = most_like(word, READS) if word else None
     if near is not None:
-        meant = f"{near}{dot}{name}"
-    elif is_token(what):
-        meant = f"header.{what}"
+        suggestion = f"{near}{dot}{name}"
+    elif is_token(attribute):
+        suggestion = f"header.{attribute}"
     else:
         return f"; there are {listed(KNOWN, 'and')}"
-    return f"; did you mean {shown(meant)}:{shown(share or '0.05')}?"
+    return f"; did you mean {shown(suggestion)}:{shown(share or '0.05')}?"
 
 
 def _is_share(text: str) -> bool:

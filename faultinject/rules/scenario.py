@@ -67,11 +67,11 @@ class Scenario:
         abort: str | None = None,
     ) -> None:
         diagnosis = Diagnosis()
-        found = read_any(rules, diagnosis)
+        rules_read = read_any(rules, diagnosis)
         text = diagnosis.read(seed_text, seed, "")
         bound = diagnosis.read(bound_text, abort, "")
         diagnosis.close()
-        _fill(self, found, text, bound)
+        _fill(self, rules_read, text, bound)
 
     @classmethod
     def of(cls, rules: Rules) -> Scenario:
@@ -80,7 +80,7 @@ class Scenario:
 
     @classmethod
     def of_rules(cls, rules: Iterable[Rule], seed: str | None, abort: str | None = None) -> Scenario:
-        """The scenario of rules whose names are known to be unique."""
+        """The scenario of rules with unique names, which are not checked."""
         scenario = cls.__new__(cls)
         _fill(scenario, rules, seed, abort)
         return scenario
@@ -93,10 +93,10 @@ class Scenario:
             ConfigurationError: with every mistake, its rule, place and excerpt.
         """
         diagnosis = Diagnosis()
-        found = read_rules(text, where, diagnosis)
-        own = diagnosis.read(seed_text, seed, where)
+        rules = read_rules(text, where, diagnosis)
+        seed_read = diagnosis.read(seed_text, seed, where)
         diagnosis.close()
-        return cls.of_rules(found, own)
+        return cls.of_rules(rules, seed_read)
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Scenario:
@@ -127,13 +127,13 @@ class Scenario:
 
     @classmethod
     def _read(
-        cls, read: Callable[..., tuple[Iterable[Rule], str | None, str | None]], *given: Any
+        cls, read: Callable[..., tuple[Iterable[Rule], str | None, str | None]], *arguments: Any
     ) -> Scenario:
         """The scenario that a reader finds; it gets the diagnosis last."""
         diagnosis = Diagnosis()
-        found = read(*given, diagnosis)
+        parts = read(*arguments, diagnosis)
         diagnosis.close()
-        return cls.of_rules(*found)
+        return cls.of_rules(*parts)
 
     def to_toml(self) -> str:
         """The scenario as TOML."""
@@ -174,17 +174,17 @@ def gather(rule: str | Rule | Scenario, /, *rules: str | Rule, **keys: Unpack[Ru
         return scenario
     if len(scenario.rules) != 1:
         raise ConfigurationError(f"{', '.join(keys)}: keys need exactly one fault, such as 'cos:SlowDown'")
-    given: dict[str, Any] = scenario.rules[0].to_dict()
-    twice = sorted(given.keys() & keys.keys())
+    keys_of_rule: dict[str, Any] = scenario.rules[0].to_dict()
+    twice = sorted(keys_of_rule.keys() & keys.keys())
     if twice:
         raise ConfigurationError(f"{', '.join(twice)}: given in the rule itself and as a key")
-    return Scenario([Rule(given.pop("fault"), **given, **keys)])
+    return Scenario([Rule(keys_of_rule.pop("fault"), **keys_of_rule, **keys)])
 
 
 def _fill(scenario: Scenario, rules: Iterable[Rule], seed: str | None, abort: str | None) -> None:
     rules = tuple(rules)
-    given = {"rules": rules, "seed": seed, "abort": abort, "display_names": _display_names(rules)}
-    for name, value in given.items():
+    attributes = {"rules": rules, "seed": seed, "abort": abort, "display_names": _display_names(rules)}
+    for name, value in attributes.items():
         object.__setattr__(scenario, name, value)
 
 
@@ -197,27 +197,29 @@ def read_any(rules: object, diagnosis: Diagnosis) -> list[Rule]:
     if not isinstance(rules, list | tuple):
         diagnosis.add(f"{shown(repr(rules))} is not rules: give text, a Rule, or a list of either")
         return []
-    found: list[Rule] = []
-    for index, each in enumerate(rules):
+    read: list[Rule] = []
+    for index, rule in enumerate(rules):
         place = f"rules[{index}]"
-        if isinstance(each, Rule):
-            found.append(each)
-            if each.name is not None:
-                diagnosis.claim(each.name, place, f"{place}.name")
-        elif isinstance(each, str):
-            found += read_rules(each, place if len(rules) > 1 else "", diagnosis)
+        if isinstance(rule, Rule):
+            read.append(rule)
+            if rule.name is not None:
+                diagnosis.claim(rule.name, place, f"{place}.name")
+        elif isinstance(rule, str):
+            read += read_rules(rule, place if len(rules) > 1 else "", diagnosis)
         else:
-            diagnosis.add(f"{shown(repr(each))} is not a rule: give text or a Rule", place)
-    return found
+            diagnosis.add(f"{shown(repr(rule))} is not a rule: give text or a Rule", place)
+    return read
 
 
 def _display_names(rules: tuple[Rule, ...]) -> tuple[str, ...]:
-    taken = {rule.name for rule in rules if rule.name is not None}
+    used = {rule.name for rule in rules if rule.name is not None}
     names = []
     for number, rule in enumerate(rules, 1):
         name = rule.name or f"rule-{number}"
-        if rule.name is None and name in taken:
-            name = next(each for extra in count(2) if (each := f"rule-{number}-{extra}") not in taken)
-            taken.add(name)
+        if rule.name is None and name in used:
+            name = next(
+                candidate for extra in count(2) if (candidate := f"rule-{number}-{extra}") not in used
+            )
+            used.add(name)
         names.append(name)
     return tuple(names)

@@ -149,9 +149,9 @@ def _rule() -> Schema:
         "patternProperties": {
             **_behind_a_dot(keys),
             # A key in quotes is read as in a rule's text; so is one with hyphens.
-            **{f"^unless\\.{word}$": each for word, each in conditions.items() if not KEYS[word].named},
+            **{f"^unless\\.{word}$": form for word, form in conditions.items() if not KEYS[word].named},
             **{f"^unless\\.{word}\\..": {} for word in conditions if KEYS[word].named},
-            **{f"^{word.replace('_', '-')}$": each for word, each in keys.items() if "_" in word},
+            **{f"^{word.replace('_', '-')}$": form for word, form in keys.items() if "_" in word},
         },
         "additionalProperties": False,
         "allOf": [*_takes(), *_needs(), *_excludes()],
@@ -183,9 +183,9 @@ def _form(key: Key) -> Schema:
 
 def _plain(key: Key) -> Schema:
     if key.choices:
-        known = [choice for choice in key.choices if "-" in choice]
-        named: Schema = {"enum": list(key.choices)}
-        return {"anyOf": [named, _text(_any_case(known).replace("[-_]", "-"))]} if known else named
+        hyphened = [choice for choice in key.choices if "-" in choice]
+        listed: Schema = {"enum": list(key.choices)}
+        return {"anyOf": [listed, _text(_any_case(hyphened).replace("[-_]", "-"))]} if hyphened else listed
     if key.flag:
         words = _text(_any_case(sorted(YES | NO)))
         return {"anyOf": [{"type": "boolean"}, words, {"enum": [0, 1]}]}
@@ -210,26 +210,26 @@ def _described(key: Key, form: Schema) -> Schema:
 
 
 def _fault() -> Schema:
-    own = [fault.title for fault in faults.every() if ":" not in fault.title]
+    titles = [fault.title for fault in faults.every() if ":" not in fault.title]
     return {
         "description": "The fault: a documented error, `http:NNN` or a broken exchange.",
-        "anyOf": [{"enum": own}, _text("http:[45][0-9][0-9]"), {"$ref": "#/$defs/documented"}],
+        "anyOf": [{"enum": titles}, _text("http:[45][0-9][0-9]"), {"$ref": "#/$defs/documented"}],
     }
 
 
 def _addresses() -> list[str]:
     """All documented errors, with the groups that hold any."""
-    found = []
+    addresses = []
     for name in vendors.names():
         vendor = vendors.get(name)
-        found += [error.address for error in vendor.errors]
+        addresses += [error.address for error in vendor.errors]
         several = {error.code for error in vendor.errors if error.variant > 1}
         # The row that the bare code names has its number, too.
-        found += [
+        addresses += [
             f"{name}:{error.numbered}" for error in vendor.errors if error.usual and error.code in several
         ]
-        found += [f"{name}:{group}" for group in vendor.groups]
-    return found
+        addresses += [f"{name}:{group}" for group in vendor.groups]
+    return addresses
 
 
 def _storage_vendors() -> list[str]:

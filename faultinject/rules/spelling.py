@@ -1,4 +1,4 @@
-"""The canonical text of a rule's parts, with quotes only around what needs them."""
+"""The canonical text of a rule's parts, with quotes only where they are needed."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ _NEED_QUOTES = frozenset(' \t\r\n,;"')
 
 
 def bare(name: str, besides: str = "-_") -> bool:
-    """Whether a name is made of ASCII letters, digits and what is allowed besides."""
-    for each in besides:
-        name = name.replace(each, "0")
+    """Whether a name has only ASCII letters, digits and the signs of `besides`."""
+    for sign in besides:
+        name = name.replace(sign, "0")
     return name.isascii() and name.isalnum()
 
 
@@ -34,13 +34,13 @@ def key(full: str) -> str:
 
 def conditions(parts: Mapping[str, tuple[str, ...]], prefix: str = "") -> str:
     """`,method=PUT,method=POST`: the conditions with a comma before each."""
-    return "".join(f",{prefix}{key(name)}={value(each)}" for name, values in parts.items() for each in values)
+    return "".join(f",{prefix}{key(name)}={value(text)}" for name, values in parts.items() for text in values)
 
 
 def options(parts: Mapping[str, str]) -> str:
     """`,times=2,delay=1s`: triggers and effects with a comma before each."""
     return "".join(
-        f",{key(name)}={value(each)}" for name, text in parts.items() for each in texts(name, text)
+        f",{key(name)}={value(single)}" for name, text in parts.items() for single in texts(name, text)
     )
 
 

@@ -20,10 +20,10 @@ REPLACE = "?replace"
 
 
 def read_store(text: str) -> str:
-    """The store as it was given, when it is one.
+    """The text of a store, checked.
 
     Raises:
-        Mistake: it is none.
+        Mistake: no store has this text.
 
     >>> read_store("file:/run/faults")
     'file:/run/faults'
@@ -79,21 +79,21 @@ def opener(store: str) -> Callable[[str], Any] | None:
     return opens
 
 
-def _taken() -> list[str]:
+def _own_schemes() -> list[str]:
     return [MEMORY[:-1], FILE[:-1], *SCHEMES]
 
 
-def _accept(scheme: str, given: Any) -> Callable[[str], Any]:
+def _accept(scheme: str, loaded: Any) -> Callable[[str], Any]:
     """The function that opens stores of a scheme."""
     if not (scheme.isascii() and scheme == scheme.lower() and scheme.replace("-", "").isalnum()):
         raise ConfigurationError("a scheme is of lower-case letters, digits and hyphens")
-    if not callable(given):
-        raise ConfigurationError(f"its entry point names {type(given).__name__}, and not what opens one")
-    opens: Callable[[str], Any] = given
+    if not callable(loaded):
+        raise ConfigurationError(f"its entry point names {type(loaded).__name__}, and not what opens one")
+    opens: Callable[[str], Any] = loaded
     return opens
 
 
-plugins = Registry("faultinject.stores", "store", _taken, _accept)
+plugins = Registry("faultinject.stores", "store", _own_schemes, _accept)
 """The schemes of other packages."""
 
 

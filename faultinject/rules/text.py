@@ -3,7 +3,8 @@
     rules = rule *( SEP rule ) [ SEP ]              SEP = blanks, line ends, ";"
     rule  = fault *( "," *blank key "=" value )
 
-A rule that is right and has no quotes is split at its commas; any other one is drafted, with the place of everything.
+A correct rule without quotes is split at its commas, which is fast. Any other rule is read into a `Draft`, which has
+the place of each part for messages.
 """
 
 from __future__ import annotations
@@ -43,13 +44,13 @@ class Misplaced(NamedTuple):
 
 
 class Draft(NamedTuple):
-    """A rule as it stands in the text.
+    """A rule with the places of its parts in the text.
 
     Attributes:
-        fault: None where that is broken.
-        fault_at: where it stands.
-        items: what `ITEM` found.
-        broken: what is no item.
+        fault: the fault's text; None if a quote breaks it.
+        fault_at: the place of the fault.
+        items: the matches of `ITEM`, one for each key and its value.
+        broken: the breaks of the grammar.
     """
 
     fault: str | None
@@ -71,7 +72,7 @@ def read_rules(text: str, where: str, diagnosis: Diagnosis) -> list[Rule]:
             reader.at = start
             draft = reader.draft()
             inside = f"rule {number}" if number > 1 or reader.more() else ""
-            rule = _made(text, draft, inside, where, diagnosis)
+            rule = _rule_of(text, draft, inside, where, diagnosis)
         elif rule.name is not None:
             inside = f"rule {number}" if number > 1 or reader.more() else ""
             diagnosis.claim(rule.name, owner(inside, where), where)
@@ -90,23 +91,23 @@ def _entry(item: str) -> Entry:
 
 
 class Reader:
-    """Reads a text from left to right; a mistake does not end it."""
+    """Reads rules from left to right, and goes on behind a mistake."""
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
 
     def more(self) -> bool:
-        """Whether a further rule begins, which is read next."""
+        """Skip separators; whether a further rule begins there."""
         self._take(BETWEEN)
         return self.at < len(self.text)
 
     def plain(self) -> Rule | None:
-        """The next rule, if it is right and without quotes."""
-        found = self._take(PLAIN)
-        if found is None:
+        """The next rule, or None if it has quotes or a mistake."""
+        rule_text = self._take(PLAIN)
+        if rule_text is None:
             return None
-        fault, *items = found[0].split(",")
+        fault, *items = rule_text[0].split(",")
         try:
             parts = combine(fault, [_entry(item) for item in items], [])
         except Mistake:
@@ -114,7 +115,7 @@ class Reader:
         return None if parts is None else Rule.of_parts(fault, parts)
 
     def draft(self) -> Draft:
-        """The next rule."""
+        """The next rule with its places and mistakes."""
         start = self.at
         broken: list[Misplaced] = []
         fault = self._take(FAULT)
@@ -141,7 +142,7 @@ class Reader:
         return match
 
     def _wrong_quote(self) -> Misplaced:
-        """The quote that keeps an item from being read, which only quotes do; go on behind the item."""
+        """The wrong quote of an item that `ITEM` does not match; go on behind the item."""
         start = self.at
         while True:
             opening = self.text.index('"', start)
@@ -175,7 +176,7 @@ class Reader:
         return Misplaced((comma, comma + 1), "a rule cannot end with a comma")
 
 
-def _made(text: str, draft: Draft, inside: str, where: str, diagnosis: Diagnosis) -> Rule | None:
+def _rule_of(text: str, draft: Draft, inside: str, where: str, diagnosis: Diagnosis) -> Rule | None:
     """Make the rule of a draft.
 
     Its mistakes go into `diagnosis`, in the order of the text, and its name is claimed there.
@@ -183,7 +184,7 @@ def _made(text: str, draft: Draft, inside: str, where: str, diagnosis: Diagnosis
     fault, fault_at, items, broken = draft
     place = ": ".join(filter(None, (where, inside)))
     entries: list[EntryOrWord] = []
-    wrong: list[tuple[int, Mistake]] = []
+    mistakes: list[tuple[int, Mistake]] = []
     for index, item in enumerate(items):
         unless, word, name = split_key(item[1])
         value = item[2] or ""
@@ -192,15 +193,15 @@ def _made(text: str, draft: Draft, inside: str, where: str, diagnosis: Diagnosis
         try:
             entries.append(entry(unless, word, name, value))
         except Mistake as error:
-            wrong.append((index, error))
+            mistakes.append((index, error))
             entries.append(word)
-            if len(wrong) >= MOST:  # no further one is reported
+            if len(mistakes) >= MOST:  # no further one is reported
                 break
-    if broken or len(wrong) >= MOST:
+    if broken or len(mistakes) >= MOST:
         entries.append("")
-    parts = combine(fault, entries, wrong) if fault is not None else None
+    parts = combine(fault, entries, mistakes) if fault is not None else None
     notes = [(problem.span, "", Mistake(problem.message)) for problem in broken]
-    for index, mistake in wrong:
+    for index, mistake in mistakes:
         if index < 0:
             notes.append((fault_at, "", mistake))
         else:

@@ -24,8 +24,7 @@ class Trigger(Key):
     """A key that says which of the matching attempts get the fault.
 
     Attributes:
-        in_words: what a reader of a rule must know of it, from its value, the value as written and the scope of `per`
-            in words.
+        in_words: the trigger in words, from its value, the value as written and the scope of `per` in words.
         counts: whether it counts attempts, in the scope of `per`.
     """
 
@@ -133,7 +132,7 @@ TRIGGERS: dict[str, Trigger] = {
             choices=tuple(SCOPES),
             default="rule",
             default_text="rule",
-            in_words=lambda _value, _text, _scope: "",  # the others say it
+            in_words=lambda _value, _text, _scope: "",  # the words of the other triggers have the scope
         ),
         Trigger(
             key="above",
@@ -173,6 +172,6 @@ TRIGGERS: dict[str, Trigger] = {
     )
 }
 DECIDING = tuple(trigger for trigger in TRIGGERS if trigger not in ("probability", "per"))
-"""Triggers by which more than chance decides how often a rule fires."""
+"""The triggers other than chance that limit how often a rule fires."""
 FOR_GOOD, NOT_FOR_GOOD = "from", ("skip", "every", "times")
-"""A fault that stays, and the triggers that say that it does not."""
+"""The trigger of a fault that stays, and the triggers of faults that end."""

@@ -30,9 +30,9 @@ class Mistake(Exception):
     """A mistake in one key or value, before its place is known.
 
     Attributes:
-        message: what is wrong and what would be right.
+        message: the mistake, and what would be right.
         at_key: the key is wrong, not its value.
-        missing: if keys are missing, those of which one must be there; else empty.
+        missing: if a key is missing, the keys of which a rule needs one; else empty.
         error: the exception to raise when all mistakes are of this sort.
     """
 

@@ -28,8 +28,8 @@ def check_known(environ: Mapping[str, str], diagnosis: Diagnosis) -> None:
             continue
         if is_of_kubernetes(variable) or value_of(environ, variable) is None:
             continue
-        known = [each.removeprefix(PREFIX) for each in VARIABLES]
-        near = most_like(variable.removeprefix(PREFIX), known, 0.7)
+        names = [name.removeprefix(PREFIX) for name in VARIABLES]
+        near = most_like(variable.removeprefix(PREFIX), names, 0.7)
         hint = f"there are {', '.join(VARIABLES)}" if near is None else f"did you mean {PREFIX}{near}?"
         diagnosis.add(f"{shown(variable)} is not a variable of faultinject; {hint}")
 
@@ -52,8 +52,8 @@ def read_variables(environ: Mapping[str, str], diagnosis: Diagnosis) -> Found:
         text = value_of(environ, variable)
         if text is not None:
             rules += _named_rule(variable, text, diagnosis)
-    own = read_seed(environ, diagnosis)
-    return rules, seed if own is None else own, read_abort(environ, diagnosis) or abort
+    override = read_seed(environ, diagnosis)
+    return rules, seed if override is None else override, read_abort(environ, diagnosis) or abort
 
 
 def read_abort(environ: Mapping[str, str], diagnosis: Diagnosis) -> str | None:
@@ -85,9 +85,9 @@ def _named_rule(variable: str, text: str, diagnosis: Diagnosis) -> list[Rule]:
     name = variable.removeprefix(RULE).lower().replace("_", "-")
     if not is_name(name):
         diagnosis.add(f"{shown(name)} is not a name for a rule", variable)
-    before = len(diagnosis)
+    mistakes_before = len(diagnosis)
     rules = read_rules(text, variable, diagnosis)
-    if len(diagnosis) == before and len(rules) != 1:
+    if len(diagnosis) == mistakes_before and len(rules) != 1:
         diagnosis.add(
             f"this names one rule and holds {len(rules)}; FAULTINJECT_RULES takes several", variable
         )

@@ -24,7 +24,7 @@ T = TypeVar("T")
 Entry = tuple[int, str, str]
 """Rank (which orders), canonical key with its NAME, text."""
 EntryOrWord = Entry | str
-"""An entry, or the word of a wrong one; empty if its word cannot be told."""
+"""An entry, or only the key of a wrong one; empty if the key is unknown."""
 Conditions = dict[str, tuple[str, ...]]
 Parts = tuple[str | None, Conditions, Conditions, dict[str, str]]
 """Name, conditions, unless, options."""
@@ -76,22 +76,22 @@ VENDOR = Key(
     default_text="as an S3 request",
 )
 RANKS: dict[str, tuple[int, Key]] = {
-    **{key: (rank, each) for rank, (key, each) in enumerate(CONDITIONS.items())},
+    **{key: (rank, condition) for rank, (key, condition) in enumerate(CONDITIONS.items())},
     "name": (NAME_RANK, NAME),
     **{
-        each.key: (OPTION_RANK + rank, each)
-        for rank, each in enumerate((VENDOR, *TRIGGERS.values(), *EFFECTS.values()))
+        key_.key: (OPTION_RANK + rank, key_)
+        for rank, key_ in enumerate((VENDOR, *TRIGGERS.values(), *EFFECTS.values()))
     },
 }
 FIRST_EFFECT = RANKS["when"][0]
-KEYS: dict[str, Key] = {key: each for key, (_, each) in RANKS.items()}
+KEYS: dict[str, Key] = {key: key_ for key, (_, key_) in RANKS.items()}
 SEPARATORS = frozenset(f",{spelling.SEPARATORS}")
 MORE_THAN_A_FAULT = (
     "only a fault can stand here; give its keys as keywords (in TOML: as keys of the table), "
     "or all of it to Scenario.parse"
 )
-# As whom rules read requests that do not say it.
-_default: list[str] = []
+# The vendors of the `reading_as` blocks around, innermost last.
+_reading_as: list[str] = []
 
 
 def split_key(raw: str) -> tuple[bool, str, str | None]:
@@ -136,8 +136,8 @@ def entry(unless: bool, word: str, name: str | None, text: str) -> Entry:
 
 
 def _find(unless: bool, word: str, name: str | None) -> tuple[int, Key]:
-    found = RANKS.get(word)
-    if found is None or (unless and found[0] >= NAME_RANK):
+    ranked = RANKS.get(word)
+    if ranked is None or (unless and ranked[0] >= NAME_RANK):
         if unless:
             near = nearest(word, CONDITIONS)
             raise Mistake(f"{shown(word)} is not a condition{near}", at_key=True)
@@ -146,11 +146,11 @@ def _find(unless: bool, word: str, name: str | None) -> tuple[int, Key]:
         if word == "unless":
             raise Mistake("unless needs a condition, such as unless.path", at_key=True)
         raise Mistake(f"{shown(word)} is not a key{nearest(word, ('fault', 'unless', *KEYS))}", at_key=True)
-    if found[1].named != (name is not None):
+    if ranked[1].named != (name is not None):
         if name is None:
             raise Mistake(f"{word} needs a name, such as {word}.x-test", at_key=True)
         raise Mistake(f"{word} takes no name", at_key=True)
-    return found
+    return ranked
 
 
 def _check_unicode(text: str, *, at_key: bool = False) -> None:
@@ -160,13 +160,13 @@ def _check_unicode(text: str, *, at_key: bool = False) -> None:
         raise Mistake(f"{shown(text)} is not valid Unicode", at_key=at_key) from None
 
 
-def combine(text: str, entries: Sequence[EntryOrWord], wrong: list[tuple[int, Mistake]]) -> Parts | None:
+def combine(text: str, entries: Sequence[EntryOrWord], mistakes: list[tuple[int, Mistake]]) -> Parts | None:
     """The parts of a rule with that fault and those entries.
 
     Args:
         text: the fault as written.
-        entries: in any order; of one that is wrong, which the caller reports, its word.
-        wrong: gets every mistake, with the index of its entry, or -1 for the fault.
+        entries: in any order; for a wrong one, which the caller reports, only its key.
+        mistakes: gets every mistake, with the index of its entry, or -1 for the fault.
 
     Returns:
         the parts, in canonical order, or None when anything was wrong.
@@ -176,30 +176,25 @@ def combine(text: str, entries: Sequence[EntryOrWord], wrong: list[tuple[int, Mi
         fault = faults.get(text)
         takes = _ranks(fault.takes)
     except Mistake as mistake:
-        wrong.append((-1, _instead(text) or mistake))
-    given: str | None = None
-    conditions: Conditions = {}
-    unless: Conditions = {}
+        mistakes.append((-1, _instead(text) or mistake))
+    name: str | None = None
+    conditions: dict[str, list[str]] = {}
+    unless: dict[str, list[str]] = {}
     options: dict[str, str] = {}
-    repeated: dict[tuple[int, str], list[str]] = {}
-    for index, each in enumerate(entries):
-        if isinstance(each, str):
+    for index, item in enumerate(entries):
+        if isinstance(item, str):
             continue
-        rank, key, value = each
+        rank, key, value = item
         if rank < NAME_RANK or rank >= UNLESS_RANK:
             place = conditions if rank < NAME_RANK else unless
-            if key not in place:
-                place[key] = (value,)
-            else:
-                # A tuple a value would take its time where there are thousands.
-                repeated.setdefault((rank, key), []).append(value)
+            place.setdefault(key, []).append(value)
             continue
         if key in options and key in (("of",) if fault is None else fault.several):
             options[key] += f",{value}"
-        elif key in options or (rank == NAME_RANK and given is not None):
-            wrong.append((index, Mistake(f"{key} is given twice", at_key=True)))
+        elif key in options or (rank == NAME_RANK and name is not None):
+            mistakes.append((index, Mistake(f"{key} is given twice", at_key=True)))
         elif rank == NAME_RANK:
-            given = value
+            name = value
         else:
             options[key] = value
             if rank >= FIRST_EFFECT and takes is not None and rank not in takes:
@@ -207,23 +202,25 @@ def combine(text: str, entries: Sequence[EntryOrWord], wrong: list[tuple[int, Mi
                 message = (
                     f"{fault.text} takes no {key.partition('.')[0]}; it takes {listed(fault.takes, 'and')}"
                 )
-                wrong.append((index, Mistake(message, at_key=True)))
-    for (rank, key), values in repeated.items():
-        place = conditions if rank < NAME_RANK else unless
-        place[key] += tuple(values)
+                mistakes.append((index, Mistake(message, at_key=True)))
     if fault is not None:
         fault = fault.with_options(options)
-        if _default and "vendor" not in options and not _error_of(fault, options).addressed:
-            options = {VENDOR.key: _default[-1], **options}
-        _check(fault, options, entries, wrong)
+        if _reading_as and "vendor" not in options and not _error_of(fault, options).addressed:
+            options = {VENDOR.key: _reading_as[-1], **options}
+        _check(fault, options, entries, mistakes)
         if "operation" in conditions or "operation" in unless:
-            _check_operations(fault, options, entries, wrong)
-    if wrong:
+            _check_operations(fault, options, entries, mistakes)
+    if mistakes:
         return None
     order = [entry[:2] for entry in entries if not isinstance(entry, str)]
     if order != sorted(order):
         conditions, unless, options = _sorted(conditions), _sorted(unless), _sorted(options)
-    return given, conditions, unless, options
+    return (
+        name,
+        {key: tuple(values) for key, values in conditions.items()},
+        {key: tuple(values) for key, values in unless.items()},
+        options,
+    )
 
 
 def _instead(text: str) -> Mistake | None:
@@ -232,7 +229,7 @@ def _instead(text: str) -> Mistake | None:
         return Mistake(MORE_THAN_A_FAULT)
     before, equals, _ = text.partition("=")
     word = before.removeprefix("unless.").partition(".")[0].replace("-", "_")
-    # Rules are separated at blanks: `times = 2` is read as three, of which the second begins with the equals sign.
+    # Blanks separate rules, so `times = 2` is three rules, and the second begins with the equals sign.
     if equals and (not before or word in KEYS):
         return Mistake(
             f"{shown(text)} is not a fault; a key and its value follow a comma, without a blank,"
@@ -260,11 +257,11 @@ def reading_as(vendor: str | None) -> Iterator[None]:
         VENDOR.parse(vendor)
     except Mistake as mistake:
         raise ConfigurationError(mistake.message) from None
-    _default.append(vendor)
+    _reading_as.append(vendor)
     try:
         yield
     finally:
-        _default.remove(vendor)
+        _reading_as.remove(vendor)
 
 
 def _error_of(fault: faults.Fault, options: Mapping[str, str]) -> faults.Fault:
@@ -278,32 +275,34 @@ def _check(
     fault: faults.Fault,
     options: dict[str, str],
     entries: Sequence[EntryOrWord],
-    wrong: list[tuple[int, Mistake]],
+    mistakes: list[tuple[int, Mistake]],
 ) -> None:
     error = _error_of(fault, options)
     if "vendor" in options and error.addressed:
         index = next(
-            at for at, each in enumerate(entries) if not isinstance(each, str) and each[1] == "vendor"
+            at for at, item in enumerate(entries) if not isinstance(item, str) and item[1] == "vendor"
         )
-        one = options.get("of", error.text).partition(",")[0]
-        message = f"{one} always reads requests as {error.rows[0].vendor} does"
-        wrong.append((index, Mistake(message, at_key=True)))
-    for each in NOT_FOR_GOOD if FOR_GOOD in options else ():
-        if each in options:
-            message = f"{FOR_GOOD} and {each} exclude each other; {FOR_GOOD} alone says that the fault stays"
-            wrong.append((-1, Mistake(message)))
-    wrong.extend(
+        error_text = options.get("of", error.text).partition(",")[0]
+        message = f"{error_text} always reads requests as {error.rows[0].vendor} does"
+        mistakes.append((index, Mistake(message, at_key=True)))
+    for trigger in NOT_FOR_GOOD if FOR_GOOD in options else ():
+        if trigger in options:
+            message = (
+                f"{FOR_GOOD} and {trigger} exclude each other; {FOR_GOOD} alone says that the fault stays"
+            )
+            mistakes.append((-1, Mistake(message)))
+    mistakes.extend(
         (-1, mistake)
         for mistake in fault.check(options)
-        if not any(_is_wrong(key, entries) for key in mistake.missing)
+        if not any(_may_be_misspelled(key, entries) for key in mistake.missing)
     )
-    for one, other in EXCLUDING:
-        if one in options and other in options and {one, other} <= {*fault.takes}:
-            wrong.append((-1, Mistake(f"{one} and {other} exclude each other; give one of them")))
+    for effect, excluded in EXCLUDING:
+        if effect in options and excluded in options and {effect, excluded} <= {*fault.takes}:
+            mistakes.append((-1, Mistake(f"{effect} and {excluded} exclude each other; give one of them")))
 
 
-def _is_wrong(key: str, entries: Sequence[EntryOrWord]) -> bool:
-    """Whether a missing key may be there, but wrong; that is reported already."""
+def _may_be_misspelled(key: str, entries: Sequence[EntryOrWord]) -> bool:
+    """Whether a missing key may be there under a wrong spelling, which is reported already."""
     words = [entry for entry in entries if isinstance(entry, str)]
     return any(word == key or (word not in KEYS and most_like(word, KEYS) in (key, None)) for word in words)
 
@@ -312,20 +311,22 @@ def _check_operations(
     fault: faults.Fault,
     options: dict[str, str],
     entries: Sequence[EntryOrWord],
-    wrong: list[tuple[int, Mistake]],
+    mistakes: list[tuple[int, Mistake]],
 ) -> None:
     """An operation must be one of the vendor that reads the rule's requests."""
     says_whose = ("vendor", "of") if "of" in fault.takes else ("vendor",)
-    if not fault.addressed and any(_is_wrong(key, entries) for key in says_whose if key not in options):
+    if not fault.addressed and any(
+        _may_be_misspelled(key, entries) for key in says_whose if key not in options
+    ):
         return
     vendor = reads_as(fault, options)
     rank = RANKS["operation"][0]
-    for index, each in enumerate(entries):
-        if not isinstance(each, str) and each[0] in (rank, rank + UNLESS_RANK):
+    for index, item in enumerate(entries):
+        if not isinstance(item, str) and item[0] in (rank, rank + UNLESS_RANK):
             try:
-                check_operation(each[2], vendor)
+                check_operation(item[2], vendor)
             except Mistake as mistake:
-                wrong.append((index, mistake))
+                mistakes.append((index, mistake))
 
 
 def reads_as(fault: faults.Fault, options: Mapping[str, str]) -> Vendor | None:
@@ -346,4 +347,4 @@ def _ranks(takes: tuple[str, ...]) -> frozenset[int]:
 
 
 def _sorted(entries: dict[str, T]) -> dict[str, T]:
-    return dict(sorted(entries.items(), key=lambda each: (RANKS[each[0].partition(".")[0]][0], each[0])))
+    return dict(sorted(entries.items(), key=lambda item: (RANKS[item[0].partition(".")[0]][0], item[0])))

@@ -2,5 +2,5 @@
 
 `serve`, `demo`, `explore`, `conformance`, `faultinject_store` and the control API on its own address use them.
 
-Nothing here reads a request: h11 does. The refusal of heads that it lets pass looks at what it has read.
+h11 parses all requests. `protocol` refuses some heads that h11 accepts, by what h11 has read.
 """

@@ -24,9 +24,9 @@ class Body(io.RawIOBase):
 
     Attributes:
         data: the bytes that have come and were not read yet.
-        whole: whether nothing more comes.
+        whole: whether all of it has come.
         gone: whether the client has left before its end.
-        asked: whether the client was asked for it.
+        asked: whether the client was asked to send it.
     """
 
     def __init__(self, receive: Receive) -> None:
@@ -60,7 +60,7 @@ class Body(io.RawIOBase):
             self.wait()
         if self.gone:
             raise ClientGone("the client left before the end of its request")
-        taken = self.data[: len(buffer)]
-        buffer[: len(taken)] = taken
-        del self.data[: len(taken)]
-        return len(taken)
+        piece = self.data[: len(buffer)]
+        buffer[: len(piece)] = piece
+        del self.data[: len(piece)]
+        return len(piece)

@@ -14,19 +14,19 @@ from typing import Any
 TRANSPORT = "faultinject.transport"
 """The key of the connection's transport in a scope."""
 FRAMING = {b"content-length", b"transfer-encoding"}
-"""Headers that set the end of a body: of both, two readers may obey different ones."""
+"""Headers that set the end of a body; of both, two readers may obey different ones."""
 
 
 @dataclass
 class Limits:
-    """Numbers, and seconds; None: no limit.
+    """The limits of a server; None: no limit.
 
     Attributes:
-        connections: that are open at a time.
-        request: from the first byte of a request, or the start of its connection, to its last byte.
-        idle: for which a connection is kept without a request: longer than clients wait before they try again, so
-            that its end is never taken for a fault.
-        grace: that requests under way may take when the server ends.
+        connections: the most connections at a time.
+        request: seconds from the first byte of a request, or the start of its connection, to its last byte.
+        idle: seconds for which a connection is kept without a request; longer than clients wait before they retry, so
+            that its end never looks like a fault.
+        grace: seconds that requests under way may take when the server ends.
     """
 
     connections: int = 1024
@@ -41,23 +41,27 @@ LIMITS = Limits()
 def make_room(connections: Iterable[Any], limits: Limits, descriptors: int = 1) -> None:
     """End the connection whose client has been silent for longest, if there are too many.
 
-    One that waits for its answer stays.
+    A connection whose client waits for an answer stays.
 
     Args:
-        connections: of the server.
-        limits: of the server.
-        descriptors: files that a connection takes.
+        connections: the server's connections.
+        limits: the server's limits.
+        descriptors: the number of files of a connection.
     """
-    # A quarter of the descriptors is for the app, and for connections that are taken before others have ended.
+    # A quarter of the descriptors stays for the app, and for connections that come before others have ended.
     most = min(limits.connections, open_files() * 3 // 4 // descriptors)
     # The connection below TLS is there until its client has confirmed the end.
     wires = {connection: getattr(connection, "wire", connection.transport) for connection in connections}
-    here = [each for each, wire in wires.items() if not wire.is_closing() or wire.get_write_buffer_size()]
-    if len(here) > most:
-        # A WebSocket is never silent; one that is closing has something that the client does not take.
+    open_ones = [
+        connection
+        for connection, wire in wires.items()
+        if not wire.is_closing() or wire.get_write_buffer_size()
+    ]
+    if len(open_ones) > most:
+        # A WebSocket has no `is_silent`. A closing connection has data that its client does not take.
         silent = [
             connection
-            for connection in here
+            for connection in open_ones
             if connection.transport.is_closing()
             or is_full(connection.transport)
             or getattr(connection, "is_silent", False)
@@ -83,9 +87,7 @@ def counted(kind: Callable[..., Any], context: SSLContext | None) -> Callable[..
 
 
 class Encrypted(SSLProtocol):
-    """TLS of a connection, which counts from the start of its handshake.
-
-    uvicorn's own hears of a connection after its handshake.
+    """TLS of a connection that counts from the start of its handshake; uvicorn's from its end.
 
     Args:
         connection: of the client.

@@ -71,7 +71,7 @@ class BridgedBody(Body):
 async def in_thread(work: Callable[[], None]) -> None:
     """Do something on a thread of its own, which ends with the program."""
     loop = asyncio.get_running_loop()
-    done = loop.create_future()
+    finished = loop.create_future()
     context = contextvars.copy_context()
 
     def do() -> None:
@@ -84,25 +84,25 @@ async def in_thread(work: Callable[[], None]) -> None:
             loop.call_soon_threadsafe(tell, raised)
 
     def tell(raised: BaseException | None) -> None:
-        if done.done():  # the server ends, and waits no more
+        if finished.done():  # the server ends, and waits no more
             return
         if raised is None:
-            done.set_result(None)
+            finished.set_result(None)
         else:
-            done.set_exception(raised)
+            finished.set_exception(raised)
 
     Thread(target=do, name="faultinject request", daemon=True).start()
-    await done
+    await finished
 
 
 class Bridge:
     """An ASGI app that calls a WSGI app.
 
     Args:
-        app: the app, with the faults that it is to have.
+        app: the app, with its faults.
     """
 
-    never_faulted = True  # by `run`: its faults are its own
+    never_faulted = True  # `run` puts no faults around it, as its app has its own
 
     def __init__(self, app: WSGIApplication) -> None:
         self._app = app
@@ -128,8 +128,8 @@ class Exchange:
 
     Attributes:
         body: of the request.
-        last: the messages that are still to be sent when the app is done.
-        keep_alive: whether another request may come; no where a fault says so.
+        last: the messages to send when the app is done.
+        keep_alive: whether another request may come on the connection; a fault sets it to False.
         transport: the connection's.
     """
 
@@ -216,16 +216,16 @@ class Exchange:
         self._begun = True
         status = int(self._status[:3])
         self._bare = status < 200 or status in (204, 304)
-        kept = [
+        headers_kept = [
             header for header in self._headers if not (self._bare and header[0].lower() == "content-length")
         ]
-        names = {name.lower() for name, _ in kept}
+        names = {name.lower() for name, _ in headers_kept}
         if length is not None and not self._bare and not names & {"content-length", "transfer-encoding"}:
-            kept.append(("Content-Length", str(length)))
-        # Nobody knows whether a client that waits to be asked for its body sends it now.
+            headers_kept.append(("Content-Length", str(length)))
+        # A client that waits for `100 Continue` may send its body now or not.
         if not self.keep_alive or self.waiting_for_100_continue:
-            kept.append(("Connection", "close"))
-        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in kept]
+            headers_kept.append(("Connection", "close"))
+        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers_kept]
         self._scope[SPELL](self._status)
         return [{"type": "http.response.start", "status": status, "headers": headers}]
 
@@ -265,7 +265,7 @@ class Exchange:
             "RAW_URI": target,
         }
         for name, value in scope["headers"]:
-            if b"_" in name:  # it would be taken for the one with a hyphen
+            if b"_" in name:  # in an environ it would be the same as the name with a hyphen
                 continue
             key, text = name.decode().upper().replace("-", "_"), value.decode("latin-1")
             if key in ("CONTENT_TYPE", "CONTENT_LENGTH"):

@@ -16,7 +16,7 @@ from faultinject.exceptions import MissingExtraError
 VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "CURL_CA_BUNDLE")
 """Variables of clients' certificates: OpenSSL and Go, requests, AWS's SDKs, Node, curl."""
 NAMES = ("localhost", "127.0.0.1", "::1")
-"""The names that it is for, beside the host that is listened on."""
+"""The names in the certificate, besides the host."""
 
 
 class Certificate(NamedTuple):
@@ -32,7 +32,7 @@ class Certificate(NamedTuple):
 
     @property
     def trust(self) -> dict[str, str]:
-        """The environment of a client that trusts it, and nobody else."""
+        """The environment of a client that trusts this certificate and no other."""
         return dict.fromkeys(VARIABLES, self.authority)
 
 

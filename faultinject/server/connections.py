@@ -57,7 +57,7 @@ def uvicorn_for(
         backlog=BACKLOG,
         timeout_keep_alive=limits.idle,
         timeout_graceful_shutdown=limits.grace,
-        use_colors=False,  # where it is not told, uvicorn asks standard output, which may be closed
+        use_colors=False,  # by default uvicorn asks the standard output, which may be closed
         server_header=False,
         headers=[("Server", "faultinject")],
         **options,
@@ -75,7 +75,7 @@ def listening_socket(host: str, port: int) -> socket.socket:
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     address = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, 0, socket.AI_PASSIVE)[0][4]
-    # asyncio sends small answers at once on connections of a socket that is said to be of TCP.
+    # With IPPROTO_TCP given, asyncio sets TCP_NODELAY, so that small answers go out at once.
     sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -96,8 +96,8 @@ def url_of(address: tuple[Any, ...], scheme: str = "http") -> str:
 class Loop(asyncio.SelectorEventLoop):
     """The event loop of a server in a thread.
 
-    A test may stop the clocks of its process, as freezegun does: timers of the loop would never come, and it would
-    never end.
+    It keeps its own clock, as a test may stop the clocks of its process (freezegun): the loop's timers would never
+    fire.
     """
 
     def time(self, now: Callable[[], float] = time.monotonic) -> float:

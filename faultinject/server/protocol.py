@@ -1,4 +1,4 @@
-"""uvicorn's protocol over h11, which refuses heads that two readers take in two ways."""
+"""uvicorn's protocol over h11, which refuses heads that two readers could read in two ways."""
 
 from __future__ import annotations
 
@@ -23,9 +23,8 @@ LAX = re.compile(rb"(?<!\r)\n|\n[ \t]")
 """A line that ends without CR, or goes on in the next one."""
 URL = re.compile(rb"[^/?#]+://(?:[^/?#]*@)?([^/?#@]+)([^#]*)")
 """The target of a client that asks a proxy: its host, and the path with the query."""
-# uvicorn has no line for statuses beyond 599, which some services send, and such a status of an app is a KeyError to
-# it. Its table is that of the process; somebody who runs another app beside ours could notice only that those answers
-# of it go out as well.
+# uvicorn has no status line for statuses above 599, which some services send, and raises a KeyError. Its table is
+# shared by all its servers in the process: for another app beside ours such answers go out, too.
 for _status in range(600, 1000):
     STATUS_PHRASES.setdefault(_status, b"")
 ONCE = {b"date", b"server"}
@@ -73,15 +72,15 @@ class Requests(h11.Connection):
         Raises:
             RemoteProtocolError: it is no request, or none that is taken here.
         """
-        before = self.trailing_data[0] if self.their_state is h11.IDLE else b""
+        data_before = self.trailing_data[0] if self.their_state is h11.IDLE else b""
         event = super().next_event()
         if not isinstance(event, h11.Request):
             return event
-        head = before[: len(before) - len(self.trailing_data[0])]
+        head = data_before[: len(data_before) - len(self.trailing_data[0])]
         if LAX.search(head) or not _is_clear(event) or len(head) > LONGEST_HEAD:
             raise h11.RemoteProtocolError("not a request that all readers take alike")
         self.sent = event.headers.raw_items()
-        # Java offers it, and uvicorn would log each time that it is declined.
+        # Java's clients offer h2c, and uvicorn would log each time that it declines.
         offers_h2c = (b"upgrade", b"h2c") in event.headers
         return _to_us(event) if offers_h2c or event.target[:1] not in (b"/", b"*") else event
 
@@ -97,16 +96,16 @@ def of_url(target: bytes, headers: list[tuple[bytes, bytes]]) -> tuple[bytes, li
 
 
 def _is_clear(request: h11.Request) -> bool:
-    """Whether nobody reads another version or another body in it, and it asks for no tunnel."""
+    """Whether all readers read the same version and body in it, and it asks for no tunnel."""
     names = FRAMING.intersection(name for name, _ in request.headers)
-    ends = len(names) < 2 and (request.http_version == b"1.1" or b"transfer-encoding" not in names)
-    known = request.http_version in (b"1.0", b"1.1") and request.method != b"CONNECT"
-    ours = request.target[:1] in (b"/", b"*") or URL.fullmatch(request.target) is not None
-    return known and ends and ours and len(request.target) <= LONGEST_TARGET
+    has_one_end = len(names) < 2 and (request.http_version == b"1.1" or b"transfer-encoding" not in names)
+    is_plain = request.http_version in (b"1.0", b"1.1") and request.method != b"CONNECT"
+    has_target = request.target[:1] in (b"/", b"*") or URL.fullmatch(request.target) is not None
+    return is_plain and has_one_end and has_target and len(request.target) <= LONGEST_TARGET
 
 
 def _to_us(request: h11.Request) -> h11.Request:
-    """Make a request to this server of one that offers another protocol or asks a proxy."""
+    """Turn a request that offers another protocol or asks a proxy into one to this server."""
     target, headers = request.target, [header for header in request.headers if header[0] != b"upgrade"]
     if target[:1] not in (b"/", b"*"):
         target, headers = of_url(target, headers)
@@ -142,10 +141,10 @@ class Connection(H11Protocol):
 
     @property
     def is_silent(self) -> bool:
-        """Whether nothing goes on before the client sends something."""
+        """Whether the server waits for the client to send something."""
         cycle = self.cycle
-        asked = not self.is_idle and cycle.more_body and not cycle.waiting_for_100_continue
-        return self.is_idle or (asked and self.transport.is_reading())
+        awaits_body = not self.is_idle and cycle.more_body and not cycle.waiting_for_100_continue
+        return self.is_idle or (awaits_body and self.transport.is_reading())
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """Note that the client may send a request."""
@@ -174,9 +173,9 @@ class Connection(H11Protocol):
 
     def handle_events(self) -> None:
         """Begin with the request that has come, if one has."""
-        before = self.scope
+        scope_before = self.scope
         super().handle_events()
-        if self.scope is not before:  # its task has not begun yet
+        if self.scope is not scope_before:  # its task has not begun yet
             ours = {SENT_HEADERS: self.conn.sent, SPELL: self.conn.spell, TRANSPORT: self.transport}
             self.scope |= ours  # type: ignore[typeddict-item]
 
@@ -193,7 +192,7 @@ class Connection(H11Protocol):
             self._deadline = None
 
     def send_400_response(self, msg: str) -> None:
-        """Answer 400 to bytes that are no request; nobody takes it for a part of an answer."""
+        """Answer 400 to bytes that are no request, unless an answer has begun."""
         if not self.is_idle:
             self.cycle.disconnected = True
             self.cycle.message_event.set()

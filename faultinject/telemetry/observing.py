@@ -14,31 +14,30 @@ from faultinject.injector.lookup import get_injector
 _observed: WeakKeyDictionary[Injector, list[object]] = WeakKeyDictionary()
 
 
-def no_concern(*_: Any) -> None:
-    """Do nothing about an action that an observer need not know."""
+def ignore(*_: Any) -> None:
+    """Ignore an action that the observer does not count."""
 
 
 def observe(
     injector: Injector | None,
     kind: object,
     noted: Callable[[Entry], None],
-    failed: Callable[[], None] = no_concern,
-    under_way: Callable[[Services], None] = no_concern,
+    failed: Callable[[], None] = ignore,
+    under_way: Callable[[Services], None] = ignore,
 ) -> Services | None:
     """Report an injector's actions to an observer from now on.
 
-    An error of the observer concerns no request. Until somebody asks, nothing of this is on a request's path.
+    An error of the observer does not reach a request. Without an observer requests take no further step.
 
     Args:
         injector: the injector; None: the one that apps with the environment's rules share, if faults are switched on.
-        kind: of which one injector has one observer.
+        kind: the kind of the observer; an injector has one of each kind.
         noted: called when a line goes into the journal.
         failed: called when a request passed because of an error inside faultinject, or of the store.
-        under_way: called when another number of faults is under way in this process, or there was no place for one
-            more.
+        under_way: called when the number of faults under way in this process has changed, or was at its limit.
 
     Returns:
-        The services of the injector's plans; None where there is no injector, or one of that kind observes already.
+        The services of the injector's plans; None if there is no injector, or it has an observer of that kind.
     """
     observed = get_injector() if injector is None else injector
     if observed is None or kind in _observed.setdefault(observed, []):

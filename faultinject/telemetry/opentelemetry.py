@@ -57,7 +57,7 @@ def _noted(line: Entry) -> None:
     if line.fault is None:
         return
     injected = line.did not in NOT_INJECTED
-    # A fault that is known at once is reported once; of a later report only that it came to nothing is new.
+    # The first line has the fault; a later line counts only if the fault was not carried out after all.
     if injected is (line.final is None):
         span.add_event(INJECTED_EVENT if injected else UNDONE_EVENT, _attributes(line, injected=injected))
 
@@ -81,6 +81,6 @@ def _resent(span: Span) -> int | None:
     """The number of times that a client has sent this request before, by its own span, or None."""
     if getattr(span, "kind", None) is not SpanKind.CLIENT:
         return None
-    # The API itself only writes attributes; spans of the SDK show them.
+    # The API can only write attributes; spans of the SDK can also be read.
     number = (getattr(span, "attributes", None) or {}).get(RESENT)
     return number if isinstance(number, int) and number >= 0 else None

@@ -1,8 +1,8 @@
 """The catalogue: each storage vendor's documented errors.
 
-It is data, with no I/O but for its own files. A vendor is a folder: `errors.csv`, an envelope template and a
-`vendor.py` that binds them. One that is added here is a vendor, and so is one in another package whose entry point in
-the group `faultinject.vendors` names it; nothing else has to know.
+It is data, and reads no files but its own. A vendor is a folder: `errors.csv`, an envelope template and a `vendor.py`
+that binds them. A folder here is found by itself; a folder in another package has an entry point in the group
+`faultinject.vendors`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ALSO_CALLED = {
     "microsoft": "azure",
     "qingcloud": "qingstor",
 }
-"""Names of companies that begin no service's title, with the words that do."""
+"""Names of companies, and the word with which the titles of their services begin."""
 _loaded: dict[str, Vendor] = {}
 
 
@@ -39,7 +39,7 @@ def names() -> tuple[str, ...]:
     return tuple(sorted((*own_names(), *plugins.names())))
 
 
-@cache  # a message about a rule asks for them several times, and each look lists the folder
+@cache  # a message about a rule asks for them several times, and each call lists the folder
 def own_names() -> tuple[str, ...]:
     """The ids of the vendors that come with faultinject, sorted."""
     import pkgutil
@@ -65,10 +65,10 @@ def get(id: str) -> Vendor:  # noqa: A002
         UnknownVendorError: there is none; the message names the nearest.
         ConfigurationError: the package that has it is broken.
     """
-    found = _loaded.get(id)
-    if found is None:
-        _loaded[id] = found = _load(id)
-    return found
+    vendor = _loaded.get(id)
+    if vendor is None:
+        _loaded[id] = vendor = _load(id)
+    return vendor
 
 
 def find(address: str) -> DocumentedError:
@@ -97,8 +97,8 @@ def _load(id: str) -> Vendor:  # noqa: A002
         vendor = plugins.find(id)
         if vendor is not None:
             return vendor
-    near = meant(id)
-    hint = f"did you mean {several(near, 'or')}?" if near else f"there are {', '.join(names())}"
+    near = nearest_ids(id)
+    hint = f"did you mean {abridged(near, 'or')}?" if near else f"there are {', '.join(names())}"
     raise UnknownVendorError(f"{id!r} is not a vendor; {hint}")
 
 
@@ -106,70 +106,70 @@ def _is_id(text: str) -> bool:
     return bool(text) and text.isascii() and text == text.lower() and text.replace("-", "").isalnum()
 
 
-def _accept(id: str, given: Any) -> Vendor:  # noqa: A002
+def _accept(id: str, vendor: Any) -> Vendor:  # noqa: A002
     """Check the vendor of another package, and that all of its data can be read.
 
-    It stands in lists with all others.
+    One wrong vendor would break every list of all vendors.
     """
     from faultinject.vendors.addressing import Addressing
     from faultinject.vendors.operations import operations_of
     from faultinject.vendors.typical import check
     from faultinject.vendors.vendor import Vendor
 
-    if not isinstance(given, Vendor):
-        raise ConfigurationError(f"its entry point names {type(given).__name__}, not a faultinject.Vendor")
+    if not isinstance(vendor, Vendor):
+        raise ConfigurationError(f"its entry point names {type(vendor).__name__}, not a faultinject.Vendor")
     if not _is_id(id):
         raise ConfigurationError("an id is of lower-case letters, digits and hyphens")
-    if given.id != id:
-        raise ConfigurationError(f"its entry point has another name than its id, {given.id}")
-    if not given.title.strip():
+    if vendor.id != id:
+        raise ConfigurationError(f"its entry point has another name than its id, {vendor.id}")
+    if not vendor.title.strip():
         raise ConfigurationError("it has no title")
-    if not given.errors:
+    if not vendor.errors:
         raise ConfigurationError("its errors.csv has no rows")
-    row, _ = given.errors[0], given.extras
-    for form in (given.form, *given.forms.values()):
-        given.envelope(code=row.code, message=row.message, status=row.status or 500, form=form)
-    Addressing(given)
-    operations_of(given)
-    check(given)
-    return given
+    row, _ = vendor.errors[0], vendor.extras
+    for form in (vendor.form, *vendor.forms.values()):
+        vendor.envelope(code=row.code, message=row.message, status=row.status or 500, form=form)
+    Addressing(vendor)
+    operations_of(vendor)
+    check(vendor)
+    return vendor
 
 
 plugins = Registry("faultinject.vendors", "vendor", own_names, _accept)
 """The vendors of other packages."""
 
 
-def named(word: str) -> list[str]:
-    """The vendors meant by a word that is no id: by the beginning of their id, then company.
+def ids_for(word: str) -> list[str]:
+    """The vendors whose id begins with a word that is no id, then those of that company.
 
     The company is the first word of a title.
     """
-    begun = word.lower().replace("_", "-")
-    if not begun:
+    word = word.lower().replace("_", "-")
+    if not word:
         return []
-    company = ALSO_CALLED.get(begun, begun)
-    same = [name for name in names() if get(name).title.lower().split()[0] == company]
-    near = [name for name in names() if name.startswith(begun)]
-    return [*near, *(name for name in same if name not in near)]
+    company = ALSO_CALLED.get(word, word)
+    begin_so = [name for name in names() if name.startswith(word)]
+    of_company = [name for name in names() if get(name).title.lower().split()[0] == company]
+    return [*dict.fromkeys([*begin_so, *of_company])]
 
 
-def meant(word: str) -> list[str]:
-    """The vendors meant by a word that is no id, or else the ones that look most like it."""
-    return named(word) or _near(word.lower(), names())
-
-
-def _near(word: str, known: Sequence[str]) -> list[str]:
-    """The ids that look most like a word; several if it looks like all of them."""
+def nearest_ids(word: str) -> list[str]:
+    """The ids that `ids_for` gives for a word, otherwise the most similar ids."""
+    if ids := ids_for(word):
+        return ids
     from difflib import SequenceMatcher, get_close_matches
 
-    near = {match: SequenceMatcher(None, match, word).ratio() for match in get_close_matches(word, known, 4)}
-    return sorted(each for each in near if near[each] == max(near.values()))
+    word = word.lower()
+    near = {
+        match: SequenceMatcher(None, match, word).ratio() for match in get_close_matches(word, names(), 4)
+    }
+    return sorted(match for match in near if near[match] == max(near.values()))
 
 
-def having(code: str) -> list[str]:
-    """The vendors that document a code: S3 first, which most people mean, the others sorted."""
-    found = [name for name in names() if get(name).has(code)]
-    return sorted(found, key=lambda each: each != "s3")
+def documenting(code: str) -> list[str]:
+    """The vendors that document a code: S3 first, as most people mean S3, the others sorted."""
+    ids = [name for name in names() if get(name).has(code)]
+    return sorted(ids, key=lambda id_: id_ != "s3")
 
 
 def in_other_case(code: str) -> list[str]:
@@ -178,7 +178,7 @@ def in_other_case(code: str) -> list[str]:
     return sorted((row.address for row in rows), key=lambda address: not address.startswith("s3:"))
 
 
-def several(words: Sequence[str], last: str) -> str:
+def abridged(words: Sequence[str], last: str) -> str:
     """`a, b or c`; of more than four the first three, and the number of the others."""
     shown = [*words] if len(words) <= 4 else [*words[:3], f"{len(words) - 3} more"]
     return f" {last} ".join(filter(None, (", ".join(shown[:-1]), *shown[-1:])))

@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 def common(vendors: Iterable[Vendor | None]) -> Vendor | None:
     """The only vendor among these, or None, to read a request that no rule matches."""
-    found = set(vendors)
-    return found.pop() if len(found) == 1 else None
+    distinct = set(vendors)
+    return distinct.pop() if len(distinct) == 1 else None
 
 
 class Addressing:
     """One way to read bucket, key and operation out of a request.
 
     Args:
-        vendor: whose endpoints, addresses and operations count; None: requests are read as S3 reads them.
+        vendor: the vendor of the endpoints, addresses and operations; None: requests are read as S3 requests.
         endpoints: the user's own host suffixes (`FAULTINJECT_ENDPOINT`), which come first.
 
     Attributes:
@@ -58,32 +58,32 @@ class Addressing:
     @property
     def operations(self) -> Operations:
         """The operations that this vendor has."""
-        found = self._operations
-        if found is None:
-            # As `reader` it is slow to load, and who only reads a table does not come here.
+        operations = self._operations
+        if operations is None:
+            # Slow to load, and not needed where only a table of errors is read.
             from faultinject.vendors.operations import operations_of
 
-            found = self._operations = operations_of(self.vendor)
-        return found
+            operations = self._operations = operations_of(self.vendor)
+        return operations
 
     def read_place(self, request: Readable) -> Target:
         """Level, bucket, key and the rest of the address; kept for the next call."""
         if request.read_by is self:
             return request.place
-        found = OTHER  # such as `OPTIONS *`
+        place = OTHER  # such as `OPTIONS *`
         if request.below[:1] in ("/", ""):
             named = self._hosts.get(request.host, "")
             if named == "":
                 named = self.bucket_of(request.host)
-            found = self._read(request, named)
-        request.place = found
+            place = self._read(request, named)
+        request.place = place
         request.read_by = self
-        return found
+        return place
 
     def keys(self, texts: Sequence[str]) -> tuple[str, ...]:
         """The patterns of keys as this vendor reads them: in some, `%2F` is a slash like any other."""
-        kept = self.vendor is not None and self.vendor.keeps_slashes
-        return tuple(texts) if kept else tuple(text.replace("%2F", "/") for text in texts)
+        keeps_slashes = self.vendor is not None and self.vendor.keeps_slashes
+        return tuple(texts) if keeps_slashes else tuple(text.replace("%2F", "/") for text in texts)
 
     def level(self, request: Readable) -> str:
         """The level of the address: `service`, `bucket` and `object` for S3 and its relatives."""
@@ -95,10 +95,7 @@ class Addressing:
         return bucket, key
 
     def identify(self, request: StorageRequest) -> tuple[str, str]:
-        """The identity letter for letter, and with placeholders.
-
-        It is kept for the next call with this addressing.
-        """
+        """The exact identity, and the identity with placeholders; kept for the next call."""
         if request.identified_by is self:
             return request.identities
         _, bucket, key, rest = request.place if request.read_by is self else self.read_place(request)
@@ -113,7 +110,7 @@ class Addressing:
 
         It is kept, since clients ask few hosts, and S3 has 160 endpoints.
         """
-        bucket = self._hosts.get(host, "")  # one step: another thread may clear what is remembered
+        bucket = self._hosts.get(host, "")  # in one step, as another thread may clear the dict
         if bucket != "":
             return bucket
         bucket = host_bucket(host, self.endpoints)
@@ -158,10 +155,7 @@ def s3_decoding(request: Readable, named: str | None) -> Target:
 
 
 def _sparing(read: TargetReader, reserved: frozenset[str]) -> TargetReader:
-    """Read nothing as a bucket that has a name which the server keeps for itself.
-
-    No bucket of it has such a name, in the Host neither.
-    """
+    """Read no bucket with a name that the server reserves, neither in the path nor in the Host."""
 
     def reading(request: Readable, named: str | None) -> Target:
         place = read(request, named)
@@ -171,7 +165,7 @@ def _sparing(read: TargetReader, reserved: frozenset[str]) -> TargetReader:
 
 
 HOSTS_REMEMBERED = 1024
-"""Number of Host headers that are remembered, with what was worked out of each."""
+"""The number of Host headers whose bucket or name is remembered."""
 LONGEST_HOST = 255
 """Characters of a Host header that is remembered."""
 HOSTS: dict[str, str] = {}
@@ -185,8 +179,8 @@ def without_port(host: str) -> str:
     """
     name = HOSTS.get(host)
     if name is None:
-        own = host.rpartition("@")[2]  # a name and a password before it are nobody's business
-        name = own.partition("]")[0] + "]" if own[:1] == "[" else own.partition(":")[0]
+        authority = host.rpartition("@")[2]  # without a user's name and password
+        name = authority.partition("]")[0] + "]" if authority[:1] == "[" else authority.partition(":")[0]
         name = name.lower().removesuffix(".")
         if len(host) <= LONGEST_HOST:
             if len(HOSTS) >= HOSTS_REMEMBERED:
@@ -220,7 +214,7 @@ def host_bucket(host: str, endpoints: tuple[str, ...]) -> str | None:
             elif host == endpoint:
                 return None
             continue
-        # Most patterns end otherwise, and are done with here.
+        # Most patterns have another end, so this check comes first.
         if not host.endswith(endpoint.rpartition("*")[2]):
             continue
         pattern = endpoint.split(".")
@@ -238,13 +232,12 @@ def _fits(labels: Sequence[str], pattern: Sequence[str]) -> bool:
     )
 
 
-# An identity's shape has "0" for every hexadecimal digit. Whether it has ten in a row is found by plain search, many
-# times faster than by regular expressions, and most identities have none: nothing else can have a placeholder, a UUID
-# neither.
-_SHAPE = bytes(ord("0") if chr(each) in "0123456789ABCDEFabcdef" else each for each in range(256))
+# Each text that becomes a placeholder, also a UUID, has ten hexadecimal digits in a row. `_SHAPE` turns these digits
+# into "0", so that a plain search finds them, many times faster than regular expressions; most identities have none.
+_SHAPE = bytes(ord("0") if chr(byte) in "0123456789ABCDEFabcdef" else byte for byte in range(256))
 _LONG = b"0" * 10
-# Short words that only beside the two that every shared access signature has are such parameters
-# (https://learn.microsoft.com/rest/api/storageservices/create-service-sas).
+# The parameters of a shared access signature. They are short words, so they count only beside the two that every such
+# signature has (https://learn.microsoft.com/rest/api/storageservices/create-service-sas).
 _SIGNED = frozenset(("sig", "sv"))
 _SHARED_ACCESS = _SIGNED.union("se st sp sr skoid sktid skt ske sks skv".split())
 
@@ -257,14 +250,14 @@ def volatile_parameters() -> frozenset[str]:
 
 
 def exact_identity(request: StorageRequest, bucket: str | None, key: str | None, rest: str = "") -> str:
-    """The identity letter for letter, without placeholders, by which `per=call` counts.
+    """The identity without placeholders, by which `per=call` counts.
 
     Args:
         request: the request.
         bucket: its bucket, or None.
         key: its key, or None.
-        rest: what else its address says, such as the `iam` of `/storage/v1/b/photos/iam`; it stands beside the
-            parameters, where S3 has it. Without a bucket one that begins with `/` stands for the path.
+        rest: the rest of its address, such as the `iam` of `/storage/v1/b/photos/iam`; it is written among the
+            parameters, where S3 has it. If there is no bucket and it begins with `/`, it replaces the path.
     """
     if bucket is None:
         place, rest = (rest, "") if rest[:1] == "/" else (request.path, "")
@@ -278,10 +271,10 @@ def exact_identity(request: StorageRequest, bucket: str | None, key: str | None,
     volatile = volatile_parameters()
     if _SIGNED.issubset(name for name, _ in pairs):
         volatile |= _SHARED_ACCESS
-    kept = [pair for name, pair in pairs if name not in volatile]
+    stable = [pair for name, pair in pairs if name not in volatile]
     if rest:
-        kept.append(rest)
-    return f"{exact}?{'&'.join(sorted(kept))}" if kept else exact
+        stable.append(rest)
+    return f"{exact}?{'&'.join(sorted(stable))}" if stable else exact
 
 
 def with_placeholders(identity: str) -> str:
@@ -307,7 +300,7 @@ def _placeholders() -> list[Pattern[str]]:
 
 
 def without_new_ids(identity: str, addressing: str | None) -> str:
-    """The identity without ids that are new in each run and that `with_placeholders` misses.
+    """The identity without the new ids of each run that `with_placeholders` does not find.
 
     Azure's SDK gives blocks random ids, written in base64
     (https://github.com/Azure/azure-sdk-for-python, azure/storage/blob/_shared/uploads.py), and B2 writes the time
@@ -330,7 +323,7 @@ def without_new_ids(identity: str, addressing: str | None) -> str:
 
 
 def _block(text: str) -> str:
-    """The id of a block as its maker wrote it; `~` if it is no text."""
+    """The id of a block, decoded; `~` if it is no text."""
     from binascii import Error, a2b_base64
 
     try:

@@ -27,7 +27,7 @@ class AwsChunks:
     [b'hello']
 
     Attributes:
-        state: what comes next; `broken` where something else has come, and nothing is read any more.
+        state: the next part of the body; `broken` if another one has come, after which nothing is read.
         checksum: the trailer `x-amz-checksum-…: VALUE`, or empty.
     """
 

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
     from faultinject.vendors.types import StorageRequest
 
-# How the schemes that put `key id:signature` behind their name are called; Azure's key is of an account.
+# The schemes with `key id:signature` behind their name; Azure's key id is the account.
 _SCHEMES = frozenset(
     ("AWS", "QS", "jingdong", "Qiniu", "QBox", "OSS", "OBS", "GOOG1", "SharedKey", "SharedKeyLite")
 )
-# Those of query parameters that are an access-key id, and those that begin with one.
+# The query parameters that are an access-key id, and below those that begin with one.
 _IDS = frozenset(
     "AWSAccessKeyId q-ak access_key_id AccessKey OSSAccessKeyId AccessKeyId GoogleAccessId".split()
 )
@@ -54,9 +54,9 @@ def key_id(authorization: str) -> str | None:
     >>> key_id("QS ACCESSKEYID:c2lnbmF0dXJl")
     'ACCESSKEYID'
     """
-    found = _marked()(authorization)
-    if found:
-        return found[1] or None
+    match = _marked()(authorization)
+    if match:
+        return match[1] or None
     scheme, _, rest = authorization.partition(" ")
     if scheme in _SCHEMES and ":" in rest:
         return _first_word(rest.partition(":")[0])

@@ -1,6 +1,6 @@
 """The documented errors of a vendor, as data.
 
-`errors.csv` has them as rows; `extras.csv` has what single codes carry beyond the envelope.
+`errors.csv` has them as rows; `extras.csv` has additions of single codes to the envelope.
 """
 
 from __future__ import annotations
@@ -116,16 +116,16 @@ def load_errors(vendor: str, text: str, where: str = "") -> list[DocumentedError
     """
     from _csv import reader  # `csv` itself would load `re`
 
-    seen: dict[str, int] = {}
+    variants: dict[str, int] = {}
     usual: dict[str, DocumentedError] = {}
-    places = {label: said for label, *said in list(reader(where.splitlines()))[1:]}
+    places = {label: words for label, *words in list(reader(where.splitlines()))[1:]}
     rows = []
     lines = reader(text.splitlines())
     columns = next(lines)
     for cells in lines:
         fields: dict[str, Any] = dict(zip(columns, cells, strict=True))
         code = fields["code"]
-        seen[code] = fields["variant"] = seen.get(code, 0) + 1
+        variants[code] = fields["variant"] = variants.get(code, 0) + 1
         fields["vendor"] = vendor
         fields["status"] = int(fields["status"]) if fields["status"] else None
         fields["row"] = int(fields["row"])
@@ -151,18 +151,18 @@ class Extra:
 
     Attributes:
         codes: the answers that it belongs to: `*` for all, statuses, codes, single rows such as `InvalidRequest/2`,
-            and envelopes: `form:html`, and `form:usual`, the one without a name; none of those behind a `!`.
+            and envelopes: `form:html`, or `form:usual` for the one without a name. A code behind `!` is excluded.
         place: one of PLACES.
-        name: the child's or header's.
-        value: where its value comes from, alternatives separated by ` | `; see the core's sources.
-        source: where the fact is documented or was seen.
+        name: the name of the child or header.
+        value: its source (`template_values`), alternatives separated by ` | `.
+        source: the document of the fact, or the place where it was seen.
     """
 
     __slots__ = ("_never", "codes", "name", "place", "source", "value")
 
     def __init__(self, code: str, place: str, name: str, value: str, source: str) -> None:
         self.codes = frozenset((code, *code.split()))
-        self._never = frozenset(each[1:] for each in self.codes if each[:1] == "!")
+        self._never = frozenset(code_[1:] for code_ in self.codes if code_[:1] == "!")
         self.place = place
         self.name = name
         self.value = value
@@ -198,7 +198,7 @@ class ErrorIn200:
 
     Attributes:
         operation: the operation, as the vendor names it.
-        framing: one of FRAMINGS. `whole` also where nothing says how long the answer claims to be.
+        framing: one of FRAMINGS; `whole` also if no source tells the framing.
         words: the words of the source that say so.
         source: the document, SDK or source code of the vendor.
     """

@@ -1,17 +1,14 @@
 """Envelopes of errors: a vendor's own text with `%(name)s` holes, and how these are filled.
 
-Nothing is built by an XML or JSON library, because the library would choose quotes, blanks and order. `%` itself is
-written `%%`.
+No XML or JSON library builds them, because it would choose quotes, blanks and order. `%` itself is written `%%`.
 """
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping
 
-    Escape = str | Callable[[str], str]
-    Named = tuple[tuple[str, str], ...]
+Escape = str | Callable[[str], str]
+Named = tuple[tuple[str, str], ...]
 
 
 NO_CHILDREN: Mapping[str, str] = {"children": ""}
@@ -28,8 +25,8 @@ def escape_xml_text(text: str) -> str:
     Characters that XML 1.0 forbids are removed. .NET, as recordings of Azure show, lxml and OSS remove them, too.
     """
     if not (text.isascii() and text.isprintable()):
-        kept = (sign for sign in without_surrogates(text) if sign >= " " or sign in "\t\n\r")
-        text = "".join(sign for sign in kept if sign not in "\ufffe\uffff")
+        permitted = (sign for sign in without_surrogates(text) if sign >= " " or sign in "\t\n\r")
+        text = "".join(sign for sign in permitted if sign not in "\ufffe\uffff")
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#13;")
 
 
@@ -67,13 +64,13 @@ class Form:
 
     Args:
         template: the file in the vendor's folder.
-        content_type: the Content-Type of an error in it, exactly; empty where it has none.
-        escape: how values are escaped: `xml`, `xml-text` (apostrophes stay), `json`, `html` or `text`, or a function
+        content_type: the Content-Type of an error in it, exactly; empty if it has none.
+        escape: the escaping of values: `xml`, `xml-text` (apostrophes stay), `json`, `html` or `text`, or a function
             of the vendor's own.
-        child: how one child of `%(children)s` is written, with the holes `%(name)s` and `%(value)s`.
-        id_headers: pairs of a header's name and the name of the id that it carries; None where they are the vendor's.
-        without: the headers of the vendor's extras that an answer in it has not.
-        bare_head: whether an answer to HEAD says nothing of the body; None where that is as the vendor has it.
+        child: the form of one child of `%(children)s`, with the holes `%(name)s` and `%(value)s`.
+        id_headers: pairs of a header's name and the name of the id that it carries; None: the vendor's.
+        without: the headers of the vendor's extras that it leaves out.
+        bare_head: whether an answer to HEAD does not describe the body; None: as for the vendor.
     """
 
     __slots__ = ("bare_head", "child", "content_type", "escape", "id_headers", "template", "without")
@@ -103,8 +100,8 @@ class Envelope:
 
     Args:
         template: the vendor's text, UTF-8.
-        escape: how a value is escaped in it.
-        values: what is known already, by the name of its hole.
+        escape: escapes a value.
+        values: the constants, by the name of their hole.
 
     Attributes:
         open: the names of the holes that are left.
@@ -113,10 +110,10 @@ class Envelope:
     __slots__ = ("_escape", "_holes", "_start", "open")
 
     def __init__(self, template: bytes, escape: Callable[[str], str], values: Mapping[str, str]) -> None:
-        start, *rest = template.decode().split("%(")
+        start, *after_holes = template.decode().split("%(")
         pieces = [["", start.replace("%%", "%")]]
-        for each in rest:
-            name, _, text = each.partition(")s")
+        for piece in after_holes:
+            name, _, text = piece.partition(")s")
             text = text.replace("%%", "%")
             if name in values:
                 pieces[-1][1] += escape(values[name]) + text
@@ -132,8 +129,8 @@ class Envelope:
 
         Args:
             resource: the resource, as text.
-            ids: the answer's ids: ASCII letters, digits and what base64 adds, which no format needs to escape.
-            more: what else is open, as it stands in the body.
+            ids: the answer's ids: ASCII letters, digits and the signs of base64, which need no escaping.
+            more: the values of the other open holes, already escaped.
         """
         body = self._start
         for name, behind in self._holes:

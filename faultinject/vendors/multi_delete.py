@@ -1,22 +1,20 @@
 """Requests that delete several objects, and their answers, key by key.
 
-No other answer depends on the request's body. An adapter that reads the body anyway hands its pieces over; a body
-that is too long, cut off or no such request leaves the answer as it is: the error for the request as a whole.
+No other answer depends on the request's body. An adapter that reads the body hands its pieces over. If the body is too
+long, cut off or no such request, the answer is the error for the request as a whole.
 """
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-    Escape = Callable[[str], str]
-    # A key and its version; None where the request names no version.
-    Named = tuple[str, str | None]
-    # And whether it failed.
-    End = tuple[Named, bool]
-    # Objects, whether errors alone are to be told, encoding of keys.
-    Wanted = tuple[list[Named], bool, str]
+Escape = Callable[[str], str]
+# A key and its version; None where the request names no version.
+Named = tuple[str, str | None]
+# And whether it failed.
+End = tuple[Named, bool]
+# Objects, whether errors alone are to be told, encoding of keys.
+Wanted = tuple[list[Named], bool, str]
 
 MOST_BYTES = 2 * 1024 * 1024
 """The longest request that is understood: 1,000 keys of 1,024 bytes need less."""
@@ -34,8 +32,7 @@ class Listing:
         fails: whether a key, or a version of it, gets the error.
 
     Attributes:
-        delete: deletes the keys that the answer reports as deleted; None: the app is no embedded store, and nothing
-            does.
+        delete: deletes the keys that the answer reports as deleted; None if the app is no embedded store.
     """
 
     __slots__ = ("_dialect", "_escape", "_fails", "_pieces", "_said", "_size", "delete")
@@ -62,22 +59,22 @@ class Listing:
     def answer(self) -> bytes | None:
         """The answer's body; None if the body is no request to delete up to 1,000 objects."""
         document, self._pieces = b"".join(self._pieces), []
-        wanted = read(self._dialect, document)
-        if wanted is None:
+        request = read(self._dialect, document)
+        if request is None:
             return None
-        objects, quiet, encoding = wanted
-        ends = [(each, self._fails(each)) for each in objects]
+        objects, quiet, encoding = request
+        results = [(named, self._fails(named)) for named in objects]
         if self.delete is not None:
-            self.delete([key for (key, _), failed in ends if not failed])
-        return self._dialect.write(self._escape, ends, self._said, quiet=quiet, encoding=encoding)
+            self.delete([key for (key, _), failed in results if not failed])
+        return self._dialect.write(self._escape, results, self._said, quiet=quiet, encoding=encoding)
 
 
 def read(dialect: Deletes, document: bytes) -> Wanted | None:
     """The objects that a request names; None if it is no request to delete up to 1,000 objects."""
-    wanted = (_read_xml if dialect.format == "xml" else _read_json)(dialect.names, document)
-    if wanted is None or not 0 < len(wanted[0]) <= MOST_KEYS or not all(key for key, _ in wanted[0]):
+    request = (_read_xml if dialect.format == "xml" else _read_json)(dialect.names, document)
+    if request is None or not 0 < len(request[0]) <= MOST_KEYS or not all(key for key, _ in request[0]):
         return None
-    return wanted
+    return request
 
 
 def _read_json(names: tuple[str, str, str, str], document: bytes) -> Wanted | None:
@@ -86,7 +83,7 @@ def _read_json(names: tuple[str, str, str, str], document: bytes) -> Wanted | No
     rows, key, version, quiet = names
     try:
         loaded = json.loads(document)
-        objects = [(each[key], each.get(version)) for each in loaded[rows][: MOST_KEYS + 1]]
+        objects = [(item[key], item.get(version)) for item in loaded[rows][: MOST_KEYS + 1]]
     except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
         return None
     if not all(isinstance(key, str) and isinstance(version, str | None) for key, version in objects):
@@ -101,7 +98,7 @@ def _read_xml(names: tuple[str, str, str, str], document: bytes) -> Wanted | Non
     rows, key, version, quiet = names
     try:
         text = document.decode()
-        # A document type is how XML attacks its reader, and each tag takes far more memory than its text.
+        # A document type can make an XML reader use any amount of memory, and each tag takes far more than its text.
         if "<!DOCTYPE" in text or text.count("<") > MOST_TAGS:
             return None
         root = ET.fromstring(text)  # noqa: S314 - no document type, so no entities
@@ -128,22 +125,22 @@ class Deletes:
     `%(versioned)s` (the same as `versioned` writes it, or nothing); an error has `%(code)s` and `%(message)s` too.
 
     Args:
-        format: of both: `xml` or `json`.
-        start: what the answer begins with.
-        deleted: one object that was deleted; empty where they are never listed.
-        deleted_list: how all of them are written, with one `%s`.
-        error: one object that was not.
-        error_list: how all of them are written, with one `%s`.
-        end: what the answer ends with.
-        versioned: how the version of an object is written where it has one.
-        mixed: the deleted and the failed come as the request names them; else the deleted come first.
-        encoded: how the request's own encoding of keys is repeated, with one `%s`; empty where it is not.
-        names: what the request calls the list of objects, a key, a version, and the wish to be told errors alone.
+        format: the format of both: `xml` or `json`.
+        start: the beginning of the answer.
+        deleted: the form of an object that was deleted; empty if such objects are never listed.
+        deleted_list: the form of their list, with one `%s`.
+        error: the form of an object that was not deleted.
+        error_list: the form of their list, with one `%s`.
+        end: the end of the answer.
+        versioned: the form of an object's version, if it has one.
+        mixed: whether objects are listed in the order of the request; else the deleted ones come first.
+        encoded: the form in which the request's encoding of keys is repeated, with one `%s`; empty if it is not.
+        names: the request's names for the list of objects, a key, a version, and the wish for errors alone.
     """
 
     __slots__ = (
-        "_deleted", "_deleted_list", "_encoded", "_end", "_error", "_error_list", "_start", "_versioned",
-        "format", "mixed", "names",
+        "deleted", "deleted_list", "encoded", "end", "error", "error_list", "format", "mixed", "names", "start",
+        "versioned",
     )  # fmt: skip
 
     def __init__(
@@ -163,13 +160,13 @@ class Deletes:
     ) -> None:
         self.format = format
         self.names = names
-        self._start = start
-        self._end = end
-        self._error, self._error_list = error, error_list
-        self._deleted, self._deleted_list = deleted, deleted_list
-        self._versioned = versioned
+        self.start = start
+        self.end = end
+        self.error, self.error_list = error, error_list
+        self.deleted, self.deleted_list = deleted, deleted_list
+        self.versioned = versioned
         self.mixed = mixed
-        self._encoded = encoded
+        self.encoded = encoded
 
     def write(
         self,
@@ -180,40 +177,42 @@ class Deletes:
         quiet: bool = False,
         encoding: str = "",
     ) -> bytes:
-        """The body of the answer; empty if the vendor sends none for want of errors.
+        """The body of the answer; empty if the vendor sends no body without errors.
 
         Args:
-            escape: how the vendor escapes text.
-            objects: what the request names, and whether it gets the error.
-            error: code and message; an empty message is the code again, as in Ceph.
-            quiet: the deleted are not listed.
-            encoding: how the request encodes its keys; empty where it does not.
+            escape: escapes text as the vendor does.
+            objects: the objects of the request, and whether each gets the error.
+            error: code and message; for an empty message the code is repeated, as in Ceph.
+            quiet: whether deleted objects are not listed.
+            encoding: the encoding of the request's keys; empty if they have none.
         """
         code, message = error
-        said = {"code": escape(code), "message": escape(message or code)}
-        tells = bool(self._deleted) and not quiet
+        values = {"code": escape(code), "message": escape(message or code)}
+        tells = bool(self.deleted) and not quiet
         written = [
-            (failed, self._one(escape, named, said if failed else None))
+            (failed, self._one(escape, named, values if failed else None))
             for named, failed in objects
             if failed or tells
         ]
-        if not (written or self._deleted):
+        if not (written or self.deleted):
             return b""
-        text = self._start
-        if encoding and self._encoded:
-            text += self._encoded % escape(encoding)
+        text = self.start
+        if encoding and self.encoded:
+            text += self.encoded % escape(encoding)
         if self.mixed:
-            return f"{text}{self._join(each for _, each in written)}{self._end}".encode()
+            return f"{text}{self._join(object_text for _, object_text in written)}{self.end}".encode()
         if tells:
-            text += self._deleted_list % self._join(each for failed, each in written if not failed)
-        errors = self._join(each for failed, each in written if failed)
-        return f"{text}{self._error_list % errors}{self._end}".encode()
+            text += self.deleted_list % self._join(
+                object_text for failed, object_text in written if not failed
+            )
+        errors = self._join(object_text for failed, object_text in written if failed)
+        return f"{text}{self.error_list % errors}{self.end}".encode()
 
-    def _one(self, escape: Escape, named: Named, said: dict[str, str] | None) -> str:
+    def _one(self, escape: Escape, named: Named, error_values: dict[str, str] | None) -> str:
         key, version = named
-        holes = {"key": escape(key), "version": escape(version or ""), **(said or {})}
-        holes["versioned"] = "" if version is None else self._versioned % holes
-        return (self._deleted if said is None else self._error) % holes
+        holes = {"key": escape(key), "version": escape(version or ""), **(error_values or {})}
+        holes["versioned"] = "" if version is None else self.versioned % holes
+        return (self.deleted if error_values is None else self.error) % holes
 
     def _join(self, written: Iterable[str]) -> str:
         return ("," if self.format == "json" else "").join(written)

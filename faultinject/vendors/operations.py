@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 S3_TABLES = ("s3/operations.csv",)
 """Tables for faults of no storage vendor, and for relatives of S3 without their own."""
-S3_PREFIXES = tuple(f"x-{each}-" for each in "amz cos qs jss qiniu oss obs tos bce goog".split())
+S3_PREFIXES = tuple(f"x-{vendor}-" for vendor in "amz cos qs jss qiniu oss obs tos bce goog".split())
 """Beginnings of own headers of S3's relatives; a fault of no storage vendor accepts all."""
 
-# Texts of conditions that are remembered.
-_KNOWN = 1024
+# The number of texts of conditions that are remembered.
+_REMEMBERED = 1024
 
 
 class Row(NamedTuple):
@@ -37,9 +37,9 @@ class Row(NamedTuple):
     Attributes:
         operation: the vendor's name.
         method: the method.
-        level: what the path names: `bucket`, `blob`, a route.
-        query: parameters that must be there, with a value or any; behind a `-` one that must not.
-        header: the same of headers; relatives of S3 have them without their vendor's prefix, or in full.
+        level: the level of the address: `bucket`, `blob`, or a route.
+        query: the required parameters, with or without a value; a parameter behind a `-` must be absent.
+        header: the required headers in the same form, for relatives of S3 without their vendor's prefix or in full.
         host: a pattern of the Host; empty for any.
     """
 
@@ -52,23 +52,23 @@ class Row(NamedTuple):
 
     @property
     def shape(self) -> tuple[object, ...]:
-        """All but the name: rows of one shape cannot be told apart."""
+        """Everything but the name: requests do not tell rows of one shape apart."""
         return self.method, self.level, frozenset(self.query), frozenset(self.header), self.host
 
     @property
     def weight(self) -> tuple[int, int, int]:
         """The number of demands; of the forms that fit a request, the most demanding one wins."""
         valued = sum("=" in word for word in (*self.query, *self.header))
-        there = sum(word[:1] != "-" for word in self.query)
-        return there, len(self.header) + bool(self.host), valued
+        required = sum(word[:1] != "-" for word in self.query)
+        return required, len(self.header) + bool(self.host), valued
 
 
 class Operations:
     """The operations of one vendor.
 
     Args:
-        rows: the forms; of equally demanding ones the later is meant.
-        prefixes: what may stand before the name of each header.
+        rows: the forms; of equally demanding forms the later one wins.
+        prefixes: the possible prefixes of each header's name.
 
     Attributes:
         rows: the forms.
@@ -77,16 +77,16 @@ class Operations:
 
     def __init__(self, rows: Sequence[Row], prefixes: Sequence[str] = ("",)) -> None:
         self.rows = tuple(rows)
-        self.names = frozenset(each.operation for each in rows)
+        self.names = frozenset(row.operation for row in rows)
         self._spots: dict[tuple[str, str], _Spot] = {}
         for row in sorted(rows, key=lambda row: row.weight)[::-1]:
             self._spots.setdefault((row.method, row.level), _Spot()).file(_Form(row, prefixes))
-        by_shape = {each.shape: each.operation for each in rows}
-        self._meant = {each.operation: by_shape[each.shape] for each in rows}
-        # A name is its own where at least one of its forms is.
+        by_shape = {row.shape: row.operation for row in rows}
+        self._meant = {row.operation: by_shape[row.shape] for row in rows}
+        # A name stands for itself if at least one of its forms is recognised by it.
         self._meant.update({name: name for name in by_shape.values()})
-        self._named = lru_cache(_KNOWN)(self._find_names)
-        self._methods_of = lru_cache(_KNOWN)(self._find_methods)
+        self._named = lru_cache(_REMEMBERED)(self._find_names)
+        self._methods_of = lru_cache(_REMEMBERED)(self._find_methods)
 
     def find(self, request: Readable, level: str) -> str | None:
         """The operation of a request of that level, or None if no operation has its form.
@@ -98,19 +98,19 @@ class Operations:
         if spot is None:
             return None
         query = request.query
-        given = spot.known(query) if query and spot.tells else {}
-        for form in spot.forms if given else spot.plain:
-            if form.fits(request, given):
+        parameters = spot.known(query) if query and spot.tells else {}
+        for form in spot.forms if parameters else spot.plain:
+            if form.fits(request, parameters):
                 return form.row.operation
         return None
 
     def meant(self, texts: Iterable[str]) -> frozenset[str]:
         """The operations that are recognised for these names and patterns.
 
-        A deprecated twin, which looks on the wire like its successor, means that one.
+        A deprecated twin, which looks on the wire like its successor, stands for the successor.
         """
-        found = [self._named(text) for text in texts]
-        return found[0] if len(found) == 1 else frozenset().union(*found)
+        operations = [self._named(text) for text in texts]
+        return operations[0] if len(operations) == 1 else frozenset().union(*operations)
 
     def _find_names(self, text: str) -> frozenset[str]:
         if text[:1] != "=" and "*" in text:
@@ -123,13 +123,13 @@ class Operations:
         """The methods, in upper case, of requests that can be one of these operations."""
         return self._methods_of(frozenset(operations))
 
-    def _find_methods(self, wanted: frozenset[str]) -> frozenset[str]:
-        return frozenset(row.method for row in self.rows if row.operation in wanted)
+    def _find_methods(self, operations: frozenset[str]) -> frozenset[str]:
+        return frozenset(row.method for row in self.rows if row.operation in operations)
 
     def twin(self, name: str) -> str | None:
-        """The operation of the very same form that is recognised in place of this one, or None."""
-        other = self._meant[name]
-        return None if other == name else other
+        """The operation of the same form that is recognised instead of this one, or None."""
+        recognised = self._meant[name]
+        return None if recognised == name else recognised
 
 
 class _Form:
@@ -139,27 +139,27 @@ class _Form:
 
     def __init__(self, row: Row, prefixes: Sequence[str]) -> None:
         self.row = row
-        self.without = tuple(each[1:] for each in row.query if each[:1] == "-")
-        self.query = _wanted(each for each in row.query if each[:1] != "-")
+        self.without = tuple(word[1:] for word in row.query if word[:1] == "-")
+        self.query = _pairs(word for word in row.query if word[:1] != "-")
         self._headers: Headers = tuple(
             (
                 (name,) if name[:2] == "x-" else tuple(prefix + name for prefix in prefixes),
                 value and value.lower(),
             )
-            for name, value in _wanted(row.header)
+            for name, value in _pairs(row.header)
         )
         self._host: Callable[[str], bool] | None = patterns.compile_plain(row.host) if row.host else None
 
-    def fits(self, request: Readable, given: dict[str, str]) -> bool:
+    def fits(self, request: Readable, parameters: dict[str, str]) -> bool:
         for name, value in self.query:
-            if name not in given or (value is not None and given[name] != value):
+            if name not in parameters or (value is not None and parameters[name] != value):
                 return False
-        if given and self.without and not given.keys().isdisjoint(self.without):
+        if parameters and self.without and not parameters.keys().isdisjoint(self.without):
             return False
         for names, value in self._headers:
             for name in names:
-                found = request.recorded(name)
-                if found is not None and (value is None or found.lower() == value):
+                value_given = request.recorded(name)
+                if value_given is not None and (value is None or value_given.lower() == value):
                     break
             else:
                 return False
@@ -169,7 +169,9 @@ class _Form:
 class _Spot:
     """The forms of one method and level, the most demanding first.
 
-    `plain` has those of them that ask for no parameter.
+    Attributes:
+        plain: the forms without required parameters.
+        tells: the parameters that tell the forms apart.
     """
 
     __slots__ = ("forms", "plain", "tells")
@@ -177,7 +179,7 @@ class _Spot:
     def __init__(self) -> None:
         self.forms: list[_Form] = []
         self.plain: list[_Form] = []
-        self.tells: set[str] = set()  # parameters
+        self.tells: set[str] = set()
 
     def file(self, form: _Form) -> None:
         self.forms.append(form)
@@ -188,14 +190,14 @@ class _Spot:
 
     def known(self, query: str) -> dict[str, str]:
         """The parameters of a query that tell operations of this spot apart."""
-        found = {}
+        parameters = {}
         for pair in query.split("&"):
             name, _, value = pair.partition("=")
             if "%" in pair:
                 name, value = decode_form(name), decode_form(value)
             if name in self.tells:
-                found[name] = value
-        return found
+                parameters[name] = value
+        return parameters
 
 
 def operations_of(vendor: Vendor | None) -> Operations:
@@ -209,20 +211,20 @@ def operations_of(vendor: Vendor | None) -> Operations:
 
 
 def headers_of(vendor: Vendor) -> dict[str, bool]:
-    """The headers that tell a vendor's operations apart, and of each whether its value does.
+    """The headers that tell a vendor's operations apart, and for each whether its value matters.
 
-    Nothing for the vendors here whose headers the engine records anyway.
+    Empty for vendors whose headers the engine records anyway.
     """
     related = vendor.addressing == "s3"
     if vendor.package.startswith(f"{__package__}.") and (not related or vendor.prefix in S3_PREFIXES):
         return {}
-    found: dict[str, bool] = {}
+    headers: dict[str, bool] = {}
     for row in operations_of(vendor).rows if vendor.addressing else ():
         for word in row.header:
             name, equals, _ = word.partition("=")
             name = name if name[:2] == "x-" or not related else f"{vendor.prefix}{name}"
-            found[name] = found.get(name, False) or bool(equals)
-    return found
+            headers[name] = headers.get(name, False) or bool(equals)
+    return headers
 
 
 @cache
@@ -258,7 +260,7 @@ def _row(
     return Row(operation, method, level, tuple(query.split()), tuple(header.split()), host)
 
 
-def _wanted(words: Iterable[str]) -> Wanted:
+def _pairs(words: Iterable[str]) -> Wanted:
     split = (word.partition("=") for word in words)
     return tuple((name, value or None) for name, _, value in split)
 
@@ -268,11 +270,11 @@ _ORDER = ("HEAD", "DELETE", "POST", "GET", "PUT")
 
 
 def allowed(request: StorageRequest, rows: Sequence[Row], level: str) -> str | None:
-    """The methods that a 405 gives in Allow, such as `GET, PUT`, but for the refused one.
+    """The methods in the Allow of a 405, such as `GET, PUT`, without the refused one.
 
     None if there is no other. A subresource is the same one on a bucket and on an object.
     """
-    # The most demanding form that the query has; one that begins with a value, as `list-type=2`, is no subresource.
+    # The most demanding form of the query. A form that begins with a value, as `list-type=2`, is no subresource.
     forms = [row.query for row in rows if row.query and "=" not in row.query[0] and _has(request, row.query)]
     named = {*max(forms, key=len)} if forms else set()
     methods = {row.method for row in rows if {*row.query} == named and (named or row.level == level)}

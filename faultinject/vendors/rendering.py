@@ -24,15 +24,15 @@ class Rendering:
     Args:
         vendor: the vendor of the error.
         row: the documented error.
-        status: as it is sent.
-        message: instead of the documented one.
+        status: the status that is sent.
+        message: the message instead of the documented one.
         asked: the form that the request asks for, or empty.
 
     Attributes:
-        bare_head: whether an answer to HEAD says nothing of the body.
-        content_type: the Content-Type, exactly; empty where there is none.
+        bare_head: whether an answer to HEAD does not describe the body.
+        content_type: the Content-Type, exactly; empty if there is none.
         id_headers: pairs of a header's name and the name of the id that it carries.
-        reason: the vendor's own reason phrase, or None where it is the standard one.
+        reason: the vendor's own reason phrase; None for the standard one.
         constants: the headers of all its answers, by lower-case name.
     """
 
@@ -76,15 +76,15 @@ class Rendering:
         self.id_headers = vendor.id_headers if form.id_headers is None else form.id_headers
         phrase = vendor.reason(row, self._text) if row.status in (None, status) else None
         self.reason = phrase if phrase and fits_a_header(phrase) else None
-        known = {"resource", "children", *vendor.make_ids(bytes(64), 0)}
-        wanted = [name for name in self._envelope.open if name not in known]
+        filled = {"resource", "children", *vendor.make_ids(bytes(64), 0)}
+        open_names = [name for name in self._envelope.open if name not in filled]
         extras = [
             extra
             for extra in vendor.extras
             if extra.belongs_to(row, status, asked) and extra.name not in form.without
         ]
-        # Whether the resource and the ids are all that differs.
-        self._plain = not (wanted or extras)
+        # Whether answers differ only in the resource and the ids.
+        self._plain = not (open_names or extras)
         self._open: Sources = ()
         self._extras: list[tuple[str, str, Source]] = []
         self.constants: dict[str, str] = {}
@@ -92,7 +92,7 @@ class Rendering:
             return
         from faultinject.vendors.template_values import compile_value, constant
 
-        self._open = [(name, compile_value(name)) for name in wanted]
+        self._open = [(name, compile_value(name)) for name in open_names]
         self._extras = [(extra.place, extra.name, compile_value(extra.value)) for extra in extras]
         for extra in extras:
             fixed = constant(extra.value)
@@ -111,12 +111,12 @@ class Rendering:
         """The body, also for HEAD, and the headers that the vendor adds to the usual ones.
 
         Args:
-            request: what is answered.
-            reading: how its bucket, key and level are read.
+            request: the request.
+            reading: reads its bucket, key and level.
             resource: the resource that the envelope names.
             ids: the answer's ids by name.
             now: unix seconds.
-            size: bytes of the object that is asked for, where they are known.
+            size: bytes of the requested object, or None if they are unknown.
         """
         envelope = self._envelope
         if self._plain:
@@ -124,7 +124,7 @@ class Rendering:
         from faultinject.vendors.template_values import RenderContext
 
         row = self._row
-        given = RenderContext(
+        context = RenderContext(
             request,
             reading,
             code=row.code,
@@ -136,18 +136,18 @@ class Rendering:
             said=self._said,
             size=size,
         )
-        more = {name: self._escape(value(given) or "") for name, value in self._open}
+        more = {name: self._escape(value(context) or "") for name, value in self._open}
         more["children"] = "".join(
             self._child % {"name": name, "value": self._escape(text)}
             for place, name, value in self._extras
-            if place == "child" and (text := value(given)) is not None
+            if place == "child" and (text := value(context)) is not None
         )
-        given.body = envelope.fill(resource, ids, more)
+        context.body = envelope.fill(resource, ids, more)
         places = ("header", "head" if request.method.upper() == "HEAD" else "body")
-        return given.body, [
+        return context.body, [
             (name, text)
             for place, name, value in self._extras
-            if place in places and (text := value(given)) is not None and fits_a_header(text)
+            if place in places and (text := value(context)) is not None and fits_a_header(text)
         ]
 
 

@@ -3,13 +3,12 @@
 The routes are those of the vendor's operations. Of their placeholders
 
 - `{bucket}` is one segment,
-- `{object}` the text of a key: one segment with `%2F` in it; more where the server hides that, or a client sends it
-  so,
-- `{entry}` `bucket:key`, and `{key}` a key, in URL-safe base64,
-- `{more}`, at the end, whatever follows,
-- any other one segment that says nothing of bucket and key.
+- `{object}` is a key: one segment with `%2F` in it, or several if the server decodes `%2F` or a client sends slashes,
+- `{entry}` is `bucket:key`, and `{key}` a key, in URL-safe base64,
+- `{more}`, at the end, is the rest of the path,
+- any other is one segment without a bucket or key.
 
-If a route names two objects, as copies do, the last is meant: the one that is written.
+If a route names two objects, as copies do, the last one counts: the object that is written.
 """
 
 from __future__ import annotations
@@ -28,9 +27,9 @@ if TYPE_CHECKING:
 
 # Routes of no operation, which must not be taken for a bucket and an object.
 _ELSEWHERE = ("/batch/storage/v1", "/batch/{more}")
-# What names a bucket, a key, or both.
+# The placeholders of a bucket, a key, or both.
 _NAMING = frozenset(("{bucket}", "{object}", "{key}", "{entry}"))
-# What tells nothing apart, or is another at each attempt.
+# Segments that are the same in all routes, or new at each attempt.
 _COMMON = frozenset(("storage", "v1", "b", "download", "{uploadId}", "{token}"))
 
 
@@ -40,10 +39,10 @@ class Route(NamedTuple):
     Attributes:
         text: as the table has it.
         methods: the methods of its operations.
-        literals: how many of its segments are fixed.
+        literals: the number of its fixed segments.
         first: the fixed segment that it begins with, or None.
         pattern: a regular expression of paths, with a group for each segment of the route.
-        roles: what each of these is, as `_roles` says.
+        roles: the role of each of these segments, as `_roles` gives it.
     """
 
     text: str
@@ -59,15 +58,15 @@ class Route(NamedTuple):
         segments = text.strip("/").split("/") if text.strip("/") else []
         first = segments[0] if segments and segments[0][:1] != "{" else None
         literals = sum(segment[:1] != "{" for segment in segments)
-        pattern = "/".join(_group(each, segments[at + 1 :]) for at, each in enumerate(segments))
+        pattern = "/".join(_group(segment, segments[at + 1 :]) for at, segment in enumerate(segments))
         pattern = pattern.replace("/(?:", "(?:/")
         return cls(text, frozenset(methods), literals, first, pattern, _roles(segments))
 
-    def place(self, found: Sequence[str], query: str) -> Target:
+    def place(self, values: Sequence[str], query: str) -> Target:
         """The place that a match of the route and the query give."""
         bucket = key = None
         rest = []
-        for role, value in zip(self.roles, found, strict=True):
+        for role, value in zip(self.roles, values, strict=True):
             if role == "{bucket}":
                 bucket = value or None
             elif role == "{object}":
@@ -75,26 +74,26 @@ class Route(NamedTuple):
             elif role == "{key}":
                 key = _from_base64(value)
             elif role == "{entry}":
-                before, _, behind = (_from_base64(value) or "").partition(":")
-                bucket, key = before or None, behind or None
+                bucket_text, _, key_text = (_from_base64(value) or "").partition(":")
+                bucket, key = bucket_text or None, key_text or None
             elif role:
-                # Some servers hide %2F: one identity on all of them.
+                # Some servers decode %2F: so the identity is the same on all.
                 rest.append(value.replace("%2F", "/"))
         if query:
             bucket = bucket or parameter(query, ("bucket", "tbl"))
             if key is None and bucket and self.text[-2:] == "/o":
-                # An upload says there what it writes.
+                # The query of an upload names the key.
                 key = parameter(query, ("name",))
         return self.text, bucket, key, "/".join(rest)
 
 
 def reader_of_routes(operations: Operations) -> Callable[[Readable, str | None], Target]:
     """The reader of places for a vendor's routes."""
-    methods: dict[str, set[str]] = {each: set() for each in _ELSEWHERE}
+    methods: dict[str, set[str]] = {elsewhere: set() for elsewhere in _ELSEWHERE}
     for row in operations.rows:
         methods.setdefault(row.level, set()).add(row.method)
     by_first: dict[str | None, list[Route]] = {None: []}
-    for route in sorted((Route.of(*each) for each in methods.items()), key=lambda each: -each.literals):
+    for route in sorted((Route.of(*route) for route in methods.items()), key=lambda route: -route.literals):
         by_first.setdefault(route.first, []).append(route)
 
     by_host = any(route.text.startswith("/{bucket}") for route in by_first[None])
@@ -107,24 +106,21 @@ def reader_of_routes(operations: Operations) -> Callable[[Readable, str | None],
             if by_host and named is not None:
                 path = f"{named}/{path}"
         method = request.method.upper()
-        other = None
+        fallback = None
         for route in routes:
-            if (found := re.fullmatch(route.pattern, path, re.DOTALL)) is not None:
-                place = route.place(found.groups(""), request.query)
-                # Behind a server that hides %2F several may fit: the method tells some of them apart.
+            if (match := re.fullmatch(route.pattern, path, re.DOTALL)) is not None:
+                place = route.place(match.groups(""), request.query)
+                # Behind a server that decodes %2F several routes may fit; the method tells some of them apart.
                 if method in route.methods:
                     return place
-                other = other or place
-        return other or OTHER
+                fallback = fallback or place
+        return fallback or OTHER
 
     return read
 
 
 def _group(segment: str, behind: Sequence[str]) -> str:
-    """The expression of a segment.
-
-    The last object of a route takes as much as it may, one before it as little.
-    """
+    """The regular expression of a segment: greedy for the last object of a route, else lazy."""
     if segment == "{more}":
         return "(?:(.*))?"
     if segment == "{object}":
@@ -147,7 +143,7 @@ def _roles(segments: Sequence[str]) -> list[str]:
 
 
 def _from_base64(text: str) -> str | None:
-    """The text in URL-safe base64, with or without padding; None if it is none."""
+    """Decode URL-safe base64, with or without padding; None if the text is none."""
     from binascii import Error, a2b_base64
 
     try:

@@ -59,22 +59,22 @@ def read_signed(request: StorageRequest) -> Signed | None:
     if authorization is not None:
         algorithm, _, rest = authorization.strip().partition(" ")
         pairs = (pair.partition("=") for pair in rest.split(","))
-        given = {name.strip(): value.strip() for name, _, value in pairs}
+        fields = {name.strip(): value.strip() for name, _, value in pairs}
         prefix = _prefix(algorithm)
         time = _header(request, f"{prefix}date".lower()) or _header(request, "date") or ""
     else:
-        asked = [_parameter(request, service, "Algorithm") for service in PREFIXES.values()]
-        algorithm = next(filter(None, asked), "")
+        algorithms = [_parameter(request, service, "Algorithm") for service in PREFIXES.values()]
+        algorithm = next(filter(None, algorithms), "")
         prefix = _prefix(algorithm)
-        given = {name: _parameter(request, prefix, name) for name in _NEEDED}
+        fields = {name: _parameter(request, prefix, name) for name in _NEEDED}
         time = _parameter(request, prefix, "Date")
-    if not prefix or not all(given.get(name) for name in _NEEDED):
+    if not prefix or not all(fields.get(name) for name in _NEEDED):
         return None
-    names = given["SignedHeaders"].lower()
+    names = fields["SignedHeaders"].lower()
     if len({*names.split(";")}) <= names.count(";"):
-        return None  # or a kilobyte of names would repeat a long header into megabytes
-    scope = given["Credential"].partition("/")[2]
-    return Signed(algorithm, scope, names, prefix, given["Signature"], time, presigned=authorization is None)
+        return None  # a repeated name would repeat its header, up to megabytes
+    scope = fields["Credential"].partition("/")[2]
+    return Signed(algorithm, scope, names, prefix, fields["Signature"], time, presigned=authorization is None)
 
 
 def signature(request: StorageRequest) -> str | None:
@@ -108,7 +108,7 @@ def string_to_sign(request: StorageRequest) -> str | None:
 def size_of_metadata(request: StorageRequest) -> str | None:
     """The bytes of all names and values of a user's metadata, or None if there are none.
 
-    All of it is signed, so that the signature has its names.
+    The signature has the names, as all metadata is signed.
     """
     signed = read_signed(request)
     names = [] if signed is None else [name for name in signed.names.split(";") if name.startswith(_METADATA)]
@@ -120,7 +120,7 @@ def size_of_metadata(request: StorageRequest) -> str | None:
 
 def expires(request: StorageRequest) -> float | None:
     """Unix seconds at which a presigned request expires; None for any other."""
-    prefix = next((each for each in PREFIXES.values() if _parameter(request, each, "Date")), "")
+    prefix = next((name for name in PREFIXES.values() if _parameter(request, name, "Date")), "")
     time, seconds = _parameter(request, prefix, "Date"), _parameter(request, prefix, "Expires")
     signed = moment_of(time) if len(time) == 16 and iso_ms(time) is not None else None
     if signed is None or not (seconds.isascii() and seconds.isdecimal()) or len(seconds) > 9:
@@ -169,15 +169,17 @@ def _query(query: str, signature: str) -> str:
 
 def _payload(request: StorageRequest, signed: Signed) -> str:
     prefix = signed.prefix
-    given = _header(request, f"{prefix}content-sha256".lower())
+    digest = _header(request, f"{prefix}content-sha256".lower())
     if not signed.presigned:
-        return given or (EMPTY if prefix == "X-Amz-" and not request.has_body else UNSIGNED)
-    asked = _parameter(request, prefix, "Content-Sha256") or _parameter(request, prefix, "Content-SHA256")
-    return asked or given or UNSIGNED
+        return digest or (EMPTY if prefix == "X-Amz-" and not request.has_body else UNSIGNED)
+    query_digest = _parameter(request, prefix, "Content-Sha256") or _parameter(
+        request, prefix, "Content-SHA256"
+    )
+    return query_digest or digest or UNSIGNED
 
 
 def _signed_value(request: StorageRequest, name: str) -> str:
-    return ",".join(" ".join(utf8(each).split()) for each in request.header(name))
+    return ",".join(" ".join(utf8(value).split()) for value in request.header(name))
 
 
 def _parameter(request: StorageRequest, prefix: str, name: str) -> str:

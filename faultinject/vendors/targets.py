@@ -42,7 +42,7 @@ ROOT_CONTAINER = "$root"
 """The container of blobs that are addressed without one."""
 
 _ABOVE_BUCKETS = frozenset(("service", "account", "info", "other"))
-# https://github.com/Azure/Azurite, extractStoragePartsFromPath: names with whom a path begins with the account.
+# Hosts without an account, whose paths begin with it: https://github.com/Azure/Azurite, extractStoragePartsFromPath.
 _NO_ACCOUNT = frozenset(("localhost", "host.docker.internal"))
 
 
@@ -77,17 +77,17 @@ def b2(request: Readable, named: str | None) -> Target:
     call, _, rest = path.partition("/")
     if first != "b2api" or version[:1] != "v" or call[:3] != "b2_":
         return OTHER
-    thing = rest.partition("/")[0]
+    first_part = rest.partition("/")[0]
     if call == "b2_upload_file":
         return (
             call,
-            thing or parameter(request.query, ("bucket",)),
+            first_part or parameter(request.query, ("bucket",)),
             decode(name) if (name := request.recorded("x-bz-file-name")) else None,
             call,
         )
-    if call == "b2_upload_part" and thing:
-        # The rest of the address is another one after each error.
-        return call, None, None, f"/{call}/{thing}/{request.recorded('x-bz-part-number') or ''}"
+    if call == "b2_upload_part" and first_part:
+        # The upload's address changes after each error, so the identity has only the file and the part.
+        return call, None, None, f"/{call}/{first_part}/{request.recorded('x-bz-part-number') or ''}"
     return call, None, None, ""
 
 
@@ -108,20 +108,22 @@ def swift(request: Readable, named: str | None) -> Target:
 def can_name(level: str) -> tuple[bool, bool]:
     """Whether an address of that level may name a bucket, and a key."""
     if level[:1] == "/":
-        # A query may name what the route does not.
-        return True, level[-2:] == "/o" or any(each in level for each in ("{object}", "{entry}", "{key}"))
+        # A query may name a bucket that the route does not.
+        return True, level[-2:] == "/o" or any(
+            placeholder in level for placeholder in ("{object}", "{entry}", "{key}")
+        )
     if level in _ABOVE_BUCKETS or (level[:3] == "b2_" and level != "b2_upload_file"):
         return False, False
     return True, level not in ("bucket", "container")
 
 
 def reader(vendor: Vendor, endpoints: tuple[str, ...], operations: Callable[[], Operations]) -> TargetReader:
-    """The reader of addresses of a vendor that has them in another way than S3.
+    """The reader of addresses of a vendor whose addresses are not S3's.
 
     Args:
         vendor: the vendor.
-        endpoints: the host suffixes below which it is.
-        operations: makes the operations that it has.
+        endpoints: its host suffixes.
+        operations: gives its operations.
     """
     addressing = vendor.addressing
     if addressing == "azure":

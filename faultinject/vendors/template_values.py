@@ -60,12 +60,12 @@ def compile_value(text: str) -> Source:
     Raises:
         ValueError: an alternative is no source.
     """
-    found = [_source(each.strip()) for each in text.split(" | ")]
-    if len(found) == 1:
-        return found[0]
+    sources = [_source(cell.strip()) for cell in text.split(" | ")]
+    if len(sources) == 1:
+        return sources[0]
 
-    def first(given: RenderContext) -> str | None:
-        return next((value for each in found if (value := each(given)) is not None), None)
+    def first(context: RenderContext) -> str | None:
+        return next((value for source in sources if (value := source(context)) is not None), None)
 
     return first
 
@@ -90,85 +90,85 @@ def _source(text: str) -> Source:
     if kind in BOUNDS and name.partition(" ")[0].isdecimal():
         return _bounded(kind, *name.partition(" "))
     if name and (named := NAMED.get(kind)) is not None:
-        return lambda given: named(given, name)
+        return lambda context: named(context, name)
     if name and (change := CHANGED.get(kind)) is not None:
         of = _source(name)
-        return lambda given: None if (value := of(given)) is None else change(value)
+        return lambda context: None if (value := of(context)) is None else change(value)
     known = ", ".join((*SOURCES, *NAMED, *CHANGED, *WHERE, *BOUNDS))
     raise ValueError(f"{text!r} is no source; there are {known}")
 
 
 def _where(kind: str, name: str, _blank: str, text: str) -> Source:
     of, test = _source(text), WHERE[kind]
-    return lambda given: of(given) if test(given, name) else None
+    return lambda context: of(context) if test(context, name) else None
 
 
 def _bounded(kind: str, bound: str, _blank: str, text: str) -> Source:
     of, test, limit = _source(text), BOUNDS[kind], int(bound)
 
-    def source(given: RenderContext) -> str | None:
-        value = of(given)
+    def source(context: RenderContext) -> str | None:
+        value = of(context)
         number = whole(value)
         return value if number is not None and test(number, limit) else None
 
     return source
 
 
-def _address(given: RenderContext) -> tuple[str | None, str | None]:
-    return given.reading.read_address(given.request)
+def _address(context: RenderContext) -> tuple[str | None, str | None]:
+    return context.reading.read_address(context.request)
 
 
-def _host(given: RenderContext) -> str | None:
-    return (given.request.header("host") or ("",))[0].rpartition("@")[2] or None
+def _host(context: RenderContext) -> str | None:
+    return (context.request.header("host") or ("",))[0].rpartition("@")[2] or None
 
 
-def _location(given: RenderContext) -> str | None:
+def _location(context: RenderContext) -> str | None:
     """The target, if it is a reference to this very server.
 
     Browsers read a backslash as a slash.
     """
-    path, query = given.request.raw_path, given.request.query
+    path, query = context.request.raw_path, context.request.query
     if path[:1] != "/" or path[1:2] in ("/", "\\"):
         return None
     return f"{path}?{query}" if query else path
 
 
-def _expires(given: RenderContext) -> str | None:
+def _expires(context: RenderContext) -> str | None:
     """The time at which a presigned request expires."""
     from faultinject.vendors.signing import expires
 
-    moment = expires(given.request)
+    moment = expires(context.request)
     return None if moment is None else f"{iso(moment)}Z"
 
 
-def _range(given: RenderContext) -> str | None:
+def _range(context: RenderContext) -> str | None:
     """The requested range of bytes, without its unit."""
-    asked = _header(given, "range")
-    return asked[6:] if asked is not None and asked[:6].lower() == "bytes=" else None
+    header = _header(context, "range")
+    return header[6:] if header is not None and header[:6].lower() == "bytes=" else None
 
 
-def _length(given: RenderContext) -> str | None:
-    length = given.request.content_length
+def _length(context: RenderContext) -> str | None:
+    length = context.request.content_length
     return None if length is None else str(length)
 
 
-def _body_base64(given: RenderContext) -> str:
+def _body_base64(context: RenderContext) -> str:
     from binascii import b2a_base64
 
-    return b2a_base64(given.body, newline=False).decode()
+    return b2a_base64(context.body, newline=False).decode()
 
 
-def _allowed(given: RenderContext) -> str | None:
+def _allowed(context: RenderContext) -> str | None:
     from faultinject.vendors.operations import allowed
 
-    return allowed(given.request, given.reading.operations.rows, given.reading.level(given.request))
+    return allowed(context.request, context.reading.operations.rows, context.reading.level(context.request))
 
 
 def _tag(at: int) -> Source:
     """Key or value of the first tag that the headers name."""
 
-    def source(given: RenderContext) -> str | None:
-        first, _, _ = (_header(given, "x-amz-tagging") or "").partition("&")
+    def source(context: RenderContext) -> str | None:
+        first, _, _ = (_header(context, "x-amz-tagging") or "").partition("&")
         return decode_form(first.partition("=")[at]) if first else None
 
     return source
@@ -177,89 +177,79 @@ def _tag(at: int) -> Source:
 def _signed(name: str, *, in_hex: bool = False) -> Source:
     """The source of a part of the request's signature; it is None for an unsigned request."""
 
-    def source(given: RenderContext) -> str | None:
+    def source(context: RenderContext) -> str | None:
         from faultinject.vendors import signing
 
-        text: str | None = getattr(signing, name)(given.request)
+        text: str | None = getattr(signing, name)(context.request)
         return text.encode().hex(" ") if text is not None and in_hex else text
 
     return source
 
 
-def _parameter(given: RenderContext, name: str) -> str | None:
-    return next(iter(given.request.query_values(name)), None)
+def _parameter(context: RenderContext, name: str) -> str | None:
+    return next(iter(context.request.query_values(name)), None)
 
 
-def _header(given: RenderContext, name: str) -> str | None:
-    return next(iter(given.request.header(name.lower())), None)
+def _header(context: RenderContext, name: str) -> str | None:
+    return next(iter(context.request.header(name.lower())), None)
 
 
-def _present(given: RenderContext, name: str) -> str | None:
-    """The header's name, if the request has it."""
-    return None if _header(given, name) is None else name
-
-
-def _troubleshoot(given: RenderContext, number: str) -> str:
+def _troubleshoot(context: RenderContext, number: str) -> str:
     """The page of OSS about an error of that number.
 
     The endpoints outside China name the international page.
     """
-    named, below, _ = given.request.host.partition(".aliyuncs.com")
+    named, below, _ = context.request.host.partition(".aliyuncs.com")
     region = named.removesuffix(".oss").rpartition(".")[2].removeprefix("oss-")
     abroad = below and "-" in region and not region.startswith(("cn-", "accelerate"))
     return f"https://api.{'alibabacloud' if abroad else 'aliyun'}.com/troubleshoot?q={number}"
 
 
-def _asked(given: RenderContext, name: str) -> str | None:
-    """The parameter's name, if the query has it."""
-    return None if _parameter(given, name) is None else name
+def realm(context: RenderContext) -> str | None:
+    """The account, percent-encoded: the second segment of the decoded path, if there are two.
 
-
-def realm(given: RenderContext) -> str | None:
-    """The account, percent-encoded: the second part of a decoded path that begins with two.
-
-    It does not matter what the two are: openstack/swift swift/common/swob.py, Response.www_authenticate.
+    The segments may be anything: openstack/swift swift/common/swob.py, Response.www_authenticate.
     """
     from urllib.parse import quote, unquote_to_bytes
 
-    parts = unquote_to_bytes(given.request.raw_path.encode("latin-1", "replace")).split(b"/", 3)
+    parts = unquote_to_bytes(context.request.raw_path.encode("latin-1", "replace")).split(b"/", 3)
     if len(parts) < 3 or parts[0] or not (parts[1] and parts[2]) or parts[2] in _NO_ACCOUNT:
         return None
     return quote(parts[2])
 
 
 SOURCES: dict[str, Source] = {
-    "code": lambda given: given.code,
-    "message": lambda given: given.message,
-    "said": lambda given: given.said,
-    "reason": lambda given: given.reason,
-    "resource": lambda given: given.resource,
-    "bucket": lambda given: _address(given)[0],
-    "key": lambda given: _address(given)[1],
-    "level": lambda given: given.reading.level(given.request),
-    # As S3 has them in a path, for the S3 dialect of a vendor whose own addresses are others.
-    "s3.level": lambda given: s3(given.request, None)[0],
-    "s3.bucket": lambda given: s3(given.request, None)[1],
-    "s3.key": lambda given: s3(given.request, None)[2],
-    "method": lambda given: given.request.method,
-    "host": lambda given: given.request.host or None,
+    "code": lambda context: context.code,
+    "message": lambda context: context.message,
+    "said": lambda context: context.said,
+    "reason": lambda context: context.reason,
+    "resource": lambda context: context.resource,
+    "bucket": lambda context: _address(context)[0],
+    "key": lambda context: _address(context)[1],
+    "level": lambda context: context.reading.level(context.request),
+    # Read as an S3 path, for the S3 dialect of a vendor with addresses of its own.
+    "s3.level": lambda context: s3(context.request, None)[0],
+    "s3.bucket": lambda context: s3(context.request, None)[1],
+    "s3.key": lambda context: s3(context.request, None)[2],
+    "method": lambda context: context.request.method,
+    "host": lambda context: context.request.host or None,
     "host-port": _host,
-    "path": lambda given: given.request.raw_path,
+    "path": lambda context: context.request.raw_path,
     "location": _location,
     "realm": realm,
     "length": _length,
-    "object-size": lambda given: None if given.size is None else str(given.size),
-    "time.iso": lambda given: f"{iso(given.now)}Z",
-    "time.iso-ms": lambda given: f"{iso(given.now)}.{int(given.now % 1 * 1000):03}Z",
-    "time.http": lambda given: http_date(given.now),
+    "object-size": lambda context: None if context.size is None else str(context.size),
+    "time.iso": lambda context: f"{iso(context.now)}Z",
+    "time.iso-ms": lambda context: f"{iso(context.now)}.{int(context.now % 1 * 1000):03}Z",
+    "time.http": lambda context: http_date(context.now),
     "expires": _expires,
-    "expires.offset": lambda given: (text := _expires(given)) and f"{text.removesuffix('Z')}+00:00",
+    "expires.offset": lambda context: (text := _expires(context)) and f"{text.removesuffix('Z')}+00:00",
     "range": _range,
     "allow": _allowed,
     "metadata.size": _signed("size_of_metadata"),
     "tag.key": _tag(0),
     "tag.value": _tag(2),
-    "access-key": lambda given: access_key_id(given.request),
+    "access-key": lambda context: access_key_id(context.request),
     "body.base64": _body_base64,
     "signature": _signed("signature"),
     "string-to-sign": _signed("string_to_sign"),
@@ -271,10 +261,11 @@ SOURCES: dict[str, Source] = {
 NAMED: dict[str, Callable[[RenderContext, str], str | None]] = {
     "query": _parameter,
     "header": _header,
-    "asked": _asked,
-    "present": _present,
+    # The name of a parameter, or of a header, if the request has it.
+    "asked": lambda context, name: None if _parameter(context, name) is None else name,
+    "present": lambda context, name: None if _header(context, name) is None else name,
     "troubleshoot": _troubleshoot,
-    "id": lambda given, name: given.ids.get(name),
+    "id": lambda context, name: context.ids.get(name),
 }
 """Sources of a dot and a name behind these words."""
 CHANGED: dict[str, Callable[[str], str | None]] = {
@@ -286,11 +277,11 @@ CHANGED: dict[str, Callable[[str], str | None]] = {
 }
 """Changes of another source, which stands behind these words and a dot.
 
-They give its text in capitals, with a capital, as a time, its number of bytes, or in double quotes.
+The result is its text in capitals, with a capital, as a time, its number of bytes, or its text in double quotes.
 """
 WHERE: dict[str, Callable[[RenderContext, str], bool]] = {
-    "for": lambda given, name: given.reading.operation(given.request) == name,
-    "with": lambda given, name: _header(given, name) is not None,
+    "for": lambda context, name: context.reading.operation(context.request) == name,
+    "with": lambda context, name: _header(context, name) is not None,
 }
 """Conditions of another source, which stands behind these words, a dot, a name and a blank.
 
@@ -302,24 +293,24 @@ BOUNDS: dict[str, Callable[[int, int], bool]] = {
 }
 """Bounds of another source, which stands behind these words, a dot, a number and a blank.
 
-Its number counts only on that side: an error about a limit names no number within it.
+The source counts only if its number is on that side: an error about a limit names no number within the limit.
 """
 
 _NO_ACCOUNT = (b"v1.0", b"auth")
 
 
 def _sentence(text: str) -> Source:
-    """The source that fills the braces of a text; None if one of its values is."""
-    start, *rest = text.split("{")
-    parts = [(_source(name), after) for name, _, after in (each.partition("}") for each in rest)]
+    """The source that fills the braces of a text; it gives None if one of its values is None."""
+    start, *parts = text.split("{")
+    sources = [(_source(name), after) for name, _, after in (part.partition("}") for part in parts)]
 
-    def source(given: RenderContext) -> str | None:
-        told = start
-        for value, after in parts:
-            found = value(given)
-            if found is None:
+    def source(context: RenderContext) -> str | None:
+        sentence = start
+        for value_source, after in sources:
+            value = value_source(context)
+            if value is None:
                 return None
-            told += found + after
-        return told
+            sentence += value + after
+        return sentence
 
     return source

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     Target = tuple[str, str | None, str | None, str]
 
     class Readable(Protocol):
-        """A request, or what the journal notes of it: where it points, and its operation."""
+        """The address and the operation of a request, or of the journal's record of it."""
 
         method: str
         path: str
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         def recorded(self, name: str) -> str | None: ...
 
     class StorageRequest(Readable, Protocol):
-        """A request: what the values of an answer are made from."""
+        """A request with all that the values of an answer are made from."""
 
         identified_by: object
         identities: tuple[str, str]

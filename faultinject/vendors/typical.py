@@ -56,15 +56,15 @@ KINDS = {
 }
 """The kinds by name.
 
-`writing`: the row that asks a writer to slow down; `own`: the one that asks a reader, if that is another row; only a
-vendor itself can say so. `limited`: a 429.
+`writing`: the row that asks a writer to slow down; `own`: the row that asks a reader, if it is another one; only
+`Vendor.typical` names them. `limited`: a 429.
 """
 
 
 def typical(vendor: Vendor, kind: str) -> DocumentedError | None:
     """The row of a vendor that stands for a kind of failure; None if it documents none.
 
-    Rows that are documented for some requests only stand for nothing, nor do those that ask for another step first.
+    It is no row that is documented for some requests only, and no row that asks for another step first.
 
     Args:
         vendor: whose table it is.
@@ -76,10 +76,10 @@ def typical(vendor: Vendor, kind: str) -> DocumentedError | None:
     named = vendor.typical.get(kind)
     if named is not None:
         return vendor.find(named) if named else None
-    wanted = KINDS[kind]
-    rows = [error for error in vendor.errors if wanted.fits(error) and not error.where and not error.again]
+    of_kind = KINDS[kind]
+    rows = [error for error in vendor.errors if of_kind.fits(error) and not error.where and not error.again]
     codes = {row.code.replace("_", "").lower(): row for row in reversed(rows)}
-    return next((codes[each] for each in wanted.codes.split() if each in codes), rows[0] if rows else None)
+    return next((codes[code] for code in of_kind.codes.split() if code in codes), rows[0] if rows else None)
 
 
 def check(vendor: Vendor) -> None:

@@ -113,7 +113,7 @@ class Vendor:
         self.form_for = form_for
         self.escape = self.form.escape
         self.id_headers = id_headers
-        self.make_ids = make_ids or no_ids
+        self.make_ids = make_ids or (lambda _entropy, _unix_seconds: {})
         self.resource = resource
         self.endpoints = endpoints
         self.addressing = addressing
@@ -170,7 +170,7 @@ class Vendor:
     @cached_property
     def errors_in_200(self) -> Mapping[str, ErrorIn200]:
         """The operations that may answer 200 with an error in the body, by name."""
-        return {each.operation: each for each in self.known_of_200 if each.framing != "none"}
+        return {error.operation: error for error in self.known_of_200 if error.framing != "none"}
 
     def _read_if_there(self, name: str) -> str:
         try:
@@ -188,8 +188,8 @@ class Vendor:
         code, slash, number = label.partition("/")
         if slash and number.isascii() and number.isdecimal():
             label = f"{code}/{int(number)}"
-        if (found := self._by_label.get(label)) is not None:
-            return found
+        if (row := self._by_label.get(label)) is not None:
+            return row
         variants = sum(error.numbered.rpartition("/")[0] == code for error in errors)
         if slash and variants:
             rows = "1 row" if variants == 1 else f"{variants} rows"
@@ -206,18 +206,18 @@ class Vendor:
         if same := [
             error.address for error in self.errors if str(error.status) == code and "/" not in error.label
         ]:
-            return f"; did you mean {vendors.several(same, 'or')}?"
+            return f"; did you mean {vendors.abridged(same, 'or')}?"
         labels = (error.label.partition("/")[0] for error in self.errors)
         codes = {label.lower(): label for label in labels}
-        begun = [each for each in codes if each.startswith(code.lower())] if len(code) > 2 else []
-        near = begun if len(begun) == 1 else get_close_matches(code.lower(), codes, 1, 0.75)
-        # A number is a status to whoever writes it, not the code that another vendor has.
-        others = [] if code.isdecimal() else vendors.having(code)
-        there = [f"{other}:{code}" for other in others if other != self.id]
-        documented = f"{vendors.several(there, 'and')} {'are' if there[1:] else 'is'} documented"
+        prefixed = [label for label in codes if label.startswith(code.lower())] if len(code) > 2 else []
+        near = prefixed if len(prefixed) == 1 else get_close_matches(code.lower(), codes, 1, 0.75)
+        # Users who write a number mean a status, and not a code of another vendor.
+        vendor_ids = [] if code.isdecimal() else vendors.documenting(code)
+        elsewhere = [f"{vendor_id}:{code}" for vendor_id in vendor_ids if vendor_id != self.id]
+        documented = f"{vendors.abridged(elsewhere, 'and')} {'are' if elsewhere[1:] else 'is'} documented"
         if near:
-            return f"; did you mean {self.id}:{codes[near[0]]}?{f' ({documented})' if there else ''}"
-        return f"; {documented}" if there else f"; 'faultinject vendors {self.id}' lists them"
+            return f"; did you mean {self.id}:{codes[near[0]]}?{f' ({documented})' if elsewhere else ''}"
+        return f"; {documented}" if elsewhere else f"; 'faultinject vendors {self.id}' lists them"
 
     def has(self, code: str) -> bool:
         """Whether a row of that code is documented."""
@@ -255,9 +255,9 @@ class Vendor:
 
     def envelope(self, *, code: str, message: str, status: int, form: Form | None = None) -> Envelope:
         """The envelope of one error, ready for the resource and the ids of one answer."""
-        found = form or self.form
-        known = {"code": code, "message": message, "status": str(status)}
-        return Envelope(self.read_template(found), found.escape, known)
+        form = form or self.form
+        constants = {"code": code, "message": message, "status": str(status)}
+        return Envelope(self.read_template(form), form.escape, constants)
 
     def render(
         self,
@@ -281,9 +281,9 @@ class Vendor:
             form: the envelope; by default the usual one.
             more: the other values of the envelope, already escaped; missing values are empty.
         """
-        found = self.envelope(code=code, message=message, status=status, form=form)
-        absent = {name: "" for name in found.open if name not in ids}
-        return found.fill(resource or "", ids, {**absent, **more})
+        envelope = self.envelope(code=code, message=message, status=status, form=form)
+        absent = {name: "" for name in envelope.open if name not in ids}
+        return envelope.fill(resource or "", ids, {**absent, **more})
 
     def __repr__(self) -> str:
         return f"<Vendor {self.id}>"
@@ -291,18 +291,13 @@ class Vendor:
 
 GROUPS: Mapping[str, Callable[[DocumentedError], bool]] = {
     "@all": lambda _: True,
-    # 501 says that the request is not supported, ever: a rule for failures of a server does not mean that.
+    # A 501 is no failure of a server: it says that the request is not supported.
     "@server": lambda row: 500 <= (row.status or 0) < 600 and row.status != 501,
     "@client": lambda row: 400 <= (row.status or 0) < 500,
     "@throttle": lambda row: row.category == "throttle",
-    # A client that only sends again, with the same wrong time, is not wrong because it is refused again.
+    # A retry with the same wrong time is refused again, so such an error does not show whether a client retries right.
     "@retryable": lambda row: row.retryable == "yes" and row.again != "after-signing",
 }
-
-
-def no_ids(_entropy: bytes, _unix_seconds: int) -> dict[str, str]:
-    """The ids of an answer that carries none."""
-    return {}
 
 
 def read(package: str, name: str) -> bytes:

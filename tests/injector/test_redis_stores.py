@@ -147,9 +147,9 @@ def test_while_the_server_is_away_the_rules_stay(start_redis, clock):
     asked = []
     for _ in range(70):
         clock[0] += 1
-        before = injector._count_storage.store._look
+        before = injector._count_storage.store._next_look
         assert get(injector) == 200
-        asked.append(injector._count_storage.store._look != before)
+        asked.append(injector._count_storage.store._next_look != before)
     assert [number for number, each in enumerate(asked) if each] == [0, 1, 3, 7, 15, 31, 61]
     assert str(injector.scenario) == "http:503,times=9"
 

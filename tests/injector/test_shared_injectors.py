@@ -198,10 +198,10 @@ def two(monkeypatch):
     """
     monkeypatch.setattr(directory, "PATIENCE", 0.01)
     monkeypatch.setattr(sharing, "PAUSE", 0.0)
-    monkeypatch.setattr(sharing, "_alike", {})
+    monkeypatch.setattr(sharing, "_numbers", {})
     made = make(), make()
     assert get(made[0], **SEVERAL) == 503
-    monkeypatch.setattr(sharing, "_alike", {})
+    monkeypatch.setattr(sharing, "_numbers", {})
     return made
 
 

@@ -66,7 +66,7 @@ def get(text: str) -> Fault:
     raise Mistake(
         f"{shown(text)} is not a fault; {_guess(text)}"
         if text
-        else f"there is no fault; there are {_known()}"
+        else f"there is no fault; there are {_titles()}"
     )
 
 
@@ -75,35 +75,37 @@ def every() -> tuple[type[Fault], ...]:
     return (*FAULTS, *map(plugins.find, plugins.names()))
 
 
-def _taken() -> list[str]:
+def _own_names() -> list[str]:
     from faultinject import vendors
 
     return [*OWN, "http", *vendors.own_names()]
 
 
-def _accept(name: str, given: Any) -> type[Fault]:
+def _accept(name: str, loaded: Any) -> type[Fault]:
     """Check that the vocabulary can show the fault of another package."""
-    if not (isinstance(given, type) and issubclass(given, Fault)):
+    if not (isinstance(loaded, type) and issubclass(loaded, Fault)):
         raise ConfigurationError(
-            f"its entry point names {shown(repr(given))}, not a class of faultinject.Fault"
+            f"its entry point names {shown(repr(loaded))}, not a class of faultinject.Fault"
         )
     if not is_name(name):
         raise ConfigurationError("a name is of letters, digits, hyphens and underscores")
-    if given.title != name:
-        raise ConfigurationError(f"its entry point has another name than its title, {shown(given.title)}")
-    if unknown := sorted({*given.takes} - {*EFFECTS}):
+    if loaded.title != name:
+        raise ConfigurationError(f"its entry point has another name than its title, {shown(loaded.title)}")
+    if unknown := sorted({*loaded.takes} - {*EFFECTS}):
         raise ConfigurationError(f"it takes {listed(unknown, 'and')}, and there is no such effect")
-    if missing := [each for each in ("in_words", "prepare") if getattr(given, each) is getattr(Fault, each)]:
+    if missing := [
+        method for method in ("in_words", "prepare") if getattr(loaded, method) is getattr(Fault, method)
+    ]:
         raise ConfigurationError(f"it has no {listed(missing, 'and')}")
-    given(name)
-    return given
+    loaded(name)
+    return loaded
 
 
-plugins = Registry("faultinject.faults", "fault", _taken, _accept)
+plugins = Registry("faultinject.faults", "fault", _own_names, _accept)
 """The faults of other packages."""
 
 
-def _known() -> str:
+def _titles() -> str:
     return listed((fault.title for fault in every()), "and")
 
 
@@ -115,12 +117,12 @@ def _guess(text: str) -> str:
         return f"name one of its errors, such as {text}:{vendors.get(text).errors[0].label}"
     if text.lower() == "http":
         return "name a status, such as http:503"
-    having = [f"{id_}:{text}" for id_ in vendors.having(text)] or vendors.in_other_case(text)
+    addresses = [f"{id_}:{text}" for id_ in vendors.documenting(text)] or vendors.in_other_case(text)
     if is_status(text):
-        having = [f"http:{text}", *having]
-    if having:
-        return f"did you mean {vendors.several(having, 'or')}?"
-    if meant := vendors.named(text):
-        one = vendors.get(meant[0]).errors[0].address
-        return f"did you mean an error of {vendors.several(meant, 'or')}, such as {one}?"
-    return nearest(text, (*OWN, *plugins.names())).removeprefix("; ") or f"there are {_known()}"
+        addresses = [f"http:{text}", *addresses]
+    if addresses:
+        return f"did you mean {vendors.abridged(addresses, 'or')}?"
+    if vendor_ids := vendors.ids_for(text):
+        example = vendors.get(vendor_ids[0]).errors[0].address
+        return f"did you mean an error of {vendors.abridged(vendor_ids, 'or')}, such as {example}?"
+    return nearest(text, (*OWN, *plugins.names())).removeprefix("; ") or f"there are {_titles()}"

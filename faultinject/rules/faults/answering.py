@@ -59,12 +59,16 @@ class Documented(Fault):
             self.rows = self.vendor.group(label) if label[:1] == "@" else (self.vendor.find(label),)
         except ConfigurationError as error:
             if isinstance(error, UnknownVendorError) and most_like(id_, ("http",)):
-                meant = f"a fault; did you mean http:{label}?" if is_status(label) else HTTP
-                raise Mistake(f"{shown(text)} is not {meant}") from None
-            if isinstance(error, UnknownVendorError) and vendors.having(label) and not vendors.meant(id_):
-                there = [f"{each}:{label}" for each in vendors.having(label)]
+                suggestion = f"a fault; did you mean http:{label}?" if is_status(label) else HTTP
+                raise Mistake(f"{shown(text)} is not {suggestion}") from None
+            if (
+                isinstance(error, UnknownVendorError)
+                and vendors.documenting(label)
+                and not vendors.nearest_ids(id_)
+            ):
+                documented = [f"{vendor_id}:{label}" for vendor_id in vendors.documenting(label)]
                 error = UnknownVendorError(
-                    f"{id_!r} is not a vendor; did you mean {vendors.several(there, 'or')}?"
+                    f"{id_!r} is not a vendor; did you mean {vendors.abridged(documented, 'or')}?"
                 )
             raise Mistake.of(error) from None
 
@@ -135,8 +139,8 @@ class Documented(Fault):
 
     def fails(self, rule: Rule) -> float:
         """The share of its errors whose status is one; an error in a 200 does not count."""
-        given = rule.value("status")
-        failing = [row for row in self.rows if (given or row.status or 0) >= 400]
+        status = rule.value("status")
+        failing = [row for row in self.rows if (status or row.status or 0) >= 400]
         return len(failing) / len(self.rows)
 
     def draws(self, rule: Rule) -> bool:
@@ -176,10 +180,10 @@ class OneOf(Documented):
         if not self.errors:
             yield Mistake("oneof needs errors, such as of=cos:SlowDown,of=cos:InternalError", missing=("of",))
         if "share" in options:
-            wrong = {
+            mistakes = {
                 mistake.message: mistake for error in self.errors for mistake in error.check_share(options)
             }
-            yield from wrong.values()
+            yield from mistakes.values()
         yield from middle.check_answer(self.text, options)
 
     def doubts(self, rule: Rule) -> Iterator[str]:
@@ -203,7 +207,7 @@ class OneOf(Documented):
 
 @lru_cache(1024)
 def _one_of(named: str) -> OneOf:
-    return OneOf("oneof", [Documented(each) for each in named.split(",")])
+    return OneOf("oneof", [Documented(error) for error in named.split(",")])
 
 
 def is_status(text: str) -> bool:

@@ -41,14 +41,14 @@ class Breaking(Fault):
         """
         from faultinject import vendors
 
-        value = rule.rule.value
-        after: int | None = value("after_bytes")
-        if after is not None and value("when") == "after":
-            return self._in_an_answer(rule, after)
+        option = rule.rule.value
+        after_bytes: int | None = option("after_bytes")
+        if after_bytes is not None and option("when") == "after":
+            return self._in_an_answer(rule, after_bytes)
         gateway = vendors.get("gateway")
         answer = answers.documented(rule, gateway, gateway.find("BadGateway"))
         held = self.held(rule)
-        whole_connections = value("http2")
+        whole_connections = option("http2")
 
         def act(request: Request, entry: Entry, digest: bytes) -> Action:
             instead = answer(request, entry, digest)
@@ -60,19 +60,19 @@ class Breaking(Fault):
 
         return middle.in_an_upload(rule, self.text, act)
 
-    def _in_an_answer(self, rule: CompiledRule, after: int) -> Act:
+    def _in_an_answer(self, rule: CompiledRule, after_bytes: int) -> Act:
         """End the connection when so many bytes of the app's answer have gone out."""
-        value = rule.rule.value
-        delay = delays(value("delay"))
+        option = rule.rule.value
+        delay = delays(option("delay"))
         held = self.held(rule)
-        whole_connections = value("http2")
+        whole_connections = option("http2")
 
         def act(request: Request, entry: Entry, digest: bytes) -> Action:
             entry.fault, entry.when = self.text, "after"
             if request.http2 and not whole_connections:
                 return Pass(entry, "refused")
             quiet = delay(digest) + (held or 0.0)
-            cut = Interrupted(after, quiet, self.how, hangs=held is not None)
+            cut = Interrupted(after_bytes, quiet, self.how, hangs=held is not None)
             return Forward(entry, after=False, delay=0.0, filter=cut)
 
         return act

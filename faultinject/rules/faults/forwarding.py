@@ -39,7 +39,7 @@ class OwnAnswer(Fault):
             rule: the rule, whose delay comes first.
             text: the fault as outcomes have it; by default as the rule names it.
             after: the delay is of the answer, not of the request.
-            alter: from the request to what is done to it and to the answer's head.
+            alter: gives, for a request, the change of it and of the answer's head; None: no change.
         """
         delay = delays(rule.rule.value("delay"))
 
@@ -106,18 +106,18 @@ class Stall(OwnAnswer):
         value = rule.rule.value
         when: str = value("when")
         seconds: float = value("duration")
-        after: int | None = value("after_bytes")
+        after_bytes: int | None = value("after_bytes")
 
         def act(request: Request, entry: Entry, digest: bytes) -> Action:
             entry.fault, entry.when = self.text, when
-            if after is None:
+            if after_bytes is None:
                 return Forward(entry, after=when == "after", delay=seconds)
             if when == "after":
-                pause = Interrupted(after, seconds, "stalled")
+                pause = Interrupted(after_bytes, seconds, "stalled")
                 return Forward(entry, after=False, delay=0.0, filter=pause)
-            if middle.ends_before(request, after + 1):
+            if middle.ends_before(request, after_bytes + 1):
                 return Pass(entry, "nothing_to_cut")
-            return Forward(entry, after=False, delay=seconds, upload=after)
+            return Forward(entry, after=False, delay=seconds, upload=after_bytes)
 
         return act
 
@@ -288,13 +288,13 @@ class Edit(OwnAnswer):
 
     def prepare(self, rule: CompiledRule) -> Act:
         """Let the app answer, and change its headers."""
-        given = list(rule.rule.set_headers)
+        headers = list(rule.rule.set_headers)
         dropped = [key.removeprefix("drop.") for key in rule.rule.options if key.startswith("drop.")]
         ranged = rule.rule.value("range")
 
         def edited(request: Request) -> Edited:
             ignored = ranged == "ignore" and any(map(request.header, RANGES))
-            return Edited(given, dropped, shifted=ranged == "shift", ignored=ignored)
+            return Edited(headers, dropped, shifted=ranged == "shift", ignored=ignored)
 
         return self.forward(rule, f"{self.text},range={ranged}" if ranged else "", alter=edited)
 
@@ -306,7 +306,7 @@ class Edit(OwnAnswer):
 class OfStore(OwnAnswer):
     """A change in the embedded store before it answers.
 
-    The answer is the store's own, and right for what the store holds then.
+    The answer is the store's own, and right for the changed store.
     """
 
     takes = ("delay",)

@@ -1,4 +1,4 @@
-"""Faults in the middle of a body, by `after_bytes`: rules and requests with them."""
+"""Faults in the middle of a body, which `after_bytes` asks for."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def ends_before(request: Request, size: int) -> bool:
 
 def in_an_upload(rule: CompiledRule, text: str, act: Act) -> Act:
     """Limit the fault named `text` to requests with a body of at least `after_bytes`."""
-    after: int | None = rule.rule.value("after_bytes")
-    if after is None:
+    size: int | None = rule.rule.value("after_bytes")
+    if size is None:
         return act
 
     def in_the_middle(request: Request, entry: Entry, digest: bytes) -> Action:
-        if ends_before(request, after):
+        if ends_before(request, size):
             entry.fault, entry.when = text, "before"
             return Pass(entry, "nothing_to_cut")
         return act(request, entry, digest)

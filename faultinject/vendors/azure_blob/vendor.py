@@ -8,11 +8,8 @@ from __future__ import annotations
 from struct import Struct
 from time import gmtime
 
+from faultinject.vendors.documented import DocumentedError
 from faultinject.vendors.vendor import Vendor
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from faultinject.vendors.documented import DocumentedError
 
 _drawn = Struct(">IBBHIHI").unpack_from
 
@@ -71,7 +68,7 @@ VENDOR = Vendor(
     bare_head=True,
     # SDKs of Azure read it; the blob service is not documented to send any
     hint="x-ms-retry-after-ms",
-    # what Azure's own clients read, in this order: https://azure.github.io/azure-sdk/general_azurecore.html
+    # the headers that Azure's own clients read, in this order: https://azure.github.io/azure-sdk/general_azurecore.html
     hints=("x-ms-retry-after-ms", "retry-after-ms", "seconds", "date"),
     typical={"denied": "AuthorizationPermissionMismatch"},
 )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from faultinject.vendors.documented import DocumentedError
     from faultinject.vendors.types import StorageRequest
 
-# what the ids of 2019 begin with (`AEnB2U`) as bytes, and the four bits that follow
+# the beginning of the ids of 2019 (`AEnB2U`) as bytes, and the four bits that follow
 PREFIX = b"\x00\x49\xc1\xd9\x4a"
 CHILD = ',\n        "%(name)s": "%(value)s"'
 JSON = ("", "usage-limits", "not-found")

@@ -40,6 +40,6 @@ VENDOR = Vendor(
     addressing="kodo",
     operations=("kodo/operations.csv",),
     extras="extras.csv",
-    # 573 is a bucket's own limit; 599 asks for a retry, 612 is what objects are missing with
+    # 573 is a bucket's own limit; 599 asks for a retry; 612 is the status of a missing object
     typical={"throttled": "503", "own": "573", "broken": "599", "missing": "612"},
 )

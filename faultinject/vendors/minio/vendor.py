@@ -39,7 +39,7 @@ def escape_in_json(text: str) -> str:
 
 
 def form_for(_row: DocumentedError, request: StorageRequest, status: int) -> str:
-    """JSON for the admin API, which asks nobody to wait; GET's form for some answers to HEAD.
+    """JSON without Retry-After for the admin API; GET's form for some answers to HEAD.
 
     The admin API is answered by cmd/api-response.go, writeErrorResponseJSON; HEAD by writeErrorResponse, as GET is,
     where a condition or a range fails (cmd/object-handlers-common.go, checkPreconditions) and where the queue is full

@@ -1,1 +1,1 @@
-"""Ceph Object Gateway (RGW): its S3 dialect, and what its Swift dialect says otherwise."""
+"""Ceph Object Gateway (RGW): its S3 dialect, and the differences of its Swift dialect."""

@@ -39,11 +39,11 @@ def form_for(row: DocumentedError, request: StorageRequest, status: int) -> str:
         return ""
     if 300 <= status < 400:
         return "none"
-    wanted = next(iter(request.query_values("format")), "")
-    if wanted not in ("xml", "html", "json"):
+    format_ = next(iter(request.query_values("format")), "")
+    if format_ not in ("xml", "html", "json"):
         accepted = next(iter(request.header("accept")), "")
-        wanted = "json" if accepted.partition(";")[0] == "application/json" else ""
-    return wanted if wanted == "json" else ""
+        format_ = "json" if accepted.partition(";")[0] == "application/json" else ""
+    return format_ if format_ == "json" else ""
 
 
 VENDOR = Vendor(

@@ -1,4 +1,4 @@
-"""Amazon S3: XML on one line, two ids, and between message and ids what the code carries."""
+"""Amazon S3: XML on one line, two ids, and additions of the code between message and ids."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 CHILD = "<%(name)s>%(value)s</%(name)s>"
 
-_digits = bytes(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"[each % 36] for each in range(256))
+_digits = bytes(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"[byte % 36] for byte in range(256))
 
 
 def make_ids(entropy: bytes, _unix_seconds: int) -> dict[str, str]:

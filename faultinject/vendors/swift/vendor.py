@@ -43,6 +43,6 @@ VENDOR = Vendor(
     operations=("swift/operations.csv",),
     extras="extras.csv",
     bare_head=True,
-    # what the middleware for rate limits answers
+    # the answer of the middleware for rate limits
     typical={"throttled": "498/2", "denied": "403", "missing": "404", "bad": "400"},
 )
