@@ -504,8 +504,10 @@ def _broken(
     smallest: Mapping[str, Rule],
     tried: Mapping[str, int],
 ) -> Iterator[BrokenTest]:
+    from faultinject.audit.app_under_test import places_of_app, without_operations
     from faultinject.testing.exploration.report import rows
 
+    places = places_of_app(comparison.bare[0].outcomes)
     like = {breakage.test: group[0].test for group in comparison.groups for breakage in group}
     for test, found in comparison.broken.items():
         first = found[0]
@@ -520,7 +522,7 @@ def _broken(
             rules=[spelled(breakage.run.rules) for breakage in found],
             like=like[test],
             error=first.result.error,
-            requests=[row.strip() for row in rows(first.requests)],
+            requests=[row.strip() for row in rows(without_operations(first.requests, places))],
             smallest=rule,
             confirmed=confirmed,
             tried=number,
