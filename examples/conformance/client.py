@@ -1,4 +1,4 @@
-"""A driver in Python for `faultinject conformance --client 'python client.py'`; `Client` is the part to replace.
+"""A driver for `faultinject conformance --client 'python client.py'`; replace `Client`.
 
 This one is cos-python-sdk-v5, which writes the bucket into the host: `IP` and `Port` send it to the server.
 """

@@ -1,4 +1,4 @@
-"""The pages show the league as the command writes it, and the clients beside it pass the checks."""
+"""The pages show the league as the command writes it, and the clients pass the checks."""
 
 import json
 import os

@@ -99,7 +99,8 @@ class CommandGroup(click.Group):
         except click.ClickException as error:
             said = StringIO()
             error.show(said)
-            click.echo(plain(said.getvalue()), err=True, nl=False)
+            usage, _, problem = f"\n\n{said.getvalue()}".partition("\n\nError: ")
+            click.echo(plain(f"Error: {problem}{usage.strip()}".rstrip()), err=True)
             code = error.exit_code
         except (click.Abort, KeyboardInterrupt):
             click.echo("faultinject: interrupted", err=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -75,11 +74,6 @@ A process that cannot be found may hold the pipe.
 """
 MARK = "CONFORMANCE_CLIENT"
 """The variable that all processes of a client have, with a value of its own."""
-CAUSE = re.compile(r"^\S.*: \S.*$", re.MULTILINE)
-"""A line of standard error that may name the reason of a program's end.
-
-Of a stack trace's lines it is the last one.
-"""
 HINT = "; `faultinject conformance --contract` says what a command has to do"
 
 
@@ -235,8 +229,8 @@ class Process:
             self._fail("closed its standard output")
             return
         self._readers[0].join(LEFT)
-        causes = CAUSE.findall(self.said) or self.said.splitlines()
-        cause = _line(f": {causes[-1]}") if causes else ""
+        cause = processes.cause_in(self.said) or next(reversed(self.said.splitlines()), "")
+        cause = _line(f": {cause}") if cause else ""
         self._fail(f"ended with {_said(code)}{early}{cause}")
 
     def _understand(self, line: str) -> bool:

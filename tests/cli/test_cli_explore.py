@@ -223,10 +223,10 @@ def test_the_store_is_emptied(run, refused, program):
     )
     assert code == 2
     assert errors.startswith(
-        "faultinject: the command fails without faults: exit code 3; its requests:\n"
+        "faultinject: the command fails without faults: exit code 3: the store's last error: 404 NoSuchKey:"
+        " The specified key does not exist.; its requests:\n"
         "    1 CreateBucket  200 PUT /photos\n"
         "    2 GetObject     404 GET /photos/cat  and 2 times more, to 4\n"
-        "the store's last error: 404 NoSuchKey: The specified key does not exist.\n"
         "its output:\ngave up on GET /photos/cat\n"
     )
     reset = shlex.join(program(RIGHT, "prepare.py"))
@@ -241,9 +241,8 @@ def test_the_store_is_emptied(run, refused, program):
     )
     wrong = shlex.join(program("ask('PUT', '/b')", "wrong.py"))
     assert refused("explore", "--vendor", "s3", "-r", "reset", "--reset", wrong, "--", *program(RIGHT)) == (
-        "faultinject: --reset fails: exit code 3\n"
-        "the store's last error: 400 InvalidBucketName: The specified bucket is not valid.\n"
-        "gave up on PUT /b\n"
+        "faultinject: --reset fails: exit code 3: the store's last error: 400 InvalidBucketName: The specified"
+        " bucket is not valid.\ngave up on PUT /b\n"
     )
 
 
@@ -378,12 +377,18 @@ def test_a_command_that_is_killed(run, program, number, said):
     ("command", "said"),
     [
         ("true", "faultinject: the command sent nothing to $ENDPOINT, so there is nothing to explore."),
+        (
+            "python -c 'import acme'",
+            "faultinject: the command fails without faults: exit code 1: ModuleNotFoundError: No module named"
+            " 'acme'; it sent no request to $ENDPOINT; its output:\n",
+        ),
         ("false", "faultinject: the command fails without faults: exit code 1; it sent no request to $ENDPOINT; it wrote no output\n"),
     ],
 )  # fmt: skip
 def test_a_command_without_a_request(refused, command, said):
     """There is nothing to explore."""
-    assert said in refused("explore", "-r", "reset", "--", command)
+    command = shlex.split(command.replace("python", sys.executable))
+    assert said in refused("explore", "-r", "reset", "--", *command)
 
 
 def test_a_bucket_in_the_host(refused, program):

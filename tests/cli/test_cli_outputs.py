@@ -19,7 +19,7 @@ def test_commands(golden, run):
     def output(line):
         environ, words = split(line)
         code, out, err = run(*words, env=environ)
-        err = re.sub(r"^Usage: .*\nTry .*\n\n", "", err)  # which click words
+        err = re.sub(r"^Usage: .*\nTry .*\n", "", err, flags=re.MULTILINE)  # which click words
         printed = [*([out] if out else []), *([f"to standard error:\n{err}"] if err else [])]
         return "".join([f"exit code {code}\n", *printed]).rstrip("\n")
 

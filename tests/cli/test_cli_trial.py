@@ -1142,7 +1142,11 @@ def test_the_time_that_is_left_of_a_long_run(job):
     ("words", "says"),
     [
         (("--", sys.executable, "-c", "print('hello')"), "its output:\nhello"),
-        (("--", "true"), "the command reported no test."),
+        (("--", "true"), "the command reported no test. pytest and"),
+        (
+            ("--", *PYTEST, "nowhere.py"),
+            "faultinject: the command reported no test: ERROR: file or directory not found: nowhere.py\n",
+        ),
         (("--", *PYTEST, "test_it.py"), "no test sent a request to the embedded store,"),
         (("--app", "--", *PYTEST, "test_it.py"), "no app that the suite starts saw a request,"),
     ],
