@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 import signal
 import threading
 import time
@@ -30,8 +31,20 @@ LIBFAKETIME = (
     "/usr/local/lib/faketime/libfaketimeMT.so.1",
 )
 """Its places in Debian, in other systems and from an own build, for threaded programs."""
+CAUSE = re.compile(r"^\S.*: \S.*$", re.MULTILINE)
+"""A line of output that may name the reason of a program's end.
+
+Of a stack trace's lines it is the last one.
+"""
+LONGEST_CAUSE = 300
+"""Characters of such a line that are shown."""
 ITS_MEMORY = ("/dev/shm/faketime_shm_{}", "/dev/shm/sem.faketime_sem_{}")  # noqa: S108 - where glibc has it
 """Files that libfaketime keeps of a process, and removes at its end, unless it is killed."""
+
+
+def cause_in(output: str) -> str:
+    """Find the last line of a program's output that may name the reason of its end, or nothing."""
+    return next(reversed(CAUSE.findall(output)), "")[:LONGEST_CAUSE]
 
 
 class Child(Popen[AnyStr]):

@@ -1,11 +1,13 @@
-"""The pages show the league as the command writes it, and a shell client passes the checks."""
+"""The pages show the league as the command writes it, and the clients pass the checks."""
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,22 +38,52 @@ def test_the_league_has_every_sdk_and_every_check() -> None:
     assert judged | {"answers"} == {*CHECKS}
 
 
+DRIVERS = {
+    "client.py": (sys.executable, "cos"),
+    "client.js": ("node", "cos-js"),
+    "client.go": ("go run", None),
+    "Client.java": ("java", None),
+}
+
+
+@pytest.mark.parametrize("file", DRIVERS)
+def test_a_client_to_start_from(file: str) -> None:
+    """Each is a page, writes the bucket into the host, and tries again what may pass."""
+    program, sdk = DRIVERS[file]
+    if shutil.which(program.split()[0]) is None or (sdk is not None and SDKS[sdk].version is None):
+        pytest.skip(f"{program} is not installed, or {sdk}")
+    assert len((FOLDER / file).read_text(encoding="utf-8").splitlines()) <= 60
+    client = judged(f"--client '{program} {file}' --phase denied --phase one --phase one-read --phase reset")
+    found = {(each["check"], each["subject"]): each["verdict"] for each in client["report"]["findings"]}
+    assert found["permanent", None] == "PASS"
+    assert found["retries", "503 SlowDown"] == "PASS"
+    assert found["retries", "reset"] == "PASS"
+    assert found["same bytes", None] == "PASS"
+
+
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is the client: apt-get install curl")
 def test_a_client_in_the_shell() -> None:
     """curl tries again after a 503 and a 429, and not after a 403."""
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("FAULTINJECT_")}
-    words = (
-        "conformance --client ./curl.sh --vendor obs --phase denied --phase too-many-requests "
-        "--phase one-read --json"
+    client = judged(
+        "--client ./curl.sh --vendor obs --phase denied --phase too-many-requests --phase one-read"
     )
-    done = subprocess.run(
-        [sys.executable, "-m", "faultinject", *words.split()],
-        cwd=FOLDER, env=environ, capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
-    assert done.returncode in (0, 1), done.stderr  # its waits are never drawn, which eight of them may show
-    [client] = json.loads(done.stdout)["clients"]
     assert client["version"].startswith("curl ")
     found = {(each["check"], each["subject"]): each["verdict"] for each in client["report"]["findings"]}
     assert found["permanent", None] == "PASS"
     assert found["retries", "503 SlowDown"] == "PASS"
     assert found["retries", "429 TooManyRequests"] == "PASS"
+
+
+def judged(words: str) -> dict[str, Any]:
+    """The result of the client that these words name."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("FAULTINJECT_")}
+    environ["NODE_PATH"] = str(Path(environ.get("JAVASCRIPT_SDKS", ""), "node_modules"))
+    done = subprocess.run(
+        [sys.executable, "-m", "faultinject", "conformance", *shlex.split(words), "--json"],
+        cwd=FOLDER, env=environ, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode in (0, 1), (
+        done.stderr
+    )  # a client's waits may all be alike, which eight of them show
+    [client] = json.loads(done.stdout)["clients"]
+    return client  # type: ignore[no-any-return]

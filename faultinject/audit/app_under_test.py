@@ -5,10 +5,13 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Collection, Hashable, Sequence
 
+from msgspec import structs
+
 from faultinject.audit.matching import client_of
 from faultinject.audit.statistics import grouped
 from faultinject.journal.attempts import Attempt
 from faultinject.journal.call_window import CallWindow
+from faultinject.journal.outcome import Outcome
 
 APP_UNDER_TEST = "app under test"
 """The reason for leaving out requests that a test makes to the app under test."""
@@ -61,11 +64,53 @@ def refusals(asked: Sequence[Attempt], told: Collection[CallWindow]) -> list[Cal
     ]
 
 
+def places_of_app(requests: Sequence[Outcome]) -> set[Hashable]:
+    """Find the places of the app under test: another client asked elsewhere meanwhile.
+
+    Requests there are not signed with an access key, as those of a storage's SDK are.
+
+    Args:
+        requests: in order of arrival.
+    """
+    places: set[Hashable] = set()
+    for number, request in enumerate(requests):
+        answered = request.answered
+        if answered is None or request.principal is not None or _place(request) in places:
+            continue
+        for at in range(number + 1, len(requests)):
+            inner = requests[at]
+            if inner.arrived >= answered:
+                break
+            if (
+                inner.test == request.test
+                and (inner.answered or answered) < answered
+                and _calls(request, inner)
+            ):
+                places.add(_place(request))
+                break
+    return places
+
+
+def _calls(request: Outcome, inner: Outcome) -> bool:
+    """Whether two requests are of different clients, and to different places."""
+    host, client, route = _place(request)
+    other_host, other_client, bucket = _place(inner)
+    return client != other_client and (host, route) != (other_host, bucket)
+
+
+def without_operations(requests: Sequence[Outcome], places: Collection[Hashable]) -> list[Outcome]:
+    """The requests, of which those to the app under test are no operations of a storage."""
+    return [
+        structs.replace(request, operation=None) if _place(request) in places else request
+        for request in requests
+    ]
+
+
 def _test(attempt: Attempt) -> Hashable:
     return attempt.clock, attempt.test
 
 
-def _place(attempt: Attempt) -> Hashable:
+def _place(attempt: Outcome) -> tuple[str, str, str]:
     """The host of a request, and its client: app and test may use the same library."""
     return attempt.host, client_of(attempt.user_agent), attempt.path.lstrip("/").partition("/")[0]
 

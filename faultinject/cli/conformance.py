@@ -26,6 +26,7 @@ from faultinject.audit.reports.html import require_jinja
 from faultinject.cli import layout, listening, rules, verdict
 from faultinject.cli.progress import Progress
 from faultinject.conformance import league, plan, sdks
+from faultinject.conformance.badge import badge
 from faultinject.conformance.cases import (
     CASE_DEADLINE,
     CasesResult,
@@ -177,6 +178,7 @@ def writer(path: str) -> Write:
         ".json": lambda _results, document: json_text(to_builtins(document), 1) + "\n",
         ".xml": _junit,
         ".sarif": _sarif,
+        ".svg": lambda results, _document: badge(conclusion(results)),
         ".txt": partial(_one_by_one, form="text"),
         ".github": partial(_one_by_one, form="github"),
     }

@@ -30,7 +30,8 @@ def bound(abort: str) -> str:
     """
     read = read_abort(abort)
     often = f"more than {percent(read.share)} of at least {read.least} requests within {seconds(read.window)}"
-    return f"All faults end when {often} fail by themselves ({abort})."
+    how = "fail, by themselves or by a fault" if read.injected else "fail by themselves"
+    return f"All faults end when {often} {how} ({abort})."
 
 
 def effects_on_request(rule: Rule) -> str:

@@ -30,7 +30,7 @@ from faultinject.engine.shown import quoted
 from faultinject.exceptions import ConfigurationError, ExplorationFailedError
 from faultinject.injector.injector import OwnInjector
 from faultinject.journal.outcome import Outcome
-from faultinject.processes import faster
+from faultinject.processes import cause_in, faster
 from faultinject.rules.rule import Rule
 from faultinject.rules.vocabulary import reading_as
 from faultinject.server.connections import url_of
@@ -199,14 +199,19 @@ class Command:
         if self._reset is not None:
             code, output = self._reset.run(alone=False)
             if code:
-                raise ConfigurationError(
-                    f"--reset fails: {ended_by(code)}\n{self.refused()}{output}".rstrip()
-                )
+                ended, refused = self.ended(ended_by(code), output)
+                raise ConfigurationError(f"--reset fails: {ended}\n{refused}{output}".rstrip())
 
-    def refused(self) -> str:
-        """A line with the last error of the embedded store, which `curl -f` does not show."""
+    def ended(self, how: str, output: str) -> tuple[str, str]:
+        """The end of a command with its cause, and the embedded store's last error, as a line.
+
+        That error is the cause if the output names none: clients such as `curl -f` do not show it.
+        """
         error = "" if isinstance(self._service, Proxied) else self._service.app.refused
-        return error and f"the store's last error: {quoted(error)}\n"
+        refused, cause = error and f"the store's last error: {quoted(error)}", cause_in(output)
+        if not cause:
+            cause, refused = refused, ""
+        return f"{how}: {cause}" if cause else how, refused and f"{refused}\n"
 
     def run(self, faults: RunFaults) -> None:
         """Run the command, and a second one after a crash or a reported error.
@@ -466,8 +471,9 @@ def _explore(exploration: Exploration, commands: Sequence[Command]) -> None:
                 finally:
                     requests = run.requests
     except ProgramFailed as error:
+        ended, refused = running.ended(str(error), error.output)
         sent = (
-            "\n".join(["its requests:", *rows(requests), running.refused()])
+            "\n".join(["its requests:", *rows(requests), refused])
             if requests
             else "it sent no request to $ENDPOINT; "
         )
@@ -477,7 +483,7 @@ def _explore(exploration: Exploration, commands: Sequence[Command]) -> None:
                 f"\nIf {named[0]} is not found here: let the client put the bucket into the path (path-style"
                 " addresses), or add the name to /etc/hosts"
             )
-        raise ExplorationFailedError(f"the command fails without faults: {error}; {sent}{output}") from None
+        raise ExplorationFailedError(f"the command fails without faults: {ended}; {sent}{output}") from None
     except KeyboardInterrupt:
         if rules:
             under_way = "; ".join(map(str, rules))

@@ -93,7 +93,8 @@ class CommandGroup(click.Group):
         except click.ClickException as error:
             message = StringIO()
             error.show(message)
-            click.echo(plain(message.getvalue()), err=True, nl=False)
+            usage, _, problem = f"\n\n{message.getvalue()}".partition("\n\nError: ")
+            click.echo(plain(f"Error: {problem}{usage.strip()}".rstrip()), err=True)
             code = error.exit_code
         except (click.Abort, KeyboardInterrupt):
             click.echo("faultinject: interrupted", err=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -72,8 +71,6 @@ LEFT = 1.0
 """Seconds to wait for the end of a dead command's processes and output."""
 MARK = "CONFORMANCE_CLIENT"
 """The variable that marks all processes of a client, with a new value for each client."""
-CAUSE = re.compile(r"^\S.*: \S.*$", re.MULTILINE)
-"""A line of standard error that may name the reason of the end, as a traceback's last does."""
 HINT = "; `faultinject conformance --contract` says what a command has to do"
 
 
@@ -229,8 +226,8 @@ class Process:
             self._fail("closed its standard output")
             return
         self._readers[0].join(LEFT)
-        causes = CAUSE.findall(self.stderr) or self.stderr.splitlines()
-        cause = _line(f": {causes[-1]}") if causes else ""
+        cause = processes.cause_in(self.stderr) or next(reversed(self.stderr.splitlines()), "")
+        cause = _line(f": {cause}") if cause else ""
         self._fail(f"ended with {_end_of(code)}{early}{cause}")
 
     def _understand(self, line: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from threading import Lock
 
+from faultinject.engine.entry import NOT_INJECTED, Entry
 from faultinject.exceptions import StoreUnavailableError
 from faultinject.rules.abort import PARTS, read_abort
 from faultinject.rules.descriptions import seconds
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from faultinject.counts.store import SharedAnswers
+
+
+WITHOUT_ANSWER = ("reset", "closed", "raised")
+"""Values of `did` for a fault that is instead of an answer."""
 
 
 class FailureWatch:
@@ -31,6 +36,7 @@ class FailureWatch:
 
     Attributes:
         text: the bound.
+        of_injected: whether injected failures count, too.
     """
 
     def __init__(
@@ -42,6 +48,7 @@ class FailureWatch:
     ) -> None:
         self.text = text
         self._bound = read_abort(text)
+        self.of_injected = self._bound.injected
         self._width = self._bound.window / PARTS
         self._monotonic = monotonic
         self._tell = tell
@@ -80,6 +87,13 @@ class FailureWatch:
                 place, armed = shared
                 place.add(armed, part, int(not again), int(failed), self._judge)
 
+    def note_fault(self, line: Entry) -> None:
+        """Note a journal's line, if its fault is a 5xx or no answer and the bound is also of those."""
+        if not self.of_injected or not line.last or line.fault is None or line.did in NOT_INJECTED:
+            return
+        if line.did in WITHOUT_ANSWER or (line.status or 0) >= 500:
+            self.note(failed=True, again=line.applied)
+
     def _judge(self, answers: int, failures: int, beside: bool) -> None:
         """Call `tell` if there are too many failures."""
         with self._lock:
@@ -89,6 +103,6 @@ class FailureWatch:
         percent = number_text(round(100 * failures / answers, 1)).removesuffix(".0")
         self._tell(
             f"{self.text}: {failures} of {answers} requests ({percent} %)"
-            f" failed by themselves within {seconds(self._bound.window)}",
+            f" failed{'' if self.of_injected else ' by themselves'} within {seconds(self._bound.window)}",
             beside,
         )

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from faultinject.counts.store import SharedAnswers
     from faultinject.engine.counting import Counts
+    from faultinject.engine.entry import Entry
     from faultinject.engine.services import Waits
     from faultinject.injector.asked import Asked
     from faultinject.injector.failure_watch import FailureWatch
@@ -199,6 +200,7 @@ class Injector:
         """Unix seconds of FAULTINJECT_EXPIRES, or None."""
         self._abort = settings.abort
         self._failure_watch: FailureWatch | None = None
+        self._notes_faults = False
         self._asked: Asked | None = None
         if settings.on_request:
             from faultinject.injector.asked import Asked
@@ -445,7 +447,16 @@ class Injector:
             self._failure_watch = FailureWatch(
                 text, self._services.monotonic, self.disarm, self._answers_of_all
             )
+            if self._failure_watch.of_injected and not self._notes_faults:
+                self._notes_faults = True
+                self._services.journal = partial(self._with_note, self._services.journal)
         return self._failure_watch
+
+    def _with_note(self, journal: Callable[[Entry], None], line: Entry) -> None:
+        """Pass on a journal's line, and let the watch over failures note its fault."""
+        journal(line)
+        if self._failure_watch is not None:
+            self._failure_watch.note_fault(line)
 
     def _answers_of_all(self, bound: str, width: float) -> tuple[SharedAnswers, int] | None:
         """The place where the processes of the store count the app's answers under a bound.

@@ -27,11 +27,13 @@ class Abort(NamedTuple):
         share: the share of failures above which all faults end; from 0 to below 1.
         window: the length of the window in seconds.
         least: the fewest requests in the window.
+        injected: whether injected failures count, too.
     """
 
     share: float
     window: float
     least: int
+    injected: bool
 
 
 def bound_text(bound: object) -> str | None:
@@ -61,12 +63,12 @@ def canonical(text: str) -> str:
 
 
 def read_abort(text: str) -> Abort:
-    """The bound that a text such as `5xx>5%/1m` or `5xx>5%/1m,min=50` says.
+    """The bound that a text such as `5xx>5%/1m` or `5xx>5%/1m,min=50,injected=yes` says.
 
     Raises:
         Mistake: the text is something else.
     """
-    head, comma, more = "".join(text.split()).partition(",")
+    head, *more = "".join(text.split()).split(",")
     errors, sign, rest = head.partition(">")
     if errors != "5xx":
         near = (
@@ -82,7 +84,7 @@ def read_abort(text: str) -> Abort:
     share, slash, window = rest.partition("/")
     if not slash:
         raise Mistake(f"{shown(text)} has no window; did you mean 5xx>{shown(share)}/1m?")
-    return Abort(_share(share, window), _window(window), _least(more) if comma else LEAST)
+    return Abort(_share(share, window), _window(window), *_options(more))
 
 
 def _share(text: str, window: str) -> float:
@@ -102,11 +104,24 @@ def _window(text: str) -> float:
     return seconds
 
 
-def _least(text: str) -> int:
-    word, equals, number = text.partition("=")
-    if word != "min" or not equals:
-        raise Mistake(f"{shown(text)} is not min= and a number of requests, as in {EXAMPLE},min=50")
+def _options(texts: list[str]) -> tuple[int, bool]:
+    """The number of requests that there must be, and whether injected failures count."""
+    options = {"min": str(LEAST), "injected": "no"}
+    left = set(options)
+    for text in texts:
+        word, equals, value = text.partition("=")
+        if word not in left or not equals:
+            raise Mistake(
+                f"{shown(text)} is not min= and a number of requests, or injected=yes, as in"
+                f" {EXAMPLE},min=50,injected=yes"
+            )
+        left.remove(word)
+        options[word] = value
     try:
-        return values.count(number, 1, MOST)
+        least = values.count(options["min"], 1, MOST)
     except Mistake as mistake:
         raise Mistake(f"min: {mistake.message}") from None
+    try:
+        return least, values.yes_no(options["injected"])
+    except Mistake as mistake:
+        raise Mistake(f"injected: {mistake.message}") from None

@@ -30,7 +30,8 @@ class Scenario:
         rules: text with any number of rules, a `Rule`, or a list of either.
         seed: the seed of the draws; text or an int (`42` and `"42"` are the same). None: one is chosen at start.
         abort: `5xx>5%/1m`: when more than 5 % of the app's own answers within a minute are failures, all faults end
-            until somebody switches them on again. There must be 20 answers, or as many as `5xx>5%/1m,min=50` says.
+            until somebody switches them on again. There must be 20 answers, or as many as `5xx>5%/1m,min=50` says;
+            `injected=yes` counts injected failures, too.
 
     Raises:
         ConfigurationError: something is wrong; `problems` has every mistake.

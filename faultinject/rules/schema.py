@@ -60,7 +60,8 @@ _LINE = _text("[ -~]*")
 _UP_TO_ONE = r"0+\.?[0-9]*|\.[0-9]+|0*1\.?0*|[0-9]*\.?[0-9]+[eE]-[0-9]+"
 _SAMPLE = rf"(?:client|bucket|key|principal|header\.{_TOKEN}|query\.[\s\S]+):(?:{_UP_TO_ONE})"
 _ABORT = (
-    rf"5xx>[0-9]{{1,2}}(?:\.[0-9]*)?%/(?:{_DURATION}|{'|'.join(SECONDS)})(?:,\s*min=0*[1-9][0-9]{{0,6}})?"
+    rf"5xx>[0-9]{{1,2}}(?:\.[0-9]*)?%/(?:{_DURATION}|{'|'.join(SECONDS)})"
+    r"(?:,\s*(?:min=0*[1-9][0-9]{0,6}|injected=[A-Za-z01]+)){0,2}"
 )
 FORMS: Mapping[str, Schema] = {
     "name": {"anyOf": [{"type": "integer", "minimum": 0}, _text(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")]},

@@ -9,10 +9,8 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from threading import RLock
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from faultinject.store.azure.leases import Lease
+from faultinject.store.lease import Lease
 
 
 class StoreError(Exception):
@@ -143,7 +141,7 @@ class Bucket:
     Attributes:
         changed: the time when it got its headers, unix seconds.
         headers: the headers that are sent back with it.
-        leases: those of its objects, of a service that has them.
+        leases: those of its objects by key, and its own by an empty key, of a service that has them.
     """
 
     name: str

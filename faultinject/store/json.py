@@ -106,7 +106,7 @@ class QingStorDocuments:
         """Write an empty document, since the ETag is in a header."""
         return b""
 
-    def copied(self, etag: str, modified: float, *, part: bool) -> bytes:  # noqa: ARG002
+    def copied(self, etag: str, modified: float, **_: object) -> bytes:  # noqa: ARG002
         """Write an empty document, since the ETag is in a header."""
         return b""
 

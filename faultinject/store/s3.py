@@ -18,6 +18,7 @@ from faultinject.store.checksums import PREFIX, digest_of, of_blocks, read_algor
 from faultinject.store.documents import LAST, Failure, KeysPage, Name, NamedObject, read_token, select
 from faultinject.store.messages import StoreAnswer
 from faultinject.store.preconditions import judge_delete, judge_own, judge_read, range_applies, read_range
+from faultinject.store.xml import XmlDocuments
 
 MOST_KEYS = 1000
 """The largest page of a listing, and the largest number of keys that one request deletes."""
@@ -183,6 +184,15 @@ def get_object(call: S3Call) -> StoreAnswer:
     return call.content(stored, wanted, headers)
 
 
+def get_acl(call: S3Call) -> StoreAnswer:
+    """GetObjectAcl of Amazon: no object has other rights than a private one."""
+    call.service.buckets.get(call.bucket, call.key)
+    documents = call.dialect.documents
+    if not call.dialect.amazon or not isinstance(documents, XmlDocuments):
+        raise StoreError("not_implemented", "the embedded store does not support GetObjectAcl")
+    return call.answer(200, documents.private(), document=True)
+
+
 def _part(call: S3Call, stored: Stored, number: int) -> tuple[int, int] | None:
     """Find the start and stop of a part; None for the whole of an empty object.
 
@@ -298,9 +308,10 @@ def upload_part(call: S3Call) -> StoreAnswer:
         checksums = call.checksums(content)[:1]
     part = Part(number, blocks, size, etag, call.now, call.checksum(blocks), checksums)
     call.service.uploads.put_part(call.bucket, call.key, identity, part)
-    document = b"" if source is None else call.dialect.documents.copied(etag, call.now, part=True)
-    headers = [*call.tags(part), *checksums]
-    return call.answer(call.dialect.created, document, document=True, headers=headers)
+    if source is None:
+        return call.answer(call.dialect.created, headers=[*call.tags(part), *checksums])
+    document = call.dialect.documents.copied(etag, call.now, part=True, checksums=checksums)
+    return call.answer(call.dialect.created, document, document=True, headers=call.tags(part))
 
 
 def finish_upload(call: S3Call) -> StoreAnswer:
@@ -444,6 +455,7 @@ OPERATIONS: Mapping[str, tuple[Operation, str]] = {
     "GetBucketLocation": (get_location, "location"),
     "GetBucketVersioning": (get_versioning, "versioning"),
     "GetObject": (get_object, ""),
+    "GetObjectAcl": (get_acl, "acl"),
     "GetObjectMeta": (get_object, ""),
     "HeadBucket": (head_bucket, ""),
     "HeadObject": (get_object, ""),

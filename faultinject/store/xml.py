@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from urllib.parse import quote, unquote_plus
 from xml.etree import ElementTree as ET
 
-from faultinject.store.buckets import Bucket, Part, Stored, StoreError, Upload
+from faultinject.store.buckets import Bucket, Headers, Part, Stored, StoreError, Upload
 from faultinject.store.checksums import element
 from faultinject.store.documents import (
     OWNER,
@@ -25,9 +25,11 @@ TAGS = 150_000
 DECLARATION = "<?xml version='1.0' encoding='utf-8' ?>\n"
 
 Field = tuple[str, "str | int | bool | Sequence[Field] | None"]
-"""An element: its name, and its text or children; with None it is left out."""
+"""An element: name with attributes, and its text or children; None leaves it out."""
 
-_OWNER: Field = ("Owner", [("ID", OWNER), ("DisplayName", OWNER)])
+_NAMES: list[Field] = [("ID", OWNER), ("DisplayName", OWNER)]
+_OWNER: Field = ("Owner", _NAMES)
+_GRANTEE = 'Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="CanonicalUser"'
 
 
 class XmlDocuments:
@@ -63,6 +65,11 @@ class XmlDocuments:
     def never_versioned(self) -> bytes:
         """Write `VersioningConfiguration` of a bucket without versions."""
         return self._document("VersioningConfiguration", [])
+
+    def private(self) -> bytes:
+        """Write `AccessControlPolicy` of an object whose owner alone has all rights."""
+        grant: Field = ("Grant", [(_GRANTEE, _NAMES), ("Permission", "FULL_CONTROL")])
+        return self._document("AccessControlPolicy", [_OWNER, ("AccessControlList", [grant])])
 
     def objects(
         self, keys: KeysPage, objects: list[Stored], *, token: str | None, owners: bool, marks: bool
@@ -164,10 +171,11 @@ class XmlDocuments:
         fields += [(element(name), value) for name, value in stored.checksums]
         return self._document("CompleteMultipartUploadResult", fields)
 
-    def copied(self, etag: str, modified: float, *, part: bool) -> bytes:
+    def copied(self, etag: str, modified: float, *, part: bool, checksums: Headers = ()) -> bytes:
         """Write `CopyObjectResult` or `CopyPartResult`."""
         root = "CopyPartResult" if part else "CopyObjectResult"
-        return self._document(root, [("ETag", f'"{etag}"'), ("LastModified", self._time(modified))])
+        shown = [(element(name), value) for name, value in checksums]
+        return self._document(root, [("ETag", f'"{etag}"'), ("LastModified", self._time(modified)), *shown])
 
     def deleted(self, keys: list[str], failures: list[Failure], deletion: Deletion) -> bytes:
         """Write `DeleteResult`."""
@@ -234,7 +242,9 @@ class OssDocuments(XmlDocuments):
 
 def inner(fields: Sequence[Field]) -> str:
     """Write elements one after another."""
-    return "".join(f"<{name}>{_text(value)}</{name}>" for name, value in fields if value is not None)
+    return "".join(
+        f"<{name}>{_text(value)}</{name.partition(' ')[0]}>" for name, value in fields if value is not None
+    )
 
 
 def _text(value: str | int | Sequence[Field]) -> str:

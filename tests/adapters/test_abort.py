@@ -55,6 +55,30 @@ def test_failures_of_the_app_end_all_faults(send, aborting, caplog):
     ]
 
 
+@pytest.mark.parametrize(
+    ("rule", "ends"),
+    [
+        ("http:503", True),
+        ("http:503,when=after", True),
+        ("reset", True),
+        ("http:418", False),
+        ("latency,delay=1ms", False),
+    ],
+)
+def test_injected_failures_count_where_asked(send, aborting, rule, ends):
+    """Three of four answers of the whole service are failures: two faults, and one of the app."""
+    for injected in ("no", "yes"):
+        injector = aborting(f"{rule},path=/tea,times=2", f"5xx>70%/1m,min=4,injected={injected}")
+        ask(send, injector, "/tea", App(), 2)
+        ask(send, injector, "/", App())
+        ask(send, injector, "/", App(status=503))
+        assert (injector.disarmed != "") == (ends and injected == "yes")
+    if ends:
+        assert injector.disarmed == (
+            "5xx>70%/1m,min=4,injected=yes: 3 of 4 requests (75 %) failed within 1 m"
+        )
+
+
 def test_only_a_hand_arms_it_again(send, aborting):
     """New rules do not, nor does installing again; enabling does, and the window begins anew."""
     injector = aborting()

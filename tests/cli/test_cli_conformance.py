@@ -302,6 +302,18 @@ def test_results_that_are_none(refused, tmp_path, text):
     assert err == "faultinject: old.json: these are no results of `faultinject conformance -o FILE.json`\n"
 
 
+def test_a_badge(run, tmp_path):
+    """It shows the result, and its title the sentence that the command ends with."""
+    clients = [word for name in ("good", "bad") for word in ("--client", f"{name}_client:Client")]
+    _, out, _ = run("conformance", *clients, "--phase", "denied", "-o", "badge.svg")
+    svg = "{http://www.w3.org/2000/svg}"
+    picture = ElementTree.fromstring((tmp_path / "badge.svg").read_text("utf-8"))
+    assert [text.text for text in picture.iterfind(f"{svg}text")] == ["storage faults", "fail"]
+    assert picture.findtext(f"{svg}title") == f"storage faults: {out.splitlines()[0]}"
+    widths = [int(rectangle.get("width")) for rectangle in picture.iterfind(f"{svg}rect")]
+    assert int(picture.get("width")) == sum(widths)
+
+
 def test_a_client_of_another_name_is_not_compared(run, refused):
     """It would be new, and whatever it did no worse than before: that is said before it runs."""
     run("conformance", "--client", "good_client:Client", "--phase", "denied", "-o", "old.json")

@@ -190,18 +190,18 @@ def exactly(*lines):
         pytest.param(TWICE, "--max-runs 1 -r http:500 -r reset", 2, ["^faultinject: 2 runs are needed, and max_runs is 1: 1 request, 1 of them CreateBucket, and 2 faults"], marks=pytest.mark.slow),
         # Each run begins with an empty store, prepared by --reset without faults.
         ("ask('PUT', '/photos'); ask('GET', '/photos/cat')", "-r reset,method=GET", 2, [exactly(
-            "faultinject: the command fails without faults: exit code 3; its requests:",
+            "faultinject: the command fails without faults: exit code 3: the store's last error: 404 NoSuchKey: The"
+            " specified key does not exist.; its requests:",
             "    1 CreateBucket  200 PUT /photos",
             "    2 GetObject     404 GET /photos/cat  and 2 times more, to 4",
-            "the store's last error: 404 NoSuchKey: The specified key does not exist.",
             "its output:",
             "gave up on GET /photos/cat",
         )]),
         ("ask('GET', '/photos/cat')", "-r reset --reset {prepare}", 0, ["^1 request without faults, 1 fault; 1 run in "]),
         (RIGHT, "-r reset --reset 'echo no database; exit 4'", 2, [exactly("faultinject: --reset fails: exit code 4", "no database")]),
         (RIGHT, "--vendor s3 -r reset --reset {wrong}", 2, [exactly(
-            "faultinject: --reset fails: exit code 3",
-            "the store's last error: 400 InvalidBucketName: The specified bucket is not valid.",
+            "faultinject: --reset fails: exit code 3: the store's last error: 400 InvalidBucketName: The specified bucket"
+            " is not valid.",
             "gave up on PUT /b",
         )]),
         # Requests are read as the vendor's that is named, operations too.
@@ -221,6 +221,7 @@ def exactly(*lines):
         # Without a request there is nothing to explore.
         (["true"], "-r reset", 2, [r"^faultinject: the command sent nothing to \$ENDPOINT, so there is nothing to explore\."]),
         (["false"], "-r reset", 2, [exactly("faultinject: the command fails without faults: exit code 1; it sent no request to $ENDPOINT; it wrote no output")]),
+        ([sys.executable, "-c", "import acme"], "-r reset", 2, ["^faultinject: the command fails without faults: exit code 1: ModuleNotFoundError: No module named 'acme'; it sent no request to \\$ENDPOINT; its output:\n"]),
         # An error with a bucket in the host gets a hint, and no other one.
         (HOST.format("photos.localhost"), "-r reset", 2, [r"If photos.localhost is not found here: let the client put the bucket into the path \(path-style"]),
         ("sys.exit('127.0.0.1: no')", "-r reset", 2, ["^(?!(.|\n)*path-style)"]),

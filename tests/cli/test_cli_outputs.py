@@ -17,7 +17,7 @@ def test_commands(golden, run):
     def output(line):
         environ, words = split(line)
         code, out, err = run(*words, env=environ)
-        err = re.sub(r"^Usage: .*\nTry .*\n\n", "", err)  # which click words
+        err = re.sub(r"^Usage: .*\nTry .*\n", "", err, flags=re.MULTILINE)  # which click words
         for number in re.findall(r"(?im)^x-\S*id\S*: (\S+)$", out):  # which no two answers share
             out = out.replace(number, "~")
         printed = [*([out] if out else []), *([f"to standard error:\n{err}"] if err else [])]

@@ -1100,7 +1100,11 @@ def test_the_time_that_is_left(job):
     ("words", "says"),
     [
         (("--", sys.executable, "-c", "print('hello')"), "its output:\nhello"),
-        (("--", "true"), "the command reported no test."),
+        (("--", "true"), "the command reported no test. pytest and"),
+        (
+            ("--", *PYTEST, "nowhere.py"),
+            "faultinject: the command reported no test: ERROR: file or directory not found: nowhere.py\n",
+        ),
         (
             (*LISTENED, "--", sys.executable, "-S", "test_it.py"),
             "no test sent a request to the embedded store,",

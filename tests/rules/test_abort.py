@@ -17,6 +17,7 @@ RIGHT = [
     ("5xx>5%/1m", "5xx>5%/1m"),
     (" 5xx > 0.5% / m, min = 50 ", "5xx>0.5%/m,min=50"),
     ("5xx>0%/1s,min=1", "5xx>0%/1s,min=1"),
+    ("5xx>5%/1m, injected=yes, min=50", "5xx>5%/1m,injected=yes,min=50"),
     ("5xx>99.5%/1h,min=1000000", "5xx>99.5%/1h,min=1000000"),
 ]
 WRONG = [
@@ -37,9 +38,23 @@ WRONG = [
     ("5xx>5%/60", "60 has no unit; did you mean 60s?"),
     ("5xx>5%/999ms", "999ms is shorter than 1s"),
     ("5xx>5%/61m", "61m is longer than 1h"),
-    ("5xx>5%/1m,", '"" is not min= and a number of requests, as in 5xx>5%/1m,min=50'),
-    ("5xx>5%/1m,max=5", "max=5 is not min= and a number of requests, as in 5xx>5%/1m,min=50"),
-    ("5xx>5%/1m,min", "min is not min= and a number of requests, as in 5xx>5%/1m,min=50"),
+    (
+        "5xx>5%/1m,",
+        '"" is not min= and a number of requests, or injected=yes, as in 5xx>5%/1m,min=50,injected=yes',
+    ),
+    (
+        "5xx>5%/1m,max=5",
+        "max=5 is not min= and a number of requests, or injected=yes, as in 5xx>5%/1m,min=50,injected=yes",
+    ),
+    (
+        "5xx>5%/1m,min",
+        "min is not min= and a number of requests, or injected=yes, as in 5xx>5%/1m,min=50,injected=yes",
+    ),
+    ("5xx>5%/1m,injected=perhaps", "injected: perhaps is not yes or no"),
+    (
+        "5xx>5%/1m,min=5,min=6",
+        "min=6 is not min= and a number of requests, or injected=yes, as in 5xx>5%/1m,min=50,injected=yes",
+    ),
     ("5xx>5%/1m,min=0", "min: 0 is not a whole number of 1 or more"),
     ("5xx>5%/1m,min=1000001", "min: 1000001 is more than 1000000"),
 ]

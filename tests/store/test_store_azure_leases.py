@@ -1,6 +1,7 @@
-"""Leases of Azure's blobs, by the tables of its document.
+"""Leases of Azure's blobs and containers, by the tables of their documents.
 
 https://learn.microsoft.com/rest/api/storageservices/lease-blob
+https://learn.microsoft.com/rest/api/storageservices/lease-container
 """
 
 from __future__ import annotations
@@ -11,23 +12,29 @@ from werkzeug.test import Client
 from faultinject.store import ObjectStore
 
 A, B, C = (f"{number}f812371-a41d-49e6-b123-f4b542e851c5" for number in (1, 2, 3))
-BLOB = "/account/photos/k"
+CONTAINER, BLOB = "/account/photos?restype=container", "/account/photos/k"
 STATES = ("available", "leased", "breaking", "broken", "expired")
 
 
 class Visitor:
-    """A client of a store with one blob, and the store's clock."""
+    """A client of a store with one blob, and the store's clock.
 
-    def __init__(self):
-        self.now = 1_800_000_000.0
+    Args:
+        target: the blob or its container: the thing that is leased.
+    """
+
+    def __init__(self, target=BLOB):
+        self.now, self.target = 1_800_000_000.0, target
         self._client = Client(ObjectStore("azure-blob", clock=lambda: self.now))
-        assert self._client.put("/account/photos?restype=container").status_code == 201
-        assert self.put() == "201"
+        assert self._client.put(CONTAINER).status_code == 201
+        assert self._client.put(BLOB, headers={"x-ms-blob-type": "BlockBlob"}, data=b"x").status_code == 201
 
     def ask(self, method, query="", **headers):
         """An answer; `lease_id="x"` is the header `x-ms-lease-id`."""
         named = {f"x-ms-{name.replace('_', '-')}": value for name, value in headers.items() if value}
-        return self._client.open(f"{BLOB}{query}", method=method, headers=named, data=b"x")
+        if "?" in self.target:
+            query = query.replace("?", "&")
+        return self._client.open(f"{self.target}{query}", method=method, headers=named, data=b"x")
 
     def lease(self, action, lease_id=None, **headers):
         """Change the lease: the answer."""
@@ -39,13 +46,19 @@ class Visitor:
     def get(self, lease_id=None):
         return said(self.ask("GET", lease_id=lease_id))
 
+    def describe(self, lease_id=None):
+        return said(self.ask("PUT", "?comp=metadata", lease_id=lease_id))
+
+    def delete(self, lease_id=None):
+        return said(self.ask("DELETE", lease_id=lease_id))
+
     def state(self):
-        """The state that the blob shows, and the status."""
+        """The state that the target shows, and the status."""
         headers = self.ask("HEAD").headers
         return headers["x-ms-lease-state"], headers["x-ms-lease-status"]
 
     def bring(self, state):
-        """Bring the blob's lease into that state, by the id A."""
+        """Bring the target's lease into that state, by the id A."""
         if state == "available":
             return
         assert self.lease("acquire", lease_duration="30", proposed_lease_id=A).status_code == 201
@@ -67,12 +80,18 @@ def visitor():
     return Visitor()
 
 
-def brought(state):
-    """A visitor of a blob whose lease is in that state."""
-    made = Visitor()
+def brought(state, target=BLOB):
+    """A visitor of a blob or container whose lease is in that state."""
+    made = Visitor(target)
     made.bring(state)
     assert made.state()[0] == state
     return made
+
+
+@pytest.fixture
+def tenant():
+    """A visitor of the container."""
+    return Visitor(CONTAINER)
 
 
 MISSING, LOST = "412 LeaseIdMissing", "412 LeaseLost"
@@ -94,6 +113,52 @@ def test_use():
     } == USES
 
 
+OTHER_THERE = "412 LeaseIdMismatchWithContainerOperation"
+NONE_THERE = "412 LeaseNotPresentWithContainerOperation"
+USES_OF_CONTAINERS = {
+    ("delete", A): (NONE_THERE, "202", "202", LOST, LOST),
+    ("delete", B): (NONE_THERE, OTHER_THERE, OTHER_THERE, NONE_THERE, NONE_THERE),
+    ("delete", None): ("202", MISSING, MISSING, "202", "202"),
+    **{
+        (name, given): outcomes
+        for name in ("get", "describe")
+        for given, outcomes in {
+            A: (NONE_THERE, "200", "200", LOST, LOST),
+            B: (NONE_THERE, OTHER_THERE, OTHER_THERE, NONE_THERE, NONE_THERE),
+            None: ("200",) * 5,
+        }.items()
+    },
+}
+
+
+def test_use_of_a_container():
+    """Only its deletion needs the id of an active lease; a wrong id is always refused."""
+    assert {
+        (name, given): tuple(getattr(brought(state, CONTAINER), name)(given) for state in STATES)
+        for name, given in USES_OF_CONTAINERS
+    } == USES_OF_CONTAINERS
+
+
+def test_a_leased_container(tenant):
+    """Errors name the container, listings show its lease, its blobs can be written."""
+    before = dict(tenant.ask("HEAD").headers)
+    tenant.bring("leased")
+    after = dict(tenant.ask("HEAD").headers)
+    assert [after[name] for name in ("ETag", "Last-Modified")] == [
+        before[name] for name in ("ETag", "Last-Modified")
+    ]
+    assert after["x-ms-lease-duration"] == "fixed"
+    assert "There is currently a lease on the container and no" in tenant.ask("DELETE").get_data(as_text=True)
+    tenant.target = "/account?comp=list"
+    listing = tenant.ask("GET").get_data(as_text=True)
+    assert "<LeaseStatus>locked</LeaseStatus><LeaseState>leased</LeaseState>" in listing
+    tenant.target = BLOB
+    assert tenant.put() == "201"
+    assert tenant.state() == ("available", "unlocked")
+    tenant.target = CONTAINER
+    assert tenant.delete(A) == "202"
+
+
 PRESENT, WRONG = "409 LeaseAlreadyPresent", "409 LeaseIdMismatchWithLeaseOperation"
 ABSENT, CANNOT = "409 LeaseNotPresentWithLeaseOperation", "409 LeaseIsBrokenAndCannotBeRenewed"
 BREAKING = "409 LeaseIsBreakingAndCannotBeAcquired"
@@ -113,13 +178,14 @@ ACTIONS = {
 }
 
 
-def test_actions():
+@pytest.mark.parametrize("target", [BLOB, CONTAINER])
+def test_actions(target):
     """Each action in each state, with the codes that the table of errors has for them."""
     found = {}
     for name, given, proposed in ACTIONS:
         more = {"proposed_lease_id": proposed, "lease_duration": "15" if name == "acquire" else None}
-        told = (said(brought(state).lease(name, given, **more)) for state in STATES)
-        found[name, given, proposed] = tuple(told)
+        answers = (said(brought(state, target).lease(name, given, **more)) for state in STATES)
+        found[name, given, proposed] = tuple(answers)
     assert found == ACTIONS
 
 

@@ -182,9 +182,10 @@ def test_checksums_of_copied_parts(photos, kind):
     upload = client.create_multipart_upload(**place, ChecksumAlgorithm="CRC32", ChecksumType=kind)
     place["UploadId"] = upload["UploadId"]
     part = client.upload_part_copy(**place, PartNumber=1, CopySource="photos/source")["CopyPartResult"]
+    whole = ALGORITHMS["CRC32"]
+    assert part["ChecksumCRC32"] == b64encode(whole).decode()
     parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
     done = client.complete_multipart_upload(**place, MultipartUpload=parts)
-    whole = ALGORITHMS["CRC32"]
     joined = f"{b64encode(zlib.crc32(whole).to_bytes(4)).decode()}-1"
     assert done["ChecksumCRC32"] == (b64encode(whole).decode() if kind == "FULL_OBJECT" else joined)
 
@@ -200,6 +201,20 @@ def test_what_has_no_checksum():
     etag = client.put(f"/photos/k?partNumber=1&uploadId={upload}", data=b"meow").headers["ETag"]
     parts = f"<X><Part><PartNumber>1</PartNumber><ETag>{etag}</ETag></Part></X>"
     assert "Checksum" not in client.post(f"/photos/k?uploadId={upload}", data=parts).get_data(as_text=True)
+
+
+def test_the_access_list_of_an_object(photos):
+    """Its owner, and nobody else, has full control."""
+    client = photos("s3")
+    client.put_object(Bucket="photos", Key="k", Body=b"meow")
+    listed = client.list_objects(Bucket="photos")["Contents"][0]["Owner"]
+    answer = client.get_object_acl(Bucket="photos", Key="k")
+    assert answer["Owner"] == listed
+    assert answer["Grants"] == [
+        {"Grantee": {**listed, "Type": "CanonicalUser"}, "Permission": "FULL_CONTROL"}
+    ]
+    with pytest.raises(client.exceptions.NoSuchKey):
+        client.get_object_acl(Bucket="photos", Key="missing")
 
 
 def test_owners_and_versioning(photos):

@@ -75,7 +75,7 @@ PHASES = (
     multiple=True,
     metavar="FILE",
     help="Write a report to FILE.html, FILE.md, FILE.json, FILE.xml (JUnit), FILE.sarif, FILE.github or"
-    " FILE.txt. May be given again.",
+    " FILE.txt, or a badge to FILE.svg. May be given again.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 @click.option(

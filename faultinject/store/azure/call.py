@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable
 from itertools import count
+from math import inf
 from urllib.parse import parse_qs, unquote, urlsplit
+from uuid import UUID
 
 from werkzeug.http import http_date, parse_date, parse_etags
 
 from faultinject.store.buckets import Bucket, Headers, Stored, StoreError
 from faultinject.store.exchange import Exchange, Service
+from faultinject.store.lease import Lease, lease_state
 from faultinject.store.messages import StoreAnswer, StoreRequest
 from faultinject.store.preconditions import judge_read
 
@@ -136,16 +139,60 @@ class AzureCall(Exchange):
         if (since := parse_date(self.header("if-modified-since"))) and int(changed) <= since.timestamp():
             raise StoreError("precondition")
 
+    @property
+    def lease(self) -> Lease | None:
+        """The lease of the blob or of the container; None if it has none."""
+        return self.service.buckets.find(self.bucket).leases.get(self.key)
+
+    def judge_lease(self, *, required: bool) -> None:
+        """Refuse a request that the lease forbids.
+
+        Args:
+            required: whether the request needs the id of an active lease, and ends a lease that is over.
+
+        Raises:
+            StoreError: `lease`.
+        """
+        lease, given = self.lease, self.guid("x-ms-lease-id")
+        current = lease_state(lease, self.now)
+        locked = current in ("leased", "breaking")
+        if given is None:
+            if required and locked:
+                raise self.refused("LeaseIdMissing")
+            if required:
+                self.service.buckets.find(self.bucket).leases.pop(self.key, None)
+        elif lease is None or (not locked and given != lease.id):
+            raise self.refused(f"LeaseNotPresentWith{self.level.title()}Operation")
+        elif not locked:
+            raise self.refused("LeaseLost")
+        elif given != lease.id:
+            raise self.refused(f"LeaseIdMismatchWith{self.level.title()}Operation")
+
+    def refused(self, code: str) -> StoreError:
+        """Make the error of a lease; its message names the container if that is leased."""
+        message = self.service.vendor.find(code).message.replace("blob", self.level)
+        return StoreError("lease", message, label=code)
+
+    def guid(self, name: str) -> str | None:
+        """Find a GUID of any form in a header, in the usual form.
+
+        Raises:
+            StoreError: `header_value`.
+        """
+        text = self.header(name)
+        try:
+            return None if text is None else str(UUID(text))
+        except ValueError:
+            raise StoreError("header_value") from None
+
     def judge_write(self, there: Stored | None) -> None:
         """Refuse a write if its conditions or the blob's lease forbid it.
 
         Raises:
             StoreError: `blob_exists`, `precondition`, `lease`.
         """
-        from faultinject.store.azure.leases import judge_use
-
         self.judge_conditions(there)
-        judge_use(self, writes=True)
+        self.judge_lease(required=True)
 
     def judge_change(self, there: Stored | None) -> None:
         """Refuse a change if there is no blob, or if its conditions or the lease forbid it.
@@ -195,8 +242,6 @@ def refuse_absent(call: AzureCall) -> None:
         StoreError: `not_implemented`, `unsupported_header`.
     """
     _refuse_past(call.request.args)
-    if call.level != "blob" and call.header("x-ms-lease-id") is not None:
-        raise StoreError("unsupported_header", "the embedded store supports leases of blobs only")
     for name in ABSENT_HEADERS:
         if call.header(name) is not None:
             raise StoreError("unsupported_header", f"the embedded store does not support {name}")
@@ -233,6 +278,16 @@ def kind_of(stored: Stored) -> str:
 def etag_headers(stored: Stored) -> list[tuple[str, str]]:
     """ETag and Last-Modified of a blob."""
     return [("ETag", f'"{stored.etag}"'), ("Last-Modified", http_date(stored.modified))]
+
+
+def lease_headers(lease: Lease | None, now: float) -> Headers:
+    """The headers that show the lease of a blob or container."""
+    current = lease_state(lease, now)
+    status = "locked" if current in ("leased", "breaking") else "unlocked"
+    shown = (("x-ms-lease-status", status), ("x-ms-lease-state", current))
+    if lease is None or current != "leased":
+        return shown
+    return (*shown, ("x-ms-lease-duration", "infinite" if lease.duration == inf else "fixed"))
 
 
 def _ticks(moment: float) -> int:

@@ -42,15 +42,20 @@ def block_id(number: int) -> str:
 
 
 def containers(
-    endpoint: str, asked: Sequence[Field], rows: list[Bucket], marker: str, metadata: bool
+    endpoint: str,
+    asked: Sequence[Field],
+    rows: list[Bucket],
+    marker: str,
+    metadata: bool,
+    lease_of: Callable[[Bucket], Headers],
 ) -> bytes:
-    """Write a page of containers."""
+    """Write a page of containers; `lease_of` gives the headers about a container's lease."""
     fields: list[Field] = [
         (
             "Container",
             [
                 ("Name", container.name),
-                ("Properties", _container(container)),
+                ("Properties", _container(container, _of_headers(lease_of(container)))),
                 ("Metadata", _metadata(container.headers) if metadata else None),
             ],
         )
@@ -116,13 +121,12 @@ def read_block_list(document: bytes) -> list[tuple[str, int]]:
     return blocks
 
 
-def _container(bucket: Bucket) -> list[Field]:
+def _container(bucket: Bucket, lease: list[Field]) -> list[Field]:
     (_, etag), (_, changed) = state(bucket)
     return [
         ("Last-Modified", changed),
         ("Etag", etag),
-        ("LeaseStatus", "unlocked"),
-        ("LeaseState", "available"),
+        *lease,
         ("HasImmutabilityPolicy", False),
         ("HasLegalHold", False),
     ]

@@ -21,11 +21,12 @@ from faultinject.store.azure.call import (
     AzureCall,
     etag_headers,
     kind_of,
+    lease_headers,
     new_etag,
     refuse_absent,
     state,
 )
-from faultinject.store.azure.leases import judge_use, lease_blob, lease_headers
+from faultinject.store.azure.leases import change_lease
 from faultinject.store.bodies import cut, drain, read_document, receive, split_multipart
 from faultinject.store.buckets import Headers, Part, Stored, StoreError, Upload, check_key
 from faultinject.store.documents import read_token, select, token_of
@@ -43,7 +44,12 @@ def list_containers(call: AzureCall) -> StoreAnswer:
     rows = {bucket.name: bucket for bucket in call.service.buckets.all()}
     names, _, marker, asked = _page(call, rows, "")
     document = documents.containers(
-        call.endpoint, asked, [rows[name] for name in names], marker, _includes(call, "metadata")
+        call.endpoint,
+        asked,
+        [rows[name] for name in names],
+        marker,
+        _includes(call, "metadata"),
+        lambda row: lease_headers(row.leases.get(""), call.now),
     )
     return call.answer(200, document, document=True)
 
@@ -58,9 +64,9 @@ def create_container(call: AzureCall) -> StoreAnswer:
 def get_container(call: AzureCall) -> StoreAnswer:
     """Get Container Properties, and Get Container Metadata."""
     bucket = call.service.buckets.find(call.bucket)
+    call.judge_lease(required=False)
     more = [
-        ("x-ms-lease-status", "unlocked"),
-        ("x-ms-lease-state", "available"),
+        *lease_headers(call.lease, call.now),
         ("x-ms-has-immutability-policy", "false"),
         ("x-ms-has-legal-hold", "false"),
     ]
@@ -74,6 +80,7 @@ def set_container_metadata(call: AzureCall) -> StoreAnswer:
     with buckets.lock:
         bucket = buckets.find(call.bucket)
         call.judge_time(bucket.changed)
+        call.judge_lease(required=False)
         buckets.describe(call.bucket, call.now, call.metadata())
         return call.answer(200, headers=state(bucket))
 
@@ -83,6 +90,7 @@ def delete_container(call: AzureCall) -> StoreAnswer:
     buckets = call.service.buckets
     with buckets.lock:
         call.judge_time(buckets.find(call.bucket).changed)
+        call.judge_lease(required=True)
         buckets.drop(call.bucket)
     return call.answer(202)
 
@@ -167,7 +175,7 @@ def put_block(call: AzureCall) -> StoreAnswer:
     part = Part(number, blocks, size, digest, call.now)
     with call.service.buckets.lock:
         _refuse_append_blob(call)
-        judge_use(call, writes=True)
+        call.judge_lease(required=True)
         staged = _staged(call)
         if any(other.bit_length() != number.bit_length() for other in list(staged.parts)[:1]):
             raise StoreError("part_length")
@@ -203,7 +211,7 @@ def get_block_list(call: AzureCall) -> StoreAnswer:
         kinds.append(("UncommittedBlocks", tuple(documents.sizes(parts))))
     if not kinds:
         raise StoreError("argument")
-    judge_use(call, writes=False)
+    call.judge_lease(required=False)
     headers = [("x-ms-blob-content-length", str(blob.size if blob else 0))]
     headers += etag_headers(blob) if blob else []
     return call.answer(200, documents.block_list(kinds), document=True, headers=headers)
@@ -363,11 +371,11 @@ def put_blob(call: AzureCall) -> StoreAnswer:
 def get_blob(call: AzureCall) -> StoreAnswer:
     """Get Blob, Get Blob Properties and Get Blob Metadata."""
     stored = call.service.buckets.get(call.bucket, call.key)
-    judge_use(call, writes=False)
+    call.judge_lease(required=False)
     if not judge_read(call.header, stored):
         return call.answer(304, headers=[*etag_headers(stored), ("x-ms-error-code", "ConditionNotMet")])
     headers = [*etag_headers(stored), *stored.headers, (KIND, kind_of(stored)), *STANDING]
-    headers += lease_headers(call.service.buckets.find(call.bucket).leases.get(call.key), call.now)
+    headers += lease_headers(call.lease, call.now)
     wanted = None
     if call.request.method != "HEAD":
         wanted = read_range(call.header("x-ms-range") or call.header("range"), stored.size)
@@ -504,6 +512,7 @@ ROUTES: Mapping[tuple[str, str, str], Callable[[AzureCall], StoreAnswer]] = {
     ("container", "GET", "metadata"): get_container,
     ("container", "HEAD", "metadata"): get_container,
     ("container", "PUT", "metadata"): set_container_metadata,
+    ("container", "PUT", "lease"): change_lease,
     ("container", "DELETE", ""): delete_container,
     ("container", "GET", "list"): list_blobs,
     ("container", "POST", "batch"): submit_batch,
@@ -511,7 +520,7 @@ ROUTES: Mapping[tuple[str, str, str], Callable[[AzureCall], StoreAnswer]] = {
     ("blob", "GET", ""): get_blob,
     ("blob", "HEAD", ""): get_blob,
     ("blob", "DELETE", ""): delete_blob,
-    ("blob", "PUT", "lease"): lease_blob,
+    ("blob", "PUT", "lease"): change_lease,
     ("blob", "PUT", "metadata"): set_metadata,
     ("blob", "GET", "metadata"): get_blob,
     ("blob", "HEAD", "metadata"): get_blob,

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
 from functools import cache
 
+from faultinject.audit.app_under_test import places_of_app, without_operations
 from faultinject.exceptions import ConfigurationError, ExplorationFailedError, ProductionRefusedError
 from faultinject.journal.outcome import Outcome
 from faultinject.journal.writing import KEPT
@@ -113,6 +114,7 @@ class Sweep:
         self._tries = 0
         self._second: list[PlannedRun] = []
         self._second_runs: set[tuple[str, ...]] = set()
+        self._places_of_app: set[Hashable] = set()
 
     @property
     def requests(self) -> Sequence[Outcome]:
@@ -181,6 +183,9 @@ class Sweep:
             ExplorationFailedError: a later run without faults failed twice: the runs are not independent.
         """
         planned = self._current
+        if planned is None:
+            self._places_of_app |= places_of_app(result.outcomes)
+        result = replace(result, outcomes=without_operations(result.outcomes, self._places_of_app))
         if planned is None or self._doubted is not None:
             return self._record_without(result)
         finished = self.run.finished(planned, result)

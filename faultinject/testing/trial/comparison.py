@@ -13,6 +13,7 @@ from xml.etree import ElementTree as ET
 
 from msgspec import Struct
 
+from faultinject.audit.app_under_test import places_of_app, without_operations
 from faultinject.exceptions import ConfigurationError
 from faultinject.journal.outcome import Outcome
 from faultinject.rules.rule import Rule
@@ -500,6 +501,7 @@ def _broken(
     smallest: Mapping[str, Rule],
     tried: Mapping[str, int],
 ) -> Iterator[BrokenTest]:
+    places = places_of_app(comparison.bare[0].outcomes)
     like = {breakage.test: group[0].test for group in comparison.groups for breakage in group}
     for test, breakages in comparison.broken.items():
         first = breakages[0]
@@ -514,7 +516,7 @@ def _broken(
             rules=[spelled(breakage.run.rules) for breakage in breakages],
             like=like[test],
             error=first.result.error,
-            requests=[row.strip() for row in rows(first.requests)],
+            requests=[row.strip() for row in rows(without_operations(first.requests, places))],
             smallest=rule,
             confirmed=confirmed,
             tried=number,

@@ -19,6 +19,7 @@ from faultinject import vendors
 from faultinject.exceptions import ConfigurationError, InjectionFailedError
 from faultinject.injector.session_sync import Session
 from faultinject.journal.outcome import Outcome
+from faultinject.processes import cause_in
 from faultinject.rules.faults import OWN
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
@@ -139,8 +140,9 @@ MAX_BYTES = 1024**3
 """The maximum size of the store in bytes: some suites remove nothing before their end."""
 TRIES = 4
 """The maximum number of requests that are tried as the one that breaks a test."""
-NO_TESTS = (
-    "the command reported no test. pytest and Node's test runner need no option; run go test with -json; let"
+NO_TESTS = "the command reported no test"
+HOW_TESTS_ARE_REPORTED = (
+    "pytest and Node's test runner need no option; run go test with -json; let"
     " any other runner write JUnit XML, and name its file with --results"
 )
 NO_REQUEST = (
@@ -394,7 +396,10 @@ class Suite:
         if self._junit is not None:
             results += of_junit(self._junit)
         if not results and not rules:
-            raise ConfigurationError(f"{NO_TESTS}\nits output:\n{output}" if output else NO_TESTS)
+            cause = cause_in(output) if ended else ""
+            problem = f"{NO_TESTS}: {cause}\n" if cause else f"{NO_TESTS}. "
+            more = f"\nits output:\n{output}" if output else ""
+            raise ConfigurationError(f"{problem}{HOW_TESTS_ARE_REPORTED}{more}")
         in_order = sorted(outcomes.values(), key=lambda outcome: outcome.arrived)
         return SuiteRun(rules, by_test(results), in_order, seconds, ended)
 

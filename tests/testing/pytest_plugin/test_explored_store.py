@@ -344,3 +344,40 @@ def test_where_nothing_is_run_again(run, more, says):
     explored(run, "pass", f"@pytest.mark.faultinject_explore('s3', {more})").stdout.fnmatch_lines(
         [f"*{says}*"]
     )
+
+
+OWN_APP = """
+    import boto3
+    import pytest
+    from botocore.config import Config
+    from flask import Flask, request
+
+    @pytest.fixture
+    def client(faultinject_store):
+        arguments = faultinject_store("s3").client_kwargs
+        s3 = boto3.client("s3", config=Config(retries={"total_max_attempts": 1}), **arguments)
+        s3.create_bucket(Bucket="films")
+        app = Flask("films")
+
+        @app.put("/titles/<name>")
+        def put(name):
+            s3.put_object(Bucket="films", Key=name, Body=request.data)
+            return ""
+
+        return app.test_client()
+
+    @pytest.mark.faultinject_explore("http:503")
+    def test_it(client):
+        assert client.put("/titles/cat", data=b"meow").status_code == 200
+"""
+
+
+def test_the_requests_of_an_own_app_have_no_names_of_operations(run):
+    """Its route may look like an object's address; it is shown by method and path."""
+    result = run(OWN_APP)
+    result.assert_outcomes(failed=1)
+    lines = [line.strip() for line in result.stdout.lines]
+    assert "when request 1 (PUT /titles/cat) gets: http:503" in lines
+    assert "1 -  503 PUT /titles/cat  <- http:503" in lines
+    assert "when request 2 (PutObject /films/cat) gets: http:503" in lines
+    assert "2 PutObject  503 PUT /films/cat  <- http:503" in lines
