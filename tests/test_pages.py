@@ -185,8 +185,8 @@ def test_profile_block_is_a_profile(body: str, tmp_path: Path) -> None:
     (tmp_path / "uploader.toml").write_text(body)
     profile = get(str(tmp_path / "uploader.toml"))
     assert (profile.name, profile.title, profile.attempts) == ("uploader", "Our uploader", 5)
-    assert [profile.bound("throttle", each) for each in (1, 2, 9)] == [1, 2, 20]
-    assert [profile.bound("server", each) for each in (1, 2, 3, 9)] == [0.1, 0.5, 2, 2]
+    assert [(profile.bounds("throttle", each) or (0, 0))[1] for each in (1, 2, 9)] == [1, 2, 20]
+    assert [(profile.bounds("server", each) or (0, 0))[1] for each in (1, 2, 3, 9)] == [0.1, 0.5, 2, 2]
 
 
 @pytest.mark.parametrize("body", RULES)

@@ -143,6 +143,6 @@ def test_the_recipe_of_a_profile_makes_a_profile(copy: Path) -> None:
     """A file is all it takes: its name chooses it, and a user agent finds it."""
     ask = """
 from faultinject.audit import profiles
-print(profiles.get("acme").bound("throttle", 3), profiles.detect("acme-sdk/2.1 python").name)
+print(profiles.get("acme").bounds("throttle", 3)[1], profiles.detect("acme-sdk/2.1 python").name)
 """
     assert run(copy, "-c", ask) == "2.0 acme\n"

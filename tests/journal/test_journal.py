@@ -616,7 +616,6 @@ CHECKSUMS = [
     ("x-ms-content-crc64", "X==", 206, True),
     ("x-bz-content-sha1", "none", 200, False),
     ("ETag", '"5d41402abc4b2a76b9719d911017c592"', 200, False),
-    ("Content-MD5", None, 200, False),
 ]
 
 
@@ -630,7 +629,7 @@ def test_a_checksum_of_the_whole_answer(kind, name, value, status, whole):
             headers = [("Content-Length", "3"), (name, value)]
             ask(injector, answers=(f"{status} x", headers))
         else:
-            headers = [(b"content-length", b"3"), (name.lower().encode(), value and value.encode())]
+            headers = [(b"content-length", b"3"), (name.lower().encode(), value.encode())]
             asyncio.run(answered_by_asgi(injector, status, headers))
         found = [(each.checksum, each.response_bytes) for each in injector.journal.outcomes]
         assert found == [(whole, 3)] * record_all
