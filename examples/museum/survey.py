@@ -104,6 +104,13 @@ def cell(result: Row | None) -> str:
     return f"{result['failed']} of {result['runs']} failed{unfinished}, {result['seconds']} s"
 
 
+def reported(name: str) -> str:
+    """The public issue of a job's bug, or a text that can be sent to the maintainers."""
+    texts = (f"{name}/report.md", f"survey/reports/{name}.md")
+    written = [f"[not sent yet]({text})" for text in texts if (HERE / text).exists()]
+    return str(JOBS[name].get("issue") or "".join(written))
+
+
 def page(results: dict[str, Row]) -> str:
     """Write the numbers and the table: a row for each job, with the bugs first."""
     bugs = [name for name in results if JOBS[name].get("confirmed")]
@@ -132,7 +139,7 @@ def page(results: dict[str, Row]) -> str:
             ", ".join(sorted(checks)),
             job.get("lost", "nothing"),
             verdict,
-            job.get("issue", ""),
+            reported(name),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
