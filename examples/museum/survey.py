@@ -101,7 +101,8 @@ def cell(result: Row | None) -> str:
     if "ended" in result:
         return str(result["ended"])
     unfinished = f", {result['not_run']} not made" if result["not_run"] else ""
-    return f"{result['failed']} of {result['runs']} failed{unfinished}, {result['seconds']} s"
+    stopped = "".join(f", {reason.partition(':')[0]}" for reason in result["incomplete"])
+    return f"{result['failed']} of {result['runs']} failed{unfinished}, {result['seconds']} s{stopped}"
 
 
 def reported(name: str) -> str:
