@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import sys
+import sysconfig
 import tomllib
 from datetime import date
 from importlib import metadata
@@ -105,6 +106,34 @@ def test_a_room_is_as_it_says(name):
 
 
 REPORTS = sorted(MUSEUM.glob("*/report.md"))
+REPORTS_OF_THE_SURVEY = sorted(MUSEUM.glob("survey/reports/*.md"))
+
+
+def check_report(text, commands, packages, environ=()):
+    """The program prints what the report says, and the quoted lines are in what is installed."""
+    [(language, program)] = re.findall(r"^```(python|js)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    [printed] = re.findall(r"^```text\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert "faultinject" not in program
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("FAULTINJECT_")}
+    done = subprocess.run(
+        [*commands[language], program],
+        env={**ours, **dict(environ)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == printed
+    places = re.findall(r"^- `([\w/]+\.\w+):(\d+)`: `+(.+?)`+\s", text, re.MULTILINE)
+    assert places
+    for path, number, code in places:
+        if not path.endswith(".cc"):  # a wheel has no sources in C++
+            assert code in (packages / path).read_text(encoding="utf-8").splitlines()[int(number) - 1]
+
+
+def commands_of(python):
+    """Commands that take a program of each language as their last word."""
+    return {"python": [python, "-W", "ignore", "-c"], "js": ["node", "-e"]}
 
 
 @pytest.mark.parametrize("report", REPORTS, ids=lambda report: report.parent.name)
@@ -114,20 +143,7 @@ def test_a_report_is_true_of_the_release_that_it_names(report):
     assert told["version"] in text
     if metadata.version(told["package"]) != told["version"]:
         pytest.skip(f"needs {told['package']} {told['version']}")
-    [program] = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    [printed] = re.findall(r"^```text\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    assert "faultinject" not in program
-    ours = {name: value for name, value in os.environ.items() if not name.startswith("FAULTINJECT_")}
-    command = [sys.executable, "-W", "ignore", "-c", program]
-    done = subprocess.run(
-        command, env=ours, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True
-    )
-    assert done.stdout == printed
-    places = re.findall(r"^- `([\w/]+\.py):(\d+)`: `(.+?)`", text, re.MULTILINE)
-    assert places
-    for path, number, code in places:
-        [file] = [each for each in metadata.files(path.partition("/")[0]) if str(each) == path]
-        assert code in file.read_text(encoding="utf-8").splitlines()[int(number) - 1]
+    check_report(text, commands_of(sys.executable), Path(sysconfig.get_path("purelib")))
 
 
 @pytest.fixture
@@ -137,6 +153,19 @@ def survey(monkeypatch):
     for name in ("rooms", "survey"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     return importlib.import_module("survey")
+
+
+@pytest.mark.parametrize("report", REPORTS_OF_THE_SURVEY, ids=lambda report: report.stem)
+def test_a_report_of_the_survey_is_true_of_the_release_that_it_names(survey, report):
+    """It runs where the survey has installed its package; nothing is installed here."""
+    job, text = survey.JOBS[report.stem], report.read_text(encoding="utf-8")
+    package, version = re.split(r"(?:\[.+\])?(?:==|@)", [*job["packages"], *job.get("npm", [])][0])
+    assert f"\n{package} {version}, " in text
+    folder = MUSEUM / ".cache" / f"survey-{report.stem}"
+    if not (folder / "complete").exists():
+        pytest.skip(f"it needs a package of its own: python examples/museum/run.py --survey {report.stem}")
+    [packages] = [folder / "node_modules"] if job.get("npm") else folder.glob("lib/python3*/site-packages")
+    check_report(text, commands_of(folder / "bin" / "python"), packages, {"NODE_PATH": str(packages)}.items())
 
 
 def test_the_survey_is_pinned_and_its_page_has_its_results(survey):

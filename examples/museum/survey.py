@@ -101,7 +101,15 @@ def cell(result: Row | None) -> str:
     if "ended" in result:
         return str(result["ended"])
     unfinished = f", {result['not_run']} not made" if result["not_run"] else ""
-    return f"{result['failed']} of {result['runs']} failed{unfinished}, {result['seconds']} s"
+    stopped = "".join(f", {reason.partition(':')[0]}" for reason in result["incomplete"])
+    return f"{result['failed']} of {result['runs']} failed{unfinished}, {result['seconds']} s{stopped}"
+
+
+def reported(name: str) -> str:
+    """The public issue of a job's bug, or a text that can be sent to the maintainers."""
+    texts = (f"{name}/report.md", f"survey/reports/{name}.md")
+    written = [f"[not sent yet]({text})" for text in texts if (HERE / text).exists()]
+    return str(JOBS[name].get("issue") or "".join(written))
 
 
 def page(results: dict[str, Row]) -> str:
@@ -132,7 +140,7 @@ def page(results: dict[str, Row]) -> str:
             ", ".join(sorted(checks)),
             job.get("lost", "nothing"),
             verdict,
-            job.get("issue", ""),
+            reported(name),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"

@@ -6,6 +6,7 @@
 # prepare = "curl -s -X PUT $ENDPOINT/lake; curl -s -X PUT -d old $ENDPOINT/lake/table/part0a1b2c3d.snappy.parquet"
 # lost = "the table: the old one is removed before the new one is written, which then fails"
 # confirmed = "what the store held: nothing of either"
+# issue = "https://github.com/aws/aws-sdk-pandas/issues/1278"
 # ///
 
 import os

@@ -1,4 +1,4 @@
-"""Backs up a folder, and restores it."""
+"""Backs up a folder, and restores it, with restic 0.14.0."""
 # /// script
 # dependencies = []
 # [tool.survey]
