@@ -314,8 +314,15 @@ class Evidence:
 
     @cached_property
     def _first_wait(self) -> float:
-        """The longest first wait of the client's own choice; 0 if there is none."""
-        retried = (call for call in self.everyone if call.retries and call.first.hint_form is None)
+        """The longest first wait of the client's own choice; 0 if there is none.
+
+        What follows a refusal, such as the request with a new token, is no retry.
+        """
+        retried = (
+            call
+            for call in self.everyone
+            if call.retries and call.first.hint_form is None and call.first.kind in KINDS
+        )
         own = (call for call in retried if not self.may_be_resent(*call.attempts[:2]))
         # A copy comes before the answer, so that it has waited for less than nothing.
         return max([0.0, *(call.gaps[0] or 0.0 for call in own)])

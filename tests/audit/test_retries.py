@@ -201,6 +201,8 @@ RETRIES = rows(
     to(WARN, calls(6, apart=0.2), calls(1, kind=FINE, at=9.0), says="a circuit breaker may have ended 6 of them, as no request followed"),
     # What a transport sends again at once is no first wait of the client's own.
     to({"503 SlowDown": WARN, "reset": PASS}, calls(3, kind=FINE, at=-9, connection=7), calls(6, apart=0.2), calls(3, 0.0003, kind=RESET, last=FINE, at=20, by=None, every=[{"connection": 7}, {"connection": 8}])),
+    # Nor is the request with a new token.
+    to({"503 SlowDown": WARN, "401 authError": PASS}, calls(6, apart=0.2), calls(3, 0.001, kind=REFRESH, last=FINE, at=20, every=[{"credential": "t"}, {"credential": "u"}])),
     to(FAIL, calls(6, apart=0.2), calls(1, kind=FINE, at=3.0)),
     to(FAIL, calls(6, apart=0.2, name="put", returned=False)),
     # So may those side by side, on connections that were used before, where nothing follows.
