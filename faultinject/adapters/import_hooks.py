@@ -139,10 +139,24 @@ def _loaded(injector: Injector) -> Wrapper:
     return wrapper
 
 
+def _refused(_: Injector) -> Wrapper:
+    """Make the wrapper of eventlet's server: it logs an error, and the app has no faults."""
+
+    def wrapper(wrapped: Call, _: Any, args: tuple[Any, ...], keys: dict[str, Any]) -> Any:
+        try:
+            refuse_eventlet({"eventlet.posthooks": []})
+        except UnsupportedServerError as error:
+            # The server is one that faultinject does not support.
+            log.error("faultinject: %s", error)
+        return wrapped(*args, **keys)
+
+    return wrapper
+
+
 SERVERS: dict[str, tuple[Any, ...]] = {
     "cheroot.wsgi": ("Server.__init__", _argument(1, "wsgi_app")),
     "daphne.server": ("Server.__init__", _argument(0, "application")),
-    "eventlet.wsgi": ("server", _argument(1, "site")),
+    "eventlet.wsgi": ("server", _refused),
     "granian._internal": ("load_target", _result, "granian.server.common"),
     "gunicorn.app.base": ("BaseApplication.wsgi", _result),
     "hypercorn.utils": ("wrap_app", _argument(0, "app"), "hypercorn.asyncio", "hypercorn.trio"),
