@@ -150,7 +150,7 @@ def _class(kind: type[Injected]) -> type[Injected]:
 
 
 def _loaded(kind: type[Injected]) -> Iterator[type]:
-    """Find the errors of the libraries that are loaded, and import nothing."""
+    """Find the errors of the libraries that are loaded; none is imported for it."""
     for module, name in kind.libraries:
         error = getattr(sys.modules.get(module), name, None)
         if isinstance(error, type) and issubclass(error, Exception):
