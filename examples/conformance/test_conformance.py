@@ -82,8 +82,8 @@ def judged(words: str) -> dict[str, Any]:
         [sys.executable, "-m", "faultinject", "conformance", *shlex.split(words), "--json"],
         cwd=FOLDER, env=environ, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
-    assert done.returncode in (0, 1), (
-        done.stderr
-    )  # a client's waits may all be alike, which eight of them show
-    [client] = json.loads(done.stdout)["clients"]
-    return client  # type: ignore[no-any-return]
+    # A client's waits may all be alike, which eight of them show.
+    assert done.returncode in (0, 1), done.stderr
+    clients: list[dict[str, Any]] = json.loads(done.stdout)["clients"]
+    [client] = clients
+    return client

@@ -32,7 +32,7 @@ def reclass(app: Any, wrap: Callable[[Callable[..., Any]], Any], *, awaited: boo
     def inner(*args: Any) -> Any:
         return super(faulting, app).__call__(*args)
 
-    inner.__wrapped__ = app  # type: ignore[attr-defined]
+    inner.__wrapped__ = app  # type: ignore[attr-defined]  # `inspect.unwrap` reads it; mypy knows no such attribute
     around = wrap(inner)
 
     # It has the arguments of the original, by which servers and test clients recognise the kind of app.

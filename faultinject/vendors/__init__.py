@@ -106,7 +106,7 @@ def _is_id(text: str) -> bool:
     return bool(text) and text.isascii() and text == text.lower() and text.replace("-", "").isalnum()
 
 
-def _accept(id: str, vendor: Any) -> Vendor:  # noqa: A002
+def _accept(id: str, vendor: Any) -> Vendor:  # noqa: A002 - the catalogue's word
     """Check the vendor of another package, and that all of its data can be read.
 
     One wrong vendor would break every list of all vendors.
