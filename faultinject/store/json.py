@@ -102,11 +102,11 @@ class QingStorDocuments:
         """Write bucket, key and the upload's id."""
         return _dump({"bucket": bucket, "key": upload.key, "upload_id": upload.id})
 
-    def finished(self, bucket: str, stored: Stored, location: str) -> bytes:  # noqa: ARG002 - documents of XML have them
+    def finished(self, bucket: str, stored: Stored, location: str) -> bytes:  # noqa: ARG002 - XML has them
         """Write an empty document, since the ETag is in a header."""
         return b""
 
-    def copied(self, etag: str, modified: float, **_: object) -> bytes:  # noqa: ARG002 - documents of XML have them
+    def copied(self, etag: str, modified: float, **_: object) -> bytes:  # noqa: ARG002 - XML has them
         """Write an empty document, since the ETag is in a header."""
         return b""
 

@@ -566,3 +566,11 @@ def test_sanic_served_by_its_own_server(caplog, served_by_asgi):
     assert install(app, "http:503", enabled=True) is app
     app.listener(app, None)
     assert ("nothing is injected: Sanic's own server" in caplog.text) is not served_by_asgi
+
+
+def test_a_process_whose_frameworks_get_faults_is_known_to_run(tmp_path):
+    """Else `run` would say of a server that is slow to load its app that it gets none."""
+    environ = os.environ | {"FAULTINJECT_RULES": "http:503", "FAULTINJECT_RUN": f"1:{tmp_path}/note"}
+    code = "from faultinject.adapters.import_hooks import hook; hook()"
+    subprocess.run([sys.executable, "-c", code], env=environ, check=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["note.known"]

@@ -455,6 +455,8 @@ def test_lengths_that_are_no_mistake(site, code, name, length, told):
         ),
         ("ExpiredToken", "GET", "/photos?X-Amz-Security-Token=a%2Fb", {}, "<Token-0>a/b</Token-0>"),
         ("ExpiredToken", "GET", "/photos", {}, ""),
+        ("InvalidArgument", "GET", "/photos?max-keys=x", {}, "<ArgumentName>max-keys</ArgumentName><ArgumentValue>x</ArgumentValue>"),
+        ("InvalidArgument", "GET", "/photos", {}, ""),
         (
             "IncompleteBody", "GET", "/photos/a", {},
             "<NumberBytesExpected>414435</NumberBytesExpected><NumberBytesProvided>0</NumberBytesProvided>",
