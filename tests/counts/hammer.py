@@ -29,8 +29,10 @@ def work(counts, _thread):
     for number in range(EACH):
         scope = "half" if number % 2 else ""
         [(place, n, _)] = matched(counts, scope)
-        taken = counts.take(Take(0, "", 100), True), counts.take(Take(0, "half", 50), True)
-        counts.release()
+        try:
+            taken = counts.take(Take(0, "", 100), True), counts.take(Take(0, "half", 50), True)
+        finally:
+            counts.release()  # else all others find the store busy, and what went wrong here is not told
         counts.note_injected(0)
         found.append((scope, place, n, *taken))
     return found
