@@ -524,6 +524,7 @@ NESTED = rows(
             (6, (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8), PASS), (8, (0.0009, 0.0001, 0.0009), INCONCLUSIVE),
             (6, (1, 0.1, 1, 0.1, 1, 0.1), INCONCLUSIVE),  # 7 is no product, but one layer waits longer each time
             (8, (1, 2, 1, 2, 3, 7), INCONCLUSIVE),  # a budget may have ended one of the layers
+            (8, (0.41, 0.46, 0.82), INCONCLUSIVE), (8, (0.41, 0.82, 1.23), PASS),  # it has ended the inner one after a retry
             (8, (1.2, 0.4, 0.3), PASS), (8, (1.2, 0.4, 0.61), WARN),  # what falls and does not rise again waits the wrong way round
             (12, (0.012, 0.025, 0.005, 0.012, 0.025), INCONCLUSIVE), (12, (0.12, 0.25, 0.05, 0.12, 0.25), WARN),  # those of a tight loop do not tell
         )

@@ -171,10 +171,11 @@ def nested_retries(evidence: Evidence) -> Finding:
     and to more than 1.5 times, in 90 % of 8 cases or more, and elsewhere in less than 20 % (WARN). PASS: 5 calls or
     more, without ids as many as would show 8 such cases, by waits that no answer asked for. The waits have to grow from
     part to part, because two layers with jitter look like one; and calls that ended sooner than others, by a deadline
-    or a budget, show nothing, nor do waits that fall and rise again. Where an SDK repeats no id, what comes again under
-    another one is not judged without a driver. WARN as well: in 3 named calls or more a request came more often than
-    its failures explain, by two or more each, as where one failure starts two retries; of a GET or HEAD, which a client
-    may ask for again although it has succeeded, only where it came again while it was under way, at once.
+    or a budget, show nothing, nor do waits that begin to grow behind the second one. Where an SDK repeats no id, what
+    comes again under another one is not judged without a driver. WARN as well: in 3 named calls or more a request came
+    more often than its failures explain, by two or more each, as where one failure starts two retries; of a GET or
+    HEAD, which a client may ask for again although it has succeeded, only where it came again while it was under way,
+    at once.
     """
     branching = [call for call in evidence.told if _branches(call)]
     if len(branching) >= FEWEST:
@@ -359,18 +360,21 @@ def _too_few_to_tell(calls: Sequence[Call], zero: float) -> list[Call]:
         few = not tell or len(same) * (min(parts, default=1) - 1) < DROPS
         if (
             attempts < most
-            or _falls_and_rises(same, zero)
+            or _begins_to_grow(same, zero)
             or (parts and (few or any(_repeats(same, part, zero) for part in parts)))
         ):
             blind += same
     return blind
 
 
-def _falls_and_rises(calls: Sequence[Call], zero: float) -> bool:
-    """Whether a wait is shorter than the ones before and behind it, in the median of the calls."""
+def _begins_to_grow(calls: Sequence[Call], zero: float) -> bool:
+    """Whether a wait is hardly longer than the one before it, and the next one is, by the median of the calls.
+
+    The waits of an outer layer begin there, where the inner one has no budget left or has fallen to its first wait.
+    """
     waits = [median(column) for column in zip(*(_own_gaps(call, zero) for call in calls), strict=False)]
     return any(
-        min(before, behind) >= RISES * wait
+        min(RISES * before, behind / RISES) >= wait
         for before, wait, behind in zip(waits, waits[1:], waits[2:], strict=False)
     )
 
