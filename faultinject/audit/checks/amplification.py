@@ -368,7 +368,7 @@ def _too_few_to_tell(calls: Sequence[Call], zero: float) -> list[Call]:
 
 
 def _begins_to_grow(calls: Sequence[Call], zero: float) -> bool:
-    """Whether a wait is hardly longer than the one before it, and the next one is, by the median of the calls.
+    """Whether a median wait is hardly longer than the one before it, and the next one is.
 
     The waits of an outer layer begin there, where the inner one has no budget left or has fallen to its first wait.
     """
