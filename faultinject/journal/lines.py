@@ -36,10 +36,10 @@ class End(Struct):
 
     Attributes:
         v: The version of the format.
-        time: When it ended, unix seconds.
+        time: The time at which it ended, unix seconds.
         arrived: The same on one monotonic clock, seconds.
         pid: The process.
-        ended: That it has ended.
+        ended: Always true.
         parent: The process that may start another one in its place.
     """
 

@@ -180,17 +180,17 @@ class PrintedFailure(Struct, omit_defaults=True):
     """Failures of one cause.
 
     Attributes:
-        error: What went wrong.
-        audit: What the second judge says.
-        actions: What to do about it.
+        error: The error of the run.
+        audit: The findings of the second judge.
+        actions: The advice against them.
         scenario: The smallest rules that show it.
         marker: The same as a pytest marker.
         alike: Other runs that fail alike.
         requests: The requests of that run.
-        killed_after: How many of them came before the command was killed, where it was.
-        failed_after: How many of them came before the command failed, where it was run again.
+        killed_after: The number of requests before the command was killed, where it was.
+        failed_after: The number of requests before the command failed, where it was run again.
         evidence: The kinds of evidence that the error rests on.
-        checks: What the second judge says, with its evidence and documents.
+        checks: The findings of the second judge, with their evidence and documents.
     """
 
     error: str
@@ -213,18 +213,18 @@ class PrintedExploration(Struct):
         v: The version of the format.
         requests: The requests of a run without faults.
         faults: The faults that were tried.
-        depth: How many faults there are in a run at most.
-        runs: How many runs were made.
-        seconds: How long it took.
+        depth: The most faults in one run.
+        runs: The number of runs that were made.
+        seconds: The time that all of it took.
         backoff: The share of the time in which the client waited after a fault.
-        failed: How many runs failed.
-        gave_up: How many gave up cleanly.
-        pruned: How many were left out because another one shows the same.
-        not_run: How many were not made because of max_runs.
-        left_out: What was not tried, and what brings it back.
+        failed: The number of runs that failed.
+        gave_up: The number of runs in which the command gave up cleanly.
+        pruned: The number of runs that were left out because another one shows the same.
+        not_run: The number of runs that were not made because of max_runs.
+        left_out: Everything that was not tried, with the reason, and the option that tries it.
         not_reached: Faults whose request did not come.
-        incomplete: What makes the sweep no proof.
-        warnings: What is suspicious and no failure.
+        incomplete: The reasons why the sweep is no proof.
+        warnings: Signs of a mistake that are no failure.
         findings: Failures, those alike as one.
         warned: The warnings, with their evidence and documents.
     """
