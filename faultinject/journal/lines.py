@@ -51,7 +51,7 @@ class End(Struct):
     parent: str | None = None
 
 
-class Told(NamedTuple):
+class OtherLine(NamedTuple):
     """The line of a driver, a test or a change (`journal.driven_run`, `told_calls`, `changes`)."""
 
 
@@ -59,14 +59,14 @@ OTHERS = frozenset(("driven", "told", "change"))
 """The fields that only such lines have."""
 
 
-class Lines:
+class LineReader:
     """Reads lines, and keeps a text that many lines have in common once.
 
     msgspec reads a line of a request and checks its types in a fifth of the time that the standard library needs for
     the JSON alone. The standard library reads again a line that msgspec refuses: it gives the reason, or accepts the
     line, as one with half of a surrogate pair.
 
-    >>> Lines().read(b"Hello")
+    >>> LineReader().read(b"Hello")
     'not JSON'
     """
 
@@ -75,16 +75,16 @@ class Lines:
         self._decode = JSONDecoder(parse_constant=_no_number).decode
         self._known: dict[object, Any] = {}
 
-    def read(self, line: bytes) -> Attempt | End | Told | str:
+    def read(self, line: bytes) -> Attempt | End | OtherLine | str:
         """The request of a line, or the reason why it has none; or its other kind."""
         try:
             # From bytes msgspec would not check the UTF-8 of unknown fields.
             attempt = self._whole(line.decode())
         except (ValueError, MsgspecError, RecursionError):  # a ValueError since msgspec 0.21
-            return self._looked_into(line)
-        return FUTURE if attempt.v > VERSION else self._kept(attempt)
+            return self._read_by_json(line)
+        return FUTURE if attempt.v > VERSION else self._with_known_texts(attempt)
 
-    def _looked_into(self, line: bytes) -> Attempt | End | Told | str:
+    def _read_by_json(self, line: bytes) -> Attempt | End | OtherLine | str:
         """The same by the standard library, for a line of any kind."""
         try:
             fields = self._decode(line.decode())
@@ -98,15 +98,15 @@ class Lines:
         if fields["v"] > VERSION:
             return FUTURE
         if not OTHERS.isdisjoint(fields):
-            return Told()
+            return OtherLine()
         try:
             if get("ended") is True and get("method") is None:
                 return convert(fields, End)
-            return self._kept(convert(fields, Attempt))
+            return self._with_known_texts(convert(fields, Attempt))
         except (ValueError, MsgspecError, OverflowError):
             return DAMAGED
 
-    def _kept(self, attempt: Attempt) -> Attempt:
+    def _with_known_texts(self, attempt: Attempt) -> Attempt:
         """The attempt, with the equal texts of earlier attempts in place of its own."""
         texts = self._known
         if len(texts) > TEXTS:

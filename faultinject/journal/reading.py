@@ -10,7 +10,7 @@ from operator import attrgetter
 from msgspec.structs import asdict
 
 from faultinject.journal.attempts import Attempt
-from faultinject.journal.lines import TWICE, End, Lines, Told
+from faultinject.journal.lines import TWICE, End, LineReader, OtherLine
 from faultinject.journal.outcome import Outcome
 from faultinject.journal.sources import Source
 
@@ -67,7 +67,7 @@ class _Reading:
 
     def __init__(self, clocks: Clocks | None, writers: Writers) -> None:
         self._writers = writers
-        self._lines = Lines()
+        self._lines = LineReader()
         self._clocks = clocks
         # All requests, for their final lines, and to recognise a line that is there twice.
         self._known: dict[tuple[int, int, float], Attempt] = {}
@@ -82,7 +82,7 @@ class _Reading:
                 source.skip(read)
                 continue
             source.good = True
-            if isinstance(read, Told):
+            if isinstance(read, OtherLine):
                 continue
             if isinstance(read, End):
                 self._writers.ended(number, read)

@@ -17,7 +17,7 @@ from faultinject.proxy.target import Target
 
 
 @dataclass
-class Limits:
+class ForwardingLimits:
     """The proxy's limits.
 
     Attributes:
@@ -35,7 +35,7 @@ class Limits:
     head: int = 262_144
 
 
-LIMITS = Limits()
+LIMITS = ForwardingLimits()
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
 PIECE = 65_536

@@ -109,7 +109,7 @@ class Bridge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        exchange = Exchange(scope, receive, send)
+        exchange = BridgedExchange(scope, receive, send)
         try:
             await in_thread(partial(exchange.run, self._app))
         except ClientGone:
@@ -118,7 +118,7 @@ class Bridge:
             await send(message)
 
 
-class Exchange:
+class BridgedExchange:
     """One request, from the side of the app's thread.
 
     Args:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from faultinject.store.bodies import Content
 from faultinject.store.buckets import Headers, Part, Stored, StoreError
 from faultinject.store.checksums import ecma, of_body
-from faultinject.store.exchange import Exchange, Service
+from faultinject.store.exchange import Service, StoreExchange
 from faultinject.store.json import QingStorDocuments
 from faultinject.store.messages import StoreRequest
 from faultinject.store.preconditions import judge_delete, judge_own, judge_write
@@ -86,7 +86,7 @@ def is_set(value: str | None) -> bool:
     return (value or "").lower() not in ("", "false")
 
 
-class S3Call(Exchange):
+class S3Call(StoreExchange):
     """One request in a dialect of S3."""
 
     def __init__(self, dialect: Dialect, service: Service, request: StoreRequest) -> None:

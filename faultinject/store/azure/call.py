@@ -11,7 +11,7 @@ from uuid import UUID
 from werkzeug.http import http_date, parse_date, parse_etags
 
 from faultinject.store.buckets import Bucket, Headers, Stored, StoreError
-from faultinject.store.exchange import Exchange, Service
+from faultinject.store.exchange import Service, StoreExchange
 from faultinject.store.lease import Lease, lease_state
 from faultinject.store.messages import StoreAnswer, StoreRequest
 from faultinject.store.preconditions import judge_read
@@ -49,7 +49,7 @@ EPOCH = 621_355_968_000_000_000
 _changes = count()
 
 
-class AzureCall(Exchange):
+class AzureCall(StoreExchange):
     """One request: `/ACCOUNT/CONTAINER/BLOB`, or `/CONTAINER/BLOB` below the account's Host.
 
     Attributes:

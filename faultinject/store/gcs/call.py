@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 from faultinject.store.bodies import read_document
 from faultinject.store.buckets import Stored, StoreError
-from faultinject.store.exchange import Exchange, Service
+from faultinject.store.exchange import Service, StoreExchange
 from faultinject.store.gcs.resources import BUCKET_METAGENERATION, generations, object_resource
 from faultinject.store.json import read_object
 from faultinject.store.messages import StoreAnswer, StoreRequest
@@ -117,7 +117,7 @@ The document has the message of only one of them.
 """
 
 
-class GcsCall(Exchange):
+class GcsCall(StoreExchange):
     """One request.
 
     Attributes:

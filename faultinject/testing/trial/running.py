@@ -184,7 +184,7 @@ class Listener:
         self._lock = Lock()
         take = self._take
 
-        class Connection(StreamRequestHandler):
+        class RunnerConnection(StreamRequestHandler):
             """The connection of one process of the suite."""
 
             def handle(self) -> None:
@@ -195,7 +195,7 @@ class Listener:
                         take(json.loads(line))
                         self.wfile.write(b"\n")
 
-        self._server = ThreadingTCPServer(("127.0.0.1", 0), Connection)
+        self._server = ThreadingTCPServer(("127.0.0.1", 0), RunnerConnection)
         self._server.timeout = POLL_SECONDS
         self._over = False
         self._thread = Thread(target=self._listen, daemon=True)
@@ -418,7 +418,7 @@ def _reporter_variables(environ: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-class Trial:
+class SuiteTrial:
     """Runs the suite twice without faults, once per fault, and once per cause that was found.
 
     Args:
