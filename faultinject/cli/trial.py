@@ -21,7 +21,7 @@ from faultinject.testing.trial.comparison import report_of, spelled
 from faultinject.testing.trial.running import Suite, SuiteTrial, faults_of
 
 BEGINNING = 65_536
-"""Bytes of a report of tests in which its first suite stands."""
+"""The bytes at the start of a test report in which its first suite begins."""
 
 
 def trial(

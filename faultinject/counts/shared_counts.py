@@ -74,7 +74,7 @@ class SharedCounts(ABC):
             lock_free_after: for each rule, the number of takes after which none of its decisions needs a number.
 
         Returns:
-            Numbers of which the second is below 0: no identity was counted, and it stands for this process.
+            Numbers, the second of them below 0: it is the number of this process, as no identity was counted.
 
         Raises:
             StoreUnavailableError: the store failed.

@@ -38,7 +38,7 @@ def warning(text: str, *values: object) -> None:
     if "logging" in sys.modules:
         _logger().warning(text, *shown)
     else:
-        # As `logging` does where nobody has set it up, at a third of the start-up time.
+        # `logging` without a configuration does the same, but loading it would make the start three times as long.
         print(text % shown, file=sys.stderr)  # noqa: T201 - stands for the log
 
 
@@ -134,7 +134,7 @@ def rule_failed(failure: Exception, rule: str) -> None:
 
 
 class Failures:
-    """The errors inside faultinject itself, each of which let a request pass.
+    """The errors inside faultinject itself; after each, the request went on without a fault.
 
     Attributes:
         kept: the first hundred errors, without those of a store.

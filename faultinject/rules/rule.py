@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     Split = tuple[bool, str, str | None]
 
-# A key of the left has an effect only together with one of the right.
+# A key on the left has an effect only if the rule also has one of the keys on the right.
 _NEEDING = {
     "per": tuple(key for key, trigger in TRIGGERS.items() if trigger.counts),
     "hint": ("retry_after",),

@@ -1,8 +1,8 @@
 """The JSON Schema of rule files, made from the vocabulary, for editors.
 
-By it they complete and explain keys, and mark mistakes. It is of 2020-12, and has only keywords that mean the same in
-draft 4, which is as far as some editors read (https://github.com/tamasfe/taplo). It lets pass whatever needs
-arithmetic on texts, such as `2s..1s`; `faultinject check` reports everything.
+With it an editor completes and explains keys, and marks mistakes. Its dialect is 2020-12, but all its keywords mean
+the same in draft 4, because some editors know no later one (https://github.com/tamasfe/taplo). It accepts wrong
+values that need arithmetic to be found, such as `2s..1s`; `faultinject check` reports everything.
 """
 
 from __future__ import annotations

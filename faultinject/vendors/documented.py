@@ -169,7 +169,7 @@ class Extra:
         self.source = source
 
     def belongs_to(self, row: DocumentedError, status: int, asked: str = "") -> bool:
-        """Whether an answer of that row, with that status and in that form, carries it."""
+        """Whether an answer of a row, with a status and in a form, has this header or field."""
         if not self._never.isdisjoint((row.code, row.label, row.numbered)):
             return False
         form = f"form:{asked or row.form or 'usual'}"
