@@ -48,8 +48,8 @@ class Codes:
             `writing` (slow down, for a reader and a writer), `broken` (a server error), `denied`, `missing`, `bad`
             (the request is wrong), `limited` (a 429), `hidden` (an error in an answer with status 200 to the end of a
             multipart upload) and `moved` (another writer replaces the object); if one is empty, its phases are left
-            out. Parts of rules: `header`, by which the service asks to wait, and `brief`, which shortens that wait to
-            a second if the service always asks for more.
+            out. Parts of rules: `header`, the header with the wait, and `brief`, which makes the wait one second long
+            if the service always asks for more.
         hints: the forms in which the service may ask to wait.
     """
 

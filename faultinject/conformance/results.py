@@ -403,7 +403,7 @@ class ClientResult(Struct):
 
     @property
     def called(self) -> str:
-        """The same; for a client of the user's own, the name that it reports."""
+        """The name for a heading: the one that a client of the user's own reports, else `name`."""
         own = self.title == self.client and self.client not in SDKS
         return self.version if own and self.version else self.name
 

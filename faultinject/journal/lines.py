@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from json import JSONDecoder
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 from msgspec import MsgspecError, Struct, convert
 from msgspec.json import Decoder
@@ -51,12 +51,8 @@ class End(Struct):
     parent: str | None = None
 
 
-class OtherLine(NamedTuple):
-    """The line of a driver, a test or a change (`journal.driven_run`, `told_calls`, `changes`)."""
-
-
 OTHERS = frozenset(("driven", "told", "change"))
-"""The fields that only such lines have."""
+"""The fields of the lines of drivers, tests and changes (`journal.driven_run`, `told_calls`, `changes`)."""
 
 
 class LineReader:
@@ -75,8 +71,8 @@ class LineReader:
         self._decode = JSONDecoder(parse_constant=_no_number).decode
         self._known: dict[object, Any] = {}
 
-    def read(self, line: bytes) -> Attempt | End | OtherLine | str:
-        """The request of a line, or the reason why it has none; or its other kind."""
+    def read(self, line: bytes) -> Attempt | End | str | None:
+        """The request of a line, or the reason why it has none; None for a line of `OTHERS`."""
         try:
             # From bytes msgspec would not check the UTF-8 of unknown fields.
             attempt = self._whole(line.decode())
@@ -84,8 +80,8 @@ class LineReader:
             return self._read_by_json(line)
         return FUTURE if attempt.v > VERSION else self._with_known_texts(attempt)
 
-    def _read_by_json(self, line: bytes) -> Attempt | End | OtherLine | str:
-        """The same by the standard library, for a line of any kind."""
+    def _read_by_json(self, line: bytes) -> Attempt | End | str | None:
+        """Read a line of any kind by the standard library."""
         try:
             fields = self._decode(line.decode())
         except (ValueError, RecursionError):
@@ -98,7 +94,7 @@ class LineReader:
         if fields["v"] > VERSION:
             return FUTURE
         if not OTHERS.isdisjoint(fields):
-            return OtherLine()
+            return None
         try:
             if get("ended") is True and get("method") is None:
                 return convert(fields, End)

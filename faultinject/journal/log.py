@@ -50,8 +50,8 @@ def error(text: str, *values: object, cause: Exception | None = None) -> None:
 def enabled(seed: str, rules: Sequence[Rule], names: Sequence[str]) -> None:
     """Faults may be injected by these rules; a rule that a shell has cut short shows here.
 
-    Warnings follow about rules that almost no request can match, as by a method that HTTP does not know, and about
-    keys that have no effect.
+    Warnings follow about rules that match almost no request, such as rules for a method that HTTP does not know, and
+    about keys without an effect.
     """
     shown = [shortened(str(rule)) for rule in rules[:_MOST_RULES]]
     if len(rules) > _MOST_RULES:

@@ -97,7 +97,7 @@ class Rule:
         return rule
 
     def named(self, name: str) -> Rule:
-        """The same rule, with that name when it has none."""
+        """The rule, with that name if it has none of its own."""
         if self.name is not None:
             return self
         return Rule.of_parts(self.fault, (name, *self.parts[1:]))

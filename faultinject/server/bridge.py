@@ -50,11 +50,11 @@ class BridgedBody(Body):
         self._until = None if seconds is None else time.monotonic() + seconds
 
     def on_loop(self, work: Awaitable[None], seconds: float | None = None) -> None:
-        """Have the server's loop do something, and wait for it on a thread.
+        """Let the server's loop run a coroutine, and wait for its end in this thread.
 
         Raises:
             ClientGone: the server has ended.
-            TimeoutError: it is not done within these seconds.
+            TimeoutError: the coroutine has not ended within these seconds.
         """
         coroutine = cast("Coroutine[Any, Any, None]", work)
         if self.loop.is_closed():
@@ -69,7 +69,7 @@ class BridgedBody(Body):
 
 
 async def in_thread(work: Callable[[], None]) -> None:
-    """Do something on a thread of its own, which ends with the program."""
+    """Call a function in a thread of its own, which ends with the program."""
     loop = asyncio.get_running_loop()
     finished = loop.create_future()
     context = contextvars.copy_context()

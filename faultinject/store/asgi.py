@@ -47,7 +47,7 @@ def asgi(store: Doors) -> ASGIApp:
 
 
 def beneath(app: ASGIApp, store: Doors) -> ASGIApp:
-    """Let an app's faults delete from the store the keys that they report as deleted.
+    """Give faults the means to delete keys in the store, for answers that report these keys as deleted.
 
     Args:
         app: the store's app, with faults around it.

@@ -225,7 +225,7 @@ class Buckets:
             self._buckets |= {bucket.name: bucket for bucket in new}
 
     def describe(self, name: str, now: float, headers: Headers) -> None:
-        """Give a bucket other headers."""
+        """Replace the headers of a bucket."""
         with self.lock:
             bucket = self.find(name)
             self.take(header_cost(headers))
@@ -288,7 +288,10 @@ class Buckets:
                 bucket.leases.pop(key, None)
 
     def remember(self, name: str, key: str, before: Stored | None) -> None:
-        """Keep an object as before its last change, or None, and mark its uploads as overtaken."""
+        """Keep the state of an object before its last change, and mark its uploads as overtaken.
+
+        None is the state of an object that was not there.
+        """
         for upload in self._buckets[name].uploads.values():
             upload.overtaken = upload.overtaken or upload.key == key
         self._older.pop((name, key), None)

@@ -140,9 +140,9 @@ plugins = Registry("faultinject.vendors", "vendor", own_names, _accept)
 
 
 def ids_for(word: str) -> list[str]:
-    """The vendors whose id begins with a word that is no id, then those of that company.
+    """The vendors that a word may mean: ids that begin with it, then the services of that company.
 
-    The company is the first word of a title.
+    A company is the first word of its services' titles.
     """
     word = word.lower().replace("_", "-")
     if not word:

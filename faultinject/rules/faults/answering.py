@@ -133,12 +133,12 @@ class Documented(Fault):
         return f"one of the {len(self.rows)} errors of {self.text} ({statuses})"
 
     def delay_in_words(self, rule: Rule) -> str:
-        """Say how late it is; below status 300 the head goes out at once, and the error late."""
+        """The delay in words: an error with a status below 300 comes late, behind a head that does not."""
         late = f"{descriptions.wait(rule)} late"
         return f"the error {late} after the head" if self._statuses(rule)[-1] < 300 else late
 
     def fails(self, rule: Rule) -> float:
-        """The share of its errors whose status is one; an error in a 200 does not count."""
+        """The share of errors whose status is 400 or more: an error in a 200 does not count."""
         status = rule.value("status")
         failing = [row for row in self.rows if (status or row.status or 0) >= 400]
         return len(failing) / len(self.rows)
@@ -152,9 +152,9 @@ class Documented(Fault):
 
 
 class OneOf(Documented):
-    """One of the documented errors that its `of=` name, evenly drawn.
+    """One of the documented errors that `of=` names, each with the same chance.
 
-    One that is named twice counts twice, a group as all of its errors.
+    An error that is named twice has twice the chance; a group counts as all of its errors.
 
     >>> print(Rule("oneof", of=["cos:SlowDown", "qingstor:service_unavailable"], probability=0.2))
     oneof,probability=0.2,of=cos:SlowDown,of=qingstor:service_unavailable
@@ -172,7 +172,7 @@ class OneOf(Documented):
         self.vendor = documenting.pop() if len(documenting) == 1 else None
 
     def with_options(self, options: Mapping[str, str]) -> Fault:
-        """The same with the errors that `of` names."""
+        """The fault with the errors that `of` names."""
         return _one_of(options["of"]) if "of" in options else self
 
     def check(self, options: dict[str, str]) -> Iterator[Mistake]:

@@ -102,7 +102,7 @@ class Judge:
         self._outputs: set[bytes | None] = set()
 
     def learn(self, outcomes: Sequence[Outcome], output: bytes | None = None) -> None:
-        """Take a run without faults as usual.
+        """Learn the usual requests and output from a run without faults.
 
         Args:
             outcomes: its requests, in order.

@@ -234,7 +234,7 @@ def exact(outcome: Outcome) -> Conditions:
 
 
 def masked(outcome: Outcome) -> Conditions | None:
-    """The same conditions with a star for each part that is new in each run; None if no part is."""
+    """The conditions with a star for each part that differs in each run; None if no part does."""
     conditions = _conditions(outcome, _starred)
     return None if conditions == exact(outcome) else conditions
 
@@ -320,7 +320,7 @@ def rule_at(point: Point, choice: Choice, vendor: Vendor | None = None) -> Rule:
 
 
 def folded(first: Rule, second: Rule) -> tuple[Rule, ...]:
-    """Both rules; one rule with more `times` if the second hits the next request of the first."""
+    """Both rules, or one with more `times` if the second rule hits the request after the first's."""
     follows = first.value("skip") + first.value("times") == second.value("skip")
     if follows and alike([first], _COUNTS) == alike([second], _COUNTS):
         name, conditions, unless, options = first.parts

@@ -57,7 +57,7 @@ class StoreComparison:
         self._shapes: dict[str, str] = {}
 
     def learn(self, before: StoreContents, ends: Sequence[StoreContents]) -> None:
-        """Take one run as right.
+        """Learn the right contents from a run without faults.
 
         Args:
             before: the contents before the run.

@@ -53,7 +53,7 @@ class StoredByTests:
     def pytest_fixture_setup(
         self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
     ) -> Generator[None, object, object]:
-        """Begin the test with its first own fixture, and note the objects of a wider one."""
+        """Begin a test with its first fixture, and note the objects that a wider fixture makes."""
         if fixturedef.scope == "function":
             self.begin_test(request.node)
             return (yield)
