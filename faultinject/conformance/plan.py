@@ -210,11 +210,6 @@ SETTLED = 2.0
 """Seconds before the outage, which needs the whole machine, for earlier waits to end."""
 
 
-def services() -> list[str]:
-    """The vendors that are storage services, also those of other packages."""
-    return [name for name in vendors.names() if vendors.get(name).addressing is not None]
-
-
 @cache
 def codes_of(vendor: str) -> Codes:
     """The faults of a service, from its own catalogue.
@@ -224,7 +219,7 @@ def codes_of(vendor: str) -> Codes:
     """
     service = vendors.get(vendor)
     if service.addressing is None:
-        raise ConfigurationError(f"{vendor} is no storage service; there are {', '.join(services())}")
+        raise ConfigurationError(f"{vendor} is no storage service; there are {', '.join(vendors.services())}")
     return Codes.of(service)
 
 

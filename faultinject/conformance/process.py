@@ -228,7 +228,7 @@ class Process:
         self._readers[0].join(LEFT)
         cause = processes.cause_in(self.stderr) or next(reversed(self.stderr.splitlines()), "")
         cause = _line(f": {cause}") if cause else ""
-        self._fail(f"ended with {_end_of(code)}{early}{cause}")
+        self._fail(f"ended with {f'exit code {code}' if code >= 0 else f'signal {-code}'}{early}{cause}")
 
     def _understand(self, line: str) -> bool:
         try:
@@ -277,7 +277,3 @@ def _environment() -> dict[str, str]:
     """The environment of this process without its proxies, which do not reach loopback."""
     names = ("http_proxy", "https_proxy", "all_proxy")
     return {name: value for name, value in os.environ.items() if name.lower() not in names}
-
-
-def _end_of(code: int) -> str:
-    return f"exit code {code}" if code >= 0 else f"signal {-code}"

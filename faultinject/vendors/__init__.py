@@ -49,6 +49,11 @@ def own_names() -> tuple[str, ...]:
     )
 
 
+def services() -> list[str]:
+    """The ids of the vendors that are storage services, those of other packages among them."""
+    return [name for name in names() if get(name).addressing is not None]
+
+
 def known(id: str) -> bool:  # noqa: A002
     """Whether there is a vendor of that id.
 

@@ -216,10 +216,10 @@ class GcsCall(StoreExchange):
             raise StoreError("no_key")
         self.judge_write(there)
 
-    def json(self, status: int, document: Mapping[str, Any], **headers: str) -> StoreAnswer:
+    def json(self, document: Mapping[str, Any], **headers: str) -> StoreAnswer:
         """Make a successful answer with a JSON document."""
         body = json.dumps(document, ensure_ascii=False).encode()
-        return self.answer(status, body, document=True, headers=headers.items())
+        return self.answer(200, body, document=True, headers=headers.items())
 
     def resource_of(self, bucket: str, stored: Stored) -> dict[str, Any]:
         """Make an object's resource."""
