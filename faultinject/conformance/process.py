@@ -48,12 +48,18 @@ request of its call, and in no other request. When a call ends, the command writ
     {"key": "throttled-003", "ok": false, "error": "503 SlowDown"}
 
 At the end of its input the command may exit. At the deadline faultinject ends it, with all processes that it has
-started. The client fails if the command exits before that, writes another line, answers a call that is not running,
-stays silent while calls are running, or leaves processes behind. It also fails if it answers that a call succeeded that
-has sent no request, or whose every request failed with an error that may pass, if it cannot read an object though
-there is no fault, sends no request for any call of one of its `kinds` although others arrive, or ends an upload that is
-not there. faultinject then shows the command's standard error. If no request arrives at all, nothing is judged: the
-exit code is 3, and the first line has the first error that the command answered.
+started. The client fails if the command
+
+- exits before that, or leaves processes behind;
+- writes another line, or answers a call that is not running;
+- stays silent while calls are running;
+- reports success for a call that has sent no request, or whose requests have all failed with an error that may pass;
+- cannot read an object though there is no fault;
+- sends no request for any call of one of its `kinds`, although other requests arrive;
+- ends an upload that is not there.
+
+faultinject then shows the command's standard error. If no request arrives at all, nothing is judged: the exit code is
+3, and the first line has the first error that the command answered.
 """.strip()
 """The contract that a command keeps."""
 
