@@ -696,12 +696,12 @@ def _verdicts(name: str, old: ClientResult, new: ClientResult) -> Iterator[Chang
     before = {finding.name: finding.verdict for finding in old.report.findings}
     for finding in new.report.findings:
         key, verdict = finding.name, finding.verdict
-        was = before.pop(key, "")
+        old_verdict = before.pop(key, "")
         # A check that is undecided in one of the results proves no change, unless it newly fails or warns.
-        if was == verdict or (INCONCLUSIVE in (was, verdict) and verdict not in SEVERITY):
+        if old_verdict == verdict or (INCONCLUSIVE in (old_verdict, verdict) and verdict not in SEVERITY):
             continue
-        worse = SEVERITY.get(verdict, 0) > SEVERITY.get(was, 0)
-        yield Change(name, key, was, verdict, finding.measured, worse)
-    for key, was in before.items():
-        if was in SEVERITY:
-            yield Change(name, key, was, "")
+        worse = SEVERITY.get(verdict, 0) > SEVERITY.get(old_verdict, 0)
+        yield Change(name, key, old_verdict, verdict, finding.measured, worse)
+    for key, old_verdict in before.items():
+        if old_verdict in SEVERITY:
+            yield Change(name, key, old_verdict, "")

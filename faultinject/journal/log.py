@@ -87,8 +87,8 @@ def expired(moment: float, injected: Callable[[], int] | None = None, *, by_vari
         injected: returns the number of faults until then; None: it had passed before the start.
         by_variable: whether FAULTINJECT_EXPIRES names it; else somebody has switched faults on until then.
     """
-    mine = object()
-    if _expired.setdefault((os.getpid(), moment), mine) is not mine:
+    mark = object()
+    if _expired.setdefault((os.getpid(), moment), mark) is not mark:
         return
     name = "FAULTINJECT_EXPIRES" if by_variable else "the time that it was switched on for"
     if injected is None:

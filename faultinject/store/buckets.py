@@ -311,8 +311,8 @@ class Buckets:
                 return None
             older, bucket = Buckets(self._limit, self._names), self._buckets[name]
             objects = {**bucket.objects, changed[-1]: self._older[name, changed[-1]]}
-            there = {key: stored for key, stored in objects.items() if stored is not None}
-            older._buckets = {**self._buckets, name: replace(bucket, objects=there)}
+            objects_left = {key: stored for key, stored in objects.items() if stored is not None}
+            older._buckets = {**self._buckets, name: replace(bucket, objects=objects_left)}
             return older
 
     def objects(self, name: str) -> dict[str, Stored]:

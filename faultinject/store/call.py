@@ -120,21 +120,21 @@ class S3Call(StoreExchange):
         """Find a condition of HTTP; TOS's SDK sends these with the vendor's prefix."""
         return self.request.headers.get(name) or self.header(name)
 
-    def judge_start(self, there: Stored | None) -> None:
+    def judge_start(self, present: Stored | None) -> None:
         """Refuse to begin a write if the vendor's own conditions forbid it."""
-        if there is not None and (self.header("forbid-overwrite") or "").lower() == "true":
+        if present is not None and (self.header("forbid-overwrite") or "").lower() == "true":
             raise StoreError("object_exists")
-        judge_own(self.header, there)
+        judge_own(self.header, present)
 
-    def judge_write(self, there: Stored | None) -> None:
+    def judge_write(self, present: Stored | None) -> None:
         """Refuse a write if the request's conditions forbid it."""
-        self.judge_start(there)
-        judge_write(self.condition, there)
+        self.judge_start(present)
+        judge_write(self.condition, present)
 
-    def judge_delete(self, there: Stored | None) -> None:
+    def judge_delete(self, present: Stored | None) -> None:
         """Refuse to delete an object if the request's conditions forbid it."""
-        judge_own(self.header, there)
-        judge_delete(self.condition, there)
+        judge_own(self.header, present)
+        judge_delete(self.condition, present)
 
     def check_version(self) -> None:
         """Refuse a request for any version of an object but the only one.

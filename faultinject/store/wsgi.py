@@ -128,7 +128,7 @@ class ObjectStore(Doors):
         service, now = self._service, self._service.clock()
         etag, headers = self._adapter.describe(content, now)
         stored = Stored(key, (content,), len(content), etag, now, headers)
-        service.buckets.put(bucket, stored, lambda _there: None)
+        service.buckets.put(bucket, stored, lambda _present: None)
 
     def _overwrite(self, call: StoreExchange) -> bool:
         """Replace the content of a request's object, as another writer would.

@@ -171,13 +171,13 @@ class GcsCall(StoreExchange):
             raise StoreError("no_key", MESSAGES["no_key"].format(bucket=bucket, key=key))
         return stored
 
-    def judge(self, there: Stored | None, prefix: str = "if") -> bool:
+    def judge(self, present: Stored | None, prefix: str = "if") -> bool:
         """Check the request's conditions for the present object; False means "not modified".
 
         Raises:
             StoreError: `precondition`.
         """
-        return self._holds(*generations(there), prefix)
+        return self._holds(*generations(present), prefix)
 
     def judge_bucket(self) -> None:
         """Refuse a request if its conditions on the bucket do not hold.
@@ -197,24 +197,24 @@ class GcsCall(StoreExchange):
                 return False
         return True
 
-    def judge_write(self, there: Stored | None) -> None:
+    def judge_write(self, present: Stored | None) -> None:
         """Refuse a write if the request's conditions forbid it for the present object.
 
         Raises:
             StoreError: `precondition`.
         """
-        if not self.judge(there):
+        if not self.judge(present):
             raise StoreError("precondition")
 
-    def judge_change(self, there: Stored | None) -> None:
+    def judge_change(self, present: Stored | None) -> None:
         """Refuse a change if there is no object, or if the request's conditions forbid it.
 
         Raises:
             StoreError: `no_key`, `precondition`.
         """
-        if there is None or not _is_meant(there, self.argument("generation")):
+        if present is None or not _is_meant(present, self.argument("generation")):
             raise StoreError("no_key")
-        self.judge_write(there)
+        self.judge_write(present)
 
     def json(self, document: Mapping[str, Any], **headers: str) -> StoreAnswer:
         """Make a successful answer with a JSON document."""

@@ -303,17 +303,17 @@ class Judge:
         own = "removal" if lost.method == "DELETE" else "write"
         tried = f"request {hit.number(last)} got {last.answer}"
         did = "" if deed is None else f"request {hit.number(deed)} ({deed.method} {quoted(deed.path)})"
-        said = {
+        consequence = {
             UNDID: f"{did} then removed or overwrote what the code had written itself",
             TWICE: f"{did} wrote it again",
             CONFLICT: f"{tried} because of its own {own}, and an error was reported",
             ERROR: "an error was reported" if last is lost else f"{tried}, and an error was reported",
         }.get(handled.answer)
-        if said is not None:
+        if consequence is not None:
             yield finding(
                 LOST_ANSWER,
                 f"{handled.answer}: request {hit.number(lost)} ({lost.method}) was carried out"
-                f" and its answer lost; {said}",
+                f" and its answer lost; {consequence}",
                 WARN if handled.answer == ERROR else FAIL,
                 handled.answer,
                 evidence=(
@@ -404,14 +404,14 @@ def _of_bytes(
     if read is None or read.rule not in names:
         return
     asked = f"asked for {read.range} of {read.path} and got"
-    said = {
+    mix = {
         IGNORED: f"{asked} all of it, with status {read.status}",
         SHIFTED: f"{asked} the Content-Range of another part",
     }.get(
         read.fault or "",
         f"got bytes of {read.path} that do not have the answer's checksum",
     )
-    message = f"request {numbers[read.pid, read.seq]} {said}, and no error was reported"
+    message = f"request {numbers[read.pid, read.seq]} {mix}, and no error was reported"
     yield finding(MIXED_VERSIONS, message, evidence=(EvidenceKind.WIRE, EvidenceKind.TOLD))
 
 

@@ -169,9 +169,9 @@ def incomplete(sweep: Sweep) -> list[str]:
             f"{count(sweep.not_run, 'run')} {sweep.run.deeper} not made: max_runs is {sweep.bounds.max_runs}"
         )
     for source in dict.fromkeys(choice.source for choice in sweep.run.asked_for):
-        mine = [choice for choice in sweep.run.asked_for if choice.source == source]
-        if sweep.covered.isdisjoint(mine):
-            asked = mine[0].within or mine[0].rule
+        of_source = [choice for choice in sweep.run.asked_for if choice.source == source]
+        if sweep.covered.isdisjoint(of_source):
+            asked = of_source[0].within or of_source[0].rule
             reasons.append(f"{source} was injected in no run{_nearest(asked, sweep.requests, sweep)}")
     return reasons
 
@@ -265,7 +265,7 @@ def printed(sweep: Sweep, seconds: float) -> PrintedExploration:
         left_out=[quoted(left_out.text(sweep.exhaustive_argument)) for left_out in sweep.left_out],
         not_reached=[run.text for run in sweep.unreached],
         incomplete=[quoted(reason) for reason in incomplete(sweep)],
-        warnings=[said for said, _ in warned(sweep)],
+        warnings=[text for text, _ in warned(sweep)],
         findings=[
             PrintedFailure(
                 error=quoted(smallest.failure),
@@ -294,8 +294,8 @@ def _lines(sweep: Sweep, seconds: float) -> Iterator[str]:
         yield from of_group(group, sweep)
     notes = [
         line
-        for said, finding in warned(sweep)
-        for line in (f"warning: {said}", f"  → {action_of(finding, sweep)}")
+        for text, finding in warned(sweep)
+        for line in (f"warning: {text}", f"  → {action_of(finding, sweep)}")
     ]
     notes += [
         f"{left_out.head}: {quoted(left_out.text(sweep.exhaustive_argument))}" for left_out in sweep.left_out

@@ -149,8 +149,8 @@ class StoreComparison:
             elif path in before or path in still_there:
                 yield finding(NOT_REMOVED, f"{path} is still there; without {self._without} it is removed")
             else:
-                said = f"{path} ({in_bytes(len(content))}) is there, and not without {self._without}"
-                yield _of_more(said, [path], after, lost=lost)
+                message = f"{path} ({in_bytes(len(content))}) is there, and not without {self._without}"
+                yield _of_more(message, [path], after, lost=lost)
 
     def _of_content(self, path: str, content: bytes) -> Iterator[Finding]:
         # The contents after the first run of the program, and those after its second: these two may differ.
@@ -165,17 +165,17 @@ class StoreComparison:
     def _damage(self, path: str, content: bytes, usual: Collection[bytes]) -> Finding:
         """The damage to an object, compared with its right contents."""
         sizes = " or ".join(f"{size:,}" for size in sorted({len(content) for content in usual}))
-        said = (
+        message = (
             f"{path} has {in_bytes(len(content))}; without {self._without}"
             f" it has {sizes} {'byte' if sizes == '1' else 'bytes'}"
         )
         if any(len(content) < len(right) and right.startswith(content) for right in usual):
-            return finding(HALF_WRITTEN, said)
+            return finding(HALF_WRITTEN, message)
         if any(_has_a_piece_twice(content, right) for right in usual):
-            return finding(WRITTEN_TWICE, said)
+            return finding(WRITTEN_TWICE, message)
         if same := [_common(content, right) for right in usual if len(right) == len(content)]:
-            said = f"{path} differs from what it is without {self._without}, from byte {max(same)} on"
-        return finding(OTHER_CONTENT, said)
+            message = f"{path} differs from what it is without {self._without}, from byte {max(same)} on"
+        return finding(OTHER_CONTENT, message)
 
     def _of_changing(
         self, before: StoreContents, after: StoreContents, still_there: Collection[str], *, lost: bool
@@ -235,17 +235,19 @@ class StoreComparison:
         return named
 
 
-def _of_more(said: str, paths: Iterable[str], after: StoreContents, *, lost: bool) -> Finding:
+def _of_more(message: str, paths: Iterable[str], after: StoreContents, *, lost: bool) -> Finding:
     """Warn of objects that only this run leaves; after a lost answer, of two equal ones."""
     extra = sorted(paths) if lost else []
     others = [(path, other) for path in extra for other in after if path != other and after[path]]
     for path, other in others:
         if after[path] == after[other]:
-            return finding(PERHAPS_TWICE, f"equal to {other}: {said}", WARN)
+            return finding(PERHAPS_TWICE, f"equal to {other}: {message}", WARN)
     for path, other in others:
         if _folder(path) == _folder(other) and _words(after[path]) == _words(after[other]):
-            return finding(PERHAPS_TWICE, f"equal to {other}, but for ids, numbers and order: {said}", WARN)
-    return finding(LEFT_BEHIND, said, WARN)
+            return finding(
+                PERHAPS_TWICE, f"equal to {other}, but for ids, numbers and order: {message}", WARN
+            )
+    return finding(LEFT_BEHIND, message, WARN)
 
 
 def _folder(path: str) -> str:
