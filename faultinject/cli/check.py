@@ -329,7 +329,7 @@ def _ask(scenario: Scenario, environ: dict[str, Any], seed: str | None) -> tuple
     """The numbers of the rules whose conditions a request meets, and the reading of the request."""
     rules, view = scenario.rules, WSGIRequest(environ)
     # Without a seed it is unknown whom a sample chooses: it may choose anybody.
-    considered = rules if seed is not None else tuple(map(_of_everybody, rules))
+    considered = rules if seed is not None else tuple(map(_with_whole_samples, rules))
     plan = trials.Trial(considered, seed or "0").injector.own_plan
     ready = [plan.ready(number) for number in range(len(rules))]
     preflight, upgrades = view.is_preflight, view.upgrades
@@ -354,7 +354,7 @@ def _ask(scenario: Scenario, environ: dict[str, Any], seed: str | None) -> tuple
     )
 
 
-def _of_everybody(rule: Rule) -> Rule:
+def _with_whole_samples(rule: Rule) -> Rule:
     """The same rule with samples that choose everybody."""
     conditions = dict(rule.conditions)
     if "sample" in conditions:

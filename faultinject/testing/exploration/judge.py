@@ -171,13 +171,13 @@ class Judge:
         for hit in hits:
             findings += self._lost_answer(hit, requests, findings, passed=passed)
         if not (failed or lasts):
-            findings += self._of_uploads([*beside, *outcomes])
+            findings += self._judge_uploads([*beside, *outcomes])
         if passed or asserted:
-            findings += _of_versions(attempts, outcomes, names, numbers)
-            findings += _of_bytes(attempts, names, numbers, taken=asserted or amiss)
+            findings += _judge_versions(attempts, outcomes, names, numbers)
+            findings += _judge_bytes(attempts, names, numbers, taken=asserted or amiss)
         return self.counted(findings)
 
-    def of_output(self, output: bytes | None) -> list[Finding]:
+    def judge_output(self, output: bytes | None) -> list[Finding]:
         """The findings about missing lines of standard output; more lines may be a log."""
         if output is None or None in self._outputs or len(self._outputs) != 1:
             return []
@@ -358,7 +358,7 @@ class Judge:
             evidence = (EvidenceKind.WIRE, EvidenceKind.TOLD) if call.returned else (EvidenceKind.WIRE,)
             yield finding(ERROR_IN_200, message, FAIL if call.returned else WARN, evidence=evidence)
 
-    def _of_uploads(self, outcomes: Sequence[Outcome]) -> Iterator[Finding]:
+    def _judge_uploads(self, outcomes: Sequence[Outcome]) -> Iterator[Finding]:
         for target, count in (_left_open(outcomes) - self._open).items():
             uploads = "an upload is" if count == 1 else f"{count} uploads are"
             yield finding(
@@ -369,7 +369,7 @@ class Judge:
             )
 
 
-def _of_versions(
+def _judge_versions(
     attempts: Sequence[Attempt],
     outcomes: Sequence[Outcome],
     names: Collection[str],
@@ -389,7 +389,7 @@ def _of_versions(
         yield finding(MIXED_VERSIONS, message, evidence=(EvidenceKind.WIRE, EvidenceKind.TOLD))
 
 
-def _of_bytes(
+def _judge_bytes(
     attempts: Sequence[Attempt],
     names: Collection[str],
     numbers: Mapping[tuple[int, int], int],

@@ -110,11 +110,11 @@ class Points:
             else:
                 left_out[
                     f"{outcome.method} {outcome.path}",
-                    *_why(first_trace, at, second_trace, exhaustive=exhaustive),
+                    *_reason_left_out(first_trace, at, second_trace, exhaustive=exhaustive),
                 ] += 1
         for at, outcome in enumerate(second):
             if second_trace.shared(at, first_trace, in_part=exhaustive) is None:
-                why = _why(second_trace, at, first_trace, exhaustive=exhaustive)
+                why = _reason_left_out(second_trace, at, first_trace, exhaustive=exhaustive)
                 if why == _ONCE:  # the others are left out already, as requests of the first run
                     left_out[f"{outcome.method} {outcome.path}", *why] += 1
         self.left_out = [
@@ -278,7 +278,7 @@ def _changes(name: str, value: str) -> bool:
     return not value or "…" in value or folded in volatile_parameters() or folded in _MARKERS
 
 
-def _why(trace: Trace, at: int, other: Trace, *, exhaustive: bool) -> tuple[str, ...]:
+def _reason_left_out(trace: Trace, at: int, other: Trace, *, exhaustive: bool) -> tuple[str, ...]:
     """The reason why a request is no point, and the effect of `exhaustive` on that."""
     outcome = trace.outcomes[at]
     finest = (exact(outcome), masked(outcome))

@@ -291,7 +291,7 @@ def _lines(sweep: Sweep, seconds: float) -> Iterator[str]:
     yield f"{_numbers(sweep, seconds)}{left_out}"
     for group in groups(sweep.finished):
         yield ""
-        yield from of_group(group, sweep)
+        yield from group_lines(group, sweep)
     notes = [
         line
         for text, finding in warned(sweep)
@@ -313,7 +313,7 @@ def _lines(sweep: Sweep, seconds: float) -> Iterator[str]:
         yield from notes
 
 
-def of_group(group: Sequence[FinishedRun], sweep: Sweep) -> Iterator[str]:
+def group_lines(group: Sequence[FinishedRun], sweep: Sweep) -> Iterator[str]:
     """The lines about failures of one cause: smallest scenario, its requests, and the replay."""
     run, *others = group
     yield quoted(run.failure)

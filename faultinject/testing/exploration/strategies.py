@@ -118,7 +118,7 @@ class Once:
         # The second run has shown whether it is wrong to report an error.
         findings += [finding for finding in requests if not (gave_up and again and finding.subject == ERROR)]
         if error is None and not (again or reported or any(outcome.did in MOVED for outcome in outcomes)):
-            findings += self._judge.of_output(result.output)
+            findings += self._judge.judge_output(result.output)
         if result.before is not None and (error is not None or reported):
             findings += self._judge.counted(self._store.gone(result.before, result.after))
         return FinishedRun(planned, result, gave_up=gave_up, findings=findings, first=first)

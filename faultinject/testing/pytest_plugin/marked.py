@@ -189,7 +189,7 @@ def _in_order(node: Node) -> Iterator[pytest.Mark]:
     """The markers of one node in the order written: pytest keeps decorators from the bottom up."""
     own = node.own_markers
     if isinstance(node, pytest.Class):
-        written = [mark for kind in reversed(node.obj.__mro__) for mark in _of_class(kind)]
+        written = [mark for kind in reversed(node.obj.__mro__) for mark in _marks_of_class(kind)]
         yield from _same(own, written)
         yield from _others(own, written)
     elif isinstance(node, pytest.Item):
@@ -200,7 +200,7 @@ def _in_order(node: Node) -> Iterator[pytest.Mark]:
         yield from own
 
 
-def _of_class(cls: type) -> list[pytest.Mark]:
+def _marks_of_class(cls: type) -> list[pytest.Mark]:
     attribute = vars(cls).get("pytestmark", [])
     listed = attribute if isinstance(attribute, list) else [attribute]
     marks = [mark.mark if isinstance(mark, pytest.MarkDecorator) else mark for mark in listed]
