@@ -44,7 +44,7 @@ class BoundedSocket:
 
 
 class BoundedConnection:
-    """The first base of redis-py's connections, which keeps them in the time limit of a question."""
+    """The first base of redis-py's connections: it sets the time limit of the question."""
 
     @property
     def socket_timeout(self) -> float:

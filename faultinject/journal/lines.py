@@ -52,7 +52,10 @@ class End(Struct):
 
 
 OTHERS = frozenset(("driven", "told", "change"))
-"""The fields of the lines of drivers, tests and changes (`journal.driven_run`, `told_calls`, `changes`)."""
+"""The fields of the lines of drivers, tests and changes.
+
+See `journal.driven_run`, `told_calls` and `changes`.
+"""
 
 
 class LineReader:

@@ -125,7 +125,7 @@ class Journal:
 
     @property
     def outcomes(self) -> list[Outcome]:
-        """The outcomes in the order of the decisions, one a request: a final line replaces the first."""
+        """The outcomes in the order of the decisions; a request's final line replaces its first."""
         merged: dict[int, Outcome] = {}
         for line in self._lines.copy():
             merged[line.seq] = self._outcome(line)

@@ -55,7 +55,7 @@ def _any(tests: list[Check], request: Request) -> bool:
 
 
 def doubt_of_place(rule: Rule, error: Documented) -> str:
-    """The reason why the service gives this error to no request of the rule; empty if it may give it."""
+    """The reason why the service gives this error to no request of the rule; empty: it may."""
     rows = error.rows
     if rule.vendor is not error.vendor or not all(row.where for row in rows):
         return ""

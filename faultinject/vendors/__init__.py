@@ -145,7 +145,7 @@ plugins = Registry("faultinject.vendors", "vendor", own_names, _accept)
 
 
 def ids_for(word: str) -> list[str]:
-    """The vendors that a word may mean: ids that begin with it, then the services of that company.
+    """The vendors that a word may mean: ids that begin with it, then the company's services.
 
     A company is the first word of its services' titles.
     """

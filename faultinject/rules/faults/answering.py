@@ -133,7 +133,7 @@ class Documented(Fault):
         return f"one of the {len(self.rows)} errors of {self.text} ({statuses})"
 
     def delay_in_words(self, rule: Rule) -> str:
-        """The delay in words: an error with a status below 300 comes late, behind a head that does not."""
+        """The delay in words; below status 300 the head is on time, and the error late."""
         late = f"{descriptions.wait(rule)} late"
         return f"the error {late} after the head" if self._statuses(rule)[-1] < 300 else late
 

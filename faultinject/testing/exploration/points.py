@@ -320,7 +320,7 @@ def rule_at(point: Point, choice: Choice, vendor: Vendor | None = None) -> Rule:
 
 
 def folded(first: Rule, second: Rule) -> tuple[Rule, ...]:
-    """Both rules, or one with more `times` if the second rule hits the request after the first's."""
+    """Both rules, or one with more `times` if the second hits the request after the first's."""
     follows = first.value("skip") + first.value("times") == second.value("skip")
     if follows and alike([first], _COUNTS) == alike([second], _COUNTS):
         name, conditions, unless, options = first.parts
