@@ -26,8 +26,7 @@ MARKER = (
     " itself runs, not its fixtures. As faultinject.inject(): rules as text or Rule, or a Scenario; keys,"
     " those of faultinject.RuleKeys, belong to the one rule, such as"
     ' faultinject("cos:SlowDown", times=2, path="photos/"). Several markers add up. The test fails when no'
-    " request"
-    " met a rule's conditions (ini faultinject_unmatched). fast_forward=True lets waits pass at once."
+    " request met a rule's conditions (ini faultinject_unmatched). fast_forward=True lets waits pass at once."
 )
 EXPLORE = (
     "faultinject_explore(*faults, depth=1, max_runs=500, allow=(), ignore=(), exhaustive=False, without=(),"
