@@ -90,7 +90,7 @@ def counts(rule: Rule) -> bool:
 def dead(rules: Sequence[Rule], names: Sequence[str]) -> dict[int, str]:
     """The rules that certainly never fire, with the reason."""
     reasons: dict[int, str] = {}
-    # The rules that always fire, by their rarest condition. A rule that one of them covers has that condition, too.
+    # The rules that always fire, by their rarest condition: a rule that one of them hides has the same condition.
     wide: dict[tuple[str, str], list[int]] = {}
     for number, rule in enumerate(rules):
         reason = _never(rule)

@@ -42,14 +42,14 @@ class Settings(Struct):
         seed: The seed; null: one is chosen.
         production: The variable that says that this is production.
         production_allowed: Whether faults are allowed there.
-        elsewhere: Why FAULTINJECT_ONLY_WHERE keeps faults away from here, or empty.
-        expires: When faults end, unix seconds.
+        elsewhere: The reason why FAULTINJECT_ONLY_WHERE forbids faults here, or empty.
+        expires: The time at which faults end, unix seconds.
         abort: The bound of the app's own failures, which ends all faults.
         header: Whether injected answers are marked.
         endpoints: Further hosts of the storage.
-        store: Where counts are kept.
+        store: The place of the counts.
         journal: The journal's file.
-        max_active: How many faults at the same time.
+        max_active: The most faults at the same time.
         on_request: Whether requests may ask for faults of their own.
     """
 
@@ -199,7 +199,7 @@ class RuleMeaning(Struct):
         words: Its meaning in words.
         rate: The share of attempts that it answers, of those that meet all conditions.
         sampled: The share of users, tenants or keys that its sample chooses; 1 without one.
-        dead: Why it never fires; null where it does.
+        dead: The reason why it never fires; null where it can.
         warnings: The doubts about it.
     """
 
@@ -219,7 +219,7 @@ class AskedRequest(Struct):
         method: Its method.
         target: Its path and query.
         host: Its Host.
-        read: How it is read: identity, bucket, key and operation.
+        read: The vendor's reading of it: identity, bucket, key and operation.
         matches: The rules whose conditions it meets.
         attempts: The faults of its first attempts, null for the app's answer; null without a seed.
     """
@@ -242,8 +242,8 @@ class Meaning(Struct, kw_only=True, omit_defaults=True):
         all_fail: The chance that the first 1, 2, … attempts of a call all fail.
         seed: The seed.
         abort: The bound of the app's own failures, which ends all faults.
-        request: With --request: how it is taken.
-        environment: Where the rules are the environment's: its settings.
+        request: With --request: the reading of that request.
+        environment: With rules of the environment: its settings.
     """
 
     ok: bool
@@ -261,7 +261,7 @@ class ShownProblem(Struct):
 
     Attributes:
         where: The place: a file and line, a variable, an argument.
-        message: What is wrong, and what would be right.
+        message: The mistake, and what would be right.
         excerpt: The text there, with a caret below; may be empty.
     """
 
@@ -329,7 +329,7 @@ def _ask(scenario: Scenario, environ: dict[str, Any], seed: str | None) -> tuple
     """The numbers of the rules whose conditions a request meets, and the reading of the request."""
     rules, view = scenario.rules, WSGIRequest(environ)
     # Without a seed it is unknown whom a sample chooses: it may choose anybody.
-    considered = rules if seed is not None else tuple(map(_of_everybody, rules))
+    considered = rules if seed is not None else tuple(map(_with_whole_samples, rules))
     plan = trials.Trial(considered, seed or "0").injector.own_plan
     ready = [plan.ready(number) for number in range(len(rules))]
     preflight, upgrades = view.is_preflight, view.upgrades
@@ -354,7 +354,7 @@ def _ask(scenario: Scenario, environ: dict[str, Any], seed: str | None) -> tuple
     )
 
 
-def _of_everybody(rule: Rule) -> Rule:
+def _with_whole_samples(rule: Rule) -> Rule:
     """The same rule with samples that choose everybody."""
     conditions = dict(rule.conditions)
     if "sample" in conditions:

@@ -452,7 +452,7 @@ def _chosen(clients: Sequence[str], vendor: str | None, usual: str) -> list[Sdk]
     installed = (name for name, sdk in SDKS.items() if sdk.version is not None)
     if not clients and not (clients := tuple(installed)):
         raise MissingExtraError('no SDK is installed: pip install "faultinject[conformance]"')
-    sdks_to_drive = [sdks.of(client, played) for client in clients]
+    sdks_to_drive = [sdks.find(client, played) for client in clients]
     if vendor is not None and vendor not in (sdk.vendor for sdk in sdks_to_drive):
         raise ConfigurationError(
             f"--vendor {vendor} is for a client of your own; {sdks_to_drive[0].name} gets the errors of"

@@ -300,7 +300,7 @@ def show_rules(rules: Sequence[RuleState]) -> None:
     rows = [
         (
             quoted(rule.name),
-            _of_rule(rule),
+            _state_of_rule(rule),
             str(rule.injected),
             str(rule.matched),
             plain(quoted(rule.text)),
@@ -363,7 +363,7 @@ def _duration(seconds: int) -> str:
     return f"{seconds // 3600} h {seconds % 3600 // 60} min"
 
 
-def _of_rule(rule: RuleState) -> str:
+def _state_of_rule(rule: RuleState) -> str:
     if not rule.enabled:
         return "disabled"
     return "used up" if rule.spent else "on"

@@ -44,7 +44,7 @@ PERFORM: dict[str, Callable[[Any, str], object]] = {
 OPERATIONS = tuple(PERFORM)
 WORKERS = 12
 BEGIN_FOR = 10.0
-"""Seconds in which calls begin: the SDK may wait 1 + 2 + 3 s in each."""
+"""Seconds after which no more calls begin: the SDK may wait 1 + 2 + 3 s in each."""
 END_AFTER = 17.0
 """Seconds after which the demo ends, also if calls are still running."""
 

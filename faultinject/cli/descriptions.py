@@ -17,7 +17,11 @@ def sentence(rule: Rule) -> str:
     >>> sentence(Rule("cos:SlowDown", method="PUT", path="photos/", probability=0.3, times=5))
     'PUT requests whose path matches photos/ get cos:SlowDown (503) with a chance of 0.3, at most 5 times in all.'
     """
-    parts = [f"{_requests(rule)} get {rule.resolved.in_words(rule)}", *_how_often(rule), *_how(rule)]
+    parts = [
+        f"{_requests(rule)} get {rule.resolved.in_words(rule)}",
+        *_triggers_in_words(rule),
+        *_effects_in_words(rule),
+    ]
     text = ", ".join(parts).replace(", with a chance", " with a chance", 1)
     return f"{text[0].upper()}{text[1:]}."
 
@@ -36,7 +40,7 @@ def bound(abort: str) -> str:
 
 def effects_on_request(rule: Rule) -> str:
     """The fault and the effects of a rule on one request."""
-    return ", ".join([rule.resolved.in_words(rule), *_how(rule)])
+    return ", ".join([rule.resolved.in_words(rule), *_effects_in_words(rule)])
 
 
 def _requests(rule: Rule) -> str:
@@ -75,7 +79,7 @@ def _share(text: str) -> str:
     return f"the same {percent(share)} of all {whole}"
 
 
-def _how_often(rule: Rule) -> list[str]:
+def _triggers_in_words(rule: Rule) -> list[str]:
     """The triggers, in the order in which the engine checks them."""
     per = rule.value("per")
     scope = IN_ALL if per == "rule" else f"for every {per}"
@@ -84,7 +88,7 @@ def _how_often(rule: Rule) -> list[str]:
     return [text for text in texts if text]
 
 
-def _how(rule: Rule) -> list[str]:
+def _effects_in_words(rule: Rule) -> list[str]:
     """The effects, as far as they have a description."""
     parts = ((key.partition("."), text) for key, text in rule.options.items())
     texts = (EFFECTS[word].in_words(rule, text, name) for (word, _, name), text in parts if word in EFFECTS)

@@ -37,7 +37,7 @@ from faultinject.server.connections import url_of
 from faultinject.testing.exploration.bounds import Bounds, LeftOut
 from faultinject.testing.exploration.choices import QUICK, choices_of
 from faultinject.testing.exploration.programs import Program, ProgramFailed, ended_by
-from faultinject.testing.exploration.report import groups, incomplete, of_group, rows
+from faultinject.testing.exploration.report import group_lines, groups, incomplete, rows
 from faultinject.testing.runs import Contents, Exploration, RunFaults
 
 if TYPE_CHECKING:
@@ -274,7 +274,7 @@ def _cases(exploration: Exploration) -> Iterator[Case]:
     details: dict[int, list[str]] = {}
     for group in groups(sweep.finished):
         details.update((id(run), [f"as after {group[0].text}"]) for run in group)
-        details[id(group[0])] = [*of_group(group, sweep)]
+        details[id(group[0])] = [*group_lines(group, sweep)]
     for run in sweep.finished:
         if run.failed:
             yield Case(run.text, GROUP, FAILURE, run.failure, "FAIL", details[id(run)], run.seconds)

@@ -60,7 +60,7 @@ SERVING = (
         default=MOST_CONNECTIONS,
         show_default=True,
         type=click.IntRange(1),
-        help="How many connections are open at a time; fewer where `ulimit -n` is small. One more ends that"
+        help="The most open connections at a time; fewer where `ulimit -n` is small. One more ends that"
         " of the client that has been silent for longest.",
     ),
 )

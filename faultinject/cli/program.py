@@ -19,7 +19,7 @@ from faultinject.exceptions import ConfigurationError, ConflictError, FaultInjec
 
 
 def fit(stream: TextIO | None) -> None:
-    """Let a stream write a character that its encoding does not have as an escape."""
+    """Make a stream escape the characters that its encoding lacks."""
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(errors="backslashreplace")

@@ -222,7 +222,7 @@ def judge_when_over(
                 break
             seconds_left = due - monotonic()
             if seconds_left > 0:
-                first, message = not message, _what_for(seconds_left - MORE, journals.awaited)
+                first, message = not message, _waiting_message(seconds_left - MORE, journals.awaited)
                 progress.show()
                 if first and not progress.terminal:
                     click.echo(message, err=True)
@@ -230,7 +230,7 @@ def judge_when_over(
     return journals.judge(finished=True) if journals.awaited and journals.ended else judgement
 
 
-def _what_for(seconds: float, calls: int) -> str:
+def _waiting_message(seconds: float, calls: int) -> str:
     which = "1 call that may still be running" if calls == 1 else f"{calls:,} calls that may still be running"
     return f"waiting {max(1, ceil(round(seconds, 2)))} s for {which} (--finished does not wait)"
 

@@ -44,7 +44,7 @@ def run(
     settings = reading.services()
     scenario = reading.read_rules_of(rules, file) or Scenario.from_env(os.environ)
     program = program_of(command[0])
-    reason = _why_off(settings, scenario)
+    reason = _reason_for_off(settings, scenario)
     if reason and strict:
         reading.refuse_switched_off()
         raise ConfigurationError(reason)
@@ -120,7 +120,7 @@ def _notes(*, needed: bool) -> str:
         return ""
 
 
-def _why_off(settings: Environment, scenario: Scenario) -> str:
+def _reason_for_off(settings: Environment, scenario: Scenario) -> str:
     """The reason why nothing would be injected, with advice; empty if faults are on."""
     if settings.enabled is False:
         return reading.SWITCHED_OFF

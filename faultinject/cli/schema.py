@@ -55,8 +55,8 @@ def schema_of(name: str) -> Schema:
         "$schema": DIALECT,
         "$id": f"urn:faultinject:schema:{name}:1",
         "title": f"faultinject {name}",
-        "description": f"What is printed: {NAMES[name]}. Objects may gain fields: readers ignore those that"
-        " they do not know.",
+        "description": f"The output: {NAMES[name]}. Objects may gain fields: readers ignore those that they do"
+        " not know.",
         **(forms[0] if len(forms) == 1 else {"anyOf": list(forms)}),
         "$defs": parts,
     }

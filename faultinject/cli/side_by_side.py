@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from threading import Condition, Thread
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from queue import SimpleQueue
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -17,44 +18,6 @@ AHEAD = 4
 """Runs in the queue for each command, so that none is idle during a long run."""
 END_INTERVAL = 0.2
 """Seconds after which a command is ended again, as it may just have started a program."""
-
-
-class Job:
-    """One run.
-
-    Attributes:
-        scenario: the scenario of the run.
-        command: the command that makes it; None before it has begun.
-        over: whether it has ended.
-        faults: the faults that were in force.
-        error: the failure of the command, or None.
-        failure: the reason why there was no run, or None.
-        seconds: the time that it took.
-    """
-
-    def __init__(self, scenario: Scenario) -> None:
-        self.scenario = scenario
-        self.command: Command | None = None
-        self.over = False
-        self.faults: RunFaults | None = None
-        self.error: Exception | None = None
-        self.failure: BaseException | None = None
-        self.seconds = 0.0
-
-    def make(self, exploration: Exploration, command: Command) -> None:
-        """Run the command with the faults."""
-        try:
-            command.prepare()
-            self.faults = faults = command.faults(exploration, self.scenario)
-            began = time.monotonic()
-            with faults:
-                try:
-                    command.run(faults)
-                except Exception as error:
-                    self.error = error
-                self.seconds = time.monotonic() - began
-        except BaseException as failure:  # `take` raises it in the thread that waits for this run
-            self.failure = failure
 
 
 class SideBySide:
@@ -75,26 +38,27 @@ class SideBySide:
         self._exploration = exploration
         self._commands = commands
         self.last = commands[0] if commands else None
-        self._jobs: list[Job] = []
-        self._changed = Condition()
-        self._ended = False
-        self._threads = [Thread(target=self._work, args=(command,), daemon=True) for command in commands]
+        self._free: SimpleQueue[Command] = SimpleQueue()
+        for command in commands:
+            self._free.put(command)
+        self._pool = ThreadPoolExecutor(len(commands) or 1)
+        # By the id of a scenario, which stays alive here: its run.
+        self._runs: dict[int, tuple[Scenario, Future[tuple[RunFaults, Exception | None, float]]]] = {}
+        # By the same id: the command of the run.
+        self._command_of: dict[int, Command] = {}
 
     def __enter__(self) -> SideBySide:
-        for thread in self._threads:
-            thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._changed:
-            self._ended = True
-            self._changed.notify_all()
-        for command, thread in zip(self._commands, self._threads, strict=True):
-            while thread.is_alive():
+        runs = [run for _, run in self._runs.values() if not run.cancel()]
+        while wait(runs, 0).not_done:
+            for command in self._commands:
                 command.end("the exploration is over")
-                thread.join(END_INTERVAL)
+            wait(runs, END_INTERVAL)
+        self._pool.shutdown()
 
     def take(self, run: Run) -> None:
         """Wait until a run is over, and hand its result to the exploration.
@@ -103,33 +67,34 @@ class SideBySide:
             ProgramFailed: the command fails in the first run without faults.
             ConfigurationError: the run cannot be made.
         """
-        with self._changed:
-            wanted = [run.scenario, *self._exploration.sweep.ahead(AHEAD * len(self._commands))]
-            known = {id(job.scenario): job for job in self._jobs}
-            self._jobs = [known.get(id(scenario)) or Job(scenario) for scenario in wanted]
-            job = self._jobs[0]
-            self._changed.notify_all()
-            self._changed.wait_for(lambda: job.over)
-            del self._jobs[0]
-        self.last = job.command
-        if job.failure is not None:
-            raise job.failure
-        assert job.faults is not None
-        run.take(job.faults, job.error, job.seconds)
+        ahead = self._exploration.sweep.ahead(AHEAD * len(self._commands))
+        wanted = {id(scenario): scenario for scenario in (run.scenario, *ahead)}
+        for number, (_, unwanted) in list(self._runs.items()):
+            if number not in wanted and unwanted.cancel():
+                del self._runs[number]
+        for number, scenario in wanted.items():
+            if number not in self._runs:
+                self._runs[number] = scenario, self._pool.submit(self._make, scenario)
+        number = id(run.scenario)
+        try:
+            result = self._runs[number][1].result()
+        finally:
+            self.last = self._command_of.get(number, self.last)
+        del self._runs[number]
+        run.take(*result)
 
-    def _work(self, command: Command) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._ended or self._waiting() is not None)
-                job = self._waiting()
-                if self._ended or job is None:
-                    return
-                job.command = command
-            job.make(self._exploration, command)
-            with self._changed:
-                job.over = True
-                self._changed.notify_all()
-
-    def _waiting(self) -> Job | None:
-        """The first run that has not begun."""
-        return next((job for job in self._jobs if job.command is None), None)
+    def _make(self, scenario: Scenario) -> tuple[RunFaults, Exception | None, float]:
+        """Run a free command with the faults: its faults, its failure, and the time that it took."""
+        command = self._command_of[id(scenario)] = self._free.get()
+        try:
+            command.prepare()
+            error = None
+            began = time.monotonic()
+            with (faults := command.faults(self._exploration, scenario)):
+                try:
+                    command.run(faults)
+                except Exception as failure:
+                    error = failure
+                return faults, error, time.monotonic() - began
+        finally:
+            self._free.put(command)

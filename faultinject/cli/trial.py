@@ -18,10 +18,10 @@ from faultinject.cli.trial_reports import BY_ENDING, FORMATS, lines
 from faultinject.exceptions import ConfigurationError
 from faultinject.processes import faster
 from faultinject.testing.trial.comparison import report_of, spelled
-from faultinject.testing.trial.running import Suite, Trial, faults_of
+from faultinject.testing.trial.running import Suite, SuiteTrial, faults_of
 
 BEGINNING = 65_536
-"""Bytes of a report of tests in which its first suite stands."""
+"""The bytes at the start of a test report in which its first suite begins."""
 
 
 def trial(
@@ -79,7 +79,9 @@ def trial(
     began, stopped = time.monotonic(), ""
     with Suite(command, vendor, settings.endpoints, sock=sock, junit=junit, faster=variables) as suite:
         progress = Progress(lambda: trying.how_far())  # noqa: PLW0108 - it is made next
-        trying = Trial(suite, runs, only=only, within=seconds_of("--within", within), watch=progress.show)
+        trying = SuiteTrial(
+            suite, runs, only=only, within=seconds_of("--within", within), watch=progress.show
+        )
         try:
             with progress:
                 trying.carry_out()

@@ -92,7 +92,7 @@ def broken_lines(first: BrokenTest, alike: Sequence[str], most: int | None) -> I
     elif first.confirmed is None and not first.tried:
         yield f"  smallest: {first.smallest} (not tried)"
     else:
-        yield f"  only with: {first.smallest} ({_why_no_smaller(first)})"
+        yield f"  only with: {first.smallest} ({_reason_for_no_smaller(first)})"
     yield f"  replay: {quoted(first.replay)}"
     if first.rules[1:]:
         yield _listed("  also broken by", first.rules[1:], most)
@@ -100,7 +100,7 @@ def broken_lines(first: BrokenTest, alike: Sequence[str], most: int | None) -> I
         yield _listed(f"  and {counted(len(alike), 'test')} like it", alike, most)
 
 
-def _why_no_smaller(test: BrokenTest) -> str:
+def _reason_for_no_smaller(test: BrokenTest) -> str:
     if not test.tried:
         return "no request of its own got the fault"
     if test.confirmed is None:

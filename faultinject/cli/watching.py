@@ -57,7 +57,7 @@ def watch(notes: str, *, strict: bool) -> None:
                 os.close(stream)
             end = poll()
             end.register(descriptor)
-            _say(_why_no_faults(command, notes, lambda seconds: bool(end.poll(seconds * 1000))))
+            _say(_reason_for_no_faults(command, notes, lambda seconds: bool(end.poll(seconds * 1000))))
         os._exit(0)
     os.close(descriptor)
     os.waitpid(child, 0)
@@ -82,7 +82,7 @@ def _stand_in_front(command: int, notes: str) -> NoReturn:
                         code = os.waitstatus_to_exitcode(ended_child[1])
         return code is not None
 
-    reason = _why_no_faults(command, notes, ended)
+    reason = _reason_for_no_faults(command, notes, ended)
     _say(reason)
     if reason:
         awaited = {signal.SIGCHLD}  # further signals are not passed on: the command is ended here
@@ -108,7 +108,7 @@ def _end_with_parent() -> None:  # pragma: no cover - called in the process of t
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
-def _why_no_faults(command: int, notes: str, ended: Callable[[float], bool]) -> str:
+def _reason_for_no_faults(command: int, notes: str, ended: Callable[[float], bool]) -> str:
     """Watch a command, and return the reason why nothing gets faults; empty: an app gets them.
 
     The function returns when an app has faults, when the command has ended, or after `SERVING` seconds of serving.

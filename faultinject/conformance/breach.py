@@ -41,13 +41,13 @@ def breach(planned: Iterable[PlannedCall], windows: Sequence[CallWindow], attemp
                 f" its object is in the bucket {BUCKET}"
             )
     for kind in dict.fromkeys(kinds[key] for key in calls):
-        mine = [key for key in calls if kinds[key] == kind]
-        idle = not any(requests[key] or calls[key].ended is None for key in mine)
-        if attempts and idle and not all(_cut_off_by_breaker(calls[key], calls, requests) for key in mine):
-            error = calls[mine[0]].error
+        keys = [key for key in calls if kinds[key] == kind]
+        idle = not any(requests[key] or calls[key].ended is None for key in keys)
+        if attempts and idle and not all(_cut_off_by_breaker(calls[key], calls, requests) for key in keys):
+            error = calls[keys[0]].error
             answered = f"; it answered {error!r}" if error else ""
             return (
-                f"it sent no request for its {kind} calls, such as {_call(kind, mine[0])}, although it says"
+                f"it sent no request for its {kind} calls, such as {_call(kind, keys[0])}, although it says"
                 f" that it can do {kind}{answered}"
             )
     for key in calls:

@@ -235,7 +235,7 @@ def run(
         client: a function that makes a client from the endpoint and the bucket; or the words of a command that keeps
             to the contract in `faultinject.conformance.process`.
         name: the client's name.
-        vendor: the vendor of the store: one of `plan.services()`.
+        vendor: the vendor of the store: one of `vendors.services()`.
         aws: whether the client's documentation has the header by which AWS asks its own SDKs to wait.
         deadline: the time limit in seconds; calls that are still running are then undecided, unless the client has
             stopped answering.

@@ -48,8 +48,8 @@ class Codes:
             `writing` (slow down, for a reader and a writer), `broken` (a server error), `denied`, `missing`, `bad`
             (the request is wrong), `limited` (a 429), `hidden` (an error in an answer with status 200 to the end of a
             multipart upload) and `moved` (another writer replaces the object); if one is empty, its phases are left
-            out. Parts of rules: `header`, by which the service asks to wait, and `brief`, which shortens that wait to
-            a second if the service always asks for more.
+            out. Parts of rules: `header`, the header with the wait, and `brief`, which makes the wait one second long
+            if the service always asks for more.
         hints: the forms in which the service may ask to wait.
     """
 
@@ -210,11 +210,6 @@ SETTLED = 2.0
 """Seconds before the outage, which needs the whole machine, for earlier waits to end."""
 
 
-def services() -> list[str]:
-    """The vendors that are storage services, also those of other packages."""
-    return [name for name in vendors.names() if vendors.get(name).addressing is not None]
-
-
 @cache
 def codes_of(vendor: str) -> Codes:
     """The faults of a service, from its own catalogue.
@@ -224,7 +219,7 @@ def codes_of(vendor: str) -> Codes:
     """
     service = vendors.get(vendor)
     if service.addressing is None:
-        raise ConfigurationError(f"{vendor} is no storage service; there are {', '.join(services())}")
+        raise ConfigurationError(f"{vendor} is no storage service; there are {', '.join(vendors.services())}")
     return Codes.of(service)
 
 

@@ -48,12 +48,18 @@ request of its call, and in no other request. When a call ends, the command writ
     {"key": "throttled-003", "ok": false, "error": "503 SlowDown"}
 
 At the end of its input the command may exit. At the deadline faultinject ends it, with all processes that it has
-started. The client fails if the command exits before that, writes another line, answers a call that is not running,
-stays silent while calls are running, or leaves processes behind. It also fails if it answers that a call succeeded that
-has sent no request, or whose every request failed with an error that may pass, if it cannot read an object though
-there is no fault, sends no request for any call of one of its `kinds` although others arrive, or ends an upload that is
-not there. faultinject then shows the command's standard error. If no request arrives at all, nothing is judged: the
-exit code is 3, and the first line has the first error that the command answered.
+started. The client fails if the command
+
+- exits before that, or leaves processes behind;
+- writes another line, or answers a call that is not running;
+- stays silent while calls are running;
+- reports success for a call that has sent no request, or whose requests have all failed with an error that may pass;
+- cannot read an object though there is no fault;
+- sends no request for any call of one of its `kinds`, although other requests arrive;
+- ends an upload that is not there.
+
+faultinject then shows the command's standard error. If no request arrives at all, nothing is judged: the exit code is
+3, and the first line has the first error that the command answered.
 """.strip()
 """The contract that a command keeps."""
 
@@ -228,7 +234,7 @@ class Process:
         self._readers[0].join(LEFT)
         cause = processes.cause_in(self.stderr) or next(reversed(self.stderr.splitlines()), "")
         cause = _line(f": {cause}") if cause else ""
-        self._fail(f"ended with {_end_of(code)}{early}{cause}")
+        self._fail(f"ended with {f'exit code {code}' if code >= 0 else f'signal {-code}'}{early}{cause}")
 
     def _understand(self, line: str) -> bool:
         try:
@@ -277,7 +283,3 @@ def _environment() -> dict[str, str]:
     """The environment of this process without its proxies, which do not reach loopback."""
     names = ("http_proxy", "https_proxy", "all_proxy")
     return {name: value for name, value in os.environ.items() if name.lower() not in names}
-
-
-def _end_of(code: int) -> str:
-    return f"exit code {code}" if code >= 0 else f"signal {-code}"

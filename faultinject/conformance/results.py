@@ -50,10 +50,10 @@ class Spread(Struct):
     """Several values, in seconds.
 
     Attributes:
-        n: How many.
-        median: Seconds.
-        low: A quarter of them are shorter.
-        high: A quarter of them are longer.
+        n: The number of values.
+        median: The median, seconds.
+        low: A quarter of the values are less than this.
+        high: A quarter of the values are greater than this.
     """
 
     n: int
@@ -66,10 +66,10 @@ class WaitsBeforeRetry(Spread):
     """The waits before a retry, in seconds.
 
     Attributes:
-        n: How many.
-        median: Seconds.
-        low: A quarter of them are shorter.
-        high: A quarter of them are longer.
+        n: The number of waits.
+        median: The median, seconds.
+        low: A quarter of the waits are shorter.
+        high: A quarter of the waits are longer.
         retry: The number of the retry.
         waits: Every wait before it, the shortest first.
     """
@@ -82,8 +82,8 @@ class Attempts(Struct):
     """Attempts of a call that always fails.
 
     Attributes:
-        fewest: The fewest.
-        most: The most.
+        fewest: The fewest attempts of a call.
+        most: The most attempts of a call.
     """
 
     fewest: int
@@ -95,7 +95,7 @@ class HintNumbers(Struct):
 
     Attributes:
         answers: Answers that asked for a wait.
-        retried: How many of them were followed by a retry.
+        retried: The number of those answers that a retry followed.
         obeyed: Retries that came no earlier; null if no length can be read.
         asked: The median of the waits that were asked for; null if no length can be read.
         waited: The median of the client's waits; null without a retry.
@@ -112,9 +112,9 @@ class Outage(Struct):
     """The requests of the outage.
 
     Attributes:
-        calls: How many calls were made while nothing worked.
-        requests: How many requests.
-        retries: How many of them are retries.
+        calls: The number of calls that were made while nothing worked.
+        requests: The number of requests.
+        retries: The number of requests that are retries.
     """
 
     calls: int
@@ -126,8 +126,8 @@ class Retried(Struct):
     """Calls that had the same fault.
 
     Attributes:
-        calls: How many calls.
-        retried: How many of them were retried.
+        calls: The number of calls.
+        retried: The number of calls that were retried.
     """
 
     calls: int
@@ -138,9 +138,9 @@ class Noticed(Struct):
     """Calls that got an error in an answer with status 200.
 
     Attributes:
-        calls: How many calls.
-        retried: How many of them were retried.
-        noticed: Retried, or the caller got an error.
+        calls: The number of calls.
+        retried: The number of calls that were retried.
+        noticed: The number of calls that were retried, or whose caller got an error.
     """
 
     calls: int
@@ -178,8 +178,8 @@ class FirstAnswer(Struct):
     Attributes:
         answer: Status and code, such as `503 SlowDown`, or `reset`; with the method if that is not idempotent.
         documented: The vendor's advice about a retry; – if the document has none.
-        calls: How many calls.
-        retried: How many of them were retried.
+        calls: The number of calls.
+        retried: The number of calls that were retried.
     """
 
     answer: str
@@ -403,7 +403,7 @@ class ClientResult(Struct):
 
     @property
     def called(self) -> str:
-        """The same; for a client of the user's own, the name that it reports."""
+        """The name for a heading: the one that a client of the user's own reports, else `name`."""
         own = self.title == self.client and self.client not in SDKS
         return self.version if own and self.version else self.name
 
@@ -427,7 +427,7 @@ class Machine(Struct):
     """A computer.
 
     Attributes:
-        cores: How many processors it has; null if that is unknown.
+        cores: The number of its processors; null if that is unknown.
         processor: Its kind.
         release: The release of the operating system.
     """
@@ -456,7 +456,7 @@ class FailedClient(Struct):
 
     Attributes:
         client: The name for `--client`.
-        reason: Why it could not be started.
+        reason: The reason why it could not be started.
     """
 
     client: str
@@ -696,12 +696,12 @@ def _verdicts(name: str, old: ClientResult, new: ClientResult) -> Iterator[Chang
     before = {finding.name: finding.verdict for finding in old.report.findings}
     for finding in new.report.findings:
         key, verdict = finding.name, finding.verdict
-        was = before.pop(key, "")
+        old_verdict = before.pop(key, "")
         # A check that is undecided in one of the results proves no change, unless it newly fails or warns.
-        if was == verdict or (INCONCLUSIVE in (was, verdict) and verdict not in SEVERITY):
+        if old_verdict == verdict or (INCONCLUSIVE in (old_verdict, verdict) and verdict not in SEVERITY):
             continue
-        worse = SEVERITY.get(verdict, 0) > SEVERITY.get(was, 0)
-        yield Change(name, key, was, verdict, finding.measured, worse)
-    for key, was in before.items():
-        if was in SEVERITY:
-            yield Change(name, key, was, "")
+        worse = SEVERITY.get(verdict, 0) > SEVERITY.get(old_verdict, 0)
+        yield Change(name, key, old_verdict, verdict, finding.measured, worse)
+    for key, old_verdict in before.items():
+        if old_verdict in SEVERITY:
+            yield Change(name, key, old_verdict, "")

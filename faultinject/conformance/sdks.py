@@ -90,7 +90,7 @@ AWS = "s3"
 FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
 
-def of(client: str, vendor: str) -> Sdk:
+def find(client: str, vendor: str) -> Sdk:
     """The SDK of that name, or a client of the user's own: `MODULE:FACTORY`, or a command.
 
     Args:

@@ -37,7 +37,7 @@ HEADERS = (
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),
 )
-"""The headers of every answer, none of which lets a page of another origin read it."""
+"""The headers of every answer; they keep pages of other origins from reading it."""
 PAGE = Path(__file__).parent / "page"
 KINDS = {
     ".css": "text/css; charset=utf-8",

@@ -201,5 +201,5 @@ class ControlCall:
 
 
 def _refuse(twice: str) -> NoReturn:
-    """Refuse two values of a key, of which either may be meant."""
+    """Refuse a key with two values: either may be the one that was meant."""
     raise Refusal(400, twice)

@@ -37,9 +37,9 @@ class Totals(Struct):
     """Requests since counts began at zero; one that matched several rules counts once.
 
     Attributes:
-        matched: How many met the conditions of a rule.
-        injected: How many got a fault.
-        failed: How many could not be decided.
+        matched: The number of requests that met the conditions of a rule.
+        injected: The number of requests that got a fault.
+        failed: The number of requests that could not be decided.
     """
 
     matched: int
@@ -51,18 +51,18 @@ class RuleState(Struct):
     """A rule with its counts.
 
     Attributes:
-        name: What the rule is called.
-        given: The name that it was given; null where its place names it.
+        name: The rule's name, or its place where it has no name of its own.
+        given: The rule's own name; null where it has none.
         text: Its text.
         rule: Its keys, as in a file of rules.
         fault: Its fault.
         vendor: The vendor of a documented error, or null.
         says: The fault in words.
         enabled: Whether requests can match it.
-        matched: How many requests met the conditions.
-        injected: How many got the fault.
-        failed: How many could not be decided.
-        times: How many faults it gives at most; null: no limit.
+        matched: The number of requests that met the conditions.
+        injected: The number of requests that got the fault.
+        failed: The number of requests that could not be decided.
+        times: The most faults that it gives; null: no limit.
         spent: Whether it has given all of them.
     """
 
@@ -85,9 +85,9 @@ class MadeChange(Struct):
     """A change by the control API.
 
     Attributes:
-        time: When, unix seconds.
+        time: The time of the change, unix seconds.
         by: The name of the token that was used, else the client's address.
-        what: What was changed, in words.
+        what: The change in words.
     """
 
     time: float
@@ -100,26 +100,27 @@ class ServerState(Struct):
 
     Attributes:
         v: The version of the format.
-        generation: How many changes came before.
+        generation: The number of changes that came before.
         on: Whether faults are switched on.
         enabled: Whether the process that answers may inject.
-        until: When that ends, unix seconds; null: never.
-        expires: What FAULTINJECT_EXPIRES says, unix seconds, or null.
+        until: The time at which that ends, unix seconds; null: never.
+        expires: The time of FAULTINJECT_EXPIRES, unix seconds, or null.
         now: The server's time, unix seconds.
-        seed: What the draws depend on.
+        seed: The seed of the draws.
         production: The variable that says that this is production, or null.
-        store: Where counts are kept.
-        max_active: How many faults at the same time in a process.
-        active: How many are under way in the process that answers.
-        refused: How many were not given because that were too many, in all processes since counts began at zero.
-        undecided: How many requests passed because of the store, in all processes since counts began at zero.
-        failures: How many errors there were in faultinject itself, in all processes since counts began at zero.
-        disarmed: Why faults were switched off where nobody asked for it, or empty.
+        store: The place of the counts.
+        max_active: The most faults at the same time in one process.
+        active: The number of faults under way in the process that answers.
+        refused: The number of faults not given because of `max_active`, in all processes since counts began at zero.
+        undecided: The number of requests that passed because the store did not answer, in all processes since counts
+            began at zero.
+        failures: The number of errors in faultinject itself, in all processes since counts began at zero.
+        disarmed: The reason why faultinject switched faults off by itself, or empty.
         abort: The bound of the app's own failures, which ends all faults.
         rules: The rules in order.
         totals: The requests of all rules.
         shared: Whether counts are those of all processes of the store; else of the process that answers.
-        elsewhere: Why FAULTINJECT_ONLY_WHERE keeps faults away from here, or empty.
+        elsewhere: The reason why FAULTINJECT_ONLY_WHERE forbids faults here, or empty.
         changes: The last 20 changes by the control API, the oldest first.
     """
 
@@ -151,7 +152,7 @@ class ScenarioInForce(Struct, omit_defaults=True):
     """The scenario in force, as a file of rules in JSON has it.
 
     Attributes:
-        seed: What the draws depend on.
+        seed: The seed of the draws.
         rules: The rules in order.
         abort: The bound of the app's own failures.
     """

@@ -85,7 +85,7 @@ class Mounted:
         self.never_faulted = True  # `run` puts no faults around it
 
     def use_injector(self, injector: Injector) -> None:
-        """Let the API be that of another injector."""
+        """Make the API control another injector."""
         injector.let_watch()
         self._api.injector = injector
 

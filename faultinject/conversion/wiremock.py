@@ -58,7 +58,7 @@ def _cannot(node: Node, why: str = CANNOT) -> NoReturn:
 
 
 class Unsayable(Exception):
-    """No rule can express a condition, and that is reported."""
+    """Raised for a condition that no rule can express; a remark reports it."""
 
 
 def conditions(node: Node) -> Conditions:

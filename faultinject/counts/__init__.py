@@ -6,9 +6,9 @@ All others are `shared_counts`, which leave a store alone for a while after it h
 
     a directory     `directory` is the store; `file_counts` are its counts, over the records of a `table`; `filelock`
                     excludes threads and processes
-    a Redis server  `redis_store`, `redis_counts`, over a `redis_link`, by `redis_scripts`; `background_sender` does
-                    the work that no request waits for
-    outcomes        `file_journal` and `redis_journal`, for readers that want those of all processes
-    processes       `processes` tells the processes of one server, `private` the places where they find each other,
-                    `per_process` the things that each child has for itself
+    a Redis server  `redis_store` and `redis_counts` run `redis_scripts` over a `redis_link`; `background_sender` does
+                    work without letting a request wait
+    outcomes        `file_journal` and `redis_journal` have the outcomes of all processes
+    processes       `processes` finds the processes of one server, `private` the directories that they share;
+                    `per_process` gives each child state of its own
 """

@@ -22,7 +22,7 @@ _all: WeakSet[BackgroundSender] = WeakSet()
 class BackgroundSender(PerProcess):
     """A thread that lives as long as there is something to send.
 
-    A thread that waited for more would exist at each fork, of which Python 3.12 and later warn.
+    A thread that waited for more work would exist at each fork, and Python 3.12 and later warn of such a fork.
     """
 
     _runs: bool

@@ -244,9 +244,9 @@ class FileCounts(SharedCounts):
         self._counters.add(_ANY_RULE, MATCHED)
         for rule, scope, _, _ in keys:
             self._counters.add(rule, MATCHED)
-            if scope and (found := self._places.get((rule, scope))) is not None:
-                # It is one of those that were matched last.
-                self._table.use(found[1])
+            if scope and (place := self._places.get((rule, scope))) is not None:
+                # The scope counts as used now, so it is not forgotten first.
+                self._table.use(place[1])
         return [(0, -self._counters.process, True)] * len(keys)
 
     def _count(self, key: MatchKey, own: bytes, part: bytes, now: float) -> Number:

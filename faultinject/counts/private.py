@@ -49,7 +49,7 @@ def _parent() -> str:
 
 
 def _cleaned_parent() -> str:
-    """The same, made if it is missing; directories of ended processes are removed."""
+    """Make that place if it is missing, and remove the directories of ended processes from it."""
     parent = _parent()
     directory = open_directory(parent)
     for name in os.listdir(directory.number):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
 from types import FrameType
 
 RELOADED = ("WERKZEUG_RUN_MAIN", "RUN_MAIN")
@@ -62,9 +61,9 @@ def restarter() -> str | None:
     return described(server) if server != os.getpid() else None
 
 
-def is_reloaded(environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether this environment is of a process that a reloader has started to serve."""
-    return any(environ.get(name) == "true" for name in RELOADED)
+def is_reloaded() -> bool:
+    """Whether a reloader has started this process to serve."""
+    return any(os.environ.get(name) == "true" for name in RELOADED)
 
 
 def forks_alone(caller: FrameType | None) -> bool:

@@ -211,7 +211,7 @@ class _Statistics(PerProcess):
         self._lock, self._sending = Lock(), Lock()
         self._back: deque[Sequence[Argument]] = deque()
         self._kept: dict[str, int] = {}
-        # Below 0, and hardly ever equal to the number of another process, also on another host.
+        # A random number below 0: another process, also on another host, almost surely has another one.
         self.number = -1 - int.from_bytes(os.urandom(4))
 
     def _send(self) -> None:

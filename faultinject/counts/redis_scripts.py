@@ -7,8 +7,8 @@ PREFIX:scenario             hash: layout, generation, id of the counts, scenario
 PREFIX:rules:ID             hash: by rule m matches, o takes, d due, and noted n matches, i injections, f failures;
                             p requests that passed, by the reason; of all rules: requests that matched one, i
                             injections
-PREFIX:scopes:ID            hash: the same by scope; PREFIX:scopes-used:ID  sorted set: which were used last
-PREFIX:identities:ID        hash: how often an identity matched; PREFIX:identities-used:ID
+PREFIX:scopes:ID            hash: the same by scope; PREFIX:scopes-used:ID  sorted set: scopes by their last use
+PREFIX:identities:ID        hash: the number of matches by identity; PREFIX:identities-used:ID
 PREFIX:answers:BOUND        hash: armed, and by the part of a window: n its number, a answers, f failures
 PREFIX:journal              stream: outcomes, if they are shared; see `counts.redis_journal`
 """
@@ -24,7 +24,7 @@ EVENTS = 10_000
 LIVES = 7 * 24 * 3600
 """Seconds that a key lives after its last use."""
 
-# What scripts on counts begin with. KEYS: rules, scopes, identities, scopes-used, identities-used.
+# The beginning of every script on counts. KEYS: rules, scopes, identities, scopes-used, identities-used.
 _BEGIN = f"""
 local rules, scopes, identities, scopes_used, identities_used = unpack(KEYS)
 local used = redis.call('HINCRBY', rules, 'used', 1)

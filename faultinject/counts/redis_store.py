@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _FIELDS = 5
 _QUIET = 60.0
-"""Seconds in which the log does not say again that the server has lost its data."""
+"""Seconds between two log records that the server has lost its data."""
 
 
 class RedisStore(SharedStore):

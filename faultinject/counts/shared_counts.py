@@ -39,11 +39,11 @@ class SharedCounts(ABC):
     waits = False
 
     def __init__(self) -> None:
-        # The number of questions without an answer, and how many of them are in the log.
+        # The number of questions without an answer, and the number of those in the log.
         self._missed = Counter()
         self._missed_logged = 0
-        # The number of requests that passed because another process had the lock, how many of them are in the log,
-        # and the time at which the log may have the next line about them.
+        # Requests passed because another process had the lock: their number, the number of those in the log, and the
+        # earliest time of the next line about them.
         self._busy = Counter()
         self._busy_logged = 0
         self._next_busy_line = 0.0
@@ -74,7 +74,7 @@ class SharedCounts(ABC):
             lock_free_after: for each rule, the number of takes after which none of its decisions needs a number.
 
         Returns:
-            Numbers of which the second is below 0: no identity was counted, and it stands for this process.
+            Numbers, the second of them below 0: it is the number of this process, as no identity was counted.
 
         Raises:
             StoreUnavailableError: the store failed.

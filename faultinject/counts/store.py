@@ -168,7 +168,9 @@ class ForeignStore(SharedStore):
         except FaultInjectError:
             raise
         except Exception as error:
-            raise ConfigurationError(f"the store {self.place} cannot be opened: {self._why(error)}") from None
+            raise ConfigurationError(
+                f"the store {self.place} cannot be opened: {self._reason(error)}"
+            ) from None
         self._version: Hashable = None
 
     @property
@@ -196,9 +198,9 @@ class ForeignStore(SharedStore):
         except FaultInjectError:
             raise
         except Exception as error:
-            raise StoreUnavailableError(f"the store {self.place} {self._why(error)}") from None
+            raise StoreUnavailableError(f"the store {self.place} {self._reason(error)}") from None
 
-    def _why(self, error: Exception) -> str:
+    def _reason(self, error: Exception) -> str:
         """The text of another package's error, without any piece of the store's text.
 
         A piece may be the password. A short piece may be a part of many words, and is recognised only as a word.

@@ -12,10 +12,10 @@ def begin() -> None:
     on = os.environ.get("FAULTINJECT_ENABLED", "").strip().lower()
     if on in ("0", "false", "no", "off") or "faultinject.hooks.watching" in sys.modules:
         return
-    from faultinject.hooks.watching import Watch
+    from faultinject.hooks.watching import ImportWatch
 
     # Most Pythons below `run` serve nothing, so the rest is loaded only when a framework or server is.
-    Watch(_hook).begin()
+    ImportWatch(_hook).begin()
 
 
 def _hook() -> None:

@@ -20,7 +20,7 @@ def _switch_on() -> None:
             # again.
             watching = __import__("watching")
             del sys.modules["watching"]
-            watching.Watch(_end).begin()
+            watching.ImportWatch(_end).begin()
     else:
         begin()
 

@@ -36,7 +36,7 @@ MODULES = frozenset((
 """The modules before whose import the hooks must be in place."""
 
 
-class Watch:
+class ImportWatch:
     """A finder that finds no modules, but calls a function before one of `MODULES` is imported.
 
     Args:

@@ -26,7 +26,7 @@ OTHERS = frozenset(("http2",))
 """Effects on requests of other clients: one connection to a proxy may carry many clients."""
 
 
-class Asked(PerProcess):
+class RequestedRules(PerProcess):
     """The plans of requests' headers: for each text a plan with counts of its own.
 
     A forked child begins at zero, as a thread of its parent may have held this lock, or the lock of a plan.

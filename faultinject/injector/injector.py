@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from faultinject.engine.counting import Counts
     from faultinject.engine.entry import Entry
     from faultinject.engine.services import Waits
-    from faultinject.injector.asked import Asked
+    from faultinject.injector.asked import RequestedRules
     from faultinject.injector.failure_watch import FailureWatch
     from faultinject.injector.rule_file import RuleFile
     from faultinject.injector.session_sync import Follower
@@ -201,11 +201,11 @@ class Injector:
         self._abort = settings.abort
         self._failure_watch: FailureWatch | None = None
         self._notes_faults = False
-        self._asked: Asked | None = None
+        self._asked: RequestedRules | None = None
         if settings.on_request:
-            from faultinject.injector.asked import Asked
+            from faultinject.injector.asked import RequestedRules
 
-            self._asked = Asked(self.plan_beside)
+            self._asked = RequestedRules(self.plan_beside)
         self._injected = self._injected_before = 0
         self._passed_before: tuple[int, ...] = (0,) * len(PASSED)
         self._watched = False

@@ -23,11 +23,11 @@ class ChangeLine(Struct):
 
     Attributes:
         v: The version of the format.
-        time: When it was made, unix seconds.
+        time: The time at which it was made, unix seconds.
         arrived: The same on one monotonic clock, seconds.
         pid: The process that made it.
         generation: The number of the scenario in force since then.
-        change: What was changed, in words.
+        change: The change in words.
         by: The name of the token that was used, else the client's address.
     """
 

@@ -32,10 +32,10 @@ class DrivenCall(Struct):
     Attributes:
         key: A segment of the path of each of its requests.
         name: The phase of the plan.
-        began: When it was asked for, on the monotonic clock.
-        ended: When it ended, on the same clock; null: it did not.
+        began: The time at which the driver made the call, on the monotonic clock.
+        ended: The time at which it ended, on the same clock; null: it did not.
         returned: Whether its caller got a result (true) or an error (false).
-        error: Of which kind that error was: `kind 1`, `kind 2` and so on, in the order in which they came.
+        error: The kind of that error: `kind 1`, `kind 2` and so on, in the order in which they came.
     """
 
     key: str | None
@@ -50,11 +50,11 @@ class RunFacts(Struct):
     """The facts that a driver knows of its run.
 
     Attributes:
-        until: When the run ended, on the monotonic clock.
+        until: The time at which the run ended, on the monotonic clock.
         profile: The profile that the run was judged by; null: by the user agent, or a file's.
-        failure: How the client broke the contract; empty where it did not.
+        failure: The client's break of the contract; empty where there was none.
         calls: The calls that the driver made.
-        speed: How many times as fast as the journal's clock the client's clock ran.
+        speed: The speed of the client's clock: a multiple of that of the journal's clock.
     """
 
     until: float
@@ -69,10 +69,10 @@ class RunLine(Struct):
 
     Attributes:
         v: The version of the format.
-        time: When it was written, unix seconds.
-        arrived: When the run ended, on one monotonic clock, seconds.
+        time: The time at which it was written, unix seconds.
+        arrived: The time at which the run ended, on one monotonic clock, seconds.
         pid: The process that wrote the journal.
-        driven: What `faultinject conformance` knows of the run that this journal is of.
+        driven: The facts of the journal's run that `faultinject conformance` knows.
     """
 
     v: int

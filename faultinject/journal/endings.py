@@ -38,7 +38,7 @@ class ProcessEnd:
         self._pid = 0
 
     def register(self, pid: int) -> None:
-        """Have it called at the end of this process, once.
+        """Call the function at the end of this process, once.
 
         Args:
             pid: this process.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from json import JSONDecoder
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 from msgspec import MsgspecError, Struct, convert
 from msgspec.json import Decoder
@@ -36,10 +36,10 @@ class End(Struct):
 
     Attributes:
         v: The version of the format.
-        time: When it ended, unix seconds.
+        time: The time at which it ended, unix seconds.
         arrived: The same on one monotonic clock, seconds.
         pid: The process.
-        ended: That it has ended.
+        ended: Always true.
         parent: The process that may start another one in its place.
     """
 
@@ -51,22 +51,21 @@ class End(Struct):
     parent: str | None = None
 
 
-class Told(NamedTuple):
-    """The line of a driver, a test or a change (`journal.driven_run`, `told_calls`, `changes`)."""
-
-
 OTHERS = frozenset(("driven", "told", "change"))
-"""The fields that only such lines have."""
+"""The fields of the lines of drivers, tests and changes.
+
+See `journal.driven_run`, `told_calls` and `changes`.
+"""
 
 
-class Lines:
+class LineReader:
     """Reads lines, and keeps a text that many lines have in common once.
 
     msgspec reads a line of a request and checks its types in a fifth of the time that the standard library needs for
     the JSON alone. The standard library reads again a line that msgspec refuses: it gives the reason, or accepts the
     line, as one with half of a surrogate pair.
 
-    >>> Lines().read(b"Hello")
+    >>> LineReader().read(b"Hello")
     'not JSON'
     """
 
@@ -75,17 +74,17 @@ class Lines:
         self._decode = JSONDecoder(parse_constant=_no_number).decode
         self._known: dict[object, Any] = {}
 
-    def read(self, line: bytes) -> Attempt | End | Told | str:
-        """The request of a line, or the reason why it has none; or its other kind."""
+    def read(self, line: bytes) -> Attempt | End | str | None:
+        """The request of a line, or the reason why it has none; None for a line of `OTHERS`."""
         try:
             # From bytes msgspec would not check the UTF-8 of unknown fields.
             attempt = self._whole(line.decode())
         except (ValueError, MsgspecError, RecursionError):  # a ValueError since msgspec 0.21
-            return self._looked_into(line)
-        return FUTURE if attempt.v > VERSION else self._kept(attempt)
+            return self._read_by_json(line)
+        return FUTURE if attempt.v > VERSION else self._with_known_texts(attempt)
 
-    def _looked_into(self, line: bytes) -> Attempt | End | Told | str:
-        """The same by the standard library, for a line of any kind."""
+    def _read_by_json(self, line: bytes) -> Attempt | End | str | None:
+        """Read a line of any kind by the standard library."""
         try:
             fields = self._decode(line.decode())
         except (ValueError, RecursionError):
@@ -98,15 +97,15 @@ class Lines:
         if fields["v"] > VERSION:
             return FUTURE
         if not OTHERS.isdisjoint(fields):
-            return Told()
+            return None
         try:
             if get("ended") is True and get("method") is None:
                 return convert(fields, End)
-            return self._kept(convert(fields, Attempt))
+            return self._with_known_texts(convert(fields, Attempt))
         except (ValueError, MsgspecError, OverflowError):
             return DAMAGED
 
-    def _kept(self, attempt: Attempt) -> Attempt:
+    def _with_known_texts(self, attempt: Attempt) -> Attempt:
         """The attempt, with the equal texts of earlier attempts in place of its own."""
         texts = self._known
         if len(texts) > TEXTS:

@@ -38,7 +38,7 @@ def warning(text: str, *values: object) -> None:
     if "logging" in sys.modules:
         _logger().warning(text, *shown)
     else:
-        # As `logging` does where nobody has set it up, at a third of the start-up time.
+        # `logging` without a configuration does the same, but loading it would make the start three times as long.
         print(text % shown, file=sys.stderr)  # noqa: T201 - stands for the log
 
 
@@ -50,8 +50,8 @@ def error(text: str, *values: object, cause: Exception | None = None) -> None:
 def enabled(seed: str, rules: Sequence[Rule], names: Sequence[str]) -> None:
     """Faults may be injected by these rules; a rule that a shell has cut short shows here.
 
-    Warnings follow about rules that almost no request can match, as by a method that HTTP does not know, and about
-    keys that have no effect.
+    Warnings follow about rules that match almost no request, such as rules for a method that HTTP does not know, and
+    about keys without an effect.
     """
     shown = [shortened(str(rule)) for rule in rules[:_MOST_RULES]]
     if len(rules) > _MOST_RULES:
@@ -87,8 +87,8 @@ def expired(moment: float, injected: Callable[[], int] | None = None, *, by_vari
         injected: returns the number of faults until then; None: it had passed before the start.
         by_variable: whether FAULTINJECT_EXPIRES names it; else somebody has switched faults on until then.
     """
-    mine = object()
-    if _expired.setdefault((os.getpid(), moment), mine) is not mine:
+    mark = object()
+    if _expired.setdefault((os.getpid(), moment), mark) is not mark:
         return
     name = "FAULTINJECT_EXPIRES" if by_variable else "the time that it was switched on for"
     if injected is None:
@@ -134,7 +134,7 @@ def rule_failed(failure: Exception, rule: str) -> None:
 
 
 class Failures:
-    """The errors inside faultinject itself, each of which let a request pass.
+    """The errors inside faultinject itself; after each, the request went on without a fault.
 
     Attributes:
         kept: the first hundred errors, without those of a store.

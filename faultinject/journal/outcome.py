@@ -28,9 +28,9 @@ class AttemptHint(TypedDict, total=False):
     """An SDK's own marks of its attempt.
 
     Attributes:
-        invocation: What all attempts of a call have in common by the client's own word.
+        invocation: The client's own id of the call, which all its attempts have.
         attempt: The number of the attempt.
-        max: How many attempts there will be at most.
+        max: The most attempts that the client will make.
         retry: Whether the client says that this is a retry.
         part: The part of a body that it sends or requests.
         key: A keyed digest of its Idempotency-Key, where `invocation` is an SDK's own id.
@@ -53,9 +53,9 @@ class Outcome(Struct, kw_only=True):
 
     Attributes:
         v: The version of the format.
-        time: When the request arrived, unix seconds.
+        time: The time at which the request arrived, unix seconds.
         arrived: The same on one monotonic clock, seconds.
-        answered: When the answer had left, on the same clock; null where it has not.
+        answered: The time at which all of the answer had been sent, on the same clock; null where it has not been.
         pid: The process.
         seq: The number of the request in that process.
         generation: The number of the scenario in force.
@@ -75,7 +75,7 @@ class Outcome(Struct, kw_only=True):
         request_digest: The body's digest, keyed with the seed.
         body_complete: Whether all of the body came.
         user_agent: The client's own name.
-        attempt_hint: What the SDK says of its attempt.
+        attempt_hint: The SDK's own marks of the attempt.
         rule: The rule that fired; where none did, the first that matched.
         matched: All rules that matched, in order; null where there are not several.
         fault: The fault that it chose.
@@ -83,28 +83,27 @@ class Outcome(Struct, kw_only=True):
         applied: Whether the app ran.
         guarded: Whether a key or a precondition makes a repeat safe.
         precondition: Two bytes of a digest of the precondition.
-        range: Which part of an object it asks for: its Range.
-        if_range: Two bytes of a digest of its If-Range, the version of which it asks for a part; of another version
-            it asks for the whole.
+        range: The part of an object that it asks for: its Range.
+        if_range: Two bytes of a digest of its If-Range: it asks for the part of that version, or for the whole of
+            another one.
         if_match: Two bytes of a digest of its If-Match, the version that it asks for.
         region: Two bytes of a keyed digest of the region that it was signed for.
         clock_offset: Seconds by which its signing time, or the expiry of its presigned URL, is ahead of `time`;
             below 0: behind.
         hint: The wait that the answer asked for, seconds.
-        hint_form: How it said so.
-        did: What was done to the request: see above.
-        left: Whether the client was seen to leave before it had an answer.
+        hint_form: The form of that wait in the answer.
+        did: The action: see above.
+        left: Whether the client left before it had an answer, as far as the server saw.
         status: The answer's status.
-        app_status: The status of the app's own answer, which the fault has replaced; null where that is not
-            known.
+        app_status: The status of the app's own answer, which the fault has replaced; null where that is unknown.
         response_bytes: Bytes of the answer's body.
         checksum: Whether the app's answer had a checksum of its whole body; null where nobody looked.
-        etag: The same digest of the answer's ETag; null where it has none, or nobody saw it.
+        etag: Two bytes of a digest of the answer's ETag; null where it has none, or nobody saw it.
         request_id: The request id that the answer named.
         elapsed: Seconds from arrival to the end of the answer.
         seed: The seed of the draw.
         n: The number of the draw.
-        final: Whether this is the end of a request of which an earlier line says the beginning.
+        final: Whether this is the end of a request whose beginning an earlier line has.
     """
 
     v: int = VERSION

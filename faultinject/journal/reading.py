@@ -10,7 +10,7 @@ from operator import attrgetter
 from msgspec.structs import asdict
 
 from faultinject.journal.attempts import Attempt
-from faultinject.journal.lines import TWICE, End, Lines, Told
+from faultinject.journal.lines import TWICE, End, LineReader
 from faultinject.journal.outcome import Outcome
 from faultinject.journal.sources import Source
 
@@ -67,7 +67,7 @@ class _Reading:
 
     def __init__(self, clocks: Clocks | None, writers: Writers) -> None:
         self._writers = writers
-        self._lines = Lines()
+        self._lines = LineReader()
         self._clocks = clocks
         # All requests, for their final lines, and to recognise a line that is there twice.
         self._known: dict[tuple[int, int, float], Attempt] = {}
@@ -82,7 +82,7 @@ class _Reading:
                 source.skip(read)
                 continue
             source.good = True
-            if isinstance(read, Told):
+            if read is None:
                 continue
             if isinstance(read, End):
                 self._writers.ended(number, read)
@@ -113,7 +113,7 @@ class _Reading:
 
 
 class Writers:
-    """The processes that have written; each line is reported to it in the order of its file.
+    """The processes that have written; it is told of each line, in the order of the file.
 
     Attributes:
         latest: the latest time in the lines, unix seconds; minus infinity without lines.
@@ -123,16 +123,16 @@ class Writers:
     def __init__(self) -> None:
         self.latest = NEVER
         self.parents: set[str] = set()
-        # By file and process, as each file is of one machine, and process numbers hold on one machine only.
+        # By file and process: a file is of one machine, and a process number is unique on one machine only.
         self._writing: set[tuple[int, int]] = set()
         self._ended: set[tuple[int, int]] = set()
 
     def wrote(self, source: int, line: Attempt) -> None:
-        """Take a request's line.
+        """Note that a process has written a line about a request.
 
         Args:
             source: the number of the file.
-            line: with the times that it has.
+            line: the line, with the times of its own file.
         """
         self._writing.add((source, line.pid))
         time, answered = line.time, line.answered

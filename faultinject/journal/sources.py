@@ -18,7 +18,7 @@ LONGEST = 1 << 20
 _GZIP = b"\x1f\x8b"
 
 MOST_WITHOUT = 64 << 20
-"""Bytes in which the first line of a journal is searched; a device may have no end."""
+"""The most bytes that are read to find a journal's first line; a device may have no end."""
 
 
 class Source:

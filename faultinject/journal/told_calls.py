@@ -25,13 +25,13 @@ class ToldCall(Struct):
     """A call that a test names, or a block with faults.
 
     Attributes:
-        name: What the test calls it; null for a block.
-        began: When it began, on the monotonic clock.
-        ended: When it ended, on the same clock.
+        name: The call's name in the test; null for a block.
+        began: The time at which it began, on the monotonic clock.
+        ended: The time at which it ended, on the same clock.
         returned: Whether its caller got a result (true) or an error (false); null for a block.
         error: The type of that error, such as `OSError`.
         test: The test.
-        within: When the calls began inside of which this one was made.
+        within: The times at which the calls around this one began.
     """
 
     name: str | None
@@ -48,10 +48,10 @@ class ToldLine(Struct):
 
     Attributes:
         v: The version of the format.
-        time: When it was written, unix seconds.
-        arrived: When the call or the block ended, on one monotonic clock, seconds.
+        time: The time at which it was written, unix seconds.
+        arrived: The time at which the call or the block ended, on one monotonic clock, seconds.
         pid: The process that wrote the journal.
-        told: What the test says of it.
+        told: The call or the block.
     """
 
     v: int

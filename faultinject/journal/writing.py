@@ -125,7 +125,7 @@ class Journal:
 
     @property
     def outcomes(self) -> list[Outcome]:
-        """One outcome a request, in the order they were decided; a final line stands for its first."""
+        """The outcomes in the order of the decisions; a request's final line replaces its first."""
         merged: dict[int, Outcome] = {}
         for line in self._lines.copy():
             merged[line.seq] = self._outcome(line)

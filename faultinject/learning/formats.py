@@ -329,7 +329,7 @@ _UNANSWERED = {
 
 
 FORMATS: dict[str, type[Format]] = {form.name: form for form in (CloudFront, S3, OSS, COS, Nginx)}
-"""The formats in the order in which they are tried: nginx is last, as other logs fit it."""
+"""The formats, in the order of trial: nginx is last, as it accepts lines of other logs."""
 _METHOD = re.compile("[A-Z]{1,20}", re.ASCII)
 _CODE = re.compile(r"[A-Za-z][\w.-]{0,63}", re.ASCII)
 

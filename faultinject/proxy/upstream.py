@@ -17,7 +17,7 @@ from faultinject.proxy.target import Target
 
 
 @dataclass
-class Limits:
+class ForwardingLimits:
     """The proxy's limits.
 
     Attributes:
@@ -35,7 +35,7 @@ class Limits:
     head: int = 262_144
 
 
-LIMITS = Limits()
+LIMITS = ForwardingLimits()
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
 PIECE = 65_536
@@ -106,7 +106,7 @@ class Upstream:
                 f"{target.url} does not speak TLS as it should: {error.reason or error}"
             ) from None
         except (OSError, UnicodeError) as error:
-            raise UpstreamFailure(f"{target.url} cannot be reached: {_why(error)}") from None
+            raise UpstreamFailure(f"{target.url} cannot be reached: {_reason(error)}") from None
         return cls(target, *streams)
 
     async def can_go_on(self) -> bool:
@@ -168,7 +168,7 @@ class Upstream:
             with suppress(OSError):
                 while piece := os.read(self._writer.get_extra_info("socket").fileno(), PIECE):
                     self._reader.feed_data(piece)
-        self._broken = UpstreamFailure(f"{self._target.url} broke the connection: {_why(exc)}", reset=True)
+        self._broken = UpstreamFailure(f"{self._target.url} broke the connection: {_reason(exc)}", reset=True)
         self._reader.feed_eof()
 
     async def events(self) -> AsyncIterator[h11.Event]:
@@ -255,7 +255,7 @@ def without_quotes(error: h11.ProtocolError) -> str:
     return re.sub(r"(bytearray\()?\bb['\"].*", "…", str(error), flags=re.DOTALL)
 
 
-def _why(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     """Describe an error of the system in a few words, without its number."""
     if isinstance(error, ConnectionRefusedError):
         return "it refuses connections"

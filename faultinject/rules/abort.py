@@ -13,7 +13,7 @@ MOST = 1_000_000
 SHORTEST, LONGEST = 1.0, 3600.0
 """Seconds of the window."""
 PARTS = 20
-"""The number of parts of the window, of which the oldest is dropped as a whole.
+"""The number of parts of the window; the oldest part is dropped as a whole.
 
 So memory does not grow with the requests, and the window is up to a twentieth shorter than stated.
 """

@@ -50,9 +50,9 @@ def method(values: tuple[str, ...], _name: str, _reading: Reading) -> Check:
 
 
 def doubt_of_method(text: str) -> str:
-    """Say why almost no request has this method, and which may be meant; empty if one may.
+    """The reason why almost no request has this method, with the nearest known one; else empty.
 
-    A pattern is judged by the methods that it matches.
+    A pattern is doubtful if it matches no known method.
     """
     method = text if text in METHODS else text.removeprefix("=").upper()
     if method in METHODS:

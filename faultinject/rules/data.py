@@ -15,7 +15,7 @@ from faultinject.rules.rule import Rule, place_of, read_table
 from faultinject.rules.spelling import bare
 from faultinject.rules.values import Mistake, nearest, number_text, seed_text, shown
 
-Found = tuple[list[Rule], str | None, str | None]
+ScenarioParts = tuple[list[Rule], str | None, str | None]
 """Rules, seed and `abort`."""
 Locate = Callable[[int | None, str], str]
 """Gives the place for messages, from a rule's index (None: outside of the rules) and a key."""
@@ -33,7 +33,7 @@ partner of each would go through the rest of the text.
 """
 
 
-def read_data(data: object, locate: Locate, diagnosis: Diagnosis) -> Found:
+def read_data(data: object, locate: Locate, diagnosis: Diagnosis) -> ScenarioParts:
     """Rules, seed and `abort` of plain data; mistakes go into `diagnosis`."""
     if not isinstance(data, dict):
         diagnosis.add('a scenario is a table with "rules" and perhaps "seed"', locate(None, ""))
@@ -83,7 +83,7 @@ def _rule(index: int, table: Mapping[str, object], locate: Locate, diagnosis: Di
     return rule
 
 
-def read_json(text: str, where: str, diagnosis: Diagnosis) -> Found:
+def read_json(text: str, where: str, diagnosis: Diagnosis) -> ScenarioParts:
     """Rules, seed and `abort` of a JSON text; mistakes go into `diagnosis`."""
     from json import JSONDecodeError
 
@@ -110,7 +110,7 @@ def to_json(rules: Sequence[Rule], seed: str | None, abort: str | None = None) -
     return json_text({**data, "rules": [rule.to_dict() for rule in rules]}, 2) + "\n"
 
 
-def read_toml(text: str, where: str, diagnosis: Diagnosis) -> Found:
+def read_toml(text: str, where: str, diagnosis: Diagnosis) -> ScenarioParts:
     """Rules, seed and `abort` of a TOML text; mistakes go into `diagnosis`, with file and line.
 
     Args:
@@ -133,11 +133,11 @@ def read_toml(text: str, where: str, diagnosis: Diagnosis) -> Found:
             line = str(len(text.splitlines()) or 1) if place else ""
         diagnosis.add(message, ":".join(filter(None, (where, line))))
     else:
-        return read_data(data, Lines(text, where), diagnosis)
+        return read_data(data, LineNumbers(text, where), diagnosis)
     return [], None, None
 
 
-class Lines:
+class LineNumbers:
     """Finds the line of a rule's key by a simple scan of the text, as parsers give no positions."""
 
     def __init__(self, text: str, where: str) -> None:
@@ -220,7 +220,7 @@ def _string(text: str) -> str:
     return f'"{escaped}"'
 
 
-def read_file(path: str | PathLike[str], diagnosis: Diagnosis, where: str = "") -> Found:
+def read_file(path: str | PathLike[str], diagnosis: Diagnosis, where: str = "") -> ScenarioParts:
     """Rules, seed and `abort` of a TOML file, or of a JSON file if its name ends in `.json`.
 
     Args:

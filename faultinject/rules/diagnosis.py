@@ -41,7 +41,7 @@ class Diagnosis:
         """Note one mistake; the last one that is reported ends the search.
 
         Raises:
-            ConfigurationError: all mistakes, where there are so many.
+            ConfigurationError: all mistakes, if this is number `MOST`.
         """
         self._problems.append(Problem(message, where=where, excerpt=excerpt))
         self._sorts.add(error)

@@ -75,7 +75,7 @@ def yes_no(key: str, doc: str, unusual: str, *, default: bool) -> Effect:
 
 
 def _hint(text: str) -> str:
-    """The form of a wait: one of `FORMS`, of which header names may be in any case."""
+    """The form of a wait: one of `FORMS`; a header name may be in any case."""
     name = text.lower()
     return name if name in MILLISECONDS else values.choice(text, FORMS)
 

@@ -40,8 +40,8 @@ class Environment:
         scenario: the rules of FILE, RULES and RULE_*; None when rules were given in code.
         seed: FAULTINJECT_SEED, else the file's, else None.
         header: whether injected answers are marked.
-        endpoints: the user's own host suffixes, lower case, without leading dots, those of most labels first.
-        store: where counts live; None when the environment does not say.
+        endpoints: the user's own host suffixes, lower case, without leading dots, by falling number of labels.
+        store: the place of the counts; None when the environment does not say.
         watch: whether FILE is read again when it changes; None when the environment does not say.
         session: the directory of the session that this process takes part in, or None.
         journal: the path of the journal's file, or None.

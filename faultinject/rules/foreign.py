@@ -1,8 +1,7 @@
 """Limits on rules that came over HTTP: from the control API, or in the header of a request.
 
-Their sender need not be the person who runs the server. So such rules reach no further than the exchange that they
-fault: no file of the server, no other host, and nothing that browsers and caches keep when
-the fault is over.
+Their sender need not be the person who runs the server. So such rules change only the answer to one request: they
+use no file of the server and no other host, and send no header that browsers or caches keep after the fault.
 """
 
 from __future__ import annotations

@@ -43,8 +43,8 @@ class Key:
         named: it is written with a NAME behind it, `header.NAME`.
         header: the NAME is a header's: any case, `_` is `-`.
         only_the_server: headers that no rule may name.
-        check_text: raises `Mistake` when a rule cannot have that text under that NAME, which is empty for a key
-            without one.
+        check_text: raises `Mistake` when a rule cannot have this text under this NAME; a key without a NAME gives an
+            empty one.
         flag: its value is yes or no.
         seconds: its value is a duration.
         longest: the longest duration, seconds.

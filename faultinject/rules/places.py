@@ -55,7 +55,7 @@ def _any(tests: list[Check], request: Request) -> bool:
 
 
 def doubt_of_place(rule: Rule, error: Documented) -> str:
-    """Say why the service gives this error to no request that the rule matches; empty if it may."""
+    """The reason why the service gives this error to no request of the rule; empty: it may."""
     rows = error.rows
     if rule.vendor is not error.vendor or not all(row.where for row in rows):
         return ""

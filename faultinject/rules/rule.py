@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     Split = tuple[bool, str, str | None]
 
-# A key of the left has an effect only together with one of the right.
+# A key on the left has an effect only if the rule also has one of the keys on the right.
 _NEEDING = {
     "per": tuple(key for key, trigger in TRIGGERS.items() if trigger.counts),
     "hint": ("retry_after",),
@@ -97,7 +97,7 @@ class Rule:
         return rule
 
     def named(self, name: str) -> Rule:
-        """The same rule, with that name when it has none."""
+        """The rule, with that name if it has none of its own."""
         if self.name is not None:
             return self
         return Rule.of_parts(self.fault, (name, *self.parts[1:]))

@@ -1,8 +1,8 @@
 """The JSON Schema of rule files, made from the vocabulary, for editors.
 
-By it they complete and explain keys, and mark mistakes. It is of 2020-12, and has only keywords that mean the same in
-draft 4, which is as far as some editors read (https://github.com/tamasfe/taplo). It lets pass whatever needs
-arithmetic on texts, such as `2s..1s`; `faultinject check` reports everything.
+With it an editor completes and explains keys, and marks mistakes. Its dialect is 2020-12, but all its keywords mean
+the same in draft 4, because some editors know no later one (https://github.com/tamasfe/taplo). It accepts wrong
+values that need arithmetic to be found, such as `2s..1s`; `faultinject check` reports everything.
 """
 
 from __future__ import annotations
@@ -174,7 +174,7 @@ def _form(key: Key) -> Schema:
         error = {"allOf": [{"$ref": "#/$defs/documented"}, {"not": {"enum": _without_status()}}]}
         return {"anyOf": [error, {"type": "array", "minItems": 1, "items": error}]}
     if key.key == "vendor":
-        return {"enum": _storage_vendors()}
+        return {"enum": vendors.services()}
     form = FORMS.get(key.key) or _plain(key)
     if not isinstance(key, Condition):
         return form
@@ -233,12 +233,8 @@ def _addresses() -> list[str]:
     return addresses
 
 
-def _storage_vendors() -> list[str]:
-    return [name for name in vendors.names() if vendors.get(name).addressing is not None]
-
-
 def _operations() -> list[str]:
-    return sorted(set().union(*(operations_of(vendors.get(name)).names for name in _storage_vendors())))
+    return sorted(set().union(*(operations_of(vendors.get(name)).names for name in vendors.services())))
 
 
 def _takes() -> list[Schema]:
@@ -282,7 +278,7 @@ def _excludes() -> list[Schema]:
     A documented error of a storage vendor is read as that vendor does, so it takes no `vendor`. How much of a body is
     read or kept is said once.
     """
-    storage = {"pattern": f"^(?:{'|'.join(_storage_vendors())}):"}
+    storage = {"pattern": f"^(?:{'|'.join(vendors.services())}):"}
     return [
         *({"not": {"required": [FOR_GOOD, key]}} for key in NOT_FOR_GOOD),
         *({"not": {"required": list(pair)}} for pair in EXCLUDING),
@@ -300,16 +296,14 @@ def _excludes() -> list[Schema]:
                 "required": ["of"],
                 "properties": {
                     "of": {"type": "array", "minItems": 2},
-                    "fault": {"not": {"enum": _several()}},
+                    # The faults that take several `of`.
+                    "fault": {
+                        "not": {"enum": [fault.title for fault in faults.every() if "of" in fault.several]}
+                    },
                 },
             }
         },
     ]
-
-
-def _several() -> list[str]:
-    """The faults that take several `of`."""
-    return [fault.title for fault in faults.every() if "of" in fault.several]
 
 
 def _without_status() -> list[str]:

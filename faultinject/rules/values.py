@@ -104,7 +104,7 @@ def text_of(value: object) -> str:
 
 def number_text(number: float) -> str:
     """An int or float as decimal digits, without an exponent."""
-    # What comes of them, as `HTTPStatus` and numpy's numbers, has a `repr` of its own.
+    # A subclass of int or float, such as `HTTPStatus` or a number of numpy, has a `repr` of its own.
     text = repr(float(number) if isinstance(number, float) else int(number))
     if "e" not in text:
         return text

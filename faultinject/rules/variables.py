@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from faultinject.rules.abort import canonical
-from faultinject.rules.data import Found, read_file
+from faultinject.rules.data import ScenarioParts, read_file
 from faultinject.rules.diagnosis import Diagnosis
 from faultinject.rules.names import PREFIX, RULE, VARIABLES, is_of_kubernetes, is_rule
 from faultinject.rules.rule import Rule
@@ -34,7 +34,7 @@ def check_known(environ: Mapping[str, str], diagnosis: Diagnosis) -> None:
         diagnosis.add(f"{shown(variable)} is not a variable of faultinject; {hint}")
 
 
-def read_variables(environ: Mapping[str, str], diagnosis: Diagnosis) -> Found:
+def read_variables(environ: Mapping[str, str], diagnosis: Diagnosis) -> ScenarioParts:
     """The rules of FILE, RULES and RULE_*, in this order, seed and `abort`.
 
     Mistakes go into `diagnosis`.

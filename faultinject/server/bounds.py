@@ -87,12 +87,14 @@ def counted(kind: Callable[..., Any], context: SSLContext | None) -> Callable[..
 
 
 class Encrypted(SSLProtocol):
-    """TLS of a connection that counts from the start of its handshake; uvicorn's from its end.
+    """TLS of a connection that is counted from the start of its handshake.
+
+    uvicorn counts it from the end of the handshake.
 
     Args:
-        connection: of the client.
-        connections: of the server.
-        context: encrypts it.
+        connection: the client's connection.
+        connections: the open connections of the server.
+        context: encrypts the connection.
     """
 
     def __init__(self, connection: Any, connections: set[Any], context: SSLContext) -> None:

@@ -50,11 +50,11 @@ class BridgedBody(Body):
         self._until = None if seconds is None else time.monotonic() + seconds
 
     def on_loop(self, work: Awaitable[None], seconds: float | None = None) -> None:
-        """Have the server's loop do something, and wait for it on a thread.
+        """Let the server's loop run a coroutine, and wait for its end in this thread.
 
         Raises:
             ClientGone: the server has ended.
-            TimeoutError: it is not done within these seconds.
+            TimeoutError: the coroutine has not ended within these seconds.
         """
         coroutine = cast("Coroutine[Any, Any, None]", work)
         if self.loop.is_closed():
@@ -69,7 +69,7 @@ class BridgedBody(Body):
 
 
 async def in_thread(work: Callable[[], None]) -> None:
-    """Do something on a thread of its own, which ends with the program."""
+    """Call a function in a thread of its own, which ends with the program."""
     loop = asyncio.get_running_loop()
     finished = loop.create_future()
     context = contextvars.copy_context()
@@ -109,7 +109,7 @@ class Bridge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        exchange = Exchange(scope, receive, send)
+        exchange = BridgedExchange(scope, receive, send)
         try:
             await in_thread(partial(exchange.run, self._app))
         except ClientGone:
@@ -118,7 +118,7 @@ class Bridge:
             await send(message)
 
 
-class Exchange:
+class BridgedExchange:
     """One request, from the side of the app's thread.
 
     Args:

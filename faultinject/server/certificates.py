@@ -1,6 +1,6 @@
-"""A certificate of our own making, for servers of this machine that speak TLS.
+"""A test certificate, for servers of this machine that speak TLS.
 
-It also has the environment of clients that trust it.
+It also gives the variables by which clients trust it.
 """
 
 from __future__ import annotations

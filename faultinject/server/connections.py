@@ -43,14 +43,14 @@ def uvicorn_for(
     try:
         from uvicorn import Config
 
-        from faultinject.server.protocol import Connection, UvicornServer
+        from faultinject.server.protocol import ClientConnection, UvicornServer
     except ImportError:
         raise MissingExtraError(
             'an app is served by uvicorn and h11: pip install "faultinject[serve]"'
         ) from None
     config = Config(
         app,
-        http=counted(partial(Connection, limits), context),  # type: ignore[arg-type] # called as the class is
+        http=counted(partial(ClientConnection, limits), context),  # type: ignore[arg-type] # called as the class is
         # uvloop cannot end encrypted connections that their client keeps:
         # https://github.com/MagicStack/uvloop/issues/471
         loop="asyncio",

@@ -113,7 +113,7 @@ def _to_us(request: h11.Request) -> h11.Request:
     return h11.Request(method=request.method, target=target, headers=headers, http_version=version)
 
 
-class Connection(H11Protocol):
+class ClientConnection(H11Protocol):
     """One connection of a client.
 
     Args:

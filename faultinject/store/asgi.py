@@ -47,7 +47,7 @@ def asgi(store: Doors) -> ASGIApp:
 
 
 def beneath(app: ASGIApp, store: Doors) -> ASGIApp:
-    """Let an app's faults delete from the store the keys that they report as deleted.
+    """Let the faults of an app delete keys in the store, as their answers say.
 
     Args:
         app: the store's app, with faults around it.

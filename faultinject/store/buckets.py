@@ -225,7 +225,7 @@ class Buckets:
             self._buckets |= {bucket.name: bucket for bucket in new}
 
     def describe(self, name: str, now: float, headers: Headers) -> None:
-        """Give a bucket other headers."""
+        """Replace the headers of a bucket."""
         with self.lock:
             bucket = self.find(name)
             self.take(header_cost(headers))
@@ -288,7 +288,10 @@ class Buckets:
                 bucket.leases.pop(key, None)
 
     def remember(self, name: str, key: str, before: Stored | None) -> None:
-        """Keep an object as before its last change, or None, and mark its uploads as overtaken."""
+        """Keep the state of an object before its last change, and mark its uploads as overtaken.
+
+        None is the state of an object that was not there.
+        """
         for upload in self._buckets[name].uploads.values():
             upload.overtaken = upload.overtaken or upload.key == key
         self._older.pop((name, key), None)
@@ -308,8 +311,8 @@ class Buckets:
                 return None
             older, bucket = Buckets(self._limit, self._names), self._buckets[name]
             objects = {**bucket.objects, changed[-1]: self._older[name, changed[-1]]}
-            there = {key: stored for key, stored in objects.items() if stored is not None}
-            older._buckets = {**self._buckets, name: replace(bucket, objects=there)}
+            objects_left = {key: stored for key, stored in objects.items() if stored is not None}
+            older._buckets = {**self._buckets, name: replace(bucket, objects=objects_left)}
             return older
 
     def objects(self, name: str) -> dict[str, Stored]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from faultinject.store.bodies import Content
 from faultinject.store.buckets import Headers, Part, Stored, StoreError
 from faultinject.store.checksums import ecma, of_body
-from faultinject.store.exchange import Exchange, Service
+from faultinject.store.exchange import Service, StoreExchange
 from faultinject.store.json import QingStorDocuments
 from faultinject.store.messages import StoreRequest
 from faultinject.store.preconditions import judge_delete, judge_own, judge_write
@@ -86,7 +86,7 @@ def is_set(value: str | None) -> bool:
     return (value or "").lower() not in ("", "false")
 
 
-class S3Call(Exchange):
+class S3Call(StoreExchange):
     """One request in a dialect of S3."""
 
     def __init__(self, dialect: Dialect, service: Service, request: StoreRequest) -> None:
@@ -120,21 +120,21 @@ class S3Call(Exchange):
         """Find a condition of HTTP; TOS's SDK sends these with the vendor's prefix."""
         return self.request.headers.get(name) or self.header(name)
 
-    def judge_start(self, there: Stored | None) -> None:
+    def judge_start(self, present: Stored | None) -> None:
         """Refuse to begin a write if the vendor's own conditions forbid it."""
-        if there is not None and (self.header("forbid-overwrite") or "").lower() == "true":
+        if present is not None and (self.header("forbid-overwrite") or "").lower() == "true":
             raise StoreError("object_exists")
-        judge_own(self.header, there)
+        judge_own(self.header, present)
 
-    def judge_write(self, there: Stored | None) -> None:
+    def judge_write(self, present: Stored | None) -> None:
         """Refuse a write if the request's conditions forbid it."""
-        self.judge_start(there)
-        judge_write(self.condition, there)
+        self.judge_start(present)
+        judge_write(self.condition, present)
 
-    def judge_delete(self, there: Stored | None) -> None:
+    def judge_delete(self, present: Stored | None) -> None:
         """Refuse to delete an object if the request's conditions forbid it."""
-        judge_own(self.header, there)
-        judge_delete(self.condition, there)
+        judge_own(self.header, present)
+        judge_delete(self.condition, present)
 
     def check_version(self) -> None:
         """Refuse a request for any version of an object but the only one.

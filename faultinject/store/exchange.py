@@ -30,7 +30,7 @@ class Service:
     clock: Callable[[], float]
 
 
-class Exchange:
+class StoreExchange:
     """One request.
 
     Args:

@@ -134,7 +134,7 @@ def _delete_named(call: S3Call, named: NamedObject) -> None:
         raise StoreError("version")
     check_key(named.key)
     conditions = {"if-match": named.etag}
-    call.service.buckets.remove(call.bucket, named.key, lambda there: judge_delete(conditions.get, there))
+    call.service.buckets.remove(call.bucket, named.key, lambda present: judge_delete(conditions.get, present))
 
 
 def put_object(call: S3Call) -> StoreAnswer:
@@ -246,8 +246,8 @@ def _copy_object(call: S3Call, source: Stored) -> StoreAnswer:
     directive = (call.header("metadata-directive") or "").lower()
     replaced = directive in ("replace", "replaced", "full")
     changed = replaced or any(map(call.header, CHANGES))
-    there = call.service.buckets.find(call.bucket).objects.get(call.key)
-    if call.dialect.self_copy and not changed and there is source:
+    present = call.service.buckets.find(call.bucket).objects.get(call.key)
+    if call.dialect.self_copy and not changed and present is source:
         raise StoreError("argument", label=call.dialect.self_copy)
     headers = call.stored_headers() if replaced else source.headers
     # The ETag of an object that is made in one request is its MD5:
@@ -324,8 +324,8 @@ def finish_upload(call: S3Call) -> StoreAnswer:
         wanted.sort(key=itemgetter(0))
     uploads = call.service.uploads
 
-    def judge(there: Stored | None) -> None:
-        call.judge_write(there)
+    def judge(present: Stored | None) -> None:
+        call.judge_write(present)
         # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
         overtaken = call.dialect.amazon and uploads.find(call.bucket, call.key, identity).overtaken
         if overtaken and any(map(call.condition, ("if-match", "if-none-match"))):

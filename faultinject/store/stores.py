@@ -19,7 +19,7 @@ from faultinject.registry import Registry
 from faultinject.store import sdk_clients
 from faultinject.store.buckets import Headers
 from faultinject.store.call import Dialect, S3Call
-from faultinject.store.exchange import Exchange, Service
+from faultinject.store.exchange import Service, StoreExchange
 from faultinject.store.json import BosDocuments, JssDocuments, QingStorDocuments, TosDocuments
 from faultinject.store.messages import StoreAnswer, StoreRequest
 from faultinject.store.xml import OssDocuments, XmlDocuments
@@ -49,7 +49,7 @@ class ServiceAdapter:
         part: the number of the first part.
     """
 
-    read: Callable[[Service, StoreRequest], Exchange]
+    read: Callable[[Service, StoreRequest], StoreExchange]
     perform: Callable[[Any], StoreAnswer]
     names: re.Pattern[str]
     describe: Callable[[bytes, float], tuple[str, Headers]]

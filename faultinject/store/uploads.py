@@ -140,11 +140,11 @@ class Uploads:
         """
         with self._buckets.lock:
             self.find(bucket, stored.key, identity)
-            here = self._buckets.find(bucket)
-            before = here.objects.get(stored.key)
+            target = self._buckets.find(bucket)
+            before = target.objects.get(stored.key)
             judge(before)
-            here.objects[stored.key] = stored
-            del here.uploads[identity]
+            target.objects[stored.key] = stored
+            del target.uploads[identity]
             self._buckets.remember(bucket, stored.key, before)
 
     def abort(self, bucket: str, key: str, identity: str) -> None:

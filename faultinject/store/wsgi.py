@@ -17,7 +17,7 @@ from faultinject.store import stores
 from faultinject.store.bodies import drain
 from faultinject.store.buckets import Bucket, Buckets, Part, Stored, StoreError, Upload
 from faultinject.store.doors import Doors
-from faultinject.store.exchange import Exchange, Service
+from faultinject.store.exchange import Service, StoreExchange
 from faultinject.store.messages import StoreAnswer, StoreRequest
 from faultinject.store.uploads import Uploads
 from faultinject.vendors.addressing import Addressing
@@ -128,9 +128,9 @@ class ObjectStore(Doors):
         service, now = self._service, self._service.clock()
         etag, headers = self._adapter.describe(content, now)
         stored = Stored(key, (content,), len(content), etag, now, headers)
-        service.buckets.put(bucket, stored, lambda _there: None)
+        service.buckets.put(bucket, stored, lambda _present: None)
 
-    def _overwrite(self, call: Exchange) -> bool:
+    def _overwrite(self, call: StoreExchange) -> bool:
         """Replace the content of a request's object, as another writer would.
 
         Returns:
@@ -147,7 +147,7 @@ class ObjectStore(Doors):
         return f"<ObjectStore {self._service.vendor.id}>"
 
 
-def _go_back(call: Exchange) -> bool:
+def _go_back(call: StoreExchange) -> bool:
     """Let a read see the buckets as they were before their last change.
 
     Returns:

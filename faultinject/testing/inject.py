@@ -295,9 +295,9 @@ class Faults:
             plan: an earlier plan of these faults; by default the one in force.
         """
         plan = plan or self._injector.own_plan
-        here = plan.counts.matched(plan.places[rule])
-        if here or not self._generations:
-            return here
+        own_matches = plan.counts.matched(plan.places[rule])
+        if own_matches or not self._generations:
+            return own_matches
         # The counts of other processes are not known, but their outcomes are.
         return sum(met_conditions(plan.rules[rule], outcome, plan) for outcome in self._elsewhere())
 

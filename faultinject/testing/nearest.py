@@ -154,7 +154,7 @@ class Remembered(Request):
 def _instead(key: str, request: Remembered, reading: Addressing) -> str:
     """The request's own value of a condition; empty if method and target show it."""
     bucket, name = reading.read_address(request)
-    there = {
+    values = {
         "bucket": bucket,
         "key": name,
         "operation": reading.operation(request),
@@ -162,6 +162,6 @@ def _instead(key: str, request: Remembered, reading: Addressing) -> str:
         "client": request.client,
         "size": request.content_length,
     }
-    if key not in there:
+    if key not in values:
         return ""
-    return " (there was none)" if there[key] in (None, "") else f" (it was {there[key]})"
+    return " (there was none)" if values[key] in (None, "") else f" (it was {values[key]})"

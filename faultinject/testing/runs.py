@@ -53,7 +53,11 @@ class RequestLimit:
         self._over = False
 
     def __call__(self, number: int) -> None:
-        """Take the number of requests so far."""
+        """End the run if it has made too many requests.
+
+        Args:
+            number: the requests so far.
+        """
         if number > 2 * self._limit:
             reason = f"more than {2 * self._limit} requests in one run"
             if self._end is None:

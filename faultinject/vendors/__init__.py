@@ -49,6 +49,11 @@ def own_names() -> tuple[str, ...]:
     )
 
 
+def services() -> list[str]:
+    """The ids of the vendors that are storage services, those of other packages among them."""
+    return [name for name in names() if get(name).addressing is not None]
+
+
 def known(id: str) -> bool:  # noqa: A002
     """Whether there is a vendor of that id.
 
@@ -140,9 +145,9 @@ plugins = Registry("faultinject.vendors", "vendor", own_names, _accept)
 
 
 def ids_for(word: str) -> list[str]:
-    """The vendors whose id begins with a word that is no id, then those of that company.
+    """The vendors that a word may mean: ids that begin with it, then the company's services.
 
-    The company is the first word of a title.
+    A company is the first word of its services' titles.
     """
     word = word.lower().replace("_", "-")
     if not word:

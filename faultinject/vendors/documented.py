@@ -24,9 +24,9 @@ class DocumentedError:
         message_source: `wire` (seen in a real answer), `doc` (documented) or `derived` (our plain rendering).
         description: the document's own text.
         note: a peculiarity of the row (a repaired cell, a remark of the document), or empty.
-        retryable: `yes` (the document says to try again, or to slow down; where it is silent, the vendor's own
-            current SDKs do, or the protocol that the vendor speaks), `no` (it says that a later try must be another
-            request) or `unstated`.
+        retryable: `yes` (the document says to try again or to slow down; if it says nothing, the vendor's current
+            SDKs try again, or its protocol says so), `no` (the document says to change the request first) or
+            `unstated`.
         retryable_words: the words of message, description or note that say so, or empty.
         category: one of throttle, server, auth, not-found, conflict, precondition, limit, request, redirect.
         source: the document.
@@ -34,10 +34,10 @@ class DocumentedError:
         reason: the vendor's own reason phrase, or empty for the standard one.
         form: its envelope among the vendor's; empty for the usual one.
         unverified: whether no document or wire sample confirms it; the note says why.
-        again: what the document demands before a client sends the request again: to authorize again
-            (`after-authorize`), to renew its credentials (`after-refresh`), to check what it conflicts with
-            (`with-care`), to begin a new upload or session (`new-session`), to query the state first (`query-first`),
-            to sign the request again with the right time (`after-signing`). Empty if it demands nothing. A client
+        again: the action that the document demands before the request is sent again: authorize again
+            (`after-authorize`), renew the credentials (`after-refresh`), look for the conflict (`with-care`), begin
+            a new upload or session (`new-session`), query the state (`query-first`), sign the request again with the
+            right time (`after-signing`). Empty if it demands nothing. A client
             that does so and sends the request again follows the document, retryable or not.
         where: the requests that the error is for, as conditions of a rule; empty for all.
         where_words: the document's words that say so.
@@ -169,7 +169,7 @@ class Extra:
         self.source = source
 
     def belongs_to(self, row: DocumentedError, status: int, asked: str = "") -> bool:
-        """Whether an answer of that row, with that status and in that form, carries it."""
+        """Whether an answer of a row, with a status and in a form, has this header or field."""
         if not self._never.isdisjoint((row.code, row.label, row.numbered)):
             return False
         form = f"form:{asked or row.form or 'usual'}"

@@ -32,7 +32,7 @@ _FORMS = (
     "s3-website.*",
     "s3.*",
     "s3",
-    # With a hyphen before the region, as of old; s3-accelerate; s3-website-us-east-1.
+    # The old form with a hyphen before the region; also s3-accelerate, s3-website-us-east-1.
     "s3-*",
 )
 

@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 import pytest
 
 import faultinject
-from faultinject.testing.trial.running import Suite, Trial, faults_of
+from faultinject.testing.trial.running import Suite, SuiteTrial, faults_of
 
 from .programs import PLAIN_HTTP
 
@@ -1074,7 +1074,9 @@ def told(job, seconds, *parts):
     _, *command = job(*parts)
     said = []
     with Timed(command, "s3", (), sock=socket.create_server(("127.0.0.1", 0)), junit="out.xml") as suite:
-        trying = Trial(suite, faults_of(["s3:SlowDown"], "s3"), watch=lambda: said.append(trying.how_far()))
+        trying = SuiteTrial(
+            suite, faults_of(["s3:SlowDown"], "s3"), watch=lambda: said.append(trying.how_far())
+        )
         trying.carry_out()
     return said
 

@@ -9,8 +9,9 @@ from uuid import uuid4
 
 import pytest
 
+from faultinject import vendors
 from faultinject.conformance.driving import run
-from faultinject.conformance.plan import BUCKET, ETAG, PHASES, chosen, codes_of, services
+from faultinject.conformance.plan import BUCKET, ETAG, PHASES, chosen, codes_of
 from faultinject.journal.reading import read
 from tests.slowly import others_slowly
 
@@ -60,7 +61,7 @@ def test_every_phase_does_what_it_says():
     assert all(each.rule == phase_of(each) for each in done.outcomes if each.injected)
 
 
-@pytest.mark.parametrize("vendor", others_slowly(services(), OWN_KINDS.__contains__))
+@pytest.mark.parametrize("vendor", others_slowly(vendors.services(), OWN_KINDS.__contains__))
 def test_every_service_answers_with_its_own_errors(vendor):
     """Whatever service is played, each phase injects what the vendor documents."""
     there = {each.name for each in chosen(codes_of(vendor))}

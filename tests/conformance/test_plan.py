@@ -7,11 +7,11 @@ from itertools import pairwise
 import pytest
 
 from faultinject import Scenario, Vendor, vendors
-from faultinject.conformance.plan import PHASES, Codes, chosen, codes_of, services
+from faultinject.conformance.plan import PHASES, Codes, chosen, codes_of
 from faultinject.exceptions import ConfigurationError
 
 
-@pytest.mark.parametrize("vendor", services())
+@pytest.mark.parametrize("vendor", vendors.services())
 def test_every_service_has_rules_that_can_be_read(vendor):
     """A service's rules are named for their phases, from calibration to outage.
 
@@ -38,7 +38,7 @@ def test_every_service_has_rules_that_can_be_read(vendor):
     } <= {each.name for each in phases}
 
 
-@pytest.mark.parametrize("vendor", services())
+@pytest.mark.parametrize("vendor", vendors.services())
 def test_a_service_is_asked_for_what_it_documents(vendor):
     """Each error is a row of the vendor's, of the right kind, for every request of the plan."""
     codes = codes_of(vendor)
@@ -56,7 +56,7 @@ def test_a_service_is_asked_for_what_it_documents(vendor):
     assert "limited" not in rows or rows["limited"].status == 429
 
 
-@pytest.mark.parametrize("vendor", services())
+@pytest.mark.parametrize("vendor", vendors.services())
 def test_an_error_in_a_200_is_only_for_the_end_of_an_upload(vendor):
     """An error in a 200 is used where the vendor documents it, for the end of an upload only."""
     phases = {each.name: each for each in chosen(codes_of(vendor))}
@@ -126,8 +126,8 @@ def test_what_is_no_storage_service_is_said(name, message):
     with pytest.raises(ConfigurationError) as caught:
         codes_of(name)
     assert str(caught.value).startswith(message)
-    assert name not in services()
-    assert len(services()) == len(vendors.names()) - 1
+    assert name not in vendors.services()
+    assert len(vendors.services()) == len(vendors.names()) - 1
 
 
 def test_no_two_calls_have_a_key_in_common():
@@ -146,7 +146,7 @@ def test_the_numbers_of_calls_are_those_that_the_checks_need():
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("vendor", services())
+@pytest.mark.parametrize("vendor", vendors.services())
 def test_every_method_is_throttled(vendor):
     """Reads and writes fail until they give up, the beginning of an upload fails once.
 

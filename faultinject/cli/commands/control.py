@@ -19,7 +19,7 @@ def _common(function: F) -> F:
     return click.option(
         "--url",
         metavar="URL",
-        help="Where the control API is: http://127.0.0.1:8765, or http://HOST:PORT/PATH of an app. By default"
+        help="The control API's URL: http://127.0.0.1:8765, or http://HOST:PORT/PATH of an app. By default"
         " FAULTINJECT_CONTROL, if that is an address.",
     )(function)
 
@@ -147,7 +147,7 @@ def reset(**options: Any) -> int:
     default=50,
     show_default=True,
     metavar="N",
-    help="How many of the requests so far.",
+    help="The number of requests so far that are shown.",
 )
 @_common
 def journal(**given: Any) -> int:

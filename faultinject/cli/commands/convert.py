@@ -32,7 +32,7 @@ from faultinject.cli.layout import CONTEXT
     default="127.0.0.1:8080",
     show_default=True,
     metavar="HOST:PORT",
-    help="Where the proxy listens.",
+    help="The address at which the proxy listens.",
 )
 @click.option(
     "--upstream",

@@ -11,7 +11,9 @@ from faultinject.cli.layout import CONTEXT
 
 @click.command(context_settings=CONTEXT)
 @click.option("--seed", help="Replays a run; by default one is chosen and shown.")
-@click.option("--calls", default=240, show_default=True, type=click.IntRange(1, 999), help="How many calls.")
+@click.option(
+    "--calls", default=240, show_default=True, type=click.IntRange(1, 999), help="The number of calls."
+)
 @click.option(
     "--verbose", "-v", is_flag=True, help="Show every attempt, and the whole report with its calls."
 )

@@ -17,7 +17,7 @@ from faultinject.cli.options import serving_options
 @click.option(
     "--vendor",
     metavar="VENDOR",
-    help="How rules without a storage vendor read bucket, key and operation.  [default: by the host of --to,"
+    help="Read bucket, key and operation as this vendor, for rules without one.  [default: by the host of --to,"
     " else as an S3 request]",
 )
 @click.option(

@@ -15,14 +15,14 @@ from faultinject.cli.options import REPORT_FORMATS
 @click.option(
     "--profile",
     metavar="PROFILE",
-    help="What the client promises: the name of a profile, or a TOML file.  [default: by its user agent,"
+    help="The client's promises: the name of a profile, or a TOML file.  [default: by its user agent,"
     " else rfc]",
 )
 @click.option(
     "--format",
     "format_",
     type=click.Choice(REPORT_FORMATS),
-    help="How the report is written.  [default: by the ending of the file's name; without one text]",
+    help="The format of the report.  [default: by the ending of the file's name; without one text]",
 )
 @click.option("-o", "--output", metavar="FILE", help="Write the report to this file.")
 @click.option(

@@ -64,7 +64,7 @@ from faultinject.cli.options import FASTEST, REPORT_FORMATS, SLOWEST
     type=click.Choice(REPORT_FORMATS),
     default="text",
     show_default=True,
-    help="How the result is printed.",
+    help="The format of the result.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON: as --format json.")
 @click.option("-v", "--verbose", is_flag=True, help="List all tests, and the requests of each.")

@@ -122,7 +122,7 @@ COLUMNS: Sequence[Column] = (
         lambda client: client.name,
         number=False,
     ),
-    Column("language", "What it is written in.", lambda client: client.language, number=False),
+    Column("language", "Its programming language.", lambda client: client.language, number=False),
     Column("service", "The vendor whose errors it got.", lambda client: client.service, number=False),
     Column(
         "attempts",

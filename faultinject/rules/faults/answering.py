@@ -99,7 +99,7 @@ class Documented(Fault):
 
     def doubts(self, rule: Rule) -> Iterator[str]:
         """Yield a doubt if the service answers no request of the rule so."""
-        # Hardly a rule has such a row, and each of 10,000 is asked when they are installed.
+        # Few rules have such a row. The others do not pay for the import when 10,000 rules are installed.
         if any(row.where for row in self.rows):
             from faultinject.rules.places import doubt_of_place
 
@@ -116,7 +116,7 @@ class Documented(Fault):
         return [answers.documented(rule, self.vendor, row) for row in self.rows]
 
     def tests(self, rule: CompiledRule) -> Sequence[Check | None]:
-        """Of each row the test of a request that may get it; one that is named is for all."""
+        """For each row, the test of a request that may get it; a single row is for all requests."""
         if len(self.rows) == 1:
             return (None,)
         from faultinject.rules.places import test_of
@@ -133,12 +133,12 @@ class Documented(Fault):
         return f"one of the {len(self.rows)} errors of {self.text} ({statuses})"
 
     def delay_in_words(self, rule: Rule) -> str:
-        """Say how late it is; below status 300 the head goes out at once, and the error late."""
+        """The delay in words; below status 300 the head is on time, and the error late."""
         late = f"{descriptions.wait(rule)} late"
         return f"the error {late} after the head" if self._statuses(rule)[-1] < 300 else late
 
     def fails(self, rule: Rule) -> float:
-        """The share of its errors whose status is one; an error in a 200 does not count."""
+        """The share of errors whose status is 400 or more: an error in a 200 does not count."""
         status = rule.value("status")
         failing = [row for row in self.rows if (status or row.status or 0) >= 400]
         return len(failing) / len(self.rows)
@@ -152,9 +152,9 @@ class Documented(Fault):
 
 
 class OneOf(Documented):
-    """One of the documented errors that its `of=` name, evenly drawn.
+    """One of the documented errors that `of=` names, each with the same chance.
 
-    One that is named twice counts twice, a group as all of its errors.
+    An error that is named twice has twice the chance; a group counts as all of its errors.
 
     >>> print(Rule("oneof", of=["cos:SlowDown", "qingstor:service_unavailable"], probability=0.2))
     oneof,probability=0.2,of=cos:SlowDown,of=qingstor:service_unavailable
@@ -172,7 +172,7 @@ class OneOf(Documented):
         self.vendor = documenting.pop() if len(documenting) == 1 else None
 
     def with_options(self, options: Mapping[str, str]) -> Fault:
-        """The same with the errors that `of` names."""
+        """The fault with the errors that `of` names."""
         return _one_of(options["of"]) if "of" in options else self
 
     def check(self, options: dict[str, str]) -> Iterator[Mistake]:
@@ -196,7 +196,7 @@ class OneOf(Documented):
         return [answer for error in self.errors for answer in error.answers(rule)]
 
     def tests(self, rule: CompiledRule) -> Sequence[Check | None]:
-        """Of each row the test of a request that may get it."""
+        """For each row, the test of a request that may get it."""
         return [test for error in self.errors for test in error.tests(rule)]
 
     def in_words(self, rule: Rule) -> str:

@@ -11,7 +11,7 @@ from uuid import UUID
 from werkzeug.http import http_date, parse_date, parse_etags
 
 from faultinject.store.buckets import Bucket, Headers, Stored, StoreError
-from faultinject.store.exchange import Exchange, Service
+from faultinject.store.exchange import Service, StoreExchange
 from faultinject.store.lease import Lease, lease_state
 from faultinject.store.messages import StoreAnswer, StoreRequest
 from faultinject.store.preconditions import judge_read
@@ -49,7 +49,7 @@ EPOCH = 621_355_968_000_000_000
 _changes = count()
 
 
-class AzureCall(Exchange):
+class AzureCall(StoreExchange):
     """One request: `/ACCOUNT/CONTAINER/BLOB`, or `/CONTAINER/BLOB` below the account's Host.
 
     Attributes:
@@ -111,22 +111,22 @@ class AzureCall(Exchange):
             raise StoreError("metadata")
         return tuple((META + key, value) for key, value in metadata)
 
-    def judge_conditions(self, there: Stored | None) -> None:
+    def judge_conditions(self, present: Stored | None) -> None:
         """Refuse a change if the request's conditions forbid it for the present blob.
 
         Raises:
             StoreError: `blob_exists`, `precondition`.
         """
         match, none_match = self.header("if-match"), self.header("if-none-match")
-        if match is not None and (there is None or not parse_etags(match).contains(there.etag)):
+        if match is not None and (present is None or not parse_etags(match).contains(present.etag)):
             raise StoreError("precondition")
-        if there is None:
+        if present is None:
             return
         if none_match == "*":
             raise StoreError("blob_exists")
-        if none_match is not None and parse_etags(none_match).contains_weak(there.etag):
+        if none_match is not None and parse_etags(none_match).contains_weak(present.etag):
             raise StoreError("precondition")
-        self.judge_time(there.modified)
+        self.judge_time(present.modified)
 
     def judge_time(self, changed: float) -> None:
         """Refuse a change if the request's conditions on the time of the last change forbid it.
@@ -185,24 +185,24 @@ class AzureCall(Exchange):
         except ValueError:
             raise StoreError("header_value") from None
 
-    def judge_write(self, there: Stored | None) -> None:
+    def judge_write(self, present: Stored | None) -> None:
         """Refuse a write if its conditions or the blob's lease forbid it.
 
         Raises:
             StoreError: `blob_exists`, `precondition`, `lease`.
         """
-        self.judge_conditions(there)
+        self.judge_conditions(present)
         self.judge_lease(required=True)
 
-    def judge_change(self, there: Stored | None) -> None:
+    def judge_change(self, present: Stored | None) -> None:
         """Refuse a change if there is no blob, or if its conditions or the lease forbid it.
 
         Raises:
             StoreError: `no_key`, `blob_exists`, `precondition`, `lease`.
         """
-        if there is None:
+        if present is None:
             raise StoreError("no_key")
-        self.judge_write(there)
+        self.judge_write(present)
 
     def copy_source(self) -> Stored | None:
         """Find the source of a copy; None if the request is not a copy.

@@ -55,7 +55,7 @@ def containers(
             "Container",
             [
                 ("Name", container.name),
-                ("Properties", _container(container, _of_headers(lease_of(container)))),
+                ("Properties", _container(container, _header_fields(lease_of(container)))),
                 ("Metadata", _metadata(container.headers) if metadata else None),
             ],
         )
@@ -83,7 +83,7 @@ def blobs(
         lease_of: the headers about the lease of a blob.
     """
     shown = [
-        f"<Blob>{_name(blob.key)}{inner(_blob(blob, _of_headers(lease_of(blob.key))))}"
+        f"<Blob>{_name(blob.key)}{inner(_blob(blob, _header_fields(lease_of(blob.key))))}"
         + inner([("Metadata", _metadata(blob.headers) if metadata else None)])
         + "</Blob>"
         for blob in page[0]
@@ -132,7 +132,7 @@ def _container(bucket: Bucket, lease: list[Field]) -> list[Field]:
     ]
 
 
-def _of_headers(headers: Iterable[tuple[str, str]]) -> list[Field]:
+def _header_fields(headers: Iterable[tuple[str, str]]) -> list[Field]:
     """Fields for headers: `LeaseState` for `x-ms-lease-state`."""
     return [("".join(word.title() for word in name.split("-")[2:]), value) for name, value in headers]
 
@@ -142,7 +142,7 @@ def _blob(stored: Stored, lease: list[Field]) -> list[Field]:
         # https://learn.microsoft.com/rest/api/storageservices/list-blobs
         return [("Properties", [("Content-Length", 0), ("BlobType", "BlockBlob"), *lease])]
     headers = dict(stored.headers)
-    copied = _of_headers(header for header in stored.headers if header[0].startswith("x-ms-copy-"))
+    copied = _header_fields(header for header in stored.headers if header[0].startswith("x-ms-copy-"))
     properties: list[Field] = [
         ("Creation-Time", headers["x-ms-creation-time"]),
         ("Last-Modified", http_date(stored.modified)),

@@ -229,8 +229,8 @@ def _refuse_append_blob(call: AzureCall) -> None:
     Raises:
         StoreError: `blob_type`.
     """
-    there = call.service.buckets.find(call.bucket).objects.get(call.key)
-    if there is not None and kind_of(there) == "AppendBlob":
+    present = call.service.buckets.find(call.bucket).objects.get(call.key)
+    if present is not None and kind_of(present) == "AppendBlob":
         raise StoreError("blob_type")
 
 
@@ -247,10 +247,10 @@ def _commit(call: AzureCall, wanted: list[tuple[str, int]], headers: Headers) ->
     staged, before = bucket.uploads.get(call.key), bucket.objects.get(call.key)
     _refuse_append_blob(call)
     call.judge_write(before)
-    there = {"Uncommitted": staged.parts if staged else {}, "Committed": dict(_committed(before))}
-    there["Latest"] = there["Committed"] | there["Uncommitted"]
+    blocks = {"Uncommitted": staged.parts if staged else {}, "Committed": dict(_committed(before))}
+    blocks["Latest"] = blocks["Committed"] | blocks["Uncommitted"]
     try:
-        chosen = [there[kind][number] for kind, number in wanted]
+        chosen = [blocks[kind][number] for kind, number in wanted]
     except KeyError:
         raise StoreError("part") from None
     check_key(call.key)

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 from faultinject.store.bodies import read_document
 from faultinject.store.buckets import Stored, StoreError
-from faultinject.store.exchange import Exchange, Service
+from faultinject.store.exchange import Service, StoreExchange
 from faultinject.store.gcs.resources import BUCKET_METAGENERATION, generations, object_resource
 from faultinject.store.json import read_object
 from faultinject.store.messages import StoreAnswer, StoreRequest
@@ -117,7 +117,7 @@ The document has the message of only one of them.
 """
 
 
-class GcsCall(Exchange):
+class GcsCall(StoreExchange):
     """One request.
 
     Attributes:
@@ -171,13 +171,13 @@ class GcsCall(Exchange):
             raise StoreError("no_key", MESSAGES["no_key"].format(bucket=bucket, key=key))
         return stored
 
-    def judge(self, there: Stored | None, prefix: str = "if") -> bool:
+    def judge(self, present: Stored | None, prefix: str = "if") -> bool:
         """Check the request's conditions for the present object; False means "not modified".
 
         Raises:
             StoreError: `precondition`.
         """
-        return self._holds(*generations(there), prefix)
+        return self._holds(*generations(present), prefix)
 
     def judge_bucket(self) -> None:
         """Refuse a request if its conditions on the bucket do not hold.
@@ -197,29 +197,29 @@ class GcsCall(Exchange):
                 return False
         return True
 
-    def judge_write(self, there: Stored | None) -> None:
+    def judge_write(self, present: Stored | None) -> None:
         """Refuse a write if the request's conditions forbid it for the present object.
 
         Raises:
             StoreError: `precondition`.
         """
-        if not self.judge(there):
+        if not self.judge(present):
             raise StoreError("precondition")
 
-    def judge_change(self, there: Stored | None) -> None:
+    def judge_change(self, present: Stored | None) -> None:
         """Refuse a change if there is no object, or if the request's conditions forbid it.
 
         Raises:
             StoreError: `no_key`, `precondition`.
         """
-        if there is None or not _is_meant(there, self.argument("generation")):
+        if present is None or not _is_meant(present, self.argument("generation")):
             raise StoreError("no_key")
-        self.judge_write(there)
+        self.judge_write(present)
 
-    def json(self, status: int, document: Mapping[str, Any], **headers: str) -> StoreAnswer:
+    def json(self, document: Mapping[str, Any], **headers: str) -> StoreAnswer:
         """Make a successful answer with a JSON document."""
         body = json.dumps(document, ensure_ascii=False).encode()
-        return self.answer(status, body, document=True, headers=headers.items())
+        return self.answer(200, body, document=True, headers=headers.items())
 
     def resource_of(self, bucket: str, stored: Stored) -> dict[str, Any]:
         """Make an object's resource."""

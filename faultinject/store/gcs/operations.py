@@ -30,7 +30,7 @@ def list_buckets(call: GcsCall) -> StoreAnswer:
     rows = {bucket.name: bucket for bucket in call.service.buckets.all()}
     page, token = _page(call, rows, "")
     items = [resources.bucket_resource(rows[name], call.request.root_url) for name, _ in page.names]
-    return call.json(200, {"kind": "storage#buckets", "items": items, **token})
+    return call.json({"kind": "storage#buckets", "items": items, **token})
 
 
 def insert_bucket(call: GcsCall) -> StoreAnswer:
@@ -45,14 +45,14 @@ def insert_bucket(call: GcsCall) -> StoreAnswer:
     if call.document.get("versioning") not in (None, {}, {"enabled": False}):
         raise StoreError("not_implemented", "the embedded store does not support versioning")
     call.service.buckets.create(name, call.now)
-    return call.json(200, resources.bucket_resource(call.service.buckets.find(name), call.request.root_url))
+    return call.json(resources.bucket_resource(call.service.buckets.find(name), call.request.root_url))
 
 
 def get_bucket(call: GcsCall) -> StoreAnswer:
     """buckets.get."""
     bucket = call.service.buckets.find(call.bucket)
     call.judge_bucket()
-    return call.json(200, resources.bucket_resource(bucket, call.request.root_url))
+    return call.json(resources.bucket_resource(bucket, call.request.root_url))
 
 
 def change_bucket(_: GcsCall) -> StoreAnswer:
@@ -85,7 +85,7 @@ def list_objects(call: GcsCall) -> StoreAnswer:
     page, token = _page(call, wanted, call.argument("delimiter"))
     items = [call.resource_of(call.bucket, rows[key]) for key, _ in page.names]
     prefixes = {"prefixes": page.prefixes} if page.prefixes else {}
-    return call.json(200, {"kind": "storage#objects", "items": items, **prefixes, **token})
+    return call.json({"kind": "storage#objects", "items": items, **prefixes, **token})
 
 
 def _page(call: GcsCall, names: Iterable[str], delimiter: str) -> tuple[Page, dict[str, str]]:
@@ -115,7 +115,7 @@ def get_object(call: GcsCall) -> StoreAnswer:
     if not (call.judge(stored) and judge_read(tags.get, stored)):
         return call.answer(304, headers=[("ETag", stored.etag)])
     if call.argument("alt") != "media" and not call.kind.startswith("download"):
-        return call.json(200, call.resource_of(call.bucket, stored), ETag=stored.etag)
+        return call.json(call.resource_of(call.bucket, stored), ETag=stored.etag)
     headers = [("ETag", stored.etag), *resources.sent(stored), ("Accept-Ranges", "bytes")]
     wanted = read_range(call.request.headers.get("range"), stored.size)
     return call.content(stored, wanted, headers)
@@ -143,7 +143,7 @@ def update_object(call: GcsCall) -> StoreAnswer:
         headers = resources.updated(before, document, whole=call.request.method == "PUT")
         after = replace(before, etag=resources.etag(headers), modified=call.now, headers=headers)
         buckets.put(call.bucket, after, call.judge_change)
-    return call.json(200, call.resource_of(call.bucket, after))
+    return call.json(call.resource_of(call.bucket, after))
 
 
 def compose_object(call: GcsCall) -> StoreAnswer:

@@ -86,7 +86,7 @@ def write(
             "done": True,
             "resource": resource,
         }
-    return call.json(200, resource)
+    return call.json(resource)
 
 
 def _made(call: GcsCall, name: str, blocks: tuple[bytes, ...], described: Headers, claims: Sums) -> Stored:
@@ -236,7 +236,7 @@ def _finish(call: GcsCall, upload: Upload) -> StoreAnswer:
     blocks = tuple(block for part in parts for block in part.blocks)
     stored = _made(call, upload.key, blocks, upload.headers, claimed_sums(call, {}))
     call.service.uploads.become(call.bucket, upload.id, stored, call.judge_write)
-    answer = call.json(200, call.resource_of(call.bucket, stored))
+    answer = call.json(call.resource_of(call.bucket, stored))
     call.finished[upload.id] = answer.get_data()
     if len(call.finished) > ENDED:
         call.finished.popitem(last=False)

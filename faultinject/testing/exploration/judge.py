@@ -102,7 +102,7 @@ class Judge:
         self._outputs: set[bytes | None] = set()
 
     def learn(self, outcomes: Sequence[Outcome], output: bytes | None = None) -> None:
-        """Take a run without faults as usual.
+        """Learn the usual requests and output from a run without faults.
 
         Args:
             outcomes: its requests, in order.
@@ -171,13 +171,13 @@ class Judge:
         for hit in hits:
             findings += self._lost_answer(hit, requests, findings, passed=passed)
         if not (failed or lasts):
-            findings += self._of_uploads([*beside, *outcomes])
+            findings += self._judge_uploads([*beside, *outcomes])
         if passed or asserted:
-            findings += _of_versions(attempts, outcomes, names, numbers)
-            findings += _of_bytes(attempts, names, numbers, taken=asserted or amiss)
+            findings += _judge_versions(attempts, outcomes, names, numbers)
+            findings += _judge_bytes(attempts, names, numbers, taken=asserted or amiss)
         return self.counted(findings)
 
-    def of_output(self, output: bytes | None) -> list[Finding]:
+    def judge_output(self, output: bytes | None) -> list[Finding]:
         """The findings about missing lines of standard output; more lines may be a log."""
         if output is None or None in self._outputs or len(self._outputs) != 1:
             return []
@@ -303,17 +303,17 @@ class Judge:
         own = "removal" if lost.method == "DELETE" else "write"
         tried = f"request {hit.number(last)} got {last.answer}"
         did = "" if deed is None else f"request {hit.number(deed)} ({deed.method} {quoted(deed.path)})"
-        said = {
+        consequence = {
             UNDID: f"{did} then removed or overwrote what the code had written itself",
             TWICE: f"{did} wrote it again",
             CONFLICT: f"{tried} because of its own {own}, and an error was reported",
             ERROR: "an error was reported" if last is lost else f"{tried}, and an error was reported",
         }.get(handled.answer)
-        if said is not None:
+        if consequence is not None:
             yield finding(
                 LOST_ANSWER,
                 f"{handled.answer}: request {hit.number(lost)} ({lost.method}) was carried out"
-                f" and its answer lost; {said}",
+                f" and its answer lost; {consequence}",
                 WARN if handled.answer == ERROR else FAIL,
                 handled.answer,
                 evidence=(
@@ -358,7 +358,7 @@ class Judge:
             evidence = (EvidenceKind.WIRE, EvidenceKind.TOLD) if call.returned else (EvidenceKind.WIRE,)
             yield finding(ERROR_IN_200, message, FAIL if call.returned else WARN, evidence=evidence)
 
-    def _of_uploads(self, outcomes: Sequence[Outcome]) -> Iterator[Finding]:
+    def _judge_uploads(self, outcomes: Sequence[Outcome]) -> Iterator[Finding]:
         for target, count in (_left_open(outcomes) - self._open).items():
             uploads = "an upload is" if count == 1 else f"{count} uploads are"
             yield finding(
@@ -369,7 +369,7 @@ class Judge:
             )
 
 
-def _of_versions(
+def _judge_versions(
     attempts: Sequence[Attempt],
     outcomes: Sequence[Outcome],
     names: Collection[str],
@@ -389,7 +389,7 @@ def _of_versions(
         yield finding(MIXED_VERSIONS, message, evidence=(EvidenceKind.WIRE, EvidenceKind.TOLD))
 
 
-def _of_bytes(
+def _judge_bytes(
     attempts: Sequence[Attempt],
     names: Collection[str],
     numbers: Mapping[tuple[int, int], int],
@@ -404,14 +404,14 @@ def _of_bytes(
     if read is None or read.rule not in names:
         return
     asked = f"asked for {read.range} of {read.path} and got"
-    said = {
+    mix = {
         IGNORED: f"{asked} all of it, with status {read.status}",
         SHIFTED: f"{asked} the Content-Range of another part",
     }.get(
         read.fault or "",
         f"got bytes of {read.path} that do not have the answer's checksum",
     )
-    message = f"request {numbers[read.pid, read.seq]} {said}, and no error was reported"
+    message = f"request {numbers[read.pid, read.seq]} {mix}, and no error was reported"
     yield finding(MIXED_VERSIONS, message, evidence=(EvidenceKind.WIRE, EvidenceKind.TOLD))
 
 

@@ -110,11 +110,11 @@ class Points:
             else:
                 left_out[
                     f"{outcome.method} {outcome.path}",
-                    *_why(first_trace, at, second_trace, exhaustive=exhaustive),
+                    *_reason_left_out(first_trace, at, second_trace, exhaustive=exhaustive),
                 ] += 1
         for at, outcome in enumerate(second):
             if second_trace.shared(at, first_trace, in_part=exhaustive) is None:
-                why = _why(second_trace, at, first_trace, exhaustive=exhaustive)
+                why = _reason_left_out(second_trace, at, first_trace, exhaustive=exhaustive)
                 if why == _ONCE:  # the others are left out already, as requests of the first run
                     left_out[f"{outcome.method} {outcome.path}", *why] += 1
         self.left_out = [
@@ -234,7 +234,7 @@ def exact(outcome: Outcome) -> Conditions:
 
 
 def masked(outcome: Outcome) -> Conditions | None:
-    """The same conditions with a star for each part that is new in each run; None if no part is."""
+    """The conditions with a star for each part that differs in each run; None if no part does."""
     conditions = _conditions(outcome, _starred)
     return None if conditions == exact(outcome) else conditions
 
@@ -278,7 +278,7 @@ def _changes(name: str, value: str) -> bool:
     return not value or "…" in value or folded in volatile_parameters() or folded in _MARKERS
 
 
-def _why(trace: Trace, at: int, other: Trace, *, exhaustive: bool) -> tuple[str, ...]:
+def _reason_left_out(trace: Trace, at: int, other: Trace, *, exhaustive: bool) -> tuple[str, ...]:
     """The reason why a request is no point, and the effect of `exhaustive` on that."""
     outcome = trace.outcomes[at]
     finest = (exact(outcome), masked(outcome))
@@ -320,7 +320,7 @@ def rule_at(point: Point, choice: Choice, vendor: Vendor | None = None) -> Rule:
 
 
 def folded(first: Rule, second: Rule) -> tuple[Rule, ...]:
-    """Both rules; one rule with more `times` if the second hits the next request of the first."""
+    """Both rules, or one with more `times` if the second hits the request after the first's."""
     follows = first.value("skip") + first.value("times") == second.value("skip")
     if follows and alike([first], _COUNTS) == alike([second], _COUNTS):
         name, conditions, unless, options = first.parts

@@ -169,9 +169,9 @@ def incomplete(sweep: Sweep) -> list[str]:
             f"{count(sweep.not_run, 'run')} {sweep.run.deeper} not made: max_runs is {sweep.bounds.max_runs}"
         )
     for source in dict.fromkeys(choice.source for choice in sweep.run.asked_for):
-        mine = [choice for choice in sweep.run.asked_for if choice.source == source]
-        if sweep.covered.isdisjoint(mine):
-            asked = mine[0].within or mine[0].rule
+        of_source = [choice for choice in sweep.run.asked_for if choice.source == source]
+        if sweep.covered.isdisjoint(of_source):
+            asked = of_source[0].within or of_source[0].rule
             reasons.append(f"{source} was injected in no run{_nearest(asked, sweep.requests, sweep)}")
     return reasons
 
@@ -180,17 +180,17 @@ class PrintedFailure(Struct, omit_defaults=True):
     """Failures of one cause.
 
     Attributes:
-        error: What went wrong.
-        audit: What the second judge says.
-        actions: What to do about it.
+        error: The error of the run.
+        audit: The findings of the second judge.
+        actions: The advice against them.
         scenario: The smallest rules that show it.
         marker: The same as a pytest marker.
         alike: Other runs that fail alike.
         requests: The requests of that run.
-        killed_after: How many of them came before the command was killed, where it was.
-        failed_after: How many of them came before the command failed, where it was run again.
+        killed_after: The number of requests before the command was killed, where it was.
+        failed_after: The number of requests before the command failed, where it was run again.
         evidence: The kinds of evidence that the error rests on.
-        checks: What the second judge says, with its evidence and documents.
+        checks: The findings of the second judge, with their evidence and documents.
     """
 
     error: str
@@ -213,18 +213,18 @@ class PrintedExploration(Struct):
         v: The version of the format.
         requests: The requests of a run without faults.
         faults: The faults that were tried.
-        depth: How many faults there are in a run at most.
-        runs: How many runs were made.
-        seconds: How long it took.
+        depth: The most faults in one run.
+        runs: The number of runs that were made.
+        seconds: The time that all of it took.
         backoff: The share of the time in which the client waited after a fault.
-        failed: How many runs failed.
-        gave_up: How many gave up cleanly.
-        pruned: How many were left out because another one shows the same.
-        not_run: How many were not made because of max_runs.
-        left_out: What was not tried, and what brings it back.
+        failed: The number of runs that failed.
+        gave_up: The number of runs in which the command gave up cleanly.
+        pruned: The number of runs that were left out because another one shows the same.
+        not_run: The number of runs that were not made because of max_runs.
+        left_out: Everything that was not tried, with the reason, and the option that tries it.
         not_reached: Faults whose request did not come.
-        incomplete: What makes the sweep no proof.
-        warnings: What is suspicious and no failure.
+        incomplete: The reasons why the sweep is no proof.
+        warnings: Signs of a mistake that are no failure.
         findings: Failures, those alike as one.
         warned: The warnings, with their evidence and documents.
     """
@@ -265,7 +265,7 @@ def printed(sweep: Sweep, seconds: float) -> PrintedExploration:
         left_out=[quoted(left_out.text(sweep.exhaustive_argument)) for left_out in sweep.left_out],
         not_reached=[run.text for run in sweep.unreached],
         incomplete=[quoted(reason) for reason in incomplete(sweep)],
-        warnings=[said for said, _ in warned(sweep)],
+        warnings=[text for text, _ in warned(sweep)],
         findings=[
             PrintedFailure(
                 error=quoted(smallest.failure),
@@ -291,11 +291,11 @@ def _lines(sweep: Sweep, seconds: float) -> Iterator[str]:
     yield f"{_numbers(sweep, seconds)}{left_out}"
     for group in groups(sweep.finished):
         yield ""
-        yield from of_group(group, sweep)
+        yield from group_lines(group, sweep)
     notes = [
         line
-        for said, finding in warned(sweep)
-        for line in (f"warning: {said}", f"  → {action_of(finding, sweep)}")
+        for text, finding in warned(sweep)
+        for line in (f"warning: {text}", f"  → {action_of(finding, sweep)}")
     ]
     notes += [
         f"{left_out.head}: {quoted(left_out.text(sweep.exhaustive_argument))}" for left_out in sweep.left_out
@@ -313,7 +313,7 @@ def _lines(sweep: Sweep, seconds: float) -> Iterator[str]:
         yield from notes
 
 
-def of_group(group: Sequence[FinishedRun], sweep: Sweep) -> Iterator[str]:
+def group_lines(group: Sequence[FinishedRun], sweep: Sweep) -> Iterator[str]:
     """The lines about failures of one cause: smallest scenario, its requests, and the replay."""
     run, *others = group
     yield quoted(run.failure)

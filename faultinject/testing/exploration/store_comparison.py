@@ -57,7 +57,7 @@ class StoreComparison:
         self._shapes: dict[str, str] = {}
 
     def learn(self, before: StoreContents, ends: Sequence[StoreContents]) -> None:
-        """Take one run as right.
+        """Learn the right contents from a run without faults.
 
         Args:
             before: the contents before the run.
@@ -97,8 +97,8 @@ class StoreComparison:
         buckets = tuple(path for path in refused if path.endswith("/"))
         still_there = {path for path in after if path in refused or path.startswith(buckets)}
         return [
-            *self._of_fixed(before, after, still_there, lost=lost),
-            *self._of_changing(before, after, still_there, lost=lost),
+            *self._compare_fixed(before, after, still_there, lost=lost),
+            *self._compare_changing(before, after, still_there, lost=lost),
         ]
 
     def gone(self, before: StoreContents, after: StoreContents) -> list[Finding]:
@@ -128,7 +128,7 @@ class StoreComparison:
             if not any(matches(path) for matches in self._ignored)
         }
 
-    def _of_fixed(
+    def _compare_fixed(
         self, before: StoreContents, after: StoreContents, still_there: Collection[str], *, lost: bool
     ) -> Iterator[Finding]:
         """Compare the objects whose names are the same in every run."""
@@ -145,14 +145,14 @@ class StoreComparison:
                     LOST, f"{path} is not there; without {self._without} it has {in_bytes(len(usual[0]))}"
                 )
             elif usual:
-                yield from self._of_content(path, content)
+                yield from self._compare_content(path, content)
             elif path in before or path in still_there:
                 yield finding(NOT_REMOVED, f"{path} is still there; without {self._without} it is removed")
             else:
-                said = f"{path} ({in_bytes(len(content))}) is there, and not without {self._without}"
-                yield _of_more(said, [path], after, lost=lost)
+                message = f"{path} ({in_bytes(len(content))}) is there, and not without {self._without}"
+                yield _judge_surplus(message, [path], after, lost=lost)
 
-    def _of_content(self, path: str, content: bytes) -> Iterator[Finding]:
+    def _compare_content(self, path: str, content: bytes) -> Iterator[Finding]:
         # The contents after the first run of the program, and those after its second: these two may differ.
         stages = [[end[path] for end in stage if path in end] for stage in zip(*self._runs, strict=True)]
         if any(len(set(map(len, stage))) > 1 for stage in stages):
@@ -165,19 +165,19 @@ class StoreComparison:
     def _damage(self, path: str, content: bytes, usual: Collection[bytes]) -> Finding:
         """The damage to an object, compared with its right contents."""
         sizes = " or ".join(f"{size:,}" for size in sorted({len(content) for content in usual}))
-        said = (
+        message = (
             f"{path} has {in_bytes(len(content))}; without {self._without}"
             f" it has {sizes} {'byte' if sizes == '1' else 'bytes'}"
         )
         if any(len(content) < len(right) and right.startswith(content) for right in usual):
-            return finding(HALF_WRITTEN, said)
+            return finding(HALF_WRITTEN, message)
         if any(_has_a_piece_twice(content, right) for right in usual):
-            return finding(WRITTEN_TWICE, said)
+            return finding(WRITTEN_TWICE, message)
         if same := [_common(content, right) for right in usual if len(right) == len(content)]:
-            said = f"{path} differs from what it is without {self._without}, from byte {max(same)} on"
-        return finding(OTHER_CONTENT, said)
+            message = f"{path} differs from what it is without {self._without}, from byte {max(same)} on"
+        return finding(OTHER_CONTENT, message)
 
-    def _of_changing(
+    def _compare_changing(
         self, before: StoreContents, after: StoreContents, still_there: Collection[str], *, lost: bool
     ) -> Iterator[Finding]:
         """Compare objects whose names differ in each run: their number, then their contents."""
@@ -190,7 +190,7 @@ class StoreComparison:
             least, most = (wanted(len(end.get(name, ())) for end in ends) for wanted in (min, max))
             if least <= number <= most:
                 usual = [[Counter(end.get(name, {}).values()) for end in stage] for stage in stages]
-                yield from self._of_contents(name, Counter(objects.values()), usual)
+                yield from self._compare_contents(name, Counter(objects.values()), usual)
                 continue
             difference = f"there is 1 object {name}" if number == 1 else f"there are {number} objects {name}"
             difference += f", without {self._without} {least if least == most else f'{least} to {most}'}"
@@ -199,9 +199,9 @@ class StoreComparison:
             elif len(by_name_before.get(name, ())) > most or not objects.keys().isdisjoint(still_there):
                 yield finding(NOT_REMOVED, difference)
             else:
-                yield _of_more(difference, objects.keys() - before.keys(), after, lost=lost)
+                yield _judge_surplus(difference, objects.keys() - before.keys(), after, lost=lost)
 
-    def _of_contents(
+    def _compare_contents(
         self, name: str, present: Counter[bytes], stages: Sequence[Sequence[Counter[bytes]]]
     ) -> Iterator[Finding]:
         """Compare the contents of objects whose names match one pattern."""
@@ -235,17 +235,19 @@ class StoreComparison:
         return named
 
 
-def _of_more(said: str, paths: Iterable[str], after: StoreContents, *, lost: bool) -> Finding:
+def _judge_surplus(message: str, paths: Iterable[str], after: StoreContents, *, lost: bool) -> Finding:
     """Warn of objects that only this run leaves; after a lost answer, of two equal ones."""
     extra = sorted(paths) if lost else []
     others = [(path, other) for path in extra for other in after if path != other and after[path]]
     for path, other in others:
         if after[path] == after[other]:
-            return finding(PERHAPS_TWICE, f"equal to {other}: {said}", WARN)
+            return finding(PERHAPS_TWICE, f"equal to {other}: {message}", WARN)
     for path, other in others:
         if _folder(path) == _folder(other) and _words(after[path]) == _words(after[other]):
-            return finding(PERHAPS_TWICE, f"equal to {other}, but for ids, numbers and order: {said}", WARN)
-    return finding(LEFT_BEHIND, said, WARN)
+            return finding(
+                PERHAPS_TWICE, f"equal to {other}, but for ids, numbers and order: {message}", WARN
+            )
+    return finding(LEFT_BEHIND, message, WARN)
 
 
 def _folder(path: str) -> str:

@@ -79,7 +79,7 @@ class Once:
         return marker(rules)
 
     def learn(self, result: RunResult) -> None:
-        """Take the store after a run without faults as right."""
+        """Learn the right contents of the store from a run without faults."""
         if result.before is not None:
             self._store.learn(result.before, [result.between, result.after])
 
@@ -118,7 +118,7 @@ class Once:
         # The second run has shown whether it is wrong to report an error.
         findings += [finding for finding in requests if not (gave_up and again and finding.subject == ERROR)]
         if error is None and not (again or reported or any(outcome.did in MOVED for outcome in outcomes)):
-            findings += self._judge.of_output(result.output)
+            findings += self._judge.judge_output(result.output)
         if result.before is not None and (error is not None or reported):
             findings += self._judge.counted(self._store.gone(result.before, result.after))
         return FinishedRun(planned, result, gave_up=gave_up, findings=findings, first=first)
@@ -189,7 +189,7 @@ class KilledAndRestarted(Once):
         return f"@pytest.mark.faultinject_explore({self._given}crash=True{more}, replay={text})"
 
     def learn(self, result: RunResult) -> None:
-        """Take a run without a crash as right, and also the failure of its second run."""
+        """Learn the right contents, and the failure of a second run, from a run without a crash."""
         if result.first is None:
             raise ExplorationFailedError(
                 "crash=True kills a program, and the test runs none: run it with faults.run()"

@@ -26,19 +26,18 @@ MARKER = (
     " itself runs, not its fixtures. As faultinject.inject(): rules as text or Rule, or a Scenario; keys,"
     " those of faultinject.RuleKeys, belong to the one rule, such as"
     ' faultinject("cos:SlowDown", times=2, path="photos/"). Several markers add up. The test fails when no'
-    " request"
-    " met a rule's conditions (ini faultinject_unmatched). fast_forward=True lets waits pass at once."
+    " request met a rule's conditions (ini faultinject_unmatched). fast_forward=True lets waits pass at once."
 )
 EXPLORE = (
     "faultinject_explore(*faults, depth=1, max_runs=500, allow=(), ignore=(), exhaustive=False, without=(),"
     ' again=False, crash=False, replay="", within=None, shards=1): run the test twice without faults, then'
     " once for every request that it makes and every fault, and fail with the smallest scenario that breaks"
     " it. A vendor id stands for its standard set; conditions say where; depth=2 adds a second fault; allow"
-    " names exceptions that the code may give up with, ignore what is not judged; exhaustive=True also tries"
-    " what the summary says is left out; without takes faults from a set; again=True runs a test again that"
-    " has raised an error, without faults; crash=True kills the program of faults.run() at each request and"
-    " runs it again; replay is the one scenario to run; within is the seconds that a program may take;"
-    " shards collects the test n times, for xdist."
+    " names exceptions that the code may give up with, ignore the checks that are not judged; exhaustive=True"
+    " also tries everything that the summary lists as left out; without takes faults from a set; again=True runs"
+    " a test that has raised an error again, without faults; crash=True kills the program of faults.run() at each"
+    " request and runs it again; replay is the one scenario to run; within is the seconds that a program may"
+    " take; shards collects the test n times, for xdist."
 )
 INI_VALUES = {
     "faultinject_incomplete": ("error", "warn"),

@@ -300,7 +300,7 @@ class _Exploring:
         causes = groups(sweep.finished)
         self._remember([smallest.text for smallest, *_ in causes])
         self._item.user_properties.append((SUMMARY, summary(sweep, self._seconds)))
-        self._item.user_properties += [(WARNING, said) for said, _ in warned(sweep)]
+        self._item.user_properties += [(WARNING, text) for text, _ in warned(sweep)]
         reasons = incomplete(sweep)
         if causes:
             smallest = causes[0][0]

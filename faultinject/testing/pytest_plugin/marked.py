@@ -60,9 +60,9 @@ def record(faults: Faults) -> str:
 def replay(item: pytest.Item, session_seed: str) -> str:
     """The command line that runs a test with the same faults."""
     config = item.config
-    here = config.invocation_params.dir
+    invoked_in = config.invocation_params.dir
     path, _, rest = item.nodeid.partition("::")
-    node = f"{_relative(item.path, here)}::{rest}"
+    node = f"{_relative(item.path, invoked_in)}::{rest}"
     node = node.replace("'", "'\"'\"'")  # always in quotes: the user may edit it
     command = f"pytest '{node}' --faultinject-seed={shlex.quote(session_seed)}"
     if ini := config.getoption("inifilename"):
@@ -70,7 +70,7 @@ def replay(item: pytest.Item, session_seed: str) -> str:
     counted_from = item.path.parents[path.count("/")]
     if config.inipath is None or config.getoption("rootdir") or counted_from != config.rootpath:
         # The seed depends on the node id, and without an ini file the node id depends on pytest's arguments.
-        command += f" --rootdir={shlex.quote(_relative(counted_from, here))}"
+        command += f" --rootdir={shlex.quote(_relative(counted_from, invoked_in))}"
     if scenario := config.getoption("faultinject_scenario"):
         command += f" --faultinject-scenario={shlex.quote(scenario)}"
     return f"replay: {command}"
@@ -189,7 +189,7 @@ def _in_order(node: Node) -> Iterator[pytest.Mark]:
     """The markers of one node in the order written: pytest keeps decorators from the bottom up."""
     own = node.own_markers
     if isinstance(node, pytest.Class):
-        written = [mark for kind in reversed(node.obj.__mro__) for mark in _of_class(kind)]
+        written = [mark for kind in reversed(node.obj.__mro__) for mark in _marks_of_class(kind)]
         yield from _same(own, written)
         yield from _others(own, written)
     elif isinstance(node, pytest.Item):
@@ -200,7 +200,7 @@ def _in_order(node: Node) -> Iterator[pytest.Mark]:
         yield from own
 
 
-def _of_class(cls: type) -> list[pytest.Mark]:
+def _marks_of_class(cls: type) -> list[pytest.Mark]:
     attribute = vars(cls).get("pytestmark", [])
     listed = attribute if isinstance(attribute, list) else [attribute]
     marks = [mark.mark if isinstance(mark, pytest.MarkDecorator) else mark for mark in listed]

@@ -53,7 +53,7 @@ class StoredByTests:
     def pytest_fixture_setup(
         self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
     ) -> Generator[None, object, object]:
-        """Begin the test with its first own fixture, and note the objects of a wider one."""
+        """Begin a test with its first fixture, and note the objects that a wider fixture makes."""
         if fixturedef.scope == "function":
             self.begin_test(request.node)
             return (yield)
@@ -64,10 +64,10 @@ class StoredByTests:
 
         def undo() -> None:
             """Remove the objects of the fixture after its end."""
-            for storage, then in after.items():
-                contents, was = storage.app.contents, before.get(storage, {})
-                change(contents, then, was)
-                change(storage.app.kept, then, was)
+            for storage, contents_after in after.items():
+                contents, contents_before = storage.app.contents, before.get(storage, {})
+                change(contents, contents_after, contents_before)
+                change(storage.app.kept, contents_after, contents_before)
                 storage.app.hold(contents)
 
         # pytest runs the first finalizer last: after the fixture's own clean-up.
@@ -77,10 +77,10 @@ class StoredByTests:
         finally:
             # A test under way keeps these objects at its end.
             for storage in self.factory:
-                was, now = before.get(storage, {}), storage.app.contents
-                if now != was:
+                contents_before, now = before.get(storage, {}), storage.app.contents
+                if now != contents_before:
                     after[storage] = now
-                    change(storage.app.kept, was, now)
+                    change(storage.app.kept, contents_before, now)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> None:

@@ -159,7 +159,7 @@ WITHOUT_US = (
 )
 
 
-POLL_SECONDS = 1.0
+POLL_SECONDS = 0.05
 """Seconds between two checks of the listening thread whether the run is over."""
 
 
@@ -184,7 +184,7 @@ class Listener:
         self._lock = Lock()
         take = self._take
 
-        class Connection(StreamRequestHandler):
+        class RunnerConnection(StreamRequestHandler):
             """The connection of one process of the suite."""
 
             def handle(self) -> None:
@@ -195,10 +195,7 @@ class Listener:
                         take(json.loads(line))
                         self.wfile.write(b"\n")
 
-        self._server = ThreadingTCPServer(("127.0.0.1", 0), Connection)
-        self._server.timeout = POLL_SECONDS
-        self._over = False
-        self._thread = Thread(target=self._listen, daemon=True)
+        self._server = ThreadingTCPServer(("127.0.0.1", 0), RunnerConnection)
 
     @property
     def variables(self) -> dict[str, str]:
@@ -229,21 +226,14 @@ class Listener:
                 Result(test, event["outcome"], event["said"], began, ended, exact=not of_node, shown=shown)
             )
 
-    def _listen(self) -> None:
-        while not self._over:
-            self._server.handle_request()
-
     def __enter__(self) -> Listener:
-        self._thread.start()
+        Thread(target=self._server.serve_forever, args=(POLL_SECONDS,), daemon=True).start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._over, port = True, self._server.server_address[1]
-        with suppress(OSError):
-            socket.create_connection(("127.0.0.1", port), POLL_SECONDS).close()  # wakes the thread
-        self._thread.join()
+        self._server.shutdown()
         self._server.timeout = 0
         self._server.handle_request()  # a connection that came just now
         self._server.server_close()  # waits for the lines of all connections
@@ -418,7 +408,7 @@ def _reporter_variables(environ: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-class Trial:
+class SuiteTrial:
     """Runs the suite twice without faults, once per fault, and once per cause that was found.
 
     Args:

@@ -31,7 +31,7 @@ def make_ids(entropy: bytes, unix_seconds: int) -> dict[str, str]:
 
 
 def form_for(row: DocumentedError, request: StorageRequest, status: int) -> str:
-    """No body below 400, and JSON for a client that asks for it.
+    """The form of an error: no body for a redirect, JSON if the client asks for it, else XML.
 
     src/rgw/rgw_rest.cc, end_header and allocate_formatter.
     """

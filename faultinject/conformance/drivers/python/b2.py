@@ -15,8 +15,8 @@ ALLOWED = {"buckets": None, "capabilities": ALL_CAPABILITIES, "namePrefix": None
 class Client:
     """b2sdk's bucket, each call with an account of its own that is authorized already.
 
-    The path of an upload names no file. So that a request's path shows its call, the key is put into the address of
-    the API, and into that of an upload, of which the account has one as after an earlier upload.
+    The path of an upload names no file, but a request's path must show its call. So the key is a part of the API's
+    address and of the upload's address. The account has that address already, as after an earlier upload.
 
     Args:
         endpoint: the server's URL.

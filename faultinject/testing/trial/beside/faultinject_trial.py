@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 
-class Trial:
+class Reporter:
     """Reports tests over one connection, and waits for an answer before each test.
 
     So the faults of a test are in force before it begins. The connection is made before any test, as some suites
@@ -113,5 +113,5 @@ def _reach_moto() -> bool:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Connect to the listener of `faultinject trial`, which has loaded this plugin."""
-    trial = Trial(alone=not hasattr(config, "workerinput"))
-    config.pluginmanager.register(trial, "faultinject-trial-connection")
+    reporter = Reporter(alone=not hasattr(config, "workerinput"))
+    config.pluginmanager.register(reporter, "faultinject-trial-connection")
