@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 from weakref import finalize
 
 from faultinject.counts.background_sender import BackgroundSender
-from faultinject.counts.patience import waiting
 from faultinject.counts.per_process import PerProcess
-from faultinject.counts.redis_question import BoundedConnection, deadline
+from faultinject.counts.redis_question import BoundedConnection, Question, asked
 from faultinject.exceptions import ConfigurationError, MissingExtraError, StoreUnavailableError
 from faultinject.rules.redis_url import RedisURL
 
@@ -76,7 +74,9 @@ class Link(PerProcess):
         def run(keys: Sequence[str], *arguments: Argument, patient: bool = False) -> Any:
             self._begin_once()
             client = self._client
-            return self._asked(lambda: registered(keys=keys, args=arguments, client=client), patient)
+            return self._asked(
+                lambda: registered(keys=keys, args=arguments, client=client), len(arguments), patient
+            )
 
         return run
 
@@ -89,7 +89,7 @@ class Link(PerProcess):
         """
         self._begin_once()
         client = self._client
-        return self._asked(lambda: client.execute_command(*command), patient)
+        return self._asked(lambda: client.execute_command(*command), len(command), patient)
 
     def _begin(self) -> None:
         # redis-py has no types for this use of it.
@@ -98,10 +98,9 @@ class Link(PerProcess):
         # ResourceWarning.
         finalize(self, self._client.connection_pool.disconnect).atexit = False
 
-    def _asked(self, question: Callable[[], Any], patient: bool) -> Any:
-        """The answer to a question, within its time limit."""
-        seconds = max(waiting.opening, waiting.answer) if patient else waiting.answer
-        token = deadline.set(time.monotonic() + seconds)
+    def _asked(self, question: Callable[[], Any], arguments: int, patient: bool) -> Any:
+        """The answer to a question, within its bounds."""
+        token = asked.set(Question(arguments, patient=patient))
         try:
             return question()
         except self._errors.TimeoutError as error:
@@ -121,7 +120,7 @@ class Link(PerProcess):
                 f"the store {self.shown}: its answer cannot be read: {error}"
             ) from None
         finally:
-            deadline.reset(token)
+            asked.reset(token)
 
 
 def _client(url: RedisURL) -> Any:

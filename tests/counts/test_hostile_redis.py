@@ -1,4 +1,4 @@
-"""A Redis server that drips its answers, or never ends one, is bounded in time."""
+"""A Redis server that drips its answers, or never ends one, is bounded in time and size."""
 
 import asyncio
 import os
@@ -25,6 +25,12 @@ BEGUN = {
     "an error": b"-",
     "a bulk": b"$1000\r\n",
     "an array": b"*9\r\n:1\r\n+",
+}
+ENDLESS = {
+    "a line": (b"+", b"a" * 65_536),
+    "a number": (b":", b"1" * 65_536),
+    "a bulk": (b"$1073741824\r\n", b"a" * 65_536),
+    "an array": (b"*1073741824\r\n", b":1\r\n" * 16_384),
 }
 MALFORMED = {
     "arrays in arrays": b"*1\r\n" * 5_000,
@@ -129,6 +135,16 @@ def test_a_server_that_drips_when_it_is_connected_to(between, monkeypatch):
     between.begin, between.more = b"+", DRIP
     with pytest.raises(StoreUnavailableError, match="Timeout"):
         open_counts(between.url)
+
+
+@pytest.mark.parametrize(("begin", "more"), ENDLESS.values(), ids=ENDLESS)
+def test_an_answer_without_an_end(between, begin, more, monkeypatch):
+    """No more than 64 KiB are read."""
+    counts = open_counts(between.url)
+    monkeypatch.setattr(waiting, "answer", 60.0)
+    between.begin, between.more = begin, more
+    with pytest.raises(StoreUnavailableError, match=r"longer than 65,536 bytes$"):
+        place(counts)
 
 
 @pytest.mark.parametrize("begin", MALFORMED.values(), ids=MALFORMED)
