@@ -395,7 +395,8 @@ def judged(
         unread: calls after all these, behind the beginning of which the journal is read.
         until: when it is read; None: long after all is over.
         speed: how many times as fast as the journal's clock that of a driver's client is.
-        late: seconds by which a driver's calls come later than those that show how fast the client is.
+        late: seconds by which a driver's calls come later than those that show how fast the client is; or a function
+            that gives them for each call by its number.
         start: seconds that each call of a driver needs to begin, alone too.
         told: call windows besides those of calls that have a name or a result.
         how: as of `judge`.
@@ -418,8 +419,9 @@ def judged(
         for number, each in enumerate(made)
         if driven or (each.told and each.name != "cal")
     ]
-    for each in own:
-        each.began -= start + (0.0 if each.name == "cal" else late)
+    for number, each in enumerate(own):
+        own_late = late(number) if callable(late) else late
+        each.began -= start + (0.0 if each.name == "cal" else own_late)
     windows = [*told, *own]
     seen = attempts(made)
     if driven:

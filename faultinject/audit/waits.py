@@ -18,6 +18,11 @@ LONGEST_TURNAROUND = 0.05
 """Seconds; a longer gap contains more than a turnaround, or the machine is busy."""
 SHORTEST, UNMEASURED = 0.02, 0.5
 """Seconds: the shortest measurable wait, and the lateness of a wait if unmeasured."""
+LATE_STEPS = 4
+"""The largest lateness of a wait, as a multiple of the lateness of a driver's calls.
+
+The client reads its answer, waits, connects and sends: each of these may be as late.
+"""
 WORK = 0.005
 """The most seconds that a client takes to make one request (urllib: 1.4 ms; boto3: 4 ms)."""
 
@@ -231,13 +236,26 @@ class Group:
         """
         return max(wait.arrived - self.since[bisect_left(self.arrivals, wait.arrived)] for wait in self.waits)
 
+    @cached_property
+    def late(self) -> float:
+        """Seconds by which a driver's calls here began later than the first of them, in the middle of them.
+
+        A machine that was busy then was busy during their waits.
+        """
+        took = [
+            wait.call.first.arrived - wait.call.window.began
+            for wait in self.waits
+            if wait.call.window is not None and wait.call.window.key is not None
+        ]
+        return median(took) - min(took) if took else 0.0
+
     @property
     def doubt(self) -> float:
         """Seconds in which a client without a wait may send the next request: noise, or work.
 
         By both where the noise was not measured: twice the p95 has room for either.
         """
-        noise = self.turnaround.noise
+        noise = max(self.turnaround.noise, LATE_STEPS * self.late)
         return noise + self.work if self.turnaround.p95 is None else max(noise, self.work)
 
 

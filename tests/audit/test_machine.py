@@ -207,14 +207,15 @@ def recorded(name, profile=None):
 
 @pytest.mark.parametrize("name", ["uneven_machine.json.gz", "starved_client.json.gz"])
 def test_a_client_on_a_busy_machine(name):
-    """A client that keeps its promise passes, though a fifth of its waits are seconds longer."""
+    """A client that keeps its promise passes, though a fifth of its waits are seconds longer.
+
+    Most of its calls began 0.4 s late and more: fixed waits of 50 ms would vary as much there.
+    """
     found = recorded(name, "aws-2026")
     assert FAIL not in found.values()
     assert found["backoff bound"] == INCONCLUSIVE
     assert found["full jitter"] == PASS
-    assert {found["jitter"], found["thundering herd"]} == {
-        PASS if name.startswith("uneven") else INCONCLUSIVE
-    }
+    assert {found["jitter"], found["thundering herd"]} == {INCONCLUSIVE}
 
 
 def test_half_the_promise_is_seen_to_be_broken(tmp_path):

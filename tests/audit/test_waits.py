@@ -53,6 +53,11 @@ def spaced(number, *middles, spread, **more):
     return [call(*(middle + step for middle in middles), at=0.04 * i, **more) for i, step in enumerate(steps)]
 
 
+def most_of(first, seconds):
+    """Three in four of the first calls begin that much later."""
+    return lambda number: seconds if number < first and number % 4 else 0.0
+
+
 def apart(number, *gaps, **more):
     """Calls, one after the other."""
     return calls(number, *gaps, **{"apart": 20.0, **more})
@@ -187,6 +192,8 @@ JITTER = rows(
     *(to(expected, spaced(8, 1.0, spread=spread), **UNKNOWN) for spread, expected in ((0.01, WARN), (0.1, INCONCLUSIVE), (0.8, INCONCLUSIVE), (1.0, PASS))),
     to(INCONCLUSIVE, spaced(8, 1.0, spread=0.1), **UNKNOWN, says="of their median Add 20 successful requests"),
     to(INCONCLUSIVE, spaced(8, 1.0, spread=0.1), says="of their median Let more calls fail, for example http:503."),
+    # Nor do waits have jitter that a machine made longer which was busy when most of their calls began, however quiet it was later.
+    *(to(expected, drawn(40, 1.0), successes(100), driven=True, late=most_of(40, seconds)) for seconds, expected in ((0.1, PASS), (0.15, INCONCLUSIVE))),
     # Of many waits the shortest three in four are compared.
     to(WARN, [call(1.0 + (0.5 if each % 20 == 0 else 0.001), at=each) for each in range(100)]),
     # Most of the retries decide; kinds are not mixed.
@@ -312,6 +319,7 @@ GROWS = rows(
     *(to(expected, [call(0.5 + each / 10, 0.3 + each / 10, at=9 * each) for each in range(4)], fast=fast) for fast, expected in (((0.0003, 0.001), WARN), (None, INCONCLUSIVE), ((0.002, 0.2), INCONCLUSIVE))),
     to(INCONCLUSIVE, [call(0.5 + each / 10, 0.3 + each / 10, at=9 * each) for each in range(4)], calls(3, 0.6, 1.8, kind=INTERNAL, at=99), **UNKNOWN, says="the waits change"),
     to(WARN, [call(1.0 + each / 50, 1.0 + (3 - each) / 50, at=9 * each) for each in range(4)], **UNKNOWN),
+    *(to(expected, calls(8, 0.5, 0.5), successes(40), driven=True, late=most_of(8, seconds)) for seconds, expected in ((0.1, WARN), (0.15, INCONCLUSIVE))),
     # No machine hides that waits grow, whether it was measured or not.
     *(to(WARN, calls(3, 0.2, 0.2), fast=fast) for fast in ((0.0003, 0.001), None)),
     to(WARN, drawn(36, 0.2, 0.2, low=0.5), **UNKNOWN, says="the waits do not grow: by a factor of 0.98 per retry [0.86, 1.10]"),

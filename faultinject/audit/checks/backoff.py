@@ -25,7 +25,7 @@ from faultinject.audit.documents import AWS_BLOG, AWS_SDKS, AZURE, CLOUD_STORAGE
 from faultinject.audit.evidence import Evidence
 from faultinject.audit.findings import INCONCLUSIVE, PASS, WARN, Finding
 from faultinject.audit.statistics import FEWEST, MANY, median, most_in_beat, most_within, slope
-from faultinject.audit.waits import WORK, Group, Wait, calls_of
+from faultinject.audit.waits import LATE_STEPS, WORK, Group, Wait, calls_of
 
 LATER, ONCE = 10, 5
 """The minimum of waits before later retries, and of failed calls with one retry each."""
@@ -47,11 +47,6 @@ STEEP = 3.0
 """The factor per retry above which a client's own waits seldom grow."""
 STEP = 1.1
 """The factor below which two waits count as equal; the second may have reached the cap."""
-LATE_STEPS = 4
-"""The largest lateness of a wait, as a multiple of the lateness of a driver's calls.
-
-The client reads its answer, waits, connects and sends: each of these may be as late.
-"""
 COUNTED = 4
 """Retries beyond this one have reached the longest wait."""
 GROUPS, GROWN = 2, 6
@@ -127,9 +122,10 @@ def jitter(evidence: Evidence) -> Finding:
 
     For each kind of failure and each retry the spread of the waits but the longest (of 20 or more: of the shortest
     three in four) against their median. Rigid: at most 5 % of it, or half the turnaround's noise. With jitter:
-    above 12 %, and the shortest wait is below the median by more than the machine's noise, the client's work for
-    its other requests, and the time for which the client had sent one request after the other. FAIL: more than half
-    are rigid. PASS: more than half have jitter and none is rigid.
+    above 12 %, and the shortest wait is below the median by more than the machine's noise, four times the time by which
+    a driver's calls there began late, the client's work for its other requests, and the time for which the client had
+    sent one request after the other. FAIL: more than half are rigid. PASS: more than half have jitter and none is
+    rigid.
     """
     groups = [
         group
@@ -285,7 +281,7 @@ def backoff_grows(evidence: Evidence) -> Finding:
 
     The slope of the logarithm of the waits over the number of the retry (1 to 4), with 2.6 standard errors on both
     sides. WARN: certainly a factor below 1.25 per retry, and the first wait is at least four times the time by which a
-    driver's calls began late, and twice the machine's noise, or the shortest wait before each retry is the same. PASS:
+    driver's calls began late, all of them or those with these waits, and twice the machine's noise, or the shortest wait before each retry is the same. PASS:
     certainly above 1.15, and the median grows by more than the machine's noise from the first of them to the last.
     Where a fingerprint alone groups the attempts, and the factor is above 3, callers may have asked again.
     Where only the first wait is shorter, by a tenth or more, the others may be the longest wait: that is not decided.
@@ -349,7 +345,7 @@ def _growth(kind: str, groups: Sequence[Group]) -> Finding:
             calls,
             action=REAL_TIME,
         )
-    late = first.turnaround.late
+    late = max(first.turnaround.late, *(group.late for group in groups))
     delay = inf if first.turnaround.unmeasured else first.turnaround.machine_delay
     # A delay that is added to every wait hides growth; if the shortest waits are equal, nothing was added.
     shortest = [group.seconds[0] for group in groups]
