@@ -21,12 +21,12 @@ from faultinject.adapters.asgi_wait import (
     pause,
 )
 from faultinject.adapters.client_errors import cut_of
-from faultinject.adapters.connection import Connection, of_send
+from faultinject.adapters.connection import Connection
 from faultinject.adapters.lingering import end, linger
 from faultinject.adapters.middleware import Middleware
 from faultinject.adapters.mounting import control_of
 from faultinject.adapters.raising import let_through
-from faultinject.adapters.servers import SPELL, asgi_server, is_in_process_scope, know_status, shown
+from faultinject.adapters.servers import SPELL, asgi_server, is_in_process_scope, know_status, of_send, shown
 from faultinject.engine.actions import PASSED, Action, Pass
 from faultinject.engine.body import LONGEST, Body, SeenBody
 from faultinject.engine.counting import Counter

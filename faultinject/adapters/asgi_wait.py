@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from anyio.lowlevel import checkpoint
 
-from faultinject.adapters.connection import Connection, of_send, until_delivered
-from faultinject.adapters.servers import layers_of
+from faultinject.adapters.connection import Connection, until_delivered
+from faultinject.adapters.servers import layers_of, of_send
 from faultinject.engine.body import LONGEST, MOST, Body
 from faultinject.engine.request import ASGIRequest
 from faultinject.engine.services import LOOK

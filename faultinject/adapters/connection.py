@@ -16,14 +16,11 @@ import time
 from array import array
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from functools import partial
 from struct import pack
 from time import monotonic
 from typing import Any, Self
 from weakref import WeakSet
 
-from faultinject.adapters.servers import asgi_server, shown, wsgi_server
-from faultinject.adapters.types import Environ
 from faultinject.locks import gevent_sleep
 
 UNSPEC = sys.platform == "linux"  # connect() to no address ends a TCP connection with an RST
@@ -279,33 +276,8 @@ class Connection:
         return True
 
 
-def of_environ(environ: Environ) -> Connection | None:
-    """Get the connection of a WSGI request; None when its server shows none, as in process."""
-    server = wsgi_server(environ)
-    if server.socket is None:
-        return None
-    handle = shown(server.socket, environ)
-    connection = _connection_of(handle)
-    if connection is not None:
-        connection.handle = handle
-        connection.relayed = server.relays and connection.port() != environ.get("SERVER_PORT")
-        connection.speaks_http = server.speaks_http(environ)
-        if server.unsent is not None:
-            connection.unsent = partial(shown, server.unsent, environ)
-    return connection
-
-
-def of_send(send: Callable[..., Any]) -> Connection | None:
-    """Get the connection of an ASGI request by its `send`; None when that shows none."""
-    server, own = asgi_server(send)
-    transport = server.transport(own)
-    connection = _connection_of(shown(server.socket, transport))
-    if connection is not None:
-        connection.unsent = partial(shown, server.unsent, transport)
-    return connection
-
-
-def _connection_of(handle: Any) -> Connection | None:
+def connection_of(handle: Any) -> Connection | None:
+    """Hold the connection of what a server shows; None when that is no socket."""
     number = number_of(handle)
     sock = hold(number)
     return None if sock is None else Connection(sock, number)

@@ -11,11 +11,18 @@ from threading import Thread
 from typing import Any, assert_never
 
 from faultinject.adapters.client_errors import cut_of
-from faultinject.adapters.connection import Connection, of_environ
+from faultinject.adapters.connection import Connection
 from faultinject.adapters.lingering import end, linger
 from faultinject.adapters.middleware import Middleware
 from faultinject.adapters.mounting import control_of
-from faultinject.adapters.servers import close_behind, is_at_hand, is_file, is_in_process, wsgi_server
+from faultinject.adapters.servers import (
+    close_behind,
+    is_at_hand,
+    is_file,
+    is_in_process,
+    of_environ,
+    wsgi_server,
+)
 from faultinject.adapters.types import Environ, Start, WSGIApp
 from faultinject.adapters.wsgi_body import AppBody, Pieces
 from faultinject.adapters.wsgi_wait import delivered, drain, wait

@@ -12,16 +12,15 @@ import time
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
-from faultinject.adapters.connection import Connection, of_environ, until_delivered
-from faultinject.adapters.servers import OUR_SERVER, body_of, is_at_hand, shown, wsgi_server
+from faultinject.adapters.connection import Connection, until_delivered
+from faultinject.adapters.servers import OUR_SERVER, body_of, is_at_hand, of_environ, shown, wsgi_server
 from faultinject.engine.body import LONGEST, MOST, PIECE, Body
 from faultinject.engine.request import WSGIRequest
 from faultinject.engine.services import LOOK
 from faultinject.engine.steps import ClientGone
-from faultinject.locks import gevent_sleep
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from faultinject.adapters.types import Environ
     from faultinject.engine.plan import Plan
@@ -156,19 +155,13 @@ def wait(plan: Plan, seconds: float, connection: Connection | None = None) -> bo
         seconds: how long; nothing, or less, when the time is over already.
         connection: shows when the client leaves, at once.
     """
-    has_left = _sleep if connection is None else connection.left
+    has_left: Callable[[float], object] = time.sleep if connection is None else connection.left
     services = plan.services
     end, endings = services.monotonic() + seconds, plan.endings
     while (left := end - services.monotonic()) > 0 and not plan.over(endings) and not program_ends():
         if services.rest(min(left, LOOK), has_left):
             return False
     return connection is None or not has_left(0)
-
-
-def _sleep(seconds: float) -> bool:
-    """Sleep while no client shows whether it is there."""
-    (gevent_sleep() or time.sleep)(seconds)
-    return False
 
 
 def program_ends() -> bool:
