@@ -28,14 +28,14 @@ from faultinject.adapters.mounting import control_of
 from faultinject.adapters.raising import let_through
 from faultinject.adapters.servers import SPELL, asgi_server, is_in_process_scope, know_status, of_send, shown
 from faultinject.engine.actions import PASSED, Action, Pass
-from faultinject.engine.body import LONGEST, Body, SeenBody
 from faultinject.engine.counting import Counter
 from faultinject.engine.entry import Entry
 from faultinject.engine.exchange import DECIDED, first_to_note, listens, skipped
 from faultinject.engine.exchange import exchange as steps_of
-from faultinject.engine.own_answer import FilteredAnswer, Injection
+from faultinject.engine.own_answer import FilteredAnswer
 from faultinject.engine.plan import Plan
-from faultinject.engine.request import ASGIRequest
+from faultinject.engine.request import LONGEST, ASGIRequest, Body, SeenBody
+from faultinject.engine.services import Injection
 from faultinject.engine.steps import (
     AppAnswer,
     AppEnded,
@@ -270,7 +270,7 @@ async def decide_on_thread(plan: Plan, request: ASGIRequest, candidates: Sequenc
 def _undo(plan: Plan, action: Action | None) -> None:
     """Return the count and the slot of an action that nobody is left to carry out."""
     if action is not None and not isinstance(action, Pass):
-        with Injection(plan, action.entry):
+        with Injection(plan.services, plan.counts, action.entry):
             pass  # its end returns the count and the slot, as nothing was injected
 
 

@@ -13,8 +13,7 @@ from anyio.lowlevel import checkpoint
 
 from faultinject.adapters.connection import Connection, until_delivered
 from faultinject.adapters.servers import layers_of, of_send
-from faultinject.engine.body import LONGEST, MOST, Body
-from faultinject.engine.request import ASGIRequest
+from faultinject.engine.request import LONGEST, MOST, ASGIRequest, Body
 from faultinject.engine.services import LOOK
 from faultinject.engine.steps import ClientGone
 

@@ -12,7 +12,7 @@ import time
 from time import monotonic
 
 from faultinject.adapters.connection import Connection, threads_run
-from faultinject.engine.body import LONGEST, MOST
+from faultinject.engine.request import LONGEST, MOST
 
 GRACE = 0.5
 """Seconds in which a server that was told to closes a connection; then we do."""

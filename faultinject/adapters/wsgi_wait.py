@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 
 from faultinject.adapters.connection import Connection, until_delivered
 from faultinject.adapters.servers import OUR_SERVER, body_of, is_at_hand, of_environ, shown, wsgi_server
-from faultinject.engine.body import LONGEST, MOST, PIECE, Body
-from faultinject.engine.request import WSGIRequest
+from faultinject.engine.request import LONGEST, MOST, PIECE, Body, WSGIRequest
 from faultinject.engine.services import LOOK
 from faultinject.engine.steps import ClientGone
 

@@ -11,9 +11,8 @@ from itertools import count
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Protocol
 
-from faultinject.engine.body import Body, SeenBody
 from faultinject.engine.counting import Take
-from faultinject.engine.request import GUARDS, PARTS, RECORDED_HEADERS, Request
+from faultinject.engine.request import GUARDS, PARTS, RECORDED_HEADERS, Body, Request, SeenBody
 from faultinject.engine.shown import shown_path, shown_query
 from faultinject.http.wire import whole
 from faultinject.vendors.addressing import Addressing

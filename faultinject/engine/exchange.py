@@ -11,19 +11,18 @@ from typing import Any
 
 from faultinject.engine.actions import Action, Disconnect, Forward, Pass
 from faultinject.engine.answers import Respond, answer_keys, at_its_start, taken_over
-from faultinject.engine.body import Body, SeenBody
 from faultinject.engine.entry import Entry
 from faultinject.engine.own_answer import (
     FilteredAnswer,
     ForwardedAnswer,
-    Injection,
     NotedAnswer,
     UndoneAnswer,
     look,
     takes,
 )
 from faultinject.engine.plan import Plan
-from faultinject.engine.request import Request
+from faultinject.engine.request import Body, Request, SeenBody
+from faultinject.engine.services import Injection
 from faultinject.engine.steps import (
     AppAnswer,
     AppEnded,
@@ -130,7 +129,7 @@ def exchange(plan: Plan, request: Request, entry: Entry, action: Action) -> Step
         entry.seen = SeenBody(request.body_digest(plan.origin[2]), request.content_length)
     if isinstance(action, Pass):
         return _pass(plan, entry, action.did)
-    injection = Injection(plan, entry)
+    injection = Injection(plan.services, plan.counts, entry)
     if isinstance(action, Forward):
         return _forward(plan, request, action, injection)
     return (_before if before else _after)(plan, request, action, end, injection)

@@ -1,16 +1,17 @@
-"""All that a plan needs from outside: clocks, the journal and its injector's settings."""
+"""All that a plan needs from outside: clocks, the journal and its injector's settings; and a fault under way."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
-from faultinject.engine.counting import Counter
+from faultinject.engine.counting import Counter, Counts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from faultinject.engine.entry import Entry
+    from faultinject.engine.request import Body
 
 
 LOOK = 0.5
@@ -127,3 +128,82 @@ class Services:
     def refused(self) -> int:
         """The number of requests that got no fault because all slots were taken."""
         return self._refused.value
+
+
+class Injection:
+    """One fault under way, as a context manager: its slot, its count and its lines in the journal.
+
+    It returns the fault's count if it was not carried out, and its slot at the end.
+
+    Args:
+        services: have the slot.
+        counts: have the count.
+        entry: what goes into the journal.
+
+    Attributes:
+        applied: whether the app ran.
+        otherwise: what the journal says where the exchange breaks off.
+        settled: whether the journal has what came of it.
+    """
+
+    def __init__(self, services: Services, counts: Counts, entry: Entry) -> None:
+        self._services = services
+        self._counts = counts
+        self._entry = entry
+        self.settled = self._over = False
+        self.applied = False
+        self.otherwise = "failed"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self.settled:
+            self.undo(self.otherwise)
+        self.finish()
+
+    def finish(self) -> None:
+        """Free the slot for another fault, however long the answer still takes."""
+        if not self._over:
+            self._over = True
+            self._services.finish()
+
+    def begin(self, did: str) -> None:
+        """Note what is about to be done, where it takes its time."""
+        self._entry.write(did, answered=False, applied=self.applied, last=False)
+
+    def run_app(self) -> None:
+        """The app is about to run."""
+        self.applied, self.otherwise = True, "app_failed"
+
+    def give(self, did: str, body: Body | None = None, *, answered: bool | float = True) -> None:
+        """Note what is done.
+
+        Args:
+            did: the outcome's word.
+            body: what was read of the request's.
+            answered: whether the answer goes out now, or when it began to.
+        """
+        self.settled = True
+        self._entry.write(did, answered=answered, applied=self.applied, body=body)
+
+    def keep(self) -> None:
+        """Keep the notes made so far, also if the exchange breaks off."""
+        self.settled = True
+
+    def undo(self, did: str, *, status: int | None = None, left: bool = False) -> None:
+        """Return the count of a fault that is not carried out, and note the reason.
+
+        The status of the app's own answer is told only where every request is noted, as with requests that pass.
+
+        Args:
+            did: the outcome's word.
+            status: of the app's own answer, which starts now.
+            left: whether the client has left.
+        """
+        self.settled = True
+        entry = self._entry
+        entry.left = entry.left or left
+        if entry.take is not None:
+            self._counts.give_back(entry.take)
+        entry.cancel(did, applied=self.applied, status=status if self._services.record_all else None)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from faultinject.engine.body import LONGEST, MOST
+from faultinject.engine.request import LONGEST, MOST
 from faultinject.http.wire import Headers
 from faultinject.vendors.multi_delete import Listing
 
