@@ -34,7 +34,7 @@ from faultinject.engine.exchange import DECIDED, first_to_note, listens, skipped
 from faultinject.engine.exchange import exchange as steps_of
 from faultinject.engine.own_answer import FilteredAnswer
 from faultinject.engine.plan import Plan
-from faultinject.engine.request import LONGEST, ASGIRequest, Body, SeenBody
+from faultinject.engine.request import LONGEST, ASGIRequest, Body
 from faultinject.engine.services import Injection
 from faultinject.engine.steps import (
     AppAnswer,
@@ -71,7 +71,6 @@ if TYPE_CHECKING:
     from faultinject.adapters.types import Send as ServerSend
     from faultinject.http.wire import Headers
     from faultinject.rules.scenario import Rules
-    from faultinject.vendors.multi_delete import Listing
 
 
 THREADS = 100
@@ -228,7 +227,7 @@ async def exchange(
     assert entry is not None
     steps = steps_of(plan, request, entry, action)
     if entry.seen is not None:
-        receive = overheard(receive, entry.seen, entry)
+        receive = overheard(receive, entry.seen.feed, entry.broken_off)
     await Responder(app, scope, receive, send, plan, request, entry, steps).run(listens=listens(action))
 
 
@@ -331,7 +330,6 @@ class Responder:
         self._lingering: Connection | None = None
         self._error: Exception | None = None
         self._start: Message | None = None  # the head of the app's answer
-        self._clock = anyio.CancelScope()
         self._begun = self._unread = self._queued = self._broken = False
 
     async def run(self, *, listens: bool) -> None:
@@ -548,7 +546,9 @@ class Responder:
         app, scope, server, answer = self._app, self._scope, self._server, step.answer
         receive = self._receive_again or self._app_receive
         if step.dropped is not None:
-            await self._run_dropped(step.dropped, step.listing)
+            if step.listing is not None:
+                receive = overheard(receive, step.listing.feed)
+            await self._run_dropped(step.dropped, receive)
             return
         if answer is None:
             await app(scope, receive, server)
@@ -633,70 +633,33 @@ class Responder:
 
     # An answer that is dropped
 
-    async def _run_dropped(self, dropped: Dropped, listing: Listing | None) -> None:
-        """Run the app, drop its answer, and end the app when it takes too long."""
-        raised: BaseException | None = None
-        async with anyio.create_task_group() as tasks:
-            try:
-                receive = partial(self._receive_until_cut, dropped, listing)
-                await self._app(self._scope, receive, partial(self._drop, dropped, tasks))
-            except anyio.get_cancelled_exc_class():
+    async def _run_dropped(self, dropped: Dropped, receive: Receive) -> None:
+        """Run the app, and drop its answer."""
+        try:
+            await self._app(self._scope, receive, partial(self._drop, dropped))
+        except Exception:
+            if not dropped.cut:
                 raise
-            except BaseException as error:
-                raised = error
-            self._clock.cancel()
-        if raised is not None and not (dropped.cut and isinstance(raised, Exception)):
-            raise raised
 
-    async def _receive_until_cut(self, dropped: Dropped, listing: Listing | None) -> Message:
-        """Take the place of the server's `receive`; after a cut the client has left."""
-        if dropped.cut:
-            return {"type": "http.disconnect"}
-        message = await self._app_receive()
-        if listing is not None and message["type"] == "http.request":
-            listing.feed(message.get("body", b""))
-        return message
-
-    async def _drop(self, dropped: Dropped, tasks: TaskGroup, message: Message) -> None:
+    async def _drop(self, dropped: Dropped, message: Message) -> None:
         """Take the place of the server's `send`, and drop an answer that is no failure."""
         kind = message["type"]
         if dropped.failed:
             await self._server(message)
-        elif dropped.over:
-            if dropped.cut:
-                raise OSError("the client has left")
-            # Other tasks get a turn, so that an app whose answer has no end can be cancelled.
-            await checkpoint()
-        elif kind == "http.response.start":
-            began_before = self._start is not None
-            self._start = message
+        elif dropped.cut:
+            raise OSError("the client has left")
+        elif not dropped.over and kind == "http.response.start":
             dropped.head(head_of(message))
             if dropped.failed:
                 await self._advance(self._steps)
                 await self._server(message)
-            elif not began_before:
-                tasks.start_soon(self._watch_clock, dropped)
-        elif kind == "http.response.body" or kind in _PAST_US:
-            piece, more = message.get("body", b""), bool(message.get("more_body"))
-            if piece or not more:
-                dropped.feed(piece, more=more)
-                if dropped.over:
-                    await self._instead(dropped)
-            # An app that waits for nothing gives no turn to other tasks, the clock that ends it included.
-            await checkpoint()
-
-    async def _watch_clock(self, dropped: Dropped) -> None:
-        with self._clock:
-            await anyio.sleep(LONGEST)
-        if not (dropped.over or self._clock.cancel_called):
-            dropped.over = dropped.cut = True
-            await self._instead(dropped)
-
-    async def _instead(self, dropped: Dropped) -> None:
-        """Carry out the steps that follow instead of the app's answer."""
-        self._clock.cancel()
-        dropped.unread = self._request.has_body and not (self._listener is not None and self._listener.whole)
-        await self._advance(self._steps)
+        elif not dropped.over and (kind == "http.response.body" or kind in _PAST_US):
+            dropped.feed(message.get("body", b""), more=bool(message.get("more_body")))
+            if dropped.over:
+                dropped.unread = self._request.has_body and not (self._listener and self._listener.whole)
+                await self._advance(self._steps)
+        # Other tasks get a turn: an app whose answer has no end can be cancelled.
+        await checkpoint()
 
     # The connection itself
 
@@ -780,17 +743,25 @@ async def noticed(receive: Receive, *, unread: bool = False) -> None:
             await anyio.sleep(_SLICE)
 
 
-def overheard(receive: Receive, seen: SeenBody, entry: Entry) -> Receive:
-    """Wrap `receive`: note the body that the app reads, and a client that breaks it off."""
+def overheard(
+    receive: Receive, hear: Callable[[bytes], object], gone: Callable[[], object] = lambda: None
+) -> Receive:
+    """Wrap `receive` of an app.
+
+    Args:
+        receive: the server's.
+        hear: called with each piece of the body, and with nothing at its end.
+        gone: called when the client has left.
+    """
 
     async def overhear() -> Message:
         message = await receive()
         if message["type"] == "http.request":
-            seen.feed(message.get("body", b""))
+            hear(message.get("body", b""))
             if not message.get("more_body"):
-                seen.feed(b"")
-        elif seen.body is None and entry.answered is None:
-            entry.left = True
+                hear(b"")
+        else:
+            gone()
         return message
 
     return overhear

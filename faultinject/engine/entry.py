@@ -389,6 +389,10 @@ class Entry:
         except Exception:  # odd headers are between the app and its server
             return
 
+    def broken_off(self) -> None:
+        """Note that the client has left, if that is in the middle of its upload."""
+        self.left = self.left or (self.answered is None and self.seen is not None and self.seen.body is None)
+
     def forget(self) -> None:
         """Drop the facts of a fault that is not given: the app's answer is another."""
         self.status = self.app_status = self.response_bytes = self.request_id = self.hint = None
