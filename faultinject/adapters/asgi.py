@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 from contextlib import nullcontext, suppress
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, assert_never
 
 import anyio
 from anyio.lowlevel import RunVar, checkpoint
 from anyio.to_thread import run_sync
 
-from faultinject.adapters.asgi_wait import (
-    BodyReader,
-    ExchangeEnd,
-    Listener,
-    delivered,
-    drain,
-    has_left,
-    in_tasks,
-    pause,
-)
+from faultinject.adapters.asgi_wait import BodyReader, Listener, delivered, drain, has_left, in_tasks
 from faultinject.adapters.client_errors import cut_of
 from faultinject.adapters.connection import Connection
 from faultinject.adapters.lingering import end, linger
@@ -34,7 +25,7 @@ from faultinject.engine.exchange import DECIDED, first_to_note, listens, skipped
 from faultinject.engine.exchange import exchange as steps_of
 from faultinject.engine.own_answer import FilteredAnswer
 from faultinject.engine.plan import Plan
-from faultinject.engine.request import LONGEST, ASGIRequest, Body
+from faultinject.engine.request import LONGEST, ASGIRequest, Body, SeenBody
 from faultinject.engine.services import Injection
 from faultinject.engine.steps import (
     AppAnswer,
@@ -71,6 +62,7 @@ if TYPE_CHECKING:
     from faultinject.adapters.types import Send as ServerSend
     from faultinject.http.wire import Headers
     from faultinject.rules.scenario import Rules
+    from faultinject.vendors.multi_delete import Listing
 
 
 THREADS = 100
@@ -227,7 +219,7 @@ async def exchange(
     assert entry is not None
     steps = steps_of(plan, request, entry, action)
     if entry.seen is not None:
-        receive = overheard(receive, entry.seen.feed, entry.broken_off)
+        receive = overheard(receive, entry.seen, entry)
     await Responder(app, scope, receive, send, plan, request, entry, steps).run(listens=listens(action))
 
 
@@ -325,7 +317,7 @@ class Responder:
         self._steps = steps
         self._in_process = is_in_process_scope(scope, send)
         self._receive_again: Receive | None = None
-        self._listener: Listener | None = None
+        self._listener = Listener(receive)
         self._connection: Connection | None = None
         self._lingering: Connection | None = None
         self._error: Exception | None = None
@@ -339,15 +331,7 @@ class Responder:
             listens: whether to listen for the client's end meanwhile; also where the connection is needed.
         """
         try:
-            if listens:
-
-                async def listening(tasks: TaskGroup) -> None:
-                    self._listener = self._exchange_end = Listener(self._receive, tasks)
-                    await self._run()
-
-                await in_tasks(listening)
-            else:
-                await self._run()
+            await (in_tasks(self._run) if listens else self._run())
             if self._error is not None:
                 raise self._error
             self._release()
@@ -357,7 +341,8 @@ class Responder:
         finally:
             self._release()
 
-    async def _run(self) -> None:
+    async def _run(self, tasks: TaskGroup | None = None) -> None:
+        self._listener.tasks = tasks
         step = await self._advance(self._steps)
         if step is not None:
             try:
@@ -420,33 +405,21 @@ class Responder:
 
     # The request's body, and the client that waits
 
-    @property
-    def _app_receive(self) -> Receive:
-        """The `receive` of the app."""
-        return self._receive if self._listener is None else self._listener.receive
-
     async def _read_body(self, step: ReadBody) -> Body:
         receive, request = self._receive, self._request
         if step.up_to is None:
-            return await drain(self._app_receive, self._plan, request, step.listing)
+            return await drain(self._listener.receive, self._plan, request, step.listing)
         kept: list[bytes] | None = [] if request.content_length is None else None
         body = await drain(receive, self._plan, request, step.listing, step.up_to, kept)
         if kept is not None and body[2]:
             self._receive_again = again(receive, b"".join(kept))
         return body
 
-    def _leaves_unread(self, step: Send) -> bool:
-        """Whether part of the request's body is unread; a listener may have heard its end."""
-        return step.unread and not (self._listener is not None and self._listener.whole)
-
     async def _wait(self, step: Wait) -> bool:
         listener, own = self._listener, self._connection
         # A body that is on its way hides the client's end from a listener: then the connection shows it.
         watched = of_send(self._server) if own is None and self._request.has_body else None
         with watched or nullcontext(own) as connection:
-            if listener is None:
-                await pause(self._plan, step.seconds, self._exchange_end, connection)
-                return True
             if not step.seconds:
                 return not listener.gone
             try:
@@ -460,10 +433,6 @@ class Responder:
                 if step.is_fault and ended:
                     raise LostPatience(error) from error
                 raise
-
-    @cached_property
-    def _exchange_end(self) -> ExchangeEnd:
-        return ExchangeEnd(self._receive)
 
     # An answer of ours
 
@@ -517,7 +486,7 @@ class Responder:
     async def _drop_rest(self) -> None:
         """Receive the rest of the request's body, and drop it."""
         with suppress(Exception), anyio.move_on_after(LONGEST):
-            await BodyReader(self._app_receive).until_gone(or_whole=self._request.http2)
+            await BodyReader(self._listener.receive).until_gone(or_whole=self._request.http2)
 
     async def _answer(self, step: Send) -> None:
         start: Message = {
@@ -525,7 +494,9 @@ class Responder:
             "status": step.status,
             "headers": encoded(step.headers),
         }
-        unread = self._leaves_unread(step)
+        listener = self._listener
+        # Who listens may have heard the end of the body.
+        unread = step.unread and not (listener.tasks is not None and listener.whole)
         start = self._starting(step.status_line, start, step.headers, unread=unread, closes=step.closes)
         if step.body is None:
             await self._begin(start)
@@ -538,16 +509,16 @@ class Responder:
     async def _begin(self, start: Message) -> None:
         """Begin an answer whose parts come one by one."""
         self._begun = True
-        await self._exchange_end.begin(self._server, start)
+        await self._listener.begin(self._server, start)
 
     # The app's own answer
 
     async def _run_app(self, step: RunApp) -> None:
         app, scope, server, answer = self._app, self._scope, self._server, step.answer
-        receive = self._receive_again or self._app_receive
+        receive = self._receive_again or self._listener.receive
         if step.dropped is not None:
             if step.listing is not None:
-                receive = overheard(receive, step.listing.feed)
+                receive = overheard(receive, step.listing, self._entry)
             await self._run_dropped(step.dropped, receive)
             return
         if answer is None:
@@ -587,7 +558,7 @@ class Responder:
             }
             scope = {**scope, "extensions": kept}
         try:
-            await self._app(scope, self._app_receive, partial(self._filter, filtered))
+            await self._app(scope, self._listener.receive, partial(self._filter, filtered))
         except anyio.get_cancelled_exc_class():
             await self._throw(ClientGone())
             raise
@@ -656,7 +627,7 @@ class Responder:
         elif not dropped.over and (kind == "http.response.body" or kind in _PAST_US):
             dropped.feed(message.get("body", b""), more=bool(message.get("more_body")))
             if dropped.over:
-                dropped.unread = self._request.has_body and not (self._listener and self._listener.whole)
+                dropped.unread = self._request.has_body and not self._listener.whole
                 await self._advance(self._steps)
         # Other tasks get a turn: an app whose answer has no end can be cancelled.
         await checkpoint()
@@ -743,25 +714,23 @@ async def noticed(receive: Receive, *, unread: bool = False) -> None:
             await anyio.sleep(_SLICE)
 
 
-def overheard(
-    receive: Receive, hear: Callable[[bytes], object], gone: Callable[[], object] = lambda: None
-) -> Receive:
-    """Wrap `receive` of an app.
+def overheard(receive: Receive, hears: SeenBody | Listing, entry: Entry) -> Receive:
+    """Wrap `receive` of the app: note a client that leaves.
 
     Args:
         receive: the server's.
-        hear: called with each piece of the body, and with nothing at its end.
-        gone: called when the client has left.
+        hears: gets each piece of the body, and nothing at its end.
+        entry: of the request.
     """
 
     async def overhear() -> Message:
         message = await receive()
         if message["type"] == "http.request":
-            hear(message.get("body", b""))
+            hears.feed(message.get("body", b""))
             if not message.get("more_body"):
-                hear(b"")
+                hears.feed(b"")
         else:
-            gone()
+            entry.broken_off()
         return message
 
     return overhear

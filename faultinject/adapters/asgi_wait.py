@@ -135,9 +135,7 @@ async def drain(
     return digest.size, digest.hexdigest(), whole
 
 
-async def pause(
-    plan: Plan, seconds: float, exchange: ExchangeEnd, connection: Connection | None = None
-) -> None:
+async def pause(plan: Plan, seconds: float, exchange: Listener, connection: Connection | None = None) -> None:
     """Sleep, and look twice a second whether the wait is over.
 
     The deadline is checked again, as uvloop wakes early.
@@ -177,25 +175,37 @@ def has_left(receive: Receive, send: Send) -> bool:
         return connection is not None and connection.left(0)
 
 
-class ExchangeEnd:
-    """It sees when an exchange is over before its answer is.
+class Listener:
+    """A listener hears when the client leaves, and keeps what it heard before for the app.
 
-    When uvicorn shuts down, it waits without limit for answers that are under way, and does not tell them; but it lets
-    go of the connection (https://github.com/encode/uvicorn/blob/0.30.0/uvicorn/protocols/http/h11_impl.py, `shutdown`).
-    gunicorn's own ASGI worker does not tell them either, but is not `alive` any more.
+    A `receive` that has begun goes on until the exchange is over: gunicorn takes one that is cancelled for a client
+    that has left. The listener keeps one piece of the body, and nothing after its end.
+
+    It also sees when an exchange is over before its answer is. When uvicorn shuts down, it waits without limit for
+    answers that are under way, and does not tell them; but it lets go of the connection
+    (https://github.com/encode/uvicorn/blob/0.30.0/uvicorn/protocols/http/h11_impl.py, `shutdown`). gunicorn's own ASGI
+    worker does not tell them either, but is not `alive` any more.
 
     Args:
         receive: the server's.
 
     Attributes:
-        left: set when the client has left; only a `Listener` hears that.
+        tasks: where to listen; None: it does not.
+        left: set when the client was heard to leave.
     """
 
     def __init__(self, receive: Receive) -> None:
+        self.tasks: TaskGroup | None = None
         self.left = anyio.Event()
         self._exchange = exchange = exchange_of(receive)
         self._worker = getattr(getattr(exchange, "protocol", None), "worker", None)
         self._kept = self._keeps()
+        self._receive = receive
+        self._reader = BodyReader(receive)
+        self._heard: Message | None = None
+        self._news = anyio.Event()
+        self._listens = False
+        self._asked = 0
 
     @property
     def gone(self) -> bool:
@@ -220,28 +230,6 @@ class ExchangeEnd:
     def _keeps(self) -> tuple[object, object]:
         """Read whether the server keeps the connection, and whether its worker goes on."""
         return getattr(self._exchange, "keep_alive", None), getattr(self._worker, "alive", None)
-
-
-class Listener(ExchangeEnd):
-    """A listener hears when the client leaves, and keeps what it heard before for the app.
-
-    A `receive` that has begun goes on until the exchange is over: gunicorn takes one that is cancelled for a client
-    that has left. The listener keeps one piece of the body, and nothing after its end.
-
-    Args:
-        receive: the server's.
-        tasks: where to listen.
-    """
-
-    def __init__(self, receive: Receive, tasks: TaskGroup) -> None:
-        super().__init__(receive)
-        self._receive = receive
-        self._reader = BodyReader(receive)
-        self._tasks = tasks
-        self._heard: Message | None = None
-        self._news = anyio.Event()
-        self._listens = False
-        self._asked = 0
 
     @property
     def whole(self) -> bool:
@@ -274,9 +262,10 @@ class Listener(ExchangeEnd):
             listens: whether to listen for the client's end; not where reading would ask it to send its body.
             connection: shows when the client leaves, also without listening.
         """
-        if listens and not self._listens and not self._asked and (self._heard is None or self.whole):
+        free = not (self._listens or self._asked) and (self._heard is None or self.whole)
+        if listens and free and self.tasks is not None:
             self._listens = True
-            self._tasks.start_soon(self._listen)
+            self.tasks.start_soon(self._listen)
         await pause(plan, seconds, self, connection)
         # On a busy machine the client's end may come in the same step as the end of the wait.
         for _ in range(_STEPS):
