@@ -19,7 +19,6 @@ from contextlib import suppress
 from struct import pack
 from time import monotonic
 from typing import Any, Self
-from weakref import WeakSet
 
 from faultinject.locks import gevent_sleep
 
@@ -37,18 +36,6 @@ PATIENCE = 10.0
 """Seconds without a byte of progress after which a client that reads nothing is given up."""
 _FIRST_LOOK = 0.002
 _LAST_LOOK = 0.02
-
-_held: WeakSet[Connection] = WeakSet()
-
-
-def _after_fork() -> None:
-    """Release the parent's connections in a child, which would keep them open."""
-    for connection in _held:
-        connection.release()
-
-
-if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
-    os.register_at_fork(after_in_child=_after_fork)
 
 
 class Connection:
@@ -70,7 +57,6 @@ class Connection:
         self.handle: Any = None
         self._socket = sock
         self._number = number  # the server's descriptor; -1 once it is dead
-        _held.add(self)
 
     def __enter__(self) -> Self:
         return self

@@ -206,24 +206,6 @@ def test_the_server_s_blocking_flag_stays(servers, monkeypatch, blocking, platfo
         assert os.get_blocking(server.fileno()) is blocking
 
 
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_a_child_holds_no_connection_of_its_parent(servers, clock):
-    """One that is started while a fault waits would keep the connection open."""
-    found = []
-
-    def fork():
-        pid = os.fork()
-        if not pid:
-            os._exit(len(sockets()))
-        found.append((len(sockets()), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])))
-
-    clock.at(30, fork)
-    with loopback() as (_, server):
-        by_wsgi(servers, Injector("close,delay=90s", environ={}, waits=clock), server)
-    [(ours, of_the_child)] = found
-    assert of_the_child == ours - 1
-
-
 # Servers that are not in this process
 
 
