@@ -18,10 +18,10 @@ from faultinject.adapters.middleware import Middleware
 from faultinject.adapters.mounting import control_of
 from faultinject.adapters.raising import let_through
 from faultinject.adapters.servers import SPELL, asgi_server, is_in_process_scope, know_status, of_send, shown
-from faultinject.engine.actions import PASSED, Action, Pass
+from faultinject.engine.actions import Action, Pass
 from faultinject.engine.counting import Counter
 from faultinject.engine.entry import Entry
-from faultinject.engine.exchange import DECIDED, first_to_note, listens, skipped
+from faultinject.engine.exchange import DECIDED, claimed, listens, skipped
 from faultinject.engine.exchange import exchange as steps_of
 from faultinject.engine.own_answer import FilteredAnswer
 from faultinject.engine.plan import Plan
@@ -92,6 +92,7 @@ class ASGIFaultMiddleware(Middleware):
 
     app: ASGIApp
     injector: Injector
+    _error: FaultInjectError | None = None
 
     def __init__(
         self,
@@ -101,7 +102,6 @@ class ASGIFaultMiddleware(Middleware):
         seed: str | int | None = None,
         injector: Injector | None = None,
     ) -> None:
-        self._error: FaultInjectError | None = None
         try:
             chosen = injector_for(rules, seed=seed, injector=injector)
             control = control_of(chosen, "asgi")
@@ -150,18 +150,7 @@ class ASGIFaultMiddleware(Middleware):
         await exchange(app, scope, receive, send, plan, candidates)
 
 
-def wrap(app: ASGIApp, injector: Injector, control: Any = None) -> ASGIFaultMiddleware:
-    """Put an injector around an app, and announce nothing.
-
-    Args:
-        app: the app.
-        injector: decides its requests.
-        control: the control API below a path of the app, or None.
-    """
-    middleware = ASGIFaultMiddleware.__new__(ASGIFaultMiddleware)
-    middleware._error = None  # noqa: SLF001 - of the same class
-    Middleware.__init__(middleware, app, injector, control)
-    return middleware
+wrap = ASGIFaultMiddleware.around
 
 
 async def _refuse_to_start(receive: Receive, send: ServerSend, error: FaultInjectError) -> NoReturn:
@@ -204,14 +193,11 @@ async def exchange(
                 action = await decide_on_thread(plan, request, candidates)
             else:
                 action = plan.decide(request, candidates) if candidates else None
-            if action is not None:
-                scope[DECIDED] = True
-            elif plan.services.record_all and first_to_note(scope, plan):
-                action = Pass(plan.note(request))
+            action = claimed(plan, request, action, scope)
         except Exception as error:
             action = None
             skipped(plan, request, candidates, error, scope)
-    if action is None or action is PASSED:
+    if action is None:
         await app(scope, receive, send)
         return
     entry = action.entry
@@ -636,23 +622,18 @@ class Responder:
 
     def _hold(self) -> Reach:
         """Get hold of the client's connection, and say how it can be reached."""
-        if not self._in_process:
-            connection = of_send(self._server)
-            # HTTP/2 and a middleware that hides the server put a queue between the connection and us.
-            self._queued = connection is None or self._request.http2
-            self._connection = connection or self._beneath()
-            return Reach.SERVER if self._connection is None else Reach.CONNECTION
-        return Reach.IN_PROCESS
-
-    def _beneath(self) -> Connection | None:
-        """Find the connection beneath a middleware that hides the server.
-
-        Starlette's BaseHTTPMiddleware does.
-        """
-        connection = of_send(self._receive)
-        if connection is not None:
-            log.server_hidden()
-        return connection
+        if self._in_process:
+            return Reach.IN_PROCESS
+        connection = of_send(self._server)
+        # HTTP/2 and a middleware that hides the server put a queue between the connection and us.
+        self._queued = connection is None or self._request.http2
+        if connection is None:
+            # Starlette's BaseHTTPMiddleware hides the server's `send`, not its `receive`.
+            connection = of_send(self._receive)
+            if connection is not None:
+                log.server_hidden()
+        self._connection = connection
+        return Reach.SERVER if connection is None else Reach.CONNECTION
 
     async def _cut(self, step: Cut) -> str:
         """End the connection after the part of the answer that was sent, and say how."""

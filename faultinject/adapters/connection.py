@@ -191,17 +191,6 @@ class Connection:
         """
         return self.fileno() < 0 or bool(self._poll(0, seconds) & _GONE)
 
-    def detach_from_server(self) -> bool:
-        """Put a dead socket under the server's descriptor, so that only we hold the connection.
-
-        For the server the client has left.
-
-        Returns:
-            Whether that was done. It is not when the server's descriptor is another connection's by now, nor where no
-            thread would run to go on.
-        """
-        return threads_run() and self._replace()
-
     def _poll(self, events: int, seconds: float) -> int:
         # gevent's own `poll` does not show that a client has left.
         monkey = sys.modules.get("gevent.monkey")
@@ -241,15 +230,21 @@ class Connection:
 
     def _linger(self) -> bool:
         """Send an RST by closing the last descriptor, and say whether that was possible."""
-        if self._socket.family not in INTERNET or not self._replace():
+        if self._socket.family not in INTERNET or not self.detach_from_server():
             return False
         with suppress(OSError):  # the client is gone
             self._socket.setsockopt(_socket.SOL_SOCKET, _socket.SO_LINGER, pack("ii", 1, 0))
             self.release()
         return self.fileno() < 0
 
-    def _replace(self) -> bool:
-        """Put a dead socket under the number by which the server knows this connection."""
+    def detach_from_server(self) -> bool:
+        """Put a dead socket under the server's descriptor, so that only we hold the connection.
+
+        For the server the client has left.
+
+        Returns:
+            Whether that was done. It is not when the server's descriptor is another connection's by now.
+        """
         if self._number < 0:
             return True
         if not (is_connected(self._socket) and self.served()):

@@ -11,7 +11,7 @@ from threading import Thread
 from typing import Any, assert_never
 
 from faultinject.adapters.client_errors import cut_of
-from faultinject.adapters.connection import Connection
+from faultinject.adapters.connection import Connection, threads_run
 from faultinject.adapters.lingering import end, linger
 from faultinject.adapters.middleware import Middleware
 from faultinject.adapters.mounting import control_of
@@ -26,10 +26,9 @@ from faultinject.adapters.servers import (
 from faultinject.adapters.types import Environ, Start, WSGIApp
 from faultinject.adapters.wsgi_body import AppBody, Pieces
 from faultinject.adapters.wsgi_wait import delivered, drain, wait
-from faultinject.engine.actions import PASSED, Pass
 from faultinject.engine.answers import Respond
 from faultinject.engine.entry import Entry
-from faultinject.engine.exchange import DECIDED, failed, first_to_note, skipped
+from faultinject.engine.exchange import DECIDED, claimed, failed, skipped
 from faultinject.engine.exchange import exchange as steps_of
 from faultinject.engine.own_answer import FilteredAnswer, NotedAnswer
 from faultinject.engine.plan import Plan
@@ -122,17 +121,7 @@ class WSGIFaultMiddleware(Middleware):
         return exchange(app, environ, start_response, plan, candidates)
 
 
-def wrap(app: WSGIApp, injector: Injector, control: Any = None) -> WSGIFaultMiddleware:
-    """Put an injector around an app, and announce nothing.
-
-    Args:
-        app: the app.
-        injector: decides its requests.
-        control: the control API below a path of the app, or None.
-    """
-    middleware = WSGIFaultMiddleware.__new__(WSGIFaultMiddleware)
-    Middleware.__init__(middleware, app, injector, control)
-    return middleware
+wrap = WSGIFaultMiddleware.around
 
 
 def exchange(
@@ -147,14 +136,11 @@ def exchange(
         if "eventlet.patcher" in modules:
             refuse_eventlet(environ)
         action = plan.decide(request, candidates) if candidates else None
-        if action is not None:
-            environ[DECIDED] = True
-        elif plan.services.record_all and first_to_note(environ, plan):
-            action = Pass(plan.note(request))
+        action = claimed(plan, request, action, environ)
     except Exception as error:
         skipped(plan, request, candidates, error, environ)
         return app(environ, start_response)
-    if action is None or action is PASSED:
+    if action is None:
         return app(environ, start_response)
     if isinstance(action, Respond) and action.listing is not None and not action.answer.after:
         # Of the keys, the embedded store deletes those that the answer reports as deleted.
@@ -285,9 +271,7 @@ class Responder:
 
     def _close_app(self) -> None:
         result, self._result = self._result, None
-        close = getattr(result, "close", None)
-        if close is not None:
-            close()
+        getattr(result, "close", lambda: None)()
 
     def _advance(
         self, steps: Steps, given: Any = None, advance: Callable[[Any], Step] | None = None
@@ -579,7 +563,7 @@ class Responder:
 
         For the server the client has left: only we hold the connection.
         """
-        if self._connection is None or not self._connection.detach_from_server():
+        if self._connection is None or not (threads_run() and self._connection.detach_from_server()):
             return False
         try:
             Thread(target=self._hang, name="faultinject", daemon=True).start()

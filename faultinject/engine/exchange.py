@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator, MutableMapping, Sequence
 from typing import Any
 
-from faultinject.engine.actions import Action, Disconnect, Forward, Pass
+from faultinject.engine.actions import PASSED, Action, Disconnect, Forward, Pass
 from faultinject.engine.answers import Respond, answer_keys, at_its_start, taken_over
 from faultinject.engine.entry import Entry
 from faultinject.engine.own_answer import (
@@ -102,16 +102,28 @@ def skipped(
             entry.cancel("failed", applied=True)
 
 
-def first_to_note(place: MutableMapping[str, Any], plan: Plan) -> bool:
-    """Whether no outer middleware of the same journal has noted this request.
+def claimed(
+    plan: Plan, request: Request, action: Action | None, place: MutableMapping[str, Any]
+) -> Action | None:
+    """What is to be done to a request, which no inner middleware decides or notes again.
 
-    `place` is environ or scope.
+    Args:
+        plan: the plan that decided.
+        request: the view of the request.
+        action: what it decided; None: no rule matched.
+        place: environ or scope.
+
+    Returns:
+        The action; None: the app answers, and nothing is noted any more.
     """
+    if action is not None:
+        place[DECIDED] = True
+        return None if action is PASSED else action
     noted: tuple[object, ...] = place.get(NOTED, ())
-    if plan.services in noted:
-        return False
+    if not plan.services.record_all or plan.services in noted:
+        return None
     place[NOTED] = (*noted, plan.services)
-    return True
+    return Pass(plan.note(request))
 
 
 def exchange(plan: Plan, request: Request, entry: Entry, action: Action) -> Steps:
