@@ -10,7 +10,17 @@ import anyio
 from anyio.lowlevel import RunVar, checkpoint
 from anyio.to_thread import run_sync
 
-from faultinject.adapters.asgi_wait import BodyReader, Listener, delivered, drain, has_left, in_tasks
+from faultinject.adapters.asgi_wait import (
+    BodyReader,
+    Listener,
+    again,
+    delivered,
+    drain,
+    has_left,
+    in_tasks,
+    overheard,
+    paused,
+)
 from faultinject.adapters.client_errors import cut_of
 from faultinject.adapters.connection import Connection
 from faultinject.adapters.lingering import end, linger
@@ -25,7 +35,7 @@ from faultinject.engine.exchange import DECIDED, claimed, listens, skipped
 from faultinject.engine.exchange import exchange as steps_of
 from faultinject.engine.own_answer import FilteredAnswer
 from faultinject.engine.plan import Plan
-from faultinject.engine.request import LONGEST, ASGIRequest, Body, SeenBody
+from faultinject.engine.request import LONGEST, ASGIRequest, Body
 from faultinject.engine.services import Injection
 from faultinject.engine.steps import (
     AppAnswer,
@@ -38,7 +48,6 @@ from faultinject.engine.steps import (
     LostPatience,
     OwnAnswer,
     Part,
-    Pause,
     Reach,
     ReadBody,
     RunApp,
@@ -54,7 +63,7 @@ from faultinject.injector.lookup import injector_for
 from faultinject.journal import log
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from anyio.abc import TaskGroup
 
@@ -62,7 +71,6 @@ if TYPE_CHECKING:
     from faultinject.adapters.types import Send as ServerSend
     from faultinject.http.wire import Headers
     from faultinject.rules.scenario import Rules
-    from faultinject.vendors.multi_delete import Listing
 
 
 THREADS = 100
@@ -502,10 +510,10 @@ class Responder:
     async def _run_app(self, step: RunApp) -> None:
         app, scope, server, answer = self._app, self._scope, self._server, step.answer
         receive = self._receive_again or self._listener.receive
-        if step.dropped is not None:
+        if isinstance(answer, Dropped):
             if step.listing is not None:
                 receive = overheard(receive, step.listing, self._entry)
-            await self._run_dropped(step.dropped, receive)
+            await self._run_dropped(answer, receive)
             return
         if answer is None:
             await app(scope, receive, server)
@@ -693,78 +701,3 @@ async def noticed(receive: Receive, *, unread: bool = False) -> None:
         await reader.until_gone()
         if not reader.gone:  # the server does not report it: it gets one more turn
             await anyio.sleep(_SLICE)
-
-
-def overheard(receive: Receive, hears: SeenBody | Listing, entry: Entry) -> Receive:
-    """Wrap `receive` of the app: note a client that leaves.
-
-    Args:
-        receive: the server's.
-        hears: gets each piece of the body, and nothing at its end.
-        entry: of the request.
-    """
-
-    async def overhear() -> Message:
-        message = await receive()
-        if message["type"] == "http.request":
-            hears.feed(message.get("body", b""))
-            if not message.get("more_body"):
-                hears.feed(b"")
-        else:
-            entry.broken_off()
-        return message
-
-    return overhear
-
-
-def again(receive: Receive, body: bytes) -> Receive:
-    """Wrap `receive` of a request whose whole body was read before: give it once more."""
-    given = False
-
-    async def receive_body() -> Message:
-        nonlocal given
-        if given:
-            return await receive()
-        given = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return receive_body
-
-
-def paused(
-    receive: Receive, pause: Pause, wait: Callable[[Wait], Awaitable[object]], *, sized: bool
-) -> Receive:
-    """Wrap `receive` so that it waits once in the middle of the request's body.
-
-    Args:
-        receive: the server's.
-        pause: says where the wait is, and whether it is over.
-        wait: waits.
-        sized: whether the request's length says that more follows; else the next piece shows it.
-    """
-    before_pause, held_back = pause.after, None
-
-    async def wait_once() -> None:
-        pause.due, pause.done = False, True
-        await wait(Wait(pause.seconds))
-        pause.finish()
-
-    async def receive_paused() -> Message:
-        nonlocal before_pause, held_back
-        if pause.due and sized and not before_pause:
-            await wait_once()
-        message: Message = held_back or await receive()
-        held_back = None
-        piece = message.get("body", b"")
-        if not pause.due or message["type"] != "http.request" or len(piece) <= before_pause:
-            before_pause -= len(piece)
-            return message
-        if before_pause:
-            held_back = {**message, "body": piece[before_pause:]}
-            message = {**message, "body": piece[:before_pause], "more_body": True}
-            before_pause = 0
-            return message
-        await wait_once()
-        return message
-
-    return receive_paused

@@ -1,6 +1,6 @@
-"""Waits under ASGI, for a time or for a request's body.
+"""Waits under ASGI, for a time or for a request's body; that body as the app reads it, with a pause in it.
 
-They are never shorter than asked, and over soon after nobody waits.
+Waits are never shorter than asked, and over soon after nobody waits.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from faultinject.adapters.connection import Connection, until_delivered
 from faultinject.adapters.servers import layers_of, of_send
 from faultinject.engine.request import LONGEST, MOST, ASGIRequest, Body
 from faultinject.engine.services import LOOK
-from faultinject.engine.steps import ClientGone
+from faultinject.engine.steps import ClientGone, Wait
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from faultinject.adapters.types import Message, Receive, Send
+    from faultinject.engine.entry import Entry
     from faultinject.engine.plan import Plan
+    from faultinject.engine.request import SeenBody
+    from faultinject.engine.steps import Pause
     from faultinject.vendors.multi_delete import Listing
 
 MOST_IDLE = 1_000
@@ -135,7 +138,7 @@ async def drain(
     return digest.size, digest.hexdigest(), whole
 
 
-async def pause(plan: Plan, seconds: float, exchange: Listener, connection: Connection | None = None) -> None:
+async def sleep(plan: Plan, seconds: float, exchange: Listener, connection: Connection | None = None) -> None:
     """Sleep, and look twice a second whether the wait is over.
 
     The deadline is checked again, as uvloop wakes early.
@@ -266,7 +269,7 @@ class Listener:
         if listens and free and self.tasks is not None:
             self._listens = True
             self.tasks.start_soon(self._listen)
-        await pause(plan, seconds, self, connection)
+        await sleep(plan, seconds, self, connection)
         # On a busy machine the client's end may come in the same step as the end of the wait.
         for _ in range(_STEPS):
             if self.gone or not self._listens:
@@ -322,3 +325,78 @@ async def in_tasks(work: Callable[[TaskGroup], Awaitable[None]]) -> None:
         tasks.cancel_scope.cancel()
     if raised is not None:
         raise raised
+
+
+def overheard(receive: Receive, hears: SeenBody | Listing, entry: Entry) -> Receive:
+    """Wrap `receive` of the app: note a client that leaves.
+
+    Args:
+        receive: the server's.
+        hears: gets each piece of the body, and nothing at its end.
+        entry: of the request.
+    """
+
+    async def overhear() -> Message:
+        message = await receive()
+        if message["type"] == "http.request":
+            hears.feed(message.get("body", b""))
+            if not message.get("more_body"):
+                hears.feed(b"")
+        else:
+            entry.broken_off()
+        return message
+
+    return overhear
+
+
+def again(receive: Receive, body: bytes) -> Receive:
+    """Wrap `receive` of a request whose whole body was read before: give it once more."""
+    given = False
+
+    async def receive_body() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive_body
+
+
+def paused(
+    receive: Receive, pause: Pause, wait: Callable[[Wait], Awaitable[object]], *, sized: bool
+) -> Receive:
+    """Wrap `receive` so that it waits once in the middle of the request's body.
+
+    Args:
+        receive: the server's.
+        pause: says where the wait is, and whether it is over.
+        wait: waits.
+        sized: whether the request's length says that more follows; else the next piece shows it.
+    """
+    before_pause, held_back = pause.after, None
+
+    async def wait_once() -> None:
+        pause.due, pause.done = False, True
+        await wait(Wait(pause.seconds))
+        pause.finish()
+
+    async def receive_paused() -> Message:
+        nonlocal before_pause, held_back
+        if pause.due and sized and not before_pause:
+            await wait_once()
+        message: Message = held_back or await receive()
+        held_back = None
+        piece = message.get("body", b"")
+        if not pause.due or message["type"] != "http.request" or len(piece) <= before_pause:
+            before_pause -= len(piece)
+            return message
+        if before_pause:
+            held_back = {**message, "body": piece[before_pause:]}
+            message = {**message, "body": piece[:before_pause], "more_body": True}
+            before_pause = 0
+            return message
+        await wait_once()
+        return message
+
+    return receive_paused

@@ -133,12 +133,13 @@ def _remade(kind: type[Injected], args: tuple[Any, ...]) -> Injected:
 
 def _class(kind: type[Injected]) -> type[Injected]:
     """Combine `kind` with the errors of every library that this process has loaded."""
-    return _combined(kind, *_loaded(kind))
+    return _combined((kind, *_loaded(kind)))
 
 
 @cache
-def _combined(kind: type[Injected], *errors: type) -> type[Injected]:
-    made = kind
+def _combined(classes: tuple[Any, ...]) -> type[Injected]:
+    kind, *errors = classes
+    made: type[Injected] = kind
     bases: tuple[type, ...] = (kind,)
     for error in errors:
         try:

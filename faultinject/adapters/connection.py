@@ -319,14 +319,10 @@ def hold(number: int) -> _socket.socket | None:
         ours = os.dup(number)
     except OSError:
         return None
-    try:
-        blocking = os.get_blocking(ours)
-        # Called non-blocking, it never changes the descriptor's flag to fit socket.setdefaulttimeout().
-        kind = _socket.SOCK_STREAM | getattr(_socket, "SOCK_NONBLOCK", 0)
-        sock = _socket.socket(-1, kind, -1, ours)
-    except OSError:
-        os.close(ours)
-        return None
+    blocking = os.get_blocking(ours)
+    # Called non-blocking, it never changes the descriptor's flag to fit socket.setdefaulttimeout().
+    kind = _socket.SOCK_STREAM | getattr(_socket, "SOCK_NONBLOCK", 0)
+    sock = _socket.socket(-1, kind, -1, ours)
     if sock.gettimeout():
         sock.settimeout(0)
         os.set_blocking(ours, blocking)

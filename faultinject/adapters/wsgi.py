@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import nullcontext, suppress
 from functools import partial
 from sys import modules
@@ -24,8 +24,7 @@ from faultinject.adapters.servers import (
     wsgi_server,
 )
 from faultinject.adapters.types import Environ, Start, WSGIApp
-from faultinject.adapters.wsgi_body import AppBody, Pieces
-from faultinject.adapters.wsgi_wait import delivered, drain, wait
+from faultinject.adapters.wsgi_wait import AppBody, Pieces, delivered, drain, wait
 from faultinject.engine.answers import Respond
 from faultinject.engine.entry import Entry
 from faultinject.engine.exchange import DECIDED, claimed, failed, skipped
@@ -207,8 +206,8 @@ class Responder:
         step = self._advance(self._steps)
         if isinstance(step, RunApp):
             body = self._overhear(step)
-            if step.dropped is not None:
-                self._run_dropped(step.dropped, body)
+            if isinstance(step.answer, Dropped):
+                self._run_dropped(step.answer, body)
                 if self._passes and not self._begun:
                     assert self._result is not None
                     return self._result
@@ -219,7 +218,7 @@ class Responder:
                     self.close()
                     return [b""]
             else:
-                return self._run_app(step)
+                return self._run_app(step.answer, step.hidden)
         else:
             self._step = step
         if self._connection is None and not self._begun and self._result is None:
@@ -427,19 +426,19 @@ class Responder:
         if source is None or not (self._request.has_body and ends):
             return None
         readers = [reader.feed for reader in (self._entry.seen, step.listing) if reader is not None]
-        if not (readers or step.dropped or pause):
+        if not (readers or isinstance(step.answer, Dropped) or pause):
             return None
         wait = Wait(0 if pause is None else pause.seconds)
         body = Pieces(source, length, readers, pause, lambda: self._wait(wait))
         self._environ["wsgi.input"] = AppBody(body)
         return body
 
-    def _run_app(self, step: RunApp) -> Iterable[bytes]:
+    def _run_app(self, answer: OwnAnswer | None, hidden: Collection[str]) -> Iterable[bytes]:
         """Run an app whose body goes out by the server's own means."""
-        environ, answer = self._environ, step.answer
-        if step.hidden:
-            hidden = {f"HTTP_{name.upper().replace('-', '_')}" for name in step.hidden}
-            environ = {name: value for name, value in environ.items() if name not in hidden}
+        environ = self._environ
+        if hidden:
+            keys = {f"HTTP_{name.upper().replace('-', '_')}" for name in hidden}
+            environ = {name: value for name, value in environ.items() if name not in keys}
         try:
             start = self._start_response if answer is None else partial(self._start, answer)
             result = self._app(environ, start)

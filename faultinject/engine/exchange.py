@@ -234,7 +234,7 @@ def _after(
         injection.begin(did)
         injection.run_app()
         dropped = Dropped(plan.services.monotonic)
-        yield RunApp(dropped=dropped, listing=action.listing)
+        yield RunApp(dropped, listing=action.listing)
         found = dropped.answer
         if found.failed:
             injection.undo("app_failed", status=found.status)
