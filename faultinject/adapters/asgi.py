@@ -30,7 +30,6 @@ from faultinject.adapters.raising import let_through
 from faultinject.adapters.servers import SPELL, asgi_server, is_in_process_scope, know_status, of_send, shown
 from faultinject.engine.actions import Action, Pass
 from faultinject.engine.counting import Counter
-from faultinject.engine.entry import Entry
 from faultinject.engine.exchange import DECIDED, claimed, listens, skipped
 from faultinject.engine.exchange import exchange as steps_of
 from faultinject.engine.own_answer import FilteredAnswer
@@ -208,13 +207,8 @@ async def exchange(
     if action is None:
         await app(scope, receive, send)
         return
-    entry = action.entry
     assert request is not None
-    assert entry is not None
-    steps = steps_of(plan, request, entry, action)
-    if entry.seen is not None:
-        receive = overheard(receive, entry.seen, entry)
-    await Responder(app, scope, receive, send, plan, request, entry, steps).run(listens=listens(action))
+    await Responder(app, scope, receive, send, plan, request, action).run(listens=listens(action))
 
 
 async def decide_on_thread(plan: Plan, request: ASGIRequest, candidates: Sequence[int]) -> Action | None:
@@ -254,7 +248,9 @@ async def decide_on_thread(plan: Plan, request: ASGIRequest, candidates: Sequenc
 
 def _undo(plan: Plan, action: Action | None) -> None:
     """Return the count and the slot of an action that nobody is left to carry out."""
-    if action is not None and not isinstance(action, Pass):
+    if isinstance(action, Pass):
+        action.entry.cancel(action.did, applied=True)
+    elif action is not None:
         with Injection(plan.services, plan.counts, action.entry):
             pass  # its end returns the count and the slot, as nothing was injected
 
@@ -286,8 +282,7 @@ class Responder:
         send: the server's.
         plan: the plan that decided.
         request: the view of the request.
-        entry: what goes into the journal.
-        steps: what is to be done.
+        action: what it decided.
     """
 
     def __init__(
@@ -298,17 +293,18 @@ class Responder:
         send: ServerSend,
         plan: Plan,
         request: ASGIRequest,
-        entry: Entry,
-        steps: Steps,
+        action: Action,
     ) -> None:
+        self._entry = entry = action.entry
+        self._steps = steps_of(plan, request, action)
+        if entry.seen is not None:
+            receive = overheard(receive, entry.seen, entry)
         self._app = app
         self._scope = scope
         self._receive = receive
         self._server = send
         self._plan = plan
         self._request = request
-        self._entry = entry
-        self._steps = steps
         self._in_process = is_in_process_scope(scope, send)
         self._receive_again: Receive | None = None
         self._listener = Listener(receive)
@@ -514,9 +510,6 @@ class Responder:
             if step.listing is not None:
                 receive = overheard(receive, step.listing, self._entry)
             await self._run_dropped(answer, receive)
-            return
-        if answer is None:
-            await app(scope, receive, server)
             return
         if isinstance(answer, FilteredAnswer):
             await self._run_filtered(answer)

@@ -25,8 +25,8 @@ from faultinject.adapters.servers import (
 )
 from faultinject.adapters.types import Environ, Start, WSGIApp
 from faultinject.adapters.wsgi_wait import AppBody, Pieces, delivered, drain, wait
+from faultinject.engine.actions import Action
 from faultinject.engine.answers import Respond
-from faultinject.engine.entry import Entry
 from faultinject.engine.exchange import DECIDED, claimed, failed, skipped
 from faultinject.engine.exchange import exchange as steps_of
 from faultinject.engine.own_answer import FilteredAnswer, NotedAnswer
@@ -145,10 +145,7 @@ def exchange(
         # Of the keys, the embedded store deletes those that the answer reports as deleted.
         delete = getattr(getattr(app, "__wrapped__", app), "delete_keys", None)
         action.listing.delete = delete and partial(delete, environ)
-    entry = action.entry
-    assert entry is not None
-    steps = steps_of(plan, request, entry, action)
-    return Responder(app, environ, start_response, plan, request, entry, steps).run()
+    return Responder(app, environ, start_response, plan, request, action).run()
 
 
 class Responder:
@@ -163,8 +160,7 @@ class Responder:
         start_response: the server's.
         plan: the plan that decided.
         request: the view of the request.
-        entry: what goes into the journal.
-        steps: what is to be done.
+        action: what it decided.
     """
 
     def __init__(
@@ -174,16 +170,15 @@ class Responder:
         start_response: Start,
         plan: Plan,
         request: WSGIRequest,
-        entry: Entry,
-        steps: Steps,
+        action: Action,
     ) -> None:
         self._app = app
         self._environ = environ
         self._start_response = start_response
         self._plan = plan
         self._request = request
-        self._entry = entry
-        self._steps = steps
+        self._entry = action.entry
+        self._steps = steps_of(plan, request, action)
         self._in_process = is_in_process(environ, start_response)
         self._result: Iterable[bytes] | None = None
         self._connection: Connection | None = None
@@ -433,15 +428,14 @@ class Responder:
         self._environ["wsgi.input"] = AppBody(body)
         return body
 
-    def _run_app(self, answer: OwnAnswer | None, hidden: Collection[str]) -> Iterable[bytes]:
+    def _run_app(self, answer: OwnAnswer, hidden: Collection[str]) -> Iterable[bytes]:
         """Run an app whose body goes out by the server's own means."""
         environ = self._environ
         if hidden:
             keys = {f"HTTP_{name.upper().replace('-', '_')}" for name in hidden}
             environ = {name: value for name, value in environ.items() if name not in keys}
         try:
-            start = self._start_response if answer is None else partial(self._start, answer)
-            result = self._app(environ, start)
+            result = self._app(environ, partial(self._start, answer))
             if isinstance(answer, NotedAnswer):
                 answer.returned()
         except BaseException:

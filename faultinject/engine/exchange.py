@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator, MutableMapping, Sequence
 from typing import Any
 
-from faultinject.engine.actions import PASSED, Action, Disconnect, Forward, Pass
+from faultinject.engine.actions import Action, Disconnect, Forward, Pass
 from faultinject.engine.answers import Respond, answer_keys, at_its_start, taken_over
 from faultinject.engine.entry import Entry
 from faultinject.engine.own_answer import (
@@ -47,7 +47,6 @@ DECIDED = "faultinject.decided"
 """In environ or scope: an outer middleware has decided this request."""
 NOTED = "faultinject.noted"
 """In environ or scope: the journals that have noted this request though no rule matched."""
-UNTOUCHED = RunApp()
 
 
 def failed() -> Send:
@@ -114,11 +113,14 @@ def claimed(
         place: environ or scope.
 
     Returns:
-        The action; None: the app answers, and nothing is noted any more.
+        The action; None: the app answers, and no more is noted.
     """
     if action is not None:
         place[DECIDED] = True
-        return None if action is PASSED else action
+        if not isinstance(action, Pass) or plan.services.record_all:
+            return action
+        action.entry.cancel(action.did, applied=True)
+        return None
     noted: tuple[object, ...] = place.get(NOTED, ())
     if not plan.services.record_all or plan.services in noted:
         return None
@@ -126,21 +128,21 @@ def claimed(
     return Pass(plan.note(request))
 
 
-def exchange(plan: Plan, request: Request, entry: Entry, action: Action) -> Steps:
+def exchange(plan: Plan, request: Request, action: Action) -> Steps:
     """The steps for a request that gets a fault, or that passes and is noted.
 
     Args:
         plan: the plan that decided.
         request: the view of the request.
-        entry: what goes into the journal.
         action: what the plan decided.
     """
+    entry = action.entry
     end, action = (action, action.instead) if isinstance(action, Disconnect) else (None, action)
     before = isinstance(action, Respond) and not action.answer.after
     if plan.services.record_all and not before and request.has_body:
         entry.seen = SeenBody(request.body_digest(plan.origin[2]), request.content_length)
     if isinstance(action, Pass):
-        return _pass(plan, entry, action.did)
+        return _pass(entry, action.did)
     injection = Injection(plan.services, plan.counts, entry)
     if isinstance(action, Forward):
         return _forward(plan, request, action, injection)
@@ -162,15 +164,8 @@ def listens(action: Action) -> bool:
     return isinstance(action, Forward) and action.delay > 0 and action.upload is None
 
 
-def _pass(plan: Plan, entry: Entry, did: str) -> Steps:
-    """Let the app answer.
-
-    If every request is recorded, its status and time are noted when the answer begins.
-    """
-    if not plan.services.record_all:
-        entry.cancel(did, applied=True)
-        yield UNTOUCHED
-        return
+def _pass(entry: Entry, did: str) -> Steps:
+    """Let the app answer, and note its status and time when the answer begins."""
     entry.forget()
     answer = NotedAnswer(entry, did)
     try:

@@ -11,7 +11,7 @@ from copy import copy
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
-from faultinject.engine.actions import PASSED, Action, Pass
+from faultinject.engine.actions import Action, Pass
 from faultinject.engine.compiled_rule import CompiledRule, Rule, duplicate_indices
 from faultinject.engine.counting import Counts, MatchKey, Take
 from faultinject.engine.draw import seed_key
@@ -178,11 +178,7 @@ class Plan:
             if held:
                 counts.release()
         rule = matched[0]
-        entry = self._entry(rule, request, numbers[0][1], now, arrived, matched)
-        if services.record_all:
-            return Pass(entry)
-        services.journal(entry)
-        return PASSED
+        return Pass(self._entry(rule, request, numbers[0][1], now, arrived, matched))
 
     def asks(self, request: Request, candidates: Sequence[int]) -> bool:
         """Whether the decision asks a server for a count, so that an event loop would wait."""

@@ -108,13 +108,13 @@ class RunApp:
     Raises `AppEnded` where it ends; before that it is over where a `Dropped` answer is.
 
     Attributes:
-        answer: what becomes of its answer; None: it goes out by the server's own means.
+        answer: what becomes of its answer.
         listing: gets each piece of the request's body that the app reads, or None.
         hidden: the headers of the request that it does not get to see, in lower case.
         pause: a wait in the middle of the request's body, or None.
     """
 
-    answer: OwnAnswer | Dropped | None = None
+    answer: OwnAnswer | Dropped
     listing: Listing | None = None
     hidden: Collection[str] = ()
     pause: Pause | None = None
