@@ -45,7 +45,6 @@ from faultinject.engine.steps import (
     Hold,
     Look,
     LostPatience,
-    OwnAnswer,
     Part,
     Reach,
     ReadBody,
@@ -523,17 +522,14 @@ class Responder:
 
         async def hand_on(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message = await self._noted(answer, message)
+                await self._advance(answer.head(head_of(message)))
+                if answer.headers is not None:
+                    message = {**message, "headers": encoded(answer.headers)}
             await server(message)
 
         # The adapter of Django's test client looks for its own `send` here: then it needs only the start.
         vars(hand_on)["passes_to"] = server
         await app(scope, receive, hand_on)
-
-    async def _noted(self, answer: OwnAnswer, message: Message) -> Message:
-        """Note the message that begins the app's answer, and give it as it goes out."""
-        await self._advance(answer.head(head_of(message)))
-        return message if answer.headers is None else {**message, "headers": encoded(answer.headers)}
 
     # An answer whose body is changed
 

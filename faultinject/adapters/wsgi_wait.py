@@ -1,6 +1,7 @@
-"""Waits under WSGI, for a time or for a request's body; that body as the app reads it, with a pause in it.
+"""Waits under WSGI, for a time or for a request's body.
 
-Waits are never shorter than asked, and over soon after nobody waits.
+Waits are never shorter than asked, and over soon after nobody waits. The body as the app reads it is here as well: it
+may have a wait in its middle.
 """
 
 from __future__ import annotations

@@ -104,7 +104,7 @@ def skipped(
 def claimed(
     plan: Plan, request: Request, action: Action | None, place: MutableMapping[str, Any]
 ) -> Action | None:
-    """What is to be done to a request, which no inner middleware decides or notes again.
+    """Claim a request for its plan: no inner middleware decides or notes it again.
 
     Args:
         plan: the plan that decided.
@@ -113,7 +113,7 @@ def claimed(
         place: environ or scope.
 
     Returns:
-        The action; None: the app answers, and no more is noted.
+        The action to carry out; None: the app answers, and no more is noted.
     """
     if action is not None:
         place[DECIDED] = True

@@ -1,8 +1,8 @@
-"""One request, as the rules see it: a lazy view that copies nothing, and a digest of its body.
+"""One request, as the rules see it: a lazy view that copies nothing.
 
 There is a view of a WSGI environ, and one of an ASGI scope. Both answer the same questions with the same words. A
-view is made only for a request that some rule may match, and works a field out when it is first asked for. By the
-digest of their bodies attempts are compared.
+view is made only for a request that some rule may match, and works a field out when it is first asked for. Attempts
+are compared by a digest of the body.
 """
 
 from __future__ import annotations

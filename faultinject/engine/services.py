@@ -1,4 +1,7 @@
-"""All that a plan needs from outside: clocks, the journal and its injector's settings; and a fault under way."""
+"""All that a plan needs from outside: clocks, the journal and its injector's settings.
+
+An `Injection` is one fault under way: it returns what was taken of them.
+"""
 
 from __future__ import annotations
 
@@ -131,9 +134,9 @@ class Services:
 
 
 class Injection:
-    """One fault under way, as a context manager: its slot, its count and its lines in the journal.
+    """One fault under way, as a context manager: its slot, count and lines in the journal.
 
-    It returns the fault's count if it was not carried out, and its slot at the end.
+    It returns the count if the fault was not carried out, and the slot at the end.
 
     Args:
         services: have the slot.
