@@ -30,12 +30,12 @@ from faultinject.adapters.raising import let_through
 from faultinject.adapters.servers import SPELL, asgi_server, is_in_process_scope, know_status, of_send, shown
 from faultinject.engine.actions import Action, Pass
 from faultinject.engine.counting import Counter
+from faultinject.engine.entry import Injection
 from faultinject.engine.exchange import DECIDED, claimed, listens, skipped
 from faultinject.engine.exchange import exchange as steps_of
 from faultinject.engine.own_answer import FilteredAnswer
 from faultinject.engine.plan import Plan
 from faultinject.engine.request import LONGEST, ASGIRequest, Body
-from faultinject.engine.services import Injection
 from faultinject.engine.steps import (
     AppAnswer,
     AppEnded,

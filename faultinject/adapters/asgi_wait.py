@@ -14,8 +14,8 @@ from anyio.lowlevel import checkpoint
 
 from faultinject.adapters.connection import Connection, until_delivered
 from faultinject.adapters.servers import layers_of, of_send
+from faultinject.engine.plan import LOOK
 from faultinject.engine.request import LONGEST, MOST, ASGIRequest, Body
-from faultinject.engine.services import LOOK
 from faultinject.engine.steps import ClientGone, Wait
 
 if TYPE_CHECKING:

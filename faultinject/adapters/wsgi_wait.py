@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from faultinject.adapters.connection import Connection, until_delivered
 from faultinject.adapters.servers import OUR_SERVER, body_of, is_at_hand, of_environ, shown, wsgi_server
+from faultinject.engine.plan import LOOK
 from faultinject.engine.request import LONGEST, MOST, PIECE, Body, WSGIRequest
-from faultinject.engine.services import LOOK
 from faultinject.engine.steps import ClientGone
 
 if TYPE_CHECKING:

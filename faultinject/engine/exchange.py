@@ -11,7 +11,7 @@ from typing import Any
 
 from faultinject.engine.actions import Action, Disconnect, Forward, Pass
 from faultinject.engine.answers import Respond, answer_keys, at_its_start, taken_over
-from faultinject.engine.entry import Entry
+from faultinject.engine.entry import Entry, Injection
 from faultinject.engine.own_answer import (
     FilteredAnswer,
     ForwardedAnswer,
@@ -22,7 +22,6 @@ from faultinject.engine.own_answer import (
 )
 from faultinject.engine.plan import Plan
 from faultinject.engine.request import Body, Request, SeenBody
-from faultinject.engine.services import Injection
 from faultinject.engine.steps import (
     AppAnswer,
     AppEnded,

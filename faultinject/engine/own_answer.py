@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from faultinject.engine.actions import Forward
 from faultinject.engine.answers import Respond, guarded, marked
-from faultinject.engine.entry import Entry
+from faultinject.engine.entry import Entry, Injection
 from faultinject.engine.filters import End, Filter, Rest
 from faultinject.engine.plan import Plan
 from faultinject.engine.request import Body, Request
-from faultinject.engine.services import Injection
 from faultinject.engine.steps import (
     AppAnswer,
     ClientGone,
