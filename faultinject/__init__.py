@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from faultinject.adapters.wsgi import WSGIFaultMiddleware
     from faultinject.audit.findings import Finding
     from faultinject.audit.profiles.profile import Profile
-    from faultinject.engine.services import Waits
+    from faultinject.engine.plan import Waits
     from faultinject.exceptions import ConfigurationError, FaultInjectError, Problem
     from faultinject.injector.injector import Injector
     from faultinject.injector.lookup import get_injector
@@ -122,7 +122,7 @@ _PLACES = {
     "Vendor": "vendors.vendor",
     "Verdict": "literals",
     "WSGIFaultMiddleware": "adapters.wsgi",
-    "Waits": "engine.services",
+    "Waits": "engine.plan",
     "When": "literals",
     "exceptions": "",
     "explore": "testing.runs",

@@ -68,8 +68,6 @@ def decide(plan, place):
     if action is None:
         return SimpleNamespace(kind="unmatched", rule=None)
     entry = action.entry
-    if entry is None:
-        return SimpleNamespace(kind="passed", rule=None)
     told = (entry.status, entry.response_bytes, entry.request_id, entry.hint, entry.hint_form)
     about = {"rule": entry.rule, "fault": entry.fault, "when": entry.when, "seq": entry.seq, "told": told}
     if isinstance(action, Pass):

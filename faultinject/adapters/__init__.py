@@ -2,4 +2,4 @@
 
 from faultinject.faces import face
 
-__getattr__, __all__ = face(__name__, forget="install", of_environ="servers", of_send="servers")
+__getattr__, __all__ = face(__name__, forget="install")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext, suppress
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, assert_never
 
 import anyio
@@ -12,30 +12,30 @@ from anyio.to_thread import run_sync
 
 from faultinject.adapters.asgi_wait import (
     BodyReader,
-    ExchangeEnd,
     Listener,
+    again,
     delivered,
     drain,
     has_left,
     in_tasks,
-    pause,
+    overheard,
+    paused,
 )
 from faultinject.adapters.client_errors import cut_of
-from faultinject.adapters.connection import Connection, of_send
+from faultinject.adapters.connection import Connection
 from faultinject.adapters.lingering import end, linger
 from faultinject.adapters.middleware import Middleware
 from faultinject.adapters.mounting import control_of
 from faultinject.adapters.raising import let_through
-from faultinject.adapters.servers import SPELL, asgi_server, is_in_process_scope, know_status, shown
-from faultinject.engine.actions import PASSED, Action, Pass
-from faultinject.engine.body import LONGEST, Body, SeenBody
+from faultinject.adapters.servers import SPELL, asgi_server, is_in_process_scope, know_status, of_send, shown
+from faultinject.engine.actions import Action, Pass
 from faultinject.engine.counting import Counter
-from faultinject.engine.entry import Entry
-from faultinject.engine.exchange import DECIDED, first_to_note, listens, skipped
+from faultinject.engine.entry import Injection
+from faultinject.engine.exchange import DECIDED, claimed, listens, skipped
 from faultinject.engine.exchange import exchange as steps_of
-from faultinject.engine.own_answer import FilteredAnswer, Injection
+from faultinject.engine.own_answer import FilteredAnswer
 from faultinject.engine.plan import Plan
-from faultinject.engine.request import ASGIRequest
+from faultinject.engine.request import LONGEST, ASGIRequest, Body
 from faultinject.engine.steps import (
     AppAnswer,
     AppEnded,
@@ -45,9 +45,7 @@ from faultinject.engine.steps import (
     Hold,
     Look,
     LostPatience,
-    OwnAnswer,
     Part,
-    Pause,
     Reach,
     ReadBody,
     RunApp,
@@ -63,7 +61,7 @@ from faultinject.injector.lookup import injector_for
 from faultinject.journal import log
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from anyio.abc import TaskGroup
 
@@ -71,7 +69,6 @@ if TYPE_CHECKING:
     from faultinject.adapters.types import Send as ServerSend
     from faultinject.http.wire import Headers
     from faultinject.rules.scenario import Rules
-    from faultinject.vendors.multi_delete import Listing
 
 
 THREADS = 100
@@ -101,6 +98,7 @@ class ASGIFaultMiddleware(Middleware):
 
     app: ASGIApp
     injector: Injector
+    _error: FaultInjectError | None = None
 
     def __init__(
         self,
@@ -110,7 +108,6 @@ class ASGIFaultMiddleware(Middleware):
         seed: str | int | None = None,
         injector: Injector | None = None,
     ) -> None:
-        self._error: FaultInjectError | None = None
         try:
             chosen = injector_for(rules, seed=seed, injector=injector)
             control = control_of(chosen, "asgi")
@@ -159,18 +156,7 @@ class ASGIFaultMiddleware(Middleware):
         await exchange(app, scope, receive, send, plan, candidates)
 
 
-def wrap(app: ASGIApp, injector: Injector, control: Any = None) -> ASGIFaultMiddleware:
-    """Put an injector around an app, and announce nothing.
-
-    Args:
-        app: the app.
-        injector: decides its requests.
-        control: the control API below a path of the app, or None.
-    """
-    middleware = ASGIFaultMiddleware.__new__(ASGIFaultMiddleware)
-    middleware._error = None  # noqa: SLF001 - of the same class
-    Middleware.__init__(middleware, app, injector, control)
-    return middleware
+wrap = ASGIFaultMiddleware.around
 
 
 async def _refuse_to_start(receive: Receive, send: ServerSend, error: FaultInjectError) -> NoReturn:
@@ -213,23 +199,15 @@ async def exchange(
                 action = await decide_on_thread(plan, request, candidates)
             else:
                 action = plan.decide(request, candidates) if candidates else None
-            if action is not None:
-                scope[DECIDED] = True
-            elif plan.services.record_all and first_to_note(scope, plan):
-                action = Pass(plan.note(request))
+            action = claimed(plan, request, action, scope)
         except Exception as error:
             action = None
             skipped(plan, request, candidates, error, scope)
-    if action is None or action is PASSED:
+    if action is None:
         await app(scope, receive, send)
         return
-    entry = action.entry
     assert request is not None
-    assert entry is not None
-    steps = steps_of(plan, request, entry, action)
-    if entry.seen is not None:
-        receive = overheard(receive, entry.seen, entry)
-    await Responder(app, scope, receive, send, plan, request, entry, steps).run(listens=listens(action))
+    await Responder(app, scope, receive, send, plan, request, action).run(listens=listens(action))
 
 
 async def decide_on_thread(plan: Plan, request: ASGIRequest, candidates: Sequence[int]) -> Action | None:
@@ -269,8 +247,10 @@ async def decide_on_thread(plan: Plan, request: ASGIRequest, candidates: Sequenc
 
 def _undo(plan: Plan, action: Action | None) -> None:
     """Return the count and the slot of an action that nobody is left to carry out."""
-    if action is not None and not isinstance(action, Pass):
-        with Injection(plan, action.entry):
+    if isinstance(action, Pass):
+        action.entry.cancel(action.did, applied=True)
+    elif action is not None:
+        with Injection(plan.services, plan.counts, action.entry):
             pass  # its end returns the count and the slot, as nothing was injected
 
 
@@ -301,8 +281,7 @@ class Responder:
         send: the server's.
         plan: the plan that decided.
         request: the view of the request.
-        entry: what goes into the journal.
-        steps: what is to be done.
+        action: what it decided.
     """
 
     def __init__(
@@ -313,25 +292,25 @@ class Responder:
         send: ServerSend,
         plan: Plan,
         request: ASGIRequest,
-        entry: Entry,
-        steps: Steps,
+        action: Action,
     ) -> None:
+        self._entry = entry = action.entry
+        self._steps = steps_of(plan, request, action)
+        if entry.seen is not None:
+            receive = overheard(receive, entry.seen, entry)
         self._app = app
         self._scope = scope
         self._receive = receive
         self._server = send
         self._plan = plan
         self._request = request
-        self._entry = entry
-        self._steps = steps
         self._in_process = is_in_process_scope(scope, send)
         self._receive_again: Receive | None = None
-        self._listener: Listener | None = None
+        self._listener = Listener(receive)
         self._connection: Connection | None = None
         self._lingering: Connection | None = None
         self._error: Exception | None = None
         self._start: Message | None = None  # the head of the app's answer
-        self._clock = anyio.CancelScope()
         self._begun = self._unread = self._queued = self._broken = False
 
     async def run(self, *, listens: bool) -> None:
@@ -341,15 +320,7 @@ class Responder:
             listens: whether to listen for the client's end meanwhile; also where the connection is needed.
         """
         try:
-            if listens:
-
-                async def listening(tasks: TaskGroup) -> None:
-                    self._listener = self._exchange_end = Listener(self._receive, tasks)
-                    await self._run()
-
-                await in_tasks(listening)
-            else:
-                await self._run()
+            await (in_tasks(self._run) if listens else self._run())
             if self._error is not None:
                 raise self._error
             self._release()
@@ -359,7 +330,8 @@ class Responder:
         finally:
             self._release()
 
-    async def _run(self) -> None:
+    async def _run(self, tasks: TaskGroup | None = None) -> None:
+        self._listener.tasks = tasks
         step = await self._advance(self._steps)
         if step is not None:
             try:
@@ -422,33 +394,21 @@ class Responder:
 
     # The request's body, and the client that waits
 
-    @property
-    def _app_receive(self) -> Receive:
-        """The `receive` of the app."""
-        return self._receive if self._listener is None else self._listener.receive
-
     async def _read_body(self, step: ReadBody) -> Body:
         receive, request = self._receive, self._request
         if step.up_to is None:
-            return await drain(self._app_receive, self._plan, request, step.listing)
+            return await drain(self._listener.receive, self._plan, request, step.listing)
         kept: list[bytes] | None = [] if request.content_length is None else None
         body = await drain(receive, self._plan, request, step.listing, step.up_to, kept)
         if kept is not None and body[2]:
             self._receive_again = again(receive, b"".join(kept))
         return body
 
-    def _leaves_unread(self, step: Send) -> bool:
-        """Whether part of the request's body is unread; a listener may have heard its end."""
-        return step.unread and not (self._listener is not None and self._listener.whole)
-
     async def _wait(self, step: Wait) -> bool:
         listener, own = self._listener, self._connection
         # A body that is on its way hides the client's end from a listener: then the connection shows it.
         watched = of_send(self._server) if own is None and self._request.has_body else None
         with watched or nullcontext(own) as connection:
-            if listener is None:
-                await pause(self._plan, step.seconds, self._exchange_end, connection)
-                return True
             if not step.seconds:
                 return not listener.gone
             try:
@@ -462,10 +422,6 @@ class Responder:
                 if step.is_fault and ended:
                     raise LostPatience(error) from error
                 raise
-
-    @cached_property
-    def _exchange_end(self) -> ExchangeEnd:
-        return ExchangeEnd(self._receive)
 
     # An answer of ours
 
@@ -519,7 +475,7 @@ class Responder:
     async def _drop_rest(self) -> None:
         """Receive the rest of the request's body, and drop it."""
         with suppress(Exception), anyio.move_on_after(LONGEST):
-            await BodyReader(self._app_receive).until_gone(or_whole=self._request.http2)
+            await BodyReader(self._listener.receive).until_gone(or_whole=self._request.http2)
 
     async def _answer(self, step: Send) -> None:
         start: Message = {
@@ -527,7 +483,9 @@ class Responder:
             "status": step.status,
             "headers": encoded(step.headers),
         }
-        unread = self._leaves_unread(step)
+        listener = self._listener
+        # Who listens may have heard the end of the body.
+        unread = step.unread and not (listener.tasks is not None and listener.whole)
         start = self._starting(step.status_line, start, step.headers, unread=unread, closes=step.closes)
         if step.body is None:
             await self._begin(start)
@@ -540,18 +498,17 @@ class Responder:
     async def _begin(self, start: Message) -> None:
         """Begin an answer whose parts come one by one."""
         self._begun = True
-        await self._exchange_end.begin(self._server, start)
+        await self._listener.begin(self._server, start)
 
     # The app's own answer
 
     async def _run_app(self, step: RunApp) -> None:
         app, scope, server, answer = self._app, self._scope, self._server, step.answer
-        receive = self._receive_again or self._app_receive
-        if step.dropped is not None:
-            await self._run_dropped(step.dropped, step.listing)
-            return
-        if answer is None:
-            await app(scope, receive, server)
+        receive = self._receive_again or self._listener.receive
+        if isinstance(answer, Dropped):
+            if step.listing is not None:
+                receive = overheard(receive, step.listing, self._entry)
+            await self._run_dropped(answer, receive)
             return
         if isinstance(answer, FilteredAnswer):
             await self._run_filtered(answer)
@@ -565,17 +522,14 @@ class Responder:
 
         async def hand_on(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message = await self._noted(answer, message)
+                await self._advance(answer.head(head_of(message)))
+                if answer.headers is not None:
+                    message = {**message, "headers": encoded(answer.headers)}
             await server(message)
 
         # The adapter of Django's test client looks for its own `send` here: then it needs only the start.
         vars(hand_on)["passes_to"] = server
         await app(scope, receive, hand_on)
-
-    async def _noted(self, answer: OwnAnswer, message: Message) -> Message:
-        """Note the message that begins the app's answer, and give it as it goes out."""
-        await self._advance(answer.head(head_of(message)))
-        return message if answer.headers is None else {**message, "headers": encoded(answer.headers)}
 
     # An answer whose body is changed
 
@@ -587,7 +541,7 @@ class Responder:
             }
             scope = {**scope, "extensions": kept}
         try:
-            await self._app(scope, self._app_receive, partial(self._filter, filtered))
+            await self._app(scope, self._listener.receive, partial(self._filter, filtered))
         except anyio.get_cancelled_exc_class():
             await self._throw(ClientGone())
             raise
@@ -633,92 +587,50 @@ class Responder:
 
     # An answer that is dropped
 
-    async def _run_dropped(self, dropped: Dropped, listing: Listing | None) -> None:
-        """Run the app, drop its answer, and end the app when it takes too long."""
-        raised: BaseException | None = None
-        async with anyio.create_task_group() as tasks:
-            try:
-                receive = partial(self._receive_until_cut, dropped, listing)
-                await self._app(self._scope, receive, partial(self._drop, dropped, tasks))
-            except anyio.get_cancelled_exc_class():
+    async def _run_dropped(self, dropped: Dropped, receive: Receive) -> None:
+        """Run the app, and drop its answer."""
+        try:
+            await self._app(self._scope, receive, partial(self._drop, dropped))
+        except Exception:
+            if not dropped.cut:
                 raise
-            except BaseException as error:
-                raised = error
-            self._clock.cancel()
-        if raised is not None and not (dropped.cut and isinstance(raised, Exception)):
-            raise raised
 
-    async def _receive_until_cut(self, dropped: Dropped, listing: Listing | None) -> Message:
-        """Take the place of the server's `receive`; after a cut the client has left."""
-        if dropped.cut:
-            return {"type": "http.disconnect"}
-        message = await self._app_receive()
-        if listing is not None and message["type"] == "http.request":
-            listing.feed(message.get("body", b""))
-        return message
-
-    async def _drop(self, dropped: Dropped, tasks: TaskGroup, message: Message) -> None:
+    async def _drop(self, dropped: Dropped, message: Message) -> None:
         """Take the place of the server's `send`, and drop an answer that is no failure."""
         kind = message["type"]
         if dropped.failed:
             await self._server(message)
-        elif dropped.over:
-            if dropped.cut:
-                raise OSError("the client has left")
-            # Other tasks get a turn, so that an app whose answer has no end can be cancelled.
-            await checkpoint()
-        elif kind == "http.response.start":
-            began_before = self._start is not None
-            self._start = message
+        elif dropped.cut:
+            raise OSError("the client has left")
+        elif not dropped.over and kind == "http.response.start":
             dropped.head(head_of(message))
             if dropped.failed:
                 await self._advance(self._steps)
                 await self._server(message)
-            elif not began_before:
-                tasks.start_soon(self._watch_clock, dropped)
-        elif kind == "http.response.body" or kind in _PAST_US:
-            piece, more = message.get("body", b""), bool(message.get("more_body"))
-            if piece or not more:
-                dropped.feed(piece, more=more)
-                if dropped.over:
-                    await self._instead(dropped)
-            # An app that waits for nothing gives no turn to other tasks, the clock that ends it included.
-            await checkpoint()
-
-    async def _watch_clock(self, dropped: Dropped) -> None:
-        with self._clock:
-            await anyio.sleep(LONGEST)
-        if not (dropped.over or self._clock.cancel_called):
-            dropped.over = dropped.cut = True
-            await self._instead(dropped)
-
-    async def _instead(self, dropped: Dropped) -> None:
-        """Carry out the steps that follow instead of the app's answer."""
-        self._clock.cancel()
-        dropped.unread = self._request.has_body and not (self._listener is not None and self._listener.whole)
-        await self._advance(self._steps)
+        elif not dropped.over and (kind == "http.response.body" or kind in _PAST_US):
+            dropped.feed(message.get("body", b""), more=bool(message.get("more_body")))
+            if dropped.over:
+                dropped.unread = self._request.has_body and not self._listener.whole
+                await self._advance(self._steps)
+        # Other tasks get a turn: an app whose answer has no end can be cancelled.
+        await checkpoint()
 
     # The connection itself
 
     def _hold(self) -> Reach:
         """Get hold of the client's connection, and say how it can be reached."""
-        if not self._in_process:
-            connection = of_send(self._server)
-            # HTTP/2 and a middleware that hides the server put a queue between the connection and us.
-            self._queued = connection is None or self._request.http2
-            self._connection = connection or self._beneath()
-            return Reach.SERVER if self._connection is None else Reach.CONNECTION
-        return Reach.IN_PROCESS
-
-    def _beneath(self) -> Connection | None:
-        """Find the connection beneath a middleware that hides the server.
-
-        Starlette's BaseHTTPMiddleware does.
-        """
-        connection = of_send(self._receive)
-        if connection is not None:
-            log.server_hidden()
-        return connection
+        if self._in_process:
+            return Reach.IN_PROCESS
+        connection = of_send(self._server)
+        # HTTP/2 and a middleware that hides the server put a queue between the connection and us.
+        self._queued = connection is None or self._request.http2
+        if connection is None:
+            # Starlette's BaseHTTPMiddleware hides the server's `send`, not its `receive`.
+            connection = of_send(self._receive)
+            if connection is not None:
+                log.server_hidden()
+        self._connection = connection
+        return Reach.SERVER if connection is None else Reach.CONNECTION
 
     async def _cut(self, step: Cut) -> str:
         """End the connection after the part of the answer that was sent, and say how."""
@@ -778,72 +690,3 @@ async def noticed(receive: Receive, *, unread: bool = False) -> None:
         await reader.until_gone()
         if not reader.gone:  # the server does not report it: it gets one more turn
             await anyio.sleep(_SLICE)
-
-
-def overheard(receive: Receive, seen: SeenBody, entry: Entry) -> Receive:
-    """Wrap `receive`: note the body that the app reads, and a client that breaks it off."""
-
-    async def overhear() -> Message:
-        message = await receive()
-        if message["type"] == "http.request":
-            seen.feed(message.get("body", b""))
-            if not message.get("more_body"):
-                seen.feed(b"")
-        elif seen.body is None and entry.answered is None:
-            entry.left = True
-        return message
-
-    return overhear
-
-
-def again(receive: Receive, body: bytes) -> Receive:
-    """Wrap `receive` of a request whose whole body was read before: give it once more."""
-    given = False
-
-    async def receive_body() -> Message:
-        nonlocal given
-        if given:
-            return await receive()
-        given = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return receive_body
-
-
-def paused(
-    receive: Receive, pause: Pause, wait: Callable[[Wait], Awaitable[object]], *, sized: bool
-) -> Receive:
-    """Wrap `receive` so that it waits once in the middle of the request's body.
-
-    Args:
-        receive: the server's.
-        pause: says where the wait is, and whether it is over.
-        wait: waits.
-        sized: whether the request's length says that more follows; else the next piece shows it.
-    """
-    before_pause, held_back = pause.after, None
-
-    async def wait_once() -> None:
-        pause.due, pause.done = False, True
-        await wait(Wait(pause.seconds))
-        pause.finish()
-
-    async def receive_paused() -> Message:
-        nonlocal before_pause, held_back
-        if pause.due and sized and not before_pause:
-            await wait_once()
-        message: Message = held_back or await receive()
-        held_back = None
-        piece = message.get("body", b"")
-        if not pause.due or message["type"] != "http.request" or len(piece) <= before_pause:
-            before_pause -= len(piece)
-            return message
-        if before_pause:
-            held_back = {**message, "body": piece[before_pause:]}
-            message = {**message, "body": piece[:before_pause], "more_body": True}
-            before_pause = 0
-            return message
-        await wait_once()
-        return message
-
-    return receive_paused

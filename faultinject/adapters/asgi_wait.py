@@ -1,6 +1,7 @@
 """Waits under ASGI, for a time or for a request's body.
 
-They are never shorter than asked, and over soon after nobody waits.
+Waits are never shorter than asked, and over soon after nobody waits. The body as the app reads it is here as well: it
+may have a wait in its middle.
 """
 
 from __future__ import annotations
@@ -11,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from anyio.lowlevel import checkpoint
 
-from faultinject.adapters.connection import Connection, of_send, until_delivered
-from faultinject.adapters.servers import layers_of
-from faultinject.engine.body import LONGEST, MOST, Body
-from faultinject.engine.request import ASGIRequest
-from faultinject.engine.services import LOOK
-from faultinject.engine.steps import ClientGone
+from faultinject.adapters.connection import Connection, until_delivered
+from faultinject.adapters.servers import layers_of, of_send
+from faultinject.engine.plan import LOOK
+from faultinject.engine.request import LONGEST, MOST, ASGIRequest, Body
+from faultinject.engine.steps import ClientGone, Wait
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from faultinject.adapters.types import Message, Receive, Send
+    from faultinject.engine.entry import Entry
     from faultinject.engine.plan import Plan
+    from faultinject.engine.request import SeenBody
+    from faultinject.engine.steps import Pause
     from faultinject.vendors.multi_delete import Listing
 
 MOST_IDLE = 1_000
@@ -136,9 +139,7 @@ async def drain(
     return digest.size, digest.hexdigest(), whole
 
 
-async def pause(
-    plan: Plan, seconds: float, exchange: ExchangeEnd, connection: Connection | None = None
-) -> None:
+async def sleep(plan: Plan, seconds: float, exchange: Listener, connection: Connection | None = None) -> None:
     """Sleep, and look twice a second whether the wait is over.
 
     The deadline is checked again, as uvloop wakes early.
@@ -178,25 +179,37 @@ def has_left(receive: Receive, send: Send) -> bool:
         return connection is not None and connection.left(0)
 
 
-class ExchangeEnd:
-    """It sees when an exchange is over before its answer is.
+class Listener:
+    """A listener hears when the client leaves, and keeps what it heard before for the app.
 
-    When uvicorn shuts down, it waits without limit for answers that are under way, and does not tell them; but it lets
-    go of the connection (https://github.com/encode/uvicorn/blob/0.30.0/uvicorn/protocols/http/h11_impl.py, `shutdown`).
-    gunicorn's own ASGI worker does not tell them either, but is not `alive` any more.
+    A `receive` that has begun goes on until the exchange is over: gunicorn takes one that is cancelled for a client
+    that has left. The listener keeps one piece of the body, and nothing after its end.
+
+    It also sees when an exchange is over before its answer is. When uvicorn shuts down, it waits without limit for
+    answers that are under way, and does not tell them; but it lets go of the connection
+    (https://github.com/encode/uvicorn/blob/0.30.0/uvicorn/protocols/http/h11_impl.py, `shutdown`). gunicorn's own ASGI
+    worker does not tell them either, but is not `alive` any more.
 
     Args:
         receive: the server's.
 
     Attributes:
-        left: set when the client has left; only a `Listener` hears that.
+        tasks: where to listen; None: it does not.
+        left: set when the client was heard to leave.
     """
 
     def __init__(self, receive: Receive) -> None:
+        self.tasks: TaskGroup | None = None
         self.left = anyio.Event()
         self._exchange = exchange = exchange_of(receive)
         self._worker = getattr(getattr(exchange, "protocol", None), "worker", None)
         self._kept = self._keeps()
+        self._receive = receive
+        self._reader = BodyReader(receive)
+        self._heard: Message | None = None
+        self._news = anyio.Event()
+        self._listens = False
+        self._asked = 0
 
     @property
     def gone(self) -> bool:
@@ -221,28 +234,6 @@ class ExchangeEnd:
     def _keeps(self) -> tuple[object, object]:
         """Read whether the server keeps the connection, and whether its worker goes on."""
         return getattr(self._exchange, "keep_alive", None), getattr(self._worker, "alive", None)
-
-
-class Listener(ExchangeEnd):
-    """A listener hears when the client leaves, and keeps what it heard before for the app.
-
-    A `receive` that has begun goes on until the exchange is over: gunicorn takes one that is cancelled for a client
-    that has left. The listener keeps one piece of the body, and nothing after its end.
-
-    Args:
-        receive: the server's.
-        tasks: where to listen.
-    """
-
-    def __init__(self, receive: Receive, tasks: TaskGroup) -> None:
-        super().__init__(receive)
-        self._receive = receive
-        self._reader = BodyReader(receive)
-        self._tasks = tasks
-        self._heard: Message | None = None
-        self._news = anyio.Event()
-        self._listens = False
-        self._asked = 0
 
     @property
     def whole(self) -> bool:
@@ -275,10 +266,11 @@ class Listener(ExchangeEnd):
             listens: whether to listen for the client's end; not where reading would ask it to send its body.
             connection: shows when the client leaves, also without listening.
         """
-        if listens and not self._listens and not self._asked and (self._heard is None or self.whole):
+        free = not (self._listens or self._asked) and (self._heard is None or self.whole)
+        if listens and free and self.tasks is not None:
             self._listens = True
-            self._tasks.start_soon(self._listen)
-        await pause(plan, seconds, self, connection)
+            self.tasks.start_soon(self._listen)
+        await sleep(plan, seconds, self, connection)
         # On a busy machine the client's end may come in the same step as the end of the wait.
         for _ in range(_STEPS):
             if self.gone or not self._listens:
@@ -334,3 +326,78 @@ async def in_tasks(work: Callable[[TaskGroup], Awaitable[None]]) -> None:
         tasks.cancel_scope.cancel()
     if raised is not None:
         raise raised
+
+
+def overheard(receive: Receive, hears: SeenBody | Listing, entry: Entry) -> Receive:
+    """Wrap `receive` of the app: note a client that leaves.
+
+    Args:
+        receive: the server's.
+        hears: gets each piece of the body, and nothing at its end.
+        entry: of the request.
+    """
+
+    async def overhear() -> Message:
+        message = await receive()
+        if message["type"] == "http.request":
+            hears.feed(message.get("body", b""))
+            if not message.get("more_body"):
+                hears.feed(b"")
+        else:
+            entry.broken_off()
+        return message
+
+    return overhear
+
+
+def again(receive: Receive, body: bytes) -> Receive:
+    """Wrap `receive` of a request whose whole body was read before: give it once more."""
+    given = False
+
+    async def receive_body() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive_body
+
+
+def paused(
+    receive: Receive, pause: Pause, wait: Callable[[Wait], Awaitable[object]], *, sized: bool
+) -> Receive:
+    """Wrap `receive` so that it waits once in the middle of the request's body.
+
+    Args:
+        receive: the server's.
+        pause: says where the wait is, and whether it is over.
+        wait: waits.
+        sized: whether the request's length says that more follows; else the next piece shows it.
+    """
+    before_pause, held_back = pause.after, None
+
+    async def wait_once() -> None:
+        pause.due, pause.done = False, True
+        await wait(Wait(pause.seconds))
+        pause.finish()
+
+    async def receive_paused() -> Message:
+        nonlocal before_pause, held_back
+        if pause.due and sized and not before_pause:
+            await wait_once()
+        message: Message = held_back or await receive()
+        held_back = None
+        piece = message.get("body", b"")
+        if not pause.due or message["type"] != "http.request" or len(piece) <= before_pause:
+            before_pause -= len(piece)
+            return message
+        if before_pause:
+            held_back = {**message, "body": piece[before_pause:]}
+            message = {**message, "body": piece[:before_pause], "more_body": True}
+            before_pause = 0
+            return message
+        await wait_once()
+        return message
+
+    return receive_paused

@@ -5,12 +5,11 @@ from __future__ import annotations
 import errno
 import sys
 from collections.abc import Iterator
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from faultinject.engine.steps import Cut
-
-_made: dict[tuple[type, ...], type[Injected]] = {}
 
 
 def cut_of(step: Cut, rule: str) -> Exception:
@@ -134,18 +133,20 @@ def _remade(kind: type[Injected], args: tuple[Any, ...]) -> Injected:
 
 def _class(kind: type[Injected]) -> type[Injected]:
     """Combine `kind` with the errors of every library that this process has loaded."""
-    key = (kind, *_loaded(kind))
-    made = _made.get(key)
-    if made is None:
-        made = kind
-        bases: tuple[type, ...] = (kind,)
-        for error in key[1:]:
-            try:
-                made = type(kind.__name__, (*bases, error), {"__doc__": kind.__doc__})
-                bases = (*bases, error)
-            except Exception:  # noqa: S110 - it cannot be combined with those before it
-                pass
-        _made[key] = made
+    return _combined((kind, *_loaded(kind)))
+
+
+@cache
+def _combined(classes: tuple[Any, ...]) -> type[Injected]:
+    kind, *errors = classes
+    made: type[Injected] = kind
+    bases: tuple[type, ...] = (kind,)
+    for error in errors:
+        try:
+            made = type(kind.__name__, (*bases, error), {"__doc__": kind.__doc__})
+            bases = (*bases, error)
+        except Exception:  # noqa: S110 - it cannot be combined with those before it
+            pass
     return made
 
 

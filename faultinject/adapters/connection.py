@@ -16,14 +16,10 @@ import time
 from array import array
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from functools import partial
 from struct import pack
 from time import monotonic
 from typing import Any, Self
-from weakref import WeakSet
 
-from faultinject.adapters.servers import asgi_server, shown, wsgi_server
-from faultinject.adapters.types import Environ
 from faultinject.locks import gevent_sleep
 
 UNSPEC = sys.platform == "linux"  # connect() to no address ends a TCP connection with an RST
@@ -40,18 +36,6 @@ PATIENCE = 10.0
 """Seconds without a byte of progress after which a client that reads nothing is given up."""
 _FIRST_LOOK = 0.002
 _LAST_LOOK = 0.02
-
-_held: WeakSet[Connection] = WeakSet()
-
-
-def _after_fork() -> None:
-    """Release the parent's connections in a child, which would keep them open."""
-    for connection in _held:
-        connection.release()
-
-
-if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
-    os.register_at_fork(after_in_child=_after_fork)
 
 
 class Connection:
@@ -73,7 +57,6 @@ class Connection:
         self.handle: Any = None
         self._socket = sock
         self._number = number  # the server's descriptor; -1 once it is dead
-        _held.add(self)
 
     def __enter__(self) -> Self:
         return self
@@ -208,17 +191,6 @@ class Connection:
         """
         return self.fileno() < 0 or bool(self._poll(0, seconds) & _GONE)
 
-    def detach_from_server(self) -> bool:
-        """Put a dead socket under the server's descriptor, so that only we hold the connection.
-
-        For the server the client has left.
-
-        Returns:
-            Whether that was done. It is not when the server's descriptor is another connection's by now, nor where no
-            thread would run to go on.
-        """
-        return threads_run() and self._replace()
-
     def _poll(self, events: int, seconds: float) -> int:
         # gevent's own `poll` does not show that a client has left.
         monkey = sys.modules.get("gevent.monkey")
@@ -258,15 +230,21 @@ class Connection:
 
     def _linger(self) -> bool:
         """Send an RST by closing the last descriptor, and say whether that was possible."""
-        if self._socket.family not in INTERNET or not self._replace():
+        if self._socket.family not in INTERNET or not self.detach_from_server():
             return False
         with suppress(OSError):  # the client is gone
             self._socket.setsockopt(_socket.SOL_SOCKET, _socket.SO_LINGER, pack("ii", 1, 0))
             self.release()
         return self.fileno() < 0
 
-    def _replace(self) -> bool:
-        """Put a dead socket under the number by which the server knows this connection."""
+    def detach_from_server(self) -> bool:
+        """Put a dead socket under the server's descriptor, so that only we hold the connection.
+
+        For the server the client has left.
+
+        Returns:
+            Whether that was done. It is not when the server's descriptor is another connection's by now.
+        """
         if self._number < 0:
             return True
         if not (is_connected(self._socket) and self.served()):
@@ -279,33 +257,8 @@ class Connection:
         return True
 
 
-def of_environ(environ: Environ) -> Connection | None:
-    """Get the connection of a WSGI request; None when its server shows none, as in process."""
-    server = wsgi_server(environ)
-    if server.socket is None:
-        return None
-    handle = shown(server.socket, environ)
-    connection = _connection_of(handle)
-    if connection is not None:
-        connection.handle = handle
-        connection.relayed = server.relays and connection.port() != environ.get("SERVER_PORT")
-        connection.speaks_http = server.speaks_http(environ)
-        if server.unsent is not None:
-            connection.unsent = partial(shown, server.unsent, environ)
-    return connection
-
-
-def of_send(send: Callable[..., Any]) -> Connection | None:
-    """Get the connection of an ASGI request by its `send`; None when that shows none."""
-    server, own = asgi_server(send)
-    transport = server.transport(own)
-    connection = _connection_of(shown(server.socket, transport))
-    if connection is not None:
-        connection.unsent = partial(shown, server.unsent, transport)
-    return connection
-
-
-def _connection_of(handle: Any) -> Connection | None:
+def connection_of(handle: Any) -> Connection | None:
+    """Hold the connection of what a server shows; None when that is no socket."""
     number = number_of(handle)
     sock = hold(number)
     return None if sock is None else Connection(sock, number)
@@ -366,14 +319,10 @@ def hold(number: int) -> _socket.socket | None:
         ours = os.dup(number)
     except OSError:
         return None
-    try:
-        blocking = os.get_blocking(ours)
-        # Called non-blocking, it never changes the descriptor's flag to fit socket.setdefaulttimeout().
-        kind = _socket.SOCK_STREAM | getattr(_socket, "SOCK_NONBLOCK", 0)
-        sock = _socket.socket(-1, kind, -1, ours)
-    except OSError:
-        os.close(ours)
-        return None
+    blocking = os.get_blocking(ours)
+    # Called non-blocking, it never changes the descriptor's flag to fit socket.setdefaulttimeout().
+    kind = _socket.SOCK_STREAM | getattr(_socket, "SOCK_NONBLOCK", 0)
+    sock = _socket.socket(-1, kind, -1, ours)
     if sock.gettimeout():
         sock.settimeout(0)
         os.set_blocking(ours, blocking)

@@ -47,9 +47,7 @@ def wrap(handler: Callable[[Environ], Any], injector: Injector) -> Callable[[Env
         try:
             content = b"".join(result)
         finally:
-            close = getattr(result, "close", None)
-            if close is not None:
-                close()
+            getattr(result, "close", lambda: None)()
         answer = _response(content, started[0], started[1])
         if response is not None:
             answer.wsgi_request = response.wsgi_request

@@ -12,9 +12,8 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from faultinject.adapters import asgi, wsgi
-from faultinject.adapters.install import interface_of
-from faultinject.adapters.mounting import control_of, is_own
+from faultinject.adapters.install import faulting, interface_of
+from faultinject.adapters.mounting import is_own
 from faultinject.adapters.patch import Patch
 from faultinject.exceptions import UnsupportedServerError
 from faultinject.injector import run_notes
@@ -99,8 +98,7 @@ def _around(app: Any, injector: Injector) -> Any:
         run_notes.refused(app)
         return app
     _announce(injector)
-    control = control_of(injector, kind)
-    return asgi.wrap(app, injector, control) if kind == "asgi" else wsgi.wrap(app, injector, control)
+    return faulting(app, injector, kind)
 
 
 def _argument(at: int, name: str) -> Callable[[Injector], Wrapper]:
@@ -133,7 +131,7 @@ def _loaded(injector: Injector) -> Wrapper:
         result = wrapped(*args, **keys)
         if not is_own(config.app):
             _announce(injector)
-            config.loaded_app = asgi.wrap(config.loaded_app, injector, control_of(injector, "asgi"))
+            config.loaded_app = faulting(config.loaded_app, injector, "asgi")
         return result
 
     return wrapper

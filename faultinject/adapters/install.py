@@ -6,6 +6,7 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, Literal, TypeVar
 
     from faultinject.adapters.types import ASGIApp
@@ -161,22 +162,21 @@ def _put_around(app: Any, injector: Injector, kind: str) -> Any:
         check(injector)
         app.build_middleware_stack = _Stack(app, injector)
         if app.middleware_stack is not None:
-            app.middleware_stack = _faulting(app.middleware_stack, injector, kind)
+            app.middleware_stack = faulting(app.middleware_stack, injector, kind)
         return app
     if place in ("asgi_app", "wsgi_app"):
-        setattr(app, place, _faulting(getattr(app, place), injector, kind))
+        setattr(app, place, faulting(getattr(app, place), injector, kind))
         return app
-    from faultinject.adapters.reclassing import reclass
-
     inner = getattr(app, place) if place else app
-    if not reclass(inner, lambda call: _faulting(call, injector, kind), awaited=kind == "asgi"):
-        return _faulting(app, injector, kind)
+    if not _reclass(inner, lambda call: faulting(call, injector, kind), awaited=kind == "asgi"):
+        return faulting(app, injector, kind)
     if framework == "sanic.Sanic":
         app.before_server_start(_say_that_sanic_serves)
     return app
 
 
-def _faulting(app: Any, injector: Injector, kind: str) -> Any:
+def faulting(app: Any, injector: Injector, kind: str) -> Any:
+    """Put an injector and its control API around an app of that kind, `wsgi` or `asgi`."""
     # Each adapter is loaded only for the apps that it serves.
     from importlib import import_module
 
@@ -184,6 +184,53 @@ def _faulting(app: Any, injector: Injector, kind: str) -> Any:
 
     wrap = import_module(f"faultinject.adapters.{kind}").wrap
     return wrap(app, injector, control_of(injector, kind))
+
+
+def _reclass(app: Any, wrap: Callable[[Callable[..., Any]], Any], *, awaited: bool) -> bool:
+    """Make an object one of a subclass, whose `__call__` has faults; it keeps its methods.
+
+    Args:
+        app: the object.
+        wrap: puts faults around a callable.
+        awaited: whether its call is awaited.
+
+    Returns:
+        Whether that was possible: not for functions, and other objects whose class cannot change.
+    """
+    import functools
+    from types import new_class
+
+    kind = type(app)
+    names = {"__module__": kind.__module__, "__qualname__": kind.__qualname__, "__doc__": kind.__doc__}
+    try:
+        faulting: Any = new_class(
+            kind.__name__, (kind,), exec_body=lambda body: body.update(names, __slots__=())
+        )
+        object.__setattr__(app, "__class__", faulting)
+    except Exception:  # a class may refuse a subclass by any error
+        return False
+
+    def inner(*args: Any) -> Any:
+        return super(faulting, app).__call__(*args)
+
+    inner.__wrapped__ = app  # type: ignore[attr-defined]  # `inspect.unwrap` reads it; mypy knows no such attribute
+    around = wrap(inner)
+
+    # It has the arguments of the original, by which servers and test clients recognise the kind of app.
+    if awaited:
+
+        @functools.wraps(kind.__call__)
+        async def call(self: Any, scope: Any, receive: Any, send: Any) -> None:
+            await around(scope, receive, send)
+    else:
+
+        @functools.wraps(kind.__call__)
+        def call(self: Any, environ: Any, start_response: Any) -> Any:
+            return around(environ, start_response)
+
+    faulting.__call__ = call
+    faulting.__faultinject__ = staticmethod(around)
+    return True
 
 
 class _Stack:
@@ -200,7 +247,7 @@ class _Stack:
         self.injector = injector
 
     def __call__(self) -> ASGIApp:
-        stack: ASGIApp = _faulting(self._build(), self.injector, "asgi")
+        stack: ASGIApp = faulting(self._build(), self.injector, "asgi")
         return stack
 
     def use_injector(self, injector: Injector) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 from faultinject.injector.injector import Injector
 
@@ -20,6 +20,13 @@ class Middleware:
         self.app = app
         self.injector = injector
         self._control = control
+
+    @classmethod
+    def around(cls, app: Any, injector: Injector, control: Any = None) -> Self:
+        """Put an injector around an app, and announce nothing; the arguments are those of the class."""
+        made = cls.__new__(cls)
+        Middleware.__init__(made, app, injector, control)
+        return made
 
     def use_injector(self, injector: Injector) -> None:
         """Let another injector decide from now on."""

@@ -19,6 +19,7 @@ from functools import partial
 from types import FunctionType, MethodType
 from typing import Any, NamedTuple
 
+from faultinject.adapters.connection import Connection, connection_of
 from faultinject.adapters.types import Environ
 from faultinject.http.wire import CLOSE
 
@@ -275,6 +276,34 @@ def asgi_server(send: Callable[..., Any]) -> tuple[ASGIServer, Any]:
     """Find the row of a server, and its own `send`, also beneath that of other middleware."""
     rows = ((row, layer) for layer in layers_of(send) if (row := asgi_server_of(layer)) is not None)
     return next(rows, (OTHER_ASGI, send))
+
+
+def of_environ(environ: Environ) -> Connection | None:
+    """Get the connection of a WSGI request; None when its server shows none, as in process."""
+    server = wsgi_server(environ)
+    if server.socket is None:
+        return None
+    handle = shown(server.socket, environ)
+    connection = connection_of(handle)
+    if connection is not None:
+        connection.handle = handle
+        connection.relayed = server.relays and connection.port() != environ.get("SERVER_PORT")
+        connection.speaks_http = server.speaks_http(environ)
+        if server.unsent is not None:
+            connection.unsent = partial(shown, server.unsent, environ)
+    return connection
+
+
+def of_send(send: Callable[..., Any]) -> Connection | None:
+    """Get the connection of an ASGI request by its `send`; None when that shows none."""
+    server, own = asgi_server(send)
+    if server is OTHER_ASGI:
+        return None
+    transport = server.transport(own)
+    connection = connection_of(shown(server.socket, transport))
+    if connection is not None:
+        connection.unsent = partial(shown, server.unsent, transport)
+    return connection
 
 
 def know_status(status_line: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import nullcontext, suppress
 from functools import partial
 from sys import modules
@@ -11,18 +11,23 @@ from threading import Thread
 from typing import Any, assert_never
 
 from faultinject.adapters.client_errors import cut_of
-from faultinject.adapters.connection import Connection, of_environ
+from faultinject.adapters.connection import Connection, threads_run
 from faultinject.adapters.lingering import end, linger
 from faultinject.adapters.middleware import Middleware
 from faultinject.adapters.mounting import control_of
-from faultinject.adapters.servers import close_behind, is_at_hand, is_file, is_in_process, wsgi_server
+from faultinject.adapters.servers import (
+    close_behind,
+    is_at_hand,
+    is_file,
+    is_in_process,
+    of_environ,
+    wsgi_server,
+)
 from faultinject.adapters.types import Environ, Start, WSGIApp
-from faultinject.adapters.wsgi_body import AppBody, Pieces
-from faultinject.adapters.wsgi_wait import delivered, drain, wait
-from faultinject.engine.actions import PASSED, Pass
+from faultinject.adapters.wsgi_wait import AppBody, Pieces, delivered, drain, wait
+from faultinject.engine.actions import Action
 from faultinject.engine.answers import Respond
-from faultinject.engine.entry import Entry
-from faultinject.engine.exchange import DECIDED, failed, first_to_note, skipped
+from faultinject.engine.exchange import DECIDED, claimed, failed, skipped
 from faultinject.engine.exchange import exchange as steps_of
 from faultinject.engine.own_answer import FilteredAnswer, NotedAnswer
 from faultinject.engine.plan import Plan
@@ -115,17 +120,7 @@ class WSGIFaultMiddleware(Middleware):
         return exchange(app, environ, start_response, plan, candidates)
 
 
-def wrap(app: WSGIApp, injector: Injector, control: Any = None) -> WSGIFaultMiddleware:
-    """Put an injector around an app, and announce nothing.
-
-    Args:
-        app: the app.
-        injector: decides its requests.
-        control: the control API below a path of the app, or None.
-    """
-    middleware = WSGIFaultMiddleware.__new__(WSGIFaultMiddleware)
-    Middleware.__init__(middleware, app, injector, control)
-    return middleware
+wrap = WSGIFaultMiddleware.around
 
 
 def exchange(
@@ -140,23 +135,17 @@ def exchange(
         if "eventlet.patcher" in modules:
             refuse_eventlet(environ)
         action = plan.decide(request, candidates) if candidates else None
-        if action is not None:
-            environ[DECIDED] = True
-        elif plan.services.record_all and first_to_note(environ, plan):
-            action = Pass(plan.note(request))
+        action = claimed(plan, request, action, environ)
     except Exception as error:
         skipped(plan, request, candidates, error, environ)
         return app(environ, start_response)
-    if action is None or action is PASSED:
+    if action is None:
         return app(environ, start_response)
     if isinstance(action, Respond) and action.listing is not None and not action.answer.after:
         # Of the keys, the embedded store deletes those that the answer reports as deleted.
         delete = getattr(getattr(app, "__wrapped__", app), "delete_keys", None)
         action.listing.delete = delete and partial(delete, environ)
-    entry = action.entry
-    assert entry is not None
-    steps = steps_of(plan, request, entry, action)
-    return Responder(app, environ, start_response, plan, request, entry, steps).run()
+    return Responder(app, environ, start_response, plan, request, action).run()
 
 
 class Responder:
@@ -171,8 +160,7 @@ class Responder:
         start_response: the server's.
         plan: the plan that decided.
         request: the view of the request.
-        entry: what goes into the journal.
-        steps: what is to be done.
+        action: what it decided.
     """
 
     def __init__(
@@ -182,16 +170,15 @@ class Responder:
         start_response: Start,
         plan: Plan,
         request: WSGIRequest,
-        entry: Entry,
-        steps: Steps,
+        action: Action,
     ) -> None:
         self._app = app
         self._environ = environ
         self._start_response = start_response
         self._plan = plan
         self._request = request
-        self._entry = entry
-        self._steps = steps
+        self._entry = action.entry
+        self._steps = steps_of(plan, request, action)
         self._in_process = is_in_process(environ, start_response)
         self._result: Iterable[bytes] | None = None
         self._connection: Connection | None = None
@@ -214,8 +201,8 @@ class Responder:
         step = self._advance(self._steps)
         if isinstance(step, RunApp):
             body = self._overhear(step)
-            if step.dropped is not None:
-                self._run_dropped(step.dropped, body)
+            if isinstance(step.answer, Dropped):
+                self._run_dropped(step.answer, body)
                 if self._passes and not self._begun:
                     assert self._result is not None
                     return self._result
@@ -226,7 +213,7 @@ class Responder:
                     self.close()
                     return [b""]
             else:
-                return self._run_app(step)
+                return self._run_app(step.answer, step.hidden)
         else:
             self._step = step
         if self._connection is None and not self._begun and self._result is None:
@@ -278,9 +265,7 @@ class Responder:
 
     def _close_app(self) -> None:
         result, self._result = self._result, None
-        close = getattr(result, "close", None)
-        if close is not None:
-            close()
+        getattr(result, "close", lambda: None)()
 
     def _advance(
         self, steps: Steps, given: Any = None, advance: Callable[[Any], Step] | None = None
@@ -436,22 +421,21 @@ class Responder:
         if source is None or not (self._request.has_body and ends):
             return None
         readers = [reader.feed for reader in (self._entry.seen, step.listing) if reader is not None]
-        if not (readers or step.dropped or pause):
+        if not (readers or isinstance(step.answer, Dropped) or pause):
             return None
         wait = Wait(0 if pause is None else pause.seconds)
         body = Pieces(source, length, readers, pause, lambda: self._wait(wait))
         self._environ["wsgi.input"] = AppBody(body)
         return body
 
-    def _run_app(self, step: RunApp) -> Iterable[bytes]:
+    def _run_app(self, answer: OwnAnswer, hidden: Collection[str]) -> Iterable[bytes]:
         """Run an app whose body goes out by the server's own means."""
-        environ, answer = self._environ, step.answer
-        if step.hidden:
-            hidden = {f"HTTP_{name.upper().replace('-', '_')}" for name in step.hidden}
-            environ = {name: value for name, value in environ.items() if name not in hidden}
+        environ = self._environ
+        if hidden:
+            keys = {f"HTTP_{name.upper().replace('-', '_')}" for name in hidden}
+            environ = {name: value for name, value in environ.items() if name not in keys}
         try:
-            start = self._start_response if answer is None else partial(self._start, answer)
-            result = self._app(environ, start)
+            result = self._app(environ, partial(self._start, answer))
             if isinstance(answer, NotedAnswer):
                 answer.returned()
         except BaseException:
@@ -572,7 +556,7 @@ class Responder:
 
         For the server the client has left: only we hold the connection.
         """
-        if self._connection is None or not self._connection.detach_from_server():
+        if self._connection is None or not (threads_run() and self._connection.detach_from_server()):
             return False
         try:
             Thread(target=self._hang, name="faultinject", daemon=True).start()

@@ -1,6 +1,7 @@
 """Waits under WSGI, for a time or for a request's body.
 
-They are never shorter than asked, and over soon after nobody waits.
+Waits are never shorter than asked, and over soon after nobody waits. The body as the app reads it is here as well: it
+may have a wait in its middle.
 """
 
 from __future__ import annotations
@@ -10,21 +11,21 @@ import sys
 import threading
 import time
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING
+from io import BufferedReader, BytesIO, RawIOBase
+from typing import TYPE_CHECKING, Any
 
-from faultinject.adapters.connection import Connection, of_environ, until_delivered
-from faultinject.adapters.servers import OUR_SERVER, body_of, is_at_hand, shown, wsgi_server
-from faultinject.engine.body import LONGEST, MOST, PIECE, Body
-from faultinject.engine.request import WSGIRequest
-from faultinject.engine.services import LOOK
+from faultinject.adapters.connection import Connection, until_delivered
+from faultinject.adapters.servers import OUR_SERVER, body_of, is_at_hand, of_environ, shown, wsgi_server
+from faultinject.engine.plan import LOOK
+from faultinject.engine.request import LONGEST, MOST, PIECE, Body, WSGIRequest
 from faultinject.engine.steps import ClientGone
-from faultinject.locks import gevent_sleep
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from faultinject.adapters.types import Environ
     from faultinject.engine.plan import Plan
+    from faultinject.engine.steps import Pause
     from faultinject.vendors.multi_delete import Listing
 
 FIRST_PIECE = 16
@@ -105,8 +106,6 @@ def drain(
         raise ClientGone
     whole = ended or digest.size == length
     if kept is not None and whole:
-        from io import BytesIO
-
         environ["wsgi.input"] = BytesIO(b"".join(kept))
     return digest.size, digest.hexdigest(), whole
 
@@ -156,19 +155,13 @@ def wait(plan: Plan, seconds: float, connection: Connection | None = None) -> bo
         seconds: how long; nothing, or less, when the time is over already.
         connection: shows when the client leaves, at once.
     """
-    has_left = _sleep if connection is None else connection.left
+    has_left: Callable[[float], object] = time.sleep if connection is None else connection.left
     services = plan.services
     end, endings = services.monotonic() + seconds, plan.endings
     while (left := end - services.monotonic()) > 0 and not plan.over(endings) and not program_ends():
         if services.rest(min(left, LOOK), has_left):
             return False
     return connection is None or not has_left(0)
-
-
-def _sleep(seconds: float) -> bool:
-    """Sleep while no client shows whether it is there."""
-    (gevent_sleep() or time.sleep)(seconds)
-    return False
 
 
 def program_ends() -> bool:
@@ -182,3 +175,102 @@ def program_ends() -> bool:
     base = sys.modules.get("gunicorn.workers.base")
     worker = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
     return base is not None and isinstance(worker, base.Worker) and not worker.alive
+
+
+class AppBody(BufferedReader):
+    """A request's body as a stream for the app; its other attributes are those of the server's.
+
+    Args:
+        pieces: where it comes from.
+
+    Attributes:
+        server_stream: the server's `wsgi.input`.
+    """
+
+    raw: Pieces
+
+    def __init__(self, pieces: Pieces) -> None:
+        super().__init__(pieces)
+        self.server_stream = pieces.source
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.server_stream, name)
+
+
+class Pieces(RawIOBase):
+    """A request's body, piece by piece: others hear each, and one may wait.
+
+    Of the server's methods only `read` is called: by `readline` and `readlines` granian gives only the first line, and
+    cheroot never comes to the end of chunks.
+
+    Args:
+        source: the server's `wsgi.input`.
+        length: the Content-Length, beyond which a server may wait for ever; None: the server marks the end.
+        listeners: each called with every piece that is read, and with nothing once at the end.
+        pause: says where the wait is, and whether it is over; or None.
+        wait: waits.
+
+    Attributes:
+        source: as given.
+        size: bytes that were read.
+        whole: whether that is all of them.
+    """
+
+    def __init__(
+        self,
+        source: Any,
+        length: int | None,
+        listeners: Sequence[Callable[[bytes], object]],
+        pause: Pause | None,
+        wait: Callable[[], object],
+    ) -> None:
+        self.source = source
+        self.size = 0
+        self.whole = False
+        self._length = length
+        self._listeners = listeners
+        self._pause = pause
+        self._wait = wait
+
+    def readable(self) -> bool:
+        """Whether it can be read."""
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        """Read a piece that fits into the buffer, and wait before it where the pause is."""
+        pause = self._pause
+        if pause is None or not pause.due:
+            piece = self._read(len(buffer))
+        elif self.size < pause.after:
+            piece = self._read(min(len(buffer), pause.after - self.size))
+        else:
+            piece = self._read_after(pause, len(buffer))
+        if not self.whole:
+            self._count(piece)
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+    def _read(self, size: int) -> bytes:
+        if self._length is not None:
+            size = min(size, self._length - self.size)
+        return self.source.read(size) if size > 0 else b""
+
+    def _read_after(self, pause: Pause, size: int) -> bytes:
+        """Wait, if more of the body follows: a byte shows that where no length does."""
+        pause.due = False
+        ahead = self._read(1) if self._length is None else b""
+        if ahead or (self._length is not None and self.size < self._length):
+            pause.done = True
+            self._wait()
+            pause.finish()
+        return ahead or self._read(size)
+
+    def _count(self, piece: bytes) -> None:
+        """Count a piece, and give it to the listeners; once the body is whole, also its end."""
+        self.size += len(piece)
+        self.whole = not piece or self.size == self._length
+        for listen in self._listeners:
+            if piece:
+                listen(piece)
+            if self.whole:
+                listen(b"")

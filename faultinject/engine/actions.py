@@ -19,16 +19,12 @@ class Pass:
     """The app answers.
 
     Attributes:
-        entry: what goes into the journal; None when that is done.
+        entry: what goes into the journal.
         did: `passed`; `refused` when too many faults are under way; `failed` after an error of ours.
     """
 
-    entry: Entry | None
+    entry: Entry
     did: str = "passed"
-
-
-PASSED = Pass(None)
-"""The app answers, and the journal has its line."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False, repr=False)

@@ -13,8 +13,8 @@ from faultinject.engine.request import Request
 from faultinject.http.wire import CLOSE, Headers, http_date, reason
 from faultinject.vendors.addressing import Addressing
 from faultinject.vendors.documented import DocumentedError
+from faultinject.vendors.envelopes import Rendering
 from faultinject.vendors.multi_delete import Listing
-from faultinject.vendors.rendering import Rendering
 from faultinject.vendors.vendor import Vendor
 
 Check = Callable[[Request], bool]

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from faultinject.engine.counting import SharedCounts
     from faultinject.engine.entry import Entry
-    from faultinject.engine.services import Services
     from faultinject.vendors.vendor import Vendor
 
     # Gives an action of `actions`, which are made of such rules.
@@ -74,6 +73,17 @@ class Rule(Protocol):
         """The test of a request."""
 
 
+class Settings(Protocol):
+    """The services of a plan, as far as the answers of its rules need them."""
+
+    marked: bool
+    """Whether answers carry `x-faultinject` and `Cache-Control`."""
+    guarded: bool
+    """Whether they carry `GUARDS`."""
+    endpoints: tuple[str, ...]
+    """The user's own host suffixes."""
+
+
 class CompiledRule:
     """One rule of a plan, ready to be asked about requests.
 
@@ -85,7 +95,7 @@ class CompiledRule:
         key: the seed's key.
         seed: the same without the part that differs between processes that count for themselves.
         reading: how it reads bucket, key and operation.
-        services: clocks, journal and settings.
+        services: settings of its answers.
         shared: takes notes for other processes, if there may be any.
 
     Attributes:
@@ -121,7 +131,7 @@ class CompiledRule:
         key: bytes,
         seed: bytes,
         reading: Addressing,
-        services: Services,
+        services: Settings,
         shared: SharedCounts | None,
     ) -> None:
         self.rule = rule

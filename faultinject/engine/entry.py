@@ -1,6 +1,7 @@
-"""One request on its way, as the journal keeps it.
+"""One request on its way, as the journal keeps it, and one fault under way.
 
-An `Entry` notes the fate of the request: never an Authorization header, a cookie, a signature or a token.
+An `Entry` notes the fate of the request: never an Authorization header, a cookie, a signature or a token. An
+`Injection` keeps the fault's slot and count as well.
 """
 
 from __future__ import annotations
@@ -9,11 +10,10 @@ from binascii import a2b_base64, crc32
 from collections.abc import Iterable, Mapping
 from itertools import count
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from faultinject.engine.body import Body, SeenBody
-from faultinject.engine.counting import Take
-from faultinject.engine.request import GUARDS, PARTS, RECORDED_HEADERS, Request
+from faultinject.engine.counting import Counts, Take
+from faultinject.engine.request import GUARDS, PARTS, RECORDED_HEADERS, Body, Request, SeenBody
 from faultinject.engine.shown import shown_path, shown_query
 from faultinject.http.wire import whole
 from faultinject.vendors.addressing import Addressing
@@ -123,6 +123,14 @@ class Recorder(Protocol):
     @property
     def failed(self) -> Callable[[Exception, str], None]:
         """Called with an error inside faultinject itself, and the rule's name."""
+
+    @property
+    def finish(self) -> Callable[[], None]:
+        """Called when a fault is over: its slot is free again."""
+
+    @property
+    def record_all(self) -> bool:
+        """Whether to record requests that no rule matches."""
 
 
 class Decided(Protocol):
@@ -390,6 +398,10 @@ class Entry:
         except Exception:  # odd headers are between the app and its server
             return
 
+    def broken_off(self) -> None:
+        """Note that the client has left, if that is in the middle of its upload."""
+        self.left = self.left or (self.answered is None and self.seen is not None and self.seen.body is None)
+
     def forget(self) -> None:
         """Drop the facts of a fault that is not given: the app's answer is another."""
         self.status = self.app_status = self.response_bytes = self.request_id = self.hint = None
@@ -416,3 +428,82 @@ _COPIED = tuple(
     name for name in Entry.__slots__ if name not in ("place", "operation", "read_by", "named_by", "take")
 )
 _all_of = attrgetter(*_COPIED)
+
+
+class Injection:
+    """One fault under way, as a context manager: its slot, count and lines in the journal.
+
+    It returns the count if the fault was not carried out, and the slot at the end.
+
+    Args:
+        services: have the slot.
+        counts: have the count.
+        entry: what goes into the journal.
+
+    Attributes:
+        applied: whether the app ran.
+        otherwise: what the journal says where the exchange breaks off.
+        settled: whether the journal has what came of it.
+    """
+
+    def __init__(self, services: Recorder, counts: Counts, entry: Entry) -> None:
+        self._services = services
+        self._counts = counts
+        self._entry = entry
+        self.settled = self._over = False
+        self.applied = False
+        self.otherwise = "failed"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self.settled:
+            self.undo(self.otherwise)
+        self.finish()
+
+    def finish(self) -> None:
+        """Free the slot for another fault, however long the answer still takes."""
+        if not self._over:
+            self._over = True
+            self._services.finish()
+
+    def begin(self, did: str) -> None:
+        """Note what is about to be done, where it takes its time."""
+        self._entry.write(did, answered=False, applied=self.applied, last=False)
+
+    def run_app(self) -> None:
+        """The app is about to run."""
+        self.applied, self.otherwise = True, "app_failed"
+
+    def give(self, did: str, body: Body | None = None, *, answered: bool | float = True) -> None:
+        """Note what is done.
+
+        Args:
+            did: the outcome's word.
+            body: what was read of the request's.
+            answered: whether the answer goes out now, or when it began to.
+        """
+        self.settled = True
+        self._entry.write(did, answered=answered, applied=self.applied, body=body)
+
+    def keep(self) -> None:
+        """Keep the notes made so far, also if the exchange breaks off."""
+        self.settled = True
+
+    def undo(self, did: str, *, status: int | None = None, left: bool = False) -> None:
+        """Return the count of a fault that is not carried out, and note the reason.
+
+        The status of the app's own answer is told only where every request is noted, as with requests that pass.
+
+        Args:
+            did: the outcome's word.
+            status: of the app's own answer, which starts now.
+            left: whether the client has left.
+        """
+        self.settled = True
+        entry = self._entry
+        entry.left = entry.left or left
+        if entry.take is not None:
+            self._counts.give_back(entry.take)
+        entry.cancel(did, applied=self.applied, status=status if self._services.record_all else None)

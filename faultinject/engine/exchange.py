@@ -11,19 +11,17 @@ from typing import Any
 
 from faultinject.engine.actions import Action, Disconnect, Forward, Pass
 from faultinject.engine.answers import Respond, answer_keys, at_its_start, taken_over
-from faultinject.engine.body import Body, SeenBody
-from faultinject.engine.entry import Entry
+from faultinject.engine.entry import Entry, Injection
 from faultinject.engine.own_answer import (
     FilteredAnswer,
     ForwardedAnswer,
-    Injection,
     NotedAnswer,
     UndoneAnswer,
     look,
     takes,
 )
 from faultinject.engine.plan import Plan
-from faultinject.engine.request import Request
+from faultinject.engine.request import Body, Request, SeenBody
 from faultinject.engine.steps import (
     AppAnswer,
     AppEnded,
@@ -48,7 +46,6 @@ DECIDED = "faultinject.decided"
 """In environ or scope: an outer middleware has decided this request."""
 NOTED = "faultinject.noted"
 """In environ or scope: the journals that have noted this request though no rule matched."""
-UNTOUCHED = RunApp()
 
 
 def failed() -> Send:
@@ -103,34 +100,49 @@ def skipped(
             entry.cancel("failed", applied=True)
 
 
-def first_to_note(place: MutableMapping[str, Any], plan: Plan) -> bool:
-    """Whether no outer middleware of the same journal has noted this request.
+def claimed(
+    plan: Plan, request: Request, action: Action | None, place: MutableMapping[str, Any]
+) -> Action | None:
+    """Claim a request for its plan: no inner middleware decides or notes it again.
 
-    `place` is environ or scope.
+    Args:
+        plan: the plan that decided.
+        request: the view of the request.
+        action: what it decided; None: no rule matched.
+        place: environ or scope.
+
+    Returns:
+        The action to carry out; None: the app answers, and no more is noted.
     """
+    if action is not None:
+        place[DECIDED] = True
+        if not isinstance(action, Pass) or plan.services.record_all:
+            return action
+        action.entry.cancel(action.did, applied=True)
+        return None
     noted: tuple[object, ...] = place.get(NOTED, ())
-    if plan.services in noted:
-        return False
+    if not plan.services.record_all or plan.services in noted:
+        return None
     place[NOTED] = (*noted, plan.services)
-    return True
+    return Pass(plan.note(request))
 
 
-def exchange(plan: Plan, request: Request, entry: Entry, action: Action) -> Steps:
+def exchange(plan: Plan, request: Request, action: Action) -> Steps:
     """The steps for a request that gets a fault, or that passes and is noted.
 
     Args:
         plan: the plan that decided.
         request: the view of the request.
-        entry: what goes into the journal.
         action: what the plan decided.
     """
+    entry = action.entry
     end, action = (action, action.instead) if isinstance(action, Disconnect) else (None, action)
     before = isinstance(action, Respond) and not action.answer.after
     if plan.services.record_all and not before and request.has_body:
         entry.seen = SeenBody(request.body_digest(plan.origin[2]), request.content_length)
     if isinstance(action, Pass):
-        return _pass(plan, entry, action.did)
-    injection = Injection(plan, entry)
+        return _pass(entry, action.did)
+    injection = Injection(plan.services, plan.counts, entry)
     if isinstance(action, Forward):
         return _forward(plan, request, action, injection)
     return (_before if before else _after)(plan, request, action, end, injection)
@@ -151,15 +163,8 @@ def listens(action: Action) -> bool:
     return isinstance(action, Forward) and action.delay > 0 and action.upload is None
 
 
-def _pass(plan: Plan, entry: Entry, did: str) -> Steps:
-    """Let the app answer.
-
-    If every request is recorded, its status and time are noted when the answer begins.
-    """
-    if not plan.services.record_all:
-        entry.cancel(did, applied=True)
-        yield UNTOUCHED
-        return
+def _pass(entry: Entry, did: str) -> Steps:
+    """Let the app answer, and note its status and time when the answer begins."""
     entry.forget()
     answer = NotedAnswer(entry, did)
     try:
@@ -223,7 +228,7 @@ def _after(
         injection.begin(did)
         injection.run_app()
         dropped = Dropped(plan.services.monotonic)
-        yield RunApp(dropped=dropped, listing=action.listing)
+        yield RunApp(dropped, listing=action.listing)
         found = dropped.answer
         if found.failed:
             injection.undo("app_failed", status=found.status)

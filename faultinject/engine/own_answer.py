@@ -1,21 +1,17 @@
 """The app's own answer: noted, late, edited, or changed piece by piece.
 
 An adapter tells as the app begins its answer (`head`), and where a filter changes the body, each piece of it (`feed`).
-Both give steps for the adapter. The count of a fault, its slot and its lines in the journal are all kept in one place,
-`Injection`.
+Both give steps for the adapter.
 """
 
 from __future__ import annotations
 
-from typing import Self
-
 from faultinject.engine.actions import Forward
 from faultinject.engine.answers import Respond, guarded, marked
-from faultinject.engine.body import Body
-from faultinject.engine.entry import Entry
+from faultinject.engine.entry import Entry, Injection
 from faultinject.engine.filters import End, Filter, Rest
 from faultinject.engine.plan import Plan
-from faultinject.engine.request import Request
+from faultinject.engine.request import Body, Request
 from faultinject.engine.steps import (
     AppAnswer,
     ClientGone,
@@ -33,83 +29,6 @@ from faultinject.http.wire import Headers, has_no_body, length_of
 
 SOONEST = 0.05
 """Seconds within which no client loses its patience."""
-
-
-class Injection:
-    """One fault under way, as a context manager.
-
-    It returns the fault's count if it was not carried out, and its slot at the end.
-
-    Args:
-        plan: the plan that decided.
-        entry: what goes into the journal.
-
-    Attributes:
-        applied: whether the app ran.
-        otherwise: what the journal says where the exchange breaks off.
-        settled: whether the journal has what came of it.
-    """
-
-    def __init__(self, plan: Plan, entry: Entry) -> None:
-        self._plan = plan
-        self._entry = entry
-        self.settled = self._over = False
-        self.applied = False
-        self.otherwise = "failed"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if not self.settled:
-            self.undo(self.otherwise)
-        self.finish()
-
-    def finish(self) -> None:
-        """Free the slot for another fault, however long the answer still takes."""
-        if not self._over:
-            self._over = True
-            self._plan.services.finish()
-
-    def begin(self, did: str) -> None:
-        """Note what is about to be done, where it takes its time."""
-        self._entry.write(did, answered=False, applied=self.applied, last=False)
-
-    def run_app(self) -> None:
-        """The app is about to run."""
-        self.applied, self.otherwise = True, "app_failed"
-
-    def give(self, did: str, body: Body | None = None, *, answered: bool | float = True) -> None:
-        """Note what is done.
-
-        Args:
-            did: the outcome's word.
-            body: what was read of the request's.
-            answered: whether the answer goes out now, or when it began to.
-        """
-        self.settled = True
-        self._entry.write(did, answered=answered, applied=self.applied, body=body)
-
-    def keep(self) -> None:
-        """Keep the notes made so far, also if the exchange breaks off."""
-        self.settled = True
-
-    def undo(self, did: str, *, status: int | None = None, left: bool = False) -> None:
-        """Return the count of a fault that is not carried out, and note the reason.
-
-        The status of the app's own answer is told only where every request is noted, as with requests that pass.
-
-        Args:
-            did: the outcome's word.
-            status: of the app's own answer, which starts now.
-            left: whether the client has left.
-        """
-        self.settled = True
-        plan, entry = self._plan, self._entry
-        entry.left = entry.left or left
-        if entry.take is not None:
-            plan.counts.give_back(entry.take)
-        entry.cancel(did, applied=self.applied, status=status if plan.services.record_all else None)
 
 
 class NotedAnswer(OwnAnswer):

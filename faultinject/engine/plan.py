@@ -1,19 +1,20 @@
 """A compiled scenario: the rules that may match a request, the one that fires, its action.
 
-`Plan.decide` is one plain method: all that it needs from outside (clocks, the counts, the journal) is handed to the
-plan, and it returns one action for an adapter to carry out. Its rules are made when they are first candidates.
+`Plan.decide` is one plain method: all that it needs from outside (the counts; clocks and the journal, as `Services`)
+is handed to the plan, and it returns one action for an adapter to carry out. Its rules are made when they are first
+candidates.
 """
 
 from __future__ import annotations
 
 from _thread import allocate_lock
 from copy import copy
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Protocol
 
-from faultinject.engine.actions import PASSED, Action, Pass
+from faultinject.engine.actions import Action, Pass
 from faultinject.engine.compiled_rule import CompiledRule, Rule, duplicate_indices
-from faultinject.engine.counting import Counts, MatchKey, Take
+from faultinject.engine.counting import Counter, Counts, MatchKey, Take
 from faultinject.engine.draw import seed_key
 from faultinject.engine.entry import Entry
 from faultinject.engine.index import index
@@ -23,9 +24,123 @@ from faultinject.vendors.operations import headers_of
 from faultinject.vendors.vendor import Vendor
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
-    from faultinject.engine.services import Services
+
+LOOK = 0.5
+"""Seconds after which a wait checks again whether it is over."""
+
+
+class Waits(Protocol):
+    """A test's replacement of the time that passes."""
+
+    def monotonic(self) -> float:
+        """Give the seconds by which waits and durations are measured."""
+
+    def wait(self, seconds: float, sleep: Callable[[float], object]) -> object:
+        """Called by a thread that would call `sleep(seconds)`.
+
+        It may do so, or let the clock go on by itself. A thread that is woken early looks at the clock, and waits for
+        the rest.
+        """
+
+
+class Services:
+    """All that a plan needs from outside: clocks, the journal and its injector's settings.
+
+    Attributes:
+        journal: takes a line.
+        clock: unix seconds, for ids, rates, and, unless `steady`, begin and end.
+        steady: whether the age of a scenario is measured by `monotonic`, which a test that moves its clock does not
+            move.
+        monotonic: seconds of the clock that durations are measured by.
+        waits: replaces the system's wait for a thread that waits, or None.
+        marked: whether injected answers carry `x-faultinject` and `Cache-Control`.
+        guarded: whether they carry `GUARDS`, as their rules may have come over HTTP.
+        endpoints: the user's own host suffixes.
+        most_active: the most faults that may be under way at once.
+        record_all: whether to record requests that no rule matches.
+        expires: unix seconds from which nothing is injected, or None.
+        deadline: the same on the monotonic clock: unix time may be set back.
+        failed: called with an error inside faultinject itself, and the rule's name if it is known.
+        expired: called with that moment when a request comes after it.
+        finish: called when a fault is over: its slot is free again.
+        refuse: called when there is no slot for one.
+        look: notices changes by other processes, which may end a wait; None if there are none.
+    """
+
+    def __init__(
+        self,
+        journal: Callable[[Entry], None],
+        clock: Callable[[], float],
+        monotonic: Callable[[], float],
+        failed: Callable[[Exception, str], None],
+        expired: Callable[[float], None],
+        refuse: Callable[[], object],
+        *,
+        marked: bool = True,
+        guarded: bool = False,
+        endpoints: tuple[str, ...] = (),
+        most_active: int = 100,
+        record_all: bool = False,
+        expires: float | None = None,
+        steady: bool = False,
+        waits: Waits | None = None,
+    ) -> None:
+        self.journal = journal
+        self.steady = steady
+        self.clock = clock
+        self.monotonic = monotonic if waits is None else waits.monotonic
+        self.waits = waits
+        self.marked = marked
+        self.guarded = guarded
+        self.endpoints = endpoints
+        self.most_active = most_active
+        self.record_all = record_all
+        self.look: Callable[[], None] | None = None
+        self.expires: float | None = None
+        self.deadline = float("inf")
+        self.expire(expires)
+        self.failed = failed
+        self.expired = expired
+        self.refuse = refuse
+        # As many as may begin. A list, because to take one off or to put one back is one step for threads.
+        self._free_slots: list[None] = [None] * most_active
+        self.finish: Callable[[], None] = partial(self._free_slots.append, None)
+        self._refused = Counter()
+
+    def expire(self, moment: float | None) -> None:
+        """Inject nothing from that moment on, in unix seconds; None: always.
+
+        The same moment again changes nothing.
+        """
+        if moment != self.expires:
+            self.deadline = float("inf") if moment is None else self.monotonic() + moment - self.clock()
+            self.expires = moment
+
+    def rest(self, seconds: float, sleep: Callable[[float], object]) -> object:
+        """Let a thread wait, by that system call or the test's replacement, and return its result."""
+        return sleep(seconds) if self.waits is None else self.waits.wait(seconds, sleep)
+
+    def begin(self) -> bool:
+        """Take a slot for one more fault under way; no if all are taken."""
+        try:
+            self._free_slots.pop()
+        except IndexError:
+            self._refused.next()
+            self.refuse()
+            return False
+        return True
+
+    @property
+    def active(self) -> int:
+        """The number of faults under way."""
+        return self.most_active - len(self._free_slots)
+
+    @property
+    def refused(self) -> int:
+        """The number of requests that got no fault because all slots were taken."""
+        return self._refused.value
 
 
 class Watch(Protocol):
@@ -178,11 +293,7 @@ class Plan:
             if held:
                 counts.release()
         rule = matched[0]
-        entry = self._entry(rule, request, numbers[0][1], now, arrived, matched)
-        if services.record_all:
-            return Pass(entry)
-        services.journal(entry)
-        return PASSED
+        return Pass(self._entry(rule, request, numbers[0][1], now, arrived, matched))
 
     def asks(self, request: Request, candidates: Sequence[int]) -> bool:
         """Whether the decision asks a server for a count, so that an event loop would wait."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from faultinject.engine.body import LONGEST, MOST
+from faultinject.engine.request import LONGEST, MOST
 from faultinject.http.wire import Headers
 from faultinject.vendors.multi_delete import Listing
 
@@ -105,18 +105,16 @@ class OwnAnswer:
 class RunApp:
     """Run the app on what is left of the request.
 
-    Raises `AppEnded` where it ends; gives the `Dropped` answer before that, where it is dropped.
+    Raises `AppEnded` where it ends; before that it is over where a `Dropped` answer is.
 
     Attributes:
-        answer: what becomes of its answer; None: it goes out by the server's own means.
-        dropped: drops its answer, which does not go on unless it is a failure of the app's own, or None.
+        answer: what becomes of its answer.
         listing: gets each piece of the request's body that the app reads, or None.
         hidden: the headers of the request that it does not get to see, in lower case.
         pause: a wait in the middle of the request's body, or None.
     """
 
-    answer: OwnAnswer | None = None
-    dropped: Dropped | None = None
+    answer: OwnAnswer | Dropped
     listing: Listing | None = None
     hidden: Collection[str] = ()
     pause: Pause | None = None

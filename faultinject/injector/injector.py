@@ -11,8 +11,7 @@ from threading import Lock, Thread
 from faultinject.counts.memory import MemoryCounts
 from faultinject.counts.processes import restarter, several_processes
 from faultinject.engine.counting import ERRED, PASSED, REFUSED, UNDECIDED
-from faultinject.engine.plan import Plan
-from faultinject.engine.services import Services
+from faultinject.engine.plan import Plan, Services
 from faultinject.exceptions import (
     ConfigurationError,
     ConflictError,
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
     from faultinject.counts.store import SharedAnswers
     from faultinject.engine.counting import Counts
     from faultinject.engine.entry import Entry
-    from faultinject.engine.services import Waits
+    from faultinject.engine.plan import Waits
     from faultinject.injector.asked import RequestedRules
     from faultinject.injector.failure_watch import FailureWatch
     from faultinject.injector.rule_file import RuleFile

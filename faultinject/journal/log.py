@@ -7,7 +7,6 @@ import sys
 from functools import cache
 
 from faultinject.engine.counting import Counter
-from faultinject.engine.shown import quoted
 from faultinject.exceptions import StoreUnavailableError, UnsupportedServerError
 from faultinject.rules.values import visible
 
@@ -16,11 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from logging import Logger
 
-    from faultinject.journal.outcome import Outcome
     from faultinject.rules.rule import Rule
 
-DEBUG = 10
-_INJECTIONS = "faultinject.injections"
 LONGEST_TEXT = 500
 """Characters that are shown of a rule, or of a change."""
 _ERRORS_KEPT = 100
@@ -180,54 +176,12 @@ def rules_kept(failure: Exception) -> None:
     error("faultinject: the file of rules has changed, the previous rules stay in force: %s", failure)
 
 
-def logs_injections() -> bool:
-    """Whether injected faults are logged, by the level of the logger `faultinject.injections`.
-
-    If nobody has loaded `logging`, nobody has set a level.
-    """
-    return "logging" in sys.modules and _logger(_INJECTIONS).isEnabledFor(DEBUG)
-
-
-def injection(outcome: Outcome) -> None:
-    """Log a fault that was injected, or that was not carried out after all.
-
-    The journal's fields are those of the record.
-    """
-    text = (
-        "injected %s (%s) into %s %s by %s"
-        if outcome.injected
-        else "did not inject %s (%s) into %s %s by %s after all"
-    )
-    action = f"{outcome.did} {outcome.status}" if outcome.status else outcome.did
-    _logger(_INJECTIONS).debug(
-        text,
-        quoted(outcome.fault or ""),
-        action,
-        quoted(outcome.method),
-        quoted(outcome.path),
-        quoted(outcome.rule or ""),
-        extra=escaped(outcome.to_dict()),
-    )
-
-
-def escaped(fields: dict[str, object]) -> dict[str, object]:
-    """Plain data with every text in it escaped for a log."""
-    return {
-        name: quoted(value)
-        if isinstance(value, str)
-        else escaped(value)
-        if isinstance(value, dict)
-        else value
-        for name, value in fields.items()
-    }
-
-
 def shortened(text: str) -> str:
     """The text, cut after `LONGEST_TEXT` characters."""
     return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…"
 
 
-def _logger(name: str = "faultinject") -> Logger:
+def _logger() -> Logger:
     import logging
 
-    return logging.getLogger(name)
+    return logging.getLogger("faultinject")

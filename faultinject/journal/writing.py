@@ -10,6 +10,7 @@ from sys import is_finalizing, modules
 
 from faultinject.engine.counting import Counter
 from faultinject.engine.entry import NOT_INJECTED, Entry
+from faultinject.engine.shown import quoted
 from faultinject.exceptions import ConfigurationError, Problem
 from faultinject.journal import log
 from faultinject.locks import Lock
@@ -18,6 +19,7 @@ from faultinject.rules.files import TO_APPEND, close_own, identity
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from logging import Logger
 
     from faultinject.journal.call_window import CallWindow
     from faultinject.journal.changes import Change
@@ -29,6 +31,9 @@ KEPT = 10_000
 """Lines that the ring keeps; older ones are dropped and counted."""
 PLUGIN = "faultinject.testing.pytest_plugin"
 """The module of the pytest plugin: where it is loaded, pytest names the running test."""
+INJECTIONS = "faultinject.injections"
+"""The logger of injected faults, at its level `DEBUG`."""
+DEBUG = 10
 LARGEST_FILE = 1 << 30
 """Bytes at which a journal file takes no more lines."""
 of_report: list[str] = []
@@ -89,7 +94,7 @@ class Journal:
         logged = (
             line.fault is not None
             and (line.final is None) is (line.did not in NOT_INJECTED)
-            and log.logs_injections()
+            and _logs_injections()
         )
         try:
             if self.share is not None:
@@ -98,7 +103,7 @@ class Journal:
                 return
             outcome = self._outcome(line)
             if logged:
-                log.injection(outcome)
+                _log(outcome)
             for file in self._files:
                 file.append(outcome)
             for tell in self._followers:
@@ -204,6 +209,54 @@ class Journal:
         self._lines.clear()
         self._taken = Counter()
         self._begun = Counter()
+
+
+def _logs_injections() -> bool:
+    """Whether injected faults are logged, by the level of the logger `faultinject.injections`.
+
+    If nobody has loaded `logging`, nobody has set a level.
+    """
+    return "logging" in modules and _logger().isEnabledFor(DEBUG)
+
+
+def _logger() -> Logger:
+    import logging
+
+    return logging.getLogger(INJECTIONS)
+
+
+def _log(outcome: Outcome) -> None:
+    """Log a fault that was injected, or that was not carried out after all.
+
+    The journal's fields are those of the record.
+    """
+    text = (
+        "injected %s (%s) into %s %s by %s"
+        if outcome.injected
+        else "did not inject %s (%s) into %s %s by %s after all"
+    )
+    action = f"{outcome.did} {outcome.status}" if outcome.status else outcome.did
+    _logger().debug(
+        text,
+        quoted(outcome.fault or ""),
+        action,
+        quoted(outcome.method),
+        quoted(outcome.path),
+        quoted(outcome.rule or ""),
+        extra=_escaped(outcome.to_dict()),
+    )
+
+
+def _escaped(fields: dict[str, object]) -> dict[str, object]:
+    """Plain data with every text in it escaped for a log."""
+    return {
+        name: quoted(value)
+        if isinstance(value, str)
+        else _escaped(value)
+        if isinstance(value, dict)
+        else value
+        for name, value in fields.items()
+    }
 
 
 def _running_test() -> str | None:

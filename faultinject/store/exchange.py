@@ -14,7 +14,7 @@ from faultinject.store.messages import StoreAnswer, StoreRequest, status_line
 from faultinject.store.uploads import Uploads
 from faultinject.vendors.addressing import Addressing, without_port
 from faultinject.vendors.documented import DocumentedError
-from faultinject.vendors.rendering import Rendering
+from faultinject.vendors.envelopes import Rendering
 from faultinject.vendors.vendor import Vendor
 
 

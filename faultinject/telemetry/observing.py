@@ -7,7 +7,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from faultinject.engine.entry import NOT_INJECTED, Entry
-from faultinject.engine.services import Services
+from faultinject.engine.plan import Services
 from faultinject.injector.injector import Injector
 from faultinject.injector.lookup import get_injector
 

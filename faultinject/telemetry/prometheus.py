@@ -17,7 +17,7 @@ except ImportError:
     raise MissingExtraError('metrics need prometheus-client: pip install "faultinject[prometheus]"') from None
 
 from faultinject.engine.entry import Entry
-from faultinject.engine.services import Services
+from faultinject.engine.plan import Services
 from faultinject.injector.injector import Injector
 
 MOST_SERIES = 500

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from faultinject.engine.services import Services
+from faultinject.engine.plan import Services
 from faultinject.exceptions import ConfigurationError
 from faultinject.journal.calls import Call
 

@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from faultinject import Injector
-from faultinject.adapters.asgi_wait import pause
+from faultinject.adapters.asgi_wait import sleep
 from faultinject.adapters.wsgi_wait import wait
 from tests.asking import get
 
@@ -55,7 +55,7 @@ def by_thread(injector):
 
 
 def by_task(injector):
-    anyio.run(pause, injector.own_plan, HOUR, injector.own_plan.services.waits)
+    anyio.run(sleep, injector.own_plan, HOUR, injector.own_plan.services.waits)
 
 
 def begun(injector, how=by_thread, **asked):
