@@ -7,6 +7,7 @@ from wsgiref.util import FileWrapper
 import pytest
 
 from faultinject import ASGIFaultMiddleware, Scenario, WSGIFaultMiddleware, install
+from tests.rows import each_row
 
 from .transport import App
 
@@ -55,7 +56,7 @@ def test_failures_of_the_app_end_all_faults(send, aborting, caplog):
     ]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("rule", "ends"),
     [
         ("http:503", True),
@@ -97,7 +98,7 @@ def test_only_a_hand_arms_it_again(send, aborting):
     assert injector.disarmed == WHY.format(4, 4, 100)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("rule", "how", "got", "counts"),
     [
         # What is injected is no failure, whether the app ran or not: what counts is its own answer.

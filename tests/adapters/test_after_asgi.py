@@ -10,6 +10,7 @@ from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 
 from faultinject import ASGIFaultMiddleware
+from tests.rows import each_row
 
 from .transport import LEFT, hearing, only, recorder, saying
 
@@ -67,7 +68,7 @@ DEBUG, TRAILERS = (
 MINE = LookupError("mine")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("said", "out", "did", "error"),
     [
         # A file that the server would send is the last message too.

@@ -20,6 +20,7 @@ import urllib3
 from werkzeug.wrappers import Response
 
 from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
+from tests.rows import each_row
 
 from . import live
 from .transport import hearing, recorder
@@ -237,7 +238,7 @@ GENERAL = [
 ]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("kind", "expected"), [(kind, each) for kind, classes in CAUGHT.items() for each in classes + GENERAL]
 )
 def test_each_librarys_own_class_catches(kind, expected):

@@ -28,6 +28,7 @@ from werkzeug.test import Client as WerkzeugClient
 import faultinject
 from faultinject import ASGIFaultMiddleware, inject
 from tests.pairs import pairs
+from tests.rows import each_row
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -205,7 +206,7 @@ ERRORS = {
 BEFORE = [each for each in ERRORS if "when=after" not in each and not each.startswith("truncate")]
 
 
-@pytest.mark.parametrize(("client", "rule", "body"), pairs(client=CLIENTS, rule=ERRORS, body=[b"", b"meow"]))
+@each_row(("client", "rule", "body"), pairs(client=CLIENTS, rule=ERRORS, body=[b"", b"meow"]))
 def test_the_client_gets_the_error(client, rule, body):
     """The client gets its own error at once, and its next request is answered."""
     # Version 0.23 takes an OSError of `send` for a client that has left; its test client then waits for more for ever.
@@ -231,7 +232,7 @@ def test_the_client_gets_the_error(client, rule, body):
 
 
 # Falcon's own say that they have left as soon as they have asked.
-@pytest.mark.parametrize("client", [each for each in CLIENTS if "Falcon" not in each])
+@each_row("client", [each for each in CLIENTS if "Falcon" not in each])
 def test_faults_that_raise_nothing(client):
     """A slow body is whole, a changed one as long as before."""
     with inject("drip,rate=200") as faults:
@@ -331,7 +332,7 @@ async def pass_on(request, call_next):
     return answer
 
 
-@pytest.mark.parametrize("client", ["starlette", "httpx"])
+@each_row("client", ["starlette", "httpx"])
 @pytest.mark.parametrize("rule", RAISED)
 def test_a_client_that_raises_nothing_is_found_from_another_task(client, rule):
     """Starlette's own base class runs what is inside of it in a task of its own."""

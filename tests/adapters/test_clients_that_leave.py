@@ -7,6 +7,7 @@ import anyio
 import pytest
 
 from faultinject import ASGIFaultMiddleware, Injector, RuleCounts, WSGIFaultMiddleware
+from tests.rows import each_row
 from tests.virtual_time import RealTime
 
 from .transport import (
@@ -137,7 +138,7 @@ def test_where_nothing_shows_it(servers, make_injector, clock):
 
 
 @SENDS
-@pytest.mark.parametrize(
+@each_row(
     ("rule", "did", "status", "applied"),
     [
         # What was asked for takes place all the same.
@@ -242,7 +243,7 @@ CUT_SHORT = [START, {"type": "http.response.body", "body": b"0123", "more_body":
 
 
 @BACKENDS
-@pytest.mark.parametrize(
+@each_row(
     ("rule", "said", "did"),
     [
         ("drip,rate=1", CUT_SHORT, "dripped"),

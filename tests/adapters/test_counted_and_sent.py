@@ -6,6 +6,7 @@ import anyio
 import pytest
 
 from faultinject import ASGIFaultMiddleware, Injector, RuleCounts, WSGIFaultMiddleware
+from tests.rows import each_row
 
 from .conftest import make_environ, make_scope, messages
 from .transport import TESTCLIENT, App, Broken, recorder, saying
@@ -58,7 +59,7 @@ APPS = {
 }
 
 
-@pytest.mark.parametrize("rule", RULES)
+@each_row("rule", RULES)
 def test_it_is_the_apps_own_or_it_is_counted(send, rule):
     """Whatever the fault, the method and the body; so `times=1` gives one."""
     of_upload = "after_bytes" in rule and "when=after" not in rule
@@ -162,7 +163,7 @@ def seen_over_asgi(app, injector, target):
 
 
 @pytest.mark.parametrize("seen", [seen_over_wsgi, seen_over_asgi])
-@pytest.mark.parametrize("rule", [*(each for each in RULES if each.startswith(WHOLE)), LATE])
+@each_row("rule", [*(each for each in RULES if each.startswith(WHOLE)), LATE])
 def test_the_journal_has_the_end_before_the_client_has_it(seen, rule):
     """A client that has read the whole answer finds its line at once."""
     for length in (True, False):

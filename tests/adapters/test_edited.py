@@ -3,6 +3,7 @@
 import pytest
 
 from faultinject import Injector, Scenario
+from tests.rows import each_row
 
 BODY = b"0123456789"
 HEADERS = {"ETag": '"one"', "X-Kept": "kept"}
@@ -57,7 +58,7 @@ UNTOUCHED = {"x-faultinject": None, "etag": '"one"'}
 
 
 @pytest.mark.parametrize("record_all", [False, True])
-@pytest.mark.parametrize(
+@each_row(
     ("rule", "ranged", "status", "body", "told"),
     [
         (

@@ -12,6 +12,7 @@ import pytest
 from werkzeug.wsgi import LimitedStream
 
 from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware
+from tests.rows import each_row
 
 from .transport import PATIENCE, READERS, TESTCLIENT, loopback, read, settle
 
@@ -111,7 +112,7 @@ GRANIAN = {"SERVER_SOFTWARE": "Granian"}
 LATE = "cos:InternalError,status=200,delay=1ms,drain=no"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("make", "rule", "more", "told", "said", "left"),
     [
         (Gunicorn, UNREAD, {}, True, [], None),
@@ -267,7 +268,7 @@ WRAPPINGS = {
 
 
 @pytest.mark.parametrize("wrap", WRAPPINGS)
-@pytest.mark.parametrize("rule", [UNREAD, CLOSES])
+@each_row("rule", [UNREAD, CLOSES])
 def test_a_server_beneath_other_middleware(servers, make_injector, wrap, rule):
     """Middleware that wraps `start_response` does not hide the server."""
     server = Gunicorn()
@@ -332,7 +333,7 @@ def reading(read):
     return app
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("read", "more", "told"),
     [
         # The connection is in sync and stays, however all was read; an empty piece ends chunks, or is all at once.

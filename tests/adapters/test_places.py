@@ -4,6 +4,7 @@ import pytest
 
 from faultinject import Injector, RuleCounts, WSGIFaultMiddleware
 from tests.pairs import pairs
+from tests.rows import each_row
 from tests.until import until
 
 from . import live
@@ -40,7 +41,7 @@ class Asking(Taking):
 
 
 @pytest.mark.parametrize("length", [True, False])
-@pytest.mark.parametrize(
+@each_row(
     ("rule", "given"),
     [
         ("latency,delay=1ms", [503, 503]),

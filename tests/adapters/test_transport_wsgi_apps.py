@@ -9,6 +9,7 @@ import pytest
 from hypercorn.app_wrappers import WSGIWrapper
 
 from faultinject import WSGIFaultMiddleware
+from tests.rows import each_row
 
 from .manners import MANNERS, SIZED
 from .transport import App, Broken, WsgiWire, last
@@ -38,7 +39,7 @@ def check(seen, rule, injector):
 
 @WAYS
 @SHAPES
-@pytest.mark.parametrize("app", MANNERS)
+@each_row("app", MANNERS)
 def test_an_app_of_any_manner(wire, make_injector, rule, inside, app):
     """The body is changed like any other, and closed once, by the server or by us."""
     closed = []
@@ -181,7 +182,7 @@ def ask(servers, injector, answer):
     return start["status"], b"".join(each["body"] for each in parts)
 
 
-@pytest.mark.parametrize("answer", ANSWERS)
+@each_row("answer", ANSWERS)
 @pytest.mark.parametrize("rule", TOUCHING)
 def test_there_is_nothing_to_cut(servers, make_injector, rule, answer):
     """The app's answer goes out, and the journal says so."""
@@ -192,7 +193,7 @@ def test_there_is_nothing_to_cut(servers, make_injector, rule, answer):
     assert injector.errors == []
 
 
-@pytest.mark.parametrize("pieces", [[], [b""]])
+@each_row("pieces", [[], [b""]])
 @pytest.mark.parametrize("rule", TOUCHING)
 def test_a_server_says_the_length_of_an_empty_answer(servers, make_injector, rule, pieces):
     """wsgiref says that it has 0 bytes, as without faultinject."""

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from faultinject import Rule
 from faultinject.engine.filters import Corrupted, Data, Dripped, Edited, End, Interrupted, Rest, Truncated
 from tests.engine.conftest import Site, environ_of
+from tests.rows import each_row
 
 SHARES = st.integers(0, 9999).map(lambda each: Fraction(each, 10000))
 
@@ -132,7 +133,7 @@ def test_a_share_of_an_unknown_length_is_that_of_the_first_piece(body, share):
     assert did == "truncated"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("share", "length", "kept"),
     [
         (0.5, 1, 0), (0.5, 2, 1), (0.5, 3, 1), (0.5, 1023, 511), (0.0, 10, 0), (0.29, 100, 29), (0.57, 100, 57),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tests.rows import each_row
 
-@pytest.mark.parametrize(
+
+@each_row(
     ("asked", "why"),
     [
         ({"target": "CONNECT /b/k"}, "a tunnel"),
@@ -91,7 +93,7 @@ UNLESS = [
 ]
 
 
-@pytest.mark.parametrize(("keys", "kept_away", "met"), UNLESS)
+@each_row(("keys", "kept_away", "met"), UNLESS)
 def test_any_unless_that_holds_keeps_the_rule_away(site, keys, kept_away, met):
     """It does not count the request either."""
     made = site(f"http:503,drain=no,{keys}")

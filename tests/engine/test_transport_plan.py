@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.pairs import pairs
+from tests.rows import each_row
 
 BREAKING = ["hang", "reset", "close"]
 WHOLE_CONNECTION = [*BREAKING, "truncate", "truncate,of=cos:SlowDown"]
@@ -30,7 +31,7 @@ def told(made):
 # --- the actions -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("rule", "how", "held"),
     [
         ("hang", "closed", 300.0),
@@ -102,9 +103,7 @@ def test_the_apps_own_answer_is_shaped(site, rule, did, rate):
 
 
 @pytest.mark.parametrize("fault", ["truncate", "drip"])
-@pytest.mark.parametrize(
-    "of", ["cos:SlowDown", "cos:@server", "qiniu-mix:MissingAttachment", "jss:BucketNotEmpty/3"]
-)
+@each_row("of", ["cos:SlowDown", "cos:@server", "qiniu-mix:MissingAttachment", "jss:BucketNotEmpty/3"])
 def test_a_documented_error_is_shaped(site, fault, of):
     """A documented error is cut on its way: whole, with its length, after its delay.
 
@@ -123,7 +122,7 @@ def test_a_documented_error_is_shaped(site, fault, of):
 LATE = "cos:InternalError,status=200,delay=1s"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("rule", "method", "late", "sized"),
     [
         (LATE, "PUT", True, False),
@@ -211,7 +210,7 @@ def test_bucket_and_key_are_those_of_the_error_that_is_cut(site, rule, bucket, k
 
 
 @pytest.mark.parametrize("fault", WHOLE_CONNECTION)
-@pytest.mark.parametrize("protocol", ["HTTP/2", "HTTP/2.0", "HTTP/3"])
+@each_row("protocol", ["HTTP/2", "HTTP/2.0", "HTTP/3"])
 def test_a_shared_connection_is_not_broken(site, fault, protocol):
     """A shared connection is not broken: the app answers, and nothing is taken.
 
@@ -234,7 +233,7 @@ def test_a_shared_connection_is_not_broken(site, fault, protocol):
     assert told(made)[2:] == ["refused", told(made)[3], told(made)[3], "passed", "passed"]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("fault", "protocol"),
     pairs(
         fault=[f"{each},http2=yes" for each in WHOLE_CONNECTION] + HARMLESS,
@@ -288,7 +287,7 @@ def test_too_many_under_way_are_refused(site, fault, did):
 
 
 @pytest.mark.parametrize("record_all", [False, True])
-@pytest.mark.parametrize("fault", ["truncate", "truncate,keep=0", "drip,rate=1GB", "corrupt"])
+@each_row("fault", ["truncate", "truncate,keep=0", "drip,rate=1GB", "corrupt"])
 def test_an_answer_without_a_body_is_passed_over(site, fault, record_all):
     """An answer without a body leaves the take to the next one with a body.
 
