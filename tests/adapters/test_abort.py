@@ -7,7 +7,6 @@ from wsgiref.util import FileWrapper
 import pytest
 
 from faultinject import ASGIFaultMiddleware, Scenario, WSGIFaultMiddleware, install
-from tests.rows import each_row
 
 from .transport import App
 
@@ -56,7 +55,7 @@ def test_failures_of_the_app_end_all_faults(send, aborting, caplog):
     ]
 
 
-@each_row(
+@pytest.mark.parametrize(
     ("rule", "ends"),
     [
         ("http:503", True),
@@ -98,7 +97,7 @@ def test_only_a_hand_arms_it_again(send, aborting):
     assert injector.disarmed == WHY.format(4, 4, 100)
 
 
-@each_row(
+@pytest.mark.parametrize(
     ("rule", "how", "got", "counts"),
     [
         # What is injected is no failure, whether the app ran or not: what counts is its own answer.

@@ -10,7 +10,6 @@ from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 
 from faultinject import ASGIFaultMiddleware
-from tests.rows import each_row
 
 from .transport import LEFT, hearing, only, recorder, saying
 
@@ -68,7 +67,7 @@ DEBUG, TRAILERS = (
 MINE = LookupError("mine")
 
 
-@each_row(
+@pytest.mark.parametrize(
     ("said", "out", "did", "error"),
     [
         # A file that the server would send is the last message too.

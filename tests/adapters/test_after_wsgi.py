@@ -8,7 +8,6 @@ from wsgiref.util import FileWrapper
 import pytest
 
 from faultinject import WSGIFaultMiddleware
-from tests.rows import each_row
 
 from .transport import App, Taking, only
 
@@ -160,7 +159,7 @@ def late_and_empty(environ, start_response, said):
 
 
 @pytest.mark.parametrize("said", [[], [b""], [b"", b"half"]], ids=len)
-@each_row("app", [as_pieces, as_end, as_file, by_write, by_a_debugger, late, late_and_empty])
+@pytest.mark.parametrize("app", [as_pieces, as_end, as_file, by_write, by_a_debugger, late, late_and_empty])
 def test_an_answer_that_turns_into_a_failure_passes_unchanged(servers, make_injector, app, said):
     """The app may begin its answer again until the end, since nothing has been sent."""
     injector, log = make_injector(RULE), []

@@ -8,7 +8,6 @@ import pytest
 from cheroot.server import ChunkedRFile
 
 from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
-from tests.rows import each_row
 
 from .conftest import Wsgi
 from .transport import LEFT, READERS, App, Broken, Taking, hearing, only
@@ -49,7 +48,7 @@ class Plain:
         return iter(self._file)
 
 
-@each_row("way", READERS)
+@pytest.mark.parametrize("way", READERS)
 def test_wsgi(way):
     """However the app reads it; the digest is that of a body that an answer of ours has read."""
     injector = recorded()
@@ -160,7 +159,7 @@ def test_a_request_that_announces_no_body_sent_none(send, rule):
     assert (only(injector).request_bytes, only(injector).request_digest) == (0, None)
 
 
-@each_row(
+@pytest.mark.parametrize(
     ("rule", "reads", "size"),
     [
         ("http:503,drain=no", True, None),

@@ -20,7 +20,6 @@ import urllib3
 from werkzeug.wrappers import Response
 
 from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
-from tests.rows import each_row
 
 from . import live
 from .transport import hearing, recorder
@@ -238,7 +237,7 @@ GENERAL = [
 ]
 
 
-@each_row(
+@pytest.mark.parametrize(
     ("kind", "expected"), [(kind, each) for kind, classes in CAUGHT.items() for each in classes + GENERAL]
 )
 def test_each_librarys_own_class_catches(kind, expected):

@@ -8,7 +8,6 @@ import anyio
 import pytest
 
 from faultinject import ASGIFaultMiddleware, Injector, RuleCounts, WSGIFaultMiddleware
-from tests.rows import each_row
 from tests.virtual_time import RealTime
 
 from .transport import (
@@ -132,7 +131,7 @@ def test_where_nothing_shows_it(servers, make_injector, clock):
 
 
 @SENDS
-@each_row(
+@pytest.mark.parametrize(
     ("rule", "did", "status", "applied"),
     [
         # What was asked for takes place all the same.
@@ -237,7 +236,7 @@ CUT_SHORT = [START, {"type": "http.response.body", "body": b"0123", "more_body":
 
 
 @BACKENDS
-@each_row(
+@pytest.mark.parametrize(
     ("rule", "said", "did"),
     [
         ("drip,rate=1", CUT_SHORT, "dripped"),

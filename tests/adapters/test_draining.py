@@ -9,7 +9,6 @@ import pytest
 from anyio.lowlevel import checkpoint
 
 from faultinject import ASGIFaultMiddleware, Injector, RuleCounts, WSGIFaultMiddleware
-from tests.rows import each_row
 
 from .conftest import make_scope, serve_asgi
 from .transport import LEFT, hearing, loopback, only, recorder
@@ -211,7 +210,7 @@ def test_asgi_hears_a_body_to_its_end(servers, backend, turns, told):
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-@each_row(
+@pytest.mark.parametrize(
     "told",
     [
         [piece(b"abc", more=True), LEFT],

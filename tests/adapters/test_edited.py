@@ -3,7 +3,6 @@
 import pytest
 
 from faultinject import Injector, Scenario
-from tests.rows import each_row
 
 BODY = b"0123456789"
 HEADERS = {"ETag": '"one"', "X-Kept": "kept"}
@@ -58,7 +57,7 @@ UNTOUCHED = {"x-faultinject": None, "etag": '"one"'}
 
 
 @pytest.mark.parametrize("record_all", [False, True])
-@each_row(
+@pytest.mark.parametrize(
     ("rule", "ranged", "status", "body", "told"),
     [
         (

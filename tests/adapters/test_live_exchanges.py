@@ -13,7 +13,6 @@ from starlette.middleware.base import BaseHTTPMiddleware
 
 from faultinject import ASGIFaultMiddleware, Injector, Rule
 from tests.pairs import pairs
-from tests.rows import each_row
 from tests.until import until
 
 from . import live
@@ -139,7 +138,7 @@ async def go_on(request, call_next):
 
 
 @pytest.mark.parametrize("length", [True, False])
-@each_row(
+@pytest.mark.parametrize(
     ("rule", "body", "end", "did"),
     [
         ("reset,when=after,after_bytes=7", b"0123456", "RST", "reset"),

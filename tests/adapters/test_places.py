@@ -4,7 +4,6 @@ import pytest
 
 from faultinject import Injector, RuleCounts, WSGIFaultMiddleware
 from tests.pairs import pairs
-from tests.rows import each_row
 from tests.until import until
 
 from . import live
@@ -41,7 +40,7 @@ class Asking(Taking):
 
 
 @pytest.mark.parametrize("length", [True, False])
-@each_row(
+@pytest.mark.parametrize(
     ("rule", "given"),
     [
         ("latency,delay=1ms", [503, 503]),

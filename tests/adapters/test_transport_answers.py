@@ -7,7 +7,6 @@ import time
 import pytest
 
 from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware
-from tests.rows import each_row
 from tests.virtual_time import RealTime
 
 from .transport import Exchange, loopback
@@ -21,7 +20,7 @@ def last(injector):
 
 
 @pytest.mark.parametrize("inside", [False, True])
-@each_row("when", ["before", "after"])
+@pytest.mark.parametrize("when", ["before", "after"])
 def test_a_late_error(wire, make_injector, inside, when):
     """The head of a success comes with the XML declaration, then blanks, then the error."""
     injector = make_injector(f"{LATE},delay=450ms,when={when}", record_all=True)

@@ -8,7 +8,6 @@ import anyio
 import pytest
 
 from faultinject import ASGIFaultMiddleware
-from tests.rows import each_row
 
 from .transport import TESTCLIENT, App, AsgiWire, Broken, Exchange, last, loopback, read, recorder, saying
 
@@ -48,7 +47,9 @@ def test_a_server_that_sends_files_itself_is_not_shown(servers, make_injector, r
 
 
 @WAYS
-@each_row("rule", ["reset,when=after", "close,when=after", "hang,duration=10ms,when=after", "truncate"])
+@pytest.mark.parametrize(
+    "rule", ["reset,when=after", "close,when=after", "hang,duration=10ms,when=after", "truncate"]
+)
 def test_what_comes_behind_an_answer_is_done(wire, make_injector, rule, inside):
     """An app that goes on after its answer ends before the server hears of the fault."""
     done = []
@@ -77,7 +78,7 @@ def test_other_messages_pass(servers, make_injector, rule):
     assert sorted(told) == ["body", "debug", "early_hint", "start"]
 
 
-@each_row(
+@pytest.mark.parametrize(
     ("rule", "comes"),
     [
         ("corrupt", True),
@@ -105,7 +106,7 @@ def test_trailers_come_behind_a_whole_answer(servers, make_injector, rule, comes
     assert (trailers in sent) == comes
 
 
-@each_row("rule", ["reset", "close", "hang,duration=1ms", "truncate"])
+@pytest.mark.parametrize("rule", ["reset", "close", "hang,duration=1ms", "truncate"])
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_the_server_has_noticed_a_broken_connection(servers, make_injector, rule, when):
     """Before it misses an answer, and says so in its log."""
@@ -140,7 +141,7 @@ PART = {"type": "http.response.body", "body": b"0123", "more_body": True}
 
 
 @WAYS
-@each_row(
+@pytest.mark.parametrize(
     ("rule", "said", "saw", "did"),
     [
         # Behind a head that went past it the server must not be told of what belongs to an answer.
@@ -190,7 +191,7 @@ def test_an_app_that_listens_for_the_end(servers, make_injector, backend):
     assert (end, last(injector).did) == ("FIN", "truncated")
 
 
-@each_row(
+@pytest.mark.parametrize(
     "rule",
     [
         "drip,rate=1",

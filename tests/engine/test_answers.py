@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.rows import each_row
-
 WAITS = ("retry-after", "x-amz-retry-after", "x-ms-retry-after-ms", "retry-after-ms")
 OWN = {"b2:too_many_requests": "1", "minio:SlowDownRead": "60"}
 """Errors with which the service itself asks to wait, by a row of the error or of the answer."""
 
 
 @pytest.mark.parametrize("error", OWN)
-@each_row(
+@pytest.mark.parametrize(
     ("effect", "name", "text", "hint"),
     [
         ("", "retry-after", None, None),

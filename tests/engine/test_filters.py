@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from faultinject import Rule
 from faultinject.engine.filters import Corrupted, Data, Dripped, Edited, End, Interrupted, Rest, Truncated
 from tests.engine.conftest import Site, environ_of
-from tests.rows import each_row
 
 SHARES = st.integers(0, 9999).map(lambda each: Fraction(each, 10000))
 
@@ -128,7 +127,7 @@ def test_so_many_bytes_are_kept(body, most, known):
     assert did == ("truncated" if most < len(whole) else "nothing_to_cut")
 
 
-@each_row(
+@pytest.mark.parametrize(
     ("share", "length", "kept"),
     [
         (0.5, 1, 0), (0.5, 2, 1), (0.5, 3, 1), (0.5, 1023, 511), (0.0, 10, 0), (0.29, 100, 29), (0.57, 100, 57),

@@ -10,7 +10,6 @@ from faultinject import Injector, Rule, vendors
 from tests.decisions import candidates as candidates_of
 from tests.decisions import decide as decide_one
 from tests.decisions import meets, reads, view
-from tests.rows import each_row
 
 ENDPOINTS = ("storage.example",)
 
@@ -425,7 +424,7 @@ FILED = {
 }
 
 
-@each_row(("kind", "wsgi"), [(each, at % 2 == 0) for at, each in enumerate(FILED)])
+@pytest.mark.parametrize(("kind", "wsgi"), [(each, at % 2 == 0) for at, each in enumerate(FILED)])
 def test_rules_are_told_apart_by_their_values(kind, wsgi):
     """Of many rules the one that may match is handed out, and none where none fits."""
 
@@ -457,7 +456,7 @@ def test_rules_are_told_apart_by_their_values(kind, wsgi):
 
 
 @pytest.mark.parametrize("wsgi", [True, False], ids=["environ", "scope"])
-@each_row(
+@pytest.mark.parametrize(
     "keys",
     [
         {"path": "**/x.jpg"},

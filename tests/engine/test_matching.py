@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.rows import each_row
 
-
-@each_row(
+@pytest.mark.parametrize(
     ("asked", "why"),
     [
         ({"target": "CONNECT /b/k"}, "a tunnel"),
@@ -93,7 +91,7 @@ UNLESS = [
 ]
 
 
-@each_row(("keys", "kept_away", "met"), UNLESS)
+@pytest.mark.parametrize(("keys", "kept_away", "met"), UNLESS)
 def test_any_unless_that_holds_keeps_the_rule_away(site, keys, kept_away, met):
     """It does not count the request either."""
     made = site(f"http:503,drain=no,{keys}")

@@ -13,7 +13,6 @@ from hashlib import blake2b
 import pytest
 
 from faultinject import Rule
-from tests.rows import each_row
 
 MIXED = """
     cos:SlowDown,method=PUT,probability=0.3,times=20
@@ -262,7 +261,7 @@ EDITS = [
 
 
 @pytest.mark.parametrize("text", SELVES)
-@each_row(("edit", "left"), EDITS)
+@pytest.mark.parametrize(("edit", "left"), EDITS)
 def test_edited_triggers_and_effects_change_no_draw(site, text, edit, left):
     """Edited triggers and effects change no draw; triggers thin the same hits out.
 

@@ -8,7 +8,6 @@ import pytest
 
 from faultinject import Rule, Scenario
 from faultinject.exceptions import ConfigurationError
-from tests.rows import each_row
 
 
 def test_a_request_is_decided_by_one_scenario(site, in_threads, frequent_switches):
@@ -52,7 +51,7 @@ def test_a_request_is_decided_by_one_scenario(site, in_threads, frequent_switche
     assert len({each.generation for each in outcomes.values()}) > 10
 
 
-@each_row(
+@pytest.mark.parametrize(
     "wrong",
     [
         "cos:NoSuchThing",

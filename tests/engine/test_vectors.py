@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from faultinject import ASGIFaultMiddleware, Injector, Scenario, vendors
-from tests.rows import each_row
 
 # The five that the documentation publishes: seed, label, identity, n, bytes 0 to 15, the least probability that fires.
 VECTORS = [
@@ -172,7 +171,7 @@ WAYS = [
 ]  # fmt: skip
 
 
-@each_row(("rule", "target", "more", "label", "identity"), WAYS)
+@pytest.mark.parametrize(("rule", "target", "more", "label", "identity"), WAYS)
 def test_what_is_hashed(site, rule, target, more, label, identity):
     """A rule's label and a request's identity, seen by where exactly its chance turns."""
     assert Scenario.parse(rule).rules[0].label == label
