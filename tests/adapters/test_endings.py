@@ -14,7 +14,7 @@ from werkzeug.wsgi import LimitedStream
 from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware
 from tests.rows import each_row
 
-from .transport import PATIENCE, READERS, TESTCLIENT, loopback, read, settle
+from .transport import PATIENCE, READERS, TESTCLIENT, hearing, loopback, read, recorder, settle
 
 UNREAD = "cos:SlowDown,drain=no"
 CLOSES = "cos:SlowDown,set.connection=close"
@@ -363,22 +363,16 @@ def test_an_app_that_has_read_a_part(servers, make_injector):
     assert source.left == len(b"next")
 
 
-class Exchange:
-    """An ASGI server's objects of one request."""
+class Known:
+    """An ASGI server whose `send` belongs to an object with a connection."""
 
-    def __init__(self):
-        self.sent = []
-        self.transport = object()
+    transport = object()
 
-    async def receive(self):
-        return {"type": "http.request", "body": b"", "more_body": False}
+    def __init__(self, send):
+        self._send = send
 
     async def send(self, message):
-        self.sent.append(message)
-
-    @property
-    def connection(self):
-        return [value for name, value in self.sent[0]["headers"] if name == b"connection"]
+        await self._send(message)
 
 
 @pytest.mark.parametrize(
@@ -394,10 +388,8 @@ class Exchange:
 )
 def test_what_an_asgi_server_is_told(servers, make_injector, rule, known, version, closes):
     """By the header."""
-    exchange = Exchange()
-    if not known:
-        del exchange.transport
+    sent, send = recorder()
     scope = servers.scope("PUT", "/b/k", body=BODY, http_version=version)
     wrapped = ASGIFaultMiddleware(None, injector=make_injector(rule))
-    asyncio.run(wrapped(scope, exchange.receive, exchange.send))
-    assert exchange.connection == [b"close"] * closes
+    asyncio.run(wrapped(scope, hearing({"type": "http.request"}), Known(send).send if known else send))
+    assert [value for name, value in sent[0]["headers"] if name == b"connection"] == [b"close"] * closes
