@@ -185,11 +185,14 @@ def ask(servers, injector, answer):
 @each_row("answer", ANSWERS)
 @pytest.mark.parametrize("rule", TOUCHING)
 def test_there_is_nothing_to_cut(servers, make_injector, rule, answer):
-    """The app's answer goes out, and the journal says so."""
-    injector = make_injector(rule, record_all=True)
+    """The app's answer goes out, and the journal says so; its status is noted if all are."""
     status = int(ANSWERS[answer][1][:3])
-    assert ask(servers, injector, answer) == (status, b"")
-    assert (last(injector).did, last(injector).status) == ("nothing_to_cut", status)
+    for record_all in (False, True):
+        injector = make_injector(f"{rule},times=1", record_all=record_all)
+        assert ask(servers, injector, answer) == (status, b"")
+        noted = status if record_all else None
+        assert (last(injector).did, last(injector).status) == ("nothing_to_cut", noted)
+        assert injector.counts()["rule-1"].injected == 0
     assert injector.errors == []
 
 
