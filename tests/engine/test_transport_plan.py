@@ -179,36 +179,3 @@ def test_a_refused_rule_keeps_the_next_one_away(site):
     made = site("reset http:503", app=answer)
     assert made.meet(SERVER_PROTOCOL="HTTP/2") == BODY
     assert made.counts == {"rule-1": (1, 0), "rule-2": (1, 0)}
-
-
-@pytest.mark.parametrize(
-    ("fault", "did"),
-    [
-        *((f"{each},when=after", "raised") for each in BREAKING),
-        ("truncate", "truncated"),
-        ("drip,rate=1GB", "dripped"),
-        ("corrupt", "corrupted"),
-    ],
-)
-def test_too_many_under_way_are_refused(site, fault, did):
-    """A request inside a running fault is not changed, and its take is returned.
-
-    The place is free again afterwards.
-    """
-    inner = []
-
-    def app(environ, start_response):
-        if environ["PATH_INFO"] == "/b/outer":
-            inner.append(made.meet("GET /b/inner"))
-        return answer(environ, start_response)
-
-    made = site(f"{fault},times=4", app=app, FAULTINJECT_MAX_ACTIVE="1")
-    for _ in range(3):
-        made.meet("GET /b/outer")
-    assert inner == [BODY] * 3
-    assert made.counts == {"rule-1": (6, 3)}
-    made.meet("GET /b/inner")
-    assert made.meet("GET /b/inner") == BODY
-    assert made.counts == {"rule-1": (8, 4)}
-    assert (told(made).count(did), told(made).count("refused")) == (4, 3)
-    assert {each.fault for each in made.outcomes if each.did == "refused"} == {fault.partition(",")[0]}
