@@ -225,8 +225,9 @@ def test_a_very_long_host_is_read_each_time(site):
 
 def test_any_number_of_hosts_is_read_right(site):
     """The memory of hosts is bounded, and a flood of hosts changes no reading."""
-    made = site("cos:SlowDown,bucket=photos*")
-    for number in range(2100):
+    made = site("cos:SlowDown,bucket=photos* http:503,host=else.example")
+    for number in range(1100):
         assert made.ask("GET /k", HTTP_HOST=f"photos{number}.cos.ap-x.myqcloud.com") == "rule-1"
     assert made.ask("GET /k", HTTP_HOST="photos0.cos.ap-x.myqcloud.com") == "rule-1"
     assert made.ask("GET /k", HTTP_HOST="videos.cos.ap-x.myqcloud.com") is None
+    assert made.ask("GET /k", HTTP_HOST="Else.example:8080") == "rule-2"
