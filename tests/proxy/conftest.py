@@ -164,7 +164,7 @@ def wrapped(around, inner):
 
 
 def busy(told, ended, pieces=1):
-    """An app around the proxy that keeps the loop busy when it has so many pieces, until a server has ended."""
+    """An app around the proxy; behind so many pieces it keeps the loop busy until an event."""
 
     async def around(proxy, scope, receive, send):
         left = pieces
