@@ -111,24 +111,22 @@ def test_asgi_expect_continue_is_answered_instead(servers):
 
 def test_bytes_are_bounded(send, servers, clock):
     """Past the bound the fault is given all the same, and the outcome says `drain_cut`."""
-    injector = make(RULE, waits=clock)
+    injector, length = make(RULE, waits=clock), [("content-length", str(10**9))]
     read = []
 
-    class Source:
-        def read(self, size):
-            read.append(size)
-            return bytes(size)
+    def give(size=MEGABYTE):
+        read.append(size)
+        return bytes(size)
 
     async def receive():
-        read.append(MEGABYTE)
-        return {"type": "http.request", "body": bytes(MEGABYTE), "more_body": True}
+        return piece(give(), more=True)
 
     if send.kind == "wsgi":
-        more = {"CONTENT_LENGTH": str(10**9), "wsgi.input": Source()}
-        app = WSGIFaultMiddleware(never, injector=injector)
-        answer = servers.wsgi(app, servers.environ("PUT", "/b/k", **more))
+        answer = send(
+            injector, "PUT", "/b/k", length, app=never, **{"wsgi.input": SimpleNamespace(read=give)}
+        )
     else:
-        scope = servers.scope("PUT", "/b/k", [("content-length", str(10**9))])
+        scope = servers.scope("PUT", "/b/k", length)
         answer = clock.run(servers.asgi, ASGIFaultMiddleware(never, injector=injector), scope, receive)
     outcome = only(injector)
     assert answer.status == 503
