@@ -9,9 +9,7 @@ import os
 import re
 import shlex
 import tomllib
-from hashlib import blake2b
 from pathlib import Path
-from urllib.parse import unquote
 
 import pytest
 
@@ -280,62 +278,6 @@ def test_every_extra_is_named() -> None:
         "optional-dependencies"
     ]
     assert {*re.findall(r"`([\w-]+)`", told)} == {*extras} - {"test"}
-
-
-VECTORS = [
-    tuple(cell.strip().strip("`") for cell in line.split("|")[1:-1])
-    for line in TEXT.partition("| seed | label |")[2].splitlines()[2:7]
-]
-
-
-@pytest.mark.parametrize(("seed", "label", "identity", "n", "first", "share", "fires"), VECTORS)
-def test_vector_by_hashlib_alone(seed, label, identity, n, first, share, fires) -> None:
-    """The published numbers are those of plain hashlib."""
-    key = blake2b(seed.encode()).digest()
-    digest = blake2b(
-        b"%b\0%b\0%b" % (label.encode(), identity.encode(), n.encode()), key=key, digest_size=32
-    ).digest()
-    number = int.from_bytes(digest[:8], "big")
-    assert digest[:8].hex() == first
-    assert f"{number / 2**64:.6f}" == share
-    assert ("yes" if number < int(0.3 * 2**64) else "no") == fires
-
-
-@pytest.mark.parametrize(("seed", "label", "identity", "n", "first", "share", "fires"), VECTORS)
-def test_vector_through_the_middleware(seed, label, identity, n, first, share, fires) -> None:
-    """A rule fires just above the share of the vector, and not just below it.
-
-    A rule of that label is asked by a request of that identity for the (n + 1)th time.
-    """
-    rule = {"uploads": "cos:SlowDown,name=uploads"}.get(label, label)
-    target = identity.replace("~", "1700000000")
-    share = int(first, 16) / 2**64
-    assert fired(f"{rule},probability={share + 1e-9:.12f}", seed, target, int(n))
-    assert not fired(f"{rule},probability={share - 1e-9:.12f}", seed, target, int(n))
-
-
-def fired(rule: str, seed: str, target: str, n: int) -> bool:
-    """Whether the (n + 1)th of equal requests gets the fault."""
-
-    def app(environ, start_response):
-        start_response("200 OK", [])
-        return []
-
-    faulty = faultinject.WSGIFaultMiddleware(app, rule, seed=seed)
-    method, _, url = target.partition(" ")
-    path, _, query = url.partition("?")
-    statuses = []
-    for _ in range(n + 1):
-        environ = {
-            "REQUEST_METHOD": method,
-            "QUERY_STRING": query,
-            "SERVER_NAME": "x",
-            "SERVER_PORT": "80",
-            "PATH_INFO": unquote(path).encode().decode("latin-1"),
-            "wsgi.input": io.BytesIO(),
-        }
-        list(faulty(environ, lambda status, headers: statuses.append(status)))
-    return statuses[-1] != "200 OK"
 
 
 ATTEMPTS = re.findall(r"^\| `([\w-]+)` \| (\d) \| ([\d. |]+) \|$", TEXT, re.MULTILINE)

@@ -208,15 +208,3 @@ def test_no_block_escapes() -> None:
         and each.language not in ("sh", "text", "yaml")
         and "file=" not in (each.info or "")
     ] == []
-
-
-def test_who_has_ended_and_is_not_reaped_does_not_live() -> None:
-    """A page is over when its servers are, even if a container's first process reaps nobody."""
-    process = subprocess.Popen(["cat"], stdin=subprocess.PIPE, start_new_session=True)
-    assert process.stdin is not None
-    assert lives(process.pid)
-    process.stdin.close()
-    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-    assert not lives(process.pid)
-    process.wait()
-    assert not lives(process.pid)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-import threading
 import time
 from bisect import insort
 
@@ -87,7 +86,7 @@ class Time:
 
 
 class RealTime:
-    """Time as it passes, for `Injector(waits=…)`; a test sees who waits.
+    """Time as it passes, for `Injector(waits=…)`.
 
     Args:
         monotonic: what the injector takes for the time.
@@ -99,17 +98,11 @@ class RealTime:
     def __init__(self, monotonic=time.monotonic):
         self.monotonic = monotonic
         self.slept = []
-        self._begun = threading.Semaphore(0)
 
     def wait(self, seconds, sleep):
         """Wait with the system's sleep."""
         self.slept.append(seconds)
-        self._begun.release()
         return sleep(seconds)
-
-    def until_one_waits(self):
-        """Block until one thread more is about to sleep."""
-        assert self._begun.acquire(timeout=20), "nobody waits"
 
 
 class Loop(asyncio.SelectorEventLoop):

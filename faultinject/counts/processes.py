@@ -24,7 +24,7 @@ _HIDDEN = [b"0"] * 3
 
 def several_processes() -> bool:
     """Whether this process is one of several that serve the same app."""
-    return not _FORKING.isdisjoint(sys.modules) or _is_worker()
+    return not sys.modules.keys().isdisjoint(_FORKING) or _is_worker()
 
 
 def common_process() -> int:
@@ -44,7 +44,7 @@ def server_process() -> int:
     """
     if is_reloaded():
         return os.getppid()
-    if not _FORKING.isdisjoint(sys.modules):
+    if not sys.modules.keys().isdisjoint(_FORKING):
         return common_process()
     return os.getppid() if _is_worker() else os.getpid()
 

@@ -20,16 +20,13 @@ class Body:
     """An answer that notes what is done with it."""
 
     def __init__(self, pieces, log):
-        self.pieces = iter(pieces)
+        self.pieces = pieces
         self.log = log
 
     def __iter__(self):
-        return self
-
-    def __next__(self):
-        piece = next(self.pieces)
-        self.log.append(piece)
-        return piece
+        for piece in self.pieces:
+            self.log.append(piece)
+            yield piece
 
     def close(self):
         self.log.append("close")

@@ -2,12 +2,13 @@
 
 import asyncio
 import http.client
+import inspect
 import warnings
+from functools import partial
 from importlib import import_module, metadata
+from types import SimpleNamespace
 
 import django
-import falcon
-import falcon.asgi
 import flask
 import httpx
 import pytest
@@ -25,8 +26,9 @@ from starlette.routing import Route
 from werkzeug.test import Client as WerkzeugClient
 
 import faultinject
-from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware, inject
+from faultinject import ASGIFaultMiddleware, inject
 from tests.pairs import pairs
+from tests.rows import each_row
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -59,80 +61,34 @@ def put(request):
 urlpatterns = [django_path("ok", put)]
 
 
+def asking(make, content="data", url="/ok", **options):
+    """Ask a client that is made anew."""
+    return lambda body: make().put(url, **{content: body}, **options)
+
+
 def of_django(make, **options):
-    def ask(body):
-        with override_settings(ROOT_URLCONF=__name__):
-            found = make(**options).put("/ok", body, content_type="application/octet-stream")
-        return found.status_code, found.content
-
-    return ask
+    asks = asking(partial(make, **options), content_type="application/octet-stream")
+    return override_settings(ROOT_URLCONF=__name__)(asks)
 
 
-def async_of_django(body):
-    async def ask():
-        with override_settings(ROOT_URLCONF=__name__):
-            return await AsyncClient().put("/ok", body, content_type="application/octet-stream")
-
-    found = asyncio.run(ask())
-    return found.status_code, found.content
+@override_settings(ROOT_URLCONF=__name__)
+async def async_of_django(body):
+    return await AsyncClient().put("/ok", body, content_type="application/octet-stream")
 
 
-def requests_of_django(body):
-    with override_settings(ROOT_URLCONF=__name__):
-        found = RequestsClient().put("http://testserver/ok", data=body)
-    return found.status_code, found.content
-
-
-class Stores:
-    """A resource of Falcon's."""
-
-    def on_put(self, request, response):
-        stored.append(request.bounded_stream.read())
-        response.data = ANSWER
-
-
-class AsyncStores:
-    """The same for ASGI."""
-
-    async def on_put(self, request, response):
-        stored.append(await request.stream.read())
-        response.data = ANSWER
-
-
-def of_falcon(body):
-    app = falcon.App()
-    app.add_route("/ok", Stores())
-    found = FalconClient(WSGIFaultMiddleware(app, [])).simulate_put("/ok", body=body)
-    return found.status_code, found.content
-
-
-def falcon_asgi():
-    app = falcon.asgi.App()
-    app.add_route("/ok", AsyncStores())
-    return ASGIFaultMiddleware(app, [])
-
-
-def async_of_falcon(body):
-    found = FalconClient(falcon_asgi()).simulate_put("/ok", body=body)
-    return found.status_code, found.content
-
-
-def of_quart(body):
+async def of_quart(body):
     import quart
 
-    async def ask():
-        app = quart.Quart(__name__)
+    app = quart.Quart(__name__)
 
-        @app.put("/ok")
-        async def put():
-            stored.append(await quart.request.get_data())
-            return ANSWER
+    @app.put("/ok")
+    async def put():
+        stored.append(await quart.request.get_data())
+        return ANSWER
 
-        app.asgi_app = ASGIFaultMiddleware(app.asgi_app, [])
-        found = await app.test_client().put("/ok", data=body)
-        return found.status_code, await found.get_data()
-
-    return asyncio.run(ask())
+    app.asgi_app = ASGIFaultMiddleware(app.asgi_app, [])
+    found = await app.test_client().put("/ok", data=body)
+    return SimpleNamespace(status_code=found.status_code, content=await found.get_data())
 
 
 def make_flask():
@@ -144,27 +100,6 @@ def make_flask():
         return ANSWER
 
     return faultinject.install(app, [], enabled=True)
-
-
-def of_flask(body):
-    found = make_flask().test_client().put("/ok", data=body)
-    return found.status_code, found.data
-
-
-def of_werkzeug(body):
-    with WerkzeugClient(make_flask()).put("/ok", data=body) as found:
-        return found.status_code, found.data
-
-
-def of_httpx_on_wsgi(body):
-    with httpx.Client(transport=httpx.WSGITransport(make_flask()), base_url="http://app") as client:
-        found = client.put("/ok", content=body)
-    return found.status_code, found.content
-
-
-def of_webtest(body):
-    found = TestApp(make_flask()).put("/ok", body)
-    return found.status_int, found.body
 
 
 def make_fastapi():
@@ -179,23 +114,15 @@ def make_fastapi():
 
 
 def of_fastapi(**options):
-    def ask(body):
-        found = StarletteClient(make_fastapi(), **options).put("/ok", content=body)
-        return found.status_code, found.content
-
-    return ask
+    return asking(lambda: StarletteClient(make_fastapi(), **options), "content")
 
 
 def of_httpx(url="http://app", **options):
-    def ask(body):
-        async def put():
-            async with LifespanManager(make_fastapi()) as manager:
-                transport = httpx.ASGITransport(manager.app, **options)
-                async with httpx.AsyncClient(transport=transport, base_url=url) as client:
-                    return await client.put("/ok", content=body)
-
-        found = asyncio.run(put())
-        return found.status_code, found.content
+    async def ask(body):
+        async with LifespanManager(make_fastapi()) as manager:
+            transport = httpx.ASGITransport(manager.app, **options)
+            async with httpx.AsyncClient(transport=transport, base_url=url) as client:
+                return await client.put("/ok", content=body)
 
     return ask
 
@@ -215,8 +142,7 @@ def make_litestar():
 def of_litestar(**options):
     def ask(body):
         with imported("litestar.testing").TestClient(make_litestar(), **options) as client:
-            found = client.put("/ok", content=body)
-        return found.status_code, found.content
+            return client.put("/ok", content=body)
 
     return ask
 
@@ -227,18 +153,22 @@ CLIENTS = {
     "Django, raise_request_exception=False": of_django(Client, raise_request_exception=False),
     "Django, asynchronous": async_of_django,
     "Django REST framework": of_django(APIClient),
-    "Django REST framework's requests": requests_of_django,
-    "Falcon": of_falcon,
-    "Falcon on ASGI": async_of_falcon,
+    "Django REST framework's requests": override_settings(ROOT_URLCONF=__name__)(
+        asking(RequestsClient, url="http://testserver/ok")
+    ),
+    "Falcon": lambda body: FalconClient(make_flask()).simulate_put("/ok", body=body),
+    "Falcon on ASGI": lambda body: FalconClient(make_fastapi()).simulate_put("/ok", body=body),
     "Quart": of_quart,
-    "Flask": of_flask,
-    "werkzeug": of_werkzeug,
-    "WebTest": of_webtest,
+    "Flask": asking(lambda: make_flask().test_client()),
+    "werkzeug": asking(lambda: WerkzeugClient(make_flask())),
+    "WebTest": asking(lambda: TestApp(make_flask()), "params"),
     "FastAPI": of_fastapi(),
     "FastAPI, raise_server_exceptions=False": of_fastapi(raise_server_exceptions=False),
     "FastAPI, client given": of_fastapi(client=OTHER),
     "FastAPI on trio": of_fastapi(backend="trio"),
-    "httpx on WSGI": of_httpx_on_wsgi,
+    "httpx on WSGI": asking(
+        lambda: httpx.Client(transport=httpx.WSGITransport(make_flask()), base_url="http://app"), "content"
+    ),
     "httpx": of_httpx(),
     "httpx, port given": of_httpx("http://app:8000"),
     "httpx, client given": of_httpx(client=OTHER),
@@ -246,6 +176,17 @@ CLIENTS = {
     "Litestar": of_litestar(),
     "Litestar, raise_server_exceptions=False": of_litestar(raise_server_exceptions=False),
 }
+
+
+def answer_of(client, body=b""):
+    """Status and body of the answer to one request."""
+    found = CLIENTS[client](body)
+    if inspect.isawaitable(found):
+        found = asyncio.run(found)
+    said = next(getattr(found, name) for name in ("content", "data", "body") if hasattr(found, name))
+    return found.status_code, said
+
+
 ERRORS = {
     "reset": "InjectedReset",
     "close": "InjectedClose",
@@ -265,18 +206,17 @@ ERRORS = {
 BEFORE = [each for each in ERRORS if "when=after" not in each and not each.startswith("truncate")]
 
 
-@pytest.mark.parametrize(("client", "rule", "body"), pairs(client=CLIENTS, rule=ERRORS, body=[b"", b"meow"]))
+@each_row(("client", "rule", "body"), pairs(client=CLIENTS, rule=ERRORS, body=[b"", b"meow"]))
 def test_the_client_gets_the_error(client, rule, body):
     """The client gets its own error at once, and its next request is answered."""
     # Version 0.23 takes an OSError of `send` for a client that has left; its test client then waits for more for ever.
     if client == "Quart" and rule not in BEFORE and metadata.version("quart") >= "0.23":
         pytest.skip("needs a Quart before 0.23")
     stored.clear()
-    ask = CLIENTS[client]
     with inject(rule, times=1, path="ok") as faults:
         with pytest.raises(OSError, match="injected by faultinject") as caught:
-            ask(body)
-        assert ask(body) == (200, ANSWER)
+            answer_of(client, body)
+        assert answer_of(client, body) == (200, ANSWER)
     assert type(caught.value).__name__ == ERRORS[rule]
     applied = "when=after" in rule or rule == "truncate"
     assert stored == [body] * (1 + applied)
@@ -292,17 +232,16 @@ def test_the_client_gets_the_error(client, rule, body):
 
 
 # Falcon's own say that they have left as soon as they have asked.
-@pytest.mark.parametrize("client", [each for each in CLIENTS if "Falcon" not in each])
+@each_row("client", [each for each in CLIENTS if "Falcon" not in each])
 def test_faults_that_raise_nothing(client):
     """A slow body is whole, a changed one as long as before."""
-    ask = CLIENTS[client]
     with inject("drip,rate=200") as faults:
-        assert ask(b"") == (200, ANSWER)
+        assert answer_of(client) == (200, ANSWER)
     [outcome] = faults.outcomes
     assert (outcome.did, outcome.status, outcome.response_bytes) == ("dripped", 200, 10)
     assert outcome.answered - outcome.arrived >= 0.05
     with inject("corrupt") as faults:
-        status, body = ask(b"")
+        status, body = answer_of(client)
     assert (status, len(body), body == ANSWER) == (200, 10, False)
     assert [each.did for each in faults.outcomes] == ["corrupted"]
 
@@ -393,7 +332,7 @@ async def pass_on(request, call_next):
     return answer
 
 
-@pytest.mark.parametrize("client", ["starlette", "httpx"])
+@each_row("client", ["starlette", "httpx"])
 @pytest.mark.parametrize("rule", RAISED)
 def test_a_client_that_raises_nothing_is_found_from_another_task(client, rule):
     """Starlette's own base class runs what is inside of it in a task of its own."""

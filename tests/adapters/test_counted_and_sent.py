@@ -6,6 +6,7 @@ import anyio
 import pytest
 
 from faultinject import ASGIFaultMiddleware, Injector, RuleCounts, WSGIFaultMiddleware
+from tests.rows import each_row
 
 from .conftest import make_environ, make_scope, messages
 from .transport import TESTCLIENT, App, Broken, recorder, saying
@@ -58,7 +59,7 @@ APPS = {
 }
 
 
-@pytest.mark.parametrize("rule", RULES)
+@each_row("rule", RULES)
 def test_it_is_the_apps_own_or_it_is_counted(send, rule):
     """Whatever the fault, the method and the body; so `times=1` gives one."""
     of_upload = "after_bytes" in rule and "when=after" not in rule
@@ -120,53 +121,30 @@ WHOLE = ("corrupt", "drip", "stall,duration=1ms,when=after,after_bytes=")
 LATE = "s3:InternalError,status=200,delay=1ms"
 
 
-def looking(injector):
-    """A reader of an answer's parts, and the journal's lines when the client has all of it."""
+@pytest.mark.parametrize("interface", ["wsgi", "asgi"])
+@pytest.mark.parametrize("rule", [*(each for each in RULES if each.startswith(WHOLE)), LATE])
+@pytest.mark.parametrize("length", [True, False])
+def test_the_journal_has_the_end_before_the_client_has_it(interface, rule, length):
+    """A client that has read the whole answer finds its line at once."""
+    injector, app = Injector(rule, seed=1, environ={}), App(length=length)
     got, said = bytearray(), []
 
-    def look(length, data, *, more):
-        got.extend(data)
-        if not said and (not more or len(got) == length):
+    def take(piece, *, more):
+        got.extend(piece)
+        if not said and (not more or (length and rule != LATE and len(got) == 10)):
             said.extend(injector.journal.outcomes)
 
-    return look, said
-
-
-def seen_over_wsgi(app, injector, target):
-    look, said = looking(injector)
-    lengths = []
-    environ = make_environ("POST", target, **{"faultinject.in_process": True})
-    app = WSGIFaultMiddleware(app.wsgi, injector=injector)
-    for each in app(
-        environ,
-        lambda _, headers: lengths.extend(int(v) for k, v in headers if k.lower() == "content-length"),
-    ):
-        look(*lengths or [None], each, more=True)
-    look(None, b"", more=False)
-    return said
-
-
-def seen_over_asgi(app, injector, target):
-    look, said = looking(injector)
-    lengths = []
-
     async def send(message):
-        if message["type"] == "http.response.start":
-            lengths.extend(int(v) for k, v in message["headers"] if k == b"content-length")
-        else:
-            look(*lengths or [None], message.get("body", b""), more=message.get("more_body", False))
+        if message["type"] == "http.response.body":
+            take(message.get("body", b""), more=message.get("more_body", False))
 
-    scope = make_scope("POST", target, **TESTCLIENT)
-    anyio.run(ASGIFaultMiddleware(app.asgi, injector=injector), scope, messages(), send)
-    return said
-
-
-@pytest.mark.parametrize("seen", [seen_over_wsgi, seen_over_asgi])
-@pytest.mark.parametrize("rule", [*(each for each in RULES if each.startswith(WHOLE)), LATE])
-def test_the_journal_has_the_end_before_the_client_has_it(seen, rule):
-    """A client that has read the whole answer finds its line at once."""
-    for length in (True, False):
-        injector = Injector(rule, seed=1, environ={})
-        said = seen(App(length=length), injector, "/b/k?uploadId=1")
-        assert said == injector.journal.outcomes
-        assert [each.final for each in said] == [True]
+    if interface == "asgi":
+        scope = make_scope("POST", "/b/k?uploadId=1", **TESTCLIENT)
+        anyio.run(ASGIFaultMiddleware(app.asgi, injector=injector), scope, messages(), send)
+    else:
+        environ = make_environ("POST", "/b/k?uploadId=1", **{"faultinject.in_process": True})
+        for each in WSGIFaultMiddleware(app.wsgi, injector=injector)(environ, lambda *_: None):
+            take(each, more=True)
+        take(b"", more=False)
+    assert said == injector.journal.outcomes
+    assert [each.final for each in said] == [True]

@@ -2,8 +2,6 @@
 
 from xml.etree import ElementTree
 
-import pytest
-
 from faultinject import vendors
 
 from .transport import App, Taking, only
@@ -59,15 +57,6 @@ def whole(answer):
     root = ElementTree.fromstring(answer.body)
     assert (answer.status, answer.header("content-length")) == (200, str(len(answer.body)))
     return (root.tag, root.findtext("Code")) == ("Error", "InternalError")
-
-
-@pytest.mark.parametrize("body", [b"", document()[:-9]], ids=["none", "cut off"])
-def test_what_is_not_understood_fails_as_a_whole(send, make_injector, body):
-    """The app is not called and nothing raised: the error is given as without the keys."""
-    injector = make_injector(f"{RULE},share=0.5")
-    assert whole(post(send, injector, body))
-    assert only(injector).did == "answered"
-    assert injector.errors == []
 
 
 def test_the_bound_is_two_mebibytes(send, make_injector):

@@ -47,20 +47,6 @@ class Source(io.BytesIO):
         return super().read(size)
 
 
-class Socketlike:
-    """An input with nothing but `read`, as gunicorn's and waitress' are."""
-
-    def __init__(self, *pieces):
-        self.pieces = list(pieces)
-
-    def read(self, size):
-        piece = self.pieces.pop(0) if self.pieces else b""
-        if isinstance(piece, Exception):
-            raise piece
-        assert len(piece) <= size
-        return piece
-
-
 def what(outcome):
     return outcome.did, outcome.request_bytes, outcome.request_digest, outcome.body_complete
 
@@ -111,24 +97,22 @@ def test_asgi_expect_continue_is_answered_instead(servers):
 
 def test_bytes_are_bounded(send, servers, clock):
     """Past the bound the fault is given all the same, and the outcome says `drain_cut`."""
-    injector = make(RULE, waits=clock)
+    injector, length = make(RULE, waits=clock), [("content-length", str(10**9))]
     read = []
 
-    class Source:
-        def read(self, size):
-            read.append(size)
-            return bytes(size)
+    def give(size=MEGABYTE):
+        read.append(size)
+        return bytes(size)
 
     async def receive():
-        read.append(MEGABYTE)
-        return {"type": "http.request", "body": bytes(MEGABYTE), "more_body": True}
+        return piece(give(), more=True)
 
     if send.kind == "wsgi":
-        more = {"CONTENT_LENGTH": str(10**9), "wsgi.input": Source()}
-        app = WSGIFaultMiddleware(never, injector=injector)
-        answer = servers.wsgi(app, servers.environ("PUT", "/b/k", **more))
+        answer = send(
+            injector, "PUT", "/b/k", length, app=never, **{"wsgi.input": SimpleNamespace(read=give)}
+        )
     else:
-        scope = servers.scope("PUT", "/b/k", [("content-length", str(10**9))])
+        scope = servers.scope("PUT", "/b/k", length)
         answer = clock.run(servers.asgi, ASGIFaultMiddleware(never, injector=injector), scope, receive)
     outcome = only(injector)
     assert answer.status == 503
@@ -158,8 +142,17 @@ def test_asgi_seconds_are_bounded(servers, clock, backend):
 @pytest.mark.parametrize("end", [b"", ConnectionResetError("gone"), ValueError("a bad chunk")], ids=repr)
 def test_wsgi_client_gone_in_the_middle(servers, end):
     """A fault that was not given does not count: the next request gets that of `times=1`."""
-    injector = make(RULE)
-    environ = servers.environ("PUT", "/b/k", CONTENT_LENGTH="10", **{"wsgi.input": Socketlike(b"abc", end)})
+    injector, pieces = make(RULE), [b"abc", end]
+
+    def read(size):
+        piece = pieces.pop(0)
+        if isinstance(piece, Exception):
+            raise piece
+        return piece
+
+    environ = servers.environ(
+        "PUT", "/b/k", CONTENT_LENGTH="10", **{"wsgi.input": SimpleNamespace(read=read)}
+    )
     answer = servers.wsgi(WSGIFaultMiddleware(never, injector=injector), environ)
     headers = [("content-length", "0"), ("x-faultinject", "error"), ("connection", "close")]
     assert answer.wire == (500, headers, b"")

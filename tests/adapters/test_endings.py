@@ -12,29 +12,22 @@ import pytest
 from werkzeug.wsgi import LimitedStream
 
 from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware
+from tests.rows import each_row
 
-from .transport import PATIENCE, READERS, TESTCLIENT, loopback, read, settle
+from .transport import PATIENCE, READERS, TESTCLIENT, hearing, loopback, read, recorder, settle
 
 UNREAD = "cos:SlowDown,drain=no"
 CLOSES = "cos:SlowDown,set.connection=close"
 BODY = b"x" * 100_000
 
 
-class Stream:
+def stream(data):
     """A request body that a server reads from its connection as the app asks."""
+    return SimpleNamespace(read=io.BytesIO(data).read)
 
-    def __init__(self, data, error=None):
-        self._data = io.BytesIO(data)
-        self._error = error
 
-    def read(self, *size):
-        if self._error is not None:
-            raise self._error
-        return self._data.read(*size)
-
-    @property
-    def left(self):
-        return len(self._data.read())
+def fails(*_):
+    raise OSError
 
 
 class Server:
@@ -84,10 +77,10 @@ class Cheroot(Server):
         return self.req.close_connection, self.req.conn.linger
 
 
-def environ_of(makers, stream=None, body=BODY, **more):
+def environ_of(makers, source=None, body=BODY, **more):
     """An upload on a server."""
     environ = makers.environ("PUT", "/b/k", CONTENT_LENGTH=str(len(body)), **more)
-    environ["wsgi.input"] = Stream(body) if stream is None else stream
+    environ["wsgi.input"] = stream(body) if source is None else source
     return environ
 
 
@@ -111,7 +104,7 @@ GRANIAN = {"SERVER_SOFTWARE": "Granian"}
 LATE = "cos:InternalError,status=200,delay=1ms,drain=no"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("make", "rule", "more", "told", "said", "left"),
     [
         (Gunicorn, UNREAD, {}, True, [], None),
@@ -148,13 +141,15 @@ def test_what_a_server_is_told(servers, make_injector, make, rule, more, told, s
     give(make_injector(rule), environ, server)
     assert (server.told, server.connection) == (told, said)
     if left is not None:
-        assert environ["wsgi.input"].left == left
+        assert len(environ["wsgi.input"].read()) == left
 
 
-@pytest.mark.parametrize("stream", [Stream(BODY, OSError()), Stream(BODY[:-1])], ids=["fails", "ends early"])
-def test_a_body_that_cannot_be_read_behind_its_answer(servers, make_injector, stream):
+@pytest.mark.parametrize(
+    "source", [SimpleNamespace(read=fails), stream(BODY[:-1])], ids=["fails", "ends early"]
+)
+def test_a_body_that_cannot_be_read_behind_its_answer(servers, make_injector, source):
     """The client has its answer."""
-    assert b"SlowDown" in give(make_injector(UNREAD), environ_of(servers, stream) | GRANIAN, Server())
+    assert b"SlowDown" in give(make_injector(UNREAD), environ_of(servers, source) | GRANIAN, Server())
 
 
 def test_a_test_client_sees_the_header_that_the_rule_asks_for(servers, make_injector):
@@ -267,7 +262,7 @@ WRAPPINGS = {
 
 
 @pytest.mark.parametrize("wrap", WRAPPINGS)
-@pytest.mark.parametrize("rule", [UNREAD, CLOSES])
+@each_row("rule", [UNREAD, CLOSES])
 def test_a_server_beneath_other_middleware(servers, make_injector, wrap, rule):
     """Middleware that wraps `start_response` does not hide the server."""
     server = Gunicorn()
@@ -332,7 +327,7 @@ def reading(read):
     return app
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("read", "more", "told"),
     [
         # The connection is in sync and stays, however all was read; an empty piece ends chunks, or is all at once.
@@ -356,28 +351,22 @@ def test_what_an_app_has_left_of_its_body(servers, make_injector, read, more, to
 
 def test_an_app_that_has_read_a_part(servers, make_injector):
     """Only what it has left is read."""
-    environ = environ_of(servers, Stream(BODY + b"next"), SERVER_SOFTWARE="Granian")
-    source = environ["wsgi.input"]
+    source = stream(BODY + b"next")
+    environ = environ_of(servers, source, SERVER_SOFTWARE="Granian")
     give(make_injector("cos:SlowDown,when=after"), environ, Server(), reading(lambda source: source.read(10)))
-    assert source.left == len(b"next")
+    assert source.read() == b"next"
 
 
-class Exchange:
-    """An ASGI server's objects of one request."""
+class Known:
+    """An ASGI server whose `send` belongs to an object with a connection."""
 
-    def __init__(self):
-        self.sent = []
-        self.transport = object()
+    transport = object()
 
-    async def receive(self):
-        return {"type": "http.request", "body": b"", "more_body": False}
+    def __init__(self, send):
+        self._send = send
 
     async def send(self, message):
-        self.sent.append(message)
-
-    @property
-    def connection(self):
-        return [value for name, value in self.sent[0]["headers"] if name == b"connection"]
+        await self._send(message)
 
 
 @pytest.mark.parametrize(
@@ -393,10 +382,8 @@ class Exchange:
 )
 def test_what_an_asgi_server_is_told(servers, make_injector, rule, known, version, closes):
     """By the header."""
-    exchange = Exchange()
-    if not known:
-        del exchange.transport
+    sent, send = recorder()
     scope = servers.scope("PUT", "/b/k", body=BODY, http_version=version)
     wrapped = ASGIFaultMiddleware(None, injector=make_injector(rule))
-    asyncio.run(wrapped(scope, exchange.receive, exchange.send))
-    assert exchange.connection == [b"close"] * closes
+    asyncio.run(wrapped(scope, hearing({"type": "http.request"}), Known(send).send if known else send))
+    assert [value for name, value in sent[0]["headers"] if name == b"connection"] == [b"close"] * closes

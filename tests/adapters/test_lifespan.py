@@ -16,6 +16,7 @@ from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
 from faultinject.adapters import forget
 from faultinject.exceptions import ConfigurationError
 
+from .conftest import make_scope, messages, serve_asgi
 from .transport import hearing, recorder
 
 with warnings.catch_warnings():
@@ -133,24 +134,16 @@ def serve(injector, *, ask=True):
     async def send(message):
         said.append((message["type"], ends()))
 
-    async def run():
-        wrapped = ASGIFaultMiddleware(living, injector=injector)
-        messages = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
+    wrapped = ASGIFaultMiddleware(living, injector=injector)
+    told = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
 
-        async def receive():
-            message = next(messages)
-            if message["type"].endswith("shutdown") and ask:
-                scope = {"type": "http", "method": "GET", "path": "/a", "query_string": b"", "headers": []}
+    async def receive():
+        message = next(told)
+        if message["type"].endswith("shutdown") and ask:
+            await serve_asgi(wrapped, make_scope(target="/a"), messages())
+        return message
 
-                async def nothing(message=None):
-                    return {"type": "http.request"}
-
-                await wrapped(scope, nothing, nothing)
-            return message
-
-        await wrapped({"type": "lifespan"}, receive, send)
-
-    asyncio.run(run())
+    asyncio.run(wrapped({"type": "lifespan"}, receive, send))
     return said
 
 

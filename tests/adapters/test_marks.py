@@ -3,6 +3,7 @@
 import pytest
 
 from faultinject import Injector
+from tests.rows import each_row
 
 from .transport import App
 
@@ -46,7 +47,7 @@ def marks(headers):
     )
 
 
-@pytest.mark.parametrize("rule", [*OWN, *GIVEN, LIFTED])
+@each_row("rule", [*OWN, *GIVEN, LIFTED])
 def test_every_fault_is_marked(over, rule):
     """By the rule's name, with nothing else that speaks to caches; whatever the rule sets."""
     injector = Injector(f"{rule},name=mine", seed=1, environ={})
@@ -54,7 +55,7 @@ def test_every_fault_is_marked(over, rule):
     assert injector.journal.outcomes[0].injected
 
 
-@pytest.mark.parametrize("rule", OWN)
+@each_row("rule", OWN)
 def test_not_where_marks_are_off(over, rule):
     """The app's own headers, to the byte."""
     injector = Injector(rule, seed=1, environ={"FAULTINJECT_HEADER": "0"})
@@ -126,7 +127,7 @@ GUARDED = [
 ]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("rule", "environ", "own", "told", "length"),
     [
         *((*each, length) for each in GUARDED for length in (True, False)),

@@ -9,6 +9,7 @@ import pytest
 
 from faultinject import ASGIFaultMiddleware, RuleCounts, WSGIFaultMiddleware
 from tests.pairs import pairs
+from tests.rows import each_row
 
 from .conftest import Asgi, Wsgi
 from .transport import LEFT, READERS, WIRES, App, Broken, Taking, hearing
@@ -141,7 +142,7 @@ def test_nothing_is_read_behind_the_place_before_the_pause_is_over(make_injector
     assert (unread, app.body) == ([5], b"x" * 10)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("reader", "body", "sized"),
     pairs(
         reader=READERS,

@@ -261,16 +261,3 @@ def test_a_wait_that_was_asked_for_and_would_begin_behind_the_switch_does_not(as
         thread.start()
         thread.join(60)
     assert got == [(200, None)] * 2
-
-
-def test_threads_share_one_plan(ask, allowing):
-    """Whoever comes first makes it."""
-    injector, got = allowing(), []
-    threads = [
-        threading.Thread(target=lambda: got.append(ask(injector, "http:503,times=1")[0])) for _ in range(8)
-    ]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join()
-    assert sorted(got) == [200] * 7 + [503]

@@ -33,6 +33,7 @@ def test_the_request_passes(wire, make_injector, http2, rule):
         assert (seen.saw, seen.headers.get("connection")) == ((200, b"0123456789", "FIN"), None)
         assert (last(injector).did, last(injector).fault) == ("refused", rule.partition(",")[0])
         assert (last(injector).applied, last(injector).injected) == (True, False)
+        assert (last(injector).status, last(injector).response_bytes) == (None, None)
     assert (app.ran, app.closed) == (2, 2)
     assert injector.counts()["rule-1"] == RuleCounts(2, 0)
     wire(injector, app)

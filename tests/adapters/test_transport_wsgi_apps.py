@@ -9,6 +9,7 @@ import pytest
 from hypercorn.app_wrappers import WSGIWrapper
 
 from faultinject import WSGIFaultMiddleware
+from tests.rows import each_row
 
 from .manners import MANNERS, SIZED
 from .transport import App, Broken, WsgiWire, last
@@ -38,7 +39,7 @@ def check(seen, rule, injector):
 
 @WAYS
 @SHAPES
-@pytest.mark.parametrize("app", MANNERS)
+@each_row("app", MANNERS)
 def test_an_app_of_any_manner(wire, make_injector, rule, inside, app):
     """The body is changed like any other, and closed once, by the server or by us."""
     closed = []
@@ -181,18 +182,21 @@ def ask(servers, injector, answer):
     return start["status"], b"".join(each["body"] for each in parts)
 
 
-@pytest.mark.parametrize("answer", ANSWERS)
+@each_row("answer", ANSWERS)
 @pytest.mark.parametrize("rule", TOUCHING)
 def test_there_is_nothing_to_cut(servers, make_injector, rule, answer):
-    """The app's answer goes out, and the journal says so."""
-    injector = make_injector(rule, record_all=True)
+    """The app's answer goes out, and the journal says so; its status is noted if all are."""
     status = int(ANSWERS[answer][1][:3])
-    assert ask(servers, injector, answer) == (status, b"")
-    assert (last(injector).did, last(injector).status) == ("nothing_to_cut", status)
+    for record_all in (False, True):
+        injector = make_injector(f"{rule},times=1", record_all=record_all)
+        assert ask(servers, injector, answer) == (status, b"")
+        noted = status if record_all else None
+        assert (last(injector).did, last(injector).status) == ("nothing_to_cut", noted)
+        assert injector.counts()["rule-1"].injected == 0
     assert injector.errors == []
 
 
-@pytest.mark.parametrize("pieces", [[], [b""]])
+@each_row("pieces", [[], [b""]])
 @pytest.mark.parametrize("rule", TOUCHING)
 def test_a_server_says_the_length_of_an_empty_answer(servers, make_injector, rule, pieces):
     """wsgiref says that it has 0 bytes, as without faultinject."""

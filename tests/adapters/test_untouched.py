@@ -12,6 +12,7 @@ from werkzeug.middleware.lint import LintMiddleware
 
 from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
 from tests.pairs import pairs
+from tests.rows import each_row
 
 from .manners import MANNERS
 from .transport import saying
@@ -48,7 +49,7 @@ def same(some, others):
     return [each is other for each, other in zip(some, others, strict=True)] == [True] * len(others)
 
 
-@pytest.mark.parametrize("way", WAYS)
+@each_row("way", WAYS)
 def test_the_very_objects(way, servers):
     """The app gets the server's own objects, and its return value is passed on unopened."""
     seen, result = [], iter(())
@@ -156,9 +157,7 @@ def recorded(injector, status, size):
     assert found == [("passed", status, size, True)]
 
 
-@pytest.mark.parametrize(
-    ("app", "rules", "record_all"), pairs(app=APPS, rules=RULES, record_all=[False, True])
-)
+@each_row(("app", "rules", "record_all"), pairs(app=APPS, rules=RULES, record_all=[False, True]))
 def test_same_events_as_without(servers, app, rules, record_all):
     """Calls, order, types and bytes equal those without middleware, also with a journal."""
     injector = Injector(RULES[rules], seed=1, environ={}, record_all=record_all)
@@ -207,9 +206,7 @@ ASGI_APPS = {
 }
 
 
-@pytest.mark.parametrize(
-    ("name", "record_all", "rules"), pairs(name=ASGI_APPS, record_all=[False, True], rules=RULES)
-)
+@each_row(("name", "record_all", "rules"), pairs(name=ASGI_APPS, record_all=[False, True], rules=RULES))
 def test_same_messages_as_without(servers, name, rules, record_all):
     """Messages, order and bytes equal those without middleware, also with a journal."""
     app, *told = ASGI_APPS[name]

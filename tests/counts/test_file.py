@@ -81,26 +81,6 @@ def test_what_is_spent_is_read_without_the_lock(url, store):
     assert counts.take(part)
 
 
-def test_where_nothing_depends_on_a_number_no_lock_is_taken(url, store):
-    """Matches of unlimited and of spent rules are counted without the lock."""
-    counts, other = open_counts(url), open_counts(url)
-    free, spent, part = (0, "", "/a", None), (1, "", "/a", None), (2, "mine", "/a", None)
-    for rule, scope in ((1, ""), (2, "mine")):
-        assert counts.take(Take(rule, scope, 1))
-    for each in (counts, other):
-        each.note_injected(0)
-    with locked(store / "lock"):
-        [(_, own, exceeds)] = counts.match([free], 0.0, True, [0])
-        [(_, others, _)] = other.match([free], 0.0, True, [0])
-        assert (own, others, exceeds) == (-1, -2, True), "each process has a number of its own"
-        assert counts.match([free, spent, part], 0.0, True, [0, 1, 1]) == [(0, -1, True)] * 3
-        assert [counts.matched(rule) for rule in range(4)] == [3, 1, 1, 0]
-    assert counts.match([(2, "yours", "/a", None)], 0.0, False, [1]) == [(0, 0, True)]
-    assert counts.match([free, (3, "", "/a", None)], 0.0, False, [0, 1])[1] == (0, 0, True)
-    counts.give_back(Take(1, "", 1))
-    assert counts.match([spent], 0.0, False, [1])[0][1] == 0, "of identities nothing was counted so far"
-
-
 def test_a_hold_lasts_from_the_match_to_its_takes(url, store):
     """Nobody comes between."""
     counts, other = open_counts(url), open_counts(url)

@@ -130,28 +130,6 @@ def test_scripts_that_the_server_forgot(url, redis_server):
     assert not counts.take(ONCE)
 
 
-def test_a_stopped_server_holds_nobody_up(own_server, caplog, monkeypatch, now):
-    """One request waits for a stopped server, and later ones do not; the log has both lines.
-
-    Then counting goes on.
-    """
-    counts = open_counts(own_server.url)
-    assert place(counts) == 0
-    monkeypatch.setattr(waiting, "answer", 0.2)
-    own_server.signal(signal.SIGSTOP)
-    for why in ("Timeout", *["faultinject pauses before it uses the store again"] * 20):
-        with pytest.raises(StoreUnavailableError, match=why):
-            place(counts)
-    own_server.signal(signal.SIGCONT)
-    own_server.client().ping()
-    with pytest.raises(StoreUnavailableError, match="pauses"):
-        place(counts)
-    now[0] += 1.0
-    assert place(counts) in (1, 2), "what was not answered may have been counted"
-    assert len(caplog.records) == 2
-    assert 0 < counts.totals([0])[0][2] <= 22, "a note that was not answered counts as told"
-
-
 @pytest.mark.parametrize("kind", ["rules", "scopes", "identities"])
 def test_keys_that_the_server_removed_to_make_room(url, key, redis_server, kind, caplog):
     """Counts that the server evicted begin at zero; the log reports it for rules."""

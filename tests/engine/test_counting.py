@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faultinject import Scenario
+from tests.rows import each_row
 
 ONE, TWO, THREE = "rule-1", "rule-2", "rule-3"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("rules", "answers"),
     [
         # Every rule counts the match, whoever answers.
@@ -141,7 +142,7 @@ def test_every_trigger_counts_in_its_scope(site, per):
 # --- rates -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("rate", ["5/s", "1/s", "7/s", "100/s", "5/10s", "1/h", "3/7s", "1000/m"])
+@each_row("rate", ["5/s", "1/s", "7/s", "100/s", "5/10s", "1/h", "3/7s", "1000/m"])
 def test_at_the_limit_nothing_exceeds_it(site, rate):
     """Evenly spaced at exactly the rate, for as long as one likes."""
     made = site(f"http:503,above={rate}")
@@ -175,7 +176,7 @@ def test_a_burst_of_one_period_is_let_through(site):
     ]
 
 
-@pytest.mark.parametrize("rate", ["3/s", "7/s", "10/s", "49/s", "100/s", "997/s", "3/7s", "5/10s", "7/1h"])
+@each_row("rate", ["3/s", "7/s", "10/s", "49/s", "100/s", "997/s", "3/7s", "5/10s", "7/1h"])
 @pytest.mark.parametrize("fraction", [0.0, 0.1, 0.123456])
 def test_a_burst_is_the_limit_whatever_the_rounding(site, rate, fraction):
     """Thirds and sevenths of seconds, behind ten digits of unix time, lose no request."""

@@ -105,12 +105,16 @@ def test_filters_one_behind_the_other(body, most, flips):
 # --- cut -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("known", [True, False])
 @given(bodies(), SHARES)
-def test_a_share_of_a_known_length_is_kept_whatever_the_pieces(body, share):
-    """Rounded down to whole bytes in decimal numbers, and never all of it."""
+def test_a_share_is_kept_whatever_the_pieces(known, body, share):
+    """Rounded down to whole bytes in decimal numbers, and never all of it.
+
+    Of an unknown length nothing is held back to see what comes: it is a share of the first piece.
+    """
     whole, pieces = body
-    out, did = sent(Rule("truncate", keep=float(share)), pieces)
-    assert b"".join(out) == whole[: int(len(whole) * share)] != whole
+    out, did = sent(Rule("truncate", keep=float(share)), pieces, length=known)
+    assert b"".join(out) == whole[: int(len(whole if known else pieces[0]) * share)] != whole
     assert did == "truncated"
 
 
@@ -121,15 +125,6 @@ def test_so_many_bytes_are_kept(body, most, known):
     out, did = sent(Rule("truncate", keep_bytes=most), pieces, length=known)
     assert b"".join(out) == whole[:most]
     assert did == ("truncated" if most < len(whole) else "nothing_to_cut")
-
-
-@given(bodies(), SHARES)
-def test_a_share_of_an_unknown_length_is_that_of_the_first_piece(body, share):
-    """Nothing is held back to see what comes: the cut is in the first piece, always."""
-    whole, pieces = body
-    out, did = sent(Rule("truncate", keep=float(share)), pieces, length=False)
-    assert b"".join(out) == whole[: int(len(pieces[0]) * share)]
-    assert did == "truncated"
 
 
 @pytest.mark.parametrize(

@@ -497,32 +497,3 @@ def test_a_method_is_found_in_any_case(wsgi, method):
         plan = Injector(rules, environ={}).own_plan
         place = environ_of(method=asked, **plain) if wsgi else scope_of(method=asked, **plain)
         assert candidates_of(plan, place) == [0]
-
-
-@pytest.mark.parametrize("wsgi", [True, False], ids=["environ", "scope"])
-def test_a_flood_of_hosts_confuses_nobody(wsgi):
-    """The memory of hosts is bounded: it is emptied, and filled again."""
-    rules = [
-        Rule("cos:SlowDown", bucket="photos"),
-        Rule("http:503", host="example.com"),
-        Rule("http:502", bucket="a.b", vendor="cos"),
-    ]
-    injector = Injector(rules, environ={})
-    plain = {"method": "PUT", "target": "/k", "mount": "", "raw": False, "inside": True}
-    hosts = ["photos.cos.x.myqcloud.com", "Example.com:8080", "a.b.cos.x.myqcloud.com"]
-    for number in range(2500):
-        for expected, host in [*enumerate(hosts), (None, f"host-{number}.example")]:
-            place = environ_of(host=host, **plain) if wsgi else scope_of(host=host, **plain)
-            assert candidates_of(injector.own_plan, place) == (None if expected is None else [expected])
-            if expected is not None and number % 100 == 0:
-                assert decide_one(injector.own_plan, place).rule == f"rule-{expected + 1}"
-
-
-@pytest.mark.parametrize("wsgi", [True, False], ids=["environ", "scope"])
-def test_a_long_host_is_worked_out_each_time(wsgi):
-    """It is not remembered, and found all the same."""
-    plan = Injector([Rule("http:503", host=f"{'cats.' * 60}example")], environ={}).own_plan
-    plain = {"method": "PUT", "target": "/k", "mount": "", "raw": False, "inside": True}
-    for _ in range(2):
-        place = (environ_of if wsgi else scope_of)(host=f"{'cats.' * 60}example:80", **plain)
-        assert candidates_of(plan, place) == [0]

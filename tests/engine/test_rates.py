@@ -14,6 +14,7 @@ import pytest
 from faultinject import vendors
 from faultinject.exceptions import ConfigurationError, UnknownDocumentedError
 from tests.first_vendors import FIRST_VENDORS
+from tests.rows import each_row
 from tests.slowly import others_slowly
 
 SEEDS = ["0", "1", "a seed", "0/tests/test_a.py::test_b", "ключ"]
@@ -75,7 +76,7 @@ def test_a_rate_varies_as_chance_does(site, seed):
     assert len(set(runs)) > 8
 
 
-@pytest.mark.parametrize(("probability", "hit"), [("0", False), ("0.0", False), ("1", True), ("1.0", True)])
+@each_row(("probability", "hit"), [("0", False), ("0.0", False), ("1", True), ("1.0", True)])
 @pytest.mark.parametrize("attempts", [first_attempts, repeats])
 def test_nothing_is_never_and_one_is_always(site, attempts, probability, hit):
     """The ends are certain, whatever is drawn."""
@@ -227,7 +228,7 @@ def codes_of(group):
 
 
 @pytest.mark.parametrize("name", GROUPS)
-@pytest.mark.parametrize("vendor", vendors.names())
+@each_row("vendor", vendors.names())
 def test_a_group_holds_what_belongs_to_it(vendor, name):
     """Groups follow the rows' statuses, categories and words, in order; empty ones are refused."""
     codes = codes_of(f"{vendor}:{name}")

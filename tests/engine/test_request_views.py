@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.decisions import view as view_of
+from tests.rows import each_row
 
 HEADERS = [("Host", "H"), ("X-Test", "a")]
 
@@ -67,7 +68,7 @@ TARGETS = [
 ]
 
 
-@pytest.mark.parametrize(("path", "raw", "decoded", "sent"), TARGETS)
+@each_row(("path", "raw", "decoded", "sent"), TARGETS)
 def test_path_and_raw_path(view, path, raw, decoded, sent):
     """The path is decoded once from the raw target, `%2F` kept; a rewritten path counts."""
     request = view(path=path, raw=raw)
@@ -85,7 +86,7 @@ MOUNTED = [
 ]
 
 
-@pytest.mark.parametrize(("mount", "path", "raw", "decoded", "below", "sent"), MOUNTED)
+@each_row(("mount", "path", "raw", "decoded", "below", "sent"), MOUNTED)
 def test_mount_point(view, mount, path, raw, decoded, below, sent):
     """The mount point is part of the path, and apart from what bucket and key are read from."""
     request = view(mount=mount, path=path, raw=raw)
@@ -127,7 +128,7 @@ def test_absent_content_headers():
     assert (request.content_length, request.has_body) == (None, False)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("host", "name"),
     [
         ("Photos.Example:8080", "photos.example"),
@@ -153,7 +154,7 @@ def test_no_host(view):
     assert view(headers=[]).host == ""
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("length", "number", "body"),
     [
         ("5", 5, True),
@@ -219,7 +220,7 @@ def test_a_connection_is_shared_since_http_2(environ, scope, shared):
     assert (wsgi(**environ).http2, asgi(**scope).http2) == (shared, shared)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("asked", "version", "length"),
     [
         ({"method": "PUT"}, "1.1", 0),

@@ -23,6 +23,7 @@ def test_as_many_as_there_are_places(site, most):
         made.meet()
     did = [each.did for each in made.outcomes]
     assert (did.count("answered"), did.count("refused")) == (3 * most, 6)
+    assert made.counts == {"rule-1": (3 * most + 6, 3 * most)}
 
 
 def test_threads_take_no_more_than_there_are(site, in_threads, frequent_switches):

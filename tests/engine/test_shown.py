@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from faultinject.engine.shown import shown_target
 from tests.engine.conftest import Reading
+from tests.rows import each_row
 
 JOURNAL = Reading()
 
@@ -31,7 +32,7 @@ SECRET = "S3cr3tT0k3nValue"
 ENDS = [";", "?", "=", "#", "@", "%26", "%3D", "%3d", "%3F", "%3f", "%3B", "%2526", "%253F", "&"]
 
 
-@pytest.mark.parametrize(
+@each_row(
     "query",
     [
         "partNumber=3&uploadId=2~abc-DEF_0.1&x-id=UploadPart", "acl", "uploads=", "list-type=2&prefix=photos/a%20b&max-keys=7",
@@ -55,7 +56,7 @@ def test_a_flag_has_no_value_to_show(name):
 
 
 @pytest.mark.parametrize("value", [SECRET, "X", "x=", "=x"])
-@pytest.mark.parametrize("name", ["mine", "x-y_z.0", "n" * 40])
+@each_row("name", ["mine", "x-y_z.0", "n" * 40])
 def test_an_unknown_parameter_shows_its_name(name, value):
     """Letters, digits and what joins them, and no more of them than a token has."""
     assert shown_query(f"{name}={value}") == f"{name}=…"
@@ -68,7 +69,7 @@ def test_what_may_be_no_name_is_not_shown(name):
     assert shown[0] == "…" and len(shown) == 5
 
 
-@pytest.mark.parametrize("end", ENDS)
+@each_row("end", ENDS)
 def test_nothing_behind_another_parameter(end):
     """However another parameter is glued to one that is shown."""
     for before in ("uploadId=abc", "partNumber=3", "comp=list", "acl", "prefix=photos/", "mine=x", ""):
@@ -114,7 +115,7 @@ def test_what_is_kept_back_is_told_apart():
     assert len({shown_path(f"/b/{key}?token=x") for key in "abc"} | {shown_path("/b/a?token=y")}) == 4
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("target", "kept"),
     [
         ("http://u:p@h:1/b/k@x?y", "http://h:1/b/k@x?y"),
@@ -144,7 +145,7 @@ def test_a_path_with_a_query_in_it():
 
 
 @pytest.mark.parametrize("mark", ["%3F", "%3f"])
-@pytest.mark.parametrize("sign", ["=", "%3D", "%3d"])
+@each_row("sign", ["=", "%3D", "%3d"])
 @pytest.mark.parametrize("before", ["/b/k", ""])
 def test_a_target_with_a_query_in_its_path(before, mark, sign):
     """However it was encoded, and with a query of its own."""
@@ -163,7 +164,7 @@ def test_a_target_without_secrets(target):
 
 
 @pytest.mark.parametrize("end", ENDS[:-1])
-@pytest.mark.parametrize("value", ["{end}{secret}", "a{end}{secret}{end}b"])
+@each_row("value", ["{end}{secret}", "a{end}{secret}{end}b"])
 def test_a_name_ends_at_the_first_sign(end, value):
     """Whatever stands behind it, and where there is nothing before it."""
     shown = shown_query("prefix=" + value.format(end=end, secret=SECRET))

@@ -23,8 +23,7 @@ WAYS = {
 }
 # Granian ends with the first of its workers unless it is told otherwise.
 KILLED = WAYS | {"granian": Way(f"{WAYS['granian'].line} --respawn-failed-workers", "granian")}
-# With the 100 ms that everybody has.
-ONE_LOOP = Way(f"{UVICORN} served_counted:asgi", "uvicorn")
+# With the 100 ms that everybody has; `tests/adapters/test_asgi_thread.py` is about an event loop.
 WORKERS = {
     "four that serve one request each": Way(f"{GUNICORN} -w 4 served_counted:wsgi", "gunicorn"),
     # The modules are loaded before gevent changes what they wait with.
@@ -169,38 +168,6 @@ def unmatched(server, each=lambda _: None):
 def as_quick(during, before):
     """Whether `during` is as fast as `before`; each wait for the Redis would take 100 ms."""
     return during[75] < 3 * before[75] + 0.01 and during[-8] < 3 * before[-8] + 0.05
-
-
-@pytest.mark.slow
-@pytest.mark.alone
-def test_a_redis_that_does_not_answer_slows_no_other_request(start, start_redis):
-    """A silent Redis does not slow unmatched requests on the same event loop.
-
-    Other requests ask the Redis all the time.
-    """
-    redis = start_redis()
-    server = start(ONE_LOOP, **named(redis.url, "http:503,probability=0.5,path=photos/"))
-    over = threading.Event()
-
-    def matched():
-        while not over.is_set():
-            assert server.get("/photos/cat")[0] in {200, 503}
-
-    with ThreadPoolExecutor(4) as threads:
-        asking = [threads.submit(matched) for _ in range(4)]
-        try:
-            before = unmatched(server)
-            redis.signal(signal.SIGSTOP)
-            during = unmatched(server)
-            # A quick machine is done before the first that asks has waited long enough.
-            server.until(lambda: "while the store is unavailable" in server.log)
-        finally:
-            over.set()
-            redis.signal(signal.SIGCONT)
-        for each in asking:
-            each.result()
-    assert as_quick(during, before), (during, before)
-    assert server.log.count("while the store is unavailable") == 1
 
 
 @pytest.mark.slow

@@ -3,15 +3,14 @@
 import os
 import threading
 import time
-from types import SimpleNamespace
 
-import anyio
 import pytest
 
 from faultinject import Injector
-from faultinject.adapters.asgi_wait import sleep
-from faultinject.adapters.wsgi_wait import wait
+from faultinject.adapters import asgi_wait, wsgi_wait
+from tests.adapters.conftest import Asgi
 from tests.asking import get
+from tests.until import until
 
 # Python 3.12 and later warn of a fork in a process that had threads.
 pytestmark = [
@@ -24,45 +23,26 @@ HOUR = 3600.0
 RULES = "http:503,delay=1h"
 
 
-class Wakes:
-    """Real time in which whoever waits wakes a hundred times a second.
-
-    A test sees that somebody waits. It is the exchange of a task, too.
-    """
-
-    monotonic = staticmethod(time.monotonic)
-    over = False
-
-    def __init__(self):
-        self.begun = threading.Event()
-        self.left = SimpleNamespace(wait=self._wait)
-
-    def wait(self, seconds, sleep):
-        self.begun.set()
-        return sleep(min(seconds, 0.01))
-
-    async def _wait(self):
-        self.begun.set()
-        await anyio.sleep(0.01)
+@pytest.fixture(autouse=True)
+def wakes(monkeypatch):
+    """A wait wakes a hundred times a second, instead of once."""
+    for each in (asgi_wait, wsgi_wait):
+        monkeypatch.setattr(each, "LOOK", 0.01)
 
 
 def make(store, rules=RULES, **environ):
-    return Injector(rules, store=store, seed=1, environ=environ, waits=Wakes())
-
-
-def by_thread(injector):
-    wait(injector.own_plan, HOUR)
+    return Injector(rules, store=store, seed=1, environ=environ)
 
 
 def by_task(injector):
-    anyio.run(sleep, injector.own_plan, HOUR, injector.own_plan.services.waits)
+    Asgi()(injector)
 
 
-def begun(injector, how=by_thread, **asked):
+def begun(injector, how=get, **asked):
     """A thread that waits an hour, once it does."""
     thread = threading.Thread(target=how, args=(injector,), kwargs=asked, daemon=True)
     thread.start()
-    assert injector.own_plan.services.waits.begun.wait(60)
+    until(lambda: injector.journal.outcomes)
     return thread
 
 
@@ -71,7 +51,7 @@ def over(thread):
     return not thread.is_alive()
 
 
-@pytest.mark.parametrize("how", [by_thread, by_task])
+@pytest.mark.parametrize("how", [get, by_task])
 @pytest.mark.parametrize(
     "change",
     [
@@ -89,7 +69,7 @@ def test_what_others_change_ends_waits(shared, change, how):
     assert over(thread)
 
 
-@pytest.mark.parametrize("how", [by_thread, by_task])
+@pytest.mark.parametrize("how", [get, by_task])
 def test_a_moment_that_is_named_meanwhile_ends_waits(store, how):
     """It began when there was none; one that is later, or none any more, ends nothing."""
     injector = make(store)
@@ -142,8 +122,8 @@ def test_a_wait_goes_on_whatever_goes_wrong(shared, monkeypatch):
             raise OSError(24, "Too many open files")
         real()
 
-    monkeypatch.setattr(other, "catch_up", catch_up)
     thread = begun(other)
+    monkeypatch.setattr(other, "catch_up", catch_up)
     one.disable()
     assert over(thread)
     assert len(failed) == 3

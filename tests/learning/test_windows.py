@@ -24,28 +24,23 @@ def test_nothing_has_changed():
     assert cut <= 2
 
 
-@pytest.mark.parametrize(("before", "within"), [(0.0, 0.2), (0.02, 0.4), (0.5, 1.0), (0.3, 0.0)])
-def test_an_outage(before, within):
-    """Its begin and end, to within a piece or two."""
+@pytest.mark.parametrize(
+    ("before", "within", "size", "begins", "pieces", "near"),
+    [
+        *((*each, 50, 50, 120, 2) for each in [(0.0, 0.2), (0.02, 0.4), (0.5, 1.0), (0.3, 0.0)]),
+        # In a twentieth of the time: any single cut makes two parts with nearly the same share.
+        (0.02, 0.2, 10, 180, 400, 4),
+    ],
+)
+def test_an_outage(before, within, size, begins, pieces, near):
+    """Its begin and end, to within a few pieces."""
+    ends = begins + 20
     for seed in range(10):
-        shares = [before] * 50 + [within] * 20 + [before] * 50
-        found = cuts([50] * 120, drawn(shares, 50, seed))
+        shares = [within if begins <= number < ends else before for number in range(pieces)]
+        found = cuts([size] * pieces, drawn(shares, size, seed))
         assert len(found) == 2
-        assert abs(found[0] - 50) <= 2
-        assert abs(found[1] - 70) <= 2
-
-
-def test_an_outage_that_no_single_cut_shows():
-    """An outage in a twentieth of the time is found, where one of five requests fails.
-
-    Any single cut makes two parts with nearly the same share.
-    """
-    for seed in range(10):
-        shares = [0.02] * 180 + [0.2] * 20 + [0.02] * 200
-        found = cuts([10] * 400, drawn(shares, 10, seed))
-        assert len(found) == 2
-        assert abs(found[0] - 180) <= 4
-        assert abs(found[1] - 200) <= 4
+        assert abs(found[0] - begins) <= near
+        assert abs(found[1] - ends) <= near
 
 
 @pytest.mark.parametrize(("requests", "seed"), [(10, 11), (25, 1), (50, 9), (50, 26)])

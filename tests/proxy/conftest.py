@@ -163,6 +163,26 @@ def wrapped(around, inner):
     return app
 
 
+def busy(told, ended, pieces=1):
+    """An app around the proxy; behind so many pieces it keeps the loop busy until an event."""
+
+    async def around(proxy, scope, receive, send):
+        left = pieces
+
+        async def held():
+            nonlocal left
+            message = await receive()
+            left -= message["type"] == "http.request"
+            if not left and not ended.is_set():
+                told.set()
+                assert ended.wait(60)  # in the loop's own thread
+            return message
+
+        await proxy(scope, held if scope["type"] == "http" else receive, send)
+
+    return around
+
+
 class Front:
     """The proxy in front, and a client of it."""
 

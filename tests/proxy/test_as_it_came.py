@@ -141,14 +141,25 @@ def test_an_answer_to_the_end_of_the_connection(behind, front, ends, version):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("framing", [b"Content-Length: 1234\r\n", b"Transfer-Encoding: chunked\r\n", b""])
-def test_an_answer_to_head(behind, front, exchange, framing):
-    """Its length is that of the object, nothing follows, and the connection goes on."""
-    answer = b"HTTP/1.1 200 OK\r\n" + framing + b"X-a: 1\r\n\r\n"
+@pytest.mark.parametrize(
+    ("method", "head"),
+    [
+        # Its length is that of the object.
+        (b"HEAD", b"200 OK\r\nContent-Length: 1234"),
+        (b"HEAD", b"200 OK\r\nTransfer-Encoding: chunked"),
+        (b"HEAD", b"200 OK"),
+        # Nothing need say its length.
+        (b"GET", b"204 No Content"),
+        (b"GET", b"304 Not Modified"),
+    ],
+)
+def test_an_answer_without_a_body(behind, front, exchange, method, head):
+    """Nothing follows, and the connection goes on."""
+    answer = b"HTTP/1.1 " + head + b"\r\nX-a: 1\r\n\r\n"
     server = behind(lambda talk: [(talk.until(b"\r\n\r\n"), talk.say(answer)) for _ in range(3)])
-    head = REQUESTS["plain"].replace(b"GET", b"HEAD")
-    assert exchange(front(server.url), head * 3, reads=3 * len(answer)) == (answer * 3, "FIN")
-    assert bytes(server.sent[0]) == head * 3
+    asked = REQUESTS["plain"].replace(b"GET", method)
+    assert exchange(front(server.url), asked * 3, reads=3 * len(answer)) == (answer * 3, "FIN")
+    assert bytes(server.sent[0]) == asked * 3
 
 
 @pytest.mark.parametrize("spelled", [b"close", b"Close", b"x, CLOSE"])
@@ -160,16 +171,6 @@ def test_whoever_ends_the_connection(behind, front, exchange, spelled):
     assert (got[:12], end) == (b"HTTP/1.1 200", "FIN")
     server = behind(lambda talk: (talk.until(b"\r\n\r\n"), talk.say(answer)))
     assert exchange(front(server.url), REQUESTS["plain"]) == (answer, "FIN")
-
-
-@pytest.mark.parametrize("status", [b"204 No Content", b"304 Not Modified"])
-def test_a_connection_goes_on_behind_an_answer_without_a_body(behind, front, exchange, status):
-    """Nothing need say its length."""
-    answer = b"HTTP/1.1 " + status + b"\r\nX-a: 1\r\n\r\n"
-    server = behind(lambda talk: [(talk.until(b"\r\n\r\n"), talk.say(answer)) for _ in range(3)])
-    plain = REQUESTS["plain"]
-    assert exchange(front(server.url), plain * 3, reads=3 * len(answer)) == (answer * 3, "FIN")
-    assert bytes(server.sent[0]) == plain * 3
 
 
 def test_a_connection_is_kept_on_both_sides(behind, front):

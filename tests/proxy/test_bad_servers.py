@@ -13,7 +13,7 @@ from faultinject.proxy.upstream import LIMITS
 from tests.ports import ReservedPort
 from tests.until import until
 
-from .conftest import hears_nothing, some, up_to
+from .conftest import busy, hears_nothing, some, up_to
 
 pytestmark = pytest.mark.live
 
@@ -266,22 +266,8 @@ def test_an_answer_and_the_end_come_while_the_proxy_is_busy(behind, front, caplo
         talk.connection.close()
         ended.set()
 
-    async def busy(proxy, scope, receive, send):
-        left = pieces
-
-        async def held():
-            nonlocal left
-            message = await receive()
-            left -= message["type"] == "http.request"
-            if not left and not ended.is_set():
-                told.set()
-                assert ended.wait(60)  # in the loop's own thread
-            return message
-
-        await proxy(scope, held if scope["type"] == "http" else receive, send)
-
     server = behind(play)
-    with front(server.url, around=busy, loop=loop).connect() as client:
+    with front(server.url, around=busy(told, ended, pieces), loop=loop).connect() as client:
         client.sendall(UPLOAD + b"x" * 200_000)
         got = some(client, None)
     assert got == EARLY

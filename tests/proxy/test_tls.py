@@ -8,7 +8,7 @@ import pytest
 
 from faultinject.proxy.upstream import LIMITS
 
-from .conftest import some, up_to
+from .conftest import busy, some, up_to
 
 pytestmark = pytest.mark.live
 
@@ -94,17 +94,8 @@ def test_an_answer_and_the_end_come_while_the_proxy_is_busy(behind, front, made,
             secured.sendall(answer)
         ended.set()
 
-    async def busy(proxy, scope, receive, send):
-        async def held():
-            message = await receive()
-            told.set()
-            assert ended.wait(60)  # in the loop's own thread
-            return message
-
-        await proxy(scope, held if scope["type"] == "http" else receive, send)
-
     url = f"https://localhost:{behind(play).port}"
-    with front(url, around=busy, loop="asyncio").connect() as client:
+    with front(url, around=busy(told, ended), loop="asyncio").connect() as client:
         client.sendall(UPLOAD + b"x" * 200_000)
         assert some(client, None) == answer
     assert caplog.messages == []
