@@ -120,6 +120,17 @@ def elsewhere(number):
     return made
 
 
+def copied_by_hand(place):
+    """A named call that uploads an object after a copy of it has failed."""
+    made = call(at=10 + 3 * place, name="copy", returned=True, operation="CopyObject", request_bytes=0)
+    copied = made.lines[0]
+    uploaded = {"operation": "PutObject", "request_bytes": 100, "request_digest": "e"}
+    made.lines.append(
+        line(copied["answered"] + 0.1, FINE, path=copied["path"], key=copied["key"], **uploaded)
+    )
+    return made
+
+
 OPEN = "the circuit is open"
 GETS, PUTS = (calls(12, 0.2, at=50, method=method, name=method.lower()) for method in ("GET", "PUT"))
 """The calls of another client of the same kind while its breaker is closed."""
@@ -901,6 +912,8 @@ SAME_BYTES = rows(
     to(INCONCLUSIVE, calls(5, name="put", returned=False, error=OPEN), told=unheard(4, at=0.2), driven=True, says="Repeat it with the client's circuit breaker off, or with one that opens after more failures."),
     to(INCONCLUSIVE, again(2)),
     to(PASS, again(3)),
+    # A copy that failed, and an upload in its place, are two operations.
+    to(INCONCLUSIVE, [copied_by_hand(each) for each in range(3)], says="0 of 3"),
     # Other bytes fail, unless a fingerprint alone joined the attempts: a shorter body may be another call, one of none may clear.
     *(to(expected, again(2), again(1, body, by=by, at=5)) for body, by, expected in ((NOTHING, ID, FAIL), (LESS, None, WARN), (LESS, ID, FAIL), (LESS, MARK, FAIL), (OTHER, ID, FAIL))),
     to(WARN, again(2), again(1, NOTHING, at=5), successes(3, 3)),

@@ -285,7 +285,8 @@ def _goes_on_elsewhere(evidence: Evidence) -> Iterator[Call]:
 def _place(attempt: Attempt) -> Hashable:
     """The target of a request's body, without host and credentials."""
     where = (attempt.bucket, attempt.key) if attempt.key else attempt.path
-    return attempt.clock, attempt.test, attempt.client, attempt.method, where, attempt.query, attempt.part
+    asked = attempt.method, attempt.operation, where, attempt.query, attempt.part
+    return attempt.clock, attempt.test, attempt.client, asked
 
 
 @check(
