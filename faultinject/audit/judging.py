@@ -300,7 +300,10 @@ def judge_run(
 
 
 def _told_of(requests: Sequence[Request], client: Callable[[Attempt], str]) -> dict[str, list[Call]]:
-    """All requests of each named call that had its time alone, by client: the one that got the last fault."""
+    """All requests of each named call that had its time alone.
+
+    They stand by client: the one that got the last fault of the call.
+    """
     unclear = {window for request in requests if not is_named(request.windows) for window in request.windows}
     sure = (
         request for request in requests if is_named(request.windows) and request.windows[0] not in unclear

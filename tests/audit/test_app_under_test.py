@@ -90,7 +90,7 @@ def test_the_answer_tells_what_came_of_the_calls_below():
 
 
 def test_an_app_that_hides_what_failed_below():
-    """A named call is judged with the client that got the fault, and not with who asked first."""
+    """A named call is judged with the client that got its fault, not with the first one."""
     named = [
         CallWindow("save", 9.0 * place - 1, 9.0 * place + 2, returned=True, test="t") for place in range(3)
     ]

@@ -146,11 +146,12 @@ def _wrong(call: Call, evidence: Evidence) -> tuple[int, Call, Attempt] | None:
     attempts = call.attempts
     writes = list(filter(is_write, attempts))
     asked = [write for write in writes if write.method != "DELETE"] or writes
-    asked = asked or [attempt for attempt in attempts if _target(attempt) == _target(attempts[-1])]
-    for same in reversed(grouped(asked, _target).values()):
-        last = same[-1]
-        later = asked[asked.index(last) + 1 :]
-        fine = any(not each.failed or (each.applied and (later or not writes)) for each in same)
+    asked = asked or [attempt for attempt in attempts if fingerprint(attempt) == fingerprint(attempts[-1])]
+    for same in reversed(grouped(asked, fingerprint).values()):
+        last, earlier = same[-1], same[-1] is not asked[-1]
+        stands = earlier or not writes
+        if last.kind == "hidden" or any(not each.failed or (each.applied and stands) for each in same):
+            continue
         looked = any(
             each.method in READING
             and not each.failed
@@ -158,27 +159,26 @@ def _wrong(call: Call, evidence: Evidence) -> tuple[int, Call, Attempt] | None:
             and (last.key is None or each.key in (None, last.key))
             for each in attempts
         )
-        wanted = last.kind == "client" and (later or _may_be_wanted(last, same, writes))
-        if not (fine or looked or wanted or _is_replaced(last, later) or last.kind == "hidden"):
+        wanted = last.kind == "client" and (earlier or _may_be_wanted(last, same, writes))
+        if not (looked or wanted or _is_replaced(last, asked[asked.index(last) + 1 :])):
             lost, read = any(map(is_lost, same)), not (writes or evidence.driven)
-            elsewhere = later and "partnumber" not in _of_upload(last)
+            elsewhere = earlier and "partnumber" not in _of_upload(last)
             return 1 if lost else 3 if read else 2 if elsewhere else 0, call, last
     return None
 
 
-def _target(attempt: Attempt) -> Hashable:
-    return attempt.method, attempt.path, attempt.query
-
-
 def _of_upload(attempt: Attempt) -> dict[str, str]:
-    """The multipart upload and the part that a request names; one that ends an upload names no part."""
+    """The multipart upload and the part that a request names.
+
+    The request that ends an upload names no part.
+    """
     return {name.lower(): value for name, value in _UPLOAD.findall(attempt.query)}
 
 
 def _is_replaced(write: Attempt, later: Sequence[Attempt]) -> bool:
-    """Whether a later write may stand for one that failed: of its object, or of its bytes elsewhere.
+    """Whether a later write may stand for one that failed.
 
-    For a part of an upload that was completed, only the same part does.
+    It is of the same object, or of as many bytes. For a part of a completed upload only the same part stands.
     """
     part, well = _of_upload(write), [other for other in later if not other.failed]
     parts = list(map(_of_upload, well))
