@@ -5,7 +5,7 @@ import pytest
 from tests.journals import DENIED, FINE, HIDDEN, HUNG, RESET, SLOW_DOWN, calls, fault
 
 from .rows import FAIL, WARN, holds, rows, to
-from .test_lost_answers import GONE, LONGER, MISSING, REFUSED, get, lost, put, remove, story
+from .test_lost_answers import GONE, LONGER, MISSING, OTHER, REFUSED, get, lost, put, remove, story
 
 TAKEN = FINE | {"status": 409}
 EXISTS = fault("s3:PreconditionFailed", 412)
@@ -49,6 +49,7 @@ TABLE = rows(
     to(FAIL, heard(*(put(kind=kind) for kind in THRICE), get("/bucket/next"))),
     # What was written after a write that failed may stand for it, if only as a letter to somebody who repeats it; a bucket may be there, and a refusal is an answer.
     to(WARN, heard(*(put(kind=kind) for kind in THRICE), put("/bucket/next", **LONGER)), says="had a write fail for good, and perhaps another in its place: the last answer was 503 SlowDown"),
+    to(WARN, heard(put(kind=SLOW_DOWN), put("/bucket/next", **OTHER))),
     to(None, heard(put("/bucket", SLOW_DOWN, key=None), put(**LONGER)), heard(put(kind=DENIED), put("/bucket/next", **LONGER), at=9), heard(put(kind=SLOW_DOWN), put(**LONGER), at=20)),
     # Another place took it; a copy of it got through; the object is there, as a look shows; what is put away later matters less.
     to(None, heard(put(kind=SLOW_DOWN), put("/mirror/table"))),

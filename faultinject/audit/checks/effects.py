@@ -114,7 +114,7 @@ def answers(evidence: Evidence) -> Finding | None:
     multipart upload that was completed. A DELETE may find nothing, and a write with If-None-Match may find the
     object at once; after a failure the client has to read the object, as another client may have written it. WARN:
     only the answer was lost, so that the write stands, and the client took an error or a refusal for it without a
-    look; or an earlier write failed, and no later one is of the same object or as long; or there were only reads,
+    look; or an earlier write failed, and no later one is of its object or its bytes; or there were only reads,
     the last one failed, and the caller may have got the content elsewhere (FAIL in `conformance`, whose client has no
     other source). Of other calls the check says nothing. In `conformance` it also fails each other breach of the
     contract.
@@ -178,13 +178,22 @@ def _of_upload(attempt: Attempt) -> dict[str, str]:
 def _is_replaced(write: Attempt, later: Sequence[Attempt]) -> bool:
     """Whether a later write may stand for one that failed.
 
-    It is of the same object, or of as many bytes. For a part of a completed upload only the same part stands.
+    It is of the same object, or has the same bytes as far as known. For a part of a completed upload only the
+    same part stands.
     """
     part, well = _of_upload(write), [other for other in later if not other.failed]
     parts = list(map(_of_upload, well))
     if "partnumber" in part and {"uploadid": part.get("uploadid")} in parts:
         return part in parts
-    return any(write.key in (None, other.key) or write.request_bytes == other.request_bytes for other in well)
+    return any(
+        write.key in (None, other.key)
+        # Two digests differ only where both are known.
+        or (
+            write.request_bytes == other.request_bytes
+            and len({write.request_digest, other.request_digest, None}) < 3
+        )
+        for other in well
+    )
 
 
 @check(
