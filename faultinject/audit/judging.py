@@ -300,7 +300,10 @@ def judge_run(
 
 
 def _told_of(requests: Sequence[Request], client: Callable[[Attempt], str]) -> dict[str, list[Call]]:
-    """All requests of each named call that had its time alone, by client."""
+    """All requests of each named call that had its time alone.
+
+    They stand by client: the one that got the last fault of the call.
+    """
     unclear = {window for request in requests if not is_named(request.windows) for window in request.windows}
     sure = (
         request for request in requests if is_named(request.windows) and request.windows[0] not in unclear
@@ -309,7 +312,8 @@ def _told_of(requests: Sequence[Request], client: Callable[[Attempt], str]) -> d
     for window, same in grouped(sure, lambda each: each.windows[0]).items():
         attempts = [request.attempt for request in same]
         call = Call(attempts, TOLD, name=window.name, returned=window.returned, window=window)
-        named_calls.setdefault(client(call.first), []).append(call)
+        faulted = next((attempt for attempt in reversed(attempts) if attempt.injected), call.first)
+        named_calls.setdefault(client(faulted), []).append(call)
     return named_calls
 
 

@@ -65,6 +65,7 @@ def fingerprint(attempt: Attempt) -> Hashable:
         attempt.client,
         client_of(attempt.user_agent),
         attempt.method,
+        attempt.operation,
         attempt.path,
         attempt.query,
     )

@@ -111,11 +111,13 @@ def outcome_of(entry: Entry, reading: Addressing | None) -> Outcome:
 def _size(entry: Entry) -> int | None:
     """The announced size of a body that was not read to its end, or None.
 
-    It is None if the client may not have sent the body, as it waits for `100 Continue`. A server sends that when the
-    app begins to read, or before.
+    It is None if the client may not have sent the body, as it has left before its end, or waits for `100 Continue`. A
+    server sends that when the app begins to read, or before.
     """
-    asked_for = entry.applied if entry.seen is None else entry.seen.size > 0
-    return None if "expect" in entry.headers and not asked_for else whole(entry.content_length)
+    announced, seen = whole(entry.content_length), entry.seen
+    asked_for = entry.applied if seen is None else seen.size > 0
+    broke_off = entry.left and (not entry.applied if seen is None else seen.size < (announced or 0))
+    return None if broke_off or ("expect" in entry.headers and not asked_for) else announced
 
 
 RESENT = "http.request.resend_count"

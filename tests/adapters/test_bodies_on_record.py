@@ -151,6 +151,21 @@ def test_a_client_that_leaves_while_asgi_sends(servers, pieces):
     assert (only(injector).request_bytes, only(injector).request_digest) == (None, None)
 
 
+@pytest.mark.parametrize("rule", ["http:503,path=elsewhere/", "http:503", "reset,when=after"])
+def test_an_upload_that_breaks_off(servers, rule):
+    """Its announced length is not what its client has sent, whether the app or a fault reads it."""
+    injector = recorded(rule)
+    scope = servers.scope("PUT", TARGET, [("content-length", str(2 * len(BODY)))])
+    heard = hearing({"type": "http.request", "body": BODY, "more_body": True}, LEFT)
+
+    async def send(message):
+        """Nobody hears it."""
+
+    with suppress(Broken):
+        asyncio.run(ASGIFaultMiddleware(Taking().asgi, injector=injector)(scope, heard, send))
+    assert (only(injector).left, only(injector).request_bytes) == (True, None)
+
+
 @pytest.mark.parametrize("rule", ["http:503,path=elsewhere/", "http:503,path=films/"])
 def test_a_request_that_announces_no_body_sent_none(send, rule):
     """A file that the first attempt read to its end is recorded as zero bytes."""

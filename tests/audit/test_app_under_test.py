@@ -87,3 +87,13 @@ def test_the_answer_tells_what_came_of_the_calls_below():
     assert said(refused)[1] == {("lost answer", "false conflict"): "FAIL"}
     well = asked(3, LOST | {"app_status": 200}, RESET, kind=FINE, **lost)
     assert said(well, asked(1, RESET, FINE, at=90))[1] == {}
+
+
+def test_an_app_that_hides_what_failed_below():
+    """A named call is judged with the client that got its fault, not with the first one."""
+    named = [
+        CallWindow("save", 9.0 * place - 1, 9.0 * place + 2, returned=True, test="t") for place in range(3)
+    ]
+    below, save = [SLOW_DOWN] * 3, {"kind": FINE, "method": "PUT", "gap": 0.2}
+    assert said(asked(3, *below, **save), told=named)[1][("answers", None)] == "FAIL"
+    assert ("answers", None) not in said(asked(3, *below, FINE, **save), told=named)[1]

@@ -110,6 +110,27 @@ def lost_and_read(returned, answer, method="HEAD", kind=LOST, write="PUT"):
     return found
 
 
+def elsewhere(number):
+    """Named calls that write to another place after one failure, and return."""
+    made = []
+    for each in range(number):
+        found = call(at=10 + 3 * each, name="write", returned=True)
+        found.lines.append(line(10.1 + 3 * each, FINE, path=f"/mirror/{each}", key=str(each)))
+        made.append([found])
+    return made
+
+
+def copied_by_hand(place):
+    """A named call that uploads an object after a copy of it has failed."""
+    made = call(at=10 + 3 * place, name="copy", returned=True, operation="CopyObject", request_bytes=0)
+    copied = made.lines[0]
+    uploaded = {"operation": "PutObject", "request_bytes": 100, "request_digest": "e"}
+    made.lines.append(
+        line(copied["answered"] + 0.1, FINE, path=copied["path"], key=copied["key"], **uploaded)
+    )
+    return made
+
+
 OPEN = "the circuit is open"
 GETS, PUTS = (calls(12, 0.2, at=50, method=method, name=method.lower()) for method in ("GET", "PUT"))
 """The calls of another client of the same kind while its breaker is closed."""
@@ -222,6 +243,9 @@ RETRIES = rows(
     to(WARN, calls(8, kind=FINE, at=-9, connection=1), calls(8, apart=0.015, connection=1)),
     # One of several callers takes the connection that the wait of another one has left.
     to(WARN, side_by_side(4, kind=FINE, at=-9), [call(at=0.001 * each, by=None, connection=each // 2 % 4) for each in range(16)]),
+    # A client that goes to another place instead, and whose callers hear of success, may do without.
+    to(WARN, *elsewhere(3), says="0 of 3 calls retried"),
+    to({"503 SlowDown": WARN}, *elsewhere(4), calls(9, 0.5, method="GET", at=100)),
     # Of another method, of which nothing came again, that says nothing.
     to(FAIL, layered(1, 0.5, method="GET"), calls(50, at=10), says="never retries: 0 of 50 calls retried"),
     to({"503 SlowDown": INCONCLUSIVE}, layered(3, 0.5, 0.7), calls(3, 0.5, method="GET", at=0.01), says="0 of 9 PUT, 3 of 3 GET retried, but 6 requests came again"),
@@ -888,6 +912,8 @@ SAME_BYTES = rows(
     to(INCONCLUSIVE, calls(5, name="put", returned=False, error=OPEN), told=unheard(4, at=0.2), driven=True, says="Repeat it with the client's circuit breaker off, or with one that opens after more failures."),
     to(INCONCLUSIVE, again(2)),
     to(PASS, again(3)),
+    # A copy that failed, and an upload in its place, are two operations.
+    to(INCONCLUSIVE, [copied_by_hand(each) for each in range(3)], says="0 of 3"),
     # Other bytes fail, unless a fingerprint alone joined the attempts: a shorter body may be another call, one of none may clear.
     *(to(expected, again(2), again(1, body, by=by, at=5)) for body, by, expected in ((NOTHING, ID, FAIL), (LESS, None, WARN), (LESS, ID, FAIL), (LESS, MARK, FAIL), (OTHER, ID, FAIL))),
     to(WARN, again(2), again(1, NOTHING, at=5), successes(3, 3)),

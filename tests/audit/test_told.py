@@ -5,7 +5,7 @@ import pytest
 from tests.journals import DENIED, FINE, HIDDEN, HUNG, RESET, SLOW_DOWN, calls, fault
 
 from .rows import FAIL, WARN, holds, rows, to
-from .test_lost_answers import GONE, MISSING, REFUSED, get, lost, put, remove, story
+from .test_lost_answers import GONE, LONGER, MISSING, OTHER, REFUSED, get, lost, put, remove, story
 
 TAKEN = FINE | {"status": 409}
 EXISTS = fault("s3:PreconditionFailed", 412)
@@ -28,7 +28,7 @@ TABLE = rows(
     "answers",
     # Who tells of an error, of nothing or of what succeeded in the end is right, and nothing is said.
     to(None, calls(3, 0.1, 0.1, name="upload", returned=False), calls(3, 0.1), told(3, 0.1, last=FINE)),
-    *(to(FAIL, told(1, 0.1, 0.1, kind=kind), n=1, says="1 of 1 call that the client reported as success had no request that succeeded: the last answer was") for kind in (SLOW_DOWN, RESET, HUNG, DENIED)),
+    *(to(FAIL, told(1, 0.1, 0.1, kind=kind), n=1, says="1 of 1 call that the client reported as success had a request that never succeeded: the last answer was") for kind in (SLOW_DOWN, RESET, HUNG, DENIED)),
     to(FAIL, told(8, 0.1, 0.1), told(2, kind=FINE, at=50), n=10, says="8 of 10 calls"),
     to(FAIL, told(1, method="DELETE")),
     to(FAIL, heard(*(put(kind=kind) for kind in THRICE)), heard(put(), at=9), n=2),
@@ -38,6 +38,19 @@ TABLE = rows(
     to(FAIL, heard(put("/bucket/big", method="POST", query="uploads"), *[put("/bucket/big", SLOW_DOWN, query="partNumber=1&uploadId=…")] * 3, remove("/bucket/big", query="uploadId=…"))),
     to(FAIL, heard(put("/bucket/big", query="partNumber=1&uploadId=…"), put("/bucket/big", SLOW_DOWN, method="POST", query="uploadId=…"))),
     to(FAIL, heard(get("/bucket"), *(put(kind=kind) for kind in THRICE))),
+    # So is one that was completed without the part; another upload of the object stands for it.
+    to(FAIL, heard(*[put("/bucket/big", SLOW_DOWN, query="partNumber=1&uploadId=ab")] * 3, put("/bucket/big", query="partNumber=2&uploadId=ab"), put("/bucket/big", method="POST", query="uploadId=ab")), says="had a request that never succeeded"),
+    to(None, heard(put("/bucket/big", SLOW_DOWN, query="partNumber=1&uploadId=ab"), put("/bucket/big", query="partNumber=1&uploadId=cd"), put("/bucket/big", method="POST", query="uploadId=cd"))),
+    # A part that is signed anew is the same part; an upload that is not completed may be gone on with.
+    to(None, heard(put("/bucket/big", SLOW_DOWN, query="partNumber=1&sig=a&uploadId=ab"), put("/bucket/big", query="partNumber=1&sig=b&uploadId=ab"), put("/bucket/big", method="POST", query="uploadId=ab"))),
+    to(None, heard(put("/bucket/big", SLOW_DOWN, query="partNumber=1&uploadId=ab"), put("/bucket/big", query="partNumber=2&uploadId=ab"))),
+    # The lost answer to another write, and a look at another object, say nothing of it.
+    to(FAIL, heard(put("/bucket/old", kind=GONE), put("/bucket/old"), *(put(kind=kind) for kind in THRICE))),
+    to(FAIL, heard(*(put(kind=kind) for kind in THRICE), get("/bucket/next"))),
+    # What was written after a write that failed may stand for it, if only as a letter to somebody who repeats it; a bucket may be there, and a refusal is an answer.
+    to(WARN, heard(*(put(kind=kind) for kind in THRICE), put("/bucket/next", **LONGER)), says="had a write fail for good, and perhaps another in its place: the last answer was 503 SlowDown"),
+    to(WARN, heard(put(kind=SLOW_DOWN), put("/bucket/next", **OTHER))),
+    to(None, heard(put("/bucket", SLOW_DOWN, key=None), put(**LONGER)), heard(put(kind=DENIED), put("/bucket/next", **LONGER), at=9), heard(put(kind=SLOW_DOWN), put(**LONGER), at=20)),
     # Another place took it; a copy of it got through; the object is there, as a look shows; what is put away later matters less.
     to(None, heard(put(kind=SLOW_DOWN), put("/mirror/table"))),
     to(None, heard(put(), put(kind=SLOW_DOWN))),
@@ -62,10 +75,11 @@ TABLE = rows(
     to(None, lost(1, 0.1, **SUCCESS), lost(1, 0.1, last=MISSING, method="DELETE", **SUCCESS)),
     to(None, heard(put(kind=GONE, **IF_ABSENT), put(kind=REFUSED, **IF_ABSENT), get())),
     # A caller of a read may have the content from elsewhere; the client of a plan has no other source.
-    to(WARN, told(2, 0.1, 0.1, method="GET"), says="2 of 2 calls that the client reported as success read nothing, from elsewhere if at all: the last answer was 503 SlowDown"),
+    to(WARN, told(2, 0.1, 0.1, method="GET"), says="2 of 2 calls that the client reported as success had a read fail for good, and perhaps the content from elsewhere: the last answer was 503 SlowDown"),
     to(FAIL, told(1, 0.1, 0.1, method="GET"), driven=True),
     to(None, told(3, kind=DENIED, method="GET"), told(3, 0.1, last=MISSING, method="HEAD", at=9)),
     to(None, heard(get(kind=SLOW_DOWN), get("/mirror/table"))),
+    to(WARN, heard(get("/bucket/other"), get(kind=SLOW_DOWN)), says_not="nothing"),
 )  # fmt: skip
 
 

@@ -67,7 +67,7 @@ def test_a_client_that_hides_from_its_caller_that_a_write_failed():
         "answers",
         "FAIL",
         (
-            "1 of 3 calls that the client reported as success had no request that succeeded: the "
+            "1 of 3 calls that the client reported as success had a request that never succeeded: the "
             "last answer was 503 SlowDown"
         ),
     )

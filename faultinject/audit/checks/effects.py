@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -75,40 +76,18 @@ ELSEWHERE = (301, 302, 307, 308)
 """Answers that redirect the same request to another address."""
 
 
+_UPLOAD = re.compile(r"(?i)(?<![^&])(uploadId|partNumber)=([^&]*)")
 HEARD = "answers"
 """The name of the check on what callers heard."""
 RAISE = "Raise the last error to the caller, and in a test out of `faults.call()` as well."
 LOOK = "Read the object before you report that it was written."
 SAID = (
-    (failed, "had no request that succeeded: the last answer was", RAISE),
+    (failed, "had a request that never succeeded: the last answer was", RAISE),
     (warned, "had lost the answer, and nothing was read after", LOOK),
-    (warned, "read nothing, from elsewhere if at all: the last answer was", RAISE),
+    (warned, "had a write fail for good, and perhaps another in its place: the last answer was", RAISE),
+    (warned, "had a read fail for good, and perhaps the content from elsewhere: the last answer was", RAISE),
 )
 """Verdict, sentence and advice on calls whose caller must not hear of success, worst first."""
-
-
-def hidden_failure(attempts: Sequence[Attempt]) -> Attempt | None:
-    """The last request of a call whose caller must not hear of success; None where it may.
-
-    The last write decides, and a read only where there is no write. It failed, as did all requests like it. What is
-    there already, or is gone already, may be all that the caller wanted; but a client that is refused after a
-    failure has to look whether what is there is its own.
-
-    Args:
-        attempts: all requests of a call, in order of arrival.
-    """
-    writes = list(filter(is_write, attempts))
-    asked = [write for write in writes if write.method != "DELETE"] or writes or attempts
-    last = asked[-1]
-    where = last.method, last.path, last.query
-    same = [attempt for attempt in asked if (attempt.method, attempt.path, attempt.query) == where]
-    fine = any(not attempt.failed or (attempt.applied and not writes) for attempt in same)
-    looked = any(
-        attempt.method in READING and not attempt.failed and attempt.arrived > same[0].arrived
-        for attempt in attempts
-    )
-    wanted = last.kind == "client" and _may_be_wanted(last, same, writes)
-    return None if fine or looked or wanted or last.kind == "hidden" else last
 
 
 def _may_be_wanted(last: Attempt, same: Sequence[Attempt], writes: Sequence[Attempt]) -> bool:
@@ -131,12 +110,14 @@ def answers(evidence: Evidence) -> Finding | None:
     """A caller hears of success only where a request succeeded.
 
     Compares what the caller of a named call, or of a call of `conformance`, heard with the answers. FAIL: it heard
-    of success, although the last write, and all requests like it, failed or were refused. A DELETE may find
-    nothing, and a write with If-None-Match may find the object at once; after a failure the client has to read the
-    object, as another client may have written it. WARN: only the answer was lost, so that the write stands, and the
-    client took an error or a refusal for it without a look; or only reads failed, and the caller may have got the
-    content elsewhere (FAIL in `conformance`, whose client has no other source). Of other calls the check says
-    nothing. In `conformance` it also fails each other breach of the contract.
+    of success, although the last write, and all requests like it, failed or were refused, or so did a part of a
+    multipart upload that was completed. A DELETE may find nothing, and a write with If-None-Match may find the
+    object at once; after a failure the client has to read the object, as another client may have written it. WARN:
+    only the answer was lost, so that the write stands, and the client took an error or a refusal for it without a
+    look; or an earlier write failed, and no later one is of its object or its bytes; or there were only reads,
+    the last one failed, and the caller may have got the content elsewhere (FAIL in `conformance`, whose client has no
+    other source). Of other calls the check says nothing. In `conformance` it also fails each other breach of the
+    contract.
     """
     heard = [call for call in evidence.told if call.returned]
     wrong = grouped(filter(None, (_wrong(call, evidence) for call in heard)), lambda each: each[0])
@@ -156,12 +137,63 @@ def answers(evidence: Evidence) -> Finding | None:
 
 
 def _wrong(call: Call, evidence: Evidence) -> tuple[int, Call, Attempt] | None:
-    """The entry of `SAID` that holds for a call told as success, and its last request."""
-    last = hidden_failure(call.attempts)
-    if last is None:
-        return None
-    lost, read = any(map(is_lost, call.attempts)), not (is_write(last) or evidence.driven)
-    return 1 if lost else 2 if read else 0, call, last
+    """The entry of `SAID` that holds for a call told as success, and the request that failed.
+
+    The writes decide, and the last read only where there is no write. What is there already, or is gone already, may
+    be all that the caller wanted; but a client that is refused after a failure has to look whether what is there is
+    its own.
+    """
+    attempts = call.attempts
+    writes = list(filter(is_write, attempts))
+    asked = [write for write in writes if write.method != "DELETE"] or writes
+    asked = asked or [attempt for attempt in attempts if fingerprint(attempt) == fingerprint(attempts[-1])]
+    for same in reversed(grouped(asked, fingerprint).values()):
+        last, earlier = same[-1], same[-1] is not asked[-1]
+        stands = earlier or not writes
+        if last.kind == "hidden" or any(not each.failed or (each.applied and stands) for each in same):
+            continue
+        looked = any(
+            each.method in READING
+            and not each.failed
+            and each.arrived > same[0].arrived
+            and (last.key is None or each.key in (None, last.key))
+            for each in attempts
+        )
+        wanted = last.kind == "client" and (earlier or _may_be_wanted(last, same, writes))
+        if not (looked or wanted or _is_replaced(last, asked[asked.index(last) + 1 :])):
+            lost, read = any(map(is_lost, same)), not (writes or evidence.driven)
+            elsewhere = earlier and "partnumber" not in _of_upload(last)
+            return 1 if lost else 3 if read else 2 if elsewhere else 0, call, last
+    return None
+
+
+def _of_upload(attempt: Attempt) -> dict[str, str]:
+    """The multipart upload and the part that a request names.
+
+    The request that ends an upload names no part.
+    """
+    return {name.lower(): value for name, value in _UPLOAD.findall(attempt.query)}
+
+
+def _is_replaced(write: Attempt, later: Sequence[Attempt]) -> bool:
+    """Whether a later write may stand for one that failed.
+
+    It is of the same object, or has the same bytes as far as known. For a part of a completed upload only the
+    same part stands.
+    """
+    part, well = _of_upload(write), [other for other in later if not other.failed]
+    parts = list(map(_of_upload, well))
+    if "partnumber" in part and {"uploadid": part.get("uploadid")} in parts:
+        return part in parts
+    return any(
+        write.key in (None, other.key)
+        # Two digests differ only where both are known.
+        or (
+            write.request_bytes == other.request_bytes
+            and len({write.request_digest, other.request_digest, None}) < 3
+        )
+        for other in well
+    )
 
 
 @check(
@@ -262,7 +294,8 @@ def _goes_on_elsewhere(evidence: Evidence) -> Iterator[Call]:
 def _place(attempt: Attempt) -> Hashable:
     """The target of a request's body, without host and credentials."""
     where = (attempt.bucket, attempt.key) if attempt.key else attempt.path
-    return attempt.clock, attempt.test, attempt.client, attempt.method, where, attempt.query, attempt.part
+    asked = attempt.method, attempt.operation, where, attempt.query, attempt.part
+    return attempt.clock, attempt.test, attempt.client, asked
 
 
 @check(

@@ -98,7 +98,8 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
     PASS and no failure. Of a method of which an SDK repeats no id, and the same requests come again under other ids,
     that is not decided without a driver. Nor is it where the client retries nothing, and the same requests come again
     minutes later, unlike those that succeeded, as a queue sends them. Where no request followed for 5 s when the first
-    wait was over, and five or more had failed in a row, a circuit breaker may have opened: a WARN at most.
+    wait was over, and five or more had failed in a row, a circuit breaker may have opened: a WARN at most. So it is
+    where the callers heard of success, as of a client that goes to another place.
     """
     yield from _refused_retries(evidence)
     by_answer = _by_answer(evidence)
@@ -127,11 +128,12 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
         if sum(map(len, evidence.under_other_ids.values())) < FEWEST:
             every = [call for calls in told_of.values() for call in calls]
             held = sum(map(evidence.may_be_held_back, given_up))
-            sure = evidence.driven or len(given_up) - held >= FEWEST
+            unsaved = list(filterfalse(_heard_of_success, given_up))
+            sure = evidence.driven or len(unsaved) - held >= FEWEST
             breaker = f"; a circuit breaker may have ended {held} of them, as no request followed"
             yield (failed if sure else warned)(
                 n,
-                f"the client never retries: {message}, although {_why(every)}{'' if sure else breaker}",
+                f"the client never retries: {message}, although {_why(every)}{breaker if held and not sure else ''}",
                 given_up,
                 action="Retry transient failures.",
                 evidence=seen_by_callers(given_up, returned=False),
@@ -268,10 +270,15 @@ def _may_do_without(evidence: Evidence, call: Call) -> bool:
     first = call.first
     return (
         first.method in (*UNSAFE, "HEAD")
-        or call.returned is True
+        or _heard_of_success(call)
         or answered_at(first) - first.arrived > PATIENCE
         or evidence.held_back(call, alike=False)
     )
+
+
+def _heard_of_success(call: Call) -> bool:
+    """Whether its caller got a result, perhaps by a later request in one named call."""
+    return call.returned is True or (call.window is not None and call.window.returned is True)
 
 
 def _had_a_budget(evidence: Evidence, calls: Sequence[Call], retried: Sequence[Call]) -> bool:
@@ -414,7 +421,7 @@ def _refused_retries(evidence: Evidence) -> Iterator[Finding]:
     refused = [
         call
         for call in met
-        if call.returned is not True
+        if not _heard_of_success(call)
         and call.last.kind == "client"
         and not call.last.injected
         and call.last.status not in BY_STATE
@@ -498,10 +505,9 @@ def _has_looked(call: Call, requests: Requests) -> bool:
 
     Such a client need not write again.
     """
-    lost, window = call.first, call.window
-    heard_of_success = window is not None and window.returned is True
+    lost = call.first
     return (
-        heard_of_success
+        _heard_of_success(call)
         and is_lost(lost)
         and any(
             attempt.method in READING
