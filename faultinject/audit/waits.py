@@ -238,7 +238,7 @@ class Group:
 
     @cached_property
     def late(self) -> float:
-        """Seconds by which a driver's calls here began later than the first of them, in the middle of them.
+        """The median time by which a driver's calls here began later than at best, seconds.
 
         A machine that was busy then was busy during their waits.
         """

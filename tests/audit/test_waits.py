@@ -192,7 +192,7 @@ JITTER = rows(
     *(to(expected, spaced(8, 1.0, spread=spread), **UNKNOWN) for spread, expected in ((0.01, WARN), (0.1, INCONCLUSIVE), (0.8, INCONCLUSIVE), (1.0, PASS))),
     to(INCONCLUSIVE, spaced(8, 1.0, spread=0.1), **UNKNOWN, says="of their median Add 20 successful requests"),
     to(INCONCLUSIVE, spaced(8, 1.0, spread=0.1), says="of their median Let more calls fail, for example http:503."),
-    # Nor do waits have jitter that a machine made longer which was busy when most of their calls began, however quiet it was later.
+    # A machine that was busy when most of these calls began may have made equal waits longer, however quiet it was later.
     *(to(expected, drawn(40, 1.0), successes(100), driven=True, late=most_of(40, seconds)) for seconds, expected in ((0.1, PASS), (0.15, INCONCLUSIVE))),
     # Of many waits the shortest three in four are compared.
     to(WARN, [call(1.0 + (0.5 if each % 20 == 0 else 0.001), at=each) for each in range(100)]),

@@ -281,8 +281,9 @@ def backoff_grows(evidence: Evidence) -> Finding:
 
     The slope of the logarithm of the waits over the number of the retry (1 to 4), with 2.6 standard errors on both
     sides. WARN: certainly a factor below 1.25 per retry, and the first wait is at least four times the time by which a
-    driver's calls began late, all of them or those with these waits, and twice the machine's noise, or the shortest wait before each retry is the same. PASS:
-    certainly above 1.15, and the median grows by more than the machine's noise from the first of them to the last.
+    driver's calls began late, all of them or those with these waits, and twice the machine's noise, or the shortest
+    wait before each retry is the same. PASS: certainly above 1.15, and the median grows by more than the machine's
+    noise from the first of them to the last.
     Where a fingerprint alone groups the attempts, and the factor is above 3, callers may have asked again.
     Where only the first wait is shorter, by a tenth or more, the others may be the longest wait: that is not decided.
     Not judged where retries are nested, nor where the client may need as long for its other requests.
