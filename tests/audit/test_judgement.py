@@ -35,6 +35,7 @@ from tests.journals import (
     successes,
     text,
 )  # fmt: skip
+from tests.rows import each_row
 
 from .rows import FAIL, INCONCLUSIVE, PASS, WARN
 
@@ -275,7 +276,7 @@ def test_a_check_can_be_left_out():
     assert "retry-after: seconds" not in by_name(look(*asked, ignore={"retry-after"}))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("ignore", "require", "says"),
     [
         (["retries: 503", "same_byte"], [], "'same_byte' is not a check; did you mean 'same bytes'?"),
@@ -526,7 +527,7 @@ WARNED = [calls(3, kind=RESET), calls(3, 0.5, kind=INTERNAL, last=FINE, at=5.0)]
 RIGHT = [calls(3, 0.5, last=FINE)]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("groups", "strict", "result", "code", "sentence"),
     [
         (RIGHT, False, "pass", 0, "PASS: 2 checks passed, 13 not decided"),
@@ -550,7 +551,7 @@ def test_what_was_decided(groups, strict, result, code, sentence):
 FEW = calls(2, 0.5)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("groups", "how", "reason"),
     [
         ([], {}, "the journal has no requests. Run the client while faults and journal are on."),
@@ -581,7 +582,7 @@ def test_why_nothing_could_be_judged(groups, how, reason):
     assert found.sentence == f"Nothing could be judged: {reason}"
 
 
-@pytest.mark.parametrize("driven", [True, False])
+@each_row("driven", [True, False])
 def test_a_client_whose_requests_do_not_arrive(driven):
     """The first line is the whole cause, and nothing that was never tried passes or warns."""
     cause = f"ENOTFOUND {'example' * 40}.invalid"
@@ -600,7 +601,7 @@ def test_a_client_whose_requests_do_not_arrive(driven):
 ASKED = [calls(3, 3.01, last=FINE, every=[{"hint": 3.0, "hint_form": "seconds"}]), calls(3, 0.3, at=9), calls(1, 0.5, last=FINE, every=[{"hint": 3.0, "hint_form": "date"}], at=20)]  # fmt: skip
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("require", "missing"),
     [
         ([], []),

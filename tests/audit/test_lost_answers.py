@@ -1,7 +1,5 @@
 """A client's reaction to the lost answer of its write, for many clients."""
 
-import pytest
-
 from faultinject.journal.call_window import CallWindow
 from tests.journals import (
     DENIED,
@@ -19,6 +17,7 @@ from tests.journals import (
     layered,
     line,
 )
+from tests.rows import each_row
 
 from .rows import FAIL, INCONCLUSIVE, PASS, WARN, holds, rows, to
 
@@ -231,7 +230,7 @@ TABLE = rows(
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("row", TABLE, ids=str)
+@each_row("row", TABLE, ids=str)
 def test_verdict(row):
     """Of a client that is described."""
     holds(row)

@@ -14,6 +14,7 @@ from faultinject.audit.judging import judge
 from faultinject.audit.reports import FORMATS, format_of, render
 from faultinject.exceptions import ConfigurationError
 from faultinject.journal.call_window import CallWindow
+from tests.rows import each_row
 
 from .judged import attempt, call, finding, given, judgement
 from .rows import FAIL, INCONCLUSIVE, PASS, WARN
@@ -134,7 +135,7 @@ def test_failures_stand_before_warnings():
     assert re.findall(r"^[✕!] [A-Z]{4} +(\w)", text, re.MULTILINE) == ["c", "a", "d"]
 
 
-@pytest.mark.parametrize("format_", ["text", "markdown", "junit"])
+@each_row("format_", ["text", "markdown", "junit"])
 def test_what_two_checks_say_is_told_once(format_):
     """Equal waits are also a herd: people get one finding of two sentences, programs both."""
     found = judgement(
@@ -189,7 +190,7 @@ def test_three_calls_are_told_of_each_finding():
     assert re.findall(r"\[.*]", "\n".join(lines)) == ["[seq 0 1]", "[seq 2 3]", "[seq 4 5]"]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("made", "expected"),
     [
         (call(attempt(1, 0, "http:500", 500), attempt(2, 0.021, None, 201), name="upload"), "upload: GET /photos/cat.jpg: 500, 20 ms later 201"),
@@ -222,7 +223,7 @@ def test_story(made, expected):
     assert f" - {expected} [" in " ".join(render(judgement(finding("backoff", FAIL, calls=[made]))).split())
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("attempts", "expected"),
     [
         ([attempt(17, 0), attempt(18, 1)], "seq 17 18"),
@@ -283,7 +284,7 @@ def suite(found):
     return only
 
 
-@pytest.mark.parametrize("verdict", [FAIL, WARN, INCONCLUSIVE, PASS])
+@each_row("verdict", [FAIL, WARN, INCONCLUSIVE, PASS])
 def test_every_check_has_its_own_name_in_every_format(verdict):
     """Names hold blanks and hyphens; none is cut, escaped or taken for another one."""
     found = judgement(*[finding(name, verdict, f"told {name}") for name in CHECKS])
@@ -332,7 +333,7 @@ def test_junit():
     assert "1,243 calls" in found.findtext("system-out")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("found", "message"),
     [
         (judgement(finding("gives up", INCONCLUSIVE), made=[]), "Nothing could be judged: no call met a fault"),
@@ -423,7 +424,7 @@ def hostile():
     )
 
 
-@pytest.mark.parametrize("format_", FORMATS)
+@each_row("format_", FORMATS)
 def test_no_report_holds_what_a_terminal_or_a_page_would_obey(format_):
     """Control and bidi characters are escaped, and every report can be written as UTF-8."""
     text = render(hostile(), format_)
@@ -468,7 +469,7 @@ def test_unknown_format():
     assert str(error.value) == f"'pdf' is not a format of a report; there are {known}"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "expected"),
     [
         ("a.txt", "text"),

@@ -2,8 +2,6 @@
 
 import random
 
-import pytest
-
 from faultinject.journal.call_window import CallWindow
 from tests.journals import (
     DELAYED,
@@ -26,6 +24,7 @@ from tests.journals import (
     successes,
     verdict,
 )  # fmt: skip
+from tests.rows import each_row
 
 from .rows import FAIL, INCONCLUSIVE, PASS, WARN, holds, rows, to
 
@@ -1091,7 +1090,7 @@ ERROR_IN_200 = rows(
 )  # fmt: skip
 
 
-@pytest.mark.parametrize(
+@each_row(
     "row",
     [*RETRIES, *PERMANENT, *GIVES_UP, *RETRY_AFTER, *MALFORMED, *SAME_BYTES, *NOT_IDEMPOTENT, *ERROR_IN_200],
     ids=str,
@@ -1116,7 +1115,7 @@ def asked_again(number, wait, at, by):
     ]
 
 
-@pytest.mark.parametrize("by", [ID, None])
+@each_row("by", [ID, None])
 def test_more_that_is_asked_for_again_after_a_refusal_is_no_less(by):
     """The number of objects counts, however soon each is asked for again."""
     worst = [PASS, INCONCLUSIVE, WARN, FAIL]

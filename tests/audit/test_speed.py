@@ -1,8 +1,7 @@
 """A client with a faster clock than the journal's is judged by its own clock."""
 
-import pytest
-
 from tests.journals import FINE, ID, INTERNAL, SLOW_DOWN, call, calls, finding
+from tests.rows import each_row
 
 from .rows import FAIL, INCONCLUSIVE, PASS, WARN
 
@@ -15,7 +14,7 @@ def found(check, *groups, **how):
     return finding(check, *groups, driven=True, **how)
 
 
-@pytest.mark.parametrize(("speed", "expected"), [(1.0, FAIL), (SPEED, PASS)])
+@each_row(("speed", "expected"), [(1.0, FAIL), (SPEED, PASS)])
 def test_what_it_was_asked_to_wait_for_passes_by_its_own_clock(speed, expected):
     """A twentieth of three seconds is three seconds of a clock that runs twenty times as fast."""
     asked = calls(5, 0.152, last=FINE, every=[ASKED], apart=1.0)
@@ -32,7 +31,7 @@ def test_what_the_noise_hides_of_retry_after_is_not_said_of_the_client():
     assert said.action == LESS
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("gap", "fast", "expected"),
     [
         # Twice the turn-around's p95 by the machine's clock is no wait for sure, and by the client's it may be one.
@@ -53,14 +52,14 @@ def test_how_late_the_machine_may_be_counts_so_many_times(gap, fast, expected):
     assert found("backoff", calls(10, gap, gap, apart=5.0), fast=fast, speed=SPEED).verdict == expected
 
 
-@pytest.mark.parametrize(("apart", "expected"), [(0.002, INCONCLUSIVE), (1.0, PASS)])
+@each_row(("apart", "expected"), [(0.002, INCONCLUSIVE), (1.0, PASS)])
 def test_its_work_for_other_requests_counts_so_many_times(apart, expected):
     """A hundred requests in a wait take half a second of the machine."""
     crowd = calls(101, 0.3, 0.3, apart=apart)
     assert found("backoff", crowd, fast=(0.002, 0.006), speed=SPEED).verdict == expected
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("wait", "speed", "expected"),
     [(0.006, SPEED, INCONCLUSIVE), (0.09, SPEED, INCONCLUSIVE), (0.11, SPEED, WARN), (0.11, 1.0, WARN)],
 )
@@ -70,7 +69,7 @@ def test_retries_at_once_are_no_herd_by_a_faster_clock(wait, speed, expected):
     assert found("thundering herd", made, speed=speed).verdict == expected
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("spread", "speed", "expected"),
     [(0.18, SPEED, INCONCLUSIVE), (0.09, SPEED, WARN), (0.18, 1.0, INCONCLUSIVE), (0.09, 1.0, WARN)],
 )
@@ -84,7 +83,7 @@ AT_BOUND = calls(20, 0.05, apart=5.0)
 """Waits of a second by the client's clock, as long as AWS promises."""
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("groups", "speed", "expected"),
     [
         ((AT_BOUND,), SPEED, PASS),
@@ -98,21 +97,21 @@ def test_a_wait_that_is_too_long_is_told_in_real_time_alone(groups, speed, expec
     assert found("backoff bound", *groups, profile="aws-2026", speed=speed).verdict == expected
 
 
-@pytest.mark.parametrize(("speed", "expected"), [(1.0, FAIL), (SPEED, INCONCLUSIVE)])
+@each_row(("speed", "expected"), [(1.0, FAIL), (SPEED, INCONCLUSIVE)])
 def test_waits_that_are_not_evenly_drawn_are_told_in_real_time_alone(speed, expected):
     """All of them at their bound."""
     made = calls(40, 1.0 / speed, apart=5.0)
     assert found("full jitter", made, profile="aws-2026", speed=speed).verdict == expected
 
 
-@pytest.mark.parametrize(("speed", "expected"), [(1.0, WARN), (SPEED, INCONCLUSIVE)])
+@each_row(("speed", "expected"), [(1.0, WARN), (SPEED, INCONCLUSIVE)])
 def test_waits_that_do_not_grow_are_told_in_real_time_alone(speed, expected):
     """The client's work is part of each, and makes them alike."""
     wait = 2.0 / speed
     assert found("backoff grows", calls(10, wait, wait, wait, apart=5.0), speed=speed).verdict == expected
 
 
-@pytest.mark.parametrize(("by", "expected"), [(ID, PASS), (None, INCONCLUSIVE)])
+@each_row(("by", "expected"), [(ID, PASS), (None, INCONCLUSIVE)])
 def test_layers_are_told_by_ids_and_not_by_waits(by, expected):
     """The client's work makes waits that fall and rise."""
     made = calls(10, 0.1, 0.2, 0.1, 0.2, apart=5.0, by=by)
@@ -131,7 +130,7 @@ def repeated(number, **more):
     ]
 
 
-@pytest.mark.parametrize("speed", [1.0, SPEED])
+@each_row("speed", [1.0, SPEED])
 def test_a_layer_that_ids_prove_is_told_at_any_speed(speed):
     """It is found beside a failed call without ids, whose waits decide nothing."""
     without = calls(1, 0.1, 0.1, at=900.0, by=None)
@@ -143,7 +142,7 @@ STANDING = calls(10, 0.1, 0.1, 0.1, apart=5.0)
 SERVER_ERRORS = {"kind": INTERNAL, "apart": 5.0}
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("check", "groups", "action"),
     [
         ("backoff", [calls(10, 0.0011, 0.0011, apart=5.0)], LESS),

@@ -1,8 +1,7 @@
 """Callers' results against the answers of their calls, each with its verdict."""
 
-import pytest
-
 from tests.journals import DENIED, FINE, HIDDEN, HUNG, RESET, SLOW_DOWN, calls, fault
+from tests.rows import each_row
 
 from .rows import FAIL, WARN, holds, rows, to
 from .test_lost_answers import GONE, MISSING, REFUSED, get, lost, put, remove, story
@@ -69,7 +68,7 @@ TABLE = rows(
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("row", TABLE, ids=str)
+@each_row("row", TABLE, ids=str)
 def test_verdict(row):
     """Of a client that is described."""
     holds(row)

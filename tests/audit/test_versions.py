@@ -1,8 +1,7 @@
 """Downloads of one version of an object, or of two, for many clients."""
 
-import pytest
-
 from tests.journals import FINE, MARK, calls, fault
+from tests.rows import each_row
 
 from .rows import FAIL, INCONCLUSIVE, PASS, WARN, holds, rows, to
 
@@ -28,7 +27,7 @@ def read_once(number, answer, **more):
     return calls(number, kind=answer, **{"method": "GET", "request_bytes": 0, "name": "load", **more})
 
 
-@pytest.mark.parametrize(
+@each_row(
     "row",
     rows(
         "mixed versions",

@@ -31,6 +31,7 @@ from tests.journals import (
     successes,
     verdict,
 )  # fmt: skip
+from tests.rows import each_row
 
 from .rows import FAIL, INCONCLUSIVE, PASS, WARN, holds, rows, to
 
@@ -807,7 +808,7 @@ QUOTA = rows(
 )  # fmt: skip
 
 
-@pytest.mark.parametrize(
+@each_row(
     "row",
     [*BACKOFF, *JITTER, *HERD, *GROWS, *BUDGET, *NESTED, *OVERLAP, *ATTEMPTS, *BOUND, *FULL_JITTER, *QUOTA],
     ids=str,

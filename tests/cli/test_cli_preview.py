@@ -6,6 +6,7 @@ import pytest
 from werkzeug.test import Client
 
 from faultinject import Vendor, WSGIFaultMiddleware, vendors
+from tests.rows import each_row
 
 
 def split(data):
@@ -93,7 +94,7 @@ CLOSES = "the connection closes after these bytes"
 JSS = "jss:SlowDown,name=x"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("asked", "like", "kept", "said"),
     [
         # HEAD shows the headers, with the length of the body that is not sent; the rule's method is the default.
@@ -127,7 +128,7 @@ def test_an_answer_like_another(run_bytes, asked, like, kept, said):
     assert err == "".join(f"faultinject: {each}\n" for each in said)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("rule", "words"),
     [
         ("latency,delay=2s", "the app's own answer 2 s late"),
@@ -157,7 +158,7 @@ def whole(run_bytes, rule, *arguments):
     return head, body
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("fault", "first"),
     [("cos:InternalError", b"<?xml version='1.0' encoding='utf-8' ?>\n"), ("jss:InternalError", b"")],
 )

@@ -5,6 +5,7 @@ import glob
 import pytest
 
 from tests.console import split
+from tests.rows import each_row
 
 NO_URL = "--url: this is not a URL such as http://127.0.0.1:8765; the token is in FAULTINJECT_TOKEN"
 PORT_0 = "port 0 lets the server take a free one: add --url and"
@@ -13,7 +14,7 @@ DURATION = "{} is not a duration such as 200ms, 5s, 10m or 1h"
 FASTER = "5<=x<=50"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("line", "says"),
     [
         # check

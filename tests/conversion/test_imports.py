@@ -112,7 +112,7 @@ def test_toxics_of_one_proxy(convert):
     ]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("toxics", "rules", "remarks"),
     [
         pytest.param(
@@ -381,7 +381,7 @@ def test_wiremock_state_of_no_scenario(convert):
     assert found.told("unused") == ["requiredScenarioState"]
 
 
-@pytest.mark.parametrize("status", [200, "200", None])
+@each_row("status", [200, "200", None])
 def test_wiremock_answers_that_keep_faults_away(convert, status):
     """A fault is left out if a stub before it may answer instead; a fault before it stays."""
     ordinary = stub({} if status is None else {"status": status})

@@ -384,7 +384,7 @@ def test_a_session_switches_on():
     assert (found.enabled, found.session, found.scenario) == (True, "x", Scenario([]))
 
 
-@pytest.mark.parametrize(
+@each_row(
     "variable",
     [
         "FAULTINJECT_SERVICE_HOST",
@@ -398,7 +398,7 @@ def test_what_kubernetes_makes_is_no_variable_of_ours(variable):
     assert read_environment({**ON, variable: "tcp://10.0.0.1:80"}, now=NOW).enabled is True
 
 
-@pytest.mark.parametrize("variable", ["FAULTINJECT_DEMO_SERVICE_HOST", "FAULTINJECT_DEMO_PORT_80_TCP"])
+@each_row("variable", ["FAULTINJECT_DEMO_SERVICE_HOST", "FAULTINJECT_DEMO_PORT_80_TCP"])
 def test_a_service_of_another_name_is_not_guessed_at(variable):
     """A variable of ours may be spelt so by a slip; `enableServiceLinks: false` keeps them away."""
     with pytest.raises(ConfigurationError, match=f"^{variable} is not a variable of faultinject"):
@@ -490,7 +490,7 @@ def test_requests_may_ask_where_it_is_said():
     assert read_environment({**ON, "FAULTINJECT_ON_REQUEST": "0"}, now=NOW).on_request is False
 
 
-@pytest.mark.parametrize("text", ["staging", "=staging", "APP_ENV="])
+@each_row("text", ["staging", "=staging", "APP_ENV="])
 def test_only_where_is_a_name_and_a_value(text):
     """A half one would keep faults away from everywhere, or from nowhere."""
     with pytest.raises(ConfigurationError) as caught:
@@ -498,7 +498,7 @@ def test_only_where_is_a_name_and_a_value(text):
     assert str(caught.value) == f"FAULTINJECT_ONLY_WHERE: {text} is not NAME=value, such as APP_ENV=staging"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("environ", "said"),
     [
         ({"FAULTINJECT_ON_REQUEST": "maybe"}, "FAULTINJECT_ON_REQUEST: maybe is not yes or no"),

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 import faultinject
+from tests.rows import each_row
 
 from .service import call, client, exploring, left_out, passing, scenarios, send, texts
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("requests", "rules"),
     [
         (["PUT /b/k"], ["method=PUT,path=/b/k"]),
@@ -103,7 +104,7 @@ def changing(*targets):
     return code
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("targets", "rules"),
     [
         (["/b/{long}-a", "/b/b"], ["method=PUT,path=/b/*-a", "method=PUT,path=/b/b"]),
@@ -136,7 +137,7 @@ def beating(*numbers):
 ONE_MAKES_IT = " (differs between two runs without faults: only one makes it; make them alike)"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("numbers", "exhaustive", "tried", "said"),
     [
         ((2, 3), False, [], " x 2 (differs between two runs without faults; exhaustive=True tries those that both make)"),

@@ -15,6 +15,7 @@ from faultinject.exceptions import ExplorationFailedError
 from faultinject.testing.exploration.causes import RunAway, RunResult
 from faultinject.testing.exploration.choices import choices_of
 from faultinject.testing.exploration.sweep import Sweep
+from tests.rows import each_row
 
 from .service import call, exploring, left_out, passing, scenarios, send, texts
 
@@ -43,7 +44,7 @@ ONE = "http:500,method=PUT,path=/b/k"
 SAME = ("http:500", "http:500,method=PUT", "http:500,name=mine,path=b/")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("requests", "faults", "keys", "expected"),
     [
         # First each operation's first request with every fault, then its last, then those between.
@@ -235,7 +236,7 @@ def test_not_reached():
     assert [[each.tag for each in case] for case in cases] == [["skipped"], ["system-out"]]
 
 
-@pytest.mark.parametrize(("second", "reached"), [(True, True), (False, False)])
+@each_row(("second", "reached"), [(True, True), (False, False)])
 def test_one_of_three_tries_is_enough(second, reached):
     """A run in which the request does not come is retried; without any request that is said."""
     runs = itertools.count(1)
@@ -255,7 +256,7 @@ def puts():
     call("PUT", "/b/k?X-Amz-Signature=abc")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("code", "faults", "keys", "runs", "said"),
     [
         # Requests without a storage operation are narrowed by their method.
@@ -312,7 +313,7 @@ def test_giving_up():
     assert exploration.report().endswith(", 0 failed, 2 gave up cleanly")
 
 
-@pytest.mark.parametrize(("second", "failed"), [(KeyError, False), (ValueError, True)])
+@each_row(("second", "failed"), [(KeyError, False), (ValueError, True)])
 def test_giving_up_in_a_group(second, failed):
     """A group of exceptions may be given up with when each of them may."""
 
@@ -477,7 +478,7 @@ def groups():
         raise BaseExceptionGroup("tasks", [error]) from None
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("code", "said"),
     [
         (tries_whatever_comes, "RunAway: more than 120 requests in one run"),
