@@ -17,9 +17,8 @@ from tests.journals import (
     layered,
     line,
 )
-from tests.rows import each_row
 
-from .rows import FAIL, INCONCLUSIVE, PASS, WARN, holds, rows, to
+from .rows import FAIL, INCONCLUSIVE, PASS, WARN, each_holds, rows, to
 
 GONE = LOST | {"app_status": 200}
 REFUSED, MISSING = FINE | {"status": 412}, FINE | {"status": 404}
@@ -230,10 +229,7 @@ TABLE = rows(
 )  # fmt: skip
 
 
-@each_row("row", TABLE, ids=str)
-def test_verdict(row):
-    """Of a client that is described."""
-    holds(row)
+test_verdict = each_holds(*TABLE)
 
 
 def test_requests_of_other_calls_of_a_driver():

@@ -12,7 +12,7 @@ from faultinject.journal.driven_run import DrivenRun
 from tests.journals import DELAYED, FINE, INTERNAL, call, calls, fault, finding
 from tests.rows import each_row
 
-from .rows import FAIL, INCONCLUSIVE, PASS, WARN, holds, rows, to
+from .rows import FAIL, INCONCLUSIVE, PASS, WARN, each_holds, rows, to
 
 HERE = Path(__file__).parent
 UNKNOWN = {"fast": None}
@@ -180,10 +180,7 @@ HEDGES = [
 ]  # fmt: skip
 
 
-@each_row("row", [*BACKOFF, *STARVED, *WORK_FOR_OTHERS, *OVERLAP, *HEDGES], ids=str)
-def test_verdict(row):
-    """Of a client that is described, on a machine that is."""
-    holds(row)
+test_verdict = each_holds(*BACKOFF, *STARVED, *WORK_FOR_OTHERS, *OVERLAP, *HEDGES)
 
 
 def test_what_to_do_about_work_for_others_is_told():

@@ -26,7 +26,7 @@ from tests.journals import (
 )  # fmt: skip
 from tests.rows import each_row
 
-from .rows import FAIL, INCONCLUSIVE, PASS, WARN, holds, rows, to
+from .rows import FAIL, INCONCLUSIVE, PASS, WARN, each_holds, rows, to
 
 PLAIN = fault("http:429", 429)
 CUT = fault("truncate", 200, "truncated", applied=True)
@@ -1090,14 +1090,7 @@ ERROR_IN_200 = rows(
 )  # fmt: skip
 
 
-@each_row(
-    "row",
-    [*RETRIES, *PERMANENT, *GIVES_UP, *RETRY_AFTER, *MALFORMED, *SAME_BYTES, *NOT_IDEMPOTENT, *ERROR_IN_200],
-    ids=str,
-)  # fmt: skip
-def test_verdict(row):
-    """Of a client that is described."""
-    holds(row)
+test_verdict = each_holds(*RETRIES, *PERMANENT, *GIVES_UP, *RETRY_AFTER, *MALFORMED, *SAME_BYTES, *NOT_IDEMPOTENT, *ERROR_IN_200)  # fmt: skip
 
 
 def asked_again(number, wait, at, by):

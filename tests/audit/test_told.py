@@ -1,9 +1,8 @@
 """Callers' results against the answers of their calls, each with its verdict."""
 
 from tests.journals import DENIED, FINE, HIDDEN, HUNG, RESET, SLOW_DOWN, calls, fault
-from tests.rows import each_row
 
-from .rows import FAIL, WARN, holds, rows, to
+from .rows import FAIL, WARN, each_holds, rows, to
 from .test_lost_answers import GONE, MISSING, REFUSED, get, lost, put, remove, story
 
 TAKEN = FINE | {"status": 409}
@@ -68,7 +67,4 @@ TABLE = rows(
 )  # fmt: skip
 
 
-@each_row("row", TABLE, ids=str)
-def test_verdict(row):
-    """Of a client that is described."""
-    holds(row)
+test_verdict = each_holds(*TABLE)

@@ -31,9 +31,8 @@ from tests.journals import (
     successes,
     verdict,
 )  # fmt: skip
-from tests.rows import each_row
 
-from .rows import FAIL, INCONCLUSIVE, PASS, WARN, holds, rows, to
+from .rows import FAIL, INCONCLUSIVE, PASS, WARN, each_holds, rows, to
 
 NOISY = {"fast": (0.002, 0.015)}
 """A client on a busy machine: 30 ms are no wait, and waits may differ by as much."""
@@ -808,14 +807,9 @@ QUOTA = rows(
 )  # fmt: skip
 
 
-@each_row(
-    "row",
-    [*BACKOFF, *JITTER, *HERD, *GROWS, *BUDGET, *NESTED, *OVERLAP, *ATTEMPTS, *BOUND, *FULL_JITTER, *QUOTA],
-    ids=str,
+test_verdict = each_holds(
+    *BACKOFF, *JITTER, *HERD, *GROWS, *BUDGET, *NESTED, *OVERLAP, *ATTEMPTS, *BOUND, *FULL_JITTER, *QUOTA
 )
-def test_verdict(row):
-    """Of a client that is described."""
-    holds(row)
 
 
 def test_the_herd_is_the_second_sentence_of_waits_that_repeat():
