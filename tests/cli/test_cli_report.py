@@ -67,6 +67,13 @@ LACKS = "^Required but not decided: {}: Not enough data: "
         # Faults are counted by rule; many rules are cut in the text.
         (OF_ONE_RULE, "-v", 1, [r"Faults of deny \(cos:AccessDenied, cos:SlowDown\): 8 given, 1 refused, 0 failed\."]),
         (MANY, "-v", 0, [r"Faults of r0 \(http:500, cos:E0, cos:E1 and 18 more\): 1 given, 0 refused, 20 failed\.( |$)", r"Faults of 110 more rules\.( |$)"]),
+        # They are whole in the data, as are the numbers of the journal.
+        (MANY, "--format json", 0, [r'"rules": \{ ("r\d+": \{[^}]*\},? ){120}\}', r'"r0": \{ "faults": \[ ("[^"]*",? ){21}\], "given": 1, "refused": 0, "failed": 20 \}']),
+        (RIGID, "--format json", 0, [r'^\{ "v": 1, ', '"calls": 20, "attempts": 80, ', r'"signal": \{ "SDK id": 20 \}', '"check": "jitter", [^{}]*"verdict": "WARN"']),
+        # What a profile promises is judged.
+        (RIGID, "--profile aws-2026 --format json", 1, ['"profile": "aws-2026"', '"check": "attempts", [^{}]*"verdict": "FAIL"']),
+        # A journal without a line is one without requests.
+        *((content, "", 3, [NOTHING, r"0 calls, 0 attempts in 0\.0 ms"]) for content in ("", "\n\n")),
     ],
 )  # fmt: skip
 def test_what_is_told(run, journal, lines, options, code, shown):
@@ -76,12 +83,6 @@ def test_what_is_told(run, journal, lines, options, code, shown):
     )
     told = " ".join(out.split())
     assert (found, err, [each for each in shown if not re.search(each, told)]) == (code, "", []), told
-
-
-def test_many_rules_are_whole_in_the_data(run, journal):
-    """Each with its faults."""
-    rules = json.loads(run("report", journal(MANY), "--format", "json")[1])["rules"]
-    assert (len(rules), len(rules["r0"]["faults"]), rules["r0"]["failed"]) == (120, 21, 20)
 
 
 def test_clients_are_chosen(run, refused, journal):
@@ -109,22 +110,6 @@ def test_the_garbage_collector_is_as_before(run, journal, enabled):
         assert gc.isenabled() is enabled
     finally:
         (gc.enable if was else gc.disable)()
-
-
-def test_json(run, journal):
-    """One object on standard output, with the numbers of the journal."""
-    code, out, err = run("report", journal(RIGID), "--format", "json")
-    found = json.loads(out)
-    assert (code, err, found["v"], found["calls"], found["attempts"]) == (0, "", 1, 20, 80)
-    assert found["signal"] == {"SDK id": 20}
-    assert verdicts(out)["jitter"] == "WARN"
-
-
-def test_the_profile_is_chosen(run, journal):
-    """`--profile` names one, and what it promises is judged."""
-    found = json.loads(run("report", journal(RIGID), "--profile", "aws-2026", "--format", "json")[1])
-    assert found["profile"] == "aws-2026"
-    assert {each["check"]: each["verdict"] for each in found["findings"]}["attempts"] == "FAIL"
 
 
 @pytest.mark.parametrize(
@@ -185,36 +170,6 @@ def test_several_workers_are_one_journal(run, journal):
     assert (parts["calls"], parts["attempts"]) == (whole["calls"], whole["attempts"]) == (4, 8)
 
 
-def test_a_gzipped_journal(run, journal, tmp_path):
-    """A gzipped journal, as of log rotation, is read."""
-    packed = tmp_path / "journal.gz"
-    lines = forbidden()
-    packed.write_bytes(gzip.compress(text(lines).encode()))
-    assert run("report", str(packed)) == run("report", journal(lines))
-
-
-@pytest.mark.parametrize("packed", [False, True])
-def test_standard_input(packed):
-    """`-` is standard input, gzipped or not."""
-    data = text(forbidden()).encode()
-    done = subprocess.run(
-        [sys.executable, "-m", "faultinject", "report", "-", "--format", "json"],
-        input=gzip.compress(data) if packed else data,
-        capture_output=True,
-        timeout=100,
-    )
-    assert (done.returncode, done.stderr, json.loads(done.stdout)["calls"]) == (1, b"", 4)
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
-def test_no_standard_input():
-    """A closed standard input is reported."""
-    command = f'"{sys.executable}" -m faultinject report - <&-'
-    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=100)
-    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
-    assert "standard input" in done.stderr
-
-
 def test_what_was_skipped_is_said(run, tmp_path):
     """Lines that are no requests are counted, with the reason, and the rest is judged."""
     path = tmp_path / "journal.jsonl"
@@ -247,28 +202,6 @@ def test_what_is_no_journal(refused, tmp_path, content):
     assert err.count("\n") == 1
     assert err.startswith("faultinject: ")
     assert str(path) in err
-
-
-@pytest.mark.parametrize("content", [b"", b"\n\n", gzip.compress(b"")], ids=["empty", "blank", "empty-gzip"])
-def test_no_line_is_a_journal(run, tmp_path, content):
-    """An empty journal is one without requests: nothing could be judged."""
-    path = tmp_path / "journal.jsonl"
-    path.write_bytes(content)
-    code, out, err = run("report", str(path))
-    assert (code, err) == (3, "")
-    assert out.startswith("Nothing could be judged: ")
-    assert "0 calls, 0 attempts in 0.0 ms" in out
-
-
-def test_everything_is_ignored(run, journal):
-    """Then nothing is judged."""
-    checks = verdicts(run("report", journal(forbidden()), "--format", "json")[1])
-    given = [word for name in checks for word in ("--ignore", name)]
-    code, out, _ = run("report", journal(forbidden()), *given)
-    assert (code, out.splitlines()[0]) == (
-        3,
-        "Nothing could be judged: every check is ignored. Ignore fewer.",
-    )
 
 
 def test_calls_are_over_when_the_journal_is_read_long_after(run, journal):

@@ -438,15 +438,6 @@ def test_a_set_of_which_none_comes(run, job, given):
     assert (code, {each["injected"] for each in found["faults"]}, found["broken"]) == (3, {0}, [])
 
 
-@pytest.mark.parametrize("rule", ["", " ; "])
-def test_a_rule_without_a_fault(refused, rule):
-    """It is refused, as by every command: it may be a variable of the shell that is not set."""
-    words = ["-r", "s3:SlowDown", "-r", rule, "--", "true"]
-    assert refused("trial", *words) == (
-        "faultinject: there is no rule: give one, such as 'cos:SlowDown,times=2'\n"
-    )
-
-
 @pytest.mark.slow
 def test_without_a_rule_the_vendor_is_that_of_the_suite(run, job):
     """Without a rule a vendor's whole set is tried; faults without requests are no failure.
@@ -653,11 +644,6 @@ def test_what_others_read(run, job, tmp_path, monkeypatch):
     ]
 
 
-def test_a_file_of_no_known_ending(refused):
-    """Before anything runs."""
-    assert "x.pdf" in refused("trial", "-o", "x.pdf", "--", "true")
-
-
 @pytest.mark.parametrize(
     "kind", ["a pipe", "def test_it(): pass\n", "<project><name>photos</name></project>\n"]
 )
@@ -762,11 +748,6 @@ def test_numbers_in_the_names_of_tests(run, suite, only, broken, before):
     code, found = trial(run, *LISTENED, *only, "-r", "s3:SlowDown", *command)
     assert (code, [each["test"] for each in found["broken"]]) == (1, broken)
     assert (found["broken_before"], found["flaky"]) == (before, [])
-
-
-def test_a_port_without_a_store(refused):
-    """Nothing listens there: a suite that counts on it would miss it."""
-    assert "with --app there is none" in refused("trial", "--app", "--port", "5000", "--", *PYTEST)
 
 
 def test_only_a_test_that_is_not_there(refused, suite, job):
