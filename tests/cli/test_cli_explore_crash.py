@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from tests.measured import without_times
+from tests.slowly import slowly
 
 from .programs import PLACE, PLAIN_HTTP
 
@@ -237,10 +238,6 @@ if ask("HEAD", "/films/gone"):
 TO_CAT = "reset,method=PUT,path=/films/cat,times=1,name=crash"
 IN_THE_MIDDLE = "reset,method=PUT,path=/films/cat,times=1,after_bytes=99,name=crash"
 ONE_LINE = r"\A[^\n]+\n\Z"
-
-
-def slowly(*row):
-    return pytest.param(*row, marks=pytest.mark.slow)
 
 
 @pytest.mark.parametrize(

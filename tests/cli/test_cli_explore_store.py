@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from tests.measured import without_times
-from tests.slowly import others_slowly
+from tests.slowly import others_slowly, slowly
 
 from .programs import PLAIN_HTTP
 
@@ -263,10 +263,6 @@ TO_SNAPSHOT, TO_ORDERS = (
     f"-r reset,when=after,path=films/{each},method=PUT" for each in ("snapshot", "orders/")
 )
 CUT_READ = "-r truncate,method=GET"
-
-
-def slowly(*row):
-    return pytest.param(*row, marks=pytest.mark.slow)
 
 
 @pytest.mark.parametrize(
