@@ -76,5 +76,5 @@ UPLOADS = [
     ids=lambda row: str(row[1:]),
 )  # fmt: skip
 def test_who_is_a_client(groups, how, expected):
-    """The clients that are judged, what is wrong with them, and the number of requests to the app."""
+    """Judge these clients, say what is wrong with them, and count the requests to the app."""
     assert said(*groups, **how) == expected

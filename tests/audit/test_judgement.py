@@ -103,7 +103,7 @@ def sent(*lines):
 
 
 def torn(at):
-    """A download that goes on with another version of the object is refused, and then begun anew."""
+    """A download goes on with another version, is refused, and begins anew at this time."""
     get = {"method": "GET", "path": "/bucket/version", "request_bytes": 0, "precondition": "a"}
     cut = line(0.0, fault("truncate", 200, "truncated"), **get)
     refused = line(1.0, FINE | {"status": 412}, **get)

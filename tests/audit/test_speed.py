@@ -22,7 +22,7 @@ HINTED = [
     *calls(5, 0.152, last=FINE, every=[ASKED], apart=1.0),
     *calls(5, 0.052, last=FINE, at=20.0, apart=1.0),
 ]
-"""Waits of a twentieth of three seconds, which are three seconds of a clock that runs twenty times as fast."""
+"""Waits of a twentieth of three seconds: three seconds of a clock twenty times as fast."""
 
 
 def at_once(wait):

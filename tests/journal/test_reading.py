@@ -279,7 +279,7 @@ PARTS = [line(1)[:50] + line(2), line(3)[:50] + line(4)[:50] + "\n"]
         ([[line(0, pid=1), line(2, pid=1)], [line(1, pid=1, arrived=5.0, answered=5.1)]], [0, (1, 1), 2], {}),
         # An empty file is the journal of a server without requests, and takes nothing from others.
         *(row for empty in ("", "\n\n") for row in (([[empty]], [], {}), ([[line(0)], [empty]], [0], {}))),
-        # A line that is none of ours is skipped, and those around it are read.
+        # A line that is not one of ours is skipped, and those around it are read.
         *(([[line(0), each, "\n", line(2)]], [0, 2], {why: 1}) for each, why in NONE_OF_OURS),
         # The writer was killed in the middle of the last line; a whole one that only lacks its end is read.
         *(([[line(0), line(1)[:cut]]], [0], {"torn": 1}) for cut in (1, 100, -2)),

@@ -88,7 +88,7 @@ IN_ORDER = [Rule("http:503", name=each) for each in ("9", "10", "a", "a9", "a10"
     ],
 )  # fmt: skip
 def test_what_is_right(environ, said):
-    """What the settings have of each variable."""
+    """The settings have each variable's meaning."""
     found = read_environment(environ, now=NOW)
     assert {name: attrgetter(name)(found) for name in said} == said
 
