@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from xml.etree import ElementTree
 
 import pytest
 import requests
@@ -36,6 +35,8 @@ OF_ONE_RULE = [
     for each in [*forbidden(), line(1, 60.0, did="refused", status=200, path="/refused")]
 ]
 RIGHT = forbidden(repeated=False)
+ODD_LINES = "hello\n" + text([*forbidden(), line(99, 99, v=2)])
+OF_TWO = [*forbidden(), *({**each, "user_agent": "Other/2.0", "seq": each["seq"] + 100} for each in RIGHT)]
 NOTHING = "^Nothing could be judged: "
 LACKS = "^Required but not decided: {}: Not enough data: "
 
@@ -72,6 +73,15 @@ LACKS = "^Required but not decided: {}: Not enough data: "
         (RIGID, "--format json", 0, [r'^\{ "v": 1, ', '"calls": 20, "attempts": 80, ', r'"signal": \{ "SDK id": 20 \}', '"check": "jitter", [^{}]*"verdict": "WARN"']),
         # What a profile promises is judged.
         (RIGID, "--profile aws-2026 --format json", 1, ['"profile": "aws-2026"', '"check": "attempts", [^{}]*"verdict": "FAIL"']),
+        # The JUnit file fails where the exit code does.
+        (gives_up(), "--format junit", 0, ['<testsuite [^>]*failures="0"']),
+        (gives_up(), "--format junit --strict", 1, ['<testsuite [^>]*failures="[1-9]']),
+        # Lines that are no requests are counted, with the reason, and the rest is judged.
+        (ODD_LINES, "", 1, [r"Skipped lines: not JSON \(1\), of a later version \(1\)\."]),
+        (ODD_LINES, "--format json", 1, ['"attempts": 8, ', r'"skipped": \{ "not JSON": 1, "of a later version": 1 \}']),
+        # Clients are judged that are chosen by their User-Agent, in any case.
+        *((OF_TWO, options, 1, [r"uploader/1\.0 and 1 other client ", "✕ FAIL permanent of uploader"]) for options in ("", "--client other --client uploader")),
+        (OF_TWO, "--client OTHER", 0, [r"^PASS: [^.]* Other/2\.0 "]),
         # A journal without a line is one without requests.
         *((content, "", 3, [NOTHING, r"0 calls, 0 attempts in 0\.0 ms"]) for content in ("", "\n\n")),
     ],
@@ -85,19 +95,10 @@ def test_what_is_told(run, journal, lines, options, code, shown):
     assert (found, err, [each for each in shown if not re.search(each, told)]) == (code, "", []), told
 
 
-def test_clients_are_chosen(run, refused, journal):
-    """`--client` judges clients by their User-Agent, in any case, or names those present."""
-    wrong, right = forbidden(), forbidden(repeated=False)
-    path = journal(
-        [*wrong, *({**each, "user_agent": "Other/2.0", "seq": each["seq"] + 100} for each in right)]
-    )
-    assert run("report", path)[0] == 1
-    code, out, _ = run("report", path, "--client", "OTHER")
-    assert (code, out.splitlines()[1]) == (0, "Other/2.0")
-    assert run("report", path, "--client", "other", "--client", "uploader")[1] == run("report", path)[1]
-    assert "--client: no request is of boto3; there are Other/2.0, uploader/1.0" in refused(
-        "report", path, "--client", "boto3"
-    )
+def test_a_client_that_is_not_there(refused, journal):
+    """Those that are there are named."""
+    told = refused("report", journal(OF_TWO), "--client", "boto3")
+    assert "--client: no request is of boto3; there are Other/2.0, uploader/1.0" in told
 
 
 @pytest.mark.parametrize("enabled", [True, False])
@@ -142,16 +143,6 @@ def test_output_file(run, journal, tmp_path, name, options, begins):
     assert path.read_text(encoding="utf-8").lower().startswith(begins.lower())
 
 
-def test_junit_in_strict_runs(run, journal):
-    """The JUnit file fails where the exit code does."""
-    path = journal(gives_up())
-    counts = [
-        ElementTree.fromstring(run("report", path, "--format", "junit", *more)[1].encode()).get("failures")
-        for more in ([], ["--strict"])
-    ]
-    assert counts[0] == "0" != counts[1]
-
-
 def test_a_report_does_not_replace_its_journal(run, refused, journal):
     """`-o` on one of the journals is a mistake that would cost the journal."""
     path = journal(forbidden())
@@ -168,16 +159,6 @@ def test_several_workers_are_one_journal(run, journal):
     whole = json.loads(run("report", journal(lines), "--format", "json")[1])
     parts = json.loads(run("report", two, one, "--format", "json")[1])
     assert (parts["calls"], parts["attempts"]) == (whole["calls"], whole["attempts"]) == (4, 8)
-
-
-def test_what_was_skipped_is_said(run, tmp_path):
-    """Lines that are no requests are counted, with the reason, and the rest is judged."""
-    path = tmp_path / "journal.jsonl"
-    path.write_text("hello\n" + text([*forbidden(), line(99, 99, v=2)]))
-    code, out, _ = run("report", str(path), "--format", "json")
-    found = json.loads(out)
-    assert (code, found["attempts"], sum(found["skipped"].values())) == (1, 8, 2)
-    assert "Skipped lines: " in run("report", str(path))[1]
 
 
 @pytest.mark.parametrize(
