@@ -395,23 +395,6 @@ def test_a_set_that_no_request_gets():
     assert "cos,method=GET,bucket=b was injected in no run (nearest: GET /other/k)" in str(error)
 
 
-def test_a_standard_set_takes_conditions_alone():
-    """Effects are those of one fault."""
-    for wrong, why in [
-        (
-            "cos,times=2",
-            "cos,times=2: cos stands for its standard set, which takes conditions alone: no times; name a fault",
-        ),
-        ("cos,bucket=b,delay=1s", "no delay"),
-        ("cos,skip=1", "cos,skip=1: explore decides where a fault comes: no skip"),
-        ("cos,header.x=1", "explore cannot tell by header.x"),
-        ("cos,sample=client:0.5", "explore cannot tell by sample"),
-        ("cos,bukket=b", "bukket is not a key; did you mean bucket?"),
-    ]:
-        with pytest.raises(ConfigurationError, match=re.escape(why)):
-            choices_of([wrong])
-
-
 def test_a_group_is_each_of_its_members():
     """A group is no draw; a member comes where the document has it."""
     failed = [each.address for each in faultinject.vendors.get("qingstor").group("@server")]
@@ -447,6 +430,13 @@ def test_conditions_say_where():
         (["coss:SlowDown"], "did you mean cos"),
         ([3], "not a rule|not rules"),
         (["reset,skip=1", "reset,times=0"], "no skip\nreset,times=0: times=0 never injects"),
+        # A standard set takes conditions alone: effects are those of one fault.
+        (["cos,times=2"], "cos,times=2: cos stands for its standard set, which takes conditions alone: no times; name a fault"),
+        (["cos,bucket=b,delay=1s"], "no delay"),
+        (["cos,skip=1"], "cos,skip=1: explore decides where a fault comes: no skip"),
+        (["cos,header.x=1"], "explore cannot tell by header.x"),
+        (["cos,sample=client:0.5"], "explore cannot tell by sample"),
+        (["cos,bukket=b"], r"bukket is not a key; did you mean bucket\?"),
     ],
 )  # fmt: skip
 def test_refused(faults, message):
@@ -474,16 +464,17 @@ def test_bounds(keys, message):
         faultinject.explore("cos", **keys)
 
 
-def test_switched_off(monkeypatch):
+@each_row(
+    ("variables", "error", "message"),
+    [
+        ({"FAULTINJECT_ENABLED": "0"}, ConfigurationError, "FAULTINJECT_ENABLED=0"),
+        ({"APP_ENV": "production"}, ProductionRefusedError, "APP_ENV=production looks like production"),
+        ({"APP_ENV": "test", "FAULTINJECT_ONLY_WHERE": "APP_ENV=staging"}, ProductionRefusedError, "only where APP_ENV=staging"),
+    ],
+)  # fmt: skip
+def test_switched_off(monkeypatch, variables, error, message):
     """Without injection there is no exploration."""
-    monkeypatch.setenv("FAULTINJECT_ENABLED", "0")
-    with pytest.raises(ConfigurationError, match="FAULTINJECT_ENABLED=0"):
-        faultinject.explore("cos")
-    monkeypatch.delenv("FAULTINJECT_ENABLED")
-    monkeypatch.setenv("APP_ENV", "production")
-    with pytest.raises(ProductionRefusedError, match="APP_ENV=production looks like production"):
-        faultinject.explore("cos")
-    monkeypatch.setenv("APP_ENV", "test")
-    monkeypatch.setenv("FAULTINJECT_ONLY_WHERE", "APP_ENV=staging")
-    with pytest.raises(ProductionRefusedError, match="only where APP_ENV=staging"):
+    with monkeypatch.context() as patch, pytest.raises(error, match=message):
+        for name, value in variables.items():
+            patch.setenv(name, value)
         faultinject.explore("cos")
