@@ -17,5 +17,10 @@ def others_slowly(values: Iterable[T], quick: Callable[[T], bool]) -> list[objec
     return [each if quick(each) else pytest.param(each, marks=pytest.mark.slow) for each in values]
 
 
+def slowly(*row: object) -> object:
+    """Mark one row of parameters slow."""
+    return pytest.param(*row, marks=pytest.mark.slow)
+
+
 FOUNDING = frozenset(("cos", "qingstor", "jss", "qiniu-mix", "gateway"))
 """The vendors of which the default suite takes every row; elsewhere `s3` stands for them."""

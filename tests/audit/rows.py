@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tests.journals import findings
+from tests.rows import each_row
 
 FAIL, WARN, INCONCLUSIVE, PASS = "FAIL", "WARN", "INCONCLUSIVE", "PASS"
 
@@ -66,3 +67,8 @@ def holds(row):
         assert any(row.said["says"] in f"{each.message} {each.action}" for each in found), told
     if "says_not" in row.said:
         assert not any(row.said["says_not"] in f"{each.message} {each.action}" for each in found), told
+
+
+def each_holds(*table):
+    """A test of all these rows."""
+    return each_row("row", table, ids=str)(holds)

@@ -2,6 +2,7 @@
 
 from faultinject.journal.call_window import CallWindow
 from tests.journals import FINE, LOST, RESET, SLOW_DOWN, Made, calls, judged, line
+from tests.rows import each_row
 
 REFUSED, CONFLICT = FINE | {"status": 503}, FINE | {"status": 409}
 HOSTS = {"host": "localhost", "user_agent": "Werkzeug/3.1.9"}
@@ -38,55 +39,45 @@ def said(*groups, **more):
     return {found.client, *found.others}, wrong, found.left_out.get("app under test", 0)
 
 
-def test_who_asks_the_app_is_no_client():
-    """It gets no fault, and the app refuses while a fault meets what it asks for itself."""
-    down = [SLOW_DOWN, FINE]
-    for kind in (REFUSED, CONFLICT):
-        assert said(asked(3, *down, kind=kind)) == ({"acme/1.0"}, {}, 3)
-    # So it is of what the app refuses without a look at its storage, as behind a breaker of its own.
-    assert said(asked(3, *down), asked(3, at=90)) == ({"acme/1.0"}, {}, 6)
-    assert said(asked(3, *down, test=None)) == ({"acme/1.0"}, {}, 3)
-    # The app and its test may use one library, and one host.
-    assert said(asked(3, *down, host="127.0.0.1", user_agent="acme/1.0")) == ({"acme/1.0"}, {}, 3)
+DOWN = [SLOW_DOWN, FINE]
+STORED = LOST | {"app_status": 200}
+WRITES = {"method": "PUT", "gap": 0.2}
+ITSELF, BELOW, BOTH = {"Werkzeug/3.1.9"}, {"acme/1.0"}, {"Werkzeug/3.1.9", "acme/1.0"}
+TOLD_AN_ERROR = {("lost answer", "told an error"): "WARN"}
+SLOW = [Made([line(0.0, REFUSED, took=5.0, path="/bucket/slow", test="t")], None, None)]
+UPLOADS = [
+    CallWindow("upload", 9.0 * place - 1, 9.0 * place + 2, returned=True, test="t") for place in range(3)
+]
 
 
-def test_who_got_a_fault_is_a_client():
-    """In whose test no fault is behind the app, it is judged by what the app does by itself."""
-    assert said(asked(3, kind=SLOW_DOWN)) == ({"Werkzeug/3.1.9"}, {("retries", None): "FAIL"}, 0)
-    assert said(asked(3)) == ({"Werkzeug/3.1.9"}, {("retries", None): "WARN"}, 0)
-    mixed = asked(1, SLOW_DOWN, FINE, kind=SLOW_DOWN, at=90)
-    assert said(asked(3, SLOW_DOWN, FINE), mixed)[2] == 0
-    # Once it is known for the app of a test, it is so in each test that gives it no fault.
-    one, other, itself = (
-        asked(3, *below, test=test, at=at, kind=kind)
-        for test, at, kind, below in (
-            ("one", 0, REFUSED, [SLOW_DOWN, FINE]),
-            ("other", 90, REFUSED, []),
-            ("itself", 180, SLOW_DOWN, []),
-        )
-    )
-    assert said(one, other, itself) == ({"acme/1.0", "Werkzeug/3.1.9"}, {("retries", None): "FAIL"}, 6)
-
-
-def test_parallel_calls_of_a_client_are_its_own():
-    """A slow request that fails by itself holds the faults of others: they go to one place."""
-    slow = [Made([line(0.0, REFUSED, took=5.0, path="/bucket/slow", test="t")], None, None)]
-    assert said(slow, calls(3, 0.1, last=FINE, at=1.0, test="t")) == ({"acme/1.0"}, {}, 0)
-
-
-def test_the_answer_tells_what_came_of_the_calls_below():
-    """The app's error is one to the callers of the writes below it; a success tells nothing."""
-    lost = {"method": "PUT", "gap": 0.2}
-    found = said(asked(3, LOST | {"app_status": 200}, RESET, **lost))
-    assert found[1] == {("lost answer", "told an error"): "WARN"}
-    named = [
-        CallWindow("upload", 9.0 * place - 1, 9.0 * place + 2, returned=True, test="t") for place in range(3)
-    ]
-    assert said(asked(3, LOST | {"app_status": 200}, RESET, **lost), told=named)[1] == found[1]
-    refused = asked(3, LOST | {"app_status": 200}, FINE | {"status": 412}, kind=CONFLICT, **lost)
-    assert said(refused)[1] == {("lost answer", "false conflict"): "FAIL"}
-    well = asked(3, LOST | {"app_status": 200}, RESET, kind=FINE, **lost)
-    assert said(well, asked(1, RESET, FINE, at=90))[1] == {}
+@each_row(
+    ("groups", "how", "expected"),
+    [
+        # A test that asks its app gets no fault, and the app refuses while a fault meets what it asks for itself.
+        *(([asked(3, *DOWN, kind=kind)], {}, (BELOW, {}, 3)) for kind in (REFUSED, CONFLICT)),
+        # So it is of what the app refuses without a look at its storage, as behind a breaker of its own.
+        ([asked(3, *DOWN), asked(3, at=90)], {}, (BELOW, {}, 6)),
+        ([asked(3, *DOWN, test=None)], {}, (BELOW, {}, 3)),
+        # The app and its test may use one library, and one host.
+        ([asked(3, *DOWN, host="127.0.0.1", user_agent="acme/1.0")], {}, (BELOW, {}, 3)),
+        # Who got a fault is a client; in whose test no fault is behind the app, it is judged by what the app does itself.
+        ([asked(3, kind=SLOW_DOWN)], {}, (ITSELF, {("retries", None): "FAIL"}, 0)),
+        ([asked(3)], {}, (ITSELF, {("retries", None): "WARN"}, 0)),
+        ([asked(3, *DOWN), asked(1, *DOWN, kind=SLOW_DOWN, at=90)], {}, (BOTH, {("retries", None): "FAIL"}, 0)),
+        # Once it is known for the app of a test, it is so in each test that gives it no fault.
+        ([asked(3, *DOWN, test="one"), asked(3, test="other", at=90), asked(3, test="itself", at=180, kind=SLOW_DOWN)], {}, (BOTH, {("retries", None): "FAIL"}, 6)),
+        # A slow request that fails by itself holds the faults of others: they go to one place.
+        ([SLOW, calls(3, 0.1, last=FINE, at=1.0, test="t")], {}, (BELOW, {}, 0)),
+        # The app's error is one to the callers of the writes below it; a success tells nothing.
+        *(([asked(3, STORED, RESET, **WRITES)], how, (BELOW, TOLD_AN_ERROR, 3)) for how in ({}, {"told": UPLOADS})),
+        ([asked(3, STORED, FINE | {"status": 412}, kind=CONFLICT, **WRITES)], {}, (BELOW, {("lost answer", "false conflict"): "FAIL"}, 3)),
+        ([asked(3, STORED, RESET, kind=FINE, **WRITES), asked(1, RESET, FINE, at=90)], {}, (BELOW, {}, 4)),
+    ],
+    ids=lambda row: str(row[1:]),
+)  # fmt: skip
+def test_who_is_a_client(groups, how, expected):
+    """Judge these clients, say what is wrong with them, and count the requests to the app."""
+    assert said(*groups, **how) == expected
 
 
 def test_an_app_that_hides_what_failed_below():

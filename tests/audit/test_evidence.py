@@ -7,7 +7,6 @@ import pytest
 from faultinject.audit.checks import CHECKS
 from faultinject.audit.profiles import get
 from faultinject.audit.reports import render
-from faultinject.journal.call_window import CallWindow
 from tests.journals import FINE, LOST, call, calls, fault, finding, judged
 
 from .rows import FAIL, WARN
@@ -58,16 +57,6 @@ def test_a_client_that_never_retries_breaks_its_vendors_table():
     assert finding("retries", calls(3, kind=HTTP)).verdict == WARN
     heard = finding("retries", calls(3, kind=HTTP, name="upload", returned=False))
     assert (heard.verdict, [*heard.evidence]) == (FAIL, ["wire", "told", "document"])
-
-
-def test_where_no_request_arrived_the_cause_stands_first():
-    """A client with a wrong host has no circuit breaker."""
-    silent = [CallWindow("put", each, each + 0.1, False, "ENOTFOUND example.invalid") for each in range(20)]
-    found = judged(told=silent, fast=None)
-    assert (
-        found.conclusion.sentence == "Nothing could be judged: no request arrived: ENOTFOUND example.invalid"
-    )
-    assert found.conclusion.exit_code == 3
 
 
 def test_a_repeat_that_is_told_as_an_effect_has_one():

@@ -32,6 +32,7 @@ from tests.journals import (
     text,
     threads,
 )  # fmt: skip
+from tests.rows import each_row
 
 from .rows import FAIL, INCONCLUSIVE, PASS, WARN
 
@@ -388,7 +389,7 @@ CHANGES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("requests", "expected", "how"),
     [*LOOKS, *SHARED, *BY_WORD, *ENDS, *PARTS, *BY_DRIVER, *LAYERS, *BY_TEST, *CHANGES],
 )
@@ -419,7 +420,7 @@ OWN, OTHER = "0123456789abcdef", "fedcba9876543210"
 POLLED = {"followed": 1, "begun earlier": 1}
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("requests", "expected"),
     [
         # Nobody can tell whether that was one call, so that neither counts as over.
@@ -523,9 +524,7 @@ def workers(number, keys, kind, **more):
     )
 
 
-@pytest.mark.parametrize(
-    ("number", "keys", "kind"), [(2, 6, DENIED), (3, 12, SLOW_DOWN), (25, 12, SLOW_DOWN)]
-)
+@each_row(("number", "keys", "kind"), [(2, 6, DENIED), (3, 12, SLOW_DOWN), (25, 12, SLOW_DOWN)])
 def test_workers_that_ask_for_the_same_do_not_retry(number, keys, kind):
     """Workers that do nothing else meanwhile each go on with their own connection."""
     found = workers(number, keys, kind, user_agent="acme/1.0")
@@ -549,7 +548,7 @@ def posts(number, apart=0.02, waits=(8.5, 17.1, 17.1), at=0.0):
     ]
 
 
-@pytest.mark.parametrize(("number", "shared"), [(300, False), (310, True)])
+@each_row(("number", "shared"), [(300, False), (310, True)])
 def test_of_too_many_calls_at_a_time_nothing_is_said(number, shared):
     """Of none of them, before and after, since what is left of one may look like a whole one."""
     found = grouped([*posts(6, at=-900, apart=100), *posts(number), *posts(6, at=900, apart=100)])
@@ -604,7 +603,7 @@ def batches(number=12):
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("made", "expected"),
     [
         # Callers of one thing together make more attempts than each of them, and one does not retry for the other.

@@ -35,6 +35,7 @@ from tests.journals import (
     successes,
     text,
 )  # fmt: skip
+from tests.rows import each_row
 
 from .rows import FAIL, INCONCLUSIVE, PASS, WARN
 
@@ -96,48 +97,98 @@ def test_what_was_seen_is_counted():
     assert found.seconds == pytest.approx(5.0)
 
 
-def test_calls_that_failed_for_good_are_counted():
-    """Those whose last answer is a failure, or whose caller says so; not those that may go on."""
-    failing, well = calls(6, 1.0), calls(6, 1.0, last=FINE, at=1.0)
-    found = look(failing, well)
-    assert (found.failed_calls, found.failed_after, found.calls) == (6, {"503 SlowDown": 6}, 12)
-    assert look(failing, well, until=2.5).failed_calls == 0
-    assert look(calls(1, 1.0, last=FINE, returned=False)).failed_calls == 1
-    refused = {"method": "PUT", "path": "/bucket/refused"}
-    own = [[line(9.0, FINE | {"status": 404}, **refused)], [line(20.0), line(21.0, FINE | {"status": 400})]]
-    assert look([Made(each) for each in own]).failed_after == {"no fault": 1, "503 SlowDown": 1}
-    # A download that goes on with another version of the object is refused, and then begun anew.
+def sent(*lines):
+    """Requests of which nothing says whose call they are."""
+    return [Made([each]) for each in lines]
+
+
+def torn(at):
+    """A download goes on with another version, is refused, and begins anew at this time."""
     get = {"method": "GET", "path": "/bucket/version", "request_bytes": 0, "precondition": "a"}
-    for at, failed in ((2.0, {}), (20.0, {"truncated": 1})):
-        torn = [
-            line(0.0, fault("truncate", 200, "truncated"), **get),
-            line(1.0, FINE | {"status": 412}, **get),
-            line(at, FINE, **get | {"precondition": None}),
-        ]
-        assert look([Made(torn)]).failed_after == failed
+    cut = line(0.0, fault("truncate", 200, "truncated"), **get)
+    refused = line(1.0, FINE | {"status": 412}, **get)
+    return [Made([cut, refused, line(at, FINE, **get | {"precondition": None})])]
 
 
-def test_the_fault_that_ended_a_call_is_named():
-    """The faults before it were retried."""
-    broken = call(0.5, 0.5, kind=RESET, last=SLOW_DOWN)
-    assert look([broken]).failed_after == {"503 SlowDown": 1}
-    assert look([call(0.5, kind=RESET, last=FINE | {"status": 400})]).failed_after == {"reset": 1}
+def corrected(**other):
+    """A refused write, and another one that succeeds."""
+    refused = line(0.0, FINE | {"status": 412}, precondition="a", body_complete=True)
+    return sent(refused, line(2.0, FINE, precondition="b", **{"body_complete": True, **other}))
 
 
-def test_what_comes_behind_a_crowd_is_grouped_again():
-    """The requests of a crowd are shared; the client's later requests are not."""
-    crowd = [
-        [line(0.0005 * each, INTERNAL if each % 2 else FINE, took=1.0, method="GET")] for each in range(700)
-    ]
-    later = [
+def expired(again, signed):
+    """A read that a fault refused, and another one with a URL of that time."""
+    read = {"method": "GET", "query": "X-Amz-Date=…&X-Amz-Signature=…"}
+    return [Made([line(0.0, DENIED, **read), line(9.0, again, clock_offset=signed, **read)])]
+
+
+FAILING, WELL = calls(6, 1.0), calls(6, 1.0, last=FINE, at=1.0)
+COPIES = [line(0.0, DELAYED, took=1.0), line(0.3, INTERNAL)]
+OLD, NEW = line(0.0, credential="old"), line(0.2, FINE, credential="new")
+CROWD = [line(0.0005 * each, INTERNAL if each % 2 else FINE, took=1.0, method="GET") for each in range(700)]
+LATER_READS = [
+    Made(
         [
-            line(at, INTERNAL, method="GET"),
-            line(at + 0.3, INTERNAL, method="GET"),
-            line(at + 0.9, FINE, method="GET"),
+            line(at + after, kind, method="GET")
+            for after, kind in ((0, INTERNAL), (0.3, INTERNAL), (0.9, FINE))
         ]
-        for at in range(100, 400, 10)
-    ]
-    assert look([Made(each) for each in crowd], [Made(each) for each in later]).failed_after == {}
+    )
+    for at in range(100, 400, 10)
+]
+ONE_OF_FIFTY = [
+    line(0.001 * each, INTERNAL if each else FINE, took=0.5, connection=each) for each in range(50)
+]
+
+
+@each_row(
+    ("groups", "how", "failed"),
+    [
+        # Those whose last answer is a failure, or whose caller says so; not those that may go on.
+        ([FAILING, WELL], {}, {"503 SlowDown": 6}),
+        ([FAILING, WELL], {"until": 2.5}, {}),
+        ([calls(1, 1.0, last=FINE, returned=False)], {}, {"503 SlowDown": 1}),
+        (
+            [[Made([line(9.0, FINE | {"status": 404}, path="/bucket/refused")])], [Made([line(20.0), line(21.0, FINE | {"status": 400})])]],
+            {}, {"no fault": 1, "503 SlowDown": 1},
+        ),
+        # A word that nobody here knows, beside no fault, is of an answer of the app's own.
+        ([calls(1, kind=FINE | {"status": 503, "did": "mirrored"}, by=None)], {}, {"no fault": 1}),
+        ([torn(2.0)], {}, {}),
+        ([torn(20.0)], {}, {"truncated": 1}),
+        # The fault that ended a call is named: those before it were retried.
+        ([[call(0.5, 0.5, kind=RESET, last=SLOW_DOWN)]], {}, {"503 SlowDown": 1}),
+        ([[call(0.5, kind=RESET, last=FINE | {"status": 400})]], {}, {"reset": 1}),
+        # The requests of a crowd are shared; the client's later requests are not.
+        ([sent(*CROWD), LATER_READS], {}, {}),
+        # A failed copy of a successful read, or a repeat with a new token, is not a failed call.
+        ([sent(*COPIES)], {}, {}),
+        ([[Made([OLD, NEW])]], {}, {}),
+        # Where none of the copies succeeds, and where the last request fails.
+        ([sent(*(each | INTERNAL for each in COPIES))], {}, {"500 InternalError": 2}),
+        ([[Made([OLD, NEW | INTERNAL])]], {}, {"500 InternalError": 1}),
+        # The client corrects a refused request; another writer, or another body, corrects nothing.
+        ([corrected()], {}, {}),
+        ([corrected(principal="other")], {}, {"no fault": 1}),
+        ([corrected(request_digest="other")], {}, {"no fault": 1}),
+        # A fault refused it, and the client asked with a URL that it had signed anew, or with the same one.
+        ([expired(FINE, 0)], {}, {}),
+        ([expired(DENIED, -9)], {}, {"403 AccessDenied": 1}),
+        # What came again under another id of the SDK may have ended well: only the last of its ids is known to have failed.
+        ([layered(3, 0.5, 0.7)], {}, {"503 SlowDown": 3}),
+        ([layered(3, 0.5, 0.7, last=FINE)], {}, {}),
+        # One success is the answer of two copies, not of fifty callers.
+        ([sent(*ONE_OF_FIFTY)], {}, {"500 InternalError": 48}),
+        # A call has not failed if its client read the lost write, and reported success.
+        *(
+            ([[Made([line(0.0, LOST), line(0.1, FINE, method="HEAD")], "write", returned)]], {}, failed)
+            for returned, failed in ((True, {}), (False, {"reset": 1, "no fault": 1}), (None, {"reset": 1}))
+        ),
+    ],
+)  # fmt: skip
+def test_calls_that_failed_for_good(groups, how, failed):
+    """They are counted, by the fault that ended each."""
+    found = look(*groups, **how)
+    assert (found.failed_after, found.failed_calls) == (failed, sum(failed.values()))
 
 
 def test_a_named_call_is_of_one_caller_whatever_a_crowd_does():
@@ -178,51 +229,6 @@ def test_a_named_call_is_of_one_caller_whatever_a_crowd_does():
         returned=False,
     )
     assert by_name(look([Made(each) for each in crowd], refused))["permanent"] == FAIL
-
-
-def test_calls_whose_end_is_not_known_are_no_calls_that_failed_for_good():
-    """A failed copy of a successful read, or a repeat with a new token, is not a failed call."""
-    copies = [line(0.0, DELAYED, took=1.0), line(0.3, INTERNAL)]
-    again = [line(0.0, credential="old"), line(0.2, FINE, credential="new")]
-    assert look([Made([each]) for each in copies]).failed_after == {}
-    assert look([Made(again)]).failed_after == {}
-    # The client corrects a refused request; another writer, or another body, corrects nothing.
-    for other, failed in (
-        ({}, {}),
-        ({"principal": "other"}, {"no fault": 1}),
-        ({"request_digest": "other", "body_complete": True}, {"no fault": 1}),
-    ):
-        refused = line(0.0, FINE | {"status": 412}, precondition="a", body_complete=True)
-        found = look(
-            [Made([refused]), Made([line(2.0, FINE, precondition="b", **{"body_complete": True, **other})])]
-        )
-        assert found.failed_after == failed, other
-    # A fault refused it, and the client asked with a URL that it had signed anew, or with the same one.
-    for signed, failed in ((0, {}), (-9, {"403 AccessDenied": 1})):
-        read = {"method": "GET", "query": "X-Amz-Date=…&X-Amz-Signature=…"}
-        expired = [
-            line(0.0, DENIED, **read),
-            line(9.0, FINE if signed == 0 else DENIED, clock_offset=signed, **read),
-        ]
-        assert look([Made(expired)]).failed_after == failed, signed
-    # What came again under another id of the SDK may have ended well: only the last of its ids is known to have failed.
-    assert look(layered(3, 0.5, 0.7)).failed_after == {"503 SlowDown": 3}
-    assert look(layered(3, 0.5, 0.7, last=FINE)).failed_after == {}
-    # One success is the answer of two copies, not of fifty callers.
-    crowd = [
-        [line(0.001 * each, INTERNAL if each else FINE, took=0.5, connection=each)] for each in range(50)
-    ]
-    assert look([Made(each) for each in crowd]).failed_after == {"500 InternalError": 48}
-    # Where none of the copies succeeds, and where the last request fails.
-    assert look([Made([each | INTERNAL]) for each in copies]).failed_after == {"500 InternalError": 2}
-    assert look([Made([again[0], again[1] | INTERNAL])]).failed_after == {"500 InternalError": 1}
-
-
-def test_what_the_caller_heard_decides_whether_a_call_failed_for_good():
-    """A call has not failed if its client read the lost write, and reported success."""
-    for returned, failed in ((True, {}), (False, {"reset": 1, "no fault": 1}), (None, {"reset": 1})):
-        looked = Made([line(0.0, LOST), line(0.1, FINE, method="HEAD")], "write", returned)
-        assert look([looked]).failed_after == failed
 
 
 def test_a_finding_shows_each_call_once():
@@ -275,7 +281,7 @@ def test_a_check_can_be_left_out():
     assert "retry-after: seconds" not in by_name(look(*asked, ignore={"retry-after"}))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("ignore", "require", "says"),
     [
         (["retries: 503", "same_byte"], [], "'same_byte' is not a check; did you mean 'same bytes'?"),
@@ -526,7 +532,7 @@ WARNED = [calls(3, kind=RESET), calls(3, 0.5, kind=INTERNAL, last=FINE, at=5.0)]
 RIGHT = [calls(3, 0.5, last=FINE)]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("groups", "strict", "result", "code", "sentence"),
     [
         (RIGHT, False, "pass", 0, "PASS: 2 checks passed, 13 not decided"),
@@ -550,7 +556,7 @@ def test_what_was_decided(groups, strict, result, code, sentence):
 FEW = calls(2, 0.5)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("groups", "how", "reason"),
     [
         ([], {}, "the journal has no requests. Run the client while faults and journal are on."),
@@ -581,7 +587,7 @@ def test_why_nothing_could_be_judged(groups, how, reason):
     assert found.sentence == f"Nothing could be judged: {reason}"
 
 
-@pytest.mark.parametrize("driven", [True, False])
+@each_row("driven", [True, False])
 def test_a_client_whose_requests_do_not_arrive(driven):
     """The first line is the whole cause, and nothing that was never tried passes or warns."""
     cause = f"ENOTFOUND {'example' * 40}.invalid"
@@ -600,7 +606,7 @@ def test_a_client_whose_requests_do_not_arrive(driven):
 ASKED = [calls(3, 3.01, last=FINE, every=[{"hint": 3.0, "hint_form": "seconds"}]), calls(3, 0.3, at=9), calls(1, 0.5, last=FINE, every=[{"hint": 3.0, "hint_form": "date"}], at=20)]  # fmt: skip
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("require", "missing"),
     [
         ([], []),
@@ -651,12 +657,6 @@ def test_a_lock_that_was_taken_and_refused_to_its_own_client_is_no_pass():
     """Five conditional writes whose answers were lost, and whose retries were refused."""
     found = look(calls(5, 0.1, kind=LOST, last=FINE | {"status": 412}, guarded=True))
     assert found.conclusion.sentence.startswith("WARN: lost answer: false conflict: 5 of 5 ")
-
-
-def test_what_a_foreign_journal_says_was_done_is_a_fault_where_one_was_chosen():
-    """A word that nobody here knows, beside no fault, is of an answer of the app's own."""
-    found = look(calls(1, kind=FINE | {"status": 503, "did": "mirrored"}, by=None))
-    assert found.failed_after == {"no fault": 1}
 
 
 def test_a_driver_notes_which_errors_were_of_one_kind_and_none_of_their_words(tmp_path):

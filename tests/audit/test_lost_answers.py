@@ -1,7 +1,5 @@
 """A client's reaction to the lost answer of its write, for many clients."""
 
-import pytest
-
 from faultinject.journal.call_window import CallWindow
 from tests.journals import (
     DENIED,
@@ -20,7 +18,7 @@ from tests.journals import (
     line,
 )
 
-from .rows import FAIL, INCONCLUSIVE, PASS, WARN, holds, rows, to
+from .rows import FAIL, INCONCLUSIVE, PASS, WARN, each_holds, rows, to
 
 GONE = LOST | {"app_status": 200}
 REFUSED, MISSING = FINE | {"status": 412}, FINE | {"status": 404}
@@ -231,10 +229,7 @@ TABLE = rows(
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("row", TABLE, ids=str)
-def test_verdict(row):
-    """Of a client that is described."""
-    holds(row)
+test_verdict = each_holds(*TABLE)
 
 
 def test_requests_of_other_calls_of_a_driver():

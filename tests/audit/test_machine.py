@@ -5,15 +5,14 @@ import json
 from itertools import product
 from pathlib import Path
 
-import pytest
-
 from faultinject import Attempt
 from faultinject.audit.judging import judge_run
 from faultinject.journal.call_window import CallWindow
 from faultinject.journal.driven_run import DrivenRun
 from tests.journals import DELAYED, FINE, INTERNAL, call, calls, fault, finding
+from tests.rows import each_row
 
-from .rows import FAIL, INCONCLUSIVE, PASS, WARN, holds, rows, to
+from .rows import FAIL, INCONCLUSIVE, PASS, WARN, each_holds, rows, to
 
 HERE = Path(__file__).parent
 UNKNOWN = {"fast": None}
@@ -181,10 +180,7 @@ HEDGES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("row", [*BACKOFF, *STARVED, *WORK_FOR_OTHERS, *OVERLAP, *HEDGES], ids=str)
-def test_verdict(row):
-    """Of a client that is described, on a machine that is."""
-    holds(row)
+test_verdict = each_holds(*BACKOFF, *STARVED, *WORK_FOR_OTHERS, *OVERLAP, *HEDGES)
 
 
 def test_what_to_do_about_work_for_others_is_told():
@@ -205,7 +201,7 @@ def recorded(name, profile=None):
     return {each.check: each.verdict for each in judge_run(attempts, run, profile=profile).findings}
 
 
-@pytest.mark.parametrize("name", ["uneven_machine.json.gz", "starved_client.json.gz"])
+@each_row("name", ["uneven_machine.json.gz", "starved_client.json.gz"])
 def test_a_client_on_a_busy_machine(name):
     """A client that keeps its promise passes, though a fifth of its waits are seconds longer.
 

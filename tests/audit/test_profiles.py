@@ -6,6 +6,7 @@ import pytest
 
 from faultinject.audit.profiles import detect, get, names
 from faultinject.exceptions import ConfigurationError
+from tests.rows import each_row
 
 BOTO3 = "Boto3/{0} md/Botocore#{0} ua/2.1 os/linux lang/python#3.11.7 m/E,b cfg/retry-mode#{1} Botocore/{0}"
 
@@ -35,7 +36,7 @@ below = "3"
 """
 
 
-@pytest.mark.parametrize("name", names())
+@each_row("name", names())
 def test_every_profile_says_who_promises_what(name):
     """A title for people, a reference to look up, nothing that makes no sense."""
     profile = get(name)
@@ -52,7 +53,7 @@ def test_the_profiles_that_come_along():
     assert known <= set(names())
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("user_agent", "expected"),
     [
         (BOTO3.format("1.44.5", "standard"), "aws-2026"),
@@ -155,7 +156,7 @@ def test_every_profile_can_be_checked():
             assert re.search(r"promise[sd]?\b", profile.reference), name
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "expected"),
     [
         ("aws-2026", ((100,), (35,), (35,), (35,))),
@@ -258,7 +259,7 @@ def test_what_is_no_profile_is_refused(tmp_path, text, expected):
     assert str(caught.value) == f"{path}: {expected}"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "expected"),
     [
         ("aws-2025", "aws-2025 is not a profile; did you mean aws-2026?"),

@@ -14,6 +14,7 @@ from faultinject.audit.judging import judge
 from faultinject.audit.reports import FORMATS, format_of, render
 from faultinject.exceptions import ConfigurationError
 from faultinject.journal.call_window import CallWindow
+from tests.rows import each_row
 
 from .judged import attempt, call, finding, given, judgement
 from .rows import FAIL, INCONCLUSIVE, PASS, WARN
@@ -67,28 +68,50 @@ def test_text_of_a_client_without_a_fault_to_find():
     assert text.partition("\n\n")[2] == "✓ passed: gives up\n"
 
 
-def test_without_a_call_nothing_is_said_of_failed_ones():
-    """It would read as success."""
-    text = render(judge([]))
-    assert text.startswith("Nothing could be judged")
-    assert "failed for good" not in text
+WINDOWS = [CallWindow(f"call {each}", each, each + 0.1, False) for each in range(4)]
+SEEN = [Attempt.of(attempt(1, 0.05, None, 200))]
+NINE = [call(attempt(2 * n, n), attempt(2 * n + 1, n + 0.5, None, 200)) for n in range(9)]
+HERD = finding("thundering herd", FAIL, client="b", said_by="jitter")
+OF_TWO = [
+    finding("backoff", FAIL, client="Boto3/1.44.5"),
+    finding("gives up", PASS, client="Boto3/1.44.5"),
+    finding("gives up", PASS, client="curl/8.1"),
+    finding("retries", PASS, subject="500", client="curl/8.1"),
+]
 
 
-def test_calls_without_a_request_are_counted():
-    """A circuit breaker that fails them at once is seen in no request."""
-    windows = [CallWindow(f"call {each}", each, each + 0.1, False) for each in range(4)]
-    seen = [attempt(1, 0.05, None, 200)]
-    found = judge([Attempt.of(each) for each in seen], told=windows, until=float("inf"))
-    assert "\n3 of 4 calls made no request and failed.\n" in render(found)
-    assert "made no request" not in render(judgement(**NUMBERS))
+def without(words):
+    """A pattern of a text that does not have these."""
+    return rf"\A(?!(.|\n)*{words})"
 
 
-def test_text_of_an_empty_journal():
-    """Nothing was joined, nothing left out: nothing is said of it."""
-    said = render(judge([]))
-    assert "\n0 calls, 0 attempts in 0.0 ms.\n" in said
-    assert "\nThe client's turnaround" in said
-    assert "a client without a User-Agent" in said
+@each_row(
+    ("found", "says"),
+    [
+        # Of a journal without a call nothing is said of failed ones, which would read as success, nor of what was joined.
+        (judge([]), ["\\ANothing could be judged", without("failed for good"), r"^0 calls, 0 attempts in 0\.0 ms\.$", "^The client's turnaround", "a client without a User-Agent"]),
+        # Calls that a circuit breaker fails at once are seen in no request, and counted.
+        (judge(SEEN, told=WINDOWS, until=float("inf")), [r"^3 of 4 calls made no request and failed\.$"]),
+        (judgement(**NUMBERS), [without("made no request")]),
+        # Failures stand before warnings, whatever the order of the checks.
+        (judgement(finding("a", WARN), finding("b", PASS), finding("c", FAIL), finding("d", WARN)), [r"^✕ FAIL  c(.|\n)*^! WARN  a(.|\n)*^! WARN  d"]),
+        # A quoted finding stands alone if the quoting one is ignored, or is another client's.
+        (judgement(finding("thundering herd", FAIL, said_by="jitter")), ["^✕ FAIL  thundering herd"]),
+        (judgement(finding("jitter", FAIL, client="a"), HERD), ["^✕ FAIL  thundering herd of b"]),
+        # Of several clients each finding names its own, and what passed stands by client.
+        (judgement(*OF_TWO, made=[call(), call(attempt(1, 0.0, user_agent="curl/8.1"))]), [
+            "\\AFAIL: backoff of Boto3/1.44.5: something\nBoto3/1.44.5 and 1 other client\n", "^✕ FAIL  backoff of Boto3/1.44.5: ",
+            r"^✓ passed: Boto3/1.44.5: gives up; curl/8.1: gives up, retries \(500\)$",
+        ]),
+        # Three calls are told of each finding: more would bury the rest.
+        (judgement(finding("backoff", WARN, calls=NINE)), [r"\A[^[]*\[seq 0 1\][^[]*\[seq 2 3\][^[]*\[seq 4 5\][^[]*\Z"]),
+    ],
+    ids=lambda row: str(row[1]),
+)  # fmt: skip
+def test_what_the_text_says(found, says):
+    """The text has each pattern."""
+    text = render(found)
+    assert [each for each in says if not re.search(each, text, re.MULTILINE)] == [], text
 
 
 def test_a_short_text():
@@ -128,13 +151,7 @@ def test_the_first_line_says_the_result():
     assert json.loads(render(strict, "json"))["result"] == "fail"
 
 
-def test_failures_stand_before_warnings():
-    """Whatever the order of the checks."""
-    text = render(judgement(finding("a", WARN), finding("b", PASS), finding("c", FAIL), finding("d", WARN)))
-    assert re.findall(r"^[✕!] [A-Z]{4} +(\w)", text, re.MULTILINE) == ["c", "a", "d"]
-
-
-@pytest.mark.parametrize("format_", ["text", "markdown", "junit"])
+@each_row("format_", ["text", "markdown", "junit"])
 def test_what_two_checks_say_is_told_once(format_):
     """Equal waits are also a herd: people get one finding of two sentences, programs both."""
     found = judgement(
@@ -153,43 +170,7 @@ def test_what_two_checks_say_is_told_once(format_):
     ]
 
 
-def test_what_nobody_else_says_is_told():
-    """A quoted finding stands alone if the quoting one is ignored, or is another client's."""
-    alone = judgement(finding("thundering herd", FAIL, said_by="jitter"))
-    assert "✕ FAIL  thundering herd" in render(alone)
-    other = judgement(
-        finding("jitter", FAIL, client="a"), finding("thundering herd", FAIL, client="b", said_by="jitter")
-    )
-    assert "✕ FAIL  thundering herd of b" in render(other)
-
-
-def test_several_clients():
-    """Each finding names its client, and what passed stands by client."""
-    text = render(
-        judgement(
-            finding("backoff", FAIL, client="Boto3/1.44.5"),
-            finding("gives up", PASS, client="Boto3/1.44.5"),
-            finding("gives up", PASS, client="curl/8.1"),
-            finding("retries", PASS, subject="500", client="curl/8.1"),
-            made=[call(), call(attempt(1, 0.0, user_agent="curl/8.1"))],
-        )
-    )
-    assert text.splitlines()[:2] == [
-        "FAIL: backoff of Boto3/1.44.5: something",
-        "Boto3/1.44.5 and 1 other client",
-    ]
-    assert "✕ FAIL  backoff of Boto3/1.44.5: " in text
-    assert "✓ passed: Boto3/1.44.5: gives up; curl/8.1: gives up, retries (500)" in text
-
-
-def test_three_calls_are_told_of_each_finding():
-    """More would bury the rest."""
-    calls = [call(attempt(2 * n, n), attempt(2 * n + 1, n + 0.5, None, 200)) for n in range(9)]
-    lines = render(judgement(finding("backoff", WARN, calls=calls))).splitlines()
-    assert re.findall(r"\[.*]", "\n".join(lines)) == ["[seq 0 1]", "[seq 2 3]", "[seq 4 5]"]
-
-
-@pytest.mark.parametrize(
+@each_row(
     ("made", "expected"),
     [
         (call(attempt(1, 0, "http:500", 500), attempt(2, 0.021, None, 201), name="upload"), "upload: GET /photos/cat.jpg: 500, 20 ms later 201"),
@@ -222,7 +203,7 @@ def test_story(made, expected):
     assert f" - {expected} [" in " ".join(render(judgement(finding("backoff", FAIL, calls=[made]))).split())
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("attempts", "expected"),
     [
         ([attempt(17, 0), attempt(18, 1)], "seq 17 18"),
@@ -283,7 +264,7 @@ def suite(found):
     return only
 
 
-@pytest.mark.parametrize("verdict", [FAIL, WARN, INCONCLUSIVE, PASS])
+@each_row("verdict", [FAIL, WARN, INCONCLUSIVE, PASS])
 def test_every_check_has_its_own_name_in_every_format(verdict):
     """Names hold blanks and hyphens; none is cut, escaped or taken for another one."""
     found = judgement(*[finding(name, verdict, f"told {name}") for name in CHECKS])
@@ -332,7 +313,7 @@ def test_junit():
     assert "1,243 calls" in found.findtext("system-out")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("found", "message"),
     [
         (judgement(finding("gives up", INCONCLUSIVE), made=[]), "Nothing could be judged: no call met a fault"),
@@ -423,7 +404,7 @@ def hostile():
     )
 
 
-@pytest.mark.parametrize("format_", FORMATS)
+@each_row("format_", FORMATS)
 def test_no_report_holds_what_a_terminal_or_a_page_would_obey(format_):
     """Control and bidi characters are escaped, and every report can be written as UTF-8."""
     text = render(hostile(), format_)
@@ -468,7 +449,7 @@ def test_unknown_format():
     assert str(error.value) == f"'pdf' is not a format of a report; there are {known}"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "expected"),
     [
         ("a.txt", "text"),

@@ -2,8 +2,6 @@
 
 import random
 
-import pytest
-
 from faultinject.journal.call_window import CallWindow
 from tests.journals import (
     DELAYED,
@@ -26,8 +24,9 @@ from tests.journals import (
     successes,
     verdict,
 )  # fmt: skip
+from tests.rows import each_row
 
-from .rows import FAIL, INCONCLUSIVE, PASS, WARN, holds, rows, to
+from .rows import FAIL, INCONCLUSIVE, PASS, WARN, each_holds, rows, to
 
 PLAIN = fault("http:429", 429)
 CUT = fault("truncate", 200, "truncated", applied=True)
@@ -1117,14 +1116,7 @@ ERROR_IN_200 = rows(
 )  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "row",
-    [*RETRIES, *PERMANENT, *GIVES_UP, *RETRY_AFTER, *MALFORMED, *SAME_BYTES, *NOT_IDEMPOTENT, *ERROR_IN_200],
-    ids=str,
-)  # fmt: skip
-def test_verdict(row):
-    """Of a client that is described."""
-    holds(row)
+test_verdict = each_holds(*RETRIES, *PERMANENT, *GIVES_UP, *RETRY_AFTER, *MALFORMED, *SAME_BYTES, *NOT_IDEMPOTENT, *ERROR_IN_200)  # fmt: skip
 
 
 def asked_again(number, wait, at, by):
@@ -1142,7 +1134,7 @@ def asked_again(number, wait, at, by):
     ]
 
 
-@pytest.mark.parametrize("by", [ID, None])
+@each_row("by", [ID, None])
 def test_more_that_is_asked_for_again_after_a_refusal_is_no_less(by):
     """The number of objects counts, however soon each is asked for again."""
     worst = [PASS, INCONCLUSIVE, WARN, FAIL]

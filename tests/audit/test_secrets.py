@@ -15,6 +15,7 @@ from faultinject.audit.judging import judge
 from faultinject.audit.reports import FORMATS, render
 from faultinject.journal.reading import read
 from faultinject.vendors import get, names
+from tests.rows import each_row
 
 console = pytest.importorskip("tests.console")
 
@@ -138,7 +139,7 @@ def test_three_hundred_planted_secrets(ask, tmp_path, caplog):
     }
 
 
-@pytest.mark.parametrize("vendor", names())
+@each_row("vendor", names())
 def test_no_userinfo_in_the_resource(vendor):
     """The body names what was asked for without the name and the password of an absolute target."""
     code = next(row.label for row in get(vendor).errors if row.status)

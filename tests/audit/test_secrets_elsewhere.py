@@ -10,6 +10,7 @@ from faultinject.exceptions import ExplorationFailedError
 from faultinject.store import ObjectStore
 from faultinject.store.stores import STORES
 from tests.audit.test_secrets import PLACES, ask_asgi, ask_wsgi, planted
+from tests.rows import each_row
 
 console = pytest.importorskip("tests.console")
 
@@ -63,7 +64,7 @@ def test_failures_and_explorations(ask, caplog):
         assert leaks([secret for secret, *_ in batch], outputs) == {}
 
 
-@pytest.mark.parametrize("command", ["check", "check --json", "preview"])
+@each_row("command", ["check", "check --json", "preview"])
 def test_commands(command):
     """A presigned URL is pasted from somewhere, and what is printed goes to the log of a CI job."""
     for batch in batches(6)[::4]:
@@ -81,7 +82,7 @@ def test_commands(command):
             assert secret not in said, target
 
 
-@pytest.mark.parametrize("vendor", STORES)
+@each_row("vendor", STORES)
 def test_the_last_error_of_a_store(vendor):
     """It quotes what the store has not, and `explore` prints it."""
     store = ObjectStore(vendor)

@@ -1,10 +1,9 @@
 """A client with a faster clock than the journal's is judged by its own clock."""
 
-import pytest
-
 from tests.journals import FINE, ID, INTERNAL, SLOW_DOWN, call, calls, finding
+from tests.rows import each_row
 
-from .rows import FAIL, INCONCLUSIVE, PASS, WARN
+from .rows import FAIL, INCONCLUSIVE, PASS, WARN, each_holds, rows, to
 
 ASKED = {"hint": 3.0, "hint_form": "seconds"}
 SPEED = 20.0
@@ -15,108 +14,25 @@ def found(check, *groups, **how):
     return finding(check, *groups, driven=True, **how)
 
 
-@pytest.mark.parametrize(("speed", "expected"), [(1.0, FAIL), (SPEED, PASS)])
-def test_what_it_was_asked_to_wait_for_passes_by_its_own_clock(speed, expected):
-    """A twentieth of three seconds is three seconds of a clock that runs twenty times as fast."""
-    asked = calls(5, 0.152, last=FINE, every=[ASKED], apart=1.0)
-    usual = calls(5, 0.052, last=FINE, at=20.0, apart=1.0)
-    assert found("retry-after", asked, usual, speed=speed).verdict == expected
-
-
-def test_what_the_noise_hides_of_retry_after_is_not_said_of_the_client():
-    """It was asked for a second, and half of that is the machine's noise."""
-    asked = calls(5, 0.052, last=FINE, every=[ASKED | {"hint": 1.0}], apart=1.0)
-    usual = calls(5, 0.0025, last=FINE, at=20.0, apart=1.0)
-    said = found("retry-after", asked, usual, fast=(0.001, 0.025), speed=SPEED)
-    assert said.message.startswith("seconds: a busy machine may make a wait without Retry-After 1.10 s long")
-    assert said.action == LESS
-
-
-@pytest.mark.parametrize(
-    ("gap", "fast", "expected"),
-    [
-        # Twice the turn-around's p95 by the machine's clock is no wait for sure, and by the client's it may be one.
-        (0.0009, (0.0003, 0.001), WARN),
-        (0.0011, (0.0003, 0.001), INCONCLUSIVE),
-        (0.021, (0.0003, 0.001), PASS),
-        # Where it is not measured half a second of the machine's is what the machine may do.
-        (0.0011, None, INCONCLUSIVE),
-        (0.49, None, INCONCLUSIVE),
-        (0.51, None, PASS),
-        # A turn-around as slow as this is still one.
-        (0.1, (0.03, 0.04), PASS),
-        (0.079, (0.03, 0.04), INCONCLUSIVE),
-    ],
-)
-def test_how_late_the_machine_may_be_counts_so_many_times(gap, fast, expected):
-    """No verdict rests on what the machine may have done."""
-    assert found("backoff", calls(10, gap, gap, apart=5.0), fast=fast, speed=SPEED).verdict == expected
-
-
-@pytest.mark.parametrize(("apart", "expected"), [(0.002, INCONCLUSIVE), (1.0, PASS)])
-def test_its_work_for_other_requests_counts_so_many_times(apart, expected):
-    """A hundred requests in a wait take half a second of the machine."""
-    crowd = calls(101, 0.3, 0.3, apart=apart)
-    assert found("backoff", crowd, fast=(0.002, 0.006), speed=SPEED).verdict == expected
-
-
-@pytest.mark.parametrize(
-    ("wait", "speed", "expected"),
-    [(0.006, SPEED, INCONCLUSIVE), (0.09, SPEED, INCONCLUSIVE), (0.11, SPEED, WARN), (0.11, 1.0, WARN)],
-)
-def test_retries_at_once_are_no_herd_by_a_faster_clock(wait, speed, expected):
-    """A loop that waits for nothing takes 6 ms here: 0.12 s by the client's clock."""
-    made = [call(wait + 0.000_025 * (each - 12), at=each) for each in range(24)]
-    assert found("thundering herd", made, speed=speed).verdict == expected
-
-
-@pytest.mark.parametrize(
-    ("spread", "speed", "expected"),
-    [(0.18, SPEED, INCONCLUSIVE), (0.09, SPEED, WARN), (0.18, 1.0, INCONCLUSIVE), (0.09, 1.0, WARN)],
-)
-def test_jitter_that_is_undecided_in_real_time_is_not_rigid_by_a_faster_clock(spread, speed, expected):
-    """Waits of 2.0 to 2.18 s: what the machine adds spreads them, and makes none of them alike."""
-    made = [call((2.0 + spread * min(each, 6) / 6) / speed, at=each) for each in range(8)]
-    assert found("jitter", made, speed=speed).verdict == expected
-
-
+AT_REAL_SPEED, FASTER = {"driven": True}, {"driven": True, "speed": SPEED}
+AWS = {"profile": "aws-2026"}
 AT_BOUND = calls(20, 0.05, apart=5.0)
 """Waits of a second by the client's clock, as long as AWS promises."""
+HINTED = [
+    *calls(5, 0.152, last=FINE, every=[ASKED], apart=1.0),
+    *calls(5, 0.052, last=FINE, at=20.0, apart=1.0),
+]
+"""Waits of a twentieth of three seconds: three seconds of a clock twenty times as fast."""
 
 
-@pytest.mark.parametrize(
-    ("groups", "speed", "expected"),
-    [
-        ((AT_BOUND,), SPEED, PASS),
-        # Longer by more than the machine's noise in real time: perhaps by its noise at that speed.
-        ((calls(20, 0.06, apart=5.0),), SPEED, INCONCLUSIVE),
-        ((calls(20, 1.2, apart=5.0),), 1.0, FAIL),
-    ],
-)
-def test_a_wait_that_is_too_long_is_told_in_real_time_alone(groups, speed, expected):
-    """At a speed it may be the client's work; one that is short enough is so all the more."""
-    assert found("backoff bound", *groups, profile="aws-2026", speed=speed).verdict == expected
+def at_once(wait):
+    """First waits that differ by less than the machine's noise."""
+    return [call(wait + 0.000_025 * (each - 12), at=each) for each in range(24)]
 
 
-@pytest.mark.parametrize(("speed", "expected"), [(1.0, FAIL), (SPEED, INCONCLUSIVE)])
-def test_waits_that_are_not_evenly_drawn_are_told_in_real_time_alone(speed, expected):
-    """All of them at their bound."""
-    made = calls(40, 1.0 / speed, apart=5.0)
-    assert found("full jitter", made, profile="aws-2026", speed=speed).verdict == expected
-
-
-@pytest.mark.parametrize(("speed", "expected"), [(1.0, WARN), (SPEED, INCONCLUSIVE)])
-def test_waits_that_do_not_grow_are_told_in_real_time_alone(speed, expected):
-    """The client's work is part of each, and makes them alike."""
-    wait = 2.0 / speed
-    assert found("backoff grows", calls(10, wait, wait, wait, apart=5.0), speed=speed).verdict == expected
-
-
-@pytest.mark.parametrize(("by", "expected"), [(ID, PASS), (None, INCONCLUSIVE)])
-def test_layers_are_told_by_ids_and_not_by_waits(by, expected):
-    """The client's work makes waits that fall and rise."""
-    made = calls(10, 0.1, 0.2, 0.1, 0.2, apart=5.0, by=by)
-    assert found("nested retries", made, speed=SPEED).verdict == expected
+def from_two_seconds(spread, speed):
+    """First waits of 2.0 s and `spread` more, by the client's clock."""
+    return [call((2.0 + spread * min(each, 6) / 6) / speed, at=each) for each in range(8)]
 
 
 def repeated(number, **more):
@@ -131,11 +47,74 @@ def repeated(number, **more):
     ]
 
 
-@pytest.mark.parametrize("speed", [1.0, SPEED])
-def test_a_layer_that_ids_prove_is_told_at_any_speed(speed):
-    """It is found beside a failed call without ids, whose waits decide nothing."""
-    without = calls(1, 0.1, 0.1, at=900.0, by=None)
-    assert found("nested retries", repeated(6), without, speed=speed).verdict == FAIL
+test_verdict = each_holds(
+    *rows("retry-after", to(FAIL, HINTED, **AT_REAL_SPEED), to(PASS, HINTED, **FASTER)),
+    *rows(
+        "backoff",
+        *(
+            to(expected, calls(10, gap, gap, apart=5.0), fast=fast, **FASTER)
+            for gap, fast, expected in (
+                # Twice the turn-around's p95 by the machine's clock is no wait for sure, and by the client's it may be one.
+                (0.0009, (0.0003, 0.001), WARN),
+                (0.0011, (0.0003, 0.001), INCONCLUSIVE),
+                (0.021, (0.0003, 0.001), PASS),
+                # Where it is not measured half a second of the machine's is what the machine may do.
+                (0.0011, None, INCONCLUSIVE),
+                (0.49, None, INCONCLUSIVE),
+                (0.51, None, PASS),
+                # A turn-around as slow as this is still one.
+                (0.1, (0.03, 0.04), PASS),
+                (0.079, (0.03, 0.04), INCONCLUSIVE),
+            )
+        ),
+        # A hundred other requests in a wait take half a second of the machine.
+        *(
+            to(expected, calls(101, 0.3, 0.3, apart=apart), fast=(0.002, 0.006), **FASTER)
+            for apart, expected in ((0.002, INCONCLUSIVE), (1.0, PASS))
+        ),
+    ),
+    # A loop that waits for nothing takes 6 ms here: 0.12 s by the client's clock.
+    *rows(
+        "thundering herd",
+        *(to(expected, at_once(wait), **FASTER) for wait, expected in ((0.006, INCONCLUSIVE), (0.09, INCONCLUSIVE), (0.11, WARN))),
+        to(WARN, at_once(0.11), **AT_REAL_SPEED),
+    ),
+    # What the machine adds spreads waits of 2.0 to 2.18 s, and makes none of them alike.
+    *rows(
+        "jitter",
+        *(to(expected, from_two_seconds(spread, SPEED), **FASTER) for spread, expected in ((0.18, INCONCLUSIVE), (0.09, WARN))),
+        *(to(expected, from_two_seconds(spread, 1.0), **AT_REAL_SPEED) for spread, expected in ((0.18, INCONCLUSIVE), (0.09, WARN))),
+    ),
+    # A wait that is longer by more than the machine's noise may at a speed be the client's work; one that is short enough
+    # is so all the more.
+    *rows(
+        "backoff bound",
+        to(PASS, AT_BOUND, **AWS, **FASTER),
+        to(INCONCLUSIVE, calls(20, 0.06, apart=5.0), **AWS, **FASTER),
+        to(FAIL, calls(20, 1.2, apart=5.0), **AWS, **AT_REAL_SPEED),
+    ),
+    # Waits that are all at their bound, or that do not grow, are told in real time alone: the client's work is part of each.
+    *rows("full jitter", to(FAIL, calls(40, 1.0, apart=5.0), **AWS, **AT_REAL_SPEED), to(INCONCLUSIVE, calls(40, 0.05, apart=5.0), **AWS, **FASTER)),
+    *rows("backoff grows", to(WARN, calls(10, 2.0, 2.0, 2.0, apart=5.0), **AT_REAL_SPEED), to(INCONCLUSIVE, calls(10, 0.1, 0.1, 0.1, apart=5.0), **FASTER)),
+    # Layers are told by ids and not by waits, which the client's work makes fall and rise.
+    *rows(
+        "nested retries",
+        *(to(expected, calls(10, 0.1, 0.2, 0.1, 0.2, apart=5.0, by=by), **FASTER) for by, expected in ((ID, PASS), (None, INCONCLUSIVE))),
+        # A failed call without ids, whose waits decide nothing, hides none that ids prove.
+        *(to(FAIL, repeated(6), calls(1, 0.1, 0.1, at=900.0, by=None), **speed) for speed in (AT_REAL_SPEED, FASTER)),
+    ),
+    # A call without an end has none by any clock.
+    *rows("retries", to(PASS, calls(5, 0.05, last=FINE), [call(0.05, kind=SLOW_DOWN, ended=False, every=[{}, {"took": None}])], **FASTER)),
+)  # fmt: skip
+
+
+def test_what_the_noise_hides_of_retry_after_is_not_said_of_the_client():
+    """It was asked for a second, and half of that is the machine's noise."""
+    asked = calls(5, 0.052, last=FINE, every=[ASKED | {"hint": 1.0}], apart=1.0)
+    usual = calls(5, 0.0025, last=FINE, at=20.0, apart=1.0)
+    said = found("retry-after", asked, usual, fast=(0.001, 0.025), speed=SPEED)
+    assert said.message.startswith("seconds: a busy machine may make a wait without Retry-After 1.10 s long")
+    assert said.action == LESS
 
 
 PLAN = "Repeat the whole plan, with every kind of call, on an idle machine; raise `--deadline` if calls had not ended."
@@ -143,7 +122,7 @@ STANDING = calls(10, 0.1, 0.1, 0.1, apart=5.0)
 SERVER_ERRORS = {"kind": INTERNAL, "apart": 5.0}
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("check", "groups", "action"),
     [
         ("backoff", [calls(10, 0.0011, 0.0011, apart=5.0)], LESS),
@@ -184,9 +163,3 @@ def test_waits_that_do_not_grow_are_not_said_to_grow():
     said = found("backoff grows", STANDING, speed=SPEED).message
     assert said.startswith("the waits change by a factor of 1.00 per retry [")
     assert said.endswith("after throttle failures; at this speed that may be the client's work")
-
-
-def test_a_call_without_an_end_has_none():
-    """By no clock."""
-    open_ = call(0.05, kind=SLOW_DOWN, ended=False, every=[{}, {"took": None}])
-    assert found("retries", calls(5, 0.05, last=FINE), [open_], speed=SPEED).verdict == PASS

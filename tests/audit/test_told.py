@@ -1,10 +1,8 @@
 """Callers' results against the answers of their calls, each with its verdict."""
 
-import pytest
-
 from tests.journals import DENIED, FINE, HIDDEN, HUNG, RESET, SLOW_DOWN, calls, fault
 
-from .rows import FAIL, WARN, holds, rows, to
+from .rows import FAIL, WARN, each_holds, rows, to
 from .test_lost_answers import GONE, LONGER, MISSING, OTHER, REFUSED, get, lost, put, remove, story
 
 TAKEN = FINE | {"status": 409}
@@ -83,7 +81,4 @@ TABLE = rows(
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("row", TABLE, ids=str)
-def test_verdict(row):
-    """Of a client that is described."""
-    holds(row)
+test_verdict = each_holds(*TABLE)

@@ -1,10 +1,8 @@
 """Downloads of one version of an object, or of two, for many clients."""
 
-import pytest
-
 from tests.journals import FINE, MARK, calls, fault
 
-from .rows import FAIL, INCONCLUSIVE, PASS, WARN, holds, rows, to
+from .rows import FAIL, INCONCLUSIVE, PASS, WARN, each_holds, rows, to
 
 ONE, TWO = {"etag": "1111"}, {"etag": "2222"}
 CUT = fault("truncate", 200, "truncated", applied=True, response_bytes=50, **ONE)
@@ -28,9 +26,7 @@ def read_once(number, answer, **more):
     return calls(number, kind=answer, **{"method": "GET", "request_bytes": 0, "name": "load", **more})
 
 
-@pytest.mark.parametrize(
-    "row",
-    rows(
+test_verdict = each_holds(*rows(
         "mixed versions",
         # The first half is of one version, the rest of another; the caller got an error, or nobody says what.
         to(FAIL, reads(1, REST), n=1, says="1 of 1 downloads whose object was replaced meanwhile have bytes of two versions"),
@@ -82,9 +78,4 @@ def read_once(number, answer, **more):
         to(NO_VERDICT, read_once(3, FALSE | {"checksum": False}, returned=True)),
         to(NO_VERDICT, read_once(3, FALSE, returned=True, method="HEAD")),
         to(NO_VERDICT),
-    ),
-    ids=str,
-)  # fmt: skip
-def test_verdict(row):
-    """Of a client that is described."""
-    holds(row)
+    ))  # fmt: skip

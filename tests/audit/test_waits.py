@@ -32,7 +32,7 @@ from tests.journals import (
     verdict,
 )  # fmt: skip
 
-from .rows import FAIL, INCONCLUSIVE, PASS, WARN, holds, rows, to
+from .rows import FAIL, INCONCLUSIVE, PASS, WARN, each_holds, rows, to
 
 NOISY = {"fast": (0.002, 0.015)}
 """A client on a busy machine: 30 ms are no wait, and waits may differ by as much."""
@@ -816,14 +816,9 @@ QUOTA = rows(
 )  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "row",
-    [*BACKOFF, *JITTER, *HERD, *GROWS, *BUDGET, *NESTED, *OVERLAP, *ATTEMPTS, *BOUND, *FULL_JITTER, *QUOTA],
-    ids=str,
+test_verdict = each_holds(
+    *BACKOFF, *JITTER, *HERD, *GROWS, *BUDGET, *NESTED, *OVERLAP, *ATTEMPTS, *BOUND, *FULL_JITTER, *QUOTA
 )
-def test_verdict(row):
-    """Of a client that is described."""
-    holds(row)
 
 
 def test_the_herd_is_the_second_sentence_of_waits_that_repeat():

@@ -6,6 +6,7 @@ import pytest
 from werkzeug.test import Client
 
 from faultinject import WSGIFaultMiddleware
+from tests.rows import each_row
 
 CERTAIN = [
     "",
@@ -87,7 +88,7 @@ def test_chances_are_those_of_the_engine(told):
     assert sum(200 not in call for call in calls) / 1000 == pytest.approx(0.58**2, abs=0.05)
 
 
-@pytest.mark.parametrize("window", ["begin=1s,end=0s", "begin=1s,end=1s", "end=0s"])
+@each_row("window", ["begin=1s,end=0s", "begin=1s,end=1s", "end=0s"])
 def test_a_window_that_never_opens_comes_to_nothing(told, window):
     """A rule that never fires has no rate and fails no attempt; the rule behind it has them all."""
     rules = [f"cos:SlowDown,{window}", "http:500"]
@@ -97,7 +98,7 @@ def test_a_window_that_never_opens_comes_to_nothing(told, window):
     assert told(rules[0])["all_fail"] == [0.0] * 5
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("rules", "all_fail"),
     [
         (["http:503,probability=0.5,times=1"], [0.5, 0, 0, 0, 0]),  # one failure in all
@@ -142,7 +143,7 @@ def test_rates_of_rules_that_hardly_ever_fire(told):
     assert rates == pytest.approx([1 / 9001, (1 - 1 / 9001) / 8999], rel=1e-9)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("rule", "fails"),
     [
         ("hang", True),
@@ -167,7 +168,7 @@ def test_what_fails_an_attempt(told, rule, fails):
     assert (found["all_fail"], found["rates"]) == ([float(fails)] * 5, [1.0])
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("rules", "dead"),
     [
         (["http:503", "http:500"], {1: "rule-1 answers every request that it matches"}),
@@ -227,7 +228,7 @@ def test_dead_rules(told, rules, dead):
                 assert rules[at] != "reset"
 
 
-@pytest.mark.parametrize(
+@each_row(
     "rules",
     [
         ["http:503,probability=0.99", "http:500"],

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from tests.rows import each_row
+
 
 def test_a_file_and_rules(run, refused, tmp_path):
     """Rules of a file come first; a mistake in it is told with its line."""
@@ -59,7 +61,7 @@ def _app(environ, start):
     return []
 
 
-@pytest.mark.parametrize(
+@each_row(
     "rule",
     ["reset", "close,when=after", "hang", "truncate", "truncate,keep_bytes=5GiB", "drip,rate=1", "corrupt",
      "truncate,of=cos:SlowDown"],
@@ -105,7 +107,7 @@ def test_production_allowed(run):
     assert ends.endswith("+00:00, if it is started now")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("mount", "target", "path", "bucket"),
     [
         ("/storage", "/storage/photos/cat.jpg", "storage/photos/", "photos"),

@@ -17,6 +17,7 @@ from tests.adapters.live import werkzeug_server
 from tests.console import command
 from tests.control.conftest import KINDS, TOKEN, control
 from tests.ports import ReservedPort
+from tests.rows import each_row
 
 pytestmark = pytest.mark.live
 ENV = {"FAULTINJECT_TOKEN": TOKEN}
@@ -236,7 +237,7 @@ def odd(run):
 STRANGER = "faultinject: http://127.0.0.1:PORT is no control API of faultinject: it answers "
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("answer", "more", "says"),
     [
         ("200 text/html|<p>", 0, f"{STRANGER}200 with text/html;"),
@@ -271,7 +272,7 @@ def test_the_json_of_others(odd):
             odd(f"404 application/json|{body}", *words.split())
 
 
-@pytest.mark.parametrize("head", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"])
+@each_row("head", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"])
 def test_a_server_that_says_nothing_more(head):
     """In the time that it has, for its head or its body."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -446,7 +447,7 @@ STATE = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("more", "said"),
     [
         ({}, "on"),
@@ -468,7 +469,7 @@ def test_how_the_switch_is_told(odd, more, said):
     assert out.endswith("  no rules, so no faults\n")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("shared", "whose", "between"),
     [
         (True, "in all processes", "; in the process that answers: "),
@@ -495,7 +496,7 @@ COMMANDS = [
 ]
 
 
-@pytest.mark.parametrize("words", [[], *([each] for each in COMMANDS)])
+@each_row("words", [[], *([each] for each in COMMANDS)])
 def test_help(run, words):
     """Each command explains itself; a token is no option of any."""
     code, out, _ = run("control", *words, "-h")

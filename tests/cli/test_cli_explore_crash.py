@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from tests.measured import without_times
+from tests.slowly import slowly
 
 from .programs import PLACE, PLAIN_HTTP
 
@@ -92,15 +93,6 @@ def test_as_data(run, refused, here):
 
 
 @pytest.mark.slow
-def test_an_operator_does_something_else(run, here):
-    """`--recover` takes the lock away first."""
-    recover = f"curl -s -X DELETE $ENDPOINT/films/lock; {shlex.join(command('locked', 'wrong'))}"
-    code, output, _ = run(*CRASH, "--recover", recover, "--", *command("locked", "wrong"))
-    assert code == 0
-    assert output.count("\n") == 1
-
-
-@pytest.mark.slow
 def test_a_fault_in_the_second_run(run, here):
     """The second run gets a fault at each request that differs; the replay has both.
 
@@ -143,93 +135,6 @@ ask("PUT", "/films/cat", b"meow")
 
 
 @pytest.mark.slow
-def test_a_second_run_that_never_ends(run, here):
-    """It is ended with all that it has started."""
-    source = """
-if os.path.exists("begun") and not os.path.exists("over"):
-    subprocess.Popen(["sleep", "1000"]).wait()
-open("begun", "w").close()
-bucket()
-open("over", "w").close()
-"""
-    words = program(here, source)
-    code, output, _ = run(*CRASH, "--reset", "rm -f begun over", "--within", "20s", "--", *words)
-    assert code == 1
-    assert "the second run: did not end within 20 s" in output
-
-
-@pytest.mark.slow
-def test_processes_that_leave_the_group(succeeds, here):
-    """They are killed as well, and do not go on in the second run."""
-    source = """
-if os.fork() == 0:
-    os.setsid()
-    if os.fork() == 0:
-        bucket()
-        ask("PUT", "/films/cat", b"meow")
-        open("done", "w").close()
-        ask("PUT", "/films/end", b"meow")
-        open("over", "w").close()
-    os._exit(0)
-while not os.path.exists("over"):
-    time.sleep(0.01)
-os.remove("over")
-"""
-    words = program(here, source)
-    output = succeeds(*CRASH, "--reset", "rm -f over done", "--", *words)
-    assert output.startswith("3 requests without a crash; 8 runs in ")
-
-
-@pytest.mark.slow
-def test_a_second_run_that_always_fails(run, here):
-    """If the second run always fails, the store is the judge, and the report says so.
-
-    It fails where nothing was killed, too.
-    """
-    source = """
-if os.path.exists("over"):
-    sys.exit(5)
-bucket()
-ask("PUT", "/films/cat", b"meow")
-open("over", "w").close()
-"""
-    words = program(here, source)
-    code, output, _ = run(*CRASH, "--reset", "rm -f over", "--", *words)
-    assert code == 0
-    assert "not judged: exit code of the restart (without a crash it fails, too: exit code 5)" in output
-
-
-@pytest.mark.slow
-def test_a_second_run_that_always_fails_and_has_no_end(run, here):
-    """A failure without a crash does not excuse a run that stops only at our 410."""
-    source = """
-again, status = os.path.exists("begun"), 503
-open("begun", "w").close()
-while status >= 500:
-    status = exchange("PUT", "/films")[0]
-sys.exit(again or status != 200)
-"""
-    words = program(here, source)
-    options = ("--exhaustive", "-r", "s3:SlowDown,times=1000", "--reset", "rm -f begun")
-    code, output, _ = run(*CRASH, *options, "--", *words)
-    assert code == 1
-    assert "more than 60 requests in one run\n" in output
-    assert "not judged: exit code of the restart" in output
-
-
-@pytest.mark.slow
-def test_a_command_that_fails(refused, here):
-    """Without a crash: nothing is explored."""
-    errors = refused(*CRASH, "--", *program(here, "bucket(); sys.exit(4)"))
-    assert errors == (
-        "faultinject: the command fails without faults: exit code 4; its requests:\n"
-        "    1 CreateBucket  200 PUT /films\nit wrote no output\n"
-    )
-    errors = refused(*CRASH, "--", "true")
-    assert errors.startswith("faultinject: the command sent nothing to $ENDPOINT")
-
-
-@pytest.mark.slow
 def test_a_server_of_somebody_else(run, here, serve):
     """A foreign server's content is not compared, and the report says so."""
     url = serve("--vendor", "s3").url
@@ -245,18 +150,6 @@ def test_a_server_of_somebody_else(run, here, serve):
     replay = shlex.split(output.partition("  replay: faultinject ")[2].splitlines()[0])
     assert replay[: len(options)] == list(options)
     assert replay[len(options)] == "--replay"
-
-
-@pytest.mark.slow
-def test_a_clock_of_seconds(run, here):
-    """A clock of seconds differs between runs, though they take under a second."""
-    source = """
-bucket()
-ask("PUT", "/films/at", str(int(time.time())).encode())
-ask("PUT", "/films/cat", b"meow")
-"""
-    code, output, _ = run(*CRASH, "--", *program(here, source))
-    assert (code, output.count("\n")) == (0, 1), output
 
 
 @pytest.mark.slow
@@ -282,54 +175,47 @@ ask("DELETE", "/films/begun")
     assert again.splitlines()[2:5] == output.splitlines()[2:5]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("shorter", "expected"),
-    [
-        ("", (0, "")),
-        # The run without a crash sent 24 bytes, so that the middle is behind 12.
-        (
-            "4",
-            (
-                2,
-                "faultinject: no run of this exploration is {}; copy a scenario from its report (left out: a"
-                " crash after HeadObject (it changes nothing, so that this is the crash before "
-                "it; an exhaustive one tries it); reset"
-                " at PutObject /films/cat (its body ends before))\n",
-            ),
-        ),
-    ],
-)
-def test_the_replay_of_a_body_whose_length_is_another_in_each_run(run, here, shorter, expected):
-    """The middle is then somewhere else; a crash that did not come is no success."""
-    source = f"""
-with open("runs", "a") as file:
-    file.write("x")
-    late = file.tell() > 4
+NEVER_ENDS = """
+if os.path.exists("begun") and not os.path.exists("over"):
+    subprocess.Popen(["sleep", "1000"]).wait()
+open("begun", "w").close()
 bucket()
-ask("PUT", "/films/cat", b"m" * (int({shorter!r} or 24) if late else 24))
-if ask("HEAD", "/films/gone"):
-    sys.exit(4)
+open("over", "w").close()
 """
-    replay = "reset,method=PUT,path=/films/cat,times=1,after_bytes=99,name=crash"
-    code, output, errors = run(*CRASH, "--replay", replay, "--", *program(here, source))
-    assert (code, errors) == (expected[0], expected[1].format(replay))
-    assert ("; 1 run in " in output) is (code == 0)
-
-
-def test_a_recovery_that_does_not_exist(refused, here):
-    """A mistake in it is no finding."""
-    errors = refused(*CRASH, "--recover", "./unlock", "--", *command("locked", "right"))
-    assert errors.startswith("faultinject: recover: it cannot be run: exit code 127\n")
-
-
-@pytest.mark.slow
-def test_a_program_that_fails_before_it_is_killed(run, here):
-    """A program that fails before the kill is not reported as killed.
-
-    Also where a fault was to come in its second run.
-    """
-    source = """
+LEAVES_THE_GROUP = """
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        bucket()
+        ask("PUT", "/films/cat", b"meow")
+        open("done", "w").close()
+        ask("PUT", "/films/end", b"meow")
+        open("over", "w").close()
+    os._exit(0)
+while not os.path.exists("over"):
+    time.sleep(0.01)
+os.remove("over")
+"""
+ALWAYS_FAILS = """
+if os.path.exists("over"):
+    sys.exit(5)
+bucket()
+ask("PUT", "/films/cat", b"meow")
+open("over", "w").close()
+"""
+FAILS_WITHOUT_END = """
+again, status = os.path.exists("begun"), 503
+open("begun", "w").close()
+while status >= 500:
+    status = exchange("PUT", "/films")[0]
+sys.exit(again or status != 200)
+"""
+CLOCK_OF_SECONDS = """
+bucket()
+ask("PUT", "/films/at", str(int(time.time())).encode())
+ask("PUT", "/films/cat", b"meow")
+"""
+FAILS_BEFORE = """
 bucket()
 if ask("HEAD", "/films/begun"):
     ask("GET", "/films/begun")
@@ -340,12 +226,61 @@ with open("runs", "a") as file:
         sys.exit(9)
 ask("PUT", "/films/cat", b"meow")
 """
-    replay = "reset,method=PUT,path=/films/cat,times=1,name=crash; s3:SlowDown,method=GET,path=/films/begun,times=1"
-    words = program(here, source)
-    code, output, errors = run(*CRASH, "-r", "s3:SlowDown,method=GET", "--replay", replay, "--", *words)
-    assert (code, errors) == (1, "")
-    assert output.splitlines()[2:4] == [
-        "exit code 9",
-        "  at request 4 (PutObject /films/cat) the program was to be killed, and failed before",
-    ]
-    assert " is killed" not in output
+OTHER_LENGTH = """
+with open("runs", "a") as file:
+    file.write("x")
+    late = file.tell() > 4
+bucket()
+ask("PUT", "/films/cat", b"m" * ({} if late else 24))
+if ask("HEAD", "/films/gone"):
+    sys.exit(4)
+"""
+TO_CAT = "reset,method=PUT,path=/films/cat,times=1,name=crash"
+IN_THE_MIDDLE = "reset,method=PUT,path=/films/cat,times=1,after_bytes=99,name=crash"
+ONE_LINE = r"\A[^\n]+\n\Z"
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "code", "says"),
+    [
+        # A second run without an end is ended with all that it has started.
+        slowly(NEVER_ENDS, "--reset 'rm -f begun over' --within 20s", 1, ["\nthe second run: did not end within 20 s\n"]),
+        # Processes that leave the group are killed as well, and do not go on in the second run.
+        slowly(LEAVES_THE_GROUP, "--reset 'rm -f over done'", 0, [r"\A3 requests without a crash; 8 runs in [^\n]*\n\Z"]),
+        # If the second run always fails, also where nothing was killed, the store is the judge, and the report says so.
+        slowly(ALWAYS_FAILS, "--reset 'rm -f over'", 0, [r"not judged: exit code of the restart \(without a crash it fails, too: exit code 5\)"]),
+        # That does not excuse a run that stops only at our 410.
+        slowly(FAILS_WITHOUT_END, "--exhaustive -r s3:SlowDown,times=1000 --reset 'rm -f begun'", 1, ["more than 60 requests in one run\n", "not judged: exit code of the restart"]),
+        # A command that fails without a crash is not explored.
+        slowly("bucket(); sys.exit(4)", "", 2, [
+            r"\Afaultinject: the command fails without faults: exit code 4; its requests:\n"
+            r"    1 CreateBucket  200 PUT /films\nit wrote no output\n\Z",
+        ]),
+        slowly(["true"], "", 2, [r"\Afaultinject: the command sent nothing to \$ENDPOINT"]),
+        # A clock of seconds differs between runs, though they take under a second.
+        slowly(CLOCK_OF_SECONDS, "", 0, [ONE_LINE]),
+        # An operator takes the lock away first; a mistake in what he does is no finding.
+        slowly(command("locked", "wrong"), f"--recover 'curl -s -X DELETE $ENDPOINT/films/lock; {shlex.join(command('locked', 'wrong'))}'", 0, [ONE_LINE]),
+        (command("locked", "right"), "--recover ./unlock", 2, [r"\Afaultinject: recover: it cannot be run: exit code 127\n"]),
+        # A program that fails before the kill is not reported as killed, also where a fault was to come in its second run.
+        slowly(FAILS_BEFORE, f"-r s3:SlowDown,method=GET --replay '{TO_CAT}; s3:SlowDown,method=GET,path=/films/begun,times=1'", 1, [
+            r"\A[^\n]*\n\nexit code 9\n  at request 4 \(PutObject /films/cat\) the program was to be killed, and failed before\n",
+            r"\A(?!(.|\n)* is killed)",
+        ]),
+        # Where a body has another length in each run, its middle is somewhere else; a crash that did not come is no
+        # success. The run without a crash sent 24 bytes, so that the middle is behind 12.
+        slowly(OTHER_LENGTH.format(24), f"--replay {IN_THE_MIDDLE}", 0, ["; 1 run in "]),
+        slowly(OTHER_LENGTH.format(4), f"--replay {IN_THE_MIDDLE}", 2, [
+            rf"\Afaultinject: no run of this exploration is {IN_THE_MIDDLE}; copy a scenario from its report \(left out: a"
+            r" crash after HeadObject \(it changes nothing, so that this is the crash before it; an exhaustive one tries"
+            r" it\); reset at PutObject /films/cat \(its body ends before\)\)\n\Z",
+        ]),
+    ],
+)  # fmt: skip
+def test_what_is_said(run, here, source, options, code, says):
+    """The exit code, and what each pattern is found in."""
+    words = program(here, source) if isinstance(source, str) else source
+    found, out, err = run(*CRASH, *shlex.split(options), "--", *words)
+    assert (found, [each for each in says if not re.search(each, out + err)]) == (code, []), out + err
+    told = re.sub(r"^faultinject: run \d+ of \d+, \d+ s\n", "", err, flags=re.MULTILINE)  # of what takes long
+    assert (bool(out), bool(told)) == (code != 2, code == 2), err

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from tests.measured import without_times
-from tests.slowly import others_slowly
+from tests.slowly import others_slowly, slowly
 
 from .programs import PLAIN_HTTP
 
@@ -141,23 +141,6 @@ if ask("PUT", "/snapshot", name.encode()) is None:
 """
 
 
-@pytest.mark.parametrize("knows", [True, False])
-def test_a_file_that_a_lost_snapshot_names(explored, knows):
-    """A client that removes a file after a lost answer has broken the snapshot.
-
-    Whatever it reports; no precondition guards the write.
-    """
-    rule = "reset,when=after,path=films/snapshot,method=PUT"
-    code, lines = explored(SNAPSHOT.replace("KNOWS", str(knows)), "-r", rule)
-    said = (
-        "  ✕ lost answer: undid its own write: request 2 (PUT) was carried out and its answer lost; "
-        "request 3 (DELETE /films/part-"
-    )
-    assert (code, [each.startswith(said) for each in lines if "undid" in each]) == (
-        (0, []) if knows else (1, [True])
-    )
-
-
 ORDER = """
 assert ask("PUT", "/films/pending/order-1001", b"meow") is not None
 if ask("PUT", "/films/orders/order-1001", b"order-1001 is placed") is None:
@@ -174,18 +157,6 @@ for _ in range(2):
 """
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("program", "path"), [(ORDER, "orders/"), (ANEW, "snapshot")])
-def test_what_a_lost_write_does_not_name(explored, program, path):
-    """A file that a lost write does not name is not blamed on it.
-
-    Its own number is not that of an object beside it, and a file that is there by another key is not the one that
-    went.
-    """
-    _, lines = explored(program, "-r", f"reset,when=after,path=films/{path},method=PUT")
-    assert not [each for each in lines if "undid" in each]
-
-
 UPLOAD = """
 part = b"--x\\r\\nContent-Type: %s\\r\\n\\r\\n%s\\r\\n"
 body = part % (b"application/json", b'{"name": "cat"}') + part % (b"text/plain", b"meow") + b"--x--"
@@ -198,12 +169,8 @@ for _ in range(2):
 """
 
 
-GCS = (
-    "--vendor",
-    "gcs",
-    "--reset",
-    """curl -s --json '{"name": "films"}' $ENDPOINT/storage/v1/b?project=p""",
-)
+MADE_IN_GCS = """curl -s --json '{"name": "films"}' $ENDPOINT/storage/v1/b?project=p"""
+GCS = f"--vendor gcs --reset {shlex.quote(MADE_IN_GCS)}"
 SESSION = """
 try:
     _, headers, _ = exchange("POST", "/upload/storage/v1/b/films/o?uploadType=resumable&name=cat", b"")
@@ -214,33 +181,6 @@ try:
 except OSError:
     sys.exit(3)
 """
-
-
-def test_an_upload_in_pieces_that_is_not_ended(explored):
-    """Neither a session's begin nor a piece with 308 is a write, but only the last piece."""
-    code, lines = explored(SESSION, "-r", "reset,when=after", *GCS)
-    assert code == 1
-    assert [each.partition(" (reset")[0] for each in lines if "told an error" in each] == [
-        (
-            "warning: lost answer: told an error: request 3 (PUT) was carried out and its answer "
-            "lost; an error was reported"
-        )
-    ]
-
-
-def test_a_post_that_stores_the_same_bytes_under_the_same_name(explored):
-    """The same bytes under the same name have no second effect, wherever the name stands.
-
-    The store shows nothing of the objects that go later.
-    """
-    source = (
-        "place = '/upload/storage/v1/b/films/o'\n"
-        "for name in 'uploadType=media&name=tmp', 'name=other&uploadType=media', 'uploadType=media&name=keep':\n"
-        "    call('POST', f'{place}?{name}', b'meow')\n"
-        "for name in 'tmp', 'other':\n    ask('DELETE', f'/storage/v1/b/films/o/{name}')\n"
-    )
-    code, lines = explored(source + UPLOAD, "-r", "reset,when=after,method=POST", *GCS)
-    assert (code, lines[1:]) == (0, [])
 
 
 def test_a_new_name_for_each_attempt(explored):
@@ -283,18 +223,6 @@ def test_removals_that_were_refused(explored):
     }
 
 
-def test_what_was_there_before_a_run_that_gave_up(explored):
-    """A run that removed the old object and reports a failed write has not ended cleanly."""
-    source = "call('DELETE', '/old'); call('PUT', '/old', b'meow')"
-    code, lines = explored(source, "-r", "s3:AccessDenied,from=1")
-    assert code == 0
-    assert "2 failed, 1 gave up cleanly" not in lines[0]
-    assert [each.partition(" (s3")[0] for each in lines if each.startswith("warning")] == [
-        "warning: object lost: it was there before the run, and is gone: /films/old"
-    ]
-    assert "0 failed, 1 gave up cleanly, 1 with a warning" in lines[0]
-
-
 @pytest.mark.parametrize("name", [pytest.param("'part'", marks=pytest.mark.slow), "f'part-{uuid.uuid4()}'"])
 def test_a_cut_read_that_is_written_under_a_drawn_name(explored, name):
     """It is half written, whatever it is called."""
@@ -323,36 +251,67 @@ CUT = 'warning: other output: it prints "2"; without faults it prints "3" (trunc
 MISSING = 'warning: other output: it does not print "3" (truncate,'
 
 
+SAME_BYTES = f"""
+place = "/upload/storage/v1/b/films/o"
+for name in "uploadType=media&name=tmp", "name=other&uploadType=media", "uploadType=media&name=keep":
+    call("POST", f"{{place}}?{{name}}", b"meow")
+for name in "tmp", "other":
+    ask("DELETE", f"/storage/v1/b/films/o/{{name}}")
+{UPLOAD}"""
+TO_STDERR, TO_STDOUT = (READ.replace("LOG", each) for each in ("stderr", "stdout"))
+TO_SNAPSHOT, TO_ORDERS = (
+    f"-r reset,when=after,path=films/{each},method=PUT" for each in ("snapshot", "orders/")
+)
+CUT_READ = "-r truncate,method=GET"
+
+
 @pytest.mark.parametrize(
-    ("source", "warning"),
+    ("source", "options", "code", "word", "told"),
     [
-        pytest.param(READ.replace("LOG", "stderr") + "print(len(text))", CUT, marks=pytest.mark.slow),
-        (READ.replace("LOG", "stderr") + "text == 'old' and print(len(text))", MISSING),
-        (READ.replace("LOG", "stdout") + "print('read')", None),
-        (READ.replace("LOG", "stderr") + "print(len(text), time.time())", None),
-        pytest.param(
-            READ.replace("LOG", "stderr") + "print(len(text)); sys.exit(text != 'old')",
-            None,
-            marks=pytest.mark.slow,
+        # A client that removes a file after a lost answer has broken the snapshot, whatever it reports; no precondition
+        # guards the write.
+        (SNAPSHOT.replace("KNOWS", "True"), TO_SNAPSHOT, 0, "undid", []),
+        (SNAPSHOT.replace("KNOWS", "False"), TO_SNAPSHOT, 1, "undid", [
+            "  ✕ lost answer: undid its own write: request 2 (PUT) was carried out and its answer lost; request 3 (DELETE"
+            " /films/part-",
+        ]),
+        # A file that a lost write does not name is not blamed on it: its own number is not that of an object beside it,
+        # and a file that is there by another key is not the one that went.
+        slowly(ORDER, TO_ORDERS, 1, "undid", []),
+        slowly(ANEW, TO_SNAPSHOT, 0, "undid", []),
+        # Neither a session's begin nor a piece with 308 is a write, but only the last piece.
+        (SESSION, f"-r reset,when=after {GCS}", 1, "told an error", [
+            "warning: lost answer: told an error: request 3 (PUT) was carried out and its answer lost; an error was"
+            " reported (reset",
+        ]),
+        # The same bytes under the same name have no second effect, wherever the name stands; the store shows nothing of
+        # the objects that go later.
+        (SAME_BYTES, f"-r reset,when=after,method=POST {GCS}", 0, "", ["6 requests without faults, "]),
+        # A run that removed the old object and reports a failed write has not ended cleanly.
+        ("call('DELETE', '/old'); call('PUT', '/old', b'meow')", "-r s3:AccessDenied,from=1", 0, "warning", [
+            "2 requests without faults, 1 fault; 2 runs ~, 0 failed, 1 gave up cleanly, 1 with a warning",
+            "warning: object lost: it was there before the run, and is gone: /films/old (s3",
+        ]),
+        # Standard output is compared if runs without faults agree and no error is told.
+        slowly(f"{TO_STDERR}print(len(text))", CUT_READ, 0, "warning: ", [CUT]),
+        (f"{TO_STDERR}text == 'old' and print(len(text))", CUT_READ, 0, "warning: ", [MISSING]),
+        (f"{TO_STDOUT}print('read')", CUT_READ, 0, "warning: ", []),
+        (f"{TO_STDERR}print(len(text), time.time())", CUT_READ, 0, "warning: ", []),
+        slowly(f"{TO_STDERR}print(len(text)); sys.exit(text != 'old')", CUT_READ, 1, "warning: ", []),
+        # An object, a pattern of objects, or the check is ignored.
+        *(
+            slowly("ask('PUT', '/cat', b'meow')", f"-r s3:SlowDown --ignore {shlex.quote(ignored)}", len(lost), LOST, lost)
+            for ignored, lost in (("/films/cat", []), ("/films/c*", []), ("/films/", []), ("object lost", []), ("/films/dog", [LOST]))
         ),
     ],
-    ids=["another line", "no line", "a log", "another one in each run", "a failure"],
-)
-def test_what_a_command_prints(explored, source, warning):
-    """Standard output is compared if runs without faults agree and no error is told."""
-    code, lines = explored(source, "-r", "truncate,method=GET")
-    assert code == ("sys.exit" in source)
-    said = [each for each in lines if each.startswith("warning: ")]
-    assert [each[: len(warning or "")] for each in said] == ([] if warning is None else [warning])
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("pattern", ["/films/cat", "/films/c*", "/films/", "object lost"])
-def test_ignored(explored, pattern):
-    """An object, a pattern of objects, or the check."""
-    source = "ask('PUT', '/cat', b'meow')"
-    assert explored(source, "-r", "s3:SlowDown", "--ignore", pattern)[0] == 0
-    assert explored(source, "-r", "s3:SlowDown", "--ignore", "/films/dog")[0] == 1
+)  # fmt: skip
+def test_what_the_store_shows(explored, source, options, code, word, told):
+    """The exit code, and how the lines with a word begin."""
+    found, lines = explored(source, *shlex.split(options))
+    begins = [
+        line[: len(begin)] for line, begin in zip([each for each in lines if word in each], told, strict=True)
+    ]
+    assert (found, begins) == (code, told)
 
 
 # Each adds a row of the day; the last line says how it is called.

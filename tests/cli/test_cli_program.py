@@ -10,6 +10,7 @@ import pytest
 
 import faultinject
 from faultinject.cli.program import group
+from tests.rows import each_row
 from tests.slowly import others_slowly
 
 pytestmark = pytest.mark.live
@@ -27,7 +28,7 @@ def unread():
     os.close(writing)
 
 
-@pytest.mark.parametrize("arguments", [(), ("-h",), ("--help",)])
+@each_row("arguments", [(), ("-h",), ("--help",)])
 def test_help_lists_the_commands_in_order(succeeds, arguments):
     """Without arguments, with -h and with --help the same page names every command."""
     out = succeeds(*arguments)
@@ -43,7 +44,7 @@ def test_every_command_has_help(succeeds, command, option):
     assert out.startswith(f"Usage: faultinject {command} ")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("words", "takes"),
     [
         *(
@@ -346,7 +347,7 @@ main()
 """
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "arguments"),
     [
         ("faultinject.cli.program", ["vendors"]),

@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from xml.etree import ElementTree
 
 import pytest
 import requests
@@ -36,6 +35,8 @@ OF_ONE_RULE = [
     for each in [*forbidden(), line(1, 60.0, did="refused", status=200, path="/refused")]
 ]
 RIGHT = forbidden(repeated=False)
+ODD_LINES = "hello\n" + text([*forbidden(), line(99, 99, v=2)])
+OF_TWO = [*forbidden(), *({**each, "user_agent": "Other/2.0", "seq": each["seq"] + 100} for each in RIGHT)]
 NOTHING = "^Nothing could be judged: "
 LACKS = "^Required but not decided: {}: Not enough data: "
 
@@ -67,6 +68,22 @@ LACKS = "^Required but not decided: {}: Not enough data: "
         # Faults are counted by rule; many rules are cut in the text.
         (OF_ONE_RULE, "-v", 1, [r"Faults of deny \(cos:AccessDenied, cos:SlowDown\): 8 given, 1 refused, 0 failed\."]),
         (MANY, "-v", 0, [r"Faults of r0 \(http:500, cos:E0, cos:E1 and 18 more\): 1 given, 0 refused, 20 failed\.( |$)", r"Faults of 110 more rules\.( |$)"]),
+        # They are whole in the data, as are the numbers of the journal.
+        (MANY, "--format json", 0, [r'"rules": \{ ("r\d+": \{[^}]*\},? ){120}\}', r'"r0": \{ "faults": \[ ("[^"]*",? ){21}\], "given": 1, "refused": 0, "failed": 20 \}']),
+        (RIGID, "--format json", 0, [r'^\{ "v": 1, ', '"calls": 20, "attempts": 80, ', r'"signal": \{ "SDK id": 20 \}', '"check": "jitter", [^{}]*"verdict": "WARN"']),
+        # What a profile promises is judged.
+        (RIGID, "--profile aws-2026 --format json", 1, ['"profile": "aws-2026"', '"check": "attempts", [^{}]*"verdict": "FAIL"']),
+        # The JUnit file fails where the exit code does.
+        (gives_up(), "--format junit", 0, ['<testsuite [^>]*failures="0"']),
+        (gives_up(), "--format junit --strict", 1, ['<testsuite [^>]*failures="[1-9]']),
+        # Lines that are no requests are counted, with the reason, and the rest is judged.
+        (ODD_LINES, "", 1, [r"Skipped lines: not JSON \(1\), of a later version \(1\)\."]),
+        (ODD_LINES, "--format json", 1, ['"attempts": 8, ', r'"skipped": \{ "not JSON": 1, "of a later version": 1 \}']),
+        # Clients are judged that are chosen by their User-Agent, in any case.
+        *((OF_TWO, options, 1, [r"uploader/1\.0 and 1 other client ", "✕ FAIL permanent of uploader"]) for options in ("", "--client other --client uploader")),
+        (OF_TWO, "--client OTHER", 0, [r"^PASS: [^.]* Other/2\.0 "]),
+        # A journal without a line is one without requests.
+        *((content, "", 3, [NOTHING, r"0 calls, 0 attempts in 0\.0 ms"]) for content in ("", "\n\n")),
     ],
 )  # fmt: skip
 def test_what_is_told(run, journal, lines, options, code, shown):
@@ -78,25 +95,10 @@ def test_what_is_told(run, journal, lines, options, code, shown):
     assert (found, err, [each for each in shown if not re.search(each, told)]) == (code, "", []), told
 
 
-def test_many_rules_are_whole_in_the_data(run, journal):
-    """Each with its faults."""
-    rules = json.loads(run("report", journal(MANY), "--format", "json")[1])["rules"]
-    assert (len(rules), len(rules["r0"]["faults"]), rules["r0"]["failed"]) == (120, 21, 20)
-
-
-def test_clients_are_chosen(run, refused, journal):
-    """`--client` judges clients by their User-Agent, in any case, or names those present."""
-    wrong, right = forbidden(), forbidden(repeated=False)
-    path = journal(
-        [*wrong, *({**each, "user_agent": "Other/2.0", "seq": each["seq"] + 100} for each in right)]
-    )
-    assert run("report", path)[0] == 1
-    code, out, _ = run("report", path, "--client", "OTHER")
-    assert (code, out.splitlines()[1]) == (0, "Other/2.0")
-    assert run("report", path, "--client", "other", "--client", "uploader")[1] == run("report", path)[1]
-    assert "--client: no request is of boto3; there are Other/2.0, uploader/1.0" in refused(
-        "report", path, "--client", "boto3"
-    )
+def test_a_client_that_is_not_there(refused, journal):
+    """Those that are there are named."""
+    told = refused("report", journal(OF_TWO), "--client", "boto3")
+    assert "--client: no request is of boto3; there are Other/2.0, uploader/1.0" in told
 
 
 @pytest.mark.parametrize("enabled", [True, False])
@@ -109,22 +111,6 @@ def test_the_garbage_collector_is_as_before(run, journal, enabled):
         assert gc.isenabled() is enabled
     finally:
         (gc.enable if was else gc.disable)()
-
-
-def test_json(run, journal):
-    """One object on standard output, with the numbers of the journal."""
-    code, out, err = run("report", journal(RIGID), "--format", "json")
-    found = json.loads(out)
-    assert (code, err, found["v"], found["calls"], found["attempts"]) == (0, "", 1, 20, 80)
-    assert found["signal"] == {"SDK id": 20}
-    assert verdicts(out)["jitter"] == "WARN"
-
-
-def test_the_profile_is_chosen(run, journal):
-    """`--profile` names one, and what it promises is judged."""
-    found = json.loads(run("report", journal(RIGID), "--profile", "aws-2026", "--format", "json")[1])
-    assert found["profile"] == "aws-2026"
-    assert {each["check"]: each["verdict"] for each in found["findings"]}["attempts"] == "FAIL"
 
 
 @pytest.mark.parametrize(
@@ -157,16 +143,6 @@ def test_output_file(run, journal, tmp_path, name, options, begins):
     assert path.read_text(encoding="utf-8").lower().startswith(begins.lower())
 
 
-def test_junit_in_strict_runs(run, journal):
-    """The JUnit file fails where the exit code does."""
-    path = journal(gives_up())
-    counts = [
-        ElementTree.fromstring(run("report", path, "--format", "junit", *more)[1].encode()).get("failures")
-        for more in ([], ["--strict"])
-    ]
-    assert counts[0] == "0" != counts[1]
-
-
 def test_a_report_does_not_replace_its_journal(run, refused, journal):
     """`-o` on one of the journals is a mistake that would cost the journal."""
     path = journal(forbidden())
@@ -183,46 +159,6 @@ def test_several_workers_are_one_journal(run, journal):
     whole = json.loads(run("report", journal(lines), "--format", "json")[1])
     parts = json.loads(run("report", two, one, "--format", "json")[1])
     assert (parts["calls"], parts["attempts"]) == (whole["calls"], whole["attempts"]) == (4, 8)
-
-
-def test_a_gzipped_journal(run, journal, tmp_path):
-    """A gzipped journal, as of log rotation, is read."""
-    packed = tmp_path / "journal.gz"
-    lines = forbidden()
-    packed.write_bytes(gzip.compress(text(lines).encode()))
-    assert run("report", str(packed)) == run("report", journal(lines))
-
-
-@pytest.mark.parametrize("packed", [False, True])
-def test_standard_input(packed):
-    """`-` is standard input, gzipped or not."""
-    data = text(forbidden()).encode()
-    done = subprocess.run(
-        [sys.executable, "-m", "faultinject", "report", "-", "--format", "json"],
-        input=gzip.compress(data) if packed else data,
-        capture_output=True,
-        timeout=100,
-    )
-    assert (done.returncode, done.stderr, json.loads(done.stdout)["calls"]) == (1, b"", 4)
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
-def test_no_standard_input():
-    """A closed standard input is reported."""
-    command = f'"{sys.executable}" -m faultinject report - <&-'
-    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=100)
-    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
-    assert "standard input" in done.stderr
-
-
-def test_what_was_skipped_is_said(run, tmp_path):
-    """Lines that are no requests are counted, with the reason, and the rest is judged."""
-    path = tmp_path / "journal.jsonl"
-    path.write_text("hello\n" + text([*forbidden(), line(99, 99, v=2)]))
-    code, out, _ = run("report", str(path), "--format", "json")
-    found = json.loads(out)
-    assert (code, found["attempts"], sum(found["skipped"].values())) == (1, 8, 2)
-    assert "Skipped lines: " in run("report", str(path))[1]
 
 
 @pytest.mark.parametrize(
@@ -247,28 +183,6 @@ def test_what_is_no_journal(refused, tmp_path, content):
     assert err.count("\n") == 1
     assert err.startswith("faultinject: ")
     assert str(path) in err
-
-
-@pytest.mark.parametrize("content", [b"", b"\n\n", gzip.compress(b"")], ids=["empty", "blank", "empty-gzip"])
-def test_no_line_is_a_journal(run, tmp_path, content):
-    """An empty journal is one without requests: nothing could be judged."""
-    path = tmp_path / "journal.jsonl"
-    path.write_bytes(content)
-    code, out, err = run("report", str(path))
-    assert (code, err) == (3, "")
-    assert out.startswith("Nothing could be judged: ")
-    assert "0 calls, 0 attempts in 0.0 ms" in out
-
-
-def test_everything_is_ignored(run, journal):
-    """Then nothing is judged."""
-    checks = verdicts(run("report", journal(forbidden()), "--format", "json")[1])
-    given = [word for name in checks for word in ("--ignore", name)]
-    code, out, _ = run("report", journal(forbidden()), *given)
-    assert (code, out.splitlines()[0]) == (
-        3,
-        "Nothing could be judged: every check is ignored. Ignore fewer.",
-    )
 
 
 def test_calls_are_over_when_the_journal_is_read_long_after(run, journal):

@@ -272,7 +272,8 @@ def test_the_standard_input_of_a_client_that_is_done():
     """It is read once."""
     command = [sys.executable, "-m", "faultinject", "report", "-", "--format", "json", "--finished"]
     done = subprocess.run(command, input=now(calls()), capture_output=True, text=True, timeout=100)
-    assert (json.loads(done.stdout)["left_out"], done.stderr) == ({}, "")
+    found = json.loads(done.stdout)
+    assert (done.returncode, done.stderr, found["calls"], found["left_out"]) == (1, "", 4, {})
 
 
 def test_ctrl_c(start, journal):

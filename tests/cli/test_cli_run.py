@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import faultinject
+from tests.rows import each_row
 
 RULE = "cos:SlowDown,times=3"
 PAST = "2020-01-01T00:00:00Z"
@@ -126,22 +127,6 @@ def test_wrong_use(refused, became, command, given, variables, says):
     """Exit code 2, the reason, no traceback, and the command does not run."""
     assert says in refused("run", *given, *command, env=variables)
     assert became == []
-
-
-@pytest.mark.parametrize(
-    ("first", "told"),
-    [
-        ("#!/usr/bin/env python3", False),
-        ('#!/bin/sh\n"exec" "/a/long/path/python" "$0" "$@"', False),
-        ("#!/bin/sh", True),
-    ],
-)
-def test_scripts_of_python_are_known(run, became, tmp_path, first, told):
-    """By their first lines, as installers write them; a script of a shell is none."""
-    script = tmp_path / "tool"
-    script.write_text(f"{first}\n")
-    script.chmod(0o755)
-    assert ("is not Python: only" in run("run", "-r", RULE, "--", str(script))[2]) is told
 
 
 def test_a_journal(run, became, tmp_path):
@@ -291,20 +276,29 @@ REACHED = {
     "#!/bin/sh\necho it's not python\n": True,
     "#!/bin/sh\n: /nowhere/python\n": True,
     "#!/bin/sh\n# nothing\n": True,
+    "#!/usr/bin/env python3\n": True,
+    '#!/bin/sh\n"exec" "/a/long/path/python" "$0" "$@"\n': True,
+    "#!/bin/sh\n": True,
 }
 
 
-@pytest.mark.parametrize("text", REACHED)
-def test_what_runs_a_script_is_known(run, became, tmp_path, text):
+NO_PYTHON = ("#!/bin/sh\n# nothing\n", "#!/bin/sh\n")
+
+
+@each_row("text", REACHED)
+def test_what_runs_a_script_is_known(run, became, tmp_path, monkeypatch, text):
     """A script's first lines show its Python: without site there is a warning, or a refusal.
 
-    `--strict` refuses it; if they show nothing, nothing is refused.
+    `--strict` refuses it; if they show nothing, nothing is refused, and what is no Python is named.
     """
+    became.clear()
+    monkeypatch.setenv("PATH", str(Path(PYTHON).parent), prepend=os.pathsep)
     program = tmp_path / "program"
     program.write_text(text)
     program.chmod(0o755)
     code, _, err = run("run", "-r", "http:500", "--", str(program))
     assert (code, len(became), "nothing is injected in" not in err) == (0, 1, REACHED[text])
+    assert ("is not Python: only" in err) is (text in NO_PYTHON)
     code, _, err = run("run", "--strict", "-r", "http:500", "--", str(program))
     assert (code, len(became), "without -S" not in err) == ((0, 2, True) if REACHED[text] else (2, 1, False))
 

@@ -2,7 +2,6 @@
 
 import errno
 import fcntl
-import http.client
 import json
 import os
 import signal
@@ -115,33 +114,6 @@ def test_the_store_with_a_rule(serve):
     )
 
 
-def test_a_client_that_takes_it_for_its_http_proxy(serve):
-    """The bucket is read from the URL's host, and rules see path and query as the client asked."""
-    process = serve("-r", "cos:SlowDown,key=cat.jpg,query.x=1")
-    with requests.Session() as session:
-        session.trust_env, session.proxies = False, {"http": process.url}
-        bucket = "http://photos-1250000000.cos.ap-guangzhou.myqcloud.com"
-        stored = [session.put(bucket + path, data=b"meow", timeout=60) for path in ("/", "/cat.jpg")]
-        assert [each.status_code for each in stored] == [200, 200]
-        assert session.get(f"{bucket}/cat.jpg?x=1", timeout=60).status_code == 503
-    assert requests.get(process.url + "/photos-1250000000/cat.jpg", timeout=60).content == b"meow"
-
-
-def test_the_store_deletes_what_it_is_said_to_have_deleted(serve):
-    """Of a request for several keys some fail: these are kept, and no others."""
-    rule = "s3:InternalError,status=200,operation=DeleteObjects,share=0.5"
-    process = serve("--vendor", "s3", "--seed", "4", "-r", rule)
-    put(process.url, "/photos")
-    keys = [f"cat-{number}" for number in range(12)]
-    for key in keys:
-        put(process.url, f"/photos/{key}")
-    listed = "".join(f"<Object><Key>{key}</Key></Object>" for key in keys)
-    answer = requests.post(f"{process.url}/photos?delete", f"<Delete>{listed}</Delete>", timeout=60).text
-    kept = [key for key in keys if requests.head(f"{process.url}/photos/{key}", timeout=60).ok]
-    assert 0 < len(kept) < len(keys)
-    assert kept == [key for key in keys if f"<Error><Key>{key}</Key>" in answer]
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("app", others_slowly([(), ("shop:web",), ("shop:api",)], lambda app: not app))
 def test_with_tls(serve, here, app):
@@ -182,31 +154,6 @@ def test_requests_that_got_no_decision(serve, tmp_path):
             "  rule-1: 1 of 1 requests that met its conditions; 1 could not be decided and passed, see the log",
         ],
     )
-
-
-@pytest.mark.parametrize("app", others_slowly([(), ("shop:web",), ("shop:api",)], lambda app: not app))
-def test_what_is_no_whole_request_is_not_carried_out(here, serve, app, tmp_path):
-    """Neither one whose head is broken or cut off, nor what stands in its body."""
-    process = serve(*app, "--journal", "journal.jsonl")
-    head = b"PUT /photos/inner HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n"
-    outer = b"PUT /photos/outer HTTP/1.1\r\nHost: h\r\n%%bContent-Length: %d\r\n\r\n%b\r\n" % (
-        len(head) + 2,
-        head,
-    )
-    host, _, port = process.url.removeprefix("http://").partition(":")
-    for line in (b"Broken line\r\n", b"X : y\r\n", b"Host: h\r\n", b"X: y\rZ: a\r\n", b"X: y\n"):
-        with socket.create_connection((host, int(port)), 40) as client:
-            client.sendall(outer % line)
-            assert client.recv(13) == b"HTTP/1.1 400 "
-    for cut in (head[:9], head[:-10], head):
-        with socket.create_connection((host, int(port)), 40) as client:
-            client.sendall(cut)
-            client.shutdown(socket.SHUT_WR)
-            assert client.recv(1000) == b""
-    put(process.url, "/photos/whole")
-    assert process.interrupt()[0] == 0
-    noted = [json.loads(each) for each in (tmp_path / "journal.jsonl").read_text().splitlines()]
-    assert {each["path"] for each in noted if each.get("path")} == {"/photos/whole"}
 
 
 @pytest.mark.parametrize("app", [(), pytest.param(("shop:api",), marks=pytest.mark.slow)])
@@ -376,39 +323,6 @@ def test_an_app_with_rules_of_the_environment(here, serve, app, on):
         0,
         ["", "ended; injected:", "  rule-1: 1 of 2 requests that met its conditions"],
     )
-
-
-@pytest.mark.slow
-def test_connections_are_kept(serve):
-    """Connections are kept for answers and faults, until a fault ends one."""
-    rules = ("-r", "reset,path=r/", "-r", "http:503,path=e/", "-r", "truncate,path=t/")
-    process = serve(*rules)
-    port = int(process.url.rpartition(":")[2])
-    client = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    ports = []
-
-    def ask(method, path, body=None):
-        client.request(method, path, body)
-        ports.append(client.sock.getsockname()[1])
-        answer = client.getresponse()
-        return answer.status, answer.read()
-
-    assert ask("PUT", "/photos")[0] == 200
-    assert ask("PUT", "/photos/k", b"meow")[0] == 200
-    assert ask("PUT", "/e/k", b"meow")[0] == 503
-    assert ask("GET", "/photos/k") == (200, b"meow")
-    assert ask("HEAD", "/photos/k") == (200, b"")
-    assert ask("DELETE", "/photos/k") == (204, b"")
-    assert ask("GET", "/photos/k")[0] == 404
-    assert len(set(ports)) == 1
-    for path in ("/r/k", "/t/k"):
-        with pytest.raises((OSError, http.client.IncompleteRead)):
-            ask("GET", path)
-        client.close()
-        assert [ask("GET", "/photos/k")[0] for _ in range(2)] == [404, 404]
-        assert ports[-1] == ports[-2] != ports[-3]
-    client.close()
-    assert process.interrupt()[0] == 0
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ import pytest
 
 import faultinject
 from faultinject.testing.trial.running import Suite, SuiteTrial, faults_of
+from tests.slowly import slowly
 
 from .programs import PLAIN_HTTP
 
@@ -68,6 +69,7 @@ with open("out.xml", "w") as results:
 """
 """A runner that starts in a tenth of pytest's time, for what is the same with each."""
 LISTENED = ("--results", "out.xml")
+BY_JOB = (sys.executable, "-S", "job.py")
 
 
 @pytest.fixture
@@ -146,14 +148,6 @@ def test_a_wrong_client(run, suite):
     assert [each["test"] for each in found["broken"]] == ["test_it.py::test_wrong"]
     assert found["tests"] == 1
     assert found["broken"][0]["confirmed"] is True
-
-
-def test_the_suite_fails_without_faults(run, job):
-    """Exit code 3: at once where no test passes, else after all."""
-    before = "def test_before():\n    ask('PUT', '/before')\n    assert 0, 'broken'\n"
-    for parts, faults in ((before,), 0), ((RIGHT, before), 1):
-        code, found = trial(run, *LISTENED, "-r", "s3:SlowDown", *job(*parts))
-        assert (code, len(found["faults"]), found["broken_before"]) == (3, faults, {"test_before": "broken"})
 
 
 @pytest.mark.parametrize(
@@ -276,16 +270,6 @@ def test_many_are_cut_short(run, job):
     assert (out.count("fails without faults: "), "-v" in out) == (12, False)
 
 
-@pytest.mark.slow
-def test_flaky_tests_and_files_that_cannot_be_loaded(run, suite):
-    """They are named, and not judged."""
-    suite("assert 0\n", name="test_not_loaded.py")
-    suite(RIGHT, "def test_flaky():\n    assert run_number() != 2\n")
-    code, found = trial(run, "-r", "s3:SlowDown", "--", *PYTEST, "--continue-on-collection-errors")
-    assert (code, found["flaky"]) == (3, ["test_it.py::test_flaky"])
-    assert found["broken_before"] == {"test_not_loaded.py": "E   assert 0"}
-
-
 LARGE = """
 def send(path, *body, **headers):
     assert exchange("PUT", path, *body, **headers)[0] == 200
@@ -296,13 +280,6 @@ def test_large():
     for number in range(1, 10):
         send(f"/large/{number}", x_amz_copy_source="/large/0")
 """
-
-
-@pytest.mark.slow
-def test_a_suite_that_stores_much(run, suite):
-    """More than a store of the fixture or of `serve` holds."""
-    _, found = trial(run, "-r", "s3:SlowDown,operation=GetObject", "--", *PYTEST, suite(LARGE))
-    assert (found["broken_before"], found["requests"]) == ({}, 11)
 
 
 @pytest.mark.slow
@@ -427,26 +404,6 @@ def test_rules_of_the_user():
     assert hidden == []
 
 
-@pytest.mark.parametrize("given", [(), pytest.param(("-r", "s3"), marks=pytest.mark.slow)])
-def test_a_set_of_which_none_comes(run, job, given):
-    """A set that is never injected is no success: nothing was tried.
-
-    The suite makes its request only in the runs without faults.
-    """
-    twice = "def test_twice():\n    if run_number() < 3:\n        ask('PUT', '/twice')\n"
-    code, found = trial(run, *LISTENED, *given, *job(twice))
-    assert (code, {each["injected"] for each in found["faults"]}, found["broken"]) == (3, {0}, [])
-
-
-@pytest.mark.parametrize("rule", ["", " ; "])
-def test_a_rule_without_a_fault(refused, rule):
-    """It is refused, as by every command: it may be a variable of the shell that is not set."""
-    words = ["-r", "s3:SlowDown", "-r", rule, "--", "true"]
-    assert refused("trial", *words) == (
-        "faultinject: there is no rule: give one, such as 'cos:SlowDown,times=2'\n"
-    )
-
-
 @pytest.mark.slow
 def test_without_a_rule_the_vendor_is_that_of_the_suite(run, job):
     """Without a rule a vendor's whole set is tried; faults without requests are no failure.
@@ -560,22 +517,6 @@ RECORDED = r"""{"Time":"2026-11-01T10:00:00.1Z","Action":"start","Package":"exam
 """  # fmt: skip
 
 
-def test_go(run, suite, tmp_path):
-    """`go test -json` is read by its output: tests have full names, also of an unbuilt package.
-
-    A test is named without those that it is a part of.
-    """
-    name = suite(GO, name="gotest.py")
-    (tmp_path / "go.jsonl").write_text(RECORDED)
-    code, found = trial(run, "-r", "s3:SlowDown", "--", sys.executable, "-S", name)
-    assert code == 1
-    assert [(each["test"], each["error"]) for each in found["broken"]] == [
-        ("example.com/photos.TestPut/dog-~", "put_test.go:9: 503 Slow Down")
-    ]
-    assert found["broken_before"] == {"example.com/broken": "photos.go:3: undefined: x"}
-    assert found["faults"][0]["missing"] == []
-
-
 JUNIT = r"""
 import time
 now = time.time_ns()
@@ -651,11 +592,6 @@ def test_what_others_read(run, job, tmp_path, monkeypatch):
         ("s3:SlowDown,times=1,per=call", "failure"),
         ("reset,operation=CopyObject,times=1,per=call", "skipped"),
     ]
-
-
-def test_a_file_of_no_known_ending(refused):
-    """Before anything runs."""
-    assert "x.pdf" in refused("trial", "-o", "x.pdf", "--", "true")
 
 
 @pytest.mark.parametrize(
@@ -747,28 +683,6 @@ open("out.xml", "w").write(
 """
 
 
-@pytest.mark.parametrize(
-    ("only", "broken", "before"),
-    [
-        ((), ["size 21474836480", "at ~"], {"size 10737418240": "too large"}),
-        pytest.param(("--only", "size 21474836480"), ["size 21474836480"], {}, marks=pytest.mark.slow),
-        (("--only", "at 1700000000000000000"), ["at ~"], {}),  # as the runner has shown it
-        pytest.param(("--only", "at ~"), ["at ~"], {}, marks=pytest.mark.slow),
-    ],
-)
-def test_numbers_in_the_names_of_tests(run, suite, only, broken, before):
-    """Tests that are named alike in each run stay apart, however long their numbers are."""
-    command = ["--", sys.executable, "-S", suite("import time\n", SIZES, name="job.py")]
-    code, found = trial(run, *LISTENED, *only, "-r", "s3:SlowDown", *command)
-    assert (code, [each["test"] for each in found["broken"]]) == (1, broken)
-    assert (found["broken_before"], found["flaky"]) == (before, [])
-
-
-def test_a_port_without_a_store(refused):
-    """Nothing listens there: a suite that counts on it would miss it."""
-    assert "with --app there is none" in refused("trial", "--app", "--port", "5000", "--", *PYTEST)
-
-
 def test_only_a_test_that_is_not_there(refused, suite, job):
     """It is said at once, with the name that was meant; pytest runs none for it."""
     words = ["-r", "s3:SlowDown", *job(RIGHT)]
@@ -855,17 +769,6 @@ def test_outside():
 
 
 @pytest.mark.slow
-def test_moto_in_the_suite(run, suite):
-    """A suite's tests keep their moto, with faults inside; requests outside go to the store.
-
-    Each test has a new moto.
-    """
-    code, found = trial(run, "-r", "s3:SlowDown", "--", *PYTEST, suite(MOCKED))
-    assert (code, found["broken"], found["broken_before"], found["flaky"]) == (0, [], {}, [])
-    assert (found["requests"], found["faults"][0]["injected"]) == (8, 8)
-
-
-@pytest.mark.slow
 def test_moto_where_faultinject_is_not(refused, suite, tmp_path):
     """A suite with moto needs faultinject in its environment, and the message says so.
 
@@ -923,24 +826,6 @@ def test_strict(request):
 """
 
 
-def test_tests_in_children_and_a_strict_xfail(run, suite, tmp_path):
-    """A test that fails in a child of pytest is broken, with what its error says.
-
-    So is one that is to fail, and passes because of a fault, with pytest's words for that.
-    """
-    (tmp_path / "conftest.py").write_text(FORKED)
-    skipped = "@pytest.mark.skip\ndef test_skipped(): pass\n"
-    code, found = trial(run, "-r", "s3:SlowDown,key=dog", "--", *PYTEST, suite(WRONG, STRICT, skipped))
-    assert (code, found["tests"], [(each["test"], each["error"]) for each in found["broken"]]) == (
-        1,
-        3,
-        [
-            ("test_it.py::test_wrong", "RuntimeError: gave up on PUT /wrong/dog"),
-            ("test_it.py::test_strict", "[XPASS(strict)]"),
-        ],
-    )
-
-
 @pytest.mark.slow
 def test_a_suite_that_hangs(run, suite):
     """A hanging suite is ended, and tests that did not run are named.
@@ -974,6 +859,78 @@ def test_a_test_broken_without_a_fault_of_its_own(run, suite):
         "✕ test_it.py::test_second: assert not [1]\n"
         "  only with: s3:SlowDown,times=1,per=call (no request of its own got the fault)\n"
     ) in out
+
+
+BEFORE = "def test_before():\n    ask('PUT', '/before')\n    assert 0, 'broken'\n"
+TWICE = "def test_twice():\n    if run_number() < 3:\n        ask('PUT', '/twice')\n"
+SKIPPED = "@pytest.mark.skip\ndef test_skipped(): pass\n"
+NUMBERS = {"test_it.py": f"import time\n{SIZES}"}
+CHILDREN = {"test_it.py": WRONG + STRICT + SKIPPED, "conftest.py": FORKED}
+UNLOADED = {
+    "test_it.py": f"{RIGHT}def test_flaky():\n    assert run_number() != 2\n",
+    "test_not_loaded.py": "assert 0\n",
+}
+SLOW_DOWN = ("-r", "s3:SlowDown")
+
+
+@pytest.mark.parametrize(
+    ("files", "words", "runner", "code", "expected"),
+    [
+        # Exit code 3 where tests fail without faults: at once if no test passes, else after all.
+        ({"job.py": BEFORE + JOB}, (*LISTENED, *SLOW_DOWN), BY_JOB, 3, {"faults": 0, "broken_before": {"test_before": "broken"}}),
+        ({"job.py": RIGHT + BEFORE + JOB}, (*LISTENED, *SLOW_DOWN), BY_JOB, 3, {"faults": 1, "broken_before": {"test_before": "broken"}}),
+        # Flaky tests, and files that cannot be loaded, are named, and not judged.
+        slowly(UNLOADED, SLOW_DOWN, (*PYTEST, "--continue-on-collection-errors"), 3, {
+            "flaky": ["test_it.py::test_flaky"], "broken_before": {"test_not_loaded.py": "E   assert 0"},
+        }),
+        # A suite may store more than a store of the fixture or of `serve` holds.
+        slowly({"test_it.py": LARGE}, ("-r", "s3:SlowDown,operation=GetObject"), PYTEST, 3, {"broken_before": {}, "requests": 11}),
+        # A set that is never injected is no success: the suite makes its request only in the runs without faults.
+        ({"job.py": TWICE + JOB}, LISTENED, BY_JOB, 3, {"injected": {0}, "broken": []}),
+        slowly({"job.py": TWICE + JOB}, (*LISTENED, "-r", "s3"), BY_JOB, 3, {"injected": {0}, "broken": []}),
+        # Tests keep their moto, with faults inside, each a new one; requests outside go to the store.
+        slowly({"test_it.py": MOCKED}, SLOW_DOWN, PYTEST, 0, {"broken": [], "broken_before": {}, "flaky": [], "requests": 8, "injected": {8}}),
+        # `go test -json` is read by its output: tests have full names, also of an unbuilt package, and no name of those
+        # that they are a part of.
+        ({"job.py": GO, "go.jsonl": RECORDED}, SLOW_DOWN, BY_JOB, 1, {
+            "broken": ["example.com/photos.TestPut/dog-~"], "errors": ["put_test.go:9: 503 Slow Down"],
+            "broken_before": {"example.com/broken": "photos.go:3: undefined: x"}, "missing": [],
+        }),
+        # A test that fails in a child of pytest is broken, with what its error says; so is one that is to fail, and
+        # passes because of a fault, with pytest's words for that.
+        (CHILDREN, ("-r", "s3:SlowDown,key=dog"), PYTEST, 1, {
+            "tests": 3, "broken": ["test_it.py::test_wrong", "test_it.py::test_strict"],
+            "errors": ["RuntimeError: gave up on PUT /wrong/dog", "[XPASS(strict)]"],
+        }),
+        # Tests that are named alike in each run stay apart, however long their numbers are.
+        *(
+            make(NUMBERS, (*LISTENED, *only, *SLOW_DOWN), (sys.executable, "-S", "test_it.py"), 1, {"broken": broken, "broken_before": before, "flaky": []})
+            for make, only, broken, before in (
+                (pytest.param, (), ["size 21474836480", "at ~"], {"size 10737418240": "too large"}),
+                (slowly, ("--only", "size 21474836480"), ["size 21474836480"], {}),
+                (pytest.param, ("--only", "at 1700000000000000000"), ["at ~"], {}),  # as the runner has shown it
+                (slowly, ("--only", "at ~"), ["at ~"], {}),
+            )
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_found(run, suite, files, words, runner, code, expected):
+    """The exit code, and what the report has of each of these."""
+    for name, text in files.items():
+        if name in ("conftest.py", "go.jsonl"):
+            Path(name).write_text(text)
+        else:
+            suite(text, name=name)
+    ended, report = trial(run, *words, "--", *runner)
+    found = {
+        **report,
+        "faults": len(report["faults"]),
+        "injected": {each["injected"] for each in report["faults"]},
+        "missing": [name for each in report["faults"] for name in each["missing"]],
+        "broken": [each["test"] for each in report["broken"]],
+        "errors": [each["error"] for each in report["broken"]],
+    }
+    assert (ended, {name: found[name] for name in expected}) == (code, expected)
 
 
 def of_two(number):

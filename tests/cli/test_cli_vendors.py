@@ -2,9 +2,8 @@
 
 import json
 
-import pytest
-
 from faultinject import Rule, vendors
+from tests.rows import each_row
 
 
 def test_json_is_an_array_of_all_documented_errors(succeeds):
@@ -14,7 +13,7 @@ def test_json_is_an_array_of_all_documented_errors(succeeds):
     assert rows == [row.to_dict() for each in vendors.names() for row in vendors.get(each).errors]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("address", "codes"),
     [
         ("jss", [row.code for row in vendors.get("jss").errors]),
@@ -39,7 +38,7 @@ def test_the_list_of_vendors(succeeds):
     )
 
 
-@pytest.mark.parametrize("vendor", vendors.names())
+@each_row("vendor", vendors.names())
 def test_the_table_of_a_vendor(run, vendor):
     """Every documented error of the vendor has its line, in the document's order."""
     code, out, err = run("vendors", vendor)

@@ -5,15 +5,17 @@ import glob
 import pytest
 
 from tests.console import split
+from tests.rows import each_row
 
 NO_URL = "--url: this is not a URL such as http://127.0.0.1:8765; the token is in FAULTINJECT_TOKEN"
 PORT_0 = "port 0 lets the server take a free one: add --url and"
 CASES = "--cases plays no plan, so {} has no meaning beside it"
 DURATION = "{} is not a duration such as 200ms, 5s, 10m or 1h"
 FASTER = "5<=x<=50"
+NO_RULE = "faultinject: there is no rule: give one, such as 'cos:SlowDown,times=2'\n"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("line", "says"),
     [
         # check
@@ -80,6 +82,10 @@ FASTER = "5<=x<=50"
         ("trial", "a command is missing, as in: faultinject trial -- pytest tests"),
         ("trial -- no-such-command", "no-such-command: command not found"),
         ("trial -r s3:Slowdown -- true", "did you mean s3:SlowDown?"),
+        # It may be a variable of the shell that is not set.
+        *((f"trial -r s3:SlowDown -r '{rule}' -- true", NO_RULE) for rule in ("", " ; ")),
+        ("trial -o x.pdf -- true", "x.pdf"),
+        ("trial --app --port 5000 -- true", "with --app there is none"),
         ("trial -r reset --within inf -- true", DURATION.format("inf")),
         ("trial -r reset --within 30 -- true", "30 has no unit; did you mean 30s?"),
         # conformance

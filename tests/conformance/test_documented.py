@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
 from faultinject.conformance.sdks import SDKS
 from tests.documents import ROOT
+from tests.rows import each_row
 
 PAGE = (ROOT / "examples" / "conformance" / "documented.md").read_text(encoding="utf-8")
 SECTIONS = {
@@ -32,7 +31,7 @@ def test_sections_are_of_clients_that_have_a_driver() -> None:
     assert sorted(SECTIONS) == OTHERS
 
 
-@pytest.mark.parametrize("name", OTHERS)
+@each_row("name", OTHERS)
 def test_a_client_has_three_numbers_with_their_source(name: str) -> None:
     """At least three numbers of a named version are compared, with their source."""
     section = SECTIONS[name]

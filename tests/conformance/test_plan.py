@@ -9,9 +9,10 @@ import pytest
 from faultinject import Scenario, Vendor, vendors
 from faultinject.conformance.plan import PHASES, Codes, chosen, codes_of
 from faultinject.exceptions import ConfigurationError
+from tests.rows import each_row
 
 
-@pytest.mark.parametrize("vendor", vendors.services())
+@each_row("vendor", vendors.services())
 def test_every_service_has_rules_that_can_be_read(vendor):
     """A service's rules are named for their phases, from calibration to outage.
 
@@ -38,7 +39,7 @@ def test_every_service_has_rules_that_can_be_read(vendor):
     } <= {each.name for each in phases}
 
 
-@pytest.mark.parametrize("vendor", vendors.services())
+@each_row("vendor", vendors.services())
 def test_a_service_is_asked_for_what_it_documents(vendor):
     """Each error is a row of the vendor's, of the right kind, for every request of the plan."""
     codes = codes_of(vendor)
@@ -56,7 +57,7 @@ def test_a_service_is_asked_for_what_it_documents(vendor):
     assert "limited" not in rows or rows["limited"].status == 429
 
 
-@pytest.mark.parametrize("vendor", vendors.services())
+@each_row("vendor", vendors.services())
 def test_an_error_in_a_200_is_only_for_the_end_of_an_upload(vendor):
     """An error in a 200 is used where the vendor documents it, for the end of an upload only."""
     phases = {each.name: each for each in chosen(codes_of(vendor))}
@@ -69,7 +70,7 @@ def test_an_error_in_a_200_is_only_for_the_end_of_an_upload(vendor):
         assert {each.kind for each in phases["error-in-200"].planned()} == {"complete"}
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("vendor", "expected"),
     [
         ("s3", ["x-amz-retry-after"]),
@@ -113,7 +114,7 @@ def test_a_service_that_always_asks_to_wait_asks_for_a_second():
     assert codes_of("b2").words["brief"] == ""
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "message"),
     [
         ("azure", "'azure' is not a vendor; did you mean azure-blob?"),
@@ -146,7 +147,7 @@ def test_the_numbers_of_calls_are_those_that_the_checks_need():
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("vendor", vendors.services())
+@each_row("vendor", vendors.services())
 def test_every_method_is_throttled(vendor):
     """Reads and writes fail until they give up, the beginning of an upload fails once.
 

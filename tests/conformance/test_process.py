@@ -18,6 +18,7 @@ from faultinject.conformance.plan import BUCKET, ETAG
 from faultinject.conformance.sdks import SDKS
 from faultinject.exceptions import ConfigurationError
 from tests.console import command
+from tests.slowly import slowly
 from tests.until import until
 
 from .conftest import short
@@ -72,36 +73,6 @@ def test_no_proxy_stands_before_the_store(program, monkeypatch):
     assert [each.status for each in done.outcomes] == [404]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        (
-            "raise SystemExit('no such region')",
-            "ended with exit code 1 before it was ready: no such region; `faultinject conformance --contract` says what a"
-            " command has to do\nno such region",
-        ),
-        (HEAD + "os.kill(os.getpid(), 9)", "ended with signal 9 before it was ready; `faultinject conformance --contract`"),
-        (
-            HEAD + "print('hello', flush=True)\nsys.stdin.read()",
-            "wrote 'hello', which is no line of the contract; `faultinject conformance --contract` says what a command has",
-        ),
-        (HEAD + "say(ready=True, kinds=5)\nsys.stdin.read()", "which is no line of the contract"),
-        (HEAD + "say(ready=True, client=5)\nsys.stdin.read()", "which is no line of the contract"),
-        (HEAD + "say(ready=True, kinds=['get', 'fly'])\nsys.stdin.read()", "can do 'fly', which is not one of get, put, post, complete;"),
-        (HEAD + "say(ready=True, kinds=[])\nsys.stdin.read()", "can do none of get, put, post, complete; `faultinject conformance"),
-        (HEAD + "print('[' * 60000, flush=True)\nsys.stdin.read()", "which is no line of the contract"),
-        (HEAD + "say(key='cal-001', ok=True)\nsys.stdin.read()", "answered 'cal-001', a call that was not running"),
-    ],
-)  # fmt: skip
-def test_a_command_that_is_never_ready_is_an_error(program, text, message):
-    """A command that is never ready is an error with the reason and its standard error."""
-    with pytest.raises(ConfigurationError) as caught:
-        run(program(text), name="broken", phases=short("cal", "denied"))
-    assert str(caught.value).startswith(sys.executable)
-    assert message in str(caught.value)
-
-
 NODE = """
 node:internal/modules/cjs/loader:1080
   throw err;
@@ -132,36 +103,40 @@ exit status 2
 """
 
 
+ENDED = "ended with exit code 1 before it was ready: {}; `faultinject "
+
+
 @pytest.mark.parametrize(
-    ("text", "cause"),
+    ("text", "message"),
     [
-        ("import no_such_sdk", "ModuleNotFoundError: No module named 'no_such_sdk'"),
-        (f"raise SystemExit({NODE!r})", "Error: Cannot find module 'acme-storage'"),
-        (
-            f"raise SystemExit({JAVA!r})",
-            "Caused by: java.net.UnknownHostException: examplebucket.localhost: Name or service not known",
+        # Each language has its own order of what a program says before it ends.
+        ("import no_such_sdk", ENDED.format("ModuleNotFoundError: No module named 'no_such_sdk'")),
+        (f"raise SystemExit({NODE!r})", ENDED.format("Error: Cannot find module 'acme-storage'")),
+        (f"raise SystemExit({JAVA!r})", ENDED.format("Caused by: java.net.UnknownHostException: examplebucket.localhost: Name or service not known")),
+        (f"raise SystemExit({GO!r})", ENDED.format("panic: no region")),
+        slowly(
+            "raise SystemExit('no such region')",
+            "ended with exit code 1 before it was ready: no such region; `faultinject conformance --contract` says what a"
+            " command has to do\nno such region",
         ),
-        (f"raise SystemExit({GO!r})", "panic: no region"),
+        slowly(HEAD + "os.kill(os.getpid(), 9)", "ended with signal 9 before it was ready; `faultinject conformance --contract`"),
+        slowly(
+            HEAD + "print('hello', flush=True)\nsys.stdin.read()",
+            "wrote 'hello', which is no line of the contract; `faultinject conformance --contract` says what a command has",
+        ),
+        slowly(HEAD + "say(ready=True, kinds=5)\nsys.stdin.read()", "wrote '{\"ready\": true, \"kinds\": 5}', which is no line of the contract"),
+        slowly(HEAD + "say(ready=True, client=5)\nsys.stdin.read()", "wrote '{\"ready\": true, \"client\": 5}', which is no line of the contract"),
+        slowly(HEAD + "say(ready=True, kinds=['get', 'fly'])\nsys.stdin.read()", "can do 'fly', which is not one of get, put, post, complete;"),
+        slowly(HEAD + "say(ready=True, kinds=[])\nsys.stdin.read()", "can do none of get, put, post, complete; `faultinject conformance"),
+        slowly(HEAD + "print('[' * 60000, flush=True)\nsys.stdin.read()", "wrote '[[["),
+        slowly(HEAD + "say(key='cal-001', ok=True)\nsys.stdin.read()", "answered 'cal-001', a call that was not running"),
     ],
-    ids=["Python", "JavaScript", "Java", "Go"],
-)
-def test_the_first_line_of_a_failure_is_its_cause(program, text, cause):
-    """Each language has its own order of what a program says before it ends."""
+)  # fmt: skip
+def test_a_command_that_is_never_ready_is_an_error(program, text, message):
+    """Its first line is the reason, and its standard error follows."""
     with pytest.raises(ConfigurationError) as caught:
-        run(program(text), name="broken", phases=short("cal"))
-    first, *_ = str(caught.value).splitlines()
-    assert first.startswith(
-        f"{sys.executable} ended with exit code 1 before it was ready: {cause}; `faultinject "
-    )
-
-
-def test_what_is_no_line_of_the_contract_is_shown_whole(program):
-    """The cause may stand at its end."""
-    said = f"connecting to {'a' * 300}.localhost: Name or service not known"
-    done = run(
-        program(READY + f"print({said!r}, flush=True)\nsys.stdin.read()"), name="odd", phases=short("cal")
-    )
-    assert f"wrote {said!r}, which is no line of the contract" in done.failure
+        run(program(text), name="broken", phases=short("cal", "denied"))
+    assert str(caught.value).startswith(f"{sys.executable} {message}")
 
 
 DRIVERS = Path(faultinject.__file__).with_name("conformance") / "drivers"
@@ -200,6 +175,8 @@ def test_drivers_tell_the_whole_error(tmp_path, needed, name, text, words):
 
 
 CLOSED = "os.close(1)\ntime.sleep(60)"
+CONNECTING = f"connecting to {'a' * 300}.localhost: Name or service not known"
+"""A line whose end is its cause."""
 
 
 @pytest.mark.parametrize(
@@ -211,6 +188,7 @@ CLOSED = "os.close(1)\ntime.sleep(60)"
         ("print('retrying …')\nsys.stdout.flush()\nsys.stdin.read()", "wrote 'retrying …', which is no line of"),
         ("print('[' * 60000, flush=True)\nsys.stdin.read()", "which is no line of the contract"),
         ("print('[1]', flush=True)\nsys.stdin.read()", "wrote '[1]', which is no line of the contract"),
+        (f"print({CONNECTING!r}, flush=True)\nsys.stdin.read()", f"wrote {CONNECTING!r}, which is no line of the contract"),
         ("say(key=call)\nsys.stdin.read()", "which is no line of the contract"),
         ("say(key=call, ok='yes')\nsys.stdin.read()", "which is no line of the contract"),
         ("while True: print('x' * 1000000, end='', flush=True)", "which is no line of the contract"),

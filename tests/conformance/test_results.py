@@ -5,12 +5,12 @@ from copy import deepcopy
 from pathlib import Path
 from types import MappingProxyType
 
-import pytest
 from msgspec import convert
 
 from faultinject.conformance.league import markdown as markdown_of
 from faultinject.conformance.results import Results, verdicts
 from faultinject.conformance.results import changes as changes_of
+from tests.rows import each_row
 
 NUMBERS = json.loads(Path(__file__).with_name("numbers.json").read_text())
 """Recorded numbers of several clients."""
@@ -128,7 +128,7 @@ GONE = ("acme", "client", "1.0", "gone", "", False)
 OTHER = with_client({"retry-after": "FAIL"}, client="other")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("old", "new", "expected"),
     [
         (OLD, deepcopy(OLD), []),
@@ -177,7 +177,7 @@ def test_what_changed(old, new, expected):
     ] == expected
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("said", "worst"),
     [
         (["PASS", "WARN", "FAIL"], "FAIL"),

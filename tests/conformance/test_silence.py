@@ -6,6 +6,7 @@ from faultinject import Attempt
 from faultinject.conformance.breach import fallen_silent
 from faultinject.journal.call_window import CallWindow
 from tests.journals import line
+from tests.rows import each_row
 
 FINE = {"fault": None, "did": "passed", "status": 200}
 FAILED = {"fault": "cos:SlowDown", "did": "answered", "status": 503}
@@ -19,7 +20,7 @@ def asked(key, at, kind=FINE, **more):
     return Attempt.of(line(at, kind, path=f"/bucket/{key}", **{"applied": True, **more}))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("calls", "requests", "until", "silent"),
     [
         # Nothing is open.

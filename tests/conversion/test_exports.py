@@ -96,7 +96,7 @@ def test_effects_that_are_said_otherwise(export, target, rule, kind, where):
     assert found.code == int(bool(found.told("left out")))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("target", "exact", "other", "kind", "said"),
     [
         ("envoy", "0.000003", "0.0000001", "left out", "Envoy rounds it to 0 %; the rule is left out"),
@@ -307,7 +307,7 @@ def test_envoy_takes_the_same_requests(export, rule, targets):
     assert {*ours.values()} == {True, False}
 
 
-@pytest.mark.parametrize(("pattern", "expression"), [("a*b", "a.*b"), ("=a*", r"a\*"), ("a\nb", r"a\x0ab")])
+@each_row(("pattern", "expression"), [("a*b", "a.*b"), ("=a*", r"a\*"), ("a\nb", r"a\x0ab")])
 def test_values_as_expressions(export, pattern, expression):
     """Likewise."""
     [found] = filters_of_envoy(export("envoy", f'http:503,header.x-a="{pattern}"')).values()

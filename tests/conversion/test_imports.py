@@ -112,7 +112,7 @@ def test_toxics_of_one_proxy(convert):
     ]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("toxics", "rules", "remarks"),
     [
         pytest.param(
@@ -308,100 +308,64 @@ def test_wiremock_requests_that_no_condition_says(convert, request_, where):
     assert f"request{where}" in found.told("left out")
 
 
-def test_a_wiremock_stub_whose_request_is_misspelt(convert):
-    """It is left out: without its conditions the fault would come to every request."""
-    found = convert({"requst": {"url": "/a"}, "response": {"status": 503}})
-    assert (found.code, found.rules) == (1, [])
-    assert "requst" in found.told("left out")
+def state(required, following, response, **more):
+    """A mapping in a state of a scenario, and the state that follows."""
+    states = {"requiredScenarioState": required, "newScenarioState": following}
+    known = {name: value for name, value in states.items() if value is not None}
+    return {"scenarioName": "s", **known, **stub(response, **more)}
 
 
-def test_wiremock_answers_of_a_scenario_keep_faults_away(convert):
-    """As those without a scenario do: the fault of another stub would come to them."""
-    row = {"scenarioName": "s", **stub({"status": 200})}
-    found = convert(
-        [
-            {**row, "requiredScenarioState": "Started", "newScenarioState": "two"},
-            {**row, "requiredScenarioState": "two"},
-            stub({"status": 503}, urlPath="/a"),
-        ]
+BROKEN, WELL, EVERY = {"status": 503}, {"status": 200}, {"request": {}, "response": {"status": 503}}
+FAILS = "http:503,path=/a,message="
+
+
+@each_row(
+    ("given", "code", "rules", "remarks"),
+    [
+        # An export of nothing is one.
+        ({"mappings": [], "meta": {"total": 0}}, 0, [], ["unused: meta"]),
+        # Without its conditions the fault would come to every request.
+        ({"requst": {"url": "/a"}, "response": BROKEN}, 1, [], ["left out: requst", "left out: given.json"]),
+        # A row of states is a row of requests, and a stub of higher priority comes first. The second request would get
+        # the last rule's fault, which the stub of its state keeps away: an ordinary answer is left to the app.
+        (
+            {"mappings": [
+                {"priority": 9, **stub({"status": 500}, "last one!")},
+                state("Started", "two", BROKEN), state("two", "three", WELL), state("three", None, {"status": 404}),
+                {"priority": 1, **stub({"status": 502}, "--", method="PUT")},
+            ], "meta": {}},
+            1, ["http:502,method=PUT,path=/a,message=", f"{FAILS[:-9]},times=1,message=", "http:404,path=/a,skip=2,message="],
+            ["unused: meta", "unused: mappings[2].response", "left out: mappings[0]"],
+        ),
+        ([state("Started", "two", WELL), state("two", None, BROKEN)], 0, ["http:503,path=/a,skip=1,message="], ["unused: [0].response"]),
+        ([state("Started", "two", BROKEN), state("two", "Started", BROKEN)], 1, [], ["left out: [0]", "left out: [1]"]),
+        ([state(None, None, BROKEN)], 1, [], ["left out: [0]"]),
+        ([state("Started", "two", BROKEN), state("two", None, BROKEN, method="PUT")], 1, [], ["left out: [0]", "left out: [1]"]),
+        # A state counts only in a stub with a scenario: `StubMapping.isIndependentOfScenarioState`.
+        *(({name: "two", **stub(BROKEN)}, 0, [FAILS], [f"unused: {name}"]) for name in ("requiredScenarioState", "newScenarioState")),
+        # A fault is left out if a stub before it may answer instead; a fault before it stays.
+        *(([stub(ordinary), EVERY], 1, [], ["unused: [0].response", "left out: [1]"]) for ordinary in (WELL, {"status": "200"}, {})),
+        ([{**stub(WELL), "priority": 6}, EVERY], 0, ["http:503,message="], ["unused: [0].response"]),
+        ([stub(WELL, urlPath="/b"), stub(BROKEN)], 0, [FAILS], ["unused: [0].response"]),
+        ([state("Started", "two", WELL), state("two", None, WELL), stub(BROKEN)], 1, [], ["unused: [0].response", "unused: [1].response", "left out: [2]"]),
+        # So it is if a stub before it is left out: its requests would get the fault of another stub.
+        ([stub(BROKEN, bodyPatterns=[{"contains": "x"}]), stub({"status": 404})], 1, [], ["left out: [0].request.bodyPatterns", "left out: [1]"]),
+    ],
+)  # fmt: skip
+def test_wiremock_stubs(convert, given, code, rules, remarks):
+    """Scenarios, priorities, and answers that keep the faults of other stubs away."""
+    found = convert(given)
+    assert (found.code, found.rules, [f"{kind}: {where}" for kind, where, _ in found.remarks]) == (
+        code,
+        rules,
+        remarks,
     )
-    assert (found.code, found.rules, found.told("left out")) == (1, [], ["[2]"])
 
 
-def test_wiremock_scenarios_and_priorities(convert):
-    """A row of states is a row of requests, and a stub of higher priority comes first.
-
-    An ordinary answer is left to the app.
-    """
-
-    def state(required, following, response, **more):
-        return {
-            "scenarioName": "s", **({"requiredScenarioState": required} if required else {}),
-            **({"newScenarioState": following} if following else {}), **stub(response, **more),
-        }  # fmt: skip
-
-    broken, well = {"status": 503}, {"status": 200}
-    found = convert(
-        {"mappings": [
-            {"priority": 9, **stub({"status": 500}, "last one!")},
-            state("Started", "two", broken), state("two", "three", well), state("three", None, {"status": 404}),
-            {"priority": 1, **stub({"status": 502}, "--", method="PUT")},
-        ], "meta": {}}
-    )  # fmt: skip
-    assert found.rules == [
-        "http:502,method=PUT,path=/a,message=",
-        "http:503,path=/a,times=1,message=",
-        "http:404,path=/a,skip=2,message=",
-    ]
-    # The second request would get the last rule's fault, which the stub of its state keeps away.
-    assert (found.code, found.told("unused")) == (1, ["meta", "mappings[2].response"])
-    assert found.told("left out") == ["mappings[0]"]
-    row = [state("Started", "two", well), state("two", None, broken)]
-    assert (convert(row).rules, convert(row).code) == (["http:503,path=/a,skip=1,message="], 0)
-    cyclic = [state("Started", "two", broken), state("two", "Started", broken)]
-    assert convert(cyclic).told("left out") == ["[0]", "[1]"]
-    assert convert([state(None, None, broken)]).told("left out") == ["given.json: [0]".partition(": ")[2]]
-    others = [state("Started", "two", broken), state("two", None, broken, method="PUT")]
-    assert convert(others).rules == []
-
-
-def test_wiremock_without_stubs(convert):
-    """An export of nothing is one."""
-    found = convert({"mappings": [], "meta": {"total": 0}})
-    assert (found.code, found.rules, found.told("unused")) == (0, [], ["meta"])
-
-
-def test_wiremock_state_of_no_scenario(convert):
-    """A state counts only in a stub with a scenario.
-
-    `StubMapping.isIndependentOfScenarioState`
-    """
-    found = convert({"requiredScenarioState": "two", **stub({"status": 503})})
-    assert (found.code, found.rules) == (0, ["http:503,path=/a,message="])
-    assert found.told("unused") == ["requiredScenarioState"]
-
-
-@pytest.mark.parametrize("status", [200, "200", None])
-def test_wiremock_answers_that_keep_faults_away(convert, status):
-    """A fault is left out if a stub before it may answer instead; a fault before it stays."""
-    ordinary = stub({} if status is None else {"status": status})
-    every = {"request": {}, "response": {"status": 503}}
-    found = convert([ordinary, every])
+def test_why_a_wiremock_stub_is_left_out(convert):
+    """The stub that keeps its fault away is named."""
     why = "its fault could come to requests of the stub given.json: [0], which is before it and no rule"
-    assert (found.code, found.rules) == (1, [])
-    assert ("left out", "[1]", why) in found.remarks
-    assert convert([{**ordinary, "priority": 6}, every]).rules == ["http:503,message="]
-    found = convert([{"response": {"status": 200}, "request": {"urlPath": "/b"}}, stub({"status": 503})])
-    assert (found.code, found.rules) == (0, ["http:503,path=/a,message="])
-    assert found.told("unused") == ["[0].response"]
-
-
-def test_wiremock_stubs_that_are_left_out_keep_faults_away(convert):
-    """Their requests would get the fault of another stub."""
-    body = {"bodyPatterns": [{"contains": "x"}]}
-    found = convert([stub({"status": 503}, **body), stub({"status": 404})])
-    assert (found.code, found.rules) == (1, [])
-    assert found.told("left out") == ["[0].request.bodyPatterns", "[1]"]
+    assert ("left out", "[1]", why) in convert([stub(WELL), EVERY]).remarks
 
 
 def test_wiremock_files_are_one_list(convert, tmp_path):
@@ -494,13 +458,6 @@ def test_wiremock_which_answers_are_in_the_way(convert, ordinary, fault, in_the_
         {"request": fault, "response": {"status": 503}},
     ]
     assert convert(given).told("left out") == (["[1]"] if in_the_way else [])
-
-
-def test_wiremock_next_state_of_no_scenario(convert):
-    """It is none, and is named among what has no effect."""
-    found = convert({"newScenarioState": "two", **stub({"status": 503})})
-    assert (found.code, found.rules) == (0, ["http:503,path=/a,message="])
-    assert found.told("unused") == ["newScenarioState"]
 
 
 def test_imported_rules_do_what_they_say(convert):

@@ -1,13 +1,12 @@
 """Facts about a request from its journal line, and whether two requests sent the same body."""
 
-import pytest
-
 from faultinject import Attempt, Call
 from faultinject.journal.call_window import CallWindow
 from tests.journals import DELAYED, FINE, HIDDEN, HUNG, INTERNAL, RESET, SLOW_DOWN, UNSEEN, fault, line
+from tests.rows import each_row
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("kind", "means", "answer"),
     [
         (FINE, None, "200"),
@@ -73,7 +72,7 @@ def call(*bodies, method="PUT", seeds=None):
     return Call(attempts, "fingerprint")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("bodies", "same"),
     [
         ([READ], None),

@@ -123,25 +123,24 @@ def test_the_level_counts_as_it_is_now(make, caplog):
         ask(injector)
         return sum(each.name == NAME for each in caplog.records)
 
-    try:
-        found = [told()]
-        log.setLevel(logging.DEBUG)
-        found.append(told())
-        logging.disable(logging.DEBUG)
-        found.append(told())
-        logging.disable(logging.NOTSET)
-        found.append(told())
-        log.disabled = True
-        found.append(told())
-        log.disabled = False
-        log.setLevel(logging.INFO)
-        found.append(told())
-        logging.config.dictConfig(
+    changes = (
+        lambda: None,
+        lambda: log.setLevel(logging.DEBUG),
+        lambda: logging.disable(logging.DEBUG),
+        lambda: logging.disable(logging.NOTSET),
+        lambda: setattr(log, "disabled", True),
+        lambda: (setattr(log, "disabled", False), log.setLevel(logging.INFO)),
+        lambda: logging.config.dictConfig(
             {
                 "version": 1, "incremental": True, "loggers": {"faultinject": {"level": "DEBUG"}, NAME: {"level": "NOTSET"}},
             }
-        )  # fmt: skip
-        found.append(told())
+        ),
+    )  # fmt: skip
+    found = []
+    try:
+        for change in changes:
+            change()
+            found.append(told())
     finally:
         log.setLevel(before)
         logging.getLogger("faultinject").setLevel(logging.NOTSET)

@@ -20,6 +20,7 @@ from faultinject import ASGIFaultMiddleware, Injector, Outcome, WSGIFaultMiddlew
 from faultinject.exceptions import ConfigurationError
 from faultinject.injector.injector import JoinedInjector, Joining
 from tests.descriptors import opened
+from tests.rows import each_row
 from tests.virtual_time import Time
 
 NOW = 1_763_625_600.25
@@ -349,7 +350,7 @@ SAID = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("rules", "asked", "fields"), SAID)
+@each_row(("rules", "asked", "fields"), SAID)
 def test_what_a_field_says(rules, asked, fields):
     """Of requests of all kinds."""
     injector = injector_for(rules, record_all="path=" in rules)
@@ -511,7 +512,7 @@ PRINCIPALS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("where", PRINCIPALS, ids=str)
+@each_row("where", PRINCIPALS, ids=str)
 def test_the_principal_is_the_same_however_it_signs(where):
     """A keyed digest of the access-key id, whatever the scheme and the signature beside it."""
     found = []
@@ -528,7 +529,7 @@ def test_the_principal_is_the_same_however_it_signs(where):
     assert found[2] not in (None, found[0])
 
 
-@pytest.mark.parametrize("rule", ["http:503", "http:503,delay=1ms"])
+@each_row("rule", ["http:503", "http:503,delay=1ms"])
 def test_of_long_keys_the_journal_keeps_what_it_shows(rule):
     """Each line keeps 2,048 characters of a key, however many requests are counted by key."""
     injector = Injector(f"{rule},per=key,times=1", environ={}, waits=Time())

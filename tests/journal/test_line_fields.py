@@ -3,11 +3,10 @@
 import io
 from itertools import product
 
-import pytest
-
 from faultinject import Injector, WSGIFaultMiddleware
 from faultinject.vendors import get, names
 from tests.asking import app
+from tests.rows import each_row
 
 ADDRESSES = (
     ("127.0.0.1", "/photos/cat.jpg", ""),
@@ -38,7 +37,7 @@ def told(rule, requests, *, method="POST", record_all=True):
     return [(each.did, each.operation, each.bucket, each.key, each.path) for each in found]
 
 
-@pytest.mark.parametrize("vendor", names())
+@each_row("vendor", names())
 def test_an_address_is_read_once_and_means_the_same(vendor):
     """An address read for the line means the same as one read for the rule.
 

@@ -16,6 +16,7 @@ from faultinject.exceptions import ReportError
 from faultinject.journal.reading import of_outcomes, read
 from tests import journals
 from tests.journals import DELAYED, FINE, HUNG, SLOW_DOWN, written
+from tests.rows import each_row
 
 KINDS = {"200": FINE, "503": SLOW_DOWN, "hang": HUNG, "slow": DELAYED}
 
@@ -229,36 +230,76 @@ def test_a_final_line_alone_is_its_request(journal):
     assert skipped == {}
 
 
-def test_lines_out_of_order_are_put_in_order(journal):
-    """A request that takes long to decide may be written after thousands that came later."""
-    for order in ((3, 1, 2, 0), (*range(1, 5001), 0)):
-        attempts, skipped = found(journal(*map(line, order)))
-        assert times(attempts) == sorted(order)
-        assert skipped == {}
+NONE_OF_OURS = [
+    ("Hello\n", "not JSON"),
+    ("\xff\n".encode("latin-1"), "not JSON"),
+    ("[" * 5_000 + "\n", "not JSON"),
+    (line(1).replace("1001.0", "NaN"), "not JSON"),
+    (line(1).replace("1001.0", "1" * 5_000), "not JSON"),
+    ("[1, 2]\n", "another tool's"),
+    ("17\n", "another tool's"),
+    ('{"level": "info", "msg": "started"}\n', "another tool's"),
+    ('{"v": 1, "msg": "started"}\n', "another tool's"),
+    ('{"v": true, "arrived": 1}\n', "another tool's"),
+    (line(1, v=2), "of a later version"),
+    ('{"v":2,"arrived":"soon"}\n', "of a later version"),
+    (line(1, seq="7"), "damaged"),
+    (line(1, pid=None), "damaged"),
+    (line(1, path=None), "damaged"),
+    (line(1, arrived=1e300), "damaged"),
+    (line(1, arrived=10**400), "damaged"),
+    (line(1, time=-1e13), "damaged"),
+    (line(1, answered="1"), "damaged"),
+    (line(1, applied=None), "damaged"),
+    (line(1, body_complete=1), "damaged"),
+    (line(1, status=503.0), "damaged"),
+    (line(1, attempt_hint=[]), "damaged"),
+    (line(1, attempt_hint={"invocation": 5}), "damaged"),
+    (line(1, attempt_hint={"attempt": True}), "damaged"),
+    (b'{"path":"' + b"x" * (1 << 20) + b'"}\n', "longer than 1 MiB"),
+]
+THREE = [line(at) for at in range(3)]
+PARTS = [line(1)[:50] + line(2), line(3)[:50] + line(4)[:50] + "\n"]
 
 
-def test_several_files_are_merged(journal):
-    """One a worker."""
-    first = journal(*(line(at, pid=1) for at in (0, 2, 4)))
-    second = journal(*(line(at, pid=2) for at in (1, 3, 5)))
-    attempts, _ = found(second, first)
-    assert times(attempts) == [0, 1, 2, 3, 4, 5]
-    assert {each.clock for each in attempts} == {0}
+@each_row(
+    ("files", "expected", "skipped"),
+    [
+        # A request that takes long to decide may be written after thousands that came later.
+        ([[3, 1, 2, 0]], [0, 1, 2, 3], {}),
+        ([[*range(1, 5001), 0]], [*range(5001)], {}),
+        # Files are merged, as of one a worker.
+        ([[line(at, pid=2) for at in (1, 3, 5)], [line(at, pid=1) for at in (0, 2, 4)]], [0, 1, 2, 3, 4, 5], {}),
+        # The same process, number and time, once more in its file or in a second one, count once.
+        ([[*THREE, THREE[1]]], [0, 1, 2], {"there twice": 1}),
+        ([THREE, THREE], [0, 1, 2], {"there twice": 3}),
+        # The same process and number at another time are another process: the file was written on after a restart.
+        ([[line(0, seq=0), line(1, seq=1), line(600, seq=0), line(601, seq=1)]], [0, 1, 600, 601], {}),
+        # Every container's first process is number 1.
+        ([[line(0, pid=1), line(2, pid=1)], [line(1, pid=1, arrived=5.0, answered=5.1)]], [0, (1, 1), 2], {}),
+        # An empty file is the journal of a server without requests, and takes nothing from others.
+        *(row for empty in ("", "\n\n") for row in (([[empty]], [], {}), ([[line(0)], [empty]], [0], {}))),
+        # A line that is not one of ours is skipped, and those around it are read.
+        *(([[line(0), each, "\n", line(2)]], [0, 2], {why: 1}) for each, why in NONE_OF_OURS),
+        # The writer was killed in the middle of the last line; a whole one that only lacks its end is read.
+        *(([[line(0), line(1)[:cut]]], [0], {"torn": 1}) for cut in (1, 100, -2)),
+        ([[line(0), line(1)[:-1]]], [0, 1], {}),
+        # A line stands behind a part of one: a disk was full, and somebody made room.
+        ([[line(0), *PARTS]], [0, 2], {"not JSON": 1}),
+    ],
+    ids=lambda row: str(row)[:80],
+)  # fmt: skip
+def test_what_is_read(journal, files, expected, skipped):
+    """The times of the requests, and the machine if it is not the first one.
 
-
-def test_a_line_that_is_there_twice_counts_once(journal):
-    """The same process, number and time, once more in its file or in a second one."""
-    texts = [line(at) for at in range(3)]
-    for paths, twice in (([journal(*texts, texts[1])], 1), ([journal(*texts), journal(*texts)], 3)):
-        attempts, skipped = found(*paths)
-        assert (len(attempts), skipped) == (3, {"there twice": twice})
-
-
-def test_a_process_id_that_comes_again_is_another_process(journal):
-    """The same process and number at another time: the file was written on after a restart."""
-    attempts, skipped = found(journal(line(0, seq=0), line(1, seq=1), line(600, seq=0), line(601, seq=1)))
-    assert times(attempts) == [0, 1, 600, 601]
-    assert skipped == {}
+    A number in a file is the line of that time.
+    """
+    texts = ([line(each) if isinstance(each, int) else each for each in lines] for lines in files)
+    attempts, said = found(*(journal(*each) for each in texts))
+    seen = [
+        (at, each.clock) if each.clock else at for each, at in zip(attempts, times(attempts), strict=True)
+    ]
+    assert (seen, said) == (expected, skipped)
 
 
 # Clocks
@@ -299,58 +340,7 @@ def test_on_one_machine_the_unix_clock_says_nothing(journal):
     assert attempts[2].answered == 1003
 
 
-def test_one_process_id_on_two_machines(journal):
-    """Every container's first process is number 1."""
-    here, there = journal(line(0, pid=1), line(2, pid=1)), journal(line(1, pid=1, arrived=5.0, answered=5.1))
-    attempts, skipped = found(here, there)
-    assert [(each.clock, at) for each, at in zip(attempts, times(attempts), strict=True)] == [
-        (0, 0),
-        (1, 1),
-        (0, 2),
-    ]
-    assert skipped == {}
-
-
 # Bad input
-
-
-@pytest.mark.parametrize(
-    ("bad", "why"),
-    [
-        ("Hello\n", "not JSON"),
-        ("\xff\n".encode("latin-1"), "not JSON"),
-        ("[" * 5_000 + "\n", "not JSON"),
-        (line(1).replace("1001.0", "NaN"), "not JSON"),
-        (line(1).replace("1001.0", "1" * 5_000), "not JSON"),
-        ("[1, 2]\n", "another tool's"),
-        ("17\n", "another tool's"),
-        ('{"level": "info", "msg": "started"}\n', "another tool's"),
-        ('{"v": 1, "msg": "started"}\n', "another tool's"),
-        ('{"v": true, "arrived": 1}\n', "another tool's"),
-        (line(1, v=2), "of a later version"),
-        ('{"v":2,"arrived":"soon"}\n', "of a later version"),
-        (line(1, seq="7"), "damaged"),
-        (line(1, pid=None), "damaged"),
-        (line(1, path=None), "damaged"),
-        (line(1, arrived=1e300), "damaged"),
-        (line(1, arrived=10**400), "damaged"),
-        (line(1, time=-1e13), "damaged"),
-        (line(1, answered="1"), "damaged"),
-        (line(1, applied=None), "damaged"),
-        (line(1, body_complete=1), "damaged"),
-        (line(1, status=503.0), "damaged"),
-        (line(1, attempt_hint=[]), "damaged"),
-        (line(1, attempt_hint={"invocation": 5}), "damaged"),
-        (line(1, attempt_hint={"attempt": True}), "damaged"),
-        (b'{"path":"' + b"x" * (1 << 20) + b'"}\n', "longer than 1 MiB"),
-    ],
-    ids=lambda value: value[:40] if isinstance(value, str) else "bytes",
-)
-def test_a_line_that_is_none_of_ours_is_skipped(journal, bad, why):
-    """Those around it are read."""
-    attempts, skipped = found(journal(line(0), bad, "\n", line(2)))
-    assert times(attempts) == [0, 2]
-    assert skipped == {why: 1}
 
 
 def test_fields_of_a_later_time_are_ignored(journal):
@@ -358,20 +348,6 @@ def test_fields_of_a_later_time_are_ignored(journal):
     [attempt], skipped = found(journal(line(0, colour="red", attempt_hint={"attempt": 2, "colour": "red"})))
     assert skipped == {}
     assert not hasattr(attempt, "colour")
-
-
-@pytest.mark.parametrize("cut", [1, 100, -2, -1])
-def test_a_torn_last_line(journal, cut):
-    """The writer was killed in the middle of it; a whole one that only lacks its end is read."""
-    attempts, skipped = found(journal(line(0), line(1)[:cut]))
-    assert (times(attempts), skipped) == (([0, 1], {}) if cut == -1 else ([0], {"torn": 1}))
-
-
-def test_a_line_behind_a_part_of_one(journal):
-    """A disk was full, and somebody made room."""
-    attempts, skipped = found(journal(line(0), line(1)[:50] + line(2), line(3)[:50] + line(4)[:50] + "\n"))
-    assert times(attempts) == [0, 2]
-    assert skipped == {"not JSON": 1}
 
 
 @pytest.mark.parametrize("name", ["journal.gz", "journal.jsonl"])
@@ -417,14 +393,6 @@ def test_a_file_that_is_no_journal(journal, content, message):
     with pytest.raises(ReportError) as caught:
         found(good, journal(content, name="other.log"))
     assert str(caught.value).endswith(f"other.log: {message}")
-
-
-@pytest.mark.parametrize("content", ["", "\n\n"])
-def test_an_empty_file(journal, content):
-    """An empty file is the journal of a server without requests, and takes nothing from others."""
-    empty = journal(content, name="idle.jsonl")
-    assert times(found(empty)[0]) == []
-    assert times(found(journal(line(0)), empty)[0]) == [0]
 
 
 def test_a_file_that_is_not_there(tmp_path):

@@ -66,7 +66,7 @@ def message(make):
     return str(caught.value)
 
 
-@pytest.mark.parametrize(("text", "canonical"), RIGHT)
+@each_row(("text", "canonical"), RIGHT)
 def test_what_is_right(text, canonical):
     """In every spelling the same, without blanks, and it comes back."""
     scenario = Scenario("http:503", seed=1, abort=text)

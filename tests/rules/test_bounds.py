@@ -42,7 +42,7 @@ def test_the_first_twenty_mistakes(text):
     assert max(len(each.message) for each in found) <= 2000
 
 
-@pytest.mark.parametrize("number", [MOST_ACTIVE + 1, 10**8, 10**12])
+@each_row("number", [MOST_ACTIVE + 1, 10**8, 10**12])
 def test_places_are_bounded(number):
     """A number of faults under way that no process can have is a mistake, and costs nothing."""
     tracemalloc.start()

@@ -106,7 +106,7 @@ def test_what_looks_like_another_thing_is_taken():
         assert str(Scenario.parse(text)) == text
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("key", "values", "fields"),
     [
         ("client", [f"10.0.{number}.1" for number in range(250)], {"client": "10.0.249.1"}),

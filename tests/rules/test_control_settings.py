@@ -60,45 +60,34 @@ def test_wrong_settings_stop_the_start(variables, message):
     assert "two words" not in str(caught.value)
 
 
-def test_settings_that_are_right():
+def settings(**variables):
+    """The settings of the control API, of these variables."""
+    given = {f"FAULTINJECT_{name.upper()}": value for name, value in variables.items()}
+    return Injector(environ={"FAULTINJECT_ENABLED": "1", "FAULTINJECT_CONTROL": "/a", **given}).control
+
+
+@each_row(
+    ("variables", "said"),
+    [
+        (
+            {"control": "[::]:0", "control_remote": "Allow", "control_hosts": "A.example. [::2],b.example"},
+            {"host": "::", "port": 0, "path": "", "hosts": ("a.example", "::2", "b.example"), "remote": True, "place": "[::]:0"},
+        ),
+        ({"control": "/a/b/"}, {"path": "/a/b", "place": "/a/b"}),
+        *(
+            ({"token": token, "control_remote": remote}, {"path": "/a", "tokens": {"": token}, "remote": bool(remote)})
+            for token, remote in (("x" * 8, ""), ("x" * 16, "allow"), ("x" * 1024, ""))
+        ),
+        # Each person may have a token; a single one may hold the sign of equality at its end.
+        ({"token": "alice=open-sesame, bob=shut-sesame"}, {"tokens": {"alice": "open-sesame", "bob": "shut-sesame"}}),
+        ({"token": "alice=open-sesame="}, {"tokens": {"alice": "open-sesame="}}),
+        ({"token": "b3BlbnNlc2FtZQ=="}, {"tokens": {"": "b3BlbnNlc2FtZQ=="}}),
+    ],
+)  # fmt: skip
+def test_settings_that_are_right(variables, said):
     """As they are read."""
-    environ = {
-        "FAULTINJECT_ENABLED": "1",
-        "FAULTINJECT_CONTROL": "[::]:0",
-        "FAULTINJECT_CONTROL_REMOTE": "Allow",
-        "FAULTINJECT_CONTROL_HOSTS": "A.example. [::2],b.example",
-    }
-    found = Injector(environ=environ).control
-    assert (found.host, found.port, found.path) == ("::", 0, "")
-    assert (found.hosts, found.remote) == (("a.example", "::2", "b.example"), True)
-    assert found.place == "[::]:0"
-    path = Injector(environ={"FAULTINJECT_ENABLED": "1", "FAULTINJECT_CONTROL": "/a/b/"}).control
-    assert path.path == "/a/b"
-    for token, remote in (("x" * 8, ""), ("x" * 16, "allow"), ("x" * 1024, "")):
-        found = Injector(
-            environ={
-                "FAULTINJECT_ENABLED": "1",
-                "FAULTINJECT_CONTROL": "/a",
-                "FAULTINJECT_TOKEN": token,
-                "FAULTINJECT_CONTROL_REMOTE": remote,
-            }
-        ).control
-        assert (found.path, found.tokens, found.remote) == ("/a", {"": token}, bool(remote))
-    assert path.place == "/a/b"
-
-
-def tokens(text):
-    """The tokens of the environment, by name."""
-    return Injector(
-        environ={"FAULTINJECT_ENABLED": "1", "FAULTINJECT_CONTROL": "/a", "FAULTINJECT_TOKEN": text}
-    ).control.tokens
-
-
-def test_tokens_with_names():
-    """One for each person; a single one may hold the sign of equality at its end."""
-    assert tokens("alice=open-sesame, bob=shut-sesame") == {"alice": "open-sesame", "bob": "shut-sesame"}
-    assert tokens("alice=open-sesame=") == {"alice": "open-sesame="}
-    assert tokens("b3BlbnNlc2FtZQ==") == {"": "b3BlbnNlc2FtZQ=="}
+    found = settings(**variables)
+    assert {name: getattr(found, name) for name in said} == said
 
 
 @each_row(
@@ -114,6 +103,6 @@ def test_tokens_with_names():
 def test_wrong_tokens_with_names(text, message):
     """The message names the person and no token."""
     with pytest.raises(ConfigurationError) as caught:
-        tokens(text)
+        settings(token=text)
     assert message in str(caught.value)
     assert "sesame" not in str(caught.value)

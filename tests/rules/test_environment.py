@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from operator import attrgetter
 
 import pytest
 
@@ -42,15 +43,54 @@ DEFAULTS = {
 }
 
 
+ENABLED = {"FAULTINJECT_ENABLED": "1"}
+ALLOWED = {"FAULTINJECT_PRODUCTION": "allow", "FAULTINJECT_EXPIRES": "2001-09-10T01:46:40Z"}
+IN_ORDER = [Rule("http:503", name=each) for each in ("9", "10", "a", "a9", "a10")]
+
+
 @each_row(
-    ("value", "expected"),
-    [(each, True) for each in ("1", "true", "on", "yes", "TRUE", ' "1" ')]
-    + [(each, False) for each in ("0", "false", "off", "no", "No")]
-    + [("", None), ("  ", None), ('""', None)],
-)
-def test_enabled_has_three_answers(value, expected):
-    """On, off, and empty, which is unset."""
-    assert read_environment({"FAULTINJECT_ENABLED": value}, now=NOW, rules_given=True).enabled is expected
+    ("environ", "said"),
+    [
+        # It may be on, off, and empty, which is unset.
+        *(
+            ({**ON, "FAULTINJECT_ENABLED": text}, {"enabled": said})
+            for said, texts in ((True, ("1", "true", "on", "yes", "TRUE", ' "1" ')), (False, ("0", "false", "off", "no", "No")), (None, ("", "  ", '""')))
+            for text in texts
+        ),
+        # With a control API no rule is needed at the start; without it, its variables do nothing.
+        ({**ENABLED, "FAULTINJECT_CONTROL": "/_faultinject"}, {"scenario": Scenario([]), "control.path": "/_faultinject"}),
+        ({**ON, "FAULTINJECT_TOKEN": "x", "FAULTINJECT_CONTROL_REMOTE": "?"}, {"control": None}),
+        # A session switches on, unless it is switched off, and no rule need be there.
+        ({"FAULTINJECT_SESSION": "x", "FAULTINJECT_ENABLED": "0"}, {"enabled": False}),
+        ({"FAULTINJECT_SESSION": "x"}, {"enabled": True, "session": "x", "scenario": Scenario([])}),
+        # Kubernetes makes variables for a Service named faultinject.
+        *(
+            ({**ON, f"FAULTINJECT_{name}": "tcp://10.0.0.1:80"}, {"enabled": True})
+            for name in ("SERVICE_HOST", "SERVICE_PORT_HTTP", "PORT", "PORT_80_TCP_ADDR")
+        ),
+        # Faults end after a duration from process start, or at a time, also one that has passed.
+        *(
+            ({**ON, "FAULTINJECT_EXPIRES": text}, {"expires": expires})
+            for text, expires in (
+                ("90s", NOW + 90), ("1.5m", NOW + 90), ("2001-09-09T01:47:00Z", NOW + 20), ("20010909T014700Z", NOW + 20),
+                ("2001-09-09T03:47:00+02:00", NOW + 20), ("2000-01-01T00:00:00Z", 946684800.0),
+            )
+        ),
+        # Of quotes only a pair is taken off, one at each end.
+        ({**ON, "FAULTINJECT_SEED": '"'}, {"seed": '"'}),
+        # Production is allowed for 24 hours at most from now, also until a moment.
+        ({**ON, **ALLOWED}, {"production_allowed": True, "expires": NOW + 86400}),
+        # Rules of variables stand in the order of their names: numbers as numbers, and before letters.
+        ({**ENABLED, **{f"FAULTINJECT_RULE_{each}": "http:503" for each in ("A", "10", "9", "A10", "A9")}}, {"scenario.rules": tuple(IN_ORDER)}),
+        # Where requests may ask no rule is needed.
+        ({**ENABLED, "FAULTINJECT_ON_REQUEST": "yes"}, {"on_request": True, "scenario": Scenario()}),
+        ({**ON, "FAULTINJECT_ON_REQUEST": "0"}, {"on_request": False}),
+    ],
+)  # fmt: skip
+def test_what_is_right(environ, said):
+    """The settings have each variable's meaning."""
+    found = read_environment(environ, now=NOW)
+    assert {name: attrgetter(name)(found) for name in said} == said
 
 
 def test_while_off_nothing_else_is_read():
@@ -333,6 +373,13 @@ WRONG = [
         )
         for text in ("tomorrow", "2d", "-5s", "h")
     ),
+    *(
+        (
+            {**ON, "FAULTINJECT_ONLY_WHERE": text},
+            f"FAULTINJECT_ONLY_WHERE: {text} is not NAME=value, such as APP_ENV=staging",
+        )
+        for text in ("staging", "=staging", "APP_ENV=")
+    ),
     ({**ON, "FAULTINJECT_PRODUCTION": "yes"}, "FAULTINJECT_PRODUCTION: yes is not allow"),
     (
         {**ON, "FAULTINJECT_PRODUCTION": "allow"},
@@ -368,37 +415,7 @@ def test_a_name_of_the_file_and_of_a_variable(tmp_path, monkeypatch):
     )
 
 
-def test_with_a_control_api_no_rule_need_be_there():
-    """With a control API no rule is needed at the start; without it, its variables do nothing."""
-    found = read_environment({"FAULTINJECT_ENABLED": "1", "FAULTINJECT_CONTROL": "/_faultinject"}, now=NOW)
-    assert (found.scenario, found.control.path) == (Scenario([]), "/_faultinject")
-    found = read_environment({**ON, "FAULTINJECT_TOKEN": "x", "FAULTINJECT_CONTROL_REMOTE": "?"}, now=NOW)
-    assert found.control is None
-
-
-def test_a_session_switches_on():
-    """Unless ENABLED=0, and then no rule need be there."""
-    off = {"FAULTINJECT_SESSION": "x", "FAULTINJECT_ENABLED": "0"}
-    assert read_environment(off, now=NOW).enabled is False
-    found = read_environment({"FAULTINJECT_SESSION": "x"}, now=NOW)
-    assert (found.enabled, found.session, found.scenario) == (True, "x", Scenario([]))
-
-
-@pytest.mark.parametrize(
-    "variable",
-    [
-        "FAULTINJECT_SERVICE_HOST",
-        "FAULTINJECT_SERVICE_PORT_HTTP",
-        "FAULTINJECT_PORT",
-        "FAULTINJECT_PORT_80_TCP_ADDR",
-    ],
-)
-def test_what_kubernetes_makes_is_no_variable_of_ours(variable):
-    """For a Service named faultinject."""
-    assert read_environment({**ON, variable: "tcp://10.0.0.1:80"}, now=NOW).enabled is True
-
-
-@pytest.mark.parametrize("variable", ["FAULTINJECT_DEMO_SERVICE_HOST", "FAULTINJECT_DEMO_PORT_80_TCP"])
+@each_row("variable", ["FAULTINJECT_DEMO_SERVICE_HOST", "FAULTINJECT_DEMO_PORT_80_TCP"])
 def test_a_service_of_another_name_is_not_guessed_at(variable):
     """A variable of ours may be spelt so by a slip; `enableServiceLinks: false` keeps them away."""
     with pytest.raises(ConfigurationError, match=f"^{variable} is not a variable of faultinject"):
@@ -425,22 +442,6 @@ def test_every_mistake_is_told_at_once():
     ]
 
 
-@each_row(
-    ("text", "expires"),
-    [
-        ("90s", NOW + 90),
-        ("1.5m", NOW + 90),
-        ("2001-09-09T01:47:00Z", NOW + 20),
-        ("20010909T014700Z", NOW + 20),
-        ("2001-09-09T03:47:00+02:00", NOW + 20),
-        ("2000-01-01T00:00:00Z", 946684800.0),
-    ],
-)
-def test_expiry_is_a_duration_or_a_time(text, expires):
-    """From process start, or at that time, also one that has passed."""
-    assert read_environment({**ON, "FAULTINJECT_EXPIRES": text}, now=NOW).expires == expires
-
-
 def test_reading_rules_from_text_loads_nothing_heavy():
     """Reading rules from text imports nothing slow, because start-up time is a goal.
 
@@ -460,45 +461,7 @@ def test_reading_rules_from_text_loads_nothing_heavy():
     assert sorted({each.partition(".")[0] for each in loaded} & set(heavy.split())) == []
 
 
-def test_a_quote_of_its_own_is_no_pair():
-    """Only one at each end is taken off."""
-    assert (
-        read_environment({**ON, "FAULTINJECT_RULES": "http:503", "FAULTINJECT_SEED": '"'}, now=NOW).seed
-        == '"'
-    )
-
-
-def test_production_is_allowed_until_a_moment():
-    """As for a duration: 24 hours at most from now."""
-    environ = {**ON, "FAULTINJECT_RULES": "http:503", "FAULTINJECT_PRODUCTION": "allow"}
-    found = read_environment({**environ, "FAULTINJECT_EXPIRES": "2001-09-10T01:46:40Z"}, now=NOW)
-    assert (found.production_allowed, found.expires) == (True, NOW + 86400)
-
-
-def test_rules_of_variables_stand_in_the_order_of_their_names():
-    """Numbers as numbers, and before letters."""
-    environ = {f"FAULTINJECT_RULE_{each}": "http:503" for each in ("A", "10", "9", "A10", "A9")}
-    found = read_environment({"FAULTINJECT_ENABLED": "1", **environ}, now=NOW).scenario
-    assert [each.name for each in found.rules] == ["9", "10", "a", "a9", "a10"]
-
-
-def test_requests_may_ask_where_it_is_said():
-    """Then no rule is needed."""
-    environ = {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_ON_REQUEST": "yes"}
-    found = read_environment(environ, now=NOW)
-    assert (found.on_request, found.scenario) == (True, Scenario())
-    assert read_environment({**ON, "FAULTINJECT_ON_REQUEST": "0"}, now=NOW).on_request is False
-
-
-@pytest.mark.parametrize("text", ["staging", "=staging", "APP_ENV="])
-def test_only_where_is_a_name_and_a_value(text):
-    """A half one would keep faults away from everywhere, or from nowhere."""
-    with pytest.raises(ConfigurationError) as caught:
-        read_environment({**ON, "FAULTINJECT_ONLY_WHERE": text}, now=NOW)
-    assert str(caught.value) == f"FAULTINJECT_ONLY_WHERE: {text} is not NAME=value, such as APP_ENV=staging"
-
-
-@pytest.mark.parametrize(
+@each_row(
     ("environ", "said"),
     [
         ({"FAULTINJECT_ON_REQUEST": "maybe"}, "FAULTINJECT_ON_REQUEST: maybe is not yes or no"),

@@ -178,7 +178,7 @@ def test_addresses_elsewhere(name, text, path):
     )
 
 
-@pytest.mark.parametrize("text", ["/", "/a:b", "/a//b"])
+@each_row("text", ["/", "/a:b", "/a//b"])
 def test_addresses_that_stay(text):
     """A path is accepted as Location, with a colon or second slash too; nothing else is."""
     check_foreign(Scenario(f"http:503,set.location={text}"))

@@ -25,75 +25,53 @@ NAMES = [
 ]  # fmt: skip
 
 
-@each_row("value", PRODUCTION)
-def test_values_that_say_production(value):
-    """A whole word of it does."""
-    assert production_reason({"APP_ENV": value}) == f"APP_ENV={value}"
-
-
-@each_row("value", OTHER)
-def test_values_that_do_not(value):
-    """Values that only contain the letters, or say that it is not production."""
-    assert production_reason({"APP_ENV": value, "STAGE": value}) is None
-
-
-@each_row("name", NAMES)
-def test_names_that_are_looked_at(name):
-    """Every variable that frameworks and hosts name the deployment in."""
-    assert production_reason({name: "eu-prod"}) == f"{name}=eu-prod"
+NO_NAMES = [
+    *FILES,
+    "PATH",
+    "HOME",
+    "ENVOY",
+    "STAGED",
+    "PRODUCTION",
+    "FAULTINJECT_RULE_STAGE",
+    "FAULTINJECT_RULE_MY_ENV",
+]
+NAME = "deployment.environment.name=prod%2Deu"
 
 
 @each_row(
-    "name",
+    ("environ", "reason"),
     [
-        *FILES,
-        "PATH",
-        "HOME",
-        "ENVOY",
-        "STAGED",
-        "PRODUCTION",
-        "FAULTINJECT_RULE_STAGE",
-        "FAULTINJECT_RULE_MY_ENV",
-    ],
-)
-def test_names_that_are_not(name):
-    """Paths, and rules that happen to bear such a name."""
-    assert production_reason({name: "/srv/live/prod"}) is None
-
-
-@each_row(
-    ("name", "value", "reason"),
-    [
-        ("DD_TAGS", "team:live,env:prod", "env:prod"),
-        ("DD_TAGS", "env:eu-prod team:a", "env:eu-prod"),
-        ("DD_TAGS", "team:live,environment:x", None),
-        ("DD_TAGS", "env:non-prod", None),
-        (
-            "OTEL_RESOURCE_ATTRIBUTES",
-            "service.name=a, deployment.environment=live",
-            "deployment.environment=live",
+        # A whole word of the value says production; not one that only contains the letters, or says that it is not.
+        *(({"APP_ENV": value}, f"APP_ENV={value}") for value in PRODUCTION),
+        *(({"APP_ENV": value, "STAGE": value}, None) for value in OTHER),
+        # Every variable that frameworks and hosts name the deployment in is looked at; no paths, and no rules.
+        *(({name: "eu-prod"}, f"{name}=eu-prod") for name in NAMES),
+        *(({name: "/srv/live/prod"}, None) for name in NO_NAMES),
+        # Of variables that hold pairs only the one that names the deployment counts, and only that is shown.
+        ({"DD_TAGS": "team:live,env:prod"}, "DD_TAGS=env:prod"),
+        ({"DD_TAGS": "env:eu-prod team:a"}, "DD_TAGS=env:eu-prod"),
+        ({"DD_TAGS": "team:live,environment:x"}, None),
+        ({"DD_TAGS": "env:non-prod"}, None),
+        *(
+            ({"OTEL_RESOURCE_ATTRIBUTES": pairs}, shown and f"OTEL_RESOURCE_ATTRIBUTES={shown}")
+            for pairs, shown in (
+                ("service.name=a, deployment.environment=live", "deployment.environment=live"),
+                (f"{NAME},key=secret", NAME),
+                ("service.name=live,service.namespace=prod", None),
+                ("deployment.environment", None),
+            )
         ),
-        (
-            "OTEL_RESOURCE_ATTRIBUTES",
-            "deployment.environment.name=prod%2Deu,key=secret",
-            "deployment.environment.name=prod%2Deu",
-        ),
-        ("OTEL_RESOURCE_ATTRIBUTES", "service.name=live,service.namespace=prod", None),
-        ("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment", None),
+        # A value in the log holds nothing that could be a key, and no control character, and is short.
+        ({"PAY_ENV": "sk_live_51H8aBcDeFgHiJkLmNoPq"}, "PAY_ENV=sk_live_…"),
+        ({"ENV": "live\r\n\x1b[31m"}, r"ENV=live\r\n\x1b[31m"),
+        ({"ENV": "EUProd-1"}, "ENV=EUProd-1"),
+        ({"ENV": f"{'prod ' * 15}abcde"}, f"ENV={'prod ' * 15}abcde"),
+        ({"ENV": "prod " * 1000}, f"ENV={'prod ' * 16}…"),
     ],
-)
-def test_variables_that_hold_pairs(name, value, reason):
-    """Only the pair that names the deployment counts, and only that is shown."""
-    assert production_reason({name: value}) == (None if reason is None else f"{name}={reason}")
-
-
-def test_what_is_shown_is_short_and_no_key():
-    """A value in the log holds nothing that could be a key, and no control character."""
-    assert production_reason({"PAY_ENV": "sk_live_51H8aBcDeFgHiJkLmNoPq"}) == "PAY_ENV=sk_live_…"
-    assert production_reason({"ENV": "live\r\n\x1b[31m"}) == r"ENV=live\r\n\x1b[31m"
-    assert production_reason({"ENV": "EUProd-1"}) == "ENV=EUProd-1"
-    assert production_reason({"ENV": "prod " * 15 + "abcde"}) == "ENV=" + "prod " * 15 + "abcde"
-    assert production_reason({"ENV": "prod " * 1000}) == "ENV=" + "prod " * 16 + "…"
+)  # fmt: skip
+def test_what_is_taken_for_production(environ, reason):
+    """The variable and its value, or nothing."""
+    assert production_reason(environ) == reason
 
 
 @given(

@@ -170,9 +170,27 @@ class Masked(str):
         return "***"
 
 
-def test_a_text_counts_by_what_it_holds():
-    """Whatever its class makes of `str`."""
-    assert Rule("http:503", bucket=Masked("photos")) == Rule("http:503", bucket="photos")
+@each_row(
+    ("keys", "text"),
+    [
+        # A text counts by what it holds, whatever its class makes of `str`.
+        ({"bucket": Masked("photos")}, "http:503,bucket=photos"),
+        # A name may be a number: its digits.
+        ({"query": {1: "a", HTTPStatus.OK: "b"}}, "http:503,query.1=a,query.200=b"),
+        # TOML's `query.a.b = "c"` is the parameter `a.b`; in quotes a name is as in text.
+        ({"query": {"a": {"b": "c"}}}, "http:503,query.a.b=c"),
+        ({"header": {}}, "http:503"),
+        ({'query."a\\"b"': "1"}, 'http:503,query."a\\"b"=1'),
+        ({'unless.query."a b"': "1"}, 'http:503,unless.query."a b"=1'),
+        # Backslashes before a quote and at the end are doubled: they would mean something else.
+        ({"message": 'a, \\"b\\'}, r'http:503,message="a, \\\"b\\"'),
+    ],
+)
+def test_the_text_of_keywords(keys, text):
+    """It is the rule, also read back."""
+    rule = Rule("http:503", **keys)
+    assert str(rule) == text
+    assert Scenario.parse(text).rules == (rule,)
 
 
 class Plain(Enum):
@@ -197,11 +215,6 @@ def test_a_name_that_is_no_text_is_refused(keys):
     [key] = keys
     with pytest.raises(ConfigurationError, match=rf"^http:503: {key}: .* is not a name: give it as text$"):
         Rule("http:503", **keys)
-
-
-def test_a_name_may_be_a_number():
-    """Its digits."""
-    assert str(Rule("http:503", query={1: "a", HTTPStatus.OK: "b"})) == "http:503,query.1=a,query.200=b"
 
 
 def test_equal_rules_are_one():
@@ -389,21 +402,3 @@ def test_every_mistake_is_told():
 def test_a_row_without_a_status_takes_the_given_one():
     """`status=` is what makes it injectable."""
     assert Rule("cos:InvalidAddressingHeader", status=400).value("status") == 400
-
-
-def test_names_are_joined_and_unquoted_in_keywords():
-    """TOML's `query.a.b = "c"` is the parameter `a.b`; in quotes a name is as in text."""
-    for keys, text in (
-        ({"query": {"a": {"b": "c"}}}, "http:503,query.a.b=c"),
-        ({"header": {}}, "http:503"),
-        ({'query."a\\"b"': "1"}, 'http:503,query."a\\"b"=1'),
-        ({'unless.query."a b"': "1"}, 'http:503,unless.query."a b"=1'),
-    ):
-        assert str(Rule("http:503", **keys)) == text
-
-
-def test_backslashes_in_quotes_are_doubled():
-    """Before a quote and at the end they would mean something else."""
-    rule = Rule("http:503", message='a, \\"b\\')
-    assert str(rule) == r'http:503,message="a, \\\"b\\"'
-    assert Scenario.parse(str(rule)).rules == (rule,)

@@ -97,7 +97,7 @@ def test_what_is_remembered_of_texts_is_bounded():
     assert [each.conditions["path"] for each in rules] == [(f"/{number}",) for number in range(3000)]
 
 
-@pytest.mark.parametrize("key", ["name=rule-{}", "query.filename=f", "unless.header.x-name=f"])
+@each_row("key", ["name=rule-{}", "query.filename=f", "unless.header.x-name=f"])
 def test_rules_with_names_are_read_as_quickly_as_others(key):
     """One key more costs each rule four calls at most."""
 

@@ -16,7 +16,7 @@ READS_NOT_ALL = hasattr(os, "geteuid") and os.geteuid() != 0
 """Root reads every file."""
 
 
-@pytest.mark.parametrize(
+@each_row(
     "rules",
     [
         "http:503,times=1 http:504",
@@ -97,7 +97,7 @@ def test_what_is_no_scenario_is_refused(rules, seed, message):
     assert str(caught.value) == message
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "names"),
     [
         ("http:503 http:504", ("rule-1", "rule-2")),
@@ -273,7 +273,7 @@ def test_a_mistake_in_a_file_has_its_place(tmp_path, monkeypatch, text, problems
     assert str(caught.value).splitlines() == problems
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("read", "text", "where", "told"),
     [
         (Scenario.from_toml, '[[rules]]\nfault="http:503"\ntimes=-1', "", "rules[0].times: -1 is not a whole number of 0 or more"),
@@ -288,7 +288,7 @@ def test_a_mistake_without_a_file_has_its_key(read, text, where, told):
     assert str(caught.value).startswith(told)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "sort"),
     [('[[rules]]\nfault="s3:Slow"', UnknownDocumentedError), ('[[rules]]\nfault="x:Y"', UnknownVendorError)],
 )

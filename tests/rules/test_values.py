@@ -163,7 +163,7 @@ def test_numbers_are_written_without_an_exponent(number):
     assert rule.value("probability") == number
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("word", "near"),
     [
         ("prob", "; did you mean probability?"),

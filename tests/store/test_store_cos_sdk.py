@@ -74,25 +74,6 @@ def test_copy_keeps_or_replaces_headers(client):
     assert body_of(client, "changed") == b"meow"
 
 
-def test_listing_by_prefix_delimiter_and_pages(client):
-    """Pages follow NextMarker through keys and common prefixes, each of them shown once."""
-    keys = ["a/1", "a/2", "b", "c/1", "ü&<"]
-    for key in keys:
-        client.put_object(BUCKET, b"x", key)
-    assert [each["Key"] for each in client.list_objects(BUCKET)["Contents"]] == keys
-    assert [each["Key"] for each in client.list_objects(BUCKET, Prefix="a/")["Contents"]] == ["a/1", "a/2"]
-    seen, marker, pages = [], "", 0
-    while pages < 9:
-        page = client.list_objects(BUCKET, Delimiter="/", MaxKeys=1, Marker=marker)
-        seen += [each["Key"] for each in page.get("Contents", [])]
-        seen += [each["Prefix"] for each in page.get("CommonPrefixes", [])]
-        pages += 1
-        if page["IsTruncated"] == "false":
-            break
-        marker = page["NextMarker"]
-    assert (seen, pages) == (["a/", "b", "c/", "ü&<"], 4)
-
-
 def test_delete_objects(client):
     """Several objects are deleted at once, quietly or not; a missing one counts as deleted.
 
@@ -126,28 +107,6 @@ def test_upload_file_in_parts_and_resumed(client, tmp_path):
     records = str(tmp_path / "records")
     client.download_file(BUCKET, "big", str(fetched), PartSize=1, EnableCRC=True, DumpRecordDir=records)
     assert fetched.read_bytes() == content
-
-
-def test_multipart_by_hand(client):
-    """Parts are listed in pages, copied from objects, and dropped when the upload is given up."""
-    client.put_object(BUCKET, b"0123456789", "source")
-    upload = client.create_multipart_upload(BUCKET, "k")["UploadId"]
-    source = {"Bucket": BUCKET, "Key": "source", "Region": "ap-guangzhou"}
-    first = client.upload_part_copy(BUCKET, "k", 1, upload, source, "bytes=2-4")["ETag"]
-    second = client.upload_part_copy(BUCKET, "k", 2, upload, source)["ETag"]
-    client.upload_part(BUCKET, "k", b"unused", 3, upload)
-    page = client.list_parts(BUCKET, "k", upload, MaxParts=2)
-    assert [each["PartNumber"] for each in page["Part"]] == ["1", "2"]
-    assert (page["IsTruncated"], page["NextPartNumberMarker"]) == ("true", "2")
-    page = client.list_parts(BUCKET, "k", upload, PartNumberMarker=2)
-    assert ([each["Size"] for each in page["Part"]], page["IsTruncated"]) == (["6"], "false")
-    parts = [{"PartNumber": 1, "ETag": first}, {"PartNumber": 2, "ETag": second}]
-    client.complete_multipart_upload(BUCKET, "k", upload, {"Part": parts})
-    assert body_of(client, "k") == b"2340123456789"
-    other = client.create_multipart_upload(BUCKET, "k")["UploadId"]
-    assert [each["UploadId"] for each in client.list_multipart_uploads(BUCKET)["Upload"]] == [other]
-    client.abort_multipart_upload(BUCKET, "k", other)
-    assert "Upload" not in client.list_multipart_uploads(BUCKET)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from werkzeug.test import Client
 
 from faultinject import Injector, Rule, Scenario, WSGIFaultMiddleware, inject
 from faultinject.exceptions import ConfigurationError, RuleNotMatchedError
+from tests.rows import each_row
 
 
 @pytest.fixture(autouse=True)
@@ -282,7 +283,7 @@ ONE = "times: keys need exactly one fault, such as 'cos:SlowDown'"
 TWICE = "method: given in the rule itself and as a key"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("given", "keys", "says"),
     [
         (["cos:Slowdown"], {}, "did you mean cos:SlowDown"),

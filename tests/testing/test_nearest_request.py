@@ -5,6 +5,7 @@ import re
 import pytest
 
 from faultinject import Rule, WSGIFaultMiddleware, inject
+from tests.rows import each_row
 
 
 def app(environ, start_response):
@@ -28,7 +29,7 @@ def nearest(rule, *requests):
     return str(caught.value).splitlines()[-1].partition(" injected nothing: ")[2]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("rule", "environ", "expected"),
     [
         ("http:503,method=PUT", request("GET", "/a"), "nearest: GET /a (method=PUT did not hold)"),
@@ -100,7 +101,7 @@ HEADERS = {
 }
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("mount", "vendor", "path", "wanted", "seen"),
     [
         ("", "azure-blob", "/account/photos/a/b", "blob.download", "block_blob.upload"),

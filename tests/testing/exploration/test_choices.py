@@ -8,6 +8,7 @@ import faultinject
 from faultinject import Rule
 from faultinject.exceptions import ConfigurationError, ProductionRefusedError
 from faultinject.testing.exploration.choices import choices_of
+from tests.rows import each_row
 
 from .service import call, exploring, scenarios
 
@@ -79,7 +80,7 @@ def own(vendor):
     return sorted({rule.fault for rule in found if rule.fault.startswith(f"{vendor}:")})
 
 
-@pytest.mark.parametrize("method", ["PUT", "GET", "HEAD"])
+@each_row("method", ["PUT", "GET", "HEAD"])
 def test_the_standard_set(method):
     """A vendor id stands for its retryable errors, and for faults of networks and gateways.
 
@@ -102,7 +103,7 @@ def test_the_standard_set(method):
     assert sorted(found) == sorted(expected)
 
 
-@pytest.mark.parametrize("vendor", [each for each in faultinject.vendors.names() if each != "gateway"])
+@each_row("vendor", [each for each in faultinject.vendors.names() if each != "gateway"])
 def test_the_standard_set_of_every_vendor(vendor):
     """Every vendor has a set with its own errors, and without errors that have no status."""
     rows = {
@@ -119,7 +120,7 @@ def test_the_standard_set_of_every_vendor(vendor):
     assert sets <= set(map(str, rules))
 
 
-@pytest.mark.parametrize("vendor", RETRYABLE)
+@each_row("vendor", RETRYABLE)
 def test_what_documents_call_retryable(vendor):
     """Row by row."""
     found = faultinject.vendors.get(vendor)
@@ -146,7 +147,7 @@ REFUSED = {
 """The error of a lost permission, by vendor; elsewhere ExpiredToken."""
 
 
-@pytest.mark.parametrize("vendor", [each for each in faultinject.vendors.names() if each != "gateway"])
+@each_row("vendor", [each for each in faultinject.vendors.names() if each != "gateway"])
 def test_what_stays(vendor):
     """Of each set one error begins at a request, and stays."""
     [stays] = [each.rule for each in choices_of([vendor]) if each.lasts]
@@ -261,7 +262,7 @@ def test_who_says_nothing_of_retries(monkeypatch):
     ]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("fault", "invisible"),
     [
         ("s3:NoSuchKey", True),
@@ -291,7 +292,7 @@ def test_errors_in_200():
     assert not any("status=200" in each for each in faults_of("cos"))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("vendor", "operations"),
     [
         ("bos", ["CopyObject"]),
@@ -313,7 +314,7 @@ def test_whose_service_sends_an_error_in_a_200(vendor, operations):
     assert sorted(named - {"DeleteObjects"}) == operations
 
 
-@pytest.mark.parametrize("vendor", [each for each in faultinject.vendors.names() if each != "gateway"])
+@each_row("vendor", [each for each in faultinject.vendors.names() if each != "gateway"])
 def test_every_key_of_a_delete(vendor):
     """If a delete's answer has an error for each key, each key gets one."""
     deletes = faultinject.vendors.get(vendor).deletes
@@ -327,7 +328,7 @@ def test_every_key_of_a_delete(vendor):
         assert (rule.value("status"), rule.value("share")) == (200, 1)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("faults", "expected"),
     [
         (["cos:SlowDown"], ["cos:SlowDown,times=1"]),
@@ -374,7 +375,7 @@ def test_conditions_say_where_a_standard_set_comes():
         assert sorted(placed(scenarios(requests, narrowed))) == sorted(expected), narrowed
 
 
-@pytest.mark.parametrize(
+@each_row(
     "faults", [("cos", "cos,bucket=b"), ("cos,bucket=b", "cos,method=PUT"), ("cos,bucket=b", "cos:SlowDown")]
 )
 def test_a_fault_of_two_sets_comes_once(faults):
@@ -392,23 +393,6 @@ def test_a_set_that_no_request_gets():
 
     _, error = exploring(code, "cos,bucket=b,method=GET")
     assert "cos,method=GET,bucket=b was injected in no run (nearest: GET /other/k)" in str(error)
-
-
-def test_a_standard_set_takes_conditions_alone():
-    """Effects are those of one fault."""
-    for wrong, why in [
-        (
-            "cos,times=2",
-            "cos,times=2: cos stands for its standard set, which takes conditions alone: no times; name a fault",
-        ),
-        ("cos,bucket=b,delay=1s", "no delay"),
-        ("cos,skip=1", "cos,skip=1: explore decides where a fault comes: no skip"),
-        ("cos,header.x=1", "explore cannot tell by header.x"),
-        ("cos,sample=client:0.5", "explore cannot tell by sample"),
-        ("cos,bukket=b", "bukket is not a key; did you mean bucket?"),
-    ]:
-        with pytest.raises(ConfigurationError, match=re.escape(why)):
-            choices_of([wrong])
 
 
 def test_a_group_is_each_of_its_members():
@@ -430,7 +414,7 @@ def test_conditions_say_where():
     assert scenarios(requests, "reset,key=other") == ["reset,method=DELETE,path=/b/other,times=1"]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("faults", "message"),
     [
         ([], "explore needs a fault, such as 'cos' or 'cos:SlowDown'"),
@@ -446,6 +430,13 @@ def test_conditions_say_where():
         (["coss:SlowDown"], "did you mean cos"),
         ([3], "not a rule|not rules"),
         (["reset,skip=1", "reset,times=0"], "no skip\nreset,times=0: times=0 never injects"),
+        # A standard set takes conditions alone: effects are those of one fault.
+        (["cos,times=2"], "cos,times=2: cos stands for its standard set, which takes conditions alone: no times; name a fault"),
+        (["cos,bucket=b,delay=1s"], "no delay"),
+        (["cos,skip=1"], "cos,skip=1: explore decides where a fault comes: no skip"),
+        (["cos,header.x=1"], "explore cannot tell by header.x"),
+        (["cos,sample=client:0.5"], "explore cannot tell by sample"),
+        (["cos,bukket=b"], r"bukket is not a key; did you mean bucket\?"),
     ],
 )  # fmt: skip
 def test_refused(faults, message):
@@ -454,7 +445,7 @@ def test_refused(faults, message):
         faultinject.explore(*faults)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("keys", "message"),
     [
         ({"depth": 3}, "depth is 1 or 2, not 3"),
@@ -473,16 +464,17 @@ def test_bounds(keys, message):
         faultinject.explore("cos", **keys)
 
 
-def test_switched_off(monkeypatch):
+@each_row(
+    ("variables", "error", "message"),
+    [
+        ({"FAULTINJECT_ENABLED": "0"}, ConfigurationError, "FAULTINJECT_ENABLED=0"),
+        ({"APP_ENV": "production"}, ProductionRefusedError, "APP_ENV=production looks like production"),
+        ({"APP_ENV": "test", "FAULTINJECT_ONLY_WHERE": "APP_ENV=staging"}, ProductionRefusedError, "only where APP_ENV=staging"),
+    ],
+)  # fmt: skip
+def test_switched_off(monkeypatch, variables, error, message):
     """Without injection there is no exploration."""
-    monkeypatch.setenv("FAULTINJECT_ENABLED", "0")
-    with pytest.raises(ConfigurationError, match="FAULTINJECT_ENABLED=0"):
-        faultinject.explore("cos")
-    monkeypatch.delenv("FAULTINJECT_ENABLED")
-    monkeypatch.setenv("APP_ENV", "production")
-    with pytest.raises(ProductionRefusedError, match="APP_ENV=production looks like production"):
-        faultinject.explore("cos")
-    monkeypatch.setenv("APP_ENV", "test")
-    monkeypatch.setenv("FAULTINJECT_ONLY_WHERE", "APP_ENV=staging")
-    with pytest.raises(ProductionRefusedError, match="only where APP_ENV=staging"):
+    with monkeypatch.context() as patch, pytest.raises(error, match=message):
+        for name, value in variables.items():
+            patch.setenv(name, value)
         faultinject.explore("cos")

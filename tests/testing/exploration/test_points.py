@@ -9,11 +9,16 @@ from hypothesis import strategies as st
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 import faultinject
+from tests.rows import each_row
 
 from .service import call, client, exploring, left_out, passing, scenarios, send, texts
 
+PAGE = "GET /b?list-type=2"
+NEXT_PAGES = [f"{PAGE}&continuation-token={each}" for each in "xy"]
+OF_PAGE, NEXT = "method=GET,path=/b,", "query.continuation-token=,query.list-type=2"
 
-@pytest.mark.parametrize(
+
+@each_row(
     ("requests", "rules"),
     [
         (["PUT /b/k"], ["method=PUT,path=/b/k"]),
@@ -29,31 +34,14 @@ from .service import call, client, exploring, left_out, passing, scenarios, send
         (["GET /b?prefix="], ["method=GET,path=/b,query.prefix="]),
         (["GET /b?=x&uploads"], ["method=GET,path=/b,query.uploads="]),
         (["GET /" + "/".join("a" * 40)], [f"method=GET,path==/{'/'.join('a' * 40)}"]),
+        # Equal requests, and pages that match the first page's conditions, differ by `skip`.
+        ([PAGE, *NEXT_PAGES], [f"{OF_PAGE}query.list-type=2", f"{OF_PAGE}{NEXT},skip=1", f"{OF_PAGE}{NEXT}"]),
+        ([NEXT_PAGES[0], PAGE], [f"{OF_PAGE}{NEXT}", f"{OF_PAGE}query.list-type=2,skip=1"]),
     ],
 )  # fmt: skip
 def test_conditions(requests, rules):
     """Method, path and parameters are literal; of changing or secret ones only the presence."""
     assert scenarios(requests, "reset") == [f"reset,{each},times=1" for each in rules]
-
-
-def test_alike_requests_are_told_apart_by_skip():
-    """Equal requests, and pages that match the first page's conditions, differ by `skip`."""
-    pages = [
-        "GET /b?list-type=2",
-        "GET /b?list-type=2&continuation-token=x",
-        "GET /b?list-type=2&continuation-token=y",
-    ]
-    place = "reset,method=GET,path=/b"
-    assert scenarios(pages, "reset") == [
-        f"{place},query.list-type=2,times=1",
-        f"{place},query.continuation-token=,query.list-type=2,skip=1,times=1",
-        f"{place},query.continuation-token=,query.list-type=2,times=1",
-    ]
-    backwards = [pages[1], pages[0]]
-    assert scenarios(backwards, "reset") == [
-        f"{place},query.continuation-token=,query.list-type=2,times=1",
-        f"{place},query.list-type=2,skip=1,times=1",
-    ]
 
 
 @pytest.mark.slow
@@ -103,7 +91,7 @@ def changing(*targets):
     return code
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("targets", "rules"),
     [
         (["/b/{long}-a", "/b/b"], ["method=PUT,path=/b/*-a", "method=PUT,path=/b/b"]),
@@ -136,7 +124,7 @@ def beating(*numbers):
 ONE_MAKES_IT = " (differs between two runs without faults: only one makes it; make them alike)"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("numbers", "exhaustive", "tried", "said"),
     [
         ((2, 3), False, [], " x 2 (differs between two runs without faults; exhaustive=True tries those that both make)"),

@@ -6,12 +6,12 @@ from contextlib import suppress
 from textwrap import dedent
 from types import SimpleNamespace
 
-import pytest
 from werkzeug.test import Client
 
 import faultinject
 from faultinject import WSGIFaultMiddleware
 from tests.measured import without_times
+from tests.rows import each_row
 
 from .service import call, client, exploring, passing, send
 
@@ -67,7 +67,7 @@ IN_SPITE = (
 )
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("method", "fault", "action"),
     [
         ("PUT", "reset,when=after", [STAND] * 2),
@@ -117,7 +117,7 @@ def test_two_faults():
     ]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("method", "fault", "words"),
     [
         ("PUT", "reset,when=after", "the answer is lost (reset) after the request was carried out\n    1 PutObject  PUT /b/k  <- reset after it was carried out\n"),
@@ -188,7 +188,7 @@ LONG_ID = f"/b/k?uploadId={'0' * 31}{{0}}f&partNumber={'7' * 40}{{0}}"
 ROW = f"UploadPart  200 PUT /b/k?uploadId=00000000…&partNumber={'7' * 8}…"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("before", "rows"),
     [
         # A row that stands for two says so.

@@ -7,6 +7,7 @@ import pytest
 
 import faultinject
 from faultinject.exceptions import ConfigurationError, ExplorationFailedError
+from tests.rows import each_row
 
 from .service import call, client, exploring, exploring_runs, send, warnings
 
@@ -131,7 +132,7 @@ TWICE = (
 )
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("code", "faults", "keys", "failed", "warned"),
     [
         # An id of the client's proves a retry; a shorter or empty body on the same key is suspicious.
@@ -220,7 +221,7 @@ def test_a_finding_stands_beside_an_error(headers, keys):
     )
 
 
-@pytest.mark.parametrize("swallowed", [True, False])
+@each_row("swallowed", [True, False])
 def test_an_error_in_200_in_a_call_that_the_test_names(swallowed):
     """There it is known what the caller saw: success is a failure, an error is right."""
 
@@ -266,7 +267,7 @@ def test_non_idempotent_retry(method, path, headers, verdict):
     assert judged(code, "reset") == ([], [])
 
 
-@pytest.mark.parametrize("error", [True, False])
+@each_row("error", [True, False])
 def test_clearing_up_in_a_call_that_the_test_names(error):
     """The caller's error shows whether a named call was cleared up."""
 
@@ -278,7 +279,7 @@ def test_clearing_up_in_a_call_that_the_test_names(error):
     assert ("same bytes: request 1" in str(failed)) == (not error)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("ignore", "message"),
     [
         (["same byte"], r"^ignore: 'same byte' is not a check; did you mean 'same bytes'\?$"),

@@ -11,9 +11,8 @@ import uuid
 import zipfile
 import zlib
 
-import pytest
-
 from faultinject.testing.exploration.store_comparison import StoreComparison
+from tests.rows import each_row
 
 ID = "0123456789abcdef0123"
 FILM = b"one two three"
@@ -31,7 +30,7 @@ def said(before, after, *runs):
     return [(each.check, each.verdict, each.message) for each in keeper.findings(before, after)]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("content", "check", "message"),
     [
         (None, "object lost", "/b/film is not there; without a crash it has 13 bytes"),
@@ -65,7 +64,7 @@ def test_a_key_that_holds_a_signature():
     assert "S3CR3T" not in repr(found)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("content", "check", "message"),
     [
         (b"once ", None, None),
@@ -112,7 +111,7 @@ SOME = here("data-31a333ef", "data-aabbccdd", "cache"), here("data-c283be0f", "d
 NUMBERED = here("job-99"), here("job-100")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("before", "after", "runs", "findings"),
     [
         # The time varies, and may be longer; a third line is more than a second run adds.
@@ -184,7 +183,7 @@ def test_names_that_were_to_be_removed_are_counted_too():
     )
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("contents", "finding"),
     [
         ((FILM, b"x"), None),
@@ -225,7 +224,7 @@ def findings(after, before=(), ends=({"/b/film": FILM},) * 2, **more):
     ]
 
 
-@pytest.mark.parametrize("refused", ["/b/lock", "/b/"])
+@each_row("refused", ["/b/lock", "/b/"])
 def test_an_object_whose_removal_was_refused(refused):
     """It was to be removed, also where the run itself has made it; another one is left behind."""
     after = {"/b/film": FILM, "/b/lock": b"x"}
@@ -241,7 +240,7 @@ def test_an_object_whose_removal_was_refused(refused):
 COMMIT = b'{"rows": 7, "file": "%s"}\n'
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("more", "said"),
     [
         ({f"/b/part-{ID}": b"day 7"}, "equal to /b/part-9: "),
@@ -286,7 +285,7 @@ def test_what_a_run_that_told_an_error_has_taken_away():
     assert gone(part, {f"/b/part-{ID}3.csv": b"new"}, *parts) == gone(part, part, *parts) == []
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("one", "other", "more", "name"),
     [
         ("data-31a333ef", "data-c283be0f", "data-00aa11bb", "data-*"),
@@ -314,7 +313,7 @@ def test_names_that_two_runs_show_to_be_others(one, other, more, name):
 TIMES = b'{"at": 1795449479.1234567, "ok": true}', b'{"at": 1795449479.2345678, "ok": true}'
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("content", "check"),
     [
         (b'{"at": 1795449499.123456, "ok": true}', None),
@@ -332,7 +331,7 @@ def test_a_number_that_is_longer_or_shorter_in_some_runs(content, check):
     assert [each[0] for each in said({}, {"/b/film": content}, *ends)] == ([check] if check else [])
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("content", "check"),
     [
         (b'{"run": "b2b2", "at": 1795449499.12345, "retries": 1}', None),
@@ -426,7 +425,7 @@ def reported(draw):
     return json.dumps({"took": draw.random(), "rows": [draw.randint(0, 99) for _ in range(9)]}).encode()
 
 
-@pytest.mark.parametrize("make", [zipped, tarred, pickled, measured, reported])
+@each_row("make", [zipped, tarred, pickled, measured, reported])
 def test_two_lengths_that_are_the_same_by_chance(make):
     """A third length of varying content is no damage, whatever the format."""
     draw = random.Random(7)

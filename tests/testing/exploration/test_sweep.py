@@ -15,6 +15,7 @@ from faultinject.exceptions import ExplorationFailedError
 from faultinject.testing.exploration.causes import RunAway, RunResult
 from faultinject.testing.exploration.choices import choices_of
 from faultinject.testing.exploration.sweep import Sweep
+from tests.rows import each_row
 
 from .service import call, exploring, left_out, passing, scenarios, send, texts
 
@@ -43,7 +44,7 @@ ONE = "http:500,method=PUT,path=/b/k"
 SAME = ("http:500", "http:500,method=PUT", "http:500,name=mine,path=b/")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("requests", "faults", "keys", "expected"),
     [
         # First each operation's first request with every fault, then its last, then those between.
@@ -235,7 +236,7 @@ def test_not_reached():
     assert [[each.tag for each in case] for case in cases] == [["skipped"], ["system-out"]]
 
 
-@pytest.mark.parametrize(("second", "reached"), [(True, True), (False, False)])
+@each_row(("second", "reached"), [(True, True), (False, False)])
 def test_one_of_three_tries_is_enough(second, reached):
     """A run in which the request does not come is retried; without any request that is said."""
     runs = itertools.count(1)
@@ -255,7 +256,7 @@ def puts():
     call("PUT", "/b/k?X-Amz-Signature=abc")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("code", "faults", "keys", "runs", "said"),
     [
         # Requests without a storage operation are narrowed by their method.
@@ -312,7 +313,7 @@ def test_giving_up():
     assert exploration.report().endswith(", 0 failed, 2 gave up cleanly")
 
 
-@pytest.mark.parametrize(("second", "failed"), [(KeyError, False), (ValueError, True)])
+@each_row(("second", "failed"), [(KeyError, False), (ValueError, True)])
 def test_giving_up_in_a_group(second, failed):
     """A group of exceptions may be given up with when each of them may."""
 
@@ -411,54 +412,6 @@ def takes_410_for_success():
         pass
 
 
-@pytest.mark.parametrize(
-    ("code", "rule", "allow"),
-    [
-        (refuses_410, "http:503,from=1", ()),
-        (refuses_410, "http:503,times=1000", AssertionError),
-        (refuses_410, "http:503,times=1000", BaseException),
-        (fails_at_410, "http:503,times=1000", pytest.fail.Exception),
-        (takes_new_names, "http:503,from=1", ()),
-        (takes_410_for_success, "http:503,times=1000", ()),
-    ],
-    ids=[
-        "a fault that stays",
-        "may give up",
-        "may end in any way",
-        "may fail",
-        "new names",
-        "takes it for success",
-    ],
-)
-def test_who_stops_at_410_alone_has_not_given_up(code, rule, allow):
-    """A client that retries for ever fails, however it ends when the failure is gone."""
-    exploration, error = exploring(code, rule, allow=allow)
-    assert "RunAway: more than 60 requests in one run" in str(error)
-    assert [(each.failed, each.gave_up) for each in exploration.runs] == [(True, False)]
-
-
-def test_who_asks_for_something_else_meanwhile_has_an_end():
-    """A poll beside a job may exceed the limit and get the final answer; the job ends well."""
-
-    def code():
-        polls = (send("GET", "/b/progress") for _ in range(40))
-        assert 200 in (send("PUT", "/b/k") for _ in polls)
-        assert [send("GET", "/b/progress") for _ in range(60)][-1] in (200, 410)
-
-    exploration, error = exploring(code, "http:503,method=PUT")
-    assert (error, [each.failed for each in exploration.runs]) == (None, [False])
-
-
-def test_who_stops_at_the_last_request_gives_up():
-    """As many requests as a run may have are none too many."""
-
-    def code():
-        assert 200 in (send("PUT", "/b/k") for _ in range(60))
-
-    exploration, error = exploring(code, "http:503,times=1000", allow=AssertionError)
-    assert (error, [each.gave_up for each in exploration.runs]) == (None, [True])
-
-
 def retries():
     while send("PUT", "/b/k") != 200:
         pass
@@ -477,19 +430,51 @@ def groups():
         raise BaseExceptionGroup("tasks", [error]) from None
 
 
-@pytest.mark.parametrize(
-    ("code", "said"),
+def polls_beside_a_job():
+    polls = (send("GET", "/b/progress") for _ in range(40))
+    assert 200 in (send("PUT", "/b/k") for _ in polls)
+    assert [send("GET", "/b/progress") for _ in range(60)][-1] in (200, 410)
+
+
+def tries_sixty_times():
+    assert 200 in (send("PUT", "/b/k") for _ in range(60))
+
+
+TOO_MANY = "RunAway: more than {} requests in one run"
+LONG = "http:503,times=1000"
+NO_ERROR = str(None)
+
+
+@each_row(
+    ("code", "rule", "allow", "said", "ended"),
     [
-        (tries_whatever_comes, "RunAway: more than 120 requests in one run"),
-        (groups, "BaseExceptionGroup: tasks"),
+        # Who retries for ever fails, however it ends when the failure is gone: by an answer that nobody retries.
+        *(
+            (code, rule, allow, TOO_MANY.format(60), (True, False))
+            for code, rule, allow in (
+                (refuses_410, "http:503,from=1", ()),
+                (refuses_410, LONG, AssertionError),
+                (refuses_410, LONG, BaseException),
+                (fails_at_410, LONG, pytest.fail.Exception),
+                (takes_new_names, "http:503,from=1", ()),
+                (takes_410_for_success, LONG, ()),
+            )
+        ),
+        # Who never stops is ended for good by something that is no Exception, also where a task group wraps it.
+        (tries_whatever_comes, LONG, Exception, TOO_MANY.format(120), (True, False)),
+        (groups, LONG, Exception, "BaseExceptionGroup: tasks", (True, False)),
+        # A poll beside a job may exceed the limit and get the final answer; the job ends well.
+        (polls_beside_a_job, "http:503,method=PUT", (), NO_ERROR, (False, False)),
+        # As many requests as a run may have are none too many.
+        (tries_sixty_times, LONG, AssertionError, NO_ERROR, (False, True)),
     ],
-)
-def test_a_client_that_never_stops(code, said):
-    """It is ended for good by something that is no Exception, also where a task group wraps it."""
-    exploration, error = exploring(code, "http:503,times=1000", allow=Exception)
-    assert not issubclass(RunAway, Exception)
+)  # fmt: skip
+def test_who_has_no_end(code, rule, allow, said, ended):
+    """Whether the run with a fault has failed, and whether the client has given up."""
+    exploration, error = exploring(code, rule, allow=allow)
+    assert [(each.failed, each.gave_up) for each in exploration.runs] == [ended]
     assert said in str(error)
-    assert [each.failed for each in exploration.runs] == [True]
+    assert (error is None) is (said is NO_ERROR)
 
 
 def test_faults_beside(monkeypatch):

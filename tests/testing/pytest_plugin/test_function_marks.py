@@ -5,96 +5,6 @@ import os
 import pytest
 
 
-def test_marker_injects_while_the_test_runs(passes):
-    """A marked test's requests get the fault `times` times, with or without the fixture.
-
-    The next test gets none.
-    """
-    passes(
-        """
-        import pytest
-
-        @pytest.mark.faultinject("cos:SlowDown", times=2, path="photos/")
-        def test_upload_survives_two_slowdowns(client, faults):
-            assert [client.put("/photos/cat.jpg").status_code for _ in range(3)] == [503, 503, 200]
-            assert client.put("/videos/cat.mp4").status_code == 200
-            assert (faults.injected, faults.attempts) == (2, 4)
-            assert {each.test for each in faults.outcomes} == {
-                "test_marker_injects_while_the_test_runs.py::test_upload_survives_two_slowdowns"
-            }
-
-        @pytest.mark.faultinject("cos:SlowDown")
-        def test_without_the_fixture(client):
-            answer = client.get("/a")
-            assert (answer.status_code, answer.headers["x-faultinject"]) == (503, "rule-1")
-
-        def test_not_marked(client):
-            assert client.get("/a").data == b"app: a"
-        """,
-        3,
-    )
-
-
-def test_one_of_several_errors(passes):
-    """A list names the errors of `oneof`; the test sees which one came."""
-    passes("""
-        import pytest
-
-        @pytest.mark.faultinject("oneof", of=["cos:SlowDown", "qingstor:internal_error"], path="photos/")
-        def test_marked(client, faults):
-            assert {client.put(f"/photos/{number}").status_code for number in range(20)} == {500, 503}
-            assert {each.fault for each in faults.outcomes} == {"cos:SlowDown", "qingstor:internal_error"}
-    """)
-
-
-def test_fixtures_own_requests_are_left_alone(passes):
-    """Set-up and clean-up of fixtures get no faults, and are neither counted nor recorded.
-
-    Autouse fixtures too.
-    """
-    passes("""
-        import pytest
-
-        @pytest.fixture(autouse=True)
-        def seeded(client):
-            assert client.put("/photos/seed").status_code == 200
-            yield
-            assert client.delete("/photos/seed").status_code == 200
-
-        @pytest.mark.faultinject("http:503", times=1)
-        def test_marked(client, faults):
-            assert [client.get("/photos/seed").status_code for _ in range(2)] == [503, 200]
-            assert [each.method for each in faults.outcomes] == ["GET", "GET"]
-    """)
-
-
-def test_fixture_without_marker(passes):
-    """`faults` begins without rules; what a fixture or the test adds acts while the test runs."""
-    passes(
-        """
-        import pytest
-
-        @pytest.fixture
-        def slow(faults, client):
-            faults.add("cos:SlowDown", times=1)
-            assert client.get("/a").status_code == 200
-
-        def test_fixture_adds(slow, client, faults):
-            assert [client.get("/a").status_code for _ in range(2)] == [503, 200]
-            assert faults.injected == 1
-
-        def test_test_adds(client, faults):
-            assert client.get("/a").status_code == 200
-            faults.add("http:500")
-            assert client.get("/a").status_code == 500
-            faults.clear()
-            assert client.get("/a").status_code == 200
-            assert [each.did for each in faults.outcomes] == ["passed", "answered", "passed"]
-        """,
-        2,
-    )
-
-
 def test_fixture_asked_for_at_run_time(passes):
     """`request.getfixturevalue("faults")` works in a fixture and in the test.
 
@@ -120,6 +30,75 @@ def test_fixture_asked_for_at_run_time(passes):
             assert client.get("/a").status_code == 200
         """,
         3,
+    )
+
+
+def test_marked_functions(passes):
+    """Functions, fixtures and what decorates them, each with its own faults."""
+    passes(
+        """
+        import pytest
+
+        # A marked test's requests get the fault `times` times, with or without the fixture; the next test gets none.
+
+        @pytest.mark.faultinject("cos:SlowDown", times=2, path="photos/")
+        def test_upload_survives_two_slowdowns(client, faults):
+            assert [client.put("/photos/cat.jpg").status_code for _ in range(3)] == [503, 503, 200]
+            assert client.put("/videos/cat.mp4").status_code == 200
+            assert (faults.injected, faults.attempts) == (2, 4)
+            assert {each.test for each in faults.outcomes} == {
+                "test_marked_functions.py::test_upload_survives_two_slowdowns"
+            }
+
+        @pytest.mark.faultinject("cos:SlowDown")
+        def test_without_the_fixture(client):
+            answer = client.get("/a")
+            assert (answer.status_code, answer.headers["x-faultinject"]) == (503, "rule-1")
+
+        def test_not_marked(client):
+            assert client.get("/a").data == b"app: a"
+
+        # A list names the errors of `oneof`; the test sees which one came.
+
+        @pytest.mark.faultinject("oneof", of=["cos:SlowDown", "qingstor:internal_error"], path="photos/")
+        def test_one_of_several(client, faults):
+            assert {client.put(f"/photos/{number}").status_code for number in range(20)} == {500, 503}
+            assert {each.fault for each in faults.outcomes} == {"cos:SlowDown", "qingstor:internal_error"}
+
+        # `faults` begins without rules; what a fixture or the test adds acts while the test runs.
+
+        @pytest.fixture
+        def slow(faults, client):
+            faults.add("cos:SlowDown", times=1)
+            assert client.get("/a").status_code == 200
+
+        def test_fixture_adds(slow, client, faults):
+            assert [client.get("/a").status_code for _ in range(2)] == [503, 200]
+            assert faults.injected == 1
+
+        def test_test_adds(client, faults):
+            assert client.get("/a").status_code == 200
+            faults.add("http:500")
+            assert client.get("/a").status_code == 500
+            faults.clear()
+            assert client.get("/a").status_code == 200
+            assert [each.did for each in faults.outcomes] == ["passed", "answered", "passed"]
+
+        class TestFixtures:
+            # Their set-up and clean-up get no faults, and are neither counted nor recorded.
+
+            @pytest.fixture(autouse=True)
+            def seeded(self, client):
+                assert client.put("/photos/seed").status_code == 200
+                yield
+                assert client.delete("/photos/seed").status_code == 200
+
+            @pytest.mark.faultinject("http:503", times=1)
+            def test_marked(self, client, faults):
+                assert [client.get("/photos/seed").status_code for _ in range(2)] == [503, 200]
+                assert [each.method for each in faults.outcomes] == ["GET", "GET"]
+        """,
+        7,
     )
 
 

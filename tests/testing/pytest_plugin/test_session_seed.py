@@ -5,6 +5,8 @@ import shlex
 
 import pytest
 
+from .conftest import INI
+
 SHOWS_ITS_SEED = """
     import pytest
 
@@ -45,7 +47,7 @@ def test_seed_is_zero_and_the_node_id(run):
 
 def test_option_stands_above_ini(project, run):
     """`--faultinject-seed` overrides `faultinject_seed`, which overrides 0."""
-    project.makeini("[pytest]\nfaultinject_seed = 7\nasyncio_default_fixture_loop_scope = function")
+    project.makeini(f"{INI}faultinject_seed = 7\n")
     result = run(SHOWS_ITS_SEED, "-s")
     assert seed_of(result) == "7/test_option_stands_above_ini.py::test_one"
     result.stdout.fnmatch_lines(["faultinject: seed 7"])

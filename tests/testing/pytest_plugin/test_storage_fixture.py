@@ -36,32 +36,30 @@ def with_s3(passes):
     return lambda source, *more: passes(f"{HEAD}\n{source}", *more)
 
 
-def test_the_marker_reaches_it(with_s3):
-    """Faults of the call phase alone; `faults` has each attempt, with operation, bucket and key."""
+def test_a_store_of_each_test(with_s3):
+    """Faults of its requests, and what is left of what it stored."""
     with_s3(
         """
-    @pytest.fixture
-    def photos(s3):
-        s3.create_bucket(Bucket="photos")
+    class TestMarker:
+        # It reaches the store in the call phase alone; `faults` has operation, bucket and key.
 
-    @pytest.mark.faultinject("s3:SlowDown", times=2, bucket="photos", operation="PutObject")
-    def test_upload(photos, s3, faults):
-        s3.put_object(Bucket="photos", Key="cat.jpg", Body=b"meow")
-        assert s3.get_object(Bucket="photos", Key="cat.jpg")["Body"].read() == b"meow"
-        seen = [(each.operation, each.bucket, each.key, each.status) for each in faults.outcomes]
-        put = ("PutObject", "photos", "cat.jpg")
-        assert seen == [(*put, 503), (*put, 503), (*put, 200), ("GetObject", "photos", "cat.jpg", 200)]
-        assert (faults.injected, [len(each.attempts) for each in faults.calls]) == (2, [3, 1])
-    """
-    )
+        @pytest.fixture
+        def photos(self, s3):
+            s3.create_bucket(Bucket="photos")
 
+        @pytest.mark.faultinject("s3:SlowDown", times=2, bucket="photos", operation="PutObject")
+        def test_upload(self, photos, s3, faults):
+            s3.put_object(Bucket="photos", Key="cat.jpg", Body=b"meow")
+            assert s3.get_object(Bucket="photos", Key="cat.jpg")["Body"].read() == b"meow"
+            seen = [(each.operation, each.bucket, each.key, each.status) for each in faults.outcomes]
+            put = ("PutObject", "photos", "cat.jpg")
+            assert seen == [(*put, 503), (*put, 503), (*put, 200), ("GetObject", "photos", "cat.jpg", 200)]
+            assert (faults.injected, [len(each.attempts) for each in faults.calls]) == (2, [3, 1])
 
-def test_an_app_between_is_left_alone(with_s3):
-    """`bucket=` separates the storage's requests from the app's in one process."""
-    with_s3(
-        """
+    # `bucket=` separates the storage's requests from the app's in one process.
+
     @pytest.mark.faultinject("s3:InternalError", times=1, bucket="photos")
-    def test_upload(s3, faults):
+    def test_an_app_between(s3, faults):
         import flask
         app = flask.Flask("app")
 
@@ -75,32 +73,28 @@ def test_an_app_between_is_left_alone(with_s3):
         assert app.test_client().post("/upload/cat.jpg").status_code == 201
         assert sorted((each.bucket, each.status) for each in faults.outcomes) == [
             ("photos", 200), ("photos", 500), ("upload", 201)]
-    """
-    )
 
+    class TestAfterwards:
+        # What a test and its fixtures stored is gone after it; their clean-up still finds it.
 
-def test_what_a_test_stores_is_gone_after_it(with_s3):
-    """Also what its own fixtures stored; their clean-up still finds it."""
-    with_s3(
-        """
-    @pytest.fixture
-    def photos(s3):
-        s3.create_bucket(Bucket="photos")
-        yield
-        s3.put_object(Bucket="photos", Key="late", Body=b"x")
+        @pytest.fixture
+        def photos(self, s3):
+            s3.create_bucket(Bucket="photos")
+            yield
+            s3.put_object(Bucket="photos", Key="late", Body=b"x")
 
-    @pytest.mark.parametrize("number", range(3))
-    def test_one(photos, s3, number):
-        assert names(s3) == ["photos"]
-        assert "Contents" not in s3.list_objects_v2(Bucket="photos")
-        s3.put_object(Bucket="photos", Key="cat", Body=b"meow")
-        s3.create_multipart_upload(Bucket="photos", Key="film")
-        s3.create_bucket(Bucket="films")
+        @pytest.mark.parametrize("number", range(3))
+        def test_one(self, photos, s3, number):
+            assert names(s3) == ["photos"]
+            assert "Contents" not in s3.list_objects_v2(Bucket="photos")
+            s3.put_object(Bucket="photos", Key="cat", Body=b"meow")
+            s3.create_multipart_upload(Bucket="photos", Key="film")
+            s3.create_bucket(Bucket="films")
 
     def test_last(s3):
         assert names(s3) == []
     """,
-        4,
+        6,
     )
 
 

@@ -23,20 +23,11 @@ def test_marked_method(passes):
 
             def test_not_marked(self):
                 self.fine()
-        """,
-        2,
-    )
 
-
-def test_marked_class_and_fixture(passes):
-    """The marker on the class, and `faults` by way of an autouse fixture."""
-    passes("""
-        import unittest
-        import pytest
-        from conftest import app
+        # The marker on the class, and `faults` by way of an autouse fixture.
 
         @pytest.mark.faultinject("http:503", times=1)
-        class Uploads(unittest.TestCase):
+        class Marked(unittest.TestCase):
             @pytest.fixture(autouse=True)
             def take(self, faults):
                 self.faults = faults
@@ -45,7 +36,9 @@ def test_marked_class_and_fixture(passes):
                 client = app.test_client()
                 self.assertEqual([client.get("/a").status_code for _ in range(2)], [503, 200])
                 self.assertEqual((self.faults.injected, self.faults.attempts), (1, 2))
-    """)
+        """,
+        3,
+    )
 
 
 def test_marked_coroutine_method(shows):

@@ -2,6 +2,8 @@
 
 import pytest
 
+from .conftest import INI
+
 
 def test_unmatched_rule_fails_a_passed_test(shows):
     """The failure names the rule, the nearest request and the condition that kept it away."""
@@ -231,9 +233,7 @@ def test_an_unmatched_rule_is_not_the_error_that_a_test_expects(shows):
 @pytest.mark.parametrize(("word", "warnings"), [("warn", 1), ("ignore", 0)])
 def test_ini_can_soften_it(project, shows, word, warnings):
     """`faultinject_unmatched = warn`: the test passes with a warning; `ignore`: it passes."""
-    project.makeini(
-        f"[pytest]\nfaultinject_unmatched = {word}\nasyncio_default_fixture_loop_scope = function"
-    )
+    project.makeini(f"{INI}faultinject_unmatched = {word}\n")
     source = """
         import pytest
 
@@ -253,7 +253,7 @@ def test_ini_can_soften_it(project, shows, word, warnings):
 
 def test_ini_with_another_word(project, usage_error):
     """Any other word stops the session with a line that names the three."""
-    project.makeini("[pytest]\nfaultinject_unmatched = maybe\nasyncio_default_fixture_loop_scope = function")
+    project.makeini(f"{INI}faultinject_unmatched = maybe\n")
     usage_error(
         "def test_one(): pass", "ERROR: faultinject_unmatched: 'maybe' is not one of error, warn, ignore"
     )
