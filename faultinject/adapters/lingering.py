@@ -7,8 +7,8 @@ and dropped (https://www.rfc-editor.org/rfc/rfc9112#section-9.6).
 
 from __future__ import annotations
 
+import threading
 import time
-from threading import Thread
 from time import monotonic
 
 from faultinject.adapters.connection import Connection, threads_run
@@ -16,6 +16,12 @@ from faultinject.engine.request import LONGEST, MOST
 
 GRACE = 0.5
 """Seconds in which a server that was told to closes a connection; then we do."""
+AT_ONCE = 256
+"""Most connections that linger at the same time, each with a thread.
+
+One more is left to its server alone.
+"""
+_NAME = "faultinject lingering"
 _FIRST_LOOK = 0.002
 _LAST_LOOK = 0.1
 
@@ -27,11 +33,13 @@ def linger(connection: Connection, within: float = GRACE) -> None:
         connection: ours, beside the server's; it is released in the end.
         within: seconds in which the server may close it; then it is ended anyway.
     """
+    if sum(running.name == _NAME for running in threading.enumerate()) >= AT_ONCE:
+        connection.release()
+        return
+    thread = threading.Thread(target=_linger, args=(connection, within), name=_NAME, daemon=True)
     try:
         if threads_run():
-            Thread(
-                target=_linger, args=(connection, within), name="faultinject lingering", daemon=True
-            ).start()
+            thread.start()
             return
     except RuntimeError:  # no more threads
         pass
