@@ -357,6 +357,8 @@ CHANGES = [
     # So is a part that is asked for behind a refusal of the whole: there is nothing that it could be the rest of.
     g([r(0, "locked", method="GET"), r(0.1, method="GET", attempt_hint={"part": "bytes=500-"}, precondition="b")], "401", "200"),
     g([r(0, "locked", credential="a"), r(0.1, credential="b", seed="1")], "401 200"),
+    # What came with something changed has ended the call: the old token that comes again begins another.
+    g([r(0, "locked", credential="a"), r(0.1, "503", credential="b"), r(0.2, "locked", credential="a")], "401", "503", "401"),
     # A write in between may let what was refused succeed: of it, its bucket, or a part; not a read, nor after a server error.
     *(
         g([r(0, "absent", **READ), r(0.1, path=path, method=method), r(0.2, **READ)], *expected)

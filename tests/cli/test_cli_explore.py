@@ -134,6 +134,7 @@ def test_a_wrong_command(run, program, tmp_path, monkeypatch):
     assert [each.get("name") for each in suite.iter("testcase") if each.find("failure") is None] == [
         f"{fault},method=PUT,path=/photos,times=1" for fault in ("cos:SlowDown", "reset")
     ]
+    assert all(float(each.get("time")) > 0 for each in suite.iter("testcase")), "each starts a program"
     similar, smallest = suite.iter("failure")
     assert (smallest.get("message"), smallest.get("type")) == ("exit code 3", "FAIL")
     assert similar.text == "as after reset,method=PUT,path=/photos/cat,times=1"

@@ -86,6 +86,7 @@ ASGI_APPS = {
     "installed": "faultinject.install(make(), 'http:418', enabled=True)",
     "with our middleware": "by_hand(make())",
     "mounted": "Starlette(routes=[Mount('/mount', make())])",
+    "holds Flask": "Starlette(routes=[Mount('/mount', a2wsgi.WSGIMiddleware(make_flask()))])",
 }
 
 
@@ -93,7 +94,9 @@ def test_asgi(passes):
     """The same for ASGI, with Starlette's test client."""
     passes(
         f"""
+        import a2wsgi
         import faultinject
+        import flask
         import pytest
         from fastapi import FastAPI
         from starlette.applications import Starlette
@@ -107,6 +110,11 @@ def test_asgi(passes):
         def make(kind=Starlette):
             app = kind()
             app.router.add_route("/{{path:path}}", everything, methods=["GET", "PUT"])
+            return app
+
+        def make_flask():
+            app = flask.Flask("inner")
+            app.add_url_rule("/<path:path>", view_func=lambda path: "app", methods=["GET", "PUT"])
             return app
 
         class Subclass(Starlette):
