@@ -7,7 +7,7 @@ import pickle
 
 import pytest
 
-from faultinject import Rule, Scenario
+from faultinject import Rule, Scenario, inject
 from faultinject.exceptions import ConfigurationError, UnknownDocumentedError, UnknownVendorError
 from faultinject.rules.vocabulary import KEYS
 from tests.rows import each_row
@@ -34,6 +34,8 @@ def test_one_rule_is_a_scenario():
     """And none too: what `clear()` leaves."""
     assert Scenario(Rule("http:503")).rules == (Rule("http:503"),)
     assert Scenario().rules == Scenario("").rules == ()
+    with pytest.raises(ConfigurationError, match="there is no rule: give one"):
+        inject("")  # nobody means that
 
 
 def test_a_second_rule_is_no_seed():

@@ -209,6 +209,7 @@ def test_the_access_list_of_an_object(photos):
     client.put_object(Bucket="photos", Key="k", Body=b"meow")
     listed = client.list_objects(Bucket="photos")["Contents"][0]["Owner"]
     answer = client.get_object_acl(Bucket="photos", Key="k")
+    assert answer["ResponseMetadata"]["HTTPHeaders"]["content-type"] == "application/xml"
     assert answer["Owner"] == listed
     assert answer["Grants"] == [
         {"Grantee": {**listed, "Type": "CanonicalUser"}, "Permission": "FULL_CONTROL"}
