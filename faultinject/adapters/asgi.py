@@ -310,6 +310,7 @@ class Responder:
         self._connection: Connection | None = None
         self._lingering: Connection | None = None
         self._error: Exception | None = None
+        self._clock = anyio.CancelScope()
         self._start: Message | None = None  # the head of the app's answer
         self._begun = self._unread = self._queued = self._broken = False
 
@@ -588,14 +589,21 @@ class Responder:
     # An answer that is dropped
 
     async def _run_dropped(self, dropped: Dropped, receive: Receive) -> None:
-        """Run the app, and drop its answer."""
-        try:
-            await self._app(self._scope, receive, partial(self._drop, dropped))
-        except Exception:
-            if not dropped.cut:
+        """Run the app, drop its answer, and go on without it when it takes too long."""
+        raised: BaseException | None = None
+        async with anyio.create_task_group() as tasks:
+            receive_until_cut = partial(_receive_until_cut, dropped, receive)
+            try:
+                await self._app(self._scope, receive_until_cut, partial(self._drop, dropped, tasks))
+            except anyio.get_cancelled_exc_class():
                 raise
+            except BaseException as error:
+                raised = error
+            self._clock.cancel()
+        if raised is not None and not (dropped.cut and isinstance(raised, Exception)):
+            raise raised
 
-    async def _drop(self, dropped: Dropped, message: Message) -> None:
+    async def _drop(self, dropped: Dropped, tasks: TaskGroup, message: Message) -> None:
         """Take the place of the server's `send`, and drop an answer that is no failure."""
         kind = message["type"]
         if dropped.failed:
@@ -603,17 +611,33 @@ class Responder:
         elif dropped.cut:
             raise OSError("the client has left")
         elif not dropped.over and kind == "http.response.start":
+            began_before = dropped.answer.status
             dropped.head(head_of(message))
             if dropped.failed:
                 await self._advance(self._steps)
                 await self._server(message)
+            elif not began_before:
+                tasks.start_soon(self._watch_clock, dropped)
         elif not dropped.over and (kind == "http.response.body" or kind in _PAST_US):
             dropped.feed(message.get("body", b""), more=bool(message.get("more_body")))
             if dropped.over:
-                dropped.unread = self._request.has_body and not self._listener.whole
-                await self._advance(self._steps)
-        # Other tasks get a turn: an app whose answer has no end can be cancelled.
+                await self._instead(dropped)
+        # Other tasks get a turn: the clock, and who cancels an app whose answer has no end.
         await checkpoint()
+
+    async def _watch_clock(self, dropped: Dropped) -> None:
+        """Cut an answer that says nothing more, and so never comes to look at the clock."""
+        with self._clock:
+            await anyio.sleep(LONGEST)
+        if not (dropped.over or self._clock.cancel_called):
+            dropped.over = dropped.cut = True
+            await self._instead(dropped)
+
+    async def _instead(self, dropped: Dropped) -> None:
+        """Carry out the steps that follow instead of the app's answer."""
+        self._clock.cancel()
+        dropped.unread = self._request.has_body and not self._listener.whole
+        await self._advance(self._steps)
 
     # The connection itself
 
@@ -690,3 +714,8 @@ async def noticed(receive: Receive, *, unread: bool = False) -> None:
         await reader.until_gone()
         if not reader.gone:  # the server does not report it: it gets one more turn
             await anyio.sleep(_SLICE)
+
+
+async def _receive_until_cut(dropped: Dropped, receive: Receive) -> Message:
+    """Take the place of the app's `receive`; after a cut the client has left."""
+    return {"type": "http.disconnect"} if dropped.cut else await receive()

@@ -163,6 +163,23 @@ def test_an_endless_stream_is_cut(clock, run, make_injector, spec, piece):
     assert only(injector).did == "app_cut"
 
 
+def test_a_silent_stream_is_cut(clock, run, make_injector):
+    """An app that has begun and says nothing hears a disconnect."""
+    heard = []
+
+    async def app(scope, receive, send):
+        await receive()
+        await start(send)
+        heard.append(await receive())
+        heard.append(await receive())
+
+    injector = make_injector(RULE)
+    sent, error = run(app, injector)
+    assert (statuses(sent), error) == ([503], None)
+    assert heard == [{"type": "http.disconnect"}, {"type": "http.disconnect"}]
+    assert only(injector).did == "app_cut"
+
+
 def test_an_app_that_works_long_is_not_cut(clock, run, make_injector):
     """The bound is for its answer: a long upload is the app's effect."""
     injector = make_injector(RULE)
