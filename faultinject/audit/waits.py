@@ -250,6 +250,11 @@ class Group:
         return median(took) - min(took) if took else 0.0
 
     @property
+    def noise(self) -> float:
+        """Upper bound of the delay of these waits, in seconds: the client's, or that of their calls."""
+        return max(self.turnaround.noise, self.late)
+
+    @property
     def doubt(self) -> float:
         """Seconds in which a client without a wait may send the next request: noise, or work.
 

@@ -139,7 +139,7 @@ def backoff_bound(evidence: Evidence) -> Finding | None:
     n = len(held)
     if n < MANY:
         return too_few(n, MANY, "wait")
-    noise = evidence.turnaround.noise / evidence.turnaround.speed
+    noise = max(group.noise for group in evidence.waits_by_number.values()) / evidence.turnaround.speed
     late = [(wait, most) for wait, most in held if wait.seconds > most + noise]
     often = [
         group
@@ -194,7 +194,6 @@ def full_jitter(evidence: Evidence) -> Finding | None:
     profile = evidence.profile
     if profile.distribution is None:
         return None
-    usual, noise = evidence.turnaround.median or 0, evidence.turnaround.noise
     bounded = [
         (wait, low, high)
         for wait in evidence.waits
@@ -211,6 +210,7 @@ def full_jitter(evidence: Evidence) -> Finding | None:
             f"{few(n, DRAWN, 'wait')} with a bound of {seconds(least)} or more",
             action=against_noise(evidence.turnaround) if n < len(bounded) else "",
         )
+    usual, noise = evidence.turnaround.median or 0, evidence.group([wait for wait, _, _ in held]).noise
     shares = [max(0.0, (wait.seconds - usual - low) / (high - low)) for wait, low, high in held]
     shorter = [(wait.seconds - noise - low) / (high - low) for wait, low, high in held]
     (short, long), (_, late) = uneven(shares), uneven(shorter)

@@ -137,7 +137,7 @@ def _one_form(evidence: Evidence, form: str, waits: Sequence[Wait]) -> Finding:
             action=FAIL_WITHOUT,
         )
     longest = p95(usual)
-    least = max(2 * longest, longest + evidence.turnaround.noise + SLACK)
+    least = max(2 * longest, longest + evidence.group(waits).noise + SLACK)
     told_by = [wait for wait, wanted in zip(waits, asked, strict=True) if wanted > least]
     if len(told_by) < FEWEST:
         how = f"Ask for more than {seconds(least)}."
