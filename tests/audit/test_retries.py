@@ -243,7 +243,7 @@ RETRIES = rows(
     # One of several callers takes the connection that the wait of another one has left.
     to(WARN, side_by_side(4, kind=FINE, at=-9), [call(at=0.001 * each, by=None, connection=each // 2 % 4) for each in range(16)]),
     # A client that goes to another place instead, and whose callers hear of success, may do without.
-    to(WARN, *elsewhere(3), says="0 of 3 calls retried"),
+    *(to(WARN, *elsewhere(3), says=said) for said in ("0 of 3 calls retried", "; the callers of 3 heard of success, perhaps from another place")),
     to({"503 SlowDown": WARN}, *elsewhere(4), calls(9, 0.5, method="GET", at=100)),
     # Of another method, of which nothing came again, that says nothing.
     to(FAIL, layered(1, 0.5, method="GET"), calls(50, at=10), says="never retries: 0 of 50 calls retried"),

@@ -74,9 +74,10 @@ LOSE_ANSWERS = "Lose more answers, for example reset,when=after,times=1,per=call
 WITH_BODY = ("PUT", "POST", "PATCH")
 ELSEWHERE = (301, 302, 307, 308)
 """Answers that redirect the same request to another address."""
+OF_UPLOAD = re.compile(r"(?i)(?<![^&])(uploadId|partNumber)=([^&]*)")
+"""The parameters by which a request names its multipart upload and the part."""
 
 
-_UPLOAD = re.compile(r"(?i)(?<![^&])(uploadId|partNumber)=([^&]*)")
 HEARD = "answers"
 """The name of the check on what callers heard."""
 RAISE = "Raise the last error to the caller, and in a test out of `faults.call()` as well."
@@ -172,7 +173,7 @@ def _of_upload(attempt: Attempt) -> dict[str, str]:
 
     The request that ends an upload names no part.
     """
-    return {name.lower(): value for name, value in _UPLOAD.findall(attempt.query)}
+    return {name.lower(): value for name, value in OF_UPLOAD.findall(attempt.query)}
 
 
 def _is_replaced(write: Attempt, later: Sequence[Attempt]) -> bool:

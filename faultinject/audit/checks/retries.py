@@ -128,12 +128,16 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
         if sum(map(len, evidence.under_other_ids.values())) < FEWEST:
             every = [call for calls in told_of.values() for call in calls]
             held = sum(map(evidence.may_be_held_back, given_up))
-            unsaved = list(filterfalse(_heard_of_success, given_up))
-            sure = evidence.driven or len(unsaved) - held >= FEWEST
-            breaker = f"; a circuit breaker may have ended {held} of them, as no request followed"
+            saved = sum(map(_heard_of_success, given_up))
+            sure = evidence.driven or len(given_up) - held - saved >= FEWEST
+            doubts = {
+                f"; a circuit breaker may have ended {held} of them, as no request followed": held,
+                f"; the callers of {saved} heard of success, perhaps from another place": saved,
+            }
+            unsure = "" if sure else "".join(doubt for doubt, calls in doubts.items() if calls)
             yield (failed if sure else warned)(
                 n,
-                f"the client never retries: {message}, although {_why(every)}{breaker if held and not sure else ''}",
+                f"the client never retries: {message}, although {_why(every)}{unsure}",
                 given_up,
                 action="Retry transient failures.",
                 evidence=seen_by_callers(given_up, returned=False),
