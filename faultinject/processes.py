@@ -5,6 +5,7 @@ Their clocks can be made to run faster, too.
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
 import re
@@ -45,6 +46,16 @@ ITS_MEMORY = ("/dev/shm/faketime_shm_{}", "/dev/shm/sem.faketime_sem_{}")  # noq
 def cause_in(output: str) -> str:
     """Find the last line of a program's output that may name the reason of its end, or nothing."""
     return next(reversed(CAUSE.findall(output)), "")[:LONGEST_CAUSE]
+
+
+def why_not_run(error: OSError) -> str:
+    """Say why the system does not run a program.
+
+    A shell runs scripts that the system alone does not.
+    """
+    if error.errno == errno.ENOEXEC:
+        return f"{error.strerror}: a script needs a first line such as #!/bin/sh"
+    return str(error.strerror)
 
 
 class Child(Popen[AnyStr]):

@@ -23,6 +23,7 @@ from faultinject.counts.private import session_path
 from faultinject.exceptions import ConfigurationError
 from faultinject.injector.session_sync import Session, import_hooks
 from faultinject.journal import log
+from faultinject.processes import why_not_run
 from faultinject.rules.environment import Environment
 from faultinject.rules.names import is_rule
 from faultinject.rules.scenario import Scenario
@@ -138,7 +139,10 @@ def _become(program: str, command: Sequence[str], environ: Mapping[str, str]) ->
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             stream.flush()
-    os.execve(program, list(command), environ)  # noqa: S606 - what the user asked for
+    try:
+        os.execve(program, list(command), environ)  # noqa: S606 - what the user asked for
+    except OSError as error:
+        raise ConfigurationError(f"{program} cannot be run: {why_not_run(error)}") from None
 
 
 def _interpreter(program: str, arguments: Sequence[str]) -> list[str] | None:

@@ -138,7 +138,7 @@ class Process:
                 env={**_environment(), **more, MARK: self._mark},
             )
         except OSError as error:
-            raise ConfigurationError(f"{words[0]} cannot be run: {error.strerror}") from None
+            raise ConfigurationError(f"{words[0]} cannot be run: {processes.why_not_run(error)}") from None
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         assert self._process.stderr is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from faultinject.engine.compiled_rule import duplicate_indices
 from faultinject.exceptions import ConfigurationError, FaultInjectError, StoreUnavailableError
@@ -39,6 +39,14 @@ class RuleCounts:
     matched: int
     injected: int
     failed: int = 0
+
+    def __getitem__(self, name: Literal["matched", "injected", "failed"]) -> int:
+        """Read a count by its name, as in the JSON of the control API.
+
+        Raises:
+            KeyError: no count has this name.
+        """
+        return {"matched": self.matched, "injected": self.injected, "failed": self.failed}[name]
 
 
 @dataclass(frozen=True, eq=False, repr=False)

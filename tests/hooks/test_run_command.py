@@ -155,7 +155,10 @@ def test_a_command_that_cannot_be_run(run, tmp_path):
     script.chmod(0o755)
     code, _, error = run("--", str(script))
     assert code == 2
-    assert f"faultinject: {script}: Exec format error" in error
+    assert (
+        f"faultinject: {script} cannot be run: Exec format error: a script needs a first line such as #!/bin/sh"
+        in error
+    )
     assert [*tmp_path.glob("faultinject-*/*")] == []
 
 

@@ -104,6 +104,9 @@ def test_counts_by_name():
     }
     with pytest.raises(AttributeError, match="cannot assign to field 'matched'"):
         injector.counts()["first"].matched = 0
+    assert injector.counts()["first"]["injected"] == 1
+    with pytest.raises(KeyError, match="'wrong'"):
+        injector.counts()["first"]["wrong"]
 
 
 def test_it_shows_itself():

@@ -127,7 +127,7 @@ class Program:
             )
         except OSError as error:
             program = "the shell" if isinstance(self.words, str) else self.words[0]
-            raise ConfigurationError(f"{program} cannot be run: {error.strerror}") from None
+            raise ConfigurationError(f"{program} cannot be run: {processes.why_not_run(error)}") from None
         self._started.set()
         return process
 

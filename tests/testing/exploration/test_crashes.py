@@ -274,12 +274,20 @@ def test_an_interrupt_while_it_is_started(storage, tmp_path, monkeypatch, where)
         ("true", "nowhere", r"cwd: \S+/nowhere is no folder"),
         (["true"], "nowhere", r"cwd: \S+/nowhere is no folder"),
         (["/nowhere/client"], ".", "/nowhere/client cannot be run: No such file or directory"),
+        (
+            ["./script"],
+            ".",
+            "./script cannot be run: Exec format error: a script needs a first line such as #!/bin/sh",
+        ),
         ("x" * 200_000, ".", "the shell cannot be run: Argument list too long"),
     ],
-    ids=["text, folder", "folder", "program", "text"],
+    ids=["text, folder", "folder", "program", "script", "text"],
 )
 def test_it_cannot_be_started(tmp_path, words, place, said):
     """The message names what is wrong, and not the first letter of a text for the shell."""
+    script = tmp_path / "script"
+    script.write_text("echo done")
+    script.chmod(0o755)
     run = next(iter(faultinject.explore("reset")))
     with run as faults, pytest.raises(ConfigurationError, match=f"^{said}$"):
         faults.run(words, cwd=tmp_path / place)
