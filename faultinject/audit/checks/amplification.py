@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from itertools import filterfalse, pairwise
 
-from faultinject.audit.checks.check import check, failed, passed, too_few, undivided, unknown, warned
-from faultinject.audit.checks.questions import UNSAFE, should_be_tried_again
+from faultinject.audit.checks.check import check, failed, passed, too_few, unknown, warned
+from faultinject.audit.checks.questions import UNSAFE, may_pass, should_be_tried_again
 from faultinject.audit.checks.words import (
     CAUSE_OUTAGE,
     DRIVE_IT,
@@ -157,6 +157,7 @@ def _not_refilled(evidence: Evidence) -> Iterator[tuple[list[Call], list[Call]]]
     documents=(rfc(9110, "9.2.2"), SRE, AZURE),
     minimum="5 calls that failed to the end",
     more="Let calls fail on every attempt, for example http:503.",
+    pairs=(may_pass, 2),
 )
 def nested_retries(evidence: Evidence) -> Finding:
     """Only one layer retries: retries are not nested.
@@ -265,8 +266,6 @@ def nested_retries(evidence: Evidence) -> Finding:
                 " one layer's retries switched off."
             ),
         )
-    if crowd := evidence.crowded():
-        return undivided(crowd)
     return passed(n, f"no second retry layer in {n} failed calls", ended)
 
 

@@ -8,16 +8,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from math import inf
 
-from faultinject.audit.checks.check import (
-    check,
-    failed,
-    passed,
-    seen_by_callers,
-    too_few,
-    undivided,
-    unknown,
-    warned,
-)
+from faultinject.audit.checks.check import check, failed, passed, seen_by_callers, too_few, unknown, warned
 from faultinject.audit.checks.lost_answers import (
     ACTIONS,
     ANSWERS,
@@ -44,6 +35,7 @@ from faultinject.audit.checks.questions import (
     is_storage_call,
     lost_write,
     may_be_sent_again,
+    may_pass,
     sent_nothing,
     took_effect,
 )
@@ -203,6 +195,7 @@ def _is_replaced(write: Attempt, later: Sequence[Attempt]) -> bool:
     minimum="3 calls with a body and two attempts",
     more="Let more uploads be retried, for example http:503,times=1,per=call.",
     planned=RETRY_UPLOADS,
+    pairs=(lambda attempt: may_pass(attempt) and bool(attempt.request_bytes), 2),
 )
 def same_bytes(evidence: Evidence) -> Finding:
     """Every attempt of a call sends the same bytes.
@@ -237,10 +230,7 @@ def same_bytes(evidence: Evidence) -> Finding:
             finding.action = "Record every request, or use times=2,per=call."
         return finding
     if not other:
-        crowd = [call for call in evidence.crowded() if call.first.request_bytes]
-        return (
-            undivided(crowd) if crowd else passed(n, f"{n} of {n} retried calls sent the same bytes", calls)
-        )
+        return passed(n, f"{n} of {n} retried calls sent the same bytes", calls)
     if certain:
         what = "0 bytes on retry" if len(empty) == len(certain) else "different bytes on retry"
         cut = any(shorter(attempt, call.first) for call in certain for attempt in call.attempts)
@@ -304,6 +294,7 @@ def _place(attempt: Attempt) -> Hashable:
     documents=(rfc(9110, "9.2.2"), CLOUD_STORAGE),
     minimum="3 POST or PATCH requests whose answer was lost after the app had run",
     more=LOSE_ANSWERS,
+    pairs=(is_lost_write, 1),
 )
 def non_idempotent_retry(evidence: Evidence) -> Finding:
     """A POST whose answer was lost is not retried without an Idempotency-Key.
@@ -400,6 +391,7 @@ def _took_effect_again(call: Call, sent: Mapping[Hashable, Sequence[Attempt]]) -
     documents=(LOST_RETRIES,),
     minimum="3 writes whose answer was lost after the app had run; for a FAIL or WARN one",
     more=LOSE_ANSWERS,
+    pairs=(is_lost, 1),
 )
 def lost_answer(evidence: Evidence) -> Iterator[Finding]:
     """After a lost answer, a client finds its write, or repeats it without harm.
@@ -501,6 +493,7 @@ def _hidden_by(evidence: Evidence) -> str:
     "error in 200",
     documents=(AWS_SDKS,),
     minimum="3 answers of 200 with an error in them; for a FAIL one, in a named call",
+    pairs=(lambda attempt: attempt.kind == "hidden", 1),
 )
 def error_in_200(evidence: Evidence) -> Finding:
     """An error inside of a 200 is treated as an error.

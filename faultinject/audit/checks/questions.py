@@ -99,6 +99,11 @@ def sends_refused_token(call: Call) -> bool:
     )
 
 
+def may_pass(attempt: Attempt) -> bool:
+    """Whether a request failed in a way that a client may wait out."""
+    return attempt.kind in KINDS
+
+
 def is_permanent(attempt: Attempt) -> bool:
     """Whether a request got an injected answer that a retry does not change."""
     return (
