@@ -124,6 +124,26 @@ def test_right_programs(explored, source, rule):
     assert (code, findings(lines)) == (0, [])
 
 
+TIMED = """
+began, body = time.monotonic(), b"meow"
+while ask("PUT", "/cat", body) is None:
+    time.sleep(0.3)
+    body = body[:LEFT]
+call("PUT", "/stats", b'{"tenths": %d}' % (10 * (time.monotonic() - began)))
+"""
+
+
+@pytest.mark.parametrize(
+    ("left", "found"),
+    [(4, []), (2, ["half written: /films/cat has 2 bytes; without faults it has 4 bytes"])],
+    ids=["right", "cut when it is written again"],
+)
+def test_a_job_that_writes_how_long_it_took(explored, left, found):
+    """A fault makes it longer, as a slow store does; what else differs is a failure."""
+    code, lines = explored(TIMED.replace("LEFT", str(left)), "-r", "s3:SlowDown,path=/films/cat")
+    assert (code, findings(lines)) == (len(found), found)
+
+
 def test_a_command_that_says_so(explored):
     """It exits with 3: that is the failure, and what the store lacks is no other."""
     code, lines = explored("call('PUT', '/cat', b'meow')", "-r", "s3:SlowDown,times=9")
