@@ -107,8 +107,8 @@ def answers(evidence: Evidence) -> Finding | None:
     multipart upload that was completed. A DELETE may find nothing, and a write with If-None-Match may find the
     object at once; after a failure the client has to read the object, as another client may have written it. WARN:
     only the answer was lost, so that the write stands, and the client took an error or a refusal for it without a
-    look; or an earlier write failed, and no later one is of its object or its bytes; or there were only reads,
-    the last one failed, and the caller may have got the content elsewhere (FAIL in `conformance`, whose client has no
+    look; or an earlier write failed, and no later one is of its object or its bytes; or the last one, while those to
+    another bucket or host succeeded; or there were only reads, the last one failed, and the caller may have got the content elsewhere (FAIL in `conformance`, whose client has no
     other source). Of other calls the check says nothing. In `conformance` it also fails each other breach of the
     contract.
     """
@@ -155,9 +155,18 @@ def _wrong(call: Call, evidence: Evidence) -> tuple[int, Call, Attempt] | None:
         wanted = last.kind == "client" and (earlier or _may_be_wanted(last, same, writes))
         if not (looked or wanted or _is_replaced(last, asked[asked.index(last) + 1 :])):
             lost, read = any(map(is_lost, same)), not (writes or evidence.driven)
-            elsewhere = earlier and "partnumber" not in _of_upload(last)
+            well = [write for write in writes if not write.failed]
+            # A caller may do without a note to another service, such as a metric, beside what it asked for.
+            beside = well and not any(_may_be_of_one_place(last, write) for write in well)
+            elsewhere = (earlier or beside) and "partnumber" not in _of_upload(last)
             return 1 if lost else 3 if read else 2 if elsewhere else 0, call, last
     return None
+
+
+def _may_be_of_one_place(one: Attempt, other: Attempt) -> bool:
+    """Whether two requests may be for one bucket, or without buckets for one host."""
+    buckets = {one.bucket, other.bucket}
+    return one.host == other.host if buckets == {None} else len(buckets - {None}) == 1
 
 
 def _of_upload(attempt: Attempt) -> dict[str, str]:
