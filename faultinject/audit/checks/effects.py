@@ -102,15 +102,15 @@ def _may_be_wanted(last: Attempt, same: Sequence[Attempt], writes: Sequence[Atte
 def answers(evidence: Evidence) -> Finding | None:
     """A caller hears of success only where a request succeeded.
 
-    Compares what the caller of a named call, or of a call of `conformance`, heard with the answers. FAIL: it heard
-    of success, although the last write, and all requests like it, failed or were refused, or so did a part of a
-    multipart upload that was completed. A DELETE may find nothing, and a write with If-None-Match may find the
-    object at once; after a failure the client has to read the object, as another client may have written it. WARN:
-    only the answer was lost, so that the write stands, and the client took an error or a refusal for it without a
-    look; or an earlier write failed, and no later one is of its object or its bytes; or the last one, while those to
-    another bucket or host succeeded; or there were only reads, the last one failed, and the caller may have got the content elsewhere (FAIL in `conformance`, whose client has no
-    other source). Of other calls the check says nothing. In `conformance` it also fails each other breach of the
-    contract.
+    Compares what the caller of a named call, or of a call of `conformance`, heard with the answers. FAIL: it heard of
+    success, although the last write, and all requests like it, failed or were refused, or so did a part of a
+    multipart upload that was completed. A DELETE may find nothing, and a write with If-None-Match may find the object
+    at once; after a failure the client has to read the object, as another client may have written it. WARN: only the
+    answer was lost, so that the write stands, and the client took an error or a refusal for it without a look; or an
+    earlier write failed, and no later one is of its object or its bytes; or the last one, while those to another
+    bucket or host succeeded; or there were only reads, the last one failed, and the caller may have got the content
+    elsewhere (FAIL in `conformance`, whose client has no other source). Of other calls the check says nothing. In
+    `conformance` it also fails each other breach of the contract.
     """
     heard = [call for call in evidence.told if call.returned]
     wrong = grouped(filter(None, (_wrong(call, evidence) for call in heard)), lambda each: each[0])
