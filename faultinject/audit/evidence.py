@@ -303,8 +303,7 @@ class Evidence:
             return False
         # The turnaround is measured while no other request is under way; a client that sends copies may be slower.
         noise = max(self.turnaround.noise, UNMEASURED * self.turnaround.speed)
-        late = after.arrived - before.arrived
-        return after.arrived - before.answered <= noise or late <= copies.after + noise
+        return after.arrived - noise <= max(before.answered, before.arrived + copies.after)
 
     def may_be_resent(self, before: Attempt, after: Attempt) -> bool:
         """Whether a transport may have sent the request again, by the numbers of attempts if any."""
@@ -335,11 +334,12 @@ class Evidence:
     @cached_property
     def _connections(self) -> dict[tuple[str | None, int | None], float]:
         """The time of the first request on each connection."""
-        first: dict[tuple[str | None, int | None], float] = {}
-        for request in self.requests:
-            if request.connection is not None:
-                first.setdefault((request.client, request.connection), request.arrived)
-        return first
+        # The first one comes last, and so stays.
+        return {
+            (request.client, request.connection): request.arrived
+            for request in reversed(self.requests)
+            if request.connection is not None
+        }
 
     def _was_used(self, attempt: Attempt) -> bool:
         """Whether a request came on a connection that its client had used before."""

@@ -43,13 +43,12 @@ class Check:
     A check of a promise returns none if the profile does not make that promise.
 
     Attributes:
+        judges: its function.
         name: its name in reports.
         documents: the standards, pages and promises that demand it.
-        reference: the documents in one line.
         minimum: the evidence that it needs, in words.
         more: the advice for less evidence, or for a check that is undecided without another reason.
         planned: the same advice if a plan fixes the calls and their faults.
-        module: the module of its function.
     """
 
     def __init__(
@@ -62,15 +61,13 @@ class Check:
         planned: str,
         pairs: Pairs | None,
     ) -> None:
-        self._judges = judges
+        self.judges = judges
         self.name = name
         self.documents = documents
-        self.reference = reference(documents)
         self.minimum = minimum
         self.more = more
         self.planned = planned
         self._pairs = pairs
-        self.module = judges.__module__
         self.__doc__ = judges.__doc__
 
     @property
@@ -81,10 +78,13 @@ class Check:
     def __call__(self, evidence: Evidence) -> list[Finding]:
         """Return the findings on one client; they are made once, and other checks may use them."""
         if self.name not in evidence.findings:
-            judged = self._judges(evidence) or ()
+            judged = self.judges(evidence) or ()
             findings = [judged] if isinstance(judged, Finding) else list(judged)
             # What cannot be paired may hide what was looked for, or be the reason why there is too little.
-            if self._pairs and all(finding.verdict == PASS or _is_short(finding) for finding in findings):
+            if self._pairs and all(
+                finding.verdict == PASS or (finding.verdict == INCONCLUSIVE and finding.n < FEWEST)
+                for finding in findings
+            ):
                 crowd = evidence.crowded(*self._pairs)
                 findings = [undivided(crowd)] if crowd else findings
             evidence.findings[self.name] = [self._completed(finding, evidence) for finding in findings]
@@ -163,11 +163,6 @@ def downgrade_if_only_fingerprints(finding: Finding, evidence: Evidence) -> None
         why = "a caller that repeats its call looks the same"
         finding.verdict = WARN
     finding.message = f"{finding.message} (grouped by fingerprint; {why})"
-
-
-def _is_short(finding: Finding) -> bool:
-    """Whether too few calls leave a check undecided."""
-    return finding.verdict == INCONCLUSIVE and finding.n < FEWEST
 
 
 def _is_uneven(call: Call) -> bool:

@@ -293,9 +293,16 @@ def _goes_on_elsewhere(evidence: Evidence) -> Iterator[Call]:
 
 def _place(attempt: Attempt) -> Hashable:
     """The target of a request's body, without host and credentials."""
-    where = (attempt.bucket, attempt.key) if attempt.key else attempt.path
-    asked = attempt.method, attempt.operation, where, attempt.query, attempt.part
-    return attempt.clock, attempt.test, attempt.client, asked
+    return (
+        attempt.clock,
+        attempt.test,
+        attempt.client,
+        attempt.method,
+        attempt.operation,
+        (attempt.bucket, attempt.key) if attempt.key else attempt.path,
+        attempt.query,
+        attempt.part,
+    )
 
 
 @check(

@@ -207,10 +207,9 @@ def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Findi
     if never:
         names = " and ".join(never)
         unsure = [call for some in never.values() for call in some]
-        said = f"{message}: {names} {'is' if len(never) == 1 else 'are'} never retried"
         return (failed if _is_promised(evidence, unsure) else warned)(
             n,
-            said,
+            f"{message}: {names} {'is' if len(never) == 1 else 'are'} never retried",
             unsure,
             answer,
             action=f"Retry {names} as the other methods, if a repeat does no harm.",
@@ -577,8 +576,9 @@ def waits_as_long(evidence: Evidence, seconds: float) -> bool:
 
 def longest_asked(calls: Sequence[Call]) -> float:
     """The longest wait that answers of one form asked for, seconds."""
-    form = calls[0].first.hint_form
-    return max(call.first.hint or 0.0 for call in calls) + (DATE_ROUNDS if form == "date" else 0.0)
+    return max(
+        (call.first.hint or 0.0) + (DATE_ROUNDS if call.first.hint_form == "date" else 0.0) for call in calls
+    )
 
 
 def _asked_to_wait(evidence: Evidence) -> list[Call]:
@@ -695,9 +695,13 @@ def _may_be_copies(evidence: Evidence, call: Call) -> bool:
 
 def _asked_again(call: Call) -> Attempt | None:
     """The first refused attempt that was sent again with nothing corrected, if there is one."""
-    pairs = pairwise(call.attempts)
     return next(
-        (before for before, after in pairs if before.kind == "client" and not changed(before, after)), None
+        (
+            before
+            for before, after in pairwise(call.attempts)
+            if before.kind == "client" and not changed(before, after)
+        ),
+        None,
     )
 
 
