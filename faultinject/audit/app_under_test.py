@@ -77,17 +77,12 @@ def places_of_app(requests: Sequence[Outcome]) -> set[Hashable]:
         answered = request.answered
         if answered is None or request.principal is not None or _place(request) in places:
             continue
-        for at in range(number + 1, len(requests)):
-            inner = requests[at]
-            if inner.arrived >= answered:
-                break
-            if (
-                inner.test == request.test
-                and (inner.answered or answered) < answered
-                and _calls(request, inner)
-            ):
-                places.add(_place(request))
-                break
+        end = bisect_left(requests, answered, number + 1, key=lambda each: each.arrived)
+        if any(
+            inner.test == request.test and (inner.answered or answered) < answered and _calls(request, inner)
+            for inner in requests[number + 1 : end]
+        ):
+            places.add(_place(request))
     return places
 
 

@@ -168,16 +168,14 @@ class CallsByClient:
 
         by_reason = grouped(own_calls, reason_against)
         counted = by_reason.pop("", [])
-        for reason, calls in by_reason.items():
-            self._left_out[client][reason] = len(calls)
-        agent = _commonest(self._agents) if self._driven else client
+        self._left_out[client].update({reason: len(calls) for reason, calls in by_reason.items()})
         return Evidence(
             copies=_copies(own_calls),
             calls=counted,
             open=sorted((*by_reason.get("followed", ()), *by_reason.get("open", ())), key=_began),
             turnaround=turnaround,
             driven=self._driven,
-            profile=profile or profiles.detect(agent),
+            profile=profile or profiles.detect(_commonest(self._agents) if self._driven else client),
             detected=profile is None,
             left_out=dict(self._left_out[client]),
             shared=by_reason.get("shared", ()),
@@ -245,13 +243,11 @@ def _copies(calls: Sequence[Call]) -> dict[str, Copies]:
             if some[1:] and in_time:
                 copied.setdefault(before.method, []).append(some)
                 break
-            following = ordered[number + 1 : number + 2]
             timed_out[before.method] += before.left and any(
-                attempt.arrived <= ended + SOON for attempt in following
+                attempt.arrived <= ended + SOON for attempt in ordered[number + 1 : number + 2]
             )
     for method, things in copied.items():
-        left = [some for some in things if some[0].left]
-        if len(left) <= timed_out[method]:
+        if sum(some[0].left for some in things) <= timed_out[method]:
             copied[method] = [some for some in things if not some[0].left]
     return {
         method: Copies(

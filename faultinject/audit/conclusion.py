@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from faultinject.audit.check_names import in_quotes, instead_of
 from faultinject.audit.checks import CHECKS
 from faultinject.audit.checks.words import counted
 from faultinject.audit.evidence import Evidence
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN, Finding, standing
 from faultinject.exceptions import ConfigurationError
+from faultinject.rules.values import listed, most_like, shown
 
 EVERY = "all"
 """The value of `require` for every check."""
@@ -169,6 +169,39 @@ def undecided(
     return missing
 
 
+def names(given: str | Collection[str]) -> Collection[str]:
+    """Read the names in an argument, which may be a single one.
+
+    >>> names("backoff grows")
+    ('backoff grows',)
+    """
+    return (given,) if isinstance(given, str) else given
+
+
+def instead_of(name: str, known: Collection[str]) -> str:
+    """Suggest the nearest name after `… is not a check`, or else list all names.
+
+    Args:
+        name: the user's text, which may have a subject: `retry-aftr: date`.
+        known: the valid names.
+
+    >>> instead_of("retry-aftr: date", ["retries", "retry-after"])
+    "; did you mean 'retry-after: date'?"
+    >>> instead_of("x", ["retries", "retry-after"])
+    '; there are retries and retry-after'
+    """
+    check, colon, subject = name.partition(": ")
+    meant = most_like(check, known)
+    if meant is None:
+        return f"; there are {listed(known, 'and')}"
+    return f"; did you mean {in_quotes(meant + colon + subject)}?"
+
+
+def in_quotes(name: str) -> str:
+    """Quote a name for a message and for a shell; most names contain a blank."""
+    return shown(f"'{name}'")
+
+
 def know(ignore: Collection[str], require: Collection[str]) -> None:
     """Make sure that these checks exist.
 
@@ -200,9 +233,10 @@ def _nothing(
     if not findings:
         return "every check is ignored. Ignore fewer."
     if not attempts:
-        heard = next((one.silence.error for one in evidence if one.silence.error), None)
-        nothing = "the journal has no requests. Run the client while faults and journal are on."
-        return nothing if heard is None else f"no request arrived: {heard}"
+        return next(
+            (f"no request arrived: {one.silence.error}" for one in evidence if one.silence.error),
+            "the journal has no requests. Run the client while faults and journal are on.",
+        )
     lost = f"; {faults_not_given(not_given)}" if not_given else ""
     driven = any(client.driven for client in evidence)
     judged = sum(

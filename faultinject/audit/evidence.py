@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise, starmap, takewhile
@@ -172,13 +172,18 @@ class Evidence:
             if len(calls) >= OUTAGE and not any(call.succeeded for call in calls)
         }
 
-    def crowded(self, kinds: Sequence[str] = KINDS) -> list[Call]:
-        """Find calls that failed in these ways at the same time as others for the same target."""
+    def crowded(self, matters: Callable[[Attempt], bool], fewest: int) -> list[Call]:
+        """Find calls with such requests at the same time as others for the same target.
+
+        Args:
+            matters: a function that says whether it matters what followed a request.
+            fewest: the smallest number of such requests for one target.
+        """
         crowded: list[Call] = []
         for same in grouped(self.shared, thing_of).values():
-            failures = [sum(attempt.kind in kinds for attempt in call.attempts) for call in same]
-            if sum(failures) > 1:
-                crowded += [call for call, number in zip(same, failures, strict=True) if number]
+            numbers = [sum(map(matters, call.attempts)) for call in same]
+            if sum(numbers) >= fewest:
+                crowded += [call for call, number in zip(same, numbers, strict=True) if number]
         return crowded
 
     @cached_property
@@ -298,8 +303,7 @@ class Evidence:
             return False
         # The turnaround is measured while no other request is under way; a client that sends copies may be slower.
         noise = max(self.turnaround.noise, UNMEASURED * self.turnaround.speed)
-        late = after.arrived - before.arrived
-        return after.arrived - before.answered <= noise or late <= copies.after + noise
+        return after.arrived - noise <= max(before.answered, before.arrived + copies.after)
 
     def may_be_resent(self, before: Attempt, after: Attempt) -> bool:
         """Whether a transport may have sent the request again, by the numbers of attempts if any."""
@@ -330,11 +334,12 @@ class Evidence:
     @cached_property
     def _connections(self) -> dict[tuple[str | None, int | None], float]:
         """The time of the first request on each connection."""
-        first: dict[tuple[str | None, int | None], float] = {}
-        for request in self.requests:
-            if request.connection is not None:
-                first.setdefault((request.client, request.connection), request.arrived)
-        return first
+        # The first one comes last, and so stays.
+        return {
+            (request.client, request.connection): request.arrived
+            for request in reversed(self.requests)
+            if request.connection is not None
+        }
 
     def _was_used(self, attempt: Attempt) -> bool:
         """Whether a request came on a connection that its client had used before."""

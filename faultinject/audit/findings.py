@@ -183,8 +183,7 @@ class Finding(FindingOf[Call], kw_only=True, eq=False):
 
     def to_dict(self) -> dict[str, object]:
         """Plain data: one object of the JSON report; `client` only if there was more than one."""
-        data: dict[str, object] = to_builtins(self.reported())
-        return data
+        return dict(to_builtins(self.reported()))
 
     def __repr__(self) -> str:
         return f"<Finding {self.name} {self.verdict}: {self.message}>"

@@ -133,13 +133,6 @@ def _inside(inner: CallWindow, test: CallWindow) -> bool:
     return test.began <= inner.began and ends <= end and (inner.began, ends) != (test.began, end)
 
 
-class Joined(NamedTuple):
-    """A call, and when it must be over: seconds; infinity where an answer is not there yet."""
-
-    call: Call
-    over: float
-
-
 def group(
     attempts: Iterable[Attempt],
     *,
@@ -156,7 +149,7 @@ def group(
         until: when the journal was read, seconds of its monotonic clock; by default when the last request came.
             What may go on after that is not `closed`.
     """
-    return [group_.call for group_ in joined(seen(attempts, told), driven=driven, until=until)]
+    return joined(seen(attempts, told), driven=driven, until=until)
 
 
 def seen(attempts: Iterable[Attempt], told: Collection[CallWindow] = ()) -> list[Request]:
@@ -178,17 +171,22 @@ def seen(attempts: Iterable[Attempt], told: Collection[CallWindow] = ()) -> list
         elif agent in marking:
             retry = False  # who marks its retries would have marked this one
         of_client = clients.setdefault((attempt.clock, attempt.client, agent), [])
-        body = bodies.setdefault(body_of(attempt), len(bodies))
         requests.append(
             Request(
-                attempt, fingerprint(attempt), windows.of(attempt), of_client, len(of_client), retry, body
+                attempt,
+                fingerprint(attempt),
+                windows.of(attempt),
+                of_client,
+                number=len(of_client),
+                retry=retry,
+                body=bodies.setdefault(body_of(attempt), len(bodies)),
             )
         )
         of_client.append(attempt)
     return requests
 
 
-def joined(requests: Sequence[Request], *, driven: bool = False, until: float | None = None) -> list[Joined]:
+def joined(requests: Sequence[Request], *, driven: bool = False, until: float | None = None) -> list[Call]:
     """The calls that requests belong to, by their beginning.
 
     Args:
@@ -363,7 +361,7 @@ class ByFingerprint:
         if now < self._goes_on:
             return None, None
         self._open = [call for call in self._open if call.may_go_on(now)]
-        here = [call for call in self._open if call.windows == windows or call.may_be(windows)]
+        here = [call for call in self._open if call.may_be(windows)]
         if len(here) > CROWD or len(self._ambiguous_bodies) > CROWD:
             # Each looked at against all others, they would take too long: it begins anew where nothing goes on with
             # them any more.
@@ -527,7 +525,12 @@ class OpenCall:
     def may_go_on(self, now: float) -> bool:
         """Whether a request at that time may be of this call."""
         return self.until > now and not (
-            self.windows and all(_has_ended(window, now) for window in self.windows)
+            # A window with a key holds what has that key, whenever it comes.
+            self.windows
+            and all(
+                window.key is None and window.ended is not None and window.ended < now
+                for window in self.windows
+            )
         )
 
     @property
@@ -672,7 +675,7 @@ def _takes_turns(requests: Sequence[Request]) -> bool:
     return None not in turns and len(set(turns)) < len(turns)
 
 
-def _all_closed(calls: Sequence[OpenCall], until: float) -> list[Joined]:
+def _all_closed(calls: Sequence[OpenCall], until: float) -> list[Call]:
     """Close the calls, with what a test or a driver says of them."""
     longest: dict[str, float] = {}
     last_of: dict[CallWindow, OpenCall] = {}
@@ -684,15 +687,14 @@ def _all_closed(calls: Sequence[OpenCall], until: float) -> list[Joined]:
             if before.answered is not None and before.kind != "client":
                 longest[agent] = max(other.attempt.arrived - before.answered, longest.get(agent, 0.0))
         if len(call.windows) == 1:
-            last = last_of.setdefault(call.windows[0], call)
-            if call.last.arrived > last.last.arrived:
-                last_of[call.windows[0]] = call
+            [window] = call.windows
+            last_of[window] = max(last_of.get(window, call), call, key=lambda each: each.last.arrived)
     return [_closed(call, until, longest, last_of) for call in calls]
 
 
 def _closed(
     call: OpenCall, until: float, longest: dict[str, float], last_of: dict[CallWindow, OpenCall]
-) -> Joined:
+) -> Call:
     """Close one call.
 
     Args:
@@ -722,7 +724,7 @@ def _closed(
     heard = window if window and last_of[window] is call else None
     signal = TOLD if of_call and call.signal != SDK_ID else call.signal
     took_turns = not call.shared and signal == FINGERPRINT and _takes_turns(call.requests)
-    made = Call(
+    return Call(
         [request.attempt for request in call.requests],
         signal,
         closed=closed,
@@ -737,8 +739,8 @@ def _closed(
         follows=call.follows,
         again=call.again,
         window=of_call,
+        over=over,
     )
-    return Joined(made, over)
 
 
 def _is_one_of(bodies: Iterable[Attempt], attempt: Attempt) -> bool:
@@ -753,8 +755,3 @@ def _related(one: str, other: str) -> bool:
     """Whether two paths are the same, or one is above the other."""
     one, other = one.rstrip("/") + "/", other.rstrip("/") + "/"
     return one.startswith(other) or other.startswith(one)
-
-
-def _has_ended(told: CallWindow, now: float) -> bool:
-    """Whether a call window is over by its time; one with a key holds what has that key."""
-    return told.key is None and told.ended is not None and told.ended < now

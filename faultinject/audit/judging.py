@@ -13,10 +13,9 @@ from msgspec import to_builtins
 from faultinject.audit import profiles
 from faultinject.audit.app_under_test import APP_UNDER_TEST, asked_of_app, refusals
 from faultinject.audit.calls_by_client import CallsByClient
-from faultinject.audit.check_names import names
 from faultinject.audit.checks import CHECKS
 from faultinject.audit.checks.effects import HEARD
-from faultinject.audit.conclusion import NOT_GIVEN, Conclusion, conclude, know
+from faultinject.audit.conclusion import NOT_GIVEN, Conclusion, conclude, know, names
 from faultinject.audit.documents import CONTRACT, EvidenceKind
 from faultinject.audit.evidence import ANY, OUTAGE, Evidence, Silence, answered_at, opening
 from faultinject.audit.findings import (
@@ -144,8 +143,7 @@ class Judgement:
 
     def to_dict(self) -> dict[str, object]:
         """The report as plain data."""
-        data: dict[str, object] = to_builtins(self.reported())
-        return data
+        return dict(to_builtins(self.reported()))
 
 
 def judge(
@@ -188,8 +186,7 @@ def judge(
     requests = seen(filterfalse(set(asked).__contains__, attempts), told)
     read = [request.attempt for request in requests]  # behind the last of them `skipped` is known
     until = None if skipped and TORN in skipped else until
-    groups = joined(requests, driven=driven, until=until)
-    calls = [group.call for group in groups]
+    calls = joined(requests, driven=driven, until=until)
     by_client = CallsByClient(requests, calls, driven=driven)
     calibrated = max((window.ended or 0.0 for window in told if window.name == CALIBRATION), default=0.0)
     calibration = (
@@ -229,7 +226,7 @@ def judge(
         skipped=dict(skipped or {}),
         not_given=dict(Counter(attempt.did for attempt in read if attempt.did in NOT_GIVEN)),
         rules=_faults_of_rules(read),
-        awaited=[over for call, over in groups if not (call.closed or call.cut or call.shared)],
+        awaited=[call.over for call in calls if not (call.closed or call.cut or call.shared)],
         require=require,
         began=min(times, default=None),
         ended=max(times, default=None),
@@ -334,11 +331,11 @@ def _findings(
 
 def _failed_after(calls: Sequence[Call]) -> dict[str, int]:
     """Count the calls that failed for good, by their last fault: those before it were retried."""
-    failed = Counter(
+    faults = (
         next((attempt.answer for attempt in reversed(call.attempts) if attempt.injected), NO_FAULT)
         for call in _failed_for_good(calls)
     )
-    return dict(failed.most_common())
+    return dict(Counter(faults).most_common())
 
 
 def _failed_for_good(calls: Sequence[Call]) -> Iterator[Call]:
@@ -391,7 +388,7 @@ def _faults_of_rules(attempts: Iterable[Attempt]) -> dict[str, FaultsOfRule]:
     return results
 
 
-def _late(requests: Iterable[Request], told: Iterable[CallWindow]) -> float:
+def _late(requests: Sequence[Request], told: Iterable[CallWindow]) -> float:
     """The median lateness of the first request of a driver's calls, seconds.
 
     It is compared with the best of a call that was made alone.
@@ -399,10 +396,10 @@ def _late(requests: Iterable[Request], told: Iterable[CallWindow]) -> float:
     Of a client that takes long even then, as one that is started for each call, that does not tell. An outage has
     more calls than a machine makes at once.
     """
-    arrived: dict[int, float] = {}
-    for request in requests:
-        for window in request.windows:
-            arrived.setdefault(id(window), request.attempt.arrived)
+    # The first request of each comes last, and so stays.
+    arrived = {
+        id(window): request.attempt.arrived for request in reversed(requests) for window in request.windows
+    }
     heard = grouped((window for window in told if id(window) in arrived), lambda each: each.name)
     took = {name: [arrived[id(window)] - window.began for window in same] for name, same in heard.items()}
     best = min(took.pop(CALIBRATION, ()), default=LONGEST_TURNAROUND)

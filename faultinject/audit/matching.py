@@ -194,8 +194,7 @@ def has_own_key(attempt: Attempt) -> bool:
 
 def idempotency_key(attempt: Attempt) -> str | None:
     """The digest of its Idempotency-Key, which stands beside the id of an SDK or in its place."""
-    key = (attempt.attempt_hint or {}).get("key")
-    return key or (invocation(attempt) if has_own_key(attempt) else None)
+    return (attempt.attempt_hint or {}).get("key") or (invocation(attempt) if has_own_key(attempt) else None)
 
 
 def has_same_key(one: Attempt, other: Attempt) -> bool:

@@ -38,6 +38,7 @@ class Call:
             None if it did not do so within ten seconds.
         window: the named call that its attempts were made in, which may hold other calls as well; None if it has
             none.
+        over: when it must be over, seconds; infinity if an answer is not there yet.
 
     Attributes:
         first: the first attempt.
@@ -62,6 +63,7 @@ class Call:
         follows: str | None = None,
         again: float | None = None,
         window: CallWindow | None = None,
+        over: float = 0.0,
     ) -> None:
         self.attempts = tuple(attempts)
         self.first = attempts[0]
@@ -80,6 +82,7 @@ class Call:
         self.follows = follows
         self.again = again
         self.window = window
+        self.over = over
 
     @cached_property
     def gaps(self) -> tuple[float | None, ...]:

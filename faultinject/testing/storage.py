@@ -33,9 +33,11 @@ def own_injector() -> OwnInjector:
 
 def contents_of(store: ResettableStore) -> dict[str, bytes]:
     """The objects of a store by `/bucket/key`, after the last request of a killed client."""
+    from faultinject.testing.exploration.store_comparison import Content  # only explorations compare
+
     store.settle(SETTLE_SECONDS)
     return {
-        f"/{bucket}/{key}": b"".join(stored.blocks)
+        f"/{bucket}/{key}": Content(b"".join(stored.blocks), stored.headers)
         for (bucket, _, key), stored in store.contents.items()
         if isinstance(stored, Stored)
     }

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from faultinject.audit.checks import CHECKS
+from faultinject.audit.documents import reference
 from faultinject.audit.profiles import get
 from faultinject.audit.reports import render
 from tests.journals import FINE, LOST, call, calls, fault, finding, judged
@@ -82,7 +83,7 @@ def test_who_is_bound_stands_beside_each_document():
         "Google SRE book: Handling Overload": "nobody",
         "Azure: transient fault handling": "vendor",
     }
-    assert said.reference == CHECKS["nested retries"].reference
+    assert said.reference == reference(CHECKS["nested retries"].documents)
 
 
 def test_a_promise_binds_the_client():

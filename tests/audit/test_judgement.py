@@ -6,6 +6,7 @@ import re
 import pytest
 
 from faultinject.audit.checks import CHECKS
+from faultinject.audit.documents import reference
 from faultinject.audit.judging import judge, judge_run
 from faultinject.audit.reports import render
 from faultinject.exceptions import ConfigurationError
@@ -63,8 +64,8 @@ def test_the_checks_and_their_order():
     for name, check in CHECKS.items():
         assert check.demand.endswith(".")
         assert check.minimum
-        assert check.reference
-        assert "\n" not in check.reference
+        assert reference(check.documents)
+        assert "\n" not in reference(check.documents)
         assert repr(check) == f"<Check {name}>"
 
 
@@ -260,7 +261,7 @@ def test_the_report_as_data():
         "n": 3,
         "message": "503 SlowDown: 3 of 3 calls retried",
         "action": "",
-        "reference": CHECKS["retries"].reference,
+        "reference": reference(CHECKS["retries"].documents),
         "evidence": ["wire", "document"],
         "documents": documents,
     }

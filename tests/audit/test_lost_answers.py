@@ -73,6 +73,9 @@ def order(key, kind=GONE):
 
 COMMIT = put("/bucket/data"), put(kind=GONE, guarded=True), put(kind=REFUSED, guarded=True)
 """A file, and the object that names it: its answer is lost, and the retry is refused."""
+AT_ONCE = story(*[put(kind=GONE, guarded=True)] * 2, *[put(kind=REFUSED, guarded=True)] * 2, apart=0.0005)
+"""Two callers' writes of one object at the same time, and the refusals of their retries."""
+UNPAIRED = "which requests are of one call is not known"
 OTHER = {"request_digest": "e"}
 LONGER = {"request_bytes": 200, "request_digest": "e"}
 
@@ -85,6 +88,8 @@ TABLE = rows(
     # It wrote the same again, or told success.
     to(PASS, lost(3, 0.1), n=3, says="3 of 3 lost writes were repeated without harm, and of 0 the caller heard the truth"),
     to(INCONCLUSIVE, lost(2, 0.1), says="Not enough data: 2 of 3 lost writes Lose more answers"),
+    # Two callers write the object at the same time: whose write a refusal was for is not known, however well others do.
+    *(to(INCONCLUSIVE, AT_ONCE, *others, n=2, says=UNPAIRED) for others in ((), (lost(3, 0.1, at=99),))),
     to(PASS, lost(3, 0.1, kind=GAVE_ERROR), lost(3, 0.1, kind=FINE | {"left": True}, at=9), n=6),
     to(PASS, lost(5, returned=True), n=5, says="and of 5 the caller heard the truth"),
     # A refusal that is told as success without a look may have been for another client's write.

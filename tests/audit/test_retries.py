@@ -1028,9 +1028,15 @@ def keyed(at, second=FINE):
     ]  # fmt: skip
 
 
+def at_one_time(kind, **more):
+    """Two requests for one object at the same time, of callers who may be several."""
+    return [call(kind=kind, at=99, path="/bucket/one", by=None, **more) for _ in range(2)]
+
+
 NOT_IDEMPOTENT = rows(
     "non-idempotent retry",
     to(PASS, lost(3), says="0 of 3 lost POSTs were retried"),
+    to(INCONCLUSIVE, lost(3), at_one_time(LOST, method="POST"), n=2, says="which requests are of one call is not known"),
     to(FAIL, lost(1, 0.5), lost(2, at=5)),
     to(FAIL, lost(3, 0.5), says="3 of 3 lost POSTs were retried, 3 took effect twice"),
     # The end of an upload and a deletion of many objects do nothing else the second time.
@@ -1094,6 +1100,8 @@ def hidden(number, *gaps, last=FINE, **more):
 ERROR_IN_200 = rows(
     "error in 200",
     to(PASS, hidden(3, 0.1)),
+    # Of requests for one object at the same time, also beside calls that are right.
+    to(INCONCLUSIVE, hidden(3, 0.1), at_one_time(HIDDEN), n=2, says="which requests are of one call is not known"),
     to(PASS, hidden(3, returned=False)),
     to(WARN, hidden(1), hidden(2, 0.1, at=5)),
     to(FAIL, hidden(1, returned=True), hidden(2, at=5)),

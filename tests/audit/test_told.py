@@ -49,6 +49,11 @@ TABLE = rows(
     to(WARN, heard(*(put(kind=kind) for kind in THRICE), put("/bucket/next", **LONGER)), says="had a write fail for good, and perhaps another in its place: the last answer was 503 SlowDown"),
     to(WARN, heard(put(kind=SLOW_DOWN), put("/bucket/next", **OTHER))),
     to(None, heard(put("/bucket", SLOW_DOWN, key=None), put(**LONGER)), heard(put(kind=DENIED), put("/bucket/next", **LONGER), at=9), heard(put(kind=SLOW_DOWN), put(**LONGER), at=20)),
+    # So it is with a note to another bucket or service; where it may be the same one, the note may be a commit.
+    *(
+        to(expected, heard(put(bucket=own), *(put("/notes/table", kind, bucket=other, host=host) for kind in THRICE)))
+        for own, other, host, expected in (("bucket", "notes", "127.0.0.1", WARN), (None, None, "notes", WARN), (None, None, "127.0.0.1", FAIL), ("bucket", None, "notes", FAIL))
+    ),
     # Another place took it; a copy of it got through; the object is there, as a look shows; what is put away later matters less.
     to(None, heard(put(kind=SLOW_DOWN), put("/mirror/table"))),
     to(None, heard(put(), put(kind=SLOW_DOWN))),

@@ -124,6 +124,54 @@ def test_right_programs(explored, source, rule):
     assert (code, findings(lines)) == (0, [])
 
 
+LABELLED = """
+def label(**headers):
+    try:
+        headers |= {"x_amz_copy_source": "/films/cat", "x_amz_metadata_directive": "REPLACE"}
+        return exchange("PUT", "/films/cat", b"", **headers)[0] < 300
+    except OSError:
+        return False
+
+call("PUT", "/cat", b"meow")
+while not label(x_amz_meta_owner="me", x_amz_meta_at=str(time.time()), Content_Type="image/png") and AGAIN:
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("again", "found"),
+    [
+        (False, "other metadata: /films/cat has Content-Type: binary/octet-stream; without faults it has Content-Type: image/png"),
+        (True, None),
+    ],
+    ids=["swallowed", "sent again"],
+)  # fmt: skip
+def test_metadata_that_was_not_written(explored, again, found):
+    """Nobody hears that it was refused; what differs in each run is not compared."""
+    code, lines = explored(LABELLED.replace("AGAIN", str(again)), "-r", "s3:SlowDown,operation=CopyObject")
+    assert (code, lines[2] if found else None) == (bool(found), found)
+
+
+TIMED = """
+began, body = time.monotonic(), b"meow"
+while ask("PUT", "/cat", body) is None:
+    time.sleep(0.3)
+    body = body[:LEFT]
+call("PUT", "/stats", b'{"tenths": %d}' % (10 * (time.monotonic() - began)))
+"""
+
+
+@pytest.mark.parametrize(
+    ("left", "found"),
+    [(4, []), (2, ["half written: /films/cat has 2 bytes; without faults it has 4 bytes"])],
+    ids=["right", "cut when it is written again"],
+)
+def test_a_job_that_writes_how_long_it_took(explored, left, found):
+    """A fault makes it longer, as a slow store does; what else differs is a failure."""
+    code, lines = explored(TIMED.replace("LEFT", str(left)), "-r", "s3:SlowDown,path=/films/cat")
+    assert (code, findings(lines)) == (len(found), found)
+
+
 def test_a_command_that_says_so(explored):
     """It exits with 3: that is the failure, and what the store lacks is no other."""
     code, lines = explored("call('PUT', '/cat', b'meow')", "-r", "s3:SlowDown,times=9")

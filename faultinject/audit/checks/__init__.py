@@ -16,6 +16,6 @@ _modules = [
 ]
 
 CHECKS: dict[str, Check] = dict(
-    sorted(_check.CHECKS.items(), key=lambda item: _modules.index(item[1].module))
+    sorted(_check.CHECKS.items(), key=lambda item: _modules.index(item[1].judges.__module__))
 )
 """Every check by its name, in the order of the report."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from itertools import filterfalse, pairwise
 
-from faultinject.audit.checks.check import check, failed, passed, too_few, undivided, unknown, warned
-from faultinject.audit.checks.questions import UNSAFE, should_be_tried_again
+from faultinject.audit.checks.check import check, failed, passed, too_few, unknown, warned
+from faultinject.audit.checks.questions import UNSAFE, may_pass, should_be_tried_again
 from faultinject.audit.checks.words import (
     CAUSE_OUTAGE,
     DRIVE_IT,
@@ -97,7 +97,6 @@ def retry_budget(evidence: Evidence) -> Iterator[Finding]:
         before, after = (sum(len(call.attempts) for call in part) / third for part in (calls[:third], late))
         again = sum(call.retries for call in calls)
         message = f"attempts per call {before:.1f} → {after:.1f}, {counted(again, 'retry')} in {n} calls"
-        documents = (SRE, PROMISE) if evidence.profile.budget and not evidence.detected else ()
         if any(call.last.hint_form is not None for call in calls):
             yield unknown(
                 n,
@@ -123,7 +122,7 @@ def retry_budget(evidence: Evidence) -> Iterator[Finding]:
                 f"{message}: no budget limits the retries",
                 late,
                 action="Give all calls of the client one budget of retries.",
-                documents=documents,
+                documents=(SRE, PROMISE) if evidence.profile.budget and not evidence.detected else (),
             )
         else:
             yield unknown(n, message, late, action="Cause a longer outage.")
@@ -157,6 +156,7 @@ def _not_refilled(evidence: Evidence) -> Iterator[tuple[list[Call], list[Call]]]
     documents=(rfc(9110, "9.2.2"), SRE, AZURE),
     minimum="5 calls that failed to the end",
     more="Let calls fail on every attempt, for example http:503.",
+    pairs=(may_pass, 2),
 )
 def nested_retries(evidence: Evidence) -> Finding:
     """Only one layer retries: retries are not nested.
@@ -265,8 +265,6 @@ def nested_retries(evidence: Evidence) -> Finding:
                 " one layer's retries switched off."
             ),
         )
-    if crowd := evidence.crowded():
-        return undivided(crowd)
     return passed(n, f"no second retry layer in {n} failed calls", ended)
 
 
@@ -396,15 +394,16 @@ def _own_gaps(call: Call, zero: float) -> list[float]:
 
 def _pattern(calls: Sequence[Call], zero: float) -> tuple[int, int, float, list[Call]] | None:
     """Find two layers by waits: attempts, attempts in a part, the fall between parts, calls."""
-    patterns = []
     own = [call for call in calls if _own_gaps(call, zero)]
-    for attempts, same in grouped(own, lambda call: len(call.attempts)).items():
-        for part in range(2, attempts // 2 + 1):
-            # Between two parts the outer layer does not wait, or waits longer than the inner one ever does.
-            for first in (part - 1, part) if attempts % part == 0 else ():
-                falls = _falls([_own_gaps(call, zero) for call in same], part, first)
-                if falls is not None:
-                    patterns.append((attempts, part, falls, same))
+    patterns = [
+        (attempts, part, falls, same)
+        for attempts, same in grouped(own, lambda call: len(call.attempts)).items()
+        for part in range(2, attempts // 2 + 1)
+        if attempts % part == 0
+        # Between two parts the outer layer does not wait, or waits longer than the inner one ever does.
+        for first in (part - 1, part)
+        if (falls := _falls([_own_gaps(call, zero) for call in same], part, first)) is not None
+    ]
     return max(patterns, key=lambda each: each[2], default=None)
 
 
@@ -526,14 +525,17 @@ def overlap(evidence: Evidence) -> Finding:
     if writes:
         message += f"; {counted(len(writes), 'write')} among them"
     if writes or any(len(copies) > 1 for _, copies in copied) or after < evidence.turnaround.zero:
-        unsafe = any(call.first.method in UNSAFE for call in writes)
         return failed(
             n,
             message,
             calls,
             action="Send a copy of reads only, one of each, and only when the answer takes longer than"
             " nearly all do.",
-            documents=(rfc(9110, "9.2.2"), TAIL_AT_SCALE) if unsafe else (),
+            documents=(
+                (rfc(9110, "9.2.2"), TAIL_AT_SCALE)
+                if any(call.first.method in UNSAFE for call in writes)
+                else ()
+            ),
         )
     if after < group.doubt:
         return unknown(

@@ -134,9 +134,13 @@ def jitter(evidence: Evidence) -> Finding:
     ]
     n = sum(map(len, groups))
     if not groups:
-        message = "the waits are too short to measure their jitter"
-        every = evidence.waits_by_number.values()
-        return _none_long_enough(evidence, every, ALIKE, "wait before the same retry", message)
+        return _none_long_enough(
+            evidence,
+            evidence.waits_by_number.values(),
+            ALIKE,
+            "wait before the same retry",
+            "the waits are too short to measure their jitter",
+        )
     rigid = list(filter(_is_rigid, groups))
     if len(rigid) > len(groups) / 2:
         group = max(rigid, key=len)
@@ -353,10 +357,10 @@ def _growth(kind: str, groups: Sequence[Group]) -> Finding:
     fixed = max(shortest) <= STEP * min(shortest)
     hidden = max(LATE_STEPS * late, 0.0 if fixed else 2 * delay)
     if high < STANDING and first.median < hidden:
-        noise = seconds(first.turnaround.noise)
         return unknown(
             n,
-            f"{CHANGE} {message}; a busy machine may have added more than {noise} to each of them",
+            f"{CHANGE} {message}; a busy machine may have added more than"
+            f" {seconds(first.turnaround.noise)} to each of them",
             calls,
             action=against_noise(first.turnaround),
         )
@@ -374,10 +378,10 @@ def _growth(kind: str, groups: Sequence[Group]) -> Finding:
             n, f"the waits do not grow: {message}", calls, action="Double the wait from retry to retry."
         )
     if low > GROWING and last.median - first.median < last.doubt:
-        added = seconds(last.median - first.median)
         return unknown(
             n,
-            f"the waits grow {message}, by {added} in all, which a busy machine alone may add",
+            f"the waits grow {message}, by {seconds(last.median - first.median)} in all, which a busy machine"
+            " alone may add",
             calls,
             action=without_doubt(groups),
         )

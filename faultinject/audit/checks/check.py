@@ -14,12 +14,14 @@ from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN, Finding
 from faultinject.audit.grouping import POLL
 from faultinject.audit.matching import thing_of
 from faultinject.audit.statistics import FEWEST, variation
+from faultinject.journal.attempts import Attempt
 from faultinject.journal.calls import Call
 from faultinject.literals import Verdict
 
 Judges = Callable[[Evidence], Finding | Iterable[Finding] | None]
 """A function that returns a check's finding, several findings, or None."""
-
+Pairs = tuple[Callable[[Attempt], bool], int]
+"""Requests that must be paired with those behind them, and how many hide something."""
 
 MANY, UNEVEN = 15, 0.8
 """The minimum of waits, and the variation above which several callers may have made them.
@@ -41,26 +43,31 @@ class Check:
     A check of a promise returns none if the profile does not make that promise.
 
     Attributes:
+        judges: its function.
         name: its name in reports.
         documents: the standards, pages and promises that demand it.
-        reference: the documents in one line.
         minimum: the evidence that it needs, in words.
         more: the advice for less evidence, or for a check that is undecided without another reason.
         planned: the same advice if a plan fixes the calls and their faults.
-        module: the module of its function.
     """
 
     def __init__(
-        self, judges: Judges, name: str, documents: Sequence[Document], minimum: str, more: str, planned: str
+        self,
+        judges: Judges,
+        name: str,
+        documents: Sequence[Document],
+        minimum: str,
+        more: str,
+        planned: str,
+        pairs: Pairs | None,
     ) -> None:
-        self._judges = judges
+        self.judges = judges
         self.name = name
         self.documents = documents
-        self.reference = reference(documents)
         self.minimum = minimum
         self.more = more
         self.planned = planned
-        self.module = judges.__module__
+        self._pairs = pairs
         self.__doc__ = judges.__doc__
 
     @property
@@ -71,8 +78,15 @@ class Check:
     def __call__(self, evidence: Evidence) -> list[Finding]:
         """Return the findings on one client; they are made once, and other checks may use them."""
         if self.name not in evidence.findings:
-            judged = self._judges(evidence) or ()
-            findings = (judged,) if isinstance(judged, Finding) else judged
+            judged = self.judges(evidence) or ()
+            findings = [judged] if isinstance(judged, Finding) else list(judged)
+            # What cannot be paired may hide what was looked for, or be the reason why there is too little.
+            if self._pairs and all(
+                finding.verdict == PASS or (finding.verdict == INCONCLUSIVE and finding.n < FEWEST)
+                for finding in findings
+            ):
+                crowd = evidence.crowded(*self._pairs)
+                findings = [undivided(crowd)] if crowd else findings
             evidence.findings[self.name] = [self._completed(finding, evidence) for finding in findings]
         return evidence.findings[self.name]
 
@@ -158,7 +172,13 @@ def _is_uneven(call: Call) -> bool:
 
 
 def check(
-    name: str, *, documents: Sequence[Document], minimum: str, more: str = "", planned: str = WHOLE_PLAN
+    name: str,
+    *,
+    documents: Sequence[Document],
+    minimum: str,
+    more: str = "",
+    planned: str = WHOLE_PLAN,
+    pairs: Pairs | None = None,
 ) -> Callable[[Judges], Check]:
     """Make a function from evidence to findings a check.
 
@@ -168,10 +188,12 @@ def check(
         minimum: the evidence that it needs, in words.
         more: the advice for less evidence, in one imperative sentence; empty: its findings have their own.
         planned: the same advice if a plan fixes the calls and their faults.
+        pairs: the requests that it must pair with those behind them, and how many for one target make it undecided
+            if it is not known of which call each is; None: it judges only what it can pair.
     """
 
     def listed(judges: Judges) -> Check:
-        CHECKS[name] = Check(judges, name, documents, minimum, more, planned)
+        CHECKS[name] = Check(judges, name, documents, minimum, more, planned, pairs)
         return CHECKS[name]
 
     return listed

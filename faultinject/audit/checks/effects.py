@@ -8,16 +8,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from math import inf
 
-from faultinject.audit.checks.check import (
-    check,
-    failed,
-    passed,
-    seen_by_callers,
-    too_few,
-    undivided,
-    unknown,
-    warned,
-)
+from faultinject.audit.checks.check import check, failed, passed, seen_by_callers, too_few, unknown, warned
 from faultinject.audit.checks.lost_answers import (
     ACTIONS,
     ANSWERS,
@@ -44,6 +35,7 @@ from faultinject.audit.checks.questions import (
     is_storage_call,
     lost_write,
     may_be_sent_again,
+    may_pass,
     sent_nothing,
     took_effect,
 )
@@ -110,15 +102,15 @@ def _may_be_wanted(last: Attempt, same: Sequence[Attempt], writes: Sequence[Atte
 def answers(evidence: Evidence) -> Finding | None:
     """A caller hears of success only where a request succeeded.
 
-    Compares what the caller of a named call, or of a call of `conformance`, heard with the answers. FAIL: it heard
-    of success, although the last write, and all requests like it, failed or were refused, or so did a part of a
-    multipart upload that was completed. A DELETE may find nothing, and a write with If-None-Match may find the
-    object at once; after a failure the client has to read the object, as another client may have written it. WARN:
-    only the answer was lost, so that the write stands, and the client took an error or a refusal for it without a
-    look; or an earlier write failed, and no later one is of its object or its bytes; or there were only reads,
-    the last one failed, and the caller may have got the content elsewhere (FAIL in `conformance`, whose client has no
-    other source). Of other calls the check says nothing. In `conformance` it also fails each other breach of the
-    contract.
+    Compares what the caller of a named call, or of a call of `conformance`, heard with the answers. FAIL: it heard of
+    success, although the last write, and all requests like it, failed or were refused, or so did a part of a
+    multipart upload that was completed. A DELETE may find nothing, and a write with If-None-Match may find the object
+    at once; after a failure the client has to read the object, as another client may have written it. WARN: only the
+    answer was lost, so that the write stands, and the client took an error or a refusal for it without a look; or an
+    earlier write failed, and no later one is of its object or its bytes; or the last one, while those to another
+    bucket or host succeeded; or there were only reads, the last one failed, and the caller may have got the content
+    elsewhere (FAIL in `conformance`, whose client has no other source). Of other calls the check says nothing. In
+    `conformance` it also fails each other breach of the contract.
     """
     heard = [call for call in evidence.told if call.returned]
     wrong = grouped(filter(None, (_wrong(call, evidence) for call in heard)), lambda each: each[0])
@@ -163,9 +155,18 @@ def _wrong(call: Call, evidence: Evidence) -> tuple[int, Call, Attempt] | None:
         wanted = last.kind == "client" and (earlier or _may_be_wanted(last, same, writes))
         if not (looked or wanted or _is_replaced(last, asked[asked.index(last) + 1 :])):
             lost, read = any(map(is_lost, same)), not (writes or evidence.driven)
-            elsewhere = earlier and "partnumber" not in _of_upload(last)
+            well = [write for write in writes if not write.failed]
+            # A caller may do without a note to another service, such as a metric, beside what it asked for.
+            beside = well and not any(_may_be_of_one_place(last, write) for write in well)
+            elsewhere = (earlier or beside) and "partnumber" not in _of_upload(last)
             return 1 if lost else 3 if read else 2 if elsewhere else 0, call, last
     return None
+
+
+def _may_be_of_one_place(one: Attempt, other: Attempt) -> bool:
+    """Whether two requests may be for one bucket, or without buckets for one host."""
+    buckets = {one.bucket, other.bucket}
+    return one.host == other.host if buckets == {None} else len(buckets - {None}) == 1
 
 
 def _of_upload(attempt: Attempt) -> dict[str, str]:
@@ -203,6 +204,7 @@ def _is_replaced(write: Attempt, later: Sequence[Attempt]) -> bool:
     minimum="3 calls with a body and two attempts",
     more="Let more uploads be retried, for example http:503,times=1,per=call.",
     planned=RETRY_UPLOADS,
+    pairs=(lambda attempt: may_pass(attempt) and bool(attempt.request_bytes), 2),
 )
 def same_bytes(evidence: Evidence) -> Finding:
     """Every attempt of a call sends the same bytes.
@@ -237,10 +239,7 @@ def same_bytes(evidence: Evidence) -> Finding:
             finding.action = "Record every request, or use times=2,per=call."
         return finding
     if not other:
-        crowd = [call for call in evidence.crowded() if call.first.request_bytes]
-        return (
-            undivided(crowd) if crowd else passed(n, f"{n} of {n} retried calls sent the same bytes", calls)
-        )
+        return passed(n, f"{n} of {n} retried calls sent the same bytes", calls)
     if certain:
         what = "0 bytes on retry" if len(empty) == len(certain) else "different bytes on retry"
         cut = any(shorter(attempt, call.first) for call in certain for attempt in call.attempts)
@@ -294,9 +293,16 @@ def _goes_on_elsewhere(evidence: Evidence) -> Iterator[Call]:
 
 def _place(attempt: Attempt) -> Hashable:
     """The target of a request's body, without host and credentials."""
-    where = (attempt.bucket, attempt.key) if attempt.key else attempt.path
-    asked = attempt.method, attempt.operation, where, attempt.query, attempt.part
-    return attempt.clock, attempt.test, attempt.client, asked
+    return (
+        attempt.clock,
+        attempt.test,
+        attempt.client,
+        attempt.method,
+        attempt.operation,
+        (attempt.bucket, attempt.key) if attempt.key else attempt.path,
+        attempt.query,
+        attempt.part,
+    )
 
 
 @check(
@@ -304,6 +310,7 @@ def _place(attempt: Attempt) -> Hashable:
     documents=(rfc(9110, "9.2.2"), CLOUD_STORAGE),
     minimum="3 POST or PATCH requests whose answer was lost after the app had run",
     more=LOSE_ANSWERS,
+    pairs=(is_lost_write, 1),
 )
 def non_idempotent_retry(evidence: Evidence) -> Finding:
     """A POST whose answer was lost is not retried without an Idempotency-Key.
@@ -400,6 +407,7 @@ def _took_effect_again(call: Call, sent: Mapping[Hashable, Sequence[Attempt]]) -
     documents=(LOST_RETRIES,),
     minimum="3 writes whose answer was lost after the app had run; for a FAIL or WARN one",
     more=LOSE_ANSWERS,
+    pairs=(is_lost, 1),
 )
 def lost_answer(evidence: Evidence) -> Iterator[Finding]:
     """After a lost answer, a client finds its write, or repeats it without harm.
@@ -501,6 +509,7 @@ def _hidden_by(evidence: Evidence) -> str:
     "error in 200",
     documents=(AWS_SDKS,),
     minimum="3 answers of 200 with an error in them; for a FAIL one, in a named call",
+    pairs=(lambda attempt: attempt.kind == "hidden", 1),
 )
 def error_in_200(evidence: Evidence) -> Finding:
     """An error inside of a 200 is treated as an error.

@@ -89,11 +89,9 @@ class Requests:
     Args:
         attempts: in order of arrival.
         soon: seconds after a call in which a request may be about it, if nothing says when its caller ended it.
-        more: a function that says whether a request is made only with faults; None: unknown.
-        names: a function that says whether a write's object names the target of another request; None: unknown.
-
-    Attributes:
-        compared: whether `names` is known.
+        about: a function that says whether a request may be about a lost write.
+        named: a function that says whether the object of a write is known to name the target of another request.
+        compared: whether these know the requests without faults, and what is stored.
     """
 
     def __init__(
@@ -101,14 +99,15 @@ class Requests:
         attempts: Sequence[Attempt] = (),
         *,
         soon: float = SOON,
-        more: Callable[[Attempt], bool] | None = None,
-        names: Callable[[Attempt, Attempt], bool] | None = None,
+        about: Callable[[Attempt], bool] = lambda _: True,
+        named: Callable[[Attempt, Attempt], bool] = lambda _write, _other: False,
+        compared: bool = False,
     ) -> None:
         self._attempts = attempts
         self._soon = soon
-        self._more = more
-        self._names = names
-        self.compared = more is not None
+        self.about = about
+        self.named = named
+        self.compared = compared
 
     def of(self, call: Call, last: Attempt) -> Iterator[Attempt]:
         """Find a caller's later requests for the same object; none if they are too many."""
@@ -130,14 +129,6 @@ class Requests:
             for attempt in self._by_thing.get(thing, ())
             if is_write(attempt) and took_effect(attempt)
         )
-
-    def about(self, attempt: Attempt) -> bool:
-        """Whether a request may be about a lost write."""
-        return self._more is None or self._more(attempt)
-
-    def named(self, write: Attempt, other: Attempt) -> bool:
-        """Whether the object of a write is known to name the target of another request."""
-        return self._names is not None and self._names(write, other)
 
     def _behind(self, some: Sequence[Attempt], call: Call, last: Attempt, most: int) -> Iterator[Attempt]:
         window = call.window
@@ -234,11 +225,11 @@ def reaction(call: Call, requests: Requests, heard: bool | None = None) -> React
     # A request that ends an upload removes its parts, but no object.
     deed = next((write for write in requests.writes(call, last) if part or not is_of_upload(write)), None)
     if deed is not None:
+        reacted = None
         if deed.method != "DELETE":
-            known = (
-                heard is not None or lost.method == "DELETE"
-            )  # a client that writes again goes on, with or without an error
-            reacted = _written(deed, lost, refused=refused) if known else None
+            # A client that writes again goes on, with or without an error.
+            if heard is not None or lost.method == "DELETE":
+                reacted = _written(deed, lost, refused=refused)
             # A client that chooses a new name for each attempt leaves the first object behind. Only the store shows
             # whether anything reads that object.
             if reacted is None and heard and lost is last and not read and _has_other_name(lost, deed):
@@ -252,8 +243,6 @@ def reaction(call: Call, requests: Requests, heard: bool | None = None) -> React
             # The object may name the removed one. A client that knows its write may remove what it no longer needs.
             unclear = not requests.compared and (heard or (read and heard is None))
             reacted = UNCLEAR if unclear else UNDID
-        else:
-            reacted = None
         if reacted is not None:
             return said(reacted, deed)
     if heard:

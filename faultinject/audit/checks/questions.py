@@ -65,8 +65,11 @@ def should_be_tried_again(attempt: Attempt) -> bool:
         return kind == "client" and documented is not None and documented.retryable == "yes"
     if documented is not None and documented.retryable != "unstated":
         return documented.retryable == "yes"
-    passes = kind == "throttle" or attempt.status in PASSING
-    return passes or (documented is None and attempt.status not in NEVER)
+    return (
+        kind == "throttle"
+        or attempt.status in PASSING
+        or (documented is None and attempt.status not in NEVER)
+    )
 
 
 def stays_the_same(attempt: Attempt) -> bool:
@@ -97,6 +100,11 @@ def sends_refused_token(call: Call) -> bool:
         and token is not None
         and call.attempts[1].credential == token
     )
+
+
+def may_pass(attempt: Attempt) -> bool:
+    """Whether a request failed in a way that a client may wait out."""
+    return attempt.kind in KINDS
 
 
 def is_permanent(attempt: Attempt) -> bool:

@@ -7,16 +7,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from itertools import filterfalse, pairwise
 from math import inf
 
-from faultinject.audit.checks.check import (
-    check,
-    failed,
-    passed,
-    seen_by_callers,
-    too_few,
-    undivided,
-    unknown,
-    warned,
-)
+from faultinject.audit.checks.check import check, failed, passed, seen_by_callers, too_few, unknown, warned
 from faultinject.audit.checks.lost_answers import Requests, is_lost
 from faultinject.audit.checks.questions import (
     DONE_ALREADY,
@@ -26,6 +17,7 @@ from faultinject.audit.checks.questions import (
     is_permanent,
     is_storage_call,
     may_be_sent_again,
+    may_pass,
     may_poll,
     may_wait,
     own_limit,
@@ -215,10 +207,9 @@ def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Findi
     if never:
         names = " and ".join(never)
         unsure = [call for some in never.values() for call in some]
-        said = f"{message}: {names} {'is' if len(never) == 1 else 'are'} never retried"
         return (failed if _is_promised(evidence, unsure) else warned)(
             n,
-            said,
+            f"{message}: {names} {'is' if len(never) == 1 else 'are'} never retried",
             unsure,
             answer,
             action=f"Retry {names} as the other methods, if a repeat does no harm.",
@@ -585,8 +576,9 @@ def waits_as_long(evidence: Evidence, seconds: float) -> bool:
 
 def longest_asked(calls: Sequence[Call]) -> float:
     """The longest wait that answers of one form asked for, seconds."""
-    form = calls[0].first.hint_form
-    return max(call.first.hint or 0.0 for call in calls) + (DATE_ROUNDS if form == "date" else 0.0)
+    return max(
+        (call.first.hint or 0.0) + (DATE_ROUNDS if call.first.hint_form == "date" else 0.0) for call in calls
+    )
 
 
 def _asked_to_wait(evidence: Evidence) -> list[Call]:
@@ -607,6 +599,7 @@ def _is_upload(attempt: Attempt) -> bool:
     documents=(rfc(9110, "15.5"),),
     minimum="3 calls that first got such an answer",
     more="Let calls fail permanently, for example http:403.",
+    pairs=(lambda attempt: attempt.kind == "client", 2),
 )
 def permanent(evidence: Evidence) -> Finding:
     """A permanent failure is not retried.
@@ -688,8 +681,6 @@ def permanent(evidence: Evidence) -> Finding:
         read = "Let a GET get this answer: a HEAD may wait for the object."
         how = STOP if sure else NAME_THEM if later or slow[0].inferred else read
         return (warned if sure else unknown)(n, message, slow, action=how)
-    if crowd := evidence.crowded(("client",)):
-        return undivided(crowd)
     return passed(n, f"0 of {n} calls retried after {answers}", calls)
 
 
@@ -704,9 +695,13 @@ def _may_be_copies(evidence: Evidence, call: Call) -> bool:
 
 def _asked_again(call: Call) -> Attempt | None:
     """The first refused attempt that was sent again with nothing corrected, if there is one."""
-    pairs = pairwise(call.attempts)
     return next(
-        (before for before, after in pairs if before.kind == "client" and not changed(before, after)), None
+        (
+            before
+            for before, after in pairwise(call.attempts)
+            if before.kind == "client" and not changed(before, after)
+        ),
+        None,
     )
 
 
@@ -715,6 +710,7 @@ def _asked_again(call: Call) -> Attempt | None:
     documents=(rfc(9110, "9.2.2"), AZURE),
     minimum="3 calls that failed to the end",
     more="Let calls fail on every attempt, for example http:503.",
+    pairs=(may_pass, 2),
 )
 def gives_up(evidence: Evidence) -> Finding:
     """A call that never succeeds gives up after a few attempts.
@@ -766,8 +762,6 @@ def gives_up(evidence: Evidence) -> Finding:
         return _reported_with_other_ids(
             evidence, f"no id came more than {counted(max(most, 1), 'time')}", other_ids
         )
-    if crowd := evidence.crowded():
-        return undivided(crowd)
     if n < FEWEST:
         return too_few(n, FEWEST, "failed call", ended)
     known = [call for call in longest if call not in other_ids]

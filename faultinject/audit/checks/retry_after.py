@@ -76,13 +76,14 @@ def retry_after(evidence: Evidence) -> Iterator[Finding]:
             )
     if waits and not own:
         forms = ", ".join(sorted({wait.before.hint_form or "" for wait in waits}))
-        vendor = Setting("Choose a `--vendor` that sends Retry-After, for example cos.")
         yield unknown(
             len(waits),
             f"{counted(len(waits), 'answer')} asked for a wait by {forms}, which the client does not"
             " promise to know",
             [wait.call for wait in waits],
-            action=vendor if evidence.driven else "Give the rules hint=seconds.",
+            action=Setting("Choose a `--vendor` that sends Retry-After, for example cos.")
+            if evidence.driven
+            else "Give the rules hint=seconds.",
         )
     elif not by_form:
         yield too_few(0, FEWEST, "answer with Retry-After")
@@ -220,11 +221,12 @@ def malformed_retry_after(evidence: Evidence) -> Finding:
         )
     tried = sum(again for _, _, again in usable)
     message = f"{tried} of {n} calls retried after a malformed Retry-After"
-    began = calls[0].first.arrived
     before = [
         call
         for call in evidence.calls
-        if call.first.arrived < began and call.first.kind in KINDS and call.first.method not in UNSAFE
+        if call.first.arrived < calls[0].first.arrived
+        and call.first.kind in KINDS
+        and call.first.method not in UNSAFE
     ]
     if not tried and before and not before[-1].retries and not evidence.driven:
         return unknown(n, f"{message}: a retry budget may be the cause", calls, action=ONE_CLIENT)

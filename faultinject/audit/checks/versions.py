@@ -45,12 +45,15 @@ def mixed(attempts: Iterable[Attempt]) -> tuple[Attempt, Attempt] | None:
             end = start + attempt.response_bytes if attempt.status == 206 or attempt.failed else inf
             kept = [piece for piece in read.get(place, ()) if piece[0] < start or piece[1] > end]
             read[place] = [*kept, (start, end, attempt)]
-    for ranges in read.values():
-        first = ranges[0][2]
-        for _, _, other in ranges:
-            if other.etag != first.etag:
-                return first, other
-    return None
+    return next(
+        (
+            (ranges[0][2], other)
+            for ranges in read.values()
+            for _, _, other in ranges
+            if other.etag != ranges[0][2].etag
+        ),
+        None,
+    )
 
 
 def foreign(attempts: Sequence[Attempt], *, taken: bool = False) -> Attempt | None:

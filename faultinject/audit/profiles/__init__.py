@@ -55,11 +55,14 @@ def get(name: str) -> Profile:
 
 def detect(user_agent: str | None) -> Profile:
     """The profile of a client by its user agent; `rfc` where nothing is known of it."""
-    if user_agent:
-        for profile in map(get, names()):
-            if any(mark.fits(user_agent) for mark in profile.marks):
-                return profile
-    return get(DEFAULT)
+    return next(
+        (
+            profile
+            for profile in map(get, names())
+            if any(mark.fits(user_agent or "") for mark in profile.marks)
+        ),
+        get(DEFAULT),
+    )
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
@@ -48,9 +49,8 @@ def render(judgement: Judgement, format: str = "text", **more: bool) -> str:  # 
         return json_text(judgement.to_dict(), 2, allow_nan=False) + "\n"
     if format not in MODULES:
         raise ConfigurationError(f"{format!r} is not a format of a report; there are {', '.join(FORMATS)}")
-    module = import_module(f"faultinject.audit.reports.{MODULES[format]}")
-    written: str = getattr(module, format)(judgement, **more)
-    return written
+    write: Callable[..., str] = getattr(import_module(f"{__name__}.{MODULES[format]}"), format)
+    return write(judgement, **more)
 
 
 def format_of(path: str, otherwise: str = "text", *, option: str = "--output") -> str:

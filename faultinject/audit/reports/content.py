@@ -263,9 +263,13 @@ def story(call: Call) -> str:
     if call.name:
         head = f"{quoted(call.name)}: {head}"
     sizes = call.same_bytes is False
-    answers = [_answer(first, sizes=sizes)]
-    for attempt, gap in zip(call.attempts[1:], call.gaps, strict=True):
-        answers.append(f"{_when(gap)} {_answer(attempt, sizes=sizes)}")
+    answers = [
+        _answer(first, sizes=sizes),
+        *(
+            f"{_when(gap)} {_answer(attempt, sizes=sizes)}"
+            for attempt, gap in zip(call.attempts[1:], call.gaps, strict=True)
+        ),
+    ]
     if len(answers) > SHOWN:
         answers = [*answers[: SHOWN - 2], f"… {len(answers) - SHOWN:,} more …", *answers[-2:]]
     ended = ""

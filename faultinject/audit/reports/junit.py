@@ -75,8 +75,9 @@ def suite(judgement: Judgement, name: str = "faultinject") -> Suite:
         cases.insert(0, Case(RESULT, group, ERROR, judgement.conclusion.sentence, "undecided"))
     report = content(judgement)
     said = "\n".join([report.result, *report.facts, *report.measured])
-    properties = {"client": report.title, "profile": judgement.profile.name}
-    return Suite(name, cases, judgement.seconds, properties, said)
+    return Suite(
+        name, cases, judgement.seconds, {"client": report.title, "profile": judgement.profile.name}, said
+    )
 
 
 def document(suites: Sequence[Suite]) -> str:
@@ -126,6 +127,9 @@ def _case(finding: Finding, group: str, failing: tuple[str, ...]) -> Case:
     result = FAILURE if finding.verdict in failing else SKIPPED if finding.verdict == INCONCLUSIVE else ""
     words = told(finding)
     message = quoted(why_undecided(finding)) if result == SKIPPED else words.message
-    so = f"{words.verdict}: {words.message} (n = {words.n:,})"
-    details = [so, *(story for story, _ in words.calls), f"→ {words.action}"]
+    details = [
+        f"{words.verdict}: {words.message} (n = {words.n:,})",
+        *(story for story, _ in words.calls),
+        f"→ {words.action}",
+    ]
     return Case(words.name, group, result, message, words.verdict, details)

@@ -30,6 +30,9 @@ _TELLING_STATUS = (408, 429)
 _TELLING_VALUES = ("code", "body.base64")
 """The values of headers that say which error it is: the code, or all of it."""
 
+LATE = ("latency", "hang", "stall", "drip")
+"""The faults that delay an answer."""
+
 
 @dataclass(eq=False)
 class Choice:
@@ -72,6 +75,11 @@ class Choice:
     def alone(self) -> bool:
         """Whether no second fault follows it."""
         return self.lasts or self.slow
+
+    @property
+    def late(self) -> bool:
+        """Whether an answer comes late, so that a client may give up."""
+        return self.rule.fault in LATE
 
     @property
     def needs_checksum(self) -> bool:

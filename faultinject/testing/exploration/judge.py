@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 
-from faultinject.audit.check_names import in_quotes, instead_of
 from faultinject.audit.checks.lost_answers import (
     CONFLICT,
     ERROR,
@@ -28,6 +27,7 @@ from faultinject.audit.checks.questions import (
     took_effect,
 )
 from faultinject.audit.checks.versions import IGNORED, MOVED, SHIFTED, foreign, mixed
+from faultinject.audit.conclusion import in_quotes, instead_of
 from faultinject.audit.documents import EvidenceKind
 from faultinject.audit.findings import FAIL, WARN, Finding
 from faultinject.audit.grouping import group
@@ -165,8 +165,9 @@ class Judge:
         requests = Requests(
             attempts,
             soon=inf,
-            more=lambda attempt: more[_body(attempt)] > 0,
-            names=lambda write, other: _names(write, other, held or {}),
+            about=lambda attempt: more[_body(attempt)] > 0,
+            named=lambda write, other: _names(write, other, held or {}),
+            compared=True,
         )
         for hit in hits:
             findings += self._lost_answer(hit, requests, findings, passed=passed)

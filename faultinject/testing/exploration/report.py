@@ -45,6 +45,7 @@ ACTIONS = {
     store_comparison.WRITTEN_TWICE: lost_answers.ACTIONS[lost_answers.TWICE],
     store_comparison.PERHAPS_TWICE: lost_answers.ACTIONS[lost_answers.TWICE],
     store_comparison.OTHER_CONTENT: "Report the failure, and read what is there before you write again.",
+    store_comparison.OTHER_METADATA: "Send the metadata again when that fails, or report the failure.",
     store_comparison.NOT_REMOVED: "Send the removal again when it fails, or report the failure.",
     store_comparison.LEFT_BEHIND: "Remove it when the work fails, or leave it out with `ignore`.",
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import string
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from itertools import chain
 from os.path import commonprefix
@@ -14,7 +14,7 @@ from faultinject.audit.checks import CHECKS as CLIENT_CHECKS
 from faultinject.audit.checks.check import decide
 from faultinject.audit.documents import EvidenceKind, reference
 from faultinject.audit.findings import FAIL, WARN, Finding
-from faultinject.engine.shown import shown_path
+from faultinject.engine.shown import quoted, shown_path
 from faultinject.exceptions import ConfigurationError
 from faultinject.http.patterns import check_pattern, compile_path
 from faultinject.literals import Verdict
@@ -22,17 +22,41 @@ from faultinject.literals import Verdict
 # Each object's content, by `/bucket/key`.
 StoreContents = dict[str, bytes]
 
-LOST, HALF_WRITTEN, WRITTEN_TWICE, OTHER_CONTENT, NOT_REMOVED, PERHAPS_TWICE, LEFT_BEHIND = CHECKS = (
+LOST, HALF_WRITTEN, WRITTEN_TWICE, OTHER_CONTENT, OTHER_METADATA, NOT_REMOVED, PERHAPS_TWICE, LEFT_BEHIND = (
+    CHECKS
+) = (
     "object lost",
     "half written",
     "written twice",
     "other content",
+    "other metadata",
     "not removed",
     "perhaps written twice",
     "left behind",
 )
 BY_NAME = (LOST, NOT_REMOVED)
 """The findings that count also if another writer has replaced an object."""
+METADATA = frozenset(
+    "Cache-Control Content-Disposition Content-Encoding Content-Language Content-Type".split()
+)
+"""The headers that a writer chooses, besides its own metadata, and that a service keeps."""
+
+
+class Content(bytes):
+    """The content of an object, with its metadata.
+
+    Args:
+        content: the bytes.
+        headers: the headers that the service keeps with them.
+    """
+
+    def __new__(cls, content: bytes, headers: Iterable[tuple[str, str]]) -> Content:
+        """Keep the headers that a writer chooses."""
+        made = super().__new__(cls, content)
+        made.metadata = {name: value for name, value in headers if name in METADATA or "-meta-" in name}
+        return made
+
+    metadata: Mapping[str, str]
 
 
 class StoreComparison:
@@ -138,6 +162,8 @@ class StoreComparison:
             allowed = [end.get(path) for end in self._ends]
             content = after.get(path)
             usual = [end for end in allowed if end is not None]
+            if content is not None and usual:
+                yield from self._compare_metadata(path, content, usual)
             if content in allowed:
                 continue
             if content is None:
@@ -161,6 +187,14 @@ class StoreComparison:
         if any(len(set(stage)) > 1 and _is_one_more(content, stage) for stage in stages):
             return  # its content differs between runs without faults, too
         yield self._damage(path, content, usual)
+
+    def _compare_metadata(self, path: str, content: bytes, usual: Sequence[bytes]) -> Iterator[Finding]:
+        present, *others = (getattr(each, "metadata", {}) for each in (content, *usual))
+        for name in sorted({*present, *chain.from_iterable(others)}):
+            values = {other.get(name) for other in others}
+            if len(values) == 1 and present.get(name) not in values:
+                has, right = (_header(name, value) for value in (present.get(name), *values))
+                yield finding(OTHER_METADATA, f"{path} has {has}; without {self._without} it has {right}")
 
     def _damage(self, path: str, content: bytes, usual: Collection[bytes]) -> Finding:
         """The damage to an object, compared with its right contents."""
@@ -248,6 +282,10 @@ def _judge_surplus(message: str, paths: Iterable[str], after: StoreContents, *, 
                 PERHAPS_TWICE, f"equal to {other}, but for ids, numbers and order: {message}", WARN
             )
     return finding(LEFT_BEHIND, message, WARN)
+
+
+def _header(name: str, value: str | None) -> str:
+    return f"no {name}" if value is None else quoted(f"{name}: {value}")
 
 
 def _folder(path: str) -> str:

@@ -37,6 +37,8 @@ TRIES = 3
 """Attempts of a run whose fault reached no request."""
 WITHOUT = 5
 """Runs without faults that are made before a comparison with them alone fails a run."""
+LONGER = 1.1
+"""The factor by which such a run is delayed more than the run with a fault took longer."""
 PATIENCE = 10.0
 """The factor of the time limit of a program: of the time without faults, plus `Once.leeway`."""
 PER_REQUEST, MORE = 10, 50
@@ -107,6 +109,8 @@ class Sweep:
         self._wanted = Scenario.parse(self._only).rules if self._only else ()
         self._plain: list[FinishedRun] = []
         self._fails_without = False
+        self._without = _WITHOUT
+        self._delay = 0.001
         self._doubted: tuple[PlannedRun, RunResult] | None = None
         self._queue: list[PlannedRun] = []
         self._known: dict[tuple[object, ...], Choice] = {}
@@ -144,7 +148,7 @@ class Sweep:
         """
         # Two runs without faults come first: only requests that both make can be points.
         if len(self._plain) < 2 or self._doubted is not None:
-            return _WITHOUT.scenario
+            return self._without.scenario
         if self.points is None:
             self._plan(*(finished.outcomes for finished in self._plain))
         if self._current is None:
@@ -196,8 +200,16 @@ class Sweep:
     def _take(self, finished: FinishedRun, planned: PlannedRun, result: RunResult) -> FinishedRun:
         """Keep a finished run, or doubt it until there are more runs without faults to compare."""
         compared = finished.error is None and any(finding.check in COMPARED for finding in finished.findings)
-        if compared and len(self._plain) < WITHOUT:
+        longer = result.seconds - min(run.seconds for run in self._plain)
+        # After an answer that comes late, a client may give up: only a wait of its own is repeated as a delay.
+        waited = longer > self._delay and not (
+            self.run.kills or any(choice.late for choice in planned.chosen)
+        )
+        if compared and (waited or len(self._plain) < WITHOUT):
             self._doubted = planned, result
+            if waited:
+                self._delay = LONGER * longer
+                self._without = self._delayed(planned)
             return finished
         if finished.reached and len(finished.points) == 1 and not finished.failed:
             self._grow(finished)
@@ -207,10 +219,27 @@ class Sweep:
         self._current = self._doubted = None
         return finished
 
+    def _delayed(self, planned: PlannedRun) -> PlannedRun:
+        """A run that is as slow as one with a fault: a duration that code stores then differs."""
+        choice = Choice(Rule("latency", delay=f"{self._delay:.3f}s"), "latency")
+        point = planned.points[0]
+        rules = (rule_at(point, choice, self.reading.vendor),)
+        return PlannedRun(Scenario.of_rules(rules, "0"), (point,), (choice,))
+
+    def _is_usual(self, finished: FinishedRun) -> bool:
+        """Whether a run with a delay ended well, and made the requests of a run without faults."""
+        assert self.points is not None
+        outcomes = finished.outcomes
+        same = len(outcomes) == len(self.requests) and self.points.usual_end(0, outcomes)
+        return same and not (finished.failed or any(outcome.left for outcome in outcomes))
+
     def _record_without(self, result: RunResult) -> FinishedRun:
         """Take the result of a run without faults."""
         result = replace(result, outcomes=result.outcomes[: result.first])
-        finished = FinishedRun(_WITHOUT, result)
+        finished, self._without = FinishedRun(self._without, result), _WITHOUT
+        if finished.points and self._doubted is not None and not self._is_usual(finished):
+            planned, doubted = self._doubted
+            return self._take(self.run.finished(planned, doubted), planned, doubted)
         if finished.failed:
             if self._fails_without:
                 raise ExplorationFailedError(self._not_independent(finished)) from result.error
