@@ -427,7 +427,7 @@ def test_conditions_say_where():
             "explore decides where a fault comes: no probability, every, per, above, begin or end",
         ),
         (["reset,times=0"], "times=0 never injects"),
-        (["reset,header.x=1"], "explore cannot tell by header.x; it can by method, path, query, operation, bucket and key"),
+        (["reset,header.x=1"], "explore cannot tell by header.x; it can by method, path, host, query, operation, bucket and key"),
         (["reset,unless.client=::1,size=1.."], "explore cannot tell by size or client"),
         (["coss:SlowDown"], "did you mean cos"),
         ([3], "not a rule|not rules"),
