@@ -115,8 +115,8 @@ def parse(content_type, body):
         fields = []
         for place, each in elements(ElementTree.fromstring(body)):
             # A child that a row adds is an element of text alone.
-            of_template = (place, each.tag, *each.attrib) in known_elements()
-            assert of_template or (place and not each.attrib and not len(each)), (place, each.tag, each.attrib)
+            kind = (place, each.tag, *each.attrib)
+            assert kind in known_elements() or (place and not each.attrib and not len(each)), kind
             assert not (each.tail or "").strip()
             fields += [(f"{place}@{name}", value) for name, value in each.attrib.items()]
             if len(each):
