@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from faultinject import Outcome, Scenario, literals, vendors
+from faultinject.adapters.import_hooks import SERVERS
 from faultinject.audit.checks import CHECKS
 from faultinject.audit.conclusion import LEFT_OUT
 from faultinject.audit.documents import Document
@@ -394,6 +395,14 @@ def test_every_outcome_that_this_version_has_is_explained() -> None:
     assert {*told, *passed_on} == {*get_args(literals.Did)}, (
         "`Did` in faultinject/literals.py has the same words"
     )
+
+
+def test_each_server_that_run_reaches_is_named() -> None:
+    """The help of `run` and the guide name every server whose apps it reaches; eventlet is refused."""
+    servers = {module.partition(".")[0] for module in SERVERS} - {"eventlet"}
+    for page in ("docs/reference/command-line.md", "docs/how-to/unchanged-apps.md"):
+        named = set(re.findall(r"\w+", PAGES[page].partition("any other")[2].partition(".")[0]))
+        assert servers - named == set(), f"{page} names the servers of adapters/import_hooks.py"
 
 
 def named_files() -> list[tuple[str, tuple[str, ...]]]:
