@@ -210,7 +210,8 @@ def test_the_extras_have_each_sdk_that_pip_installs():
     by_pip = [sdk for sdk in SDKS.values() if sdk.home in ("pip", "script")]
     driven = {package for sdk in by_pip for package in (sdk.packages or sdk.package).split()}
     texts = [*extras("conformance"), *extras("conformance-native")]
-    assert {Requirement(text).name for text in texts} - {"faultinject"} == driven
+    there = {Requirement(text).name for text in texts} - {"faultinject"}
+    assert there == driven, "the extras in pyproject.toml and the tables clients.toml differ"
 
 
 def extras(extra):
