@@ -35,6 +35,10 @@ pytest_plugins = ["pytester"]
 assert httpcore  # httpx keeps its errors, and must find the same ones after a run of pytest within pytest
 ROOT = Path(__file__).parents[1]
 
+# A failure in a helper of tests says what it compared, as one in a test does.
+names = {f"tests.{path.stem}" for path in Path(__file__).parent.iterdir()}
+pytest.register_assert_rewrite(*names - sys.modules.keys())
+
 
 class AsInstalled:
     """Finds what is tested, and Hypothesis, as Python does.

@@ -13,6 +13,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from faultinject.conformance.sdks import SDKS
+
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PYTHONS = [
@@ -194,13 +196,27 @@ def test_accepted_mutants_are_of_lines_that_exist(group):
 
 def wanted(extra):
     """The requirements of an extra, those of the extras that it names too."""
-    for text in PROJECT["project"]["optional-dependencies"][extra]:
+    for text in extras(extra):
         requirement = Requirement(text)
         if requirement.name == PROJECT["project"]["name"]:
             for each in requirement.extras:
                 yield from wanted(each)
         else:
             yield requirement
+
+
+def test_the_extras_have_each_sdk_that_pip_installs():
+    """A driver's package is in the extra `conformance` or `conformance-native`, and no other is."""
+    by_pip = [sdk for sdk in SDKS.values() if sdk.home in ("pip", "script")]
+    driven = {package for sdk in by_pip for package in (sdk.packages or sdk.package).split()}
+    texts = [*extras("conformance"), *extras("conformance-native")]
+    there = {Requirement(text).name for text in texts} - {"faultinject"}
+    assert there == driven, "the extras in pyproject.toml and the tables clients.toml differ"
+
+
+def extras(extra):
+    """The requirements of one extra, as text."""
+    return PROJECT["project"]["optional-dependencies"][extra]
 
 
 def grouped(group):

@@ -95,19 +95,25 @@ print(known, status, headers["Content-Type"], headers["Retry-After"], len(id_), 
 
 
 def test_the_recipe_of_a_condition_makes_a_condition(copy: Path) -> None:
-    """A function is enough: text, Python, `unless.` and the nearest spelling know the key."""
+    """A function is enough: text, Python, `unless.` and the nearest spelling know the key.
+
+    Explorations refuse what no journal keeps.
+    """
     ask = """
 print(ask("http:503,agent=boto3*", "GET", "/", HTTP_USER_AGENT="Boto3/1.44")[2])
 print(ask("http:503,unless.agent=boto3*", "GET", "/", HTTP_USER_AGENT="Boto3/1.44")[2])
 scenario = faultinject.Scenario("http:503,path=a,agent=boto3*")
 print(faultinject.Rule("http:503", agent="boto3*", path="a") == scenario.rules[0])
-try:
-    faultinject.Rule("http:503", agnet="x")
-except faultinject.FaultInjectError as error:
-    print(error)
+from faultinject.testing.exploration.choices import choices_of
+for wrong in (lambda: faultinject.Rule("http:503", agnet="x"), lambda: choices_of(["reset,agent=x"])):
+    try:
+        wrong()
+    except faultinject.FaultInjectError as error:
+        print(error)
 """
     assert run(copy, "-c", ASK + ask) == (
         "Service Unavailable\nthe app's answer\nTrue\nhttp:503: agnet is not a key; did you mean agent?\n"
+        "reset,agent=x: explore cannot tell by agent; it can by method, path, host, query, operation, bucket and key\n"
     )
 
 

@@ -61,8 +61,8 @@ def _test(key: str, texts: tuple[str, ...]) -> str:
     if word == "sample":
         return f"of {listed(map(_share, texts))}"
     values = listed(shown(text) for text in texts)
-    if word in ("header", "query"):
-        thing = f"{'header' if word == 'header' else 'parameter'} {shown(name)}"
+    if name:
+        thing = f"{'parameter' if word == 'query' else word} {shown(name)}"
         return f"with the {thing}" if "" in texts else f"whose {thing} matches {values}"
     if word == "client":
         return f"from {values}"

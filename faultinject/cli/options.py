@@ -1,6 +1,6 @@
 """Options of several commands, and their allowed values.
 
-Help must not import the rooms, so the values are written here again: `tests/cli/test_help_is_light.py` compares them.
+Help must not import the rooms, so their values are written again here and in `choices`; tests compare them.
 """
 
 from __future__ import annotations
@@ -18,8 +18,6 @@ SLOWEST, FASTEST = 5, 50
 Below 5, a client's jitter looks like a wait that did not become shorter; above 50, a client's own work, which does not
 become shorter, takes longer than most waits.
 """
-REPORT_FORMATS = ("text", "html", "json", "junit", "markdown", "sarif", "github")
-"""The formats of `faultinject.audit.reports`."""
 MOST_CONNECTIONS = 1024
 """The default of `faultinject.server.bounds`."""
 

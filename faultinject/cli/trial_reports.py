@@ -214,5 +214,5 @@ FORMATS: dict[str, Callable[[TrialReport, Sequence[str]], str]] = {
     "sarif": _sarif,
     "github": _github,
 }
-"""The functions that make the text of each format; `faultinject report` has the same names."""
-BY_ENDING = {ending: FORMATS[name] for name, ending in ENDINGS.items()}
+"""The functions that make the text of each format, named as those of `faultinject report`."""
+BY_ENDING = {ENDINGS[name]: say for name, say in FORMATS.items()}

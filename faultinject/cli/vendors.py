@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from faultinject import vendors as catalogue
 from faultinject.cli import layout
+from faultinject.cli.vocabulary import problems
 from faultinject.engine.answers import Respond
 from faultinject.injector import trials
 from faultinject.rules.rule import Rule
@@ -46,7 +47,7 @@ def vendors(address: str | None, operations: bool, as_json: bool) -> int:
     # A code with blanks, as the vendor sends it, is named with underscores.
     vendor_id, colon, label = (address or "").replace(" ", "_").partition(":")
     chosen = [catalogue.get(vendor_id)] if address else [catalogue.get(name) for name in catalogue.names()]
-    for sentence in () if address else catalogue.plugins.problems():
+    for sentence in () if address else problems():
         click.echo(f"faultinject: {sentence}", err=True)
     if operations:
         layout.refuse({f"--operations is for a vendor, such as {vendor_id}, not for one error": colon})

@@ -13,19 +13,25 @@ from faultinject.rules.key import Key
 from faultinject.rules.rule import Rule
 from faultinject.rules.triggers import TRIGGERS
 from faultinject.rules.vocabulary import KEYS
+from faultinject.store import stores
 
 
 def sections() -> list[tuple[str, list[tuple[str, str]]]]:
     """The sections of the vocabulary: titles, each with pairs of a word and its meaning."""
-    problems = [problem for place in (vendors, faults, store) for problem in place.plugins.problems()]
+    wrong = problems()
     return [
         ("Faults", [(fault.title, _meaning(fault.__doc__ or "")) for fault in faults.every()]),
         ("Conditions (unless.KEY=VALUE negates one)", [_row(key) for key in CONDITIONS.values()]),
         ("Triggers", [_row(key) for key in TRIGGERS.values()]),
         ("Effects", [_row(key) for key in EFFECTS.values()]),
         ("And two more", [_row(key) for word, key in KEYS.items() if word in ("name", "vendor")]),
-        *([("Other packages", [("left out", problem) for problem in problems])] if problems else []),
+        *([("Other packages", [("left out", problem) for problem in wrong])] if wrong else []),
     ]
+
+
+def problems() -> list[str]:
+    """The mistakes of other packages, whatever they add."""
+    return [problem for place in (vendors, faults, store, stores) for problem in place.plugins.problems()]
 
 
 def _row(key: Key) -> tuple[str, str]:

@@ -192,7 +192,7 @@ EFFECTS: dict[str, Effect] = {
             read=_delay,
             seconds=True,
             default=(0.0, 0.0),
-            default_text="0",
+            default_text="0s",
             in_words=lambda rule, _text, _name: (
                 rule.resolved.delay_in_words(rule) if rule.value("delay")[1] else ""
             ),

@@ -155,7 +155,7 @@ TRIGGERS: dict[str, Trigger] = {
             """,
             seconds=True,
             default=0.0,
-            default_text="0",
+            default_text="0s",
             in_words=lambda _value, text, _scope: f"from {text} after the start on",
         ),
         Trigger(

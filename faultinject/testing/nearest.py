@@ -15,6 +15,8 @@ from faultinject.rules.conditions import CONDITIONS
 from faultinject.rules.key import Reading
 from faultinject.vendors.addressing import Addressing
 
+KEPT = ("method", "path", "host", "query", "operation", "bucket", "key", "client", "size")
+"""The conditions on fields that the journal keeps; of headers it keeps User-Agent alone."""
 _DEEPEST_MOUNT = 16
 """Segments of a path among which the end of a mount point is searched."""
 
@@ -120,9 +122,7 @@ class Remembered(Request):
         """Whether the journal keeps the field that a condition tests."""
         if key == "header":
             return name == "user-agent"
-        if key == "sample":
-            return False
-        return key != "query" or not any("…" in value for value in self.query_values(name))
+        return key in KEPT and not (key == "query" and any("…" in value for value in self.query_values(name)))
 
     def first(self, name: str) -> str | None:
         """The value of a header that conditions on size read: only Content-Length is kept."""

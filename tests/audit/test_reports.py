@@ -445,8 +445,7 @@ def test_unknown_format():
     """The formats that there are, are named."""
     with pytest.raises(ConfigurationError) as error:
         render(judgement(), "pdf")
-    known = "text, html, json, junit, markdown, sarif, github"
-    assert str(error.value) == f"'pdf' is not a format of a report; there are {known}"
+    assert str(error.value) == f"'pdf' is not a format of a report; there are {', '.join(FORMATS)}"
 
 
 @each_row(

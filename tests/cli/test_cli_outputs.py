@@ -3,12 +3,32 @@
 `commands.txt` and `sentences.txt`
 """
 
+import inspect
 import json
 import re
+from pathlib import Path
 
+import click
+
+from faultinject.audit import reports
+from faultinject.cli import choices, trial_reports
 from faultinject.cli.commands.check import VOCABULARY
+from faultinject.cli.program import group
 from faultinject.cli.vocabulary import sections
+from faultinject.conformance import plan
+from faultinject.conversion import formats as conversions
+from faultinject.learning import formats as logs
 from tests.console import split
+
+CHOICES = {
+    "conformance --phase": [phase.name for phase in plan.PHASES],
+    "convert --from": conversions.SOURCES,
+    "convert --to": conversions.TARGETS,
+    "learn --format": logs.FORMATS,
+    "report --format": reports.FORMATS,
+    "trial --format": trial_reports.FORMATS,
+}
+"""The names that the rooms have for options."""
 
 
 def test_commands(golden, run):
@@ -42,3 +62,29 @@ def test_vocabulary(request):
         VOCABULARY.write_text(f"{said}\n", encoding="utf-8")
     written = VOCABULARY.read_text(encoding="utf-8")
     assert written == f"{said}\n", "pytest --update-golden writes it anew"
+
+
+def test_choices(request):
+    """Options take every name of their rooms, in the same order, from a file that names no room."""
+    lines = []
+    for option, names in CHOICES.items():
+        lines += [f'    "{option}": (', *(f'        "{name}",' for name in names), "    ),"]
+    path = Path(inspect.getfile(choices))
+    written = path.read_text(encoding="utf-8")
+    head = "CHOICES = {\n"
+    said = "".join([written.partition(head)[0], head, *(f"{line}\n" for line in [*lines, "}"])])
+    if request.config.option.update_golden:
+        path.write_text(said, encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == said, "pytest --update-golden writes it anew"
+
+
+def test_options_have_their_choices():
+    """No option has a list of its own."""
+    commands = {name: group.get_command(click.Context(group), name) for name in group.commands}
+    found = {
+        f"{name} {option.opts[0]}": option.type.choices
+        for name, command in commands.items()
+        for option in command.params
+        if isinstance(option.type, click.Choice)
+    }
+    assert found == choices.CHOICES

@@ -3,15 +3,10 @@
 import subprocess
 import sys
 
-import click
 import pytest
 
-from faultinject.audit import reports
 from faultinject.cli import options
 from faultinject.cli.program import group
-from faultinject.conformance import plan
-from faultinject.conversion import formats as conversions
-from faultinject.learning import formats as logs
 from faultinject.server.bounds import LIMITS
 
 LIGHT = {"faultinject.exceptions", "faultinject.faces"}
@@ -55,24 +50,6 @@ def test_help_loads_no_room(loaded, words):
     of_others = {name.partition(".")[0] for name in modules} - {"click", "faultinject"}
     assert of_others <= sys.stdlib_module_names
     assert of_others.isdisjoint({"asyncio", "doctest", "http", "json", "logging", "ssl", "tempfile"})
-
-
-@pytest.mark.parametrize(
-    ("command", "option", "names"),
-    [
-        ("conformance", "phases", [phase.name for phase in plan.PHASES]),
-        ("convert", "source", conversions.SOURCES),
-        ("convert", "target", conversions.TARGETS),
-        ("learn", "name", logs.FORMATS),
-        ("report", "format_", reports.FORMATS),
-        ("trial", "format_", reports.FORMATS),
-    ],
-)
-def test_an_option_takes_every_name_of_its_room(command, option, names):
-    """The names that help lists are those that the command knows, in the same order."""
-    found = group.get_command(click.Context(group), command)
-    [choice] = [each.type for each in found.params if each.name == option]
-    assert list(choice.choices) == list(names)
 
 
 def test_the_default_of_connections_is_the_servers():

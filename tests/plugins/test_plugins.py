@@ -639,6 +639,40 @@ def shown(plugin: str) -> dict[str, str]:
     return dict(found)
 
 
+def test_all_that_is_wrong_is_in_one_list(bare: Python) -> None:
+    """`faultinject vendors` tells of packages of every kind what is wrong, or that a name is taken."""
+    for group, name in (("faults", "odd"), ("stores", "odd"), ("embedded_stores", "s3"), ("vendors", "s3")):
+        bare.add(f"{group} 1.0", group, f"{name} = nothing_there:X")
+    _, told = bare("-m", "faultinject", "vendors")
+    broken = "of the package {} 1.0 cannot be used: ModuleNotFoundError: No module named 'nothing_there'"
+    taken = "of the package {} 1.0 is left out: faultinject has one of that name"
+    assert told.splitlines() == [
+        f"faultinject: the vendor s3 {taken.format('vendors')}",
+        f"faultinject: the fault odd {broken.format('faults')}",
+        f"faultinject: the store odd {broken.format('stores')}",
+        f"faultinject: the embedded store s3 {taken.format('embedded_stores')}",
+    ]
+
+
+[COUNTS] = re.findall(r"^```python counts=ledger\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+
+
+def test_the_pages_store_counts(bare: Python) -> None:
+    """Injectors that name the page's store count together, and a change of one reaches both."""
+    bare.add("ledger 1.0", "stores", "ledger = ledger:Ledger", ledger=COUNTS)
+    told, _ = bare(
+        "-c",
+        f"""{ASK}
+one, two = (faultinject.Injector("http:503,times=1", store="ledger://here") for _ in range(2))
+faulty = [faultinject.WSGIFaultMiddleware(app, injector=each) for each in (one, two)]
+print([ask(each)[0][:3] for each in (*faulty, *faulty)])
+two.use("http:500,times=1")
+print([ask(each)[0][:3] for each in (*faulty, *faulty)])
+""",
+    )
+    assert told.splitlines() == ["['503', '200', '200', '200']", "['500', '200', '200', '200']"]
+
+
 [ROW] = re.findall(r"^```python store=acme\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 UPLOAD = """
 import os, urllib.request

@@ -6,6 +6,8 @@ Nothing is said of other values.
 from __future__ import annotations
 
 from faultinject import Rule, vendors
+from faultinject.rules.triggers import TRIGGERS
+from faultinject.rules.values import listed
 from faultinject.vendors.operations import operations_of
 from tests.house import rooms
 from tests.rows import each_row
@@ -18,6 +20,7 @@ METHODS = {
     *"SEARCH TRACE UNBIND UNCHECKOUT UNLINK UNLOCK UPDATE UPDATEREDIRECTREF VERSION-CONTROL QUERY".split(),
 }
 """Those of IANA's registry but CONNECT."""
+COUNTING = listed(key for key, trigger in TRIGGERS.items() if trigger.counts)
 
 
 def test_a_doubt_says_what_may_be_meant(golden):
@@ -45,7 +48,7 @@ def nowhere(fault, places):
         ("http:503", {"header": {"x": "http://a%20b"}, "query": {"a": "b/c"}, "client": "testclient", "size": "1.."}, []),
         ("http:503", {"host": ["h:*", "https://h/x"], "key": "/a/b", "query": {"c%20": "%20"}, "client": "localhost", "bucket": "a/b"}, []),
         ("http:503", {"path": ["/a%20b", "http://h/a", "/a?x=1"]}, []),
-        ("http:503", {"per": "call"}, ["per has no effect without skip, from, every, times or above"]),
+        ("http:503", {"per": "call"}, [f"per has no effect without {COUNTING}"]),
         ("http:503", {"hint": "date"}, ["hint has no effect without retry_after"]),
         ("http:503", {"per": "call", "times": 1, "hint": "date", "retry_after": "1s"}, []),
         ("http:503", {"per": "key", "above": "5/s"}, []),

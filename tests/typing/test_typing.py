@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -59,8 +60,9 @@ def test_what_is_right_passes_and_each_mark_is_needed() -> None:
 def test_mypy_refuses_each_mistake(unmarked: tuple[Path, list[tuple[int, str]]], tmp_path: Path) -> None:
     """Exactly the marked lines are wrong, each for its reason, and each public name has a type.
 
-    What is offered at run time is offered to type checkers: a name that is in one list only is found. Both are asked at
-    once, as one look at the package takes seconds; with its marks the file is right, and each mark is needed.
+    What is offered at run time is offered to type checkers: a name that is in one list only is found. All are asked at
+    once, as one look at the package takes seconds; with its marks the file is right, and each mark is needed. The
+    packages of the contributor's page are right as well.
     """
     bare, wrong = unmarked
     cache = ("--cache-dir", str(tmp_path / "cache"))
@@ -69,9 +71,21 @@ def test_mypy_refuses_each_mistake(unmarked: tuple[Path, list[tuple[int, str]]],
     program = tmp_path / "names.py"
     names = "\n".join(f"from faultinject import {each} as {each}" for each in faultinject.__all__)
     program.write_text(names, encoding="utf-8")
-    said = checked("mypy", *cache, str(bare), str(program)).stdout
+    said = checked("mypy", *cache, str(bare), str(program), *map(str, pages_examples(tmp_path))).stdout
     found = re.findall(r"(\w+)\.py:(\d+): error: .*\[([\w-]+)\]$", said, re.MULTILINE)
     assert sorted((name, int(line), code) for name, line, code in found) == [("api", *each) for each in wrong]
+
+
+def pages_examples(folder: Path) -> Iterator[Path]:
+    """The Python of the contributor's page that is a package's own, each block in a file."""
+    page = (ROOT / ".github" / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    kinds = r"plugin|store|counts|file=vendors/acme/vendor"
+    blocks: list[str] = re.findall(rf"^```python (?:{kinds}).*\n((?:.*\n)*?)```$", page, re.MULTILINE)
+    assert blocks
+    for number, block in enumerate(blocks):
+        path = folder / f"example_{number}.py"
+        path.write_text(block, encoding="utf-8")
+        yield path
 
 
 @pytest.mark.slow

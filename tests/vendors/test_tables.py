@@ -249,7 +249,8 @@ def test_templates_have_holes_that_are_filled(vendor):
         for hole in HOLE.findall(text):
             assert hole in FILLED or hole in ids or callable(compile_value(hole))
         if "children" in HOLE.findall(text):
-            assert {*HOLE.findall(form.child)} == {"name", "value"}
+            said = "an envelope with %(children)s needs child= in vendor.py, with %(name)s and %(value)s"
+            assert {*HOLE.findall(form.child)} == {"name", "value"}, said
     assert {which for _, which in found.id_headers} <= {*ids}
     assert found.resource is not None or not any(
         "resource" in holes(vendor, each) for each in forms_of(vendor).values()

@@ -6,15 +6,9 @@ from typing import Any
 
 import click
 
+from faultinject.cli.choices import CHOICES
 from faultinject.cli.layout import CONTEXT
 from faultinject.cli.options import FASTEST, SLOWEST
-
-PHASES = (
-    *("cal", "throttled", "throttled-read", "server-error", "one", "one-read", "one-post", "reset", "denied"),
-    *("not-found", "bad", "too-many-requests", "retry-after", "retry-after-date", "x-amz-retry-after"),
-    *("x-ms-retry-after-ms", "retry-after-ms", "junk", "lost", "error-in-200", "slow", "replaced", "out"),
-)
-"""As those of `faultinject.conformance.plan`."""
 
 
 @click.command(context_settings=CONTEXT)
@@ -58,7 +52,7 @@ PHASES = (
     "--phase",
     "phases",
     multiple=True,
-    type=click.Choice(PHASES),
+    type=click.Choice(CHOICES["conformance --phase"]),
     metavar="PHASE",
     help="Run only this phase of the plan. May be given again.",
 )

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from faultinject.cli.choices import CHOICES
 from faultinject.cli.layout import CONTEXT
 
 
@@ -14,13 +15,13 @@ from faultinject.cli.layout import CONTEXT
 @click.option(
     "--from",
     "source",
-    type=click.Choice(("wiremock", "toxiproxy")),
+    type=click.Choice(CHOICES["convert --from"]),
     help="The tool that FILE is from.  [default: detected from its content]",
 )
 @click.option(
     "--to",
     "target",
-    type=click.Choice(("envoy", "istio")),
+    type=click.Choice(CHOICES["convert --to"]),
     help="The proxy whose configuration to write.  [default: rules]",
 )
 @click.option(

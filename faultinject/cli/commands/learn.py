@@ -6,10 +6,8 @@ from typing import Any
 
 import click
 
+from faultinject.cli.choices import CHOICES
 from faultinject.cli.layout import CONTEXT
-
-FORMATS = ("cloudfront", "s3", "oss", "cos", "nginx")
-"""As those of `faultinject.learning.formats`."""
 
 
 @click.command(context_settings=CONTEXT)
@@ -17,7 +15,7 @@ FORMATS = ("cloudfront", "s3", "oss", "cos", "nginx")
 @click.option(
     "--format",
     "name",
-    type=click.Choice(FORMATS),
+    type=click.Choice(CHOICES["learn --format"]),
     help="The format of the log.  [default: detected from its lines]",
 )
 @click.option(

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
+from faultinject.cli.choices import CHOICES
 from faultinject.cli.layout import CONTEXT
-from faultinject.cli.options import REPORT_FORMATS
 
 
 @click.command(context_settings=CONTEXT)
@@ -21,7 +21,7 @@ from faultinject.cli.options import REPORT_FORMATS
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(REPORT_FORMATS),
+    type=click.Choice(CHOICES["report --format"]),
     help="The format of the report.  [default: by the ending of the file's name; without one text]",
 )
 @click.option("-o", "--output", metavar="FILE", help="Write the report to this file.")

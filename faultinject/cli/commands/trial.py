@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
+from faultinject.cli.choices import CHOICES
 from faultinject.cli.layout import CONTEXT
-from faultinject.cli.options import FASTEST, REPORT_FORMATS, SLOWEST
+from faultinject.cli.options import FASTEST, SLOWEST
 
 
 @click.command(context_settings={**CONTEXT, "allow_interspersed_args": False})
@@ -61,7 +62,7 @@ from faultinject.cli.options import FASTEST, REPORT_FORMATS, SLOWEST
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(REPORT_FORMATS),
+    type=click.Choice(CHOICES["trial --format"]),
     default="text",
     show_default=True,
     help="The format of the result.",

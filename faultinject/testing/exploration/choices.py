@@ -23,8 +23,8 @@ from faultinject.testing.exploration.programs import ProgramFailed
 
 _DECIDED = tuple(key for key in TRIGGERS if key not in ("times", FOR_GOOD))
 """The triggers that rules may not have, as the exploration decides when a fault comes."""
-_NEVER_KNOWN = ("header", "client", "size", "sample")
-"""The conditions on fields that the journal does not keep."""
+_KNOWN = ("method", "path", "host", "query", "operation", "bucket", "key")
+"""The conditions on fields by which the requests of two runs are compared."""
 _TELLING_STATUS = (408, 429)
 """The statuses that say which error it is, also without a body."""
 _TELLING_VALUES = ("code", "body.base64")
@@ -306,10 +306,10 @@ def _refused(rule: Rule, vendor: str = "") -> Iterator[Problem]:
     triggers = [key for key in rule.options if key in _DECIDED]
     if triggers:
         yield Problem(f"explore decides where a fault comes: no {listed(triggers)}", where=where)
-    unknown = [key for key in (*rule.conditions, *rule.unless) if key.partition(".")[0] in _NEVER_KNOWN]
+    unknown = [key for key in (*rule.conditions, *rule.unless) if key.partition(".")[0] not in _KNOWN]
     if unknown:
-        known = "it can by method, path, query, operation, bucket and key"
-        yield Problem(f"explore cannot tell by {listed(unknown)}; {known}", where=where)
+        known = listed(_KNOWN, "and")
+        yield Problem(f"explore cannot tell by {listed(unknown)}; it can by {known}", where=where)
     if rule.options.get("times") == "0":
         yield Problem("times=0 never injects", where=where)
 

@@ -17,6 +17,7 @@ from tests.decisions import view
 
 HOLE = re.compile(r"%\((.*?)\)s")
 MARK = re.compile("\u27e6([^\u27e7]*)\u27e7")
+XML = ("application/xml", "text/xml")
 ALONE = ("area", "br", "hr", "img", "link", "meta")
 """Elements of HTML without an end."""
 PLAIN = view({"REQUEST_METHOD": "GET", "SCRIPT_NAME": "", "PATH_INFO": "/photos/cat.jpg"})
@@ -66,16 +67,36 @@ def parse_html(text):
     return page
 
 
-@cache
-def known_tags():
-    """The elements of each HTML template."""
-    found = set()
+def templates(*kinds):
+    """The text of each template of these kinds."""
     for name in vendors.names():
         vendor = vendors.get(name)
         for form in (vendor.form, *vendor.forms.values()):
-            if form.content_type.startswith("text/html"):
-                found.add(tuple(parse_html(vendor.read_template(form).decode()).tags))
-    return found
+            if form.content_type.partition(";")[0] in kinds:
+                yield vendor.read_template(form).decode()
+
+
+@cache
+def known_tags():
+    """The elements of each HTML template."""
+    return {tuple(parse_html(text).tags) for text in templates("text/html")}
+
+
+def elements(element, place=""):
+    """An element of XML and all within it, each with its place: the root's is empty."""
+    yield place, element
+    for inner in element:
+        yield from elements(inner, f"{place}/{inner.tag}" if place else inner.tag)
+
+
+@cache
+def known_elements():
+    """The place, the tag and the names of attributes of each element of XML templates."""
+    return {
+        (place, each.tag, *each.attrib)
+        for text in templates(*XML)
+        for place, each in elements(ElementTree.fromstring(text))
+    }
 
 
 def flat(value, place):
@@ -90,11 +111,19 @@ def flat(value, place):
 def parse(content_type, body):
     """Parse a body by its Content-Type into pairs of place and text; a malformed one fails."""
     kind = content_type.partition(";")[0]
-    if kind in ("application/xml", "text/xml"):
-        root = ElementTree.fromstring(body)
-        assert (root.tag, root.attrib, (root.text or "").strip(), root.tail) == ("Error", {}, "", None)
-        assert all(not len(each) and not each.attrib and not (each.tail or "").strip() for each in root)
-        return [(each.tag, each.text or "") for each in root]
+    if kind in XML:
+        fields = []
+        for place, each in elements(ElementTree.fromstring(body)):
+            # A child that a row adds is an element of text alone.
+            kind = (place, each.tag, *each.attrib)
+            assert kind in known_elements() or (place and not each.attrib and not len(each)), kind
+            assert not (each.tail or "").strip()
+            fields += [(f"{place}@{name}", value) for name, value in each.attrib.items()]
+            if len(each):
+                assert not (each.text or "").strip()
+            else:
+                fields.append((place, each.text or ""))
+        return fields
     if kind == "application/json":
         return flat(json.loads(body.decode(), object_pairs_hook=list), "")
     assert kind in ("text/html", "text/plain")
