@@ -79,6 +79,18 @@ def test_quick(run, program, tmp_path):
     ]
 
 
+def test_the_store_of_a_set_without_a_vendor(run, program):
+    """If a run fails, a line says what the store spoke: the client's own service may answer otherwise."""
+    told = "faultinject: the store spoke cos; --vendor names the service of your client\n"
+    command = ("--", *program("ask('PUT', '/photos', 1)"))
+    for words, tells in (
+        (["-r", "http:503"], True),
+        (["-r", "cos:SlowDown"], False),
+        (["-r", "latency,delay=1ms"], False),
+    ):
+        assert (told in run("explore", *words, *command)[2]) is tells
+
+
 def test_a_command_that_fails_the_second_time(run, program, tmp_path):
     """A second failing run is repeated once, and then reported in the command's own words."""
     lock = tmp_path / "lock"
@@ -158,7 +170,7 @@ REWRITTEN = f"ask('PUT', '/photos'){NOT_REWOUND}"
 HOST = "import socket\nsys.exit('cannot reach {}: Name or service not known')"
 CONTAINER = "ask('PUT', '/acc/cont?restype=container')"
 KILLED = "ask('PUT', '/photos')\nprint(*range(30), sep='\\n', flush=True)\nos.kill(os.getpid(), {})"
-NOWHERE = "-r reset,path=nowhere -r http:503"
+NOWHERE = "--vendor cos -r reset,path=nowhere -r http:503"
 
 
 def exactly(*lines):

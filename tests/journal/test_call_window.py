@@ -1,5 +1,7 @@
 """What a test or a driver tells of a call."""
 
+from itertools import pairwise
+
 import pytest
 
 from faultinject.journal.call_window import text_of
@@ -7,7 +9,7 @@ from faultinject.journal.call_window import text_of
 
 def failing(*errors: BaseException) -> BaseException:
     """The last error, which each error before it has caused in turn."""
-    for cause, error in zip(errors, errors[1:], strict=False):
+    for cause, error in pairwise(errors):
         error.__context__ = cause
     return errors[-1]
 
@@ -17,11 +19,18 @@ def failing(*errors: BaseException) -> BaseException:
     [
         ([ValueError("two  words\n")], "ValueError: two words"),
         (
-            [OSError(-2, "Name or service not known"), RuntimeError("no connection"), ValueError("to http://x")],
+            [
+                OSError(-2, "Name or service not known"),
+                RuntimeError("no connection"),
+                ValueError("to http://x"),
+            ],
             "ValueError: to http://x (OSError: [Errno -2] Name or service not known)",
         ),
         (
-            [ConnectionResetError(104, "Connection reset by peer"), ValueError("Connection reset by peer, twice")],
+            [
+                ConnectionResetError(104, "Connection reset by peer"),
+                ValueError("Connection reset by peer, twice"),
+            ],
             "ValueError: Connection reset by peer, twice",
         ),
         ([KeyError("no error of the system"), ValueError("to http://x")], "ValueError: to http://x"),

@@ -11,6 +11,7 @@ import unittest
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
@@ -348,6 +349,7 @@ class MarkedTest:
 
 
 MARKED = pytest.StashKey[MarkedTest]()
+PACKAGE = f"{Path(__file__).parents[2]}{os.sep}"
 FAILURE = pytest.StashKey[BaseException]()
 """The error by which the plugin has failed a test."""
 NEVER = (
@@ -455,6 +457,8 @@ class MarkedTests:
         if marked is not None and call.when == "call" and call.excinfo is None and not marked.entered:
             # The test passed, as a plugin ran its body outside of the hook above.
             call.excinfo = pytest.CallInfo.from_call(lambda: _fail(item, NEVER), "call").excinfo
+        if marked is not None and call.excinfo is not None:
+            call.excinfo = _seen_from_outside(call.excinfo)
         report = yield
         if self._debugs and call.excinfo is not None and call.excinfo.value is item.stash.get(FAILURE, None):
             # The debugger would stop in the frames of this plugin.
@@ -487,6 +491,20 @@ class MarkedTests:
         self._environ.undo()
         if self._session is not None:
             self._session.close()
+
+
+def _seen_from_outside(excinfo: pytest.ExceptionInfo[BaseException]) -> pytest.ExceptionInfo[BaseException]:
+    """The error without the frames of this package, whose injected errors come from deep inside it."""
+    frames = []
+    entry: TracebackType | None = excinfo.tb
+    while entry is not None:
+        frames.append(entry)
+        entry = entry.tb_next
+    outside = None
+    for entry in reversed(frames):
+        if not entry.tb_frame.f_code.co_filename.startswith(PACKAGE):
+            outside = TracebackType(outside, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
+    return pytest.ExceptionInfo.from_exc_info((excinfo.type, excinfo.value, outside or excinfo.tb))
 
 
 def refuse_late(item: pytest.Item) -> None:
