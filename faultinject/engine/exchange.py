@@ -47,7 +47,7 @@ DECIDED = "faultinject.decided"
 NOTED = "faultinject.noted"
 """In environ or scope: the journals that have noted this request though no rule matched."""
 BESIDE_MOCK = "faultinject.beside_mock"
-"""In environ or scope: a mock of the storage is active in this process, and this request is to the app."""
+"""In environ or scope: the request is to the app, beside an active mock of its storage."""
 
 
 def failed() -> Send:
@@ -103,7 +103,7 @@ def skipped(
 
 
 def aimed_at(plan: Plan, candidates: Sequence[int], place: MutableMapping[str, Any]) -> Sequence[int]:
-    """Leave out the rules that mean the storage, if the request is to the app beside a mock of the storage.
+    """Leave out the rules that mean the storage, for a request to the app beside a mock of it.
 
     The others name a path or a host. A request that no rule is left for is not noted either.
 

@@ -247,7 +247,9 @@ def copy_source(call: S3Call) -> Stored | None:
 
 
 def _checksums_of_copy(call: S3Call, source: Stored) -> Headers:
-    """The checksum of a copy, which covers the whole object; its algorithm is the source's unless one is given.
+    """The checksum of a copy, over the whole object.
+
+    Its algorithm is the source's, unless the request names one.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
 

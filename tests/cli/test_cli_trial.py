@@ -405,7 +405,7 @@ def test_rules_of_the_user():
 
 
 def test_each_operation_is_a_finding(run, suite):
-    """A test that one fault breaks shows what others break elsewhere; a broken promise comes first."""
+    """A test is shown for each operation where a fault breaks it; a broken promise comes first."""
     name = suite(
         """
 def test_it():

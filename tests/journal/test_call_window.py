@@ -1,4 +1,4 @@
-"""What a test or a driver tells of a call."""
+"""The text of an error that a caller got."""
 
 from itertools import pairwise
 

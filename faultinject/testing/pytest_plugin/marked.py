@@ -494,7 +494,7 @@ class MarkedTests:
 
 
 def _seen_from_outside(excinfo: pytest.ExceptionInfo[BaseException]) -> pytest.ExceptionInfo[BaseException]:
-    """The error without the frames of this package, whose injected errors come from deep inside it."""
+    """The error without this package's frames: an injected error comes from deep inside it."""
     frames = []
     entry: TracebackType | None = excinfo.tb
     while entry is not None:

@@ -218,7 +218,7 @@ class SuiteRun:
 
 
 Place = tuple[str, bool, str | None]
-"""The test of a breakage, whether its fault stays, and otherwise the operation that got the fault."""
+"""The test of a breakage, whether its fault stays, and if not, the operation that got it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +241,7 @@ class Breakage:
 
     @property
     def place(self) -> Place:
-        """The test, whether the fault stays, and otherwise the operation: each is a finding of its own."""
+        """The key of its finding: the test, whether the fault stays, and if not, the operation."""
         where = self.causes[0].operation if self.causes and not self.run.lasts else None
         return self.test, self.run.lasts, where
 
