@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from faultinject.testing.pytest_plugin.explored import ExploredRun
 
 
+TEST_CLIENT = "testclient"
+"""The client's address of Starlette's and FastAPI's test client."""
 SHOWN = 20
 """Requests shown at the beginning, and again at the end."""
 LONGEST = 100
@@ -43,10 +45,10 @@ LONGEST = 100
 Row = tuple[str, str, str, str, str]
 
 
-def record(faults: Faults) -> str:
+def record(faults: Faults, config: pytest.Config) -> str:
     """The rules, the seed and a table of the requests; text from requests is escaped."""
     outcomes = faults.outcomes
-    head = [f"seed {quoted(faults.seed)}"]
+    head = [*met_the_app(outcomes, faults.rules, config), f"seed {quoted(faults.seed)}"]
     head += [
         f"{name}: {quoted(str(rule))}"
         for name, rule in zip(faults.injector.counts(), faults.rules, strict=True)
@@ -56,6 +58,23 @@ def record(faults: Faults) -> str:
     )
     head += [f"error inside faultinject: {quoted(repr(error))}" for error in faults.injector.errors]
     return "\n".join([*head, *_table(list(_rows(outcomes)))])
+
+
+def met_the_app(outcomes: Iterable[Outcome], rules: Iterable[Rule], config: pytest.Config) -> list[str]:
+    """A line if faults met the app under test, though the session has a store.
+
+    Requests of a test client come over no connection, those to the store do. A rule with a path or a host means what
+    it has met.
+    """
+    stored: Any = config.pluginmanager.get_plugin("faultinject-stored")
+    named = any({"path", "host"} & rule.conditions.keys() for rule in rules)
+    if named or stored is None or not list(stored.factory):
+        return []
+    for outcome in outcomes:
+        if outcome.injected and (outcome.connection is None or outcome.client == TEST_CLIENT):
+            asked = quoted(f"{outcome.method} {outcome.path}")
+            return [f"a fault met {asked} of your own app; add host=127.0.0.1 to mean the store alone"]
+    return []
 
 
 def replay(item: pytest.Item, session_seed: str) -> str:
@@ -465,7 +484,7 @@ class MarkedTests:
             call.excinfo = None
         if marked is not None:
             if report.when == "call" and report.failed and EXPLORED not in item.stash:
-                text = f"{record(marked.faults)}\n{replay(item, self._seed)}"
+                text = f"{record(marked.faults, self._config)}\n{replay(item, self._seed)}"
                 report.sections.append(("faultinject", text))
             if call.when == "teardown":
                 del item.stash[MARKED]
@@ -482,7 +501,7 @@ class MarkedTests:
         terminal = self._config.get_terminal_writer()
         terminal.line()
         terminal.sep(">", "faultinject")
-        terminal.write(f"{record(marked.faults)}\n")
+        terminal.write(f"{record(marked.faults, self._config)}\n")
         with marked.faults._resume():  # noqa: SLF001 - one of ours
             return (yield)
 
