@@ -19,12 +19,12 @@ public class Client {
         var body = HttpRequest.BodyPublishers.ofString("meow".repeat(100));
         var request = HttpRequest.newBuilder(URI.create(start + key)).method(kind.toUpperCase(), body).build();
         for (int attempt = 1; ; attempt++) {
-            String error;
+            String error = "";
             try {
                 error = "status " + http.send(request, HttpResponse.BodyHandlers.ofString()).statusCode();
                 if (error.matches("status 2..")) return;
             } catch (java.io.IOException failure) {
-                error = failure.toString();
+                for (Throwable cause = failure; cause != null; cause = cause.getCause()) error += cause + " ";
             }
             if (attempt == 3 || error.matches("status 40[34]")) throw new Exception(error);
             Thread.sleep(new Random().nextInt(200 * attempt));

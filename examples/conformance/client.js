@@ -38,7 +38,7 @@ readline
       .then(() => clients[client][line.do](key))
       .then(
         () => write({ key, ok: true }),
-        (error) => write({ key, ok: false, error: String(error?.message ?? error) }),
+        (error) => write({ key, ok: false, error: [error, error?.cause].filter(Boolean).map(String).join(": ") }),
       );
   })
   .on("close", () => process.exit(0));

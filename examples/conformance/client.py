@@ -46,7 +46,8 @@ def answer(call: dict[str, str]) -> None:
     try:
         getattr(clients[call["client"]], call["do"])(call["key"])
     except Exception as error:
-        write(key=call["key"], ok=False, error=str(error))
+        causes = [repr(each) for each in (error, error.__cause__ or error.__context__) if each]
+        write(key=call["key"], ok=False, error=": ".join(causes))
     else:
         write(key=call["key"], ok=True)
 

@@ -9,10 +9,10 @@ call() {
         *) body="" ;;
     esac
     # shellcheck disable=SC2086 # $body is words
-    if curl --silent --fail --retry 3 --noproxy '*' --output /dev/null $body "$endpoint/$bucket/$1"; then
+    if said=$(curl -sS --fail --retry 3 --noproxy '*' --output /dev/null $body "$endpoint/$bucket/$1" 2>&1); then
         echo "{\"key\": \"$1\", \"ok\": true}"
     else
-        echo "{\"key\": \"$1\", \"ok\": false, \"error\": \"curl: exit code $?\"}"
+        echo "{\"key\": \"$1\", \"ok\": false, \"error\": \"$(echo "$said" | tail -n 1 | tr -d '\"\\')\"}"
     fi
 }
 

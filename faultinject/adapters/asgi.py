@@ -31,7 +31,7 @@ from faultinject.adapters.servers import SPELL, asgi_server, is_in_process_scope
 from faultinject.engine.actions import Action, Pass
 from faultinject.engine.counting import Counter
 from faultinject.engine.entry import Injection
-from faultinject.engine.exchange import DECIDED, claimed, listens, skipped
+from faultinject.engine.exchange import DECIDED, aimed_at, claimed, listens, skipped
 from faultinject.engine.exchange import exchange as steps_of
 from faultinject.engine.own_answer import FilteredAnswer
 from faultinject.engine.plan import Plan
@@ -192,6 +192,7 @@ async def exchange(
     """Answer one request that some rule may match."""
     action: Action | None = None
     request = None
+    candidates = aimed_at(plan, candidates, scope)
     if DECIDED not in scope:
         try:
             request = ASGIRequest(scope)

@@ -27,7 +27,7 @@ from faultinject.adapters.types import Environ, Start, WSGIApp
 from faultinject.adapters.wsgi_wait import AppBody, Pieces, delivered, drain, wait
 from faultinject.engine.actions import Action
 from faultinject.engine.answers import Respond
-from faultinject.engine.exchange import DECIDED, claimed, failed, skipped
+from faultinject.engine.exchange import DECIDED, aimed_at, claimed, failed, skipped
 from faultinject.engine.exchange import exchange as steps_of
 from faultinject.engine.own_answer import FilteredAnswer, NotedAnswer
 from faultinject.engine.plan import Plan
@@ -127,6 +127,7 @@ def exchange(
     app: WSGIApp, environ: Environ, start_response: Start, plan: Plan, candidates: Sequence[int]
 ) -> Iterable[bytes]:
     """Answer one request that some rule may match."""
+    candidates = aimed_at(plan, candidates, environ)
     if DECIDED in environ:
         return app(environ, start_response)
     request = None

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote, unquote_to_bytes
 
@@ -119,9 +120,17 @@ def show_settings(settings: Settings, now: float) -> None:
             moment = datetime.fromtimestamp(settings.expires, UTC).isoformat(" ", "seconds")
             effect = " has passed: nothing will be injected" if over else ", if it is started now"
             lines.append(("expires", f"{moment}{effect}"))
+        if settings.journal is not None and not _writable(settings.journal):
+            lines.append(("journal", "cannot be written here, so a server would refuse to start here"))
         if not settings.header:
             lines.append(("marks", "none: no x-faultinject and no Cache-Control in injected answers"))
     click.echo("\n".join(layout.aligned(lines)))
+
+
+def _writable(path: str) -> bool:
+    """Whether this user can append to a file, or make it."""
+    file = Path(path)
+    return os.access(file if file.exists() else file.parent, os.W_OK)
 
 
 def _switch_in_words(settings: Settings, *, over: bool) -> str:

@@ -359,10 +359,12 @@ def explore(
     contents: Contents
     inconclusive = None
     read_as = vendor
+    nobody_named_it = False
     if url is None:
         from faultinject.testing.storage import Storage, contents_of
 
         vendor = vendor or _vendor_of(rules)
+        nobody_named_it, vendor = not vendor, vendor or "cos"
         service = store = Storage(vendor)
         contents = partial(contents_of, store.app)
     else:
@@ -429,6 +431,8 @@ def explore(
                 _show(exploration, writers, as_json=as_json)
             raise
     _show(exploration, writers, as_json=as_json, prints=prints)
+    if nobody_named_it and code == 1:
+        click.echo("faultinject: the store spoke cos; --vendor names the service of your client", err=True)
     return code
 
 
@@ -498,7 +502,7 @@ def _explore(exploration: Exploration, commands: Sequence[Command]) -> None:
 
 
 def _vendor_of(rules: Sequence[str]) -> str:
-    """The first storage vendor of the rules; one without an embedded store comes before.
+    """The first storage vendor of the rules, or ""; one without an embedded store comes before.
 
     The embedded store then refuses that vendor, with a message for the user.
     """
@@ -506,4 +510,4 @@ def _vendor_of(rules: Sequence[str]) -> str:
 
     vendors_of_rules = [choice.rule.vendor for choice in choices_of(rules)] if rules else []
     named = [vendor.id for vendor in vendors_of_rules if vendor is not None and vendor.addressing is not None]
-    return next((name for name in named if name not in stores.names()), (named or ["cos"])[0])
+    return next((name for name in named if name not in stores.names()), (named or [""])[0])

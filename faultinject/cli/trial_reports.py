@@ -33,12 +33,13 @@ def lines(report: TrialReport, silent: Sequence[str], *, verbose: bool) -> Itera
     yield (
         f"{counted(report.tests, 'test')} with {counted(report.requests, 'request')},"
         f" {counted(len(report.faults), 'fault')} in {_duration(report.seconds)}"
-        f" (the suite alone: {_duration(report.suite)}): {len(report.broken)} broken by a fault,"
+        f" (the suite alone: {_duration(report.suite)}):"
+        f" {len({test.test for test in report.broken})} broken by a fault,"
         f" {len(report.broken_before)} failing without faults, {len(report.flaky)} flaky"
     )
-    by_cause: dict[str, list[BrokenTest]] = {}
+    by_cause: dict[tuple[str, str], list[BrokenTest]] = {}
     for test in report.broken:
-        by_cause.setdefault(test.like, []).append(test)
+        by_cause.setdefault((test.like, test.rules[0]), []).append(test)
     for first, *others in by_cause.values():
         yield ""
         yield from broken_lines(first, [other.test for other in others], most)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
+from faultinject.adapters.patch import PLACES as APPS
+from faultinject.engine.exchange import BESIDE_MOCK
 from faultinject.injector.injector import Injector
 
 Hook = Callable[..., Any]
@@ -42,6 +45,29 @@ def wrap(answering: Hook, injector: Injector) -> Hook:
     return answer
 
 
+def beside(around: Callable[..., Any]) -> Callable[..., Any]:
+    """Make the wrapper of an app that tells its injector whether `mock_aws` is active.
+
+    Its storage then is moto, and most rules do not mean the app itself.
+
+    Args:
+        around: puts faults around the app.
+    """
+
+    def wrap_app(app: Any, injector: Injector) -> Any:
+        faulty = around(app, injector)
+
+        def call(*given: Any, **keys: Any) -> Any:
+            models = sys.modules.get("moto.core.models")
+            if models is not None and models.botocore_stubber.enabled:
+                [*given, *keys.values()][0][BESIDE_MOCK] = True
+            return faulty(*given, **keys)
+
+        return call
+
+    return wrap_app
+
+
 def _of_aws(request: Any) -> str:
     """The address of the request at AWS, by the region and service in its signature."""
     scope = str(request.headers.get("Authorization", "")).partition("Credential=")[2].split("/")
@@ -59,7 +85,11 @@ def _is_answered(url: str) -> bool:
     return any(pattern.match(place) for _, pattern in backend_index.backend_url_patterns)
 
 
-PLACES: Mapping[str, tuple[tuple[str, Callable[..., Any]], ...]] = {
+PLACES: dict[str, tuple[tuple[str, Callable[..., Any]], ...]] = {
     "moto.core.botocore_stubber": (("BotocoreStubber", wrap),)
 }
 """The places to patch, in the form of `faultinject.adapters.patch`."""
+WITH_APPS = PLACES | {
+    module: tuple((name, beside(around)) for name, around in classes) for module, classes in APPS.items()
+}
+"""The same with the frameworks' apps, whose storage moto may be."""

@@ -14,15 +14,13 @@ from typing import Any, TextIO
 
 from faultinject.conformance import plan
 from faultinject.conformance.plan import PlannedCall
+from faultinject.journal.call_window import text_of
 
 # Takes an endpoint and a bucket; returns an object with some of the methods `put`, `get`, `post` and `complete`, each
 # of which takes a key, and `close`.
 Factory = Callable[[str, str], Any]
 # Takes the key of a call that has ended, whether it succeeded, and the text of its error.
 Tell = Callable[[str, bool, str | None], None]
-
-LONGEST_ERROR = 2000
-"""The most characters of an error's text that are kept."""
 
 
 class InThreads:
@@ -63,15 +61,9 @@ class InThreads:
         try:
             getattr(self._clients[call.phase], call.kind)(call.key)
         except Exception as error:
-            self._tell(call.key, False, text_of(error))
+            self._tell(call.key, False, text_of(error, str(error)))
         else:
             self._tell(call.key, True, None)
-
-
-def text_of(error: BaseException) -> str:
-    """An error in one line."""
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}"[:LONGEST_ERROR]
 
 
 DRIVERS = f"{__package__}.drivers."

@@ -13,10 +13,11 @@ from types import MappingProxyType
 
 from faultinject import processes
 from faultinject.conformance import plan
-from faultinject.conformance.contract import LONGEST_ERROR, Tell
+from faultinject.conformance.contract import Tell
 from faultinject.conformance.plan import PlannedCall
 from faultinject.engine.shown import quoted
 from faultinject.exceptions import ConfigurationError
+from faultinject.journal.call_window import LONGEST
 
 CONTRACT = r"""
 faultinject starts the command once, and writes one line to its standard input:
@@ -276,7 +277,7 @@ class Process:
 
 def _line(text: str) -> str:
     """A client's text in one line, without half surrogate pairs, which JSON can contain."""
-    return quoted(" ".join(text.split()))[:LONGEST_ERROR]
+    return quoted(" ".join(text.split()))[:LONGEST]
 
 
 def _environment() -> dict[str, str]:

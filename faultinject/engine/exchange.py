@@ -46,6 +46,8 @@ DECIDED = "faultinject.decided"
 """In environ or scope: an outer middleware has decided this request."""
 NOTED = "faultinject.noted"
 """In environ or scope: the journals that have noted this request though no rule matched."""
+BESIDE_MOCK = "faultinject.beside_mock"
+"""In environ or scope: the request is to the app, beside an active mock of its storage."""
 
 
 def failed() -> Send:
@@ -98,6 +100,28 @@ def skipped(
             entry = plan.note(request)
             entry.rule = name or None
             entry.cancel("failed", applied=True)
+
+
+def aimed_at(plan: Plan, candidates: Sequence[int], place: MutableMapping[str, Any]) -> Sequence[int]:
+    """Leave out the rules that mean the storage, for a request to the app beside a mock of it.
+
+    The others name a path or a host. A request that no rule is left for is not noted either.
+
+    Args:
+        plan: the plan that is to decide.
+        candidates: the numbers of the rules that may match.
+        place: environ or scope.
+    """
+    if BESIDE_MOCK not in place:
+        return candidates
+    named = [
+        number
+        for number in candidates
+        if not plan.rules[number].conditions.keys().isdisjoint(("path", "host"))
+    ]
+    if not named:
+        place[DECIDED] = True
+    return named
 
 
 def claimed(

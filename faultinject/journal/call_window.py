@@ -9,6 +9,10 @@ from msgspec import Struct
 
 _CLASS = re.compile(r"([A-Za-z_][\w.$]{0,79}): ")
 """A class of errors, at the beginning of an error's text."""
+LONGEST = 2000
+"""The most characters of an error's text that are kept."""
+_DEEPEST = 20
+"""The most errors behind an error that are looked at."""
 
 
 class CallWindow(Struct, eq=False):
@@ -52,3 +56,24 @@ def error_class(error: str | None) -> str | None:
     """
     match = _CLASS.match(error or "")
     return match[1] if match else error
+
+
+def text_of(error: BaseException, said: str) -> str:
+    """An error in one line, with the system's own error behind it if its text leaves that out.
+
+    The text of a client's error may be the address alone, as that of botocore's EndpointConnectionError.
+
+    Args:
+        error: the error that the caller got.
+        said: its text, or the part of it to keep.
+    """
+    behind: BaseException | None = error
+    system: OSError | None = None
+    for _ in range(_DEEPEST):
+        behind = behind and (behind.__cause__ or behind.__context__)
+        if isinstance(behind, OSError) and behind.strerror:
+            system = behind
+    text = " ".join(said.split())
+    left_out = system is not None and str(system.strerror) not in str(error)
+    cause = f" ({type(system).__name__}: {' '.join(str(system).split())})" if left_out else ""
+    return f"{type(error).__name__}: {text}{cause}"[:LONGEST]

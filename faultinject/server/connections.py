@@ -46,7 +46,7 @@ def uvicorn_for(
         from faultinject.server.protocol import ClientConnection, UvicornServer
     except ImportError:
         raise MissingExtraError(
-            'an app is served by uvicorn and h11: pip install "faultinject[serve]"'
+            'uvicorn and h11, which serve a store or an app, are not installed: pip install "faultinject[serve]"'
         ) from None
     config = Config(
         app,

@@ -14,7 +14,7 @@ from werkzeug.http import http_date
 from faultinject.store.bodies import cut, drain, read_document, receive
 from faultinject.store.buckets import Headers, Part, Stored, StoreError, check_key
 from faultinject.store.call import KEPT_HEADERS, ONLY_VERSION, VERSIONS, S3Call, is_set
-from faultinject.store.checksums import PREFIX, digest_of, of_blocks, read_algorithm
+from faultinject.store.checksums import KIND, PREFIX, WHOLE, digest_of, of_blocks, read_algorithm
 from faultinject.store.documents import LAST, Failure, KeysPage, Name, NamedObject, read_token, select
 from faultinject.store.messages import StoreAnswer
 from faultinject.store.preconditions import judge_delete, judge_own, judge_read, range_applies, read_range
@@ -185,11 +185,15 @@ def get_object(call: S3Call) -> StoreAnswer:
 
 
 def get_acl(call: S3Call) -> StoreAnswer:
-    """GetObjectAcl of Amazon: no object has other rights than a private one."""
-    call.service.buckets.get(call.bucket, call.key)
+    """GetBucketAcl and GetObjectAcl of Amazon: nothing has other rights than what is private."""
+    if call.key:
+        call.service.buckets.get(call.bucket, call.key)
+    else:
+        call.service.buckets.find(call.bucket)
     documents = call.dialect.documents
     if not call.dialect.amazon or not isinstance(documents, XmlDocuments):
-        raise StoreError("not_implemented", "the embedded store does not support GetObjectAcl")
+        name = "GetObjectAcl" if call.key else "GetBucketAcl"
+        raise StoreError("not_implemented", f"the embedded store does not support {name}")
     return call.answer(200, documents.private(), document=True)
 
 
@@ -242,6 +246,26 @@ def copy_source(call: S3Call) -> Stored | None:
     return stored
 
 
+def _checksums_of_copy(call: S3Call, source: Stored) -> Headers:
+    """The checksum of a copy, over the whole object.
+
+    Its algorithm is the source's, unless the request names one.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
+
+    Raises:
+        StoreError: `argument`, an unknown algorithm.
+    """
+    if not call.dialect.amz_checksums:
+        return source.checksums
+    kept = [name.removeprefix(PREFIX) for name, _ in source.checksums if name != KIND]
+    wanted = read_algorithm(call.header(ALGORITHM[0]), WHOLE)
+    name = wanted[0] if wanted else "".join(kept)
+    if not name or (name in kept and not source.layout):
+        return source.checksums
+    return *of_blocks(name, source.blocks), (KIND, WHOLE)
+
+
 def _copy_object(call: S3Call, source: Stored) -> StoreAnswer:
     directive = (call.header("metadata-directive") or "").lower()
     replaced = directive in ("replace", "replaced", "full")
@@ -254,9 +278,12 @@ def _copy_object(call: S3Call, source: Stored) -> StoreAnswer:
     # https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
     if call.dialect.amazon and source.layout:
         source = replace(source, etag=digest_of(md5(usedforsecurity=False), source.blocks).hex())
-    stored = replace(source, key=call.key, modified=call.now, headers=headers, layout=(), upload=())
+    checksums = _checksums_of_copy(call, source)
+    stored = replace(
+        source, key=call.key, modified=call.now, headers=headers, layout=(), upload=(), checksums=checksums
+    )
     call.service.buckets.put(call.bucket, stored, call.judge_write)
-    document = call.dialect.documents.copied(source.etag, call.now, part=False)
+    document = call.dialect.documents.copied(source.etag, call.now, part=False, checksums=checksums)
     tags = call.tags(stored)
     return call.answer(call.dialect.created, document, document=True, headers=tags)
 
@@ -452,6 +479,7 @@ OPERATIONS: Mapping[str, tuple[Operation, str]] = {
     "DeleteObject": (delete_object, ""),
     "DeleteObjects": (delete_objects, "delete"),
     "GetApiVersion": (head_bucket, ""),
+    "GetBucketAcl": (get_acl, "acl"),
     "GetBucketLocation": (get_location, "location"),
     "GetBucketVersioning": (get_versioning, "versioning"),
     "GetObject": (get_object, ""),

@@ -7,7 +7,7 @@ from urllib.parse import quote, unquote_plus
 from xml.etree import ElementTree as ET
 
 from faultinject.store.buckets import Bucket, Headers, Part, Stored, StoreError, Upload
-from faultinject.store.checksums import element
+from faultinject.store.checksums import COMPOSITE, KIND, WHOLE, element
 from faultinject.store.documents import (
     OWNER,
     Deletion,
@@ -156,7 +156,12 @@ class XmlDocuments:
         ]
         for part in parts:
             row: list[Field] = [("PartNumber", part.number), ("LastModified", self._time(part.modified))]
-            fields.append(("Part", [*row, ("ETag", f'"{part.etag}"'), ("Size", part.size)]))
+            row += [("ETag", f'"{part.etag}"'), ("Size", part.size)]
+            fields.append(("Part", [*row, *((element(name), value) for name, value in part.checksums)]))
+        if upload.checksum:
+            name, whole = upload.checksum
+            fields.append(("ChecksumAlgorithm", name.upper()))
+            fields.append((element(KIND), WHOLE if whole else COMPOSITE))
         return self._document("ListPartsResult", fields)
 
     def started(self, bucket: str, upload: Upload) -> bytes:

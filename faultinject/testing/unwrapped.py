@@ -17,7 +17,8 @@ def advice() -> str:
     if patch_frameworks_hooks:
         inside_moto = (
             " Inside moto's mock_aws, requests of botocore clients to S3 need none either: faults come while"
-            " the test's own body runs, not its fixtures."
+            " the test's own body runs, not its fixtures. There, requests to your own app meet only rules with"
+            " path= or host=."
         )
         return (
             "Flask, Django, Starlette and FastAPI apps of this process need no set-up. Wrap any other app in"

@@ -11,7 +11,7 @@ from faultinject.audit.grouping import group
 from faultinject.engine.entry import LONGEST_TEXT
 from faultinject.engine.shown import quoted
 from faultinject.exceptions import RetryAssertionError, RuleNotMatchedError
-from faultinject.journal.call_window import CallWindow
+from faultinject.journal.call_window import CallWindow, text_of
 from faultinject.journal.calls import Call
 from faultinject.journal.outcome import Outcome
 from faultinject.journal.reading import of_outcomes
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from faultinject.audit.profiles import Profile
     from faultinject.testing.inject import Faults
 
-LONGEST = 2000
-"""The most characters of an error's text that are kept."""
 EXAMPLES = 3
 """The most calls of a finding that are shown."""
 DROPPED = "no longer in memory"
@@ -223,8 +221,7 @@ class NamedCall:
         _within.set(self._within)
         self.returned = error is None
         if error is not None:
-            text = str(error).strip().partition("\n")[0]
-            self.error = f"{type(error).__name__}: {text}"[:LONGEST]
+            self.error = text_of(error, str(error).strip().partition("\n")[0])
         window = CallWindow(
             self.name,
             self._began,

@@ -96,6 +96,16 @@ def test_secrets_are_not_shown(succeeds, on, store):
         assert "://…@cache/2?prefix=a" in out.replace("\\u2026", "…")
 
 
+def test_a_journal_that_cannot_be_written(succeeds, tmp_path):
+    """A line says so, with the settings: the command may be elsewhere than the server."""
+    env = {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": "http:503"}
+    told = "journal              cannot be written here, so a server would refuse to start here"
+    for directory, tells in ((tmp_path / "nowhere", True), (tmp_path, False)):
+        out = succeeds("check", env={**env, "FAULTINJECT_JOURNAL": str(directory / "j.jsonl")})
+        assert (told in out.splitlines()) is tells
+        assert not (directory / "j.jsonl").exists()
+
+
 def test_production_allowed(run):
     """Allowed for a while, it is fine, and said."""
     env = {"STAGE": "live", "FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": "http:503"}

@@ -79,6 +79,18 @@ def test_quick(run, program, tmp_path):
     ]
 
 
+def test_the_store_of_a_set_without_a_vendor(run, program):
+    """If a run fails, a line says what the store spoke: the client's own may answer otherwise."""
+    told = "faultinject: the store spoke cos; --vendor names the service of your client\n"
+    command = ("--", *program("ask('PUT', '/photos', 1)"))
+    for words, tells in (
+        (["-r", "http:503"], True),
+        (["-r", "cos:SlowDown"], False),
+        (["-r", "latency,delay=1ms"], False),
+    ):
+        assert (told in run("explore", *words, *command)[2]) is tells
+
+
 def test_a_command_that_fails_the_second_time(run, program, tmp_path):
     """A second failing run is repeated once, and then reported in the command's own words."""
     lock = tmp_path / "lock"
@@ -228,8 +240,8 @@ def exactly(*lines):
         ("sys.exit('127.0.0.1: no')", "-r reset", 2, ["^(?!(.|\n)*path-style)"]),
         # Nothing has failed, and nothing is proven by a rule that comes nowhere; a failure counts more.
         *(
-            (f"ask('PUT', '/photos', {tries})", NOWHERE, code, [r"\nincomplete: reset,path=nowhere was injected in no run \(nearest: PUT /photos\)\n$"])
-            for tries, code in ((2, 3), (1, 1))
+            (f"ask('PUT', '/photos', {tries})", NOWHERE, code, [rf"\nincomplete: reset,path=nowhere was injected in no run \(nearest: PUT /photos\)\n{told}$"])
+            for tries, code, told in ((2, 3, ""), (1, 1, "faultinject: the store spoke cos; --vendor names .*\n"))
         ),
     ],
 )  # fmt: skip

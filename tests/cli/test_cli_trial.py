@@ -404,6 +404,33 @@ def test_rules_of_the_user():
     assert hidden == []
 
 
+def test_each_operation_is_a_finding(run, suite):
+    """A test is shown for each operation where a fault breaks it; a broken promise comes first."""
+    name = suite(
+        """
+def test_it():
+    ask('PUT', '/photos', tries=1)
+    try:
+        ask('PUT', '/photos/cat', tries=1)
+    except RuntimeError:
+        pass
+    try:
+        assert ask('GET', '/photos/cat', tries=1) == b'meow'
+    except RuntimeError:
+        assert 0, 'it is lost'
+"""
+    )
+    words = ["-r", "s3:SlowDown,operation=CreateBucket", "-r", "reset,operation=GetObject"]
+    code, out, _ = run("trial", *words, "-r", "http:503,operation=PutObject,from=1", "--", *PYTEST, name)
+    assert code == 1
+    assert ": 1 broken by a fault, " in out
+    assert re.findall(r"promise|smallest: [^,]+,operation=\w+", out) == [
+        "promise",
+        "smallest: s3:SlowDown,operation=CreateBucket",
+        "smallest: reset,operation=GetObject",
+    ]
+
+
 @pytest.mark.slow
 def test_without_a_rule_the_vendor_is_that_of_the_suite(run, job):
     """Without a rule a vendor's whole set is tried; faults without requests are no failure.

@@ -138,11 +138,16 @@ def test_checksums_are_kept(photos, algorithm, vendor):
     client = photos(vendor)
     field, value = f"Checksum{algorithm}", b64encode(ALGORITHMS[algorithm]).decode()
     put = client.put_object(Bucket="photos", Key="k", Body=b"meow", ChecksumAlgorithm=algorithm)
-    client.copy_object(Bucket="photos", Key="copy", CopySource="photos/k")
+    copied = client.copy_object(Bucket="photos", Key="copy", CopySource="photos/k")["CopyObjectResult"]
     heads = [client.head_object(Bucket="photos", Key=key, ChecksumMode="ENABLED") for key in ("k", "copy")]
     got = client.get_object(Bucket="photos", Key="k")
-    for each in (put, *heads, got):
+    for each in (put, copied, *heads, got):
         assert (each[field], each["ChecksumType"]) == (value, "FULL_OBJECT")
+    other = "CRC32C"
+    copied = client.copy_object(Bucket="photos", Key="copy", CopySource="photos/k", ChecksumAlgorithm=other)
+    head = client.head_object(Bucket="photos", Key="copy", ChecksumMode="ENABLED")
+    assert copied["CopyObjectResult"][f"Checksum{other}"] == head[f"Checksum{other}"]
+    assert field not in head
     assert field not in client.head_object(Bucket="photos", Key="k")
     assert field not in client.get_object(Bucket="photos", Key="k", Range="bytes=0-1")
 
@@ -161,6 +166,9 @@ def test_checksums_of_parts(photos, kind):
         part = client.upload_part(**place, PartNumber=number, Body=data, ChecksumAlgorithm="CRC32")
         assert part["ChecksumCRC32"] == b64encode(sums[number - 1]).decode()
         parts.append({"PartNumber": number, "ETag": part["ETag"], "ChecksumCRC32": part["ChecksumCRC32"]})
+    listed = client.list_parts(**place)
+    assert (listed["ChecksumAlgorithm"], listed["ChecksumType"]) == ("CRC32", kind)
+    assert [each["ChecksumCRC32"] for each in listed["Parts"]] == [each["ChecksumCRC32"] for each in parts]
     whole = b64encode(ALGORITHMS["CRC32"]).decode()
     joined = f"{b64encode(zlib.crc32(b''.join(sums)).to_bytes(4)).decode()}-2"
     value = whole if kind == "FULL_OBJECT" else joined
@@ -171,6 +179,8 @@ def test_checksums_of_parts(photos, kind):
     assert got["Body"].read() == b"meow"
     for each in (done, got):
         assert (each["ChecksumCRC32"], each["ChecksumType"]) == (value, kind)
+    copied = client.copy_object(Bucket="photos", Key="copy", CopySource="photos/k")["CopyObjectResult"]
+    assert (copied["ChecksumCRC32"], copied["ChecksumType"]) == (whole, "FULL_OBJECT")
 
 
 @pytest.mark.parametrize("kind", ["COMPOSITE", "FULL_OBJECT"])
@@ -216,6 +226,9 @@ def test_the_access_list_of_an_object(photos):
     ]
     with pytest.raises(client.exceptions.NoSuchKey):
         client.get_object_acl(Bucket="photos", Key="missing")
+    assert client.get_bucket_acl(Bucket="photos")["Grants"] == answer["Grants"]
+    with pytest.raises(client.exceptions.NoSuchBucket):
+        client.get_bucket_acl(Bucket="missing")
 
 
 def test_owners_and_versioning(photos):

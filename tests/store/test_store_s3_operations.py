@@ -23,7 +23,7 @@ HANDLED = {
     "ListBuckets", "ListMultipartUploads", "ListObjects", "ListObjectsV2", "ListParts", "PutObject", "UploadPart",
     "UploadPartCopy",
 }  # fmt: skip
-OWN = {"obs": {"GetApiVersion"}, "oss": {"GetObjectMeta"}, "s3": {"GetObjectAcl"}}
+OWN = {"obs": {"GetApiVersion"}, "oss": {"GetObjectMeta"}, "s3": {"GetBucketAcl", "GetObjectAcl"}}
 PLACES = {"service": "/", "bucket": "/bare", "object": "/photos/there"}
 
 

@@ -215,8 +215,8 @@ def choices_of(
 ) -> list[Choice]:
     """Turn the user's texts into faults: a vendor id is its standard set, a group its members.
 
-    Conditions after a vendor id, as in `cos,bucket=photos`, hold for its whole set. `quick` is the small set of the
-    faults that find most.
+    `quick` is the small set of the faults that find most. Conditions after a vendor id or `quick`, as in
+    `cos,bucket=photos`, hold for the whole set.
 
     Args:
         faults: the user's rules.
@@ -230,18 +230,15 @@ def choices_of(
     choices: dict[str, Choice] = {}
     problems: list[Problem] = []
     for fault in faults:
-        if fault == QUICK:
-            for rule in _quick_set():
-                choices.setdefault(str(rule), Choice(rule, QUICK, standard=True))
-            continue
-        vendor, within, rules = _read(fault)
+        name, within, rules = _read(fault)
         if within is not None:
-            problems += _refused(within, vendor)
-            problems += _not_of_a_set(within, vendor)
-        if vendor:
+            problems += _refused(within, name)
+            problems += _not_of_a_set(within, name)
+        if name:
             wanted = "" if within is None else _conditions(within)
-            for member in standard_set(vendor, exhaustive=exhaustive):
-                choice = replace(member, source=f"{vendor}{wanted}", within=within)
+            members = _quick_set() if name == QUICK else standard_set(name, exhaustive=exhaustive)
+            for member in members:
+                choice = replace(member, source=f"{name}{wanted}", within=within)
                 choices.setdefault(f"{member.rule}{wanted}", choice)
         for rule in rules:
             problems += _refused(rule)
@@ -263,28 +260,30 @@ def choices_of(
     return list(choices.values())
 
 
-def _quick_set() -> tuple[Rule, ...]:
+def _quick_set() -> Iterator[Choice]:
     """Lost answers of writes, cut reads, and an outage that stays.
 
     They found thirteen bugs in 24 released packages.
     """
     writes = ("PUT", "POST", "PATCH", "DELETE")
-    return (
+    for rule in (
         Rule("reset", method=writes, when="after"),
         Rule("truncate", method="GET"),
         Rule("http:503", from_=1),
-    )
+    ):
+        yield Choice(rule, QUICK, standard=True)
 
 
 def _read(fault: str | Rule) -> tuple[str, Rule | None, Sequence[Rule]]:
-    """The vendor of a standard set or "", a rule with its conditions or None, and other rules."""
+    """The name of a set or "", a rule with its conditions or None, and other rules."""
     if isinstance(fault, str):
-        vendor, comma, where = fault.strip().partition(",")
-        if vendor not in OWN and vendors.known(vendor):
+        name, comma, where = fault.strip().partition(",")
+        if name == QUICK or (name not in OWN and vendors.known(name)):
             if not comma:
-                return vendor, None, ()
-            within, *others = Scenario(f"{vendors.get(vendor).errors[0].address},{where}").rules
-            return vendor, within, others
+                return name, None, ()
+            member = "http:503" if name == QUICK else vendors.get(name).errors[0].address
+            within, *others = Scenario(f"{member},{where}").rules
+            return name, within, others
     return "", None, Scenario(fault).rules
 
 
@@ -292,12 +291,13 @@ def _conditions(rule: Rule) -> str:
     return spelling.conditions(rule.conditions) + spelling.conditions(rule.unless, "unless.")
 
 
-def _not_of_a_set(rule: Rule, vendor: str) -> Iterator[Problem]:
+def _not_of_a_set(rule: Rule, name: str) -> Iterator[Problem]:
     if more := [key for key in rule.options if key not in _DECIDED]:
+        example = next(_quick_set() if name == QUICK else standard_set(name)).rule
         yield Problem(
-            f"{vendor} stands for its standard set, which takes conditions alone: no {listed(more)};"
-            f" name a fault for it, such as {next(standard_set(vendor)).rule}",
-            where=str(rule).replace(rule.fault, vendor, 1),
+            f"{name} stands for a set of faults, which takes conditions alone: no {listed(more)};"
+            f" name a fault for it, such as {example}",
+            where=str(rule).replace(rule.fault, name, 1),
         )
 
 

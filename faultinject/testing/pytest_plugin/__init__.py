@@ -115,10 +115,10 @@ def _seed(config: pytest.Config) -> str:
 def patch(config: pytest.Config) -> None:
     """Patch the frameworks' own apps and moto, if that was not done yet, until the session ends."""
     if PATCH not in config.stash:
-        from faultinject.adapters.patch import PLACES, Patch
+        from faultinject.adapters.patch import Patch
         from faultinject.clients import moto
 
-        config.stash[PATCH] = patched = Patch(places={**PLACES, **moto.PLACES})
+        config.stash[PATCH] = patched = Patch(places=moto.WITH_APPS)
         config.add_cleanup(patched.undo)
 
 

@@ -11,6 +11,7 @@ import unittest
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from faultinject.testing.pytest_plugin.explored import ExploredRun
 
 
+TEST_CLIENT = "testclient"
+"""The client's address of Starlette's and FastAPI's test client."""
 SHOWN = 20
 """Requests shown at the beginning, and again at the end."""
 LONGEST = 100
@@ -42,10 +45,10 @@ LONGEST = 100
 Row = tuple[str, str, str, str, str]
 
 
-def record(faults: Faults) -> str:
+def record(faults: Faults, config: pytest.Config) -> str:
     """The rules, the seed and a table of the requests; text from requests is escaped."""
     outcomes = faults.outcomes
-    head = [f"seed {quoted(faults.seed)}"]
+    head = [*met_the_app(outcomes, faults.rules, config), f"seed {quoted(faults.seed)}"]
     head += [
         f"{name}: {quoted(str(rule))}"
         for name, rule in zip(faults.injector.counts(), faults.rules, strict=True)
@@ -55,6 +58,23 @@ def record(faults: Faults) -> str:
     )
     head += [f"error inside faultinject: {quoted(repr(error))}" for error in faults.injector.errors]
     return "\n".join([*head, *_table(list(_rows(outcomes)))])
+
+
+def met_the_app(outcomes: Iterable[Outcome], rules: Iterable[Rule], config: pytest.Config) -> list[str]:
+    """A line if faults met the app under test, though the session has a store.
+
+    Requests of a test client come over no connection, those to the store do. A rule with a path or a host means what
+    it has met.
+    """
+    stored: Any = config.pluginmanager.get_plugin("faultinject-stored")
+    named = any({"path", "host"} & rule.conditions.keys() for rule in rules)
+    if named or stored is None or not list(stored.factory):
+        return []
+    for outcome in outcomes:
+        if outcome.injected and (outcome.connection is None or outcome.client == TEST_CLIENT):
+            asked = quoted(f"{outcome.method} {outcome.path}")
+            return [f"a fault met {asked} of your own app; add host=127.0.0.1 to mean the store alone"]
+    return []
 
 
 def replay(item: pytest.Item, session_seed: str) -> str:
@@ -348,6 +368,7 @@ class MarkedTest:
 
 
 MARKED = pytest.StashKey[MarkedTest]()
+PACKAGE = f"{Path(__file__).parents[2]}{os.sep}"
 FAILURE = pytest.StashKey[BaseException]()
 """The error by which the plugin has failed a test."""
 NEVER = (
@@ -455,13 +476,15 @@ class MarkedTests:
         if marked is not None and call.when == "call" and call.excinfo is None and not marked.entered:
             # The test passed, as a plugin ran its body outside of the hook above.
             call.excinfo = pytest.CallInfo.from_call(lambda: _fail(item, NEVER), "call").excinfo
+        if marked is not None and call.excinfo is not None:
+            call.excinfo = _seen_from_outside(call.excinfo)
         report = yield
         if self._debugs and call.excinfo is not None and call.excinfo.value is item.stash.get(FAILURE, None):
             # The debugger would stop in the frames of this plugin.
             call.excinfo = None
         if marked is not None:
             if report.when == "call" and report.failed and EXPLORED not in item.stash:
-                text = f"{record(marked.faults)}\n{replay(item, self._seed)}"
+                text = f"{record(marked.faults, self._config)}\n{replay(item, self._seed)}"
                 report.sections.append(("faultinject", text))
             if call.when == "teardown":
                 del item.stash[MARKED]
@@ -478,7 +501,7 @@ class MarkedTests:
         terminal = self._config.get_terminal_writer()
         terminal.line()
         terminal.sep(">", "faultinject")
-        terminal.write(f"{record(marked.faults)}\n")
+        terminal.write(f"{record(marked.faults, self._config)}\n")
         with marked.faults._resume():  # noqa: SLF001 - one of ours
             return (yield)
 
@@ -487,6 +510,20 @@ class MarkedTests:
         self._environ.undo()
         if self._session is not None:
             self._session.close()
+
+
+def _seen_from_outside(excinfo: pytest.ExceptionInfo[BaseException]) -> pytest.ExceptionInfo[BaseException]:
+    """The error without this package's frames: an injected error comes from deep inside it."""
+    frames = []
+    entry: TracebackType | None = excinfo.tb
+    while entry is not None:
+        frames.append(entry)
+        entry = entry.tb_next
+    outside = None
+    for entry in reversed(frames):
+        if not entry.tb_frame.f_code.co_filename.startswith(PACKAGE):
+            outside = TracebackType(outside, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
+    return pytest.ExceptionInfo.from_exc_info((excinfo.type, excinfo.value, outside or excinfo.tb))
 
 
 def refuse_late(item: pytest.Item) -> None:

@@ -217,6 +217,10 @@ class SuiteRun:
         ]
 
 
+Place = tuple[str, bool, str | None]
+"""The test of a breakage, whether its fault stays, and if not, the operation that got it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Breakage:
     """A test that a fault breaks.
@@ -234,6 +238,12 @@ class Breakage:
     result: Result
     requests: Sequence[Outcome]
     causes: Sequence[Outcome]
+
+    @property
+    def place(self) -> Place:
+        """The key of its finding: the test, whether the fault stays, and if not, the operation."""
+        where = self.causes[0].operation if self.causes and not self.run.lasts else None
+        return self.test, self.run.lasts, where
 
     @property
     def kind(self) -> tuple[object, ...]:
@@ -339,17 +349,17 @@ class SuiteComparison:
         return [test for test in self.judged if test not in run.results]
 
     @property
-    def broken(self) -> dict[str, list[Breakage]]:
-        """The breakages of each test."""
-        breakages: dict[str, list[Breakage]] = {}
-        for run in self.runs:
+    def broken(self) -> dict[Place, list[Breakage]]:
+        """The breakages of each test by operation; those by a fault that stays come first."""
+        breakages: dict[Place, list[Breakage]] = {}
+        for run in sorted(self.runs, key=lambda run: not run.lasts):
             for breakage in self.broken_in(run):
-                breakages.setdefault(breakage.test, []).append(breakage)
+                breakages.setdefault(breakage.place, []).append(breakage)
         return breakages
 
     @property
     def groups(self) -> list[list[Breakage]]:
-        """The first breakage of each test, grouped by cause."""
+        """The first breakage of each test at each operation, grouped by cause."""
         by_kind: dict[tuple[object, ...], list[Breakage]] = {}
         for first, *_ in self.broken.values():
             by_kind.setdefault(first.kind, []).append(first)
@@ -386,11 +396,13 @@ class FaultOfTrial(Struct):
 
 
 class BrokenTest(Struct):
-    """A test that passes without faults, and that a fault breaks.
+    """A test that passes without faults, and that a fault breaks at one of its operations.
+
+    A test that faults break at several operations is there once for each, and once for faults that stay.
 
     Attributes:
         test: Its id.
-        rules: The rules that break it, in the order of the runs.
+        rules: The rules that break it there, in the order of the runs.
         like: The first test with the same cause; the test itself if it is the first.
         error: The error with the first of the rules.
         requests: Its requests in that run, a line each.
@@ -452,8 +464,8 @@ def report_of(
     comparison: SuiteComparison,
     seconds: float,
     replay: Callable[[str, str], str],
-    smallest: Mapping[str, Rule],
-    tried: Mapping[str, int],
+    smallest: Mapping[Place, Rule],
+    tried: Mapping[Place, int],
     too_fast: list[str],
     stopped: str = "",
 ) -> TrialReport:
@@ -463,9 +475,9 @@ def report_of(
         comparison: the runs.
         seconds: the time that all runs took.
         replay: returns the command that runs a test again with a rule.
-        smallest: by test, the rule at one request alone that breaks it, if one was found; for one test of each
-            group.
-        tried: by test, the number of such rules that were tried.
+        smallest: by place of a breakage, the rule at one request alone that breaks the test, if one was found; for
+            one test of each group.
+        tried: by place, the number of such rules that were tried.
         too_fast: the tests with another outcome without faults if clocks run faster.
         stopped: the reason why not all faults were tried.
     """
@@ -498,23 +510,23 @@ def report_of(
 def _broken(
     comparison: SuiteComparison,
     replay: Callable[[str, str], str],
-    smallest: Mapping[str, Rule],
-    tried: Mapping[str, int],
+    smallest: Mapping[Place, Rule],
+    tried: Mapping[Place, int],
 ) -> Iterator[BrokenTest]:
     places = places_of_app(comparison.bare[0].outcomes)
-    like = {breakage.test: group[0].test for group in comparison.groups for breakage in group}
-    for test, breakages in comparison.broken.items():
-        first = breakages[0]
-        number, smaller = tried.get(test, 0), [] if first.run.lasts else first.smaller
-        confirmed = True if test in smallest else False if number == len(smaller) else None
-        if test in smallest:
-            rule = str(smallest[test])
+    like = {breakage.place: group[0].test for group in comparison.groups for breakage in group}
+    for place, breakages in comparison.broken.items():
+        first, test = breakages[0], place[0]
+        number, smaller = tried.get(place, 0), [] if first.run.lasts else first.smaller
+        confirmed = True if place in smallest else False if number == len(smaller) else None
+        if place in smallest:
+            rule = str(smallest[place])
         else:
             rule = spelled(first.run.rules if number or not smaller else smaller[:1])
         yield BrokenTest(
             test,
             rules=[spelled(breakage.run.rules) for breakage in breakages],
-            like=like[test],
+            like=like[place],
             error=first.result.error,
             requests=[row.strip() for row in rows(without_operations(first.requests, places))],
             smallest=rule,

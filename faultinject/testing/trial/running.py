@@ -30,6 +30,7 @@ from faultinject.testing.exploration.choices import Choice, choices_of
 from faultinject.testing.exploration.programs import Program, ProgramFailed, ended_by
 from faultinject.testing.inject import Faults
 from faultinject.testing.trial.comparison import (
+    Place,
     Result,
     SuiteComparison,
     SuiteRun,
@@ -420,8 +421,9 @@ class SuiteTrial:
 
     Attributes:
         comparison: the results so far; None before the runs without faults are over.
-        smallest: by test, for one test of each cause, the smallest rule that breaks it, if one was found.
-        tried: by test, the number of its requests that got a run of their own.
+        smallest: by place of a breakage, for one test of each cause, the smallest rule that breaks it, if one was
+            found.
+        tried: by place, the number of the test's requests that got a run of their own.
         too_fast: the tests with another outcome without faults if clocks run faster; they may be flaky, too.
         doing: the present step, for the progress line.
     """
@@ -436,8 +438,8 @@ class SuiteTrial:
         watch: Callable[[], object],
     ) -> None:
         self.comparison: SuiteComparison | None = None
-        self.smallest: dict[str, Rule] = {}
-        self.tried = Counter[str]()
+        self.smallest: dict[Place, Rule] = {}
+        self.tried = Counter[Place]()
         self.too_fast: list[str] = []
         self.doing = "run without faults"
         self._suite = suite
@@ -507,9 +509,9 @@ class SuiteTrial:
             self.doing = f"smallest rule {number} of {len(groups)}"
             for rule in () if first.run.lasts else first.smaller[:TRIES]:
                 run = self._run((rule,), within, only=first.test)
-                self.tried[first.test] += 1
+                self.tried[first.place] += 1
                 if first.test in {breakage.test for breakage in comparison.broken_in(run)}:
-                    self.smallest[first.test] = rule
+                    self.smallest[first.place] = rule
                     break
             self._left -= 1
 

@@ -433,8 +433,9 @@ def test_conditions_say_where():
         ([3], "not a rule|not rules"),
         (["reset,skip=1", "reset,times=0"], "no skip\nreset,times=0: times=0 never injects"),
         # A standard set takes conditions alone: effects are those of one fault.
-        (["cos,times=2"], "cos,times=2: cos stands for its standard set, which takes conditions alone: no times; name a fault"),
+        (["cos,times=2"], "cos,times=2: cos stands for a set of faults, which takes conditions alone: no times; name a fault"),
         (["cos,bucket=b,delay=1s"], "no delay"),
+        (["quick,delay=1s"], "quick stands for a set of faults, which takes conditions alone: no delay"),
         (["cos,skip=1"], "cos,skip=1: explore decides where a fault comes: no skip"),
         (["cos,header.x=1"], "explore cannot tell by header.x"),
         (["cos,sample=client:0.5"], "explore cannot tell by sample"),
@@ -480,3 +481,11 @@ def test_switched_off(monkeypatch, variables, error, message):
         for name, value in variables.items():
             patch.setenv(name, value)
         faultinject.explore("cos")
+
+
+def test_conditions_of_the_small_set():
+    """They hold for each of its faults, whose own conditions stay."""
+    plain, within = choices_of(["quick"]), choices_of(["quick,bucket=photos"])
+    assert [choice.rule for choice in within] == [choice.rule for choice in plain]
+    assert {choice.source for choice in within} == {"quick,bucket=photos"}
+    assert {str(choice.within) for choice in within} == {"http:503,bucket=photos"}

@@ -76,6 +76,73 @@ def test_a_store_beside_moto(s3, faults, faultinject_store):
     )
 
 
+APPS = """
+from flask import Flask
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from starlette.responses import Response
+
+flask, fastapi = Flask(__name__), FastAPI()
+
+def store():
+    boto3.client("s3", **AT).put_object(Bucket="docbox", Key="cat", Body=b"meow")
+
+@flask.post("/docbox")
+def of_flask():
+    store()
+    return "", 201
+
+@flask.get("/about")
+def about():
+    return "", 200
+
+@fastapi.post("/docbox", status_code=201)
+def of_fastapi():
+    store()
+
+@pytest.fixture(params=["flask", "fastapi"])
+def web(request, s3):
+    return flask.test_client() if request.param == "flask" else TestClient(fastapi)
+"""
+
+
+def test_an_app_beside_moto(passes):
+    """Its storage gets the faults, though the app's route has the name of the bucket."""
+    passes(
+        S3
+        + APPS
+        + """
+@pytest.mark.faultinject("s3:SlowDown", times=2)
+def test_any_request(web, faults):
+    assert web.post("/docbox").status_code == 201
+    assert [(each.operation, each.status) for each in faults.outcomes] == [
+        ("PutObject", status) for status in (503, 503, 200)
+    ]
+
+@pytest.mark.faultinject("s3:SlowDown", times=1, bucket="docbox")
+def test_the_bucket(web, faults):
+    assert web.post("/docbox").status_code == 201
+    assert faults.injected == 1
+
+@pytest.mark.faultinject("http:418", path="/about")
+@pytest.mark.faultinject("http:503", host="localhost")
+def test_the_app_itself(s3, faults):
+    assert flask.test_client().get("/about").status_code == 418
+    assert flask.test_client().get("/other").status_code == 503
+    assert faults.injected == 2
+
+@pytest.mark.faultinject_explore("s3:SlowDown")
+def test_explored(s3):
+    assert flask.test_client().post("/docbox").status_code == 201
+
+@pytest.mark.faultinject("http:503", times=1)
+def test_without_moto(faults):
+    assert flask.test_client().get("/about").status_code == 503
+""",
+        7,
+    )
+
+
 def test_the_report_counts_them(run, project):
     """As those of any test."""
     run(

@@ -534,3 +534,20 @@ def test_django_s_async_client(passes):
 """,
         2,
     )
+
+
+def test_a_traceback_ends_at_the_client(shows):
+    """An injected error of a test client has no frame of this package above it."""
+    result = shows(
+        """
+        import pytest
+        from flask import Flask
+
+        @pytest.mark.faultinject("reset")
+        def test_reset():
+            Flask(__name__).test_client().get("/photos/cat.jpg")
+        """,
+        ["*test_client().get*", "E *InjectedReset: *"],
+    )
+    result.stdout.no_fnmatch_line("*adapters/wsgi.py*")
+    result.stdout.no_fnmatch_line("*adapters/patch.py*")

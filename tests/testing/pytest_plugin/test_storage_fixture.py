@@ -375,3 +375,66 @@ def test_projects_without_it_do_not_load_it(project):
             assert not [each for each in sys.modules if each.startswith(("faultinject.store", "faultinject.server"))]
     """)
     project.runpytest_subprocess(*WITHOUT).assert_outcomes(passed=1)
+
+
+BESIDE_STORE = """
+import boto3
+import pytest
+from flask import Flask
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+flask, fastapi = Flask(__name__), FastAPI()
+
+@pytest.fixture
+def s3(faultinject_store):
+    client = boto3.client("s3", **faultinject_store("s3").client_kwargs)
+    client.create_bucket(Bucket="photos")
+    yield client
+    client.close()
+
+def store():
+    flask.config["S3"].put_object(Bucket="photos", Key="cat", Body=b"meow")
+
+@flask.put("/photos/<name>")
+def of_flask(name):
+    store()
+    return "", 201
+
+@fastapi.put("/photos/{name}", status_code=201)
+def of_fastapi(name):
+    store()
+
+@pytest.fixture(params=["flask", "fastapi"])
+def web(request, s3):
+    flask.config["S3"] = s3
+    return flask.test_client() if request.param == "flask" else TestClient(fastapi)
+"""
+MET = "a fault met PUT /photos/cat of your own app; add host=127.0.0.1 to mean the store alone"
+
+
+def test_a_route_with_the_name_of_the_bucket(run):
+    """A fault that meets the app instead of the store says so first, and how to name the store."""
+    result = run(
+        BESIDE_STORE
+        + """
+@pytest.mark.faultinject("s3:SlowDown", bucket="photos", times=1)
+def test_marked(web):
+    assert web.put("/photos/cat").status_code == 201
+
+@pytest.mark.faultinject_explore("s3:SlowDown,bucket=photos")
+def test_explored(web):
+    assert web.put("/photos/cat").status_code == 201
+
+@pytest.mark.faultinject("s3:SlowDown", bucket="photos", times=1, host="127.0.0.1")
+def test_the_store_alone(web):
+    assert web.put("/photos/cat").status_code == 201
+
+@pytest.mark.faultinject("http:503", path="/photos/*", times=1)
+def test_the_app_is_meant(web):
+    assert web.put("/photos/cat").status_code == 201
+"""
+    )
+    result.assert_outcomes(passed=2, failed=6)
+    assert result.stdout.str().count(f"{MET}\n") == 4
+    result.stdout.fnmatch_lines(["*- faultinject -*", MET, "seed *"])

@@ -75,7 +75,10 @@ public class Contract {
             client.getClass().getMethod(kind, String.class).invoke(client, key);
             write(said + "true}");
         } catch (ReflectiveOperationException failed) {
-            String text = (failed.getCause() == null ? failed : failed.getCause()).toString();
+            Throwable cause = failed.getCause() == null ? failed : failed.getCause();
+            String text = cause.toString();
+            while ((cause = cause.getCause()) != null) // a ConnectException may have no words of its own
+                text += text.contains(cause.toString()) ? "" : " (" + cause + ")";
             text = text.replaceAll("[^ -!#-\\[\\]-~]+", " "); // nothing that JSON would escape
             write(said + "false, \"error\": \"" + text.substring(0, Math.min(text.length(), LONGEST_ERROR)) + "\"}");
         }

@@ -22,7 +22,11 @@ function write(line) {
 function textOf(error) {
   const status = error?.$metadata?.httpStatusCode ?? error?.statusCode ?? error?.status ?? error?.code ?? "";
   const name = error?.name ?? "Error";
-  const said = `${name}: ${status} ${error?.Code ?? ""} ${error?.message ?? JSON.stringify(error)}`;
+  let said = `${name}: ${status} ${error?.Code ?? ""} ${error?.message ?? JSON.stringify(error)}`;
+  for (let cause = error?.cause; cause; cause = cause.cause) { // that of "fetch failed" says why
+    const more = cause.message || cause.code;
+    if (more && !said.includes(more)) said += ` (${more})`;
+  }
   return said.split(/\s+/).join(" ").slice(0, LONGEST_ERROR);
 }
 
