@@ -28,9 +28,9 @@ from faultinject.counts.processes import gone
 from faultinject.exceptions import ConfigurationError
 from faultinject.journal.attempts import Attempt
 from faultinject.journal.driven_run import run_of
+from faultinject.journal.named_calls import read_named_calls
 from faultinject.journal.reading import Writers, read
 from faultinject.journal.sources import MOST_WITHOUT, may_be_journal, noted_lines
-from faultinject.journal.told_calls import told_of
 from faultinject.rules.files import open_to_write
 
 LONGEST = 10.0
@@ -114,7 +114,7 @@ class Journals:
                 require=self._require,
                 skipped=skipped,
             )
-        named_calls = told_of(noted)
+        named_calls = read_named_calls(noted)
         attempts_read = read(
             self._paths,
             skipped=skipped,

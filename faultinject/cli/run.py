@@ -75,7 +75,7 @@ def run(
     log_text = io.StringIO()
     if alone:
         with contextlib.redirect_stderr(log_text):
-            log.enabled(chosen, scenario.rules, scenario.display_names)
+            log.log_enabled(chosen, scenario.rules, scenario.display_names)
     if notes:
         # The first process that has an app with faults logs this text; with shared counts each logs its own.
         Path(notes).write_text(log_text.getvalue(), encoding="utf-8")

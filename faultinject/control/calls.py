@@ -18,7 +18,7 @@ from faultinject.exceptions import ConfigurationError, ConflictError, StoreUnava
 from faultinject.injector.injector import Injector
 from faultinject.injector.state import RuleCounts, State
 from faultinject.journal import log
-from faultinject.journal.changes import NOTED, Change
+from faultinject.journal.changes import NOTED, ControlChange
 from faultinject.rules import values
 from faultinject.rules.descriptions import count
 from faultinject.rules.foreign import check_foreign
@@ -510,7 +510,7 @@ def _carry_out(call: ControlCall, change: Callable[[State], Prepared]) -> tuple[
 def _noted(call: ControlCall, change_text: str) -> Iterator[None]:
     """Note the author and the text of the change that is made in the block."""
     token = NOTED.set(
-        Change(call.injector.clock(), call.token_name or call.client, log.shortened(change_text))
+        ControlChange(call.injector.clock(), call.token_name or call.client, log.shortened(change_text))
     )
     try:
         yield

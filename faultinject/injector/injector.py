@@ -151,7 +151,7 @@ class Injector:
         path = journal or settings.journal
         self.journal = Journal(path=path, test=joining.test, parent=restarter if joining.ends else None)
         self._failures = log.Failures()
-        self.errors = self._failures.kept
+        self.errors = self._failures.errors
         """The first hundred errors inside faultinject itself, each of which let a request pass."""
 
         def note_failure(error: Exception, rule: str) -> None:
@@ -503,7 +503,7 @@ class Injector:
         )
         if new_seed is not None:
             self._seed_chosen = False
-        log.new_rules(new.rules, new.display_names)
+        log.log_new_rules(new.rules, new.display_names)
         return state
 
     def add(self, rules: Rules, *, expected: int | None = None) -> State:
@@ -653,7 +653,7 @@ class Injector:
     def _with_doubts(self, state: State, new: Sequence[Rule]) -> State:
         """Return the state, once the doubts about its new rules are logged."""
         names = dict(zip(state.scenario.rules, state.scenario.display_names, strict=True))
-        log.new_rules(new, [names[rule] for rule in new])
+        log.log_new_rules(new, [names[rule] for rule in new])
         return state
 
     @property
@@ -704,7 +704,7 @@ class Injector:
             and self.may_inject
             and (joined.on or self._off_is_logged.acquire(blocking=False))
         ):
-            log.switched(joined.until, joined.why_off, on=joined.on)
+            log.log_switched(joined.until, joined.why_off, on=joined.on)
         self.announce()
 
     @property
@@ -808,7 +808,7 @@ class Injector:
             assert self._services.expires is not None
             log_expired(self.expires, self._services.expires, from_the_start=True)
         elif state.on and (self.scenario.rules or not os.environ.get("FAULTINJECT_SESSION")):
-            log.enabled(self.seed, self.scenario.rules, self.scenario.display_names)
+            log.log_enabled(self.seed, self.scenario.rules, self.scenario.display_names)
             if self._asked is not None:
                 # Requests may ask for their own faults: everybody who reaches the app can do so.
                 log.warning(
@@ -817,7 +817,7 @@ class Injector:
                 )
             self._count_storage.tell(self.seed)
         elif not state.on and self._count_storage.shown and self._off_is_logged.acquire(blocking=False):
-            log.switched(None, state.why_off, on=False)
+            log.log_switched(None, state.why_off, on=False)
 
     def before_fork(self) -> None:
         """Prepare a directory to share with a child, if nothing was counted yet."""
@@ -1056,7 +1056,7 @@ def log_expired(variable: float | None, moment: float, *, from_the_start: bool =
         moment: the one that has passed.
         from_the_start: whether it had passed before this process began.
     """
-    log.expired(moment, None if from_the_start else instances.injected, by_variable=moment == variable)
+    log.log_expired(moment, None if from_the_start else instances.injected, by_variable=moment == variable)
 
 
 def _file_of(environ: Mapping[str, str]) -> RuleFile | None:

@@ -123,7 +123,7 @@ class RuleFile:
         try:
             scenario = Scenario.from_env(self._environ)
         except ConfigurationError as error:
-            log.rules_kept(error)
+            log.log_rules_kept(error)
             self._stay(injector)
             return
         try:
@@ -135,10 +135,10 @@ class RuleFile:
             self._signature_read = UNSEEN  # the next look tries again
             if not self._store_failure_logged:
                 self._store_failure_logged = True
-                log.rules_kept(error)
+                log.log_rules_kept(error)
             return
         except FaultInjectError as error:
-            log.rules_kept(error)
+            log.log_rules_kept(error)
         self._store_failure_logged = False
 
     def _put_in_force(self, injector: Injector, new: Scenario) -> None:
@@ -331,4 +331,4 @@ def _look(file: RuleFile) -> None:
     try:
         file.look()
     except Exception as error:
-        log.rules_kept(error)
+        log.log_rules_kept(error)

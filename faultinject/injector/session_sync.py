@@ -103,7 +103,7 @@ class Follower:
             if new is not None:
                 new.put_in_force()
                 if new.disarmed and (old is None or not old.disarmed):
-                    log.switched(None, new.disarmed, on=False)
+                    log.log_switched(None, new.disarmed, on=False)
             if old is not None:
                 old.take_out_of_force()
             # Last, as another thread that sees this number takes the scenario for being in force.

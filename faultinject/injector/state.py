@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from faultinject.engine.compiled_rule import duplicate_indices
 from faultinject.exceptions import ConfigurationError, FaultInjectError, StoreUnavailableError
-from faultinject.journal.changes import Change
+from faultinject.journal.changes import ControlChange
 from faultinject.rules.descriptions import count
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
@@ -83,7 +83,7 @@ class State:
     armed: int = 0
     over_http: bool = False
     by: int = 0
-    changes: tuple[Change, ...] = ()
+    changes: tuple[ControlChange, ...] = ()
     generation: int = 0
 
     def __post_init__(self) -> None:
@@ -264,7 +264,7 @@ class State:
             armed=int(data.get("armed", 0)),
             over_http=bool(data.get("over_http", False)),
             by=int(data["by"]),
-            changes=tuple(Change(*change) for change in data.get("changes", ())),
+            changes=tuple(ControlChange(*change) for change in data.get("changes", ())),
             generation=generation,
         )
         if len(state.places) != rules or len(state.duplicates) not in {0, rules}:

@@ -396,7 +396,7 @@ class Faults:
         self._publish()
         self._injector.put_in_force()
         scenario = self._injector.scenario
-        log.new_rules(scenario.rules, scenario.display_names)
+        log.log_new_rules(scenario.rules, scenario.display_names)
         return self
 
     def __exit__(

@@ -12,7 +12,7 @@ from functools import cache
 from faultinject.audit.app_under_test import places_of_app, without_operations
 from faultinject.exceptions import ConfigurationError, ExplorationFailedError, ProductionRefusedError
 from faultinject.journal.outcome import Outcome
-from faultinject.journal.writing import KEPT
+from faultinject.journal.writing import RING_SIZE
 from faultinject.rules import descriptions
 from faultinject.rules.environment import read_environment
 from faultinject.rules.production import production_reason
@@ -339,9 +339,9 @@ class Sweep:
             raise ExplorationFailedError(
                 f"no middleware saw a request, so there is nothing to explore. {unwrapped.advice()}"
             )
-        if len(first) >= KEPT:  # the journal may have dropped the first requests, which no run would try
+        if len(first) >= RING_SIZE:  # the journal may have dropped the first requests, which no run would try
             raise ExplorationFailedError(
-                f"a run makes {KEPT} requests or more: let the code make fewer of them"
+                f"a run makes {RING_SIZE} requests or more: let the code make fewer of them"
             )
         self.points = points = Points(first, second, self.reading, exhaustive=self.bounds.exhaustive)
         self.left_out += points.left_out
