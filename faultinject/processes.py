@@ -17,7 +17,7 @@ from pathlib import Path
 from subprocess import Popen
 from typing import Any, AnyStr, Self
 
-from faultinject.counts.processes import began, status
+from faultinject.counts.processes import read_status, start_ticks
 from faultinject.exceptions import ConfigurationError
 
 PAUSE = 0.01
@@ -70,7 +70,7 @@ class Child(Popen[AnyStr]):
         try:
             with interrupts_later():
                 super().__init__(*arguments, **options)
-                self.began = began(self.pid)
+                self.began = start_ticks(self.pid)
                 if known is not None:
                     known(self)
         except BaseException:
@@ -194,7 +194,7 @@ def _look(child: Child[Any], mark: bytes) -> Iterator[tuple[int, bool]]:
 
 def _is_of(child: Child[Any], mark: bytes, process: int) -> bool | None:
     """Whether a process lives and is the child's; None: it cannot be told at this moment."""
-    fields = status(process)
+    fields = read_status(process)
     if fields is None:  # pragma: no cover - it has ended
         return False
     state, _, group, _, _, _, flags, *_ = fields
@@ -210,7 +210,7 @@ def _is_of(child: Child[Any], mark: bytes, process: int) -> bool | None:
         return False
     if environ:
         return mark in environ
-    fields = status(process)
+    fields = read_status(process)
     return False if fields is not None and fields[47] == fields[48] != b"0" else None
 
 

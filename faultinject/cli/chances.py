@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import lcm, prod
 
 from faultinject.engine.compiled_rule import asks_for_options
-from faultinject.rules.key import any_of, folded
+from faultinject.rules.key import any_of, case_insensitive_test
 from faultinject.rules.rule import Rule
 from faultinject.rules.sample import read_sample
 from faultinject.rules.triggers import DECIDING
@@ -177,7 +177,7 @@ def _never_asked(rule: Rule) -> str | None:
     texts = conditions["operation"]
     known = operations_of(rule.vendor)
     wanted = known.meant(texts)
-    fits = any_of(folded(method) for method in conditions.get("method", "*"))
+    fits = any_of(case_insensitive_test(method) for method in conditions.get("method", "*"))
     rows = [row for row in known.rows if row.operation in wanted and fits(row.method.lower())]
     single = len(texts) == len(wanted) == 1
     subject = texts[0].removeprefix("=") if single else "its operations"

@@ -84,7 +84,7 @@ class Proxied:
     def reset(self) -> None:
         """Do nothing: only `--reset` can prepare a real service."""
 
-    def settle(self) -> None:
+    def wait_until_idle(self) -> None:
         """Wait until no request of a killed client is under way; the contents are unknown."""
         with self._ended:
             self._ended.wait_for(lambda: not self._under_way, SETTLE_SECONDS)
@@ -375,7 +375,7 @@ def explore(
                 reading.refuse_faults_of_store(wanted, target.url)
         reach(target)
         service = proxied = Proxied(target, rewrite_host=rewrite_host)
-        contents, inconclusive = proxied.settle, proxied.broken
+        contents, inconclusive = proxied.wait_until_idle, proxied.broken
         vendor = read_as = reading.dialect_of(vendor, target.host)
     same = layout.again(click.get_current_context(), ("speed", "jobs", "replay", "as_json", "outputs"))
     listening.handle_signals()  # a signal ends the command, too

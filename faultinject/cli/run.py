@@ -21,7 +21,7 @@ from faultinject.cli.layout import program_of, refuse
 from faultinject.cli.watching import watch
 from faultinject.counts.private import session_path
 from faultinject.exceptions import ConfigurationError
-from faultinject.injector.session_sync import Session, import_hooks
+from faultinject.injector.session_sync import Session, hooks_path
 from faultinject.journal import log
 from faultinject.rules.environment import Environment
 from faultinject.rules.names import is_rule
@@ -61,7 +61,7 @@ def run(
     for name in ("FAULTINJECT_FILE", "FAULTINJECT_RULES", "FAULTINJECT_SEED", "FAULTINJECT_SESSION"):
         environ.pop(name, None)
     notes = _notes(needed=strict or settings.store is None)
-    environ |= {**import_hooks(os.environ), "FAULTINJECT_RUN": f"{'strict' if strict else 1}:{notes}"}
+    environ |= {**hooks_path(os.environ), "FAULTINJECT_RUN": f"{'strict' if strict else 1}:{notes}"}
     interpreter = _interpreter(program, command[1:])
     if unreached := _unreached(command[0], interpreter, environ, ask=strict):
         if strict:

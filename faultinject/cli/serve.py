@@ -25,7 +25,7 @@ from faultinject.cli import listening
 from faultinject.cli import rules as reading
 from faultinject.cli.descriptions import bound, sentence
 from faultinject.cli.layout import readers_may_leave, refuse
-from faultinject.control.server import only_here
+from faultinject.control.server import require_address
 from faultinject.engine.shown import quoted
 from faultinject.exceptions import ConfigurationError, StoreUnavailableError
 from faultinject.injector.injector import Injector
@@ -86,7 +86,7 @@ def serve_with_faults(
     # An app with its own injector reads the address of control, and the journal, from the environment.
     with (
         named_to_apps(CONTROL, control),
-        only_here(partial(listening.listen, port_option="--control", host_option="--control")),
+        require_address(partial(listening.listen, port_option="--control", host_option="--control")),
     ):
         settings = reading.services()
         reading.refuse_production(settings)

@@ -116,7 +116,7 @@ def _server_raised(did: str, *, applied: bool) -> bool:
 
 
 def _client_timed_out(did: str, *, applied: bool) -> bool:
-    """Whether the client's own time-out ended the request: in a stall, or a delay before the app."""
+    """Whether the client's time-out ended the request: in a stall, or a delay before the app."""
     return did == "stalled" or (did == "delayed" and not applied)
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from faultinject.exceptions import MissingExtraError
 
 VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "CURL_CA_BUNDLE")
-"""Variables for trusted certificates, of OpenSSL and Go, requests, AWS's SDKs, Node and curl."""
+"""Clients' variables for certificates: OpenSSL and Go, requests, AWS's SDKs, Node, curl."""
 NAMES = ("localhost", "127.0.0.1", "::1")
 """The names in the certificate, besides the host."""
 

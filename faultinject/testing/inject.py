@@ -451,7 +451,7 @@ class Faults:
             not injector.journal.requests
             and injector.may_inject
             and self._entered == instances.entered()
-            and not instances.reaches_something()
+            and not instances.may_wrap_an_app()
         ):
             raise RuleNotMatchedError(
                 f"inject() saw no request, as nothing in this process is wrapped. {unwrapped.advice()}"

@@ -33,7 +33,7 @@ def own_injector() -> OwnInjector:
 
 def contents_of(store: ResettableStore) -> dict[str, bytes]:
     """The objects of a store by `/bucket/key`, after the last request of a killed client."""
-    store.settle(SETTLE_SECONDS)
+    store.wait_until_idle(SETTLE_SECONDS)
     return {
         f"/{bucket}/{key}": b"".join(stored.blocks)
         for (bucket, _, key), stored in store.contents.items()

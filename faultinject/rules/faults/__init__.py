@@ -1,6 +1,6 @@
 """The faults, one class each; `get` returns the one that a rule names.
 
-A fault does one thing to one exchange. Those of other packages have entry points in the group `faultinject.faults`.
+A fault acts on one exchange. Faults of other packages have entry points in the group `faultinject.faults`.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def get(text: str) -> Fault:
     )
 
 
-def every() -> tuple[type[Fault], ...]:
+def all_faults() -> tuple[type[Fault], ...]:
     """The faults that can be used, those of other packages last."""
     return (*FAULTS, *map(plugins.find, plugins.names()))
 
@@ -106,7 +106,7 @@ plugins = Registry("faultinject.faults", "fault", _own_names, _accept)
 
 
 def _titles() -> str:
-    return listed((fault.title for fault in every()), "and")
+    return listed((fault.title for fault in all_faults()), "and")
 
 
 def _guess(text: str) -> str:

@@ -99,7 +99,7 @@ class Documented(Fault):
 
     def doubts(self, rule: Rule) -> Iterator[str]:
         """Yield a doubt if the service answers no request of the rule so."""
-        # Few rules have such a row. The others do not pay for the import when 10,000 rules are installed.
+        # Few rules have such a row; the others must not pay for the import when 10,000 rules are installed.
         if any(row.where for row in self.rows):
             from faultinject.rules.places import doubt_of_place
 
@@ -116,7 +116,7 @@ class Documented(Fault):
         return [answers.documented(rule, self.vendor, row) for row in self.rows]
 
     def tests(self, rule: CompiledRule) -> Sequence[Check | None]:
-        """For each row, the test of a request that may get it; a single row is for all requests."""
+        """For each row, the test of the requests that may get it; a single row is for all requests."""
         if len(self.rows) == 1:
             return (None,)
         from faultinject.rules.places import test_of
