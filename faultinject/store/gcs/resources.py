@@ -186,7 +186,7 @@ def new_headers(description: Headers, sums: Mapping[str, str], now: float) -> He
 
 def describe(content: bytes, now: float) -> tuple[str, Headers]:
     """Make the entity tag and the headers of an object."""
-    headers = whole((("Content-Type", "application/octet-stream"),), sums_of([content]), now)
+    headers = new_headers((("Content-Type", "application/octet-stream"),), sums_of([content]), now)
     return etag(headers), headers
 
 
