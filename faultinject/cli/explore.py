@@ -64,7 +64,7 @@ class Proxied:
         from faultinject.proxy.app import Proxy
 
         self._target = target
-        self._proxy = Proxy(target, rewrite_host=rewrite_host, notice=self._note)
+        self._proxy = Proxy(target, rewrite_host=rewrite_host, on_failure=self._note)
         self._under_way = 0
         self._ended = threading.Condition()
         self._broken: list[UpstreamFailure] = []

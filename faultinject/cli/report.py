@@ -24,7 +24,7 @@ from faultinject.audit.reports import format_of, render
 from faultinject.cli import verdict
 from faultinject.cli.layout import readers_may_leave
 from faultinject.cli.progress import Progress
-from faultinject.counts.processes import gone
+from faultinject.counts.processes import has_ended
 from faultinject.exceptions import ConfigurationError
 from faultinject.journal.attempts import Attempt
 from faultinject.journal.driven_run import run_of
@@ -247,7 +247,7 @@ def timed(attempts: Iterable[Attempt]) -> tuple[Iterator[Attempt], float]:
 def _lives(parent: str) -> bool:
     """Whether a process of this machine, or of one of its containers, may start another writer."""
     try:
-        return not gone(parent)
+        return not has_ended(parent)
     except ValueError:
         return False
 

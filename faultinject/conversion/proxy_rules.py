@@ -296,7 +296,7 @@ def _example_answer(rule: Rule, target: str, number: int) -> ProxyAnswer:
     """The answer to the GET of a target, at a fixed time, so that it is always equal."""
     plan = trials.Trial([rule], "0").injector.own_plan
     compiled = plan.ready(0)
-    request = WSGIRequest(trials.environ("GET", target, "127.0.0.1"))
+    request = WSGIRequest(trials.environ_of("GET", target, "127.0.0.1"))
     _, identity = compiled.reading.identify(request)
     entry = Entry(plan, request, compiled.reading, MOMENT, MOMENT, compiled.name, number)
     entry.seq = number

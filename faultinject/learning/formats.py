@@ -64,7 +64,7 @@ class OperationNames:
         """
         target = target if target[:1] == "/" else f"/{target}"
         try:
-            environ = trials.environ(method, target, host or "127.0.0.1")
+            environ = trials.environ_of(method, target, host or "127.0.0.1")
             return self._reading.operation(WSGIRequest(environ))
         except (ConfigurationError, ValueError):
             return None

@@ -26,7 +26,7 @@ SETTLE_SECONDS = 5.0
 def own_injector() -> OwnInjector:
     """An injector without rules of its own, for a store.
 
-    The environment's settings are not for it: they are for the app under test.
+    It ignores the environment's settings, which are meant for the app under test.
     """
     return OwnInjector(Scenario([]), environ={})
 
@@ -49,7 +49,7 @@ def served(
     sock: socket.socket | None = None,
     max_bytes: int = MAX_BYTES,
 ) -> tuple[ResettableStore, Server]:
-    """A store, and its server, which the caller starts.
+    """Make a store and its server, which the caller starts.
 
     The server uses the given socket, or a free port of loopback.
     """

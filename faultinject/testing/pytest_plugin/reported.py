@@ -1,7 +1,7 @@
 """Writes a report on the clients of all tests at the session's end: `--faultinject-report`.
 
 All processes write one journal: that of FAULTINJECT_JOURNAL, or a temporary one. A process whose test names another
-journal writes to both. The process that the user started judges the lines that the session has added.
+journal writes to both. At the end, the process that the user started judges the lines of this session.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def note_errors(folder: Path, windows: Sequence[CallWindow]) -> None:
     with (folder / f"{os.getpid()}{ERRORS}").open("a", encoding="utf-8") as file:
         for window in windows:
             if window.error is not None:
-                # Not by msgspec: an error's text may have half of a surrogate pair, as a file name may.
+                # Not by msgspec, which refuses half of a surrogate pair; an error's text may have one.
                 file.write(f"{json_text([_key(window), window.error])}\n")
 
 

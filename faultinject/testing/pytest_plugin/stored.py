@@ -70,7 +70,7 @@ class StoredByTests:
                 change(storage.app.saved_contents, contents_after, contents_before)
                 storage.app.replace_contents(contents)
 
-        # pytest runs the first finalizer last: after the fixture's own clean-up.
+        # Added first, as pytest runs the first finalizer last: after the fixture's own clean-up.
         fixturedef.addfinalizer(undo)
         try:
             return (yield)
