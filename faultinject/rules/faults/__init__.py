@@ -117,12 +117,14 @@ def _guess(text: str) -> str:
         return f"name one of its errors, such as {text}:{vendors.get(text).errors[0].label}"
     if text.lower() == "http":
         return "name a status, such as http:503"
-    addresses = [f"{id_}:{text}" for id_ in vendors.documenting(text)] or vendors.in_other_case(text)
+    addresses = [f"{id_}:{text}" for id_ in vendors.vendors_with_code(text)] or vendors.errors_in_other_case(
+        text
+    )
     if is_status(text):
         addresses = [f"http:{text}", *addresses]
     if addresses:
-        return f"did you mean {vendors.abridged(addresses, 'or')}?"
+        return f"did you mean {vendors.abridge(addresses, 'or')}?"
     if vendor_ids := vendors.ids_for(text):
         example = vendors.get(vendor_ids[0]).errors[0].address
-        return f"did you mean an error of {vendors.abridged(vendor_ids, 'or')}, such as {example}?"
+        return f"did you mean an error of {vendors.abridge(vendor_ids, 'or')}, such as {example}?"
     return nearest(text, (*OWN, *plugins.names())).removeprefix("; ") or f"there are {_titles()}"

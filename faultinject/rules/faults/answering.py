@@ -63,12 +63,12 @@ class Documented(Fault):
                 raise Mistake(f"{shown(text)} is not {suggestion}") from None
             if (
                 isinstance(error, UnknownVendorError)
-                and vendors.documenting(label)
+                and vendors.vendors_with_code(label)
                 and not vendors.nearest_ids(id_)
             ):
-                documented = [f"{vendor_id}:{label}" for vendor_id in vendors.documenting(label)]
+                documented = [f"{vendor_id}:{label}" for vendor_id in vendors.vendors_with_code(label)]
                 error = UnknownVendorError(
-                    f"{id_!r} is not a vendor; did you mean {vendors.abridged(documented, 'or')}?"
+                    f"{id_!r} is not a vendor; did you mean {vendors.abridge(documented, 'or')}?"
                 )
             raise Mistake.of(error) from None
 
@@ -168,8 +168,8 @@ class OneOf(Documented):
         Fault.__init__(self, text)
         self.errors = errors
         self.rows = tuple(row for error in errors for row in error.rows)
-        documenting = {error.vendor for error in errors}
-        self.vendor = documenting.pop() if len(documenting) == 1 else None
+        vendors_with_code = {error.vendor for error in errors}
+        self.vendor = vendors_with_code.pop() if len(vendors_with_code) == 1 else None
 
     def with_options(self, options: Mapping[str, str]) -> Fault:
         """The fault with the errors that `of` names."""
