@@ -294,7 +294,7 @@ def explain(
         settings: the settings of the environment, if the rules are from there, or None.
     """
     rules, names = scenario.rules, scenario.display_names
-    dead = chances.dead(rules, names)
+    dead = chances.dead_rules(rules, names)
     matching: Sequence[int] = range(len(rules))
     asked_request = None
     if environ is not None:
@@ -369,7 +369,7 @@ def show(meaning: Meaning, scenario: Scenario) -> None:
     for rule in meaning.rules:
         click.echo(f"{rule.name}  {visible(rule.rule)}")
         click.echo(f"    {rule.words}")
-        if rule.dead is not None:
+        if rule.dead_rules is not None:
             click.echo(f"    It never fires: {rule.dead}.")
         for doubt in rule.warnings:
             click.echo(f"    Warning: {doubt}")

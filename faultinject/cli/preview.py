@@ -21,7 +21,7 @@ from faultinject.rules.values import visible
 from faultinject.rules.variables import value_of
 
 LARGEST_BODY = 64 << 20
-"""Bytes of a request's body."""
+"""The most bytes of a request's body."""
 
 
 def preview(
@@ -56,7 +56,7 @@ def preview(
     written, notes = trials.sent_body(action, method, shown)
     for note in notes:
         _tell(note)
-    if sys.stdout is not None:  # it is None behind `>&-`
+    if sys.stdout is not None:  # it is None after `>&-`
         sys.stdout.buffer.write(trials.head_of(action, trial.injector.clock()) + written)
         sys.stdout.buffer.flush()
     return 0

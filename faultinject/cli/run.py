@@ -63,7 +63,7 @@ def run(
     notes = _notes(needed=strict or settings.store is None)
     environ |= {**hooks_path(os.environ), "FAULTINJECT_RUN": f"{'strict' if strict else 1}:{notes}"}
     interpreter = _interpreter(program, command[1:])
-    if unreached := _unreached(command[0], interpreter, environ, ask=strict):
+    if unreached := _reason_without_faults(command[0], interpreter, environ, ask=strict):
         if strict:
             raise ConfigurationError(unreached)
         click.echo(f"faultinject: {unreached}", err=True)
@@ -201,7 +201,7 @@ def _options(words: Sequence[str]) -> list[str]:
     return options
 
 
-def _unreached(
+def _reason_without_faults(
     command: str, interpreter: Sequence[str] | None, environ: Mapping[str, str], *, ask: bool
 ) -> str:
     """The reason why the Python of a command gets no faults; empty if it gets them.

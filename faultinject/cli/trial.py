@@ -99,9 +99,9 @@ def trial(
         trying.too_fast,
         stopped,
     )
-    came = {fault.rule for fault in report.faults if fault.injected}
+    injected_rules = {fault.rule for fault in report.faults if fault.injected}
     tried = texts if report.faults and not stopped else ()
-    silent = [text for text in tried if came.isdisjoint(map(spelled, faults_of([text], vendor)))]
+    silent = [text for text in tried if injected_rules.isdisjoint(map(spelled, faults_of([text], vendor)))]
     for write in writers:
         write(report, silent)
     with readers_may_leave():

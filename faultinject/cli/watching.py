@@ -48,7 +48,7 @@ def watch(notes: str, *, strict: bool) -> None:
         _stand_in_front(command, notes)
     command = os.getpid()
     descriptor = os.pidfd_open(command)
-    # A grandchild, as a command may wait for all of its own children.
+    # The watcher is a grandchild, as the command may wait for all of its own children.
     child = os.fork()
     if child == 0:  # pragma: no cover - it outlives the test
         os.setsid()

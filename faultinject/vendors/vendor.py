@@ -206,7 +206,7 @@ class Vendor:
         if same := [
             error.address for error in self.errors if str(error.status) == code and "/" not in error.label
         ]:
-            return f"; did you mean {vendors.abridged(same, 'or')}?"
+            return f"; did you mean {vendors.abridge(same, 'or')}?"
         labels = (error.label.partition("/")[0] for error in self.errors)
         codes = {label.lower(): label for label in labels}
         prefixed = [label for label in codes if label.startswith(code.lower())] if len(code) > 2 else []
@@ -214,7 +214,7 @@ class Vendor:
         # Users who write a number mean a status, not a code of another vendor.
         vendor_ids = [] if code.isdecimal() else vendors.vendors_with_code(code)
         elsewhere = [f"{vendor_id}:{code}" for vendor_id in vendor_ids if vendor_id != self.id]
-        documented = f"{vendors.abridged(elsewhere, 'and')} {'are' if elsewhere[1:] else 'is'} documented"
+        documented = f"{vendors.abridge(elsewhere, 'and')} {'are' if elsewhere[1:] else 'is'} documented"
         if near:
             return f"; did you mean {self.id}:{codes[near[0]]}?{f' ({documented})' if elsewhere else ''}"
         return f"; {documented}" if elsewhere else f"; 'faultinject vendors {self.id}' lists them"
