@@ -369,7 +369,7 @@ def show(meaning: Meaning, scenario: Scenario) -> None:
     for rule in meaning.rules:
         click.echo(f"{rule.name}  {visible(rule.rule)}")
         click.echo(f"    {rule.words}")
-        if rule.dead_rules is not None:
+        if rule.dead is not None:
             click.echo(f"    It never fires: {rule.dead}.")
         for doubt in rule.warnings:
             click.echo(f"    Warning: {doubt}")
