@@ -10,13 +10,13 @@ class FaultInjectError(Exception):
 
 
 LONGEST = 2000
-"""Characters of one message."""
+"""The most characters of one message."""
 
 
 def plain(text: str, longest: int = LONGEST) -> str:
     r"""A message of at most `longest` characters, without control characters.
 
-    A terminal would obey these.
+    A terminal would obey control characters.
 
     >>> plain("a\x1b[2J"), plain("word", 3)
     ('a\\x1b[2J', 'wo…')
@@ -61,8 +61,10 @@ class ConfigurationError(FaultInjectError, ValueError):
     """
 
     def __init__(self, problems: Iterable[Problem | str]) -> None:
-        found = [problems] if isinstance(problems, str) else list(problems)
-        self.problems = tuple(each if isinstance(each, Problem) else Problem(each) for each in found)
+        listed = [problems] if isinstance(problems, str) else list(problems)
+        self.problems = tuple(
+            problem if isinstance(problem, Problem) else Problem(problem) for problem in listed
+        )
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
@@ -105,14 +107,14 @@ class ExplorationFailedError(FaultInjectError, AssertionError):
 class StoreUnavailableError(FaultInjectError):
     """The shared counts are unavailable.
 
-    There is no space left, they are gone, or another process has locked them (`StoreBusyError`).
+    There is no space left, they were removed, or another process has locked them (`StoreBusyError`).
     """
 
 
 class StoreBusyError(StoreUnavailableError):
     """Another process locked the counts for too long.
 
-    One request went on without them, and the next one tries again.
+    The request continued without a decision, and the next one asks again.
     """
 
 

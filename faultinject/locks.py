@@ -1,12 +1,11 @@
 """Locks that greenlets may hold while they wait, whenever gevent has patched their process.
 
 gevent replaces the names in `threading`, not the locks that were made before: a server's master or `faultinject run`
-makes them before a worker is patched. A greenlet that waited in such a lock would stop its process, and with it the
-greenlet that has the lock. So greenlets do not wait in these locks: they ask again and again, and the others have
-their turn meanwhile.
+makes them before a worker is patched. A greenlet that waited in such a lock would stop its whole process, including the
+greenlet that holds the lock. So greenlets do not wait in these locks: they ask repeatedly, and others run meanwhile.
 
-A lock of `_thread` or `threading` does as well if nobody waits, writes a log or starts a thread under it: no greenlet
-gives up its turn there. Whatever else gevent replaces is looked up in its module when it is used.
+A lock of `_thread` or `threading` is good enough if its holder never waits, writes a log or starts a thread, as then no
+greenlet switches. Anything else that gevent replaces is looked up in its module when it is used.
 """
 
 from __future__ import annotations
@@ -27,8 +26,8 @@ class Lock:
     """A lock, as a context manager.
 
     Attributes:
-        take: called with False, gets it if it is free, and says whether it has.
-        release: lets the next one have it.
+        take: called with False, gets the lock if it is free, and returns whether it did.
+        release: releases the lock.
     """
 
     def __init__(self) -> None:
@@ -36,7 +35,7 @@ class Lock:
         self.take, self.release = own.acquire, own.release
 
     def acquire(self, seconds: float = -1) -> bool:
-        """Get the lock; no if it was not free for so many seconds, which are unlimited below 0."""
+        """Get the lock, and return whether that took no longer than `seconds`; below 0: no limit."""
         sleep = gevent_sleep()
         if sleep is None:
             return self.take(timeout=seconds)
@@ -58,17 +57,17 @@ class Lock:
 class ReentrantLock:
     """A lock that its holder gets again, as a signal's handler does.
 
-    A greenlet does not hold the lock of another one of its thread.
+    A lock that a greenlet holds is not held by the other greenlets of its thread.
     """
 
     def __init__(self) -> None:
         self._threads = _thread.RLock()
-        # Greenlets of one thread, which they share.
+        # The greenlets that hold it, which may share a thread.
         self._holders: list[int] = []
 
     def acquire(self, blocking: bool = True) -> bool:
-        """Get the lock; no if it is not free, and nobody is to wait."""
-        me = _thread.get_ident()  # a greenlet's own where gevent has replaced it
+        """Get the lock, and return whether it was free, or `blocking` allowed to wait."""
+        me = _thread.get_ident()  # the greenlet's id if gevent has patched it
         while self._threads.acquire(blocking):
             sleep = gevent_sleep()  # gevent's hub has none: a handler that it calls cannot wait
             if self._holders[-1:] in ([], [me]) or sleep is None:
@@ -81,7 +80,7 @@ class ReentrantLock:
         return False
 
     def release(self) -> None:
-        """Release it once; the next one gets it after as many releases as acquisitions."""
+        """Release the lock once; it is free after as many releases as acquisitions."""
         self._holders.pop()
         self._threads.release()
 
@@ -93,9 +92,9 @@ class ReentrantLock:
 
 
 def gevent_sleep() -> Callable[[float], object] | None:
-    """The `sleep` of gevent if one of its greenlets asks, patched or not; else None.
+    """The `sleep` of gevent if a greenlet calls this, even in an unpatched process; else None.
 
-    With it the loop of gevent goes on.
+    While a greenlet sleeps by it, gevent's loop runs.
     """
     local, gevent = sys.modules.get("gevent._hub_local"), sys.modules.get("gevent")
     if local is None or gevent is None or local.get_hub_if_exists() in (None, gevent.getcurrent()):

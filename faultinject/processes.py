@@ -1,6 +1,6 @@
-"""The processes of another program, found and killed by their group and by a mark.
+"""Starts another program, and finds and kills all of its processes, by group and by a mark.
 
-Their clocks can be made to run faster, too.
+It can also make their clocks run faster.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from pathlib import Path
 from subprocess import Popen
 from typing import Any, AnyStr, Self
 
-from faultinject.counts.processes import began, status
+from faultinject.counts.processes import read_status, start_ticks
 from faultinject.exceptions import ConfigurationError
 
 PAUSE = 0.01
-"""Seconds between two looks at processes that are about to end."""
+"""Seconds between two looks at processes that are ending."""
 KERNEL = 0x00200000
 """The flag of a kernel thread, which has no environment (`PF_KTHREAD`, see proc(5))."""
 
@@ -35,12 +35,12 @@ LIBFAKETIME = (
 CAUSE = re.compile(r"^\S.*: \S.*$", re.MULTILINE)
 """A line of output that may name the reason of a program's end.
 
-Of a stack trace's lines it is the last one.
+In a stack trace it is the last line.
 """
 LONGEST_CAUSE = 300
-"""Characters of such a line that are shown."""
-ITS_MEMORY = ("/dev/shm/faketime_shm_{}", "/dev/shm/sem.faketime_sem_{}")  # noqa: S108 - where glibc has it
-"""Files that libfaketime keeps of a process, and removes at its end, unless it is killed."""
+"""The most characters of such a line that are shown."""
+FAKETIME_FILES = ("/dev/shm/faketime_shm_{}", "/dev/shm/sem.faketime_sem_{}")  # noqa: S108 - where glibc has it
+"""Files that libfaketime makes for a process, and removes only if it is not killed."""
 
 
 def cause_in(output: str) -> str:
@@ -61,17 +61,15 @@ def why_not_run(error: OSError) -> str:
 class Child(Popen[AnyStr]):
     """A process in its own session, which an interrupt during its start does not leave behind.
 
-    On a busy machine it may have been at work for long when the call that starts it returns; until then nobody else
-    knows it.
+    On a busy machine the process may have run for long when the constructor returns; until then only `known` gets it.
 
     Args:
         arguments: as of `Popen`.
-        known: is given the process before that call returns.
+        known: called with the process before the constructor returns.
         options: as of `Popen`.
 
     Attributes:
-        began: when it was started, in clock ticks of this machine; nothing that it starts is older. 0 if it is
-            unknown.
+        began: its start, in clock ticks of this machine; 0 if unknown. No process that it starts is older.
     """
 
     def __init__(
@@ -81,7 +79,7 @@ class Child(Popen[AnyStr]):
         try:
             with interrupts_later():
                 super().__init__(*arguments, **options)
-                self.began = began(self.pid)
+                self.began = start_ticks(self.pid)
                 if known is not None:
                     known(self)
         except BaseException:
@@ -95,24 +93,24 @@ class Child(Popen[AnyStr]):
 def interrupts_later() -> Iterator[None]:
     """Call handlers of signals after the block.
 
-    One that raises while a process begins would lose its number.
+    A handler that raises while a process starts would lose the process's number.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    came: list[int] = []
+    received: list[int] = []
     handlers = {}
     for number in (signal.SIGINT, signal.SIGTERM):
         handler = signal.getsignal(number)
         if callable(handler):
             handlers[number] = handler
-            signal.signal(number, lambda number, _: came.append(number))
+            signal.signal(number, lambda number, _: received.append(number))
     try:
         yield
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
-        for caught in came:
+        for caught in received:
             signal.raise_signal(caught)
 
 
@@ -121,16 +119,16 @@ def kill_group(process: Popen[AnyStr]) -> None:
     if not hasattr(os, "killpg"):  # pragma: no cover - Windows
         process.kill()
         return
-    with suppress(ProcessLookupError, PermissionError):  # nothing is left of it; macOS says so by the second
+    with suppress(ProcessLookupError, PermissionError):  # it has ended; macOS raises the second error
         os.killpg(process.pid, signal.SIGKILL)
-    for each in ITS_MEMORY:
-        Path(each.format(process.pid)).unlink(missing_ok=True)
+    for path in FAKETIME_FILES:
+        Path(path.format(process.pid)).unlink(missing_ok=True)
 
 
 def faster(speed: float) -> dict[str, str]:
-    """The variables of a program whose clocks and waits run so many times as fast.
+    """The variables that make a program's clocks and waits run faster by a factor.
 
-    The programs that it starts have them, too.
+    The programs that it starts inherit them.
 
     Raises:
         ConfigurationError: libfaketime is not installed.
@@ -141,26 +139,26 @@ def faster(speed: float) -> dict[str, str]:
     paths = [path for place in LIBFAKETIME for path in glob.glob(place)]  # noqa: PTH207
     if not paths:
         raise ConfigurationError("--speed needs libfaketime (Linux; Debian: apt-get install faketime)")
-    others = os.environ.get("LD_PRELOAD", "")
+    preloaded = os.environ.get("LD_PRELOAD", "")
     return {
-        "LD_PRELOAD": f"{paths[0]} {others}".rstrip(),
+        "LD_PRELOAD": f"{paths[0]} {preloaded}".rstrip(),
         "FAKETIME": f"+0 x{speed:g}",
         "NO_FAKE_STAT": "1",
     }
 
 
 def kill_marked(seconds: float, child: Child[Any], mark: str) -> bool:
-    """Kill the processes that have left the group, too, by the mark in their environment.
+    """Kill also the processes that left the group, by the mark in their environment.
 
-    Linux alone shows it.
+    Only Linux shows the environment.
 
     Args:
-        seconds: the time to try: one of them may start another between the look at all of them and its end.
+        seconds: the time limit; a process may start another one before it is killed.
         child: the child whose group was killed.
         mark: the mark in the environment.
 
     Returns:
-        Whether all of them are gone, with the files that they had open, or at their end when the time is over.
+        Whether all of them have ended, or are ending when the time is over.
     """
     end = time.monotonic() + seconds
     while True:
@@ -176,9 +174,9 @@ def kill_marked(seconds: float, child: Child[Any], mark: str) -> bool:
 
 
 def living_after(seconds: float, child: Child[Any], mark: str) -> int:
-    """The number of its processes, by group or mark, that live after so many seconds.
+    """The number of a child's processes, by group or mark, that live after so many seconds.
 
-    It waits no longer than they need to end.
+    It returns as soon as all have ended.
     """
     end = time.monotonic() + seconds
     while states := [is_its for _, is_its in _look(child, mark.encode())]:
@@ -189,9 +187,9 @@ def living_after(seconds: float, child: Child[Any], mark: str) -> int:
 
 
 def _look(child: Child[Any], mark: bytes) -> Iterator[tuple[int, bool]]:
-    """The living processes that are the child's, or may be.
+    """Yield the living processes that are the child's, or may be.
 
-    A process that ends, or becomes another program, has no environment.
+    A process that is ending, or becoming another program, has no environment.
     """
     try:
         numbers = [int(folder.name) for folder in Path("/proc").iterdir() if folder.name.isdecimal()]
@@ -204,8 +202,8 @@ def _look(child: Child[Any], mark: bytes) -> Iterator[tuple[int, bool]]:
 
 
 def _is_of(child: Child[Any], mark: bytes, process: int) -> bool | None:
-    """Whether a process lives and is the child's; None: it cannot be told at this moment."""
-    fields = status(process)
+    """Whether a process lives and is the child's; None if that is unknown at this moment."""
+    fields = read_status(process)
     if fields is None:  # pragma: no cover - it has ended
         return False
     state, _, group, _, _, _, flags, *_ = fields
@@ -221,7 +219,7 @@ def _is_of(child: Child[Any], mark: bytes, process: int) -> bool | None:
         return False
     if environ:
         return mark in environ
-    fields = status(process)
+    fields = read_status(process)
     return False if fields is not None and fields[47] == fields[48] != b"0" else None
 
 

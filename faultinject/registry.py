@@ -1,7 +1,7 @@
 """Additions of other installed packages: vendors, stores and faults, by their entry points.
 
-Nothing is looked for until somebody asks for an unknown name, or for a list: the metadata of all installed packages
-takes milliseconds to read (https://packaging.python.org/en/latest/specifications/entry-points/).
+Entry points are read only for an unknown name, or for a list, as reading the metadata of all installed packages takes
+milliseconds (https://packaging.python.org/en/latest/specifications/entry-points/).
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from typing import Any
 
 LONGEST = 300
-"""Characters of an error in another package that are shown."""
+"""The most characters of an error in another package that are shown."""
 
 
 class Registry:
     """The members of one vocabulary that other packages add.
 
-    What is wrong with one is told of that one alone, in one sentence that names its package.
+    A mistake in one member affects only that member, and is reported in one sentence that names its package.
 
     Args:
         group: the group of their entry points.
-        kind: what one is called in messages: `vendor`.
+        kind: the word for a member in messages, such as `vendor`.
         taken: the names that other packages cannot have.
-        accept: from a name and what its entry point names to the member; any error says what is wrong with it.
+        accept: makes the member from a name and the object of its entry point; an error names the mistake.
     """
 
     def __init__(
@@ -43,35 +43,35 @@ class Registry:
         self.kind = kind
         self._taken = taken
         self._accept = accept
-        self._found: dict[str, list[EntryPoint]] | None = None
+        self._entry_points: dict[str, list[EntryPoint]] | None = None
         self._members: dict[str, Any] = {}
         self._broken: dict[str, str] = {}
-        # A package that asks for the list while it is imported is not on it yet.
+        # A package that asks for the list while it is imported is not in the list yet.
         self._loading: set[tuple[int, str]] = set()
 
     def find(self, name: str) -> Any:
-        """The member of that name; None if no package has one.
+        """The member with that name; None if no package has one.
 
         Raises:
-            ConfigurationError: its package is broken, or several have one.
+            ConfigurationError: its package is broken, or several packages have one.
         """
-        found = self._members.get(name)
-        if found is not None:
-            return found
+        member = self._members.get(name)
+        if member is not None:
+            return member
         offers = self._offers().get(name, ())
-        this = (_thread.get_ident(), name)
-        if not offers or this in self._loading:
+        loading = (_thread.get_ident(), name)
+        if not offers or loading in self._loading:
             return None
         if name not in self._broken:
-            self._loading.add(this)
+            self._loading.add(loading)
             try:
-                self._members[name] = found = self._load(name, offers)
+                self._members[name] = member = self._load(name, offers)
             except (Exception, SystemExit) as error:
                 self._broken[name] = str(error)
             else:
-                return found
+                return member
             finally:
-                self._loading.discard(this)
+                self._loading.discard(loading)
         raise ConfigurationError(self._broken[name])
 
     def names(self) -> tuple[str, ...]:
@@ -79,7 +79,7 @@ class Registry:
         return tuple(sorted(offer for offer in self._offers() if self._is_usable(offer)))
 
     def problems(self) -> list[str]:
-        """The mistakes of the others, by name."""
+        """The mistakes of the members that cannot be used, sorted by name."""
         self.names()
         taken = self._taken()
         twice = {
@@ -100,32 +100,32 @@ class Registry:
             return False
 
     def _load(self, name: str, offers: list[EntryPoint]) -> Any:
-        whose = _packages(offers)
+        packages = _packages(offers)
         if len(offers) > 1:
             raise ConfigurationError(
-                f"there are {len(offers)} {self.kind}s {name}, of {whose}: uninstall all but one"
+                f"there are {len(offers)} {self.kind}s {name}, of {packages}: uninstall all but one"
             )
         try:
             return self._accept(name, offers[0].load())
         except (Exception, SystemExit) as error:
-            said = " ".join(str(error).split())
-            why = said if isinstance(error, ConfigurationError) else f"{type(error).__name__}: {said}"
+            text = " ".join(str(error).split())
+            reason = text if isinstance(error, ConfigurationError) else f"{type(error).__name__}: {text}"
             raise ConfigurationError(
-                f"the {self.kind} {name} of {whose} cannot be used: {plain(why, LONGEST)}"
+                f"the {self.kind} {name} of {packages} cannot be used: {plain(reason, LONGEST)}"
             ) from error
 
     def _offers(self) -> dict[str, list[EntryPoint]]:
-        if self._found is None:
+        if self._entry_points is None:
             from importlib.metadata import entry_points
 
-            found: dict[str, list[EntryPoint]] = {}
+            by_name: dict[str, list[EntryPoint]] = {}
             for point in entry_points(group=self.group):
-                found.setdefault(point.name, []).append(point)
-            self._found = found
-        return self._found
+                by_name.setdefault(point.name, []).append(point)
+            self._entry_points = by_name
+        return self._entry_points
 
 
 def _packages(offers: list[EntryPoint]) -> str:
-    """`the package acme 1.0`; of several packages each."""
+    """Name the packages, as in `the package acme 1.0`."""
     names = sorted(f"{offer.dist.name} {offer.dist.version}" for offer in offers if offer.dist is not None)
     return f"the package{'s' if len(names) > 1 else ''} {' and '.join(names)}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from faultinject.exceptions import ConfigurationError, MissingExtraError
 from faultinject.rules.scenario import Scenario
 from faultinject.testing import unwrapped
-from faultinject.testing.exploration.bounds import WHOLE, Bounds, checked
-from faultinject.testing.exploration.points import Trace, exact
+from faultinject.testing.exploration.bounds import WHOLE, Bounds, convert_argument
+from faultinject.testing.exploration.points import Trace, exact_conditions
 from faultinject.testing.exploration.sweep import sweep_of
 
 try:
@@ -40,20 +40,22 @@ def scenarios(
     if not requests:
         raise ConfigurationError(f"there are no requests to draw from: none was seen. {unwrapped.advice()}")
     trace = Trace(sorted(requests, key=lambda outcome: outcome.arrived), sweep.reading)
-    points = [trace.point(number, exact(outcome)) for number, outcome in enumerate(trace.outcomes)]
+    points = [trace.point(number, exact_conditions(outcome)) for number, outcome in enumerate(trace.outcomes)]
     live = any(outcome.connection is not None for outcome in requests)
     rules = [
         sweep.rule_at(point, choice)
         for choice in sweep.run.choices
         for point in points
-        if not (choice.lasts or choice.moves) and sweep.applies(choice, point) and not (live and choice.slow)
+        if not (choice.lasts or choice.replaces_object)
+        and sweep.applies(choice, point)
+        and not (live and choice.slow)
     ]
     if not rules:
         raise ConfigurationError("none of the faults fits any of the requests")
     slot = strategies.none() | strategies.sampled_from(rules)
 
     def scenario(drawn: tuple[Rule | None, ...]) -> Scenario:
-        kept = [rule for rule in drawn if rule is not None]
-        return Scenario.of_rules(tuple(dict.fromkeys(kept)), "0")
+        rules_drawn = [rule for rule in drawn if rule is not None]
+        return Scenario.of_rules(tuple(dict.fromkeys(rules_drawn)), "0")
 
-    return strategies.tuples(*[slot] * checked("max_faults", max_faults, *WHOLE)).map(scenario)
+    return strategies.tuples(*[slot] * convert_argument("max_faults", max_faults, *WHOLE)).map(scenario)

@@ -16,7 +16,7 @@ def calls() -> str:
 
 def description(call) -> str:
     """The whole docstring of its function, in one line."""
-    return " ".join(call.does.__doc__.split())
+    return " ".join(call.run.__doc__.split())
 
 
 def takes(call) -> str:

@@ -653,7 +653,7 @@ class Responder:
             # Starlette's BaseHTTPMiddleware hides the server's `send`, not its `receive`.
             connection = of_send(self._receive)
             if connection is not None:
-                log.server_hidden()
+                log.log_server_hidden()
         self._connection = connection
         return Reach.SERVER if connection is None else Reach.CONNECTION
 

@@ -137,9 +137,9 @@ def _say_what_was_meant(*, rules_given: bool) -> None:
     not_empty = [name for name in near if os.environ.get(name)]
     if not_empty:
         from faultinject.journal import log
-        from faultinject.rules.names import gives_rules, like_the_switch
+        from faultinject.rules.names import gives_rules, likely_switches
 
-        for name in like_the_switch(not_empty)[:1]:
+        for name in likely_switches(not_empty)[:1]:
             # It is off, and a variable of the environment was probably meant to switch it on.
             log.warning(
                 "faultinject is off: did you mean FAULTINJECT_ENABLED? %s is set and means nothing", name

@@ -135,7 +135,7 @@ class Patch:
         """
         self._over = True
         if self._injector is not None:
-            instances.lay_bare(self._injector)
+            instances.note_unwrapped(self._injector)
             self._injector = None
         while self._patched:
             framework, original, ours = self._patched.pop()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import lcm, prod
 
 from faultinject.engine.compiled_rule import asks_for_options
-from faultinject.rules.key import any_of, folded
+from faultinject.rules.key import any_of, case_insensitive_test
 from faultinject.rules.rule import Rule
 from faultinject.rules.sample import read_sample
 from faultinject.rules.triggers import DECIDING
@@ -28,7 +28,7 @@ def rates(rules: Sequence[Rule]) -> list[float]:
     All attempts meet the conditions of all rules; the first rule that passes its triggers fires. The calculation
     assumes that `times` is not used up, that windows are open, and that no rate of `above` is exceeded.
     """
-    start = max(map(_spared, rules), default=0)
+    start = max(map(_spared_attempts, rules), default=0)
     cycle = lcm(*(rule.value("every") for rule in rules))
     live = [_never(rule) is None for rule in rules]
     shares = [0.0] * (len(rules) + 1)
@@ -87,10 +87,10 @@ def counts(rule: Rule) -> bool:
     return not rule.options.keys().isdisjoint(DECIDING)
 
 
-def dead(rules: Sequence[Rule], names: Sequence[str]) -> dict[int, str]:
+def dead_rules(rules: Sequence[Rule], names: Sequence[str]) -> dict[int, str]:
     """The rules that certainly never fire, with the reason."""
     reasons: dict[int, str] = {}
-    # The rules that always fire, by their rarest condition: a rule that one of them hides has the same condition.
+    # The rules that always fire, by their rarest condition: any rule that such a rule hides has this condition, too.
     wide: dict[tuple[str, str], list[int]] = {}
     for number, rule in enumerate(rules):
         reason = _never(rule)
@@ -131,7 +131,7 @@ def _precise(chance: float) -> float:
 
 def _chance(rule: Rule, place: int) -> float:
     """The chance that the attempt with a number, from 0, passes the rule's triggers."""
-    beyond = place - _spared(rule)
+    beyond = place - _spared_attempts(rule)
     if beyond < 0 or (beyond + 1) % rule.value("every") or rule.value("above") is not None:
         return 0.0
     probability: float = rule.value("probability")
@@ -141,10 +141,10 @@ def _chance(rule: Rule, place: int) -> float:
 def _mean_chance(rule: Rule) -> float:
     """The mean chance of the attempts after the first ones that get no fault."""
     every: int = rule.value("every")
-    return _chance(rule, _spared(rule) + every - 1) / every
+    return _chance(rule, _spared_attempts(rule) + every - 1) / every
 
 
-def _spared(rule: Rule) -> int:
+def _spared_attempts(rule: Rule) -> int:
     """The number of first attempts that get no fault."""
     spared: int = rule.value("skip") + rule.value("from") - 1
     return spared
@@ -164,9 +164,9 @@ def _never(rule: Rule) -> str | None:
     methods = {method.removeprefix("=").upper() for method in rule.conditions.get("method", ())}
     if methods == {"CONNECT"}:
         return "no rule matches CONNECT"
-    kept = rule.vendor.reserved if rule.vendor is not None else ()
+    reserved = rule.vendor.reserved if rule.vendor is not None else ()
     buckets = [bucket.removeprefix("=") for bucket in rule.conditions.get("bucket", ())]
-    if buckets and all(bucket in kept for bucket in buckets):
+    if buckets and all(bucket in reserved for bucket in buckets):
         return f"the server keeps {listed(buckets)} for itself"
     return _never_asked(rule) if "operation" in rule.conditions else None
 
@@ -177,7 +177,7 @@ def _never_asked(rule: Rule) -> str | None:
     texts = conditions["operation"]
     known = operations_of(rule.vendor)
     wanted = known.meant(texts)
-    fits = any_of(folded(method) for method in conditions.get("method", "*"))
+    fits = any_of(case_insensitive_test(method) for method in conditions.get("method", "*"))
     rows = [row for row in known.rows if row.operation in wanted and fits(row.method.lower())]
     single = len(texts) == len(wanted) == 1
     subject = texts[0].removeprefix("=") if single else "its operations"

@@ -177,7 +177,7 @@ def parse_request(text: str, host: str, mount: str = "/", headers: Sequence[str]
             f"--mount: the path {quoted(shown_target(target))} does not begin with the mount point"
             f" {quoted(mount)}; give the whole path, as the client sends it"
         )
-    environ = trials.environ(method, target, host, mount=mount_point)
+    environ = trials.environ_of(method, target, host, mount=mount_point)
     for header in headers:
         name, colon, value = header.partition(":")
         layout.refuse(
@@ -303,7 +303,7 @@ def explain(
         settings: the settings of the environment, if the rules are from there, or None.
     """
     rules, names = scenario.rules, scenario.display_names
-    dead = chances.dead(rules, names)
+    dead = chances.dead_rules(rules, names)
     matching: Sequence[int] = range(len(rules))
     asked_request = None
     if environ is not None:

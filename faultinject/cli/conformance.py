@@ -40,12 +40,12 @@ from faultinject.conformance.process import CONTRACT
 from faultinject.conformance.results import (
     BUSY,
     FailedClient,
-    Measured,
+    MeasuredRun,
     Results,
     SkippedClient,
     changes,
     conclusion,
-    measured,
+    measure_client,
     results_of,
     verdicts,
 )
@@ -57,7 +57,7 @@ from faultinject.processes import faster
 from faultinject.rules.printed_json import json_text
 from faultinject.server.certificates import Certificate, certificate
 
-Write = Callable[[Sequence[Measured], Results], None]
+Write = Callable[[Sequence[MeasuredRun], Results], None]
 
 
 MOST_SIDE_BY_SIDE = 6
@@ -77,7 +77,7 @@ def show_sdks() -> None:
     layout.show(("client", "what it is", "version"), rows)
 
 
-def show_several(results: Sequence[Measured], document: Results) -> None:
+def show_several(results: Sequence[MeasuredRun], document: Results) -> None:
     """Print the conclusion, all verdicts by check and client, and the defects of each client.
 
     Many clients have a row each instead, with the number of their verdicts.
@@ -125,7 +125,7 @@ def show_cases(name: str, cases: Specification, clients: Sequence[ClientCases], 
             click.echo(f"  → compare the client's retry settings with {cases.source}")
 
 
-def show_warnings(results: Sequence[Measured], *, tls: bool) -> None:
+def show_warnings(results: Sequence[MeasuredRun], *, tls: bool) -> None:
     """Warn of clients that failed, of calls without a request, and of a busy machine.
 
     The warning about a failed client has the end of its output.
@@ -172,7 +172,7 @@ def writer(path: str) -> Write:
     """
     if path.lower().endswith(".html"):
         require_jinja()  # at once, before the long work
-    formats: dict[str, Callable[[Sequence[Measured], Results], str]] = {
+    formats: dict[str, Callable[[Sequence[MeasuredRun], Results], str]] = {
         ".html": _html,
         ".md": lambda _results, document: league.markdown(document),
         ".json": lambda _results, document: json_text(to_builtins(document), 1) + "\n",
@@ -185,17 +185,17 @@ def writer(path: str) -> Write:
     return layout.writer(path, formats)
 
 
-def _html(results: Sequence[Measured], document: Results) -> str:
+def _html(results: Sequence[MeasuredRun], document: Results) -> str:
     if len(results) != 1 or document.all:
         return league.page(document)
     [client] = results
-    made = f"{league.made(document)} The client made its calls against {league.against(document)}."
+    made = f"{league.made_line(document)} The client made its calls against {league.against(document)}."
     return html_report(client.run.judgement, title=league.heading(document), made=made)
 
 
-def _junit(results: Sequence[Measured], document: Results) -> str:
+def _junit(results: Sequence[MeasuredRun], document: Results) -> str:
     """A suite for each client; a client that could not be started is an error of its own suite."""
-    made = league.made(document)
+    made = league.made_line(document)
     suites = [junit.suite(client.run.judgement, client.result.client) for client in results]
     suites = [suite._replace(said=f"{suite.said} {quoted(made)}") for suite in suites]
     for client in document.failed:
@@ -204,7 +204,7 @@ def _junit(results: Sequence[Measured], document: Results) -> str:
     return junit.document(suites)
 
 
-def _sarif(results: Sequence[Measured], _document: Results) -> str:
+def _sarif(results: Sequence[MeasuredRun], _document: Results) -> str:
     """A SARIF log with a run for each client, whose id code scanning needs."""
     log, runs = {}, []
     for client in results:
@@ -214,7 +214,7 @@ def _sarif(results: Sequence[Measured], _document: Results) -> str:
     return json_text(log | {"runs": runs}, 2) + "\n"
 
 
-def _one_by_one(results: Sequence[Measured], _document: Results, *, form: str) -> str:
+def _one_by_one(results: Sequence[MeasuredRun], _document: Results, *, form: str) -> str:
     """The reports of the clients, one after another."""
     return "\n".join(render(result.run.judgement, form) for result in results)
 
@@ -403,7 +403,7 @@ def _play(
 
 def _phases(sdk: Sdk, names: Sequence[str], spread: float = 1.0) -> list[plan.Phase]:
     """The phases with these names that have calls for the SDK; `spread` moves calls apart."""
-    return plan.chosen(plan.codes_of(sdk.vendor), aws=sdk.aws, names=names, spread=spread)
+    return plan.choose_phases(plan.codes_of(sdk.vendor), aws=sdk.aws, names=names, spread=spread)
 
 
 def _refuse_idle(clients: Sequence[Sdk], names: Sequence[str]) -> None:
@@ -507,7 +507,7 @@ def _run(
     strict: bool,
     certificate: Certificate | None,
     speed: float | None,
-) -> Measured:
+) -> MeasuredRun:
     deadline = deadline or sdk.deadline
     phases = _phases(sdk, names)
     if speed is not None:
@@ -530,7 +530,7 @@ def _run(
             certificate=certificate,
             speed=speed or 1.0,
         )
-    return measured(sdk, replace(done, judgement=replace(done.judgement, strict=strict)))
+    return measure_client(sdk, replace(done, judgement=replace(done.judgement, strict=strict)))
 
 
 def _check_reach(

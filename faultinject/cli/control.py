@@ -241,10 +241,10 @@ def _url(url: str | None, environ: Mapping[str, str]) -> str:
         raise _wrong(
             CONTROL, f"{visible(text)} is a path of the app: add --url http://HOST:PORT{visible(text)}"
         )
-    return _asked(text)
+    return _url_of_listener(text)
 
 
-def _asked(address: str) -> str:
+def _url_of_listener(address: str) -> str:
     """The URL of a server that listens on an address."""
     try:
         host, port = read_address(address)
@@ -370,7 +370,7 @@ def _state_of_rule(rule: RuleState) -> str:
 
 
 PAGE = 5_000
-"""Outcomes in one answer."""
+"""The most outcomes in one answer."""
 PAUSE, GIVES_UP = 1.0, 30.0
 """Seconds between two calls for the journal, and until a silent server is an error."""
 
@@ -445,17 +445,17 @@ def _show(client: ControlClient, state: ServerState, *, as_json: bool) -> int:
 
 
 def _latest(client: ControlClient, limit: int) -> LatestOutcomes:
-    """The last so many requests."""
-    kept: dict[tuple[int, int], dict[str, Any]] = {}
+    """The last `limit` requests."""
+    outcomes: dict[tuple[int, int], dict[str, Any]] = {}
     cursor, dropped = "", 0
     while True:
         page = client.journal(cursor, PAGE)
         # The end of a request is a second outcome, which replaces the first.
-        kept |= {(outcome["pid"], outcome["seq"]): outcome for outcome in page.outcomes}
+        outcomes |= {(outcome["pid"], outcome["seq"]): outcome for outcome in page.outcomes}
         cursor = page.cursor
         dropped += page.dropped
         if len(page.outcomes) < PAGE:
-            return LatestOutcomes([*deque(kept.values(), limit)], cursor, dropped)
+            return LatestOutcomes([*deque(outcomes.values(), limit)], cursor, dropped)
 
 
 def _follow(client: ControlClient, latest: LatestOutcomes, *, as_json: bool) -> None:

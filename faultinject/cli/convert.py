@@ -69,10 +69,10 @@ def convert(
     if files:
         converted = Rules()
         names = formats.read((read_document(path, remarks) for path in files), source, converted)
-        scenario = _that_fire(Scenario.of_rules(converted.made, None), converted.places, remarks)
+        scenario = _drop_dead_rules(Scenario.of_rules(converted.made, None), converted.places, remarks)
     else:
-        whole_scenario = _given(rules, file)
-        scenario = _that_fire(whole_scenario, whole_scenario.display_names, remarks)
+        whole_scenario = _read_scenario(rules, file)
+        scenario = _drop_dead_rules(whole_scenario, whole_scenario.display_names, remarks)
         names = ["rules"]
     text = (
         _toml(scenario, files, remarks)
@@ -92,26 +92,26 @@ def convert(
     return 0 if remarks.complete else 1
 
 
-def _given(rules: tuple[str, ...], file: str | None) -> Scenario:
+def _read_scenario(rules: tuple[str, ...], file: str | None) -> Scenario:
     scenario = reading.read_rules_of(rules, file) or Scenario.from_env(os.environ)
     if not scenario.rules:
         raise ConfigurationError("there is no rule: give one by -r or --file, or in FAULTINJECT_RULES")
     return scenario
 
 
-def _that_fire(scenario: Scenario, places: Sequence[str], remarks: Remarks) -> Scenario:
+def _drop_dead_rules(scenario: Scenario, places: Sequence[str], remarks: Remarks) -> Scenario:
     """The scenario without rules that never fire; each of these gets a remark.
 
     The other rules keep the names that they had in the whole scenario.
     """
-    dead = chances.dead(scenario.rules, places)
+    dead = chances.dead_rules(scenario.rules, places)
     if not dead:
         return scenario
     for number, reason in dead.items():
         remarks.leave_out(places[number], f"it never fires: {reason}")
     pairs = zip(scenario.rules, scenario.display_names, strict=True)
-    kept = [rule.named(name) for number, (rule, name) in enumerate(pairs) if number not in dead]
-    return Scenario.of_rules(kept, scenario.seed, scenario.abort)
+    rules = [rule.named(name) for number, (rule, name) in enumerate(pairs) if number not in dead]
+    return Scenario.of_rules(rules, scenario.seed, scenario.abort)
 
 
 def _toml(scenario: Scenario, files: tuple[str, ...], remarks: Remarks) -> str:

@@ -167,7 +167,7 @@ the attempts that no earlier rule has answered.
 """
 
 ROWS = 10
-"""Attempts that are shown without --verbose."""
+"""The most attempts that are shown without --verbose."""
 
 NEXT = "conformance --client cos"
 
@@ -187,7 +187,7 @@ def demo(*, seed: str | None, calls: int, verbose: bool) -> int:
     server.start()
     workload = Workload(sdk, server.port, calls)
     attempts = AttemptRows()
-    injector.journal.follow(attempts.saw)
+    injector.journal.follow(attempts.add_outcome)
 
     click.echo(
         f"cos-python-sdk-v5 {version('cos-python-sdk-v5')} against the embedded object store on {server.url}"
@@ -233,7 +233,7 @@ class AttemptRows:
         self.rows: list[str] = []
         self._hit: dict[str, tuple[int, float]] = {}
 
-    def saw(self, outcome: Outcome) -> None:
+    def add_outcome(self, outcome: Outcome) -> None:
         """Add a row for an outcome of the journal.
 
         Each call has its own key, and makes one request at a time.

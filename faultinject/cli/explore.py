@@ -64,7 +64,7 @@ class Proxied:
         from faultinject.proxy.app import Proxy
 
         self._target = target
-        self._proxy = Proxy(target, rewrite_host=rewrite_host, notice=self._note)
+        self._proxy = Proxy(target, rewrite_host=rewrite_host, on_failure=self._note)
         self._under_way = 0
         self._ended = threading.Condition()
         self._broken: list[UpstreamFailure] = []
@@ -75,7 +75,7 @@ class Proxied:
         from faultinject.proxy.client import proxy_server
 
         app = asgi.wrap(self._proxy, OwnInjector([], environ={}))
-        self._server = proxy_server(self._counted(app), self._target)
+        self._server = proxy_server(self._count_requests(app), self._target)
         sock = listening.listen("127.0.0.1", 0)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [sock]}, daemon=True)
         self._thread.start()
@@ -84,7 +84,7 @@ class Proxied:
     def reset(self) -> None:
         """Do nothing: only `--reset` can prepare a real service."""
 
-    def settle(self) -> None:
+    def wait_until_idle(self) -> None:
         """Wait until no request of a killed client is under way; the contents are unknown."""
         with self._ended:
             self._ended.wait_for(lambda: not self._under_way, SETTLE_SECONDS)
@@ -106,7 +106,7 @@ class Proxied:
             self._broken.append(broken)
         log_failure(broken)
 
-    def _counted(self, app: ASGIApp) -> ASGIApp:
+    def _count_requests(self, app: ASGIApp) -> ASGIApp:
         """The app, which also counts its requests under way."""
 
         async def counted(scope: Scope, receive: Receive, send: Send) -> None:
@@ -199,10 +199,10 @@ class Command:
         if self._reset is not None:
             code, output = self._reset.run(alone=False)
             if code:
-                ended, refused = self.ended(ended_by(code), output)
+                ended, refused = self.describe_end(ended_by(code), output)
                 raise ConfigurationError(f"--reset fails: {ended}\n{refused}{output}".rstrip())
 
-    def ended(self, how: str, output: str) -> tuple[str, str]:
+    def describe_end(self, how: str, output: str) -> tuple[str, str]:
         """The end of a command with its cause, and the embedded store's last error, as a line.
 
         That error is the cause if the output names none: clients such as `curl -f` do not show it.
@@ -242,7 +242,7 @@ class Command:
         return faults
 
     def doubts(self) -> bool:
-        """Whether the last run may have failed for its speed; if so, the next is in real time."""
+        """Whether the last run may have failed because of its speed; then the next is in real time."""
         self._fast = self._fast and not self.was_fast
         return self.was_fast
 
@@ -377,7 +377,7 @@ def explore(
                 reading.refuse_faults_of_store(wanted, target.url)
         reach(target)
         service = proxied = Proxied(target, rewrite_host=rewrite_host)
-        contents, inconclusive = proxied.settle, proxied.broken
+        contents, inconclusive = proxied.wait_until_idle, proxied.broken
         vendor = read_as = reading.dialect_of(vendor, target.host)
     same = layout.again(click.get_current_context(), ("speed", "jobs", "replay", "as_json", "outputs"))
     listening.handle_signals()  # a signal ends the command, too
@@ -475,7 +475,7 @@ def _explore(exploration: Exploration, commands: Sequence[Command]) -> None:
                 finally:
                     requests = run.requests
     except ProgramFailed as error:
-        ended, refused = running.ended(str(error), error.output)
+        ended, refused = running.describe_end(str(error), error.output)
         sent = (
             "\n".join(["its requests:", *rows(requests), refused])
             if requests

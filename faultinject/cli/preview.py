@@ -21,7 +21,7 @@ from faultinject.rules.values import visible
 from faultinject.rules.variables import value_of
 
 LARGEST_BODY = 64 << 20
-"""Bytes of a request's body."""
+"""The most bytes of a request's body."""
 
 
 def preview(
@@ -38,9 +38,9 @@ def preview(
     shown = one_rule("\n".join(rules + more))
     method = method or trials.default_method(shown)
     sent = b"" if body is None else body_of(body)
-    request = trials.environ(method, path if path[:1] == "/" else f"/{path}", host, sent)
+    request = trials.environ_of(method, path if path[:1] == "/" else f"/{path}", host, sent)
     seed = seed if seed is not None else value_of(os.environ, "FAULTINJECT_SEED") or "0"
-    trial, action, matches = trials.previewed(shown, request, seed)
+    trial, action, matches = trials.preview_rule(shown, request, seed)
     if action is None:
         raise ConfigurationError(f"a {visible(method)} request never gets a fault")
     if not matches:
@@ -53,10 +53,10 @@ def preview(
         action.listing.feed(sent)
         if not answer_keys(action):
             _tell("the request's body names no keys: the error is for the request as a whole")
-    written, notes = trials.sent(action, method, shown)
+    written, notes = trials.sent_body(action, method, shown)
     for note in notes:
         _tell(note)
-    if sys.stdout is not None:  # it is None behind `>&-`
+    if sys.stdout is not None:  # it is None after `>&-`
         sys.stdout.buffer.write(trials.head_of(action, trial.injector.clock()) + written)
         sys.stdout.buffer.flush()
     return 0

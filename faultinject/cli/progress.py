@@ -75,7 +75,7 @@ class Progress:
         self.show()
 
     def show(self) -> None:
-        """Draw the line on a terminal, if it has changed, and the last change is not too new."""
+        """Draw the line on a terminal, if it has changed and the last change is old enough."""
         if self._draws and self._clock() - self._shown >= REDRAW_SECONDS:
             line = f"{self._say()} "[: get_terminal_size().columns - 1]  # a line that wraps cannot be redrawn
             if line == self._line:

@@ -24,23 +24,23 @@ from faultinject.audit.reports import format_of, render
 from faultinject.cli import verdict
 from faultinject.cli.layout import readers_may_leave
 from faultinject.cli.progress import Progress
-from faultinject.counts.processes import gone
+from faultinject.counts.processes import has_ended
 from faultinject.exceptions import ConfigurationError
 from faultinject.journal.attempts import Attempt
 from faultinject.journal.driven_run import run_of
+from faultinject.journal.named_calls import read_named_calls
 from faultinject.journal.reading import Writers, read
 from faultinject.journal.sources import MOST_WITHOUT, may_be_journal, noted_lines
-from faultinject.journal.told_calls import told_of
 from faultinject.rules.files import open_to_write
 
 LONGEST = 10.0
 """The longest wait in seconds, in all and after the last line of a journal."""
 MORE = 0.02
-"""Seconds to wait beyond the end of a call, which is not over at its very end."""
+"""Seconds to wait after the latest end of a call, when it is certainly over."""
 EVERY = 0.25
 """The shortest time between two readings of the files, in seconds."""
 SHARE = 4
-"""The pause between two readings, in durations of a reading."""
+"""The pause between two readings, as a multiple of the duration of a reading."""
 FOR_EVER = float("inf")
 
 
@@ -114,7 +114,7 @@ class Journals:
                 require=self._require,
                 skipped=skipped,
             )
-        named_calls = told_of(noted)
+        named_calls = read_named_calls(noted)
         attempts_read = read(
             self._paths,
             skipped=skipped,
@@ -123,7 +123,7 @@ class Journals:
             writers=self._writers,
             standard=self._standard,
         )
-        attempts, base = timed(self._chosen(attempts_read))
+        attempts, base = with_clock_offset(self._chosen(attempts_read))
         now, last = self._clock() - base, self._latest - base
         if last < FOR_EVER:
             # If another machine's clock is ahead, only the monotonic clock shows how old the last line is.
@@ -235,7 +235,7 @@ def _waiting_message(seconds: float, calls: int) -> str:
     return f"waiting {max(1, ceil(round(seconds, 2)))} s for {which} (--finished does not wait)"
 
 
-def timed(attempts: Iterable[Attempt]) -> tuple[Iterator[Attempt], float]:
+def with_clock_offset(attempts: Iterable[Attempt]) -> tuple[Iterator[Attempt], float]:
     """The attempts, and the unix time of the zero of their monotonic clock; 0 without attempts."""
     coming = iter(attempts)
     first = next(coming, None)
@@ -247,7 +247,7 @@ def timed(attempts: Iterable[Attempt]) -> tuple[Iterator[Attempt], float]:
 def _lives(parent: str) -> bool:
     """Whether a process of this machine, or of one of its containers, may start another writer."""
     try:
-        return not gone(parent)
+        return not has_ended(parent)
     except ValueError:
         return False
 
@@ -273,13 +273,13 @@ def report(
 ) -> int:
     """Judge the journals, and return the exit code."""
     know(ignore, require)
-    # Almost no object of a report is part of a reference cycle: the search would take a sixth of the time.
+    # Almost no object of a report is in a reference cycle, and the search for cycles would take a sixth of the time.
     click.get_current_context().call_on_close(gc.enable if gc.isenabled() else gc.disable)
     gc.disable()
     if output is not None and output != STANDARD:
         refuse_to_overwrite(output, journals)
     chosen = format_ or format_of(output or "")
-    with kept_input(journals) as standard:
+    with copy_input(journals) as standard:
         read = Journals(journals, profile, ignore, require, clients=clients, standard=standard)
         judgement = read.judge(finished=True) if finished else judge_when_over(read)
     judgement = replace(judgement, strict=strict)
@@ -297,7 +297,7 @@ def report(
 
 
 @contextmanager
-def kept_input(journals: Iterable[str]) -> Iterator[BufferedReader | None]:
+def copy_input(journals: Iterable[str]) -> Iterator[BufferedReader | None]:
     """Copy the standard input to a file, if it is one of the journals: it is read many times."""
     if STANDARD not in journals or sys.stdin is None:
         yield None

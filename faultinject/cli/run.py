@@ -21,7 +21,7 @@ from faultinject.cli.layout import program_of, refuse
 from faultinject.cli.watching import watch
 from faultinject.counts.private import session_path
 from faultinject.exceptions import ConfigurationError
-from faultinject.injector.session_sync import Session, import_hooks
+from faultinject.injector.session_sync import Session, hooks_path
 from faultinject.journal import log
 from faultinject.processes import why_not_run
 from faultinject.rules.environment import Environment
@@ -62,9 +62,9 @@ def run(
     for name in ("FAULTINJECT_FILE", "FAULTINJECT_RULES", "FAULTINJECT_SEED", "FAULTINJECT_SESSION"):
         environ.pop(name, None)
     notes = _notes(needed=strict or settings.store is None)
-    environ |= {**import_hooks(os.environ), "FAULTINJECT_RUN": f"{'strict' if strict else 1}:{notes}"}
+    environ |= {**hooks_path(os.environ), "FAULTINJECT_RUN": f"{'strict' if strict else 1}:{notes}"}
     interpreter = _interpreter(program, command[1:])
-    if unreached := _unreached(command[0], interpreter, environ, ask=strict):
+    if unreached := _reason_without_faults(command[0], interpreter, environ, ask=strict):
         if strict:
             raise ConfigurationError(unreached)
         click.echo(f"faultinject: {unreached}", err=True)
@@ -76,7 +76,7 @@ def run(
     log_text = io.StringIO()
     if alone:
         with contextlib.redirect_stderr(log_text):
-            log.enabled(chosen, scenario.rules, scenario.display_names)
+            log.log_enabled(chosen, scenario.rules, scenario.display_names)
     if notes:
         # The first process that has an app with faults logs this text; with shared counts each logs its own.
         Path(notes).write_text(log_text.getvalue(), encoding="utf-8")
@@ -205,7 +205,7 @@ def _options(words: Sequence[str]) -> list[str]:
     return options
 
 
-def _unreached(
+def _reason_without_faults(
     command: str, interpreter: Sequence[str] | None, environ: Mapping[str, str], *, ask: bool
 ) -> str:
     """The reason why the Python of a command gets no faults; empty if it gets them.

@@ -22,7 +22,8 @@ Since 3.13 Python removes the list's indentation.
 RULES = "rules"
 """The name of the schema of rule files."""
 MODULES = {
-    "journal": "journal.outcome:Outcome journal.lines:End journal.driven_run:RunLine journal.told_calls:ToldLine"
+    "journal": "journal.outcome:Outcome journal.lines:EndLine journal.driven_run:RunLine"
+    " journal.named_calls:NamedCallLine"
     " journal.change_lines:ChangeLine",
     "report": "audit.findings:Report",
 }

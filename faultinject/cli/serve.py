@@ -25,7 +25,7 @@ from faultinject.cli import listening
 from faultinject.cli import rules as reading
 from faultinject.cli.descriptions import bound, sentence
 from faultinject.cli.layout import readers_may_leave, refuse
-from faultinject.control.server import only_here
+from faultinject.control.server import require_address
 from faultinject.engine.shown import quoted
 from faultinject.exceptions import ConfigurationError, StoreUnavailableError
 from faultinject.injector.injector import Injector
@@ -85,8 +85,8 @@ def serve_with_faults(
     """
     # An app with its own injector reads the address of control, and the journal, from the environment.
     with (
-        named_to_apps(CONTROL, control),
-        only_here(partial(listening.listen, port_option="--control", host_option="--control")),
+        set_variable(CONTROL, control),
+        require_address(partial(listening.listen, port_option="--control", host_option="--control")),
     ):
         settings = reading.services()
         reading.refuse_production(settings)
@@ -96,7 +96,7 @@ def serve_with_faults(
         if scenario.rules or journal is not None:
             reading.refuse_switched_off()
         path = reading.journal(journal, settings)
-        with named_to_apps(JOURNAL, path), certificate(host) if tls else nullcontext() as trusted:
+        with set_variable(JOURNAL, path), certificate(host) if tls else nullcontext() as trusted:
             app, title, server_of = load(settings)
             records = path is not None or settings.control is not None or settings.on_request
             served = with_faults(app, scenario, seed, records=records)
@@ -148,7 +148,7 @@ def serve_until_ended(
 
 
 @contextmanager
-def named_to_apps(variable: str, value: str | None) -> Iterator[None]:
+def set_variable(variable: str, value: str | None) -> Iterator[None]:
     """Set a variable of the environment for the block, unless the value is None.
 
     An app with its own injector reads the journal, or the address of control, there.
@@ -172,7 +172,7 @@ def with_faults(served: Any, scenario: Scenario, seed: str | None, *, records: b
     """
     if not scenario.rules and not (records and get_injector(served) is None):
         return served
-    with announced_below():
+    with drop_announcements():
         app_with_faults = install(served, scenario, seed=seed, enabled=True)
     injector = get_injector(app_with_faults)
     if injector is not None and injector.missing_store:
@@ -181,10 +181,10 @@ def with_faults(served: Any, scenario: Scenario, seed: str | None, *, records: b
 
 
 @contextmanager
-def announced_below() -> Iterator[None]:
+def drop_announcements() -> Iterator[None]:
     """Drop the log messages that this command prints itself.
 
-    It also drops the message that the switch is off, which does not hold for this command.
+    It also drops the message that faults are switched off, which is not true for this command.
     """
 
     def is_other(record: logging.LogRecord) -> bool:
@@ -317,7 +317,7 @@ def serve(*, app: str | None, vendor: str | None, **given: Any) -> int:
                 return listening.uvicorn_server(beneath(served, store), **OURS, **given)
 
             return asgi(store), f"the embedded object store ({vendors.get(speaks).title})", server_of
-        with announced_below():
+        with drop_announcements():
             served, interface = load_app(app)
         return served, app, listening.uvicorn_server if interface == "asgi" else listening.wsgi_server
 

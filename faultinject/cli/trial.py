@@ -18,7 +18,7 @@ from faultinject.cli.trial_reports import BY_ENDING, FORMATS, lines
 from faultinject.exceptions import ConfigurationError
 from faultinject.processes import faster
 from faultinject.testing.trial.comparison import report_of, spelled
-from faultinject.testing.trial.running import Suite, SuiteTrial, faults_of
+from faultinject.testing.trial.running import SuiteCommand, SuiteTrial, faults_of
 
 BEGINNING = 65_536
 """The bytes at the start of a test report in which its first suite begins."""
@@ -77,7 +77,7 @@ def trial(
     listening.handle_signals()  # else the command would go on
     sock = None if app else listening.listen("127.0.0.1", port)
     began, stopped = time.monotonic(), ""
-    with Suite(command, vendor, settings.endpoints, sock=sock, junit=junit, faster=variables) as suite:
+    with SuiteCommand(command, vendor, settings.endpoints, sock=sock, junit=junit, faster=variables) as suite:
         progress = Progress(lambda: trying.how_far())  # noqa: PLW0108 - it is made next
         trying = SuiteTrial(
             suite, runs, only=only, within=seconds_of("--within", within), watch=progress.show
@@ -99,9 +99,9 @@ def trial(
         trying.too_fast,
         stopped,
     )
-    came = {fault.rule for fault in report.faults if fault.injected}
+    injected_rules = {fault.rule for fault in report.faults if fault.injected}
     tried = texts if report.faults and not stopped else ()
-    silent = [text for text in tried if came.isdisjoint(map(spelled, faults_of([text], vendor)))]
+    silent = [text for text in tried if injected_rules.isdisjoint(map(spelled, faults_of([text], vendor)))]
     for write in writers:
         write(report, silent)
     with readers_may_leave():

@@ -20,7 +20,7 @@ SAID = "The test passes without faults. Its client has to get over the fault, or
 
 
 SHOWN = 10
-"""Tests of each kind that are listed without -v."""
+"""The most tests of each kind that are listed without -v."""
 
 
 def lines(report: TrialReport, silent: Sequence[str], *, verbose: bool) -> Iterator[str]:
@@ -82,7 +82,7 @@ def broken_lines(first: BrokenTest, alike: Sequence[str], most: int | None) -> I
     Args:
         first: the test.
         alike: the tests with the same cause.
-        most: how many of them, and of its other faults, are named; None: all.
+        most: the most of them, and of its other faults, to name; None: all.
     """
     yield quoted(f"✕ {first.test}: {first.error}")
     yield from (f"    {request}" for request in first.requests)

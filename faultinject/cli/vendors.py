@@ -169,7 +169,7 @@ def _show_error(row: DocumentedError) -> None:
     click.echo("\n".join(layout.aligned(lines)))
     rule = Rule(row.address) if row.status is not None else Rule(row.address, status=400)
     trial = trials.Trial([rule], "0")
-    answer = trial.ask(trials.environ("GET", "/bucket/key", "127.0.0.1"))
+    answer = trial.ask(trials.environ_of("GET", "/bucket/key", "127.0.0.1"))
     assert isinstance(answer, Respond)
     data = trials.head_of(answer, trial.injector.clock()) + answer.body
     shown = data.decode("utf-8", "replace").replace("\r\n", "\n").rstrip("\n")

@@ -20,7 +20,7 @@ def sections() -> list[tuple[str, list[tuple[str, str]]]]:
     """The sections of the vocabulary: titles, each with pairs of a word and its meaning."""
     wrong = problems()
     return [
-        ("Faults", [(fault.title, _meaning(fault.__doc__ or "")) for fault in faults.every()]),
+        ("Faults", [(fault.title, _meaning(fault.__doc__ or "")) for fault in faults.all_faults()]),
         ("Conditions (unless.KEY=VALUE negates one)", [_row(key) for key in CONDITIONS.values()]),
         ("Triggers", [_row(key) for key in TRIGGERS.values()]),
         ("Effects", [_row(key) for key in EFFECTS.values()]),

@@ -14,7 +14,7 @@ from pathlib import Path
 from select import poll
 from typing import NoReturn
 
-from faultinject.counts.processes import status
+from faultinject.counts.processes import read_status
 from faultinject.injector.run_notes import KNOWN, REFUSED
 
 SERVING = 10.0
@@ -48,7 +48,7 @@ def watch(notes: str, *, strict: bool) -> None:
         _stand_in_front(command, notes)
     command = os.getpid()
     descriptor = os.pidfd_open(command)
-    # A grandchild, as a command may wait for all of its own children.
+    # The watcher is a grandchild, as the command may wait for all of its own children.
     child = os.fork()
     if child == 0:  # pragma: no cover - it outlives the test
         os.setsid()
@@ -159,7 +159,7 @@ def _processes(command: int) -> Iterator[int]:
     """The process of the command, and its descendants."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").glob("[0-9]*"):
-        if stat := status(int(entry.name)):
+        if stat := read_status(int(entry.name)):
             children.setdefault(int(stat[1]), []).append(int(entry.name))
     rest = [command]
     for process in rest:

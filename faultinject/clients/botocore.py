@@ -18,7 +18,7 @@ from botocore.hooks import first_non_none_response
 
 from faultinject.adapters.client_errors import Injected
 from faultinject.adapters.types import Environ, Start
-from faultinject.clients.wsgi import Pieces, answer_of, begun, environ_of
+from faultinject.clients.wsgi import PiecesFile, answer_of, environ_of, with_first_read
 from faultinject.engine.exchange import DECIDED, NOTED
 from faultinject.injector.injector import Injector
 from faultinject.injector.lookup import injector_for
@@ -26,7 +26,7 @@ from faultinject.rules.scenario import Rules
 
 EVENT = "before-send."
 MARK = "_faultinject"
-"""The attribute of a request with the keys of an environ: decided, noted."""
+"""The attribute of a request for the decision about its fault, as keys of an environ."""
 
 
 def inject_into(
@@ -36,7 +36,7 @@ def inject_into(
     seed: str | int | None = None,
     injector: Injector | None = None,
 ) -> Injector:
-    """Give a client faults, below its retries and above its connections.
+    """Inject faults into a client, below its retries and above its connections.
 
     A request without a fault goes on to another hook that answers it, such as that of moto's `mock_aws`, or to the
     client's connections. botocore's Stubber answers above the retries, so faults do not reach its clients. A second
@@ -73,7 +73,7 @@ def inject_into(
 class _Events:
     """The events of a client's endpoint, with faults before every hook that answers requests.
 
-    A fault cannot be one of these hooks: botocore calls all of them, and another one would carry the request out.
+    A fault cannot be one of these hooks: botocore calls all of them, so another hook would still send the request.
 
     Args:
         behind: the client's own events.
@@ -102,7 +102,7 @@ class _Events:
         return [(self, answer_with_faults(request, send, self.injector))]
 
     def _hooks(self, event_name: str) -> tuple[list[Any], list[Any]]:
-        """The hooks of botocore itself, which answer nothing but limit the rate, and all others."""
+        """The hooks of botocore itself, which limit the rate and never answer, and all other hooks."""
         hooks = self._behind._emitter._handlers.prefix_search(event_name)  # noqa: SLF001 - nothing public lists them
         own = [hook for hook in hooks if hook.__module__.startswith("botocore.")]
         return own, [hook for hook in hooks if hook not in own]
@@ -122,10 +122,10 @@ def answer_with_faults(request: Any, send: Callable[[], AWSResponse], injector: 
 
     def forward(environ: Environ, start_response: Start) -> Iterable[bytes]:
         source = environ["wsgi.input"]
-        # A later adapter finds the decision there, and makes none of its own.
+        # Another adapter that gets this request finds the decision here, and makes none of its own.
         setattr(request, MARK, {key: environ[key] for key in (DECIDED, NOTED) if key in environ})
         if source is not own_body:
-            # A fault, or the journal, reads the body on its way.
+            # A fault or the journal reads the body while it is sent.
             request.body = source.read() if isinstance(body, str | bytes | bytearray) else _Upload(source)
         try:
             response = send()
@@ -194,13 +194,13 @@ class _Body:
         self._response.raw.close()
 
 
-class _Raw(Pieces):
+class _Raw(PiecesFile):
     """An injected or changed body, with the interface that botocore reads."""
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
         # Releases the connection of the original answer.
         self.close = getattr(pieces, "close", lambda: None)
-        super().__init__(begun(pieces))
+        super().__init__(with_first_read(pieces))
 
     def stream(self, *_: object, **__: object) -> Iterator[bytes]:
         """All pieces."""

@@ -9,7 +9,7 @@ import httpx
 
 from faultinject.adapters import asgi
 from faultinject.adapters.types import Environ, Receive, Scope, Send, Start
-from faultinject.clients.wsgi import Pieces, answer_of, begun, environ_of
+from faultinject.clients.wsgi import PiecesFile, answer_of, environ_of, with_first_read
 from faultinject.engine.request import PIECE
 from faultinject.injector.injector import Injector
 from faultinject.injector.lookup import injector_for
@@ -45,31 +45,30 @@ class FaultTransport(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request, or return its fault."""
-        own_body = Pieces(cast("Iterable[bytes]", request.stream))
+        own_body = PiecesFile(cast("Iterable[bytes]", request.stream))
 
         def forward(environ: Environ, start_response: Start) -> Iterable[bytes]:
             source = environ["wsgi.input"]
-            whole = (
-                request if source is own_body and not own_body.taken else _with_body(request, _Read(source))
-            )
-            response = self._transport.handle_request(whole)
+            untouched = source is own_body and not own_body.was_read
+            sent = request if untouched else _with_body(request, _BodyOfFile(source))
+            response = self._transport.handle_request(sent)
             headers = [
                 (name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw
             ]
             reason = response.extensions.get("reason_phrase", b"").decode("latin-1")
             start_response(f"{response.status_code} {reason}", headers)
-            return _Passed(response, headers)
+            return _PassedBody(response, headers)
 
         path, _, query = request.url.raw_path.decode("latin-1").partition("?")
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw]
         environ = environ_of(request.method, request.url.scheme, path, query, headers, own_body)
         status, fields, result = answer_of(forward, self.injector, environ)
-        if isinstance(result, _Passed) and fields is result.headers:
+        if isinstance(result, _PassedBody) and fields is result.headers:
             return result.response
         return httpx.Response(
             int(status[:3]),
             headers=[(name.encode("latin-1"), value.encode("latin-1")) for name, value in fields],
-            stream=_Given(result),
+            stream=_InjectedBody(result),
             extensions={"http_version": b"HTTP/1.1", "reason_phrase": status[4:].encode("latin-1")},
         )
 
@@ -102,8 +101,8 @@ class AsyncFaultTransport(httpx.AsyncBaseTransport):
 
         async def forward(_: Scope, receive: Receive, send: Send) -> None:
             own_receive, own_send = outermost[0]
-            whole = request if receive is own_receive else _with_body(request, _Received(receive))
-            response = await self._transport.handle_async_request(whole)
+            sent = request if receive is own_receive else _with_body(request, _RestOfBody(receive))
+            response = await self._transport.handle_async_request(sent)
             if send is own_send:
                 # No fault reads the answer: the client gets it as it came.
                 untouched.append(response)
@@ -125,7 +124,7 @@ class AsyncFaultTransport(httpx.AsyncBaseTransport):
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             outermost.append((receive, send))
-            # There is no server that names a client, and errors of the connection are raised in this process.
+            # No server names a client's address here, and errors of the connection are raised in this process.
             scope["client"] = None
             scope["extensions"] = {"http.response.debug": {}}
             await faulty(scope, receive, send)
@@ -138,7 +137,7 @@ class AsyncFaultTransport(httpx.AsyncBaseTransport):
         await self._transport.aclose()
 
 
-class _Passed:
+class _PassedBody:
     """The body of an answer without a fault."""
 
     def __init__(self, response: httpx.Response, headers: list[tuple[str, str]]) -> None:
@@ -154,12 +153,12 @@ class _Passed:
         self.response.close()
 
 
-class _Given(httpx.SyncByteStream):
+class _InjectedBody(httpx.SyncByteStream):
     """The body of an injected or changed answer."""
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
         self._close = getattr(pieces, "close", None)
-        self._pieces = begun(pieces)
+        self._pieces = with_first_read(pieces)
 
     def __iter__(self) -> Iterator[bytes]:
         return self._pieces
@@ -170,7 +169,7 @@ class _Given(httpx.SyncByteStream):
             self._close()
 
 
-class _Received(httpx.AsyncByteStream):
+class _RestOfBody(httpx.AsyncByteStream):
     """The body of a request whose beginning a fault has read."""
 
     def __init__(self, receive: Receive) -> None:
@@ -190,7 +189,7 @@ def _with_body(request: httpx.Request, stream: httpx.SyncByteStream | httpx.Asyn
     )
 
 
-class _Read(httpx.SyncByteStream):
+class _BodyOfFile(httpx.SyncByteStream):
     """The body of a request that a fault, or the journal, reads on its way."""
 
     def __init__(self, source: Any) -> None:

@@ -20,27 +20,27 @@ Inside `mock_aws`, moto answers the requests to these addresses.
 """
 
 
-def wrap(answering: Hook, injector: Injector) -> Hook:
-    """Wrap the hook by which moto answers a client's request, so that faults come before it.
+def wrap(moto_hook: Hook, injector: Injector) -> Hook:
+    """Wrap the hook by which moto answers a client's request: faults come first.
 
     A request that moto does not answer, such as one to a server of this machine, gets no fault.
 
     Args:
-        answering: the hook of moto's class `BotocoreStubber`.
+        moto_hook: the hook of moto's class `BotocoreStubber`.
         injector: the injector of the faults.
     """
 
     def answer(event_name: str, request: Any, **given: Any) -> Any:
-        if answering.__self__.enabled:  # type: ignore[attr-defined]  # it is a method
+        if moto_hook.__self__.enabled:  # type: ignore[attr-defined]  # it is a method
             if urlsplit(request.url).netloc in ADDRESSES:
-                request.url = _of_aws(request)
+                request.url = _aws_url(request)
             if event_name.split(".")[1] == "s3" and _is_answered(request.url):
                 from faultinject.clients.botocore import answer_with_faults
 
                 return answer_with_faults(
-                    request, lambda: answering(event_name=event_name, request=request, **given), injector
+                    request, lambda: moto_hook(event_name=event_name, request=request, **given), injector
                 )
-        return answering(event_name=event_name, request=request, **given)
+        return moto_hook(event_name=event_name, request=request, **given)
 
     return answer
 
@@ -68,8 +68,8 @@ def beside(around: Callable[..., Any]) -> Callable[..., Any]:
     return wrap_app
 
 
-def _of_aws(request: Any) -> str:
-    """The address of the request at AWS, by the region and service in its signature."""
+def _aws_url(request: Any) -> str:
+    """The URL of the request at AWS, by the region and the service in its signature."""
     scope = str(request.headers.get("Authorization", "")).partition("Credential=")[2].split("/")
     region, service = scope[2:4] if len(scope) > 4 else ("us-east-1", "s3")
     url = urlsplit(str(request.url))

@@ -1,6 +1,6 @@
 """Turns a client's request into a WSGI environ, and a WSGI answer into the client's.
 
-Bodies are never read in larger parts than the reader asks for.
+A body is read only as far as its reader asks.
 """
 
 from __future__ import annotations
@@ -60,24 +60,24 @@ def answer_of(app: WSGIApp, injector: Injector, environ: Environ) -> tuple[str, 
     return *started[0], body
 
 
-def begun(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """All pieces; the first is read at once, so that its error comes before the answer."""
+def with_first_read(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Read the first piece at once, so that its error is raised now; return all pieces."""
     rest = iter(pieces)
     return chain((next(rest, b""),), rest)
 
 
-class Pieces:
-    """Pieces of a body, read as a file.
+class PiecesFile:
+    """A file that reads the pieces of a body.
 
     Args:
         pieces: the bytes of the body.
 
     Attributes:
-        taken: whether anything was read.
+        was_read: whether anything was read.
     """
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
-        self.taken = False
+        self.was_read = False
         self._pieces = chain(pieces)  # `iter` of the pieces is called only by the first read
         self._piece = memoryview(b"")
 
@@ -85,15 +85,16 @@ class Pieces:
         """The next `size` bytes, or all."""
         wanted = -1 if size is None else size
         data = bytearray()
-        while (wanted < 0 or len(data) < wanted) and (
-            piece := self.read1(wanted if wanted < 0 else wanted - len(data))
-        ):
+        while wanted < 0 or len(data) < wanted:
+            piece = self.read1(-1 if wanted < 0 else wanted - len(data))
+            if not piece:
+                break
             data += piece
         return bytes(data)
 
     def read1(self, size: int = -1) -> bytes:
-        """The next bytes, `size` at most, of the present piece."""
-        self.taken = True
+        """The next bytes of the current piece, `size` at most."""
+        self.was_read = True
         while not self._piece:
             piece = next(self._pieces, None)
             if piece is None:

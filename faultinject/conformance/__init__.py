@@ -1,1 +1,1 @@
-"""A storage SDK's reactions to every kind of fault: a fixed plan, drivers and a verdict."""
+"""Measures a storage SDK's reaction to each kind of fault: a plan, drivers and a verdict."""

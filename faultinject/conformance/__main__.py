@@ -1,6 +1,6 @@
 """Starts a client in Python: `python -m faultinject.conformance MODULE:FACTORY`.
 
-It keeps to the contract of `process`.
+It follows the contract of `process`.
 """
 
 from faultinject.conformance.contract import main

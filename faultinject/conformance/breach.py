@@ -1,4 +1,4 @@
-"""Finds clients that report success for calls that they did not make."""
+"""Finds clients that report success for calls that they did not make, or that fall silent."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from faultinject.journal.call_window import CallWindow
 NOT_FOUND = 404
 
 
-def breach(planned: Iterable[PlannedCall], windows: Sequence[CallWindow], attempts: Sequence[Attempt]) -> str:
+def find_breach(
+    planned: Iterable[PlannedCall], windows: Sequence[CallWindow], attempts: Sequence[Attempt]
+) -> str:
     """The breach of the contract in one line, or an empty text.
 
     Args:
@@ -64,16 +66,16 @@ def breach(planned: Iterable[PlannedCall], windows: Sequence[CallWindow], attemp
 def _cut_off_by_breaker(
     silent: CallWindow, calls: Mapping[str, CallWindow], requests: Mapping[str, Sequence[Attempt]]
 ) -> bool:
-    """Whether a circuit breaker had opened before a call without a request."""
+    """Whether a circuit breaker prevented a call that sent no request."""
     beside = [key for key, call in calls.items() if call.name == silent.name and requests[key]]
     answered = sorted((attempt for key in beside for attempt in requests[key]), key=answered_at)
-    # A breaker gives the calls that it cuts off the same error.
+    # A breaker gives the same error to all calls that it prevents.
     same = any(calls[key].returned is False and calls[key].error == silent.error for key in beside)
     return same and opening(silent, answered) is not None
 
 
 def _unknown_upload(attempts: Sequence[Attempt]) -> Attempt | None:
-    """The first request that the store itself answered with 404, if all of the call failed."""
+    """The first request that the store itself answered with 404, if the whole call failed."""
     own = [attempt for attempt in attempts if not attempt.injected]
     if any(not attempt.failed for attempt in own):
         return None
@@ -87,8 +89,8 @@ def _call(kind: str, key: str) -> str:
 FOR_EVER = float("inf")
 
 
-class Silence(NamedTuple):
-    """A client from which nothing came any more, though calls were open.
+class ClientSilence(NamedTuple):
+    """A client that stopped sending requests although calls were open.
 
     Attributes:
         calls: the open calls.
@@ -99,22 +101,21 @@ class Silence(NamedTuple):
     seconds: float
 
 
-def fallen_silent(
+def find_silence(
     windows: Sequence[CallWindow], attempts: Sequence[Attempt], *, until: float, deadline: float
-) -> Silence | None:
-    """The silence at the end of a run; None if every open call may still be waiting.
+) -> ClientSilence | None:
+    """Find the silence at the end of a run; None if every open call may still be waiting.
 
-    A call that was never begun, or whose last answer was no failure, has nothing to wait for: two seconds
-    without a sign are enough. As long as another call may be waiting before it tries again, it takes twice the
-    longest wait that was seen, ten seconds where none was; and where no call has nothing to wait for, a wait that
-    was seen. A call whose object was replaced says nothing here: some clients wait for ever for the rest of a cut
-    download.
+    Two seconds are enough for a call that has nothing to wait for: one that sent no request, or whose last answer was
+    not a failure. While another call may still be waiting for its retry, the silence must last twice the longest wait
+    seen, or ten seconds if none was seen. If no call has nothing to wait for, a wait must have been seen. A call whose
+    object was replaced does not count, as some clients wait for ever for the rest of a cut download.
 
     Args:
         windows: the calls that were begun.
         attempts: the requests, in order of arrival.
-        until: the end of the run, seconds of the journal's clock.
-        deadline: the time that it was given, seconds.
+        until: the end of the run, in seconds of the journal's clock.
+        deadline: the time limit of the run in seconds.
     """
     open_calls = [window for window in windows if window.ended is None and window.name != REPLACED]
     if not open_calls:
@@ -140,11 +141,11 @@ def fallen_silent(
         needed = UNSEEN if idle else FOR_EVER
     if idle:
         needed = min(needed, deadline / 2)
-    return Silence(open_calls, quiet) if quiet >= needed else None
+    return ClientSilence(open_calls, quiet) if quiet >= needed else None
 
 
 def requests_by_key(windows: Sequence[CallWindow], attempts: Sequence[Attempt]) -> dict[str, list[Attempt]]:
-    """The requests of each call: its key is a segment of their path."""
+    """The requests of each call, whose key is a segment of their path."""
     requests: dict[str, list[Attempt]] = {window.key: [] for window in windows if window.key is not None}
     for attempt in attempts:
         for segment in requests.keys() & {*attempt.path.split("/")}:

@@ -1,4 +1,4 @@
-"""Clients in threads of this process, and a server of one by the contract of `process`."""
+"""Runs clients in threads of this process, and serves one by the contract of `process`."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from faultinject.conformance import plan
 from faultinject.conformance.plan import PlannedCall
 from faultinject.journal.call_window import text_of
 
-# Takes an endpoint and a bucket; returns an object with some of the methods `put`, `get`, `post` and `complete`, each
-# of which takes a key, and `close`.
+# Takes an endpoint and a bucket; returns an object with `close` and some of the methods `put`, `get`, `post` and
+# `complete`, each of which takes a key.
 Factory = Callable[[str, str], Any]
 # Takes the key of a call that has ended, whether it succeeded, and the text of its error.
 Tell = Callable[[str, bool, str | None], None]
@@ -82,7 +82,7 @@ def main() -> None:
         warnings.simplefilter("ignore")  # their source may cause warnings
     else:
         sys.path.insert(0, "")
-    answers, sys.stdout = sys.stdout, sys.stderr  # the output of an SDK is no line of the contract
+    answers, sys.stdout = sys.stdout, sys.stderr  # what an SDK prints must not become a line of the contract
     serve(resolve_name(sys.argv[1]), sys.stdin, answers)
 
 

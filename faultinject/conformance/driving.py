@@ -20,7 +20,7 @@ from faultinject.audit.judging import Judgement, judge_run
 from faultinject.audit.profiles import Profile
 from faultinject.audit.statistics import median
 from faultinject.conformance import plan
-from faultinject.conformance.breach import breach, fallen_silent
+from faultinject.conformance.breach import find_breach, find_silence
 from faultinject.conformance.contract import Factory, InThreads
 from faultinject.conformance.plan import Phase, PlannedCall
 from faultinject.conformance.process import READY, Process
@@ -255,7 +255,7 @@ def run(
         ConfigurationError: the client could not be started, there is no such profile or check, or no libfaketime.
     """
     codes = plan.codes_of(vendor)
-    phases = plan.chosen(codes, aws=aws) if phases is None else phases
+    phases = plan.choose_phases(codes, aws=aws) if phases is None else phases
     calls = Calls(watch)
     more = {**faster(speed), **({} if certificate is None else certificate.trust)}
     planned = [call for phase in phases for call in phase.planned()]
@@ -282,10 +282,10 @@ def run(
         failure = opened.failure
         if failure:
             failure += _open_calls([window for window in windows if window.ended is None])
-        elif silent := fallen_silent(windows, attempts, until=until, deadline=deadline):
+        elif silent := find_silence(windows, attempts, until=until, deadline=deadline):
             failure = f"it stopped answering: no answer for {silent.seconds:.1f} s{_open_calls(silent.calls)}"
         else:
-            failure = breach(planned, windows, attempts)
+            failure = find_breach(planned, windows, attempts)
         if profile is None and not configured:
             agents = Counter(attempt.user_agent for attempt in attempts)
             profile = profiles.detect(max(agents, key=agents.__getitem__, default=None))

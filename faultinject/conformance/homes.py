@@ -1,4 +1,4 @@
-"""The places of installed SDKs: the Python environment, folders of the user, the machine."""
+"""The places of installed SDKs: Python environments, folders of the user, the machine."""
 
 from __future__ import annotations
 

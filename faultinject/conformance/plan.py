@@ -18,7 +18,7 @@ from faultinject.vendors.vendor import Vendor
 BUCKET = "conformance-1250000000"
 """The bucket of all keys; in COS, a bucket's name ends with a number."""
 CONTENT = b"what the plan stores" * 50
-"""The content of every object that a call reads, and of the one part of every upload."""
+"""The content of every object that a call reads, and of the only part of every upload."""
 ETAG = f'"{md5(CONTENT, usedforsecurity=False).hexdigest()}"'
 """The ETag of that content."""
 BODY = b"written by the client"
@@ -35,7 +35,7 @@ OUTAGE = "out"
 AWS_HINT = "x-amz-retry-after"
 """The header by which AWS's own services ask their clients to wait."""
 ENDING = "CompleteMultipartUpload"
-"""The operation of S3's API that may send its status 200 before it fails."""
+"""The operation of S3's API that may fail after it has sent status 200."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Codes:
 
     Attributes:
         vendor: the vendor of the store.
-        words: the values of the names in braces of a phase's fault. Faults: `throttled` (slow down), `own` and
+        words: the texts for the names in braces in a phase's fault. Faults: `throttled` (slow down), `own` and
             `writing` (slow down, for a reader and a writer), `broken` (a server error), `denied`, `missing`, `bad`
             (the request is wrong), `limited` (a 429), `hidden` (an error in an answer with status 200 to the end of a
             multipart upload) and `moved` (another writer replaces the object); if one is empty, its phases are left
@@ -78,7 +78,7 @@ class Codes:
 
 
 SHORT = 1
-"""Seconds that a service asks for if it always does: MinIO's 60 are longer than the plan."""
+"""Seconds of a wait that a service always asks for: MinIO's 60 are longer than the plan."""
 
 
 def _asks_to_wait(vendor: Vendor, row: DocumentedError) -> int:
@@ -95,10 +95,10 @@ class PlannedCall(NamedTuple):
     """One call of the plan.
 
     Attributes:
-        key: the key of its object, which no other call has.
+        key: the key of its object; no other call has it.
         kind: one of `KINDS`.
         phase: the name of its phase, and of the client that makes it.
-        at: its beginning in seconds after the calibration.
+        at: its beginning, in seconds after the calibration.
     """
 
     key: str
@@ -223,7 +223,9 @@ def codes_of(vendor: str) -> Codes:
     return Codes.of(service)
 
 
-def chosen(codes: Codes, *, aws: bool = False, names: Sequence[str] = (), spread: float = 1.0) -> list[Phase]:
+def choose_phases(
+    codes: Codes, *, aws: bool = False, names: Sequence[str] = (), spread: float = 1.0
+) -> list[Phase]:
     """The phases for a client of a service, each with its beginning.
 
     Phases begin one after another, so that the load of one does not change the measurements of another. A client that

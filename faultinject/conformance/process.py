@@ -97,7 +97,7 @@ class Process:
         kinds: the calls that it can make.
         title: the name that it reports, or None.
         failure: its breach of the contract, in one line; empty: there is none.
-        stderr: the end of its standard error, once it is closed.
+        stderr: the end of its standard error, complete when that is closed.
 
     Raises:
         ConfigurationError: it cannot be run, or is not ready in time.
@@ -172,7 +172,7 @@ class Process:
             raise ConfigurationError(f"{self.failure}\n{self.stderr}".rstrip())
 
     def start(self, call: PlannedCall) -> None:
-        """Ask for a call."""
+        """Ask the command to make a call."""
         with self._lock:
             self._running.add(call.key)
         self._write({"key": call.key, "do": call.kind, "client": call.phase})

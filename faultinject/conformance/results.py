@@ -29,9 +29,9 @@ from faultinject.rules.files import read_bytes
 KINDS = {"throttle": {"throttled", "throttled-read"}, "server": {"server-error"}}
 """The phases in which every attempt fails, by kind of failure: they show the backoff."""
 SHORT = 0.05
-"""Seconds: shorter waits vary by the machine alone."""
+"""Seconds below which waits differ only by chance of the machine."""
 NOTHING = 0.02
-"""Seconds: a shorter gap is no wait."""
+"""Seconds below which a gap is not a wait."""
 UNSAFE = frozenset({"POST", "PATCH"})
 """The methods that are not idempotent: clients retry them less often."""
 WORDS = {"yes": "try again", "no": "do not", "unstated": "not stated"}
@@ -43,7 +43,7 @@ FIRST = {
     "query-first": "ask for the state first",
     "after-signing": "sign it anew with the right time",
 }
-"""The actions that a document asks for before a retry, which need not follow."""
+"""The actions that a document asks for before a retry; a client need not follow them."""
 
 
 class Spread(Struct):
@@ -122,7 +122,7 @@ class Outage(Struct):
     retries: int
 
 
-class Retried(Struct):
+class RetryNumbers(Struct):
     """Calls that had the same fault.
 
     Attributes:
@@ -134,7 +134,7 @@ class Retried(Struct):
     retried: int
 
 
-class Noticed(Struct):
+class NoticeNumbers(Struct):
     """Calls that got an error in an answer with status 200.
 
     Attributes:
@@ -148,7 +148,7 @@ class Noticed(Struct):
     noticed: int
 
 
-class Compared(Struct):
+class BodyNumbers(Struct):
     """Bodies of uploads.
 
     Attributes:
@@ -214,10 +214,10 @@ class Numbers(Struct):
     hints: dict[str, HintNumbers]
     retried: list[FirstAnswer]
     budget: Outage
-    resets: Retried
-    lost: Retried
-    hidden: Noticed
-    bytes: Compared
+    resets: RetryNumbers
+    lost: RetryNumbers
+    hidden: NoticeNumbers
+    bytes: BodyNumbers
     overlap: Overlap
     gives_up: dict[str, Spread | None]
 
@@ -248,7 +248,7 @@ def numbers_of(run: ConformanceRun) -> Numbers:
         hidden=_hidden(
             [call for call in calls if any(attempt.kind == "hidden" for attempt in call.attempts)]
         ),
-        bytes=Compared(sum(same is not None for same in compared), compared.count(True)),
+        bytes=BodyNumbers(sum(same is not None for same in compared), compared.count(True)),
         overlap=Overlap(sum(map(bool, gaps)), sum(min(gaps_of_call, default=0) < 0 for gaps_of_call in gaps)),
         gives_up={
             kind: _spread(_durations(window for window in run.windows if window.name in phases))
@@ -321,12 +321,12 @@ def outage(calls: Sequence[Call]) -> Outage:
     return Outage(len(calls), requests, requests - len(calls))
 
 
-def _retried(calls: Iterable[Call], had_fault: Callable[[Call], bool]) -> Retried:
+def _retried(calls: Iterable[Call], had_fault: Callable[[Call], bool]) -> RetryNumbers:
     with_fault = [call for call in calls if had_fault(call)]
-    return Retried(len(with_fault), sum(call.retries > 0 for call in with_fault))
+    return RetryNumbers(len(with_fault), sum(call.retries > 0 for call in with_fault))
 
 
-def _hidden(calls: Sequence[Call]) -> Noticed:
+def _hidden(calls: Sequence[Call]) -> NoticeNumbers:
     """Count the calls with an error in a 200 that were retried or reported.
 
     A new request with another call id is a retry, too: AWS's SDK for Java 1 makes one at the end of an upload.
@@ -336,7 +336,7 @@ def _hidden(calls: Sequence[Call]) -> Noticed:
         retried or call.last.kind != "hidden" or call.returned is False
         for call, retried in zip(calls, again, strict=True)
     )
-    return Noticed(len(calls), sum(again), noticed)
+    return NoticeNumbers(len(calls), sum(again), noticed)
 
 
 def _durations(windows: Iterable[CallWindow]) -> list[float]:
@@ -503,7 +503,7 @@ class Results(Struct, kw_only=True, omit_defaults=True):
     clients: list[ClientResult]
 
 
-class Measured(NamedTuple):
+class MeasuredRun(NamedTuple):
     """A client's run and its result.
 
     Attributes:
@@ -515,7 +515,7 @@ class Measured(NamedTuple):
     run: ConformanceRun
 
 
-def measured(sdk: Sdk, run: ConformanceRun) -> Measured:
+def measure_client(sdk: Sdk, run: ConformanceRun) -> MeasuredRun:
     """The result of a client's run."""
     result = ClientResult(
         client=sdk.name,
@@ -531,14 +531,14 @@ def measured(sdk: Sdk, run: ConformanceRun) -> Measured:
         numbers=numbers_of(run),
         report=run.judgement.reported(),
     )
-    return Measured(result, replace(run, judgement=replace(run.judgement, title=result.called)))
+    return MeasuredRun(result, replace(run, judgement=replace(run.judgement, title=result.called)))
 
 
 BUSY = 0.03
 """Seconds: calls that begin later than this show that the machine is busy."""
 
 
-def conclusion(results: Sequence[Measured]) -> Conclusion:
+def conclusion(results: Sequence[MeasuredRun]) -> Conclusion:
     """The conclusion of all clients: a failure overrides undecided, which overrides a warning."""
     if len(results) == 1:
         return results[0].run.judgement.conclusion
@@ -557,7 +557,7 @@ def conclusion(results: Sequence[Measured]) -> Conclusion:
 
 
 def results_of(
-    measured: Sequence[Measured],
+    measured: Sequence[MeasuredRun],
     *,
     day: str,
     version: str,
@@ -625,7 +625,7 @@ SEVERITY = {FAIL: 2, WARN: 1}
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ResultChange:
     """A difference between two results.
 
     Attributes:
@@ -645,7 +645,7 @@ class Change:
     worse: bool = False
 
 
-def changes(old: Results, new: Results) -> Iterator[Change]:
+def changes(old: Results, new: Results) -> Iterator[ResultChange]:
     """The changes of the clients that both results have, then the clients that are new or gone.
 
     They come in the order of the new results. A client can be gone only if every installed client was run.
@@ -662,18 +662,18 @@ def changes(old: Results, new: Results) -> Iterator[Change]:
             yield from _facts(name, old_client, client)
             yield from _verdicts(name, old_client, client)
         else:
-            yield Change(name, "client", "", f"new: {client.version or 'version unknown'}")
+            yield ResultChange(name, "client", "", f"new: {client.version or 'version unknown'}")
     if new.all and new.complete:
         for name, client in before.items():
-            yield Change(name, "client", client.version or "version unknown", "gone")
+            yield ResultChange(name, "client", client.version or "version unknown", "gone")
 
 
-def _facts(name: str, old: ClientResult, new: ClientResult) -> Iterator[Change]:
+def _facts(name: str, old: ClientResult, new: ClientResult) -> Iterator[ResultChange]:
     if old.version != new.version:
-        yield Change(name, "version", old.version or "", new.version or "")
+        yield ResultChange(name, "version", old.version or "", new.version or "")
     before, now = between(old.numbers.attempts), between(new.numbers.attempts)
     if before != now and not _both_vary(old, new):
-        yield Change(name, "attempts", before, now)
+        yield ResultChange(name, "attempts", before, now)
 
 
 def _both_vary(old: ClientResult, new: ClientResult) -> bool:
@@ -692,7 +692,7 @@ def between(attempts: Attempts | None) -> str:
     return f"{fewest}" if fewest == most else f"{fewest} to {most}"
 
 
-def _verdicts(name: str, old: ClientResult, new: ClientResult) -> Iterator[Change]:
+def _verdicts(name: str, old: ClientResult, new: ClientResult) -> Iterator[ResultChange]:
     before = {finding.name: finding.verdict for finding in old.report.findings}
     for finding in new.report.findings:
         key, verdict = finding.name, finding.verdict
@@ -701,7 +701,7 @@ def _verdicts(name: str, old: ClientResult, new: ClientResult) -> Iterator[Chang
         if old_verdict == verdict or (INCONCLUSIVE in (old_verdict, verdict) and verdict not in SEVERITY):
             continue
         worse = SEVERITY.get(verdict, 0) > SEVERITY.get(old_verdict, 0)
-        yield Change(name, key, old_verdict, verdict, finding.measured, worse)
+        yield ResultChange(name, key, old_verdict, verdict, finding.measured, worse)
     for key, old_verdict in before.items():
         if old_verdict in SEVERITY:
-            yield Change(name, key, old_verdict, "")
+            yield ResultChange(name, key, old_verdict, "")

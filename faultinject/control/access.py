@@ -24,16 +24,16 @@ LENGTH = 32
 
 
 def random_token(place: str) -> tuple[str, bool]:
-    """A random token, and whether this process has made it.
+    """Make a random token, or read that of another worker; and whether this process made it.
 
-    If several processes serve the app, the token is in a file that only this user can read, beside the directories of
-    their counts; a later start removes it when the server has ended.
+    If several processes serve the app, the token is in a file that only this user can read. A later start of a server
+    removes the file.
 
     Args:
         place: the place of the control API.
 
     Raises:
-        ConfigurationError: there is no place for that file.
+        ConfigurationError: the file cannot be made.
     """
     token = token_urlsafe(LENGTH)
     if not several_processes():
@@ -42,38 +42,38 @@ def random_token(place: str) -> tuple[str, bool]:
         if not hasattr(os, "geteuid"):  # pragma: no cover - Windows
             raise ConfigurationError("this system has no files for one user alone")
         path = private_path(f"control\n{place}", owner=common_process())
-        return _agreed(path, token)
+        return _agree_on_token(path, token)
     except (OSError, ConfigurationError) as error:
         # If each worker made its own token, a client's token would be right at one worker only.
         reason = f"the workers of this server cannot agree on a random token ({error}): set {TOKEN}"
         raise ConfigurationError(f"FAULTINJECT_CONTROL={place}: {reason}") from error
 
 
-def _agreed(path: str, token: str) -> tuple[str, bool]:
-    """The token of a file in a directory of this user alone; the first process writes it."""
+def _agree_on_token(path: str, token: str) -> tuple[str, bool]:
+    """The token in a file that the workers share; the first of them writes it."""
     from fcntl import LOCK_EX, flock  # Windows has none
 
     with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+") as file:
         flock(file, LOCK_EX)
-        agreed = file.read()
-        if not agreed:
+        token_in_file = file.read()
+        if not token_in_file:
             file.write(token)
-    return agreed or token, not agreed
+    return token_in_file or token, not token_in_file
 
 
-ADDED_WORDS = frozenset(
+PROXY_HEADER_WORDS = frozenset(
     """
     addr address arr cf edge fly gateway hop hops https incap ip ips nf original originating peer proto real remote
     rewrite scheme ssl tls url via
     """.split()
 )
-"""Words of the names of headers that proxies add, about a request's source, form and way."""
-ADDED_PARTS = (
+"""Words in the names of headers that proxies add, such as `real` and `ip` in `x-real-ip`."""
+PROXY_HEADER_PARTS = (
     "akamai", "amzn", "appengine", "azure", "balancer", "cdn", "clientip", "cloudflare", "cloudfront",
     "envoy", "fastly", "forward", "haproxy", "ingress", "nginx", "proxied", "proxy", "realip", "sucuri",
     "traefik", "varnish", "vercel",
 )  # fmt: skip
-"""Parts of such names: words for handing on, and the names of proxies."""
+"""Parts of such names, such as `forward`, and the names of proxies."""
 _PORTS = {"http": "80", "https": "443"}
 _HOST = re.compile(r"(?:\[(?P<address>[^\[\]]+)\]|(?P<name>[\w.-]*\w)\.?)(?::(?P<port>[0-9]+))?")
 
@@ -87,7 +87,7 @@ class Access:
     Attributes:
         tokens: the accepted tokens by the names of their owners: the environment's, or a random one without a name,
             on which the workers of a server agree.
-        own: whether this process has made the random token.
+        made_token: whether this process made the random token.
         place: the place of the API, for messages.
 
     Raises:
@@ -95,9 +95,9 @@ class Access:
     """
 
     def __init__(self, settings: ControlSettings) -> None:
-        self.tokens, self.own = settings.tokens, False
+        self.tokens, self.made_token = settings.tokens, False
         if not self.tokens:
-            token, self.own = random_token(settings.place)
+            token, self.made_token = random_token(settings.place)
             self.tokens = {"": token}
         self.place = settings.place
         self._remote = settings.remote
@@ -122,7 +122,7 @@ class Access:
     def check_client(self, client: str | None, headers: Mapping[str, str]) -> None:
         """Refuse a client that is not on this machine, unless remote clients are allowed.
 
-        Headers of a proxy only show that there is a proxy; the client that they name is not believed.
+        Headers of a proxy only show that there is a proxy; the client's address in them is not trusted.
 
         Raises:
             Refusal: with 403.
@@ -136,7 +136,7 @@ class Access:
         if not is_loopback(client):
             raise Refusal(403, f"{visible(client)} is not on this machine; {REMOTE}=allow lets others in")
         for name in headers:
-            if is_added(name):
+            if is_proxy_header(name):
                 raise Refusal(
                     403, f"the request came through a proxy ({name}); {REMOTE}=allow lets others in"
                 )
@@ -144,7 +144,7 @@ class Access:
     def check_site(self, site: str | None) -> None:
         """Refuse a request that a browser marks as sent by a page of another origin.
 
-        This covers requests without an Origin, as for an image or a script.
+        This covers requests without an Origin, such as for an image or a script.
         https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header
 
         Raises:
@@ -169,7 +169,7 @@ class Access:
             raise Refusal(403, f"the Origin {visible(origin)[:200]} is not that of this control API")
 
     def check_token(self, authorization: str | None) -> str:
-        """Refuse a call without a token, in a time that does not depend on the wrong token.
+        """Refuse a call without a valid token; the comparison takes the same time for any token.
 
         Returns:
             The name of the token; empty if tokens have no names.
@@ -179,9 +179,9 @@ class Access:
         """
         scheme, _, token = (authorization or "").partition(" ")
         digest_given = _digest(token.strip())
-        right = [name for name, digest in self._digests.items() if hmac.compare_digest(digest_given, digest)]
-        if right and scheme.lower() == "bearer":
-            return right[0]
+        owners = [name for name, digest in self._digests.items() if hmac.compare_digest(digest_given, digest)]
+        if owners and scheme.lower() == "bearer":
+            return owners[0]
         problem = "the token is wrong" if authorization else "a token is missing"
         raise Refusal(
             401,
@@ -190,23 +190,23 @@ class Access:
         )
 
 
-def is_added(name: str) -> bool:
-    """Whether a proxy adds headers of that name, which is in lower case.
+def is_proxy_header(name: str) -> bool:
+    """Whether proxies add a header of this name, which is in lower case.
 
-    Then the connection is the proxy's, not the client's. Only browsers set headers that begin with `sec-`.
+    Its connection is then the proxy's, not the client's. Only browsers set headers that begin with `sec-`.
 
     >>> names = ("via", "x-real-ip", "x_forwarded_for", "cf-ray", "postman-token", "origin", "zip")
-    >>> [name for name in names if is_added(name)]
+    >>> [name for name in names if is_proxy_header(name)]
     ['via', 'x-real-ip', 'x_forwarded_for', 'cf-ray']
     """
     words = name.replace("_", "-").split("-")
     if words[0] == "sec":
         return False
-    return not ADDED_WORDS.isdisjoint(words) or any(part in name for part in ADDED_PARTS)
+    return not PROXY_HEADER_WORDS.isdisjoint(words) or any(part in name for part in PROXY_HEADER_PARTS)
 
 
 def split_host(host: str) -> tuple[str, str]:
-    """Name, in lower case, and port of a Host header; an invalid one has an empty name.
+    """Split a Host header into its name, in lower case, and its port; no name if it is invalid.
 
     >>> split_host("LocalHost.:8000"), split_host("[::1]:8"), split_host("::1"), split_host("user@localhost")
     (('localhost', '8000'), ('::1', '8'), ('', ''), ('', ''))

@@ -1,4 +1,4 @@
-"""The control API without a server or a framework: from a request to its answer.
+"""Answers the requests of the control API, without a server or a framework.
 
 `mount` and `server` hand it requests.
 """
@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, quote
 
 from faultinject.control.access import Access
 from faultinject.control.call import JSON, ControlAnswer, ControlCall, Refusal, refusal_of
-from faultinject.control.calls import CALLS, Does, Endpoint
+from faultinject.control.calls import CALLS, CallFunction, Endpoint
 from faultinject.exceptions import FaultInjectError
 from faultinject.injector.injector import Injector
 from faultinject.journal import log
@@ -22,7 +22,7 @@ Response = tuple[int, list[tuple[str, str]], bytes]
 """Status, headers and body."""
 
 LARGEST = 1 << 20
-"""Bytes of a request's body."""
+"""The most bytes of a request's body."""
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:;"
     " base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script';"
@@ -79,8 +79,7 @@ class ControlApi:
             method: the HTTP method.
             path: the path below the mount point, decoded.
             headers: the headers, by lower-case names.
-            body: reads the body, of a longer one at least a byte more than `LARGEST`; called only if the client has
-                access.
+            body: reads the body; of a too large one at least `LARGEST` + 1 bytes. Called only if the client has access.
             query: the query of the target.
             client: the address that the server reports.
             mount: the path below which the API is.
@@ -98,10 +97,10 @@ class ControlApi:
                 name=name,
                 query=parameters,
                 headers=headers,
-                body=b"" if entry.method == "GET" else checked(body(), headers),
+                body=b"" if entry.method == "GET" else check_body(body(), headers),
                 mount=mount,
             )
-            answer = entry.does(call)
+            answer = entry.run(call)
         except FaultInjectError as error:
             answer = refusal_of(error).answer
         except RecursionError:
@@ -115,7 +114,7 @@ class ControlApi:
         return answer.status, fields, b"" if method == "HEAD" else answer.body
 
     def _check(self, method: str, path: str, headers: Mapping[str, str], client: str | None) -> str:
-        """Refuse a client without access, or a body that is too long, by the head alone.
+        """Refuse a client without access, or a body that is too large, by the head alone.
 
         Returns:
             The name of the client's token; empty if it has none.
@@ -131,17 +130,18 @@ class ControlApi:
             access.check_site(site)
             token_name = access.check_token(headers.get("authorization"))
         elif not (method == "GET" and headers.get("sec-fetch-mode") == "navigate"):
-            access.check_site(site)  # only a link to the page may be on any site
+            # Any site may link to the page, but load no file of it.
+            access.check_site(site)
         length = headers.get("content-length") or "0"
         if not (length.isascii() and length.isdecimal()):
             raise Refusal(400, "the Content-Length is no number")
         if len(length) > 18 or int(length) > LARGEST:
-            raise too_large()
+            raise too_large_refusal()
         return token_name
 
 
-def checked(body: bytes, headers: Mapping[str, str]) -> bytes:
-    """The body, checked: JSON, which no page of another origin can send unasked, and whole.
+def check_body(body: bytes, headers: Mapping[str, str]) -> bytes:
+    """Check that a body is whole, and JSON, which pages of other origins cannot send.
 
     Raises:
         Refusal: it is of another type, too large, or cut.
@@ -150,26 +150,26 @@ def checked(body: bytes, headers: Mapping[str, str]) -> bytes:
     if kind != JSON and (kind or body):
         raise Refusal(415, f"a call with a body has the Content-Type {JSON}")
     if len(body) > LARGEST:
-        raise too_large()
+        raise too_large_refusal()
     if not body and "transfer-encoding" in headers:
         raise Refusal(411, "this server needs a Content-Length")
     if len(body) != int(headers.get("content-length") or len(body)):
-        raise cut()
+        raise cut_refusal()
     return body
 
 
-def cut() -> Refusal:
-    """The refusal of a call whose client has left before the end of the body."""
+def cut_refusal() -> Refusal:
+    """The refusal of a call whose client left before the end of the body."""
     return Refusal(400, "the body ended before all of it came")
 
 
-def too_large() -> Refusal:
-    """The refusal of a body that is not read to its end."""
+def too_large_refusal() -> Refusal:
+    """The refusal of a body that is too large."""
     return Refusal(413, f"a body has at most {LARGEST} bytes")
 
 
 def check_parameters(names: Iterable[str], known: tuple[str, ...]) -> None:
-    """Refuse a misspelled parameter: the call would be another question without it.
+    """Refuse an unknown parameter, which may be a misspelled one.
 
     Raises:
         Refusal: with 400.
@@ -180,17 +180,17 @@ def check_parameters(names: Iterable[str], known: tuple[str, ...]) -> None:
             raise Refusal(400, f"{visible(name)[:200]} is not a parameter of this call{hint}")
 
 
-def _to_page(call: ControlCall) -> ControlAnswer:
-    """Redirect to the page, as its own links are relative."""
-    # Exactly one slash at the beginning: two would name another host.
+def _redirect_to_page(call: ControlCall) -> ControlAnswer:
+    """Redirect to the page's path with a slash, as the page's links are relative."""
+    # Exactly one slash at the beginning: with two the Location would name another host.
     place = quote(call.mount.strip("/"), safe="/-._~!$&'()*+,;=:@")
     return ControlAnswer(b"", status=308, content_type="text/plain", headers={"Location": f"/{place}/"})
 
 
 @cache
-def _pages() -> dict[str, Does]:
-    """The page and its files by their paths, which need no token."""
-    paths: dict[str, Does] = {"": _to_page}
+def _pages() -> dict[str, CallFunction]:
+    """The page and its files by their paths; they need no token."""
+    paths: dict[str, CallFunction] = {"": _redirect_to_page}
     for file in sorted(PAGE.iterdir()):
         path = "/" if file.name == "index.html" else f"/static/{file.name}"
         paths[path] = partial(_show, ControlAnswer(file.read_bytes(), content_type=KINDS[file.suffix]))
@@ -212,7 +212,7 @@ def _paths() -> dict[str, dict[str, Endpoint]]:
 
 
 def _find(method: str, path: str) -> tuple[Endpoint, str]:
-    """The call of a method and a path, and the name of a rule in it.
+    """Find the endpoint of a method and a path, and the name of the rule in the path.
 
     Raises:
         Refusal: there is no such path, or it has no such method.

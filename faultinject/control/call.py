@@ -36,10 +36,10 @@ class ControlAnswer:
     """An answer to the client.
 
     Attributes:
-        body: its bytes.
-        status: its HTTP status.
-        content_type: its Content-Type.
-        headers: its further headers.
+        body: the bytes of the body.
+        status: the HTTP status.
+        content_type: the Content-Type.
+        headers: more headers.
     """
 
     body: bytes
@@ -51,19 +51,19 @@ class ControlAnswer:
     def of_data(
         cls, data: object, *, status: int = 200, headers: Mapping[str, str] = MappingProxyType({})
     ) -> ControlAnswer:
-        """Structs or plain data as JSON, with escapes for characters that do not print."""
-        # "replace", as half a surrogate pair has no UTF-8.
+        """An answer with structs or plain data as JSON; unprintable characters are escaped."""
+        # "replace", as half of a surrogate pair cannot be encoded.
         return cls(json_text(to_builtins(data)).encode("utf-8", "replace"), status=status, headers=headers)
 
 
 class Refusal(FaultInjectError):
-    """A call that the control API does not carry out.
+    """The control API refuses a call.
 
     Args:
         status: the HTTP status.
-        message: the mistake, and what would be right.
-        problems: each mistake of a rule, with its place.
-        headers: further headers of the answer.
+        message: the mistake, and the right form.
+        problems: all mistakes of a rule, with their places.
+        headers: more headers of the answer.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Refusal(FaultInjectError):
 
 
 def problem_data(problem: Problem) -> dict[str, str]:
-    """One mistake with its place, the text there, and carets below it."""
+    """One mistake as JSON data: its place, the text there, and carets below it."""
     excerpt, _, caret = problem.excerpt.partition("\n")
     return {"message": problem.message, "where": problem.where, "excerpt": excerpt, "caret": caret}
 
@@ -113,7 +113,7 @@ def refusal_of(error: FaultInjectError) -> Refusal:
 
 @dataclass(frozen=True, slots=True)
 class ControlCall:
-    """A client's request, read for the calls.
+    """A client's request, parsed for the function that answers it.
 
     Attributes:
         injector: the injector.
@@ -123,7 +123,7 @@ class ControlCall:
         name: the name of the rule in the path, or empty.
         query: the parameters.
         headers: the headers, by lower-case names.
-        body: its bytes.
+        body: the bytes of the body.
         mount: the path below which the API is.
     """
 
@@ -138,10 +138,10 @@ class ControlCall:
     mount: str
 
     def data(self) -> dict[str, Any]:
-        """The body as a JSON object; without a body an empty one.
+        """The body as a JSON object; an empty one without a body.
 
         Raises:
-            Refusal: the body is not UTF-8, or no JSON object.
+            Refusal: the body is not UTF-8, or not a JSON object.
         """
         try:
             text = self.body.decode()
@@ -155,10 +155,10 @@ class ControlCall:
         return data
 
     def keys(self, known: Collection[str]) -> dict[str, Any]:
-        """The body as a JSON object with no other keys than these.
+        """The body as a JSON object that has only known keys.
 
         Raises:
-            Refusal: it is no JSON object, or has other keys.
+            Refusal: it is not a JSON object, or has other keys.
         """
         data = self.data()
         for key in data:
@@ -168,10 +168,10 @@ class ControlCall:
         return data
 
     def number(self, name: str, *, default: int, least: int, most: int) -> int:
-        """A number among the parameters.
+        """A number from the parameters.
 
         Raises:
-            Refusal: it is no number, or out of its bounds.
+            Refusal: it is not a number, or out of bounds.
         """
         text = self.query.get(name)
         if text is None:
@@ -182,7 +182,7 @@ class ControlCall:
 
     @property
     def expected(self) -> int | None:
-        """The generation that the client has seen, by If-Match; None if it does not say.
+        """The generation that the client names in If-Match, or None.
 
         Raises:
             Refusal: another generation is in force.
@@ -190,16 +190,16 @@ class ControlCall:
         text = self.headers.get("if-match", "").strip()
         if text in ("", "*"):
             return None
-        now = self.injector.state.generation
-        # A weak tag is never the same: https://www.rfc-editor.org/rfc/rfc9110#section-13.1.1
-        if f'"{now}"' in (tag.strip() for tag in text.split(",")):
-            return int(now)
+        generation = self.injector.state.generation
+        # A weak tag never matches: https://www.rfc-editor.org/rfc/rfc9110#section-13.1.1
+        if f'"{generation}"' in (tag.strip() for tag in text.split(",")):
+            return int(generation)
         raise Refusal(
-            412, f"generation {now} is in force by now; look at the rules again and repeat the change",
-            headers={"ETag": f'"{now}"'},
+            412, f"generation {generation} is in force by now; look at the rules again and repeat the change",
+            headers={"ETag": f'"{generation}"'},
         )  # fmt: skip
 
 
 def _refuse(twice: str) -> NoReturn:
-    """Refuse a key with two values: either may be the one that was meant."""
+    """Refuse a key that is given twice: either value may be the intended one."""
     raise Refusal(400, twice)

@@ -1,4 +1,4 @@
-"""The calls of the control API, and the server's state, with which they answer."""
+"""The calls of the control API, and the server's state, with which most of them answer."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from faultinject.exceptions import ConfigurationError, ConflictError, StoreUnava
 from faultinject.injector.injector import Injector
 from faultinject.injector.state import RuleCounts, State
 from faultinject.journal import log
-from faultinject.journal.changes import NOTED, Change
+from faultinject.journal.changes import NOTED, ControlChange
 from faultinject.rules import values
 from faultinject.rules.descriptions import count
-from faultinject.rules.foreign import check_foreign
+from faultinject.rules.foreign import check_sent_rules
 from faultinject.rules.printed_json import json_text
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
@@ -223,15 +223,15 @@ def rule_state(name: str, rule: Rule, *, enabled: bool, counts: RuleCounts) -> R
 
 
 Prepared = tuple[str, Callable[..., State]]
-"""A change: its text for the log, and a function that makes it.
+"""A prepared change: its text for the log, and a function that makes it.
 
-The function takes the generation that it is `expected` to change.
+The function has an argument `expected`: the generation that it must find in force.
 """
 
 MOST_RULES = 10_000
 """The most rules that the API puts in force."""
 TRIES = 20
-"""The most attempts at a change while others put something else in force."""
+"""The most attempts at a change while other clients make changes."""
 
 
 def switch_on(call: ControlCall) -> ControlAnswer:
@@ -252,9 +252,9 @@ def switch_on(call: ControlCall) -> ControlAnswer:
     _check_armable(call)
     _check_time(call)
     change_text = "switched faults on" if text is None else f"switched faults on for {text}"
-    with _noted(call, change_text):
+    with _note_author(call, change_text):
         new_state = call.injector.enable(until=until, expected=call.expected)
-    return _changed(call, change_text, new_state)
+    return _log_and_answer(call, change_text, new_state)
 
 
 def switch_off(call: ControlCall) -> ControlAnswer:
@@ -262,16 +262,16 @@ def switch_off(call: ControlCall) -> ControlAnswer:
     call.keys(())
     change_text = "switched faults off"
     try:
-        with _noted(call, change_text):
+        with _note_author(call, change_text):
             new_state = call.injector.disable(expected=call.expected)
     except StoreUnavailableError as error:
-        _tell(call, "switched faults off in one process", call.injector.state)
+        _log_change(call, "switched faults off in one process", call.injector.state)
         raise Refusal(
             503,
             f"faults are off in the process that answers; the others cannot be told, so repeat it: {error}",
             headers={"Retry-After": str(RETRY_SECONDS)},
         ) from error
-    return _changed(call, change_text, new_state)
+    return _log_and_answer(call, change_text, new_state)
 
 
 def reset(call: ControlCall) -> ControlAnswer:
@@ -279,9 +279,9 @@ def reset(call: ControlCall) -> ControlAnswer:
     call.keys(())
     _check_armable(call)
     change_text = "set all counts to zero"
-    with _noted(call, change_text):
+    with _note_author(call, change_text):
         new_state = call.injector.reset(expected=call.expected)
-    return _changed(call, change_text, new_state)
+    return _log_and_answer(call, change_text, new_state)
 
 
 def put_rules(call: ControlCall) -> ControlAnswer:
@@ -293,7 +293,7 @@ def put_rules(call: ControlCall) -> ControlAnswer:
     _check_armable(call)
 
     def change(in_force: State) -> Prepared:
-        check_foreign(new, known=in_force.scenario.rules)
+        check_sent_rules(new, known=in_force.scenario.rules)
         before, scenario = in_force.scenario.abort, new
         if not names_abort:
             scenario = Scenario(new.rules, seed=new.seed, abort=before)
@@ -303,21 +303,21 @@ def put_rules(call: ControlCall) -> ControlAnswer:
             change_text = f"{bound} and {change_text}"
         return change_text, partial(call.injector.use, scenario)
 
-    return _changed(call, *_carry_out(call, change))
+    return _log_and_answer(call, *_carry_out(call, change))
 
 
 def add_rule(call: ControlCall) -> ControlAnswer:
     """Add one rule after those in force."""
     data = call.data()
     rule = one_rule(data if "text" in data else {"rule": data})
-    check_foreign(Scenario([rule]))
+    check_sent_rules(Scenario([rule]))
     _check_armable(call)
 
     def change(in_force: State) -> Prepared:
         _check_number(len(in_force.scenario.rules) + 1)
         return f"added the rule {rule}", partial(call.injector.add, [rule])
 
-    return _changed(call, *_carry_out(call, change), status=201)
+    return _log_and_answer(call, *_carry_out(call, change), status=201)
 
 
 def patch_rule(call: ControlCall) -> ControlAnswer:
@@ -329,12 +329,12 @@ def patch_rule(call: ControlCall) -> ControlAnswer:
 
     def change(in_force: State) -> Prepared:
         old = in_force.scenario.rules[place_of(call, in_force)]
-        rule = one_rule(keys) if "text" in keys else _rule(_merged(old.to_dict(), keys))
-        check_foreign(Scenario([rule]), known=[old])
+        rule = one_rule(keys) if "text" in keys else _rule(_merge_keys(old.to_dict(), keys))
+        check_sent_rules(Scenario([rule]), known=[old])
         _check_armable(call)
         return f"changed the rule {call.name} to {rule}", partial(call.injector.replace, call.name, rule)
 
-    return _changed(call, *_carry_out(call, change))
+    return _log_and_answer(call, *_carry_out(call, change))
 
 
 def delete_rule(call: ControlCall) -> ControlAnswer:
@@ -353,7 +353,7 @@ def disable_rule(call: ControlCall) -> ControlAnswer:
 
 
 def place_of(call: ControlCall, in_force: State) -> int:
-    """The place of the rule that the path names.
+    """The index of the rule that the path names.
 
     Raises:
         Refusal: no rule has that name.
@@ -365,7 +365,7 @@ def place_of(call: ControlCall, in_force: State) -> int:
 
 
 def one_rule(data: Mapping[str, Any]) -> Rule:
-    """The one rule of a text or of a table of keys.
+    """Parse one rule, from a text or from a table of keys.
 
     Raises:
         ConfigurationError: it is wrong.
@@ -378,7 +378,7 @@ def one_rule(data: Mapping[str, Any]) -> Rule:
         if not isinstance(data["rule"], dict):
             raise Refusal(400, f"{shown(json_text(data['rule']))} is not a rule: give text or an object")
         return _rule(data["rule"])
-    scenario = _parsed(data.get("text", data.get("rule")))
+    scenario = _parse(data.get("text", data.get("rule")))
     if len(scenario.rules) != 1:
         raise ConfigurationError([f"one rule is asked for, and {len(scenario.rules) or 'none'} were given"])
     return scenario.rules[0]
@@ -388,7 +388,7 @@ def _scenario(call: ControlCall) -> Scenario:
     data = call.data()
     if "text" in data:
         data = call.keys(("text", "seed", "abort"))
-        data["rules"] = [rule.to_dict() for rule in _parsed(data.pop("text")).rules]
+        data["rules"] = [rule.to_dict() for rule in _parse(data.pop("text")).rules]
     elif data.get("rules") is None:
         raise Refusal(400, 'rules are missing: give {"rules": [...]} or {"text": "cos:SlowDown,times=2"}')
     if isinstance(data["rules"], list):
@@ -396,14 +396,14 @@ def _scenario(call: ControlCall) -> Scenario:
     return Scenario.from_json(json_text(data))
 
 
-def _parsed(text: object) -> Scenario:
+def _parse(text: object) -> Scenario:
     if not isinstance(text, str):
         raise Refusal(400, f"text: {shown(json_text(text))} is not a text")
     return Scenario.parse(text)
 
 
 def _rule(data: Mapping[str, object]) -> Rule:
-    # Read as a file with one rule, so that all checks and messages are the same.
+    # Parsed as a file with one rule, so that all checks and messages are those of a file.
     return Scenario.from_json(json_text({"rules": [data]})).rules[0]
 
 
@@ -412,8 +412,8 @@ def _check_number(number: int) -> None:
         raise Refusal(413, f"{number} rules are too many: the control API takes {MOST_RULES}")
 
 
-def _merged(data: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """A rule's data with the keys of a `PATCH`; empty tables are removed.
+def _merge_keys(data: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge the keys of a `PATCH` into a rule's data; empty tables are removed.
 
     https://www.rfc-editor.org/rfc/rfc7396
     """
@@ -424,14 +424,14 @@ def _merged(data: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
             if key in KEYS and KEYS[key].header:  # their names are spelled as in the rule
                 value = {name.lower().replace("_", "-"): text for name, text in value.items()}  # noqa: PLW2901
             # None for an empty table, as the client removes a table with null.
-            value = _merged(old_value if isinstance(old_value, dict) else {}, value) or None  # noqa: PLW2901
+            value = _merge_keys(old_value if isinstance(old_value, dict) else {}, value) or None  # noqa: PLW2901
         if value is not None:
             merged[key] = value
     return merged
 
 
 def _check_armable(call: ControlCall) -> None:
-    """Refuse to put faults in force where none may be injected.
+    """Refuse to put faults in force if none may be injected here.
 
     Raises:
         Refusal: this is production, or FAULTINJECT_ONLY_WHERE permits no faults here.
@@ -448,7 +448,7 @@ def _check_armable(call: ControlCall) -> None:
 
 
 def _check_time(call: ControlCall) -> None:
-    """Refuse to switch faults on if they would stay off.
+    """Refuse to switch faults on after FAULTINJECT_EXPIRES, as they would stay off.
 
     Raises:
         Refusal: FAULTINJECT_EXPIRES has passed.
@@ -462,7 +462,7 @@ def _check_time(call: ControlCall) -> None:
 
 
 def _change_one(
-    call: ControlCall, does: Callable[..., State], verb: str, *, arms: bool = True
+    call: ControlCall, change_rule: Callable[..., State], verb: str, *, arms: bool = True
 ) -> ControlAnswer:
     call.keys(())
 
@@ -470,18 +470,18 @@ def _change_one(
         rule = in_force.scenario.rules[place_of(call, in_force)]
         if arms:
             _check_armable(call)
-        # With the rule's text, as a name by position may mean another rule later.
-        return f"{verb} the rule {call.name}, {rule}", partial(does, call.name)
+        # The log gets the rule's text, as a name by position may mean another rule later.
+        return f"{verb} the rule {call.name}, {rule}", partial(change_rule, call.name)
 
-    return _changed(call, *_carry_out(call, change))
+    return _log_and_answer(call, *_carry_out(call, change))
 
 
 def _carry_out(call: ControlCall, change: Callable[[State], Prepared]) -> tuple[str, State]:
-    """Make a change of the state in force, without losing another change at the same time.
+    """Make a change of the state in force, without losing a concurrent change.
 
     Args:
         call: the client's request.
-        change: gives the change of a state in force, checked except for If-Match.
+        change: prepares the change of a state in force; it checks all but If-Match.
 
     Returns:
         The change's text for the log, and the new state in force.
@@ -491,26 +491,26 @@ def _carry_out(call: ControlCall, change: Callable[[State], Prepared]) -> tuple[
     """
     for _ in range(TRIES):
         in_force = call.injector.state
-        change_text, do = change(in_force)
+        change_text, apply = change(in_force)
         expected = call.expected
         try:
             generation = in_force.generation if expected is None else expected
-            with _noted(call, change_text):
-                return change_text, do(expected=generation)
+            with _note_author(call, change_text):
+                return change_text, apply(expected=generation)
         except ConflictError:
             if expected is not None:
                 raise
-    # The state in force cannot be read, or others change it all the time: now it is replaced in any case.
-    change_text, do = change(call.injector.state)
-    with _noted(call, change_text):
-        return change_text, do(expected=None)
+    # The state in force cannot be read, or others change it all the time: now it is replaced unconditionally.
+    change_text, apply = change(call.injector.state)
+    with _note_author(call, change_text):
+        return change_text, apply(expected=None)
 
 
 @contextmanager
-def _noted(call: ControlCall, change_text: str) -> Iterator[None]:
-    """Note the author and the text of the change that is made in the block."""
+def _note_author(call: ControlCall, change_text: str) -> Iterator[None]:
+    """Note the author and the text of the change that the block makes."""
     token = NOTED.set(
-        Change(call.injector.clock(), call.token_name or call.client, log.shortened(change_text))
+        ControlChange(call.injector.clock(), call.token_name or call.client, log.shortened(change_text))
     )
     try:
         yield
@@ -518,18 +518,20 @@ def _noted(call: ControlCall, change_text: str) -> Iterator[None]:
         NOTED.reset(token)
 
 
-def _changed(call: ControlCall, change_text: str, new_state: State, *, status: int = 200) -> ControlAnswer:
+def _log_and_answer(
+    call: ControlCall, change_text: str, new_state: State, *, status: int = 200
+) -> ControlAnswer:
     """Log a change, and answer with the new state."""
-    _tell(call, change_text, new_state)
+    _log_change(call, change_text, new_state)
     shown_state = state(call.injector)
     return ControlAnswer.of_data(shown_state, status=status, headers={"ETag": f'"{shown_state.generation}"'})
 
 
 LONGEST_AGENT = 100
-"""Characters of a User-Agent in the log."""
+"""The most characters of a User-Agent in the log."""
 
 
-def _tell(call: ControlCall, change_text: str, new_state: State) -> None:
+def _log_change(call: ControlCall, change_text: str, new_state: State) -> None:
     agent = call.headers.get("user-agent", "")
     client = call.client or "somebody"
     # Somebody has changed the rules or the switch with the control API.
@@ -609,12 +611,12 @@ def preview(call: ControlCall) -> ControlAnswer:
     from faultinject.injector import trials
 
     keys = call.keys(("text", "rule", "method", "path", "host"))
-    words = {key: _word(keys, key) for key in ("method", "path", "host")}
+    words = {key: _read_word(keys, key) for key in ("method", "path", "host")}
     rule = one_rule({key: keys[key] for key in ("text", "rule") if key in keys})
     path = words["path"] or "/bucket/key"
     method = words["method"] or trials.default_method(rule)
-    request = trials.environ(method, path if path[:1] == "/" else f"/{path}", words["host"] or "127.0.0.1")
-    trial, action, matches = trials.previewed(rule, request, call.injector.state.seed, guarded=True)
+    request = trials.environ_of(method, path if path[:1] == "/" else f"/{path}", words["host"] or "127.0.0.1")
+    trial, action, matches = trials.preview_rule(rule, request, call.injector.state.seed, guarded=True)
     says = rule.resolved.in_words(rule)
     shown_answer: dict[str, Any] = {
         "text": str(rule),
@@ -627,7 +629,7 @@ def preview(call: ControlCall) -> ControlAnswer:
             {**shown_answer, "notes": [says], "status": None, "headers": [], "body": None, "raw": None}
         )
     answer_keys(action)
-    body, notes = trials.sent(action, method, rule)
+    body, notes = trials.sent_body(action, method, rule)
     now = trial.injector.clock()
     shown_answer |= {
         "notes": notes,
@@ -639,8 +641,8 @@ def preview(call: ControlCall) -> ControlAnswer:
     return ControlAnswer.of_data(shown_answer)
 
 
-def _word(keys: Mapping[str, object], key: str) -> str:
-    """Read a short text of the invented request."""
+def _read_word(keys: Mapping[str, object], key: str) -> str:
+    """Read the method, path or host of the made-up request."""
     value = keys.get(key)
     if value is None:
         return ""
@@ -653,7 +655,7 @@ def _word(keys: Mapping[str, object], key: str) -> str:
     return value
 
 
-Does = Callable[[ControlCall], ControlAnswer]
+CallFunction = Callable[[ControlCall], ControlAnswer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -661,15 +663,15 @@ class Endpoint:
     """One call.
 
     Attributes:
-        method: of HTTP; GET stands for HEAD too.
-        path: below the mount point; `{name}` is a rule.
-        does: answers it.
-        query: names of parameters.
+        method: the HTTP method; GET stands for HEAD, too.
+        path: the path below the mount point; `{name}` is a rule.
+        run: answers the call.
+        query: the names of its parameters.
     """
 
     method: str
     path: str
-    does: Does
+    run: CallFunction
     query: tuple[str, ...] = ()
 
 

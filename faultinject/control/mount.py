@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from faultinject.adapters.mounting import is_below
 from faultinject.adapters.types import Environ, Receive, Scope, Send, Start
 from faultinject.control.access import Access
-from faultinject.control.api import LARGEST, ControlApi, Response, cut
+from faultinject.control.api import LARGEST, ControlApi, Response, cut_refusal
 from faultinject.exceptions import MissingExtraError
 from faultinject.http.target import utf8
 from faultinject.injector.injector import Injector
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def mount(injector: Injector, kind: str) -> Mounted | None:
-    """Make the control API that the environment asks for; None for one on an address of its own.
+    """Make the control API that the environment asks for; None if it has an address of its own.
 
     Args:
         injector: the injector around the app.
@@ -35,7 +35,7 @@ def mount(injector: Injector, kind: str) -> Mounted | None:
     settings = injector.control
     assert settings is not None
     check_installed(settings)
-    # A call may reach any process of the server, and each shows the requests of all.
+    # A call may reach any process of the server, and every process shows the requests of all.
     injector.let_watch()
     if not settings.path:
         from faultinject.control import server
@@ -43,25 +43,25 @@ def mount(injector: Injector, kind: str) -> Mounted | None:
         server.serve(injector)
         return None
     access = Access(settings)
-    if settings.tokens or access.own:
+    if settings.tokens or access.made_token:
         # The control API is ready.
         log.warning(
             "faultinject: the control API is at %s, its token is %s",
             settings.place,
-            access.tokens[""] if access.own else f"in {TOKEN}",
+            access.tokens[""] if access.made_token else f"in {TOKEN}",
         )
     api = ControlApi(injector, access)
     return (MountedWSGI if kind == "wsgi" else MountedASGI)(api, settings.path)
 
 
 def check_installed(settings: ControlSettings) -> None:
-    """Report at the start that a package is missing.
+    """Report a missing package at the start.
 
     Args:
-        settings: of the API.
+        settings: the settings of the API.
 
     Raises:
-        MissingExtraError: it is on an address of its own, and its server is not installed.
+        MissingExtraError: the API has an address of its own, and its server is not installed.
     """
     from importlib.util import find_spec
 
@@ -72,11 +72,11 @@ def check_installed(settings: ControlSettings) -> None:
 
 
 class Mounted:
-    """The API below a path of an app, or alone.
+    """The API as an app, below a path of another app or on an address of its own.
 
     Args:
         api: the API.
-        path: that path; empty if the API is alone.
+        path: the path of the other app; empty on an address of its own.
     """
 
     def __init__(self, api: ControlApi, path: str = "") -> None:
@@ -120,7 +120,7 @@ def _read(environ: Environ) -> bytes:
     try:
         body: bytes = environ["wsgi.input"].read(int(length or LARGEST + 1)) if has_end else b""
     except OSError:  # servers raise it if the client has left
-        raise cut() from None
+        raise cut_refusal() from None
     return body
 
 
@@ -130,7 +130,7 @@ class MountedASGI(Mounted):
     Args:
         api: answers the calls.
         path: the path that it is mounted at.
-        threads: the most threads of its calls together, all in one event loop; None for one of each call's own.
+        threads: the most threads that its calls use together, in one event loop; None: each call has its own thread.
     """
 
     def __init__(self, api: ControlApi, path: str = "", threads: int | None = None) -> None:
@@ -182,6 +182,6 @@ async def _receive(receive: Receive) -> bytes:
     while more and len(body) <= LARGEST:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise cut()
+            raise cut_refusal()
         body, more = body + message.get("body", b""), message.get("more_body", False)
     return body

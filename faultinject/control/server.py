@@ -1,7 +1,7 @@
-"""The control API on an address of its own: one thread of one of the app's processes.
+"""Serves the control API on an address of its own, on a thread of one of the processes.
 
-The process that binds the address first serves it. The others try again, and one of them gets it when the first one
-ends.
+The process that binds the address first serves it. The others go on trying, and one of them takes over when the first
+one ends.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from faultinject.server.connections import Server, listening_socket
 
 _server: ControlServer | None = None
 _listen: Callable[[str, int], socket.socket] | None = None
-"""Makes the socket, or raises an error, if no other process may have the address; else None."""
+"""Makes the socket inside of `require_address`; else None."""
 
 
 def serve(injector: Injector) -> None:
-    """Serve the control API, for the first injector that asks, unless another process does."""
+    """Serve the first injector's control API, unless another process has the address."""
     global _server  # noqa: PLW0603
     if _server is None:
         server = ControlServer(injector)
@@ -38,15 +38,15 @@ def serve(injector: Injector) -> None:
             server.bind_now(_listen)
         _server = server
         if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
-            os.register_at_fork(after_in_child=_after_fork)
+            os.register_at_fork(after_in_child=_start_in_child)
         # If gunicorn's master loads the app, its workers serve.
         if "gunicorn.arbiter" not in sys.modules or common_process() != os.getpid():
             _server.start()
 
 
 @contextmanager
-def only_here(listen: Callable[[str, int], socket.socket]) -> Iterator[None]:
-    """Serve the app, for the block, in this process alone: an unavailable address is an error.
+def require_address(listen: Callable[[str, int], socket.socket]) -> Iterator[None]:
+    """Make an unavailable address an error inside of the block, instead of waiting for it.
 
     Args:
         listen: makes the socket for a host and a port, or raises that error.
@@ -59,13 +59,13 @@ def only_here(listen: Callable[[str, int], socket.socket]) -> Iterator[None]:
         _listen = None
 
 
-def _after_fork() -> None:
-    """Start anew in a child, which has no thread of its parent.
+def _start_in_child() -> None:
+    """Start a thread in a forked child, which has no threads of its parent.
 
-    It closes its parent's socket, which would keep the address after the parent's end.
+    The child closes its copy of the parent's socket, which would occupy the address after the parent's end.
     """
     assert _server is not None  # else this is not registered
-    _server.let_go()
+    _server.close_socket()
     worker = sys.modules.get("gunicorn.workers.ggevent")
     if worker is None or worker.monkey.is_module_patched("threading"):
         _server.start()
@@ -81,28 +81,28 @@ def _start_when_patched(event: object) -> None:
         _server.start()
 
 
-def _supervises() -> bool:
-    """Whether this process only watches files for Flask's reloader, and another serves the app."""
+def _only_watches_files() -> bool:
+    """Whether this process only watches files for Flask's reloader; another one serves the app."""
     return "werkzeug._reloader" in sys.modules and not is_reloaded()
 
 
 class ControlServer:
-    """The thread that serves the address, or waits for it.
+    """Serves the address on a thread, or waits for it there.
 
     Args:
         injector: the injector that is shown and changed.
 
     Attributes:
-        url: the address where it answers; empty while another process has the address.
-        access: decides on the access; each process of the server has the same token.
-        again: seconds between two tries for an address that another process has.
-        limits: the limits of its connections, which use files and threads of the app's process.
+        url: its URL; empty while another process has the address.
+        access: decides on the access; all processes of the server have the same token.
+        retry_seconds: seconds between two attempts to bind an address that another process has.
+        limits: the limits of its connections, as they use files and threads of the app's process.
 
     Raises:
-        ConfigurationError: they cannot agree on a random token.
+        ConfigurationError: the processes cannot agree on a random token.
     """
 
-    again = 1.0
+    retry_seconds = 1.0
     limits = Limits(connections=32, request=10.0)
 
     def __init__(self, injector: Injector) -> None:
@@ -123,7 +123,7 @@ class ControlServer:
         ).start()
 
     def bind_now(self, listen: Callable[[str, int], socket.socket]) -> None:
-        """Take the address before the thread begins; a port 0 becomes the one that was free.
+        """Bind the address before the thread begins; port 0 becomes the port that was free.
 
         Args:
             listen: makes the socket for a host and a port.
@@ -132,17 +132,17 @@ class ControlServer:
         self.settings.port = self._listening.getsockname()[1]
 
     def stop(self) -> None:
-        """Let go of the address; calls under way get two seconds."""
+        """Release the address; calls under way get two seconds."""
         self._ended.set()
 
-    def let_go(self) -> None:
-        """Close the socket in a child: it is the parent's."""
+    def close_socket(self) -> None:
+        """Close the socket, for example in a child, whose parent still listens."""
         listening, self._listening = self._listening, None
         if listening is not None:
             listening.close()
 
     def _run(self, ended: threading.Event) -> None:
-        while not ended.is_set() and not _supervises():
+        while not ended.is_set() and not _only_watches_files():
             try:
                 self._listening = self._listening or listening_socket(self.settings.host, self.settings.port)
             except OSError as error:
@@ -151,7 +151,7 @@ class ControlServer:
                     # The control API's own address cannot be listened on.
                     log.error("faultinject: FAULTINJECT_CONTROL: %s: %s", self.settings.place, reason)
                     return
-                ended.wait(self.again)
+                ended.wait(self.retry_seconds)
                 continue
             self._serve(self._listening, ended)
             return
@@ -159,15 +159,15 @@ class ControlServer:
     def _serve(self, listening: socket.socket, ended: threading.Event) -> None:
         with Server(
             MountedASGI(self._api, threads=self.limits.connections + 1), sock=listening, limits=self.limits
-        ) as served:
+        ) as server:
             # The control API is ready.
             log.warning(
                 "faultinject: the control API is at %s, its token is %s",
-                f"{served.url}/",
+                f"{server.url}/",
                 f"in {TOKEN}" if self.settings.tokens else self.access.tokens[""],
             )
-            self.url = served.url
-            while not ended.wait(self.again) and not _supervises():
+            self.url = server.url
+            while not ended.wait(self.retry_seconds) and not _only_watches_files():
                 pass
-        self.let_go()
+        self.close_socket()
         self.url = ""

@@ -1,4 +1,4 @@
-"""The document of another tool, remarks on it, and the rules that are made of it.
+"""Reads the document of another tool, and collects the remarks and rules made of it.
 
 Each part of the document that no rule expresses gets a remark.
 """
@@ -21,15 +21,15 @@ from faultinject.rules.values import duration_text, is_name, nearest, shown, vis
 LEFT_OUT, CHANGED, UNUSED = "left out", "changed", "unused"
 """The kinds of remarks.
 
-Left out: no rule can express it. Changed: it is converted, but the rule has another meaning. Unused: it has no effect,
-or nothing to do with faults, such as a description.
+Left out: no rule can express it. Changed: the rule has another meaning. Unused: it has no effect, or nothing to do with
+faults, such as a description.
 """
 LONGEST_PLACE = 200
 
 
 @dataclass(frozen=True)
 class Remark:
-    """One difference from the original.
+    """One difference between the original and the rules.
 
     Attributes:
         kind: `left out`, `changed` (the rule has another meaning) or `unused` (it has nothing to do with faults).
@@ -80,19 +80,19 @@ LARGEST = 16 << 20
 """The maximum size of a document in bytes."""
 
 
-def read_document(path: str, remarks: Remarks) -> Node:
+def read_document(path: str, remarks: Remarks) -> DocumentValue:
     """The value of a JSON file; `-` is the standard input.
 
     Raises:
         OSError: the file cannot be read, or is larger than `LARGEST`.
-        ConfigurationError: it is no JSON; the message has line and column.
+        ConfigurationError: it is not JSON; the message has line and column.
     """
     if path == "-":
         where = "standard input"
         data = read_within(sys.stdin.buffer, LARGEST, where)
     else:
         where, data = path, read_bytes(path, LARGEST)
-    return Node(_parse(data, where), where, "", remarks)
+    return DocumentValue(_parse(data, where), where, "", remarks)
 
 
 def _parse(data: bytes, where: str) -> object:
@@ -116,11 +116,11 @@ def _wrong(where: str, message: str) -> ConfigurationError:
     return ConfigurationError([Problem(message, where=where)])
 
 
-class Kind(NamedTuple):
+class ValueType(NamedTuple):
     """The required type of a value.
 
     Attributes:
-        type: the type to which msgspec converts the value; a text with a number is a number.
+        type: the type to which msgspec converts the value; a text that is a number becomes one.
         name: its name in the error message.
     """
 
@@ -129,22 +129,22 @@ class Kind(NamedTuple):
 
 
 LARGE = 1e12
-ANY = Kind(Any, "")
-TEXT = Kind(str, "a text")
-FLAG = Kind(bool, "true or false")
-OBJECT = Kind(dict[str, Any], "an object")
-OBJECTS = Kind(list[dict[str, Any]], "a list of objects")
-NUMBER = Kind(Annotated[float, Meta(ge=0, le=LARGE)], "a number from 0 to 1e12")
-SHARE = Kind(Annotated[float, Meta(ge=0, le=1)], "a number from 0 to 1")
+ANY = ValueType(Any, "")
+TEXT = ValueType(str, "a text")
+FLAG = ValueType(bool, "true or false")
+OBJECT = ValueType(dict[str, Any], "an object")
+OBJECTS = ValueType(list[dict[str, Any]], "a list of objects")
+NUMBER = ValueType(Annotated[float, Meta(ge=0, le=LARGE)], "a number from 0 to 1e12")
+SHARE = ValueType(Annotated[float, Meta(ge=0, le=1)], "a number from 0 to 1")
 
 
-class Node:
-    """One value of a document; `rest` reports the keys of an object that were not read.
+class DocumentValue:
+    """A value of a document; `rest` reports the keys of an object that were not read.
 
     Args:
         value: the value of JSON.
-        file: the document's name.
-        path: its place in the document: `proxies[0].name`; empty: the whole document.
+        file: the name of the document.
+        path: its place in the document, such as `proxies[0].name`; empty for the whole document.
         remarks: the remarks.
     """
 
@@ -176,7 +176,7 @@ class Node:
         """Report that the value has another meaning as a rule."""
         self.remarks.change(self.where, why)
 
-    def child(self, key: str, kind: Kind) -> Node | None:
+    def child(self, key: str, kind: ValueType) -> DocumentValue | None:
         """The value of a key; None if it is missing or null.
 
         Raises:
@@ -193,12 +193,12 @@ class Node:
             node.refuse(f"{shown(json.dumps(value))} is not {kind.name}")
         return node
 
-    def take(self, key: str, kind: Kind, default: Any = None) -> Any:
-        """The value of a key without its place; the default if it is missing."""
+    def take(self, key: str, kind: ValueType, default: Any = None) -> Any:
+        """The value of a key, without its place; the default if it is missing."""
         node = self.child(key, kind)
         return default if node is None else node.value
 
-    def need(self, key: str, kind: Kind) -> Node:
+    def need(self, key: str, kind: ValueType) -> DocumentValue:
         """The value of a key.
 
         Raises:
@@ -209,15 +209,15 @@ class Node:
             self.refuse(f"there is no {key}{nearest(key, self._left)}")
         return node
 
-    def entries(self, key: str, kind: Kind) -> list[tuple[str, Node]]:
+    def entries(self, key: str, kind: ValueType) -> list[tuple[str, DocumentValue]]:
         """The names and values of an object; none if it is missing."""
         node = self.child(key, OBJECT)
         return [] if node is None else [(name, node.need(name, kind)) for name in node.value]
 
-    def rows(self) -> list[Node]:
+    def rows(self) -> list[DocumentValue]:
         """The entries of a list."""
         return [
-            Node(entry, self.file, f"{self.path}[{index}]", self.remarks)
+            DocumentValue(entry, self.file, f"{self.path}[{index}]", self.remarks)
             for index, entry in enumerate(self.value)
         ]
 
@@ -228,14 +228,14 @@ class Node:
                 self.remarks.unused(node.where)
 
     def rest(self, why: str) -> bool:
-        """Report every key that was not read as left out, and return whether there is one."""
+        """Report every key that was not read, and return whether there is one."""
         unread, self._left = self._left, {}
         for key in unread:
             self._at(key, None).leave_out(why)
         return bool(unread)
 
-    def _at(self, key: str, value: object) -> Node:
-        return Node(value, self.file, f"{self.path}.{key}" if self.path else key, self.remarks)
+    def _at(self, key: str, value: object) -> DocumentValue:
+        return DocumentValue(value, self.file, f"{self.path}.{key}" if self.path else key, self.remarks)
 
 
 LONGEST_NAME = 60
@@ -248,7 +248,7 @@ class Rules:
 
     Attributes:
         made: the rules.
-        places: the places of the values that they are made of.
+        places: the places of the values from which they were made.
     """
 
     def __init__(self) -> None:
@@ -256,7 +256,7 @@ class Rules:
         self.places: list[str] = []
         self._names: set[str] = set()
 
-    def add(self, node: Node, fault: str, name: str = "", **keys: Any) -> Rule | None:
+    def add(self, node: DocumentValue, fault: str, name: str = "", **keys: Any) -> Rule | None:
         """Add a rule; if it is invalid, report that and return None.
 
         Args:
@@ -296,7 +296,7 @@ def literal_path(text: str) -> str:
     return f"={text}" if text[-1:] == "/" or {*"*?"} & {*text} else literal(text)
 
 
-def milliseconds(node: Node, number: float) -> str:
+def milliseconds(node: DocumentValue, number: float) -> str:
     """A number of milliseconds as a duration; more than an hour is cut to one, and reported."""
     if number > HOUR * 1000:
         node.change("a rule waits an hour at most")

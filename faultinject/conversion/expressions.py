@@ -69,10 +69,10 @@ def of_path(pattern: str) -> str:
     if pattern[:1] == "=":
         literal = pattern[1:]
         return _path_text(literal if literal[:1] == "/" else f"/{literal}")
-    return _rooted(pattern if pattern[:1] == "/" else f"/{pattern}")
+    return _path_expression(pattern if pattern[:1] == "/" else f"/{pattern}")
 
 
-def _rooted(pattern: str) -> str:
+def _path_expression(pattern: str) -> str:
     folder = pattern[-1:] == "/"
     segments = pattern[1:-1].split("/") if folder and len(pattern) > 1 else pattern[1:].split("/")
     if pattern == "/":
@@ -100,7 +100,7 @@ def of_address(bucket: str | None, key: str | None) -> str:
         return f"{head}(?:/{REST})?"
     if key[:1] == "=":
         return f"{head}/{_path_text(key[1:])}"
-    below = _rooted(f"/{key}")
+    below = _path_expression(f"/{key}")
     if re.fullmatch(below, "/"):
         below = "/[^?]+" if key == "**" or "/" in key else "/[^/?]+"
     return head + below

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from faultinject.conversion import envoy, istio, toxiproxy, wiremock
-from faultinject.conversion.document import Node, Remarks, Rules
+from faultinject.conversion.document import DocumentValue, Remarks, Rules
 from faultinject.conversion.proxy_rules import Place
 from faultinject.rules.scenario import Scenario
 from faultinject.rules.values import listed
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceFormat:
     """A format that is read.
 
     Attributes:
@@ -24,12 +24,12 @@ class Source:
 
     title: str
     fits: Callable[[object], bool]
-    convert: Callable[[Sequence[Node], Rules], None]
+    convert: Callable[[Sequence[DocumentValue], Rules], None]
 
 
-SOURCES: dict[str, Source] = {
-    "wiremock": Source("stub mappings of WireMock", wiremock.fits, wiremock.convert),
-    "toxiproxy": Source("configuration of Toxiproxy", toxiproxy.fits, toxiproxy.convert),
+SOURCES: dict[str, SourceFormat] = {
+    "wiremock": SourceFormat("stub mappings of WireMock", wiremock.fits, wiremock.convert),
+    "toxiproxy": SourceFormat("configuration of Toxiproxy", toxiproxy.fits, toxiproxy.convert),
 }
 
 
@@ -37,7 +37,7 @@ TARGETS: dict[str, Callable[[Scenario, Place, Remarks], str]] = {"envoy": envoy.
 """The functions that write a scenario as a proxy's configuration, by the proxy's name."""
 
 
-def read(nodes: Iterable[Node], name: str | None, rules: Rules) -> list[str]:
+def read(nodes: Iterable[DocumentValue], name: str | None, rules: Rules) -> list[str]:
     """Add the rules of documents, and return the names of their formats.
 
     Args:
@@ -48,7 +48,7 @@ def read(nodes: Iterable[Node], name: str | None, rules: Rules) -> list[str]:
     Raises:
         ConfigurationError: a document has another format, or a mistake.
     """
-    by_format: dict[str, list[Node]] = {}
+    by_format: dict[str, list[DocumentValue]] = {}
     for node in nodes:
         by_format.setdefault(_format_of(node, name), []).append(node)
     for format_, documents in by_format.items():
@@ -56,7 +56,7 @@ def read(nodes: Iterable[Node], name: str | None, rules: Rules) -> list[str]:
     return [*by_format]
 
 
-def _format_of(node: Node, name: str | None) -> str:
+def _format_of(node: DocumentValue, name: str | None) -> str:
     fitting = [format_name for format_name, source in SOURCES.items() if source.fits(node.value)]
     if name is not None and name not in fitting:
         node.refuse(f"this is no {SOURCES[name].title}")

@@ -143,7 +143,7 @@ def delay_of(rule: ProxyRule, title: str, remarks: Remarks) -> float:
     return rule.delay
 
 
-class _LeftOut(Exception):
+class _RuleLeftOutError(Exception):
     """The rule is left out, and that is reported."""
 
 
@@ -163,7 +163,7 @@ def translate(scenario: Scenario, can: Capabilities, remarks: Remarks) -> list[P
     for rule, name in zip(scenario.rules, scenario.display_names, strict=True):
         try:
             translated.append(_Translation(rule, name, can, remarks).proxy_rule())
-        except _LeftOut:
+        except _RuleLeftOutError:
             continue
     return translated
 
@@ -211,7 +211,7 @@ class _Translation:
     def leave(self, key: str, why: str) -> NoReturn:
         """Leave the rule out."""
         self.remarks.leave_out(self.at(key), f"{why}; the rule is left out")
-        raise _LeftOut
+        raise _RuleLeftOutError
 
     def delay(self) -> float:
         """The delay of the rule in seconds."""
@@ -234,7 +234,7 @@ class _Translation:
         without = dict.fromkeys((*TRIGGERS, "delay"))
         always = trials.unconditional(trials.replace_options(self.rule, **without))
         first, second = (
-            _answered(always.named(self.name), target, n) for n, target in enumerate(("/", "/b/k"))
+            _example_answer(always.named(self.name), target, n) for n, target in enumerate(("/", "/b/k"))
         )
         if first != second:
             self.remarks.change(
@@ -292,11 +292,11 @@ def _expression(word: str, name: str, values: Sequence[str]) -> str:
     return expressions.any_of(of_value(changed(value)) for value in values)
 
 
-def _answered(rule: Rule, target: str, number: int) -> ProxyAnswer:
+def _example_answer(rule: Rule, target: str, number: int) -> ProxyAnswer:
     """The answer to the GET of a target, at a fixed time, so that it is always equal."""
     plan = trials.Trial([rule], "0").injector.own_plan
     compiled = plan.ready(0)
-    request = WSGIRequest(trials.environ("GET", target, "127.0.0.1"))
+    request = WSGIRequest(trials.environ_of("GET", target, "127.0.0.1"))
     _, identity = compiled.reading.identify(request)
     entry = Entry(plan, request, compiled.reading, MOMENT, MOMENT, compiled.name, number)
     entry.seq = number

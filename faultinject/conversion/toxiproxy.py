@@ -18,20 +18,20 @@ from faultinject.conversion.document import (
     OBJECTS,
     SHARE,
     TEXT,
-    Kind,
-    Node,
+    DocumentValue,
     Rules,
+    ValueType,
     milliseconds,
 )
 
-Made = tuple[str, dict[str, Any]] | None
+FaultAndKeys = tuple[str, dict[str, Any]] | None
 """A fault and its keys; None: the toxic was left out, or has no effect."""
-Toxic = tuple[Node, str, str, dict[str, Any]]
+Toxic = tuple[DocumentValue, str, str, dict[str, Any]]
 """A toxic, and the fault, the name and the keys of its rule."""
 
 DOWNSTREAM, UPSTREAM = "downstream", "upstream"
-STREAM = Kind(Literal["downstream", "upstream"], "downstream or upstream")
-AMOUNT = Kind(Annotated[float, Meta(ge=-LARGE, le=LARGE)], "a number from -1e12 to 1e12")
+STREAM = ValueType(Literal["downstream", "upstream"], "downstream or upstream")
+AMOUNT = ValueType(Annotated[float, Meta(ge=-LARGE, le=LARGE)], "a number from -1e12 to 1e12")
 """The range of attributes: Toxiproxy accepts values below 0."""
 EACH_REQUEST = "the chance is of each request; there it is of each connection"
 
@@ -47,7 +47,7 @@ def fits(value: object) -> bool:
     )
 
 
-def convert(nodes: Sequence[Node], rules: Rules) -> None:
+def convert(nodes: Sequence[DocumentValue], rules: Rules) -> None:
     """Add the rules of all proxies of all files."""
     for node in nodes:
         if isinstance(node.value, list):
@@ -58,7 +58,7 @@ def convert(nodes: Sequence[Node], rules: Rules) -> None:
             _proxy(proxy, rules, alone=len(proxies) == 1)
 
 
-def _proxy(node: Node, rules: Rules, *, alone: bool) -> None:
+def _proxy(node: DocumentValue, rules: Rules, *, alone: bool) -> None:
     proxy_name = node.take("name", TEXT, "proxy")
     node.unused("listen", "logger", "Logger")
     upstream, toxics = node.child("upstream", TEXT), node.child("toxics", OBJECTS)
@@ -76,7 +76,7 @@ def _proxy(node: Node, rules: Rules, *, alone: bool) -> None:
         node.change(f"a rule knows no upstream: put these in front of {upstream_name} alone")
     elif upstream is not None:
         node.remarks.unused(upstream.where)
-    toxics_with_rules = _with_the_wait([parts for row in toxic_rows if (parts := _toxic(row)) is not None])
+    toxics_with_rules = _merge_wait([parts for row in toxic_rows if (parts := _toxic(row)) is not None])
     if len(toxics_with_rules) > 1:
         node.change(
             "a request gets one of the faults, the first that fires; there a connection gets all of them"
@@ -88,7 +88,7 @@ def _proxy(node: Node, rules: Rules, *, alone: bool) -> None:
         rules.add(toxic, fault, f"{proxy_name}-{toxic_name}", **keys)
 
 
-def _with_the_wait(toxics: list[Toxic]) -> list[Toxic]:
+def _merge_wait(toxics: list[Toxic]) -> list[Toxic]:
     """Turn a wait that always comes into the delay of the one other fault that always comes.
 
     As rules of their own, only the first of the two would ever fire.
@@ -104,7 +104,7 @@ def _with_the_wait(toxics: list[Toxic]) -> list[Toxic]:
     return [toxic for toxic in toxics if toxic[0] is not node]
 
 
-def _toxic(node: Node) -> Toxic | None:
+def _toxic(node: DocumentValue) -> Toxic | None:
     """The parts of a toxic's rule; None: there is no rule, and that is reported."""
     kind = node.need("type", TEXT).value
     stream = node.take("stream", STREAM, DOWNSTREAM)
@@ -133,7 +133,7 @@ def _when(stream: str) -> str | None:
     return "after" if stream == DOWNSTREAM else None
 
 
-def _latency(node: Node, values: Node, stream: str) -> Made:
+def _latency(node: DocumentValue, values: DocumentValue, stream: str) -> FaultAndKeys:
     latency, jitter = values.take("latency", AMOUNT, 0.0), values.take("jitter", AMOUNT, 0.0)
     low, high = max(0.0, latency - jitter), max(0.0, latency + jitter)
     if not high:
@@ -145,7 +145,7 @@ def _latency(node: Node, values: Node, stream: str) -> Made:
     return "latency", {"when": _when(stream), "delay": wait}
 
 
-def _bandwidth(node: Node, values: Node, stream: str) -> Made:
+def _bandwidth(node: DocumentValue, values: DocumentValue, stream: str) -> FaultAndKeys:
     rate = int(values.take("rate", AMOUNT, 0.0))
     if stream == UPSTREAM:
         node.leave_out("no fault reads an upload slowly")
@@ -156,7 +156,7 @@ def _bandwidth(node: Node, values: Node, stream: str) -> Made:
     return "drip", {"rate": f"{rate}KB"}
 
 
-def _timeout(node: Node, values: Node, stream: str) -> Made:
+def _timeout(node: DocumentValue, values: DocumentValue, stream: str) -> FaultAndKeys:
     wait = values.take("timeout", AMOUNT, 0.0)
     if wait <= 0 or wait > HOUR * 1000:
         node.change("a rule waits an hour at most, and closes the connection then")
@@ -164,12 +164,12 @@ def _timeout(node: Node, values: Node, stream: str) -> Made:
     return "hang", {"duration": milliseconds(node, wait), "when": _when(stream)}
 
 
-def _reset_peer(node: Node, values: Node, stream: str) -> Made:
+def _reset_peer(node: DocumentValue, values: DocumentValue, stream: str) -> FaultAndKeys:
     wait = max(0.0, values.take("timeout", AMOUNT, 0.0))
     return "reset", {"when": _when(stream), "delay": milliseconds(node, wait) if wait else None}
 
 
-def _limit_data(node: Node, values: Node, stream: str) -> Made:
+def _limit_data(node: DocumentValue, values: DocumentValue, stream: str) -> FaultAndKeys:
     size = max(0, int(values.take("bytes", AMOUNT, 0.0)))
     if not size:
         return "close", {"when": _when(stream)}
@@ -179,7 +179,7 @@ def _limit_data(node: Node, values: Node, stream: str) -> Made:
     return "truncate", {"keep_bytes": str(size)}
 
 
-TOXICS: dict[str, Callable[[Node, Node, str], Made]] = {
+TOXICS: dict[str, Callable[[DocumentValue, DocumentValue, str], FaultAndKeys]] = {
     "latency": _latency,
     "bandwidth": _bandwidth,
     "timeout": _timeout,

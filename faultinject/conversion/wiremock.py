@@ -22,9 +22,9 @@ from faultinject.conversion.document import (
     OBJECT,
     OBJECTS,
     TEXT,
-    Kind,
-    Node,
+    DocumentValue,
     Rules,
+    ValueType,
     literal,
     literal_path,
     milliseconds,
@@ -52,16 +52,16 @@ https://www.rfc-editor.org/rfc/rfc3986#section-2.3
 """
 
 
-def _cannot(node: Node, why: str = CANNOT) -> NoReturn:
+def _cannot(node: DocumentValue, why: str = CANNOT) -> NoReturn:
     node.leave_out(why)
-    raise Unsayable
+    raise UnsupportedConditionError
 
 
-class Unsayable(Exception):
+class UnsupportedConditionError(Exception):
     """Raised for a condition that no rule can express; a remark reports it."""
 
 
-def conditions(node: Node) -> Conditions:
+def conditions(node: DocumentValue) -> Conditions:
     """The conditions of a `request`.
 
     Raises:
@@ -83,14 +83,14 @@ def conditions(node: Node) -> Conditions:
             if key == "headers" and name.lower() in names:
                 _cannot(matcher)
             names.add(name.lower())
-            pattern, negated = _matched(matcher)
+            pattern, negated = _matcher_pattern(matcher)
             (unless if negated else required).setdefault(word, {})[name] = pattern
     if node.rest(CANNOT):
-        raise Unsayable
+        raise UnsupportedConditionError
     return required | ({"unless": unless} if unless else {})
 
 
-def _url(node: Node, required: Conditions) -> None:
+def _url(node: DocumentValue, required: Conditions) -> None:
     conditions_on_url = {key: condition for key in URLS if (condition := node.child(key, TEXT)) is not None}
     if not conditions_on_url:
         return
@@ -119,7 +119,7 @@ def _url(node: Node, required: Conditions) -> None:
             url, "it is compared with the whole query: beside it queryParameters say nothing, or exclude it"
         )
     pairs = parse_qsl(query, keep_blank_values=True) if mark else []
-    required["query"] = {name: _exactly(value) for name, value in pairs}
+    required["query"] = {name: _exact_pattern(value) for name, value in pairs}
     if len(required["query"]) < len(pairs):
         _cannot(url, "a rule asks for one value of a parameter, and the fault would come to other requests")
 
@@ -149,18 +149,18 @@ def _plain(regex: str) -> str | None:
     return _ESCAPED.sub(r"\1", regex)
 
 
-def _matched(node: Node) -> tuple[str, bool]:
+def _matcher_pattern(node: DocumentValue) -> tuple[str, bool]:
     """The pattern of a matcher, empty for any value, and whether it is negated."""
     absent, text, regex = (node.take(*key) for key in (("absent", ANY), ("equalTo", TEXT), ("matches", TEXT)))
     if node.value.get("caseInsensitive") is False:
         node.take("caseInsensitive", FLAG)
     if node.rest(CANNOT):
-        raise Unsayable
+        raise UnsupportedConditionError
     if [absent, text, regex].count(None) != 2:
         _cannot(node)
     if absent is not None:
         return "", True  # with any value: StringValuePatternJsonDeserializer only looks for the key
-    pattern = value_pattern(regex) if text is None else _exactly(text)
+    pattern = value_pattern(regex) if text is None else _exact_pattern(text)
     if pattern is None:
         _cannot(node, REGEX)
     return pattern, False
@@ -174,10 +174,10 @@ def value_pattern(regex: str) -> str | None:
     text = "*".join(piece or "" for piece in pieces)
     if text[:1] == "=":
         return None if "*" in text else literal(text)
-    return "" if text == "*" else text or _exactly("")
+    return "" if text == "*" else text or _exact_pattern("")
 
 
-def _exactly(text: str) -> str:
+def _exact_pattern(text: str) -> str:
     """A pattern that only this text matches, also if it is empty."""
     return literal(text) if text else "="
 
@@ -201,7 +201,7 @@ WAITS = {"fixed": ("milliseconds",), "uniform": ("lower", "upper"), "lognormal":
 """The distributions that a delay of a rule can have, with their keys."""
 LEAST, MOST = 400, 599
 """The range of statuses that are faults."""
-STATUS = Kind(Annotated[int, Meta(ge=100, le=999)], "a status from 100 to 999")
+STATUS = ValueType(Annotated[int, Meta(ge=100, le=999)], "a status from 100 to 999")
 
 
 def fits(value: object) -> bool:
@@ -215,7 +215,7 @@ def fits(value: object) -> bool:
     return all(isinstance(stub, dict) and ({"request", "response"} & stub.keys()) for stub in stubs)
 
 
-def convert(nodes: Sequence[Node], rules: Rules) -> None:
+def convert(nodes: Sequence[DocumentValue], rules: Rules) -> None:
     """Add the rules of all files, by priority: WireMock has all stubs in one list."""
     stubs = [_Stub(mapping) for node in nodes for mapping in _mappings(node)]
     stubs.sort(key=lambda stub: stub.priority)
@@ -226,7 +226,7 @@ def convert(nodes: Sequence[Node], rules: Rules) -> None:
             without_rule.append(stub)
 
 
-def _mappings(node: Node) -> list[Node]:
+def _mappings(node: DocumentValue) -> list[DocumentValue]:
     if isinstance(node.value, list):
         return node.rows()
     if "mappings" not in node.value:
@@ -240,7 +240,7 @@ def _mappings(node: Node) -> list[Node]:
 class _Stub:
     """One mapping."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: DocumentValue) -> None:
         self.node = node
         node.unused(*LABELS)
         self._name = node.take("name", TEXT, "")
@@ -252,7 +252,7 @@ class _Stub:
         self.next_state = node.take("newScenarioState", TEXT, "")
         self.response = node.need("response", OBJECT)
         self._status = self.response.take("status", STATUS, 200)
-        self.requests = _Requests(node.value.get("request"))
+        self.requests = _StubRequests(node.value.get("request"))
         self.triggers: dict[str, int] | None = None
         """The triggers that the stub's place in its scenario gives it."""
 
@@ -280,7 +280,7 @@ class _Stub:
             return False
         try:
             request_conditions = {} if request is None else conditions(request)
-        except Unsayable:
+        except UnsupportedConditionError:
             return False
         if self.scenario and self.triggers is None:
             node.leave_out(
@@ -308,7 +308,7 @@ class _Stub:
         return rules.add(node, fault, self._name, **request_conditions, **triggers, **keys) is not None
 
 
-class _Requests:
+class _StubRequests:
     """The requests that may match a stub.
 
     Attributes:
@@ -349,9 +349,9 @@ class _Requests:
         self.path, query, _ = _beginning(regex).partition("?")
         self.is_exact = bool(query)
         if key != "urlPattern":  # that expression includes the query
-            self.expression = _compiled(regex)
+            self.expression = _compile(regex)
 
-    def may_be_of(self, other: _Requests) -> bool:
+    def may_be_of(self, other: _StubRequests) -> bool:
         """Whether a request of this stub may match another stub."""
         if self.method and other.method and self.method != other.method:
             return False
@@ -397,7 +397,7 @@ def _of_template(template: str) -> str:
     return "[^/]+".join(pieces) + ("" if head == template else "(?:/.*)?")
 
 
-def _compiled(regex: str) -> re.Pattern[str] | None:
+def _compile(regex: str) -> re.Pattern[str] | None:
     """Compile an expression of Java; None if Python rejects it, or reads it otherwise."""
     try:
         with warnings.catch_warnings():
@@ -421,7 +421,7 @@ def _values(request: dict[str, Any]) -> dict[tuple[str, str], Value]:
             match matcher:
                 case {"equalTo": str(text), **more} if not more:
                     values[place] = text
-                case {"matches": str(text), **more} if not more and (regex := _compiled(text)) is not None:
+                case {"matches": str(text), **more} if not more and (regex := _compile(text)) is not None:
                     values[place] = regex
                 case {"absent": _, **more} if not more:
                     values[place] = None
@@ -451,7 +451,7 @@ def _number_scenarios(stubs: list[_Stub]) -> None:
             stub.triggers = {"skip": place, "times": int(bool(stub.next_state))}
 
 
-def _fault(node: Node, number: int) -> tuple[str, dict[str, Any]] | None:
+def _fault(node: DocumentValue, number: int) -> tuple[str, dict[str, Any]] | None:
     """The fault of a response and its keys; None, with a report, if there is none."""
     delay, word = _delay(node), node.child("fault", TEXT)
     if word is not None:
@@ -464,7 +464,7 @@ def _fault(node: Node, number: int) -> tuple[str, dict[str, Any]] | None:
         node.rest("a connection that breaks carries no answer")
         return fault, {**keys, "delay": delay}
     if not LEAST <= number <= MOST:
-        return _late(node, number, delay)
+        return _late_answer(node, number, delay)
     keys = {"delay": delay, "message": _body(node)}
     for name, value in node.entries("headers", ANY):
         _header(name, value, keys)
@@ -472,7 +472,7 @@ def _fault(node: Node, number: int) -> tuple[str, dict[str, Any]] | None:
     return f"http:{number}", keys
 
 
-def _late(node: Node, number: int, delay: str | None) -> tuple[str, dict[str, Any]] | None:
+def _late_answer(node: DocumentValue, number: int, delay: str | None) -> tuple[str, dict[str, Any]] | None:
     """The delay of an ordinary answer, which the app gives itself."""
     if node.child("proxyBaseUrl", ANY) is None:
         node.change(f"the app's own answer instead of a {number} made up")
@@ -482,10 +482,10 @@ def _late(node: Node, number: int, delay: str | None) -> tuple[str, dict[str, An
     return None if delay is None else ("latency", {"delay": delay})
 
 
-def _delay(node: Node) -> str | None:
+def _delay(node: DocumentValue) -> str | None:
     wait, drawn = node.child("fixedDelayMilliseconds", NUMBER), node.child("delayDistribution", OBJECT)
     always = 0.0 if wait is None else wait.value
-    kind, added = ("fixed", [0.0]) if drawn is None else _drawn(drawn)
+    kind, added = ("fixed", [0.0]) if drawn is None else _read_distribution(drawn)
     if not any(added) and not always:
         return None
     if kind == "lognormal":
@@ -495,7 +495,7 @@ def _delay(node: Node) -> str | None:
     return "..".join(milliseconds(node, always + wait) for wait in added)
 
 
-def _drawn(node: Node) -> tuple[str, list[float]]:
+def _read_distribution(node: DocumentValue) -> tuple[str, list[float]]:
     """A distribution and its numbers in milliseconds; `fixed` and 0 if no rule can have it."""
     kind = str(node.take("type", ANY))
     keys = WAITS.get(kind)
@@ -510,13 +510,13 @@ def _drawn(node: Node) -> tuple[str, list[float]]:
     return kind, numbers
 
 
-def _body(node: Node) -> str:
+def _body(node: DocumentValue) -> str:
     plain: str = node.take("body", TEXT, "")
     structured = node.child("jsonBody", ANY)
     return plain if structured is None else json.dumps(structured.value)
 
 
-def _header(name: str, value: Node, keys: dict[str, Any]) -> None:
+def _header(name: str, value: DocumentValue, keys: dict[str, Any]) -> None:
     if not isinstance(value.value, str):
         value.leave_out("no text: a header comes once")
     elif name.lower() == "content-type":

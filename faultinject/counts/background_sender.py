@@ -1,4 +1,4 @@
-"""Work in the background: no request waits for it, and an event loop goes on meanwhile."""
+"""Sends data to a store in the background, so that no request or event loop waits for it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from faultinject.journal.endings import ProcessEnd
 from faultinject.locks import Lock
 
 LINGER = 0.01
-"""Seconds for which more work is gathered before it is done."""
+"""Seconds for which more work is gathered before it is sent."""
 
 _all: WeakSet[BackgroundSender] = WeakSet()
 
 
 class BackgroundSender(PerProcess):
-    """A thread that lives as long as there is something to send.
+    """A thread that ends when there is nothing left to send.
 
     A thread that waited for more work would exist at each fork, and Python 3.12 and later warn of such a fork.
     """
@@ -32,11 +32,11 @@ class BackgroundSender(PerProcess):
         _all.add(self)
 
     def do(self, work: Callable[[], object]) -> None:
-        """Do this work soon; several calls until then do it once."""
+        """Do this work soon; if it is given again before that, it is still done once."""
         if waiting.no_waiting:
-            _done(work)
+            _run_work(work)
             return
-        self._begin_once()  # the parent does its own
+        self._begin_once()  # a child must not do its parent's work
         with self._lock:
             self._due[work] = None
             if self._runs:
@@ -45,19 +45,19 @@ class BackgroundSender(PerProcess):
         _at_the_end.register(self._pid)
         try:
             threading.Thread(target=self._run, name="faultinject redis", daemon=True).start()
-        except RuntimeError:  # there is no room for one, or the interpreter ends
+        except RuntimeError:  # no thread can be started, or the interpreter is ending
             self._runs = False
 
     def finish(self) -> None:
         """Do the remaining work as the process ends, since the background thread ends with it."""
-        self._begin_once()  # the parent does its own
+        self._begin_once()  # a child must not do its parent's work
         with self._round:
             for work in list(self._due):
-                _done(work)
+                _run_work(work)
 
     def _begin(self) -> None:
         self._lock = Lock()
-        # Held from the moment that work is taken out of `_due` until it is done.
+        # Held from the moment that work is taken from `_due` until it is done.
         self._round = Lock()
         self._due: dict[Callable[[], object], None] = {}
         self._runs = False
@@ -72,14 +72,14 @@ class BackgroundSender(PerProcess):
                         self._runs = False
                         return
                 for work in due:
-                    _done(work)
+                    _run_work(work)
 
 
-def _done(work: Callable[[], object]) -> None:
+def _run_work(work: Callable[[], object]) -> None:
     try:
         work()
     except StoreUnavailableError:
-        return  # the next work that is due sends this, too
+        return  # it is sent with the next work that is due
     except Exception as error:
         # Background work, or a call of the control API, has failed.
         log.error("faultinject: background work failed, requests go on", cause=error)

@@ -1,13 +1,13 @@
 """A directory as a store of scenario, counts and journal for the processes of one machine.
 
 version      the layout, by which another version of faultinject refuses the directory, and a unique token
-lock         locked; holds the number of the scenario in force, 0 while none is
-scenario-N   JSON: the number in the name of its counts, and the published data
+lock         the file that is locked; it holds the number of the scenario in force, 0 if there is none
+scenario-N   JSON: the number of its counts, and the published data
 counts-N     see `counts.table`
 journal      JSON lines of a session
 journal-N    see `counts.file_journal`
 answers-X    see `counts.file_answers`; X is a digest of the bound
-attached     there since another process took part in a session
+attached     exists since another process took part in a session
 users        locked by every process that has the store open, see `counts.filelock`
 """
 
@@ -59,23 +59,23 @@ if TYPE_CHECKING:
 
 LAYOUT = b"6\n"
 PATIENCE = 2.0
-"""Seconds that opening and publishing wait for the lock; requests wait less."""
+"""Seconds to wait for the lock when opening and publishing; requests wait less."""
 
 
 class DirectoryStore(SharedStore):
-    """A store that processes of one machine share.
+    """A store in a directory, for the processes of one machine.
 
     Args:
         path: the directory.
         replaces: whether these rules replace other rules in force.
-        named: whether FAULTINJECT_STORE or `store=` names it; else only processes with equal rules find it.
+        named: whether FAULTINJECT_STORE or `store=` names it; otherwise only processes with equal rules find it.
 
     Attributes:
-        place: the store for logs.
+        place: the store, for logs.
         shown: its absolute path, for messages.
-        by: the process that represents this server.
+        by: the process that represents this server in the states that it puts in force.
         lock: the lock of the open directory.
-        token: its unique token, which a directory that is made in its place does not have.
+        token: its unique token; a directory made in its place has another one.
         directory: the descriptor of the directory.
     """
 
@@ -98,11 +98,11 @@ class DirectoryStore(SharedStore):
         """Open the directory.
 
         Args:
-            make: make it if it is not there.
+            make: whether to make it if it does not exist.
 
         Raises:
-            ConfigurationError: it cannot serve as a store; the message has the reason and a remedy.
-            StoreUnavailableError: its lock is held by others.
+            ConfigurationError: it cannot serve as a store; the message gives the reason and a remedy.
+            StoreUnavailableError: other processes hold its lock.
         """
         if not AVAILABLE:  # pragma: no cover - Windows, or a Python without ctypes
             raise ConfigurationError("the store `file:` needs flock and ctypes; use `memory:` here")
@@ -123,36 +123,36 @@ class DirectoryStore(SharedStore):
             problem = "is not writable" if unwritable else f"cannot be used ({error.strerror})"
             refuse(self.shown, problem, "name another directory")
 
-    def rests(self, error: FaultInjectError) -> bool:
+    def waits_for_store(self, error: FaultInjectError) -> bool:
         """Whether a process that could not begin waits for the store.
 
-        It does if the store may hold the counts of others.
+        It waits if the store may hold the counts of others.
         """
-        return bool(self._began()) or (isinstance(error, StoreBusyError) and not self._named)
+        return bool(self._read_start_note()) or (isinstance(error, StoreBusyError) and not self._named)
 
     def begin(self, data: dict[str, Any], *, chosen: bool, keeps: Sequence[str] = ()) -> None:
         """As `Store.begin`; a later process of a server joins the scenario in force.
 
-        A later worker joins the state in force, and never begins at zero again.
+        A later worker never sets the counts to zero.
 
         Raises:
             ConfigurationError: it has too many rules.
-            StoreInUseError: another process counts here by other rules.
-            StoreUnavailableError: the directory that this server began with is gone, has lost its scenario, or is
+            StoreInUseError: other processes use the store with other rules.
+            StoreUnavailableError: the directory with which this server began was removed, has lost its scenario, or is
                 unavailable.
         """
         try:
-            self._agree(data, chosen=chosen, keeps=keeps)
+            self._join_scenario(data, chosen=chosen, keeps=keeps)
         except BaseException:
-            # A refused process does not use the directory, so other rules may replace those in force.
+            # A refused process releases the directory, so that other rules may replace those in force.
             self._own = None
             vars(self).pop("lock", None)
             raise
 
-    def _agree(self, data: dict[str, Any], *, chosen: bool, keeps: Sequence[str]) -> None:
-        began = self._began()
+    def _join_scenario(self, data: dict[str, Any], *, chosen: bool, keeps: Sequence[str]) -> None:
+        began = self._read_start_note()
         try:
-            # If this server began with a directory that is gone, another one must not take its place.
+            # If the directory with which this server began was removed, a new one must not take its place.
             self.open(make=not began)
         except ConfigurationError as error:
             if not began:
@@ -165,7 +165,7 @@ class DirectoryStore(SharedStore):
         scenario, seed = data["scenario"], data["seed"]
         text = f"{scenario}\n{'' if chosen else seed}"
         agreed = [self.token, blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()]
-        with self._changing():
+        with self._lock_scenario():
             published = self._last()
             if published is None and self.lock.read() > 0:
                 raise StoreUnavailableError(f"the store {self.shown} has lost its scenario")
@@ -188,46 +188,46 @@ class DirectoryStore(SharedStore):
         if self._note is not None:
             self._note.write(" ".join(agreed).encode())
 
-    def _began(self) -> list[str]:
+    def _read_start_note(self) -> list[str]:
         """The directory's token and the digest of the rules with which this server began.
 
-        The server's earlier processes noted them.
+        Earlier processes of the server have noted them.
         """
         return [] if self._note is None else self._note.read().decode("ascii", "replace").split()
 
     @property
     def version(self) -> int:
-        """The number of the scenario in force, 0 while there is none, `CUT` if it cannot be told."""
+        """The number of the scenario in force; 0 if there is none, `CUT` if the file was cut."""
         self._reopen()
         return self.lock.read()
 
     def publish(self, data: dict[str, Any], *, after: Hashable = None, anew: bool) -> None:
-        """As `Store.publish`; additions go on with the counts so far.
+        """As `Store.publish`; with added rules the counts continue.
 
-        A new rule gets a number that none had before.
+        A new rule gets a number that no rule had before.
 
         Args:
-            data: as `counts` gives them.
-            after: the version that must be in force still; None: whichever is.
+            data: data as `counts` returns them.
+            after: the version that must still be in force; None: any version.
             anew: whether counts begin at zero.
 
         Raises:
-            ConflictError: another version is in force, and stays so.
+            ConflictError: another version is in force, and stays in force.
             ConfigurationError: it has too many rules.
-            StoreUnavailableError: no space left, or the lock is held by others; the old scenario stays in force.
+            StoreUnavailableError: no space left, or other processes hold the lock; the old scenario stays in force.
         """
-        with self._changing():
+        with self._lock_scenario():
             if after is not None and self.version != after:
                 raise ConflictError(f"{self.shown} was changed since")
             self._publish(data, keep_counts=not anew)
 
     def counts(self) -> tuple[int, dict[str, Any], FileCounts]:
-        """The scenario in force: its generation, itself and its counts.
+        """The generation, the data and the counts of the scenario in force.
 
-        The counts are the same object as before as long as they count in the same file.
+        The counts are the same object as before as long as their file is the same.
 
         Raises:
-            StoreUnavailableError: it cannot be read, or nothing is.
+            StoreUnavailableError: the data cannot be read, or no scenario is in force.
         """
         while True:
             generation = self.version
@@ -244,7 +244,7 @@ class DirectoryStore(SharedStore):
                     counts = self._counts = FileCounts(path, self.lock, directory=self.directory)
                 return generation, published["data"], counts
             except FileNotFoundError:
-                # Most likely replaced since.
+                # Probably it was replaced meanwhile.
                 if self.version == generation:
                     raise StoreUnavailableError(f"{path} is gone") from None
             except (OSError, ValueError, TypeError, KeyError) as error:
@@ -252,7 +252,7 @@ class DirectoryStore(SharedStore):
 
     @cached_property
     def journal(self) -> FileJournal:
-        """The outcomes of all processes that write them there."""
+        """The outcomes that all processes of the directory write."""
         from faultinject.counts.file_journal import FileJournal
 
         self._reopen()
@@ -272,15 +272,15 @@ class DirectoryStore(SharedStore):
         """Withdraw the scenario in all processes, as if none had been published.
 
         Raises:
-            StoreUnavailableError: the lock is held by others; the scenario stays in force.
+            StoreUnavailableError: other processes hold the lock; the scenario stays in force.
         """
-        with self._changing():
+        with self._lock_scenario():
             self.lock.write(0)
 
     def new_outcomes(self, offset: int = 0) -> tuple[list[Outcome], int]:
-        """The outcomes in the journal from an offset on, and the offset to go on from.
+        """Read the outcomes in the journal from an offset on, and the offset for the next call.
 
-        A half-written line waits for the next call.
+        A half-written line is left for the next call.
 
         Raises:
             OSError: the journal cannot be read.
@@ -291,7 +291,7 @@ class DirectoryStore(SharedStore):
         return added, offset + length
 
     def attach(self) -> None:
-        """Note that a process takes part beside the one that has the directory."""
+        """Note that a process other than the owner of the directory takes part."""
         write_file("attached", self.directory, b"")
 
     @property
@@ -304,7 +304,7 @@ class DirectoryStore(SharedStore):
         remove_directory(self.directory, self.shown)
 
     def _prepare(self, directory: int, lock: FileLock) -> str:
-        """Make the files of a new directory, and return its token; under the lock."""
+        """Make the files of a new directory, and return its token; call it under the lock."""
         version = read_file("version", directory)
         if not version:
             version = LAYOUT + os.urandom(16).hex().encode()
@@ -321,13 +321,13 @@ class DirectoryStore(SharedStore):
         return version.removeprefix(LAYOUT).decode("ascii", "replace")
 
     def _reopen(self) -> None:
-        """Open the directory, if this process could not begin with it."""
+        """Open the directory, if this process could not open it at its beginning."""
         if self._own is None:
             self.open(make=False)
 
     @contextmanager
-    def _changing(self) -> Iterator[None]:
-        """Keep others from changing the scenario in force during a block."""
+    def _lock_scenario(self) -> Iterator[None]:
+        """Keep other processes from changing the scenario in force during a block."""
         self._reopen()
         try:
             self.lock.acquire(PATIENCE)
@@ -339,7 +339,7 @@ class DirectoryStore(SharedStore):
             raise StoreUnavailableError(f"{self.shown}: {error.strerror}") from error
 
     def _publish(self, data: dict[str, Any], *, keep_counts: bool = False) -> None:
-        rules = int(data["next_place"])  # also those that are gone
+        rules = int(data["next_place"])  # including rules that were removed
         if rules > MOST_RULES and keep_counts:
             raise ConfigurationError(
                 f"the store `file:` counts by at most {MOST_RULES} rules, also those that were replaced or"
@@ -370,7 +370,7 @@ class DirectoryStore(SharedStore):
         return last + 1
 
     def _last(self) -> dict[str, Any] | None:
-        """The scenario that was published last; None if it is damaged, so that one replaces it."""
+        """The scenario that was published last; None if it is damaged and may be replaced."""
         try:
             return self._read(self.lock.read())
         except (OSError, ValueError, TypeError, KeyError):

@@ -1,4 +1,4 @@
-"""The app's own answers within a window, of all processes of a directory."""
+"""Counts the app's own answers in a window, in a file that processes share."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from faultinject.rules.abort import PARTS
 from faultinject.rules.files import OwnFile
 
 _CONTENT = Struct(f"={1 + 3 * PARTS}q")
-"""Times faults were switched on again; then each part's number, answers and failures."""
+"""The number of times that faults were switched on again; then three numbers for each part."""
 
 
 class FileAnswers:
-    """The app's answers under one bound, of all processes of a directory.
+    """The app's answers for one bound, of all processes of a directory.
 
     Args:
-        bound: its text.
+        bound: the text of the bound.
         lock: the lock of the directory.
-        directory: a descriptor of it.
+        directory: a descriptor of the directory.
 
     Raises:
-        OSError: there is no place for it.
+        OSError: the file cannot be made.
     """
 
     def __init__(self, bound: str, lock: FileLock, directory: int) -> None:
@@ -41,7 +41,7 @@ class FileAnswers:
             content = os.pread(self._own.number, _CONTENT.size, 0)
             numbers = [*_CONTENT.unpack(content)] if len(content) == _CONTENT.size else [armed]
             if numbers[0] > armed:
-                return  # this process does not know yet that faults are on again
+                return  # this process has not heard yet that faults are on again
             if numbers[0] < armed or len(numbers) == 1:
                 numbers = [armed] + [0] * 3 * PARTS
             at = 1 + part % PARTS * 3
@@ -50,7 +50,7 @@ class FileAnswers:
             numbers[at + 1] += answers
             numbers[at + 2] += failures
             os.pwrite(self._own.number, _CONTENT.pack(*numbers), 0)
-        # The clock begins at the machine's start: parts from before a restart are not near `part`.
+        # The clock begins at the machine's start, so parts from before a restart differ from `part` by much.
         within = [place for place in range(1, len(numbers), 3) if abs(part - numbers[place]) < PARTS]
         if failures:
             judge(

@@ -1,6 +1,6 @@
-"""Counts in a file: exact over threads and processes, also if one is stopped or killed.
+"""Counts in a file: exact for threads and processes, even if one is stopped or killed.
 
-Each process has rows of its own for values that need no lock; all processes read them.
+Values that need no lock are counted in rows of each process's own; all processes read them.
 """
 
 from __future__ import annotations
@@ -37,32 +37,32 @@ from faultinject.locks import Lock
 
 MATCHED, INJECTED, FAILED = range(3)
 _COUNTERS = Struct("=qqqq")
-"""1 + the rule, and the counts of one process for it; `_VALUES` are these counts alone."""
+"""1 + the rule's number, and one process's counts for it; `_VALUES` are these counts alone."""
 _VALUES = Struct("=qqq")
 _OUT = 8
-"""Offset of the takes in a row."""
+"""The offset, in a row, of the number of takes."""
 _KEY_TO_OUT = Struct("=16sqqq")
 """The beginning of an entry: key, last use, matches, takes."""
 _REMEMBERED = 4_096
 _LONGEST = 128
 _NOTHING = (0, 0, 0)
 _NO_RULE = MOST_RULES
-"""The number, in place of a rule's, of rows that count passed requests by the reason."""
+"""Stands for a rule's number in rows that count passed requests by reason."""
 _ANY_RULE = MOST_RULES + 1
-"""The number of rows that count the requests that matched any rule."""
+"""Stands for a rule's number in rows that count the requests that matched any rule."""
 _CHECK_EVERY = 16
-"""Matches of a process between two checks that the lock's file is still at its path."""
+"""After so many matches a process checks again that the lock's file is still at its path."""
 
 
 class ProcessCounters(PerProcess):
-    """The values that each process counts in its own rows, without the store's lock, and sums.
+    """The values that each process counts in rows of its own, without the store's lock.
 
-    A row is begun under the lock, for which a request waits as usual. While the lock is unavailable, only this process
+    A row is made under the lock, for which a request waits as usual. While the lock is unavailable, only this process
     knows the values.
 
     Args:
         table: the file of counts.
-        lock: the lock of its store.
+        lock: the lock of the store.
     """
 
     def __init__(self, table: Table, lock: FileLock) -> None:
@@ -72,11 +72,11 @@ class ProcessCounters(PerProcess):
 
     @property
     def process(self) -> int:
-        """The unique number of this process in the store: 1 for the first one that counted there."""
+        """The unique number of this process in the store; the first process that counts gets 1."""
         return self._number or self._pid
 
     def add(self, rule: int, column: int, by: int = 1) -> None:
-        """Count one request more, or with -1 one less."""
+        """Count one more request, or with -1 one less."""
         self._begin_once()  # a child must not add to its parent's counts
         with self._threads:
             counts = self._own.setdefault(rule, [0, 0, 0])
@@ -89,9 +89,9 @@ class ProcessCounters(PerProcess):
                 return
 
     def sums(self) -> dict[int, list[int]]:
-        """By rule, the requests that all processes matched, injected and failed.
+        """The requests of all processes that each rule matched, injected and failed.
 
-        Values that only this process knows are included.
+        They include values that only this process knows.
         """
         table = self._table
         self._begin_once()
@@ -116,7 +116,7 @@ class ProcessCounters(PerProcess):
         self._rows: dict[int, int] = {}
 
     def _new_row(self, rule: int) -> int:
-        """Begin the row of a rule's counters, and return its offset."""
+        """Make the row of a rule's counters, and return its offset."""
         table = self._table
         processes: int
         counters: int
@@ -134,12 +134,12 @@ class ProcessCounters(PerProcess):
 
 
 class FileCounts(SharedCounts):
-    """The counts of one scenario for all processes that open its file.
+    """The counts of one scenario, for all processes that open its file.
 
     Args:
         path: the file, made by `make_table`.
-        lock: the lock of its store.
-        directory: a descriptor of the directory that holds the file.
+        lock: the lock of the store.
+        directory: a descriptor of the directory with the file.
 
     Attributes:
         path: the file.
@@ -156,11 +156,11 @@ class FileCounts(SharedCounts):
         self._table = Table(path, directory=directory)
         self._counters = ProcessCounters(self._table, lock)
         self._matches = 0
-        # The last known place of each scope's entry; another entry may have replaced it.
+        # The last known offset of each scope's entry; another entry may be there by now.
         self._places: dict[tuple[int, str], tuple[bytes, int]] = {}
 
     def release(self) -> None:
-        """End a hold that `match` began."""
+        """End the hold that `match` began."""
         self.lock.release()
 
     def _match(self, keys: Sequence[MatchKey], now: float, hold: bool) -> list[Number]:
@@ -193,7 +193,7 @@ class FileCounts(SharedCounts):
             self._add(ask, -1)
 
     def note_injected(self, rule: int, by: int = 1) -> None:
-        """Note that a request got the rule's fault; with -1, that a noted one did not get it."""
+        """Note that a request got the rule's fault, or with -1 that it did not get it after all."""
         self._counters.add(rule, INJECTED, by)
 
     def note_failed(self, rule: int) -> None:
@@ -201,28 +201,28 @@ class FileCounts(SharedCounts):
         self._counters.add(rule, FAILED)
 
     def note_passed(self, reason: int) -> None:
-        """Note that a request passed for one of the reasons of `PASSED`."""
+        """Note that a request passed for one of the reasons `PASSED`."""
         self._counters.add(_NO_RULE, reason)
 
     def passed(self) -> tuple[int, ...]:
-        """The requests that passed, for each reason; if the file was cut, of this process alone."""
+        """The number of requests that passed for each reason; of this process if the file was cut."""
         return tuple(self._counters.sums().get(_NO_RULE, _NOTHING))
 
     def requests(self) -> int:
-        """The requests that matched a rule; if the file was cut, of this process alone."""
+        """The number of requests that matched a rule; of this process if the file was cut."""
         number = self._counters.sums().get(_ANY_RULE, _NOTHING)[MATCHED]
         with suppress(StoreUnavailableError, OSError):
             number += self._table.number(REQUESTS)
         return number
 
     def injected(self) -> int:
-        """The requests that got a fault; if the file was cut, of this process alone."""
+        """The number of requests that got a fault; of this process if the file was cut."""
         return sum(counts[INJECTED] for rule, counts in self._counters.sums().items() if rule < MOST_RULES)
 
     def totals(self, rules: Sequence[int]) -> list[tuple[int, int, int]]:
-        """For each rule the requests that met its conditions, got its fault, or were undecided.
+        """The requests of each rule that matched it, got its fault, or were undecided.
 
-        If the file was cut, they are those of this process alone.
+        If the file was cut, they are those of this process.
         """
         sums = self._counters.sums()
         totals = []
@@ -245,12 +245,12 @@ class FileCounts(SharedCounts):
         for rule, scope, _, _ in keys:
             self._counters.add(rule, MATCHED)
             if scope and (place := self._places.get((rule, scope))) is not None:
-                # The scope counts as used now, so it is not forgotten first.
+                # The scope counts as used now, so that it is not the first to be replaced.
                 self._table.use(place[1])
         return [(0, -self._counters.process, True)] * len(keys)
 
     def _count(self, key: MatchKey, own: bytes, part: bytes, now: float) -> Number:
-        """Count one request against one rule; under the lock."""
+        """Count one request for one rule; call it under the lock."""
         rule, scope, _, above = key
         table = self._table
         own_at, own_row = table.find(IDENTITIES, own)
@@ -274,7 +274,7 @@ class FileCounts(SharedCounts):
         return place, n, exceeds
 
     def _add(self, ask: Take, by: int, times: int | None = None) -> bool:
-        """Add to the takes of a scope, unless so many are out; under the lock."""
+        """Add to the takes of a scope, unless the limit is reached; call it under the lock."""
         table, scope = self._table, ask.scope
         if scope:
             key = key_of(ask.rule, scope)
@@ -294,7 +294,7 @@ class FileCounts(SharedCounts):
         return True
 
     def _is_spent(self, rule: int, scope: str, times: int) -> bool:
-        """Whether so many takes are out, read without the lock; false if the row's place is unknown."""
+        """Whether the limit is reached, read without the lock; false if the row's place is unknown."""
         file = self._table.file
         if not scope:
             return int.from_bytes(pread(file, 8, rule_row(rule) + _OUT), byteorder, signed=True) >= times

@@ -1,7 +1,7 @@
 """The outcomes of all processes of a directory, as JSON lines in files of bounded size.
 
-The last two files are kept. In the name `journal-N`, N is the number of lines before the file's first one: so a reader
-knows how many lines are gone.
+The last two files are kept. The N in the name `journal-N` is the number of lines in earlier files, so that a reader
+knows how many lines were removed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from faultinject.vendors.addressing import Addressing
 
     class Opened(Protocol):
-        """An open directory, which stays open as long as this is held."""
+        """An open directory, which stays open as long as a reference is kept."""
 
         directory: int
         lock: FileLock
@@ -34,29 +34,29 @@ if TYPE_CHECKING:
 
 
 LARGEST = 8 << 20
-"""Bytes at which a file takes no more lines, which are then about ten thousand."""
+"""The most bytes of a file, about ten thousand lines."""
 _PIECE = 1 << 20
 _FROM_START = (-1, 0, 0)
 
 
 class _Segment(OwnFile):
-    """One of the files, open to append to.
+    """One of the files, open for appending.
 
-    It closes with the last reference, so a thread may write while another one goes on to the next file.
+    It is closed with its last reference, so that a thread may write to it while another thread opens the next file.
     """
 
     @property
     def full(self) -> bool:
-        """Whether the next file is due, or this file was removed."""
+        """Whether the next file must be begun, or this file was removed."""
         status = os.fstat(self.number)
         return status.st_size >= LARGEST or not status.st_nlink
 
 
 class FileJournal:
-    """The lines of one directory.
+    """The outcomes in one directory.
 
     Args:
-        store: the directory; it stays open as long as this.
+        store: the directory; it stays open as long as this object.
     """
 
     def __init__(self, store: Opened) -> None:
@@ -65,7 +65,7 @@ class FileJournal:
         self._drops_lines = False
 
     def add(self, line: Entry, reading: Addressing | None) -> None:
-        """Append a line; a line that cannot be written is lost, and the log has the first such loss."""
+        """Append a line; a line that cannot be written is lost, and the first loss is logged."""
         data = outcome_of(line, reading).to_line()
         try:
             segment = self._segment
@@ -106,7 +106,7 @@ class FileJournal:
         numbers_there = self._numbers()
         dropped = 0
         if numbers_there and first not in numbers_there:
-            # The lines after the cursor, or after the very first line, in files that were removed.
+            # Lines after the cursor, or after the very first line, were in files that are removed by now.
             dropped = max(0, numbers_there[0] - (first + seen if first >= 0 else 0))
             first, offset, seen = numbers_there[0], 0, 0
         outcomes_found: list[Outcome] = []
@@ -114,7 +114,7 @@ class FileJournal:
             data = read_file(f"{EVENTS}{first}", self._store.directory, offset, _PIECE)
             lines, count, length = outcomes(
                 data or b"", limit - len(outcomes_found)
-            )  # it may be removed since
+            )  # it may have been removed meanwhile
             outcomes_found += lines
             offset += length
             seen += count
@@ -128,9 +128,9 @@ class FileJournal:
         return outcomes_found, cursor, dropped
 
     def _next(self, full: _Segment | None) -> _Segment:
-        """The file that takes the next lines.
+        """The file to which the next lines are appended.
 
-        If the lock is unavailable, the full one takes a few more.
+        If the lock is unavailable, the full file gets a few more lines.
         """
         try:
             with self._store.lock:
@@ -141,7 +141,7 @@ class FileJournal:
             return full
 
     def _newest(self) -> _Segment:
-        """The newest file, or the one after it; its name says how many lines there were before."""
+        """The newest file, or the one after it; its name has the number of earlier lines."""
         numbers = self._numbers()
         newest = numbers[-1] if numbers else 0
         segment = self._open(newest)
@@ -167,11 +167,11 @@ def outcomes(data: bytes, limit: float = inf) -> tuple[list[Outcome], int, int]:
     """Read the outcomes of a journal's whole lines.
 
     Args:
-        data: lines, of which the last may be half written.
+        data: lines; the last one may be half written.
         limit: the maximum number of outcomes.
 
     Returns:
-        The outcomes; the numbers of lines and bytes that were read.
+        The outcomes, and the numbers of lines and bytes that were read.
     """
     read: list[Outcome] = []
     count = length = 0

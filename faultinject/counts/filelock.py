@@ -1,14 +1,13 @@
-"""The one lock of a store: a lock of the process for its threads, `flock` for processes.
+"""The one lock of a store: a lock for the threads of this process, `flock` for processes.
 
-Its file also holds the generation of the scenario in force.
+The locked file also holds the generation of the scenario in force.
 
-`flock` locks an open file, which a forked child would share with its parent: after a fork the child opens it again.
+`flock` belongs to an open file, which a forked child would share with its parent; the child therefore opens it again.
 
-While a thread has the file locked, all other processes wait, so this thread must not wait for anything. `fcntl.flock`
-releases the interpreter's lock (the GIL) during the call, and the thread may then wait for it behind all other threads
-of its process. So `flock` is called through ctypes, which keeps the GIL; that is safe, as the call never blocks. For
-the same reason no thread hands the locked file to the next thread of its process, which would first have to get the
-GIL.
+While a thread has locked the file, all other processes wait, so this thread must not wait for anything. `fcntl.flock`
+releases the GIL during the call, and the thread might then wait for the GIL behind all other threads of its process.
+So `flock` is called through ctypes, which keeps the GIL. That is safe, as the call never blocks. For the same reason
+a thread does not hand the locked file to the next thread of its process, which would first have to get the GIL.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from faultinject.exceptions import StoreBusyError, StoreUnavailableError
 from faultinject.locks import Lock
 from faultinject.rules.files import OwnFile, close_own, identity, is_open
 
-# Descriptor and operation to 0, or to something else when it fails.
+# From descriptor and operation to 0, or to another number if it failed.
 Flock = Callable[[int, int], int]
 
 try:
@@ -35,7 +34,7 @@ try:
 
     # The function of the C library, called without releasing the GIL.
     _flock: Flock = PyDLL(None).flock
-# No flock (Windows), no ctypes, or a Python linked statically, which cannot look into itself.
+# No flock (Windows), no ctypes, or a statically linked Python, which cannot look up its own functions.
 except (ImportError, OSError, AttributeError):  # pragma: no cover
     AVAILABLE = False
 else:
@@ -43,17 +42,17 @@ else:
     _NOW = LOCK_EX | LOCK_NB
 
 PATIENCE = 0.05
-"""Seconds to wait for another process that holds the lock; then the request is undecided."""
+"""Seconds to wait for another process with the lock; then a request is undecided."""
 _SHORTEST, _LONGEST = 0.00005, 0.001
 
 CUT = -1
-"""The number of a file that was cut short under a running process."""
+"""The number that is read from a file that was cut short while in use."""
 _NONE = -1
 
 USERS = "users"
 """A file on which each process that uses a store holds a shared `flock`.
 
-The system releases it, however the process ends.
+The system releases the lock however the process ends.
 """
 
 _NO_LINKS = getattr(os, "O_NOFOLLOW", 0)
@@ -63,11 +62,11 @@ _known: WeakValueDictionary[tuple[int, int], FileLock] = WeakValueDictionary()
 
 
 class FileLock(PerProcess):
-    """The lock of one file; made by `FileLock.open`, one object a file in each process.
+    """The lock of one file, made by `FileLock.open`; each process has one object a file.
 
     Attributes:
-        path: the file, for messages and to open it again.
-        users: the processes that use the store; None until this one does.
+        path: the path, for messages and to open the file again.
+        users: the processes that use the store; None until this process uses it.
     """
 
     def __init__(self, path: str, file: int) -> None:
@@ -76,17 +75,17 @@ class FileLock(PerProcess):
         self._file = file
         self._identity = identity(file)
         self._use_threads()
-        self._waited = 0.0  # for the present hold of another process
+        self._waited = 0.0  # so far, for the current hold of another process
         self._pid = os.getpid()
         self._flock = _flock
 
     @classmethod
     def open(cls, path: str, *, directory: int | None = None) -> FileLock:
-        """The lock of a file, which is made if it is not there.
+        """Open the lock of a file, which is made if it does not exist.
 
         Args:
-            path: the file; nothing but locks may ever open it.
-            directory: a descriptor of the directory that holds it, so that no link on the way is followed.
+            path: the path; the file must not be opened in any other way.
+            directory: a descriptor of its directory, so that no symbolic link is followed.
 
         Raises:
             OSError: it cannot be opened.
@@ -103,20 +102,20 @@ class FileLock(PerProcess):
             return lock
 
     def acquire(self, patience: float = PATIENCE) -> None:
-        """Get the lock, first from the threads of this process, then from the other processes.
+        """Get the lock, first among the threads of this process, then among the processes.
 
-        There is no limit for the threads, and `patience` for the other processes. Only one thread waits during one
-        hold of another process: after its wait, each further thread asks once.
+        A thread waits for other threads without limit, and for other processes up to `patience` seconds. During one
+        hold of another process only one thread waits; after that each further thread asks once.
 
         Args:
             patience: seconds to wait for another process.
 
         Raises:
-            StoreBusyError: another process held it all the time.
-            StoreUnavailableError: the file is gone, or a thread of this process never released it.
+            StoreBusyError: another process held it for all that time.
+            StoreUnavailableError: the file was removed, or a thread of this process never released it.
             OSError: it cannot be locked.
         """
-        self._begin_once()  # a fork by uWSGI runs no hook
+        self._begin_once()  # uWSGI forks without calling Python's hooks
         if not self._take_turn(False):
             self._queue()
         try:
@@ -128,12 +127,12 @@ class FileLock(PerProcess):
         self._waited = 0.0
 
     def release(self) -> None:
-        """Give the lock to the next one."""
+        """Release the lock for the next thread or process."""
         self._flock(self._file, LOCK_UN)
         self._end_turn()
 
     def check(self) -> None:
-        """Raise `StoreUnavailableError` if the path has another file, or none, for later processes."""
+        """Raise `StoreUnavailableError` if the file at the path is another one, or missing."""
         try:
             status = os.stat(self.path)
         except OSError as error:
@@ -142,9 +141,9 @@ class FileLock(PerProcess):
             raise StoreUnavailableError(f"the store's {self.path} was removed, another one is in its place")
 
     def read(self) -> int:
-        """The number that the file holds, also for threads without the lock.
+        """The number in the file; it may be read without the lock.
 
-        `CUT` if the file was cut short.
+        It is `CUT` if the file was cut short.
         """
         try:
             content = os.pread(self._file, 8, 0)
@@ -153,7 +152,7 @@ class FileLock(PerProcess):
         return int.from_bytes(content, byteorder) if len(content) == 8 else CUT
 
     def write(self, number: int) -> None:
-        """Write another number; under the lock.
+        """Write another number; call it under the lock.
 
         Raises:
             OSError: no space left.
@@ -163,8 +162,8 @@ class FileLock(PerProcess):
     def _begin(self) -> None:
         self._use_threads()
         inherited, reopened = self._file, _NONE
-        # First by the parent's descriptor, which gives the same file even if its name is gone. Then the generation can
-        # still be read, `check` raises the right error, and a directory that is moved back goes on working.
+        # First by the parent's descriptor, which gives the same file even if its path is gone. Then the generation can
+        # still be read, `check` raises the right error, and a directory that is moved back works again.
         for path, flags in ((f"/proc/self/fd/{inherited}", _FLAGS & ~_NO_LINKS), (self.path, _FLAGS)):
             with suppress(OSError):
                 file = os.open(path, flags)
@@ -187,14 +186,14 @@ class FileLock(PerProcess):
         self._take_turn, self._end_turn = threads.take, threads.release
 
     def _queue(self) -> None:
-        """Wait for the threads before."""
+        """Wait for the threads that came before."""
         if not self._threads.acquire(waiting.queue_timeout):
             raise StoreUnavailableError(
                 f"the other threads of this process have held {self.path} for {waiting.queue_timeout:g} s"
             )
 
     def _ask(self, patience: float) -> None:
-        """Ask repeatedly, as another process has the file, or raise the reason for another failure."""
+        """Ask until another process releases the file, or raise the reason of another failure."""
         file = self._file
         if file == _NONE:
             raise StoreUnavailableError(f"the store's {self.path} is gone")
@@ -215,27 +214,28 @@ class FileLock(PerProcess):
                 )
             sleep(pause)
             now = monotonic()
-            # A much longer pause than asked for shows a busy machine, and not a long hold: it counts only in part.
+            # A pause that took much longer than asked for shows a busy machine, not a long hold, and counts only in
+            # part.
             seconds_left -= min(now - measured, 2 * pause)
             measured = now
             pause = min(2 * pause or _SHORTEST, _LONGEST)
 
     def is_open(self, other: int) -> bool:
-        """Whether its descriptor is still open.
+        """Whether the descriptor is still open.
 
-        It was closed if `other`, a later descriptor of the same file, has its number.
+        It was closed if `other`, a later descriptor of the same file, has the same number.
         """
         if self._file == other or not is_open(self._file, self._identity):
             self._file = _NONE
         return self._file != _NONE
 
     def __del__(self, ends: Callable[[], bool] = is_finalizing) -> None:
-        if not ends():  # as for `OwnFile`
+        if not ends():  # `OwnFile` gives the reason
             close_own(self._file, self._identity)
 
 
 class Users:
-    """The use of a store by one process, and by those that it forks.
+    """The use of a store by one process and the processes that it forks.
 
     Args:
         directory: a descriptor of the store's directory.
@@ -249,7 +249,7 @@ class Users:
         flock(self._own.number, LOCK_SH | LOCK_NB)
 
     def others(self) -> bool:
-        """Whether other processes use the store; under its lock."""
+        """Whether other processes use the store; call it under its lock."""
         try:
             flock(self._own.number, LOCK_EX | LOCK_NB)
         except BlockingIOError:
@@ -260,7 +260,7 @@ class Users:
 
 
 def _after_fork() -> None:
-    """Open the files of all locks again in a child, also of locks that it does not use."""
+    """Open the files of all locks again in a child, including locks that the child does not use."""
     for lock in list(_known.values()):
         lock._begin_once()  # noqa: SLF001 - one module
 

@@ -1,6 +1,6 @@
-"""Files that only this user may write, and the files of a store's directory.
+"""Files that only this user may write, and the names of the files in a store's directory.
 
-No link is followed, and no directory of another user is used.
+Symbolic links are not followed, and directories of other users are not used.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from faultinject.rules.files import OwnFile
 
 FILES = ("version", "journal", "lock", "attached", "users")
 SCENARIO, COUNTS, EVENTS, ANSWERS = "scenario-", "counts-", "journal-", "answers-"
-"""The files of a store's directory: these names, and names with these beginnings.
+"""The names, or beginnings of names, of the files in a store's directory.
 
 No other file in it is read, changed or removed.
 """
@@ -23,14 +23,14 @@ FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os,
 
 
 def open_directory(path: str, *, make: bool = True) -> OwnFile:
-    """A directory that only this user can write to, open by a descriptor.
+    """Open a directory that only this user can write to.
 
     Args:
-        path: where.
-        make: make it if it is not there.
+        path: the path of the directory.
+        make: whether to make it if it does not exist.
 
     Raises:
-        ConfigurationError: it is missing, a link, another user's, open to others.
+        ConfigurationError: it is missing, a link, another user's, or open to others.
         OSError: it cannot be opened.
     """
     flags = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | FLAGS
@@ -60,7 +60,7 @@ def open_directory(path: str, *, make: bool = True) -> OwnFile:
 
 
 def read_file(name: str, directory: int, offset: int = 0, size: int = -1) -> bytes | None:
-    """All of a file from an offset on, or so many bytes of it; None if there is none.
+    """Read a file from an offset on, to its end or `size` bytes; None if there is no such file.
 
     Raises:
         OSError: it cannot be read.
@@ -75,7 +75,7 @@ def read_file(name: str, directory: int, offset: int = 0, size: int = -1) -> byt
 
 
 def write_file(name: str, directory: int, content: bytes) -> None:
-    """Write a file of mode 0600 anew.
+    """Write a file of mode 0600, replacing its content.
 
     Raises:
         OSError: it cannot be written.
@@ -86,7 +86,7 @@ def write_file(name: str, directory: int, content: bytes) -> None:
 
 
 def remove_file(name: str, directory: int) -> None:
-    """Remove a file, if it is there."""
+    """Remove a file if it exists."""
     with suppress(FileNotFoundError):
         os.unlink(name, dir_fd=directory)
 
@@ -97,9 +97,9 @@ def is_ours(name: str) -> bool:
 
 
 def remove_directory(directory: int, path: str) -> None:
-    """Remove a store by its descriptor and path.
+    """Remove a store, given its descriptor and path.
 
-    Files that are not ours stay, and then the directory stays, too.
+    Files that are not ours stay, and with them the directory.
     """
     with suppress(OSError):
         for name in os.listdir(directory):
@@ -114,6 +114,6 @@ def refuse(
     """Raise the error that a directory cannot serve as a store.
 
     Raises:
-        ConfigurationError: always, or the kind of it that is given.
+        ConfigurationError: always, or the given subclass.
     """
     raise error([Problem(f"the store {path!r} {problem}: {cure}")])

@@ -11,13 +11,13 @@ from threading import Lock
 from faultinject.engine.counting import MatchKey, Number, Take
 
 SET_BACK = 60.0
-"""Seconds that the clock must jump back, beyond a rate's period, for the rate to count anew."""
-KEPT = 65_536
-"""Pairs of (rule, scope) and of (rule, identity) that are remembered, those matched last."""
+"""If the clock jumps back so many seconds beyond a rate's period, the rate starts again."""
+MOST_PAIRS = 65_536
+"""The most pairs of (rule, scope), and of (rule, identity), that are kept."""
 LONGEST = 128
-"""Characters of a scope or identity that are kept.
+"""The most characters of a scope or identity that are kept.
 
-A longer one is known by its digest, so memory stays bounded.
+A longer one is replaced by its digest, so that memory stays bounded.
 """
 
 
@@ -27,8 +27,8 @@ class Scope:
 
     Attributes:
         matches: requests that met the rule's conditions.
-        taken: injections that were counted and not returned.
-        free: the time at which the rate allows the next request, or None.
+        taken: takes that were not returned.
+        free: the time from which the rate allows the next request, or None.
     """
 
     matches: int = 0
@@ -42,18 +42,18 @@ class Scope:
 
 
 class MemoryCounts:
-    """The counts of one plan; they begin at zero."""
+    """The counts of one plan, which begin at zero."""
 
     holds = False
-    """Whether a match keeps these counts from others until its takes."""
+    """Whether a request may hold these counts between its match and its takes."""
     shared = None
-    """None: no other process counts here."""
+    """None, as no other process counts here."""
 
     def __init__(self) -> None:
-        self._lock = Lock()  # nobody waits under it: `faultinject.locks`
+        self._lock = Lock()  # nobody waits while holding it: `faultinject.locks`
         self._requests = 0
         self._rules: dict[int, Scope] = {}
-        # Those of the latest requests are at the end.
+        # The scopes of the latest requests are at the end.
         self._scopes: OrderedDict[tuple[int, str], Scope] = OrderedDict()
         self._identities: OrderedDict[tuple[int, str], int] = OrderedDict()
 
@@ -64,12 +64,12 @@ class MemoryCounts:
         hold: bool = False,  # noqa: ARG002 - of counts that are shared
         lock_free_after: Sequence[int] | None = None,  # noqa: ARG002 - of counts that are shared
     ) -> list[Number]:
-        """Count one request against each of these rules.
+        """Count one request for each of these rules.
 
         Args:
-            keys: rule, scope (empty for the rule as a whole), identity and rate of each.
-            now: seconds since the scenario took effect, for rates: unix time would leave too few digits for the sums
-                of short gaps.
+            keys: for each rule its number, scope (empty for the rule as a whole), identity and rate.
+            now: seconds since the scenario took effect, for rates. Unix time would leave too few digits for the sums of
+                short gaps.
             hold: not used, as no other process counts here.
             lock_free_after: not used, as no other process counts here.
         """
@@ -87,12 +87,12 @@ class MemoryCounts:
                 number = identities.pop(key, 0)
                 identities[key] = number + 1
                 numbers.append((place, number, above is None or _exceeds(scope, above, now)))
-            while len(identities) > KEPT:
+            while len(identities) > MOST_PAIRS:
                 identities.popitem(last=False)
         return numbers
 
     def take(self, ask: Take, held: bool = False) -> bool:  # noqa: ARG002 - of counts that are shared
-        """Whether the rule may inject once more in this scope."""
+        """Take one injection of the rule in this scope, and return whether there was one left."""
         with self._lock:
             scope = self._scope(ask)
             if scope.taken >= ask.times:
@@ -109,12 +109,12 @@ class MemoryCounts:
             self._scope(ask).taken -= 1
 
     def matched(self, rule: int) -> int:
-        """The requests that matched a rule's conditions."""
+        """The number of requests that matched a rule's conditions."""
         scope = self._rules.get(rule)
         return 0 if scope is None else scope.matches
 
     def requests(self) -> int:
-        """Requests that matched a rule."""
+        """The number of requests that matched any rule."""
         return self._requests
 
     def _whole(self, rule: int) -> Scope:
@@ -124,7 +124,7 @@ class MemoryCounts:
         key = rule, name if len(name) <= LONGEST else _short(name)
         scope = self._scopes.pop(key) if key in self._scopes else Scope()
         self._scopes[key] = scope
-        while len(self._scopes) > KEPT:
+        while len(self._scopes) > MOST_PAIRS:
             self._scopes.popitem(last=False)
         return scope
 
@@ -140,21 +140,21 @@ def _exceeds(scope: Scope, above: tuple[int, float], now: float) -> bool:
 
 
 def next_free(free: float | None, above: tuple[int, float], now: float) -> float | None:
-    """The time at which a rate allows the next request after one that comes now.
+    """Compute when a rate allows the next request after one now; None if this one exceeds it.
 
-    None: this request exceeds the rate, and does not count towards it.
+    A request that exceeds the rate does not count towards it.
 
     Args:
         free: the result for the last request that did not exceed it, or None.
-        above: requests, and the seconds in which there may be so many.
-        now: seconds.
+        above: the number of requests that the rate allows, and the seconds of its period.
+        now: the present time in seconds.
     """
     limit, period = above
     gap = period / limit
     if free is None or free - now > period + gap + SET_BACK:
-        free = now  # nothing is later than a period and a gap after its request
+        free = now  # no earlier request can set a later time than one period and one gap after it
     free = max(free, now) + gap
-    # Some slack for the rounding of many additions.
+    # Some tolerance for the rounding of many additions.
     return None if free - now > period + gap / 1000 else free
 
 

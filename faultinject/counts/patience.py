@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 PAUSE, LONGEST_PAUSE = 1.0, 30.0
-"""Seconds of the first and the longest pause after a failure; each is twice the one before."""
+"""Seconds of the first and the longest pause after a failure; each pause is twice the last."""
 
 
 class Waiting:
@@ -14,12 +14,12 @@ class Waiting:
 
     Attributes:
         answer: the limit for a Redis server to connect and to answer a question.
-        opening: the same limit where no request waits: as a process begins, or for a change by hand.
+        opening: the same limit when no request waits: at the start of a process, or for a change by hand.
         queue_timeout: the limit after which a thread stops waiting for the threads before it, one of which may have
             been killed.
-        clock: gives seconds since some moment; None: `time.monotonic`.
-        pause: waits so many seconds; None: `time.sleep`.
-        no_waiting: whether background work is done at once, by the request that asks for it.
+        clock: returns seconds since some moment; None: `time.monotonic`.
+        pause: waits for so many seconds; None: `time.sleep`.
+        no_waiting: whether background work is done at once, by the request that causes it.
     """
 
     answer = 0.1

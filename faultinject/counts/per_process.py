@@ -1,6 +1,6 @@
 """State that a forked child must not share with its parent.
 
-The first thread that uses it in the child begins it anew.
+The first thread that uses it in the child makes it again.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ import os
 from threading import RLock
 
 lock = RLock()
-"""Held for a moment while a thread changes state that all threads of a process share.
+"""Held briefly by a thread that changes state shared by all threads of a process.
 
-No greenlet gives up its turn under it (`faultinject.locks`). Use it as an attribute of this module, since a forked
-child has another lock: a thread of its parent may have held this one.
+No greenlet switches while holding it (`faultinject.locks`). Use it as an attribute of this module, since a forked child
+gets a new lock: a thread of its parent may have held this one.
 """
 
 
@@ -22,15 +22,15 @@ class PerProcess:
     _pid = 0
 
     def _begin(self) -> None:
-        """Forget the parent's state."""
+        """Make the state new, without the parent's."""
 
     def _begin_once(self) -> None:
-        """Call `_begin` once in each process; called before each use."""
+        """Call `_begin` once in each process; call this before each use of the state."""
         if self._pid != os.getpid():
             with lock:
                 if self._pid != os.getpid():  # pragma: no branch - another thread was faster
                     self._begin()
-                    # Last, as the other threads go on when they see it.
+                    # Set last, as the other threads continue when they see it.
                     self._pid = os.getpid()
 
 

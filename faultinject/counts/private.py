@@ -1,6 +1,6 @@
-"""Directories and notes that the processes of a server find by themselves.
+"""Directories and notes that all processes of a server find, as their names follow from it.
 
-A later start removes them.
+The start of a later server removes those of servers that have ended.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from hashlib import blake2b
 from stat import S_ISREG
 
 from faultinject.counts.files import open_directory, read_file, remove_directory, write_file
-from faultinject.counts.processes import began, described, gone, server_process
+from faultinject.counts.processes import has_ended, process_text, server_process, start_ticks
 from faultinject.exceptions import ConfigurationError, FaultInjectError
 
 
@@ -21,15 +21,15 @@ def private_path(scenario: str, *, owner: int) -> str:
     """The path of the store of all processes with the same owner, command line and scenario.
 
     Args:
-        scenario: its text, seed and anything else that must be equal.
-        owner: the directory exists during the life of this process.
+        scenario: text that all processes have in common: the scenario, the seed and more.
+        owner: the process during whose life the directory exists.
 
     Raises:
         ConfigurationError: the place is not a private directory of this user.
     """
     words = [*sys.argv, scenario]
     digest = blake2b("\0".join(words).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-    return f"{_cleaned_parent()}/{described(owner)}-{digest}"
+    return f"{_clean_parent()}/{process_text(owner)}-{digest}"
 
 
 def session_path() -> str:
@@ -38,31 +38,31 @@ def session_path() -> str:
     Raises:
         ConfigurationError: the place is not a private directory of this user.
     """
-    return f"{_cleaned_parent()}/{described(os.getpid())}-{os.urandom(8).hex()}"
+    return f"{_clean_parent()}/{process_text(os.getpid())}-{os.urandom(8).hex()}"
 
 
 def _parent() -> str:
-    """The place of this user's private directories."""
+    """The parent of this user's private directories."""
     from tempfile import gettempdir
 
     return f"{gettempdir()}/faultinject-{os.geteuid()}"
 
 
-def _cleaned_parent() -> str:
-    """Make that place if it is missing, and remove the directories of ended processes from it."""
+def _clean_parent() -> str:
+    """Make the parent directory if it is missing, and remove the directories of ended processes."""
     parent = _parent()
     directory = open_directory(parent)
     for name in os.listdir(directory.number):
-        if is_left(name):
+        if owner_has_ended(name):
             _remove(f"{parent}/{name}")
     return parent
 
 
 def _remove(path: str) -> None:
-    """Remove a directory or a note of a server; files that are not ours stay."""
+    """Remove a directory, or a server's note; files that are not ours stay."""
     try:
         directory = open_directory(path, make=False)
-    except ConfigurationError:  # a note, or another process cleans up at the same time
+    except ConfigurationError:  # it is a note, or another process cleans up at the same time
         with suppress(OSError):
             if S_ISREG(os.lstat(path).st_mode):
                 os.unlink(path)
@@ -70,24 +70,23 @@ def _remove(path: str) -> None:
     remove_directory(directory.number, path)
 
 
-def is_left(name: str) -> bool:
-    """Whether the process that gave a directory this name has ended; false for any other name."""
+def owner_has_ended(name: str) -> bool:
+    """Whether the process whose directory has this name has ended; false for any other name."""
     owner, _, _ = name.rpartition("-")
     try:
-        return gone(owner)
+        return has_ended(owner)
     except ValueError:
         return False
 
 
 class ServerNote:
-    """A note of a server's processes for its later workers, which a master or reloader starts.
+    """A note that the processes of a server leave for workers that start later.
 
-    From it a later worker learns of counts that are lost, and of the first scenario where the file of rules has
-    changed. The note is in the private directory of this user; a later start of any server removes it once this
-    server has ended.
+    It tells a later worker that counts were lost, and the first scenario if the file of rules has changed since. The
+    note is in this user's private directory; the start of a later server removes it when this server has ended.
 
     Args:
-        subject: the subject of the note.
+        subject: text that identifies the note.
     """
 
     def __init__(self, subject: str) -> None:
@@ -95,10 +94,10 @@ class ServerNote:
         # Windows has no such directory.
         self._has_workers = server != os.getpid() and hasattr(os, "geteuid")
         digest = blake2b(subject.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-        self._name = f"{described(server)}-{digest}"
+        self._name = f"{process_text(server)}-{digest}"
 
     def read(self) -> bytes:
-        """The note; empty if this process is the first of the server, or the only one."""
+        """Read the note; it is empty in the first process of a server."""
         if self._has_workers:
             with suppress(FaultInjectError, OSError):
                 parent = open_directory(_parent(), make=False)
@@ -106,10 +105,10 @@ class ServerNote:
         return b""
 
     def write(self, content: bytes) -> None:
-        """Write the note, whole or not at all, if there are later workers and a place for it."""
+        """Write the note atomically, if there may be later workers and it can be written."""
         if self._has_workers and self.read() != content:
             with suppress(FaultInjectError, OSError):
-                parent = open_directory(_cleaned_parent())
+                parent = open_directory(_clean_parent())
                 new = f"{self._name}.{os.getpid()}"
                 write_file(new, parent.number, content)
                 os.rename(new, self._name, src_dir_fd=parent.number, dst_dir_fd=parent.number)
@@ -118,16 +117,16 @@ class ServerNote:
 def server_start(own: float) -> float:
     """The start of this process's server, in unix seconds.
 
-    It is the same for all its workers, also later ones: the start of its master or reloader. If the system does not
-    tell, it is the time at which the first worker asked.
+    It is the start of its master or reloader, so it is the same for all workers, including later ones. If the system
+    does not tell it, it is the time at which the first worker asked.
 
     Args:
-        own: the start of this process, the result for a server of one process.
+        own: the start of this process, which is the result for a server of one process.
     """
     server = server_process()
     if server == os.getpid():
         return own
-    if ticks := began(server):
+    if ticks := start_ticks(server):
         # The clock since the machine's start does not change when the system's time is set. The difference is rounded,
         # as two clocks are read one after the other.
         booted = round(time.time() - time.clock_gettime(time.CLOCK_BOOTTIME), 1)

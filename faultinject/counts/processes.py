@@ -1,6 +1,6 @@
-"""The processes of one server: whether there are several, and which one owns a directory.
+"""Tells whether a server has several processes, and which process owns their directory.
 
-One process counts in memory; several need a shared store.
+One process counts in memory; several processes need a shared store.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from types import FrameType
 RELOADED = ("WERKZEUG_RUN_MAIN", "RUN_MAIN")
 """Variables that Flask's and Django's reloaders set to `true` for the process that serves."""
 _FORKING = frozenset(("gunicorn.arbiter", "uwsgi"))
-"""Modules of servers that fork their workers; the master and each worker have loaded them."""
+"""Modules of servers that fork their workers; the master and its workers have loaded them."""
 _MASTERS = frozenset(("granian", "hypercorn", "uvicorn"))
-"""Servers with several workers, each a process of multiprocessing that runs their function."""
+"""Servers with several workers, which multiprocessing starts with a function of the server."""
 _DEAD = (b"Z", b"X")
-# The addresses of a program's data and heap, random at each start of a program and kept by a fork. Linux shows zeros
+# The addresses of a program's data and heap: random at each start of a program, and kept by a fork. Linux shows zeros
 # for the processes of other users.
 _ADDRESSES = slice(42, 45)
 _HIDDEN = [b"0"] * 3
@@ -28,19 +28,19 @@ def several_processes() -> bool:
 
 
 def common_process() -> int:
-    """The process that all processes serving the same app have in common.
+    """The process that all processes that serve the same app have in common.
 
-    It is their parent, or this process if it is the parent. A master that loads the app itself has a shell or systemd
-    for a parent, from which the same command may be started again, so its own parent does not count.
+    It is their parent, or this process if it is the parent. The parent of a master that loads the app itself does not
+    count: it is a shell or systemd, from which the same command may be started a second time.
     """
     parent = os.getppid()
     return parent if _is_worker() or _was_forked_from(parent) else os.getpid()
 
 
 def server_process() -> int:
-    """The master or reloader of this process, which may replace it; else the process itself.
+    """The master or reloader that may replace this process, or else the process itself.
 
-    Only a parent that is known to replace processes counts: any program may start two servers one after the other.
+    Only a parent that is known to replace processes counts, as any program may start two servers one after the other.
     """
     if is_reloaded():
         return os.getppid()
@@ -50,15 +50,15 @@ def server_process() -> int:
 
 
 def restarter() -> str | None:
-    """The process that may replace this one when it ends, as `described` gives it.
+    """The process that may start a successor of this one when it ends, as `process_text` has it.
 
-    It is a server's master, which recycles its workers, a reloader, or any parent by multiprocessing; None if there
-    is none.
+    It is a server's master, which replaces its workers, a reloader, or any parent by multiprocessing; None if there is
+    no such process.
     """
     process = sys.modules.get("multiprocessing.process")
     is_child = process is not None and process.parent_process() is not None
     server = os.getppid() if is_child else server_process()
-    return described(server) if server != os.getpid() else None
+    return process_text(server) if server != os.getpid() else None
 
 
 def is_reloaded() -> bool:
@@ -69,8 +69,8 @@ def is_reloaded() -> bool:
 def forks_alone(caller: FrameType | None) -> bool:
     """Whether a fork makes a process that shares nothing with this one.
 
-    That is a child of multiprocessing that is no server's worker, such as a live server that a test starts: it has
-    counts of its own each time.
+    Such a child is made by multiprocessing and is not a server's worker. An example is a live server that a test
+    starts: it has counts of its own each time.
 
     Args:
         caller: the frame that calls `os.fork`; None if a server forks without Python.
@@ -81,7 +81,7 @@ def forks_alone(caller: FrameType | None) -> bool:
 
 
 def _is_worker() -> bool:
-    """Whether a server's master has made this process with multiprocessing."""
+    """Whether a server's master has made this process by multiprocessing."""
     process = sys.modules.get("multiprocessing.process")
     if process is None:
         return False
@@ -94,14 +94,14 @@ def _is_worker() -> bool:
 
 
 def _serves_for_master(process: object) -> bool:
-    """Whether a process of multiprocessing runs a function of a server with several workers."""
+    """Whether a process of multiprocessing runs a worker function of a server."""
     target = getattr(process, "_target", None)
     return str(getattr(target, "__module__", "")).partition(".")[0] in _MASTERS
 
 
 def _was_forked_from(parent: int) -> bool:
     """Whether this process is a fork of its parent, and not another program; yes if unknown."""
-    own_status, parent_status = status(os.getpid()), status(parent)
+    own_status, parent_status = read_status(os.getpid()), read_status(parent)
     if own_status is None or parent_status is None:
         return parent > 0  # the first process of a container has no parent
     if parent_status[_ADDRESSES] == _HIDDEN:
@@ -110,24 +110,24 @@ def _was_forked_from(parent: int) -> bool:
 
 
 def _program(pid: int) -> str:
-    """The name of a process, without the purpose that a server adds, as in `gunicorn: master`."""
+    """The name of a process, without a suffix by a server, as in `gunicorn: master`."""
     with open(f"/proc/{pid}/comm") as file:
         return file.read().strip().partition(":")[0]
 
 
-def described(pid: int) -> str:
-    """The unique text of a process: its number, its start, and the namespace of the number.
+def process_text(pid: int) -> str:
+    """A text that identifies a process: its number, its start, and the namespace of the number.
 
-    It is fit for the name of a file.
+    The text can be part of a file's name.
     """
-    return f"{pid}-{began(pid)}-{_namespace()}"
+    return f"{pid}-{start_ticks(pid)}-{_namespace()}"
 
 
-def gone(text: str) -> bool:
-    """Whether the process that `described` gave this text has ended; no for another container's.
+def has_ended(text: str) -> bool:
+    """Whether the process of a text by `process_text` has ended; false for another container's.
 
     Raises:
-        ValueError: it is no such text.
+        ValueError: it is not such a text.
     """
     pid, start, namespace = (int(number) for number in text.split("-"))
     if namespace != _namespace():
@@ -136,23 +136,23 @@ def gone(text: str) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return True
-    except PermissionError:  # it lives, and is another user's
+    except PermissionError:  # it exists, and belongs to another user
         pass
-    stat = status(pid)
+    stat = read_status(pid)
     return stat is not None and (stat[0] in _DEAD or int(stat[19]) != start)
 
 
-def began(pid: int) -> int:
-    """The start of a process, in the clock ticks of this machine; 0 if it is unknown."""
-    stat = status(pid)
+def start_ticks(pid: int) -> int:
+    """The start of a process, in clock ticks of this machine; 0 if it is unknown."""
+    stat = read_status(pid)
     return 0 if stat is None else int(stat[19])
 
 
-def status(pid: int) -> list[bytes] | None:
-    """The fields that Linux shows of a process, from its state on."""
+def read_status(pid: int) -> list[bytes] | None:
+    """The fields that Linux shows of a process, from its state on; None if it does not."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
-            # The name in parentheses before the state may hold any character.
+            # The name in parentheses before the state may contain any character.
             return file.read().rpartition(b")")[2].split()
     except OSError:
         return None

@@ -1,4 +1,4 @@
-"""The app's own answers within a window, of all processes with a prefix of a Redis server."""
+"""Counts the app's own answers in a window, for all processes of a Redis server's prefix."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from faultinject.locks import Lock
 
 
 class RedisAnswers(PerProcess):
-    """The app's answers under one bound, noted by all processes; no request waits for it.
+    """The app's answers for one bound, of all processes; no request waits for the server.
 
     Args:
-        bound: its text.
+        bound: the text of the bound.
         width: seconds of a part of its window.
-        link: the server.
-        prefix: of all keys.
+        link: the connection to the server.
+        prefix: the prefix of all keys.
     """
 
     _armed: int
@@ -40,7 +40,7 @@ class RedisAnswers(PerProcess):
         failures: int,
         judge: Callable[[int, int, bool], None],
     ) -> None:
-        """Note answers as `SharedAnswers.add` does, a moment later."""
+        """Note answers as `SharedAnswers.add` does, but send them later."""
         self._begin_once()
         with self._lock:
             if self._armed != armed:
@@ -53,7 +53,7 @@ class RedisAnswers(PerProcess):
     def _begin(self) -> None:
         # One lock for the numbers, one for the thread that sends them.
         self._lock, self._sending = Lock(), Lock()
-        # How often faults were switched on again, and the numbers since then that were not sent.
+        # How often faults were switched on again, and the numbers since then that are not sent yet.
         self._armed = self._answers = self._failures = 0
 
     def _send(self) -> None:
@@ -66,7 +66,7 @@ class RedisAnswers(PerProcess):
                     (self._key,), armed, repr(self._width), answers, failures
                 )
             except StoreUnavailableError:
-                # No process can switch faults on while the server is away, so `armed` is still right.
+                # No process can switch faults on while the server is unavailable, so `armed` is still right.
                 with self._lock:
                     self._answers += answers
                     self._failures += failures

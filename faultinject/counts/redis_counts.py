@@ -1,7 +1,7 @@
-"""Counts on a Redis server: exact over processes and hosts, a round trip for match or take.
+"""Counts on a Redis server, exact for processes and hosts: one round trip for match or take.
 
-A match also gives the number of takes that are out. So a process does not ask again about a rule that is used up,
-however many such rules a request matches.
+A match also returns the number of takes. So a process does not ask again about rules that are spent, however many of
+them a request matches.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from contextlib import suppress
 from threading import local
 
 from faultinject.counts.per_process import PerProcess
-from faultinject.counts.redis_link import Argument, Link, Unanswered
+from faultinject.counts.redis_link import Argument, Link, UnansweredError
 from faultinject.counts.redis_scripts import MATCH, NOTE, TAKE
 from faultinject.counts.shared_counts import SharedCounts, key_of
 from faultinject.engine.counting import PASSED, MatchKey, Number, Take
@@ -26,16 +26,16 @@ _PASSED, _REQUESTS = "p", "requests"
 
 
 def keys_of(prefix: str, identity: str) -> tuple[str, ...]:
-    """All keys of a scenario's counts."""
+    """The names of all keys of a scenario's counts."""
     return tuple(f"{prefix}:{kind}:{identity}" for kind in _KINDS)
 
 
 class RedisCounts(SharedCounts):
-    """The counts of one scenario for all processes that know its id.
+    """The counts of one scenario, for all processes that know its id.
 
     Args:
-        link: the server.
-        prefix: of all keys.
+        link: the connection to the server.
+        prefix: the prefix of all keys.
         identity: the scenario's id.
         lost: called when the server has lost the counts of this process.
     """
@@ -51,8 +51,8 @@ class RedisCounts(SharedCounts):
         # How often the counts were used, by the server's last answer.
         self._used = 0
         self._lost = lost
-        # The takes by rule and scope that were out when this thread matched its request. If this was made before gevent
-        # patched the process, greenlets share it: then another greenlet's later numbers hold, or the server is asked.
+        # The takes by rule and scope when this thread matched its request. If gevent patched the process after this was
+        # made, greenlets share it; then another greenlet's later numbers are used, or the server is asked.
         self._of_thread = local()
 
     def _match(
@@ -67,8 +67,8 @@ class RedisCounts(SharedCounts):
         for rule, scope, identity, above in keys:
             arguments += (rule, key_of(rule, scope) if scope else b"", key_of(rule, identity))
             arguments += ("", "") if above is None else (repr(above[0]), repr(above[1]))
-        self._statistics.before_an_ask()
-        # Read before the question, as the answer to a later thread's question may be read first.
+        self._statistics.send_returned_takes()
+        # Read before the question, as the answer to a later thread's question may arrive first.
         used_before = self._used
         used, *values_found = self._match_all(self._keys, *arguments)
         if used == 1 and used_before:
@@ -87,11 +87,11 @@ class RedisCounts(SharedCounts):
         outs = getattr(self._of_thread, "outs", {})
         if outs.get((ask.rule, ask.scope), 0) >= ask.times:
             return False
-        self._statistics.before_an_ask()
+        self._statistics.send_returned_takes()
         return bool(self._take_one(self._keys, *_place(ask), ask.times))
 
     def _give_back(self, ask: Take) -> None:
-        # In the background if no request may wait for it.
+        # In the background, if a request must not wait for it.
         if ask.beside:
             self._statistics.give_back(_place(ask))
         else:
@@ -109,7 +109,7 @@ class RedisCounts(SharedCounts):
         return [(0, self._statistics.number, True)] * len(keys)
 
     def note_injected(self, rule: int, by: int = 1) -> None:
-        """Note that a request got the rule's fault; with -1, that a noted one did not get it."""
+        """Note that a request got the rule's fault, or with -1 that it did not get it after all."""
         for field in (f"{_INJECTED}{rule}", _INJECTED):
             self._statistics.add(field, by)
 
@@ -118,9 +118,9 @@ class RedisCounts(SharedCounts):
         self._statistics.add(f"{_FAILED}{rule}")
 
     def totals(self, rules: Sequence[int]) -> list[tuple[int, int, int]]:
-        """For each rule the requests that met its conditions, got its fault, or were undecided.
+        """The requests of each rule that matched it, got its fault, or were undecided.
 
-        While the server does not answer, they are those that this process could not tell it.
+        While the server does not answer, they are those that this process has not sent yet.
         """
         values = iter(
             self._read([f"{kind}{rule}" for rule in rules for kind in (_PLACES, _NOTED, _INJECTED, _FAILED)])
@@ -129,26 +129,26 @@ class RedisCounts(SharedCounts):
         return [(places + noted, injected, failed) for places, noted, injected, failed in four]
 
     def requests(self) -> int:
-        """The requests that matched a rule; without an answer, those not reported yet."""
+        """The number of requests that matched a rule; without an answer, those not sent yet."""
         return self._read([_REQUESTS])[0]
 
     def injected(self) -> int:
-        """The requests that got a fault; without an answer, those not reported yet."""
+        """The number of requests that got a fault; without an answer, those not sent yet."""
         return self._read([_INJECTED])[0]
 
     def note_passed(self, reason: int) -> None:
-        """Note that a request passed for one of the reasons of `PASSED`."""
+        """Note that a request passed for one of the reasons `PASSED`."""
         self._statistics.add(f"{_PASSED}{reason}")
 
     def passed(self) -> tuple[int, ...]:
-        """The requests that passed, for each reason.
+        """The number of requests that passed for each reason.
 
-        While the server does not answer, they are those that this process could not tell it.
+        While the server does not answer, they are those that this process has not sent yet.
         """
         return tuple(self._read([f"{_PASSED}{reason}" for reason in PASSED]))
 
     def _read(self, fields: Sequence[str]) -> list[int]:
-        """The server's values of these fields, with the increments that were not sent to it."""
+        """The server's values of these fields, plus the increments that were not sent to it yet."""
         unsent = self._statistics.totals()
         try:
             sent = self._link.ask("HMGET", self._keys[0], *fields) if fields else []
@@ -160,13 +160,13 @@ class RedisCounts(SharedCounts):
 class _Statistics(PerProcess):
     """Increments that a process sends to the server in the background.
 
-    They are matches on which no number depends, injections, failures, and returned takes. The server adds them to the
-    fields of a hash. They are kept while they cannot be sent. An increment that was sent and not answered counts as
-    received, as a match that is sent twice would be one too many.
+    They are matches whose number nobody needs, injections, failures, and returned takes. The server adds them to the
+    fields of a hash. They are kept until they can be sent. Increments that were sent without an answer count as
+    received: sending a match twice would count it twice.
 
     Args:
-        link: the server.
-        keys: those of scripts on counts, of which the first is the hash.
+        link: the connection to the server.
+        keys: the keys of scripts on counts; the first one is the hash.
     """
 
     def __init__(self, link: Link, keys: Sequence[str]) -> None:
@@ -183,23 +183,23 @@ class _Statistics(PerProcess):
         self._sender.do(self._send)
 
     def give_back(self, take: Sequence[Argument]) -> None:
-        """Undo a take soon, before this process asks for another; if the server is away, it stays."""
+        """Return a take before this process asks for another; without the server, it stays taken."""
         self._begin_once()
         self._back.append(take)
         self._sender.do(self._send)
 
-    def before_an_ask(self) -> None:
-        """Send the returned counts to the server.
+    def send_returned_takes(self) -> None:
+        """Send the returned takes to the server.
 
         Raises:
-            StoreUnavailableError: it does not answer, and is not asked a second time.
+            StoreUnavailableError: the server does not answer; it is not asked a second time.
         """
-        self._begin_once()  # the parent returns its own
+        self._begin_once()  # a child must not return its parent's takes
         if self._back:
             self._send()
 
     def totals(self) -> dict[str, int]:
-        """The increments that the server has not received, after a try to send them."""
+        """The increments that the server has not received, after an attempt to send them."""
         self._begin_once()
         with suppress(StoreUnavailableError):
             self._send()
@@ -211,7 +211,7 @@ class _Statistics(PerProcess):
         self._lock, self._sending = Lock(), Lock()
         self._back: deque[Sequence[Argument]] = deque()
         self._kept: dict[str, int] = {}
-        # A random number below 0: another process, also on another host, almost surely has another one.
+        # A random number below 0, so that it almost surely differs from those of other processes and hosts.
         self.number = -1 - int.from_bytes(os.urandom(4))
 
     def _send(self) -> None:
@@ -224,7 +224,7 @@ class _Statistics(PerProcess):
                 return
             try:
                 self._note(self._keys[:1], *[part for pair in increments.items() for part in pair])
-            except Unanswered:
+            except UnansweredError:
                 raise
             except StoreUnavailableError:
                 with self._lock:

@@ -1,4 +1,4 @@
-"""The outcomes of all processes of a Redis server: lines in a stream that is cut at its end."""
+"""The outcomes of all processes of a Redis server, in a stream of bounded length."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import suppress
 from time import time
 
 from faultinject.counts.per_process import PerProcess
-from faultinject.counts.redis_link import Link, Unanswered
+from faultinject.counts.redis_link import Link, UnansweredError
 from faultinject.counts.redis_scripts import PUSH
 from faultinject.engine.entry import Entry
 from faultinject.exceptions import StoreUnavailableError
@@ -17,20 +17,20 @@ from faultinject.journal.outcome import Outcome, outcome_in
 from faultinject.locks import Lock
 from faultinject.vendors.addressing import Addressing
 
-KEPT = 10_000
-"""Lines that wait for the server; older ones are dropped."""
+MOST_LINES = 10_000
+"""The most lines that wait for the server; older lines are dropped."""
 _BATCH = 200
 
 
 class RedisJournal(PerProcess):
     """The stream of one prefix.
 
-    The id of an entry is a number that the stream has as long as it exists, and the entry's own from 1 on: so a
-    reader knows how many are gone.
+    The id of an entry has the number of the stream, and the entry's own number in it, from 1: so a reader knows how
+    many entries were dropped.
 
     Args:
-        link: the server.
-        prefix: of all keys.
+        link: the connection to the server.
+        prefix: the prefix of all keys.
         shown: the store, for the log.
     """
 
@@ -44,15 +44,15 @@ class RedisJournal(PerProcess):
         self._begin_once()
 
     def add(self, line: Entry, reading: Addressing | None) -> None:
-        """Send one more line of this process; nobody waits for it."""
+        """Send one more line of this process in the background."""
         self._begin_once()
-        if len(self._lines) == KEPT and not self._drops_lines:
+        if len(self._lines) == MOST_LINES and not self._drops_lines:
             self._drops_lines = True
             # Other processes cannot get the outcomes; logged for the first lost line.
             log.error(
                 "faultinject: the shared journal in %s cannot be written to, lines are dropped: %s",
                 self._shown,
-                f"more than {KEPT:,} wait for it",
+                f"more than {MOST_LINES:,} wait for it",
             )
         self._lines.append((line, reading))
         self._link.sender.do(self._send)
@@ -86,8 +86,8 @@ class RedisJournal(PerProcess):
 
     def _begin(self) -> None:
         self._sending = Lock()
-        self._lines: deque[tuple[Entry, Addressing | None]] = deque(maxlen=KEPT)
-        # The lines to send next; they stay while the server is away.
+        self._lines: deque[tuple[Entry, Addressing | None]] = deque(maxlen=MOST_LINES)
+        # The lines to send next; they are kept while the server is unavailable.
         self._texts: list[bytes] = []
 
     def _send(self) -> None:
@@ -98,7 +98,7 @@ class RedisJournal(PerProcess):
                     texts.append(outcome_of(*self._lines.popleft()).to_line())
                 try:
                     self._push(self._keys, int(time() * 1000), *texts)
-                except Unanswered:
+                except UnansweredError:
                     texts.clear()
                     raise
                 texts.clear()
@@ -106,7 +106,7 @@ class RedisJournal(PerProcess):
 
 
 def _place(cursor: str) -> tuple[int, int]:
-    """The number of a cursor's stream, and the entry's number in it; both 0 for an empty cursor."""
+    """The number of a cursor's stream, and the number of its entry; both 0 for an empty cursor."""
     stream, _, number = cursor.partition("-")
     if not (stream.isdecimal() and number.isdecimal()):
         return 0, 0

@@ -1,4 +1,4 @@
-"""The connection to a Redis server: requests wait only a moment; no question is repeated."""
+"""The connection to a Redis server: requests wait only briefly, and no command is repeated."""
 
 from __future__ import annotations
 
@@ -9,35 +9,35 @@ from weakref import finalize
 
 from faultinject.counts.background_sender import BackgroundSender
 from faultinject.counts.per_process import PerProcess
-from faultinject.counts.redis_question import BoundedConnection, Question, asked
+from faultinject.counts.redis_question import BoundedConnection, Question, current_question
 from faultinject.exceptions import ConfigurationError, MissingExtraError, StoreUnavailableError
 from faultinject.rules.redis_url import RedisURL
 
 Argument = str | bytes | int
 LONGEST_REASON = 300
-"""Characters that are shown of a server's reason for a refusal."""
+"""The most characters of a server's reason for a refusal that are shown."""
 
 
-class Unanswered(StoreUnavailableError):
-    """The server did not answer in time, and may have carried out the question."""
+class UnansweredError(StoreUnavailableError):
+    """The server did not answer in time, and may have carried out the command."""
 
 
 class Link(PerProcess):
-    """The connections of one store to its server, which each process has for itself.
+    """The connections of one store to its server; each process has its own.
 
-    A forked child does not ask its parent's clients: a thread of the parent may have held their lock, for which
-    redis-py waits without end.
+    A forked child does not use its parent's clients: a thread of the parent may have held their lock, for which
+    redis-py waits without a limit.
 
     Args:
-        url: the server.
+        url: the URL of the server.
 
     Attributes:
-        shown: the server for logs.
+        shown: the server, for logs.
         sender: does the background work.
 
     Raises:
         MissingExtraError: the package redis is not installed.
-        ConfigurationError: there is no file of certificates.
+        ConfigurationError: the file of certificates does not exist.
     """
 
     def __init__(self, url: RedisURL) -> None:
@@ -56,25 +56,25 @@ class Link(PerProcess):
         self._begin_once()
 
     def script(self, text: str) -> Callable[..., Any]:
-        """A script as a function of its keys and its arguments.
+        """Make a function of a script's keys and arguments.
 
-        It is sent to a server that does not have it.
+        The script is sent to a server that does not have it yet.
 
         Args:
-            text: Lua.
+            text: the script, in Lua.
 
         Returns:
-            A function. With `patient` it waits as long as a process that begins may, else as long as a request may.
-            It raises `Unanswered` if the server did not answer in time, and `StoreUnavailableError` if it cannot be
-            asked, or refused.
+            A function. With `patient` it waits as long as a starting process may, otherwise as long as a request may.
+            It raises `UnansweredError` if the server did not answer in time, and `StoreUnavailableError` if the server
+            cannot be reached, or refused.
         """
         registered = self._client.register_script(text)
-        registered.registered_client = None  # with it a forked child would keep its parent's sockets
+        registered.registered_client = None  # it would keep the parent's sockets in a forked child
 
         def run(keys: Sequence[str], *arguments: Argument, patient: bool = False) -> Any:
             self._begin_once()
             client = self._client
-            return self._asked(
+            return self._ask_within_bounds(
                 lambda: registered(keys=keys, args=arguments, client=client), len(arguments), patient
             )
 
@@ -84,47 +84,47 @@ class Link(PerProcess):
         """Send a command, and return its result.
 
         Raises:
-            Unanswered: the server did not answer in time.
-            StoreUnavailableError: it cannot be asked, or refused.
+            UnansweredError: the server did not answer in time.
+            StoreUnavailableError: the server cannot be reached, or refused.
         """
         self._begin_once()
         client = self._client
-        return self._asked(lambda: client.execute_command(*command), len(command), patient)
+        return self._ask_within_bounds(lambda: client.execute_command(*command), len(command), patient)
 
     def _begin(self) -> None:
         # redis-py has no types for this use of it.
         self._client: Any = _client(self._url)
-        # Stores are in reference cycles: the collector would end a socket before its connection closes it, with a
+        # Stores are in reference cycles: the collector would close a socket before its connection does, with a
         # ResourceWarning.
         finalize(self, self._client.connection_pool.disconnect).atexit = False
 
-    def _asked(self, question: Callable[[], Any], arguments: int, patient: bool) -> Any:
-        """The answer to a question, within its bounds."""
-        token = asked.set(Question(arguments, patient=patient))
+    def _ask_within_bounds(self, question: Callable[[], Any], arguments: int, patient: bool) -> Any:
+        """Ask the server within the bounds of time and size."""
+        token = current_question.set(Question(arguments, patient=patient))
         try:
             return question()
         except self._errors.TimeoutError as error:
-            raise Unanswered(f"the store {self.shown}: {error}") from None
+            raise UnansweredError(f"the store {self.shown}: {error}") from None
         except self._errors.AskError as error:
             place = f"{error.host}:{error.port}"
             reason = f"it is a node of a cluster, in which {place} has the keys of this prefix: name that one"
             raise StoreUnavailableError(f"the store {self.shown}: {reason}") from None
         except (self._errors.RedisError, OSError) as error:
-            # A server that does not know a command repeats its arguments: keys, or the password.
+            # A server that does not know a command repeats its arguments, which may be keys or the password.
             reason = str(error).partition(" script: ")[0].partition(", with args")[0]
             if "unauthenticated" in reason:
-                reason = "Authentication required."  # in the words that it has for shorter commands
+                reason = "Authentication required."  # its answer to shorter commands
             raise StoreUnavailableError(f"the store {self.shown}: {reason[:LONGEST_REASON]}") from None
         except (ValueError, OverflowError, RecursionError) as error:
             raise StoreUnavailableError(
                 f"the store {self.shown}: its answer cannot be read: {error}"
             ) from None
         finally:
-            asked.reset(token)
+            current_question.reset(token)
 
 
 def _client(url: RedisURL) -> Any:
-    """A client of redis-py that does not repeat questions: a repeated take would count twice."""
+    """Make a redis-py client that repeats no command: a repeated take would count twice."""
     import redis
     from redis.backoff import NoBackoff
     from redis.retry import Retry

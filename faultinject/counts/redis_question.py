@@ -1,7 +1,7 @@
-"""One question to a Redis server, with limits of its time and of the bytes of its answer.
+"""One question to a Redis server, with bounds for its time and for the bytes of its answer.
 
-redis-py limits only the time of each single read: a server that sends a byte now and then, or never ends a line, could
-keep its client waiting without end, and fill its memory.
+redis-py bounds only the time of a single read. A server that sends a byte now and then, or a line without an end, could
+make its client wait for ever, and fill its memory.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from typing import Any
 from faultinject.counts.patience import waiting
 
 SHORT = 64 * 1024
-"""Bytes that the answer to a request's question may have."""
+"""The most bytes of an answer for which a request waits."""
 PER_ARGUMENT = 32
-"""Bytes of an answer for one argument of its question: a number, and the frame around it."""
+"""Bytes of an answer for one argument of its question: a number and its framing."""
 LONG = 64 * 1024 * 1024
-"""Bytes of other answers: a scenario of 10,000 rules, or 5,000 lines of the journal."""
+"""The most bytes of other answers, such as 10,000 rules or 5,000 lines of the journal."""
 
 
 class Question:
-    """A question that is being asked.
+    """A question that is being current_question.
 
     Args:
-        arguments: how many it has.
+        arguments: the number of its arguments.
         patient: whether no request waits for it.
     """
 
@@ -35,10 +35,10 @@ class Question:
 
     @property
     def seconds(self) -> float:
-        """Seconds that are left.
+        """The seconds that are left.
 
         Raises:
-            TimeoutError: none are.
+            TimeoutError: no time is left.
         """
         seconds_left = self._end - time.monotonic()
         if seconds_left <= 0:
@@ -46,22 +46,22 @@ class Question:
         return seconds_left
 
     def read(self, count: int) -> None:
-        """Note bytes of the answer.
+        """Count bytes of the answer.
 
         Raises:
-            ValueError: the answer has too many.
+            ValueError: the answer has too many bytes.
         """
         self._left -= count
         if self._left < 0:
             raise ValueError(f"it is longer than {self._size:,} bytes")
 
 
-asked: ContextVar[Question] = ContextVar("asked")
-"""The question of this thread."""
+current_question: ContextVar[Question] = ContextVar("current_question")
+"""The question that this thread is asking."""
 
 
 class BoundedSocket:
-    """A socket of redis-py with the limits of the present question.
+    """A socket of redis-py with the bounds of the current question.
 
     Args:
         sock: the socket.
@@ -82,32 +82,32 @@ class BoundedSocket:
         """Read a part of the answer."""
         self._limit()
         data: bytes = self._sock.recv(*arguments)
-        asked.get().read(len(data))
+        current_question.get().read(len(data))
         return data
 
     def recv_into(self, buffer: bytearray) -> int:
-        """Read a part of the answer, as the parser of hiredis does it."""
+        """Read a part of the answer, as the parser of hiredis does."""
         self._limit()
         count: int = self._sock.recv_into(buffer)
-        asked.get().read(count)
+        current_question.get().read(count)
         return count
 
     def _limit(self) -> None:
-        if self._sock.gettimeout() != 0:  # with 0 redis-py looks whether something is there
-            self._sock.settimeout(asked.get().seconds)
+        if self._sock.gettimeout() != 0:  # with 0 redis-py only looks whether data is there
+            self._sock.settimeout(current_question.get().seconds)
 
 
 class BoundedConnection:
-    """The first base of redis-py's connections: it sets the bounds of the question."""
+    """A base class for redis-py's connections, which sets the bounds of the current question."""
 
     @property
     def socket_timeout(self) -> float:
-        """Seconds for the handshake of TLS, and until the question has its own bound."""
-        return asked.get().seconds
+        """Seconds for the TLS handshake, and until a question has its own bound."""
+        return current_question.get().seconds
 
     @socket_timeout.setter
     def socket_timeout(self, seconds: float) -> None:
-        """Ignore redis-py's own value: the question decides."""
+        """Ignore redis-py's own value, as the question decides."""
 
     socket_connect_timeout = socket_timeout  # for one address of the host
 
@@ -115,7 +115,7 @@ class BoundedConnection:
         """Connect; if this takes too long, no byte of the question has been sent.
 
         Raises:
-            ConnectionError: of redis-py.
+            ConnectionError: redis-py's error.
         """
         from redis import exceptions
 

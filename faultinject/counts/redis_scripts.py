@@ -15,7 +15,7 @@ PREFIX:journal              stream: outcomes, if they are shared; see `counts.re
 
 from __future__ import annotations
 
-from faultinject.counts.memory import KEPT, SET_BACK
+from faultinject.counts.memory import MOST_PAIRS, SET_BACK
 from faultinject.rules.abort import PARTS
 
 LAYOUT = "4"
@@ -35,7 +35,7 @@ local function keep(last, hash, key, fields)
   if not fresh then return end
   local count = redis.call('ZCARD', last)
   lengthen = lengthen or count == 1
-  while count > {KEPT} do
+  while count > {MOST_PAIRS} do
     local oldest = redis.call('ZPOPMIN', last)[1]
     for _, field in ipairs(fields) do redis.call('HDEL', hash, field .. oldest) end
     count = count - 1

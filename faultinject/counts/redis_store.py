@@ -1,4 +1,4 @@
-"""A prefix of a Redis server as a store: the scenario of its processes, and their counts."""
+"""A prefix of a Redis server as a store: its processes share the scenario and its counts."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _FIELDS = 5
 _QUIET = 60.0
-"""Seconds between two log records that the server has lost its data."""
+"""Seconds between two log lines that the server has lost its data."""
 
 
 class RedisStore(SharedStore):
@@ -68,26 +68,26 @@ class RedisStore(SharedStore):
         self.sender = self._link.sender
 
     def begin(self, data: dict[str, Any], *, chosen: bool, keeps: Sequence[str] = ()) -> None:
-        """Put a scenario in force, unless it already is: the first of equal processes does so.
+        """Put a scenario in force, unless it already is: of equal processes the first one does it.
 
         Args:
-            data: as `counts` gives them; JSON, with `scenario` and `seed` as text.
-            chosen: whether nobody gave the seed; then the seed of an earlier process holds.
+            data: data as `counts` returns them: JSON, with `scenario` and `seed` as text.
+            chosen: whether the seed was chosen at random; then the seed of an earlier process is in force.
             keeps: the names of entries that stay when these data replace others.
 
         Raises:
-            StoreInUseError: other processes count below the prefix, by other rules or another seed.
+            StoreInUseError: other processes use the prefix with other rules or another seed.
             ConfigurationError: another version of faultinject made the keys below the prefix.
-            StoreUnavailableError: the server cannot be asked.
+            StoreUnavailableError: the server cannot be reached.
         """
-        texts = _texts(data)
+        texts = _split_data(data)
         self._began = began = blake2b(
             texts[0] + (b"" if chosen else b"\n" + texts[1]), digest_size=16
         ).hexdigest()
         replaced = b""
         while True:
             options = int(chosen), int(self._replaces), began, replaced
-            result, *fields = self._run(self._agree, _new(), *_texts(data), *options)
+            result, *fields = self._run(self._agree, _new_id(), *_split_data(data), *options)
             if result != b"others":
                 break
             replaced, standing = fields
@@ -104,24 +104,24 @@ class RedisStore(SharedStore):
         """Put another scenario in force.
 
         Args:
-            data: as `counts` gives them.
-            after: the version that must be in force still.
+            data: data as `counts` returns them.
+            after: the version that must still be in force.
             anew: whether counts begin at zero.
 
         Raises:
-            ConflictError: another generation is in force, and stays so.
+            ConflictError: another generation is in force, and stays in force.
             ConfigurationError: another version of faultinject made the keys below the prefix.
-            StoreUnavailableError: the server cannot be asked.
+            StoreUnavailableError: the server cannot be reached.
         """
         version = [part or b"" for part in after] if isinstance(after, tuple) else []
-        result, *fields = self._run(self._put, _new() if anew else "", *_texts(data), *version)
+        result, *fields = self._run(self._put, _new_id() if anew else "", *_split_data(data), *version)
         if result == b"changed":
             raise ConflictError(f"{self.shown} was changed since")
         self._published, self._next_look = fields, monotonic() + self._pause
 
     @property
     def version(self) -> Hashable:
-        """The version in force when the server was last asked, which is once a second at most."""
+        """The version in force when the server was last asked; it is asked at most once a second."""
         if self._published and monotonic() >= self._next_look:
             self._next_look = monotonic() + self._pause
             self._link.sender.do(self.refresh)
@@ -131,7 +131,7 @@ class RedisStore(SharedStore):
         """Ask the server; if it has lost the scenario in force, send it again.
 
         Raises:
-            StoreUnavailableError: the server cannot be asked.
+            StoreUnavailableError: the server cannot be reached.
         """
         self._next_look = monotonic() + self._pause
         try:
@@ -141,7 +141,7 @@ class RedisStore(SharedStore):
             raise
         self._pause = PAUSE
         if version[0] is None and self._published and None not in self._published:
-            self._tell_lost()
+            self._log_lost_data()
             self._restore(self._scenario, *self._published, self._began)
             version = self._ask_version()
         if version != [*self._published[:2]]:
@@ -156,7 +156,7 @@ class RedisStore(SharedStore):
 
     @cached_property
     def journal(self) -> RedisJournal:
-        """The outcomes of all processes that write them there."""
+        """The outcomes that all processes of the prefix write."""
         from faultinject.counts.redis_journal import RedisJournal
 
         return RedisJournal(self._link, self._prefix, self.shown)
@@ -171,10 +171,10 @@ class RedisStore(SharedStore):
         return answers
 
     def counts(self) -> tuple[int, dict[str, Any], RedisCounts]:
-        """The scenario that the server had when last asked: its generation, itself and its counts.
+        """The generation, the data and the counts that the server had when it was last asked.
 
         Raises:
-            StoreUnavailableError: it had no rules, or its rules cannot be read.
+            StoreUnavailableError: it had no rules, or they cannot be read.
         """
         fields: list[bytes] = [field for field in self._published if field is not None]
         if len(fields) != _FIELDS:
@@ -186,7 +186,7 @@ class RedisStore(SharedStore):
         except (ValueError, TypeError) as error:
             raise StoreUnavailableError(f"{self.shown} has rules that cannot be read: {error}") from error
         if self._counts is None or self._counts_id != identity:
-            self._counts = RedisCounts(self._link, self._prefix, identity.decode(), lost=self._tell_lost)
+            self._counts = RedisCounts(self._link, self._prefix, identity.decode(), lost=self._log_lost_data)
             self._counts_id = identity
         return int(generation), data, self._counts
 
@@ -197,7 +197,7 @@ class RedisStore(SharedStore):
             self._refuse(problem, "name another with ?prefix=", ConfigurationError)
         return answer
 
-    def _tell_lost(self) -> None:
+    def _log_lost_data(self) -> None:
         """Log once that the server has lost its data."""
         now = monotonic()
         if now >= self._quiet_until:
@@ -209,15 +209,15 @@ class RedisStore(SharedStore):
         raise error([Problem(f"{self.shown} {problem}: {cure}")])
 
 
-def _texts(data: dict[str, Any]) -> tuple[bytes, bytes, bytes]:
-    """Scenario, seed and all the rest, as texts."""
+def _split_data(data: dict[str, Any]) -> tuple[bytes, bytes, bytes]:
+    """Split data into scenario, seed and the rest, as texts."""
     others = {name: value for name, value in data.items() if name not in ("scenario", "seed")}
     scenario, seed = (data[name].encode("utf-8", "surrogatepass") for name in ("scenario", "seed"))
     return scenario, seed, dumps(others).encode()
 
 
-def _new() -> str:
-    """An id for new counts."""
+def _new_id() -> str:
+    """Make a random id for new counts."""
     return os.urandom(8).hex()
 
 

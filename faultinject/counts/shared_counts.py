@@ -1,7 +1,7 @@
-"""Counts of a store that may fail: after a failure it is not asked for a while.
+"""Counts of a store that may fail: after a failure the store is not asked for a while.
 
-So no request waits for a store that is away. A lock that another process holds for too long is no such failure: one
-request is undecided, and the next one asks again.
+So no request waits for an unavailable store. A lock that another process holds for too long is not a failure of the
+store: the request is undecided, and the next one asks again.
 """
 
 from __future__ import annotations
@@ -21,43 +21,43 @@ from faultinject.journal import log
 T = TypeVar("T")
 
 BUSY_LOGGED_EVERY = 10.0
-"""Seconds between two lines of the log on requests undecided because others had the lock."""
+"""Seconds between two log lines about requests that were undecided because of the lock."""
 
 
 class SharedCounts(ABC):
     """Counts of several processes.
 
-    A store's own class asks it in `_match`, `_take` and `_give_back`, which may raise `StoreUnavailableError` or
-    `OSError`; its other methods fail at worst in silence.
+    The class of a store asks it in `_match`, `_take` and `_give_back`, which may raise `StoreUnavailableError` or
+    `OSError`. The other methods raise no errors.
 
     Attributes:
-        waits: whether a match and a take wait for a server, so that an event loop is to go on meanwhile.
+        waits: whether a match and a take wait for a server, so that an event loop must run them on a thread.
     """
 
     holds = True
-    """Whether a request may keep them from others for its takes."""
+    """Whether a request may hold the counts' lock between its match and its takes."""
     waits = False
 
     def __init__(self) -> None:
-        # The number of questions without an answer, and the number of those in the log.
+        # The number of questions without an answer, and how many of them are in the log.
         self._missed = Counter()
         self._missed_logged = 0
-        # Requests passed because another process had the lock: their number, the number of those in the log, and the
-        # earliest time of the next line about them.
+        # Requests that passed because another process had the lock: their number, how many of them are in the log, and
+        # the earliest time of the next line about them.
         self._busy = Counter()
         self._busy_logged = 0
         self._next_busy_line = 0.0
-        # The length of the pause after the last failure, 0 if the store answers, and its end.
+        # The length of the pause after the last failure (0 if the store answers), and its end.
         self._pause = self._until = 0.0
         self._here_passed = [Counter() for _ in PASSED]
 
     @abstractmethod
     def _match(self, keys: Sequence[MatchKey], now: float, hold: bool) -> list[Number]:
-        """Count a request against these rules."""
+        """Count a request for these rules."""
 
     @abstractmethod
     def _take(self, ask: Take, held: bool) -> bool:
-        """Whether the rule may inject once more."""
+        """Take one injection of the rule, and return whether there was one left."""
 
     @abstractmethod
     def _give_back(self, ask: Take) -> None:
@@ -67,14 +67,14 @@ class SharedCounts(ABC):
     def match_without_lock(
         self, keys: Sequence[MatchKey], lock_free_after: Sequence[int]
     ) -> list[Number] | None:
-        """Note one request for each of these rules if no decision depends on its numbers; else None.
+        """Note a request for each rule if no decision depends on its numbers; None if one does.
 
         Args:
             keys: as for `match`.
-            lock_free_after: for each rule, the number of takes after which none of its decisions needs a number.
+            lock_free_after: for each rule, the number of takes after which its decisions need no number.
 
         Returns:
-            Numbers, the second of them below 0: it is the number of this process, as no identity was counted.
+            Numbers. The second one is below 0: the number of this process, as no identity was counted.
 
         Raises:
             StoreUnavailableError: the store failed.
@@ -85,7 +85,7 @@ class SharedCounts(ABC):
 
     @abstractmethod
     def note_injected(self, rule: int, by: int = 1) -> None:
-        """Note that a request got the rule's fault; with -1, that a noted one did not get it."""
+        """Note that a request got the rule's fault, or with -1 that it did not get it after all."""
 
     @abstractmethod
     def note_failed(self, rule: int) -> None:
@@ -93,37 +93,37 @@ class SharedCounts(ABC):
 
     @abstractmethod
     def totals(self, rules: Sequence[int]) -> list[tuple[int, int, int]]:
-        """For each rule the requests that met its conditions, got its fault, or were undecided.
+        """The requests of each rule that matched it, got its fault, or were undecided.
 
-        They are of all processes, or of this process alone if the store does not count them.
+        They are those of all processes, or of this process if the store does not count them.
         """
 
     @abstractmethod
     def requests(self) -> int:
-        """The requests that matched a rule, in all processes."""
+        """The number of requests that matched a rule, in all processes."""
 
     @abstractmethod
     def injected(self) -> int:
-        """The requests that got a fault, in all processes, also from removed rules."""
+        """The number of requests that got a fault, in all processes; removed rules count, too."""
 
     def note_passed(self, reason: int) -> None:
-        """Note that a request passed for one of the reasons of `PASSED`."""
+        """Note that a request passed for one of the reasons `PASSED`."""
         self._here_passed[reason].next()
 
     def passed(self) -> tuple[int, ...]:
-        """The requests that passed, for each reason, in all processes.
+        """The number of requests that passed for each reason, in all processes.
 
         They are those of this process if the store does not count them.
         """
         return tuple(counter.value for counter in self._here_passed)
 
     def matched(self, rule: int) -> int:
-        """The requests that matched a rule's conditions, in all processes."""
+        """The number of requests that matched a rule's conditions, in all processes."""
         return self.totals([rule])[0][0]
 
     @property
     def shared(self) -> Self:
-        """These counts: other processes may count here, too."""
+        """These counts, as other processes may count here, too."""
         return self
 
     def match(
@@ -133,17 +133,17 @@ class SharedCounts(ABC):
         hold: bool = False,
         lock_free_after: Sequence[int] | None = None,
     ) -> list[Number]:
-        """Count one request against each of these rules, all in one step.
+        """Count one request for all of these rules, in one step.
 
         Args:
-            keys: rule, scope (empty for the rule as a whole), identity and rate of each.
+            keys: for each rule its number, scope (empty for the rule as a whole), identity and rate.
             now: seconds since the scenario took effect, for rates.
-            hold: keep the store for the takes of the same request, until `release`.
+            hold: whether to hold the lock for the takes of the same request, until `release`.
             lock_free_after: as for `match_without_lock`, which is tried first; None: each decision needs a number.
 
         Raises:
             StoreBusyError: another process has the lock.
-            StoreUnavailableError: the store failed, or is being left alone.
+            StoreUnavailableError: the store failed, or is in a pause.
         """
         without_lock = (
             None if lock_free_after is None else lambda: self.match_without_lock(keys, lock_free_after)
@@ -152,17 +152,17 @@ class SharedCounts(ABC):
         return self._ask_store(lambda: self._match(keys, now, hold), rules, without_lock)
 
     def take(self, ask: Take, held: bool = False) -> bool:
-        """Whether the rule may inject once more in this scope.
+        """Take one injection of the rule in this scope, and return whether there was one left.
 
         Args:
-            ask: rule, scope and how often.
-            held: whether this thread keeps the store, from `match`.
+            ask: rule, scope and limit.
+            held: whether this thread holds the lock since its match.
 
         Raises:
             StoreBusyError: another process has the lock.
-            StoreUnavailableError: the store failed, or is being left alone; it may have counted a take before.
+            StoreUnavailableError: the store failed, after which a take may be counted, or is in a pause.
         """
-        # As in `_ask_store`. A call of it would be a third of the time of a take that is spent.
+        # The same as `_ask_store`: calling it would be a third of the time of a take that finds the rule spent.
         pause = self._pause
         try:
             if pause:
@@ -170,20 +170,20 @@ class SharedCounts(ABC):
             taken = self._take(ask, held)
         except (StoreUnavailableError, OSError) as error:
             self.note_failed(ask.rule)
-            raise self._failed(pause, error) from error
+            raise self._note_failure(pause, error) from error
         if pause:
-            self._answered(pause)
+            self._end_pause(pause)
         return taken
 
     def give_back(self, ask: Take) -> None:
-        """Undo a take; a count that cannot be returned stays taken."""
+        """Undo a take; if the store fails, it stays taken."""
         with suppress(StoreUnavailableError):
             self._ask_store(lambda: self._give_back(ask))
 
     def replaced(self) -> None:
-        """Note that other counts replace these: if these failed, the store is available again."""
+        """Note that other counts replace these: if these had failed, the pause ends."""
         if pause := self._pause:
-            self._answered(pause)
+            self._end_pause(pause)
 
     def _ask_store(
         self,
@@ -191,16 +191,16 @@ class SharedCounts(ABC):
         rules: Iterable[int] = (),
         without_lock: Callable[[], T | None] | None = None,
     ) -> T:
-        """The store's answer, unless the store is being left alone.
+        """Ask the store, unless it is in a pause.
 
         Args:
             ask: asks the store.
             rules: the rules for which the request is undecided if there is no answer.
-            without_lock: tried first, also during a pause; None: the store must be asked.
+            without_lock: tried first, even during a pause; None: the store must be asked.
 
         Raises:
             StoreBusyError: another process has the lock.
-            StoreUnavailableError: the store failed, or is being left alone.
+            StoreUnavailableError: the store failed, or is in a pause.
         """
         pause = self._pause
         try:
@@ -212,22 +212,22 @@ class SharedCounts(ABC):
         except (StoreUnavailableError, OSError) as error:
             for rule in rules:
                 self.note_failed(rule)
-            raise self._failed(pause, error) from error
+            raise self._note_failure(pause, error) from error
         if pause:
-            self._answered(pause)
+            self._end_pause(pause)
         return answer
 
     def _ask_again(self) -> None:
-        """Let one thread ask when the pause is over; the others go on pausing meanwhile."""
+        """Let one thread ask when the pause is over; for the others the pause goes on meanwhile."""
         now = monotonic()
         with per_process.lock:
             if now < self._until:
-                raise _LeftAlone(
+                raise _PausedError(
                     "the store failed a moment ago; faultinject pauses before it uses the store again"
                 )
             self._until = now + self._pause
 
-    def _answered(self, pause: float) -> None:
+    def _end_pause(self, pause: float) -> None:
         """End a pause of that length, as the store has answered."""
         with per_process.lock:
             first = self._pause == pause
@@ -242,10 +242,10 @@ class SharedCounts(ABC):
             )
             self._missed_logged = missed
 
-    def _failed(self, pause: float, error: Exception) -> StoreUnavailableError:
-        """Note a failure; several threads that meet the same failure count as one.
+    def _note_failure(self, pause: float, error: Exception) -> StoreUnavailableError:
+        """Note a failure; several threads with the same failure count as one.
 
-        Such threads began with the same length of the pause.
+        They are recognised by the length of the pause with which they began.
         """
         self._missed.next()
         if isinstance(error, StoreBusyError):
@@ -266,7 +266,7 @@ class SharedCounts(ABC):
                     "request" if number == 1 else "requests",
                 )
             return StoreBusyError(str(error))
-        if not isinstance(error, _LeftAlone):
+        if not isinstance(error, _PausedError):
             with per_process.lock:
                 first = self._pause == pause
                 if first:
@@ -278,14 +278,14 @@ class SharedCounts(ABC):
         return StoreUnavailableError(str(error))
 
 
-class _LeftAlone(StoreUnavailableError):
-    """The store was not asked."""
+class _PausedError(StoreUnavailableError):
+    """The store was not asked, as it is in a pause."""
 
 
 class UnavailableCounts(SharedCounts):
-    """Counts of a store that did not answer when this process began.
+    """The counts of a store that did not answer when this process began.
 
-    Nothing is decided, and failures are counted.
+    Nothing is decided, and each request counts as a failure.
 
     Args:
         reason: the reason, for the log.
@@ -296,7 +296,7 @@ class UnavailableCounts(SharedCounts):
         self._reason = reason
         self._undecided: dict[int, Counter] = {}
         with suppress(StoreUnavailableError):
-            self.match([], 0.0)  # for the line in the log
+            self.match([], 0.0)  # it logs the line
 
     def _answer(self, *_: Any, **__: Any) -> NoReturn:
         raise StoreUnavailableError(self._reason)
@@ -304,7 +304,7 @@ class UnavailableCounts(SharedCounts):
     match_without_lock = _match = _take = _give_back = _answer
 
     def totals(self, rules: Sequence[int]) -> list[tuple[int, int, int]]:
-        """For each rule the requests that were left undecided."""
+        """The requests of each rule that were left undecided."""
         return [(0, 0, self._undecided[rule].value if rule in self._undecided else 0) for rule in rules]
 
     def requests(self) -> int:
@@ -322,5 +322,5 @@ class UnavailableCounts(SharedCounts):
 
 
 def key_of(rule: int, text: str) -> bytes:
-    """The key of a scope or an identity of a rule in a store."""
+    """The key, in a store, of a scope or an identity of a rule."""
     return blake2b(f"{rule}\0{text}".encode("utf-8", "surrogatepass"), digest_size=16).digest()

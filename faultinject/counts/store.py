@@ -1,4 +1,4 @@
-"""The store that processes share: a scenario with a version, and its counts."""
+"""The interface of a store that processes share: a scenario with a version, and its counts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from faultinject.engine.counting import Counts
 from faultinject.engine.counting import Take as Take
 from faultinject.exceptions import ConfigurationError, FaultInjectError, StoreUnavailableError
 from faultinject.rules.redis_url import is_redis, read_redis
-from faultinject.rules.store import FILE, opener, read_directory
+from faultinject.rules.store import FILE, find_opener, read_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
@@ -22,28 +22,28 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
     class Store(Protocol):
-        """Four operations of a store.
+        """The four operations of a store.
 
-        The function of an entry point in `faultinject.stores` opens one of another package.
+        An entry point in `faultinject.stores` names a function that opens a store of another package.
         """
 
         @property
         def version(self) -> Hashable:
             """A value that changes as soon as another scenario is in force.
 
-            Each request looks at it, so it must not wait.
+            Each request reads it, so it must not wait for anything.
             """
 
         def begin(self, data: dict[str, Any], *, chosen: bool, keeps: Sequence[str] = ()) -> None:
-            """Put data in force, unless the same is: the first of equal processes does so.
+            """Put data in force, unless equal data are: of equal processes the first one does it.
 
             Args:
-                data: JSON, with `scenario` and `seed` as text: the same is in force where both are equal.
-                chosen: whether nobody gave the seed; then the seed of an earlier process holds.
+                data: JSON, with `scenario` and `seed` as text; data are equal if both of these are.
+                chosen: whether the seed was chosen at random; then the seed of an earlier process is in force.
                 keeps: the names of entries that stay when these data replace others.
 
             Raises:
-                StoreInUseError: others count there by other rules.
+                StoreInUseError: other processes use the store with other rules.
                 StoreUnavailableError: the store is unavailable.
             """
 
@@ -52,19 +52,19 @@ if TYPE_CHECKING:
 
             Args:
                 data: as in `begin`.
-                after: the version that must be in force still.
+                after: the version that must still be in force.
                 anew: whether counts begin at zero.
 
             Raises:
-                ConflictError: another version is in force, and stays so.
+                ConflictError: another version is in force, and stays in force.
                 StoreUnavailableError: the store is unavailable; nothing was changed.
             """
 
         def counts(self) -> tuple[int, dict[str, Any], Counts]:
-            """The data in force: how often data was put in force before, the data, and its counts.
+            """The data in force: the number of data before them, the data, and their counts.
 
             Raises:
-                StoreUnavailableError: it cannot be read.
+                StoreUnavailableError: the store cannot be read.
             """
 
     class SharedJournal(Protocol):
@@ -77,7 +77,7 @@ if TYPE_CHECKING:
             """Read as `Journal.events` does, for all processes."""
 
     class SharedAnswers(Protocol):
-        """The answers of an app within a window, of all processes of a store."""
+        """The answers of an app in a window, of all processes of a store."""
 
         def add(
             self, armed: int, part: int, answers: int, failures: int, judge: Callable[[int, int, bool], None]
@@ -86,65 +86,65 @@ if TYPE_CHECKING:
 
             Args:
                 armed: how often faults were switched on again; each time the counts begin at zero.
-                part: the present part of the window.
-                answers: the number of further answers.
-                failures: the number of them that are failures of the app's own.
-                judge: called, if there are failures, with the answers and the failures of all processes within the
-                    window, and with whether no request waits meanwhile.
+                part: the current part of the window.
+                answers: the number of new answers.
+                failures: the number of them that are the app's own failures.
+                judge: called, if there are failures, with the answers and failures of all processes in the window, and
+                    with whether this is outside of a request.
 
             Raises:
                 StoreUnavailableError: they cannot be noted.
-                OSError: the same.
+                OSError: they cannot be noted.
             """
 
 else:
     Store = object
 
 _SHORT = 3
-"""Characters of a word that other words may contain."""
+"""The most characters of a word that other words may contain by chance."""
 
 
 class SharedStore(Store):
-    """A store of ours, or another package's in a `ForeignStore`, with all that injectors use.
+    """A store of ours, or a `ForeignStore` of another package, as injectors use it.
 
     Attributes:
         place: the store for logs, without its password.
-        shown: the same for messages.
-        by: the process that represents this server in the state that it puts in force; 0: none does.
-        sender: does the background work of the store; None if it has none.
+        shown: the store for messages, without its password.
+        by: the process that represents this server in the states that it puts in force; 0: there is none.
+        sender: does the store's work in the background; None if it has none.
     """
 
     place = shown = ""
     by = 0
     sender: BackgroundSender | None = None
 
-    def rests(self, _: FaultInjectError) -> bool:
+    def waits_for_store(self, _: FaultInjectError) -> bool:
         """Whether a process that could not begin waits for the store, and injects nothing meanwhile."""
         return True
 
     @property
     def journal(self) -> SharedJournal | None:
-        """The outcomes of all processes that write them there; None if there is no such place."""
+        """The outcomes that all processes of the store write; None if it keeps none."""
         return None
 
     def answers(self, bound: str, width: float) -> SharedAnswers | None:  # noqa: ARG002 - for other stores
-        """The place where processes count the app's answers together; None if there is none.
+        """The app's answers that all processes count together for a bound; None if they cannot.
 
         Args:
             bound: the bound of its failures.
-            width: seconds of a part of its window.
+            width: seconds of a part of the bound's window.
 
         Raises:
             StoreUnavailableError: the store is unavailable.
-            OSError: there is no place for it.
+            OSError: they cannot be counted there.
         """
         return None
 
     def refresh(self) -> None:
-        """Update `version`, if something was put in force just now.
+        """Read the store's version now, so that `version` is up to date.
 
         Raises:
-            StoreUnavailableError: the store cannot be asked.
+            StoreUnavailableError: the store cannot be reached.
         """
 
 
@@ -152,7 +152,7 @@ class ForeignStore(SharedStore):
     """The store of another package's scheme; any error of its own means that it is unavailable.
 
     Args:
-        text: the whole text of the store; only its scheme surely holds no password.
+        text: the whole text of the store; every part but its scheme may be a password.
 
     Raises:
         ConfigurationError: it cannot be opened.
@@ -161,7 +161,7 @@ class ForeignStore(SharedStore):
     def __init__(self, text: str) -> None:
         scheme, _, self._secret = text.partition(":")
         self.place = self.shown = f"{scheme}:"
-        opens = opener(text)
+        opens = find_opener(text)
         assert opens is not None
         try:
             self._store: Store = opens(text)
@@ -175,7 +175,7 @@ class ForeignStore(SharedStore):
 
     @property
     def version(self) -> Hashable:
-        """The store's version; if that is unavailable, the one before."""
+        """The store's version; if it cannot be read, the previous one."""
         with suppress(Exception):
             self._version = self._store.version
         return self._version
@@ -201,15 +201,16 @@ class ForeignStore(SharedStore):
             raise StoreUnavailableError(f"the store {self.place} {self._reason(error)}") from None
 
     def _reason(self, error: Exception) -> str:
-        """The text of another package's error, without any piece of the store's text.
+        """The text of another package's error, without any part of the store's own text.
 
-        A piece may be the password. A short piece may be a part of many words, and is recognised only as a word.
+        A part may be the password. A short part may occur in other words by chance, so it is matched only as a whole
+        word.
         """
         from re import escape, split, sub
         from urllib.parse import unquote
 
         pieces = split("[/:@?&=#,;]+", self._secret)
-        # The longest first, as a piece may begin with a shorter one.
+        # The longest first, as a part may begin with a shorter one.
         pieces_known = sorted({*pieces, *map(unquote, pieces)} - {""}, key=len, reverse=True)
         forms = [
             escape(piece) if len(piece) > _SHORT else rf"(?<!\w){escape(piece)}(?!\w)"
@@ -220,7 +221,7 @@ class ForeignStore(SharedStore):
 
 
 def open_store(text: str) -> SharedStore:
-    """A store that processes share: `file:DIRECTORY`, `redis://…`, or another package's scheme.
+    """Open a store that processes share: `file:DIRECTORY`, `redis://…`, or another scheme.
 
     Raises:
         ConfigurationError: it cannot be used.

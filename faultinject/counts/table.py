@@ -3,19 +3,19 @@
     identities  4,096 buckets of 32 entries of 32 bytes: key, last use; matches
     scopes      4,096 buckets of 32 entries of 64 bytes: key, last use; matches, takes, the time at which the rate
                 allows the next one
-    counters    262,144 rows of 32 bytes: 1 + the rule, matched, injected, failed; each belongs to the process that
-                began it. Behind the number of the last rule: 65,537, and how many requests passed, by the reason;
-                65,538, and how many matched a rule
-    header      how many processes count, how many counters there are, how many requests matched a rule under the lock
+    counters    262,144 rows of 32 bytes: 1 + the rule, matched, injected, failed. Each row belongs to the process that
+                made it. After the number of the last rule come two more: under 65,537 passed requests by reason, under
+                65,538 requests that matched a rule
+    header      the number of processes, of counters, and of requests that matched a rule under the lock
     rules       65,536 rows of 64 bytes, the first rule last: matches, takes, the time at which the rate allows the
-                next one
-    mark        64 bytes; behind the rows of the first rules, so that one call reads it with such a row
+                next request
+    mark        64 bytes, right after the row of the first rule, so that one read gets both
 
-A file that was cut has lost its mark, also if it was made longer again. So data is right if the mark is read after
-it. The mark is also read before each write, as the descriptor may belong to another file by now.
+A file that was cut has lost its mark, even if it was extended again. So data is valid if the mark is read after it. The
+mark is also read before each write, as the descriptor may belong to another file by now.
 
-The file is sparse. Each record is written by one call and lies on one page, so a process that is killed leaves nothing
-half done. All records are written under the store's lock, except for the counters of a process.
+The file is sparse. Each record lies on one page and is written by one call, so that a killed process leaves no half of
+a record. All records are written under the store's lock, except for the counters of a process.
 """
 
 from __future__ import annotations
@@ -32,31 +32,31 @@ MOST_COUNTERS = 262_144
 WAYS = 32
 BUCKETS = 4_096
 RULE, COUNTER = 64, 32
-"""Bytes of a row."""
+"""The bytes of a row."""
 
 _MARK = b"faults 6"
 _PAGE = 4_096
 _FLAGS = os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 IDENTITIES = 4_096, 32
-"""The first byte of the buckets, and the bytes of an entry."""
+"""The offset of the buckets, and the bytes of an entry."""
 SCOPES = 4_096 + BUCKETS * WAYS * 32, 64
 COUNTERS = SCOPES[0] + BUCKETS * WAYS * 64
 HEADER = COUNTERS + MOST_COUNTERS * COUNTER
 REQUESTS = HEADER + 16
-"""Offset of the number of requests."""
+"""The offset of the number of requests."""
 SIZE = HEADER + 4_096 + (MOST_RULES + 1) * RULE
 _MARKED = SIZE - len(_MARK)
 
 NUMBER = Struct("=q")
 ROW = Struct("=qqqd")
-"""Matches, takes, whether the rate was asked, and when it allows the next one."""
+"""Matches, takes, whether the rate was asked, and when it allows the next request."""
 COUNTED = Struct("=qq")
 """The header: the numbers of processes and of counters."""
 _KEY = 16
 _USED = _KEY
 ENTRY = _KEY + 8
-"""Bytes before the row of an entry."""
+"""The bytes before the row of an entry."""
 
 
 class Table:
@@ -64,13 +64,13 @@ class Table:
 
     Args:
         path: the file, made by `make_table`.
-        directory: a descriptor of the directory that holds it.
+        directory: a descriptor of the directory with the file.
 
     Attributes:
-        file: its descriptor.
+        file: the descriptor of the file.
 
     Raises:
-        StoreUnavailableError: it is not one of ours.
+        StoreUnavailableError: it is not one of our files.
         OSError: it cannot be opened.
     """
 
@@ -81,12 +81,12 @@ class Table:
         self.check()
 
     def check(self) -> None:
-        """Raise `StoreUnavailableError` if the file was cut, as data read before may be wrong then."""
+        """Raise `StoreUnavailableError` if the file was cut, as data read before may then be wrong."""
         if os.pread(self.file, 8, _MARKED) != _MARK:
             raise self._lost()
 
     def read(self, size: int, at: int) -> bytes:
-        """Read so many bytes; `check` tells afterwards whether they are of a whole file."""
+        """Read so many bytes; `check` tells afterwards whether the file was whole."""
         content = os.pread(self.file, size, at)
         if len(content) != size:
             raise self._lost()
@@ -99,39 +99,39 @@ class Table:
             StoreUnavailableError: no space left.
         """
         try:
-            # All of it or nothing: it lies on one page.
+            # It is written completely or not at all, as it lies on one page.
             os.pwrite(self.file, content, at)
         except OSError as error:
             raise StoreUnavailableError(f"{self._path}: {error.strerror}") from error
 
     def number(self, at: int) -> int:
-        """The number at a place."""
+        """The number at an offset."""
         value: int = NUMBER.unpack(self.read(8, at))[0]
         return value
 
     def rule(self, rule: int) -> tuple[int, bytes]:
-        """The offset of a rule's row, and the row, of zeros if there is none.
+        """The offset of a rule's row, and the row; zeros if there is none.
 
         Raises:
-            StoreUnavailableError: the file was cut, and data that was read of it before may be wrong.
+            StoreUnavailableError: the file was cut, so that data read before may be wrong.
         """
         at = rule_row(rule)
         near = SIZE - at <= _PAGE
         row = self.read(SIZE - at if near else RULE, at)
-        if not (near and row.endswith(_MARK)):  # the mark is too far behind, or missing
+        if not (near and row.endswith(_MARK)):  # the mark is too far away, or missing
             self.check()
         return at, row
 
     def find(self, buckets: tuple[int, int], key: bytes) -> tuple[int, bytes]:
-        """The offset of the entry of a key, also of a new one, and its row, of zeros if it is new.
+        """The offset and the row of a key's entry; a new entry has zeros.
 
-        Call it under the lock. A new entry replaces the least recently used one of its bucket. So the kept entries are
-        not exactly the latest: about one of the 65,536 pairs matched last is forgotten too early, and up to 131,072
-        pairs are kept.
+        Call it under the lock. A new entry replaces the least recently used entry of its bucket, so the kept entries
+        are not exactly the latest ones: about one of the 65,536 pairs matched last is dropped too early, and up to
+        131,072 pairs are kept.
 
         Args:
             buckets: `IDENTITIES` or `SCOPES`.
-            key: of 16 bytes.
+            key: 16 bytes.
         """
         first, size = buckets
         start = first + int.from_bytes(key[:2]) % BUCKETS * WAYS * size
@@ -143,11 +143,11 @@ class Table:
         return start + uses.index(min(uses)) * size, bytes(size - ENTRY)
 
     def put(self, key: bytes, at: int, row: bytes) -> None:
-        """Write an entry, and note that it is used now; under the lock."""
+        """Write an entry, and mark it as used now; call it under the lock."""
         self.write(key + NUMBER.pack(time_ns()) + row, at)
 
     def use(self, at: int) -> None:
-        """Note that an entry is used now."""
+        """Mark an entry as used now."""
         self.write(NUMBER.pack(time_ns()), at + _USED)
 
     def _lost(self) -> StoreUnavailableError:
@@ -163,7 +163,7 @@ def rule_row(rule: int) -> int:
 def make_table(name: str, *, directory: int) -> None:
     """Make a file in which all counts are zero.
 
-    It replaces an unfinished file of a process that was killed.
+    It replaces an unfinished file of a killed process.
 
     Raises:
         OSError: it cannot be made.

@@ -1,4 +1,4 @@
-"""The watch of a Python below `run` for the import of a web framework or server."""
+"""Watches a process for the import of a web framework or server."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MODULES = frozenset((
     "werkzeug.serving",
     "wsgiref.simple_server",
 ))  # fmt: skip
-"""The modules before whose import the hooks must be in place."""
+"""The hooks must be in place before one of these modules is imported."""
 
 
 class ImportWatch:
@@ -45,13 +45,13 @@ class ImportWatch:
 
     def __init__(self, call: Callable[[], None]) -> None:
         self._call = call
-        # Another thread that imports one of them meanwhile waits, as it would get the module without faults. A greenlet
-        # of this thread does not wait: the lock is the thread's.
+        # A second thread that imports one of them waits for the call, or it would get the module without faults. A
+        # greenlet of the same thread does not wait, as the lock belongs to the thread.
         self._lock = RLock()
         self._called = False
 
     def begin(self) -> None:
-        """Watch from now on; if one of them is loaded already, call at once."""
+        """Watch from now on; if one of the modules is loaded already, call at once."""
         if MODULES.isdisjoint(sys.modules):
             sys.meta_path.insert(0, self)
         else:
@@ -65,10 +65,10 @@ class ImportWatch:
             return None
         with self._lock:
             if not self._called:
-                self._called = True  # first, as the function may import one of them itself
+                self._called = True  # before the call, as the function may import one of the modules itself
                 self._call()
-        # This finder stays in the list, as another thread's import may be going through it. The call may have put a
-        # finder in front of this one, which Python would not ask any more: so all finders are asked here.
+        # This finder stays in the list, as another thread's import may be walking through it. The call may have
+        # inserted a finder before this one, which this import has passed already: so all finders are asked here.
         for finder in list(sys.meta_path):
             find = getattr(finder, "find_spec", None)  # very old finders have none, and Python skips them
             spec: ModuleSpec | None = None

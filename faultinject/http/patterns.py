@@ -20,7 +20,7 @@ CHARACTERS = 1024
 
 
 def check_pattern(text: str) -> str | None:
-    """The limit that a pattern exceeds, in words, or None."""
+    """Name the limit that a pattern exceeds; None if it exceeds none."""
     if text[:1] == "=" or (
         len(text) <= CHARACTERS and text.count("*") <= STARS and text.count("/") < SEGMENTS
     ):
@@ -36,13 +36,13 @@ def check_pattern(text: str) -> str | None:
 
 
 def literal_prefix(text: str) -> tuple[str, bool]:
-    """The literal whole segments at a path pattern's start, and whether all of it is literal.
+    """The literal segments at a path pattern's start, and whether the whole pattern is literal.
 
     `/a/b/**` gives `("/a/b", False)`, `a/b` gives `("/a/b", True)`, `*.jpg` gives `("", False)`.
     """
     if text[:1] == "=":
-        return _rooted(text[1:]), True
-    text = _rooted(text)
+        return _with_slash(text[1:]), True
+    text = _with_slash(text)
     cut = text.find("*")
     question_mark = text.find("?")
     if cut < 0 or 0 <= question_mark < cut:
@@ -55,45 +55,50 @@ def literal_prefix(text: str) -> tuple[str, bool]:
 def compile_plain(text: str) -> Test:
     """The test for a pattern in which `*` matches anything."""
     if text[:1] == "=" or "*" not in text:
-        return _literal(text.removeprefix("="))
-    return _pieces(text)
+        return _literal_test(text.removeprefix("="))
+    return _stars_test(text)
 
 
 def compile_path(text: str, *, leading: bool = True) -> Test:
-    """The test for a pattern of a path (`leading`: a first `/` may be left out) or of a key."""
+    """The test for a pattern of a path, or of a key.
+
+    Args:
+        text: the pattern.
+        leading: whether the pattern is of a path: its first `/` may be left out.
+    """
     if leading:
-        return _literal(_rooted(text[1:])) if text[:1] == "=" else _rooted_test(_rooted(text))
+        return _literal_test(_with_slash(text[1:])) if text[:1] == "=" else _path_test(_with_slash(text))
     if text[:1] == "=":
-        return _literal(text[1:])
-    test = _rooted_test(f"/{text}")
+        return _literal_test(text[1:])
+    test = _path_test(f"/{text}")
     return lambda value: test(f"/{value}")
 
 
-def _rooted(text: str) -> str:
+def _with_slash(text: str) -> str:
     return text if text[:1] == "/" else f"/{text}"
 
 
-def _literal(text: str) -> Test:
+def _literal_test(text: str) -> Test:
     return text.__eq__
 
 
-def _rooted_test(pattern: str) -> Test:
+def _path_test(pattern: str) -> Test:
     folder = pattern[-1] == "/"
     segments = pattern[1:].split("/")
     wild = segments.count("**")
     if "?" in pattern or wild > 1 or (wild and folder):
-        return _states(pattern)
+        return _states_test(pattern)
     if not wild and "*" not in pattern:
-        return methodcaller("startswith", pattern) if folder else _literal(pattern)
+        return methodcaller("startswith", pattern) if folder else _literal_test(pattern)
     if wild and "*" not in pattern[:-2]:
         exact, below = pattern[:-3], pattern[:-2]
         return lambda path: path.startswith(below) or path == exact
-    return _segments(segments, folder=folder)
+    return _segments_test(segments, folder=folder)
 
 
-def _pieces(text: str) -> Test:
+def _stars_test(text: str) -> Test:
     first, *middle, last = text.split("*")
-    middle = [piece_ for piece_ in middle if piece_]
+    middle = [piece for piece in middle if piece]
     least = len(first) + len(last)
     if not middle:
         return lambda value: len(value) >= least and value.startswith(first) and value.endswith(last)
@@ -112,15 +117,15 @@ def _pieces(text: str) -> Test:
     return test
 
 
-def _segments(pattern: list[str], *, folder: bool) -> Test:
-    """A test for a pattern without `?` and with at most one `**`.
+def _segments_test(pattern: list[str], *, folder: bool) -> Test:
+    """The test for a pattern without `?` and with at most one `**`.
 
-    Both ends are fixed, so that nothing is tried twice.
+    The segments before `**` are compared from the start, those after it from the end; nothing is compared twice.
     """
     if folder:
         pattern = [*pattern[:-1], "*", "**"]
     at = pattern.index("**") if "**" in pattern else -1
-    tests = [_pieces(segment) if "*" in segment else _literal(segment) for segment in pattern]
+    tests = [_stars_test(segment) if "*" in segment else _literal_test(segment) for segment in pattern]
     front, back = (tests, []) if at < 0 else (tests[:at], tests[at + 1 :])
     least = len(front) + len(back)
 
@@ -128,20 +133,20 @@ def _segments(pattern: list[str], *, folder: bool) -> Test:
         if path[:1] != "/":
             return False
         segments = path[1:].split("/")
-        have = len(segments)
+        count = len(segments)
         # "/a/**" matches "/a", but "/**/a" does not match "": a path has at least one segment.
-        if have < least or (at < 0 and have != least):
+        if count < least or (at < 0 and count != least):
             return False
         for check, segment in zip(front, segments, strict=False):
             if not check(segment):
                 return False
-        tail = segments[have - len(back) :]
+        tail = segments[count - len(back) :]
         return all(check(segment) for check, segment in zip(back, tail, strict=False))
 
     return test
 
 
-def _states(pattern: str) -> Test:
+def _states_test(pattern: str) -> Test:
     """A test for any pattern, with the reached positions as the bits of a number.
 
     These are all positions in the pattern that the path read so far can have reached. It is one step a character of

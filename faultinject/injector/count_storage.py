@@ -1,6 +1,6 @@
-"""The place of one injector's counts: memory, a named store, or a directory.
+"""The place of one injector's counts: memory, a named store, or a directory of a server.
 
-The processes of a server find the directory by themselves.
+The processes of a server find that directory by themselves.
 """
 
 from __future__ import annotations
@@ -24,26 +24,27 @@ if TYPE_CHECKING:
     from faultinject.engine.counting import Counts
     from faultinject.rules.scenario import Scenario
 
-# The number of injectors of this process by scenario. Two apps with the same rules have two directories, and each
-# worker numbers them alike.
+# The number of this process's injectors by scenario. Two apps with the same rules have two directories, which every
+# worker numbers in the same order.
 _numbers: dict[str, int] = {}
 
 
 class CountStorage:
-    """The store of one injector.
+    """The place of one injector's counts.
 
     Args:
         store: `memory:`, `file:DIRECTORY` with or without `?replace`, `redis://…`, one of another package's scheme,
             or None: memory until there are several processes.
-        alone: whether no other process counts with it, however many there are.
-        make: makes counts if there is no store, by default in memory.
+        alone: whether this process counts for itself even if there are others.
+        make: makes the counts if there is no store, by default in memory.
 
     Attributes:
         store: the store in which processes share their counts, or None.
-        salt: an addition to the seed of this process's draws, if each process counts for itself.
-        reason_for_store: the reason why processes cannot share a directory; empty if they can.
-        missing: the reason why the store has not answered since this process began; empty if it has.
-        replaced_by: the process of another server that put the present state in force; 0 for one of this server.
+        salt: random bytes in this process's draws, if each process counts for itself; otherwise empty.
+        reason_for_store: the reason why processes cannot share a directory, so that they need a named store; empty if
+            they can.
+        missing: the reason why the store has not answered since this process began; empty if it has answered.
+        replaced_by: the process of another server that put the current state in force; 0 for one of this server.
 
     Raises:
         ConfigurationError: the store cannot be used.
@@ -56,13 +57,13 @@ class CountStorage:
         self.salt = b""
         self.reason_for_store = self.missing = ""
         self._salted = 0
-        # Begins with a store that was unavailable at first; None once it has answered.
+        # Begins with a store that was unavailable at the start; None when it has answered.
         self._begin_late: Callable[[], tuple[State, Counts]] | None = None
         self._pause = PAUSE
-        # The version in force in this process, None before it has begun with the others; and the version read last.
+        # The version in force in this process, None before the first one; and the version read last.
         self._version_in_force: Hashable = None
         self._version_read: Hashable = None
-        # The version that could not be read, and the time of the next try.
+        # The version that could not be read, and the time of the next attempt.
         self._version_unread: Hashable = None
         self._next_try = 0.0
         self._alone = alone
@@ -72,32 +73,32 @@ class CountStorage:
 
     @property
     def settled(self) -> bool:
-        """Whether nothing changes when there are several processes."""
+        """Whether the place stays the same when there are several processes."""
         return self._alone or self.store is not None or self._salted == os.getpid()
 
     @property
     def undecided(self) -> bool:
-        """Whether no store was named, and there was one process so far."""
+        """Whether no store was named, and there has been one process so far."""
         return not self._alone and not self._named and self.store is None
 
     @property
     def shown(self) -> str:
-        """The unique name of a store that processes share; empty if nothing is shared."""
+        """The unique name of the shared store; empty if nothing is shared."""
         return "" if self.store is None else self.store.shown
 
     @property
     def place(self) -> str:
-        """The place of the counts, as a log may have it: the store without its password."""
+        """The place of the counts for logs: the store without its password."""
         return MEMORY if self.store is None else self.store.place
 
     @property
     def journal(self) -> SharedJournal | None:
-        """The outcomes of all processes; None if this one is alone."""
+        """The outcomes of all processes; None if nothing is shared."""
         return None if self.store is None else self.store.journal
 
     @property
     def sender(self) -> BackgroundSender | None:
-        """The thread that asks an unavailable store again, so that no request waits.
+        """The thread that asks an unavailable store again, so that no request waits for it.
 
         None if the store can be asked at once.
         """
@@ -105,7 +106,7 @@ class CountStorage:
 
     @property
     def stale(self) -> bool:
-        """Whether another state is in force than in this process, or a store is to be asked again.
+        """Whether the store has a newer state than this process, or is to be asked again.
 
         A store that was unavailable is asked again after a pause.
         """
@@ -117,20 +118,20 @@ class CountStorage:
                 return version != self._version_in_force
         return monotonic() >= self._next_try
 
-    def hurry(self) -> None:
-        """Update `stale`, if something was put in force just now."""
+    def refresh(self) -> None:
+        """Read the store's version now, so that `stale` is up to date."""
         if self.store is not None and self._version_in_force is not None:
             with suppress(StoreUnavailableError):
                 self.store.refresh()
 
     def detach(self, scenario: Scenario, seed: str | None, *, shares: bool, owner: int | None = None) -> None:
-        """Prepare for several processes: they find one directory, or count separately.
+        """Prepare for several processes: they share one directory, or count separately.
 
         Args:
             scenario: the scenario of all of them.
-            seed: the given seed; None if each has chosen its own.
-            shares: whether they share rules, or may get some by the control API.
-            owner: the process that they have in common; the directory exists as long as it lives.
+            seed: the given seed; None if each process has chosen its own.
+            shares: whether they have rules in common, or may get some by the control API.
+            owner: a process that they have in common; the directory exists as long as this process.
         """
         if self.undecided and shares:
             try:
@@ -141,16 +142,16 @@ class CountStorage:
             self.salt, self._salted = os.urandom(16), os.getpid()
 
     def begin(self, own_state: State, *, chosen: bool) -> tuple[State, Counts]:
-        """Begin with the state in force for all processes, and its counts.
+        """Begin to count: return the state in force for all processes, and its counts.
 
-        It is this process's own state, unless others have put another one in force.
+        The state is this process's own, unless other processes have put another one in force.
 
         Args:
             own_state: the state that this process would put in force.
-            chosen: whether nobody gave its seed; then the seed of an earlier process holds.
+            chosen: whether its seed was chosen at random; then the seed of an earlier process is in force.
 
         Raises:
-            ConfigurationError: the named store cannot hold it, or others count there by other rules.
+            ConfigurationError: the named store cannot hold the state, or is in use with other rules.
             StoreUnavailableError: the named store is unavailable.
         """
         store = self.store
@@ -158,14 +159,14 @@ class CountStorage:
             return own_state, self._make()
 
         def begin() -> tuple[State, Counts]:
-            store.begin(own_state.but(by=store.by).to_data(), chosen=chosen, keeps=KEPT_SWITCHES)
+            store.begin(own_state.with_changes(by=store.by).to_data(), chosen=chosen, keeps=KEPT_SWITCHES)
             return self._follow(store, own_state)
 
         try:
             return begin()
         except (FaultInjectError, OSError) as error:
-            if isinstance(error, StoreUnavailableError) and store.rests(error):
-                # Meanwhile nothing is injected: a process that counted alone would exceed `times`.
+            if isinstance(error, StoreUnavailableError) and store.waits_for_store(error):
+                # Until it answers nothing is injected, as a process that counted for itself would exceed `times`.
                 self._begin_late, self._next_try, self.missing = begin, monotonic() + self._pause, str(error)
                 from faultinject.counts.shared_counts import UnavailableCounts
 
@@ -175,12 +176,12 @@ class CountStorage:
             self._give_up(error)
             return own_state, self._make()
 
-    def newest(self, own_state: State, *, in_any_case: bool = False) -> tuple[State, Hashable]:
-        """The state in force for all processes now, and its version.
+    def read_newest(self, own_state: State, *, in_any_case: bool = False) -> tuple[State, Hashable]:
+        """Read the state in force for all processes now, and its version.
 
         Args:
             own_state: the state of this process.
-            in_any_case: if the state in force cannot be read, return this process's own.
+            in_any_case: whether to return this process's own state if the one in force cannot be read.
 
         Raises:
             StoreUnavailableError: it cannot be read.
@@ -189,13 +190,13 @@ class CountStorage:
         store = self.store
         if store is None:
             return own_state, None
-        late = self._begin_late
+        begin_late = self._begin_late
         try:
-            if late is not None and not in_any_case:
-                late()
+            if begin_late is not None and not in_any_case:
+                begin_late()
             store.refresh()
             version = store.version
-            if late is None and version == self._version_in_force:
+            if begin_late is None and version == self._version_in_force:
                 return own_state, version
             generation, data, _ = store.counts()
             return read_state(data, generation, own_state, store.shown), version
@@ -209,9 +210,9 @@ class CountStorage:
 
         Args:
             new: the state.
-            based_on: the version from which it was made.
+            based_on: the version of the state that it changes.
             anew: whether counts begin at zero.
-            counts: those of this process so far.
+            counts: this process's counts so far.
 
         Returns:
             The state in force, and its counts.
@@ -223,8 +224,10 @@ class CountStorage:
         """
         store = self.store
         if store is None:
-            return new.but(generation=new.generation + 1, by=os.getpid()), self._make() if anew else counts
-        new = new.but(by=store.by)
+            return new.with_changes(
+                generation=new.generation + 1, by=os.getpid()
+            ), self._make() if anew else counts
+        new = new.with_changes(by=store.by)
         store.publish(new.to_data(), after=based_on, anew=anew)
         self._begin_late, self.missing = None, ""
         return self._follow(store, new)
@@ -236,7 +239,7 @@ class CountStorage:
             own_state: the state of this process.
 
         Raises:
-            StoreInUseError: the store, which was unavailable before, has other rules.
+            StoreInUseError: the store was unavailable at the start, and is in use with other rules.
             StoreUnavailableError: it cannot be read.
         """
         begin = self._begin_late
@@ -244,27 +247,27 @@ class CountStorage:
             assert self.store is not None
             return self._follow(self.store, own_state)
         self._pause = min(2 * self._pause, LONGEST_PAUSE)
-        # Set before the question, so that other threads do not ask, too.
+        # Set before the store is asked, so that other threads do not ask it at the same time.
         self._next_try = monotonic() + self._pause
         try:
             joined = begin()
         except StoreUnavailableError:
             raise
         except FaultInjectError:
-            self._begin_late = None  # another try would have the same result
+            self._begin_late = None  # another attempt would have the same result
             raise
         self._begin_late, self.missing = None, ""
         return joined
 
-    def adopted(self) -> None:
+    def mark_adopted(self) -> None:
         """Note that the state read last is in force in this process.
 
-        Until then `stale` is true, and every request waits for the state.
+        Until then `stale` is true, so that every request waits for the state.
         """
         self._version_in_force = self._version_read
 
     def postpone(self) -> bool:
-        """Pause, as the published state cannot be read; whether it is the first such pause for it."""
+        """Pause, as the published state cannot be read; return whether this is its first pause."""
         store = self.store
         if store is None or self._begin_late is not None:
             return False
@@ -273,7 +276,7 @@ class CountStorage:
         return unread_before != self._version_unread
 
     def tell(self, seed: str) -> None:
-        """Log whether several processes share their counts, and the seed of their draws."""
+        """Log whether several processes share their counts, and the seed."""
         from faultinject.journal import log
 
         if self.shown and not self.missing:
@@ -288,7 +291,7 @@ class CountStorage:
             )
 
     def _follow(self, store: SharedStore, own_state: State) -> tuple[State, Counts]:
-        # Read first: a state that is put in force meanwhile then counts as another version.
+        # The version is read first: a state that is put in force meanwhile then counts as a newer one.
         version = store.version
         generation, data, counts = store.counts()
         state = read_state(data, generation, own_state, store.shown)

@@ -1,4 +1,4 @@
-"""The app's own failures over a sliding window: when they exceed a bound, all faults end."""
+"""Counts the app's own failures in a sliding window; too many of them end all faults."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 
 
 WITHOUT_ANSWER = ("reset", "closed", "raised")
-"""Values of `did` for a fault that is instead of an answer."""
+"""Values of `did` for a fault that leaves the client without an answer."""
 
 
 class FailureWatch:
-    """Counts the answers of an app, and calls `tell` when too many are the app's own failures.
+    """Counts an app's answers, and calls `on_excess` at too many failures of its own.
 
-    It counts those of this process, and of all processes of a store.
+    It counts the answers of this process, and those of all processes of a store.
 
     Args:
         text: the bound, as in `abort` of a scenario.
         monotonic: the clock, in seconds.
-        tell: called once until `reset`, with the reason, and with whether no request waits meanwhile.
-        shared: gives, for the bound and the seconds of a part of its window, the answers of all processes, and how
-            often faults were switched on again; None if this process counts for itself.
+        on_excess: called at most once until `reset`, with the reason, and whether it runs outside of a request.
+        shared_answers: gives, for the bound and the seconds of a part of its window, the answers of all processes, and
+            the number of times that faults were switched on again; None if this process counts for itself.
 
     Attributes:
         text: the bound.
@@ -43,32 +43,32 @@ class FailureWatch:
         self,
         text: str,
         monotonic: Callable[[], float],
-        tell: Callable[[str, bool], None],
-        shared: Callable[[str, float], tuple[SharedAnswers, int] | None],
+        on_excess: Callable[[str, bool], None],
+        shared_answers: Callable[[str, float], tuple[SharedAnswers, int] | None],
     ) -> None:
         self.text = text
         self._bound = read_abort(text)
         self.of_injected = self._bound.injected
         self._width = self._bound.window / PARTS
         self._monotonic = monotonic
-        self._tell = tell
-        self._shared = shared
+        self._on_excess = on_excess
+        self._shared_answers = shared_answers
         self._lock = Lock()  # nobody waits under it: `faultinject.locks`
         self.reset()
 
     def reset(self) -> None:
-        """Forget all counts, so that `tell` may be called again."""
+        """Set all counts to zero, so that `on_excess` may be called again."""
         self._now = 0
         self._answers = [0] * PARTS
         self._failures = [0] * PARTS
-        self._told = False
+        self._called = False
 
     def note(self, *, failed: bool, again: bool) -> None:
         """Note an answer.
 
         Args:
-            failed: whether it is a failure of the app's own.
-            again: whether it was noted before as a success, and turns out to be a failure.
+            failed: whether it is a failure of the app.
+            again: whether it was noted as a success before, and turned out to be a failure.
         """
         part = int(self._monotonic() / self._width)
         with self._lock:
@@ -81,28 +81,29 @@ class FailureWatch:
             answers, failures = sum(self._answers), sum(self._failures)
         if failed:
             self._judge(answers, failures, False)
-        # A worker that is replaced after a few requests never has enough answers of its own.
+        # All processes together, as a worker that is replaced after a few requests never has enough answers.
         with suppress(StoreUnavailableError, OSError):
-            if (shared := self._shared(self.text, self._width)) is not None:
-                place, armed = shared
-                place.add(armed, part, int(not again), int(failed), self._judge)
+            shared = self._shared_answers(self.text, self._width)
+            if shared is not None:
+                shared_answers, armed = shared
+                shared_answers.add(armed, part, int(not again), int(failed), self._judge)
 
     def note_fault(self, line: Entry) -> None:
-        """Note a journal's line, if its fault is a 5xx or no answer and the bound is also of those."""
+        """Note a journal's line if its fault is a failure, and injected failures count."""
         if not self.of_injected or not line.last or line.fault is None or line.did in NOT_INJECTED:
             return
         if line.did in WITHOUT_ANSWER or (line.status or 0) >= 500:
             self.note(failed=True, again=line.applied)
 
-    def _judge(self, answers: int, failures: int, beside: bool) -> None:
-        """Call `tell` if there are too many failures."""
+    def _judge(self, answers: int, failures: int, in_background: bool) -> None:
+        """Call `on_excess` if there are too many failures."""
         with self._lock:
-            if self._told or answers < self._bound.least or failures <= self._bound.share * answers:
+            if self._called or answers < self._bound.least or failures <= self._bound.share * answers:
                 return
-            self._told = True
+            self._called = True
         percent = number_text(round(100 * failures / answers, 1)).removesuffix(".0")
-        self._tell(
+        self._on_excess(
             f"{self.text}: {failures} of {answers} requests ({percent} %)"
             f" failed{'' if self.of_injected else ' by themselves'} within {seconds(self._bound.window)}",
-            beside,
+            in_background,
         )

@@ -1,4 +1,4 @@
-"""The injector, the one mutable object: its state in force, its changes, and their sync."""
+"""The injector, the one mutable object: its state, the changes of it, and their sync."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from faultinject.engine.counting import Counts
     from faultinject.engine.entry import Entry
     from faultinject.engine.plan import Waits
-    from faultinject.injector.asked import RequestedRules
     from faultinject.injector.failure_watch import FailureWatch
+    from faultinject.injector.requested_rules import RequestedRules
     from faultinject.injector.rule_file import RuleFile
     from faultinject.injector.session_sync import Follower
     from faultinject.journal.outcome import Outcome
@@ -49,13 +49,13 @@ if TYPE_CHECKING:
     from faultinject.rules.rule import Rule
 
 WALL = time.time
-"""The default clock, which a test may move, and with it everything that follows it."""
+"""The default clock; a test that moves this clock moves `begin` and `end`, too."""
 _STARTED = WALL()
 _LAST = 253_402_300_800.0
 """The end of the year 9999, in unix seconds."""
 
 
-class Off:
+class OffPlan:
     """The plan of an injector that is off: no method has a rule."""
 
     environ: dict[str, None] = {}  # noqa: RUF012 - never changed
@@ -66,7 +66,7 @@ class Off:
     ended = True
 
 
-OFF = Off()
+OFF = OffPlan()
 
 
 @dataclass(frozen=True)
@@ -74,11 +74,11 @@ class Joining:
     """The values that an injector shares with a test, or with a session's other processes.
 
     Attributes:
-        test: a function to the id of the running test, for the journal.
+        test: returns the id of the running test, for the journal.
         counts: makes the counts of a scenario, instead of a store.
         generation: the generation of the first scenario.
         began: unix seconds at which it took effect; None: now.
-        ends: whether the journal's file records the end of this process.
+        ends: whether the journal's file gets a line about this process's end.
     """
 
     test: Callable[[], str | None] | None = None
@@ -135,9 +135,9 @@ class Injector:
         joining = self._joining
         environ = os.environ if environ is None else environ
         file = _file_of(environ) if scenario is None else None
-        if file is not None and file.begun is not None:
-            # The file may have changed since the server's start, or be wrong: it is read when this is ready.
-            scenario = file.begun
+        if file is not None and file.first_scenario is not None:
+            # The file may have changed since the server's start, or be wrong: it is read again at the end.
+            scenario = file.first_scenario
         settings = read_environment(
             environ, now=clock(), started=_server_start, rules_given=scenario is not None, forced=True
         )
@@ -151,7 +151,7 @@ class Injector:
         path = journal or settings.journal
         self.journal = Journal(path=path, test=joining.test, parent=restarter if joining.ends else None)
         self._failures = log.Failures()
-        self.errors = self._failures.kept
+        self.errors = self._failures.errors
         """The first hundred errors inside faultinject itself, each of which let a request pass."""
 
         def note_failure(error: Exception, rule: str) -> None:
@@ -183,7 +183,7 @@ class Injector:
             storage.detach(rules, own_seed, shares=True)
         if own_seed is None:
             own_seed = str(int.from_bytes(os.urandom(4), "big"))
-        self.plan: Plan | Off = OFF
+        self.plan: Plan | OffPlan = OFF
         self.over: Injector | None = None
         """The injector whose plan it replaces while it is in force; None: that of all injectors."""
         self.clock = services.clock
@@ -200,11 +200,11 @@ class Injector:
         self._abort = settings.abort
         self._failure_watch: FailureWatch | None = None
         self._notes_faults = False
-        self._asked: RequestedRules | None = None
+        self._requested_rules: RequestedRules | None = None
         if settings.on_request:
-            from faultinject.injector.asked import RequestedRules
+            from faultinject.injector.requested_rules import RequestedRules
 
-            self._asked = RequestedRules(self.plan_beside)
+            self._requested_rules = RequestedRules(self.plan_beside)
         self._injected = self._injected_before = 0
         self._passed_before: tuple[int, ...] = (0,) * len(PASSED)
         self._watched = False
@@ -231,22 +231,22 @@ class Injector:
         self._since: dict[float, float] = {}
         self.own_plan = self._compile(self._state, counts_in_force)
         """The compiled scenario of this injector, whether or not it is in force."""
-        storage.adopted()
+        storage.mark_adopted()
         self._set_expiry()
         instances.enter(self)
         if path is not None:
-            instances.finish_first()
+            instances.finish_before_journals()
         self._follow_store()
         if file is not None and self.may_inject:
             self.rule_file = file
             file.watch = settings.watch
-            file.belongs_to(self, rules, seed)
+            file.attach(self, rules, seed)
 
     def plan_beside(self, rules: Rules, names: Sequence[str] | None = None) -> Plan:
-        """A plan of rules with its own owner, beside the scenario: no `use` or `add` changes it.
+        """Compile rules into a plan of their own, which no `use` or `add` changes.
 
-        It counts in memory, only for itself, and records in this injector's journal. Its owner ends its waits, and
-        honours `enabled`.
+        The plan counts in memory, and records in this injector's journal. The caller ends its waits, and honours
+        `enabled`.
 
         Args:
             rules: the rules.
@@ -265,45 +265,45 @@ class Injector:
             generation=self._state.generation,
         )
 
-    def disarm(self, why: str, beside: bool = False) -> None:
-        """Switch off in all processes of the store because of the app's own failures.
+    def disarm(self, why: str, in_background: bool = False) -> None:
+        """Switch off in all processes of the store, because of the app's own failures.
 
         Only `enable` switches on again.
 
         Args:
             why: the limit that was exceeded, and the numbers.
-            beside: whether no request waits for this.
+            in_background: whether this runs outside of a request.
         """
         if not self._off_is_logged.acquire(blocking=False):
             return  # another process was faster
         # The app's own failures have exceeded the limit of `abort`: nothing is injected until somebody switches
         # faults on again.
         log.error("faultinject is off: %s; nothing is injected until it is enabled again by hand", why)
-        if beside or (not self._count_storage.shown and self.session is None):
+        if in_background or (not self._count_storage.shown and self.session is None):
             self._disarm(why)
             return
-        # A thread of its own tells the other processes, as the request may be on an event loop. It is no daemon: a
-        # process that ends because its app fails waits for it.
+        # A thread tells the other processes, as the request may be on an event loop. It is not a daemon: a process
+        # that ends because its app fails must wait for it.
         try:
             Thread(target=self._disarm, args=(why,), daemon=False).start()
-        except RuntimeError:  # there is no room for a thread, or the interpreter ends
+        except RuntimeError:  # no thread can be started, or the interpreter is ending
             self._disarm(why)
 
     def _disarm(self, why: str) -> None:
         from contextlib import suppress
 
-        with suppress(StoreUnavailableError):  # this process is off all the same
+        with suppress(StoreUnavailableError):  # this process is off in any case
             self._switch_off(why)
             if self.session is not None:
                 self.session.switch_off(why)
 
     def _switch_off(self, why: str, expected: int | None = None) -> State:
         try:
-            return self._edit(lambda now: now.but(on=False, until=None, why_off=why), expected)
+            return self._edit(lambda now: now.with_changes(on=False, until=None, why_off=why), expected)
         except StoreUnavailableError:
-            # This process injects nothing, even if the others cannot be told.
+            # This process injects nothing, even if the others do not hear of it.
             with self._change:
-                self._adopt(self._state.but(on=False, until=None, why_off=why), self.own_plan.counts)
+                self._adopt(self._state.with_changes(on=False, until=None, why_off=why), self.own_plan.counts)
             raise
 
     @property
@@ -318,7 +318,7 @@ class Injector:
 
     @property
     def _is_on(self) -> bool:
-        """Whether faults are on, apart from an expiry, which each request checks."""
+        """Whether faults are on, not counting an expiry, which each request checks."""
         return self._state.on and self.may_inject and not self._paused
 
     def _edit(
@@ -340,16 +340,16 @@ class Injector:
         storage, noted = self._count_storage, NOTED.get()
         with self._change:
             while True:
-                now, version = storage.newest(self._state, in_any_case=in_any_case)
+                now, version = storage.read_newest(self._state, in_any_case=in_any_case)
                 if expected is not None and expected != now.generation:
                     raise ConflictError(
                         f"generation {now.generation} is in force, not {expected}: it was changed since"
                     )
                 try:
                     new = change(now)
-                    new = new.but(over_http=new.over_http or self._services.guarded)
+                    new = new.with_changes(over_http=new.over_http or self._services.guarded)
                     if noted is not None:
-                        new = new.but(changes=(*new.changes, noted)[-CHANGES_KEPT:])
+                        new = new.with_changes(changes=(*new.changes, noted)[-CHANGES_KEPT:])
                     published = storage.publish(new, based_on=version, anew=anew, counts=self.own_plan.counts)
                 except ConflictError:
                     continue
@@ -364,7 +364,7 @@ class Injector:
         plan = None
         if counts is not old.counts or not state.decides_as(before):
             plan = self._compile(state, counts)
-            # The counts of the rules that go are added up here, as nothing else has them.
+            # The counts of removed rules are added up here, as they are kept nowhere else.
             places_kept = {*plan.places} if counts is old.counts else ()
             totals = zip(old.places, old.totals(), strict=True)
             self._injected += sum(injected for place, (_, injected, _) in totals if place not in places_kept)
@@ -376,18 +376,18 @@ class Injector:
             self._state, self.scenario = state, state.scenario
             if plan is not None:
                 self.own_plan = plan
-            self._count_storage.adopted()
+            self._count_storage.mark_adopted()
             self._set_expiry()
             if state.on:
                 self.own_plan.ended = False
                 if self._off_is_logged.locked():
                     self._off_is_logged.release()
-        # Other processes may have switched off and on again since this one looked last.
+        # `armed` shows that other processes switched off and on again since this one looked.
         switched_on = state.armed != before.armed or (state.on and not before.on)
         if switched_on and self._failure_watch is not None:
             self._failure_watch.reset()
         if self._watched:
-            self.let_watch()  # the store may be another one
+            self.let_watch()  # the store may have changed
         if plan is not None or not state.on:
             self._end(old)
         shared = old.counts.shared
@@ -395,26 +395,30 @@ class Injector:
             shared.replaced()
 
     def _set_expiry(self) -> None:
-        """Stop injecting at the expiry of the environment or of the state, whichever comes first."""
+        """Set the expiry: that of the environment or of the state, whichever comes first."""
         moments = [moment for moment in (self.expires, self._state.until) if moment is not None]
         self._services.expire(min(moments, default=None))
 
     @property
     def plans(self) -> list[Plan]:
         """The compiled scenario, and the plans of rules in requests' headers."""
-        return [self.own_plan] if self._asked is None else [self.own_plan, *self._asked.plans]
+        return (
+            [self.own_plan]
+            if self._requested_rules is None
+            else [self.own_plan, *self._requested_rules.plans]
+        )
 
     def _end(self, own: Plan) -> None:
-        """End the waits of the scenario's plan, and those of rules from requests' headers.
+        """End the waits of a scenario's plan, and of the plans of requests' headers.
 
-        Requests may bring such rules again.
+        Later requests may use those headers again.
         """
         own.end()
         for plan in self.plans[1:]:
             plan.end()
 
     def _compile(self, state: State, counts: Counts) -> Plan:
-        # Rules may have come over HTTP to another server of the store.
+        # Another server of the store may have accepted rules over HTTP.
         self._services.guarded |= state.over_http
         plan = Plan(
             state.scenario.rules,
@@ -424,7 +428,7 @@ class Injector:
             services=self._services,
             generation=state.generation,
             watch=self._watch_of(state.scenario),
-            asked=self._asked,
+            asked=self._requested_rules,
             salt=self._count_storage.salt,
             places=state.places,
             duplicates=state.duplicates,
@@ -436,7 +440,7 @@ class Injector:
         return plan
 
     def _watch_of(self, scenario: Scenario) -> FailureWatch | None:
-        """The watch over the app's failures under a scenario; the same as before for the same bound."""
+        """The watch over the app's failures; a new one only if the bound has changed."""
         text = self._abort or scenario.abort
         if text is None:
             self._failure_watch = None
@@ -444,23 +448,23 @@ class Injector:
             from faultinject.injector.failure_watch import FailureWatch
 
             self._failure_watch = FailureWatch(
-                text, self._services.monotonic, self.disarm, self._answers_of_all
+                text, self._services.monotonic, self.disarm, self._shared_answers
             )
             if self._failure_watch.of_injected and not self._notes_faults:
                 self._notes_faults = True
-                self._services.journal = partial(self._with_note, self._services.journal)
+                self._services.journal = partial(self._journal_and_note, self._services.journal)
         return self._failure_watch
 
-    def _with_note(self, journal: Callable[[Entry], None], line: Entry) -> None:
+    def _journal_and_note(self, journal: Callable[[Entry], None], line: Entry) -> None:
         """Pass on a journal's line, and let the watch over failures note its fault."""
         journal(line)
         if self._failure_watch is not None:
             self._failure_watch.note_fault(line)
 
-    def _answers_of_all(self, bound: str, width: float) -> tuple[SharedAnswers, int] | None:
-        """The place where the processes of the store count the app's answers under a bound.
+    def _shared_answers(self, bound: str, width: float) -> tuple[SharedAnswers, int] | None:
+        """The app's answers that the processes of the store count together for a bound.
 
-        With it comes the number of times that faults were switched on again.
+        The second value is the number of times that faults were switched on again.
         """
         store = self._count_storage.store or self.session
         answers = None if store is None else store.answers(bound, width)
@@ -499,11 +503,11 @@ class Injector:
         new = Scenario.of(scenario)
         new_seed = given_seed(new, seed)
         state = self._edit(
-            lambda now: now.swapped(new, new_seed, self.clock()), expected, anew=True, in_any_case=True
+            lambda now: now.with_scenario(new, new_seed, self.clock()), expected, anew=True, in_any_case=True
         )
         if new_seed is not None:
             self._seed_chosen = False
-        log.new_rules(new.rules, new.display_names)
+        log.log_new_rules(new.rules, new.display_names)
         return state
 
     def add(self, rules: Rules, *, expected: int | None = None) -> State:
@@ -522,7 +526,7 @@ class Injector:
             StoreUnavailableError: the store cannot be written; nothing has changed.
         """
         new = Scenario.of(rules).rules
-        return self._with_doubts(self._edit(lambda now: now.with_more(new), expected), new)
+        return self._log_doubts(self._edit(lambda now: now.with_more(new), expected), new)
 
     def replace(self, name: str, rule: str | Rule, *, expected: int | None = None) -> State:
         """Replace one rule; the new one counts from zero, the others keep their counts and draws.
@@ -543,7 +547,7 @@ class Injector:
             StoreUnavailableError: the store cannot be written; nothing has changed.
         """
         new = Scenario.of(rule).rules
-        return self._with_doubts(self._edit(lambda now: now.with_rule(name, new), expected), new)
+        return self._log_doubts(self._edit(lambda now: now.with_rule(name, new), expected), new)
 
     def remove(self, name: str, *, expected: int | None = None) -> State:
         """Remove one rule; all others keep their counts and draws.
@@ -609,7 +613,7 @@ class Injector:
             ConflictError: another generation is in force.
             StoreUnavailableError: the store cannot be written; nothing has changed.
         """
-        return self._edit(State.from_zero, expected, anew=True)
+        return self._edit(State.with_zero_counts, expected, anew=True)
 
     def enable(self, *, until: float | None = None, expected: int | None = None) -> State:
         """Switch faults on in all processes of the store.
@@ -630,7 +634,7 @@ class Injector:
         """
         if until is not None:
             until = _moment(until, self.clock())
-        return self._edit(lambda now: now.switched_on(until), expected)
+        return self._edit(lambda now: now.with_faults_on(until), expected)
 
     def disable(self, *, why: str = "", expected: int | None = None) -> State:
         """Switch off in all processes of the store: every request passes untouched, and waits end.
@@ -650,16 +654,16 @@ class Injector:
         """
         return self._switch_off(why, expected)
 
-    def _with_doubts(self, state: State, new: Sequence[Rule]) -> State:
+    def _log_doubts(self, state: State, new: Sequence[Rule]) -> State:
         """Return the state, once the doubts about its new rules are logged."""
         names = dict(zip(state.scenario.rules, state.scenario.display_names, strict=True))
-        log.new_rules(new, [names[rule] for rule in new])
+        log.log_new_rules(new, [names[rule] for rule in new])
         return state
 
     @property
     def state(self) -> State:
         """The state of all processes of this injector's store: rules, on or off, and until when."""
-        self._hurry()
+        self._catch_up_now()
         return self._state
 
     def catch_up(self) -> None:
@@ -669,18 +673,18 @@ class Injector:
         _catch_up_with_session()
         if self._count_storage.stale:
             sender = self._count_storage.sender
-            self._rejoin() if sender is None else sender.do(self._rejoin)
+            self._join_store() if sender is None else sender.do(self._join_store)
 
-    def _hurry(self) -> None:
-        """Do as `catch_up`, but ask the store now, where requests ask a Redis server once a second."""
+    def _catch_up_now(self) -> None:
+        """Catch up with the store's current version; requests ask a Redis server once a second."""
         if not self.follows:
             return
         _catch_up_with_session()
-        self._count_storage.hurry()
+        self._count_storage.refresh()
         if self._count_storage.stale:
-            self._rejoin()
+            self._join_store()
 
-    def _rejoin(self) -> None:
+    def _join_store(self) -> None:
         with self._change:
             if not self._count_storage.stale:  # pragma: no cover - another thread was faster
                 return
@@ -704,7 +708,7 @@ class Injector:
             and self.may_inject
             and (joined.on or self._off_is_logged.acquire(blocking=False))
         ):
-            log.switched(joined.until, joined.why_off, on=joined.on)
+            log.log_switched(joined.until, joined.why_off, on=joined.on)
         self.announce()
 
     @property
@@ -713,7 +717,7 @@ class Injector:
         return bool(self._count_storage.shown)
 
     def detach(self) -> bool:
-        """Share a directory from now on, as several processes serve the app; whether this is new.
+        """Share a directory from now on, as several processes serve; return whether it is new.
 
         A store `memory:` stays as it is.
         """
@@ -731,7 +735,7 @@ class Injector:
             self._count_storage.detach(self.scenario, seed, owner=owner, shares=self._has_to_share)
         injected_before = self._injected
         self._adopt(*self._count_storage.begin(self._state, chosen=self._seed_chosen))
-        # The counts so far are the parent's.
+        # The faults counted so far are the parent's.
         self._injected = self._injected_before = injected_before
         self._follow_store()
         if self._is_on and self._has_to_share and not already_separate:
@@ -743,14 +747,14 @@ class Injector:
 
     @property
     def _is_to_share(self) -> bool:
-        """Whether a forked process has anything to share with this one.
+        """Whether a forked process shares anything with this one.
 
-        Faults that are off may be switched on by the control API.
+        Faults that are off now may be switched on by the control API.
         """
         return self._has_to_share and (self._is_on or (self.control is not None and self.may_inject))
 
     def _follow_store(self) -> None:
-        """Put in force here the changes that other processes of the store make."""
+        """Follow the store, if there is one."""
         if self._count_storage.store is not None:
             self.follow()
 
@@ -759,7 +763,7 @@ class Injector:
         self.follows = True
         self._services.look = instances.look
 
-    def heed_file(self) -> None:
+    def follow_file(self) -> None:
         """Read the rule file again when it has changed, and at a SIGHUP.
 
         Raises:
@@ -784,7 +788,7 @@ class Injector:
         self.follows = self._count_storage.store is not None or instances.follower() is not None
 
     def announce(self) -> None:
-        """Log once the rules in force: a rule that a shell has cut short must be visible."""
+        """Log the rules in force once, so that a rule that a shell has cut short is visible."""
         state = self._state
         # A store that is unavailable at the start is announced when it answers.
         new = state.scenario, state.seed, not self._count_storage.missing
@@ -808,8 +812,8 @@ class Injector:
             assert self._services.expires is not None
             log_expired(self.expires, self._services.expires, from_the_start=True)
         elif state.on and (self.scenario.rules or not os.environ.get("FAULTINJECT_SESSION")):
-            log.enabled(self.seed, self.scenario.rules, self.scenario.display_names)
-            if self._asked is not None:
+            log.log_enabled(self.seed, self.scenario.rules, self.scenario.display_names)
+            if self._requested_rules is not None:
                 # Requests may ask for their own faults: everybody who reaches the app can do so.
                 log.warning(
                     "faultinject: FAULTINJECT_ON_REQUEST lets every request ask for its own faults, in the"
@@ -817,10 +821,10 @@ class Injector:
                 )
             self._count_storage.tell(self.seed)
         elif not state.on and self._count_storage.shown and self._off_is_logged.acquire(blocking=False):
-            log.switched(None, state.why_off, on=False)
+            log.log_switched(None, state.why_off, on=False)
 
     def before_fork(self) -> None:
-        """Prepare a directory to share with a child, if nothing was counted yet."""
+        """Prepare a directory to share with a child, if nothing has been counted yet."""
         shares = self._is_to_share and self._count_storage.undecided and not self.journal.requests
         if shares and self._change.acquire(blocking=False):
             try:
@@ -829,10 +833,10 @@ class Injector:
                 self._change.release()
 
     def after_fork(self, *, alone: bool) -> None:
-        """Begin anew in a child: no thread holds the parent's locks, and its journal is empty.
+        """Make new locks and an empty journal in a child.
 
         Args:
-            alone: the child is no worker of a server.
+            alone: whether the child is not a worker of a server.
         """
         self._change = ReentrantLock()
         self.journal.clear()
@@ -847,19 +851,19 @@ class Injector:
             self._unwatched, self.follows = self.rule_file, True
 
     def put_in_force(self) -> None:
-        """Let this injector's plan replace the others', until `take_out_of_force`."""
+        """Let this injector's plan override the others' until `take_out_of_force`."""
         if not self.may_inject:
             self.announce()
         self.own_plan.ended = False
-        instances.put_first(self)
+        instances.add_override(self)
 
     def take_out_of_force(self) -> None:
         """End `put_in_force`, and all waits."""
-        instances.take_away(self)
+        instances.remove_override(self)
         self._end(self.own_plan)
 
     def finish(self) -> int:
-        """End all waits, because the process ends; return how many faults are still active."""
+        """End all waits as the process ends; return the number of faults that are still active."""
         self._end(self.own_plan)
         return self._services.active
 
@@ -875,7 +879,7 @@ class Injector:
 
     @property
     def disarmed(self) -> str:
-        """The reason by which `abort` has ended all faults until `enable`; empty if it has not."""
+        """The reason why `abort` has ended all faults until `enable`; empty if it has not."""
         return self._state.why_off
 
     @property
@@ -891,8 +895,8 @@ class Injector:
     def requests(self) -> tuple[int, int]:
         """The numbers of requests that matched a rule, and that got a fault.
 
-        In all processes of the store, since counts began at zero. One that met the conditions of several rules counts
-        once.
+        They are those of all processes of the store, since counts began at zero. A request that met the conditions of
+        several rules counts once.
         """
         counts = self.own_plan.counts
         shared = counts.shared
@@ -902,7 +906,7 @@ class Injector:
     def passed(self) -> tuple[int, ...]:
         """The numbers of requests that passed, for each reason.
 
-        The reasons are: too many faults were under way, the store, and an error inside faultinject.
+        The reasons are: too many faults were under way, the store did not answer, an error inside faultinject.
 
         In all processes of the store, since counts began at zero.
         """
@@ -913,7 +917,7 @@ class Injector:
 
     @property
     def _passed_here(self) -> tuple[int, ...]:
-        """The same for this process, since it began."""
+        """The same numbers for this process, since it began."""
         return self._services.refused, self.undecided, self.failures
 
     def _note_passed(self, why: int) -> None:
@@ -943,14 +947,14 @@ class Injector:
 
     def counts(self) -> dict[str, RuleCounts]:
         """Return the counts of each rule, by its name."""
-        self._hurry()
+        self._catch_up_now()
         plan = self.own_plan
         return {name: RuleCounts(*numbers) for name, numbers in zip(plan.names, plan.totals(), strict=True)}
 
     def let_watch(self) -> None:
-        """Share this injector's outcomes, from now on, with the other processes of its store.
+        """Share this injector's outcomes with the other processes of its store from now on.
 
-        `events` then returns those of all.
+        `events` then returns the outcomes of all processes.
         """
         with self._change:
             self._watched = True
@@ -1003,7 +1007,7 @@ class JoinedInjector(Injector):
 class OwnInjector(Injector):
     """The injector around faultinject's own servers.
 
-    Blocks, tests and sweeps reach it; the rules of `faultinject run` do not.
+    `inject`, tests and explorations override its rules; `faultinject run` does not.
     """
 
     def settle(self, first: Injector | None) -> None:
@@ -1021,12 +1025,12 @@ def _server_start() -> float:
 
 
 def given_seed(scenario: Scenario, seed: str | int | None) -> str | None:
-    """The seed that is given with a scenario, or by it."""
+    """The seed that is given beside a scenario, or in it; None if neither is."""
     return scenario.seed if seed is None else Scenario([], seed=seed).seed
 
 
 def _moment(until: float, now: float) -> float:
-    """Check a moment in unix seconds, which must be in the future."""
+    """Check that a moment, in unix seconds, is in the future."""
     if isinstance(until, bool) or not isinstance(until, int | float) or not now < until < _LAST:
         raise ConfigurationError(
             f"until: {shown(repr(until))} is not a moment to come, in unix seconds; now it is {now:.0f}"
@@ -1041,33 +1045,33 @@ def _catch_up_with_session() -> None:
 
 
 def has_to_share(scenario: Scenario, control: ControlSettings | None) -> bool:
-    """Whether processes have rules in common, or may get some by the control API."""
+    """Whether processes have rules to share, or may get some by the control API."""
     return bool(scenario.rules) or control is not None
 
 
 def log_expired(variable: float | None, moment: float, *, from_the_start: bool = False) -> None:
-    """Log the expiry at the first request that might have got a fault.
+    """Log the expiry at the first request that would have matched a rule.
 
-    Until then nobody has missed a fault. A timer would need a thread, with which each fork of the process warns
-    (Python 3.12), and which servers without threads, or with greenlets, do not run.
+    Until then nobody has missed a fault. A timer would need a thread: with one, each fork of the process warns
+    (Python 3.12), and servers without threads, or with greenlets, would not run it.
 
     Args:
         variable: the moment that FAULTINJECT_EXPIRES names, or None.
-        moment: the one that has passed.
+        moment: the moment that has passed.
         from_the_start: whether it had passed before this process began.
     """
-    log.expired(moment, None if from_the_start else instances.injected, by_variable=moment == variable)
+    log.log_expired(moment, None if from_the_start else instances.injected, by_variable=moment == variable)
 
 
 def _file_of(environ: Mapping[str, str]) -> RuleFile | None:
-    """The file of rules that the environment names; None if it could not be read again."""
+    """The file of rules that the environment names; None if it is not one to read again."""
     if not environ.get("FAULTINJECT_FILE"):
         return None
     from faultinject.injector.rule_file import RuleFile, is_watchable
 
     file = RuleFile(environ)
-    # Its path may have another file by now; the server's first one may come back.
-    return file if is_watchable(environ) or file.begun is not None else None
+    # A file that is missing now may come back, if the server began with one.
+    return file if is_watchable(environ) or file.first_scenario is not None else None
 
 
 def _check_store(store: object) -> None:

@@ -1,4 +1,4 @@
-"""All injectors of this process, their overrides, and the effects of a fork on them."""
+"""All injectors of this process: which of them overrides others, and what happens at a fork."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from faultinject.injector.session_sync import Follower
 
 PATIENCE = 1.0
-"""Seconds that a process waits at its end for faults under way."""
+"""Seconds for which a process waits, at its end, for faults under way."""
 
 living: WeakSet[Any] = WeakSet()
-# The injectors without an app: they override others, or their app was unwrapped.
-_bare: WeakSet[Any] = WeakSet()
-_entered = Counter()
+# The injectors that wrap no app: they only override others, or their app was unwrapped.
+_unwrapped: WeakSet[Any] = WeakSet()
+_injector_count = Counter()
 _overrides: list[Any] = []
-# Reentrant: a thread that holds it may fork, and injectors change before a fork. Nobody waits under it
+# Reentrant, as a thread that holds it may fork, and injectors change before a fork. Nobody waits while holding it
 # (`faultinject.locks`).
 _lock = RLock()
 _follower: Follower | None = None
@@ -40,84 +40,84 @@ def changes() -> Iterator[None]:
             yield
         finally:
             for injector in living:
-                injector.settle(_first_over(injector))
+                injector.settle(_last_override(injector))
 
 
 def enter(injector: Injector) -> None:
     """Add an injector."""
     with _lock:
-        _entered.next()
+        _injector_count.next()
         living.add(injector)
-        injector.settle(_first_over(injector))
+        injector.settle(_last_override(injector))
 
 
-def _first_over(injector: Injector) -> Injector | None:
+def _last_override(injector: Injector) -> Injector | None:
     """The last override of this injector."""
     return next((override for override in reversed(_overrides) if override.over in (None, injector)), None)
 
 
-def everyone() -> list[Any]:
-    """All injectors of this moment, in a list that another thread does not change."""
+def all_injectors() -> list[Any]:
+    """All injectors, in a list that another thread does not change."""
     with _lock:
         return list(living)
 
 
 def injected() -> int:
-    """The number of faults injected by this process; a store of several injectors counts once."""
-    return sum({injector.counted_in: injector.injected for injector in everyone()}.values())
+    """The number of faults injected by this process; injectors with one store count once."""
+    return sum({injector.counted_in: injector.injected for injector in all_injectors()}.values())
 
 
 def entered() -> int:
     """The number of injectors in this process so far."""
-    return _entered.value
+    return _injector_count.value
 
 
-def reaches_something() -> bool:
-    """Whether an injector wraps an app, or may; one that only overrides others does not."""
+def may_wrap_an_app() -> bool:
+    """Whether an injector wraps an app, or may; an injector that only overrides others does not."""
     with _lock:
-        return any(injector not in _bare for injector in living)
+        return any(injector not in _unwrapped for injector in living)
 
 
-def lay_bare(injector: Injector) -> None:
-    """Note that an injector wraps nothing any more."""
+def note_unwrapped(injector: Injector) -> None:
+    """Note that an injector no longer wraps an app."""
     with _lock:
-        _bare.add(injector)
+        _unwrapped.add(injector)
 
 
-def put_first(injector: Injector) -> None:
-    """Let an injector's plan override every other's."""
+def add_override(injector: Injector) -> None:
+    """Let an injector's plan override those of all others."""
     with changes():
-        _bare.add(injector)
+        _unwrapped.add(injector)
         _overrides.append(injector)
 
 
-def take_away(injector: Injector) -> None:
+def remove_override(injector: Injector) -> None:
     """End an override; nothing happens if a fork has ended it already."""
     with changes(), suppress(ValueError):
         _overrides.remove(injector)
 
 
 def look() -> None:
-    """Look for changes by other processes, on behalf of a wait."""
-    for injector in everyone():
+    """Look for changes by other processes, while a request waits."""
+    for injector in all_injectors():
         if injector.follows:
-            with suppress(Exception):  # a request that meets the error logs it
+            with suppress(Exception):  # the next request gets the same error, and logs it
                 injector.catch_up()
 
 
 def let_all_follow() -> None:
     """Let every injector of this process follow the changes of other processes."""
-    for injector in everyone():
+    for injector in all_injectors():
         injector.follow()
 
 
 def follower() -> Follower | None:
-    """The follower that puts a session's scenario in force here, if this process takes part."""
+    """The follower of the session in which this process takes part, or None."""
     return _follower
 
 
 def follow(new: Follower, *, alone: bool = False) -> None:
-    """Take part in a session from now on; `alone`: all overrides so far end."""
+    """Take part in a session from now on; with `alone` all overrides so far end."""
     global _follower  # noqa: PLW0603
     _follower = new
     if alone:
@@ -125,10 +125,10 @@ def follow(new: Follower, *, alone: bool = False) -> None:
             _overrides.clear()
 
 
-def finish_first() -> None:
-    """End the waits of this process at its exit, and then close its journals.
+def finish_before_journals() -> None:
+    """End the waits of this process at its exit, before its journals get their last line.
 
-    Requests under way get a moment between the two.
+    Requests under way get a moment in between.
     """
     from faultinject.journal.endings import at_exit
 
@@ -140,14 +140,14 @@ def _finish() -> None:
     from time import monotonic, sleep
 
     last = monotonic() + PATIENCE
-    injectors = everyone()
+    injectors = all_injectors()
     while sum(max(0, injector.finish()) for injector in injectors) and monotonic() < last:
         sleep(0.01)
 
 
 def _before_fork() -> None:
     if not forks_alone(sys._getframe().f_back):  # noqa: SLF001 - nothing else says who forks
-        for injector in everyone():
+        for injector in all_injectors():
             injector.before_fork()
 
 
@@ -157,7 +157,7 @@ def _after_fork() -> None:
     if _follower is not None:
         _follower.after_fork()
     alone = forks_alone(sys._getframe().f_back)  # noqa: SLF001 - as above
-    for injector in everyone():
+    for injector in all_injectors():
         injector.after_fork(alone=alone)
 
 

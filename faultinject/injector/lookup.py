@@ -1,4 +1,4 @@
-"""The injector of an app: the one it was given, one for its rules, or the environment's."""
+"""Finds the injector of an app: the given one, one for its rules, or the environment's."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from faultinject.injector.injector import Injector
 from faultinject.rules.scenario import Rules
 
 _shared: Injector | None = None
-# The number of nested middlewares in which ours is searched.
+# The most nested middlewares in which ours is searched.
 _MOST_LAYERS = 32
 
 
 def shared_injector(seed: str | int | None = None) -> Injector:
-    """The injector of all apps with rules from the environment; made on first use.
+    """The injector of all apps with rules from the environment, made at first use.
 
     Args:
         seed: the seed at first use; later calls must give the same one, or None.
@@ -27,7 +27,7 @@ def shared_injector(seed: str | int | None = None) -> Injector:
     """
     global _shared  # noqa: PLW0603
     if _shared is None:
-        _shared = _of_this_process(Injector(seed=seed))
+        _shared = _join_session(Injector(seed=seed))
     elif seed is not None and str(seed) != _shared.seed:
         raise ConfigurationError(
             f"apps with the environment's rules share one injector, whose seed is {_shared.seed}:"
@@ -37,7 +37,7 @@ def shared_injector(seed: str | int | None = None) -> Injector:
 
 
 def forget() -> None:
-    """Forget the environment's injector: the next app that asks for it makes one."""
+    """Drop the environment's injector; the next app that needs one makes a new one."""
     global _shared  # noqa: PLW0603
     _shared = None
 
@@ -54,9 +54,9 @@ def injector_for(
     if injector is not None:
         if rules is not None or seed is not None:
             raise ConfigurationError("rules and a seed belong to the injector: give one or the other")
-        chosen = _of_this_process(injector)
+        chosen = _join_session(injector)
     else:
-        chosen = shared_injector(seed) if rules is None else _of_this_process(Injector(rules, seed=seed))
+        chosen = shared_injector(seed) if rules is None else _join_session(Injector(rules, seed=seed))
     if chosen.may_inject:
         refuse_eventlet()
     return chosen
@@ -66,7 +66,7 @@ def refuse_eventlet(environ: Mapping[str, Any] | None = None) -> None:
     """Refuse to work under eventlet, where a waiting fault keeps all other requests waiting.
 
     Args:
-        environ: the environ of a WSGI request, if there is one: eventlet's own server need not patch anything.
+        environ: the environ of a WSGI request, if there is one, as eventlet's own server works without patches.
 
     Raises:
         UnsupportedServerError: eventlet has patched this process, or serves the request.
@@ -79,8 +79,8 @@ def refuse_eventlet(environ: Mapping[str, Any] | None = None) -> None:
         )
 
 
-def _of_this_process(injector: Injector) -> Injector:
-    """The injector, which follows a session if this process takes part in one.
+def _join_session(injector: Injector) -> Injector:
+    """Return the injector; if this process takes part in a session, follow the session first.
 
     The session's scenario overrides its own.
     """
@@ -88,7 +88,7 @@ def _of_this_process(injector: Injector) -> Injector:
         from faultinject.injector import session_sync
 
         session_sync.follow(os.environ)
-    injector.heed_file()
+    injector.follow_file()
     return injector
 
 
@@ -102,11 +102,11 @@ def get_injector(app: object = None) -> Injector | None:
 
 
 def wrapper_of(app: Any) -> Any:
-    """Our wrapper around an app, known by its attribute `injector`; None if there is none."""
+    """Our wrapper around an app, recognised by its attribute `injector`; None if there is none."""
     places = ("wsgi_app", "asgi_app", "build_middleware_stack", "__faultinject__")
     inside = [app, *(getattr(app, name, None) for name in places)]
     inside.append(getattr(getattr(app, "middleware", None), "__faultinject__", None))  # Connexion's
-    # Middleware that was put around the app's own place later, or added to a Starlette app.
+    # Middleware that was wrapped around ours later, or added to a Starlette app.
     for first in (*inside[1:3], getattr(app, "middleware_stack", None)):
         place = first
         for _ in range(_MOST_LAYERS):

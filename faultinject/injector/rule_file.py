@@ -1,8 +1,7 @@
-"""The file of rules, read again: when it has changed, its rules replace those in force.
+"""Reads the file of rules again when it has changed; its rules replace those in force.
 
 With the extra `watch` a thread looks for changes; a SIGHUP checks the file in any case. The thread begins with the
-first request: a master that serves no request must have no thread, as each fork of a process with several threads
-warns (Python 3.12).
+first request, so that a master process, which serves none, has no thread: with one, each fork warns (Python 3.12).
 """
 
 from __future__ import annotations
@@ -42,13 +41,13 @@ if TYPE_CHECKING:
 FILE = "FAULTINJECT_FILE"
 BEGUN, APPLIED = "begun", "applied"
 UNSEEN = (-1,)
-"""A signature that no file has."""
-GATHER, STEP = 400, 100
-"""Milliseconds: the longest time to gather changes, and the pause after one that ends it."""
+"""A signature that no file has: the next look reads the file."""
+LONGEST_GATHER, GATHER_PAUSE = 400, 100
+"""Milliseconds: the longest time to gather changes, and the pause without one that ends it."""
 POLL = 1.0
-"""Seconds between two looks if nothing reports changes.
+"""Seconds between two looks if the system reports no changes.
 
-Some file systems do not, nor does a folder that was replaced.
+Some file systems report none, nor does a folder that was replaced.
 """
 ENDS_WITHIN = 2.0
 
@@ -57,43 +56,43 @@ _handled = False
 
 
 class RuleFile:
-    """FAULTINJECT_FILE of one injector.
+    """The file FAULTINJECT_FILE of one injector.
 
     Args:
-        environ: the variables of its rules: FAULTINJECT_FILE and those beside it.
+        environ: the environment, with FAULTINJECT_FILE and the other variables for rules.
 
     Attributes:
-        path: the file, absolute.
+        path: the absolute path of the file.
         reloads: whether it is read again.
         watched: whether a thread of this process watches it.
-        watch: whether to watch it; None: if the extra `watch` is installed, and at a SIGHUP in any case.
-        begun: the scenario with which an earlier process of this server began; None if this is the first process.
+        watch: FAULTINJECT_WATCH: whether a thread must watch it; None: if the extra `watch` is installed.
+        first_scenario: the scenario with which an earlier process of this server began; None in the first process.
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = _ours(environ)
+        self._environ = _own_variables(environ)
         self.path = self._environ[FILE]
         self.watch: bool | None = None
         self.reloads = self.watched = False
         self._note = _note(self._environ)
-        self.begun = _noted(self._note).get(BEGUN)
+        self.first_scenario = _read_note(self._note).get(BEGUN)
         self._injector: weakref.ref[Injector] | None = None
-        # The signature of the file at its last reading.
-        self._signature_read = UNSEEN if self.begun is not None else self._signature()
+        # The signature of the file when it was last read.
+        self._signature_read = UNSEEN if self.first_scenario is not None else self._signature()
         self._scenario: Scenario | None = None
-        # Reentrant, as putting a scenario in force asks whether the file has changed.
+        # Reentrant, as putting a scenario in force looks at the file, too.
         self._lock = ReentrantLock()
         self._seed: str | int | None = None
         self._store_failure_logged = False
 
-    def belongs_to(self, injector: Injector, scenario: Scenario, seed: str | int | None) -> None:
-        """Note the injector that has begun with its rules, and a seed that overrides theirs."""
+    def attach(self, injector: Injector, scenario: Scenario, seed: str | int | None) -> None:
+        """Set the injector that began with the file's rules, and a seed that overrides theirs."""
         self._injector = weakref.ref(injector)
         self._scenario, self._seed = scenario, seed
-        if self.begun is not None:
+        if self.first_scenario is not None:
             self.look()
-        elif not _noted(self._note):
-            self._apply(scenario)
+        elif not _read_note(self._note):
+            self._note_applied(scenario)
 
     @property
     def changed(self) -> bool:
@@ -101,50 +100,50 @@ class RuleFile:
         return self._signature() != self._signature_read
 
     def look(self) -> None:
-        """Put the file's scenario in force if the file has changed and is right."""
+        """Put the file's scenario in force if the file has changed and is valid."""
         injector = None if self._injector is None else self._injector()
         with self._lock:
             if injector is not None and self.changed:
-                self._take_over(injector)
+                self._reload(injector)
 
     def after_fork(self) -> None:
         """Make a new lock in a child, and look at the file.
 
-        A child has no other threads that hold the lock or watch. The file may have changed since its parent, a
-        master, read it once.
+        A child has no threads that hold the lock or watch the file. The file may have changed since its parent, a
+        master process, read it.
         """
         self._lock, self.watched = ReentrantLock(), False
         self._note = _note(self._environ)
         self.look()
 
-    def _take_over(self, injector: Injector) -> None:
-        """Put the file's scenario in force; the next look finds later changes."""
+    def _reload(self, injector: Injector) -> None:
+        """Put the file's scenario in force."""
         self._signature_read = self._signature()
         try:
             scenario = Scenario.from_env(self._environ)
         except ConfigurationError as error:
-            log.rules_kept(error)
-            self._stay(injector)
+            log.log_rules_kept(error)
+            self._follow_other_workers(injector)
             return
         try:
             self._put_in_force(injector, scenario)
         except ConflictError:
-            # Most likely a worker of another host was first, with the same file; the next look compares again.
+            # Probably a worker on another host was faster, with the same file; the next look compares again.
             self._signature_read = UNSEEN
         except StoreUnavailableError as error:
             self._signature_read = UNSEEN  # the next look tries again
             if not self._store_failure_logged:
                 self._store_failure_logged = True
-                log.rules_kept(error)
+                log.log_rules_kept(error)
             return
         except FaultInjectError as error:
-            log.rules_kept(error)
+            log.log_rules_kept(error)
         self._store_failure_logged = False
 
     def _put_in_force(self, injector: Injector, new: Scenario) -> None:
-        """Put the file's scenario in force: once for all workers of a store, else in each worker."""
+        """Put the file's scenario in force: once for all workers of a store, or in each worker."""
         state = injector.state
-        applied = _noted(self._note).get(APPLIED)
+        applied = _read_note(self._note).get(APPLIED)
         last = self._scenario if applied is None or not injector.shares else applied
         if new not in (last, state.scenario):
             injector.use(new, seed=self._seed, expected=state.generation)
@@ -152,26 +151,26 @@ class RuleFile:
             log.warning("faultinject: %s has changed, its rules are in force from now on", self.path)
             injector.announce()
         self._scenario = new
-        self._apply(new)
+        self._note_applied(new)
 
-    def _apply(self, scenario: Scenario) -> None:
-        """Note the scenario in force for later workers."""
+    def _note_applied(self, scenario: Scenario) -> None:
+        """Note the scenario in force, for workers that start later."""
         self._note.write(
             dumps(
-                {BEGUN: scenario, **_noted(self._note), APPLIED: scenario}, default=Scenario.to_json
+                {BEGUN: scenario, **_read_note(self._note), APPLIED: scenario}, default=Scenario.to_json
             ).encode()
         )
 
-    def _stay(self, injector: Injector) -> None:
-        """Let a new worker with a wrong file go on with the other workers' scenario."""
+    def _follow_other_workers(self, injector: Injector) -> None:
+        """Use the other workers' scenario in a new worker that finds a wrong file."""
         injector.catch_up()
-        applied = _noted(self._note).get(APPLIED)
+        applied = _read_note(self._note).get(APPLIED)
         if applied is not None and not injector.shares and applied != injector.scenario:
             injector.use(applied, seed=self._seed)
             self._scenario = applied
 
     def _signature(self) -> tuple[int, ...]:
-        """Size, place and times of the file; empty if there is none."""
+        """Size, device, inode and times of the file; empty if there is none."""
         try:
             status = os.stat(self.path)
         except (OSError, ValueError):
@@ -180,19 +179,19 @@ class RuleFile:
 
 
 def _note(environ: Mapping[str, str]) -> ServerNote:
-    """The note of a server about the rules of these variables."""
+    """The note that the workers of a server share about the rules of these variables."""
     words = [f"{name}={environ[name]}" for name in sorted(environ)]
     return ServerNote("\0".join([os.getcwd(), *words]))
 
 
-def _noted(note: ServerNote) -> dict[str, Scenario]:
-    """The scenario that the server began with, and the last one from the file in force."""
+def _read_note(note: ServerNote) -> dict[str, Scenario]:
+    """The scenario with which the server began, and the last one from the file, by name."""
     with suppress(ConfigurationError, ValueError, AttributeError):
         return {name: Scenario.from_json(text) for name, text in loads(note.read()).items()}
     return {}
 
 
-def _ours(environ: Mapping[str, str]) -> dict[str, str]:
+def _own_variables(environ: Mapping[str, str]) -> dict[str, str]:
     variables = {name: text for name, text in environ.items() if name.startswith(PREFIX)}
     path = value_of(environ, FILE) or ""
     variables[FILE] = os.path.abspath(path)
@@ -202,7 +201,7 @@ def _ours(environ: Mapping[str, str]) -> dict[str, str]:
 def is_watchable(environ: Mapping[str, str]) -> bool:
     """Whether FAULTINJECT_FILE names a file that can be read again.
 
-    It is a regular file, or one that was there and may come back.
+    It is a regular file, or a missing one that may come back.
     """
     path = value_of(environ, FILE)
     if path is None:
@@ -216,10 +215,10 @@ def is_watchable(environ: Mapping[str, str]) -> bool:
 
 
 def is_installed() -> bool:
-    """Load the extra `watch`, and tell whether it is installed.
+    """Whether the extra `watch` is installed, which is loaded here.
 
-    The watching thread must not load it: a child that is forked meanwhile would wait for ever for the module that
-    its parent's thread is loading.
+    The watching thread must not load it: a child that is forked meanwhile would wait for ever for the parent's thread
+    to finish the import.
     """
     try:
         import watchfiles  # noqa: F401
@@ -229,13 +228,13 @@ def is_installed() -> bool:
 
 
 def reload_at_hangup(file: RuleFile) -> None:
-    """Look at a file at each SIGHUP; only the main thread can ask for that.
+    """Look at a file at each SIGHUP; only the main thread can install the handler.
 
     Raises:
         MissingExtraError: FAULTINJECT_WATCH=1, and the extra `watch` is not installed.
     """
     global _handled, _previous  # noqa: PLW0603
-    # In any case and in this thread, as it loads the module for the watching thread.
+    # Called in any case, as this thread must load the module for the watching thread.
     installed = is_installed()
     if file.watch and not installed:
         raise MissingExtraError('FAULTINJECT_WATCH=1 needs watchfiles: pip install "faultinject[watch]"')
@@ -250,7 +249,7 @@ def reload_at_hangup(file: RuleFile) -> None:
 
 
 def watch(file: RuleFile) -> None:
-    """Look at a file from now on when it changes, if the extra is there."""
+    """Look at a file whenever it changes, if the extra `watch` is installed."""
     if is_installed():
         file.look()
         if not file.watched:
@@ -259,9 +258,9 @@ def watch(file: RuleFile) -> None:
 
 
 class Watcher(threading.Thread):
-    """Looks at a file whenever its folder changes, or the folder of its link's target.
+    """Looks at a file whenever its folder changes, or the folder to which it links.
 
-    Editors put another file in its place there.
+    Folders are watched as editors replace the file by a new one.
     """
 
     def __init__(self, file: RuleFile) -> None:
@@ -270,19 +269,19 @@ class Watcher(threading.Thread):
         self._ended = threading.Event()
 
     def start(self) -> None:
-        """Begin; the interpreter must not end while the thread is in watchfiles' own code."""
+        """Start; at exit the thread is ended first, as it must not be inside of watchfiles then."""
         atexit.register(self.end)
         super().start()
 
     def run(self) -> None:
         """Look until the end."""
         monkey = sys.modules.get("gevent.monkey")
-        # With gevent a thread is a greenlet: if it waited in watchfiles' own code, all requests would wait.
+        # With gevent a thread is a greenlet: if it waited inside of watchfiles, all requests would wait.
         is_thread = monkey is None or not monkey.is_module_patched("threading")
         while not self._ended.is_set():
             if is_thread:
                 with suppress(Exception):  # no folder, too many watches, or a file system without them
-                    self._look_when_told()
+                    self._look_on_events()
             _look(self._file)
             self._ended.wait(POLL)
 
@@ -292,17 +291,17 @@ class Watcher(threading.Thread):
         with suppress(RuntimeError):  # the thread could not be started
             self.join(ENDS_WITHIN)
 
-    def _look_when_told(self) -> None:
+    def _look_on_events(self) -> None:
         import watchfiles
 
         path = self._file.path
         folders = {os.path.dirname(file) for file in (path, os.path.realpath(path))}
         for _ in watchfiles.watch(
             *folders,
-            # Other changes must not even be logged: the log's own file may be in this folder.
+            # Filtered here, as watchfiles logs other changes: the log's own file may be in this folder.
             watch_filter=lambda *_: self._file.changed,
-            debounce=GATHER,
-            step=STEP,
+            debounce=LONGEST_GATHER,
+            step=GATHER_PAUSE,
             stop_event=self._ended,
             rust_timeout=int(POLL * 1000),
             yield_on_timeout=True,
@@ -316,13 +315,13 @@ def _on_hangup(number: int, frame: Any) -> None:
     """Handle SIGHUP, after the handler that was there before."""
     if callable(_previous):
         _previous(number, frame)
-    # In another thread, as the interrupted request may hold a lock that the look needs. `threading.Thread` would wait
-    # here until the thread runs, which gevent's loop refuses.
+    # In another thread, as the interrupted request may hold a lock that the look needs. `threading.Thread` would
+    # wait until the thread runs, which gevent's loop does not permit.
     _thread.start_new_thread(_look_at_all, ())
 
 
 def _look_at_all() -> None:
-    for injector in instances.everyone():
+    for injector in instances.all_injectors():
         if injector.rule_file is not None and injector.rule_file.reloads:
             _look(injector.rule_file)
 
@@ -331,4 +330,4 @@ def _look(file: RuleFile) -> None:
     try:
         file.look()
     except Exception as error:
-        log.rules_kept(error)
+        log.log_rules_kept(error)

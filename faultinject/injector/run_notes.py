@@ -1,4 +1,4 @@
-"""Notes of the Python processes below `run`, to `run` and to one another.
+"""Notes that the Python processes started by `run` leave for `run` and for one another.
 
 They are files beside the file that FAULTINJECT_RUN names.
 """
@@ -11,12 +11,12 @@ from contextlib import suppress
 from functools import cache
 
 KNOWN, REFUSED, SAID = ".known", ".refused", ".on"
-"""Endings of their names: a framework was loaded; an app is of no known kind; faults are on."""
+"""Endings of their names: a framework was loaded; an app is not WSGI or ASGI; faults are on."""
 
 
 @cache
 def reached() -> None:
-    """Note, once, that an app of this process has faults; the first process prints the note."""
+    """Note once that an app of this process has faults; the first process prints the note."""
     if place := _place():
         with suppress(OSError):  # another process was first
             os.rename(place, f"{place}{SAID}")

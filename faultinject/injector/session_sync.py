@@ -1,7 +1,7 @@
 """The session of a test run or of `run`: a scenario that its processes share.
 
-A process that publishes a scenario there puts it in force everywhere. The other processes see it at their next
-request, by a number in a file.
+A process publishes a scenario in the session's directory. The other processes see it at their next request, by a
+number in a file.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from contextlib import suppress
 from time import time
 
 from faultinject.counts.memory import MemoryCounts
-from faultinject.counts.private import is_left
+from faultinject.counts.private import owner_has_ended
 from faultinject.exceptions import ConfigurationError, FaultInjectError
 from faultinject.injector import instances
 from faultinject.injector.injector import Injector, JoinedInjector, Joining
@@ -32,17 +32,17 @@ if TYPE_CHECKING:
 SESSION = "FAULTINJECT_SESSION"
 
 
-def import_hooks(environ: Mapping[str, str]) -> dict[str, str]:
-    """PYTHONPATH with the folder of the import hooks in front.
+def hooks_path(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variable PYTHONPATH with the folder of the import hooks in front.
 
-    A Python that reads no path file of ours finds them there.
+    A Python process that does not read our `.pth` file finds the hooks there.
     """
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     folder = f"{package}/hooks"
-    was = environ.get("PYTHONPATH", "")
-    # An empty element is the current directory; an empty value is no element.
-    others = [entry for entry in was.split(os.pathsep) if entry != folder] if was else []
-    return {"PYTHONPATH": os.pathsep.join([folder, *others])}
+    path = environ.get("PYTHONPATH", "")
+    # An empty entry means the current directory, but an empty value has no entry.
+    entries = [entry for entry in path.split(os.pathsep) if entry != folder] if path else []
+    return {"PYTHONPATH": os.pathsep.join([folder, *entries])}
 
 
 # The sessions that this process itself has opened; a pytest inside of a pytest has its own.
@@ -56,7 +56,7 @@ class Follower:
         path: the session's directory.
 
     Raises:
-        ConfigurationError: there is none, or it cannot be used.
+        ConfigurationError: the directory does not exist, or cannot be used.
     """
 
     def __init__(self, path: str) -> None:
@@ -68,21 +68,21 @@ class Follower:
         self._injector: Injector | None = None
         self._lock = Lock()
         self._name = os.path.basename(path.rstrip("/"))
-        self._over = False
+        self._run_was_killed = False
         self.seen = 0
 
     def number(self) -> int:
-        """The number of the session's scenario; 0 once its test run was killed.
+        """The number of the session's scenario; 0 if its test run was killed.
 
-        A test run that is killed cannot withdraw its scenario.
+        A killed test run cannot withdraw its scenario.
         """
-        injector = self._injector  # another thread may take it away
-        if injector is not None and not injector.of_run and is_left(self._name):
-            self._over = True
-        return 0 if self._over else self._store.lock.read()
+        injector = self._injector  # another thread may set it to None
+        if injector is not None and not injector.of_run and owner_has_ended(self._name):
+            self._run_was_killed = True
+        return 0 if self._run_was_killed else self._store.lock.read()
 
     def catch_up(self) -> None:
-        """Put the session's present scenario in force."""
+        """Put the session's current scenario in force."""
         with self._lock:
             published = self.number()
             if published == self.seen:
@@ -90,7 +90,7 @@ class Follower:
             try:
                 new, number = self._in_force() if published else (None, published)
             except FaultInjectError as error:
-                # The scenario so far is over in any case; most likely the session is, too.
+                # The scenario so far has ended in any case; probably the session has, too.
                 new, number = None, published
                 if self.number():
                     # The rules of the session cannot be read here; it has probably ended.
@@ -103,30 +103,30 @@ class Follower:
             if new is not None:
                 new.put_in_force()
                 if new.disarmed and (old is None or not old.disarmed):
-                    log.switched(None, new.disarmed, on=False)
+                    log.log_switched(None, new.disarmed, on=False)
             if old is not None:
                 old.take_out_of_force()
-            # Last, as another thread that sees this number takes the scenario for being in force.
+            # Set last, as other threads take it that the scenario of this number is in force.
             self.seen = number
 
     def answers(self, bound: str, width: float) -> SharedAnswers:
-        """The place where the processes of the session count the app's answers together.
+        """The app's answers that the processes of the session count together.
 
         As `SharedStore.answers`.
         """
         return self._store.answers(bound, width)
 
     def switch_off(self, why: str) -> None:
-        """Let no process of the session inject any more, whenever it begins.
+        """Switch faults off in all processes of the session, also in those that start later.
 
         Raises:
-            StoreUnavailableError: they cannot be told.
+            StoreUnavailableError: the session's directory cannot be written.
         """
         _, data, _ = self._store.counts()
         self._store.publish({**data, "why_off": why}, anew=False)
 
     def after_fork(self) -> None:
-        """Make a new lock in a child, where nobody holds the parent's."""
+        """Make a new lock in a child, as a thread of the parent may have held the old one."""
         self._lock = Lock()
 
     def _in_force(self) -> tuple[Injector | None, int]:
@@ -135,8 +135,8 @@ class Follower:
         if not data.get("in_force"):
             return None, generation
         test, record = data.get("test"), bool(data.get("record"))
-        if record and is_left(self._name):
-            self._over = True
+        if record and owner_has_ended(self._name):
+            self._run_was_killed = True
             return None, 0
         injector = JoinedInjector(
             Scenario.from_json(data["scenario"]),
@@ -180,13 +180,13 @@ def _follower(path: str) -> Follower:
 
 
 class Session:
-    """The directory by which this process gives its children the scenario in force.
+    """The directory by which this process shares the scenario in force with its children.
 
     Attributes:
         path: the directory.
 
     Raises:
-        ConfigurationError: there is no place for it.
+        ConfigurationError: it cannot be made.
     """
 
     def __init__(self) -> None:
@@ -215,11 +215,11 @@ class Session:
 
         Args:
             scenario: the rules.
-            seed: of their draws.
+            seed: the seed of their draws.
             test: the test that they belong to.
             record: whether every request is noted in the session's journal.
-            in_force: if false, the processes' own rules are in force until the next call.
-            keep_counts: whether counts go on, as the new rules stand behind the present ones.
+            in_force: whether they are in force; if not, the processes' own rules are, until the next call.
+            keep_counts: whether counts continue, as the new rules come after the current ones.
             began: unix seconds at which the scenario took effect; by default now.
         """
         data = {
@@ -235,16 +235,16 @@ class Session:
         return self._store.version
 
     def withdraw(self) -> None:
-        """Withdraw the scenario: the processes' own rules hold again."""
+        """Withdraw the scenario: the processes' own rules are in force again."""
         self._store.withdraw()
 
     @property
     def variables(self) -> dict[str, str]:
-        """The environment by which a process takes part.
+        """The environment variables by which a process takes part.
 
-        A Python that finds the hooks wraps its apps by itself.
+        A Python process that finds the import hooks wraps its apps by itself.
         """
-        return {SESSION: self.path, **import_hooks(os.environ)}
+        return {SESSION: self.path, **hooks_path(os.environ)}
 
     @property
     def attached(self) -> bool:
@@ -264,30 +264,30 @@ class Session:
         return sorted(outcomes, key=lambda outcome: outcome.arrived)
 
     def forget(self) -> None:
-        """Forget the outcomes read so far, as another test begins."""
+        """Drop the outcomes read so far, as another test begins."""
         _, self._read = self._store.new_outcomes(self._read)
         self._outcomes.clear()
 
     def close(self) -> None:
-        """Remove the directory; processes that still take part go on without."""
+        """Remove the directory; processes that still take part continue without it."""
         with suppress(ValueError):  # in a forked child, whose parent has the session
             _own.remove(self)
             self._store.remove()
 
 
 class SessionCounts:
-    """The counts of this process: its memory, and once others take part, those of all of them."""
+    """The counts of a test: in memory, or of all processes when others take part."""
 
     holds = True
-    """Whether a request may keep them from others for its takes."""
+    """Whether a request may hold the counts' lock until its takes."""
     shared = None
-    """None: the journals of other processes tell about these."""
+    """None, as the journals of other processes tell of their faults."""
 
     def __init__(self) -> None:
         self.count_in(MemoryCounts())
 
     def count_in(self, counts: Counts) -> None:
-        """Count there from now on; nothing may have been counted so far."""
+        """Use other counts from now on; nothing may have been counted so far."""
         self.match, self.take, self.give_back = counts.match, counts.take, counts.give_back
         self.release, self.matched, self.requests = counts.release, counts.matched, counts.requests
 

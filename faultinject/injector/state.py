@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 
 from faultinject.engine.compiled_rule import duplicate_indices
 from faultinject.exceptions import ConfigurationError, FaultInjectError, StoreUnavailableError
-from faultinject.journal.changes import Change
+from faultinject.journal.changes import ControlChange
 from faultinject.rules.descriptions import count
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
@@ -23,7 +23,7 @@ Faults that were switched off, by hand or by `abort`, stay off until `enable()`.
 
 
 CHANGES_KEPT = 20
-"""Changes that a state remembers; older ones are in the log and in the journal's file."""
+"""The changes that a state keeps; older ones are in the log and in the journal's file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,22 +53,22 @@ class RuleCounts:
 class State:
     """The state that all processes of one store share; frozen: a change makes another state.
 
-    Rules are counted by number. An unchanged rule keeps its number, and with it its counts and its draws. A changed
-    or new rule gets a number that no rule had before, so its counts begin at zero.
+    Each rule is counted under a number, its place. An unchanged rule keeps its place, and so its counts and draws. A
+    changed or new rule gets a place that no rule had before, so its counts begin at zero.
 
     Args:
         scenario: the rules.
         seed: the seed of their draws.
         began: unix seconds at which the scenario took effect; later changes of single rules do not move it.
-        places: the numbers under which rules are counted; by default 0, 1, 2, …
-        duplicates: for each rule how many earlier ones have the same label; by default in the order written.
-        next_place: the first number that no rule has had.
+        places: the places under which rules are counted; by default 0, 1, 2, …
+        duplicates: for each rule the number of earlier rules with the same label.
+        next_place: the first place that no rule has had.
         switched_off: the places of rules that match no request.
         on: whether faults may be injected at all.
         until: unix seconds at which faults end by themselves, or None.
         why_off: the reason why `abort` has switched faults off; else empty.
-        armed: how often faults were switched on again.
-        over_http: whether a process that takes rules over HTTP has changed it.
+        armed: the number of times that faults were switched on again.
+        over_http: whether a process that accepts rules over HTTP has changed it.
         by: the process that put it in force.
         changes: the last changes by the control API, the oldest first.
         generation: the number of states that were in force before.
@@ -91,7 +91,7 @@ class State:
     armed: int = 0
     over_http: bool = False
     by: int = 0
-    changes: tuple[Change, ...] = ()
+    changes: tuple[ControlChange, ...] = ()
     generation: int = 0
 
     def __post_init__(self) -> None:
@@ -117,7 +117,7 @@ class State:
             return ()
         return tuple(number for number, place in enumerate(self.places) if place in self.switched_off)
 
-    def but(self, **changes: Any) -> Self:
+    def with_changes(self, **changes: Any) -> Self:
         """A copy with these changes."""
         copy = replace(self, **changes)
         if copy.scenario is self.scenario and "text" in self.__dict__:
@@ -133,7 +133,7 @@ class State:
             and (self.scenario is other.scenario or self.text == other.text)
         )
 
-    def swapped(self, scenario: Scenario, seed: str | None, now: float) -> Self:
+    def with_scenario(self, scenario: Scenario, seed: str | None, now: float) -> Self:
         """A state with another scenario, counted from zero; it stays on or off.
 
         Args:
@@ -141,7 +141,7 @@ class State:
             seed: its seed; None keeps the present one.
             now: unix seconds.
         """
-        return self.but(
+        return self.with_changes(
             scenario=scenario,
             seed=self.seed if seed is None else seed,
             began=now,
@@ -150,13 +150,13 @@ class State:
             switched_off=frozenset(),
         )
 
-    def switched_on(self, until: float | None) -> Self:
-        """A state in which faults may be injected, until that moment or for good."""
-        return self.but(on=True, until=until, why_off="", armed=self.armed + (not self.on))
+    def with_faults_on(self, until: float | None) -> Self:
+        """A copy in which faults are on, until that moment or for good."""
+        return self.with_changes(on=True, until=until, why_off="", armed=self.armed + (not self.on))
 
-    def from_zero(self) -> Self:
-        """A state with the same rules, counted from zero."""
-        return self.but(duplicates=(), next_place=-1, switched_off=frozenset(self.off))
+    def with_zero_counts(self) -> Self:
+        """A copy whose counts begin at zero."""
+        return self.with_changes(duplicates=(), next_place=-1, switched_off=frozenset(self.off))
 
     def with_more(self, rules: Sequence[Rule]) -> Self:
         """A state with more rules after these.
@@ -164,8 +164,8 @@ class State:
         Raises:
             ConfigurationError: one has a name that is taken.
         """
-        kept = range(len(self.scenario.rules))
-        return self._edited([*self.scenario.rules, *rules], [*kept, *[None] * len(rules)])
+        origins = range(len(self.scenario.rules))
+        return self._with_rules([*self.scenario.rules, *rules], [*origins, *[None] * len(rules)])
 
     def with_rule(self, name: str, new_rules: Sequence[Rule]) -> Self:
         """A state with one rule replaced; it stays switched off if the old one was.
@@ -184,9 +184,9 @@ class State:
             return self
         rules, origins = list(self.scenario.rules), list[int | None](range(len(self.scenario.rules)))
         rules[number], origins[number] = new_rules[0], None
-        state = self._edited(rules, origins)
+        state = self._with_rules(rules, origins)
         if self.places[number] in self.switched_off:
-            state = state.but(switched_off=state.switched_off | {state.places[number]})
+            state = state.with_changes(switched_off=state.switched_off | {state.places[number]})
         return state
 
     def without_rule(self, name: str) -> Self:
@@ -196,8 +196,8 @@ class State:
             ConfigurationError: there is no such rule.
         """
         number = self.find(name)
-        kept = [index for index in range(len(self.scenario.rules)) if index != number]
-        return self._edited([self.scenario.rules[index] for index in kept], kept)
+        origins = [index for index in range(len(self.scenario.rules)) if index != number]
+        return self._with_rules([self.scenario.rules[index] for index in origins], origins)
 
     def with_rule_switched(self, name: str, *, on: bool) -> Self:
         """A state with one rule switched on or off; its counts stay, as do the others' draws.
@@ -207,7 +207,7 @@ class State:
         """
         place = self.places[self.find(name)]
         off = self.switched_off - {place} if on else self.switched_off | {place}
-        return self.but(switched_off=off)
+        return self.with_changes(switched_off=off)
 
     def find(self, name: str) -> int:
         """The number of a rule, by its name.
@@ -246,13 +246,13 @@ class State:
         """The state of JSON data.
 
         Args:
-            data: of `to_data`.
-            generation: its number.
-            like: a state whose scenario may be the same, which then need not be parsed.
+            data: the result of `to_data`.
+            generation: the generation of the state.
+            like: a state; if its scenario is the same, the scenario is not parsed again.
 
         Raises:
             ConfigurationError: the scenario cannot be read.
-            ValueError, TypeError, KeyError: something else cannot.
+            ValueError, TypeError, KeyError: another field cannot be read.
         """
         text = data["scenario"]
         scenario = like.scenario if text == like.text else Scenario.from_json(text)
@@ -272,7 +272,7 @@ class State:
             armed=int(data.get("armed", 0)),
             over_http=bool(data.get("over_http", False)),
             by=int(data["by"]),
-            changes=tuple(Change(*change) for change in data.get("changes", ())),
+            changes=tuple(ControlChange(*change) for change in data.get("changes", ())),
             generation=generation,
         )
         if len(state.places) != rules or len(state.duplicates) not in {0, rules}:
@@ -283,15 +283,15 @@ class State:
     def __repr__(self) -> str:
         return f"<State {summary(self.scenario, self.seed, on=self.on)}, generation {self.generation}>"
 
-    def _edited(self, rules: Sequence[Rule], origins: Sequence[int | None]) -> Self:
+    def _with_rules(self, rules: Sequence[Rule], origins: Sequence[int | None]) -> Self:
         """A state with other rules.
 
         Args:
             rules: the rules.
-            origins: for each the number that it has so far, or None where it is new.
+            origins: for each rule its index so far, or None for a new rule.
 
         Raises:
-            ConfigurationError: a new one has a name that is taken.
+            ConfigurationError: a new rule has a name that is taken.
         """
         names_kept = {rule.name for rule, origin in zip(rules, origins, strict=True) if origin is not None}
         for rule, origin in zip(rules, origins, strict=True):
@@ -303,18 +303,18 @@ class State:
         fresh = iter(range(self.next_place, self.next_place + len(rules)))
         places = [next(fresh) if origin is None else self.places[origin] for origin in origins]
         appended = origins[: len(self.places)] == list(range(len(self.places)))
-        return self.but(
+        return self.with_changes(
             scenario=scenario,
             places=tuple(places),
             # Rules that are appended do not change the numbers of the others.
             duplicates=()
             if appended and not self.duplicates
-            else tuple(self._kept_duplicates(scenario.rules, origins)),
+            else tuple(self._number_duplicates(scenario.rules, origins)),
             next_place=next(fresh, self.next_place + len(rules)),
             switched_off=self.switched_off & {*places},
         )
 
-    def _kept_duplicates(self, rules: Sequence[Rule], origins: Sequence[int | None]) -> Iterator[int]:
+    def _number_duplicates(self, rules: Sequence[Rule], origins: Sequence[int | None]) -> Iterator[int]:
         """Yield for each rule its number among the rules with its label.
 
         A kept rule keeps its number, a new rule gets the first free one.
@@ -339,12 +339,12 @@ class State:
 
 
 def summary(scenario: Scenario, seed: str, *, on: bool) -> str:
-    """`2 rules, seed 42, on`, for the repr of an object."""
+    """A text such as `2 rules, seed 42, on`, for the repr of an object."""
     return f"{count(len(scenario.rules), 'rule')}, seed {shown(seed)}, {'on' if on else 'off'}"
 
 
 def read_state(data: dict[str, Any], generation: int, known: State, path: str) -> State:
-    """Read another process's state; rules that `known` has need not be parsed."""
+    """Read another process's state; a scenario that `known` has is not parsed again."""
     try:
         return State.from_data(data, generation, known)
     except FaultInjectError:

@@ -1,4 +1,4 @@
-"""A trial of rules: a made-up request, and the engine's decision about it."""
+"""Tries rules on a made-up request, and returns the engine's decision."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from faultinject.rules.scenario import Scenario
 from faultinject.rules.triggers import TRIGGERS
 from faultinject.vendors.operations import operations_of
 
-# The variables that change an answer. Whether faults are on does not matter to a trial.
+# The variables that change an answer; those that switch faults on or off do not matter to a trial.
 SHAPING = ("FAULTINJECT_HEADER", "FAULTINJECT_ENDPOINT", "FAULTINJECT_CONTROL", "FAULTINJECT_ON_REQUEST")
 SAFE = "/!$&'()*+,;=:@~%"
 
 
-def environ(method: str, target: str, host: str, body: bytes = b"", mount: str = "") -> dict[str, Any]:
+def environ_of(method: str, target: str, host: str, body: bytes = b"", mount: str = "") -> dict[str, Any]:
     """The environ of a request.
 
     Args:
@@ -65,9 +65,9 @@ def environ(method: str, target: str, host: str, body: bytes = b"", mount: str =
 
 
 class Trial:
-    """A trial of rules in this process; nothing is carried out.
+    """Decides about requests by rules, and carries out no action.
 
-    It does not matter whether the environment switches faults on or off.
+    It does not matter whether faults are on in the environment.
 
     Args:
         rules: the rules.
@@ -82,10 +82,10 @@ class Trial:
             self.injector.own_plan.services.guarded = True
 
     def ask(self, request: dict[str, Any]) -> Respond | Forward | Disconnect | None:
-        """The action on a request; None: the app answers it.
+        """Decide about a request: the action, or None if the app answers it.
 
         Raises:
-            InjectionFailedError: an error inside faultinject, which lets a request pass.
+            InjectionFailedError: an error inside faultinject, which would let the request pass.
         """
         plan = self.injector.own_plan
         message = "an error inside faultinject lets the request pass"
@@ -103,7 +103,7 @@ class Trial:
         return action
 
 
-def previewed(
+def preview_rule(
     rule: Rule, request: dict[str, Any], seed: str, *, guarded: bool = False
 ) -> tuple[Trial, Respond | Forward | Disconnect | None, bool]:
     """The action of a rule on a request, as if all its triggers let it fire.
@@ -116,7 +116,8 @@ def previewed(
     request = {**request, **operation_headers(rule, request["REQUEST_METHOD"])}
     always = replace_options(rule, **dict.fromkeys(TRIGGERS))
     trial = Trial([always], seed, guarded=guarded)
-    if (action := trial.ask(request)) is not None:
+    action = trial.ask(request)
+    if action is not None:
         return trial, action, True
     trial = Trial([unconditional(always)], seed, guarded=guarded)
     return trial, trial.ask(request), False
@@ -156,13 +157,13 @@ def head_of(answer: Respond, now: float) -> bytes:
     return head(answer.answer.status_line, at_its_start(answer, now))
 
 
-def sent(action: Respond, method: str, rule: Rule) -> tuple[bytes, list[str]]:
+def sent_body(action: Respond, method: str, rule: Rule) -> tuple[bytes, list[str]]:
     """The part of an answer's body that is sent, and remarks on it.
 
     Args:
         action: the answer.
-        method: the request's.
-        rule: the rule of the answer.
+        method: the request's method.
+        rule: the answer's rule.
     """
     body, changes = action.body, action.filter
     wait = descriptions.wait(rule) if rule.value("delay")[1] else ""

@@ -1,4 +1,4 @@
-"""The journal: the outcome of each request is written, and read back as attempts.
+"""The journal: the outcome of each request, written as a line and read back as an attempt.
 
-The lines of the log are here, too.
+`log` has the lines of the log.
 """

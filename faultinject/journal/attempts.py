@@ -13,25 +13,25 @@ BROKEN = frozenset("reset closed raised truncated".split())
 TIMEOUT = "timeout"
 """The kind of failure in which a client waited until its own time-out."""
 LEFT = "client left"
-"""The word for the answer to a client that did not wait for it."""
+"""The answer, in words, to a client that left before it came."""
 FARTHEST = 1e12
-"""Seconds beyond which a time is not believed."""
+"""Seconds beyond which a time counts as damaged."""
 
 
 class Attempt(Outcome, kw_only=True, eq=False, gc=False):
-    """One HTTP request: its outcome as the journal has it, and its meaning for a judgement.
+    """One HTTP request: its outcome from the journal, and the kind of its failure.
 
     Times are seconds; `arrived` and `answered` are of one monotonic clock, `time` is unix time. Requests that were
     seen by different machines differ in `clock`.
 
     Attributes:
-        clock: the machine whose clock its times are of; 0 is the first.
-        kind: the kind of its answer; None if it was not a failure: `throttle`, `server`, `client`, `hidden` (an error
-            in a 200), `transport` (no whole answer), `timeout` (none for so long, or to a client that left).
+        clock: the number of the machine whose clock gave its times; 0 is the first.
+        kind: the kind of failure: `throttle`, `server`, `client`, `hidden` (an error in a 200), `transport` (no whole
+            answer), `timeout` (no answer before the client's time-out); None if it did not fail.
         failed: whether the client got an error, or no whole answer.
 
     Raises:
-        ValueError: a time of it cannot be.
+        ValueError: one of its times is impossible.
     """
 
     clock: int = 0
@@ -50,13 +50,13 @@ class Attempt(Outcome, kw_only=True, eq=False, gc=False):
     def answered_by_fault(self) -> bool:
         """Whether its whole answer was injected: a documented error or a plain one.
 
-        An answer of the app's that was changed, or late, is not.
+        An answer of the app that was changed or delayed does not count.
         """
         return self.injected and (self.documented is not None or (self.fault or "").startswith("http:"))
 
     @property
     def part(self) -> str | None:
-        """The part of a body that it sends or asks for: its Content-Range or Range, or None."""
+        """The part of a body that it sends or requests: its Content-Range or Range, or None."""
         return None if self.attempt_hint is None else self.attempt_hint.get("part")
 
     @property
@@ -65,11 +65,11 @@ class Attempt(Outcome, kw_only=True, eq=False, gc=False):
         fault = self.fault
         if fault is None or not self.injected:
             return None
-        return _find(fault)
+        return _find_error(fault)
 
     @property
     def answer(self) -> str:
-        """Its answer in a word or two, such as `503 SlowDown`, `429`, `reset` or `client left`.
+        """Its answer in one or two words, such as `503 SlowDown`, `429`, `reset` or `client left`.
 
         It is `?` if the journal does not say.
         """
@@ -79,9 +79,9 @@ class Attempt(Outcome, kw_only=True, eq=False, gc=False):
             return self.did if self.did != "closed" else (self.fault or "closed").partition(",")[0]
         documented = self.documented
         if self.status is None:
-            if _gave_up(self.did, applied=self.applied):
+            if _client_timed_out(self.did, applied=self.applied):
                 return "latency"
-            return "500" if _raised(self.did, applied=self.applied) else "?"
+            return "500" if _server_raised(self.did, applied=self.applied) else "?"
         status = str(self.status)
         # Swift has no codes, and Kodo's are its statuses.
         return status if documented is None or documented.code == status else f"{status} {documented.code}"
@@ -92,15 +92,15 @@ class Attempt(Outcome, kw_only=True, eq=False, gc=False):
 
 @lru_cache(1024)
 def _kind(did: str, fault: str | None, status: int | None, applied: bool) -> str | None:
-    """The kind of an answer, or None."""
-    # Cached, as a journal has few different ones of these.
+    """The kind of failure, or None."""
+    # Cached, as a journal has few different combinations of these.
     if did in BROKEN:
         return TIMEOUT if (fault or "").startswith("hang") else "transport"
     if status is None:
-        if _gave_up(did, applied=applied):
+        if _client_timed_out(did, applied=applied):
             return TIMEOUT
-        return "server" if _raised(did, applied=applied) else None
-    documented = None if fault is None or did in NOT_INJECTED else _find(fault)
+        return "server" if _server_raised(did, applied=applied) else None
+    documented = None if fault is None or did in NOT_INJECTED else _find_error(fault)
     if documented is not None and status < 300:
         return "hidden"
     if status == 429 or (documented is not None and documented.category == "throttle" and status >= 400):
@@ -110,18 +110,18 @@ def _kind(did: str, fault: str | None, status: int | None, applied: bool) -> str
     return "client" if status >= 400 else None
 
 
-def _raised(did: str, *, applied: bool) -> bool:
-    """Whether the server answered 500 because of an error of the app, or of its stand-in."""
+def _server_raised(did: str, *, applied: bool) -> bool:
+    """Whether the server answered 500, because of an error in the app or in faultinject."""
     return did == "app_failed" or (did == "failed" and not applied)
 
 
-def _gave_up(did: str, *, applied: bool) -> bool:
-    """Whether the client's own time-out has ended a delay before the app, or a stall."""
+def _client_timed_out(did: str, *, applied: bool) -> bool:
+    """Whether the client's time-out ended the request: in a stall, or a delay before the app."""
     return did == "stalled" or (did == "delayed" and not applied)
 
 
 @lru_cache(1024)
-def _find(fault: str) -> DocumentedError | None:
+def _find_error(fault: str) -> DocumentedError | None:
     from faultinject import vendors
     from faultinject.exceptions import FaultInjectError
 

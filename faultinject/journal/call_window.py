@@ -1,4 +1,4 @@
-"""The report of a test or a driver on a call that it makes: beginning, end and result."""
+"""The beginning, end and result of a call, as the test or driver that made it reports them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 _CLASS = re.compile(r"([A-Za-z_][\w.$]{0,79}): ")
-"""A class of errors, at the beginning of an error's text."""
+"""The name of an error's class, at the beginning of its text."""
 LONGEST = 2000
 """The most characters of an error's text that are kept."""
 _DEEPEST = 20
@@ -16,19 +16,19 @@ _DEEPEST = 20
 
 
 class CallWindow(Struct, eq=False):
-    """A window in which a call was made.
+    """The window of time in which a call was made.
 
     Args:
-        name: the name from the test, or the phase of a plan; None for a whole test, by whose end all its calls are
-            over.
+        name: the name from the test, or the phase of a plan; None for the window of a whole test, at whose end all
+            its calls are over.
         began: its beginning, in seconds of the journal's monotonic clock.
         ended: its end in the same seconds; None if it never ended.
         returned: whether its caller got a result (True) or an error (False); None if that is unknown.
         error: the error's text, if the caller got one.
-        key: a segment in the path of each of its requests and of no other's; None if there is none.
-        test: its test, as the journal names it; None: any.
-        within: the beginnings of the calls in which the same thread or task made this one; times alone do not tell
-            them from calls at the same time.
+        key: a segment in the path of each of its requests, and of no other request; None if there is none.
+        test: its test, as the journal names it; None: any test.
+        within: the beginnings of the calls around this one, in the same thread or task. Calls that merely ran at the
+            same time are not among them.
     """
 
     name: str | None
@@ -41,15 +41,15 @@ class CallWindow(Struct, eq=False):
     within: Sequence[float] = ()
 
     def __repr__(self) -> str:
-        outcome = "failed" if self.returned is False else "returned" if self.returned else "?"
+        outcome = {True: "returned", False: "failed", None: "?"}[self.returned]
         return f"<CallWindow {self.name}: {outcome}>"
 
 
 def error_class(error: str | None) -> str | None:
-    """The class of an error, or its whole text if that does not begin with a class.
+    """The class of an error, or its whole text if the text does not begin with a class.
 
-    Errors of one reason have it in common. A word that looks like a class may be a secret: it is compared, but neither
-    shown nor written.
+    Errors with one reason have the same. A word that looks like a class may be a secret, so the result is only
+    compared, never shown or written.
 
     >>> error_class("SlowDown: try later, id 7"), error_class("503 SlowDown"), error_class(None)
     ('SlowDown', '503 SlowDown', None)

@@ -1,4 +1,4 @@
-"""Calls: a program's requests to its client, in one attempt or more."""
+"""A call: what a program asks its client for, and the attempts that the client makes for it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FINGERPRINT, RETRY_MARK, SDK_ID, TOLD = "fingerprint", "retry mark", "SDK id", "
 
 
 class Call:
-    """Attempts that belong together, in order of arrival.
+    """The attempts of one call, in order of arrival.
 
     Args:
         attempts: at least one.
@@ -25,19 +25,18 @@ class Call:
             `fingerprint`.
         closed: whether it is over: no more attempts can come.
         shared: whether other calls for the same object ran at the same time, or may have, which mixes their attempts.
-        crossed: whether only its connections suggest that, as one was used again later; a connection pool does so.
-        cut: whether its beginning is missing, as its first attempt is marked as a retry.
+        crossed: whether only a connection that was used again later suggests that; a connection pool does the same.
+        cut: whether its beginning is missing: its first attempt is marked as a retry.
         name: the name from the test or the driver, or the phase of a plan; None if it has none.
         returned: whether its caller got a result (True) or an error (False); None if that is unknown.
         error: the error's text, if the caller got one and reported it.
         alone: whether its client sent no other request between its first attempt and its last.
-        followed: the difference by which a similar request right after its last failure does not count as a retry:
-            `other body`, `other key`, `other credential`; None if there was no such request.
-        follows: the same difference between its first attempt and the call before.
-        again: seconds from its failure until its client repeated the unchanged request under another id of its SDK;
-            None if it did not do so within ten seconds.
-        window: the named call that its attempts were made in, which may hold other calls as well; None if it has
-            none.
+        followed: the reason why a similar request right after its last failure does not count as a retry: `other
+            body`, `other key`, `other credential`; None if there was no such request.
+        follows: the same reason, between the call before and its own first attempt.
+        again: seconds from its failure until its client repeated the unchanged request under a new id of its SDK;
+            None if that did not happen within ten seconds.
+        window: the named call in which its attempts were made, and perhaps other calls; None if there is none.
         over: when it must be over, seconds; infinity if an answer is not there yet.
 
     Attributes:
@@ -110,15 +109,15 @@ class Call:
 
     @property
     def resumed(self) -> bool:
-        """Whether it went on where an attempt had broken off, with another part of the body.
+        """Whether an attempt continued with another part of the body, where one had broken off.
 
-        The part may be sent or requested.
+        The part may be uploaded or downloaded.
         """
         return any(attempt.part != self.first.part for attempt in self.attempts)
 
     @property
     def same_digests(self) -> bool:
-        """Whether digests show that two attempts or more have sent the same bytes."""
+        """Whether digests prove that two or more attempts sent the same bytes."""
         digested = [
             attempt
             for attempt in self.attempts

@@ -1,7 +1,7 @@
-"""The lines of the journal's file about changes by the control API.
+"""The lines in the journal's file about changes by the control API.
 
-All fields of a journal's line are null in it but `v`, `time`, `arrived`, `pid` and `generation`, and it has
-`"change"` and `"by"`.
+Such a line has `"change"` and `"by"`. Of a request's fields it has `v`, `time`, `arrived`, `pid` and `generation`; the
+others are null.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from msgspec import Struct
 from faultinject.journal.outcome import line_without_request
 
 if TYPE_CHECKING:
-    from faultinject.journal.changes import Change
+    from faultinject.journal.changes import ControlChange
 
 
 class ChangeLine(Struct):
-    """The line of a change by the control API; all other fields of it are null.
+    """The line of a change by the control API; a request's other fields are null in it.
 
     Attributes:
         v: The version of the format.
@@ -40,13 +40,13 @@ class ChangeLine(Struct):
     by: str
 
 
-def change_line(change: Change, generation: int) -> bytes:
-    """The line of a change, which has been made just now."""
+def change_line(change: ControlChange, generation: int) -> bytes:
+    """The line of a change that has just been made."""
     return line_without_request(
         time=change.time,
         arrived=time.monotonic(),
         pid=os.getpid(),
         generation=generation,
-        change=change.what,
+        change=change.text,
         by=change.by,
     )

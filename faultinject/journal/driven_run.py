@@ -1,8 +1,8 @@
-"""The line by which a driver notes its calls and their results in the journal of its run.
+"""The line about a driver's calls and their results, at the end of the journal of its run.
 
-Reports read it. It stands at the end of the run. All fields of a journal's line are null in it but `v`, `time`,
-`arrived` and `pid`, and it has `"driven"`, so a search for requests does not find it. It tells which errors were of one
-kind, and not their words, which may hold secrets.
+A driver is the program that makes the calls of `faultinject conformance`. The line has `"driven"`. Of a request's
+fields it has `v`, `time`, `arrived` and `pid`; the others are null, so a search for requests does not find it. Errors
+are numbered by kind; their texts are left out, as they may hold secrets.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from faultinject.journal.outcome import line_without_request
 from faultinject.rules.files import TO_APPEND
 
 NAME = "driven"
-"""The field that such a line has."""
+"""The field that only such a line has."""
 _MARK = b'"driven":{'
 
 
@@ -33,9 +33,9 @@ class DrivenCall(Struct):
         key: A segment of the path of each of its requests.
         name: The phase of the plan.
         began: The time at which the driver made the call, on the monotonic clock.
-        ended: The time at which it ended, on the same clock; null: it did not.
+        ended: The time at which it ended, on the same clock; null if it did not end.
         returned: Whether its caller got a result (true) or an error (false).
-        error: The kind of that error: `kind 1`, `kind 2` and so on, in the order in which they came.
+        error: The kind of that error: `kind 1`, `kind 2` and so on, in order of appearance.
     """
 
     key: str | None
@@ -47,14 +47,14 @@ class DrivenCall(Struct):
 
 
 class RunFacts(Struct):
-    """The facts that a driver knows of its run.
+    """The facts of a run that only its driver knows.
 
     Attributes:
         until: The time at which the run ended, on the monotonic clock.
-        profile: The profile that the run was judged by; null: by the user agent, or a file's.
-        failure: The client's break of the contract; empty where there was none.
+        profile: The profile that judged the run; null: the user agent's, or that of a file.
+        failure: The client's breach of the contract; empty if there was none.
         calls: The calls that the driver made.
-        speed: The speed of the client's clock: a multiple of that of the journal's clock.
+        speed: The speed of the client's clock, as a multiple of the journal's clock.
     """
 
     until: float
@@ -65,14 +65,14 @@ class RunFacts(Struct):
 
 
 class RunLine(Struct):
-    """The line that a driver writes; all other fields of it are null.
+    """The line that a driver writes; a request's other fields are null in it.
 
     Attributes:
         v: The version of the format.
         time: The time at which it was written, unix seconds.
         arrived: The time at which the run ended, on one monotonic clock, seconds.
         pid: The process that wrote the journal.
-        driven: The facts of the journal's run that `faultinject conformance` knows.
+        driven: The facts that `faultinject conformance` knows of the journal's run.
     """
 
     v: int
@@ -90,11 +90,11 @@ class DrivenRun:
 
     Attributes:
         pid: the process that wrote the journal.
-        calls: each with its key, and the result that its caller saw.
+        calls: the calls, each with its key and the result that its caller saw.
         until: the end of the run.
-        profile: the name of the client's profile; None: found by its user agent.
-        failure: its breach of the driver's contract, in one line; empty where there is none.
-        speed: the factor by which the client's own clock ran faster than that clock.
+        profile: the name of the client's profile; None: the user agent decides.
+        failure: the client's breach of the driver's contract, in one line; empty if there is none.
+        speed: the factor by which the client's own clock ran faster than the journal's.
     """
 
     pid: int
@@ -105,12 +105,12 @@ class DrivenRun:
     speed: float = 1.0
 
     def by_client(self, moment: float) -> float:
-        """A time of the journal by the client's clock; both clocks agree when the first call begins."""
+        """Convert a time to the client's clock; both clocks agree when the first call begins."""
         since = self.calls[0].began if self.calls else moment
         return moment + (self.speed - 1) * (moment - since)
 
     def calls_by_client(self) -> list[CallWindow]:
-        """The calls with the times of the client's clock."""
+        """The calls with times of the client's clock."""
         return [
             replace(
                 call,
@@ -121,7 +121,7 @@ class DrivenRun:
         ]
 
     def attempt_by_client(self, attempt: Attempt) -> Attempt:
-        """A request with the times of the client's clock."""
+        """An attempt with times of the client's clock."""
         arrived, answered = attempt.arrived, attempt.answered
         return replace(
             attempt,
@@ -130,7 +130,7 @@ class DrivenRun:
         )
 
     def write(self, path: str) -> None:
-        """Append it to the run's journal, if that is still there and can be written."""
+        """Append the line to the run's journal."""
         kinds: dict[str | None, str | None] = {None: None}
         calls = []
         for call in self.calls:
@@ -143,7 +143,7 @@ class DrivenRun:
 
 
 def run_of(lines: Iterable[bytes]) -> DrivenRun | None:
-    """The last run that a driver has noted in these lines."""
+    """The last run that these lines tell of, or None."""
     last = None
     for line in lines:
         if _MARK in line:
@@ -152,12 +152,12 @@ def run_of(lines: Iterable[bytes]) -> DrivenRun | None:
 
 
 def _read(line: bytes) -> DrivenRun | None:
-    """The run of a line; None where the line is another one, or damaged."""
+    """The run of a line; None if the line is of another kind, or damaged."""
     try:
-        noted = decode(line, type=RunLine)
+        run_line = decode(line, type=RunLine)
     except (ValueError, MsgspecError):
         return None
-    run = noted.driven
+    run = run_line.driven
     calls = [
         CallWindow(
             call.name,
@@ -169,4 +169,4 @@ def _read(line: bytes) -> DrivenRun | None:
         )
         for call in run.calls
     ]
-    return DrivenRun(noted.pid, calls, run.until, run.profile, run.failure, run.speed)
+    return DrivenRun(run_line.pid, calls, run.until, run.profile, run.failure, run.speed)

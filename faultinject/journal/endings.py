@@ -1,7 +1,7 @@
-"""The line by which a process notes its end in each journal that it has written.
+"""The line by which a process notes its end, in each journal to which it has written.
 
-All fields of a journal's line are null in it but `v`, `time`, `arrived` and `pid`, and it has `"ended": true`: so a
-search for requests by path, status or action does not find it. A reader need not wait for more lines of the process.
+It tells a reader not to wait for more lines of the process. It has `"ended": true`. Of a request's fields it has `v`,
+`time`, `arrived` and `pid`; the others are null, so a search for requests does not find it.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from collections.abc import Callable
 from faultinject.journal.outcome import line_without_request
 from faultinject.rules.files import TO_APPEND
 
-# Gives the process that may start another one when this one ends, as text; None: no process does.
+# Names the process that may start a successor when this one ends, as text; None: there is no such process.
 Parent = Callable[[], str | None]
 
 at_exit: list[Callable[[], None]] = []
 """Functions that are called first when a process ends.
 
-They let requests under way write their last line.
+They let the requests under way write their last lines.
 """
 
-_places: dict[tuple[int, int], Written] = {}
+_written_files: dict[tuple[int, int], WrittenFile] = {}
 
 
 class ProcessEnd:
-    """Calls a function at the end of each process that asks for it.
+    """Calls a function at the end of each process that registers for it.
 
     Args:
         work: the function.
@@ -38,10 +38,10 @@ class ProcessEnd:
         self._pid = 0
 
     def register(self, pid: int) -> None:
-        """Call the function at the end of this process, once.
+        """Call the function once, at the end of this process.
 
         Args:
-            pid: this process.
+            pid: the id of this process.
         """
         if self._pid == pid:
             return
@@ -50,24 +50,24 @@ class ProcessEnd:
         if not self._pid:  # a forked child has its parent's registration
             atexit.register(self._work)
         self._pid = pid
-        # Children of multiprocessing leave by os._exit(), after their own finalizers, without their parent's.
+        # Children of multiprocessing end by os._exit(), which calls multiprocessing's finalizers but not atexit's.
         util = sys.modules.get("multiprocessing.util")
         if util is not None:
             util.Finalize(None, self._work, exitpriority=-100)
 
 
-class Written:
-    """A journal's file that this process has written.
+class WrittenFile:
+    """A journal's file to which this process has written.
 
     Args:
-        path: of the file; absolute, as the directory may change.
+        path: the file's absolute path, as the working directory may change.
         identity: its device and inode.
 
     Attributes:
-        files: descriptors of this process that append to it.
-        limit: bytes at which it takes no more lines.
-        parent: gives the process that may start another one in place of this one.
-        pid: the process that has appended lines since it last noted its end; 0: none has.
+        files: this process's descriptors for it.
+        limit: its maximum size in bytes.
+        parent: names the process that may start a successor of this one.
+        pid: the process that has appended lines since it last noted its end; 0: no process has.
     """
 
     __slots__ = ("_identity", "_path", "_size", "files", "limit", "parent", "pid")
@@ -82,11 +82,11 @@ class Written:
         self.parent: Parent | None = None
 
     def write(self, pid: int, size: int) -> None:
-        """Note that this process appends a line, so that it notes its end unless it is killed.
+        """Note that this process appends a line, so that it will also append the line of its end.
 
         Args:
             pid: the process.
-            size: of the file after the line, bytes.
+            size: bytes of the file with the line.
         """
         self._size = size
         if self.pid != pid:
@@ -94,11 +94,11 @@ class Written:
             _at_the_end.register(pid)
 
     def failed(self) -> None:
-        """Note that a line of this process is lost: its end would say that all lines are there."""
+        """Note that a line is lost: the process writes no end, which would promise that none is."""
         self.pid = 0
 
     def end(self) -> None:
-        """Append the line of the end, if this process has appended any since the last one."""
+        """Append the line of the end, if this process has appended other lines since the last end."""
         pid, self.pid = self.pid, 0
         if pid != os.getpid():
             return
@@ -107,50 +107,50 @@ class Written:
             time=time.time(), arrived=time.monotonic(), pid=pid, ended=True, parent=parent
         )
         open_file = next(iter(self.files), None)
-        # If the writer has closed its descriptor, the file is opened by its path, and not made if it is gone.
+        # If the writer has closed its descriptor, the file is opened by its path; a removed file is not replaced.
         file = os.open(self._path, TO_APPEND) if open_file is None else open_file
         try:
             status = os.fstat(file)
-            # Another file may have got the inode of a removed one.
-            same = (status.st_dev, status.st_ino) == self._identity and (
+            # A new file may have the inode of the removed one; then it is smaller.
+            is_same_file = (status.st_dev, status.st_ino) == self._identity and (
                 open_file is not None or status.st_size >= self._size
             )
-            if same and status.st_size + len(data) <= self.limit:
+            if is_same_file and status.st_size + len(data) <= self.limit:
                 os.write(file, data)
         finally:
             if open_file is None:
                 os.close(file)
 
 
-def place_of(path: str, file: int) -> Written:
-    """The one `Written` of all descriptors of the same file."""
+def written_file(path: str, file: int) -> WrittenFile:
+    """The `WrittenFile` that all descriptors of a file share."""
     status = os.fstat(file)
     identity = status.st_dev, status.st_ino
-    place = _places.get(identity)
-    if place is None or not (place.files or status.st_size):
-        absolute = os.path.abspath(path)
-        place = _places[identity] = Written(absolute, identity)
-    place.files.add(file)
-    return place
+    written = _written_files.get(identity)
+    # An empty file without a descriptor of ours is a new one with the inode of a removed one.
+    if written is None or not (written.files or status.st_size):
+        written = _written_files[identity] = WrittenFile(os.path.abspath(path), identity)
+    written.files.add(file)
+    return written
 
 
 def end(*, wait: bool = True) -> None:
-    """Note the end in every journal that this process has written, unless it is noted already.
+    """Append the line of this process's end to every journal to which it has written.
 
     Args:
-        wait: whether to end requests under way first, and to wait for them a moment.
+        wait: whether to end the requests under way first, which takes a moment.
     """
     pid = os.getpid()
-    if not any(place.pid == pid for place in _places.values()):
+    if not any(written.pid == pid for written in _written_files.values()):
         return
     for work in at_exit if wait else ():
-        _quietly(work)
-    for place in list(_places.values()):
-        _quietly(place.end)
+        _call_quietly(work)
+    for written in list(_written_files.values()):
+        _call_quietly(written.end)
 
 
-def _quietly(work: Callable[[], None]) -> None:
-    """Call it without an error: as an interpreter ends, no error is worth a traceback."""
+def _call_quietly(work: Callable[[], None]) -> None:
+    """Call a function, and drop its error: the interpreter is ending."""
     from contextlib import suppress
 
     with suppress(Exception):

@@ -1,4 +1,4 @@
-"""The record of a request, field by field, made when its line is written or read."""
+"""Makes the outcome of a request, field by field, when its line is written or read."""
 
 from __future__ import annotations
 
@@ -14,30 +14,27 @@ from faultinject.journal.outcome import AttemptHint, Outcome
 from faultinject.vendors.addressing import Addressing
 
 LONGEST_PART = 100
-"""Characters that are kept of the header that names the part of a body."""
+"""The most characters of the header that names the part of a body."""
 REMEMBERED = 1_000
-"""The most digests of key ids and checksums, and forms of requests, that are remembered.
-
-A form is remembered with its operation.
-"""
+"""The most digests of key ids and checksums, and operations of requests, that are cached."""
 _operations: dict[tuple[Addressing, str, str, str], str | None] = {}
 _UNKNOWN = ""
 
 
 def outcome_of(entry: Entry, reading: Addressing | None) -> Outcome:
-    """The record of an entry.
+    """Make the outcome of an entry.
 
     Args:
-        entry: as the journal keeps it.
-        reading: the reading of its address; None: as the entry says.
+        entry: the request's entry in the journal.
+        reading: the way to read bucket and key from the address; None: the entry's own.
     """
     generation, seed, seed_key = entry.origin
     addressing = reading or entry.reading
     level, bucket, key, _ = addressing.read_place(entry)
     query, headers = entry.query, entry.headers
-    # Without a query and recorded headers, method, level and host decide the operation.
+    # Without a query and recorded headers the operation depends on method, level and host alone, and is cached.
     form = None if query or headers else (addressing, entry.method, level, entry.host)
-    # In one step, as another thread may clear the dict.
+    # Looked up in one step, as another thread may clear the dict.
     operation = _UNKNOWN if form is None else _operations.get(form, _UNKNOWN)
     if operation is _UNKNOWN:
         operation = addressing.operation(entry)
@@ -46,8 +43,8 @@ def outcome_of(entry: Entry, reading: Addressing | None) -> Outcome:
                 _operations.clear()
             _operations[form] = operation
     arrived, answered, test = entry.arrived, entry.answered, entry.test
-    # The other fields are set below: for more than fifteen arguments Python makes a dict first, in half of the time of
-    # a line.
+    # Most fields are set below: for more than fifteen arguments Python makes a dict first, which would take half of
+    # the time of a line.
     outcome = Outcome(
         time=entry.time,
         arrived=arrived,
@@ -98,7 +95,7 @@ def outcome_of(entry: Entry, reading: Addressing | None) -> Outcome:
     outcome.credential = _digest_of(entry.credential, seed_key)
     outcome.precondition = _digest_of(entry.precondition, seed_key)
     outcome.region = _digest_of(entry.region, seed_key)
-    # The same for the version of an object in requests and answers.
+    # An object's version gets the same digest in requests and answers.
     outcome.etag = _digest_of(checksum_of_version(entry.etag) if entry.etag else None, seed_key)
     if headers:
         outcome.attempt_hint = attempt_hint(headers, seed_key)
@@ -111,19 +108,19 @@ def outcome_of(entry: Entry, reading: Addressing | None) -> Outcome:
 def _size(entry: Entry) -> int | None:
     """The announced size of a body that was not read to its end, or None.
 
-    It is None if the client may not have sent the body, as it has left before its end, or waits for `100 Continue`. A
-    server sends that when the app begins to read, or before.
+    It is None if the client may not have sent the whole body: it left before the body's end, or waits for `100
+    Continue`, which the server sends at the latest when the app begins to read.
     """
     announced, seen = whole(entry.content_length), entry.seen
-    asked_for = entry.applied if seen is None else seen.size > 0
+    was_requested = entry.applied if seen is None else seen.size > 0
     broke_off = entry.left and (not entry.applied if seen is None else seen.size < (announced or 0))
-    return None if broke_off or ("expect" in entry.headers and not asked_for) else announced
+    return None if broke_off or ("expect" in entry.headers and not was_requested) else announced
 
 
 RESENT = "http.request.resend_count"
 """OpenTelemetry's attribute for the number of times that a client has sent a request before.
 
-It is no header, but stands among the headers if a client in this process gives it.
+It is not a header, but is kept among the headers if a client in this process gives it.
 
 https://opentelemetry.io/docs/specs/semconv/http/http-spans/
 """
@@ -135,9 +132,9 @@ def _is_guarded(headers: Mapping[str, str], query: str) -> bool:
 
 @lru_cache(REMEMBERED)
 def _digest_of(checksum: int | str | None, key: bytes) -> str | None:
-    """Two bytes of a digest; None if there is no text.
+    """Two bytes of a digest, in hexadecimal; None for None.
 
-    They are enough to see a change, and too few to confirm a guess.
+    They are enough to see a change, and too few to confirm a guess of the secret.
     """
     return None if checksum is None else blake2b(f"{checksum}".encode(), key=key, digest_size=2).hexdigest()
 
@@ -145,7 +142,7 @@ def _digest_of(checksum: int | str | None, key: bytes) -> str | None:
 def attempt_hint(headers: Mapping[str, str], key: bytes) -> AttemptHint | None:
     """The client's own marks of an attempt: call id, number, maximum, retry, part, key.
 
-    None if the request has none of these.
+    None if the request has none of them.
 
     Args:
         headers: the recorded headers, by their names in lower case.

@@ -25,14 +25,14 @@ STEADY = (
     "principal", "credential", "test", "method", "query", "host", "client", "operation", "bucket", "user_agent",
     "rule", "fault", "precondition", "region", "hint_form", "did", "seed",
 )  # fmt: skip
-"""The fields whose texts are the same, all together, in many lines."""
+"""The fields whose values, taken together, are the same in many lines."""
 TEXTS = 20_000
-"""The most texts that are remembered at a time."""
-_steady = attrgetter(*STEADY)
+"""The most texts that are kept for sharing."""
+_steady_values = attrgetter(*STEADY)
 
 
-class End(Struct):
-    """The line of a process that has ended (`journal.endings`); all other fields are null.
+class EndLine(Struct):
+    """The line of a process's end (`journal.endings`); a request's other fields are null in it.
 
     Attributes:
         v: The version of the format.
@@ -40,7 +40,7 @@ class End(Struct):
         arrived: The same on one monotonic clock, seconds.
         pid: The process.
         ended: Always true.
-        parent: The process that may start another one in its place.
+        parent: The process that may start a successor of it.
     """
 
     v: int
@@ -52,18 +52,18 @@ class End(Struct):
 
 
 OTHERS = frozenset(("driven", "told", "change"))
-"""The fields of the lines of drivers, tests and changes.
+"""The fields that only lines of drivers, of tests and of changes have.
 
-See `journal.driven_run`, `told_calls` and `changes`.
+See `journal.driven_run`, `named_calls` and `changes`.
 """
 
 
 class LineReader:
-    """Reads lines, and keeps a text that many lines have in common once.
+    """Reads lines, and keeps one copy of a text that many lines have.
 
-    msgspec reads a line of a request and checks its types in a fifth of the time that the standard library needs for
-    the JSON alone. The standard library reads again a line that msgspec refuses: it gives the reason, or accepts the
-    line, as one with half of a surrogate pair.
+    msgspec parses a line and checks its types in a fifth of the time that the standard library needs for the JSON
+    alone. A line that msgspec refuses is parsed again by the standard library, to find the reason; it accepts some of
+    these lines, such as one with half of a surrogate pair.
 
     >>> LineReader().read(b"Hello")
     'not JSON'
@@ -74,21 +74,21 @@ class LineReader:
         self._decode = JSONDecoder(parse_constant=_no_number).decode
         self._known: dict[object, Any] = {}
 
-    def read(self, line: bytes) -> Attempt | End | str | None:
-        """The request of a line, or the reason why it has none; None for a line of `OTHERS`."""
+    def read(self, line: bytes) -> Attempt | EndLine | str | None:
+        """Read the request or the end in a line, or the reason to skip it; None for `OTHERS`."""
         try:
-            # From bytes msgspec would not check the UTF-8 of unknown fields.
+            # Decoded first: in bytes msgspec does not check the UTF-8 of unknown fields.
             attempt = self._whole(line.decode())
-        except (ValueError, MsgspecError, RecursionError):  # a ValueError since msgspec 0.21
+        except (ValueError, MsgspecError, RecursionError):  # msgspec's error is a ValueError since 0.21
             return self._read_by_json(line)
         return FUTURE if attempt.v > VERSION else self._with_known_texts(attempt)
 
-    def _read_by_json(self, line: bytes) -> Attempt | End | str | None:
-        """Read a line of any kind by the standard library."""
+    def _read_by_json(self, line: bytes) -> Attempt | EndLine | str | None:
+        """Read a line of any kind with the standard library."""
         try:
             fields = self._decode(line.decode())
         except (ValueError, RecursionError):
-            # On a disk that was full, a whole line may follow a part of one.
+            # After a full disk, a whole line may follow a part of another one.
             second = line.rfind(b'{"v":')
             return self.read(line[second:]) if second > 0 else NOT_JSON
         if not isinstance(fields, dict) or type(fields.get("v")) is not int or "arrived" not in fields:
@@ -100,22 +100,22 @@ class LineReader:
             return None
         try:
             if get("ended") is True and get("method") is None:
-                return convert(fields, End)
+                return convert(fields, EndLine)
             return self._with_known_texts(convert(fields, Attempt))
         except (ValueError, MsgspecError, OverflowError):
             return DAMAGED
 
     def _with_known_texts(self, attempt: Attempt) -> Attempt:
-        """The attempt, with the equal texts of earlier attempts in place of its own."""
+        """Replace an attempt's texts by equal ones of earlier attempts, so that one copy is kept."""
         texts = self._known
         if len(texts) > TEXTS:
             texts.clear()
-        steady = _steady(attempt)
-        same = texts.get(steady)
-        if same is None:
-            same = tuple(texts.setdefault(text, text) for text in steady)
-            texts[same] = same
-        for name, text in zip(STEADY, same, strict=True):
+        values = _steady_values(attempt)
+        shared = texts.get(values)
+        if shared is None:
+            shared = tuple(texts.setdefault(text, text) for text in values)
+            texts[shared] = shared
+        for name, text in zip(STEADY, shared, strict=True):
             setattr(attempt, name, text)
         return attempt
 

@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from faultinject.rules.rule import Rule
 
 LONGEST_TEXT = 500
-"""Characters that are shown of a rule, or of a change."""
+"""The most characters of a rule, or of a change, that a line shows."""
 _ERRORS_KEPT = 100
-_doubted: set[tuple[str, str]] = set()
-_expired: dict[tuple[int, float], object] = {}
+_logged_doubts: set[tuple[str, str]] = set()
+_logged_expiries: dict[tuple[int, float], object] = {}
 _MOST_RULES = 20
 
 
 def warning(text: str, *values: object) -> None:
-    """Log a warning; a value with a line's end, as a request may bring one, is shown escaped.
+    """Log a warning; line ends in values, which may come from a request, are escaped.
 
     The reference of the log has the comment above each call, or the docstring of its function.
     """
@@ -34,7 +34,7 @@ def warning(text: str, *values: object) -> None:
     if "logging" in sys.modules:
         _logger().warning(text, *shown)
     else:
-        # `logging` without a configuration does the same, but loading it would make the start three times as long.
+        # `logging` without a configuration prints the same, but loading it would triple the start-up time.
         print(text % shown, file=sys.stderr)  # noqa: T201 - stands for the log
 
 
@@ -43,7 +43,7 @@ def error(text: str, *values: object, cause: Exception | None = None) -> None:
     _logger().error(text, *values, exc_info=cause)
 
 
-def enabled(seed: str, rules: Sequence[Rule], names: Sequence[str]) -> None:
+def log_enabled(seed: str, rules: Sequence[Rule], names: Sequence[str]) -> None:
     """Faults may be injected by these rules; a rule that a shell has cut short shows here.
 
     Warnings follow about rules that match almost no request, such as rules for a method that HTTP does not know, and
@@ -53,21 +53,21 @@ def enabled(seed: str, rules: Sequence[Rule], names: Sequence[str]) -> None:
     if len(rules) > _MOST_RULES:
         shown.append(f"and {len(rules) - _MOST_RULES} more")
     warning("faultinject is on: seed %s, rules %s", seed, " ".join(shown) or "none")
-    _warn_of(_doubts(rules, names))
+    _warn_of_doubts(_doubts(rules, names))
 
 
-def new_rules(rules: Sequence[Rule], names: Sequence[str]) -> None:
+def log_new_rules(rules: Sequence[Rule], names: Sequence[str]) -> None:
     """Warn of doubtful rules that came into force after the start, of each doubt once a process."""
-    doubts = [doubt for doubt in _doubts(rules, names) if doubt not in _doubted]
-    _doubted.update(doubts)
-    _warn_of(doubts)
+    doubts = [doubt for doubt in _doubts(rules, names) if doubt not in _logged_doubts]
+    _logged_doubts.update(doubts)
+    _warn_of_doubts(doubts)
 
 
 def _doubts(rules: Sequence[Rule], names: Sequence[str]) -> list[tuple[str, str]]:
     return [(name, doubt) for name, rule in zip(names, rules, strict=True) for doubt in rule.doubts()]
 
 
-def _warn_of(doubts: list[tuple[str, str]]) -> None:
+def _warn_of_doubts(doubts: list[tuple[str, str]]) -> None:
     """A rule has a method that almost no request has, or a key that has no effect."""
     for name, doubt in doubts[:_MOST_RULES]:
         warning("faultinject: %s: %s", name, doubt)
@@ -75,7 +75,9 @@ def _warn_of(doubts: list[tuple[str, str]]) -> None:
         warning("faultinject: and %s more warnings about rules", len(doubts) - _MOST_RULES)
 
 
-def expired(moment: float, injected: Callable[[], int] | None = None, *, by_variable: bool = True) -> None:
+def log_expired(
+    moment: float, injected: Callable[[], int] | None = None, *, by_variable: bool = True
+) -> None:
     """Faults have ended; logged once for each process and moment.
 
     Args:
@@ -84,7 +86,7 @@ def expired(moment: float, injected: Callable[[], int] | None = None, *, by_vari
         by_variable: whether FAULTINJECT_EXPIRES names it; else somebody has switched faults on until then.
     """
     mark = object()
-    if _expired.setdefault((os.getpid(), moment), mark) is not mark:
+    if _logged_expiries.setdefault((os.getpid(), moment), mark) is not mark:
         return
     name = "FAULTINJECT_EXPIRES" if by_variable else "the time that it was switched on for"
     if injected is None:
@@ -101,7 +103,7 @@ def expired(moment: float, injected: Callable[[], int] | None = None, *, by_vari
     )
 
 
-def switched(until: float | None, reason: str, *, on: bool) -> None:
+def log_switched(until: float | None, reason: str, *, on: bool) -> None:
     """Somebody has switched faults on or off in all processes of a store.
 
     Args:
@@ -121,7 +123,7 @@ def switched(until: float | None, reason: str, *, on: bool) -> None:
     warning("faultinject is on%s: it was switched on for all processes of its store", end)
 
 
-def rule_failed(failure: Exception, rule: str) -> None:
+def log_rule_failure(failure: Exception, rule: str) -> None:
     """An error inside faultinject itself, or a server that it does not support."""
     if isinstance(failure, UnsupportedServerError):
         error("faultinject: %s", failure)
@@ -130,39 +132,39 @@ def rule_failed(failure: Exception, rule: str) -> None:
 
 
 class Failures:
-    """The errors inside faultinject itself; after each, the request went on without a fault.
+    """The errors inside faultinject itself, each of which left a request without a fault.
 
     Attributes:
-        kept: the first hundred errors, without those of a store.
+        errors: the first hundred errors, without those of a store.
         number: the number of errors, without those of a store.
     """
 
     def __init__(self) -> None:
-        self.kept: list[Exception] = []
+        self.errors: list[Exception] = []
         self.number = 0
         self._undecided = Counter()
         self._blamed: set[str] = set()
 
     def note(self, failure: Exception, rule: str) -> None:
-        """Keep an error, and log it once a rule; the counts of a store log the store's errors."""
+        """Keep an error, and log it once for each rule; a store's errors are logged by its counts."""
         if isinstance(failure, StoreUnavailableError):
             self._undecided.next()
             return
         self.number += 1
-        if len(self.kept) < _ERRORS_KEPT:
-            self.kept.append(failure)
+        if len(self.errors) < _ERRORS_KEPT:
+            self.errors.append(failure)
         if rule not in self._blamed:
             self._blamed.add(rule)
-            rule_failed(failure, rule)
+            log_rule_failure(failure, rule)
 
     @property
     def undecided(self) -> int:
-        """The number of requests that passed because of a store."""
+        """The number of requests that passed because of a store's error."""
         return self._undecided.value
 
 
 @cache
-def server_hidden() -> None:
+def log_server_hidden() -> None:
     """Another middleware stands outside and hides the server; logged once a process."""
     warning(
         "faultinject: a middleware outside of faultinject hides the server, so answers are cut beneath it,"
@@ -171,7 +173,7 @@ def server_hidden() -> None:
     )
 
 
-def rules_kept(failure: Exception) -> None:
+def log_rules_kept(failure: Exception) -> None:
     """The new rules of the rule file cannot be put in force."""
     error("faultinject: the file of rules has changed, the previous rules stay in force: %s", failure)
 

@@ -166,7 +166,7 @@ class Outcome(Struct, kw_only=True):
     def injected(self) -> bool:
         """Whether the request got a fault.
 
-        An unknown word in `did` counts as one only if a fault was chosen.
+        An unknown value of `did` counts as a fault only if a fault was chosen.
         """
         return self.fault is not None and self.did not in NOT_INJECTED
 
@@ -195,16 +195,16 @@ class Outcome(Struct, kw_only=True):
         return data + b"\n"
 
     def __repr__(self) -> str:
-        what = f"{self.fault} by {self.rule}" if self.injected else "app's answer"
-        return f"<Outcome {quoted(self.method)} {quoted(self.path)} {self.did}: {what}>"
+        answer = f"{self.fault} by {self.rule}" if self.injected else "app's answer"
+        return f"<Outcome {quoted(self.method)} {quoted(self.path)} {self.did}: {answer}>"
 
 
 def outcome_in(line: bytes) -> Outcome | None:
-    """The outcome of a line of a journal; None where it has none."""
+    """The outcome in a line of a journal, or None."""
     from json import loads
 
     try:
-        # On a disk that was full, a whole line may follow a part of one.
+        # After a full disk, a whole line may follow a part of another one.
         fields = loads(line[max(0, line.rfind(b'{"v":')) :])
     except ValueError:
         return None

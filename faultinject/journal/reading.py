@@ -1,4 +1,4 @@
-"""Reads journals: any number of files, whatever is in them."""
+"""Reads journals: any number of files, with damaged and foreign lines."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from operator import attrgetter
 from msgspec.structs import asdict
 
 from faultinject.journal.attempts import Attempt
-from faultinject.journal.lines import TWICE, End, LineReader
+from faultinject.journal.lines import TWICE, EndLine, LineReader
 from faultinject.journal.outcome import Outcome
-from faultinject.journal.sources import Source
+from faultinject.journal.sources import LineSource
 
 AHEAD = 5_000
-"""The number of requests that are read ahead to put them in order."""
+"""The number of requests that are read ahead, so that they can be sorted by arrival."""
 APART = 1.0
-"""Seconds by which the clocks of two machines differ at least."""
+"""Clocks that differ by at least this many seconds are those of two machines."""
 NEVER = float("-inf")
 
 _arrival = attrgetter("arrived")
@@ -31,30 +31,30 @@ def read(
     writers: Writers | None = None,
     standard: BufferedReader | None = None,
 ) -> Iterator[Attempt]:
-    """The requests of journals, in order of arrival, one attempt a request.
+    """Read the requests of journals, in order of arrival, one attempt a request.
 
-    A request whose end comes late is given at its beginning; the attempt gets its end when that line is read.
+    A request that has two lines is yielded at its first one; the second one later completes the same attempt.
 
     Args:
         paths: files, gzipped or not; `-` is the standard input.
-        skipped: counts lines that are not read, by reason.
-        one_machine: whether one machine has seen all requests, although its unix clock may have been set.
+        skipped: counts the lines that are skipped, by reason.
+        one_machine: whether all journals are from one machine, even if its unix clock was changed meanwhile.
         writers: notes the processes that have written, and those that have ended.
         standard: a file that is read from its beginning instead of the standard input.
 
     Raises:
-        ReportError: a file cannot be read, or has no line of a journal.
+        ReportError: a file cannot be read, or has no journal line.
     """
     skipped = {} if skipped is None else skipped
-    reading = _Reading(None if one_machine else Clocks(), Writers() if writers is None else writers)
-    sources = [Source(path, skipped, standard) for path in paths]
+    reading = _JournalReader(None if one_machine else Clocks(), Writers() if writers is None else writers)
+    sources = [LineSource(path, skipped, standard) for path in paths]
     ahead = max(100, AHEAD // max(1, len(sources)))
-    files = (reading.ordered(number, source, ahead) for number, source in enumerate(sources))
+    files = (reading.read_in_order(number, source, ahead) for number, source in enumerate(sources))
     yield from merge(*files, key=_arrival)
 
 
 def of_outcomes(outcomes: Iterable[Outcome]) -> list[Attempt]:
-    """The requests of a journal in memory, in order of arrival; all of one machine."""
+    """Make attempts of outcomes in memory, all from one machine, in order of arrival."""
     attempts: dict[tuple[int, int, float], Attempt] = {}
     for outcome in outcomes:
         attempt = Attempt.of(asdict(outcome))
@@ -62,32 +62,32 @@ def of_outcomes(outcomes: Iterable[Outcome]) -> list[Attempt]:
     return sorted(attempts.values(), key=_arrival)
 
 
-class _Reading:
-    """Several files, read together."""
+class _JournalReader:
+    """Reads several files together."""
 
     def __init__(self, clocks: Clocks | None, writers: Writers) -> None:
         self._writers = writers
         self._lines = LineReader()
         self._clocks = clocks
-        # All requests, for their final lines, and to recognise a line that is there twice.
+        # All requests by process, number and arrival: to complete them, and to find lines that are there twice.
         self._known: dict[tuple[int, int, float], Attempt] = {}
 
-    def ordered(self, number: int, source: Source, ahead: int) -> Iterator[Attempt]:
-        """Yield the requests of one file, sorted among those that are read ahead."""
+    def read_in_order(self, number: int, source: LineSource, ahead: int) -> Iterator[Attempt]:
+        """Yield the requests of one file by arrival; `ahead` of them are read to be sorted."""
         heap: list[tuple[float, int, Attempt]] = []
         read_line = self._lines.read
         for place, line in enumerate(source):
-            read = read_line(line)
-            if isinstance(read, str):
-                source.skip(read)
+            result = read_line(line)
+            if isinstance(result, str):
+                source.skip(result)
                 continue
-            source.good = True
-            if read is None:
+            source.has_journal_line = True
+            if result is None:
                 continue
-            if isinstance(read, End):
-                self._writers.ended(number, read)
+            if isinstance(result, EndLine):
+                self._writers.note_end(number, result)
                 continue
-            attempt = self._request(read, number, source)
+            attempt = self._new_request(result, number, source)
             if attempt is None:
                 continue
             if len(heap) < ahead:
@@ -97,15 +97,15 @@ class _Reading:
         while heap:
             yield heappop(heap)[2]
 
-    def _request(self, attempt: Attempt, number: int, source: Source) -> Attempt | None:
-        """The request that a line begins; None for one that was begun before."""
-        self._writers.wrote(number, attempt)
+    def _new_request(self, attempt: Attempt, number: int, source: LineSource) -> Attempt | None:
+        """The request of a line, if it is the first line of it, or None."""
+        self._writers.note_line(number, attempt)
         first_line = self._known.setdefault((attempt.pid, attempt.seq, attempt.arrived), attempt)
         if first_line is not attempt:
             if not attempt.final:
                 source.skip(TWICE)
                 return None
-            for name in Attempt.__struct_fields__:  # in place, as others hold the attempt
+            for name in Attempt.__struct_fields__:  # in place, as the reader's caller has the attempt already
                 setattr(first_line, name, getattr(attempt, name))
         if self._clocks is not None:
             self._clocks.set(first_line, number)
@@ -113,34 +113,34 @@ class _Reading:
 
 
 class Writers:
-    """The processes that have written; it is told of each line, in the order of the file.
+    """The processes that have written, noted line by line in the order of each file.
 
     Attributes:
         latest: the latest time in the lines, unix seconds; minus infinity without lines.
-        parents: the processes that may start another one in place of one that has ended, as texts.
+        parents: the processes that may start a successor of one that has ended, as texts.
     """
 
     def __init__(self) -> None:
         self.latest = NEVER
         self.parents: set[str] = set()
-        # By file and process: a file is of one machine, and a process number is unique on one machine only.
+        # By file and process: a file is from one machine, and process ids are unique only on one machine.
         self._writing: set[tuple[int, int]] = set()
         self._ended: set[tuple[int, int]] = set()
 
-    def wrote(self, source: int, line: Attempt) -> None:
+    def note_line(self, source: int, line: Attempt) -> None:
         """Note that a process has written a line about a request.
 
         Args:
             source: the number of the file.
-            line: the line, with the times of its own file.
+            line: the line, with the times of its own machine.
         """
         self._writing.add((source, line.pid))
         time, answered = line.time, line.answered
         at = time if answered is None else time + answered - line.arrived
         self.latest = max(self.latest, at)
 
-    def ended(self, source: int, end: End) -> None:
-        """Note the end of a process; a later line of the same process number revokes it."""
+    def note_end(self, source: int, end: EndLine) -> None:
+        """Note the end of a process; a later line with the same process id revokes it."""
         self._writing.discard((source, end.pid))
         self._ended.add((source, end.pid))
         if end.parent is not None:
@@ -148,12 +148,12 @@ class Writers:
 
     @property
     def over(self) -> bool:
-        """Whether every process that has written has ended, and at least one has."""
+        """Whether at least one process has ended, and none is still writing."""
         return bool(self._ended) and not self._writing
 
 
 class Clocks:
-    """Puts requests that machines with different monotonic clocks saw on one scale."""
+    """Converts the times of several machines' monotonic clocks to the first machine's clock."""
 
     def __init__(self) -> None:
         self._of: dict[tuple[int, int], int] = {}
@@ -161,16 +161,16 @@ class Clocks:
         self._first: list[float] = []
 
     def set(self, attempt: Attempt, source: int) -> None:
-        """Note the clock of an attempt, and express its times by the first clock.
+        """Find the clock of an attempt, and convert its times to the first clock.
 
         Args:
-            attempt: with the times of its line.
-            source: the number of the file that it is from.
+            attempt: the attempt, with the times of its line.
+            source: the number of its file.
         """
         base = attempt.time - attempt.arrived
         clock = self._of.get((source, attempt.pid))
         if clock is None:
-            # A change of a machine's clock shows in the lines of a running process, too.
+            # Compared with each clock's latest base, as a machine's unix clock may be changed while it writes.
             near = (number for number, known in enumerate(self._bases) if abs(known - base) < APART)
             clock = next(near, len(self._bases))
             if clock == len(self._bases):

@@ -1,4 +1,4 @@
-"""The lines of one file, gzipped or not."""
+"""Reads the lines of one file, gzipped or not."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from faultinject.journal.lines import TOO_LONG, TORN
 from faultinject.rules.files import open_to_read
 
 LONGEST = 1 << 20
-"""Bytes of a line."""
+"""The most bytes of a line."""
 _GZIP = b"\x1f\x8b"
 
 MOST_WITHOUT = 64 << 20
-"""The most bytes that are read to find a journal's first line; a device may have no end."""
+"""The most bytes that are read to find a journal's first line, as a device may have no end."""
 
 
-class Source:
-    """A file that is read line by line.
+class LineSource:
+    """The lines of a file, as an iterable.
 
     Args:
-        path: of the file; `-` is the standard input.
+        path: the file's path; `-` is the standard input.
         skipped: counts lines that cannot be read, by reason.
         standard: a file that is read from its beginning instead of the standard input.
 
@@ -34,23 +34,23 @@ class Source:
     """
 
     def __init__(self, path: str, skipped: dict[str, int], standard: BufferedReader | None = None) -> None:
-        self.good = False
+        self.has_journal_line = False
         self._path = path
         self._standard = standard
         self._name = "the standard input" if path == "-" else quoted(path)
         self._skipped = skipped
-        self._why: dict[str, int] = {}
+        self._reasons: dict[str, int] = {}
 
     def skip(self, reason: str) -> None:
-        """Count a line that is not read."""
-        for counts in (self._skipped, self._why):
+        """Count a skipped line."""
+        for counts in (self._skipped, self._reasons):
             counts[reason] = counts.get(reason, 0) + 1
 
     def __iter__(self) -> Iterator[bytes]:
-        """The lines, without empty ones.
+        """Yield the lines, without empty ones.
 
         Raises:
-            ReportError: the file cannot be read, or all of its lines are of something else.
+            ReportError: the file cannot be read, or has lines and none is of a journal.
         """
         import zlib
         from gzip import BadGzipFile
@@ -68,7 +68,7 @@ class Source:
                     piece = read(LONGEST)
                 except (EOFError, zlib.error, BadGzipFile) as error:
                     # A gzip file that is still being written, or whose writer was killed.
-                    if not self.good:
+                    if not self.has_journal_line:
                         raise self._unreadable(error) from None
                     self.skip(TORN)
                     break
@@ -77,7 +77,7 @@ class Source:
                 if not piece:
                     break
                 size += len(piece)
-                if size > MOST_WITHOUT and not self.good:
+                if size > MOST_WITHOUT and not self.has_journal_line:
                     raise ReportError(f"{self._name}: no line of a faultinject journal in its first 64 MiB")
                 whole = piece.endswith(b"\n")
                 if part or (not whole and len(piece) == LONGEST):
@@ -91,16 +91,16 @@ class Source:
                         yield piece
                     else:
                         self.skip(TORN)
-        # A server makes its file before the first request comes.
-        if count and not self.good:
-            raise ReportError(f"{self._name}: {_nothing(count, self._why)}")
+        # An empty file is no error: a server makes its file before the first request comes.
+        if count and not self.has_journal_line:
+            raise ReportError(f"{self._name}: {_no_journal_line(count, self._reasons)}")
 
     def _unreadable(self, error: Exception) -> ReportError:
         return ReportError(f"cannot read {self._name}: {getattr(error, 'strerror', None) or error}")
 
 
 def noted_lines(paths: Sequence[str], standard: BufferedReader | None = None) -> list[bytes]:
-    """Lines of drivers and tests in journals; none of a journal that cannot be read.
+    """The lines of drivers and tests in journals; a journal that cannot be read is left out.
 
     Args:
         paths: the journals; `-` is the standard input.
@@ -108,25 +108,25 @@ def noted_lines(paths: Sequence[str], standard: BufferedReader | None = None) ->
     """
     noted = []
     for path in paths:
-        source = Source(path, {}, standard)
-        with suppress(ReportError):  # the reader of its requests raises this, too
+        source = LineSource(path, {}, standard)
+        with suppress(ReportError):  # reading the journal's requests raises the same error
             for line in source:
-                source.good = source.good or may_be_journal(line)
-                # A line of a request never ends so, as its last field is no object.
+                source.has_journal_line = source.has_journal_line or may_be_journal(line)
+                # A request's line never ends so, as its last field is not an object.
                 if line.endswith((b"}}\n", b"}}")):
                     noted.append(line)
     return noted
 
 
 def may_be_journal(piece: bytes) -> bool:
-    """Whether a piece of a file has the beginning of a journal's line or of a packed file."""
+    """Whether a piece of a file has the beginning of a journal's line, or of a gzip file."""
     return b'{"v":' in piece or piece.startswith(_GZIP)
 
 
 def open_unpacked(path: str, stack: ExitStack, standard: BufferedReader | None = None) -> BufferedReader:
-    """The bytes of a file, unpacked; the stack closes it.
+    """Open a file, gzipped or not, to read its unpacked bytes; the stack closes it.
 
-    `-` is the standard input, or `standard` in its place.
+    The path `-` is the standard input, or `standard` in its place.
 
     Raises:
         OSError: it cannot be opened.
@@ -149,8 +149,8 @@ def open_unpacked(path: str, stack: ExitStack, standard: BufferedReader | None =
     return cast("BufferedReader", stack.enter_context(GzipFile(fileobj=file)))
 
 
-def _nothing(count: int, skipped: dict[str, int]) -> str:
-    """The error about a file that has no line of ours."""
+def _no_journal_line(count: int, skipped: dict[str, int]) -> str:
+    """Say that a file has no line of a journal."""
     lines = "1 line" if count == 1 else f"{count:,} lines"
     reason = ", ".join(
         f"{number:,} {reason}" if len(skipped) > 1 else reason for reason, number in skipped.items()

@@ -1,4 +1,4 @@
-"""The journal: one line a request, kept in a bounded ring and, if asked, appended to a file."""
+"""The journal: one line a request, kept in a bounded ring and perhaps appended to a file."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ if TYPE_CHECKING:
     from logging import Logger
 
     from faultinject.journal.call_window import CallWindow
-    from faultinject.journal.changes import Change
-    from faultinject.journal.endings import Parent, Written
+    from faultinject.journal.changes import ControlChange
+    from faultinject.journal.endings import Parent, WrittenFile
     from faultinject.journal.outcome import Outcome
     from faultinject.vendors.addressing import Addressing
 
-KEPT = 10_000
-"""Lines that the ring keeps; older ones are dropped and counted."""
+RING_SIZE = 10_000
+"""The number of lines that the ring keeps; older lines are dropped and counted."""
 PLUGIN = "faultinject.testing.pytest_plugin"
-"""The module of the pytest plugin: where it is loaded, pytest names the running test."""
+"""The module of the pytest plugin; if it is loaded, the environment has the running test."""
 INJECTIONS = "faultinject.injections"
 """The logger of injected faults, at its level `DEBUG`."""
 DEBUG = 10
 LARGEST_FILE = 1 << 30
-"""Bytes at which a journal file takes no more lines."""
-of_report: list[str] = []
-"""The file of a test run's report; the last one counts.
+"""The most bytes of a journal file."""
+report_files: list[str] = []
+"""The journals of a test run's report; the last one counts.
 
-Lines for another file are written to this one, too.
+A journal with another file writes its lines to this one, too.
 """
 
 
@@ -47,10 +47,10 @@ class Journal:
     """The outcomes of requests, newest last.
 
     Args:
-        path: a file that each outcome is appended to as a JSON line (mode 0600), or None.
-        test: a function to the id of the test that runs, or None.
-        parent: a function to the process that may start another one when this one ends, as text, or None. Given, the
-            file says when this process has ended.
+        path: a file to which each outcome is appended as a JSON line (mode 0600), or None.
+        test: returns the id of the running test; None: no test is noted.
+        parent: names the process that may start a successor of this one. If given, a line notes the end of this
+            process.
 
     Raises:
         ConfigurationError: the file cannot be opened.
@@ -65,31 +65,31 @@ class Journal:
     ) -> None:
         self.path = path
         self.test = _running_test if test is None and path is not None and PLUGIN in modules else test
-        self._lines: deque[Entry] = deque(maxlen=KEPT)
-        self._taken = Counter()
-        self._begun = Counter()
+        self._lines: deque[Entry] = deque(maxlen=RING_SIZE)
+        self._added = Counter()
+        self._request_count = Counter()
         self._files = [] if path is None else [JournalFile(path, parent=parent)]
         absolute = path and os.path.abspath(path)
-        if path is not None and of_report and of_report[-1] != absolute:
-            self._files.append(JournalFile(of_report[-1], parent=parent))
+        if path is not None and report_files and report_files[-1] != absolute:
+            self._files.append(JournalFile(report_files[-1], parent=parent))
         self._followers: tuple[Callable[[Outcome], None], ...] = ()
         self.reading: Addressing | None = None
-        """The vendor's reading for every request; None: that of the rule that it matched."""
+        """The way to read every request's bucket and key; None: that of the rule that it matched."""
         self.count: Callable[[int], None] | None = None
-        """Called with the number of requests when one is noted, on its thread; may raise."""
+        """Called with the number of requests for each new request, on its thread; may raise."""
         self.share: Callable[[Entry, Addressing | None], None] | None = None
-        """Called with each line and its request's reading, to share it with other processes."""
+        """Called with each line and `reading`, to share it with other processes."""
 
     def add(self, line: Entry) -> None:
-        """Keep one line; an error in doing so is logged, and does not reach the request."""
+        """Keep one line; an error in this is logged, and does not reach the request."""
         if self.test is not None:
             line.test = self.test()
         self._lines.append(line)
-        self._taken.next()
+        self._added.next()
         if line.final is None:
-            self._begun.next()
+            self._request_count.next()
             if self.count is not None:
-                self.count(self._begun.value)
+                self.count(self._request_count.value)
         # The first line of a fault, or a later line of a fault that was not carried out.
         logged = (
             line.fault is not None
@@ -109,38 +109,38 @@ class Journal:
             for tell in self._followers:
                 tell(outcome)
         except Exception as error:
-            log.rule_failed(error, line.rule or "")
+            log.log_rule_failure(error, line.rule or "")
 
     def follow(self, tell: Callable[[Outcome], None]) -> None:
-        """Call `tell` with each outcome when its line is written, on the thread of the request.
+        """Call `tell` with each outcome when its line is written, on the request's thread.
 
-        A request whose end is not known at once is reported twice, the second time with `final` true.
+        A request that has two lines is reported twice, the second time with `final` true.
         """
         self._followers = (*self._followers, tell)
 
     @property
     def dropped(self) -> int:
         """The number of lines that the ring no longer holds."""
-        return max(0, self._taken.value - KEPT)
+        return max(0, self._added.value - RING_SIZE)
 
     @property
     def requests(self) -> int:
-        """The number of requests in the journal so far, also those that the ring no longer holds."""
-        return self._begun.value
+        """The number of requests so far, including those that the ring no longer holds."""
+        return self._request_count.value
 
     @property
     def outcomes(self) -> list[Outcome]:
-        """The outcomes in the order of the decisions; a request's final line replaces its first."""
+        """The outcomes in order of decision; a request's final line replaces its first one."""
         merged: dict[int, Outcome] = {}
         for line in self._lines.copy():
             merged[line.seq] = self._outcome(line)
         return list(merged.values())
 
     def events(self, after: str = "", limit: int = 500) -> tuple[list[Outcome], str, int]:
-        """The outcomes since a cursor, one a line, so that the end of a request is one of its own.
+        """The outcomes since a cursor, one for each line; a request may have two lines.
 
         Args:
-            after: the cursor of an earlier call; empty, or the cursor of another journal: from the oldest line on.
+            after: the cursor of an earlier call; an empty cursor, or one of another journal, begins at the oldest line.
             limit: the maximum number of outcomes.
 
         Returns:
@@ -148,10 +148,10 @@ class Journal:
             longer holds.
         """
         lines = list(self._lines.copy())
-        oldest = max(0, self._taken.value - len(lines))
+        oldest = max(0, self._added.value - len(lines))
         seen, _, last = after.partition(":")
-        # The line is searched, as threads that write at once may be counted in another order than in the ring.
-        begin = next((at for at in range(len(lines), 0, -1) if _tag(lines[at - 1]) == last), None)
+        # The last line is searched, as concurrent threads may be counted in another order than in the ring.
+        begin = next((at for at in range(len(lines), 0, -1) if _line_id(lines[at - 1]) == last), None)
         dropped = 0
         if begin is None:
             begin, dropped = 0, oldest
@@ -159,17 +159,17 @@ class Journal:
                 dropped = max(0, oldest - int(seen))
         lines = lines[begin : begin + max(0, limit)]
         if lines:
-            after = f"{oldest + begin + len(lines)}:{_tag(lines[-1])}"
+            after = f"{oldest + begin + len(lines)}:{_line_id(lines[-1])}"
         return [self._outcome(line) for line in lines], after, dropped
 
     def _outcome(self, line: Entry) -> Outcome:
-        # It loads msgspec, which an app needs only if somebody reads its outcomes.
+        # Imported here as it loads msgspec, which an app needs only if its outcomes are read.
         from faultinject.journal.line_fields import outcome_of
 
         return outcome_of(line, self.reading)
 
     def tell(self, windows: Iterable[CallWindow], others: Iterable[Outcome] = ()) -> None:
-        """Write a test's calls to the file, if there is one, and outcomes of other processes.
+        """Write a test's calls, and outcomes of other processes, to the file if there is one.
 
         Args:
             windows: the calls, and the block in which they were made.
@@ -177,20 +177,23 @@ class Journal:
         """
         if not self._files:
             return
-        from faultinject.journal.told_calls import told_line
+        from faultinject.journal.named_calls import named_call_line
 
         pid = os.getpid()
-        lines = [*(outcome.to_line() for outcome in others), *(told_line(window, pid) for window in windows)]
+        lines = [
+            *(outcome.to_line() for outcome in others),
+            *(named_call_line(window, pid) for window in windows),
+        ]
         for file in self._files:
             for line in lines:
                 file.write(line, pid)
 
-    def note_change(self, change: Change, generation: int) -> None:
-        """Write a change of the rules or the switch to the file, if there is one.
+    def note_change(self, change: ControlChange, generation: int) -> None:
+        """Write a change of rules or switches to the file, if there is one.
 
         Args:
             change: the change by the control API.
-            generation: the generation in force since then.
+            generation: the generation in force since the change.
         """
         if not self._files:
             return
@@ -200,21 +203,21 @@ class Journal:
             file.write(change_line(change, generation), os.getpid())
 
     def end(self) -> None:
-        """Write to the file, if there is one, that this process writes no more."""
+        """Write the line of this process's end to the file, if there is one."""
         for file in self._files:
             file.end()
 
     def clear(self) -> None:
-        """Forget the lines in memory; a file keeps its own."""
+        """Drop the lines in memory; a file keeps its lines."""
         self._lines.clear()
-        self._taken = Counter()
-        self._begun = Counter()
+        self._added = Counter()
+        self._request_count = Counter()
 
 
 def _logs_injections() -> bool:
     """Whether injected faults are logged, by the level of the logger `faultinject.injections`.
 
-    If nobody has loaded `logging`, nobody has set a level.
+    If `logging` is not loaded, no level has been set.
     """
     return "logging" in modules and _logger().isEnabledFor(DEBUG)
 
@@ -243,16 +246,16 @@ def _log(outcome: Outcome) -> None:
         quoted(outcome.method),
         quoted(outcome.path),
         quoted(outcome.rule or ""),
-        extra=_escaped(outcome.to_dict()),
+        extra=_escape_texts(outcome.to_dict()),
     )
 
 
-def _escaped(fields: dict[str, object]) -> dict[str, object]:
-    """Plain data with every text in it escaped for a log."""
+def _escape_texts(fields: dict[str, object]) -> dict[str, object]:
+    """Escape every text in plain data for a log."""
     return {
         name: quoted(value)
         if isinstance(value, str)
-        else _escaped(value)
+        else _escape_texts(value)
         if isinstance(value, dict)
         else value
         for name, value in fields.items()
@@ -264,20 +267,20 @@ def _running_test() -> str | None:
     return os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0] or None
 
 
-def _tag(line: Entry) -> str:
-    """The identity of a line, unique among all processes."""
+def _line_id(line: Entry) -> str:
+    """The id of a line, unique among all processes."""
     return f"{os.getpid()}.{line.seq}.{line.final}"
 
 
 class JournalFile:
-    """A file to which any number of processes append outcomes, each line in one write.
+    """A file to which several processes append outcomes, each line in one write.
 
     A file that was removed or renamed meanwhile is opened again.
 
     Args:
-        path: of the file; a regular file must be ours, and gets mode 0600 also if it exists already.
+        path: the file's path. A regular file must belong to our user; an existing one gets mode 0600, too.
         parent: as for `Journal`.
-        option: the option that named it, for the message that it cannot be opened.
+        option: the option that names the file, for an error message.
 
     Raises:
         ConfigurationError: it cannot be opened.
@@ -288,22 +291,22 @@ class JournalFile:
     ) -> None:
         self.path = path
         self._file: int | None = None
-        # The path of the open file, by the system, when it was last compared with the file at its path.
-        self._where: str | None = None
-        self._place: Written | None = None
+        # The path that the system showed for the open file when it was last compared with the file at `path`.
+        self._open_path: str | None = None
+        self._written: WrittenFile | None = None
         self._parent = parent
         self._lock = Lock()
-        # Loaded before the first request comes.
+        # Loaded now, so that the first request does not wait for it.
         import faultinject.journal.line_fields  # noqa: F401
 
         try:
-            # The program may change its directory.
+            # The program may change its working directory later.
             self._absolute = os.path.abspath(path)
             self._file = _open(self._absolute)
             self._begin(self._file)
         except (OSError, ValueError) as error:
-            why = getattr(error, "strerror", None) or error
-            raise ConfigurationError([Problem(f"cannot write to {path!r}: {why}", where=option)]) from None
+            reason = getattr(error, "strerror", None) or error
+            raise ConfigurationError([Problem(f"cannot write to {path!r}: {reason}", where=option)]) from None
 
     def append(self, outcome: Outcome) -> None:
         """Write the line of an outcome."""
@@ -311,11 +314,11 @@ class JournalFile:
             self.write(outcome.to_line(), outcome.pid)
 
     def write(self, data: bytes, pid: int) -> None:
-        """Write a line; at the first line that cannot be written the file ends, as the log says.
+        """Write a line; the first failure closes the file, and is logged.
 
         Args:
             data: the line.
-            pid: this process.
+            pid: the id of this process.
         """
         file = self._file
         if file is None:
@@ -323,51 +326,51 @@ class JournalFile:
         try:
             size = self._size(file) + len(data)
             full = size > LARGEST_FILE
-            if self._place is not None:
-                self._place.write(pid, size)
+            if self._written is not None:
+                self._written.write(pid, size)
             if not full and os.write(file, data) == len(data):
                 return
             reason = "it has reached 1 GiB" if full else "no space left"
         except OSError as error:
             reason = error.strerror or str(error)
-        if self._place is not None:
-            self._place.failed()
+        if self._written is not None:
+            self._written.failed()
         self.close()
         # A journal's file cannot be written any more.
         log.error("faultinject: writing to the journal %s has stopped: %s", self.path, reason)
 
     def _begin(self, file: int) -> None:
-        """Note the identity of the file, and the place where its end is noted."""
+        """Remember the identity of the file, and register it for the line of this process's end."""
         self._identity = identity(file)
         if self._parent is not None:
-            from faultinject.journal.endings import place_of
+            from faultinject.journal.endings import written_file
 
-            self._place = place_of(self._absolute, file)
-            self._place.limit, self._place.parent = LARGEST_FILE, self._parent
+            self._written = written_file(self._absolute, file)
+            self._written.limit, self._written.parent = LARGEST_FILE, self._parent
 
     def _size(self, file: int) -> int:
-        """Bytes of the file, which is opened again if it was removed or renamed.
+        """The file's size in bytes; a file that was removed or renamed is opened again first.
 
-        If the system shows the path of an open file, only a change of that path leads to a comparison with the file at
-        the journal's path: on Linux, `stat` makes the next write to a file cost twice as much.
+        On Linux `stat` doubles the cost of the next write. So as long as the system shows an unchanged path for the
+        open file, it is not compared with the file at the journal's path.
         """
-        where = _where(file)
-        if where is not None and where == self._where:
+        where = _path_of_open_file(file)
+        if where is not None and where == self._open_path:
             return os.lseek(file, 0, os.SEEK_END)
         status = os.fstat(file)
-        if not self._there() == (status.st_dev, status.st_ino) == self._identity:
+        if not self._file_at_path() == (status.st_dev, status.st_ino) == self._identity:
             with self._lock:
                 if identity(file) != self._identity:
                     raise OSError(EBADF, "somebody has closed it")
-                if self._there() != self._identity:  # else another thread has opened it
+                if self._file_at_path() != self._identity:  # else another thread has opened it
                     new = _open(self._absolute)
                     try:
                         # The descriptor keeps its number, as another thread may be about to write.
                         os.dup2(new, file, inheritable=False)
                     finally:
                         os.close(new)
-                    if self._place is not None:
-                        self._place.files.discard(file)
+                    if self._written is not None:
+                        self._written.files.discard(file)
                     self._begin(file)
                     # A journal's file was removed or renamed, as log rotation does; another one takes the lines.
                     log.warning(
@@ -375,11 +378,11 @@ class JournalFile:
                     )
                 return os.fstat(file).st_size
         # A pipe has no end to seek.
-        self._where = where if S_ISREG(status.st_mode) else None
+        self._open_path = where if S_ISREG(status.st_mode) else None
         return status.st_size
 
-    def _there(self) -> tuple[int, ...]:
-        """Device and inode of the file at the path; of the open file if `stat` is not permitted."""
+    def _file_at_path(self) -> tuple[int, ...]:
+        """Device and inode of the file at the path, or of the open file if `stat` is not permitted."""
         try:
             status = os.stat(self._absolute)
         except FileNotFoundError:
@@ -389,25 +392,25 @@ class JournalFile:
         return status.st_dev, status.st_ino
 
     def end(self) -> None:
-        """Write to the file that this process writes no more, if it has written anything."""
-        if self._place is not None:
-            self._place.end()
+        """Write the line of this process's end, if the process has written to the file."""
+        if self._written is not None:
+            self._written.end()
 
     def close(self) -> None:
-        """Take no more lines."""
+        """Write no more lines."""
         file, self._file = self._file, None
         if file is not None:
-            if self._place is not None:
-                self._place.files.discard(file)
+            if self._written is not None:
+                self._written.files.discard(file)
             close_own(file, self._identity)
 
     def __del__(self, ends: Callable[[], bool] = is_finalizing) -> None:
-        if not ends():  # as for `OwnFile`
+        if not ends():  # `OwnFile` gives the reason
             self.close()
 
 
-def _where(file: int) -> str | None:
-    """The present path of an open file; None: the system does not show it.
+def _path_of_open_file(file: int) -> str | None:
+    """The current path of an open file; None if the system does not show it.
 
     It changes when the file is renamed, removed or closed.
     """
@@ -418,7 +421,7 @@ def _where(file: int) -> str | None:
 
 
 def _open(path: str) -> int:
-    """Open a file to append to, without following a link.
+    """Open a file for appending, without following a link.
 
     A regular file is ours, with mode 0600; some file systems have no modes.
 

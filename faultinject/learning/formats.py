@@ -23,11 +23,11 @@ class Record:
     """A line of a log.
 
     Attributes:
-        time: of the request, seconds since 1970.
-        method: of the request.
-        operation: by the vendor's name; None where the log does not show it.
-        status: of the answer.
-        code: the vendor's error code; empty where there is none, or the log has none.
+        time: the time of the request, seconds since 1970.
+        method: the request's method.
+        operation: the operation by the vendor's name; None if the log does not show it.
+        status: the answer's status.
+        code: the vendor's error code; empty if there is none.
     """
 
     time: float
@@ -41,10 +41,10 @@ class OperationNames:
     """Finds the names that rules of one vendor give to operations.
 
     Args:
-        vendor: its id; None: requests are read as S3 requests.
+        vendor: the vendor's id; None: requests are read as S3 requests.
 
     Raises:
-        UnknownVendorError: there is none with that id.
+        UnknownVendorError: there is no such vendor.
     """
 
     def __init__(self, vendor: str | None) -> None:
@@ -58,13 +58,13 @@ class OperationNames:
         """Find the operation of a request; None if it has none.
 
         Args:
-            method: of the request.
-            target: path and query.
-            host: the request's Host; empty: a Host without a bucket in it.
+            method: the request's method.
+            target: the request's path and query.
+            host: the request's Host; empty: one without a bucket.
         """
         target = target if target[:1] == "/" else f"/{target}"
         try:
-            environ = trials.environ(method, target, host or "127.0.0.1")
+            environ = trials.environ_of(method, target, host or "127.0.0.1")
             return self._reading.operation(WSGIRequest(environ))
         except (ConfigurationError, ValueError):
             return None
@@ -73,7 +73,7 @@ class OperationNames:
 LATEST = 253_402_300_799.0
 """The last second of the year 9999; `datetime` has no later one."""
 _TIME = r"\[(?P<time>\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\]"
-# A quoted text ends at a quote that a blank or the line's end follows: not every service escapes quotes in it.
+# A quoted text ends at a quote before a blank or the line's end, as not every service escapes quotes within it.
 _TEXT = r'"(?:[^"\\]|\\.|"(?! |$))*"'
 _REQUEST = r'(?P<request>"[^"]*(?:"(?! (?:\d{3}|-)(?: |$))[^"]*)*"|-)'  # ends at the quote before the status
 
@@ -95,7 +95,7 @@ class Format(ABC):
         self.names = names
 
     def is_header(self, line: str) -> bool:
-        """Whether the line has no request: a header or a blank line."""
+        """Whether the line is a header or blank, so that it has no request."""
         return not line.strip()
 
     def read(self, line: str) -> Record | None:
@@ -114,7 +114,7 @@ class Format(ABC):
 
     @abstractmethod
     def read_fields(self, line: str) -> Record | None:
-        """Read the request of a line, without looking whether status and time are possible.
+        """Read the request of a line, without checks of status and time.
 
         Raises:
             Skip: the request does not count.
@@ -123,7 +123,7 @@ class Format(ABC):
 
 
 class Skip(Exception):
-    """Says that a line has the right form but does not count; its text is the reason."""
+    """A line has the right form but does not count; the text is the reason."""
 
 
 class S3(Format):
@@ -132,7 +132,7 @@ class S3(Format):
     name = "s3"
     title = "Amazon S3 server access log"
     vendor = "s3"
-    # Newer fields and texts of the client's choice follow; none of these is read.
+    # Newer fields, and texts that the client chooses, follow; they are not read.
     _LINE = re.compile(
         rf"\S+ (?P<bucket>\S+) {_TIME} \S+ \S+ \S+ (?P<event>[A-Z0-9]+(?:\.\w+)+) (?P<key>\S+)"
         rf" {_REQUEST} (?P<status>\d{{3}}|-) (?P<code>\S+)(?: |$)",
@@ -329,7 +329,7 @@ _UNANSWERED = {
 
 
 FORMATS: dict[str, type[Format]] = {form.name: form for form in (CloudFront, S3, OSS, COS, Nginx)}
-"""The formats, in the order of trial: nginx is last, as it accepts lines of other logs."""
+"""The formats in the order of trial; nginx is last, as it also fits lines of others."""
 _METHOD = re.compile("[A-Z]{1,20}", re.ASCII)
 _CODE = re.compile(r"[A-Za-z][\w.-]{0,63}", re.ASCII)
 
@@ -346,7 +346,7 @@ def _inside(text: str) -> str:
 
 
 def _code(text: str) -> str:
-    """The code of an error; empty for any text that has not the form of a code."""
+    """The code of an error; empty for a text without the form of a code."""
     return text if _CODE.fullmatch(text) else ""
 
 

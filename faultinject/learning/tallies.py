@@ -16,7 +16,7 @@ from faultinject.learning.formats import FORMATS, Format, OperationNames, Skip
 from faultinject.rules.descriptions import counted
 
 LONGEST_LINE = 65_536
-"""The number of bytes that are read of a line; the rest is skipped."""
+"""The most bytes that are read of a line; the rest is skipped."""
 LOOKED_AT = 200
 """The number of lines by which a format is detected."""
 EXAMPLES = 3
@@ -24,10 +24,10 @@ EXAMPLES = 3
 BEGUN_AS_A_SUCCESS = 200
 """The status of an answer that began before its error was known.
 
-S3 begins the answers to CopyObject and CompleteMultipartUpload so.
+S3 begins the answers to CopyObject and CompleteMultipartUpload in this way.
 """
 Kind = tuple[str, bool]
-"""An operation and True; or a method and False, if the log shows no operation."""
+"""An operation and True; or, if the log shows no operation, a method and False."""
 Error = tuple[int, str]
 """A status and a code."""
 
@@ -101,15 +101,15 @@ def read_logs(paths: Iterable[str], name: str | None, vendor: str | None) -> Tal
         if log_format is None:
             if not any(_may_be_request(line) for _, line in first):
                 continue
-            log_format = _detected([line for _, line in first], vendor)
+            log_format = _detect([line for _, line in first], vendor)
             if log_format is None:
                 known = ", ".join(FORMATS)
                 raise ConfigurationError(
                     f"{path}: its lines are of no format that is known ({known}); --format says which it is"
                 )
         elif name is None:
-            # Lines of another format may fit this one too.
-            detected = _detected([line for _, line in first], vendor)
+            # Lines of another format may fit this one, too.
+            detected = _detect([line for _, line in first], vendor)
             if detected is not None and detected.name != log_format.name:
                 raise ConfigurationError(
                     f"{path}: its lines are of the {detected.title}, not of the {log_format.title}"
@@ -138,7 +138,7 @@ def _may_be_request(line: str) -> bool:
     return bool(line.strip()) and line[:1] != "#"
 
 
-def _detected(first: list[str], vendor: str | None) -> Format | None:
+def _detect(first: list[str], vendor: str | None) -> Format | None:
     for name in FORMATS:
         log_format = _make_format(name, vendor)
         requests = readable = 0

@@ -15,11 +15,11 @@ LEAST = 20
 
 
 def cuts(requests: Sequence[int], errors: Sequence[int]) -> list[int]:
-    """Find the places where the share of errors changes.
+    """Find the places at which the share of errors changes.
 
-    Binary segmentation: a piece is cut where two shares explain it better than one. Twice the logarithm of the
-    likelihood ratio must exceed 12 + 2·ln of the number of bins, which chance almost never reaches at any of them.
-    Two cuts at once, such as the beginning and the end of an outage, must gain that much each.
+    Binary segmentation: a piece is cut if two shares explain it better than one. Twice the logarithm of the likelihood
+    ratio must exceed 12 + 2·ln of the number of bins; by chance that almost never happens. Two cuts at once, such as
+    the beginning and the end of an outage, must each gain that much.
 
     Args:
         requests: the number of requests in each bin.
@@ -42,11 +42,11 @@ def cuts(requests: Sequence[int], errors: Sequence[int]) -> list[int]:
         chosen += places
         pieces.remove((start, end))
         pieces += pairwise([start, *places, end])
-    return _needed(sums, sorted(chosen), bound)
+    return _needed_cuts(sums, sorted(chosen), bound)
 
 
-def _needed(sums: Sequence[tuple[int, int]], chosen: list[int], bound: float) -> list[int]:
-    """Remove the cuts that no longer gain enough: a later cut may have made them needless."""
+def _needed_cuts(sums: Sequence[tuple[int, int]], chosen: list[int], bound: float) -> list[int]:
+    """Remove cuts that no longer gain enough, as a later cut may have made them superfluous."""
     while chosen:
         edges = [0, *chosen, len(sums) - 1]
         gains = [
@@ -71,10 +71,10 @@ def _best(sums: Sequence[tuple[int, int]], start: int, end: int) -> tuple[float,
     requests, errors = sums[end][0] - sums[start][0], sums[end][1] - sums[start][1]
 
     def excess(at: int) -> int:
-        """The errors before a place, less those of an even spread, times the requests."""
+        """The errors before a place, minus those of an even spread, times the requests."""
         return (sums[at][1] - sums[start][1]) * requests - (sums[at][0] - sums[start][0]) * errors
 
-    # Between two cuts are the most or the fewest errors: they begin at an extreme of the excess.
+    # The most or the fewest errors are between two cuts, which therefore begin at an extreme of the excess.
     first = min(min(range(start, end), key=excess), max(range(start, end), key=excess))
     _, last = _best_one(sums, first, end)
     _, first = _best_one(sums, start, last)
@@ -86,7 +86,7 @@ def _best(sums: Sequence[tuple[int, int]], start: int, end: int) -> tuple[float,
 
 
 def _best_one(sums: Sequence[tuple[int, int]], start: int, end: int) -> tuple[float, int]:
-    """Find the gain of the best single cut, and its place; the piece's start if there is none."""
+    """The gain of the best single cut, and its place; the place is the start if there is none."""
     whole = _likelihood(sums, start, end)
     best = (0.0, start)
     for at in range(start + 1, end):
@@ -99,7 +99,7 @@ def _best_one(sums: Sequence[tuple[int, int]], start: int, end: int) -> tuple[fl
 
 
 def _likelihood(sums: Sequence[tuple[int, int]], start: int, end: int) -> float:
-    """Calculate the log-likelihood of a piece's errors, with the share that fits best."""
+    """The log-likelihood of a piece's errors, with the share that fits best."""
     n, k = sums[end][0] - sums[start][0], sums[end][1] - sums[start][1]
     return sum(count * log(count / n) for count in (k, n - k) if count)
 

@@ -45,7 +45,7 @@ class Learned:
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class ErrorLeftOut:
     """An error for which there is no rule.
 
     Attributes:
@@ -93,33 +93,35 @@ class LearnedScenario:
     examples: list[Broken]
     skipped: dict[str, int]
     rules: list[Learned]
-    left_out: list[LeftOut]
+    left_out: list[ErrorLeftOut]
 
 
-def learn(tally: Tally, vendor: str | None, *, everything: bool) -> tuple[list[Learned], list[LeftOut]]:
+def learn(tally: Tally, vendor: str | None, *, everything: bool) -> tuple[list[Learned], list[ErrorLeftOut]]:
     """Make the rules that inject the errors of a log.
 
-    Of the rules of one kind of request, the second one's probability applies to the requests that the first one has
-    let pass, and so on.
+    Rules of one kind of request apply one after another: the probability of the second rule is for the requests that
+    the first one lets pass, and so on.
 
     Args:
         tally: the counts.
         vendor: the vendor of its codes and operations, or None.
-        everything: also make rules for errors that a client is not to retry.
+        everything: whether to make rules for errors after which a client should not retry, too.
     """
     known_vendor = None if vendor is None else vendors.get(vendor)
     start, end = tally.span
     width = max(1, -(-(end - start) // BINS))
     learned: list[Learned] = []
-    left_out: list[LeftOut] = []
+    left_out: list[ErrorLeftOut] = []
     for kind in sorted(tally.requests, key=lambda kind: -sum(tally.requests[kind].values())):
         by_error = tally.errors.get(kind, {}).items()
         errors = dict(sorted(by_error, key=lambda counted_error: -sum(counted_error[1].values())))
         for error, seconds in [*errors.items()]:
-            if reason := _unsayable(known_vendor, error) or (
-                "" if everything else _not_retried(known_vendor, error)
+            if reason := _reason_without_rule(known_vendor, error) or (
+                "" if everything else _reason_against_retry(known_vendor, error)
             ):
-                left_out.append(LeftOut(kind[0], error[1] or str(error[0]), sum(seconds.values()), reason))
+                left_out.append(
+                    ErrorLeftOut(kind[0], error[1] or str(error[0]), sum(seconds.values()), reason)
+                )
                 del errors[error]
         if errors:
             learned += _rules_of_kind(
@@ -147,8 +149,8 @@ def _rules_of_kind(
     width: int,
     end: int,
 ) -> Iterator[Learned]:
-    counts = _binned(requests, start, width, end)
-    failed = {error: _binned(seconds, start, width, end) for error, seconds in errors.items()}
+    counts = _bin(requests, start, width, end)
+    failed = {error: _bin(seconds, start, width, end) for error, seconds in errors.items()}
     changes = {at for errors_by_bin in failed.values() for at in cuts(counts, errors_by_bin)}
     for first, last in pairwise([0, *sorted(changes), len(counts)]):
         begin, until = start + first * width, min(end, start + last * width)
@@ -169,7 +171,7 @@ def _rules_of_kind(
             yield Learned(_rule(vendor, error, keys), k, n, low, high, begin, until)
 
 
-def _binned(seconds: Counter[int], start: int, width: int, end: int) -> list[int]:
+def _bin(seconds: Counter[int], start: int, width: int, end: int) -> list[int]:
     bins = [0] * -(-(end - start) // width)
     for second, count in seconds.items():
         bins[(second - start) // width] += count
@@ -192,7 +194,7 @@ def _rule(vendor: Vendor | None, error: Error, keys: RuleKeys) -> Rule:
     return Rule(f"http:{status}", **keys)
 
 
-def _unsayable(vendor: Vendor | None, error: Error) -> str:
+def _reason_without_rule(vendor: Vendor | None, error: Error) -> str:
     """The reason why no rule can inject this error; empty if one can."""
     status, code = error
     documented = any(row.code == code for row in (vendor.errors if vendor else ()))
@@ -201,7 +203,7 @@ def _unsayable(vendor: Vendor | None, error: Error) -> str:
     return "in an answer with status 200, and not documented"
 
 
-def _not_retried(vendor: Vendor | None, error: Error) -> str:
+def _reason_against_retry(vendor: Vendor | None, error: Error) -> str:
     """The reason why a client should not retry after this error; empty if it should."""
     status, code = error
     if vendor is not None and code:
@@ -212,7 +214,7 @@ def _not_retried(vendor: Vendor | None, error: Error) -> str:
 
 
 def as_toml(
-    learned: Sequence[Learned], left_out: Sequence[LeftOut], tally: Tally, *, sources: Sequence[str]
+    learned: Sequence[Learned], left_out: Sequence[ErrorLeftOut], tally: Tally, *, sources: Sequence[str]
 ) -> str:
     """Write the scenario as a file, with each rule's numbers as a comment."""
     start, end = tally.span
@@ -249,7 +251,7 @@ def as_toml(
 
 
 def with_numbers(
-    learned: list[Learned], left_out: list[LeftOut], tally: Tally, *, sources: Sequence[str]
+    learned: list[Learned], left_out: list[ErrorLeftOut], tally: Tally, *, sources: Sequence[str]
 ) -> LearnedScenario:
     """The scenario for printing as JSON."""
     start, end = tally.span

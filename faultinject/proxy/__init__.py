@@ -1,13 +1,13 @@
 """A reverse proxy with faults in front of any HTTP server.
 
 It forwards requests and answers unchanged. `client` has the connections of clients, `upstream` the connections to the
-server behind; h11 reads both. `app` is the ASGI app between them, and faults are injected around it as around any
-other app. uvicorn listens.
+server behind the proxy; h11 parses both. `app` is the ASGI app between them, and faults are injected around it as
+around any other app. uvicorn accepts the connections.
 """
 
 from faultinject.exceptions import MissingExtraError
 
-# The check is here, since every command with `--to` imports this package first.
+# Every command with `--to` imports this package first, so a missing extra is reported here.
 try:
     import h11  # noqa: F401
     import uvicorn  # noqa: F401

@@ -16,12 +16,12 @@ from faultinject.proxy.target import Target
 from faultinject.proxy.upstream import Upstream, UpstreamFailure
 
 HEADER_FOR_THE_PROXY = b"proxy-authorization"
-"""The header for a proxy that a client uses by HTTP_PROXY.
+"""The header that a client with HTTP_PROXY sends to the proxy.
 
-It has a secret of the proxy's user, which the server must not see.
+It holds a secret for the proxy, which the server must not see.
 """
 UPGRADES = (b"upgrade", b"http2-settings")
-"""The headers by which HTTP/1.1 goes over into another protocol."""
+"""The headers that switch from HTTP/1.1 to another protocol."""
 
 
 def log_failure(failure: UpstreamFailure) -> None:
@@ -33,12 +33,12 @@ def log_failure(failure: UpstreamFailure) -> None:
 class Proxy:
     """The ASGI app in front of one server.
 
-    `ClientTransport` serves it, and keeps requests as the client sent them.
+    `ClientTransport` serves it, and keeps the request's bytes as the client sent them.
 
     Args:
-        target: the server behind.
+        target: the server behind the proxy.
         rewrite_host: whether to send the server's own Host instead of the client's, which may be signed.
-        notice: called for each request that the server did not answer completely.
+        on_failure: called for each request that the server did not answer completely.
     """
 
     def __init__(
@@ -46,10 +46,10 @@ class Proxy:
         target: Target,
         *,
         rewrite_host: bool = False,
-        notice: Callable[[UpstreamFailure], None] = log_failure,
+        on_failure: Callable[[UpstreamFailure], None] = log_failure,
     ) -> None:
         self.target = target
-        self._notice = notice
+        self._on_failure = on_failure
         self._context: ssl.SSLContext | None = None
         if target.tls:
             self._context = ssl.create_default_context()
@@ -60,18 +60,18 @@ class Proxy:
         """Forward one request, and its answer."""
         client: ClientTransport = scope[KEY]
         try:
-            client.upstream = upstream = await self._connected(client.upstream)
+            client.upstream = upstream = await self._connect(client.upstream)
         except UpstreamFailure as failure:
-            self._notice(failure)
+            self._on_failure(failure)
             await _send_reason(send, failure)
             return
         if client.transport.is_closing():
-            # The client has left meanwhile, and nobody else will close the connection to the server.
+            # The client has left meanwhile, and nothing else would close the connection to the server.
             upstream.leave()
             return
-        await _Forwarding(client, upstream, receive, send, self._notice).run(self._headers(client))
+        await _Forwarding(client, upstream, receive, send, self._on_failure).run(self._headers(client))
 
-    async def _connected(self, upstream: Upstream | None) -> Upstream:
+    async def _connect(self, upstream: Upstream | None) -> Upstream:
         if upstream is not None and await upstream.can_go_on():
             return upstream
         if upstream is not None:
@@ -89,7 +89,7 @@ class Proxy:
 
 
 class _Forwarding:
-    """Forwards one request and its answer, both at the same time.
+    """Forwards one request and its answer, concurrently.
 
     A server may answer before it has the whole request.
     """
@@ -100,13 +100,13 @@ class _Forwarding:
         upstream: Upstream,
         receive: Receive,
         send: Send,
-        notice: Callable[[UpstreamFailure], None],
+        on_failure: Callable[[UpstreamFailure], None],
     ) -> None:
         self._client = client
         self._upstream = upstream
         self._receive = receive
         self._send = send
-        self._notice = notice
+        self._on_failure = on_failure
         self._started = self._left = False
         # The failure that ended the forwarding of the request.
         self._request_failure: UpstreamFailure | None = None
@@ -116,9 +116,9 @@ class _Forwarding:
         client, upstream = self._client, self._upstream
         try:
             await upstream.send_head(client.request.method, client.request.target, headers)
-            sending = asyncio.create_task(self._forward())
+            sending = asyncio.create_task(self._forward_body())
             try:
-                await self._answer()
+                await self._forward_answer()
             finally:
                 sending.cancel()
                 await asyncio.gather(sending, return_exceptions=True)
@@ -132,13 +132,13 @@ class _Forwarding:
         else:
             upstream.go_on()
 
-    async def _forward(self) -> None:
-        """Send the body on, then listen for a client that leaves."""
+    async def _forward_body(self) -> None:
+        """Forward the body, then wait for the client to leave."""
         try:
             if self._client.waiting_for_100_continue:
-                # `receive` would ask the client for the body. That is for the server to do, or the client sends its
-                # body without being asked after it has waited long enough.
-                await self._client.body_comes()
+                # `receive` would send `100 Continue`, which only the server behind may do. A client that gets none
+                # sends its body after a while all the same.
+                await self._client.wait_for_body()
             more = True
             while (message := await self._receive())["type"] == "http.request":
                 if not more:
@@ -155,13 +155,13 @@ class _Forwarding:
             self._left = True
             self._upstream.leave()
 
-    async def _answer(self) -> None:
+    async def _forward_answer(self) -> None:
         client, send = self._client, self._send
         async for event in self._upstream.events():
             if isinstance(event, h11.InformationalResponse):
                 await client.send_informational(event.status_code, event.reason, event.headers.raw_items())
             elif isinstance(event, h11.Response):
-                await self._begin(event)
+                await self._forward_head(event)
             elif isinstance(event, h11.Data):
                 await send({"type": "http.response.body", "body": bytes(event.data), "more_body": True})
             else:
@@ -169,7 +169,7 @@ class _Forwarding:
                 client.answer_trailers = event.headers.raw_items()
                 await send({"type": "http.response.body", "body": b""})
 
-    async def _begin(self, event: h11.Response) -> None:
+    async def _forward_head(self, event: h11.Response) -> None:
         headers = event.headers.raw_items()
         self._started = True
         start: Message = {
@@ -184,8 +184,8 @@ class _Forwarding:
         await self._send(start)
 
     async def _end(self, failure: UpstreamFailure) -> None:
-        """End the connection as the server has, or answer the reason if it has not ended it."""
-        self._notice(failure)
+        """End the connection as the server did; if the server did not, answer with the reason."""
+        self._on_failure(failure)
         if not self._started and failure.reset is None:
             await _send_reason(self._send, failure)
         elif failure.reset is not False:
@@ -210,9 +210,9 @@ def without_upgrade(headers: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[by
         if name.lower() in UPGRADES:
             continue
         if name.lower() == b"connection":
-            kept = [word for word in value.split(b",") if word.strip().lower() not in UPGRADES]
-            if not kept:
+            options = [option for option in value.split(b",") if option.strip().lower() not in UPGRADES]
+            if not options:
                 continue
-            yield name, b",".join(kept).strip()
+            yield name, b",".join(options).strip()
             continue
         yield name, value

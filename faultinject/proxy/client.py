@@ -24,14 +24,14 @@ from faultinject.adapters.types import Message, Scope
 from faultinject.http.wire import reason
 from faultinject.journal import log
 from faultinject.proxy.target import Target
-from faultinject.proxy.upstream import LIMITS, PIECE, RawHeaders, Upstream, lines, without_quotes
+from faultinject.proxy.upstream import LIMITS, PIECE, RawHeaders, Upstream, header_lines, without_quotes
 from faultinject.server.bounds import LIMITS as SERVER_LIMITS
-from faultinject.server.bounds import Limits, counted, make_room
+from faultinject.server.bounds import Limits, make_room, protocol_factory
 from faultinject.server.certificates import Certificate
-from faultinject.server.protocol import URL, of_url
+from faultinject.server.protocol import URL, split_url_target
 
 KEY = "faultinject.client_transport"
-"""The key of a scope's `ClientTransport`."""
+"""The key of the `ClientTransport` in a scope."""
 RESPONSE_HEAD = "faultinject.response_head"
 """The key of the server's reason phrase and header names, in an answer's first message.
 
@@ -49,27 +49,27 @@ _FAILED = "an error in front of the server: the proxy's log has it"
 
 
 class ClientTransport(asyncio.StreamReaderProtocol):
-    """One connection of a client, which sends its requests one after the other.
+    """One connection of a client, which sends its requests one after another.
 
     uvicorn makes one for each client, and ends it.
 
     Args:
-        target: the server behind.
-        limits: of the proxy's connections.
+        target: the server behind the proxy.
+        limits: the limits of the proxy's connections.
         config: uvicorn's configuration, with the app.
         server_state: uvicorn's connections and tasks.
 
     Attributes:
-        upstream: this client's connection to the server, opened for its first request. As without the proxy, no
-            other client uses it.
+        upstream: this client's own connection to the server, opened for its first request. No other client uses it,
+            as no other would without the proxy.
         request: the request as the client sent it; if its target was a URL, the target is the URL's path.
-        trailers: the request's trailers; complete once the body is.
+        trailers: the request's trailers; they are complete when the body is.
         answer_trailers: the trailers to send at the end of the answer.
         waiting_for_100_continue: whether the client waits before it sends its body.
         more_body: whether a part of the body has not been read yet.
         keep_alive: whether both the client and the proxy allow another request.
-        heard: the time when the client last came, sent or took something.
-        wire: the connection below TLS.
+        heard: the time when the client last connected, sent or received something.
+        wire: the transport below TLS.
     """
 
     request: h11.Request
@@ -117,7 +117,7 @@ class ClientTransport(asyncio.StreamReaderProtocol):
         task.add_done_callback(self._server.tasks.discard)
 
     def enter(self, wire: asyncio.Transport) -> None:
-        """Count the connection; with TLS, its handshake begins."""
+        """Count the connection; with TLS, when its handshake begins."""
         self.transport = self.wire = wire
         self.heard = monotonic()
         self._server.connections.add(self)  # type: ignore[arg-type]
@@ -131,17 +131,17 @@ class ClientTransport(asyncio.StreamReaderProtocol):
         super().data_received(data)
 
     def resume_writing(self) -> None:
-        """Note that the client has taken something."""
+        """Note that the client has received something."""
         self.heard = monotonic()
         super().resume_writing()
 
     def eof_received(self) -> bool:
-        """Close the connection when the client ends its half of it."""
+        """Close the connection when the client closes its half of it."""
         super().eof_received()
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Leave the server when the client has left."""
+        """Leave the server behind when the client has left."""
         super().connection_lost(exc)
         self._server.connections.discard(self)
         self._lost.set()
@@ -167,7 +167,7 @@ class ClientTransport(asyncio.StreamReaderProtocol):
         if self.waiting_for_100_continue:
             self.waiting_for_100_continue = False
             self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        await self.body_comes()
+        await self.wait_for_body()
         event = self._pending
         if isinstance(event, h11.Data):
             self._pending = None
@@ -179,7 +179,7 @@ class ClientTransport(asyncio.StreamReaderProtocol):
             await self._lost.wait()
         return {"type": "http.disconnect"}
 
-    async def body_comes(self) -> None:
+    async def wait_for_body(self) -> None:
         """Wait for a part of the body, or the client's end, without sending `100 Continue`."""
         async with self._reading:
             if self._pending is None:
@@ -212,7 +212,7 @@ class ClientTransport(asyncio.StreamReaderProtocol):
 
     @property
     def is_silent(self) -> bool:
-        """Whether nothing goes on before the client sends something."""
+        """Whether the proxy waits for the client to send something."""
         return self._reads and not self.waiting_for_100_continue
 
     async def _serve(self) -> None:
@@ -222,10 +222,10 @@ class ClientTransport(asyncio.StreamReaderProtocol):
                 if not await self._finish():
                     break
         except asyncio.CancelledError:
-            # The proxy ends and has waited long enough. The reset tells the client that the answer is cut.
+            # The proxy is ending and has waited long enough. The reset tells the client that the answer is cut.
             self.abort()
         except Exception:
-            # uvicorn's own protocols log it with these words.
+            # uvicorn's own protocols log an error of the app with this text.
             getLogger("uvicorn.error").exception("Exception in ASGI application\n")
             if not self._started:
                 await self._refuse(500, _FAILED)
@@ -267,7 +267,7 @@ class ClientTransport(asyncio.StreamReaderProtocol):
         url = URL.fullmatch(request.target)
         if url is None or not self.target.serves(url[1].decode()):
             return 421, _NO_FORWARD.format(self.target.url)
-        target, headers = of_url(request.target, request.headers.raw_items())
+        target, headers = split_url_target(request.target, request.headers.raw_items())
         self.request = h11.Request(method=request.method, target=target, headers=headers)
         return None
 
@@ -297,7 +297,7 @@ class ClientTransport(asyncio.StreamReaderProtocol):
             piece, more = message.get("body", b""), message.get("more_body", False)
             if self._chunked:
                 piece = b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b""
-                piece += b"" if more else b"0\r\n%b\r\n" % lines(self.answer_trailers)
+                piece += b"" if more else b"0\r\n%b\r\n" % header_lines(self.answer_trailers)
             self._write(b"" if self._bodiless else piece)
             self._complete = not more
         await self.drain()
@@ -306,7 +306,7 @@ class ClientTransport(asyncio.StreamReaderProtocol):
         """Write an informational (1xx) head, which comes before the answer."""
         if status == HTTPStatus.CONTINUE:
             self.waiting_for_100_continue = False
-        self._write(b"HTTP/1.1 %d %b\r\n%b\r\n" % (status, phrase, lines(headers)))
+        self._write(b"HTTP/1.1 %d %b\r\n%b\r\n" % (status, phrase, header_lines(headers)))
         await self.drain()
 
     async def drain(self) -> None:
@@ -347,7 +347,7 @@ class ClientTransport(asyncio.StreamReaderProtocol):
             if name_sent in unused:
                 unused.remove(name_sent)
             headers[at] = name_sent, value
-        return b"HTTP/1.1 %d %b\r\n%b\r\n" % (status, phrase, lines(headers))
+        return b"HTTP/1.1 %d %b\r\n%b\r\n" % (status, phrase, header_lines(headers))
 
     async def _finish(self) -> bool:
         """End an exchange, and say whether another request can come."""
@@ -420,7 +420,7 @@ def proxy_server(
     context = None if certificate is None else certificate.context
     config = Config(
         as_own(app),
-        http=counted(partial(ClientTransport, target, limits), context),  # type: ignore[arg-type]
+        http=protocol_factory(partial(ClientTransport, target, limits), context),  # type: ignore[arg-type]
         # uvloop cannot end encrypted connections that their client keeps:
         # https://github.com/MagicStack/uvloop/issues/471
         loop="auto" if context is None else "asyncio",

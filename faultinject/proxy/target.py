@@ -39,8 +39,8 @@ class Target:
             host, port = parts.hostname or "", parts.port
         except ValueError:
             parts, host, port = urlsplit(""), "", None
-        named = ":" in host or _NAME.fullmatch(host)
-        if parts.scheme not in PORTS or port == 0 or not named or _BLANKS.search(url):
+        host_is_valid = ":" in host or _NAME.fullmatch(host)
+        if parts.scheme not in PORTS or port == 0 or not host_is_valid or _BLANKS.search(url):
             raise ConfigurationError(
                 f"{option}: no host and port can be read from it; it looks like {EXAMPLE}"
                 if url.partition("://")[0].lower() in PORTS
@@ -71,17 +71,17 @@ class Target:
         return f"{self.scheme}://{self.authority}"
 
     def serves(self, authority: str) -> bool:
-        """Whether this host is the server's, or one below it, such as a bucket's."""
+        """Whether this host is the server's, or a subdomain of it, such as a bucket's."""
         host, bracket, _ = authority.rpartition("@")[2].lower().partition("]")
         host = host.removeprefix("[") if bracket else host.partition(":")[0]
         return host == self.host or host.endswith(f".{self.host}")
 
 
 def _without_secrets(url: str) -> str:
-    """Shorten a URL for messages: without password, and without query, which may be a signature."""
+    """Shorten a URL for messages: without password and query, which may hold a signature."""
     bare = url.rpartition("@")[2]
-    kept = re.split(r"[?#]", bare, maxsplit=1)[0]
-    return kept if kept == bare else f"{kept}{bare[len(kept)]}..."
+    start = re.split(r"[?#]", bare, maxsplit=1)[0]
+    return start if start == bare else f"{start}{bare[len(start)]}..."
 
 
 def _nearest(url: str) -> str:

@@ -1,4 +1,4 @@
-"""The connection to the server behind: requests go out unchanged; h11 reads the answers."""
+"""The connection to the server behind the proxy: h11 parses its answers."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ class ForwardingLimits:
     """The proxy's limits.
 
     Attributes:
-        connect: seconds to connect to the server behind.
-        silent: seconds in which the server takes nothing, or has the whole request and sends nothing.
-        lingers: seconds in which a client that is still sending may read its answer, before the connection ends.
-        dropped: bytes that are read from this client meanwhile, and dropped.
-        head: bytes of the head of a request or an answer.
+        connect: seconds to connect to the server.
+        silent: seconds after which a server is given up that accepts no bytes of the request, or sends no answer to
+            the whole of it.
+        lingers: seconds for which a client that is still sending may read an answer, before the connection ends.
+        dropped: bytes that are read from such a client meanwhile, and dropped.
+        head: bytes of the line and headers of a request or an answer.
     """
 
     connect: float = 10.0
@@ -46,17 +47,17 @@ class UpstreamFailure(Exception):
 
     Attributes:
         status: the status of the proxy's own answer, if none has begun: 502 or 504.
-        reset: whether the server has ended the connection with an RST; None: it has not ended it.
+        reset: whether the server ended the connection with an RST; None: it has not ended the connection.
     """
 
-    def __init__(self, why: str, status: int = 502, *, reset: bool | None = None) -> None:
-        super().__init__(why)
+    def __init__(self, reason: str, status: int = 502, *, reset: bool | None = None) -> None:
+        super().__init__(reason)
         self.status = status
         self.reset = reset
 
 
 class Upstream:
-    """A connection to the server behind, for the requests of one client's connection.
+    """A connection to the server behind the proxy, for the requests of one client's connection.
 
     Args:
         target: the server.
@@ -71,9 +72,9 @@ class Upstream:
         self._connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=LIMITS.head)
         self._left = False
         self._bytes_taken = 0  # by the server
-        # The failure to raise once the server's last bytes are read.
+        # The failure to raise when the server's last bytes have been read.
         self._broken: UpstreamFailure | None = None
-        # The stream's own `set_exception` would raise before it has given out the bytes that came before.
+        # The stream's own `set_exception` would raise before the bytes that arrived earlier are read.
         reader.set_exception = self._break  # type: ignore[method-assign]
 
     @classmethod
@@ -124,26 +125,26 @@ class Upstream:
 
     async def send_head(self, method: bytes, target: bytes, headers: list[tuple[bytes, bytes]]) -> None:
         """Send a request's line and headers, in their order."""
-        # h11 only keeps track of the state: its own bytes, with the Host first, are dropped.
+        # h11 only keeps track of the state. Its own bytes are dropped, as it would put the Host first.
         self._connection.send(h11.Request(method=method, target=target, headers=headers))
-        await self._write(b"%b %b HTTP/1.1\r\n%b\r\n" % (method, target, lines(headers)))
+        await self._write(b"%b %b HTTP/1.1\r\n%b\r\n" % (method, target, header_lines(headers)))
 
     async def send_body(self, piece: bytes) -> None:
         """Send a piece of its body."""
         await self._write(self._connection.send(h11.Data(data=piece)) or b"")
 
     async def send_end(self, trailers: RawHeaders) -> None:
-        """Send the end of a body, with the trailers byte for byte; only chunked bodies have any."""
+        """Send the end of a body, with its trailers unchanged; only chunked bodies have trailers."""
         last = self._connection.send(h11.EndOfMessage()) or b""
         if trailers:
-            last = b"0\r\n%b\r\n" % lines(trailers)
+            last = b"0\r\n%b\r\n" % header_lines(trailers)
         await self._write(last)
 
     async def _write(self, data: bytes) -> None:
         if not data:
             return
-        # When a write fails, the loop drops the bytes that it has not read. So let it first read what the server has
-        # sent by now: that takes two turns of the loop.
+        # When a write fails, the loop drops the bytes that it has not read yet. So it first reads the bytes that the
+        # server has sent by now, which takes two turns of the loop.
         for _ in range(2):
             await asyncio.sleep(0)
         if self._writer.is_closing():
@@ -155,14 +156,14 @@ class Upstream:
         except TimeoutError:
             raise UpstreamFailure(f"{self._target.url} took nothing for {LIMITS.silent:g} s", 504) from None
         except OSError:
-            # The server may have answered already, such as with 413. `_read` raises the reason, if it has not.
+            # The server may have answered already, for example with 413. If it has not, `_read` raises the reason.
             return
         self._bytes_taken += len(data)
 
     def _break(self, exc: Exception) -> None:
         """Note that the connection is broken, and read the server's last bytes.
 
-        The loop stops reading when a write fails, and closes the socket next, even if it has bytes to read.
+        When a write fails, the loop stops reading, then closes the socket, even if there are bytes to read.
         """
         if self._writer.get_extra_info("sslcontext") is None:
             with suppress(OSError):
@@ -201,7 +202,7 @@ class Upstream:
                 async with asyncio.timeout(LIMITS.silent):
                     data = await self._reader.read(PIECE)
             except TimeoutError:
-                # The server may still be taking a long request, and has nothing to say until then.
+                # The server may still be reading a long request, and need not answer before its end.
                 if self._connection.our_state is not h11.SEND_BODY and self._bytes_taken == taken:
                     raise UpstreamFailure(
                         f"{self._target.url} said nothing for {LIMITS.silent:g} s", 504
@@ -233,13 +234,13 @@ class Upstream:
             self._writer.transport.abort()
 
 
-def lines(headers: RawHeaders) -> bytes:
+def header_lines(headers: RawHeaders) -> bytes:
     """Write headers as HTTP/1.1 lines."""
     return b"".join(b"%b: %b\r\n" % header for header in headers)
 
 
 def _unreadable(url: str, error: h11.RemoteProtocolError) -> str:
-    """Say why the answer cannot be forwarded: it is not HTTP, or needs what the proxy lacks."""
+    """Say why the answer cannot be forwarded: it is not HTTP, or the proxy does not support it."""
     reason = without_quotes(error)
     if error.error_status_hint == HTTPStatus.NOT_IMPLEMENTED:
         return f"the answer of {url} has another Transfer-Encoding than chunked, which does not go through this proxy"

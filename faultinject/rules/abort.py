@@ -8,14 +8,14 @@ from faultinject.rules import values
 from faultinject.rules.values import Mistake, decimal, number_text, shown
 
 LEAST = 20
-"""The fewest requests in the window for a share to mean something."""
+"""The fewest requests in the window from which a share is meaningful."""
 MOST = 1_000_000
 SHORTEST, LONGEST = 1.0, 3600.0
-"""Seconds of the window."""
+"""The shortest and the longest window, in seconds."""
 PARTS = 20
 """The number of parts of the window; the oldest part is dropped as a whole.
 
-So memory does not grow with the requests, and the window is up to a twentieth shorter than stated.
+So memory does not grow with the requests; the window may be up to a twentieth shorter than stated.
 """
 EXAMPLE = "5xx>5%/1m"
 
@@ -37,10 +37,10 @@ class Abort(NamedTuple):
 
 
 def bound_text(bound: object) -> str | None:
-    """The canonical text of a scenario's `abort`; None is none.
+    """The canonical text of a scenario's `abort`; None for None.
 
     Raises:
-        Mistake: it is no bound.
+        Mistake: it is not a bound.
     """
     if bound is None:
         return None
@@ -56,14 +56,14 @@ def canonical(text: str) -> str:
     """The text without blanks.
 
     Raises:
-        Mistake: it is no bound.
+        Mistake: it is not a bound.
     """
     read_abort(text)
     return "".join(text.split())
 
 
 def read_abort(text: str) -> Abort:
-    """The bound that a text such as `5xx>5%/1m` or `5xx>5%/1m,min=50,injected=yes` says.
+    """Read a bound such as `5xx>5%/1m` or `5xx>5%/1m,min=50,injected=yes`.
 
     Raises:
         Mistake: the text is something else.
@@ -105,7 +105,7 @@ def _window(text: str) -> float:
 
 
 def _options(texts: list[str]) -> tuple[int, bool]:
-    """The number of requests that there must be, and whether injected failures count."""
+    """The fewest requests for a share, and whether injected failures count."""
     options = {"min": str(LEAST), "injected": "no"}
     left = set(options)
     for text in texts:

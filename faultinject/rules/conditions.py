@@ -8,7 +8,17 @@ from __future__ import annotations
 from faultinject.http import patterns
 from faultinject.http.target import utf8
 from faultinject.http.wire import COMMON, METHODS
-from faultinject.rules.key import Check, Condition, Reading, Test, any_of, condition, folded, pattern, plain
+from faultinject.rules.key import (
+    Check,
+    Condition,
+    Reading,
+    Test,
+    any_of,
+    case_insensitive_test,
+    condition,
+    pattern,
+    plain_test,
+)
 from faultinject.rules.sample import sample
 from faultinject.rules.values import Mistake, is_token, listed, most_like, nearest, shown, size_range
 
@@ -45,12 +55,12 @@ def method(values: tuple[str, ...], _name: str, _reading: Reading) -> Check:
     if not any("*" in value or value[0] == "=" for value in values):
         methods = frozenset(value.upper() for value in values)
         return lambda request: request.method in methods or request.method.upper() in methods
-    test = any_of(folded(value) for value in values)
+    test = any_of(case_insensitive_test(value) for value in values)
     return lambda request: test(request.method.lower())
 
 
 def doubt_of_method(text: str) -> str:
-    """The reason why almost no request has this method, with the nearest known one; else empty.
+    """The reason why almost no request has this method, with the nearest known one; or empty.
 
     A pattern is doubtful if it matches no known method.
     """
@@ -58,7 +68,7 @@ def doubt_of_method(text: str) -> str:
     if method in METHODS:
         return "" if method != "CONNECT" else "no rule matches CONNECT"
     if "*" in method and text[0] != "=":
-        fits = folded(method)
+        fits = case_insensitive_test(method)
         return "" if any(fits(candidate.lower()) for candidate in METHODS) else "no HTTP method has this form"
     several = method.split("|")
     if METHODS.issuperset(several):
@@ -82,7 +92,7 @@ def path(values: tuple[str, ...], _name: str, _reading: Reading) -> Check:
 
 
 def _host(text: str) -> str:
-    """A host, or a pattern of one; raises `Mistake` for one with a port, or a dot at its end."""
+    """A host, or a pattern of one; a port, or a dot at its end, is a `Mistake`."""
     host, colon, port = pattern(text).rpartition(":")
     if colon and port.isdecimal() and (":" not in host or host[-1] == "]"):
         hint = f"; did you mean {shown(host)}?" if host else ""
@@ -101,7 +111,7 @@ def host(values: tuple[str, ...], _name: str, _reading: Reading) -> Check:
     >>> print(Rule("http:503", host="*.example.com"))
     http:503,host=*.example.com
     """
-    test = any_of(folded(value) for value in values)
+    test = any_of(case_insensitive_test(value) for value in values)
     return lambda request: test(request.host.lower())
 
 
@@ -112,7 +122,7 @@ def header(values: tuple[str, ...], name: str, _reading: Reading) -> Check:
     >>> print(Rule("http:503", header={"X-Test": "abc", "range": ""}))
     http:503,header.range=,header.x-test=abc
     """
-    test = plain(values)
+    test = plain_test(values)
 
     def check(request: Request) -> bool:
         # Servers decode headers as Latin-1; clients encode other letters in UTF-8 or Latin-1.
@@ -130,7 +140,7 @@ def query(values: tuple[str, ...], name: str, _reading: Reading) -> Check:
     >>> print(Rule("http:503", query={"uploads": "", "tags[]": "x"}))
     http:503,query."tags[]"=x,query.uploads=
     """
-    test = plain(values)
+    test = plain_test(values)
     return lambda request: any(test(value) for value in request.query_values(name))
 
 
@@ -167,7 +177,7 @@ def bucket(values: tuple[str, ...], _name: str, reading: Reading) -> Check:
     >>> print(Rule("http:503", bucket="photos-*"))
     http:503,bucket=photos-*
     """
-    test = plain(values)
+    test = plain_test(values)
 
     def check(request: Request) -> bool:
         name = reading.addressing.read_address(request)[0]
@@ -214,7 +224,7 @@ def client(values: tuple[str, ...], _name: str, _reading: Reading) -> Check:
     """
     literal = frozenset(values)
     networks = [_network(value) for value in values if "/" in value or ":" in value]
-    test = any_of(folded(value) for value in values)
+    test = any_of(case_insensitive_test(value) for value in values)
 
     def check(request: Request) -> bool:
         address = request.client
@@ -268,7 +278,7 @@ def _network(text: str) -> Network:
 def _within(client: str, networks: Iterable[Network], test: Test) -> bool:
     """Whether an address is in one of the networks.
 
-    An IPv4 address that a server for both kinds reports as IPv6 is read as itself.
+    An IPv4 address that a server reports in IPv6 form is compared as IPv4.
     """
     from ipaddress import ip_address
 
@@ -310,7 +320,7 @@ CONDITIONS: dict[str, Condition] = {
 
 
 def _suggestion(text: str, operations: Operations) -> str:
-    """The hint for a text that is no operation: the nearest one, and the vendors that have it."""
+    """The hint for an unknown operation: the nearest one, and the vendors that have it."""
     vendor_ids = _vendors_with(text)
     near = most_like(
         text.removeprefix("="), operations.names, _ALL_BUT_THE_SAME if vendor_ids else _OPERATIONS_ALIKE

@@ -17,7 +17,7 @@ HOSTS = "FAULTINJECT_CONTROL_HOSTS"
 REMOTE = "FAULTINJECT_CONTROL_REMOTE"
 _EXAMPLES = "a path such as /_faultinject or an address such as 127.0.0.1:8765"
 LEAST, LEAST_REMOTE = 8, 16
-"""The fewest characters of a token, and the fewest if other machines may guess it."""
+"""The fewest characters of a token, and the fewest if other machines can reach the API."""
 _NAMED = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,63}=[^=]")
 _SEGMENT = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")
 
@@ -27,12 +27,12 @@ class ControlSettings:
     """The place of the control API, and its permitted clients.
 
     Attributes:
-        path: below the wrapped app, such as `/_faultinject`; empty where it has an address of its own.
-        host: a name or IP address to listen on; empty where it is below a path.
-        port: to listen on; 0 takes a free one.
-        tokens: the accepted tokens, by the names of their owners; the name is empty where none is given. If there is
-            no token, a random one is made.
-        hosts: further host names of the API, lower case.
+        path: the path below the wrapped app, such as `/_faultinject`; empty if the API has an address of its own.
+        host: the name or IP address to listen on; empty if the API is below a path.
+        port: the port to listen on; 0 takes a free one.
+        tokens: the accepted tokens by the names of their owners; one without a name has the empty name. Without tokens
+            a random one is made.
+        hosts: more host names of the API, in lower case.
         remote: whether clients that are not on loopback may use it.
     """
 
@@ -45,7 +45,7 @@ class ControlSettings:
 
     @property
     def place(self) -> str:
-        """The path, or `HOST:PORT`; without the token."""
+        """The path, or `HOST:PORT`; it never has the token."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return self.path or f"{host}:{self.port}"
 
@@ -55,8 +55,8 @@ def read_control(place: str, environ: Mapping[str, str], diagnosis: Diagnosis) -
 
     Args:
         place: the value of FAULTINJECT_CONTROL.
-        environ: the variables that stand beside it.
-        diagnosis: where mistakes go.
+        environ: the other variables.
+        diagnosis: gets the mistakes.
     """
     settings = ControlSettings()
     try:
@@ -95,7 +95,7 @@ def read_path(text: str) -> str:
     """The path below which the API is.
 
     Raises:
-        Mistake: no such path.
+        Mistake: it is not such a path.
 
     >>> read_path("/_faultinject/")
     '/_faultinject'
@@ -116,7 +116,7 @@ def read_address(text: str) -> tuple[str, int]:
     """Host and port to listen on.
 
     Raises:
-        Mistake: neither, or a port that is none.
+        Mistake: the host or the port is wrong.
 
     >>> read_address("127.0.0.1:8765"), read_address("[::1]:8765")
     (('127.0.0.1', 8765), ('::1', 8765))
@@ -176,12 +176,12 @@ def _is_host(host: str) -> bool:
 
 
 def read_tokens(text: str) -> list[tuple[str, str]]:
-    """Names and tokens of `NAME=TOKEN,NAME=TOKEN`; else one token without a name, or none.
+    """Split `NAME=TOKEN,NAME=TOKEN` into names and tokens; a single token may have no name.
 
     >>> read_tokens("open-sesame"), read_tokens("alice=open-sesame,bob=shut-sesame")
     ([('', 'open-sesame')], [('alice', 'open-sesame'), ('bob', 'shut-sesame')])
 
-    A token in base64 may end with signs of equality:
+    A token in base64 may end with equals signs:
 
     >>> read_tokens("b3Blbg==")
     [('', 'b3Blbg==')]

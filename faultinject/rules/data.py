@@ -18,16 +18,16 @@ from faultinject.rules.values import Mistake, nearest, number_text, seed_text, s
 ScenarioParts = tuple[list[Rule], str | None, str | None]
 """Rules, seed and `abort`."""
 Locate = Callable[[int | None, str], str]
-"""Gives the place for messages, from a rule's index (None: outside of the rules) and a key."""
+"""Gives the place of a mistake, from a rule's index (None: not in a rule) and a key."""
 
 
 KEYS = ("rules", "seed", "abort")
 _PASSED_OVER = re.compile(
     r""""{3}(?:\\(?s:.)|(?!"{3})[^\\])*+"{3,5}|'{3}(?s:.*?)'{3,5}|("(?:\\.|[^"\\\n])*+"|'[^'\n]*')|#.*"""
 )
-"""Comments and texts in three quotes, which have no table or key; as a group, other texts.
+"""Comments, and texts in triple quotes, which hold no table or key; as a group, other texts.
 
-Other texts stay: a sign such as `#` in them begins no comment. A text in three quotes must end exactly where TOML
+Other texts are matched, too, as a `#` in them begins no comment. A text in triple quotes must end exactly where TOML
 ends it. If an escaped quote were taken for its end, later quotes would have no partner, and the search for the
 partner of each would go through the rest of the text.
 """
@@ -42,7 +42,7 @@ def read_data(data: object, locate: Locate, diagnosis: Diagnosis) -> ScenarioPar
         if key not in KEYS:
             hint = nearest(key, KEYS) if key != "fault" else "; write [[rules]] above a rule, in JSON [{…}]"
             diagnosis.add(f"{shown(key)} is not a key of a scenario{hint}", locate(None, key))
-    # `locate` scans the whole text, so it is asked only about keys that are there.
+    # `locate` scans the whole text, so it is called only for keys that exist.
     seed = diagnosis.read(seed_text, data["seed"], locate(None, "seed")) if "seed" in data else None
     abort = diagnosis.read(bound_text, data["abort"], locate(None, "abort")) if "abort" in data else None
     tables = data.get("rules", [])
@@ -89,7 +89,7 @@ def read_json(text: str, where: str, diagnosis: Diagnosis) -> ScenarioParts:
 
     try:
         data = parse_json(text, lambda twice: diagnosis.add(twice, where))
-    except ConfigurationError:  # the limit of mistakes was reached
+    except ConfigurationError:  # it has reached the limit of mistakes
         raise
     except RecursionError:
         diagnosis.add("nested too deeply", where)
@@ -138,7 +138,7 @@ def read_toml(text: str, where: str, diagnosis: Diagnosis) -> ScenarioParts:
 
 
 class LineNumbers:
-    """Finds the line of a rule's key by a simple scan of the text, as parsers give no positions."""
+    """Finds the line of a rule's key by scanning the text, as TOML parsers give no positions."""
 
     def __init__(self, text: str, where: str) -> None:
         self.text = text
@@ -146,7 +146,7 @@ class LineNumbers:
         self._known: dict[tuple[int | None, str], int] = {}
 
     def __call__(self, index: int | None, key: str) -> str:
-        """`rules.toml:7`; the file alone if the line is not found."""
+        """The place, such as `rules.toml:7`; the file alone if the line is not found."""
         if not self.where:
             return ""
         if not self._known:
@@ -225,8 +225,8 @@ def read_file(path: str | PathLike[str], diagnosis: Diagnosis, where: str = "") 
 
     Args:
         path: the file.
-        diagnosis: takes the mistakes.
-        where: names the file in messages; by default its path.
+        diagnosis: gets the mistakes.
+        where: the name of the file in messages; by default its path.
     """
     where = where or str(path)
     text = _text(path, where, diagnosis)

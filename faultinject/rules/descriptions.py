@@ -1,4 +1,4 @@
-"""Values of a rule in words, for people who read what it does."""
+"""A rule's values in words, for people."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def seconds(number: float) -> str:
-    """`200 ms`, `2 s`, `5 m` or `1 h`, whichever is a whole number.
+    """A duration as `200 ms`, `2 s`, `5 m` or `1 h`, in the largest unit with a whole number.
 
     >>> [seconds(each) for each in (0.2, 1.5, 90, 300, 3600, 0)]
     ['200 ms', '1.5 s', '90 s', '5 m', '1 h', '0 s']
@@ -33,12 +33,12 @@ def wait(rule: Rule) -> str:
 
 
 def count(number: int, noun: str) -> str:
-    """`1 byte`, `2 bytes`."""
+    """A number of things without a thousands separator: `1 byte`, `2 bytes`."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def counted(number: int, noun: str) -> str:
-    """A number of things.
+    """A number of things with a thousands separator; the noun may have words behind it.
 
     >>> counted(1, "call"), counted(2_000, "retry"), counted(0, "answer of 200 with an error")
     ('1 call', '2,000 retries', '0 answers of 200 with an error')

@@ -1,4 +1,4 @@
-"""All mistakes of one configuration, gathered and reported together."""
+"""Gathers all mistakes of one configuration, and reports them together."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ R = TypeVar("R")
 
 BEFORE, AFTER = 60, 40
 MOST = 20
-"""Mistakes that are reported.
+"""The most mistakes that are reported.
 
 Nobody reads more, and it takes time to find the nearest valid word for each.
 """
@@ -38,7 +38,7 @@ class Diagnosis:
         excerpt: str = "",
         error: type[ConfigurationError] = ConfigurationError,
     ) -> None:
-        """Note one mistake; the last one that is reported ends the search.
+        """Note one mistake; after `MOST` of them, raise all.
 
         Raises:
             ConfigurationError: all mistakes, if this is number `MOST`.
@@ -54,7 +54,7 @@ class Diagnosis:
         self.add(mistake.message, where, excerpt, mistake.error)
 
     def read(self, read: Callable[[T], R], value: T, where: str) -> R | None:
-        """Read a value; a `Mistake` is noted, and gives None."""
+        """Read a value; a `Mistake` is noted, and the result is None."""
         try:
             return read(value)
         except Mistake as mistake:
@@ -62,11 +62,11 @@ class Diagnosis:
             return None
 
     def claim(self, name: str, owner: str, where: str, excerpt: str = "") -> None:
-        """Note that a rule is given this name, which only one rule may have.
+        """Claim a name for a rule, as names must be unique.
 
         Args:
             name: the name.
-            owner: the rule, for the message of another one that has its name.
+            owner: the rule, for a message about another rule with the same name.
             where: the place of the name.
             excerpt: the text at that place.
         """
@@ -81,7 +81,7 @@ class Diagnosis:
         return name in self._owners
 
     def close(self) -> None:
-        """Raise all mistakes as one error, of their own class if they share one."""
+        """Raise all mistakes as one error, of their own class if all have the same."""
         if self._problems:
             sort = next(iter(self._sorts)) if len(self._sorts) == 1 else ConfigurationError
             raise sort(self._problems)
@@ -93,7 +93,7 @@ def owner(inside: str, where: str) -> str:
 
 
 def excerpt(text: str, start: int, end: int) -> str:
-    r"""The line of `text` that holds a mistake, and carets under it.
+    r"""The line of `text` that contains a mistake, and carets below the mistake.
 
     >>> print(excerpt("cos:SlowDown,times=x", 19, 20))
       cos:SlowDown,times=x

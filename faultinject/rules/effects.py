@@ -1,7 +1,7 @@
 """The effects: the details of a fault, one row each.
 
-Each class in `faults` says which effects it takes; `EFFECTS` gives their order: first those on when and how a fault
-acts on the exchange, then those on what an injected answer says, then those on a body on its way.
+Each class in `faults` says which effects it takes. `EFFECTS` has them in order: first those for when and how a fault
+acts, then those for the content of an injected answer, then those for a body as it is sent.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from faultinject.rules.rule import Rule
 
 MOST_SIGMA = 10
-"""The largest sigma: one wait of seven is then longer than 22,000 medians."""
+"""The largest sigma, with which one wait of seven is longer than 22,000 medians."""
 
 # The server sets these headers: a second or a wrong one breaks the connection rather than the answer. A WSGI
 # application must not send hop-by-hop headers (https://peps.python.org/pep-3333/#other-http-features). So
-# `set.connection=close` asks the server to close; the header goes out only where there is no other way to ask.
+# `set.connection=close` asks the server to close, and the header is sent only if there is no other way to ask.
 FORBIDDEN = frozenset(
     (
         "content-length",
@@ -47,21 +47,21 @@ class Effect(Key):
     """A key that changes the fault or its answer.
 
     Attributes:
-        in_words: the effect in words, from the rule, the value as written and the NAME behind the key; empty where
-            the fault's own words have it.
+        in_words: describes the effect, from the rule, the value as written and the NAME after the key; empty if the
+            fault's own words include it.
     """
 
     in_words: Callable[[Rule, str, str], str] = lambda _rule, _text, _name: ""
 
 
 def yes_no(key: str, doc: str, unusual: str, *, default: bool) -> Effect:
-    """An effect that is on or off.
+    """Make an effect that is either on or off.
 
     Args:
-        key: the word.
+        key: the key.
         doc: its documentation, as in `Key`.
-        unusual: the effect of the value that is not the default, in words.
-        default: whether it is on where a rule does not say.
+        unusual: the description of the value that is not the default.
+        default: the value in a rule without it.
     """
     return Effect(
         key=key,
@@ -87,7 +87,7 @@ def _content_type(text: str) -> str:
 
 
 def _check_of(_name: str, text: str) -> None:
-    """Demand a documented error or a group of them."""
+    """Check that a text names a documented error, or a group of them."""
     from faultinject.rules.faults.answering import Documented
 
     if ":" not in text or text.lower().startswith("http:"):
@@ -99,7 +99,7 @@ def _check_of(_name: str, text: str) -> None:
 
 
 def _delay(text: str) -> tuple[float, float] | LogNormal:
-    """Read shortest and longest seconds, or a distribution."""
+    """Read the shortest and the longest seconds, or a distribution."""
     kind, colon, rest = text.partition(":")
     if not colon:
         return values.duration_range(text, LONGEST_DELAY)

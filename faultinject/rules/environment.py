@@ -1,4 +1,4 @@
-"""The settings in environment variables; the variables and the time are arguments."""
+"""Reads the settings from environment variables; variables and time are arguments."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 DAY = 24 * 3600.0
 MOST_ACTIVE = 10_000
-"""The most faults under way in a process: each may hold one of its connections."""
+"""The most faults under way in a process, as each of them may occupy a connection."""
 _SETTINGS: dict[str, Callable[[str], object]] = {
     "header": values.yes_no,
     "watch": values.yes_no,
@@ -32,25 +32,25 @@ _SETTINGS: dict[str, Callable[[str], object]] = {
 
 @dataclass(slots=True, eq=False)
 class Environment:
-    """The settings that the environment gives; defaults if it does not switch on.
+    """The settings of an environment; defaults if it does not switch faultinject on.
 
     Attributes:
         abort: the bound of FAULTINJECT_ABORT, which overrides a scenario's own, or None.
         enabled: True, False, or None when the environment does not say.
         scenario: the rules of FILE, RULES and RULE_*; None when rules were given in code.
-        seed: FAULTINJECT_SEED, else the file's, else None.
+        seed: FAULTINJECT_SEED, or the file's seed, or None.
         header: whether injected answers are marked.
-        endpoints: the user's own host suffixes, lower case, without leading dots, by falling number of labels.
+        endpoints: the user's own host suffixes, in lower case, without leading dots, those with most labels first.
         store: the place of the counts; None when the environment does not say.
         watch: whether FILE is read again when it changes; None when the environment does not say.
-        session: the directory of the session that this process takes part in, or None.
+        session: the directory of the session in which this process takes part, or None.
         journal: the path of the journal's file, or None.
-        max_active: at most this many faults under way.
+        max_active: the most faults that may be under way.
         on_request: whether requests may ask for faults of their own.
         expires: unix seconds from which nothing is injected, or None.
         control: the place and the permitted clients of the control API; None: there is none.
-        production_allowed: whether faults are injected although this is production.
-        elsewhere: the reason why FAULTINJECT_ONLY_WHERE permits no faults here; empty if it does.
+        production_allowed: whether faults are injected even in production.
+        elsewhere: the reason why FAULTINJECT_ONLY_WHERE permits no faults here; empty if it permits them.
     """
 
     enabled: bool | None
@@ -75,7 +75,7 @@ def is_switched_on(environ: Mapping[str, str]) -> bool | None:
     """Whether the environment switches faultinject on or off; None if it does not say.
 
     Raises:
-        ConfigurationError: it says something else.
+        ConfigurationError: the variable has another value.
     """
     diagnosis = Diagnosis()
     enabled = _enabled(environ, diagnosis)
@@ -96,13 +96,13 @@ def read_environment(
     Args:
         environ: the variables.
         now: unix seconds.
-        started: gives unix seconds at the start of the server, from which a duration in EXPIRES counts; by default
+        started: gives the unix seconds of the server's start, from which a duration in EXPIRES counts; by default
             now.
-        rules_given: rules come from code: FILE, RULES and RULE_* are not read, and none need be there.
-        forced: True reads on as if ENABLED were 1; ENABLED=0 still switches off.
+        rules_given: whether rules come from code: FILE, RULES and RULE_* are then neither read nor required.
+        forced: whether to read on as if ENABLED were 1; ENABLED=0 still switches off.
 
     Raises:
-        ConfigurationError: with every mistake, each with its variable.
+        ConfigurationError: has every mistake, with its variable.
     """
     diagnosis = Diagnosis()
     enabled = _enabled(environ, diagnosis)
@@ -121,7 +121,7 @@ def read_environment(
             rules, seed, abort = read_variables(environ, diagnosis)
             environment.scenario = scenario = Scenario.of_rules(rules, seed, abort)
             environment.seed = scenario.seed
-            # The `abort` of the file holds only as long as the file's scenario does.
+            # The file's `abort` is valid only while the file's scenario is.
             environment.abort = abort if value_of(environ, "FAULTINJECT_ABORT") is not None else None
             rules_elsewhere = environment.control is not None or _has_rules_elsewhere(environ)
             if not scenario.rules and not diagnosis and not rules_elsewhere:
@@ -163,7 +163,7 @@ def _read_settings(environment: Environment, environ: Mapping[str, str], diagnos
 
 
 def _has_rules_elsewhere(environ: Mapping[str, str]) -> bool:
-    """Whether a session has the rules, or requests bring them."""
+    """Whether rules come from a session or from requests."""
     on_request = (value_of(environ, "FAULTINJECT_ON_REQUEST") or "no").lower()
     return value_of(environ, "FAULTINJECT_SESSION") is not None or on_request not in values.NO
 
@@ -207,7 +207,7 @@ def _endpoints(text: str, diagnosis: Diagnosis) -> tuple[str, ...]:
         if message is not None:
             diagnosis.add(f"{shown(word)} {message}", "FAULTINJECT_ENDPOINT")
         suffixes.append(suffix)
-    # The suffix of most labels is tried first, as a host may be below several.
+    # Suffixes with most labels are tried first, as a host may end with several.
     return tuple(sorted(suffixes, key=lambda suffix: -suffix.count(".")))
 
 

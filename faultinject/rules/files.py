@@ -1,4 +1,4 @@
-"""Files that users name, with a limit on the bytes that are read."""
+"""Opens files that users name, with a limit on the bytes that are read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from faultinject.rules.values import shown
 Path = str | PathLike[str]
 
 LARGEST = 8 << 20
-"""Bytes of a file of rules, a profile or results; a device may have no end."""
+"""The most bytes of a file of rules, a profile or results, as a device may have no end."""
 TO_APPEND = (
     os.O_WRONLY
     | os.O_APPEND
@@ -28,28 +28,30 @@ TO_APPEND = (
 STEPS = 10**8
 """The highest cost of a TOML text's keys: the sum of the squares of their numbers of dots.
 
-This many steps take a second.
+At this cost the parser takes a second.
 """
 
 
 def open_to_read(path: Path) -> BufferedReader:
-    """The bytes of a file.
+    """Open a file to read its bytes.
 
     Raises:
-        OSError: it cannot be opened, or no file can have its name.
+        OSError: it cannot be opened, or its name is impossible.
     """
     try:
         return open(path, "rb")
-    except ValueError:  # a NUL or half a surrogate pair, for which versions of Python have different messages
+    except (
+        ValueError
+    ):  # a NUL or half of a surrogate pair, for which versions of Python have different messages
         raise OSError(errno.EINVAL, "no file can have such a name", str(path)) from None
 
 
 def read_bytes(path: Path, largest: int = LARGEST) -> bytes:
-    """All of a file.
+    """Read all of a file.
 
     Args:
-        path: where.
-        largest: how many bytes it may have.
+        path: the file's path.
+        largest: the most bytes that it may have.
 
     Raises:
         OSError: it cannot be read, or is larger.
@@ -59,10 +61,10 @@ def read_bytes(path: Path, largest: int = LARGEST) -> bytes:
 
 
 def read_within(file: BinaryIO, largest: int, name: str) -> bytes:
-    """All of an open file.
+    """Read all of an open file.
 
     Raises:
-        OSError: there is more.
+        OSError: it has more bytes.
     """
     data = file.read(largest + 1)
     if len(data) > largest:
@@ -71,7 +73,7 @@ def read_within(file: BinaryIO, largest: int, name: str) -> bytes:
 
 
 def open_to_write(path: Path) -> TextIO:
-    """A file for a text, in UTF-8.
+    """Open a file for a text in UTF-8.
 
     Raises:
         OSError: it cannot be opened, or is a named pipe without a reader.
@@ -87,17 +89,17 @@ def _open_at_once(path: str, flags: int) -> int:
 
 
 def known_ending(option: str, path: str, endings: Collection[str]) -> str:
-    """The ending of a file's name, such as `.html`, by which its format is chosen.
+    """The ending of a file's name, such as `.html`, which decides on its format.
 
     Args:
         option: the option that names the file.
         path: the file.
-        endings: those that have a format, in lower case.
+        endings: the endings that have a format, in lower case.
 
     Raises:
-        ConfigurationError: the name ends otherwise.
+        ConfigurationError: the name has another ending.
     """
-    # A file may be called `.html`.
+    # A file may be named `.html`, without anything before it.
     name = os.path.basename(path)
     ending = f".{name.lower().rpartition('.')[2]}"
     if ending not in endings:
@@ -107,10 +109,10 @@ def known_ending(option: str, path: str, endings: Collection[str]) -> str:
 
 
 def parse_toml(text: str) -> dict[str, Any]:
-    """The tables of a TOML text.
+    """Parse a TOML text into its tables.
 
     Raises:
-        ValueError: it is not TOML, or would take too long: the parser's time grows with the square of a key's dots.
+        ValueError: it is not TOML, or would take too long, as the parser's time grows with the square of a key's dots.
         RecursionError: it is nested too deeply.
     """
     import tomllib
@@ -122,7 +124,7 @@ def parse_toml(text: str) -> dict[str, Any]:
 
 
 def parse_json(text: str, twice: Callable[[str], object]) -> Any:
-    """The value of a JSON text.
+    """Parse a JSON text.
 
     Args:
         text: the JSON.
@@ -130,7 +132,7 @@ def parse_json(text: str, twice: Callable[[str], object]) -> Any:
 
     Raises:
         JSONDecodeError: it is not JSON.
-        ValueError: a number has too many digits, or is not valid in JSON, as NaN.
+        ValueError: a number has too many digits, or is not valid in JSON, such as NaN.
         RecursionError: it is nested too deeply.
     """
     import json
@@ -150,10 +152,10 @@ def parse_json(text: str, twice: Callable[[str], object]) -> Any:
 
 
 def identity(file: int) -> tuple[int, int]:
-    """Device and inode of an open file: another file with the same number has others.
+    """Device and inode of an open file; another file with the same descriptor has others.
 
     Raises:
-        OSError: nothing is open by that number.
+        OSError: the descriptor is not open.
     """
     status = os.fstat(file)
     return status.st_dev, status.st_ino
@@ -173,14 +175,14 @@ class OwnFile:
         self._known = identity(number)
 
     def __del__(self, ends: Callable[[], bool] = is_finalizing) -> None:
-        if not ends():  # as Python ends, the names of modules are gone, and the system closes files
+        if not ends():  # at Python's end modules are gone, and the system closes files
             close_own(self.number, self._known)
 
 
 def close_own(file: int, known: tuple[int, int]) -> None:
     """Close a file, unless it is closed already.
 
-    A program that becomes a daemon closes all files; then the descriptor may belong to another file by now.
+    A program that becomes a daemon closes all its files; then the descriptor may belong to another file by now.
 
     Args:
         file: its descriptor.
@@ -191,7 +193,7 @@ def close_own(file: int, known: tuple[int, int]) -> None:
 
 
 def is_open(file: int, known: tuple[int, int]) -> bool:
-    """Whether a descriptor still is that of the file that it was opened for.
+    """Whether a descriptor still belongs to the file for which it was opened.
 
     Args:
         file: the descriptor.

@@ -1,6 +1,6 @@
-"""Limits on rules that came over HTTP: from the control API, or in the header of a request.
+"""Limits for rules that came over HTTP: by the control API, or in a request's header.
 
-Their sender need not be the person who runs the server. So such rules change only the answer to one request: they
+Their sender need not be the person who runs the server. So such rules may change only the answer to one request: they
 use no file of the server and no other host, and send no header that browsers or caches keep after the fault.
 """
 
@@ -22,7 +22,7 @@ OBEYED = frozenset(
     "link refresh sourcemap speculation-rules x-content-type-options x-lighttpd-send-file"
     " x-lighttpd-send-tempfile x-litespeed-location x-sendfile x-sendfile2 x-sourcemap".split()
 )
-"""Headers that send a browser elsewhere, or make the proxy in front send other content.
+"""Headers that redirect a browser, or let the proxy in front send other content.
 
 The proxy sends a file, or the answer of another server.
 https://nginx.org/en/docs/http/ngx_http_proxy_module.html, https://tn123.org/mod_xsendfile/,
@@ -36,13 +36,13 @@ LASTING = frozenset(
 )
 """Headers that browsers or caches obey after the fault, or that make them report elsewhere."""
 CACHING = frozenset("cache-control cdn-cache-control expires pragma surrogate-control vary".split())
-"""Headers of the app's answer that keep it out of caches, or from other users."""
+"""Headers of the app's answer that keep it out of caches, or away from other users."""
 KINDS = ("text/plain", "application/json", "application/xml")
-"""Types that an answer may have; `nosniff` keeps browsers from guessing another."""
+"""Content types that an answer may have; `nosniff` keeps browsers from guessing another one."""
 KINDS_OF_APP = KINDS[:2]
-"""Types that the app's own answer may get.
+"""Content types that the app's own answer may get.
 
-It may hold an upload of somebody, and XML may hold scripts.
+The answer may contain somebody's upload, and XML may contain scripts.
 """
 INERT = frozenset(
     "content-disposition content-type origin-agent-cluster x-content-type-options x-download-options"
@@ -54,30 +54,30 @@ All headers with a `policy` in their names do so, too.
 https://owasp.org/www-project-secure-headers/
 """
 FAMILIES = ("x-accel-", "x-archive-", "x-reproxy-", "access-control-")
-"""Beginnings of further headers that a proxy obeys, or that let scripts of other sites read.
+"""Beginnings of more headers that a proxy obeys, or that let scripts of other sites read.
 
 https://www.nginx.com/resources/wiki/modules/zip/, http://search.cpan.org/src/DORMANDO/Perlbal-1.80/doc/reproxying.txt
 """
 HANDED_OVER = ("redirect", "reproxy", "rewrite", "send-file", "sendfile", "sendtemp")
 KEPT = ("-control", "cookie", "policy", "report")
-"""Parts of the names of further such headers, of proxies and browsers unknown to us.
+"""Parts of the names of more such headers, of proxies and browsers that we do not know.
 
-`HANDED_OVER` is for headers that a proxy obeys, `KEPT` for those that last.
+`HANDED_OVER` is for headers that a proxy obeys, `KEPT` for headers whose effect lasts.
 """
 
 
-def check_foreign(
+def check_sent_rules(
     scenario: Scenario, *, more: frozenset[str] = frozenset(), known: Collection[Rule] = ()
 ) -> None:
     """Refuse effects that a rule must not have if it came over HTTP.
 
     Args:
-        scenario: the rules, right in themselves.
-        more: further effects to refuse.
-        known: the rules in force, which are not checked: somebody else may have written them.
+        scenario: the rules, which are valid in themselves.
+        more: more effects to refuse.
+        known: the rules in force, which are not checked, as they may come from somebody else.
 
     Raises:
-        ConfigurationError: with every problem, each with its rule.
+        ConfigurationError: has every problem, with its rule.
     """
     known_rules = {*known}
     problems = [
@@ -141,7 +141,7 @@ def _wrong_kind(text: str, kinds: tuple[str, ...]) -> str:
 
 
 def stays(text: str) -> bool:
-    r"""Whether an address is a path of the same host, however a browser reads it.
+    r"""Whether an address is a path on the same host for every browser.
 
     >>> [each for each in ("/a", "/a:b", "a", "//b", "/\\b", "https://b", "<//b>") if stays(each)]
     ['/a', '/a:b']

@@ -26,31 +26,31 @@ Check = Callable[[Request], bool]
 
 
 def anything(name: str, text: str) -> None:
-    """Accept any text for any NAME."""
+    """Accept any text, whatever the NAME."""
 
 
-# Nobody changes one. A frozen dataclass would take 3 ms longer at the start of every program.
+# Keys are never changed. A frozen dataclass would make the start of every program 3 ms longer.
 @dataclass(kw_only=True, eq=False, repr=False)
 class Key:
-    """One word of the vocabulary.
+    """One key of the vocabulary.
 
     Attributes:
-        key: the word.
-        doc: a line for tables, details, and an example.
-        read: gives the value of a text; raises `Mistake`. None: durations and choices are read as such, others are
-            texts.
+        key: the key's name.
+        doc: its documentation: a line for tables, details, and an example.
+        read: gives the value of a text, or raises `Mistake`. None: durations and choices are read as such, other values
+            are texts.
         spell: gives the canonical spelling of a valid text.
-        named: it is written with a NAME behind it, `header.NAME`.
-        header: the NAME is a header's: any case, `_` is `-`.
+        named: whether it is written with a NAME behind it: `header.NAME`.
+        header: whether the NAME is a header's: in any case, and `_` equals `-`.
         only_the_server: headers that no rule may name.
-        check_text: raises `Mistake` when a rule cannot have this text under this NAME; a key without a NAME gives an
-            empty one.
-        flag: its value is yes or no.
-        seconds: its value is a duration.
-        longest: the longest duration, seconds.
-        number: its value is a number.
-        choices: its values, where it has a few and no others.
-        default: the parsed value of a rule that does not give it.
+        check_text: raises `Mistake` if a rule cannot have this text with this NAME; the NAME of a key without one is
+            empty.
+        flag: whether its value is yes or no.
+        seconds: whether its value is a duration.
+        longest: the longest duration in seconds.
+        number: whether its value is a number.
+        choices: its values, if there are only a few.
+        default: the parsed value for a rule without the key.
         default_text: the default in words, for tables.
     """
 
@@ -96,7 +96,7 @@ class Key:
             raise Mistake(f"{self.key}.{name}: the server sets {name} itself", at_key=True)
 
     def write(self, value: object, *, strict: bool) -> str:
-        """The text of a Python value; `strict` (TOML and JSON): a number is no duration."""
+        """The text of a Python value; in TOML and JSON (`strict`) a number is not a duration."""
         if isinstance(value, str):
             return text_of(value)
         if isinstance(value, bool):
@@ -134,8 +134,8 @@ class Condition(Key):
     """A key whose values are matched against a request.
 
     Attributes:
-        compile: gives the test of a request, which holds if any of the values fits, from the rule's valid texts, the
-            NAME of `header.NAME` and `query.NAME` (else empty), and the reading.
+        compile: gives the test of a request, which is true if any value fits. It gets the rule's valid texts, the NAME
+            of `header.NAME` or `query.NAME` (else empty), and the reading.
         in_label: gives the part of a valid value on which the rule's draws depend.
     """
 
@@ -152,7 +152,7 @@ def condition(
     named: bool = False,
     header: bool = False,
 ) -> Callable[[Callable[[tuple[str, ...], str, Reading], Check]], Condition]:
-    """Make a condition of a function that compiles it, with the function's docstring as its doc.
+    """Make a condition of the function that compiles it; the function's docstring is its doc.
 
     By default a value is a pattern.
     """
@@ -194,12 +194,12 @@ def any_of(tests: Iterable[Test]) -> Test:
     return lambda value: first(value) or any(test(value) for test in others)
 
 
-def folded(text: str) -> Test:
+def case_insensitive_test(text: str) -> Test:
     """The test for a pattern that ignores case; the tested text must be in lower case."""
     return patterns.compile_plain(text.lower())
 
 
-def plain(values: tuple[str, ...]) -> Test:
+def plain_test(values: tuple[str, ...]) -> Test:
     """The test for any of several patterns, or for any text if a pattern is empty."""
     return any_of(patterns.compile_plain(value) if value else _always for value in values)
 

@@ -67,8 +67,8 @@ VARIABLES: dict[str, str] = {
         "set by the pytest plugin and `faultinject run` for child processes; do not set it yourself"
     ),
 }
-# Kubernetes makes variables with these beginnings for a Service of the name "faultinject". There is no pattern for
-# Services that are named `faultinject-…`: it would let a slip through.
+# Kubernetes makes variables with these beginnings for a Service named "faultinject". There is no pattern for Services
+# named `faultinject-…`, as it would match misspelled variables.
 KUBERNETES = ("FAULTINJECT_SERVICE_", "FAULTINJECT_PORT")
 
 # Other words that people write for ENABLED.
@@ -93,10 +93,10 @@ def is_of_kubernetes(variable: str) -> bool:
     return variable.startswith(KUBERNETES)
 
 
-def like_the_switch(names: Iterable[str]) -> list[str]:
-    """The names that most likely were meant to be `FAULTINJECT_ENABLED`.
+def likely_switches(names: Iterable[str]) -> list[str]:
+    """The names that were probably meant to be `FAULTINJECT_ENABLED`.
 
-    >>> like_the_switch(["FAULTINJECT_ENABLE", "FAULT_INJECTION_ON", "FAULTINJECT_SEED", "FAULTINJECT_PORT"])
+    >>> likely_switches(["FAULTINJECT_ENABLE", "FAULT_INJECTION_ON", "FAULTINJECT_SEED", "FAULTINJECT_PORT"])
     ['FAULTINJECT_ENABLE', 'FAULT_INJECTION_ON']
     """
     return sorted(name for name in names if _is_like_the_switch(name))

@@ -1,4 +1,4 @@
-"""The requests that get a documented error: a vendor's `where.csv`, as rules."""
+"""The requests that may get a documented error, from a vendor's `where.csv`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import lru_cache, partial
 from faultinject.engine.request import Request
 from faultinject.http.wire import METHODS
 from faultinject.rules.faults.answering import Documented
-from faultinject.rules.key import Check, any_of, folded
+from faultinject.rules.key import Check, any_of, case_insensitive_test
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
 from faultinject.vendors.addressing import Addressing
@@ -37,25 +37,25 @@ def _places(address: str, where: str) -> tuple[Rule, ...]:
 
 
 def places_of(row: DocumentedError) -> tuple[Rule, ...]:
-    """The conditions of the requests that a document has the error for, as rules.
+    """The requests that may get an error according to the document, as conditions of rules.
 
-    None: the error may come everywhere.
+    None: any request may get it.
     """
     return _places(row.address, row.where)
 
 
 def test_of(row: DocumentedError, reading: Addressing) -> Check | None:
-    """The test of a request that may get the error; None: each may."""
+    """The test of a request that may get the error; None: any request may get it."""
     tests = [rule.compile(reading) for rule in places_of(row)]
-    return partial(_any, tests) if tests else None
+    return partial(_any_test, tests) if tests else None
 
 
-def _any(tests: list[Check], request: Request) -> bool:
+def _any_test(tests: list[Check], request: Request) -> bool:
     return any(holds(request) for holds in tests)
 
 
 def doubt_of_place(rule: Rule, error: Documented) -> str:
-    """The reason why the service gives this error to no request of the rule; empty: it may."""
+    """The reason why the service never gives this error to requests of the rule, or empty."""
     rows = error.rows
     if rule.vendor is not error.vendor or not all(row.where for row in rows):
         return ""
@@ -75,9 +75,9 @@ def _forms_of(rule: Rule) -> frozenset[Form]:
 def _forms(
     vendor: Vendor | None, conditions: tuple[tuple[str, Texts], ...], unless: tuple[tuple[str, Texts], ...]
 ) -> frozenset[Form]:
-    """The requests that conditions leave, by operation, method, and whether a key is named.
+    """The requests that fit some conditions, by operation, method, and whether a key is named.
 
-    Other conditions are not looked at.
+    Other conditions are ignored.
     """
     operations = operations_of(vendor)
     documented = {
@@ -92,7 +92,7 @@ def _forms(
     def fits(form: Form) -> bool:
         operation, method, keyed = form
         tests: Mapping[str, Callable[[Texts], bool]] = {
-            "method": lambda texts: any_of(map(folded, texts))(method.lower()),
+            "method": lambda texts: any_of(map(case_insensitive_test, texts))(method.lower()),
             "operation": lambda texts: operation in operations.meant(texts),
             "key": lambda _: keyed,
         }

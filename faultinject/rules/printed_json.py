@@ -4,9 +4,9 @@ from __future__ import annotations
 
 
 def json_text(data: object, indent: int | None = None, *, allow_nan: bool = True) -> str:
-    r"""JSON with escapes for characters that do not print.
+    r"""JSON in which characters that do not print are escaped.
 
-    These are control characters (C1 too), bidirectional and other format characters.
+    These are control characters (including C1), bidirectional and other format characters.
     >>> json_text({"path": "/é\x9b"})
     '{"path":"/é\\u009b"}'
     """
@@ -18,7 +18,7 @@ def json_text(data: object, indent: int | None = None, *, allow_nan: bool = True
 
 
 def printable(text: str) -> str:
-    """A JSON text with escapes for characters that do not print.
+    """Escape the characters of a JSON text that do not print.
 
     Its line breaks stay, as they are between its values.
     """

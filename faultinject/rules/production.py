@@ -1,4 +1,4 @@
-"""Whether the environment says that this is production; the variables are an argument."""
+"""Tells whether the environment is a production environment; variables are an argument."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Examples are FLASK_ENV, SENTRY_ENVIRONMENT and RAILWAY_ENVIRONMENT_NAME.
 """
 
 BEGINNING = "K8S_"
-"""Beginning of the variables that the downward API of Kubernetes fills by convention.
+"""The beginning of variables from the downward API of Kubernetes, by convention.
 
 Examples are K8S_NAMESPACE and K8S_CLUSTER_NAME.
 """
 
 OTHERS = frozenset(("DJANGO_CONFIGURATION", "DJANGO_SETTINGS_MODULE", "ENV_FOR_DYNACONF"))
-"""Further variables whose whole value names the deployment."""
+"""More variables whose whole value names the deployment."""
 
 PAIRS: dict[str, tuple[str, str, frozenset[str]]] = {
     "DD_TAGS": (",", ":", frozenset(("env",))),
@@ -31,7 +31,7 @@ PAIRS: dict[str, tuple[str, str, frozenset[str]]] = {
         frozenset(("deployment.environment", "deployment.environment.name")),
     ),
 }
-"""Variables that hold pairs: separators of pairs and of halves, and the deployment's keys.
+"""Variables with several pairs: the separators, and the keys that name the deployment.
 
 These keys name the deployment.
 https://docs.datadoghq.com/getting_started/tagging/unified_service_tagging/ (DD_TAGS also takes blanks between pairs),
@@ -39,7 +39,7 @@ https://opentelemetry.io/docs/specs/semconv/resource/deployment-environment/
 """
 
 FILES = frozenset(("BASH_ENV", "GITHUB_ENV", "GOENV", "UV_PROJECT_ENVIRONMENT", "VIRTUAL_ENV"))
-"""Variables with such endings that hold the path of a file or folder."""
+"""Variables with these endings hold the path of a file or folder."""
 
 WORDS = frozenset(("live", "prd", "prod", "production"))
 BUT_BEHIND = frozenset(("non", "not", "pre"))
@@ -47,16 +47,16 @@ _WORD = re.compile(r"[^\W\d_]+")
 _AT_A_CAPITAL = re.compile("(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 """`EUProd` and `euProd` are two words each."""
 _LONG_WORD = re.compile(r"[^\W_]{20,}")
-"""A word that is not shown: it may be a secret key, as in `sk_live_…`."""
+"""A word that is not shown, as it may be a secret key such as `sk_live_…`."""
 LONGEST = 80
-"""Characters of a value that are shown."""
+"""The most characters of a value that are shown."""
 
 
 def production_reason(environ: Mapping[str, str]) -> str | None:
     """The variable that says that this is production, as `FLASK_ENV=production`, or None.
 
-    A value is split into words at anything but letters, and where a capital begins one. `prod`, `production`, `prd`
-    and `live` say production, unless `non`, `not` or `pre` is the word before.
+    A value is split into words at anything but letters, and before a capital. The words `prod`, `production`, `prd` and
+    `live` say production, unless the word before is `non`, `not` or `pre`.
 
     >>> production_reason({"STAGE": "eu-prod1"}), production_reason({"STAGE": "non-prod"})
     ('STAGE=eu-prod1', None)
@@ -71,7 +71,7 @@ def production_reason(environ: Mapping[str, str]) -> str | None:
 
 
 def _named(name: str, environ: Mapping[str, str], variable: str) -> Iterator[tuple[str, str]]:
-    """Yield the names that a variable gives the deployment, each with the key before it.
+    """Yield the names of the deployment in a variable's value, each with the key before it.
 
     Args:
         name: the variable's name in capitals.
@@ -93,7 +93,7 @@ def _named(name: str, environ: Mapping[str, str], variable: str) -> Iterator[tup
 
 
 def _says_production(value: str) -> bool:
-    """Whether a word of the value names production, split at capitals or not."""
+    """Whether a word of the value names production, with or without a split at capitals."""
     if "%" in value:
         from urllib.parse import unquote
 
@@ -112,6 +112,6 @@ def _has_production(words: list[str]) -> bool:
 
 
 def _shown(value: str) -> str:
-    """The value without anything that may be a secret."""
+    """The value, without parts that may be secret."""
     text = visible(_LONG_WORD.sub("…", value.strip()))
     return text if len(text) <= LONGEST else text[:LONGEST] + "…"

@@ -9,23 +9,23 @@ SCHEMES = (*TCP, *TLS, *UNIX)
 PORT = 6379
 PREFIX = "faultinject"
 LONGEST = 64
-"""Characters of a prefix."""
+"""The most characters of a prefix."""
 _OPTIONS = ("prefix", "replace", "ca", "db")
 _EXAMPLE = "redis://localhost:6379/0"
 
 
 class RedisURL:
-    """The parts of such a URL.
+    """The parts of the URL.
 
     Attributes:
         host: a name or address; empty for a socket.
-        port: of the server.
-        path: of a Unix socket; empty for a host.
+        port: the server's port.
+        path: the path of a Unix socket; empty for a host.
         db: the number of the database.
-        username: empty where none was given.
-        password: empty where none was given.
+        username: the user; empty if none was given.
+        password: the password; empty if none was given.
         tls: whether the connection is encrypted.
-        ca: the file of the certificates that the server's is checked by; empty for the system's.
+        ca: the file of certificates that verify the server's; empty for the system's.
         prefix: the beginning of each key.
         replace: whether these rules replace others below that prefix.
         shown: the store for logs: no password, no options.
@@ -54,7 +54,7 @@ class RedisURL:
 
 
 def is_redis(store: str) -> bool:
-    """Whether a store is on such a server, by its scheme."""
+    """Whether a store is on a Redis or Valkey server, by its scheme."""
     return store.partition(":")[0] in SCHEMES and ":" in store
 
 
@@ -131,9 +131,9 @@ def read_redis(text: str) -> RedisURL:
 
 
 def without_password(text: str) -> str:
-    """A store as a log may have it: without anything that may be a password.
+    """Prepare a store for a log: leave out everything that may be a password.
 
-    The text need not be a URL.
+    The text need not be a valid URL.
     >>> without_password("redis://user:secret@cache:6380/2?prefix=staging&pass=secret")
     'redis://…@cache:6380/2?prefix=staging&pass=…'
     """
@@ -165,7 +165,7 @@ def _without_secret(option: str) -> str:
 
 
 def _option(store_shown: str, scheme: str, name: str) -> str:
-    """The message about an option that does not exist or is wrongly given."""
+    """The message about an option that does not exist or has a wrong value."""
     if name == "replace":
         return f"{store_shown}: replace has no value: ?replace"
     if name == "ca":
@@ -186,7 +186,7 @@ def _signs(store: str) -> str:
 
 
 def _is_host(name: str) -> bool:
-    """Whether a name can be looked up: the parts between its dots have 1 to 63 signs."""
+    """Whether a name can be looked up: between its dots it has 1 to 63 characters."""
     try:
         name.encode("idna")
     except UnicodeError:

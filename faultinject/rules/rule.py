@@ -1,6 +1,6 @@
 """A rule: conditions, triggers, a fault and its effects.
 
-Rules are frozen data, the same whatever they were read from.
+Rules are frozen data, equal whatever they were read from.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     Split = tuple[bool, str, str | None]
 
-# A key on the left has an effect only if the rule also has one of the keys on the right.
+# A key on the left has an effect only if the rule also has a key on the right.
 _NEEDING = {
     "per": tuple(key for key, trigger in TRIGGERS.items() if trigger.counts),
     "hint": ("retry_after",),
@@ -64,7 +64,7 @@ class Rule:
     cos:SlowDown,method=PUT,method=POST,path=photos/,probability=0.3,retry_after=2s
     """
 
-    # No dataclass: msgspec would write its attributes, and not the keys of `to_dict`.
+    # Not a dataclass: msgspec would write its attributes, and not the keys of `to_dict`.
     __slots__ = ("conditions", "fault", "name", "options", "unless")
 
     fault: str
@@ -140,7 +140,7 @@ class Rule:
         text = self.options.get(key)
         if text is None:
             return KEYS[key.partition(".")[0]].default
-        return _parsed(key, text)
+        return _parse(key, text)
 
     @property
     def set_headers(self) -> tuple[tuple[str, str], ...]:
@@ -185,7 +185,7 @@ class Rule:
             seed: the key of the scenario's seed, with which `sample` chooses.
         """
         reading = Reading(context, seed)
-        return all_of(_compiled(self.conditions, reading), _compiled(self.unless, reading))
+        return all_of(_compile(self.conditions, reading), _compile(self.unless, reading))
 
     @property
     def label(self) -> str:
@@ -197,8 +197,8 @@ class Rule:
         if self.name:
             return self.name
         errors = "".join(f",{key}={self.options[key]}" for key in self.resolved.several)
-        conditions = spelling.conditions(_labelled(self.unless), "unless.")
-        return self._head(_labelled(self.conditions)) + errors + conditions
+        conditions = spelling.conditions(_label_conditions(self.unless), "unless.")
+        return self._head(_label_conditions(self.conditions)) + errors + conditions
 
     def _head(self, conditions: Mapping[str, tuple[str, ...]]) -> str:
         text = self.fault + spelling.conditions(conditions)
@@ -252,12 +252,12 @@ class Rule:
 
 
 @lru_cache(4096)
-def _parsed(key: str, text: str) -> Any:
+def _parse(key: str, text: str) -> Any:
     return KEYS[key.partition(".")[0]].parse(text)
 
 
 def _fill(rule: Rule, fault: str, parts: Parts) -> None:
-    # One by one: a loop over their names takes a fifth longer for 10,000 rules.
+    # Set one by one: a loop over their names takes a fifth longer for 10,000 rules.
     put = object.__setattr__
     put(rule, "fault", fault)
     name, conditions, unless, options = parts
@@ -267,14 +267,14 @@ def _fill(rule: Rule, fault: str, parts: Parts) -> None:
     put(rule, "options", MappingProxyType(options))
 
 
-def _labelled(conditions: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[str, ...]]:
+def _label_conditions(conditions: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[str, ...]]:
     return {
         key: tuple(map(CONDITIONS[key.partition(".")[0]].in_label, texts))
         for key, texts in conditions.items()
     }
 
 
-def _compiled(conditions: Mapping[str, tuple[str, ...]], reading: Reading) -> list[Check]:
+def _compile(conditions: Mapping[str, tuple[str, ...]], reading: Reading) -> list[Check]:
     tests = []
     for key, texts in conditions.items():
         word, _, name = key.partition(".")
@@ -291,7 +291,7 @@ def _nest(data: dict[str, Any], conditions: Mapping[str, tuple[str, ...]]) -> di
 
 
 def _plain(key: str, text: str) -> object:
-    """A number or bool in place of a text, if it says exactly the same."""
+    """A number or bool in place of a text that says exactly the same."""
     if KEYS[key].flag:
         return {"yes": True, "no": False}.get(text, text)
     for number in (int, float):
@@ -307,15 +307,15 @@ def _plain(key: str, text: str) -> object:
 def read_table(
     fault: object, keys: Mapping[str, object], *, strict: bool = False
 ) -> tuple[Parts | None, list[tuple[str, Mistake]]]:
-    """The parts of a rule of Python, TOML or JSON values, and each mistake with its key's place.
+    """The parts of a rule from Python, TOML or JSON values; and each mistake with its place.
 
     Args:
         fault: as given.
         keys: as in `Rule` or in a table of TOML.
-        strict: numbers are no durations (TOML and JSON).
+        strict: whether numbers are no durations, as in TOML and JSON.
 
     Returns:
-        the parts, or None when anything is wrong.
+        the parts, or None if anything is wrong.
     """
     entries, mistakes = _entries(keys, strict=strict)
     if not isinstance(fault, str):
@@ -346,9 +346,7 @@ def _entries(
             if len(mistakes) >= MOST:
                 return [*entries, ("", "")], mistakes
             try:
-                read = (
-                    _entry(parts, single) if type(single) is str else _written(parts, single, strict=strict)
-                )
+                read = _entry(parts, single) if type(single) is str else _spell(parts, single, strict=strict)
                 entries.append((place, read))
             except Mistake as mistake:
                 mistakes.append((place, mistake))
@@ -358,17 +356,17 @@ def _entries(
 
 @lru_cache(512)
 def _entry(key: Split, text: str) -> Entry:
-    """Read an entry, and remember it: many rules have the same."""
+    """Read an entry, and cache it, as many rules have the same."""
     return entry(*key, text)
 
 
-def _written(key: Split, value: object, *, strict: bool) -> Entry:
+def _spell(key: Split, value: object, *, strict: bool) -> Entry:
     row = KEYS.get(key[1])
     return entry(*key, row.write(value, strict=strict) if row is not None else "")
 
 
 def _spread(place: str, key: Split, values: object) -> Iterator[tuple[str, Split, object]]:
-    """Yield the single values of one key, also those in a dict of names or in a list."""
+    """Yield the single values of a key, also those in a dict of names or in a list."""
     unless, word, name = key
     if isinstance(values, Mapping) and key == (False, "unless", None):
         for raw, value in values.items():

@@ -14,10 +14,10 @@ from faultinject.vendors.addressing import Addressing
 from faultinject.vendors.credentials import access_key_id
 
 Read = Callable[[Request, str, Addressing], str | None]
-"""Reads a request's user, tenant or key, from the NAME and the reading; None or empty: none."""
+"""Reads a request's user, tenant or key, from the NAME and the reading; None: it has none."""
 
-PERSON = b"faultinj-sample"
-"""Keeps the choice apart from every draw of the same seed."""
+SEPARATION = b"faultinj-sample"
+"""Makes the choice independent of every draw of the same seed."""
 NAMED = ("header", "query")
 READS: dict[str, Read] = {
     # Joined, as a WSGI server joins repeated headers.
@@ -33,14 +33,14 @@ KNOWN = (*(f"{attribute}.NAME" for attribute in NAMED), *THINGS)
 
 
 def _sample(text: str) -> str:
-    """Check a thing and a share."""
+    """Check the attribute and the share."""
     if not text:
         raise Mistake("needs a value, such as header.x-user:0.05")
     read_sample(text)
     return text
 
 
-def _spelled(text: str) -> str:
+def _spell(text: str) -> str:
     """The header in lower case, the number without an exponent."""
     attribute, _, share = text.rpartition(":")
     word, dot, name = attribute.partition(".")
@@ -50,15 +50,15 @@ def _spelled(text: str) -> str:
     return f"{word}{dot}{name}:{share}"
 
 
-def _without_share(text: str) -> str:
-    """The value without its share.
+def _share_removed(text: str) -> str:
+    """The value without its share, for the rule's label.
 
-    So a larger share does not change the draws for the users that a smaller one has chosen.
+    So a larger share does not change the draws for the users of a smaller one.
     """
     return text.rpartition(":")[0]
 
 
-@condition("sample", read=_sample, spell=_spelled, in_label=_without_share)
+@condition("sample", read=_sample, spell=_spell, in_label=_share_removed)
 def sample(values: tuple[str, ...], _name: str, reading: Reading) -> Check:
     """A share of users, tenants or keys, always the same ones: `ATTRIBUTE:SHARE`.
 
@@ -69,18 +69,18 @@ def sample(values: tuple[str, ...], _name: str, reading: Reading) -> Check:
     >>> print(Rule("http:503", sample="header.X-User:0.05"))
     http:503,sample=header.x-user:0.05
     """
-    tests = [_chosen(*read_sample(value), reading) for value in values]
+    tests = [_sample_test(*read_sample(value), reading) for value in values]
     return lambda request: any(test(request) for test in tests)
 
 
-def _chosen(word: str, name: str, share: float, reading: Reading) -> Check:
-    """Whether the user, tenant or key of a request is one of the share."""
+def _sample_test(word: str, name: str, share: float, reading: Reading) -> Check:
+    """The test whether the user, tenant or key of a request belongs to the share."""
     read = READS[word]
     addressing = reading.addressing
     limit = threshold(share)
     attribute = f"{word}.{name}" if name else word
     head = f"{attribute}\0".encode("utf-8", "surrogatepass")
-    state = blake2b(head, key=reading.seed, digest_size=8, person=PERSON)
+    state = blake2b(head, key=reading.seed, digest_size=8, person=SEPARATION)
 
     def check(request: Request) -> bool:
         sampled = read(request, name, addressing)
@@ -94,7 +94,7 @@ def _chosen(word: str, name: str, share: float, reading: Reading) -> Check:
 
 
 def read_sample(text: str) -> tuple[str, str, float]:
-    """Word, NAME (or empty) and share of `header.x-user:0.05`.
+    """Split `header.x-user:0.05` into word, NAME (or empty) and share.
 
     Raises:
         Mistake: the text is something else.

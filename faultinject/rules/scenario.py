@@ -76,7 +76,7 @@ class Scenario:
 
     @classmethod
     def of(cls, rules: Rules) -> Scenario:
-        """The scenario of rules in any form."""
+        """Make a scenario of rules in any form."""
         return rules if isinstance(rules, Scenario) else cls(rules)
 
     @classmethod
@@ -91,7 +91,7 @@ class Scenario:
         """The scenario of a text; `where` names the text in messages.
 
         Raises:
-            ConfigurationError: with every mistake, its rule, place and excerpt.
+            ConfigurationError: has every mistake, with its rule, place and excerpt.
         """
         diagnosis = Diagnosis()
         rules = read_rules(text, where, diagnosis)
@@ -104,7 +104,7 @@ class Scenario:
         """The scenario of a TOML file, or of a JSON file whose name ends in `.json`.
 
         Raises:
-            ConfigurationError: the file cannot be read, or has mistakes, each with its line.
+            ConfigurationError: the file cannot be read, or has mistakes; each has its line.
         """
         return cls._read(data.read_file, path)
 
@@ -130,7 +130,7 @@ class Scenario:
     def _read(
         cls, read: Callable[..., tuple[Iterable[Rule], str | None, str | None]], *arguments: Any
     ) -> Scenario:
-        """The scenario that a reader finds; it gets the diagnosis last."""
+        """Make the scenario that a reader reads; the reader gets the diagnosis as its last argument."""
         diagnosis = Diagnosis()
         parts = read(*arguments, diagnosis)
         diagnosis.close()

@@ -1,8 +1,8 @@
 """The JSON Schema of rule files, made from the vocabulary, for editors.
 
-With it an editor completes and explains keys, and marks mistakes. Its dialect is 2020-12, but all its keywords mean
-the same in draft 4, because some editors know no later one (https://github.com/tamasfe/taplo). It accepts wrong
-values that need arithmetic to be found, such as `2s..1s`; `faultinject check` reports everything.
+With the schema an editor completes and explains keys, and marks mistakes. Its dialect is 2020-12, but all its keywords
+mean the same in draft 4, as some editors know no later one (https://github.com/tamasfe/taplo). It accepts wrong values
+that only arithmetic finds, such as `2s..1s`; `faultinject check` reports everything.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ def _number(least: float, most: float, pattern: str, *, whole: bool = True) -> S
 
 
 def _any_case(words: Iterable[str]) -> str:
-    """A pattern of any of the words in any case, `_` for `-`.
+    """A pattern for any of the words in any case, with `_` for `-`.
 
-    It has no flags, which not all editors know.
+    It has no flags, as not all editors know them.
     """
     signs = {"-": "[-_]"}
     patterns = (
@@ -94,7 +94,7 @@ FORMS: Mapping[str, Schema] = {
     "rate": _number(1, 10**18 - 1, f"(?!0+[A-Z]?){_SIZE}"),
     "flips": _number(1, 1000, "0*[1-9][0-9]{0,3}"),
 }
-"""The values of keys with a form of their own; for others `Key` has enough."""
+"""The values of keys that have a form of their own; for the others `Key` says enough."""
 
 
 def rules_schema() -> Schema:
@@ -134,7 +134,7 @@ def rules_schema() -> Schema:
 
 
 def _rule() -> Schema:
-    keys = {word: _described(key, _form(key)) for word, key in KEYS.items()}
+    keys = {word: _describe(key, _form(key)) for word, key in KEYS.items()}
     conditions = {word: keys[word] for word in CONDITIONS}
     unless: Schema = {
         "description": "Negated conditions: if one of them holds, the rule does not match.",
@@ -155,7 +155,7 @@ def _rule() -> Schema:
             **{f"^{word.replace('_', '-')}$": form for word, form in keys.items() if "_" in word},
         },
         "additionalProperties": False,
-        "allOf": [*_takes(), *_needs(), *_excludes()],
+        "allOf": [*_effects_of_faults(), *_required_keys(), *_exclusive_keys()],
     }
 
 
@@ -204,14 +204,14 @@ def _table(form: Schema, names: str) -> Schema:
     return {"type": "object", "patternProperties": {f"^{names}$": form}, "additionalProperties": False}
 
 
-def _described(key: Key, form: Schema) -> Schema:
+def _describe(key: Key, form: Schema) -> Schema:
     meaning = " ".join(key.doc.partition(">>> ")[0].split())
     default = f" Default: {key.default_text}." if key.default_text else ""
     return {"description": f"{meaning}{default}", **form}
 
 
 def _fault() -> Schema:
-    titles = [fault.title for fault in faults.every() if ":" not in fault.title]
+    titles = [fault.title for fault in faults.all_faults() if ":" not in fault.title]
     return {
         "description": "The fault: a documented error, `http:NNN` or a broken exchange.",
         "anyOf": [{"enum": titles}, _text("http:[45][0-9][0-9]"), {"$ref": "#/$defs/documented"}],
@@ -219,7 +219,7 @@ def _fault() -> Schema:
 
 
 def _addresses() -> list[str]:
-    """All documented errors, with the groups that hold any."""
+    """All documented errors, and the groups that are not empty."""
     addresses = []
     for name in vendors.names():
         vendor = vendors.get(name)
@@ -237,31 +237,35 @@ def _operations() -> list[str]:
     return sorted(set().union(*(operations_of(vendors.get(name)).names for name in vendors.services())))
 
 
-def _takes() -> list[Schema]:
-    """The faults that take an effect, with which alone it may stand."""
+def _effects_of_faults() -> list[Schema]:
+    """For each effect, the faults that take it."""
     return [
-        _unless_absent(word, [fault for fault in faults.every() if word in fault.takes]) for word in EFFECTS
+        _unless_absent(word, [fault for fault in faults.all_faults() if word in fault.takes])
+        for word in EFFECTS
     ]
 
 
 def _unless_absent(word: str, takers: Iterable[type[faults.Fault]]) -> Schema:
-    names = "|".join(map(_named, takers))
+    names = "|".join(map(_name_pattern, takers))
     fits = {"properties": {"fault": {"pattern": f"^(?:{names})$"}}}
     return {"anyOf": [{"not": {"required": [word]}}, fits]}
 
 
-def _named(fault: type[faults.Fault]) -> str:
-    """A pattern of the texts that are read as that fault."""
+def _name_pattern(fault: type[faults.Fault]) -> str:
+    """A pattern for the texts that name this fault."""
     return {"vendor:Code": "(?!http:).+:.+", "http:NNN": "http:.+"}.get(fault.title, fault.title)
 
 
-def _needs() -> list[Schema]:
-    """The keys that a fault cannot do without, by its own `check`.
+def _required_keys() -> list[Schema]:
+    """The keys that a fault needs, as its own `check` says.
 
     A latency needs its delay, an error without a status one.
     """
     needs: dict[str, list[str]] = {}
-    for text in [*(fault.title for fault in faults.every() if ":" not in fault.title), *_without_status()]:
+    for text in [
+        *(fault.title for fault in faults.all_faults() if ":" not in fault.title),
+        *_without_status(),
+    ]:
         for [word] in [
             mistake.missing for mistake in faults.get(text).check({}) if len(mistake.missing) == 1
         ]:
@@ -272,7 +276,7 @@ def _needs() -> list[Schema]:
     ]
 
 
-def _excludes() -> list[Schema]:
+def _exclusive_keys() -> list[Schema]:
     """The keys that exclude each other.
 
     A documented error of a storage vendor is read as that vendor does, so it takes no `vendor`. How much of a body is
@@ -298,7 +302,9 @@ def _excludes() -> list[Schema]:
                     "of": {"type": "array", "minItems": 2},
                     # The faults that take several `of`.
                     "fault": {
-                        "not": {"enum": [fault.title for fault in faults.every() if "of" in fault.several]}
+                        "not": {
+                            "enum": [fault.title for fault in faults.all_faults() if "of" in fault.several]
+                        }
                     },
                 },
             }

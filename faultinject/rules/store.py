@@ -16,14 +16,14 @@ from faultinject.rules.values import Mistake, most_like, shown
 MEMORY, FILE = "memory:", "file:"
 _ALLOWED = "memory: or file:DIRECTORY or redis://HOST"
 REPLACE = "?replace"
-"""The option of a directory by which these rules replace those that another server counts."""
+"""The option of a directory that lets these rules replace those of another server."""
 
 
 def read_store(text: str) -> str:
-    """The text of a store, checked.
+    """Check the text of a store.
 
     Raises:
-        Mistake: no store has this text.
+        Mistake: it is not the text of a store.
 
     >>> read_store("file:/run/faults")
     'file:/run/faults'
@@ -44,7 +44,7 @@ def read_store(text: str) -> str:
     if text in (FILE, FILE[:-1]):
         raise Mistake(f"{shown(text)} needs a directory, such as file:/tmp/faults")
     try:
-        if opener(text) is not None:
+        if find_opener(text) is not None:
             return text
     except ConfigurationError as error:
         raise Mistake.of(error) from None
@@ -53,7 +53,7 @@ def read_store(text: str) -> str:
 
 
 def shown_store(store: str) -> str:
-    """A store as a log may have it.
+    """Prepare the text of a store for a log: no password.
 
     >>> shown_store("redis://:secret@cache"), shown_store("file:/run/a@b")
     ('redis://…@cache', 'file:/run/a@b')
@@ -62,17 +62,17 @@ def shown_store(store: str) -> str:
     """
     if store == MEMORY or store.startswith(FILE):
         return store
-    # Of another package's store only the scheme is known to hold no password.
+    # In another package's store only the scheme surely holds no password.
     return without_password(store) if is_redis(store) else f"{store.partition(':')[0]}:…"
 
 
-def opener(store: str) -> Callable[[str], Any] | None:
+def find_opener(store: str) -> Callable[[str], Any] | None:
     """The function that opens a store of another package's scheme; None if no package has it.
 
-    It takes all of the store's text.
+    The function takes the whole text of the store.
 
     Raises:
-        ConfigurationError: its package is broken.
+        ConfigurationError: the package is broken.
     """
     scheme, colon, _ = store.partition(":")
     opens: Callable[[str], Any] | None = plugins.find(scheme) if colon else None
@@ -98,7 +98,7 @@ plugins = Registry("faultinject.stores", "store", _own_schemes, _accept)
 
 
 def read_directory(store: str) -> tuple[str, bool]:
-    """The directory of a store `file:`, and whether its rules are to replace others.
+    """The directory of a store `file:`, and whether its rules may replace others.
 
     >>> read_directory("file:/run/faults?replace")
     ('/run/faults', True)

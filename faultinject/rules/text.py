@@ -3,8 +3,8 @@
     rules = rule *( SEP rule ) [ SEP ]              SEP = blanks, line ends, ";"
     rule  = fault *( "," *blank key "=" value )
 
-A correct rule without quotes is split at its commas, which is fast. Any other rule is read into a `Draft`, which has
-the place of each part for messages.
+A valid rule without quotes is split at its commas, which is fast. Any other rule is read into a `Draft`, which has the
+place of each part for messages.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ IN_QUOTES = r'"(?:\\[\\"]|[^"])*+"'
 END = "(?![^, \t\r\n;])"
 FAULT = re.compile(WORD + END)
 ITEM = re.compile(rf""",[ \t]*+([^"=, \t\r\n;]*+(?:(?<=\.){IN_QUOTES})?)(?:=({IN_QUOTES}|{WORD}))?{END}""")
-"""A comma, a key and a value with their quotes; the value is None without an equals sign."""
+"""A comma, a key and a value with their quotes; without an equals sign the value is None."""
 QUOTED = re.compile(IN_QUOTES)
 BETWEEN = re.compile("[ \t\r\n;]*")
 REST = re.compile("[^, \t\r\n;]*")
@@ -37,7 +37,7 @@ ESCAPED = re.compile(r'\\([\\"])')
 
 
 class Misplaced(NamedTuple):
-    """A break of the grammar at this span."""
+    """A mistake in the grammar, and its span."""
 
     span: Span
     message: str
@@ -50,7 +50,7 @@ class Draft(NamedTuple):
         fault: the fault's text; None if a quote breaks it.
         fault_at: the place of the fault.
         items: the matches of `ITEM`, one for each key and its value.
-        broken: the breaks of the grammar.
+        broken: the mistakes in the grammar.
     """
 
     fault: str | None
@@ -60,7 +60,7 @@ class Draft(NamedTuple):
 
 
 def read_rules(text: str, where: str, diagnosis: Diagnosis) -> list[Rule]:
-    """The rules of a text that are right; mistakes go into `diagnosis`."""
+    """Read the valid rules of a text; mistakes go into `diagnosis`."""
     rules = []
     reader = Reader(text)
     number = 0
@@ -83,7 +83,7 @@ def read_rules(text: str, where: str, diagnosis: Diagnosis) -> list[Rule]:
 
 @lru_cache(1024)
 def _entry(item: str) -> Entry:
-    """Read an entry, and remember it: many rules have the same."""
+    """Read an entry, and cache it, as many rules have the same."""
     key, equals, value = item.lstrip(" \t").partition("=")
     if not equals:
         raise Mistake(item)
@@ -91,19 +91,19 @@ def _entry(item: str) -> Entry:
 
 
 class Reader:
-    """Reads rules from left to right, and goes on behind a mistake."""
+    """Reads rules from left to right, and continues after a mistake."""
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
 
     def more(self) -> bool:
-        """Skip separators; whether a further rule begins there."""
+        """Skip separators, and return whether another rule begins there."""
         self._take(BETWEEN)
         return self.at < len(self.text)
 
     def plain(self) -> Rule | None:
-        """The next rule, or None if it has quotes or a mistake."""
+        """Read the next rule; None if it has quotes or a mistake."""
         rule_text = self._take(PLAIN)
         if rule_text is None:
             return None
@@ -115,56 +115,56 @@ class Reader:
         return None if parts is None else Rule.of_parts(fault, parts)
 
     def draft(self) -> Draft:
-        """The next rule with its places and mistakes."""
+        """Read the next rule with its places and mistakes."""
         start = self.at
         broken: list[Misplaced] = []
         fault = self._take(FAULT)
         if fault is None:
-            broken.append(self._misquoted(self.text.index('"', start)))
+            broken.append(self._quote_mistake(self.text.index('"', start)))
         draft = Draft(fault and fault[0], (start, self.at), [], broken)
         while self.text.startswith(",", self.at):
             item = self._take(ITEM)
             if item is None:
-                broken.append(self._wrong_quote())
+                broken.append(self._find_wrong_quote())
             elif item[1] and (item[2] is not None or item[1].startswith("drop.")):
                 draft.items.append(item)
             else:
-                broken.append(self._unfinished(item))
-            if len(broken) >= MOST:  # no further one is reported
+                broken.append(self._missing_part(item))
+            if len(broken) >= MOST:  # no more are reported
                 self.at = len(self.text)
         return draft
 
     def _take(self, pattern: re.Pattern[str]) -> Match[str] | None:
-        """Match the pattern here, and go on behind the match."""
+        """Match the pattern here, and continue after the match."""
         match = pattern.match(self.text, self.at)
         if match is not None:
             self.at = match.end()
         return match
 
-    def _wrong_quote(self) -> Misplaced:
-        """The wrong quote of an item that `ITEM` does not match; go on behind the item."""
+    def _find_wrong_quote(self) -> Misplaced:
+        """Find the wrong quote of an item that `ITEM` does not match; continue after the item."""
         start = self.at
         while True:
             opening = self.text.index('"', start)
             before = self.text[start:opening]
             in_name = before[-1] == "." and "=" not in before
             if not in_name and before.find("=") != len(before) - 1:
-                return self._misquoted(opening)
+                return self._quote_mistake(opening)
             closed = QUOTED.match(self.text, opening)
             if closed is None:
                 self.at = len(self.text)
                 return Misplaced((opening, opening + 1), "the quote is not closed")
             start = closed.end()
             if not in_name or self.text[start] != "=":
-                return self._misquoted(start - 1)
+                return self._quote_mistake(start - 1)
 
-    def _misquoted(self, at: int) -> Misplaced:
+    def _quote_mistake(self, at: int) -> Misplaced:
         self.at = at + 1
         self._take(REST)
         return Misplaced((at, at + 1), MISQUOTED)
 
-    def _unfinished(self, item: Match[str]) -> Misplaced:
-        """The mistake in an item without a key, or without a value."""
+    def _missing_part(self, item: Match[str]) -> Misplaced:
+        """Find the mistake in an item without a key, or without a value."""
         comma = item.start()
         key, value = item.groups()
         if key:
@@ -179,7 +179,7 @@ class Reader:
 def _rule_of(text: str, draft: Draft, inside: str, where: str, diagnosis: Diagnosis) -> Rule | None:
     """Make the rule of a draft.
 
-    Its mistakes go into `diagnosis`, in the order of the text, and its name is claimed there.
+    Mistakes go into `diagnosis` in the order of the text, and so does the rule's name.
     """
     fault, fault_at, items, broken = draft
     place = ": ".join(filter(None, (where, inside)))
@@ -195,7 +195,7 @@ def _rule_of(text: str, draft: Draft, inside: str, where: str, diagnosis: Diagno
         except Mistake as error:
             mistakes.append((index, error))
             entries.append(word)
-            if len(mistakes) >= MOST:  # no further one is reported
+            if len(mistakes) >= MOST:  # no more are reported
                 break
     if broken or len(mistakes) >= MOST:
         entries.append("")

@@ -21,10 +21,10 @@ IN_ALL = "in all"
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Trigger(Key):
-    """A key that says which of the matching attempts get the fault.
+    """A key that chooses the matching attempts that get the fault.
 
     Attributes:
-        in_words: the trigger in words, from its value, the value as written and the scope of `per` in words.
+        in_words: describes the trigger, from its value, the value as written and the scope of `per` in words.
         counts: whether it counts attempts, in the scope of `per`.
     """
 
@@ -33,7 +33,7 @@ class Trigger(Key):
 
 
 def _plain_number(text: str) -> str:
-    """The number without an exponent."""
+    """A number without an exponent."""
     return values.number_text(float(text)) if "e" in text.lower() else text
 
 
@@ -132,7 +132,7 @@ TRIGGERS: dict[str, Trigger] = {
             choices=tuple(SCOPES),
             default="rule",
             default_text="rule",
-            in_words=lambda _value, _text, _scope: "",  # the words of the other triggers have the scope
+            in_words=lambda _value, _text, _scope: "",  # the other triggers name the scope
         ),
         Trigger(
             key="above",
@@ -172,6 +172,6 @@ TRIGGERS: dict[str, Trigger] = {
     )
 }
 DECIDING = tuple(trigger for trigger in TRIGGERS if trigger not in ("probability", "per"))
-"""The triggers other than chance that limit how often a rule fires."""
+"""The triggers, other than `probability`, that limit how often a rule fires."""
 FOR_GOOD, NOT_FOR_GOOD = "from", ("skip", "every", "times")
 """The trigger of a fault that stays, and the triggers of faults that end."""

@@ -12,7 +12,7 @@ from faultinject.exceptions import ConfigurationError
 
 LONGEST = 8760 * 3600.0
 LONGEST_WORD = 1024
-"""Characters of a word; longer ones resemble no known word, and take time to compare."""
+"""The most characters of a word; a longer one is slow to compare, and like no known word."""
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 BYTES = {
     "KiB": 1024,
@@ -27,13 +27,13 @@ NO = frozenset(("no", "false", "off", "0"))
 
 
 class Mistake(Exception):
-    """A mistake in one key or value, before its place is known.
+    """A mistake in one key or value, whose place is added later.
 
     Attributes:
-        message: the mistake, and what would be right.
-        at_key: the key is wrong, not its value.
-        missing: if a key is missing, the keys of which a rule needs one; else empty.
-        error: the exception to raise when all mistakes are of this sort.
+        message: the mistake, and the right form.
+        at_key: whether the key is wrong, not its value.
+        missing: the keys of which a rule needs one, if none is there; else empty.
+        error: the exception to raise if all mistakes are of this kind.
     """
 
     def __init__(
@@ -51,12 +51,12 @@ class Mistake(Exception):
 
     @classmethod
     def of(cls, error: ConfigurationError) -> Mistake:
-        """The first problem of an error, as a mistake of the same sort."""
+        """Make a mistake of the first problem of an error."""
         return cls(visible(error.problems[0].message), error=type(error))
 
 
 def shown(text: str, width: int = 80) -> str:
-    """`text` as it can stand in a message: one line, nothing invisible, not too long."""
+    """`text` prepared for a message: one line, nothing invisible, not too long."""
     if not text:
         return '""'
     if len(text) > width:
@@ -83,7 +83,7 @@ def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
 def most_like(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     """The known word that is most like `word`, or None.
 
-    If `word` is the beginning of a single known word, it is that one.
+    If `word` is the beginning of only one known word, it is that word.
     """
     if len(word) > LONGEST_WORD:
         return None
@@ -98,13 +98,13 @@ def most_like(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | Non
 
 
 def text_of(value: object) -> str:
-    """The value as text; for a text that is an Enum's member, its value and not its name."""
+    """A value as text; of a text that is an Enum's member, the value and not the name."""
     return str.__str__(value) if isinstance(value, str) else str(value)
 
 
 def number_text(number: float) -> str:
     """An int or float as decimal digits, without an exponent."""
-    # A subclass of int or float, such as `HTTPStatus` or a number of numpy, has a `repr` of its own.
+    # Subclasses of int or float, such as `HTTPStatus` and numpy's numbers, have another `repr`.
     text = repr(float(number) if isinstance(number, float) else int(number))
     if "e" not in text:
         return text

@@ -14,7 +14,7 @@ from faultinject.rules.values import is_name, most_like, shown
 
 
 def value_of(environ: Mapping[str, str], variable: str) -> str | None:
-    """The value, without blanks and one pair of quotes around it; None when empty."""
+    """A variable's value, without blanks and one pair of quotes around it; None if empty."""
     text = environ.get(variable, "").strip()
     if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
         text = text[1:-1].strip()
@@ -22,7 +22,7 @@ def value_of(environ: Mapping[str, str], variable: str) -> str | None:
 
 
 def check_known(environ: Mapping[str, str], diagnosis: Diagnosis) -> None:
-    """Note every variable that has the prefix and no meaning."""
+    """Note every variable with our prefix that has no meaning."""
     for variable in sorted(environ):
         if not variable.startswith(PREFIX) or variable in VARIABLES or is_rule(variable):
             continue
@@ -35,7 +35,7 @@ def check_known(environ: Mapping[str, str], diagnosis: Diagnosis) -> None:
 
 
 def read_variables(environ: Mapping[str, str], diagnosis: Diagnosis) -> ScenarioParts:
-    """The rules of FILE, RULES and RULE_*, in this order, seed and `abort`.
+    """Read the rules of FILE, RULES and RULE_*, in this order, the seed and `abort`.
 
     Mistakes go into `diagnosis`.
     """

@@ -1,7 +1,7 @@
 """All keys of a rule in their canonical order, their spelling, and keys that exclude others.
 
-A rule's keys and values become *entries*; entries become the parts of a rule. Text, TOML, JSON and Python differ
-only in how they come to entries.
+A rule's keys and values become *entries*, and entries become the parts of a rule. Text, TOML, JSON and Python differ
+only in the way to entries.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from faultinject.vendors.vendor import Vendor
 
 T = TypeVar("T")
 Entry = tuple[int, str, str]
-"""Rank (which orders), canonical key with its NAME, text."""
+"""The rank, which gives the order; the canonical key with its NAME; the text."""
 EntryOrWord = Entry | str
 """An entry, or only the key of a wrong one; empty if the key is unknown."""
 Conditions = dict[str, tuple[str, ...]]
@@ -90,12 +90,12 @@ MORE_THAN_A_FAULT = (
     "only a fault can stand here; give its keys as keywords (in TOML: as keys of the table), "
     "or all of it to Scenario.parse"
 )
-# The vendors of the `reading_as` blocks around, innermost last.
+# The vendors of the enclosing `reading_as` blocks, innermost last.
 _reading_as: list[str] = []
 
 
 def split_key(raw: str) -> tuple[bool, str, str | None]:
-    """Whether a key begins with `unless.`, the key in canonical letters, and its NAME or None.
+    """Split a key: whether it begins with `unless.`, the canonical key, and its NAME or None.
 
     The NAME has no quotes.
     """
@@ -161,15 +161,15 @@ def _check_unicode(text: str, *, at_key: bool = False) -> None:
 
 
 def combine(text: str, entries: Sequence[EntryOrWord], mistakes: list[tuple[int, Mistake]]) -> Parts | None:
-    """The parts of a rule with that fault and those entries.
+    """Combine a fault and entries into the parts of a rule.
 
     Args:
         text: the fault as written.
-        entries: in any order; for a wrong one, which the caller reports, only its key.
+        entries: the entries in any order; for a wrong one, which the caller reports, only its key.
         mistakes: gets every mistake, with the index of its entry, or -1 for the fault.
 
     Returns:
-        the parts, in canonical order, or None when anything was wrong.
+        the parts in canonical order, or None if anything was wrong.
     """
     fault = takes = None
     try:
@@ -224,12 +224,12 @@ def combine(text: str, entries: Sequence[EntryOrWord], mistakes: list[tuple[int,
 
 
 def _instead(text: str) -> Mistake | None:
-    """A better message for a text that is no fault: a key, or a fault and more; else None."""
+    """Make a better message for a text that is not a fault: a key, or a fault and more."""
     if not SEPARATORS.isdisjoint(text):
         return Mistake(MORE_THAN_A_FAULT)
     before, equals, _ = text.partition("=")
     word = before.removeprefix("unless.").partition(".")[0].replace("-", "_")
-    # Blanks separate rules, so `times = 2` is three rules, and the second begins with the equals sign.
+    # Blanks separate rules, so `times = 2` becomes three rules, and the second begins with the equals sign.
     if equals and (not before or word in KEYS):
         return Mistake(
             f"{shown(text)} is not a fault; a key and its value follow a comma, without a blank,"
@@ -242,13 +242,13 @@ def _instead(text: str) -> Mistake | None:
 def reading_as(vendor: str | None) -> Iterator[None]:
     """Make the rules of a block read requests as this vendor does.
 
-    It holds for rules without a storage vendor, unless they name one with `vendor`.
+    This is for rules that have no storage vendor and name none with `vendor`.
 
     Args:
         vendor: its id; None: as an S3 request.
 
     Raises:
-        ConfigurationError: it is no storage vendor.
+        ConfigurationError: it is not a storage vendor.
     """
     if vendor is None:
         yield
@@ -302,7 +302,7 @@ def _check(
 
 
 def _may_be_misspelled(key: str, entries: Sequence[EntryOrWord]) -> bool:
-    """Whether a missing key may be there under a wrong spelling, which is reported already."""
+    """Whether a missing key may be present under a wrong spelling, which is reported already."""
     words = [entry for entry in entries if isinstance(entry, str)]
     return any(word == key or (word not in KEYS and most_like(word, KEYS) in (key, None)) for word in words)
 

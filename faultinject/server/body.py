@@ -9,57 +9,57 @@ from typing import Any
 from faultinject.adapters.types import Message, Receive
 
 LARGE = 65_536
-"""Bytes of a body that are read at a time, or awaited without a thread."""
+"""Bytes of a body that are read at a time; a longer body is read on a thread."""
 
 
-class ClientGone(ConnectionResetError):
-    """The client has left, or sent something else than HTTP."""
+class ClientLeftError(ConnectionResetError):
+    """The client has left, or what it sent is not HTTP."""
 
 
-class Body(io.RawIOBase):
+class RequestBody(io.RawIOBase):
     """The body of one request.
 
     Args:
-        receive: the server's.
+        receive: the server's `receive`, as in ASGI.
 
     Attributes:
-        data: the bytes that have come and were not read yet.
-        whole: whether all of it has come.
-        gone: whether the client has left before its end.
-        asked: whether the client was asked to send it.
+        data: the bytes that have arrived and were not read yet.
+        complete: whether the whole body has arrived.
+        client_left: whether the client left before the end of the body.
+        was_requested: whether the client was asked to send the body.
     """
 
     def __init__(self, receive: Receive) -> None:
         self.data = bytearray()
-        self.whole = self.gone = self.asked = False
+        self.complete = self.client_left = self.was_requested = False
         self._receive = receive
 
-    async def more(self) -> None:
-        """Wait for more of it."""
-        self.asked = True
+    async def receive_more(self) -> None:
+        """Wait for more of the body."""
+        self.was_requested = True
         message: Message = await self._receive()
-        self.gone = message["type"] == "http.disconnect"
+        self.client_left = message["type"] == "http.disconnect"
         self.data += message.get("body", b"")
-        self.whole = self.gone or not message.get("more_body", False)
+        self.complete = self.client_left or not message.get("more_body", False)
 
     @abstractmethod
     def wait(self) -> None:
-        """Wait for more of it on a thread, while the loop goes on."""
+        """Wait on a thread for more of the body, while the loop goes on."""
 
     def readable(self) -> bool:
         """Always true."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Read the bytes that have come into the buffer, on a thread; 0 at the end.
+        """Copy bytes that have arrived into the buffer, on a thread; 0 at the end.
 
         Raises:
-            ClientGone: the client left before the end.
+            ClientLeftError: the client left before the end.
         """
-        while not (self.data or self.whole):
+        while not (self.data or self.complete):
             self.wait()
-        if self.gone:
-            raise ClientGone("the client left before the end of its request")
+        if self.client_left:
+            raise ClientLeftError("the client left before the end of its request")
         piece = self.data[: len(buffer)]
         buffer[: len(piece)] = piece
         del self.data[: len(piece)]

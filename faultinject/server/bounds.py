@@ -1,4 +1,4 @@
-"""Bounds for the connections of our servers: silent clients take no place from others."""
+"""Bounds for the connections of our servers: silent clients do not keep others out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 TRANSPORT = "faultinject.transport"
 """The key of the connection's transport in a scope."""
 FRAMING = {b"content-length", b"transfer-encoding"}
-"""Headers that set the end of a body; of both, two readers may obey different ones."""
+"""Headers that set a body's end; a request with both is ambiguous."""
 
 
 @dataclass
@@ -22,7 +22,7 @@ class Limits:
     """The limits of a server; None: no limit.
 
     Attributes:
-        connections: the most connections at a time.
+        connections: the most connections open at a time.
         request: seconds from the first byte of a request, or the start of its connection, to its last byte.
         idle: seconds for which a connection is kept without a request; longer than clients wait before they retry, so
             that its end never looks like a fault.
@@ -46,11 +46,11 @@ def make_room(connections: Iterable[Any], limits: Limits, descriptors: int = 1) 
     Args:
         connections: the server's connections.
         limits: the server's limits.
-        descriptors: the number of files of a connection.
+        descriptors: the number of file descriptors that one connection takes.
     """
-    # A quarter of the descriptors stays for the app, and for connections that come before others have ended.
+    # A quarter of the descriptors is left for the app, and for connections that open before others have closed.
     most = min(limits.connections, open_files() * 3 // 4 // descriptors)
-    # The connection below TLS is there until its client has confirmed the end.
+    # Of a TLS connection the one below counts, which is open until the client has confirmed the end.
     wires = {connection: getattr(connection, "wire", connection.transport) for connection in connections}
     open_ones = [
         connection
@@ -58,7 +58,7 @@ def make_room(connections: Iterable[Any], limits: Limits, descriptors: int = 1) 
         if not wire.is_closing() or wire.get_write_buffer_size()
     ]
     if len(open_ones) > most:
-        # A WebSocket has no `is_silent`. A closing connection has data that its client does not take.
+        # A WebSocket has no `is_silent`. A connection that is still closing has data that its client does not read.
         silent = [
             connection
             for connection in open_ones
@@ -69,27 +69,29 @@ def make_room(connections: Iterable[Any], limits: Limits, descriptors: int = 1) 
         wires[min(silent, key=lambda connection: getattr(connection, "heard", 0.0))].abort()
 
 
-def counted(kind: Callable[..., Any], context: SSLContext | None) -> Callable[..., asyncio.BaseProtocol]:
-    """The factory by which uvicorn makes the protocol of a connection.
+def protocol_factory(
+    protocol: Callable[..., Any], context: SSLContext | None
+) -> Callable[..., asyncio.BaseProtocol]:
+    """Make the factory by which uvicorn makes the protocol of a connection, with or without TLS.
 
     Args:
-        kind: makes one without TLS.
-        context: encrypts connections; None: nothing does.
+        protocol: makes the protocol of a connection without TLS.
+        context: encrypts connections; None: they are not encrypted.
     """
 
-    def make(**given: Any) -> asyncio.BaseProtocol:
-        connection: asyncio.BaseProtocol = kind(**given)
+    def make(**arguments: Any) -> asyncio.BaseProtocol:
+        connection: asyncio.BaseProtocol = protocol(**arguments)
         if context is None:
             return connection
-        return Encrypted(connection, given["server_state"].connections, context)
+        return Encrypted(connection, arguments["server_state"].connections, context)
 
     return make
 
 
 class Encrypted(SSLProtocol):
-    """TLS of a connection that is counted from the start of its handshake.
+    """The TLS of a connection, which the server counts from the start of the handshake.
 
-    uvicorn counts it from the end of the handshake.
+    uvicorn itself would count it only from the end of the handshake.
 
     Args:
         connection: the client's connection.
@@ -98,28 +100,28 @@ class Encrypted(SSLProtocol):
     """
 
     def __init__(self, connection: Any, connections: set[Any], context: SSLContext) -> None:
-        self._counted, self._connections = connection, connections
-        nobody: Any = None  # waits for the handshake
-        super().__init__(asyncio.get_running_loop(), connection, context, nobody, server_side=True)
+        self._connection, self._connections = connection, connections
+        waiter: Any = None  # nobody waits for the handshake
+        super().__init__(asyncio.get_running_loop(), connection, context, waiter, server_side=True)
 
     def connection_made(self, transport: Any) -> None:
         """Note that the handshake begins."""
-        self._counted.enter(transport)
+        self._connection.enter(transport)
         super().connection_made(transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Note that the connection has ended, perhaps before its handshake has."""
         super().connection_lost(exc)
-        self._connections.discard(self._counted)
+        self._connections.discard(self._connection)
 
 
 def is_full(transport: WriteTransport) -> bool:
-    """Whether the client takes less than is there for it."""
+    """Whether the client reads more slowly than the server writes."""
     return transport.get_write_buffer_size() > transport.get_write_buffer_limits()[1]
 
 
 def open_files() -> int:
-    """The descriptors that this process may have at a time."""
+    """The number of descriptors that this process may have open at a time."""
     if sys.platform == "win32":
         return sys.maxsize
     from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit

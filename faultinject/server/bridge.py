@@ -1,4 +1,4 @@
-"""A WSGI app of a user's as an app of ASGI: each request on a thread of its own."""
+"""Makes an ASGI app of a user's WSGI app: each request runs on a thread of its own."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from wsgiref.util import FileWrapper
 from faultinject.adapters.servers import OUR_SERVER, SENT_HEADERS, SPELL
 from faultinject.adapters.types import Message, Receive, Scope, Send
 from faultinject.http.wire import can_be_written
-from faultinject.server.body import LARGE, Body, ClientGone
+from faultinject.server.body import LARGE, ClientLeftError, RequestBody
 from faultinject.server.bounds import FRAMING, TRANSPORT
 
 NAME = "faultinject"
 
 
-class BridgedBody(Body):
+class BridgedBody(RequestBody):
     """The body of a request that a thread of the bridge reads.
 
     Attributes:
-        loop: the server's.
+        loop: the server's event loop.
     """
 
     def __init__(self, receive: Receive) -> None:
@@ -38,12 +38,14 @@ class BridgedBody(Body):
         self._until: float | None = None
 
     def wait(self) -> None:
-        """Wait for more of it on a thread.
+        """Wait on a thread for more of the body.
 
         Raises:
-            TimeoutError: nothing has come in the time that `allow` gave.
+            TimeoutError: nothing has arrived in the time that `allow` has set.
         """
-        self.on_loop(self.more(), None if self._until is None else max(0.0, self._until - time.monotonic()))
+        self.on_loop(
+            self.receive_more(), None if self._until is None else max(0.0, self._until - time.monotonic())
+        )
 
     def allow(self, seconds: float | None) -> None:
         """Wait for the rest of the body no longer than this from now on; None: for ever."""
@@ -53,13 +55,13 @@ class BridgedBody(Body):
         """Let the server's loop run a coroutine, and wait for its end in this thread.
 
         Raises:
-            ClientGone: the server has ended.
+            ClientLeftError: the server has ended.
             TimeoutError: the coroutine has not ended within these seconds.
         """
         coroutine = cast("Coroutine[Any, Any, None]", work)
         if self.loop.is_closed():
             coroutine.close()
-            raise ClientGone("the server has ended")
+            raise ClientLeftError("the server has ended")
         future = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
         try:
             future.result(seconds)
@@ -69,29 +71,29 @@ class BridgedBody(Body):
 
 
 async def in_thread(work: Callable[[], None]) -> None:
-    """Call a function in a thread of its own, which ends with the program."""
+    """Call a function in a thread of its own, which does not keep the program from ending."""
     loop = asyncio.get_running_loop()
     finished = loop.create_future()
     context = contextvars.copy_context()
 
-    def do() -> None:
+    def run() -> None:
         raised = None
         try:
             context.run(work)
         except BaseException as error:
             raised = error
-        with suppress(RuntimeError):  # the server has ended meanwhile
-            loop.call_soon_threadsafe(tell, raised)
+        with suppress(RuntimeError):  # the server's loop has closed meanwhile
+            loop.call_soon_threadsafe(finish, raised)
 
-    def tell(raised: BaseException | None) -> None:
-        if finished.done():  # the server ends, and waits no more
+    def finish(raised: BaseException | None) -> None:
+        if finished.done():  # the server is ending, and has cancelled the wait
             return
         if raised is None:
             finished.set_result(None)
         else:
             finished.set_exception(raised)
 
-    Thread(target=do, name="faultinject request", daemon=True).start()
+    Thread(target=run, name="faultinject request", daemon=True).start()
     await finished
 
 
@@ -99,7 +101,7 @@ class Bridge:
     """An ASGI app that calls a WSGI app.
 
     Args:
-        app: the app, with its faults.
+        app: the WSGI app, with its faults.
     """
 
     never_faulted = True  # `run` puts no faults around it, as its app has its own
@@ -112,31 +114,31 @@ class Bridge:
         exchange = BridgedExchange(scope, receive, send)
         try:
             await in_thread(partial(exchange.run, self._app))
-        except ClientGone:
+        except ClientLeftError:
             return
-        for message in exchange.last:
+        for message in exchange.final_messages:
             await send(message)
 
 
 class BridgedExchange:
-    """One request, from the side of the app's thread.
+    """One request and its answer, as the app's thread sees them.
 
     Args:
-        scope: of the request.
-        receive: the server's.
-        send: the server's.
+        scope: the ASGI scope of the request.
+        receive: the server's `receive`.
+        send: the server's `send`.
 
     Attributes:
-        body: of the request.
-        last: the messages to send when the app is done.
+        body: the request's body.
+        final_messages: the messages to send when the app has returned.
         keep_alive: whether another request may come on the connection; a fault sets it to False.
-        transport: the connection's.
+        transport: the connection's transport.
     """
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.body = BridgedBody(receive)
-        self.body.whole = FRAMING.isdisjoint(name for name, _ in scope["headers"])
-        self.last: list[Message] = []
+        self.body.complete = FRAMING.isdisjoint(name for name, _ in scope["headers"])
+        self.final_messages: list[Message] = []
         self.keep_alive = True
         self.transport = scope[TRANSPORT]
         self._scope = scope
@@ -147,15 +149,15 @@ class BridgedExchange:
 
     @property
     def more_body(self) -> bool:
-        """Whether something of the body was not read."""
-        return not self.body.whole
+        """Whether a part of the body was not read."""
+        return not self.body.complete
 
     @property
     def waiting_for_100_continue(self) -> bool:
-        """Whether the client waits to be asked for its body."""
+        """Whether the client waits for `100 Continue` before it sends its body."""
         return (
             self.more_body
-            and not self.body.asked
+            and not self.body.was_requested
             and any(name == b"expect" for name, _ in self._scope["headers"])
         )
 
@@ -165,12 +167,12 @@ class BridgedExchange:
         try:
             if isinstance(pieces, list | tuple):
                 whole = b"".join(pieces)
-                self.last = [*self._beginning(len(whole)), self._piece(whole, more=False)]
+                self.final_messages = [*self._beginning(len(whole)), self._piece(whole, more=False)]
                 return
             for piece in pieces:
                 if piece:
                     self.send(piece)
-            self.last = [*self._beginning(None), self._piece(b"", more=False)]
+            self.final_messages = [*self._beginning(None), self._piece(b"", more=False)]
         finally:
             close = getattr(pieces, "close", None)
             if close is not None:
@@ -196,18 +198,18 @@ class BridgedExchange:
         """Send a piece of the body.
 
         Raises:
-            ClientGone: the client has left.
+            ClientLeftError: the client has left.
         """
         for message in (*self._beginning(None), self._piece(data, more=True)):
             self.body.on_loop(self._send(message))
         if self.transport.is_closing():
-            raise ClientGone("the client left before the end of its answer")
+            raise ClientLeftError("the client left before the end of its answer")
 
     def _beginning(self, length: int | None) -> list[Message]:
         """The head, once.
 
         Args:
-            length: of the whole body, where it is known.
+            length: bytes of the whole body; None if unknown.
         """
         if self._begun:
             return []

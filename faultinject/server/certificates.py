@@ -1,6 +1,6 @@
-"""A test certificate, for servers of this machine that speak TLS.
+"""Makes a test certificate for servers of this machine that speak TLS.
 
-It also gives the variables by which clients trust it.
+It also has the environment variables by which clients trust the certificate.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NamedTuple
 from faultinject.exceptions import MissingExtraError
 
 VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "CURL_CA_BUNDLE")
-"""Variables of clients' certificates: OpenSSL and Go, requests, AWS's SDKs, Node, curl."""
+"""Clients' variables for certificates: OpenSSL and Go, requests, AWS's SDKs, Node, curl."""
 NAMES = ("localhost", "127.0.0.1", "::1")
 """The names in the certificate, besides the host."""
 
@@ -23,7 +23,7 @@ class Certificate(NamedTuple):
     """A certificate.
 
     Attributes:
-        authority: the file of the certificate that clients have to trust, gone with the block that made it.
+        authority: the file of the certificate that clients have to trust; it is removed at the end of the block.
         context: encrypts the connections of a server.
     """
 
@@ -38,10 +38,10 @@ class Certificate(NamedTuple):
 
 @contextmanager
 def certificate(host: str = "127.0.0.1") -> Iterator[Certificate]:
-    """Make a certificate for its block.
+    """Make a certificate that exists until the end of the block.
 
     Args:
-        host: a name or an address that clients connect to, besides those of this machine.
+        host: a name or an address that clients connect to, in addition to those of this machine.
 
     Raises:
         MissingExtraError: trustme is not installed.

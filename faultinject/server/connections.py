@@ -1,4 +1,4 @@
-"""An app behind uvicorn and h11, on a thread of this process or for a command."""
+"""Serves an app by uvicorn and h11, on a thread of this process or for a command."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, Self
 
 from faultinject.exceptions import MissingExtraError
-from faultinject.server.bounds import LIMITS, Limits, counted
+from faultinject.server.bounds import LIMITS, Limits, protocol_factory
 
 if TYPE_CHECKING:
     import uvicorn
 
 BACKLOG = 256
-"""Connections that wait to be taken."""
+"""Connections that the system accepts before the server takes them."""
 THREAD = "faultinject server"
-"""The name of a thread on which a server of ours serves beside an app."""
+"""The name of a thread on which a server of ours runs beside an app."""
 OURS: dict[str, Any] = {"ws": "none", "lifespan": "off", "proxy_headers": False}
 """The options of uvicorn for an app of ours."""
 
@@ -29,13 +29,13 @@ OURS: dict[str, Any] = {"ws": "none", "lifespan": "off", "proxy_headers": False}
 def uvicorn_for(
     app: Any, context: ssl.SSLContext | None = None, limits: Limits = LIMITS, **options: Any
 ) -> uvicorn.Server:
-    """An ASGI app's server, which takes no request that two readers could read in two ways.
+    """Make the uvicorn server of an ASGI app, which refuses ambiguous requests (`protocol`).
 
     Args:
         app: the app.
-        context: encrypts its connections; None: nothing does.
-        limits: of its connections.
-        options: more of uvicorn's.
+        context: encrypts its connections; None: they are not encrypted.
+        limits: the limits of its connections.
+        options: more options of uvicorn.
 
     Raises:
         MissingExtraError: uvicorn is not installed.
@@ -50,14 +50,14 @@ def uvicorn_for(
         ) from None
     config = Config(
         app,
-        http=counted(partial(ClientConnection, limits), context),  # type: ignore[arg-type] # called as the class is
+        http=protocol_factory(partial(ClientConnection, limits), context),  # type: ignore[arg-type]
         # uvloop cannot end encrypted connections that their client keeps:
         # https://github.com/MagicStack/uvloop/issues/471
         loop="asyncio",
         backlog=BACKLOG,
         timeout_keep_alive=limits.idle,
         timeout_graceful_shutdown=limits.grace,
-        use_colors=False,  # by default uvicorn asks the standard output, which may be closed
+        use_colors=False,  # by default uvicorn looks at the standard output, which may be closed
         server_header=False,
         headers=[("Server", "faultinject")],
         **options,
@@ -67,11 +67,11 @@ def uvicorn_for(
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
-    """A socket that listens; port 0 takes a free one.
+    """Open a socket that listens; with port 0 the system chooses a free port.
 
     Raises:
         OSError: the address cannot be used.
-        UnicodeError: the host is no name.
+        UnicodeError: the host is not a valid name.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     address = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, 0, socket.AI_PASSIVE)[0][4]
@@ -96,23 +96,23 @@ def url_of(address: tuple[Any, ...], scheme: str = "http") -> str:
 class Loop(asyncio.SelectorEventLoop):
     """The event loop of a server in a thread.
 
-    It keeps its own clock, as a test may stop the clocks of its process (freezegun): the loop's timers would never
-    fire.
+    It keeps its own clock, as a test may stop the clocks of its process (freezegun), and the loop's timers would
+    then never fire.
     """
 
     def time(self, now: Callable[[], float] = time.monotonic) -> float:
-        """The time, by the clock that was there when this module was loaded."""
+        """The time by the original clock, which was bound when this module was loaded."""
         return now()
 
 
 class Server:
-    """The server of an app of ours in a thread, as a context manager.
+    """Serves an app of ours on a thread; a context manager.
 
     Args:
-        app: the app, of ASGI.
-        sock: a listening socket, which it takes over; None: a free port of loopback.
-        context: encrypts its connections; None: nothing does.
-        limits: of its connections.
+        app: the ASGI app.
+        sock: a listening socket, which the server closes at its end; None: a free port of loopback.
+        context: encrypts its connections; None: they are not encrypted.
+        limits: the limits of its connections.
 
     Attributes:
         server_address: the address on which it listens.
@@ -141,21 +141,21 @@ class Server:
 
     @property
     def port(self) -> int:
-        """Its port."""
+        """The port on which it listens."""
         return int(self.server_address[1])
 
     @property
     def url(self) -> str:
-        """Its URL."""
+        """The server's URL."""
         return url_of(self.server_address, self._scheme)
 
     def start(self) -> None:
-        """Serve beside the program, until it is stopped or the program ends."""
-        quiet()
+        """Serve on the thread until `stop`, or until the program ends."""
+        log_only_warnings()
         self._thread.start()
 
     def stop(self) -> None:
-        """End what `start` began, and all connections."""
+        """End the thread and all connections."""
         self._uvicorn.should_exit = True
         self._thread.join()
 
@@ -167,14 +167,14 @@ class Server:
         self.stop()
 
 
-def quiet() -> None:
-    """Log only warnings of our servers beside an app; an app's own uvicorn logs as before.
+def log_only_warnings() -> None:
+    """Let our servers beside an app log only warnings; an app's own uvicorn logs as before.
 
     uvicorn's options `log_level` and `access_log` would change both, because all its servers share their loggers.
     """
     for name in ("uvicorn.error", "uvicorn.access"):
-        logging.getLogger(name).addFilter(_is_of_use)
+        logging.getLogger(name).addFilter(_is_worth_logging)
 
 
-def _is_of_use(record: logging.LogRecord) -> bool:
+def _is_worth_logging(record: logging.LogRecord) -> bool:
     return record.levelno >= logging.WARNING or record.threadName != THREAD

@@ -1,4 +1,7 @@
-"""uvicorn's protocol over h11, which refuses heads that two readers could read in two ways."""
+"""uvicorn's protocol over h11, which refuses ambiguous requests.
+
+A request is ambiguous if two HTTP parsers may read another end, version or host in it (request smuggling).
+"""
 
 from __future__ import annotations
 
@@ -20,19 +23,19 @@ LONGEST_HEAD = 262_144
 LONGEST_TARGET = 65_535
 """Bytes of a request's target."""
 LAX = re.compile(rb"(?<!\r)\n|\n[ \t]")
-"""A line that ends without CR, or goes on in the next one."""
+"""A line that ends without CR, or that is continued in the next line."""
 URL = re.compile(rb"[^/?#]+://(?:[^/?#]*@)?([^/?#@]+)([^#]*)")
 """The target of a client that asks a proxy: its host, and the path with the query."""
-# uvicorn has no status line for statuses above 599, which some services send, and raises a KeyError. Its table is
-# shared by all its servers in the process: for another app beside ours such answers go out, too.
+# uvicorn raises a KeyError for statuses above 599, which some services send. Its table is shared by all of its
+# servers in the process, so a user's own uvicorn beside ours sends such answers, too.
 for _status in range(600, 1000):
     STATUS_PHRASES.setdefault(_status, b"")
 ONCE = {b"date", b"server"}
-"""Headers that uvicorn puts before those of an answer, which may have its own."""
+"""Headers that uvicorn adds before those of an answer, which may have its own."""
 
 
-class Requests(h11.Connection):
-    """h11's side of a server, which takes no request that two readers could read in two ways.
+class StrictConnection(h11.Connection):
+    """The server's side of h11, which refuses ambiguous requests.
 
     Attributes:
         sent: names and values of the last request's headers as they were sent.
@@ -45,21 +48,21 @@ class Requests(h11.Connection):
         self._names: dict[bytes, bytes] = {}
 
     def spell(self, status_line: str, headers: Iterable[tuple[str, str]] = ()) -> None:
-        """Give the next answer this reason phrase, and its headers these capitals.
+        """Set the reason phrase of the next answer, and the spelling of its headers.
 
-        ASGI has neither.
+        ASGI has no place for either.
         """
         self._reason = status_line[4:].encode("latin-1")
         self._names = {name.lower().encode("latin-1"): name.encode("latin-1") for name, _ in headers}
 
     def send_with_data_passthrough(self, event: h11.Event) -> list[bytes] | None:
-        """The bytes of an event of ours."""
+        """Give the bytes of an event that we send."""
         if isinstance(event, h11.Response) and self._reason is not None:
-            last = dict(event.headers)
+            own_values = dict(event.headers)  # of two headers of a name the later one is the answer's own
             headers = [
                 (self._names.get(name, raw), value)
                 for (name, value), (raw, _) in zip(event.headers, event.headers.raw_items(), strict=True)
-                if name not in ONCE or value == last[name]
+                if name not in ONCE or value == own_values[name]
             ]
             headers.sort(key=lambda header: header[0].lower() in ONCE)
             event = h11.Response(status_code=event.status_code, headers=headers, reason=self._reason)
@@ -67,26 +70,28 @@ class Requests(h11.Connection):
         return super().send_with_data_passthrough(event)
 
     def next_event(self) -> Any:
-        """The next event of the client.
+        """Read the client's next event.
 
         Raises:
-            RemoteProtocolError: it is no request, or none that is taken here.
+            RemoteProtocolError: it is not a request, or an ambiguous one.
         """
         data_before = self.trailing_data[0] if self.their_state is h11.IDLE else b""
         event = super().next_event()
         if not isinstance(event, h11.Request):
             return event
         head = data_before[: len(data_before) - len(self.trailing_data[0])]
-        if LAX.search(head) or not _is_clear(event) or len(head) > LONGEST_HEAD:
+        if LAX.search(head) or not _is_unambiguous(event) or len(head) > LONGEST_HEAD:
             raise h11.RemoteProtocolError("not a request that all readers take alike")
         self.sent = event.headers.raw_items()
-        # Java's clients offer h2c, and uvicorn would log each time that it declines.
+        # Java's clients offer h2c (HTTP/2 without TLS), and uvicorn would log each offer that it declines.
         offers_h2c = (b"upgrade", b"h2c") in event.headers
-        return _to_us(event) if offers_h2c or event.target[:1] not in (b"/", b"*") else event
+        return _as_own_request(event) if offers_h2c or event.target[:1] not in (b"/", b"*") else event
 
 
-def of_url(target: bytes, headers: list[tuple[bytes, bytes]]) -> tuple[bytes, list[tuple[bytes, bytes]]]:
-    """The path of a target that matches `URL`, and the headers with its host.
+def split_url_target(
+    target: bytes, headers: list[tuple[bytes, bytes]]
+) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+    """Split a target that matches `URL` into its path, and the headers with its host.
 
     https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2
     """
@@ -95,8 +100,8 @@ def of_url(target: bytes, headers: list[tuple[bytes, bytes]]) -> tuple[bytes, li
     return path if path[:1] == b"/" else b"/" + path, headers
 
 
-def _is_clear(request: h11.Request) -> bool:
-    """Whether all readers read the same version and body in it, and it asks for no tunnel."""
+def _is_unambiguous(request: h11.Request) -> bool:
+    """Whether all parsers read the same version and body in it, and it asks for no tunnel."""
     names = FRAMING.intersection(name for name, _ in request.headers)
     has_one_end = len(names) < 2 and (request.http_version == b"1.1" or b"transfer-encoding" not in names)
     is_plain = request.http_version in (b"1.0", b"1.1") and request.method != b"CONNECT"
@@ -104,11 +109,11 @@ def _is_clear(request: h11.Request) -> bool:
     return is_plain and has_one_end and has_target and len(request.target) <= LONGEST_TARGET
 
 
-def _to_us(request: h11.Request) -> h11.Request:
-    """Turn a request that offers another protocol or asks a proxy into one to this server."""
+def _as_own_request(request: h11.Request) -> h11.Request:
+    """Turn a request with a URL as target, or with an offer of h2c, into one to this server."""
     target, headers = request.target, [header for header in request.headers if header[0] != b"upgrade"]
     if target[:1] not in (b"/", b"*"):
-        target, headers = of_url(target, headers)
+        target, headers = split_url_target(target, headers)
     version = request.http_version
     return h11.Request(method=request.method, target=target, headers=headers, http_version=version)
 
@@ -117,19 +122,19 @@ class ClientConnection(H11Protocol):
     """One connection of a client.
 
     Args:
-        limits: of the server.
-        given: by uvicorn.
+        limits: the server's limits.
+        arguments: the arguments that uvicorn gives to its protocol.
 
     Attributes:
-        heard: the loop's time when the client last came, sent or took something.
-        wire: the connection below TLS.
+        heard: the loop's time when the client last connected, sent or received something.
+        wire: the transport below TLS.
     """
 
     wire: Transport
 
-    def __init__(self, limits: Limits, **given: Any) -> None:
-        super().__init__(**given)
-        self.conn: Requests = Requests()
+    def __init__(self, limits: Limits, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.conn: StrictConnection = StrictConnection()
         self.heard = self.loop.time()
         self._limits = limits
         self._deadline: TimerHandle | None = None
@@ -147,40 +152,40 @@ class ClientConnection(H11Protocol):
         return self.is_idle or (awaits_body and self.transport.is_reading())
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
-        """Note that the client may send a request."""
+        """Register the connection, and wait for a request."""
         if self not in self.connections:
             self.enter(transport)
         super().connection_made(transport)
-        self._look()
+        self._set_deadline()
 
     def enter(self, wire: Transport) -> None:
-        """Count the connection; with TLS, its handshake begins."""
+        """Count the connection; with TLS, when its handshake begins."""
         self.transport = self.wire = wire
         self.heard = self.loop.time()
         self.connections.add(self)
         make_room(self.connections, self._limits)
 
     def data_received(self, data: bytes) -> None:
-        """Take the client's bytes."""
+        """Read the client's bytes."""
         self.heard = self.loop.time()
         super().data_received(data)
-        self._look()
+        self._set_deadline()
 
     def resume_writing(self) -> None:
-        """Note that the client has taken something."""
+        """Note that the client has received something."""
         self.heard = self.loop.time()
         super().resume_writing()
 
     def handle_events(self) -> None:
-        """Begin with the request that has come, if one has."""
+        """Handle h11's events, and give the scope of a new request our keys."""
         scope_before = self.scope
         super().handle_events()
-        if self.scope is not scope_before:  # its task has not begun yet
+        if self.scope is not scope_before:  # a new request, whose task has not begun yet
             ours = {SENT_HEADERS: self.conn.sent, SPELL: self.conn.spell, TRANSPORT: self.transport}
             self.scope |= ours  # type: ignore[typeddict-item]
 
-    def _look(self) -> None:
-        """Allow the client its time from a request's first byte to its last one."""
+    def _set_deadline(self) -> None:
+        """Start the client's deadline at a request's first byte, and end it at the last one."""
         state, seconds = self.conn.their_state, self._limits.request
         begun = state is h11.SEND_BODY or (
             state is h11.IDLE and (self.cycle is None or self.conn.trailing_data[0] != b"")
@@ -192,7 +197,7 @@ class ClientConnection(H11Protocol):
             self._deadline = None
 
     def send_400_response(self, msg: str) -> None:
-        """Answer 400 to bytes that are no request, unless an answer has begun."""
+        """Answer 400 to bytes that are not a request, unless an answer has begun."""
         if not self.is_idle:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
@@ -203,10 +208,10 @@ class ClientConnection(H11Protocol):
 
 
 class UvicornServer(Server):
-    """uvicorn's server, which ends all connections of an app of ours when it ends."""
+    """A uvicorn server that at its end closes all connections of an app of ours."""
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
-        """Serve no more; an app that waits for its client sees that it has left."""
+        """Stop serving; an app that waits for its client sees that the client has left."""
         if self.config.lifespan == "off":
             for connection in list(self.server_state.connections):
                 connection.transport.abort()

@@ -9,16 +9,16 @@ from anyio import CapacityLimiter, from_thread, to_thread
 from faultinject.adapters.mounting import as_own
 from faultinject.adapters.types import ASGIApp, Receive, Scope, Send
 from faultinject.engine.filters import DELETE
-from faultinject.server.body import LARGE, Body
+from faultinject.server.body import LARGE, RequestBody
 from faultinject.store.doors import Doors, of_scope
 
 
-class ThreadBody(Body):
+class ThreadBody(RequestBody):
     """The body of a request that a thread of anyio's reads."""
 
     def wait(self) -> None:
         """Wait for more of it on the thread."""
-        from_thread.run(self.more)
+        from_thread.run(self.receive_more)
 
 
 def asgi(store: Doors) -> ASGIApp:
@@ -26,12 +26,12 @@ def asgi(store: Doors) -> ASGIApp:
 
     async def faultinject(scope: Scope, receive: Receive, send: Send) -> None:
         body = ThreadBody(receive)
-        while not body.whole and len(body.data) < LARGE:
-            await body.more()
-        if body.gone:
+        while not body.complete and len(body.data) < LARGE:
+            await body.receive_more()
+        if body.client_left:
             return
         request = of_scope(scope, body)
-        if body.whole:
+        if body.complete:
             answer = store.answer(request)
         else:
             # Not one of the 40 threads that all requests would share: clients that send nothing would keep them.

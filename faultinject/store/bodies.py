@@ -28,14 +28,14 @@ PARAMETER = re.compile(r';\s*([^\s;="]+)\s*=\s*(?:"([^"]*)"|([^;"]*))')
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class ReceivedBody:
     """A received body, in blocks of about 1 MiB.
 
     Attributes:
         blocks: the body.
         size: its length.
         md5: its MD5, in hex.
-        checksum: the client's checksum, which was right: the algorithm as headers name it, and the value.
+        checksum: the client's checksum, which was verified: the algorithm as headers name it, and the value.
     """
 
     blocks: tuple[bytes, ...]
@@ -44,7 +44,7 @@ class Content:
     checksum: tuple[str, str] | None
 
 
-def receive(request: StoreRequest, buckets: Buckets, chunked: str = "") -> Content:
+def receive(request: StoreRequest, buckets: Buckets, chunked: str = "") -> ReceivedBody:
     """Read the whole body, and reserve its bytes in the store.
 
     They are reserved before the reading if the length is known.
@@ -52,7 +52,7 @@ def receive(request: StoreRequest, buckets: Buckets, chunked: str = "") -> Conte
     Args:
         request: the request.
         buckets: the store's buckets.
-        chunked: the mistake to report for a body in HTTP chunks, without a length; empty if the service takes these.
+        chunked: the mistake to report for an upload in HTTP chunks without a length; empty if the service accepts it.
 
     Raises:
         StoreError: `chunked`, `length`, `full`, `incomplete`, `digest`, `bad_digest`.
@@ -61,7 +61,7 @@ def receive(request: StoreRequest, buckets: Buckets, chunked: str = "") -> Conte
         raise StoreError(chunked)
     if not (request.ends or request.headers.get("content-length")):
         raise StoreError("length")
-    expected = _declared(request)
+    expected = _declared_length(request)
     taken = expected or 0
     buckets.take(taken)
     digest = md5(usedforsecurity=False)
@@ -87,7 +87,7 @@ def receive(request: StoreRequest, buckets: Buckets, chunked: str = "") -> Conte
         raise StoreError("incomplete")
     _check_md5(request, digest.digest())
     checksum = checksums.check(chunks.checksum)
-    return Content(tuple(blocks), size, digest.hexdigest(), checksum)
+    return ReceivedBody(tuple(blocks), size, digest.hexdigest(), checksum)
 
 
 def read_document(request: StoreRequest, *, checksums: bool = True) -> bytes:
@@ -152,7 +152,7 @@ def pieces(request: StoreRequest, chunks: AwsChunks) -> Iterator[bytes]:
     Raises:
         StoreError: `incomplete`, when it ends too early or its chunks cannot be read.
     """
-    return _unchunked(_raw(request), chunks) if is_aws_chunked(request) else _raw(request)
+    return _decode_chunks(_read_raw(request), chunks) if is_aws_chunked(request) else _read_raw(request)
 
 
 def is_aws_chunked(request: StoreRequest) -> bool:
@@ -174,13 +174,13 @@ def cut(blocks: tuple[bytes, ...], start: int, stop: int) -> tuple[bytes, ...]:
     return tuple(pieces_inside)
 
 
-def _declared(request: StoreRequest) -> int | None:
+def _declared_length(request: StoreRequest) -> int | None:
     if not is_aws_chunked(request):
         return request.content_length
     return whole(request.headers.get("x-amz-decoded-content-length"))
 
 
-def _unchunked(source: Iterator[bytes], chunks: AwsChunks) -> Iterator[bytes]:
+def _decode_chunks(source: Iterator[bytes], chunks: AwsChunks) -> Iterator[bytes]:
     for piece in source:
         yield from chunks.feed(piece)
         if chunks.state == "broken":
@@ -189,7 +189,7 @@ def _unchunked(source: Iterator[bytes], chunks: AwsChunks) -> Iterator[bytes]:
         raise StoreError("incomplete")
 
 
-def _raw(request: StoreRequest) -> Iterator[bytes]:
+def _read_raw(request: StoreRequest) -> Iterator[bytes]:
     size = 0
     try:
         while piece := request.body.read(PIECE):

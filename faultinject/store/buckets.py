@@ -19,7 +19,7 @@ class StoreError(Exception):
     Attributes:
         mistake: a key of `VendorStore.mistakes`.
         message: the text to send instead of the documented one, or None.
-        headers: further headers of the answer.
+        headers: more headers of the answer.
         label: the label of the documented error to send instead of the mistake's; or None.
         size: the object's size in bytes, if the error may report it; or None.
     """
@@ -42,7 +42,7 @@ class StoreError(Exception):
 
 
 ENTRY = 512
-"""The bytes that a bucket, object, upload or part takes besides its content.
+"""The bytes that a bucket, object, upload or part takes in addition to its content.
 
 They also limit the number of empty ones.
 """
@@ -94,7 +94,7 @@ Judge = Callable[["Stored | None"], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class UploadedPart:
     """One uploaded part of a multipart upload."""
 
     number: int
@@ -124,7 +124,7 @@ class Upload:
     key: str
     headers: Headers
     started: float
-    parts: dict[int, Part] = field(default_factory=dict)
+    parts: dict[int, UploadedPart] = field(default_factory=dict)
     checksum: tuple[str, bool] | tuple[()] = ()
     overtaken: bool = False
 
@@ -186,7 +186,7 @@ class Buckets:
     def take(self, size: int) -> None:
         """Reserve bytes for something new, or raise the `full` error.
 
-        Bytes are never given back one by one: once no reserved byte is left, the contents are counted again.
+        Bytes are never returned one by one: if all are reserved, the contents are counted again.
         """
         with self.lock:
             if size > self._left:

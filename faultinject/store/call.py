@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from faultinject.store.bodies import Content
-from faultinject.store.buckets import Headers, Part, Stored, StoreError
+from faultinject.store.bodies import ReceivedBody
+from faultinject.store.buckets import Headers, Stored, StoreError, UploadedPart
 from faultinject.store.checksums import ecma, of_body
 from faultinject.store.exchange import Service, StoreExchange
 from faultinject.store.json import QingStorDocuments
@@ -28,16 +28,16 @@ class Dialect:
         reads_parts: whether a client can read one part of an object.
         pages: the default number of objects, and of uploads or parts, in a listing.
         checksums: whether answers about content have its CRC-64, which SDKs check.
-        chunked: the mistake to report for content in HTTP chunks, without a length; empty if the vendor takes it.
+        chunked: the mistake to report for an upload in HTTP chunks without a length; empty if the vendor accepts it.
         range_inside: whether a range that reaches beyond the object is ignored, unless the request wants the
             standard's way
             (https://www.alibabacloud.com/help/en/oss/how-to-obtain-oss-resources-by-segmenting-http-range-requests).
         self_copy: the label of the error for a copy onto itself that changes nothing; empty if that is allowed.
         amz_checksums: whether it keeps the checksums of `x-amz-checksum-…` and gives them back.
         any_order: whether an upload may be finished with its parts in any order.
-        empty_version: whether an empty version means no version; the vendor's SDK sends it.
-        absent: headers that ask for kinds of writes that the store does not support.
-        amazon: whether it is Amazon's own. There creating a bucket that exists succeeds in us-east-1
+        empty_version: whether an empty version means no version, as the vendor's SDK sends one.
+        absent: headers that ask for features of writes that the store does not support.
+        amazon: whether it is Amazon's own S3. There creating a bucket that exists succeeds in us-east-1
             (https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html; a configuration names another
             region); deleting a bucket drops the uploads in it (https://github.com/ceph/ceph/pull/15630); version 1 of
             a listing has the next marker only with a delimiter
@@ -155,7 +155,7 @@ class S3Call(StoreExchange):
         """Compute the CRC-64 of content, if the vendor has it."""
         return ecma(blocks) if self.dialect.checksums else None
 
-    def tags(self, written: Stored | Part) -> list[tuple[str, str]]:
+    def tags(self, written: Stored | UploadedPart) -> list[tuple[str, str]]:
         """The ETag header, and the CRC-64 header if the vendor has it."""
         headers = [("ETag", f'"{written.etag}"')]
         crc = self.checksum(written.blocks) if written.crc is None else written.crc
@@ -163,7 +163,7 @@ class S3Call(StoreExchange):
             headers.append((f"{self.dialect.prefixes[0]}hash-crc64ecma", str(crc)))
         return headers
 
-    def checksums(self, content: Content) -> Headers:
+    def checksums(self, content: ReceivedBody) -> Headers:
         """The headers of the client's checksum, if the vendor keeps it."""
         return of_body(content.checksum) if self.dialect.amz_checksums else ()
 

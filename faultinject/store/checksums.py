@@ -10,7 +10,7 @@ from contextlib import suppress
 from functools import cache
 from typing import Protocol
 
-from faultinject.store.buckets import Headers, Part, StoreError, Upload
+from faultinject.store.buckets import Headers, StoreError, Upload, UploadedPart
 
 ECMA = 0xC96C5795D7870F42
 """The polynomial of the CRC-64 of OSS, TOS and COS, lowest bit first.
@@ -48,10 +48,10 @@ def extender(polynomial: int) -> Extend:
         written = int("1" + f"{polynomial:064b}"[::-1], 2)
         crc64: Extend = mkCrcFun(written, initCrc=0, rev=True, xorOut=(1 << 64) - 1)
         return crc64
-    return slow(polynomial)
+    return slow_extender(polynomial)
 
 
-def slow(polynomial: int) -> Extend:
+def slow_extender(polynomial: int) -> Extend:
     """Make the function in Python."""
     ones = (1 << (32 if polynomial == CASTAGNOLI else 64)) - 1
     table = []
@@ -100,7 +100,7 @@ def of_blocks(name: str, blocks: Iterable[bytes]) -> Headers:
     return ((f"{PREFIX}{name}", b64encode(digest_of(DIGESTS[name](), blocks)).decode()),)
 
 
-def of_upload(upload: Upload, parts: Sequence[Part]) -> Headers:
+def of_upload(upload: Upload, parts: Sequence[UploadedPart]) -> Headers:
     """Compute the checksum of an object made of parts, as headers.
 
     It covers the bytes of the parts, or the checksums of the parts.

@@ -18,7 +18,7 @@ from werkzeug.wsgi import get_input_stream
 from faultinject.adapters.servers import SENT_HEADERS
 from faultinject.engine.filters import STORE
 from faultinject.engine.request import ASGIRequest, WSGIRequest
-from faultinject.store.messages import Body, Fields, StoreAnswer, StoreRequest
+from faultinject.store.messages import BodyReader, Fields, StoreAnswer, StoreRequest
 
 
 class Doors(ABC):
@@ -67,7 +67,7 @@ def of_environ(environ: WSGIEnvironment) -> StoreRequest:
     return request
 
 
-def of_scope(scope: Mapping[str, Any], body: Body) -> StoreRequest:
+def of_scope(scope: Mapping[str, Any], body: BodyReader) -> StoreRequest:
     """Translate an ASGI request."""
     view, query = ASGIRequest(scope), scope.get("query_string", b"")
     sent = _text(scope.get(SENT_HEADERS) or scope["headers"])

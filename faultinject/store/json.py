@@ -11,7 +11,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from faultinject.store.buckets import Bucket, Part, Stored, StoreError, Upload
+from faultinject.store.buckets import Bucket, Stored, StoreError, Upload, UploadedPart
 from faultinject.store.documents import OWNER, Deletion, Failure, KeysPage, NamedObject, iso, read_number
 from faultinject.store.xml import Field, XmlDocuments
 
@@ -31,7 +31,7 @@ class QingStorDocuments:
         return _dump({"location": ""})
 
     def never_versioned(self) -> bytes:
-        """Write the versioning of a bucket without versions."""
+        """Write the versioning of a bucket, which has none."""
         return _dump({})
 
     def objects(self, keys: KeysPage, objects: list[Stored], **_: object) -> bytes:
@@ -85,7 +85,7 @@ class QingStorDocuments:
             }
         )
 
-    def parts(self, _upload: Upload, parts: list[Part], **_: object) -> bytes:
+    def parts(self, _upload: Upload, parts: list[UploadedPart], **_: object) -> bytes:
         """Write a page of parts."""
         rows = [
             {

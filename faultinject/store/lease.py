@@ -11,9 +11,9 @@ class Lease:
 
     Attributes:
         id: its id, a GUID.
-        duration: its seconds; infinite if it never ends.
-        ends: unix seconds at which it does.
-        breaks: unix seconds at which its break is over; None: nobody has broken it.
+        duration: its length in seconds; infinite if it never ends.
+        ends: unix seconds at which it ends.
+        breaks: unix seconds at which its break period ends; None if it is not being broken.
     """
 
     id: str

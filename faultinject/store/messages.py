@@ -18,7 +18,7 @@ from faultinject.http.wire import Headers as Pairs
 NO_PARAMETERS: MultiDict[str, str] = ImmutableMultiDict()
 
 
-class Body(Protocol):
+class BodyReader(Protocol):
     """A file-like reader of a request's body."""
 
     def read(self, size: int = ..., /) -> bytes:
@@ -77,7 +77,7 @@ class StoreRequest(Request):
         raw_path: bytes,
         query: bytes,
         headers: Fields,
-        body: Body,
+        body: BodyReader,
     ) -> None:
         path = raw_path.decode(errors="replace")
         fields = cast("Headers", headers)

@@ -57,7 +57,7 @@ class B2Store(PlanStore):
             url = f"{request.host_url.rstrip('/')}{before}{API}v4/b2_upload_file/{bucket}/{token_hex(8)}"
             return _json(200, {"bucketId": bucket, "uploadUrl": url, "authorizationToken": "token"})
         if request.method == "POST" and operation == "b2_upload_file":
-            return self._uploaded(request, rest.partition("/")[0], body)
+            return self._store_upload(request, rest.partition("/")[0], body)
         content = self.objects.get(request.path.removeprefix("/file/"))
         if content is None:
             return _json(
@@ -71,7 +71,7 @@ class B2Store(PlanStore):
         }
         return _answer(200, content, "application/octet-stream", about)
 
-    def _uploaded(self, request: StoreRequest, bucket: str, body: bytes) -> StoreAnswer:
+    def _store_upload(self, request: StoreRequest, bucket: str, body: bytes) -> StoreAnswer:
         content = body[:-40] if request.headers["X-Bz-Content-Sha1"] == AT_END else body
         name = unquote(request.headers["X-Bz-File-Name"])
         self.objects[f"{bucket}/{name}"] = content

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, unquote, unquote_plus
 from werkzeug.http import http_date
 
 from faultinject.store.bodies import cut, drain, read_document, receive
-from faultinject.store.buckets import Headers, Part, Stored, StoreError, check_key
+from faultinject.store.buckets import Headers, Stored, StoreError, UploadedPart, check_key
 from faultinject.store.call import KEPT_HEADERS, ONLY_VERSION, VERSIONS, S3Call, is_set
 from faultinject.store.checksums import KIND, PREFIX, WHOLE, digest_of, of_blocks, read_algorithm
 from faultinject.store.documents import LAST, Failure, KeysPage, Name, NamedObject, read_token, select
@@ -333,7 +333,7 @@ def upload_part(call: S3Call) -> StoreAnswer:
         content = receive(call.request, call.service.buckets, call.dialect.chunked)
         blocks, size, etag = content.blocks, content.size, content.md5
         checksums = call.checksums(content)[:1]
-    part = Part(number, blocks, size, etag, call.now, call.checksum(blocks), checksums)
+    part = UploadedPart(number, blocks, size, etag, call.now, call.checksum(blocks), checksums)
     call.service.uploads.put_part(call.bucket, call.key, identity, part)
     if source is None:
         return call.answer(call.dialect.created, headers=[*call.tags(part), *checksums])

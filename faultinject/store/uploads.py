@@ -7,7 +7,16 @@ from collections.abc import Sequence
 from hashlib import md5
 from itertools import count, pairwise
 
-from faultinject.store.buckets import Buckets, Headers, Judge, Part, Stored, StoreError, Upload, check_key
+from faultinject.store.buckets import (
+    Buckets,
+    Headers,
+    Judge,
+    Stored,
+    StoreError,
+    Upload,
+    UploadedPart,
+    check_key,
+)
 from faultinject.store.checksums import check_given, ecma, of_upload
 
 Wanted = Sequence[tuple[int, str | None]]
@@ -60,13 +69,13 @@ class Uploads:
             uploads = self._buckets.find(bucket).uploads
             return {(upload.key, upload.id): upload for upload in uploads.values()}
 
-    def parts(self, bucket: str, key: str, identity: str) -> tuple[Upload, list[Part]]:
+    def parts(self, bucket: str, key: str, identity: str) -> tuple[Upload, list[UploadedPart]]:
         """Find an upload and its parts, sorted by number."""
         with self._buckets.lock:
             upload = self.find(bucket, key, identity)
             return upload, [upload.parts[number] for number in sorted(upload.parts)]
 
-    def put_part(self, bucket: str, key: str, identity: str, part: Part) -> None:
+    def put_part(self, bucket: str, key: str, identity: str, part: UploadedPart) -> None:
         """Store a part, or replace the part with its number."""
         with self._buckets.lock:
             parts = self.find(bucket, key, identity).parts
@@ -153,7 +162,7 @@ class Uploads:
             del self._buckets.find(bucket).uploads[self.find(bucket, key, identity).id]
 
 
-def _choose(upload: Upload, wanted: Wanted) -> list[Part]:
+def _choose(upload: Upload, wanted: Wanted) -> list[UploadedPart]:
     numbers = [number for number, _ in wanted]
     if any(number >= after for number, after in pairwise(numbers)):
         raise StoreError("part_order")

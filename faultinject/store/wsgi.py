@@ -15,15 +15,15 @@ from faultinject.engine.filters import Moved
 from faultinject.engine.shown import shown_target
 from faultinject.store import stores
 from faultinject.store.bodies import drain
-from faultinject.store.buckets import Bucket, Buckets, Part, Stored, StoreError, Upload
+from faultinject.store.buckets import Bucket, Buckets, Stored, StoreError, Upload, UploadedPart
 from faultinject.store.doors import Doors
 from faultinject.store.exchange import Service, StoreExchange
 from faultinject.store.messages import StoreAnswer, StoreRequest
 from faultinject.store.uploads import Uploads
 from faultinject.vendors.addressing import Addressing
 
-OTHERS = bytes(byte ^ 1 for byte in range(256))
-"""A translation table from each byte to the byte that another writer writes instead."""
+FLIPPED_BYTES = bytes(byte ^ 1 for byte in range(256))
+"""Maps each byte to the byte that another writer writes instead."""
 
 MAX_BYTES = 256 * 1024 * 1024
 """The default size of a store in bytes."""
@@ -38,13 +38,13 @@ class ObjectStore(Doors):
     Args:
         vendor: the vendor whose requests it understands: one of `stores.names()`.
         max_bytes: the most bytes that it holds: content, keys, stored headers, and 512 bytes for every
-            bucket and object, and for every upload under way and its parts. Beyond it, writes get the vendor's
+            bucket and object, and for every upload under way and its parts. Beyond this, writes get the vendor's
             "entity too large".
-        endpoints: host suffixes, besides the vendor's own, below which the first labels are the bucket.
+        endpoints: host suffixes, in addition to the vendor's own, below which the first labels are the bucket.
         clock: unix seconds, for Last-Modified and ids.
 
     Attributes:
-        refused: the last mistake that it answered, such as `404 NoSuchBucket: …`; empty: there was none.
+        refused: the last mistake that it answered, such as `404 NoSuchBucket: …`; empty if there was none.
 
     Raises:
         UnknownVendorError: there is no such vendor.
@@ -95,7 +95,7 @@ class ObjectStore(Doors):
         for key in uploads:
             _, headers = adapter.describe(content, now)
             service.uploads.start(bucket, key, headers, now, identity=key)
-            part = Part(adapter.part, (content,), len(content), digest, now)
+            part = UploadedPart(adapter.part, (content,), len(content), digest, now)
             service.uploads.put_part(bucket, key, key, part)
 
     def answer(self, request: StoreRequest) -> StoreAnswer:
@@ -140,7 +140,7 @@ class ObjectStore(Doors):
             stored = self.buckets.get(call.bucket, call.key)
         except StoreError:
             return False
-        self._put(call.bucket, call.key, b"".join(stored.blocks).translate(OTHERS))
+        self._put(call.bucket, call.key, b"".join(stored.blocks).translate(FLIPPED_BYTES))
         return stored.size > 0
 
     def __repr__(self) -> str:
@@ -200,13 +200,13 @@ def put_into(store: ObjectStore, contents: Contents) -> None:
 def change(contents: Contents, before: Contents, after: Contents) -> None:
     """Apply the changes from `before` to `after` to the contents."""
     for place in before.keys() | after.keys():
-        was, became = before.get(place), after.get(place)
-        if was == became:
+        before_change, after_change = before.get(place), after.get(place)
+        if before_change == after_change:
             continue
-        if became is None:
+        if after_change is None:
             contents.pop(place, None)
         else:
-            contents[place] = became
+            contents[place] = after_change
 
 
 class ResettableStore(Doors):
@@ -221,17 +221,17 @@ class ResettableStore(Doors):
         max_bytes: as for `ObjectStore`.
 
     Attributes:
-        kept: the contents that `reset` restores; empty at first.
+        saved_contents: the contents that `reset` restores; empty at first.
     """
 
     def __init__(self, vendor: str, *, endpoints: Sequence[str] = (), max_bytes: int = MAX_BYTES) -> None:
-        self.kept: Contents = {}
+        self.saved_contents: Contents = {}
         self._empty = partial(ObjectStore, vendor, endpoints=endpoints, max_bytes=max_bytes)
         self._store = self._empty()
         self._under_way = 0
         self._ended = Condition()
 
-    def settle(self, seconds: float) -> bool:
+    def wait_until_idle(self, seconds: float) -> bool:
         """Wait until no request is under way; returns False if the time is too short."""
         with self._ended:
             return self._ended.wait_for(lambda: not self._under_way, seconds)
@@ -250,15 +250,15 @@ class ResettableStore(Doors):
         """Copy the present contents."""
         return contents_of(self._store)
 
-    def hold(self, contents: Contents) -> None:
+    def replace_contents(self, contents: Contents) -> None:
         """Replace all contents."""
         store = self._empty()
         put_into(store, contents)
         self._store = store
 
     def reset(self) -> None:
-        """Restore the kept contents."""
-        self.hold(self.kept)
+        """Restore the saved contents."""
+        self.replace_contents(self.saved_contents)
 
     def answer(self, request: StoreRequest) -> StoreAnswer:
         """Answer a request."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from urllib.parse import quote, unquote_plus
 from xml.etree import ElementTree as ET
 
-from faultinject.store.buckets import Bucket, Headers, Part, Stored, StoreError, Upload
+from faultinject.store.buckets import Bucket, Headers, Stored, StoreError, Upload, UploadedPart
 from faultinject.store.checksums import COMPOSITE, KIND, WHOLE, element
 from faultinject.store.documents import (
     OWNER,
@@ -133,7 +133,7 @@ class XmlDocuments:
     def parts(
         self,
         upload: Upload,
-        parts: list[Part],
+        parts: list[UploadedPart],
         *,
         bucket: str,
         marker: int,

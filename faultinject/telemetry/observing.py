@@ -21,23 +21,24 @@ def ignore(*_: Any) -> None:
 def observe(
     injector: Injector | None,
     kind: object,
-    noted: Callable[[Entry], None],
-    failed: Callable[[], None] = ignore,
-    under_way: Callable[[Services], None] = ignore,
+    on_line: Callable[[Entry], None],
+    on_failure: Callable[[], None] = ignore,
+    on_active: Callable[[Services], None] = ignore,
 ) -> Services | None:
     """Report an injector's actions to an observer from now on.
 
-    An error of the observer does not reach a request. Without an observer requests take no further step.
+    An error of the observer does not reach a request. Without an observer a request costs no more.
 
     Args:
-        injector: the injector; None: the one that apps with the environment's rules share, if faults are switched on.
+        injector: the injector; None for the one that apps with the environment's rules share, if faults are on.
         kind: the kind of the observer; an injector has one of each kind.
-        noted: called when a line goes into the journal.
-        failed: called when a request passed because of an error inside faultinject, or of the store.
-        under_way: called when the number of faults under way in this process has changed, or was at its limit.
+        on_line: called when a line goes into the journal.
+        on_failure: called when a request passed because of an error inside faultinject, or of the store.
+        on_active: called when the number of faults under way in this process has changed, or was at its limit.
 
     Returns:
-        The services of the injector's plans; None if there is no injector, or it has an observer of that kind.
+        The services of the injector's plans; None if there is no injector, or if it already has an observer of that
+        kind.
     """
     observed = get_injector() if injector is None else injector
     if observed is None or kind in _observed.setdefault(observed, []):
@@ -48,21 +49,21 @@ def observe(
 
     def with_line(line: Entry) -> None:
         try:
-            noted(line)
+            on_line(line)
             if line.fault is not None:
-                under_way(services)
+                on_active(services)
         except Exception as error:
             fail(error, "")
         journal(line)
 
     def with_failure(error: Exception, rule: str) -> None:
         fail(error, rule)
-        failed()
+        on_failure()
 
     def with_end() -> None:
         finish()
         try:
-            under_way(services)
+            on_active(services)
         except Exception as error:
             fail(error, "")
 
@@ -71,5 +72,5 @@ def observe(
 
 
 def is_injected(line: Entry) -> bool:
-    """Whether a fault was given, and is over."""
+    """Whether a fault was injected, and has ended."""
     return line.fault is not None and line.last and line.did not in NOT_INJECTED

@@ -29,31 +29,31 @@ def trace(injector: Injector | None = None) -> None:
     error `faultinject.vendor` and `faultinject.code`, and where there is an answer "http.response.status_code". A
     fault that was not carried out after all gets a second event, `faultinject.not_injected`, with `faultinject.did`.
 
-    The span is the one that is current when the fault is decided: the instrumentation must stand outside of the
-    faults, as OpenTelemetry's middleware does that is put around the app after `install()`. Where no span records,
-    there is no event.
+    The event goes to the span that is current when the fault is decided. The instrumentation must therefore be
+    outside of the faults, as it is if OpenTelemetry's middleware is added after `install()`. Without a recording
+    span there is no event.
 
-    Where the current span is a client's own, as it is for `FaultTransport` and for other clients in the app's own
-    process, its attribute "http.request.resend_count" is taken for the number of the attempt. No server sees that
-    attribute of a client in another process: `traceparent` carries ids alone.
+    If the current span is a client's own, as for `FaultTransport` and other clients in the app's own process, its
+    attribute "http.request.resend_count" gives the number of the attempt. A server does not see that attribute of a
+    client in another process, as `traceparent` carries only ids.
 
-    Where faults are not switched on, this does nothing: the call may stay in the app.
+    If faults are not switched on, this does nothing: the call may stay in the app.
 
     Args:
         injector: the injector; by default the one that apps with the environment's rules share. Call this after
             `install()`.
     """
-    observe(injector, trace, _noted)
+    observe(injector, trace, _add_event)
 
 
-def _noted(line: Entry) -> None:
+def _add_event(line: Entry) -> None:
     """Add the event of a fault to the current span, and read the attempt of a client's span."""
     span = get_current_span()
     if not span.is_recording():
         return
-    resent = _resent(span)
-    if resent is not None:
-        line.headers = {**line.headers, RESENT: str(resent)}
+    retry_number = _retry_number(span)
+    if retry_number is not None:
+        line.headers = {**line.headers, RESENT: str(retry_number)}
     if line.fault is None:
         return
     injected = line.did not in NOT_INJECTED
@@ -77,8 +77,8 @@ def _attributes(line: Entry, *, injected: bool) -> dict[str, AttributeValue]:
     return attributes
 
 
-def _resent(span: Span) -> int | None:
-    """The number of times that a client has sent this request before, by its own span, or None."""
+def _retry_number(span: Span) -> int | None:
+    """The number of earlier sendings of this request, by the client's own span, or None."""
     if getattr(span, "kind", None) is not SpanKind.CLIENT:
         return None
     # The API can only write attributes; spans of the SDK can also be read.

@@ -21,7 +21,7 @@ from faultinject.engine.plan import Services
 from faultinject.injector.injector import Injector
 
 MOST_SERIES = 500
-"""The most pairs of rule and fault that a process counts; further ones are under `other`."""
+"""The most pairs of rule and fault that a process counts; any more count as `other`."""
 OTHER = "other"
 SHARED_BY = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -31,26 +31,26 @@ _of_registry: WeakKeyDictionary[CollectorRegistry, Metrics] = WeakKeyDictionary(
 def collect(injector: Injector | None = None, registry: CollectorRegistry = REGISTRY) -> None:
     """Count an injector's actions in a registry of `prometheus_client`.
 
-    `faultinject_requests_total` counts requests that met the conditions of a rule,
-    `faultinject_injections_total{rule,fault}` faults that were given, when they are over,
-    `faultinject_overflow_total` faults that were not given because of FAULTINJECT_MAX_ACTIVE, and
-    `faultinject_errors_total` requests that passed because of an error in faultinject or in the store;
-    `faultinject_active` is the number of faults under way, `faultinject_max_active` the most that may be in one
-    process.
+    - `faultinject_requests_total` counts requests that met the conditions of a rule.
+    - `faultinject_injections_total{rule,fault}` counts injected faults, when they end.
+    - `faultinject_overflow_total` counts faults that were not injected because of FAULTINJECT_MAX_ACTIVE.
+    - `faultinject_errors_total` counts requests that passed because of an error in faultinject or in the store.
+    - `faultinject_active` is the number of faults under way.
+    - `faultinject_max_active` is the most faults that may be under way in one process.
 
     Each process counts its own events, whatever store the injector has. With several workers set
     PROMETHEUS_MULTIPROC_DIR, as for every other metric of the app: then a scrape shows the sum over all workers, each
     event once.
 
-    Where faults are not switched on, this does nothing: the call may stay in the app.
+    If faults are not switched on, this does nothing: the call may stay in the app.
 
     Args:
         injector: the injector; by default the one that apps with the environment's rules share. Call this after
             `install()`.
-        registry: of the metrics, by default the one that `prometheus_client` itself uses.
+        registry: the registry of the metrics, by default that of `prometheus_client`.
     """
     metrics = _of_registry.get(registry) or Metrics()
-    services = observe(injector, metrics, metrics.noted, metrics.failed, metrics.under_way)
+    services = observe(injector, metrics, metrics.count_line, metrics.count_error, metrics.show_active)
     if services is None:
         return
     if registry not in _of_registry:
@@ -72,40 +72,40 @@ class Metrics:
         self._refused: WeakKeyDictionary[Services, int] = WeakKeyDictionary()
         self._lock = Lock()  # nobody waits under it: `faultinject.locks`
 
-    def register(self, to: CollectorRegistry) -> None:
-        """Make the metrics."""
+    def register(self, registry: CollectorRegistry) -> None:
+        """Make the metrics in a registry."""
         self._requests = Counter(
             "faultinject_requests",
             "Requests that met the conditions of a rule, in this process.",
-            registry=to,
+            registry=registry,
         )
         self._injections = Counter(
             "faultinject_injections",
             "Faults that were given, in this process.",
             ["rule", "fault"],
-            registry=to,
+            registry=registry,
         )
         self._overflow = Counter(
             "faultinject_overflow",
             "Faults not given because of FAULTINJECT_MAX_ACTIVE, in this process.",
-            registry=to,
+            registry=registry,
         )
         self._errors = Counter(
             "faultinject_errors",
             "Requests that passed because of an error in faultinject or in the store, in this process.",
-            registry=to,
+            registry=registry,
         )
         self._active = Gauge(
             "faultinject_active",
             "Faults under way, in this process.",
-            registry=to,
+            registry=registry,
             multiprocess_mode="livesum",
         )
-        # A master that has loaded the app, and serves nothing, shows the bound of each of its workers.
+        # `livemax`: a master process that loads the app without serving it shows the bound of one worker.
         self._most_active = Gauge(
             "faultinject_max_active",
             "FAULTINJECT_MAX_ACTIVE: faults that may be under way in a process.",
-            registry=to,
+            registry=registry,
             multiprocess_mode="livemax",
         )
 
@@ -114,8 +114,8 @@ class Metrics:
         self._refused.setdefault(services, services.refused)
         self._most_active.inc(services.most_active)
 
-    def noted(self, line: Entry) -> None:
-        """Count a request when it is decided, and its fault when that is over."""
+    def count_line(self, line: Entry) -> None:
+        """Count a request when it is decided, and its fault when it ends."""
         if line.rule is None:
             return
         if line.final is None:
@@ -123,13 +123,13 @@ class Metrics:
         if is_injected(line):
             self._injections.labels(*self._labels(line.rule, line.fault or "")).inc()
 
-    def failed(self) -> None:
-        """Count an error."""
+    def count_error(self) -> None:
+        """Count a request that passed because of an error."""
         self._errors.inc()
 
-    def under_way(self, services: Services) -> None:
-        """Show the number of faults under way, and count those for which there was no place."""
-        # Of two threads the later one shows the later number.
+    def show_active(self, services: Services) -> None:
+        """Show the number of faults under way, and count those that FAULTINJECT_MAX_ACTIVE refused."""
+        # Under the lock, so that of two threads the later one shows the later number.
         with self._lock:
             self._under_way[services] = services.active
             self._active.set(sum(self._under_way.values()))

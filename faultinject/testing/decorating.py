@@ -1,4 +1,4 @@
-"""A block around each call of a function, for `inject()` as a decorator."""
+"""Wraps functions, so that `inject()` works as a decorator."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ def decorate(decorated: Any, block: Block) -> Any:
         block: makes a new block.
 
     Raises:
-        ConfigurationError: it cannot be called, such as a property, or is a class without a test method: nothing
-            would be injected.
+        ConfigurationError: it cannot be called, such as a property, or is a class without a test method, so that
+            nothing would be injected.
     """
     if isinstance(decorated, staticmethod | classmethod):
-        return type(decorated)(_around(decorated.__func__, block))
+        return type(decorated)(_wrap(decorated.__func__, block))
     if not callable(decorated):
         raise ConfigurationError(f"inject() decorates functions and classes: {decorated!r} is neither")
     if getattr(decorated, "is_hypothesis_test", False) and hasattr(decorated, "hypothesis"):
-        decorated.hypothesis.inner_test = _around(decorated.hypothesis.inner_test, block)
+        decorated.hypothesis.inner_test = _wrap(decorated.hypothesis.inner_test, block)
         return decorated
     if not inspect.isclass(decorated):
-        return _around(decorated, block)
+        return _wrap(decorated, block)
     tests = {
         name: test
         for name in dir(decorated)
@@ -57,15 +57,15 @@ def decorate(decorated: Any, block: Block) -> Any:
     return decorated
 
 
-def _around(function: Callable[..., Any], block: Block) -> Callable[..., Any]:
+def _wrap(function: Callable[..., Any], block: Block) -> Callable[..., Any]:
     @functools.wraps(function)
     def call(*given: Any, **keys: Any) -> Any:
         __tracebackhide__ = True
         with ExitStack() as stack:
             stack.enter_context(block())
             result = function(*given, **keys)
-            # Another decorator has hidden an `async def`, or an object calls one: nothing has run yet.
-            return _rest(stack.pop_all(), result) if inspect.iscoroutine(result) else result
+            # Another decorator has hidden an `async def`, or an object calls one: its code has not run yet.
+            return _await_in_block(stack.pop_all(), result) if inspect.iscoroutine(result) else result
 
     @functools.wraps(function)
     async def await_call(*given: Any, **keys: Any) -> Any:
@@ -92,7 +92,7 @@ def _around(function: Callable[..., Any], block: Block) -> Callable[..., Any]:
     return iterate if inspect.isgeneratorfunction(function) else call
 
 
-async def _rest(block: AbstractContextManager[object], begun: Coroutine[Any, Any, Any]) -> Any:
+async def _await_in_block(block: AbstractContextManager[object], begun: Coroutine[Any, Any, Any]) -> Any:
     """Await the coroutine of a call inside the call's block."""
     __tracebackhide__ = True
     with block:

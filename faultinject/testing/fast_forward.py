@@ -1,7 +1,7 @@
-"""Skips waits, and moves the clocks of this process by their length: `fast_forward()`.
+"""Skips waits, and moves this process's clocks by their length: `fast_forward()`.
 
-A waiting thread checks every 10 ms whether the rest of its wait may be skipped: no other wait ends earlier, the
-process computes nothing, and no fault is under way. Then all clocks move to the end of that wait.
+A waiting thread checks every 10 ms whether the rest of its wait may be skipped. It may if no other wait ends earlier,
+the process computes nothing, and no fault is under way. Then all clocks move to the end of that wait.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from faultinject.journal.calls import Call
 INTERVAL = 0.01
 """Seconds between two checks of a wait: another thread may end it."""
 BUSY = 0.2
-"""The share of a processor from which on the process counts as computing."""
+"""A process that uses at least this share of a processor counts as computing."""
 IDLE_CHECKS = 10
 """Idle checks before a retry that prove a wait by the system's clock.
 
@@ -37,8 +37,8 @@ WAIT_FOR_PROCESSES = ("faultinject.", "subprocess")
 class FastForward:
     """Replaces the clocks of this process, from the constructor to `end()`.
 
-    Threads that already run, such as servers of fixtures, keep the system's clocks, and so do threads of faultinject:
-    after the end their loops would wait for the skipped time.
+    Threads that run already, such as servers of fixtures, keep the system's clocks, and so do threads of faultinject:
+    otherwise their loops would afterwards wait for the skipped time.
 
     Args:
         services: the services of the injector: they get the same clocks, and count the faults under way.
@@ -61,7 +61,7 @@ class FastForward:
         self._names: dict[object, object] = {
             time.sleep: self._pass,
             asyncio.sleep: self._sleep_in_loop(asyncio.sleep),
-            dt.datetime: _shifted(dt.datetime),
+            dt.datetime: _shifted_class(dt.datetime),
             **{clock: self._shift(clock, float) for clock in (time.time, time.monotonic, time.perf_counter)},
             **{
                 clock: self._shift(clock, lambda seconds: int(seconds * 1e9))
@@ -173,7 +173,7 @@ class FastForward:
         def wait(condition: Any, timeout: float | None = None) -> bool:
             if timeout is None or timeout <= 0 or self._has_system_clock():
                 return real(condition, timeout)
-            # The original method with another wait on the lock: two short waits would lose a notification between.
+            # The original method, with another wait on the lock: a notification between two short waits would be lost.
             waiter = threading.Lock()
             waiter.acquire()
             waiters = condition._waiters  # noqa: SLF001
@@ -245,9 +245,9 @@ class FastForward:
 
 
 def _another_thread_runs() -> bool:
-    """Whether another thread is ready to run, or reads a disk; only Linux shows it.
+    """Whether another thread is ready to run, or reads a disk; only Linux tells.
 
-    Processor time does not show a thread that waits for a processor.
+    The processor time of a thread that waits for a processor does not grow.
     """
     for task in Path("/proc/self/task").glob("*/stat"):
         with suppress(OSError):  # the thread has ended
@@ -259,7 +259,7 @@ def _another_thread_runs() -> bool:
     return False
 
 
-def _shifted(real: type[dt.datetime]) -> type[dt.datetime]:
+def _shifted_class(real: type[dt.datetime]) -> type[dt.datetime]:
     """A class that makes real `datetime` objects, and reads the time from `time.time`."""
 
     class Meta(type):

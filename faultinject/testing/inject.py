@@ -396,7 +396,7 @@ class Faults:
         self._publish()
         self._injector.put_in_force()
         scenario = self._injector.scenario
-        log.new_rules(scenario.rules, scenario.display_names)
+        log.log_new_rules(scenario.rules, scenario.display_names)
         return self
 
     def __exit__(
@@ -451,7 +451,7 @@ class Faults:
             not injector.journal.requests
             and injector.may_inject
             and self._entered == instances.entered()
-            and not instances.reaches_something()
+            and not instances.may_wrap_an_app()
         ):
             raise RuleNotMatchedError(
                 f"inject() saw no request, as nothing in this process is wrapped. {unwrapped.advice()}"

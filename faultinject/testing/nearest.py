@@ -1,4 +1,4 @@
-"""The request that met most conditions of a rule, and the conditions that it did not meet."""
+"""Finds the request that met most conditions of a rule, and those that it did not meet."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from faultinject.vendors.addressing import Addressing
 KEPT = ("method", "path", "host", "query", "operation", "bucket", "key", "client", "size")
 """The conditions on fields that the journal keeps; of headers it keeps User-Agent alone."""
 _DEEPEST_MOUNT = 16
-"""Segments of a path among which the end of a mount point is searched."""
+"""The most segments of a path that may belong to a mount point."""
 
 
 def nearest_request(rule: Rule, outcomes: Iterable[Outcome], plan: Plan) -> str:
-    """Say why no request met a rule's conditions, by the one that met most of them.
+    """Say why no request met a rule's conditions, by the request that met most of them.
 
     Args:
         rule: the rule.
@@ -64,7 +64,7 @@ class Comparison:
         self.outcome = outcome
         self.failed: list[str] = []
         self.unknown: list[str] = []
-        request = Remembered(outcome, reading)
+        request = JournalRequest(outcome, reading)
         for prefix, conditions, wanted in (("", rule.conditions, True), ("unless.", rule.unless, False)):
             for full, texts in conditions.items():
                 key, _, name = full.partition(".")
@@ -95,8 +95,8 @@ class Comparison:
         return "its conditions hold, but it came before the rule, or is an upgrade or a CORS preflight"
 
 
-class Remembered(Request):
-    """A request with the fields that the journal has of it.
+class JournalRequest(Request):
+    """A request that has only the fields that the journal keeps.
 
     Args:
         outcome: the journal's fields.
@@ -115,7 +115,7 @@ class Remembered(Request):
         self._user_agent = outcome.user_agent
         self._file_name = outcome.key and encode(outcome.key)
         if outcome.bucket and self._finds(outcome, reading) and outcome.operation in reading.operations.names:
-            # The operation may depend on headers, which the journal saw and does not keep.
+            # The operation may depend on headers, which the journal does not keep.
             self.operation, self.named_by = outcome.operation, reading
 
     def knows(self, key: str, name: str) -> bool:
@@ -125,7 +125,7 @@ class Remembered(Request):
         return key in KEPT and not (key == "query" and any("…" in value for value in self.query_values(name)))
 
     def first(self, name: str) -> str | None:
-        """The value of a header that conditions on size read: only Content-Length is kept."""
+        """The value of Content-Length, which conditions on size read; no other header is kept."""
         return str(self._size) if name == "content-length" and self._size is not None else None
 
     def header(self, _name: str) -> tuple[str, ...]:
@@ -133,7 +133,7 @@ class Remembered(Request):
         return () if self._user_agent is None else (self._user_agent,)
 
     def recorded(self, name: str) -> str | None:
-        """The value of a header that shows the operation: none is kept, but one equals the key."""
+        """The value of a header that shows the operation: none is kept, so the key stands for it."""
         return self._file_name if name == "x-bz-file-name" else None
 
     def _finds(self, outcome: Outcome, reading: Addressing) -> bool:
@@ -151,7 +151,7 @@ class Remembered(Request):
         return False
 
 
-def _instead(key: str, request: Remembered, reading: Addressing) -> str:
+def _instead(key: str, request: JournalRequest, reading: Addressing) -> str:
     """The request's own value of a condition; empty if method and target show it."""
     bucket, name = reading.read_address(request)
     values = {

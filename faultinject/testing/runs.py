@@ -41,9 +41,9 @@ RUN_AWAY = "run-away"
 
 
 class RequestLimit:
-    """Ends a run that makes requests without end.
+    """Ends a run that makes too many requests.
 
-    Above the limit each request gets 410, which no client retries; above twice the limit the run is ended.
+    Above the limit each request gets 410, which no client retries. Above twice the limit the run is ended.
     """
 
     def __init__(self, injector: Injector, limit: int, end: Callable[[str], None] | None) -> None:
@@ -72,7 +72,7 @@ def is_of_the_code(error: BaseException) -> bool:
     """Whether an error comes from the code under test; Ctrl-C and the like end everything."""
     if isinstance(error, BaseExceptionGroup):
         return all(map(is_of_the_code, error.exceptions))
-    # pytest.fail() and the like raise no Exception, and pytest.exit() raises one.
+    # What `pytest.fail()` raises is no `Exception`, and what `pytest.exit()` raises is one.
     of_pytest = [kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "_pytest.outcomes"]
     if of_pytest:
         return "Exit" not in of_pytest
@@ -82,8 +82,8 @@ def is_of_the_code(error: BaseException) -> bool:
 def _is_without_end(outcomes: Sequence[Outcome], limit: int) -> bool:
     """Whether a run made more requests than the limit, or retried one fault more often.
 
-    A run that polls may be long: if one GET that succeeds makes more than two thirds of the requests, their number
-    proves nothing.
+    A run that polls may be long. So if one GET that succeeds makes up more than two thirds of the requests, their
+    number proves nothing.
     """
     polls: Counter[tuple[str, str]] = Counter()
     faults_in_a_row: Counter[tuple[str, str]] = Counter()
@@ -175,7 +175,7 @@ class RunFaults(Faults):
                 self._result.between = self._result.after
 
     def _hide(self, by: int) -> None:
-        """Treat the test's own changes in a pause as if they had come before the run."""
+        """Treat the test's own changes in a pause as if they were made before the run."""
         if self._contents is not None and not self.injector.paused:
             self._at_pause = self._contents() or {}
         super()._hide(by)
@@ -210,7 +210,7 @@ class RunFaults(Faults):
         )
 
     def _without_end(self, error: BaseException | None) -> BaseException | None:
-        """The error of a run that made too many requests, however its code has ended."""
+        """The error of a run that made too many requests, however its code ended."""
         reason = f"more than {self._limit} requests in one run"
         if isinstance(error, ProgramFailed):
             return error if error.code is None else ProgramFailed(reason, error.output)
@@ -324,7 +324,7 @@ class RunFaults(Faults):
 NOT_RUN = (126, 127)
 """The exit codes of a shell for a program that cannot be run, or is not there."""
 TRIES = 3
-"""Inconclusive runs in a row that end the exploration."""
+"""The number of inconclusive runs in a row that ends the exploration."""
 
 
 class Exploration:

@@ -26,7 +26,7 @@ SETTLE_SECONDS = 5.0
 def own_injector() -> OwnInjector:
     """An injector without rules of its own, for a store.
 
-    The environment's settings are not for it: they are for the app under test.
+    It ignores the environment's settings, which are meant for the app under test.
     """
     return OwnInjector(Scenario([]), environ={})
 
@@ -35,7 +35,7 @@ def contents_of(store: ResettableStore) -> dict[str, bytes]:
     """The objects of a store by `/bucket/key`, after the last request of a killed client."""
     from faultinject.testing.exploration.store_comparison import Content  # only explorations compare
 
-    store.settle(SETTLE_SECONDS)
+    store.wait_until_idle(SETTLE_SECONDS)
     return {
         f"/{bucket}/{key}": Content(b"".join(stored.blocks), stored.headers)
         for (bucket, _, key), stored in store.contents.items()
@@ -51,7 +51,7 @@ def served(
     sock: socket.socket | None = None,
     max_bytes: int = MAX_BYTES,
 ) -> tuple[ResettableStore, Server]:
-    """A store, and its server, which the caller starts.
+    """Make a store and its server, which the caller starts.
 
     The server uses the given socket, or a free port of loopback.
     """

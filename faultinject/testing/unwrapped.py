@@ -1,4 +1,4 @@
-"""Advice about apps without a middleware.
+"""Advice for blocks that saw no request, as the app has no middleware.
 
 Under pytest, faults also reach unwrapped apps of Flask, Django, Starlette and FastAPI.
 """

@@ -1,4 +1,4 @@
-"""The verdicts of a block: whether its rules injected anything, and how its client reacted."""
+"""The verdicts on a block: whether its rules injected anything, and how its client reacted."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ REQUIRE = "To make the test fail instead, say what has to be decided, for exampl
 """The advice if no check was decided."""
 
 _within: ContextVar[tuple[float, ...]] = ContextVar("faultinject_within", default=())
-"""The beginnings of the named calls around the present code, the outermost first."""
+"""The beginnings of the named calls around the running code, the outermost first."""
 
 ended: list[Callable[[Sequence[CallWindow]], None]] = []
 """Functions that are called with the windows of each block after its end."""
@@ -76,7 +76,7 @@ class Verdicts:
         return NamedCall(name, self._named, self._test, self._now)
 
     def _now(self) -> float:
-        """The time by the journal's clock: a test may have stopped other clocks."""
+        """The time by the journal's clock, as a test may have stopped other clocks."""
         return self._faults.injector.own_plan.services.monotonic()
 
     @property

@@ -35,7 +35,7 @@ _loaded: dict[str, Vendor] = {}
 
 
 def names() -> tuple[str, ...]:
-    """The ids of all vendors, those of other packages among them, sorted."""
+    """The ids of all vendors, including those of other packages, sorted."""
     return tuple(sorted((*own_names(), *plugins.names())))
 
 
@@ -50,7 +50,7 @@ def own_names() -> tuple[str, ...]:
 
 
 def services() -> list[str]:
-    """The ids of the vendors that are storage services, those of other packages among them."""
+    """The ids of the vendors that are storage services, including those of other packages."""
     return [name for name in names() if get(name).addressing is not None]
 
 
@@ -58,7 +58,7 @@ def known(id: str) -> bool:  # noqa: A002
     """Whether there is a vendor of that id.
 
     Raises:
-        ConfigurationError: the package that has it is broken.
+        ConfigurationError: the vendor's package is broken.
     """
     return id in own_names() or (_is_id(id) and plugins.find(id) is not None)
 
@@ -67,8 +67,8 @@ def get(id: str) -> Vendor:  # noqa: A002
     """The vendor of an id, such as `cos`.
 
     Raises:
-        UnknownVendorError: there is none; the message names the nearest.
-        ConfigurationError: the package that has it is broken.
+        UnknownVendorError: there is no such vendor; the message names the nearest.
+        ConfigurationError: the vendor's package is broken.
     """
     vendor = _loaded.get(id)
     if vendor is None:
@@ -103,7 +103,7 @@ def _load(id: str) -> Vendor:  # noqa: A002
         if vendor is not None:
             return vendor
     near = nearest_ids(id)
-    hint = f"did you mean {abridged(near, 'or')}?" if near else f"there are {', '.join(names())}"
+    hint = f"did you mean {abridge(near, 'or')}?" if near else f"there are {', '.join(names())}"
     raise UnknownVendorError(f"{id!r} is not a vendor; {hint}")
 
 
@@ -112,9 +112,9 @@ def _is_id(text: str) -> bool:
 
 
 def _accept(id: str, vendor: Any) -> Vendor:  # noqa: A002 - the catalogue's word
-    """Check the vendor of another package, and that all of its data can be read.
+    """Check the vendor of another package: whether all of its data can be read.
 
-    One wrong vendor would break every list of all vendors.
+    A single wrong vendor would break every list of all vendors.
     """
     from faultinject.vendors.addressing import Addressing
     from faultinject.vendors.operations import operations_of
@@ -159,7 +159,7 @@ def ids_for(word: str) -> list[str]:
 
 
 def nearest_ids(word: str) -> list[str]:
-    """The ids that `ids_for` gives for a word, otherwise the most similar ids."""
+    """The ids of `ids_for` for a word, or else the most similar ids."""
     if ids := ids_for(word):
         return ids
     from difflib import SequenceMatcher, get_close_matches
@@ -171,19 +171,19 @@ def nearest_ids(word: str) -> list[str]:
     return sorted(match for match in near if near[match] == max(near.values()))
 
 
-def documenting(code: str) -> list[str]:
+def vendors_with_code(code: str) -> list[str]:
     """The vendors that document a code: S3 first, as most people mean S3, the others sorted."""
     ids = [name for name in names() if get(name).has(code)]
     return sorted(ids, key=lambda id_: id_ != "s3")
 
 
-def in_other_case(code: str) -> list[str]:
+def errors_in_other_case(code: str) -> list[str]:
     """The errors with this code in any case of its letters: S3's first, others by vendor."""
     rows = (row for name in names() for row in get(name).errors if row.label.lower() == code.lower())
     return sorted((row.address for row in rows), key=lambda address: not address.startswith("s3:"))
 
 
-def abridged(words: Sequence[str], last: str) -> str:
-    """`a, b or c`; of more than four the first three, and the number of the others."""
+def abridge(words: Sequence[str], last: str) -> str:
+    """Words as `a, b or c`; of more than four the first three, and the number of the others."""
     shown = [*words] if len(words) <= 4 else [*words[:3], f"{len(words) - 3} more"]
     return f" {last} ".join(filter(None, (", ".join(shown[:-1]), *shown[-1:])))

@@ -1,4 +1,4 @@
-"""Addresses: how requests are read as bucket, key and identity, and below which hosts."""
+"""Reads a request's address: its bucket, key and identity, below known hosts."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 
 def common(vendors: Iterable[Vendor | None]) -> Vendor | None:
-    """The only vendor among these, or None, to read a request that no rule matches."""
+    """The only vendor among these, or None; it reads requests that no rule matches."""
     distinct = set(vendors)
     return distinct.pop() if len(distinct) == 1 else None
 
 
 class Addressing:
-    """One way to read bucket, key and operation out of a request.
+    """One way to read bucket, key and operation from a request.
 
     Args:
         vendor: the vendor of the endpoints, addresses and operations; None: requests are read as S3 requests.
@@ -53,21 +53,21 @@ class Addressing:
             elif self.vendor.keeps_slashes:
                 self._read = s3
             elif reserved := self.vendor.reserved:
-                self._read = _sparing(s3_decoding, reserved)
+                self._read = _without_reserved(s3_decoding, reserved)
 
     @property
     def operations(self) -> Operations:
         """The operations that this vendor has."""
         operations = self._operations
         if operations is None:
-            # Slow to load, and not needed where only a table of errors is read.
+            # Slow to load, and not needed if only a table of errors is read.
             from faultinject.vendors.operations import operations_of
 
             operations = self._operations = operations_of(self.vendor)
         return operations
 
     def read_place(self, request: Readable) -> Target:
-        """Level, bucket, key and the rest of the address; kept for the next call."""
+        """Level, bucket, key and the rest of the address; cached for the next call."""
         if request.read_by is self:
             return request.place
         place = OTHER  # such as `OPTIONS *`
@@ -81,7 +81,7 @@ class Addressing:
         return place
 
     def keys(self, texts: Sequence[str]) -> tuple[str, ...]:
-        """The patterns of keys as this vendor reads them: in some, `%2F` is a slash like any other."""
+        """The patterns of keys as this vendor reads them: for some, `%2F` is an ordinary slash."""
         keeps_slashes = self.vendor is not None and self.vendor.keeps_slashes
         return tuple(texts) if keeps_slashes else tuple(text.replace("%2F", "/") for text in texts)
 
@@ -95,7 +95,7 @@ class Addressing:
         return bucket, key
 
     def identify(self, request: StorageRequest) -> tuple[str, str]:
-        """The exact identity, and the identity with placeholders; kept for the next call."""
+        """The exact identity, and the identity with placeholders; cached for the next call."""
         if request.identified_by is self:
             return request.identities
         _, bucket, key, rest = request.place if request.read_by is self else self.read_place(request)
@@ -108,7 +108,7 @@ class Addressing:
     def bucket_of(self, host: str) -> str | None:
         """The bucket that a Host names, as `host_bucket` finds it.
 
-        It is kept, since clients ask few hosts, and S3 has 160 endpoints.
+        The result is cached, as clients use few hosts, and S3 has 160 endpoints.
         """
         bucket = self._hosts.get(host, "")  # in one step, as another thread may clear the dict
         if bucket != "":
@@ -121,9 +121,9 @@ class Addressing:
         return bucket
 
     def operation(self, request: Readable) -> str | None:
-        """The operation by the vendor's name, or None if the request has the form of none.
+        """The operation by the vendor's name; None if the request does not look like any.
 
-        It is kept with the request.
+        The result is cached with the request.
         """
         if request.named_by is self:
             return request.operation
@@ -154,7 +154,7 @@ def s3_decoding(request: Readable, named: str | None) -> Target:
     )
 
 
-def _sparing(read: TargetReader, reserved: frozenset[str]) -> TargetReader:
+def _without_reserved(read: TargetReader, reserved: frozenset[str]) -> TargetReader:
     """Read no bucket with a name that the server reserves, neither in the path nor in the Host."""
 
     def reading(request: Readable, named: str | None) -> Target:
@@ -165,11 +165,11 @@ def _sparing(read: TargetReader, reserved: frozenset[str]) -> TargetReader:
 
 
 HOSTS_REMEMBERED = 1024
-"""The number of Host headers whose bucket or name is remembered."""
+"""The number of Host headers whose bucket or name is cached."""
 LONGEST_HOST = 255
-"""Characters of a Host header that is remembered."""
+"""The most characters of a Host header that is cached."""
 HOSTS: dict[str, str] = {}
-"""The names of the remembered Host headers."""
+"""The names of the cached Host headers."""
 
 
 def without_port(host: str) -> str:
@@ -214,18 +214,18 @@ def host_bucket(host: str, endpoints: tuple[str, ...]) -> str | None:
             elif host == endpoint:
                 return None
             continue
-        # Most patterns have another end, so this check comes first.
+        # Most patterns have another end, so the end is compared first.
         if not host.endswith(endpoint.rpartition("*")[2]):
             continue
         pattern = endpoint.split(".")
         labels = labels or host.split(".")
-        if len(labels) < len(pattern) or not _fits(labels[-len(pattern) :], pattern):
+        if len(labels) < len(pattern) or not _label_fits(labels[-len(pattern) :], pattern):
             continue
         return ".".join(labels[: -len(pattern)]) or None
     return None
 
 
-def _fits(labels: Sequence[str], pattern: Sequence[str]) -> bool:
+def _label_fits(labels: Sequence[str], pattern: Sequence[str]) -> bool:
     return all(
         label and label.startswith(want[:-1]) if want[-1:] == "*" else label == want
         for label, want in zip(labels, pattern, strict=True)
@@ -278,7 +278,7 @@ def exact_identity(request: StorageRequest, bucket: str | None, key: str | None,
 
 
 def with_placeholders(identity: str) -> str:
-    """The identity that draws depend on.
+    """The identity on which draws depend.
 
     >>> with_placeholders("PUT /photos/2b8c1f9a-7a4e-4f0b-9d0e-0c5b8a1f2e3d/1700000000.jpg")
     'PUT /photos/~/~.jpg'

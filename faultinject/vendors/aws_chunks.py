@@ -1,4 +1,4 @@
-"""aws-chunked: a body in chunks within the body of the request, signed anew in each attempt.
+"""aws-chunked: a body in signed chunks within a request's body, signed anew in each attempt.
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html
 https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming-trailers.html
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     State = Literal["size", "data", "trailer", "nothing", "broken"]
 
 LONGEST_LINE = 4096
-"""Bytes of a line with its end; a longer one is neither a chunk's head nor a trailer."""
+"""The most bytes of a line with its end; a longer one is not a chunk's head or a trailer."""
 _HEX = b"0123456789ABCDEFabcdef"
 
 
@@ -27,7 +27,7 @@ class AwsChunks:
     [b'hello']
 
     Attributes:
-        state: the next part of the body; `broken` if another one has come, after which nothing is read.
+        state: the next part of the body; `broken` after an unexpected part, after which nothing is read.
         checksum: the trailer `x-amz-checksum-…: VALUE`, or empty.
     """
 
@@ -63,7 +63,7 @@ class AwsChunks:
         return content
 
     def _behind(self, line: bytes) -> State:
-        """The state after a line, which is given without its end."""
+        """The state after a line, which comes without its end."""
         if self.state == "size":
             size = line.partition(b";")[0]
             if not size or size.strip(_HEX):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _SCHEMES = frozenset(
     ("AWS", "QS", "jingdong", "Qiniu", "QBox", "OSS", "OBS", "GOOG1", "SharedKey", "SharedKeyLite")
 )
-# The query parameters that are an access-key id, and below those that begin with one.
+# The query parameters that are an access-key id, and the parameters that begin with one.
 _IDS = frozenset(
     "AWSAccessKeyId q-ak access_key_id AccessKey OSSAccessKeyId AccessKeyId GoogleAccessId".split()
 )
@@ -29,14 +29,14 @@ _EXPIRIES = {
     "&temp_url_sig=": "&temp_url_expires=",
     "&token=": "&e=",
 }
-"""Text before the signature of presigned queries that give only their expiry.
+"""Text before the signature of presigned queries that have only their expiry.
 
-The values stand before that time. They are of AWS and its relatives, of Azure, QingStor, Swift and Kodo.
+The values come before that text. They are those of AWS and its relatives, of Azure, QingStor, Swift and Kodo.
 """
 _SCOPED = "redential="
-"""Text before the key id and the scope that it is signed for."""
+"""Text before the key id and the scope of the signature."""
 SIGNED_AT = "x-amz-date x-ms-date x-goog-date x-oss-date x-obs-date x-tos-date x-bce-date date".split()
-"""The headers that say when a request was signed, the one that counts first."""
+"""The headers with the time of signing, the most important first."""
 _LONGEST = 2048
 
 
@@ -47,14 +47,14 @@ def access_key_id(request: StorageRequest) -> str | None:
 
 
 def key_id(authorization: str) -> str | None:
-    """The access-key id in an Authorization header, of every scheme that the vendors document.
+    """The access-key id in an Authorization header, for every scheme that the vendors document.
 
     >>> key_id("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261120/x/s3/aws4_request, Signature=00")
     'AKIDEXAMPLE'
     >>> key_id("QS ACCESSKEYID:c2lnbmF0dXJl")
     'ACCESSKEYID'
     """
-    match = _marked()(authorization)
+    match = _marked_id_search()(authorization)
     if match:
         return match[1] or None
     scheme, _, rest = authorization.partition(" ")
@@ -95,7 +95,7 @@ def signed_for(text: str) -> str | None:
 def expires_at(query: str) -> str | None:
     """The time at which a presigned query expires.
 
-    Baidu BOS has the time at which the query was signed within its signature: it gives that time.
+    Baidu BOS has no expiry there, but the time of signing within the signature: the result is that time.
 
     >>> expires_at("sv=2024-11-04&se=2026-11-20T12%3A00%3A00Z&sr=b&sp=r&sig=00")
     '2026-11-20T12:00:00Z'
@@ -122,10 +122,10 @@ def _first_word(text: str) -> str | None:
 
 
 @cache
-def _marked() -> Callable[[str], Match[str] | None]:
-    """The search for the access-key id behind the mark of AWS or COS.
+def _marked_id_search() -> Callable[[str], Match[str] | None]:
+    """The search for the access-key id after the mark of AWS or COS.
 
-    The characters that cannot stand in an id end it. `re` is slow to load, so it is loaded only here.
+    It ends at a character that cannot be in an id. `re` is slow to load, so it is loaded only here.
     """
     import re
 

@@ -21,27 +21,28 @@ class DocumentedError:
         variant: 1 for the first row of that code, 2 for the second, and so on.
         status: the documented HTTP status, or None if the document gives none.
         message: the English message that goes on the wire.
-        message_source: `wire` (seen in a real answer), `doc` (documented) or `derived` (our plain rendering).
+        message_source: `wire` (seen in a real answer), `doc` (documented) or `derived` (written by us after the
+            document).
         description: the document's own text.
         note: a peculiarity of the row (a repaired cell, a remark of the document), or empty.
-        retryable: `yes` (the document says to try again or to slow down; if it says nothing, the vendor's current
-            SDKs try again, or its protocol says so), `no` (the document says to change the request first) or
+        retryable: `yes` (the document says to try again or to slow down; or, if it says nothing, the vendor's current
+            SDKs try again or its protocol says so), `no` (the document says to change the request first) or
             `unstated`.
-        retryable_words: the words of message, description or note that say so, or empty.
+        retryable_words: the words of message, description or note that decide `retryable`, or empty.
         category: one of throttle, server, auth, not-found, conflict, precondition, limit, request, redirect.
         source: the document.
         row: the row's number in the document's table, from 1.
         reason: the vendor's own reason phrase, or empty for the standard one.
-        form: its envelope among the vendor's; empty for the usual one.
+        form: the name of its envelope, if the vendor has several; empty for the usual one.
         unverified: whether no document or wire sample confirms it; the note says why.
         again: the action that the document demands before the request is sent again: authorize again
             (`after-authorize`), renew the credentials (`after-refresh`), look for the conflict (`with-care`), begin
             a new upload or session (`new-session`), query the state (`query-first`), sign the request again with the
             right time (`after-signing`). Empty if it demands nothing. A client
             that does so and sends the request again follows the document, retryable or not.
-        where: the requests that the error is for, as conditions of a rule; empty for all.
-        where_words: the document's words that say so.
-        where_source: the document that says so.
+        where: the requests that may get the error, as conditions of a rule; empty for all.
+        where_words: the document's words for `where`.
+        where_source: the document of `where`.
         usual: whether the bare code names this row: the row that clients get most often, which the table marks,
             otherwise the first.
     """
@@ -78,9 +79,9 @@ class DocumentedError:
 
     @property
     def label(self) -> str:
-        """The code, with `_` for a blank.
+        """The code, with `_` for each blank.
 
-        A row that is not the usual one has its number after it: `BucketNotEmpty/2`.
+        A row that is not the usual one has its number behind the code: `BucketNotEmpty/2`.
         """
         return self.code.replace(" ", "_") if self.usual else self.numbered
 
@@ -91,9 +92,9 @@ class DocumentedError:
 
     @property
     def of_objects(self) -> bool:
-        """Whether a request for an object may get it.
+        """Whether a request for an object may get the error.
 
-        Other rows are only for a preflight, or for a request that names no key.
+        Other rows are only for preflights, or for requests that name no key.
         """
         places = [{*place.strip().split(",")} for place in self.where.split(";")]
         return any({"unless.key=**", "method=OPTIONS"}.isdisjoint(place) for place in places)
@@ -111,8 +112,8 @@ def load_errors(vendor: str, text: str, where: str = "") -> list[DocumentedError
 
     Args:
         vendor: the vendor's id.
-        text: of the `errors.csv`.
-        where: of the `where.csv` beside it, by label; empty where there is none.
+        text: the text of the `errors.csv`.
+        where: the text of the `where.csv` beside it; empty if there is none.
     """
     from _csv import reader  # `csv` itself would load `re`
 
@@ -188,7 +189,7 @@ def load_extras(text: str) -> tuple[Extra, ...]:
 FRAMINGS = ("whole", "chunked", "none")
 """The framings of an answer of 200 with an error in its body.
 
-`whole`: it has a Content-Length. `chunked`: it has none, since the head is on its way before the error is known.
+`whole`: it has a Content-Length. `chunked`: it has none, as the head is sent before the error is known.
 `none`: the operation sends no error in a 200.
 """
 
@@ -198,7 +199,7 @@ class ErrorIn200:
 
     Attributes:
         operation: the operation, as the vendor names it.
-        framing: one of FRAMINGS; `whole` also if no source tells the framing.
+        framing: one of FRAMINGS; `whole` also if no source gives the framing.
         words: the words of the source that say so.
         source: the document, SDK or source code of the vendor.
     """

@@ -1,7 +1,7 @@
-"""The wording of an error as its vendor sends it: an envelope, and the headers beside it.
+"""Renders an error as its vendor sends it: an envelope, and the headers that belong to it.
 
-An envelope is the vendor's own text with `%(name)s` holes. No XML or JSON library builds it, because that would choose
-quotes, blanks and order. `%` itself is written `%%`.
+An envelope is the vendor's own text with `%(name)s` holes. It is not built by an XML or JSON library, which would
+choose quotes, blanks and order. `%` itself is written `%%`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def without_surrogates(text: str) -> str:
 
 
 def escape_xml_text(text: str) -> str:
-    """Escape for XML character data; quotes and apostrophes may stand.
+    """Escape for XML character data; quotes and apostrophes stay.
 
     Characters that XML 1.0 forbids are removed. .NET, as recordings of Azure show, lxml and OSS remove them, too.
     """
@@ -52,7 +52,7 @@ def escape_xml(text: str) -> str:
 
 
 def escape_json(text: str) -> str:
-    """Escape for the inside of a JSON string; other languages stay as they are, in UTF-8."""
+    """Escape for the inside of a JSON string; other scripts stay as they are, in UTF-8."""
     if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
         return text
     from json.encoder import encode_basestring
@@ -76,16 +76,16 @@ ESCAPES: Mapping[str, Callable[[str], str]] = {
 
 
 class Form:
-    """An envelope: a template, and the way in which values are written into it.
+    """An envelope's template, and the way in which values are written into it.
 
     Args:
         template: the file in the vendor's folder.
-        content_type: the Content-Type of an error in it, exactly; empty if it has none.
+        content_type: the exact Content-Type of an error in it; empty if it has none.
         escape: the escaping of values: `xml`, `xml-text` (apostrophes stay), `json`, `html` or `text`, or a function
             of the vendor's own.
         child: the form of one child of `%(children)s`, with the holes `%(name)s` and `%(value)s`.
         id_headers: pairs of a header's name and the name of the id that it carries; None: the vendor's.
-        without: the headers of the vendor's extras that it leaves out.
+        without: the headers among the vendor's extras that it does not have.
         bare_head: whether an answer to HEAD does not describe the body; None: as for the vendor.
     """
 
@@ -136,7 +136,7 @@ class Envelope:
             else:
                 pieces.append([name, text])
         self._escape = escape
-        # Each hole that is left, with the text behind it.
+        # Each hole that is left, with the text after it.
         (_, self._start), *self._holes = pieces
         self.open = tuple(name for name, _ in self._holes)
 
@@ -158,7 +158,7 @@ class Envelope:
 
 
 class Rendering:
-    """The wording of one error: the vendor's envelope, and the additions of the code to it.
+    """An error's envelope and headers: the vendor's own, and the additions for its code.
 
     Args:
         vendor: the vendor of the error.
@@ -291,9 +291,9 @@ class Rendering:
 
 
 def fits_a_header(text: str) -> bool:
-    """Whether a text fits a header's value or a reason phrase, and clients read all of it."""
+    """Whether a text may be a header's value or a reason phrase, and clients read all of it."""
     return len(text) <= LONGEST_VALUE and text.isascii() and text.isprintable()
 
 
 LONGEST_VALUE = 8190
-"""Characters of a header's value; a longer one, echoed from a request, is left out."""
+"""The most characters of a header's value; a longer one, from a request, is left out."""

@@ -1,7 +1,7 @@
 """Requests that delete several objects, and their answers, key by key.
 
-No other answer depends on the request's body. An adapter that reads the body hands its pieces over. If the body is too
-long, cut off or no such request, the answer is the error for the request as a whole.
+No other answer depends on the request's body. An adapter that reads the body passes its pieces to a `Listing`. If the
+body is too long, cut off, or not such a request, the answer is the error for the request as a whole.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 Escape = Callable[[str], str]
-# A key and its version; None where the request names no version.
+# A key and its version; the version is None if the request names none.
 Named = tuple[str, str | None]
-# And whether it failed.
+# A key, its version, and whether deleting it failed.
 End = tuple[Named, bool]
-# Objects, whether errors alone are to be told, encoding of keys.
+# The objects, whether to list only errors, and the encoding of keys.
 Wanted = tuple[list[Named], bool, str]
 
 MOST_BYTES = 2 * 1024 * 1024
-"""The longest request that is understood: 1,000 keys of 1,024 bytes need less."""
+"""The longest request that is parsed: 1,000 keys of 1,024 bytes need less."""
 MOST_TAGS = 20_000
 """Twice as many as 1,000 objects need, each with a key, a version and more."""
 
@@ -32,7 +32,7 @@ class Listing:
         fails: whether a key, or a version of it, gets the error.
 
     Attributes:
-        delete: deletes the keys that the answer reports as deleted; None if the app is no embedded store.
+        delete: deletes the keys that the answer reports as deleted; None if the app is not an embedded store.
     """
 
     __slots__ = ("_dialect", "_escape", "_fails", "_pieces", "_said", "_size", "delete")
@@ -49,7 +49,7 @@ class Listing:
         self.delete: Callable[[list[str]], None] | None = None
 
     def feed(self, piece: bytes) -> None:
-        """Take the next piece of the request's body."""
+        """Read the next piece of the request's body."""
         self._size += len(piece)
         if self._size <= MOST_BYTES:
             self._pieces.append(piece)
@@ -57,7 +57,7 @@ class Listing:
             self._pieces.clear()
 
     def answer(self) -> bytes | None:
-        """The answer's body; None if the body is no request to delete up to 1,000 objects."""
+        """The answer's body; None if the request does not delete 1 to 1,000 objects."""
         document, self._pieces = b"".join(self._pieces), []
         request = read(self._dialect, document)
         if request is None:
@@ -70,7 +70,7 @@ class Listing:
 
 
 def read(dialect: Deletes, document: bytes) -> Wanted | None:
-    """The objects that a request names; None if it is no request to delete up to 1,000 objects."""
+    """The objects that a request names; None if it does not delete 1 to 1,000 objects."""
     request = (_read_xml if dialect.format == "xml" else _read_json)(dialect.names, document)
     if request is None or not 0 < len(request[0]) <= MOST_KEYS or not all(key for key, _ in request[0]):
         return None
@@ -121,8 +121,8 @@ MOST_KEYS = 1000
 class Deletes:
     """The request and the answer of one dialect.
 
-    An object is written with the holes `%(key)s`, `%(version)s` (empty where the request names none) and
-    `%(versioned)s` (the same as `versioned` writes it, or nothing); an error has `%(code)s` and `%(message)s` too.
+    An object is written with the holes `%(key)s`, `%(version)s` (empty if the request names none) and `%(versioned)s`
+    (the version as `versioned` writes it, or nothing); an error also has `%(code)s` and `%(message)s`.
 
     Args:
         format: the format of both: `xml` or `json`.
@@ -133,7 +133,7 @@ class Deletes:
         error_list: the form of their list, with one `%s`.
         end: the end of the answer.
         versioned: the form of an object's version, if it has one.
-        mixed: whether objects are listed in the order of the request; else the deleted ones come first.
+        mixed: whether objects are listed in the order of the request; otherwise the deleted ones come first.
         encoded: the form in which the request's encoding of keys is repeated, with one `%s`; empty if it is not.
         names: the request's names for the list of objects, a key, a version, and the wish for errors alone.
     """

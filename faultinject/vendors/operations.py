@@ -1,8 +1,7 @@
-"""The storage operation of a request, by its vendor's name: a matcher, compiled from tables.
+"""Finds the storage operation of a request, by its vendor's name, with tables.
 
-A table of the vendor has a row for each form of an operation: method, level, and the parts of query, headers and host
-that tell it from the others. The sources are S3's own service model, Azure's generated client, and Google's
-storage-testbench.
+A vendor's table has a row for each form of an operation: method, level, and the parts of query, headers and host that
+distinguish it. The sources are S3's own service model, Azure's generated client, and Google's storage-testbench.
 """
 
 from __future__ import annotations
@@ -23,11 +22,11 @@ if TYPE_CHECKING:
     Headers = tuple[tuple[tuple[str, ...], str | None], ...]
 
 S3_TABLES = ("s3/operations.csv",)
-"""Tables for faults of no storage vendor, and for relatives of S3 without their own."""
+"""The tables for faults without a storage vendor, and for relatives of S3 without their own."""
 S3_PREFIXES = tuple(f"x-{vendor}-" for vendor in "amz cos qs jss qiniu oss obs tos bce goog".split())
-"""Beginnings of own headers of S3's relatives; a fault of no storage vendor accepts all."""
+"""The prefixes of headers of S3's relatives; a fault without a storage vendor accepts all."""
 
-# The number of texts of conditions that are remembered.
+# The number of texts of conditions that are cached.
 _REMEMBERED = 1024
 
 
@@ -38,7 +37,7 @@ class Row(NamedTuple):
         operation: the vendor's name.
         method: the method.
         level: the level of the address: `bucket`, `blob`, or a route.
-        query: the required parameters, with or without a value; a parameter behind a `-` must be absent.
+        query: the required parameters, with or without a value; a parameter after a `-` must be absent.
         header: the required headers in the same form, for relatives of S3 without their vendor's prefix or in full.
         host: a pattern of the Host; empty for any.
     """
@@ -52,12 +51,12 @@ class Row(NamedTuple):
 
     @property
     def shape(self) -> tuple[object, ...]:
-        """Everything but the name: requests do not tell rows of one shape apart."""
+        """All but the name: requests cannot distinguish rows with the same shape."""
         return self.method, self.level, frozenset(self.query), frozenset(self.header), self.host
 
     @property
     def weight(self) -> tuple[int, int, int]:
-        """The number of demands; of the forms that fit a request, the most demanding one wins."""
+        """The number of requirements; of the forms that fit a request, the one with most is chosen."""
         valued = sum("=" in word for word in (*self.query, *self.header))
         required = sum(word[:1] != "-" for word in self.query)
         return required, len(self.header) + bool(self.host), valued
@@ -67,7 +66,7 @@ class Operations:
     """The operations of one vendor.
 
     Args:
-        rows: the forms; of equally demanding forms the later one wins.
+        rows: the forms; of those with equally many requirements a later one is preferred.
         prefixes: the possible prefixes of each header's name.
 
     Attributes:
@@ -78,12 +77,12 @@ class Operations:
     def __init__(self, rows: Sequence[Row], prefixes: Sequence[str] = ("",)) -> None:
         self.rows = tuple(rows)
         self.names = frozenset(row.operation for row in rows)
-        self._spots: dict[tuple[str, str], _Spot] = {}
+        self._spots: dict[tuple[str, str], _FormGroup] = {}
         for row in sorted(rows, key=lambda row: row.weight)[::-1]:
-            self._spots.setdefault((row.method, row.level), _Spot()).file(_Form(row, prefixes))
+            self._spots.setdefault((row.method, row.level), _FormGroup()).file(_Form(row, prefixes))
         by_shape = {row.shape: row.operation for row in rows}
         self._meant = {row.operation: by_shape[row.shape] for row in rows}
-        # A name stands for itself if at least one of its forms is recognised by it.
+        # A name stands for itself if requests of at least one of its forms are recognised as this operation.
         self._meant.update({name: name for name in by_shape.values()})
         self._named = lru_cache(_REMEMBERED)(self._find_names)
         self._methods_of = lru_cache(_REMEMBERED)(self._find_methods)
@@ -91,7 +90,7 @@ class Operations:
     def find(self, request: Readable, level: str) -> str | None:
         """The operation of a request of that level, or None if no operation has its form.
 
-        `PUT /b/k?partNumber=1&uploadId=x` is `UploadPart`, not `PutObject`. Parameters that no form has are ignored:
+        `PUT /b/k?partNumber=1&uploadId=x` is `UploadPart`, not `PutObject`. Parameters that are in no form are ignored:
         `PUT /b?x` is `CreateBucket`.
         """
         spot = self._spots.get((request.method, level)) or self._spots.get((request.method.upper(), level))
@@ -107,7 +106,7 @@ class Operations:
     def meant(self, texts: Iterable[str]) -> frozenset[str]:
         """The operations that are recognised for these names and patterns.
 
-        A deprecated twin, which looks on the wire like its successor, stands for the successor.
+        A deprecated operation that looks like its successor on the wire stands for the successor.
         """
         operations = [self._named(text) for text in texts]
         return operations[0] if len(operations) == 1 else frozenset().union(*operations)
@@ -166,12 +165,12 @@ class _Form:
         return self._host is None or self._host(request.host)
 
 
-class _Spot:
-    """The forms of one method and level, the most demanding first.
+class _FormGroup:
+    """The forms of one method and level, those with most requirements first.
 
     Attributes:
         plain: the forms without required parameters.
-        tells: the parameters that tell the forms apart.
+        tells: the parameters that distinguish the forms.
     """
 
     __slots__ = ("forms", "plain", "tells")
@@ -189,7 +188,7 @@ class _Spot:
         self.tells.update(form.without)
 
     def known(self, query: str) -> dict[str, str]:
-        """The parameters of a query that tell operations of this spot apart."""
+        """The parameters of a query that distinguish operations of this spot."""
         parameters = {}
         for pair in query.split("&"):
             name, _, value = pair.partition("=")
@@ -201,7 +200,7 @@ class _Spot:
 
 
 def operations_of(vendor: Vendor | None) -> Operations:
-    """The operations of a vendor; S3's if it has no addressing of its own, or is None."""
+    """The operations of a vendor; those of S3 if it has no addressing of its own, or is None."""
     if vendor is None or vendor.addressing is None:
         return read_tables(S3_TABLES, S3_PREFIXES)
     if vendor.addressing != "s3":
@@ -211,9 +210,9 @@ def operations_of(vendor: Vendor | None) -> Operations:
 
 
 def headers_of(vendor: Vendor) -> dict[str, bool]:
-    """The headers that tell a vendor's operations apart, and for each whether its value matters.
+    """The headers that distinguish a vendor's operations, and whether their values matter.
 
-    Empty for vendors whose headers the engine records anyway.
+    It is empty for vendors whose headers the engine records anyway.
     """
     related = vendor.addressing == "s3"
     if vendor.package.startswith(f"{__package__}.") and (not related or vendor.prefix in S3_PREFIXES):
@@ -269,10 +268,10 @@ def _pairs(words: Iterable[str]) -> Wanted:
 _ORDER = ("HEAD", "DELETE", "POST", "GET", "PUT")
 
 
-def allowed(request: StorageRequest, rows: Sequence[Row], level: str) -> str | None:
-    """The methods in the Allow of a 405, such as `GET, PUT`, without the refused one.
+def allowed_methods(request: StorageRequest, rows: Sequence[Row], level: str) -> str | None:
+    """The methods in the Allow header of a 405, such as `GET, PUT`, without the refused one.
 
-    None if there is no other. A subresource is the same one on a bucket and on an object.
+    It is None if there is no other method. A subresource is the same on a bucket and on an object.
     """
     # The most demanding form of the query. A form that begins with a value, as `list-type=2`, is no subresource.
     forms = [row.query for row in rows if row.query and "=" not in row.query[0] and _has(request, row.query)]

@@ -1,6 +1,6 @@
-"""Addresses that are routes, such as `/storage/v1/b/{bucket}/o/{object}`.
+"""Reads addresses that are routes, such as `/storage/v1/b/{bucket}/o/{object}`.
 
-The routes are those of the vendor's operations. Of their placeholders
+The routes are those of the vendor's operations. Their placeholders are:
 
 - `{bucket}` is one segment,
 - `{object}` is a key: one segment with `%2F` in it, or several if the server decodes `%2F` or a client sends slashes,
@@ -8,7 +8,7 @@ The routes are those of the vendor's operations. Of their placeholders
 - `{more}`, at the end, is the rest of the path,
 - any other is one segment without a bucket or key.
 
-If a route names two objects, as copies do, the last one counts: the object that is written.
+If a route names two objects, as for copies, the last one counts, which is the object that is written.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from faultinject.vendors.operations import Operations
     from faultinject.vendors.types import Readable, Target
 
-# Routes of no operation, which must not be taken for a bucket and an object.
+# Routes that belong to no operation, and must not be read as a bucket and an object.
 _ELSEWHERE = ("/batch/storage/v1", "/batch/{more}")
 # The placeholders of a bucket, a key, or both.
 _NAMING = frozenset(("{bucket}", "{object}", "{key}", "{entry}"))
-# Segments that are the same in all routes, or new at each attempt.
+# Segments that are the same in all routes, or new in each attempt.
 _COMMON = frozenset(("storage", "v1", "b", "download", "{uploadId}", "{token}"))
 
 
@@ -37,10 +37,10 @@ class Route(NamedTuple):
     """One route.
 
     Attributes:
-        text: as the table has it.
+        text: the route as in the table.
         methods: the methods of its operations.
         literals: the number of its fixed segments.
-        first: the fixed segment that it begins with, or None.
+        first: its first segment if that is fixed, or None.
         pattern: a regular expression of paths, with a group for each segment of the route.
         roles: the role of each of these segments, as `_roles` gives it.
     """
@@ -77,7 +77,7 @@ class Route(NamedTuple):
                 bucket_text, _, key_text = (_from_base64(value) or "").partition(":")
                 bucket, key = bucket_text or None, key_text or None
             elif role:
-                # Some servers decode %2F: so the identity is the same on all.
+                # Some servers decode %2F; this makes the identity the same on all of them.
                 rest.append(value.replace("%2F", "/"))
         if query:
             bucket = bucket or parameter(query, ("bucket", "tbl"))
@@ -110,7 +110,7 @@ def reader_of_routes(operations: Operations) -> Callable[[Readable, str | None],
         for route in routes:
             if (match := re.fullmatch(route.pattern, path, re.DOTALL)) is not None:
                 place = route.place(match.groups(""), request.query)
-                # Behind a server that decodes %2F several routes may fit; the method tells some of them apart.
+                # After a server that decodes %2F several routes may fit; the method distinguishes some of them.
                 if method in route.methods:
                     return place
                 fallback = fallback or place
@@ -120,7 +120,7 @@ def reader_of_routes(operations: Operations) -> Callable[[Readable, str | None],
 
 
 def _group(segment: str, behind: Sequence[str]) -> str:
-    """The regular expression of a segment: greedy for the last object of a route, else lazy."""
+    """The regular expression of a segment: greedy for a route's last object, otherwise lazy."""
     if segment == "{more}":
         return "(?:(.*))?"
     if segment == "{object}":
@@ -143,7 +143,7 @@ def _roles(segments: Sequence[str]) -> list[str]:
 
 
 def _from_base64(text: str) -> str | None:
-    """Decode URL-safe base64, with or without padding; None if the text is none."""
+    """Decode URL-safe base64, with or without padding; None if the text is not base64."""
     from binascii import Error, a2b_base64
 
     try:

@@ -1,10 +1,10 @@
-"""The texts that a client signed by AWS Signature Version 4, recomputed from the request.
+"""Recomputes the texts that a client signed by AWS Signature Version 4, from the request.
 
-The service works them out alike:
+The service computes them in the same way:
 https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html and sigv4-query-string-auth.html; for
 S3 the path goes in as it was sent. TOS signs alike, under its own names (volcengine/ve-tos-python-sdk, tos/auth.py),
 and so does Google: https://cloud.google.com/storage/docs/authentication/canonical-requests.
-A request that is not signed so, or is malformed, gives None, never an exception.
+For a request without such a signature, or a malformed one, the result is None, never an exception.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from faultinject.vendors.types import StorageRequest
 
 PREFIXES = {"AWS4-": "X-Amz-", "TOS4-": "X-Tos-", "GOOG4-": "X-Goog-"}
-"""Beginnings of the names of a service's own parameters, by those of its algorithms.
+"""The prefixes of a service's own parameters, by the prefix of its algorithms.
 
 The algorithms are `AWS4-HMAC-SHA256`, `AWS4-ECDSA-P256-SHA256`, `TOS4-HMAC-SHA256` and `GOOG4-RSA-SHA256`.
 """
 EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-"""The SHA-256 of no body."""
+"""The SHA-256 of an empty body."""
 UNSIGNED = "UNSIGNED-PAYLOAD"
 LAST = 253_402_300_799
-"""The last second that has a date of four digits for the year."""
+"""The last second whose date has four digits for the year."""
 _METADATA = "x-amz-meta-"
 _NEEDED = ("Credential", "SignedHeaders", "Signature")
 
@@ -35,13 +35,13 @@ class Signed(NamedTuple):
     """The parts of a request's signature.
 
     Attributes:
-        algorithm: such as `AWS4-HMAC-SHA256`.
+        algorithm: the algorithm, such as `AWS4-HMAC-SHA256`.
         scope: date, region and service: `20261120/us-east-1/s3/aws4_request`.
         names: the names of the signed headers as they were sent, in lower case, with semicolons between them.
-        prefix: the beginning of the names of the service's own parameters: `X-Amz-`.
-        signature: as it was sent.
-        time: when it was signed, as it was sent.
-        presigned: whether it stands in the query.
+        prefix: the prefix of the service's own parameters, such as `X-Amz-`.
+        signature: the signature as it was sent.
+        time: the time of signing, as it was sent.
+        presigned: whether the signature is in the query.
     """
 
     algorithm: str
@@ -54,7 +54,7 @@ class Signed(NamedTuple):
 
 
 def read_signed(request: StorageRequest) -> Signed | None:
-    """Read the signature in Authorization, or else in the query."""
+    """Read the signature in Authorization, or otherwise in the query."""
     authorization = _header(request, "authorization")
     if authorization is not None:
         algorithm, _, rest = authorization.strip().partition(" ")
@@ -78,7 +78,7 @@ def read_signed(request: StorageRequest) -> Signed | None:
 
 
 def signature(request: StorageRequest) -> str | None:
-    """The signature that the client sent; also one of Signature Version 2."""
+    """The signature that the client sent, also one by Signature Version 2."""
     signed = read_signed(request)
     if signed is not None:
         return signed.signature
@@ -89,13 +89,13 @@ def signature(request: StorageRequest) -> str | None:
 
 
 def canonical_request(request: StorageRequest) -> str | None:
-    """Method, path, query, signed headers and body's digest, one below the other."""
+    """Method, path, query, signed headers and the body's digest, one a line."""
     signed = read_signed(request)
     return None if signed is None else _canonical(request, signed)
 
 
 def string_to_sign(request: StorageRequest) -> str | None:
-    """Algorithm, time, scope and the canonical request's digest, one below the other."""
+    """Algorithm, time, scope and the canonical request's digest, one a line."""
     signed = read_signed(request)
     if signed is None:
         return None
@@ -108,7 +108,7 @@ def string_to_sign(request: StorageRequest) -> str | None:
 def size_of_metadata(request: StorageRequest) -> str | None:
     """The bytes of all names and values of a user's metadata, or None if there are none.
 
-    The signature has the names, as all metadata is signed.
+    The signature has the names, as all metadata must be signed.
     """
     signed = read_signed(request)
     names = [] if signed is None else [name for name in signed.names.split(";") if name.startswith(_METADATA)]
@@ -149,9 +149,9 @@ def _canonical(request: StorageRequest, signed: Signed) -> str:
 
 
 def _query(query: str, signature: str) -> str:
-    """The parameters without the signature, encoded in one way and sorted.
+    """The parameters without the signature, encoded uniformly and sorted.
 
-    Blanks may have come as `+`.
+    A blank may have been sent as `+`.
 
     Args:
         query: the query as it was sent.

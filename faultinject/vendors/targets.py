@@ -1,4 +1,4 @@
-"""The target of a request: level, bucket and key, from each sort of service's addresses.
+"""Reads the target of a request, level, bucket and key, for each kind of address.
 
 `s3`: service, bucket, object. A Host below one of the vendor's endpoints, or of the user's own
 (`FAULTINJECT_ENDPOINT`), names the bucket, and the whole path is the key (virtual-host style); with any other Host
@@ -86,7 +86,7 @@ def b2(request: Readable, named: str | None) -> Target:
             call,
         )
     if call == "b2_upload_part" and first_part:
-        # The upload's address changes after each error, so the identity has only the file and the part.
+        # The address of an upload changes after each error, so the identity has only the file and the part.
         return call, None, None, f"/{call}/{first_part}/{request.recorded('x-bz-part-number') or ''}"
     return call, None, None, ""
 
@@ -106,7 +106,7 @@ def swift(request: Readable, named: str | None) -> Target:
 
 
 def can_name(level: str) -> tuple[bool, bool]:
-    """Whether an address of that level may name a bucket, and a key."""
+    """Whether an address of this level may name a bucket, and a key."""
     if level[:1] == "/":
         # A query may name a bucket that the route does not.
         return True, level[-2:] == "/o" or any(
@@ -118,7 +118,7 @@ def can_name(level: str) -> tuple[bool, bool]:
 
 
 def reader(vendor: Vendor, endpoints: tuple[str, ...], operations: Callable[[], Operations]) -> TargetReader:
-    """The reader of addresses of a vendor whose addresses are not S3's.
+    """The function that reads addresses of a vendor whose addresses are not those of S3.
 
     Args:
         vendor: the vendor.

@@ -1,4 +1,4 @@
-"""Values of a vendor's extras, from the request, the answer's ids, the clock, or a constant.
+"""Finds the values for a vendor's extras: in the request, the ids, the clock, or a constant.
 
 Each source is one function; `compile_value` makes one of an `extras.csv` cell such as
 `query.uploadId | for.PutObject =1`, or
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class RenderContext:
-    """The data from which the values of one answer are taken.
+    """The data from which the values of one answer are made.
 
     Attributes:
         request: the request that is answered.
         reading: the reading of its bucket, key and level.
-        code: the error's.
-        message: the error's.
+        code: the error's code.
+        message: the error's message.
         said: the message that the rule gives instead of the documented one, or None.
         reason: the reason phrase: the vendor's own, else the standard one.
         resource: the resource that the envelope names.
@@ -55,10 +55,10 @@ class RenderContext:
 
 
 def compile_value(text: str) -> Source:
-    """The function to the value of a cell: the first alternative that the request has, or None.
+    """Make the function for a cell, which returns the first alternative that is there, or None.
 
     Raises:
-        ValueError: an alternative is no source.
+        ValueError: an alternative is not a source.
     """
     sources = [_source(cell.strip()) for cell in text.split(" | ")]
     if len(sources) == 1:
@@ -71,7 +71,7 @@ def compile_value(text: str) -> Source:
 
 
 def constant(text: str) -> str | None:
-    """The constant that a cell is, or None if it depends on the request."""
+    """The constant in a cell, or None if the cell depends on the request."""
     return text[1:] if text[:1] == "=" and " | " not in text else None
 
 
@@ -123,7 +123,7 @@ def _host(context: RenderContext) -> str | None:
 
 
 def _location(context: RenderContext) -> str | None:
-    """The target, if it is a reference to this very server.
+    """The target, if it refers to this same server.
 
     Browsers read a backslash as a slash.
     """
@@ -159,9 +159,11 @@ def _body_base64(context: RenderContext) -> str:
 
 
 def _allowed(context: RenderContext) -> str | None:
-    from faultinject.vendors.operations import allowed
+    from faultinject.vendors.operations import allowed_methods
 
-    return allowed(context.request, context.reading.operations.rows, context.reading.level(context.request))
+    return allowed_methods(
+        context.request, context.reading.operations.rows, context.reading.level(context.request)
+    )
 
 
 def _tag(at: int) -> Source:
@@ -195,7 +197,7 @@ def _header(context: RenderContext, name: str) -> str | None:
 
 
 def _troubleshoot(context: RenderContext, number: str) -> str:
-    """The page of OSS about an error of that number.
+    """The page of OSS about the error with this number.
 
     The endpoints outside China name the international page.
     """
@@ -227,7 +229,7 @@ SOURCES: dict[str, Source] = {
     "bucket": lambda context: _address(context)[0],
     "key": lambda context: _address(context)[1],
     "level": lambda context: context.reading.level(context.request),
-    # Read as an S3 path, for the S3 dialect of a vendor with addresses of its own.
+    # Read as an S3 path, for the S3 dialect of a vendor that has addresses of its own.
     "s3.level": lambda context: s3(context.request, None)[0],
     "s3.bucket": lambda context: s3(context.request, None)[1],
     "s3.key": lambda context: s3(context.request, None)[2],
@@ -267,7 +269,7 @@ NAMED: dict[str, Callable[[RenderContext, str], str | None]] = {
     "troubleshoot": _troubleshoot,
     "id": lambda context, name: context.ids.get(name),
 }
-"""Sources of a dot and a name behind these words."""
+"""Sources with a dot and a name behind these words."""
 CHANGED: dict[str, Callable[[str], str | None]] = {
     "upper": str.upper,
     "capital": str.capitalize,
@@ -275,15 +277,15 @@ CHANGED: dict[str, Callable[[str], str | None]] = {
     "size": lambda value: str(len(value.encode("utf-8", "replace"))),
     "quoted": lambda value: f'"{value}"',
 }
-"""Changes of another source, which stands behind these words and a dot.
+"""Modifiers of another source, which follows these words and a dot.
 
-The result is its text in capitals, with a capital, as a time, its number of bytes, or its text in double quotes.
+The result is the source's text in capitals, with a capital, as a time, its number of bytes, or in double quotes.
 """
 WHERE: dict[str, Callable[[RenderContext, str], bool]] = {
     "for": lambda context, name: context.reading.operation(context.request) == name,
     "with": lambda context, name: _header(context, name) is not None,
 }
-"""Conditions of another source, which stands behind these words, a dot, a name and a blank.
+"""Conditions of another source, which follows these words, a dot, a name and a blank.
 
 The source counts only for that operation, or with that header.
 """
@@ -291,16 +293,16 @@ BOUNDS: dict[str, Callable[[int, int], bool]] = {
     "above": lambda value, limit: value > limit,
     "below": lambda value, limit: value < limit,
 }
-"""Bounds of another source, which stands behind these words, a dot, a number and a blank.
+"""Bounds of another source, which follows these words, a dot, a number and a blank.
 
-The source counts only if its number is on that side: an error about a limit names no number within the limit.
+The source counts only if its number is beyond the bound: an error about a limit never names a number within it.
 """
 
 _NO_ACCOUNT = (b"v1.0", b"auth")
 
 
 def _sentence(text: str) -> Source:
-    """The source that fills the braces of a text; it gives None if one of its values is None."""
+    """A source that fills the braces of a text; it gives None if one of its values is None."""
     start, *parts = text.split("{")
     sources = [(_source(name), after) for name, _, after in (part.partition("}") for part in parts)]
 

@@ -1,7 +1,7 @@
 """The rows that stand for a kind of failure: the service slows down, breaks, or refuses.
 
-A vendor's own table decides: the row with a code that most services have for it, else the first of its category. If
-the service sends another one to a client that reads and writes objects, `Vendor.typical` names it.
+A vendor's own table decides: the row with a code that most services use, or else the first of its category. If the
+service sends another error to a client that reads and writes objects, `Vendor.typical` names it.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ class Kind(NamedTuple):
     """One kind of failure.
 
     Attributes:
-        codes: the codes of most services, without `_`, in lower case and separated by blanks; an earlier one
-            overrides a later one.
-        fits: whether a row is of this kind at all.
+        codes: the codes that most services use, without `_`, in lower case and separated by blanks; an earlier one is
+            preferred.
+        fits: whether a row may be of this kind.
     """
 
     codes: str
@@ -62,12 +62,12 @@ KINDS = {
 
 
 def typical(vendor: Vendor, kind: str) -> DocumentedError | None:
-    """The row of a vendor that stands for a kind of failure; None if it documents none.
+    """The row of a vendor that stands for a kind of failure; None if the vendor documents none.
 
-    It is no row that is documented for some requests only, and no row that asks for another step first.
+    It is never a row that is documented only for some requests, or that demands another step first.
 
     Args:
-        vendor: whose table it is.
+        vendor: the vendor.
         kind: a key of `KINDS`.
 
     Raises:

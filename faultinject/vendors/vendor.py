@@ -44,35 +44,35 @@ class Vendor:
             function of the vendor's own.
         package: `__name__` of the vendor's folder, for finding its files.
         id_headers: pairs of a header's name and the name of the id that it carries.
-        make_ids: from 64 bytes of entropy and unix seconds to the ids of one answer, by name; the main one is
-            `request_id`. None: the vendor's answers carry no id.
-        resource: from bucket, key and raw path to the envelope's resource; None if it has none.
-        endpoints: host suffixes below which the first labels are a bucket, the most specific first; `*` stands for
-            one label, at the end of a label for its rest.
+        make_ids: a function from 64 bytes of entropy and unix seconds to the ids of one answer, by name; the main one
+            is `request_id`. None: the vendor's answers carry no id.
+        resource: a function from bucket, key and raw path to the envelope's resource; None if it has none.
+        endpoints: host suffixes below which the first labels are a bucket, the most specific first. `*` stands for one
+            label, or at a label's end for its rest.
         addressing: how requests are read as bucket and key: `s3`, `gcs`, `azure`, `b2`, `swift` or `kodo`; None for
             no storage vendor.
         prefix: the prefix of its own headers' names.
         keeps_slashes: whether `%2F` in a path is not a slash of the key.
-        reserved: names that the server keeps for itself as the first segment of paths: no bucket has one. For vendors
-            of addressing `s3` that do not keep slashes.
+        reserved: names that the server reserves as the first segment of paths, so that no bucket has one. For vendors
+            with the addressing `s3` that do not keep slashes.
         operations: the tables of its operations, below this package, or `acme:operations.csv` of another package; a
             later table overrides an earlier one.
         bare_head: whether an answer to HEAD does not describe the body: no Content-Type, and a Content-Length of 0.
         child: the form of one child of the envelope's `%(children)s`, with the holes `%(name)s` and `%(value)s`.
-        forms: other envelopes, by the name that a row calls them.
-        form_for: from a row, a request and the status that is sent to the name of another form than the row's own, or
-            empty.
+        forms: other envelopes, by the name that rows use for them.
+        form_for: a function from a row, a request and the status to send to the name of another form than the row's
+            own, or empty.
         extras: the file in the vendor's folder with the additions of single codes to the envelope, if it has one.
-        reason: from a row and its sent message to the reason phrase, if it is not the standard one; the row's own
-            overrides it.
-        hint: how the vendor asks to wait: `seconds`, `date` or the name of its own header.
+        reason: a function from a row and its message to the reason phrase, if it is not the standard one; a row's own
+            phrase overrides it.
+        hint: the way in which the vendor asks to wait: `seconds`, `date` or the name of its own header.
         hints: every way in which the vendor may ask clients to wait; by default both forms of Retry-After for
             `seconds` and `date`, otherwise only its own header.
         typical: by kind of failure (`KINDS` in `vendors/typical.py`) the label of its typical row, if it is not the
             row that the table suggests; empty: there is none.
         deletes: how it answers a request that deletes several objects, key by key; None if `share` is not supported.
-        completes_again: whether it answers a repeated CompleteMultipartUpload as it answered the first, as long as
-            the object is the result of that upload; otherwise the upload no longer exists.
+        completes_again: whether it answers a repeated CompleteMultipartUpload like the first one, as long as the object
+            is the result of that upload; otherwise the upload no longer exists.
     """
 
     def __init__(
@@ -157,7 +157,7 @@ class Vendor:
     @cached_property
     def errors(self) -> tuple[DocumentedError, ...]:
         """Every documented error, in the order of the document."""
-        where = self._read_if_there("where.csv")  # else none of its errors is for some requests only
+        where = self._read_if_there("where.csv")  # otherwise none of its errors is only for some requests
         rows = tuple(load_errors(self.id, read(self.package, "errors.csv").decode(), where))
         self._by_label = {row.numbered: row for row in rows} | {row.label: row for row in rows}
         return rows
@@ -206,15 +206,15 @@ class Vendor:
         if same := [
             error.address for error in self.errors if str(error.status) == code and "/" not in error.label
         ]:
-            return f"; did you mean {vendors.abridged(same, 'or')}?"
+            return f"; did you mean {vendors.abridge(same, 'or')}?"
         labels = (error.label.partition("/")[0] for error in self.errors)
         codes = {label.lower(): label for label in labels}
         prefixed = [label for label in codes if label.startswith(code.lower())] if len(code) > 2 else []
         near = prefixed if len(prefixed) == 1 else get_close_matches(code.lower(), codes, 1, 0.75)
-        # Users who write a number mean a status, and not a code of another vendor.
-        vendor_ids = [] if code.isdecimal() else vendors.documenting(code)
+        # Users who write a number mean a status, not a code of another vendor.
+        vendor_ids = [] if code.isdecimal() else vendors.vendors_with_code(code)
         elsewhere = [f"{vendor_id}:{code}" for vendor_id in vendor_ids if vendor_id != self.id]
-        documented = f"{vendors.abridged(elsewhere, 'and')} {'are' if elsewhere[1:] else 'is'} documented"
+        documented = f"{vendors.abridge(elsewhere, 'and')} {'are' if elsewhere[1:] else 'is'} documented"
         if near:
             return f"; did you mean {self.id}:{codes[near[0]]}?{f' ({documented})' if elsewhere else ''}"
         return f"; {documented}" if elsewhere else f"; 'faultinject vendors {self.id}' lists them"
@@ -291,11 +291,11 @@ class Vendor:
 
 GROUPS: Mapping[str, Callable[[DocumentedError], bool]] = {
     "@all": lambda _: True,
-    # A 501 is no failure of a server: it says that the request is not supported.
+    # A 501 is not a failure of a server: it says that the request is not supported.
     "@server": lambda row: 500 <= (row.status or 0) < 600 and row.status != 501,
     "@client": lambda row: 400 <= (row.status or 0) < 500,
     "@throttle": lambda row: row.category == "throttle",
-    # A retry with the same wrong time is refused again, so such an error does not show whether a client retries right.
+    # A retry with the same wrong time is refused again, so such an error does not show how a client retries.
     "@retryable": lambda row: row.retryable == "yes" and row.again != "after-signing",
 }
 

@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 import pytest
 
 import faultinject
-from faultinject.testing.trial.running import Suite, SuiteTrial, faults_of
+from faultinject.testing.trial.running import SuiteCommand, SuiteTrial, faults_of
 from tests.slowly import slowly
 
 from .programs import PLAIN_HTTP
@@ -1051,7 +1051,7 @@ def test_progress(run, job, terminal):
 def told(job, seconds, *parts):
     """The lines of a trial's progress, where each run says that it took so many seconds."""
 
-    class Timed(Suite):
+    class Timed(SuiteCommand):
         def run(self, *given, **options):
             return replace(super().run(*given, **options), seconds=seconds)
 

@@ -11,7 +11,7 @@ import pytest
 
 from faultinject import vendors
 from faultinject.conformance.driving import run
-from faultinject.conformance.plan import BUCKET, ETAG, PHASES, chosen, codes_of
+from faultinject.conformance.plan import BUCKET, ETAG, PHASES, choose_phases, codes_of
 from faultinject.journal.reading import read
 from tests.slowly import others_slowly
 
@@ -64,7 +64,7 @@ def test_every_phase_does_what_it_says():
 @pytest.mark.parametrize("vendor", others_slowly(vendors.services(), OWN_KINDS.__contains__))
 def test_every_service_answers_with_its_own_errors(vendor):
     """Whatever service is played, each phase injects what the vendor documents."""
-    there = {each.name for each in chosen(codes_of(vendor))}
+    there = {each.name for each in choose_phases(codes_of(vendor))}
     names = there & {
         "throttled",
         "server-error",

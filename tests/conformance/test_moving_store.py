@@ -10,7 +10,7 @@ import pytest
 
 from faultinject.audit.judging import judge_run
 from faultinject.conformance.driving import run
-from faultinject.conformance.plan import chosen, codes_of
+from faultinject.conformance.plan import choose_phases, codes_of
 from faultinject.journal.driven_run import run_of
 from faultinject.journal.reading import read
 
@@ -92,7 +92,7 @@ class Ignoring(Direct):
 
 def judged(client, vendor="s3", **how):
     """The verdicts of the phase on a client."""
-    phases = at_once(chosen(codes_of(vendor), names=("cal", "replaced")))
+    phases = at_once(choose_phases(codes_of(vendor), names=("cal", "replaced")))
     return run(client, name="planted", vendor=vendor, phases=phases, **how)
 
 
@@ -147,7 +147,7 @@ def test_a_cut_download_may_have_no_end():
             except http.client.IncompleteRead:
                 free.wait(60)
 
-    phases = at_once(chosen(codes_of("s3"), names=("cal", "reset", "replaced")))
+    phases = at_once(choose_phases(codes_of("s3"), names=("cal", "reset", "replaced")))
     try:
         done = run(Waiting, name="waiting", vendor="s3", phases=phases, deadline=2.0)
     finally:
@@ -182,4 +182,4 @@ def test_a_call_without_an_end_gave_its_caller_nothing():
 @pytest.mark.parametrize(("vendor", "there"), [("cos", True), ("gcs", True), ("azure-blob", True), ("swift", False), ("b2", False), ("kodo", False)])  # fmt: skip
 def test_only_a_store_that_can_replace_is_asked_to(vendor, there):
     """The small stores of other services have no second writer."""
-    assert ("replaced" in {each.name for each in chosen(codes_of(vendor))}) is there
+    assert ("replaced" in {each.name for each in choose_phases(codes_of(vendor))}) is there

@@ -7,10 +7,9 @@ from itertools import pairwise
 import pytest
 
 from faultinject import Scenario, Vendor, vendors
-from faultinject.conformance.plan import PHASES, Codes, chosen, codes_of
+from faultinject.conformance.plan import PHASES, Codes, choose_phases, codes_of
 from faultinject.exceptions import ConfigurationError
 from tests.rows import each_row
-
 
 NEEDS = {
     "throttled": "writing",
@@ -41,7 +40,7 @@ def test_every_service_has_rules_that_can_be_read(vendor):
     A phase has one or two rules.
     """
     codes = codes_of(vendor)
-    phases = chosen(codes, aws=True)
+    phases = choose_phases(codes, aws=True)
     rules = Scenario.of("\n".join(filter(None, (each.rule(codes) for each in phases)))).rules
     named = dict.fromkeys(each.name.removesuffix("-then") for each in rules)
     assert [*named] == [each.name for each in phases if each.name != "cal"]
@@ -78,7 +77,7 @@ def test_a_service_is_asked_for_what_it_documents(vendor):
 @each_row("vendor", vendors.services())
 def test_an_error_in_a_200_is_only_for_the_end_of_an_upload(vendor):
     """An error in a 200 is used where the vendor documents it, for the end of an upload only."""
-    phases = {each.name: each for each in chosen(codes_of(vendor))}
+    phases = {each.name: each for each in choose_phases(codes_of(vendor))}
     documented = "CompleteMultipartUpload" in vendors.get(vendor).errors_in_200
     assert ("error-in-200" in phases, codes_of(vendor).words["hidden"].endswith(",status=200")) == (
         documented,
@@ -98,7 +97,7 @@ def test_an_error_in_a_200_is_only_for_the_end_of_an_upload(vendor):
 )
 def test_a_service_asks_to_wait_in_its_own_way(vendor, expected):
     """Retry-After, or headers of its own; a malformed hint stands in the one that clients read."""
-    phases = chosen(codes_of(vendor), aws=vendor == "s3")
+    phases = choose_phases(codes_of(vendor), aws=vendor == "s3")
     assert [each.name for each in phases if each.hint] == expected
     [junk] = (each.rule(codes_of(vendor)) for each in phases if each.name == "junk")
     assert ("set.x-amz-retry-after=soon" in junk) == (vendor == "s3")
@@ -111,7 +110,7 @@ def test_what_a_vendor_names_stands_above_what_its_table_suggests():
     """
     minio, qingstor = codes_of("minio"), codes_of("qingstor")
     assert (minio.words["throttled"], minio.words["writing"]) == ("minio:SlowDownRead", "minio:SlowDownWrite")
-    rules = {each.name: each.rule(minio) for each in chosen(minio)}
+    rules = {each.name: each.rule(minio) for each in choose_phases(minio)}
     assert (rules["throttled"][:19], rules["throttled-read"][:18]) == (
         "minio:SlowDownWrite",
         "minio:SlowDownRead",
@@ -125,9 +124,9 @@ def test_a_service_that_always_asks_to_wait_asks_for_a_second():
     MinIO's own 60 s are longer than a plan. Phases about the wait keep theirs, and B2 its second.
     """
     minio = codes_of("minio")
-    rules = {each.name: each.rule(minio) for each in chosen(minio)}
+    rules = {each.name: each.rule(minio) for each in choose_phases(minio)}
     short = {name for name, rule in rules.items() if "retry_after=1s" in rule}
-    assert short == {each.name for each in chosen(minio) if "{brief}" in each.fault}
+    assert short == {each.name for each in choose_phases(minio) if "{brief}" in each.fault}
     assert {"throttled", "throttled-read", "one", "one-read", "one-post", "too-many-requests"} <= short
     assert "retry_after=3s" in rules["retry-after"]
     assert codes_of("b2").words["brief"] == ""
@@ -174,7 +173,9 @@ def test_every_method_is_throttled(vendor):
     """
     codes = codes_of(vendor)
     throttling = {codes.words["own"], codes.words["writing"]} - {""}
-    throttled = [each for each in chosen(codes) if (each.rule(codes) or "").partition(",")[0] in throttling]
+    throttled = [
+        each for each in choose_phases(codes) if (each.rule(codes) or "").partition(",")[0] in throttling
+    ]
     numbers = Counter(
         ("times" in each.fault, asked.kind) for each in throttled if not each.hint for asked in each.planned()
     )
@@ -184,7 +185,7 @@ def test_every_method_is_throttled(vendor):
 
 def test_phases_begin_one_after_the_other():
     """Phases do not overlap, and the outage comes when the others have settled."""
-    phases = chosen(codes_of("minio"))[1:]
+    phases = choose_phases(codes_of("minio"))[1:]
     asked = [[each.at for each in phase.planned()] for phase in phases]
     gaps = [later[0] - earlier[-1] for earlier, later in pairwise(asked)]
     assert [round(each, 2) for each in gaps] == [0.3] * (len(gaps) - 1) + [2.3]
@@ -208,13 +209,13 @@ def test_a_fault_that_passes_opens_no_ordinary_breaker():
 def test_phases_that_a_client_cannot_know_are_left_out():
     """Only clients that document AWS's header are asked by it to wait, at any service."""
     cos = codes_of("cos")
-    assert "x-amz-retry-after" not in {each.name for each in chosen(codes_of("s3"))}
-    assert {each.name for each in chosen(cos, aws=True)} - {each.name for each in chosen(cos)} == {
-        "x-amz-retry-after"
-    }
-    assert [(each.name, each.begin) for each in chosen(cos, names=["denied", "x-amz-retry-after"])] == [
-        ("denied", 0.0)
-    ]
+    assert "x-amz-retry-after" not in {each.name for each in choose_phases(codes_of("s3"))}
+    assert {each.name for each in choose_phases(cos, aws=True)} - {
+        each.name for each in choose_phases(cos)
+    } == {"x-amz-retry-after"}
+    assert [
+        (each.name, each.begin) for each in choose_phases(cos, names=["denied", "x-amz-retry-after"])
+    ] == [("denied", 0.0)]
 
 
 def test_a_service_without_an_error_is_not_asked_for_it():
@@ -223,7 +224,7 @@ def test_a_service_without_an_error_is_not_asked_for_it():
     codes = replace(
         cos, words={**cos.words, "broken": "", "hidden": "", "limited": "", "moved": ""}, hints=("seconds",)
     )
-    names = {each.name for each in chosen(codes, aws=True)}
+    names = {each.name for each in choose_phases(codes, aws=True)}
     left = {each.name for each in PHASES} - names
     assert left == {
         "server-error",

@@ -3,7 +3,7 @@
 import pytest
 
 from faultinject import Attempt
-from faultinject.conformance.breach import fallen_silent
+from faultinject.conformance.breach import find_silence
 from faultinject.journal.call_window import CallWindow
 from tests.journals import line
 from tests.rows import each_row
@@ -46,7 +46,7 @@ def asked(key, at, kind=FINE, **more):
 )
 def test_silence(calls, requests, until, silent):
     """For as long as it takes until a wait can be ruled out."""
-    found = fallen_silent(calls, requests, until=until, deadline=30)
+    found = find_silence(calls, requests, until=until, deadline=30)
     assert (found and found.seconds) == (None if silent is None else pytest.approx(silent, abs=0.01))
     if found:
         assert list(found.calls) == [each for each in calls if each.ended is None]
@@ -55,13 +55,13 @@ def test_silence(calls, requests, until, silent):
 def test_a_short_deadline():
     """Half of it is enough for one that has nothing to wait for; a wait may still be longer."""
     idle, waits = [window("a-1", 0)], [asked("a-1", 0.1, FAILED)]
-    assert fallen_silent(idle, [], until=1, deadline=1) is not None
-    assert fallen_silent(idle, [], until=0.4, deadline=1) is None
-    assert fallen_silent(idle, waits, until=1, deadline=1) is None
+    assert find_silence(idle, [], until=1, deadline=1) is not None
+    assert find_silence(idle, [], until=0.4, deadline=1) is None
+    assert find_silence(idle, waits, until=1, deadline=1) is None
 
 
 def test_an_answer_that_never_came_is_no_failure_to_wait_out():
     """The request is on its way, or its answer is: its caller is to be told."""
     calls = [window("a-1", 0)]
-    found = fallen_silent(calls, [asked("a-1", 1, answered=None, status=None)], until=4, deadline=30)
+    found = find_silence(calls, [asked("a-1", 1, answered=None, status=None)], until=4, deadline=30)
     assert found.seconds == 3

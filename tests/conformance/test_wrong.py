@@ -8,7 +8,7 @@ import pytest
 
 import faultinject
 from faultinject.conformance.driving import run
-from faultinject.conformance.plan import chosen, codes_of
+from faultinject.conformance.plan import choose_phases, codes_of
 from faultinject.conformance.sdks import SDKS
 
 pytestmark = pytest.mark.live
@@ -48,7 +48,7 @@ def test_a_client_that_is_wrong_is_caught(needed, command, failed, tmp_path):
     """A client that repeats refused requests is caught; the one in JavaScript never waits."""
     if shutil.which(needed) is None:
         pytest.skip(f"{needed} is not here")
-    phases = chosen(codes_of("cos"), names=NAMES)
+    phases = choose_phases(codes_of("cos"), names=NAMES)
     done = run(command(tmp_path), name="wrong", phases=phases)
     # No document of COS asks for a backoff.
     found = {

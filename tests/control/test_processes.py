@@ -265,7 +265,7 @@ def workers(program, port, without=None):
 
 def test_an_address_that_another_program_has(monkeypatch):
     """The app serves on; the API comes when the address is free."""
-    monkeypatch.setattr(ControlServer, "again", 0.02)
+    monkeypatch.setattr(ControlServer, "retry_seconds", 0.02)
     tried, real = [], socket.getaddrinfo
     monkeypatch.setattr(socket, "getaddrinfo", lambda *asked: tried.append(asked) or real(*asked))
     with socket.create_server(("127.0.0.1", 0)) as other:
@@ -318,7 +318,7 @@ def test_a_worker_that_gevent_patches_later(free_port):
 
 def test_a_server_that_is_stopped_while_it_waits(monkeypatch):
     """Does not come when the address is free."""
-    monkeypatch.setattr(ControlServer, "again", 0.02)
+    monkeypatch.setattr(ControlServer, "retry_seconds", 0.02)
     with socket.create_server(("127.0.0.1", 0)) as other:
         server = ControlServer(make_injector(FAULTINJECT_CONTROL=f"127.0.0.1:{other.getsockname()[1]}"))
         server.start()
@@ -329,7 +329,7 @@ def test_a_server_that_is_stopped_while_it_waits(monkeypatch):
 
 def test_a_server_that_is_started_again(monkeypatch):
     """Takes its address anew."""
-    monkeypatch.setattr(ControlServer, "again", 0.02)
+    monkeypatch.setattr(ControlServer, "retry_seconds", 0.02)
     server = ControlServer(make_injector(FAULTINJECT_CONTROL="127.0.0.1:0"))
     for _ in range(2):
         server.start()

@@ -15,7 +15,7 @@ import pytest
 
 from faultinject import Injector, WSGIFaultMiddleware
 from faultinject.counts.private import server_start, session_path
-from faultinject.counts.processes import described, gone, restarter, server_process
+from faultinject.counts.processes import has_ended, process_text, restarter, server_process
 from faultinject.exceptions import ConfigurationError
 
 SERVERS = ("granian", "hypercorn", "uvicorn")
@@ -56,8 +56,8 @@ def without_proc(monkeypatch):
 def ended():
     """The number of a process that has ended, and its text while it lived."""
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
-        text = described(process.pid)
-        assert not gone(text)
+        text = process_text(process.pid)
+        assert not has_ended(text)
     return process.pid, text
 
 
@@ -67,41 +67,41 @@ def test_the_living_and_the_dead(ended, monkeypatch):
     A process of another container is unknown.
     """
     pid, text = ended
-    assert gone(text)
-    mine = described(os.getpid())
+    assert has_ended(text)
+    mine = process_text(os.getpid())
     number, began, namespace = mine.split("-")
     assert number == str(os.getpid())
     if sys.platform == "linux":
-        assert gone(f"{number}-{int(began) + 1}-{namespace}")
-    assert not gone(f"{pid}-{began}-1")
+        assert has_ended(f"{number}-{int(began) + 1}-{namespace}")
+    assert not has_ended(f"{pid}-{began}-1")
     for wrong in ("", "1-2", "a-b-c", "1-2-3-4"):
         with pytest.raises(ValueError, match=r"int|unpack"):
-            gone(wrong)
+            has_ended(wrong)
 
     def forbidden(pid, signal):
         raise PermissionError
 
     monkeypatch.setattr(os, "kill", forbidden)
-    assert not gone(mine), "that one may not signal it says that it is there"
+    assert not has_ended(mine), "that one may not signal it says that it is there"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_process_that_nobody_waits_for_is_dead():
     """It has ended, though its number is still in use."""
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
-        text = described(process.pid)
+        text = process_text(process.pid)
         process.stdin.close()
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-        assert gone(text)
+        assert has_ended(text)
 
 
 @pytest.mark.usefixtures("without_proc")
 def test_without_proc_the_number_must_do(ended):
     """Without /proc the number must do, and servers still share their counts."""
-    mine = described(os.getpid())
+    mine = process_text(os.getpid())
     assert mine == f"{os.getpid()}-0-0"
-    assert not gone(mine)
-    assert gone(f"{ended[0]}-0-0")
+    assert not has_ended(mine)
+    assert has_ended(f"{ended[0]}-0-0")
 
 
 def test_directories_of_the_dead_are_removed(parent, ended):
@@ -114,7 +114,7 @@ def test_directories_of_the_dead_are_removed(parent, ended):
     for name in (f"{text}-00", f"{text}-01"):
         Injector("http:503", store=f"file:{parent}/{name}", environ={})
     (parent / f"{text}-04").write_text("a note")
-    kept = {"notes", "1-2", f"{pid}-1-1-00", f"{described(os.getpid())}-00"}
+    kept = {"notes", "1-2", f"{pid}-1-1-00", f"{process_text(os.getpid())}-00"}
     for name in kept:
         (parent / name).mkdir(0o700)
     (parent / f"{text}-02").symlink_to(parent / "notes")
@@ -154,7 +154,7 @@ def test_workers_have_a_directory_of_their_own(parent, monkeypatch, request, tol
         list(each({"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, lambda *_: None))
     assert parent.stat().st_mode & 0o777 == 0o700
     found = {each.name.rpartition("-")[0] for each in parent.iterdir()}
-    assert found <= {described(os.getppid()), described(os.getpid())}
+    assert found <= {process_text(os.getppid()), process_text(os.getpid())}
     assert len([*parent.iterdir()]) == 2, "two apps of a process are two in every worker"
 
 
@@ -198,8 +198,8 @@ def test_a_master_and_a_worker_whose_parent_shows_little(parent, monkeypatch, na
     monkeypatch.setitem(sys.modules, module, ModuleType(module))
     Injector("http:503,times=1", seed=1, environ={})
     [directory] = parent.iterdir()
-    assert directory.name.rpartition("-")[0] == described(os.getpid() if is_master else pid)
-    assert restarter() == (None if is_master else described(pid))
+    assert directory.name.rpartition("-")[0] == process_text(os.getpid() if is_master else pid)
+    assert restarter() == (None if is_master else process_text(pid))
 
 
 @pytest.mark.parametrize("name", RELOADED)
@@ -208,8 +208,8 @@ def test_a_reloader(monkeypatch, name):
     assert restarter() is None
     monkeypatch.setenv(name, "true")
     found = restarter()
-    assert found == described(os.getppid())
-    assert not gone(found)
+    assert found == process_text(os.getppid())
+    assert not has_ended(found)
 
 
 def test_a_process_that_starts_a_server_is_no_worker():

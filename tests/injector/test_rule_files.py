@@ -85,7 +85,7 @@ def make(monkeypatch):
     def make(path, *, seed=None, **environ):
         environ = {"FAULTINJECT_FILE": str(path), **environ}
         injector = Injector(seed=seed, environ=environ, waits=Time())
-        injector.heed_file()
+        injector.follow_file()
         return injector
 
     monkeypatch.setitem(sys.modules, "watchfiles", None)
@@ -560,7 +560,7 @@ import os, sys, threading
 sys.path.insert(0, os.path.dirname(sys.argv[1]))
 from faultinject import Injector, WSGIFaultMiddleware
 injector = Injector(environ={"FAULTINJECT_FILE": sys.argv[1]})
-injector.heed_file()
+injector.follow_file()
 WSGIFaultMiddleware(None, injector=injector)({"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, lambda *_: None)
 while "watchfiles" not in sys.modules:
     pass

@@ -342,7 +342,9 @@ def test_a_state_is_a_value():
     with pytest.raises(AttributeError, match="cannot assign to field"):
         made.on = False
     changed = (
-        made.without_rule("rule-1").with_rule_switched("rule-2", on=False).but(until=9.0, why_off="x", by=7)
+        made.without_rule("rule-1")
+        .with_rule_switched("rule-2", on=False)
+        .with_changes(until=9.0, why_off="x", by=7)
     )
     for each in (made, changed):
         data = json.loads(json.dumps(each.to_data()))
@@ -477,7 +479,7 @@ def test_a_change_that_comes_between(make, monkeypatch):
     """A change in between is not lost: the edit is repeated on it, or refused by `expected`."""
     one, other, _ = make("http:503")
     storage = other._count_storage
-    real, between = storage.newest, ["http:500,name=a", "http:500,name=b"]
+    real, between = storage.read_newest, ["http:500,name=a", "http:500,name=b"]
 
     def newest(*given, **named):
         found = real(*given, **named)
@@ -485,7 +487,7 @@ def test_a_change_that_comes_between(make, monkeypatch):
             one.add(between.pop(0))
         return found
 
-    monkeypatch.setattr(storage, "newest", newest)
+    monkeypatch.setattr(storage, "read_newest", newest)
     assert other.add("http:500,name=c").scenario.display_names == ("rule-1", "a", "b", "c")
     between.append("http:500,name=d")
     with pytest.raises(ConflictError, match=r"^generation 5 is in force, not 4: it was changed since$"):

@@ -93,7 +93,7 @@ def test_the_end_of_a_request_comes_as_one_of_its_own(store):
 
 def test_what_the_ring_has_dropped_is_counted(monkeypatch):
     """Also for somebody who has read some of it."""
-    monkeypatch.setattr(writing, "KEPT", 3)
+    monkeypatch.setattr(writing, "RING_SIZE", 3)
     injector = make("memory:")
     get(injector, "/0")
     cursor = injector.events()[1]

@@ -313,7 +313,7 @@ LIST = """
 from faultinject import ConfigurationError, Injector, Rule, vendors
 from faultinject.rules import faults, store
 print([each for each in ("acme", "cos", "broken", "Broken") if each in vendors.names()])
-print([each.title for each in faults.every() if each.title in ("empty", "reset", "broken", "b:roken")])
+print([each.title for each in faults.all_faults() if each.title in ("empty", "reset", "broken", "b:roken")])
 for use in (lambda: Rule("broken:SlowDown"), lambda: Rule("broken"), lambda: Injector("reset", store="broken:x")):
     try:
         use()

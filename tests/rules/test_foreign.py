@@ -8,7 +8,7 @@ import pytest
 
 from faultinject import Scenario
 from faultinject.exceptions import ConfigurationError
-from faultinject.rules.foreign import check_foreign
+from faultinject.rules.foreign import check_sent_rules
 from tests.rows import each_row
 
 OBEYED = (
@@ -48,15 +48,15 @@ def refused(text, **more):
 def refused_scenario(scenario, **more):
     """The same of a scenario."""
     with pytest.raises(ConfigurationError) as caught:
-        check_foreign(scenario, **more)
+        check_sent_rules(scenario, **more)
     return [(each.where, each.message) for each in caught.value.problems]
 
 
 @each_row("text", RIGHT)
 def test_what_is_right(text):
     """Ordinary rules, and addresses of the same host."""
-    check_foreign(Scenario(text))
-    check_foreign(Scenario(text), more=frozenset(("http2", "after_bytes")))
+    check_sent_rules(Scenario(text))
+    check_sent_rules(Scenario(text), more=frozenset(("http2", "after_bytes")))
 
 
 def test_every_problem_of_every_rule():
@@ -85,7 +85,7 @@ def test_headers_that_others_obey(name):
 )  # fmt: skip
 def test_kinds_of_content_that_are_allowed(kind):
     """Those that vendors send."""
-    check_foreign(Scenario(f'http:503,content_type="{kind}" cos:SlowDown,set.content-type="{kind}"'))
+    check_sent_rules(Scenario(f'http:503,content_type="{kind}" cos:SlowDown,set.content-type="{kind}"'))
 
 
 @each_row(
@@ -181,6 +181,6 @@ def test_addresses_elsewhere(name, text, path):
 @each_row("text", ["/", "/a:b", "/a//b"])
 def test_addresses_that_stay(text):
     """A path is accepted as Location, with a colon or second slash too; nothing else is."""
-    check_foreign(Scenario(f"http:503,set.location={text}"))
+    check_sent_rules(Scenario(f"http:503,set.location={text}"))
     for other in ("a", '""', "//b", '"/\\\\b"'):
         assert len(refused(f"http:503,set.location={other}")) == 1

@@ -24,21 +24,21 @@ def filled(vendor="s3"):
 def test_put_back():
     """Buckets, objects with settings, and uploads with parts come back as they were taken."""
     store, client, upload = filled()
-    store.kept = store.contents
-    assert len(store.kept) == 4
+    store.saved_contents = store.contents
+    assert len(store.saved_contents) == 4
     for _ in range(2):
         client.put("/photos/cat", data=b"purr")
         client.put("/photos/owl", data=b"hoot")
         client.delete("/photos/dog")
         client.put(f"/photos/film?partNumber=2&uploadId={upload}", data=b"more")
         client.put("/films")
-        assert store.contents != store.kept
+        assert store.contents != store.saved_contents
         store.reset()
-        assert store.contents == store.kept
+        assert store.contents == store.saved_contents
         answer = client.get("/photos/cat")
         assert (answer.data, answer.headers["x-amz-meta-mood"]) == (b"meow", "sleepy")
         assert client.get(f"/photos/film?uploadId={upload}").text.count("<PartNumber>") == 1
-    store.kept = {}
+    store.saved_contents = {}
     store.reset()
     assert store.contents == {}
     assert client.get("/photos/cat").status_code == 404
@@ -56,7 +56,7 @@ def test_a_change_leaves_everything_else():
     client.put("/photos/owl", data=b"hoot")
     contents = store.contents
     change(contents, after, before)
-    store.hold(contents)
+    store.replace_contents(contents)
     found = {key: each.blocks for (_, kind, key), each in store.contents.items() if kind == "object"}
     assert found == {"cat": (b"meow",), "dog": (b"woof",), "owl": (b"hoot",)}
     assert [name for name, kind, _ in store.contents if kind == "bucket"] == ["photos"]
@@ -67,7 +67,7 @@ def test_a_request_under_way_ends_in_the_old_store():
     store = ResettableStore("s3")
     client = Client(store)
     client.put("/photos")
-    store.kept = store.contents
+    store.saved_contents = store.contents
 
     class Late(io.BytesIO):
         """A body at whose reading the store is reset."""

@@ -366,8 +366,8 @@ def test_an_upload_that_ends_while_its_last_piece_comes_again(data, span):
     ended = []
     body = Interrupted(data, lambda: ended.append(visitor.piece(session, b"ow", "bytes 2-3/4")))
     environ = {"wsgi.input": body, "CONTENT_LENGTH": str(len(data))}
-    slow = visitor.ask("PUT", session, headers={"Content-Range": span}, environ_overrides=environ)
-    assert (slow.status_code, slow.json) == (200, ended[0].json)
+    slow_extender = visitor.ask("PUT", session, headers={"Content-Range": span}, environ_overrides=environ)
+    assert (slow_extender.status_code, slow_extender.json) == (200, ended[0].json)
     assert visitor.ask("GET", f"{BUCKET}/o/k?alt=media").data == b"meow"
 
 

@@ -1,6 +1,6 @@
 """Cases of a specification of retries, which a client plays.
 
-A case has the answers of a server, and the reaction of a client that follows the specification.
+A case is a server's answers, and the reaction of a client that follows the specification.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from faultinject.rules.values import nearest
 
 ENDING = ".toml"
 STANDARD_ATTEMPTS = 3
-"""The attempts of the mode `standard` of AWS's SDKs, unless it is configured."""
+"""The attempts of AWS's SDKs in the mode `standard`, unless configured otherwise."""
 
 
 class CaseAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -43,7 +43,7 @@ class CaseAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         status: the status; 200 is the store's own answer, 0 resets the connection.
         code: the code of the error; empty: `InternalError`.
-        asked: the value of the header that asks the client to wait; empty: the answer has none.
+        asked: the value of the header that asks the client to wait; empty: there is no such header.
         header: the name of that header.
         least: the shortest allowed wait before the next attempt, in seconds.
         wait: the longest allowed wait; `inf`: any wait.
@@ -57,18 +57,18 @@ class CaseAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     wait: float = inf
 
 
-class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class SpecificationCase(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One case: calls that one client makes one after another.
 
     Attributes:
         name: its name for people.
-        do: the kind of its calls: `get` reads an object, `put` writes one.
-        calls: the answers to each call, in order; the client makes an attempt for each, and reports success exactly
-            if the last status is 200.
-        attempts: the maximum of attempts that the client is set to (`AWS_MAX_ATTEMPTS`).
+        do: the kind of the calls: `get` reads an object, `put` writes one.
+        calls: the answers to each call, in order. The client makes one attempt for each answer, and reports success if
+            and only if the last status is 200.
+        attempts: the maximum of attempts, as set by `AWS_MAX_ATTEMPTS`.
         tokens: the client's retry tokens at the beginning; None: those of a new client.
         left: its tokens at the end; None: they are not checked.
-        skipped: the reason why the case cannot be played; empty: it can.
+        skipped: the reason why the case cannot be played; empty if it can.
     """
 
     name: str
@@ -95,7 +95,7 @@ class Specification(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     title: str
     source: str
-    case: tuple[Case, ...]
+    case: tuple[SpecificationCase, ...]
     vendor: str = "s3"
     client: str = "boto3"
     capacity: int = 0
@@ -113,7 +113,7 @@ def specification(name: str) -> Specification:
     """The specification of that name.
 
     Raises:
-        ConfigurationError: there is none; the message names the nearest.
+        ConfigurationError: there is no such specification; the message has the nearest name.
     """
     known = specifications()
     if name not in known:
@@ -126,19 +126,19 @@ def specification(name: str) -> Specification:
 ROUNDS = 9
 """Clients that play a case at the same time, to measure its waits.
 
-A busy machine can only make a wait longer, so the third shortest of the nine waits is judged. If a client backs off
-ten times too long, that wait is too long in 19 of 20 cases.
+A busy machine can only lengthen a wait, so the third shortest of the nine waits is judged. If a client's waits are
+drawn from a range that is ten times too long, that wait is too long in 19 of 20 cases.
 """
 THIRD = 2
 """The index of that wait among the sorted ones."""
 APART = 0.04
-"""Seconds between the beginnings of two clients, so that their first requests do not queue."""
+"""Seconds between the starts of two clients, so that their first requests do not queue."""
 LATE = 0.1
 """The least seconds by which nine clients at once are assumed to lengthen a wait."""
 CASE_DEADLINE = 120.0
 """The default time limit of a case in seconds."""
 SPARE = 4
-"""Further calls, which show that the client stops retrying after its last token."""
+"""The number of more calls, which show that the client stops retrying after its last token."""
 BEAT = 0.02
 """Seconds between two readings of the clock; a gap twice as long is a stop of the machine."""
 EARLY = 0.005
@@ -149,13 +149,13 @@ OLD_OR_NEW = "AWS_NEW_RETRIES_2026"
 """The variable by which some AWS SDKs choose version 2.0 or 2.1 of the specification."""
 
 
-class Played(msgspec.Struct, frozen=True):
+class CaseResult(msgspec.Struct, frozen=True):
     """The result of a case.
 
     Attributes:
         case: its name.
         verdict: `PASS`, `FAIL` or `INCONCLUSIVE`.
-        message: the difference from the specification, the reason why the case is undecided, or the measurements.
+        message: the difference from the specification, the reason why it is undecided, or the measurements.
     """
 
     case: str
@@ -169,12 +169,12 @@ class ClientCases(msgspec.Struct, frozen=True):
     Attributes:
         client: its name.
         version: its version, or None.
-        cases: by case.
+        cases: the results of the cases.
     """
 
     client: str
     version: str | None
-    cases: list[Played]
+    cases: list[CaseResult]
 
     @property
     def failed(self) -> int:
@@ -194,7 +194,7 @@ class CasesResult(msgspec.Struct, frozen=True):
         v: the version of this form.
         specification: the name of the cases.
         source: where the cases are from, an address.
-        clients: one an entry.
+        clients: the results of each client.
     """
 
     specification: str
@@ -210,15 +210,15 @@ class Script:
     Attributes:
         name: the prefix of all its keys.
         case: the case.
-        client: the client's name; the clients that only measure waits are shared by all cases, as a new client takes
-            long to make.
-        spend: the number of failing calls at the beginning, which use up its tokens.
-        earn: the number of successful calls after these, each of which brings one token back.
-        counts: the number of failing calls at the end, which count its tokens; 0: they are not counted.
+        client: the client's name. Clients that only measure waits play in all cases, as a new client takes long to
+            make.
+        spend: the number of failing calls at the beginning, which use up the tokens.
+        earn: the number of successful calls after them, each of which returns one token.
+        counts: the number of failing calls at the end, which count the tokens; 0: the tokens are not counted.
     """
 
     name: str
-    case: Case
+    case: SpecificationCase
     client: str
     spend: int = 0
     earn: int = 0
@@ -254,7 +254,7 @@ def _fault(answer: CaseAnswer) -> str:
 
 
 class Stops:
-    """The times in which the machine stood still.
+    """The times in which the machine was stopped.
 
     A stop lengthens the waits of all nine clients of a case, as they wait at the same time.
     """
@@ -283,12 +283,12 @@ class Stops:
             due = now + BEAT
 
     def within(self, since: float, until: float) -> float:
-        """The seconds between two times in which the machine stood still."""
+        """The seconds between two times in which the machine was stopped."""
         return sum(max(0.0, min(end, until) - max(begin, since)) for begin, end in list(self._stops))
 
 
-CALIBRATION = Script("cal", Case("calibration", calls=((CaseAnswer(200),),) * 25), "cal")
-"""Calls without a fault that come first: they measure the client's own pace."""
+CALIBRATION = Script("cal", SpecificationCase("calibration", calls=((CaseAnswer(200),),) * 25), "cal")
+"""Calls without a fault, which come first and measure the client's own speed."""
 
 
 def play(
@@ -299,14 +299,14 @@ def play(
     keeps_tokens: bool = True,
     deadline: float = CASE_DEADLINE,
     watch: Callable[[int], None] | None = None,
-) -> list[Played]:
+) -> list[CaseResult]:
     """Play all cases of a specification against a client.
 
     Args:
-        command: the words of a command that keeps to the contract in `faultinject.conformance.process`.
+        command: the words of a command that follows the contract in `faultinject.conformance.process`.
         cases: the specification.
         vendor: the vendor of the store.
-        keeps_tokens: whether one client makes several calls; a program that is started for each call keeps no tokens.
+        keeps_tokens: whether one client makes several calls; a program that starts anew for each call keeps no tokens.
         deadline: the time limit of a case in seconds; after it, this case and all later ones are undecided.
         watch: called after each case, with the number of finished cases.
 
@@ -314,7 +314,7 @@ def play(
         ConfigurationError: the client could not be started, or reads no objects.
     """
     results = {
-        case.name: Played(case.name, INCONCLUSIVE, case.skipped) for case in cases.case if case.skipped
+        case.name: CaseResult(case.name, INCONCLUSIVE, case.skipped) for case in cases.case if case.skipped
     }
     playable = sorted((case for case in cases.case if not case.skipped), key=attrgetter("attempts"))
     for attempts, group in groupby(playable, key=attrgetter("attempts")):
@@ -325,7 +325,9 @@ def play(
     return [results[case.name] for case in cases.case]
 
 
-def _scripts(cases: Specification, case: Case, number: int, *, keeps_tokens: bool) -> list[Script]:
+def _scripts(
+    cases: Specification, case: SpecificationCase, number: int, *, keeps_tokens: bool
+) -> list[Script]:
     """The scripts of a case, one for each client.
 
     Only one client plays a case whose tokens are used up first, or in which no wait can be too long.
@@ -346,12 +348,12 @@ def _scripts(cases: Specification, case: Case, number: int, *, keeps_tokens: boo
 def _play(
     command: Sequence[str],
     cases: Specification,
-    group: Sequence[Case],
+    group: Sequence[SpecificationCase],
     attempts: int,
     vendor: str,
     keeps_tokens: bool,
     deadline: float,
-) -> Iterator[Played]:
+) -> Iterator[CaseResult]:
     """Let one process of the client play the cases with the same maximum of attempts."""
     scripts = {
         case.name: _scripts(cases, case, number, keeps_tokens=keeps_tokens)
@@ -383,26 +385,26 @@ def _play(
             late = UNMEASURED if pace is None else max(LATE, pace.noise)
             for case in group:
                 if case.tokens is not None and not keeps_tokens:
-                    yield Played(
+                    yield CaseResult(
                         case.name, INCONCLUSIVE, "each call is a process of its own, which keeps no tokens"
                     )
                     continue
                 if case.do not in client.kinds:
-                    yield Played(case.name, INCONCLUSIVE, f"the client has no {case.do} among its kinds")
+                    yield CaseResult(case.name, INCONCLUSIVE, f"the client has no {case.do} among its kinds")
                     continue
                 ended = ended and _enact(client, calls, scripts[case.name], deadline)
                 if client.failure:
-                    yield Played(case.name, FAIL, client.failure)
+                    yield CaseResult(case.name, FAIL, client.failure)
                     continue
                 if not ended:
                     reason = (
                         f"calls of this case, or of one before, had not ended after {deadline:g} s;"
                         " give --deadline more"
                     )
-                    yield Played(case.name, INCONCLUSIVE, reason)
+                    yield CaseResult(case.name, INCONCLUSIVE, reason)
                     continue
                 judge = _Judge(cases, scripts[case.name], of_outcomes(served.outcomes), calls, stops, late)
-                yield Played(case.name, *judge.verdict())
+                yield CaseResult(case.name, *judge.verdict())
         finally:
             calls.stop()
             served.injector.disable()
@@ -410,9 +412,9 @@ def _play(
 
 
 def _enact(client: Process, calls: Calls, scripts: Sequence[Script], deadline: float) -> bool:
-    """Let the clients of a case make their calls, and return whether all have ended.
+    """Let the clients of a case make their calls, and return whether all calls have ended.
 
-    The calls that prepare the case start at once, those of the case one after another.
+    The calls that prepare the case start at once, then the calls of the case one after another.
     """
     for step_name in ("spend", "earn", "call", "count"):
         by_client = [
@@ -438,8 +440,8 @@ class _Judge:
         scripts: the scripts of the clients.
         attempts: all requests so far.
         calls: all calls so far.
-        stops: the times in which the machine stood still.
-        late: seconds by which a wait may look longer than it was.
+        stops: the times in which the machine was stopped.
+        late: the seconds by which a measured wait may be longer than the real one.
     """
 
     def __init__(
@@ -521,7 +523,7 @@ class _Judge:
 
     def _wrong_waits(self, late: float) -> Iterator[str]:
         for number, (answer, waited, own) in enumerate(self._waits(), 1):
-            # The wait of one client alone may be long for a busy machine.
+            # The wait of a single client may be long only because the machine is busy.
             if len(self._scripts) == ROUNDS and own > answer.wait + late:
                 yield f"backoff {number}: {waited:.3g} s instead of at most {answer.wait:g} s"
             elif waited < answer.least - EARLY:

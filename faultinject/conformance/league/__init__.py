@@ -1,4 +1,4 @@
-"""The league: the results of all clients as a page, with a row for each client.
+"""The league: a page with the results of all clients, one row a client.
 
 The page is GitHub's Markdown, or HTML that loads nothing from elsewhere.
 """
@@ -18,7 +18,7 @@ from faultinject.conformance.results import ClientResult as Client
 from faultinject.engine.shown import quoted
 
 SHOWN = 6
-"""Retries whose waits are written out."""
+"""The number of retries whose waits are written out."""
 WORDS = {
     PASS: "as its reference asks",
     FAIL: "not as its reference asks",
@@ -34,10 +34,10 @@ class Column(NamedTuple):
     Attributes:
         title: its heading.
         about: its meaning, in one sentence.
-        text: returns its text for a client; empty if nothing was measured.
-        number: whether clients are sorted by the first number of the text, or by its share such as `3/5`; if not, by
-            the text.
-        key: returns another value by which clients are sorted.
+        text: returns the text for a client; empty if nothing was measured.
+        number: whether clients are sorted by the first number of the text, or by a share such as `3/5`; otherwise they
+            are sorted by the text.
+        key: returns another value by which to sort clients.
     """
 
     title: str
@@ -225,7 +225,7 @@ def heading(document: Results) -> str:
     return f"What {', '.join(client.called for client in document.clients)} did about faults"
 
 
-def made(document: Results, code: Callable[[str], str] = str) -> str:
+def made_line(document: Results, code: Callable[[str], str] = str) -> str:
     """The day of the results, and the command that makes them again.
 
     Args:
@@ -256,7 +256,7 @@ def _head(document: Results) -> str:
     )
     settings = f" {SETTINGS}" if document.all else ""
     result = "" if document.all else f"**{document.result}**: {plain(document.reason)}\n\n"
-    return f"# {plain(heading(document))}\n\n{result}{made(document, code)}\n{calls}{settings}"
+    return f"# {plain(heading(document))}\n\n{result}{made_line(document, code)}\n{calls}{settings}"
 
 
 def markdown(document: Results) -> str:

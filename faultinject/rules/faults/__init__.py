@@ -1,6 +1,6 @@
 """The faults, one class each; `get` returns the one that a rule names.
 
-A fault does one thing to one exchange. Those of other packages have entry points in the group `faultinject.faults`.
+A fault acts on one exchange. Faults of other packages have entry points in the group `faultinject.faults`.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def get(text: str) -> Fault:
     )
 
 
-def every() -> tuple[type[Fault], ...]:
+def all_faults() -> tuple[type[Fault], ...]:
     """The faults that can be used, those of other packages last."""
     return (*FAULTS, *map(plugins.find, plugins.names()))
 
@@ -106,7 +106,7 @@ plugins = Registry("faultinject.faults", "fault", _own_names, _accept)
 
 
 def _titles() -> str:
-    return listed((fault.title for fault in every()), "and")
+    return listed((fault.title for fault in all_faults()), "and")
 
 
 def _guess(text: str) -> str:
@@ -117,12 +117,14 @@ def _guess(text: str) -> str:
         return f"name one of its errors, such as {text}:{vendors.get(text).errors[0].label}"
     if text.lower() == "http":
         return "name a status, such as http:503"
-    addresses = [f"{id_}:{text}" for id_ in vendors.documenting(text)] or vendors.in_other_case(text)
+    addresses = [f"{id_}:{text}" for id_ in vendors.vendors_with_code(text)] or vendors.errors_in_other_case(
+        text
+    )
     if is_status(text):
         addresses = [f"http:{text}", *addresses]
     if addresses:
-        return f"did you mean {vendors.abridged(addresses, 'or')}?"
+        return f"did you mean {vendors.abridge(addresses, 'or')}?"
     if vendor_ids := vendors.ids_for(text):
         example = vendors.get(vendor_ids[0]).errors[0].address
-        return f"did you mean an error of {vendors.abridged(vendor_ids, 'or')}, such as {example}?"
+        return f"did you mean an error of {vendors.abridge(vendor_ids, 'or')}, such as {example}?"
     return nearest(text, (*OWN, *plugins.names())).removeprefix("; ") or f"there are {_titles()}"

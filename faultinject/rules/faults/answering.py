@@ -63,12 +63,12 @@ class Documented(Fault):
                 raise Mistake(f"{shown(text)} is not {suggestion}") from None
             if (
                 isinstance(error, UnknownVendorError)
-                and vendors.documenting(label)
+                and vendors.vendors_with_code(label)
                 and not vendors.nearest_ids(id_)
             ):
-                documented = [f"{vendor_id}:{label}" for vendor_id in vendors.documenting(label)]
+                documented = [f"{vendor_id}:{label}" for vendor_id in vendors.vendors_with_code(label)]
                 error = UnknownVendorError(
-                    f"{id_!r} is not a vendor; did you mean {vendors.abridged(documented, 'or')}?"
+                    f"{id_!r} is not a vendor; did you mean {vendors.abridge(documented, 'or')}?"
                 )
             raise Mistake.of(error) from None
 
@@ -99,7 +99,7 @@ class Documented(Fault):
 
     def doubts(self, rule: Rule) -> Iterator[str]:
         """Yield a doubt if the service answers no request of the rule so."""
-        # Few rules have such a row. The others do not pay for the import when 10,000 rules are installed.
+        # Few rules have such a row; the others must not pay for the import when 10,000 rules are installed.
         if any(row.where for row in self.rows):
             from faultinject.rules.places import doubt_of_place
 
@@ -116,7 +116,7 @@ class Documented(Fault):
         return [answers.documented(rule, self.vendor, row) for row in self.rows]
 
     def tests(self, rule: CompiledRule) -> Sequence[Check | None]:
-        """For each row, the test of a request that may get it; a single row is for all requests."""
+        """For each row, the test of the requests that may get it; a single row is for all requests."""
         if len(self.rows) == 1:
             return (None,)
         from faultinject.rules.places import test_of
@@ -168,8 +168,8 @@ class OneOf(Documented):
         Fault.__init__(self, text)
         self.errors = errors
         self.rows = tuple(row for error in errors for row in error.rows)
-        documenting = {error.vendor for error in errors}
-        self.vendor = documenting.pop() if len(documenting) == 1 else None
+        vendors_with_code = {error.vendor for error in errors}
+        self.vendor = vendors_with_code.pop() if len(vendors_with_code) == 1 else None
 
     def with_options(self, options: Mapping[str, str]) -> Fault:
         """The fault with the errors that `of` names."""

@@ -22,7 +22,7 @@ class Breaking(Fault):
     """A connection that ends without a byte of an answer, or in the middle of one.
 
     Attributes:
-        how: how it ends: `reset` or `closed`, as an outcome says it.
+        how: the way it ends, `reset` or `closed`, as in an outcome.
     """
 
     how = "closed"
@@ -31,13 +31,13 @@ class Breaking(Fault):
     takes: tuple[str, ...] = ("when", "delay", "drain", "after_bytes", "http2")
 
     def held(self, rule: CompiledRule) -> float | None:
-        """The seconds in which nothing happens first; None: it ends at once."""
+        """The seconds in which nothing happens first; None: the connection ends at once."""
         return None
 
     def prepare(self, rule: CompiledRule) -> Act:
         """End the connection.
 
-        A server that does not let us gets the answer of a gateway that has lost its server.
+        On a server that does not permit this, the client gets the answer of a gateway that has lost its server.
         """
         from faultinject import vendors
 

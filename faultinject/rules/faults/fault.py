@@ -23,15 +23,15 @@ class Fault:
     """The effect of a rule on the exchange.
 
     Attributes:
-        text: as the rule names it.
+        text: the fault as the rule names it.
         takes: the effects that it takes.
         after: the effect of `when=after`, in words.
         of_store: whether the embedded store carries it out.
-        changes_body: whether it changes the body of an answer on its way, so that there must be one.
-        breaks: whether the connection ends in place of an answer, or in the middle of one.
+        changes_body: whether it changes the body of an answer as it is sent, so that there must be a body.
+        breaks: whether the connection ends instead of an answer, or within one.
         vendor: the vendor that documents the error, or None.
-        rows: its documented errors, evenly drawn; empty if it has none.
-        several: the effects that a rule may give it several times.
+        rows: its documented errors, one of which is drawn evenly; empty if it has none.
+        several: the effects that a rule may have several times.
     """
 
     title = ""
@@ -54,7 +54,7 @@ class Fault:
 
     @property
     def addressed(self) -> bool:
-        """Whether the fault's own vendor reads bucket, key and operation of requests."""
+        """Whether the fault has a vendor, which reads bucket, key and operation of requests."""
         return self.vendor is not None and self.vendor.addressing is not None
 
     def with_options(self, options: Mapping[str, str]) -> Fault:
@@ -62,16 +62,16 @@ class Fault:
         return self
 
     def doubts(self, rule: Rule) -> Iterator[str]:
-        """Yield, in words, the errors that no request of the rule gets from the service."""
+        """Describe the errors that the service never gives to requests of the rule."""
         return iter(())
 
     def check(self, options: dict[str, str]) -> Iterator[Mistake]:
-        """Mistakes in a rule's effects as a whole, such as a missing one."""
+        """Yield mistakes in a rule's effects taken together, such as a missing one."""
         return iter(())
 
     @abstractmethod
     def prepare(self, rule: CompiledRule) -> Act:
-        """The action for a request for which the rule fires, prepared as far as possible."""
+        """Prepare, as far as possible, the action on a request for which the rule fires."""
 
     @abstractmethod
     def in_words(self, rule: Rule) -> str:
@@ -82,11 +82,11 @@ class Fault:
         return f"{descriptions.wait(rule)} late"
 
     def fails(self, rule: Rule) -> float:
-        """The chance that an attempt that gets it has failed for the client."""
+        """The chance that an attempt with this fault has failed for the client."""
         return 1.0
 
     def draws(self, rule: Rule) -> bool:
-        """Whether a firing rule makes other draws than the ids of its answers."""
+        """Whether the rule draws more than the ids of its answers when it fires."""
         if "delay" not in self.takes:
             return False
         delay = rule.value("delay")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class OwnAnswer(Fault):
-    """The app's own answer, later than it came, or changed."""
+    """The app's own answer, delayed or changed."""
 
     def forward(
         self,
@@ -37,9 +37,9 @@ class OwnAnswer(Fault):
 
         Args:
             rule: the rule, whose delay comes first.
-            text: the fault as outcomes have it; by default as the rule names it.
-            after: the delay is of the answer, not of the request.
-            alter: gives, for a request, the change of it and of the answer's head; None: no change.
+            text: the fault's text in outcomes; by default as the rule names it.
+            after: whether the delay is before the answer, not before the app.
+            alter: gives, for a request, the change of the answer's body and head; None: no change.
         """
         delay = delays(rule.rule.value("delay"))
 
@@ -50,7 +50,7 @@ class OwnAnswer(Fault):
         return act
 
     def fails(self, rule: Rule) -> float:
-        """None: the app's own answer is no failure, even if it is late or subtly wrong.
+        """Return 0, as the app's own answer is not a failure, even if it is late or subtly wrong.
 
         Only a careful client can tell that it is wrong.
         """
@@ -130,7 +130,7 @@ class Stall(OwnAnswer):
 
 
 class Shaped(Fault):
-    """An answer with a body that is changed on its way.
+    """An answer whose body is changed as it is sent.
 
     It is the app's own answer, or with `of` a documented error.
     """
@@ -303,7 +303,7 @@ class Edit(OwnAnswer):
         return "the app's own answer"
 
 
-class OfStore(OwnAnswer):
+class StoreChange(OwnAnswer):
     """A change in the embedded store before it answers.
 
     The answer is the store's own, and right for the changed store.
@@ -329,7 +329,7 @@ class OfStore(OwnAnswer):
         return self.words
 
 
-class Overwrite(OfStore):
+class Overwrite(StoreChange):
     """Before this request another writer replaces the object in the embedded store.
 
     The new object has the same length, and every byte differs.
@@ -343,7 +343,7 @@ class Overwrite(OfStore):
     words = "the embedded store's own answer, after another writer has replaced the object"
 
 
-class Stale(OfStore):
+class Stale(StoreChange):
     """The embedded store answers a read with an earlier state.
 
     It is the state before the last change of the object; for a list, of the bucket.

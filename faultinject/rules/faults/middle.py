@@ -1,4 +1,4 @@
-"""Faults in the middle of a body, which `after_bytes` asks for."""
+"""Faults within a body, as `after_bytes` asks for."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from faultinject.rules.values import Mistake
 
 
 def check_answer(text: str, options: dict[str, str]) -> Iterator[Mistake]:
-    """Mistakes in `after_bytes` of a fault that answers, named `text`."""
+    """Yield mistakes in `after_bytes` of a fault that answers; `text` is its name."""
     if "after_bytes" not in options:
         return
     if options.get("when") == "after":

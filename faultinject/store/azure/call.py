@@ -60,7 +60,7 @@ class AzureCall(StoreExchange):
 
     def __init__(self, service: Service, request: StoreRequest) -> None:
         super().__init__(service, request)
-        self.bucket, self.key = _named(self.host, self.below, service)
+        self.bucket, self.key = _find_names(self.host, self.below, service)
         self.level = "blob" if self.key else "container" if self.bucket else "account"
 
     @property
@@ -158,17 +158,17 @@ class AzureCall(StoreExchange):
         locked = current in ("leased", "breaking")
         if given is None:
             if required and locked:
-                raise self.refused("LeaseIdMissing")
+                raise self.lease_error("LeaseIdMissing")
             if required:
                 self.service.buckets.find(self.bucket).leases.pop(self.key, None)
         elif lease is None or (not locked and given != lease.id):
-            raise self.refused(f"LeaseNotPresentWith{self.level.title()}Operation")
+            raise self.lease_error(f"LeaseNotPresentWith{self.level.title()}Operation")
         elif not locked:
-            raise self.refused("LeaseLost")
+            raise self.lease_error("LeaseLost")
         elif given != lease.id:
-            raise self.refused(f"LeaseIdMismatchWith{self.level.title()}Operation")
+            raise self.lease_error(f"LeaseIdMismatchWith{self.level.title()}Operation")
 
-    def refused(self, code: str) -> StoreError:
+    def lease_error(self, code: str) -> StoreError:
         """Make the error of a lease; its message names the container if that is leased."""
         message = self.service.vendor.find(code).message.replace("blob", self.level)
         return StoreError("lease", message, label=code)
@@ -222,7 +222,7 @@ class AzureCall(StoreExchange):
         if not known and self.service.reading.bucket_of(host) is None:
             raise StoreError("unsupported_header", "the embedded store supports copies from itself only")
         _refuse_past(parse_qs(parts.query, keep_blank_values=True))
-        bucket, key = _named(host, unquote(parts.path), self.service)
+        bucket, key = _find_names(host, unquote(parts.path), self.service)
         if not key:
             raise StoreError("source")
         stored = self.service.buckets.get(bucket, key)
@@ -294,7 +294,7 @@ def _ticks(moment: float) -> int:
     return EPOCH + int(moment * 10_000_000)
 
 
-def _named(host: str, path: str, service: Service) -> tuple[str, str]:
+def _find_names(host: str, path: str, service: Service) -> tuple[str, str]:
     """Find the names of container and blob."""
     path = path.removeprefix("/")
     if service.reading.bucket_of(host) is None:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from werkzeug.http import http_date
 
 from faultinject.store.azure.call import kind_of, state
-from faultinject.store.buckets import Bucket, Headers, Part, Stored, StoreError
+from faultinject.store.buckets import Bucket, Headers, Stored, StoreError, UploadedPart
 from faultinject.store.xml import Field, inner, parse
 from faultinject.vendors.envelopes import escape_xml
 
@@ -102,7 +102,7 @@ def block_list(kinds: Iterable[tuple[str, Iterable[tuple[int, int]]]]) -> bytes:
     return f"{DECLARATION}<BlockList>{inner(fields)}</BlockList>".encode()
 
 
-def sizes(parts: Iterable[Part]) -> list[tuple[int, int]]:
+def sizes(parts: Iterable[UploadedPart]) -> list[tuple[int, int]]:
     """List the number and the size of each part."""
     return [(part.number, part.size) for part in parts]
 

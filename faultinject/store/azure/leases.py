@@ -30,7 +30,7 @@ def change_lease(call: AzureCall) -> StoreAnswer:
         StoreError: `header`, `header_value`, `no_bucket`, `no_key`, `precondition`, `lease`.
     """
     drain(call.request)
-    action = _needed(call.header("x-ms-lease-action")).lower()
+    action = _require(call.header("x-ms-lease-action")).lower()
     if action not in ACTIONS:
         raise StoreError("header_value")
     buckets = call.service.buckets
@@ -51,55 +51,55 @@ def change_lease(call: AzureCall) -> StoreAnswer:
     return call.answer(status, headers=[*headers, *shown])
 
 
-Change = tuple[int, Lease | None, Headers]
+LeaseChange = tuple[int, Lease | None, Headers]
 """The status of a change, the lease since then, and headers about it."""
 
 
-def _acquire(call: AzureCall, lease: Lease | None) -> Change:
-    text = _needed(call.header("x-ms-lease-duration"))
+def _acquire(call: AzureCall, lease: Lease | None) -> LeaseChange:
+    text = _require(call.header("x-ms-lease-duration"))
     seconds = inf if text == "-1" else _number(text, SHORTEST)
     proposed = call.guid("x-ms-proposed-lease-id")
     current = lease_state(lease, call.now)
     same = lease is not None and proposed == lease.id
     if current == "breaking" and same:
-        raise call.refused("LeaseIsBreakingAndCannotBeAcquired")
+        raise call.lease_error("LeaseIsBreakingAndCannotBeAcquired")
     if current == "breaking" or (current == "leased" and not same):
-        raise call.refused("LeaseAlreadyPresent")
+        raise call.lease_error("LeaseAlreadyPresent")
     made = Lease(proposed or str(uuid4()), seconds, call.now + seconds)
-    return 201, made, _shown(made)
+    return 201, made, _id_header(made)
 
 
-def _renew(call: AzureCall, lease: Lease | None) -> Change:
-    own = _own(call, lease)
+def _renew(call: AzureCall, lease: Lease | None) -> LeaseChange:
+    own = _own_lease(call, lease)
     if own.breaks is not None:
-        raise call.refused("LeaseIsBrokenAndCannotBeRenewed")
-    return 200, replace(own, ends=call.now + own.duration), _shown(own)
+        raise call.lease_error("LeaseIsBrokenAndCannotBeRenewed")
+    return 200, replace(own, ends=call.now + own.duration), _id_header(own)
 
 
-def _change(call: AzureCall, lease: Lease | None) -> Change:
-    given = _needed(call.guid("x-ms-lease-id"))
-    proposed = _needed(call.guid("x-ms-proposed-lease-id"))
+def _change(call: AzureCall, lease: Lease | None) -> LeaseChange:
+    given = _require(call.guid("x-ms-lease-id"))
+    proposed = _require(call.guid("x-ms-proposed-lease-id"))
     current = lease_state(lease, call.now)
     if lease is None or current in ("broken", "expired"):
-        raise call.refused("LeaseNotPresentWithLeaseOperation")
+        raise call.lease_error("LeaseNotPresentWithLeaseOperation")
     if lease.id not in (given, proposed):
-        raise call.refused("LeaseIdMismatchWithLeaseOperation")
+        raise call.lease_error("LeaseIdMismatchWithLeaseOperation")
     if current == "breaking":
-        raise call.refused("LeaseIsBreakingAndCannotBeChanged")
+        raise call.lease_error("LeaseIsBreakingAndCannotBeChanged")
     made = replace(lease, id=proposed)
-    return 200, made, _shown(made)
+    return 200, made, _id_header(made)
 
 
-def _release(call: AzureCall, lease: Lease | None) -> Change:
-    _own(call, lease)
+def _release(call: AzureCall, lease: Lease | None) -> LeaseChange:
+    _own_lease(call, lease)
     return 200, None, ()
 
 
-def _break(call: AzureCall, lease: Lease | None) -> Change:
+def _break(call: AzureCall, lease: Lease | None) -> LeaseChange:
     text = call.header("x-ms-lease-break-period")
     period = None if text is None else _number(text, 0)
     if lease is None:
-        raise call.refused("LeaseNotPresentWithLeaseOperation")
+        raise call.lease_error("LeaseNotPresentWithLeaseOperation")
     end = lease.ends if lease.breaks is None else lease.breaks
     remaining = max(0.0, end - call.now)
     if period is not None:
@@ -110,7 +110,7 @@ def _break(call: AzureCall, lease: Lease | None) -> Change:
     return 202, made, (("x-ms-lease-time", str(ceil(remaining))),)
 
 
-ACTIONS: Mapping[str, Callable[[AzureCall, Lease | None], Change]] = {
+ACTIONS: Mapping[str, Callable[[AzureCall, Lease | None], LeaseChange]] = {
     "acquire": _acquire,
     "renew": _renew,
     "change": _change,
@@ -119,19 +119,19 @@ ACTIONS: Mapping[str, Callable[[AzureCall, Lease | None], Change]] = {
 }
 
 
-def _own(call: AzureCall, lease: Lease | None) -> Lease:
+def _own_lease(call: AzureCall, lease: Lease | None) -> Lease:
     """The present lease, if the request has its id."""
-    given = _needed(call.guid("x-ms-lease-id"))
+    given = _require(call.guid("x-ms-lease-id"))
     if lease is None or given != lease.id:
-        raise call.refused("LeaseIdMismatchWithLeaseOperation")
+        raise call.lease_error("LeaseIdMismatchWithLeaseOperation")
     return lease
 
 
-def _shown(lease: Lease) -> Headers:
+def _id_header(lease: Lease) -> Headers:
     return (("x-ms-lease-id", lease.id),)
 
 
-def _needed(value: str | None) -> str:
+def _require(value: str | None) -> str:
     if value is None:
         raise StoreError("header")
     return value

@@ -28,7 +28,7 @@ from faultinject.store.azure.call import (
 )
 from faultinject.store.azure.leases import change_lease
 from faultinject.store.bodies import cut, drain, read_document, receive, split_multipart
-from faultinject.store.buckets import Headers, Part, Stored, StoreError, Upload, check_key
+from faultinject.store.buckets import Headers, Stored, StoreError, Upload, UploadedPart, check_key
 from faultinject.store.documents import read_token, select, token_of
 from faultinject.store.doors import nested_request
 from faultinject.store.messages import StoreAnswer
@@ -172,11 +172,11 @@ def put_block(call: AzureCall) -> StoreAnswer:
         text = call.header("x-ms-source-range")
         start, stop = read_range(text, source.size) or (0, source.size)
         blocks, size, digest = cut(source.blocks, start, stop), stop - start, ""
-    part = Part(number, blocks, size, digest, call.now)
+    part = UploadedPart(number, blocks, size, digest, call.now)
     with call.service.buckets.lock:
         _refuse_append_blob(call)
         call.judge_lease(required=True)
-        staged = _staged(call)
+        staged = _find_staged(call)
         if any(other.bit_length() != number.bit_length() for other in list(staged.parts)[:1]):
             raise StoreError("part_length")
         call.service.uploads.put_part(call.bucket, call.key, call.key, part)
@@ -234,7 +234,7 @@ def _refuse_append_blob(call: AzureCall) -> None:
         raise StoreError("blob_type")
 
 
-def _staged(call: AzureCall) -> Upload:
+def _find_staged(call: AzureCall) -> Upload:
     """Find the blob's uncommitted blocks: an upload whose id is the blob's name."""
     staged = call.service.buckets.find(call.bucket).uploads.get(call.key)
     return staged or call.service.uploads.start(call.bucket, call.key, (), call.now, identity=call.key)
@@ -247,7 +247,7 @@ def _commit(call: AzureCall, wanted: list[tuple[str, int]], headers: Headers) ->
     staged, before = bucket.uploads.get(call.key), bucket.objects.get(call.key)
     _refuse_append_blob(call)
     call.judge_write(before)
-    blocks = {"Uncommitted": staged.parts if staged else {}, "Committed": dict(_committed(before))}
+    blocks = {"Uncommitted": staged.parts if staged else {}, "Committed": dict(_committed_blocks(before))}
     blocks["Latest"] = blocks["Committed"] | blocks["Uncommitted"]
     try:
         chosen = [blocks[kind][number] for kind, number in wanted]
@@ -272,7 +272,7 @@ def _commit(call: AzureCall, wanted: list[tuple[str, int]], headers: Headers) ->
     return stored
 
 
-def _committed(stored: Stored | None) -> Iterator[tuple[int, Part]]:
+def _committed_blocks(stored: Stored | None) -> Iterator[tuple[int, UploadedPart]]:
     """Rebuild the blocks of a blob, by number."""
     if stored is None:
         return
@@ -283,7 +283,7 @@ def _committed(stored: Stored | None) -> Iterator[tuple[int, Part]]:
         while missing:
             blocks.append(next(left))
             missing -= len(blocks[-1])
-        yield number, Part(number, tuple(blocks), size, "", stored.modified)
+        yield number, UploadedPart(number, tuple(blocks), size, "", stored.modified)
 
 
 def append_block(call: AzureCall) -> StoreAnswer:

@@ -53,8 +53,8 @@ def read_path(path: str, *, encoded: bool) -> tuple[str, list[str]]:
 
     Args:
         path: the path below the mount point.
-        encoded: whether the path is as the client sent it. Then no name contains a slash; in a decoded path a slash
-            may belong to a name, and names are taken to be as long as possible.
+        encoded: whether the path is as the client sent it, so that no name contains a slash. In a decoded path a slash
+            may belong to a name, and names are read as long as possible.
     """
     root = next((root for root in ROOTS if path.startswith(root)), None)
     if root is None:
@@ -133,11 +133,11 @@ class GcsCall(StoreExchange):
     def __init__(self, finished: OrderedDict[str, bytes], service: Service, request: StoreRequest) -> None:
         super().__init__(service, request)
         self.finished = finished
-        self.kind, names = self._named()
+        self.kind, names = self._find_names()
         self.bucket, self.key, to_bucket, to_key = [*map(unquote, names), "", "", "", ""][:4]
         self.target = to_bucket, to_key
 
-    def _named(self) -> tuple[str, list[str]]:
+    def _find_names(self) -> tuple[str, list[str]]:
         view = self.request.view
         targets = [target.partition("?")[0] for target in self.request.targets]
         return read_path(view.raw_path.removeprefix(view.mount), encoded=view.raw_path in targets)

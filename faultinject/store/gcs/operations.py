@@ -116,7 +116,7 @@ def get_object(call: GcsCall) -> StoreAnswer:
         return call.answer(304, headers=[("ETag", stored.etag)])
     if call.argument("alt") != "media" and not call.kind.startswith("download"):
         return call.json(call.resource_of(call.bucket, stored), ETag=stored.etag)
-    headers = [("ETag", stored.etag), *resources.sent(stored), ("Accept-Ranges", "bytes")]
+    headers = [("ETag", stored.etag), *resources.content_headers(stored), ("Accept-Ranges", "bytes")]
     wanted = read_range(call.request.headers.get("range"), stored.size)
     return call.content(stored, wanted, headers)
 
@@ -140,7 +140,7 @@ def update_object(call: GcsCall) -> StoreAnswer:
     buckets = call.service.buckets
     with buckets.lock:
         before = call.get(call.bucket, call.key, call.argument("generation"))
-        headers = resources.updated(before, document, whole=call.request.method == "PUT")
+        headers = resources.updated_headers(before, document, whole=call.request.method == "PUT")
         after = replace(before, etag=resources.etag(headers), modified=call.now, headers=headers)
         buckets.put(call.bucket, after, call.judge_change)
     return call.json(call.resource_of(call.bucket, after))
@@ -163,7 +163,7 @@ def compose_object(call: GcsCall) -> StoreAnswer:
     classes = {resources.storage_class(source) for source in sources}
     if len(classes) > 1:
         raise StoreError("argument")
-    described = resources.described({**destination, "storageClass": classes.pop()})
+    described = resources.describe_fields({**destination, "storageClass": classes.pop()})
     count = sum(int(resources.components(source) or 1) for source in sources)
     blocks = tuple(block for source in sources for block in source.blocks)
     described = (*described, (resources.COMPONENTS, str(count)))
@@ -201,7 +201,7 @@ def copy_object(call: GcsCall) -> StoreAnswer:
     The copy has the request's description, if there is one, or the source's. A copy of a composite is a composite too,
     of only one component if its storage class changes: https://cloud.google.com/storage/docs/composite-objects
     """
-    described = resources.described(call.document)
+    described = resources.describe_fields(call.document)
     source = call.get(call.bucket, call.key, call.argument("sourceGeneration"))
     if not call.judge(source, "ifSource"):
         raise StoreError("precondition")

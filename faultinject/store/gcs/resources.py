@@ -73,7 +73,7 @@ def components(stored: Stored) -> str:
     return dict(stored.headers).get(COMPONENTS, "")
 
 
-def described(document: Mapping[str, Any]) -> Headers:
+def describe_fields(document: Mapping[str, Any]) -> Headers:
     """Write a client's description of an object as headers.
 
     Raises:
@@ -98,7 +98,7 @@ def described(document: Mapping[str, Any]) -> Headers:
     return (*headers.items(), *((f"{META}{name}", value) for name, value in kept.items()))
 
 
-def updated(stored: Stored, document: Mapping[str, Any], *, whole: bool) -> Headers:
+def updated_headers(stored: Stored, document: Mapping[str, Any], *, whole: bool) -> Headers:
     """Make an object's headers after an update.
 
     With `whole`, fields that the document does not name are dropped; otherwise they stay. Only a rewrite changes the
@@ -121,7 +121,7 @@ def updated(stored: Stored, document: Mapping[str, Any], *, whole: bool) -> Head
         elif isinstance(metadata, dict):
             gone += [f"{META}{name}" for name in metadata]
         before |= {name: value for name, value in left.items() if _is_set(name) and name not in gone}
-    given = {name: value for name, value in described(document) if name != STORAGE_CLASS}
+    given = {name: value for name, value in describe_fields(document) if name != STORAGE_CLASS}
     return tuple((before | given).items())
 
 
@@ -174,19 +174,19 @@ def bucket_resource(bucket: Bucket, base: str) -> dict[str, Any]:
     }
 
 
-def whole(described: Headers, sums: Mapping[str, str], now: float) -> Headers:
+def new_headers(description: Headers, sums: Mapping[str, str], now: float) -> Headers:
     """Make all headers of a new object: its description, and the store's own.
 
     A composite has no MD5.
     """
-    known = [name for name in sums if name != "md5" or COMPONENTS not in dict(described)]
+    known = [name for name in sums if name != "md5" or COMPONENTS not in dict(description)]
     hashes = ",".join(f"{name}={sums[name]}" for name in known)
-    return (*described, (GENERATION, str(new_generation(now))), (METAGENERATION, "1"), (HASH, hashes))
+    return (*description, (GENERATION, str(new_generation(now))), (METAGENERATION, "1"), (HASH, hashes))
 
 
 def describe(content: bytes, now: float) -> tuple[str, Headers]:
     """Make the entity tag and the headers of an object."""
-    headers = whole((("Content-Type", "application/octet-stream"),), sums_of([content]), now)
+    headers = new_headers((("Content-Type", "application/octet-stream"),), sums_of([content]), now)
     return etag(headers), headers
 
 
@@ -196,7 +196,7 @@ def sums_of(blocks: Sequence[bytes]) -> dict[str, str]:
     return {name: b64encode(digest_of(digest, blocks)).decode() for name, digest in digests.items()}
 
 
-def sent(stored: Stored) -> list[tuple[str, str]]:
+def content_headers(stored: Stored) -> list[tuple[str, str]]:
     """Select the headers to send with an object's content.
 
     Google's SDK for Node needs them to check the content: https://github.com/googleapis/nodejs-storage.

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from werkzeug.urls import iri_to_uri
 
 from faultinject.store.bodies import DOCUMENT_BYTES, cut, drain, receive, split_multipart
-from faultinject.store.buckets import Headers, Part, Stored, StoreError, Upload
+from faultinject.store.buckets import Headers, Stored, StoreError, Upload, UploadedPart
 from faultinject.store.gcs import resources
 from faultinject.store.gcs.call import GcsCall
 from faultinject.store.json import read_object
@@ -48,7 +48,7 @@ def insert_multipart(call: GcsCall) -> StoreAnswer:
     document = read_object(described_in)
     document.setdefault("contentType", _content_type(head))
     target = call.bucket, name_of(call, document)
-    described = resources.described(document)
+    described = resources.describe_fields(document)
     blocks = (content,) if content else ()
     return write(call, target, blocks, described, claims=claimed_sums(call, document))
 
@@ -75,7 +75,7 @@ def write(
     """
     bucket, name = target
     call.service.buckets.find(bucket)
-    stored = _made(call, name, blocks, described, claims or {})
+    stored = _make_object(call, name, blocks, described, claims or {})
     call.service.buckets.put(bucket, stored, call.judge_write)
     resource = call.resource_of(bucket, stored)
     if call.kind == "rewriteTo":
@@ -89,7 +89,9 @@ def write(
     return call.json(resource)
 
 
-def _made(call: GcsCall, name: str, blocks: tuple[bytes, ...], described: Headers, claims: Sums) -> Stored:
+def _make_object(
+    call: GcsCall, name: str, blocks: tuple[bytes, ...], described: Headers, claims: Sums
+) -> Stored:
     """Make a new object.
 
     Raises:
@@ -98,7 +100,7 @@ def _made(call: GcsCall, name: str, blocks: tuple[bytes, ...], described: Header
     sums = resources.sums_of(blocks)
     if any(sums[name] != value for name, value in claims.items()):
         raise StoreError("bad_digest")
-    headers = resources.whole(described, sums, call.now)
+    headers = resources.new_headers(described, sums, call.now)
     return Stored(name, blocks, sum(map(len, blocks)), resources.etag(headers), call.now, headers)
 
 
@@ -141,7 +143,7 @@ def start_upload(call: GcsCall) -> StoreAnswer:
     name = name_of(call, document)
     sent = call.request.headers.get("x-upload-content-type") or "application/octet-stream"
     document.setdefault("contentType", sent)
-    headers = resources.described(document)
+    headers = resources.describe_fields(document)
     call.judge_write(call.service.buckets.find(call.bucket).objects.get(name))
     upload = call.service.uploads.start(call.bucket, name, headers, call.now)
     query = urlencode({**call.request.args, "name": name, "upload_id": upload.id})
@@ -225,7 +227,7 @@ def _add(call: GcsCall, upload: Upload, start: int) -> int:
         if known < content.size:
             blocks = cut(content.blocks, known, content.size)
             number = len(upload.parts) + 1
-            part = Part(number, blocks, content.size - known, "", call.now)
+            part = UploadedPart(number, blocks, content.size - known, "", call.now)
             call.service.uploads.put_part(call.bucket, upload.key, upload.id, part)
     return content.size
 
@@ -234,7 +236,7 @@ def _finish(call: GcsCall, upload: Upload) -> StoreAnswer:
     """Make the object; the caller holds the lock."""
     parts = [upload.parts[number] for number in sorted(upload.parts)]
     blocks = tuple(block for part in parts for block in part.blocks)
-    stored = _made(call, upload.key, blocks, upload.headers, claimed_sums(call, {}))
+    stored = _make_object(call, upload.key, blocks, upload.headers, claimed_sums(call, {}))
     call.service.uploads.become(call.bucket, upload.id, stored, call.judge_write)
     answer = call.json(call.resource_of(call.bucket, stored))
     call.finished[upload.id] = answer.get_data()

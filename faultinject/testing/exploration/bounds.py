@@ -23,14 +23,15 @@ class Bounds:
     """The bounds of an exploration.
 
     Args:
-        depth: 2: also a second fault in the code's reaction to the first.
+        depth: with 2, a second fault also comes in the code's reaction to the first one.
         max_runs: the maximum number of runs with faults.
         allow: exceptions with which the code may give up.
         ignore: checks that do not count, such as `non-idempotent retry`, and objects of a store that are not
             compared, such as `/bucket/*.log`.
         exhaustive: whether the cases that are left out by default are tried, too.
         without: faults of a standard set or a group that are not injected, such as `s3:SlowDown`.
-        again: whether a test that has raised an error is run again in its run, without faults, as a scheduler does.
+        again: whether a test that has raised an error is run again in the same run, without faults, as a scheduler
+            does.
         crash: whether a program is killed at each request and run again; faults come in its second run.
         replay: the text of the only scenario to run; empty: all scenarios.
         within: seconds that a run of a program may take; None: many times the time without faults.
@@ -52,7 +53,7 @@ class Bounds:
 
     def __post_init__(self) -> None:
         for name, (kind, meaning) in ARGUMENTS.items():
-            checked(name, getattr(self, name), kind, meaning)
+            convert_argument(name, getattr(self, name), kind, meaning)
         self.ignore = (self.ignore,) if isinstance(self.ignore, str) else tuple(self.ignore)
         self.without = (self.without,) if isinstance(self.without, str) else tuple(self.without)
         self.allow = self.allow if isinstance(self.allow, tuple) else (self.allow,)
@@ -61,7 +62,7 @@ class Bounds:
                 raise ConfigurationError(f"allow takes types of exceptions, not {kind!r}")
 
     def allows(self, error: BaseException) -> bool:
-        """Whether the code may give up with an error; with a group, if it may with each in it."""
+        """Whether the code may give up with an error; of a group, every error in it must be allowed."""
         if isinstance(error, BaseExceptionGroup) and not isinstance(error, self.allow):
             return all(map(self.allows, error.exceptions))
         return isinstance(error, self.allow)
@@ -81,14 +82,14 @@ ARGUMENTS: dict[str, tuple[Any, str]] = {
         "a number of seconds above 0",
     ),
 }
-"""The type, for msgspec, and the meaning of each argument."""
+"""The type for msgspec, and the meaning, of each argument."""
 
 
-def checked(name: str, value: object, kind: Any, meaning: str) -> Any:
+def convert_argument(name: str, value: object, kind: Any, meaning: str) -> Any:
     """Convert an argument.
 
     Raises:
-        ConfigurationError: it is of another type.
+        ConfigurationError: it has another type.
     """
     try:
         return convert(value, kind)
@@ -107,7 +108,7 @@ class LeftOut:
     Args:
         subject: a fault, a request, or both.
         why: the reason.
-        if_exhaustive: the effect of the argument `exhaustive` on the omission, such as `tries it`; empty: none.
+        if_exhaustive: the effect of the argument `exhaustive` on the omission, such as `tries it`; empty: no effect.
         head: the first words of a line about the omission.
     """
 

@@ -24,15 +24,15 @@ from faultinject.testing.exploration.store_comparison import LOST, StoreContents
 SECOND = "the second run: "
 """The prefix of the failure of a second run."""
 LONGEST = 200
-"""Characters of an error's message that are shown."""
+"""The most characters of an error's message that are shown."""
 _OURS = ("faultinject", "_pytest", "pluggy")
 _INSTALLED = tuple(filter(None, map(sysconfig.get_path, ("stdlib", "purelib", "platlib"))))
 
 
 class RunAway(BaseException):
-    """The code under test makes requests without end.
+    """Ends code under test that makes requests without end.
 
-    No `except Exception` of a client may hide it.
+    It is not an `Exception`, so that no client's `except Exception` hides it.
     """
 
 
@@ -45,13 +45,13 @@ class RunResult:
         outcomes: its requests, in order.
         error: the exception of the code under test, or None.
         seconds: the time that it took.
-        windows: the calls that the test named.
-        first: the number of requests before a program was run again; None: it was not run again.
+        windows: the calls that the test has named.
+        first: the number of requests in the first run of a program that ran twice; None: it ran once.
         killed: whether the program was killed.
-        alive: whether a process of the killed program goes on.
-        before: the contents of a store before the run; None: they are unknown.
+        alive: whether a process of the killed program still runs.
+        before: the contents of a store before the run; None: unknown.
         between: the contents after the first run of the program.
-        after: the contents at the end; those of `between` without a second run.
+        after: the contents at the end; those of `between` if there was no second run.
         again: the failure of the second run, or None.
         output: the standard output of the program; None: there is no program, or the output is too long.
     """
@@ -82,7 +82,7 @@ class RunResult:
 
 
 def _refused_because_of(fault: Outcome, request: Outcome) -> bool:
-    """Whether the app refused a request, or raised, while its own request got a fault."""
+    """Whether the app refused a request, or raised, because its own request got a fault."""
     return (
         (request.host, request.bucket) != (fault.host, fault.bucket)
         and request.arrived <= fault.arrived
@@ -117,7 +117,7 @@ class PlannedRun:
         """
         if _was_ended(error):
             return False  # the code has not given up
-        if bounds.allow and not any(choice.moves for choice in self.chosen):
+        if bounds.allow and not any(choice.replaces_object for choice in self.chosen):
             return bounds.allows(error)
         return any(choice.ends(error) for choice in self.chosen)
 
@@ -135,18 +135,18 @@ class FinishedRun(PlannedRun):
         result: its result.
         gave_up: whether the code may give up with the error of the result.
         findings: the findings about its requests and the contents of a store.
-        first: the number of requests before the program was run again; None: it was not run again.
+        first: the number of requests in the first run of a program that ran twice; None: it ran once.
 
     Attributes:
         names: the names of its rules in the outcomes.
-        outcomes: its requests, in order; empty once the report does not need them.
-        error: the exception of the code under test, or None; of the failures of one cause only the smallest has it.
+        outcomes: its requests, in order; empty when the report no longer needs them.
+        error: the exception of the code under test, or None; of failures with one cause only the smallest keeps it.
         failed: whether the code did not cope with the faults.
         gave_up: whether the code gave up with an allowed error, and no finding is a failure.
         seconds: the time that it took.
         backoff: seconds between each fault and the next request.
         missed: the rules that injected nothing.
-        cause: equal for failures that are reported as one.
+        cause: equal for all failures that are reported as one.
         failure: the error in one line, or the finding that makes the run a failure.
         evidence: the kinds of evidence of the failure.
         findings: the worst first.
@@ -166,7 +166,7 @@ class FinishedRun(PlannedRun):
         self.error = result.error
         self.seconds = result.seconds
         self.first = first
-        # Without a second run, its rules were never in force and have no names.
+        # Without a second run its rules were never in force, and have no names.
         self.names = [*result.names, *[""] * (len(self.scenario.rules) - len(result.names))]
         self.findings = sorted(findings, key=lambda finding: finding.verdict != FAIL)
         failing = next((finding for finding in self.findings if finding.verdict == FAIL), None)
@@ -178,7 +178,7 @@ class FinishedRun(PlannedRun):
         self.missed = tuple(
             rule for rule, name in zip(self.scenario.rules, self.names, strict=True) if name not in hit
         )
-        # The cause is worked out at once: the traceback is dropped later.
+        # The cause is computed now, as the traceback is dropped later.
         error = result.error
         self.failed = failing is not None or (error is not None and not gave_up)
         self.cause: tuple[object, ...] = ()
@@ -219,14 +219,14 @@ class FinishedRun(PlannedRun):
 
 
 def _was_ended(error: BaseException) -> bool:
-    """Whether the exploration ended the code, for its number of requests or its time."""
+    """Whether the exploration ended the code, because of its number of requests or its time."""
     return isinstance(error, RunAway) or (isinstance(error, ProgramFailed) and error.code is None)
 
 
 def last_line(trace: TracebackType | None) -> tuple[str, int] | None:
     """The last line of a traceback that belongs to the user's code.
 
-    Such a line is in no file of the standard library or an installed package.
+    Such a line is not in a file of the standard library or an installed package.
     """
     own = last = None
     while trace is not None:
@@ -240,9 +240,9 @@ def last_line(trace: TracebackType | None) -> tuple[str, int] | None:
 
 def _backoff(outcomes: Sequence[Outcome]) -> float:
     waited = 0.0
-    for this, following in pairwise(outcomes):
-        if this.injected and this.answered is not None:
-            waited += max(0.0, following.arrived - this.answered)
+    for fault_outcome, following in pairwise(outcomes):
+        if fault_outcome.injected and fault_outcome.answered is not None:
+            waited += max(0.0, following.arrived - fault_outcome.answered)
     return waited
 
 

@@ -26,9 +26,9 @@ _DECIDED = tuple(key for key in TRIGGERS if key not in ("times", FOR_GOOD))
 _KNOWN = ("method", "path", "host", "query", "operation", "bucket", "key")
 """The conditions on fields by which the requests of two runs are compared."""
 _TELLING_STATUS = (408, 429)
-"""The statuses that say which error it is, also without a body."""
+"""Statuses that by themselves tell the client which error it is, even without a body."""
 _TELLING_VALUES = ("code", "body.base64")
-"""The values of headers that say which error it is: the code, or all of it."""
+"""Values of headers that tell the client which error it is: the code, or the whole body."""
 
 LATE = ("latency", "hang", "stall", "drip")
 """The faults that delay an answer."""
@@ -41,12 +41,12 @@ class Choice:
     Attributes:
         rule: the fault, its effects and its conditions.
         source: the user's text that it comes from: a rule, or a vendor id.
-        where: rules whose conditions are those of the vendor's document, any of them; none: the document has none.
-        standard: whether it is of a standard set, and not a rule of the user.
-        slow: whether a run with it takes long: only the first request of each operation gets it, and no second fault
-            follows.
-        within: a rule with the user's conditions for the whole set; None: there are none.
-        name: the name of its rules; None: they have none.
+        where: rules whose conditions are those of the vendor's document, any of which must hold; empty: it has none.
+        standard: whether it belongs to a standard set, and not to a rule of the user.
+        slow: whether a run with it takes long: then only the first request of each operation gets it, and no second
+            fault follows it.
+        within: a rule with the user's conditions for the whole set, or None.
+        name: the name of its rules, or None.
     """
 
     rule: Rule
@@ -59,12 +59,12 @@ class Choice:
 
     @property
     def lasts(self) -> bool:
-        """Whether all requests from one on get it."""
+        """Whether all requests from one on get the fault."""
         return FOR_GOOD in self.rule.options
 
     @property
-    def turn(self) -> int:
-        """The sort key: lost answers, cut reads and faults that stay find most, and come first."""
+    def order(self) -> int:
+        """A sort key: lost answers, cut reads and faults that stay find most bugs, and come first."""
         if self.rule.value("when") == "after" and self.rule.resolved.breaks:
             return 0
         if self.rule.fault == "truncate":
@@ -83,21 +83,21 @@ class Choice:
 
     @property
     def needs_checksum(self) -> bool:
-        """Whether only answers with a checksum get it: without one no client can notice it."""
+        """Whether only answers with a checksum get it, as without one no client can notice it."""
         return self.standard and self.rule.fault == "corrupt"
 
     @property
-    def moves(self) -> bool:
-        """Whether it is of a standard set, and replaces the object that the code reads."""
+    def replaces_object(self) -> bool:
+        """Whether it belongs to a standard set, and replaces the object that the code reads."""
         return self.standard and self.rule.resolved.of_store
 
     def ends(self, error: BaseException) -> bool:
-        """Whether the code may end with an error; the argument `allow` replaces this.
+        """Whether the code may end with an error, unless the argument `allow` says otherwise.
 
-        No code copes with a fault that stays, or has to cope with an object that is replaced. After wrong bytes an
-        error shows that the code has noticed them, but an assertion of the test shows that it has not.
+        No code copes with a fault that stays, and none has to cope with an object that is replaced. After wrong bytes
+        an error shows that the code has noticed them, but an assertion of the test shows that it has not.
         """
-        if not (self.lasts or self.moves or self.needs_checksum):
+        if not (self.lasts or self.replaces_object or self.needs_checksum):
             return False
         if isinstance(error, ProgramFailed):
             return (error.code or 0) > 0
@@ -113,47 +113,47 @@ class Choice:
         return in_the_middle or (self.rule.resolved.changes_body and "of" not in options)
 
     @property
-    def uploaded(self) -> int | None:
-        """Bytes of the request's body before the fault; None: it comes after the whole body."""
+    def bytes_before_fault(self) -> int | None:
+        """Bytes of the request's body before the fault; None: the fault comes after the whole body."""
         after: int | None = self.rule.value("after_bytes")
         return None if self.rule.value("when") == "after" else after
 
     def finds_no_body(self, outcome: Outcome) -> bool:
         """Whether the bodies of a request and its answer are too short for the fault."""
         empty = outcome.response_bytes == 0 or has_no_body(outcome.method, outcome.status or 200, ())
-        return (self.needs_body and empty) or (outcome.request_bytes or 0) < (self.uploaded or 0)
+        return (self.needs_body and empty) or (outcome.request_bytes or 0) < (self.bytes_before_fault or 0)
 
     def options_at(self, outcome: Outcome) -> Mapping[str, str]:
-        """The rule's options for one request: in an upload a standard fault comes in its middle."""
+        """The rule's options for one request: a standard fault in an upload comes in its middle."""
         options = self.rule.options
-        if self.standard and self.uploaded is not None:
+        if self.standard and self.bytes_before_fault is not None:
             return {**options, "after_bytes": str((outcome.request_bytes or 0) // 2)}
         return options
 
-    def unable(self, undone: Collection[str]) -> str:
-        """The reason why it could not be injected, by the outcomes."""
+    def reason_not_injected(self, undone: Collection[str]) -> str:
+        """The reason why it could not be injected, according to the outcomes."""
         if "refused" in undone:
             return "only the embedded store can do it"
-        if self.uploaded is not None:
+        if self.bytes_before_fault is not None:
             return "its body ends before"
         of_a_body = self.needs_body or self.rule.resolved.changes_body
         return "its answer has nothing to cut" if of_a_body else "there is nothing to change"
 
     def description(self, _rule: Rule) -> str:
-        """The text of the report about it; empty: the text is made of the rule."""
+        """Its text in the report; empty: the text is made of the rule."""
         return f"{self.rule.fault} begins, for good" if self.lasts else ""
 
-    def useless_at(self, outcome: Outcome) -> LeftOut | None:
-        """The omission if a run at this request would show nothing new, or None."""
+    def omission_at(self, outcome: Outcome) -> LeftOut | None:
+        """An omission if a run at this request would show nothing new, or None."""
         if not self.invisible_on(outcome.method):
             return None
         why = "its answer has no body that says which error it is"
         return LeftOut(f"{self.rule.fault} on {outcome.method}", why, "brings it back")
 
     def invisible_on(self, method: str) -> bool:
-        """Whether no client can tell which error it is: a 4xx on HEAD has no body.
+        """Whether no client can tell which error it is, as a 4xx on HEAD has no body.
 
-        Some vendors have the code in a header instead, or the status is the code.
+        Some vendors send the code in a header, or the status is the code.
         """
         if method.upper() != "HEAD" or len(self.rule.resolved.rows) != 1:
             return False
@@ -178,7 +178,7 @@ class Crash(Choice):
     """The program is killed at a request.
 
     Args:
-        progress: how far the request has come by then.
+        progress: how far the request has been processed by then.
         keys: the keys of the rule.
     """
 
@@ -192,8 +192,8 @@ class Crash(Choice):
         progress = self.progress if sent is None else f"{sent} bytes of its body have come"
         return f"the program is killed: {progress}"
 
-    def useless_at(self, outcome: Outcome) -> LeftOut | None:
-        """The omission of a crash after a read, which changes nothing, or None."""
+    def omission_at(self, outcome: Outcome) -> LeftOut | None:
+        """An omission for a crash after a read, as a read changes nothing; or None."""
         if self is not AFTER or outcome.method not in READS:
             return None
         why = "it changes nothing, so that this is the crash before it"
@@ -201,10 +201,10 @@ class Crash(Choice):
 
 
 LEAST = 2
-"""The least bytes of an upload that a fault can cut in two."""
+"""The fewest bytes of an upload that a fault can cut in two."""
 READS = ("GET", "HEAD")
 QUICK = "quick"
-"""The text that stands for the small set of faults."""
+"""The text that stands for a small set of faults."""
 BEFORE = Crash("the request has come, and the store has not carried it out")
 AFTER = Crash("the store has carried it out, and nothing of the answer has left", when="after")
 MIDDLE = Crash("half of its body has come", after_bytes=LEAST)
@@ -220,20 +220,20 @@ def choices_of(
 
     Args:
         faults: the user's rules.
-        exhaustive: whether the slow faults of a standard set take all of their time.
-        without: faults of a set or a group that are left out, such as `s3:SlowDown`.
+        exhaustive: whether slow faults of a standard set take all of their time.
+        without: faults of a set or a group to leave out, such as `s3:SlowDown`.
 
     Raises:
         ConfigurationError: a rule is wrong, or has a trigger; there is no rule; or `without` names a fault that is
-            not among them.
+            not among the others.
     """
     choices: dict[str, Choice] = {}
     problems: list[Problem] = []
     for fault in faults:
         name, within, rules = _read(fault)
         if within is not None:
-            problems += _refused(within, name)
-            problems += _not_of_a_set(within, name)
+            problems += _trigger_problems(within, name)
+            problems += _set_problems(within, name)
         if name:
             wanted = "" if within is None else _conditions(within)
             members = _quick_set() if name == QUICK else standard_set(name, exhaustive=exhaustive)
@@ -241,8 +241,8 @@ def choices_of(
                 choice = replace(member, source=f"{name}{wanted}", within=within)
                 choices.setdefault(f"{member.rule}{wanted}", choice)
         for rule in rules:
-            problems += _refused(rule)
-            for single in _single(rule):
+            problems += _trigger_problems(rule)
+            for single in _single_rules(rule):
                 if str(single) not in choices or choices[str(single)].standard:
                     of_group = single is not rule
                     where = places_of(single.resolved.rows[0]) if of_group else ()
@@ -291,7 +291,7 @@ def _conditions(rule: Rule) -> str:
     return spelling.conditions(rule.conditions) + spelling.conditions(rule.unless, "unless.")
 
 
-def _not_of_a_set(rule: Rule, name: str) -> Iterator[Problem]:
+def _set_problems(rule: Rule, name: str) -> Iterator[Problem]:
     if more := [key for key in rule.options if key not in _DECIDED]:
         example = next(_quick_set() if name == QUICK else standard_set(name)).rule
         yield Problem(
@@ -301,7 +301,7 @@ def _not_of_a_set(rule: Rule, name: str) -> Iterator[Problem]:
         )
 
 
-def _refused(rule: Rule, vendor: str = "") -> Iterator[Problem]:
+def _trigger_problems(rule: Rule, vendor: str = "") -> Iterator[Problem]:
     where = str(rule).replace(rule.fault, vendor or rule.fault, 1)
     triggers = [key for key in rule.options if key in _DECIDED]
     if triggers:
@@ -314,7 +314,7 @@ def _refused(rule: Rule, vendor: str = "") -> Iterator[Problem]:
         yield Problem("times=0 never injects", where=where)
 
 
-def _single(rule: Rule) -> Iterator[Rule]:
+def _single_rules(rule: Rule) -> Iterator[Rule]:
     rows = rule.resolved.rows
     if len(rows) < 2:
         yield rule
@@ -329,7 +329,7 @@ def _single(rule: Rule) -> Iterator[Rule]:
 PATIENCE = "2500ms"
 """The duration of a hang, unless the exploration is exhaustive."""
 MAY_STOP = ("with-care", "query-first", "after-signing")
-"""The kinds of retries that documents allow, but do not ask for."""
+"""The kinds of retries that documents allow, but do not recommend."""
 PERMANENT = (
     "403",
     "ExpiredToken",
@@ -340,24 +340,24 @@ PERMANENT = (
     "access_denied",
     "forbidden",
 )
-"""The errors that stay, by preference: an expired token, or else a lost permission."""
+"""The errors that stay, in order of preference: an expired token, or else a lost permission."""
 OF_ANOTHER_WRITER = "OperationAborted"
-"""The error if two clients change one thing at once.
+"""The error for two clients that change one thing at the same time.
 
-A client that is alone never gets it, and no SDK of AWS sends its request again.
+A single client never gets it, and no SDK of AWS retries it.
 """
 
 
 def standard_set(vendor: str, *, exhaustive: bool = False) -> Iterator[Choice]:
-    """The usual faults of a service: errors documented as retryable, and those of its network.
+    """The usual faults of a service: errors documented as retryable, and faults of its network.
 
-    Of errors with the same code and status, which a client cannot tell apart, the set has the first. An error that
-    the document has for some requests only comes at these. If the document of a storage service says nothing about
-    retries, the set has its errors of throttling and of the server.
+    Of several errors with one code and status, which a client cannot tell apart, the set has the first. An error that
+    according to the document comes only for some requests is injected only there. If the document of a storage service
+    says nothing about retries, the set has its errors of throttling and of the server.
 
     Args:
         vendor: the vendor's id.
-        exhaustive: whether a hang lasts as long as the client waits, and not only `PATIENCE`.
+        exhaustive: whether a hang lasts as long as the client waits, instead of `PATIENCE`.
     """
     member = partial(Choice, source=vendor, standard=True)
     service = vendors.get(vendor)

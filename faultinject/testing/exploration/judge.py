@@ -1,4 +1,4 @@
-"""Judges a run by its requests, whatever the code under test reports."""
+"""Judges a run by its requests and contents, whatever the code under test reports."""
 
 from __future__ import annotations
 
@@ -63,20 +63,20 @@ SAME_BYTES, ERROR_IN_200, NON_IDEMPOTENT_RETRY, LOST_ANSWER, OPEN_UPLOADS, MIXED
     "other output",
 )
 COMPARED = frozenset((*STORE_CHECKS, OTHER_OUTPUT))
-"""The checks that only compare a run with those without faults."""
+"""The checks that only compare a run with runs without faults."""
 REPEATABLE = frozenset(
     "CompleteMultipartUpload CreateMultipartUpload DeleteObjects RestoreObject SelectObjectContent".split()
 )
 """Operations by POST that are harmless if repeated, or that the check of uploads judges."""
 LINE = 60
-"""Characters of a line of output that are shown."""
+"""The most characters of a line of output that are shown."""
 NAME = 8
-"""The least letters of a key that names another object in an object's content.
+"""The fewest letters of a key that names another object in an object's content.
 
-A shorter one may be any word.
+A shorter key may be any word.
 """
 DOUBLED = (WRITTEN_TWICE, LEFT_BEHIND)
-"""The findings of a job that was done twice: a piece of an object, or an object, is doubled."""
+"""The findings about a job that was done twice: an object, or a piece of it, is doubled."""
 BEGINS, ENDS = "CreateMultipartUpload", ("CompleteMultipartUpload", "AbortMultipartUpload")
 
 
@@ -84,8 +84,8 @@ class Judge:
     """Judges each run of one exploration.
 
     Args:
-        ignore: the checks that do not count, of requests and of stores. A text with a leading slash is a pattern of
-            objects, and no check.
+        ignore: the checks that do not count, of requests and of stores. A text with a leading slash is not a check, but
+            a pattern of objects.
 
     Raises:
         ConfigurationError: there is no such check.
@@ -132,7 +132,7 @@ class Judge:
         lasts: bool = False,
         held: StoreContents | None = None,
     ) -> list[Finding]:
-        """The findings about a run.
+        """Find the mistakes in a run.
 
         Args:
             outcomes: its requests, in order.
@@ -141,17 +141,17 @@ class Judge:
             failed: whether it raised an error that it may not give up with.
             lasts: whether a fault stays, so that the code cannot abort its uploads.
             held: the contents of a store at the end.
-            asserted: whether an assertion of the test failed, and the code itself reported no error.
+            asserted: whether an assertion of the test failed, although the code itself reported no error.
             windows: the calls that the test named.
             beside: the requests of another run of the same program, whose uploads count, too.
-            stored: the objects of a store, `/bucket/key`, if all are as they are without faults.
-            amiss: whether the contents of a store are wrong: then a retry that is known by fingerprint alone did
-                harm.
+            stored: the objects of a store, `/bucket/key`, if all of them are as in runs without faults.
+            amiss: whether the contents of a store are wrong: then even a retry that is recognised only by fingerprint
+                did harm.
         """
         numbers = {(outcome.pid, outcome.seq): number for number, outcome in enumerate(outcomes, 1)}
         attempts = list(of_outcomes(outcomes))
         hits = [
-            _Hit(call, numbers, names, stored, harmed=failed or amiss)
+            _FaultedCall(call, numbers, names, stored, harmed=failed or amiss)
             for call in group(attempts, told=windows)
             if any(attempt.injected and attempt.rule in names for attempt in call.attempts)
         ]
@@ -176,10 +176,10 @@ class Judge:
         if passed or asserted:
             findings += _judge_versions(attempts, outcomes, names, numbers)
             findings += _judge_bytes(attempts, names, numbers, taken=asserted or amiss)
-        return self.counted(findings)
+        return self.select_counted(findings)
 
     def judge_output(self, output: bytes | None) -> list[Finding]:
-        """The findings about missing lines of standard output; more lines may be a log."""
+        """Find missing lines of standard output; additional lines may be a log."""
         if output is None or None in self._outputs or len(self._outputs) != 1:
             return []
         [usual] = self._outputs
@@ -191,12 +191,12 @@ class Judge:
         printed = (
             "it does not print" if other is None else f"it prints {_line(other)}; without faults it prints"
         )
-        return self.counted(
+        return self.select_counted(
             [finding(OTHER_OUTPUT, f"{printed} {_line(missing)}", WARN, evidence=(EvidenceKind.TOLD,))]
         )
 
-    def counted(self, findings: Iterable[Finding]) -> list[Finding]:
-        """The findings that count."""
+    def select_counted(self, findings: Iterable[Finding]) -> list[Finding]:
+        """Select the findings that count."""
         return [finding for finding in findings if finding.check not in self._ignore]
 
     def run_again(
@@ -206,9 +206,9 @@ class Judge:
         findings: Sequence[Finding],
         known: Sequence[Finding],
     ) -> list[Finding]:
-        """The findings about a store after a job that had reported an error was run again.
+        """Judge the store after a job that had reported an error was run again.
 
-        An object that the second run has written twice becomes a finding about the lost answer.
+        If the second run wrote an object twice, that becomes a finding about the lost answer.
 
         Args:
             outcomes: the requests of its first run.
@@ -222,7 +222,7 @@ class Judge:
             return list(findings)
         number, write = lost
         before = {past.message for past in known}
-        return self.counted(
+        return self.select_counted(
             finding(
                 LOST_ANSWER,
                 f"{TWICE}: request {number} ({write.method}) was carried out and its answer lost;"
@@ -236,7 +236,7 @@ class Judge:
         )
 
     def _same_bytes(
-        self, hit: _Hit, more: Counter[Body], outcomes: Sequence[Outcome], *, passed: bool
+        self, hit: _FaultedCall, more: Counter[Body], outcomes: Sequence[Outcome], *, passed: bool
     ) -> Iterator[Finding]:
         call = hit.call
         if call.other_bytes is None:
@@ -244,11 +244,11 @@ class Judge:
         first, second = call.other_bytes
         gave_up = not passed and not (hit.sure and sent_nothing(call))
         if second is call.last and (is_cleared(call) or (call.inferred and call.succeeded and gave_up)):
-            return  # the request succeeded, and the code reported no success: it is no retry
+            return  # the request succeeded, but the code reported no success: it is not a retry
         if call.inferred and (
             hit.alike or not more[_body(second)] or _comes_later(first, outcomes[hit.number(second) :])
         ):
-            return  # the object is right in the end; or the code sends the request as often without faults
+            return  # the object is right in the end, or the code sends the request as often without faults
         sent, again = first.request_bytes or 0, second.request_bytes or 0
         yield finding(
             SAME_BYTES,
@@ -258,12 +258,12 @@ class Judge:
             evidence=(EvidenceKind.WIRE,),
         )
 
-    def _non_idempotent_retry(self, hit: _Hit, more: Counter[Body]) -> Iterator[Finding]:
+    def _non_idempotent_retry(self, hit: _FaultedCall, more: Counter[Body]) -> Iterator[Finding]:
         lost = lost_write(hit.call)
         if lost is None or lost.rule not in hit.names or lost.operation in REPEATABLE or hit.alike:
             return
         if hit.call.inferred and not more[_body(lost)]:
-            return  # the code sends it as often without faults: the next one is no retry
+            return  # without faults the code sends it as often, so the next one is not a retry
         later = hit.call.attempts[hit.call.attempts.index(lost) + 1 :]
         again = next((attempt for attempt in later if took_effect(attempt)), None)
         if again is None or (lost.app_status or 200) >= 400 or (lost.app_status, again.status) == (201, 200):
@@ -283,15 +283,15 @@ class Judge:
         )
 
     def _lost_answer(
-        self, hit: _Hit, requests: Requests, others: Sequence[Finding], *, passed: bool
+        self, hit: _FaultedCall, requests: Requests, others: Sequence[Finding], *, passed: bool
     ) -> Iterator[Finding]:
-        """The wrong reactions of the code to the lost answer of a write."""
+        """Find wrong reactions of the code to the lost answer of a write."""
         handled = reaction(hit.call, requests, heard=passed)
         if handled is None or handled.lost.rule not in hit.names:
             return
         lost, last, deed = handled.lost, handled.last, handled.deed
         if hit.call.inferred and last is not lost and not requests.about(lost):
-            return  # the code sends it as often without faults: the next one is no retry
+            return  # without faults the code sends it as often, so the next one is not a retry
         if (
             handled.answer == TWICE
             and deed in hit.call.attempts
@@ -300,7 +300,7 @@ class Judge:
                 finding.verdict == FAIL and finding.check == NON_IDEMPOTENT_RETRY for finding in others
             )
         ):
-            return  # the repeated write had no further effect
+            return  # the repeated write had no additional effect
         own = "removal" if lost.method == "DELETE" else "write"
         tried = f"request {hit.number(last)} got {last.answer}"
         did = "" if deed is None else f"request {hit.number(deed)} ({deed.method} {quoted(deed.path)})"
@@ -325,9 +325,9 @@ class Judge:
             )
 
     def _names_itself(self, lost: Attempt, again: Attempt) -> bool:
-        """Whether a body differs in each run, and is equal in both attempts.
+        """Whether a body differs between runs, and is equal in both attempts.
 
-        Such a body holds an id of the call, by which a server may recognise the retry.
+        Such a body contains an id of the call, by which a server may recognise the retry.
         """
         if lost.request_digest is None or lost.request_digest != again.request_digest:
             return False
@@ -340,7 +340,7 @@ class Judge:
             and lost.request_digest not in seen
         )
 
-    def _error_in_200(self, hit: _Hit, outcomes: Sequence[Outcome]) -> Iterator[Finding]:
+    def _error_in_200(self, hit: _FaultedCall, outcomes: Sequence[Outcome]) -> Iterator[Finding]:
         call, last = hit.call, hit.call.last
         if last.kind != "hidden" or last.rule not in hit.names or call.returned is False:
             return
@@ -376,7 +376,7 @@ def _judge_versions(
     names: Collection[str],
     numbers: Mapping[tuple[int, int], int],
 ) -> Iterator[Finding]:
-    """The finding about two versions of one object that were read in one download.
+    """Find two versions of one object that were read in one download.
 
     A fault of the run has replaced the object, or shown another version.
     """
@@ -397,9 +397,9 @@ def _judge_bytes(
     *,
     taken: bool,
 ) -> Iterator[Finding]:
-    """The finding about bytes that do not belong to the object that was read.
+    """Find bytes that do not belong to the object that was read.
 
-    The answer shows it, or the code is known to have taken wrong bytes.
+    The answer shows them, or the code is known to have accepted wrong bytes.
     """
     read = foreign(attempts, taken=taken)
     if read is None or read.rule not in names:
@@ -417,12 +417,12 @@ def _judge_bytes(
 
 
 @dataclass
-class _Hit:
+class _FaultedCall:
     """A call that got a fault of the run's own scenario.
 
     Attributes:
         call: the call.
-        numbers: the place of each request in the run, from 1, by process and number.
+        numbers: the number of each request in the run, from 1, by process and number in the process.
         names: the names of the scenario's rules.
         stored: the objects of a store that are as they are without faults.
         harmed: whether its retries are known to have done harm.
@@ -436,12 +436,12 @@ class _Hit:
 
     @property
     def sure(self) -> bool:
-        """Whether its requests are known to be retries, or to have done harm."""
+        """Whether its repeated requests are certainly retries, or have done harm."""
         return self.harmed or not self.call.inferred
 
     @property
     def alike(self) -> bool:
-        """Whether its object in the store is as it is without faults.
+        """Whether its object in the store is as in runs without faults.
 
         If only the body names the object, any object of the bucket counts.
         """
@@ -451,7 +451,7 @@ class _Hit:
         return any(path.startswith(f"/{first.bucket}/") for path in self.stored)
 
     def number(self, attempt: Attempt) -> int:
-        """The place of a request in the run, from 1."""
+        """The number of a request in the run, from 1."""
         return self.numbers[attempt.pid, attempt.seq]
 
 
@@ -480,14 +480,14 @@ def _upload(query: str) -> str:
 
 
 def _body(request: Outcome | Attempt) -> Body:
-    """The part of a request that is equal in each run: method, path, and size of the body."""
+    """The part of a request that is the same in every run: method, path, and size of the body."""
     return request.method, with_placeholders(request.path), request.request_bytes
 
 
 def _names(write: Attempt, other: Attempt, held: StoreContents) -> bool:
-    """Whether an object names another object of its bucket that is not there.
+    """Whether an object names another object of its bucket that does not exist.
 
-    A table's manifest names its files like this.
+    A table's manifest, for example, names the table's files.
 
     Args:
         write: the request that has written the object.

@@ -23,7 +23,7 @@ from faultinject.rules.key import Reading
 from faultinject.rules.rule import Rule
 from faultinject.testing.exploration.bounds import LeftOut
 from faultinject.testing.exploration.choices import CRASH, Choice
-from faultinject.testing.nearest import Remembered
+from faultinject.testing.nearest import JournalRequest
 from faultinject.vendors.addressing import Addressing, volatile_parameters, with_placeholders
 from faultinject.vendors.operations import operations_of
 from faultinject.vendors.vendor import Vendor
@@ -34,7 +34,7 @@ Conditions = dict[str, str]
 _CHANGING = re.compile(
     r"[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}|[0-9A-Fa-f]{16,}|[0-9]{6,}"
 )
-# The parameters that say where a listing goes on; their values differ on each page.
+# The parameters that name the beginning of a listing's next page; their values differ on each page.
 _MARKERS = frozenset(
     "marker key-marker upload-id-marker version-id-marker part-number-marker start-after continuation-token"
     " pagetoken page-token next token cursor".split()
@@ -49,7 +49,7 @@ class Point:
     """One request of a recorded run that a fault can hit.
 
     Attributes:
-        number: its place in the run, from 1.
+        number: its number in the run, from 1.
         outcome: the request in the journal.
         conditions: conditions that the request meets.
         skip: the number of earlier requests of the run that meet them, too.
@@ -102,7 +102,7 @@ class Points:
         first_trace, second_trace = Trace(first, reading), Trace(second, reading)
         left_out: Counter[tuple[str, ...]] = Counter()
         for at, outcome in enumerate(first):
-            point = first_trace.shared(at, second_trace, in_part=exhaustive)
+            point = first_trace.shared_point(at, second_trace, in_part=exhaustive)
             if point is not None:
                 self.points.append(point)
                 if "operation" in point.conditions:
@@ -113,7 +113,7 @@ class Points:
                     *_reason_left_out(first_trace, at, second_trace, exhaustive=exhaustive),
                 ] += 1
         for at, outcome in enumerate(second):
-            if second_trace.shared(at, first_trace, in_part=exhaustive) is None:
+            if second_trace.shared_point(at, first_trace, in_part=exhaustive) is None:
                 why = _reason_left_out(second_trace, at, first_trace, exhaustive=exhaustive)
                 if why == _ONCE:  # the others are left out already, as requests of the first run
                     left_out[f"{outcome.method} {outcome.path}", *why] += 1
@@ -125,28 +125,28 @@ class Points:
         self._ordered = self._usual == [self.identity(outcome) for outcome in second]
 
     def identity(self, outcome: Outcome) -> str:
-        """A text that is the same for the same request in two runs of the same code."""
+        """A text that is the same for the same request in two runs of the code."""
         if outcome.operation in self._loose:
             return str(outcome.operation)
-        return repr(sorted((masked(outcome) or exact(outcome)).items()))
+        return repr(sorted((masked_conditions(outcome) or exact_conditions(outcome)).items()))
 
     def usual_end(self, after: int, rest: Sequence[Outcome]) -> bool:
-        """Whether the rest of a run is the rest of a run without faults after that request."""
+        """Whether the rest of a run equals the rest of a run without faults after that request."""
         actual = [self.identity(outcome) for outcome in rest]
         usual = self._usual[max(after, len(self._usual) - len(actual)) :]
         return actual == usual if self._ordered else sorted(actual) == sorted(usual)
 
     def point_in(self, trace: Trace, at: int) -> Point:
-        """The point of one request of a run with a fault.
+        """The point for one request of a run with a fault.
 
-        The same request of the next such run will meet its conditions, too.
+        Its conditions also match the same request in the next such run.
         """
         outcome = trace.outcomes[at]
-        conditions = masked(outcome) or exact(outcome)
+        conditions = masked_conditions(outcome) or exact_conditions(outcome)
         if outcome.operation in self._loose:
-            conditions = by_operation(outcome) or conditions
-        elif any(point.conditions == exact(outcome) for point in self.points):
-            conditions = exact(outcome)
+            conditions = operation_condition(outcome) or conditions
+        elif any(point.conditions == exact_conditions(outcome) for point in self.points):
+            conditions = exact_conditions(outcome)
         return trace.point(at, conditions)
 
 
@@ -156,13 +156,13 @@ class Trace:
     def __init__(self, outcomes: Sequence[Outcome], reading: Addressing) -> None:
         self.outcomes = outcomes
         self._reading = reading
-        self._requests = [Remembered(outcome, reading) for outcome in outcomes]
+        self._requests = [JournalRequest(outcome, reading) for outcome in outcomes]
         self._places: dict[str, list[int]] = {}
         self._met: dict[tuple[tuple[str, str], ...], list[int]] = {}
         for number, outcome in enumerate(outcomes):
             self._places.setdefault(outcome.path, []).append(number)
 
-    def meeting(self, conditions: Conditions) -> list[int]:
+    def places_of(self, conditions: Conditions) -> list[int]:
         """The places, from 0, of the requests that meet all of the conditions, in order.
 
         They are cached: similar requests have the same conditions.
@@ -179,8 +179,8 @@ class Trace:
         return self._met[cache_key]
 
     def point(self, at: int, conditions: Conditions) -> Point:
-        """The point of one of the requests."""
-        skip = bisect_left(self.meeting(conditions), at)
+        """The point of the request at a place."""
+        skip = bisect_left(self.places_of(conditions), at)
         return Point(
             at + 1, self.outcomes[at], conditions, skip, goes_on=self._goes_on(at, conditions.get("path"))
         )
@@ -200,8 +200,8 @@ class Trace:
             earlier.method == "PUT" and earlier.guarded for earlier in before
         )
 
-    def shared(self, at: int, other: Trace, *, in_part: bool = False) -> Point | None:
-        """The point of a request by the finest conditions that the other run meets as often.
+    def shared_point(self, at: int, other: Trace, *, in_part: bool = False) -> Point | None:
+        """A request's point, with the finest conditions that the other run meets as often.
 
         Args:
             at: its place, from 0.
@@ -213,9 +213,9 @@ class Trace:
             conditions = level(outcome)
             if conditions is None:
                 continue
-            point, number_in_other = self.point(at, conditions), len(other.meeting(conditions))
-            in_both = in_part and level is not by_operation and point.skip < number_in_other
-            if in_both or number_in_other == len(self.meeting(conditions)):
+            point, number_in_other = self.point(at, conditions), len(other.places_of(conditions))
+            in_both = in_part and level is not operation_condition and point.skip < number_in_other
+            if in_both or number_in_other == len(self.places_of(conditions)):
                 return point
         return None
 
@@ -225,7 +225,7 @@ def name_of(outcome: Outcome) -> str:
     return f"{outcome.operation or outcome.method} {outcome.path}"
 
 
-def exact(outcome: Outcome) -> Conditions:
+def exact_conditions(outcome: Outcome) -> Conditions:
     """The conditions of one request: method, path and each parameter.
 
     A parameter whose value is volatile, or not in the journal, may have any value.
@@ -233,18 +233,22 @@ def exact(outcome: Outcome) -> Conditions:
     return _conditions(outcome, literal)
 
 
-def masked(outcome: Outcome) -> Conditions | None:
+def masked_conditions(outcome: Outcome) -> Conditions | None:
     """The conditions with a star for each part that differs in each run; None if no part does."""
     conditions = _conditions(outcome, _starred)
-    return None if conditions == exact(outcome) else conditions
+    return None if conditions == exact_conditions(outcome) else conditions
 
 
-def by_operation(outcome: Outcome) -> Conditions | None:
+def operation_condition(outcome: Outcome) -> Conditions | None:
     """The condition on the operation alone; None if there is no operation."""
     return None if outcome.operation is None else {"operation": outcome.operation}
 
 
-LEVELS: tuple[Callable[[Outcome], Conditions | None], ...] = (exact, masked, by_operation)
+LEVELS: tuple[Callable[[Outcome], Conditions | None], ...] = (
+    exact_conditions,
+    masked_conditions,
+    operation_condition,
+)
 """The levels of conditions, the finest first."""
 
 
@@ -274,15 +278,15 @@ def _conditions(outcome: Outcome, spelled: Callable[[str], str]) -> Conditions:
 
 
 def _changes(name: str, value: str) -> bool:
-    folded = name.lower()
-    return not value or "…" in value or folded in volatile_parameters() or folded in _MARKERS
+    parameter = name.lower()
+    return not value or "…" in value or parameter in volatile_parameters() or parameter in _MARKERS
 
 
 def _reason_left_out(trace: Trace, at: int, other: Trace, *, exhaustive: bool) -> tuple[str, ...]:
-    """The reason why a request is no point, and the effect of `exhaustive` on that."""
+    """The reason why a request is not a point, and the effect of `exhaustive` on it."""
     outcome = trace.outcomes[at]
-    finest = (exact(outcome), masked(outcome))
-    in_other = any(conditions is not None and other.meeting(conditions) for conditions in finest)
+    finest = (exact_conditions(outcome), masked_conditions(outcome))
+    in_other = any(conditions is not None and other.places_of(conditions) for conditions in finest)
     return _ONCE if exhaustive or not in_other else _OFTEN
 
 
@@ -294,7 +298,7 @@ def _starred(value: str) -> str:
 
 
 def rule_at(point: Point, choice: Choice, vendor: Vendor | None = None) -> Rule:
-    """The rule that injects a fault at that point and nowhere else.
+    """Make the rule that injects a fault at one point and nowhere else.
 
     Args:
         point: the request.
@@ -304,9 +308,9 @@ def rule_at(point: Point, choice: Choice, vendor: Vendor | None = None) -> Rule:
     conditions, its_own = point.conditions, choice.rule.vendor
     operation = conditions.get("operation")
     if operation is not None and its_own is not None and operation not in operations_of(its_own).names:
-        # The fault's vendor has other names of operations than the vendor that has read the requests.
-        conditions = masked(point.outcome) or exact(point.outcome)
-    # `query` takes a dict, as the name of a parameter may hold anything, also quotes.
+        # The fault's vendor names operations differently from the vendor that has read the requests.
+        conditions = masked_conditions(point.outcome) or exact_conditions(point.outcome)
+    # `query` takes a dict, as the name of a parameter may contain anything, even quotes.
     query = {full[6:]: text for full, text in conditions.items() if full[:6] == "query."}
     plain = {full: text for full, text in conditions.items() if full[:6] != "query."}
     keys: dict[str, Any] = {"times": "1", **plain, "query": query, **choice.options_at(point.outcome)}
@@ -319,10 +323,10 @@ def rule_at(point: Point, choice: Choice, vendor: Vendor | None = None) -> Rule:
     return Rule(choice.rule.fault, **keys)
 
 
-def folded(first: Rule, second: Rule) -> tuple[Rule, ...]:
-    """Both rules, or one with more `times` if the second hits the request after the first's."""
+def merge_rules(first: Rule, second: Rule) -> tuple[Rule, ...]:
+    """Merge two rules into one with more `times`, if the second hits the next such request."""
     follows = first.value("skip") + first.value("times") == second.value("skip")
-    if follows and alike([first], _COUNTS) == alike([second], _COUNTS):
+    if follows and comparable_parts([first], _COUNTS) == comparable_parts([second], _COUNTS):
         name, conditions, unless, options = first.parts
         options["times"] = str(first.value("times") + second.value("times"))
         return (Rule.of_parts(first.fault, (name, conditions, unless, options)),)
@@ -331,11 +335,13 @@ def folded(first: Rule, second: Rule) -> tuple[Rule, ...]:
 
 def starts_with(rule: Rule, first: Rule) -> bool:
     """Whether a rule is the first rule, or that rule with more `times`."""
-    return rule.value("skip") == first.value("skip") and alike([rule], _COUNTS) == alike([first], _COUNTS)
+    return rule.value("skip") == first.value("skip") and comparable_parts(
+        [rule], _COUNTS
+    ) == comparable_parts([first], _COUNTS)
 
 
-def alike(rules: Iterable[Rule], but: Collection[str] = ()) -> list[object]:
-    """The parts of rules that are equal if their scenarios are.
+def comparable_parts(rules: Iterable[Rule], but: Collection[str] = ()) -> list[object]:
+    """The parts of rules that are equal if their scenarios are equal.
 
     Args:
         rules: the rules of a scenario.

@@ -1,4 +1,4 @@
-"""A program under test: starts its processes, waits for them, and kills all of them."""
+"""Starts the processes of a program under test, waits for them, and kills all of them."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from faultinject.exceptions import ConfigurationError
 from faultinject.rules.descriptions import seconds
 
 LINES, BYTES = 20, 65_536
-"""The last lines, and the last bytes, of a program's output that are shown."""
+"""The most lines, and the most bytes, of a program's output that are shown from its end."""
 COMPARED = 1 << 20
 """The most bytes of standard output that are kept."""
 MARK = "EXPLORED_PROGRAM"
 """The variable that marks all processes of a program, with a new value for each run."""
 DEATH = 10.0
-"""Seconds to wait until killed processes are gone: the system may hold one for longer."""
+"""Seconds to wait until killed processes have ended, as the system may take long."""
 
 
 class ProgramFailed(Exception):
@@ -42,7 +42,7 @@ class ProgramFailed(Exception):
 
 
 class Program:
-    """A program that is run many times, once at a time.
+    """A program that is run many times, one run at a time.
 
     Args:
         words: the program and its arguments; or a text for the shell.
@@ -51,8 +51,8 @@ class Program:
 
     Attributes:
         killed: whether `kill` has killed the last run.
-        survives: whether a process of the killed run goes on.
-        output: the standard output of the last run; None: it is too long to be kept.
+        survives: whether a process of the killed run still runs.
+        output: the standard output of the last run; None: it was too long to keep.
     """
 
     def __init__(
@@ -80,15 +80,15 @@ class Program:
 
         Args:
             within: seconds after which it is ended; None: there is no limit.
-            alone: whether processes that it leaves behind are killed.
-            read: gets the whole standard output.
+            alone: whether to kill processes that the program leaves behind.
+            read: called with the whole standard output.
 
         Returns:
             The exit code, and the end of standard output and standard error.
 
         Raises:
             ConfigurationError: it cannot be started.
-            ProgramFailed: it was ended by `end`, or as it did not end in time.
+            ProgramFailed: it was ended by `end`, or because it took too long.
         """
         if self._directory is not None and not Path(self._directory).is_dir():
             raise ConfigurationError(f"cwd: {self._directory} is no folder")
@@ -135,12 +135,12 @@ class Program:
         self._process = process
 
     def _finish(self, *, alone: bool) -> None:
-        """Kill the rest of the run, also after Ctrl-C during its start."""
+        """Kill the rest of the run, even after Ctrl-C during its start."""
         process = self._process
         if process is None:
             return
         if process.returncode is None or alone:
-            self._kill_all(process)  # a process that it leaves behind would go on in the next run
+            self._kill_all(process)  # a process that is left behind would continue in the next run
         process.wait()
         with self._killing:  # `kill` in another thread ends before the next run begins
             self._process = None
@@ -161,16 +161,16 @@ class Program:
             raise ProgramFailed(ended_by(code), output, code)
 
     def end(self, why: str) -> None:
-        """End the run, and let `run` raise the reason."""
+        """End the run, and let `run` raise this reason."""
         self._ended = self._ended or why
         process = self._process
         if process is not None:  # pragma: no branch - it has ended meanwhile
             self._kill_all(process)
 
     def kill(self) -> None:
-        """Kill the run as a crash does, and return when all of its processes are gone.
+        """Kill the run as a crash would, and return when all of its processes have ended.
 
-        Another thread than that of `run` calls it.
+        It is called in another thread than `run`.
         """
         # The program may make its first request before the constructor of its process returns.
         self._started.wait(DEATH)
@@ -182,7 +182,7 @@ class Program:
             self.survives = not self._kill_all(process)
 
     def _kill_all(self, process: processes.Child[bytes]) -> bool:
-        """Kill all processes of the run, and return whether they are gone."""
+        """Kill all processes of the run, and return whether they have ended."""
         processes.kill_group(process)
         return processes.kill_marked(DEATH, process, self._mark)
 

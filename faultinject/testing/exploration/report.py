@@ -49,16 +49,16 @@ ACTIONS = {
     store_comparison.NOT_REMOVED: "Send the removal again when it fails, or report the failure.",
     store_comparison.LEFT_BEHIND: "Remove it when the work fails, or leave it out with `ignore`.",
 }
-"""The advice, by check, or by the subject of the check of lost answers."""
+"""The advice, by check, or by subject for the check of lost answers."""
 AFTER_A_CRASH = "Let the second run look at what the store holds, and go on from there."
 """The advice about the contents of a store after a program was killed."""
 
 
 def groups(finished: Sequence[FinishedRun]) -> list[list[FinishedRun]]:
-    """The failures, grouped by cause.
+    """Group the failures by cause.
 
-    A cause is the same exception from the same line of the user's code, after a fault at the same operation. The run
-    with the fewest rules and the shortest text comes first.
+    Failures have one cause if the same exception comes from the same line of the user's code, after a fault at the same
+    operation. In a group, the run with the fewest rules and the shortest text comes first.
     """
     by_cause: dict[tuple[object, ...], list[FinishedRun]] = {}
     for run in finished:
@@ -98,7 +98,7 @@ def _numbers(sweep: Sweep, seconds: float) -> str:
 
 
 def warned(sweep: Sweep) -> Iterator[tuple[str, Finding]]:
-    """The warnings of all runs: one of each kind, as a line with its smallest scenario."""
+    """The warnings of all runs: one of each kind, as a line with the smallest scenario."""
     by_kind: dict[tuple[str, str], list[tuple[FinishedRun, Finding]]] = {}
     for run in sweep.finished:
         for finding in warnings(run):
@@ -118,7 +118,7 @@ def action_of(finding: Finding, sweep: Sweep) -> str:
 
 
 def reported(findings: Iterable[Finding], sweep: Sweep) -> list[ReportedFinding]:
-    """Findings as they are printed, with advice about each."""
+    """Prepare findings for printing, each with advice."""
     return [structs.replace(finding.reported(), action=action_of(finding, sweep)) for finding in findings]
 
 
@@ -129,9 +129,9 @@ def actions_of(run: FinishedRun, sweep: Sweep) -> list[str]:
 
 
 def _taken_for_final(run: FinishedRun) -> Iterator[str]:
-    """The advice if code gives up on a 4xx that the vendor's document says to retry.
+    """The advice for code that gives up on a 4xx that the vendor's document says to retry.
 
-    Many clients retry no 4xx.
+    Many clients do not retry any 4xx.
     """
     for row in dict.fromkeys(attempt.documented for attempt in of_outcomes(run.outcomes)):
         if row is not None and row.retryable == "yes" and 400 <= (row.status or 0) < 500:
@@ -158,9 +158,9 @@ def report(sweep: Sweep, seconds: float) -> str:
 
 
 def incomplete(sweep: Sweep) -> list[str]:
-    """The reasons why an exploration is no proof.
+    """The reasons why an exploration proves nothing about some faults.
 
-    It was cut off, or a fault of the user came at no request.
+    It was cut off, or a fault of the user was injected at no request.
     """
     if sweep.stopped:
         return [f"stopped after {len(sweep.finished)} of {count(sweep.planned, 'run')}: {sweep.stopped}"]
@@ -250,7 +250,7 @@ class PrintedExploration(Struct):
 
 
 def printed(sweep: Sweep, seconds: float) -> PrintedExploration:
-    """The result as it is printed in JSON."""
+    """The result as it is printed as JSON."""
     return PrintedExploration(
         v=1,
         requests=[quoted(name_of(request)) for request in sweep.requests],
@@ -373,23 +373,23 @@ def _nearest(rule: Rule, outcomes: Sequence[Outcome], sweep: Sweep) -> str:
 
 
 def _backoff(sweep: Sweep) -> float:
-    """The share of the time that the client waited after faults."""
+    """The share of the time in which the client waited after faults."""
     spent = sum(run.seconds for run in sweep.finished)
     return min(1.0, sum(run.backoff for run in sweep.finished) / spent) if spent else 0.0
 
 
-# Ids of uploads and similar ones.
+# Ids of uploads, and ids like these.
 _LONG = re.compile(r"[0-9A-Za-z]{25,}")
 LONGEST = 90
-"""Characters of a request that are shown."""
+"""The most characters of a request that are shown."""
 ENDS, AROUND = 8, 4
-"""Rows of a long run that are shown at its beginning and its end, and around each fault."""
+"""The rows of a long run that are shown at its beginning and end, and around each fault."""
 
 
 def _row(outcome: Outcome, *, killed: bool) -> tuple[str, str, bool, str]:
     """The operation of a request, its line, whether it got a fault, and its whole target.
 
-    The line may cut the target.
+    The line may be cut where the target is whole.
     """
     target = f"{outcome.path}{'?' if outcome.query else ''}{outcome.query}"
     line = _LONG.sub(lambda match: f"{match[0][:8]}…", f"{outcome.method} {target}")

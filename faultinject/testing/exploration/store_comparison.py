@@ -35,7 +35,7 @@ LOST, HALF_WRITTEN, WRITTEN_TWICE, OTHER_CONTENT, OTHER_METADATA, NOT_REMOVED, P
     "left behind",
 )
 BY_NAME = (LOST, NOT_REMOVED)
-"""The findings that count also if another writer has replaced an object."""
+"""Findings that count even if another writer has replaced an object."""
 METADATA = frozenset(
     "Cache-Control Content-Disposition Content-Encoding Content-Language Content-Type".split()
 )
@@ -63,7 +63,7 @@ class StoreComparison:
     """Learns the right contents of a store from right runs, and compares those of other runs.
 
     Args:
-        without: the event that right runs are without, for messages.
+        without: the event that does not happen in right runs, for messages.
         ignore: patterns of objects, `/bucket/key`, that are not compared.
 
     Raises:
@@ -87,7 +87,7 @@ class StoreComparison:
             before: the contents before the run.
             ends: the contents after the first run of the program, and after its second.
         """
-        before, *ends = map(self._compared, (before, *ends))
+        before, *ends = map(self._select_compared, (before, *ends))
         paths = {*before, *(path for end in ends for path in end)}
         self._same = self._same & paths if self._runs else paths
         self._runs.append(ends)
@@ -117,7 +117,7 @@ class StoreComparison:
                 of a bucket.
             lost: whether the answer to a write was lost.
         """
-        before, after = self._compared(before), self._compared(after)
+        before, after = self._select_compared(before), self._select_compared(after)
         buckets = tuple(path for path in refused if path.endswith("/"))
         still_there = {path for path in after if path in refused or path.startswith(buckets)}
         return [
@@ -125,9 +125,9 @@ class StoreComparison:
             *self._compare_changing(before, after, still_there, lost=lost),
         ]
 
-    def gone(self, before: StoreContents, after: StoreContents) -> list[Finding]:
-        """The objects that a run with an error has removed, and that right runs keep or replace."""
-        before, after = self._compared(before), self._compared(after)
+    def removed_objects(self, before: StoreContents, after: StoreContents) -> list[Finding]:
+        """Find objects that a run with an error has removed, and that right runs keep or replace."""
+        before, after = self._select_compared(before), self._select_compared(after)
         remaining, usual = self._by_name(after), list(map(self._by_name, self._ends))
         lacking = [
             name
@@ -141,8 +141,8 @@ class StoreComparison:
             or any(fnmatchcase(path, pattern) for pattern in lacking)
         ]
 
-    def _compared(self, contents: StoreContents) -> StoreContents:
-        """The objects that are compared, by their paths as the journal shows them.
+    def _select_compared(self, contents: StoreContents) -> StoreContents:
+        """Select the objects to compare, by their paths as the journal shows them.
 
         The journal hides the signature of a key that holds a presigned URL.
         """
@@ -157,7 +157,7 @@ class StoreComparison:
     ) -> Iterator[Finding]:
         """Compare the objects whose names are the same in every run."""
         for path in sorted({*before, *after, *chain.from_iterable(self._ends)}):
-            if self._counted_as(path) is not None:
+            if self._varying_pattern(path) is not None:
                 continue
             allowed = [end.get(path) for end in self._ends]
             content = after.get(path)
@@ -246,7 +246,7 @@ class StoreComparison:
         for content in present - nearest:
             yield self._damage(f"an object {name}", content, list(nearest - present) or list(nearest))
 
-    def _counted_as(self, path: str) -> str | None:
+    def _varying_pattern(self, path: str) -> str | None:
         """The pattern of an object whose name differs in each run; None: its name is fixed.
 
         A part that looks like an id is fixed if all runs have it.
@@ -264,7 +264,7 @@ class StoreComparison:
         """The objects whose names differ in each run, by the patterns of their names."""
         named: dict[str, StoreContents] = {}
         for path, content in contents.items():
-            if name := self._counted_as(path):
+            if name := self._varying_pattern(path):
                 named.setdefault(name, {})[path] = content
         return named
 

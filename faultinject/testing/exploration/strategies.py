@@ -41,11 +41,11 @@ class Once:
 
     Attributes:
         kills: whether the program under test is killed.
-        leeway: seconds that are added to the time limit of a program, as clients wait a minute for an answer and
-            retry.
+        leeway: seconds that are added to the time limit of a program, as a client may wait a minute for an answer,
+            and retry.
         deeper: the name of the runs that `max_runs` may cut off.
         choices: the faults at the requests of the run without faults.
-        second: the faults that may follow a first one.
+        second: the faults that may follow a first fault.
         asked_for: the faults of the user: one of each source must be injected.
         left_out: the omissions.
     """
@@ -83,11 +83,11 @@ class Once:
         if result.before is not None:
             self._store.learn(result.before, [result.between, result.after])
 
-    def finished(self, planned: PlannedRun, result: RunResult) -> FinishedRun:
+    def finish_run(self, planned: PlannedRun, result: RunResult) -> FinishedRun:
         """Judge a run."""
         names, outcomes, error, first = result.names, result.outcomes, result.error, result.first
         again = first is not None
-        # Code whose second run passes had given up cleanly in its first.
+        # Code whose second run passes gave up cleanly in its first run.
         gave_up = error is None if again else error is not None and planned.may_end(error, self._bounds)
         findings: list[Finding] = []
         stored: StoreContents = {}
@@ -120,11 +120,11 @@ class Once:
         if error is None and not (again or reported or any(outcome.did in MOVED for outcome in outcomes)):
             findings += self._judge.judge_output(result.output)
         if result.before is not None and (error is not None or reported):
-            findings += self._judge.counted(self._store.gone(result.before, result.after))
+            findings += self._judge.select_counted(self._store.removed_objects(result.before, result.after))
         return FinishedRun(planned, result, gave_up=gave_up, findings=findings, first=first)
 
     def _in_store(self, result: RunResult, held: StoreContents, *, lost: bool = False) -> list[Finding]:
-        """The findings about a store at the end, or after the first of two runs of the program."""
+        """Judge a store at the end, or after the first of two runs of the program."""
         if result.before is None:
             return []
         names = result.names[1:] if self.kills else result.names  # a crash is no refusal
@@ -133,7 +133,9 @@ class Once:
             for outcome in result.outcomes
             if outcome.injected and outcome.rule in names and not outcome.applied and _removes(outcome)
         }
-        return self._judge.counted(self._store.findings(result.before, held, refused=refused, lost=lost))
+        return self._judge.select_counted(
+            self._store.findings(result.before, held, refused=refused, lost=lost)
+        )
 
 
 def _removes(request: Outcome) -> bool:
@@ -168,7 +170,9 @@ class KilledAndRestarted(Once):
                 f" stays; leave {FOR_GOOD} out"
             )
         self.choices = (BEFORE, AFTER, MIDDLE)
-        self.second = self.asked_for = [fault for fault in faults if not (fault.lasts or fault.moves)]
+        self.second = self.asked_for = [
+            fault for fault in faults if not (fault.lasts or fault.replaces_object)
+        ]
         sources = dict.fromkeys(fault.source for fault in faults)
         self._given = "".join(f"{quoted(json.dumps(source, ensure_ascii=False))}, " for source in sources)
         self._usual_failure = ""
@@ -200,7 +204,7 @@ class KilledAndRestarted(Once):
             why = f"without a crash it fails, too: {self._usual_failure.removeprefix(SECOND)}"
             self.leave_out(LeftOut("exit code of the restart", why, head="not judged"))
 
-    def finished(self, planned: PlannedRun, result: RunResult) -> FinishedRun:
+    def finish_run(self, planned: PlannedRun, result: RunResult) -> FinishedRun:
         """Judge a run.
 
         Raises:

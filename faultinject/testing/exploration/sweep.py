@@ -12,7 +12,7 @@ from functools import cache
 from faultinject.audit.app_under_test import places_of_app, without_operations
 from faultinject.exceptions import ConfigurationError, ExplorationFailedError, ProductionRefusedError
 from faultinject.journal.outcome import Outcome
-from faultinject.journal.writing import KEPT
+from faultinject.journal.writing import RING_SIZE
 from faultinject.rules import descriptions
 from faultinject.rules.environment import read_environment
 from faultinject.rules.production import production_reason
@@ -26,7 +26,15 @@ from faultinject.testing.exploration.bounds import Bounds, LeftOut, in_one_line
 from faultinject.testing.exploration.causes import FinishedRun, PlannedRun, RunResult
 from faultinject.testing.exploration.choices import Choice, choices_of
 from faultinject.testing.exploration.judge import COMPARED, Judge
-from faultinject.testing.exploration.points import Point, Points, Trace, alike, folded, rule_at, starts_with
+from faultinject.testing.exploration.points import (
+    Point,
+    Points,
+    Trace,
+    comparable_parts,
+    merge_rules,
+    rule_at,
+    starts_with,
+)
 from faultinject.testing.exploration.programs import ProgramFailed
 from faultinject.testing.exploration.strategies import KilledAndRestarted, Once
 from faultinject.testing.nearest import Comparison
@@ -34,26 +42,26 @@ from faultinject.vendors.addressing import Addressing
 from faultinject.vendors.vendor import Vendor
 
 TRIES = 3
-"""Attempts of a run whose fault reached no request."""
+"""The most attempts of a run whose fault reaches no request."""
 WITHOUT = 5
-"""Runs without faults that are made before a comparison with them alone fails a run."""
+"""The number of runs without faults to make before a comparison with them may fail a run."""
 LONGER = 1.1
 """The factor by which such a run is delayed more than the run with a fault took longer."""
 PATIENCE = 10.0
-"""The factor of the time limit of a program: of the time without faults, plus `Once.leeway`."""
+"""The factor of a program's time limit: of the time without faults, plus `Once.leeway`."""
 PER_REQUEST, MORE = 10, 50
 """The limit of requests in a run: 10 for each request of the run without faults, and 50."""
 _WITHOUT = PlannedRun(Scenario.of_rules((), "0"), (), ())
 
 
 class Sweep:
-    """One exploration: its plan, its present run, and its results.
+    """One exploration: its plan, its current run, and its results.
 
     Args:
         choices: the faults.
         bounds: its bounds.
         endpoints: the user's own host suffixes (`FAULTINJECT_ENDPOINT`).
-        first: the texts of scenarios that come first, such as those that failed last time.
+        first: the texts of scenarios to run first, such as those that failed last time.
         share: (k, n): only every n-th scenario is run, beginning with number k, from 0.
         vendor: the vendor that reads requests if no choice has a vendor; None: plain HTTP.
 
@@ -72,7 +80,7 @@ class Sweep:
         stopped: the reason why it was stopped before its end; empty if it was not.
         covered: the choices that need no run of their own: they were injected, or an equal choice was; another share
             has them; or only one scenario is replayed.
-        doubts: whether a run that has failed is repeated, since its fault may not be the cause.
+        doubts: whether a failed run is repeated, as its fault may not be the cause.
         replay_line: returns the line that runs a finished run again; by default a marker.
         exhaustive_argument: the name of the argument by which omissions are tried.
     """
@@ -167,7 +175,7 @@ class Sweep:
 
     def _is_it(self, planned: PlannedRun) -> bool:
         """Whether a run has the scenario to replay; without such a scenario, every run counts."""
-        return not self._only or alike(planned.scenario.rules) == alike(self._wanted)
+        return not self._only or comparable_parts(planned.scenario.rules) == comparable_parts(self._wanted)
 
     def _leads_to_it(self, planned: PlannedRun) -> bool:
         """Whether a second fault may turn this run into the scenario to replay."""
@@ -181,7 +189,7 @@ class Sweep:
         return f"no run of this exploration is {self._only}; copy a scenario from its report{left_out}"
 
     def record(self, result: RunResult) -> FinishedRun:
-        """Take the result of the run of `next`.
+        """Record the result of the run that `next` has returned.
 
         Raises:
             ExplorationFailedError: a later run without faults failed twice: the runs are not independent.
@@ -192,13 +200,13 @@ class Sweep:
         result = replace(result, outcomes=without_operations(result.outcomes, self._places_of_app))
         if planned is None or self._doubted is not None:
             return self._record_without(result)
-        finished = self.run.finished(planned, result)
+        finished = self.run.finish_run(planned, result)
         if (finished.failed and self.doubts()) or self._is_to_be_tried_again(finished):
             return finished
         return self._take(finished, planned, result)
 
     def _take(self, finished: FinishedRun, planned: PlannedRun, result: RunResult) -> FinishedRun:
-        """Keep a finished run, or doubt it until there are more runs without faults to compare."""
+        """Keep a finished run, or put it aside until more runs without faults can be compared."""
         compared = finished.error is None and any(finding.check in COMPARED for finding in finished.findings)
         longer = result.seconds - min(run.seconds for run in self._plain)
         # After an answer that comes late, a client may give up: only a wait of its own is repeated as a delay.
@@ -234,7 +242,7 @@ class Sweep:
         return same and not (finished.failed or any(outcome.left for outcome in outcomes))
 
     def _record_without(self, result: RunResult) -> FinishedRun:
-        """Take the result of a run without faults."""
+        """Record the result of a run without faults."""
         result = replace(result, outcomes=result.outcomes[: result.first])
         finished, self._without = FinishedRun(self._without, result), _WITHOUT
         if finished.points and self._doubted is not None and not self._is_usual(finished):
@@ -259,7 +267,7 @@ class Sweep:
             _let_the_second_pass()
         if self._doubted is not None:
             planned, doubted = self._doubted
-            return self._take(self.run.finished(planned, doubted), planned, doubted)
+            return self._take(self.run.finish_run(planned, doubted), planned, doubted)
         return finished
 
     def _not_independent(self, finished: FinishedRun) -> str:
@@ -273,18 +281,21 @@ class Sweep:
         return f"{message}\nits output:\n{output}" if output else message
 
     def _is_to_be_tried_again(self, finished: FinishedRun) -> bool:
-        """Whether to repeat a run whose fault reached no request; one that never can is left out."""
+        """Whether to repeat a run whose fault reached no request; a hopeless fault is left out."""
         self._tries += 1
         if finished.reached or finished.failed:
             return False
         chosen = finished.chosen[-1]
         undone = {outcome.did for outcome in finished.outcomes if outcome.rule in finished.names}
         if "nothing_to_cut" in undone or ("refused" in undone and chosen.rule.resolved.of_store):
-            if chosen.moves:  # the user has not asked for it, and the server refuses all of them
-                self._queue = [planned for planned in self._queue if not planned.chosen[-1].moves]
+            if chosen.replaces_object:  # the user has not asked for it, and the server refuses all of them
+                self._queue = [planned for planned in self._queue if not planned.chosen[-1].replaces_object]
             else:
                 self.run.leave_out(
-                    LeftOut(f"{chosen.rule.fault} at {finished.points[-1].name}", chosen.unable(undone))
+                    LeftOut(
+                        f"{chosen.rule.fault} at {finished.points[-1].name}",
+                        chosen.reason_not_injected(undone),
+                    )
                 )
             self._current = None
             return True
@@ -315,20 +326,20 @@ class Sweep:
             )
             self.run.leave_out(LeftOut(f"{choice.rule.fault} at {point.name}", kept_back))
             return False
-        if (choice.needs_checksum and not outcome.checksum) or (choice.moves and not point.goes_on):
+        if (choice.needs_checksum and not outcome.checksum) or (choice.replaces_object and not point.goes_on):
             return False
         if choice.standard and choice.finds_no_body(outcome):
             return False  # a fault of the user is left out once its run has shown that
         if choice.lasts:
             return self._match(point, choice) >= int(choice.rule.options[FOR_GOOD])
-        useless = None if self.bounds.exhaustive else choice.useless_at(outcome)
+        useless = None if self.bounds.exhaustive else choice.omission_at(outcome)
         if useless is not None:
             self.run.leave_out(useless)
             self.pruned += 1
         return useless is None
 
     def rule_at(self, point: Point, choice: Choice) -> Rule:
-        """The rule that injects a fault at a point alone; one that stays, from the point on."""
+        """The rule that injects a fault only at one point; one that stays, from this point on."""
         if not choice.lasts:
             return rule_at(point, choice, self.reading.vendor)
         within = choice.rule if choice.within is None else choice.within
@@ -368,9 +379,9 @@ class Sweep:
             raise ExplorationFailedError(
                 f"no middleware saw a request, so there is nothing to explore. {unwrapped.advice()}"
             )
-        if len(first) >= KEPT:  # the journal may have dropped the first requests, which no run would try
+        if len(first) >= RING_SIZE:  # the journal may have dropped the first requests, which no run would try
             raise ExplorationFailedError(
-                f"a run makes {KEPT} requests or more: let the code make fewer of them"
+                f"a run makes {RING_SIZE} requests or more: let the code make fewer of them"
             )
         self.points = points = Points(first, second, self.reading, exhaustive=self.bounds.exhaustive)
         self.left_out += points.left_out
@@ -398,7 +409,7 @@ class Sweep:
             [point for same_operation in by_operation.values() for point in same_operation[1:-1]],
         )
         for group in groups:
-            for choice in sorted(self.run.choices, key=lambda choice: choice.turn):
+            for choice in sorted(self.run.choices, key=lambda choice: choice.order):
                 for point in group:
                     if self.applies(choice, point):
                         rule = self.rule_at(point, choice)
@@ -408,7 +419,7 @@ class Sweep:
     def _new(self, choice: Choice, point: Point, *rules: Rule) -> bool:
         """Whether no planned run has the same rules, or the same slow fault at the same operation.
 
-        A second choice that leads to the same rules is covered by the first one's run.
+        A second choice with the same rules is covered by the first one's run.
         """
         key: tuple[object, ...] = (choice.rule, point.operation) if choice.slow else rules
         planned = self._known.get(rules) or self._known.get(key)
@@ -422,13 +433,13 @@ class Sweep:
     def _deepen(self) -> None:
         """Plan the second faults after all first ones are tried."""
         second, self._second = self._second, []
-        second.sort(key=lambda run: sum(choice.turn for choice in run.chosen))
+        second.sort(key=lambda run: sum(choice.order for choice in run.chosen))
         left = max(0, self.bounds.max_runs - len(self.finished))
         self.not_run += max(0, len(second) - left)
         self._queue = second[:left]
 
     def _grow(self, finished: FinishedRun) -> None:
-        """Add a second fault at each request of the code's reaction to the first.
+        """Plan a second fault at each request of the code's reaction to the first.
 
         The reaction ends where the requests are again those of a run without faults. At depth 1 only a download that
         was cut has a second fault: the object is replaced before the code reads more. A program that was killed has
@@ -438,7 +449,7 @@ class Sweep:
         [first], [rule], [chosen] = finished.points, finished.scenario.rules, finished.chosen
         choices = self.run.second
         if not (choices or self.run.kills) and chosen.needs_body:
-            choices = [choice for choice in self.run.choices if choice.moves]
+            choices = [choice for choice in self.run.choices if choice.replaces_object]
         if not choices or chosen.alone:
             return
         if self.run.kills:
@@ -458,13 +469,13 @@ class Sweep:
             point = self.points.point_in(trace, number)
             for choice in choices:
                 if self.applies(choice, point):
-                    rules = folded(rule, self.rule_at(point, choice))
+                    rules = merge_rules(rule, self.rule_at(point, choice))
                     if self._new(choice, point, *rules):
                         planned = PlannedRun(Scenario.of_rules(rules, "0"), (first, point), (chosen, choice))
                         self._second += [planned] if self._is_it(planned) else []
 
     def _is_known_second_run(self, trace: Trace, faults: int) -> bool:
-        """Whether an earlier second run made the same requests, and so has the faults already."""
+        """Whether an earlier second run made the same requests, so that its faults are planned."""
         assert self.points is not None
         requests = tuple(map(self.points.identity, trace.outcomes))
         if requests not in self._second_runs or self.bounds.exhaustive:
@@ -479,7 +490,7 @@ class Sweep:
 def _let_the_second_pass() -> None:
     """Wait until the clock shows another second.
 
-    A value that a program takes from the clock then differs in the next run.
+    So a value that a program takes from the clock differs in the next run.
     """
     now = time.time()
     time.sleep(int(now) + 1.001 - now)

@@ -1,6 +1,6 @@
 """The pytest plugin: options, markers and fixtures.
 
-The engine is imported when a collected test needs it.
+The engine is imported only if a collected test needs it.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ MARKERS = ("faultinject", "faultinject_explore")
 SHARD = "faultinject_shard"
 """The hidden parameter of an explored test that is collected once for each of its shards."""
 SUMMARY = "faultinject_explore"
-"""The property of a report that holds an exploration's summary: xdist hands properties on."""
+"""The property of a report with an exploration's summary; xdist transfers properties."""
 UNMATCHED = "faultinject_unmet"
 """The property of a report with the rules of a replayed scenario that matched no request."""
 SEED = pytest.StashKey[str]()
@@ -113,7 +113,7 @@ def _seed(config: pytest.Config) -> str:
 
 
 def patch(config: pytest.Config) -> None:
-    """Patch the frameworks' own apps and moto, if that was not done yet, until the session ends."""
+    """Patch the frameworks' own apps and moto until the session ends, unless done already."""
     if PATCH not in config.stash:
         from faultinject.adapters.patch import Patch
         from faultinject.clients import moto
@@ -200,7 +200,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_terminal_summary(terminalreporter: object) -> None:
     """Write a line for each explored test, and for each test whose one scenario matched nothing.
 
-    Tests of xdist's workers have their lines, too.
+    This includes tests of xdist's workers.
     """
     stats = terminalreporter.stats  # type: ignore[attr-defined]  # pytest's own, not public
     names = ("passed", "failed", "xfailed", "xpassed")

@@ -21,7 +21,7 @@ from faultinject.exceptions import ConfigurationError, FaultInjectError
 from faultinject.injector.session_sync import Session
 from faultinject.rules.scenario import Scenario
 from faultinject.rules.values import listed
-from faultinject.testing.exploration.bounds import WHOLE, Bounds, checked
+from faultinject.testing.exploration.bounds import WHOLE, Bounds, convert_argument
 from faultinject.testing.exploration.causes import FinishedRun
 from faultinject.testing.exploration.points import marker
 from faultinject.testing.exploration.report import groups, incomplete, report, summary, warned
@@ -32,7 +32,7 @@ from faultinject.testing.pytest_plugin.marked import EXPLORED, explored, met_the
 from faultinject.testing.runs import RunFaults
 
 QUIET, EVERY = 2.0, 0.5
-"""Seconds until a terminal first shows the progress, and between two updates."""
+"""Seconds before a terminal first shows the progress, and between two updates."""
 TIMEOUT = pytest.StashKey[Any]()
 """The settings of pytest-timeout for a test whose limit includes the fixtures."""
 WARNING = "faultinject_explore_warning"
@@ -79,9 +79,9 @@ class ExploredRun:
         return self._faults is not None and self._faults.in_force
 
     def run_again(self, item: pytest.Item, error: Exception) -> bool:
-        """Run a test that has raised an error again, without faults, if it is to be.
+        """Run a test again that has raised an error, without faults, if the bounds ask for it.
 
-        After an assertion it is not: the assertion shows that the work itself raised no error.
+        A test whose assertion failed is not run again, as the code itself raised no error.
         """
         assert self._faults is not None
         if isinstance(error, AssertionError) or not (self.sweep.bounds.again and self.scenario.rules):
@@ -122,7 +122,7 @@ class ExploredTests:
             return None
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         with _ended_as_interrupted():
-            reports = _Exploring(item, mark, self._if_incomplete).reports(nextitem)
+            reports = _TestExploration(item, mark, self._if_incomplete).reports(nextitem)
         for test_report in reports:
             item.ihook.pytest_runtest_logreport(report=test_report)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
@@ -147,7 +147,7 @@ class ExploredTests:
                 run.error = call.excinfo.value
             run.seconds = call.duration
             if of_subtest and run.scenario.rules:
-                # pytest would show the failure of a subtest at once, though the run may be allowed to fail.
+                # pytest would show the failure of a subtest at once, although this run may be allowed to fail.
                 report.outcome, report.longrepr = "passed", None
         return report
 
@@ -168,7 +168,7 @@ def _ended_as_interrupted() -> Iterator[None]:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-class _Exploring:
+class _TestExploration:
     """The exploration of one test."""
 
     def __init__(self, item: pytest.Item, mark: pytest.Mark, if_incomplete: str) -> None:
@@ -181,7 +181,7 @@ class _Exploring:
         self._showing = False
         own = vars(item)
         obj, instance = own.get("_obj"), own.get("_instance")
-        # A conftest or a plugin may have replaced the function: it is run each time, on the same instance.
+        # A conftest or a plugin may have replaced the function; each run calls the replacement, on the same instance.
         plain = obj is None or obj == getattr(instance, getattr(item, "originalname", ""), None)
         self._replaced = {} if plain else {"_obj": obj, "_instance": instance}
 
@@ -197,7 +197,7 @@ class _Exploring:
                 reports = self._run(run)
                 first = first or reports
                 if self._ends(reports, run, plain=reports is first):
-                    return self._ended(reports, run, sweep, nextitem)
+                    return self._last_reports(reports, run, sweep, nextitem)
                 finished = run.end()
                 if finished.failed:
                     self._note(finished, reports[1])
@@ -219,7 +219,7 @@ class _Exploring:
         if refusal:
             call = self._failed(refusal)
         call.duration = time.monotonic() - self._began
-        return [setup, call, self._torn_down(nextitem)]
+        return [setup, call, self._tear_down(nextitem)]
 
     def _interrupted(self, sweep: Sweep) -> None:
         """Show the results so far: pytest has no report of an interrupted test."""
@@ -235,7 +235,7 @@ class _Exploring:
         if unknown:
             known = listed(_KEYS, "and")
             raise ConfigurationError(f"faultinject_explore takes no {listed(unknown)}; it takes {known}")
-        shards = checked("shards", keys.pop("shards", 1), *WHOLE)
+        shards = convert_argument("shards", keys.pop("shards", 1), *WHOLE)
         params = getattr(getattr(self._item, "callspec", None), "params", {})
         # The tests of a unittest.TestCase cannot be collected more than once.
         share = (params[SHARD], shards) if SHARD in params else (0, 1)
@@ -244,7 +244,7 @@ class _Exploring:
             raise ConfigurationError(
                 "again: a method of unittest.TestCase is not run again; make it a function"
             )
-        return sweep_of(self._mark.args, bounds, first=self._remembered(), share=share)
+        return sweep_of(self._mark.args, bounds, first=self._failed_texts(), share=share)
 
     def _run(self, run: ExploredRun) -> list[pytest.TestReport]:
         item = self._item
@@ -255,13 +255,13 @@ class _Exploring:
             item.ihook.pytest_timeout_cancel_timer(item=item)
             item.ihook.pytest_timeout_set_timer(item=item, settings=item.stash[TIMEOUT])
         try:
-            # With a copy as the next test, pytest tears down function fixtures alone.
+            # With a copy of the test as the next test, pytest tears down only function fixtures.
             return runtestprotocol(item, log=False, nextitem=copy.copy(item))
         finally:
             del item.stash[EXPLORED]
             item.user_properties[:] = properties
             if getattr(item, "cls", None) is not None:
-                # As each test has its own instance of its class, so has the next run.
+                # Each run has its own instance of the class, as each test has.
                 vars(item).update({"_obj": None, **self._replaced})
                 if not self._replaced:
                     vars(item).pop("_instance", None)
@@ -275,7 +275,7 @@ class _Exploring:
             return True
         return plain and run.error is not None
 
-    def _ended(
+    def _last_reports(
         self,
         reports: list[pytest.TestReport],
         run: ExploredRun,
@@ -288,7 +288,7 @@ class _Exploring:
             next(report for report in reports if report.failed or report is reports[-1]).sections.append(
                 (_SECTION, "\n".join(lines))
             )
-        last = self._torn_down(nextitem)
+        last = self._tear_down(nextitem)
         return [*reports, last] if last.failed else reports
 
     def _note(self, finished: FinishedRun, call: pytest.TestReport) -> None:
@@ -334,17 +334,17 @@ class _Exploring:
         """The key of the scenarios that failed last time, in pytest's cache."""
         return f"faultinject/explored/{blake2b(self._item.nodeid.encode(), digest_size=16).hexdigest()}"
 
-    def _remembered(self) -> list[str]:
+    def _failed_texts(self) -> list[str]:
         return [] if self._cache is None else list(self._cache.get(self._place, []))
 
     def _remember(self, texts: list[str]) -> None:
-        if self._cache is not None and texts != self._remembered():
+        if self._cache is not None and texts != self._failed_texts():
             self._cache.set(self._place, texts)
 
     def _failed(self, text: str) -> pytest.TestReport:
         return self._report(lambda: pytest.fail(text, pytrace=False), "call")
 
-    def _torn_down(self, nextitem: pytest.Item | None) -> pytest.TestReport:
+    def _tear_down(self, nextitem: pytest.Item | None) -> pytest.TestReport:
         state = self._item.session._setupstate  # noqa: SLF001 - what pytest itself calls at the end of a test
         return self._report(lambda: state.teardown_exact(nextitem), "teardown")
 

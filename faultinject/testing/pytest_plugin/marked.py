@@ -39,9 +39,9 @@ if TYPE_CHECKING:
 TEST_CLIENT = "testclient"
 """The client's address of Starlette's and FastAPI's test client."""
 SHOWN = 20
-"""Requests shown at the beginning, and again at the end."""
+"""The most requests that are shown at the beginning, and again at the end."""
 LONGEST = 100
-"""Characters of a request that are shown."""
+"""The most characters of a request that are shown."""
 Row = tuple[str, str, str, str, str]
 
 
@@ -145,7 +145,7 @@ MARK = "faultinject"
 EXPLORE = "faultinject_explore"
 FAST_FORWARD = "fast_forward"
 EXPLORED: pytest.StashKey[ExploredRun] = pytest.StashKey()
-"""The present run of an explored test."""
+"""The current run of an explored test."""
 
 
 class MarkedRules:
@@ -206,7 +206,7 @@ def _read(mark: pytest.Mark) -> Scenario:
 
 
 def _in_order(node: Node) -> Iterator[pytest.Mark]:
-    """The markers of one node in the order written: pytest keeps decorators from the bottom up."""
+    """The markers of one node as written, as pytest has decorators from the bottom up."""
     own = node.own_markers
     if isinstance(node, pytest.Class):
         written = [mark for kind in reversed(node.obj.__mro__) for mark in _marks_of_class(kind)]
@@ -278,10 +278,10 @@ class MarkedTest:
             self.faults = Faults(marked_rules.scenario, seed=seed, test=lambda: item.nodeid, session=session)
         if marked_rules.fast_forward:
             self.faults.fast_forward()
-        # In a run with an explored fault the code may never make the requests of a marker's rule.
+        # In a run with an explored fault the code may not come to the requests of a marker's rule.
         self._judged = run is None or not run.scenario.rules
         self._rules, self._only = marked_rules, only
-        self.markers = _marked(item)
+        self.markers = _marker_count(item)
         self.entered = self._returned = False
         self._plan = self.faults.injector.own_plan
         self._matched_rules: set[int] = set()
@@ -320,7 +320,7 @@ class MarkedTest:
             lines.append(unwrapped.advice())
         message = "\n".join(lines)
         if self._only is not None:
-            # The option may give the rules of one test to a whole session: the other tests have not failed.
+            # The option may give one test's rules to a whole session; tests that do not match them have not failed.
             self.item.user_properties.append((UNMATCHED, message))
         elif reaction == "error":
             _fail(self.item, message)
@@ -359,7 +359,7 @@ class MarkedTest:
         return (
             rule in self.faults.matched_while_exploring
             or self.faults.matched(rule, plan) > 0
-            # Requests before `begin` and after `end` are not counted, but they may meet the conditions.
+            # Requests before `begin` or after `end` are not counted, but they may meet the conditions.
             or (
                 not plan.rules[rule].options.keys().isdisjoint(("begin", "end"))
                 and any(met_conditions(plan.rules[rule], outcome, plan) for outcome in self.faults.outcomes)
@@ -427,7 +427,7 @@ class MarkedTests:
             pytest.skip(f"faultinject is off: {self._off}")
         item: pytest.Item = request.node
         if MARKED not in item.stash:
-            # `request.getfixturevalue("faults")`: the collection could not see that the test uses it.
+            # The test called `request.getfixturevalue("faults")`, which the collection could not see.
             marked = self._prepare(item)
             if os.environ.get("PYTEST_CURRENT_TEST", "").endswith("(call)"):
                 marked.entered = True
@@ -437,7 +437,7 @@ class MarkedTests:
 
     def _prepare(self, item: pytest.Item) -> MarkedTest:
         if self._session is not None:  # pragma: no branch - Windows
-            # Not at a test's end: the outcomes of a run of an explored test are read after its tear-down.
+            # Not at the last test's end, as the outcomes of an explored test's run are read after its tear-down.
             self._session.forget()
         try:
             item.stash[MARKED] = marked = MarkedTest(item, self._seed, self._session, self._only)
@@ -530,7 +530,7 @@ def refuse_late(item: pytest.Item) -> None:
     """Fail a test after its set-up if it has a marker that was not read."""
     config = item.config
     marked = item.stash.get(MARKED, None)
-    late = _marked(item) > (0 if marked is None else marked.markers)
+    late = _marker_count(item) > (0 if marked is None else marked.markers)
     replayed = config.getoption("faultinject_scenario") is not None
     late = late or (explored(item) is not None and EXPLORED not in item.stash and not replayed)
     if late and not config.getoption("faultinject_off") and not _off():
@@ -542,7 +542,7 @@ def refuse_late(item: pytest.Item) -> None:
         )
 
 
-def _marked(item: pytest.Item) -> int:
+def _marker_count(item: pytest.Item) -> int:
     return sum(marker.name in MARKERS for marker in item.iter_markers())
 
 
@@ -588,7 +588,7 @@ def _around_method(item: Any, marked: MarkedTest) -> Iterator[None]:
     pytest's call phase also runs setUp and tearDown, which get none.
     """
     method, instance = item.obj, item.instance
-    # pytest itself calls `obj`; a plugin that replaces it, such as pytest-django, calls the instance's method.
+    # pytest calls `obj`; a plugin that replaces it, such as pytest-django, calls the instance's method.
     item.obj = decorate(method, marked.in_force)
     setattr(instance, item.name, item.obj)
     try:

@@ -1,7 +1,7 @@
 """Writes a report on the clients of all tests at the session's end: `--faultinject-report`.
 
 All processes write one journal: that of FAULTINJECT_JOURNAL, or a temporary one. A process whose test names another
-journal writes to both. The process that the user started judges the lines that the session has added.
+journal writes to both. At the end, the process that the user started judges the lines of this session.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from faultinject.audit.reports import format_of, render
 from faultinject.engine.shown import quoted
 from faultinject.exceptions import ConfigurationError, FaultInjectError
 from faultinject.journal.call_window import CallWindow
+from faultinject.journal.named_calls import read_named_calls
 from faultinject.journal.reading import read
 from faultinject.journal.sources import noted_lines
-from faultinject.journal.told_calls import told_of
-from faultinject.journal.writing import of_report
+from faultinject.journal.writing import report_files
 from faultinject.rules.printed_json import json_text
 from faultinject.rules.variables import value_of
 from faultinject.testing import verdicts
@@ -55,8 +55,8 @@ def collect(config: pytest.Config) -> None:
     write = partial(note_errors, Path(folder))
     verdicts.ended.append(write)
     config.add_cleanup(lambda: verdicts.ended.remove(write))
-    of_report.append(journal)
-    config.add_cleanup(lambda: of_report.remove(journal))
+    report_files.append(journal)
+    config.add_cleanup(lambda: report_files.remove(journal))
 
 
 def note_errors(folder: Path, windows: Sequence[CallWindow]) -> None:
@@ -64,7 +64,7 @@ def note_errors(folder: Path, windows: Sequence[CallWindow]) -> None:
     with (folder / f"{os.getpid()}{ERRORS}").open("a", encoding="utf-8") as file:
         for window in windows:
             if window.error is not None:
-                # Not by msgspec: an error's text may have half of a surrogate pair, as a file name may.
+                # Not by msgspec, which refuses half of a surrogate pair; an error's text may have one.
                 file.write(f"{json_text([_key(window), window.error])}\n")
 
 
@@ -190,7 +190,7 @@ def judge_journal(journal: Path, folder: Path) -> Judgement | None:
     paths = [str(journal)]
     windows = [
         replace(window, error=errors.get(_key(window), window.error))
-        for window in told_of(noted_lines(paths))
+        for window in read_named_calls(noted_lines(paths))
     ]
     skipped: dict[str, int] = {}
     requests = read(paths, skipped=skipped, one_machine=bool(windows))

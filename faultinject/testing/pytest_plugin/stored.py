@@ -67,10 +67,10 @@ class StoredByTests:
             for storage, contents_after in after.items():
                 contents, contents_before = storage.app.contents, before.get(storage, {})
                 change(contents, contents_after, contents_before)
-                change(storage.app.kept, contents_after, contents_before)
-                storage.app.hold(contents)
+                change(storage.app.saved_contents, contents_after, contents_before)
+                storage.app.replace_contents(contents)
 
-        # pytest runs the first finalizer last: after the fixture's own clean-up.
+        # Added first, as pytest runs the first finalizer last: after the fixture's own clean-up.
         fixturedef.addfinalizer(undo)
         try:
             return (yield)
@@ -80,7 +80,7 @@ class StoredByTests:
                 contents_before, now = before.get(storage, {}), storage.app.contents
                 if now != contents_before:
                     after[storage] = now
-                    change(storage.app.kept, contents_before, now)
+                    change(storage.app.saved_contents, contents_before, now)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> None:
@@ -93,7 +93,7 @@ class StoredByTests:
             return
         self._in_test = True
         for storage in self.factory:
-            storage.app.kept = storage.app.contents
+            storage.app.saved_contents = storage.app.contents
         # It runs after the clean-up of the test's own fixtures, and before that of wider ones.
         item.addfinalizer(self._end_test)
 

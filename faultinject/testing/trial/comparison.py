@@ -1,4 +1,4 @@
-"""Finds the tests that a fault breaks: compares runs with faults with two runs without."""
+"""Finds the tests that a fault breaks, by comparing runs with faults with two runs without."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def of_go(output: Iterable[bytes]) -> Iterator[Result]:
             continue
         ended = datetime.fromisoformat(event["Time"]).timestamp() if "Time" in event else None
         began = None if ended is None else ended - event.get("Elapsed", 0)
-        # A line of `go test` itself, such as `--- FAIL: TestPut (0.00s)`, is no error message.
+        # A line of `go test` itself, such as `--- FAIL: TestPut (0.00s)`, is not an error message.
         lines = [text for text in texts.get(test, []) if text and text[:3] not in ("===", "---")]
         result = Result(test, outcome, lines[0] if outcome == FAILED and lines else "", began, ended)
         if name is None:
@@ -159,10 +159,10 @@ _MISSING = re.compile(r"\bNoSuch[A-Z]\w+|\b404\b|[Nn]ot ?Found")
 
 
 def breaks_promise(rules: Sequence[Rule], result: Result) -> bool:
-    """Whether a test fails for another reason than an error that the app has reported.
+    """Whether a test fails for another reason than an error that the app reported.
 
-    If the failure shows the code or the status of the fault, or any error status, the app has reported the error. If
-    not, the app took a failed request for done.
+    If the failure shows the code or the status of the fault, or any error status, the app reported the error. If not,
+    the app treated a failed request as successful.
     """
     names = {name for rule in rules for row in rule.resolved.rows for name in (row.code, str(row.status))}
     names |= {rule.fault.partition(":")[2] for rule in rules}
@@ -264,7 +264,7 @@ class Breakage:
         named = any(outcome.test is not None for outcome in self.run.outcomes)
         requests = self.requests if named else self.run.outcomes
         lost = {id(outcome) for outcome in _lost(requests)}
-        # Without a fault there is no retry: a request whose retry succeeded counts once.
+        # Without a fault there is no retry, so a request and its successful retry count once.
         skip = sum(
             (outcome.operation or outcome.method) == value and (not outcome.injected or id(outcome) in lost)
             for outcome in requests[: requests.index(cause)]
@@ -498,7 +498,7 @@ def report_of(
             )
             for run in comparison.runs
         ],
-        broken=list(_broken(comparison, replay, smallest, tried)),
+        broken=list(_broken_tests(comparison, replay, smallest, tried)),
         broken_before={test: comparison.bare[0].results[test].error for test in comparison.broken_before},
         ended=comparison.ended,
         flaky=comparison.flaky,
@@ -507,7 +507,7 @@ def report_of(
     )
 
 
-def _broken(
+def _broken_tests(
     comparison: SuiteComparison,
     replay: Callable[[str, str], str],
     smallest: Mapping[Place, Rule],

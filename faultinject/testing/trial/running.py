@@ -1,4 +1,4 @@
-"""Runs a suite against a store in this process, or with faults in the apps that it starts."""
+"""Runs a test suite against a store in this process, or with faults in the suite's apps."""
 
 from __future__ import annotations
 
@@ -69,22 +69,22 @@ def faults_of(texts: Sequence[str], speaks: str) -> list[tuple[Rule, ...]]:
             if vendor not in OWN and vendors.known(vendor):
                 choices = choices_of([text])
                 passing = filter(_passes, choices)
-                runs += filter(None, (tuple(_once(choice)) for choice in passing))
-                runs += _staying(choices)
+                runs += filter(None, (tuple(_rules_once(choice)) for choice in passing))
+                runs += _lasting_faults(choices)
             else:
                 rules = Scenario.parse(text).rules
                 if not rules:
                     raise ConfigurationError("there is no rule: give one, such as 'cos:SlowDown,times=2'")
-                runs.append(tuple(map(_triggered, rules)))
+                runs.append(tuple(map(_with_triggers, rules)))
     return list(dict.fromkeys(runs))
 
 
 def _passes(choice: Choice) -> bool:
     """Whether a client that retries copes with a fault, and the suite goes on at once."""
-    return not (choice.lasts or choice.moves or choice.needs_checksum or choice.slow)
+    return not (choice.lasts or choice.replaces_object or choice.needs_checksum or choice.slow)
 
 
-def _staying(choices: Sequence[Choice]) -> list[tuple[Rule, ...]]:
+def _lasting_faults(choices: Sequence[Choice]) -> list[tuple[Rule, ...]]:
     """The faults of a set that stay: an outage of all writes, and expired credentials."""
     within = choices[0].within
     _, conditions, unless, _ = (None, {}, {}, {}) if within is None else within.parts
@@ -101,7 +101,7 @@ def _staying(choices: Sequence[Choice]) -> list[tuple[Rule, ...]]:
     return [(rule,) for rule in (outage, *expired)]
 
 
-def _once(choice: Choice) -> Iterator[Rule]:
+def _rules_once(choice: Choice) -> Iterator[Rule]:
     """A rule for each place in which the vendor's document has the fault and the user wants it."""
     meant = operations_of(choice.rule.vendor).meant
     for where in choice.where or (choice.rule,):
@@ -125,7 +125,7 @@ def _once(choice: Choice) -> Iterator[Rule]:
             yield Rule.of_parts(choice.rule.fault, (None, conditions, unless, options))
 
 
-def _triggered(rule: Rule) -> Rule:
+def _with_triggers(rule: Rule) -> Rule:
     if any(key in TRIGGERS for key in rule.options):
         return rule
     name, conditions, unless, options = rule.parts
@@ -164,7 +164,7 @@ POLL_SECONDS = 0.05
 """Seconds between two checks of the listening thread whether the run is over."""
 
 
-class Listener:
+class RunnerListener:
     """Listens on loopback to the test runners of a suite.
 
     Args:
@@ -227,7 +227,7 @@ class Listener:
                 Result(test, event["outcome"], event["said"], began, ended, exact=not of_node, shown=shown)
             )
 
-    def __enter__(self) -> Listener:
+    def __enter__(self) -> RunnerListener:
         Thread(target=self._server.serve_forever, args=(POLL_SECONDS,), daemon=True).start()
         return self
 
@@ -240,7 +240,7 @@ class Listener:
         self._server.server_close()  # waits for the lines of all connections
 
 
-class Suite:
+class SuiteCommand:
     """A command that runs tests, and the store that it uses.
 
     Args:
@@ -292,7 +292,7 @@ class Suite:
         self._store, self._server = served(vendor, endpoints, own_injector(), sock=sock, max_bytes=MAX_BYTES)
         self._environ |= stores.find(vendor).environment(host, store_port)
 
-    def __enter__(self) -> Suite:
+    def __enter__(self) -> SuiteCommand:
         if self.has_store:
             self._server.start()
         return self
@@ -372,7 +372,7 @@ class Suite:
             environ["TRIED_TEST"] = only
         began = time.monotonic()
         # An internal error lets a request pass without its fault, which breaks no test.
-        with suppress(InjectionFailedError), faults, Listener(begin, enter) as listener:
+        with suppress(InjectionFailedError), faults, RunnerListener(begin, enter) as listener:
             environ |= listener.variables
             program = Program(self.command, environ)
             try:
@@ -416,7 +416,7 @@ class SuiteTrial:
         suite: the suite.
         faults: the rules of each run.
         only: the one test that is judged; None: all tests.
-        within: seconds that a run may take; None: many times the time without faults.
+        within: the time limit of a run in seconds; None: many times the time without faults.
         watch: called when a run begins.
 
     Attributes:
@@ -430,7 +430,7 @@ class SuiteTrial:
 
     def __init__(
         self,
-        suite: Suite,
+        suite: SuiteCommand,
         faults: Sequence[tuple[Rule, ...]],
         *,
         only: str | None = None,
@@ -483,7 +483,7 @@ class SuiteTrial:
             self._left -= 1
         comparison = SuiteComparison(bare, self._only)
         if self._suite.faster and (comparison.flaky or comparison.ended):
-            # The second run was faster, and ended in another way: a third run shows whether the speed is the reason.
+            # The second run had faster clocks and another result: a third run shows whether the speed is the reason.
             flaky = comparison.flaky
             bare[1] = self._run((), within)
             comparison = SuiteComparison(bare, self._only)

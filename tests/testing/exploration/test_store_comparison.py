@@ -271,7 +271,9 @@ def test_what_a_run_that_told_an_error_has_taken_away():
         comparison = StoreComparison("faults")
         for each in ends:
             comparison.learn(before, [each])
-        return [(each.check, each.verdict, each.message) for each in comparison.gone(before, after)]
+        return [
+            (each.check, each.verdict, each.message) for each in comparison.removed_objects(before, after)
+        ]
 
     def said(path):
         return [("object lost", "WARN", f"it was there before the run, and is gone: {path}")]

@@ -367,7 +367,7 @@ def test_a_run_without_faults_that_fails_once():
 
 def test_more_requests_than_are_kept(monkeypatch):
     """The journal keeps so many; the first of more are gone from it, and no run would try them."""
-    monkeypatch.setattr("faultinject.testing.exploration.sweep.KEPT", 3)
+    monkeypatch.setattr("faultinject.testing.exploration.sweep.RING_SIZE", 3)
     _, error = exploring(lambda: [call("PUT", "/b/k") for _ in range(3)], "reset")
     assert str(error) == "a run makes 3 requests or more: let the code make fewer of them"
 

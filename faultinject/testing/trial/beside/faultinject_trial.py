@@ -1,7 +1,7 @@
-"""A plugin for the pytest of a suite: it reports the beginning and the end of each test.
+"""A plugin for a suite's own pytest, which reports the beginning and the end of each test.
 
-`faultinject trial` runs that suite. The suite's Python need not have faultinject, unless moto answers its requests:
-faults inside moto need it.
+`faultinject trial` runs the suite. The suite's Python needs faultinject only if moto answers its requests, as faults
+inside moto need it.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ import pytest
 class Reporter:
     """Reports tests over one connection, and waits for an answer before each test.
 
-    So the faults of a test are in force before it begins. The connection is made before any test, as some suites
-    forbid connections in tests.
+    Due to the answer, the faults of a test are in force before it begins. The connection is made before any test, as
+    some suites forbid connections in tests.
 
     Args:
         alone: whether no other process runs tests of this suite.
     """
 
     def __init__(self, *, alone: bool) -> None:
-        # `begin` means that no other test runs, which a worker of xdist does not know.
+        # `begin` means that no other test runs, but a worker of xdist does not know that.
         self._begin_key = "begin" if alone else "started"
         host, _, port = os.environ["TRIED_SUITE"].rpartition(":")
         self._stream = socket.create_connection((host, int(port))).makefile("rwb")
@@ -67,8 +67,8 @@ class Reporter:
         self._ended = ("passed", "", "")
         self.tell(**{self._begin_key: item.nodeid})
         done = yield
-        outcome, said, shown = self._ended
-        self.tell(test=item.nodeid, outcome=outcome, said=said, shown=shown)
+        outcome, message, shown = self._ended
+        self.tell(test=item.nodeid, outcome=outcome, said=message, shown=shown)
         return done
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -91,9 +91,14 @@ class Reporter:
             return
         shown = report.longrepr
         crash = getattr(shown, "reprcrash", None)
-        said = shown[2] if isinstance(shown, tuple) else str(shown) if crash is None else crash.message
-        # A test that a plugin runs again has failed: its next attempt gets no fault.
-        self._ended = ("skipped" if report.skipped else "failed", said.rstrip(), report.longreprtext)
+        if isinstance(shown, tuple):
+            message = shown[2]
+        elif crash is None:
+            message = str(shown)
+        else:
+            message = crash.message
+        # A test that a plugin runs again counts as failed; its next attempt gets no fault.
+        self._ended = ("skipped" if report.skipped else "failed", message.rstrip(), report.longreprtext)
 
 
 def _reach_moto() -> bool:

@@ -1,8 +1,8 @@
-"""The lines by which tests note their calls and results in the journal, for reports.
+"""The lines by which tests note their named calls in the journal, for reports.
 
-There is one line for each named call, and one for each block with faults, at its end. All fields of a journal's line
-are null in it but `v`, `time`, `arrived` and `pid`, and it has `"told"`. Of an error it has only the type, as its words
-may hold secrets.
+There is one line for each named call, and one for each block with faults, at its end. Such a line has `"told"`. Of a
+request's fields it has `v`, `time`, `arrived` and `pid`; the others are null. Of an error it has only the type, as its
+text may hold secrets.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from faultinject.journal.outcome import line_without_request
 _MARK = b'"told":{'
 
 
-class ToldCall(Struct):
+class NamedCall(Struct):
     """A call that a test names, or a block with faults.
 
     Attributes:
@@ -43,8 +43,8 @@ class ToldCall(Struct):
     within: list[float]
 
 
-class ToldLine(Struct):
-    """The line that a test writes; all other fields of it are null.
+class NamedCallLine(Struct):
+    """The line that a test writes; a request's other fields are null in it.
 
     Attributes:
         v: The version of the format.
@@ -58,15 +58,15 @@ class ToldLine(Struct):
     time: float
     arrived: float
     pid: int
-    told: ToldCall
+    told: NamedCall
 
 
-def told_line(window: CallWindow, pid: int) -> bytes:
-    """The line of a call window in a journal.
+def named_call_line(window: CallWindow, pid: int) -> bytes:
+    """The journal's line about the window of a call.
 
     Args:
-        window: as the test knows it; its error begins with its type.
-        pid: this process.
+        window: the window as the test knows it; its error begins with its type.
+        pid: the id of this process.
     """
     error = window.error and window.error.partition(": ")[0]
     fields = asdict(replace(window, error=error))
@@ -74,12 +74,12 @@ def told_line(window: CallWindow, pid: int) -> bytes:
     return line_without_request(time=time.time(), arrived=window.ended, pid=pid, told=fields)
 
 
-def told_of(lines: Iterable[bytes]) -> list[CallWindow]:
-    """The calls that tests note in these lines, without damaged lines."""
+def read_named_calls(lines: Iterable[bytes]) -> list[CallWindow]:
+    """Read the calls that tests note in these lines; damaged lines are left out."""
     windows = []
     for line in lines:
         if _MARK in line:
-            # Not parsed by msgspec, as a name may have half of a surrogate pair.
+            # Not parsed by msgspec, which refuses half of a surrogate pair; a name may have one.
             with suppress(ValueError, MsgspecError):
-                windows.append(CallWindow(**asdict(convert(loads(line), ToldLine).told)))
+                windows.append(CallWindow(**asdict(convert(loads(line), NamedCallLine).told)))
     return windows

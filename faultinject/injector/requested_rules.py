@@ -1,4 +1,4 @@
-"""Faults that a request asks for, if that is allowed, with rules in `x-faultinject-rules`."""
+"""Faults that a request itself asks for, with rules in its header `x-faultinject-rules`."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from faultinject.counts.per_process import PerProcess
 from faultinject.engine.plan import Plan
 from faultinject.exceptions import ConfigurationError
 from faultinject.http.target import utf8
-from faultinject.rules.foreign import check_foreign
+from faultinject.rules.foreign import check_sent_rules
 from faultinject.rules.scenario import Scenario
 
 NAME = "on-request"
-"""The name of the first such rule in the journal; the second is `on-request-2`, and so on."""
+"""The name of a request's first rule in the journal; the second one is `on-request-2`."""
 LONGEST = 2048
-"""Bytes of the header."""
+"""The most bytes of the header."""
 MOST_RULES = 5
-KEPT = 256
-"""Headers that are remembered with their counts; the least recently used is forgotten."""
+MOST_PLANS = 256
+"""The most headers whose plans and counts are kept; the least recently used is dropped."""
 LONGEST_REFUSAL = 200
-"""Characters of the message about a wrong header."""
-OTHERS = frozenset(("http2",))
-"""Effects on requests of other clients: one connection to a proxy may carry many clients."""
+"""The most characters of the message about a wrong header."""
+ON_OTHER_CLIENTS = frozenset(("http2",))
+"""Effects on other clients, whose requests a proxy may send over the same connection."""
 
 
 class RequestedRules(PerProcess):
-    """The plans of requests' headers: for each text a plan with counts of its own.
+    """The plans for requests' headers: each text has a plan with counts of its own.
 
-    A forked child begins at zero, as a thread of its parent may have held this lock, or the lock of a plan.
+    A forked child begins without plans, as a thread of its parent may have held this lock or that of a plan.
 
     Args:
         make: makes the plan of a scenario and the names of its rules.
@@ -43,7 +43,7 @@ class RequestedRules(PerProcess):
         self._lock = Lock()  # nobody waits under it: `faultinject.locks`
 
     def plan(self, text: str) -> Plan | str:
-        """The plan of a header's text, or in one line of ASCII the reason why there is none."""
+        """The plan for a header's text, or the reason why there is none, in one line of ASCII."""
         if len(text) > LONGEST:
             return f"more than {LONGEST} bytes"
         self._begin_once()
@@ -52,21 +52,21 @@ class RequestedRules(PerProcess):
             if isinstance(known, str) or (known is not None and not known.ended):
                 self._known.move_to_end(text)
                 return known
-        # Rules are compiled without the lock: a fork in another thread waits for it.
+        # Rules are compiled without the lock, as a fork in another thread waits for the lock.
         new = self._read(text) if known is None else known.again()
         with self._lock:
             if self._known.get(text) is known:
                 self._known[text] = new
             new = self._known.setdefault(text, new)  # another thread may have been faster
             self._known.move_to_end(text)
-            forgotten = self._known.popitem(last=False)[1] if len(self._known) > KEPT else ""
-        if not isinstance(forgotten, str):
-            forgotten.end()
+            dropped = self._known.popitem(last=False)[1] if len(self._known) > MOST_PLANS else ""
+        if not isinstance(dropped, str):
+            dropped.end()
         return new
 
     @property
     def plans(self) -> list[Plan]:
-        """The plans of the headers that are remembered."""
+        """The plans that are kept."""
         self._begin_once()
         with self._lock:
             return [plan for plan in self._known.values() if not isinstance(plan, str)]
@@ -74,7 +74,7 @@ class RequestedRules(PerProcess):
     def _read(self, text: str) -> Plan | str:
         try:
             scenario = Scenario.parse(utf8(text))
-            check_foreign(scenario, more=OTHERS)
+            check_sent_rules(scenario, more=ON_OTHER_CLIENTS)
         except ConfigurationError as error:
             first = error.problems[0]
             line = f"{first.where}: {first.message}" if first.where else first.message
