@@ -2,45 +2,48 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+import threading
+import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import nullcontext, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import partial
-from sys import modules
-from threading import Thread
+from io import BytesIO
 from typing import Any, assert_never
 
 from faultinject.adapters.client_errors import cut_of
-from faultinject.adapters.connection import Connection, threads_run
-from faultinject.adapters.lingering import end, linger
+from faultinject.adapters.connection import Connection, end, linger, threads_run, until_delivered
 from faultinject.adapters.middleware import Middleware
 from faultinject.adapters.mounting import control_of
 from faultinject.adapters.servers import (
-    close_behind,
+    OUR_SERVER,
+    body_of,
     is_at_hand,
     is_file,
     is_in_process,
-    of_environ,
+    shown,
     wsgi_server,
 )
 from faultinject.adapters.types import Environ, Start, WSGIApp
-from faultinject.adapters.wsgi_wait import AppBody, Pieces, delivered, drain, wait
+from faultinject.adapters.wsgi_body import AppBody, HeardBody
 from faultinject.engine.actions import Action
 from faultinject.engine.answers import Respond
 from faultinject.engine.exchange import DECIDED, claimed, failed, skipped
 from faultinject.engine.exchange import exchange as steps_of
 from faultinject.engine.own_answer import FilteredAnswer, NotedAnswer
 from faultinject.engine.plan import Plan
-from faultinject.engine.request import WSGIRequest
+from faultinject.engine.request import Body, WSGIRequest
 from faultinject.engine.steps import (
     AppAnswer,
     AppEnded,
+    ClientGone,
     Cut,
     Dropped,
     Hold,
     Look,
     LostPatience,
-    OwnAnswer,
     Part,
     Reach,
     ReadBody,
@@ -50,10 +53,29 @@ from faultinject.engine.steps import (
     Steps,
     Wait,
 )
-from faultinject.http.wire import CLOSE, FLUSH, Headers, length_of, whole, without_connection
+from faultinject.http.wire import (
+    CLOSE,
+    FLUSH,
+    LONGEST,
+    MOST,
+    PIECE,
+    Headers,
+    length_of,
+    whole,
+    without_connection,
+)
 from faultinject.injector.injector import Injector
 from faultinject.injector.lookup import injector_for, refuse_eventlet
 from faultinject.rules.scenario import Rules
+from faultinject.vendors.multi_delete import Listing
+
+FIRST_PIECE = 16
+"""Bytes of a body that are asked for first.
+
+Twice as many are asked for each time, as long as they come fast.
+"""
+SLOW = 0.05
+"""Seconds after which a piece has come slowly: then only the next byte is asked for."""
 
 
 class WSGIFaultMiddleware(Middleware):
@@ -132,7 +154,7 @@ def exchange(
     request = None
     try:
         request = WSGIRequest(environ)
-        if "eventlet.patcher" in modules:
+        if "eventlet.patcher" in sys.modules:
             refuse_eventlet(environ)
         action = plan.decide(request, candidates) if candidates else None
         action = claimed(plan, request, action, environ)
@@ -179,7 +201,8 @@ class Responder:
         self._request = request
         self._entry = action.entry
         self._steps = steps_of(plan, request, action)
-        self._in_process = is_in_process(environ, start_response)
+        self._server = server = wsgi_server(environ)
+        self._in_process = is_in_process(server, environ, start_response)
         self._result: Iterable[bytes] | None = None
         self._connection: Connection | None = None
         self._lingering: Connection | None = None
@@ -201,19 +224,19 @@ class Responder:
         step = self._advance(self._steps)
         if isinstance(step, RunApp):
             body = self._overhear(step)
-            if isinstance(step.answer, Dropped):
-                self._run_dropped(step.answer, body)
+            if isinstance(step, Dropped):
+                self._run_dropped(step, body)
                 if self._passes and not self._begun:
                     assert self._result is not None
                     return self._result
-            elif isinstance(step.answer, FilteredAnswer):
-                self._run_filtered(step.answer)
+            elif isinstance(step, FilteredAnswer):
+                self._run_filtered(step)
                 if self._passes and not self._ahead:
                     # Nothing is left of it. Of an answer of one piece a server says the length, here 0.
                     self.close()
                     return [b""]
             else:
-                return self._run_app(step.answer, step.hidden)
+                return self._run_app(step)
         else:
             self._step = step
         if self._connection is None and not self._begun and self._result is None:
@@ -226,7 +249,7 @@ class Responder:
         # The connection has ended: nobody gets this answer, or those to further requests that the server has read.
         answer = failed()
         self._start_response(answer.status_line, answer.headers)
-        close_behind(self._environ, self._start_response)
+        self._server.close_behind(self._environ, self._start_response)
         return []
 
     def __iter__(self) -> Iterator[bytes]:
@@ -267,38 +290,31 @@ class Responder:
         result, self._result = self._result, None
         getattr(result, "close", lambda: None)()
 
-    def _advance(
-        self, steps: Steps, given: Any = None, advance: Callable[[Any], Step] | None = None
-    ) -> Step | None:
+    def _advance(self, steps: Steps, given: Any = None) -> Step | None:
         """Carry out the next steps, up to one that is the caller's.
 
         That is `RunApp`, `Part`, or a `Cut` of an answer that has begun; None at the end.
 
         Args:
             steps: those of the exchange, or of the app's own answer.
-            given: the result of the step before; an error, if `advance` throws it in.
-            advance: asks for the next step; by default it sends the result of the one before.
+            given: the result of the step before, or the error that it raised.
         """
-        advance = advance or steps.send
         try:
             while True:
-                step = advance(given)
-                advance, given = steps.send, None
+                step = steps.throw(given) if isinstance(given, BaseException) else steps.send(given)
+                given = None
                 try:
                     if isinstance(step, RunApp | Part):
                         return step
                     if isinstance(step, Send):
                         self._answer(step)
                     elif isinstance(step, ReadBody):
-                        given = drain(
-                            self._environ, self._plan, self._request, step.listing, step.up_to,
-                            in_process=self._in_process,
-                        )  # fmt: skip
+                        given = self._drain(step.listing, step.up_to)
                         self._gave_up = given is not None and not given[2]
                     elif isinstance(step, Wait):
                         given = self._wait(step)
                     elif isinstance(step, Look):
-                        with of_environ(self._environ) or nullcontext() as connection:
+                        with self._reached() as connection:
                             given = connection is not None and connection.left(0)
                     elif isinstance(step, Cut):
                         if self._begun:
@@ -314,7 +330,7 @@ class Responder:
                     else:
                         assert_never(step)
                 except BaseException as error:
-                    advance, given = steps.throw, error
+                    given = error
         except (StopIteration, AppEnded):
             return None
 
@@ -356,7 +372,7 @@ class Responder:
     # An answer of ours
 
     def _answer(self, step: Send) -> None:
-        ends = self._start_ours(step.status_line, step.headers, unread=step.unread, closes=step.closes)
+        ends = self._start_ours(step)
         if step.body is None:
             self._begun, self._unread = True, step.unread
         elif ends:
@@ -365,46 +381,135 @@ class Responder:
         else:
             self._result = [step.body]  # also an empty piece: see `_parts`
 
-    def _start_ours(self, status_line: str, headers: Headers, *, unread: bool, closes: bool) -> bool:
+    def _start_ours(self, step: Send) -> bool:
         """Start an answer of ours, and say whether its connection ends after it.
 
         It does where the rule asks for it, and where part of the request's body is unread, which the server could take
         for the next request.
         """
-        in_process = self._in_process
-        unread = unread and not (in_process or is_at_hand(self._environ))
-        if closes and not in_process:
+        in_process, headers = self._in_process, step.headers
+        unread = step.unread and not (in_process or is_at_hand(self._environ))
+        if step.closes and not in_process:
             headers = without_connection(headers)
-        if in_process or self._request.http2 or not (unread or closes):
-            self._write_on = self._start_response(status_line, headers)
+        if in_process or self._request.http2 or not (unread or step.closes):
+            self._write_on = self._start_response(step.status_line, headers)
             return False
-        if not wsgi_server(self._environ).says_close:
+        if not self._server.says_close:
             headers = [*headers, CLOSE]
         # Our own descriptor is taken before the server closes its own. A server that shows none would reset a client
         # that is sending, so the rest of the body is read after the answer. It is not read where reading was given up,
         # where the answer has no length, and where reading would ask the client to send it.
-        self._lingering = of_environ(self._environ)
+        self._lingering = self._server.connection(self._environ)
         leaves_rest = self._gave_up or "HTTP_EXPECT" in self._environ or length_of(headers) is None
         self._reads_behind = unread and self._lingering is None and not leaves_rest
-        self._write_on = self._start_response(status_line, headers)
-        close_behind(self._environ, self._start_response)
+        self._write_on = self._start_response(step.status_line, headers)
+        self._server.close_behind(self._environ, self._start_response)
         return True
 
     def _read_behind(self) -> None:
         """Read the rest of the request's body after the answer."""
         stream = self._environ["wsgi.input"]
-        before = stream.raw.size if isinstance(stream, AppBody) else 0
         with suppress(Exception):
-            drain(self._environ, self._plan, self._request, before=before, in_process=False)
+            self._drain(before=stream.raw.size if isinstance(stream, AppBody) else 0)
+
+    # The request's body, and the client that waits
+
+    def _drain(
+        self, listing: Listing | None = None, up_to: int | None = None, before: int = 0
+    ) -> Body | None:
+        """Read the request body and drop it, within bounds of bytes and seconds.
+
+        The clock is looked at between two pieces, and a server's `read` waits for a whole piece, however slowly that
+        comes: so pieces are small where a client is slow. A body without a length that ends before `up_to` is put back,
+        for the app to read.
+
+        Args:
+            listing: gets each piece.
+            up_to: most bytes of it that are read; None: all.
+            before: bytes of it that were read before.
+
+        Returns:
+            Bytes read, their digest, whether that was all; None when the body has no end that a server shows.
+
+        Raises:
+            ClientGone: the body ends too early, or the server cannot read it.
+        """
+        environ, clock = self._environ, self._plan.services.monotonic
+        length = self._request.content_length
+        if length is None and not environ.get("wsgi.input_terminated"):
+            return None
+        length = None if length is None else length - before
+        kept: list[bytes] | None = [] if up_to is not None and length is None else None
+        stream = body_of(environ)
+        source = (self._server.body and shown(self._server.body, stream)) or stream
+        # `read1` gives what has come so far, where the server has it.
+        read = getattr(source, "read1", source.read)
+        digest = self._request.body_digest(self._plan.origin[2])
+        wanted = length if up_to is None else up_to
+        at_hand = self._in_process or is_at_hand(environ)
+        most, ended = PIECE if at_hand else FIRST_PIECE, False
+        end = clock() + LONGEST
+        with nullcontext() if at_hand else self._impatient():
+            while wanted is None or digest.size < wanted:
+                began = clock()
+                if digest.size >= MOST or began >= end:
+                    break
+                try:
+                    piece = read(most if wanted is None else min(most, wanted - digest.size))
+                except TimeoutError:
+                    break
+                except Exception as error:
+                    raise ClientGone from error
+                ended = not piece
+                if ended:
+                    break
+                digest.update(piece)
+                if listing is not None:
+                    listing.feed(piece)
+                if kept is not None:
+                    kept.append(piece)
+                most = min(2 * most, PIECE) if clock() - began < SLOW else 1
+        if ended and length is not None:
+            raise ClientGone
+        whole = ended or digest.size == length
+        if kept is not None and whole:
+            environ["wsgi.input"] = BytesIO(b"".join(kept))
+        return digest.size, digest.hexdigest(), whole
+
+    @contextmanager
+    def _impatient(self) -> Iterator[None]:
+        """Let the server wait for no byte of the request longer than `LONGEST`, if it can."""
+        stream = getattr(body_of(self._environ), "raw", None) if OUR_SERVER in self._environ else None
+        with self._reached() as connection:
+            handle: Any = None if connection is None else connection.handle
+            if stream is not None:
+                stream.allow(LONGEST)
+                try:
+                    yield
+                finally:
+                    stream.allow(None)
+            elif hasattr(handle, "settimeout"):
+                patience = handle.gettimeout()
+                handle.settimeout(LONGEST)
+                try:
+                    yield
+                finally:
+                    handle.settimeout(patience)
+            else:
+                yield
+
+    def _reached(self) -> AbstractContextManager[Connection | None]:
+        """Hold the client's connection for a moment, where the server shows it."""
+        return self._server.connection(self._environ) or nullcontext()
 
     def _wait(self, step: Wait) -> bool:
         if self._begun or self._connection is not None:
-            return wait(self._plan, step.seconds, self._connection)
+            return self._sleep(step.seconds, self._connection)
         if not step.seconds:
             return True
         try:
-            with of_environ(self._environ) or nullcontext() as connection:
-                return wait(self._plan, step.seconds, connection)
+            with self._reached() as connection:
+                return self._sleep(step.seconds, connection)
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:
@@ -412,27 +517,45 @@ class Responder:
                 raise LostPatience(error) from error
             raise
 
+    def _sleep(self, seconds: float, connection: Connection | None = None) -> bool:
+        """Block for some seconds, and say whether the client is still there.
+
+        The wait is never shorter than asked, unless the client leaves, the plan is over or the program ends. It looks
+        for the client at its end, too: on a busy machine a client may have left just before.
+
+        Args:
+            seconds: how long; nothing, or less, when the time is over already.
+            connection: shows when the client leaves, at once.
+        """
+        has_left: Callable[[float], object] = time.sleep if connection is None else connection.left
+        for pause in self._plan.pauses(seconds):
+            if program_ends():
+                break
+            if self._plan.services.rest(pause, has_left):
+                return False
+        return connection is None or not has_left(0)
+
     # The app's own answer
 
-    def _overhear(self, step: RunApp) -> Pieces | None:
+    def _overhear(self, step: RunApp) -> HeardBody | None:
         """Stand between the app and the request's body, where a step needs it."""
         source, length, pause = self._environ.get("wsgi.input"), self._request.content_length, step.pause
         ends = length is not None or self._environ.get("wsgi.input_terminated")
         if source is None or not (self._request.has_body and ends):
             return None
         readers = [reader.feed for reader in (self._entry.seen, step.listing) if reader is not None]
-        if not (readers or isinstance(step.answer, Dropped) or pause):
+        if not (readers or isinstance(step, Dropped) or pause):
             return None
         wait = Wait(0 if pause is None else pause.seconds)
-        body = Pieces(source, length, readers, pause, lambda: self._wait(wait))
+        body = HeardBody(source, length, readers, pause, lambda: self._wait(wait))
         self._environ["wsgi.input"] = AppBody(body)
         return body
 
-    def _run_app(self, answer: OwnAnswer, hidden: Collection[str]) -> Iterable[bytes]:
+    def _run_app(self, answer: RunApp) -> Iterable[bytes]:
         """Run an app whose body goes out by the server's own means."""
         environ = self._environ
-        if hidden:
-            keys = {f"HTTP_{name.upper().replace('-', '_')}" for name in hidden}
+        if answer.hidden:
+            keys = {f"HTTP_{name.upper().replace('-', '_')}" for name in answer.hidden}
             environ = {name: value for name, value in environ.items() if name not in keys}
         try:
             result = self._app(environ, partial(self._start, answer))
@@ -444,7 +567,7 @@ class Responder:
         return result
 
     def _start(
-        self, answer: OwnAnswer, status: str, headers: Headers, *more: Any, **named: Any
+        self, answer: RunApp, status: str, headers: Headers, *more: Any, **named: Any
     ) -> Callable[[bytes], object]:
         """Take the place of the server's `start_response`, and change the head."""
         self._advance(answer.head(AppAnswer(whole(status[:3]) or 0, headers)))
@@ -453,7 +576,7 @@ class Responder:
         )
 
     def _app_ended(self) -> None:
-        self._advance(self._steps, AppEnded(), self._steps.throw)
+        self._advance(self._steps, AppEnded())
 
     # The app's own answer, which goes out part by part, or not at all
 
@@ -475,7 +598,7 @@ class Responder:
             self._fail()
             raise
 
-    def _run_dropped(self, dropped: Dropped, body: Pieces | None) -> None:
+    def _run_dropped(self, dropped: Dropped, body: HeardBody | None) -> None:
         """Run the app, and drop its answer; a failure of its own goes out as it is."""
         try:
             try:
@@ -516,7 +639,7 @@ class Responder:
             self._ahead.appendleft(piece)
 
     def _drop_head(self, dropped: Dropped) -> None:
-        dropped.head(AppAnswer(int(self._status_line[:3] or 0), self._headers))
+        dropped.begin(AppAnswer(int(self._status_line[:3] or 0), self._headers))
         if dropped.failed:
             self._advance(self._steps)
             self._passes = True
@@ -538,7 +661,7 @@ class Responder:
             raise AssertionError("the app has not called start_response")
 
     def _head(self) -> AppAnswer:
-        with of_environ(self._environ) or nullcontext() as connection:
+        with self._reached() as connection:
             framed = connection is None or connection.speaks_http
         return AppAnswer(int(self._status_line[:3] or 0), self._headers, framed)
 
@@ -548,7 +671,7 @@ class Responder:
         """Get hold of the client's connection, and say how it can be reached."""
         if self._in_process:
             return Reach.IN_PROCESS
-        self._connection = of_environ(self._environ)
+        self._connection = self._server.connection(self._environ)
         return Reach.SERVER if self._connection is None else Reach.CONNECTION
 
     def _hangs_aside(self) -> bool:
@@ -559,7 +682,7 @@ class Responder:
         if self._connection is None or not (threads_run() and self._connection.detach_from_server()):
             return False
         try:
-            Thread(target=self._hang, name="faultinject", daemon=True).start()
+            threading.Thread(target=self._hang, name="faultinject", daemon=True).start()
         except RuntimeError:  # no more threads
             return False
         return True
@@ -587,23 +710,38 @@ class Responder:
             self._advance(steps, "raised")
             raise cut_of(step, self._entry.rule or "")
         # A request that the server has read already is not answered on this connection either.
-        close_behind(self._environ, self._start_response)
+        self._server.close_behind(self._environ, self._start_response)
         connection = self._connection
         if connection is None:
             # The server may drop what it has not sent by then, the head included.
-            wait(self._plan, FLUSH)
+            self._sleep(FLUSH)
             self._advance(steps, "closed")
             # All servers close the connection then, though most of them log it.
             raise ConnectionAbortedError("answer cut by faultinject")
         if not step.sent:
             # Many servers send no head before a byte of the body.
             self._write_on(b"")
-        if delivered(connection, self._plan) and step.resets:
+        for pause in until_delivered(connection, self._plan.services.monotonic):
+            self._plan.services.rest(pause, connection.gone)
+        if connection.delivered() and step.resets:
             self._advance(steps, connection.reset())
         else:
             end(connection, unread=self._unread)
             self._connection = None
             self._advance(steps, "closed")
+
+
+def program_ends() -> bool:
+    """Whether the program has begun to end.
+
+    A program waits for its threads, and the threads of a pool wait for their work.
+    """
+    if getattr(threading, "_SHUTTING_DOWN", False) or not threading.main_thread().is_alive():
+        return True
+    # At SIGTERM a worker of gunicorn notes that it is to end, and wakes nobody.
+    base = sys.modules.get("gunicorn.workers.base")
+    worker = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+    return base is not None and isinstance(worker, base.Worker) and not worker.alive
 
 
 # granian queues four pieces: when it has asked for six more, the first of these has left the queue, too.

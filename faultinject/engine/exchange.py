@@ -34,7 +34,6 @@ from faultinject.engine.steps import (
     Pause,
     Reach,
     ReadBody,
-    RunApp,
     Send,
     Step,
     Steps,
@@ -168,7 +167,7 @@ def _pass(entry: Entry, did: str) -> Steps:
     entry.forget()
     answer = NotedAnswer(entry, did)
     try:
-        yield RunApp(answer)
+        yield answer
     except AppEnded:
         if not answer.begun:
             yield from look(entry)
@@ -207,7 +206,7 @@ def _before(
                 return
             if too_short:
                 injection.run_app()
-                yield RunApp(UndoneAnswer(injection, "nothing_to_cut"))
+                yield UndoneAnswer(injection, "nothing_to_cut")
                 return
             if not stays:
                 injection.undo("failed", left=True)
@@ -227,8 +226,8 @@ def _after(
         did = "answered" if end is None else end.how
         injection.begin(did)
         injection.run_app()
-        dropped = Dropped(plan.services.monotonic)
-        yield RunApp(dropped, listing=action.listing)
+        dropped = Dropped(plan.services.monotonic, action.listing)
+        yield dropped
         found = dropped.answer
         if found.failed:
             injection.undo("app_failed", status=found.status)
@@ -270,7 +269,7 @@ def _forward(plan: Plan, request: Request, action: Forward, injection: Injection
         if change is not None and change.of_body:
             filtered = FilteredAnswer(plan, request, action, injection)
             try:
-                yield RunApp(filtered)
+                yield filtered
             except AppEnded:
                 filtered.app_ended()
                 raise
@@ -288,7 +287,7 @@ def _forward(plan: Plan, request: Request, action: Forward, injection: Injection
                 injection.finish()
         answer = ForwardedAnswer(plan, action, injection, pause, did)
         try:
-            yield RunApp(answer, hidden=() if change is None else change.hidden, pause=pause)
+            yield answer
         except BaseException as ended:
             # Its client may have lost patience in the wait: that is what the fault is for.
             if not injection.settled and (noted or (pause is not None and pause.done)):

@@ -18,10 +18,10 @@ from faultinject.engine.steps import (
     Cut,
     Hold,
     Look,
-    OwnAnswer,
     Part,
     Pause,
     Reach,
+    RunApp,
     Steps,
     Wait,
 )
@@ -31,7 +31,7 @@ SOONEST = 0.05
 """Seconds within which no client loses its patience."""
 
 
-class NotedAnswer(OwnAnswer):
+class NotedAnswer(RunApp):
     """An answer that is noted as it begins.
 
     Args:
@@ -60,7 +60,7 @@ class NotedAnswer(OwnAnswer):
             self._entry.write(self._did, answered=False, applied=True, last=False)
 
 
-class UndoneAnswer(OwnAnswer):
+class UndoneAnswer(RunApp):
     """An answer in spite of a fault that cannot be given.
 
     Args:
@@ -83,7 +83,7 @@ class UndoneAnswer(OwnAnswer):
         yield
 
 
-class ForwardedAnswer(OwnAnswer):
+class ForwardedAnswer(RunApp):
     """An answer that is late, or whose head is edited.
 
     Args:
@@ -97,11 +97,10 @@ class ForwardedAnswer(OwnAnswer):
     def __init__(
         self, plan: Plan, action: Forward, injection: Injection, pause: Pause | None, did: str
     ) -> None:
-        super().__init__()
+        super().__init__(hidden=() if action.filter is None else action.filter.hidden, pause=pause)
         self._plan = plan
         self._action = action
         self._injection = injection
-        self._pause = pause
         self._did = did
         self._edits = False
 
@@ -119,8 +118,11 @@ class ForwardedAnswer(OwnAnswer):
     def _settle(self, found: AppAnswer) -> Steps:
         """Note it, or that there was nothing to do to it."""
         services, entry, change, pause = (
-            self._plan.services, self._action.entry, self._action.filter, self._pause,
-        )  # fmt: skip
+            self._plan.services,
+            self._action.entry,
+            self._action.filter,
+            self.pause,
+        )
         headers = found.headers if change is None else change.head(found.status, found.headers)
         undone = None
         if change is not None:
@@ -147,7 +149,7 @@ class ForwardedAnswer(OwnAnswer):
         return marked(headers, self._action.entry.rule or "") if services.marked else headers
 
 
-class FilteredAnswer(OwnAnswer):
+class FilteredAnswer(RunApp):
     """An answer whose body goes through a filter, the app's own or one of ours.
 
     Args:
