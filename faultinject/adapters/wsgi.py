@@ -211,34 +211,26 @@ class Responder:
         self._headers: Headers = []
         self._pieces: Iterator[bytes] = iter(())
         self._ahead: deque[bytes | None] = deque()
-        self._passes = False
-        # The answer that goes out: whether it has begun, the server's `write`, and the step at which it waits.
+        # The answer that goes out: whether it has begun, the server's `write`, and the parts of its body.
         self._begun = self._unread = self._reads_behind = self._gave_up = False
         self._write_on: Callable[[bytes], object] = lambda _: None
-        self._step: Step | None = None
-        self._pending: tuple[Steps, Cut] | None = None
-        self._filtered: FilteredAnswer | None = None
+        self._parts: Iterator[bytes] = iter(())
 
     def run(self) -> Iterable[bytes]:
         """Carry out the steps before the server reads, and give the answer that it reads."""
         step = self._advance(self._steps)
-        if isinstance(step, RunApp):
-            body = self._overhear(step)
-            if isinstance(step, Dropped):
-                self._run_dropped(step, body)
-                if self._passes and not self._begun:
-                    assert self._result is not None
-                    return self._result
-            elif isinstance(step, FilteredAnswer):
-                self._run_filtered(step)
-                if self._passes and not self._ahead:
-                    # Nothing is left of it. Of an answer of one piece a server says the length, here 0.
-                    self.close()
-                    return [b""]
-            else:
-                return self._run_app(step)
-        else:
-            self._step = step
+        if isinstance(step, FilteredAnswer):
+            return self._run_filtered(step)
+        if isinstance(step, Dropped):
+            dropped = step
+            step = self._run_dropped(dropped)
+            if dropped.failed:
+                assert self._result is not None
+                return self if self._begun else self._result
+        elif isinstance(step, RunApp):
+            return self._run_app(step)
+        if isinstance(step, Part | Cut):
+            self._parts = self._carry(self._steps, step)
         if self._connection is None and not self._begun and self._result is None:
             # The client has left, or has sent something that the server cannot read.
             self._answer(failed())
@@ -254,13 +246,8 @@ class Responder:
 
     def __iter__(self) -> Iterator[bytes]:
         try:
-            yield from self._parts()
-            if self._pending is not None:
-                if self._connection is None and not self._in_process:
-                    # A server may drop what is still in its queue when the app fails.
-                    yield from _NOTHING
-                self._cut(*self._pending)
-            elif self._reads_behind:
+            yield from self._parts
+            if self._reads_behind:
                 self._read_behind()
             self._linger()  # not in `close`: werkzeug calls it only when the client has ended its side
         except GeneratorExit:
@@ -334,27 +321,30 @@ class Responder:
         except (StopIteration, AppEnded):
             return None
 
-    # The parts of an answer
-
-    def _parts(self) -> Iterator[bytes]:
-        """Give the parts of the body that goes out, each when it is due."""
-        if self._passes:
-            while (piece := self._next()) is not None:
-                yield piece  # also an empty one: hypercorn starts no answer without a piece
-        elif self._filtered is not None:
-            while not self._filtered.over:
-                piece = self._next_not_empty()
-                steps = self._filtered.feed(piece, more=bool(piece))
-                yield from self._carry(steps, self._advance(steps))
-        else:
-            yield from self._carry(self._steps, self._step)
+    # The parts of an answer, each given when it is due
 
     def _carry(self, steps: Steps, step: Step | None) -> Iterator[bytes]:
+        """Give the parts that these steps send, from this one on."""
         while isinstance(step, Part):
             yield step.data
             step = self._advance(steps)
         if isinstance(step, Cut):
-            self._pending = steps, step
+            if self._connection is None and not self._in_process:
+                # A server may drop what is still in its queue when the app fails.
+                yield from _NOTHING
+            self._cut(steps, step)
+
+    def _filter(self, filtered: FilteredAnswer) -> Iterator[bytes]:
+        """Give what becomes of the app's answer."""
+        while not filtered.over:
+            piece = self._next_not_empty()
+            steps = filtered.feed(piece, more=bool(piece))
+            yield from self._carry(steps, self._advance(steps))
+
+    def _pass_on(self) -> Iterator[bytes]:
+        """Give what is left of the app's answer, as it is."""
+        while (piece := self._next()) is not None:
+            yield piece  # also an empty one: hypercorn starts no answer without a piece
 
     def _next(self) -> bytes | None:
         """Get the next piece of the app's answer; None at its end."""
@@ -376,10 +366,9 @@ class Responder:
         if step.body is None:
             self._begun, self._unread = True, step.unread
         elif ends:
-            self._begun = self._passes = True
-            self._ahead.append(step.body)
+            self._begun, self._parts = True, iter([step.body])
         else:
-            self._result = [step.body]  # also an empty piece: see `_parts`
+            self._result = [step.body]  # also an empty piece: see `_pass_on`
 
     def _start_ours(self, step: Send) -> bool:
         """Start an answer of ours, and say whether its connection ends after it.
@@ -553,6 +542,7 @@ class Responder:
 
     def _run_app(self, answer: RunApp) -> Iterable[bytes]:
         """Run an app whose body goes out by the server's own means."""
+        self._overhear(answer)
         environ = self._environ
         if answer.hidden:
             keys = {f"HTTP_{name.upper().replace('-', '_')}" for name in answer.hidden}
@@ -580,8 +570,8 @@ class Responder:
 
     # The app's own answer, which goes out part by part, or not at all
 
-    def _run_filtered(self, filtered: FilteredAnswer) -> None:
-        self._filtered = filtered
+    def _run_filtered(self, filtered: FilteredAnswer) -> Iterable[bytes]:
+        self._overhear(filtered)
         try:
             self._result = result = self._app(self._environ, self._start_apart)
             self._pieces = iter(result)
@@ -589,7 +579,6 @@ class Responder:
             self._check_begun()
             self._advance(filtered.head(self._head(), first))
             self._begun = True
-            self._passes = filtered.passes
             headers = self._headers if filtered.headers is None else filtered.headers
             self._write_on = self._start_response(self._status_line, headers)
             if first:
@@ -597,9 +586,16 @@ class Responder:
         except BaseException:
             self._fail()
             raise
+        if filtered.passes and not self._ahead:
+            # Nothing is left of it. Of an answer of one piece a server says the length, here 0.
+            self.close()
+            return [b""]
+        self._parts = self._pass_on() if filtered.passes else self._filter(filtered)
+        return self
 
-    def _run_dropped(self, dropped: Dropped, body: HeardBody | None) -> None:
-        """Run the app, and drop its answer; a failure of its own goes out as it is."""
+    def _run_dropped(self, dropped: Dropped) -> Step | None:
+        """Run the app, and drop its answer; give the next step, unless the app's own failure goes out."""
+        body = self._overhear(dropped)
         try:
             try:
                 self._result = result = self._app(self._environ, self._start_apart)
@@ -607,9 +603,10 @@ class Responder:
             except Exception:
                 if not dropped.cut:
                     raise
-            if not self._passes:
-                dropped.unread = self._request.has_body and not (body is not None and body.whole)
-                self._step = self._advance(self._steps)
+            if dropped.failed:
+                return None
+            dropped.unread = self._request.has_body and not (body is not None and body.whole)
+            return self._advance(self._steps)
         except BaseException:
             self._fail()
             raise
@@ -617,15 +614,16 @@ class Responder:
     def _drop_all(self, dropped: Dropped, result: Iterable[bytes]) -> None:
         if self._status_line:
             self._drop_head(dropped)
-            if self._passes and not self._ahead:
+            if dropped.failed and not self._ahead:
                 return
-        self._pieces = iter(() if is_file(self._environ, result) and not self._passes else result)
+        self._pieces = iter(() if is_file(self._environ, result) and not dropped.failed else result)
         try:
             while not dropped.over:
                 self._drop(dropped, self._next())
-            self._begun = self._passes
+            if dropped.failed:
+                self._begun, self._parts = True, self._pass_on()
         finally:
-            if not self._passes:
+            if not dropped.failed:
                 self._close_app()
 
     def _drop(self, dropped: Dropped, piece: bytes | None) -> None:
@@ -633,7 +631,7 @@ class Responder:
         if self._status_line or piece != b"":
             self._check_begun()
             self._drop_head(dropped)
-        if not self._passes:
+        if not dropped.failed:
             dropped.feed(piece or b"", more=piece is not None)
         elif piece is not None:
             self._ahead.appendleft(piece)
@@ -642,7 +640,6 @@ class Responder:
         dropped.begin(AppAnswer(int(self._status_line[:3] or 0), self._headers))
         if dropped.failed:
             self._advance(self._steps)
-            self._passes = True
             self._write_on = self._start_response(self._status_line, self._headers)
 
     def _start_apart(self, status: str, headers: Headers, exc_info: Any = None) -> Callable[[bytes], object]:
