@@ -12,7 +12,7 @@ from anyio.to_thread import run_sync
 
 from faultinject.adapters.asgi_receive import (
     BodyReader,
-    Listener,
+    ClientListener,
     again,
     exchange_of,
     in_tasks,
@@ -32,11 +32,11 @@ from faultinject.engine.exchange import DECIDED, claimed, listens, skipped
 from faultinject.engine.exchange import exchange as steps_of
 from faultinject.engine.own_answer import FilteredAnswer
 from faultinject.engine.plan import Plan
-from faultinject.engine.request import ASGIRequest, Body
+from faultinject.engine.request import ASGIRequest, BodySummary
 from faultinject.engine.steps import (
     AppAnswer,
     AppEnded,
-    ClientGone,
+    ClientLeft,
     Cut,
     Dropped,
     Hold,
@@ -202,7 +202,7 @@ async def exchange(
         await app(scope, receive, send)
         return
     assert request is not None
-    await Responder(app, scope, receive, send, plan, request, action).run(listens=listens(action))
+    await ASGIResponder(app, scope, receive, send, plan, request, action).run(listens=listens(action))
 
 
 async def decide_on_thread(plan: Plan, request: ASGIRequest, candidates: Sequence[int]) -> Action | None:
@@ -264,7 +264,7 @@ A client cannot distinguish such an end from a cut.
 _PAST_US = frozenset(("http.response.pathsend", "http.response.zerocopysend"))
 
 
-class Responder:
+class ASGIResponder:
     """A responder carries out the steps of one exchange by awaiting.
 
     Every byte goes through the server. The connection itself only shows that the client has left, and is ended.
@@ -302,7 +302,7 @@ class Responder:
         self._request = request
         self._in_process = self._server is CLIENT
         self._receive_again: Receive | None = None
-        self._listener = Listener(receive)
+        self._listener = ClientListener(receive)
         self._connection: Connection | None = None
         self._lingering: Connection | None = None
         self._error: Exception | None = None
@@ -378,18 +378,18 @@ class Responder:
                         assert_never(step)
                 except BaseException as error:
                     given = error
-        except (StopIteration, AppEnded, ClientGone):
+        except (StopIteration, AppEnded, ClientLeft):
             return None
 
     # The request's body, and the client that waits
 
-    async def _read_body(self, step: ReadBody) -> Body:
+    async def _read_body(self, step: ReadBody) -> BodySummary:
         """Read the request body and drop it, within bounds of bytes and seconds.
 
         Of a body without a length that ends before `up_to`, the app gets all the same.
 
         Raises:
-            ClientGone: it left, or the server cannot read its body.
+            ClientLeft: it left, or the server cannot read its body.
         """
         up_to, length = step.up_to, self._request.content_length
         digest = self._request.body_digest(self._plan.origin[2])
@@ -403,11 +403,11 @@ class Responder:
                 try:
                     message = await reader.next()
                 except Exception as error:
-                    raise ClientGone from error
+                    raise ClientLeft from error
                 if message is None:
                     break
                 if reader.gone:
-                    raise ClientGone
+                    raise ClientLeft
                 piece = message.get("body", b"")
                 if up_to is not None and len(piece) > up_to - digest.size:
                     piece = piece[: up_to - digest.size]
@@ -559,7 +559,7 @@ class Responder:
         try:
             await self._app(scope, self._listener.receive, partial(self._filter, filtered))
         except anyio.get_cancelled_exc_class():
-            await self._advance(self._steps, ClientGone())
+            await self._advance(self._steps, ClientLeft())
             raise
         finally:
             if self._start is not None and not self._begun:

@@ -1,4 +1,4 @@
-"""The server's `receive` under ASGI: as we hear a client by it, and as the app reads a body by it."""
+"""The `receive` of an ASGI server: it shows a client that leaves, and the app reads by it."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def exchange_of(receive: Receive) -> Any:
     return next((owner for owner in owners if owner is not None), None)
 
 
-class Listener(BodyReader):
+class ClientListener(BodyReader):
     """A listener hears when the client leaves, and keeps what it heard before for the app.
 
     A `receive` that has begun goes on until the exchange is over: gunicorn takes one that is cancelled for a client

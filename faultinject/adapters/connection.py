@@ -20,7 +20,7 @@ import sys
 import threading
 import time
 from array import array
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from struct import pack
 from time import monotonic
@@ -274,10 +274,25 @@ class Connection:
 
 
 def connection_of(handle: Any) -> Connection | None:
-    """Hold the connection of what a server shows; None when that is no socket."""
-    number = number_of(handle)
-    sock = hold(number)
-    return None if sock is None else Connection(sock, number)
+    """Hold the connection of what a server shows; None when that is no socket.
+
+    It is None, too, when no descriptor is left. The socket's descriptor is duplicated, and its blocking flag stays as it is.
+    """
+    try:
+        number = int(handle if isinstance(handle, int) else handle.fileno())
+        if not stat.S_ISSOCK(os.fstat(number).st_mode):
+            return None
+        ours = os.dup(number)
+    except Exception:  # it is in memory, or closed
+        return None
+    blocking = os.get_blocking(ours)
+    # Called non-blocking, it never changes the descriptor's flag to fit socket.setdefaulttimeout().
+    kind = _socket.SOCK_STREAM | getattr(_socket, "SOCK_NONBLOCK", 0)
+    sock = _socket.socket(-1, kind, -1, ours)
+    if sock.gettimeout():
+        sock.settimeout(0)
+        os.set_blocking(ours, blocking)
+    return Connection(sock, number)
 
 
 def until_delivered(connection: Connection, monotonic: Callable[[], float]) -> Iterator[float]:
@@ -304,45 +319,13 @@ def until_delivered(connection: Connection, monotonic: Callable[[], float]) -> I
 def threads_run() -> bool:
     """Whether a thread goes on between two requests: in uWSGI only by its options."""
     uwsgi = sys.modules.get("uwsgi")
-    return uwsgi is None or _runs_threads(uwsgi.opt)
-
-
-def _runs_threads(options: Mapping[Any, Any]) -> bool:
-    """Whether uWSGI lets a thread go on between two requests."""
+    if uwsgi is None:
+        return True
     for name, no in _NO_THREADS.items():
-        value = options.get(name, options.get(name.encode(), no[0]))
+        value = uwsgi.opt.get(name, uwsgi.opt.get(name.encode(), no[0]))
         if (value.decode() if isinstance(value, bytes) else str(value)).lower() not in no:
             return True
     return False
-
-
-def number_of(handle: Any) -> int:
-    """Get the descriptor of what a server shows; -1 when it is in memory, or closed."""
-    try:
-        return int(handle if isinstance(handle, int) else handle.fileno())
-    except Exception:
-        return -1
-
-
-def hold(number: int) -> _socket.socket | None:
-    """Duplicate a socket's descriptor, and leave its blocking flag as it is.
-
-    None where the descriptor is no socket's, or none is left.
-    """
-    try:
-        if number < 0 or not stat.S_ISSOCK(os.fstat(number).st_mode):
-            return None
-        ours = os.dup(number)
-    except OSError:
-        return None
-    blocking = os.get_blocking(ours)
-    # Called non-blocking, it never changes the descriptor's flag to fit socket.setdefaulttimeout().
-    kind = _socket.SOCK_STREAM | getattr(_socket, "SOCK_NONBLOCK", 0)
-    sock = _socket.socket(-1, kind, -1, ours)
-    if sock.gettimeout():
-        sock.settimeout(0)
-        os.set_blocking(ours, blocking)
-    return sock
 
 
 def is_connected(sock: _socket.socket) -> bool:

@@ -34,11 +34,11 @@ from faultinject.engine.exchange import DECIDED, claimed, failed, skipped
 from faultinject.engine.exchange import exchange as steps_of
 from faultinject.engine.own_answer import FilteredAnswer, NotedAnswer
 from faultinject.engine.plan import Plan
-from faultinject.engine.request import Body, WSGIRequest
+from faultinject.engine.request import BodySummary, WSGIRequest
 from faultinject.engine.steps import (
     AppAnswer,
     AppEnded,
-    ClientGone,
+    ClientLeft,
     Cut,
     Dropped,
     Hold,
@@ -167,10 +167,10 @@ def exchange(
         # Of the keys, the embedded store deletes those that the answer reports as deleted.
         delete = getattr(getattr(app, "__wrapped__", app), "delete_keys", None)
         action.listing.delete = delete and partial(delete, environ)
-    return Responder(app, environ, start_response, plan, request, action).run()
+    return WSGIResponder(app, environ, start_response, plan, request, action).run()
 
 
-class Responder:
+class WSGIResponder:
     """A responder carries out the steps of one exchange by blocking.
 
     The server reads it where an answer comes part by part. Every byte goes through the server. The connection itself
@@ -405,7 +405,7 @@ class Responder:
 
     def _drain(
         self, listing: Listing | None = None, up_to: int | None = None, before: int = 0
-    ) -> Body | None:
+    ) -> BodySummary | None:
         """Read the request body and drop it, within bounds of bytes and seconds.
 
         The clock is looked at between two pieces, and a server's `read` waits for a whole piece, however slowly that
@@ -421,7 +421,7 @@ class Responder:
             Bytes read, their digest, whether that was all; None when the body has no end that a server shows.
 
         Raises:
-            ClientGone: the body ends too early, or the server cannot read it.
+            ClientLeft: the body ends too early, or the server cannot read it.
         """
         environ, clock = self._environ, self._plan.services.monotonic
         length = self._request.content_length
@@ -448,7 +448,7 @@ class Responder:
                 except TimeoutError:
                     break
                 except Exception as error:
-                    raise ClientGone from error
+                    raise ClientLeft from error
                 ended = not piece
                 if ended:
                     break
@@ -459,7 +459,7 @@ class Responder:
                     kept.append(piece)
                 most = min(2 * most, PIECE) if clock() - began < SLOW else 1
         if ended and length is not None:
-            raise ClientGone
+            raise ClientLeft
         whole = ended or digest.size == length
         if kept is not None and whole:
             environ["wsgi.input"] = BytesIO(b"".join(kept))
@@ -594,7 +594,7 @@ class Responder:
         return self
 
     def _run_dropped(self, dropped: Dropped) -> Step | None:
-        """Run the app, and drop its answer; give the next step, unless the app's own failure goes out."""
+        """Run the app, drop its answer, and give the next step; None if its own failure goes out."""
         body = self._overhear(dropped)
         try:
             try:

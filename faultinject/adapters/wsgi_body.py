@@ -1,4 +1,4 @@
-"""The request's body as a WSGI app reads it: others hear each piece, and it may have a wait in its middle."""
+"""The request's body as a WSGI app reads it, perhaps with a wait in its middle."""
 
 from __future__ import annotations
 

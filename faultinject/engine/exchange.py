@@ -21,11 +21,11 @@ from faultinject.engine.own_answer import (
     takes,
 )
 from faultinject.engine.plan import Plan
-from faultinject.engine.request import Body, Request, SeenBody
+from faultinject.engine.request import BodySummary, Request, SeenBody
 from faultinject.engine.steps import (
     AppAnswer,
     AppEnded,
-    ClientGone,
+    ClientLeft,
     Cut,
     Dropped,
     Hold,
@@ -181,7 +181,7 @@ def _before(
     with injection:
         entry, answer = action.entry, action.answer
         did = "answered" if end is None else end.how
-        body: Body | None = None
+        body: BodySummary | None = None
         has_body, up_to = request.has_body, answer.read_at_most
         delay = delay_before(action, end)
         drains = has_body and (up_to is not None or (answer.drain and not request.expects_continue))
@@ -195,7 +195,7 @@ def _before(
                     answer_keys(action)
                 if delay and not too_short:
                     stays = yield Wait(delay, listens=up_to is None and (drains or not has_body))
-            except ClientGone:
+            except ClientLeft:
                 injection.undo("failed", left=True)
                 return
             except Exception as error:
@@ -275,7 +275,7 @@ def _forward(plan: Plan, request: Request, action: Forward, injection: Injection
                 raise
             except BaseException as error:
                 filtered.leave(error)
-                if not isinstance(error, ClientGone):
+                if not isinstance(error, ClientLeft):
                     raise
             return
         noted = plan.services.record_all and change is None and pause is None
@@ -305,7 +305,7 @@ def _give(
     injection: Injection,
     did: str,
     headers: Headers,
-    body: Body | None,
+    body: BodySummary | None,
     *,
     unread: bool,
 ) -> Steps:
@@ -326,7 +326,7 @@ def _give(
         try:
             # A client may leave as soon as it has read the status: that is not before the fault.
             yield from filtered.look()
-        except ClientGone as gone:
+        except ClientLeft as gone:
             filtered.leave(gone)
             return
         yield Send(answer.status, answer.status_line, headers, None, unread, answer.closes)
@@ -348,7 +348,7 @@ def _give(
 
 
 def _end(
-    request: Request, action: Respond, end: Disconnect, injection: Injection, body: Body | None
+    request: Request, action: Respond, end: Disconnect, injection: Injection, body: BodySummary | None
 ) -> Generator[Step, Any, bool]:
     """End the connection; no where the server does not let us."""
     hangs, stays = end.held is not None, True
@@ -406,7 +406,7 @@ def delay_before(action: Respond, end: Disconnect | None) -> float:
     return action.delay
 
 
-def ended_before(body: Body | None, size: int) -> bool:
+def ended_before(body: BodySummary | None, size: int) -> bool:
     """Whether a request's body ended before so many bytes were read.
 
     A body of None has no end that shows.

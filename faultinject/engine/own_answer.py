@@ -9,12 +9,12 @@ from __future__ import annotations
 from faultinject.engine.actions import Forward
 from faultinject.engine.answers import Respond, guarded, marked
 from faultinject.engine.entry import Entry, Injection
-from faultinject.engine.filters import End, Filter, Rest
+from faultinject.engine.filters import BreakOff, Filter, Rest
 from faultinject.engine.plan import Plan
-from faultinject.engine.request import Body, Request
+from faultinject.engine.request import BodySummary, Request
 from faultinject.engine.steps import (
     AppAnswer,
-    ClientGone,
+    ClientLeft,
     Cut,
     Hold,
     Look,
@@ -171,7 +171,7 @@ class FilteredAnswer(RunApp):
         request: Request,
         action: Forward | Respond,
         injection: Injection,
-        body: Body | None = None,
+        body: BodySummary | None = None,
     ) -> None:
         super().__init__()
         assert action.filter is not None
@@ -225,11 +225,11 @@ class FilteredAnswer(RunApp):
             self._did = "raised" if self._reach is Reach.IN_PROCESS else "closed"
 
     def look(self) -> Steps:
-        """Look once whether the client still waits; `ClientGone` says that it does not."""
+        """Look once whether the client still waits; `ClientLeft` says that it does not."""
         if not self._looked:
             self._looked = True
             if (yield Look()):
-                raise ClientGone
+                raise ClientLeft
 
     def feed(self, piece: bytes, *, more: bool) -> Steps:
         """Send what becomes of a piece, each part when it is due."""
@@ -240,7 +240,7 @@ class FilteredAnswer(RunApp):
                     # A client of this process that would lose its patience loses it at once.
                     if not (self.filter.hangs and self._reach is Reach.IN_PROCESS):
                         yield from self._wait(event.seconds)
-                elif isinstance(event, End):
+                elif isinstance(event, BreakOff):
                     yield from self._cut()
                 else:
                     if event.due is not None:
@@ -254,7 +254,7 @@ class FilteredAnswer(RunApp):
                 self.end()
         except BaseException as error:
             self.leave(error)
-            if not isinstance(error, ClientGone):
+            if not isinstance(error, ClientLeft):
                 raise
 
     def end(self) -> None:
@@ -273,7 +273,7 @@ class FilteredAnswer(RunApp):
         """Nobody waits for the rest of it."""
         if self.begun:
             self._settle("failed")
-        elif isinstance(error, ClientGone):
+        elif isinstance(error, ClientLeft):
             self._injection.undo("failed", left=True)
         self._finish()
 
@@ -318,7 +318,7 @@ class FilteredAnswer(RunApp):
     def _wait(self, seconds: float) -> Steps:
         """Wait while the client does."""
         if not (yield Wait(seconds)):
-            raise ClientGone
+            raise ClientLeft
 
 
 def takes(request: Request, action: Forward | Respond, change: Filter, found: AppAnswer) -> bool:

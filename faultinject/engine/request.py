@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # The client's address and port, Authorization, time of signing, User-Agent, and recorded headers.
 Description = tuple[str | None, object, str | None, str | None, str | None, Mapping[str, str]]
 # Bytes read of a request's body, their digest, whether that was all.
-Body = tuple[int, str, bool]
+BodySummary = tuple[int, str, bool]
 DIGEST_SIZE = 16
 """Bytes of a digest."""
 GUARDS = frozenset(
@@ -497,7 +497,7 @@ class SeenBody:
         return self._digest.size
 
     @property
-    def body(self) -> Body | None:
+    def body(self) -> BodySummary | None:
         """Bytes, digest, and that this was all; None until the app has read all of it."""
         size = self._digest.size
         whole = size == self._length or (self._length is None and self.ended)

@@ -15,7 +15,7 @@ from faultinject.http.wire import LONGEST, MOST, Headers
 from faultinject.vendors.multi_delete import Listing
 
 
-class ClientGone(Exception):
+class ClientLeft(Exception):
     """The client left before it had sent its whole request."""
 
 
@@ -53,7 +53,7 @@ class Pause:
 class ReadBody:
     """Read the request's body and drop it, within bounds of bytes and seconds.
 
-    Gives what was read, or None where the body has no end that shows. Raises `ClientGone`.
+    Gives what was read, or None where the body has no end that shows. Raises `ClientLeft`.
 
     Attributes:
         up_to: so many bytes of it, and not more; None: all. Of a body that ends before, the app gets all the same.
@@ -84,7 +84,9 @@ class Look:
 
 
 class RunApp:
-    """Run the app on what is left of the request; its kinds say what becomes of the app's answer.
+    """Run the app on what is left of the request.
+
+    Its subclasses say what becomes of the app's answer.
 
     Raises `AppEnded` where the app ends; before that it is over where a `Dropped` answer is.
 
@@ -194,7 +196,7 @@ class Reach(Enum):
 class Part:
     """Send some of the body of an answer that has begun.
 
-    Raises `ClientGone`.
+    Raises `ClientLeft`.
 
     Attributes:
         data: of the body; may be empty.
