@@ -10,15 +10,7 @@ import anyio
 from anyio.lowlevel import RunVar, checkpoint
 from anyio.to_thread import run_sync
 
-from faultinject.adapters.asgi_receive import (
-    BodyReader,
-    ClientListener,
-    again,
-    exchange_of,
-    in_tasks,
-    overheard,
-    paused,
-)
+from faultinject.adapters.asgi_receive import BodyReader, ClientListener, in_tasks, overheard, paused
 from faultinject.adapters.client_errors import cut_of
 from faultinject.adapters.connection import Connection, end, linger, until_delivered
 from faultinject.adapters.middleware import Middleware
@@ -301,7 +293,6 @@ class ASGIResponder:
         self._plan = plan
         self._request = request
         self._in_process = self._server is CLIENT
-        self._receive_again: Receive | None = None
         self._listener = ClientListener(receive)
         self._connection: Connection | None = None
         self._lingering: Connection | None = None
@@ -393,7 +384,7 @@ class ASGIResponder:
         """
         up_to, length = step.up_to, self._request.content_length
         digest = self._request.body_digest(self._plan.origin[2])
-        reader = BodyReader(self._listener.receive if up_to is None else self._receive)
+        reader = self._listener if up_to is None else BodyReader(self._receive)
         kept: list[bytes] | None = [] if up_to is not None and length is None else None
         # Without a length, a first byte shows that there is a body.
         most = MOST if up_to is None else min(MOST, up_to if length is not None else max(up_to, 1))
@@ -419,13 +410,12 @@ class ASGIResponder:
                     kept.append(piece)
         whole = (reader.whole and not cut_short) or (up_to is not None and digest.size == length)
         if kept is not None and whole:
-            self._receive_again = again(self._receive, b"".join(kept))
+            self._listener.give_again(b"".join(kept))
         return digest.size, digest.hexdigest(), whole
 
     def _has_left(self) -> bool:
         """Whether the client has left, as its server has noticed or its connection shows."""
-        # https://github.com/encode/uvicorn/blob/0.30.0/uvicorn/protocols/http/h11_impl.py, `RequestResponseCycle`
-        if getattr(exchange_of(self._receive), "disconnected", False):
+        if self._listener.disconnected:
             return True
         with self._server.connection(self._own_send) or nullcontext() as connection:
             return connection is not None and connection.left(0)
@@ -520,7 +510,7 @@ class ASGIResponder:
 
     async def _run_app(self, step: RunApp) -> None:
         app, scope, server = self._app, self._scope, self._send
-        receive = self._receive_again or self._listener.receive
+        receive = self._listener.receive
         if isinstance(step, Dropped):
             if step.listing is not None:
                 receive = overheard(receive, step.listing, self._entry)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 from anyio.lowlevel import checkpoint
@@ -79,15 +79,6 @@ class BodyReader:
             pass
 
 
-def exchange_of(receive: Receive) -> Any:
-    """Get the object whose method a server's `receive` is; None if there is none.
-
-    It is found also beneath other middleware.
-    """
-    owners = (getattr(layer, "__self__", None) for layer in layers_of(receive))
-    return next((owner for owner in owners if owner is not None), None)
-
-
 class ClientListener(BodyReader):
     """A listener hears when the client leaves, and keeps what it heard before for the app.
 
@@ -111,7 +102,9 @@ class ClientListener(BodyReader):
         super().__init__(receive)
         self.tasks: TaskGroup | None = None
         self.left = anyio.Event()
-        self._exchange = exchange = exchange_of(receive)
+        # The object whose method the server's `receive` is, also beneath other middleware.
+        owners = (getattr(layer, "__self__", None) for layer in layers_of(receive))
+        self._exchange = exchange = next((owner for owner in owners if owner is not None), None)
         self._worker = getattr(getattr(exchange, "protocol", None), "worker", None)
         self._kept = self._keeps()
         self._ahead: Message | None = None
@@ -123,6 +116,12 @@ class ClientListener(BodyReader):
     def over(self) -> bool:
         """Whether nobody waits for the answer any more, or the server is about to end."""
         return self.gone or self._keeps() != self._kept
+
+    @property
+    def disconnected(self) -> bool:
+        """Whether the server has noticed that the client left."""
+        # https://github.com/encode/uvicorn/blob/0.30.0/uvicorn/protocols/http/h11_impl.py, `RequestResponseCycle`
+        return bool(getattr(self._exchange, "disconnected", False))
 
     async def begin(self, send: Send, start: Message) -> None:
         """Send the head of the answer.
@@ -137,6 +136,10 @@ class ClientListener(BodyReader):
     def _keeps(self) -> tuple[object, object]:
         """Read whether the server keeps the connection, and whether its worker goes on."""
         return getattr(self._exchange, "keep_alive", None), getattr(self._worker, "alive", None)
+
+    def give_again(self, body: bytes) -> None:
+        """Give the app a whole body that was read before."""
+        self._ahead = {"type": "http.request", "body": body, "more_body": False}
 
     async def receive(self) -> Message:
         """Give the app the message that was heard before, or the next one."""
@@ -241,20 +244,6 @@ def overheard(receive: Receive, hears: SeenBody | Listing, entry: Entry) -> Rece
         return message
 
     return overhear
-
-
-def again(receive: Receive, body: bytes) -> Receive:
-    """Wrap `receive` of a request whose whole body was read before: give it once more."""
-    given = False
-
-    async def receive_body() -> Message:
-        nonlocal given
-        if given:
-            return await receive()
-        given = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return receive_body
 
 
 def paused(

@@ -276,7 +276,8 @@ class Connection:
 def connection_of(handle: Any) -> Connection | None:
     """Hold the connection of what a server shows; None when that is no socket.
 
-    It is None, too, when no descriptor is left. The socket's descriptor is duplicated, and its blocking flag stays as it is.
+    It is None, too, when no descriptor is left. The socket's descriptor is duplicated, and its blocking flag stays
+    as it is.
     """
     try:
         number = int(handle if isinstance(handle, int) else handle.fileno())
