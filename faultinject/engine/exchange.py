@@ -251,7 +251,7 @@ def _forward(plan: Plan, request: Request, action: Forward, injection: Injection
     with injection:
         entry, change = action.entry, action.filter
         pause = None if action.upload is None else Pause(action.upload, action.delay, injection.finish)
-        did = action.did if pause is None else "stalled"
+        did = action.did
         injection.applied = True
         injection.begin(did)
         if action.delay and pause is None and not action.after:
@@ -285,7 +285,7 @@ def _forward(plan: Plan, request: Request, action: Forward, injection: Injection
                 injection.keep()
             if not action.after:
                 injection.finish()
-        answer = ForwardedAnswer(plan, action, injection, pause, did)
+        answer = ForwardedAnswer(plan, action, injection, pause)
         try:
             yield answer
         except BaseException as ended:

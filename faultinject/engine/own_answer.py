@@ -91,17 +91,13 @@ class ForwardedAnswer(RunApp):
         action: what it decided.
         injection: the fault under way.
         pause: a wait in the middle of the request's body, or None.
-        did: the outcome's word.
     """
 
-    def __init__(
-        self, plan: Plan, action: Forward, injection: Injection, pause: Pause | None, did: str
-    ) -> None:
+    def __init__(self, plan: Plan, action: Forward, injection: Injection, pause: Pause | None) -> None:
         super().__init__(hidden=() if action.filter is None else action.filter.hidden, pause=pause)
         self._plan = plan
         self._action = action
         self._injection = injection
-        self._did = did
         self._edits = False
 
     def head(self, found: AppAnswer) -> Steps:
@@ -139,7 +135,7 @@ class ForwardedAnswer(RunApp):
             entry.saw(found.status, headers)
             if as_it_is:
                 yield from look(entry)
-            self._injection.give(self._did)
+            self._injection.give(self._action.did)
 
     def _edited(self, found: AppAnswer) -> Headers:
         services, change, headers = self._plan.services, self._action.filter, found.headers
