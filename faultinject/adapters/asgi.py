@@ -510,7 +510,7 @@ class ASGIResponder:
 
     async def _run_app(self, step: RunApp) -> None:
         app, scope, server = self._app, self._scope, self._send
-        receive = self._listener.receive
+        receive: Receive = self._listener.receive
         if isinstance(step, Dropped):
             if step.listing is not None:
                 receive = overheard(receive, step.listing, self._entry)
