@@ -84,8 +84,12 @@ def asgi(path, rule=RULE):
             "server": ("127.0.0.1", 80),
         }
 
+        body = [{"type": "http.request", "body": BODY, "more_body": False}]
+
         async def receive():
-            return {"type": "http.request", "body": BODY, "more_body": False}
+            if not body:
+                await asyncio.Event().wait()  # as under a server, until the client leaves
+            return body.pop()
 
         async def send(message):
             pass

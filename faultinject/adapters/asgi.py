@@ -10,24 +10,13 @@ import anyio
 from anyio.lowlevel import RunVar, checkpoint
 from anyio.to_thread import run_sync
 
-from faultinject.adapters.asgi_wait import (
-    BodyReader,
-    Listener,
-    again,
-    delivered,
-    drain,
-    has_left,
-    in_tasks,
-    overheard,
-    paused,
-)
+from faultinject.adapters.asgi_receive import BodyReader, ClientListener, in_tasks, overheard, paused
 from faultinject.adapters.client_errors import cut_of
-from faultinject.adapters.connection import Connection
-from faultinject.adapters.lingering import end, linger
+from faultinject.adapters.connection import Connection, end, linger, until_delivered
 from faultinject.adapters.middleware import Middleware
 from faultinject.adapters.mounting import control_of
 from faultinject.adapters.raising import let_through
-from faultinject.adapters.servers import SPELL, asgi_server, is_in_process_scope, know_status, of_send, shown
+from faultinject.adapters.servers import CLIENT, SPELL, asgi_server, know_status, shown
 from faultinject.engine.actions import Action, Pass
 from faultinject.engine.counting import Counter
 from faultinject.engine.entry import Injection
@@ -35,11 +24,11 @@ from faultinject.engine.exchange import DECIDED, aimed_at, claimed, listens, ski
 from faultinject.engine.exchange import exchange as steps_of
 from faultinject.engine.own_answer import FilteredAnswer
 from faultinject.engine.plan import Plan
-from faultinject.engine.request import LONGEST, ASGIRequest, Body
+from faultinject.engine.request import ASGIRequest, BodySummary
 from faultinject.engine.steps import (
     AppAnswer,
     AppEnded,
-    ClientGone,
+    ClientLeft,
     Cut,
     Dropped,
     Hold,
@@ -50,18 +39,17 @@ from faultinject.engine.steps import (
     ReadBody,
     RunApp,
     Send,
-    Step,
     Steps,
     Wait,
 )
 from faultinject.exceptions import FaultInjectError
-from faultinject.http.wire import FLUSH
+from faultinject.http.wire import FLUSH, LONGEST, MOST
 from faultinject.injector.injector import Injector
 from faultinject.injector.lookup import injector_for
 from faultinject.journal import log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from anyio.abc import TaskGroup
 
@@ -98,7 +86,6 @@ class ASGIFaultMiddleware(Middleware):
 
     app: ASGIApp
     injector: Injector
-    _error: FaultInjectError | None = None
 
     def __init__(
         self,
@@ -108,17 +95,17 @@ class ASGIFaultMiddleware(Middleware):
         seed: str | int | None = None,
         injector: Injector | None = None,
     ) -> None:
+        error = None
         try:
             chosen = injector_for(rules, seed=seed, injector=injector)
             control = control_of(chosen, "asgi")
-        except FaultInjectError as error:
+        except FaultInjectError as wrong:
             # A wrong configuration, which could not be raised as an exception.
-            log.error("faultinject: %s", error)
-            self._error = error
-            chosen, control = Injector([], environ={}), None
+            log.error("faultinject: %s", wrong)
+            error, chosen, control = wrong, Injector([], environ={}), None
         else:
             chosen.announce()
-        super().__init__(app, chosen, control)
+        super().__init__(app, chosen, control, error)
 
     async def __call__(self, scope: Scope, receive: Receive, send: ServerSend) -> None:
         """Answer a request, or see the app through its lifespan."""
@@ -208,7 +195,7 @@ async def exchange(
         await app(scope, receive, send)
         return
     assert request is not None
-    await Responder(app, scope, receive, send, plan, request, action).run(listens=listens(action))
+    await ASGIResponder(app, scope, receive, send, plan, request, action).run(listens=listens(action))
 
 
 async def decide_on_thread(plan: Plan, request: ASGIRequest, candidates: Sequence[int]) -> Action | None:
@@ -270,7 +257,7 @@ A client cannot distinguish such an end from a cut.
 _PAST_US = frozenset(("http.response.pathsend", "http.response.zerocopysend"))
 
 
-class Responder:
+class ASGIResponder:
     """A responder carries out the steps of one exchange by awaiting.
 
     Every byte goes through the server. The connection itself only shows that the client has left, and is ended.
@@ -302,12 +289,12 @@ class Responder:
         self._app = app
         self._scope = scope
         self._receive = receive
-        self._server = send
+        self._send = send
+        self._server, self._own_send = asgi_server(scope, send)
         self._plan = plan
         self._request = request
-        self._in_process = is_in_process_scope(scope, send)
-        self._receive_again: Receive | None = None
-        self._listener = Listener(receive)
+        self._in_process = self._server is CLIENT
+        self._listener = ClientListener(receive)
         self._connection: Connection | None = None
         self._lingering: Connection | None = None
         self._error: Exception | None = None
@@ -339,7 +326,7 @@ class Responder:
             try:
                 await self._run_app(step)
             finally:
-                await self._throw(AppEnded())
+                await self._advance(self._steps, AppEnded())
 
     def _release(self) -> None:
         """Release the connection; a second call does nothing."""
@@ -349,25 +336,17 @@ class Responder:
         if lingering is not None:
             linger(lingering)
 
-    async def _throw(self, error: Exception) -> None:
-        """Tell the steps that the app has ended, or that the client has left."""
-        await self._advance(self._steps, error, self._steps.throw)
-
-    async def _advance(
-        self, steps: Steps, given: Any = None, advance: Callable[[Any], Step] | None = None
-    ) -> RunApp | None:
+    async def _advance(self, steps: Steps, given: Any = None) -> RunApp | None:
         """Carry out the next steps until the app is to run, or all of them.
 
         Args:
             steps: those of the exchange, or of the app's own answer.
-            given: the result of the step before; an error, if `advance` throws it in.
-            advance: asks for the next step; by default it sends the result of the one before.
+            given: the result of the step before, or the error that it raised.
         """
-        advance = advance or steps.send
         try:
             while True:
-                step = advance(given)
-                advance, given = steps.send, None
+                step = steps.throw(given) if isinstance(given, BaseException) else steps.send(given)
+                given = None
                 try:
                     if isinstance(step, RunApp):
                         return step
@@ -378,7 +357,7 @@ class Responder:
                     elif isinstance(step, Wait):
                         given = await self._wait(step)
                     elif isinstance(step, Look):
-                        given = has_left(self._receive, self._server)
+                        given = self._has_left()
                     elif isinstance(step, Part):
                         await self._send_ours(
                             {"type": "http.response.body", "body": step.data, "more_body": step.more}
@@ -390,26 +369,62 @@ class Responder:
                     else:
                         assert_never(step)
                 except BaseException as error:
-                    advance, given = steps.throw, error
-        except (StopIteration, AppEnded, ClientGone):
+                    given = error
+        except (StopIteration, AppEnded, ClientLeft):
             return None
 
     # The request's body, and the client that waits
 
-    async def _read_body(self, step: ReadBody) -> Body:
-        receive, request = self._receive, self._request
-        if step.up_to is None:
-            return await drain(self._listener.receive, self._plan, request, step.listing)
-        kept: list[bytes] | None = [] if request.content_length is None else None
-        body = await drain(receive, self._plan, request, step.listing, step.up_to, kept)
-        if kept is not None and body[2]:
-            self._receive_again = again(receive, b"".join(kept))
-        return body
+    async def _read_body(self, step: ReadBody) -> BodySummary:
+        """Read the request body and drop it, within bounds of bytes and seconds.
+
+        Of a body without a length that ends before `up_to`, the app gets all the same.
+
+        Raises:
+            ClientLeft: it left, or the server cannot read its body.
+        """
+        up_to, length = step.up_to, self._request.content_length
+        digest = self._request.body_digest(self._plan.origin[2])
+        reader = self._listener if up_to is None else BodyReader(self._receive)
+        kept: list[bytes] | None = [] if up_to is not None and length is None else None
+        # Without a length, a first byte shows that there is a body.
+        most = MOST if up_to is None else min(MOST, up_to if length is not None else max(up_to, 1))
+        cut_short = False
+        with anyio.move_on_after(LONGEST):
+            while digest.size < most and not (reader.whole or cut_short):
+                try:
+                    message = await reader.next()
+                except Exception as error:
+                    raise ClientLeft from error
+                if message is None:
+                    break
+                if reader.gone:
+                    raise ClientLeft
+                piece = message.get("body", b"")
+                if up_to is not None and len(piece) > up_to - digest.size:
+                    piece = piece[: up_to - digest.size]
+                    cut_short = True
+                digest.update(piece)
+                if step.listing is not None:
+                    step.listing.feed(piece)
+                if kept is not None:
+                    kept.append(piece)
+        whole = (reader.whole and not cut_short) or (up_to is not None and digest.size == length)
+        if kept is not None and whole:
+            self._listener.give_again(b"".join(kept))
+        return digest.size, digest.hexdigest(), whole
+
+    def _has_left(self) -> bool:
+        """Whether the client has left, as its server has noticed or its connection shows."""
+        if self._listener.disconnected:
+            return True
+        with self._server.connection(self._own_send) or nullcontext() as connection:
+            return connection is not None and connection.left(0)
 
     async def _wait(self, step: Wait) -> bool:
         listener, own = self._listener, self._connection
         # A body that is on its way hides the client's end from a listener: then the connection shows it.
-        watched = of_send(self._server) if own is None and self._request.has_body else None
+        watched = self._server.connection(self._own_send) if own is None and self._request.has_body else None
         with watched or nullcontext(own) as connection:
             if not step.seconds:
                 return not listener.gone
@@ -427,32 +442,30 @@ class Responder:
 
     # An answer of ours
 
-    def _starting(
-        self, status_line: str, start: Message, spelled: Headers, *, unread: bool, closes: bool
-    ) -> Message:
+    def _starting(self, step: Send) -> Message:
         """Make the first message of an answer of ours, after which the connection may end.
 
         It ends where the rule asks for that, and where part of the request's body is unread, which the server could
         take for the next request. A server of ours writes the status line and the names of headers as they are given.
         """
-        self._unread = unread
-        if start["status"] > 599:
-            know_status(status_line)
+        listener = self._listener
+        # Who listens may have heard the end of the body.
+        self._unread = unread = step.unread and not (listener.tasks is not None and listener.whole)
+        if step.status > 599:
+            know_status(step.status_line)
         spell = self._scope.get(SPELL)
         if spell is not None:
-            spell(status_line, spelled)
-        if self._in_process or not (unread or closes):
-            return start
-        headers = [header for header in start["headers"] if header[0] != _CONNECTION]
-        if self._request.http2:
-            return {**start, "headers": headers}
-        server, own = asgi_server(self._server)
-        if not server.says_close:
-            headers.append((_CONNECTION, b"close"))
-        # Our own descriptor is taken before the server closes its own.
-        self._lingering = of_send(self._server)
-        shown(server.close, own)
-        return {**start, "headers": headers}
+            spell(step.status_line, step.headers)
+        headers = encoded(step.headers)
+        if not self._in_process and (unread or step.closes):
+            headers = [header for header in headers if header[0] != _CONNECTION]
+            if not self._request.http2:
+                if not self._server.says_close:
+                    headers.append((_CONNECTION, b"close"))
+                # Our own descriptor is taken before the server closes its own.
+                self._lingering = self._server.connection(self._own_send)
+                shown(self._server.close, self._own_send)
+        return {"type": "http.response.start", "status": step.status, "headers": headers}
 
     async def _send_ours(self, message: Message) -> None:
         """Send a part of our answer's body; after the last one, receive the rest of the request's.
@@ -460,17 +473,17 @@ class Responder:
         A server such as hypercorn cannot end an exchange while messages are left for the app.
         """
         if message.get("more_body") or not self._unread or self._in_process:
-            await self._server(message)
+            await self._send(message)
         elif self._request.http2:
             # For hypercorn, a message for a stream that has ended is an error of the whole connection.
-            await self._server({**message, "more_body": True})
+            await self._send({**message, "more_body": True})
             await self._drop_rest()
-            await self._server({"type": "http.response.body"})
+            await self._send({"type": "http.response.body"})
         else:
 
             async def send(tasks: TaskGroup) -> None:
                 tasks.start_soon(self._drop_rest)
-                await self._server(message)
+                await self._send(message)
 
             await in_tasks(send)
 
@@ -480,19 +493,11 @@ class Responder:
             await BodyReader(self._listener.receive).until_gone(or_whole=self._request.http2)
 
     async def _answer(self, step: Send) -> None:
-        start: Message = {
-            "type": "http.response.start",
-            "status": step.status,
-            "headers": encoded(step.headers),
-        }
-        listener = self._listener
-        # Who listens may have heard the end of the body.
-        unread = step.unread and not (listener.tasks is not None and listener.whole)
-        start = self._starting(step.status_line, start, step.headers, unread=unread, closes=step.closes)
+        start = self._starting(step)
         if step.body is None:
             await self._begin(start)
             return
-        await self._server(start)
+        await self._send(start)
         await self._send_ours({"type": "http.response.body", "body": step.body})
         # An app that ran before this answer may go on for long.
         self._release()
@@ -500,20 +505,20 @@ class Responder:
     async def _begin(self, start: Message) -> None:
         """Begin an answer whose parts come one by one."""
         self._begun = True
-        await self._listener.begin(self._server, start)
+        await self._listener.begin(self._send, start)
 
     # The app's own answer
 
     async def _run_app(self, step: RunApp) -> None:
-        app, scope, server, answer = self._app, self._scope, self._server, step.answer
-        receive = self._receive_again or self._listener.receive
-        if isinstance(answer, Dropped):
+        app, scope, server = self._app, self._scope, self._send
+        receive: Receive = self._listener.receive
+        if isinstance(step, Dropped):
             if step.listing is not None:
                 receive = overheard(receive, step.listing, self._entry)
-            await self._run_dropped(answer, receive)
+            await self._run_dropped(step, receive)
             return
-        if isinstance(answer, FilteredAnswer):
-            await self._run_filtered(answer)
+        if isinstance(step, FilteredAnswer):
+            await self._run_filtered(step)
             return
         if step.hidden:
             hidden = {name.encode() for name in step.hidden}
@@ -524,9 +529,9 @@ class Responder:
 
         async def hand_on(message: Message) -> None:
             if message["type"] == "http.response.start":
-                await self._advance(answer.head(head_of(message)))
-                if answer.headers is not None:
-                    message = {**message, "headers": encoded(answer.headers)}
+                await self._advance(step.head(head_of(message)))
+                if step.headers is not None:
+                    message = {**message, "headers": encoded(step.headers)}
             await server(message)
 
         # The adapter of Django's test client looks for its own `send` here: then it needs only the start.
@@ -545,11 +550,11 @@ class Responder:
         try:
             await self._app(scope, self._listener.receive, partial(self._filter, filtered))
         except anyio.get_cancelled_exc_class():
-            await self._throw(ClientGone())
+            await self._advance(self._steps, ClientLeft())
             raise
         finally:
             if self._start is not None and not self._begun:
-                await self._server(self._start)
+                await self._send(self._start)
         if self._start is not None and not filtered.over:
             filtered.end()
 
@@ -557,11 +562,11 @@ class Responder:
         """Take the place of the server's `send`, and change the body of the app's answer."""
         kind = message["type"]
         if filtered.passes:
-            await self._server(message)
+            await self._send(message)
         elif filtered.over:
             if kind == "http.response.trailers" and not (self._broken or self._error):
                 # A server breaks the connection off where promised trailers do not come.
-                await self._server(message)
+                await self._send(message)
             # Other tasks get a turn, so that an app whose answer has no end can be cancelled.
             await checkpoint()
         elif kind == "http.response.start":
@@ -573,11 +578,11 @@ class Responder:
             if not filtered.begun:
                 await self._begin_filtered(filtered, self._start, piece)
             if filtered.passes:
-                await self._server(message)
+                await self._send(message)
             else:
                 await self._advance(filtered.feed(piece, more=more))
         else:
-            await self._server(message)
+            await self._send(message)
 
     async def _begin_filtered(self, filtered: FilteredAnswer, start: Message, piece: bytes) -> None:
         await self._advance(filtered.head(head_of(start), piece))
@@ -608,15 +613,15 @@ class Responder:
         """Take the place of the server's `send`, and drop an answer that is no failure."""
         kind = message["type"]
         if dropped.failed:
-            await self._server(message)
+            await self._send(message)
         elif dropped.cut:
             raise OSError("the client has left")
         elif not dropped.over and kind == "http.response.start":
             began_before = dropped.answer.status
-            dropped.head(head_of(message))
+            dropped.begin(head_of(message))
             if dropped.failed:
                 await self._advance(self._steps)
-                await self._server(message)
+                await self._send(message)
             elif not began_before:
                 tasks.start_soon(self._watch_clock, dropped)
         elif not dropped.over and (kind == "http.response.body" or kind in _PAST_US):
@@ -646,12 +651,13 @@ class Responder:
         """Get hold of the client's connection, and say how it can be reached."""
         if self._in_process:
             return Reach.IN_PROCESS
-        connection = of_send(self._server)
+        connection = self._server.connection(self._own_send)
         # HTTP/2 and a middleware that hides the server put a queue between the connection and us.
         self._queued = connection is None or self._request.http2
         if connection is None:
             # Starlette's BaseHTTPMiddleware hides the server's `send`, not its `receive`.
-            connection = of_send(self._receive)
+            server, own = asgi_server(self._scope, self._receive)
+            connection = server.connection(own)
             if connection is not None:
                 log.log_server_hidden()
         self._connection = connection
@@ -668,18 +674,18 @@ class Responder:
             self._broken = True
             return connection.reset() if step.resets else connection.close()
         if not step.sent:
-            server, own = asgi_server(self._server)
-            shown(server.flush, own)
+            shown(self._server.flush, self._own_send)
         if self._queued:
             await anyio.sleep(FLUSH)
         if connection is None:
             # Most servers close the connection then, though they log it.
             self._error = ConnectionAbortedError("answer cut by faultinject")
-        elif await delivered(connection, self._plan) and step.resets:
-            self._broken = True
-            return connection.reset()
         else:
             self._broken = True
+            for pause in until_delivered(connection, self._plan.services.monotonic):
+                await anyio.sleep(pause)
+            if connection.delivered() and step.resets:
+                return connection.reset()
             end(connection, unread=self._unread)
             self._connection = None
         return "closed"

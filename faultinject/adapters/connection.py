@@ -2,6 +2,11 @@
 
 It is taken away from the server, and ended, as a fault asks. The row of the server in `servers` reaches the very
 socket, so no fault is ever given on another client's connection.
+
+A connection may end after an answer while its client is still sending. One that is closed with unread bytes in it is
+reset, and the reset may destroy an answer that the client has not read yet. So our own descriptor outlives the
+server's: a FIN goes out after the answer, and what still comes is read and dropped
+(https://www.rfc-editor.org/rfc/rfc9112#section-9.6).
 """
 
 from __future__ import annotations
@@ -12,14 +17,16 @@ import os
 import select
 import stat
 import sys
+import threading
 import time
 from array import array
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from struct import pack
 from time import monotonic
 from typing import Any, Self
 
+from faultinject.http.wire import LONGEST, MOST
 from faultinject.locks import gevent_sleep
 
 UNSPEC = sys.platform == "linux"  # connect() to no address ends a TCP connection with an RST
@@ -36,6 +43,15 @@ PATIENCE = 10.0
 """Seconds without a byte of progress after which a client that reads nothing is given up."""
 _FIRST_LOOK = 0.002
 _LAST_LOOK = 0.02
+GRACE = 0.5
+"""Seconds in which a server that was told to closes a connection; then we do."""
+AT_ONCE = 256
+"""Most connections that linger at the same time, each with a thread.
+
+One more is left to its server alone.
+"""
+_NAME = "faultinject lingering"
+_LAST_LINGERING_LOOK = 0.1
 
 
 class Connection:
@@ -258,10 +274,26 @@ class Connection:
 
 
 def connection_of(handle: Any) -> Connection | None:
-    """Hold the connection of what a server shows; None when that is no socket."""
-    number = number_of(handle)
-    sock = hold(number)
-    return None if sock is None else Connection(sock, number)
+    """Hold the connection of what a server shows; None when that is no socket.
+
+    It is None, too, when no descriptor is left. The socket's descriptor is duplicated, and its blocking flag stays
+    as it is.
+    """
+    try:
+        number = int(handle if isinstance(handle, int) else handle.fileno())
+        if not stat.S_ISSOCK(os.fstat(number).st_mode):
+            return None
+        ours = os.dup(number)
+    except Exception:  # it is in memory, or closed
+        return None
+    blocking = os.get_blocking(ours)
+    # Called non-blocking, it never changes the descriptor's flag to fit socket.setdefaulttimeout().
+    kind = _socket.SOCK_STREAM | getattr(_socket, "SOCK_NONBLOCK", 0)
+    sock = _socket.socket(-1, kind, -1, ours)
+    if sock.gettimeout():
+        sock.settimeout(0)
+        os.set_blocking(ours, blocking)
+    return Connection(sock, number)
 
 
 def until_delivered(connection: Connection, monotonic: Callable[[], float]) -> Iterator[float]:
@@ -288,45 +320,13 @@ def until_delivered(connection: Connection, monotonic: Callable[[], float]) -> I
 def threads_run() -> bool:
     """Whether a thread goes on between two requests: in uWSGI only by its options."""
     uwsgi = sys.modules.get("uwsgi")
-    return uwsgi is None or _runs_threads(uwsgi.opt)
-
-
-def _runs_threads(options: Mapping[Any, Any]) -> bool:
-    """Whether uWSGI lets a thread go on between two requests."""
+    if uwsgi is None:
+        return True
     for name, no in _NO_THREADS.items():
-        value = options.get(name, options.get(name.encode(), no[0]))
+        value = uwsgi.opt.get(name, uwsgi.opt.get(name.encode(), no[0]))
         if (value.decode() if isinstance(value, bytes) else str(value)).lower() not in no:
             return True
     return False
-
-
-def number_of(handle: Any) -> int:
-    """Get the descriptor of what a server shows; -1 when it is in memory, or closed."""
-    try:
-        return int(handle if isinstance(handle, int) else handle.fileno())
-    except Exception:
-        return -1
-
-
-def hold(number: int) -> _socket.socket | None:
-    """Duplicate a socket's descriptor, and leave its blocking flag as it is.
-
-    None where the descriptor is no socket's, or none is left.
-    """
-    try:
-        if number < 0 or not stat.S_ISSOCK(os.fstat(number).st_mode):
-            return None
-        ours = os.dup(number)
-    except OSError:
-        return None
-    blocking = os.get_blocking(ours)
-    # Called non-blocking, it never changes the descriptor's flag to fit socket.setdefaulttimeout().
-    kind = _socket.SOCK_STREAM | getattr(_socket, "SOCK_NONBLOCK", 0)
-    sock = _socket.socket(-1, kind, -1, ours)
-    if sock.gettimeout():
-        sock.settimeout(0)
-        os.set_blocking(ours, blocking)
-    return sock
 
 
 def is_connected(sock: _socket.socket) -> bool:
@@ -350,3 +350,80 @@ def put_dead(number: int) -> None:
         os.dup2(dead.fileno(), number, inheritable=False)
     finally:
         dead.close()
+
+
+def linger(connection: Connection, within: float = GRACE) -> None:
+    """End a connection after an answer, and read in the background what its client sends.
+
+    Args:
+        connection: ours, beside the server's; it is released in the end.
+        within: seconds in which the server may close it; then it is ended anyway.
+    """
+    if sum(running.name == _NAME for running in threading.enumerate()) >= AT_ONCE:
+        connection.release()
+        return
+    thread = threading.Thread(target=_linger, args=(connection, within), name=_NAME, daemon=True)
+    try:
+        if threads_run():
+            thread.start()
+            return
+    except RuntimeError:  # no more threads
+        pass
+    connection.half_close()
+    connection.release()
+
+
+def _linger(connection: Connection, within: float) -> None:
+    with connection:
+        now = monotonic()
+        closes, over = now + within, now + LONGEST
+        pause = _FIRST_LOOK
+        # A server may never close it, nor read what the client sends; but it may send what it still holds.
+        while connection.served() and (now < closes or connection.backlog()):
+            if now >= over:
+                return
+            time.sleep(pause)
+            pause = min(2 * pause, _LAST_LINGERING_LOOK)
+            now = monotonic()
+        connection.half_close()
+        _read_away(connection, over)
+
+
+def _read_away(connection: Connection, over: float) -> None:
+    """Read what comes until the client has ended its side, within the bounds of a body."""
+    size = 0
+    while (left := over - monotonic()) > 0 and size <= MOST:
+        try:
+            piece = connection.discard()
+        except BlockingIOError:
+            connection.wait_readable(left)
+            continue
+        except OSError:  # the client is gone
+            return
+        size += piece
+        if piece:
+            continue
+        # The client has ended its side; or the server has shut ours, and the client waits without end for room to
+        # send, though it has all of the answer.
+        if not connection.backlog():
+            connection.reset()
+            return
+        time.sleep(min(left, _LAST_LINGERING_LOOK))
+    connection.close()
+
+
+def end(connection: Connection, *, unread: bool) -> None:
+    """End a connection after what its server has sent.
+
+    Args:
+        connection: ours; it is released in the end.
+        unread: whether part of the request's body is unread, which the client may still be sending.
+    """
+    if unread:
+        connection.half_close()
+    else:
+        connection.close()
+    if unread or connection.has_unread():
+        linger(connection, LONGEST)  # until the server has noticed, it may read what comes
+    else:
+        connection.release()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Self
 
+from faultinject.exceptions import FaultInjectError
 from faultinject.injector.injector import Injector
 
 
@@ -14,12 +15,16 @@ class Middleware:
         app: the app.
         injector: decides its requests.
         control: the control API below a path of the app, or None.
+        error: a wrong configuration of which the app's server is told as it starts, or None.
     """
 
-    def __init__(self, app: Any, injector: Injector, control: Any = None) -> None:
+    def __init__(
+        self, app: Any, injector: Injector, control: Any = None, error: FaultInjectError | None = None
+    ) -> None:
         self.app = app
         self.injector = injector
         self._control = control
+        self._error = error
 
     @classmethod
     def around(cls, app: Any, injector: Injector, control: Any = None) -> Self:

@@ -50,7 +50,8 @@ class WSGIServer(NamedTuple):
         says_close: the server itself says that a connection closes, and takes that header from no app.
         close: tells the server to close the connection, once the answer has started. It is given the environ and the
             `start_response`.
-        body: gets of `wsgi.input` the stream whose `read` waits for no more bytes than it is asked for.
+        body: gets of `wsgi.input` the stream whose `read` waits for no more bytes than it is asked for; None: it is
+            that one.
     """
 
     name: str
@@ -61,7 +62,25 @@ class WSGIServer(NamedTuple):
     speaks_http: Callable[[Environ], bool] = lambda _: True
     says_close: bool = False
     close: Callable[[Environ, Any], object] = lambda *_: None
-    body: Callable[[Any], Any] = lambda stream: stream
+    body: Callable[[Any], Any] | None = None
+
+    def connection(self, environ: Environ) -> Connection | None:
+        """Get the connection of a request; None when the server shows none, as in process."""
+        if self.socket is None:
+            return None
+        handle = shown(self.socket, environ)
+        connection = connection_of(handle)
+        if connection is not None:
+            connection.handle = handle
+            connection.relayed = self.relays and connection.port() != environ.get("SERVER_PORT")
+            connection.speaks_http = self.speaks_http(environ)
+            if self.unsent is not None:
+                connection.unsent = partial(shown, self.unsent, environ)
+        return connection
+
+    def close_behind(self, environ: Environ, start_response: Callable[..., Any]) -> None:
+        """Tell the server to close the connection after the answer that has started."""
+        shown(self.close, environ, start_response)
 
 
 class ASGIServer(NamedTuple):
@@ -84,6 +103,16 @@ class ASGIServer(NamedTuple):
     says_close: bool = False
     close: Callable[[Any], object] = lambda _: None
     flush: Callable[[Any], object] = lambda _: None
+
+    def connection(self, send: Any) -> Connection | None:
+        """Get the connection of a request by the server's own `send`; None when that shows none."""
+        transport = shown(self.transport, send)
+        if transport is None:
+            return None
+        connection = connection_of(shown(self.socket, transport))
+        if connection is not None:
+            connection.unsent = partial(shown, self.unsent, transport)
+        return connection
 
 
 def _read_from(buffered: Any) -> Any:
@@ -250,13 +279,17 @@ The flag is the name of an attribute, empty where a client has none.
 OTHER_WSGI = WSGIServer("another", "")
 OTHER_ASGI = ASGIServer("another", lambda _: None)
 """Rows of servers of which nothing is known."""
+CLIENT = ASGIServer("a client in this process", lambda _: None)
+"""The row of a client that calls an ASGI app without a server."""
 
 
 def wsgi_server(environ: Environ) -> WSGIServer:
     """Find the row of the server that made this environ."""
     software = environ.get("SERVER_SOFTWARE", "")
-    rows = (row for row in WSGI_SERVERS if row.sign in environ or row.sign in software)
-    return next(rows, OTHER_WSGI)
+    for row in WSGI_SERVERS:
+        if row.sign in environ or row.sign in software:
+            return row
+    return OTHER_WSGI
 
 
 def shown(get: Callable[..., Any], *given: Any) -> Any:
@@ -267,43 +300,22 @@ def shown(get: Callable[..., Any], *given: Any) -> Any:
         return None
 
 
-def asgi_server_of(send: Callable[..., Any]) -> ASGIServer | None:
-    """Find the row of the server whose own `send` this is; None where it is another's."""
-    return next((row for row in ASGI_SERVERS if shown(row.transport, send) is not None), None)
+def asgi_server(scope: Mapping[str, Any], send: Callable[..., Any]) -> tuple[ASGIServer, Any]:
+    """Find the row of a server, and its own `send`, also beneath that of other middleware.
 
+    The row is `CLIENT` where a client in this process calls the app, without a connection to break.
 
-def asgi_server(send: Callable[..., Any]) -> tuple[ASGIServer, Any]:
-    """Find the row of a server, and its own `send`, also beneath that of other middleware."""
-    rows = ((row, layer) for layer in layers_of(send) if (row := asgi_server_of(layer)) is not None)
-    return next(rows, (OTHER_ASGI, send))
-
-
-def of_environ(environ: Environ) -> Connection | None:
-    """Get the connection of a WSGI request; None when its server shows none, as in process."""
-    server = wsgi_server(environ)
-    if server.socket is None:
-        return None
-    handle = shown(server.socket, environ)
-    connection = connection_of(handle)
-    if connection is not None:
-        connection.handle = handle
-        connection.relayed = server.relays and connection.port() != environ.get("SERVER_PORT")
-        connection.speaks_http = server.speaks_http(environ)
-        if server.unsent is not None:
-            connection.unsent = partial(shown, server.unsent, environ)
-    return connection
-
-
-def of_send(send: Callable[..., Any]) -> Connection | None:
-    """Get the connection of an ASGI request by its `send`; None when that shows none."""
-    server, own = asgi_server(send)
-    if server is OTHER_ASGI:
-        return None
-    transport = server.transport(own)
-    connection = connection_of(shown(server.socket, transport))
-    if connection is not None:
-        connection.unsent = partial(shown, server.unsent, transport)
-    return connection
+    Args:
+        scope: of the request.
+        send: the function by which the app answers.
+    """
+    for layer in layers_of(send):
+        if _is_of_client(layer):
+            return CLIENT, layer
+        for row in ASGI_SERVERS:
+            if shown(row.transport, layer) is not None:
+                return row, layer
+    return OTHER_ASGI if _is_of_server(scope) else CLIENT, send
 
 
 def know_status(status_line: str) -> None:
@@ -365,11 +377,6 @@ def is_file(environ: Environ, result: object) -> bool:
     return isinstance(wrapper, type) and isinstance(result, wrapper)
 
 
-def close_behind(environ: Environ, start_response: Callable[..., Any]) -> None:
-    """Tell a WSGI server to close the connection after the answer that has started."""
-    shown(wsgi_server(environ).close, environ, start_response)
-
-
 def _exchange(start_response: Callable[..., Any]) -> Any:
     """Get the server's object whose method `start_response` is, also beneath other middleware."""
     owner = None
@@ -379,36 +386,23 @@ def _exchange(start_response: Callable[..., Any]) -> Any:
     return owner
 
 
-def is_in_process(environ: Environ, start_response: Callable[..., Any]) -> bool:
+def is_in_process(server: WSGIServer, environ: Environ, start_response: Callable[..., Any]) -> bool:
     """Whether a client in this process calls a WSGI app, without a connection to break.
 
     Args:
+        server: the row that the environ shows.
         environ: of the request.
         start_response: the function by which the app begins its answer.
     """
-    if wsgi_server(environ) is not OTHER_WSGI:
+    if server is not OTHER_WSGI:
         return False
-    if any(_is_of_client(layer) for layer in layers_of(start_response)):
-        return True
+    for layer in layers_of(start_response):
+        if _is_of_client(layer):
+            return True
     if "asgi.scope" in environ:
         return not _is_of_server(environ["asgi.scope"])
     # Servers that run WSGI apps through ASGI or on tornado show only the last of these.
     return not ("SERVER_SOFTWARE" in environ or "REMOTE_PORT" in environ or environ.get("wsgi.multiprocess"))
-
-
-def is_in_process_scope(scope: Mapping[str, Any], send: Callable[..., Any]) -> bool:
-    """Whether a client in this process calls an ASGI app, without a connection to break.
-
-    Args:
-        scope: of the request.
-        send: the function by which the app answers.
-    """
-    for layer in layers_of(send):
-        if _is_of_client(layer):
-            return True
-        if asgi_server_of(layer) is not None:
-            return False
-    return not _is_of_server(scope)
 
 
 def _is_of_client(takes_answer: Any) -> bool:

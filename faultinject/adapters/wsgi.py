@@ -2,45 +2,48 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+import threading
+import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import nullcontext, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import partial
-from sys import modules
-from threading import Thread
+from io import BytesIO
 from typing import Any, assert_never
 
 from faultinject.adapters.client_errors import cut_of
-from faultinject.adapters.connection import Connection, threads_run
-from faultinject.adapters.lingering import end, linger
+from faultinject.adapters.connection import Connection, end, linger, threads_run, until_delivered
 from faultinject.adapters.middleware import Middleware
 from faultinject.adapters.mounting import control_of
 from faultinject.adapters.servers import (
-    close_behind,
+    OUR_SERVER,
+    body_of,
     is_at_hand,
     is_file,
     is_in_process,
-    of_environ,
+    shown,
     wsgi_server,
 )
 from faultinject.adapters.types import Environ, Start, WSGIApp
-from faultinject.adapters.wsgi_wait import AppBody, Pieces, delivered, drain, wait
+from faultinject.adapters.wsgi_body import AppBody, HeardBody
 from faultinject.engine.actions import Action
 from faultinject.engine.answers import Respond
 from faultinject.engine.exchange import DECIDED, aimed_at, claimed, failed, skipped
 from faultinject.engine.exchange import exchange as steps_of
 from faultinject.engine.own_answer import FilteredAnswer, NotedAnswer
 from faultinject.engine.plan import Plan
-from faultinject.engine.request import WSGIRequest
+from faultinject.engine.request import BodySummary, WSGIRequest
 from faultinject.engine.steps import (
     AppAnswer,
     AppEnded,
+    ClientLeft,
     Cut,
     Dropped,
     Hold,
     Look,
     LostPatience,
-    OwnAnswer,
     Part,
     Reach,
     ReadBody,
@@ -50,10 +53,29 @@ from faultinject.engine.steps import (
     Steps,
     Wait,
 )
-from faultinject.http.wire import CLOSE, FLUSH, Headers, length_of, whole, without_connection
+from faultinject.http.wire import (
+    CLOSE,
+    FLUSH,
+    LONGEST,
+    MOST,
+    PIECE,
+    Headers,
+    length_of,
+    whole,
+    without_connection,
+)
 from faultinject.injector.injector import Injector
 from faultinject.injector.lookup import injector_for, refuse_eventlet
 from faultinject.rules.scenario import Rules
+from faultinject.vendors.multi_delete import Listing
+
+FIRST_PIECE = 16
+"""Bytes of a body that are asked for first.
+
+Twice as many are asked for each time, as long as they come fast.
+"""
+SLOW = 0.05
+"""Seconds after which a piece has come slowly: then only the next byte is asked for."""
 
 
 class WSGIFaultMiddleware(Middleware):
@@ -133,7 +155,7 @@ def exchange(
     request = None
     try:
         request = WSGIRequest(environ)
-        if "eventlet.patcher" in modules:
+        if "eventlet.patcher" in sys.modules:
             refuse_eventlet(environ)
         action = plan.decide(request, candidates) if candidates else None
         action = claimed(plan, request, action, environ)
@@ -146,10 +168,10 @@ def exchange(
         # Of the keys, the embedded store deletes those that the answer reports as deleted.
         delete = getattr(getattr(app, "__wrapped__", app), "delete_keys", None)
         action.listing.delete = delete and partial(delete, environ)
-    return Responder(app, environ, start_response, plan, request, action).run()
+    return WSGIResponder(app, environ, start_response, plan, request, action).run()
 
 
-class Responder:
+class WSGIResponder:
     """A responder carries out the steps of one exchange by blocking.
 
     The server reads it where an answer comes part by part. Every byte goes through the server. The connection itself
@@ -180,7 +202,8 @@ class Responder:
         self._request = request
         self._entry = action.entry
         self._steps = steps_of(plan, request, action)
-        self._in_process = is_in_process(environ, start_response)
+        self._server = server = wsgi_server(environ)
+        self._in_process = is_in_process(server, environ, start_response)
         self._result: Iterable[bytes] | None = None
         self._connection: Connection | None = None
         self._lingering: Connection | None = None
@@ -189,34 +212,26 @@ class Responder:
         self._headers: Headers = []
         self._pieces: Iterator[bytes] = iter(())
         self._ahead: deque[bytes | None] = deque()
-        self._passes = False
-        # The answer that goes out: whether it has begun, the server's `write`, and the step at which it waits.
+        # The answer that goes out: whether it has begun, the server's `write`, and the parts of its body.
         self._begun = self._unread = self._reads_behind = self._gave_up = False
         self._write_on: Callable[[bytes], object] = lambda _: None
-        self._step: Step | None = None
-        self._pending: tuple[Steps, Cut] | None = None
-        self._filtered: FilteredAnswer | None = None
+        self._parts: Iterator[bytes] = iter(())
 
     def run(self) -> Iterable[bytes]:
         """Carry out the steps before the server reads, and give the answer that it reads."""
         step = self._advance(self._steps)
-        if isinstance(step, RunApp):
-            body = self._overhear(step)
-            if isinstance(step.answer, Dropped):
-                self._run_dropped(step.answer, body)
-                if self._passes and not self._begun:
-                    assert self._result is not None
-                    return self._result
-            elif isinstance(step.answer, FilteredAnswer):
-                self._run_filtered(step.answer)
-                if self._passes and not self._ahead:
-                    # Nothing is left of it. Of an answer of one piece a server says the length, here 0.
-                    self.close()
-                    return [b""]
-            else:
-                return self._run_app(step.answer, step.hidden)
-        else:
-            self._step = step
+        if isinstance(step, FilteredAnswer):
+            return self._run_filtered(step)
+        if isinstance(step, Dropped):
+            dropped = step
+            step = self._run_dropped(dropped)
+            if dropped.failed:
+                assert self._result is not None
+                return self if self._begun else self._result
+        elif isinstance(step, RunApp):
+            return self._run_app(step)
+        if isinstance(step, Part | Cut):
+            self._parts = self._carry(self._steps, step)
         if self._connection is None and not self._begun and self._result is None:
             # The client has left, or has sent something that the server cannot read.
             self._answer(failed())
@@ -227,18 +242,13 @@ class Responder:
         # The connection has ended: nobody gets this answer, or those to further requests that the server has read.
         answer = failed()
         self._start_response(answer.status_line, answer.headers)
-        close_behind(self._environ, self._start_response)
+        self._server.close_behind(self._environ, self._start_response)
         return []
 
     def __iter__(self) -> Iterator[bytes]:
         try:
-            yield from self._parts()
-            if self._pending is not None:
-                if self._connection is None and not self._in_process:
-                    # A server may drop what is still in its queue when the app fails.
-                    yield from _NOTHING
-                self._cut(*self._pending)
-            elif self._reads_behind:
+            yield from self._parts
+            if self._reads_behind:
                 self._read_behind()
             self._linger()  # not in `close`: werkzeug calls it only when the client has ended its side
         except GeneratorExit:
@@ -268,38 +278,31 @@ class Responder:
         result, self._result = self._result, None
         getattr(result, "close", lambda: None)()
 
-    def _advance(
-        self, steps: Steps, given: Any = None, advance: Callable[[Any], Step] | None = None
-    ) -> Step | None:
+    def _advance(self, steps: Steps, given: Any = None) -> Step | None:
         """Carry out the next steps, up to one that is the caller's.
 
         That is `RunApp`, `Part`, or a `Cut` of an answer that has begun; None at the end.
 
         Args:
             steps: those of the exchange, or of the app's own answer.
-            given: the result of the step before; an error, if `advance` throws it in.
-            advance: asks for the next step; by default it sends the result of the one before.
+            given: the result of the step before, or the error that it raised.
         """
-        advance = advance or steps.send
         try:
             while True:
-                step = advance(given)
-                advance, given = steps.send, None
+                step = steps.throw(given) if isinstance(given, BaseException) else steps.send(given)
+                given = None
                 try:
                     if isinstance(step, RunApp | Part):
                         return step
                     if isinstance(step, Send):
                         self._answer(step)
                     elif isinstance(step, ReadBody):
-                        given = drain(
-                            self._environ, self._plan, self._request, step.listing, step.up_to,
-                            in_process=self._in_process,
-                        )  # fmt: skip
+                        given = self._drain(step.listing, step.up_to)
                         self._gave_up = given is not None and not given[2]
                     elif isinstance(step, Wait):
                         given = self._wait(step)
                     elif isinstance(step, Look):
-                        with of_environ(self._environ) or nullcontext() as connection:
+                        with self._reached() as connection:
                             given = connection is not None and connection.left(0)
                     elif isinstance(step, Cut):
                         if self._begun:
@@ -315,31 +318,34 @@ class Responder:
                     else:
                         assert_never(step)
                 except BaseException as error:
-                    advance, given = steps.throw, error
+                    given = error
         except (StopIteration, AppEnded):
             return None
 
-    # The parts of an answer
-
-    def _parts(self) -> Iterator[bytes]:
-        """Give the parts of the body that goes out, each when it is due."""
-        if self._passes:
-            while (piece := self._next()) is not None:
-                yield piece  # also an empty one: hypercorn starts no answer without a piece
-        elif self._filtered is not None:
-            while not self._filtered.over:
-                piece = self._next_not_empty()
-                steps = self._filtered.feed(piece, more=bool(piece))
-                yield from self._carry(steps, self._advance(steps))
-        else:
-            yield from self._carry(self._steps, self._step)
+    # The parts of an answer, each given when it is due
 
     def _carry(self, steps: Steps, step: Step | None) -> Iterator[bytes]:
+        """Give the parts that these steps send, from this one on."""
         while isinstance(step, Part):
             yield step.data
             step = self._advance(steps)
         if isinstance(step, Cut):
-            self._pending = steps, step
+            if self._connection is None and not self._in_process:
+                # A server may drop what is still in its queue when the app fails.
+                yield from _NOTHING
+            self._cut(steps, step)
+
+    def _filter(self, filtered: FilteredAnswer) -> Iterator[bytes]:
+        """Give what becomes of the app's answer."""
+        while not filtered.over:
+            piece = self._next_not_empty()
+            steps = filtered.feed(piece, more=bool(piece))
+            yield from self._carry(steps, self._advance(steps))
+
+    def _pass_on(self) -> Iterator[bytes]:
+        """Give what is left of the app's answer, as it is."""
+        while (piece := self._next()) is not None:
+            yield piece  # also an empty one: hypercorn starts no answer without a piece
 
     def _next(self) -> bytes | None:
         """Get the next piece of the app's answer; None at its end."""
@@ -357,55 +363,143 @@ class Responder:
     # An answer of ours
 
     def _answer(self, step: Send) -> None:
-        ends = self._start_ours(step.status_line, step.headers, unread=step.unread, closes=step.closes)
+        ends = self._start_ours(step)
         if step.body is None:
             self._begun, self._unread = True, step.unread
         elif ends:
-            self._begun = self._passes = True
-            self._ahead.append(step.body)
+            self._begun, self._parts = True, iter([step.body])
         else:
-            self._result = [step.body]  # also an empty piece: see `_parts`
+            self._result = [step.body]  # also an empty piece: see `_pass_on`
 
-    def _start_ours(self, status_line: str, headers: Headers, *, unread: bool, closes: bool) -> bool:
+    def _start_ours(self, step: Send) -> bool:
         """Start an answer of ours, and say whether its connection ends after it.
 
         It does where the rule asks for it, and where part of the request's body is unread, which the server could take
         for the next request.
         """
-        in_process = self._in_process
-        unread = unread and not (in_process or is_at_hand(self._environ))
-        if closes and not in_process:
+        in_process, headers = self._in_process, step.headers
+        unread = step.unread and not (in_process or is_at_hand(self._environ))
+        if step.closes and not in_process:
             headers = without_connection(headers)
-        if in_process or self._request.http2 or not (unread or closes):
-            self._write_on = self._start_response(status_line, headers)
+        if in_process or self._request.http2 or not (unread or step.closes):
+            self._write_on = self._start_response(step.status_line, headers)
             return False
-        if not wsgi_server(self._environ).says_close:
+        if not self._server.says_close:
             headers = [*headers, CLOSE]
         # Our own descriptor is taken before the server closes its own. A server that shows none would reset a client
         # that is sending, so the rest of the body is read after the answer. It is not read where reading was given up,
         # where the answer has no length, and where reading would ask the client to send it.
-        self._lingering = of_environ(self._environ)
+        self._lingering = self._server.connection(self._environ)
         leaves_rest = self._gave_up or "HTTP_EXPECT" in self._environ or length_of(headers) is None
         self._reads_behind = unread and self._lingering is None and not leaves_rest
-        self._write_on = self._start_response(status_line, headers)
-        close_behind(self._environ, self._start_response)
+        self._write_on = self._start_response(step.status_line, headers)
+        self._server.close_behind(self._environ, self._start_response)
         return True
 
     def _read_behind(self) -> None:
         """Read the rest of the request's body after the answer."""
         stream = self._environ["wsgi.input"]
-        before = stream.raw.size if isinstance(stream, AppBody) else 0
         with suppress(Exception):
-            drain(self._environ, self._plan, self._request, before=before, in_process=False)
+            self._drain(before=stream.raw.size if isinstance(stream, AppBody) else 0)
+
+    # The request's body, and the client that waits
+
+    def _drain(
+        self, listing: Listing | None = None, up_to: int | None = None, before: int = 0
+    ) -> BodySummary | None:
+        """Read the request body and drop it, within bounds of bytes and seconds.
+
+        The clock is looked at between two pieces, and a server's `read` waits for a whole piece, however slowly that
+        comes: so pieces are small where a client is slow. A body without a length that ends before `up_to` is put back,
+        for the app to read.
+
+        Args:
+            listing: gets each piece.
+            up_to: most bytes of it that are read; None: all.
+            before: bytes of it that were read before.
+
+        Returns:
+            Bytes read, their digest, whether that was all; None when the body has no end that a server shows.
+
+        Raises:
+            ClientLeft: the body ends too early, or the server cannot read it.
+        """
+        environ, clock = self._environ, self._plan.services.monotonic
+        length = self._request.content_length
+        if length is None and not environ.get("wsgi.input_terminated"):
+            return None
+        length = None if length is None else length - before
+        kept: list[bytes] | None = [] if up_to is not None and length is None else None
+        stream = body_of(environ)
+        source = (self._server.body and shown(self._server.body, stream)) or stream
+        # `read1` gives what has come so far, where the server has it.
+        read = getattr(source, "read1", source.read)
+        digest = self._request.body_digest(self._plan.origin[2])
+        wanted = length if up_to is None else up_to
+        at_hand = self._in_process or is_at_hand(environ)
+        most, ended = PIECE if at_hand else FIRST_PIECE, False
+        end = clock() + LONGEST
+        with nullcontext() if at_hand else self._impatient():
+            while wanted is None or digest.size < wanted:
+                began = clock()
+                if digest.size >= MOST or began >= end:
+                    break
+                try:
+                    piece = read(most if wanted is None else min(most, wanted - digest.size))
+                except TimeoutError:
+                    break
+                except Exception as error:
+                    raise ClientLeft from error
+                ended = not piece
+                if ended:
+                    break
+                digest.update(piece)
+                if listing is not None:
+                    listing.feed(piece)
+                if kept is not None:
+                    kept.append(piece)
+                most = min(2 * most, PIECE) if clock() - began < SLOW else 1
+        if ended and length is not None:
+            raise ClientLeft
+        whole = ended or digest.size == length
+        if kept is not None and whole:
+            environ["wsgi.input"] = BytesIO(b"".join(kept))
+        return digest.size, digest.hexdigest(), whole
+
+    @contextmanager
+    def _impatient(self) -> Iterator[None]:
+        """Let the server wait for no byte of the request longer than `LONGEST`, if it can."""
+        stream = getattr(body_of(self._environ), "raw", None) if OUR_SERVER in self._environ else None
+        with self._reached() as connection:
+            handle: Any = None if connection is None else connection.handle
+            if stream is not None:
+                stream.allow(LONGEST)
+                try:
+                    yield
+                finally:
+                    stream.allow(None)
+            elif hasattr(handle, "settimeout"):
+                patience = handle.gettimeout()
+                handle.settimeout(LONGEST)
+                try:
+                    yield
+                finally:
+                    handle.settimeout(patience)
+            else:
+                yield
+
+    def _reached(self) -> AbstractContextManager[Connection | None]:
+        """Hold the client's connection for a moment, where the server shows it."""
+        return self._server.connection(self._environ) or nullcontext()
 
     def _wait(self, step: Wait) -> bool:
         if self._begun or self._connection is not None:
-            return wait(self._plan, step.seconds, self._connection)
+            return self._sleep(step.seconds, self._connection)
         if not step.seconds:
             return True
         try:
-            with of_environ(self._environ) or nullcontext() as connection:
-                return wait(self._plan, step.seconds, connection)
+            with self._reached() as connection:
+                return self._sleep(step.seconds, connection)
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:
@@ -413,27 +507,46 @@ class Responder:
                 raise LostPatience(error) from error
             raise
 
+    def _sleep(self, seconds: float, connection: Connection | None = None) -> bool:
+        """Block for some seconds, and say whether the client is still there.
+
+        The wait is never shorter than asked, unless the client leaves, the plan is over or the program ends. It looks
+        for the client at its end, too: on a busy machine a client may have left just before.
+
+        Args:
+            seconds: how long; nothing, or less, when the time is over already.
+            connection: shows when the client leaves, at once.
+        """
+        has_left: Callable[[float], object] = time.sleep if connection is None else connection.left
+        for pause in self._plan.pauses(seconds):
+            if program_ends():
+                break
+            if self._plan.services.rest(pause, has_left):
+                return False
+        return connection is None or not has_left(0)
+
     # The app's own answer
 
-    def _overhear(self, step: RunApp) -> Pieces | None:
+    def _overhear(self, step: RunApp) -> HeardBody | None:
         """Stand between the app and the request's body, where a step needs it."""
         source, length, pause = self._environ.get("wsgi.input"), self._request.content_length, step.pause
         ends = length is not None or self._environ.get("wsgi.input_terminated")
         if source is None or not (self._request.has_body and ends):
             return None
         readers = [reader.feed for reader in (self._entry.seen, step.listing) if reader is not None]
-        if not (readers or isinstance(step.answer, Dropped) or pause):
+        if not (readers or isinstance(step, Dropped) or pause):
             return None
         wait = Wait(0 if pause is None else pause.seconds)
-        body = Pieces(source, length, readers, pause, lambda: self._wait(wait))
+        body = HeardBody(source, length, readers, pause, lambda: self._wait(wait))
         self._environ["wsgi.input"] = AppBody(body)
         return body
 
-    def _run_app(self, answer: OwnAnswer, hidden: Collection[str]) -> Iterable[bytes]:
+    def _run_app(self, answer: RunApp) -> Iterable[bytes]:
         """Run an app whose body goes out by the server's own means."""
+        self._overhear(answer)
         environ = self._environ
-        if hidden:
-            keys = {f"HTTP_{name.upper().replace('-', '_')}" for name in hidden}
+        if answer.hidden:
+            keys = {f"HTTP_{name.upper().replace('-', '_')}" for name in answer.hidden}
             environ = {name: value for name, value in environ.items() if name not in keys}
         try:
             result = self._app(environ, partial(self._start, answer))
@@ -445,7 +558,7 @@ class Responder:
         return result
 
     def _start(
-        self, answer: OwnAnswer, status: str, headers: Headers, *more: Any, **named: Any
+        self, answer: RunApp, status: str, headers: Headers, *more: Any, **named: Any
     ) -> Callable[[bytes], object]:
         """Take the place of the server's `start_response`, and change the head."""
         self._advance(answer.head(AppAnswer(whole(status[:3]) or 0, headers)))
@@ -454,12 +567,12 @@ class Responder:
         )
 
     def _app_ended(self) -> None:
-        self._advance(self._steps, AppEnded(), self._steps.throw)
+        self._advance(self._steps, AppEnded())
 
     # The app's own answer, which goes out part by part, or not at all
 
-    def _run_filtered(self, filtered: FilteredAnswer) -> None:
-        self._filtered = filtered
+    def _run_filtered(self, filtered: FilteredAnswer) -> Iterable[bytes]:
+        self._overhear(filtered)
         try:
             self._result = result = self._app(self._environ, self._start_apart)
             self._pieces = iter(result)
@@ -467,7 +580,6 @@ class Responder:
             self._check_begun()
             self._advance(filtered.head(self._head(), first))
             self._begun = True
-            self._passes = filtered.passes
             headers = self._headers if filtered.headers is None else filtered.headers
             self._write_on = self._start_response(self._status_line, headers)
             if first:
@@ -475,9 +587,16 @@ class Responder:
         except BaseException:
             self._fail()
             raise
+        if filtered.passes and not self._ahead:
+            # Nothing is left of it. Of an answer of one piece a server says the length, here 0.
+            self.close()
+            return [b""]
+        self._parts = self._pass_on() if filtered.passes else self._filter(filtered)
+        return self
 
-    def _run_dropped(self, dropped: Dropped, body: Pieces | None) -> None:
-        """Run the app, and drop its answer; a failure of its own goes out as it is."""
+    def _run_dropped(self, dropped: Dropped) -> Step | None:
+        """Run the app, drop its answer, and give the next step; None if its own failure goes out."""
+        body = self._overhear(dropped)
         try:
             try:
                 self._result = result = self._app(self._environ, self._start_apart)
@@ -485,9 +604,10 @@ class Responder:
             except Exception:
                 if not dropped.cut:
                     raise
-            if not self._passes:
-                dropped.unread = self._request.has_body and not (body is not None and body.whole)
-                self._step = self._advance(self._steps)
+            if dropped.failed:
+                return None
+            dropped.unread = self._request.has_body and not (body is not None and body.whole)
+            return self._advance(self._steps)
         except BaseException:
             self._fail()
             raise
@@ -495,15 +615,16 @@ class Responder:
     def _drop_all(self, dropped: Dropped, result: Iterable[bytes]) -> None:
         if self._status_line:
             self._drop_head(dropped)
-            if self._passes and not self._ahead:
+            if dropped.failed and not self._ahead:
                 return
-        self._pieces = iter(() if is_file(self._environ, result) and not self._passes else result)
+        self._pieces = iter(() if is_file(self._environ, result) and not dropped.failed else result)
         try:
             while not dropped.over:
                 self._drop(dropped, self._next())
-            self._begun = self._passes
+            if dropped.failed:
+                self._begun, self._parts = True, self._pass_on()
         finally:
-            if not self._passes:
+            if not dropped.failed:
                 self._close_app()
 
     def _drop(self, dropped: Dropped, piece: bytes | None) -> None:
@@ -511,16 +632,15 @@ class Responder:
         if self._status_line or piece != b"":
             self._check_begun()
             self._drop_head(dropped)
-        if not self._passes:
+        if not dropped.failed:
             dropped.feed(piece or b"", more=piece is not None)
         elif piece is not None:
             self._ahead.appendleft(piece)
 
     def _drop_head(self, dropped: Dropped) -> None:
-        dropped.head(AppAnswer(int(self._status_line[:3] or 0), self._headers))
+        dropped.begin(AppAnswer(int(self._status_line[:3] or 0), self._headers))
         if dropped.failed:
             self._advance(self._steps)
-            self._passes = True
             self._write_on = self._start_response(self._status_line, self._headers)
 
     def _start_apart(self, status: str, headers: Headers, exc_info: Any = None) -> Callable[[bytes], object]:
@@ -539,7 +659,7 @@ class Responder:
             raise AssertionError("the app has not called start_response")
 
     def _head(self) -> AppAnswer:
-        with of_environ(self._environ) or nullcontext() as connection:
+        with self._reached() as connection:
             framed = connection is None or connection.speaks_http
         return AppAnswer(int(self._status_line[:3] or 0), self._headers, framed)
 
@@ -549,7 +669,7 @@ class Responder:
         """Get hold of the client's connection, and say how it can be reached."""
         if self._in_process:
             return Reach.IN_PROCESS
-        self._connection = of_environ(self._environ)
+        self._connection = self._server.connection(self._environ)
         return Reach.SERVER if self._connection is None else Reach.CONNECTION
 
     def _hangs_aside(self) -> bool:
@@ -560,7 +680,7 @@ class Responder:
         if self._connection is None or not (threads_run() and self._connection.detach_from_server()):
             return False
         try:
-            Thread(target=self._hang, name="faultinject", daemon=True).start()
+            threading.Thread(target=self._hang, name="faultinject", daemon=True).start()
         except RuntimeError:  # no more threads
             return False
         return True
@@ -588,23 +708,38 @@ class Responder:
             self._advance(steps, "raised")
             raise cut_of(step, self._entry.rule or "")
         # A request that the server has read already is not answered on this connection either.
-        close_behind(self._environ, self._start_response)
+        self._server.close_behind(self._environ, self._start_response)
         connection = self._connection
         if connection is None:
             # The server may drop what it has not sent by then, the head included.
-            wait(self._plan, FLUSH)
+            self._sleep(FLUSH)
             self._advance(steps, "closed")
             # All servers close the connection then, though most of them log it.
             raise ConnectionAbortedError("answer cut by faultinject")
         if not step.sent:
             # Many servers send no head before a byte of the body.
             self._write_on(b"")
-        if delivered(connection, self._plan) and step.resets:
+        for pause in until_delivered(connection, self._plan.services.monotonic):
+            self._plan.services.rest(pause, connection.gone)
+        if connection.delivered() and step.resets:
             self._advance(steps, connection.reset())
         else:
             end(connection, unread=self._unread)
             self._connection = None
             self._advance(steps, "closed")
+
+
+def program_ends() -> bool:
+    """Whether the program has begun to end.
+
+    A program waits for its threads, and the threads of a pool wait for their work.
+    """
+    if getattr(threading, "_SHUTTING_DOWN", False) or not threading.main_thread().is_alive():
+        return True
+    # At SIGTERM a worker of gunicorn notes that it is to end, and wakes nobody.
+    base = sys.modules.get("gunicorn.workers.base")
+    worker = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+    return base is not None and isinstance(worker, base.Worker) and not worker.alive
 
 
 # granian queues four pieces: when it has asked for six more, the first of these has left the queue, too.

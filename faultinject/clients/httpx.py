@@ -10,7 +10,7 @@ import httpx
 from faultinject.adapters import asgi
 from faultinject.adapters.types import Environ, Receive, Scope, Send, Start
 from faultinject.clients.wsgi import PiecesFile, answer_of, environ_of, with_first_read
-from faultinject.engine.request import PIECE
+from faultinject.http.wire import PIECE
 from faultinject.injector.injector import Injector
 from faultinject.injector.lookup import injector_for
 from faultinject.rules.scenario import Rules

@@ -49,6 +49,8 @@ class Forward:
     @property
     def did(self) -> str:
         """The outcome's word."""
+        if self.upload is not None:
+            return "stalled"
         return "delayed" if self.filter is None else self.filter.did
 
 

@@ -13,7 +13,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from faultinject.engine.counting import Counts, Take
-from faultinject.engine.request import GUARDS, PARTS, RECORDED_HEADERS, Body, Request, SeenBody
+from faultinject.engine.request import GUARDS, PARTS, RECORDED_HEADERS, BodySummary, Request, SeenBody
 from faultinject.engine.shown import shown_path, shown_query
 from faultinject.http.wire import whole
 from faultinject.vendors.addressing import Addressing
@@ -229,7 +229,7 @@ class Entry:
     request_id: str | None
     hint: float | None
     hint_form: str | None
-    body: Body | None
+    body: BodySummary | None
     matched: list[str] | None
     final: bool | None
     undo: Callable[[], None] | None
@@ -323,7 +323,7 @@ class Entry:
         *,
         answered: bool | float = True,
         applied: bool = False,
-        body: Body | None = None,
+        body: BodySummary | None = None,
         last: bool = True,
     ) -> None:
         """Add a line about what was done.
@@ -476,7 +476,7 @@ class Injection:
         """The app is about to run."""
         self.applied, self.otherwise = True, "app_failed"
 
-    def give(self, did: str, body: Body | None = None, *, answered: bool | float = True) -> None:
+    def give(self, did: str, body: BodySummary | None = None, *, answered: bool | float = True) -> None:
         """Note what is done.
 
         Args:

@@ -21,11 +21,11 @@ from faultinject.engine.own_answer import (
     takes,
 )
 from faultinject.engine.plan import Plan
-from faultinject.engine.request import Body, Request, SeenBody
+from faultinject.engine.request import BodySummary, Request, SeenBody
 from faultinject.engine.steps import (
     AppAnswer,
     AppEnded,
-    ClientGone,
+    ClientLeft,
     Cut,
     Dropped,
     Hold,
@@ -34,7 +34,6 @@ from faultinject.engine.steps import (
     Pause,
     Reach,
     ReadBody,
-    RunApp,
     Send,
     Step,
     Steps,
@@ -192,7 +191,7 @@ def _pass(entry: Entry, did: str) -> Steps:
     entry.forget()
     answer = NotedAnswer(entry, did)
     try:
-        yield RunApp(answer)
+        yield answer
     except AppEnded:
         if not answer.begun:
             yield from look(entry)
@@ -206,7 +205,7 @@ def _before(
     with injection:
         entry, answer = action.entry, action.answer
         did = "answered" if end is None else end.how
-        body: Body | None = None
+        body: BodySummary | None = None
         has_body, up_to = request.has_body, answer.read_at_most
         delay = delay_before(action, end)
         drains = has_body and (up_to is not None or (answer.drain and not request.expects_continue))
@@ -220,7 +219,7 @@ def _before(
                     answer_keys(action)
                 if delay and not too_short:
                     stays = yield Wait(delay, listens=up_to is None and (drains or not has_body))
-            except ClientGone:
+            except ClientLeft:
                 injection.undo("failed", left=True)
                 return
             except Exception as error:
@@ -231,7 +230,7 @@ def _before(
                 return
             if too_short:
                 injection.run_app()
-                yield RunApp(UndoneAnswer(injection, "nothing_to_cut"))
+                yield UndoneAnswer(injection, "nothing_to_cut")
                 return
             if not stays:
                 injection.undo("failed", left=True)
@@ -251,8 +250,8 @@ def _after(
         did = "answered" if end is None else end.how
         injection.begin(did)
         injection.run_app()
-        dropped = Dropped(plan.services.monotonic)
-        yield RunApp(dropped, listing=action.listing)
+        dropped = Dropped(plan.services.monotonic, action.listing)
+        yield dropped
         found = dropped.answer
         if found.failed:
             injection.undo("app_failed", status=found.status)
@@ -276,7 +275,7 @@ def _forward(plan: Plan, request: Request, action: Forward, injection: Injection
     with injection:
         entry, change = action.entry, action.filter
         pause = None if action.upload is None else Pause(action.upload, action.delay, injection.finish)
-        did = action.did if pause is None else "stalled"
+        did = action.did
         injection.applied = True
         injection.begin(did)
         if action.delay and pause is None and not action.after:
@@ -294,13 +293,13 @@ def _forward(plan: Plan, request: Request, action: Forward, injection: Injection
         if change is not None and change.of_body:
             filtered = FilteredAnswer(plan, request, action, injection)
             try:
-                yield RunApp(filtered)
+                yield filtered
             except AppEnded:
                 filtered.app_ended()
                 raise
             except BaseException as error:
                 filtered.leave(error)
-                if not isinstance(error, ClientGone):
+                if not isinstance(error, ClientLeft):
                     raise
             return
         noted = plan.services.record_all and change is None and pause is None
@@ -310,9 +309,9 @@ def _forward(plan: Plan, request: Request, action: Forward, injection: Injection
                 injection.keep()
             if not action.after:
                 injection.finish()
-        answer = ForwardedAnswer(plan, action, injection, pause, did)
+        answer = ForwardedAnswer(plan, action, injection, pause)
         try:
-            yield RunApp(answer, hidden=() if change is None else change.hidden, pause=pause)
+            yield answer
         except BaseException as ended:
             # Its client may have lost patience in the wait: that is what the fault is for.
             if not injection.settled and (noted or (pause is not None and pause.done)):
@@ -330,7 +329,7 @@ def _give(
     injection: Injection,
     did: str,
     headers: Headers,
-    body: Body | None,
+    body: BodySummary | None,
     *,
     unread: bool,
 ) -> Steps:
@@ -351,7 +350,7 @@ def _give(
         try:
             # A client may leave as soon as it has read the status: that is not before the fault.
             yield from filtered.look()
-        except ClientGone as gone:
+        except ClientLeft as gone:
             filtered.leave(gone)
             return
         yield Send(answer.status, answer.status_line, headers, None, unread, answer.closes)
@@ -373,7 +372,7 @@ def _give(
 
 
 def _end(
-    request: Request, action: Respond, end: Disconnect, injection: Injection, body: Body | None
+    request: Request, action: Respond, end: Disconnect, injection: Injection, body: BodySummary | None
 ) -> Generator[Step, Any, bool]:
     """End the connection; no where the server does not let us."""
     hangs, stays = end.held is not None, True
@@ -431,7 +430,7 @@ def delay_before(action: Respond, end: Disconnect | None) -> float:
     return action.delay
 
 
-def ended_before(body: Body | None, size: int) -> bool:
+def ended_before(body: BodySummary | None, size: int) -> bool:
     """Whether a request's body ended before so many bytes were read.
 
     A body of None has no end that shows.

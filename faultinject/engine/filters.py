@@ -52,11 +52,11 @@ class Rest:
 
 
 @dataclass(slots=True, eq=True)
-class End:
+class BreakOff:
     """The connection ends here, in the middle of the answer."""
 
 
-Event = Data | Rest | End
+Event = Data | Rest | BreakOff
 
 
 class Filter:
@@ -159,7 +159,7 @@ class Truncated(Filter):
             # Some servers send a head with the first piece only, also of nothing.
             yield Data(kept, more or self.touched)
         if self.touched:
-            yield End()
+            yield BreakOff()
 
     def _of(self, length: int) -> int:
         # In whole numbers: 0.29 of 100 bytes are 29, and never are they all.
@@ -211,7 +211,7 @@ class Interrupted(Filter):
         if self.slow or self.whole:
             yield Rest(self._quiet)
         if self.cuts:
-            yield End()
+            yield BreakOff()
         else:
             self.over = True
             yield Data(rest, more)

@@ -9,19 +9,19 @@ from __future__ import annotations
 from faultinject.engine.actions import Forward
 from faultinject.engine.answers import Respond, guarded, marked
 from faultinject.engine.entry import Entry, Injection
-from faultinject.engine.filters import End, Filter, Rest
+from faultinject.engine.filters import BreakOff, Filter, Rest
 from faultinject.engine.plan import Plan
-from faultinject.engine.request import Body, Request
+from faultinject.engine.request import BodySummary, Request
 from faultinject.engine.steps import (
     AppAnswer,
-    ClientGone,
+    ClientLeft,
     Cut,
     Hold,
     Look,
-    OwnAnswer,
     Part,
     Pause,
     Reach,
+    RunApp,
     Steps,
     Wait,
 )
@@ -31,7 +31,7 @@ SOONEST = 0.05
 """Seconds within which no client loses its patience."""
 
 
-class NotedAnswer(OwnAnswer):
+class NotedAnswer(RunApp):
     """An answer that is noted as it begins.
 
     Args:
@@ -60,7 +60,7 @@ class NotedAnswer(OwnAnswer):
             self._entry.write(self._did, answered=False, applied=True, last=False)
 
 
-class UndoneAnswer(OwnAnswer):
+class UndoneAnswer(RunApp):
     """An answer in spite of a fault that cannot be given.
 
     Args:
@@ -83,7 +83,7 @@ class UndoneAnswer(OwnAnswer):
         yield
 
 
-class ForwardedAnswer(OwnAnswer):
+class ForwardedAnswer(RunApp):
     """An answer that is late, or whose head is edited.
 
     Args:
@@ -91,18 +91,13 @@ class ForwardedAnswer(OwnAnswer):
         action: what it decided.
         injection: the fault under way.
         pause: a wait in the middle of the request's body, or None.
-        did: the outcome's word.
     """
 
-    def __init__(
-        self, plan: Plan, action: Forward, injection: Injection, pause: Pause | None, did: str
-    ) -> None:
-        super().__init__()
+    def __init__(self, plan: Plan, action: Forward, injection: Injection, pause: Pause | None) -> None:
+        super().__init__(hidden=() if action.filter is None else action.filter.hidden, pause=pause)
         self._plan = plan
         self._action = action
         self._injection = injection
-        self._pause = pause
-        self._did = did
         self._edits = False
 
     def head(self, found: AppAnswer) -> Steps:
@@ -119,8 +114,11 @@ class ForwardedAnswer(OwnAnswer):
     def _settle(self, found: AppAnswer) -> Steps:
         """Note it, or that there was nothing to do to it."""
         services, entry, change, pause = (
-            self._plan.services, self._action.entry, self._action.filter, self._pause,
-        )  # fmt: skip
+            self._plan.services,
+            self._action.entry,
+            self._action.filter,
+            self.pause,
+        )
         headers = found.headers if change is None else change.head(found.status, found.headers)
         undone = None
         if change is not None:
@@ -137,7 +135,7 @@ class ForwardedAnswer(OwnAnswer):
             entry.saw(found.status, headers)
             if as_it_is:
                 yield from look(entry)
-            self._injection.give(self._did)
+            self._injection.give(self._action.did)
 
     def _edited(self, found: AppAnswer) -> Headers:
         services, change, headers = self._plan.services, self._action.filter, found.headers
@@ -147,7 +145,7 @@ class ForwardedAnswer(OwnAnswer):
         return marked(headers, self._action.entry.rule or "") if services.marked else headers
 
 
-class FilteredAnswer(OwnAnswer):
+class FilteredAnswer(RunApp):
     """An answer whose body goes through a filter, the app's own or one of ours.
 
     Args:
@@ -169,7 +167,7 @@ class FilteredAnswer(OwnAnswer):
         request: Request,
         action: Forward | Respond,
         injection: Injection,
-        body: Body | None = None,
+        body: BodySummary | None = None,
     ) -> None:
         super().__init__()
         assert action.filter is not None
@@ -223,11 +221,11 @@ class FilteredAnswer(OwnAnswer):
             self._did = "raised" if self._reach is Reach.IN_PROCESS else "closed"
 
     def look(self) -> Steps:
-        """Look once whether the client still waits; `ClientGone` says that it does not."""
+        """Look once whether the client still waits; `ClientLeft` says that it does not."""
         if not self._looked:
             self._looked = True
             if (yield Look()):
-                raise ClientGone
+                raise ClientLeft
 
     def feed(self, piece: bytes, *, more: bool) -> Steps:
         """Send what becomes of a piece, each part when it is due."""
@@ -238,7 +236,7 @@ class FilteredAnswer(OwnAnswer):
                     # A client of this process that would lose its patience loses it at once.
                     if not (self.filter.hangs and self._reach is Reach.IN_PROCESS):
                         yield from self._wait(event.seconds)
-                elif isinstance(event, End):
+                elif isinstance(event, BreakOff):
                     yield from self._cut()
                 else:
                     if event.due is not None:
@@ -252,7 +250,7 @@ class FilteredAnswer(OwnAnswer):
                 self.end()
         except BaseException as error:
             self.leave(error)
-            if not isinstance(error, ClientGone):
+            if not isinstance(error, ClientLeft):
                 raise
 
     def end(self) -> None:
@@ -271,7 +269,7 @@ class FilteredAnswer(OwnAnswer):
         """Nobody waits for the rest of it."""
         if self.begun:
             self._settle("failed")
-        elif isinstance(error, ClientGone):
+        elif isinstance(error, ClientLeft):
             self._injection.undo("failed", left=True)
         self._finish()
 
@@ -316,7 +314,7 @@ class FilteredAnswer(OwnAnswer):
     def _wait(self, seconds: float) -> Steps:
         """Wait while the client does."""
         if not (yield Wait(seconds)):
-            raise ClientGone
+            raise ClientLeft
 
 
 def takes(request: Request, action: Forward | Respond, change: Filter, found: AppAnswer) -> bool:

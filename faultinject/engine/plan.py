@@ -24,7 +24,7 @@ from faultinject.vendors.operations import headers_of
 from faultinject.vendors.vendor import Vendor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
 
 LOOK = 0.5
@@ -391,6 +391,18 @@ class Plan:
         if self.services.look is not None:
             self.services.look()
         return self.ended or self.endings != endings or self.expired
+
+    def pauses(self, seconds: float, longest: float = LOOK) -> Iterator[float]:
+        """Give the pauses of a wait, behind each of which it looks whether it is over.
+
+        Args:
+            seconds: how long; nothing, or less, when the time is over already.
+            longest: seconds of a pause.
+        """
+        clock, endings = self.services.monotonic, self.endings
+        end = clock() + seconds
+        while (left := end - clock()) > 0 and not self.over(endings):
+            yield min(left, longest)
 
     @property
     def expired(self) -> bool:

@@ -24,13 +24,7 @@ if TYPE_CHECKING:
 # The client's address and port, Authorization, time of signing, User-Agent, and recorded headers.
 Description = tuple[str | None, object, str | None, str | None, str | None, Mapping[str, str]]
 # Bytes read of a request's body, their digest, whether that was all.
-Body = tuple[int, str, bool]
-PIECE = 64 * 1024
-"""Bytes read from a request body at a time."""
-MOST = 128 * 1024 * 1024
-"""Bytes after which a body or a dropped answer is no longer read."""
-LONGEST = 10.0
-"""Seconds after which a body or a dropped answer is no longer read."""
+BodySummary = tuple[int, str, bool]
 DIGEST_SIZE = 16
 """Bytes of a digest."""
 GUARDS = frozenset(
@@ -99,6 +93,7 @@ class Request:
         below: the path below the mount point, decoded like `path`.
         query: the query string as sent, without the question mark.
         host: the Host without port, in lower case; empty when there is none.
+        content_length: the Content-Length in bytes, or None.
         ordinary: whether this can be neither an upgrade nor a preflight, at a quick look.
         read_by: the reading that `place` comes from, so that many rules read a request once.
         place: level, bucket, key and the rest of the address.
@@ -109,13 +104,14 @@ class Request:
     """
 
     __slots__ = (
-        "_raw_path", "below", "host", "identified_by", "identities", "method", "mount", "named_by",
-        "operation", "ordinary", "path", "place", "query", "read_by",
+        "_raw_path", "below", "content_length", "host", "identified_by", "identities", "method", "mount",
+        "named_by", "operation", "ordinary", "path", "place", "query", "read_by",
     )  # fmt: skip
 
     method: str
     query: str
     host: str
+    content_length: int | None
     ordinary: bool
     place: Target
     operation: str | None
@@ -173,11 +169,6 @@ class Request:
     def origin(self) -> str | None:
         """The Origin of a browser's script, or None."""
         return self.first("origin")
-
-    @property
-    def content_length(self) -> int | None:
-        """The Content-Length in bytes, or None."""
-        return whole(self.first("content-length"))
 
     @property
     def announced_length(self) -> str | None:
@@ -248,6 +239,7 @@ class WSGIRequest(Request):
         self.query = get("QUERY_STRING", "")
         host = get("HTTP_HOST") or ""
         self.host = HOSTS.get(host) or without_port(host)
+        self.content_length = whole(get("CONTENT_LENGTH"))
         self.ordinary = method not in _CLOSER and "HTTP_UPGRADE" not in environ
         mount, below = get("SCRIPT_NAME", ""), get("PATH_INFO", "")
         target = get("RAW_URI") or get("REQUEST_URI") or ""
@@ -328,6 +320,7 @@ class ASGIRequest(Request):
         self.query = query.decode("latin-1") if query else ""
         host = known.get("host", "")
         self.host = HOSTS.get(host) or without_port(host)
+        self.content_length = whole(known.get("content-length"))
         self.ordinary = method not in _CLOSER and "upgrade" not in known
         mount, below = scope.get("root_path") or "", scope["path"]
         target = raw.decode("latin-1") if raw else ""
@@ -504,7 +497,7 @@ class SeenBody:
         return self._digest.size
 
     @property
-    def body(self) -> Body | None:
+    def body(self) -> BodySummary | None:
         """Bytes, digest, and that this was all; None until the app has read all of it."""
         size = self._digest.size
         whole = size == self._length or (self._length is None and self.ended)

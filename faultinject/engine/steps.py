@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from faultinject.engine.request import LONGEST, MOST
-from faultinject.http.wire import Headers
+from faultinject.http.wire import LONGEST, MOST, Headers
 from faultinject.vendors.multi_delete import Listing
 
 
-class ClientGone(Exception):
+class ClientLeft(Exception):
     """The client left before it had sent its whole request."""
 
 
@@ -54,7 +53,7 @@ class Pause:
 class ReadBody:
     """Read the request's body and drop it, within bounds of bytes and seconds.
 
-    Gives what was read, or None where the body has no end that shows. Raises `ClientGone`.
+    Gives what was read, or None where the body has no end that shows. Raises `ClientLeft`.
 
     Attributes:
         up_to: so many bytes of it, and not more; None: all. Of a body that ends before, the app gets all the same.
@@ -84,40 +83,35 @@ class Look:
     """See whether the client has left; gives that."""
 
 
-class OwnAnswer:
-    """An answer of the app's that goes out as it is.
+class RunApp:
+    """Run the app on what is left of the request.
+
+    Its subclasses say what becomes of the app's answer.
+
+    Raises `AppEnded` where the app ends; before that it is over where a `Dropped` answer is.
+
+    Args:
+        listing: gets each piece of the request's body that the app reads, or None.
+        hidden: the headers of the request that the app does not get to see, in lower case.
+        pause: a wait in the middle of the request's body, or None.
 
     Attributes:
-        begun: whether the app has begun it.
+        begun: whether the app has begun its answer.
         headers: those that go out instead of its own; None: its own do.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self, listing: Listing | None = None, hidden: Collection[str] = (), pause: Pause | None = None
+    ) -> None:
+        self.listing = listing
+        self.hidden = hidden
+        self.pause = pause
         self.begun = False
         self.headers: Headers | None = None
 
     def head(self, found: AppAnswer) -> Steps:
         """The app begins its answer, or begins it anew."""
         raise NotImplementedError
-
-
-@dataclass(slots=True, eq=False, repr=False)
-class RunApp:
-    """Run the app on what is left of the request.
-
-    Raises `AppEnded` where it ends; before that it is over where a `Dropped` answer is.
-
-    Attributes:
-        answer: what becomes of its answer.
-        listing: gets each piece of the request's body that the app reads, or None.
-        hidden: the headers of the request that it does not get to see, in lower case.
-        pause: a wait in the middle of the request's body, or None.
-    """
-
-    answer: OwnAnswer | Dropped
-    listing: Listing | None = None
-    hidden: Collection[str] = ()
-    pause: Pause | None = None
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -140,11 +134,12 @@ class AppAnswer:
         return self.status >= 500
 
 
-class Dropped:
+class Dropped(RunApp):
     """An answer of the app's that is dropped, up to a failure of its own.
 
     Args:
         monotonic: the clock, in seconds.
+        listing: gets each piece of the request's body that the app reads, or None.
 
     Attributes:
         answer: its head as it was begun last; status 0 before.
@@ -153,7 +148,8 @@ class Dropped:
         unread: whether the app has left something of the request's body unread.
     """
 
-    def __init__(self, monotonic: Callable[[], float]) -> None:
+    def __init__(self, monotonic: Callable[[], float], listing: Listing | None) -> None:
+        super().__init__(listing)
         self.answer = AppAnswer(0, [])
         self.over = self.cut = self.unread = False
         self._monotonic = monotonic
@@ -165,7 +161,7 @@ class Dropped:
         """Whether the app has failed by itself: its answer goes out as it is."""
         return self.answer.failed
 
-    def head(self, answer: AppAnswer) -> None:
+    def begin(self, answer: AppAnswer) -> None:
         """The app begins its answer, or begins it anew."""
         self._is_late()
         self.answer = answer
@@ -200,7 +196,7 @@ class Reach(Enum):
 class Part:
     """Send some of the body of an answer that has begun.
 
-    Raises `ClientGone`.
+    Raises `ClientLeft`.
 
     Attributes:
         data: of the body; may be empty.

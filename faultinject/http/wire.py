@@ -12,6 +12,12 @@ BLANK_EVERY = 0.2
 """Seconds between the blanks of an answer that comes late."""
 FLUSH = 0.15
 """Seconds in which a server can send its data before the connection is cut beneath it."""
+PIECE = 64 * 1024
+"""Bytes read from a request body at a time."""
+MOST = 128 * 1024 * 1024
+"""Bytes after which a body or a dropped answer is no longer read."""
+LONGEST = 10.0
+"""Seconds after which a body or a dropped answer is no longer read."""
 CLOSE = ("Connection", "close")
 """The header that tells a client that the connection ends behind the answer."""
 # The old phrases, which services still send, as does Python up to 3.12; later versions know only the new ones.

@@ -111,7 +111,7 @@ class JournalRequest(Request):
         self.query = outcome.query.replace("…", encode("…"))
         self.host = outcome.host
         self.client = outcome.client
-        self._size = outcome.request_bytes
+        self.content_length = outcome.request_bytes
         self._user_agent = outcome.user_agent
         self._file_name = outcome.key and encode(outcome.key)
         if outcome.bucket and self._finds(outcome, reading) and outcome.operation in reading.operations.names:
@@ -124,12 +124,12 @@ class JournalRequest(Request):
             return name == "user-agent"
         return key in KEPT and not (key == "query" and any("…" in value for value in self.query_values(name)))
 
-    def first(self, name: str) -> str | None:
-        """The value of Content-Length, which conditions on size read; no other header is kept."""
-        return str(self._size) if name == "content-length" and self._size is not None else None
+    def first(self, _name: str) -> str | None:
+        """The value of a header that every decision asks for: none is kept."""
+        return None
 
     def header(self, _name: str) -> tuple[str, ...]:
-        """The value of User-Agent, the only other header that is kept."""
+        """The value of User-Agent, the only header that is kept."""
         return () if self._user_agent is None else (self._user_agent,)
 
     def recorded(self, name: str) -> str | None:

@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faultinject import Rule
-from faultinject.engine.filters import Corrupted, Data, Dripped, Edited, End, Interrupted, Rest, Truncated
+from faultinject.engine.filters import (
+    BreakOff,
+    Corrupted,
+    Data,
+    Dripped,
+    Edited,
+    Interrupted,
+    Rest,
+    Truncated,
+)
 from tests.engine.conftest import Site, environ_of
 
 SHARES = st.integers(0, 9999).map(lambda each: Fraction(each, 10000))
@@ -73,11 +82,15 @@ def through(*filters, pieces, end=True):
 
 def test_a_filter_gives_events_and_needs_no_server():
     """Data with its time, a rest, and the end of the connection."""
-    assert through(Truncated(0.0, 3), pieces=[b"ab", b"cd", b"e"])[:3] == [Data(b"ab"), Data(b"c"), End()]
+    assert through(Truncated(0.0, 3), pieces=[b"ab", b"cd", b"e"])[:3] == [
+        Data(b"ab"),
+        Data(b"c"),
+        BreakOff(),
+    ]
     assert through(Interrupted(3, 2.0, "stalled"), pieces=[b"ab", b"cd", b"e"]) == [
         Data(b"ab"), Data(b"c"), Rest(2.0), Data(b"d"), Data(b"e", more=False),
     ]  # fmt: skip
-    assert through(Interrupted(0, 0.0, "reset"), pieces=[b"ab"]) == [Data(b""), End()]
+    assert through(Interrupted(0, 0.0, "reset"), pieces=[b"ab"]) == [Data(b""), BreakOff()]
     assert through(Dripped(40), pieces=[b"abc"]) == [
         Data(b"ab", due=0.05), Data(b"c", due=0.075), Data(b"", more=False),
     ]  # fmt: skip
@@ -96,9 +109,9 @@ def test_filters_one_behind_the_other(body, most, flips):
     wrong, cut = Corrupted(flips, b"0" * 8), Truncated(0.0, most)
     assert wrong.fits(len(whole))
     events = through(wrong, Interrupted(1, 2.0, "stalled"), cut, pieces=pieces)
-    before = events[: events.index(End())] if End() in events else events
+    before = events[: events.index(BreakOff())] if BreakOff() in events else events
     assert b"".join(each.data for each in before if isinstance(each, Data)) == corrupted[:most]
-    assert (End() in events) == (most < len(whole))
+    assert (BreakOff() in events) == (most < len(whole))
     assert (Rest(2.0) in events) == (len(whole) > 1)
 
 

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from faultinject import Injector
-from faultinject.adapters import asgi_wait, wsgi_wait
+from faultinject.engine.plan import Plan
 from tests.adapters.conftest import Asgi
 from tests.asking import get
 from tests.until import until
@@ -25,9 +25,8 @@ RULES = "http:503,delay=1h"
 
 @pytest.fixture(autouse=True)
 def wakes(monkeypatch):
-    """A wait wakes a hundred times a second, instead of once."""
-    for each in (asgi_wait, wsgi_wait):
-        monkeypatch.setattr(each, "LOOK", 0.01)
+    """A wait looks a hundred times a second, instead of twice."""
+    monkeypatch.setattr(Plan.pauses, "__defaults__", (0.01,))
 
 
 def make(store, rules=RULES, **environ):

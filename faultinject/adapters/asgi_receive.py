@@ -1,28 +1,21 @@
-"""Waits under ASGI, for a time or for a request's body.
-
-Waits are never shorter than asked, and over soon after nobody waits. The body as the app reads it is here as well: it
-may have a wait in its middle.
-"""
+"""The `receive` of an ASGI server: it shows a client that leaves, and the app reads by it."""
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 from anyio.lowlevel import checkpoint
 
-from faultinject.adapters.connection import Connection, until_delivered
-from faultinject.adapters.servers import layers_of, of_send
-from faultinject.engine.plan import LOOK
-from faultinject.engine.request import LONGEST, MOST, ASGIRequest, Body
-from faultinject.engine.steps import ClientGone, Wait
+from faultinject.adapters.servers import layers_of
+from faultinject.engine.steps import Wait
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from anyio.abc import TaskGroup
 
+    from faultinject.adapters.connection import Connection
     from faultinject.adapters.types import Message, Receive, Send
     from faultinject.engine.entry import Entry
     from faultinject.engine.plan import Plan
@@ -86,100 +79,7 @@ class BodyReader:
             pass
 
 
-async def drain(
-    receive: Receive,
-    plan: Plan,
-    request: ASGIRequest,
-    listing: Listing | None = None,
-    up_to: int | None = None,
-    kept: list[bytes] | None = None,
-) -> Body:
-    """Read the request body and drop it, within bounds of bytes and seconds.
-
-    Args:
-        receive: the server's.
-        plan: the plan that decided.
-        request: the view of the request.
-        listing: gets each piece.
-        up_to: most bytes of it that are read; None: all.
-        kept: gets each piece, as the app needs a body that is shorter than `up_to`.
-
-    Returns:
-        Bytes read, their digest, whether that was all.
-
-    Raises:
-        ClientGone: it left, or the server cannot read its body.
-    """
-    digest = request.body_digest(plan.origin[2])
-    reader = BodyReader(receive)
-    length = request.content_length
-    # Without a length, a first byte shows that there is a body.
-    most = MOST if up_to is None else min(MOST, up_to if length is not None else max(up_to, 1))
-    cut_short = False
-    with anyio.move_on_after(LONGEST):
-        while digest.size < most and not (reader.whole or cut_short):
-            try:
-                message = await reader.next()
-            except Exception as error:
-                raise ClientGone from error
-            if message is None:
-                break
-            if reader.gone:
-                raise ClientGone
-            piece = message.get("body", b"")
-            if up_to is not None and len(piece) > up_to - digest.size:
-                piece = piece[: up_to - digest.size]
-                cut_short = True
-            digest.update(piece)
-            if listing is not None:
-                listing.feed(piece)
-            if kept is not None:
-                kept.append(piece)
-    whole = (reader.whole and not cut_short) or (up_to is not None and digest.size == length)
-    return digest.size, digest.hexdigest(), whole
-
-
-async def sleep(plan: Plan, seconds: float, exchange: Listener, connection: Connection | None = None) -> None:
-    """Sleep, and look twice a second whether the wait is over.
-
-    The deadline is checked again, as uvloop wakes early.
-
-    Args:
-        plan: the plan that decided.
-        seconds: how long.
-        exchange: says whether it is over.
-        connection: shows when the client leaves, where nobody listens for that.
-    """
-    if seconds <= 0:
-        return
-    clock = plan.services.monotonic
-    end, endings = clock() + seconds, plan.endings
-    while (left := end - clock()) > 0 and not plan.over(endings) and not exchange.over:
-        if connection is not None and connection.left(0):
-            return
-        with anyio.move_on_after(min(left, LOOK)):
-            await exchange.left.wait()
-
-
-def exchange_of(receive: Receive) -> Any:
-    """Get the object whose method a server's `receive` is; None if there is none.
-
-    It is found also beneath other middleware.
-    """
-    owners = (getattr(layer, "__self__", None) for layer in layers_of(receive))
-    return next((owner for owner in owners if owner is not None), None)
-
-
-def has_left(receive: Receive, send: Send) -> bool:
-    """Whether the client has left, as its server has noticed or its connection shows."""
-    # https://github.com/encode/uvicorn/blob/0.30.0/uvicorn/protocols/http/h11_impl.py, `RequestResponseCycle`
-    if getattr(exchange_of(receive), "disconnected", False):
-        return True
-    with of_send(send) or nullcontext() as connection:
-        return connection is not None and connection.left(0)
-
-
-class Listener:
+class ClientListener(BodyReader):
     """A listener hears when the client leaves, and keeps what it heard before for the app.
 
     A `receive` that has begun goes on until the exchange is over: gunicorn takes one that is cancelled for a client
@@ -199,27 +99,29 @@ class Listener:
     """
 
     def __init__(self, receive: Receive) -> None:
+        super().__init__(receive)
         self.tasks: TaskGroup | None = None
         self.left = anyio.Event()
-        self._exchange = exchange = exchange_of(receive)
+        # The object whose method the server's `receive` is, also beneath other middleware.
+        owners = (getattr(layer, "__self__", None) for layer in layers_of(receive))
+        self._exchange = exchange = next((owner for owner in owners if owner is not None), None)
         self._worker = getattr(getattr(exchange, "protocol", None), "worker", None)
         self._kept = self._keeps()
-        self._receive = receive
-        self._reader = BodyReader(receive)
-        self._heard: Message | None = None
+        self._ahead: Message | None = None
         self._news = anyio.Event()
         self._listens = False
         self._asked = 0
 
     @property
-    def gone(self) -> bool:
-        """Whether the client has left, as far as that was heard."""
-        return self.left.is_set()
-
-    @property
     def over(self) -> bool:
         """Whether nobody waits for the answer any more, or the server is about to end."""
         return self.gone or self._keeps() != self._kept
+
+    @property
+    def disconnected(self) -> bool:
+        """Whether the server has noticed that the client left."""
+        # https://github.com/encode/uvicorn/blob/0.30.0/uvicorn/protocols/http/h11_impl.py, `RequestResponseCycle`
+        return bool(getattr(self._exchange, "disconnected", False))
 
     async def begin(self, send: Send, start: Message) -> None:
         """Send the head of the answer.
@@ -235,30 +137,31 @@ class Listener:
         """Read whether the server keeps the connection, and whether its worker goes on."""
         return getattr(self._exchange, "keep_alive", None), getattr(self._worker, "alive", None)
 
-    @property
-    def whole(self) -> bool:
-        """Whether the request's body was heard to its end."""
-        return self._reader.whole
+    def give_again(self, body: bytes) -> None:
+        """Give the app a whole body that was read before."""
+        self._ahead = {"type": "http.request", "body": body, "more_body": False}
 
     async def receive(self) -> Message:
         """Give the app the message that was heard before, or the next one."""
-        while self._heard is None and not self.gone:
+        while self._ahead is None and not self.gone:
             if not self._listens:
                 self._asked += 1
                 try:
                     message = await self._receive()
-                    self._note(message)
+                    self.note(message)
                     return message
                 finally:
                     self._asked -= 1
             await self._news.wait()
-        heard, self._heard = self._heard, None
-        return heard or {"type": "http.disconnect"}
+        ahead, self._ahead = self._ahead, None
+        return ahead or {"type": "http.disconnect"}
 
     async def wait(
         self, plan: Plan, seconds: float, *, listens: bool = True, connection: Connection | None = None
     ) -> bool:
         """Wait, and say whether the client is still there.
+
+        Each pause ends when the client is heard to leave. The deadline is checked again, as uvloop wakes early.
 
         Args:
             plan: its end ends the wait.
@@ -266,11 +169,15 @@ class Listener:
             listens: whether to listen for the client's end; not where reading would ask it to send its body.
             connection: shows when the client leaves, also without listening.
         """
-        free = not (self._listens or self._asked) and (self._heard is None or self.whole)
+        free = not (self._listens or self._asked) and (self._ahead is None or self.whole)
         if listens and free and self.tasks is not None:
             self._listens = True
             self.tasks.start_soon(self._listen)
-        await sleep(plan, seconds, self, connection)
+        for pause in plan.pauses(seconds):
+            if self.over or (connection is not None and connection.left(0)):
+                break
+            with anyio.move_on_after(pause):
+                await self.left.wait()
         # On a busy machine the client's end may come in the same step as the end of the wait.
         for _ in range(_STEPS):
             if self.gone or not self._listens:
@@ -282,35 +189,24 @@ class Listener:
         while self._listens:
             whole = self.whole
             try:
-                message = await self._reader.next()
+                message = await self.next()
             except Exception:  # the app gets the error when it receives
                 message = None
             if message is None:
                 self._listens = False
             else:
-                self._note(message)
                 if not whole and not self.gone:
-                    self._heard = message
+                    self._ahead = message
                 # No more than this piece is kept of a body that is still coming.
                 self._listens = not self.gone and self.whole
             news, self._news = self._news, anyio.Event()
             news.set()
 
-    def _note(self, message: Message) -> None:
-        self._reader.note(message)
-        if self._reader.gone:
+    def note(self, message: Message) -> None:
+        """Note whether a message ends the body, or says that the client has left."""
+        super().note(message)
+        if self.gone:
             self.left.set()
-
-
-async def delivered(connection: Connection, plan: Plan) -> bool:
-    """Wait until the client has all that was sent, or takes nothing for a while; say which.
-
-    Returns:
-        Whether the client has all, or is gone.
-    """
-    for seconds in until_delivered(connection, plan.services.monotonic):
-        await anyio.sleep(seconds)
-    return connection.delivered()
 
 
 async def in_tasks(work: Callable[[TaskGroup], Awaitable[None]]) -> None:
@@ -348,20 +244,6 @@ def overheard(receive: Receive, hears: SeenBody | Listing, entry: Entry) -> Rece
         return message
 
     return overhear
-
-
-def again(receive: Receive, body: bytes) -> Receive:
-    """Wrap `receive` of a request whose whole body was read before: give it once more."""
-    given = False
-
-    async def receive_body() -> Message:
-        nonlocal given
-        if given:
-            return await receive()
-        given = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return receive_body
 
 
 def paused(
