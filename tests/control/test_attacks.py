@@ -7,14 +7,14 @@ import socket
 import threading
 import time
 from contextlib import ExitStack, suppress
-from itertools import product
+from itertools import chain, product
 
 import pytest
 
 from faultinject.control.calls import CALLS
 from faultinject.control.server import ControlServer
 
-from .conftest import TOKEN, Api, ask, ask_asgi, call_wsgi, control, make_injector, wsgi_environ
+from .conftest import MOUNT, TOKEN, Api, ask, ask_asgi, call_wsgi, control, make_injector, wsgi_environ
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND")
 CLOSED = [
@@ -39,6 +39,14 @@ def test_without_the_token_nothing_is_done(client):
             assert answer.headers["www-authenticate"] == 'Bearer realm="faultinject"'
             assert TOKEN not in answer.body.decode()
     assert [each["name"] for each in client.state()["rules"]] == ["slow", "rule-2"]
+
+
+def test_each_token_has_its_owner():
+    """Changes are noted under the name of the token that was used; its scheme is in any case."""
+    api = Api(make_injector(FAULTINJECT_TOKEN="alice=open-sesame,bob=shut-sesame"))
+    for token in ("open-sesame", "shut-sesame"):
+        state = api.change("POST", "/off", headers={"Authorization": f"bEARER {token}"})
+    assert [each["by"] for each in state["changes"]] == ["alice", "bob"]
 
 
 def test_a_token_in_the_address_or_in_a_cookie_is_none(api):
@@ -123,7 +131,8 @@ def test_the_page_of_another_origin(api):
             assert answer.status == 403, (origin, path)
             assert not [name for name in answer.headers if name.startswith("access-control-")]
     assert api.get("/state", headers={"Origin": f"http://{ours}"}).status == 200
-    assert api.get("/state", headers={"Origin": "https://localhost"}, host="localhost:443").status == 200
+    for host in ("localhost:443", "localhost"):
+        assert api.get("/state", headers={"Origin": "https://localhost"}, host=host).status == 200
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site", "odd"])
@@ -190,9 +199,14 @@ def test_a_client_that_is_not_on_this_machine():
             let_in = made is allowed or address in here
             assert answer.status == (200 if let_in else 403), address
             assert let_in or "FAULTINJECT_CONTROL_REMOTE=allow" in answer.message
-    for address, status in (("10.0.0.7", "403"), ("", "403"), ("127.0.0.1", "200")):
+    for address, status, told in (
+        ("10.0.0.7", "403", b"10.0.0.7 is not on this machine"),
+        ("", "403", b"does not tell the client's address"),
+        ("127.0.0.1", "200", b"slow"),
+    ):
         environ = wsgi_environ("/_faultinject/state", REMOTE_ADDR=address)
-        assert call_wsgi(refused.injector, environ)[0][:3] == status, address
+        found, _, body = call_wsgi(refused.injector, environ)
+        assert (found[:3], told in body) == (status, True), address
 
 
 def test_a_proxy_in_front_makes_nobody_local(api):
@@ -220,7 +234,7 @@ def test_clients_send_headers_of_their_own(client):
     own = {
         "Postman-Token": "1", "X-Request-ID": "1", "X-Requested-With": "fetch", "traceparent": "00", "baggage": "a=b", "X-B3-TraceId": "1",
         "X-Schemathesis-TestCaseId": "1", "Sec-CH-UA-Platform": "Linux", "Sec-GPC": "1", "Upgrade-Insecure-Requests": "1", "Priority": "u=0",
-        "DNT": "1", "Referer": "http://localhost/", "Cache-Control": "no-cache", "If-None-Match": "x", "From": "a@b",
+        "DNT": "1", "Sec-CH-Prefers-Color-Scheme": "dark", "Referer": "http://localhost/", "Cache-Control": "no-cache", "If-None-Match": "x", "From": "a@b",
     }  # fmt: skip
     assert client.get("/state", headers=own).status == 200
 
@@ -275,11 +289,15 @@ def test_a_small_body_in_chunks(client):
     assert [each["text"] for each in answer.data["rules"]] == ["http:504"]
 
 
-@pytest.mark.slow
-def test_too_many_rules(api):
-    """As a list, as text, and one more beside those that there are."""
+def test_too_many_rules_in_a_list(api):
+    """They are counted before any of them is read."""
     answer = api.call("PUT", "/rules", {"rules": [{"fault": "reset"}] * 10_001})
     assert (answer.status, answer.message) == (413, "10001 rules are too many: the control API takes 10000")
+
+
+@pytest.mark.slow
+def test_too_many_rules(api):
+    """As text, and one more beside those that there are."""
     answer = api.call("PUT", "/rules", {"text": "reset " * 100_000})
     assert (answer.status, answer.message) == (413, "100000 rules are too many: the control API takes 10000")
     assert len(api.change("PUT", "/rules", {"text": "reset,times=0 " * 10_000})["rules"]) == 10_000
@@ -603,6 +621,43 @@ def test_a_client_that_leaves_in_the_middle_of_a_body(client, caplog, resets):
                 pass
     assert client.state()["on"] is True
     assert [record for record in caplog.records if record.name == "faultinject" and record.exc_info] == []
+
+
+@pytest.mark.parametrize(
+    ("piece", "end", "status"),
+    [
+        (b" ", {"type": "http.disconnect"}, 400),
+        (b" " * 65536, {"type": "http.request", "body": b" ", "more_body": True}, 413),
+    ],
+    ids=["leaves", "goes on without end"],
+)
+def test_a_body_without_a_length(api, piece, end, status):
+    """Without its end it is not carried out, and no more of it is read than a call may have."""
+    messages = chain([{"type": "http.request", "body": piece, "more_body": True}] * 17, [end] * 2)
+    fields = [
+        (b"host", b"localhost"),
+        (b"authorization", f"Bearer {TOKEN}".encode()),
+        (b"content-type", b"application/json"),
+    ]
+    assert ask_asgi(api.app, f"{MOUNT}/off", fields, "POST", messages=messages).status == status
+    assert next(messages, None) == end
+    assert api.injector.enabled
+
+
+class Broken:
+    """A body whose client has left, as uWSGI and mod_wsgi tell it."""
+
+    def read(self, *_):
+        raise OSError("request data read error")
+
+
+def test_a_server_that_cannot_read_the_body(caplog):
+    """The client has left: the call is not carried out, and is no error of ours."""
+    app = make_injector()
+    environ = wsgi_environ(f"{MOUNT}/off", **SENT, CONTENT_LENGTH="2", **{"wsgi.input": Broken()})
+    assert call_wsgi(app, environ)[0] == "400 Bad Request"
+    assert app.enabled
+    assert [record for record in caplog.records if record.exc_info] == []
 
 
 def half_a_call(client):
