@@ -23,7 +23,17 @@ from faultinject.exceptions import (
     StoreUnavailableError,
 )
 
-from .conftest import MOUNT, TOKEN, Api, ask_asgi, call_wsgi, fastapi_app, flask_app, make_injector, wsgi_environ
+from .conftest import (
+    MOUNT,
+    TOKEN,
+    Api,
+    ask_asgi,
+    call_wsgi,
+    fastapi_app,
+    flask_app,
+    make_injector,
+    wsgi_environ,
+)
 
 HEADS = [(b"host", b"localhost"), (b"authorization", f"Bearer {TOKEN}".encode())]
 
