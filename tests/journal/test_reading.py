@@ -249,6 +249,7 @@ NONE_OF_OURS = [
     (line(1, arrived=1e300), "damaged"),
     (line(1, arrived=10**400), "damaged"),
     (line(1, time=-1e13), "damaged"),
+    (line(1, hint=1e13), "damaged"),
     (line(1, answered="1"), "damaged"),
     (line(1, applied=None), "damaged"),
     (line(1, body_complete=1), "damaged"),

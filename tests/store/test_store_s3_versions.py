@@ -178,6 +178,7 @@ def test_another_writer_while_parts_come(meanwhile, condition, said):
     first = begun()
     for method, data in meanwhile:
         client.open("/photos/k", method=method, data=data)
+    client.put("/photos/other", data=b"of another object")
     ended = first()
     names = re.search("<Condition>(.*)</Condition>", ended.text)
     assert (ended.status_code, names and names[1]) == said
