@@ -1,8 +1,11 @@
-"""The line by which a driver notes its calls in the journal of its run."""
+"""The lines by which drivers and tests note their calls in the journal."""
+
+import json
 
 from faultinject import Attempt
 from faultinject.journal.call_window import CallWindow
 from faultinject.journal.driven_run import DrivenRun, run_of
+from faultinject.journal.told_calls import ToldCall, told_line, told_of
 from tests.journals import FINE, PID, line
 
 
@@ -38,3 +41,14 @@ def test_the_last_whole_line_counts(tmp_path):
     assert [(each.began, each.ended) for each in found.calls_by_client()] == [(1.0, 3.0), (5.0, None)]
     seen = [found.attempt_by_client(Attempt.of(line(2.0, FINE, took=took))) for took in (0.5, None)]
     assert [(each.arrived, each.answered) for each in seen] == [(3.0, 4.0), (3.0, None)]
+
+
+def test_a_test_notes_the_type_of_an_error_and_none_of_its_words():
+    """Its calls are read back, past damaged lines; the line has no other fields."""
+    window = CallWindow("put", 1.0, 2.0, False, "SlowDown: secret", "k", "test_it", (0.5,))
+    line = told_line(window, PID)
+    assert b"secret" not in line
+    assert tuple(json.loads(line)["told"]) == ToldCall.__struct_fields__
+    [found] = told_of([b"{}", b'{"told":{', line, b'{"told":{}}'])
+    assert (found.name, found.began, found.ended, found.returned) == ("put", 1.0, 2.0, False)
+    assert (found.error, found.key, found.test, found.within) == ("SlowDown", None, "test_it", [0.5])

@@ -405,7 +405,7 @@ def test_when_the_last_thing_was(journal):
     writers = Writers()
     assert writers.latest == float("-inf")
     list(read([journal((5, 7), (2, 7))], writers=writers))
-    assert writers.latest == pytest.approx(1_800_000_005.001, abs=0.01)
+    assert writers.latest == pytest.approx(1_800_000_005.001, abs=1e-4)
 
 
 @pytest.mark.parametrize("wrong", [{"pid": None}, {"pid": "7"}, {"pid": True}, {"parent": 5}])

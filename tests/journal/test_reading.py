@@ -234,6 +234,7 @@ NONE_OF_OURS = [
     ("Hello\n", "not JSON"),
     ("\xff\n".encode("latin-1"), "not JSON"),
     ("[" * 5_000 + "\n", "not JSON"),
+    ('{"x":' + "[" * 5_000 + "\n", "not JSON"),
     (line(1).replace("1001.0", "NaN"), "not JSON"),
     (line(1).replace("1001.0", "1" * 5_000), "not JSON"),
     ("[1, 2]\n", "another tool's"),
@@ -366,6 +367,7 @@ def test_a_gzip_file_whose_end_is_missing(journal):
     attempts, skipped = found(journal(packed[: len(packed) // 2]))
     assert 100 < len(attempts) < 2_000
     assert skipped["torn"] >= 1
+    assert found(journal(packed[: len(packed) // 2] + b"\xff" * 1_000))[1] == skipped
     wrong = packed[:-8] + bytes(8)
     assert found(journal(wrong))[1] == {"torn": 1}
     with pytest.raises(ReportError, match="ended before"):
