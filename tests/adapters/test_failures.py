@@ -136,13 +136,6 @@ def test_under_inject_such_an_error_fails_the_block(send, make_injector, monkeyp
     assert own or isinstance(caught.value.__cause__, Broken)
 
 
-def test_a_broken_journal_does_not_break_the_answer(send, make_injector, caplog):
-    """A line that cannot be written is reported; the fault is given as decided."""
-    injector = make_injector("cos:SlowDown", FAULTINJECT_JOURNAL="/dev/full")
-    assert send(injector).status == 503
-    assert errors(caplog)
-
-
 @pytest.mark.parametrize("record_all", [False, True], ids=["matched", "record_all"])
 def test_refused_is_the_apps_own_answer(send, make_injector, record_all):
     """Nothing of the fault that was refused is in the outcome."""

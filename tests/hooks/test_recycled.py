@@ -136,19 +136,6 @@ def test_an_apps_own_failures_are_those_of_all(name, store, recycled):
 
 
 @pytest.mark.slow
-def test_an_app_that_fails_below_run(start):
-    """The faults end in all workers of the command, and in those that come later."""
-    way = Way(f"{GUNICORN} -w 2 {RECYCLED} served_failing:app", "gunicorn")
-    server = start(way, "http:503,path=photos/", FAULTINJECT_ABORT="5xx>50%/1h,min=20")
-    at = Recycled(server, hangs_up=False)
-    assert at.statuses() == {503}
-    server.until(lambda: server.get("/broken") and "faultinject is off: 5xx>50%/1h,min=20: " in server.log)
-    server.until(lambda: at.statuses() == {200})
-    at.recycle()
-    assert at.statuses() == {200}
-
-
-@pytest.mark.slow
 def test_a_server_that_is_started_again_begins_anew(recycled):
     """As systemd or a shell does: it is another server."""
     first, second = (recycled("gunicorn", FAULTINJECT_EXPIRES="1h") for _ in range(2))
