@@ -71,8 +71,7 @@ def test_a_late_error_ends_with_the_scenario(wire, make_injector):
         return 0.0
 
     injector = make_injector(f"{LATE},delay=1h", waits=RealTime(monotonic))
-    seen = wire(injector)
-    assert seen.body.rstrip().endswith(b"</Error>")
+    assert wire(injector).body.rstrip().endswith(b"</Error>")
 
 
 def test_a_late_error_for_a_client_that_leaves(servers, make_injector):

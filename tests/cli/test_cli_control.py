@@ -62,8 +62,7 @@ def test_status_and_rules(ask, server):
         ["rule-2", "on", "0", "0", "http:503,path=b/"],
     ]
     assert ask("rules").splitlines() == out.splitlines()[2:]
-    state = json.loads(ask("status", "--json"))
-    assert state["totals"]["injected"] == 1
+    assert json.loads(ask("status", "--json"))["totals"]["injected"] == 1
     found = json.loads(ask("rules", "--json"))
     check("rules", found)
     assert server.ask_app() == 503

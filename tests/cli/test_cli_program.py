@@ -40,8 +40,7 @@ def test_help_lists_the_commands_in_order(succeeds, arguments):
 @pytest.mark.parametrize("option", ["-h", "--help"])
 def test_every_command_has_help(succeeds, command, option):
     """Each command explains itself."""
-    out = succeeds(command, option)
-    assert out.startswith(f"Usage: faultinject {command} ")
+    assert succeeds(command, option).startswith(f"Usage: faultinject {command} ")
 
 
 @each_row(

@@ -146,8 +146,7 @@ def test_output_file(run, journal, tmp_path, name, options, begins):
 def test_a_report_does_not_replace_its_journal(run, refused, journal):
     """`-o` on one of the journals is a mistake that would cost the journal."""
     path = journal(forbidden())
-    err = refused("report", path, "-o", path)
-    assert "is one of the journals" in err
+    assert "is one of the journals" in refused("report", path, "-o", path)
     assert run("report", path)[0] == 1
 
 

@@ -397,8 +397,7 @@ def test_workers_agree_on_a_token(monkeypatch, tmp_path, caplog):
     ((first,), second, (other,)) = token(), token(), token("/y")
     assert second == []
     assert other != first
-    api = Api(make_injector(FAULTINJECT_TOKEN=""))
-    assert api.get("/state", token=first).status == 200
+    assert Api(make_injector(FAULTINJECT_TOKEN="")).get("/state", token=first).status == 200
     files = [each for each in tmp_path.rglob("*") if each.is_file() and first in each.read_text()]
     assert [each.stat().st_mode & 0o777 for each in files] == [0o600]
     files[0].unlink()

@@ -80,8 +80,7 @@ def test_workers_share_what_the_api_puts_in_force(name, start, free_port):
     workers(program, port)
     assert {client.get("/state").status for _ in range(5)} == {200}
     client.change("PUT", "/rules", {"text": "http:503,times=5,name=five"})
-    found = [client.ask_app() for _ in range(40)]
-    assert found.count(503) == 5
+    assert [client.ask_app() for _ in range(40)].count(503) == 5
     for _ in range(6):
         (rule,) = client.state()["rules"]
         assert (rule["injected"], rule["spent"]) == (5, True)

@@ -271,8 +271,7 @@ def test_a_file_that_is_closed_by_then(lines, tmp_path):
 def test_a_file_that_is_gone_is_not_made_anew(lines, tmp_path, after):
     """Nor is another one written to that has its name now."""
     code = BLOCK.format(inside="pass", after=after)
-    found = lines(code + "\nopen('journal', 'w').close()")
-    assert found == []
+    assert lines(code + "\nopen('journal', 'w').close()") == []
     lines(
         code + "\nassert not os.path.exists('journal'); open('last', 'w').close()",
         journal="last",

@@ -196,8 +196,7 @@ def test_replay_command_replays(project, run, monkeypatch, has_ini):
     [line] = [line for line in first.outlines if line.startswith("replay: ")]
     command = shlex.split(line.removeprefix("replay: "))
     assert command[:3] == ["pytest", "test_dice.py::test_one[it's; $0]", "--faultinject-seed=3"]
-    second = project.runpytest_inprocess(*quiet, *command[1:])
-    assert dice(second) == dice(first)
+    assert dice(project.runpytest_inprocess(*quiet, *command[1:])) == dice(first)
 
 
 def test_replay_command_names_the_ini_file(project, run):
