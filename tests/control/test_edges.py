@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import weakref
+from concurrent.futures import ThreadPoolExecutor, wait
 from importlib import util
 
 import pytest
@@ -22,6 +23,7 @@ from faultinject.exceptions import (
     StoreInUseError,
     StoreUnavailableError,
 )
+from tests.locked import locked
 
 from .conftest import (
     MOUNT,
@@ -400,6 +402,13 @@ def test_workers_agree_on_a_token(monkeypatch, tmp_path, caplog):
     assert Api(make_injector(FAULTINJECT_TOKEN="")).get("/state", token=first).status == 200
     files = [each for each in tmp_path.rglob("*") if each.is_file() and first in each.read_text()]
     assert [each.stat().st_mode & 0o777 for each in files] == [0o600]
+    files[0].write_text("")
+    with ThreadPoolExecutor(1) as pool:
+        with locked(files[0]):
+            late = pool.submit(token)
+            assert wait([late], 0.1).not_done
+            files[0].write_text("of one that was faster")
+        assert late.result() == []
     files[0].unlink()
     files[0].symlink_to(tmp_path / "somebody's")
     wrong = rf"^FAULTINJECT_CONTROL={MOUNT}: the workers of this server cannot .*: set FAULTINJECT_TOKEN$"

@@ -91,29 +91,6 @@ def test_workers_share_what_the_api_puts_in_force(name, start, free_port):
     assert {client.ask_app() for _ in range(20)} == {200}
 
 
-@pytest.mark.slow
-def test_every_worker_says_the_same(start, free_port):
-    """Every worker reports passed requests and reasons of all workers."""
-    variables = {"FAULTINJECT_CONTROL": "/_faultinject", "FAULTINJECT_MAX_ACTIVE": "1"}
-    program, port = served(start, free_port, "gthread", **variables)
-    client = Client(None, (port, "/_faultinject"), port)
-    wait_for(program, client)
-    workers(program, port)
-    client.change("PUT", "/rules", {"text": "latency,delay=500ms,path=photos/"})
-    with ThreadPoolExecutor(40) as threads:
-        assert {*threads.map(lambda _: client.ask_app(), range(60))} == {200}
-    states = [client.state() for _ in range(12)]
-    [(matched, injected, refused, undecided)] = {
-        (each["totals"]["matched"], each["totals"]["injected"], each["refused"], each["undecided"])
-        for each in states
-    }
-    # On a busy machine the store's lock may be held for longer than a request waits for it.
-    assert (matched + undecided, injected + refused) == (60, matched)
-    assert refused > 1
-    client.change("POST", "/reset")
-    assert {client.state()["refused"] for _ in range(6)} == {0}
-
-
 def test_the_log_of_the_app_s_server_stays(start, free_port):
     """The app's uvicorn goes on to log its requests beside the API's own uvicorn.
 

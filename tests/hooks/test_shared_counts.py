@@ -81,20 +81,6 @@ def test_the_same_command_again_begins_anew(name, start, tmp_path):
 
 
 @pytest.mark.slow
-def test_memory_asked_for_outright(start):
-    """Each counts for itself, and the log says so."""
-    server = start(WAYS["gunicorn"], **ON | {"FAULTINJECT_STORE": "memory:"})
-    statuses = Counter()
-    server.until_answered_by(2, lambda: statuses.update(server.asked(PATH, 1000)))
-    lines = server.lines(PATH)
-    asked = Counter(each["pid"] for each in lines)
-    answered = Counter(each["pid"] for each in lines if each["did"] == "answered")
-    assert answered == {each: min(number, 100) for each, number in asked.items()}
-    assert statuses[503] == answered.total()
-    assert "count separately and replay is off, because FAULTINJECT_STORE is memory:" in server.log
-
-
-@pytest.mark.slow
 def test_no_place_for_a_directory(start, tmp_path):
     """The server starts and injects all the same, and the log says what is missing."""
     (tmp_path / f"faultinject-{os.geteuid()}").write_text("a file of somebody")

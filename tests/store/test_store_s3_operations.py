@@ -303,6 +303,9 @@ PAGES = {
     "list-type=2&continuation-token=Yi8=&fetch-owner=true": (
         "Name Prefix ContinuationToken KeyCount MaxKeys IsTruncated Contents+Owner Contents+Owner"
     ),
+    "list-type=2&start-after=a&continuation-token=Yw==": (
+        "Name Prefix StartAfter ContinuationToken KeyCount MaxKeys IsTruncated Contents"
+    ),
     "list-type=2&max-keys=3&fetch-owner=false": "Name Prefix KeyCount MaxKeys IsTruncated Contents Contents Contents",
 }
 """The elements of each page of the keys `a`, `b/c` and `d` in Amazon's two listings."""

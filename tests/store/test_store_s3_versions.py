@@ -234,7 +234,7 @@ def test_no_overwriting(vendor, client):
 
     For uploads at their begin and at their end.
     """
-    forbidding = {own(vendor, "forbid-overwrite"): "true"}
+    forbidding = {own(vendor, "forbid-overwrite"): "True"}
     copying = {own(vendor, "copy-source"): "/photos/k", own(vendor, "metadata-directive"): "REPLACE"}
     created = STORES[vendor].speaks.created
     for headers in (forbidding, {**forbidding, **copying}):

@@ -216,8 +216,11 @@ def test_listing_a_list_of_uploads(client):
         )
         marker = f"&key-marker={key}&upload-id-marker={identity}"
     assert shown == ["a/", "b", "b", "c/"]
-    behind = client.get("/photos?uploads&key-marker=b").get_data(as_text=True)
+    behind = client.get(
+        "/photos?uploads&key-marker=b&delimiter=%2B&encoding-type=url&max-uploads=9999"
+    ).get_data(as_text=True)
     assert behind.count("<Upload>") == 1
+    assert "<Delimiter>%2B</Delimiter><MaxUploads>1000</MaxUploads>" in behind
 
 
 def test_a_page_of_no_entries(client):
@@ -234,6 +237,7 @@ def test_a_second_part_replaces_the_first(client, store):
     for data in (b"old", b"new"):
         part = client.put(f"/photos/big?partNumber=1&uploadId={upload}", data=data)
     client.put(f"/photos/big?partNumber=2&uploadId={upload}", data=b"unused")
+    assert b"<MaxParts>1000</MaxParts>" in client.get(f"/photos/big?uploadId={upload}&max-parts=9999").data
     for _ in range(2):
         tag = part.headers["ETag"]
         document = f"<X><Part><PartNumber>1</PartNumber><ETag>{tag}</ETag></Part></X>"
