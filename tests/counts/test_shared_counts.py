@@ -207,6 +207,7 @@ def test_pauses_double_up_to_half_a_minute(counts, now, caplog):
         now[0] += 30
         assert ASKS["match"](counts)
         assert caplog.messages.count(f"{AWAY}broken") == times
+        assert caplog.messages[-1].endswith("available again; 15 requests passed without a decision")
 
 
 def test_what_needs_no_number_needs_no_store(counts):

@@ -201,7 +201,7 @@ def test_names_that_xml_cannot_hold(client):
 
 def test_listing_a_list_of_uploads(client):
     """Uploads page by key and id, grouped by delimiter; each is shown once."""
-    for key in ("a/1", "b", "b", "c/1"):
+    for key in ("a/1", "a/2", "b", "b", "c/1"):
         client.post(f"/photos/{key}?uploads")
     shown, marker = [], ""
     for _ in range(9):
