@@ -63,8 +63,7 @@ def test_status_and_rules(ask, server):
     ]
     assert ask("rules").splitlines() == out.splitlines()[2:]
     assert json.loads(ask("status", "--json"))["totals"]["injected"] == 1
-    found = json.loads(ask("rules", "--json"))
-    check("rules", found)
+    check("rules", json.loads(ask("rules", "--json")))
     assert server.ask_app() == 503
     assert "\nslow    used up  2 " in ask("status")
 

@@ -217,8 +217,7 @@ def test_a_journal_that_was_cut(run, tmp_path, share):
 def test_a_terminal_gets_colours(run, journal):
     """On a terminal with rich the report is drawn, and a request's text stays plain."""
     lines = [{**each, "user_agent": "[bold]x[/]\x1b[2J"} for each in forbidden()]
-    path = journal([*lines, *throttled(calls=1)])
-    code, out, _ = run("report", path, color=True)
+    code, out, _ = run("report", journal([*lines, *throttled(calls=1)]), color=True)
     assert code == 1
     assert "\x1b[1mFAIL: permanent of [bold]x[/]\\x1b[2J: " in out
     assert "[bold]x[/]\\x1b[2J and 1 other client" in out

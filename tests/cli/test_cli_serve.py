@@ -202,8 +202,7 @@ def test_the_advice_is_a_rule_of_the_vendor(at_once, run):
             f"the embedded object store ({vendors.get(vendor).title}) on http://127.0.0.1:"
         )
         assert says.startswith("  no rules, so no faults; give some with -r, ")
-        advice = says.rpartition(" such as -r ")[2]
-        [rule] = Scenario.parse(advice).rules
+        [rule] = Scenario.parse(says.rpartition(" such as -r ")[2]).rules
         assert str(rule).endswith(",probability=0.3")
         row = vendors.find(rule.fault)
         assert (row.vendor, row.category) == (vendor, "throttle")

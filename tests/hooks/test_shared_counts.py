@@ -40,8 +40,7 @@ def test_exact_without_a_store(way, start):
     lines = server.lines(PATH)
     assert len(lines) == statuses.total()
     [seed] = {each["seed"] for each in lines}
-    told = set(re.findall(SHARED, server.log))
-    [(path, told_seed)] = told
+    [(path, told_seed)] = set(re.findall(SHARED, server.log))
     assert told_seed == seed
     assert Path(path).is_dir()
 

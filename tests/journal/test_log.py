@@ -81,8 +81,7 @@ def test_rules_that_come_later_are_doubted_too(caplog):
             faults.add("http:500,method=GETT,name=two")
             faults.add("http:500")
             faults.clear()
-        injector = Injector("http:503", seed=1)
-        injector.use("http:503,method=LATERR")
+        Injector("http:503", seed=1).use("http:503,method=LATERR")
     assert caplog.messages == [
         "faultinject: rule-1: method=PUTTT: HTTP knows no such method; did you mean PUT?",
         "faultinject: two: method=GETT: HTTP knows no such method; did you mean GET?",

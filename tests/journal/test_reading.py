@@ -61,8 +61,7 @@ def journal(tmp_path):
 
 def found(*paths):
     skipped = {}
-    attempts = list(read(paths, skipped=skipped))
-    return attempts, skipped
+    return list(read(paths, skipped=skipped)), skipped
 
 
 def times(attempts):

@@ -82,8 +82,7 @@ def test_streams_with_trailing_checksums(serve, boto):
 
     The stored object is no longer named aws-chunked.
     """
-    port = serve("cos", ssl_context="adhoc")
-    client = boto(port, scheme="https")
+    client = boto(serve("cos", ssl_context="adhoc"), scheme="https")
     client.create_bucket(Bucket="photos")
     content = b"0123456789" * 20_000
     sent = []

@@ -271,8 +271,7 @@ def test_everything_deleted_leaves_nothing(client, store):
 
 def test_empty_objects_are_bounded_too():
     """Keys without content fill the store as well."""
-    store = ObjectStore(max_bytes=100 * 1024)
-    client = Client(store)
+    client = Client(ObjectStore(max_bytes=100 * 1024))
     client.put("/photos")
     answers = [client.put(f"/photos/{number}", **EMPTY).status_code for number in range(300)]
     assert (answers.index(400), set(answers[:150]), set(answers[250:])) == (

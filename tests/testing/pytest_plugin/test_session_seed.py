@@ -170,8 +170,7 @@ def test_long_record_is_cut_in_the_middle(run):
 
 def test_passing_test_shows_nothing(run):
     """The section is for tests that failed while they ran."""
-    result = run(SHOWS_ITS_SEED, "-rA")
-    result.stdout.no_fnmatch_line("*- faultinject -*")
+    run(SHOWS_ITS_SEED, "-rA").stdout.no_fnmatch_line("*- faultinject -*")
 
 
 @pytest.mark.parametrize("has_ini", [True, False])

@@ -37,5 +37,4 @@ def test_workers_share_one_seed_and_no_faults(project):
 def test_without_xdist(project):
     """The plugin's hook for xdist is no obstacle where xdist is not loaded."""
     project.makepyfile("def test_one(): pass")
-    result = project.runpytest_inprocess("-p", "no:xdist")
-    result.assert_outcomes(passed=1)
+    project.runpytest_inprocess("-p", "no:xdist").assert_outcomes(passed=1)
