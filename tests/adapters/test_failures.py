@@ -36,7 +36,7 @@ def errors(caplog):
 @pytest.mark.parametrize("record_all", [False, True], ids=["matched", "record_all"])
 @pytest.mark.parametrize("where", BREAK)
 def test_the_request_passes_and_it_is_told_once(send, make_injector, caplog, where, record_all):
-    """After an error inside, the app answers; it is counted, logged once, and returns count and slot."""
+    """After an error inside, the app answers; it is counted, logged once, and gives all back."""
     rule, environ = "cos:SlowDown,method=PUT,times=1,name=slow", {"FAULTINJECT_MAX_ACTIVE": "1"}
     injector = make_injector(rule, record_all=record_all, **environ)
     with pytest.MonkeyPatch.context() as patch:

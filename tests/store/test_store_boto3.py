@@ -191,7 +191,7 @@ def test_checksums_of_copied_parts(photos, kind):
 
 @pytest.mark.parametrize(("algorithm", "whole"), [("CRC32", False), ("CRC64NVME", True)])
 def test_what_has_no_checksum(algorithm, whole):
-    """A part without one leaves the whole without, unless the algorithm is by itself one of all bytes.
+    """A part without one leaves the whole without, unless it is one of all bytes by itself.
 
     An algorithm that there is not is refused.
     """
