@@ -69,8 +69,7 @@ def test_jobs_name_parts_that_exist(job):
 
 def test_every_part_is_a_function():
     """`.ci/run` has a function for each part that it names, and names no part twice."""
-    functions = re.findall(r"^([a-z]+)\(\) \{$", SCRIPT, re.MULTILINE)
-    assert {*WHOLE, *PIECES} <= set(functions)
+    assert {*WHOLE, *PIECES} <= set(re.findall(r"^([a-z]+)\(\) \{$", SCRIPT, re.MULTILINE))
     assert len({*WHOLE, *PIECES}) == len(WHOLE) + len(PIECES)
 
 

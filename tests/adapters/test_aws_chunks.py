@@ -67,21 +67,6 @@ def test_signatures_do_not_change_the_digest(send, make_injector, rule, headers,
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
-def test_a_trailers_signature_does_not_change_the_digest(send, make_injector, rule):
-    """minio-go ends its checksum with a line feed more."""
-    bodies = [
-        chunked(
-            CONTENT,
-            signature,
-            trailers=(b"x-amz-checksum-crc32c:wdBDMA==\n", b"x-amz-trailer-signature:" + signature.encode()),
-        )
-        for signature in ("0b" * 32, "1c" * 32)
-    ]
-    first, again = digested(send, make_injector, rule, HEADERS["trailer"], *bodies)
-    assert first == again is not None
-
-
-@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 def test_other_headers_say_nothing_of_chunks(send, make_injector, rule):
     """Then what looks like chunks is the content."""
     for headers in ((), [("x-amz-content-sha256", "UNSIGNED-PAYLOAD"), ("content-encoding", "gzip")]):

@@ -16,8 +16,7 @@ MESSAGE = "Internal error occurred with the server"
 def document(keys=KEYS, *, quiet=None):
     root = ElementTree.Element("Delete", xmlns="http://s3.amazonaws.com/doc/2006-03-01/")
     for key in keys:
-        each = ElementTree.SubElement(root, "Object")
-        ElementTree.SubElement(each, "Key").text = key
+        ElementTree.SubElement(ElementTree.SubElement(root, "Object"), "Key").text = key
     if quiet is not None:
         ElementTree.SubElement(root, "Quiet").text = quiet
     return ElementTree.tostring(root)

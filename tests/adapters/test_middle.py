@@ -109,8 +109,7 @@ def test_an_app_that_fails(wire, make_injector, rule):
     """Its own failure goes out; a pause that it has met was given."""
     app = Taking(fails="before")
     injector = make_injector(f"{rule},times=1")
-    seen = wire(injector, app, "PUT", upload=UPLOAD, sized=False)
-    assert isinstance(seen.error, Broken)
+    assert isinstance(wire(injector, app, "PUT", upload=UPLOAD, sized=False).error, Broken)
     stalled = rule.startswith("stall")
     assert last(injector) == ("stalled" if stalled else "app_failed", True, None)
     assert counted(injector) == stalled

@@ -54,8 +54,7 @@ def test_other_errors_in_a_success(wire, make_injector, rule, body, sized):
 
 def test_a_late_error_for_head(wire, make_injector):
     """There is no body that could be late: the head comes at once."""
-    injector = make_injector(f"{LATE},delay=1h")
-    seen = wire(injector, method="HEAD")
+    seen = wire(make_injector(f"{LATE},delay=1h"), method="HEAD")
     assert (seen.status, seen.body) == (200, b"")
     assert int(seen.headers["content-length"]) > 0
 
@@ -71,8 +70,7 @@ def test_a_late_error_ends_with_the_scenario(wire, make_injector):
         return 0.0
 
     injector = make_injector(f"{LATE},delay=1h", waits=RealTime(monotonic))
-    seen = wire(injector)
-    assert seen.body.rstrip().endswith(b"</Error>")
+    assert wire(injector).body.rstrip().endswith(b"</Error>")
 
 
 def test_a_late_error_for_a_client_that_leaves(servers, make_injector):

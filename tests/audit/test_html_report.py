@@ -246,8 +246,7 @@ def test_calls_of_many_sorts():
     """Calls that findings point at stand first, then the longest; eight sorts are drawn."""
     calls = [tried(*[0.1] * (each % 3), status=500 + each, fault=f"http:{500 + each}") for each in range(23)]
     wrong = [tried(0.1, status=403, fault="http:403", start=9.0 + each) for each in range(3)]
-    found = judged([apart(each) for each in (*calls, *wrong)], fast=None)
-    page = Page(html(found))
+    page = Page(html(judged([apart(each) for each in (*calls, *wrong)], fast=None)))
     labels = re.findall(r'class="label"[^>]*>(.*?)<', page.picture("Single calls"))
     assert ("403, given up · GET" in labels, labels[0], len(labels)) == (True, "502, given up · GET", 8)
     assert "10 of 26 calls have a row" in page.text

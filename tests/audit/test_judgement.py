@@ -11,7 +11,7 @@ from faultinject.audit.judging import judge, judge_run
 from faultinject.audit.reports import render
 from faultinject.exceptions import ConfigurationError
 from faultinject.journal.call_window import CallWindow
-from faultinject.journal.driven_run import DrivenRun, run_of
+from faultinject.journal.driven_run import DrivenRun
 from tests.journals import (
     DELAYED,
     DENIED,
@@ -656,21 +656,6 @@ def test_a_lock_that_was_taken_and_refused_to_its_own_client_is_no_pass():
     """Five conditional writes whose answers were lost, and whose retries were refused."""
     found = look(calls(5, 0.1, kind=LOST, last=FINE | {"status": 412}, guarded=True))
     assert found.conclusion.sentence.startswith("WARN: lost answer: false conflict: 5 of 5 ")
-
-
-def test_a_driver_notes_which_errors_were_of_one_kind_and_none_of_their_words(tmp_path):
-    """A secret in the place of an exception's class is not shown."""
-    path = tmp_path / "journal.jsonl"
-    path.write_text(text(calls(1)))
-    said = ("SlowDown: one", "SlowDown: secret", "503 secret", "secret.secret: denied", None)
-    windows = [CallWindow("put", 0.0, 1.0, False, each, key=f"k{number}") for number, each in enumerate(said)]
-    DrivenRun(PID, windows, 2.0).write(str(path))
-    assert "secret" not in path.read_text()
-    kinds = ("kind 1", "kind 1", "kind 2", "kind 3")
-    assert [each.error for each in run_of(path.read_bytes().splitlines()).calls] == [
-        *(f"an error of {each} (the journal does not keep its message)" for each in kinds),
-        None,
-    ]
 
 
 def test_a_torn_journal_is_read_at_its_last_request():

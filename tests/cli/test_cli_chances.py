@@ -219,8 +219,7 @@ def test_dead_rules(told, rules, dead):
     assert {at: each["dead"] for at, each in enumerate(found["rules"]) if each["dead"]} == dead
     for at, why in dead.items():
         assert found["rates"][at] == 0.0 or "answers every" in why
-        counted = WSGIFaultMiddleware(app, rules, seed="0")
-        client = Client(counted)
+        client = Client(WSGIFaultMiddleware(app, rules, seed="0"))
         for _ in range(20):
             try:
                 assert client.put("/bucket/key").headers.get("x-faultinject") != found["rules"][at]["name"]

@@ -236,8 +236,7 @@ def test_progress_on_a_terminal(run, monkeypatch):
     """On a terminal standard error counts the calls, and the line is removed at the end."""
     monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda _: True, raising=False)
     arguments = ("conformance", "--client", "good_client:Client", "--phase", "denied")
-    err = run(*arguments)[2]
-    assert re.search(r"\rgood_client:Client: \d of 3 calls +\r", err)
+    assert re.search(r"\rgood_client:Client: \d of 3 calls +\r", run(*arguments)[2])
     assert "calls" not in without_busy(run(*arguments, "--json")[2])
 
 
@@ -537,8 +536,7 @@ def test_every_format_of_a_report_can_be_written(run, tmp_path, names):
         text = (tmp_path / name).read_text("utf-8")
         assert (text.lower().startswith(begins), "permanent" in text) == (True, True)
     # Of one client the page is the report on its journal.
-    page = (tmp_path / "r.html").read_text("utf-8")
-    assert ("denied-001" in page) is (len(names) == 1)
+    assert ("denied-001" in (tmp_path / "r.html").read_text("utf-8")) is (len(names) == 1)
 
 
 @pytest.mark.slow

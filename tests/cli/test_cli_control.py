@@ -62,10 +62,8 @@ def test_status_and_rules(ask, server):
         ["rule-2", "on", "0", "0", "http:503,path=b/"],
     ]
     assert ask("rules").splitlines() == out.splitlines()[2:]
-    state = json.loads(ask("status", "--json"))
-    assert state["totals"]["injected"] == 1
-    found = json.loads(ask("rules", "--json"))
-    check("rules", found)
+    assert json.loads(ask("status", "--json"))["totals"]["injected"] == 1
+    check("rules", json.loads(ask("rules", "--json")))
     assert server.ask_app() == 503
     assert "\nslow    used up  2 " in ask("status")
 

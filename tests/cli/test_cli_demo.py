@@ -155,8 +155,7 @@ def test_a_run_without_verbose_shows_some_attempts():
     code, lines, err = whole("demo", "--seed", "7", "--calls", "60")
     assert (code, err) == (0, "")
     assert len(attempts(lines)) == 10
-    more = int(re.fullmatch(r"\((\d+) more attempts: -v shows all\)", lines[14])[1])
-    assert more > 10
+    assert int(re.fullmatch(r"\((\d+) more attempts: -v shows all\)", lines[14])[1]) > 10
     assert lines[15:18] == ["", REPORT, ""]
     assert lines[-1].endswith(" demo --seed 7 --calls 60")
 

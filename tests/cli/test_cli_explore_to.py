@@ -136,8 +136,7 @@ def test_what_earlier_runs_wrote(run, program, service, tmp_path):
 def test_a_server_that_goes_wrong(run, program, service, more):
     """Is no failure of the command: it ends, and what was found by then is printed."""
     command = program(ASKS)
-    whole = run("explore", *more, "--to", service.url, "--", *command)
-    assert whole[0] == 0
+    assert run("explore", *more, "--to", service.url, "--", *command)[0] == 0
     service.garbage_after = len(service.asked) - 4
     service.asked.clear()
     code, output, errors = run("explore", *more, "--to", service.url, "--", *command)

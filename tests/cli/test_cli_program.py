@@ -31,8 +31,7 @@ def unread():
 @each_row("arguments", [(), ("-h",), ("--help",)])
 def test_help_lists_the_commands_in_order(succeeds, arguments):
     """Without arguments, with -h and with --help the same page names every command."""
-    out = succeeds(*arguments)
-    listed = out.partition("Commands:")[2].splitlines()
+    listed = succeeds(*arguments).partition("Commands:")[2].splitlines()
     assert [line.split()[0] for line in listed if line.startswith("  ") and line[2].islower()] == COMMANDS
 
 
@@ -40,8 +39,7 @@ def test_help_lists_the_commands_in_order(succeeds, arguments):
 @pytest.mark.parametrize("option", ["-h", "--help"])
 def test_every_command_has_help(succeeds, command, option):
     """Each command explains itself."""
-    out = succeeds(command, option)
-    assert out.startswith(f"Usage: faultinject {command} ")
+    assert succeeds(command, option).startswith(f"Usage: faultinject {command} ")
 
 
 @each_row(

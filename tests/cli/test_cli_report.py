@@ -146,8 +146,7 @@ def test_output_file(run, journal, tmp_path, name, options, begins):
 def test_a_report_does_not_replace_its_journal(run, refused, journal):
     """`-o` on one of the journals is a mistake that would cost the journal."""
     path = journal(forbidden())
-    err = refused("report", path, "-o", path)
-    assert "is one of the journals" in err
+    assert "is one of the journals" in refused("report", path, "-o", path)
     assert run("report", path)[0] == 1
 
 
@@ -218,8 +217,7 @@ def test_a_journal_that_was_cut(run, tmp_path, share):
 def test_a_terminal_gets_colours(run, journal):
     """On a terminal with rich the report is drawn, and a request's text stays plain."""
     lines = [{**each, "user_agent": "[bold]x[/]\x1b[2J"} for each in forbidden()]
-    path = journal([*lines, *throttled(calls=1)])
-    code, out, _ = run("report", path, color=True)
+    code, out, _ = run("report", journal([*lines, *throttled(calls=1)]), color=True)
     assert code == 1
     assert "\x1b[1mFAIL: permanent of [bold]x[/]\\x1b[2J: " in out
     assert "[bold]x[/]\\x1b[2J and 1 other client" in out

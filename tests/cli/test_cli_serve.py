@@ -202,8 +202,7 @@ def test_the_advice_is_a_rule_of_the_vendor(at_once, run):
             f"the embedded object store ({vendors.get(vendor).title}) on http://127.0.0.1:"
         )
         assert says.startswith("  no rules, so no faults; give some with -r, ")
-        advice = says.rpartition(" such as -r ")[2]
-        [rule] = Scenario.parse(advice).rules
+        [rule] = Scenario.parse(says.rpartition(" such as -r ")[2]).rules
         assert str(rule).endswith(",probability=0.3")
         row = vendors.find(rule.fault)
         assert (row.vendor, row.category) == (vendor, "throttle")
@@ -436,8 +435,7 @@ def test_what_is_under_way_at_the_end_is_on_record(here, serve):
 )
 def test_a_journal_that_cannot_be_written(here, run, refused, given, env, message):
     """It is said before anything is served, and the environment stays what it was."""
-    err = refused("serve", "--port", "0", *given, env=env)
-    assert message in err
+    assert message in refused("serve", "--port", "0", *given, env=env)
     port = socket.create_server(("127.0.0.1", 0))
     with port:
         assert run("serve", "--port", str(port.getsockname()[1]), "--journal", "j")[0] == 2

@@ -750,8 +750,7 @@ def server():
 @pytest.mark.slow
 def test_an_app_of_the_suite(run, suite):
     """Faults come in the app that the suite starts, anew in each test."""
-    same = WRONG.replace("test_wrong", "test_again")
-    command = [*PYTEST, suite(APP, WRONG, same)]
+    command = [*PYTEST, suite(APP, WRONG, WRONG.replace("test_wrong", "test_again"))]
     code, found = trial(run, "--app", "-r", "s3:SlowDown", "--", *command)
     assert (code, [each["test"] for each in found["broken"]]) == (
         1,

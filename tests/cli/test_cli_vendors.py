@@ -8,8 +8,7 @@ from tests.rows import each_row
 
 def test_json_is_an_array_of_all_documented_errors(succeeds):
     """`--json` without a vendor is the whole catalogue."""
-    out = succeeds("vendors", "--json")
-    rows = json.loads(out)
+    rows = json.loads(succeeds("vendors", "--json"))
     assert rows == [row.to_dict() for each in vendors.names() for row in vendors.get(each).errors]
 
 
@@ -28,8 +27,7 @@ def test_json_of_some(run, address, codes):
 
 def test_the_list_of_vendors(succeeds):
     """Every vendor has a line with its id, title, number of errors and statuses."""
-    out = succeeds("vendors")
-    lines = out.splitlines()
+    lines = succeeds("vendors").splitlines()
     assert lines[0].split() == ["id", "vendor", "errors", "statuses", "content", "type"]
     assert [line.split()[0] for line in lines[1 : 1 + len(vendors.names())]] == list(vendors.names())
     assert (
@@ -67,8 +65,7 @@ def test_where_an_error_comes(run):
 
 def test_the_operations_of_every_vendor(succeeds):
     """An array of all forms; every name is one that a rule of that vendor takes."""
-    out = succeeds("vendors", "--operations", "--json")
-    rows = json.loads(out)
+    rows = json.loads(succeeds("vendors", "--operations", "--json"))
     assert {row["vendor"] for row in rows} == set(vendors.names()) - {"gateway"}
     wrong = []
     for vendor in {row["vendor"] for row in rows}:
@@ -80,8 +77,7 @@ def test_the_operations_of_every_vendor(succeeds):
 
 def test_the_operations_of_one_vendor(run, succeeds):
     """Method and form of each, with the vendor's own headers; deprecated twins are told."""
-    out = succeeds("vendors", "s3", "--operations")
-    lines = out.splitlines()
+    lines = succeeds("vendors", "s3", "--operations").splitlines()
     assert lines[0] == "Amazon S3: 118 operations"
     assert lines[2].split() == ["operation", "method", "level", "query", "header"]
     split = [line.split() for line in lines]

@@ -218,5 +218,4 @@ def places(document, before=()):
 
 def test_a_file_of_rules_names_its_version():
     """A rule file is right under the schema that has the id."""
-    data = json.loads(Scenario(["cos:SlowDown"]).to_json())
-    assert wrong("rules", data) == []
+    assert wrong("rules", json.loads(Scenario(["cos:SlowDown"]).to_json())) == []

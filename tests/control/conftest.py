@@ -47,9 +47,9 @@ class Api(Client):
         return ask_asgi(self.app, path, [(b"host", b"localhost")], method=method).status
 
 
-def ask_asgi(app, path, headers, method="GET", body=b"", address="127.0.0.1"):
-    """One call of an ASGI app."""
-    sent, come = [], iter([{"type": "http.request", "body": body, "more_body": False}])
+def ask_asgi(app, path, headers, method="GET", body=b"", address="127.0.0.1", messages=None):
+    """One call of an ASGI app, whose body may come in messages."""
+    sent, come = [], messages or iter([{"type": "http.request", "body": body, "more_body": False}])
 
     async def receive():
         return next(come, {"type": "http.disconnect"})

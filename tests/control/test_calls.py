@@ -57,6 +57,9 @@ def test_the_state_says_what_is_in_force_and_what_came_of_it(client):
     assert client.ask_app() == 503
     assert client.state()["rules"][0]["spent"] is True
     assert client.get("/rules/slow").data == client.state()["rules"][0]
+    client.change("PATCH", "/rules/slow", {"per": "key"})
+    assert [client.ask_app() for _ in range(2)] == [503, 503]
+    assert client.state()["rules"][0]["spent"] is False  # another key has its own two
 
 
 def test_the_page_and_its_files_need_no_token(client):

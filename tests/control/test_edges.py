@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import weakref
+from concurrent.futures import ThreadPoolExecutor, wait
 from importlib import util
 
 import pytest
@@ -22,8 +23,19 @@ from faultinject.exceptions import (
     StoreInUseError,
     StoreUnavailableError,
 )
+from tests.locked import locked
 
-from .conftest import MOUNT, TOKEN, Api, ask_asgi, fastapi_app, flask_app, make_injector, wsgi_environ
+from .conftest import (
+    MOUNT,
+    TOKEN,
+    Api,
+    ask_asgi,
+    call_wsgi,
+    fastapi_app,
+    flask_app,
+    make_injector,
+    wsgi_environ,
+)
 
 HEADS = [(b"host", b"localhost"), (b"authorization", f"Bearer {TOKEN}".encode())]
 
@@ -47,6 +59,15 @@ def test_an_app_that_gets_another_injector(make):
     place.use_injector(other)
     assert place.injector is other
     assert names() == ["two"]
+
+
+def test_the_journal_of_another_injector(tmp_path):
+    """It has the requests of all processes of its store from then on."""
+    store = f"file:{tmp_path}/store"
+    api, other = Api(make_injector()), Api(make_injector("http:503", FAULTINJECT_STORE=store))
+    api.app.use_injector(make_injector("http:503", FAULTINJECT_STORE=store, FAULTINJECT_CONTROL=""))
+    assert other.ask_app("/seen") == 503
+    assert [each["path"] for each in api.get("/journal").data["outcomes"]] == ["/seen"]
 
 
 def test_off_works_while_all_threads_of_the_app_are_at_work():
@@ -155,7 +176,6 @@ StatReloaderLoop().restart_with_reloader()
     assert [each for each in told if each in ("parent", "child")] == ["parent", "child"]
 
 
-@pytest.mark.slow
 def test_a_child_of_a_process(tmp_path, free_port):
     """A forked child lacks its parent's threads, and gets the address when the parent has ended.
 
@@ -333,6 +353,23 @@ def test_off_while_the_others_cannot_be_told(tmp_path, caplog):
     assert not api.injector.enabled
 
 
+def test_requests_that_no_store_has_counted(tmp_path):
+    """They matched a rule and got no decision: the totals say so."""
+    api = Api(make_injector(FAULTINJECT_STORE=f"file:{tmp_path}/store"))
+    shutil.rmtree(tmp_path / "store")
+    assert api.ask_app() == 200
+    state = api.state()
+    assert (state["undecided"], state["failures"], state["totals"]["failed"]) == (1, 0, 1)
+
+
+def test_a_change_in_code_is_nobody_s(api):
+    """A call of the control API before it, in the same thread, is not taken for its author."""
+    environ = wsgi_environ(f"{MOUNT}/off", REQUEST_METHOD="POST")
+    assert call_wsgi(api.injector, environ)[0] == "200 OK"
+    api.injector.enable()
+    assert [each.what for each in api.injector.state.changes] == ["switched faults off"]
+
+
 def test_rules_take_the_place_of_what_cannot_be_read(tmp_path):
     """A damaged store is not what keeps anybody from a right one."""
     one, other = (
@@ -362,10 +399,16 @@ def test_workers_agree_on_a_token(monkeypatch, tmp_path, caplog):
     ((first,), second, (other,)) = token(), token(), token("/y")
     assert second == []
     assert other != first
-    api = Api(make_injector(FAULTINJECT_TOKEN=""))
-    assert api.get("/state", token=first).status == 200
+    assert Api(make_injector(FAULTINJECT_TOKEN="")).get("/state", token=first).status == 200
     files = [each for each in tmp_path.rglob("*") if each.is_file() and first in each.read_text()]
     assert [each.stat().st_mode & 0o777 for each in files] == [0o600]
+    files[0].write_text("")
+    with ThreadPoolExecutor(1) as pool:
+        with locked(files[0]):
+            late = pool.submit(token)
+            assert wait([late], 0.1).not_done
+            files[0].write_text("of one that was faster")
+        assert late.result() == []
     files[0].unlink()
     files[0].symlink_to(tmp_path / "somebody's")
     wrong = rf"^FAULTINJECT_CONTROL={MOUNT}: the workers of this server cannot .*: set FAULTINJECT_TOKEN$"

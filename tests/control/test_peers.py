@@ -150,23 +150,6 @@ def test_a_mount_point_that_a_client_makes_up(start, free_port):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [pytest.param("gunicorn", marks=pytest.mark.slow), "uvicorn"])
-def test_bodies_without_a_length(start, free_port, name):
-    """A small one is read, and one that is too large is not read to its end."""
-    _, near, _ = served(start, free_port, name)
-    head = (
-        f"PUT /_faultinject/rules HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n"
-        "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n"
-    )
-    small = b'{"text": "http:504"}'
-    body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(small), small)
-    assert b" 200 " in ask(near.port, head.encode() + b"\r\n" + body).partition(b"\r\n")[0]
-    endless = b"".join(b"10000\r\n" + b" " * 0x10000 + b"\r\n" for _ in range(17))
-    assert b" 413 " in ask(near.port, head.encode() + b"\r\n" + endless).partition(b"\r\n")[0]
-    assert [each["text"] for each in near.state()["rules"]] == ["http:504"]
-
-
-@pytest.mark.slow
 def test_clients_that_may_not_ask_hold_no_worker(start, free_port):
     """Two refused clients that send no body do not block two workers without threads."""
     port = free_port()

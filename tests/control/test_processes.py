@@ -80,8 +80,7 @@ def test_workers_share_what_the_api_puts_in_force(name, start, free_port):
     workers(program, port)
     assert {client.get("/state").status for _ in range(5)} == {200}
     client.change("PUT", "/rules", {"text": "http:503,times=5,name=five"})
-    found = [client.ask_app() for _ in range(40)]
-    assert found.count(503) == 5
+    assert [client.ask_app() for _ in range(40)].count(503) == 5
     for _ in range(6):
         (rule,) = client.state()["rules"]
         assert (rule["injected"], rule["spent"]) == (5, True)
@@ -90,29 +89,6 @@ def test_workers_share_what_the_api_puts_in_force(name, start, free_port):
     client.change("POST", "/off")
     assert {client.state()["on"] for _ in range(6)} == {False}
     assert {client.ask_app() for _ in range(20)} == {200}
-
-
-@pytest.mark.slow
-def test_every_worker_says_the_same(start, free_port):
-    """Every worker reports passed requests and reasons of all workers."""
-    variables = {"FAULTINJECT_CONTROL": "/_faultinject", "FAULTINJECT_MAX_ACTIVE": "1"}
-    program, port = served(start, free_port, "gthread", **variables)
-    client = Client(None, (port, "/_faultinject"), port)
-    wait_for(program, client)
-    workers(program, port)
-    client.change("PUT", "/rules", {"text": "latency,delay=500ms,path=photos/"})
-    with ThreadPoolExecutor(40) as threads:
-        assert {*threads.map(lambda _: client.ask_app(), range(60))} == {200}
-    states = [client.state() for _ in range(12)]
-    [(matched, injected, refused, undecided)] = {
-        (each["totals"]["matched"], each["totals"]["injected"], each["refused"], each["undecided"])
-        for each in states
-    }
-    # On a busy machine the store's lock may be held for longer than a request waits for it.
-    assert (matched + undecided, injected + refused) == (60, matched)
-    assert refused > 1
-    client.change("POST", "/reset")
-    assert {client.state()["refused"] for _ in range(6)} == {0}
 
 
 def test_the_log_of_the_app_s_server_stays(start, free_port):

@@ -45,8 +45,7 @@ def toxic(kind, stream="downstream", toxicity=1.0, **attributes):
 def test_toxics(convert, given, rule, left_out, changed):
     """An upstream toxic acts before the app sees the request, a downstream one after it has run."""
     found = convert([{"name": "s3", "listen": ":1", "upstream": "a:2", "enabled": True, "toxics": [given]}])
-    name = f",name=s3-{given['name']}"
-    assert found.rules == ([] if rule is None else [rule + name])
+    assert found.rules == ([] if rule is None else [rule + f",name=s3-{given['name']}"])
     assert found.told("left out") == [f"[0].toxics[0]{each}" for each in left_out]
     assert found.told("changed") == [f"[0].toxics[0]{each}" for each in changed]
     assert found.told("unused") == ["[0].listen", "[0].upstream"]

@@ -58,8 +58,7 @@ def test_nothing_is_written_into_files_of_others(tmp_path, caplog, before):
     ask(app, before)
     written = journal.read_bytes()
     [number] = opened(journal)
-    other = os.open(tmp_path / "other", os.O_RDWR | os.O_CREAT)
-    os.dup2(other, number)
+    os.dup2(os.open(tmp_path / "other", os.O_RDWR | os.O_CREAT), number)
     ask(app, 2)
     assert statuses == ["503 Service Unavailable"] * (before + 2), "the faults are given"
     assert [(tmp_path / "other").read_bytes(), journal.read_bytes()] == [b"", written]

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from faultinject.counts.store import Take
+from faultinject.exceptions import ConflictError
 from tests.until import until
 
 from .opened import begun, open_counts
@@ -54,6 +55,17 @@ def test_a_scope_injects_so_often(counts):
     assert not counts.take(Take(5, "", 0))
     counts.give_back(Take(6, "", 1))
     assert [counts.take(Take(6, "", 1)) for _ in range(3)] == [True, True, False], "what was never taken"
+
+
+def test_rules_that_others_have_replaced_meanwhile(shared_url):
+    """A change of what is not in force any more is refused, and changes nothing."""
+    one, other = begun(shared_url), begun(shared_url)
+    seen = one.version
+    data = {"scenario": "{}", "seed": "2", "next_place": 1}
+    other.publish(data, after=other.version, anew=True)
+    with pytest.raises(ConflictError, match="was changed since"):
+        one.publish({**data, "seed": "3"}, after=seen, anew=True)
+    assert begun(shared_url, seed="2").counts()[1]["seed"] == "2"
 
 
 def test_the_clock_is_set(counts):

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from faultinject import Injector
+from faultinject.counts import file_counts
 from faultinject.counts.patience import waiting
 from faultinject.counts.store import Take, open_store
 from faultinject.exceptions import ConfigurationError, StoreBusyError, StoreUnavailableError
@@ -131,6 +132,16 @@ def test_what_is_noted_while_others_have_the_lock(url, store, now):
     for rule in (0, 1):
         counts.note_injected(rule)
     assert other.totals([0, 1]) == counts.totals([0, 1]) == [(1, 3, 1), (0, 1, 9)]
+
+
+def test_no_counter_is_left(url, monkeypatch):
+    """The process knows what it counts; no row is begun where others have theirs."""
+    monkeypatch.setattr(file_counts, "MOST_COUNTERS", 1)
+    counts, other = open_counts(url), open_counts(url)
+    for rule in (0, 1):
+        counts.note_injected(rule)
+    assert counts.totals([0, 1]) == [(0, 1, 0)] * 2
+    assert other.totals([0, 1]) == [(0, 1, 0), (0, 0, 0)]
 
 
 def test_threads_note_every_request_once(url, in_many_threads):

@@ -12,14 +12,14 @@ from threading import Event, Thread
 
 import pytest
 
-from faultinject.counts.filelock import FileLock
+from faultinject.counts.filelock import CUT, FileLock
 from faultinject.counts.patience import waiting
 from faultinject.exceptions import StoreBusyError, StoreUnavailableError
 from tests.descriptors import opened
 
 HOLDER = """
 import sys
-from faultinject.counts.filelock import FileLock
+from faultinject.counts.filelock import CUT, FileLock
 lock = FileLock.open(sys.argv[1])
 for line in sys.stdin:
     getattr(lock, line.strip())()
@@ -163,6 +163,7 @@ def test_a_lock_whose_descriptor_somebody_has_closed(lock, tmp_path):
     """
     [number] = opened(lock.path)
     os.close(number)
+    assert lock.read() == CUT
     with pytest.raises(OSError, match="Bad file descriptor"):
         lock.acquire()
     again = FileLock.open(lock.path)
@@ -252,7 +253,7 @@ def test_one_file_is_one_lock(tmp_path, lock):
 FORKED = """
 import os, sys, threading
 from faultinject.exceptions import StoreUnavailableError
-from faultinject.counts.filelock import FileLock
+from faultinject.counts.filelock import CUT, FileLock
 
 lock = FileLock.open(sys.argv[1])
 how = sys.argv[2]
@@ -336,7 +337,7 @@ def test_a_child_of_which_python_is_not_told(process, tmp_path):
     """
     program = """
 import ctypes, os, sys
-from faultinject.counts.filelock import FileLock
+from faultinject.counts.filelock import CUT, FileLock
 from faultinject.exceptions import StoreBusyError
 
 lock = FileLock.open(sys.argv[1])
@@ -365,7 +366,7 @@ def test_a_child_opens_anew_what_somebody_has_closed(process, tmp_path):
     ran = process(
         """
 import os, sys
-from faultinject.counts.filelock import FileLock
+from faultinject.counts.filelock import CUT, FileLock
 number = os.open(os.devnull, os.O_RDONLY)
 os.close(number)
 lock = FileLock.open(sys.argv[1])
@@ -388,7 +389,7 @@ def test_a_child_leaves_no_descriptor_behind(process, tmp_path):
     ran = process(
         """
 import os, sys
-from faultinject.counts.filelock import FileLock
+from faultinject.counts.filelock import CUT, FileLock
 locks = [FileLock.open(f"{sys.argv[1]}{number}") for number in range(2)]
 before = len(os.listdir("/proc/self/fd"))
 for _ in range(2):

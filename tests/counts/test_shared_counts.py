@@ -7,9 +7,11 @@ from itertools import count
 
 import pytest
 
+from faultinject.counts.background_sender import BackgroundSender
 from faultinject.counts.shared_counts import SharedCounts
 from faultinject.counts.store import Take
 from faultinject.exceptions import StoreBusyError, StoreUnavailableError
+from tests.until import until
 
 AWAY = "faultinject: nothing is injected while the store is unavailable: "
 BUSY = "faultinject: another process held the store's lock for too long: {} passed without a decision"
@@ -205,6 +207,7 @@ def test_pauses_double_up_to_half_a_minute(counts, now, caplog):
         now[0] += 30
         assert ASKS["match"](counts)
         assert caplog.messages.count(f"{AWAY}broken") == times
+        assert caplog.messages[-1].endswith("available again; 15 requests passed without a decision")
 
 
 def test_what_needs_no_number_needs_no_store(counts):
@@ -230,3 +233,22 @@ def test_what_passed_where_the_store_does_not_say(counts):
     counts.note_passed(2)
     counts.note_passed(2)
     assert counts.passed() == (1, 0, 2)
+
+
+def test_work_in_the_background(monkeypatch, caplog):
+    """A thread that could not begin and work that failed keep nothing else from being done."""
+    sender, done = BackgroundSender(), []
+
+    def fail(error):
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr("threading.Thread.start", lambda _: fail(RuntimeError("can't start new thread")))
+        sender.do(lambda: fail(StoreUnavailableError("away")))
+    for work in (lambda: done.append(1 / 0), lambda: done.append(2)):
+        sender.do(work)
+    until(lambda: done, "the last work is done")
+    sender.do(lambda: done.append(3))
+    until(lambda: done[1:], "later work is done")
+    assert [str(each.exc_info[1]) for each in caplog.records] == ["division by zero"]
+    assert done == [2, 3]

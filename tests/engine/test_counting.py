@@ -33,6 +33,8 @@ ONE, TWO, THREE = "rule-1", "rule-2", "rule-3"
         ("http:500,times=0 http:501,times=1", [TWO, None, None, None, None, None]),
         # A rule that does not match counts nothing and keeps nobody away.
         ("http:500,path=/x http:501,times=1", [TWO, None, None, None, None, None]),
+        # What can do nothing gives nothing back for another.
+        ("http:500,times=1 edit,drop.x-none=", [ONE] + [None] * 5),
         # Alone and together.
         ("http:500", [ONE] * 6),
         ("http:500,skip=0", [ONE] * 6),

@@ -50,13 +50,11 @@ class Way:
     Args:
         line: the command line, in which `{port}` is the port.
         needs: what must be installed; `uwsgi` is the program.
-        processes: whether several of them serve.
     """
 
-    def __init__(self, line, *needs, processes=False):
+    def __init__(self, line, *needs):
         self.line = line
         self.needs = needs
-        self.processes = processes
 
     @property
     def missing(self):
@@ -83,20 +81,20 @@ WAYS = {
     "flask run, factory": Way("flask --app served_flask:make_app run -p {port}", "flask"),
     "flask run --reload": Way("flask --app served_flask run --reload -p {port}", "flask"),
     "app.run()": Way("python served_flask.py {port}", "flask"),
-    "gunicorn -w 2": Way(GUNICORN + "-w 2 served:wsgi", "gunicorn", processes=True),
-    "gunicorn -w 2, Flask": Way(GUNICORN + "-w 2 served_flask:app", "gunicorn", "flask", processes=True),
-    "gunicorn --preload -w 2": Way(GUNICORN + "--preload -w 2 served:wsgi_object", "gunicorn", processes=True),
+    "gunicorn -w 2": Way(GUNICORN + "-w 2 served:wsgi", "gunicorn"),
+    "gunicorn -w 2, Flask": Way(GUNICORN + "-w 2 served_flask:app", "gunicorn", "flask"),
+    "gunicorn --preload -w 2": Way(GUNICORN + "--preload -w 2 served:wsgi_object", "gunicorn"),
     "gunicorn -k gthread": Way(GUNICORN + "-k gthread --threads 4 served:wsgi_partial", "gunicorn"),
-    "gunicorn -k asgi -w 2": Way(GUNICORN + "-k asgi -w 2 served:asgi", "gunicorn", processes=True),
+    "gunicorn -k asgi -w 2": Way(GUNICORN + "-k asgi -w 2 served:asgi", "gunicorn"),
     "gunicorn -k uvicorn_worker.UvicornWorker": Way(
         GUNICORN + "-k uvicorn_worker.UvicornWorker -w 2 served_starlette:fastapi",
-        "gunicorn", "uvicorn_worker", "fastapi", processes=True,
+        "gunicorn", "uvicorn_worker", "fastapi",
     ),
     "uvicorn": Way(UVICORN + "served:asgi_object", "uvicorn"),
     "uvicorn, FastAPI": Way(UVICORN + "served_starlette:fastapi", "uvicorn", "fastapi"),
     "uvicorn, ASGI 2": Way(UVICORN + "served:OldASGI", "uvicorn"),
     "uvicorn --factory": Way(UVICORN + "--factory served:make_asgi", "uvicorn"),
-    "uvicorn --workers 2": Way(UVICORN + "--workers 2 served:asgi", "uvicorn", processes=True),
+    "uvicorn --workers 2": Way(UVICORN + "--workers 2 served:asgi", "uvicorn"),
     "uvicorn --reload": Way(UVICORN + "--reload served:asgi", "uvicorn"),
     "uvicorn --interface wsgi, Flask": Way(
         UVICORN + "--interface wsgi served_flask:app", "uvicorn", "flask"
@@ -104,12 +102,12 @@ WAYS = {
     "uvicorn.run()": Way("python served_starlette.py {port}", "uvicorn", "fastapi"),
     "granian asgi": Way(GRANIAN + "--interface asgi served:asgi_partial", "granian"),
     "granian asgi -w 2": Way(
-        GRANIAN + "--interface asgi --workers 2 served_starlette:fastapi", "granian", "fastapi", processes=True
+        GRANIAN + "--interface asgi --workers 2 served_starlette:fastapi", "granian", "fastapi"
     ),
     "granian wsgi": Way(GRANIAN + "--interface wsgi served:wsgi", "granian"),
-    "granian wsgi -w 2": Way(GRANIAN + "--interface wsgi --workers 2 served:wsgi", "granian", processes=True),
+    "granian wsgi -w 2": Way(GRANIAN + "--interface wsgi --workers 2 served:wsgi", "granian"),
     "hypercorn": Way(HYPERCORN + "served:asgi", "hypercorn"),
-    "hypercorn -w 2": Way(HYPERCORN + "-w 2 served_starlette:starlette", "hypercorn", "starlette", processes=True),
+    "hypercorn -w 2": Way(HYPERCORN + "-w 2 served_starlette:starlette", "hypercorn", "starlette"),
     "hypercorn, Flask": Way(HYPERCORN + "served_flask:app", "hypercorn", "flask"),
     "waitress": Way("waitress-serve --listen=127.0.0.1:{port} served:wsgi", "waitress"),
     "waitress.serve()": Way("python serving.py waitress {port} served_flask:fixed", "waitress", "flask"),
@@ -118,7 +116,7 @@ WAYS = {
     "daphne, Starlette": Way("daphne -p {port} served_starlette:starlette", "daphne", "starlette"),
     "uWSGI, Flask": Way(UWSGI + "--module served_flask:app", "uwsgi", "flask"),
     "uWSGI --processes 2, Flask": Way(
-        UWSGI + "--master --processes 2 --module served_flask:app", "uwsgi", "flask", processes=True
+        UWSGI + "--master --processes 2 --module served_flask:app", "uwsgi", "flask"
     ),
     "wsgiref": Way("python serving.py wsgiref {port} served:wsgi"),
     "werkzeug": Way("python serving.py werkzeug {port} served:wsgi", "werkzeug"),

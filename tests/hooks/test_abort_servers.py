@@ -93,8 +93,7 @@ def test_one_worker_disarms_all(name, store, start):
 
     Those that have seen no failure are disarmed too.
     """
-    way = WAYS[name]
-    server = start(way, **ON, **store)
+    server = start(WAYS[name], **ON, **store)
     server.until(lambda: len(server.workers()) == 4)
     assert server.asked("/process", 100) == {418: 100}
     assert server.asked("/good", 40) == {200: 40}

@@ -120,8 +120,7 @@ COMMANDS = {
 @pytest.mark.parametrize("name", COMMANDS)
 def test_commands(name, start):
     """The framework's command starts the installed app, and its clients get the faults."""
-    way = COMMANDS[name]
-    server = start(way, **ON)
+    server = start(COMMANDS[name], **ON)
     server.wait_until_ready()
     assert server.statuses("/photos/cat", 3) == [503, 503, 200], server.log
 

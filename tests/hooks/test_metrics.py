@@ -56,8 +56,7 @@ def until_have_files(server, places, number):
 @pytest.mark.parametrize("name", WAYS)
 def test_the_sum_over_all_workers(name, start, tmp_path):
     """With the directory that prometheus_client wants."""
-    way = WAYS[name]
-    server = start(way, PROMETHEUS_MULTIPROC_DIR=str(tmp_path), **ON)
+    server = start(WAYS[name], PROMETHEUS_MULTIPROC_DIR=str(tmp_path), **ON)
     until_have_files(server, tmp_path, 1 if "--preload" in name else 4)
     statuses = Counter()
     server.until_answered_by(2, lambda: statuses.update(server.asked("/photos/cat", 400)))

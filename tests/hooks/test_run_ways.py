@@ -83,19 +83,6 @@ def test_run_injects_exactly(name, start):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name, way in WAYS.items() if way.processes])
-def test_workers_share_their_counts(name, start):
-    """Two hundred requests of eight threads: three faults in all."""
-    server = start(WAYS[name], RULE)
-    assert server.asked("/photos/cat", 200) == {503: 3, 200: 197}
-    lines = server.lines("/photos/cat")
-    assert len(lines) == 200
-    assert sum(each["did"] == "answered" for each in lines) == 3
-    assert len({each["seed"] for each in lines}) == 1
-    assert "counts for itself" not in server.log
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["flask run --reload", "uvicorn --reload"])
 def test_counts_survive_a_reload(name, start):
     """Two faults before, one after, and the new process is another."""

@@ -40,8 +40,7 @@ def test_exact_without_a_store(way, start):
     lines = server.lines(PATH)
     assert len(lines) == statuses.total()
     [seed] = {each["seed"] for each in lines}
-    told = set(re.findall(SHARED, server.log))
-    [(path, told_seed)] = told
+    [(path, told_seed)] = set(re.findall(SHARED, server.log))
     assert told_seed == seed
     assert Path(path).is_dir()
 
@@ -78,20 +77,6 @@ def test_the_same_command_again_begins_anew(name, start, tmp_path):
         assert server.asked(PATH, 200)[503] == 100
         server.stop()
         assert len([*tmp_path.glob("faultinject-*/*")]) == 1
-
-
-@pytest.mark.slow
-def test_memory_asked_for_outright(start):
-    """Each counts for itself, and the log says so."""
-    server = start(WAYS["gunicorn"], **ON | {"FAULTINJECT_STORE": "memory:"})
-    statuses = Counter()
-    server.until_answered_by(2, lambda: statuses.update(server.asked(PATH, 1000)))
-    lines = server.lines(PATH)
-    asked = Counter(each["pid"] for each in lines)
-    answered = Counter(each["pid"] for each in lines if each["did"] == "answered")
-    assert answered == {each: min(number, 100) for each, number in asked.items()}
-    assert statuses[503] == answered.total()
-    assert "count separately and replay is off, because FAULTINJECT_STORE is memory:" in server.log
 
 
 @pytest.mark.slow

@@ -7,8 +7,6 @@ import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -42,9 +40,9 @@ def start_all(start):
     return start_all
 
 
-def named(place, rule=RULE, option="", **more):
+def named(place, rule=RULE, **more):
     return {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": rule, "FAULTINJECT_SEED": "s"} | {
-        "FAULTINJECT_STORE": f"file:{place}{option}",
+        "FAULTINJECT_STORE": f"file:{place}",
         **more,
     }
 
@@ -144,77 +142,3 @@ def test_cut_all_the_time(start, place):
     # A worker whose store comes back says again what is in force.
     server.until(lambda: server.log.count(BEGUN) >= 4)
     assert server.log.count("Booting worker") == 4, server.log
-
-
-@pytest.mark.slow
-def test_another_server_with_other_rules(start_all, place):
-    """A server with other rules is refused, and may replace the first, which is informed."""
-    first = start_all(GUNICORN_2, **named(place))
-    assert ask(first, 2) == 2
-    with pytest.raises(AssertionError) as refused:
-        start_all(GUNICORN_2, **named(place, "http:500,path=photos/"))
-    said = str(refused.value)
-    assert "StoreInUseError" in said
-    assert re.search(
-        rf"the store '{place}' is in use by other rules, or the same with another seed: "
-        rf"end that server, name another directory, or replace its rules with file:{place}\?replace",
-        said,
-    )
-    assert ask(first, 2) == 2
-    second = start_all(GUNICORN_2, **named(place, "http:500,path=photos/", "?replace"))
-    assert second.statuses("/photos/cat", 2) == [500, 500]
-    assert first.statuses("/photos/cat", 4) == [500] * 4
-    assert f"faultinject: process {second.process.pid} has changed the rules" in first.log
-    replace_a_worker(first)
-    assert first.statuses("/photos/cat", 12) == [500] * 12, "its own rules do not come back by themselves"
-
-
-@pytest.mark.slow
-def test_reloaded(start_all, place):
-    """With the same rules the counts go on; with others, of a file, these come into force."""
-    rules = place.with_name("rules.toml")
-    rules.write_text(f'[[rules]]\nfault = "http:503"\ntimes = {TIMES}\npath = "photos/"\n')
-    environ = named(place, FAULTINJECT_FILE=str(rules))
-    del environ["FAULTINJECT_RULES"]
-    server = start_all(GUNICORN_2, **environ)
-
-    def reload():
-        before = server.log.count(BEGUN)
-        server.process.send_signal(signal.SIGHUP)
-        server.until(lambda: server.log.count(BEGUN) == before + 2)
-        server.until(lambda: server.log.count("Worker exiting") >= before)
-
-    given = ask(server, 20)
-    reload()
-    given += ask(server, 60)
-    assert given == TIMES
-    other = rules.with_suffix(".new")
-    other.write_text('[[rules]]\nfault = "http:500"\npath = "photos/"\n')
-    other.replace(rules)  # the workers watch the file, and would see it empty for a moment
-    reload()
-    assert server.statuses("/photos/cat", 4) == [500] * 4
-
-
-@pytest.mark.slow
-def test_the_time_is_over_while_several_serve(start_all, place):
-    """Each worker stops at that moment and says so once; the app goes on."""
-    moment = time.time() + 20  # they have to have started by then, also on a busy machine
-    text = datetime.fromtimestamp(moment, UTC).isoformat()
-    server = start_all(GUNICORN_2, **named(place, "http:503,path=photos/", FAULTINJECT_EXPIRES=text))
-    told = "faultinject is off: FAULTINJECT_EXPIRES passed at "
-
-    def get(_):
-        begun = time.time()
-        status = server.get("/photos/cat")[0]
-        return begun, time.time(), status
-
-    found = []
-    with ThreadPoolExecutor(4) as threads:
-        while server.log.count(told) < 2:
-            assert time.time() < moment + 60, server.log
-            found += threads.map(get, range(8))
-        found += threads.map(get, range(40))
-    assert {status for _, ended, status in found if ended < moment} <= {503}
-    assert {status for begun, _, status in found if begun > moment} == {200}
-    assert server.log.count(told) == 2
-    assert Path(place, "counts-1").exists()

@@ -183,8 +183,7 @@ def test_a_directory_that_cannot_be_agreed_on(monkeypatch, caplog):
         raise StoreUnavailableError("no space left")
 
     monkeypatch.setattr(directory.DirectoryStore, "_publish", publish)
-    injector = make()
-    assert get(injector, **SEVERAL) == 503
+    assert get(make(), **SEVERAL) == 503
     assert caplog.messages[1].endswith("count separately and replay is off, because no space left")
     with pytest.raises(StoreUnavailableError, match="no space left"):
         make(store=f"file:{tempfile.gettempdir()}/store")

@@ -221,20 +221,30 @@ def test_a_line_that_is_half_written_waits(tmp_path):
 
 @pytest.mark.parametrize(("room", "why"), [(100, "no space left"), (0, os.strerror(errno.EFBIG))])
 def test_where_a_disk_is_full_lines_are_lost(tmp_path, caplog, room, why):
-    """The app goes on, and the log says so once."""
+    """The app goes on, and the log says so once each time."""
     injector = make(f"file:{tmp_path}/store", "http:503")
     get(injector, "/first")
     [file] = tmp_path.glob("store/journal-*")
-    size = file.stat().st_size
-    with room_for(size + room):
-        for number in range(3):
-            get(injector, f"/lost{number}")
-    get(injector, "/last")
+    for _ in range(2):
+        with room_for(file.stat().st_size + room):
+            for number in range(3):
+                get(injector, f"/lost{number}")
+        get(injector, "/last")
     found, _, dropped = all_of(injector)
-    assert ([each[0] for each in found], dropped) == (["/first", "/last"], 0)
+    assert ([each[0] for each in found], dropped) == (["/first", "/last", "/last"], 0)
     assert [each for each in caplog.messages if "shared journal" in each] == [
         f"faultinject: the shared journal in {tmp_path}/store cannot be written to, lines are dropped: {why}",
-    ]
+    ] * 2
+
+
+def test_a_file_that_is_gone(tmp_path):
+    """Another process has removed it: the next line begins another one."""
+    injector = make(f"file:{tmp_path}/store", "http:503")
+    get(injector, "/first")
+    [file] = tmp_path.glob("store/journal-*")
+    file.unlink()
+    get(injector, "/second")
+    assert all_of(injector)[0] == [("/second", "answered")]
 
 
 def test_a_directory_that_is_gone(tmp_path, caplog):

@@ -20,6 +20,7 @@ from tests.rows import each_row
         (fault("cos:NoSuchKey", 404), "client", "404 NoSuchKey"),
         (HIDDEN, "hidden", "200 InternalError"),
         (fault("s3:SlowDown", 503), "throttle", "503 SlowDown"),
+        (fault("jss:SlowDown", 400), "throttle", "400 SlowDown"),
         (fault("azure-blob:ServerBusy/3", 503), "throttle", "503 ServerBusy"),
         (fault("kodo:612", 612), "client", "612"),
         (fault("kodo:573", 573), "throttle", "573"),
@@ -63,11 +64,14 @@ PASSED, SHORTER = (4, None, None), (2, None, None)
 EMPTY, CHUNKED, CUT = (0, None, None), (None, None, None), (3, "c", False)
 
 
-def call(*bodies, method="PUT", seeds=None):
+def call(*bodies, method="PUT", seeds=None, parts=None):
     names = ("request_bytes", "request_digest", "body_complete")
+    hints = [part and {"part": part} for part in parts or [None] * len(bodies)]
     attempts = [
-        Attempt.of(line(0, FINE, method=method, seed=seed, **dict(zip(names, each, strict=True))))
-        for each, seed in zip(bodies, seeds or "1" * len(bodies), strict=True)
+        Attempt.of(
+            line(0, FINE, method=method, seed=seed, attempt_hint=hint, **dict(zip(names, each, strict=True)))
+        )
+        for each, seed, hint in zip(bodies, seeds or "1" * len(bodies), hints, strict=True)
     ]
     return Call(attempts, "fingerprint")
 
@@ -102,6 +106,14 @@ def test_what_differs():
     found = call(READ, PASSED, OTHER)
     assert found.other_bytes == (found.attempts[0], found.attempts[2])
     assert call(READ, PASSED).other_bytes is None
+    found = call(READ, OTHER, READ, parts="abb")
+    assert found.other_bytes == (found.attempts[1], found.attempts[2])
+
+
+def test_what_digests_show():
+    """Two or more of whole bodies, and nothing else that differs."""
+    shown = [([READ, READ], True), ([READ, CUT], False), ([READ, PASSED], False), ([READ, OTHER], False)]
+    assert [call(*bodies).same_digests for bodies, _ in shown] == [same for _, same in shown]
 
 
 def test_bodies_that_are_not_there_and_digests_of_two_seeds():

@@ -271,8 +271,7 @@ def test_a_file_that_is_closed_by_then(lines, tmp_path):
 def test_a_file_that_is_gone_is_not_made_anew(lines, tmp_path, after):
     """Nor is another one written to that has its name now."""
     code = BLOCK.format(inside="pass", after=after)
-    found = lines(code + "\nopen('journal', 'w').close()")
-    assert found == []
+    assert lines(code + "\nopen('journal', 'w').close()") == []
     lines(
         code + "\nassert not os.path.exists('journal'); open('last', 'w').close()",
         journal="last",
@@ -405,7 +404,7 @@ def test_when_the_last_thing_was(journal):
     writers = Writers()
     assert writers.latest == float("-inf")
     list(read([journal((5, 7), (2, 7))], writers=writers))
-    assert writers.latest == pytest.approx(1_800_000_005.001, abs=0.01)
+    assert writers.latest == pytest.approx(1_800_000_005.001, abs=1e-4)
 
 
 @pytest.mark.parametrize("wrong", [{"pid": None}, {"pid": "7"}, {"pid": True}, {"parent": 5}])

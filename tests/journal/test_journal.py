@@ -12,6 +12,7 @@ import sys
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
+from pathlib import Path
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 
 import pytest
@@ -19,7 +20,11 @@ import pytest
 from faultinject import ASGIFaultMiddleware, Injector, Outcome, WSGIFaultMiddleware, inject
 from faultinject.exceptions import ConfigurationError
 from faultinject.injector.injector import JoinedInjector, Joining
+from faultinject.journal import writing
+from faultinject.journal.changes import Change
+from faultinject.journal.outcome import outcome_in
 from tests.descriptors import opened
+from tests.full_disk import room_for
 from tests.rows import each_row
 from tests.virtual_time import Time
 
@@ -301,6 +306,8 @@ SAID = [
         ({"target": "/b/k?ifMetagenerationMatch=1"}, True),
         ({}, False),
     ),
+    # The part that it asks for, in either header.
+    *field("range", *given(*(({each: "bytes=0-3"}, "bytes=0-3") for each in ("range", "x-ms-range")))),
     # What the client itself says of its attempt, and nothing that it did not say.
     *field(
         "attempt_hint",
@@ -374,10 +381,21 @@ def test_an_idempotency_key_stands_as_its_digest():
     first, second, third = (each.attempt_hint["invocation"] for each in injector.journal.outcomes)
     assert first == second != third
     assert len(first) == 16
+    assert [*injector.journal.outcomes[0].attempt_hint] == ["invocation"]
     assert "4711" not in first
     # Beside an SDK's own id it has a field of its own.
     ask(injector, headers={"amz-sdk-invocation-id": "x", "idempotency-key": "order-4711"})
     assert injector.journal.outcomes[-1].attempt_hint == {"invocation": "x", "key": first}
+
+
+def test_versions_stand_as_digests():
+    """Those of If-Match and If-Range are alike, each in its own field."""
+    injector = injector_for("http:503")
+    for name in ("if-match", "if-range"):
+        ask(injector, headers={name: '"e"'})
+    match, part = injector.journal.outcomes
+    assert match.if_match == part.if_range is not None
+    assert (match.if_range, part.if_match) == (None, None)
 
 
 def test_no_user_agent_is_null_also_in_a_long_request():
@@ -709,6 +727,7 @@ def test_a_file_that_another_user_made_is_refused(tmp_path, monkeypatch):
     with pytest.raises(ConfigurationError, match=r"journal': it belongs to another user$"):
         injector_for("cos:SlowDown", FAULTINJECT_JOURNAL=str(path))
     assert (stat.S_IMODE(path.stat().st_mode), path.read_text()) == (0o666, "theirs\n")
+    assert opened(path) == {}
     ask(injector_for("cos:SlowDown", FAULTINJECT_JOURNAL=os.devnull))
 
 
@@ -759,7 +778,7 @@ def test_a_file_that_cannot_be_opened_anew_ends(tmp_path, caplog):
     assert stops == [os.strerror(errno.ENOENT), os.strerror(errno.ELOOP)]
 
 
-def test_a_journal_that_nobody_may_look_for_goes_on(tmp_path, monkeypatch):
+def test_a_journal_that_nobody_may_look_for_goes_on(tmp_path, monkeypatch, caplog):
     """A server that has given up its rights writes into what it has open."""
     path = tmp_path / "journal"
     injector = injector_for("cos:SlowDown", FAULTINJECT_JOURNAL=str(path))
@@ -774,6 +793,7 @@ def test_a_journal_that_nobody_may_look_for_goes_on(tmp_path, monkeypatch):
         patch.setattr(os, "stat", stat)
         ask(injector)
     assert len(path.read_text().splitlines()) == 1
+    assert "a new file is opened" not in caplog.text
 
 
 def test_a_thread_that_comes_second_finds_it_open(tmp_path, monkeypatch, caplog):
@@ -817,19 +837,18 @@ def test_the_file_stops_at_its_bound(tmp_path, caplog, ends):
     assert len(injector.journal.outcomes) == 5
 
 
-def test_a_full_disk_ends_the_file_and_nothing_else(tmp_path, monkeypatch, caplog):
-    """The answer goes out; the log says why the file ends."""
-    injector = injector_for("cos:SlowDown", FAULTINJECT_JOURNAL=str(tmp_path / "journal"))
-
-    def full(file, data):
-        raise OSError(28, "No space left on device")
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "write", full)
+@pytest.mark.parametrize(("room", "why"), [(0, "File too large"), (10, "no space left")])
+def test_a_full_disk_ends_the_file_and_nothing_else(tmp_path, caplog, room, why):
+    """The answer goes out; the log says why the file ends, also where a part of the line fits."""
+    path = tmp_path / "journal"
+    injector = injector_for("cos:SlowDown", FAULTINJECT_JOURNAL=str(path))
+    ask(injector)
+    with room_for(path.stat().st_size + room):
         assert b"SlowDown" in ask(injector)
-    assert "has stopped: No space left on device" in caplog.text
+    assert f"has stopped: {why}" in caplog.text
     assert injector.errors == []
     assert b"SlowDown" in ask(injector)
+    assert path.read_bytes().count(b"\n") == 1
 
 
 @pytest.mark.parametrize("what", ["nowhere/journal", "", "link"])
@@ -865,6 +884,15 @@ def test_the_file_is_closed_with_its_injector(tmp_path):
     assert sys.platform != "linux" or opened(tmp_path / "kept"), kept
 
 
+def test_what_a_shared_line_says():
+    """A whole line may follow a part of one; what is no line says nothing."""
+    injector = injector_for("http:503")
+    ask(injector)
+    line = only(injector).to_line()
+    assert outcome_in(line) == outcome_in(line[:50] + line) == only(injector)
+    assert [outcome_in(each) for each in (b"[]", b"7", line[:50])] == [None] * 3
+
+
 def test_outcomes_are_values():
     """Equal fields, equal outcomes; unknown ones are no error."""
     injector = injector_for("cos:SlowDown")
@@ -876,6 +904,25 @@ def test_outcomes_are_values():
     assert repr(outcome) == "<Outcome GET /photos/a.jpg answered: cos:SlowDown by rule-1>"
     hostile = Outcome.of({**outcome.to_dict(), "path": "/a\x1b[31m\u202e", "did": "passed"})
     assert repr(hostile) == "<Outcome GET /a\\x1b[31m\\u202e passed: app's answer>"
+    hostile.path = "/half a pair \udc80"
+    assert json.loads(hostile.to_line())["path"] == hostile.path
+
+
+def test_a_test_whose_name_has_blanks(tmp_path, monkeypatch):
+    """It is the whole name that pytest tells, without the phase behind it."""
+    monkeypatch.setenv("PYTEST_CURRENT_TEST", "tests/a.py::test_it[in the night] (call)")
+    injector = Injector("cos:SlowDown", environ={"FAULTINJECT_JOURNAL": str(tmp_path / "journal")})
+    ask(injector)
+    assert only(injector).test == "tests/a.py::test_it[in the night]"
+
+
+def test_changes_are_in_the_file_of_a_report_too(tmp_path, monkeypatch):
+    """As all that a test run notes."""
+    paths = [str(tmp_path / name) for name in ("journal", "report")]
+    monkeypatch.setattr(writing, "of_report", paths[1:])
+    writing.Journal(path=paths[0]).note_change(Change(NOW, "bob", "switched faults off"), 3)
+    lines = [json.loads(Path(each).read_text()) for each in paths]
+    assert [(each["change"], each["by"]) for each in lines] == [("switched faults off", "bob")] * 2
 
 
 def test_two_lines_are_one_outcome():
@@ -885,6 +932,9 @@ def test_two_lines_are_one_outcome():
     ask(injector, "GET", "/b/2")
     assert len(injector.journal.events()[0]) == 3
     assert [(each.path, each.final) for each in injector.journal.outcomes] == [("/b/1", True), ("/b/2", None)]
+    assert injector.journal.requests == 2
+    injector.journal.clear()
+    assert injector.journal.requests == 0
 
 
 def test_digests_and_operations_that_were_forgotten_come_out_the_same():

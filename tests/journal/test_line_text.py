@@ -4,7 +4,7 @@ import io
 import json
 from math import nextafter
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from faultinject import Injector, WSGIFaultMiddleware
@@ -61,6 +61,13 @@ requests = st.builds(
 )
 
 
+def odd(text):
+    """One request whose path has this text."""
+    return [({"PATH_INFO": f"/{text}"}, 1.0, "PUT")]
+
+
+@example(odd("\x7f"), RULES[0])
+@example(odd("\udc80"), RULES[0])
 @given(
     st.lists(st.tuples(requests, MOMENTS, st.sampled_from(["PUT", "GET"])), min_size=1, max_size=3),
     st.sampled_from(RULES),

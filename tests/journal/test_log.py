@@ -6,6 +6,8 @@ import sys
 import pytest
 
 from faultinject import Injector, Rule, WSGIFaultMiddleware, inject
+from faultinject.exceptions import StoreUnavailableError
+from faultinject.journal.log import Failures
 
 
 def announced(caplog, rules):
@@ -28,12 +30,27 @@ def test_many_rules_are_counted(caplog):
     """Ten thousand rules are not half a megabyte of log."""
     told = announced(caplog, " ".join(f"http:503,path=/{number}" for number in range(25)))
     assert told.endswith("http:503,path=/19 and 5 more")
+    told = announced(caplog, " ".join(f"http:503,path=/{number}" for number in range(20)))
+    assert told.endswith("http:503,path=/19")
 
 
 def test_a_long_rule_is_cut(caplog):
     """A message of 100 kB stays out of the log."""
     told = announced(caplog, f"http:503,message={'x' * 100_000}")
     assert told == f"faultinject is on: seed 1, rules http:503,message={'x' * 483}…"
+    assert announced(caplog, f"http:503,message={'x' * 483}") == told.removesuffix("…")
+
+
+def test_errors_of_ours_are_counted(caplog):
+    """Each is counted, a hundred are kept, and each rule's first is logged; a store's are apart."""
+    failures = Failures()
+    for number in range(101):
+        failures.note(ValueError(f"{number}"), "ab"[number % 2])
+    failures.note(StoreUnavailableError("gone"), "c")
+    assert (failures.number, len(failures.kept), failures.undecided) == (101, 100, 1)
+    assert caplog.messages == [
+        f"faultinject: rule {name} failed, the request passed untouched" for name in "ab"
+    ]
 
 
 def test_what_hardly_any_request_matches_is_said(caplog):
@@ -64,8 +81,7 @@ def test_rules_that_come_later_are_doubted_too(caplog):
             faults.add("http:500,method=GETT,name=two")
             faults.add("http:500")
             faults.clear()
-        injector = Injector("http:503", seed=1)
-        injector.use("http:503,method=LATERR")
+        Injector("http:503", seed=1).use("http:503,method=LATERR")
     assert caplog.messages == [
         "faultinject: rule-1: method=PUTTT: HTTP knows no such method; did you mean PUT?",
         "faultinject: two: method=GETT: HTTP knows no such method; did you mean GET?",

@@ -61,8 +61,7 @@ def journal(tmp_path):
 
 def found(*paths):
     skipped = {}
-    attempts = list(read(paths, skipped=skipped))
-    return attempts, skipped
+    return list(read(paths, skipped=skipped)), skipped
 
 
 def times(attempts):
@@ -234,6 +233,7 @@ NONE_OF_OURS = [
     ("Hello\n", "not JSON"),
     ("\xff\n".encode("latin-1"), "not JSON"),
     ("[" * 5_000 + "\n", "not JSON"),
+    ('{"x":' + "[" * 5_000 + "\n", "not JSON"),
     (line(1).replace("1001.0", "NaN"), "not JSON"),
     (line(1).replace("1001.0", "1" * 5_000), "not JSON"),
     ("[1, 2]\n", "another tool's"),
@@ -249,6 +249,7 @@ NONE_OF_OURS = [
     (line(1, arrived=1e300), "damaged"),
     (line(1, arrived=10**400), "damaged"),
     (line(1, time=-1e13), "damaged"),
+    (line(1, hint=1e13), "damaged"),
     (line(1, answered="1"), "damaged"),
     (line(1, applied=None), "damaged"),
     (line(1, body_complete=1), "damaged"),
@@ -365,6 +366,7 @@ def test_a_gzip_file_whose_end_is_missing(journal):
     attempts, skipped = found(journal(packed[: len(packed) // 2]))
     assert 100 < len(attempts) < 2_000
     assert skipped["torn"] >= 1
+    assert found(journal(packed[: len(packed) // 2] + b"\xff" * 1_000))[1] == skipped
     wrong = packed[:-8] + bytes(8)
     assert found(journal(wrong))[1] == {"torn": 1}
     with pytest.raises(ReportError, match="ended before"):

@@ -239,8 +239,7 @@ def test_it_ends_a_connection_between_two_requests(behind, front, last):
 )  # fmt: skip
 def test_an_answer_while_the_client_sends(behind, front, down, target, more, status):
     """It can be read whole, however much is sent behind it: no reset destroys it."""
-    server = behind(saying(EARLY))
-    url = server.url
+    url = behind(saying(EARLY)).url
     if target == b"/down":
         url = f"http://127.0.0.1:{down}"
     request = b"PUT %b HTTP/1.1\r\nHost: h\r\n%bContent-Length: 90000000\r\n\r\n" % (target, more)

@@ -53,6 +53,8 @@ TABLE = [
     ({"header": {"X-Test": "a*"}}, {"headers": [("x-test", "abc")]}, {"headers": [("x-test", "b")]}),
     ({"header": {"x_test": ""}}, {"headers": [("X-Test", "anything")]}, {"headers": [("X-Other", "1")]}),
     ({"header": {"x-test": ["a", "b"]}}, {"headers": [("x-test", "b")]}, {"headers": [("x-test", "c")]}),
+    ({"header": {"x-test": "ü"}}, {"headers": [("x-test", "ü")]}, {"headers": [("x-test", "u")]}),
+    ({"unless": {"method": "GET", "path": "a"}}, {"method": "PUT"}, {"method": "PUT", "path": "/a"}),
     ({"query": {"uploads": ""}}, {"query": "uploads"}, {"query": "upload"}),
     ({"query": {"a": "1"}}, {"query": "a=2&a=1"}, {"query": "a=2"}),
     ({"query": {"tags[]": "x y"}}, {"query": "tags%5B%5D=x+y"}, {"query": "tags=x+y"}),

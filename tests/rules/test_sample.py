@@ -167,8 +167,7 @@ def test_repeated_headers_are_one_text():
 
 def test_text_that_is_no_unicode():
     """A header with bytes that are not Unicode is sampled like any other."""
-    check = checking(Rule("http:503", sample="header.x-user:1"))
-    assert check(of("\udcff\xff"))
+    assert checking(Rule("http:503", sample="header.x-user:1"))(of("\udcff\xff"))
 
 
 def test_several_samples_are_either():

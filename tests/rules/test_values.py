@@ -66,7 +66,7 @@ def test_what_is_refused(golden):
         (Rule("cos:SlowDown", delay="100ms..2s"), "delay", (0.1, 2.0)),
         (Rule("cos:SlowDown", delay=2), "delay", (2.0, 2.0)),
         (Rule("cos:SlowDown", end="1h"), "end", 3600.0),
-        (Rule("cos:SlowDown", status=429), "status", 429),
+        *((Rule("cos:SlowDown", status=each), "status", each) for each in (200, 429, 599)),
         (Rule("cos:SlowDown", drain="off"), "drain", False),
         (Rule("cos:SlowDown", set={"x": "y"}), "set.x", "y"),
         (Rule("cos:SlowDown", hint="date"), "hint", "date"),

@@ -34,8 +34,7 @@ def buckets(regions):
 
 
 def upload(_, regions):
-    token = AUTH.upload_token(BUCKET, KEY)
-    return qiniu.put_data(token, KEY, b"x", regions=regions)[1]
+    return qiniu.put_data(AUTH.upload_token(BUCKET, KEY), KEY, b"x", regions=regions)[1]
 
 
 CALLS = {

@@ -140,5 +140,4 @@ def test_operations(server, client, subtests):
     for operation, call in OPERATIONS.items():
         with subtests.test(operation):
             server.use("obs:InternalError", operation=operation)
-            result = call(client)
-            assert result.errorCode == "InternalError"
+            assert call(client).errorCode == "InternalError"

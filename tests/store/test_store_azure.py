@@ -131,6 +131,9 @@ def test_blocks(photos):
     assert blob.get_block_list("all") == ([], [])
     assert blob.get_blob_properties().blob_type is BlobType.BLOCKBLOB
     assert code_of(lambda: blob.commit_block_list([BlobBlock("a")])) == ("InvalidBlockList", 400)
+    blob.stage_block("x", b"unused")
+    blob.delete_blob()
+    assert code_of(lambda: blob.commit_block_list([BlobBlock("x")])) == ("InvalidBlockList", 400)
 
 
 def test_copies(photos):

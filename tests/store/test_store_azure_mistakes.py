@@ -174,8 +174,7 @@ def test_what_is_just_allowed():
     """Metadata, block ids, the end of an append blob and moments of conditions are at a bound."""
     visitor = Visitor(clock=lambda: 1_784_548_800.25)
     moment, later = "Mon, 20 Jul 2026 12:00:00 GMT", "Mon, 20 Jul 2026 12:00:01 GMT"
-    metadata = {"x-ms-meta-a": "x" * 8191}
-    assert visitor.put("k", metadata, data=b"x").status_code == 201
+    assert visitor.put("k", {"x-ms-meta-a": "x" * 8191}, data=b"x").status_code == 201
     assert visitor.block(quote(b64encode(b"x" * 64))).status_code == 201
     assert appended(**{"x-ms-blob-condition-maxsize": "1"})(visitor).status_code == 201
     for header, time, status in (
@@ -272,8 +271,7 @@ def test_a_filled_store(kind):
     else:
         client.put(f"{ROOT}/b?comp=blocklist", data=b"<BlockList><Latest>AAAA</Latest></BlockList>")
         assert client.get(f"{ROOT}/b").data == b"meow"
-    listed = client.get("/account?comp=list").get_data(as_text=True)
-    assert "<Name>photos</Name>" in listed
+    assert "<Name>photos</Name>" in client.get("/account?comp=list").get_data(as_text=True)
 
 
 def test_a_name_that_is_no_utf_8(serve):

@@ -82,8 +82,7 @@ def test_streams_with_trailing_checksums(serve, boto):
 
     The stored object is no longer named aws-chunked.
     """
-    port = serve("cos", ssl_context="adhoc")
-    client = boto(port, scheme="https")
+    client = boto(serve("cos", ssl_context="adhoc"), scheme="https")
     client.create_bucket(Bucket="photos")
     content = b"0123456789" * 20_000
     sent = []
@@ -200,17 +199,22 @@ def test_checksums_of_copied_parts(photos, kind):
     assert done["ChecksumCRC32"] == (b64encode(whole).decode() if kind == "FULL_OBJECT" else joined)
 
 
-def test_what_has_no_checksum():
-    """A part without one leaves the whole without; an algorithm that there is not is refused."""
+@pytest.mark.parametrize(("algorithm", "whole"), [("CRC32", False), ("CRC64NVME", True)])
+def test_what_has_no_checksum(algorithm, whole):
+    """A part without one leaves the whole without, unless it is one of all bytes by itself.
+
+    An algorithm that there is not is refused.
+    """
     client = Client(ObjectStore("s3"))
     client.put("/photos")
-    start = {"x-amz-checksum-algorithm": "CRC32"}
+    start = {"x-amz-checksum-algorithm": algorithm}
     assert client.post("/photos/k?uploads", headers={"x-amz-checksum-algorithm": "MD4"}).status_code == 400
     started = client.post("/photos/k?uploads", headers=start).get_data(as_text=True)
     upload = started.partition("<UploadId>")[2].partition("<")[0]
     etag = client.put(f"/photos/k?partNumber=1&uploadId={upload}", data=b"meow").headers["ETag"]
     parts = f"<X><Part><PartNumber>1</PartNumber><ETag>{etag}</ETag></Part></X>"
-    assert "Checksum" not in client.post(f"/photos/k?uploadId={upload}", data=parts).get_data(as_text=True)
+    done = client.post(f"/photos/k?uploadId={upload}", data=parts).get_data(as_text=True)
+    assert ("<ChecksumType>FULL_OBJECT<" in done, "Checksum" in done) == (whole, whole)
 
 
 def test_the_access_list_of_an_object(photos):

@@ -226,8 +226,7 @@ def test_headers_that_make_a_put_another_one(vendor):
     known = Known(vendor)
     prefix = STORES[vendor].speaks.prefixes[0]
     refused, _ = documented(vendor, "not_implemented")
-    append = {f"{prefix}write-offset-bytes": "0"}
-    answer = known.ask("PUT", "object", headers=append)
+    answer = known.ask("PUT", "object", headers={f"{prefix}write-offset-bytes": "0"})
     assert answer.status_code == refused
     assert "the embedded store does not support write-offset-bytes" in answer.get_data(as_text=True)
     assert known.seen() == known.before
@@ -302,6 +301,9 @@ PAGES = {
     ),
     "list-type=2&continuation-token=Yi8=&fetch-owner=true": (
         "Name Prefix ContinuationToken KeyCount MaxKeys IsTruncated Contents+Owner Contents+Owner"
+    ),
+    "list-type=2&start-after=a&continuation-token=Yw==": (
+        "Name Prefix StartAfter ContinuationToken KeyCount MaxKeys IsTruncated Contents"
     ),
     "list-type=2&max-keys=3&fetch-owner=false": "Name Prefix KeyCount MaxKeys IsTruncated Contents Contents Contents",
 }

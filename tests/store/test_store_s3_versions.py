@@ -178,6 +178,7 @@ def test_another_writer_while_parts_come(meanwhile, condition, said):
     first = begun()
     for method, data in meanwhile:
         client.open("/photos/k", method=method, data=data)
+    client.put("/photos/other", data=b"of another object")
     ended = first()
     names = re.search("<Condition>(.*)</Condition>", ended.text)
     assert (ended.status_code, names and names[1]) == said
@@ -233,7 +234,7 @@ def test_no_overwriting(vendor, client):
 
     For uploads at their begin and at their end.
     """
-    forbidding = {own(vendor, "forbid-overwrite"): "true"}
+    forbidding = {own(vendor, "forbid-overwrite"): "True"}
     copying = {own(vendor, "copy-source"): "/photos/k", own(vendor, "metadata-directive"): "REPLACE"}
     created = STORES[vendor].speaks.created
     for headers in (forbidding, {**forbidding, **copying}):

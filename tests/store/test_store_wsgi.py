@@ -164,8 +164,7 @@ def test_virtual_hosts_and_paths_are_the_same_bucket(client):
     slash = {"PATH_INFO": "//slash"}
     assert client.put("/", headers=with_port, environ_overrides=slash, data=b"/").status_code == 200
     assert client.get("/photos-1250000000//slash").data == b"/"
-    rooted = {"Host": COS_HOST["Host"] + ".:8080"}
-    assert client.get("/a/b", headers=rooted).data == b"x"
+    assert client.get("/a/b", headers={"Host": COS_HOST["Host"] + ".:8080"}).data == b"x"
     assert client.get("/photos/k", headers={"Host": "[::1]:80"}).data == b"0123456789"
     own = Client(ObjectStore("cos", endpoints=["store.test"]))
     assert own.put("/", headers={"Host": "photos.store.test"}).status_code == 200
@@ -202,7 +201,7 @@ def test_names_that_xml_cannot_hold(client):
 
 def test_listing_a_list_of_uploads(client):
     """Uploads page by key and id, grouped by delimiter; each is shown once."""
-    for key in ("a/1", "b", "b", "c/1"):
+    for key in ("a/1", "a/2", "b", "b", "c/1"):
         client.post(f"/photos/{key}?uploads")
     shown, marker = [], ""
     for _ in range(9):
@@ -217,8 +216,11 @@ def test_listing_a_list_of_uploads(client):
         )
         marker = f"&key-marker={key}&upload-id-marker={identity}"
     assert shown == ["a/", "b", "b", "c/"]
-    behind = client.get("/photos?uploads&key-marker=b").get_data(as_text=True)
+    behind = client.get(
+        "/photos?uploads&key-marker=b&delimiter=%2B&encoding-type=url&max-uploads=9999"
+    ).get_data(as_text=True)
     assert behind.count("<Upload>") == 1
+    assert "<Delimiter>%2B</Delimiter><MaxUploads>1000</MaxUploads>" in behind
 
 
 def test_a_page_of_no_entries(client):
@@ -235,6 +237,7 @@ def test_a_second_part_replaces_the_first(client, store):
     for data in (b"old", b"new"):
         part = client.put(f"/photos/big?partNumber=1&uploadId={upload}", data=data)
     client.put(f"/photos/big?partNumber=2&uploadId={upload}", data=b"unused")
+    assert b"<MaxParts>1000</MaxParts>" in client.get(f"/photos/big?uploadId={upload}&max-parts=9999").data
     for _ in range(2):
         tag = part.headers["ETag"]
         document = f"<X><Part><PartNumber>1</PartNumber><ETag>{tag}</ETag></Part></X>"
@@ -268,8 +271,7 @@ def test_everything_deleted_leaves_nothing(client, store):
 
 def test_empty_objects_are_bounded_too():
     """Keys without content fill the store as well."""
-    store = ObjectStore(max_bytes=100 * 1024)
-    client = Client(store)
+    client = Client(ObjectStore(max_bytes=100 * 1024))
     client.put("/photos")
     answers = [client.put(f"/photos/{number}", **EMPTY).status_code for number in range(300)]
     assert (answers.index(400), set(answers[:150]), set(answers[250:])) == (

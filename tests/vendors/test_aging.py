@@ -22,8 +22,7 @@ def test_every_fact_is_noted():
 
 def test_what_has_moved_is_told():
     """The vendor, the fact, both versions, what it was and what it is; what is as it was is not."""
-    now = {FACT: {"version": "9.9", "found": [["Busy"], [503]]}}
-    [line] = moved(NOTED, now)
+    [line] = moved(NOTED, {FACT: {"version": "9.9", "found": [["Busy"], [503]]}})
     assert line == (
         f"oss: {FACT} (alibabacloud-oss-v2 {NOTED[FACT]['version']} -> 9.9)\n"
         f"  was {NOTED[FACT]['found']}\n  is  [['Busy'], [503]]"

@@ -212,8 +212,7 @@ def test_buckets_that_stand_elsewhere_are_filed_as_well(site, environ, vendor):
     rules += [Rule("http:503", bucket=f"bucket-{number}") for number in range(500)]
     made = site(rules)
     plan = made.injector.own_plan
-    place = environ(targets[vendor].format(17))
-    assert candidates_of(plan, place) == [17]
+    assert candidates_of(plan, environ(targets[vendor].format(17))) == [17]
     # Google's other API is read too, where a request is not one of the JSON API.
     assert candidates_of(plan, environ("GET /bucket-17/k")) == ([17, 517] if vendor == "gcs" else [517])
     assert candidates_of(plan, environ("GET /else/k")) is None

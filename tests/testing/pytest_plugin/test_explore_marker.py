@@ -917,8 +917,7 @@ def test_progress(run, shows, monkeypatch):
         request.config.pluginmanager.get_plugin("terminalreporter").isatty = True
     """
     )
-    result = shows(source, passed=1)
-    text = result.stdout.str()
+    text = shows(source, passed=1).stdout.str()
     assert re.search(r"py *\n\s*test_right: run 1 of 8 ", text)
     assert re.search(r"run 8 of 8 *\s+test_progress.py \.", text)
     assert re.search(r"run 8 of 8 *\s+test_progress.py::test_right PASSED", run(source, "-v").stdout.str())

@@ -170,8 +170,7 @@ def test_long_record_is_cut_in_the_middle(run):
 
 def test_passing_test_shows_nothing(run):
     """The section is for tests that failed while they ran."""
-    result = run(SHOWS_ITS_SEED, "-rA")
-    result.stdout.no_fnmatch_line("*- faultinject -*")
+    run(SHOWS_ITS_SEED, "-rA").stdout.no_fnmatch_line("*- faultinject -*")
 
 
 @pytest.mark.parametrize("has_ini", [True, False])
@@ -196,8 +195,7 @@ def test_replay_command_replays(project, run, monkeypatch, has_ini):
     [line] = [line for line in first.outlines if line.startswith("replay: ")]
     command = shlex.split(line.removeprefix("replay: "))
     assert command[:3] == ["pytest", "test_dice.py::test_one[it's; $0]", "--faultinject-seed=3"]
-    second = project.runpytest_inprocess(*quiet, *command[1:])
-    assert dice(second) == dice(first)
+    assert dice(project.runpytest_inprocess(*quiet, *command[1:])) == dice(first)
 
 
 def test_replay_command_names_the_ini_file(project, run):

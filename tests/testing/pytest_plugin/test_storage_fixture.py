@@ -361,8 +361,7 @@ def test_xdist(project):
     """)
     result = project.runpytest_subprocess(*WITHOUT, "-p", "xdist", "-n2", "-rA", "--dist=load")
     result.assert_outcomes(passed=6)
-    urls = {line for line in result.stdout.lines if line.startswith("store: ")}
-    assert len(urls) == 2
+    assert len({line for line in result.stdout.lines if line.startswith("store: ")}) == 2
 
 
 @pytest.mark.slow

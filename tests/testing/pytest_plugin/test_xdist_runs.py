@@ -26,8 +26,7 @@ def test_workers_share_one_seed_and_no_faults(project):
     result = project.runpytest_subprocess(*WITHOUT, "-p", "xdist", "-n2", "--faultinject-seed=random", "-rA")
     result.assert_outcomes(passed=7, failed=1)
     shown = re.search(r"^faultinject: seed (\d+)$", result.stdout.str(), re.MULTILINE)[1]
-    seeds = re.findall(r"^seed: (\d+)/", result.stdout.str(), re.MULTILINE)
-    assert seeds == [shown] * 8
+    assert re.findall(r"^seed: (\d+)/", result.stdout.str(), re.MULTILINE) == [shown] * 8
     result.stdout.fnmatch_lines(
         [
             f"replay: pytest 'test_workers_share_one_seed_and_no_faults.py::test_one[[]3[]]' --faultinject-seed={shown}"
@@ -38,5 +37,4 @@ def test_workers_share_one_seed_and_no_faults(project):
 def test_without_xdist(project):
     """The plugin's hook for xdist is no obstacle where xdist is not loaded."""
     project.makepyfile("def test_one(): pass")
-    result = project.runpytest_inprocess("-p", "no:xdist")
-    result.assert_outcomes(passed=1)
+    project.runpytest_inprocess("-p", "no:xdist").assert_outcomes(passed=1)

@@ -45,8 +45,7 @@ def test_ids(vendor):
 @each_row(("address", "line", "length", "body"), SAMPLES)
 def test_answer(address, line, length, body, send, inject_with):
     """Body and headers, in order; the reason phrase where the adapter can say one."""
-    rule = Rule(address)
-    injector = inject_with([rule], FAULTINJECT_HEADER="0")
+    injector = inject_with([Rule(address)], FAULTINJECT_HEADER="0")
     answer = send(injector, "POST", "/stat/cGhvdG9zOmNhdC5qcGc=")
     assert (answer.status, answer.body, len(answer.body)) == (int(line[:3]), body.encode(), length)
     assert [(name.lower(), value) for name, value in answer.headers] == [
