@@ -171,7 +171,7 @@ def test_a_report_of_the_survey_is_true_of_the_release_that_it_names(survey, rep
 def test_the_survey_is_pinned_and_its_page_has_its_results(survey):
     """There are forty jobs, and each says what is lost."""
     assert len(survey.JOBS) >= 40
-    results = survey.kept()
+    results = survey.read_results()
     assert results.keys() <= survey.JOBS.keys()
     assert survey.page(results) in (MUSEUM / "SURVEY.md").read_text(encoding="utf-8")
     for name, job in survey.JOBS.items():

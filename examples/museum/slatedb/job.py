@@ -3,7 +3,7 @@
 import asyncio
 import os
 
-from slatedb.uniffi import DbBuilder, ObjectStore
+from slatedb.uniffi import Db, DbBuilder, ObjectStore, Settings
 
 os.environ |= {
     "CLOUD_PROVIDER": "aws",
@@ -15,12 +15,20 @@ os.environ |= {
 }
 
 
+async def opened() -> Db:
+    builder = DbBuilder("table", ObjectStore.resolve("s3://lake"))
+    settings = Settings.default()
+    settings.set("object_store_max_retries", "3")  # it retries for ever otherwise
+    builder.with_settings(settings)
+    return await builder.build()
+
+
 async def main() -> None:
     for day in (b"1", b"2"):
-        database = await DbBuilder("table", ObjectStore.resolve("s3://lake")).build()
+        database = await opened()
         await database.put(day, b"a day")
         await database.shutdown()
-    database = await DbBuilder("table", ObjectStore.resolve("s3://lake")).build()
+    database = await opened()
     assert [await database.get(day) for day in (b"1", b"2")] == [b"a day", b"a day"]
     await database.shutdown()
 
