@@ -122,18 +122,16 @@ def command_line(words: list[str]) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    flag = {"action": "store_true"}
+    of_survey = f"with --survey: the runs at a time (default: {survey.AT_A_TIME})"
     given = [
         parser.add_argument(
-            "names", nargs="*", metavar="NAME", help="a room, or a job of the survey (default: all of them)"
+            "names", nargs="*", metavar="NAME", help="a room or a job (default: all of them)"
         ),
-        parser.add_argument("-v", "--verbose", help="print the output of each exploration", **flag),
-        parser.add_argument("--write", help="put the table of all rooms into README.md", **flag),
-        parser.add_argument("--survey", help="explore the jobs of the survey", **flag),
-        parser.add_argument("--quick", help="with --survey: leave the standard sets out", **flag),
-        parser.add_argument(
-            "--jobs", type=int, metavar="N", help=f"with --survey: runs at a time (default: {survey.AT_A_TIME})"
-        ),
+        parser.add_argument("-v", "--verbose", action="store_true", help="print what each exploration says"),
+        parser.add_argument("--write", action="store_true", help="put the table of all rooms into README.md"),
+        parser.add_argument("--survey", action="store_true", help="explore the jobs of the survey"),
+        parser.add_argument("--quick", action="store_true", help="with --survey: without the standard sets"),
+        parser.add_argument("--jobs", type=int, metavar="N", help=of_survey),
     ]
     options, unknown = parser.parse_known_intermixed_args(words)
     names = survey.JOBS if options.survey else ROOMS

@@ -107,10 +107,10 @@ def cell(result: Row | None) -> str:
 
 
 def report_of(name: str) -> str:
-    """The public issue of a job's bug, or a text that can be sent to the maintainers."""
+    """The public issue of a job's bug, and a text that can be sent to the maintainers."""
     texts = (f"{name}/report.md", f"survey/reports/{name}.md")
     written = [f"[not sent yet]({text})" for text in texts if (HERE / text).exists()]
-    return str(JOBS[name].get("issue") or "".join(written))
+    return ", ".join(filter(None, [JOBS[name].get("issue"), *written]))
 
 
 def page(results: dict[str, Row]) -> str:
@@ -152,6 +152,12 @@ def read_results() -> dict[str, Row]:
     return json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
 
 
+def write_page(results: dict[str, Row]) -> None:
+    """Put the table into the page."""
+    before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
+    PAGE.write_text(f"{before}{BEGIN}{page(results)}{END}{rest.split(END)[1]}", encoding="utf-8")
+
+
 def run(names: list[str], *, quick: bool, jobs: int) -> int:
     """Explore the jobs that are named, or all of them."""
     for name in names or sorted(JOBS):
@@ -167,6 +173,5 @@ def run(names: list[str], *, quick: bool, jobs: int) -> int:
         results = read_results()
         results[name] = {**results.get(name, {}), **row}
         RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
-        PAGE.write_text(f"{before}{BEGIN}{page(results)}{END}{rest.split(END)[1]}", encoding="utf-8")
+        write_page(results)
     return 0
