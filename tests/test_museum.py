@@ -155,6 +155,26 @@ def survey(monkeypatch):
     return importlib.import_module("survey")
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--hlep"], "--hlep: there is no such name or option; did you mean --help?"),
+        (["--survey", "borgstor"], "borgstor: there is no such name or option; did you mean borgstore?"),
+        (["chbd"], "chbd: there is no such name or option; did you mean chdb?"),
+        (["borgstore"], "borgstore is a job of the survey: add --survey"),
+        (["--quick"], "--quick and --jobs are for --survey"),
+        (["--write", "chdb"], "--write is for a run of all rooms"),
+    ],
+)
+def test_a_wrong_command_line_runs_nothing(survey, words, message, capsys, monkeypatch):
+    """It is refused with the nearest name, and never read as a wish for the whole museum."""
+    monkeypatch.delitem(sys.modules, "run", raising=False)
+    with pytest.raises(SystemExit) as ended:
+        importlib.import_module("run").main(words)
+    assert ended.value.code == 2
+    assert f"error: {message}\n" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("report", REPORTS_OF_THE_SURVEY, ids=lambda report: report.stem)
 def test_a_report_of_the_survey_is_true_of_the_release_that_it_names(survey, report):
     """It runs where the survey has installed its package; nothing is installed here."""
@@ -171,7 +191,7 @@ def test_a_report_of_the_survey_is_true_of_the_release_that_it_names(survey, rep
 def test_the_survey_is_pinned_and_its_page_has_its_results(survey):
     """There are forty jobs, and each says what is lost."""
     assert len(survey.JOBS) >= 40
-    results = survey.kept()
+    results = survey.read_results()
     assert results.keys() <= survey.JOBS.keys()
     assert survey.page(results) in (MUSEUM / "SURVEY.md").read_text(encoding="utf-8")
     for name, job in survey.JOBS.items():

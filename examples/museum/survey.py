@@ -1,8 +1,8 @@
 """Explores jobs of released packages, and keeps what came of each.
 
 `python examples/museum/run.py --survey [NAME…]` explores the jobs of the museum's rooms and those below `survey`: first
-with `--quick`, then with their vendor's standard set. `--quick` leaves the standard set out. The results are kept in
-`survey.json`, and the page is written from them.
+with `--quick`, then with their vendor's standard set. The results are kept in `survey.json`, and the page is written
+from them.
 """
 
 from __future__ import annotations
@@ -25,9 +25,11 @@ PAGE, RESULTS = HERE / "SURVEY.md", HERE / "survey.json"
 BEGIN, END = "<!-- results -->\n", "<!-- /results -->\n"
 LIMIT = 600
 """Seconds that an exploration may take."""
+AT_A_TIME = 4
+"""Runs of an exploration at a time: most of their time is the packages' own backoff."""
 
 
-def described(path: Path) -> Row:
+def read_job(path: Path) -> Row:
     """A job below `survey`: its metadata is a block as in PEP 723, with a table `tool.survey`."""
     text = path.read_text(encoding="utf-8")
     [block] = re.findall(r"^# /// script\n((?:#.*\n)+?)# ///$", text, re.MULTILINE)
@@ -36,7 +38,7 @@ def described(path: Path) -> Row:
     return {"path": path, "job": job, "packages": script["dependencies"], **script["tool"]["survey"]}
 
 
-def described_room(name: str) -> Row:
+def job_of_room(name: str) -> Row:
     """A room, in the version that has the bug."""
     room = ROOMS[name]
     package = f"{room['package']} {room['version']}"
@@ -44,8 +46,8 @@ def described_room(name: str) -> Row:
     return {**row, "confirmed": f"[the room]({name}/README.md)"} if room["expected"] == "red" else row
 
 
-JOBS = {name: described_room(name) for name in ROOMS} | {
-    path.stem: described(path) for path in (HERE / "survey").glob("*.py")
+JOBS = {name: job_of_room(name) for name in ROOMS} | {
+    path.stem: read_job(path) for path in (HERE / "survey").glob("*.py")
 }
 
 
@@ -56,12 +58,11 @@ def interpreter(name: str) -> Path:
     return make_environment(f"survey-{name}", JOBS[name]["packages"], JOBS[name].get("npm", []))
 
 
-def explored(name: str, faults: list[str]) -> Row:
+def explore(name: str, faults: list[str], jobs: int) -> Row:
     """Explore a job with these faults; `ended` in the result says why there is no other."""
     job = JOBS[name]
     words = ["explore", *faults, "--vendor", job["vendor"], "--reset", job["prepare"], "-o", "result.json"]
-    if shutil.which("faketime") and not job.get("real_time"):
-        words += ["--speed", "20"]  # most of the time is the packages' own backoff
+    words += ["--jobs", str(job.get("jobs", jobs))]
     # Without the job's folder in the path: a job is named as its package.
     job_command = [str(interpreter(name)), "-P", str(job["path"])]
     command = [sys.executable, "-m", "faultinject", *words, "--", *job_command]
@@ -105,11 +106,11 @@ def cell(result: Row | None) -> str:
     return f"{result['failed']} of {result['runs']} failed{unfinished}, {result['seconds']} s{stopped}"
 
 
-def reported(name: str) -> str:
-    """The public issue of a job's bug, or a text that can be sent to the maintainers."""
+def report_of(name: str) -> str:
+    """The public issue of a job's bug, and a text that can be sent to the maintainers."""
     texts = (f"{name}/report.md", f"survey/reports/{name}.md")
     written = [f"[not sent yet]({text})" for text in texts if (HERE / text).exists()]
-    return str(JOBS[name].get("issue") or "".join(written))
+    return ", ".join(filter(None, [JOBS[name].get("issue"), *written]))
 
 
 def page(results: dict[str, Row]) -> str:
@@ -140,36 +141,37 @@ def page(results: dict[str, Row]) -> str:
             ", ".join(sorted(checks)),
             job.get("lost", "nothing"),
             verdict,
-            reported(name),
+            report_of(name),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
-def kept() -> dict[str, Row]:
+def read_results() -> dict[str, Row]:
     """The results of earlier runs, and of those beside this one."""
     return json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
 
 
-def main(words: list[str]) -> int:
+def write_page(results: dict[str, Row]) -> None:
+    """Put the table into the page."""
+    before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
+    PAGE.write_text(f"{before}{BEGIN}{page(results)}{END}{rest.split(END)[1]}", encoding="utf-8")
+
+
+def run(names: list[str], *, quick: bool, jobs: int) -> int:
     """Explore the jobs that are named, or all of them."""
-    names = [each for each in words if not each.startswith("-")] or sorted(JOBS)
-    if unknown := [each for each in names if each not in JOBS]:
-        print(f"no job {', '.join(unknown)}: there are {', '.join(sorted(JOBS))}", file=sys.stderr)
-        return 2
-    for name in names:
+    for name in names or sorted(JOBS):
         needs = JOBS[name].get("program") or JOBS[name].get("needs") or sys.executable
         if shutil.which(needs) is None:
             print(f"{name}: needs {needs}", file=sys.stderr)
             continue
         faults = JOBS[name].get("faults", [])
         rules = [word for rule in faults for word in ("-r", rule)]
-        row: Row = {"quick": explored(name, ["--quick", *rules])}
-        if "--quick" not in words:
-            row["standard"] = explored(name, ["-r", JOBS[name]["vendor"], *rules])
-        results = kept()
+        row: Row = {"quick": explore(name, ["--quick", *rules], jobs)}
+        if not quick:
+            row["standard"] = explore(name, ["-r", JOBS[name]["vendor"], *rules], jobs)
+        results = read_results()
         results[name] = {**results.get(name, {}), **row}
         RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
-        PAGE.write_text(f"{before}{BEGIN}{page(results)}{END}{rest.split(END)[1]}", encoding="utf-8")
+        write_page(results)
     return 0

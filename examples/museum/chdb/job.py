@@ -6,6 +6,7 @@ from chdb import session
 
 table = os.environ["ENDPOINT"] + "/lake/table/"
 database = session.Session()
+database.query("SET s3_retry_attempts = 3")
 database.query("SET allow_experimental_insert_into_iceberg = 1")
 database.query(f"CREATE TABLE days (day Int32) ENGINE = IcebergS3('{table}', 'id', 'key', 'Parquet')")
 for day in (1, 2):

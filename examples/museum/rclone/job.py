@@ -3,12 +3,13 @@
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
-Path("films").mkdir(exist_ok=True)
-if not Path("films/film").exists():
-    Path("films/film").write_bytes(b"abcdefgh" * (6 << 17))
-    Path("films/title").write_text("a film", encoding="utf-8")
+os.chdir(tempfile.mkdtemp(dir="."))
+Path("films").mkdir()
+Path("films/film").write_bytes(b"abcdefgh" * (6 << 17))
+Path("films/title").write_text("a film", encoding="utf-8")
 os.environ |= {
     "RCLONE_CONFIG": "/dev/null",
     "RCLONE_CONFIG_STORE_TYPE": "s3",
@@ -20,5 +21,6 @@ os.environ |= {
 }
 parts = ["--transfers", "1", "--checkers", "1", "--s3-upload-cutoff", "5M", "--s3-upload-concurrency", "1"]
 rclone = Path(sys.executable).with_name("rclone")
+parts += ["--retries", "1", "--low-level-retries", "3"]  # by default an outage takes minutes
 subprocess.run([rclone, "copy", "films", "store:lake", *parts], check=True)
 subprocess.run([rclone, "check", "films", "store:lake", "--download"], check=True)

@@ -10,6 +10,7 @@
 # ///
 
 import os
+import tempfile
 from pathlib import Path
 
 os.environ |= {
@@ -20,6 +21,7 @@ os.environ |= {
 }
 from mlflow.store.artifact.s3_artifact_repo import S3ArtifactRepository
 
+os.chdir(tempfile.mkdtemp(dir="."))
 Path("new.bin").write_bytes(b"weights")
 artifacts = S3ArtifactRepository("s3://lake/run")
 artifacts.log_artifact("new.bin")

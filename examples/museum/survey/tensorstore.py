@@ -3,7 +3,6 @@
 # dependencies = ["tensorstore==0.1.86", "numpy==2.4.6"]
 # [tool.survey]
 # vendor = "s3"
-# real_time = true
 # prepare = "curl -s -X PUT $ENDPOINT/lake"
 # lost = "the truth: an array that it has created is reported as one that exists already"
 # confirmed = "the job: it fails, and the store holds its array"
@@ -21,6 +20,7 @@ store = {
     "path": "array/",
     "endpoint": os.environ["ENDPOINT"],
     "aws_region": "us-east-1",
+    "s3_request_retries": {"max_retries": 3},  # by default 32
 }
 metadata = {"shape": [4], "chunks": [2], "dtype": "<i4"}
 array = tensorstore.open({"driver": "zarr", "kvstore": store, "metadata": metadata}, create=True).result()
