@@ -2,10 +2,11 @@
 
 import json
 
+from faultinject.journal.told_calls import ToldCall, told_line, told_of
+
 from faultinject import Attempt
 from faultinject.journal.call_window import CallWindow
 from faultinject.journal.driven_run import DrivenRun, run_of
-from faultinject.journal.told_calls import ToldCall, told_line, told_of
 from tests.journals import FINE, PID, line
 
 

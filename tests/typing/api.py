@@ -191,7 +191,7 @@ def of_an_injector(injector: Injector) -> None:
     counts: dict[str, RuleCounts] = injector.counts()
     assert_type(counts["rule-1"].injected, int)
     counts["rule-1"].injected = 0  # type: ignore[misc]
-    counts["rule-1"]["injected"]  # type: ignore[index]
+    assert_type(counts["rule-1"]["injected"], int)
     journal: Journal = injector.journal
     assert_type(journal.outcomes, list[Outcome])
     print(state)

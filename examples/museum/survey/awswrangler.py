@@ -5,7 +5,7 @@
 # vendor = "s3"
 # prepare = "curl -s -X PUT $ENDPOINT/lake; curl -s -X PUT -d old $ENDPOINT/lake/table/part0a1b2c3d.snappy.parquet"
 # lost = "the table: the old one is removed before the new one is written, which then fails; or it stays beside it"
-# confirmed = "what the store held: nothing of either; its code: an InternalError of a removal is dropped (s3/_delete.py:62)"
+# confirmed = "what the store held: nothing of either; its code drops InternalError of a removal (s3/_delete.py:62)"
 # issue = "https://github.com/aws/aws-sdk-pandas/issues/1278"
 # ///
 

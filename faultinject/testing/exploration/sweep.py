@@ -247,7 +247,7 @@ class Sweep:
         finished, self._without = FinishedRun(self._without, result), _WITHOUT
         if finished.points and self._doubted is not None and not self._is_usual(finished):
             planned, doubted = self._doubted
-            return self._take(self.run.finished(planned, doubted), planned, doubted)
+            return self._take(self.run.finish_run(planned, doubted), planned, doubted)
         if finished.failed:
             if self._fails_without:
                 raise ExplorationFailedError(self._not_independent(finished)) from result.error
