@@ -2,11 +2,10 @@
 
 import json
 
-from faultinject.journal.told_calls import ToldCall, told_line, told_of
-
 from faultinject import Attempt
 from faultinject.journal.call_window import CallWindow
 from faultinject.journal.driven_run import DrivenRun, run_of
+from faultinject.journal.named_calls import NamedCall, named_call_line, read_named_calls
 from tests.journals import FINE, PID, line
 
 
@@ -47,9 +46,9 @@ def test_the_last_whole_line_counts(tmp_path):
 def test_a_test_notes_the_type_of_an_error_and_none_of_its_words():
     """Its calls are read back, past damaged lines; the line has no other fields."""
     window = CallWindow("put", 1.0, 2.0, False, "SlowDown: secret", "k", "test_it", (0.5,))
-    line = told_line(window, PID)
+    line = named_call_line(window, PID)
     assert b"secret" not in line
-    assert tuple(json.loads(line)["told"]) == ToldCall.__struct_fields__
-    [found] = told_of([b"{}", b'{"told":{', line, b'{"told":{}}'])
+    assert tuple(json.loads(line)["told"]) == NamedCall.__struct_fields__
+    [found] = read_named_calls([b"{}", b'{"told":{', line, b'{"told":{}}'])
     assert (found.name, found.began, found.ended, found.returned) == ("put", 1.0, 2.0, False)
     assert (found.error, found.key, found.test, found.within) == ("SlowDown", None, "test_it", [0.5])

@@ -21,7 +21,7 @@ from faultinject import ASGIFaultMiddleware, Injector, Outcome, WSGIFaultMiddlew
 from faultinject.exceptions import ConfigurationError
 from faultinject.injector.injector import JoinedInjector, Joining
 from faultinject.journal import writing
-from faultinject.journal.changes import Change
+from faultinject.journal.changes import ControlChange
 from faultinject.journal.outcome import outcome_in
 from tests.descriptors import opened
 from tests.full_disk import room_for
@@ -919,8 +919,8 @@ def test_a_test_whose_name_has_blanks(tmp_path, monkeypatch):
 def test_changes_are_in_the_file_of_a_report_too(tmp_path, monkeypatch):
     """As all that a test run notes."""
     paths = [str(tmp_path / name) for name in ("journal", "report")]
-    monkeypatch.setattr(writing, "of_report", paths[1:])
-    writing.Journal(path=paths[0]).note_change(Change(NOW, "bob", "switched faults off"), 3)
+    monkeypatch.setattr(writing, "report_files", paths[1:])
+    writing.Journal(path=paths[0]).note_change(ControlChange(NOW, "bob", "switched faults off"), 3)
     lines = [json.loads(Path(each).read_text()) for each in paths]
     assert [(each["change"], each["by"]) for each in lines] == [("switched faults off", "bob")] * 2
 

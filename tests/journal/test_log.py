@@ -47,7 +47,7 @@ def test_errors_of_ours_are_counted(caplog):
     for number in range(101):
         failures.note(ValueError(f"{number}"), "ab"[number % 2])
     failures.note(StoreUnavailableError("gone"), "c")
-    assert (failures.number, len(failures.kept), failures.undecided) == (101, 100, 1)
+    assert (failures.number, len(failures.errors), failures.undecided) == (101, 100, 1)
     assert caplog.messages == [
         f"faultinject: rule {name} failed, the request passed untouched" for name in "ab"
     ]
