@@ -423,7 +423,6 @@ def test_files_and_functions_that_the_pages_name_exist() -> None:
 
 
 @cache
-@cache
 def defined(path: Path) -> set[str]:
     """The functions, classes, methods and constants of a module, such as `Plan.run`."""
     found = set()
