@@ -11,7 +11,6 @@ from faultinject.conformance.plan import PHASES, Codes, chosen, codes_of
 from faultinject.exceptions import ConfigurationError
 from tests.rows import each_row
 
-
 NEEDS = {
     "throttled": "writing",
     "server-error": "broken",
