@@ -398,7 +398,7 @@ def test_every_outcome_that_this_version_has_is_explained() -> None:
 
 
 def test_each_server_that_run_reaches_is_named() -> None:
-    """The help of `run` and the guide name every server whose apps it reaches; eventlet is refused."""
+    """The help of `run` and the guide name every server that it reaches; eventlet is refused."""
     servers = {module.partition(".")[0] for module in SERVERS} - {"eventlet"}
     for page in ("docs/reference/command-line.md", "docs/how-to/unchanged-apps.md"):
         named = set(re.findall(r"\w+", PAGES[page].partition("any other")[2].partition(".")[0]))
@@ -508,7 +508,7 @@ def test_page_is_whole_where_nobody_builds_a_site(page: str) -> None:
 
 
 def test_no_page_grows_past_its_budget() -> None:
-    """Each page that people write has a number of words in `budgets.toml`, made tables not counted."""
+    """Each page has a number of words in `budgets.toml`, without tables that are made."""
     budgets = tomllib.loads((ROOT / "tests" / "budgets.toml").read_text(encoding="utf-8"))
     written = {page: text for page, text in PAGES.items() if page not in MADE and text.count("\n") > 1}
     assert [*budgets] == [*written]
