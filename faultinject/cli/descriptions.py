@@ -56,6 +56,10 @@ def _requests(rule: Rule) -> str:
     return head
 
 
+_TESTS = {"client": "from", "size": "of size"}
+"""The words before the values of conditions that say more than `whose KEY matches`."""
+
+
 def _test(key: str, texts: tuple[str, ...]) -> str:
     word, _, name = key.partition(".")
     if word == "sample":
@@ -64,11 +68,7 @@ def _test(key: str, texts: tuple[str, ...]) -> str:
     if name:
         thing = f"{'parameter' if word == 'query' else word} {shown(name)}"
         return f"with the {thing}" if "" in texts else f"whose {thing} matches {values}"
-    if word == "client":
-        return f"from {values}"
-    if word == "size":
-        return f"of size {values}"
-    return f"whose {word} matches {values}"
+    return f"{_TESTS.get(word, f'whose {word} matches')} {values}"
 
 
 def _share(text: str) -> str:

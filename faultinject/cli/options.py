@@ -1,6 +1,6 @@
 """Options of several commands, and their allowed values.
 
-Help must not import the rooms, so their values are written again here and in `choices`; tests compare them.
+Help must not import the rooms, so their values are written here again: tests compare them.
 """
 
 from __future__ import annotations
@@ -70,3 +70,67 @@ def serving_options(function: F) -> F:
     for option in reversed(SERVING):
         function = option(function)
     return function
+
+
+# The names that options take from the rooms; `pytest --update-golden tests/cli/test_cli_outputs.py` writes them, to the
+# end of this file.
+CHOICES = {
+    "conformance --phase": (
+        "cal",
+        "throttled",
+        "throttled-read",
+        "server-error",
+        "one",
+        "one-read",
+        "one-post",
+        "reset",
+        "denied",
+        "not-found",
+        "bad",
+        "too-many-requests",
+        "retry-after",
+        "retry-after-date",
+        "x-amz-retry-after",
+        "x-ms-retry-after-ms",
+        "retry-after-ms",
+        "junk",
+        "lost",
+        "error-in-200",
+        "slow",
+        "replaced",
+        "out",
+    ),
+    "convert --from": (
+        "wiremock",
+        "toxiproxy",
+    ),
+    "convert --to": (
+        "envoy",
+        "istio",
+    ),
+    "learn --format": (
+        "cloudfront",
+        "s3",
+        "oss",
+        "cos",
+        "nginx",
+    ),
+    "report --format": (
+        "text",
+        "html",
+        "json",
+        "junit",
+        "markdown",
+        "sarif",
+        "github",
+    ),
+    "trial --format": (
+        "text",
+        "html",
+        "json",
+        "junit",
+        "markdown",
+        "sarif",
+        "github",
+    ),
+}

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from faultinject.audit import reports
-from faultinject.cli import choices, trial_reports
+from faultinject.cli import options, trial_reports
 from faultinject.cli.commands.check import VOCABULARY
 from faultinject.cli.program import group
 from faultinject.cli.vocabulary import sections
@@ -65,11 +65,11 @@ def test_vocabulary(request):
 
 
 def test_choices(request):
-    """Options take every name of their rooms, in the same order, from a file that names no room."""
+    """Options take every name of their rooms, in the same order; the module loads no room."""
     lines = []
     for option, names in CHOICES.items():
         lines += [f'    "{option}": (', *(f'        "{name}",' for name in names), "    ),"]
-    path = Path(inspect.getfile(choices))
+    path = Path(inspect.getfile(options))
     written = path.read_text(encoding="utf-8")
     head = "CHOICES = {\n"
     said = "".join([written.partition(head)[0], head, *(f"{line}\n" for line in [*lines, "}"])])
@@ -87,4 +87,4 @@ def test_options_have_their_choices():
         for option in command.params
         if isinstance(option.type, click.Choice)
     }
-    assert found == choices.CHOICES
+    assert found == options.CHOICES

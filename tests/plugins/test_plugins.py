@@ -640,7 +640,7 @@ def shown(plugin: str) -> dict[str, str]:
 
 
 def test_all_that_is_wrong_is_in_one_list(bare: Python) -> None:
-    """`faultinject vendors` tells what is wrong with packages of every kind, or a taken name."""
+    """`faultinject vendors` tells what is wrong with packages of every kind, and of taken names."""
     for group, name in (("faults", "odd"), ("stores", "odd"), ("embedded_stores", "s3"), ("vendors", "s3")):
         bare.add(f"{group} 1.0", group, f"{name} = nothing_there:X")
     _, told = bare("-m", "faultinject", "vendors")

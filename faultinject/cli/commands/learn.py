@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from faultinject.cli.choices import CHOICES
 from faultinject.cli.layout import CONTEXT
+from faultinject.cli.options import CHOICES
 
 
 @click.command(context_settings=CONTEXT)

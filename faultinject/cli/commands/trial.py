@@ -6,9 +6,8 @@ from typing import Any
 
 import click
 
-from faultinject.cli.choices import CHOICES
 from faultinject.cli.layout import CONTEXT
-from faultinject.cli.options import FASTEST, SLOWEST
+from faultinject.cli.options import CHOICES, FASTEST, SLOWEST
 
 
 @click.command(context_settings={**CONTEXT, "allow_interspersed_args": False})
