@@ -149,9 +149,9 @@ def exchange(
     app: WSGIApp, environ: Environ, start_response: Start, plan: Plan, candidates: Sequence[int]
 ) -> Iterable[bytes]:
     """Answer one request that some rule may match."""
-    candidates = aimed_at(plan, candidates, environ)
     if DECIDED in environ:
         return app(environ, start_response)
+    candidates = aimed_at(plan, candidates, environ)
     request = None
     try:
         request = WSGIRequest(environ)

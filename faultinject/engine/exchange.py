@@ -104,7 +104,7 @@ def skipped(
 def aimed_at(plan: Plan, candidates: Sequence[int], place: MutableMapping[str, Any]) -> Sequence[int]:
     """Leave out the rules that mean the storage, for a request to the app beside a mock of it.
 
-    The others name a path or a host. A request that no rule is left for is not noted either.
+    The others name a path or a host.
 
     Args:
         plan: the plan that is to decide.
@@ -113,14 +113,7 @@ def aimed_at(plan: Plan, candidates: Sequence[int], place: MutableMapping[str, A
     """
     if BESIDE_MOCK not in place:
         return candidates
-    named = [
-        number
-        for number in candidates
-        if not plan.rules[number].conditions.keys().isdisjoint(("path", "host"))
-    ]
-    if not named:
-        place[DECIDED] = True
-    return named
+    return [number for number in candidates if {"path", "host"} & plan.rules[number].conditions.keys()]
 
 
 def claimed(
@@ -143,6 +136,8 @@ def claimed(
             return action
         action.entry.cancel(action.did, applied=True)
         return None
+    if BESIDE_MOCK in place:
+        return None  # what is noted is for the storage
     noted: tuple[object, ...] = place.get(NOTED, ())
     if not plan.services.record_all or plan.services in noted:
         return None

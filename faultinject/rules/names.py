@@ -21,7 +21,8 @@ VARIABLES: dict[str, str] = {
     "FAULTINJECT_RULE_<NAME>": "one rule of that name",
     "FAULTINJECT_SEED": "the seed; overrides the file's",
     "FAULTINJECT_ABORT": (
-        "end all faults when the app's own failures exceed a limit, such as `5xx>5%/1m` (in a shell in"
+        "end all faults when the app's own failures exceed a limit, such as `5xx>5%/1m`, or with"
+        " `,injected=yes` also the injected ones (in a shell in"
         " quotes); overrides the scenario's"
     ),
     "FAULTINJECT_HEADER": "`0`: no `x-faultinject`, no `Cache-Control`",

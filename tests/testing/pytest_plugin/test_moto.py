@@ -131,6 +131,11 @@ def test_the_app_itself(s3, faults):
     assert flask.test_client().get("/other").status_code == 503
     assert faults.injected == 2
 
+@pytest.mark.faultinject("s3:SlowDown", path="/**/cat", times=1)
+def test_a_path_of_the_storage(web, faults):
+    assert web.post("/docbox").status_code == 201
+    assert [(each.operation, each.status) for each in faults.outcomes] == [("PutObject", 503), ("PutObject", 200)]
+
 @pytest.mark.faultinject_explore("s3:SlowDown")
 def test_explored(s3):
     assert flask.test_client().post("/docbox").status_code == 201
@@ -139,7 +144,7 @@ def test_explored(s3):
 def test_without_moto(faults):
     assert flask.test_client().get("/about").status_code == 503
 """,
-        7,
+        9,
     )
 
 
