@@ -100,15 +100,22 @@ class Judge:
         self._digests: dict[Body, list[set[str | None]]] = {}
         self._open: Counter[str] = Counter()
         self._outputs: set[bytes | None] = set()
+        self._delayed_outputs: list[bytes] = []
 
-    def learn(self, outcomes: Sequence[Outcome], output: bytes | None = None) -> None:
+    def learn(
+        self, outcomes: Sequence[Outcome], output: bytes | None = None, *, delayed: bool = False
+    ) -> None:
         """Learn the usual requests and output from a run without faults.
 
         Args:
             outcomes: its requests, in order.
             output: the standard output of its program; None: it is unknown.
+            delayed: whether the run was delayed, which changes the lines that tell its duration.
         """
-        self._outputs.add(output)
+        if delayed:
+            self._delayed_outputs.append(output or b"")
+        else:
+            self._outputs.add(output)
         self._usual |= Counter(map(_body, outcomes))
         digests: dict[Body, set[str | None]] = {}
         for outcome in outcomes:
@@ -184,10 +191,15 @@ class Judge:
             return []
         [usual] = self._outputs
         lines, wanted = output.splitlines(), (usual or b"").splitlines()
-        missing = next(iter(Counter(wanted) - Counter(lines)), None)
+        always = Counter(wanted)
+        for late in self._delayed_outputs:
+            always &= Counter(late.splitlines())
+        missing = next(iter(always - Counter(lines)), None)
         if missing is None:
             return []
-        other = next((line for line in lines if line not in wanted), None)
+        place = wanted.index(missing)
+        # The line that stands for it is most likely at its place.
+        other = next((line for line in (*lines[place:], *lines[:place]) if line not in wanted), None)
         printed = (
             "it does not print" if other is None else f"it prints {_line(other)}; without faults it prints"
         )

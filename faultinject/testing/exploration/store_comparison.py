@@ -76,21 +76,23 @@ class StoreComparison:
         self._without = without
         self._ignored = [compile_path(pattern) for pattern in ignore]
         self._runs: list[Sequence[StoreContents]] = []
+        self._delayed: list[Sequence[StoreContents]] = []
         self._same: set[str] = set()
         self._names: list[set[str]] = []
         self._shapes: dict[str, str] = {}
 
-    def learn(self, before: StoreContents, ends: Sequence[StoreContents]) -> None:
+    def learn(self, before: StoreContents, ends: Sequence[StoreContents], *, delayed: bool = False) -> None:
         """Learn the right contents from a run without faults.
 
         Args:
             before: the contents before the run.
             ends: the contents after the first run of the program, and after its second.
+            delayed: whether it was delayed; it is not the first run then.
         """
         before, *ends = map(self._select_compared, (before, *ends))
         paths = {*before, *(path for end in ends for path in end)}
         self._same = self._same & paths if self._runs else paths
-        self._runs.append(ends)
+        (self._delayed if delayed else self._runs).append(ends)
         names = {_name(path) for end in ends for path in end}
         for other in self._names:
             self._shapes |= dict(shapes(names - other, other - names))
@@ -98,7 +100,7 @@ class StoreComparison:
 
     @property
     def _ends(self) -> list[StoreContents]:
-        return [end for run in self._runs for end in run]
+        return [end for run in (*self._runs, *self._delayed) for end in run]
 
     def findings(
         self,
@@ -186,6 +188,9 @@ class StoreComparison:
         usual = list(dict.fromkeys(chain.from_iterable(stages)))
         if any(len(set(stage)) > 1 and _is_one_more(content, stage) for stage in stages):
             return  # its content differs between runs without faults, too
+        late = [end[path] for run in self._delayed for end in run if path in end]
+        if any(_differs_as(content, right, other) for right in usual for other in late):
+            return  # it differs where a delay alone makes a difference
         yield self._damage(path, content, usual)
 
     def _compare_metadata(self, path: str, content: bytes, usual: Sequence[bytes]) -> Iterator[Finding]:
@@ -215,7 +220,8 @@ class StoreComparison:
         self, before: StoreContents, after: StoreContents, still_there: Collection[str], *, lost: bool
     ) -> Iterator[Finding]:
         """Compare objects whose names differ in each run: their number, then their contents."""
-        stages = [list(map(self._by_name, stage)) for stage in zip(*self._runs, strict=True)]
+        runs = (*self._runs, *self._delayed)
+        stages = [list(map(self._by_name, stage)) for stage in zip(*runs, strict=True)]
         by_name_before, by_name_after = self._by_name(before), self._by_name(after)
         ends = list(chain.from_iterable(stages))
         for name in sorted({*chain(by_name_before, by_name_after, *ends)}):
@@ -367,6 +373,27 @@ _SIGNS = (string.ascii_letters + string.digits + "_.:+-").encode()
 _CLOSING = tuple(sign.encode() for sign in "}])>;\"'\n")
 SOME, CERTAIN = 8, 32
 """Bytes that two contents share by chance rarely, and never."""
+
+
+# Numbers, times and durations, and what is between them.
+_MEASURES = re.compile(rb"[0-9.:]+|[^0-9.:]+")
+
+
+def _differs_as(content: bytes, right: bytes, delayed: bytes) -> bool:
+    """Whether content differs from right content only where that of a delayed run does.
+
+    Contents with other parts, such as packed ones, cannot be compared.
+    """
+    found, usual, late = (_MEASURES.findall(each) for each in (content, right, delayed))
+    if len(usual) != len(late):
+        return True
+    return (
+        usual != late
+        and len(found) == len(usual)
+        and all(
+            one == other or other != another for one, other, another in zip(found, usual, late, strict=True)
+        )
+    )
 
 
 def _is_one_more(content: bytes, usual: Sequence[bytes]) -> bool:

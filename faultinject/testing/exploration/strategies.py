@@ -78,10 +78,10 @@ class Once:
         """The pytest marker that runs a scenario again."""
         return marker(rules)
 
-    def learn(self, result: RunResult) -> None:
+    def learn(self, result: RunResult, *, delayed: bool = False) -> None:
         """Learn the right contents of the store from a run without faults."""
         if result.before is not None:
-            self._store.learn(result.before, [result.between, result.after])
+            self._store.learn(result.before, [result.between, result.after], delayed=delayed)
 
     def finish_run(self, planned: PlannedRun, result: RunResult) -> FinishedRun:
         """Judge a run."""
@@ -192,13 +192,13 @@ class KilledAndRestarted(Once):
         more += "" if bounds.within is None else f", within={bounds.within!r}"
         return f"@pytest.mark.faultinject_explore({self._given}crash=True{more}, replay={text})"
 
-    def learn(self, result: RunResult) -> None:
+    def learn(self, result: RunResult, *, delayed: bool = False) -> None:
         """Learn the right contents, and the failure of a second run, from a run without a crash."""
         if result.first is None:
             raise ExplorationFailedError(
                 "crash=True kills a program, and the test runs none: run it with faults.run()"
             )
-        super().learn(result)
+        super().learn(result, delayed=delayed)
         if result.again is not None and not self._usual_failure:
             self._usual_failure = str(result.again)
             why = f"without a crash it fails, too: {self._usual_failure.removeprefix(SECOND)}"

@@ -260,9 +260,10 @@ class Sweep:
                     "a run without faults", "it failed, and passed when it was repeated", head="not judged"
                 )
             )
-        self.run.learn(result)
+        delayed = bool(finished.points)
+        self.run.learn(result, delayed=delayed)
         self._plain.append(finished)
-        self._judge.learn(result.outcomes, result.output)
+        self._judge.learn(result.outcomes, result.output, delayed=delayed)
         if len(self._plain) == 1 and (result.before is not None or result.first is not None):
             _let_the_second_pass()
         if self._doubted is not None:
