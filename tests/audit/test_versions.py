@@ -56,6 +56,8 @@ test_verdict = each_holds(*rows(
         # Two parts, of which one is asked for again.
         to(FAIL, reads(3, REST, REST | ONE | {"range": "bytes=0-49"}, name="load")),
         to(NO_VERDICT, reads(3, REST, REST, name="load")),
+        # The caller itself wrote between the two.
+        to(PASS, calls(3, 0.1, 0.1, kind=CUT, last=REST, returned=True, request_bytes=0, name="load", every=[{"method": "GET"}, FINE | {"method": "PUT"}, {"method": "GET"}])),
         # Another writer replaced it, in calls whose second request has no mark, though the client marks its retries.
         *(
             to(expected, calls(1, 0.1, by=MARK, at=-50), reads(3, UNMARKED, by=None, every=[{}, PART], returned=returned, name=name))

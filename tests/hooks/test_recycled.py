@@ -65,6 +65,19 @@ def recycled(start):
     return run
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WAYS)
+def test_a_duration_begins_with_the_server(name, recycled):
+    """`FAULTINJECT_EXPIRES` names one moment in all workers, whenever they come."""
+    at = recycled(name, FAULTINJECT_EXPIRES="1h")
+    moments = {state["expires"] for state in at.states()}
+    for _ in range(2):
+        at.recycle()
+        moments |= {state["expires"] for state in at.states()}
+    assert len(moments) == 1
+    assert at.statuses() == {503}
+
+
 ENDS = {
     "FAULTINJECT_EXPIRES": {"FAULTINJECT_EXPIRES": "3s"},
     "FAULTINJECT_EXPIRES, memory": {"FAULTINJECT_EXPIRES": "3s", "FAULTINJECT_STORE": "memory:"},

@@ -513,6 +513,7 @@ PRINCIPALS = [
     {"authorization": "QBox AKIDEXAMPLE:c2lnbmF0dXJl"},
     "X-Amz-Algorithm=A&X-Amz-Credential=AKIDEXAMPLE%2F20251120%2Fx&X-Amz-Signature=00",
     "X-Amz-Credential=AKIDEXAMPLE/20251120/x&X-Amz-Signature=00",
+    "X-Amz-Credential=AKIDEXAMPLE%2f20251120%2fx&X-Amz-Signature=00",
     "AWSAccessKeyId=AKIDEXAMPLE&Signature=00&Expires=1",
     "q-sign-algorithm=sha1&q-ak=AKIDEXAMPLE&q-signature=00",
     "access_key_id=AKIDEXAMPLE&signature=00",

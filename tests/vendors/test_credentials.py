@@ -1,6 +1,6 @@
-"""The time at which a signed query expires."""
+"""The key id, the region and the end of a signed request."""
 
-from faultinject.vendors.credentials import expires_at
+from faultinject.vendors.credentials import expires_at, key_id, signed_for
 from tests.rows import each_row
 
 
@@ -18,3 +18,23 @@ from tests.rows import each_row
 def test_the_time_of_a_query_of_bos(query, time):
     """It is the part behind the key, where a query has one."""
     assert expires_at(query) == time
+
+
+@each_row(
+    ("text", "region"),
+    [
+        ("X-Amz-Credential=AKID%2f20261120%2feu-west-1%2fs3%2faws4_request&X-Amz-Date=1", "eu-west-1"),
+        ("Credential=AKID/20261120/eu-west-1/s3/aws4_request", "eu-west-1"),
+        # Cut off before the service: it may be a part of the region.
+        ("Credential=AKID/20261120/eu-we", None),
+        ("AWS AKID:c2lnbmF0dXJl", None),
+    ],
+)
+def test_the_region_of_a_signature(text, region):
+    """It is in the scope of the key, of a whole one only."""
+    assert signed_for(text) == region
+
+
+def test_a_key_without_end():
+    """No more of it is kept than of any other value."""
+    assert [len(key_id(f"{scheme}{'k' * 9000}:00")) for scheme in ("AWS ", "Credential=")] == [2048] * 2
