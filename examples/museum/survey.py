@@ -120,9 +120,10 @@ def page(results: dict[str, Row]) -> str:
     accused = {name for name, row in results.items() if any(result.get("checks") for result in row.values())}
     unjudged = accused - {*bugs, *wrong}
     seen = [name for name in bugs if any(result.get("failed") for result in results[name].values())]
+    more = sum("also" in JOBS[name] for name in bugs)
     lines = [
-        f"**{len(bugs)} bugs confirmed; {len(wrong)} accusations that were wrong**, in {len(results)} jobs; "
-        f"{len(seen)} of the bugs fail a run of this survey"
+        f"**{len(bugs) + more} bugs confirmed; {len(wrong)} accusations that were wrong**, in {len(results)} jobs; "
+        f"{len(bugs)} have a bug, and {len(seen)} of these fail a run of this survey"
         + (f"; accusations of {len(unjudged)} jobs are not judged yet." if unjudged else "."),
         "",
         "| job | packages | `--quick` | standard set | checks that failed | what is lost | confirmed by | report |",
@@ -139,7 +140,7 @@ def page(results: dict[str, Row]) -> str:
             cell(row["quick"]),
             cell(row.get("standard")),
             ", ".join(sorted(checks)),
-            job.get("lost", "nothing"),
+            "; ".join(filter(None, [job.get("lost", "nothing"), job.get("also")])),
             verdict,
             report_of(name),
         ]

@@ -21,6 +21,6 @@ os.environ |= {
 }
 parts = ["--transfers", "1", "--checkers", "1", "--s3-upload-cutoff", "5M", "--s3-upload-concurrency", "1"]
 rclone = Path(sys.executable).with_name("rclone")
-parts += ["--retries", "1", "--low-level-retries", "3"]  # by default an outage takes minutes
-subprocess.run([rclone, "copy", "films", "store:lake", *parts], check=True)
-subprocess.run([rclone, "check", "films", "store:lake", "--download"], check=True)
+limit = ["--low-level-retries", "3"]  # by default an outage takes minutes
+subprocess.run([rclone, "copy", "films", "store:lake", *parts, *limit], check=True)
+subprocess.run([rclone, "check", "films", "store:lake", "--download", *limit], check=True)

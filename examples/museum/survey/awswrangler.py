@@ -4,8 +4,9 @@
 # [tool.survey]
 # vendor = "s3"
 # prepare = "curl -s -X PUT $ENDPOINT/lake; curl -s -X PUT -d old $ENDPOINT/lake/table/part0a1b2c3d.snappy.parquet"
-# lost = "the table: the old one is removed before the new one is written, which then fails; or it stays beside it"
-# confirmed = "what the store held: nothing of either; its code drops InternalError of a removal (s3/_delete.py:62)"
+# lost = "the table: the old one is removed before the new one is written, which then fails"
+# also = "the truth of the table: the old file stays in it after an InternalError of its removal (s3/_delete.py:62)"
+# confirmed = "what the store held: nothing of either"
 # issue = "https://github.com/aws/aws-sdk-pandas/issues/1278"
 # ///
 

@@ -4,6 +4,7 @@
 # [tool.survey]
 # vendor = "s3"
 # program = "restic"
+# jobs = 24
 # prepare = "curl -s -X PUT $ENDPOINT/lake"
 # ///
 
