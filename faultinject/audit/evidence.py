@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise, starmap, takewhile
@@ -180,11 +180,16 @@ class Evidence:
             fewest: the smallest number of such requests for one target.
         """
         crowded: list[Call] = []
-        for same in grouped(self.shared, thing_of).values():
+        for same in self._shared_by_thing:
             numbers = [sum(map(matters, call.attempts)) for call in same]
             if sum(numbers) >= fewest:
                 crowded += [call for call, number in zip(same, numbers, strict=True) if number]
         return crowded
+
+    @cached_property
+    def _shared_by_thing(self) -> Collection[Sequence[Call]]:
+        """The calls that cannot be distinguished, by their target."""
+        return grouped(self.shared, thing_of).values()
 
     @cached_property
     def waits(self) -> list[Wait]:
