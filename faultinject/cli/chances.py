@@ -168,10 +168,10 @@ def _never(rule: Rule) -> str | None:
     buckets = [bucket.removeprefix("=") for bucket in rule.conditions.get("bucket", ())]
     if buckets and all(bucket in reserved for bucket in buckets):
         return f"the server keeps {listed(buckets)} for itself"
-    return _never_asked(rule) if "operation" in rule.conditions else None
+    return _reason_never_asked(rule) if "operation" in rule.conditions else None
 
 
-def _never_asked(rule: Rule) -> str | None:
+def _reason_never_asked(rule: Rule) -> str | None:
     """The reason why no request of the rule's operations meets its other conditions, or None."""
     conditions = rule.conditions
     texts = conditions["operation"]

@@ -27,7 +27,7 @@ from faultinject.rules.names import PREFIX
 from faultinject.rules.production import production_reason
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
-from faultinject.rules.store import shown_store
+from faultinject.rules.store import store_for_log
 from faultinject.rules.values import is_token, visible
 from faultinject.rules.variables import value_of
 from faultinject.vendors.addressing import Addressing
@@ -98,7 +98,7 @@ def server_settings(environ: Mapping[str, str], now: float) -> tuple[Settings, E
         abort=environment.abort or (None if environment.scenario is None else environment.scenario.abort),
         header=environment.header,
         endpoints=list(environment.endpoints),
-        store=None if environment.store is None else shown_store(environment.store),
+        store=None if environment.store is None else store_for_log(environment.store),
         journal=environment.journal,
         max_active=environment.max_active,
         on_request=environment.on_request,
@@ -153,7 +153,7 @@ def _without_secrets(name: str, text: str, value: str) -> str:
     """The value of a variable without secrets, as users copy the output into bug reports."""
     if name == TOKEN:
         return "…"
-    return shown_store(value) if name == "FAULTINJECT_STORE" else text
+    return store_for_log(value) if name == "FAULTINJECT_STORE" else text
 
 
 def parse_request(text: str, host: str, mount: str = "/", headers: Sequence[str] = ()) -> dict[str, Any]:

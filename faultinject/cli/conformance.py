@@ -330,7 +330,7 @@ def conformance(
         whole=whole or not clients,
         skipped=[SkippedClient(sdk.name, sdk.title, sdk.install) for sdk in missing],
         failed=failed,
-        command=f"faultinject {layout.again(click.get_current_context())}",
+        command=f"faultinject {layout.command_again(click.get_current_context())}",
     )
     # The files come before the output: its reader may leave, as `head` does.
     for write in writers:

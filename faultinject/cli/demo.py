@@ -218,7 +218,7 @@ def demo(*, seed: str | None, calls: int, verbose: bool) -> int:
     click.echo(f"\nNext, every check:  faultinject {NEXT}")
     context.params["seed"] = injector.seed
     context.set_parameter_source("seed", ParameterSource.COMMANDLINE)
-    click.echo(f"The same again:     faultinject {layout.again(context)}")
+    click.echo(f"The same again:     faultinject {layout.command_again(context)}")
     return 0
 
 

@@ -379,7 +379,9 @@ def explore(
         service = proxied = Proxied(target, rewrite_host=rewrite_host)
         contents, inconclusive = proxied.wait_until_idle, proxied.broken
         vendor = read_as = reading.dialect_of(vendor, target.host)
-    same = layout.again(click.get_current_context(), ("speed", "jobs", "replay", "as_json", "outputs"))
+    same = layout.command_again(
+        click.get_current_context(), ("speed", "jobs", "replay", "as_json", "outputs")
+    )
     listening.handle_signals()  # a signal ends the command, too
     running = Command(command, reset, service, contents, recover, run_again, speed or 1.0)
     commands = [running]

@@ -32,7 +32,7 @@ def refuse(mistakes: Mapping[str, object]) -> None:
             raise click.UsageError(message)
 
 
-def again(context: click.Context, without: Collection[str] = ()) -> str:
+def command_again(context: click.Context, without: Collection[str] = ()) -> str:
     """The arguments of the program that run this command again, with its options.
 
     Args:

@@ -50,7 +50,7 @@ def lines(report: TrialReport, silent: Sequence[str], *, verbose: bool) -> Itera
         yield from map(quoted, aligned([heads, *numbers]))
     for run in report.faults:
         if run.missing:
-            yield _listed(f"did not run with {run.rule} ({run.ended or 'exit code 0'})", run.missing, most)
+            yield _list_line(f"did not run with {run.rule} ({run.ended or 'exit code 0'})", run.missing, most)
     before = [
         f"fails without faults: {quoted(f'{test}: {error}')}" for test, error in report.broken_before.items()
     ]
@@ -60,9 +60,9 @@ def lines(report: TrialReport, silent: Sequence[str], *, verbose: bool) -> Itera
     if report.ended:
         yield f"fails without faults, though no test does: the command ({report.ended}); tests may have been left out"
     if report.flaky:
-        yield _listed("flaky", report.flaky, most)
+        yield _list_line("flaky", report.flaky, most)
     if report.too_fast:
-        yield _listed("flaky, or too fast (give a smaller --speed)", report.too_fast, most)
+        yield _list_line("flaky, or too fast (give a smaller --speed)", report.too_fast, most)
     if not report.faults and not report.stopped:
         reason = (
             "none of the tests passes in both runs without faults"
@@ -96,9 +96,9 @@ def broken_lines(first: BrokenTest, alike: Sequence[str], most: int | None) -> I
         yield f"  only with: {first.smallest} ({_reason_for_no_smaller(first)})"
     yield f"  replay: {quoted(first.replay)}"
     if first.rules[1:]:
-        yield _listed("  also broken by", first.rules[1:], most)
+        yield _list_line("  also broken by", first.rules[1:], most)
     if alike:
-        yield _listed(f"  and {counted(len(alike), 'test')} like it", alike, most)
+        yield _list_line(f"  and {counted(len(alike), 'test')} like it", alike, most)
 
 
 def _reason_for_no_smaller(test: BrokenTest) -> str:
@@ -109,7 +109,7 @@ def _reason_for_no_smaller(test: BrokenTest) -> str:
     return "no request of its own alone broke it"
 
 
-def _listed(head: str, texts: Sequence[str], most: int | None) -> str:
+def _list_line(head: str, texts: Sequence[str], most: int | None) -> str:
     """A few texts in the line of their head; many, if all are shown, with a line each."""
     if most is None and len(texts) > SHOWN:
         return "\n    ".join(map(quoted, [f"{head}:", *texts]))
@@ -139,7 +139,7 @@ def _junit(report: TrialReport, silent: Sequence[str]) -> str:
 
 
 def _cases(report: TrialReport, silent: Sequence[str]) -> Iterator[Case]:
-    for reason in _unjudged(report, silent):
+    for reason in _reasons_unjudged(report, silent):
         yield Case(RESULT, GROUP, ERROR, reason, "incomplete")
     for run in report.faults:
         broken_tests = [test for test in report.broken if run.rule in test.rules]
@@ -154,7 +154,7 @@ def _cases(report: TrialReport, silent: Sequence[str]) -> Iterator[Case]:
             yield Case(run.rule, GROUP, SKIPPED, "its run made no such request")
 
 
-def _unjudged(report: TrialReport, silent: Sequence[str]) -> Iterator[str]:
+def _reasons_unjudged(report: TrialReport, silent: Sequence[str]) -> Iterator[str]:
     """The reasons why not all tests, or not all faults, could be judged."""
     yield from (f"fails without faults: {test}: {error}" for test, error in report.broken_before.items())
     if report.ended:
@@ -183,11 +183,11 @@ def _annotation(test: str, text: str, rules: Sequence[str]) -> Annotation:
 
 
 def _github(report: TrialReport, silent: Sequence[str]) -> str:
-    return commands(_annotations(report), "; ".join(_unjudged(report, silent)))
+    return commands(_annotations(report), "; ".join(_reasons_unjudged(report, silent)))
 
 
 def _sarif(report: TrialReport, silent: Sequence[str]) -> str:
-    return sarif_log([*_annotations(report)], "; ".join(_unjudged(report, silent)))
+    return sarif_log([*_annotations(report)], "; ".join(_reasons_unjudged(report, silent)))
 
 
 def _markdown(report: TrialReport, silent: Sequence[str]) -> str:

@@ -92,8 +92,8 @@ def forget_aws_settings() -> None:
     Settings such as AWS_MAX_ATTEMPTS would hide the client's own behaviour. The variables that
     `CONFORMANCE_SETTINGS` lists stay: the cases of a specification set them.
     """
-    kept = os.environ.get("CONFORMANCE_SETTINGS", "").split()
-    for name in [name for name in os.environ if name.startswith("AWS_") and name not in kept]:
+    variables = os.environ.get("CONFORMANCE_SETTINGS", "").split()
+    for name in [name for name in os.environ if name.startswith("AWS_") and name not in variables]:
         del os.environ[name]
     os.environ.update(
         AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull, AWS_EC2_METADATA_DISABLED="true"

@@ -289,7 +289,7 @@ def run(
         if profile is None and not configured:
             agents = Counter(attempt.user_agent for attempt in attempts)
             profile = profiles.detect(max(agents, key=agents.__getitem__, default=None))
-        driven = DrivenRun(os.getpid(), windows, until, _known(profile), failure, speed)
+        driven = DrivenRun(os.getpid(), windows, until, _builtin_name(profile), failure, speed)
         judgement = judge_run(attempts, driven, profile=profile, require=require)
         if journal is not None:
             with suppress(OSError):  # the log already has this error, from the journal's other lines
@@ -308,7 +308,7 @@ def run(
     )
 
 
-def _known(profile: Profile | str | None) -> str | None:
+def _builtin_name(profile: Profile | str | None) -> str | None:
     """The name of a built-in profile; None for a profile in a file."""
     name = profile if profile is None or isinstance(profile, str) else profile.name
     return name if name in profiles.names() else None

@@ -83,7 +83,7 @@ class Programs(Pip):
     def version(self, package: str) -> str | None:
         """The version that the program prints; `unknown` if it prints none."""
         path = shutil.which(package, path=search_path())
-        return None if path is None else _printed_version(path)
+        return None if path is None else _version_in_output(path)
 
     def install(self, packages: str) -> str:
         """The command that installs the packages of Debian."""
@@ -143,7 +143,7 @@ def python(factory: str) -> tuple[str, ...]:
 
 
 @cache
-def _printed_version(path: str) -> str:
+def _version_in_output(path: str) -> str:
     """The first text in the output of a program that looks like a version."""
     for word in ("--version", "version"):
         try:

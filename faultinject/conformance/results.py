@@ -243,8 +243,8 @@ def numbers_of(run: ConformanceRun) -> Numbers:
         hints=_hints(calls),
         retried=codes(call for call in calls if call.name != plan.OUTAGE),
         budget=outage([call for call in calls if call.name == plan.OUTAGE]),
-        resets=_retried(calls, lambda call: call.first.kind == "transport" and not call.first.applied),
-        lost=_retried(calls, lambda call: call.first.kind == "transport" and call.first.applied),
+        resets=_count_retried(calls, lambda call: call.first.kind == "transport" and not call.first.applied),
+        lost=_count_retried(calls, lambda call: call.first.kind == "transport" and call.first.applied),
         hidden=_hidden(
             [call for call in calls if any(attempt.kind == "hidden" for attempt in call.attempts)]
         ),
@@ -321,7 +321,7 @@ def outage(calls: Sequence[Call]) -> Outage:
     return Outage(len(calls), requests, requests - len(calls))
 
 
-def _retried(calls: Iterable[Call], had_fault: Callable[[Call], bool]) -> RetryNumbers:
+def _count_retried(calls: Iterable[Call], had_fault: Callable[[Call], bool]) -> RetryNumbers:
     with_fault = [call for call in calls if had_fault(call)]
     return RetryNumbers(len(with_fault), sum(call.retries > 0 for call in with_fault))
 

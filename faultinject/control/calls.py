@@ -510,7 +510,7 @@ def _carry_out(call: ControlCall, change: Callable[[State], Prepared]) -> tuple[
 def _note_author(call: ControlCall, change_text: str) -> Iterator[None]:
     """Note the author and the text of the change that the block makes."""
     token = NOTED.set(
-        ControlChange(call.injector.clock(), call.token_name or call.client, log.shortened(change_text))
+        ControlChange(call.injector.clock(), call.token_name or call.client, log.shorten(change_text))
     )
     try:
         yield
@@ -539,7 +539,7 @@ def _log_change(call: ControlCall, change_text: str, new_state: State) -> None:
         "faultinject: %s%s %s by the control API (%s), generation %s",
         f"{call.token_name} at {client}" if call.token_name else client,
         f" ({agent[:LONGEST_AGENT]})" if agent else "",
-        log.shortened(change_text),
+        log.shorten(change_text),
         call.access.place,
         new_state.generation,
     )

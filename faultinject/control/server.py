@@ -72,10 +72,10 @@ def _start_in_child() -> None:
     else:  # gevent is about to patch this worker, which would change the functions of a running thread
         from gevent.events import subscribers
 
-        subscribers.append(_start_when_patched)
+        subscribers.append(_start_after_patch)
 
 
-def _start_when_patched(event: object) -> None:
+def _start_after_patch(event: object) -> None:
     if type(event).__name__ == "GeventDidPatchAllEvent":
         assert _server is not None
         _server.start()

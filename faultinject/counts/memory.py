@@ -78,7 +78,7 @@ class MemoryCounts:
         with self._lock:
             self._requests += 1
             for rule, name, identity, above in keys:
-                scope = self._whole(rule)
+                scope = self._rule_scope(rule)
                 place = scope.match()
                 if name:
                     scope = self._part(rule, name)
@@ -117,7 +117,7 @@ class MemoryCounts:
         """The number of requests that matched any rule."""
         return self._requests
 
-    def _whole(self, rule: int) -> Scope:
+    def _rule_scope(self, rule: int) -> Scope:
         return self._rules.get(rule) or self._rules.setdefault(rule, Scope())
 
     def _part(self, rule: int, name: str) -> Scope:
@@ -129,7 +129,7 @@ class MemoryCounts:
         return scope
 
     def _scope(self, ask: Take) -> Scope:
-        return self._part(ask.rule, ask.scope) if ask.scope else self._whole(ask.rule)
+        return self._part(ask.rule, ask.scope) if ask.scope else self._rule_scope(ask.rule)
 
 
 def _exceeds(scope: Scope, above: tuple[int, float], now: float) -> bool:

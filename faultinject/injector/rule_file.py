@@ -92,7 +92,7 @@ class RuleFile:
         if self.first_scenario is not None:
             self.look()
         elif not _read_note(self._note):
-            self._note_applied(scenario)
+            self._write_note(scenario)
 
     @property
     def changed(self) -> bool:
@@ -151,9 +151,9 @@ class RuleFile:
             log.warning("faultinject: %s has changed, its rules are in force from now on", self.path)
             injector.announce()
         self._scenario = new
-        self._note_applied(new)
+        self._write_note(new)
 
-    def _note_applied(self, scenario: Scenario) -> None:
+    def _write_note(self, scenario: Scenario) -> None:
         """Note the scenario in force, for workers that start later."""
         self._note.write(
             dumps(

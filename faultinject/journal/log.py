@@ -49,7 +49,7 @@ def log_enabled(seed: str, rules: Sequence[Rule], names: Sequence[str]) -> None:
     Warnings follow about rules that match almost no request, such as rules for a method that HTTP does not know, and
     about keys without an effect.
     """
-    shown = [shortened(str(rule)) for rule in rules[:_MOST_RULES]]
+    shown = [shorten(str(rule)) for rule in rules[:_MOST_RULES]]
     if len(rules) > _MOST_RULES:
         shown.append(f"and {len(rules) - _MOST_RULES} more")
     warning("faultinject is on: seed %s, rules %s", seed, " ".join(shown) or "none")
@@ -178,7 +178,7 @@ def log_rules_kept(failure: Exception) -> None:
     error("faultinject: the file of rules has changed, the previous rules stay in force: %s", failure)
 
 
-def shortened(text: str) -> str:
+def shorten(text: str) -> str:
     """The text, cut after `LONGEST_TEXT` characters."""
     return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…"
 

@@ -64,13 +64,13 @@ def production_reason(environ: Mapping[str, str]) -> str | None:
     'DD_TAGS=env:prd'
     """
     for name in sorted(environ):
-        for value, key in _named(name.upper(), environ, name):
+        for value, key in _deployment_names(name.upper(), environ, name):
             if _says_production(value):
-                return f"{visible(name)}={key}{_shown(value)}"
+                return f"{visible(name)}={key}{_safe_value(value)}"
     return None
 
 
-def _named(name: str, environ: Mapping[str, str], variable: str) -> Iterator[tuple[str, str]]:
+def _deployment_names(name: str, environ: Mapping[str, str], variable: str) -> Iterator[tuple[str, str]]:
     """Yield the names of the deployment in a variable's value, each with the key before it.
 
     Args:
@@ -111,7 +111,7 @@ def _has_production(words: list[str]) -> bool:
     )
 
 
-def _shown(value: str) -> str:
+def _safe_value(value: str) -> str:
     """The value, without parts that may be secret."""
     text = visible(_LONG_WORD.sub("…", value.strip()))
     return text if len(text) <= LONGEST else text[:LONGEST] + "…"

@@ -52,12 +52,12 @@ def read_store(text: str) -> str:
     raise Mistake(f"{shown(without_password(text))} is not a store; use {_ALLOWED}{added}{_nearest(text)}")
 
 
-def shown_store(store: str) -> str:
+def store_for_log(store: str) -> str:
     """Prepare the text of a store for a log: no password.
 
-    >>> shown_store("redis://:secret@cache"), shown_store("file:/run/a@b")
+    >>> store_for_log("redis://:secret@cache"), store_for_log("file:/run/a@b")
     ('redis://…@cache', 'file:/run/a@b')
-    >>> shown_store("another://:secret@cache")
+    >>> store_for_log("another://:secret@cache")
     'another:…'
     """
     if store == MEMORY or store.startswith(FILE):

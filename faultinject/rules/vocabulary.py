@@ -214,7 +214,7 @@ def combine(text: str, entries: Sequence[EntryOrWord], mistakes: list[tuple[int,
         return None
     order = [entry[:2] for entry in entries if not isinstance(entry, str)]
     if order != sorted(order):
-        conditions, unless, options = _sorted(conditions), _sorted(unless), _sorted(options)
+        conditions, unless, options = _sort_entries(conditions), _sort_entries(unless), _sort_entries(options)
     return (
         name,
         {key: tuple(values) for key, values in conditions.items()},
@@ -346,5 +346,5 @@ def _ranks(takes: tuple[str, ...]) -> frozenset[int]:
     return frozenset(RANKS[take][0] for take in takes)
 
 
-def _sorted(entries: dict[str, T]) -> dict[str, T]:
+def _sort_entries(entries: dict[str, T]) -> dict[str, T]:
     return dict(sorted(entries.items(), key=lambda item: (RANKS[item[0].partition(".")[0]][0], item[0])))

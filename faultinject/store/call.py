@@ -171,14 +171,14 @@ class S3Call(StoreExchange):
         """Select the request's headers that are kept with an object and sent back with it."""
         headers = self.request.headers
         unknown = f"{'binary' if self.dialect.amazon else 'application'}/octet-stream"
-        kept = {"Content-Type": headers.get("Content-Type") or unknown}
-        kept |= {name: value for name in KEPT_HEADERS if (value := headers.get(name))}
-        encodings = [encoding.strip() for encoding in kept.pop("Content-Encoding", "").split(",")]
+        content_headers = {"Content-Type": headers.get("Content-Type") or unknown}
+        content_headers |= {name: value for name in KEPT_HEADERS if (value := headers.get(name))}
+        encodings = [encoding.strip() for encoding in content_headers.pop("Content-Encoding", "").split(",")]
         if encoding := ", ".join(name for name in encodings if name not in ("", "aws-chunked")):
-            kept["Content-Encoding"] = encoding
+            content_headers["Content-Encoding"] = encoding
         starts = tuple(f"{prefix}meta-" for prefix in self.dialect.prefixes)
         spelled = [(name.lower(), value) for name, value in self.request.sent]
         own = [(name, value) for name, value in spelled if name.startswith(starts)]
         if sum(len(name.partition("meta-")[2]) + len(value) for name, value in own) > METADATA_BYTES:
             raise StoreError("metadata")
-        return *kept.items(), *dict(own).items()
+        return *content_headers.items(), *dict(own).items()

@@ -344,7 +344,7 @@ def upload_part(call: S3Call) -> StoreAnswer:
 def finish_upload(call: S3Call) -> StoreAnswer:
     """CompleteMultipartUpload."""
     identity = call.parameter("uploadId")
-    wanted = _all_parts(call, identity) if _wants_all(call) else _listed_parts(call, identity)
+    wanted = _all_parts(call, identity) if _wants_all(call) else _read_listed_parts(call, identity)
     if not wanted:
         raise StoreError("malformed")
     if call.dialect.any_order:
@@ -427,7 +427,7 @@ def _all_parts(call: S3Call, identity: str) -> list[tuple[int, str | None]]:
     return [(part.number, None) for part in parts]
 
 
-def _listed_parts(call: S3Call, identity: str) -> list[tuple[int, str | None]]:
+def _read_listed_parts(call: S3Call, identity: str) -> list[tuple[int, str | None]]:
     if not call.service.vendor.completes_again:  # otherwise it may be completed already, with the same parts
         call.service.uploads.find(call.bucket, call.key, identity)
     listed = call.dialect.documents.read_parts(read_document(call.request, checksums=False))

@@ -43,7 +43,7 @@ def azure(host: str, port: int) -> dict[str, Any]:
 
 def bos(host: str, port: int) -> dict[str, Any]:
     """Make the arguments of BceClientConfiguration."""
-    credentials = _imported("bce-python-sdk", "baidubce.auth.bce_credentials", "BceCredentials")
+    credentials = _import_name("bce-python-sdk", "baidubce.auth.bce_credentials", "BceCredentials")
     return {"credentials": credentials(ID, SECRET), "endpoint": f"http://{host}:{port}"}
 
 
@@ -63,7 +63,7 @@ def cos(host: str, port: int) -> dict[str, Any]:
 
 def gcs(host: str, port: int) -> dict[str, Any]:
     """Make the arguments of google.cloud.storage.Client."""
-    anonymous = _imported("google-cloud-storage", "google.auth.credentials", "AnonymousCredentials")
+    anonymous = _import_name("google-cloud-storage", "google.auth.credentials", "AnonymousCredentials")
     return {
         "project": "project",
         "credentials": anonymous(),
@@ -94,12 +94,12 @@ def obs(host: str, port: int) -> dict[str, Any]:
 
 def oss(host: str, port: int) -> dict[str, Any]:
     """Make the arguments of oss2.Bucket."""
-    return {"auth": _imported("oss2", "oss2", "Auth")(ID, SECRET), "endpoint": f"http://{host}:{port}"}
+    return {"auth": _import_name("oss2", "oss2", "Auth")(ID, SECRET), "endpoint": f"http://{host}:{port}"}
 
 
 def qingstor(host: str, port: int) -> dict[str, Any]:
     """Make the arguments of QingStor."""
-    config = _imported("qingstor-sdk", "qingstor.sdk.config", "Config")(ID, SECRET)
+    config = _import_name("qingstor-sdk", "qingstor.sdk.config", "Config")(ID, SECRET)
     config.host, config.port, config.protocol = host, port, "http"
     return {"config": config}
 
@@ -117,7 +117,7 @@ def tos(host: str, port: int) -> dict[str, Any]:
     }
 
 
-def _imported(package: str, module: str, name: str) -> Any:
+def _import_name(package: str, module: str, name: str) -> Any:
     """Import a name of an SDK.
 
     Raises:

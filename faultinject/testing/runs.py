@@ -182,8 +182,10 @@ class RunFaults(Faults):
         if self._contents is not None and not self.injector.paused and self._result.before is not None:
             earlier, present = self._at_pause, self._contents() or {}
             changed = {path for path in {*earlier, *present} if earlier.get(path) != present.get(path)}
-            kept = {path: content for path, content in self._result.before.items() if path not in changed}
-            self._result.before = kept | {path: present[path] for path in changed if path in present}
+            unchanged = {
+                path: content for path, content in self._result.before.items() if path not in changed
+            }
+            self._result.before = unchanged | {path: present[path] for path in changed if path in present}
 
     @property
     def in_force(self) -> bool:

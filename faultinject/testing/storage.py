@@ -43,7 +43,7 @@ def contents_of(store: ResettableStore) -> dict[str, bytes]:
     }
 
 
-def served(
+def store_and_server(
     vendor: str,
     endpoints: Sequence[str],
     injector: Injector,
@@ -75,7 +75,7 @@ class Storage:
         self._vendor = vendor
         self._row = find(vendor)
         self.injector: Injector = own_injector()
-        self.app, self._server = served(vendor, settings.endpoints, self.injector)
+        self.app, self._server = store_and_server(vendor, settings.endpoints, self.injector)
         self._server.start()
 
     @property

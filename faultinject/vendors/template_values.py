@@ -88,7 +88,7 @@ def _source(text: str) -> Source:
     if kind in WHERE:
         return _where(kind, *name.partition(" "))
     if kind in BOUNDS and name.partition(" ")[0].isdecimal():
-        return _bounded(kind, *name.partition(" "))
+        return _bounded_source(kind, *name.partition(" "))
     if name and (named := NAMED.get(kind)) is not None:
         return lambda context: named(context, name)
     if name and (change := CHANGED.get(kind)) is not None:
@@ -103,7 +103,7 @@ def _where(kind: str, name: str, _blank: str, text: str) -> Source:
     return lambda context: of(context) if test(context, name) else None
 
 
-def _bounded(kind: str, bound: str, _blank: str, text: str) -> Source:
+def _bounded_source(kind: str, bound: str, _blank: str, text: str) -> Source:
     of, test, limit = _source(text), BOUNDS[kind], int(bound)
 
     def source(context: RenderContext) -> str | None:
@@ -158,7 +158,7 @@ def _body_base64(context: RenderContext) -> str:
     return b2a_base64(context.body, newline=False).decode()
 
 
-def _allowed(context: RenderContext) -> str | None:
+def _allow_header(context: RenderContext) -> str | None:
     from faultinject.vendors.operations import allowed_methods
 
     return allowed_methods(
@@ -176,7 +176,7 @@ def _tag(at: int) -> Source:
     return source
 
 
-def _signed(name: str, *, in_hex: bool = False) -> Source:
+def _signature_source(name: str, *, in_hex: bool = False) -> Source:
     """The source of a part of the request's signature; it is None for an unsigned request."""
 
     def source(context: RenderContext) -> str | None:
@@ -247,17 +247,17 @@ SOURCES: dict[str, Source] = {
     "expires": _expires,
     "expires.offset": lambda context: (text := _expires(context)) and f"{text.removesuffix('Z')}+00:00",
     "range": _range,
-    "allow": _allowed,
-    "metadata.size": _signed("size_of_metadata"),
+    "allow": _allow_header,
+    "metadata.size": _signature_source("size_of_metadata"),
     "tag.key": _tag(0),
     "tag.value": _tag(2),
     "access-key": lambda context: access_key_id(context.request),
     "body.base64": _body_base64,
-    "signature": _signed("signature"),
-    "string-to-sign": _signed("string_to_sign"),
-    "string-to-sign.bytes": _signed("string_to_sign", in_hex=True),
-    "canonical-request": _signed("canonical_request"),
-    "canonical-request.bytes": _signed("canonical_request", in_hex=True),
+    "signature": _signature_source("signature"),
+    "string-to-sign": _signature_source("string_to_sign"),
+    "string-to-sign.bytes": _signature_source("string_to_sign", in_hex=True),
+    "canonical-request": _signature_source("canonical_request"),
+    "canonical-request.bytes": _signature_source("canonical_request", in_hex=True),
 }
 """Sources that are one word."""
 NAMED: dict[str, Callable[[RenderContext, str], str | None]] = {

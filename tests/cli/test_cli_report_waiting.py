@@ -10,7 +10,7 @@ import time
 import pytest
 
 from faultinject.cli.report import Journals, judge_when_over
-from faultinject.counts.processes import described
+from faultinject.counts.processes import process_text
 from faultinject.journal.reading import read
 
 from .journals import line, text
@@ -98,7 +98,7 @@ TRIED_AGAIN = text([at(-20.0, 90), at(-18.5, 90)])
 SLOW, QUICK = (text([at(-60.0, 90), at(-60.0 + wait, 90)]) for wait in (30.0, 0.1))
 WELL = text(at(0.01 * each, each, fault=None, did="passed", status=200) for each in range(4))
 SHARED = text(at(0.0001 * each, 5, connection=each) for each in range(4))
-ALIVE = described(os.getpid())
+ALIVE = process_text(os.getpid())
 PID, BEGUN, NAMESPACE = ALIVE.split("-")
 WORKER = text([at(0.035, 50, pid=8)])
 GONE = (f"{PID}-{int(BEGUN) + 1}-{NAMESPACE}", "what?", "")

@@ -128,7 +128,7 @@ def test_the_journal_has_all_fields():
     fields = {name: {*each["properties"]} for name, each in schema("journal")["$defs"].items()}
     assert fields["Outcome"] == {*JOURNAL_LINE} | {"final"}
     assert fields["RunLine"] == {"v", "time", "arrived", "pid", "driven"}
-    assert fields["End"] == {"v", "time", "arrived", "pid", "ended", "parent"}
+    assert fields["EndLine"] == {"v", "time", "arrived", "pid", "ended", "parent"}
     assert fields["ChangeLine"] == {"v", "time", "arrived", "pid", "generation", "change", "by"}
 
 

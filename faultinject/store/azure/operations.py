@@ -148,8 +148,8 @@ def _page(
     return [name for name, _ in page.names], page.prefixes, marker, asked
 
 
-def _includes(call: AzureCall, what: str) -> bool:
-    return what in call.request.args.get("include", "").split(",")
+def _includes(call: AzureCall, part: str) -> bool:
+    return part in call.request.args.get("include", "").split(",")
 
 
 KINDS = ("BlockBlob", "PageBlob", "AppendBlob")
@@ -414,8 +414,8 @@ def _change(call: AzureCall, headers: Headers, replaced: Callable[[str], bool]) 
     buckets = call.service.buckets
     with buckets.lock:
         before = buckets.get(call.bucket, call.key)
-        kept = tuple(header for header in before.headers if not replaced(header[0]))
-        headers = (*headers, *kept)
+        other_headers = tuple(header for header in before.headers if not replaced(header[0]))
+        headers = (*headers, *other_headers)
         after = replace(before, etag=new_etag(call.now), modified=call.now, headers=headers)
         buckets.put(call.bucket, after, call.judge_change)
     return call.answer(200, headers=[*etag_headers(after), ENCRYPTED])
@@ -482,14 +482,14 @@ def _read_request(call: AzureCall, request: bytes) -> AzureCall:
         raise StoreError("multipart") from None
 
 
-def _answer_of_batch(one: AzureCall) -> StoreAnswer:
+def _answer_of_batch(request: AzureCall) -> StoreAnswer:
     """Answer one of the requests in a batch."""
     try:
-        if one.request.method != "DELETE":
+        if request.request.method != "DELETE":
             raise StoreError("not_implemented", "the embedded store supports batches of deletions only")
-        return perform(one)
+        return perform(request)
     except StoreError as error:
-        return one.refusal(error)
+        return request.refusal(error)
 
 
 def describe(content: bytes, now: float) -> tuple[str, Headers]:

@@ -159,7 +159,7 @@ def compose_object(call: GcsCall) -> StoreAnswer:
     if not isinstance(destination, dict):
         raise StoreError("argument")
     with call.service.buckets.lock:
-        sources = [_source(call, named) for named in _named(call)]
+        sources = [_source(call, named) for named in _source_names(call)]
     classes = {resources.storage_class(source) for source in sources}
     if len(classes) > 1:
         raise StoreError("argument")
@@ -170,7 +170,7 @@ def compose_object(call: GcsCall) -> StoreAnswer:
     return uploads.write(call, (call.bucket, call.key), blocks, described)
 
 
-def _named(call: GcsCall) -> list[dict[str, Any]]:
+def _source_names(call: GcsCall) -> list[dict[str, Any]]:
     """Read the names of a composite's sources."""
     named = call.document.get("sourceObjects")
     if not (isinstance(named, list) and named and all(isinstance(source, dict) for source in named)):

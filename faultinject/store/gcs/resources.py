@@ -90,12 +90,12 @@ def describe_fields(document: Mapping[str, Any]) -> Headers:
     metadata = document.get("metadata")
     if not isinstance(metadata, dict | None):
         raise StoreError("argument")
-    kept = {name: value for name, value in (metadata or {}).items() if value is not None}
-    if not all(isinstance(value, str) for value in kept.values()):
+    entries = {name: value for name, value in (metadata or {}).items() if value is not None}
+    if not all(isinstance(value, str) for value in entries.values()):
         raise StoreError("argument")
-    if sum(len(name.encode()) + len(value.encode()) for name, value in kept.items()) > METADATA_BYTES:
+    if sum(len(name.encode()) + len(value.encode()) for name, value in entries.items()) > METADATA_BYTES:
         raise StoreError("metadata")
-    return (*headers.items(), *((f"{META}{name}", value) for name, value in kept.items()))
+    return (*headers.items(), *((f"{META}{name}", value) for name, value in entries.items()))
 
 
 def updated_headers(stored: Stored, document: Mapping[str, Any], *, whole: bool) -> Headers:

@@ -206,7 +206,7 @@ def _advance(call: GcsCall, upload: Upload) -> int | None:
 
 def _progress(call: GcsCall, upload: Upload, total: int | None) -> StoreAnswer | None:
     """Report the progress of an upload; None if it is complete."""
-    received = _received(_find(call, upload.id))
+    received = _received_bytes(_find(call, upload.id))
     if total == received:
         return None
     shown = [("Range", f"bytes=0-{received - 1}")] if received else []
@@ -221,7 +221,7 @@ def _add(call: GcsCall, upload: Upload, start: int) -> int:
     """
     content = receive(call.request, call.service.buckets)
     with call.service.buckets.lock:
-        known = _received(upload) - start
+        known = _received_bytes(upload) - start
         if known < 0:
             raise StoreError("content_range")
         if known < content.size:
@@ -245,7 +245,7 @@ def _finish(call: GcsCall, upload: Upload) -> StoreAnswer:
     return answer
 
 
-def _received(upload: Upload) -> int:
+def _received_bytes(upload: Upload) -> int:
     return sum(part.size for part in upload.parts.values())
 
 

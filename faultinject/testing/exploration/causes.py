@@ -77,11 +77,11 @@ class RunResult:
         return (
             any(window.returned is False for window in self.windows)
             or any(outcome.status in passing for outcome in own)
-            or any(_refused_because_of(fault, outcome) for outcome in own for fault in hit)
+            or any(_app_refused_because_of(fault, outcome) for outcome in own for fault in hit)
         )
 
 
-def _refused_because_of(fault: Outcome, request: Outcome) -> bool:
+def _app_refused_because_of(fault: Outcome, request: Outcome) -> bool:
     """Whether the app refused a request, or raised, because its own request got a fault."""
     return (
         (request.host, request.bucket) != (fault.host, fault.bucket)

@@ -235,7 +235,7 @@ def exact_conditions(outcome: Outcome) -> Conditions:
 
 def masked_conditions(outcome: Outcome) -> Conditions | None:
     """The conditions with a star for each part that differs in each run; None if no part does."""
-    conditions = _conditions(outcome, _starred)
+    conditions = _conditions(outcome, _with_star)
     return None if conditions == exact_conditions(outcome) else conditions
 
 
@@ -290,7 +290,7 @@ def _reason_left_out(trace: Trace, at: int, other: Trace, *, exhaustive: bool) -
     return _ONCE if exhaustive or not in_other else _OFTEN
 
 
-def _starred(value: str) -> str:
+def _with_star(value: str) -> str:
     starred = _CHANGING.sub("*", value)
     if starred == value or "*" in value or "?" in value or value[-1:] == "/" or starred.count("*") > STARS:
         return literal(value)

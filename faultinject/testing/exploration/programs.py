@@ -106,8 +106,8 @@ class Program:
                 output.seek(0)
                 read(output)
             output.seek(0)
-            kept = output.read(COMPARED + 1)
-            self.output = kept if len(kept) <= COMPARED else None
+            content = output.read(COMPARED + 1)
+            self.output = content if len(content) <= COMPARED else None
             written = "\n".join(filter(None, map(_tail, (output, errors))))
             if self._ended:
                 raise ProgramFailed(self._ended, written)

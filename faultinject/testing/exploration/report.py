@@ -125,10 +125,10 @@ def reported(findings: Iterable[Finding], sweep: Sweep) -> list[ReportedFinding]
 def actions_of(run: FinishedRun, sweep: Sweep) -> list[str]:
     """The advice about all findings of a run, each once."""
     actions = [*dict.fromkeys(action_of(finding, sweep) for finding in run.findings)]
-    return actions or [*_taken_for_final(run)]
+    return actions or [*_advice_for_final(run)]
 
 
-def _taken_for_final(run: FinishedRun) -> Iterator[str]:
+def _advice_for_final(run: FinishedRun) -> Iterator[str]:
     """The advice for code that gives up on a 4xx that the vendor's document says to retry.
 
     Many clients do not retry any 4xx.

@@ -319,7 +319,7 @@ class Sweep:
         comparisons = [
             self.compare(rule, outcome) for rule in (choice.rule, choice.within) if rule is not None
         ]
-        if any(comparison.failed for comparison in comparisons) or not self._allowed(choice, outcome):
+        if any(comparison.failed for comparison in comparisons) or not self._may_come(choice, outcome):
             return False
         if unknown := [key for comparison in comparisons for key in comparison.unknown]:
             kept_back = (
@@ -354,7 +354,7 @@ class Sweep:
         requests = self.requests[: point.number]
         return sum(not any(self.compare(rule, request).failed for rule in rules) for request in requests)
 
-    def _allowed(self, choice: Choice, outcome: Outcome) -> bool:
+    def _may_come(self, choice: Choice, outcome: Outcome) -> bool:
         """Whether the vendor's document has the error for such a request.
 
         The document may name headers, such as If-Match: the journal knows only whether the request had one.

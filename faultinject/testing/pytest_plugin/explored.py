@@ -210,7 +210,7 @@ class _TestExploration:
             refusal = str(error)
         except KeyboardInterrupt:
             if sweep is not None and sweep.finished:
-                self._interrupted(sweep)
+                self._show_interrupted(sweep)
             raise
         finally:
             self._progress(None)
@@ -221,7 +221,7 @@ class _TestExploration:
         call.duration = time.monotonic() - self._began
         return [setup, call, self._tear_down(nextitem)]
 
-    def _interrupted(self, sweep: Sweep) -> None:
+    def _show_interrupted(self, sweep: Sweep) -> None:
         """Show the results so far: pytest has no report of an interrupted test."""
         sweep.stopped = "it was interrupted"
         reporter = self._item.config.pluginmanager.get_plugin("terminalreporter")

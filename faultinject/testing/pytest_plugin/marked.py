@@ -229,8 +229,8 @@ def _marks_of_class(cls: type) -> list[pytest.Mark]:
 
 
 def _same(own: Iterable[pytest.Mark], listed: Iterable[pytest.Mark]) -> Iterator[pytest.Mark]:
-    kept = {id(mark) for mark in own}
-    return (mark for mark in listed if id(mark) in kept)
+    ids = {id(mark) for mark in own}
+    return (mark for mark in listed if id(mark) in ids)
 
 
 def _others(own: Iterable[pytest.Mark], listed: Iterable[pytest.Mark]) -> Iterator[pytest.Mark]:

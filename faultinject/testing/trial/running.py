@@ -285,11 +285,13 @@ class SuiteCommand:
             self._environ["PYTHONPATH"] += os.pathsep + str(BESIDE)
             return
         from faultinject.store import stores
-        from faultinject.testing.storage import own_injector, served
+        from faultinject.testing.storage import own_injector, store_and_server
 
         host, store_port = sock.getsockname()[:2]
         self._environ["TRIED_STORE"] = f"{host}:{store_port}"
-        self._store, self._server = served(vendor, endpoints, own_injector(), sock=sock, max_bytes=MAX_BYTES)
+        self._store, self._server = store_and_server(
+            vendor, endpoints, own_injector(), sock=sock, max_bytes=MAX_BYTES
+        )
         self._environ |= stores.find(vendor).environment(host, store_port)
 
     def __enter__(self) -> SuiteCommand:

@@ -67,13 +67,13 @@ class ProgramClient:
         self.home = Path(tempfile.mkdtemp(prefix="faultinject-"))
         self.body = self.home / "body"
         self.body.write_bytes(plan.BODY)
-        ours = (TRUST, *os.environ.get("CONFORMANCE_SETTINGS", "").split())
-        kept = {
+        names_kept = (TRUST, *os.environ.get("CONFORMANCE_SETTINGS", "").split())
+        inherited = {
             name: value
             for name, value in os.environ.items()
-            if name in ours or not name.lower().startswith(USERS_OWN)
+            if name in names_kept or not name.lower().startswith(USERS_OWN)
         }
-        self._environment = kept | {"PATH": search_path(), "HOME": str(self.home)} | variables
+        self._environment = inherited | {"PATH": search_path(), "HOME": str(self.home)} | variables
         self._start = start * float(os.environ.get(CLOCK, "").partition("x")[2] or 1)
         self._running: set[subprocess.Popen[bytes]] = set()
 
