@@ -4,6 +4,8 @@
 # [tool.survey]
 # vendor = "s3"
 # prepare = "curl -s -X PUT $ENDPOINT/lake"
+# lost = "the read of a small range: the text of a 503 does not fit into its buffer, and no retry comes"
+# confirmed = "a stub that answers 503 once: a read of 10 bytes fails, one of 1,000 is repeated"
 # ///
 
 import os
