@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+from contextlib import suppress
 from doctest import DocTestParser
 
 from faultinject import vendors
+from faultinject.exceptions import MissingExtraError
 from faultinject.rules import faults, store
 from faultinject.rules.conditions import CONDITIONS
 from faultinject.rules.effects import EFFECTS
@@ -13,7 +15,6 @@ from faultinject.rules.key import Key
 from faultinject.rules.rule import Rule
 from faultinject.rules.triggers import TRIGGERS
 from faultinject.rules.vocabulary import KEYS
-from faultinject.store import stores
 
 
 def sections() -> list[tuple[str, list[tuple[str, str]]]]:
@@ -30,8 +31,13 @@ def sections() -> list[tuple[str, list[tuple[str, str]]]]:
 
 
 def problems() -> list[str]:
-    """The mistakes of other packages, whatever they add."""
-    return [problem for place in (vendors, faults, store, stores) for problem in place.plugins.problems()]
+    """The mistakes of other packages; those of embedded stores only if the extra is installed."""
+    registries = [vendors.plugins, faults.plugins, store.plugins]
+    with suppress(MissingExtraError):
+        from faultinject.store import stores  # needs the extra `serve`
+
+        registries.append(stores.plugins)
+    return [problem for registry in registries for problem in registry.problems()]
 
 
 def _row(key: Key) -> tuple[str, str]:

@@ -367,7 +367,7 @@ def test_a_change_in_code_is_nobody_s(api):
     environ = wsgi_environ(f"{MOUNT}/off", REQUEST_METHOD="POST")
     assert call_wsgi(api.injector, environ)[0] == "200 OK"
     api.injector.enable()
-    assert [each.what for each in api.injector.state.changes] == ["switched faults off"]
+    assert [each.text for each in api.injector.state.changes] == ["switched faults off"]
 
 
 def test_rules_take_the_place_of_what_cannot_be_read(tmp_path):

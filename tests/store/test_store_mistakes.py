@@ -103,7 +103,7 @@ CASES = {
     "no_bucket": lambda v: v.ask("PUT", "/nowhere/k", data=b"x"),
     "no_key": lambda v: v.ask("GET", "/photos/gone"),
     "no_upload": lambda v: v.ask("PUT", "/photos/other?partNumber=1&uploadId=" + v.upload, data=b"x"),
-    "not_implemented": lambda v: v.ask("GET", "/photos?acl"),
+    "not_implemented": lambda v: v.ask("GET", "/photos?torrent"),
     "object_exists": lambda v: v.ask(
         "PUT",
         "/photos/there",
