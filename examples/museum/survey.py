@@ -39,13 +39,13 @@ def read_job(path: Path) -> Row:
 
 
 def job_of_room(name: str) -> Row:
-    """A room, in the version that has the bug; its table `survey` has what only the survey's faults show."""
+    """A room, in the version that has the bug."""
     room = ROOMS[name]
     package = f"{room['package']} {room['version']}"
     row = {**room, "path": HERE / name / "job.py", "packages": [package], "issue": room["thread"]}
     if room["expected"] == "red":
         row["confirmed"] = f"[the room]({name}/README.md)"
-    return {**row, **room.get("survey", {})}
+    return {**row, **room.get("survey", {})}  # what only the survey's faults show
 
 
 JOBS = {name: job_of_room(name) for name in ROOMS} | {
