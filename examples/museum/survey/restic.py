@@ -6,7 +6,8 @@
 # program = "restic"
 # jobs = 24
 # lost = "the next prune: a lock that was not removed stays after a restore that ends with 0, until somebody unlocks"
-# confirmed = "what the store held; `restic prune` refuses beside such a lock of a process that has ended"
+# confirmed = "what the store held; `restic prune` refuses beside it; restic has `unlock` for such locks"
+# issue = "https://github.com/restic/restic/issues/2736"
 # prepare = "curl -s -X PUT $ENDPOINT/lake"
 # ///
 
