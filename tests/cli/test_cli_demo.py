@@ -194,7 +194,8 @@ def test_ctrl_c_ends_it_with_one_line(start):
     process.until("attempt")
     code, rest = process.interrupt()
     assert code == 130
-    assert rest[-1] == "faultinject: interrupted"
+    # Python may warn, behind it, of a socket: `create_connection` leaves one open that is interrupted as it connects.
+    assert [line for line in rest if line.startswith("faultinject")] == ["faultinject: interrupted"]
     assert not any("Traceback" in line for line in rest)
 
 
