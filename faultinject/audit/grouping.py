@@ -450,10 +450,9 @@ class ByFingerprint:
             attempt: the request that has come.
             whole: whether it has the body of a call that may go on.
         """
-        for pair in self._guesses[:]:
-            first, second = pair
+        for first, second in self._guesses[:]:
             if not whole or (second.request_bytes and alike(first, attempt) and not alike(second, attempt)):
-                self._guesses.remove(pair)
+                self._guesses.remove((first, second))
                 self._share(first)
                 self._share(second)
 

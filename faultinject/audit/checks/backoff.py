@@ -326,12 +326,13 @@ def backoff_grows(evidence: Evidence) -> Finding:
         )
     groups = max(kinds.values(), key=len, default=[])
     n = sum(map(len, groups))
-    message = (
-        f"{few(min(n, GROWN), GROWN, 'wait')} of {seconds(long_enough)} or more, before {len(groups)}"
-        f" of {GROUPS} retries"
-    )
     short = sum(len(group) for group in evidence.waits_by_number.values() if group.median < long_enough)
-    return unknown(n + short, message, action=in_real_time(evidence.turnaround, "") if short else "")
+    return unknown(
+        n + short,
+        f"{few(min(n, GROWN), GROWN, 'wait')} of {seconds(long_enough)} or more, before {len(groups)}"
+        f" of {GROUPS} retries",
+        action=in_real_time(evidence.turnaround, "") if short else "",
+    )
 
 
 def _growth(kind: str, groups: Sequence[Group]) -> Finding:

@@ -127,8 +127,14 @@ def _one_form(evidence: Evidence, form: str, waits: Sequence[Wait]) -> Finding:
         call for call in evidence.everyone if call.last.hint_form == form and (call.again or 0.0) < -SLACK
     ]
     if above:
-        message = f"{form}: {counted(len(above), 'request')} came again under another id sooner than asked"
-        return unknown(n, f"{message}, by a layer above or by the caller", above, form, action=NAME_THEM)
+        return unknown(
+            n,
+            f"{form}: {counted(len(above), 'request')} came again under another id sooner than asked, by a"
+            " layer above or by the caller",
+            above,
+            form,
+            action=NAME_THEM,
+        )
     if len(usual) < FEWEST:
         return unknown(
             n,
@@ -215,9 +221,12 @@ def malformed_retry_after(evidence: Evidence) -> Finding:
     if late := [
         call for call, _, again in usable if again and call.inferred and (call.gaps[0] or 0.0) > latest
     ]:
-        message = f"{len(late)} of {n} came again more than {seconds(latest)} after a malformed Retry-After"
         return unknown(
-            n, f"{message}, and no other first retry does: the caller may have", late, action=NAME_THEM
+            n,
+            f"{len(late)} of {n} came again more than {seconds(latest)} after a malformed Retry-After, and no"
+            " other first retry does: the caller may have",
+            late,
+            action=NAME_THEM,
         )
     tried = sum(again for _, _, again in usable)
     message = f"{tried} of {n} calls retried after a malformed Retry-After"

@@ -5,6 +5,7 @@ Whatever a request said comes escaped (`engine.shown.quoted`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from typing import NamedTuple
@@ -26,8 +27,8 @@ SHOWN = 8
 """Attempts of a call that its story tells; of more, the first and the last ones."""
 LONGEST = 80
 """Characters of a path or a user agent that are shown."""
-SIGNALS = {TOLD: "test label"}
-"""Words for the signals that group attempts, if the name alone would not tell."""
+ADDRESS = re.compile(r"(https://[^\s()<>\"]+)")
+"""The addresses in an action that become links."""
 NOT_SEEN = "nothing of the kind was seen. Add -v to see what each check needs."
 """The reason given for undecided checks that saw nothing."""
 
@@ -201,7 +202,7 @@ def _measured(judgement: Judgement) -> Iterator[str]:
     if judgement.title and judgement.client:
         yield f"User agent: {shortened(quoted(judgement.client))}."
     if judgement.signal:
-        signals = {SIGNALS.get(signal, signal): n for signal, n in judgement.signal.items()}
+        signals = {"test label" if signal == TOLD else signal: n for signal, n in judgement.signal.items()}
         yield f"Attempts were grouped into calls by {_numbered(signals)}."
     turnaround = judgement.turnaround
     if turnaround.median is None or turnaround.p95 is None:
