@@ -11,7 +11,6 @@ from math import inf
 from faultinject.audit.checks.check import check, failed, passed, seen_by_callers, too_few, unknown, warned
 from faultinject.audit.checks.lost_answers import (
     ACTIONS,
-    ANSWERS,
     CONFLICT,
     ERROR,
     KNEW,
@@ -70,10 +69,13 @@ OF_UPLOAD = re.compile(r"(?i)(?<![^&])(uploadId|partNumber)=([^&]*)")
 HEARD = "answers"
 """The name of the check on what callers heard."""
 RAISE = "Raise the last error to the caller, and in a test out of `faults.call()` as well."
-LOOK = "Read the object before you report that it was written."
 SAID = (
     (failed, "had a request that never succeeded: the last answer was", RAISE),
-    (warned, "had lost the answer, and nothing was read after", LOOK),
+    (
+        warned,
+        "had lost the answer, and nothing was read after",
+        "Read the object before you report that it was written.",
+    ),
     (warned, "had a write fail for good, and perhaps another in its place: the last answer was", RAISE),
     (warned, "had a read fail for good, and perhaps the content from elsewhere: the last answer was", RAISE),
 )
@@ -435,18 +437,19 @@ def lost_answer(evidence: Evidence) -> Iterator[Finding]:
         reaction_ for call in evidence.everyone if (reaction_ := reaction(call, requests)) is not None
     ]
     n = len(reactions)
-    for answer in ANSWERS:
+    for answer in ACTIONS:
         same = [one for one in reactions if one.answer == answer]
-        if same and answer in ACTIONS:
+        if same:
             yield _of_answer(answer, same, n, evidence)
     if unclear := [one.call for one in reactions if one.answer == UNCLEAR]:
-        explore = "To decide, run `faultinject explore`, which compares what is stored."
         yield unknown(
             len(unclear),
             f"for {len(unclear)} of {n} lost writes the journal does not show what the client"
             " reported to its caller, whose write a refusal was for, or why it wrote the object again",
             unclear,
-            action=NAME_THEM if any(call.window is None for call in unclear) else explore,
+            action=NAME_THEM
+            if any(call.window is None for call in unclear)
+            else "To decide, run `faultinject explore`, which compares what is stored.",
         )
     elif reactions and all(one.answer not in ACTIONS for one in reactions):
         calls = [one.call for one in reactions]

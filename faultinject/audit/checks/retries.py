@@ -192,8 +192,13 @@ def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Findi
         return _reported_with_other_ids(evidence, message, calls, answer)
     if not again:
         if _budget_may_be_empty(evidence, calls):
-            why = "other calls may have used up the retry budget"
-            return unknown(n, f"{message}: {why}", calls, answer, action=ONE_CLIENT)
+            return unknown(
+                n,
+                f"{message}: other calls may have used up the retry budget",
+                calls,
+                answer,
+                action=ONE_CLIENT,
+            )
         return (failed if _is_promised(evidence, calls) else warned)(
             n, f"{message}, although {_why(calls)}", calls, answer, action="Retry such a failure."
         )
@@ -217,8 +222,9 @@ def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Findi
     first = next(number for number, call in enumerate(calls) if not call.retries)
     if not any(call.retries for call in calls[first:]):
         message = f"{answer}: {first} of the first {first} calls retried, 0 of the {n - first} after them"
-    why = "a retry budget or a deadline may be the cause"
-    return unknown(n, f"{message}: {why}", again, answer, action=ONE_CLIENT)
+    return unknown(
+        n, f"{message}: a retry budget or a deadline may be the cause", again, answer, action=ONE_CLIENT
+    )
 
 
 def _is_promised(evidence: Evidence, calls: Sequence[Call]) -> bool:

@@ -148,14 +148,22 @@ def _one_form(evidence: Evidence, form: str, waits: Sequence[Wait]) -> Finding:
     told_by = [wait for wait, wanted in zip(waits, asked, strict=True) if wanted > least]
     if len(told_by) < FEWEST:
         how = f"Ask for more than {seconds(least)}."
-        message = f"{form}: the client waits {seconds(longest)} without Retry-After too"
         if 2 * longest < least:
-            message = (
+            return unknown(
+                n,
                 f"{form}: a busy machine may make a wait without Retry-After {seconds(least)} long"
-                ", and Retry-After asked for no more than that"
+                ", and Retry-After asked for no more than that",
+                calls,
+                form,
+                action=against_noise(evidence.turnaround, how),
             )
-            how = against_noise(evidence.turnaround, how)
-        return unknown(n, message, calls, form, action=how)
+        return unknown(
+            n,
+            f"{form}: the client waits {seconds(longest)} without Retry-After too",
+            calls,
+            form,
+            action=how,
+        )
     middle, wanted = median([wait.seconds for wait in told_by]), median(asked)
     return passed(
         n,

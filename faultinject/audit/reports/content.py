@@ -158,7 +158,7 @@ def undecided(findings: Sequence[Finding], *, every: bool = True) -> list[str]:
 
 def title(judgement: Judgement) -> str:
     """The client, as its driver or it itself names it, and how many others there were."""
-    client = shortened(quoted(judgement.title or judgement.client)) or "a client without a User-Agent"
+    client = shortened(quoted(judgement.title or judgement.client))
     return f"{client} and {counted(len(judgement.others), 'other client')}" if judgement.others else client
 
 
@@ -204,7 +204,7 @@ def _measured(judgement: Judgement) -> Iterator[str]:
     if judgement.signal:
         signals = {"test label" if signal == TOLD else signal: n for signal, n in judgement.signal.items()}
         yield f"Attempts were grouped into calls by {_numbered(signals)}."
-    turnaround = judgement.turnaround
+    turnaround, profile = judgement.evidence.turnaround, judgement.evidence.profile
     if turnaround.median is None or turnaround.p95 is None:
         yield (
             "The client's turnaround without backoff is unknown: too few requests followed each"
@@ -215,7 +215,7 @@ def _measured(judgement: Judgement) -> Iterator[str]:
             f"Without backoff the next request comes after {seconds(turnaround.median)}"
             f" (median; 95 % within {seconds(turnaround.p95)}; n = {turnaround.n})."
         )
-    yield f"Profile: {judgement.profile.name} ({judgement.profile.title})."
+    yield f"Profile: {profile.name} ({profile.title})."
     for name, results in list(judgement.rules.items())[:RULES]:
         faults = ", ".join(results.faults[:FAULTS])
         more = f" and {len(results.faults) - FAULTS} more" if len(results.faults) > FAULTS else ""
