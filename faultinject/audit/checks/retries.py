@@ -377,15 +377,15 @@ def _came_again_after(evidence: Evidence, calls: Sequence[Call]) -> float | None
 
     None as well where those that succeeded came again, too: then it is no failure that brings them back.
     """
-    arrived = grouped(evidence.requests, fingerprint)
+    # The last request of each fingerprint stays.
+    latest = {fingerprint(request): request for request in evidence.requests}
     again = [
-        later - call.last.arrived
+        latest[thing_of(call)].arrived - call.last.arrived
         for call in calls
-        if (later := arrived[thing_of(call)][-1].arrived) > call.last.arrived
-        and alike(arrived[thing_of(call)][-1], call.last)
+        if latest[thing_of(call)].arrived > call.last.arrived and alike(latest[thing_of(call)], call.last)
     ]
     got = [request for request in evidence.requests if not request.failed]
-    got_again = sum(arrived[fingerprint(attempt)][-1] is not attempt for attempt in got)
+    got_again = sum(latest[fingerprint(attempt)] is not attempt for attempt in got)
     seen = len(got) >= FEWEST and got_again <= RARE * len(got)
     return min(again) if 2 * len(again) >= len(calls) and seen else None
 
