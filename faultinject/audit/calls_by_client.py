@@ -9,7 +9,7 @@ from math import log2
 from faultinject.audit import profiles
 from faultinject.audit.evidence import Contrast, Copies, Evidence, Silence
 from faultinject.audit.grouping import OTHER_BODY, SOON, WINDOW, Request
-from faultinject.audit.matching import UNNAMED, client_of, fingerprint, title_of
+from faultinject.audit.matching import UNNAMED, client_of, fingerprint, thing_of, title_of
 from faultinject.audit.profiles import Profile
 from faultinject.audit.statistics import FEWEST, grouped, median
 from faultinject.audit.waits import Turnaround
@@ -178,7 +178,7 @@ class CallsByClient:
             profile=profile or profiles.detect(_commonest(self._agents) if self._driven else client),
             detected=profile is None,
             left_out=dict(self._left_out[client]),
-            shared=by_reason.get("shared", ()),
+            shared=grouped(by_reason.get("shared", ()), thing_of).values(),
             contrast=contrast,
             requests=self._attempts.get(client, ()),
             silence=silence,

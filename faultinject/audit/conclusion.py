@@ -245,16 +245,17 @@ def _nothing(
         for call in (*one.calls, *one.replaced)
     )
     if judged:
-        met = f"{counted(judged, 'call')} met a fault or retried"
-        return f"{met}, not enough data for any check{lost}. Each check says what it needs."
+        return (
+            f"{counted(judged, 'call')} met a fault or retried, not enough data for any check{lost}. Each"
+            " check says what it needs."
+        )
     if left_out:
         words = LEFT_OUT | (NOT_ENDED if driven else {})
         why = ", ".join(f"{n:,} that {words[reason][0]}" for reason, n in left_out.items())
         advice = " ".join(words[reason][1] for reason in left_out)
         return f"left out: {sum(left_out.values()):,} of {counted(calls, 'call')}: {why}{lost}. {advice}"
-    met = "no call met a fault, and none retried"
     advice = "Select more of the plan." if driven else "`faultinject check` shows what the rules match."
-    return f"{met}{lost}. {advice}"
+    return f"no call met a fault, and none retried{lost}. {advice}"
 
 
 def faults_not_given(not_given: Mapping[str, int]) -> str:

@@ -115,7 +115,8 @@ class Evidence:
         profile: the promises for the client.
         detected: whether the profile was found by the user agent, instead of chosen by the user.
         left_out: the number of calls that do not count, by reason: `shared`, `open`, ….
-        shared: the calls left out because calls for the same object at the same time cannot be distinguished.
+        shared: the calls left out because calls for the same object at the same time cannot be distinguished, by
+            their target.
         contrast: whether the client repeats successes as it repeats failures.
         copies: by method, the copies that the client sends of unanswered requests.
         requests: all requests of the client, in order of arrival.
@@ -133,7 +134,7 @@ class Evidence:
     profile: Profile
     detected: bool
     left_out: dict[str, int]
-    shared: Sequence[Call]
+    shared: Collection[Sequence[Call]]
     contrast: Contrast
     copies: Mapping[str, Copies]
     requests: Sequence[Attempt]
@@ -180,16 +181,11 @@ class Evidence:
             fewest: the smallest number of such requests for one target.
         """
         crowded: list[Call] = []
-        for same in self._shared_by_thing:
+        for same in self.shared:
             numbers = [sum(map(matters, call.attempts)) for call in same]
             if sum(numbers) >= fewest:
                 crowded += [call for call, number in zip(same, numbers, strict=True) if number]
         return crowded
-
-    @cached_property
-    def _shared_by_thing(self) -> Collection[Sequence[Call]]:
-        """The calls that cannot be distinguished, by their target."""
-        return grouped(self.shared, thing_of).values()
 
     @cached_property
     def waits(self) -> list[Wait]:

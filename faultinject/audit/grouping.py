@@ -317,9 +317,13 @@ class ByFingerprint:
                 open_call.add(request)
             if request.retry is not None:
                 open_call.signal = RETRY_MARK
+        interleaved = self._interleaved(calls)
+        crowd = len(interleaved) > CROWD
         for call in calls:
             call.shared = self._too_many or _is_one_of(self._ambiguous_bodies, call.first)
-        self._find_interleaved(calls)
+            call.crossed = not call.shared and (
+                (crowd and not is_named(call.windows)) or _is_one_of(interleaved, call.first)
+            )
         return calls
 
     def _share(self, attempt: Attempt) -> None:
@@ -327,25 +331,21 @@ class ByFingerprint:
         if not _is_one_of(self._ambiguous_bodies, attempt):
             self._ambiguous_bodies.append(attempt)
 
-    def _find_interleaved(self, calls: Iterable[OpenCall]) -> None:
-        """Note calls whose attempts interleave on connections: there were two callers.
+    def _interleaved(self, calls: Iterable[OpenCall]) -> list[Attempt]:
+        """Find the bodies of calls whose attempts interleave on connections: there were two callers.
 
         Of each body it is asked once, and of a crowd of bodies it is true of all.
         """
-        interleaved_connections: list[Attempt] = []
+        interleaved: list[Attempt] = []
         for call in calls:
-            if len(interleaved_connections) > CROWD:
+            if len(interleaved) > CROWD:
                 break
             interleaves = not is_named(call.windows) and any(
                 _interleave(one.attempt, other.attempt, self._uses) for one, other in pairwise(call.requests)
             )
-            if interleaves and not _is_one_of(interleaved_connections, call.first):
-                interleaved_connections.append(call.first)
-        for call in calls:
-            all_interleave = len(interleaved_connections) > CROWD and not is_named(call.windows)
-            call.crossed = (
-                all_interleave or _is_one_of(interleaved_connections, call.first)
-            ) and not call.shared
+            if interleaves and not _is_one_of(interleaved, call.first):
+                interleaved.append(call.first)
+        return interleaved
 
     def _find(self, request: Request) -> tuple[OpenCall | None, str | None]:
         """The call that a request goes on with.
@@ -450,10 +450,9 @@ class ByFingerprint:
             attempt: the request that has come.
             whole: whether it has the body of a call that may go on.
         """
-        for pair in self._guesses[:]:
-            first, second = pair
+        for first, second in self._guesses[:]:
             if not whole or (second.request_bytes and alike(first, attempt) and not alike(second, attempt)):
-                self._guesses.remove(pair)
+                self._guesses.remove((first, second))
                 self._share(first)
                 self._share(second)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import filterfalse
 
@@ -62,10 +62,8 @@ class Judgement:
         not_given: how many faults were decided on and could not be given, by what `did` says of them.
         rules: of each rule that chose a fault, which faults, and how many were given, refused and failed.
         awaited: of each call that may still go on, when it must be over, seconds of the journal's monotonic clock.
-        turnaround: how fast the client is when it does not wait.
-        profile: what is promised for the client.
         findings: every verdict, the worst first.
-        evidence: what the verdicts on `client` rest on.
+        evidence: what the verdicts on `client` rest on, such as its profile and how fast it is when it does not wait.
         others: the same for further clients, by name; their findings name them.
         require: checks that must be decided.
         strict: whether a warning is a failure.
@@ -82,8 +80,6 @@ class Judgement:
     seconds: float
     signal: dict[str, int]
     left_out: dict[str, int]
-    turnaround: Turnaround
-    profile: Profile
     findings: list[Finding]
     evidence: Evidence
     others: dict[str, Evidence] = field(default_factory=dict)
@@ -119,7 +115,7 @@ class Judgement:
 
     def reported(self) -> Report:
         """The report that is printed in JSON."""
-        turnaround, conclusion = self.turnaround, self.conclusion
+        turnaround, conclusion = self.evidence.turnaround, self.conclusion
         return Report(
             v=1,
             result=conclusion.result,
@@ -137,7 +133,7 @@ class Judgement:
             turnaround=ReportedTurnaround(
                 turnaround.median, turnaround.p95, turnaround.n, turnaround.zero, turnaround.noise
             ),
-            profile=self.profile.name,
+            profile=self.evidence.profile.name,
             findings=[finding.reported() for finding in self.findings],
         )
 
@@ -218,8 +214,6 @@ def judge(
         seconds=max(arrived, default=0.0) - min(arrived, default=0.0),
         signal=dict(Counter(call.signal for call in calls).most_common()),
         left_out=by_client.left_out | ({APP_UNDER_TEST: len(asked)} if asked else {}),
-        turnaround=evidence[main].turnaround,
-        profile=evidence[main].profile,
         findings=_findings(evidence, titles, ignore),
         evidence=evidence[main],
         others={titles[other]: evidence[other] for other in others},
@@ -330,22 +324,15 @@ def _findings(
 
 
 def _failed_after(calls: Sequence[Call]) -> dict[str, int]:
-    """Count the calls that failed for good, by their last fault: those before it were retried."""
-    faults = (
-        next((attempt.answer for attempt in reversed(call.attempts) if attempt.injected), NO_FAULT)
-        for call in _failed_for_good(calls)
-    )
-    return dict(Counter(faults).most_common())
+    """Count the calls that failed for good, by their last fault: those before it were retried.
 
-
-def _failed_for_good(calls: Sequence[Call]) -> Iterator[Call]:
-    """The calls whose last answer is a failure, or whose caller got an error.
-
-    A call is not counted where a changed request, or one under another id, may have tried it again, where its caller
-    got a result all the same, or where a copy at the same time succeeded: of each success one copy.
+    Their last answer is a failure, or their caller got an error. A call is not counted where a changed request, or
+    one under another id, may have tried it again, where its caller got a result all the same, or where a copy at the
+    same time succeeded: of each success one copy.
     """
     well = grouped((call for call in calls if call.succeeded), thing_of)
     copied = Counter(thing_of(call) for call in calls if call.shared and call.succeeded)
+    faults: Counter[str] = Counter()
     for call in calls:
         failed = call.last.failed if call.returned is None else not call.returned
         known = call.window is not None and call.window.returned
@@ -356,7 +343,9 @@ def _failed_for_good(calls: Sequence[Call]) -> Iterator[Call]:
         if call.shared and copied[thing]:
             copied[thing] -= 1
         else:
-            yield call
+            fault = next((each.answer for each in reversed(call.attempts) if each.injected), NO_FAULT)
+            faults[fault] += 1
+    return dict(faults.most_common())
 
 
 def _is_corrected(call: Call, well: Mapping[Hashable, Sequence[Call]]) -> bool:

@@ -312,9 +312,13 @@ def test_a_profile_is_a_name_a_file_or_found():
     """By user agent, where nothing is said; a request's features do not make another client."""
     seen = [calls(3, 0.5, user_agent=BOTO3.format(each), at=at) for at, each in enumerate(("a", "b,c"))]
     found = look(*seen, profile=None)
-    assert (found.profile.name, found.client, found.others) == ("aws-2026", "Boto3/1.44.5 (standard)", {})
-    assert look(*seen, profile="sre").profile.name == "sre"
-    assert look(*seen, profile=found.profile).profile is found.profile
+    assert (found.evidence.profile.name, found.client, found.others) == (
+        "aws-2026",
+        "Boto3/1.44.5 (standard)",
+        {},
+    )
+    assert look(*seen, profile="sre").evidence.profile.name == "sre"
+    assert look(*seen, profile=found.evidence.profile).evidence.profile is found.evidence.profile
     with pytest.raises(ConfigurationError, match="is not a profile"):
         look(*seen, profile="nobody")
 
@@ -470,7 +474,7 @@ def run(gap=0.002, number=25, kind=FINE, **more):
 )  # fmt: skip
 def test_what_is_no_turnaround(made):
     """A turnaround goes from a success to the next request on its connection, with no other."""
-    assert look(made).turnaround.n == 0
+    assert look(made).evidence.turnaround.n == 0
 
 
 def test_the_turnaround():
@@ -504,21 +508,21 @@ def test_the_turnaround_of_a_client_that_opens_a_connection_for_each_call():
         call(kind=FINE, at=9 + 0.003 * each, by=None, connection=max(each, 2), user_agent="keeps/1")
         for each in range(4)
     ]
-    found = look(opens).turnaround
+    found = look(opens).evidence.turnaround
     assert (found.n, found.p95, found.noise) == (24, None, 0.02)
-    assert look(keeps).turnaround.n == 2
+    assert look(keeps).evidence.turnaround.n == 2
     two = [
         call(kind=FINE, at=0.003 * each, by=None, connection=each, client=f"10.0.0.{each % 2}")
         for each in range(25)
     ]
-    assert look(two).turnaround.n == 0
+    assert look(two).evidence.turnaround.n == 0
 
 
 def test_a_driven_client_is_measured_before_the_others_begin():
     """On any connection; what comes while everything runs at once would spoil it."""
     cal = [call(kind=FINE, at=0.003 * each, name="cal", returned=True, by=None) for each in range(25)]
     busy = [call(kind=FINE, at=1 + 0.03 * each, by=None) for each in range(25)]
-    found = look(cal, busy, driven=True).turnaround
+    found = look(cal, busy, driven=True).evidence.turnaround
     assert (found.median, found.n) == (pytest.approx(0.002), 24)
 
 

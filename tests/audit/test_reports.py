@@ -226,7 +226,7 @@ def test_provenance():
         left_out={"shared": 12, "open": 1},
         skipped={"not JSON": 3, "torn": 1},
         not_given={"refused": 2, "failed": 1},
-        turnaround=judge([]).turnaround,
+        evidence=judge([]).evidence,
     )
     said = " ".join(render(found).split())
     for each in [
@@ -339,7 +339,7 @@ def test_junit_where_warnings_count():
 
 def test_markdown():
     """Markdown has the text's content, with calls as code, links, and folded measurements."""
-    rfc = judgement().profile
+    rfc = judgement().evidence.profile
     assert render(judgement(**NUMBERS), "markdown") == dedent(
         f"""\
         ## Retries of Boto3/1.44.5

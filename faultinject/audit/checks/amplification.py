@@ -204,7 +204,6 @@ def nested_retries(evidence: Evidence) -> Finding:
     known = list(filterfalse(evidence.may_be_under_other_ids, calls))
     again = [call for call in known if call.again is not None and _is_exhausted(call)]
     repeated = [call for calls in evidence.under_other_ids.values() for call in calls]
-    things = set(map(thing_of, again))
     chains = [row for row in map(_longest_row, grouped(known, thing_of).values()) if len(row) > 1]
     zero = evidence.turnaround.zero
     told_by_waits = [call for call in ended if call.signal != SDK_ID]
@@ -234,7 +233,7 @@ def nested_retries(evidence: Evidence) -> Finding:
             chains[0],
             action=NAME_THEM,
         )
-    if len(things) > 1:
+    if len(set(map(thing_of, again))) > 1:
         return _layers(
             evidence, n, f"{counted(len(again), 'SDK call')} failed and were soon repeated", again, unknown
         )

@@ -212,15 +212,9 @@ def thundering_herd(evidence: Evidence) -> Finding:
     chance. PASS: at most half, where that tenth is twice the machine's noise and the client's work for its other
     requests, or where the waits have jitter, these ones too.
     """
-    beat = _beat(evidence)
-    if beat is not None:
-        share, message, waits = beat
-        return warned(
-            len(waits),
-            message,
-            calls_of(waits),
-            action="Wait for a random while, not until a time of the clock.",
-        )
+    on_a_beat = _on_a_beat(evidence)
+    if on_a_beat is not None:
+        return on_a_beat
     first = [group for (_, retry), group in evidence.waits_by_number.items() if retry == 1]
     # By a faster clock, calls with quick answers are under way together for longer.
     long_enough = LONG_ENOUGH if evidence.turnaround.exact else 5 * evidence.turnaround.zero
@@ -248,30 +242,34 @@ def thundering_herd(evidence: Evidence) -> Finding:
     return unknown(n, f"{message}; a busy machine may have spread them", calls, action=without_doubt([group]))
 
 
-def _beat(evidence: Evidence) -> tuple[float, str, list[Wait]] | None:
-    """Find the largest share of first retries at one point of a beat, in words, and their waits.
+def _on_a_beat(evidence: Evidence) -> Finding | None:
+    """Make the finding on the largest share of first retries at one point of a beat.
 
     None if it is less than half, or if the failures had the same beat.
     """
-    group = [wait for wait in evidence.waits if wait.retry == 1 and wait.call.first.answered is not None]
-    if len(group) < MANY:
+    waits = [wait for wait in evidence.waits if wait.retry == 1 and wait.call.first.answered is not None]
+    if len(waits) < MANY:
         return None
-    failures = [wait.call.first.answered or 0.0 for wait in group]
-    retries = [wait.arrived for wait in group]
-    herds = []
+    failures = [wait.call.first.answered or 0.0 for wait in waits]
+    retries = [wait.arrived for wait in waits]
+    shares: dict[float, float] = {}
     for period in BEATS:
-        share = most_in_beat(retries, period) / len(group)
+        share = most_in_beat(retries, period) / len(waits)
         beats = len({round(retry / period) for retry in retries})
-        failed_apart = most_in_beat(failures, period) / len(group) <= MANY_TOGETHER / 2
+        failed_apart = most_in_beat(failures, period) / len(waits) <= MANY_TOGETHER / 2
         if share > MANY_TOGETHER and beats >= FEWEST and failed_apart:
-            message = (
-                f"{percent(share)} of {len(group)} first retries came at the same moment of every"
-                f" {seconds(period)}, within"
-                f" {seconds(period / 10)}, whenever their call had failed: the client waits for a"
-                " time, not for a while"
-            )
-            herds.append((share, message, group))
-    return max(herds, key=lambda beat: beat[0], default=None)
+            shares[period] = share
+    if not shares:
+        return None
+    period = max(shares, key=shares.__getitem__)
+    return warned(
+        len(waits),
+        f"{percent(shares[period])} of {len(waits)} first retries came at the same moment of every"
+        f" {seconds(period)}, within {seconds(period / 10)}, whenever their call had failed: the client waits"
+        " for a time, not for a while",
+        calls_of(waits),
+        action="Wait for a random while, not until a time of the clock.",
+    )
 
 
 @check(
@@ -326,12 +324,13 @@ def backoff_grows(evidence: Evidence) -> Finding:
         )
     groups = max(kinds.values(), key=len, default=[])
     n = sum(map(len, groups))
-    message = (
-        f"{few(min(n, GROWN), GROWN, 'wait')} of {seconds(long_enough)} or more, before {len(groups)}"
-        f" of {GROUPS} retries"
-    )
     short = sum(len(group) for group in evidence.waits_by_number.values() if group.median < long_enough)
-    return unknown(n + short, message, action=in_real_time(evidence.turnaround, "") if short else "")
+    return unknown(
+        n + short,
+        f"{few(min(n, GROWN), GROWN, 'wait')} of {seconds(long_enough)} or more, before {len(groups)}"
+        f" of {GROUPS} retries",
+        action=in_real_time(evidence.turnaround, "") if short else "",
+    )
 
 
 def _growth(kind: str, groups: Sequence[Group]) -> Finding:

@@ -86,7 +86,17 @@ class Check:
                 for finding in findings
             ):
                 crowd = evidence.crowded(*self._pairs)
-                findings = [undivided(crowd)] if crowd else findings
+                if crowd:
+                    findings = [
+                        unknown(
+                            len(crowd),
+                            f"{counted(len(crowd), 'call')} with failures ran at the same time as others for the"
+                            " same objects, or may have: which requests are of one call is not known",
+                            crowd,
+                            action="To decide, make the calls for one object one after the other, or run"
+                            " `faultinject conformance`.",
+                        )
+                    ]
             evidence.findings[self.name] = [self._completed(finding, evidence) for finding in findings]
         return evidence.findings[self.name]
 
@@ -251,14 +261,3 @@ def too_few(
     """Say that the journal has too few of a thing, named in the singular: `failed call`."""
     about = "" if subject is None else f"{subject}: "
     return unknown(n, f"{about}{few(n, needed, what)}", calls, subject, action=action)
-
-
-def undivided(calls: Sequence[Call]) -> Finding:
-    """Say that these calls with failures cannot be told from others for the same objects."""
-    return unknown(
-        len(calls),
-        f"{counted(len(calls), 'call')} with failures ran at the same time as others for the same objects,"
-        " or may have: which requests are of one call is not known",
-        calls,
-        action="To decide, make the calls for one object one after the other, or run `faultinject conformance`.",
-    )

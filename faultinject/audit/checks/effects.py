@@ -11,7 +11,6 @@ from math import inf
 from faultinject.audit.checks.check import check, failed, passed, seen_by_callers, too_few, unknown, warned
 from faultinject.audit.checks.lost_answers import (
     ACTIONS,
-    ANSWERS,
     CONFLICT,
     ERROR,
     KNEW,
@@ -41,10 +40,8 @@ from faultinject.audit.checks.questions import (
 )
 from faultinject.audit.checks.words import (
     DRIVE_IT,
-    MAKE_ONCE,
     NAME_THEM,
     READ_BODY,
-    RETRY_UPLOADS,
     REWIND,
     SEND_KEY,
     SEND_PRECONDITION,
@@ -63,7 +60,6 @@ from faultinject.journal.calls import FINGERPRINT, SDK_ID, TOLD, Call
 
 LOSE_ANSWERS = "Lose more answers, for example reset,when=after,times=1,per=call."
 """The advice for more lost answers."""
-WITH_BODY = ("PUT", "POST", "PATCH")
 ELSEWHERE = (301, 302, 307, 308)
 """Answers that redirect the same request to another address."""
 OF_UPLOAD = re.compile(r"(?i)(?<![^&])(uploadId|partNumber)=([^&]*)")
@@ -73,10 +69,13 @@ OF_UPLOAD = re.compile(r"(?i)(?<![^&])(uploadId|partNumber)=([^&]*)")
 HEARD = "answers"
 """The name of the check on what callers heard."""
 RAISE = "Raise the last error to the caller, and in a test out of `faults.call()` as well."
-LOOK = "Read the object before you report that it was written."
 SAID = (
     (failed, "had a request that never succeeded: the last answer was", RAISE),
-    (warned, "had lost the answer, and nothing was read after", LOOK),
+    (
+        warned,
+        "had lost the answer, and nothing was read after",
+        "Read the object before you report that it was written.",
+    ),
     (warned, "had a write fail for good, and perhaps another in its place: the last answer was", RAISE),
     (warned, "had a read fail for good, and perhaps the content from elsewhere: the last answer was", RAISE),
 )
@@ -119,10 +118,10 @@ def answers(evidence: Evidence) -> Finding | None:
     why = min(wrong)
     calls, answers_of = zip(*((call, quoted(last.answer)) for _, call, last in wrong[why]), strict=True)
     which, said, how = SAID[why]
-    of = f"{len(calls)} of {counted(len(heard), 'call')} that the client reported as success"
     return which(
         len(heard),
-        f"{of} {said} {' or '.join(sorted({*answers_of}))}",
+        f"{len(calls)} of {counted(len(heard), 'call')} that the client reported as success {said}"
+        f" {' or '.join(sorted({*answers_of}))}",
         calls,
         action=how,
         evidence=(EvidenceKind.WIRE, EvidenceKind.TOLD),
@@ -203,7 +202,7 @@ def _is_replaced(write: Attempt, later: Sequence[Attempt]) -> bool:
     documents=(rfc(9110, "9.2.2"),),
     minimum="3 calls with a body and two attempts",
     more="Let more uploads be retried, for example http:503,times=1,per=call.",
-    planned=RETRY_UPLOADS,
+    planned="Let the client make uploads and retry them, and repeat the whole plan.",
     pairs=(lambda attempt: may_pass(attempt) and bool(attempt.request_bytes), 2),
 )
 def same_bytes(evidence: Evidence) -> Finding:
@@ -247,7 +246,9 @@ def same_bytes(evidence: Evidence) -> Finding:
             n,
             f"{len(certain)} of {n} retried calls sent {what}",
             certain,
-            action=REWIND if cut else MAKE_ONCE,
+            action=REWIND
+            if cut
+            else "Make the body once, before the first attempt, and send it with every attempt.",
         )
     return warned(
         n,
@@ -262,7 +263,7 @@ def _goes_on_elsewhere(evidence: Evidence) -> Iterator[Call]:
     joined = {id(attempt): call for call in evidence.everyone for attempt in call.attempts}
     named_calls = {id(attempt): call for call in evidence.told for attempt in call.attempts}
     place = {id(request): number for number, request in enumerate(evidence.requests)}
-    bodies = (request for request in evidence.requests if request.method in WITH_BODY)
+    bodies = (request for request in evidence.requests if request.method in ("PUT", "POST", "PATCH"))
     for same in grouped(bodies, _place).values():
         for before, after in pairwise(same):
             named = named_calls.get(id(before))
@@ -336,14 +337,19 @@ def non_idempotent_retry(evidence: Evidence) -> Finding:
         return too_few(n, FEWEST, "lost POST", lost)
     if again:
         seen = (EvidenceKind.WIRE, EvidenceKind.STORE) if twice else (EvidenceKind.WIRE,)
-        message = f"{len(again)} of {n} lost POSTs were retried"
         which, how, key = (
             (failed, SEND_KEY, "an Idempotency-Key")
             if harmful
             else (warned, SEND_PRECONDITION, "a precondition")
         )
-        message += f", {len(twice)} took effect twice" if twice else f" without {key}"
-        return which(n, message, harmful or again, action=how, evidence=seen)
+        harm = f", {len(twice)} took effect twice" if twice else f" without {key}"
+        return which(
+            n,
+            f"{len(again)} of {n} lost POSTs were retried{harm}",
+            harmful or again,
+            action=how,
+            evidence=seen,
+        )
     if keyed := [call for call in lost if call.followed == OTHER_KEY]:
         message = f"{len(keyed)} of {n} lost POSTs were retried with another Idempotency-Key"
         sent = grouped(evidence.requests, fingerprint)
@@ -431,18 +437,19 @@ def lost_answer(evidence: Evidence) -> Iterator[Finding]:
         reaction_ for call in evidence.everyone if (reaction_ := reaction(call, requests)) is not None
     ]
     n = len(reactions)
-    for answer in ANSWERS:
+    for answer in ACTIONS:
         same = [one for one in reactions if one.answer == answer]
-        if same and answer in ACTIONS:
+        if same:
             yield _of_answer(answer, same, n, evidence)
     if unclear := [one.call for one in reactions if one.answer == UNCLEAR]:
-        explore = "To decide, run `faultinject explore`, which compares what is stored."
         yield unknown(
             len(unclear),
             f"for {len(unclear)} of {n} lost writes the journal does not show what the client"
             " reported to its caller, whose write a refusal was for, or why it wrote the object again",
             unclear,
-            action=NAME_THEM if any(call.window is None for call in unclear) else explore,
+            action=NAME_THEM
+            if any(call.window is None for call in unclear)
+            else "To decide, run `faultinject explore`, which compares what is stored.",
         )
     elif reactions and all(one.answer not in ACTIONS for one in reactions):
         calls = [one.call for one in reactions]

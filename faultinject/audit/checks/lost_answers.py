@@ -24,7 +24,7 @@ from faultinject.audit.statistics import grouped
 from faultinject.journal.attempts import Attempt
 from faultinject.journal.calls import Call
 
-UNDID, TWICE, CONFLICT, ERROR, HARMLESS, KNEW = ANSWERS = (
+UNDID, TWICE, CONFLICT, ERROR, HARMLESS, KNEW = (
     "undid its own write",
     "wrote twice",
     "false conflict",
@@ -67,7 +67,7 @@ class Reaction(NamedTuple):
     """The reaction of a client to one lost write.
 
     Attributes:
-        answer: one of `ANSWERS`, or `UNCLEAR`.
+        answer: one of these reactions, such as `TWICE`, or `UNCLEAR`.
         call: the call with the lost write.
         lost: the lost write.
         last: the last request for the same write.

@@ -66,10 +66,9 @@ def attempts(evidence: Evidence) -> Finding | None:
     fewer in all of the first 10 calls, unless the numbers of attempts differ, and the calls that had begun by their
     end made as many retries as the quota allows.
     """
-    profile = evidence.profile
-    if profile.attempts is None:
+    promised = evidence.profile.attempts
+    if promised is None:
         return None
-    promised = profile.attempts
     calls = [
         call
         for call in evidence.calls
@@ -90,7 +89,7 @@ def attempts(evidence: Evidence) -> Finding | None:
     said = next(filter(None, map(own_limit, wrong)), None)
     if not wrong:
         return passed(n, made, calls)
-    if not more and profile.quota and not _fewer_before_the_quota(evidence, calls[:JUDGED], fewer):
+    if not more and evidence.profile.quota and not _fewer_before_the_quota(evidence, calls[:JUDGED], fewer):
         return unknown(
             n, f"{made}, fewer than {said or promised}; its quota may be used up", fewer, action=ONE_CLIENT
         )

@@ -192,8 +192,13 @@ def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Findi
         return _reported_with_other_ids(evidence, message, calls, answer)
     if not again:
         if _budget_may_be_empty(evidence, calls):
-            why = "other calls may have used up the retry budget"
-            return unknown(n, f"{message}: {why}", calls, answer, action=ONE_CLIENT)
+            return unknown(
+                n,
+                f"{message}: other calls may have used up the retry budget",
+                calls,
+                answer,
+                action=ONE_CLIENT,
+            )
         return (failed if _is_promised(evidence, calls) else warned)(
             n, f"{message}, although {_why(calls)}", calls, answer, action="Retry such a failure."
         )
@@ -217,8 +222,9 @@ def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Findi
     first = next(number for number, call in enumerate(calls) if not call.retries)
     if not any(call.retries for call in calls[first:]):
         message = f"{answer}: {first} of the first {first} calls retried, 0 of the {n - first} after them"
-    why = "a retry budget or a deadline may be the cause"
-    return unknown(n, f"{message}: {why}", again, answer, action=ONE_CLIENT)
+    return unknown(
+        n, f"{message}: a retry budget or a deadline may be the cause", again, answer, action=ONE_CLIENT
+    )
 
 
 def _is_promised(evidence: Evidence, calls: Sequence[Call]) -> bool:
@@ -331,12 +337,13 @@ def _split_by_hint(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Fi
         and _came_before_a_budget_was_spent(unasked, retried)
         and not _budget_may_be_empty(evidence, unasked)
     ):
-        said = (
-            f"{answer}: {len(retried)} of {len(asked)} calls with Retry-After retried, 0 of"
-            f" {len(unasked)} without it"
-        )
         return (failed if _is_promised(evidence, unasked) else warned)(
-            n, said, unasked, answer, action="Retry this answer also where it has no Retry-After."
+            n,
+            f"{answer}: {len(retried)} of {len(asked)} calls with Retry-After retried, 0 of"
+            f" {len(unasked)} without it",
+            unasked,
+            answer,
+            action="Retry this answer also where it has no Retry-After.",
         )
     whose = {call.name for call in asked}
     mine = [call for call in evidence.calls if call.name in whose or not evidence.driven]
@@ -370,15 +377,15 @@ def _came_again_after(evidence: Evidence, calls: Sequence[Call]) -> float | None
 
     None as well where those that succeeded came again, too: then it is no failure that brings them back.
     """
-    arrived = grouped(evidence.requests, fingerprint)
+    # The last request of each fingerprint stays.
+    latest = {fingerprint(request): request for request in evidence.requests}
     again = [
-        later - call.last.arrived
+        latest[thing_of(call)].arrived - call.last.arrived
         for call in calls
-        if (later := arrived[thing_of(call)][-1].arrived) > call.last.arrived
-        and alike(arrived[thing_of(call)][-1], call.last)
+        if latest[thing_of(call)].arrived > call.last.arrived and alike(latest[thing_of(call)], call.last)
     ]
     got = [request for request in evidence.requests if not request.failed]
-    got_again = sum(arrived[fingerprint(attempt)][-1] is not attempt for attempt in got)
+    got_again = sum(latest[fingerprint(attempt)] is not attempt for attempt in got)
     seen = len(got) >= FEWEST and got_again <= RARE * len(got)
     return min(again) if 2 * len(again) >= len(calls) and seen else None
 
@@ -474,10 +481,14 @@ def _by_answer(evidence: Evidence) -> dict[str, list[Call]]:
         if waits_as_long(evidence, longest_asked(calls))
     ]
     requests = Requests(evidence.requests)
-    uploads = any(call.retries and _is_upload(call.first) for call in calls)
+    uploads = any(
+        call.retries and call.first.method in UNSAFE and is_storage_call(call.first) for call in calls
+    )
     for call in calls:
         first = call.first
-        careful = first.method in UNSAFE and not (uploads and _is_upload(first) and first.kind not in LOST)
+        careful = first.method in UNSAFE and not (
+            uploads and is_storage_call(first) and first.kind not in LOST
+        )
         may_be = first.kind in KINDS or may_be_sent_again(first)
         if (
             first.hint_form == "unreadable"
@@ -588,10 +599,6 @@ def _asked_to_wait(evidence: Evidence) -> list[Call]:
         if call.first.hint_form in ("seconds", "date")  # every client has to know these
         and (call.first.hint or 0.0) <= PATIENCE
     ]
-
-
-def _is_upload(attempt: Attempt) -> bool:
-    return attempt.method in UNSAFE and is_storage_call(attempt)
 
 
 @check(
@@ -748,13 +755,10 @@ def gives_up(evidence: Evidence) -> Finding:
         message = "" if deadline is None else f" in {seconds(deadline)}"
         return warned(n, f"up to {most} attempts per call{message}", longest, action=END)
     if len(often := _endless_targets(evidence, other_ids)) >= FEWEST:
-        message = (
-            f"the same request came up to {max(often.values())} times under other ids of the SDK for"
-            f" {len(often)} objects, and never succeeded"
-        )
         return warned(
             n,
-            f"{message}: a layer above it, or the caller, does not give up",
+            f"the same request came up to {max(often.values())} times under other ids of the SDK for"
+            f" {len(often)} objects, and never succeeded: a layer above it, or the caller, does not give up",
             [call for call in other_ids if thing_of(call) in often],
             action=END,
         )
@@ -766,10 +770,12 @@ def gives_up(evidence: Evidence) -> Finding:
         return too_few(n, FEWEST, "failed call", ended)
     known = [call for call in longest if call not in other_ids]
     took = max(call.last.arrived - call.first.arrived for call in known)
-    message = (
-        f"each of {len(known)} failed calls ended after at most {counted(len(known[0].attempts), 'attempt')}"
+    return passed(
+        len(known),
+        f"each of {len(known)} failed calls ended after at most {counted(len(known[0].attempts), 'attempt')},"
+        f" within {seconds(took)}",
+        known,
     )
-    return passed(len(known), f"{message}, within {seconds(took)}", known)
 
 
 def _endless_targets(evidence: Evidence, calls: Sequence[Call]) -> dict[Hashable, int]:

@@ -127,8 +127,14 @@ def _one_form(evidence: Evidence, form: str, waits: Sequence[Wait]) -> Finding:
         call for call in evidence.everyone if call.last.hint_form == form and (call.again or 0.0) < -SLACK
     ]
     if above:
-        message = f"{form}: {counted(len(above), 'request')} came again under another id sooner than asked"
-        return unknown(n, f"{message}, by a layer above or by the caller", above, form, action=NAME_THEM)
+        return unknown(
+            n,
+            f"{form}: {counted(len(above), 'request')} came again under another id sooner than asked, by a"
+            " layer above or by the caller",
+            above,
+            form,
+            action=NAME_THEM,
+        )
     if len(usual) < FEWEST:
         return unknown(
             n,
@@ -142,14 +148,22 @@ def _one_form(evidence: Evidence, form: str, waits: Sequence[Wait]) -> Finding:
     told_by = [wait for wait, wanted in zip(waits, asked, strict=True) if wanted > least]
     if len(told_by) < FEWEST:
         how = f"Ask for more than {seconds(least)}."
-        message = f"{form}: the client waits {seconds(longest)} without Retry-After too"
         if 2 * longest < least:
-            message = (
+            return unknown(
+                n,
                 f"{form}: a busy machine may make a wait without Retry-After {seconds(least)} long"
-                ", and Retry-After asked for no more than that"
+                ", and Retry-After asked for no more than that",
+                calls,
+                form,
+                action=against_noise(evidence.turnaround, how),
             )
-            how = against_noise(evidence.turnaround, how)
-        return unknown(n, message, calls, form, action=how)
+        return unknown(
+            n,
+            f"{form}: the client waits {seconds(longest)} without Retry-After too",
+            calls,
+            form,
+            action=how,
+        )
     middle, wanted = median([wait.seconds for wait in told_by]), median(asked)
     return passed(
         n,
@@ -215,9 +229,12 @@ def malformed_retry_after(evidence: Evidence) -> Finding:
     if late := [
         call for call, _, again in usable if again and call.inferred and (call.gaps[0] or 0.0) > latest
     ]:
-        message = f"{len(late)} of {n} came again more than {seconds(latest)} after a malformed Retry-After"
         return unknown(
-            n, f"{message}, and no other first retry does: the caller may have", late, action=NAME_THEM
+            n,
+            f"{len(late)} of {n} came again more than {seconds(latest)} after a malformed Retry-After, and no"
+            " other first retry does: the caller may have",
+            late,
+            action=NAME_THEM,
         )
     tried = sum(again for _, _, again in usable)
     message = f"{tried} of {n} calls retried after a malformed Retry-After"

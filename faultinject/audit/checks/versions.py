@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, pairwise
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from math import inf
 
 from faultinject.audit.checks.check import check, failed, passed, seen_by_callers, too_few, unknown
@@ -83,12 +83,6 @@ def says_so(attempt: Attempt) -> bool:
         (attempt.did == "corrupted" and attempt.checksum is True)
         or (attempt.did == MOVED[2] and attempt.fault == SHIFTED)
     )
-
-
-def _in_turn(requests: Iterable[Attempt]) -> Iterator[tuple[Attempt, Attempt]]:
-    """Pair each download with the next one of the same object."""
-    reads = grouped(requests, lambda each: (each.method, each.host, each.path))
-    return chain.from_iterable(pairwise(same) for key, same in reads.items() if key[0] == "GET")
 
 
 def _is_rest_of_another(before: Attempt, after: Attempt) -> bool:
@@ -179,7 +173,12 @@ def mixed_versions(evidence: Evidence) -> Finding | None:
             evidence=seen_by_callers(taken, returned=True),
         )
     if not moved:
-        rest = sum(_is_rest_of_another(*pair) for pair in _in_turn(evidence.requests))
+        downloads = (request for request in evidence.requests if request.method == "GET")
+        rest = sum(
+            _is_rest_of_another(before, after)
+            for same in grouped(downloads, lambda request: (request.host, request.path)).values()
+            for before, after in pairwise(same)
+        )
         if not rest:
             return None
         return unknown(

@@ -20,7 +20,6 @@ OTHER_IDS = "the SDK, which repeats none: a layer above it retries them, or the 
 """The reason that requests under several ids cannot be told to be one call."""
 DRIVE_IT = "To decide, run `faultinject conformance`, whose calls are known."
 REWIND = "Send the whole body from its beginning with every attempt."
-MAKE_ONCE = "Make the body once, before the first attempt, and send it with every attempt."
 SEND_KEY = (
     "Send an Idempotency-Key if the service knows it, or look for the effect of the first request"
     " before you retry."
@@ -36,8 +35,6 @@ WHOLE_PLAN = (
     " had not ended."
 )
 """The advice if a plan made the calls, and they were too few or too close together."""
-RETRY_UPLOADS = "Let the client make uploads and retry them, and repeat the whole plan."
-"""The same where only a client that retries uploads can be judged."""
 NO_BREAKER = Setting(
     "Repeat it with the client's circuit breaker off, or with one that opens after more failures."
 )

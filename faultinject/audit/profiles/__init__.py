@@ -29,8 +29,8 @@ _UNKNOWN = re.compile("Object contains unknown field `([^`]*)`")
 @cache
 def names() -> tuple[str, ...]:
     """The names of all profiles, sorted."""
-    files_ = (path.name for path in files(__name__).iterdir())
-    return tuple(sorted(file.removesuffix(".toml") for file in files_ if file.endswith(".toml")))
+    own = (path.name for path in files(__name__).iterdir())
+    return tuple(sorted(name.removesuffix(".toml") for name in own if name.endswith(".toml")))
 
 
 def get(name: str) -> Profile:

@@ -162,8 +162,9 @@ def place_of(test: str) -> tuple[str, int]:
                 isinstance(statement, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
                 and statement.name == name
             ):
-                decorators = statement.decorator_list
-                marks = [mark.lineno for mark in decorators if "faultinject" in ast.unparse(mark)] or marks
+                marks = [
+                    mark.lineno for mark in statement.decorator_list if "faultinject" in ast.unparse(mark)
+                ] or marks
                 line = marks[0] if marks else statement.lineno
                 body = statement.body
                 break

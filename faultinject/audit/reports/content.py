@@ -5,6 +5,7 @@ Whatever a request said comes escaped (`engine.shown.quoted`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from typing import NamedTuple
@@ -26,8 +27,8 @@ SHOWN = 8
 """Attempts of a call that its story tells; of more, the first and the last ones."""
 LONGEST = 80
 """Characters of a path or a user agent that are shown."""
-SIGNALS = {TOLD: "test label"}
-"""Words for the signals that group attempts, if the name alone would not tell."""
+ADDRESS = re.compile(r"(https://[^\s()<>\"]+)")
+"""The addresses in an action that become links."""
 NOT_SEEN = "nothing of the kind was seen. Add -v to see what each check needs."
 """The reason given for undecided checks that saw nothing."""
 
@@ -157,7 +158,7 @@ def undecided(findings: Sequence[Finding], *, every: bool = True) -> list[str]:
 
 def title(judgement: Judgement) -> str:
     """The client, as its driver or it itself names it, and how many others there were."""
-    client = shortened(quoted(judgement.title or judgement.client)) or "a client without a User-Agent"
+    client = shortened(quoted(judgement.title or judgement.client))
     return f"{client} and {counted(len(judgement.others), 'other client')}" if judgement.others else client
 
 
@@ -201,9 +202,9 @@ def _measured(judgement: Judgement) -> Iterator[str]:
     if judgement.title and judgement.client:
         yield f"User agent: {shortened(quoted(judgement.client))}."
     if judgement.signal:
-        signals = {SIGNALS.get(signal, signal): n for signal, n in judgement.signal.items()}
+        signals = {"test label" if signal == TOLD else signal: n for signal, n in judgement.signal.items()}
         yield f"Attempts were grouped into calls by {_numbered(signals)}."
-    turnaround = judgement.turnaround
+    turnaround, profile = judgement.evidence.turnaround, judgement.evidence.profile
     if turnaround.median is None or turnaround.p95 is None:
         yield (
             "The client's turnaround without backoff is unknown: too few requests followed each"
@@ -214,7 +215,7 @@ def _measured(judgement: Judgement) -> Iterator[str]:
             f"Without backoff the next request comes after {seconds(turnaround.median)}"
             f" (median; 95 % within {seconds(turnaround.p95)}; n = {turnaround.n})."
         )
-    yield f"Profile: {judgement.profile.name} ({judgement.profile.title})."
+    yield f"Profile: {profile.name} ({profile.title})."
     for name, results in list(judgement.rules.items())[:RULES]:
         faults = ", ".join(results.faults[:FAULTS])
         more = f" and {len(results.faults) - FAULTS} more" if len(results.faults) > FAULTS else ""

@@ -69,14 +69,17 @@ def junit(judgement: Judgement) -> str:
 def suite(judgement: Judgement, name: str = "faultinject") -> Suite:
     """The suite of one judgement; see `junit`."""
     failing = (FAIL, WARN) if judgement.strict else (FAIL,)
-    group = f"faultinject.{judgement.profile.name}"
+    group = f"faultinject.{judgement.evidence.profile.name}"
     cases = [_case(finding, group, failing) for finding in merged(judgement.findings)]
     if judgement.conclusion.result == "undecided":
         cases.insert(0, Case(RESULT, group, ERROR, judgement.conclusion.sentence, "undecided"))
     report = content(judgement)
-    said = "\n".join([report.result, *report.facts, *report.measured])
     return Suite(
-        name, cases, judgement.seconds, {"client": report.title, "profile": judgement.profile.name}, said
+        name,
+        cases,
+        judgement.seconds,
+        properties={"client": report.title, "profile": judgement.evidence.profile.name},
+        said="\n".join([report.result, *report.facts, *report.measured]),
     )
 
 

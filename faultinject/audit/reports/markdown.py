@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from faultinject.audit.findings import INCONCLUSIVE, PASS, SIGNS
 from faultinject.audit.judging import Judgement
-from faultinject.audit.reports.content import FindingText, content
+from faultinject.audit.reports.content import ADDRESS, FindingText, content
 
 SPECIAL = {
     **{each: f"\\{each}" for each in "\\`*_[]|~$"},
@@ -46,8 +46,9 @@ def problem(finding: FindingText) -> list[str]:
 
 def linked(text: str) -> str:
     """The text of an action, whose addresses are links."""
-    parts = re.split(r"(https://[^\s()<>\"]+)", text)
-    return "".join(f"<{part}>" if number % 2 else plain(part) for number, part in enumerate(parts))
+    return "".join(
+        f"<{part}>" if number % 2 else plain(part) for number, part in enumerate(ADDRESS.split(text))
+    )
 
 
 def _list(lines: Iterable[str]) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
 
 from faultinject.audit.checks.words import counted
 from faultinject.audit.evidence import Evidence
 from faultinject.audit.findings import SIGNS
 from faultinject.audit.judging import Judgement
-from faultinject.audit.reports.content import content, shortened
+from faultinject.audit.reports.content import ADDRESS, content, shortened
 from faultinject.audit.reports.html.pictures import Timeline, at, number, waits
 from faultinject.engine.shown import quoted
 from faultinject.vendors.vendor import read
@@ -17,9 +16,6 @@ from faultinject.vendors.vendor import read
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from jinja2 import Environment, Template
-
-ADDRESS = re.compile(r"(https://[^\s()<>\"]+)")
-"""The addresses in an action that become links."""
 
 
 def html(judgement: Judgement, *, title: str | None = None, made: str = "") -> str:

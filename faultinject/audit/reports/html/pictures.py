@@ -37,8 +37,7 @@ def steps(high: float, most: int) -> list[float]:
     >>> steps(3.4, 4)
     [0.0, 1.0, 2.0, 3.0]
     """
-    rough = high / most
-    power = 10.0 ** math.floor(math.log10(rough))
+    power = 10.0 ** math.floor(math.log10(high / most))
     step = next(step for factor in (1, 2, 5, 10, 20) if (step := factor * power) * (most + 1) > high)
     return [round(number * step, 9) for number in range(int(high / step * (1 + 1e-9)) + 1)]
 
