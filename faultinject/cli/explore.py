@@ -359,12 +359,12 @@ def explore(
     contents: Contents
     inconclusive = None
     read_as = vendor
-    nobody_named_it = False
+    vendor_is_default = False
     if url is None:
         from faultinject.testing.storage import Storage, contents_of
 
         vendor = vendor or _vendor_of(rules)
-        nobody_named_it, vendor = not vendor, vendor or "cos"
+        vendor_is_default, vendor = not vendor, vendor or "cos"
         service = store = Storage(vendor)
         contents = partial(contents_of, store.app)
     else:
@@ -433,7 +433,7 @@ def explore(
                 _show(exploration, writers, as_json=as_json)
             raise
     _show(exploration, writers, as_json=as_json, prints=prints)
-    if nobody_named_it and code == 1:
+    if vendor_is_default and groups(exploration.sweep.finished):
         click.echo("faultinject: the store spoke cos; --vendor names the service of your client", err=True)
     return code
 

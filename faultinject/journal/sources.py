@@ -30,7 +30,7 @@ class LineSource:
         standard: a file that is read from its beginning instead of the standard input.
 
     Attributes:
-        good: whether it has a line of a journal; the reader of the lines sets it.
+        has_journal_line: whether it has a line of a journal; the reader of the lines sets it.
     """
 
     def __init__(self, path: str, skipped: dict[str, int], standard: BufferedReader | None = None) -> None:

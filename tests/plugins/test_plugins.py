@@ -362,6 +362,8 @@ def test_commands_tell_what_is_left_out(python: Python) -> None:
             "ModuleNotFoundError: No module named 'nowhere'"
         ),
         "faultinject: the vendor cos of the package acme-thing 2.1 is left out: faultinject has one of that name",
+        "faultinject: the fault cos of the package other-thing 1 is left out: faultinject has one of that name",
+        "faultinject: the fault reset of the package other-thing 1 is left out: faultinject has one of that name",
     ]
     vocabulary = " ".join(python("-m", "faultinject", "check", "-h")[0].split())
     assert (

@@ -45,18 +45,17 @@ METADATA = frozenset(
 class Content(bytes):
     """The content of an object, with its metadata.
 
-    Args:
-        content: the bytes.
-        headers: the headers that the service keeps with them.
+    Attributes:
+        metadata: the headers that a writer chooses.
     """
 
+    metadata: Mapping[str, str]
+
     def __new__(cls, content: bytes, headers: Iterable[tuple[str, str]]) -> Content:
-        """Keep the headers that a writer chooses."""
+        """Make it from the bytes and the headers that the service keeps with them."""
         made = super().__new__(cls, content)
         made.metadata = {name: value for name, value in headers if name in METADATA or "-meta-" in name}
         return made
-
-    metadata: Mapping[str, str]
 
 
 class StoreComparison:
