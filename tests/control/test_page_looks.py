@@ -127,6 +127,18 @@ def test_nothing_moves_away_under_the_mouse(opened, server, width):
         assert {name: (was, each[name]) for name, was in idle.items() if each[name] != was} == {}
 
 
+@pytest.mark.parametrize("width", [360, 720, 1100])
+def test_the_form_stands_still_while_its_choices_load(opened, width):
+    """Vendors and faults come after it is open; a click at the text must not meet what was above it."""
+    browser = opened("http:503,name=a", width=width)
+    top = "document.querySelector('{}').getBoundingClientRect().top"
+    place = f"{top.format('#rule-text')} - {top.format('#editor')}"
+    at_first = browser.evaluate(f"(document.querySelector('#add').click(), {place})")
+    for choice in ("#vendor", "#fault"):
+        browser.until(f"document.querySelector('{choice}').options.length > 1")
+    assert browser.evaluate(place) == at_first
+
+
 def test_every_control_has_a_name(opened, server):
     """A screen reader says what each field and button is."""
     browser = opened("http:503,name=a")
