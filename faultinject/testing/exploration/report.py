@@ -185,7 +185,7 @@ class PrintedFailure(Struct, omit_defaults=True):
         audit: The findings of the second judge.
         actions: The advice against them.
         scenario: The smallest rules that show it.
-        marker: The same as a pytest marker.
+        marker: The same for pytest: a marker, or the `replay` argument of the exploration.
         alike: Other runs that fail alike.
         requests: The requests of that run.
         killed_after: The number of requests before the command was killed, where it was.
@@ -272,7 +272,7 @@ def printed(sweep: Sweep, seconds: float) -> PrintedExploration:
                 error=quoted(smallest.failure),
                 audit=[quoted(f"{finding.check}: {finding.message}") for finding in smallest.findings],
                 scenario=[str(rule) for rule in smallest.scenario.rules],
-                marker=sweep.run.marker(smallest.scenario.rules),
+                marker=sweep.run.replay_line(smallest),
                 alike=[other.text for other in others],
                 requests=[quoted(f"{outcome.method} {outcome.path}") for outcome in smallest.outcomes],
                 killed_after=smallest.first if sweep.run.kills else None,

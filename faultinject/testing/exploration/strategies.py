@@ -74,9 +74,12 @@ class Once:
         """The subject of the exploration, for the first line of the report."""
         return f"{requests} without faults, {count(len(self.choices), 'fault')}"
 
-    def marker(self, rules: Sequence[Rule]) -> str:
-        """The pytest marker that runs a scenario again."""
-        return marker(rules)
+    def replay_line(self, run: FinishedRun) -> str:
+        """The pytest marker that makes a run again, or the argument of the exploration that does."""
+        if run.error is not None:
+            return marker(run.scenario.rules)
+        # Only an exploration compares the store and judges the requests.
+        return f"the same exploration with replay={_argument(run.scenario.rules)}"
 
     def learn(self, result: RunResult, *, delayed: bool = False) -> None:
         """Learn the right contents of the store from a run without faults."""
@@ -142,6 +145,10 @@ def _removes(request: Outcome) -> bool:
     return request.method == "DELETE" or "delete" in (request.operation or "").lower()
 
 
+def _argument(rules: Sequence[Rule]) -> str:
+    return quoted(json.dumps("; ".join(map(str, rules)), ensure_ascii=False))
+
+
 class KilledAndRestarted(Once):
     """A program is killed at a request and started again; faults come in its second run.
 
@@ -182,15 +189,14 @@ class KilledAndRestarted(Once):
         faults = f", {count(len(self.second), 'fault')} in the second run" if self.second else ""
         return f"{requests} without a crash{faults}"
 
-    def marker(self, rules: Sequence[Rule]) -> str:
-        """The pytest marker that runs a scenario again."""
-        text = quoted(json.dumps("; ".join(map(str, rules)), ensure_ascii=False))
+    def replay_line(self, run: FinishedRun) -> str:
+        """The pytest marker that makes a run again."""
         bounds = self._bounds
         more = f", ignore={bounds.ignore!r}" if bounds.ignore else ""
         more += ", exhaustive=True" if bounds.exhaustive else ""
         more += f", max_runs={bounds.max_runs}" if bounds.max_runs != MAX_RUNS else ""
         more += "" if bounds.within is None else f", within={bounds.within!r}"
-        return f"@pytest.mark.faultinject_explore({self._given}crash=True{more}, replay={text})"
+        return f"@pytest.mark.faultinject_explore({self._given}crash=True{more}, replay={_argument(run.scenario.rules)})"
 
     def learn(self, result: RunResult, *, delayed: bool = False) -> None:
         """Learn the right contents, and the failure of a second run, from a run without a crash."""

@@ -81,7 +81,7 @@ class Sweep:
         covered: the choices that need no run of their own: they were injected, or an equal choice was; another share
             has them; or only one scenario is replayed.
         doubts: whether a failed run is repeated, as its fault may not be the cause.
-        replay_line: returns the line that runs a finished run again; by default a marker.
+        replay_line: returns the line that runs a finished run again; by default for pytest.
         exhaustive_argument: the name of the argument by which omissions are tried.
     """
 
@@ -105,7 +105,7 @@ class Sweep:
         self.not_run = 0
         self.stopped = ""
         self.doubts: Callable[[], bool] = bool
-        self.replay_line: Callable[[FinishedRun], str] = lambda run: self.run.marker(run.scenario.rules)
+        self.replay_line: Callable[[FinishedRun], str] = self.run.replay_line
         self.exhaustive_argument = "exhaustive=True"
         vendors = filter(None, (choice.rule.vendor for choice in choices))
         self.reading = Addressing(next(vendors, vendor), endpoints)

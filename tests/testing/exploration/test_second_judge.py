@@ -50,7 +50,7 @@ def test_other_bytes_fail_a_run_that_passes():
         "    1 PutObject  503 PUT /b/k  <- cos:SlowDown",
         "    2 PutObject  200 PUT /b/k",
         "  → Send the whole body from its beginning with every attempt.",
-        '  replay: @pytest.mark.faultinject("cos:SlowDown,method=PUT,path=/b/k,times=1")',
+        '  replay: the same exploration with replay="cos:SlowDown,method=PUT,path=/b/k,times=1"',
     ]
     [finished] = exploration.runs
     assert (finished.failed, finished.gave_up, finished.error) == (True, False, None)

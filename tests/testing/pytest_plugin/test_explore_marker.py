@@ -952,10 +952,12 @@ def test_the_second_judge(run, shows):
         [
             "1 request without faults, 1 fault; 1 run in *, 1 failed",
             "same bytes: request 1 sent 4 bytes, request 2, which retries it, 0 bytes",
-            '  replay: @pytest.mark.faultinject("http:503,method=PUT,path=/b/k,times=1")',
+            '  replay: the same exploration with replay="http:503,method=PUT,path=/b/k,times=1"',
         ],
     )
     run(NOT_REWOUND.replace('("http:503")', '("http:503", ignore=["same bytes"])')).assert_outcomes(passed=1)
+    replayed = '("http:503", replay="http:503,method=PUT,path=/b/k,times=1")'
+    run(NOT_REWOUND.replace('("http:503")', replayed)).assert_outcomes(failed=1)
 
 
 @pytest.mark.slow
