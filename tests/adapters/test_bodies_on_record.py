@@ -113,7 +113,7 @@ def test_an_input_has_what_the_servers_has():
     assert put(recorded(), lambda source: [source.getvalue()]) == [BODY]
 
 
-@pytest.mark.parametrize("rule", ["reset,when=after", "http:503,when=after", "latency,delay=1ms"])
+@pytest.mark.parametrize("rule", ["reset,when=after", "http:503,when=after", "latency,delay=1ms", "corrupt"])
 def test_the_app_also_reads_what_gets_a_fault_afterwards(send, rule):
     """A lost answer's retry can be compared with it."""
     injector = recorded(f"{rule},times=1")
