@@ -129,7 +129,7 @@ def test_nothing_moves_away_under_the_mouse(opened, server, width):
 
 @pytest.mark.parametrize("width", [360, 720, 1100])
 def test_the_form_stands_still_while_its_choices_load(opened, width):
-    """Vendors and faults come after it is open; a click at the text must not meet what was above it."""
+    """Its choices come after it is open; a click at the text must not meet them."""
     browser = opened("http:503,name=a", width=width)
     top = "document.querySelector('{}').getBoundingClientRect().top"
     place = f"{top.format('#rule-text')} - {top.format('#editor')}"

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from faultinject import Injector, Rule, WSGIFaultMiddleware, inject
-from faultinject.exceptions import StoreUnavailableError
+from faultinject.exceptions import StoreUnavailableError, UnsupportedServerError
 from faultinject.journal.log import Failures
 
 
@@ -51,6 +51,12 @@ def test_errors_of_ours_are_counted(caplog):
     assert caplog.messages == [
         f"faultinject: rule {name} failed, the request passed untouched" for name in "ab"
     ]
+
+
+def test_a_server_that_is_not_supported_is_logged_as_it_is(caplog):
+    """No rule is to blame for it."""
+    Failures().note(UnsupportedServerError("eventlet is not supported"), "a")
+    assert caplog.messages == ["faultinject: eventlet is not supported"]
 
 
 def test_what_hardly_any_request_matches_is_said(caplog):

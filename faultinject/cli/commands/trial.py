@@ -81,9 +81,9 @@ def trial(**given: Any) -> int:
     AZURE_STORAGE_CONNECTION_STRING. Inside moto's mock_aws, moto keeps the requests, and gets the faults. With --app
     the faults are injected into the servers that the suite itself starts, such as moto's.
 
-    The exit code is 0 when every test has the same result as without faults; 1 when a fault broke a test, or a test
-    did not run; 3 when a rule of -r was injected in no run, every failing test also fails without faults, the command
-    fails without a test that does, or no test passed twice.
+    The exit code is 0 when no fault broke a test; 1 when a fault broke a test, or a test did not run; 3 when a rule of
+    -r was injected in no run, every failing test also fails without faults, the command fails without a test that does,
+    or no test passed twice.
     Ctrl-C judges the runs that have ended.
 
     \b

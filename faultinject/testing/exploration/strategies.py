@@ -196,7 +196,8 @@ class KilledAndRestarted(Once):
         more += ", exhaustive=True" if bounds.exhaustive else ""
         more += f", max_runs={bounds.max_runs}" if bounds.max_runs != MAX_RUNS else ""
         more += "" if bounds.within is None else f", within={bounds.within!r}"
-        return f"@pytest.mark.faultinject_explore({self._given}crash=True{more}, replay={_argument(run.scenario.rules)})"
+        replay = _argument(run.scenario.rules)
+        return f"@pytest.mark.faultinject_explore({self._given}crash=True{more}, replay={replay})"
 
     def learn(self, result: RunResult, *, delayed: bool = False) -> None:
         """Learn the right contents, and the failure of a second run, from a run without a crash."""
