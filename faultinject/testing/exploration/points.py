@@ -358,6 +358,10 @@ def comparable_parts(rules: Iterable[Rule], but: Collection[str] = ()) -> list[o
 
 def marker(rules: Sequence[Rule]) -> str:
     """A scenario as a marker to paste."""
+    return f"@pytest.mark.faultinject({', '.join(as_python(str(rule)) for rule in rules)})"
+
+
+def as_python(text: str) -> str:
+    """A text as a string of Python."""
     # A string of JSON, and an escape of `quoted`, is valid Python as well.
-    texts = (quoted(json.dumps(str(rule), ensure_ascii=False)) for rule in rules)
-    return f"@pytest.mark.faultinject({', '.join(texts)})"
+    return quoted(json.dumps(text, ensure_ascii=False))

@@ -185,7 +185,7 @@ class PrintedFailure(Struct, omit_defaults=True):
         audit: The findings of the second judge.
         actions: The advice against them.
         scenario: The smallest rules that show it.
-        marker: The same for pytest: a marker, or the `replay` argument of the exploration.
+        marker: The same as a pytest marker.
         alike: Other runs that fail alike.
         requests: The requests of that run.
         killed_after: The number of requests before the command was killed, where it was.

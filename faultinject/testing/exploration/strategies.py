@@ -5,7 +5,6 @@ The code under test runs once, or a program is killed and started again.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -13,20 +12,21 @@ from faultinject.audit.checks.lost_answers import ERROR, is_lost
 from faultinject.audit.checks.questions import PASSING
 from faultinject.audit.checks.versions import MOVED
 from faultinject.audit.findings import Finding
-from faultinject.engine.shown import quoted, shown_path
+from faultinject.engine.shown import shown_path
 from faultinject.exceptions import ConfigurationError, ExplorationFailedError
 from faultinject.journal.outcome import Outcome
 from faultinject.journal.reading import of_outcomes
 from faultinject.rules.descriptions import count
-from faultinject.rules.rule import Rule
 from faultinject.rules.triggers import FOR_GOOD
-from faultinject.testing.exploration.bounds import MAX_RUNS, Bounds, LeftOut
+from faultinject.testing.exploration.bounds import Bounds, LeftOut
 from faultinject.testing.exploration.causes import SECOND, FinishedRun, PlannedRun, RunResult
 from faultinject.testing.exploration.choices import AFTER, BEFORE, MIDDLE, Choice
 from faultinject.testing.exploration.judge import Judge
-from faultinject.testing.exploration.points import marker
+from faultinject.testing.exploration.points import as_python, marker
 from faultinject.testing.exploration.store_comparison import BY_NAME, StoreComparison, StoreContents
 
+REPLAYED = ("crash", "depth", "again", "ignore", "exhaustive", "max_runs", "within")
+"""The bounds that a run needs when it is repeated."""
 OVERWRITTEN = "overwritten"
 """The value of `did` if another writer has replaced an object."""
 
@@ -59,6 +59,7 @@ class Once:
         self.choices = self.asked_for = choices
         self.second = [choice for choice in choices if not choice.alone] if bounds.depth > 1 else []
         self.left_out: list[LeftOut] = []
+        self._sources = dict.fromkeys(choice.source for choice in choices)
         self._bounds = bounds
         self._judge = judge
         self._store = StoreComparison(
@@ -75,11 +76,19 @@ class Once:
         return f"{requests} without faults, {count(len(self.choices), 'fault')}"
 
     def replay_line(self, run: FinishedRun) -> str:
-        """The pytest marker that makes a run again, or the argument of the exploration that does."""
-        if run.error is not None:
-            return marker(run.scenario.rules)
-        # Only an exploration compares the store and judges the requests.
-        return f"the same exploration with replay={_argument(run.scenario.rules)}"
+        """The pytest marker that repeats a run."""
+        rules = run.scenario.rules
+        if run.error is not None and not self.kills:
+            return marker(rules)
+        # Only an exploration kills a program, compares the store and judges the requests.
+        given = [as_python(source) for source in self._sources]
+        given += [
+            f"{key}={value!r}"
+            for key in REPLAYED
+            if (value := getattr(self._bounds, key)) != getattr(Bounds, key)
+        ]
+        replay = as_python("; ".join(map(str, rules)))
+        return f"@pytest.mark.faultinject_explore({', '.join(given)}, replay={replay})"
 
     def learn(self, result: RunResult, *, delayed: bool = False) -> None:
         """Learn the right contents of the store from a run without faults."""
@@ -145,10 +154,6 @@ def _removes(request: Outcome) -> bool:
     return request.method == "DELETE" or "delete" in (request.operation or "").lower()
 
 
-def _argument(rules: Sequence[Rule]) -> str:
-    return quoted(json.dumps("; ".join(map(str, rules)), ensure_ascii=False))
-
-
 class KilledAndRestarted(Once):
     """A program is killed at a request and started again; faults come in its second run.
 
@@ -180,24 +185,12 @@ class KilledAndRestarted(Once):
         self.second = self.asked_for = [
             fault for fault in faults if not (fault.lasts or fault.replaces_object)
         ]
-        sources = dict.fromkeys(fault.source for fault in faults)
-        self._given = "".join(f"{quoted(json.dumps(source, ensure_ascii=False))}, " for source in sources)
         self._usual_failure = ""
 
     def subject(self, requests: str) -> str:
         """The subject of the exploration, for the first line of the report."""
         faults = f", {count(len(self.second), 'fault')} in the second run" if self.second else ""
         return f"{requests} without a crash{faults}"
-
-    def replay_line(self, run: FinishedRun) -> str:
-        """The pytest marker that makes a run again."""
-        bounds = self._bounds
-        more = f", ignore={bounds.ignore!r}" if bounds.ignore else ""
-        more += ", exhaustive=True" if bounds.exhaustive else ""
-        more += f", max_runs={bounds.max_runs}" if bounds.max_runs != MAX_RUNS else ""
-        more += "" if bounds.within is None else f", within={bounds.within!r}"
-        replay = _argument(run.scenario.rules)
-        return f"@pytest.mark.faultinject_explore({self._given}crash=True{more}, replay={replay})"
 
     def learn(self, result: RunResult, *, delayed: bool = False) -> None:
         """Learn the right contents, and the failure of a second run, from a run without a crash."""

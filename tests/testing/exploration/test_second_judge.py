@@ -50,7 +50,8 @@ def test_other_bytes_fail_a_run_that_passes():
         "    1 PutObject  503 PUT /b/k  <- cos:SlowDown",
         "    2 PutObject  200 PUT /b/k",
         "  → Send the whole body from its beginning with every attempt.",
-        '  replay: the same exploration with replay="cos:SlowDown,method=PUT,path=/b/k,times=1"',
+        '  replay: @pytest.mark.faultinject_explore("cos:SlowDown",'
+        ' replay="cos:SlowDown,method=PUT,path=/b/k,times=1")',
     ]
     [finished] = exploration.runs
     assert (finished.failed, finished.gave_up, finished.error) == (True, False, None)
