@@ -49,6 +49,12 @@ def lines(report: TrialReport, silent: Sequence[str], *, verbose: bool) -> Itera
         numbers = [(str(fault.injected), str(fault.broken), fault.rule) for fault in report.faults]
         yield from map(quoted, aligned([heads, *numbers]))
     for run in report.faults:
+        if run.excused:
+            yield _list_line(
+                f"not judged with {run.rule}, which stays: {counted(len(run.excused), 'test')} with an error of storage",
+                run.excused,
+                most,
+            )
         if run.missing:
             yield _list_line(f"did not run with {run.rule} ({run.ended or 'exit code 0'})", run.missing, most)
     before = [

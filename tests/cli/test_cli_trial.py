@@ -667,6 +667,12 @@ def test_answers():
     status, _, _ = exchange("PUT", "/docs/cow", b"meow")
     assert status == 200
 
+def test_serves():
+    with contextlib.suppress(RuntimeError):
+        ask("PUT", "/docs/hen")
+    status, _, _ = exchange("GET", "/docs/hen")
+    assert (500 if status == 404 else status) == 200
+
 def test_wraps():
     class UploadFailed(Exception): pass
     try:
@@ -690,10 +696,22 @@ def test_a_fault_that_stays(run, suite):
     says = "  breaks the app's own promise: it fails, and not by an error of storage, with http:503,method=PUT,from=1\n"
     assert says in out
     assert re.findall(r"^(\d+) +(\d) +(\S+)$", out, re.MULTILINE) == [
-        ("10", "1", rules[0]),
-        ("11", "1", rules[1]),
+        ("13", "2", rules[0]),
+        ("15", "1", rules[1]),
     ]
-    assert out.count("✕") == 1
+    assert re.findall(r"✕ test_it.py::(\w+)", out) == ["test_swallows", "test_serves"]
+    assert re.findall(r"^not judged with (\S+), which stays: (.*)$", out, re.MULTILINE) == [
+        (
+            rules[0],
+            "3 tests with an error of storage: test_it.py::test_raises, test_it.py::test_answers,"
+            " test_it.py::test_wraps",
+        ),
+        (
+            rules[1],
+            "4 tests with an error of storage: test_it.py::test_raises, test_it.py::test_answers,"
+            " test_it.py::test_serves, test_it.py::test_wraps",
+        ),
+    ]
 
 
 SIZES = r"""

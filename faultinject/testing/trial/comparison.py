@@ -158,12 +158,19 @@ _MISSING = re.compile(r"\bNoSuch[A-Z]\w+|\b404\b|[Nn]ot ?Found")
 """The words of storage for a missing object."""
 
 
-def breaks_promise(rules: Sequence[Rule], result: Result) -> bool:
+def breaks_promise(rules: Sequence[Rule], result: Result, requests: Sequence[Outcome]) -> bool:
     """Whether a test fails for another reason than an error that the app reported.
 
-    If the failure shows the code or the status of the fault, or any error status, the app reported the error. If not,
-    the app treated a failed request as successful.
+    The app treated a failed write as successful if it asks for the object afterwards, and the object is missing. If
+    not, and the failure shows the code or the status of the fault, or any error status, the app reported the error.
     """
+    refused = set()
+    for outcome in requests:
+        if outcome.injected and outcome.method in ("PUT", "POST", "PATCH"):
+            refused.add((outcome.host, outcome.path))
+        # A careful app looks with HEAD for what became of its write.
+        elif (outcome.method, outcome.status) == ("GET", 404) and (outcome.host, outcome.path) in refused:
+            return True
     names = {name for rule in rules for row in rule.resolved.rows for name in (row.code, str(row.status))}
     names |= {rule.fault.partition(":")[2] for rule in rules}
     if any(name in result.shown for name in names - {"", "None"}):
@@ -338,11 +345,22 @@ class SuiteComparison:
 
         If the faults of the run stay, a failure with the error of storage does not count.
         """
+        excused = self.excused_in(run)
+        return [breakage(run, test) for test in self._failed_in(run) if test not in excused]
+
+    def excused_in(self, run: SuiteRun) -> list[str]:
+        """The tests that fail with the error of storage in a run whose faults stay."""
+        if not run.lasts:
+            return []
+        return [
+            test
+            for test in self._failed_in(run)
+            if not breaks_promise(run.rules, run.results[test], run.of(test))
+        ]
+
+    def _failed_in(self, run: SuiteRun) -> list[str]:
         ran = [test for test in self.judged if test in run.results]
-        failed = [test for test in ran if run.results[test].outcome not in (PASSED, PARTLY)]
-        if run.lasts:
-            failed = [test for test in failed if breaks_promise(run.rules, run.results[test])]
-        return [breakage(run, test) for test in failed]
+        return [test for test in ran if run.results[test].outcome not in (PASSED, PARTLY)]
 
     def missing_in(self, run: SuiteRun) -> list[str]:
         """The tests that pass without faults, and did not run in a run."""
@@ -382,6 +400,8 @@ class FaultOfTrial(Struct):
         rule: Its rules.
         injected: The number of requests that got the fault.
         broken: The number of tests that it breaks.
+        excused: The tests that fail with the error of storage, as they may because the fault stays; they are not
+            judged.
         missing: The tests that did not run, as the suite ended before.
         seconds: The time that it took.
         ended: The end of the command; empty: exit code 0.
@@ -390,6 +410,7 @@ class FaultOfTrial(Struct):
     rule: str
     injected: int
     broken: int
+    excused: list[str]
     missing: list[str]
     seconds: float
     ended: str
@@ -492,6 +513,7 @@ def report_of(
                 spelled(run.rules),
                 sum(outcome.injected for outcome in run.outcomes),
                 len(comparison.broken_in(run)),
+                comparison.excused_in(run),
                 comparison.missing_in(run),
                 round(run.seconds, 3),
                 run.ended,
