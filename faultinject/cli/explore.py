@@ -182,7 +182,13 @@ class Command:
         self._contents = contents
 
     def __enter__(self) -> None:
-        self._real_time["ENDPOINT"] = self._service.url
+        service, known = self._service, {}
+        if not isinstance(service, Proxied):
+            from faultinject.store import stores
+
+            known = stores.find(service.vendor).environment(service.host, service.port)
+        # What the user has set for the SDKs stays: the command may use another service, too.
+        self._real_time |= {**known, **self._real_time, "ENDPOINT": service.url}
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

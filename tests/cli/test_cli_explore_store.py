@@ -72,6 +72,24 @@ def findings(lines):
     return [line.partition(" (reset")[0].partition(" (s3:")[0] for line in lines if line.startswith(begins)]
 
 
+@pytest.mark.slow
+def test_an_sdk_without_settings_of_its_own(run, tmp_path, monkeypatch):
+    """The variables of the SDKs name the store, with credentials; what the user has set stays."""
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    path = tmp_path / "job.py"
+    path.write_text(
+        "import os, boto3\n"
+        "assert os.environ['AWS_REGION'] == 'eu-west-1'\n"
+        "s3 = boto3.client('s3')\n"
+        "s3.create_bucket(Bucket='films')\n"
+        "s3.put_object(Bucket='films', Key='cat', Body=b'meow')\n"
+    )
+    rule = "s3:SlowDown,times=1"
+    code, output, errors = run("explore", "--vendor", "s3", "-r", rule, "--", sys.executable, str(path))
+    assert (code, errors) == (0, "")
+    assert output.startswith("2 requests without faults, 1 fault; ")
+
+
 def test_a_write_that_nobody_repeats(explored, tmp_path):
     """The report and the data name the lost object, not the one that is written again.
 
