@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext, suppress
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NoReturn, assert_never
 
 import anyio
@@ -49,7 +49,7 @@ from faultinject.injector.lookup import injector_for
 from faultinject.journal import log
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from anyio.abc import TaskGroup
 
@@ -294,13 +294,16 @@ class ASGIResponder:
         self._plan = plan
         self._request = request
         self._in_process = self._server is CLIENT
-        self._listener = ClientListener(receive)
         self._connection: Connection | None = None
         self._lingering: Connection | None = None
         self._error: Exception | None = None
-        self._clock = anyio.CancelScope()
         self._start: Message | None = None  # the head of the app's answer
         self._begun = self._unread = self._queued = self._broken = False
+
+    @cached_property
+    def _listener(self) -> ClientListener:
+        """The listener, made where a step first needs it: it costs a quarter of an answer at once."""
+        return ClientListener(self._receive)
 
     async def run(self, *, listens: bool) -> None:
         """Carry out all steps, and raise the error by which an answer is cut.
@@ -320,7 +323,8 @@ class ASGIResponder:
             self._release()
 
     async def _run(self, tasks: TaskGroup | None = None) -> None:
-        self._listener.tasks = tasks
+        if tasks is not None:
+            self._listener.tasks = tasks
         step = await self._advance(self._steps)
         if step is not None:
             try:
@@ -448,9 +452,10 @@ class ASGIResponder:
         It ends where the rule asks for that, and where part of the request's body is unread, which the server could
         take for the next request. A server of ours writes the status line and the names of headers as they are given.
         """
-        listener = self._listener
         # Who listens may have heard the end of the body.
-        self._unread = unread = step.unread and not (listener.tasks is not None and listener.whole)
+        self._unread = unread = step.unread and not (
+            self._listener.tasks is not None and self._listener.whole
+        )
         if step.status > 599:
             know_status(step.status_line)
         spell = self._scope.get(SPELL)
@@ -597,19 +602,21 @@ class ASGIResponder:
     async def _run_dropped(self, dropped: Dropped, receive: Receive) -> None:
         """Run the app, drop its answer, and go on without it when it takes too long."""
         raised: BaseException | None = None
+        clock = anyio.CancelScope()
         async with anyio.create_task_group() as tasks:
             receive_until_cut = partial(_receive_until_cut, dropped, receive)
+            watch_clock = partial(tasks.start_soon, self._watch_clock, dropped, clock)
             try:
-                await self._app(self._scope, receive_until_cut, partial(self._drop, dropped, tasks))
+                await self._app(self._scope, receive_until_cut, partial(self._drop, dropped, watch_clock))
             except anyio.get_cancelled_exc_class():
                 raise
             except BaseException as error:
                 raised = error
-            self._clock.cancel()
+            clock.cancel()
         if raised is not None and not (dropped.cut and isinstance(raised, Exception)):
             raise raised
 
-    async def _drop(self, dropped: Dropped, tasks: TaskGroup, message: Message) -> None:
+    async def _drop(self, dropped: Dropped, watch_clock: Callable[[], None], message: Message) -> None:
         """Take the place of the server's `send`, and drop an answer that is no failure."""
         kind = message["type"]
         if dropped.failed:
@@ -623,7 +630,7 @@ class ASGIResponder:
                 await self._advance(self._steps)
                 await self._send(message)
             elif not began_before:
-                tasks.start_soon(self._watch_clock, dropped)
+                watch_clock()
         elif not dropped.over and (kind == "http.response.body" or kind in _PAST_US):
             dropped.feed(message.get("body", b""), more=bool(message.get("more_body")))
             if dropped.over:
@@ -631,17 +638,16 @@ class ASGIResponder:
         # Other tasks get a turn: the clock, and who cancels an app whose answer has no end.
         await checkpoint()
 
-    async def _watch_clock(self, dropped: Dropped) -> None:
+    async def _watch_clock(self, dropped: Dropped, clock: anyio.CancelScope) -> None:
         """Cut an answer that says nothing more, and so never comes to look at the clock."""
-        with self._clock:
+        with clock:
             await anyio.sleep(LONGEST)
-        if not (dropped.over or self._clock.cancel_called):
+        if not (dropped.over or clock.cancel_called):
             dropped.over = dropped.cut = True
             await self._instead(dropped)
 
     async def _instead(self, dropped: Dropped) -> None:
         """Carry out the steps that follow instead of the app's answer."""
-        self._clock.cancel()
         dropped.unread = self._request.has_body and not self._listener.whole
         await self._advance(self._steps)
 

@@ -95,13 +95,11 @@ class ClientListener(BodyReader):
 
     Attributes:
         tasks: where to listen; None: it does not.
-        left: set when the client was heard to leave.
     """
 
     def __init__(self, receive: Receive) -> None:
         super().__init__(receive)
         self.tasks: TaskGroup | None = None
-        self.left = anyio.Event()
         # The object whose method the server's `receive` is, also beneath other middleware.
         owners = (getattr(layer, "__self__", None) for layer in layers_of(receive))
         self._exchange = exchange = next((owner for owner in owners if owner is not None), None)
@@ -177,7 +175,8 @@ class ClientListener(BodyReader):
             if self.over or (connection is not None and connection.left(0)):
                 break
             with anyio.move_on_after(pause):
-                await self.left.wait()
+                while not self.gone:
+                    await self._news.wait()
         # On a busy machine the client's end may come in the same step as the end of the wait.
         for _ in range(_STEPS):
             if self.gone or not self._listens:
@@ -199,14 +198,18 @@ class ClientListener(BodyReader):
                     self._ahead = message
                 # No more than this piece is kept of a body that is still coming.
                 self._listens = not self.gone and self.whole
-            news, self._news = self._news, anyio.Event()
-            news.set()
+            self._wake()
 
     def note(self, message: Message) -> None:
         """Note whether a message ends the body, or says that the client has left."""
         super().note(message)
         if self.gone:
-            self.left.set()
+            self._wake()
+
+    def _wake(self) -> None:
+        """Wake who waits for a message, or for the client's end."""
+        news, self._news = self._news, anyio.Event()
+        news.set()
 
 
 async def in_tasks(work: Callable[[TaskGroup], Awaitable[None]]) -> None:

@@ -71,8 +71,7 @@ def _apart(case: str) -> list[Row]:
     command = [sys.executable, __file__, case, "--alone", "--json"]
     done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True, env=kept)
     if done.returncode:
-        print("failed", file=sys.stderr)
-        return []
+        raise SystemExit(f"failed with exit code {done.returncode}; a page without its rows would hide that")
     rows = [Row.from_dict(each) for each in json.loads(done.stdout)]
     print(" ".join(row.verdict or "-" for row in rows), file=sys.stderr)
     return rows
