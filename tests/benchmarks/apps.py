@@ -92,6 +92,37 @@ class NoopASGI:
         await self.app(scope, receive, send)
 
 
+ERROR = b"<?xml version='1.0' encoding='utf-8' ?><Error><Code>SlowDown</Code></Error>"
+
+
+def wsgi_by_hand(app: Any) -> Any:
+    """The app with an error of storage before it, as a test would write it by hand."""
+
+    def call(environ: Environ, start_response: Callable[..., object]) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] == "PUT" and environ["PATH_INFO"].startswith("/bucketx/"):
+            length = ("Content-Length", str(len(ERROR)))
+            start_response("503 Slow Down", [("Content-Type", "application/xml"), length])
+            return [ERROR]
+        answer: Iterable[bytes] = app(environ, start_response)
+        return answer
+
+    return call
+
+
+def asgi_by_hand(app: Any) -> Any:
+    """The same for an ASGI app."""
+
+    async def call(scope: Scope, receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and scope["method"] == "PUT" and scope["path"].startswith("/bucketx/"):
+            headers = [(b"content-type", b"application/xml"), (b"content-length", b"%d" % len(ERROR))]
+            await send({"type": "http.response.start", "status": 503, "headers": headers})
+            await send({"type": "http.response.body", "body": ERROR})
+            return
+        await app(scope, receive, send)
+
+    return call
+
+
 def flask_hello() -> Any:
     from flask import Flask
 

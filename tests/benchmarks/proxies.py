@@ -88,8 +88,8 @@ CONFIGURED = {
     "nginx": (NGINX, ["nginx", "-c"]),
     "envoy": (ENVOY, ["envoy", "--concurrency", "1", "--log-level", "error", "--use-dynamic-base-id", "-c"]),
 }
-MITM = "mitmdump"
-VERSION = {"haproxy": "-v", "nginx": "-v", "envoy": "--version", MITM: "--version"}
+MITM, MICROBURST = "mitmdump", "microburst"
+VERSION = {"haproxy": "-v", "nginx": "-v", "envoy": "--version", MITM: "--version", MICROBURST: "--version"}
 
 
 def run() -> list[Row]:
@@ -97,7 +97,7 @@ def run() -> list[Row]:
 
 
 def _compared() -> list[Row]:
-    peers = [name for name in (*CONFIGURED, MITM) if shutil.which(name)]
+    peers = [name for name in (*CONFIGURED, MITM, MICROBURST) if shutil.which(name)]
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         app = serving("raw", "bare")
@@ -132,6 +132,8 @@ def _proxy(name: str, app: int, folder: Path) -> Server:
     if name == MITM:
         program = [MITM, "--quiet", "--mode", f"reverse:http://127.0.0.1:{app}", "--set", f"confdir={folder}"]
         return start(lambda port: [*program, "--listen-host", "127.0.0.1", "--listen-port", str(port)])
+    if name == MICROBURST:
+        return start(lambda port: [name, "--upstream", f"http://127.0.0.1:{app}", "--port", str(port)])
     template, command = CONFIGURED[name]
     file = folder / f"{name}.yaml"  # by which Envoy knows what it is
 

@@ -1,6 +1,6 @@
-"""`faultinject serve` beside a Starlette app with a dictionary, both on uvicorn's h11.
+"""`faultinject serve` beside a Starlette app with a dictionary, both on uvicorn's h11, and beside moto's server.
 
-Eight connections write and read 1 KiB.
+Eight connections write and read 1 KiB. moto's server ends the connection after each answer, so boto3 asks there.
 
 `python storing.py PORT` serves that app until it is ended.
 """
@@ -14,6 +14,7 @@ from contextlib import ExitStack, closing
 from functools import partial
 from statistics import median
 
+import boto3
 from loopback import Server, start
 from measure import AGAIN, Goal, Row, Sample, retried
 
@@ -24,8 +25,52 @@ CONTENT = bytes(1024)
 STORES = ("cos", "s3")
 
 
+BY_BOTO3 = 240
+"""Requests of boto3 a round."""
+
+
 def run() -> list[Row]:
-    return [row for method in ("GET", "PUT") for row in retried(partial(_compared, method))]
+    rows = [row for method in ("GET", "PUT") for row in retried(partial(_compared, method))]
+    return [*rows, *retried(_beside_moto)]
+
+
+def _beside_moto() -> list[Row]:
+    ours = [sys.executable, "-m", "faultinject", "serve", "--vendor", "s3", "--port"]
+    moto = [sys.executable, "-m", "moto.server", "-p"]
+    commands = {"ours": ours, AGAIN: ours, "moto": moto}
+    cpu: dict[str, list[float]] = {name: [] for name in commands}
+    with ExitStack() as stack:
+        asked = []
+        for name, command in commands.items():
+            server = start(lambda port, command=command: [*command, str(port)])  # type: ignore[misc]
+            stack.callback(server.stop)
+            client = boto3.client(
+                "s3",
+                endpoint_url=f"http://127.0.0.1:{server.port}",
+                region_name="us-east-1",
+                aws_access_key_id="id",
+                aws_secret_access_key="secret",
+            )
+            client.create_bucket(Bucket="photos")
+            asked.append((name, server, client))
+        for _ in range(ROUNDS):
+            for name, server, client in asked:
+                before = server.spent()
+                for _ in range(BY_BOTO3 // 2):
+                    client.put_object(Bucket="photos", Key="cat", Body=CONTENT)
+                    client.get_object(Bucket="photos", Key="cat")["Body"].read()
+                cpu[name].append((server.spent() - before) / BY_BOTO3)
+    sample = Sample("ours", cpu)
+    note = f"{median(cpu['moto']) / 1000:.0f} µs to {median(cpu['ours']) / 1000:.0f} µs CPU a request"
+    return [
+        sample.row(
+            "moto's server, PUT and GET of 1 KiB by boto3",
+            "`serve --vendor s3`",
+            Goal("", 0),
+            sample.ratios("moto"),
+            note,
+        )
+    ]
 
 
 def _compared(method: str) -> list[Row]:
