@@ -121,8 +121,8 @@ class Evidence:
         copies: by method, the copies that the client sends of unanswered requests.
         requests: all requests of the client, in order of arrival.
         silence: the calls of a test or a driver without a request.
-        told: all requests of each named call, as one call, without named calls that overlap.
-        replaced: the calls whose object a driver replaced meanwhile; besides here they are only in `told`. A client
+        named_calls: all requests of each named call, as one call, without named calls that overlap.
+        replaced: the calls whose object a driver replaced meanwhile; otherwise only `named_calls` has them. A client
             may do anything with such a download, except make one object of two versions.
         findings: the findings of the checks that have been called so far, by name.
     """
@@ -139,7 +139,7 @@ class Evidence:
     copies: Mapping[str, Copies]
     requests: Sequence[Attempt]
     silence: Silence
-    told: Sequence[Call]
+    named_calls: Sequence[Call]
     replaced: Sequence[Call]
     findings: dict[str, list[Finding]] = field(default_factory=dict)
 

@@ -134,7 +134,7 @@ class Journals:
             until=FOR_EVER if finished else now,
             ignore=self._ignore,
             require=self._require,
-            told=named_calls,
+            windows=named_calls,
             skipped=skipped,
         )
         self._look_ahead([end - now for end in judgement.awaited if end > now], now + base)

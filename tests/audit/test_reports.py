@@ -91,7 +91,7 @@ def without(words):
         # Of a journal without a call nothing is said of failed ones, which would read as success, nor of what was joined.
         (judge([]), ["\\ANothing could be judged", without("failed for good"), r"^0 calls, 0 attempts in 0\.0 ms\.$", "^The client's turnaround", "a client without a User-Agent"]),
         # Calls that a circuit breaker fails at once are seen in no request, and counted.
-        (judge(SEEN, told=WINDOWS, until=float("inf")), [r"^3 of 4 calls made no request and failed\.$"]),
+        (judge(SEEN, windows=WINDOWS, until=float("inf")), [r"^3 of 4 calls made no request and failed\.$"]),
         (judgement(**NUMBERS), [without("made no request")]),
         # Failures stand before warnings, whatever the order of the checks.
         (judgement(finding("a", WARN), finding("b", PASS), finding("c", FAIL), finding("d", WARN)), [r"^✕ FAIL  c(.|\n)*^! WARN  a(.|\n)*^! WARN  d"]),

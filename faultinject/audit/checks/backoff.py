@@ -182,7 +182,7 @@ def _is_loose(group: Group) -> bool:
 
 
 def _none_long_enough(
-    evidence: Evidence, groups: Collection[Group], needed: int, what: str, told: str
+    evidence: Evidence, groups: Collection[Group], needed: int, what: str, message: str
 ) -> Finding:
     """Make the finding on too few waits before one retry, or on waits that are too short."""
     seen = max(map(len, groups), default=0)
@@ -190,7 +190,7 @@ def _none_long_enough(
         return too_few(seen, needed, what)
     return unknown(
         seen,
-        told,
+        message,
         action=in_real_time(
             evidence.turnaround, Setting("Configure waits of 100 ms or more, or run it on an idle machine.")
         ),

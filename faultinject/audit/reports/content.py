@@ -99,14 +99,19 @@ def content(judgement: Judgement, *, verbose: bool = True) -> Content:
         judgement.conclusion.result,
         title(judgement),
         list(_facts(judgement)),
-        [told(finding) for verdict in (FAIL, WARN) for finding in findings if finding.verdict == verdict],
+        [
+            finding_text(finding)
+            for verdict in (FAIL, WARN)
+            for finding in findings
+            if finding.verdict == verdict
+        ],
         names(findings, PASS),
         undecided(findings, every=every),
         list(_measured(judgement)),
     )
 
 
-def told(finding: Finding) -> FindingText:
+def finding_text(finding: Finding) -> FindingText:
     """One finding in words."""
     return FindingText(
         finding.verdict,

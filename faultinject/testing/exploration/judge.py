@@ -159,7 +159,7 @@ class Judge:
         attempts = list(of_outcomes(outcomes))
         hits = [
             _FaultedCall(call, numbers, names, stored, harmed=failed or amiss)
-            for call in group(attempts, told=windows)
+            for call in group(attempts, windows=windows)
             if any(attempt.injected and attempt.rule in names for attempt in call.attempts)
         ]
         more = Counter(map(_body, outcomes)) - self._usual
