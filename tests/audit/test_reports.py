@@ -55,7 +55,7 @@ def test_text():
         Attempts were grouped into calls by SDK id (1,200), fingerprint (43).
         Without backoff the next request comes after 0.3 ms (median; 95 % within 1.5 ms; n = 20).
         Profile: rfc (What the RFCs ask of every client).
-        Faults of busy (cos:SlowDown): 5 given, 1 refused, 0 failed.
+        Faults of busy (cos:SlowDown): 5 injected, 1 refused, 0 failed.
         """
     )
 
@@ -371,7 +371,7 @@ def test_markdown():
         - Attempts were grouped into calls by SDK id (1,200), fingerprint (43).
         - Without backoff the next request comes after 0.3 ms (median; 95 % within 1.5 ms; n = 20).
         - Profile: rfc ({rfc.title}).
-        - Faults of busy (cos:SlowDown): 5 given, 1 refused, 0 failed.
+        - Faults of busy (cos:SlowDown): 5 injected, 1 refused, 0 failed.
 
         </details>
         """

@@ -335,7 +335,7 @@ def _layers(
         return failed(n, f"{message}: a layer above the SDK retries", calls, action=ONE_LAYER)
     soon = all((call.again or 0) < POLL for call in calls)
     if nested and soon and all(map(evidence.contrast.shows_retries, methods)):
-        message += f": a layer above the SDK retries, as {evidence.contrast.said(methods)}"
+        message += f": a layer above the SDK retries, as {evidence.contrast.in_words(methods)}"
         return failed(n, message, calls, action=ONE_LAYER)
     message += ": a layer above the SDK retries, or the caller repeats its call"
     return otherwise(n, message, calls, action=NAME_THEM)

@@ -224,7 +224,7 @@ def _measured(judgement: Judgement) -> Iterator[str]:
     for name, results in list(judgement.rules.items())[:RULES]:
         faults = ", ".join(results.faults[:FAULTS])
         more = f" and {len(results.faults) - FAULTS} more" if len(results.faults) > FAULTS else ""
-        numbers = f"{results.given:,} given, {results.refused:,} refused, {results.failed:,} failed"
+        numbers = f"{results.given:,} injected, {results.refused:,} refused, {results.failed:,} failed"
         yield f"Faults of {shortened(quoted(name))} ({quoted(faults)}{more}): {numbers}."
     if len(judgement.rules) > RULES:
         yield f"Faults of {counted(len(judgement.rules) - RULES, 'more rule')}."
