@@ -92,7 +92,7 @@ def backoff(evidence: Evidence) -> Finding:
     message = f"{retries} {'come' if which is failed else 'comes'} after {seconds(middle)} (median)"
     # If the journal's clock is faster than the machine's, only a wait that is short by both clocks is certainly none.
     turnaround = evidence.turnaround
-    zero = (turnaround.zero if evidence.driven else turnaround.none) / turnaround.speed
+    zero = (turnaround.zero if evidence.driven else turnaround.certainly_zero) / turnaround.speed
     if middle < zero:
         message, action = f"no backoff: {message}", "Wait before each retry, longer each time."
         if middle > WORK:  # a test may have shortened the waits

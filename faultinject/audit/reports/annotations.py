@@ -48,7 +48,7 @@ def annotated(judgement: Judgement) -> Iterator[Annotation]:
     for finding in merged(judgement.findings):
         if finding.wrong:
             words = finding_text(finding)
-            text = "\n".join([words.so, *(story for story, _ in words.calls), f"→ {words.action}"])
+            text = "\n".join([words.line, *(story for story, _ in words.calls), f"→ {words.action}"])
             level = "error" if finding.verdict == FAIL or judgement.strict else "warning"
             rests_on = {"evidence": [*finding.evidence], "documents": to_builtins([*finding.documents])}
             tests = (call.first.test or "" for call in finding.calls)
