@@ -380,7 +380,7 @@ def judged(
     driven=False,
     unread=(),
     until=None,
-    told=(),
+    windows=(),
     speed=1.0,
     late=0.0,
     start=0.0,
@@ -398,7 +398,7 @@ def judged(
         late: seconds by which a driver's calls come later than those that show how fast the client is; or a function
             that gives them for each call by its number.
         start: seconds that each call of a driver needs to begin, alone too.
-        told: call windows besides those of calls that have a name or a result.
+        windows: call windows besides those of calls that have a name or a result.
         how: as of `judge`.
     """
     made = [each for group in groups for each in group]
@@ -422,12 +422,12 @@ def judged(
     for number, each in enumerate(own):
         own_late = late(number) if callable(late) else late
         each.began -= start + (0.0 if each.name == "cal" else own_late)
-    windows = [*told, *own]
+    windows = [*windows, *own]
     seen = attempts(made)
     if driven:
         found = judge_run(seen, DrivenRun(PID, windows, read_at, None, speed=speed), profile=profile, **how)
     else:
-        found = judge(seen, profile=profile, told=windows, until=read_at, **how)
+        found = judge(seen, profile=profile, windows=windows, until=read_at, **how)
     assert [each for each in found.findings if not says_what_to_do(each)] == []
     return found
 

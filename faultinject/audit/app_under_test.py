@@ -43,12 +43,12 @@ def asked_of_app(attempts: Sequence[Attempt]) -> list[Attempt]:
     return [attempt for (_, place), own in untouched.items() if place in apps for attempt in own]
 
 
-def refusals(asked: Sequence[Attempt], told: Collection[CallWindow]) -> list[CallWindow]:
+def refusals(asked: Sequence[Attempt], windows: Collection[CallWindow]) -> list[CallWindow]:
     """Find the app's refusals to a test: each stands for an error of the calls below it.
 
     Args:
         asked: the requests to the app.
-        told: the calls that the test itself has named.
+        windows: the calls that the test itself has named.
     """
     return [
         CallWindow(
@@ -57,7 +57,7 @@ def refusals(asked: Sequence[Attempt], told: Collection[CallWindow]) -> list[Cal
             attempt.answered,
             returned=False,
             test=attempt.test,
-            within=[one.began for one in told if one.name is not None and one.began <= attempt.arrived],
+            within=[one.began for one in windows if one.name is not None and one.began <= attempt.arrived],
         )
         for attempt in asked
         if attempt.failed and attempt.answered is not None and attempt.test is not None

@@ -8,7 +8,7 @@ from math import log2
 
 from faultinject.audit import profiles
 from faultinject.audit.evidence import Contrast, Copies, Evidence, Silence
-from faultinject.audit.grouping import OTHER_BODY, SOON, WINDOW, Request
+from faultinject.audit.grouping import OTHER_BODY, SOON, WINDOW, AttemptInContext
 from faultinject.audit.matching import UNNAMED, client_of, fingerprint, thing_of, title_of
 from faultinject.audit.profiles import Profile
 from faultinject.audit.statistics import FEWEST, grouped, median
@@ -37,7 +37,7 @@ class Habits:
         requests: in order of arrival. What comes again in another call window is no habit.
     """
 
-    def __init__(self, requests: Iterable[Request]) -> None:
+    def __init__(self, requests: Iterable[AttemptInContext]) -> None:
         things = grouped(requests, lambda request: _thing(request.attempt, request.fingerprint))
         self._intervals: dict[Hashable, set[int]] = {}
         self._shortest: dict[tuple[str, str], list[int]] = {}
@@ -96,7 +96,7 @@ class CallsByClient:
         names: the clients to judge, the one with the most calls first; there is at least one.
     """
 
-    def __init__(self, requests: Sequence[Request], calls: Iterable[Call], *, driven: bool) -> None:
+    def __init__(self, requests: Sequence[AttemptInContext], calls: Iterable[Call], *, driven: bool) -> None:
         self._driven = driven
         self._habits = Habits(requests)
         attempts = [request.attempt for request in requests]
@@ -137,7 +137,7 @@ class CallsByClient:
         turnaround: Turnaround,
         profile: Profile | None,
         silence: Silence,
-        told: Sequence[Call],
+        named_calls: Sequence[Call],
     ) -> Evidence:
         """Collect the evidence on one client.
 
@@ -146,7 +146,7 @@ class CallsByClient:
             turnaround: the client's speed.
             profile: the client's promises; None: found by its user agent.
             silence: the calls without a request, as in `Evidence`.
-            told: the named calls, as in `Evidence`.
+            named_calls: the named calls, as in `Evidence`.
         """
         own_calls = sorted(self._calls.get(client, ()), key=_began)
         contrast = self._contrast(client, own_calls)
@@ -182,7 +182,7 @@ class CallsByClient:
             contrast=contrast,
             requests=self._attempts.get(client, ()),
             silence=silence,
-            told=told,
+            named_calls=named_calls,
             replaced=self._replaced,
         )
 

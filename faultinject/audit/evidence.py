@@ -22,10 +22,10 @@ from faultinject.journal.calls import SDK_ID, Call
 
 OUTAGE = 100
 """The number of calls of one name that make an outage if all of them fail."""
-ON_THEIR_WAY = 100
-"""The number of requests before a call without any, among which a circuit breaker opened."""
+LOOK_BACK = 100
+"""The number of latest requests that are searched for the failures that open a breaker."""
 OPENS_A_BREAKER = 5
-"""Failures in a row that open a circuit breaker, in the libraries that many use."""
+"""Failures in a row that open a circuit breaker of common libraries."""
 FIRST_WAIT = 1.0
 """Seconds; most clients wait less before their first retry."""
 LEAST_OPEN = 5.0
@@ -33,7 +33,7 @@ LEAST_OPEN = 5.0
 ANY = "*"
 """Stands for an error of any class."""
 RARE = 0.1
-"""The share of its successes that a client may repeat without a habit of repeating."""
+"""The largest share of its successes that a client may repeat by chance."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Contrast:
     By fingerprint, such a repeat looks like a retry.
 
     Attributes:
-        things: by method, the number of successes that the client repeated as soon as failures, and of all successes.
+        things: by method, the number of successes that were repeated as soon as failures are, and of all successes.
     """
 
     things: Mapping[str, tuple[int, int]]
@@ -96,7 +96,7 @@ class Contrast:
         again, got = self.things.get(method, (0, 0))
         return again > RARE * got
 
-    def said(self, methods: Iterable[str]) -> str:
+    def in_words(self, methods: Iterable[str]) -> str:
         """Put the comparison in words."""
         numbers_of = [self.things.get(method, (0, 0)) for method in sorted(set(methods))]
         again, got = (sum(numbers) for numbers in zip(*numbers_of, strict=True))
@@ -121,8 +121,8 @@ class Evidence:
         copies: by method, the copies that the client sends of unanswered requests.
         requests: all requests of the client, in order of arrival.
         silence: the calls of a test or a driver without a request.
-        told: all requests of each named call, as one call, without named calls that overlap.
-        replaced: the calls whose object a driver replaced meanwhile; besides here they are only in `told`. A client
+        named_calls: all requests of each named call, as one call, without named calls that overlap.
+        replaced: the calls whose object a driver replaced meanwhile; otherwise only `named_calls` has them. A client
             may do anything with such a download, except make one object of two versions.
         findings: the findings of the checks that have been called so far, by name.
     """
@@ -139,7 +139,7 @@ class Evidence:
     copies: Mapping[str, Copies]
     requests: Sequence[Attempt]
     silence: Silence
-    told: Sequence[Call]
+    named_calls: Sequence[Call]
     replaced: Sequence[Call]
     findings: dict[str, list[Finding]] = field(default_factory=dict)
 
@@ -174,10 +174,10 @@ class Evidence:
         }
 
     def crowded(self, matters: Callable[[Attempt], bool], fewest: int) -> list[Call]:
-        """Find calls with such requests at the same time as others for the same target.
+        """Find shared calls with such requests; it is unknown which of them a later request retried.
 
         Args:
-            matters: a function that says whether it matters what followed a request.
+            matters: returns whether a check would judge what followed a request.
             fewest: the smallest number of such requests for one target.
         """
         crowded: list[Call] = []
@@ -220,8 +220,8 @@ class Evidence:
     def under_other_ids(self) -> dict[tuple[str, str], list[Call]]:
         """Failed calls that came again with another id of an SDK, by method and answer.
 
-        The SDK repeats no id. A layer above it or the caller made them again; the ids do not show which. At least half
-        of the failures with that answer came again so.
+        The SDK repeats no id, so the ids do not show whether a layer above it or the caller made them again. At
+        least half of the failures with that answer came again.
         """
         repeated: dict[tuple[str, str], list[Call]] = {}
         with_id = grouped(
@@ -251,7 +251,7 @@ class Evidence:
             alike: whether its caller must have got the same error as the callers of calls without a request.
         """
         error = error_class(call.error)
-        # Of calls at the same time it is not known which of their callers heard what.
+        # If calls overlap, it is unknown which caller got which error.
         alike = alike and (call.returned is not None or error is not None)
         unseen = not self._openings(call, ANY) and (None, error) in self.silence.openings
         if alike and (unseen or error in self.silence.errors):
@@ -264,18 +264,18 @@ class Evidence:
     def may_be_held_back(self, call: Call) -> bool:
         """Whether a circuit breaker may have ended a call, if calls without requests are unknown.
 
-        Until the client's first wait or the call was over, five of its requests or more in a row failed, and then none
-        came for 5 s. If another request followed at once, its caller had ended the call, unless that request came on
-        another connection that was used before, or a breaker is seen.
+        When the client's first wait or the call was over, its last five requests or more had failed, and then none
+        came for 5 s. If another request followed the failure at once, the caller had ended the call, unless that
+        request came on another connection that was used before, or a breaker is known to have opened.
         """
         requests, begun = self.requests, bisect_left(self._arrivals, call.first.arrived)
         failed, told_end = answered_at(call.first), call.window and call.window.ended
         due = failed + max(self._first_wait or FIRST_WAIT, call.first.hint or 0.0)
         end = bisect_right(self._arrivals, min(due, told_end or inf))
-        row = list(takewhile(lambda each: each.failed, reversed(requests[max(0, end - ON_THEIR_WAY) : end])))
+        row = list(takewhile(lambda each: each.failed, reversed(requests[max(0, end - LOOK_BACK) : end])))
         if call.retries or len(row) < max(OPENS_A_BREAKER, end - begun):
             return False
-        # Of callers that work side by side, one takes the connection that another one's wait has left.
+        # Among parallel callers, one may take the connection that another leaves while it waits.
         side_by_side = any(after.arrived < answered_at(before) for after, before in pairwise(row))
         at_once = not side_by_side and any(
             0 <= request.arrived - failed < self.turnaround.at_once
@@ -321,7 +321,7 @@ class Evidence:
     def _first_wait(self) -> float:
         """The longest first wait of the client's own choice; 0 if there is none.
 
-        What follows a refusal, such as the request with a new token, is no retry.
+        A request after a refusal, such as one with a new token, is no retry.
         """
         retried = (
             call
@@ -329,13 +329,13 @@ class Evidence:
             if call.retries and call.first.hint_form is None and call.first.kind in KINDS
         )
         own = (call for call in retried if not self.may_be_resent(*call.attempts[:2]))
-        # A copy comes before the answer, so that it has waited for less than nothing.
+        # A copy comes before the answer, so its wait is negative.
         return max([0.0, *(call.gaps[0] or 0.0 for call in own)])
 
     @cached_property
     def _connections(self) -> dict[tuple[str | None, int | None], float]:
         """The time of the first request on each connection."""
-        # The first one comes last, and so stays.
+        # In reversed order the first request overwrites the later ones.
         return {
             (request.client, request.connection): request.arrived
             for request in reversed(self.requests)
@@ -376,15 +376,15 @@ def _is_pass(waits: Sequence[Wait]) -> bool:
 def opening(silent: CallWindow, answered: Sequence[Attempt]) -> float | None:
     """Find the time at which a circuit breaker opened that may have ended a call, or None.
 
-    Three transient failures come before it, the last a few seconds before at most; requests right after that one were
-    already under way.
+    Three transient failures must come before the call, the last one a few seconds before at most. Requests that
+    arrived right after that failure were already on their way.
 
     Args:
         silent: the call, which made no request.
         answered: the requests of its client's calls, by the times of their answers.
     """
     end = bisect_right(answered, silent.began, key=answered_at)
-    before = answered[max(0, end - ON_THEIR_WAY) : end]
+    before = answered[max(0, end - LOOK_BACK) : end]
     failed = [number for number, attempt in enumerate(before) if attempt.kind in (*KINDS, "timeout")]
     if len(failed) < FEWEST:
         return None

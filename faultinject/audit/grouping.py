@@ -2,16 +2,16 @@
 
 From top to bottom:
 
-1. `seen` adds to each attempt its call windows and the earlier requests of its client.
-2. `joined` groups them by target. Attempts with one id of an SDK, or in one window of a driver, belong together;
-   otherwise those with one fingerprint, which is client and target. By an id (`_in_a_row`) an attempt goes on
-   with the call before it. By fingerprint (`ByFingerprint`) it goes on with a failed call of the same principal and
-   with the same body or a shorter one, unless its client has changed something in between. If it may be of several
-   calls, they are `shared`.
+1. `with_context` adds to each attempt its call windows and the earlier requests of its client.
+2. `group_requests` groups them by target. Attempts with one id of an SDK, or in one window of a driver, belong
+   together; otherwise those with one fingerprint, which is client and target. With an id, each attempt is added to
+   the latest call that may go on (`_in_a_row`). With a fingerprint alone (`ByFingerprint`), it is added to a failed
+   call of the same principal and with the same body or a longer one, unless its client has changed something in
+   between. If an attempt may belong to several calls, these are `shared`.
 3. The whole journal shows the rest: which calls of an SDK are one call of a driver, which calls follow one another,
-   which callers take turns on connections, what a test says of a call, and which calls are over.
+   which callers take turns on connections, the results that a test reports, and which calls are over.
 
-All attempts are held, about 1 KB for each.
+All attempts stay in memory, about 1 KB each.
 """
 
 from __future__ import annotations
@@ -45,15 +45,15 @@ WINDOW = 60.0
 LONGEST = 600.0
 """The same limit for a request with the same id, or with a driver's key of one call."""
 SHORTEST, UNSEEN = 2.0, 10.0
-"""Seconds without a request that end a call: at least, and if its client never retried."""
+"""Seconds without a request that end a call: the least, and if its client never retried."""
 SOON = 10.0
-"""Seconds after a failure, or its Retry-After, within which a like request may retry it."""
+"""Seconds after a failure, or its Retry-After, in which a similar request may be a retry."""
 POLL = 1.0
 """Seconds after which a repeat of a refused request may be a poll for a change."""
 AT_ONCE = 0.02
 """Seconds within which a request on another connection may be another caller's."""
 CROWD = 300
-"""The number of calls for one thing at a time above which none is judged."""
+"""The number of open calls for one target above which none is judged."""
 
 READING = frozenset(("GET", "HEAD", "OPTIONS"))
 """Methods that change nothing."""
@@ -65,11 +65,11 @@ LOCKED_OUT = (401, 403)
 """Answers after which a client may have to log in, at any address."""
 
 OTHER_BODY, OTHER_KEY, OTHER_CREDENTIAL = "other body", "other key", "other credential"
-"""Reasons to doubt that a like request right after a failure is a retry."""
+"""Reasons to doubt that a similar request right after a failure is a retry."""
 FOR_EVER = float("inf")
 
 
-class Request(NamedTuple):
+class AttemptInContext(NamedTuple):
     """An attempt with its context.
 
     Attributes:
@@ -95,18 +95,18 @@ class CallWindows:
     """Call windows, looked up by attempt, while attempts come in order of arrival.
 
     Args:
-        told: in any order. Those with a key hold the attempts that have it in their path, from their beginning on;
+        windows: in any order. Those with a key hold the attempts that have it in their path, from their beginning on;
             the others hold what arrives between their beginning and their end.
     """
 
-    def __init__(self, told: Iterable[CallWindow]) -> None:
-        latest_first = sorted(told, key=lambda each: each.began)[::-1]
-        self._by_key = grouped(latest_first, lambda each: each.key)
+    def __init__(self, windows: Iterable[CallWindow]) -> None:
+        latest_first = sorted(windows, key=lambda window: window.began)[::-1]
+        self._by_key = grouped(latest_first, lambda window: window.key)
         self._coming = self._by_key.pop(None, [])
         self._begun: list[CallWindow] = []
 
     def of(self, attempt: Attempt) -> tuple[CallWindow, ...]:
-        """The call windows that it may be of: of nested ones the inner; several where they overlap."""
+        """The call windows that it may belong to: of nested ones the inner, of overlapping ones all."""
         for segment in attempt.path.split("/"):
             for window in self._by_key.get(segment, ()):
                 if window.began <= attempt.arrived and window.test in (None, attempt.test):
@@ -137,7 +137,7 @@ def group(
     attempts: Iterable[Attempt],
     *,
     driven: bool = False,
-    told: Collection[CallWindow] = (),
+    windows: Collection[CallWindow] = (),
     until: float | None = None,
 ) -> list[Call]:
     """The calls that attempts belong to, by their beginning.
@@ -145,21 +145,21 @@ def group(
     Args:
         attempts: in order of arrival.
         driven: whether every call has its own key, so that nothing is shared.
-        told: what a test or a driver says of its calls; nothing joins across their borders.
-        until: when the journal was read, seconds of its monotonic clock; by default when the last request came.
-            What may go on after that is not `closed`.
+        windows: the calls that a test or a driver names; no call crosses their borders.
+        until: when the journal was read, seconds of its monotonic clock; by default when the last request came. A
+            call that may still get a request after that is not `closed`.
     """
-    return joined(seen(attempts, told), driven=driven, until=until)
+    return group_requests(with_context(attempts, windows), driven=driven, until=until)
 
 
-def seen(attempts: Iterable[Attempt], told: Collection[CallWindow] = ()) -> list[Request]:
-    """Attempts in order of arrival, with what is known of each besides.
+def with_context(attempts: Iterable[Attempt], windows: Collection[CallWindow] = ()) -> list[AttemptInContext]:
+    """Attempts in order of arrival, each with its context.
 
     Args:
         attempts: in order of arrival.
-        told: what a test or a driver says of its calls.
+        windows: the calls that a test or a driver names.
     """
-    windows = CallWindows(told)
+    call_windows = CallWindows(windows)
     clients: dict[Hashable, list[Attempt]] = {}
     marking: set[str] = set()
     bodies: dict[Hashable, int] = {}
@@ -169,13 +169,13 @@ def seen(attempts: Iterable[Attempt], told: Collection[CallWindow] = ()) -> list
         if retry and invocation(attempt) is None:
             marking.add(agent)
         elif agent in marking:
-            retry = False  # who marks its retries would have marked this one
+            retry = False  # a client that marks its retries would have marked this one
         of_client = clients.setdefault((attempt.clock, attempt.client, agent), [])
         requests.append(
-            Request(
+            AttemptInContext(
                 attempt,
                 fingerprint(attempt),
-                windows.of(attempt),
+                call_windows.of(attempt),
                 of_client,
                 number=len(of_client),
                 retry=retry,
@@ -186,31 +186,33 @@ def seen(attempts: Iterable[Attempt], told: Collection[CallWindow] = ()) -> list
     return requests
 
 
-def joined(requests: Sequence[Request], *, driven: bool = False, until: float | None = None) -> list[Call]:
+def group_requests(
+    requests: Sequence[AttemptInContext], *, driven: bool = False, until: float | None = None
+) -> list[Call]:
     """The calls that requests belong to, by their beginning.
 
     Args:
-        requests: as of `seen`.
+        requests: as of `with_context`.
         driven: as for `group`.
         until: as for `group`.
     """
     latest = max((request.attempt.arrived for request in requests), default=0.0)
     until = latest if until is None else max(until, latest)
 
-    # What an SDK sends once under each of several ids in a call that has a name is one call: a layer above the SDK
-    # tries again. Where the SDK tries again as well, each id is a call of its own, which shows both layers.
-    by_id = grouped(requests, lambda each: (each.fingerprint, invocation(each.attempt)))
-    tried_again = {
+    # In a named call an SDK may send one request under each of several ids: a layer above the SDK retries,
+    # and all are one call. If the SDK retries as well, each id is a call of its own, which shows both layers.
+    by_id = grouped(requests, lambda request: (request.fingerprint, invocation(request.attempt)))
+    retried_by_sdk = {
         (request.windows, request.fingerprint) for same in by_id.values() if len(same) > 1 for request in same
     }
 
-    def one_call(request: Request) -> tuple[str, Hashable]:
+    def one_call(request: AttemptInContext) -> tuple[str, Hashable]:
         attempt = request.attempt
         sdk_id = invocation(attempt)
         framed = (
             is_named(request.windows)
             and not has_own_key(attempt)
-            and (request.windows, request.fingerprint) not in tried_again
+            and (request.windows, request.fingerprint) not in retried_by_sdk
         )
         if sdk_id is not None:
             one = (request.fingerprint, request.windows) if framed else sdk_id
@@ -231,10 +233,10 @@ def joined(requests: Sequence[Request], *, driven: bool = False, until: float | 
     return _all_closed(calls, until)
 
 
-def _in_a_row(requests: Sequence[Request], signal: str) -> list[OpenCall]:
+def _in_a_row(requests: Sequence[AttemptInContext], signal: str) -> list[OpenCall]:
     """The calls of requests with one id, or of one driver's call.
 
-    Each request goes on with the latest call that it may.
+    Each request is added to the latest call that it may belong to.
     """
     calls: list[OpenCall] = []
     running: list[OpenCall] = []
@@ -250,10 +252,10 @@ def _in_a_row(requests: Sequence[Request], signal: str) -> list[OpenCall]:
     return calls
 
 
-def _goes_on(call: OpenCall, request: Request) -> bool:
-    """Whether a request of one id, or of one driver's call, goes on with the call before.
+def _goes_on(call: OpenCall, request: AttemptInContext) -> bool:
+    """Whether a request of one id, or of one driver's call, belongs to the call before.
 
-    Under another id it tries again what failed.
+    Under another id it does so only as the retry of a failure.
     """
     last, attempt = call.last, request.attempt
     sdk_id = invocation(attempt)
@@ -261,20 +263,20 @@ def _goes_on(call: OpenCall, request: Request) -> bool:
         return _failed_alike(call, request) and _asks_again(call, request)
     if sdk_id is not None:
         return True
-    # Without ids: behind a failure another part is of another call, and what was refused before the client wrote is
-    # not asked for again behind that, as the answer may be another one.
+    # Without ids, a request for another part after a failure is of another call; so is one that follows a
+    # refusal and then a write, because the answer may have changed.
     again = attempt.part in (call.first.part, last.part) or goes_on(last, attempt)
     return (again or not last.failed) and not _may_succeed_behind(call, request)
 
 
-def _may_succeed_behind(call: OpenCall, request: Request) -> bool:
+def _may_succeed_behind(call: OpenCall, request: AttemptInContext) -> bool:
     return call.last.kind == "client" and may_succeed_now(call.requests[-1], request)
 
 
-def _failed_alike(call: OpenCall, request: Request) -> bool:
+def _failed_alike(call: OpenCall, request: AttemptInContext) -> bool:
     """Whether a call failed before a request for the same part, with the same body if known.
 
-    Behind errors in a 200 it may be for what is left, and so shorter.
+    After a 200 with errors in it, the body may be shorter: it may hold only the keys that failed.
     """
     last, attempt = call.last, request.attempt
     over = call.answers < FOR_EVER and call.over <= attempt.arrived
@@ -282,19 +284,19 @@ def _failed_alike(call: OpenCall, request: Request) -> bool:
     return over and last.failed and (is_rest or alike(last, attempt))
 
 
-def _asks_again(call: OpenCall, request: Request) -> bool:
-    """Whether nothing has changed since a call failed."""
+def _asks_again(call: OpenCall, request: AttemptInContext) -> bool:
+    """Whether a request asks for the same as the failed call, and nothing was written since."""
     return not changed(call.last, request.attempt) and not _may_succeed_behind(call, request)
 
 
 class ByFingerprint:
-    """Requests with one fingerprint: whose each is must be told by principal, body and time.
+    """Groups requests with one fingerprint into calls, by principal, body and time.
 
     Args:
         uses: all requests of the journal by client and connection.
     """
 
-    def __init__(self, uses: Mapping[Hashable, Sequence[Request]]) -> None:
+    def __init__(self, uses: Mapping[Hashable, Sequence[AttemptInContext]]) -> None:
         self._uses = uses
         self._open: list[OpenCall] = []
         # One attempt of each body that several calls may have sent; and pairs of a first attempt and a shorter one
@@ -304,7 +306,7 @@ class ByFingerprint:
         self._too_many = False
         self._goes_on = -FOR_EVER
 
-    def calls(self, requests: Iterable[Request]) -> list[OpenCall]:
+    def calls(self, requests: Iterable[AttemptInContext]) -> list[OpenCall]:
         """Group requests into calls; calls that cannot be distinguished are marked as shared."""
         calls: list[OpenCall] = []
         for request in requests:
@@ -334,7 +336,7 @@ class ByFingerprint:
     def _interleaved(self, calls: Iterable[OpenCall]) -> list[Attempt]:
         """Find the bodies of calls whose attempts interleave on connections: there were two callers.
 
-        Of each body it is asked once, and of a crowd of bodies it is true of all.
+        One attempt stands for each body. The search ends at more than `CROWD` bodies: then all calls are doubted.
         """
         interleaved: list[Attempt] = []
         for call in calls:
@@ -347,28 +349,28 @@ class ByFingerprint:
                 interleaved.append(call.first)
         return interleaved
 
-    def _find(self, request: Request) -> tuple[OpenCall | None, str | None]:
+    def _find(self, request: AttemptInContext) -> tuple[OpenCall | None, str | None]:
         """The call that a request goes on with.
 
         Args:
             request: the request.
 
         Returns:
-            The call, or why one before it may go on with it, as `Call.follows` has it; or neither.
+            The call; or None, and the reason why the request may belong to an earlier call (`Call.follows`), if any.
         """
         attempt, windows, retry = request.attempt, request.windows, request.retry
         now = attempt.arrived
         if now < self._goes_on:
             return None, None
         self._open = [call for call in self._open if call.may_go_on(now)]
-        # Most are equal, which this finds without a call for each of many.
+        # Most windows are equal; comparing them first saves a method call for each of hundreds of calls.
         here = [call for call in self._open if call.windows == windows or call.may_be(windows)]
         if len(here) > CROWD or len(self._ambiguous_bodies) > CROWD:
-            # Each looked at against all others, they would take too long: it begins anew where nothing goes on with
-            # them any more.
+            # To compare each with all others would take too long. Grouping begins again when none of them can
+            # go on.
             self._too_many, self._open, self._goes_on = True, [], now + WINDOW
             return None, None
-        # Most are told by a number, or by the length: hundreds may be open for one thing at a time.
+        # The number of the body, or its length, decides most cases cheaply: hundreds of calls may be open.
         length = length_of(attempt)
         same = [
             call
@@ -383,7 +385,7 @@ class ByFingerprint:
         if (running or len(waiting) > 1) and not (named and all(call.windows == windows for call in same)):
             self._share(attempt)
         if named and running:
-            # A test says that there is one call: then this is a copy of what is slow, whether or not its client
+            # A test says that there is one call: then this is a copy of a slow request, also if the client
             # marks retries.
             return running, None
         if retry is False and not any(self._may_be_resent(call.last, attempt) for call in waiting):
@@ -410,14 +412,15 @@ class ByFingerprint:
         return open_call, None
 
     def _may_be_resent(self, before: Attempt, after: Attempt) -> bool:
-        """Whether a transport may have sent it again, which knows nothing of its client's marks."""
+        """Whether a transport may have sent the request again, which adds no mark of a retry."""
         used = self._uses[before.client, before.connection][0].attempt.arrived < before.arrived
         return used and is_resent(before, after, AT_ONCE)
 
-    def _with_other_bytes(self, request: Request, failed: Sequence[OpenCall]) -> OpenCall | None:
+    def _with_other_bytes(self, request: AttemptInContext, failed: Sequence[OpenCall]) -> OpenCall | None:
         """The one failed call that goes on with a request though it sends other bytes.
 
-        By its fingerprint alone only with one that has fewer: what was read and not rewound leaves none, or a rest.
+        By fingerprint alone, the request must send fewer bytes: a body that was read and not rewound leaves the
+        rest.
 
         Args:
             request: the request.
@@ -427,7 +430,7 @@ class ByFingerprint:
         if len(failed) != 1 or not _may_be_one_caller(failed[0].last, attempt):
             return None
         [call] = failed
-        # After a failure that may pass it is a retry with another body; after a refusal it is corrected.
+        # After a transient failure this is a retry with another body; after a refusal the body was corrected.
         # A part of an upload has one owner, whoever else writes to the object.
         is_told = is_named(request.windows) and call.windows == request.windows
         if (is_told or is_of_upload(attempt)) and call.last.kind != "client":
@@ -441,10 +444,10 @@ class ByFingerprint:
         return call
 
     def _doubt_guesses(self, attempt: Attempt, *, whole: bool) -> None:
-        """Share calls that a shorter body was joined to, where it may be another call's.
+        """Mark calls as shared if a shorter body, which was added to them, may be of another call.
 
-        Who sends one more body may have sent the others for other calls; who sends the whole one again rewinds, unless
-        the shorter one was empty: what was read to its end leaves nothing.
+        A client that sends a third body may have sent the other two for different calls. A client that sends the
+        whole body again does rewind it, so the shorter one was of another call, unless it was empty.
 
         Args:
             attempt: the request that has come.
@@ -478,15 +481,15 @@ class OpenCall:
         followed: why the next request with its fingerprint was not added to it, as in `Call`.
         again: as in `Call`.
         ended: whether later requests cannot belong to it.
-        answered: the time of the last answer to any of its attempts; minus infinity: none has come.
+        answered: the time of the last answer to any of its attempts; minus infinity without one.
         answers: the time at which its last attempt, or one that it copies, is answered; infinity: it hangs.
         until: the time after which no request can belong to it.
     """
 
     def __init__(
-        self, request: Request, signal: str, *, single_caller: bool, follows: str | None = None
+        self, request: AttemptInContext, signal: str, *, single_caller: bool, follows: str | None = None
     ) -> None:
-        self.requests: list[Request] = []
+        self.requests: list[AttemptInContext] = []
         self.first = request.attempt
         self.body = request.body
         self.length = length_of(self.first)
@@ -501,7 +504,7 @@ class OpenCall:
         self.answered = -FOR_EVER
         self.add(request)
 
-    def add(self, request: Request) -> None:
+    def add(self, request: AttemptInContext) -> None:
         """Add an attempt."""
         self.requests.append(request)
         last = self.last = request.attempt
@@ -513,19 +516,20 @@ class OpenCall:
             self.windows = tuple(window for window in self.windows if window in request.windows)
         if last.answered is not None:
             self.answered = max(self.answered, last.answered)
-        # Who hangs is not answered, and goes on when it likes; of what passes the answer may not be on record.
+        # A hanging request gets no answer and may end at any time; the answer to a passed one may not be
+        # recorded.
         hangs = last.answered is None and last.did not in BROKEN and last.injected
         self.answers = FOR_EVER if hangs else self.answered
         if last.left or (last.answered is None and not hangs):
             self.answers = -FOR_EVER
-        # A client may try again though it got an answer: something was done to it, or it is not on record.
+        # A client may also retry after a success that a fault had changed, or that was not recorded.
         may_be_retried = last.failed or last.injected or (last.status is None and self.signal == SDK_ID)
         self.until = self.over + self.patience if may_be_retried else self.answers
 
     def may_go_on(self, now: float) -> bool:
         """Whether a request at that time may be of this call."""
         return self.until > now and not (
-            # A window with a key holds what has that key, whenever it comes.
+            # A window with a key holds all requests that have the key, at any time.
             self.windows
             and all(
                 window.key is None and window.ended is not None and window.ended < now
@@ -546,7 +550,7 @@ class OpenCall:
     @property
     def patience(self) -> float:
         """Seconds after which a request with its fingerprint does not belong to it."""
-        if self.single_caller and not has_own_key(self.first):  # some callers send one key with everything
+        if self.single_caller and not has_own_key(self.first):  # some callers send one key with every request
             return LONGEST
         return max(WINDOW, 2 * (self.last.hint or 0.0))
 
@@ -559,11 +563,11 @@ class OpenCall:
         return alike(self.first, attempt) or (len(self.requests) > 1 and alike(self.last, attempt))
 
 
-def may_succeed_now(before: Request, request: Request) -> bool:
+def may_succeed_now(before: AttemptInContext, request: AttemptInContext) -> bool:
     """Whether a refused client wrote to that place, or logged in, before it asked again.
 
-    After a 412 it is enough that it has read what it wants to write. In a call that has a key only what has that
-    key counts: the rest is of other calls.
+    After a 412 it is enough that the client has read the object. In a call with a key, only requests with that key
+    count.
     """
     refusal, attempt = before.attempt.status, request.attempt
     key = request.windows[0].key if is_named(request.windows) else None
@@ -583,7 +587,7 @@ def may_succeed_now(before: Request, request: Request) -> bool:
 def is_resent(before: Attempt, after: Attempt, within: float) -> bool:
     """Whether an idempotent request came again on another connection soon after a lost one.
 
-    RFC 9112 9.3.1 allows that to a transport whose connection had been used before.
+    RFC 9112, 9.3.1, lets a transport do so if the connection had been used before.
     """
     lost = before.kind == "transport" and before.status is None and before.answered is not None
     other = before.connection != after.connection and after.method in IDEMPOTENT
@@ -596,7 +600,7 @@ def is_named(windows: tuple[CallWindow, ...]) -> bool:
 
 
 def _follow(attempt: Attempt, failed: Sequence[OpenCall]) -> str | None:
-    """Note where calls that have just failed may go on with a request that carries another body."""
+    """Note which failed calls a request with another body may belong to."""
     follows = None
     for call in failed:
         last = call.last
@@ -612,8 +616,8 @@ def _follow(attempt: Attempt, failed: Sequence[OpenCall]) -> str | None:
 def _link_ids(calls: Sequence[OpenCall]) -> None:
     """Note failed calls that may go on under another key of the caller, or another SDK id.
 
-    An SDK that marks its retries begins a call of its own with each request without a mark; where a test names the
-    call, these are of one caller.
+    If an SDK marks its retries, each request without a mark begins a call. In a named call, all of these have one
+    caller.
     """
     begun: dict[Hashable, OpenCall] = {}
     for call in calls:
@@ -623,7 +627,7 @@ def _link_ids(calls: Sequence[OpenCall]) -> None:
         asked = call.requests[0].fingerprint, has_own_key(call.first)
         before = begun.get(asked)
         begun[asked] = call
-        # Of two named calls the caller asks again.
+        # A request in another named call comes from the caller, not from a retry.
         if (
             before is None
             or not _failed_alike(before, call.requests[0])
@@ -645,7 +649,7 @@ def _are_of_two_named_calls(one: Sequence[CallWindow], other: Sequence[CallWindo
     return bool(one and other) and by_test and {*one}.isdisjoint(other)
 
 
-def _connection_of(request: Request) -> Hashable:
+def _connection_of(request: AttemptInContext) -> Hashable:
     return request.attempt.client, request.attempt.connection
 
 
@@ -654,8 +658,8 @@ def _is_other_part(one: Attempt, other: Attempt) -> bool:
     return None not in (one.part, other.part) and one.part != other.part
 
 
-def _interleave(before: Attempt, after: Attempt, uses: Mapping[Hashable, Sequence[Request]]) -> bool:
-    """Whether a request came at once on another connection, while the one before was used on."""
+def _interleave(before: Attempt, after: Attempt, uses: Mapping[Hashable, Sequence[AttemptInContext]]) -> bool:
+    """Whether a request came at once on another connection, and the previous one was used again."""
     if (
         before.answered is None
         or after.arrived - before.answered >= AT_ONCE
@@ -665,11 +669,11 @@ def _interleave(before: Attempt, after: Attempt, uses: Mapping[Hashable, Sequenc
     ):
         return False
     same = uses[before.client, before.connection]
-    place = bisect_right(same, after.arrived, key=lambda each: each.attempt.arrived)
+    place = bisect_right(same, after.arrived, key=lambda request: request.attempt.arrived)
     return place < len(same) and same[place].attempt.arrived - before.arrived <= WINDOW
 
 
-def _takes_turns(requests: Sequence[Request]) -> bool:
+def _takes_turns(requests: Sequence[AttemptInContext]) -> bool:
     """Whether requests on several connections took turns, which shows several callers."""
     turns = [connection for connection, _ in groupby(request.attempt.connection for request in requests)]
     return None not in turns and len(set(turns)) < len(turns)
@@ -683,12 +687,12 @@ def _all_closed(calls: Sequence[OpenCall], until: float) -> list[Call]:
         agent = client_of(call.first.user_agent)
         for one, other in pairwise(call.requests):
             before = one.attempt
-            # Who waits for a change may do so for long.
+            # A client that waits for a change after a refusal may do so for long.
             if before.answered is not None and before.kind != "client":
                 longest[agent] = max(other.attempt.arrived - before.answered, longest.get(agent, 0.0))
         if len(call.windows) == 1:
             [window] = call.windows
-            last_of[window] = max(last_of.get(window, call), call, key=lambda each: each.last.arrived)
+            last_of[window] = max(last_of.get(window, call), call, key=lambda call: call.last.arrived)
     return [_closed(call, until, longest, last_of) for call in calls]
 
 
@@ -714,10 +718,10 @@ def _closed(
         over = call.over + min(quiet + (call.last.hint or 0.0), call.patience)
     closed = over <= until and over < FOR_EVER
     if windows:
-        # A test that is over closes its calls; one that a test or a driver has a name for is over with that.
+        # The end of a test closes its calls; the end of a named call closes that call.
         ended = all(window.ended is not None for window in windows)
         closed = ended or (closed and all(window.name is None for window in windows))
-    # Of calls at the same time only a request in the time of one alone tells whose it is.
+    # If windows overlap, only a request in the time of a single one shows which window the call is.
     certain = any(request.windows == windows for request in call.requests)
     window = windows[0] if len(windows) == 1 and certain else None
     of_call = window if window and (window.key is not None or window.name is not None) else None

@@ -27,7 +27,7 @@ from faultinject.audit.findings import (
     Report,
     ReportedTurnaround,
 )
-from faultinject.audit.grouping import SOON, Request, is_named, joined, seen
+from faultinject.audit.grouping import SOON, AttemptInContext, group_requests, is_named, with_context
 from faultinject.audit.matching import alike, changed, thing_of
 from faultinject.audit.profiles import Profile
 from faultinject.audit.statistics import MANY, grouped, median
@@ -39,11 +39,11 @@ from faultinject.journal.driven_run import DrivenRun
 from faultinject.journal.lines import TORN
 
 CALIBRATION = "cal"
-"""A driver's name for the calls that it makes first, one at a time, to measure the client."""
+"""The name of a driver's first calls, made one at a time to measure the client's speed."""
 
 
 NO_FAULT = "no fault"
-"""Stands for the fault of failed calls without a fault."""
+"""The key in `failed_after` of calls that failed without a fault."""
 
 
 @dataclass
@@ -55,23 +55,23 @@ class Judgement:
         calls: how many calls there were.
         attempts: how many requests.
         seconds: from the first request to the last.
-        signal: how many calls each signal joined: `SDK id`, `retry mark`, `fingerprint`, `told`.
-        left_out: how many calls count for no check, or only for what has already happened in them, by reason:
-            `shared`, `repeated`, `followed`, `open`, `begun earlier`, `further clients`.
+        signal: how many calls each signal grouped: `SDK id`, `retry mark`, `fingerprint`, `told`.
+        left_out: how many calls the checks do not judge, or only as far as they have come, by reason: `shared`,
+            `repeated`, `followed`, `open`, `begun earlier`, `further clients`.
         skipped: how many lines of the journal were not read, by reason.
-        not_given: how many faults were decided on and could not be given, by what `did` says of them.
-        rules: of each rule that chose a fault, which faults, and how many were given, refused and failed.
-        awaited: of each call that may still go on, when it must be over, seconds of the journal's monotonic clock.
+        not_given: how many chosen faults could not be injected, by the value of `did`.
+        rules: for each rule that chose a fault, the faults, and how many were injected, refused and failed.
+        awaited: for each open call, the time by which it must be over, seconds of the journal's monotonic clock.
         findings: every verdict, the worst first.
-        evidence: what the verdicts on `client` rest on, such as its profile and how fast it is when it does not wait.
+        evidence: the basis of the verdicts on `client`, such as its profile and its speed when it does not wait.
         others: the same for further clients, by name; their findings name them.
         require: checks that must be decided.
         strict: whether a warning is a failure.
-        title: what a driver calls the client; empty: it is called by its user agent.
+        title: a driver's name for the client; empty: the name from its user agent.
         began: when the first request came, unix seconds; None without requests.
         ended: when the last request came, unix seconds; None without requests.
-        failed_after: how many calls failed for good, by the last fault that they got, such as `503 SlowDown`;
-            `no fault` of those that got none. The last answer was a failure, or the caller got an error.
+        failed_after: how many calls failed for good, by the last fault that they got, such as `503 SlowDown`, or `no
+            fault`. Their last answer was a failure, or the caller got an error.
     """
 
     client: str
@@ -150,7 +150,7 @@ def judge(
     until: float | None = None,
     ignore: str | Collection[str] = (),
     require: str | Collection[str] = (),
-    told: Collection[CallWindow] = (),
+    windows: Collection[CallWindow] = (),
     skipped: Mapping[str, int] | None = None,
     speed: float = 1.0,
 ) -> Judgement:
@@ -158,17 +158,17 @@ def judge(
 
     Args:
         attempts: the requests, in order of arrival.
-        profile: what the client promises: a profile, its name, or the path of a TOML file; None: found by user agent,
+        profile: the client's promises: a profile, its name, or the path of a TOML file; None: found by user agent,
             else `rfc`.
-        driven: whether a driver made the calls by the plan: each has its own key, and `told` holds every one.
-        until: when the journal was read, on its monotonic clock, seconds; infinity: when its client is done; None: at
-            its last request, as of one that is cut: whose last line is torn.
-        ignore: what to leave out: names of checks, such as `jitter`, also with what they are about:
-            `retry-after: date`; or a single one.
-        require: what must be decided: such names, or `all`.
-        told: what a test or a driver says of its calls: where they began and ended and what came of them.
-        skipped: how many lines were not read, by reason; read when all attempts were.
-        speed: how many times as fast as the machine's clock that of the times is.
+        driven: whether a driver made the calls by the plan: each has its own key, and `windows` has all.
+        until: when the journal was read, on its monotonic clock, seconds; infinity: when its client is done; None:
+            at its last request. A journal whose last line is torn was read at its last request, too.
+        ignore: names of checks to leave out, such as `jitter`, or with a subject, such as `retry-after: date`; or a
+            single name.
+        require: names of checks that must be decided, or `all`.
+        windows: the calls that a test or a driver names, with their beginnings, ends and results.
+        skipped: how many lines were not read, by reason; it is complete when all attempts are read.
+        speed: how many times as fast as the machine's clock the clock of the times runs.
 
     Raises:
         ConfigurationError: there is no such profile, or no such check to ignore or to require.
@@ -178,30 +178,30 @@ def judge(
     know(ignore, require)
     attempts = list(attempts)
     asked = [] if driven else asked_of_app(attempts)
-    told = (*told, *refusals(asked, told))
-    requests = seen(filterfalse(set(asked).__contains__, attempts), told)
-    read = [request.attempt for request in requests]  # behind the last of them `skipped` is known
+    windows = (*windows, *refusals(asked, windows))
+    requests = with_context(filterfalse(set(asked).__contains__, attempts), windows)
+    read = [request.attempt for request in requests]  # once all are read, `skipped` is complete
     until = None if skipped and TORN in skipped else until
-    calls = joined(requests, driven=driven, until=until)
+    calls = group_requests(requests, driven=driven, until=until)
     by_client = CallsByClient(requests, calls, driven=driven)
-    calibrated = max((window.ended or 0.0 for window in told if window.name == CALIBRATION), default=0.0)
+    calibrated = max((window.ended or 0.0 for window in windows if window.name == CALIBRATION), default=0.0)
     calibration = (
         [attempt for attempt in read if attempt.arrived <= calibrated] if driven and calibrated else read
     )
     quick = turnarounds(calibration, by_client.client, driven=driven, speed=speed)
-    late = _late(requests, told) if driven else 0.0
+    late = _late(requests, windows) if driven else 0.0
     main, *others = by_client.names
-    # A call without a request is nobody's: it is told with the client that has the most calls, and any may have its
-    # breaker.
-    silence = _silence(requests, told, driven=driven)
-    told_of = _told_of(requests, by_client.client)
+    # A call without a request shows no client: it is reported with the client that has the most calls, and
+    # its breaker may be of any.
+    silence = _silence(requests, windows, driven=driven)
+    named_calls = _named_calls_by_client(requests, by_client.client)
     evidence = {
         name: by_client.evidence(
             name,
             replace(quick.get(name, Turnaround(speed=speed)), late=late),
             chosen,
             silence if name == main else Silence(openings=silence.openings, errors=silence.errors),
-            told_of.get(name, ()),
+            named_calls.get(name, ()),
         )
         for name in by_client.names
     }
@@ -237,15 +237,15 @@ def judge_run(
     require: str | Collection[str] = (),
     skipped: Mapping[str, int] | None = None,
 ) -> Judgement:
-    """Judge the client of a driver: when it has run, or later from its journal.
+    """Judge the client of a driver, after its run or later from its journal.
 
     A request without a key, such as one for a token or for an address to upload to, belongs to no call and is not
     judged. All times are those of the client's own clock.
 
     Args:
         attempts: the requests, in order of arrival; those of other processes and of earlier runs are left out.
-        run: what the driver knows.
-        profile: as for `judge`; None: as the driver says.
+        run: the driver's record of the run.
+        profile: as for `judge`; None: the driver's.
         ignore: as for `judge`.
         require: as for `judge`.
         skipped: as for `judge`.
@@ -269,7 +269,7 @@ def judge_run(
         until=run.by_client(run.until),
         ignore=ignore,
         require=require,
-        told=run.calls_by_client(),
+        windows=run.calls_by_client(),
         skipped=skipped,
         speed=run.speed,
     )
@@ -290,10 +290,12 @@ def judge_run(
     return replace(judgement, awaited=())
 
 
-def _told_of(requests: Sequence[Request], client: Callable[[Attempt], str]) -> dict[str, list[Call]]:
-    """All requests of each named call that had its time alone.
+def _named_calls_by_client(
+    requests: Sequence[AttemptInContext], client: Callable[[Attempt], str]
+) -> dict[str, list[Call]]:
+    """All requests of each named call that overlaps no other, as one call, by client.
 
-    They stand by client: the one that got the last fault of the call.
+    The client is the one that got the last fault of the call.
     """
     unclear = {window for request in requests if not is_named(request.windows) for window in request.windows}
     sure = (
@@ -316,7 +318,7 @@ def _findings(
     for client, own in evidence.items():
         checks = (check for name, check in CHECKS.items() if name not in ignore)
         for finding in (finding for check in checks for finding in check(own) if finding.name not in ignore):
-            # What was not even seen of a client that stands beside another one is not worth a line.
+            # A check without any data is reported only for the first client.
             if finding.n or finding.verdict != INCONCLUSIVE or client == next(iter(evidence)):
                 finding.client = titles[client] if len(evidence) > 1 else None
                 findings.append(finding)
@@ -326,9 +328,9 @@ def _findings(
 def _failed_after(calls: Sequence[Call]) -> dict[str, int]:
     """Count the calls that failed for good, by their last fault: those before it were retried.
 
-    Their last answer is a failure, or their caller got an error. A call is not counted where a changed request, or
-    one under another id, may have tried it again, where its caller got a result all the same, or where a copy at the
-    same time succeeded: of each success one copy.
+    Their last answer is a failure, or their caller got an error. A call is not counted if a changed request, or one
+    under another id, may be its retry, if its caller got a result, or if a copy at the same time succeeded. Each
+    success excuses one copy.
     """
     well = grouped((call for call in calls if call.succeeded), thing_of)
     copied = Counter(thing_of(call) for call in calls if call.shared and call.succeeded)
@@ -351,11 +353,11 @@ def _failed_after(calls: Sequence[Call]) -> dict[str, int]:
 def _is_corrected(call: Call, well: Mapping[Hashable, Sequence[Call]]) -> bool:
     """Whether the call was refused, and the same request succeeded right afterwards.
 
-    The app itself refused it, or the client then changed what it asks with.
+    The app itself had refused it, or the client had changed its token, precondition or the like.
 
     Args:
-        call: the call; its caller tells of no result.
-        well: the calls that succeeded, by what they are for.
+        call: the call.
+        well: the calls that succeeded, by target.
     """
     last, same = call.last, well.get(thing_of(call), ())
     number = bisect_right(same, last.arrived, key=lambda each: each.first.arrived)
@@ -377,19 +379,19 @@ def _faults_of_rules(attempts: Iterable[Attempt]) -> dict[str, FaultsOfRule]:
     return results
 
 
-def _late(requests: Sequence[Request], told: Iterable[CallWindow]) -> float:
+def _late(requests: Sequence[AttemptInContext], windows: Iterable[CallWindow]) -> float:
     """The median lateness of the first request of a driver's calls, seconds.
 
-    It is compared with the best of a call that was made alone.
+    It is compared with the fastest call of the calibration.
 
-    Of a client that takes long even then, as one that is started for each call, that does not tell. An outage has
-    more calls than a machine makes at once.
+    It is 0 for a client that is slow even then, such as a program that is started for each call. Outages are left
+    out: they have more calls than a machine can make at once.
     """
-    # The first request of each comes last, and so stays.
+    # In reversed order the first request of each call overwrites the others.
     arrived = {
         id(window): request.attempt.arrived for request in reversed(requests) for window in request.windows
     }
-    heard = grouped((window for window in told if id(window) in arrived), lambda each: each.name)
+    heard = grouped((window for window in windows if id(window) in arrived), lambda each: each.name)
     took = {name: [arrived[id(window)] - window.began for window in same] for name, same in heard.items()}
     best = min(took.pop(CALIBRATION, ()), default=LONGEST_TURNAROUND)
     others = [seconds for same in took.values() if len(same) < OUTAGE for seconds in same]
@@ -397,22 +399,23 @@ def _late(requests: Sequence[Request], told: Iterable[CallWindow]) -> float:
 
 
 def _is_near(window: CallWindow, openings: Mapping[tuple[str | None, str | None], Sequence[float]]) -> bool:
-    """Whether a circuit breaker whose callers hear the same opened about the time of a call."""
+    """Whether a breaker whose callers get the same error opened about the time of a call."""
     opened = openings.get((None, error_class(window.error)), ())
     place = bisect_left(opened, window.began - SOON)
     return place < len(opened) and (window.ended is None or opened[place] <= window.ended + SOON)
 
 
-def _silence(requests: Iterable[Request], told: Iterable[CallWindow], *, driven: bool) -> Silence:
-    """The calls of a test or a driver that made no request, and for how long to the end.
+def _silence(requests: Iterable[AttemptInContext], windows: Iterable[CallWindow], *, driven: bool) -> Silence:
+    """The named calls that made no request, and the time from the first to the last at the end.
 
-    Those of a driver are of one client when they have one name; a test may give each call a name of its own.
+    A driver gives all calls of one client the same name; a test may give each call its own.
     """
     heard = {id(window) for request in requests for window in request.windows}
-    named = sorted((window for window in told if window.name is not None), key=lambda window: window.began)
+    named = sorted((window for window in windows if window.name is not None), key=lambda window: window.began)
     unasked = [window for window in named if id(window) not in heard]
     silent = [window for window in unasked if window.returned is False]
-    # A client that hides its errors hides those of its breaker, too: then its name tells that a call makes requests.
+    # A client that hides errors hides those of its breaker, too. Then another call of that name with requests
+    # shows that this call should have made one.
     asking = {window.name for request in requests for window in request.windows}
     since = max((window.began for window in named if id(window) in heard), default=float("-inf"))
     last = [window.began for window in silent if window.began > since]

@@ -17,7 +17,7 @@ from faultinject.journal.calls import Call
 LONGEST_TURNAROUND = 0.05
 """Seconds; a longer gap contains more than a turnaround, or the machine is busy."""
 SHORTEST, UNMEASURED = 0.02, 0.5
-"""Seconds: the shortest measurable wait, and the lateness of a wait if unmeasured."""
+"""Seconds: the shortest measurable wait, and the machine's delay if it was not measured."""
 LATE_STEPS = 4
 """The largest lateness of a wait, as a multiple of the lateness of a driver's calls.
 
@@ -33,14 +33,13 @@ class Turnaround:
 
     Attributes:
         median: the median; None with too few turnarounds.
-        p95: 19 of 20 were no longer than this; None with too few turnarounds.
+        p95: the 95th percentile; None with too few turnarounds.
         n: the number of turnarounds.
-        speed: how many times as fast as the machine's clock that of the times is: what the machine does, and how
-            late it is, takes so many times as long by it.
-        late: how much later than at best a driver's calls began, in the middle of them. The rest is measured first
-            and alone; this is measured while the client waits.
-        slow: 19 of 20 were no longer than this, the longer gaps among them: by what the machine may do, not by what
-            the client does.
+        speed: the factor by which the clock of the times runs faster than the machine's. By that clock, the
+            machine's own work and delays look that many times longer.
+        late: the median delay with which a driver's calls began. It is measured while the client waits; the other
+            values are measured first, with one call at a time.
+        slow: the p95 of all gaps, also of those that are too long for a turnaround and show the machine's delay.
     """
 
     median: float | None = None
@@ -52,7 +51,7 @@ class Turnaround:
 
     @property
     def exact(self) -> bool:
-        """Whether long waits are the client's own: a faster clock makes its work long as well."""
+        """Whether the clock is the machine's: by a faster clock, the client's work looks like waits."""
         return self.speed == 1
 
     @property
@@ -61,17 +60,17 @@ class Turnaround:
         return max(SHORTEST * self.speed, 2 * (self.p95 or 0))
 
     @property
-    def none(self) -> float:
-        """Seconds below which a wait is none for sure.
+    def certainly_zero(self) -> float:
+        """Seconds below which a gap is certainly not a wait.
 
-        The longer turnarounds may be the pace of the client's callers.
+        The longer turnarounds may include pauses of the client's callers.
         """
         return min(self.zero, max(SHORTEST * self.speed, 2 * (self.median or 0)))
 
     @property
     def at_once(self) -> float:
-        """Seconds below which one caller made the next request, who did nothing else in between."""
-        return min(self.none, 2 * (self.median or inf) + WORK * self.speed)
+        """Seconds below which the same caller made the next request, without other work before it."""
+        return min(self.certainly_zero, 2 * (self.median or inf) + WORK * self.speed)
 
     @property
     def machine_delay(self) -> float:
@@ -106,17 +105,17 @@ def turnarounds(
     driven: bool = False,
     speed: float = 1.0,
 ) -> dict[str, Turnaround]:
-    """Measure each client from a success to its connection's next request, with no other.
+    """Measure the gaps of each client from a success to the next request on its connection.
 
-    Of one that opens a connection for each request, gaps to its next request, 20 in a row or more: another of its
-    callers may have made that one, so they bound the noise alone.
+    No other request may be under way meanwhile. If a client opens a connection for each request, the gaps to its
+    next request count, 20 in a row or more. Another caller may have made that request, so they only bound the noise.
 
     Args:
         attempts: in order of arrival.
-        of: the client that an attempt is of.
-        driven: whether a driver asks for one thing after the other, so that the next request answers the last success
-            on whatever connection it comes: some clients keep none.
-        speed: how many times as fast as the machine's clock that of the times is.
+        of: returns the client of an attempt.
+        driven: whether a driver makes one call after another, so that the next request counts on any connection:
+            some clients keep none open.
+        speed: as for `Turnaround`.
     """
     own_gaps: dict[str, list[float]] = {}
     elsewhere: dict[str, list[float]] = {}
@@ -124,7 +123,7 @@ def turnarounds(
     for last, attempt in pairwise(attempts):
         if last.answered is None:
             continue
-        # What was under way when the last one was answered may have slowed it, or the client.
+        # A request that was still under way may have slowed the last answer, or the client.
         undisturbed, busy = busy <= last.answered, max(busy, last.answered)
         gap = attempt.arrived - last.answered
         succeeded = last.status is not None and not (last.injected or last.failed)
@@ -142,16 +141,16 @@ def turnarounds(
     measured = {client: _turnaround(gaps, speed) for client, gaps in own_gaps.items()}
     for client, run in elsewhere.items():
         if len(run) >= MANY and (client not in measured or measured[client].p95 is None):
-            # Of several callers it may be anybody's next request: an upper bound of what the machine adds, and no
-            # speed of the client.
+            # Any caller may have made the next request: the gaps bound the machine's delay, but are no speed
+            # of the client.
             measured[client] = Turnaround(n=len(run), speed=speed, slow=p95(run))
     return measured
 
 
 def _turnaround(gaps: Sequence[float], speed: float) -> Turnaround:
-    """The turnaround by the gaps that are not too long for one.
+    """Compute the turnaround from the gaps that are not too long for one.
 
-    All gaps tell how busy its machine is.
+    All gaps show how busy the machine is.
     """
     own = [gap for gap in gaps if gap < LONGEST_TURNAROUND * speed]
     if len(own) < MANY:
@@ -167,10 +166,10 @@ class Wait(NamedTuple):
     """One wait.
 
     Attributes:
-        call: whose.
-        before: the attempt that had failed, whose answer may have asked for the wait.
-        retry: before which retry, from 1.
-        seconds: from the answer to the next arrival.
+        call: the call.
+        before: the failed attempt, whose answer may have asked for the wait.
+        retry: the number of the retry after the wait, from 1.
+        seconds: the time from the answer to the next arrival.
     """
 
     call: Call
@@ -185,19 +184,19 @@ class Wait(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """The kind of the failure: of a client's own wait one of `KINDS`."""
+        """The kind of the failure; before a client's own wait it is one of `KINDS`."""
         return self.before.kind or ""
 
 
 @dataclass(eq=False)
 class Group:
-    """Waits that are judged together, and what the checks ask of them: each is worked out once.
+    """Waits that are judged together, and their statistics, each computed once.
 
     Args:
         waits: at least one.
-        turnaround: how fast their client is.
-        arrivals: when the requests of its client came, ascending.
-        since: of each of them, since when that client had sent one request after the other.
+        turnaround: the speed of their client.
+        arrivals: the times of the client's requests, ascending.
+        since: for each of these, the time since which the client had sent requests without a pause.
     """
 
     waits: Sequence[Wait]
@@ -215,7 +214,7 @@ class Group:
 
     @cached_property
     def median(self) -> float:
-        """Seconds of the middle one."""
+        """The median in seconds."""
         return median(self.seconds)
 
     @cached_property
@@ -230,17 +229,17 @@ class Group:
 
     @cached_property
     def busy(self) -> float:
-        """The most seconds of requests without a pause before one of these retries.
+        """The longest time of requests without a pause before one of these retries, seconds.
 
-        A call whose turn came late waited longer.
+        A call that had to wait for its turn among them waited longer.
         """
         return max(wait.arrived - self.since[bisect_left(self.arrivals, wait.arrived)] for wait in self.waits)
 
     @cached_property
     def late(self) -> float:
-        """The median time by which a driver's calls here began later than at best, seconds.
+        """The median delay with which a driver's calls began here, seconds.
 
-        A machine that was busy then was busy during their waits.
+        If the machine was busy then, it was busy during their waits.
         """
         took = [
             wait.call.first.arrived - wait.call.window.began
@@ -258,7 +257,7 @@ class Group:
     def doubt(self) -> float:
         """Seconds in which a client without a wait may send the next request: noise, or work.
 
-        By both where the noise was not measured: twice the p95 has room for either.
+        If the noise was not measured, it is their sum; otherwise twice the p95 has room for either.
         """
         noise = max(self.turnaround.noise, LATE_STEPS * self.late)
         return noise + self.work if self.turnaround.p95 is None else max(noise, self.work)

@@ -38,7 +38,7 @@ class Settings(Struct):
 
     Attributes:
         enabled: Whether a server would put faults around its app.
-        switch: The same as the environment says it; null for nothing.
+        switch: The value of FAULTINJECT_ENABLED; null if it is not set.
         variables: The variables that are set.
         seed: The seed; null: one is chosen.
         production: The variable that says that this is production.
@@ -347,7 +347,7 @@ def _ask(scenario: Scenario, environ: dict[str, Any], seed: str | None) -> tuple
         for rule in ready
         if not upgrades and (rule.takes_preflights or not preflight) and rule.matches(view)
     ]
-    seen = (_seen(view, reading) for reading in [rule.reading for rule in ready] or [Addressing()])
+    seen = (_reading_of(view, reading) for reading in [rule.reading for rule in ready] or [Addressing()])
     attempts = None
     if seed is not None:
         trial = trials.Trial(rules, seed or "0")
@@ -418,10 +418,10 @@ def _show_rates(meaning: Meaning, chosen: Sequence[RuleMeaning], *, counted: boo
     for rule in chosen:
         if rule.sampled < 1:
             of_all = percent(rule.rate * rule.sampled)
-            click.echo(f"({rule.name}: {of_all} of the requests of all, if all send alike)")
+            click.echo(f"({rule.name}: {of_all} of all requests, if everyone sends equally many)")
     if counted:
         click.echo(
-            "(before times is used up, between begin and end; skip, every and above for a single call)"
+            "(while times is not used up, between begin and end; skip, every and above as for a single call)"
         )
     click.echo("\nAll n attempts of one call fail:")
     layout.show(("n", "chance"), [(str(n), percent(chance)) for n, chance in enumerate(meaning.all_fail, 1)])
@@ -434,7 +434,7 @@ def mistakes(error: ConfigurationError) -> Mistakes:
     )
 
 
-def _seen(view: Any, reading: Addressing) -> dict[str, str | None]:
+def _reading_of(view: Any, reading: Addressing) -> dict[str, str | None]:
     bucket, key = reading.read_address(view)
     return {
         "identity": shown_target(reading.identify(view)[1]),

@@ -222,7 +222,7 @@ def _one_by_one(results: Sequence[MeasuredRun], _document: Results, *, form: str
 STALLED = 10.0
 """The time limit of a client at a speed: 10 seconds, plus twice its time without the speed."""
 UNFIT = re.compile(r"[^\w.-]+")
-"""The characters of a client's name that the name of its journal has not."""
+"""The characters of a client's name that the file name of its journal does not keep."""
 HIDING = re.compile(r"^\.[.-]*")
 """The first characters of a file name that would hide the file, as in `./client.sh`."""
 INTERRUPTED = 130

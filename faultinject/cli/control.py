@@ -186,7 +186,7 @@ class ControlClient:
             return decode(data, type=form)
         except (ValueError, MsgspecError, RecursionError):
             # Another server may answer with any JSON.
-            raise self._stranger(answer) from None
+            raise self._not_a_control_api(answer) from None
 
     def _refuse(self, answer: http.client.HTTPResponse, data: bytes) -> None:
         """Raise the server's error, with advice for the user.
@@ -207,7 +207,7 @@ class ControlClient:
                 for problem in problems
             ]
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            raise self._stranger(answer) from None
+            raise self._not_a_control_api(answer) from None
         status = answer.status
         if status == 412:
             raise ConflictError(f"nothing was changed: {message}")
@@ -220,7 +220,7 @@ class ControlClient:
             )
         raise ConfigurationError(mistakes or [message])
 
-    def _stranger(self, answer: http.client.HTTPResponse) -> ConfigurationError:
+    def _not_a_control_api(self, answer: http.client.HTTPResponse) -> ConfigurationError:
         kind = visible(answer.headers.get("content-type", "") or "nothing")
         return ConfigurationError(
             f"{self.url} is no control API of faultinject: it answers {answer.status} with {kind};"
@@ -276,8 +276,8 @@ def show_state(state: ServerState, url: str) -> None:
         f"{state.totals.injected} injected of {count(state.totals.matched, 'request')} that matched a rule"
     ]
     for number, meaning in (
-        (state.refused, "not given because too many were under way"),
-        (state.undecided, "passed because of the store"),
+        (state.refused, "not injected because as many as allowed were under way"),
+        (state.undecided, "passed because the store of counts did not answer"),
         (state.failures, "errors in faultinject"),
     ):
         if number:

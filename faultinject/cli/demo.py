@@ -213,7 +213,7 @@ def demo(*, seed: str | None, calls: int, verbose: bool) -> int:
         click.echo(f"({more} more attempts: -v shows all)")
     click.echo("\nThe report on the SDK; every error was injected on purpose:\n")
     recorded = of_outcomes(injector.journal.outcomes)
-    judgement = judge(recorded, driven=True, told=workload.windows, until=time.monotonic())
+    judgement = judge(recorded, driven=True, windows=workload.windows, until=time.monotonic())
     verdict.show(judgement, verbose=verbose)
     click.echo(f"\nNext, every check:  faultinject {NEXT}")
     context.params["seed"] = injector.seed

@@ -385,7 +385,7 @@ def explore(
         service = proxied = Proxied(target, rewrite_host=rewrite_host)
         contents, inconclusive = proxied.wait_until_idle, proxied.broken
         vendor = read_as = reading.dialect_of(vendor, target.host)
-    same = layout.command_again(
+    repeated_command = layout.command_again(
         click.get_current_context(), ("speed", "jobs", "replay", "as_json", "outputs")
     )
     listening.handle_signals()  # a signal ends the command, too
@@ -421,7 +421,9 @@ def explore(
         sweep.left_out.append(LeftOut("emptying the server", reason))
     sweep.doubts = running.doubts
     sweep.exhaustive_argument = "--exhaustive"
-    sweep.replay_line = lambda run: f"faultinject {same} {shlex.join(['--replay', run.text, '--', *command])}"
+    sweep.replay_line = lambda run: (
+        f"faultinject {repeated_command} {shlex.join(['--replay', run.text, '--', *command])}"
+    )
     code, prints = 0, True
     with ExitStack() as services:
         for running_command in commands:
@@ -510,7 +512,7 @@ def _explore(exploration: Exploration, commands: Sequence[Command]) -> None:
 
 
 def _vendor_of(rules: Sequence[str]) -> str:
-    """The first storage vendor of the rules, or ""; one without an embedded store comes before.
+    """The first storage vendor of the rules, or ""; one without an embedded store is preferred.
 
     The embedded store then refuses that vendor, with a message for the user.
     """

@@ -58,8 +58,8 @@ SERVING = (
         default=MOST_CONNECTIONS,
         show_default=True,
         type=click.IntRange(1),
-        help="The most open connections at a time; fewer where `ulimit -n` is small. One more ends that"
-        " of the client that has been silent for longest.",
+        help="The most open connections at a time; fewer if `ulimit -n` is small. A further one ends the one"
+        " whose client has been silent for longest.",
     ),
 )
 """The options of every command that serves."""

@@ -52,7 +52,7 @@ class Progress:
         self._shown = 0.0
         self._wide = 0
         self._line = ""
-        self._thread = Thread(target=self._tell, daemon=True)
+        self._thread = Thread(target=self._print_lines, daemon=True)
 
     def __enter__(self) -> Progress:
         self._began = self._clock()
@@ -84,6 +84,6 @@ class Progress:
             self._wide = max(self._wide, len(line))
             click.echo(f"\r{line:{self._wide}}", nl=False, err=True)
 
-    def _tell(self) -> None:
+    def _print_lines(self) -> None:
         while not self._wait(self._over, EVERY):
-            click.echo(f"faultinject: {self._say()}, {self._clock() - self._began:.0f} s", err=True)
+            click.echo(f"faultinject: {self._say()}, {self._clock() - self._began:.0f} s so far", err=True)

@@ -35,7 +35,7 @@ from faultinject.rules.files import open_to_write
 
 LONGEST = 10.0
 """The longest wait in seconds, in all and after the last line of a journal."""
-MORE = 0.02
+MARGIN = 0.02
 """Seconds to wait after the latest end of a call, when it is certainly over."""
 EVERY = 0.25
 """The shortest time between two readings of the files, in seconds."""
@@ -134,7 +134,7 @@ class Journals:
             until=FOR_EVER if finished else now,
             ignore=self._ignore,
             require=self._require,
-            told=named_calls,
+            windows=named_calls,
             skipped=skipped,
         )
         self._look_ahead([end - now for end in judgement.awaited if end > now], now + base)
@@ -185,7 +185,7 @@ class Journals:
             self._latest, self._since = self._writers.latest, self._monotonic()
         quiet = max(0.0, now - self._latest)
         self.awaited = len(seconds_left)
-        self.over = self._monotonic() + min(max(seconds_left, default=0.0), LONGEST - quiet) + MORE
+        self.over = self._monotonic() + min(max(seconds_left, default=0.0), LONGEST - quiet) + MARGIN
 
 
 def judge_when_over(
@@ -208,7 +208,7 @@ def judge_when_over(
         ReportError: there is nothing to read, or it is no journal.
         ConfigurationError: there is no such profile or check.
     """
-    last, due = monotonic() + LONGEST + MORE, -FOR_EVER
+    last, due = monotonic() + LONGEST + MARGIN, -FOR_EVER
     sizes: list[int | None] | None = None
     message = ""
     with Progress(lambda: message, clock=monotonic) as progress:
@@ -222,7 +222,7 @@ def judge_when_over(
                 break
             seconds_left = due - monotonic()
             if seconds_left > 0:
-                first, message = not message, _waiting_message(seconds_left - MORE, journals.awaited)
+                first, message = not message, _waiting_message(seconds_left - MARGIN, journals.awaited)
                 progress.show()
                 if first and not progress.terminal:
                     click.echo(message, err=True)
@@ -253,7 +253,7 @@ def _lives(parent: str) -> bool:
 
 
 STANDARD = "-"
-"""The name of standard input, and behind -o of standard output."""
+"""The name of standard input, and of standard output for -o."""
 PIECE = 1 << 20
 """Bytes of the standard input that are copied at a time."""
 

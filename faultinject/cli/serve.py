@@ -45,7 +45,7 @@ Served = tuple[Any, str, Callable[..., Any]]
 
 JOURNAL = "FAULTINJECT_JOURNAL"
 CONTROL = "FAULTINJECT_CONTROL"
-_SAID_BELOW = "faultinject is on", "faultinject: FAULTINJECT_ON_REQUEST"
+_PRINTED_HERE = "faultinject is on", "faultinject: FAULTINJECT_ON_REQUEST"
 
 
 def serve_with_faults(
@@ -133,7 +133,7 @@ def serve_until_ended(
                     click.echo(f"    export {variable}={certificate.authority}")
             click.echo("Ctrl-C ends it.")
         if injector is not None:
-            injector.journal.follow(_tell)
+            injector.journal.follow(_print_fault)
         server.run(sockets=[sock])
     except SystemExit:  # uvicorn raises it if the app did not start
         pass
@@ -190,7 +190,7 @@ def drop_announcements() -> Iterator[None]:
     def is_other(record: logging.LogRecord) -> bool:
         message = record.getMessage()
         off = message.startswith("faultinject is off") and "FAULTINJECT_ENABLED" in message
-        return not off and not message.startswith(_SAID_BELOW)
+        return not off and not message.startswith(_PRINTED_HERE)
 
     log = logging.getLogger("faultinject")
     log.addFilter(is_other)
@@ -229,7 +229,7 @@ def _example(vendor: str) -> str:
     return slow if slow in addresses else addresses[0]
 
 
-def _tell(outcome: Outcome) -> None:
+def _print_fault(outcome: Outcome) -> None:
     """Print a line for an injected fault when it is decided, and one if it was not carried out."""
     # The journal may have a third line of the request, between these two.
     decided, over = outcome.final is None, outcome.final is True

@@ -51,7 +51,7 @@ def lines(report: TrialReport, silent: Sequence[str], *, verbose: bool) -> Itera
     for run in report.faults:
         if run.excused:
             yield _list_line(
-                f"not judged with {run.rule}, which stays: {counted(len(run.excused), 'test')} with an error of storage",
+                f"not judged with {run.rule}: {counted(len(run.excused), 'test')} with an error of storage",
                 run.excused,
                 most,
             )
@@ -64,7 +64,7 @@ def lines(report: TrialReport, silent: Sequence[str], *, verbose: bool) -> Itera
     if most is not None and before[most:]:
         yield f"  … and {len(before) - most} more (-v)"
     if report.ended:
-        yield f"fails without faults, though no test does: the command ({report.ended}); tests may have been left out"
+        yield f"fails without faults, although no test does: the command ({report.ended}); tests may be missing"
     if report.flaky:
         yield _list_line("flaky", report.flaky, most)
     if report.too_fast:
@@ -93,7 +93,7 @@ def broken_lines(first: BrokenTest, alike: Sequence[str], most: int | None) -> I
     yield quoted(f"✕ {first.test}: {first.error}")
     yield from (f"    {request}" for request in first.requests)
     if first.lasts:
-        yield f"  breaks the app's own promise: it fails, and not by an error of storage, with {first.smallest}"
+        yield f"  fails with another error than one of storage, while the fault lasts: {first.smallest}"
     elif first.confirmed:
         yield f"  smallest: {first.smallest}"
     elif first.confirmed is None and not first.tried:

@@ -58,7 +58,7 @@ def inject_into(
     if not isinstance(client, BaseClient) or iscoroutinefunction(client._make_api_call):  # noqa: SLF001
         raise TypeError(
             f"inject_into() takes a client of boto3 or botocore, not {type(client).__name__!r}:"
-            " of a resource its meta.client, of a session each client that it makes"
+            " give the meta.client of a resource, or each client that a session makes"
         )
     own_injector = injector_for(rules, seed=seed, injector=injector)
     endpoint = client._endpoint  # noqa: SLF001 - botocore sends by it

@@ -45,10 +45,10 @@ def wrap(moto_hook: Hook, injector: Injector) -> Hook:
     return answer
 
 
-def beside(around: Callable[..., Any]) -> Callable[..., Any]:
+def telling_of_mock(around: Callable[..., Any]) -> Callable[..., Any]:
     """Make the wrapper of an app that tells its injector whether `mock_aws` is active.
 
-    Its storage then is moto, and most rules do not mean the app itself.
+    If it is, moto is the app's storage, and most rules are for requests to moto, not to the app.
 
     Args:
         around: puts faults around the app.
@@ -60,7 +60,7 @@ def beside(around: Callable[..., Any]) -> Callable[..., Any]:
         def call(*given: Any, **keys: Any) -> Any:
             models = sys.modules.get("moto.core.models")
             if models is not None and models.botocore_stubber.enabled:
-                [*given, *keys.values()][0][BESIDE_MOCK] = True
+                [*given, *keys.values()][0][BESIDE_MOCK] = True  # the first argument is the scope or environ
             return faulty(*given, **keys)
 
         return call
@@ -90,6 +90,7 @@ PLACES: dict[str, tuple[tuple[str, Callable[..., Any]], ...]] = {
 }
 """The places to patch, in the form of `faultinject.adapters.patch`."""
 WITH_APPS = PLACES | {
-    module: tuple((name, beside(around)) for name, around in classes) for module, classes in APPS.items()
+    module: tuple((name, telling_of_mock(around)) for name, around in classes)
+    for module, classes in APPS.items()
 }
 """The same with the frameworks' apps, whose storage moto may be."""

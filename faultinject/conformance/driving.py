@@ -236,7 +236,7 @@ def run(
             to the contract in `faultinject.conformance.process`.
         name: the client's name.
         vendor: the vendor of the store: one of `vendors.services()`.
-        aws: whether the client's documentation has the header by which AWS asks its own SDKs to wait.
+        aws: whether the client documents the header by which AWS asks its own SDKs to wait.
         deadline: the time limit in seconds; calls that are still running are then undecided, unless the client has
             stopped answering.
         profile: the promises of the client; None: its User-Agent chooses them.
@@ -257,7 +257,7 @@ def run(
     codes = plan.codes_of(vendor)
     phases = plan.choose_phases(codes, aws=aws) if phases is None else phases
     calls = Calls(watch)
-    more = {**faster(speed), **({} if certificate is None else certificate.trust)}
+    variables = {**faster(speed), **({} if certificate is None else certificate.trust)}
     planned = [call for phase in phases for call in phase.planned()]
     with serving(
         vendor, planned, plan.rules(phases, codes), journal=journal, certificate=certificate
@@ -266,12 +266,12 @@ def run(
         opened: Client = (
             InThreads(client, served.url, plan.BUCKET, names, calls.end)
             if callable(client)
-            else Process(client, served.url, names, calls.end, calls.wake, more, ready)
+            else Process(client, served.url, names, calls.end, calls.wake, variables, ready)
         )
         began = time.monotonic()
         late: list[float] = []
         try:
-            _ask_plan(planned, opened, calls, began + deadline, late)
+            _make_planned_calls(planned, opened, calls, began + deadline, late)
         finally:
             until = time.monotonic()
             calls.stop()
@@ -292,7 +292,7 @@ def run(
         driven = DrivenRun(os.getpid(), windows, until, _builtin_name(profile), failure, speed)
         judgement = judge_run(attempts, driven, profile=profile, require=require)
         if journal is not None:
-            with suppress(OSError):  # the log already has this error, from the journal's other lines
+            with suppress(OSError):  # the journal's other lines have met this error, too, and it is logged
                 driven.write(journal)
     return ConformanceRun(
         name,
@@ -326,7 +326,7 @@ def _open_calls(calls: Sequence[CallWindow]) -> str:
     return f"; {count(len(calls), 'call')} had not ended: {named}{more}"
 
 
-def ask(
+def make_calls(
     client: Client, calls: Calls, planned: Iterable[PlannedCall], until: float, apart: float = 0.0
 ) -> bool:
     """Start calls, wait for their ends, and return whether all end in time.
@@ -344,13 +344,13 @@ def ask(
     return calls.wait(until, idle) and not client.failure
 
 
-def _ask_plan(
+def _make_planned_calls(
     planned: Sequence[PlannedCall], client: Client, calls: Calls, until: float, late: list[float]
 ) -> None:
     """Start the calls of the calibration one after another, then all others by the clock."""
     possible = [call for call in planned if call.kind in client.kinds]
     first = [call for call in possible if call.phase == plan.CALIBRATION]
-    if not ask(client, calls, first, until, apart=until):
+    if not make_calls(client, calls, first, until, apart=until):
         return
     began = time.monotonic()
     for call in sorted(
@@ -363,7 +363,7 @@ def _ask_plan(
         client.start(call)
     calls.wait(until, lambda: bool(client.failure) or calls.all_ended(but=REPLACED))
     # Some clients never stop waiting for the rest of a cut download.
-    ask(client, calls, (), min(until, time.monotonic() + CUT_PATIENCE))
+    make_calls(client, calls, (), min(until, time.monotonic() + CUT_PATIENCE))
 
 
 PROBE = ("retry-after", "one")

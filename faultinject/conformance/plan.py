@@ -78,7 +78,7 @@ class Codes:
 
 
 SHORT = 1
-"""Seconds of a wait that a service always asks for: MinIO's 60 are longer than the plan."""
+"""Seconds to which the plan cuts a wait that a service always asks for, such as MinIO's 60."""
 
 
 def _asks_to_wait(vendor: Vendor, row: DocumentedError) -> int:
@@ -233,7 +233,7 @@ def choose_phases(
 
     Args:
         codes: the faults of the service.
-        aws: whether the client's documentation has the header by which AWS asks its own SDKs to wait.
+        aws: whether the client documents the header by which AWS asks its own SDKs to wait.
         names: the names of the phases; empty: all phases.
         spread: the factor by which calls begin further apart.
     """

@@ -90,7 +90,7 @@ class Process:
         names: the phases.
         tell: called when a call has ended.
         wake: called when the command has failed.
-        more: variables that are added to this process's environment.
+        variables: variables that are added to this process's environment.
         ready: seconds until it must be ready.
 
     Attributes:
@@ -110,7 +110,7 @@ class Process:
         names: Sequence[str],
         tell: Tell,
         wake: Callable[[], None],
-        more: Mapping[str, str] = MappingProxyType({}),
+        variables: Mapping[str, str] = MappingProxyType({}),
         ready: float = READY,
     ) -> None:
         self.kinds: Sequence[str] = plan.KINDS
@@ -136,7 +136,7 @@ class Process:
                 text=True,
                 encoding="utf-8",
                 errors="replace",
-                env={**_environment(), **more, MARK: self._mark},
+                env={**_environment(), **variables, MARK: self._mark},
             )
         except OSError as error:
             raise ConfigurationError(f"{words[0]} cannot be run: {processes.why_not_run(error)}") from None

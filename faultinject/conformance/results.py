@@ -29,7 +29,7 @@ from faultinject.rules.files import read_bytes
 KINDS = {"throttle": {"throttled", "throttled-read"}, "server": {"server-error"}}
 """The phases in which every attempt fails, by kind of failure: they show the backoff."""
 SHORT = 0.05
-"""Seconds below which waits differ only by chance of the machine."""
+"""Seconds below which waits differ only by the machine's noise."""
 NOTHING = 0.02
 """Seconds below which a gap is not a wait."""
 UNSAFE = frozenset({"POST", "PATCH"})
@@ -96,7 +96,7 @@ class HintNumbers(Struct):
     Attributes:
         answers: Answers that asked for a wait.
         retried: The number of those answers that a retry followed.
-        obeyed: Retries that came no earlier; null if no length can be read.
+        obeyed: Retries after the whole wait that was asked for; null if no length can be read.
         asked: The median of the waits that were asked for; null if no length can be read.
         waited: The median of the client's waits; null without a retry.
     """
@@ -112,7 +112,7 @@ class Outage(Struct):
     """The requests of the outage.
 
     Attributes:
-        calls: The number of calls that were made while nothing worked.
+        calls: The number of calls.
         requests: The number of requests.
         retries: The number of requests that are retries.
     """
@@ -403,7 +403,7 @@ class ClientResult(Struct):
 
     @property
     def called(self) -> str:
-        """The name for a heading: the one that a client of the user's own reports, else `name`."""
+        """The name for a heading: the one that the user's own client reports, else `name`."""
         own = self.title == self.client and self.client not in SDKS
         return self.version if own and self.version else self.name
 
@@ -671,7 +671,7 @@ def changes(old: Results, new: Results) -> Iterator[ResultChange]:
 def _facts(name: str, old: ClientResult, new: ClientResult) -> Iterator[ResultChange]:
     if old.version != new.version:
         yield ResultChange(name, "version", old.version or "", new.version or "")
-    before, now = between(old.numbers.attempts), between(new.numbers.attempts)
+    before, now = attempts_text(old.numbers.attempts), attempts_text(new.numbers.attempts)
     if before != now and not _both_vary(old, new):
         yield ResultChange(name, "attempts", before, now)
 
@@ -684,8 +684,8 @@ def _both_vary(old: ClientResult, new: ClientResult) -> bool:
     return max(before.fewest, now.fewest) <= min(before.most, now.most)
 
 
-def between(attempts: Attempts | None) -> str:
-    """`3`, `9 to 12`, or nothing."""
+def attempts_text(attempts: Attempts | None) -> str:
+    """The numbers of attempts as text: `3`, `9 to 12`, or empty."""
     if attempts is None:
         return ""
     fewest, most = attempts.fewest, attempts.most

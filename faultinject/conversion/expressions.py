@@ -93,7 +93,7 @@ def _path_text(literal: str) -> str:
 
 def of_address(bucket: str | None, key: str | None) -> str:
     """The expression of raw paths `/bucket/key`; None stands for any bucket or key."""
-    # A star may match nothing, but a path without a bucket is for all buckets, and one without a key for a bucket.
+    # A star may match nothing. Here it needs a character: `/` has no bucket, and `/bucket/` no key.
     any_bucket = not (bucket or "").strip("*")
     head = "/[^/?]+" if any_bucket else f"/{of_value(bucket or '', raw=True, anything=SEGMENT)}"
     if key is None:

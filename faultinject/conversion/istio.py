@@ -48,7 +48,7 @@ def write(scenario: Scenario, place: Place, remarks: Remarks) -> str:
         if routes:
             remarks.change(
                 rule.name,
-                "a request that the route of an earlier rule takes never gets here, whether or not that"
+                "a request that the route of an earlier rule takes never gets this fault, whether or not that rule"
                 " fires",
             )
         rule_route: dict[str, Any] = {"name": rule.name}
@@ -75,7 +75,7 @@ def _fault(rule: ProxyRule, remarks: Remarks) -> dict[str, Any]:
     if rule.answer is not None:
         fault["abort"] = {"httpStatus": rule.answer.status, **percentage}
         remarks.leave_out(
-            f"{rule.name}: answer", "Istio says the status; the body and its headers are Envoy's own"
+            f"{rule.name}: answer", "Istio sets only the status; the body and its headers are Envoy's own"
         )
     if seconds := delay_of(rule, CAN.title, remarks):
         fault["delay"] = {"fixedDelay": f"{seconds:.3f}s", **percentage}

@@ -137,7 +137,7 @@ def delay_of(rule: ProxyRule, title: str, remarks: Remarks) -> float:
     if rule.delay and rule.answer is not None and rule.probability < 1:
         remarks.leave_out(
             f"{rule.name}: delay",
-            f"{title} draws for the wait and for the answer apart, and would delay others",
+            f"{title} draws for the delay and for the answer separately, and would delay others",
         )
         return 0.0
     return rule.delay
@@ -147,22 +147,22 @@ class _RuleLeftOutError(Exception):
     """The rule is left out, and that is reported."""
 
 
-def translate(scenario: Scenario, can: Capabilities, remarks: Remarks) -> list[ProxyRule]:
+def translate(scenario: Scenario, capabilities: Capabilities, remarks: Remarks) -> list[ProxyRule]:
     """The rules of a scenario that a proxy can carry out.
 
     Args:
         scenario: the rules.
-        can: the features of the proxy.
+        capabilities: the features of the proxy.
         remarks: the remarks, one for each missing feature.
     """
     if scenario.seed is not None:
-        remarks.change("seed", f"{can.title} draws numbers of its own: no run is replayed")
+        remarks.change("seed", f"{capabilities.title} draws numbers of its own: no run is replayed")
     if scenario.abort is not None:
-        remarks.leave_out("abort", f"{can.title} does not watch the app's own failures")
+        remarks.leave_out("abort", f"{capabilities.title} does not watch the app's own failures")
     translated: list[ProxyRule] = []
     for rule, name in zip(scenario.rules, scenario.display_names, strict=True):
         try:
-            translated.append(_Translation(rule, name, can, remarks).proxy_rule())
+            translated.append(_Translation(rule, name, capabilities, remarks).proxy_rule())
         except _RuleLeftOutError:
             continue
     return translated
@@ -171,17 +171,17 @@ def translate(scenario: Scenario, can: Capabilities, remarks: Remarks) -> list[P
 class _Translation:
     """The translation of one rule."""
 
-    def __init__(self, rule: Rule, name: str, can: Capabilities, remarks: Remarks) -> None:
+    def __init__(self, rule: Rule, name: str, capabilities: Capabilities, remarks: Remarks) -> None:
         self.rule = rule
         self.name = name
-        self.can = can
+        self.capabilities = capabilities
         self.remarks = remarks
         self.fault = ANSWER if isinstance(rule.resolved, Documented | Http) else rule.fault
 
     def proxy_rule(self) -> ProxyRule:
         """The rule in the form that proxies share."""
-        rule, title = self.rule, self.can.title
-        if self.fault not in self.can.faults:
+        rule, title = self.rule, self.capabilities.title
+        if self.fault not in self.capabilities.faults:
             self.leave(rule.fault, f"{title} cannot do it")
         for key in DECIDING:
             if key in rule.options and rule.value(key) != TRIGGERS[key].default:
@@ -192,7 +192,7 @@ class _Translation:
             if key in rule.options:
                 self.leave(key, f"{title} does not look into bodies")
         if len(rule.resolved.rows) > 1:
-            self.leave(rule.fault, f"{title} draws no error of several; name one of them")
+            self.leave(rule.fault, f"{title} cannot draw one of several errors; name one of them")
         if "of" in rule.options and not rule.resolved.several:
             self.leave("of", f"{title} slows no answers of its own")
         if "drain" in rule.options:
@@ -220,7 +220,7 @@ class _Translation:
         if not high:
             return 0.0
         if self.fault not in (ANSWER, "latency"):
-            self.remarks.leave_out(self.at("delay"), f"{self.can.title} does it at once")
+            self.remarks.leave_out(self.at("delay"), f"{self.capabilities.title} does it at once")
             return 0.0
         if isinstance(delay, LogNormal):
             self.remarks.change(self.at("delay"), "always the median")
@@ -238,7 +238,8 @@ class _Translation:
         )
         if first != second:
             self.remarks.change(
-                self.at("answer"), f"every answer has the same ids and resource: {self.can.title} makes none"
+                self.at("answer"),
+                f"every answer has the same ids and resource: {self.capabilities.title} makes none",
             )
         return first
 
@@ -255,7 +256,9 @@ class _Translation:
         if addressed:
             key = addressed[0]
             if "path" in rule.conditions:
-                self.leave(key, f"{self.can.title} matches it by the path, and the rule has one; {SPARED}")
+                self.leave(
+                    key, f"{self.capabilities.title} matches it by the path, and the rule has one; {SPARED}"
+                )
             tests.append(self.address(key))
         return tuple(tests)
 
@@ -275,8 +278,10 @@ class _Translation:
     def test(self, key: str, values: Sequence[str], *, negated: bool) -> RequestCondition:
         """One condition as a test; without such a test the rule is left out."""
         word, _, name = key.partition(".")
-        if word not in (self.can.negated if negated else self.can.tests):
-            self.leave(f"unless.{key}" if negated else key, f"{self.can.title} has no such test; {SPARED}")
+        if word not in (self.capabilities.negated if negated else self.capabilities.tests):
+            self.leave(
+                f"unless.{key}" if negated else key, f"{self.capabilities.title} has no such test; {SPARED}"
+            )
         return RequestCondition(
             word, _expression(word, name, values), name if word == "header" else "", negated
         )

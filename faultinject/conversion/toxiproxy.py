@@ -33,7 +33,7 @@ DOWNSTREAM, UPSTREAM = "downstream", "upstream"
 STREAM = ValueType(Literal["downstream", "upstream"], "downstream or upstream")
 AMOUNT = ValueType(Annotated[float, Meta(ge=-LARGE, le=LARGE)], "a number from -1e12 to 1e12")
 """The range of attributes: Toxiproxy accepts values below 0."""
-EACH_REQUEST = "the chance is of each request; there it is of each connection"
+EACH_REQUEST = "the chance is of each request; in Toxiproxy it is of each connection"
 
 
 def fits(value: object) -> bool:
@@ -66,20 +66,20 @@ def _proxy(node: DocumentValue, rules: Rules, *, alone: bool) -> None:
     toxic_rows = [] if toxics is None else toxics.rows()
     node.rest("no key of a proxy")
     if down:
-        node.change("connections are taken and closed; there they are refused")
+        node.change("connections are accepted and closed; Toxiproxy refuses them")
         rules.add(node, "close", f"{proxy_name}-down")
         for toxic_row in toxic_rows:
             node.remarks.unused(toxic_row.where, "its proxy is not enabled")
         toxic_rows = []
     if (toxic_rows or down) and not alone:
         upstream_name = "another upstream" if upstream is None else upstream.value
-        node.change(f"a rule knows no upstream: put these in front of {upstream_name} alone")
+        node.change(f"a rule knows no upstream: use these rules in front of {upstream_name} alone")
     elif upstream is not None:
         node.remarks.unused(upstream.where)
     toxics_with_rules = _merge_wait([parts for row in toxic_rows if (parts := _toxic(row)) is not None])
     if len(toxics_with_rules) > 1:
         node.change(
-            "a request gets one of the faults, the first that fires; there a connection gets all of them"
+            "a request gets only the first fault that fires; in Toxiproxy a connection gets all of them"
         )
     # Toxics with a chance come first: after a rule that always fires no rule ever would.
     for toxic, fault, toxic_name, keys in sorted(
@@ -112,14 +112,14 @@ def _toxic(node: DocumentValue) -> Toxic | None:
     values = node.need("attributes", OBJECT)
     node.rest("no key of a toxic")
     if kind not in TOXICS:
-        node.leave_out(UNSAID.get(kind, "no toxic that is known"))
+        node.leave_out(REASONS_WITHOUT_RULE.get(kind, "not a known toxic"))
         return None
     fault_and_keys = TOXICS[kind](node, values, stream)
     values.rest(f"no attribute of {kind}")
     if fault_and_keys is None:
         return None
     if chance is not None and not chance.value:
-        node.remarks.unused(chance.where, "it never comes")
+        node.remarks.unused(chance.where, "its chance is 0")
         return None
     fault, keys = fault_and_keys
     if chance is not None and chance.value < 1:
@@ -140,7 +140,7 @@ def _latency(node: DocumentValue, values: DocumentValue, stream: str) -> FaultAn
         return None
     wait = milliseconds(node, high)
     if jitter > 0:
-        node.change("one wait is drawn for a request; there one for each piece of data")
+        node.change("one wait is drawn for a request; Toxiproxy draws one for each piece of data")
         wait = f"{milliseconds(node, low)}..{wait}"
     return "latency", {"when": _when(stream), "delay": wait}
 
@@ -173,7 +173,7 @@ def _limit_data(node: DocumentValue, values: DocumentValue, stream: str) -> Faul
     size = max(0, int(values.take("bytes", AMOUNT, 0.0)))
     if not size:
         return "close", {"when": _when(stream)}
-    node.change("the bytes of one body are counted; there all of a connection, heads too")
+    node.change("the bytes of one body are counted; Toxiproxy counts all of a connection, with its heads")
     if stream == UPSTREAM:
         return "close", {"after_bytes": str(size)}
     return "truncate", {"keep_bytes": str(size)}
@@ -186,7 +186,7 @@ TOXICS: dict[str, Callable[[DocumentValue, DocumentValue, str], FaultAndKeys]] =
     "reset_peer": _reset_peer,
     "limit_data": _limit_data,
 }
-UNSAID = {
+REASONS_WITHOUT_RULE = {
     "slow_close": "no fault keeps a connection open behind a whole answer",
     "slicer": "no fault says in which pieces data travels",
 }

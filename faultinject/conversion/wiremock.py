@@ -34,8 +34,8 @@ from faultinject.rules.values import listed, number_text
 
 Conditions = dict[str, Any]
 
-CANNOT = "no condition says this, and without it the fault would come to other requests"
-REGEX = "no pattern is such a regular expression, and without it the fault would come to other requests"
+CANNOT = "no condition of a rule expresses this, and without it the fault would come to other requests"
+REGEX = "no pattern equals this regular expression, and without it the fault would come to other requests"
 QUERY = "requests with further parameters get it too"
 URLS = ("url", "urlPath", "urlPathPattern")
 EVERY_URL = ("url", "urlPattern", "urlPath", "urlPathTemplate", "urlPathPattern")
@@ -65,7 +65,7 @@ def conditions(node: DocumentValue) -> Conditions:
     """The conditions of a `request`.
 
     Raises:
-        Unsayable: no rule can express one of them, so the stub is left out.
+        UnsupportedConditionError: no rule can express one of them, so the stub is left out.
         ConfigurationError: a value has another type.
     """
     required: Conditions = {}
@@ -116,7 +116,8 @@ def _url(node: DocumentValue, required: Conditions) -> None:
     url.change(QUERY)
     if node.child("queryParameters", ANY) is not None:
         _cannot(
-            url, "it is compared with the whole query: beside it queryParameters say nothing, or exclude it"
+            url,
+            "it requires one whole query: beside it queryParameters have no effect, or no request matches",
         )
     pairs = parse_qsl(query, keep_blank_values=True) if mark else []
     required["query"] = {name: _exact_pattern(value) for name, value in pairs}
@@ -188,7 +189,7 @@ FAULTS: dict[str, tuple[str, dict[str, Any], str]] = {
     "MALFORMED_RESPONSE_CHUNK": (
         "truncate",
         {"keep_bytes": 0},
-        "the head of the app's own answer, cut off behind it; there a head, garbage, and the end",
+        "the app's own answer ends after its head; WireMock sends a head, then garbage, then closes",
     ),
     "RANDOM_DATA_THEN_CLOSE": ("close", {}, "the connection ends without the garbage"),
 }
@@ -284,7 +285,7 @@ class _Stub:
             return False
         if self.scenario and self.triggers is None:
             node.leave_out(
-                "its scenario is no row of answers to the same requests, and without it the fault would come"
+                "its scenario is not a sequence of answers to the same requests, and without it the fault would come"
                 " more often"
             )
             return False
@@ -299,7 +300,7 @@ class _Stub:
         before = next((stub for stub in others if self.requests.may_be_of(stub.requests)), None)
         if before is not None:
             node.leave_out(
-                f"its fault could come to requests of the stub {before.node.where}, which is before it and no"
+                f"its fault could come to requests of the stub {before.node.where}, which comes first and has no"
                 " rule"
             )
             return False
@@ -379,7 +380,7 @@ def _may_be_equal(first: Value, second: Value) -> bool:
 
 
 def _beginning(regex: str) -> str:
-    """The text with which everything begins that an expression matches."""
+    """The text at the beginning of everything that an expression matches."""
     whole, outside = "", regex
     while outside != whole:
         whole, outside = outside, _GROUP.sub("", outside)
@@ -475,7 +476,7 @@ def _fault(node: DocumentValue, number: int) -> tuple[str, dict[str, Any]] | Non
 def _late_answer(node: DocumentValue, number: int, delay: str | None) -> tuple[str, dict[str, Any]] | None:
     """The delay of an ordinary answer, which the app gives itself."""
     if node.child("proxyBaseUrl", ANY) is None:
-        node.change(f"the app's own answer instead of a {number} made up")
+        node.change(f"the app's own answer instead of a made-up {number}")
     for key in ("body", "jsonBody", "base64Body", "statusMessage", "headers"):
         node.child(key, ANY)
     node.rest("no part of a late answer")
@@ -490,7 +491,7 @@ def _delay(node: DocumentValue) -> str | None:
         return None
     if kind == "lognormal":
         if wait is not None and always:
-            wait.leave_out("a rule waits for a time, or for one that it draws so, not for both")
+            wait.leave_out("a rule has a fixed delay or one that is drawn log-normally, not both")
         return f"lognormal:{milliseconds(node, added[0])}:{number_text(added[1])}"
     return "..".join(milliseconds(node, always + wait) for wait in added)
 
@@ -518,7 +519,7 @@ def _body(node: DocumentValue) -> str:
 
 def _header(name: str, value: DocumentValue, keys: dict[str, Any]) -> None:
     if not isinstance(value.value, str):
-        value.leave_out("no text: a header comes once")
+        value.leave_out("not a text: a rule sets a header only once")
     elif name.lower() == "content-type":
         keys["content_type"] = value.value
     elif name.lower() in (*FORBIDDEN, "connection", "date"):

@@ -26,7 +26,7 @@ def _start() -> None:
 
 
 def _exit_before_serving() -> None:  # pragma: no cover - a Python without coverage
-    _print_message("--strict ends it, as it is about to serve")
+    _print_message("--strict ends this process, which is about to serve without faults")
     os._exit(2)
 
 

@@ -149,7 +149,7 @@ class S3(Format):
         if event.startswith(("BATCH.", "S3.")):
             raise Skip(f"{event} is no request of a client")
         if event.endswith("_GET"):  # COPY.OBJECT and COPY.PART have another line for the writing half
-            raise Skip(f"{event} is the half of a copy that reads")
+            raise Skip(f"{event} is the reading half of a copy")
         if fields["status"] == "-":
             raise Skip("no status")
         method, target = _split(fields["request"])

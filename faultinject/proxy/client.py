@@ -45,7 +45,7 @@ _TOO_LONG = f"a request's line and headers have at most {LIMITS.head} bytes here
 _NO_HTTP = "what was sent is no request of HTTP/1.1"
 _NO_TUNNEL = "this proxy makes no tunnels: use its address as the endpoint, not as HTTPS_PROXY"
 _NO_FORWARD = "this proxy goes to {} only"
-_FAILED = "an error in front of the server: the proxy's log has it"
+_FAILED = "an error in the proxy: its log has the details"
 
 
 class ClientTransport(asyncio.StreamReaderProtocol):
@@ -60,8 +60,8 @@ class ClientTransport(asyncio.StreamReaderProtocol):
         server_state: uvicorn's connections and tasks.
 
     Attributes:
-        upstream: this client's own connection to the server, opened for its first request. No other client uses it,
-            as no other would without the proxy.
+        upstream: this client's own connection to the server, opened for its first request. As without the proxy, no
+            other client uses it.
         request: the request as the client sent it; if its target was a URL, the target is the URL's path.
         trailers: the request's trailers; they are complete when the body is.
         answer_trailers: the trailers to send at the end of the answer.
@@ -98,8 +98,10 @@ class ClientTransport(asyncio.StreamReaderProtocol):
         self._pending: h11.Event | None = None
         # The status and the reason if the proxy refuses the request instead of forwarding it.
         self._refusal: tuple[int, str] | None = None
-        self._idle = self._reads = True
-        self._ends = self._started = self._complete = self._bodiless = self._chunked = self._last = False
+        self._idle = self._is_reading = True
+        self._proxy_ends = self._started = self._complete = self._bodiless = self._chunked = (
+            self._is_last_answer
+        ) = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to serve a client."""
@@ -121,9 +123,8 @@ class ClientTransport(asyncio.StreamReaderProtocol):
         self.transport = self.wire = wire
         self.heard = monotonic()
         self._server.connections.add(self)  # type: ignore[arg-type]
-        make_room(
-            self._server.connections, self.limits, descriptors=2
-        )  # the other is that of the server behind
+        # Each client has a second descriptor, for its connection to the server behind the proxy.
+        make_room(self._server.connections, self.limits, descriptors=2)
 
     def data_received(self, data: bytes) -> None:
         """Note that the client has sent something."""
@@ -150,7 +151,7 @@ class ClientTransport(asyncio.StreamReaderProtocol):
 
     def shutdown(self) -> None:
         """End the connection when the proxy ends, unless a request is under way."""
-        self._ends, self.keep_alive = True, False
+        self._proxy_ends, self.keep_alive = True, False
         if self._idle and self.transport.can_write_eof():
             self.transport.close()
         elif self._idle:
@@ -202,18 +203,18 @@ class ClientTransport(asyncio.StreamReaderProtocol):
         return event
 
     async def _read(self) -> bytes:
-        self._reads = True
+        self._is_reading = True
         try:
             return await self._reader.read(PIECE)
         except OSError:
             return b""
         finally:
-            self._reads = False
+            self._is_reading = False
 
     @property
     def is_silent(self) -> bool:
         """Whether the proxy waits for the client to send something."""
-        return self._reads and not self.waiting_for_100_continue
+        return self._is_reading and not self.waiting_for_100_continue
 
     async def _serve(self) -> None:
         try:
@@ -332,12 +333,12 @@ class ClientTransport(asyncio.StreamReaderProtocol):
         if not (self._bodiless or bare or FRAMING & names):
             headers.append((b"transfer-encoding", b"chunked"))
         self._chunked = any(name == b"transfer-encoding" for name, _ in headers)
-        self._last = bare or _closes(headers)
+        self._is_last_answer = bare or _closes(headers)
         # A client that waits for `100 Continue` and gets an answer may still send its body, or not:
         # https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1
-        if not self._last and (self.waiting_for_100_continue or not self.keep_alive):
+        if not self._is_last_answer and (self.waiting_for_100_continue or not self.keep_alive):
             headers.append((b"connection", b"close"))
-            self._last = True
+            self._is_last_answer = True
         self.waiting_for_100_continue = False
         if not spelling:
             self.answer_trailers = ()
@@ -355,7 +356,7 @@ class ClientTransport(asyncio.StreamReaderProtocol):
             self.abort()
         elif self._refusal is not None:
             await self._refuse(*self._refusal)
-        elif self._complete and self.keep_alive and not self._last:
+        elif self._complete and self.keep_alive and not self._is_last_answer:
             while not isinstance(self._pending, h11.ConnectionClosed):
                 await self.receive()
             self._http.send(h11.Response(status_code=200, headers=[(b"content-length", b"0")]))
@@ -383,7 +384,7 @@ class ClientTransport(asyncio.StreamReaderProtocol):
         not read yet (https://www.rfc-editor.org/rfc/rfc9112#section-9.6). TLS has no half-closed connections: if only
         the connection's end marks the end of an answer, the client gets it after `lingers` seconds.
         """
-        if self._ends or self.transport.is_closing():
+        if self._proxy_ends or self.transport.is_closing():
             return
         self._idle, dropped = True, 0
         if self.transport.can_write_eof():

@@ -48,7 +48,7 @@ class Target:
             )
         if parts.username is not None or parts.password is not None:
             raise ConfigurationError(
-                f"{option}: leave out what stands before the @; requests go on with what they have themselves"
+                f"{option}: leave out the part before the @; requests keep their own credentials"
             )
         if parts.path not in ("", "/") or parts.query or parts.fragment:
             raise ConfigurationError(

@@ -22,8 +22,8 @@ class ForwardingLimits:
 
     Attributes:
         connect: seconds to connect to the server.
-        silent: seconds after which a server is given up that accepts no bytes of the request, or sends no answer to
-            the whole of it.
+        silent: seconds after which the proxy gives up a server that accepts no bytes of the request, or does not
+            answer the whole request.
         lingers: seconds for which a client that is still sending may read an answer, before the connection ends.
         dropped: bytes that are read from such a client meanwhile, and dropped.
         head: bytes of the line and headers of a request or an answer.
@@ -248,7 +248,7 @@ def _unreadable(url: str, error: h11.RemoteProtocolError) -> str:
         return f"the answer of {url} has a head of more than {LIMITS.head:,} bytes, which are the most here"
     if "_SWITCH_UPGRADE" in reason:
         return f"{url} goes on with another protocol (101), which nobody has asked for"
-    return f"what {url} says is no answer: {reason}"
+    return f"the answer of {url} is not HTTP: {reason}"
 
 
 def without_quotes(error: h11.ProtocolError) -> str:

@@ -50,7 +50,7 @@ def make_room(connections: Iterable[Any], limits: Limits, descriptors: int = 1) 
     """
     # A quarter of the descriptors is left for the app, and for connections that open before others have closed.
     most = min(limits.connections, open_files() * 3 // 4 // descriptors)
-    # Of a TLS connection the one below counts, which is open until the client has confirmed the end.
+    # With TLS the transport below counts, which stays open until the client has confirmed the end.
     wires = {connection: getattr(connection, "wire", connection.transport) for connection in connections}
     open_ones = [
         connection

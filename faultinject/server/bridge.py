@@ -235,7 +235,7 @@ class BridgedExchange:
         return {"type": "http.response.body", "body": b"" if self._bare else data, "more_body": more}
 
     def _environ(self) -> dict[str, Any]:
-        """The app's environ; the raw target is that of werkzeug and gunicorn."""
+        """The app's environ; REQUEST_URI and RAW_URI are as werkzeug and gunicorn set them."""
         scope = self._scope
         query = scope["query_string"].decode("latin-1")
         raw = scope["raw_path"].decode("latin-1")

@@ -58,7 +58,9 @@ class StrictConnection(h11.Connection):
     def send_with_data_passthrough(self, event: h11.Event) -> list[bytes] | None:
         """Give the bytes of an event that we send."""
         if isinstance(event, h11.Response) and self._reason is not None:
-            own_values = dict(event.headers)  # of two headers of a name the later one is the answer's own
+            own_values = dict(
+                event.headers
+            )  # of two headers with one name, the later one is the answer's own
             headers = [
                 (self._names.get(name, raw), value)
                 for (name, value), (raw, _) in zip(event.headers, event.headers.raw_items(), strict=True)
@@ -81,7 +83,7 @@ class StrictConnection(h11.Connection):
             return event
         head = data_before[: len(data_before) - len(self.trailing_data[0])]
         if LAX.search(head) or not _is_unambiguous(event) or len(head) > LONGEST_HEAD:
-            raise h11.RemoteProtocolError("not a request that all readers take alike")
+            raise h11.RemoteProtocolError("not a request, or an ambiguous one")
         self.sent = event.headers.raw_items()
         # Java's clients offer h2c (HTTP/2 without TLS), and uvicorn would log each offer that it declines.
         offers_h2c = (b"upgrade", b"h2c") in event.headers
@@ -95,7 +97,7 @@ def split_url_target(
 
     https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2
     """
-    host, path = URL.fullmatch(target).groups()  # type: ignore[union-attr] # both callers have asked
+    host, path = URL.fullmatch(target).groups()  # type: ignore[union-attr] # both callers have matched it
     headers = [(name, host if name.lower() == b"host" else value) for name, value in headers]
     return path if path[:1] == b"/" else b"/" + path, headers
 

@@ -48,7 +48,7 @@ They also limit the number of empty ones.
 """
 
 OLDER, OLDER_BYTES = 64, 1024 * 1024
-"""The largest number and size of objects that are kept as before their last change."""
+"""The largest number and size of objects whose state before their last change is kept."""
 KEY_BYTES = 1024
 """The longest key, in bytes of UTF-8 (S3's limit)."""
 
@@ -69,7 +69,7 @@ class Stored:
         layout: number and size of the parts that it was made of, if the service remembers them.
         crc: the content's CRC-64, if the service has it.
         checksums: headers with its checksum, if its writer gave one and the service keeps it.
-        upload: the id of the multipart upload that it was made by, and the entity tags of its parts; never compared.
+        upload: the id of the multipart upload that made it, and the entity tags of its parts; equality ignores it.
     """
 
     key: str
@@ -141,7 +141,7 @@ class Bucket:
     Attributes:
         changed: the time when it got its headers, unix seconds.
         headers: the headers that are sent back with it.
-        leases: those of its objects by key, and its own by an empty key, of a service that has them.
+        leases: the leases of its objects by key, and its own by an empty key, if the service has leases.
     """
 
     name: str
@@ -232,7 +232,7 @@ class Buckets:
             bucket.changed, bucket.headers = now, headers
 
     def delete(self, name: str, *, uploads: bool = False) -> None:
-        """Remove a bucket without objects; with `uploads` some may be under way."""
+        """Remove a bucket without objects; with `uploads`, uploads may be under way."""
         with self.lock:
             bucket = self.find(name)
             if bucket.objects:

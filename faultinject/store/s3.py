@@ -95,7 +95,7 @@ def list_objects(call: S3Call) -> StoreAnswer:
 
 
 def _keys_page(call: S3Call, names: Iterable[Name], marker: Name, after: Name, limit: int) -> KeysPage:
-    """Select the page of names after `after`; `marker` is the client's own."""
+    """Select the page of names after `after`; the document repeats the client's `marker`."""
     prefix, delimiter, limit = call.parameter("prefix"), call.parameter("delimiter"), min(limit, MOST_KEYS)
     return KeysPage(
         bucket=call.bucket,
@@ -111,22 +111,22 @@ def _keys_page(call: S3Call, names: Iterable[Name], marker: Name, after: Name, l
 def delete_objects(call: S3Call) -> StoreAnswer:
     """DeleteObjects."""
     call.service.buckets.find(call.bucket)
-    asked = call.dialect.documents.read_keys(read_document(call.request))
+    keys_to_delete = call.dialect.documents.read_keys(read_document(call.request))
     if call.parameter("encoding-type") == "url":
-        asked = replace(asked, encoded=True)
-    if not asked.objects:
+        keys_to_delete = replace(keys_to_delete, encoded=True)
+    if not keys_to_delete.objects:
         raise StoreError("malformed")
-    if len(asked.objects) > MOST_KEYS:
+    if len(keys_to_delete.objects) > MOST_KEYS:
         raise StoreError("too_many_keys")
     failures: list[Failure] = []
     deleted = []
-    for named in asked.objects:
+    for named in keys_to_delete.objects:
         try:
             _delete_named(call, named)
             deleted.append(named.key)
         except StoreError as error:
             failures.append((named, call.documented(error)))
-    return call.answer(200, call.dialect.documents.deleted(deleted, failures, asked), document=True)
+    return call.answer(200, call.dialect.documents.deleted(deleted, failures, keys_to_delete), document=True)
 
 
 def _delete_named(call: S3Call, named: NamedObject) -> None:
@@ -167,13 +167,13 @@ def get_object(call: S3Call) -> StoreAnswer:
     """GetObject and HeadObject."""
     stored = call.service.buckets.get(call.bucket, call.key)
     headers = [*call.tags(stored), ("Last-Modified", http_date(stored.modified))]
-    asked = call.request.headers
+    sent = call.request.headers
     judge_own(call.header, stored)
     if not judge_read(call.condition, stored):
         return call.answer(304, headers=headers)
     headers += [*stored.headers, ("Accept-Ranges", "bytes"), *_overrides(call)]
     inside = call.dialect.range_inside and call.header("range-behavior") != "standard"
-    text = asked.get("range") if range_applies(asked.get("if-range"), stored) else None
+    text = sent.get("range") if range_applies(sent.get("if-range"), stored) else None
     wanted = read_range(text, stored.size, inside=inside)
     if number := call.number("partNumber", 0):
         wanted = _part(call, stored, number)
@@ -185,7 +185,7 @@ def get_object(call: S3Call) -> StoreAnswer:
 
 
 def get_acl(call: S3Call) -> StoreAnswer:
-    """GetBucketAcl and GetObjectAcl of Amazon: nothing has other rights than what is private."""
+    """GetBucketAcl and GetObjectAcl of Amazon: every bucket and object is private."""
     if call.key:
         call.service.buckets.get(call.bucket, call.key)
     else:
@@ -544,16 +544,15 @@ def perform(call: S3Call) -> StoreAnswer:
         raise StoreError("method")
     if name not in OPERATIONS:
         if call.bucket:
-            call.service.buckets.find(
-                call.bucket
-            )  # SDKs read the access list to learn whether a bucket exists
+            # SDKs read the access list to learn whether a bucket exists.
+            call.service.buckets.find(call.bucket)
         _refuse_unset(call, name)
         raise StoreError("not_implemented", f"the embedded store does not support {name}")
     operation, wanted = OPERATIONS[name]
     if {wanted} - {""} != {subresource for subresource in SUBRESOURCES if call.has(subresource)}:
         raise StoreError("method")
-    for absent in _absent(call):
-        raise StoreError("not_implemented", f"the embedded store does not support ?{absent}")
+    for unsupported in _unsupported_parameters(call):
+        raise StoreError("not_implemented", f"the embedded store does not support ?{unsupported}")
     if call.key:
         call.check_version()
     return operation(call)
@@ -566,7 +565,7 @@ def _refuse_unset(call: S3Call, name: str) -> None:
         raise StoreError("not_implemented", label=label)
 
 
-def _absent(call: S3Call) -> Iterator[str]:
+def _unsupported_parameters(call: S3Call) -> Iterator[str]:
     """Find the parameters that ask for an operation which the store does not support."""
     reads = call.dialect.reads_parts and call.request.method in ("GET", "HEAD")
     if call.key and call.has("partNumber") and not (call.has("uploadId") or reads):
@@ -574,6 +573,6 @@ def _absent(call: S3Call) -> Iterator[str]:
     args = call.request.args
     known = {call.dialect.parameters.get(name, name) for name in PARAMETERS} if args else set()
     for name, value in args.items(multi=True):
-        without = not value and name not in known and not name.lower().startswith(PREFIXES)
-        if without or (name in CHANGING and is_set(value)):
+        unknown_flag = not value and name not in known and not name.lower().startswith(PREFIXES)
+        if unknown_flag or (name in CHANGING and is_set(value)):
             yield name

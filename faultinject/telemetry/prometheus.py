@@ -70,7 +70,7 @@ class Metrics:
         # By injector.
         self._under_way: WeakKeyDictionary[Services, int] = WeakKeyDictionary()
         self._refused: WeakKeyDictionary[Services, int] = WeakKeyDictionary()
-        self._lock = Lock()  # nobody waits under it: `faultinject.locks`
+        self._lock = Lock()  # no thread waits while it holds the lock: `faultinject.locks`
 
     def register(self, registry: CollectorRegistry) -> None:
         """Make the metrics in a registry."""
@@ -81,13 +81,13 @@ class Metrics:
         )
         self._injections = Counter(
             "faultinject_injections",
-            "Faults that were given, in this process.",
+            "Faults that were injected, in this process.",
             ["rule", "fault"],
             registry=registry,
         )
         self._overflow = Counter(
             "faultinject_overflow",
-            "Faults not given because of FAULTINJECT_MAX_ACTIVE, in this process.",
+            "Faults not injected because of FAULTINJECT_MAX_ACTIVE, in this process.",
             registry=registry,
         )
         self._errors = Counter(

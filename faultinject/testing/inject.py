@@ -77,7 +77,7 @@ def inject(
     ...     faults.injected
     0
     """
-    return Faults(gather(rule, *rules, **keys), seed=seed, alone=True)
+    return Faults(gather(rule, *rules, **keys), seed=seed, must_be_seen=True)
 
 
 class Faults:
@@ -88,7 +88,7 @@ class Faults:
         seed: overrides the scenario's own.
         test: returns the id of the running test, for the journal.
         session: hands the faults to other processes; None: they stay in this one.
-        alone: whether the end of the block fails if nothing in this process could see a request.
+        must_be_seen: whether the end of the block fails if nothing in this process could see a request.
     """
 
     def __init__(
@@ -98,11 +98,11 @@ class Faults:
         seed: str | int | None = None,
         test: Callable[[], str | None] | None = None,
         session: Session | None = None,
-        alone: bool = False,
+        must_be_seen: bool = False,
     ) -> None:
         self._test = test
         self._session = session
-        self._alone = alone
+        self._must_be_seen = must_be_seen
         self._explorations: list[Exploration] = []
         self._entered_with: Scenario | None = None
         self._skips_waits = False
@@ -372,7 +372,7 @@ class Faults:
         def block() -> Faults:
             # Each block begins with the same rules, whatever an earlier one has added or cleared.
             scenario = self._entered_with or self._injector.scenario
-            return Faults(scenario, seed=self.seed, test=self._test, alone=True)
+            return Faults(scenario, seed=self.seed, test=self._test, must_be_seen=True)
 
         made: Decorated = decorate(decorated, block)
         return made
@@ -412,7 +412,7 @@ class Faults:
                 self._fail_on_internal_errors()
                 if self._clocks is not None:
                     self._clocks.check(self.calls)
-                if self._alone:
+                if self._must_be_seen:
                     self._fail_if_nothing_is_wrapped()
         finally:
             if self._clocks is not None:

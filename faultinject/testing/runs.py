@@ -297,7 +297,7 @@ class RunFaults(Faults):
         """Run a job without faults after it has reported an error, as a scheduler does.
 
         Raises:
-            ProgramFailed: it is a program, and fails, too. Any other exception of the job passes.
+            ProgramFailed: the job is a program, and fails again. Other exceptions of the job are not changed.
         """
         result = self._result
         result.first = len(self.outcomes)
@@ -325,7 +325,7 @@ class RunFaults(Faults):
 
 NOT_RUN = (126, 127)
 """The exit codes of a shell for a program that cannot be run, or is not there."""
-TRIES = 3
+MAX_INCONCLUSIVE = 3
 """The number of inconclusive runs in a row that ends the exploration."""
 
 
@@ -426,8 +426,10 @@ class Exploration:
         """
         reason = "" if self._inconclusive is None else self._inconclusive()
         self._inconclusive_runs = self._inconclusive_runs + 1 if reason else 0
-        if self._inconclusive_runs == TRIES:
-            raise ExplorationFailedError(f"{reason}, in {TRIES} runs one after the other") from None
+        if self._inconclusive_runs == MAX_INCONCLUSIVE:
+            raise ExplorationFailedError(
+                f"{reason}, in {MAX_INCONCLUSIVE} runs one after the other"
+            ) from None
         return bool(reason)
 
 

@@ -82,7 +82,7 @@ class Verdicts:
     @property
     def calls(self) -> list[Call]:
         """The calls so far, by their first attempt."""
-        calls = group(of_outcomes(self._faults.outcomes), told=self.windows, until=self._now())
+        calls = group(of_outcomes(self._faults.outcomes), windows=self.windows, until=self._now())
         return sorted(calls, key=lambda call: call.first.arrived)
 
     def judgement(
@@ -100,7 +100,7 @@ class Verdicts:
             profile=profile,
             ignore=ignore,
             require=require,
-            told=[*self.windows, *self._under_way()],
+            windows=[*self.windows, *self._under_way()],
             skipped={DROPPED: dropped} if dropped else None,
         )
 
@@ -246,11 +246,11 @@ def _finding_lines(
     findings: Sequence[Finding], judgement: Judgement, outcomes: Sequence[Outcome]
 ) -> Iterator[str]:
     """The lines about findings, with their requests by number, and advice."""
-    from faultinject.audit.reports.content import story, told
+    from faultinject.audit.reports.content import finding_text, story
 
     numbers = {(outcome.pid, outcome.seq): number for number, outcome in enumerate(outcomes, 1)}
     for finding in findings:
-        text = told(finding)
+        text = finding_text(finding)
         yield f"{SIGNS[text.verdict]} {text.so}"
         for call in finding.calls[:EXAMPLES]:
             shown = [numbers[attempt.pid, attempt.seq] for attempt in call.attempts]

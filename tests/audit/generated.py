@@ -59,7 +59,7 @@ def judged(client: Client, made: Run) -> list[Finding]:
     attempts = of_outcomes(made.outcomes)
     if client.told:
         block = CallWindow(None, made.began, made.ended)
-        return judge(attempts, profile="rfc", told=[*made.windows, block]).findings
+        return judge(attempts, profile="rfc", windows=[*made.windows, block]).findings
     return judge(attempts, profile="rfc", until=made.ended + TOLD_NO_MORE).findings
 
 

@@ -69,7 +69,7 @@ UPLOADS = [
         # A slow request that fails by itself holds the faults of others: they go to one place.
         ([SLOW, calls(3, 0.1, last=FINE, at=1.0, test="t")], {}, (BELOW, {}, 0)),
         # The app's error is one to the callers of the writes below it; a success tells nothing.
-        *(([asked(3, STORED, RESET, **WRITES)], how, (BELOW, TOLD_AN_ERROR, 3)) for how in ({}, {"told": UPLOADS})),
+        *(([asked(3, STORED, RESET, **WRITES)], how, (BELOW, TOLD_AN_ERROR, 3)) for how in ({}, {"windows": UPLOADS})),
         ([asked(3, STORED, FINE | {"status": 412}, kind=CONFLICT, **WRITES)], {}, (BELOW, {("lost answer", "false conflict"): "FAIL"}, 3)),
         ([asked(3, STORED, RESET, kind=FINE, **WRITES), asked(1, RESET, FINE, at=90)], {}, (BELOW, {}, 4)),
     ],
@@ -86,5 +86,5 @@ def test_an_app_that_hides_what_failed_below():
         CallWindow("save", 9.0 * place - 1, 9.0 * place + 2, returned=True, test="t") for place in range(3)
     ]
     below, save = [SLOW_DOWN] * 3, {"kind": FINE, "method": "PUT", "gap": 0.2}
-    assert said(asked(3, *below, **save), told=named)[1][("answers", None)] == "FAIL"
-    assert ("answers", None) not in said(asked(3, *below, FINE, **save), told=named)[1]
+    assert said(asked(3, *below, **save), windows=named)[1][("answers", None)] == "FAIL"
+    assert ("answers", None) not in said(asked(3, *below, FINE, **save), windows=named)[1]

@@ -237,14 +237,14 @@ BY_DRIVER = [
     # By the key in the path; what is used twice belongs to the call that began last; one that never ended is open.
     g(
         [r(0, "503", path="/b/k1"), r(0.001, "503", path="/b/k2"), r(1, path="/b/k1")], "thr: 503 200", "thr: 503",
-        told=[w("thr", 0, 1.1, key="k1"), w("thr", 0, 1.5, key="k2"), w("out", 0, 1.5, key="k3")], **DRIVEN,
+        windows=[w("thr", 0, 1.1, key="k1"), w("thr", 0, 1.5, key="k2"), w("out", 0, 1.5, key="k3")], **DRIVEN,
     ),
-    g([r(at, "503", path="/b/k") for at in (0, 1, 2)], "one: 503 503", "two: 503", told=[w("one", 0, 1.5, key="k"), w("two", 2, 3, key="k")], **DRIVEN),
-    g([r(0, "503", path="/b/k")], "thr: 503 [open]", told=[w("thr", 0, None, key="k")], **DRIVEN),
+    g([r(at, "503", path="/b/k") for at in (0, 1, 2)], "one: 503 503", "two: 503", windows=[w("one", 0, 1.5, key="k"), w("two", 2, 3, key="k")], **DRIVEN),
+    g([r(0, "503", path="/b/k")], "thr: 503 [open]", windows=[w("thr", 0, None, key="k")], **DRIVEN),
 ]  # fmt: skip
 
 KEYED = {"path": "/b/k"}
-FRAME = {"told": [w("one", 0, 9, key="k"), w("two", 100, 109, key="k")], **DRIVEN}
+FRAME = {"windows": [w("one", 0, 9, key="k"), w("two", 100, 109, key="k")], **DRIVEN}
 ONCE = {"number": 1, **KEYED}
 
 
@@ -290,8 +290,8 @@ LAYERS = [
         for first, second in ((None, None), ("a-1", "b-1")) for path in ("/b", "/other")
     ),
     # So it is in a call that a test has a name for, and not across two of them.
-    g([r(1, "503", id="a-1"), r(2, id="b-1")], "upload: 503 200", told=[w("upload", 0, 9)]),
-    g([r(1, "503", id="a-1"), r(2, id="b-1")], "one: 503 [SDK id]", "two: 200 [SDK id]", told=[w("one", 0, 1.5), w("two", 1.6, 9)]),
+    g([r(1, "503", id="a-1"), r(2, id="b-1")], "upload: 503 200", windows=[w("upload", 0, 9)]),
+    g([r(1, "503", id="a-1"), r(2, id="b-1")], "one: 503 [SDK id]", "two: 200 [SDK id]", windows=[w("one", 0, 1.5), w("two", 1.6, 9)]),
     g([r(1, "503", id="a-1"), r(2, id="b-1")], "503 [SDK id]", "200 [SDK id]", **DRIVEN),
 ]  # fmt: skip
 
@@ -301,45 +301,45 @@ SLOW = [r(0, "slow", took=0.5), r(0.15), r(0.2)]
 FIRST, SECOND = ({"attempt_hint": {"part": part}} for part in ("bytes=0-99", "bytes=100-199"))
 BY_TEST = [
     # Another part, which is asked for at the same time, is not retried in the place of one.
-    g([r(0.1, "503", method="GET", **FIRST), r(0.2, method="GET", **SECOND), r(0.9, method="GET", **FIRST)], "upload: 503 200", "upload: 200", told=UPLOAD),
+    g([r(0.1, "503", method="GET", **FIRST), r(0.2, method="GET", **SECOND), r(0.9, method="GET", **FIRST)], "upload: 503 200", "upload: 200", windows=UPLOAD),
     # A sequential loop on one key that always fails looks like one call; the test knows better.
     g([r(at, "503") for at in (0, 0.5, 1, 1.5)], "503 503 503 503"),
-    g([r(at, "503") for at in (0, 0.5, 1, 1.5)], "1: 503 503", "2: 503 503", told=[w("1", -0.1, 0.9), w("2", 0.95, 2)]),
+    g([r(at, "503") for at in (0, 0.5, 1, 1.5)], "1: 503 503", "2: 503 503", windows=[w("1", -0.1, 0.9), w("2", 0.95, 2)]),
     # Several requests of one named call are kept apart, as are the calls of an SDK in it.
-    g([r(0, "503", query="a"), r(1, query="a"), r(2, query="b")], "upload: 503 200", "upload: 200", told=UPLOAD),
-    g([r(0, "503", id="x-1"), r(1, "503", id="x-1"), r(2, "503", id="y-1")], "upload: 503 503 [SDK id]", "upload: 503 [SDK id]", told=UPLOAD),
+    g([r(0, "503", query="a"), r(1, query="a"), r(2, query="b")], "upload: 503 200", "upload: 200", windows=UPLOAD),
+    g([r(0, "503", id="x-1"), r(1, "503", id="x-1"), r(2, "503", id="y-1")], "upload: 503 503 [SDK id]", "upload: 503 [SDK id]", windows=UPLOAD),
     # What comes before and after, or has no key of one.
     g(
         [r(1, path="/1"), r(5, path="/2"), r(8, path="/3"), r(10, path="/b/k"), r(21, path="/b/k"), r(22, path="/b/other")], "200", "a: 200", "200", "200", "b: 200", "200",
-        told=[w("a", 4, 6), w("b", 20, 30, key="k"), w("c", 20, 30, key="k", test="t")],
+        windows=[w("a", 4, 6), w("b", 20, 30, key="k"), w("c", 20, 30, key="k", test="t")],
     ),
     # One within another holds what arrives in it; one merely in its time takes nothing from it.
-    g([r(1, "503"), r(5, "503"), r(8, "503")], "out: 503 503", "in: 503", told=[w("out", 0, 10), w("in", 4, 6, within=[0.0])]),
-    g([r(3, "503"), r(5)], "long: 503 200", told=[w("long", 0, 10), w("short", 4, 6)]),
+    g([r(1, "503"), r(5, "503"), r(8, "503")], "out: 503 503", "in: 503", windows=[w("out", 0, 10), w("in", 4, 6, within=[0.0])]),
+    g([r(3, "503"), r(5)], "long: 503 200", windows=[w("long", 0, 10), w("short", 4, 6)]),
     # Where two overlap, only what one of them alone can hold is its own.
     g(
         [r(1, "503", path="/1"), r(5, path="/1"), r(6, "503", path="/e"), r(7, path="/e"), r(8, "503", path="/2"), r(12, "503", path="/2")], "a: 503 200", "503 200", "b: 503 503",
-        told=[w("a", 0, 10), w("b", 4, 14)],
+        windows=[w("a", 0, 10), w("b", 4, 14)],
     ),
     # Under xdist the windows of other workers overlap; a test that is over closes its calls.
-    g([r(1, "503", test="a"), r(2, "503", test="b"), r(3, test="c")], "1: 503", "2: 503", "200", told=[w("1", 0, 10, test="a"), w("2", 0, 10, test="b")]),
-    g([r(1, test="t"), r(2, "503", test="t", path="/2"), r(3, test="t", path="/3"), r(5.1, test="u")], "200", "503", "200", "200", told=[w(None, 0, 5, test="t")], until=None),
-    g([r(1, took=0.1), r(1.2, path="/2"), r(3, path="/3")], "200", "200", "200", told=[w(None, 0, 1.05), w(None, 1, None)]),
+    g([r(1, "503", test="a"), r(2, "503", test="b"), r(3, test="c")], "1: 503", "2: 503", "200", windows=[w("1", 0, 10, test="a"), w("2", 0, 10, test="b")]),
+    g([r(1, test="t"), r(2, "503", test="t", path="/2"), r(3, test="t", path="/3"), r(5.1, test="u")], "200", "503", "200", "200", windows=[w(None, 0, 5, test="t")], until=None),
+    g([r(1, took=0.1), r(1.2, path="/2"), r(3, path="/3")], "200", "200", "200", windows=[w(None, 0, 1.05), w(None, 1, None)]),
     # Something tries on in the background: by its id a call whose beginning is elsewhere; across an open border it is of neither.
-    g([r(1, "503", id="x-1", number=1), r(3, id="x-1", number=2)], "a: 503 [SDK id]", "b: 200 [SDK id, cut]", told=[w("a", 0, 2), w("b", 2.5, 4)]),
-    g([r(1, "503", id="x-1"), r(5, id="x-1")], "503 200 [SDK id]", told=[w("out", 0, 10), w("in", 4, 6, within=[0.0])]),
-    g([r(1, "503")], "a: 503 [open]", told=[w("a", 0, None)]),
+    g([r(1, "503", id="x-1", number=1), r(3, id="x-1", number=2)], "a: 503 [SDK id]", "b: 200 [SDK id, cut]", windows=[w("a", 0, 2), w("b", 2.5, 4)]),
+    g([r(1, "503", id="x-1"), r(5, id="x-1")], "503 200 [SDK id]", windows=[w("out", 0, 10), w("in", 4, 6, within=[0.0])]),
+    g([r(1, "503")], "a: 503 [open]", windows=[w("a", 0, None)]),
     # Copies, also on connections that are used on, and other bytes are of the call that a test names; not for another caller.
-    g([*SLOW, r(3, path="/2")], "upload: 200 200 200", "upload: 200", told=UPLOAD),
+    g([*SLOW, r(3, path="/2")], "upload: 200 200 200", "upload: 200", windows=UPLOAD),
     # A client that marks its retries does not mark a copy.
-    g([r(-2, "503"), r(-1, retry=True), *SLOW], "503 200 [retry mark]", "upload: 200 200 200", told=UPLOAD),
-    g([r(1, "slow", took=0.5, connection=1), r(1.15, connection=2), r(1.16, connection=3), r(1.165, path="/2", connection=2)], "upload: 200 200 200", "upload: 200", told=UPLOAD),
-    g([r(0.1, "503", body="a"), r(0.2, "503", body="b")], "upload: 503 503", told=UPLOAD),
+    g([r(-2, "503"), r(-1, retry=True), *SLOW], "503 200 [retry mark]", "upload: 200 200 200", windows=UPLOAD),
+    g([r(1, "slow", took=0.5, connection=1), r(1.15, connection=2), r(1.16, connection=3), r(1.165, path="/2", connection=2)], "upload: 200 200 200", "upload: 200", windows=UPLOAD),
+    g([r(0.1, "503", body="a"), r(0.2, "503", body="b")], "upload: 503 503", windows=UPLOAD),
     g([r(0.1, "503", body="a"), r(0.2, "503", body="b")], "503", "503"),
-    g([r(0.1, "503", body="a"), r(0.2, "503", body="b")], "503", "503", told=[w(None, 0, 9)]),
-    g([r(0.1, "503", body="a"), r(0.2, "503", body="b")], "503", "503", told=TWO),
-    g([r(0.1, "503", body="a"), r(0.2, body="b", principal="b" * 16)], "upload: 503", "upload: 200", told=UPLOAD),
-    g([r(0.1, "denied", body="a"), r(0.2, body="bb")], "upload: 403", "upload: 200", told=UPLOAD),
+    g([r(0.1, "503", body="a"), r(0.2, "503", body="b")], "503", "503", windows=[w(None, 0, 9)]),
+    g([r(0.1, "503", body="a"), r(0.2, "503", body="b")], "503", "503", windows=TWO),
+    g([r(0.1, "503", body="a"), r(0.2, body="b", principal="b" * 16)], "upload: 503", "upload: 200", windows=UPLOAD),
+    g([r(0.1, "denied", body="a"), r(0.2, body="bb")], "upload: 403", "upload: 200", windows=UPLOAD),
 ]  # fmt: skip
 
 READ = {"method": "GET"}
@@ -403,7 +403,7 @@ def test_calls(requests, expected, how):
 def test_what_is_told_of_a_call_is_kept():
     """Its caller's result and error; of several requests it is known of the last."""
     first, second = grouped(
-        [r(0, "503", query="a"), r(1, query="b")], told=[w("upload", -1, 3, returned=False, error="no")]
+        [r(0, "503", query="a"), r(1, query="b")], windows=[w("upload", -1, 3, returned=False, error="no")]
     )
     assert [(each.returned, each.error) for each in (first, second)] == [(None, None), (False, "no")]
     assert {each.signal for each in (first, second)} == {"told"}
@@ -760,7 +760,7 @@ def test_calls_for_the_same_thing():
         CallWindow(f"{number}", one.lines[0]["arrived"] - 0.0001, one.lines[-1]["answered"])
         for number, one in enumerate(loop)
     ]
-    assert recovered(loop, told=windows)[::2] == (1, 0)
+    assert recovered(loop, windows=windows)[::2] == (1, 0)
 
 
 # Whatever comes
@@ -792,7 +792,7 @@ windows = st.builds(
 @given(st.lists(requests, max_size=30), st.lists(windows, max_size=4), st.booleans(), st.floats(0, 400))
 def test_every_request_is_in_one_call(made, told, driven, until):
     """None is lost, none is there twice, and a call is of one path and in order."""
-    found = grouped(made, told=told, driven=driven, until=until)
+    found = grouped(made, windows=told, driven=driven, until=until)
     assert sorted(each.seq for one in found for each in one.attempts) == sorted(each["seq"] for each in made)
     for one in found:
         assert len({each.path for each in one.attempts}) == 1

@@ -148,7 +148,7 @@ def test_what_everybody_asks_first():
         "12 calls, 3,531 attempts in 6.01 s, 2027-01-15 08:00:00 to 2027-01-16 09:00:00 UTC.",
         "9 of 12 calls failed for good: 4 after 503 SlowDown, 2 after 500, 1 without a fault, 2 after others.",
     ]
-    assert {"User agent: node.", "Faults of busy (cos:SlowDown): 5 given, 1 refused, 0 failed."} < {*told}
+    assert {"User agent: node.", "Faults of busy (cos:SlowDown): 5 injected, 1 refused, 0 failed."} < {*told}
     assert "1e+99 to 1e+99 UTC" in html(judgement(began=1e99, ended=1e99))
 
 

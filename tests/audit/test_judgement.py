@@ -384,7 +384,7 @@ def test_a_call_without_a_request_is_told_once():
         CallWindow("put", 9.0 + 7 * each, 9.1 + 7 * each, False, key=f"silent-{each}") for each in range(11)
     ]
     other = calls(2, kind=FINE, user_agent="other/1.0", name="get", returned=True)
-    found = look(calls(3, kind=FINE, name="put", returned=True), calls(3, 0.5), other, calls(1, 0.5, user_agent="other/1.0"), told=silent)  # fmt: skip
+    found = look(calls(3, kind=FINE, name="put", returned=True), calls(3, 0.5), other, calls(1, 0.5, user_agent="other/1.0"), windows=silent)  # fmt: skip
     assert [each.client for each in found.findings if each.check == "retry budget" and each.wrong] == ["acme/1.0"]  # fmt: skip
 
 
@@ -595,7 +595,7 @@ def test_a_client_whose_requests_do_not_arrive(driven):
     """The first line is the whole cause, and nothing that was never tried passes or warns."""
     cause = f"ENOTFOUND {'example' * 40}.invalid"
     never = [CallWindow("put", each, each + 0.1, False, cause) for each in range(30)]
-    found = judge([], told=never, driven=driven)
+    found = judge([], windows=never, driven=driven)
     assert (found.conclusion.exit_code, found.conclusion.sentence) == (
         3,
         f"Nothing could be judged: no request arrived: {cause}",

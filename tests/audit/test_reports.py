@@ -55,7 +55,7 @@ def test_text():
         Attempts were grouped into calls by SDK id (1,200), fingerprint (43).
         Without backoff the next request comes after 0.3 ms (median; 95 % within 1.5 ms; n = 20).
         Profile: rfc (What the RFCs ask of every client).
-        Faults of busy (cos:SlowDown): 5 given, 1 refused, 0 failed.
+        Faults of busy (cos:SlowDown): 5 injected, 1 refused, 0 failed.
         """
     )
 
@@ -91,7 +91,7 @@ def without(words):
         # Of a journal without a call nothing is said of failed ones, which would read as success, nor of what was joined.
         (judge([]), ["\\ANothing could be judged", without("failed for good"), r"^0 calls, 0 attempts in 0\.0 ms\.$", "^The client's turnaround", "a client without a User-Agent"]),
         # Calls that a circuit breaker fails at once are seen in no request, and counted.
-        (judge(SEEN, told=WINDOWS, until=float("inf")), [r"^3 of 4 calls made no request and failed\.$"]),
+        (judge(SEEN, windows=WINDOWS, until=float("inf")), [r"^3 of 4 calls made no request and failed\.$"]),
         (judgement(**NUMBERS), [without("made no request")]),
         # Failures stand before warnings, whatever the order of the checks.
         (judgement(finding("a", WARN), finding("b", PASS), finding("c", FAIL), finding("d", WARN)), [r"^✕ FAIL  c(.|\n)*^! WARN  a(.|\n)*^! WARN  d"]),
@@ -371,7 +371,7 @@ def test_markdown():
         - Attempts were grouped into calls by SDK id (1,200), fingerprint (43).
         - Without backoff the next request comes after 0.3 ms (median; 95 % within 1.5 ms; n = 20).
         - Profile: rfc ({rfc.title}).
-        - Faults of busy (cos:SlowDown): 5 given, 1 refused, 0 failed.
+        - Faults of busy (cos:SlowDown): 5 injected, 1 refused, 0 failed.
 
         </details>
         """

@@ -339,7 +339,7 @@ RETRIES = rows(
     to({"503 SlowDown": FAIL}, [lost_and_read(True, FINE, kind=SLOW_DOWN) for _ in range(4)], calls(3, 0.5, method="GET", at=9), driven=True),
     # A circuit breaker opens before the first wait is over: it ends calls without a retry, and others of that name without a request.
     *(
-        to({"503 SlowDown": expected}, calls(number, name="put", returned=False, error=OPEN), GETS, told=unheard(4, at=0.04 * number), driven=driven, **said)
+        to({"503 SlowDown": expected}, calls(number, name="put", returned=False, error=OPEN), GETS, windows=unheard(4, at=0.04 * number), driven=driven, **said)
         for number, driven, expected, said in (
             (5, True, INCONCLUSIVE, {"says": "an open circuit breaker may have ended 5 of 17 calls, PUT, before a retry Repeat it with the client's circuit breaker off"}),
             (5, False, INCONCLUSIVE, {}),
@@ -352,15 +352,15 @@ RETRIES = rows(
     ),
     # What callers hear from an open breaker and from no refusal says what ended a call, however late a busy machine was.
     *(
-        to({"503 SlowDown": expected}, calls(10, name="put", returned=False, error=OPEN), refused(3, at=-90, name="put", returned=False, error=error), GETS, told=unheard(4, at=0.4), driven=driven)
+        to({"503 SlowDown": expected}, calls(10, name="put", returned=False, error=OPEN), refused(3, at=-90, name="put", returned=False, error=error), GETS, windows=unheard(4, at=0.4), driven=driven)
         for error, expected in (("403 AccessDenied", INCONCLUSIVE), (OPEN, FAIL))
         for driven in (True, False)
     ),
     # Heard at other times too, it says nothing of a breaker.
-    to({"503 SlowDown": FAIL}, calls(10, name="put", returned=False, error=OPEN), refused(3, at=-90, name="put", returned=False, error="403"), calls(6, apart=60.0, at=100, name="put", returned=False, error=OPEN), calls(12, 0.2, at=900, method="GET", name="get"), told=unheard(4, at=0.4), driven=True),
+    to({"503 SlowDown": FAIL}, calls(10, name="put", returned=False, error=OPEN), refused(3, at=-90, name="put", returned=False, error="403"), calls(6, apart=60.0, at=100, name="put", returned=False, error=OPEN), calls(12, 0.2, at=900, method="GET", name="get"), windows=unheard(4, at=0.4), driven=True),
     # Nothing else without a request is one: before the first failure, minutes after the last, of another name, with another error, with none, behind a refusal.
     *(
-        to({"503 SlowDown": FAIL}, calls(5, name="put", returned=False, error=error), GETS, told=[silent], driven=True)
+        to({"503 SlowDown": FAIL}, calls(5, name="put", returned=False, error=error), GETS, windows=[silent], driven=True)
         for error, silent in (
             (OPEN, unheard(1, at=-5)[0]),
             (OPEN, unheard(1, at=200)[0]),
@@ -369,37 +369,37 @@ RETRIES = rows(
             (None, CallWindow("put", 0.2, 0.3, False, None, key="silent")),
         )
     ),
-    to({"503 SlowDown": FAIL}, calls(5, name="put", returned=False, error=OPEN), refused(1, at=0.2, name="put", returned=False), GETS, told=unheard(4, at=0.3), driven=True),
+    to({"503 SlowDown": FAIL}, calls(5, name="put", returned=False, error=OPEN), refused(1, at=0.2, name="put", returned=False), GETS, windows=unheard(4, at=0.3), driven=True),
     # A client that hides its errors hides those of an open breaker: its calls return without a request.
     *(
-        to(expected, calls(6, apart=0.005, connection=1), told=[*returning(6, "put", 0.0, apart=0.005), *returning(4, name, 0.2)])
+        to(expected, calls(6, apart=0.005, connection=1), windows=[*returning(6, "put", 0.0, apart=0.005), *returning(4, name, 0.2)])
         for name, expected in (("put", WARN), ("page", FAIL))
     ),
     # Where nobody drives, calls may have names of their own, and clients a breaker each.
-    to({"503 SlowDown": INCONCLUSIVE}, *(calls(1, at=0.04 * each, name=f"put {each}", returned=False, error=OPEN) for each in range(5)), GETS, told=unheard(4, "put 9", at=0.2)),
-    to({"503 SlowDown": INCONCLUSIVE, "500 InternalError": PASS}, calls(5, name="put", returned=False, error=OPEN), GETS, calls(30, 0.5, kind=INTERNAL, user_agent="other/1.0"), told=unheard(4, at=0.2)),
+    to({"503 SlowDown": INCONCLUSIVE}, *(calls(1, at=0.04 * each, name=f"put {each}", returned=False, error=OPEN) for each in range(5)), GETS, windows=unheard(4, "put 9", at=0.2)),
+    to({"503 SlowDown": INCONCLUSIVE, "500 InternalError": PASS}, calls(5, name="put", returned=False, error=OPEN), GETS, calls(30, 0.5, kind=INTERNAL, user_agent="other/1.0"), windows=unheard(4, at=0.2)),
     # One that opens by the share of failures lets successes come between them; what was retried until then counts.
-    to({"503 SlowDown": INCONCLUSIVE}, *([*calls(1, at=0.1 * each, name="put", returned=False, error=OPEN), *calls(1, kind=FINE, at=0.1 * each - 0.05, name="put")] for each in range(3)), GETS, told=unheard(4, at=0.26), driven=True),
-    to({"503 SlowDown": PASS}, calls(3, 0.1, name="put", returned=False, error=OPEN), GETS, told=unheard(4, at=0.3), driven=True),
+    to({"503 SlowDown": INCONCLUSIVE}, *([*calls(1, at=0.1 * each, name="put", returned=False, error=OPEN), *calls(1, kind=FINE, at=0.1 * each - 0.05, name="put")] for each in range(3)), GETS, windows=unheard(4, at=0.26), driven=True),
+    to({"503 SlowDown": PASS}, calls(3, 0.1, name="put", returned=False, error=OPEN), GETS, windows=unheard(4, at=0.3), driven=True),
     # A retry that was on its way when it opened may succeed; what begins behind that shows that it is closed.
     *(
-        to({"503 SlowDown": expected}, calls(5, name="put", returned=False, error=OPEN), [call(kind=FINE, at=at, name="put")], GETS, told=unheard(4, at=0.24), driven=True)
+        to({"503 SlowDown": expected}, calls(5, name="put", returned=False, error=OPEN), [call(kind=FINE, at=at, name="put")], GETS, windows=unheard(4, at=0.24), driven=True)
         for at, expected in ((0.17, INCONCLUSIVE), (0.2, FAIL))
     ),
     # Another client of the driver has shown what its callers hear then: the last of these may have opened their own, and no call followed.
     *(
-        to({"503 SlowDown": expected}, calls(5, name="reads", method="GET", returned=False, error=error), PUTS, calls(5, at=80, name="put", returned=False, error=OPEN), told=unheard(4, at=80.2), driven=True)
+        to({"503 SlowDown": expected}, calls(5, name="reads", method="GET", returned=False, error=error), PUTS, calls(5, at=80, name="put", returned=False, error=OPEN), windows=unheard(4, at=80.2), driven=True)
         for error, expected in ((OPEN, INCONCLUSIVE), ("503", FAIL))
     ),
     # What asks for a wait is ended by it also later.
     *(
-        to({"503 SlowDown": expected}, calls(4, name="put", returned=False, error=OPEN, apart=1.0, hint=hint, hint_form=hint and "seconds"), GETS, told=unheard(4, at=3.1), driven=True)
+        to({"503 SlowDown": expected}, calls(4, name="put", returned=False, error=OPEN, apart=1.0, hint=hint, hint_form=hint and "seconds"), GETS, windows=unheard(4, at=3.1), driven=True)
         for hint, expected in ((3.5, INCONCLUSIVE), (None, FAIL))
     ),
     # An answer of 200 with spoilt content that is asked for again is a retry, too: it does not never retry.
     to({"503 SlowDown": WARN}, calls(6, 0.2, kind=fault("corrupt", 200, "corrupted", applied=True), last=FINE, method="GET"), calls(5, at=20, method="GET")),
     # Where nothing is retried behind a closed breaker either, the client never retries.
-    to(FAIL, calls(8, kind=INTERNAL, name="put", error=OPEN), calls(3, name="get"), told=unheard(4, at=0.4), n=11),
+    to(FAIL, calls(8, kind=INTERNAL, name="put", error=OPEN), calls(3, name="get"), windows=unheard(4, at=0.4), n=11),
     # What goes on where a download broke off is a retry, also if it asks for the same version by a precondition; another precondition alone is none.
     *(
         to(expected, calls(3, 0.5, kind=CUT, last=FINE, by=None, method="GET", every=[{}, {"precondition": "same", "attempt_hint": part}], name=name))
@@ -458,7 +458,7 @@ RETRIES = rows(
             ({"method": "HEAD"}, True, FAIL, {}),
             ({"name": "put", "returned": False}, False, FAIL, {}),
             ({"name": "put", "returned": True}, False, WARN, {}),
-            ({"name": "put", "returned": False, "error": "500"}, False, WARN, {"told": unheard(4, at=36.02)}),
+            ({"name": "put", "returned": False, "error": "500"}, False, WARN, {"windows": unheard(4, at=36.02)}),
         )
     ),
     to({"503 SlowDown": PASS, "500 InternalError": WARN}, calls(5, kind=INTERNAL, method="POST", query="append", operation="AppendObject"), calls(5, 0.1, at=60, method="POST", query="uploads", operation="CreateMultipartUpload")),
@@ -535,11 +535,11 @@ PERMANENT = rows(
     to(FAIL, alone(3, 0.5, kind=DENIED), says="no other request came between those to 3 objects"),
     # A test knows that there is one caller, however late it asks; else it may wait for a change, but not for another 403.
     to(FAIL, refused(3, 1.0, 2.0, by=None, name="get"), says="3 of 3 calls retried after 403 AccessDenied"),
-    to(FAIL, above(3, 1.5), told=[CallWindow("get", 20.0 * each - 1, 20.0 * each + 9) for each in range(3)], says="3 of 3 calls retried after 403 AccessDenied"),
+    to(FAIL, above(3, 1.5), windows=[CallWindow("get", 20.0 * each - 1, 20.0 * each + 9) for each in range(3)], says="3 of 3 calls retried after 403 AccessDenied"),
     # A copy of the request with the new token is no retry of the refusal.
     to(PASS, calls(3, 0.3, -0.0005, kind=fault("http:401", 401), last=FINE, every=[{"credential": "a"}, FINE | {"credential": "b"}, {"credential": "b"}])),
     # What the caller asks for again is no retry, also while other named calls are under way.
-    *(to(PASS, above(3, 5.0), told=asked_twice(3, 5.0, beside=beside)) for beside in (False, True)),
+    *(to(PASS, above(3, 5.0), windows=asked_twice(3, 5.0, beside=beside)) for beside in (False, True)),
     to(WARN, refused(3, 1.5, 2.5, by=None), says="after 403 AccessDenied the same request came again up to 2 times, 1.50 s later or more, for 3 of 3 objects"),
     to(INCONCLUSIVE, refused(2, 1.5, by=None), refused(1, by=None, at=5), says="for 2 of 3 objects"),
     to(INCONCLUSIVE, calls(3, 1.5, kind=fault("http:404", 404), by=None)),
@@ -611,7 +611,7 @@ GIVES_UP = rows(
     # One that it may have sent again does not make a number of attempts a deadline.
     to(FAIL, calls(1, kind=FINE, connection=7, at=-9), *(calls(1, first, *[0.4] * 23, at=20 * each, every=[{"connection": 7, **RESET}, {"connection": 8}]) for each, first in enumerate((0.01, 0.03, 0.03)))),
     # Of named calls at the same time none may have made all that it could have made.
-    to(WARN, RENEWED[0], told=RENEWED[1], says="up to 24 attempts per call (grouped by fingerprint"),
+    to(WARN, RENEWED[0], windows=RENEWED[1], says="up to 24 attempts per call (grouped by fingerprint"),
     *(to(FAIL, some(3, *[0.1] * 29), driven=True, says="up to 30 attempts per call") for some in (calls, layered)),
     to(PASS, layered(3, 0.5, method="GET"), calls(8, 0.5, 0.5, at=50), says="each of 8 failed calls ended after at most 3 attempts"),
     to(PASS, [deletion(20.0 * thing + at, HIDDEN, size) for thing in range(3) for at, size in ((0.0, 100), (0.5, 40))], says="each of 6 failed calls"),
@@ -715,14 +715,14 @@ RETRY_AFTER = rows(
         [WARN, PASS],
         asked(5, 3.05), calls(5, at=50, hint=2.0, hint_form="date", returned=False, error="503"), calls(5, 0.3, at=100, last=FINE),
         calls(3, kind=INTERNAL, at=200, user_agent="other/1", returned=False, error="boom"),
-        told=[CallWindow("other", 201, 201.01, False, "no such file", key="other")],
+        windows=[CallWindow("other", 201, 201.01, False, "no such file", key="other")],
     ),
     # A breaker may have ended them, whatever it says of each.
     to(
         PASS,
         asked(5, 3.05, name="s", returned=True), calls(5, 0.3, at=900, apart=5, last=FINE, name="s", returned=True),
         [call(at=at + 0.05 * each, hint=2.0, hint_form="date", name="s", returned=False, error=f"{at}: open") for at in (100, 160) for each in range(3)],
-        told=[CallWindow("s", at + 0.5, at + 0.5001, False, f"{at} z: open", key=f"z{at}") for at in (100, 160)],
+        windows=[CallWindow("s", at + 0.5, at + 0.5001, False, f"{at} z: open", key=f"z{at}") for at in (100, 160)],
         driven=True,
         n=5,
     ),
@@ -757,7 +757,7 @@ RETRY_AFTER = rows(
     ),
     # A breaker that opens elsewhere, with what these callers hear, may have opened there too: by five calls at once, or three.
     *(
-        to(expected, asked(3, 4.01, 4.0), calls(number, at=50, hint=3.0, hint_form="date", returned=False, name="date", error=error), calls(5, at=80, name="put", returned=False, error=OPEN), calls(3, 0.3, at=90), told=unheard(4, at=80.2), driven=True)
+        to(expected, asked(3, 4.01, 4.0), calls(number, at=50, hint=3.0, hint_form="date", returned=False, name="date", error=error), calls(5, at=80, name="put", returned=False, error=OPEN), calls(3, 0.3, at=90), windows=unheard(4, at=80.2), driven=True)
         for number, error, expected in ((5, OPEN, {"seconds": PASS}), (3, OPEN, {"seconds": PASS}), (3, "no such date", {"date": FAIL, "seconds": PASS}))
     ),
     # A vendor's own header is nothing that others have to know.
@@ -776,7 +776,7 @@ RETRY_AFTER = rows(
     to({"seconds": PASS}, asked(3, 11.01, 11.0), calls(3, at=50, hint=10.0, hint_form="date", returned=False), calls(3, 0.3, at=99), driven=True),
     # It is not the form that ends what the client never tries again: another method, or another answer.
     *(to({"seconds": PASS}, asked(3, 4.01, 4.0), calls(3, at=50, hint=3.0, hint_form="date", returned=False, **other), calls(3, 0.3, at=70), driven=True) for other in ({"method": "GET"}, {"kind": PLAIN})),
-    to({"seconds": PASS}, asked(3, 4.01, 4.0), calls(3, at=50, hint=3.0, hint_form="date", returned=False, name="date", error=OPEN), calls(3, 0.3, at=70), told=unheard(1, "date", at=50.2), driven=True),
+    to({"seconds": PASS}, asked(3, 4.01, 4.0), calls(3, at=50, hint=3.0, hint_form="date", returned=False, name="date", error=OPEN), calls(3, 0.3, at=70), windows=unheard(1, "date", at=50.2), driven=True),
     # Each way of asking has a finding.
     to({"date": FAIL, "seconds": PASS, "x-amz-retry-after": PASS}, asked(5, 3.01), asked(3, 0.5, form="date"), asked(5, 3.02, form="x-amz-retry-after"), USUAL, profile="aws-2026", says="date: 3 of 3 retried after 0.50 s instead of 3 s"),
     # The clock of another host may be a second off for a date, and for nothing else.
@@ -831,11 +831,11 @@ MALFORMED = rows(
     to(WARN, calls(20, 0.3), junk(3, at=9.0), calls(1, 0.3, kind=REFRESH, last=FINE, at=10.0, every=[{"credential": "t"}, {"credential": "u"}]), says="it stops the retries, or a budget was used up"),
     # A circuit breaker may have opened with the last of them.
     *(
-        to(expected, junk(3, name="junk", returned=False, error=OPEN), USUAL, told=unheard(1, name, at=0.2), driven=True)
+        to(expected, junk(3, name="junk", returned=False, error=OPEN), USUAL, windows=unheard(1, name, at=0.2), driven=True)
         for name, expected in (("denied", FAIL), ("junk", INCONCLUSIVE))
     ),
     # So where callers at the same time heard of it, and which of them made which request is not known.
-    to(INCONCLUSIVE, junk(4, apart=0.0004), USUAL, told=[*(CallWindow("junk", -0.01, 0.4, False, OPEN) for _ in range(4)), *unheard(2, "junk", at=0.1)]),
+    to(INCONCLUSIVE, junk(4, apart=0.0004), USUAL, windows=[*(CallWindow("junk", -0.01, 0.4, False, OPEN) for _ in range(4)), *unheard(2, "junk", at=0.1)]),
     # A client that retries reads alone: what was retried needs no other failure to show it.
     to(PASS, junk(3, 0.3), calls(12, method="PUT"), says="3 of 3 calls retried after a malformed Retry-After"),
     # A caller that asks again later looks like a late retry.
@@ -910,7 +910,7 @@ SAME_BYTES = rows(
     "same bytes",
     # A plan has uploads enough: one that does not retry them is judged by no further run.
     to(INCONCLUSIVE, calls(5), driven=True, says="Let the client make uploads and retry them, and repeat the whole plan."),
-    to(INCONCLUSIVE, calls(5, name="put", returned=False, error=OPEN), told=unheard(4, at=0.2), driven=True, says="Repeat it with the client's circuit breaker off, or with one that opens after more failures."),
+    to(INCONCLUSIVE, calls(5, name="put", returned=False, error=OPEN), windows=unheard(4, at=0.2), driven=True, says="Repeat it with the client's circuit breaker off, or with one that opens after more failures."),
     to(INCONCLUSIVE, again(2)),
     to(PASS, again(3)),
     # A copy that failed, and an upload in its place, are two operations.
@@ -1085,9 +1085,9 @@ NOT_IDEMPOTENT = rows(
     to(INCONCLUSIVE, lost(1, 0.5, name="order", returned=True, last=RESET)),
     # Another key does not make it safe, and another body may be another call.
     to(WARN, *map(keyed, (0, 20, 40)), says="3 of 3 lost POSTs were retried with another Idempotency-Key"),
-    to(FAIL, *map(keyed, (0, 20, 40)), told=[CallWindow("order", at - 0.1, at + 2, True) for at in (0, 20, 40)]),
+    to(FAIL, *map(keyed, (0, 20, 40)), windows=[CallWindow("order", at - 0.1, at + 2, True) for at in (0, 20, 40)]),
     # An app that knows the order by its content refused the second one.
-    to(WARN, *(keyed(at, FINE | {"status": 409}) for at in (0, 20, 40)), told=[CallWindow("order", at - 0.1, at + 2, True) for at in (0, 20, 40)]),
+    to(WARN, *(keyed(at, FINE | {"status": 409}) for at in (0, 20, 40)), windows=[CallWindow("order", at - 0.1, at + 2, True) for at in (0, 20, 40)]),
     to(INCONCLUSIVE, [call(kind=kind, at=each + at, by=None, path=f"/bucket/{each}", method="POST", request_digest=f"{at}", request_bytes=100 + round(10 * at)) for each in range(3) for at, kind in ((0, LOST), (0.1, FINE))]),
 )  # fmt: skip
 
@@ -1118,7 +1118,7 @@ ERROR_IN_200 = rows(
         to(expected, [deletion(at, kind, size) for thing in range(3) for at, kind, size in ((20.0 * thing, HIDDEN, 100), (20.0 * thing + 0.5, FINE, rest))])
         for rest, expected in ((40, PASS), (100, WARN))
     ),
-    *(to(PASS, [deletion(20.0 * thing + at, kind, size) for thing in range(3) for at, kind, size in ((0.0, HIDDEN, 100), (0.5, FINE, 40))], told=[CallWindow("purge", 20.0 * thing - 1, 20.0 * thing + 2, returned) for thing in range(3)]) for returned in (True, False)),
+    *(to(PASS, [deletion(20.0 * thing + at, kind, size) for thing in range(3) for at, kind, size in ((0.0, HIDDEN, 100), (0.5, FINE, 40))], windows=[CallWindow("purge", 20.0 * thing - 1, 20.0 * thing + 2, returned) for thing in range(3)]) for returned in (True, False)),
     # What would show more is an error of the vendor seen that documents such errors; else one of S3.
     to(INCONCLUSIVE, calls(1, kind=fault("cos:InternalError", 503)), says="Send more, for example cos:InternalError,status=200"),
     to(INCONCLUSIVE, calls(1, kind=fault("jss:InternalError", 503)), says="for example s3:InternalError,status=200"),

@@ -101,7 +101,7 @@ def lines_run(shape, number):
     before = sys.gettrace()
     sys.settrace(trace)
     try:
-        found = judge(read, told=told, until=float("inf"))
+        found = judge(read, windows=told, until=float("inf"))
     finally:
         sys.settrace(before)
     assert found.attempts == number

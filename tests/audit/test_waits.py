@@ -373,11 +373,11 @@ BUDGET = rows(
         )
     ),
     # A circuit breaker that does not close: named calls that fail without a request, to the end, and for 60 s.
-    to(WARN, calls(91, kind=FINE, name="put", returned=True), told=unheard(146), says="146 of 237 calls failed without a request, and all of the last 146, for 145 s, as behind a circuit breaker that does not close"),
-    to(WARN, calls(3, kind=FINE, name="put"), told=unheard(11, every=6.0)),
-    to(INCONCLUSIVE, told=unheard(30), fast=None),
+    to(WARN, calls(91, kind=FINE, name="put", returned=True), windows=unheard(146), says="146 of 237 calls failed without a request, and all of the last 146, for 145 s, as behind a circuit breaker that does not close"),
+    to(WARN, calls(3, kind=FINE, name="put"), windows=unheard(11, every=6.0)),
+    to(INCONCLUSIVE, windows=unheard(30), fast=None),
     *(
-        to(INCONCLUSIVE, calls(3, kind=FINE, name="put"), calls(1, kind=FINE, name="put", at=at), told=unheard(number, every=every, returned=returned))
+        to(INCONCLUSIVE, calls(3, kind=FINE, name="put"), calls(1, kind=FINE, name="put", at=at), windows=unheard(number, every=every, returned=returned))
         for number, every, returned, at in ((9, 9.0, False, 9.0), (11, 5.9, False, 9.0), (30, 9.0, True, 9.0), (30, 9.0, None, 9.0), (30, 9.0, False, 525.0))
     ),
 )  # fmt: skip
@@ -459,9 +459,9 @@ NESTED = rows(
         for things, length, pause, expected in ((5, 1, 1.0, PASS), (4, 1, 1.0, INCONCLUSIVE), (1, 5, 1.0, INCONCLUSIVE), (3, 3, 1.0, FAIL), (3, 3, 9.9, FAIL), (3, 3, 10.1, PASS))
     ),
     # In a call that a test has a name for it is no caller.
-    to(FAIL, in_a_row(3, 3), told=[CallWindow("upload", -1.0, 99.0, key=f"{each}.0") for each in range(3)], says="a layer above the SDK retries"),
+    to(FAIL, in_a_row(3, 3), windows=[CallWindow("upload", -1.0, 99.0, key=f"{each}.0") for each in range(3)], says="a layer above the SDK retries"),
     # An SDK that marks its retries begins anew with a request that has no mark; elsewhere than in one named call it may be a caller.
-    to(FAIL, in_a_row(3, 3, by=MARK), told=[CallWindow("upload", -1.0, 99.0, key=f"{each}.0") for each in range(3)], n=9, says="3 objects were requested by up to 3 SDK calls in a row: a layer above the SDK retries"),
+    to(FAIL, in_a_row(3, 3, by=MARK), windows=[CallWindow("upload", -1.0, 99.0, key=f"{each}.0") for each in range(3)], n=9, says="3 objects were requested by up to 3 SDK calls in a row: a layer above the SDK retries"),
     to(INCONCLUSIVE, in_a_row(3, 3, by=MARK), n=9, says="which requests are of one call is not known"),
     # What its transport sends again at once, as a connection that was used before is lost, has no mark either, and is
     # no layer.

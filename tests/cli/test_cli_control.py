@@ -481,8 +481,10 @@ def test_what_was_counted_is_told(odd, shared, whose, between):
     state = {**STATE, **counted, "abort": "5xx>5%/1m"}
     assert (
         "seed 42, store memory:, abort 5xx>5%/1m; "
-        f"{whose}: 1 injected of 7 requests that matched a rule, 1 not given because too many were under way,"
-        f" 2 passed because of the store, 3 errors in faultinject{between}0 of at most 100 faults under way"
+        f"{whose}: 1 injected of 7 requests that matched a rule,"
+        " 1 not injected because as many as allowed were under way,"
+        " 2 passed because the store of counts did not answer,"
+        f" 3 errors in faultinject{between}0 of at most 100 faults under way"
         in odd(f"200 application/json|{json.dumps(state)}", code=0)
     )
 

@@ -100,7 +100,7 @@ def test_a_command_that_fails_the_second_time(run, program, tmp_path):
     assert (code, errors) == (
         2,
         "faultinject: the second run without faults fails (exit code 1), also when it is "
-        "repeated, the first did not: the runs"
+        "repeated, but the first passed: the runs"
         " are not independent; reset what they share\nits output:\nlocked\n",
     )
     lock.unlink()

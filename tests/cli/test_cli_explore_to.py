@@ -143,7 +143,7 @@ def test_a_server_that_goes_wrong(run, program, service, more):
     says = [each for each in errors.splitlines() if each.endswith(", in 3 runs one after the other")]
     assert (code, len(says)) == (2, 1)
     why = says[0].removeprefix("faultinject: ")
-    assert why.startswith(f"what {service.url} says is no answer: illegal status line: ")
+    assert why.startswith(f"the answer of {service.url} is not HTTP: illegal status line: ")
     assert ", 0 failed, " in output
     assert output.splitlines()[-1].endswith(f": {why}")
     assert output.splitlines()[-1].startswith("incomplete: stopped after ")

@@ -66,8 +66,8 @@ LACKS = "^Required but not decided: {}: Not enough data: "
         (forbidden(), "", 1, ["retry-after, ", r": nothing of the kind was seen\. Add -v to see what each check needs\.$", "^(?!.*Answers with Retry-After)"]),
         (forbidden(), "--verbose", 1, [r" retry-after: Not enough data: 0 of 3 answers with Retry-After\.", "^(?!.*nothing of the kind)"]),
         # Faults are counted by rule; many rules are cut in the text.
-        (OF_ONE_RULE, "-v", 1, [r"Faults of deny \(cos:AccessDenied, cos:SlowDown\): 8 given, 1 refused, 0 failed\."]),
-        (MANY, "-v", 0, [r"Faults of r0 \(http:500, cos:E0, cos:E1 and 18 more\): 1 given, 0 refused, 20 failed\.( |$)", r"Faults of 110 more rules\.( |$)"]),
+        (OF_ONE_RULE, "-v", 1, [r"Faults of deny \(cos:AccessDenied, cos:SlowDown\): 8 injected, 1 refused, 0 failed\."]),
+        (MANY, "-v", 0, [r"Faults of r0 \(http:500, cos:E0, cos:E1 and 18 more\): 1 injected, 0 refused, 20 failed\.( |$)", r"Faults of 110 more rules\.( |$)"]),
         # They are whole in the data, as are the numbers of the journal.
         (MANY, "--format json", 0, [r'"rules": \{ ("r\d+": \{[^}]*\},? ){120}\}', r'"r0": \{ "faults": \[ ("[^"]*",? ){21}\], "given": 1, "refused": 0, "failed": 20 \}']),
         (RIGID, "--format json", 0, [r'^\{ "v": 1, ', '"calls": 20, "attempts": 80, ', r'"signal": \{ "SDK id": 20 \}', '"check": "jitter", [^{}]*"verdict": "WARN"']),

@@ -167,7 +167,7 @@ def test_the_suite_ends_early_without_faults(run, suite, ends, words, how):
     code, out, _ = run("trial", *words)
     assert (code, out.splitlines()[-1]) == (
         3,
-        f"fails without faults, though no test does: the command ({how}); tests may have been left out",
+        f"fails without faults, although no test does: the command ({how}); tests may be missing",
     )
 
 
@@ -405,7 +405,7 @@ def test_rules_of_the_user():
 
 
 def test_each_operation_is_a_finding(run, suite):
-    """A test is shown for each operation where a fault breaks it; a broken promise comes first."""
+    """A test is shown for each operation where a fault breaks it; a lasting fault comes first."""
     name = suite(
         """
 def test_it():
@@ -424,8 +424,8 @@ def test_it():
     code, out, _ = run("trial", *words, "-r", "http:503,operation=PutObject,from=1", "--", *PYTEST, name)
     assert code == 1
     assert ": 1 broken by a fault, " in out
-    assert re.findall(r"promise|smallest: [^,]+,operation=\w+", out) == [
-        "promise",
+    assert re.findall(r"fault lasts|smallest: [^,]+,operation=\w+", out) == [
+        "fault lasts",
         "smallest: s3:SlowDown,operation=CreateBucket",
         "smallest: reset,operation=GetObject",
     ]
@@ -693,14 +693,16 @@ def test_a_fault_that_stays(run, suite):
     code, out, err = run("trial", *words, "--", *PYTEST, suite("import pytest\n", PROMISES))
     assert code == 1, err
     assert "✕ test_it.py::test_swallows: AssertionError: assert None == b'meow'\n" in out
-    says = "  breaks the app's own promise: it fails, and not by an error of storage, with http:503,method=PUT,from=1\n"
+    says = (
+        "  fails with another error than one of storage, while the fault lasts: http:503,method=PUT,from=1\n"
+    )
     assert says in out
     assert re.findall(r"^(\d+) +(\d) +(\S+)$", out, re.MULTILINE) == [
         ("13", "2", rules[0]),
         ("15", "1", rules[1]),
     ]
     assert re.findall(r"✕ test_it.py::(\w+)", out) == ["test_swallows", "test_serves"]
-    assert re.findall(r"^not judged with (\S+), which stays: (.*)$", out, re.MULTILINE) == [
+    assert re.findall(r"^not judged with (\S+): (.*)$", out, re.MULTILINE) == [
         (
             rules[0],
             "3 tests with an error of storage: test_it.py::test_raises, test_it.py::test_answers,"

@@ -22,7 +22,10 @@ def test_a_line_every_half_minute(capsys):
     time = Time()
     with Progress(lambda: f"run {time.now:.0f}", clock=time, wait=time.wait) as progress:
         progress.show()
-    assert capsys.readouterr() == ("", "faultinject: run 1030, 30 s\nfaultinject: run 1060, 60 s\n")
+    assert capsys.readouterr() == (
+        "",
+        "faultinject: run 1030, 30 s so far\nfaultinject: run 1060, 60 s so far\n",
+    )
 
 
 def test_a_command_that_is_quick_says_nothing(capsys):

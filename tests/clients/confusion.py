@@ -143,7 +143,7 @@ def judged(path):
         attempts = list(read([file.name]))
     calls = [CallWindow(**each) for each in kept.pop("told")]
     until = kept.pop("until")
-    judgement = judge(attempts, driven=True, told=calls, until=until)
+    judgement = judge(attempts, driven=True, windows=calls, until=until)
     outage = [each for each in judgement.evidence.calls if each.name == OUTAGE]
     gaps = [each.gaps for each in judgement.evidence.calls if each.name == THROTTLED]
     return kept | {

@@ -284,6 +284,6 @@ def test_what_is_no_client_is_refused(what):
     else:
         given = boto3.Session(**keys) if what == "session" else boto3.resource("s3", **keys)
     with pytest.raises(
-        TypeError, match=r"takes a client of boto3 or botocore, not '\S+': of a resource its meta.client"
+        TypeError, match=r"takes a client of boto3 or botocore, not '\S+': give the meta.client of a resource"
     ):
         inject_into(given, "http:503")

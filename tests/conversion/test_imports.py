@@ -62,9 +62,9 @@ def test_toxiproxy_forms(convert):
     found = convert([down, {"name": "gcs", "upstream": "b:3", "enabled": True, "toxics": []}])
     assert found.rules == ["close,name=s3-down"]
     assert found.remarks == [
-        ("changed", "[0]", "connections are taken and closed; there they are refused"),
+        ("changed", "[0]", "connections are accepted and closed; Toxiproxy refuses them"),
         ("unused", "[0].toxics[0]", "its proxy is not enabled"),
-        ("changed", "[0]", "a rule knows no upstream: put these in front of a:2 alone"),
+        ("changed", "[0]", "a rule knows no upstream: use these rules in front of a:2 alone"),
         ("unused", "[1].upstream", "it has nothing to do with faults"),
     ]
     rare = {"type": "bandwidth", "toxicity": 0.5, "attributes": {"rate": 1}}
@@ -99,13 +99,13 @@ def test_toxics_of_one_proxy(convert):
         (
             "changed",
             "[0].toxics[2].toxicity",
-            "the chance is of each request; there it is of each connection",
+            "the chance is of each request; in Toxiproxy it is of each connection",
         ),
-        ("unused", "[0].toxics[3].toxicity", "it never comes"),
+        ("unused", "[0].toxics[3].toxicity", "its chance is 0"),
         (
             "changed",
             "[0]",
-            "a request gets one of the faults, the first that fires; there a connection gets all of them",
+            "a request gets only the first fault that fires; in Toxiproxy a connection gets all of them",
         ),
         ("left out", "[0].toxics[1]", NEVER),
     ]
@@ -363,7 +363,7 @@ def test_wiremock_stubs(convert, given, code, rules, remarks):
 
 def test_why_a_wiremock_stub_is_left_out(convert):
     """The stub that keeps its fault away is named."""
-    why = "its fault could come to requests of the stub given.json: [0], which is before it and no rule"
+    why = "its fault could come to requests of the stub given.json: [0], which comes first and has no rule"
     assert ("left out", "[1]", why) in convert([stub(WELL), EVERY]).remarks
 
 

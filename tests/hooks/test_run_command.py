@@ -379,7 +379,7 @@ def test_a_strict_python_without_the_package(python, bare):
     """It ends as it is about to serve, with 2, and runs on where it serves nothing."""
     strict = ON | {"FAULTINJECT_RUN": "strict"}
     serves, other = f"{SERVES}print('ran')", "import sys; print('watching' in sys.modules)"
-    ends = "faultinject: --strict ends it, as it is about to serve\n"
+    ends = "faultinject: --strict ends this process, which is about to serve without faults\n"
     assert python("-c", serves, executable=bare, **strict) == (2, "", NOT_HERE + ends)
     assert python("-c", other, executable=bare, **strict) == (0, "False\n", NOT_HERE)
 

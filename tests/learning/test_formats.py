@@ -147,7 +147,7 @@ def test_an_operation_that_the_vendor_has_not():
     ("name", "line", "why"),
     [
         ("s3", S3.format("BATCH.DELETE.OBJECT", "k", "-", 204, "-"), "BATCH.DELETE.OBJECT is no request of a client"),
-        ("s3", S3.format("REST.COPY.OBJECT_GET", "k", "-", 200, "-"), "REST.COPY.OBJECT_GET is the half of a copy that reads"),
+        ("s3", S3.format("REST.COPY.OBJECT_GET", "k", "-", 200, "-"), "REST.COPY.OBJECT_GET is the reading half of a copy"),
         ("s3", S3.format("REST.GET.OBJECT", "k", "GET /b/k HTTP/1.1", "-", "-"), "no status"),
         ("oss", OSS_GET.format("-", "-"), "no status"),
         ("oss", OSS.format("-", 400, "-", "-", "-"), "no request line"),

@@ -171,9 +171,9 @@ def test_it_ends_the_connection(behind, front, exchange, caplog, said, end):
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
          "the answer of {url} has another Transfer-Encoding than chunked, which does not go through this proxy\n"),
         (b"HTTP/1.1 200 OK\r\nSet-Cookie: sid=SECRET\0\r\nContent-Length: 0\r\n\r\n",
-         "faultinject: what {url} says is no answer: illegal header line: …\n"),
-        (b"HTTP/1.1 200 OK\r\nAuthorization SECRET\r\n\r\n", "faultinject: what {url} says is no answer: illegal header line: …\n"),
-        (b"SECRET that's of another body's\r\n\r\n", "faultinject: what {url} says is no answer: illegal status line: …\n"),
+         "faultinject: the answer of {url} is not HTTP: illegal header line: …\n"),
+        (b"HTTP/1.1 200 OK\r\nAuthorization SECRET\r\n\r\n", "faultinject: the answer of {url} is not HTTP: illegal header line: …\n"),
+        (b"SECRET that's of another body's\r\n\r\n", "faultinject: the answer of {url} is not HTTP: illegal status line: …\n"),
     ],
     ids=["another protocol", "zeros", "no colon", "two lengths", "switching", "a long head", "another encoding",
          "a secret value", "a secret without a colon", "a secret status line"],
@@ -526,7 +526,7 @@ def test_an_app_around_it_fails(behind, front, exchange, capsys, fails):
     else:
         assert got.startswith(b"HTTP/1.1 500 Internal Server Error\r\n")
         assert b"\r\nConnection: close\r\n" in got
-        assert got.endswith(b"\r\n\r\nfaultinject: an error in front of the server: the proxy's log has it\n")
+        assert got.endswith(b"\r\n\r\nfaultinject: an error in the proxy: its log has the details\n")
 
 
 def test_an_app_around_it_does_more_with_each_message(behind, front, exchange):
@@ -665,7 +665,7 @@ def test_what_is_not_passed_on(behind, front, exchange, caplog, request_, status
         ("ftp://h", "--to ftp://h is not the URL of a server, such as http://127.0.0.1:9000"),
         ("http://", "--to http://: no host and port can be read from it; it looks like http://127.0.0.1:9000"),
         ("http://h:x", "--to http://h:x: no host and port can be read from it; it looks like http://127.0.0.1:9000"),
-        ("http://me:secret@h", "--to h: leave out what stands before the @; requests go on with what they have themselves"),
+        ("http://me:secret@h", "--to h: leave out the part before the @; requests keep their own credentials"),
         ("http://h/p", "--to http://h/p: leave out the part after the host; requests keep their own path, which is signed"),
         ("http://h:0", "--to http://h:0: no host and port can be read from it; it looks like http://127.0.0.1:9000"),
         ("http://h ", "--to http://h : no host and port can be read from it; it looks like http://127.0.0.1:9000"),

@@ -33,17 +33,17 @@ from faultinject.journal.calls import SDK_ID, Call
 EXHAUSTED = 5
 """The number of failed calls that distinguishes one retrying layer from several."""
 DROPS = 8
-"""The number of falls of the wait that shows a layer which begins again."""
+"""The number of falls of the wait that prove a second layer of retries."""
 FALLS, RISES, SHARE = 2.0, 1.5, 0.9
 """The median ratios by which a wait falls and rises, and the share of cases with either."""
 ELSEWHERE = 0.2
-"""The share of waits that may fall within a part of a call, where waits should not fall."""
+"""The share of waits that may fall inside of a part, where one layer's waits only grow."""
 OPEN = 60.0
 """Seconds for which an open circuit breaker of common libraries lets nothing through."""
 NEVER_AGAIN = 10
-"""The number of calls without a retry that show a budget which is never refilled.
+"""The number of calls without a retry that prove a budget which is never refilled.
 
-The same number of calls without a request shows a breaker which never closes.
+The same number of calls without a request proves a circuit breaker which never closes.
 """
 ONE_LAYER = "Let one layer retry: switch the others off."
 SLOW = 0.3
@@ -64,15 +64,15 @@ The second number is a share of the attempts per call in the first third.
 def retry_budget(evidence: Evidence) -> Iterator[Finding]:
     """In a long outage, a retry budget limits the retries.
 
-    In an outage (100 calls of one client and one name, all of which fail) the attempts per call in the last third
-    against those in the first. PASS: at most 1.1; whether the budget is refilled after the outage it does not show,
-    and the finding says so. WARN: more than 70 % of the first third's; FAIL where the profile promises a budget.
-    Not judged where the answers had Retry-After, which a client may have followed instead. WARN as well: outside of
-    an outage, 3 calls or more with one answer were retried and most of them succeeded, and none of 10 or more
-    behind them were; or the last 10 named calls or more made no request for 60 s, and failed.
+    In an outage (100 calls of one client and one name, all of which fail) the check compares the attempts per call
+    of the last third with those of the first. PASS: at most 1.1 in the last third; the finding says that this does
+    not show whether the budget is refilled. WARN: more than 70 % of the first third's; FAIL where the profile
+    promises a budget. Not judged if the answers had Retry-After, which a client may have followed instead. WARN as
+    well: outside of an outage, 3 calls or more with one answer were retried and most of them succeeded, and none of
+    10 or more behind them were; or the last 10 named calls or more made no request for 60 s, and failed.
     """
     silence, spent_ones = evidence.silence, list(_not_refilled(evidence))
-    # A client that never sends a request need not have a breaker.
+    # If no call made a request, there need not be a breaker.
     never_closed = silence.calls > silence.silent and silence.last >= NEVER_AGAIN and silence.seconds >= OPEN
     if never_closed:
         yield warned(
@@ -162,22 +162,22 @@ def nested_retries(evidence: Evidence) -> Finding:
     """Only one layer retries: retries are not nested.
 
     With an SDK's ids: calls that failed on every attempt and were followed within 10 s by another one for the same
-    object, at two objects or more; a HEAD is what different calls begin with, and no such call. FAIL in calls of a
-    driver or of one name, or where the other came within a second and the client does not repeat successful calls; else
-    WARN, and not judged where the other call succeeded; one object alone is not judged. A failure that the SDK itself
-    never retries, such as a cut answer, has one layer, and such calls do not count; nor is it a FAIL where one of these
-    calls had no retry of its own, as behind an empty budget: then nothing is multiplied. Without ids: calls in which
-    the wait falls at the beginning of each part of p attempts and rises again in it, in the median to less than half
-    and to more than 1.5 times, in 90 % of 8 cases or more, and elsewhere in less than 20 % (WARN). PASS: 5 calls or
-    more, without ids as many as would show 8 such cases, by waits that no answer asked for. The waits have to grow from
-    part to part, because two layers with jitter look like one; and calls that ended sooner than others, by a deadline
-    or a budget, show nothing, nor do waits that begin to grow behind the second one. Where an SDK repeats no id, what
-    comes again under another one is not judged without a driver. WARN as well: in 3 named calls or more a request came
-    more often than its failures explain, by two or more each, as where one failure starts two retries; of a GET or
-    HEAD, which a client may ask for again although it has succeeded, only where it came again while it was under way,
-    at once.
+    object, at two objects or more; a HEAD does not count, because different calls begin with it. FAIL in calls of a
+    driver or of one name, or where the second call came within a second and the client does not repeat successful
+    calls; else WARN. Not judged: the second call succeeded, or there is one object only. A failure that the SDK
+    itself never retries, such as a cut answer, has one layer, and such calls do not count; nor is it a FAIL where
+    one of these calls had no retry of its own, as behind an empty budget: then nothing is multiplied. Without ids,
+    the waits show two layers (WARN) if the attempts of a call fall into equal parts: at the beginning of each part
+    the wait falls, in the median to less than half, and in the part it rises again, to more than 1.5 times; in 90 %
+    of 8 cases or more, and elsewhere the wait falls in less than 20 %. PASS: 5 calls or more, without ids enough of
+    them to show 8 such cases, by waits that no answer asked for. The waits must differ between the parts, because
+    two layers with jitter look like one. Calls that ended sooner than others, by a deadline or a budget, prove
+    nothing, nor do waits that grow only after the second one. If an SDK repeats no id, repeats under another id are
+    not judged without a driver. WARN as well: in 3 named calls or more, a request came at least two times more often
+    than its failures explain, as if one failure started two retries. A client may repeat a GET or HEAD that has
+    succeeded: these count only if the repeat came at once, while the first was not answered.
     """
-    branching = [call for call in evidence.told if _branches(call)]
+    branching = [call for call in evidence.named_calls if _branches(call)]
     if len(branching) >= FEWEST:
         requests = [attempt for call in branching for attempt in call.attempts]
         return warned(
@@ -195,7 +195,7 @@ def nested_retries(evidence: Evidence) -> Finding:
         and not evidence.may_be_resent(before, after)
     }
     calls = [call for call in evidence.calls if call.again is None or _failure(call.last) in retried]
-    # What a client never retries shows none of the layers that retry the rest.
+    # Kinds of failure that the client never retries say nothing of its layers.
     kinds = {call.first.kind for call in evidence.everyone if call.retries and call.first.kind in KINDS}
     ended = [call for call in calls if _is_exhausted(call) and (not kinds or call.first.kind in kinds)]
     n = len(ended)
@@ -252,7 +252,7 @@ def nested_retries(evidence: Evidence) -> Finding:
             action=REAL_TIME,
         )
     blind = _too_few_to_tell(told_by_waits, zero)
-    # Calls with an id, such as a POST's key, show nothing of those without.
+    # Calls with an id, such as a POST's key, prove nothing about calls without.
     if n - len(blind) < EXHAUSTED or len(told_by_waits) - len(blind) < EXHAUSTED <= len(blind):
         return unknown(
             n,
@@ -300,7 +300,7 @@ def _is_exhausted(call: Call) -> bool:
 
 
 def _longest_row(calls: Iterable[Call]) -> list[Call]:
-    """Find the longest row of failed calls for one thing that followed soon after one another."""
+    """Find the longest row of failed calls for one target, each soon after the one before."""
     rows: list[list[Call]] = [[]]
     for call in calls:
         if not _is_exhausted(call):
@@ -329,13 +329,13 @@ def _layers(
         otherwise: makes the finding if the caller may have repeated its call.
     """
     methods = {call.first.method for call in calls}
-    # Calls without a retry of the SDK's own, as behind an empty budget, have nothing that a second layer multiplies.
+    # If the SDK itself did not retry, as with an empty budget, a second layer multiplies nothing.
     nested = all(call.retries for call in calls)
     if nested and all(call.window is not None for call in calls):
         return failed(n, f"{message}: a layer above the SDK retries", calls, action=ONE_LAYER)
     soon = all((call.again or 0) < POLL for call in calls)
     if nested and soon and all(map(evidence.contrast.shows_retries, methods)):
-        message += f": a layer above the SDK retries, as {evidence.contrast.said(methods)}"
+        message += f": a layer above the SDK retries, as {evidence.contrast.in_words(methods)}"
         return failed(n, message, calls, action=ONE_LAYER)
     message += ": a layer above the SDK retries, or the caller repeats its call"
     return otherwise(n, message, calls, action=NAME_THEM)
@@ -344,8 +344,8 @@ def _layers(
 def _too_few_to_tell(calls: Sequence[Call], zero: float) -> list[Call]:
     """Find calls without an id whose waits would not show two layers.
 
-    Two layers have waits of about the same length in the first and the last part. A call that ended sooner than
-    others does not show them either: a deadline or a budget may have ended its second layer in any part.
+    Waits of about the same length in the first and the last part may be of two layers. A call that ended sooner than
+    others shows nothing either: a deadline or a budget may have ended its second layer in any part.
     """
     blind = []
     most = max((len(call.attempts) for call in calls), default=0)
@@ -367,7 +367,7 @@ def _too_few_to_tell(calls: Sequence[Call], zero: float) -> list[Call]:
 def _begins_to_grow(calls: Sequence[Call], zero: float) -> bool:
     """Whether a median wait is hardly longer than the one before it, and the next one is.
 
-    The waits of an outer layer begin there, where the inner one has no budget left or has fallen to its first wait.
+    There the waits of an outer layer may begin, after the inner one has spent its budget.
     """
     waits = [median(column) for column in zip(*(_own_gaps(call, zero) for call in calls), strict=False)]
     return any(
@@ -399,7 +399,8 @@ def _pattern(calls: Sequence[Call], zero: float) -> tuple[int, int, float, list[
         for attempts, same in grouped(own, lambda call: len(call.attempts)).items()
         for part in range(2, attempts // 2 + 1)
         if attempts % part == 0
-        # Between two parts the outer layer does not wait, or waits longer than the inner one ever does.
+        # The first fall is at the end of a part if the outer layer does not wait, and one wait later if it
+        # waits longer than the inner one.
         for first in (part - 1, part)
         if (falls := _falls([_own_gaps(call, zero) for call in same], part, first)) is not None
     ]
@@ -415,7 +416,7 @@ def _falls(same: Sequence[Sequence[float]], part: int, first: int) -> float | No
             if index < first or (index - first) % part:
                 elsewhere.append(ratio > RISES)
                 continue
-            # Waits that only become shorter also fall, but do not rise before or after.
+            # A wait that only becomes shorter also falls, but it does not rise before or after.
             before = gaps[index - 1] / gaps[index - 2] if index > 1 else 0.0
             behind = max(gaps[index + 1 : index + part], default=0.0) / gaps[index]
             falls.append(ratio)
@@ -438,14 +439,14 @@ def _falls(same: Sequence[Sequence[float]], part: int, first: int) -> float | No
 def overlap(evidence: Evidence) -> Finding:
     """A slow request is not sent a second time before it is answered.
 
-    Of the requests that were answered after 300 ms or more by `latency`, how many had a copy before their answer:
-    the same request with the same body, whatever its id. FAIL: any. A single copy of a GET or HEAD is a hedge and
-    counts as PASS, if it comes later than the machine's noise, and the client's work for its other requests,
-    explain (the median of all such copies). WARN: the client left three requests or more before they were answered,
-    and then sent them again; or it sent three writes or more a second time, and left the first, which was not slow
-    yet. Judged only where a driver or a test says which requests belong together.
+    Counts the requests that `latency` delayed by 300 ms or more, and those with a copy before their answer: the same
+    request with the same body, under any id. FAIL: any. A single copy of a GET or HEAD is a hedge and counts as PASS
+    if it comes late: the median delay of all such copies must exceed the machine's noise and the client's work for
+    other requests. WARN: the client left three requests or more before they were answered, and then sent them again;
+    or it sent three writes or more a second time, and then left the first before it was slow. Judged only if a
+    driver or a test says which requests belong together.
     """
-    # A server notices late that a client has left, so that some repeats seem to come before that.
+    # A server may notice late that a client has left, so that the repeat seems to come first.
     left = [
         (call, before, after)
         for call in evidence.calls
@@ -458,7 +459,8 @@ def overlap(evidence: Evidence) -> Finding:
         for call, before, after in left
         if before.method not in READING and after.arrived < (before.answered or 0.0)
     ]
-    # A client that hedges sends most copies before it leaves: then only the requests that it gave up count.
+    # A client that hedges sends most copies before it leaves the first: then only requests that were left
+    # first count.
     gone = left if 2 * len(behind) >= len(left) else behind
     if len(gone) >= FEWEST:
         soon = median([(before.answered or 0.0) - before.arrived for _, before, _ in gone])
@@ -512,7 +514,7 @@ def overlap(evidence: Evidence) -> Finding:
         return too_few(n, FEWEST, "slow request", [call for call, _ in slow])
     if not copied:
         return passed(n, f"0 of {n} slow requests were sent twice", [call for call, _ in slow])
-    # The copy of a read may come at once now and then, so the median decides.
+    # Some copies of reads may come at once, so the median decides.
     group = evidence.group([first for _, [first, *_] in copied])
     after = group.median
     calls = sorted((call for call, _ in copied), key=lambda call: call.first.method in READING)

@@ -32,7 +32,7 @@ LATER, ONCE = 10, 5
 ALIKE = 8
 """The number of waits before the same retry that shows whether they have jitter."""
 MOST = 0.75
-"""The share of many waits that is compared, the shortest: a machine makes some waits longer."""
+"""The share of many waits that is compared, the shortest ones: a machine lengthens some."""
 LONG_ENOUGH = 0.1
 """Seconds; the machine causes the spread of shorter waits."""
 RIGID, RANDOM = 0.05, 0.12
@@ -69,10 +69,10 @@ ADD_JITTER = "Add a random part to each wait."
 def backoff(evidence: Evidence) -> Finding:
     """A client backs off before its second retry and all later ones.
 
-    The median of all waits from the second on. FAIL: below 20 ms, or twice the turnaround's median, with a driver
-    its p95 (a machine only makes waits longer). WARN: there is only one retry, in 5 failed calls or more, and its
-    wait is as short. PASS: longer than the machine's noise, and than the client's work for its other requests; than
-    both together where the noise was not measured.
+    Judges the median of all waits before a second or later retry. FAIL: below 20 ms, or twice the turnaround's
+    median, with a driver its p95 (a machine only makes waits longer). WARN: there is only one retry, in 5 failed
+    calls or more, and its wait is as short. PASS: above the machine's noise and above the client's work for its
+    other requests; above their sum if the noise was not measured.
     """
     later = [wait for wait in evidence.waits if wait.retry >= 2]
     last = [
@@ -92,7 +92,7 @@ def backoff(evidence: Evidence) -> Finding:
     message = f"{retries} {'come' if which is failed else 'comes'} after {seconds(middle)} (median)"
     # If the journal's clock is faster than the machine's, only a wait that is short by both clocks is certainly none.
     turnaround = evidence.turnaround
-    zero = (turnaround.zero if evidence.driven else turnaround.none) / turnaround.speed
+    zero = (turnaround.zero if evidence.driven else turnaround.certainly_zero) / turnaround.speed
     if middle < zero:
         message, action = f"no backoff: {message}", "Wait before each retry, longer each time."
         if middle > WORK:  # a test may have shortened the waits
@@ -120,12 +120,12 @@ def backoff(evidence: Evidence) -> Finding:
 def jitter(evidence: Evidence) -> Finding:
     """The backoff has jitter: waits differ from call to call.
 
-    For each kind of failure and each retry the spread of the waits but the longest (of 20 or more: of the shortest
-    three in four) against their median. Rigid: at most 5 % of it, or half the turnaround's noise. With jitter:
-    above 12 %, and the shortest wait is below the median by more than the machine's noise, four times the time by which
-    a driver's calls there began late, the client's work for its other requests, and the time for which the client had
-    sent one request after the other. FAIL: more than half are rigid. PASS: more than half have jitter and none is
-    rigid.
+    For each kind of failure and each retry, the spread of the waits without the longest (of 20 or more: of the
+    shortest three in four) is compared with their median. Rigid: at most 5 % of it, or half the turnaround's noise.
+    With jitter: above 12 %, and the shortest wait is below the median by more than each of these: the machine's
+    noise; four times the delay with which a driver's calls began; the client's work for its other requests; the time
+    for which the client had been sending requests without a pause. FAIL: more than half are rigid. PASS: more than
+    half have jitter and none is rigid.
     """
     groups = [
         group
@@ -182,7 +182,7 @@ def _is_loose(group: Group) -> bool:
 
 
 def _none_long_enough(
-    evidence: Evidence, groups: Collection[Group], needed: int, what: str, told: str
+    evidence: Evidence, groups: Collection[Group], needed: int, what: str, message: str
 ) -> Finding:
     """Make the finding on too few waits before one retry, or on waits that are too short."""
     seen = max(map(len, groups), default=0)
@@ -190,7 +190,7 @@ def _none_long_enough(
         return too_few(seen, needed, what)
     return unknown(
         seen,
-        told,
+        message,
         action=in_real_time(
             evidence.turnaround, Setting("Configure waits of 100 ms or more, or run it on an idle machine.")
         ),
@@ -206,11 +206,11 @@ def _none_long_enough(
 def thundering_herd(evidence: Evidence) -> Finding:
     """Clients that fail together do not retry together.
 
-    The largest share of all first waits that lies within one tenth of their median; or of the first retries that come
-    in the same tenth of a second, of five seconds, of a minute and the like, though the failures came at other times.
-    WARN: more than half, by 2.6 standard errors of that share: of waits with jitter a few more may come together by
-    chance. PASS: at most half, where that tenth is twice the machine's noise and the client's work for its other
-    requests, or where the waits have jitter, these ones too.
+    Finds the largest share of all first waits that lies within one tenth of their median. Or the largest share of
+    first retries in the same tenth of every second, five seconds, minute and the like, if the failures came at other
+    times. WARN: more than half, by 2.6 standard errors of that share, because some waits with jitter come together
+    by chance. PASS: at most half, and that tenth is twice the machine's noise and the client's work for its other
+    requests, or `jitter` passes and these waits have jitter.
     """
     on_a_beat = _on_a_beat(evidence)
     if on_a_beat is not None:
@@ -266,7 +266,7 @@ def _on_a_beat(evidence: Evidence) -> Finding | None:
         len(waits),
         f"{percent(shares[period])} of {len(waits)} first retries came at the same moment of every"
         f" {seconds(period)}, within {seconds(period / 10)}, whenever their call had failed: the client waits"
-        " for a time, not for a while",
+        " until a time of the clock",
         calls_of(waits),
         action="Wait for a random while, not until a time of the clock.",
     )
@@ -281,14 +281,14 @@ def _on_a_beat(evidence: Evidence) -> Finding | None:
 def backoff_grows(evidence: Evidence) -> Finding:
     """The backoff becomes longer from retry to retry.
 
-    The slope of the logarithm of the waits over the number of the retry (1 to 4), with 2.6 standard errors on both
-    sides. WARN: certainly a factor below 1.25 per retry, and the first wait is at least four times the time by which a
-    driver's calls began late, all of them or those with these waits, and twice the machine's noise, or the shortest
-    wait before each retry is the same. PASS: certainly above 1.15, and the median grows by more than the machine's
-    noise from the first of them to the last.
-    Where a fingerprint alone groups the attempts, and the factor is above 3, callers may have asked again.
-    Where only the first wait is shorter, by a tenth or more, the others may be the longest wait: that is not decided.
-    Not judged where retries are nested, nor where the client may need as long for its other requests.
+    Estimates the growth per retry from the slope of the logarithm of the waits (retries 1 to 4), with 2.6 standard
+    errors on both sides. WARN: certainly a factor below 1.25, and the machine cannot have hidden the growth: the
+    first wait is at least four times the delay with which a driver's calls began, and it is twice the machine's
+    noise or the shortest waits before each retry are equal. PASS: certainly above 1.15, and the median grows by more
+    than the machine's noise from the first retry to the last. INCONCLUSIVE: a fingerprint alone groups the attempts
+    and the factor is above 3, so that callers may have repeated the request; or only the first wait is shorter, by a
+    tenth or more, and the others may be at their cap. Not judged if retries are nested, or if the client may need as
+    long for its other requests.
     """
     if any(finding.wrong for finding in nested_retries(evidence)):
         return unknown(

@@ -163,7 +163,7 @@ def downgrade_if_only_fingerprints(finding: Finding, evidence: Evidence) -> None
     soon = all((gap or 0.0) < POLL for call in inferred for gap in call.gaps)
     after_failures = all(map(evidence.contrast.shows_retries, methods))
     if soon and after_failures:
-        why = evidence.contrast.said(methods)
+        why = evidence.contrast.in_words(methods)
     elif soon and uninterrupted:
         why = f"no other request came between those to {len(things)} objects"
     elif not (after_failures or uninterrupted) and 2 * sum(map(_is_uneven, inferred)) >= len(inferred):

@@ -67,7 +67,7 @@ OF_UPLOAD = re.compile(r"(?i)(?<![^&])(uploadId|partNumber)=([^&]*)")
 
 
 HEARD = "answers"
-"""The name of the check on what callers heard."""
+"""The name of the check on the results that callers got."""
 RAISE = "Raise the last error to the caller, and in a test out of `faults.call()` as well."
 SAID = (
     (failed, "had a request that never succeeded: the last answer was", RAISE),
@@ -79,17 +79,17 @@ SAID = (
     (warned, "had a write fail for good, and perhaps another in its place: the last answer was", RAISE),
     (warned, "had a read fail for good, and perhaps the content from elsewhere: the last answer was", RAISE),
 )
-"""Verdict, sentence and advice on calls whose caller must not hear of success, worst first."""
+"""Verdict, sentence and advice for calls that were wrongly reported as success, worst first."""
 
 
 def _may_be_wanted(last: Attempt, same: Sequence[Attempt], writes: Sequence[Attempt]) -> bool:
-    """Whether a refusal may tell the caller that all is as it should be."""
+    """Whether a refusal may mean that the aim of the request is reached already."""
     if not writes:
         return True
     if last.method == "DELETE":
         return last.status in (404, 410)
     there = last.status == 409 or (last.status == 412 and last.guarded and not last.if_match)
-    # A bucket has one owner; whose an object is, nobody knows after a failure.
+    # A bucket has one owner. An object may be another client's, which a client cannot know after a failure.
     return there and (last.key is None or all(attempt.kind == "client" for attempt in same))
 
 
@@ -101,17 +101,17 @@ def _may_be_wanted(last: Attempt, same: Sequence[Attempt], writes: Sequence[Atte
 def answers(evidence: Evidence) -> Finding | None:
     """A caller hears of success only where a request succeeded.
 
-    Compares what the caller of a named call, or of a call of `conformance`, heard with the answers. FAIL: it heard of
-    success, although the last write, and all requests like it, failed or were refused, or so did a part of a
-    multipart upload that was completed. A DELETE may find nothing, and a write with If-None-Match may find the object
-    at once; after a failure the client has to read the object, as another client may have written it. WARN: only the
-    answer was lost, so that the write stands, and the client took an error or a refusal for it without a look; or an
-    earlier write failed, and no later one is of its object or its bytes; or the last one, while those to another
-    bucket or host succeeded; or there were only reads, the last one failed, and the caller may have got the content
-    elsewhere (FAIL in `conformance`, whose client has no other source). Of other calls the check says nothing. In
-    `conformance` it also fails each other breach of the contract.
+    Compares the answers with the result that the caller of a named call, or of a call of `conformance`, got. FAIL:
+    the result was success, although the last write, and all its repeats, failed or were refused, or so did a part of
+    a multipart upload that was completed. A DELETE may find nothing, and a write with If-None-Match may find the
+    object at once; after a failure the client has to read the object, as another client may have written it. WARN:
+    the write was carried out and only its answer was lost, and the client reported success after an error or a
+    refusal, without reading the object; or an earlier write failed, and no later write has its object or its bytes;
+    or the last write failed, while those to another bucket or host succeeded; or there were only reads, the last one
+    failed, and the caller may have got the content elsewhere (FAIL in `conformance`, whose client has no other
+    source). Other calls are not judged. In `conformance` any other breach of the contract is a FAIL of this check.
     """
-    heard = [call for call in evidence.told if call.returned]
+    heard = [call for call in evidence.named_calls if call.returned]
     wrong = grouped(filter(None, (_wrong(call, evidence) for call in heard)), lambda each: each[0])
     if not wrong:
         return None
@@ -129,11 +129,10 @@ def answers(evidence: Evidence) -> Finding | None:
 
 
 def _wrong(call: Call, evidence: Evidence) -> tuple[int, Call, Attempt] | None:
-    """The entry of `SAID` that holds for a call told as success, and the request that failed.
+    """The index in `SAID` for a wrongly reported call, the call, and the request that failed.
 
-    The writes decide, and the last read only where there is no write. What is there already, or is gone already, may
-    be all that the caller wanted; but a client that is refused after a failure has to look whether what is there is
-    its own.
+    The writes decide; without a write, the last read. If an object is there already, or is gone already, the caller
+    may have all it wanted; but after a failure and a refusal the client has to read whether the object is its own.
     """
     attempts = call.attempts
     writes = list(filter(is_write, attempts))
@@ -155,7 +154,7 @@ def _wrong(call: Call, evidence: Evidence) -> tuple[int, Call, Attempt] | None:
         if not (looked or wanted or _is_replaced(last, asked[asked.index(last) + 1 :])):
             lost, read = any(map(is_lost, same)), not (writes or evidence.driven)
             well = [write for write in writes if not write.failed]
-            # A caller may do without a note to another service, such as a metric, beside what it asked for.
+            # A failed request to another service, such as a metric, need not make the call fail.
             beside = well and not any(_may_be_of_one_place(last, write) for write in well)
             elsewhere = (earlier or beside) and "partnumber" not in _of_upload(last)
             return 1 if lost else 3 if read else 2 if elsewhere else 0, call, last
@@ -177,10 +176,10 @@ def _of_upload(attempt: Attempt) -> dict[str, str]:
 
 
 def _is_replaced(write: Attempt, later: Sequence[Attempt]) -> bool:
-    """Whether a later write may stand for one that failed.
+    """Whether a later write may replace one that failed.
 
-    It is of the same object, or has the same bytes as far as known. For a part of a completed upload only the
-    same part stands.
+    It has the same object, or the same bytes as far as known. A part of a completed upload is replaced only by the
+    same part.
     """
     part, well = _of_upload(write), [other for other in later if not other.failed]
     parts = list(map(_of_upload, well))
@@ -208,14 +207,14 @@ def _is_replaced(write: Attempt, later: Sequence[Attempt]) -> bool:
 def same_bytes(evidence: Evidence) -> Finding:
     """Every attempt of a call sends the same bytes.
 
-    Length and digest of the bodies in one call (a multipart boundary may change, and so may the signatures of chunks).
-    FAIL: they differ, and more than a fingerprint groups the attempts, such as the part of one upload; or the retry
-    sent nothing at all. WARN: a shorter body, where a fingerprint alone groups them. PASS: the same digests; the same
-    length alone proves nothing. A batch, such as DeleteObjects, may have another body after a 200 that has errors in
-    it: such an answer says what is left to do. A request that goes on with another token, region, date or host is
-    compared as well, although it is a call of its own for other checks: in a named call, or under one id of an SDK;
-    elsewhere only where it sends nothing. Behind a refusal a client may correct its body, unless it was only asked for
-    a new token, signature or address.
+    Length and digest of the bodies in one call (a multipart boundary may change, and so may the signatures of
+    chunks). FAIL: they differ, and more than a fingerprint groups the attempts, such as the part of one upload; or
+    the retry sent nothing at all. WARN: a shorter body, where a fingerprint alone groups them. PASS: the same
+    digests; the same length alone proves nothing. A batch, such as DeleteObjects, may have another body after a 200
+    with errors in it, which says which keys are left. A repeat with another token, region, date or host is compared
+    as well, although other checks count it as a call of its own: in a named call, or under one id of an SDK;
+    elsewhere only if it sends nothing. After a refusal a client may correct its body, unless the answer only asked
+    for a new token, signature or address.
     """
     everyone = [
         call
@@ -228,7 +227,7 @@ def same_bytes(evidence: Evidence) -> Finding:
     n = len(calls)
     other = [call for call in calls if not call.same_bytes]
     empty = [call for call in other if sent_nothing(call)]
-    # Calls that only fingerprints group would turn the proven failure into a warning.
+    # Calls grouped by fingerprint alone are left out: with them the proven failure would be a warning.
     certain = [call for call in other if not call.inferred or call in empty]
     certain = certain or [call for call in other if is_of_upload(call.first)]
     if n < FEWEST and not any(_is_told(call, evidence) for call in certain):
@@ -259,9 +258,9 @@ def same_bytes(evidence: Evidence) -> Finding:
 
 
 def _goes_on_elsewhere(evidence: Evidence) -> Iterator[Call]:
-    """Find pairs of requests for one thing, of which the second changes more than the body."""
+    """Find pairs of requests for one target that differ in token, host or date."""
     joined = {id(attempt): call for call in evidence.everyone for attempt in call.attempts}
-    named_calls = {id(attempt): call for call in evidence.told for attempt in call.attempts}
+    named_calls = {id(attempt): call for call in evidence.named_calls for attempt in call.attempts}
     place = {id(request): number for number, request in enumerate(evidence.requests)}
     bodies = (request for request in evidence.requests if request.method in ("PUT", "POST", "PATCH"))
     for same in grouped(bodies, _place).values():
@@ -285,7 +284,8 @@ def _goes_on_elsewhere(evidence: Evidence) -> Iterator[Call]:
                 window=None if named is None else named.window,
                 alone=place[id(after)] - place[id(before)] == 1,
             )
-            # A form contains its token; and a client may correct a body that was refused for its content.
+            # The body of a form holds its token, so a POST may change; so may a body that was refused for its
+            # content.
             asked_for_others = may_be_sent_again(before) or before.status in (*ELSEWHERE, *LOCKED_OUT)
             kept = before.kind in (*KINDS, TIMEOUT) or (asked_for_others and before.method != "POST")
             if sent_nothing(pair) or ((named or own) and (kept or pair.same_bytes)):
@@ -316,12 +316,12 @@ def _place(attempt: Attempt) -> Hashable:
 def non_idempotent_retry(evidence: Evidence) -> Finding:
     """A POST whose answer was lost is not retried without an Idempotency-Key.
 
-    POST and PATCH requests that the app has carried out and whose answer was lost (`reset,when=after`); not, of a
-    storage service, the end of a multipart upload, nor a deletion of many objects, which do nothing else the second
-    time. FAIL: a retry has no Idempotency-Key, or in a named call another one that took effect too. WARN: no key,
-    to a storage service, which allows it; or another key otherwise. A retry that its precondition kept from taking
-    effect does not count: what the client made of the refusal is asked by `lost answer`. Not decided where the same
-    request comes again in another call, however late, unless a test says that its call had ended.
+    Judges POST and PATCH requests that the app has carried out and whose answer was lost (`reset,when=after`). Left
+    out, of storage services, are the end of a multipart upload and the deletion of many objects, whose repeat
+    changes nothing. FAIL: a retry has no Idempotency-Key, or in a named call another one that took effect too. WARN:
+    no key, to a storage service, which allows it; or another key otherwise. A retry whose precondition kept it from
+    taking effect does not count: `lost answer` judges how the client took the refusal. Not decided if the same
+    request comes again in another call, at any time, unless a test says that the first call had ended.
     """
     lost = [
         call for call in evidence.everyone if any(map(is_lost_write, call.attempts)) and not is_kept_off(call)
@@ -403,7 +403,7 @@ def _asked(attempt: Attempt) -> Hashable:
 
 
 def _took_effect_again(call: Call, sent: Mapping[Hashable, Sequence[Attempt]]) -> bool:
-    """Whether the app carried out the next request like it."""
+    """Whether the app carried out the next request for the same target."""
     again = _next_of(sent[fingerprint(call.last)], call.last)
     return again is not None and took_effect(again)
 
@@ -419,18 +419,18 @@ def lost_answer(evidence: Evidence) -> Iterator[Finding]:
     """After a lost answer, a client finds its write, or repeats it without harm.
 
     Judges writes that the app has carried out and whose answer was lost (`reset,when=after`; an injected error; a
-    client that left), by the client's reaction, here with the worst first. What the client reported to its caller is
-    known in named calls; elsewhere the last answer of the call is taken for it. `undid its own write`: after a refusal
-    its next write removed or overwrote the object, or removed what the client had written before it: FAIL. `wrote
-    twice`: a POST, PATCH or append took effect again, or in a named call the object was written again, longer: FAIL.
-    `false conflict`: the last answer was 404, 409 or 412 from the app, caused by the client's own write: FAIL; but a
-    removal that got 404 has reached its aim. These three are a WARN if a fingerprint alone groups the attempts, the
-    last also if nobody says what the caller saw. `told an error`: a test or a driver says that the caller got an
-    error, and the write is there, or the object is gone: WARN; also where the client looked at the object after a
-    refusal, and the look failed. PASS: the client knew of all its writes, or repeated them with the same effect. A
-    client that read the object after a refusal, or whose last answer was an error, may know; without a named call that
-    is not decided. Nor is it if the same bytes were written under another name beside the first: what a table's commit
-    does not name does no harm. If no answer of a write was lost, the check says nothing.
+    client that left), by the client's reaction, here with the worst first. In named calls the client's report to its
+    caller is known; elsewhere the last answer stands for it. `undid its own write`: after a refusal its next write
+    removed or overwrote the object, or removed what the client had written before it: FAIL. `wrote twice`: a POST,
+    PATCH or append took effect again, or in a named call the object was written again, longer: FAIL. `false
+    conflict`: the last answer was 404, 409 or 412 from the app, caused by the client's own write: FAIL; but a
+    removal that got 404 has reached its aim. These three are a WARN if a fingerprint alone groups the attempts; the
+    last is one also if the caller's result is unknown. `told an error`: a test or a driver says that the caller got
+    an error, and the write is there, or the object is gone: WARN; also if the client read the object after a
+    refusal, and this read failed. PASS: the client knew of all its writes, or repeated them with the same effect. A
+    client that read the object after a refusal, or whose last answer was an error, may know; without a named call
+    that is not decided. Nor is it if the same bytes were written under another name beside the first, because a
+    table ignores files that its commit does not name. If no answer of a write was lost, the check reports nothing.
     """
     requests = Requests(evidence.requests)
     reactions = [
@@ -465,14 +465,14 @@ def lost_answer(evidence: Evidence) -> Iterator[Finding]:
             )
 
 
-def _of_answer(answer: str, found: Sequence[Reaction], n: int, evidence: Evidence) -> Finding:
+def _of_answer(answer: str, reactions: Sequence[Reaction], n: int, evidence: Evidence) -> Finding:
     """Make the finding on calls in which the client had one wrong reaction."""
-    sure = [reaction for reaction in found if reaction.sure or evidence.driven]
-    first = (sure or found)[0]
-    calls = [reaction.call for reaction in sure or found]
-    removals = all(reaction.lost.method == "DELETE" for reaction in found)
-    many = f"{len(found)} of {n} writes{' (removals)' if removals else ''}"
-    answers = " or ".join(sorted({quoted(reaction.last.answer) for reaction in found}))
+    sure = [reaction for reaction in reactions if reaction.sure or evidence.driven]
+    first = (sure or reactions)[0]
+    calls = [reaction.call for reaction in sure or reactions]
+    removals = all(reaction.lost.method == "DELETE" for reaction in reactions)
+    many = f"{len(reactions)} of {n} writes{' (removals)' if removals else ''}"
+    answers = " or ".join(sorted({quoted(reaction.last.answer) for reaction in reactions}))
     heard = seen_by_callers(calls, returned=False)
     heard_of = "; the caller saw an error" if EvidenceKind.TOLD in heard else ""
     deed = (
@@ -489,13 +489,13 @@ def _of_answer(answer: str, found: Sequence[Reaction], n: int, evidence: Evidenc
     }[answer]
     said, action = f"{answer}: {said}", REMOVED if removals else ACTIONS[answer]
     if answer == ERROR:
-        return warned(len(found), said, calls, answer, action=action, evidence=heard)
+        return warned(len(reactions), said, calls, answer, action=action, evidence=heard)
     if sure:
         seen = heard if answer == CONFLICT else (EvidenceKind.WIRE, EvidenceKind.STORE)
-        return failed(len(found), said, calls, answer, action=action, evidence=seen)
-    if len(found) < FEWEST and not all(call.alone for call in calls):
-        return unknown(len(found), f"{said}, or another caller sent it", calls, answer, action=NAME_THEM)
-    return warned(len(found), f"{said} (grouped by fingerprint)", calls, answer, action=action)
+        return failed(len(reactions), said, calls, answer, action=action, evidence=seen)
+    if len(reactions) < FEWEST and not all(call.alone for call in calls):
+        return unknown(len(reactions), f"{said}, or another caller sent it", calls, answer, action=NAME_THEM)
+    return warned(len(reactions), f"{said} (grouped by fingerprint)", calls, answer, action=action)
 
 
 def _is_told(call: Call, evidence: Evidence) -> bool:
@@ -522,8 +522,8 @@ def error_in_200(evidence: Evidence) -> Finding:
     """An error inside of a 200 is treated as an error.
 
     Calls that got a 200 whose body is an error. FAIL: the caller got success, as a test or a driver says. WARN: no
-    retry, and nothing says what the caller got. PASS: a retry, or an error to the caller. An SDK that asks again
-    under another id of its own retries too.
+    retry, and nothing says what the caller got. PASS: a retry, or an error to the caller. A repeat under another id
+    of the SDK counts as a retry.
     """
     hidden = [call for call in evidence.calls if any(attempt.kind == "hidden" for attempt in call.attempts)]
     n = len(hidden)

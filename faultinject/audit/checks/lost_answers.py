@@ -89,9 +89,9 @@ class Requests:
     Args:
         attempts: in order of arrival.
         soon: seconds after a call in which a request may be about it, if nothing says when its caller ended it.
-        about: a function that says whether a request may be about a lost write.
-        named: a function that says whether the object of a write is known to name the target of another request.
-        compared: whether these know the requests without faults, and what is stored.
+        about: returns whether a request may be about a lost write.
+        named: returns whether the object of a write is known to name the target of another request.
+        compared: whether both know the requests without faults and the stored contents, as in an exploration.
     """
 
     def __init__(
@@ -197,29 +197,29 @@ def reaction(call: Call, requests: Requests, heard: bool | None = None) -> React
     last = later[-1] if later else lost
     sure = (not call.inferred and not repeats) or call.window is not None
 
-    def said(answer: str, deed: Attempt | None = None) -> Reaction:
+    def result(answer: str, deed: Attempt | None = None) -> Reaction:
         return Reaction(answer, call, lost, last, deed, sure)
 
     again = next((attempt for attempt in later if took_effect(attempt) and _adds(lost, attempt)), None)
     if again is not None:
-        return said(TWICE, again)
+        return result(TWICE, again)
     other = next((repeat for repeat in repeats if took_effect(repeat) and _has_other_key(lost, repeat)), None)
     if other is not None and not call.succeeded:
         # With another key it is another request, unless both belong to one named call.
-        return said(UNCLEAR if call.window is None else TWICE, other)
+        return result(UNCLEAR if call.window is None else TWICE, other)
     # The answer may be the answer to a copy, sent before or after the lost one.
     if fine := [
         attempt for attempt in (*call.attempts, *repeats) if took_effect(attempt) and not attempt.failed
     ]:
         more = 0 if call.other_bytes is None else _more(lost, fine[-1])
         if more < 0 or (more > 0 and heard is not None):
-            return said(UNDID if more < 0 else TWICE, fine[-1])
-        return said(HARMLESS)
+            return result(UNDID if more < 0 else TWICE, fine[-1])
+        return result(HARMLESS)
     reads = [attempt for attempt in requests.of(call, last) if attempt.method in READING]
     read = any(not attempt.failed for attempt in reads)
     gone = lost.method == "DELETE" and is_done_already(last) and last.status == GONE
     if gone and heard is None:
-        return said(HARMLESS)  # the object is gone, as the client wanted
+        return result(HARMLESS)  # the object is gone, as the client wanted
     refused = is_done_already(last) and not gone
     part = is_of_upload(lost)
     # A request that ends an upload removes its parts, but no object.
@@ -227,7 +227,7 @@ def reaction(call: Call, requests: Requests, heard: bool | None = None) -> React
     if deed is not None:
         reacted = None
         if deed.method != "DELETE":
-            # A client that writes again goes on, with or without an error.
+            # A client may write again whatever it reported, so the caller's result must be known.
             if heard is not None or lost.method == "DELETE":
                 reacted = _written(deed, lost, refused=refused)
             # A client that chooses a new name for each attempt leaves the first object behind. Only the store shows
@@ -244,24 +244,24 @@ def reaction(call: Call, requests: Requests, heard: bool | None = None) -> React
             unclear = not requests.compared and (heard or (read and heard is None))
             reacted = UNCLEAR if unclear else UNDID
         if reacted is not None:
-            return said(reacted, deed)
+            return result(reacted, deed)
     if heard:
         # Only the store shows that the refusal was not for another client's write.
-        return said(UNCLEAR if refused and not read and not requests.compared else KNEW)
+        return result(UNCLEAR if refused and not read and not requests.compared else KNEW)
     if refused and not read:
         # The caller of a named call gets the error of the last failure in it, such as of a read that checks the write.
         asked_for = reads if call.window is None else requests.all_of(call, last)
         after = asked_for[-1] if asked_for else last
         if after is last or not after.failed:
-            return said(CONFLICT)
+            return result(CONFLICT)
         last = after
-        return said(UNCLEAR if heard is None else ERROR)
+        return result(UNCLEAR if heard is None else ERROR)
     if heard is False:
         # If only parts were written, and no object, the reported failure is true.
-        return said(CONFLICT if refused else KNEW if part else ERROR)
+        return result(CONFLICT if refused else KNEW if part else ERROR)
     if read:
-        return said(UNCLEAR)
-    return said(KNEW if part else UNCLEAR) if call.closed and call.followed is None else None
+        return result(UNCLEAR)
+    return result(KNEW if part else UNCLEAR) if call.closed and call.followed is None else None
 
 
 def _written(deed: Attempt, lost: Attempt, *, refused: bool) -> str | None:
@@ -309,7 +309,7 @@ def _adds(lost: Attempt, again: Attempt) -> bool:
 
 
 def has_second_effect(lost: Attempt) -> bool:
-    """Whether a repeat changes more: that of a POST or PATCH does, that of a named write not."""
+    """Whether a repeat has a second effect, as that of a POST has, and that of a PUT has not."""
     return _makes_another(lost) or lost.operation in APPENDS or is_of_upload(lost) or not lost.key
 
 

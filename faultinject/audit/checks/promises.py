@@ -60,11 +60,10 @@ The bound may depend on the code.
 def attempts(evidence: Evidence) -> Finding | None:
     """A call that never succeeds makes exactly as many attempts as the client promises.
 
-    The client's own header (`amz-sdk-request: max=5`) overrides the profile. What a transport sends again by itself,
-    when a kept-alive connection breaks before an answer, is no attempt: the client's own numbers tell, or else the
-    time. Where the client also promises a quota, the quota may explain fewer attempts: FAIL is then more attempts, or
-    fewer in all of the first 10 calls, unless the numbers of attempts differ, and the calls that had begun by their
-    end made as many retries as the quota allows.
+    The client's own header (`amz-sdk-request: max=5`) overrides the profile. A repeat by the transport, when a
+    kept-alive connection breaks before an answer, is no attempt; the client's own numbers show it, or else the time.
+    If the client also promises a quota, the quota may explain fewer attempts: FAIL is then more attempts, or fewer
+    in all of the first 10 calls, unless their numbers differ and the calls until then had used up the quota.
     """
     promised = evidence.profile.attempts
     if promised is None:
@@ -120,9 +119,9 @@ def _fewer_before_the_quota(evidence: Evidence, first: Sequence[Call], fewer: Se
 def backoff_bound(evidence: Evidence) -> Finding | None:
     """No backoff is longer than the client promises.
 
-    The share of waits longer than min(cap, base × 2^i) and the machine's noise. PASS: 2 % at most, and where the
-    noise was not measured, of the waits that are 20 ms longer; bounds below the noise show nothing. FAIL: more than
-    a third, of all or before one retry. What is between may be a machine's doing, which makes some waits seconds
+    Counts the waits that are longer than min(cap, base × 2^i) by more than the machine's noise. PASS: at most 2 %,
+    also if the noise is taken as 20 ms or twice the turnaround; bounds below that show nothing. FAIL: more than a
+    third, of all or before one retry. In between, the machine may be the reason, as it makes some waits seconds
     longer. A wait without jitter may be a quarter longer; a promise not to wait is not judged, nor is a HEAD, whose
     answer has no code.
     """
@@ -187,8 +186,8 @@ def full_jitter(evidence: Evidence) -> Finding | None:
     """Waits are uniform between 0 and their bound, if the client promises full jitter.
 
     A Kolmogorov-Smirnov test of (wait − turnaround) / bound. PASS: p above 0.01. FAIL: p below 0.0001, and a
-    distance from the uniform distribution above 0.25; of waits that are too long the machine's noise is taken off.
-    Not of a bound below twice the noise, nor of a HEAD, whose answer has no code.
+    distance from the uniform distribution above 0.25; the machine's noise is subtracted from waits that are too
+    long. Waits with a bound below twice the noise do not count, nor does a HEAD, whose answer has no code.
     """
     profile = evidence.profile
     if profile.distribution is None:

@@ -38,11 +38,11 @@ from faultinject.journal.attempts import Attempt
 from faultinject.journal.calls import TOLD, Call
 
 JUDGED = 10
-"""The first calls, which tell what a client does with a code: a budget may end later ones."""
+"""The number of first calls that are judged: later ones may meet an empty retry budget."""
 PATIENCE = 5.0
 """Seconds; a client that is asked to wait longer may rather give up."""
 DATE_ROUNDS = 1.0
-"""Seconds that a date may ask for beyond the journal's hint: a date has no fractions."""
+"""Seconds by which a date may exceed the journal's hint, because a date has no fractions."""
 UNCLEAR = ("shared", "repeated", "followed", "begun earlier")
 """Reasons for leaving out calls that may hold retries."""
 PASSES = (*KINDS, "timeout", "hidden")
@@ -53,12 +53,12 @@ ONE_CLIENT = "Use a separate client for these calls."
 STOP = "Do not retry this answer."
 END = "End a call after a few attempts, or after some seconds."
 AT_ONE_TIME = 0.9
-"""The share of the longest call's time that all last, if two numbers of attempts suffice.
+"""The share of the longest call's time that other calls last if all end at one deadline.
 
-They are enough then to tell a deadline.
+Two different numbers of attempts then prove the deadline; otherwise it takes three.
 """
 DEADLINE = 120.0
-"""Seconds after which a caller has seldom waited; Cloud Storage's for Python give up then."""
+"""The longest usual deadline, seconds: that of Cloud Storage's Python client."""
 MANY, TOO_MANY = 10, 20
 """Attempts in one call that are many, and that are too many."""
 
@@ -74,24 +74,24 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
 
     FAIL: the client never retries, though 3 calls or more got a transient failure; or calls that met one transient
     failure were then refused by the app with a 4xx that calls without a fault do not get (WARN where a fingerprint
-    alone groups the attempts). Else one finding for each such answer: of the calls that first got it, how many have
-    two attempts or more, by method. PASS: of each method with 3 calls or more, all of the first 10, or 90 %. WARN:
-    none; or none of a method, none with or none without Retry-After, while others are retried. FAIL in place of that
-    where the vendor documents the answer as retryable, at least three of these calls came before the client's last
-    retry, and nothing else may be the reason: no other call may have held the retry, and they are no deletions and no
+    alone groups the attempts). Else one finding for each such answer: of the calls that first got it, how many were
+    retried, by method. PASS: of each method with 3 calls or more, all of the first 10, or 90 %. WARN: none; or
+    others are retried, but none of one method, none with or none without Retry-After. It is a FAIL instead where the
+    vendor documents the answer as retryable, at least three of these calls came before the client's last retry, and
+    there is no other explanation: no other call may have held the retry, and they are no deletions and no
     conditional writes. Without a driver it is a FAIL only if three of them came before all retries, or by turns with
     them, and if none is a POST or HEAD, was answered after more than 5 s, ended in success for its caller, or failed
-    just before a circuit breaker opened. WARN as well: any, after a 501 or 505, which no retry changes, or with the
-    same token after an answer that asks for a new one, where calls with that answer have several. A POST without a
-    retry does not count, unless a storage SDK that retries other POSTs sent it; nor does an answer whose Retry-After
-    exceeds 5 s. No retry is expected after an answer that no documentation calls transient, nor after one whose
-    documentation asks for another step first: a new token, a look at the present state. Where a circuit breaker opened
-    during the client's first wait, and others (of a driver: of that name) failed without a request, the calls are no
-    PASS and no failure. Of a method of which an SDK repeats no id, and the same requests come again under other ids,
-    that is not decided without a driver. Nor is it where the client retries nothing, and the same requests come again
-    minutes later, unlike those that succeeded, as a queue sends them. Where no request followed for 5 s when the first
-    wait was over, and five or more had failed in a row, a circuit breaker may have opened: a WARN at most. So it is
-    where the callers heard of success, as of a client that goes to another place.
+    just before a circuit breaker opened. WARN as well: a retry after a 501 or 505, which no retry changes; or one
+    with the same token after an answer that asks for a new one, if the calls with that answer have several tokens. A
+    POST without a retry does not count, unless a storage SDK that retries other POSTs sent it; nor does an answer
+    whose Retry-After exceeds 5 s. No retry is expected after an answer that no documentation calls transient, nor
+    after one whose documentation asks for another step first: a new token, a look at the present state.
+    INCONCLUSIVE: a circuit breaker opened during the client's first wait, and other calls (of a driver: of that
+    name) failed without a request; or, without a driver, the same requests came again under other ids of an SDK that
+    repeats no id for that method; or the client retries nothing, and the same requests came again minutes later, as
+    a queue sends them, while those that had succeeded did not. A WARN at most: no request followed for 5 s when the
+    first wait was over, and five or more had failed in a row, so that a circuit breaker may have opened; or the
+    callers heard of success, as from a client that goes to another place.
     """
     yield from _refused_retries(evidence)
     by_answer = _by_answer(evidence)
@@ -105,10 +105,10 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
             if (some := list(filterfalse(evidence.may_be_under_other_ids, calls)))
         }
         decided = len(_with_status(known)) >= FEWEST
-        told_of = known if decided else by_answer
-        given_up = _with_status(told_of)
-        answers = ", ".join(f"{answer} ({len(calls)})" for answer, calls in told_of.items())
-        n = sum(map(len, told_of.values()))
+        reported = known if decided else by_answer
+        given_up = _with_status(reported)
+        answers = ", ".join(f"{answer} ({len(calls)})" for answer, calls in reported.items())
+        n = sum(map(len, reported.values()))
         message = f"0 of {n} calls retried after {answers}"
         if not decided:
             yield _reported_with_other_ids(evidence, message, given_up)
@@ -118,7 +118,7 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
             yield unknown(n, f"{message}, but {why}", given_up, action=how)
             return
         if sum(map(len, evidence.under_other_ids.values())) < FEWEST:
-            every = [call for calls in told_of.values() for call in calls]
+            every = [call for calls in reported.values() for call in calls]
             held = sum(map(evidence.may_be_held_back, given_up))
             saved = sum(map(_heard_of_success, given_up))
             sure = evidence.driven or len(given_up) - held - saved >= FEWEST
@@ -135,12 +135,12 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
                 evidence=seen_by_callers(given_up, returned=False),
             )
             return
-        # A layer above the SDK retries other answers: of these alone is it known that nobody does.
+        # The client retries elsewhere, perhaps in a layer above the SDK, so it is judged answer by answer.
     for answer, calls in by_answer.items():
-        yield _but_for_breakers(evidence, answer, calls)
+        yield _on_answer_or_breaker(evidence, answer, calls)
 
 
-def _but_for_breakers(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Finding:
+def _on_answer_or_breaker(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Finding:
     """The finding on one answer, which is no PASS if a circuit breaker may have ended calls."""
     held_back = list(filter(evidence.held_back, calls))
     finding = _one_answer(evidence, answer, [call for call in calls if not evidence.held_back(call)])
@@ -165,7 +165,7 @@ def _with_status(by_answer: dict[str, list[Call]]) -> list[Call]:
 def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Finding:
     n, again = len(calls), [call for call in calls if call.retries]
     by_method = grouped(calls, lambda call: call.first.method)
-    tried = [f"{_tried(some)} of {len(some)} {name}" for name, some in by_method.items()]
+    tried = [f"{_number_retried(some)} of {len(some)} {name}" for name, some in by_method.items()]
     message = f"{answer}: {', '.join(tried) if len(tried) > 1 else f'{len(again)} of {n} calls'} retried"
     if n < FEWEST:
         return too_few(n, FEWEST, "call", calls, answer)
@@ -173,7 +173,7 @@ def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Findi
         return warned(n, f"{message}, although a retry cannot succeed", again, answer, action=STOP)
     tokens = {attempt.credential for call in calls for attempt in call.attempts} - {None}
     in_vain = list(filter(sends_refused_token, again))
-    # Where no call has another one, its service may give the same again, as that of a test does.
+    # If all calls have one token, the service may hand out the same one again, as a test's does.
     if in_vain and len(tokens) > 1:
         return warned(
             n,
@@ -186,7 +186,10 @@ def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Findi
     if not comes_again and (finding := _split_by_hint(evidence, answer, calls)):
         return finding
     enough = [some for some in by_method.values() if len(some) >= FEWEST] or [list(calls)]
-    if all(all(call.retries for call in some[:JUDGED]) or _tried(some) >= 0.9 * len(some) for some in enough):
+    if all(
+        all(call.retries for call in some[:JUDGED]) or _number_retried(some) >= 0.9 * len(some)
+        for some in enough
+    ):
         return passed(n, message, again, answer)
     if comes_again:
         return _reported_with_other_ids(evidence, message, calls, answer)
@@ -202,12 +205,12 @@ def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Findi
         return (failed if _is_promised(evidence, calls) else warned)(
             n, f"{message}, although {_why(calls)}", calls, answer, action="Retry such a failure."
         )
-    # Some clients retry only what has Retry-After: calls are compared with those that were asked for no wait either.
+    # Some clients retry only after Retry-After, so these calls are compared with others that got none either.
     bare = [call for call in again if call.first.hint_form is None]
     never = {
         method: some
         for method, some in by_method.items()
-        if bare and not _tried(some) and _had_a_budget(evidence, some, bare)
+        if bare and not _number_retried(some) and _had_a_budget(evidence, some, bare)
     }
     if never:
         names = " and ".join(never)
@@ -230,8 +233,7 @@ def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Findi
 def _is_promised(evidence: Evidence, calls: Sequence[Call]) -> bool:
     """Whether the vendor calls this answer retryable, and only the client prevented retries.
 
-    Whoever deletes may leave the rest to the next time, and whoever writes on a condition may read first what came
-    of it.
+    A client may leave a deletion to its next run, and may read the object before it repeats a conditional write.
     """
     documented = calls[0].first.documented
     retried = [call for call in evidence.calls if _is_retried(evidence, call)]
@@ -244,7 +246,7 @@ def _is_promised(evidence: Evidence, calls: Sequence[Call]) -> bool:
         and (
             evidence.driven
             or (
-                not any(_may_do_without(evidence, call) for call in calls)
+                not any(_may_end_unretried(evidence, call) for call in calls)
                 and _came_before_a_budget_was_spent(calls, retried)
                 and not _other_reason(evidence, calls)[0]
                 and len(calls) - sum(map(evidence.may_be_held_back, calls)) >= FEWEST
@@ -254,19 +256,19 @@ def _is_promised(evidence: Evidence, calls: Sequence[Call]) -> bool:
 
 
 def _is_retried(evidence: Evidence, call: Call) -> bool:
-    """Whether a request came again, and not as the copy of one that was slow."""
+    """Whether a request was sent again because it had failed, not as a copy of a slow one."""
     return (call.retries > 0 and not _may_be_copies(evidence, call)) or any(
         before.failed and (before.left or answered_at(before) <= after.arrived)
         for before, after in pairwise(call.attempts)
     )
 
 
-def _may_do_without(evidence: Evidence, call: Call) -> bool:
-    """Whether a right client of unknown purpose may end a call without a retry.
+def _may_end_unretried(evidence: Evidence, call: Call) -> bool:
+    """Whether a correct client may have a reason to end this call without a retry.
 
     A POST may do something twice, and a HEAD only asks whether something is there. A caller that heard of success
-    has got it elsewhere, or keeps it for later. The deadline of a slow call may be over. A circuit breaker may have
-    opened, whatever its callers heard.
+    may have got the result elsewhere, or keep the request for later. The deadline of a slow call may be over. A
+    circuit breaker may have opened, whichever error its callers heard.
     """
     first = call.first
     return (
@@ -285,8 +287,8 @@ def _heard_of_success(call: Call) -> bool:
 def _had_a_budget(evidence: Evidence, calls: Sequence[Call], retried: Sequence[Call]) -> bool:
     """Whether three of these calls came while a budget was left: before the last retried one.
 
-    A driver's clients have budgets of their own: there nothing but its method ended a call that was made before any
-    retry, by a client without a circuit breaker, and asked for no wait.
+    Each client of a driver has its own budget, which is full before its first retry. A call until then also counts,
+    unless its client has a circuit breaker or an answer asked for a wait.
     """
     last = max((call.first.arrived for call in retried), default=-inf)
     again = grouped((call for call in evidence.calls if call.retries), lambda call: call.name)
@@ -333,7 +335,7 @@ def _split_by_hint(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Fi
     retried = [call for call in asked if call.retries]
     if (
         retried
-        and not _tried(unasked)
+        and not _number_retried(unasked)
         and _came_before_a_budget_was_spent(unasked, retried)
         and not _budget_may_be_empty(evidence, unasked)
     ):
@@ -347,15 +349,19 @@ def _split_by_hint(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Fi
         )
     whose = {call.name for call in asked}
     mine = [call for call in evidence.calls if call.name in whose or not evidence.driven]
-    # A budget was left where the client retries something behind them, and a deadline where another call lasted as
-    # long.
+    # A later retry shows that a budget was left. A call that lasted as long as the wait shows that the
+    # deadline allows it.
     last = max((call.first.arrived for call in mine if call.retries), default=0.0)
     longest = max((call.last.arrived - call.first.arrived for call in evidence.everyone), default=0.0)
     held = [call for call in asked if call.first.arrived < last and (call.first.hint or 0.0) <= longest]
-    if len(held) >= FEWEST and not _tried(asked) and _tried(unasked) >= max(FEWEST, 0.9 * len(unasked)):
+    if (
+        len(held) >= FEWEST
+        and not _number_retried(asked)
+        and _number_retried(unasked) >= max(FEWEST, 0.9 * len(unasked))
+    ):
         return warned(
             n,
-            f"{answer}: 0 of {len(asked)} calls with Retry-After retried, {_tried(unasked)} of"
+            f"{answer}: 0 of {len(asked)} calls with Retry-After retried, {_number_retried(unasked)} of"
             f" {len(unasked)} without it",
             asked,
             answer,
@@ -375,7 +381,7 @@ def _came_before_a_budget_was_spent(calls: Sequence[Call], retried: Sequence[Cal
 def _came_again_after(evidence: Evidence, calls: Sequence[Call]) -> float | None:
     """Seconds after which half of these requests or more came again, as calls of their own.
 
-    None as well where those that succeeded came again, too: then it is no failure that brings them back.
+    None if fewer did, or if requests that had succeeded came again too: then the failure is not the reason.
     """
     # The last request of each fingerprint stays.
     latest = {fingerprint(request): request for request in evidence.requests}
@@ -391,32 +397,32 @@ def _came_again_after(evidence: Evidence, calls: Sequence[Call]) -> float | None
 
 
 def _reported_with_other_ids(
-    evidence: Evidence, told: str, calls: Sequence[Call], answer: str | None = None
+    evidence: Evidence, message: str, calls: Sequence[Call], answer: str | None = None
 ) -> Finding:
     """The finding on requests that come again under other ids of an SDK."""
     got = {(call.first.method, call.first.answer) for call in calls}
     again = sum(len(evidence.under_other_ids.get(key, ())) for key in got)
     return unknown(
         len(calls),
-        f"{told}, but {counted(again, 'request')} came again under another id of {OTHER_IDS}",
+        f"{message}, but {counted(again, 'request')} came again under another id of {OTHER_IDS}",
         calls,
         answer,
         action=DRIVE_IT,
     )
 
 
-def _tried(calls: Sequence[Call]) -> int:
+def _number_retried(calls: Sequence[Call]) -> int:
     return sum(call.retries > 0 for call in calls)
 
 
 def _refused_retries(evidence: Evidence) -> Iterator[Finding]:
     """The finding on calls that failed transiently, and whose retry the app then refused.
 
-    Where calls without a fault are refused just so, or another state of what is stored may be the reason, it is not
-    the retry. Of a driver's client some call of that method has to succeed: else all that it sends may be wrong.
+    The retry is not to blame if calls without a fault get the same refusal, or if the state of the storage may
+    explain it. A driver's client must have succeeded with that method once: else all its requests may be wrong.
     """
     usual = {(call.first.method, call.first.status) for call in evidence.everyone if not call.first.injected}
-    # Calls of a driver may hang with it to the end of the run.
+    # Open calls of a driver count too: they may hang to the end of the run.
     ended = evidence.everyone if evidence.driven else evidence.calls
     met = [call for call in ended if call.retries and call.first.injected and call.first.kind in PASSES]
     taken = {call.last.method for call in evidence.calls if call.succeeded}
@@ -428,7 +434,7 @@ def _refused_retries(evidence: Evidence) -> Iterator[Finding]:
         and not call.last.injected
         and call.last.status not in BY_STATE
         and (call.last.method, call.last.status) not in usual
-        # A lost answer may have hidden that the app refused the first attempt just so.
+        # The app may have refused the first attempt in the same way, in the answer that was lost.
         and call.last.status != call.first.app_status
         and (call.last.method in taken or not evidence.driven)
     ]
@@ -455,7 +461,7 @@ def _retried_in_vain(call: Call) -> Attempt:
 
 
 def _why(calls: Sequence[Call]) -> str:
-    """The reason to retry calls, in words: of lost connections no vendor says anything."""
+    """The reason to retry calls, in words."""
     documented = {call.first.answer: call.first.documented for call in calls}
     retryable = [
         quoted(answer) for answer, row in documented.items() if row is not None and row.retryable == "yes"
@@ -468,9 +474,9 @@ def _why(calls: Sequence[Call]) -> str:
 
 
 def _by_answer(evidence: Evidence) -> dict[str, list[Call]]:
-    """Calls that have to be retried, or are, by their first answer.
+    """Calls that have to be retried, or were, by their first answer.
 
-    Of those that go on only those that were retried.
+    A call that is still open counts only if it was retried.
     """
     calls_by_answer: dict[str, list[Call]] = {}
     tried = [call for call in evidence.open if call.retries]
@@ -486,7 +492,7 @@ def _by_answer(evidence: Evidence) -> dict[str, list[Call]]:
     )
     for call in calls:
         first = call.first
-        careful = first.method in UNSAFE and not (
+        repeat_may_harm = first.method in UNSAFE and not (
             uploads and is_storage_call(first) and first.kind not in LOST
         )
         may_be = first.kind in KINDS or may_be_sent_again(first)
@@ -497,7 +503,7 @@ def _by_answer(evidence: Evidence) -> dict[str, list[Call]]:
             or (not call.retries and _has_looked(call, requests))
         ):
             continue
-        if call.retries or not (careful or first.kind == "timeout" or (first.hint or 0) > PATIENCE):
+        if call.retries or not (repeat_may_harm or first.kind == "timeout" or (first.hint or 0) > PATIENCE):
             calls_by_answer.setdefault(quoted(first.answer), []).append(call)
     return {
         answer: calls
@@ -526,7 +532,8 @@ def _has_looked(call: Call, requests: Requests) -> bool:
 def _budget_may_be_empty(evidence: Evidence, calls: Sequence[Call]) -> bool:
     """Whether other calls may have used up the client's retry budget, or half of its quota.
 
-    Those of a driver are of one client when they have one name. One that was asked to wait may have ended for that.
+    In a driven run a client is known by the name of its calls. A call that was asked to wait does not count, because
+    it may have ended for that reason.
     """
     since, until = calls[0].first.arrived - WINDOW, calls[-1].first.arrived
     before = [
@@ -551,7 +558,7 @@ def _budget_may_be_empty(evidence: Evidence, calls: Sequence[Call]) -> bool:
         and call.last.answer != calls[0].first.answer
         and call.retries < most[call.first.method, call.first.answer]
     ]
-    # Calls that were not retried while others still were are no budget's.
+    # The budget did not end calls that came while others were still retried.
     last = max((call.first.arrived for call in others if call.retries), default=0.0)
     spent = short and sum(call.first.arrived < min(last, short[0].first.arrived) for call in calls) < FEWEST
     return bool(spent) or any(
@@ -612,20 +619,19 @@ def permanent(evidence: Evidence) -> Finding:
     """A permanent failure is not retried.
 
     Of the calls whose first answer was an injected 400, 401, 403, 404, 405, 409 or 412 that no documentation calls
-    retryable, not even with a new token or with care: FAIL when any has two attempts, or when the same SDK repeats the
-    call within a second (then a layer above the SDK retries; WARN without a driver). A request with another token,
-    precondition, region or clock, or after a write to that place, may get another answer and is no retry; nor is one
-    that meets what the first attempt has written (`when=after`). Where fingerprints alone group the attempts, several
-    callers may get the same refusal: WARN for three objects or more, FAIL where no other request came in between. Of
-    requests that come a second or more later, as those of a client that waits for a change, the number is said: WARN
-    after 400, 401, 403 or 405, for three objects or more, those that came sooner among them. A HEAD that finds nothing
-    may wait for the object, in a named call too, where it waits longer than the machine may make it (0.5 s where that
-    was not measured): that is not decided. Nor is it of a client that sends copies of what is not answered yet, where
-    no more requests came again than copies, and as soon as copies do: on a busy machine it may have sent them before
-    it had read the refusal.
+    retryable, not even with a new token or with care: FAIL when any has two attempts, or when the same SDK repeats
+    the call within a second (then a layer above the SDK retries; WARN without a driver). A request with another
+    token, precondition, region or clock, or after a write to that place, may get another answer and is no retry; nor
+    is one that is refused because the first attempt took effect (`when=after`). Where fingerprints alone group the
+    attempts, several callers may get the same refusal: WARN for three objects or more, FAIL where no other request
+    came in between. If requests come a second or more later, the client may wait for a change: WARN after 400, 401,
+    403 or 405, for three objects or more, those that came sooner included. INCONCLUSIVE: a HEAD that finds nothing
+    may wait for the object, in a named call too, if it waits longer than the machine's own delay (0.5 s if
+    unmeasured); or a client copies requests that are not answered yet, and these repeats are no more and no later
+    than its copies, so that on a busy machine it may not have read the refusal.
     """
     copied = [call for call in evidence.everyone if _may_be_copies(evidence, call)]
-    # What was carried out at first may have been refused for that reason in the end.
+    # The last attempt may have been refused because the first one took effect.
     aside = {
         *(id(call) for call in evidence.everyone if call.first.applied and is_done_already(call.last)),
         *map(id, copied),
@@ -653,7 +659,9 @@ def permanent(evidence: Evidence) -> Finding:
     times = Counter(map(thing_of, repeated))
     unclear = sum(thing_of(call) in times for call in everyone)
     slow = polling or (later if len(times) >= FEWEST or n - unclear < FEWEST else [])
-    habit = not polling and any(map(evidence.contrast.repeats, {call.first.method for call in later}))
+    repeats_successes = not polling and any(
+        map(evidence.contrast.repeats, {call.first.method for call in later})
+    )
     refusals = (_asked_again(call) or call.first for call in again or above or slow or calls)
     answers = ", ".join(sorted({quoted(refusal.answer) for refusal in refusals}))
     proven = [call for call in again if not call.inferred]
@@ -681,7 +689,7 @@ def permanent(evidence: Evidence) -> Finding:
             " for a change"
         )
         sure = (
-            not habit
+            not repeats_successes
             and len(things) >= FEWEST
             and all(call.first.status not in DONE_ALREADY for call in slow)
         )
@@ -722,14 +730,15 @@ def _asked_again(call: Call) -> Attempt | None:
 def gives_up(evidence: Evidence) -> Finding:
     """A call that never succeeds gives up after a few attempts.
 
-    The most attempts of a call. FAIL: more than the profile allows (one that was found by the user agent alone
-    allows 20), or than 20. WARN: more than 10. Neither where a deadline ends them: calls of various numbers of
-    attempts that all end at the same time, within two minutes (WARN for more than 10 attempts in a longer time).
-    WARN too where the same request came more than 20 times under other ids of an SDK that repeats none, without a
-    success, for three objects or more. A call with more than 20 is judged before it ends. Not counted are a GET or
-    HEAD to which the app itself says 404, 409 or 412, or a write with If-None-Match, each asked again after a wait,
-    and refusals that come a second or more apart where a fingerprint groups them. Not decided where failed calls
-    for one object ran at the same time, or came again under other ids of an SDK that repeats none.
+    Judges the largest number of attempts of a call. FAIL: more than the profile allows (one that was found by the
+    user agent alone allows 20), or than 20. WARN: more than 10. PASS all the same if a deadline ends them: calls of
+    various numbers of attempts that all end at the same time, within two minutes (WARN for more than 10 attempts in
+    a longer time). WARN too where the same request came more than 20 times under other ids of an SDK that repeats
+    none, without a success, for three objects or more. A call with more than 20 is judged before it ends. A client
+    that waits for a change is not counted: it repeats, after a wait, a GET or HEAD that the app itself answers with
+    404, 409 or 412, or a write with If-None-Match; or its refusals, grouped by fingerprint, come a second or more
+    apart. INCONCLUSIVE: failed calls for one object ran at the same time, or came again under other ids of an SDK
+    that repeats none.
     """
     ended = [call for call in evidence.calls if _failed_to_the_end(call) and not may_wait(call, evidence)]
     endless = [
@@ -790,11 +799,11 @@ def _deadline(evidence: Evidence, calls: Sequence[Call]) -> float | None:
     took = {call: call.last.arrived - call.first.arrived for call in calls}
     longest = max(took.values(), default=0.0)
     wait = max((call.gaps[-1] or 0.0 for call in calls if call.retries), default=0.0)
-    # A call is over before the wait that would cross its deadline.
+    # A client gives up before a wait that would cross its deadline.
     same = [call for call in calls if took[call] >= longest - 2 * wait]
     at_one_time = all(took[call] >= min(AT_ONE_TIME * longest, longest - wait) for call in same)
     ended = all(call.closed and (call in same or len(call.attempts) <= MANY) for call in calls)
-    # Copies, and what a transport may have sent again, do not make one number of attempts two.
+    # Copies, and repeats by the transport, may not make two numbers out of one.
     numbers = min(
         len({len(call.attempts) for call in same}),
         len({evidence.fewest_attempts(call) - sum((gap or 0.0) < 0 for gap in call.gaps) for call in same}),

@@ -126,7 +126,7 @@ def mixed_versions(evidence: Evidence) -> Finding | None:
         (call.window, *place): Call(
             same, call.signal, name=call.name, returned=call.returned, window=call.window
         )
-        for call in evidence.told
+        for call in evidence.named_calls
         for place, same in grouped(call.attempts, lambda attempt: (attempt.host, attempt.path)).items()
         if len(same) > 1
         and call.returned is not None

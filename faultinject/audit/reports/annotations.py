@@ -13,7 +13,7 @@ from msgspec import to_builtins
 from faultinject import __version__
 from faultinject.audit.findings import FAIL
 from faultinject.audit.judging import Judgement
-from faultinject.audit.reports.content import merged, told
+from faultinject.audit.reports.content import finding_text, merged
 from faultinject.engine.shown import quoted
 from faultinject.rules.printed_json import json_text
 
@@ -47,8 +47,8 @@ def annotated(judgement: Judgement) -> Iterator[Annotation]:
     """The failures and warnings of a judgement; a warning is an error where it is strict."""
     for finding in merged(judgement.findings):
         if finding.wrong:
-            words = told(finding)
-            text = "\n".join([words.so, *(story for story, _ in words.calls), f"→ {words.action}"])
+            words = finding_text(finding)
+            text = "\n".join([words.line, *(story for story, _ in words.calls), f"→ {words.action}"])
             level = "error" if finding.verdict == FAIL or judgement.strict else "warning"
             rests_on = {"evidence": [*finding.evidence], "documents": to_builtins([*finding.documents])}
             tests = (call.first.test or "" for call in finding.calls)

@@ -1,6 +1,6 @@
 """The content of a report, whatever its format: one value, in the order of the page.
 
-Whatever a request said comes escaped (`engine.shown.quoted`).
+Texts from requests are escaped (`engine.shown.quoted`).
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from faultinject.journal.attempts import Attempt
 from faultinject.journal.calls import TOLD, Call
 
 EXAMPLES = 3
-"""Calls that are told of each finding."""
+"""The most calls that are shown for each finding."""
 RULES, FAULTS = 10, 3
-"""The most rules that are told, and the most faults that are named of a rule or of failures."""
+"""The most rules that are shown, and the most faults that are named in one line."""
 SHOWN = 8
-"""Attempts of a call that its story tells; of more, the first and the last ones."""
+"""The most attempts of a call that are shown, the first and the last ones."""
 LONGEST = 80
 """Characters of a path or a user agent that are shown."""
 ADDRESS = re.compile(r"(https://[^\s()<>\"]+)")
@@ -38,12 +38,12 @@ class FindingText(NamedTuple):
 
     Attributes:
         verdict: its verdict.
-        name: the check, and what it was about: `retries: 503 SlowDown`, `gives up of curl/8.1`.
+        name: the check and its subject: `retries: 503 SlowDown`, `gives up of curl/8.1`.
         message: what was observed.
-        n: how many calls, waits or requests it rests on.
-        calls: the story of each call that shows it, and where it stands in the journal.
-        action: what to do, and the documents that say so.
-        evidence: the kinds of its evidence, and whom each document binds.
+        n: the number of calls, waits or requests that were judged.
+        calls: the line about each call that shows it, and the call's place in the journal.
+        action: the advice, and the documents that give it.
+        evidence: the kinds of its evidence, and the clients that each document binds.
     """
 
     verdict: str
@@ -55,7 +55,7 @@ class FindingText(NamedTuple):
     evidence: str
 
     @property
-    def so(self) -> str:
+    def line(self) -> str:
         """The observation, in one line."""
         return f"{self.name}: {self.message} (n = {self.n:,})"
 
@@ -64,14 +64,14 @@ class Content(NamedTuple):
     """A whole report.
 
     Attributes:
-        result: its first line: the worst finding, or why nothing could be judged and what to do.
+        result: its first line: the worst finding, or the reason why nothing could be judged, with advice.
         look: `fail`, `warn`, `pass` or `undecided`.
         title: the client.
-        facts: how much was seen, what failed in the end, and what does not count.
-        wrong: what is wrong, failures first.
-        passed: the checks that passed in a row; empty where none did.
-        undecided: the undecided checks, why, and what to do: one line for each reason.
-        measured: how the calls were found and the waits measured, and the results of each rule's faults.
+        facts: the numbers of calls and attempts, the calls that failed in the end, and those left out.
+        wrong: the failures, then the warnings.
+        passed: the names of the checks that passed; empty if none did.
+        undecided: the undecided checks with reason and advice, one line for each reason.
+        measured: the signals that grouped the calls, the turnaround, and the results of each rule's faults.
     """
 
     result: str
@@ -85,12 +85,12 @@ class Content(NamedTuple):
 
 
 def content(judgement: Judgement, *, verbose: bool = True) -> Content:
-    """All that is said of a judgement.
+    """The content of the report on a judgement.
 
     Args:
         judgement: what was found.
-        verbose: whether it says what each check needs of which nothing was seen; else it names these. It also does
-            where nothing was decided, or not what is required, of requests that came.
+        verbose: whether each check that saw nothing says what it needs; otherwise these checks are only named. If
+            requests were seen and the result is undecided, the needs are always given.
     """
     findings = merged(judgement.findings)
     every = verbose or (judgement.conclusion.result == "undecided" and judgement.attempts > 0)
@@ -99,14 +99,19 @@ def content(judgement: Judgement, *, verbose: bool = True) -> Content:
         judgement.conclusion.result,
         title(judgement),
         list(_facts(judgement)),
-        [told(finding) for verdict in (FAIL, WARN) for finding in findings if finding.verdict == verdict],
+        [
+            finding_text(finding)
+            for verdict in (FAIL, WARN)
+            for finding in findings
+            if finding.verdict == verdict
+        ],
         names(findings, PASS),
         undecided(findings, every=every),
         list(_measured(judgement)),
     )
 
 
-def told(finding: Finding) -> FindingText:
+def finding_text(finding: Finding) -> FindingText:
     """One finding in words."""
     return FindingText(
         finding.verdict,
@@ -127,7 +132,7 @@ def told(finding: Finding) -> FindingText:
 
 
 def merged(findings: Sequence[Finding]) -> list[Finding]:
-    """Findings for people: one that repeats another check's becomes its second sentence."""
+    """Findings for people: one that repeats another check's is appended to that finding."""
     own = standing(findings)
     kept = [copy(finding) for finding in own]
     for finding in findings:
@@ -144,7 +149,7 @@ def undecided(findings: Sequence[Finding], *, every: bool = True) -> list[str]:
 
     Args:
         findings: of any verdict.
-        every: whether checks of which nothing was seen have a reason each.
+        every: whether each check that saw nothing has its own reason.
     """
     reasons = grouped(
         (finding for finding in findings if finding.verdict == INCONCLUSIVE),
@@ -157,7 +162,7 @@ def undecided(findings: Sequence[Finding], *, every: bool = True) -> list[str]:
 
 
 def title(judgement: Judgement) -> str:
-    """The client, as its driver or it itself names it, and how many others there were."""
+    """The client's name, from its driver or its user agent, and the number of other clients."""
     client = shortened(quoted(judgement.title or judgement.client))
     return f"{client} and {counted(len(judgement.others), 'other client')}" if judgement.others else client
 
@@ -219,14 +224,14 @@ def _measured(judgement: Judgement) -> Iterator[str]:
     for name, results in list(judgement.rules.items())[:RULES]:
         faults = ", ".join(results.faults[:FAULTS])
         more = f" and {len(results.faults) - FAULTS} more" if len(results.faults) > FAULTS else ""
-        numbers = f"{results.given:,} given, {results.refused:,} refused, {results.failed:,} failed"
+        numbers = f"{results.given:,} injected, {results.refused:,} refused, {results.failed:,} failed"
         yield f"Faults of {shortened(quoted(name))} ({quoted(faults)}{more}): {numbers}."
     if len(judgement.rules) > RULES:
         yield f"Faults of {counted(len(judgement.rules) - RULES, 'more rule')}."
 
 
 def _clock(time: float) -> str:
-    """A unix time in UTC: `2026-11-25 14:02:00`; a number that is no time as it is."""
+    """A unix time in UTC: `2026-11-25 14:02:00`; a number that is no time is shown as it is."""
     from datetime import UTC, datetime
 
     try:
@@ -242,7 +247,7 @@ def _numbered(counts: Mapping[str, int]) -> str:
 def names(findings: Iterable[Finding], verdict: str) -> str:
     """The checks with this verdict, and their subjects: `retries (500, 503 SlowDown), gives up`.
 
-    Of several clients, each client's checks stand behind its name.
+    With several clients, each client's name comes before its checks.
     """
     clients: dict[str | None, dict[str, list[str]]] = {}
     for finding in findings:

@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from faultinject.audit.conclusion import why_undecided
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, WARN, Finding
 from faultinject.audit.judging import Judgement
-from faultinject.audit.reports.content import content, merged, told
+from faultinject.audit.reports.content import content, finding_text, merged
 from faultinject.engine.shown import quoted
 
 RESULT = "result"
@@ -128,7 +128,7 @@ def _testcase(case: Case) -> Element:
 def _case(finding: Finding, group: str, failing: tuple[str, ...]) -> Case:
     """The test case of a finding; its text adds the requests that show it, and what to do."""
     result = FAILURE if finding.verdict in failing else SKIPPED if finding.verdict == INCONCLUSIVE else ""
-    words = told(finding)
+    words = finding_text(finding)
     message = quoted(why_undecided(finding)) if result == SKIPPED else words.message
     details = [
         f"{words.verdict}: {words.message} (n = {words.n:,})",

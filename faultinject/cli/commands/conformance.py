@@ -22,7 +22,7 @@ from faultinject.cli.options import CHOICES, FASTEST, SLOWEST
     "--all",
     "whole",
     is_flag=True,
-    help="Every installed SDK; name the missing ones, and how to install them.",
+    help="Drive every installed SDK; list the missing ones, and how to install them.",
 )
 @click.option(
     "--list",

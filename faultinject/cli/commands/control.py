@@ -147,7 +147,7 @@ def reset(**options: Any) -> int:
     default=50,
     show_default=True,
     metavar="N",
-    help="The number of requests so far that are shown.",
+    help="The number of past requests to show.",
 )
 @_common
 def journal(**given: Any) -> int:

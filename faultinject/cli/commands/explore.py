@@ -27,7 +27,7 @@ MOST_JOBS = 64
 @click.option(
     "--quick",
     is_flag=True,
-    help="Only what finds most: lost answers of writes, cut reads, and an outage that begins at each request"
+    help="Only the faults that find most: lost answers of writes, cut reads, and an outage that begins at each request"
     " and lasts.",
 )
 @click.option(
@@ -42,7 +42,7 @@ MOST_JOBS = 64
     default=500,
     show_default=True,
     type=click.IntRange(1),
-    help="The maximum number of runs with faults. Needing more is an error.",
+    help="The maximum number of runs with faults. If more are needed, that is an error.",
 )
 @click.option(
     "--vendor",

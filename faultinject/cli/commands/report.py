@@ -42,7 +42,7 @@ from faultinject.cli.options import CHOICES
     "clients",
     multiple=True,
     metavar="TEXT",
-    help="Judge the clients alone whose User-Agent holds this (boto3). May be given again.",
+    help="Judge only clients whose User-Agent contains this (boto3). May be given again.",
 )
 @click.option("--strict", is_flag=True, help="A warning is a failure.")
 @click.option(
@@ -63,8 +63,8 @@ def report(**given: Any) -> int:
     --strict also WARN), with 3 when nothing could be judged or a check of --require was not decided, with 2 when
     there is no journal to read.
 
-    Every client of the journals is judged, by its User-Agent; --client chooses. Requests of a test to the app under
-    test, whose faults are on the storage behind it, are the test itself and no client's.
+    Every client of the journals is judged, by its User-Agent; --client chooses. If the faults are on the storage
+    behind an app, a test's own requests to that app are not judged.
     """
     from faultinject.cli.report import report as body
 

@@ -22,7 +22,7 @@ from faultinject.cli.options import RULES
 @click.option(
     "--strict",
     is_flag=True,
-    help="Exit with 2 if nothing would be injected, or what serves gets no faults.",
+    help="Exit with 2 if nothing would be injected, or a server gets no faults.",
 )
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="-- COMMAND…")
 def run(**given: Any) -> int:

@@ -72,19 +72,19 @@ from faultinject.cli.options import CHOICES, FASTEST, SLOWEST
 def trial(**given: Any) -> int:
     """Run the test suite COMMAND twice without faults, then once for each fault, and compare.
 
-    In a run with a fault, the first request of every call fails, and a retry succeeds; under pytest this begins again
-    in each test. Under pytest two more runs have a fault that stays while the body of a test runs: writes that fail,
-    and credentials that have expired. A test that such a fault breaks fails otherwise than by an error of storage.
+    In a run with a fault, the first request of every call fails, and a retry succeeds; under pytest the calls are
+    counted anew in each test. Under pytest two more runs have a fault that stays while the body of a test runs:
+    writes that fail, and credentials that have expired. Such a fault breaks a test only if the test fails with
+    another error than one of storage.
 
     The suite's requests go to a store that is empty before each run. Its address is in ENDPOINT and, with
     credentials, in the variables that SDKs read, such as AWS_ENDPOINT_URL, STORAGE_EMULATOR_HOST and
     AZURE_STORAGE_CONNECTION_STRING. Inside moto's mock_aws, moto keeps the requests, and gets the faults. With --app
     the faults are injected into the servers that the suite itself starts, such as moto's.
 
-    The exit code is 0 when no fault broke a test; 1 when a fault broke a test, or a test did not run; 3 when a rule of
-    -r was injected in no run, every failing test also fails without faults, the command fails without a test that does,
-    or no test passed twice.
-    Ctrl-C judges the runs that have ended.
+    The exit code is 0 when no fault broke a test; 1 when a fault broke a test, or a test did not run; 3 when a rule
+    of -r was injected in no run, every failing test also fails without faults, the command fails although no test
+    does, or no test passed both runs without faults. Ctrl-C judges the runs that have ended.
 
     \b
     Examples:

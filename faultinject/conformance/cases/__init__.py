@@ -23,7 +23,7 @@ from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS
 from faultinject.audit.statistics import median
 from faultinject.audit.waits import UNMEASURED, turnarounds
 from faultinject.conformance.breach import requests_by_key
-from faultinject.conformance.driving import Calls, ask, serving
+from faultinject.conformance.driving import Calls, make_calls, serving
 from faultinject.conformance.plan import PlannedCall
 from faultinject.conformance.process import Process
 from faultinject.exceptions import ConfigurationError
@@ -123,7 +123,7 @@ def specification(name: str) -> Specification:
     return msgspec.toml.decode(text, type=Specification)
 
 
-ROUNDS = 9
+CLIENTS_AT_ONCE = 9
 """Clients that play a case at the same time, to measure its waits.
 
 A busy machine can only lengthen a wait, so the third shortest of the nine waits is judged. If a client's waits are
@@ -138,7 +138,7 @@ LATE = 0.1
 CASE_DEADLINE = 120.0
 """The default time limit of a case in seconds."""
 SPARE = 4
-"""The number of more calls, which show that the client stops retrying after its last token."""
+"""The number of further calls, which show that no retry follows the last token."""
 BEAT = 0.02
 """Seconds between two readings of the clock; a gap twice as long is a stop of the machine."""
 EARLY = 0.005
@@ -210,8 +210,8 @@ class Script:
     Attributes:
         name: the prefix of all its keys.
         case: the case.
-        client: the client's name. Clients that only measure waits play in all cases, as a new client takes long to
-            make.
+        client: the client's name. Clients that only measure waits are used in all cases, because a new one takes
+            long to make.
         spend: the number of failing calls at the beginning, which use up the tokens.
         earn: the number of successful calls after them, each of which returns one token.
         counts: the number of failing calls at the end, which count the tokens; 0: the tokens are not counted.
@@ -341,7 +341,7 @@ def _scripts(
     counts = calls if case.left is not None and keeps_tokens else 0
     if all(answer.wait == inf for answers in case.calls for answer in answers):
         return [Script(first, case, first, counts=counts)]
-    others = [Script(f"{first}-{place}", case, f"client{place}") for place in range(2, ROUNDS + 1)]
+    others = [Script(f"{first}-{place}", case, f"client{place}") for place in range(2, CLIENTS_AT_ONCE + 1)]
     return [Script(first, case, first, counts=counts), *others]
 
 
@@ -380,7 +380,9 @@ def _play(
                 raise ConfigurationError(
                     "--cases: the client has no get among its kinds, and all cases read objects"
                 )
-            ended = ask(client, calls, CALIBRATION.planned(), time.monotonic() + deadline, apart=deadline)
+            ended = make_calls(
+                client, calls, CALIBRATION.planned(), time.monotonic() + deadline, apart=deadline
+            )
             pace = turnarounds(of_outcomes(served.outcomes), lambda _: "", driven=True).get("")
             late = UNMEASURED if pace is None else max(LATE, pace.noise)
             for case in group:
@@ -427,7 +429,7 @@ def _enact(client: Process, calls: Calls, scripts: Sequence[Script], deadline: f
         )
         for step in steps:  # all clients make their first call of the case, then all make their second
             until = time.monotonic() + deadline
-            if not ask(client, calls, step, until, apart=APART if step_name == "call" else 0.0):
+            if not make_calls(client, calls, step, until, apart=APART if step_name == "call" else 0.0):
                 return False
     return True
 
@@ -463,8 +465,8 @@ class _Judge:
 
     def verdict(self) -> tuple[str, str]:
         """The verdict and its reason."""
-        if unheard := self._unheard():
-            return INCONCLUSIVE, unheard
+        if ignored := self._ignored_setting():
+            return INCONCLUSIVE, ignored
         busy = self._busy()
         differences = [
             *self._wrong_attempts(),
@@ -476,7 +478,7 @@ class _Judge:
         if long := [*self._wrong_waits(self._late)]:
             reason = f"the machine was busy: calls began {busy:.2g} s late. Play the cases on an idle machine"
             return INCONCLUSIVE, f"{'; '.join(long)}; {reason}"
-        return PASS, self._seen()
+        return PASS, self._measurements()
 
     def _busy(self) -> float:
         """The seconds by which the case's calls reached the server later than the fastest call."""
@@ -487,7 +489,7 @@ class _Judge:
     def _start(self, key: str) -> float:
         return self._requests[key][0].arrived - self._windows[key].began
 
-    def _unheard(self) -> str:
+    def _ignored_setting(self) -> str:
         """The reason why the case is undecided: the client reports another maximum of attempts."""
         hints = [request.attempt_hint or {} for key in self._keys(0) for request in self._requests[key]]
         reported = {hint["max"] for hint in hints if "max" in hint} - {self._case.attempts}
@@ -504,27 +506,31 @@ class _Judge:
             attempts = sorted(len(self._requests[key]) for key in self._keys(number))
             call = f"call {number + 1}: " if len(self._case.calls) > 1 else ""
             if set(attempts) != {len(answers)}:
-                yield f"{call}{_numbers(attempts)} instead of {len(answers)}"
+                yield f"{call}{_attempts_text(attempts)} instead of {len(answers)}"
             elif any(self._windows[key].returned is not _succeeds(answers) for key in self._keys(number)):
                 expected = "success" if _succeeds(answers) else "an error"
                 yield f"{call}the caller did not get {expected}"
 
     def _waits(self) -> list[tuple[CaseAnswer, float, float]]:
-        """The third shortest wait after each answer, with and without the machine's stops."""
+        """The third shortest wait after each answer, and the same without the machine's stops."""
         waits: list[tuple[CaseAnswer, list[float], list[float]]] = [
             (answer, [], []) for answer in self._case.calls[0][:-1]
         ]
         for key in self._keys(0):
-            for (_, whole, own), (before, after) in zip(waits, pairwise(self._requests[key]), strict=False):
+            for (_, whole, without_stops), (before, after) in zip(
+                waits, pairwise(self._requests[key]), strict=False
+            ):
                 if before.answered is not None:
                     whole.append(after.arrived - before.answered)
-                    own.append(whole[-1] - self._stops.within(before.answered, after.arrived))
-        return [(answer, _third(whole), _third(own)) for answer, whole, own in waits if whole]
+                    without_stops.append(whole[-1] - self._stops.within(before.answered, after.arrived))
+        return [
+            (answer, _third(whole), _third(without_stops)) for answer, whole, without_stops in waits if whole
+        ]
 
     def _wrong_waits(self, late: float) -> Iterator[str]:
-        for number, (answer, waited, own) in enumerate(self._waits(), 1):
+        for number, (answer, waited, without_stops) in enumerate(self._waits(), 1):
             # The wait of a single client may be long only because the machine is busy.
-            if len(self._scripts) == ROUNDS and own > answer.wait + late:
+            if len(self._scripts) == CLIENTS_AT_ONCE and without_stops > answer.wait + late:
                 yield f"backoff {number}: {waited:.3g} s instead of at most {answer.wait:g} s"
             elif waited < answer.least - EARLY:
                 yield f"backoff {number}: {waited:.3g} s instead of at least {answer.least:g} s"
@@ -543,7 +549,7 @@ class _Judge:
         requests = (self._requests[key] for key in self._scripts[0].keys(step, number))
         return sum(max(0, len(request) - 1) for request in requests)
 
-    def _seen(self) -> str:
+    def _measurements(self) -> str:
         """The measurements, for the message of a PASS."""
         attempts = ", ".join(str(len(answers)) for answers in self._case.calls)
         measurements = [f"attempts: {attempts}"]
@@ -562,7 +568,7 @@ def _third(waits: Sequence[float]) -> float:
     return sorted(waits)[: THIRD + 1][-1]
 
 
-def _numbers(attempts: Sequence[int]) -> str:
+def _attempts_text(attempts: Sequence[int]) -> str:
     if attempts[0] != attempts[-1]:
         return f"{attempts[0]} to {attempts[-1]} attempts"
     return count(attempts[0], "attempt")

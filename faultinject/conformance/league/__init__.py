@@ -13,7 +13,7 @@ from faultinject.audit.checks.words import counted, seconds
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, SIGNS, VERDICTS, WARN
 from faultinject.audit.reports.html import digest, template
 from faultinject.audit.reports.markdown import code, linked, plain
-from faultinject.conformance.results import NOTHING, Results, between
+from faultinject.conformance.results import NOTHING, Results, attempts_text
 from faultinject.conformance.results import ClientResult as Client
 from faultinject.engine.shown import quoted
 
@@ -127,19 +127,19 @@ COLUMNS: Sequence[Column] = (
     Column(
         "attempts",
         "Requests of one call that always fails.",
-        lambda client: between(client.numbers.attempts),
+        lambda client: attempts_text(client.numbers.attempts),
     ),
     Column(
         "wait: throttled",
-        "Seconds before the first, second, … retry after a throttle error: the median, and where half of"
-        " them are.",
+        "Seconds before the first, second, … retry after a throttle error: the median, and the range of"
+        " the middle half.",
         lambda client: waits(client, "throttle"),
     ),
     Column("wait: server error", "The same after a server error.", lambda client: waits(client, "server")),
     Column("jitter", "Standard deviation by mean of the waits before the same retry.", _jitter),
     Column(
         "hints obeyed",
-        "Retries that came no earlier than the answer asked for, of all, by the form of the hint.",
+        "Retries that waited as long as the answer asked, of all retries, by the form of the hint.",
         _hints,
     ),
     Column(
@@ -174,13 +174,13 @@ COLUMNS: Sequence[Column] = (
     ),
     Column(
         "gives up after",
-        "Until a call that always fails ends: throttled, with server errors.",
+        "Time until a call that always fails ends: throttled, with server errors.",
         _gives_up,
         key=_longest,
     ),
     Column(
         "checks",
-        "Verdicts, by the number of checks; those that are not passed stand below.",
+        "The number of checks by verdict; those that failed or warn are listed below.",
         tally,
         key=_failed,
     ),
@@ -303,7 +303,7 @@ def _client(client: Client) -> list[str]:
         f"{counted(report.calls, 'call')}, {counted(report.attempts, 'request')} in"
         f" {seconds(client.seconds)}; profile `{report.profile}`."
     )
-    found_nothing = "Every check that was decided: as its reference asks."
+    found_nothing = "The client did what the reference of every decided check asks."
     return [f"## {plain(client.name)}", seen, "\n".join(lines) or found_nothing]
 
 

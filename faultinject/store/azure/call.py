@@ -265,7 +265,7 @@ def new_etag(now: float) -> str:
     return f"0x{_ticks(now) + next(_changes):X}"
 
 
-def state(bucket: Bucket) -> list[tuple[str, str]]:
+def container_headers(bucket: Bucket) -> list[tuple[str, str]]:
     """ETag and Last-Modified of a container."""
     return [("ETag", f'"0x{_ticks(bucket.changed):X}"'), ("Last-Modified", http_date(bucket.changed))]
 

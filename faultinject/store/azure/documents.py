@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from werkzeug.http import http_date
 
-from faultinject.store.azure.call import kind_of, state
+from faultinject.store.azure.call import container_headers, kind_of
 from faultinject.store.buckets import Bucket, Headers, Stored, StoreError, UploadedPart
 from faultinject.store.xml import Field, inner, parse
 from faultinject.vendors.envelopes import escape_xml
@@ -122,7 +122,7 @@ def read_block_list(document: bytes) -> list[tuple[str, int]]:
 
 
 def _container(bucket: Bucket, lease: list[Field]) -> list[Field]:
-    (_, etag), (_, changed) = state(bucket)
+    (_, etag), (_, changed) = container_headers(bucket)
     return [
         ("Last-Modified", changed),
         ("Etag", etag),

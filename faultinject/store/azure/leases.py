@@ -13,7 +13,7 @@ from math import ceil, inf
 from uuid import uuid4
 
 from faultinject.http.wire import whole
-from faultinject.store.azure.call import AzureCall, etag_headers, state
+from faultinject.store.azure.call import AzureCall, container_headers, etag_headers
 from faultinject.store.bodies import drain
 from faultinject.store.buckets import Headers, StoreError
 from faultinject.store.lease import Lease, lease_state
@@ -42,7 +42,7 @@ def change_lease(call: AzureCall) -> StoreAnswer:
             headers = etag_headers(stored)
         else:
             call.judge_time(bucket.changed)
-            headers = state(bucket)
+            headers = container_headers(bucket)
         status, lease, shown = ACTIONS[action](call, call.lease)
         if lease is None:
             del bucket.leases[call.key]

@@ -1,6 +1,6 @@
 """Azure Blob Storage: the operations on the account, containers, blobs and blocks.
 
-A table finds a request's operation. Clients stage blocks one by one, then make them a blob by a list.
+A table finds a request's operation. Clients upload blocks one by one, then make a blob of those in a block list.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from faultinject.store.azure.call import (
     COUNT,
     KIND,
     AzureCall,
+    container_headers,
     etag_headers,
     kind_of,
     lease_headers,
     new_etag,
     refuse_absent,
-    state,
 )
 from faultinject.store.azure.leases import change_lease
 from faultinject.store.bodies import cut, drain, read_document, receive, split_multipart
@@ -42,10 +42,10 @@ MOST = 5000
 def list_containers(call: AzureCall) -> StoreAnswer:
     """List Containers."""
     rows = {bucket.name: bucket for bucket in call.service.buckets.all()}
-    names, _, marker, asked = _page(call, rows, "")
+    names, _, marker, parameters = _page(call, rows, "")
     document = documents.containers(
         call.endpoint,
-        asked,
+        parameters,
         [rows[name] for name in names],
         marker,
         _includes(call, "metadata"),
@@ -58,7 +58,7 @@ def create_container(call: AzureCall) -> StoreAnswer:
     """Create Container."""
     drain(call.request)
     call.service.buckets.create(call.bucket, call.now, call.metadata())
-    return call.answer(201, headers=state(call.service.buckets.find(call.bucket)))
+    return call.answer(201, headers=container_headers(call.service.buckets.find(call.bucket)))
 
 
 def get_container(call: AzureCall) -> StoreAnswer:
@@ -70,7 +70,7 @@ def get_container(call: AzureCall) -> StoreAnswer:
         ("x-ms-has-immutability-policy", "false"),
         ("x-ms-has-legal-hold", "false"),
     ]
-    return call.answer(200, headers=[*state(bucket), *bucket.headers, *more])
+    return call.answer(200, headers=[*container_headers(bucket), *bucket.headers, *more])
 
 
 def set_container_metadata(call: AzureCall) -> StoreAnswer:
@@ -82,7 +82,7 @@ def set_container_metadata(call: AzureCall) -> StoreAnswer:
         call.judge_time(bucket.changed)
         call.judge_lease(required=False)
         buckets.describe(call.bucket, call.now, call.metadata())
-        return call.answer(200, headers=state(bucket))
+        return call.answer(200, headers=container_headers(bucket))
 
 
 def delete_container(call: AzureCall) -> StoreAnswer:
@@ -103,11 +103,11 @@ def list_blobs(call: AzureCall) -> StoreAnswer:
             rows = _uncommitted(call) | rows
     first = call.request.args.get("startFrom", "")
     wanted = (name for name in rows if name >= first)
-    names, prefixes, marker, asked = _page(call, wanted, call.request.args.get("delimiter", ""))
+    names, prefixes, marker, parameters = _page(call, wanted, call.request.args.get("delimiter", ""))
     leases = call.service.buckets.find(call.bucket).leases
     document = documents.blobs(
         (call.endpoint, call.bucket),
-        asked,
+        parameters,
         ([rows[name] for name in names], prefixes),
         marker,
         _includes(call, "metadata"),
@@ -138,14 +138,14 @@ def _page(
         after=(read_token(given), ""),
         limit=min(limit, MOST),
     )
-    asked: list[Field] = [
+    parameters: list[Field] = [
         ("Prefix", prefix or None),
         ("Marker", given or None),
         ("MaxResults", limit if "maxresults" in args else None),
         ("Delimiter", delimiter or None),
     ]
     marker = "" if page.next is None else token_of(page.next[0])
-    return [name for name, _ in page.names], page.prefixes, marker, asked
+    return [name for name, _ in page.names], page.prefixes, marker, parameters
 
 
 def _includes(call: AzureCall, part: str) -> bool:
@@ -153,7 +153,7 @@ def _includes(call: AzureCall, part: str) -> bool:
 
 
 KINDS = ("BlockBlob", "PageBlob", "AppendBlob")
-STANDING = (
+ALWAYS_SENT = (
     ("Accept-Ranges", "bytes"),
     ("x-ms-server-encrypted", "true"),
 )
@@ -300,7 +300,7 @@ def append_block(call: AzureCall) -> StoreAnswer:
         call.judge_write(before)
         if kind_of(before) != "AppendBlob":
             raise StoreError("blob_type")
-        _judge_end(call, before.size, content.size)
+        _judge_append(call, before.size, content.size)
         headers = dict(before.headers)
         count = int(headers[COUNT]) + 1
         after = replace(
@@ -321,7 +321,7 @@ def append_block(call: AzureCall) -> StoreAnswer:
     return call.answer(201, headers=[*etag_headers(after), *shown])
 
 
-def _judge_end(call: AzureCall, size: int, more: int) -> None:
+def _judge_append(call: AzureCall, size: int, more: int) -> None:
     """Refuse to append at another position, or more, than the request's conditions allow.
 
     Raises:
@@ -374,7 +374,7 @@ def get_blob(call: AzureCall) -> StoreAnswer:
     call.judge_lease(required=False)
     if not judge_read(call.header, stored):
         return call.answer(304, headers=[*etag_headers(stored), ("x-ms-error-code", "ConditionNotMet")])
-    headers = [*etag_headers(stored), *stored.headers, (KIND, kind_of(stored)), *STANDING]
+    headers = [*etag_headers(stored), *stored.headers, (KIND, kind_of(stored)), *ALWAYS_SENT]
     headers += lease_headers(call.lease, call.now)
     wanted = None
     if call.request.method != "HEAD":

@@ -135,9 +135,9 @@ class Judge:
         windows: Sequence[CallWindow] = (),
         beside: Sequence[Outcome] = (),
         stored: Collection[str] = (),
-        amiss: bool = False,
+        contents_are_wrong: bool = False,
         lasts: bool = False,
-        held: StoreContents | None = None,
+        contents: StoreContents | None = None,
     ) -> list[Finding]:
         """Find the mistakes in a run.
 
@@ -147,33 +147,33 @@ class Judge:
             passed: whether the code under test reported success.
             failed: whether it raised an error that it may not give up with.
             lasts: whether a fault stays, so that the code cannot abort its uploads.
-            held: the contents of a store at the end.
+            contents: the contents of a store at the end.
             asserted: whether an assertion of the test failed, although the code itself reported no error.
             windows: the calls that the test named.
             beside: the requests of another run of the same program, whose uploads count, too.
             stored: the objects of a store, `/bucket/key`, if all of them are as in runs without faults.
-            amiss: whether the contents of a store are wrong: then even a retry that is recognised only by fingerprint
-                did harm.
+            contents_are_wrong: whether the contents of a store are wrong: then even a retry that is recognised only by
+                fingerprint did harm.
         """
         numbers = {(outcome.pid, outcome.seq): number for number, outcome in enumerate(outcomes, 1)}
         attempts = list(of_outcomes(outcomes))
         hits = [
-            _FaultedCall(call, numbers, names, stored, harmed=failed or amiss)
-            for call in group(attempts, told=windows)
+            _FaultedCall(call, numbers, names, stored, harmed=failed or contents_are_wrong)
+            for call in group(attempts, windows=windows)
             if any(attempt.injected and attempt.rule in names for attempt in call.attempts)
         ]
-        more = Counter(map(_body, outcomes)) - self._usual
+        additional = Counter(map(_body, outcomes)) - self._usual
         findings: list[Finding] = []
         for hit in hits:
-            findings += self._same_bytes(hit, more, outcomes, passed=passed)
-            findings += self._non_idempotent_retry(hit, more)
+            findings += self._same_bytes(hit, additional, outcomes, passed=passed)
+            findings += self._non_idempotent_retry(hit, additional)
             if passed:
                 findings += self._error_in_200(hit, outcomes)
         requests = Requests(
             attempts,
             soon=inf,
-            about=lambda attempt: more[_body(attempt)] > 0,
-            named=lambda write, other: _names(write, other, held or {}),
+            about=lambda attempt: additional[_body(attempt)] > 0,
+            named=lambda write, other: _mentions(write, other, contents or {}),
             compared=True,
         )
         for hit in hits:
@@ -182,7 +182,7 @@ class Judge:
             findings += self._judge_uploads([*beside, *outcomes])
         if passed or asserted:
             findings += _judge_versions(attempts, outcomes, names, numbers)
-            findings += _judge_bytes(attempts, names, numbers, taken=asserted or amiss)
+            findings += _judge_bytes(attempts, names, numbers, taken=asserted or contents_are_wrong)
         return self.select_counted(findings)
 
     def judge_output(self, output: bytes | None) -> list[Finding]:
@@ -198,7 +198,7 @@ class Judge:
         if missing is None:
             return []
         place = wanted.index(missing)
-        # The line that stands for it is most likely at its place.
+        # The line printed instead is most likely at the same place.
         other = next((line for line in (*lines[place:], *lines[:place]) if line not in wanted), None)
         printed = (
             "it does not print" if other is None else f"it prints {_line(other)}; without faults it prints"
@@ -248,7 +248,7 @@ class Judge:
         )
 
     def _same_bytes(
-        self, hit: _FaultedCall, more: Counter[Body], outcomes: Sequence[Outcome], *, passed: bool
+        self, hit: _FaultedCall, additional: Counter[Body], outcomes: Sequence[Outcome], *, passed: bool
     ) -> Iterator[Finding]:
         call = hit.call
         if call.other_bytes is None:
@@ -258,7 +258,9 @@ class Judge:
         if second is call.last and (is_cleared(call) or (call.inferred and call.succeeded and gave_up)):
             return  # the request succeeded, but the code reported no success: it is not a retry
         if call.inferred and (
-            hit.alike or not more[_body(second)] or _comes_later(first, outcomes[hit.number(second) :])
+            hit.is_as_usual
+            or not additional[_body(second)]
+            or _comes_later(first, outcomes[hit.number(second) :])
         ):
             return  # the object is right in the end, or the code sends the request as often without faults
         sent, again = first.request_bytes or 0, second.request_bytes or 0
@@ -270,11 +272,11 @@ class Judge:
             evidence=(EvidenceKind.WIRE,),
         )
 
-    def _non_idempotent_retry(self, hit: _FaultedCall, more: Counter[Body]) -> Iterator[Finding]:
+    def _non_idempotent_retry(self, hit: _FaultedCall, additional: Counter[Body]) -> Iterator[Finding]:
         lost = lost_write(hit.call)
-        if lost is None or lost.rule not in hit.names or lost.operation in REPEATABLE or hit.alike:
+        if lost is None or lost.rule not in hit.names or lost.operation in REPEATABLE or hit.is_as_usual:
             return
-        if hit.call.inferred and not more[_body(lost)]:
+        if hit.call.inferred and not additional[_body(lost)]:
             return  # without faults the code sends it as often, so the next one is not a retry
         later = hit.call.attempts[hit.call.attempts.index(lost) + 1 :]
         again = next((attempt for attempt in later if took_effect(attempt)), None)
@@ -282,7 +284,7 @@ class Judge:
             return  # the app refused one of the two, or answered that it created nothing
         if lost.path.startswith(UPLOADS) and lost.request_digest == again.request_digest is not None:
             return  # both write the same bytes to the same object
-        own = self._names_itself(lost, again)
+        own = self._carries_an_id(lost, again)
         known = (
             "; each run sends different bytes: the retry is safe if the server recognises them" if own else ""
         )
@@ -336,7 +338,7 @@ class Judge:
                 action=REMOVED if lost.method == "DELETE" and handled.answer == ERROR else "",
             )
 
-    def _names_itself(self, lost: Attempt, again: Attempt) -> bool:
+    def _carries_an_id(self, lost: Attempt, again: Attempt) -> bool:
         """Whether a body differs between runs, and is equal in both attempts.
 
         Such a body contains an id of the call, by which a server may recognise the retry.
@@ -452,7 +454,7 @@ class _FaultedCall:
         return self.harmed or not self.call.inferred
 
     @property
-    def alike(self) -> bool:
+    def is_as_usual(self) -> bool:
         """Whether its object in the store is as in runs without faults.
 
         If only the body names the object, any object of the bucket counts.
@@ -496,7 +498,7 @@ def _body(request: Outcome | Attempt) -> Body:
     return request.method, with_placeholders(request.path), request.request_bytes
 
 
-def _names(write: Attempt, other: Attempt, held: StoreContents) -> bool:
+def _mentions(write: Attempt, other: Attempt, contents: StoreContents) -> bool:
     """Whether an object names another object of its bucket that does not exist.
 
     A table's manifest, for example, names the table's files.
@@ -504,11 +506,11 @@ def _names(write: Attempt, other: Attempt, held: StoreContents) -> bool:
     Args:
         write: the request that has written the object.
         other: a request about the other object.
-        held: the contents of the store at the end.
+        contents: the contents of the store at the end.
     """
     key, object_ = other.key or "", f"/{other.bucket}/{other.key}"
-    names = key.encode() in held.get(f"/{write.bucket}/{write.key}", b"")
-    return len(key) >= NAME and other.bucket == write.bucket and names and object_ not in held
+    names = key.encode() in contents.get(f"/{write.bucket}/{write.key}", b"")
+    return len(key) >= NAME and other.bucket == write.bucket and names and object_ not in contents
 
 
 def _line(content: bytes) -> str:

@@ -182,16 +182,16 @@ class PrintedFailure(Struct, omit_defaults=True):
 
     Attributes:
         error: The error of the run.
-        audit: The findings of the second judge.
+        audit: The findings about the requests and the store.
         actions: The advice against them.
         scenario: The smallest rules that show it.
         marker: The same as a pytest marker.
         alike: Other runs that fail alike.
         requests: The requests of that run.
-        killed_after: The number of requests before the command was killed, where it was.
-        failed_after: The number of requests before the command failed, where it was run again.
+        killed_after: The number of requests before the command was killed; null if it was not.
+        failed_after: The number of requests before the command failed; null if it was not run again.
         evidence: The kinds of evidence that the error rests on.
-        checks: The findings of the second judge, with their evidence and documents.
+        checks: These findings, with their evidence and documents.
     """
 
     error: str

@@ -185,7 +185,7 @@ class StoreComparison:
         if any(len(set(map(len, stage))) > 1 for stage in stages):
             return  # its size differs between runs without faults, too
         usual = list(dict.fromkeys(chain.from_iterable(stages)))
-        if any(len(set(stage)) > 1 and _is_one_more(content, stage) for stage in stages):
+        if any(len(set(stage)) > 1 and _may_be_right(content, stage) for stage in stages):
             return  # its content differs between runs without faults, too
         late = [end[path] for run in self._delayed for end in run if path in end]
         if any(_differs_as(content, right, other) for right in usual for other in late):
@@ -371,7 +371,7 @@ _SIGNS = (string.ascii_letters + string.digits + "_.:+-").encode()
 # The last characters of complete texts such as JSON, XML and lines.
 _CLOSING = tuple(sign.encode() for sign in "}])>;\"'\n")
 SOME, CERTAIN = 8, 32
-"""Bytes that two contents share by chance rarely, and never."""
+"""The numbers of bytes that two contents share by chance: seldom, and never."""
 
 
 # Numbers, times and durations, and what is between them.
@@ -395,7 +395,7 @@ def _differs_as(content: bytes, right: bytes, delayed: bytes) -> bool:
     )
 
 
-def _is_one_more(content: bytes, usual: Sequence[bytes]) -> bool:
+def _may_be_right(content: bytes, usual: Sequence[bytes]) -> bool:
     """Whether content that differs between right runs may be right; its length proves nothing.
 
     Args:

@@ -120,12 +120,12 @@ class Once:
             passed=error is None and not (again or reported),
             failed=error is not None and not gave_up,
             lasts=planned.lasts,
-            held=result.after,
+            contents=result.after,
             asserted=isinstance(error, AssertionError) and not reported,
             windows=result.windows,
             beside=outcomes[first:] if again else (),
             stored=stored,
-            amiss=bool(findings),
+            contents_are_wrong=bool(findings),
         )
         # The second run has shown whether it is wrong to report an error.
         findings += [finding for finding in requests if not (gave_up and again and finding.subject == ERROR)]
@@ -135,7 +135,7 @@ class Once:
             findings += self._judge.select_counted(self._store.removed_objects(result.before, result.after))
         return FinishedRun(planned, result, gave_up=gave_up, findings=findings, first=first)
 
-    def _in_store(self, result: RunResult, held: StoreContents, *, lost: bool = False) -> list[Finding]:
+    def _in_store(self, result: RunResult, contents: StoreContents, *, lost: bool = False) -> list[Finding]:
         """Judge a store at the end, or after the first of two runs of the program."""
         if result.before is None:
             return []
@@ -146,7 +146,7 @@ class Once:
             if outcome.injected and outcome.rule in names and not outcome.applied and _removes(outcome)
         }
         return self._judge.select_counted(
-            self._store.findings(result.before, held, refused=refused, lost=lost)
+            self._store.findings(result.before, contents, refused=refused, lost=lost)
         )
 
 
@@ -235,6 +235,6 @@ class KilledAndRestarted(Once):
             failed=error is not None,
             windows=result.windows,
             beside=result.outcomes[:first],
-            amiss=bool(findings),
+            contents_are_wrong=bool(findings),
         )
         return FinishedRun(planned, result, gave_up=gave_up, findings=findings, first=first)

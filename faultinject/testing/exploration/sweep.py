@@ -41,17 +41,17 @@ from faultinject.testing.nearest import Comparison
 from faultinject.vendors.addressing import Addressing
 from faultinject.vendors.vendor import Vendor
 
-TRIES = 3
+MAX_ATTEMPTS = 3
 """The most attempts of a run whose fault reaches no request."""
-WITHOUT = 5
-"""The number of runs without faults to make before a comparison with them may fail a run."""
-LONGER = 1.1
-"""The factor by which such a run is delayed more than the run with a fault took longer."""
+COMPARED_RUNS = 5
+"""The number of runs without faults that must be made before a comparison may fail a run."""
+DELAY_FACTOR = 1.1
+"""The delay of a run without faults: this factor times the time that the fault has added."""
 PATIENCE = 10.0
-"""The factor of a program's time limit: of the time without faults, plus `Once.leeway`."""
+"""A program's time limit: this factor times its time without faults, plus `Once.leeway`."""
 PER_REQUEST, MORE = 10, 50
 """The limit of requests in a run: 10 for each request of the run without faults, and 50."""
-_WITHOUT = PlannedRun(Scenario.of_rules((), "0"), (), ())
+_WITHOUT_FAULTS = PlannedRun(Scenario.of_rules((), "0"), (), ())
 
 
 class Sweep:
@@ -112,12 +112,12 @@ class Sweep:
         self._reading_of = cache(lambda vendor: Addressing(vendor, endpoints))
         self._first = list(first)
         self._share = share
-        self._only = self.bounds.replay
-        self.covered = set(self.run.asked_for if self._only else ())
-        self._wanted = Scenario.parse(self._only).rules if self._only else ()
-        self._plain: list[FinishedRun] = []
-        self._fails_without = False
-        self._without = _WITHOUT
+        self._replay = self.bounds.replay
+        self.covered = set(self.run.asked_for if self._replay else ())
+        self._wanted = Scenario.parse(self._replay).rules if self._replay else ()
+        self._bare_runs: list[FinishedRun] = []
+        self._bare_run_failed = False
+        self._next_bare_run = _WITHOUT_FAULTS
         self._delay = 0.001
         self._doubted: tuple[PlannedRun, RunResult] | None = None
         self._queue: list[PlannedRun] = []
@@ -131,12 +131,12 @@ class Sweep:
     @property
     def requests(self) -> Sequence[Outcome]:
         """The requests of the first run without faults."""
-        return self._plain[0].outcomes if self._plain else ()
+        return self._bare_runs[0].outcomes if self._bare_runs else ()
 
     @property
     def limit(self) -> int | None:
         """The limit of requests in the next run; None until it is known."""
-        return PER_REQUEST * len(self.requests) + MORE if self._plain else None
+        return PER_REQUEST * len(self.requests) + MORE if self._bare_runs else None
 
     @property
     def planned(self) -> int:
@@ -155,17 +155,17 @@ class Sweep:
             ExplorationFailedError: there is no request, or there are too many; or no run has the scenario to replay.
         """
         # Two runs without faults come first: only requests that both make can be points.
-        if len(self._plain) < 2 or self._doubted is not None:
-            return self._without.scenario
+        if len(self._bare_runs) < 2 or self._doubted is not None:
+            return self._next_bare_run.scenario
         if self.points is None:
-            self._plan(*(finished.outcomes for finished in self._plain))
+            self._plan(*(finished.outcomes for finished in self._bare_runs))
         if self._current is None:
             if not self._queue:
-                self._deepen()
+                self._queue_second_faults()
             if self._queue:
                 self._current = self._queue.pop(0)
                 self._tries = 0
-            elif self._only and self._share[1] == 1 and not any(map(self._is_it, self.finished)):
+            elif self._replay and self._share[1] == 1 and not any(map(self._is_replayed, self.finished)):
                 raise ExplorationFailedError(self._missing())
         return None if self._current is None else self._current.scenario
 
@@ -173,11 +173,11 @@ class Sweep:
         """The scenarios after the present one, unless a result changes the plan."""
         return [planned.scenario for planned in self._queue[:count]]
 
-    def _is_it(self, planned: PlannedRun) -> bool:
+    def _is_replayed(self, planned: PlannedRun) -> bool:
         """Whether a run has the scenario to replay; without such a scenario, every run counts."""
-        return not self._only or comparable_parts(planned.scenario.rules) == comparable_parts(self._wanted)
+        return not self._replay or comparable_parts(planned.scenario.rules) == comparable_parts(self._wanted)
 
-    def _leads_to_it(self, planned: PlannedRun) -> bool:
+    def _may_lead_to_replayed(self, planned: PlannedRun) -> bool:
         """Whether a second fault may turn this run into the scenario to replay."""
         return bool(self._wanted[1:] or self.run.second) and starts_with(
             self._wanted[0], planned.scenario.rules[0]
@@ -186,7 +186,7 @@ class Sweep:
     def _missing(self) -> str:
         """The error if no run had the scenario to replay."""
         left_out = f" (left out: {in_one_line(self.left_out, 'an exhaustive one')})" if self.left_out else ""
-        return f"no run of this exploration is {self._only}; copy a scenario from its report{left_out}"
+        return f"no run of this exploration is {self._replay}; copy a scenario from its report{left_out}"
 
     def record(self, result: RunResult) -> FinishedRun:
         """Record the result of the run that `next` has returned.
@@ -201,26 +201,29 @@ class Sweep:
         if planned is None or self._doubted is not None:
             return self._record_without(result)
         finished = self.run.finish_run(planned, result)
-        if (finished.failed and self.doubts()) or self._is_to_be_tried_again(finished):
+        if (finished.failed and self.doubts()) or self._must_be_repeated(finished):
             return finished
-        return self._take(finished, planned, result)
+        return self._keep_or_put_aside(finished, planned, result)
 
-    def _take(self, finished: FinishedRun, planned: PlannedRun, result: RunResult) -> FinishedRun:
+    def _keep_or_put_aside(
+        self, finished: FinishedRun, planned: PlannedRun, result: RunResult
+    ) -> FinishedRun:
         """Keep a finished run, or put it aside until more runs without faults can be compared."""
         compared = finished.error is None and any(finding.check in COMPARED for finding in finished.findings)
-        longer = result.seconds - min(run.seconds for run in self._plain)
-        # After an answer that comes late, a client may give up: only a wait of its own is repeated as a delay.
+        longer = result.seconds - min(run.seconds for run in self._bare_runs)
+        # A run without faults is delayed like the client's own wait, not like a late answer, which may make
+        # it give up.
         waited = longer > self._delay and not (
             self.run.kills or any(choice.late for choice in planned.chosen)
         )
-        if compared and (waited or len(self._plain) < WITHOUT):
+        if compared and (waited or len(self._bare_runs) < COMPARED_RUNS):
             self._doubted = planned, result
             if waited:
-                self._delay = LONGER * longer
-                self._without = self._delayed(planned)
+                self._delay = DELAY_FACTOR * longer
+                self._next_bare_run = self._delayed(planned)
             return finished
         if finished.reached and len(finished.points) == 1 and not finished.failed:
-            self._grow(finished)
+            self._plan_second_faults(finished)
         if finished.reached:
             self.covered.update(finished.chosen)
         self._keep(finished)
@@ -228,7 +231,7 @@ class Sweep:
         return finished
 
     def _delayed(self, planned: PlannedRun) -> PlannedRun:
-        """A run that is as slow as one with a fault: a duration that code stores then differs."""
+        """A run without faults, but as slow as one with a fault: stored durations then differ."""
         choice = Choice(Rule("latency", delay=f"{self._delay:.3f}s"), "latency")
         point = planned.points[0]
         rules = (rule_at(point, choice, self.reading.vendor),)
@@ -244,17 +247,17 @@ class Sweep:
     def _record_without(self, result: RunResult) -> FinishedRun:
         """Record the result of a run without faults."""
         result = replace(result, outcomes=result.outcomes[: result.first])
-        finished, self._without = FinishedRun(self._without, result), _WITHOUT
+        finished, self._next_bare_run = FinishedRun(self._next_bare_run, result), _WITHOUT_FAULTS
         if finished.points and self._doubted is not None and not self._is_usual(finished):
             planned, doubted = self._doubted
-            return self._take(self.run.finish_run(planned, doubted), planned, doubted)
+            return self._keep_or_put_aside(self.run.finish_run(planned, doubted), planned, doubted)
         if finished.failed:
-            if self._fails_without:
+            if self._bare_run_failed:
                 raise ExplorationFailedError(self._not_independent(finished)) from result.error
-            self._fails_without = bool(self._plain)
+            self._bare_run_failed = bool(self._bare_runs)
             return finished
-        if self._fails_without:
-            self._fails_without = False
+        if self._bare_run_failed:
+            self._bare_run_failed = False
             self.run.leave_out(
                 LeftOut(
                     "a run without faults", "it failed, and passed when it was repeated", head="not judged"
@@ -262,26 +265,26 @@ class Sweep:
             )
         delayed = bool(finished.points)
         self.run.learn(result, delayed=delayed)
-        self._plain.append(finished)
+        self._bare_runs.append(finished)
         self._judge.learn(result.outcomes, result.output, delayed=delayed)
-        if len(self._plain) == 1 and (result.before is not None or result.first is not None):
-            _let_the_second_pass()
+        if len(self._bare_runs) == 1 and (result.before is not None or result.first is not None):
+            _wait_for_next_second()
         if self._doubted is not None:
             planned, doubted = self._doubted
-            return self._take(self.run.finish_run(planned, doubted), planned, doubted)
+            return self._keep_or_put_aside(self.run.finish_run(planned, doubted), planned, doubted)
         return finished
 
     def _not_independent(self, finished: FinishedRun) -> str:
         """The error if a later run without faults fails, with its output."""
-        which = "the second run" if len(self._plain) == 1 else "another run"
+        which = "the second run" if len(self._bare_runs) == 1 else "another run"
         message = (
-            f"{which} without faults fails ({finished.failure}), also when it is repeated, the first did not:"
+            f"{which} without faults fails ({finished.failure}), also when it is repeated, but the first passed:"
             " the runs are not independent; reset what they share"
         )
         output = finished.error.output if isinstance(finished.error, ProgramFailed) else ""
         return f"{message}\nits output:\n{output}" if output else message
 
-    def _is_to_be_tried_again(self, finished: FinishedRun) -> bool:
+    def _must_be_repeated(self, finished: FinishedRun) -> bool:
         """Whether to repeat a run whose fault reached no request; a hopeless fault is left out."""
         self._tries += 1
         if finished.reached or finished.failed:
@@ -289,7 +292,9 @@ class Sweep:
         chosen = finished.chosen[-1]
         undone = {outcome.did for outcome in finished.outcomes if outcome.rule in finished.names}
         if "nothing_to_cut" in undone or ("refused" in undone and chosen.rule.resolved.of_store):
-            if chosen.replaces_object:  # the user has not asked for it, and the server refuses all of them
+            if (
+                chosen.replaces_object
+            ):  # the user did not ask for this fault, and the server refuses it everywhere
                 self._queue = [planned for planned in self._queue if not planned.chosen[-1].replaces_object]
             else:
                 self.run.leave_out(
@@ -300,26 +305,28 @@ class Sweep:
                 )
             self._current = None
             return True
-        return self._tries < TRIES
+        return self._tries < MAX_ATTEMPTS
 
     @property
     def patience(self) -> float | None:
         """Seconds that a run of a program may take; None until that is known."""
-        if self.bounds.within is not None or not self._plain:
+        if self.bounds.within is not None or not self._bare_runs:
             return self.bounds.within
-        return PATIENCE * max(run.seconds for run in self._plain) + self.run.leeway
+        return PATIENCE * max(run.seconds for run in self._bare_runs) + self.run.leeway
 
     def compare(self, rule: Rule, outcome: Outcome) -> Comparison:
         """Compare a rule's conditions with a request, read as the rule reads it."""
         return Comparison(rule, outcome, self._reading_of(rule.vendor))
 
     def applies(self, choice: Choice, point: Point) -> bool:
-        """Whether a fault can come at a point, and a client can tell its effect."""
+        """Whether a fault is possible at a point, and a client can see its effect."""
         outcome = point.outcome
         comparisons = [
             self.compare(rule, outcome) for rule in (choice.rule, choice.within) if rule is not None
         ]
-        if any(comparison.failed for comparison in comparisons) or not self._may_come(choice, outcome):
+        if any(comparison.failed for comparison in comparisons) or not self._is_documented_for(
+            choice, outcome
+        ):
             return False
         if unknown := [key for comparison in comparisons for key in comparison.unknown]:
             kept_back = (
@@ -354,7 +361,7 @@ class Sweep:
         requests = self.requests[: point.number]
         return sum(not any(self.compare(rule, request).failed for rule in rules) for request in requests)
 
-    def _may_come(self, choice: Choice, outcome: Outcome) -> bool:
+    def _is_documented_for(self, choice: Choice, outcome: Outcome) -> bool:
         """Whether the vendor's document has the error for such a request.
 
         The document may name headers, such as If-Match: the journal knows only whether the request had one.
@@ -392,7 +399,9 @@ class Sweep:
         which, of = self._share
         if of > 1:
             self.covered.update(*(run.chosen for run in planned))
-        self._queue = [run for run in planned[which::of] if self._is_it(run) or self._leads_to_it(run)]
+        self._queue = [
+            run for run in planned[which::of] if self._is_replayed(run) or self._may_lead_to_replayed(run)
+        ]
         places = {text: number for number, text in enumerate(self._first)}
         self._queue.sort(key=lambda run: places.get(run.text, len(places)))
 
@@ -431,7 +440,7 @@ class Sweep:
             self.covered.add(choice)
         return planned is None
 
-    def _deepen(self) -> None:
+    def _queue_second_faults(self) -> None:
         """Plan the second faults after all first ones are tried."""
         second, self._second = self._second, []
         second.sort(key=lambda run: sum(choice.order for choice in run.chosen))
@@ -439,7 +448,7 @@ class Sweep:
         self.not_run += max(0, len(second) - left)
         self._queue = second[:left]
 
-    def _grow(self, finished: FinishedRun) -> None:
+    def _plan_second_faults(self, finished: FinishedRun) -> None:
         """Plan a second fault at each request of the code's reaction to the first.
 
         The reaction ends where the requests are again those of a run without faults. At depth 1 only a download that
@@ -473,7 +482,7 @@ class Sweep:
                     rules = merge_rules(rule, self.rule_at(point, choice))
                     if self._new(choice, point, *rules):
                         planned = PlannedRun(Scenario.of_rules(rules, "0"), (first, point), (chosen, choice))
-                        self._second += [planned] if self._is_it(planned) else []
+                        self._second += [planned] if self._is_replayed(planned) else []
 
     def _is_known_second_run(self, trace: Trace, faults: int) -> bool:
         """Whether an earlier second run made the same requests, so that its faults are planned."""
@@ -488,7 +497,7 @@ class Sweep:
         return True
 
 
-def _let_the_second_pass() -> None:
+def _wait_for_next_second() -> None:
     """Wait until the clock shows another second.
 
     So a value that a program takes from the clock differs in the next run.

@@ -212,7 +212,7 @@ def pytest_terminal_summary(terminalreporter: object) -> None:
         if name == UNMATCHED and report.when == "call"
     ]
     if unmet:
-        terminalreporter.section("faultinject: the scenario was not met")  # type: ignore[attr-defined]
+        terminalreporter.section("faultinject: the scenario matched no request")  # type: ignore[attr-defined]
         for line in unmet:
             terminalreporter.write_line(line)  # type: ignore[attr-defined]
     if any(name == SUMMARY for report in reports for name, _ in getattr(report, "user_properties", ())):

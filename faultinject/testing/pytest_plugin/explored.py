@@ -28,7 +28,7 @@ from faultinject.testing.exploration.report import groups, incomplete, report, s
 from faultinject.testing.exploration.store_comparison import StoreContents
 from faultinject.testing.exploration.sweep import Sweep, sweep_of
 from faultinject.testing.pytest_plugin import SHARD, SUMMARY
-from faultinject.testing.pytest_plugin.marked import EXPLORED, explored, met_the_app
+from faultinject.testing.pytest_plugin.marked import EXPLORED, explored, hint_if_app_got_faults
 from faultinject.testing.runs import RunFaults
 
 QUIET, EVERY = 2.0, 0.5
@@ -323,7 +323,9 @@ class _TestExploration:
     def _report_text(self, sweep: Sweep) -> str:
         outcomes = [outcome for run in sweep.finished if run.failed for outcome in run.outcomes]
         rules = [choice.within or choice.rule for choice in sweep.run.choices]
-        return "\n".join([*met_the_app(outcomes, rules, self._item.config), report(sweep, self._seconds)])
+        return "\n".join(
+            [*hint_if_app_got_faults(outcomes, rules, self._item.config), report(sweep, self._seconds)]
+        )
 
     @property
     def _seconds(self) -> float:

@@ -45,10 +45,10 @@ LONGEST = 100
 Row = tuple[str, str, str, str, str]
 
 
-def record(faults: Faults, config: pytest.Config) -> str:
+def failure_text(faults: Faults, config: pytest.Config) -> str:
     """The rules, the seed and a table of the requests; text from requests is escaped."""
     outcomes = faults.outcomes
-    head = [*met_the_app(outcomes, faults.rules, config), f"seed {quoted(faults.seed)}"]
+    head = [*hint_if_app_got_faults(outcomes, faults.rules, config), f"seed {quoted(faults.seed)}"]
     head += [
         f"{name}: {quoted(str(rule))}"
         for name, rule in zip(faults.injector.counts(), faults.rules, strict=True)
@@ -60,11 +60,13 @@ def record(faults: Faults, config: pytest.Config) -> str:
     return "\n".join([*head, *_table(list(_rows(outcomes)))])
 
 
-def met_the_app(outcomes: Iterable[Outcome], rules: Iterable[Rule], config: pytest.Config) -> list[str]:
-    """A line if faults met the app under test, though the session has a store.
+def hint_if_app_got_faults(
+    outcomes: Iterable[Outcome], rules: Iterable[Rule], config: pytest.Config
+) -> list[str]:
+    """A hint if the app under test got faults, although the session has a store.
 
-    Requests of a test client come over no connection, those to the store do. A rule with a path or a host means what
-    it has met.
+    A test client's requests come over no connection; those to the store do. A rule with a path or a host is taken to
+    mean the app.
     """
     stored: Any = config.pluginmanager.get_plugin("faultinject-stored")
     named = any({"path", "host"} & rule.conditions.keys() for rule in rules)
@@ -73,7 +75,7 @@ def met_the_app(outcomes: Iterable[Outcome], rules: Iterable[Rule], config: pyte
     for outcome in outcomes:
         if outcome.injected and (outcome.connection is None or outcome.client == TEST_CLIENT):
             asked = quoted(f"{outcome.method} {outcome.path}")
-            return [f"a fault met {asked} of your own app; add host=127.0.0.1 to mean the store alone"]
+            return [f"a fault met {asked} of your own app; add host=127.0.0.1 to inject at the store alone"]
     return []
 
 
@@ -210,12 +212,12 @@ def _in_order(node: Node) -> Iterator[pytest.Mark]:
     own = node.own_markers
     if isinstance(node, pytest.Class):
         written = [mark for kind in reversed(node.obj.__mro__) for mark in _marks_of_class(kind)]
-        yield from _same(own, written)
-        yield from _others(own, written)
+        yield from _in_both(own, written)
+        yield from _only_in_first(own, written)
     elif isinstance(node, pytest.Item):
         of_parameter = getattr(getattr(node, "callspec", None), "marks", ())
-        yield from reversed(list(_others(own, of_parameter)))
-        yield from _same(own, of_parameter)
+        yield from reversed(list(_only_in_first(own, of_parameter)))
+        yield from _in_both(own, of_parameter)
     else:
         yield from own
 
@@ -228,12 +230,12 @@ def _marks_of_class(cls: type) -> list[pytest.Mark]:
     return marks if any(isinstance(mark, pytest.MarkDecorator) for mark in listed) else marks[::-1]
 
 
-def _same(own: Iterable[pytest.Mark], listed: Iterable[pytest.Mark]) -> Iterator[pytest.Mark]:
+def _in_both(own: Iterable[pytest.Mark], listed: Iterable[pytest.Mark]) -> Iterator[pytest.Mark]:
     ids = {id(mark) for mark in own}
     return (mark for mark in listed if id(mark) in ids)
 
 
-def _others(own: Iterable[pytest.Mark], listed: Iterable[pytest.Mark]) -> Iterator[pytest.Mark]:
+def _only_in_first(own: Iterable[pytest.Mark], listed: Iterable[pytest.Mark]) -> Iterator[pytest.Mark]:
     dropped = {id(mark) for mark in listed}
     return (mark for mark in own if id(mark) not in dropped)
 
@@ -312,7 +314,7 @@ class MarkedTest:
         reaction = self.item.config.getini("faultinject_unmatched")
         if reaction == "ignore" or not (self._judged and self._returned) or not (missed := self._missed()):
             return
-        lines = [*self._off(), "faultinject: no request met the conditions of"]
+        lines = [*self._reason_for_nothing(), "faultinject: no request met the conditions of"]
         for number in missed:
             lines.append(f"  {self._plan.names[number]} ({self._plan.rules[number]})")
             lines.append(f"    {nearest_request(self._plan.rules[number], self._outcomes, self._plan)}")
@@ -327,7 +329,7 @@ class MarkedTest:
         else:
             self.item.warn(pytest.PytestWarning(message))
 
-    def _off(self) -> list[str]:
+    def _reason_for_nothing(self) -> list[str]:
         """The reason why nothing could be injected, whatever the requests were."""
         injector = self.faults.injector
         if injector.production is not None:
@@ -389,7 +391,7 @@ EXPLORED_GIVEN = (
 
 
 class MarkedTests:
-    """The hooks around all tests of a session with a test that needs faults."""
+    """The hooks of a session that has a test with faults."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
@@ -484,7 +486,7 @@ class MarkedTests:
             call.excinfo = None
         if marked is not None:
             if report.when == "call" and report.failed and EXPLORED not in item.stash:
-                text = f"{record(marked.faults, self._config)}\n{replay(item, self._seed)}"
+                text = f"{failure_text(marked.faults, self._config)}\n{replay(item, self._seed)}"
                 report.sections.append(("faultinject", text))
             if call.when == "teardown":
                 del item.stash[MARKED]
@@ -501,7 +503,7 @@ class MarkedTests:
         terminal = self._config.get_terminal_writer()
         terminal.line()
         terminal.sep(">", "faultinject")
-        terminal.write(f"{record(marked.faults, self._config)}\n")
+        terminal.write(f"{failure_text(marked.faults, self._config)}\n")
         with marked.faults._resume():  # noqa: SLF001 - one of ours
             return (yield)
 
@@ -536,7 +538,7 @@ def refuse_late(item: pytest.Item) -> None:
     if late and not config.getoption("faultinject_off") and not _off():
         _fail(
             item,
-            f"{item.nodeid}: a marker {' or '.join(MARKERS)} was added when markers were read already."
+            f"{item.nodeid}: a marker {' or '.join(MARKERS)} was added after the markers were read."
             " Let the fixture call faults.add(), mark the parameter: pytest.param(…, marks=…), or add it in"
             " pytest_collection_modifyitems",
         )

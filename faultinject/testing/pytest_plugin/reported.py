@@ -194,5 +194,5 @@ def judge_journal(journal: Path, folder: Path) -> Judgement | None:
     ]
     skipped: dict[str, int] = {}
     requests = read(paths, skipped=skipped, one_machine=bool(windows))
-    judgement = judge(requests, told=windows, until=inf, skipped=skipped)
+    judgement = judge(requests, windows=windows, until=inf, skipped=skipped)
     return judgement if judgement.attempts else None

@@ -55,7 +55,7 @@ class Result:
         return self.message.partition("\n")[0] or self.outcome
 
     @property
-    def alike(self) -> str:
+    def stable_id(self) -> str:
         """The id with `~` for parts that may differ in another run, such as a time or a UUID."""
         return self.test if self.exact else with_placeholders(self.test)
 
@@ -137,7 +137,7 @@ def by_test(results: Collection[Result], names: Container[str] | None = None) ->
     }
     by_id: dict[str, Result] = {}
     for result in results:
-        test = result.test if names is None or result.test in names else result.alike
+        test = result.test if names is None or result.test in names else result.stable_id
         if test not in by_id or by_id[test].outcome != FAILED:
             by_id[test] = replace(result, outcome=PARTLY) if result.test in parents else result
     return by_id
@@ -168,7 +168,7 @@ def breaks_promise(rules: Sequence[Rule], result: Result, requests: Sequence[Out
     for outcome in requests:
         if outcome.injected and outcome.method in ("PUT", "POST", "PATCH"):
             refused.add((outcome.host, outcome.path))
-        # A careful app looks with HEAD for what became of its write.
+        # A careful app checks with HEAD whether its write took effect.
         elif (outcome.method, outcome.status) == ("GET", 404) and (outcome.host, outcome.path) in refused:
             return True
     names = {name for rule in rules for row in rule.resolved.rows for name in (row.code, str(row.status))}
@@ -332,7 +332,7 @@ class SuiteComparison:
         self.tests = len(outcomes)
         self.broken_before = [test for test, pair in outcomes.items() if pair == (FAILED, FAILED)]
         self.flaky = [test for test, (earlier, later) in outcomes.items() if earlier != later]
-        # With one test alone the command may fail for its coverage.
+        # With one test alone, a limit of coverage may make the command fail.
         self.ended = "" if only else next((run.ended for run in bare if run.ended and not run.fails), "")
         self.judged = [test for test, pair in outcomes.items() if pair == (PASSED, PASSED)]
 

@@ -80,7 +80,7 @@ def faults_of(texts: Sequence[str], speaks: str) -> list[tuple[Rule, ...]]:
 
 
 def _passes(choice: Choice) -> bool:
-    """Whether a client that retries copes with a fault, and the suite goes on at once."""
+    """Whether a client that retries copes with a fault without a long wait."""
     return not (choice.lasts or choice.replaces_object or choice.needs_checksum or choice.slow)
 
 
@@ -139,7 +139,7 @@ LEEWAY, TIMES = 300.0, 10
 SEED = "0"
 MAX_BYTES = 1024**3
 """The maximum size of the store in bytes: some suites remove nothing before their end."""
-TRIES = 4
+MAX_SMALLER_RULES = 4
 """The maximum number of requests that are tried as the one that breaks a test."""
 NO_TESTS = "the command reported no test"
 HOW_TESTS_ARE_REPORTED = (
@@ -155,8 +155,8 @@ NO_REQUEST_OF_APP = (
     " that has faultinject; without --app the suite gets a store"
 )
 WITHOUT_US = (
-    "moto answers the requests in a Python that has no faultinject: install it in the environment of the"
-    " suite, where faults come inside mock_aws"
+    "moto answers the requests in a Python that has no faultinject: install faultinject in the environment"
+    " of the suite, so that faults come inside mock_aws"
 )
 
 
@@ -252,7 +252,7 @@ class SuiteCommand:
         faster: the variables by which the clocks of the command run faster; empty: they never do.
 
     Attributes:
-        lacks: as for `Listener`, in the last run.
+        lacks: as for `RunnerListener`, in the last run.
         reports_bodies: whether its runner reports when the body of a test begins.
     """
 
@@ -454,7 +454,7 @@ class SuiteTrial:
         self._left = len(faults) + 2
 
     def how_far(self) -> str:
-        """The present step, and the time left; not in a run that is longer than those before."""
+        """The present step, and the time left unless the run is already longer than usual."""
         done = time.monotonic() - self._began
         usual = sum(self._durations) / max(1, len(self._durations))
         if done >= usual:
@@ -509,7 +509,7 @@ class SuiteTrial:
         self._left = len(groups)
         for number, (first, *_) in enumerate(groups, 1):
             self.doing = f"smallest rule {number} of {len(groups)}"
-            for rule in () if first.run.lasts else first.smaller[:TRIES]:
+            for rule in () if first.run.lasts else first.smaller[:MAX_SMALLER_RULES]:
                 run = self._run((rule,), within, only=first.test)
                 self.tried[first.place] += 1
                 if first.test in {breakage.test for breakage in comparison.broken_in(run)}:
@@ -529,7 +529,7 @@ class SuiteTrial:
     def _refuse_only(self, run: SuiteRun) -> None:
         if self._only is None or self._only in run.results:
             return
-        if with_placeholders(self._only) not in {result.alike for result in run.results.values()}:
+        if with_placeholders(self._only) not in {result.stable_id for result in run.results.values()}:
             raise ConfigurationError(
                 f"--only {self._only}: the suite has no such test{nearest(self._only, run.results)}"
             )

@@ -78,5 +78,5 @@ def judged(path):
     calls = [CallWindow(**each) for each in kept.pop("told")]
     attempts = list(read([str(path)]))
     profile = kept.pop("profile", None)
-    judgement = judge(attempts, profile=profile, told=calls, until=attempts[-1].arrived + LATER)
+    judgement = judge(attempts, profile=profile, windows=calls, until=attempts[-1].arrived + LATER)
     return kept | {"findings": [each.to_dict() for each in judgement.findings]}

@@ -343,8 +343,8 @@ def test_runs_that_are_not_independent():
     exploration, error = exploring(code, "reset")
     assert str(error) == (
         "the second run without faults fails (AssertionError: is there already), also when it is "
-        "repeated, the first did"
-        " not: the runs are not independent; reset what they share"
+        "repeated, but the first passed:"
+        " the runs are not independent; reset what they share"
     )
     assert isinstance(error.__cause__, AssertionError)
     assert exploration.runs == []

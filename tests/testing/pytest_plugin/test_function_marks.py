@@ -124,7 +124,7 @@ def test_marker_that_a_fixture_adds(shows, marker, other):
         def test_in_time(client, in_time):
             assert client.get("/a").status_code == 503
         """,
-        ["*::test_late: a marker faultinject or faultinject_explore was added when markers were read*"],
+        ["*::test_late: a marker faultinject or faultinject_explore was added after the markers were read*"],
         errors=1,
         passed=1,
     )

@@ -409,7 +409,7 @@ def web(request, s3):
     flask.config["S3"] = s3
     return flask.test_client() if request.param == "flask" else TestClient(fastapi)
 """
-MET = "a fault met PUT /photos/cat of your own app; add host=127.0.0.1 to mean the store alone"
+MET = "a fault met PUT /photos/cat of your own app; add host=127.0.0.1 to inject at the store alone"
 
 
 def test_a_route_with_the_name_of_the_bucket(run):

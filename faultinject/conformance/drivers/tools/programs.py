@@ -38,7 +38,7 @@ TRUST = "CURL_CA_BUNDLE"
 CLOCK = "FAKETIME"
 """The variable of libfaketime, such as `+0 x20` for clocks that run 20 times as fast.
 
-It holds for this process and its programs; the start of a program takes the same real time.
+It also speeds up this process's clock, by which a start then takes that many times as long.
 """
 LATEST = 10
 """The longest wait for a start, in durations of a start on an idle machine."""
@@ -55,8 +55,8 @@ class ProgramClient:
     """A program, with a home of its own for all its processes.
 
     Args:
-        start: seconds of a processor that the program takes until its first request.
-        variables: of its environment, beside the user's that have nothing to do with storage.
+        start: processor seconds of the program until its first request.
+        variables: added to its environment, which is the user's without the variables for storage.
 
     Attributes:
         home: the folder.
@@ -103,7 +103,7 @@ class ProgramClient:
     def _await_start(self, process: subprocess.Popen[bytes]) -> None:
         """Wait until the program has begun its request, or is asleep.
 
-        On a busy machine it takes longer to begin, and is not asleep before.
+        On a busy machine the start takes longer, but a program that starts is never asleep.
         """
         with suppress(subprocess.TimeoutExpired):
             process.wait(self._start)
@@ -234,7 +234,8 @@ class Rclone(ProgramClient):
 
     def get(self, key: str) -> None:
         """Read an object."""
-        # Given a path, it takes an object whose head it may not have for an empty folder, and says nothing.
+        # Given a path, rclone takes an object whose HEAD was refused for an empty folder, and reports no
+        # error.
         wanted = self.home / key
         wanted.write_text(key)
         self.run("rclone", "cat", "--files-from", str(wanted), self._url)
@@ -264,7 +265,7 @@ class Restic(ProgramClient):
 
 
 class PlainHttp(PathStyle, ProgramClient):
-    """A program for plain HTTP, path style, with the option that most scripts have.
+    """A program for plain HTTP, path style, with the retry option that most scripts use.
 
     Args:
         endpoint: the server's URL.
