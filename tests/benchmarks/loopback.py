@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import os
 import random
-import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -139,21 +137,15 @@ def start(command: Callable[[int], list[str]]) -> Server:
     raise SystemExit(f"{' '.join(words)} does not start")
 
 
-def serving(app: str, variant: str) -> Server:
-    """A server of ours."""
-    return start(lambda port: [sys.executable, str(HERE / "serving.py"), app, variant, str(port)])
+def serving(app: str, variant: str, **settings: str) -> Server:
+    """A server of ours with these variables."""
+    given = [f"{name}={value}" for name, value in settings.items()]
+    command = ["env", *given, sys.executable, str(HERE / "serving.py"), app, variant]
+    return start(lambda port: [*command, str(port)])
 
 
 def load(port: int, seconds: float) -> tuple[int, float]:
     """Requests done, and the seconds that they took."""
-    if shutil.which("wrk"):
-        url = f"http://127.0.0.1:{port}/bucket/photos/2024/a.jpg"
-        command = ["wrk", "-t1", "-c16", f"-d{max(1, round(seconds))}s", url]
-        process = _pinned(command, PROCESSORS[0], stdout=subprocess.PIPE)
-        text = process.communicate()[0].decode()
-        found = re.search(r"(\d+) requests in ([\d.]+)s", text)
-        assert found, text
-        return int(found[1]), float(found[2])
     process = _pinned(
         [sys.executable, str(HERE / "loading.py"), str(port), str(seconds)],
         PROCESSORS[0],

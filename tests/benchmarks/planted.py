@@ -55,7 +55,6 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seeds", type=int, default=15, help="how many seeds a percentage is tried with")
-    parser.add_argument("--write", metavar="FILE", help="put the table into this file instead of printing it")
     parser.add_argument(
         "--write-page", action="store_true", help="put the table into docs/project/evidence.md"
     )
@@ -66,9 +65,7 @@ def main() -> None:
         beside = pool.map(by_percentage, CLIENTS, repeat(options.seeds))
         rows = [f"| {' | '.join([*cells, *more])} |" for cells, more in zip(found, beside, strict=True)]
     table = "\n".join([*HEAD, *rows])
-    if options.write:
-        Path(options.write).write_text(f"{BEGIN}\n{table}\n{END}\n")
-    elif options.write_page:
+    if options.write_page:
         page = PAGE.read_text()
         before, rest = page.split(BEGIN, 1)
         PAGE.write_text(f"{before}{BEGIN}\n{table}\n{END}{rest.split(END, 1)[1]}")

@@ -1,8 +1,7 @@
 """The benchmarks, run by hand: `python tests/benchmarks/run.py [case …]` prints a table.
 
 Every case runs in a process of its own. Ratios are medians of ratios measured side by side; `control` is bare against
-bare, and a row whose control is not within 0.95 to 1.05 is void. Needs the `test` extra; the loopback case uses
-gunicorn too, and `wrk` where it is on the PATH.
+bare, and a row whose control is not within 0.95 to 1.05 is void. Needs the `test` extra.
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ from pathlib import Path
 from measure import Row, table
 
 CASES = (
-    "unmatched", "literals", "matched", "journaling", "frameworks", "installing", "bounded", "patterns", "sharing", "processes", "worker", "stores", "waiting", "starting",
-    "exploring", "auditing", "loopback", "proxies", "storing",
+    "unmatched", "matched", "journaling", "frameworks", "installing", "bounded", "patterns", "processes", "worker", "stores", "starting",
+    "exploring", "auditing", "loopback", "proxies",
 )  # fmt: skip
 PAGE = Path(__file__).with_name("RESULTS.md")
 BEGIN, END = "<!-- benchmarks -->", "<!-- /benchmarks -->"

@@ -1,8 +1,8 @@
 """The servers of the loopback cases: `python serving.py APP VARIANT PORT` serves one.
 
 APP is `raw` or `fastapi` (uvicorn) or `flask` or `wsgi` (gunicorn, threads). VARIANT is `bare`, `all`, `some` (30 %),
-`times` (30 %, counted), `never` (matched, and never injected), `unmatched`, `hang`, `delay` (an hour), `base`
-(BaseHTTPMiddleware that answers 30 %) or `noop`.
+`times` (30 %, counted), `never` (matched, and never injected), `unmatched`, `base` (BaseHTTPMiddleware that answers
+30 %) or `noop`.
 """
 
 from __future__ import annotations
@@ -18,8 +18,6 @@ from apps import NoopASGI, NoopWSGI, around, fastapi_hello, flask_hello, trivial
 RULES = {
     "all": "cos:SlowDown",
     "some": "cos:SlowDown,probability=0.3",
-    "hang": "hang,delay=1h",
-    "delay": "latency,delay=1h",
     "times": "cos:SlowDown,probability=0.3,times=1000000000",
     "never": "cos:SlowDown,probability=0",
     "unmatched": "cos:SlowDown,path=elsewhere/",
@@ -83,7 +81,7 @@ def main(app: str, variant: str, port: int) -> None:
         "--worker-class",
         "gthread",
         "--threads",
-        os.environ.get("THREADS", "4"),
+        "4",
         "--workers",
         os.environ.get("WORKERS", "1"),
         "--log-level",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 import time
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -17,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from loopback import HERE, Server, measured, start
+from loopback import measured, serving
 from measure import AGAIN, Goal, Row, Sample, retried, spread
 
 if TYPE_CHECKING:
@@ -41,10 +40,10 @@ def run() -> list[Row]:
 def _unmatched(app: str, stores: dict[str, str]) -> list[Row]:
     """A request that no rule matches, with each store against `memory:`."""
     with ExitStack() as stack:
-        servers = {
-            name: _serving(stack, app, "unmatched", store)
-            for name, store in {"memory": "memory:", AGAIN: "memory:", **stores}.items()
-        }
+        servers = {}
+        for name, store in {"memory": "memory:", AGAIN: "memory:", **stores}.items():
+            servers[name] = serving(app, "unmatched", FAULTINJECT_STORE=store)
+            stack.callback(servers[name].stop)
         cpu, _ = measured(servers)
     sample = Sample("memory", cpu)
     case = f"no rule matches, {TITLES[app]}, "
@@ -55,10 +54,10 @@ def _counted(name: str, store: str) -> list[Row]:
     """Requests for the same processor time, of a rule that counts against rules that do not."""
     rules = {"times": "times", "always": "all", "never": "never", AGAIN: "never"}
     with ExitStack() as stack:
-        servers = {
-            each: _serving(stack, "flask", rule, _apart(store, each), workers=4)
-            for each, rule in rules.items()
-        }
+        servers = {}
+        for each, rule in rules.items():
+            servers[each] = serving("flask", rule, FAULTINJECT_STORE=_apart(store, each), WORKERS="4")
+            stack.callback(servers[each].stop)
         cpu, _ = measured(servers)
     parts = zip(cpu["times"], cpu["always"], cpu["never"], strict=True)
     ratios = [(SHARE * always + (1 - SHARE) * never) / times for times, always, never in parts]
@@ -71,14 +70,6 @@ def _apart(store: str, name: str) -> str:
     """A store of its own: other rules are refused."""
     mark = name.replace(" ", "-")
     return f"{store}?prefix={mark}" if "://" in store else f"{store}-{mark}"
-
-
-def _serving(stack: ExitStack, app: str, rule: str, store: str, workers: int = 1) -> Server:
-    settings = ["env", f"FAULTINJECT_STORE={store}", f"WORKERS={workers}"]
-    command = [sys.executable, str(HERE / "serving.py"), app, rule]
-    server = start(lambda port: [*settings, *command, str(port)])
-    stack.callback(server.stop)
-    return server
 
 
 @contextmanager
