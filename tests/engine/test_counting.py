@@ -238,32 +238,6 @@ def test_sixty_four_threads_get_exactly_a_hundred(site, in_threads, frequent_swi
     assert sorted(each.n for each in made.outcomes) == list(range(2560))
 
 
-@pytest.mark.parametrize("per", ["call", "key", "bucket", "operation", "client"])
-def test_each_scope_gets_exactly_its_own(site, in_threads, frequent_switches, per):
-    """Eight scopes at once, of 64 threads: none takes from another, none gets more."""
-    things = {
-        "operation": [
-            "PUT /b/k",
-            "GET /b/k",
-            "HEAD /b/k",
-            "DELETE /b/k",
-            "GET /b",
-            "PUT /b",
-            "GET /",
-            "HEAD /b",
-        ],
-        "bucket": [f"PUT /b{each}/k" for each in range(8)],
-    }.get(per, [f"PUT /b/k{each}" for each in range(8)])
-    made = site(f"http:503,times=25,per={per}")
-
-    def ask(number):
-        order = things[number % 8 :] + things[: number % 8]
-        return [(each, made.ask(each, REMOTE_ADDR=f"10.0.0.{things.index(each)}")) for each in order]
-
-    answers = Counter(each for asked in in_threads(64, ask) for each in asked)
-    assert answers == {(each, answer): 25 if answer else 39 for each in things for answer in (ONE, None)}
-
-
 def test_a_rate_is_exact_under_threads(site, in_threads, frequent_switches):
     """At one moment the limit is let through, not one more or less."""
     made = site("http:503,above=50/s")
