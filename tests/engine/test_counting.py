@@ -229,26 +229,28 @@ def test_a_new_scenario_starts_the_clock_anew_and_an_added_rule_does_not(site):
 
 
 @pytest.mark.parametrize("round_", range(2))
-def test_sixty_four_threads_get_exactly_a_hundred(site, in_threads, frequent_switches, round_):
+def test_sixty_four_threads_get_exactly_a_hundred(site, in_many_threads, round_):
     """Never 99, never 101; each match is counted once."""
     made = site("http:503,times=100")
-    answers = [each for asked in in_threads(64, lambda _: made.asks(["PUT /b/k"] * 40)) for each in asked]
+    answers = [
+        each for asked in in_many_threads(64, lambda _: made.asks(["PUT /b/k"] * 40)) for each in asked
+    ]
     assert Counter(answers) == {ONE: 100, None: 2460}
     assert made.counts == {ONE: (2560, 100)}
     assert sorted(each.n for each in made.outcomes) == list(range(2560))
 
 
-def test_a_rate_is_exact_under_threads(site, in_threads, frequent_switches):
+def test_a_rate_is_exact_under_threads(site, in_many_threads):
     """At one moment the limit is let through, not one more or less."""
     made = site("http:503,above=50/s")
     answers = Counter(
-        each for asked in in_threads(64, lambda _: made.asks(["PUT /b/k"] * 5)) for each in asked
+        each for asked in in_many_threads(64, lambda _: made.asks(["PUT /b/k"] * 5)) for each in asked
     )
     assert answers == {None: 50, ONE: 270}
 
 
 @pytest.mark.parametrize("round_", range(2))
-def test_what_is_given_back_is_given_out_again_and_never_twice(site, in_threads, frequent_switches, round_):
+def test_what_is_given_back_is_given_out_again_and_never_twice(site, in_many_threads, round_):
     """The app fails every second time on its own, and exactly a hundred faults are injected.
 
     Those takes are returned. A take may be returned when the other threads have no requests left: later ones get it
@@ -263,7 +265,9 @@ def test_what_is_given_back_is_given_out_again_and_never_twice(site, in_threads,
         return []
 
     made = site("http:503,times=100,when=after", app=app)
-    answers = [each for asked in in_threads(64, lambda _: made.asks(["PUT /b/k"] * 10)) for each in asked]
+    answers = [
+        each for asked in in_many_threads(64, lambda _: made.asks(["PUT /b/k"] * 10)) for each in asked
+    ]
     assert 100 - 64 < Counter(answers)[ONE] <= 100
     answers += made.asks(["PUT /b/k"] * 160)
     assert Counter(answers) == {ONE: 100, None: 700}
