@@ -15,6 +15,7 @@ import threading
 import time
 from ast import literal_eval
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -405,6 +406,29 @@ def pytest_runtest_protocol():
     finally:
         os.environ.pop("PYTHONPATH", None)
         os.environ |= {name: value for name, value in given.items() if value is not None}
+
+
+@pytest.fixture
+def in_many_threads():
+    """Run a function of the thread's number in many threads at once; gives the results in order.
+
+    They take turns after each step.
+    """
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+
+    def run(count, work):
+        gate = threading.Barrier(count)
+
+        def one(number):
+            gate.wait(60)
+            return work(number)
+
+        with ThreadPoolExecutor(count) as pool:
+            return list(pool.map(one, range(count)))
+
+    yield run
+    sys.setswitchinterval(before)
 
 
 @pytest.fixture(scope="session")

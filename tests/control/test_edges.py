@@ -370,20 +370,6 @@ def test_a_change_in_code_is_nobody_s(api):
     assert [each.text for each in api.injector.state.changes] == ["switched faults off"]
 
 
-def test_rules_take_the_place_of_what_cannot_be_read(tmp_path):
-    """A damaged store is not what keeps anybody from a right one."""
-    one, other = (
-        Api(make_injector("http:503", FAULTINJECT_STORE=f"file:{tmp_path}/store")) for _ in range(2)
-    )
-    one.change("POST", "/rules", {"text": "http:504"})
-    (scenario,) = tmp_path.glob("store/scenario-*")
-    scenario.write_text("{")
-    assert [each["text"] for each in one.change("PUT", "/rules", {"text": "http:505"})["rules"]] == [
-        "http:505"
-    ]
-    assert [each["text"] for each in other.state()["rules"]] == ["http:505"]
-
-
 def test_workers_agree_on_a_token(monkeypatch, tmp_path, caplog):
     """In a file that only this user can read; a link in its place is not followed."""
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))

@@ -197,26 +197,6 @@ def test_the_process_that_a_reloader_starts_has_the_address(start, free_port):
     assert owner_of(own) != program.process.pid
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["gunicorn", "preload", "uvicorn"])
-def test_random_tokens_of_workers_are_one(name, start, free_port):
-    """Workers share one random token, which is logged once; later workers have it too.
-
-    Otherwise a page would be refused by every worker but one.
-    """
-    program, port = served(start, free_port, name, FAULTINJECT_CONTROL="/_faultinject", FAULTINJECT_TOKEN="")
-    client = Client(None, (port, "/_faultinject"), port)
-    first = workers(program, port)
-    (token,) = re.findall(r"its token is (\S+)", program.text)
-    asked = [client.get("/state", token=token).status for _ in range(24)]
-    assert asked == [200] * 24
-    os.kill(min(first), signal.SIGKILL)
-    workers(program, port, without=min(first))
-    asked = [client.get("/state", token=token).status for _ in range(24)]
-    assert asked == [200] * 24
-    assert program.text.count(token) == program.text.count("its token is") == 1
-
-
 def workers(program, port, without=None):
     """The processes of all three workers, when they serve."""
 

@@ -65,26 +65,6 @@ def nothing_beside(monkeypatch):
 
 
 @pytest.fixture
-def in_many_threads():
-    """Run a function of the thread's number in many threads at once; gives the results in order."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-
-    def run(count, work):
-        gate = Barrier(count)
-
-        def one(number):
-            gate.wait()
-            return work(number)
-
-        with ThreadPoolExecutor(count) as pool:
-            return list(pool.map(one, range(count)))
-
-    yield run
-    sys.setswitchinterval(before)
-
-
-@pytest.fixture
 def process():
     """Start a Python program with these arguments; it talks by lines, and ends with the test."""
     with ExitStack() as ended:

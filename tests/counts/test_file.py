@@ -368,16 +368,6 @@ def make(place, rules="http:503,times=3"):
     return Injector(rules, seed=1, store=f"file:{place}/store", environ={})
 
 
-def test_no_room_from_the_start(mounted):
-    """Without room the start is refused with a reason, and works once there is room."""
-    place = mounted("8k")
-    with pytest.raises(StoreUnavailableError, match=r"[Nn]o space left"):
-        make(place)
-    assert run("mount", "-o", "remount,size=1m", place)
-    injector = make(place)
-    assert [get(injector) for _ in range(5)] == [503] * 3 + [200] * 2
-
-
 def test_no_room_later(mounted, caplog, now):
     """Without room requests pass, counted, and logged once; with room injection goes on.
 

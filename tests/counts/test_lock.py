@@ -87,14 +87,6 @@ def test_it_is_waited_for(lock, holder):
     lock.release()
 
 
-def test_a_holder_that_is_killed(lock, holder):
-    """It leaves the lock free."""
-    holder.kill()
-    holder.wait()
-    lock.acquire()
-    lock.release()
-
-
 def test_threads_behind_a_stopped_holder_do_not_queue_up(lock, holder, in_many_threads, monkeypatch):
     """16 threads wait together: once one has waited long enough, none waits again."""
     pauses = []
@@ -108,25 +100,6 @@ def test_threads_behind_a_stopped_holder_do_not_queue_up(lock, holder, in_many_t
     in_many_threads(16, work)
     holder.send_signal(signal.SIGCONT)
     assert sum(pauses) < 2 * 0.06
-
-
-def test_threads_exclude_each_other(lock, in_many_threads):
-    """Threads have the lock one at a time, without a time limit, and each gets its turn.
-
-    Their patience is for other processes alone.
-    """
-    inside, most = [], []
-
-    def work(thread):
-        for _ in range(50):
-            lock.acquire(0.0)
-            inside.append(thread)
-            most.append(len(inside))
-            inside.remove(thread)
-            lock.release()
-
-    in_many_threads(32, work)
-    assert most == [1] * 32 * 50
 
 
 def test_a_thread_that_is_slow_is_waited_for(lock, monkeypatch):

@@ -147,38 +147,6 @@ def test_a_server_that_takes_a_connection_and_says_nothing(stopping):
     until(lambda: paths(injector.events()[0]) == ["/0", "/1", "/2"])
 
 
-def test_a_thread_that_cannot_be_had(url, monkeypatch):
-    """Without a thread, the lines wait for the next time that something is to be done."""
-
-    def refuse(_):
-        raise RuntimeError("can't start new thread")
-
-    injector = make(url)
-    with monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", refuse)
-        get(injector, "/0")
-    get(injector, "/1")
-    until(lambda: paths(injector.events()[0]) == ["/0", "/1"])
-
-
-def test_a_mistake_of_ours_is_logged(url, monkeypatch, caplog):
-    """An error of ours in the background is logged, and neither work nor requests stop."""
-    import redis
-
-    injector = make(url)
-
-    def fail(*_, **__):
-        raise ZeroDivisionError
-
-    with monkeypatch.context() as patch:
-        patch.setattr(redis.connection.AbstractConnection, "send_packed_command", fail)
-        get(injector, "/0")
-        until(lambda: [each for each in caplog.records if each.exc_info])
-    assert {each.exc_info[0] for each in caplog.records if each.exc_info} == {ZeroDivisionError}
-    get(injector, "/1")
-    until(lambda: paths(injector.events()[0])[-1:] == ["/1"])
-
-
 def test_a_server_that_was_away_is_told_with_the_next(start_redis):
     """The lines of an outage are kept, and sent with the next one."""
     server = start_redis()

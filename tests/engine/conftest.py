@@ -170,42 +170,6 @@ def environ():
     return environ_of
 
 
-@pytest.fixture
-def frequent_switches():
-    """Threads take turns after each step."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
-
-
-@pytest.fixture(scope="session")
-def in_threads():
-    """Run a function of the thread's number in so many threads at once; gives what they return."""
-
-    def run(count, work):
-        results = [None] * count
-        errors = []
-        gate = threading.Barrier(count)
-
-        def one(number):
-            try:
-                gate.wait(60)
-                results[number] = work(number)
-            except BaseException as error:
-                errors.append(error)
-
-        threads = [threading.Thread(target=one, args=(number,)) for number in range(count)]
-        for each in threads:
-            each.start()
-        for each in threads:
-            each.join()
-        assert errors == []
-        return results
-
-    return run
-
-
 class Statistics:
     """Chi-square tests, exact for every number of degrees of freedom."""
 

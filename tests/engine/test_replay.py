@@ -117,22 +117,24 @@ def test_interleaving_changes_nothing_for_the_retries_of_things(site):
     assert by_attempt[0] == by_attempt[1]
 
 
-def test_threads_change_nothing(site, in_threads, frequent_switches):
+def test_threads_change_nothing(site, in_many_threads):
     """One thread or sixteen: the same things fail, each as often."""
     targets = THINGS * 3
     alone, together = site(CHANCE, "11"), site(CHANCE, "11")
     alone.asks(targets)
-    in_threads(16, lambda number: together.asks(targets[number::16]))
+    in_many_threads(16, lambda number: together.asks(targets[number::16]))
     assert faults(alone) == faults(together)
     assert faults(alone).total() > 300
 
 
-def test_parallel_attempts_of_one_thing_fail_as_often(site, in_threads):
+def test_parallel_attempts_of_one_thing_fail_as_often(site, in_many_threads):
     """Parallel attempts get each number once, so as many fail as one after another."""
     alone, together = site("http:503,probability=0.3", "11"), site("http:503,probability=0.3", "11")
     one = [alone.ask() for _ in range(1600)]
     many = [
-        each for asked in in_threads(16, lambda _: [together.ask() for _ in range(100)]) for each in asked
+        each
+        for asked in in_many_threads(16, lambda _: [together.ask() for _ in range(100)])
+        for each in asked
     ]
     assert Counter(one) == Counter(many)
     assert sorted(each.n for each in together.outcomes) == list(range(1600))

@@ -26,10 +26,10 @@ def test_as_many_as_there_are_places(site, most):
     assert made.counts == {"rule-1": (3 * most + 6, 3 * most)}
 
 
-def test_threads_take_no_more_than_there_are(site, in_threads, frequent_switches):
+def test_threads_take_no_more_than_there_are(site, in_many_threads):
     """And each place that is free is given."""
     made = site("latency,delay=0s,skip=0", FAULTINJECT_MAX_ACTIVE="5")
-    in_threads(8, lambda _: [made.meet() for _ in range(100)])
+    in_many_threads(8, lambda _: [made.meet() for _ in range(100)])
     did = [each.did for each in made.outcomes]
     assert did.count("refused") + did.count("delayed") == 800
     made.meet()

@@ -10,7 +10,7 @@ from faultinject import Rule, Scenario
 from faultinject.exceptions import ConfigurationError
 
 
-def test_a_request_is_decided_by_one_scenario(site, in_threads, frequent_switches):
+def test_a_request_is_decided_by_one_scenario(site, in_many_threads):
     """While rules are swapped, each request's status, rule and generation belong together."""
     scenarios = [
         Scenario(Rule(f"http:{500 + number}", name=f"g{number}"), seed=number) for number in range(50)
@@ -39,7 +39,7 @@ def test_a_request_is_decided_by_one_scenario(site, in_threads, frequent_switche
         finally:
             asking.discard(thread)
 
-    answers = dict(each for asked in in_threads(7, work) for each in asked)
+    answers = dict(each for asked in in_many_threads(7, work) for each in asked)
     outcomes = {each.path: each for each in made.outcomes}
     assert len(answers) == len(outcomes) == 2400
     for path, rule in answers.items():

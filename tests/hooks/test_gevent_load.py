@@ -2,8 +2,10 @@
 
 import os
 import signal
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from http.client import HTTPConnection
 
 import pytest
 
@@ -11,7 +13,6 @@ from tests.locked import locked
 from tests.slowly import others_slowly
 
 from .launch import GUNICORN, Way
-from .test_shared_load import hammer
 
 TIMES = 300
 CLIENTS = 12
@@ -39,6 +40,24 @@ def begin(start, tmp_path):
         return start(WAYS[name], FAULTINJECT_ENABLED="1", FAULTINJECT_RULES=rule, **store)
 
     return begin
+
+
+def hammer(port, path, clients, each):
+    """The statuses of so many requests on so many connections at once."""
+
+    def client(_):
+        found = []
+        connection = HTTPConnection("127.0.0.1", port, timeout=60)
+        for _ in range(each):
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            answer.read()
+            found.append(answer.status)
+        connection.close()
+        return found
+
+    with ThreadPoolExecutor(clients) as threads:
+        return Counter(status for some in threads.map(client, range(clients)) for status in some)
 
 
 @contextmanager

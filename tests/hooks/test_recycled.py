@@ -117,7 +117,14 @@ def test_a_begin_is_one_for_all(store, recycled):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "store"),
-    [("gunicorn", "private"), ("gunicorn", "file"), ("gunicorn", "redis"), ("uvicorn", "private")],
+    [
+        ("gunicorn", "private"),
+        ("gunicorn", "file"),
+        ("gunicorn", "redis"),
+        ("gunicorn --preload", "private"),
+        ("uvicorn", "private"),
+        ("granian, HUP", "private"),
+    ],
     indirect=["store"],
 )
 def test_an_apps_own_failures_are_those_of_all(name, store, recycled):

@@ -129,31 +129,6 @@ def redis_left(redis):
     return 400 - int(client.hget(key, "o0") or 0)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["gunicorn", "gunicorn --preload", "uvicorn"])
-def test_a_redis_that_comes_back_empty(name, start, start_redis):
-    """Nothing is injected while the Redis is away; an empty one counts from zero for all.
-
-    Also for workers that are started then.
-    """
-    redis = start_redis()
-    server = start(WAYS[name], **named(redis.url))
-    server.until(lambda: len({server.process_number() for _ in range(40)}) == 4)
-    first = ask([server], 60)
-    assert first.keys() <= {200, 503}
-    assert 0 < first[503] <= 100
-    redis.kill()
-    assert ask([server], 40) == {200: 40}
-    redis.start()
-    old = {server.process_number() for _ in range(80)}
-    for victim in old:
-        os.kill(victim, signal.SIGKILL)
-    server.until(lambda: len({server.process_number() for _ in range(40)} - old - {None}) > 1)
-    again = sum((ask([server], 40) for _ in range(6)), Counter())
-    assert again.keys() <= {200, 503}
-    assert 0 < again[503] <= 100
-
-
 def unmatched(server, each=lambda _: None):
     """The times of requests that no rule matches, one after another, in order of their length."""
     took = []

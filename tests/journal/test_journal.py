@@ -1,6 +1,5 @@
 """The journal: every field, its bounds, and what must never be in it."""
 
-import asyncio
 import errno
 import gc
 import io
@@ -17,12 +16,14 @@ from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 
 import pytest
 
-from faultinject import ASGIFaultMiddleware, Injector, Outcome, WSGIFaultMiddleware, inject
+from faultinject import Injector, Outcome, WSGIFaultMiddleware, inject
 from faultinject.exceptions import ConfigurationError
 from faultinject.injector.injector import JoinedInjector, Joining
 from faultinject.journal import writing
 from faultinject.journal.changes import ControlChange
 from faultinject.journal.outcome import outcome_in
+from tests.adapters.conftest import SENDS, Asgi, Wsgi
+from tests.adapters.transport import App
 from tests.descriptors import opened
 from tests.full_disk import room_for
 from tests.rows import each_row
@@ -45,11 +46,7 @@ def app(environ, start_response):
     return [b"app"]
 
 
-def ask(injector, method="GET", target="/photos/a.jpg", headers=(), body=b"", answers=None, **more):
-    def answering(_, start_response):
-        start_response(*answers)
-        return [b"app"]
-
+def ask(injector, method="GET", target="/photos/a.jpg", headers=(), body=b"", **more):
     path, _, query = target.partition("?")
     environ = {
         "REQUEST_METHOD": method,
@@ -64,8 +61,13 @@ def ask(injector, method="GET", target="/photos/a.jpg", headers=(), body=b"", an
         **{f"HTTP_{name.upper().replace('-', '_')}": value for name, value in dict(headers).items()},
         **more,
     }
-    asked = app if answers is None else answering
-    return b"".join(WSGIFaultMiddleware(asked, injector=injector)(environ, lambda *_: None))
+    return b"".join(WSGIFaultMiddleware(app, injector=injector)(environ, lambda *_: None))
+
+
+@pytest.fixture
+def path(tmp_path):
+    """Of the journal's file."""
+    return tmp_path / "journal"
 
 
 def only(injector):
@@ -461,46 +463,23 @@ def held_by(thing):
     return found
 
 
-def test_no_secret_anywhere(tmp_path):
+def test_no_secret_anywhere(path):
     """No Authorization, cookie, signature or token reaches the file, an outcome or the journal.
 
     Each head is tried with each query.
     """
-    path = tmp_path / "journal"
     rules = ("cos:SlowDown", "cos:SlowDown,probability=0", "cos:SlowDown,path=elsewhere/")
     for number, (query, head) in enumerate(product(SECRET_QUERIES, SECRET_HEADS)):
         injector = injector_for(rules[number % 3], FAULTINJECT_JOURNAL=str(path))
         headers = {**SECRETS, "authorization": head}
-        if number // 3 % 2:
-            ask(injector, "GET", f"/b/k?{query}", headers)
-        else:
-            asyncio.run(ask_asgi(injector, query, headers))
+        send = (Asgi(), Wsgi())[number // 3 % 2]
+        send(injector, "GET", f"/b/k?{query}", headers.items())
         kept = held_by(injector.journal)
         assert "/b/k" in kept
         assert [text for text in kept if "SECRET" in text] == []
         assert "SECRET" not in repr([each.to_dict() for each in injector.journal.outcomes])
     assert "SECRET" not in path.read_text()
     assert "AKID" not in path.read_text()
-
-
-async def ask_asgi(injector, query, headers):
-    async def nothing(scope, receive, send):
-        await send({"type": "http.response.start", "status": 200})
-        await send({"type": "http.response.body"})
-
-    async def send(message):
-        pass
-
-    scope = {
-        "type": "http",
-        "http_version": "1.1",
-        "method": "GET",
-        "path": "/b/k",
-        "query_string": query.encode(),
-        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
-        "client": ("10.0.0.7", 50123),
-    }
-    await ASGIFaultMiddleware(nothing, injector=injector)(scope, None, send)
 
 
 PRINCIPALS = [
@@ -602,10 +581,7 @@ def test_when_and_for_which_region_it_was_signed(headers, query, says_region, ki
     A client corrects these when it is told that its clock or its region is wrong.
     """
     injector = injector_for("cos:SlowDown")
-    if kind == "wsgi":
-        ask(injector, target=f"/b/k?{query}", headers=headers)
-    else:
-        asyncio.run(ask_asgi(injector, query, headers))
+    SENDS[kind]()(injector, "GET", f"/b/k?{query}", headers.items())
     outcome = only(injector)
     assert (outcome.clock_offset, outcome.region is not None) == (-3600, says_region)
 
@@ -615,10 +591,7 @@ def test_when_and_for_which_region_it_was_signed(headers, query, says_region, ki
 def test_what_the_app_itself_answered(kind, fault, status):
     """If a fault replaces the app's answer, the journal says its status, and if it was applied."""
     injector = injector_for(fault)
-    if kind == "wsgi":
-        ask(injector, "PUT", "/photos/cat.jpg")
-    else:
-        asyncio.run(ask_asgi(injector, "", {}))
+    SENDS[kind]()(injector, "PUT", "/photos/cat.jpg")
     outcome = injector.journal.outcomes[-1]
     assert (outcome.app_status, outcome.status, outcome.applied) == (status, 503, status is not None)
 
@@ -643,35 +616,17 @@ CHECKSUMS = [
 @pytest.mark.parametrize(("name", "value", "status", "whole"), CHECKSUMS)
 def test_a_checksum_of_the_whole_answer(kind, name, value, status, whole):
     """A checksum is noted if all requests are, and only if the client can check its bytes by it."""
+    app = App(b"app", status=status)
+    app.headers.append((name, value))
     for record_all in (True, False):
         injector = injector_for("reset,method=PUT", record_all=record_all)
-        if kind == "wsgi":
-            headers = [("Content-Length", "3"), (name, value)]
-            ask(injector, answers=(f"{status} x", headers))
-        else:
-            headers = [(b"content-length", b"3"), (name.lower().encode(), value.encode())]
-            asyncio.run(answered_by_asgi(injector, status, headers))
+        SENDS[kind]()(injector, app=app)
         found = [(each.checksum, each.response_bytes) for each in injector.journal.outcomes]
         assert found == [(whole, 3)] * record_all
 
 
-async def answered_by_asgi(injector, status, headers):
-    async def answering(scope, receive, send):
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": b"app"})
-
-    async def nothing(*_):
-        return {"type": "http.disconnect"}
-
-    scope = {"type": "http", "method": "GET", "path": "/photos/a.jpg", "query_string": b"", "headers": []}
-    await ASGIFaultMiddleware(answering, injector=injector)(scope, nothing, nothing)
-
-
-def test_the_file(tmp_path):
+def test_the_file(path):
     """Mode 0600, appended to, one line a write, readable as JSON at any moment."""
-    path = tmp_path / "journal"
-    path.write_text('{"v": 1}\n')
-    path.unlink()
     injector = injector_for("cos:SlowDown,path=slow/", FAULTINJECT_JOURNAL=str(path))
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     writes = []
@@ -695,22 +650,20 @@ def test_the_file(tmp_path):
     assert [each.to_dict() for each in injector.journal.outcomes] == [last, passed]
 
 
-def test_a_file_that_was_there_is_closed_to_others(tmp_path):
+def test_a_file_that_was_there_is_closed_to_others(path):
     """Mode 0600 whatever it was, and its lines stay."""
-    path = tmp_path / "journal"
     path.write_text('{"v": 1}\n')
     path.chmod(0o644)
     injector_for("cos:SlowDown", FAULTINJECT_JOURNAL=str(path))
     assert (stat.S_IMODE(path.stat().st_mode), path.read_text()) == (0o600, '{"v": 1}\n')
 
 
-def test_a_file_whose_mode_stays_is_written_all_the_same(tmp_path, monkeypatch):
+def test_a_file_whose_mode_stays_is_written_all_the_same(path, monkeypatch):
     """On a file system without modes."""
 
     def refuse(*_):
         raise PermissionError(1, "Operation not permitted")
 
-    path = tmp_path / "journal"
     path.touch()
     path.chmod(0o644)
     with monkeypatch.context() as patch:
@@ -719,9 +672,8 @@ def test_a_file_whose_mode_stays_is_written_all_the_same(tmp_path, monkeypatch):
     assert (stat.S_IMODE(path.stat().st_mode), len(path.read_text().splitlines())) == (0o644, 1)
 
 
-def test_a_file_that_another_user_made_is_refused(tmp_path, monkeypatch):
+def test_a_file_that_another_user_made_is_refused(path, monkeypatch):
     """They could read it, and write lines of their own; a device or a pipe is nobody's journal."""
-    path = tmp_path / "journal"
     path.write_text("theirs\n")
     path.chmod(0o666)
     monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
@@ -779,9 +731,8 @@ def test_a_file_that_cannot_be_opened_anew_ends(tmp_path, caplog):
     assert stops == [os.strerror(errno.ENOENT), os.strerror(errno.ELOOP)]
 
 
-def test_a_journal_that_nobody_may_look_for_goes_on(tmp_path, monkeypatch, caplog):
+def test_a_journal_that_nobody_may_look_for_goes_on(path, monkeypatch, caplog):
     """A server that has given up its rights writes into what it has open."""
-    path = tmp_path / "journal"
     injector = injector_for("cos:SlowDown", FAULTINJECT_JOURNAL=str(path))
     real = os.stat
 
@@ -797,9 +748,8 @@ def test_a_journal_that_nobody_may_look_for_goes_on(tmp_path, monkeypatch, caplo
     assert "a new file is opened" not in caplog.text
 
 
-def test_a_thread_that_comes_second_finds_it_open(tmp_path, monkeypatch, caplog):
+def test_a_thread_that_comes_second_finds_it_open(path, monkeypatch, caplog):
     """Both have seen that the file is gone; the one that is later opens none."""
-    path = tmp_path / "journal"
     injector = JoinedInjector("http:503", Joining(ends=False), environ={}, journal=str(path))
     real = os.stat
     others = [lambda: ask(injector)]
@@ -821,9 +771,8 @@ def test_a_thread_that_comes_second_finds_it_open(tmp_path, monkeypatch, caplog)
 
 
 @pytest.mark.parametrize("ends", [True, False])
-def test_the_file_stops_at_its_bound(tmp_path, caplog, ends):
+def test_the_file_stops_at_its_bound(path, caplog, ends):
     """At 1 GiB it takes no more lines and says so once; the ring goes on."""
-    path = tmp_path / "journal"
     injector = JoinedInjector("cos:SlowDown", Joining(ends=ends), environ={}, journal=str(path))
     ask(injector)
     full = (1 << 30) - path.stat().st_size // 2
@@ -839,9 +788,8 @@ def test_the_file_stops_at_its_bound(tmp_path, caplog, ends):
 
 
 @pytest.mark.parametrize(("room", "why"), [(0, "File too large"), (10, "no space left")])
-def test_a_full_disk_ends_the_file_and_nothing_else(tmp_path, caplog, room, why):
+def test_a_full_disk_ends_the_file_and_nothing_else(path, caplog, room, why):
     """The answer goes out; the log says why the file ends, also where a part of the line fits."""
-    path = tmp_path / "journal"
     injector = injector_for("cos:SlowDown", FAULTINJECT_JOURNAL=str(path))
     ask(injector)
     with room_for(path.stat().st_size + room):

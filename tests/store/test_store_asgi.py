@@ -83,17 +83,6 @@ def test_an_object_comes_back(content):
             assert (answer.status, got) == (206, content[1:3])
 
 
-def test_names_of_metadata_are_as_they_were_sent():
-    """With their underscores and capitals, which scopes have not."""
-    with serving("azure-blob") as (_, server, ask):
-        connection = http.client.HTTPConnection(*server.server_address, timeout=PATIENCE)
-        headers = {"x-ms-blob-type": "BlockBlob", "x-ms-meta-My_Mood": "sleepy"}
-        connection.request("PUT", "/account/photos/k", b"x", headers)
-        assert connection.getresponse().status == 201
-        connection.close()
-        assert ("x-ms-meta-My_Mood", "sleepy") in ask("HEAD", "/account/photos/k")[0].getheaders()
-
-
 def test_a_large_body_is_awaited_on_a_thread():
     """Others are answered meanwhile; one whose client leaves is not stored."""
     with serving() as (store, server, ask):

@@ -12,7 +12,9 @@ from faultinject import (
     Attempt,
     AttemptHint,
     Call,
+    Category,
     ConfigurationError,
+    Did,
     DocumentedError,
     Exploration,
     FaultInjectError,
@@ -24,6 +26,7 @@ from faultinject import (
     Outcome,
     Problem,
     Profile,
+    Retryable,
     Rule,
     RuleCounts,
     RuleKeys,
@@ -34,7 +37,9 @@ from faultinject import (
     Storage,
     StorageFactory,
     Vendor,
+    Verdict,
     Waits,
+    When,
     WSGIFaultMiddleware,
     explore,
     get_injector,
@@ -43,6 +48,12 @@ from faultinject import (
     record,
 )
 from faultinject import Rul as Rul  # type: ignore[attr-defined]
+from faultinject.exceptions import (
+    ConflictError,
+    ExplorationFailedError,
+    RetryAssertionError,
+    StoreUnavailableError,
+)
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -106,6 +117,7 @@ def of_a_block() -> None:
         assert_type(faults.rules, tuple[Rule, ...])
         assert_type(faults.calls, list[Call])
         assert_type(faults.calls[0].first, Attempt)
+        assert_type(faults.calls[0].gaps, tuple[float | None, ...])
         assert_type(faults.findings(), list[Finding])
         assert_type(faults.injector, Injector)
         with faults.pause() as nothing:
@@ -155,6 +167,8 @@ def of_exploration(code: Callable[[], object]) -> None:
         with run as faults:
             assert_type(faults, Faults)
     assert_type(record(code), list[Outcome])
+    exploration = explore("s3", "reset,when=after", depth=2, allow=OSError, ignore=["jitter"])
+    print(exploration.to_json())
 
 
 def app(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
@@ -187,7 +201,9 @@ def of_apps(rules: Rules, profile: Profile) -> None:
 def of_an_injector(injector: Injector) -> None:
     """The types of returned values can be named."""
     state: State = injector.use("http:503", seed=1)
-    state = injector.disable(expected=state.generation)
+    state = injector.disable(expected=state.generation, why="the store is gone")
+    state = injector.add(Rule("latency", delay="100ms"), expected=state.generation)
+    injector.disable_rule(state.scenario.display_names[-1])
     counts: dict[str, RuleCounts] = injector.counts()
     assert_type(counts["rule-1"].injected, int)
     counts["rule-1"].injected = 0  # type: ignore[misc]
@@ -214,9 +230,14 @@ def of_words(outcome: Outcome, finding: Finding, row: DocumentedError) -> None:
     print(waits)
     print(outcome.did == "answered", outcome.when == "after", finding.verdict == "FAIL")
     print(row.retryable == "yes", row.category == "throttle")
+    assert_type(outcome.did, Did)
     assert_type(outcome.when, Literal["before", "after"] | None)
+    assert_type(outcome.when, When | None)
     assert_type(finding.verdict, Literal["FAIL", "WARN", "INCONCLUSIVE", "PASS"])
+    assert_type(finding.verdict, Verdict)
     assert_type(row.retryable, Literal["yes", "no", "unstated"])
+    assert_type(row.retryable, Retryable)
+    assert_type(row.category, Category)
     print(outcome.did == "answred")  # type: ignore[comparison-overlap]
     print(finding.verdict == "fail")  # type: ignore[comparison-overlap]
     print(row.category == "throtle")  # type: ignore[comparison-overlap]
@@ -231,11 +252,14 @@ def of_errors() -> None:
     except ConfigurationError as error:
         caught: FaultInjectError = error
         assert_type(error.problems, tuple[Problem, ...])
-        print(caught)
+        print(caught, [(each.where, each.message, each.excerpt) for each in error.problems])
+    except (ConflictError, ExplorationFailedError, RetryAssertionError, StoreUnavailableError) as error:
+        print(error)
 
 
 def of_the_catalogue() -> None:
     """Vendors and their rows."""
     assert_type(faultinject.vendors.get("cos"), Vendor)
+    assert_type(faultinject.vendors.get("cos").errors, tuple[DocumentedError, ...])
     assert_type(faultinject.vendors.find("cos:SlowDown"), DocumentedError)
     assert_type(faultinject.vendors.names(), tuple[str, ...])

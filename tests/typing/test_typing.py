@@ -71,21 +71,24 @@ def test_mypy_refuses_each_mistake(unmarked: tuple[Path, list[tuple[int, str]]],
     program = tmp_path / "names.py"
     names = "\n".join(f"from faultinject import {each} as {each}" for each in faultinject.__all__)
     program.write_text(names, encoding="utf-8")
-    said = checked("mypy", *cache, str(bare), str(program), *map(str, pages_examples(tmp_path))).stdout
+    said = checked(
+        "mypy", *cache, str(bare), str(program), *pages_examples(tmp_path, "|file=vendors/acme/vendor")
+    ).stdout
     found = re.findall(r"(\w+)\.py:(\d+): error: .*\[([\w-]+)\]$", said, re.MULTILINE)
     assert sorted((name, int(line), code) for name, line, code in found) == [("api", *each) for each in wrong]
 
 
-def pages_examples(folder: Path) -> Iterator[Path]:
+def pages_examples(folder: Path, more: str = "") -> Iterator[str]:
     """The Python of the contributor's page that is a package's own, each block in a file."""
     page = (ROOT / ".github" / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    kinds = r"plugin|store|counts|file=vendors/acme/vendor"
-    blocks: list[str] = re.findall(rf"^```python (?:{kinds}).*\n((?:.*\n)*?)```$", page, re.MULTILINE)
+    blocks: list[str] = re.findall(
+        rf"^```python (?:plugin|store|counts{more}).*\n((?:.*\n)*?)```$", page, re.MULTILINE
+    )
     assert blocks
     for number, block in enumerate(blocks):
         path = folder / f"example_{number}.py"
         path.write_text(block, encoding="utf-8")
-        yield path
+        yield str(path)
 
 
 @pytest.mark.slow
@@ -93,6 +96,6 @@ def test_pyright_refuses_each_mistake(unmarked: tuple[Path, list[tuple[int, str]
     """Exactly the marked lines are wrong; pyright has other names for why."""
     bare, wrong = unmarked
     (tmp_path / "faultinject").symlink_to(ROOT / "faultinject")
-    said = checked("pyright", "--pythonpath", sys.executable, str(bare)).stdout
-    found = Counter(int(line) for line in re.findall(r"api\.py:(\d+):\d+ - error:", said))
-    assert sorted(found) == [line for line, _ in wrong]
+    said = checked("pyright", "--pythonpath", sys.executable, str(bare), *pages_examples(tmp_path)).stdout
+    found = Counter((name, int(line)) for name, line in re.findall(r"(\w+)\.py:(\d+):\d+ - error:", said))
+    assert sorted(found) == [("api", line) for line, _ in wrong]

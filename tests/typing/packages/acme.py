@@ -1,16 +1,11 @@
-"""A package that adds a vendor, its embedded store and a fault."""
+"""A package that adds a vendor, and a fault which changes the app's own answer."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from faultinject.plugins import (
-    STORES,
     Act,
     Action,
-    Answer,
     CompiledRule,
-    Dialect,
     DocumentedError,
     Entry,
     Fault,
@@ -19,7 +14,6 @@ from faultinject.plugins import (
     Request,
     Rule,
     Vendor,
-    VendorStore,
 )
 
 
@@ -47,26 +41,6 @@ VENDOR = Vendor(
     resource=resource,
     reason=reason,
 )
-S3 = STORES["s3"]
-assert isinstance(S3.speaks, Dialect)
-STORE: VendorStore = replace(S3, speaks=replace(S3.speaks, prefixes=("x-acme-",)))
-
-
-class Empty(Fault):
-    """A 200 without a body."""
-
-    title = "empty"
-    takes = ("when", "set", "drain", "cors")
-
-    def prepare(self, rule: CompiledRule) -> Act:
-        answer = Answer(rule, self.text, 200, "text/plain")
-        return lambda request, entry, digest: answer.give(request, entry, digest, b"", {})
-
-    def in_words(self, rule: Rule) -> str:
-        return "a 200 without a body"
-
-    def fails(self, rule: Rule) -> bool:
-        return False
 
 
 class Zeros(Filter):
