@@ -311,6 +311,39 @@ def test_the_proxy_ends_behind_an_answer(behind, front, either, monkeypatch, cap
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.parametrize("more", [b"", b"Connection: close\r\n"], ids=["kept", "last"])
+@pytest.mark.parametrize("before", [b"", ANSWERED[:-1], ANSWERED], ids=["all", "a part", "nothing"])
+def test_the_proxy_ends_while_a_request_is_under_way(behind, front, either, capsys, before, more):
+    """Its client gets the rest of its answer, and need not say that it has seen the end."""
+    asked, goes_on = threading.Event(), threading.Event()
+
+    def play(talk):
+        talk.request()
+        asked.set()
+        talk.say(before)
+        assert goes_on.wait(60)
+        talk.say(ANSWERED.removeprefix(before))
+
+    proxy = either(behind(play).url, within=15)
+    with proxy.connect() as client:
+        client.sendall(REQUEST.replace(b"\r\n\r\n", b"\r\n" + more + b"\r\n"))
+        assert asked.wait(60)
+        got = up_to(client, before[-4:])
+        proxy.server.should_exit = True
+        until(lambda: is_refused(proxy))
+        goes_on.set()
+        while not got.endswith(b"\r\n\r\na"):
+            got += some(client, 1) or pytest.fail("it ends")
+        front.ends()
+    assert capsys.readouterr().err == ""
+
+
+def is_refused(proxy):
+    """Whether the proxy takes no connections any more."""
+    with socket.socket() as new:
+        return new.connect_ex(("127.0.0.1", proxy.port)) != 0
+
+
 @pytest.mark.parametrize("rule", ["close,drain=no", "reset,drain=no"])
 def test_a_fault_ends_the_connection_while_the_client_sends(behind, front, exchange, rule):
     """Nothing is said behind the end."""
