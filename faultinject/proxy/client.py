@@ -41,6 +41,8 @@ BODILESS = (204, 304)
 """Statuses of answers without a body."""
 FRAMING = frozenset((b"content-length", b"transfer-encoding"))
 """The headers that say where a body ends; a request with a body has one of them."""
+_LOOK = 0.01
+"""Seconds between two looks whether all has been sent."""
 _TOO_LONG = f"a request's line and headers have at most {LIMITS.head} bytes here"
 _NO_HTTP = "what was sent is no request of HTTP/1.1"
 _NO_TUNNEL = "this proxy makes no tunnels: use its address as the endpoint, not as HTTPS_PROXY"
@@ -154,8 +156,13 @@ class ClientTransport(asyncio.StreamReaderProtocol):
         self._proxy_ends, self.keep_alive = True, False
         if self._idle and self.transport.can_write_eof():
             self.transport.close()
-        elif self._idle:
+        elif self._idle or (self.transport.is_closing() and self._is_sent):
             self.transport.abort()  # `close` would wait for the TLS client to confirm the end
+
+    @property
+    def _is_sent(self) -> bool:
+        """Whether the system has all that was written."""
+        return not self.wire.get_write_buffer_size()
 
     def abort(self) -> None:
         """End the connection with an RST."""
@@ -231,7 +238,18 @@ class ClientTransport(asyncio.StreamReaderProtocol):
             if not self._started:
                 await self._refuse(500, _FAILED)
         finally:
-            self.transport.close()
+            await self._close()
+
+    async def _close(self) -> None:
+        """Close the connection; at the proxy's end no TLS client need confirm that."""
+        self.transport.close()
+        if not self._ends:
+            return
+        try:
+            while not self._is_sent:
+                await asyncio.sleep(_LOOK)
+        finally:
+            self.transport.abort()
 
     async def _begin(self) -> bool:
         """Read the head of a request, and say whether to forward it."""

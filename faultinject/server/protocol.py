@@ -140,6 +140,7 @@ class ClientConnection(H11Protocol):
         self.heard = self.loop.time()
         self._limits = limits
         self._deadline: TimerHandle | None = None
+        self._ends = False
 
     @property
     def is_idle(self) -> bool:
@@ -185,6 +186,23 @@ class ClientConnection(H11Protocol):
         if self.scope is not scope_before:  # a new request, whose task has not begun yet
             ours = {SENT_HEADERS: self.conn.sent, SPELL: self.conn.spell, TRANSPORT: self.transport}
             self.scope |= ours  # type: ignore[typeddict-item]
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request; when the server ends, with the end."""
+        super().on_response_complete()
+        self._end()
+
+    def shutdown(self) -> None:
+        """End the connection, unless a request is under way."""
+        self._ends = True
+        if not self.transport.is_closing():
+            super().shutdown()
+        self._end()
+
+    def _end(self) -> None:
+        """End a closed connection that a TLS client need not confirm, as the server ends."""
+        if self._ends and self.is_idle and not self.wire.get_write_buffer_size():
+            self.transport.abort()
 
     def _set_deadline(self) -> None:
         """Start the client's deadline at a request's first byte, and end it at the last one."""

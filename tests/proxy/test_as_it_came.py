@@ -167,8 +167,8 @@ def test_whoever_ends_the_connection(behind, front, exchange, spelled):
     """The client or the server, however it is spelled."""
     line = b"Connection: " + spelled + b"\r\n\r\n"
     asked, answer = REQUESTS["plain"][:-2] + line, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n" + line
-    got, end = exchange(front(behind(answers).url), asked)
-    assert (got[:12], end) == (b"HTTP/1.1 200", "FIN")
+    said = ANSWER.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n")
+    assert exchange(front(behind(answers).url), asked) == (said, "FIN")
     server = behind(lambda talk: (talk.until(b"\r\n\r\n"), talk.say(answer)))
     assert exchange(front(server.url), REQUESTS["plain"]) == (answer, "FIN")
 
@@ -189,13 +189,20 @@ def test_a_connection_is_kept_on_both_sides(behind, front):
     assert server.ended == ["FIN", "FIN"]
 
 
-def test_the_host_of_the_server(behind, front, exchange):
-    """`rewrite_host` sends the host of the server."""
-    server = behind(answers)
-    exchange(front(server.url, rewrite_host=True), REQUESTS["plain"], reads=len(ANSWER))
-    assert bytes(server.sent[0]) == REQUESTS["plain"].replace(
-        b"storage.example:99", f"127.0.0.1:{server.port}".encode()
+@pytest.mark.parametrize(
+    ("name", "host"), [("127.0.0.1", b"127.0.0.1"), ("bücher.test", b"xn--bcher-kva.test")]
+)
+def test_the_host_of_the_server(behind, front, exchange, monkeypatch, name, host):
+    """`rewrite_host` sends the host of the server, as DNS writes it."""
+    connect = asyncio.open_connection
+    monkeypatch.setattr(
+        asyncio, "open_connection", lambda _, *more, **named: connect("127.0.0.1", *more, **named)
     )
+    server = behind(answers)
+    url = server.url.replace("127.0.0.1", name)
+    exchange(front(url, rewrite_host=True), REQUESTS["plain"], reads=len(ANSWER))
+    told = b"%b:%d" % (host, server.port)
+    assert bytes(server.sent[0]) == REQUESTS["plain"].replace(b"storage.example:99", told)
 
 
 def test_what_is_expected(behind, front):
@@ -367,6 +374,7 @@ def test_an_upgrade_is_not_offered(behind, front, at_once, body):
     [
         (b"Connection: keep-alive, Upgrade\r\nUpgrade: h2c\r\n", b"Connection: keep-alive\r\n"),
         (b"X-A: 1\r\nUpgrade: h2c\r\n", b"X-A: 1\r\n"),
+        (b"Connection: Upgrade, keep-alive\r\nUpgrade: h2c\r\n", b"Connection: keep-alive\r\n"),
         (b"connection: X-A , Http2-Settings,te\r\nHTTP2-Settings: AA\r\n", b"connection: X-A ,te\r\n"),
     ],
 )

@@ -54,6 +54,14 @@ def test_it_is_down(front, exchange, caplog, down):
     assert told in caplog.messages
 
 
+@pytest.mark.parametrize("host", ["255.255.255.255", "a" * 64], ids=["no address", "no name"])
+def test_it_cannot_be_reached(front, exchange, host):
+    """By what the system says, or the name alone."""
+    got, _ = exchange(front(f"http://{host}:9"), REQUEST)
+    assert got.startswith(b"HTTP/1.1 502 ")
+    assert f"faultinject: http://{host}:9 cannot be reached: ".encode() in got
+
+
 def test_it_takes_no_connection(front, exchange, monkeypatch):
     """There is an end to the wait."""
     monkeypatch.setattr(LIMITS, "connect", 0.2)
@@ -94,17 +102,24 @@ def test_it_takes_nothing(behind, front, monkeypatch):
     assert got.endswith(f"faultinject: {server.url} took nothing for 0.2 s\n".encode())
 
 
-def test_a_request_takes_long(behind, front, monkeypatch):
-    """A server that waits for the rest of it is not silent, however long that takes."""
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_request_takes_long(behind, front, monkeypatch, answers):
+    """A server that waits for the rest of it is not silent, however long that takes; behind it, it may become so."""
     monkeypatch.setattr(LIMITS, "silent", 0.2)
-    server = behind(lambda talk: (talk.request(), talk.say(ANSWERED)))
+    goes_on = threading.Event()
+    server = behind(lambda talk: (talk.request(), goes_on.wait(60), talk.say(ANSWERED)))
     with front(server.url).connect() as client:
         client.sendall(UPLOAD + b"x" * 100_000)
         hears_nothing(client)
-        monkeypatch.setattr(LIMITS, "silent", 600)  # the answer may take its time
-        client.settimeout(60)
+        if answers:
+            monkeypatch.setattr(LIMITS, "silent", 600)
         client.sendall(b"x" * 100_000)
-        assert some(client, len(ANSWERED)) == ANSWERED
+        if answers:
+            hears_nothing(client)  # its time begins with its last byte
+        else:
+            assert some(client, 12) == b"HTTP/1.1 504"
+        goes_on.set()
+        assert not answers or some(client, len(ANSWERED)) == ANSWERED
 
 
 @pytest.mark.slow
@@ -309,6 +324,39 @@ def test_the_proxy_ends_behind_an_answer(behind, front, either, monkeypatch, cap
         up_to(client, answer)
         front.ends()
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("more", [b"", b"Connection: close\r\n"], ids=["kept", "last"])
+@pytest.mark.parametrize("before", [b"", ANSWERED[:-1], ANSWERED], ids=["all", "a part", "nothing"])
+def test_the_proxy_ends_while_a_request_is_under_way(behind, front, either, capsys, before, more):
+    """Its client gets the rest of its answer, and need not say that it has seen the end."""
+    asked, goes_on = threading.Event(), threading.Event()
+
+    def play(talk):
+        talk.request()
+        asked.set()
+        talk.say(before)
+        assert goes_on.wait(60)
+        talk.say(ANSWERED.removeprefix(before))
+
+    proxy = either(behind(play).url, within=15)
+    with proxy.connect() as client:
+        client.sendall(REQUEST.replace(b"\r\n\r\n", b"\r\n" + more + b"\r\n"))
+        assert asked.wait(60)
+        got = up_to(client, before[-4:])
+        proxy.server.should_exit = True
+        until(lambda: is_refused(proxy))
+        goes_on.set()
+        while not got.endswith(b"\r\n\r\na"):
+            got += some(client, 1) or pytest.fail("it ends")
+        front.ends()
+    assert capsys.readouterr().err == ""
+
+
+def is_refused(proxy):
+    """Whether the proxy takes no connections any more."""
+    with socket.socket() as new:
+        return new.connect_ex(("127.0.0.1", proxy.port)) != 0
 
 
 @pytest.mark.parametrize("rule", ["close,drain=no", "reset,drain=no"])
@@ -605,11 +653,12 @@ CHUNKED = b"PUT /k HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\
 
 
 @pytest.mark.parametrize("rest", [b"zz\r\n", b"0\r\nX: " + b"x" * 900_000, b"3;" + b"x" * 900_000])
-def test_a_request_that_ends_in_garbage(behind, front, exchange, rest):
-    """A request that ends in garbage, or never, is refused with the reason; its server is freed."""
+def test_a_request_that_ends_in_garbage(behind, front, exchange, caplog, rest):
+    """A request that ends in garbage, or never, is refused with the reason; its server is freed, and not blamed."""
     server = behind(lambda talk: None)
     got, _ = exchange(front(server.url), CHUNKED + rest)
     assert got.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 431 "))
+    assert server.url not in caplog.text
     assert server.left.acquire(timeout=20)
 
 

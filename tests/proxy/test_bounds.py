@@ -1,5 +1,6 @@
 """The proxy's bound of connections, and the order in which they end."""
 
+import resource
 import socket
 import threading
 from contextlib import ExitStack, suppress
@@ -145,3 +146,12 @@ def test_where_all_wait_for_their_answers(behind, front, play):
             assert ends(new)
         play.may_answer.set()
         assert up_to(waiting, b"\r\n\r\nok")
+
+
+def test_there_are_fewer_where_few_files_can_be_open(behind, front, play, monkeypatch):
+    """A client takes two: the other is that of its connection to the server."""
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (4, 4))
+    proxy = front(behind(play).url)
+    with proxy.connect() as first, proxy.connect() as new:
+        assert ends(first)
+        idle(new)

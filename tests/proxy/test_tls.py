@@ -3,12 +3,14 @@
 import os
 import socket
 import threading
+from contextlib import suppress
 
 import pytest
 
 from faultinject.proxy.upstream import LIMITS
+from tests.on_loopback import in_thread
 
-from .conftest import busy, some, up_to
+from .conftest import busy, hears_nothing, some, up_to
 
 pytestmark = pytest.mark.live
 
@@ -16,6 +18,7 @@ MUCH = 8_000_000
 UPLOAD = b"PUT /k HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % MUCH
 HEAD = b"HTTP/1.1 413 Too Much\r\nConnection: close\r\n"
 GET = b"GET /k HTTP/1.1\r\nHost: h\r\n\r\n"
+PUT = b"PUT /k HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx"
 
 
 def test_an_answer_that_comes_while_the_client_sends(behind, secure, monkeypatch):
@@ -35,8 +38,9 @@ def test_an_answer_that_comes_while_the_client_sends(behind, secure, monkeypatch
     assert got.endswith(b"\r\n\r\nlarge")
 
 
-def test_a_cut_answer_that_ends_with_its_connection(behind, secure):
-    """Is told from a whole one: no client takes the half for it."""
+def test_a_cut_answer_that_ends_with_its_connection(behind, secure, monkeypatch):
+    """Is told from a whole one: no client takes the half for it; and no more of the request is waited for."""
+    monkeypatch.setattr(LIMITS, "lingers", 600)
 
     def play(talk):
         talk.request()
@@ -45,11 +49,11 @@ def test_a_cut_answer_that_ends_with_its_connection(behind, secure):
 
     url = behind(play).url
     with secure(url).connect() as client:
-        client.sendall(GET)
+        client.sendall(PUT)
         assert some(client, None).endswith(b"\r\n\r\n" + b"x" * 2000)
     proxy = secure(url, "truncate")
     with proxy.connect() as client:
-        client.sendall(GET)
+        client.sendall(PUT)
         got = some(client, None)
     head, _, body = got.partition(b"\r\n\r\n")
     assert (b"transfer-encoding: chunked" in head.lower(), body) == (True, b"3e8\r\n" + b"x" * 1000 + b"\r\n")
@@ -80,13 +84,15 @@ def test_a_client_breaks_its_encryption(behind, front, secure, capsys):
 
 def test_an_answer_and_the_end_come_while_the_proxy_is_busy(behind, front, made, monkeypatch, caplog):
     """Also by TLS to the server the loop reads before the next piece goes on."""
-    told, ended = threading.Event(), threading.Event()
+    told, ended, spoken = threading.Event(), threading.Event(), []
     found, _ = made
+    found.context.set_alpn_protocols(["h2", "http/1.1"])
     monkeypatch.setenv("SSL_CERT_FILE", str(found.authority))
     answer = HEAD + b"Content-Length: 0\r\n\r\n"
 
     def play(talk):
         with found.context.wrap_socket(talk.connection, server_side=True) as secured:
+            spoken.append(secured.selected_alpn_protocol())
             got = b""
             while b"\r\n\r\n" not in got:
                 got += secured.recv(65_536)
@@ -98,4 +104,35 @@ def test_an_answer_and_the_end_come_while_the_proxy_is_busy(behind, front, made,
     with front(url, around=busy(told, ended), loop="asyncio").connect() as client:
         client.sendall(UPLOAD + b"x" * 200_000)
         assert some(client, None) == answer
-    assert caplog.messages == []
+    assert (spoken, caplog.messages) == (["http/1.1"], [])
+
+
+@pytest.mark.parametrize("request_", [GET, UPLOAD + bytes(MUCH)], ids=["it is read", "it is written to"])
+def test_a_server_breaks_its_encryption(behind, front, made, monkeypatch, caplog, request_):
+    """It has broken the connection, whatever the proxy is at."""
+    asked, broken = threading.Event(), threading.Event()
+    found, _ = made
+    monkeypatch.setenv("SSL_CERT_FILE", str(found.authority))
+
+    def play(talk):
+        with found.context.wrap_socket(talk.connection, server_side=True) as secured:
+            secured.recv(1)
+            asked.set()
+            assert broken.wait(60)
+            os.write(secured.fileno(), b"x" * 100)
+            while secured.recv(65_536):
+                pass
+
+    def send():
+        with suppress(ConnectionError):
+            client.sendall(request_)
+
+    url = f"https://localhost:{behind(play).port}"
+    with front(url, loop="asyncio").connect() as client, in_thread(send, lambda: None):
+        assert asked.wait(60)
+        hears_nothing(client)
+        broken.set()
+        with pytest.raises(ConnectionResetError):
+            client.recv(1)
+    [told] = caplog.messages
+    assert told.startswith(f"faultinject: {url} broke the connection: ")

@@ -1,11 +1,13 @@
 """TLS with a self-made certificate: real clients trust it, and others do no harm."""
 
+import asyncio
 import os
 import re
 import socket
 import ssl
 import subprocess
 import sys
+import threading
 import urllib.request
 from contextlib import suppress
 from pathlib import Path
@@ -14,10 +16,13 @@ import pytest
 from starlette.responses import PlainTextResponse
 
 from faultinject import install
+from faultinject.cli.listening import uvicorn_server
 from faultinject.exceptions import MissingExtraError
+from faultinject.server.bounds import Limits
 from faultinject.server.certificates import certificate
 from faultinject.server.connections import Server
 from tests.slowly import others_slowly
+from tests.until import until
 
 pytestmark = pytest.mark.live
 VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "CURL_CA_BUNDLE")
@@ -93,6 +98,49 @@ def test_the_end_of_a_connection_is_said(served, more, begins, ends):
         while piece := connection.recv(1000):
             received += piece
     assert received.startswith(begins) and received.endswith(ends)
+
+
+def is_refused(port):
+    """Whether the server takes no connections any more."""
+    with socket.socket() as new:
+        return new.connect_ex(("127.0.0.1", port)) != 0
+
+
+@pytest.mark.parametrize("more", ["", "Connection: close\r\n"], ids=["kept", "last"])
+@pytest.mark.parametrize("path", ["/idle", "/slow"])
+def test_the_end_of_a_server_is_not_confirmed(made, capsys, path, more):
+    """It comes at once all the same, behind the answer that is under way."""
+    asked, goes_on = threading.Event(), threading.Event()
+
+    async def slow(scope, receive, send):
+        if scope.get("path") == "/slow":
+            asked.set()
+            await asyncio.to_thread(goes_on.wait, 60)
+        await app(scope, receive, send)
+
+    context = ssl.create_default_context(cafile=made.authority)
+    server = uvicorn_server(slow, made, Limits(grace=15))
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        port = sock.getsockname()[1]
+        running = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
+        running.start()
+        with (
+            socket.create_connection(("127.0.0.1", port), 40) as plain,
+            context.wrap_socket(plain, server_hostname="localhost") as client,
+            client.makefile("rb") as answer,
+        ):
+            client.sendall(f"GET {path} HTTP/1.1\r\nHost: h\r\n{more}\r\n".encode())
+            if path == "/slow":
+                assert asked.wait(60)
+                server.should_exit = True
+                until(lambda: is_refused(port))
+                goes_on.set()
+            while answer.readline() != b"\r\n":
+                """The head."""
+            assert answer.read(11) == f"https {path}".encode()
+            server.should_exit = True
+            running.join(60)
+    assert capsys.readouterr().err == ""
 
 
 def test_faults_of_the_connection(made):
