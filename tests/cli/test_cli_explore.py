@@ -351,11 +351,16 @@ def test_interrupted_in_a_run_without_faults(start, program, tmp_path, options, 
         os.kill(child, 0)
 
 
-def test_a_file_that_may_not_be_run(refused, tmp_path):
-    """It is there: the message says what is missing."""
+def test_a_file_that_may_not_be_run(refused, tmp_path, monkeypatch):
+    """It is there: the message says what is missing. A word without a slash is no file, as in a shell."""
+    monkeypatch.chdir(tmp_path)
     path = tmp_path / "job"
     path.touch(0o644)
-    for word, why in (path, f"it may not be run; chmod +x {path} allows it"), (tmp_path, "it is a folder"):
+    for word, why in (
+        (path, f"it may not be run; chmod +x {path} allows it"),
+        (tmp_path, "it is a folder"),
+        ("job", "command not found"),
+    ):
         assert refused("explore", "-r", "reset", "--", str(word)) == f"faultinject: {word}: {why}\n"
 
 

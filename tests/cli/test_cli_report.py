@@ -146,7 +146,10 @@ def test_output_file(run, journal, tmp_path, name, options, begins):
 def test_a_report_does_not_replace_its_journal(run, refused, journal):
     """`-o` on one of the journals is a mistake that would cost the journal."""
     path = journal(forbidden())
-    assert "is one of the journals" in refused("report", path, "-o", path)
+    link = Path(f"{path}.link")
+    link.symlink_to(path)
+    for name in (path, str(link)):
+        assert "is one of the journals" in refused("report", path, "-o", name)
     assert run("report", path)[0] == 1
 
 

@@ -136,13 +136,16 @@ NO_RULE = "faultinject: there is no rule: give one, such as 'cos:SlowDown,times=
         ("proxy --to http://h -r stale", "faultinject: stale: only the embedded store can do this, and http://h answers here"),
         ("proxy --to http://h --vendor gateway", "faultinject: gateway is not a storage vendor"),
         ("proxy --to http://h --port 0 --host nowhere.invalid", "the host 'nowhere.invalid' cannot be resolved"),
+        (f"proxy --to http://h:9 --port 9 --host {'h' * 64}", f"the host '{'h' * 64}' cannot be resolved"),
         ("FAULTINJECT_ENABLED=0 demo", "faultinject: FAULTINJECT_ENABLED=0 switches all faults off; unset it\n"),
         # control
         ("FAULTINJECT_TOKEN=T control status", "faultinject: the address of the control API is missing: add --url http://127.0.0.1:8765, or set"),
         ("FAULTINJECT_TOKEN=T FAULTINJECT_CONTROL=/_x control status", "faultinject: FAULTINJECT_CONTROL: /_x is a path of the app: add --url http://HOST:PORT/_x"),
         ("control status --url http://h", "faultinject: FAULTINJECT_TOKEN is not set: set it to the server's token"),
         ("'FAULTINJECT_TOKEN=A\\nB' control status --url http://h", "faultinject: FAULTINJECT_TOKEN: a token has visible ASCII"),
+        ("'FAULTINJECT_TOKEN=a=T,b=U' control status --url http://h", "faultinject: FAULTINJECT_TOKEN: it has several tokens: set it to your own"),
         ("FAULTINJECT_TOKEN=T control status --url ftp://h", NO_URL),
+        ("FAULTINJECT_TOKEN=T control status --url http://h:65536", NO_URL),
         ("FAULTINJECT_TOKEN=T control status --url http://h:x", NO_URL),
         ("FAULTINJECT_TOKEN=T control status --url 'http://[::1'", NO_URL),
         ("FAULTINJECT_TOKEN=T control status --url 'http://h/a b'", NO_URL),
@@ -167,6 +170,7 @@ NO_RULE = "faultinject: there is no rule: give one, such as 'cos:SlowDown,times=
         ("convert --to envoy -r resett", "did you mean reset"),
         ("convert /no/such/file", "/no/such/file: No such file or directory"),
         ("convert --to envoy -r reset -o /no/such/file", "-o: cannot write to /no/such/file: No such file or directory"),
+        ("convert --to envoy -r reset -o /", "-o: cannot write to /: Is a directory"),
         # report
         ("report journal.jsonl -o report.pdf", "--output: report.pdf is not one of FILE.txt, FILE.html, FILE.json, FILE.xml, FILE.md, FILE.sarif, FILE.github"),
         # learn

@@ -315,7 +315,9 @@ def test_envoy_takes_the_same_requests(export, rule, targets):
     assert {*ours.values()} == {True, False}
 
 
-@each_row(("pattern", "expression"), [("a*b", "a.*b"), ("=a*", r"a\*"), ("a\nb", r"a\x0ab"), ("a\x7f", r"a\x7f")])
+@each_row(
+    ("pattern", "expression"), [("a*b", "a.*b"), ("=a*", r"a\*"), ("a\nb", r"a\x0ab"), ("a\x7f", r"a\x7f")]
+)
 def test_values_as_expressions(export, pattern, expression):
     """Likewise."""
     [found] = filters_of_envoy(export("envoy", f'http:503,header.x-a="{pattern}"')).values()
@@ -333,10 +335,10 @@ def test_an_answer_without_a_body(export):
 
 def test_texts_of_envoy(export):
     """A header without a value is kept, `%` is no operator, and a delay that always comes stays."""
-    found = export("envoy", "http:503,set.x-e=,set.x-f=1%,message=2%,delay=1s", listen="[::1]:80")
+    found = export("envoy", "http:503,set.x-e=,set.x-f=1%,message=2%,delay=1s", listen="[::1]:65535")
     assert filters_of_envoy(found)["faultinject.rule-1"]["delay"]["fixed_delay"] == "1.000s"
     [listener] = yaml.safe_load(found.text)["static_resources"]["listeners"]
-    assert listener["address"]["socket_address"] == {"address": "::1", "port_value": 80}
+    assert listener["address"]["socket_address"] == {"address": "::1", "port_value": 65535}
     [mapper] = listener["filter_chains"][0]["filters"][0]["typed_config"]["local_reply_config"]["mappers"]
     assert mapper["body_format_override"]["text_format_source"]["inline_string"] == "2%%"
     kept = {

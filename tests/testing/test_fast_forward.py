@@ -186,6 +186,21 @@ def test_timed_waits(hurried):
     done = threading.Event()
     threading.Thread(target=done.set).start()
     assert done.wait()
+    condition, woken = threading.Condition(), []
+
+    def wait():
+        with condition:
+            woken.append(condition.wait(10))
+
+    wait()
+    # Whoever has given up gets no notification: it is for the one that waits.
+    waits = threading.Thread(target=wait)
+    waits.start()
+    time.sleep(1)
+    with condition:
+        condition.notify()
+    waits.join()
+    assert woken == [False, True]
 
 
 def test_threads_that_run_already_wait_for_real():

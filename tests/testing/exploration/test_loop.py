@@ -72,11 +72,21 @@ def test_a_run_is_to_be_entered():
             send("PUT", "/b/k")
 
 
-@pytest.mark.parametrize("ending", [KeyboardInterrupt, SystemExit, GeneratorExit, pytest.exit.Exception])
+@pytest.mark.parametrize(
+    "ending",
+    [
+        KeyboardInterrupt(),
+        SystemExit(),
+        GeneratorExit(),
+        pytest.exit.Exception(),
+        BaseExceptionGroup("tasks", [ValueError(), KeyboardInterrupt()]),
+    ],
+    ids=repr,
+)
 def test_what_ends_everything(ending):
     """Ctrl-C and the like end the loop in any run; so does `pytest.exit()`, an Exception."""
     runs = []
-    with pytest.raises(ending):
+    with pytest.raises(type(ending)):
         for run in faultinject.explore("reset"):
             with run:
                 runs.append(run)
