@@ -130,19 +130,6 @@ def test_a_small_chance_is_not_none(told, run):
     assert "rule-1 100 %" in [" ".join(each.split()) for each in run("check", "http:503")[1].splitlines()]
 
 
-@each_row(
-    ("samples", "share"),
-    [
-        ("sample=key:0.3", 0.3),
-        ("sample=key:0.3,sample=bucket:0.5", 0.65),
-        ("sample=key:0.3,sample=key:0.2", 0.3),  # the larger sample holds the smaller
-    ],
-)
-def test_the_share_of_samples(told, samples, share):
-    """Whoever is in one of them gets the fault."""
-    assert told(f"http:503,{samples}")["rules"][0]["sampled"] == share
-
-
 def test_what_is_left_by_certain_rules(told):
     """Of cycles that rules answer wholly nothing is left, in spite of the rounding of numbers."""
     assert told("http:503,every=3", "http:500")["untouched"] == 0.0
