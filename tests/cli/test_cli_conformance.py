@@ -305,12 +305,6 @@ def test_a_patient_client_has_the_time_that_it_needs(run, sdks):
         assert [found["deadline"], *(each["deadline"] for each in found["clients"])] == deadlines
 
 
-def test_the_contract_is_shown(run):
-    """`--contract` prints the duties of a user's own command."""
-    code, out, err = run("conformance", "--contract")
-    assert (code, err, out.startswith("faultinject starts the command once")) == (0, "", True)
-
-
 @pytest.mark.parametrize("text", ["no JSON", "[]", '{"v": 1}', '{"v": 2, "clients": []}'])
 def test_results_that_are_none(refused, tmp_path, text):
     """As where another file is named."""
