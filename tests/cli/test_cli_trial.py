@@ -583,7 +583,7 @@ def test_junit(run, suite, tmp_path):
     # Where a run writes none, that of the run before is gone; another text is none.
     once = "if run_number() == 1:\n    open('out.xml', 'w').write('<testsuite><testcase/></testsuite>')\n"
     for source in ("", once, "open('out.xml', 'w').write('<testsuite>')"):
-        command = [sys.executable, "-S", suite(f"ask('PUT', '/a')\n{source}", name="job.py")]
+        command = [sys.executable, "-S", suite(f"ask('PUT', '/cats')\n{source}", name="job.py")]
         code, _, err = run("trial", *LISTENED, "-r", "s3:SlowDown", "--", *command)
         assert code == 2
         assert err.startswith("faultinject: --results: out.xml: the command wrote no JUnit XML there: ")
