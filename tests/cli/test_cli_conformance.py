@@ -423,20 +423,34 @@ def test_one_of_several_that_dies(run, silent):
     assert re.search(r"^permanent +\? +✓$", out, re.MULTILINE)
 
 
+ONCE, OFTEN = CLIENT.format(attempts=1), CLIENT.format(attempts=3)
+IDLE = "class Client:\n    def __init__(self, *_): pass\n    def complete(self, key): pass\n"
+"""A client that makes none of the calls."""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("attempts", "phases", "says"),
+    ("texts", "phases", "says"),
     [
-        (1, ("--phase", "denied"), "PASS: all 2 clients pass"),
-        (1, SHORT, "WARN: 2 of 2 clients warn: a_client:Client, b_client:Client"),
-        (1, ("--phase", "cal"), "Not decided: 2 of 2 clients: a_client:Client: Nothing could be judged"),
-        (3, ("--phase", "denied"), "FAIL: 2 of 2 clients fail: a_client:Client, b_client:Client"),
+        ((ONCE, ONCE), ("--phase", "denied"), "PASS: all 2 clients pass"),
+        ((ONCE, ONCE), SHORT, "WARN: 2 of 2 clients warn: a_client:Client, b_client:Client"),
+        (
+            (ONCE, ONCE),
+            ("--phase", "cal"),
+            "Not decided: 2 of 2 clients: a_client:Client: Nothing could be judged",
+        ),
+        ((ONCE, IDLE), SHORT, "Not decided: 1 of 2 clients: b_client:Client: Nothing could be judged"),
+        (
+            (OFTEN, OFTEN),
+            ("--phase", "denied"),
+            "FAIL: 2 of 2 clients fail: a_client:Client, b_client:Client",
+        ),
     ],
 )
-def test_the_result_of_several_clients(run, tmp_path, attempts, phases, says):
+def test_the_result_of_several_clients(run, tmp_path, texts, phases, says):
     """The worst of each."""
-    for each in "ab":
-        (tmp_path / f"{each}_client.py").write_text(CLIENT.format(attempts=attempts))
+    for name, text in zip("ab", texts, strict=True):
+        (tmp_path / f"{name}_client.py").write_text(text)
     two = ("--client", "a_client:Client", "--client", "b_client:Client")
     assert run("conformance", *two, *phases)[1].startswith(says)
 
