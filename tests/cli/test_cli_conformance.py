@@ -131,34 +131,29 @@ def test_more_clients_than_a_screen_has_room_for(run):
 
 
 @pytest.mark.slow
-def test_what_changed(run, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "phases", "same", "worse"),
+    [
+        ("bad", SHORT, 0, [1, 1, 1]),
+        ("good", SHORT, 0, [0, 1, 1]),  # a new warning is worse only if that is asked for
+        ("good", ("--phase", "cal"), 3, [3, 3, 3]),  # what is not decided is no success
+    ],
+)
+def test_what_changed(run, tmp_path, name, phases, same, worse):
     """Only what is worse than before fails; without a change it says so."""
-    assert run("conformance", "--client", "bad_client:Client", *SHORT, "-o", "bad.json")[0] == 1
-    code, out, _ = run("conformance", "--client", "bad_client:Client", *SHORT, "--compare", "bad.json")
-    assert (code, out.splitlines()[-1]) == (0, "  nothing changed")
-    old = json.loads((tmp_path / "bad.json").read_bytes())
-    [permanent] = [each for each in old["clients"][0]["report"]["findings"] if each["check"] == "permanent"]
-    permanent["verdict"] = "PASS"
-    (tmp_path / "good.json").write_text(json.dumps(old))
-    code, out, _ = run("conformance", "--client", "bad_client:Client", *SHORT, "--compare", "good.json")
-    assert (code, "bad_client:Client: permanent: PASS → FAIL  (" in out) == (1, True)
-    code, out, _ = run(
-        "conformance", "--client", "bad_client:Client", *SHORT, "--compare", "good.json", "--json"
-    )
-    assert (code, json.loads(out)["v"]) == (1, 1)
-
-
-@pytest.mark.slow
-def test_a_new_warning_is_worse_only_when_asked(run, tmp_path):
-    """`--strict` makes it a failure."""
-    run("conformance", "--client", "good_client:Client", *SHORT, "-o", "old.json")
+    words = ("conformance", "--client", f"{name}_client:Client", *phases)
+    run(*words, "-o", "old.json")
+    again = (*words, "--compare", "old.json")
+    code, out, _ = run(*again)
+    assert (code, out.splitlines()[-1]) == (same, "  nothing changed")
     old = json.loads((tmp_path / "old.json").read_bytes())
     for each in old["clients"][0]["report"]["findings"]:
-        each["verdict"] = "PASS" if each["verdict"] == "WARN" else each["verdict"]
+        each["verdict"] = "PASS" if each["verdict"] in ("WARN", "FAIL") else each["verdict"]
     (tmp_path / "old.json").write_text(json.dumps(old))
-    again = ("conformance", "--client", "good_client:Client", *SHORT, "--compare", "old.json")
-    assert run(*again)[0] == 0
-    assert run(*again, "--strict")[0] == 1
+    found = [run(*again, *more) for more in ((), ("--strict",), ("--strict", "--json"))]
+    assert [code for code, _, _ in found] == worse
+    assert ("bad_client:Client: permanent: PASS → FAIL  (" in found[0][1]) is (name == "bad")
+    assert json.loads(found[2][1])["v"] == 1
 
 
 def judged(report):
@@ -305,12 +300,6 @@ def test_a_patient_client_has_the_time_that_it_needs(run, sdks):
         assert [found["deadline"], *(each["deadline"] for each in found["clients"])] == deadlines
 
 
-def test_the_contract_is_shown(run):
-    """`--contract` prints the duties of a user's own command."""
-    code, out, err = run("conformance", "--contract")
-    assert (code, err, out.startswith("faultinject starts the command once")) == (0, "", True)
-
-
 @pytest.mark.parametrize("text", ["no JSON", "[]", '{"v": 1}', '{"v": 2, "clients": []}'])
 def test_results_that_are_none(refused, tmp_path, text):
     """As where another file is named."""
@@ -434,20 +423,34 @@ def test_one_of_several_that_dies(run, silent):
     assert re.search(r"^permanent +\? +✓$", out, re.MULTILINE)
 
 
+ONCE, OFTEN = CLIENT.format(attempts=1), CLIENT.format(attempts=3)
+IDLE = "class Client:\n    def __init__(self, *_): pass\n    def complete(self, key): pass\n"
+"""A client that makes none of the calls."""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("attempts", "phases", "says"),
+    ("texts", "phases", "says"),
     [
-        (1, ("--phase", "denied"), "PASS: all 2 clients pass"),
-        (1, SHORT, "WARN: 2 of 2 clients warn: a_client:Client, b_client:Client"),
-        (1, ("--phase", "cal"), "Not decided: 2 of 2 clients: a_client:Client: Nothing could be judged"),
-        (3, ("--phase", "denied"), "FAIL: 2 of 2 clients fail: a_client:Client, b_client:Client"),
+        ((ONCE, ONCE), ("--phase", "denied"), "PASS: all 2 clients pass"),
+        ((ONCE, ONCE), SHORT, "WARN: 2 of 2 clients warn: a_client:Client, b_client:Client"),
+        (
+            (ONCE, ONCE),
+            ("--phase", "cal"),
+            "Not decided: 2 of 2 clients: a_client:Client: Nothing could be judged",
+        ),
+        ((ONCE, IDLE), SHORT, "Not decided: 1 of 2 clients: b_client:Client: Nothing could be judged"),
+        (
+            (OFTEN, OFTEN),
+            ("--phase", "denied"),
+            "FAIL: 2 of 2 clients fail: a_client:Client, b_client:Client",
+        ),
     ],
 )
-def test_the_result_of_several_clients(run, tmp_path, attempts, phases, says):
+def test_the_result_of_several_clients(run, tmp_path, texts, phases, says):
     """The worst of each."""
-    for each in "ab":
-        (tmp_path / f"{each}_client.py").write_text(CLIENT.format(attempts=attempts))
+    for name, text in zip("ab", texts, strict=True):
+        (tmp_path / f"{name}_client.py").write_text(text)
     two = ("--client", "a_client:Client", "--client", "b_client:Client")
     assert run("conformance", *two, *phases)[1].startswith(says)
 
@@ -492,14 +495,6 @@ def test_one_client_without_a_call(run, sdks):
     [answered] = numbers.pop("bad_client:Client")
     assert (answered["calls"], answered["retried"]) == (4, 4)
     assert numbers == {"boto3": []}
-
-
-@pytest.mark.slow
-def test_a_comparison_in_which_nothing_was_judged(run):
-    """An undecided check is no success, and an old failure is no new one."""
-    run("conformance", "--client", "good_client:Client", "--phase", "cal", "-o", "old.json")
-    again = ("--phase", "cal", "--compare", "old.json")
-    assert run("conformance", "--client", "good_client:Client", *again)[0] == 3
 
 
 ODD = """

@@ -457,6 +457,7 @@ STATE = {
         ({"enabled": False, "production": "APP_ENV"}, "off, APP_ENV looks like production"),
         ({"enabled": False, "elsewhere": "faults are only where A=b"}, "off: faults are only where A=b"),
         ({"enabled": False, "until": 999.0}, "off, its time is over"),
+        ({"enabled": False, "until": 1001.0}, "off, the environment of the app switches it off"),
         ({"enabled": False}, "off, the environment of the app switches it off"),
     ],
 )

@@ -70,15 +70,6 @@ def test_it_ends_by_itself_with_a_report(demo):
     ]
 
 
-@pytest.mark.slow
-@pytest.mark.alone
-def test_it_ends_within_20_seconds():
-    """On a machine that does nothing else."""
-    began = time.monotonic()
-    assert whole(*ARGUMENTS)[0] == 0
-    assert time.monotonic() - began < 20
-
-
 def test_the_command_that_gives_the_same_again(run):
     """The seed and every option that is not its default, quoted for a shell."""
     again = "demo --seed 'b c;' --calls 1 --verbose"  # a seed by which nothing is retried
@@ -218,12 +209,6 @@ def test_an_error_comes_where_its_document_has_it():
     for rule, row in limited:
         [documented] = Scenario.parse(f"{row.address},{row.where}").rules
         assert set(rule.conditions["method"]) <= set(documented.conditions["method"])
-
-
-def test_the_rules_mix_what_the_sdk_retries_and_what_not():
-    """The errors are 5xx and 4xx that COS documents as worth a retry, or as temporary."""
-    statuses = [{row.status // 100 for row in rule.resolved.rows} for rule in RULES[1:]]
-    assert statuses == [{5}, {4}, {4}, {5}, {4}]
 
 
 @pytest.mark.slow

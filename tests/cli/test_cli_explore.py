@@ -256,23 +256,6 @@ def test_what_is_said(run, program, source, options, code, says):
 
 
 @pytest.mark.slow
-def test_the_replay_prepares_the_store_too(run, program):
-    """The replay prepares the store too.
-
-    Without `--reset` the command would fail for another reason, and its requests would get no fault.
-    """
-    reset = shlex.join(program(RIGHT, "prepare.py"))
-    command = program("ask('GET', '/photos/cat', 1)")
-    code, output, _ = run("explore", "-r", "reset", "-r", "close", "--reset", reset, "--", *command)
-    assert (code, output.count("\nexit code 3\n")) == (1, 1)
-    replay = shlex.split(output.partition("  replay: faultinject ")[2].splitlines()[0])
-    again, shown, _ = run(*replay)
-    assert (again, "; 1 run in " in shown, ", 1 failed\n" in shown) == (1, True, True)
-    assert shown.splitlines()[2:] == output.splitlines()[2:-1]
-    assert output.splitlines()[-1].startswith("  and 1 similar: close,method=GET,")
-
-
-@pytest.mark.slow
 def test_the_replay_of_two_faults(run, program):
     """It has the same depth; a scenario that no run has is no success."""
     arguments = ("explore", "-r", "reset", "--depth", "2", "--reset", "true")
@@ -351,11 +334,16 @@ def test_interrupted_in_a_run_without_faults(start, program, tmp_path, options, 
         os.kill(child, 0)
 
 
-def test_a_file_that_may_not_be_run(refused, tmp_path):
-    """It is there: the message says what is missing."""
+def test_a_file_that_may_not_be_run(refused, tmp_path, monkeypatch):
+    """It is there: the message says what is missing. A word without a slash is no file, as in a shell."""
+    monkeypatch.chdir(tmp_path)
     path = tmp_path / "job"
     path.touch(0o644)
-    for word, why in (path, f"it may not be run; chmod +x {path} allows it"), (tmp_path, "it is a folder"):
+    for word, why in (
+        (path, f"it may not be run; chmod +x {path} allows it"),
+        (tmp_path, "it is a folder"),
+        ("job", "command not found"),
+    ):
         assert refused("explore", "-r", "reset", "--", str(word)) == f"faultinject: {word}: {why}\n"
 
 
@@ -403,3 +391,19 @@ def test_junit_of_what_could_not_be_explored(run, program, tmp_path):
     assert error.get("message").startswith(
         "stopped after 0 of 0 runs: the command fails without faults: exit code 7; "
     )
+    without = f"""
+with open({str(tmp_path / "runs")!r}, "a") as file:
+    file.write("x")
+    number = file.tell()
+ask("PUT", "/photos")
+if number < 3:
+    ask("PUT", "/photos/cat")
+"""
+    words = ("explore", "-r", "reset,path=photos/cat", "-o", str(path), "--", *program(without))
+    assert run(*words)[0] == 3
+    assert [
+        (case.get("name"), *(part.tag for part in case)) for case in ElementTree.parse(path).iter("testcase")
+    ] == [
+        ("result", "error"),
+        ("reset,method=PUT,path=/photos/cat,times=1", "skipped"),
+    ]

@@ -105,35 +105,3 @@ def test_no_error_is_data_too(run, tmp_path):
     path.write_text(LINE.format(1, 200))
     code, out, errors = run("learn", str(path), "--json")
     assert (code, errors, json.loads(out)["rules"]) == (0, "", [])
-
-
-@pytest.mark.live
-@pytest.mark.slow
-def test_last_tuesday_comes_again(run, serve, log, tmp_path):
-    """A scenario learned from a log gives the same shares of errors to the same requests."""
-    import http.client
-
-    per_operation = {"GET": 0.2, "PUT": 0.05, "DELETE": 0.0}
-    lines = [
-        LINE.replace("GET", method).format(n * 60 // 1000, 503 if n * 37 % 100 < 100 * share else 200)
-        for method, share in per_operation.items()
-        for n in range(1000)
-    ]
-    path, written = tmp_path / "access.log", tmp_path / "tuesday.toml"
-    path.write_text("".join(lines))
-    assert run("learn", str(path), "-o", str(written)) == (0, "", "")
-    serving = serve("--file", str(written), "--seed", "3", "--vendor", "s3")
-    connection = http.client.HTTPConnection(serving.url.removeprefix("http://"), timeout=60)
-    try:
-        for method, share in per_operation.items():
-            failed = 0
-            for n in range(500):
-                connection.request(method, f"/bucket/{n}", body=b"" if method == "PUT" else None)
-                answer = connection.getresponse()
-                answer.read()
-                failed += answer.status == 503
-            # Four standard deviations; the seed is fixed.
-            assert abs(failed / 500 - share) <= 4 * (share * (1 - share) / 500) ** 0.5, method
-    finally:
-        connection.close()
-        serving.interrupt()

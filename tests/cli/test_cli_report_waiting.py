@@ -1,6 +1,5 @@
 """`faultinject report` waits until recent calls must be over, and no longer."""
 
-import io
 import json
 import os
 import subprocess
@@ -11,7 +10,6 @@ import pytest
 
 from faultinject.cli.report import Journals, judge_when_over
 from faultinject.counts.processes import process_text
-from faultinject.journal.reading import read
 
 from .journals import line, text
 
@@ -164,31 +162,6 @@ def test_a_client_that_goes_on(report):
     assert 0 < found.left_out["open"] < 14
 
 
-def test_a_slow_look_is_not_taken_again_and_again(report, monkeypatch, tmp_path):
-    """It rests four times as long as a look takes."""
-    path = tmp_path / "journal"
-    path.write_text(gave_up())
-    clock = Time(path, 0.031, [(0.1 * each, text([at(0.1 * each, 100 + each)])) for each in range(100)])
-    looks = []
-
-    class Slow(Journals):
-        def judge(self, **options):
-            looks.append(clock.waited)
-            clock.now += 0.5
-            return super().judge(**options)
-
-    def rest(seconds):
-        clock.now += seconds
-        clock.rest(0.001)
-
-    judge_when_over(
-        Slow([str(path)], clock=clock.unix, monotonic=clock.monotonic),
-        rest=rest,
-        monotonic=clock.monotonic,
-    )
-    assert 4 <= len(looks) <= 6
-
-
 def test_a_journal_without_a_request(report):
     """A process's end alone in a journal gives nothing to judge, and nothing to wait for.
 
@@ -283,9 +256,3 @@ def test_ctrl_c(start, journal):
     assert running.line() in {SAYS.format(seconds) for seconds in range(1, 11)}
     code, rest = running.interrupt()
     assert (code, rest[-1]) == (130, "faultinject: interrupted")
-
-
-def test_a_buffer_that_is_read_twice():
-    """The standard input is kept in a file, and read from its beginning each time."""
-    kept = io.BufferedReader(io.BytesIO(text(calls()).encode()))
-    assert [len(list(read(["-"], standard=kept))) for _ in range(2)] == [4, 4]

@@ -227,14 +227,15 @@ def test_the_bound_of_a_file(run, became, tmp_path, more, words, env, abort):
     Otherwise faults would go on that have to end.
     """
     path = tmp_path / "rules.toml"
-    path.write_text('abort = "5xx>5%/1m"\n[[rules]]\nfault = "http:500"\n')
-    env = {name: text.format(path) for name, text in env.items()} | more
+    path.write_text('abort = "5xx>5%/1m"\nseed = "file"\n[[rules]]\nfault = "http:500"\n')
+    env = {name: text.format(path) for name, text in env.items()} | more | {"FAULTINJECT_SEED": "other"}
     assert run("run", *(each.format(path) for each in words), "--", sys.executable, env=env)[0] == 0
     environ = became[0][2]
     assert environ.get("FAULTINJECT_ABORT") == env.get("FAULTINJECT_ABORT"), (
         "it would override what the API sets"
     )
     assert faultinject.Scenario.from_env(environ).abort == abort
+    assert environ["FAULTINJECT_SEED"] == ("file" if words else "other")
 
 
 def test_a_control_api(run, became, tmp_path):

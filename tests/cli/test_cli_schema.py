@@ -11,9 +11,3 @@ def test_where_it_is_written(run, tmp_path):
     assert run("schema", "--output", "-") == run("schema", "rules") == (0, out, "")
     assert run("schema", "-o", path) == (0, "", "")
     assert path.read_text() == out
-
-
-def test_a_file_that_cannot_be_written_is_one_line(refused, tmp_path):
-    """Its name, and exit code 2."""
-    told = refused("schema", "-o", tmp_path)
-    assert (told.count("\n"), str(tmp_path) in told) == (1, True)

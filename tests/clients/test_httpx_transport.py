@@ -106,6 +106,16 @@ def test_what_passes_is_not_read(make, url, monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("client", "transport"), [(Blocking, httpx.HTTPTransport), (Awaiting, httpx.AsyncHTTPTransport)]
+)
+def test_a_changed_answer_gives_its_connection_back(url, client, transport):
+    """One is enough for all requests."""
+    only = transport(limits=httpx.Limits(max_connections=1))
+    found = client(client.kind(only, rules="corrupt", seed=1)).ask(*gets(url, 3))
+    assert [len(each.content) for each in found] == [len(WHOLE)] * 3
+
+
+@pytest.mark.parametrize(
     ("rule", "kind"),
     [
         ("reset", httpx.ReadError),

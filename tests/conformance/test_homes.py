@@ -114,11 +114,13 @@ def test_a_program_says_its_version(listed, program, text, version):
 
 
 def test_a_program_of_the_environment_comes_first(listed, program, tmp_path):
-    """A program beside this Python is found first, without an active environment."""
+    """A program beside this Python is found first, without an active environment, also if nothing can run it."""
     program("rclone", "echo rclone 1.60.1")
     assert listed("rclone") == "1.60.1"
     written(tmp_path / "environment" / "rclone", "#!/bin/sh\necho rclone 1.75.2\n").chmod(0o755)
     assert listed("rclone") == "1.75.2"
+    written(tmp_path / "environment" / "curl", "#!/nowhere\n").chmod(0o755)
+    assert listed("curl") == "unknown"
 
 
 def test_a_distribution_of_the_environment(listed):

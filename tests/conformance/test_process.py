@@ -68,7 +68,8 @@ def test_the_first_line_says_what_a_client_needs(program):
 
 def test_no_proxy_stands_before_the_store(program, monkeypatch):
     """A proxy of the environment is not asked for what is on loopback."""
-    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    for name in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
     done = run(program(ASKING), name="asking", phases=short("not-found"))
     assert [each.status for each in done.outcomes] == [404]
 

@@ -36,7 +36,7 @@ from tests.rows import each_row
         ('[{"upstream": "a", "toxics": [{"type": "latency"}]}]', (), "[0].toxics[0]: there is no attributes"),
         ('[{"upstream": "a", "enabled": 3}]', (), "[0].enabled: 3 is not true or false"),
         ('[{"upstream": "a", "toxics": [{"type": "latency", "stream": "upstrm", "attributes": {}}]}]', (), '[0].toxics[0].stream: "upstrm" is not downstream or upstream'),
-        ('{"request": {}}', (), "given.json: there is no response"),
+        ('{"request": {}, "respons": {}}', (), "given.json: there is no response; did you mean respons?"),
     ],
 )  # fmt: skip
 def test_wrong_documents(convert, text, arguments, says):
@@ -51,7 +51,7 @@ def test_wrong_documents(convert, text, arguments, says):
 def test_bytes_that_are_no_text(tmp_path):
     """With the line."""
     path = tmp_path / "a.json"
-    path.write_bytes(b'{"latency":\n\xff}')
+    path.write_bytes(b'{"latency":\n\xff\n}')
     result = command("convert", str(path))
     assert (result.exit_code, result.stderr) == (2, f"faultinject: {path}:2: not UTF-8: byte 0xff\n")
 

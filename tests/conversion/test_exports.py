@@ -38,9 +38,12 @@ ONE = f"(?:[^/%?]|%[0-7]{HEX}|%[CDcd]{HEX}%{HEX}{HEX}|%[Ee]{HEX}(?:%{HEX}{HEX}){
         ("http:503,sample=client:0.5", "sample"),
         ("http:503,unless.bucket=a", "unless.bucket"),
         ("azure-blob:ServerBusy,bucket=a", "bucket"),
+        ("azure-blob:ServerBusy,key=k", "key"),
         ("http:503,path=photos/,bucket=b", "bucket"),
+        ("http:503,path=photos/,bucket=b,key=k", "bucket"),
         ("http:503,operation=GetObject", "operation"),
         ("gateway:@server", "gateway:@server"),
+        ("oneof,of=cos:SlowDown,of=cos:InternalError", "oneof"),
     ],
 )
 def test_what_no_proxy_can_do(export, target, rule, where):
@@ -82,7 +85,7 @@ def test_what_one_proxy_cannot_do(export, target, rule, where):
         ("envoy", "cos:SlowDown", "changed", "one: answer"),
         ("envoy", "oneof,of=cos:SlowDown", "changed", "one: answer"),
         ("envoy", "http:503,bucket=a", "changed", "one: bucket"),
-        ("envoy", "drip,rate=1000", "changed", "one: rate"),
+        ("envoy", "drip,rate=100", "changed", "one: rate"),
         ("envoy", "http:503,delay=1s,probability=0.5", "left out", "one: delay"),
         ("istio", "http:503,delay=1s,probability=0.5", "left out", "one: delay"),
         ("istio", "http:503", "left out", "one: answer"),
@@ -93,6 +96,7 @@ def test_effects_that_are_said_otherwise(export, target, rule, kind, where):
     found = export(target, f"{rule},name=one")
     assert where in found.told(kind)
     assert "one" in found.text
+    assert '"limit_kbps": 0' not in found.text, "Envoy refuses it"
     assert found.code == int(bool(found.told("left out")))
 
 
@@ -118,9 +122,10 @@ def test_scenarios(tmp_path, export):
     path = tmp_path / "a.toml"
     path.write_text(
         'seed = "1"\nabort = "5xx>5%/1m"\n[[rules]]\nfault = "http:503"\ncors = false\nper = "call"\n'
+        '[[rules]]\nfault = "reset"\ntimes = 0\n'
     )
     found = export("envoy", file=path)
-    assert (found.told("changed"), found.told("left out")) == (["seed"], ["abort"])
+    assert (found.told("changed"), found.told("left out")) == (["seed"], ["rule-2", "abort"])
     found = export("istio", "latency,delay=1s,method=GET", "latency,delay=2s,probability=0.5")
     assert (found.code, found.told("changed")) == (0, ["rule-2"])
 
@@ -138,10 +143,12 @@ def test_routes_of_istio_that_no_request_reaches(export):
         f"{some},path=a,method=GET,host=h",
         some,
         f"{some},path=b",
+        f"{some},path=a",
     )
     assert [(where, why) for kind, where, why in found.remarks if kind == "left out"] == [
         ("rule-3", "the route of rule-1 takes all of its requests; the rule is left out"),
         ("rule-5", "the route of rule-4 takes all of its requests; the rule is left out"),
+        ("rule-6", "the route of rule-2 takes all of its requests; the rule is left out"),
     ]
     routes = yaml.safe_load(found.text)["spec"]["http"]
     assert [each["name"] for each in routes] == ["rule-1", "rule-2", "rule-4", "app"]
@@ -277,6 +284,7 @@ def test_paths_as_expressions(export, pattern, expression):
         ("http:503,bucket=b,key==a?", ["/b/a", "/b/a?", "/b/a?x", "/b/a%3F", "/b/a%3f"]),
         ("http:503,path==/a?", ["/a", "/a?", "/a?x", "/a%3F"]),
         ("http:503,query.a=?", ["/b?a=?", "/b?a=%3F", "/b?a="]),
+        ('http:503,query.a="b c"', ["/b?a=b+c", "/b?a=b%20c", "/b?a=bc"]),
         ("http:503,query.delimiter=/", ["/b", "/b?delimiter=/", "/b?delimiter=%2F", "/b?delimiter=%2f&prefix=a"]),
         ("http:503,unless.query.delimiter=/", ["/b", "/b?delimiter=/", "/b?delimiter=%2F", "/b?delimiter=%2f&prefix=a"]),
         ("http:503,query.prefix=a/*", ["/b?prefix=a", "/b?prefix=a/", "/b?prefix=a%2F", "/b?prefix=a%2Fx", "/b?prefix=a/x"]),
@@ -307,7 +315,9 @@ def test_envoy_takes_the_same_requests(export, rule, targets):
     assert {*ours.values()} == {True, False}
 
 
-@each_row(("pattern", "expression"), [("a*b", "a.*b"), ("=a*", r"a\*"), ("a\nb", r"a\x0ab")])
+@each_row(
+    ("pattern", "expression"), [("a*b", "a.*b"), ("=a*", r"a\*"), ("a\nb", r"a\x0ab"), ("a\x7f", r"a\x7f")]
+)
 def test_values_as_expressions(export, pattern, expression):
     """Likewise."""
     [found] = filters_of_envoy(export("envoy", f'http:503,header.x-a="{pattern}"')).values()
@@ -323,10 +333,16 @@ def test_an_answer_without_a_body(export):
     assert "content_type" not in found.text
 
 
-def test_a_header_without_a_value(export):
-    """Envoy drops it unless it is told not to."""
-    manager = yaml.safe_load(export("envoy", "http:503,set.x-e=,set.x-f=1").text)
-    [listener] = manager["static_resources"]["listeners"]
+def test_texts_of_envoy(export):
+    """A header without a value is kept, `%` is no operator, and a delay that always comes stays."""
+    found = export("envoy", "http:503,set.x-e=,set.x-f=1%,message=2%,delay=1s", listen="[::1]:65535")
+    assert filters_of_envoy(found)["faultinject.rule-1"]["delay"]["fixed_delay"] == "1.000s"
+    [listener] = yaml.safe_load(found.text)["static_resources"]["listeners"]
+    assert listener["address"]["socket_address"] == {"address": "::1", "port_value": 65535}
     [mapper] = listener["filter_chains"][0]["filters"][0]["typed_config"]["local_reply_config"]["mappers"]
-    kept = {each["header"]["key"]: each.get("keep_empty_value") for each in mapper["headers_to_add"]}
-    assert (kept["x-e"], kept["x-f"]) == (True, None)
+    assert mapper["body_format_override"]["text_format_source"]["inline_string"] == "2%%"
+    kept = {
+        each["header"]["key"]: (each["header"]["value"], each.get("keep_empty_value"))
+        for each in mapper["headers_to_add"]
+    }
+    assert (kept["x-e"], kept["x-f"]) == (("", True), ("1%%", None))

@@ -30,8 +30,10 @@ def toxic(kind, stream="downstream", toxicity=1.0, **attributes):
         (toxic("slow_close", delay=10), None, [""], []),
         (toxic("timeout", timeout=2000), "hang,when=after,duration=2s", [], []),
         (toxic("timeout", "upstream", timeout=0), "hang,duration=1h", [], [""]),
+        (toxic("timeout", timeout=3_600_000), "hang,when=after,duration=1h", [], []),
         (toxic("reset_peer", timeout=10), "reset,when=after,delay=10ms", [], []),
         (toxic("reset_peer", "upstream"), "reset", [], []),
+        (toxic("reset_peer", timeout=-10), "reset,when=after", [], []),
         (toxic("slicer", average_size=64, size_variation=2, delay=1000), None, [""], []),
         (toxic("of_a_fork", rate=1), None, [""], []),
         (toxic("limit_data", bytes=1000), "truncate,keep_bytes=1000", [], [""]),
@@ -54,7 +56,7 @@ def test_toxics(convert, given, rule, left_out, changed):
 
 def test_toxiproxy_forms(convert):
     """Toxiproxy's forms are read: GET /proxies, one proxy, a proxy that is down, several toxics."""
-    down = {"name": "s3", "upstream": "a:2", "enabled": False, "toxics": [toxic("reset_peer")]}
+    down = {"name": "s3", "upstream": "a\x1b:2", "enabled": False, "toxics": [toxic("reset_peer")]}
     assert convert([{"toxics": []}], "--from", "toxiproxy").rules == []
     found = convert(down)
     assert (found.rules, found.told("changed")) == (["close,name=s3-down"], ["given.json"])
@@ -64,7 +66,7 @@ def test_toxiproxy_forms(convert):
     assert found.remarks == [
         ("changed", "[0]", "connections are accepted and closed; Toxiproxy refuses them"),
         ("unused", "[0].toxics[0]", "its proxy is not enabled"),
-        ("changed", "[0]", "a rule knows no upstream: use these rules in front of a:2 alone"),
+        ("changed", "[0]", "a rule knows no upstream: use these rules in front of a\\x1b:2 alone"),
         ("unused", "[1].upstream", "it has nothing to do with faults"),
     ]
     rare = {"type": "bandwidth", "toxicity": 0.5, "attributes": {"rate": 1}}
@@ -198,6 +200,7 @@ def stub(response, name=None, **more):
         ({"fault": "MALFORMED_RESPONSE_CHUNK"}, "truncate,path=/a,keep_bytes=0", [], [".fault"]),
         ({"fault": "RANDOM_DATA_THEN_CLOSE", "body": "x", "chunkedDribbleDelay": {}}, "close,path=/a", [".body", ".chunkedDribbleDelay"], [".fault"]),
         ({"status": 503}, "http:503,path=/a,message=", [], []),
+        ({"status": 599}, "http:599,path=/a,message=", [], []),
         ({"status": "503", "fixedDelayMilliseconds": "500"}, "http:503,path=/a,delay=0.5s,message=", [], []),
         ({"status": 503, "jsonBody": {"a": 1}, "headers": {"Content-Type": "application/json", "X-A": "b", "Date": "x", "X-B": ["c", "d"]}},
          'http:503,path=/a,message="{\\"a\\": 1}",content_type=application/json,set.x-a=b', [".headers.Date", ".headers.X-B"], []),
@@ -290,6 +293,7 @@ def test_wiremock_requests(convert, request_, conditions, changed):
         ({"headers": {"X": {"equalTo": "a", "caseInsensitive": True}}}, ".headers.X.caseInsensitive"),
         ({"headers": {"X": {"equalTo": "a", "more": True}}}, ".headers.X.more"),
         ({"headers": {"X-A": {"equalTo": "1"}, "x-a": {"equalTo": "2"}}}, ".headers.x-a"),
+        ({"headers": {"x-a": {"equalTo": "1"}, "X-A": {"equalTo": "2"}}}, ".headers.X-A"),
         ({"host": {"equalTo": "a"}}, ".host"),
         ({"clientIp": {"equalTo": "10.0.0.1"}}, ".clientIp"),
         ({"method": {"oneOf": ["GET", "PUT"]}}, ".method"),
@@ -338,6 +342,7 @@ FAILS = "http:503,path=/a,message="
         ),
         ([state("Started", "two", WELL), state("two", None, BROKEN)], 0, ["http:503,path=/a,skip=1,message="], ["unused: [0].response"]),
         ([state("Started", "two", BROKEN), state("two", "Started", BROKEN)], 1, [], ["left out: [0]", "left out: [1]"]),
+        ([state("Started", "two", BROKEN), state("two", "three", WELL), state("three", "two", WELL)], 1, [], ["left out: [0]", "unused: [1].response", "unused: [2].response"]),
         ([state(None, None, BROKEN)], 1, [], ["left out: [0]"]),
         ([state("Started", "two", BROKEN), state("two", None, BROKEN, method="PUT")], 1, [], ["left out: [0]", "left out: [1]"]),
         # A state counts only in a stub with a scenario: `StubMapping.isIndependentOfScenarioState`.
@@ -379,6 +384,7 @@ def test_wiremock_files_are_one_list(convert, tmp_path):
     ("ordinary", "fault", "in_the_way"),
     [
         ({"url": "/a?x=1"}, {"url": "/a"}, True),  # its rule is for requests with further parameters too
+        ({"url": "/a?x=1"}, {"url": "/a?x=1"}, True),
         ({"url": "/a?x=1"}, {"url": "/a?x=2"}, False),
         ({"url": "/a?x=1&y=2"}, {"url": "/a?y=2"}, True),
         ({"url": "/a?x=1"}, {"url": "/a?y=2"}, False),

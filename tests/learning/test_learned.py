@@ -214,6 +214,8 @@ def test_what_is_left_out(tmp_path):
     learned, left_out = learn(tally, "s3", everything=True)
     assert left_out == []
     assert sorted(each.rule.fault for each in learned) == ["http:403", "http:503", "s3:NoSuchKey"]
+    # Each rule has a share of what the rules before it let pass.
+    assert [each.rule.value("probability") for each in learned] == [0.25, 0.333333, 0.5]
 
 
 def written(tmp_path, name, lines, pack=bytes):
@@ -363,10 +365,15 @@ def test_an_operation_of_another_vendor(tmp_path):
 
 def test_a_code_with_another_status(tmp_path):
     """The documented error, with the status of the log."""
-    line = line_of("s3", START, "GetObject", "GET", "/b/k", 500, "SlowDown")
-    tally = read_logs([written(tmp_path, "a.log", [line.encode()])], None, None)
-    [one], _ = learn(tally, "s3", everything=False)
-    assert str(one.rule) == "s3:SlowDown,operation=GetObject,status=500"
+    for vendor, code, rule in (
+        ("s3", "SlowDown", "s3:SlowDown,operation=GetObject,status=500"),
+        # One of its rows is to be retried.
+        ("oss", "CallbackFailed", "oss:CallbackFailed,operation=GetObject,status=500"),
+    ):
+        line = line_of(vendor, START, "GetObject", "GET", "/b/k", 500, code)
+        tally = read_logs([written(tmp_path, "a.log", [line.encode()])], None, None)
+        [one], _ = learn(tally, vendor, everything=False)
+        assert str(one.rule) == rule
 
 
 def test_an_error_in_an_answer_that_began_as_a_success(tmp_path):

@@ -116,6 +116,7 @@ def test_without_a_span(spans):
     ("kind", "count", "hint"),
     [
         (api.SpanKind.CLIENT, 2, {"attempt": 3}),
+        (api.SpanKind.CLIENT, 0, {"attempt": 1}),
         (api.SpanKind.CLIENT, None, None),
         (api.SpanKind.CLIENT, -1, None),
         (api.SpanKind.CLIENT, "two", None),

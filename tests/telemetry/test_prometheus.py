@@ -79,18 +79,19 @@ def test_a_fault_that_was_not_carried_out(registry):
 
 
 def test_under_way_and_too_many(registry):
-    """The gauge is back at zero when they are over, whatever the fault was."""
-    injector = make("http:503,delay=30s", FAULTINJECT_MAX_ACTIVE="1")
+    """The gauge is back at zero when they are over, whatever the fault was; it is of all injectors."""
+    injector, other = make("http:503,delay=30s", FAULTINJECT_MAX_ACTIVE="1"), make("http:502")
     collect(injector, registry)
+    collect(other, registry)
     first = Thread(target=get, args=(injector,))
     first.start()
     until(lambda: told(registry)["active"] == 1)
-    assert get(injector) == 200
+    assert (get(injector), get(other), told(registry)["active"]) == (200, 502, 1)
     injector.disable()
     first.join()
     found = told(registry)
-    assert (found["active"], found["overflow_total"], found["requests_total"]) == (0, 1, 2)
-    assert found["injections_total{rule-1,http:503}"] == found["max_active"] == 1
+    assert (found["active"], found["overflow_total"], found["requests_total"]) == (0, 1, 3)
+    assert (found["injections_total{rule-1,http:503}"], found["max_active"]) == (1, 101)
 
 
 def test_what_is_refused_for_another_reason(registry):
@@ -142,6 +143,7 @@ def test_an_error_of_the_metrics_concerns_no_request(registry, monkeypatch):
             before = injector.failures
             assert get(injector) == 503
             assert injector.failures > before
+    assert [each.status for each in injector.journal.outcomes] == [503, 503]
 
 
 def test_twice_and_several(registry):

@@ -457,6 +457,7 @@ def test_refused(faults, message):
         ({"max_runs": "5"}, "max_runs is a whole number from 1 on, not '5'"),
         ({"exhaustive": "yes"}, "exhaustive is True or False, not 'yes'"),
         ({"max_runs": True}, "max_runs is a whole number from 1 on, not True"),
+        ({"within": 0}, "within is a number of seconds above 0, not 0"),
         ({"allow": "StorageError"}, "allow takes types of exceptions, not 'StorageError'"),
         ({"allow": (OSError, int)}, "allow takes types of exceptions, not <class 'int'>"),
     ],

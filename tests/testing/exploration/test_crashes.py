@@ -5,7 +5,6 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -221,16 +220,10 @@ def test_faults_of_the_second_run_that_are_one_rule(storage, tmp_path):
     }
 
 
-@pytest.mark.parametrize(
-    "where", ["the system's call", "the process", "the call that starts it", "its first moment"]
-)
+@pytest.mark.parametrize("where", ["the system's call", "the process", "the call that starts it"])
 def test_an_interrupt_while_it_is_started(storage, tmp_path, monkeypatch, where):
     """Ctrl-C during the start of the program ends it, though it may be at work already."""
     began = []
-
-    class Interrupted(threading.Event):  # by which others know that there is a program
-        def set(self):
-            raise KeyboardInterrupt
 
     def fork(*given):
         number = system(*given)
@@ -255,8 +248,6 @@ def test_an_interrupt_while_it_is_started(storage, tmp_path, monkeypatch, where)
         monkeypatch.setattr(subprocess, "_fork_exec", fork)
     if where == "the call that starts it":
         monkeypatch.setattr(programs.processes.Child, "__init__", start)
-    if where == "its first moment":
-        monkeypatch.setattr(programs, "Event", Interrupted)
     try:
         with pytest.raises(KeyboardInterrupt):
             explore(storage, tmp_path, [sys.executable, "-c", "import time; time.sleep(600)"])

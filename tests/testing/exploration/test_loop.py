@@ -1,14 +1,11 @@
 """The loop form: what a run gives, what ends it, and what it does not hide."""
 
-import asyncio
 import itertools
 import time
 
-import httpx
 import pytest
 
 import faultinject
-from faultinject import ASGIFaultMiddleware
 from faultinject.exceptions import ExplorationFailedError, InjectionFailedError
 
 from .service import call, passing, send, texts
@@ -72,11 +69,21 @@ def test_a_run_is_to_be_entered():
             send("PUT", "/b/k")
 
 
-@pytest.mark.parametrize("ending", [KeyboardInterrupt, SystemExit, GeneratorExit, pytest.exit.Exception])
+@pytest.mark.parametrize(
+    "ending",
+    [
+        KeyboardInterrupt(),
+        SystemExit(),
+        GeneratorExit(),
+        pytest.exit.Exception(),
+        BaseExceptionGroup("tasks", [ValueError(), KeyboardInterrupt()]),
+    ],
+    ids=repr,
+)
 def test_what_ends_everything(ending):
     """Ctrl-C and the like end the loop in any run; so does `pytest.exit()`, an Exception."""
     runs = []
-    with pytest.raises(ending):
+    with pytest.raises(type(ending)):
         for run in faultinject.explore("reset"):
             with run:
                 runs.append(run)
@@ -115,32 +122,6 @@ def test_errors_of_ours_are_no_failures_of_the_code(monkeypatch):
         for run in faultinject.explore("cos:SlowDown"):
             with run:
                 send("PUT", "/b/k")
-
-
-def test_asyncio():
-    """There is nothing to await: the loop is the same in a coroutine."""
-
-    async def app(scope, receive, send):
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
-        await send({"type": "http.response.body"})
-
-    async def code():
-        transport = httpx.ASGITransport(ASGIFaultMiddleware(app, []))
-        async with httpx.AsyncClient(transport=transport, base_url="http://s3") as web:
-            answers = await asyncio.gather(
-                *(web.put(f"/b/{number}") for number in range(4)), return_exceptions=True
-            )
-        assert isinstance(answers[2], httpx.Response), "the third is not tried again"
-
-    async def main():
-        for run in faultinject.explore("reset"):
-            with run:
-                await code()
-
-    with pytest.raises(ExplorationFailedError) as caught:
-        asyncio.run(main())
-    assert 'replay: @pytest.mark.faultinject("reset,method=PUT,path=/b/2,times=1")' in str(caught.value)
-    assert ", 1 failed\n" in str(caught.value)
 
 
 def test_endpoints_of_ones_own(monkeypatch):

@@ -113,10 +113,3 @@ def test_a_lost_answer_to_a_read():
     exploration, error = explore("queue", "reset", "reset,when=after", right=False)
     assert "gets: the answer is cut after 0 bytes (reset)" in str(error)
     assert {each.text.endswith(",when=after") for each in exploration.runs if each.failed} == {True}
-
-
-def test_data_is_let_go():
-    """Runs that are over keep no variables of the code, except for the one that is shown."""
-    exploration, error = explore("rewind", right=False)
-    kept = [each for each in exploration.runs if each.failed and each.error is not None]
-    assert [each.error for each in kept] == [error.__cause__]

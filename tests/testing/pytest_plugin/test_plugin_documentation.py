@@ -56,11 +56,6 @@ def test_help_option(run):
     )
 
 
-def test_header(run):
-    """The header shows the seed, which a replay needs."""
-    run("def test_one(): pass").stdout.fnmatch_lines(["faultinject: seed 0"])
-
-
 def test_collect_only(run):
     """`--collect-only` collects and patches nothing."""
     result = run(
