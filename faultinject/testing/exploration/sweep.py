@@ -212,7 +212,7 @@ class Sweep:
         return self._take(finished, planned, result)
 
     def _is_first_crash(self, finished: FinishedRun) -> bool:
-        """Whether a run crashed, and was not repeated yet: some programs crash at random, also without a fault."""
+        """Whether a run crashed for the first time: programs may crash without a fault, at random."""
         error = finished.error
         if self._crash or not (isinstance(error, ProgramFailed) and error.crashed):
             return False
