@@ -17,12 +17,27 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 from rooms import HERE, ROOMS, Row, environment, make_environment
 
 PAGE, RESULTS = HERE / "SURVEY.md", HERE / "survey.json"
 BEGIN, END = "<!-- results -->\n", "<!-- /results -->\n"
+BUG, WRONG, DOCUMENTED, NOT_JUDGED = "bug", "wrong accusation", "documented", "not judged yet"
+VERDICTS = {"confirmed": BUG, "wrong": WRONG, "documented": DOCUMENTED, "judged": "no bug of its own"}
+"""The keys of a job that say what shows a verdict."""
+COLUMNS = (
+    "job",
+    "packages",
+    "`--quick`",
+    "standard set",
+    "checks that failed",
+    "what is lost",
+    "verdict",
+    "shown by",
+    "public issue, report",
+)
 LIMIT = 600
 """Seconds that an exploration may take."""
 AT_A_TIME = 4
@@ -53,6 +68,11 @@ JOBS = {name: job_of_room(name) for name in ROOMS} | {
 }
 
 
+def packages_of(job: Row) -> list[str]:
+    """The packages and the program of a job, each with its version."""
+    return [*job["packages"], *job.get("npm", []), *filter(None, [job.get("program")])]
+
+
 def interpreter(name: str) -> Path:
     """The interpreter whose environment has a job's packages."""
     if name in ROOMS:
@@ -64,7 +84,7 @@ def explore(name: str, faults: list[str], jobs: int) -> Row:
     """Explore a job with these faults; `ended` in the result says why there is no other."""
     job = JOBS[name]
     words = ["explore", *faults, "--vendor", job["vendor"], "--reset", job["prepare"], "-o", "result.json"]
-    words += ["--jobs", str(job.get("jobs", jobs))]
+    words += ["--jobs", str(job.get("jobs", jobs)), "--max-runs", "2000"]  # only the time is limited
     # Without the job's folder in the path: a job is named as its package.
     job_command = [str(interpreter(name)), "-P", str(job["path"])]
     command = [sys.executable, "-m", "faultinject", *words, "--", *job_command]
@@ -110,40 +130,47 @@ def cell(result: Row | None) -> str:
 
 def report_of(name: str) -> str:
     """The public issue of a job's bug, and a text that can be sent to the maintainers."""
+    job = JOBS[name]
     texts = (f"{name}/report.md", f"survey/reports/{name}.md")
     written = [f"[not sent yet]({text})" for text in texts if (HERE / text).exists()]
-    return ", ".join(filter(None, [JOBS[name].get("issue"), *written]))
+    return ", ".join(
+        filter(None, [job.get("issue") or ("none known" if "confirmed" in job else ""), *written])
+    )
+
+
+def verdict(name: str, row: Row) -> tuple[str, str]:
+    """The verdict on a job's package, and what shows it."""
+    job = JOBS[name]
+    for key, words in VERDICTS.items():
+        if key in job:
+            return words, str(job[key])
+    return (NOT_JUDGED if any(result.get("failed") for result in row.values()) else "no bug found"), ""
 
 
 def page(results: dict[str, Row]) -> str:
     """Write the numbers and the table: a row for each job, with the bugs first."""
-    bugs = [name for name in results if JOBS[name].get("confirmed")]
-    wrong = [name for name in results if JOBS[name].get("wrong")]
-    accused = {name for name, row in results.items() if any(result.get("checks") for result in row.values())}
-    unjudged = accused - {*bugs, *wrong}
+    verdicts = {name: verdict(name, row) for name, row in results.items()}
+    count = Counter(words for words, _ in verdicts.values())
+    bugs = [name for name in results if verdicts[name][0] == BUG]
     seen = [name for name in bugs if any(result.get("failed") for result in results[name].values())]
     more = sum("also" in JOBS[name] for name in bugs)
-    lines = [
-        f"**{len(bugs) + more} bugs confirmed; {len(wrong)} accusations that were wrong**, in {len(results)} jobs; "
-        f"{len(bugs)} have a bug, and {len(seen)} of these fail a run of this survey"
-        + (f"; accusations of {len(unjudged)} jobs are not judged yet." if unjudged else "."),
-        "",
-        "| job | packages | `--quick` | standard set | checks that failed | what is lost | confirmed by | report |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
+    numbers = (
+        f"**{len(bugs) + more} bugs confirmed, in {len(bugs)} of {len(results)} jobs**: {len(seen)} of these fail a run "
+        f"here. Accusations that were wrong: {count[WRONG]}. True of the store, and documented by the package: "
+        f"{count[DOCUMENTED]}."
+    )
+    lines = [numbers, "", f"| {' | '.join(COLUMNS)} |", f"|{'---|' * len(COLUMNS)}"]
     for name in sorted(results, key=lambda name: (name not in bugs, name)):
         job, row = JOBS[name], results[name]
         checks = {check for result in row.values() for check in result.get("checks", [])}
-        packages = [*job["packages"], *job.get("npm", []), *([job["program"]] if "program" in job else [])]
-        verdict = job.get("confirmed") or job.get("wrong") or ("not judged yet" if name in unjudged else "")
         cells = [
             f"`{name}`: {job['job']}",
-            ", ".join(packages),
+            ", ".join(packages_of(job)),
             cell(row["quick"]),
             cell(row.get("standard")),
             ", ".join(sorted(checks)),
             "; ".join(filter(None, [job.get("lost", "nothing"), job.get("also")])),
-            verdict,
+            *verdicts[name],
             report_of(name),
         ]
         lines.append(f"| {' | '.join(cells)} |")
@@ -164,7 +191,8 @@ def write_page(results: dict[str, Row]) -> None:
 def run(names: list[str], *, quick: bool, jobs: int) -> int:
     """Explore the jobs that are named, or all of them."""
     for name in names or sorted(JOBS):
-        needs = JOBS[name].get("program") or JOBS[name].get("needs") or sys.executable
+        program, _, _ = JOBS[name].get("program", "").partition(" ")
+        needs = program or JOBS[name].get("needs") or sys.executable
         if shutil.which(needs) is None:
             print(f"{name}: needs {needs}", file=sys.stderr)
             continue

@@ -3,6 +3,7 @@
 # dependencies = ["dask[dataframe]==2026.8.0", "s3fs==2026.9.0"]
 # [tool.survey]
 # vendor = "s3"
+# jobs = 16
 # prepare = "curl -s -X PUT $ENDPOINT/lake"
 # ///
 

@@ -3,6 +3,9 @@
 # dependencies = ["pyiceberg[sql-sqlite,pyarrow]==0.12.0"]
 # [tool.survey]
 # vendor = "s3"
+# jobs = 16
+# lost = "the read of a small range, as in the row of pyarrow, which reads for it"
+# judged = "its pyarrow 26.0.1 has the bug of the row `pyarrow`: each of the 8 runs ends with its message"
 # prepare = "curl -s -X PUT $ENDPOINT/lake"
 # ///
 

@@ -1,13 +1,13 @@
-"""Backs up a folder, and restores it, with restic 0.14.0."""
+"""Backs up a folder, and restores it."""
 # /// script
 # dependencies = []
 # [tool.survey]
 # vendor = "s3"
-# program = "restic"
-# jobs = 24
-# lost = "the next prune: a lock that was not removed stays after a restore that ends with 0, until somebody unlocks"
-# confirmed = "what the store held; `restic prune` refuses beside it; restic has `unlock` for such locks"
+# program = "restic 0.14.0"
+# jobs = 64
 # issue = "https://github.com/restic/restic/issues/2736"
+# lost = "nothing; a restore whose lock cannot be removed ends with 0, and `prune` waits for `restic unlock`"
+# documented = "by hand: it tries ten times, says that the lock stays, and ends with 0, as the files are restored; `backup` ignores the lock, `prune` refuses and names `unlock`, which removes it, as restic-unlock(1) says"
 # prepare = "curl -s -X PUT $ENDPOINT/lake"
 # ///
 

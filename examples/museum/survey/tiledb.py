@@ -3,6 +3,7 @@
 # dependencies = ["tiledb==0.36.1", "numpy==2.4.6"]
 # [tool.survey]
 # vendor = "s3"
+# jobs = 16
 # prepare = "curl -s -X PUT $ENDPOINT/lake"
 # ///
 

@@ -95,7 +95,9 @@ def paragraphs(judgement: Judgement, *, verbose: bool) -> Iterator[Paragraph]:
 
 def problem(finding: FindingText) -> Iterator[Paragraph]:
     """A finding: the observation, the calls that show it, and what to do."""
-    yield Paragraph(f"{SIGNS[finding.verdict]} {finding.verdict}  {finding.line}", finding.verdict, "", INDENT)
+    yield Paragraph(
+        f"{SIGNS[finding.verdict]} {finding.verdict}  {finding.line}", finding.verdict, "", INDENT
+    )
     for story, place in finding.calls:
         yield Paragraph(f"- {story}  [{place}]", "", INDENT, "  ")
     yield Paragraph(f"→ {finding.action}", "", INDENT, "  ")

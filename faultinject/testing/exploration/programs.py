@@ -40,6 +40,11 @@ class ProgramFailed(Exception):
         self.output = output
         self.code = code
 
+    @property
+    def crashed(self) -> bool:
+        """Whether the program was ended by a signal, which a shell reports as an exit code above 128."""
+        return self.code is not None and (self.code < 0 or self.code - 128 in signal.valid_signals())
+
 
 class Program:
     """A program that is run many times, one run at a time.

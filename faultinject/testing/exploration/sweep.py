@@ -124,6 +124,7 @@ class Sweep:
         self._known: dict[tuple[object, ...], Choice] = {}
         self._current: PlannedRun | None = None
         self._tries = 0
+        self._crash = ""
         self._second: list[PlannedRun] = []
         self._second_runs: set[tuple[str, ...]] = set()
         self._places_of_app: set[Hashable] = set()
@@ -165,6 +166,7 @@ class Sweep:
             if self._queue:
                 self._current = self._queue.pop(0)
                 self._tries = 0
+                self._crash = ""
             elif self._replay and self._share[1] == 1 and not any(map(self._is_replayed, self.finished)):
                 raise ExplorationFailedError(self._missing())
         return None if self._current is None else self._current.scenario
@@ -201,9 +203,21 @@ class Sweep:
         if planned is None or self._doubted is not None:
             return self._record_without(result)
         finished = self.run.finish_run(planned, result)
-        if (finished.failed and self.doubts()) or self._must_be_repeated(finished):
+        doubted = finished.failed and (self.doubts() or self._is_first_crash(finished))
+        if doubted or self._must_be_repeated(finished):
             return finished
+        if self._crash and not finished.failed:
+            why = f"{self._crash}, and passed when it was repeated"
+            self.run.leave_out(LeftOut(f"a run with {finished.text}", why, head="not judged"))
         return self._keep_or_put_aside(finished, planned, result)
+
+    def _is_first_crash(self, finished: FinishedRun) -> bool:
+        """Whether a run crashed for the first time: programs may crash without a fault, at random."""
+        error = finished.error
+        if self._crash or not (isinstance(error, ProgramFailed) and error.crashed):
+            return False
+        self._crash = str(error)
+        return True
 
     def _keep_or_put_aside(
         self, finished: FinishedRun, planned: PlannedRun, result: RunResult

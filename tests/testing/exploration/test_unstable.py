@@ -3,7 +3,10 @@
 import random
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 import faultinject
+from faultinject.testing.exploration.programs import ProgramFailed, ended_by
 
 from .service import call, exploring, passing
 
@@ -64,3 +67,38 @@ def test_depth_2_in_threads():
         f"http:503,method=PUT,path=/b/{number},times={times}" for number in range(5) for times in (1, 2)
     }
     assert faultinject.explore("http:503").runs == []
+
+
+@pytest.mark.parametrize("code", [-6, 134], ids=["by a signal", "as a shell reports it"])
+def test_a_program_that_crashes_at_random(code):
+    """A crash that does not come again is not blamed on the fault, and the report names it."""
+    runs = []
+
+    def program():
+        runs.append(1)
+        call("PUT", "/b/k")
+        if len(runs) == 3:
+            raise ProgramFailed(ended_by(code), code=code)
+
+    exploration = passing(program, "reset")
+    assert (len(runs), len(exploration.runs)) == (4, 1)
+    why = f"{ended_by(code)}, and passed when it was repeated"
+    said = f"not judged: a run with reset,method=PUT,path=/b/k,times=1 ({why})"
+    assert said in exploration.report().splitlines()
+
+
+@pytest.mark.parametrize(("code", "made"), [(-6, 4), (1, 3), (255, 3)])
+def test_a_program_that_fails_at_each_fault(code, made):
+    """A crash fails if it comes again; an exit code of the program's own fails at once."""
+    runs = []
+
+    def program():
+        runs.append(1)
+        call("PUT", "/b/k")
+        if len(runs) > 2:
+            raise ProgramFailed(ended_by(code), code=code)
+
+    exploration, error = exploring(program, "reset")
+    assert (len(runs), [each.failed for each in exploration.runs]) == (made, [True])
+    assert f"\n{ended_by(code)}\n" in str(error)
+    assert "not judged" not in str(error)
