@@ -616,7 +616,7 @@ class ASGIResponder:
         if raised is not None and not (dropped.cut and isinstance(raised, Exception)):
             raise raised
 
-    async def _drop(self, dropped: Dropped, watch_clock: Callable[[], None], message: Message) -> None:
+    async def _drop(self, dropped: Dropped, watch_clock: Callable[[], object], message: Message) -> None:
         """Take the place of the server's `send`, and drop an answer that is no failure."""
         kind = message["type"]
         if dropped.failed:

@@ -79,18 +79,23 @@ def places_of_app(requests: Sequence[Outcome]) -> set[Hashable]:
             continue
         end = bisect_left(requests, answered, number + 1, key=lambda each: each.arrived)
         if any(
-            inner.test == request.test and (inner.answered or answered) < answered and _calls(request, inner)
-            for inner in requests[number + 1 : end]
+            inner.test == request.test and is_below(inner, request) for inner in requests[number + 1 : end]
         ):
             places.add(_place(request))
     return places
 
 
-def _calls(request: Outcome, inner: Outcome) -> bool:
-    """Whether two requests are of different clients, and to different places."""
+def is_below(inner: Outcome, request: Outcome) -> bool:
+    """Whether a request was over before another one of another client, to another place, was answered."""
     host, client, route = _place(request)
     other_host, other_client, bucket = _place(inner)
-    return client != other_client and (host, route) != (other_host, bucket)
+    return (
+        client != other_client
+        and (host, route) != (other_host, bucket)
+        and request.arrived <= inner.arrived
+        and None not in (inner.answered, request.answered)
+        and (inner.answered or 0) < (request.answered or 0)
+    )
 
 
 def without_operations(requests: Sequence[Outcome], places: Collection[Hashable]) -> list[Outcome]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from math import log2
 
 from faultinject.audit import profiles
@@ -14,6 +14,7 @@ from faultinject.audit.profiles import Profile
 from faultinject.audit.statistics import FEWEST, grouped, median
 from faultinject.audit.waits import Turnaround
 from faultinject.journal.attempts import Attempt
+from faultinject.journal.call_window import CallWindow
 from faultinject.journal.calls import Call
 
 JUDGED = 20
@@ -138,6 +139,7 @@ class CallsByClient:
         profile: Profile | None,
         silence: Silence,
         named_calls: Sequence[Call],
+        overlapping: Mapping[CallWindow, Sequence[Attempt]],
     ) -> Evidence:
         """Collect the evidence on one client.
 
@@ -147,6 +149,7 @@ class CallsByClient:
             profile: the client's promises; None: found by its user agent.
             silence: the calls without a request, as in `Evidence`.
             named_calls: the named calls, as in `Evidence`.
+            overlapping: the named calls that overlap, as in `Evidence`.
         """
         own_calls = sorted(self._calls.get(client, ()), key=_began)
         contrast = self._contrast(client, own_calls)
@@ -183,6 +186,7 @@ class CallsByClient:
             requests=self._attempts.get(client, ()),
             silence=silence,
             named_calls=named_calls,
+            overlapping=overlapping,
             replaced=self._replaced,
         )
 

@@ -122,6 +122,7 @@ class Evidence:
         requests: all requests of the client, in order of arrival.
         silence: the calls of a test or a driver without a request.
         named_calls: all requests of each named call, as one call, without named calls that overlap.
+        overlapping: all requests that may be of a named call, for named calls that overlap; those of other clients too.
         replaced: the calls whose object a driver replaced meanwhile; otherwise only `named_calls` has them. A client
             may do anything with such a download, except make one object of two versions.
         findings: the findings of the checks that have been called so far, by name.
@@ -140,6 +141,7 @@ class Evidence:
     requests: Sequence[Attempt]
     silence: Silence
     named_calls: Sequence[Call]
+    overlapping: Mapping[CallWindow, Sequence[Attempt]]
     replaced: Sequence[Call]
     findings: dict[str, list[Finding]] = field(default_factory=dict)
 

@@ -743,6 +743,7 @@ def _closed(
         follows=call.follows,
         again=call.again,
         window=of_call,
+        windows=windows,
         over=over,
     )
 

@@ -194,7 +194,13 @@ def judge(
     # A call without a request shows no client: it is reported with the client that has the most calls, and
     # its breaker may be of any.
     silence = _silence(requests, windows, driven=driven)
-    named_calls = _named_calls_by_client(requests, by_client.client)
+    pairs = ((window, request.attempt) for request in requests for window in request.windows)
+    by_window = {
+        window: [attempt for _, attempt in same]
+        for window, same in grouped(pairs, lambda pair: pair[0]).items()
+    }
+    unclear = {window for request in requests if not is_named(request.windows) for window in request.windows}
+    named_calls = _named_calls_by_client(by_window, unclear, by_client.client)
     evidence = {
         name: by_client.evidence(
             name,
@@ -202,6 +208,7 @@ def judge(
             chosen,
             silence if name == main else Silence(openings=silence.openings, errors=silence.errors),
             named_calls.get(name, ()),
+            {window: by_window[window] for window in unclear if window.name is not None},
         )
         for name in by_client.names
     }
@@ -291,22 +298,22 @@ def judge_run(
 
 
 def _named_calls_by_client(
-    requests: Sequence[AttemptInContext], client: Callable[[Attempt], str]
+    by_window: Mapping[CallWindow, Sequence[Attempt]],
+    unclear: Collection[CallWindow],
+    client: Callable[[Attempt], str],
 ) -> dict[str, list[Call]]:
     """All requests of each named call that overlaps no other, as one call, by client.
 
     The client is the one that got the last fault of the call.
     """
-    unclear = {window for request in requests if not is_named(request.windows) for window in request.windows}
-    sure = (
-        request for request in requests if is_named(request.windows) and request.windows[0] not in unclear
-    )
     named_calls: dict[str, list[Call]] = {}
-    for window, same in grouped(sure, lambda each: each.windows[0]).items():
-        attempts = [request.attempt for request in same]
-        call = Call(attempts, TOLD, name=window.name, returned=window.returned, window=window)
-        faulted = next((attempt for attempt in reversed(attempts) if attempt.injected), call.first)
-        named_calls.setdefault(client(faulted), []).append(call)
+    for window, attempts in by_window.items():
+        if window not in unclear:
+            call = Call(
+                attempts, TOLD, name=window.name, returned=window.returned, window=window, windows=(window,)
+            )
+            faulted = next((attempt for attempt in reversed(attempts) if attempt.injected), call.first)
+            named_calls.setdefault(client(faulted), []).append(call)
     return named_calls
 
 

@@ -37,6 +37,7 @@ class Call:
         again: seconds from its failure until its client repeated the unchanged request under a new id of its SDK;
             None if that did not happen within ten seconds.
         window: the named call in which its attempts were made, and perhaps other calls; None if there is none.
+        windows: the named calls and tests in which they may have been made; several if these ran at the same time.
         over: when it must be over, seconds; infinity if an answer is not there yet.
 
     Attributes:
@@ -62,6 +63,7 @@ class Call:
         follows: str | None = None,
         again: float | None = None,
         window: CallWindow | None = None,
+        windows: tuple[CallWindow, ...] = (),
         over: float = 0.0,
     ) -> None:
         self.attempts = tuple(attempts)
@@ -81,6 +83,7 @@ class Call:
         self.follows = follows
         self.again = again
         self.window = window
+        self.windows = windows
         self.over = over
 
     @cached_property

@@ -243,7 +243,7 @@ class ClientTransport(asyncio.StreamReaderProtocol):
     async def _close(self) -> None:
         """Close the connection; at the proxy's end no TLS client need confirm that."""
         self.transport.close()
-        if not self._ends:
+        if not self._proxy_ends:
             return
         try:
             while not self._is_sent:

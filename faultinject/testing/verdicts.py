@@ -251,7 +251,7 @@ def _finding_lines(
     numbers = {(outcome.pid, outcome.seq): number for number, outcome in enumerate(outcomes, 1)}
     for finding in findings:
         text = finding_text(finding)
-        yield f"{SIGNS[text.verdict]} {text.so}"
+        yield f"{SIGNS[text.verdict]} {text.line}"
         for call in finding.calls[:EXAMPLES]:
             shown = [numbers[attempt.pid, attempt.seq] for attempt in call.attempts]
             yield f"    {_requests(shown)}: {story(call)}"

@@ -9,6 +9,7 @@ TAKEN = FINE | {"status": 409}
 EXISTS = fault("s3:PreconditionFailed", 412)
 SUCCESS = {"name": "upload", "returned": True}
 THRICE = [SLOW_DOWN] * 3
+CUT = fault("truncate", 200, "truncated", applied=True)
 IF_ABSENT, IF_MATCH = {"guarded": True}, {"guarded": True, "if_match": "ab"}
 
 
@@ -20,6 +21,17 @@ def told(number, *gaps, **more):
 def heard(*requests, **how):
     """The requests of one caller that heard of success."""
     return story(*requests, **SUCCESS, **how)
+
+
+def bad(name):
+    """Three requests for one object, which all fail."""
+    return [put(f"/bucket/{name}", SLOW_DOWN)] * 3
+
+
+def wide(*last, returned=True):
+    """A caller with a read before all other requests, and one behind them."""
+    before, after = get("/bucket/list"), get("/bucket/other")
+    return story(before, *[after] * 4, *last, after, name="upload", returned=returned)
 
 
 TABLE = rows(
@@ -54,6 +66,8 @@ TABLE = rows(
         to(expected, heard(put(bucket=own), *(put("/notes/table", kind, bucket=other, host=host) for kind in THRICE)))
         for own, other, host, expected in (("bucket", "notes", "127.0.0.1", WARN), (None, None, "notes", WARN), (None, None, "127.0.0.1", FAIL), ("bucket", None, "notes", FAIL))
     ),
+    # The app's own success, which it gives above all that, is none.
+    to(FAIL, heard(put("/documents/1", bucket=None, host="app", user_agent="test/1", took=2), *(put(kind=kind) for kind in THRICE))),
     # Another place took it; a copy of it got through; the object is there, as a look shows; what is put away later matters less.
     to(None, heard(put(kind=SLOW_DOWN), put("/mirror/table"))),
     to(None, heard(put(), put(kind=SLOW_DOWN))),
@@ -83,6 +97,21 @@ TABLE = rows(
     to(None, told(3, kind=DENIED, method="GET"), told(3, 0.1, last=MISSING, method="HEAD", at=9)),
     to(None, heard(get(kind=SLOW_DOWN), get("/mirror/table"))),
     to(WARN, heard(get("/bucket/other"), get(kind=SLOW_DOWN)), says_not="nothing"),
+    # A read whose answer was cut or lost each time has not succeeded; who leaves may have read enough.
+    *(to(WARN, heard(*[get(kind=kind)] * 3), says="had a read fail for good, and perhaps the content from elsewhere: the last answer was") for kind in (CUT, GONE)),
+    to(None, heard(get(kind=CUT), get()), heard(get(kind=FINE | {"left": True}), at=9)),
+    # Of calls at the same time nobody knows whose a request is: what fails for good is told as success if all callers that may have sent it heard so.
+    to(FAIL, wide(), heard(*bad("a"), at=0.2), heard(*bad("b"), at=0.1), n=3, says="at least 1 of 3 calls that the client reported as success had a request that never succeeded: the last answer was 503 SlowDown"),
+    to(FAIL, wide(), heard(*bad("a"), at=0.1), heard(*bad("c"), at=9), n=3, says="at least 1 of 3 calls"),
+    to(FAIL, heard(*bad("a")), heard(*bad("b"), at=0.1), says="2 of 2 calls"),
+    to(FAIL, wide(), heard(*bad("a"), at=0.1), story(*bad("d"), name="upload", returned=False, at=9), n=2),
+    *(to(None, wide(returned=returned), heard(*bad("a"), at=0.1)) for returned in (False, None)),
+    # Who sends a first request alone has sent what repeats it.
+    to(FAIL, heard(*bad("a")), story(*bad("b"), name="upload", returned=False, at=0.1), n=1, says="1 of 1 call"),
+    # What any of these callers has looked at, or written instead, may be the answer.
+    to(None, wide(get("/bucket/a")), heard(*bad("a"), at=0.1)),
+    to(None, wide(put("/bucket/copy")), heard(*bad("a"), at=0.1)),
+    to(WARN, wide(put("/bucket/b", **LONGER)), heard(*bad("a"), at=0.1), says="at least 1 of 2 calls that the client reported as success had a write fail for good, and perhaps another in its place"),
 )  # fmt: skip
 
 

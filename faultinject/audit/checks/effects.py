@@ -8,6 +8,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from math import inf
 
+from faultinject.audit.app_under_test import is_below
 from faultinject.audit.checks.check import check, failed, passed, seen_by_callers, too_few, unknown, warned
 from faultinject.audit.checks.lost_answers import (
     ACTIONS,
@@ -82,10 +83,8 @@ SAID = (
 """Verdict, sentence and advice for calls that were wrongly reported as success, worst first."""
 
 
-def _may_be_wanted(last: Attempt, same: Sequence[Attempt], writes: Sequence[Attempt]) -> bool:
-    """Whether a refusal may mean that the aim of the request is reached already."""
-    if not writes:
-        return True
+def _may_be_wanted(last: Attempt, same: Sequence[Attempt]) -> bool:
+    """Whether the refusal of a write may mean that its aim is reached already."""
     if last.method == "DELETE":
         return last.status in (404, 410)
     there = last.status == 409 or (last.status == 412 and last.guarded and not last.if_match)
@@ -109,18 +108,29 @@ def answers(evidence: Evidence) -> Finding | None:
     refusal, without reading the object; or an earlier write failed, and no later write has its object or its bytes;
     or the last write failed, while those to another bucket or host succeeded; or there were only reads, the last one
     failed, and the caller may have got the content elsewhere (FAIL in `conformance`, whose client has no other
-    source). Other calls are not judged. In `conformance` any other breach of the contract is a FAIL of this check.
+    source). If named calls overlap, a request counts if all callers that may have sent it got success. Other calls
+    are not judged. In `conformance` any other breach of the contract is a FAIL of this check.
     """
     heard = [call for call in evidence.named_calls if call.returned]
+    heard += (
+        Call(call.attempts, TOLD, windows=call.windows)
+        for call in evidence.everyone
+        if call.last.failed
+        and call.windows
+        and all(window.returned and window in evidence.overlapping for window in call.windows)
+    )
     wrong = grouped(filter(None, (_wrong(call, evidence) for call in heard)), lambda each: each[0])
     if not wrong:
         return None
-    why = min(wrong)
+    why, n = min(wrong), len({window for call in heard for window in call.windows})
     calls, answers_of = zip(*((call, quoted(last.answer)) for _, call, last in wrong[why]), strict=True)
+    # Of calls at the same time it is not always known which of them a request was for.
+    sure = {call.windows for call in calls if len(call.windows) == 1}
+    at_least = "" if all(len(call.windows) == 1 for call in calls) else "at least "
     which, said, how = SAID[why]
     return which(
-        len(heard),
-        f"{len(calls)} of {counted(len(heard), 'call')} that the client reported as success {said}"
+        n,
+        f"{at_least}{len(sure) or 1} of {counted(n, 'call')} that the client reported as success {said}"
         f" {' or '.join(sorted({*answers_of}))}",
         calls,
         action=how,
@@ -134,13 +144,20 @@ def _wrong(call: Call, evidence: Evidence) -> tuple[int, Call, Attempt] | None:
     The writes decide; without a write, the last read. If an object is there already, or is gone already, the caller
     may have all it wanted; but after a failure and a refusal the client has to read whether the object is its own.
     """
-    attempts = call.attempts
+    succeeded = (each for window in call.windows for each in evidence.overlapping[window] if not each.failed)
+    attempts = (
+        call.attempts if call.window else sorted({*call.attempts, *succeeded}, key=lambda each: each.arrived)
+    )
     writes = list(filter(is_write, attempts))
-    asked = [write for write in writes if write.method != "DELETE"] or writes
-    asked = asked or [attempt for attempt in attempts if fingerprint(attempt) == fingerprint(attempts[-1])]
+    asked = (
+        [write for write in writes if write.method != "DELETE"]
+        or writes
+        or [attempt for attempt in attempts if fingerprint(attempt) == fingerprint(attempts[-1])]
+    )
     for same in reversed(grouped(asked, fingerprint).values()):
         last, earlier = same[-1], same[-1] is not asked[-1]
-        stands = earlier or not writes
+        # Who leaves a download may have read enough of it.
+        stands = earlier or (last.left and not writes)
         if last.kind == "hidden" or any(not each.failed or (each.applied and stands) for each in same):
             continue
         looked = any(
@@ -150,10 +167,10 @@ def _wrong(call: Call, evidence: Evidence) -> tuple[int, Call, Attempt] | None:
             and (last.key is None or each.key in (None, last.key))
             for each in attempts
         )
-        wanted = last.kind == "client" and (earlier or _may_be_wanted(last, same, writes))
+        wanted = last.kind == "client" and (earlier or not writes or _may_be_wanted(last, same))
         if not (looked or wanted or _is_replaced(last, asked[asked.index(last) + 1 :])):
             lost, read = any(map(is_lost, same)), not (writes or evidence.driven)
-            well = [write for write in writes if not write.failed]
+            well = [write for write in writes if not (write.failed or is_below(last, write))]
             # A failed request to another service, such as a metric, need not make the call fail.
             beside = well and not any(_may_be_of_one_place(last, write) for write in well)
             elsewhere = (earlier or beside) and "partnumber" not in _of_upload(last)
@@ -357,7 +374,7 @@ def non_idempotent_retry(evidence: Evidence) -> Finding:
         return (failed if sure else warned)(
             n, message, sure or keyed, action="Send the same Idempotency-Key with every attempt of a call."
         )
-    if repeated := _sent_again(lost, evidence.requests):
+    if repeated := list(_sent_again(lost, evidence.requests)):
         return unknown(
             n,
             f"{len(repeated)} of {n} lost POSTs came again in another call: a layer above the client"
@@ -376,19 +393,17 @@ def non_idempotent_retry(evidence: Evidence) -> Finding:
     return passed(n, f"0 of {n} lost POSTs were retried{without}", lost)
 
 
-def _sent_again(lost: Sequence[Call], requests: Iterable[Attempt]) -> list[Call]:
+def _sent_again(lost: Sequence[Call], requests: Iterable[Attempt]) -> Iterator[Call]:
     """Find calls that ended with a lost POST or PATCH, which came again in another call.
 
     If a test or a driver says when a call ended, the caller made the later request.
     """
     same = grouped((request for request in requests if request.method in UNSAFE), _asked)
-    repeated = []
     for call in filter(lambda call: is_lost_write(call.last), lost):
         again = _next_of(same[_asked(call.last)], call.last)
         until = inf if call.window is None or call.window.ended is None else call.window.ended
         if again is not None and again.arrived <= until and not has_same_key(call.last, again):
-            repeated.append(call)
-    return repeated
+            yield call
 
 
 def _next_of(same: Sequence[Attempt], before: Attempt) -> Attempt | None:
