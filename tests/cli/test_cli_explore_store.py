@@ -72,6 +72,14 @@ def findings(lines):
     return [line.partition(" (reset")[0].partition(" (s3:")[0] for line in lines if line.startswith(begins)]
 
 
+def test_a_refusal_that_no_retry_helps(explored):
+    """A job may end with an error then; one that reports success has lost its object."""
+    code, lines = explored("if ask('PUT', '/cat', b'meow') is None:\n    sys.exit(1)", "-r", "s3:AccessDenied")
+    assert (code, lines[0]) == (0, "1 request without faults, 1 fault; 1 run ~, 0 failed, 1 gave up cleanly")
+    code, lines = explored("ask('PUT', '/cat', b'meow')", "-r", "s3:AccessDenied")
+    assert (code, findings(lines)) == (1, [LOST])
+
+
 @pytest.mark.slow
 def test_an_sdk_without_settings_of_its_own(run, tmp_path, monkeypatch):
     """The variables of the SDKs name the store, with credentials; what the user has set stays."""

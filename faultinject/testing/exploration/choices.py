@@ -87,6 +87,14 @@ class Choice:
         return self.standard and self.rule.fault == "corrupt"
 
     @property
+    def refuses(self) -> bool:
+        """Whether no retry helps: a client should not repeat a request after 403 (RFC 9110, 15.5.4)."""
+        rows = self.rule.resolved.rows
+        return bool(rows) and all(
+            (row.status, row.category) == (403, "auth") and row.retryable != "yes" for row in rows
+        )
+
+    @property
     def replaces_object(self) -> bool:
         """Whether it belongs to a standard set, and replaces the object that the code reads."""
         return self.standard and self.rule.resolved.of_store
@@ -94,10 +102,10 @@ class Choice:
     def ends(self, error: BaseException) -> bool:
         """Whether the code may end with an error, unless the argument `allow` says otherwise.
 
-        No code copes with a fault that stays, and none has to cope with an object that is replaced. After wrong bytes
-        an error shows that the code has noticed them, but an assertion of the test shows that it has not.
+        No code copes with a fault that stays or a refusal, and none has to cope with an object that is replaced. After
+        wrong bytes an error shows that the code has noticed them, but an assertion of the test shows that it has not.
         """
-        if not (self.lasts or self.replaces_object or self.needs_checksum):
+        if not (self.lasts or self.refuses or self.replaces_object or self.needs_checksum):
             return False
         if isinstance(error, ProgramFailed):
             return (error.code or 0) > 0

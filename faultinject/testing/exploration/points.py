@@ -271,6 +271,9 @@ def _conditions(outcome: Outcome, spelled: Callable[[str], str]) -> Conditions:
     conditions = {"method": outcome.method}
     if outcome.path:
         conditions["path"] = spelled(outcome.path)
+    if outcome.bucket and outcome.host.startswith(f"{outcome.bucket}."):
+        # The path does not name the bucket, and may be that of a route of the app under test.
+        conditions["host"] = spelled(outcome.host.partition(":")[0])
     for name, value in parse_qsl(outcome.query, keep_blank_values=True):
         if name and "…" not in name:
             conditions[f"query.{name}"] = "" if _changes(name, value) else spelled(value)

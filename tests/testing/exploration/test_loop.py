@@ -132,12 +132,13 @@ def test_endpoints_of_ones_own(monkeypatch):
         with run:
             call("PUT", "/k", base_url="http://photos.storage.example")
             call("PUT", "/k", base_url="http://other.storage.example")
-    assert texts(exploration) == ["cos:SlowDown,method=PUT,path=/k,times=1"]
+    assert texts(exploration) == ["cos:SlowDown,method=PUT,path=/k,host=photos.storage.example,times=1"]
 
 
 def test_virtual_hosts():
     """Requests with the bucket in the host are read as the explored vendor's, for any fault."""
-    host = {"base_url": "http://photos-1250000000.cos.ap-guangzhou.myqcloud.com"}
+    name = "photos-1250000000.cos.ap-guangzhou.myqcloud.com"
+    host = {"base_url": f"http://{name}"}
     numbers = itertools.count()
 
     def code():
@@ -146,8 +147,8 @@ def test_virtual_hosts():
 
     exploration = passing(code, "cos:InternalError,status=200,operation=CopyObject", "reset")
     assert texts(exploration) == [
-        "cos:InternalError,method=PUT,path=/k,times=1,status=200",
-        "reset,method=PUT,path=/k,times=1",
+        f"cos:InternalError,method=PUT,path=/k,host={name},times=1,status=200",
+        f"reset,method=PUT,path=/k,host={name},times=1",
         "reset,operation=PutObject,vendor=cos,times=1",
     ]
     assert all(each.reached for each in exploration.runs)

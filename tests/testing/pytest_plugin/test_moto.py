@@ -92,6 +92,11 @@ def of_flask():
     store()
     return "", 201
 
+@flask.put("/cat")
+def with_the_path_of_its_object():
+    store()
+    return "", 201
+
 @flask.get("/about")
 def about():
     return "", 200
@@ -139,6 +144,7 @@ def test_a_path_of_the_storage(web, faults):
 @pytest.mark.faultinject_explore("s3:SlowDown")
 def test_explored(s3):
     assert flask.test_client().post("/docbox").status_code == 201
+    assert flask.test_client().put("/cat").status_code == 201
 
 @pytest.mark.faultinject("http:503", times=1)
 def test_without_moto(faults):
