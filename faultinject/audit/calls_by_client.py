@@ -34,7 +34,7 @@ class Habits:
     A repeat after a failure proves a retry only if the client makes no such repeats after a success.
 
     Args:
-        requests: in order of arrival. What comes again in another call window is no habit.
+        requests: in order of arrival. A repeat in another call window is no habit.
     """
 
     def __init__(self, requests: Iterable[AttemptInContext]) -> None:
@@ -68,7 +68,7 @@ class Habits:
     def contrast(self, client: str, method: str, within: float) -> tuple[int, int]:
         """Of a client's successes by a method, the number that it repeated, and their number.
 
-        Only what came again within so many seconds counts.
+        Only repeats within these seconds count.
         """
         shortest = self._shortest.get((client, method), [])
         return sum(step <= _step(within) for step in shortest), len(shortest)

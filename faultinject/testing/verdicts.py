@@ -198,11 +198,13 @@ class NamedCall:
         error: the error that it raised, in one line.
     """
 
-    def __init__(self, name: str, tell: list[CallWindow], test: str | None, now: Callable[[], float]) -> None:
+    def __init__(
+        self, name: str, windows: list[CallWindow], test: str | None, now: Callable[[], float]
+    ) -> None:
         self.name = name
         self.returned: bool | None = None
         self.error: str | None = None
-        self._windows = tell
+        self._windows = windows
         self._test = test
         self._now = now
         self._began = 0.0
@@ -251,7 +253,7 @@ def _finding_lines(
     numbers = {(outcome.pid, outcome.seq): number for number, outcome in enumerate(outcomes, 1)}
     for finding in findings:
         text = finding_text(finding)
-        yield f"{SIGNS[text.verdict]} {text.so}"
+        yield f"{SIGNS[text.verdict]} {text.line}"
         for call in finding.calls[:EXAMPLES]:
             shown = [numbers[attempt.pid, attempt.seq] for attempt in call.attempts]
             yield f"    {_requests(shown)}: {story(call)}"

@@ -17,7 +17,7 @@ class Setting(str):
 NAME_THEM = "To decide, wrap each call in `with faults.call()`, or run `faultinject conformance`."
 """The advice that decides which requests belong together."""
 OTHER_IDS = "the SDK, which repeats none: a layer above it retries them, or the caller asks again"
-"""The reason that requests under several ids cannot be told to be one call."""
+"""The end of a message on requests that came again under another id."""
 DRIVE_IT = "To decide, run `faultinject conformance`, whose calls are known."
 REWIND = "Send the whole body from its beginning with every attempt."
 SEND_KEY = (
@@ -63,7 +63,7 @@ def against_noise(turnaround: Turnaround, otherwise: str = IDLE) -> str:
 
 
 def without_doubt(groups: Sequence[Group], otherwise: str = IDLE) -> str:
-    """The advice if waits are too short to be told from none."""
+    """The advice if waits are too short to be distinguished from none."""
     turnaround = groups[0].turnaround
     # Here the client's other requests make most of the doubt.
     crowded = any(group.work > turnaround.noise for group in groups)

@@ -12,21 +12,21 @@ from faultinject.audit.judging import Judgement
 from faultinject.audit.reports.content import FindingText, content
 
 WIDTH = 120
-"""Characters in a line, where nothing says how wide the terminal is."""
+"""The characters in a line if the width of the terminal is unknown."""
 INDENT = "    "
 NO_BREAK = "\N{NO-BREAK SPACE}"
 RESULT, TITLE, QUIET = "result", "title", "quiet"
-"""Looks of paragraphs without a verdict."""
+"""The styles of paragraphs without a verdict."""
 
 
 class Paragraph(NamedTuple):
-    """Words that are wrapped together.
+    """A text that is wrapped as a whole.
 
     Attributes:
         words: the text; an empty one is an empty line.
-        look: a verdict, or what it is; empty for plain words.
-        indent: what each line begins with.
-        hanging: what each line but the first has beside.
+        look: its style: a verdict, `RESULT`, `TITLE` or `QUIET`; empty for plain text.
+        indent: the beginning of each line.
+        hanging: the further indent of each line but the first.
     """
 
     words: str
@@ -70,11 +70,12 @@ def paragraphs(judgement: Judgement, *, verbose: bool) -> Iterator[Paragraph]:
 
     Args:
         judgement: what was found.
-        verbose: whether it says what each undecided check needs, how the calls were found, how waits were measured
-            and the results of each rule's faults.
+        verbose: whether to show the needs of each undecided check, the measurements, and the results of each rule's
+            faults.
     """
     said = content(judgement, verbose=verbose)
-    # The cause for which no request arrived is one line, however long: a log's first line has the whole of it.
+    # If no request arrived, the cause is one line, however long, so that the first line of a log has all of
+    # it.
     result = said.result if judgement.attempts else said.result.replace(" ", NO_BREAK)
     yield Paragraph(result, RESULT)
     yield Paragraph(said.title, TITLE)
@@ -95,7 +96,9 @@ def paragraphs(judgement: Judgement, *, verbose: bool) -> Iterator[Paragraph]:
 
 def problem(finding: FindingText) -> Iterator[Paragraph]:
     """A finding: the observation, the calls that show it, and what to do."""
-    yield Paragraph(f"{SIGNS[finding.verdict]} {finding.verdict}  {finding.line}", finding.verdict, "", INDENT)
+    yield Paragraph(
+        f"{SIGNS[finding.verdict]} {finding.verdict}  {finding.line}", finding.verdict, "", INDENT
+    )
     for story, place in finding.calls:
         yield Paragraph(f"- {story}  [{place}]", "", INDENT, "  ")
     yield Paragraph(f"→ {finding.action}", "", INDENT, "  ")
