@@ -77,7 +77,7 @@ def places_of_app(requests: Sequence[Outcome]) -> set[Hashable]:
         answered = request.answered
         if answered is None or request.principal is not None or _place(request) in places:
             continue
-        end = bisect_left(requests, answered, number + 1, key=lambda each: each.arrived)
+        end = bisect_left(requests, answered, number + 1, key=lambda request: request.arrived)
         if any(
             inner.test == request.test and (inner.answered or answered) < answered and _calls(request, inner)
             for inner in requests[number + 1 : end]

@@ -233,7 +233,7 @@ def _copies(calls: Sequence[Call]) -> dict[str, Copies]:
     for same in grouped(
         requests, lambda one: (None if one[0].inferred else one[0], fingerprint(one[1]))
     ).values():
-        ordered = sorted((attempt for _, attempt in same), key=lambda each: each.arrived)
+        ordered = sorted((attempt for _, attempt in same), key=lambda attempt: attempt.arrived)
         for number, before in enumerate(ordered):
             ended = before.answered or 0.0
             some = [

@@ -404,7 +404,7 @@ def _pattern(calls: Sequence[Call], zero: float) -> tuple[int, int, float, list[
         for first in (part - 1, part)
         if (falls := _falls([_own_gaps(call, zero) for call in same], part, first)) is not None
     ]
-    return max(patterns, key=lambda each: each[2], default=None)
+    return max(patterns, key=lambda pattern: pattern[2], default=None)
 
 
 def _falls(same: Sequence[Sequence[float]], part: int, first: int) -> float | None:
@@ -481,8 +481,8 @@ def overlap(evidence: Evidence) -> Finding:
     ]
     slow = [(call, attempt) for call, _, attempt in requests if _is_slow(attempt)]
     n = len(slow)
-    requests.sort(key=lambda found: found[2].arrived)
-    same = grouped(requests, lambda found: _asked_once(found[0], found[2]))
+    requests.sort(key=lambda request: request[2].arrived)
+    same = grouped(requests, lambda request: _asked_once(request[0], request[2]))
     copied = [
         (call, copies)
         for call, attempt in slow

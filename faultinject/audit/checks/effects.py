@@ -112,7 +112,7 @@ def answers(evidence: Evidence) -> Finding | None:
     source). Other calls are not judged. In `conformance` any other breach of the contract is a FAIL of this check.
     """
     heard = [call for call in evidence.named_calls if call.returned]
-    wrong = grouped(filter(None, (_wrong(call, evidence) for call in heard)), lambda each: each[0])
+    wrong = grouped(filter(None, (_wrong(call, evidence) for call in heard)), lambda entry: entry[0])
     if not wrong:
         return None
     why = min(wrong)
@@ -141,14 +141,16 @@ def _wrong(call: Call, evidence: Evidence) -> tuple[int, Call, Attempt] | None:
     for same in reversed(grouped(asked, fingerprint).values()):
         last, earlier = same[-1], same[-1] is not asked[-1]
         stands = earlier or not writes
-        if last.kind == "hidden" or any(not each.failed or (each.applied and stands) for each in same):
+        if last.kind == "hidden" or any(
+            not attempt.failed or (attempt.applied and stands) for attempt in same
+        ):
             continue
         looked = any(
-            each.method in READING
-            and not each.failed
-            and each.arrived > same[0].arrived
-            and (last.key is None or each.key in (None, last.key))
-            for each in attempts
+            attempt.method in READING
+            and not attempt.failed
+            and attempt.arrived > same[0].arrived
+            and (last.key is None or attempt.key in (None, last.key))
+            for attempt in attempts
         )
         wanted = last.kind == "client" and (earlier or _may_be_wanted(last, same, writes))
         if not (looked or wanted or _is_replaced(last, asked[asked.index(last) + 1 :])):
@@ -393,7 +395,7 @@ def _sent_again(lost: Sequence[Call], requests: Iterable[Attempt]) -> list[Call]
 
 def _next_of(same: Sequence[Attempt], before: Attempt) -> Attempt | None:
     """Find the first of these requests after another one."""
-    number = bisect_right(same, before.arrived, key=lambda each: each.arrived)
+    number = bisect_right(same, before.arrived, key=lambda attempt: attempt.arrived)
     return same[number] if number < len(same) else None
 
 

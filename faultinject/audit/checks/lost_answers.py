@@ -133,8 +133,10 @@ class Requests:
     def _behind(self, some: Sequence[Attempt], call: Call, last: Attempt, most: int) -> Iterator[Attempt]:
         window = call.window
         until = last.arrived + self._soon if window is None else (window.ended or inf)
-        begin = bisect_right(some, last.arrived, key=lambda each: each.arrived)
-        end = bisect_right(some, until, begin, min(len(some), begin + most), key=lambda each: each.arrived)
+        begin = bisect_right(some, last.arrived, key=lambda attempt: attempt.arrived)
+        end = bisect_right(
+            some, until, begin, min(len(some), begin + most), key=lambda attempt: attempt.arrived
+        )
         return (attempt for attempt in some[begin:end] if _is_of(attempt, call))
 
     @cached_property

@@ -73,7 +73,7 @@ def without_doubt(groups: Sequence[Group], otherwise: str = IDLE) -> str:
 def seconds(number: float) -> str:
     """A time as people read it.
 
-    >>> [seconds(each) for each in (0.0003, 0.025, 0.5, 2.9, 12.34, 120)]
+    >>> [seconds(number) for number in (0.0003, 0.025, 0.5, 2.9, 12.34, 120)]
     ['0.3 ms', '25 ms', '0.50 s', '2.90 s', '12.3 s', '120 s']
     """
     if number < 0.0995:
@@ -93,7 +93,7 @@ def plain(number: float) -> str:
 def ordinal(number: int) -> str:
     """`first`, `third`, `11th`.
 
-    >>> [ordinal(each) for each in (1, 3, 5, 6)]
+    >>> [ordinal(number) for number in (1, 3, 5, 6)]
     ['first', 'third', 'fifth', '6th']
     """
     return {1: "first", 2: "second", 3: "third", 4: "fourth", 5: "fifth"}.get(number, f"{number}th")

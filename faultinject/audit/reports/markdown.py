@@ -10,7 +10,7 @@ from faultinject.audit.judging import Judgement
 from faultinject.audit.reports.content import ADDRESS, FindingText, content
 
 SPECIAL = {
-    **{each: f"\\{each}" for each in "\\`*_[]|~$"},
+    **{sign: f"\\{sign}" for sign in "\\`*_[]|~$"},
     "<": "&lt;",
     ">": "&gt;",
     "&": "&amp;",
@@ -61,7 +61,7 @@ def plain(text: str) -> str:
     >>> plain("*a* <b> @c")
     '\\*a\\* &lt;b&gt; @<!-- -->c'
     """
-    return re.sub(r"://|www\.|[\\`*_\[\]|~$<>&@#]", lambda found: SPECIAL[found[0]], text)
+    return re.sub(r"://|www\.|[\\`*_\[\]|~$<>&@#]", lambda match: SPECIAL[match[0]], text)
 
 
 def code(text: str) -> str:

@@ -73,25 +73,25 @@ def paragraphs(judgement: Judgement, *, verbose: bool) -> Iterator[Paragraph]:
         verbose: whether to show the needs of each undecided check, the measurements, and the results of each rule's
             faults.
     """
-    said = content(judgement, verbose=verbose)
+    report = content(judgement, verbose=verbose)
     # If no request arrived, the cause is one line, however long, so that the first line of a log has all of
     # it.
-    result = said.result if judgement.attempts else said.result.replace(" ", NO_BREAK)
+    result = report.result if judgement.attempts else report.result.replace(" ", NO_BREAK)
     yield Paragraph(result, RESULT)
-    yield Paragraph(said.title, TITLE)
-    yield from map(Paragraph, said.facts)
+    yield Paragraph(report.title, TITLE)
+    yield from map(Paragraph, report.facts)
     yield EMPTY
-    for text in said.wrong:
+    for text in report.wrong:
         yield from problem(text)
         yield EMPTY
-    if said.passed:
-        yield Paragraph(f"{SIGNS[PASS]} passed: {said.passed}", PASS, "", INDENT)
-    if said.undecided:
+    if report.passed:
+        yield Paragraph(f"{SIGNS[PASS]} passed: {report.passed}", PASS, "", INDENT)
+    if report.undecided:
         yield Paragraph(f"{SIGNS[INCONCLUSIVE]} not decided:", INCONCLUSIVE)
-        yield from (Paragraph(line, INCONCLUSIVE, INDENT, INDENT) for line in said.undecided)
+        yield from (Paragraph(line, INCONCLUSIVE, INDENT, INDENT) for line in report.undecided)
     if verbose:
         yield EMPTY
-        yield from (Paragraph(line, QUIET, "", INDENT) for line in said.measured)
+        yield from (Paragraph(line, QUIET, "", INDENT) for line in report.measured)
 
 
 def problem(finding: FindingText) -> Iterator[Paragraph]:

@@ -203,6 +203,6 @@ def waits(evidence: Evidence) -> list[tuple[str, ...]]:
         _, promised = evidence.profile.bounds(kind, retry) or (None, None)
         times = (min(own), median(own), max(own), promised)
         number = f"{retry}+" if retry == LAST else str(retry)
-        told = ("–" if time is None else seconds(time) for time in times)
-        rows.append((KINDS[kind], number, f"{len(own):,}", *told))
+        texts = ("–" if time is None else seconds(time) for time in times)
+        rows.append((KINDS[kind], number, f"{len(own):,}", *texts))
     return rows
