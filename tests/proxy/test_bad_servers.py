@@ -161,9 +161,9 @@ def test_it_ends_the_connection(behind, front, exchange, caplog, said, end):
 @pytest.mark.parametrize(
     ("said", "why"),
     [
-        (b"SSH-2.0-OpenSSH\r\n\r\n", "is no answer"), (b"\0\0\0\0\r\n\r\n", "is no answer"),
-        (b"HTTP/1.1 200\r\nno colon\r\n\r\n", "is no answer"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", "is no answer"),
+        (b"SSH-2.0-OpenSSH\r\n\r\n", "is not HTTP"), (b"\0\0\0\0\r\n\r\n", "is not HTTP"),
+        (b"HTTP/1.1 200\r\nno colon\r\n\r\n", "is not HTTP"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", "is not HTTP"),
         (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
          "{url} goes on with another protocol (101), which nobody has asked for\n"),
         (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 400_000 + b"\r\n\r\n",
