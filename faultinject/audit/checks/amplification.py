@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from itertools import filterfalse, pairwise
 
 from faultinject.audit.checks.check import check, failed, passed, too_few, unknown, warned
-from faultinject.audit.checks.questions import UNSAFE, may_pass, should_be_tried_again
+from faultinject.audit.checks.questions import UNSAFE, may_be_waited_out, should_be_tried_again
 from faultinject.audit.checks.words import (
     CAUSE_OUTAGE,
     DRIVE_IT,
@@ -156,7 +156,7 @@ def _not_refilled(evidence: Evidence) -> Iterator[tuple[list[Call], list[Call]]]
     documents=(rfc(9110, "9.2.2"), SRE, AZURE),
     minimum="5 calls that failed to the end",
     more="Let calls fail on every attempt, for example http:503.",
-    pairs=(may_pass, 2),
+    pairs=(may_be_waited_out, 2),
 )
 def nested_retries(evidence: Evidence) -> Finding:
     """Only one layer retries: retries are not nested.

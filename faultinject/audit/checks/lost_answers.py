@@ -9,8 +9,8 @@ from math import inf
 from typing import NamedTuple
 
 from faultinject.audit.checks.questions import (
-    GONE,
     LOST,
+    NOT_FOUND,
     UNSAFE,
     app_status,
     begins_session,
@@ -219,7 +219,7 @@ def reaction(call: Call, requests: Requests, heard: bool | None = None) -> React
         return result(HARMLESS)
     reads = [attempt for attempt in requests.of(call, last) if attempt.method in READING]
     read = any(not attempt.failed for attempt in reads)
-    gone = lost.method == "DELETE" and is_done_already(last) and last.status == GONE
+    gone = lost.method == "DELETE" and is_done_already(last) and last.status == NOT_FOUND
     if gone and heard is None:
         return result(HARMLESS)  # the object is gone, as the client wanted
     refused = is_done_already(last) and not gone
