@@ -20,8 +20,8 @@ APP_UNDER_TEST = "app under test"
 def asked_of_app(attempts: Sequence[Attempt]) -> list[Attempt]:
     """Find the requests of tests to the app under test, which no client made.
 
-    None of that test's requests to this place got a fault. In this test or another one, the app refused a request
-    during which a request to another place got a fault.
+    A place is the app under test if none of the test's requests to it got a fault, and if, in some test, it refused
+    a request during which a request to another place got a fault.
 
     Args:
         attempts: in order of arrival.
@@ -65,7 +65,7 @@ def refusals(asked: Sequence[Attempt], windows: Collection[CallWindow]) -> list[
 
 
 def places_of_app(requests: Sequence[Outcome]) -> set[Hashable]:
-    """Find the places of the app under test: another client asked elsewhere meanwhile.
+    """Find the places of the app under test: meanwhile another client asked elsewhere.
 
     Requests there are not signed with an access key, as those of a storage's SDK are.
 
@@ -77,7 +77,7 @@ def places_of_app(requests: Sequence[Outcome]) -> set[Hashable]:
         answered = request.answered
         if answered is None or request.principal is not None or _place(request) in places:
             continue
-        end = bisect_left(requests, answered, number + 1, key=lambda each: each.arrived)
+        end = bisect_left(requests, answered, number + 1, key=lambda request: request.arrived)
         if any(
             inner.test == request.test and is_below(inner, request) for inner in requests[number + 1 : end]
         ):

@@ -35,7 +35,7 @@ class Habits:
     A repeat after a failure proves a retry only if the client makes no such repeats after a success.
 
     Args:
-        requests: in order of arrival. What comes again in another call window is no habit.
+        requests: in order of arrival. A repeat in another call window is no habit.
     """
 
     def __init__(self, requests: Iterable[AttemptInContext]) -> None:
@@ -69,7 +69,7 @@ class Habits:
     def contrast(self, client: str, method: str, within: float) -> tuple[int, int]:
         """Of a client's successes by a method, the number that it repeated, and their number.
 
-        Only what came again within so many seconds counts.
+        Only repeats within these seconds count.
         """
         shortest = self._shortest.get((client, method), [])
         return sum(step <= _step(within) for step in shortest), len(shortest)
@@ -237,7 +237,7 @@ def _copies(calls: Sequence[Call]) -> dict[str, Copies]:
     for same in grouped(
         requests, lambda one: (None if one[0].inferred else one[0], fingerprint(one[1]))
     ).values():
-        ordered = sorted((attempt for _, attempt in same), key=lambda each: each.arrived)
+        ordered = sorted((attempt for _, attempt in same), key=lambda attempt: attempt.arrived)
         for number, before in enumerate(ordered):
             ended = before.answered or 0.0
             some = [

@@ -27,7 +27,7 @@ NOT_GIVEN = {
     "nothing_to_cut": "without effect (the answer has nothing to cut)",
     "app_failed": "replaced by an error of the app itself",
 }
-"""Reasons why faults were not given, in words, by the journal's `did`."""
+"""Reasons why faults were not injected, in words, by the journal's `did`."""
 LEFT_OUT = {
     "open": ("may still have been running", "Add --finished if the client is done."),
     "shared": (
@@ -95,10 +95,10 @@ def conclude(
         findings: of all clients.
         attempts: requests that were seen.
         calls: calls that they belong to.
-        evidence: of each client, what counts for the checks.
-        left_out: calls that count for none, by reason.
-        not_given: faults that could not be given, by what `did` says.
-        require: checks that must be decided, also with what they are about: `retry-after: date`; or `all`.
+        evidence: the evidence on each client.
+        left_out: calls that no check judges, by reason.
+        not_given: faults that could not be injected, by the value of `did`.
+        require: checks that must be decided, also with a subject, such as `retry-after: date`; or `all`.
         strict: whether a warning is a failure.
     """
     driven = any(client.driven for client in evidence)
@@ -259,6 +259,6 @@ def _nothing(
 
 
 def faults_not_given(not_given: Mapping[str, int]) -> str:
-    """Count them by reason: `3 faults could not be given: 2 refused (…), 1 failed (…)`."""
+    """Count them by reason: `3 faults could not be injected: 2 refused (…), 1 failed (…)`."""
     why = ", ".join(f"{n:,} {NOT_GIVEN.get(did, did)}" for did, n in not_given.items())
-    return f"{counted(sum(not_given.values()), 'fault')} could not be given: {why}"
+    return f"{counted(sum(not_given.values()), 'fault')} could not be injected: {why}"

@@ -108,7 +108,7 @@ LOST_RETRIES = Document(
 """It allows a server to answer with success, and asks nothing of a client."""
 CONTRACT = Document("`faultinject conformance --contract`", CLIENT)
 PROMISE = Document("the profile", CLIENT)
-"""Stands for the client's own promise: the profile's reference stands in the finding."""
+"""Stands for the client's own promise; a finding names the profile's reference instead."""
 TABLE = Document("the vendor's table of errors", VENDOR)
 """Stands for the table of any vendor; a finding has the vendor whose errors came."""
 SDKS = {
@@ -116,4 +116,4 @@ SDKS = {
     "azure": ("azsdk-",),
     "gcs": ("gccl/", "gcloud-"),
 }
-"""By the vendor: what the user agents of its own clients hold."""
+"""Texts in the user agents of each vendor's own clients."""

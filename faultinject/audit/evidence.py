@@ -274,7 +274,9 @@ class Evidence:
         failed, told_end = answered_at(call.first), call.window and call.window.ended
         due = failed + max(self._first_wait or FIRST_WAIT, call.first.hint or 0.0)
         end = bisect_right(self._arrivals, min(due, told_end or inf))
-        row = list(takewhile(lambda each: each.failed, reversed(requests[max(0, end - LOOK_BACK) : end])))
+        row = list(
+            takewhile(lambda request: request.failed, reversed(requests[max(0, end - LOOK_BACK) : end]))
+        )
         if call.retries or len(row) < max(OPENS_A_BREAKER, end - begun):
             return False
         # Among parallel callers, one may take the connection that another leaves while it waits.

@@ -86,20 +86,20 @@ class ReportedCall(Struct):
 
 
 class FindingOf(Struct, Generic[CallT], kw_only=True, omit_defaults=True, eq=False):
-    """One verdict, whatever stands for the calls that show it.
+    """One verdict; the type of its calls is a parameter.
 
     Attributes:
         check: The name of the check, such as `gives up`.
-        subject: What it is about, if a check has several subjects: `503 SlowDown`, `seconds`; otherwise null.
-        verdict: What the check says.
-        n: How many calls, waits or requests it rests on.
-        message: What is so, in one line, with its numbers.
-        action: What to do, in one imperative sentence; for INCONCLUSIVE how to decide it. Empty for PASS.
+        subject: Its subject, if the check has several: `503 SlowDown`, `seconds`; otherwise null.
+        verdict: The verdict.
+        n: The number of calls, waits or requests that were judged.
+        message: The observation in one line, with its numbers.
+        action: The advice in one imperative sentence; for INCONCLUSIVE how to decide it. Empty for PASS.
         reference: The documents that ask for it, in one line.
         calls: Up to five calls that show it, the clearest first; none in results of all clients.
-        client: Whose calls these are, if there are several clients.
+        client: The client of these calls, if there are several clients.
         evidence: The kinds of evidence that it rests on.
-        documents: The documents that ask for it, and whom each of them binds.
+        documents: The documents that ask for it, and the clients that each of them binds.
     """
 
     check: str
@@ -121,7 +121,7 @@ class FindingOf(Struct, Generic[CallT], kw_only=True, omit_defaults=True, eq=Fal
 
     @property
     def full_name(self) -> str:
-        """The name, and whose it is if there are several clients: `gives up of curl/8.1`."""
+        """The name, and the client if there are several: `gives up of curl/8.1`."""
         return self.name if self.client is None else f"{self.name} of {self.client}"
 
     @property
@@ -146,7 +146,7 @@ class Finding(FindingOf[Call], kw_only=True, eq=False):
         check: the check's name, such as `gives up`.
         subject: its subject, if a check has several: `503 SlowDown`, `seconds`; otherwise None.
         verdict: `PASS`, `FAIL`, `WARN` or `INCONCLUSIVE`.
-        n: how many calls, waits or requests it rests on.
+        n: the number of calls, waits or requests that were judged.
         message: what was observed, in one line, with its numbers.
         action: what to do about it, one imperative sentence; empty for PASS. For INCONCLUSIVE, how to decide it.
         reference: the documents that ask for it, in one line.
@@ -201,7 +201,7 @@ class ReportedTurnaround(Struct):
         p95: The same at the 95th percentile.
         n: The sample size.
         zero: Seconds; a shorter gap is not a wait.
-        noise: By how much the machine may make a wait longer, seconds.
+        noise: Upper bound of the delay that the machine adds to a wait, seconds.
     """
 
     median: float | None
@@ -216,9 +216,9 @@ class FaultsOfRule(Struct):
 
     Attributes:
         faults: The faults that it chose, such as `cos:SlowDown`.
-        given: How many were given.
+        given: How many were injected.
         refused: How many were refused: there were too many at the same time, or it was HTTP/2.
-        failed: How many could not be given for another reason.
+        failed: How many could not be injected for another reason.
     """
 
     faults: list[str]
@@ -241,18 +241,18 @@ class Report(Struct):
 
     Attributes:
         v: The version of the format.
-        result: What it comes to.
-        reason: The same in words: what is wrong, or why nothing could be judged.
+        result: The conclusion.
+        reason: The conclusion in words: the problem, or the reason why nothing could be judged.
         client: The client with the most calls, by its user agent.
         calls: How many calls there were.
-        attempts: How many requests.
-        seconds: From the first request to the last.
-        signal: How many calls were grouped by what.
+        attempts: How many requests there were.
+        seconds: The time from the first request to the last.
+        signal: How many calls each signal has grouped.
         left_out: How many calls do not count, by reason.
         skipped: How many lines were not read, by reason.
-        not_given: How many faults could not be given, by the journal's `did`.
+        not_given: How many faults could not be injected, by the journal's `did`.
         failed_after: How many calls failed for good, by the last fault that they got.
-        rules: By rule, the results of its faults.
+        rules: The results of each rule's faults.
         turnaround: How fast the client is when it does not wait.
         profile: The name of the profile that it is judged by.
         findings: Every verdict, the worst first.

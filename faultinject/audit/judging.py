@@ -352,7 +352,9 @@ def _failed_after(calls: Sequence[Call]) -> dict[str, int]:
         if call.shared and copied[thing]:
             copied[thing] -= 1
         else:
-            fault = next((each.answer for each in reversed(call.attempts) if each.injected), NO_FAULT)
+            fault = next(
+                (attempt.answer for attempt in reversed(call.attempts) if attempt.injected), NO_FAULT
+            )
             faults[fault] += 1
     return dict(faults.most_common())
 
@@ -367,7 +369,7 @@ def _is_corrected(call: Call, well: Mapping[Hashable, Sequence[Call]]) -> bool:
         well: the calls that succeeded, by target.
     """
     last, same = call.last, well.get(thing_of(call), ())
-    number = bisect_right(same, last.arrived, key=lambda each: each.first.arrived)
+    number = bisect_right(same, last.arrived, key=lambda later: later.first.arrived)
     refused = call.returned is None and last.kind == "client"
     return refused and any(
         later.first.arrived - last.arrived <= SOON
@@ -398,7 +400,7 @@ def _late(requests: Sequence[AttemptInContext], windows: Iterable[CallWindow]) -
     arrived = {
         id(window): request.attempt.arrived for request in reversed(requests) for window in request.windows
     }
-    heard = grouped((window for window in windows if id(window) in arrived), lambda each: each.name)
+    heard = grouped((window for window in windows if id(window) in arrived), lambda window: window.name)
     took = {name: [arrived[id(window)] - window.began for window in same] for name, same in heard.items()}
     best = min(took.pop(CALIBRATION, ()), default=LONGEST_TURNAROUND)
     others = [seconds for same in took.values() if len(same) < OUTAGE for seconds in same]

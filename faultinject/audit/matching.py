@@ -32,7 +32,7 @@ KEY_DIGITS = 16
 def client_of(user_agent: str | None) -> str:
     """The client that a user agent names: one name for all its requests.
 
-    Comments go, and the list of features that the SDKs of AWS send (`m/…`), which differs between requests.
+    It has no comments, and no list of features (`m/…`), which in SDKs of AWS differs between requests.
 
     >>> client_of("Boto3/1.44.5 md/Botocore#1.44.5 m/E,b cfg/retry-mode#standard")
     'Boto3/1.44.5 md/Botocore#1.44.5 cfg/retry-mode#standard'
@@ -55,9 +55,9 @@ def title_of(client: str) -> str:
 
 
 def fingerprint(attempt: Attempt) -> Hashable:
-    """The fields that all attempts of a call share, but for principal and body.
+    """The fields that all attempts of a call share, except principal and body.
 
-    Those are told by the digests of one seed.
+    Those can only be compared by digests of one seed.
     """
     return (
         attempt.clock,
@@ -94,8 +94,8 @@ def resumes(part: str | None, after: str | None, came: int | None = None) -> boo
     Args:
         part: the part.
         after: the other one.
-        came: how many bytes of a whole came before it broke off, if one did: the rest from that byte on may have a
-            named end.
+        came: the bytes of a whole body that came before it broke off, or None. A request for the rest, from that
+            byte on, may name an end.
 
     >>> resumes("bytes=500-999", None, 500), resumes("bytes=500-999", None, 400), resumes("bytes=500-999", None)
     (True, False, False)
@@ -127,7 +127,7 @@ def goes_on(before: Attempt, attempt: Attempt) -> bool:
 
 
 def span(part: str) -> tuple[float, float] | None:
-    """First and last byte of a part; None where it is not told so."""
+    """First and last byte of a part; None if its text has another form."""
     match = _SPAN.match(part)
     return None if match is None else (float(match[1]), float(match[2] or inf))
 
@@ -135,7 +135,7 @@ def span(part: str) -> tuple[float, float] | None:
 def alike(one: Attempt, other: Attempt) -> bool:
     """Whether two requests of one fingerprint have one principal and one body, if known.
 
-    So are one of a part of a body and a later one that goes on where it broke off.
+    A request for a part, and a later one that goes on where it broke off, are alike, too.
     """
     if one.seed == other.seed and one.principal != other.principal:
         return False
@@ -151,7 +151,7 @@ def alike(one: Attempt, other: Attempt) -> bool:
 def body_of(attempt: Attempt) -> Hashable:
     """All that `alike` compares of requests.
 
-    Only if one goes on with another does it look at an answer, too.
+    If one request goes on with another, `alike` also looks at an answer.
     """
     return (
         attempt.seed,
@@ -164,15 +164,15 @@ def body_of(attempt: Attempt) -> Hashable:
 
 
 def length_of(attempt: Attempt) -> int | None:
-    """The length of its body, which whatever is `alike` has too; None: it need not have."""
+    """The length of its body, which all requests share that are `alike`; None: they need not."""
     return None if attempt.body_complete is False or attempt.part is not None else attempt.request_bytes
 
 
 def changed(before: Attempt, attempt: Attempt) -> bool:
     """Whether a client changed what it asks with: token, precondition, region, clock or URL."""
     who = (before.credential, before.region) == (attempt.credential, attempt.region)
-    # Whoever asks for the rest of a download says of which version; not so behind a refusal, which there is no rest
-    # of.
+    # A request for the rest of a download names its version, so that its precondition differs. A refusal has
+    # no rest.
     rest = before.kind != "client" and goes_on(before, attempt)
     what = rest or before.precondition == attempt.precondition
     if before.seed == attempt.seed and not (who and what):
@@ -180,7 +180,7 @@ def changed(before: Attempt, attempt: Attempt) -> bool:
     offset, now = before.clock_offset, attempt.clock_offset
     if offset is None or now is None:
         return False
-    # Behind a refusal a URL that was signed at another time is another one: its client has asked for it.
+    # After a refusal, a URL that was signed at another time is a new one, which the client asked for.
     signed_anew = before.kind == "client" and _PRESIGNED.search(attempt.query) is not None
     at_another_time = round(before.time + offset) != round(attempt.time + now)
     return abs(now - offset) >= CORRECTED or (signed_anew and at_another_time)
@@ -211,7 +211,7 @@ def is_of_upload(attempt: Attempt) -> bool:
 def shorter(attempt: Attempt, first: Attempt) -> bool:
     """Whether it carries fewer bytes of the same part than the first attempt.
 
-    A body that was read and not rewound does.
+    A body that was read before and not rewound is shorter.
     """
     size, whole = attempt.request_bytes, first.request_bytes
     return (

@@ -12,13 +12,13 @@ Thing = TypeVar("Thing")
 Key = TypeVar("Key", bound=Hashable)
 
 FEWEST = 3
-"""Cases in which the same has happened, from which on it is no chance."""
+"""The number of cases with the same outcome that is taken for no chance."""
 MANY = 20
-"""Times that it takes to say how long they are in most cases."""
+"""The number of durations that shows how long most of them are."""
 
 
 def grouped(things: Iterable[Thing], key: Callable[[Thing], Key]) -> dict[Key, list[Thing]]:
-    """Things by what they share, in the order in which they come.
+    """Group things by a key, in the order in which they come.
 
     >>> grouped(["get", "put", "head"], len)
     {3: ['get', 'put'], 4: ['head']}
@@ -58,7 +58,7 @@ def most_within(values: Sequence[float], width: float) -> int:
     width += 1e-9
     low = 0
     for value in ordered:
-        # The window never becomes narrower again: only one with more in it is of interest.
+        # The window never shrinks: only one with more values matters.
         if value - ordered[low] > width:
             low += 1
     return len(ordered) - low
@@ -95,7 +95,7 @@ def uneven(values: Sequence[float]) -> tuple[float, float]:
 
 
 def chance(n: int, distance: float) -> float:
-    """The probability that an even draw of so many is at least as far from even, to either side.
+    """The probability that `n` even draws have at least this distance, to either side.
 
     The distribution of Kolmogorov and Smirnov with Stephens' correction: Numerical Recipes, 3rd edition, 14.3.3.
     """

@@ -203,7 +203,7 @@ class Command:
         """
         self._service.reset()
         if self._reset is not None:
-            code, output = self._reset.run(alone=False)
+            code, output = self._reset.run(kill_rest=False)
             if code:
                 ended, refused = self.describe_end(ended_by(code), output)
                 raise ConfigurationError(f"--reset fails: {ended}\n{refused}{output}".rstrip())

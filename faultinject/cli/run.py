@@ -72,9 +72,9 @@ def run(
         click.echo(
             f"{command[0]} is not Python: only the Python processes that it starts get faults", err=True
         )
-    alone = settings.store is None and settings.control is None
+    in_session = settings.store is None and settings.control is None
     log_text = io.StringIO()
-    if alone:
+    if in_session:
         with contextlib.redirect_stderr(log_text):
             log.log_enabled(chosen, scenario.rules, scenario.display_names)
     if notes:
@@ -82,7 +82,7 @@ def run(
         Path(notes).write_text(log_text.getvalue(), encoding="utf-8")
         watch(notes, strict=strict)
     session = None
-    if alone:
+    if in_session:
         # The session belongs to the process id of the command. After its end, a later start removes the files.
         session = Session()
         session.publish(scenario, chosen, record=False)

@@ -64,7 +64,7 @@ def trial(
     vendor = vendor or _vendor_of(texts)
     runs = faults_of(texts, vendor)
     variables = faster(speed or 1.0)
-    same = [
+    repeated_words = [
         *("faultinject", "trial", "--vendor", vendor),
         *(["--app"] if app else []),
         *(["--port", str(port)] if port else []),
@@ -72,7 +72,7 @@ def trial(
     ]
 
     def replay(test: str, rule: str) -> str:
-        return shlex.join([*same, "--only", test, "-r", rule, "--", *command])
+        return shlex.join([*repeated_words, "--only", test, "-r", rule, "--", *command])
 
     listening.handle_signals()  # else the command would go on
     sock = None if app else listening.listen("127.0.0.1", port)
@@ -101,19 +101,21 @@ def trial(
     )
     injected_rules = {fault.rule for fault in report.faults if fault.injected}
     tried = texts if report.faults and not stopped else ()
-    silent = [text for text in tried if injected_rules.isdisjoint(map(spelled, faults_of([text], vendor)))]
+    not_injected = [
+        text for text in tried if injected_rules.isdisjoint(map(spelled, faults_of([text], vendor)))
+    ]
     for write in writers:
-        write(report, silent)
+        write(report, not_injected)
     with readers_may_leave():
         if form == "text":
-            click.echo("\n".join(lines(report, silent, verbose=verbose)))
+            click.echo("\n".join(lines(report, not_injected, verbose=verbose)))
         else:
-            click.echo(FORMATS[form](report, silent), nl=False)
+            click.echo(FORMATS[form](report, not_injected), nl=False)
     if stopped:
         raise KeyboardInterrupt
     if report.broken or any(fault.missing for fault in report.faults):
         return 1
-    return 3 if silent or report.broken_before or report.ended or not report.faults else 0
+    return 3 if not_injected or report.broken_before or report.ended or not report.faults else 0
 
 
 def _may_be_replaced(results: Path) -> bool:

@@ -23,7 +23,7 @@ SHOWN = 10
 """The most tests of each kind that are listed without -v."""
 
 
-def lines(report: TrialReport, silent: Sequence[str], *, verbose: bool) -> Iterator[str]:
+def lines(report: TrialReport, not_injected: Sequence[str], *, verbose: bool) -> Iterator[str]:
     """The result as text.
 
     It has the numbers, one test of each cause, the faults, the tests that are not judged, and the rules of -r that
@@ -78,7 +78,7 @@ def lines(report: TrialReport, silent: Sequence[str], *, verbose: bool) -> Itera
         yield f"no fault was tried: {reason}"
     if report.stopped:
         yield f"incomplete: {quoted(report.stopped)}"
-    for text in silent:
+    for text in not_injected:
         yield f"incomplete: {quoted(text)} was injected in no run"
 
 
@@ -127,25 +127,27 @@ def _duration(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 100 else f"{seconds / 60:.1f} min"
 
 
-def _text(report: TrialReport, silent: Sequence[str]) -> str:
-    return "\n".join(lines(report, silent, verbose=True)) + "\n"
+def _text(report: TrialReport, not_injected: Sequence[str]) -> str:
+    return "\n".join(lines(report, not_injected, verbose=True)) + "\n"
 
 
-def _json(report: TrialReport, _silent: Sequence[str]) -> str:
+def _json(report: TrialReport, _not_injected: Sequence[str]) -> str:
     return f"{printed_json(report)}\n"
 
 
-def _junit(report: TrialReport, silent: Sequence[str]) -> str:
+def _junit(report: TrialReport, not_injected: Sequence[str]) -> str:
     """A test case for each fault, and an error for each reason why the result is incomplete.
 
     A fault that reached no request is skipped.
     """
-    summary, *_ = lines(report, silent, verbose=True)
-    return document([Suite("faultinject trial", [*_cases(report, silent)], report.seconds, {}, summary)])
+    summary, *_ = lines(report, not_injected, verbose=True)
+    return document(
+        [Suite("faultinject trial", [*_cases(report, not_injected)], report.seconds, {}, summary)]
+    )
 
 
-def _cases(report: TrialReport, silent: Sequence[str]) -> Iterator[Case]:
-    for reason in _reasons_unjudged(report, silent):
+def _cases(report: TrialReport, not_injected: Sequence[str]) -> Iterator[Case]:
+    for reason in _reasons_unjudged(report, not_injected):
         yield Case(RESULT, GROUP, ERROR, reason, "incomplete")
     for run in report.faults:
         broken_tests = [test for test in report.broken if run.rule in test.rules]
@@ -160,14 +162,14 @@ def _cases(report: TrialReport, silent: Sequence[str]) -> Iterator[Case]:
             yield Case(run.rule, GROUP, SKIPPED, "its run made no such request")
 
 
-def _reasons_unjudged(report: TrialReport, silent: Sequence[str]) -> Iterator[str]:
+def _reasons_unjudged(report: TrialReport, not_injected: Sequence[str]) -> Iterator[str]:
     """The reasons why not all tests, or not all faults, could be judged."""
     yield from (f"fails without faults: {test}: {error}" for test, error in report.broken_before.items())
     if report.ended:
         yield f"fails without faults: the command ({report.ended})"
     if report.stopped:
         yield f"incomplete: {report.stopped}"
-    yield from (f"incomplete: {text} was injected in no run" for text in silent)
+    yield from (f"incomplete: {text} was injected in no run" for text in not_injected)
     if not (report.faults or report.broken_before or report.ended or report.stopped):
         yield "no fault was tried"
 
@@ -188,23 +190,23 @@ def _annotation(test: str, text: str, rules: Sequence[str]) -> Annotation:
     return Annotation("error", GROUP, SAID, text, path, line, {"rules": rules})
 
 
-def _github(report: TrialReport, silent: Sequence[str]) -> str:
-    return commands(_annotations(report), "; ".join(_reasons_unjudged(report, silent)))
+def _github(report: TrialReport, not_injected: Sequence[str]) -> str:
+    return commands(_annotations(report), "; ".join(_reasons_unjudged(report, not_injected)))
 
 
-def _sarif(report: TrialReport, silent: Sequence[str]) -> str:
-    return sarif_log([*_annotations(report)], "; ".join(_reasons_unjudged(report, silent)))
+def _sarif(report: TrialReport, not_injected: Sequence[str]) -> str:
+    return sarif_log([*_annotations(report)], "; ".join(_reasons_unjudged(report, not_injected)))
 
 
-def _markdown(report: TrialReport, silent: Sequence[str]) -> str:
+def _markdown(report: TrialReport, not_injected: Sequence[str]) -> str:
     """The summary, and the other lines as an indented block, which no text can end."""
-    summary, *rest = _text(report, silent).splitlines()
+    summary, *rest = _text(report, not_injected).splitlines()
     block = "\n".join(f"    {line}".rstrip() for line in rest)
     return f"# faultinject trial\n\n{summary}\n\n{block}\n"
 
 
-def _html(report: TrialReport, silent: Sequence[str]) -> str:
-    summary, *rest = _text(report, silent).splitlines()
+def _html(report: TrialReport, not_injected: Sequence[str]) -> str:
+    summary, *rest = _text(report, not_injected).splitlines()
     block = escape("\n".join(rest))
     return (
         '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>faultinject trial</title>\n'

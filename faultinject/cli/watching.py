@@ -130,7 +130,7 @@ def _reason_for_no_faults(command: int, notes: str, ended: Callable[[float], boo
             if refused.exists():
                 return f"no request was seen: {refused.read_text(encoding='utf-8')}; {PROXY}"
             if since and not known.exists():
-                reason = "what serves is of no framework and no server that `run` reaches"
+                reason = "the listening process uses no framework and no server that `run` reaches"
                 return f"no request was seen: {reason}; {PROXY}"
             if over:
                 return "no request was seen: nobody asked an app that `run` reaches" if since else ""

@@ -192,11 +192,11 @@ class BodyChecksums:
     """
 
     def __init__(self, headers: Mapping[str, str]) -> None:
-        behind = headers.get("x-amz-trailer", "").strip().lower()
+        in_trailer = headers.get("x-amz-trailer", "").strip().lower()
         self._digests = [
             (name, headers.get(f"x-amz-checksum-{name}"), make())
             for name, make in DIGESTS.items()
-            if f"x-amz-checksum-{name}" in headers or behind == f"x-amz-checksum-{name}"
+            if f"x-amz-checksum-{name}" in headers or in_trailer == f"x-amz-checksum-{name}"
         ]
 
     def update(self, piece: bytes) -> None:
@@ -213,11 +213,11 @@ class BodyChecksums:
         Raises:
             StoreError: `digest`, `bad_digest`.
         """
-        behind = trailer.partition(b":")[2].decode("latin-1").strip()
+        trailing = trailer.partition(b":")[2].decode("latin-1").strip()
         checked = None
         for name, given, digest in self._digests:
             computed = digest.digest()
-            if read_digest(behind if given is None else given, len(computed)) != computed:
+            if read_digest(trailing if given is None else given, len(computed)) != computed:
                 message = f"The {name.upper()} you specified did not match the calculated checksum."
                 raise StoreError("bad_digest", message)
             checked = name, b64encode(computed).decode()

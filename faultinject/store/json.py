@@ -258,9 +258,8 @@ class JssDocuments(TosDocuments):
 
     def _object(self, fields: Sequence[Field]) -> dict[str, Any]:
         document = super()._object(fields)
-        return (
-            {"Contents": [], **document} if "MaxKeys" in document else document
-        )  # JSS's client reads `Contents` of an empty page too
+        # JSS's client reads `Contents` of an empty page, too.
+        return {"Contents": [], **document} if "MaxKeys" in document else document
 
     def _name(self, name: str) -> str:
         own = {"IsTruncated": "HasNext", "Objects": "Object", "Parts": "Part", "Uploads": "Upload"}

@@ -201,7 +201,7 @@ class RunFaults(Faults):
         """
         outcomes = self.outcomes
         if self._limit is not None and _is_without_end(outcomes, self._limit):
-            error, self._result.again = self._without_end(error), None
+            error, self._result.second_failure = self._without_end(error), None
         return replace(
             self._result,
             names=self.names,
@@ -287,11 +287,11 @@ class RunFaults(Faults):
                 raise ConfigurationError(
                     f"recover: it cannot be run: {error}\n{error.output}".rstrip()
                 ) from None
-            result.again = ProgramFailed(f"{SECOND}{error}", error.output, error.code)
+            result.second_failure = ProgramFailed(f"{SECOND}{error}", error.output, error.code)
         finally:
             result.after = contents() or {}
-        if result.killed and result.again is not None:
-            raise result.again
+        if result.killed and result.second_failure is not None:
+            raise result.second_failure
 
     def run_again(self, job: Callable[[], None]) -> None:
         """Run a job without faults after it has reported an error, as a scheduler does.

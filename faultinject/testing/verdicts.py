@@ -198,11 +198,13 @@ class NamedCall:
         error: the error that it raised, in one line.
     """
 
-    def __init__(self, name: str, tell: list[CallWindow], test: str | None, now: Callable[[], float]) -> None:
+    def __init__(
+        self, name: str, windows: list[CallWindow], test: str | None, now: Callable[[], float]
+    ) -> None:
         self.name = name
         self.returned: bool | None = None
         self.error: str | None = None
-        self._windows = tell
+        self._windows = windows
         self._test = test
         self._now = now
         self._began = 0.0

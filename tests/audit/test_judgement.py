@@ -567,7 +567,7 @@ FEW = calls(2, 0.5)
         ([successes(3)], {"driven": True}, "no call met a fault, and none retried. Select more of the plan."),
         (
             [calls(9, kind=fault("reset", 200, "refused")), calls(1, kind=fault("reset", 200, "failed"), at=5)], {},
-            "no call met a fault, and none retried; 10 faults could not be given: 9 refused (more at the same time than FAULTINJECT_MAX_ACTIVE"
+            "no call met a fault, and none retried; 10 faults could not be injected: 9 refused (more at the same time than FAULTINJECT_MAX_ACTIVE"
             " allows, or HTTP/2 without http2=yes), 1 failed (see the log, or the client disconnected first). `faultinject check` shows what the rules match.",
         ),
         ([FEW, successes(1)], {}, "2 calls met a fault or retried, not enough data for any check. Each check says what it needs."),

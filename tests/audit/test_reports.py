@@ -233,7 +233,7 @@ def test_provenance():
         "Attempts were grouped into calls by test label (3), SDK id (1).",
         "Left out: 12 calls that ran at the same time as another call for the same object, which mixes their attempts.",
         "Left out: 1 call that may still have been running.",
-        "3 faults could not be given: 2 refused (more at the same time than FAULTINJECT_MAX_ACTIVE allows, or HTTP/2"
+        "3 faults could not be injected: 2 refused (more at the same time than FAULTINJECT_MAX_ACTIVE allows, or HTTP/2"
         " without http2=yes), 1 failed (see the log, or the client disconnected first).",
         "Skipped lines: not JSON (3), torn (1).",
         "The client's turnaround without backoff is unknown: too few requests followed each other at once.",

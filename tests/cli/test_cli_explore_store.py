@@ -74,7 +74,9 @@ def findings(lines):
 
 def test_a_refusal_that_no_retry_helps(explored):
     """A job may end with an error then; one that reports success has lost its object."""
-    code, lines = explored("if ask('PUT', '/cat', b'meow') is None:\n    sys.exit(1)", "-r", "s3:AccessDenied")
+    code, lines = explored(
+        "if ask('PUT', '/cat', b'meow') is None:\n    sys.exit(1)", "-r", "s3:AccessDenied"
+    )
     assert (code, lines[0]) == (0, "1 request without faults, 1 fault; 1 run ~, 0 failed, 1 gave up cleanly")
     code, lines = explored("ask('PUT', '/cat', b'meow')", "-r", "s3:AccessDenied")
     assert (code, findings(lines)) == (1, [LOST])

@@ -59,7 +59,7 @@ LACKS = "^Required but not decided: {}: Not enough data: "
         (forbidden(), "--require retry-after", 1, ["^FAIL: permanent: 4 of 4 .*; required but not decided: retry-after uploader/1.0 "]),
         # A single request, and faults that were not given, are no ground for a verdict.
         ([line(1, 0, fault=None, did="passed", status=200)], "", 3, [f"{NOTHING}no call met a fault, and none retried\\.", r"1 call, 1 attempt in 0\.0 ms, "]),
-        (REFUSED, "", 3, [NOTHING, *[r"(3 faults could not be given: 3 refused \(more at the same time.*){2}"]]),
+        (REFUSED, "", 3, [NOTHING, *[r"(3 faults could not be injected: 3 refused \(more at the same time.*){2}"]]),
         ([*forbidden(), *REFUSED], "--format json", 1, [r'"not_given": \{ "refused": 3 \}']),
         # Undecided checks share a line.
         (forbidden(), "", 1, ["retry-after, ", r": nothing of the kind was seen\. Add -v to see what each check needs\.$", "^(?!.*Answers with Retry-After)"]),

@@ -15,7 +15,7 @@ from .launch import GUNICORN, UWSGI, Way
 RULE = "http:503,times=2,path=photos/"
 UNSEEN = "faultinject: no request was seen: "
 UNREACHED = (
-    f"{UNSEEN}what serves is of no framework and no server that `run` reaches;"
+    f"{UNSEEN}the listening process uses no framework and no server that `run` reaches;"
     " put `faultinject proxy --to URL` in front of its server\n"
 )
 NEITHER = (

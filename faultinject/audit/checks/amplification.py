@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from itertools import filterfalse, pairwise
 
 from faultinject.audit.checks.check import check, failed, passed, too_few, unknown, warned
-from faultinject.audit.checks.questions import UNSAFE, may_pass, should_be_tried_again
+from faultinject.audit.checks.questions import UNSAFE, may_be_waited_out, should_be_tried_again
 from faultinject.audit.checks.words import (
     CAUSE_OUTAGE,
     DRIVE_IT,
@@ -156,7 +156,7 @@ def _not_refilled(evidence: Evidence) -> Iterator[tuple[list[Call], list[Call]]]
     documents=(rfc(9110, "9.2.2"), SRE, AZURE),
     minimum="5 calls that failed to the end",
     more="Let calls fail on every attempt, for example http:503.",
-    pairs=(may_pass, 2),
+    pairs=(may_be_waited_out, 2),
 )
 def nested_retries(evidence: Evidence) -> Finding:
     """Only one layer retries: retries are not nested.
@@ -404,7 +404,7 @@ def _pattern(calls: Sequence[Call], zero: float) -> tuple[int, int, float, list[
         for first in (part - 1, part)
         if (falls := _falls([_own_gaps(call, zero) for call in same], part, first)) is not None
     ]
-    return max(patterns, key=lambda each: each[2], default=None)
+    return max(patterns, key=lambda pattern: pattern[2], default=None)
 
 
 def _falls(same: Sequence[Sequence[float]], part: int, first: int) -> float | None:
@@ -481,8 +481,8 @@ def overlap(evidence: Evidence) -> Finding:
     ]
     slow = [(call, attempt) for call, _, attempt in requests if _is_slow(attempt)]
     n = len(slow)
-    requests.sort(key=lambda found: found[2].arrived)
-    same = grouped(requests, lambda found: _asked_once(found[0], found[2]))
+    requests.sort(key=lambda request: request[2].arrived)
+    same = grouped(requests, lambda request: _asked_once(request[0], request[2]))
     copied = [
         (call, copies)
         for call, attempt in slow

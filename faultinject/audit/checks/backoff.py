@@ -227,7 +227,7 @@ def thundering_herd(evidence: Evidence) -> Finding:
         return _none_long_enough(
             evidence, first, MANY, "first wait", "the first waits are too short to judge"
         )
-    share, group = max(groups, key=lambda each: each[0])
+    share, group = max(groups, key=lambda pair: pair[0])
     n, tenth, calls = len(group), group.median / 10, calls_of(group.waits)
     [of_jitter] = jitter(evidence)
     message = f"if all calls fail together, {percent(share)} of them retry within the same {seconds(tenth)}"
@@ -313,7 +313,9 @@ def backoff_grows(evidence: Evidence) -> Finding:
     if growth:
         # Waits that grow after one kind of failure must not hide waits that may not grow after another.
         order = (WARN, CHANGE, PASS, INCONCLUSIVE)
-        return min(growth, key=lambda each: order.index(CHANGE if CHANGE in each.message else each.verdict))
+        return min(
+            growth, key=lambda finding: order.index(CHANGE if CHANGE in finding.message else finding.verdict)
+        )
     if work:
         return unknown(
             len(work),

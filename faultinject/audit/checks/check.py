@@ -21,7 +21,7 @@ from faultinject.literals import Verdict
 Judges = Callable[[Evidence], Finding | Iterable[Finding] | None]
 """A function that returns a check's finding, several findings, or None."""
 Pairs = tuple[Callable[[Attempt], bool], int]
-"""Requests that must be paired with those behind them, and how many hide something."""
+"""The requests whose retries a check must find, and the number that may hide a violation."""
 
 MANY, UNEVEN = 15, 0.8
 """The minimum of waits, and the variation above which several callers may have made them.
@@ -80,7 +80,7 @@ class Check:
         if self.name not in evidence.findings:
             judged = self.judges(evidence) or ()
             findings = [judged] if isinstance(judged, Finding) else list(judged)
-            # What cannot be paired may hide what was looked for, or be the reason why there is too little.
+            # Requests whose retries are not known may hide a violation, or be why there is too little data.
             if self._pairs and all(
                 finding.verdict == PASS or (finding.verdict == INCONCLUSIVE and finding.n < FEWEST)
                 for finding in findings
@@ -198,8 +198,8 @@ def check(
         minimum: the evidence that it needs, in words.
         more: the advice for less evidence, in one imperative sentence; empty: its findings have their own.
         planned: the same advice if a plan fixes the calls and their faults.
-        pairs: the requests that it must pair with those behind them, and how many for one target make it undecided
-            if it is not known of which call each is; None: it judges only what it can pair.
+        pairs: the requests whose retries it must find, and the number of them for one target that makes it undecided
+            if their calls cannot be distinguished; None: such requests do not matter.
     """
 
     def listed(judges: Judges) -> Check:

@@ -28,15 +28,15 @@ from faultinject.audit.checks.lost_answers import (
 )
 from faultinject.audit.checks.questions import (
     UNSAFE,
-    is_cleared,
-    is_kept_off,
+    has_prevented_repeat,
+    is_batch_remainder,
     is_lost_write,
-    is_rest,
     is_storage_call,
+    lost_its_body,
     lost_write,
     may_be_sent_again,
-    may_pass,
-    sent_nothing,
+    may_be_waited_out,
+    succeeded_after_error,
     took_effect,
 )
 from faultinject.audit.checks.words import (
@@ -119,7 +119,7 @@ def answers(evidence: Evidence) -> Finding | None:
         and call.windows
         and all(window.returned and window in evidence.overlapping for window in call.windows)
     )
-    wrong = grouped(filter(None, (_wrong(call, evidence) for call in heard)), lambda each: each[0])
+    wrong = grouped(filter(None, (_wrong(call, evidence) for call in heard)), lambda entry: entry[0])
     if not wrong:
         return None
     why, n = min(wrong), len({window for call in heard for window in call.windows})
@@ -158,14 +158,16 @@ def _wrong(call: Call, evidence: Evidence) -> tuple[int, Call, Attempt] | None:
         last, earlier = same[-1], same[-1] is not asked[-1]
         # Who leaves a download may have read enough of it.
         stands = earlier or (last.left and not writes)
-        if last.kind == "hidden" or any(not each.failed or (each.applied and stands) for each in same):
+        if last.kind == "hidden" or any(
+            not attempt.failed or (attempt.applied and stands) for attempt in same
+        ):
             continue
         looked = any(
-            each.method in READING
-            and not each.failed
-            and each.arrived > same[0].arrived
-            and (last.key is None or each.key in (None, last.key))
-            for each in attempts
+            attempt.method in READING
+            and not attempt.failed
+            and attempt.arrived > same[0].arrived
+            and (last.key is None or attempt.key in (None, last.key))
+            for attempt in attempts
         )
         wanted = last.kind == "client" and (earlier or not writes or _may_be_wanted(last, same))
         if not (looked or wanted or _is_replaced(last, asked[asked.index(last) + 1 :])):
@@ -219,7 +221,7 @@ def _is_replaced(write: Attempt, later: Sequence[Attempt]) -> bool:
     minimum="3 calls with a body and two attempts",
     more="Let more uploads be retried, for example http:503,times=1,per=call.",
     planned="Let the client make uploads and retry them, and repeat the whole plan.",
-    pairs=(lambda attempt: may_pass(attempt) and bool(attempt.request_bytes), 2),
+    pairs=(lambda attempt: may_be_waited_out(attempt) and bool(attempt.request_bytes), 2),
 )
 def same_bytes(evidence: Evidence) -> Finding:
     """Every attempt of a call sends the same bytes.
@@ -238,12 +240,12 @@ def same_bytes(evidence: Evidence) -> Finding:
         for call in (*evidence.everyone, *_goes_on_elsewhere(evidence))
         if call.same_bytes is not None
         and any(attempt.request_bytes for attempt in call.attempts)
-        and (sent_nothing(call) or not (is_cleared(call) or is_rest(call)))
+        and (lost_its_body(call) or not (succeeded_after_error(call) or is_batch_remainder(call)))
     ]
     calls = [call for call in everyone if not call.same_bytes or call.same_digests]
     n = len(calls)
     other = [call for call in calls if not call.same_bytes]
-    empty = [call for call in other if sent_nothing(call)]
+    empty = [call for call in other if lost_its_body(call)]
     # Calls grouped by fingerprint alone are left out: with them the proven failure would be a warning.
     certain = [call for call in other if not call.inferred or call in empty]
     certain = certain or [call for call in other if is_of_upload(call.first)]
@@ -305,7 +307,7 @@ def _goes_on_elsewhere(evidence: Evidence) -> Iterator[Call]:
             # content.
             asked_for_others = may_be_sent_again(before) or before.status in (*ELSEWHERE, *LOCKED_OUT)
             kept = before.kind in (*KINDS, TIMEOUT) or (asked_for_others and before.method != "POST")
-            if sent_nothing(pair) or ((named or own) and (kept or pair.same_bytes)):
+            if lost_its_body(pair) or ((named or own) and (kept or pair.same_bytes)):
                 yield pair
 
 
@@ -341,7 +343,9 @@ def non_idempotent_retry(evidence: Evidence) -> Finding:
     request comes again in another call, at any time, unless a test says that the first call had ended.
     """
     lost = [
-        call for call in evidence.everyone if any(map(is_lost_write, call.attempts)) and not is_kept_off(call)
+        call
+        for call in evidence.everyone
+        if any(map(is_lost_write, call.attempts)) and not has_prevented_repeat(call)
     ]
     again = [call for call in lost if lost_write(call) is not None]
     n = len(lost)
@@ -408,7 +412,7 @@ def _sent_again(lost: Sequence[Call], requests: Iterable[Attempt]) -> Iterator[C
 
 def _next_of(same: Sequence[Attempt], before: Attempt) -> Attempt | None:
     """Find the first of these requests after another one."""
-    number = bisect_right(same, before.arrived, key=lambda each: each.arrived)
+    number = bisect_right(same, before.arrived, key=lambda attempt: attempt.arrived)
     return same[number] if number < len(same) else None
 
 

@@ -9,8 +9,8 @@ from math import inf
 from typing import NamedTuple
 
 from faultinject.audit.checks.questions import (
-    GONE,
     LOST,
+    NOT_FOUND,
     UNSAFE,
     app_status,
     begins_session,
@@ -133,8 +133,10 @@ class Requests:
     def _behind(self, some: Sequence[Attempt], call: Call, last: Attempt, most: int) -> Iterator[Attempt]:
         window = call.window
         until = last.arrived + self._soon if window is None else (window.ended or inf)
-        begin = bisect_right(some, last.arrived, key=lambda each: each.arrived)
-        end = bisect_right(some, until, begin, min(len(some), begin + most), key=lambda each: each.arrived)
+        begin = bisect_right(some, last.arrived, key=lambda attempt: attempt.arrived)
+        end = bisect_right(
+            some, until, begin, min(len(some), begin + most), key=lambda attempt: attempt.arrived
+        )
         return (attempt for attempt in some[begin:end] if _is_of(attempt, call))
 
     @cached_property
@@ -217,7 +219,7 @@ def reaction(call: Call, requests: Requests, heard: bool | None = None) -> React
         return result(HARMLESS)
     reads = [attempt for attempt in requests.of(call, last) if attempt.method in READING]
     read = any(not attempt.failed for attempt in reads)
-    gone = lost.method == "DELETE" and is_done_already(last) and last.status == GONE
+    gone = lost.method == "DELETE" and is_done_already(last) and last.status == NOT_FOUND
     if gone and heard is None:
         return result(HARMLESS)  # the object is gone, as the client wanted
     refused = is_done_already(last) and not gone

@@ -158,7 +158,7 @@ def backoff_bound(evidence: Evidence) -> Finding | None:
             calls,
             action=against_noise(evidence.turnaround),
         )
-    wait, most = max(late, key=lambda each: each[0].seconds - each[1])
+    wait, most = max(late, key=lambda bounded: bounded[0].seconds - bounded[1])
     message = (
         f"{len(late)} of {n} waits are longer than their bound, by up to {seconds(wait.seconds - most)}:"
         f" {seconds(wait.seconds)} before the retry after a {wait.kind} failure"

@@ -14,19 +14,19 @@ from faultinject.journal.attempts import Attempt
 from faultinject.journal.calls import FINGERPRINT, TOLD, Call
 
 PERMANENT = frozenset((400, 401, 403, 404, 405, 409, 412))
-"""Answers that a retry does not change."""
-PASSING = frozenset((408, 429, 500, 502, 503, 504))
-"""Answers of any service that a retry may change."""
-NEVER = frozenset((501, 505))
-"""Errors of a server that a retry does not change."""
+"""Statuses that a retry does not change."""
+TEMPORARY = frozenset((408, 429, 500, 502, 503, 504))
+"""Statuses that a retry may change, whatever the service."""
+PERMANENT_SERVER_ERRORS = frozenset((501, 505))
+"""Statuses of server errors that a retry does not change."""
 UNSAFE = frozenset(("POST", "PATCH"))
 """Methods whose retry may repeat their effect."""
 LOST = frozenset(("transport", "timeout"))
 """Kinds of failure after which a client cannot know whether the app did the request."""
-GONE = 404
-"""The answer to a removal of an object that is already removed."""
-DONE_ALREADY = frozenset((GONE, 409, 412))
-"""Answers to a write that was done before: the object is gone, exists or is changed."""
+NOT_FOUND = 404
+"""The status of the second removal of an object."""
+DONE_ALREADY = frozenset((NOT_FOUND, 409, 412))
+"""Statuses of a repeated write: the object is gone, exists already or has changed."""
 UPLOADS = ("/upload/storage/v1/", "/resumable/upload/storage/v1/")
 """Paths at which Google Cloud Storage takes uploads."""
 BATCH = re.compile(
@@ -36,19 +36,22 @@ BATCH = re.compile(
 
 These are the batches of S3 and its relatives, Swift, Azure, Google, Kodo and OCI.
 """
-HARMLESS = re.compile(r"(?i)(^|&)(upload_?id=|delete(=|&|$))")
+REPEATABLE_QUERY = re.compile(r"(?i)(^|&)(upload_?id=|delete(=|&|$))")
 """The query of a POST to a storage service that can be repeated without harm.
 
 It ends an upload, with its id and parts, or deletes objects.
 """
-SESSION = re.compile(r"(?i)(^|&)uploadtype=resumable(&|$)")
+SESSION_QUERY = re.compile(r"(?i)(^|&)uploadtype=resumable(&|$)")
 """The query of a request for a resumable upload in Google's JSON API."""
 STORAGE_CLIENTS = (
     "alibabacloud aliyun-sdk aws-sdk azsdk backblaze-b2 bce-sdk boto cos- gcloud- gccl/ minio"
     " obs-sdk qingstor qiniu"
     " swiftclient tos-sdk tos-python-sdk"
 ).split()
-"""Words in the user agents of storage SDKs, whose plain POST uploads a form."""
+"""Words in the user agents of storage SDKs.
+
+A POST of a form by such a client is an upload to object storage.
+"""
 
 
 def should_be_tried_again(attempt: Attempt) -> bool:
@@ -67,8 +70,8 @@ def should_be_tried_again(attempt: Attempt) -> bool:
         return documented.retryable == "yes"
     return (
         kind == "throttle"
-        or attempt.status in PASSING
-        or (documented is None and attempt.status not in NEVER)
+        or attempt.status in TEMPORARY
+        or (documented is None and attempt.status not in PERMANENT_SERVER_ERRORS)
     )
 
 
@@ -76,7 +79,9 @@ def stays_the_same(attempt: Attempt) -> bool:
     """Whether no retry changes a server error, by the vendor's document or else by its status."""
     documented = attempt.documented
     said = "unstated" if documented is None else documented.retryable
-    return attempt.kind == "server" and (said == "no" or (said == "unstated" and attempt.status in NEVER))
+    return attempt.kind == "server" and (
+        said == "no" or (said == "unstated" and attempt.status in PERMANENT_SERVER_ERRORS)
+    )
 
 
 def may_be_sent_again(attempt: Attempt) -> bool:
@@ -102,8 +107,8 @@ def sends_refused_token(call: Call) -> bool:
     )
 
 
-def may_pass(attempt: Attempt) -> bool:
-    """Whether a request failed in a way that a client may wait out."""
+def may_be_waited_out(attempt: Attempt) -> bool:
+    """Whether a request failed with an error that may end while the client waits."""
     return attempt.kind in KINDS
 
 
@@ -118,7 +123,7 @@ def is_permanent(attempt: Attempt) -> bool:
 
 
 def is_storage_call(attempt: Attempt) -> bool:
-    """Whether it is a request to object storage that SDKs are known to repeat."""
+    """Whether it is a request to object storage, whose SDKs are known to repeat it."""
     if attempt.operation not in (None, "PostObject") or attempt.path.startswith(UPLOADS):
         return True
     agent = (attempt.user_agent or "").lower()
@@ -128,7 +133,7 @@ def is_storage_call(attempt: Attempt) -> bool:
 def begins_session(attempt: Attempt) -> bool:
     """Whether a request begins a resumable upload of Google Cloud Storage, and writes nothing."""
     return attempt.method == "POST" and (
-        attempt.operation == "InitiateResumableUpload" or SESSION.search(attempt.query) is not None
+        attempt.operation == "InitiateResumableUpload" or SESSION_QUERY.search(attempt.query) is not None
     )
 
 
@@ -146,8 +151,8 @@ def lost_write(call: Call) -> Attempt | None:
     )
 
 
-def is_kept_off(call: Call) -> bool:
-    """Whether a precondition kept the retry of a lost POST or PATCH from taking effect."""
+def has_prevented_repeat(call: Call) -> bool:
+    """Whether a precondition prevented the second effect of a lost POST or PATCH."""
     return any(
         is_lost_write(one) and other.guarded and is_done_already(other)
         for one, other in pairwise(call.attempts)
@@ -157,7 +162,9 @@ def is_kept_off(call: Call) -> bool:
 def is_lost_write(attempt: Attempt) -> bool:
     """Whether it is a POST or PATCH that took effect, lost its answer, and harms if repeated."""
     lost = attempt.method in UNSAFE and attempt.applied and attempt.kind in LOST
-    harmless = begins_session(attempt) or (is_storage_call(attempt) and HARMLESS.search(attempt.query))
+    harmless = begins_session(attempt) or (
+        is_storage_call(attempt) and REPEATABLE_QUERY.search(attempt.query)
+    )
     return lost and not harmless
 
 
@@ -177,13 +184,13 @@ def app_status(attempt: Attempt) -> int:
 
 
 def may_poll(call: Call, evidence: Evidence) -> bool:
-    """Whether a refused client may have polled for a change, and marks none of it as a retry.
+    """Whether the requests of a refused client may be polls: none is marked as a retry.
 
-    A poll of the app itself, or for the existence of an object, comes after a wait that the machine does not explain.
-    A poll after another injected answer comes a second or more later, and not in one named call.
+    After an answer of the app, or a HEAD that found no object, the wait must be longer than the machine's own delays.
+    After another injected answer it must be a second or more, and the test must not have named the call.
     """
 
-    def least(before: Attempt) -> float:
+    def shortest_wait(before: Attempt) -> float:
         if (before.method == "HEAD" and before.status == 404) or not before.injected:
             return evidence.turnaround.noise
         return POLL if call.inferred else inf
@@ -192,7 +199,7 @@ def may_poll(call: Call, evidence: Evidence) -> bool:
         call.signal in (FINGERPRINT, TOLD)
         and not evidence.driven
         and all(
-            gap is not None and gap >= least(before)
+            gap is not None and gap >= shortest_wait(before)
             for before, gap in zip(call.attempts, call.gaps, strict=False)
             if before.kind == "client"
         )
@@ -200,33 +207,40 @@ def may_poll(call: Call, evidence: Evidence) -> bool:
 
 
 def may_wait(call: Call, evidence: Evidence) -> bool:
-    """Whether a client that may have polled got only refusals that may end.
+    """Whether a client may have polled, and got only refusals that may end.
 
-    They are the app's own, or each came a second or more before the next. An object may exist later, and a lock, taken
-    with If-None-Match, may become free; but the version that If-Match names does not come back.
+    The refusals are the app's own, or a second or more lies between two requests. An object may exist later, and a
+    lock, taken with If-None-Match, may become free; but the version that If-Match names does not come back.
     """
-    waits = call.first.method in ("GET", "HEAD") or (call.first.guarded and not call.first.if_match)
-    own = waits and all(is_done_already(attempt) or not attempt.failed for attempt in call.attempts)
+    waits_for_change = call.first.method in ("GET", "HEAD") or (
+        call.first.guarded and not call.first.if_match
+    )
+    own_refusals = waits_for_change and all(
+        is_done_already(attempt) or not attempt.failed for attempt in call.attempts
+    )
     slow = call.inferred and all(gap is not None and gap >= POLL for gap in call.gaps)
     return (
         may_poll(call, evidence)
         and all(attempt.kind in ("client", None) for attempt in call.attempts)
-        and (own or slow)
+        and (own_refusals or slow)
     )
 
 
-def sent_nothing(call: Call) -> bool:
+def lost_its_body(call: Call) -> bool:
     """Whether the first attempt of a call had a body, and a later one has none."""
     return any(attempt.request_bytes == 0 and shorter(attempt, call.first) for attempt in call.attempts[1:])
 
 
-def is_cleared(call: Call) -> bool:
-    """Whether the last attempt succeeded though the caller saw an error: it was no retry."""
+def succeeded_after_error(call: Call) -> bool:
+    """Whether the last attempt succeeded after the caller saw an error: it was no retry."""
     return call.returned is False and call.succeeded
 
 
-def is_rest(call: Call) -> bool:
-    """Whether the body of a batch changes only after a 200 with errors, to the remaining keys."""
+def is_batch_remainder(call: Call) -> bool:
+    """Whether the body of a batch changes only after a 200 with errors.
+
+    The client then sends the failed keys again.
+    """
     if not BATCH.match(f"{call.first.path}?{call.first.query or ''}"):
         return False
     ends = [number for number, attempt in enumerate(call.attempts, 1) if attempt.kind == "hidden"]

@@ -17,7 +17,7 @@ from faultinject.audit.checks.questions import (
     is_permanent,
     is_storage_call,
     may_be_sent_again,
-    may_pass,
+    may_be_waited_out,
     may_poll,
     may_wait,
     own_limit,
@@ -725,7 +725,7 @@ def _asked_again(call: Call) -> Attempt | None:
     documents=(rfc(9110, "9.2.2"), AZURE),
     minimum="3 calls that failed to the end",
     more="Let calls fail on every attempt, for example http:503.",
-    pairs=(may_pass, 2),
+    pairs=(may_be_waited_out, 2),
 )
 def gives_up(evidence: Evidence) -> Finding:
     """A call that never succeeds gives up after a few attempts.

@@ -42,12 +42,12 @@ MISREAD = 0.2
 def retry_after(evidence: Evidence) -> Iterator[Finding]:
     """A client waits as long as Retry-After asks.
 
-    One finding for each form (seconds, a date, a vendor's header, which only clients that promise it have to
-    know): the time from the answer to the next arrival at the same host may be at most 50 ms shorter. FAIL: two
-    retries are earlier; or a form ends 3 calls or more of a driver, where the client waits at least as long for
-    another form with the same answer to the same method, and retries behind them as well (WARN without a driver).
-    PASS: none, and without Retry-After the client waits less than half as long, and shorter by more than the
-    machine's noise. Not decided where requests came again under another id sooner than asked.
+    One finding for each form (seconds, a date, a vendor's header, which only clients that promise it have to know):
+    the time from the answer to the next arrival at the same host may be at most 50 ms shorter. FAIL: two retries are
+    earlier; or 3 calls or more of a driver end at one form, although the client waits at least as long after another
+    form with the same answer to the same method, and still retries later calls (WARN without a driver). PASS: none,
+    and without Retry-After the client waits less than half as long, and shorter by more than the machine's noise.
+    Not decided where requests came again under another id sooner than asked.
     """
     waits = list(hinted(evidence.everyone))
     # A vendor's own header is for clients that promise to know it.
@@ -174,13 +174,13 @@ def _one_form(evidence: Evidence, form: str, waits: Sequence[Wait]) -> Finding:
 
 
 def _asked(before: Attempt, form: str, evidence: Evidence) -> float:
-    """The seconds that a client has to wait; it may promise to heed no more than some."""
+    """The seconds that a client has to wait; its promise may have an upper bound."""
     wanted = min(before.hint or 0.0, evidence.profile.hints.get(form, inf))
     return wanted - OTHER_CLOCK if form == "date" and not is_near(before) else wanted
 
 
 def _usual(evidence: Evidence, waits: Sequence[Wait]) -> list[float]:
-    """The waits of the same client before the same retries when nobody asks for any."""
+    """The waits of the client before the same retries if no answer asks for one."""
     numbers = {wait.retry for wait in waits}
     kinds = {wait.before.kind for wait in waits}
     return [wait.seconds for wait in evidence.waits if wait.retry in numbers and wait.kind in kinds]
@@ -195,11 +195,11 @@ def _usual(evidence: Evidence, waits: Sequence[Wait]) -> list[float]:
 def malformed_retry_after(evidence: Evidence) -> Finding:
     """A malformed Retry-After does not keep a client from retrying.
 
-    Of the calls that got `Retry-After: soon` with a failure that the client otherwise retries, how many were retried.
-    FAIL: none, though the client retries others before and later (WARN where only before, and nobody drives it).
-    PASS: all. Not decided where the last failure before them that may pass was not retried either: a retry budget may
-    be used up; nor where a fingerprint alone groups them, and one came again four times as long after as the client's
-    other first retries usually do, or after four seconds where there are none.
+    Counts the retried calls among those that got `Retry-After: soon` with a failure that the client otherwise
+    retries. FAIL: none, though the client retries others before and later (WARN if only before, without a driver).
+    PASS: all. Not decided if the last transient failure before them was not retried either, because a retry budget
+    may be used up; or if a fingerprint alone groups them, and one came again after four times the client's usual
+    first wait, or after four seconds if that is unknown.
     """
     malformed = []
     for call in evidence.calls:

@@ -24,11 +24,11 @@ IGNORED, SHIFTED = "edit,range=ignore", "edit,range=shift"
 
 
 def mixed(attempts: Iterable[Attempt]) -> tuple[Attempt, Attempt] | None:
-    """Find two answers of two versions of an object whose bytes a client has both read.
+    """Find two answers with different versions of one object, both read by the client.
 
     Args:
-        attempts: in order of arrival. A GET that was answered with bytes replaces those before it that it covers,
-            and a write begins anew; what no version is known of is left out.
+        attempts: in order of arrival. A GET that was answered with bytes replaces the earlier ones that it covers; a
+            write replaces all. Answers without an ETag are left out.
     """
     read: dict[tuple[str, str], list[tuple[float, float, Attempt]]] = {}
     for attempt in attempts:
@@ -61,12 +61,15 @@ def foreign(attempts: Sequence[Attempt], *, taken: bool = False) -> Attempt | No
 
     Args:
         attempts: in order of arrival.
-        taken: whether it is known that the client has taken wrong bytes: then the whole object in place of a part
-            is one, too, of which a client may take what it needs.
+        taken: whether the client is known to have used wrong bytes. Then the whole object in place of a part counts,
+            too; otherwise a client may have taken the part that it needs.
     """
     for number, attempt in enumerate(attempts):
         if (
-            not (says_so(attempt) or (taken and attempt.fault == IGNORED and attempt.did == MOVED[2]))
+            not (
+                is_wrong_by_headers(attempt)
+                or (taken and attempt.fault == IGNORED and attempt.did == MOVED[2])
+            )
             or attempt.failed
         ):
             continue
@@ -77,7 +80,7 @@ def foreign(attempts: Sequence[Attempt], *, taken: bool = False) -> Attempt | No
     return None
 
 
-def says_so(attempt: Attempt) -> bool:
+def is_wrong_by_headers(attempt: Attempt) -> bool:
     """Whether an answer's bytes break its checksum, or its Content-Range the requested range."""
     return attempt.method == "GET" and (
         (attempt.did == "corrupted" and attempt.checksum is True)
@@ -130,7 +133,7 @@ def mixed_versions(evidence: Evidence) -> Finding | None:
         for place, same in grouped(call.attempts, lambda attempt: (attempt.host, attempt.path)).items()
         if len(same) > 1
         and call.returned is not None
-        and (any(attempt.did in MOVED or says_so(attempt) for attempt in same) or mixed(same))
+        and (any(attempt.did in MOVED or is_wrong_by_headers(attempt) for attempt in same) or mixed(same))
     }
     everyone = [
         call for call in evidence.everyone if (call.window, call.first.host, call.first.path) not in parts
@@ -146,7 +149,11 @@ def mixed_versions(evidence: Evidence) -> Finding | None:
         )
     ]
     wrong = [call for call in moved if call.succeeded and call.returned is not False and mixed(call.attempts)]
-    heard = [call for call in everyone if call.returned is not None and any(map(says_so, call.attempts))]
+    heard = [
+        call
+        for call in everyone
+        if call.returned is not None and any(map(is_wrong_by_headers, call.attempts))
+    ]
     taken = [call for call in heard if call.returned and foreign(call.attempts)]
     n = len(moved)
     if wrong:
@@ -186,7 +193,7 @@ def mixed_versions(evidence: Evidence) -> Finding | None:
             f"{counted(rest, 'download')} went on with another version in a request that may be of another call",
             action=NAME_THEM,
         )
-    # Of a client that then asks for the rest of a broken answer nobody knows what it has put together.
+    # If the client then asks for the rest of a broken answer, it is unknown which bytes it has in the end.
     asked = grouped(evidence.requests, lambda attempt: (attempt.host, attempt.path))
     whole = [
         call

@@ -17,7 +17,7 @@ class Setting(str):
 NAME_THEM = "To decide, wrap each call in `with faults.call()`, or run `faultinject conformance`."
 """The advice that decides which requests belong together."""
 OTHER_IDS = "the SDK, which repeats none: a layer above it retries them, or the caller asks again"
-"""The reason that requests under several ids cannot be told to be one call."""
+"""The end of a message on requests that came again under another id."""
 DRIVE_IT = "To decide, run `faultinject conformance`, whose calls are known."
 REWIND = "Send the whole body from its beginning with every attempt."
 SEND_KEY = (
@@ -63,7 +63,7 @@ def against_noise(turnaround: Turnaround, otherwise: str = IDLE) -> str:
 
 
 def without_doubt(groups: Sequence[Group], otherwise: str = IDLE) -> str:
-    """The advice if waits are too short to be told from none."""
+    """The advice if waits are too short to be distinguished from none."""
     turnaround = groups[0].turnaround
     # Here the client's other requests make most of the doubt.
     crowded = any(group.work > turnaround.noise for group in groups)
@@ -73,7 +73,7 @@ def without_doubt(groups: Sequence[Group], otherwise: str = IDLE) -> str:
 def seconds(number: float) -> str:
     """A time as people read it.
 
-    >>> [seconds(each) for each in (0.0003, 0.025, 0.5, 2.9, 12.34, 120)]
+    >>> [seconds(number) for number in (0.0003, 0.025, 0.5, 2.9, 12.34, 120)]
     ['0.3 ms', '25 ms', '0.50 s', '2.90 s', '12.3 s', '120 s']
     """
     if number < 0.0995:
@@ -93,7 +93,7 @@ def plain(number: float) -> str:
 def ordinal(number: int) -> str:
     """`first`, `third`, `11th`.
 
-    >>> [ordinal(each) for each in (1, 3, 5, 6)]
+    >>> [ordinal(number) for number in (1, 3, 5, 6)]
     ['first', 'third', 'fifth', '6th']
     """
     return {1: "first", 2: "second", 3: "third", 4: "fourth", 5: "fifth"}.get(number, f"{number}th")

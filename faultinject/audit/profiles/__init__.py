@@ -22,7 +22,7 @@ from faultinject.rules.values import Mistake, duration, nearest, shown
 from faultinject.vendors.vendor import read
 
 DEFAULT = "rfc"
-"""The profile of a client that nothing is known of."""
+"""The profile of an unknown client."""
 _UNKNOWN = re.compile("Object contains unknown field `([^`]*)`")
 
 
@@ -54,7 +54,7 @@ def get(name: str) -> Profile:
 
 
 def detect(user_agent: str | None) -> Profile:
-    """The profile of a client by its user agent; `rfc` where nothing is known of it."""
+    """The profile of a client by its user agent; `rfc` for an unknown client."""
     return next(
         (
             profile
@@ -88,7 +88,7 @@ def _profile(text: str, name: str, where: str) -> Profile:
         where: the file's name, for messages.
 
     Raises:
-        ConfigurationError: something is wrong; the first mistake is told, and where it is.
+        ConfigurationError: something is wrong; the message has the first mistake and its place.
     """
     try:
         data = {"title": name, **parse_toml(text), "name": name}

@@ -31,7 +31,8 @@ class Waits(Struct, frozen=True, forbid_unknown_fields=True):
         base: the longest wait before the first retry.
         factor: how much longer each further one may be.
         cap: the longest of all.
-        longest: instead: the longest wait before each retry, the last standing for all further ones.
+        longest: instead of these three, the longest wait before each retry; the last value is for all further
+            retries.
         shortest: the shortest wait before each retry, in the same form; empty: no minimum.
     """
 
@@ -58,10 +59,10 @@ class Mark(Struct, frozen=True, forbid_unknown_fields=True):
     """The user agent by which a client with this promise is known.
 
     Attributes:
-        text: what the user agent holds, and right behind it the version.
-        since: the first version that does so, or empty.
-        below: the first version that does so no longer, or empty.
-        beside: what the user agent holds as well, or empty.
+        text: the text in the user agent right before the version.
+        since: the first version with this promise, or empty.
+        below: the first version without it again, or empty.
+        beside: a further text in the user agent, or empty.
         begins: whether the user agent begins with it: `curl/` is in `libcurl/` too.
     """
 
@@ -88,10 +89,10 @@ class Profile(Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
 
     Attributes:
         name: the name for `--profile`.
-        title: the same in words.
-        reference: where it is promised.
-        attempts: exactly how many attempts a call makes that never succeeds; None: no promise.
-        most_attempts: no call makes more; None: no promise.
+        title: its name for people.
+        reference: the document that promises it.
+        attempts: the exact number of attempts of a call that never succeeds; None: no promise.
+        most_attempts: the most attempts of any call; None: no promise.
         waits: by kind of failure (`throttle`, `server`, `transport`, `timeout`, or `any`).
         distribution: `uniform` if waits are drawn evenly between the bounds; None: no promise.
         budget: whether retries become fewer when everything fails.

@@ -20,7 +20,7 @@ FORMATS = {
     "sarif": ".sarif",
     "github": ".github",
 }
-"""The formats, and how files of each are called."""
+"""The formats, each with the ending of its files."""
 MODULES = {
     "text": "text",
     "html": "html",
@@ -29,23 +29,23 @@ MODULES = {
     "sarif": "annotations",
     "github": "annotations",
 }
-"""The module of each format, with a function that is called as the format is."""
+"""The module of each format; its function has the name of the format."""
 
 
 def render(judgement: Judgement, format: str = "text", **more: bool) -> str:  # noqa: A002 - the option's name
     """The judgement in one of the `FORMATS`, with a line end at its end.
 
     Args:
-        judgement: what was found.
+        judgement: the judgement.
         format: its name.
-        more: of the text: `verbose=False` leaves out how it was measured.
+        more: for text: `verbose=False` leaves out the measurements.
 
     Raises:
         ConfigurationError: there is no such format.
         MissingExtraError: `html` without jinja2.
     """
     if format == "json":
-        # What no terminal should obey, and no file can hold, is escaped.
+        # Control characters, and characters that no file can hold, are escaped.
         return json_text(judgement.to_dict(), 2, allow_nan=False) + "\n"
     if format not in MODULES:
         raise ConfigurationError(f"{format!r} is not a format of a report; there are {', '.join(FORMATS)}")
@@ -59,7 +59,7 @@ def format_of(path: str, otherwise: str = "text", *, option: str = "--output") -
     Args:
         path: the file; empty: there is none.
         otherwise: the format of a name without an ending.
-        option: what named the file, for the message.
+        option: the option that named the file, for the message.
 
     Raises:
         ConfigurationError: its ending is that of no format.

@@ -18,7 +18,7 @@ from faultinject.engine.shown import quoted
 from faultinject.rules.printed_json import json_text
 
 SOMEWHERE = "faultinject-report"
-"""Stands for the file of a finding without a test: code scanning asks for one."""
+"""The file of a finding without a test, because code scanning requires one."""
 
 
 class Annotation(NamedTuple):
@@ -28,10 +28,10 @@ class Annotation(NamedTuple):
         level: `error` or `warning`, which are GitHub's words and those of SARIF.
         check: the name of its check.
         reference: the document that asks for it.
-        text: what was observed, the requests that show it, and what to do.
+        text: the observation, the requests that show it, and the advice.
         path: the file of the first test that shows it; empty if the journal names no test.
         line: the line of the test's marker, or of the test; 1 if the file does not show it.
-        rests_on: the kinds of its `evidence`, and its `documents` with whom each binds.
+        basis: the kinds of its `evidence`, and its `documents`, each with the clients that it binds.
     """
 
     level: str
@@ -40,7 +40,7 @@ class Annotation(NamedTuple):
     text: str
     path: str
     line: int
-    rests_on: dict[str, object]
+    basis: dict[str, object]
 
 
 def annotated(judgement: Judgement) -> Iterator[Annotation]:
@@ -50,10 +50,10 @@ def annotated(judgement: Judgement) -> Iterator[Annotation]:
             words = finding_text(finding)
             text = "\n".join([words.line, *(story for story, _ in words.calls), f"→ {words.action}"])
             level = "error" if finding.verdict == FAIL or judgement.strict else "warning"
-            rests_on = {"evidence": [*finding.evidence], "documents": to_builtins([*finding.documents])}
+            basis = {"evidence": [*finding.evidence], "documents": to_builtins([*finding.documents])}
             tests = (call.first.test or "" for call in finding.calls)
             place = place_of(next((test for test in tests if "::" in test), ""))
-            yield Annotation(level, finding.check, finding.reference, text, *place, rests_on)
+            yield Annotation(level, finding.check, finding.reference, text, *place, basis)
 
 
 def github(judgement: Judgement) -> str:
@@ -62,7 +62,7 @@ def github(judgement: Judgement) -> str:
 
 
 def sarif(judgement: Judgement) -> str:
-    """A SARIF log of one run; where nothing was decided the run is not successful."""
+    """A SARIF log of one run, which is not successful if nothing was decided."""
     return sarif_log([*annotated(judgement)], _undecided(judgement))
 
 
@@ -75,7 +75,7 @@ def commands(annotations: Iterable[Annotation], undecided: str) -> str:
 
     Args:
         annotations: one a command.
-        undecided: why nothing was judged, for a notice; empty: something was.
+        undecided: the reason why nothing was judged, for a notice; empty if something was.
     """
     lines = [f"::notice::{_data(undecided)}\n"] if undecided else []
     for annotation in annotations:
@@ -123,25 +123,25 @@ def sarif_log(annotations: Sequence[Annotation], undecided: str) -> str:
     )
 
 
-def _result(found: Annotation) -> dict[str, object]:
+def _result(annotation: Annotation) -> dict[str, object]:
     return {
-        "ruleId": found.check,
-        "level": found.level,
-        "message": {"text": found.text},
+        "ruleId": annotation.check,
+        "level": annotation.level,
+        "message": {"text": annotation.text},
         "locations": [
             {
                 "physicalLocation": {
-                    "artifactLocation": {"uri": quote(found.path or SOMEWHERE)},
-                    "region": {"startLine": found.line},
+                    "artifactLocation": {"uri": quote(annotation.path or SOMEWHERE)},
+                    "region": {"startLine": annotation.line},
                 }
             }
         ],
-        "properties": found.rests_on,
+        "properties": annotation.basis,
     }
 
 
 def _data(text: str) -> str:
-    """A text as a workflow command has it.
+    """A text with the escapes of workflow commands.
 
     https://github.com/actions/toolkit/blob/main/packages/core/src/command.ts
     """
@@ -149,7 +149,7 @@ def _data(text: str) -> str:
 
 
 def place_of(test: str) -> tuple[str, int]:
-    """File and line of a test: of its marker, of its class's marker, or of its name."""
+    """File and line of a test: the line of its marker, of its class's marker, or of the test."""
     path, _, names = test.partition("::")
     line, marks = 1, list[int]()
     try:

@@ -190,7 +190,7 @@ def failed_for_good(judgement: Judgement) -> str:
     """The calls that failed in the end: `3 of 12 calls failed for good: 3 after 503 SlowDown.`."""
     if not judgement.failed_calls:
         return "No call failed for good."
-    faults = sorted(judgement.failed_after.items(), key=lambda each: -each[1])
+    faults = sorted(judgement.failed_after.items(), key=lambda pair: -pair[1])
     after = [
         f"{n:,} without a fault" if fault == NO_FAULT else f"{n:,} after {quoted(fault)}"
         for fault, n in faults[:FAULTS]

@@ -13,7 +13,7 @@ from faultinject.audit.reports.content import content, finding_text, merged
 from faultinject.engine.shown import quoted
 
 RESULT = "result"
-"""The test case, an error, if nothing was judged or not what is required."""
+"""The name of the case that is an error if nothing was judged, or not what is required."""
 FAILURE, ERROR, SKIPPED = "failure", "error", "skipped"
 """The results of a test case that did not pass."""
 
@@ -25,10 +25,10 @@ class Case(NamedTuple):
         name: its name.
         group: its class name.
         result: `FAILURE`, `ERROR`, `SKIPPED`; empty: it passed.
-        message: why, in one line.
-        kind: what the failure or error is called, such as `FAIL`.
+        message: the reason, in one line.
+        kind: the type of the failure or error, such as `FAIL`.
         details: more lines.
-        seconds: how long it took.
+        seconds: its duration.
     """
 
     name: str
@@ -46,9 +46,9 @@ class Suite(NamedTuple):
     Attributes:
         name: its name.
         cases: its test cases.
-        seconds: how long it took.
-        properties: what else is known.
-        said: what it comes to, in words.
+        seconds: its duration.
+        properties: further facts, by name.
+        said: its output: the result in words.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Suite(NamedTuple):
 def junit(judgement: Judgement) -> str:
     """One test suite: FAIL is a failure, INCONCLUSIVE skipped; WARN passes, unless strict.
 
-    Where the result is that nothing was decided, one test case more is an error, so that no CI takes it for green.
+    If nothing was decided, a further test case is an error, so that no CI takes the result for green.
     """
     return document([suite(judgement)])
 
@@ -126,7 +126,7 @@ def _testcase(case: Case) -> Element:
 
 
 def _case(finding: Finding, group: str, failing: tuple[str, ...]) -> Case:
-    """The test case of a finding; its text adds the requests that show it, and what to do."""
+    """The test case of a finding; its text adds the requests that show it, and the advice."""
     result = FAILURE if finding.verdict in failing else SKIPPED if finding.verdict == INCONCLUSIVE else ""
     words = finding_text(finding)
     message = quoted(why_undecided(finding)) if result == SKIPPED else words.message

@@ -10,7 +10,7 @@ from faultinject.audit.judging import Judgement
 from faultinject.audit.reports.content import ADDRESS, FindingText, content
 
 SPECIAL = {
-    **{each: f"\\{each}" for each in "\\`*_[]|~$"},
+    **{sign: f"\\{sign}" for sign in "\\`*_[]|~$"},
     "<": "&lt;",
     ">": "&gt;",
     "&": "&amp;",
@@ -25,23 +25,25 @@ SPECIAL = {
 
 def markdown(judgement: Judgement) -> str:
     """The whole report; what a request said cannot make a link, a mention or HTML of itself."""
-    said = content(judgement)
-    blocks = [f"## Retries of {plain(said.title)}", f"### {plain(said.result)}", _list(said.facts)]
-    for finding in said.wrong:
+    report = content(judgement)
+    blocks = [f"## Retries of {plain(report.title)}", f"### {plain(report.result)}", _list(report.facts)]
+    for finding in report.wrong:
         blocks += problem(finding)
-    if said.passed:
-        blocks.append(f"{SIGNS[PASS]} **passed:** {plain(said.passed)}")
-    if said.undecided:
-        blocks += [f"{SIGNS[INCONCLUSIVE]} **not decided:**", _list(said.undecided)]
-    blocks += ["<details><summary>How this was measured</summary>", _list(said.measured), "</details>"]
+    if report.passed:
+        blocks.append(f"{SIGNS[PASS]} **passed:** {plain(report.passed)}")
+    if report.undecided:
+        blocks += [f"{SIGNS[INCONCLUSIVE]} **not decided:**", _list(report.undecided)]
+    blocks += ["<details><summary>How this was measured</summary>", _list(report.measured), "</details>"]
     return "\n\n".join(blocks) + "\n"
 
 
 def problem(finding: FindingText) -> list[str]:
     """A finding: the observation, the calls that show it, and what to do."""
-    so = f"{SIGNS[finding.verdict]} **{plain(finding.name)}**: {plain(finding.message)} (n = {finding.n:,})"
+    observation = (
+        f"{SIGNS[finding.verdict]} **{plain(finding.name)}**: {plain(finding.message)} (n = {finding.n:,})"
+    )
     calls = "\n".join(f"- {code(story)}" for story, _ in finding.calls)
-    return [part for part in (so, calls, f"→ {linked(finding.action)}") if part]
+    return [part for part in (observation, calls, f"→ {linked(finding.action)}") if part]
 
 
 def linked(text: str) -> str:
@@ -61,7 +63,7 @@ def plain(text: str) -> str:
     >>> plain("*a* <b> @c")
     '\\*a\\* &lt;b&gt; @<!-- -->c'
     """
-    return re.sub(r"://|www\.|[\\`*_\[\]|~$<>&@#]", lambda found: SPECIAL[found[0]], text)
+    return re.sub(r"://|www\.|[\\`*_\[\]|~$<>&@#]", lambda match: SPECIAL[match[0]], text)
 
 
 def code(text: str) -> str:

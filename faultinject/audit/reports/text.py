@@ -12,21 +12,21 @@ from faultinject.audit.judging import Judgement
 from faultinject.audit.reports.content import FindingText, content
 
 WIDTH = 120
-"""Characters in a line, where nothing says how wide the terminal is."""
+"""The characters in a line if the width of the terminal is unknown."""
 INDENT = "    "
 NO_BREAK = "\N{NO-BREAK SPACE}"
 RESULT, TITLE, QUIET = "result", "title", "quiet"
-"""Looks of paragraphs without a verdict."""
+"""The styles of paragraphs without a verdict."""
 
 
 class Paragraph(NamedTuple):
-    """Words that are wrapped together.
+    """A text that is wrapped as a whole.
 
     Attributes:
         words: the text; an empty one is an empty line.
-        look: a verdict, or what it is; empty for plain words.
-        indent: what each line begins with.
-        hanging: what each line but the first has beside.
+        look: its style: a verdict, `RESULT`, `TITLE` or `QUIET`; empty for plain text.
+        indent: the beginning of each line.
+        hanging: the further indent of each line but the first.
     """
 
     words: str
@@ -70,27 +70,28 @@ def paragraphs(judgement: Judgement, *, verbose: bool) -> Iterator[Paragraph]:
 
     Args:
         judgement: what was found.
-        verbose: whether it says what each undecided check needs, how the calls were found, how waits were measured
-            and the results of each rule's faults.
+        verbose: whether to show the needs of each undecided check, the measurements, and the results of each rule's
+            faults.
     """
-    said = content(judgement, verbose=verbose)
-    # The cause for which no request arrived is one line, however long: a log's first line has the whole of it.
-    result = said.result if judgement.attempts else said.result.replace(" ", NO_BREAK)
+    report = content(judgement, verbose=verbose)
+    # If no request arrived, the cause is one line, however long, so that the first line of a log has all of
+    # it.
+    result = report.result if judgement.attempts else report.result.replace(" ", NO_BREAK)
     yield Paragraph(result, RESULT)
-    yield Paragraph(said.title, TITLE)
-    yield from map(Paragraph, said.facts)
+    yield Paragraph(report.title, TITLE)
+    yield from map(Paragraph, report.facts)
     yield EMPTY
-    for text in said.wrong:
+    for text in report.wrong:
         yield from problem(text)
         yield EMPTY
-    if said.passed:
-        yield Paragraph(f"{SIGNS[PASS]} passed: {said.passed}", PASS, "", INDENT)
-    if said.undecided:
+    if report.passed:
+        yield Paragraph(f"{SIGNS[PASS]} passed: {report.passed}", PASS, "", INDENT)
+    if report.undecided:
         yield Paragraph(f"{SIGNS[INCONCLUSIVE]} not decided:", INCONCLUSIVE)
-        yield from (Paragraph(line, INCONCLUSIVE, INDENT, INDENT) for line in said.undecided)
+        yield from (Paragraph(line, INCONCLUSIVE, INDENT, INDENT) for line in report.undecided)
     if verbose:
         yield EMPTY
-        yield from (Paragraph(line, QUIET, "", INDENT) for line in said.measured)
+        yield from (Paragraph(line, QUIET, "", INDENT) for line in report.measured)
 
 
 def problem(finding: FindingText) -> Iterator[Paragraph]:

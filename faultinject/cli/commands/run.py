@@ -33,8 +33,8 @@ def run(**given: Any) -> int:
     Rules come from -r and --file, otherwise from FAULTINJECT_FILE, FAULTINJECT_RULES and FAULTINJECT_RULE_*. Faults
     reach apps of Flask, FastAPI, Starlette and Django on every server, any other app through gunicorn, uvicorn,
     hypercorn, granian, daphne, waitress, cheroot, werkzeug and wsgiref. All processes share their counts. A Python
-    that starts with -S, or has no faultinject, gets no faults, and neither does a server that serves something else
-    for ten seconds or to its end: a line on standard error says so, and with --strict the exit code is 2.
+    that starts with -S, or has no faultinject, gets no faults, and neither does a server that has loaded no such app
+    after ten seconds, or at its end: a line on standard error says so, and with --strict the exit code is 2.
 
     If nothing would be injected, because of FAULTINJECT_ENABLED=0, in production, after FAULTINJECT_EXPIRES or
     without a rule, COMMAND runs untouched, and a line on standard error says why. Wrong rules always exit with 2.

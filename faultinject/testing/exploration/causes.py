@@ -52,7 +52,7 @@ class RunResult:
         before: the contents of a store before the run; None: unknown.
         between: the contents after the first run of the program.
         after: the contents at the end; those of `between` if there was no second run.
-        again: the failure of the second run, or None.
+        second_failure: the failure of the second run, or None.
         output: the standard output of the program; None: there is no program, or the output is too long.
     """
 
@@ -67,7 +67,7 @@ class RunResult:
     before: StoreContents | None = None
     between: StoreContents = field(default_factory=dict)
     after: StoreContents = field(default_factory=dict)
-    again: ProgramFailed | None = None
+    second_failure: ProgramFailed | None = None
     output: bytes | None = None
 
     def reported_an_error(self, passing: Collection[int]) -> bool:

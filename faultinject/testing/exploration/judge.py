@@ -20,10 +20,10 @@ from faultinject.audit.checks.lost_answers import (
 from faultinject.audit.checks.questions import (
     UNSAFE,
     UPLOADS,
-    is_cleared,
     is_storage_call,
+    lost_its_body,
     lost_write,
-    sent_nothing,
+    succeeded_after_error,
     took_effect,
 )
 from faultinject.audit.checks.versions import IGNORED, MOVED, SHIFTED, foreign, mixed
@@ -254,8 +254,10 @@ class Judge:
         if call.other_bytes is None:
             return
         first, second = call.other_bytes
-        gave_up = not passed and not (hit.sure and sent_nothing(call))
-        if second is call.last and (is_cleared(call) or (call.inferred and call.succeeded and gave_up)):
+        gave_up = not passed and not (hit.sure and lost_its_body(call))
+        if second is call.last and (
+            succeeded_after_error(call) or (call.inferred and call.succeeded and gave_up)
+        ):
             return  # the request succeeded, but the code reported no success: it is not a retry
         if call.inferred and (
             hit.is_as_usual

@@ -343,19 +343,21 @@ def starts_with(rule: Rule, first: Rule) -> bool:
     ) == comparable_parts([first], _COUNTS)
 
 
-def comparable_parts(rules: Iterable[Rule], but: Collection[str] = ()) -> list[object]:
+def comparable_parts(rules: Iterable[Rule], ignored_keys: Collection[str] = ()) -> list[object]:
     """The parts of rules that are equal if their scenarios are equal.
 
     Args:
         rules: the rules of a scenario.
-        but: the keys that may differ.
+        ignored_keys: the keys that may differ.
     """
     parts: list[object] = []
     for rule in rules:
         name, conditions, unless, options = rule.parts
         if name == CRASH and "after_bytes" in options:
             options["after_bytes"] = ""  # bodies of other lengths have another middle
-        parts.append((rule.fault, name, conditions, unless, {k: options[k] for k in options if k not in but}))
+        parts.append(
+            (rule.fault, name, conditions, unless, {k: options[k] for k in options if k not in ignored_keys})
+        )
     return parts
 
 

@@ -78,14 +78,14 @@ class Program:
         self,
         within: float | None = None,
         *,
-        alone: bool = True,
+        kill_rest: bool = True,
         read: Callable[[IO[bytes]], object] | None = None,
     ) -> tuple[int, str]:
         """Run the program to its end.
 
         Args:
             within: seconds after which it is ended; None: there is no limit.
-            alone: whether to kill processes that the program leaves behind.
+            kill_rest: whether to kill processes that the program leaves behind.
             read: called with the whole standard output.
 
         Returns:
@@ -106,7 +106,7 @@ class Program:
                 self._ended = f"did not end within {seconds(round(within or 0, 1))}"
                 code = -signal.SIGKILL
             finally:
-                self._finish(alone=alone)
+                self._finish(kill_rest=kill_rest)
             if read is not None:
                 output.seek(0)
                 read(output)
@@ -139,12 +139,12 @@ class Program:
     def _know(self, process: processes.Child[bytes]) -> None:
         self._process = process
 
-    def _finish(self, *, alone: bool) -> None:
+    def _finish(self, *, kill_rest: bool) -> None:
         """Kill the rest of the run, even after Ctrl-C during its start."""
         process = self._process
         if process is None:
             return
-        if process.returncode is None or alone:
+        if process.returncode is None or kill_rest:
             self._kill_all(process)  # a process that is left behind would continue in the next run
         process.wait()
         with self._killing:  # `kill` in another thread ends before the next run begins

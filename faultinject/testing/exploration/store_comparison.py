@@ -193,7 +193,7 @@ class StoreComparison:
         yield self._damage(path, content, usual)
 
     def _compare_metadata(self, path: str, content: bytes, usual: Sequence[bytes]) -> Iterator[Finding]:
-        present, *others = (getattr(each, "metadata", {}) for each in (content, *usual))
+        present, *others = (getattr(version, "metadata", {}) for version in (content, *usual))
         for name in sorted({*present, *chain.from_iterable(others)}):
             values = {other.get(name) for other in others}
             if len(values) == 1 and present.get(name) not in values:
@@ -383,14 +383,14 @@ def _differs_as(content: bytes, right: bytes, delayed: bytes) -> bool:
 
     Contents with other parts, such as packed ones, cannot be compared.
     """
-    found, usual, late = (_MEASURES.findall(each) for each in (content, right, delayed))
+    present, usual, late = (_MEASURES.findall(version) for version in (content, right, delayed))
     if len(usual) != len(late):
         return True
     return (
         usual != late
-        and len(found) == len(usual)
+        and len(present) == len(usual)
         and all(
-            one == other or other != another for one, other, another in zip(found, usual, late, strict=True)
+            one == other or other != another for one, other, another in zip(present, usual, late, strict=True)
         )
     )
 

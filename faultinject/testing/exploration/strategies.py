@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from faultinject.audit.checks.lost_answers import ERROR, is_lost
-from faultinject.audit.checks.questions import PASSING
+from faultinject.audit.checks.questions import TEMPORARY
 from faultinject.audit.checks.versions import MOVED
 from faultinject.audit.findings import Finding
 from faultinject.engine.shown import shown_path
@@ -104,7 +104,7 @@ class Once:
         findings: list[Finding] = []
         stored: StoreContents = {}
         hit = {outcome.rule for outcome in outcomes if outcome.injected}
-        reported = result.reported_an_error(PASSING)
+        reported = result.reported_an_error(TEMPORARY)
         if error is None and hit.issuperset(names) and not reported:
             lost = any(attempt.rule in names and is_lost(attempt) for attempt in of_outcomes(outcomes))
             findings = self._in_store(result, result.after, lost=lost and not again)
@@ -199,8 +199,8 @@ class KilledAndRestarted(Once):
                 "crash=True kills a program, and the test runs none: run it with faults.run()"
             )
         super().learn(result, delayed=delayed)
-        if result.again is not None and not self._usual_failure:
-            self._usual_failure = str(result.again)
+        if result.second_failure is not None and not self._usual_failure:
+            self._usual_failure = str(result.second_failure)
             why = f"without a crash it fails, too: {self._usual_failure.removeprefix(SECOND)}"
             self.leave_out(LeftOut("exit code of the restart", why, head="not judged"))
 
@@ -218,7 +218,7 @@ class KilledAndRestarted(Once):
             ) from error
         if result.alive:
             raise ExplorationFailedError("something of the program cannot be killed: its runs would mix")
-        if result.again is not None and str(result.again) == self._usual_failure:
+        if result.second_failure is not None and str(result.second_failure) == self._usual_failure:
             error = None  # it fails in the same way without a crash
             result = replace(result, error=None)
         gave_up = error is not None and planned.may_end(error, self._bounds)

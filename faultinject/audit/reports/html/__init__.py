@@ -22,16 +22,16 @@ def html(judgement: Judgement, *, title: str | None = None, made: str = "") -> s
     """The page about one journal.
 
     Args:
-        judgement: what was found.
+        judgement: the judgement.
         title: the heading; None: it names the client.
-        made: how the page was made, in a sentence.
+        made: the origin of the page, in a sentence.
 
     Raises:
         MissingExtraError: jinja2 is not installed.
     """
     style = read(__name__, "page.css").decode()
     report = content(judgement)
-    telling = {id(call) for finding in judgement.findings if finding.wrong for call in finding.calls}
+    in_findings = {id(call) for finding in judgement.findings if finding.wrong for call in finding.calls}
     clients: list[tuple[str | None, Evidence]] = [(None, judgement.evidence), *judgement.others.items()]
     return template("page.html").render(
         title=quoted(title) if title else f"Retries of {report.title}",
@@ -40,7 +40,7 @@ def html(judgement: Judgement, *, title: str | None = None, made: str = "") -> s
         clients=[
             {
                 "name": name and shortened(quoted(name)),
-                "timeline": Timeline(evidence.calls, telling),
+                "timeline": Timeline(evidence.calls, in_findings),
                 "waits": waits(evidence),
             }
             for name, evidence in clients
@@ -69,7 +69,7 @@ def require_jinja() -> None:
         MissingExtraError: it is not.
     """
     try:
-        import jinja2  # noqa: F401 - what is missing is told by a sentence
+        import jinja2  # noqa: F401 - the error below says what is missing
     except ImportError:
         from faultinject.exceptions import MissingExtraError
 
@@ -89,7 +89,10 @@ def digest(text: str) -> str:
 
 @cache
 def _environment() -> Environment:
-    """With each template compiled once in a process, which takes longer than a small page does."""
+    """The environment of the templates, each of which is compiled once in a process.
+
+    Compiling takes longer than rendering a small page.
+    """
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 
     environment = Environment(

@@ -15,12 +15,12 @@ from faultinject.rules.values import shown
 
 
 class Scale:
-    """From values to places in a picture.
+    """Turns values into places in a picture.
 
     Args:
-        high: the value at `end`; 0 is at `begin`.
-        begin: a place.
-        end: a place.
+        high: the largest value.
+        begin: the place of 0.
+        end: the place of `high`.
     """
 
     def __init__(self, high: float, begin: float, end: float) -> None:
@@ -60,11 +60,11 @@ WIDTH = 920
 """Pixels across."""
 ROW = 15.0
 GAP = 9.0
-"""Pixels from one sort to the next."""
+"""Pixels between two sorts of calls."""
 SORTS, SOME = 8, 8
 """Sorts of calls that are drawn, and calls of each."""
 FAR = 20
-"""A call that takes so many times as long as most others ends outside of the picture."""
+"""A call that takes this many times as long as most others ends outside of the picture."""
 
 
 class Timeline:
@@ -72,18 +72,18 @@ class Timeline:
 
     Args:
         calls: at least one.
-        telling: ids of those that findings point at.
+        in_findings: the ids of the calls that findings name.
 
     Attributes:
-        axis: from seconds after the first attempt to pixels.
+        axis: turns seconds after the first attempt into pixels.
         ticks: seconds that the axis names.
-        rows: of each sort the place of its name, its name, how many calls it has and those that are drawn.
+        rows: for each sort, the place of its name, its name, the number of its calls, and the drawn ones.
     """
 
     width = WIDTH
 
-    def __init__(self, calls: Sequence[Call], telling: Collection[int]) -> None:
-        first = sorted(calls, key=lambda call: (id(call) not in telling, -_length(call)))
+    def __init__(self, calls: Sequence[Call], in_findings: Collection[int]) -> None:
+        first = sorted(calls, key=lambda call: (id(call) not in in_findings, -_length(call)))
         sorts = list(grouped(first, _sort).items())[:SORTS]
         drawn = [call for _, same in sorts for call in same[:SOME]]
         self.drawn = len(drawn)
@@ -106,14 +106,14 @@ class DrawnCall:
     """One call; places and lengths are pixels.
 
     Attributes:
-        y: where it stands.
-        tip: its story.
-        asked: from where to where its answers asked it to wait.
-        end: where its last attempt stands.
-        busy: from where to where a request was under way, as paths write it; as far as that can be seen.
-        bad: where its failed attempts stand.
-        good: where the others stand.
-        notes: what that does not show, or nothing.
+        y: its place from the top.
+        tip: its requests in one line.
+        asked: begin and end of each wait that an answer asked for.
+        end: the place of its last attempt.
+        busy: begin and end of each request that is long enough to be seen, as paths write them.
+        bad: the places of its failed attempts.
+        good: the places of the others.
+        notes: the properties that the marks do not show, or empty.
     """
 
     def __init__(self, call: Call, axis: Scale, y: float) -> None:
@@ -163,7 +163,7 @@ def _length(call: Call) -> float:
 
 
 def _asked(call: Call) -> list[tuple[float, float]]:
-    """From when to when answers asked the client to wait, seconds after its first attempt."""
+    """Begin and end of each wait that answers asked for, seconds after the first attempt."""
     start = call.first.arrived
     return [
         (attempt.answered - start, attempt.answered - start + attempt.hint)
@@ -203,6 +203,6 @@ def waits(evidence: Evidence) -> list[tuple[str, ...]]:
         _, promised = evidence.profile.bounds(kind, retry) or (None, None)
         times = (min(own), median(own), max(own), promised)
         number = f"{retry}+" if retry == LAST else str(retry)
-        told = ("–" if time is None else seconds(time) for time in times)
-        rows.append((KINDS[kind], number, f"{len(own):,}", *told))
+        texts = ("–" if time is None else seconds(time) for time in times)
+        rows.append((KINDS[kind], number, f"{len(own):,}", *texts))
     return rows
