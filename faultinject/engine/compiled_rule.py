@@ -79,7 +79,7 @@ class Settings(Protocol):
     marked: bool
     """Whether answers carry `x-faultinject` and `Cache-Control`."""
     guarded: bool
-    """Whether they carry `GUARDS`."""
+    """Whether they carry `BROWSER_GUARDS`."""
     endpoints: tuple[str, ...]
     """The user's own host suffixes."""
 
@@ -180,7 +180,9 @@ def asks_for_options(rule: Rule, reading: Addressing) -> bool:
     if any(text.removeprefix("=").upper() == "OPTIONS" for text in rule.conditions.get("method", ())):
         return True
     texts = [text for text in rule.conditions.get("operation", ()) if text[:1] == "=" or "*" not in text]
-    return any(reading.operations.methods(reading.operations.meant((text,))) == _OPTIONS for text in texts)
+    return any(
+        reading.operations.methods(reading.operations.recognised_for((text,))) == _OPTIONS for text in texts
+    )
 
 
 def _never(identity: str, n: int) -> None:

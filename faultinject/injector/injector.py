@@ -369,7 +369,7 @@ class Injector:
             totals = zip(old.places, old.totals(), strict=True)
             self._injected += sum(injected for place, (_, injected, _) in totals if place not in places_kept)
             if counts is old.counts:
-                plan.go_on_from(old)
+                plan.reuse_rules_of(old)
             else:
                 self._passed_before, self._injected_before = self._passed_here, self._injected
         with instances.changes():
@@ -428,7 +428,7 @@ class Injector:
             services=self._services,
             generation=state.generation,
             watch=self._watch_of(state.scenario),
-            asked=self._requested_rules,
+            requested_rules=self._requested_rules,
             salt=self._count_storage.salt,
             places=state.places,
             duplicates=state.duplicates,
