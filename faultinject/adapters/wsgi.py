@@ -133,7 +133,7 @@ class WSGIFaultMiddleware(Middleware):
             candidates = None
         if candidates is None or not isinstance(plan, Plan):
             return app(environ, start_response)
-        if environ.get("wsgi.multiprocess") and plan is injector.own_plan and injector.detach():
+        if environ.get("wsgi.multiprocess") and plan is injector.own_plan and injector.count_together():
             return self(environ, start_response)  # from now on the processes share one set of rules
         return answer_request(app, environ, start_response, plan, candidates)
 

@@ -113,7 +113,7 @@ class ControlServer:
         self._api = ControlApi(injector, self.access)
         self._ended = threading.Event()
         self._listening: socket.socket | None = None
-        injector.let_watch()
+        injector.share_outcomes()
 
     def start(self) -> None:
         """Start the thread in this process."""
