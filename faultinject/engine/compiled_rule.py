@@ -216,9 +216,9 @@ SCOPES: dict[str, Scope | None] = {
 def duplicate_indices(rules: Iterable[Rule]) -> list[int]:
     """For each rule the number of earlier ones with the same label."""
     seen: dict[str, int] = {}
-    found = []
+    indices = []
     for rule in rules:
         label = rule.label
         seen[label] = earlier = seen.get(label, -1) + 1
-        found.append(earlier)
-    return found
+        indices.append(earlier)
+    return indices

@@ -78,8 +78,8 @@ def _user_of(credentials: str) -> str:
 
 def checksum_of_preconditions(recorded: Mapping[str, str]) -> int:
     """A checksum of the values of the precondition headers."""
-    found = [f"{name}:{value}" for name, value in recorded.items() if name in PRECONDITIONS]
-    return crc32("\n".join(sorted(found)).encode("utf-8", "replace"))
+    values = [f"{name}:{value}" for name, value in recorded.items() if name in PRECONDITIONS]
+    return crc32("\n".join(sorted(values)).encode("utf-8", "replace"))
 
 
 def checksum_of_version(etag: str) -> str:

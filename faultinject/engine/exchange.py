@@ -247,12 +247,12 @@ def _after(
         injection.run_app()
         dropped = Dropped(plan.services.monotonic, action.listing)
         yield dropped
-        found = dropped.answer
-        if found.failed:
-            injection.undo("app_failed", status=found.status)
+        app_answer = dropped.answer
+        if app_answer.failed:
+            injection.undo("app_failed", status=app_answer.status)
             return
         injection.outcome_if_broken_off = "failed"
-        action.entry.app_status = found.status or None
+        action.entry.app_status = app_answer.status or None
         answer_keys(action)
         if not (yield Wait(delay_before(action, end))):
             injection.undo("failed", left=True)
@@ -261,7 +261,7 @@ def _after(
             did = "app_cut"
         headers = at_its_start(action, plan.services.clock())
         if action.answer.cors:
-            headers = taken_over(headers, found.headers)
+            headers = taken_over(headers, app_answer.headers)
         yield from _give(plan, request, action, end, injection, did, headers, None, unread=dropped.unread)
 
 

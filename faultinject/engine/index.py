@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     # An environ or a scope.
     RawRequest = Mapping[str, Any]
     # The numbers of the rules that may match, in the order written; None if no rule may.
-    Found = Sequence[int] | None
-    Finder = Callable[[RawRequest], Found]
+    Candidates = Sequence[int] | None
+    Finder = Callable[[RawRequest], Candidates]
     # A finder for each method that a rule names, and one for all other methods, or None.
     Finders = tuple[dict[str, Finder], Finder | None]
     # For each literal the numbers of the rules that have it, in the order written.
@@ -80,9 +80,9 @@ class Interface:
         return request.path, request.below
 
 
-def together(found: Sequence[int], more: Found) -> Sequence[int]:
+def together(candidates: Sequence[int], more: Candidates) -> Sequence[int]:
     """The union of both, in the order written."""
-    return found if more is None else sorted({*found, *more})
+    return candidates if more is None else sorted({*candidates, *more})
 
 
 def _put(postings: dict[Any, list[int]], literal: str | None, number: int) -> None:
@@ -117,7 +117,7 @@ class Prefixes:
         """A function from an environ or a scope to the rules that may match."""
         root, parts, path_key, mount_key = self._root, self._depth + 1, interface.path, interface.mount
 
-        def by_prefix(raw_request: RawRequest, path: str | None = None) -> Found:
+        def by_prefix(raw_request: RawRequest, path: str | None = None) -> Candidates:
             if path is None:
                 if raw_request.get(mount_key):
                     return mounted(raw_request)
@@ -126,19 +126,19 @@ class Prefixes:
             node = root.get(segments[1]) if len(segments) > 1 else None
             if node is None:
                 return None
-            found: Found = node.get(None)
+            candidates: Candidates = node.get(None)
             for segment in segments[2:]:
                 node = node.get(segment)
                 if node is None:
                     break
                 if None in node:
-                    found = together(node[None], found)
-            return found
+                    candidates = together(node[None], candidates)
+            return candidates
 
-        def mounted(raw_request: RawRequest) -> Found:
+        def mounted(raw_request: RawRequest) -> Candidates:
             path, below = interface.paths(raw_request)
-            found, more = by_prefix(raw_request, path), by_prefix(raw_request, below)
-            return found if more is None else together(more, found)
+            candidates, more = by_prefix(raw_request, path), by_prefix(raw_request, below)
+            return candidates if more is None else together(more, candidates)
 
         return by_prefix
 
@@ -163,17 +163,17 @@ class Hosts:
 
         def learn(raw: str | bytes | None) -> list[int]:
             host = without_port((raw.decode("latin-1") if isinstance(raw, bytes) else raw) or "")
-            found = sorted({*postings.get(host, ()), *postings.get(host.partition(".")[0] + ".", ())})
+            candidates = sorted({*postings.get(host, ()), *postings.get(host.partition(".")[0] + ".", ())})
             if raw is None or len(raw) <= LONGEST_HOST:
                 if len(remembered) >= HOSTS_REMEMBERED:
                     remembered.clear()
-                remembered[raw] = found
-            return found
+                remembered[raw] = candidates
+            return candidates
 
-        def by_host(raw_request: RawRequest) -> Found:
+        def by_host(raw_request: RawRequest) -> Candidates:
             raw = raw_host(raw_request)
-            found = remembered.get(raw)
-            return (learn(raw) if found is None else found) or None
+            candidates = remembered.get(raw)
+            return (learn(raw) if candidates is None else candidates) or None
 
         return by_host
 
@@ -194,14 +194,14 @@ class Values:
         view = interface.view
         reads = [(READS[word], how, postings) for (word, how), postings in self._fields.items()]
 
-        def by_value(raw_request: RawRequest) -> Found:
-            found: Found = None
+        def by_value(raw_request: RawRequest) -> Candidates:
+            candidates: Candidates = None
             request = view(raw_request)
             for read, how, postings in reads:
                 for value in read(request, how):
                     if value in postings:
-                        found = together(postings[value], found)
-            return found
+                        candidates = together(postings[value], candidates)
+            return candidates
 
         return by_value
 
@@ -427,19 +427,19 @@ class Node:
         if len(finders) == 2 and not always:
             first, second = finders
 
-            def by_both(raw_request: RawRequest) -> Found:
-                found, more = first(raw_request), second(raw_request)
-                return found if more is None else together(more, found)
+            def by_both(raw_request: RawRequest) -> Candidates:
+                candidates, more = first(raw_request), second(raw_request)
+                return candidates if more is None else together(more, candidates)
 
             return by_both
 
-        def by_all(raw_request: RawRequest) -> Found:
-            found: Found = always
+        def by_all(raw_request: RawRequest) -> Candidates:
+            candidates: Candidates = always
             for find in finders:
                 more = find(raw_request)
                 if more is not None:
-                    found = together(more, found)
-            return found
+                    candidates = together(more, candidates)
+            return candidates
 
         return by_all
 

@@ -44,10 +44,10 @@ class NotedAnswer(RunApp):
         self._entry = entry
         self._did = did
 
-    def head(self, found: AppAnswer) -> Steps:
+    def head(self, app_answer: AppAnswer) -> Steps:
         """Note it."""
         self.begun = True
-        self._entry.note_answer(found.status or "", found.headers)
+        self._entry.note_answer(app_answer.status or "", app_answer.headers)
         yield from look(self._entry)
         self._entry.write(self._did, applied=True)
 
@@ -73,11 +73,11 @@ class UndoneAnswer(RunApp):
         self._injection = injection
         self._did = did
 
-    def head(self, found: AppAnswer) -> Steps:
+    def head(self, app_answer: AppAnswer) -> Steps:
         """Return the fault's count."""
         if not self.begun:
             self.begun = True
-            self._injection.undo(self._did, status=found.status)
+            self._injection.undo(self._did, status=app_answer.status)
             self._injection.finish()
         return
         yield
@@ -100,18 +100,18 @@ class ForwardedAnswer(RunApp):
         self._injection = injection
         self._edits = False
 
-    def head(self, found: AppAnswer) -> Steps:
+    def head(self, app_answer: AppAnswer) -> Steps:
         """Wait before it, and edit its head."""
         if not self.begun:
             self.begun = True
             if self._action.after:
                 self._action.entry.left = not (yield Wait(self._action.delay))
-            yield from self._settle(found)
+            yield from self._settle(app_answer)
             self._injection.finish()
         if self._edits:
-            self.headers = self._edited(found)
+            self.headers = self._edited(app_answer)
 
-    def _settle(self, found: AppAnswer) -> Steps:
+    def _settle(self, app_answer: AppAnswer) -> Steps:
         """Note the fault, or that there was nothing to change."""
         services, entry, change, pause = (
             self._plan.services,
@@ -119,7 +119,7 @@ class ForwardedAnswer(RunApp):
             self._action.filter,
             self.pause,
         )
-        headers = found.headers if change is None else change.head(found.status, found.headers)
+        headers = app_answer.headers if change is None else change.head(app_answer.status, app_answer.headers)
         undone = None
         if change is not None:
             undone = None if change.touched else change.undone
@@ -127,21 +127,21 @@ class ForwardedAnswer(RunApp):
             pause.due = False
             undone = None if pause.done else "nothing_to_cut"
         if undone is not None:
-            self._injection.undo(undone, status=found.status)
+            self._injection.undo(undone, status=app_answer.status)
             return
         self._edits = change is not None or services.marked
         unchanged = change is None and pause is None
         if services.record_all or not unchanged:
-            entry.note_answer(found.status, headers)
+            entry.note_answer(app_answer.status, headers)
             if unchanged:
                 yield from look(entry)
             self._injection.give(self._action.did)
 
-    def _edited(self, found: AppAnswer) -> Headers:
-        services, change, headers = self._plan.services, self._action.filter, found.headers
+    def _edited(self, app_answer: AppAnswer) -> Headers:
+        services, change, headers = self._plan.services, self._action.filter, app_answer.headers
         if change is not None:
             # The rule changes the guards too, if it names them.
-            headers = change.head(found.status, guarded(headers) if services.guarded else headers)
+            headers = change.head(app_answer.status, guarded(headers) if services.guarded else headers)
         return marked(headers, self._action.entry.rule or "") if services.marked else headers
 
 
@@ -185,19 +185,19 @@ class FilteredAnswer(RunApp):
         self._first_due: float | None = None
         self._looked = not (self.filter.cuts or self.filter.slow)
 
-    def head(self, found: AppAnswer, first: bytes = b"") -> Steps:
+    def head(self, app_answer: AppAnswer, first: bytes = b"") -> Steps:
         """Begin the answer.
 
         It is marked only if the filter will change it, which the length shows, or without a length the first piece.
 
         Args:
-            found: its head.
+            app_answer: its head.
             first: its first piece that is not empty; empty if there is none.
         """
-        services, headers = self._plan.services, found.headers
+        services, headers = self._plan.services, app_answer.headers
         known = length_of(headers) is not None
         guards = services.guarded and not self.filter.whole
-        if not takes(self._request, self._action, self.filter, found) or not (first or known):
+        if not takes(self._request, self._action, self.filter, app_answer) or not (first or known):
             self._pass()
             return
         if guards:
@@ -317,17 +317,17 @@ class FilteredAnswer(RunApp):
             raise ClientLeft
 
 
-def takes(request: Request, action: Forward | Respond, change: Filter, found: AppAnswer) -> bool:
+def takes(request: Request, action: Forward | Respond, change: Filter, app_answer: AppAnswer) -> bool:
     """Note the answer's head, and return whether the filter can change its body."""
     entry = action.entry
     size = entry.response_bytes  # noted at the end, when it is known how many bytes were sent
-    entry.note_answer(found.status, found.headers)
+    entry.note_answer(app_answer.status, app_answer.headers)
     entry.response_bytes = size
-    if has_no_body(request.method, found.status, found.headers):
+    if has_no_body(request.method, app_answer.status, app_answer.headers):
         return False
-    length = length_of(found.headers)
+    length = length_of(app_answer.headers)
     # Without a length and without framing, a cut would look like the end of the body.
-    return change.fits(length) and (found.framed or length is not None or not change.cuts)
+    return change.fits(length) and (app_answer.framed or length is not None or not change.cuts)
 
 
 def look(entry: Entry) -> Steps:

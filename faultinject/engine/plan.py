@@ -453,13 +453,13 @@ class Plan:
 
     def ready(self, number: int) -> CompiledRule:
         """The compiled rule of that number, compiled when it is first a candidate."""
-        found = self._ready[number]
-        if found is None:
+        rule = self._ready[number]
+        if rule is None:
             with self._lock:
-                found = self._ready[number]
-                if found is None:
-                    found = self._ready[number] = self._compile(number)
-        return found
+                rule = self._ready[number]
+                if rule is None:
+                    rule = self._ready[number] = self._compile(number)
+        return rule
 
     def _compile(self, number: int) -> CompiledRule:
         rule = self.rules[number]

@@ -370,10 +370,10 @@ class ASGIRequest(Request):
         return headers.get(name, ())
 
     def recorded(self, name: str) -> str | None:
-        found = self._known.get(name)
-        if found is None and name not in RECORDED_AS:
+        value = self._known.get(name)
+        if value is None and name not in RECORDED_AS:
             return next(iter(self.header(name)), None)
-        return found
+        return value
 
     @property
     def expects_continue(self) -> bool:

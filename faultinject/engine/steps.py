@@ -107,7 +107,7 @@ class RunApp:
         self.begun = False
         self.headers: Headers | None = None
 
-    def head(self, found: AppAnswer) -> Steps:
+    def head(self, app_answer: AppAnswer) -> Steps:
         """Give the steps for the app's head; an app may replace its head before it sends a body."""
         raise NotImplementedError
 
