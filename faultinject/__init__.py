@@ -1,10 +1,9 @@
 """Documented storage errors in a real web app, to prove your client's retry logic.
 
-A request takes this way: it is seen through a view (`engine.request`), the plan finds the rules that may match it in
-its index and decides (`engine.plan`), the fault gives the action (`rules.faults`), an adapter carries it out
-(`adapters.wsgi`, `adapters.asgi`), the journal keeps the outcome (`journal.writing`). `audit` joins its requests to
-calls and judges the client. `vendors` is the catalogue, `rules` reads scenarios, `injector` holds the one thing that
-changes.
+A request takes this way: an adapter (`adapters.wsgi`, `adapters.asgi`) makes a view of it (`engine.request`), the plan
+finds the rules that may match it and decides (`engine.plan`), the rule's fault makes the action (`rules.faults`), the
+adapter carries it out, and the journal keeps the outcome (`journal.writing`). `audit` groups requests into calls and
+judges the client. `vendors` is the catalogue, `rules` reads scenarios, `injector` has the state that changes.
 
 Every public name is loaded on first use. PYTEST_DONT_REWRITE
 """

@@ -84,7 +84,7 @@ class Child(Popen[AnyStr]):
                     known(self)
         except BaseException:
             if getattr(self, "pid", None) is not None and self.returncode is None:
-                with self:  # behind it, its pipes are closed and it has ended
+                with self:  # its end closes the pipes and waits for the process
                     kill_group(self)
             raise
 
@@ -207,6 +207,7 @@ def _is_of(child: Child[Any], mark: bytes, process: int) -> bool | None:
     if fields is None:  # pragma: no cover - it has ended
         return False
     state, _, group, _, _, _, flags, *_ = fields
+    # A zombie, dead, or a thread of the kernel; or started (`starttime`) before the child.
     if state in b"ZX" or int(flags) & KERNEL or int(fields[19]) < child.began:
         return False
     if int(group) == child.pid:
@@ -220,6 +221,7 @@ def _is_of(child: Child[Any], mark: bytes, process: int) -> bool | None:
     if environ:
         return mark in environ
     fields = read_status(process)
+    # `env_start` and `env_end` of proc(5): if they are equal and known, it has an empty environment, so no mark.
     return False if fields is not None and fields[47] == fields[48] != b"0" else None
 
 

@@ -16,12 +16,11 @@ from faultinject.adapters.connection import Connection, end, linger, until_deliv
 from faultinject.adapters.middleware import Middleware
 from faultinject.adapters.mounting import control_of
 from faultinject.adapters.raising import let_through
-from faultinject.adapters.servers import CLIENT, SPELL, asgi_server, know_status, shown
+from faultinject.adapters.servers import CLIENT, SPELL, asgi_server, call_row, know_status
 from faultinject.engine.actions import Action, Pass
 from faultinject.engine.counting import Counter
 from faultinject.engine.entry import Injection
-from faultinject.engine.exchange import DECIDED, aimed_at, claimed, listens, skipped
-from faultinject.engine.exchange import exchange as steps_of
+from faultinject.engine.exchange import DECIDED, claimed, for_the_app, listens, note_undecided, steps_of
 from faultinject.engine.own_answer import FilteredAnswer
 from faultinject.engine.plan import Plan
 from faultinject.engine.request import ASGIRequest, BodySummary
@@ -43,7 +42,7 @@ from faultinject.engine.steps import (
     Wait,
 )
 from faultinject.exceptions import FaultInjectError
-from faultinject.http.wire import FLUSH, LONGEST, MOST
+from faultinject.http.wire import FLUSH, MOST_BYTES, MOST_SECONDS
 from faultinject.injector.injector import Injector
 from faultinject.injector.lookup import injector_for
 from faultinject.journal import log
@@ -60,9 +59,9 @@ if TYPE_CHECKING:
 
 
 THREADS = 100
-"""Most requests that ask a server for their counts at the same time.
+"""The most requests that ask the server of the counts at the same time, each on a thread.
 
-The threads that an app may have for its own work are others.
+These threads do not count towards the limit of the app's own threads.
 """
 _limiter: RunVar[anyio.CapacityLimiter] = RunVar("faultinject")
 
@@ -126,9 +125,9 @@ class ASGIFaultMiddleware(Middleware):
         if plan.special and isinstance(plan, Plan):
             from faultinject.adapters.special import prepare_asgi
 
-            app, send, asked = prepare_asgi(app, scope, send, plan)
-            if asked is not None:
-                await exchange(app, scope, receive, send, *asked)
+            app, send, requested = prepare_asgi(app, scope, send, plan)
+            if requested is not None:
+                await answer_request(app, scope, receive, send, *requested)
                 return
         try:
             find = plan.scope.get(scope["method"], plan.scope_default)
@@ -140,7 +139,7 @@ class ASGIFaultMiddleware(Middleware):
         if candidates is None or not isinstance(plan, Plan):
             await app(scope, receive, send)
             return
-        await exchange(app, scope, receive, send, plan, candidates)
+        await answer_request(app, scope, receive, send, plan, candidates)
 
 
 wrap = ASGIFaultMiddleware.around
@@ -158,9 +157,9 @@ async def _refuse_to_start(receive: Receive, send: ServerSend, error: FaultInjec
 
 
 def _ending_journals(send: ServerSend) -> ServerSend:
-    """Wrap `send` of a lifespan: the journals end before the app says that it has shut down.
+    """Wrap `send` of a lifespan: end the journals before the app reports its shutdown.
 
-    A signal kills some servers right after that, so that nothing else would end the journals.
+    Some servers are killed by a signal right after that report, too early for `atexit`.
     """
 
     async def end(message: Message) -> None:
@@ -173,24 +172,24 @@ def _ending_journals(send: ServerSend) -> ServerSend:
     return end
 
 
-async def exchange(
+async def answer_request(
     app: ASGIApp, scope: Scope, receive: Receive, send: ServerSend, plan: Plan, candidates: Sequence[int]
 ) -> None:
     """Answer one request that some rule may match."""
     action: Action | None = None
     request = None
-    candidates = aimed_at(plan, candidates, scope)
+    candidates = for_the_app(plan, candidates, scope)
     if DECIDED not in scope:
         try:
             request = ASGIRequest(scope)
-            if plan.waits and candidates and plan.asks(request, candidates):
+            if plan.counts_on_server and candidates and plan.needs_server(request, candidates):
                 action = await decide_on_thread(plan, request, candidates)
             else:
                 action = plan.decide(request, candidates) if candidates else None
             action = claimed(plan, request, action, scope)
         except Exception as error:
             action = None
-            skipped(plan, request, candidates, error, scope)
+            note_undecided(plan, request, candidates, error, scope)
     if action is None:
         await app(scope, receive, send)
         return
@@ -199,16 +198,16 @@ async def exchange(
 
 
 async def decide_on_thread(plan: Plan, request: ASGIRequest, candidates: Sequence[int]) -> Action | None:
-    """Call `plan.decide` on a thread, so that the event loop goes on while a server counts.
+    """Call `plan.decide` on a thread, so that the event loop goes on while it waits for counts.
 
-    A thread costs as much as an asynchronous client of the server does, serves every event loop, and asks in the same
-    way as WSGI does.
+    A thread costs no more than an asynchronous Redis client, works under every event loop, and shares its code with
+    WSGI.
 
     Raises:
         StoreUnavailableError: the counts are unavailable.
     """
     action: Action | None = None
-    # The thread goes on when the client has left. Of it and this task, the second to end undoes the decision.
+    # The thread still finishes if the client leaves. Whichever ends second, thread or task, undoes the decision.
     ended = Counter()
 
     def decide() -> None:
@@ -239,37 +238,38 @@ def _undo(plan: Plan, action: Action | None) -> None:
         action.entry.cancel(action.did, applied=True)
     elif action is not None:
         with Injection(plan.services, plan.counts, action.entry):
-            pass  # its end returns the count and the slot, as nothing was injected
+            pass  # nothing was injected, so leaving the block returns the count and the slot
 
 
 _CONNECTION = b"connection"
 _SLICE = 0.05
-"""Seconds of one more turn for a server that does not report the end of its connection."""
+"""Seconds to wait for a server that does not report the end of its connection."""
 _NOTICED = 1.0
 """Seconds within which a server notices that its connection is broken."""
 TO_THE_END = "faultinject.to_the_end"
-"""A key of the message that begins an answer which ends with its connection.
+"""A key of `http.response.start`: the body has no length and ends with the connection.
 
-A client cannot distinguish such an end from a cut.
+A client cannot distinguish that end from a cut, so an answer that is cut loses the key.
 """
 
-# A server reads such a body from a file by itself, so that no fault could change it.
-_PAST_US = frozenset(("http.response.pathsend", "http.response.zerocopysend"))
+# Extensions by which a server sends a file by itself: no fault could change such a body.
+_SENT_FROM_FILES = frozenset(("http.response.pathsend", "http.response.zerocopysend"))
 
 
 class ASGIResponder:
     """A responder carries out the steps of one exchange by awaiting.
 
-    Every byte goes through the server. The connection itself only shows that the client has left, and is ended.
+    Every byte goes through the server. The connection itself is used only to see that the client has left, and to end
+    it.
 
     Args:
         app: the app.
-        scope: of the request.
-        receive: the server's.
-        send: the server's.
+        scope: the scope of the request.
+        receive: the server's own.
+        send: the server's own, or that of a middleware around this one.
         plan: the plan that decided.
         request: the view of the request.
-        action: what it decided.
+        action: the decision.
     """
 
     def __init__(
@@ -302,14 +302,14 @@ class ASGIResponder:
 
     @cached_property
     def _listener(self) -> ClientListener:
-        """The listener, made where a step first needs it: it costs a quarter of an answer at once."""
+        """The listener, made when a step needs it; it costs a quarter of an immediate answer."""
         return ClientListener(self._receive)
 
     async def run(self, *, listens: bool) -> None:
-        """Carry out all steps, and raise the error by which an answer is cut.
+        """Carry out all steps; if the fault cuts the answer, raise its error at the end.
 
         Args:
-            listens: whether to listen for the client's end meanwhile; also where the connection is needed.
+            listens: whether a second task listens for the client's end.
         """
         try:
             await (in_tasks(self._run) if listens else self._run())
@@ -318,7 +318,7 @@ class ASGIResponder:
             self._release()
             if self._broken:
                 # Let the server and the client see the end of the connection.
-                await noticed(self._receive, unread=self._unread)
+                await wait_until_noticed(self._receive, unread=self._unread)
         finally:
             self._release()
 
@@ -341,10 +341,10 @@ class ASGIResponder:
             linger(lingering)
 
     async def _advance(self, steps: Steps, given: Any = None) -> RunApp | None:
-        """Carry out the next steps until the app is to run, or all of them.
+        """Carry out the next steps until the app has to run, or all of them.
 
         Args:
-            steps: those of the exchange, or of the app's own answer.
+            steps: the steps of the exchange, or of the app's own answer.
             given: the result of the step before, or the error that it raised.
         """
         try:
@@ -382,19 +382,21 @@ class ASGIResponder:
     async def _read_body(self, step: ReadBody) -> BodySummary:
         """Read the request body and drop it, within bounds of bytes and seconds.
 
-        Of a body without a length that ends before `up_to`, the app gets all the same.
+        A body without a length that ends before `up_to` is kept for the app.
 
         Raises:
-            ClientLeft: it left, or the server cannot read its body.
+            ClientLeft: the client left, or the server cannot read its body.
         """
         up_to, length = step.up_to, self._request.content_length
         digest = self._request.body_digest(self._plan.origin[2])
         reader = self._listener if up_to is None else BodyReader(self._receive)
         kept: list[bytes] | None = [] if up_to is not None and length is None else None
         # Without a length, a first byte shows that there is a body.
-        most = MOST if up_to is None else min(MOST, up_to if length is not None else max(up_to, 1))
+        most = (
+            MOST_BYTES if up_to is None else min(MOST_BYTES, up_to if length is not None else max(up_to, 1))
+        )
         cut_short = False
-        with anyio.move_on_after(LONGEST):
+        with anyio.move_on_after(MOST_SECONDS):
             while digest.size < most and not (reader.whole or cut_short):
                 try:
                     message = await reader.next()
@@ -423,11 +425,11 @@ class ASGIResponder:
         if self._listener.disconnected:
             return True
         with self._server.connection(self._own_send) or nullcontext() as connection:
-            return connection is not None and connection.left(0)
+            return connection is not None and connection.client_left(0)
 
     async def _wait(self, step: Wait) -> bool:
         listener, own = self._listener, self._connection
-        # A body that is on its way hides the client's end from a listener: then the connection shows it.
+        # While a body arrives, `receive` gives its pieces first: only the connection shows that the client left.
         watched = self._server.connection(self._own_send) if own is None and self._request.has_body else None
         with watched or nullcontext(own) as connection:
             if not step.seconds:
@@ -437,8 +439,7 @@ class ASGIResponder:
                     self._plan, step.seconds, listens=step.listens, connection=connection
                 )
             except BaseException as error:
-                # A client of this process has ended the wait by its own time-out. A server that cancels is about to
-                # end itself.
+                # A client in this process cancels by its own time-out; a server cancels because it shuts down.
                 ended = isinstance(error, anyio.get_cancelled_exc_class()) and self._in_process
                 if step.is_fault and ended:
                     raise LostPatience(error) from error
@@ -447,12 +448,12 @@ class ASGIResponder:
     # An answer of ours
 
     def _starting(self, step: Send) -> Message:
-        """Make the first message of an answer of ours, after which the connection may end.
+        """Make the first message of an answer of ours, and prepare the end of the connection.
 
-        It ends where the rule asks for that, and where part of the request's body is unread, which the server could
-        take for the next request. A server of ours writes the status line and the names of headers as they are given.
+        It ends if the rule asks for that, or if part of the request's body is unread: the server could take that part
+        for the next request. Our own server writes the status line and the header names exactly as given.
         """
-        # Who listens may have heard the end of the body.
+        # The listener may have received the end of the body meanwhile.
         self._unread = unread = step.unread and not (
             self._listener.tasks is not None and self._listener.whole
         )
@@ -467,9 +468,9 @@ class ASGIResponder:
             if not self._request.http2:
                 if not self._server.says_close:
                     headers.append((_CONNECTION, b"close"))
-                # Our own descriptor is taken before the server closes its own.
+                # Duplicate the descriptor before the server closes its own.
                 self._lingering = self._server.connection(self._own_send)
-                shown(self._server.close, self._own_send)
+                call_row(self._server.close, self._own_send)
         return {"type": "http.response.start", "status": step.status, "headers": headers}
 
     async def _send_ours(self, message: Message) -> None:
@@ -480,7 +481,8 @@ class ASGIResponder:
         if message.get("more_body") or not self._unread or self._in_process:
             await self._send(message)
         elif self._request.http2:
-            # For hypercorn, a message for a stream that has ended is an error of the whole connection.
+            # hypercorn breaks the whole connection if a message comes for a stream that has ended: so the body is
+            # received before the last message.
             await self._send({**message, "more_body": True})
             await self._drop_rest()
             await self._send({"type": "http.response.body"})
@@ -494,7 +496,7 @@ class ASGIResponder:
 
     async def _drop_rest(self) -> None:
         """Receive the rest of the request's body, and drop it."""
-        with suppress(Exception), anyio.move_on_after(LONGEST):
+        with suppress(Exception), anyio.move_on_after(MOST_SECONDS):
             await BodyReader(self._listener.receive).until_gone(or_whole=self._request.http2)
 
     async def _answer(self, step: Send) -> None:
@@ -504,11 +506,11 @@ class ASGIResponder:
             return
         await self._send(start)
         await self._send_ours({"type": "http.response.body", "body": step.body})
-        # An app that ran before this answer may go on for long.
+        # Release the connection now: an app that ran before this answer may run on for long.
         self._release()
 
     async def _begin(self, start: Message) -> None:
-        """Begin an answer whose parts come one by one."""
+        """Begin an answer whose parts follow one by one."""
         self._begun = True
         await self._listener.begin(self._send, start)
 
@@ -539,7 +541,7 @@ class ASGIResponder:
                     message = {**message, "headers": encoded(step.headers)}
             await server(message)
 
-        # The adapter of Django's test client looks for its own `send` here: then it needs only the start.
+        # `django_client` looks for its own `send` here: it needs no more than the start of the answer.
         vars(hand_on)["passes_to"] = server
         await app(scope, receive, hand_on)
 
@@ -547,9 +549,11 @@ class ASGIResponder:
 
     async def _run_filtered(self, filtered: FilteredAnswer) -> None:
         scope = self._scope
-        if not _PAST_US.isdisjoint(scope.get("extensions") or ()):
+        if not _SENT_FROM_FILES.isdisjoint(scope.get("extensions") or ()):
             kept = {
-                name: extension for name, extension in scope["extensions"].items() if name not in _PAST_US
+                name: extension
+                for name, extension in scope["extensions"].items()
+                if name not in _SENT_FROM_FILES
             }
             scope = {**scope, "extensions": kept}
         try:
@@ -564,15 +568,15 @@ class ASGIResponder:
             filtered.end()
 
     async def _filter(self, filtered: FilteredAnswer, message: Message) -> None:
-        """Take the place of the server's `send`, and change the body of the app's answer."""
+        """Replace the server's `send`, and change the body of the app's answer."""
         kind = message["type"]
         if filtered.passes:
             await self._send(message)
         elif filtered.over:
             if kind == "http.response.trailers" and not (self._broken or self._error):
-                # A server breaks the connection off where promised trailers do not come.
+                # A server breaks off the connection if promised trailers are missing.
                 await self._send(message)
-            # Other tasks get a turn, so that an app whose answer has no end can be cancelled.
+            # Let other tasks run: otherwise an app whose answer has no end could not be cancelled.
             await checkpoint()
         elif kind == "http.response.start":
             self._start = message
@@ -600,7 +604,7 @@ class ASGIResponder:
     # An answer that is dropped
 
     async def _run_dropped(self, dropped: Dropped, receive: Receive) -> None:
-        """Run the app, drop its answer, and go on without it when it takes too long."""
+        """Run the app, drop its answer, and stop it when it takes too long."""
         raised: BaseException | None = None
         clock = anyio.CancelScope()
         async with anyio.create_task_group() as tasks:
@@ -617,7 +621,7 @@ class ASGIResponder:
             raise raised
 
     async def _drop(self, dropped: Dropped, watch_clock: Callable[[], object], message: Message) -> None:
-        """Take the place of the server's `send`, and drop an answer that is no failure."""
+        """Replace the server's `send`, and drop the app's answer unless it is a failure."""
         kind = message["type"]
         if dropped.failed:
             await self._send(message)
@@ -631,23 +635,23 @@ class ASGIResponder:
                 await self._send(message)
             elif not began_before:
                 watch_clock()
-        elif not dropped.over and (kind == "http.response.body" or kind in _PAST_US):
+        elif not dropped.over and (kind == "http.response.body" or kind in _SENT_FROM_FILES):
             dropped.feed(message.get("body", b""), more=bool(message.get("more_body")))
             if dropped.over:
-                await self._instead(dropped)
-        # Other tasks get a turn: the clock, and who cancels an app whose answer has no end.
+                await self._answer_instead(dropped)
+        # Let other tasks run: the clock, and one that cancels an app whose answer has no end.
         await checkpoint()
 
     async def _watch_clock(self, dropped: Dropped, clock: anyio.CancelScope) -> None:
-        """Cut an answer that says nothing more, and so never comes to look at the clock."""
+        """Cut an answer after `MOST_SECONDS`, even if the app sends no further message."""
         with clock:
-            await anyio.sleep(LONGEST)
+            await anyio.sleep(MOST_SECONDS)
         if not (dropped.over or clock.cancel_called):
             dropped.over = dropped.cut = True
-            await self._instead(dropped)
+            await self._answer_instead(dropped)
 
-    async def _instead(self, dropped: Dropped) -> None:
-        """Carry out the steps that follow instead of the app's answer."""
+    async def _answer_instead(self, dropped: Dropped) -> None:
+        """Give the fault in place of the app's answer."""
         dropped.unread = self._request.has_body and not self._listener.whole
         await self._advance(self._steps)
 
@@ -680,11 +684,11 @@ class ASGIResponder:
             self._broken = True
             return connection.reset() if step.resets else connection.close()
         if not step.sent:
-            shown(self._server.flush, self._own_send)
+            call_row(self._server.flush, self._own_send)
         if self._queued:
             await anyio.sleep(FLUSH)
         if connection is None:
-            # Most servers close the connection then, though they log it.
+            # Most servers close the connection after this error, though they log it.
             self._error = ConnectionAbortedError("answer cut by faultinject")
         else:
             self._broken = True
@@ -698,13 +702,13 @@ class ASGIResponder:
 
 
 def head_of(message: Message) -> AppAnswer:
-    """Read the head of the app's answer; headers that can be read once are a list afterwards."""
+    """Read the head of the app's answer; its headers become a list, which can be read again."""
     message["headers"] = list(message.get("headers", ()))
     return AppAnswer(message["status"], decoded(message["headers"]))
 
 
 def encoded(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
-    """Encode headers as ASGI has them."""
+    """Encode headers for ASGI."""
     return [(name.lower().encode("latin-1"), text.encode("latin-1")) for name, text in headers]
 
 
@@ -713,16 +717,16 @@ def decoded(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
     return [(name.decode("latin-1"), text.decode("latin-1")) for name, text in headers]
 
 
-async def noticed(receive: Receive, *, unread: bool = False) -> None:
+async def wait_until_noticed(receive: Receive, *, unread: bool = False) -> None:
     """Wait until the server has noticed that its connection is broken.
 
-    A server that has not noticed it would miss an answer, and log that.
+    A server that has not noticed it logs that the app sent no answer.
 
     Args:
-        receive: the server's.
-        unread: whether the rest of the request's body is read until then, which may take longer.
+        receive: the server's own.
+        unread: whether the rest of the request's body comes first, so that it may take longer.
     """
-    with suppress(Exception), anyio.move_on_after(LONGEST if unread else _NOTICED):
+    with suppress(Exception), anyio.move_on_after(MOST_SECONDS if unread else _NOTICED):
         reader = BodyReader(receive)
         await reader.until_gone()
         if not reader.gone:  # the server does not report it: it gets one more turn
@@ -730,5 +734,5 @@ async def noticed(receive: Receive, *, unread: bool = False) -> None:
 
 
 async def _receive_until_cut(dropped: Dropped, receive: Receive) -> Message:
-    """Take the place of the app's `receive`; after a cut the client has left."""
+    """Replace the app's `receive`: after a cut, report that the client has left."""
     return {"type": "http.disconnect"} if dropped.cut else await receive()

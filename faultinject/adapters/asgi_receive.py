@@ -1,4 +1,4 @@
-"""The `receive` of an ASGI server: it shows a client that leaves, and the app reads by it."""
+"""Wrappers of an ASGI server's `receive`: they read bodies, and see when the client leaves."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ if TYPE_CHECKING:
     from faultinject.vendors.multi_delete import Listing
 
 MOST_IDLE = 1_000
-"""Messages in a row that bring nothing, after which a server is no longer listened to."""
+"""Messages in a row without news after which we stop calling `receive`."""
 _STEPS = 10
-"""Steps of the event loop within which a server reports the client's end that it knows."""
+"""Steps of the event loop that a server may need to report an end that it has seen."""
 
 
 class BodyReader:
     """A reader receives one message after the other, and keeps none.
 
-    A `receive` need not block: middleware that replays a body answers at once, every time. So other tasks run before
-    each further message, and a `receive` that brings nothing new is given up after a while.
+    A `receive` need not block: one of middleware that replays a body may return at once every time. So other tasks run
+    before each further message, and after `MOST_IDLE` messages without news the reader stops.
 
     Args:
-        receive: the server's, or what stands in for it.
+        receive: the server's, or a replacement.
 
     Attributes:
         gone: whether the client has left.
-        whole: whether the request's body was heard to its end.
+        whole: whether the end of the request's body has come.
     """
 
     def __init__(self, receive: Receive) -> None:
@@ -50,7 +50,7 @@ class BodyReader:
         self._idle = 0
 
     async def next(self) -> Message | None:
-        """Receive the next message; None when `receive` was given up."""
+        """Receive the next message; None after too many without news."""
         if self._idle >= MOST_IDLE:
             return None
         if self._heard:
@@ -80,21 +80,21 @@ class BodyReader:
 
 
 class ClientListener(BodyReader):
-    """A listener hears when the client leaves, and keeps what it heard before for the app.
+    """A listener learns when the client leaves; it keeps a received message for the app.
 
-    A `receive` that has begun goes on until the exchange is over: gunicorn takes one that is cancelled for a client
-    that has left. The listener keeps one piece of the body, and nothing after its end.
+    It never cancels a `receive`: gunicorn would take that for a client that has left. It keeps one piece of the body,
+    and nothing after the body's end.
 
-    It also sees when an exchange is over before its answer is. When uvicorn shuts down, it waits without limit for
-    answers that are under way, and does not tell them; but it lets go of the connection
+    It also learns that the server shuts down. uvicorn then waits without limit for answers that are under way and does
+    not tell their apps, but it sets `keep_alive` to False
     (https://github.com/encode/uvicorn/blob/0.30.0/uvicorn/protocols/http/h11_impl.py, `shutdown`). gunicorn's own ASGI
-    worker does not tell them either, but is not `alive` any more.
+    worker does not tell them either, but sets `alive` to False.
 
     Args:
         receive: the server's.
 
     Attributes:
-        tasks: where to listen; None: it does not.
+        tasks: the task group in which to listen; None: do not listen.
     """
 
     def __init__(self, receive: Receive) -> None:
@@ -112,19 +112,19 @@ class ClientListener(BodyReader):
 
     @property
     def over(self) -> bool:
-        """Whether nobody waits for the answer any more, or the server is about to end."""
+        """Whether the client has left or the server has begun to shut down."""
         return self.gone or self._keeps() != self._kept
 
     @property
     def disconnected(self) -> bool:
-        """Whether the server has noticed that the client left."""
+        """Whether the server has noted that the client left."""
         # https://github.com/encode/uvicorn/blob/0.30.0/uvicorn/protocols/http/h11_impl.py, `RequestResponseCycle`
         return bool(getattr(self._exchange, "disconnected", False))
 
     async def begin(self, send: Send, start: Message) -> None:
         """Send the head of the answer.
 
-        It may say that the connection ends after the answer: that does not end the exchange yet.
+        A head with `Connection: close` changes `keep_alive` too, but that is no shutdown.
         """
         over = self.over
         await send(start)
@@ -132,7 +132,7 @@ class ClientListener(BodyReader):
             self._kept = self._keeps()
 
     def _keeps(self) -> tuple[object, object]:
-        """Read whether the server keeps the connection, and whether its worker goes on."""
+        """Read whether the server keeps the connection, and whether its worker runs on."""
         return getattr(self._exchange, "keep_alive", None), getattr(self._worker, "alive", None)
 
     def give_again(self, body: bytes) -> None:
@@ -140,7 +140,7 @@ class ClientListener(BodyReader):
         self._ahead = {"type": "http.request", "body": body, "more_body": False}
 
     async def receive(self) -> Message:
-        """Give the app the message that was heard before, or the next one."""
+        """Give the app the message that was kept, or the next one."""
         while self._ahead is None and not self.gone:
             if not self._listens:
                 self._asked += 1
@@ -157,14 +157,14 @@ class ClientListener(BodyReader):
     async def wait(
         self, plan: Plan, seconds: float, *, listens: bool = True, connection: Connection | None = None
     ) -> bool:
-        """Wait, and say whether the client is still there.
+        """Wait, and return whether the client is still there.
 
-        Each pause ends when the client is heard to leave. The deadline is checked again, as uvloop wakes early.
+        The client's end also ends a pause. `plan.pauses` checks the time after each pause, as uvloop wakes early.
 
         Args:
-            plan: its end ends the wait.
+            plan: the plan, whose end also ends the wait.
             seconds: how long.
-            listens: whether to listen for the client's end; not where reading would ask it to send its body.
+            listens: whether to listen; not if a `receive` would make the server say `100 Continue`.
             connection: shows when the client leaves, also without listening.
         """
         free = not (self._listens or self._asked) and (self._ahead is None or self.whole)
@@ -172,17 +172,17 @@ class ClientListener(BodyReader):
             self._listens = True
             self.tasks.start_soon(self._listen)
         for pause in plan.pauses(seconds):
-            if self.over or (connection is not None and connection.left(0)):
+            if self.over or (connection is not None and connection.client_left(0)):
                 break
             with anyio.move_on_after(pause):
                 while not self.gone:
                     await self._news.wait()
-        # On a busy machine the client's end may come in the same step as the end of the wait.
+        # The client may have left just before the end of the wait: let the listening task report it.
         for _ in range(_STEPS):
             if self.gone or not self._listens:
                 break
             await checkpoint()
-        return not (self.gone or (connection is not None and connection.left(0)))
+        return not (self.gone or (connection is not None and connection.client_left(0)))
 
     async def _listen(self) -> None:
         while self._listens:
@@ -196,7 +196,7 @@ class ClientListener(BodyReader):
             else:
                 if not whole and not self.gone:
                     self._ahead = message
-                # No more than this piece is kept of a body that is still coming.
+                # Of a body that is still arriving only one piece is kept: the listener stops until the app takes it.
                 self._listens = not self.gone and self.whole
             self._wake()
 
@@ -207,13 +207,13 @@ class ClientListener(BodyReader):
             self._wake()
 
     def _wake(self) -> None:
-        """Wake who waits for a message, or for the client's end."""
+        """Wake the tasks that wait for a message, or for the client to leave."""
         news, self._news = self._news, anyio.Event()
         news.set()
 
 
 async def in_tasks(work: Callable[[TaskGroup], Awaitable[None]]) -> None:
-    """Do some work with a task group that ends with it, and raise its error in no group."""
+    """Run `work` with a task group, then cancel the group's tasks; raise its error bare."""
     raised: BaseException | None = None
     async with anyio.create_task_group() as tasks:
         try:
@@ -228,12 +228,12 @@ async def in_tasks(work: Callable[[TaskGroup], Awaitable[None]]) -> None:
 
 
 def overheard(receive: Receive, hears: SeenBody | Listing, entry: Entry) -> Receive:
-    """Wrap `receive` of the app: note a client that leaves.
+    """Wrap `receive` of the app: pass the body's pieces on, and note a client that leaves.
 
     Args:
         receive: the server's.
-        hears: gets each piece of the body, and nothing at its end.
-        entry: of the request.
+        hears: gets each piece of the body, and an empty one at its end.
+        entry: the journal's entry of the request.
     """
 
     async def overhear() -> Message:
@@ -256,9 +256,9 @@ def paused(
 
     Args:
         receive: the server's.
-        pause: says where the wait is, and whether it is over.
-        wait: waits.
-        sized: whether the request's length says that more follows; else the next piece shows it.
+        pause: the place of the wait, and whether it is still due.
+        wait: carries out the wait.
+        sized: whether a Content-Length says that more follows; else only the next piece shows it.
     """
     before_pause, held_back = pause.after, None
 

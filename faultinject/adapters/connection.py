@@ -1,11 +1,11 @@
-"""The connection of a request's client, held beside the server.
+"""The connection of a request's client, held by a second descriptor beside the server's.
 
-It is taken away from the server, and ended, as a fault asks. The row of the server in `servers` reaches the very
-socket, so no fault is ever given on another client's connection.
+A fault ends the connection with it, or takes the connection away from the server. The descriptor comes from the
+request itself, by the server's row in `servers`, so a fault never reaches another client's connection.
 
-A connection may end after an answer while its client is still sending. One that is closed with unread bytes in it is
-reset, and the reset may destroy an answer that the client has not read yet. So our own descriptor outlives the
-server's: a FIN goes out after the answer, and what still comes is read and dropped
+An answer may end a connection while its client is still sending. If the server then closed it with unread bytes, the
+system would send an RST, which may destroy an answer that the client has not read yet. So our descriptor outlives the
+server's: it sends a FIN after the answer, and reads and drops the rest of the request
 (https://www.rfc-editor.org/rfc/rfc9112#section-9.6).
 """
 
@@ -26,43 +26,46 @@ from struct import pack
 from time import monotonic
 from typing import Any, Self
 
-from faultinject.http.wire import LONGEST, MOST
+from faultinject.http.wire import MOST_BYTES, MOST_SECONDS
 from faultinject.locks import gevent_sleep
 
 UNSPEC = sys.platform == "linux"  # connect() to no address ends a TCP connection with an RST
 _GONE = getattr(select, "POLLHUP", 0) | getattr(select, "POLLERR", 0)
 _NO_WAIT = getattr(_socket, "MSG_DONTWAIT", 0) | getattr(_socket, "MSG_NOSIGNAL", 0)
+# Seconds between two checks: where bytes for the server hide the client's end, and under gevent.
 _SLICE = 0.05
 _LOOK = 0.01
+# The values of uWSGI's options with which it starts no threads.
 _NO_THREADS = {
     "enable-threads": ("false", "off", "no", "0"),
     "threads": ("0", "1"),
-}  # as uWSGI reads its options
+}
 INTERNET = (_socket.AF_INET, _socket.AF_INET6)
 PATIENCE = 10.0
-"""Seconds without a byte of progress after which a client that reads nothing is given up."""
+"""Seconds without progress after which we stop waiting for a client that reads nothing."""
+# The first pause between two checks, and the longest, in seconds: each pause is twice the one before.
 _FIRST_LOOK = 0.002
 _LAST_LOOK = 0.02
+_LAST_LINGERING_LOOK = 0.1
 GRACE = 0.5
-"""Seconds in which a server that was told to closes a connection; then we do."""
+"""Seconds that a server has to close a connection when told to; after that we close it."""
 AT_ONCE = 256
-"""Most connections that linger at the same time, each with a thread.
+"""The most connections that linger at the same time, each with a thread.
 
-One more is left to its server alone.
+Any further connection is left to its server alone.
 """
 _NAME = "faultinject lingering"
-_LAST_LINGERING_LOOK = 0.1
 
 
 class Connection:
     """A client's connection, held by a descriptor of our own beside the server's.
 
-    It never depends on the blocking flag, which belongs to the server. One thread at a time may use it.
+    No method depends on the blocking flag, which belongs to the server. One thread at a time may use it.
 
     Attributes:
-        relayed: the other end is a router of the server's own, which hands on a FIN to the client but no RST.
-        speaks_http: whether HTTP is spoken on it, perhaps over TLS; a proxy may ask its server by another protocol.
-        unsent: gives the bytes that its server has not sent yet; None where the server does not show that.
+        relayed: whether the other end is the server's own router, which passes a FIN on to the client but no RST.
+        speaks_http: whether the protocol is HTTP, perhaps over TLS; a proxy may use another, such as FastCGI.
+        unsent: returns the number of bytes that the server has not sent yet; None if the server does not show it.
         handle: the socket that a WSGI server shows, or its number.
     """
 
@@ -93,12 +96,12 @@ class Connection:
         self.release()
 
     def reset(self) -> str:
-        """End it with an RST where that can be done, else with a FIN.
+        """End it with an RST if that is possible, else with a FIN.
 
         Returns:
-            What was done: "reset", or "closed" for a FIN or when the client was gone already.
+            "reset", or "closed" after a FIN and if the client had gone already.
         """
-        if not self.relayed and is_connected(self._socket) and (self._disconnect() or self._linger()):
+        if not self.relayed and is_connected(self._socket) and (self._disconnect() or self._reset_by_close()):
             return "reset"
         return self.close()
 
@@ -113,12 +116,12 @@ class Connection:
         return "closed"
 
     def half_close(self) -> None:
-        """Send a FIN after what has been sent; what the client still sends can be read."""
+        """Send a FIN after the sent data; what the client still sends can be read."""
         with suppress(OSError):  # the client is gone
             self._socket.shutdown(_socket.SHUT_WR)
 
     def port(self) -> str:
-        """Get the port at which the client has connected; empty where that is no port."""
+        """Get the port to which the client has connected; empty for a socket that has none."""
         name = self._socket.getsockname()
         return str(name[1]) if self._socket.family in INTERNET else ""
 
@@ -135,9 +138,9 @@ class Connection:
         return (theirs.st_dev, theirs.st_ino) == (ours.st_dev, ours.st_ino)
 
     def backlog(self) -> int:
-        """Count the bytes that the client's system does not have yet.
+        """Count the bytes that have not reached the client's system.
 
-        The server and the system hold them; one that does not say how many counts as 0.
+        They are in the server and in the kernel; one that does not tell its number counts as 0.
         """
         return self._queued() + ((self.unsent and self.unsent()) or 0)
 
@@ -146,7 +149,7 @@ class Connection:
         return not self.backlog() or self.gone(0)
 
     def has_unread(self) -> bool:
-        """Whether something has come that nobody has read."""
+        """Whether bytes have arrived that nobody has read."""
         try:
             return bool(self._socket.recv(1, _NO_WAIT | _socket.MSG_PEEK))
         except OSError:
@@ -163,47 +166,49 @@ class Connection:
             ImportError,
             OSError,
             ValueError,
-        ):  # the platform does not say it, or our descriptor is closed
+        ):  # the platform does not tell it, or our descriptor is closed
             return 0
         return size[0]
 
     def discard(self) -> int:
-        """Read away what has come, without waiting.
+        """Read and drop the bytes that have arrived, without waiting.
 
         Returns:
-            How many bytes that was; 0 at the end.
+            The number of bytes; 0 at the client's end.
 
         Raises:
-            BlockingIOError: there is nothing now.
+            BlockingIOError: nothing has arrived.
             OSError: the client is gone.
         """
         return len(self._socket.recv(65_536, _NO_WAIT))
 
     def wait_readable(self, seconds: float) -> None:
-        """Wait at most `seconds` until something comes, or the client's end."""
+        """Wait at most `seconds` until bytes arrive or the client ends its side."""
         self._poll(select.POLLIN, seconds)
 
-    def left(self, seconds: float) -> bool:
+    def client_left(self, seconds: float) -> bool:
         """Wait at most `seconds` for the client to leave; True as soon as it has.
 
-        Request bytes that nobody has read do not look like a client that left, nor do they hide it. Two
-        exceptions: they fill the receive buffer, and the client's FIN has no room behind them; the platform has
-        no POLLRDHUP, and the server still holds the connection. There the wait is shorter than asked.
+        Unread bytes of the request hide a client's end in two cases: they fill the receive buffer, so that its FIN
+        does not fit in; or the platform has no POLLRDHUP, and the server still holds the connection. In the second
+        case the wait may be shorter than `seconds`.
         """
         if self.fileno() < 0:
             return True
-        leaves = getattr(select, "POLLRDHUP", 0)  # it shows that, whatever is still unread
-        events = self._poll(leaves or select.POLLIN, seconds)
-        if leaves or not events or events & _GONE or self._at_end():
+        client_ended = getattr(select, "POLLRDHUP", 0)  # reported even if bytes before the end are unread
+        events = self._poll(client_ended or select.POLLIN, seconds)
+        if client_ended or not events or events & _GONE or self._at_end():
             return bool(events)
         if self._number >= 0:
-            time.sleep(min(_SLICE, seconds))  # what it has sent is for the server to read
+            time.sleep(
+                min(_SLICE, seconds)
+            )  # the bytes are the server's to read, so poll would return at once
         return False
 
     def gone(self, seconds: float) -> bool:
         """Wait at most `seconds` until the client can read no more; True as soon as it cannot.
 
-        This is not known any more once we have ended the connection ourselves.
+        After we have ended the connection ourselves, the result tells nothing about the client.
         """
         return self.fileno() < 0 or bool(self._poll(0, seconds) & _GONE)
 
@@ -213,15 +218,16 @@ class Connection:
         poll = (select.poll if monkey is None else monkey.get_original("select", "poll"))()
         poll.register(self._socket, events)
         end = monotonic() + seconds
+        # Under gevent a blocking poll would stop all greenlets: poll without waiting, and sleep between.
         wait = gevent_sleep()
         ready = poll.poll(max(0.0, seconds) * 1000 if wait is None else 0)
-        while wait is not None and not ready and (left := end - monotonic()) > 0:
-            wait(min(left, _LOOK))
+        while wait is not None and not ready and (remaining := end - monotonic()) > 0:
+            wait(min(remaining, _LOOK))
             ready = poll.poll(0)
         return ready[0][1] if ready else 0
 
     def _at_end(self) -> bool:
-        # Once the server's descriptor is dead, nobody else can read what is left of the request.
+        # After `detach_from_server` nobody else reads the request, so its bytes can be dropped; before, peek only.
         size, flags = (1, _NO_WAIT | _socket.MSG_PEEK) if self._number >= 0 else (65_536, _NO_WAIT)
         try:
             return not self._socket.recv(size, flags)
@@ -229,7 +235,7 @@ class Connection:
             return not isinstance(error, BlockingIOError)
 
     def _disconnect(self) -> bool:
-        """Send an RST by connecting to no address, and say whether that was possible."""
+        """Send an RST by connecting to no address, and return whether that was possible."""
         if not UNSPEC or self._socket.family not in INTERNET:
             return False
         try:
@@ -240,12 +246,14 @@ class Connection:
             return False
         if is_connected(self._socket):
             return False
-        self._socket.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)  # else the server meets it, and logs it
-        self.close()  # else the server reads ENOTCONN, which OpenSSL takes for "try again", for ever
+        # Take the pending error away: the server would log it. Then shut down: the server would get ENOTCONN from a
+        # read, which OpenSSL takes for "try again", without end.
+        self._socket.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
+        self.close()
         return True
 
-    def _linger(self) -> bool:
-        """Send an RST by closing the last descriptor, and say whether that was possible."""
+    def _reset_by_close(self) -> bool:
+        """Send an RST by closing the last descriptor, and return whether that was possible."""
         if self._socket.family not in INTERNET or not self.detach_from_server():
             return False
         with suppress(OSError):  # the client is gone
@@ -256,10 +264,10 @@ class Connection:
     def detach_from_server(self) -> bool:
         """Put a dead socket under the server's descriptor, so that only we hold the connection.
 
-        For the server the client has left.
+        To the server it looks as if the client had left.
 
         Returns:
-            Whether that was done. It is not when the server's descriptor is another connection's by now.
+            Whether that was done: not if the server's descriptor belongs to another connection by now.
         """
         if self._number < 0:
             return True
@@ -274,20 +282,19 @@ class Connection:
 
 
 def connection_of(handle: Any) -> Connection | None:
-    """Hold the connection of what a server shows; None when that is no socket.
+    """Duplicate a server's socket; None if it is no socket, or no descriptor is left.
 
-    It is None, too, when no descriptor is left. The socket's descriptor is duplicated, and its blocking flag stays
-    as it is.
+    The blocking flag, which both descriptors share, does not change.
     """
     try:
         number = int(handle if isinstance(handle, int) else handle.fileno())
         if not stat.S_ISSOCK(os.fstat(number).st_mode):
             return None
         ours = os.dup(number)
-    except Exception:  # it is in memory, or closed
+    except Exception:  # an object in memory, or a closed socket
         return None
     blocking = os.get_blocking(ours)
-    # Called non-blocking, it never changes the descriptor's flag to fit socket.setdefaulttimeout().
+    # With SOCK_NONBLOCK the constructor does not adapt the descriptor's flag to socket.setdefaulttimeout().
     kind = _socket.SOCK_STREAM | getattr(_socket, "SOCK_NONBLOCK", 0)
     sock = _socket.socket(-1, kind, -1, ours)
     if sock.gettimeout():
@@ -297,20 +304,20 @@ def connection_of(handle: Any) -> Connection | None:
 
 
 def until_delivered(connection: Connection, monotonic: Callable[[], float]) -> Iterator[float]:
-    """Give pauses until a client has all that was sent, or takes nothing for `PATIENCE`.
+    """Yield pauses until a client has all sent bytes, or takes none for `PATIENCE`.
 
     Args:
         connection: the client's.
         monotonic: the clock, in seconds.
 
     Yields:
-        Seconds for which the caller waits.
+        The seconds for which the caller waits.
     """
     least, until = None, monotonic() + PATIENCE
     pause = _FIRST_LOOK
-    while (rest := connection.backlog()) and not connection.gone(0):
-        if least is None or rest < least:
-            least, until = rest, monotonic() + PATIENCE
+    while (backlog := connection.backlog()) and not connection.gone(0):
+        if least is None or backlog < least:
+            least, until = backlog, monotonic() + PATIENCE
         elif monotonic() >= until:
             return
         yield pause
@@ -318,7 +325,7 @@ def until_delivered(connection: Connection, monotonic: Callable[[], float]) -> I
 
 
 def threads_run() -> bool:
-    """Whether a thread goes on between two requests: in uWSGI only by its options."""
+    """Whether threads run between two requests: in uWSGI only with certain options."""
     uwsgi = sys.modules.get("uwsgi")
     if uwsgi is None:
         return True
@@ -330,7 +337,7 @@ def threads_run() -> bool:
 
 
 def is_connected(sock: _socket.socket) -> bool:
-    """Whether a socket still has another end."""
+    """Whether a socket still has a peer."""
     try:
         sock.getpeername()
     except OSError:
@@ -339,10 +346,10 @@ def is_connected(sock: _socket.socket) -> bool:
 
 
 def put_dead(number: int) -> None:
-    """Put a socket whose other end has gone under this descriptor.
+    """Put a socket whose peer has gone under this descriptor.
 
     Raises:
-        OSError: there is no descriptor left to make it of; nothing was changed.
+        OSError: no descriptor is left to make the socket; nothing was changed.
     """
     dead, other = _socket.socketpair()
     other.close()
@@ -353,11 +360,11 @@ def put_dead(number: int) -> None:
 
 
 def linger(connection: Connection, within: float = GRACE) -> None:
-    """End a connection after an answer, and read in the background what its client sends.
+    """End a connection after an answer, and read in the background what its client still sends.
 
     Args:
-        connection: ours, beside the server's; it is released in the end.
-        within: seconds in which the server may close it; then it is ended anyway.
+        connection: our descriptor, which is released in the end.
+        within: seconds that the server has to close its own; after that the connection is ended anyway.
     """
     if sum(running.name == _NAME for running in threading.enumerate()) >= AT_ONCE:
         connection.release()
@@ -376,54 +383,54 @@ def linger(connection: Connection, within: float = GRACE) -> None:
 def _linger(connection: Connection, within: float) -> None:
     with connection:
         now = monotonic()
-        closes, over = now + within, now + LONGEST
+        server_deadline, deadline = now + within, now + MOST_SECONDS
         pause = _FIRST_LOOK
-        # A server may never close it, nor read what the client sends; but it may send what it still holds.
-        while connection.served() and (now < closes or connection.backlog()):
-            if now >= over:
+        # A server that never closes still gets the time to send what it holds.
+        while connection.served() and (now < server_deadline or connection.backlog()):
+            if now >= deadline:
                 return
             time.sleep(pause)
             pause = min(2 * pause, _LAST_LINGERING_LOOK)
             now = monotonic()
         connection.half_close()
-        _read_away(connection, over)
+        _discard_until(connection, deadline)
 
 
-def _read_away(connection: Connection, over: float) -> None:
-    """Read what comes until the client has ended its side, within the bounds of a body."""
-    size = 0
-    while (left := over - monotonic()) > 0 and size <= MOST:
+def _discard_until(connection: Connection, deadline: float) -> None:
+    """Read and drop the rest of the request until the client ends its side, within limits."""
+    total = 0
+    while (remaining := deadline - monotonic()) > 0 and total <= MOST_BYTES:
         try:
-            piece = connection.discard()
+            size = connection.discard()
         except BlockingIOError:
-            connection.wait_readable(left)
+            connection.wait_readable(remaining)
             continue
         except OSError:  # the client is gone
             return
-        size += piece
-        if piece:
+        total += size
+        if size:
             continue
-        # The client has ended its side; or the server has shut ours, and the client waits without end for room to
-        # send, though it has all of the answer.
+        # The client has ended its side; or the server has shut down both, and a client that still sends would wait
+        # without end, though it has all of the answer.
         if not connection.backlog():
             connection.reset()
             return
-        time.sleep(min(left, _LAST_LINGERING_LOOK))
+        time.sleep(min(remaining, _LAST_LINGERING_LOOK))
     connection.close()
 
 
 def end(connection: Connection, *, unread: bool) -> None:
-    """End a connection after what its server has sent.
+    """End a connection after the bytes that its server has sent.
 
     Args:
-        connection: ours; it is released in the end.
-        unread: whether part of the request's body is unread, which the client may still be sending.
+        connection: our descriptor, which is released in the end.
+        unread: whether part of the request's body is unread; the client may still be sending it.
     """
     if unread:
         connection.half_close()
     else:
         connection.close()
     if unread or connection.has_unread():
-        linger(connection, LONGEST)  # until the server has noticed, it may read what comes
+        linger(connection, MOST_SECONDS)  # the server may go on reading until it notices the end
     else:
         connection.release()

@@ -1,6 +1,6 @@
-"""Faults around the handlers of Django's own test clients, which call no app.
+"""Faults around the handlers of Django's own test clients, which call no WSGI or ASGI app.
 
-A handler takes an environ or a scope, and gives a response of Django's.
+A handler takes an environ or a scope, and returns Django's response object.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from faultinject.injector.injector import Injector
 
 
 def wrap(handler: Callable[[Environ], Any], injector: Injector) -> Callable[[Environ], Any]:
-    """Put the injector around a handler; a response that no fault has changed is its own."""
+    """Put the injector around a handler; without a fault its own response is returned."""
 
     def call(environ: Environ) -> Any:
         response: Any = None
@@ -27,7 +27,8 @@ def wrap(handler: Callable[[Environ], Any], injector: Injector) -> Callable[[Env
         def app(environ: Environ, start_response: Start) -> Iterable[bytes]:
             nonlocal response, own, headers
             response = handler(environ)
-            # The handler has closed the response: a second time would close the test's database as well.
+            # `own` has no `close` of the response: the handler has called that, and a second call would close the
+            # test's database as well.
             own = _Stream(response) if response.streaming else list(response)
             headers = _headers(response)
             start_response(f"{response.status_code} {response.reason_phrase}", headers)
@@ -35,11 +36,11 @@ def wrap(handler: Callable[[Environ], Any], injector: Injector) -> Callable[[Env
 
         def start_response(status: str, headers: Headers, *_: object) -> Callable[[bytes], object]:
             started[:] = status, headers
-            return lambda _: None  # WSGI's old way to write, which neither Django nor an answer of ours takes
+            return lambda _: None  # the `write` of PEP 3333, which neither Django nor an answer of ours calls
 
         result = wsgi.wrap(app, injector)(environ, start_response)
         if result is own:
-            if started[1] is not headers:  # a delay is all that was injected, and the headers say so
+            if started[1] is not headers:  # the fault was a delay, which only adds headers
                 for name, value in started[1]:
                     if name.lower() != "set-cookie":
                         response[name] = value
@@ -65,7 +66,7 @@ def wrap_async(
 ) -> Callable[[Scope], Awaitable[Any]]:
     """Put the injector around the handler of `AsyncClient`.
 
-    A stream that a fault has changed or delayed comes when it is complete.
+    If a fault changes or delays a stream, the client gets it only when it is complete.
     """
 
     async def call(scope: Scope) -> Any:
@@ -81,7 +82,7 @@ def wrap_async(
             headers = asgi.encoded(_headers(response))
             await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
             if untouched:
-                return  # the client gets what the handler gave, unread
+                return  # the client gets the handler's response, which nobody has read yet
             try:
                 async for piece in _pieces(response):
                     await send({"type": "http.response.body", "body": piece, "more_body": True})
@@ -96,7 +97,7 @@ def wrap_async(
             if body is False:
                 from anyio import sleep_forever
 
-                await sleep_forever()  # the client does not leave
+                await sleep_forever()  # a test client never leaves
             content = b"" if body is None else body.read()
             body = False
             return {"type": "http.request", "body": content}
@@ -107,7 +108,7 @@ def wrap_async(
             else:
                 pieces.append(message.get("body", b""))
 
-        await asgi.wrap(app, injector)(_as_servers_have_it(scope), given, take)
+        await asgi.wrap(app, injector)(_with_types_of_servers(scope), given, take)
         if untouched:
             return response
         answer = _response(b"".join(pieces), f"{started['status']}", asgi.decoded(started["headers"]))
@@ -123,10 +124,7 @@ def wrap_async(
 
 
 class _Stream:
-    """The body of a streaming response, which ends as under a server.
-
-    It does so also where nobody reads it to its end.
-    """
+    """The body of a streaming response; `close` ends it even if nobody read it to its end."""
 
     def __init__(self, response: Any) -> None:
         self._response = response
@@ -135,23 +133,23 @@ class _Stream:
         return iter(self._response)
 
     def close(self) -> None:
-        """End a response as Django's handler does after the last piece, unless it has ended."""
+        """End the response's iterator, as a server does."""
         from asgiref.sync import async_to_sync
 
         async_to_sync(_end)(self._response)
 
 
 async def _end(response: Any) -> None:
-    """End a response as Django's handler does after the last piece, unless it has ended."""
+    """End a streaming response's iterator; a second call does nothing."""
     if response.streaming:
         iterator = response._iterator  # noqa: SLF001 - nothing public ends it
         await iterator.aclose() if response.is_async else iterator.close()
 
 
-def _as_servers_have_it(scope: Scope) -> Scope:
-    """Give a scope of Django's factory the types that servers use.
+def _with_types_of_servers(scope: Scope) -> Scope:
+    """Convert a scope of Django's factory to the types of servers.
 
-    Its query is text, and so is the port of its client.
+    Its query may be text, and the port of its client is text.
     """
     query = scope.get("query_string", b"")
     return {

@@ -79,7 +79,7 @@ def _server(injector: Injector) -> Callable[[ModuleType], None]:
 
 
 def _around(app: Any, injector: Injector) -> Any:
-    """Put faults around an app of WSGI or ASGI; any other is left to its server."""
+    """Put faults around a WSGI or ASGI app; return any other app unchanged."""
     if is_own(app) or isinstance(getattr(app, "injector", None), Injector):
         return app
     try:
@@ -92,7 +92,7 @@ def _around(app: Any, injector: Injector) -> Any:
 
     try:
         kind = interface_of(app)
-        # What granian calls RSGI is awaited too, and takes two arguments.
+        # granian's own interface, RSGI, is awaited like ASGI, but takes two arguments: `bind` refuses it.
         inspect.signature(app).bind(*("scope", "receive", "send")[: 3 if kind == "asgi" else 2])
     except (TypeError, ValueError):
         run_notes.refused(app)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Interface = Literal["wsgi", "asgi"]
 
 PLACES: dict[str, tuple[Interface | None, str]] = {
-    "connexion.AbstractApp": ("asgi", "middleware"),  # which is what its `run()` serves
+    "connexion.AbstractApp": ("asgi", "middleware"),  # its `run()` serves this attribute
     "flask.Flask": ("wsgi", "wsgi_app"),
     "quart.Quart": ("asgi", "asgi_app"),
     "sanic.Sanic": ("asgi", ""),
@@ -29,8 +29,8 @@ Without an attribute, the app's own `__call__` gets them.
 """
 PROXY = "put `faultinject proxy --to URL` in front of its server"
 
-_looked = False
-"""Whether the names of the environment have been looked at in this process."""
+_names_checked = False
+"""Whether this process has searched the environment for misspelled names: once is enough."""
 
 
 def install(
@@ -54,8 +54,7 @@ def install(
         rules: text, `Rule`, a list of either, or a `Scenario`; None for those of the environment. Apps with the
             environment's rules share one injector: `times=5` is five in all.
         seed: the seed; by default the scenario's or the environment's, otherwise a new one, which is logged.
-        enabled: None: `FAULTINJECT_ENABLED` decides; else True or False (`FAULTINJECT_ENABLED=0` overrides it). No
-            text.
+        enabled: True or False; None: `FAULTINJECT_ENABLED` decides. `FAULTINJECT_ENABLED=0` overrides True.
         injector: an injector of your own, instead of rules.
         interface: `wsgi` or `asgi`, if the callable itself does not show it.
 
@@ -100,7 +99,7 @@ def install(
 
 
 def _switched_on() -> bool | None:
-    # For an app that is not under test this look is all: nothing is loaded.
+    # In production this check is all that runs, and it imports nothing.
     if not any(map(os.environ.get, ("FAULTINJECT_ENABLED", "FAULTINJECT_SESSION"))):
         return None
     from faultinject.rules.environment import is_switched_on
@@ -110,25 +109,25 @@ def _switched_on() -> bool | None:
 
 def forget() -> None:
     """Have `install` read the environment again, as in a process that has just begun."""
-    global _looked  # noqa: PLW0603
+    global _names_checked  # noqa: PLW0603
     from faultinject.injector import lookup
 
-    _looked = False
+    _names_checked = False
     lookup.forget()
 
 
 def _say_what_was_meant(*, rules_given: bool) -> None:
-    """Warn that faults are off, where rules or a variable seem to be meant to be used."""
-    global _looked  # noqa: PLW0603
+    """Warn that faults are off if rules or a variable suggest that somebody wants them."""
+    global _names_checked  # noqa: PLW0603
     if rules_given:
         from faultinject.journal import log
 
         # Rules were given in code, and nothing switches them on.
         log.warning("faultinject: rules were given to install(), but it is off: set FAULTINJECT_ENABLED=1")
-    if _looked:
+    if _names_checked:
         return
-    _looked = True
-    # A misspelled name has at least one half right. Of a variable's value only its emptiness is looked at.
+    _names_checked = True
+    # A misspelled name has at least one half right. Values may be secret: only their emptiness matters.
     near = [
         name
         for name in os.environ
@@ -187,12 +186,12 @@ def faulting(app: Any, injector: Injector, kind: str) -> Any:
 
 
 def _reclass(app: Any, wrap: Callable[[Callable[..., Any]], Any], *, awaited: bool) -> bool:
-    """Make an object one of a subclass, whose `__call__` has faults; it keeps its methods.
+    """Change an app's class to a subclass whose `__call__` has faults; all its methods stay.
 
     Args:
         app: the object.
         wrap: puts faults around a callable.
-        awaited: whether its call is awaited.
+        awaited: whether its `__call__` is a coroutine function.
 
     Returns:
         Whether that was possible: not for functions, and other objects whose class cannot change.
@@ -216,7 +215,7 @@ def _reclass(app: Any, wrap: Callable[[Callable[..., Any]], Any], *, awaited: bo
     inner.__wrapped__ = app  # type: ignore[attr-defined]  # `inspect.unwrap` reads it; mypy knows no such attribute
     around = wrap(inner)
 
-    # It has the arguments of the original, by which servers and test clients recognise the kind of app.
+    # Servers and test clients recognise the kind of app by the arguments, so these are the original's.
     if awaited:
 
         @functools.wraps(kind.__call__)
@@ -234,10 +233,10 @@ def _reclass(app: Any, wrap: Callable[[Callable[..., Any]], Any], *, awaited: bo
 
 
 class _Stack:
-    """It replaces Starlette's `build_middleware_stack`, and puts faults around the stack.
+    """A replacement of Starlette's `build_middleware_stack` that puts faults around the stack.
 
     Args:
-        app: the app of Starlette.
+        app: the Starlette app.
         injector: decides its requests.
     """
 
@@ -271,7 +270,7 @@ def _say_that_sanic_serves(app: Any, _: object) -> None:
 
 
 def interface_of(app: object, name: str = "", *, advice: str = "call install() inside it") -> Interface:
-    """Find out as `install` does whether an app is WSGI or ASGI, and import no framework.
+    """Find out whether an app is WSGI or ASGI, without importing a framework.
 
     Args:
         app: the app.

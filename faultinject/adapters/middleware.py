@@ -15,7 +15,7 @@ class Middleware:
         app: the app.
         injector: decides its requests.
         control: the control API below a path of the app, or None.
-        error: a wrong configuration of which the app's server is told as it starts, or None.
+        error: a wrong configuration, which an ASGI server gets as its app's failed start, or None.
     """
 
     def __init__(
@@ -28,7 +28,7 @@ class Middleware:
 
     @classmethod
     def around(cls, app: Any, injector: Injector, control: Any = None) -> Self:
-        """Put an injector around an app, and announce nothing; the arguments are those of the class."""
+        """Put an injector around an app without a line in the log; the arguments are the class's."""
         made = cls.__new__(cls)
         Middleware.__init__(made, app, injector, control)
         return made
@@ -40,7 +40,7 @@ class Middleware:
             self._control.use_injector(injector)
 
     def __getattr__(self, name: str) -> Any:
-        # Names of the language tell about the object that has them: `__wrapped__` is of the app alone.
+        # Special names describe the object itself: `__wrapped__` of the app is not that of the middleware.
         if name.startswith("__") or name == "app":
             raise AttributeError(f"{type(self).__name__} has no attribute {name}")
         return getattr(self.app, name)

@@ -1,7 +1,6 @@
-"""The control API of an app, if somebody asked for one.
+"""The control API of an app, if its environment asks for one.
 
-The API is a layer above the adapters: its name alone is known here, and it is loaded when it is wanted. Otherwise it
-costs one look when the app is installed.
+The API is a room above the adapters, so this module knows only its name, and imports it when it is needed.
 """
 
 from __future__ import annotations
@@ -18,11 +17,14 @@ PATHS: set[str] = set()
 
 
 def control_of(injector: Injector, kind: str) -> Any:
-    """Get the control API below a path of an app, or begin the one beside it; else None.
+    """Mount the control API below a path of an app, or start it on its own address.
 
     Args:
         injector: the injector around the app.
         kind: `wsgi` or `asgi`.
+
+    Returns:
+        The mounted API; None if there is none, or it has its own address.
 
     Raises:
         MissingExtraError: a package that serves the API is not installed.
@@ -37,7 +39,7 @@ def control_of(injector: Injector, kind: str) -> Any:
 
 
 def check(injector: Injector) -> None:
-    """Say at the start that a package is missing, for an app whose own stack is built later.
+    """Raise a missing package's error at the start, for an app that builds its stack later.
 
     Raises:
         MissingExtraError: a package that serves the API is not installed.
@@ -50,41 +52,39 @@ def check(injector: Injector) -> None:
 
 
 def as_own(app: Any) -> Any:
-    """Mark an app that has its own faults, so that `run` gives it none, and return it."""
+    """Mark an app so that `run` puts no faults around it, and return it."""
     app.never_faulted = True
     return app
 
 
 def is_own(app: Any) -> bool:
-    """Whether a server's app never gets faults.
-
-    An app of ours says so, and the metrics of prometheus_client do not get any either.
-    """
+    """Whether an app never gets faults: one that is marked, or the metrics of prometheus_client."""
     module = getattr(app, "__module__", None)
     return getattr(app, "never_faulted", False) is True or str(module).startswith("prometheus_client.")
 
 
-def is_for_control(place: Mapping[str, Any]) -> bool:
+def is_for_control(raw_request: Mapping[str, Any]) -> bool:
     """Whether a request is for the control API below a path of the app that is called.
 
-    The faults of a framework's patched class are outside of those that `install()` has put inside its apps.
+    A patched class of a framework must ask: its faults are outside of the middleware with the control API, which
+    `install()` has put inside the app.
 
     Args:
-        place: environ or scope.
+        raw_request: environ or scope.
     """
     if not PATHS:
         return False
     from faultinject.vendors.addressing import split_mount
 
-    path = place.get("PATH_INFO")
+    path = raw_request.get("PATH_INFO")
     if path is None:
-        path = split_mount(place.get("root_path") or "", place.get("path", ""))[1]
+        path = split_mount(raw_request.get("root_path") or "", raw_request.get("path", ""))[1]
     return any(is_below(control_path, path) for control_path in PATHS)
 
 
-def is_below(path: str, asked: str) -> bool:
+def is_below(control_path: str, path: str) -> bool:
     """Whether a path is the control API's, or below it.
 
-    An empty path is that of an API on an address of its own.
+    An empty `control_path` means that the API has an address of its own.
     """
-    return bool(path) and asked.startswith(path) and asked[len(path) : len(path) + 1] in ("", "/")
+    return bool(control_path) and (path == control_path or path.startswith(f"{control_path}/"))

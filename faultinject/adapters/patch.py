@@ -34,34 +34,40 @@ BRIDGES: dict[str, str] = {
     "starlette.middleware.wsgi": "build_environ",
     "uvicorn.middleware.wsgi": "build_environ",
 }
-"""The functions that make an environ of a scope, or a scope of an environ, by module.
+"""The functions that convert a scope to an environ, or an environ to a scope, by module.
 
-An app of one kind needs them to hold an app of the other.
+They run if an app of one interface contains an app of the other.
 """
 
 _carrying: set[str] = set()
+"""The modules of `BRIDGES` that `carry` has wrapped."""
 
 
-def faulting(around: Callable[..., Any], injector: Callable[[], Injector | None]) -> Callable[..., Any]:
+def call_with_faults(
+    around: Callable[..., Any], injector: Callable[[], Injector | None]
+) -> Callable[..., Any]:
     """Make the function, for wrapt, that replaces a framework's `__call__`.
 
     Args:
         around: puts faults around a callable.
-        injector: gives the injector of the moment; without one there are no faults.
+        injector: returns the present injector, or None for no faults.
     """
 
     def call(wrapped: Any, _: object, args: tuple[Any, ...], keys: Mapping[str, Any]) -> Any:
         current = injector()
-        # uvicorn calls without arguments to see whether the app is a factory; and not every class is that of an app.
-        places = [argument for argument in [*args, *keys.values()][:1] if isinstance(argument, dict)]
-        inner = wrapped if current is None or any(map(is_for_control, places)) else around(wrapped, current)
+        # The first argument is environ or scope. uvicorn passes none to see whether the app is a factory, and the
+        # classes that moto patches are not apps.
+        raw_requests = [argument for argument in [*args, *keys.values()][:1] if isinstance(argument, dict)]
+        inner = (
+            wrapped if current is None or any(map(is_for_control, raw_requests)) else around(wrapped, current)
+        )
         return inner(*args, **keys)
 
     return call
 
 
 def carry(module: ModuleType) -> None:
-    """Have a function of `BRIDGES` pass on that a request was decided or noted."""
+    """Make a function of `BRIDGES` copy our notes that a request was decided or recorded."""
     import wrapt
 
     if module.__name__ in _carrying:
@@ -78,14 +84,13 @@ def carry(module: ModuleType) -> None:
 
 
 class Patch:
-    """Until `undo`, all apps of Django, Flask and Starlette (so FastAPI) ask an injector.
+    """Faults around all apps of Django, Flask and Starlette, so also FastAPI, until `undo`.
 
-    That includes apps made before, and frameworks that are imported later. Where an app is wrapped besides, each
-    request is still decided once.
+    These include apps made before, and apps of frameworks that are imported later. If an app also has a wrapper of its
+    own, each request is still decided once.
 
     Args:
-        injector: that one; None: one without rules, which does nothing until rules that replace everybody's are put in
-            force.
+        injector: the injector around them; None: one without rules, which an override such as `inject` makes effective.
         began: called before the first request.
         places: the classes that requests pass; by default those of the frameworks.
     """
@@ -102,14 +107,14 @@ class Patch:
         self._injector = injector
         self._began = began
         self._patched: list[tuple[type, Any, Any]] = []
-        self._over = False
+        self._undone = False
         for name in places:
             wrapt.register_post_import_hook(self._put_on, name)
         for name in BRIDGES:
             wrapt.register_post_import_hook(carry, name)
 
     def _put_on(self, module: ModuleType) -> None:
-        if self._over:
+        if self._undone:
             return
         if self._injector is None:
             # The environment's settings are for the injectors that have rules, not for this one.
@@ -119,10 +124,12 @@ class Patch:
         for name, around in self._places[module.__name__]:
             framework = getattr(module, name)
             original = vars(framework)["__call__"]
-            wrapt.wrap_function_wrapper(module, f"{name}.__call__", faulting(around, self._asked))
+            wrapt.wrap_function_wrapper(
+                module, f"{name}.__call__", call_with_faults(around, self._current_injector)
+            )
             self._patched.append((framework, original, vars(framework)["__call__"]))
 
-    def _asked(self) -> Injector | None:
+    def _current_injector(self) -> Injector | None:
         if self._began is not None:
             began, self._began = self._began, None
             began()
@@ -131,9 +138,9 @@ class Patch:
     def undo(self) -> None:
         """Put back each framework's own `__call__`.
 
-        Where somebody else has patched it since, ours stays and does nothing.
+        If somebody else has patched it since, ours stays, without effect.
         """
-        self._over = True
+        self._undone = True
         if self._injector is not None:
             instances.note_unwrapped(self._injector)
             self._injector = None

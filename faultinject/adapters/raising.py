@@ -1,4 +1,4 @@
-"""Clients in this process that were told to raise no error of an app raise an injected one."""
+"""Makes clients in this process raise injected errors, even if they raise no other error."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def let_through(error: Exception, scope: Mapping[str, Any]) -> None:
     """Have an ASGI client raise an injected error, even if it raises no error of an app.
 
     Args:
-        error: what is about to be raised.
-        scope: of the request; it is how the client is found.
+        error: the error that is about to be raised.
+        scope: the scope of the request, by which the client's frame is found.
     """
     for frame in _running():
         name = CLIENTS.get(frame.f_globals.get("__name__", ""))
@@ -38,8 +38,8 @@ def _running() -> Iterator[FrameType]:
     """Find the frames of every thread, and of the tasks of this thread's event loop."""
     for innermost in sys._current_frames().values():  # noqa: SLF001 - public, as the documentation says
         yield from (frame for frame, _ in walk_stack(innermost))
-    # Starlette's BaseHTTPMiddleware runs what is inside of it in another task than the client's.
-    with suppress(RuntimeError):  # trio's
+    # Starlette's BaseHTTPMiddleware runs the app inside of it in another task than the client's.
+    with suppress(RuntimeError):  # the event loop is trio's
         for task in asyncio.all_tasks():
             coroutine: Any = task.get_coro()
             while isinstance(coroutine, CoroutineType) and coroutine.cr_frame is not None:
@@ -48,10 +48,10 @@ def _running() -> Iterator[FrameType]:
 
 
 class Flag:
-    """A flag of a client to raise an app's errors: it is true only for injected ones.
+    """A client's flag to raise an app's errors, which is true only for injected errors.
 
     Attributes:
-        injected: errors on their way to the client. It is in the traceback of one that has reached it.
+        injected: the errors that have not reached the client yet; one has if its traceback has a frame of the client.
     """
 
     def __init__(self) -> None:

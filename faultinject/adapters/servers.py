@@ -1,14 +1,15 @@
 """Tables of servers whose connections are known, and of clients in the app's own process.
 
-A row reaches the very socket, so no fault is ever given on another client's connection. A server without a row, or
-one that shows an app no socket, is answered as a gateway would, or closes by itself; the journal says which.
+A row finds the request's own socket, so a fault never reaches another client's connection. If a server has no row, or
+does not show its socket to an app, a fault that breaks the connection becomes an error answer, or the server closes
+the connection by itself; the journal says which.
 
-A row also says how the server is told to close a connection. Where part of a request's body was left unread, the
-server may take it for the next request, so the connection has to be closed, and the client told so
+A row also says how to make the server close a connection. If part of a request's body is unread, the server may take
+it for the next request: so the connection must be closed, and the client must be told
 (https://www.rfc-editor.org/rfc/rfc9112#section-9.3). A server without a row gets `Connection: close`.
 
-A client in this process is recognised as its request comes: by the function that takes the answer, if that is known,
-else by what the environ or scope shows.
+A client in this process is recognised for each request: by the function that takes the answer, if the table has its
+module, else by the environ or scope.
 """
 
 from __future__ import annotations
@@ -24,16 +25,16 @@ from faultinject.adapters.types import Environ
 from faultinject.http.wire import CLOSE
 
 OUR_SERVER = "faultinject.receive"
-"""In the environ of a WSGI app that `serve` has put behind uvicorn: uvicorn's `receive`."""
+"""Key in the environ of a WSGI app that `serve` runs behind uvicorn: uvicorn's `receive`."""
 SENT_HEADERS = "faultinject.headers"
-"""In the same environ: names and values of the request's headers as they were sent."""
+"""Key in the same environ: names and values of the request's headers as they were sent."""
 SPELL = "faultinject.spell"
-"""In a scope of our server: a function that is given the head of the next answer.
+"""Key in a scope of our server: a function that takes the head of the next answer.
 
-The server writes the status line and the headers as the function was given them.
+The server writes that status line and those headers exactly as given.
 """
 _MOST_LAYERS = 32
-# Errors of a row's getter, where an app was given something other than that server gives.
+# Errors of a row's function if the object is not of the type that this server passes.
 _NOT_SHOWN = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 
 
@@ -42,16 +43,16 @@ class WSGIServer(NamedTuple):
 
     Attributes:
         name: the server's.
-        sign: what shows it in an environ: a key, or a part of SERVER_SOFTWARE.
-        socket: gets the client's socket, or its number, of an environ; None: the server does not show it.
+        sign: a key that only its environ has, or a part of SERVER_SOFTWARE.
+        socket: gets the client's socket, or its number, from an environ; None: the server does not show it.
         unsent: gets the number of bytes that the server has not sent yet; None: it sends each piece at once.
-        relays: the socket may be that of a router of the server's own, which hands on a FIN to the client but no RST.
-        speaks_http: gets whether HTTP is spoken on the socket.
-        says_close: the server itself says that a connection closes, and takes that header from no app.
-        close: tells the server to close the connection, once the answer has started. It is given the environ and the
-            `start_response`.
-        body: gets of `wsgi.input` the stream whose `read` waits for no more bytes than it is asked for; None: it is
-            that one.
+        relays: whether the socket may be that of the server's own router, which passes on a FIN but no RST.
+        speaks_http: gets whether the protocol on the socket is HTTP.
+        says_close: whether the server writes `Connection: close` itself; then an app must not.
+        close: makes the server close the connection after the answer; called with environ and `start_response` after
+            the answer has started.
+        body: gets from `wsgi.input` the stream whose `read` blocks for no more bytes than asked; None: `wsgi.input`
+            is that stream.
     """
 
     name: str
@@ -65,22 +66,22 @@ class WSGIServer(NamedTuple):
     body: Callable[[Any], Any] | None = None
 
     def connection(self, environ: Environ) -> Connection | None:
-        """Get the connection of a request; None when the server shows none, as in process."""
+        """Get the connection of a request; None if the server does not show it."""
         if self.socket is None:
             return None
-        handle = shown(self.socket, environ)
+        handle = call_row(self.socket, environ)
         connection = connection_of(handle)
         if connection is not None:
             connection.handle = handle
             connection.relayed = self.relays and connection.port() != environ.get("SERVER_PORT")
             connection.speaks_http = self.speaks_http(environ)
             if self.unsent is not None:
-                connection.unsent = partial(shown, self.unsent, environ)
+                connection.unsent = partial(call_row, self.unsent, environ)
         return connection
 
-    def close_behind(self, environ: Environ, start_response: Callable[..., Any]) -> None:
+    def close_after_answer(self, environ: Environ, start_response: Callable[..., Any]) -> None:
         """Tell the server to close the connection after the answer that has started."""
-        shown(self.close, environ, start_response)
+        call_row(self.close, environ, start_response)
 
 
 class ASGIServer(NamedTuple):
@@ -88,12 +89,12 @@ class ASGIServer(NamedTuple):
 
     Attributes:
         name: the server's.
-        transport: gets of the server's `send` the transport to which it writes answers.
-        socket: gets the client's socket of the transport.
-        unsent: gets of the transport the number of bytes that the server has not sent yet.
-        says_close: the server itself says that a connection closes, and takes that header from no app.
-        close: tells the server to close the connection, before the answer starts. It is given the `send`.
-        flush: tells the server to send a head that no byte of a body follows. It is given the `send`.
+        transport: gets from the server's `send` the transport to which it writes answers.
+        socket: gets the client's socket from the transport.
+        unsent: gets from the transport the number of bytes that the server has not sent yet.
+        says_close: whether the server writes `Connection: close` itself; then an app must not.
+        close: makes the server close the connection after the answer; called with `send` before the answer starts.
+        flush: makes the server send the head at once, without a byte of the body; called with `send`.
     """
 
     name: str
@@ -105,13 +106,13 @@ class ASGIServer(NamedTuple):
     flush: Callable[[Any], object] = lambda _: None
 
     def connection(self, send: Any) -> Connection | None:
-        """Get the connection of a request by the server's own `send`; None when that shows none."""
-        transport = shown(self.transport, send)
+        """Get the connection of a request from the server's own `send`; None if it does not show it."""
+        transport = call_row(self.transport, send)
         if transport is None:
             return None
-        connection = connection_of(shown(self.socket, transport))
+        connection = connection_of(call_row(self.socket, transport))
         if connection is not None:
-            connection.unsent = partial(shown, self.unsent, transport)
+            connection.unsent = partial(call_row, self.unsent, transport)
         return connection
 
 
@@ -121,27 +122,27 @@ def _read_from(buffered: Any) -> Any:
 
 
 def _unlimited(stream: Any) -> Any:
-    """Get what Django's `runserver` reads from, beneath the stream that ends with the body."""
+    """Get the socket's file of Django's `runserver`, beneath the stream that ends with the body."""
     return getattr(stream, "_read", stream.read).__self__
 
 
 def _ours(environ: Environ) -> Any:
-    """Get uvicorn's object of a request to our server."""
+    """Get uvicorn's object for a request to our server."""
     return environ[OUR_SERVER].__self__
 
 
 def _waitress(environ: Environ) -> Any:
-    """Get waitress's channel of a request."""
+    """Get waitress's channel for a request."""
     return environ["waitress.client_disconnected"].__self__
 
 
 def _hypercorn(send: Any) -> Any:
-    """Get the connection of a request, by which its protocol sends for its stream."""
+    """Get hypercorn's connection: a stream sends by its protocol, which sends by that."""
     return send.__self__.send.__self__.send.__self__
 
 
 def _variable(function: Any, name: str) -> Any:
-    """Get a variable that a function has from the scope in which it was made."""
+    """Get a variable from the closure of a function."""
     return function.__closure__[function.__code__.co_freevars.index(name)].cell_contents
 
 
@@ -151,14 +152,14 @@ def _lowest(transport: Any) -> Any:
 
 
 def _twisted_unsent(transport: Any) -> int:
-    """Count the bytes that Twisted has not sent yet; nothing public says it."""
+    """Count the bytes that Twisted has not sent yet; it has no public way to tell."""
     return int(len(transport.dataBuffer) - transport.offset + transport._tempDataLen)  # noqa: SLF001
 
 
 def _uwsgi_speaks_http(_: Environ) -> bool:
-    """Whether uWSGI listens for no protocol but HTTP.
+    """Whether uWSGI listens for HTTP only.
 
-    nginx asks it by one of the others, and frames the answer itself.
+    Its other protocols are for a proxy such as nginx, which frames the answer itself.
     """
     return _UWSGI_SOCKETS.isdisjoint(
         name.decode() if isinstance(name, bytes) else name for name in sys.modules["uwsgi"].opt
@@ -168,7 +169,7 @@ def _uwsgi_speaks_http(_: Environ) -> bool:
 def _close_cheroot(request: Any) -> None:
     """Have cheroot close the connection without a reset.
 
-    By itself it shuts both directions under a client that may still be sending.
+    By default it shuts down both directions while the client may still be sending.
     """
     request.close_connection = True
     request.conn.linger = True
@@ -194,8 +195,8 @@ WSGI_SERVERS = (
         "gunicorn.socket",
         lambda environ: environ["gunicorn.socket"],
         says_close=True,
-        close=lambda _, start: _exchange(start).force_close(),
-        # The stream of an app waits for 1,024 bytes.
+        close=lambda _, start: _owner_of(start).force_close(),
+        # The stream that gunicorn gives an app reads 1,024 bytes at a time, and blocks for them.
         body=lambda stream: stream.reader,
     ),
     WSGIServer(
@@ -204,7 +205,7 @@ WSGI_SERVERS = (
         lambda environ: _waitress(environ).socket,
         unsent=lambda environ: _waitress(environ).total_outbufs_len,
         says_close=True,
-        # waitress closes where the request's headers ask for that; the environ has only copies of them.
+        # waitress closes if the request's own headers ask for it; the environ has only copies of them.
         close=lambda environ, _: _waitress(environ).requests[0].headers.update(CONNECTION="close"),
     ),
     WSGIServer(
@@ -218,7 +219,7 @@ WSGI_SERVERS = (
         "cheroot",
         "Cheroot/",
         lambda environ: _read_from(environ["wsgi.input"].rfile),
-        close=lambda _, start: _close_cheroot(_exchange(start).req),
+        close=lambda _, start: _close_cheroot(_owner_of(start).req),
     ),
     WSGIServer("gevent", "gevent/", lambda environ: _read_from(environ["wsgi.input"].rfile)),
     WSGIServer(
@@ -226,8 +227,8 @@ WSGI_SERVERS = (
         "WSGIServer/",
         lambda environ: _read_from(_unlimited(body_of(environ))),
         says_close=True,
-        # Django's server keeps connections open.
-        close=lambda _, start: _exchange(start).headers.__setitem__(*CLOSE),
+        # wsgiref closes by itself, but Django's server, which has the same name, keeps connections open.
+        close=lambda _, start: _owner_of(start).headers.__setitem__(*CLOSE),
     ),
     WSGIServer("granian", "Granian"),
 )
@@ -278,7 +279,7 @@ The flag is the name of an attribute, empty where a client has none.
 
 OTHER_WSGI = WSGIServer("another", "")
 OTHER_ASGI = ASGIServer("another", lambda _: None)
-"""Rows of servers of which nothing is known."""
+"""The rows of unknown servers."""
 CLIENT = ASGIServer("a client in this process", lambda _: None)
 """The row of a client that calls an ASGI app without a server."""
 
@@ -292,8 +293,8 @@ def wsgi_server(environ: Environ) -> WSGIServer:
     return OTHER_WSGI
 
 
-def shown(get: Callable[..., Any], *given: Any) -> Any:
-    """Call a row's getter; None where the server does not show what it gets."""
+def call_row(get: Callable[..., Any], *given: Any) -> Any:
+    """Call a function of a row; None if the server does not show the object that it needs."""
     try:
         return get(*given)
     except _NOT_SHOWN:
@@ -303,25 +304,25 @@ def shown(get: Callable[..., Any], *given: Any) -> Any:
 def asgi_server(scope: Mapping[str, Any], send: Callable[..., Any]) -> tuple[ASGIServer, Any]:
     """Find the row of a server, and its own `send`, also beneath that of other middleware.
 
-    The row is `CLIENT` where a client in this process calls the app, without a connection to break.
+    The row is `CLIENT` if a client in this process calls the app, without a connection to break.
 
     Args:
-        scope: of the request.
+        scope: the scope of the request.
         send: the function by which the app answers.
     """
     for layer in layers_of(send):
         if _is_of_client(layer):
             return CLIENT, layer
         for row in ASGI_SERVERS:
-            if shown(row.transport, layer) is not None:
+            if call_row(row.transport, layer) is not None:
                 return row, layer
     return OTHER_ASGI if _is_of_server(scope) else CLIENT, send
 
 
 def know_status(status_line: str) -> None:
-    """Give uvicorn a status line that it lacks.
+    """Add a status line to uvicorn's table, which has only those of `http.HTTPStatus`.
 
-    It knows those that HTTP has, and fails at any other.
+    For any other status uvicorn would fail.
     """
     status, phrase = int(status_line[:3]), status_line[4:].encode("latin-1")
     line = b"HTTP/1.1 %d %b\r\n" % (status, phrase)
@@ -331,17 +332,17 @@ def know_status(status_line: str) -> None:
     ):
         if (protocol := sys.modules.get(f"uvicorn.protocols.http.{module}")) is not None:
             lines = getattr(protocol, table)
-            # A server of ours in the same process has given the other statuses a line without a phrase.
+            # Our own server in the same process may have added a line without a phrase.
             lines[status] = lines.get(status) or text
 
 
 def layers_of(outermost: Callable[..., Any]) -> Iterator[Any]:
-    """Find a callable, and all that it calls: other middleware wraps the server's own."""
+    """Yield a callable and the callables that it holds: other middleware wraps the server's own."""
     layers = [outermost]
     for layer in layers:
         yield layer
         callables = [
-            shown(getattr, cell, "cell_contents") for cell in getattr(layer, "__closure__", None) or ()
+            call_row(getattr, cell, "cell_contents") for cell in getattr(layer, "__closure__", None) or ()
         ]
         if isinstance(layer, partial):
             callables += [layer.func, *layer.args]
@@ -355,19 +356,19 @@ def _is_layer(held: Any) -> bool:
 
 
 def body_of(environ: Environ) -> Any:
-    """Get the server's stream of the request's body, also beneath that of ours for the app."""
+    """Get the server's stream of the request's body, also beneath ours."""
     stream = environ["wsgi.input"]
     return getattr(stream, "server_stream", stream)
 
 
-def is_at_hand(environ: Environ) -> bool:
-    """Whether the whole request body is in memory or in a file.
+def is_buffered(environ: Environ) -> bool:
+    """Whether the whole request body is in memory or in a file, so that reading it never blocks.
 
-    It is in waitress, in ASGI servers and in test clients.
+    waitress, ASGI servers that run WSGI apps, and test clients read it before they call the app.
     """
     try:
         return bool(body_of(environ).seekable())
-    except (AttributeError, ValueError):  # it has no such method; the app has closed it
+    except (AttributeError, ValueError):  # the stream has no such method, or the app has closed it
         return False
 
 
@@ -377,8 +378,8 @@ def is_file(environ: Environ, result: object) -> bool:
     return isinstance(wrapper, type) and isinstance(result, wrapper)
 
 
-def _exchange(start_response: Callable[..., Any]) -> Any:
-    """Get the server's object whose method `start_response` is, also beneath other middleware."""
+def _owner_of(start_response: Callable[..., Any]) -> Any:
+    """Get the server's object whose method is `start_response`, also beneath middleware."""
     owner = None
     for layer in layers_of(start_response):
         if isinstance(layer, MethodType) and layer.__name__ == "start_response":
@@ -390,8 +391,8 @@ def is_in_process(server: WSGIServer, environ: Environ, start_response: Callable
     """Whether a client in this process calls a WSGI app, without a connection to break.
 
     Args:
-        server: the row that the environ shows.
-        environ: of the request.
+        server: the row of the environ's server.
+        environ: the environ of the request.
         start_response: the function by which the app begins its answer.
     """
     if server is not OTHER_WSGI:
@@ -401,7 +402,7 @@ def is_in_process(server: WSGIServer, environ: Environ, start_response: Callable
             return True
     if "asgi.scope" in environ:
         return not _is_of_server(environ["asgi.scope"])
-    # Servers that run WSGI apps through ASGI or on tornado show only the last of these.
+    # Each of these shows a server. Those that run WSGI apps through ASGI or on tornado show only the last.
     return not ("SERVER_SOFTWARE" in environ or "REMOTE_PORT" in environ or environ.get("wsgi.multiprocess"))
 
 
@@ -412,9 +413,9 @@ def _is_of_client(takes_answer: Any) -> bool:
 def _is_of_server(scope: Mapping[str, Any]) -> bool:
     """Whether a scope looks like one that a server has made."""
     if "http.response.debug" in (scope.get("extensions") or ()):
-        return False  # the specification keeps it for test clients
+        return False  # the specification reserves it for test clients
     asgi = scope.get("asgi") or ()
-    # Servers say which version of the specification they follow. Daphne does not, but its addresses are lists; the
-    # client's is a tuple where a middleware reads X-Forwarded-For.
+    # Servers give the version of the specification. Daphne does not, but its addresses are lists; middleware that
+    # reads X-Forwarded-For may have replaced the client's by a tuple.
     lists = isinstance(scope.get("client"), list) or isinstance(scope.get("server"), list)
     return "spec_version" in asgi or bool(asgi and lists)

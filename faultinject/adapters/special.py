@@ -20,41 +20,43 @@ if TYPE_CHECKING:
     from faultinject.http.wire import Headers
 
 HEADER = "x-faultinject-rules"
-"""The header by which a request asks for faults of its own, where it may."""
+"""The header by which a request asks for faults of its own, if that is allowed."""
 _HEADER_KEY = environ_key(HEADER)
 REFUSED = "x-faultinject-refused"
-"""The header of its answer that says why they are refused."""
+"""The header of an answer that gives the reason why those rules are refused."""
 WATCHED = "faultinject.watched"
-"""A key of environ or scope, for the notes of the innermost watch of this request."""
+"""A key of environ or scope: the notes of the watch nearest to the app."""
 LEFT = ("ClientDisconnect", "ClientDisconnected")
-"""Errors of frameworks in an app whose client has left; they are no failures of the app."""
+"""Errors that frameworks raise in an app when its client has left: no failures of the app."""
 
 
 def asked_by(
-    plan: Plan, text: str | None, on: Interface, place: Mapping[str, Any]
+    plan: Plan, text: str | None, interface: Interface, raw_request: Mapping[str, Any]
 ) -> tuple[tuple[Plan, Sequence[int]] | None, str]:
     """Compile the rules that a request asks for itself, and match them.
 
     Args:
-        plan: the plan in force, under which it asks.
-        text: its header; None where it has none.
-        on: the interface, by which rules are found.
-        place: environ or scope.
+        plan: the plan in force.
+        text: the request's header; None if it has none.
+        interface: makes the view of the request.
+        raw_request: environ or scope.
 
     Returns:
-        The rules' plan and its candidates, None where they do not match; why they are refused, empty if they are not.
+        The rules' plan and its candidates, None if none matches; the reason for a refusal, else an empty text.
     """
-    if plan.asked is None or text is None:
+    if plan.requested_rules is None or text is None:
         return None, ""
     try:
-        asked = plan.asked.plan(text)
-        if isinstance(asked, str):
-            return None, asked
+        requested = plan.requested_rules.plan(text)
+        if isinstance(requested, str):
+            return None, requested
         if plan.ended:
-            # The plan in force was ended before this one was there to be ended too.
-            asked.end()
-        candidates = range(len(asked.rules))
-        return ((asked, candidates) if asked.matches(on.view(place), candidates) else None), ""
+            # The plan in force has ended meanwhile, before this one was among those that end with it.
+            requested.end()
+        candidates = range(len(requested.rules))
+        return (
+            (requested, candidates) if requested.matches(interface.view(raw_request), candidates) else None
+        ), ""
     except Exception as error:
         plan.services.failed(error, "")
         return None, ""
@@ -64,38 +66,39 @@ class Seen:
     """The notes of one request: whether its answer has begun, and whether the app failed.
 
     Args:
-        place: environ or scope. Where several notes are for one watch, only the innermost counts, nearest to the app.
+        raw_request: environ or scope. Of several notes for one watch, only those nearest to the app count.
         watch: counts answers and failures.
 
     Attributes:
         begun: whether the app has begun its answer.
     """
 
-    def __init__(self, place: MutableMapping[str, Any], watch: Watch) -> None:
-        self.begun = self._failed = self._inside = False
+    def __init__(self, raw_request: MutableMapping[str, Any], watch: Watch) -> None:
+        self.begun = self._failed = self._counted_inside = False
         self._watch = watch
-        outer: Seen | None = place.get(WATCHED)
+        outer: Seen | None = raw_request.get(WATCHED)
         if outer is not None:
             outer.leave_to(watch)
-        place[WATCHED] = self
+        raw_request[WATCHED] = self
 
     def leave_to(self, watch: Watch) -> None:
-        """Count no more, if this watch is the same: notes nearer to the app count for it."""
-        self._inside = self._inside or watch is self._watch
+        """Stop counting if this watch is the same: notes nearer to the app count for it."""
+        self._counted_inside = self._counted_inside or watch is self._watch
 
     def answer(self, headers: Iterable[tuple[Any, Any]], *, failed: bool) -> None:
         """Note that the app begins its answer, or another in its place."""
-        if failed and not self._inside and _injected(headers):
-            self._inside = True
+        if failed and not self._counted_inside and _injected(headers):
+            self._counted_inside = True
         again, self.begun = self.begun, True
-        if self._inside or (again and (self._failed or not failed)):
+        # An answer that replaces another counts only if it turns a success into a failure.
+        if self._counted_inside or (again and (self._failed or not failed)):
             return
         self._failed = failed
         self._watch.note(failed=failed, again=again)
 
     def fail(self, error: Exception) -> None:
         """Note that the app raises an error."""
-        if not self._inside and not self._failed and type(error).__name__ not in LEFT:
+        if not self._counted_inside and not self._failed and type(error).__name__ not in LEFT:
             self._failed = True
             self._watch.note(failed=True, again=self.begun)
 
@@ -109,14 +112,14 @@ def _injected(headers: Iterable[tuple[Any, Any]]) -> bool:
 def prepare_wsgi(
     app: WSGIApp, environ: Environ, start_response: Start, plan: Plan
 ) -> tuple[WSGIApp, Start, tuple[Plan, Sequence[int]] | None]:
-    """Wrap the app and `start_response` as one request needs it, and read its own rules.
+    """Wrap the app and `start_response` for one request, and read its own rules.
 
     Returns:
         The app; `start_response`; the plan and candidates that the request asks for itself, or None.
     """
     own = app if plan.watch is None else watched_wsgi(app, plan.watch)
-    asked, why = asked_by(plan, environ.get(_HEADER_KEY), ENVIRON, environ)
-    return own, _refusing_wsgi(start_response, why) if why else start_response, asked
+    requested, why = asked_by(plan, environ.get(_HEADER_KEY), ENVIRON, environ)
+    return own, _refusing_wsgi(start_response, why) if why else start_response, requested
 
 
 def _refusing_wsgi(start_response: Start, why: str) -> Start:
@@ -129,7 +132,7 @@ def _refusing_wsgi(start_response: Start, why: str) -> Start:
 
 
 def watched_wsgi(app: WSGIApp, watch: Watch) -> WSGIApp:
-    """Wrap an app: each answer is noted when it begins, and when it breaks off."""
+    """Wrap an app: note when it begins an answer, and when it fails."""
 
     def serve(environ: Environ, start_response: Start) -> Iterable[bytes]:
         seen = Seen(environ, watch)
@@ -150,15 +153,12 @@ def watched_wsgi(app: WSGIApp, watch: Watch) -> WSGIApp:
 
 
 def _runs(result: Iterable[bytes], environ: Environ) -> bool:
-    """Whether the app goes on while its answer is read, which is no list and no file."""
+    """Whether the app runs on while its answer is read: the answer is no list and no file."""
     return hasattr(result, "__iter__") and not (hasattr(result, "__len__") or is_file(environ, result))
 
 
 class WatchedAnswer:
-    """An app's answer that may still raise an error, before it begins or in its middle.
-
-    A generator raises before it begins.
-    """
+    """An app's answer that may still fail: in its middle or, as a generator, at its start."""
 
     def __init__(self, result: Iterable[bytes], seen: Seen) -> None:
         self._result = result
@@ -179,15 +179,15 @@ class WatchedAnswer:
 def prepare_asgi(
     app: ASGIApp, scope: Scope, send: Send, plan: Plan
 ) -> tuple[ASGIApp, Send, tuple[Plan, Sequence[int]] | None]:
-    """Wrap the app and `send` as one request needs it, and read its own rules.
+    """Wrap the app and `send` for one request, and read its own rules.
 
     Returns:
         The app; `send`; the plan and candidates that the request asks for itself, or None.
     """
     own = app if plan.watch is None else watched_asgi(app, plan.watch)
-    text = None if plan.asked is None else _text(scope)
-    asked, why = asked_by(plan, text, SCOPE, scope)
-    return own, _refusing_asgi(send, why) if why else send, asked
+    text = None if plan.requested_rules is None else _text(scope)
+    requested, why = asked_by(plan, text, SCOPE, scope)
+    return own, _refusing_asgi(send, why) if why else send, requested
 
 
 def _text(scope: Scope) -> str | None:
@@ -209,7 +209,7 @@ def _refusing_asgi(send: Send, why: str) -> Send:
 
 
 def watched_asgi(app: ASGIApp, watch: Watch) -> ASGIApp:
-    """Wrap an app: each answer is noted when it begins, and when the app fails."""
+    """Wrap an app: note when it begins an answer, and when it fails."""
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         seen = Seen(scope, watch)
@@ -222,7 +222,7 @@ def watched_asgi(app: ASGIApp, watch: Watch) -> ASGIApp:
                 seen.answer(known, failed=message["status"] >= 500)
             await send(message)
 
-        # The adapter of Django's test client looks for its own `send` here: then it needs only the start.
+        # `django_client` looks for its own `send` here: it needs no more than the start of the answer.
         vars(note)["passes_to"] = send
         try:
             await app(scope, receive, note)

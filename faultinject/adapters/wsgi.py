@@ -20,18 +20,17 @@ from faultinject.adapters.mounting import control_of
 from faultinject.adapters.servers import (
     OUR_SERVER,
     body_of,
-    is_at_hand,
+    call_row,
+    is_buffered,
     is_file,
     is_in_process,
-    shown,
     wsgi_server,
 )
 from faultinject.adapters.types import Environ, Start, WSGIApp
 from faultinject.adapters.wsgi_body import AppBody, HeardBody
 from faultinject.engine.actions import Action
 from faultinject.engine.answers import Respond
-from faultinject.engine.exchange import DECIDED, aimed_at, claimed, failed, skipped
-from faultinject.engine.exchange import exchange as steps_of
+from faultinject.engine.exchange import DECIDED, claimed, error_answer, for_the_app, note_undecided, steps_of
 from faultinject.engine.own_answer import FilteredAnswer, NotedAnswer
 from faultinject.engine.plan import Plan
 from faultinject.engine.request import BodySummary, WSGIRequest
@@ -56,12 +55,12 @@ from faultinject.engine.steps import (
 from faultinject.http.wire import (
     CLOSE,
     FLUSH,
-    LONGEST,
-    MOST,
+    MOST_BYTES,
+    MOST_SECONDS,
     PIECE,
     Headers,
     length_of,
-    whole,
+    number_of,
     without_connection,
 )
 from faultinject.injector.injector import Injector
@@ -70,12 +69,9 @@ from faultinject.rules.scenario import Rules
 from faultinject.vendors.multi_delete import Listing
 
 FIRST_PIECE = 16
-"""Bytes of a body that are asked for first.
-
-Twice as many are asked for each time, as long as they come fast.
-"""
+"""Bytes of the first read of a body; while the client is fast, each further read doubles."""
 SLOW = 0.05
-"""Seconds after which a piece has come slowly: then only the next byte is asked for."""
+"""Seconds after which a read was slow: the next read asks for a single byte."""
 
 
 class WSGIFaultMiddleware(Middleware):
@@ -125,9 +121,9 @@ class WSGIFaultMiddleware(Middleware):
         if plan.special and isinstance(plan, Plan):
             from faultinject.adapters.special import prepare_wsgi
 
-            app, start_response, asked = prepare_wsgi(app, environ, start_response, plan)
-            if asked is not None:
-                return exchange(app, environ, start_response, *asked)
+            app, start_response, requested = prepare_wsgi(app, environ, start_response, plan)
+            if requested is not None:
+                return answer_request(app, environ, start_response, *requested)
         try:
             find = plan.environ.get(environ["REQUEST_METHOD"], plan.environ_default)
             candidates = None if find is None else find(environ)
@@ -137,21 +133,21 @@ class WSGIFaultMiddleware(Middleware):
             candidates = None
         if candidates is None or not isinstance(plan, Plan):
             return app(environ, start_response)
-        if environ.get("wsgi.multiprocess") and plan is injector.own_plan and injector.detach():
-            return self(environ, start_response)  # by the rules that the processes share from now on
-        return exchange(app, environ, start_response, plan, candidates)
+        if environ.get("wsgi.multiprocess") and plan is injector.own_plan and injector.count_together():
+            return self(environ, start_response)  # from now on the processes share one set of rules
+        return answer_request(app, environ, start_response, plan, candidates)
 
 
 wrap = WSGIFaultMiddleware.around
 
 
-def exchange(
+def answer_request(
     app: WSGIApp, environ: Environ, start_response: Start, plan: Plan, candidates: Sequence[int]
 ) -> Iterable[bytes]:
     """Answer one request that some rule may match."""
     if DECIDED in environ:
         return app(environ, start_response)
-    candidates = aimed_at(plan, candidates, environ)
+    candidates = for_the_app(plan, candidates, environ)
     request = None
     try:
         request = WSGIRequest(environ)
@@ -160,12 +156,12 @@ def exchange(
         action = plan.decide(request, candidates) if candidates else None
         action = claimed(plan, request, action, environ)
     except Exception as error:
-        skipped(plan, request, candidates, error, environ)
+        note_undecided(plan, request, candidates, error, environ)
         return app(environ, start_response)
     if action is None:
         return app(environ, start_response)
     if isinstance(action, Respond) and action.listing is not None and not action.answer.after:
-        # Of the keys, the embedded store deletes those that the answer reports as deleted.
+        # The embedded store deletes only the keys that the answer reports as deleted.
         delete = getattr(getattr(app, "__wrapped__", app), "delete_keys", None)
         action.listing.delete = delete and partial(delete, environ)
     return WSGIResponder(app, environ, start_response, plan, request, action).run()
@@ -174,16 +170,16 @@ def exchange(
 class WSGIResponder:
     """A responder carries out the steps of one exchange by blocking.
 
-    The server reads it where an answer comes part by part. Every byte goes through the server. The connection itself
-    only shows that the client has left, and is ended.
+    It is also the iterable that a server reads if an answer has several parts. Every byte goes through the server. The
+    connection itself is used only to see that the client has left, and to end it.
 
     Args:
         app: the app.
-        environ: of the request.
-        start_response: the server's.
+        environ: the environ of the request.
+        start_response: the server's own.
         plan: the plan that decided.
         request: the view of the request.
-        action: what it decided.
+        action: the decision.
     """
 
     def __init__(
@@ -207,13 +203,13 @@ class WSGIResponder:
         self._result: Iterable[bytes] | None = None
         self._connection: Connection | None = None
         self._lingering: Connection | None = None
-        # The app's answer: its head, the rest of its body, and what was taken of that, or written, but not passed on.
+        # The app's answer: its head, the body that is still to be read, and pieces that were read or written ahead.
         self._status_line = ""
         self._headers: Headers = []
         self._pieces: Iterator[bytes] = iter(())
         self._ahead: deque[bytes | None] = deque()
-        # The answer that goes out: whether it has begun, the server's `write`, and the parts of its body.
-        self._begun = self._unread = self._reads_behind = self._gave_up = False
+        # The answer that is sent: whether it has begun, the server's `write`, and the parts of its body.
+        self._begun = self._unread = self._reads_rest = self._stopped_reading = False
         self._write_on: Callable[[bytes], object] = lambda _: None
         self._parts: Iterator[bytes] = iter(())
 
@@ -233,23 +229,24 @@ class WSGIResponder:
         if isinstance(step, Part | Cut):
             self._parts = self._carry(self._steps, step)
         if self._connection is None and not self._begun and self._result is None:
-            # The client has left, or has sent something that the server cannot read.
-            self._answer(failed())
+            # The client has left, or the server could not read its body.
+            self._answer(error_answer())
         if self._begun:
             return self
         if self._result is not None:
             return self._result
-        # The connection has ended: nobody gets this answer, or those to further requests that the server has read.
-        answer = failed()
+        # The connection has ended, but a WSGI app has to answer. The server must not send this answer, nor one to a
+        # further request that it has read already.
+        answer = error_answer()
         self._start_response(answer.status_line, answer.headers)
-        self._server.close_behind(self._environ, self._start_response)
+        self._server.close_after_answer(self._environ, self._start_response)
         return []
 
     def __iter__(self) -> Iterator[bytes]:
         try:
             yield from self._parts
-            if self._reads_behind:
-                self._read_behind()
+            if self._reads_rest:
+                self._read_rest()
             self._linger()  # not in `close`: werkzeug calls it only when the client has ended its side
         except GeneratorExit:
             self._steps.close()
@@ -260,7 +257,7 @@ class WSGIResponder:
 
     def close(self) -> None:
         """Close the app's answer, and let go of the connection."""
-        # Steps that have not ended by now are those of an answer that was not read to its end.
+        # The steps are still under way if the server has not read the answer to its end.
         self._steps.close()
         try:
             self._close_app()
@@ -269,7 +266,7 @@ class WSGIResponder:
             self._linger()
 
     def _linger(self) -> None:
-        """End the connection where it has to end, now that its server has all of the answer."""
+        """End the connection after the answer, if `_start_ours` has said so."""
         lingering, self._lingering = self._lingering, None
         if lingering is not None:
             linger(lingering)
@@ -279,13 +276,14 @@ class WSGIResponder:
         getattr(result, "close", lambda: None)()
 
     def _advance(self, steps: Steps, given: Any = None) -> Step | None:
-        """Carry out the next steps, up to one that is the caller's.
-
-        That is `RunApp`, `Part`, or a `Cut` of an answer that has begun; None at the end.
+        """Carry out the next steps, up to one that the caller has to carry out.
 
         Args:
-            steps: those of the exchange, or of the app's own answer.
+            steps: the steps of the exchange, or of the app's own answer.
             given: the result of the step before, or the error that it raised.
+
+        Returns:
+            A `RunApp`, a `Part`, or a `Cut` of an answer that has begun; None at the end.
         """
         try:
             while True:
@@ -298,12 +296,12 @@ class WSGIResponder:
                         self._answer(step)
                     elif isinstance(step, ReadBody):
                         given = self._drain(step.listing, step.up_to)
-                        self._gave_up = given is not None and not given[2]
+                        self._stopped_reading = given is not None and not given[2]
                     elif isinstance(step, Wait):
                         given = self._wait(step)
                     elif isinstance(step, Look):
                         with self._reached() as connection:
-                            given = connection is not None and connection.left(0)
+                            given = connection is not None and connection.client_left(0)
                     elif isinstance(step, Cut):
                         if self._begun:
                             return step
@@ -313,7 +311,7 @@ class WSGIResponder:
                             given = connection.reset() if step.resets else connection.close()
                     elif isinstance(step, Hold):
                         given = self._hold()
-                        if step.hangs and self._hangs_aside():
+                        if step.hangs and self._hang_on_thread():
                             return None
                     else:
                         assert_never(step)
@@ -322,28 +320,28 @@ class WSGIResponder:
         except (StopIteration, AppEnded):
             return None
 
-    # The parts of an answer, each given when it is due
+    # The parts of an answer, each yielded when it is due
 
     def _carry(self, steps: Steps, step: Step | None) -> Iterator[bytes]:
-        """Give the parts that these steps send, from this one on."""
+        """Yield the parts that the steps send, beginning with this step."""
         while isinstance(step, Part):
             yield step.data
             step = self._advance(steps)
         if isinstance(step, Cut):
             if self._connection is None and not self._in_process:
-                # A server may drop what is still in its queue when the app fails.
-                yield from _NOTHING
+                # A server may drop the pieces in its queue when the app fails: empty ones push them out.
+                yield from _EMPTY_PIECES
             self._cut(steps, step)
 
     def _filter(self, filtered: FilteredAnswer) -> Iterator[bytes]:
-        """Give what becomes of the app's answer."""
+        """Yield the parts of the app's answer after the filter."""
         while not filtered.over:
             piece = self._next_not_empty()
             steps = filtered.feed(piece, more=bool(piece))
             yield from self._carry(steps, self._advance(steps))
 
     def _pass_on(self) -> Iterator[bytes]:
-        """Give what is left of the app's answer, as it is."""
+        """Yield the rest of the app's answer unchanged."""
         while (piece := self._next()) is not None:
             yield piece  # also an empty one: hypercorn starts no answer without a piece
 
@@ -351,7 +349,7 @@ class WSGIResponder:
         """Get the next piece of the app's answer; None at its end."""
         if not self._ahead:
             piece = next(self._pieces, None)
-            self._ahead.append(piece)  # behind what the app has written meanwhile
+            self._ahead.append(piece)  # after the pieces that the app wrote while it made this one
         return self._ahead.popleft()
 
     def _next_not_empty(self) -> bytes:
@@ -372,13 +370,13 @@ class WSGIResponder:
             self._result = [step.body]  # also an empty piece: see `_pass_on`
 
     def _start_ours(self, step: Send) -> bool:
-        """Start an answer of ours, and say whether its connection ends after it.
+        """Start an answer of ours, and return whether the connection ends after it.
 
-        It does where the rule asks for it, and where part of the request's body is unread, which the server could take
+        It ends if the rule asks for that, or if part of the request's body is unread: the server could take that part
         for the next request.
         """
         in_process, headers = self._in_process, step.headers
-        unread = step.unread and not (in_process or is_at_hand(self._environ))
+        unread = step.unread and not (in_process or is_buffered(self._environ))
         if step.closes and not in_process:
             headers = without_connection(headers)
         if in_process or self._request.http2 or not (unread or step.closes):
@@ -386,17 +384,18 @@ class WSGIResponder:
             return False
         if not self._server.says_close:
             headers = [*headers, CLOSE]
-        # Our own descriptor is taken before the server closes its own. A server that shows none would reset a client
-        # that is sending, so the rest of the body is read after the answer. It is not read where reading was given up,
-        # where the answer has no length, and where reading would ask the client to send it.
+        # Duplicate the descriptor before the server closes its own. Without a descriptor the server's close would
+        # reset a client that is still sending, so read the rest of the body after the answer. Do not read it if
+        # reading was too slow before, if the answer has no length, or if reading would make the server say
+        # `100 Continue`.
         self._lingering = self._server.connection(self._environ)
-        leaves_rest = self._gave_up or "HTTP_EXPECT" in self._environ or length_of(headers) is None
-        self._reads_behind = unread and self._lingering is None and not leaves_rest
+        leaves_rest = self._stopped_reading or "HTTP_EXPECT" in self._environ or length_of(headers) is None
+        self._reads_rest = unread and self._lingering is None and not leaves_rest
         self._write_on = self._start_response(step.status_line, headers)
-        self._server.close_behind(self._environ, self._start_response)
+        self._server.close_after_answer(self._environ, self._start_response)
         return True
 
-    def _read_behind(self) -> None:
+    def _read_rest(self) -> None:
         """Read the rest of the request's body after the answer."""
         stream = self._environ["wsgi.input"]
         with suppress(Exception):
@@ -409,17 +408,17 @@ class WSGIResponder:
     ) -> BodySummary | None:
         """Read the request body and drop it, within bounds of bytes and seconds.
 
-        The clock is looked at between two pieces, and a server's `read` waits for a whole piece, however slowly that
-        comes: so pieces are small where a client is slow. A body without a length that ends before `up_to` is put back,
-        for the app to read.
+        A server's `read` blocks until it has all the bytes that it was asked for, and the time is checked only between
+        two reads. So a slow client gets small reads. A body without a length that ends before `up_to` is put back for
+        the app.
 
         Args:
             listing: gets each piece.
-            up_to: most bytes of it that are read; None: all.
-            before: bytes of it that were read before.
+            up_to: the most bytes to read; None: all.
+            before: the number of bytes that were read before this call.
 
         Returns:
-            Bytes read, their digest, whether that was all; None when the body has no end that a server shows.
+            The number of bytes, their digest, and whether that was all; None if the body has no known end.
 
         Raises:
             ClientLeft: the body ends too early, or the server cannot read it.
@@ -431,18 +430,18 @@ class WSGIResponder:
         length = None if length is None else length - before
         kept: list[bytes] | None = [] if up_to is not None and length is None else None
         stream = body_of(environ)
-        source = (self._server.body and shown(self._server.body, stream)) or stream
+        source = (self._server.body and call_row(self._server.body, stream)) or stream
         # `read1` gives what has come so far, where the server has it.
         read = getattr(source, "read1", source.read)
         digest = self._request.body_digest(self._plan.origin[2])
         wanted = length if up_to is None else up_to
-        at_hand = self._in_process or is_at_hand(environ)
-        most, ended = PIECE if at_hand else FIRST_PIECE, False
-        end = clock() + LONGEST
-        with nullcontext() if at_hand else self._impatient():
+        buffered = self._in_process or is_buffered(environ)
+        most, ended = PIECE if buffered else FIRST_PIECE, False
+        end = clock() + MOST_SECONDS
+        with nullcontext() if buffered else self._impatient():
             while wanted is None or digest.size < wanted:
                 began = clock()
-                if digest.size >= MOST or began >= end:
+                if digest.size >= MOST_BYTES or began >= end:
                     break
                 try:
                     piece = read(most if wanted is None else min(most, wanted - digest.size))
@@ -468,23 +467,23 @@ class WSGIResponder:
 
     @contextmanager
     def _impatient(self) -> Iterator[None]:
-        """Let the server wait for no byte of the request longer than `LONGEST`, if it can."""
+        """Limit the server's wait for the next byte of the request to `MOST_SECONDS`, if it can."""
         stream = getattr(body_of(self._environ), "raw", None) if OUR_SERVER in self._environ else None
         with self._reached() as connection:
             handle: Any = None if connection is None else connection.handle
             if stream is not None:
-                stream.allow(LONGEST)
+                stream.allow(MOST_SECONDS)
                 try:
                     yield
                 finally:
                     stream.allow(None)
             elif hasattr(handle, "settimeout"):
-                patience = handle.gettimeout()
-                handle.settimeout(LONGEST)
+                own_timeout = handle.gettimeout()
+                handle.settimeout(MOST_SECONDS)
                 try:
                     yield
                 finally:
-                    handle.settimeout(patience)
+                    handle.settimeout(own_timeout)
             else:
                 yield
 
@@ -508,27 +507,27 @@ class WSGIResponder:
             raise
 
     def _sleep(self, seconds: float, connection: Connection | None = None) -> bool:
-        """Block for some seconds, and say whether the client is still there.
+        """Block for some seconds, and return whether the client is still there.
 
-        The wait is never shorter than asked, unless the client leaves, the plan is over or the program ends. It looks
-        for the client at its end, too: on a busy machine a client may have left just before.
+        The wait is shorter only if the client leaves, the plan is over or the program ends. It checks the client once
+        more at its end: on a busy machine a client may have left just before.
 
         Args:
-            seconds: how long; nothing, or less, when the time is over already.
+            seconds: how long; zero or below: check the client only.
             connection: shows when the client leaves, at once.
         """
-        has_left: Callable[[float], object] = time.sleep if connection is None else connection.left
+        has_left: Callable[[float], object] = time.sleep if connection is None else connection.client_left
         for pause in self._plan.pauses(seconds):
             if program_ends():
                 break
-            if self._plan.services.rest(pause, has_left):
+            if self._plan.services.wait(pause, has_left):
                 return False
         return connection is None or not has_left(0)
 
     # The app's own answer
 
     def _overhear(self, step: RunApp) -> HeardBody | None:
-        """Stand between the app and the request's body, where a step needs it."""
+        """Put a stream of ours between the app and the request's body, if the step needs to see it."""
         source, length, pause = self._environ.get("wsgi.input"), self._request.content_length, step.pause
         ends = length is not None or self._environ.get("wsgi.input_terminated")
         if source is None or not (self._request.has_body and ends):
@@ -542,7 +541,7 @@ class WSGIResponder:
         return body
 
     def _run_app(self, answer: RunApp) -> Iterable[bytes]:
-        """Run an app whose body goes out by the server's own means."""
+        """Run the app, and give its body to the server unchanged."""
         self._overhear(answer)
         environ = self._environ
         if answer.hidden:
@@ -560,8 +559,8 @@ class WSGIResponder:
     def _start(
         self, answer: RunApp, status: str, headers: Headers, *more: Any, **named: Any
     ) -> Callable[[bytes], object]:
-        """Take the place of the server's `start_response`, and change the head."""
-        self._advance(answer.head(AppAnswer(whole(status[:3]) or 0, headers)))
+        """Replace the server's `start_response`, and change the head."""
+        self._advance(answer.head(AppAnswer(number_of(status[:3]) or 0, headers)))
         return self._start_response(
             status, headers if answer.headers is None else answer.headers, *more, **named
         )
@@ -569,15 +568,15 @@ class WSGIResponder:
     def _app_ended(self) -> None:
         self._advance(self._steps, AppEnded())
 
-    # The app's own answer, which goes out part by part, or not at all
+    # The app's own answer, filtered or dropped
 
     def _run_filtered(self, filtered: FilteredAnswer) -> Iterable[bytes]:
         self._overhear(filtered)
         try:
-            self._result = result = self._app(self._environ, self._start_apart)
+            self._result = result = self._app(self._environ, self._start_later)
             self._pieces = iter(result)
             first = self._next_not_empty()
-            self._check_begun()
+            self._check_app_started()
             self._advance(filtered.head(self._head(), first))
             self._begun = True
             headers = self._headers if filtered.headers is None else filtered.headers
@@ -588,18 +587,18 @@ class WSGIResponder:
             self._fail()
             raise
         if filtered.passes and not self._ahead:
-            # Nothing is left of it. Of an answer of one piece a server says the length, here 0.
+            # The answer is empty. A list of one piece lets the server add `Content-Length: 0`.
             self.close()
             return [b""]
         self._parts = self._pass_on() if filtered.passes else self._filter(filtered)
         return self
 
     def _run_dropped(self, dropped: Dropped) -> Step | None:
-        """Run the app, drop its answer, and give the next step; None if its own failure goes out."""
+        """Run the app, drop its answer, and return the next step; None if its own failure is sent."""
         body = self._overhear(dropped)
         try:
             try:
-                self._result = result = self._app(self._environ, self._start_apart)
+                self._result = result = self._app(self._environ, self._start_later)
                 self._drop_all(dropped, result)
             except Exception:
                 if not dropped.cut:
@@ -628,9 +627,9 @@ class WSGIResponder:
                 self._close_app()
 
     def _drop(self, dropped: Dropped, piece: bytes | None) -> None:
-        """Drop a piece of the app's answer, after its head; None is the end."""
+        """Drop a piece of the app's answer, and before the first its head; None is the end."""
         if self._status_line or piece != b"":
-            self._check_begun()
+            self._check_app_started()
             self._drop_head(dropped)
         if not dropped.failed:
             dropped.feed(piece or b"", more=piece is not None)
@@ -643,10 +642,10 @@ class WSGIResponder:
             self._advance(self._steps)
             self._write_on = self._start_response(self._status_line, self._headers)
 
-    def _start_apart(self, status: str, headers: Headers, exc_info: Any = None) -> Callable[[bytes], object]:
-        """Take the place of the server's `start_response`, which is called later.
+    def _start_later(self, status: str, headers: Headers, exc_info: Any = None) -> Callable[[bytes], object]:
+        """Replace the server's `start_response`, which is called later.
 
-        What an old app writes is kept until it returns, or gives a piece.
+        The result is the `write` of PEP 3333. What the app writes is kept until the app returns or yields a piece.
         """
         if exc_info and self._begun:
             raise exc_info[1].with_traceback(exc_info[2])
@@ -654,7 +653,7 @@ class WSGIResponder:
         self._ahead.clear()
         return self._ahead.append
 
-    def _check_begun(self) -> None:
+    def _check_app_started(self) -> None:
         if not self._status_line:
             raise AssertionError("the app has not called start_response")
 
@@ -666,16 +665,16 @@ class WSGIResponder:
     # The connection itself
 
     def _hold(self) -> Reach:
-        """Get hold of the client's connection, and say how it can be reached."""
+        """Get hold of the client's connection, and return how it can be reached."""
         if self._in_process:
             return Reach.IN_PROCESS
         self._connection = self._server.connection(self._environ)
         return Reach.SERVER if self._connection is None else Reach.CONNECTION
 
-    def _hangs_aside(self) -> bool:
-        """Move a hang to a thread of its own, so that it holds no worker; say whether it moved.
+    def _hang_on_thread(self) -> bool:
+        """Move a hang to a thread of its own, so that it blocks no worker; return whether it moved.
 
-        For the server the client has left: only we hold the connection.
+        To the server it looks as if the client had left: only we hold the connection.
         """
         if self._connection is None or not (threads_run() and self._connection.detach_from_server()):
             return False
@@ -707,20 +706,20 @@ class WSGIResponder:
         if self._in_process:
             self._advance(steps, "raised")
             raise cut_of(step, self._entry.rule or "")
-        # A request that the server has read already is not answered on this connection either.
-        self._server.close_behind(self._environ, self._start_response)
+        # The server must not answer a further request of this connection that it has read already.
+        self._server.close_after_answer(self._environ, self._start_response)
         connection = self._connection
         if connection is None:
-            # The server may drop what it has not sent by then, the head included.
+            # The server drops what it has not sent when the app fails, even the head: give it time.
             self._sleep(FLUSH)
             self._advance(steps, "closed")
-            # All servers close the connection then, though most of them log it.
+            # All servers close the connection after this error, though most of them log it.
             raise ConnectionAbortedError("answer cut by faultinject")
         if not step.sent:
             # Many servers send no head before a byte of the body.
             self._write_on(b"")
         for pause in until_delivered(connection, self._plan.services.monotonic):
-            self._plan.services.rest(pause, connection.gone)
+            self._plan.services.wait(pause, connection.gone)
         if connection.delivered() and step.resets:
             self._advance(steps, connection.reset())
         else:
@@ -736,11 +735,11 @@ def program_ends() -> bool:
     """
     if getattr(threading, "_SHUTTING_DOWN", False) or not threading.main_thread().is_alive():
         return True
-    # At SIGTERM a worker of gunicorn notes that it is to end, and wakes nobody.
+    # A gunicorn worker that gets SIGTERM only sets `alive` to False; its threads stay asleep.
     base = sys.modules.get("gunicorn.workers.base")
     worker = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
     return base is not None and isinstance(worker, base.Worker) and not worker.alive
 
 
-# granian queues four pieces: when it has asked for six more, the first of these has left the queue, too.
-_NOTHING = (b"",) * 6
+# granian queues four pieces. Once it has asked for six more, all earlier pieces have left the queue.
+_EMPTY_PIECES = (b"",) * 6

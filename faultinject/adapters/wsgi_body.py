@@ -10,10 +10,10 @@ from faultinject.engine.steps import Pause
 
 
 class AppBody(BufferedReader):
-    """A request's body as a stream for the app; its other attributes are those of the server's.
+    """A request's body as a stream for the app; it has all attributes of the server's stream.
 
     Args:
-        body: where it comes from.
+        body: reads the server's stream.
 
     Attributes:
         server_stream: the server's `wsgi.input`.
@@ -30,22 +30,22 @@ class AppBody(BufferedReader):
 
 
 class HeardBody(RawIOBase):
-    """A request's body, piece by piece: others hear each, and one may wait.
+    """A request's body in pieces: listeners get each of them, and a pause may come before one.
 
-    Of the server's methods only `read` is called: by `readline` and `readlines` granian gives only the first line, and
-    cheroot never comes to the end of chunks.
+    It calls only `read` of the server's stream: with `readline` and `readlines` granian gives only the first line, and
+    cheroot misses the end of a chunked body.
 
     Args:
         source: the server's `wsgi.input`.
-        length: the Content-Length, beyond which a server may wait for ever; None: the server marks the end.
-        listeners: each called with every piece that is read, and with nothing once at the end.
-        pause: says where the wait is, and whether it is over; or None.
-        wait: waits.
+        length: the Content-Length, beyond which a server may block; None: the server marks the end.
+        listeners: functions that get every piece, and an empty one at the end.
+        pause: the place of the wait, and whether it is still due; or None.
+        wait: carries out the wait.
 
     Attributes:
         source: as given.
-        size: bytes that were read.
-        whole: whether that is all of them.
+        size: the number of bytes that were read.
+        whole: whether the body was read to its end.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class HeardBody(RawIOBase):
         return True
 
     def readinto(self, buffer: Any, /) -> int:
-        """Read a piece that fits into the buffer, and wait before it where the pause is."""
+        """Read a piece that fits into the buffer; wait first if the pause is due here."""
         pause = self._pause
         if pause is None or not pause.due:
             piece = self._read(len(buffer))
@@ -88,7 +88,7 @@ class HeardBody(RawIOBase):
         return self.source.read(size) if size > 0 else b""
 
     def _read_after(self, pause: Pause, size: int) -> bytes:
-        """Wait, if more of the body follows: a byte shows that where no length does."""
+        """Wait if more of the body follows; without a length, a byte that is read shows it."""
         pause.due = False
         ahead = self._read(1) if self._length is None else b""
         if ahead or (self._length is not None and self.size < self._length):

@@ -176,7 +176,7 @@ def _reason_never_asked(rule: Rule) -> str | None:
     conditions = rule.conditions
     texts = conditions["operation"]
     known = operations_of(rule.vendor)
-    wanted = known.meant(texts)
+    wanted = known.recognised_for(texts)
     fits = any_of(case_insensitive_test(method) for method in conditions.get("method", "*"))
     rows = [row for row in known.rows if row.operation in wanted and fits(row.method.lower())]
     single = len(texts) == len(wanted) == 1

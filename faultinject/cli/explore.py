@@ -244,7 +244,7 @@ class Command:
         """The faults of this command alone; the commands of other jobs have other faults."""
         faults = exploration.faults(scenario, end=self.end, contents=self._contents)
         if not isinstance(self._service, Proxied):
-            faults.injector.over = self._service.injector
+            faults.injector.overrides = self._service.injector
         return faults
 
     def doubts(self) -> bool:

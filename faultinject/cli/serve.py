@@ -216,7 +216,7 @@ def _announce(title: str, url: str, injector: Injector | None, vendor: str) -> N
     if injector is not None and injector.control is not None:
         place = injector.control.place
         click.echo(f"  control: {url}{place}/" if place[0] == "/" else f"  control: http://{place}/")
-    if injector is not None and injector.own_plan.asked is not None:
+    if injector is not None and injector.own_plan.requested_rules is not None:
         click.echo("  x-faultinject-rules: a request may ask for faults of its own by this header")
     if injector is not None and injector.journal.path is not None:
         click.echo(f"  journal: {visible(injector.journal.path)}")

@@ -205,8 +205,8 @@ def _show(answer: ControlAnswer, _: ControlCall) -> ControlAnswer:
 def _paths() -> dict[str, dict[str, Endpoint]]:
     """The endpoints by path and method."""
     paths: dict[str, dict[str, Endpoint]] = {}
-    shown = [Endpoint("GET", path, does) for path, does in _pages().items()]
-    for entry in (*CALLS, *shown):
+    pages = [Endpoint("GET", path, show) for path, show in _pages().items()]
+    for entry in (*CALLS, *pages):
         paths.setdefault(entry.path, {})[entry.method] = entry
     return paths
 

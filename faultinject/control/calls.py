@@ -546,7 +546,9 @@ def _log_change(call: ControlCall, change_text: str, new_state: State) -> None:
 
 
 MOST_OUTCOMES, USUAL_OUTCOMES = 5_000, 500
+"""The maximum and the default of `limit` in a call of `/journal`."""
 _LONGEST = 2_048
+"""The most characters of the method, path or host of a preview."""
 
 
 def get_health(_: ControlCall) -> ControlAnswer:

@@ -36,7 +36,7 @@ def mount(injector: Injector, kind: str) -> Mounted | None:
     assert settings is not None
     check_installed(settings)
     # A call may reach any process of the server, and every process shows the requests of all.
-    injector.let_watch()
+    injector.share_outcomes()
     if not settings.path:
         from faultinject.control import server
 
@@ -86,7 +86,7 @@ class Mounted:
 
     def use_injector(self, injector: Injector) -> None:
         """Make the API control another injector."""
-        injector.let_watch()
+        injector.share_outcomes()
         self._api.injector = injector
 
 

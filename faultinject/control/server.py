@@ -46,7 +46,7 @@ def serve(injector: Injector) -> None:
 
 @contextmanager
 def require_address(listen: Callable[[str, int], socket.socket]) -> Iterator[None]:
-    """Make an unavailable address an error inside of the block, instead of waiting for it.
+    """Inside of the block raise an error for an unavailable address, instead of waiting for it.
 
     Args:
         listen: makes the socket for a host and a port, or raises that error.
@@ -113,7 +113,7 @@ class ControlServer:
         self._api = ControlApi(injector, self.access)
         self._ended = threading.Event()
         self._listening: socket.socket | None = None
-        injector.let_watch()
+        injector.share_outcomes()
 
     def start(self) -> None:
         """Start the thread in this process."""

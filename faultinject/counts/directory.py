@@ -171,7 +171,8 @@ class DirectoryStore(SharedStore):
                 raise StoreUnavailableError(f"the store {self.shown} has lost its scenario")
             data_before: dict[str, Any] = {} if published is None else published["data"]
             same = data_before.get("scenario") == scenario and (chosen or data_before.get("seed") == seed)
-            if published is None or not (same or not self._named or began == agreed):
+            # A worker that starts again (`agreed`) joins even if the rules were changed since.
+            if published is None or (self._named and not same and began != agreed):
                 if (
                     published is not None
                     and not self._replaces

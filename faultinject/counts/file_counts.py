@@ -39,13 +39,15 @@ MATCHED, INJECTED, FAILED = range(3)
 _COUNTERS = Struct("=qqqq")
 """1 + the rule's number, and one process's counts for it; `_VALUES` are these counts alone."""
 _VALUES = Struct("=qqq")
-_OUT = 8
+_TAKES_AT = 8
 """The offset, in a row, of the number of takes."""
-_KEY_TO_OUT = Struct("=16sqqq")
+_ENTRY_START = Struct("=16sqqq")
 """The beginning of an entry: key, last use, matches, takes."""
 _REMEMBERED = 4_096
+"""The most scopes whose offsets are remembered."""
 _LONGEST = 128
-_NOTHING = (0, 0, 0)
+"""The most characters of such a scope."""
+_NO_COUNTS = (0, 0, 0)
 _NO_RULE = MOST_RULES
 """Stands for a rule's number in rows that count passed requests by reason."""
 _ANY_RULE = MOST_RULES + 1
@@ -105,7 +107,7 @@ class ProcessCounters(PerProcess):
             own_rows = {*self._rows.values()}
             for at, (number, *values) in enumerate(_COUNTERS.iter_unpack(rows)):
                 if COUNTERS + at * COUNTER not in own_rows:
-                    sums[number - 1] = [*map(add, sums.get(number - 1, _NOTHING), values)]
+                    sums[number - 1] = [*map(add, sums.get(number - 1, _NO_COUNTS), values)]
         return sums
 
     def _begin(self) -> None:
@@ -157,7 +159,7 @@ class FileCounts(SharedCounts):
         self._counters = ProcessCounters(self._table, lock)
         self._matches = 0
         # The last known offset of each scope's entry; another entry may be there by now.
-        self._places: dict[tuple[int, str], tuple[bytes, int]] = {}
+        self._offsets: dict[tuple[int, str], tuple[bytes, int]] = {}
 
     def release(self) -> None:
         """End the hold that `match` began."""
@@ -206,11 +208,11 @@ class FileCounts(SharedCounts):
 
     def passed(self) -> tuple[int, ...]:
         """The number of requests that passed for each reason; of this process if the file was cut."""
-        return tuple(self._counters.sums().get(_NO_RULE, _NOTHING))
+        return tuple(self._counters.sums().get(_NO_RULE, _NO_COUNTS))
 
     def requests(self) -> int:
         """The number of requests that matched a rule; of this process if the file was cut."""
-        number = self._counters.sums().get(_ANY_RULE, _NOTHING)[MATCHED]
+        number = self._counters.sums().get(_ANY_RULE, _NO_COUNTS)[MATCHED]
         with suppress(StoreUnavailableError, OSError):
             number += self._table.number(REQUESTS)
         return number
@@ -227,7 +229,7 @@ class FileCounts(SharedCounts):
         sums = self._counters.sums()
         totals = []
         for rule in rules:
-            matched, injected, failed = sums.get(rule, _NOTHING)
+            matched, injected, failed = sums.get(rule, _NO_COUNTS)
             with suppress(StoreUnavailableError, OSError):
                 matched += NUMBER.unpack_from(self._table.rule(rule)[1])[0]
             totals.append((matched, injected, failed))
@@ -244,34 +246,34 @@ class FileCounts(SharedCounts):
         self._counters.add(_ANY_RULE, MATCHED)
         for rule, scope, _, _ in keys:
             self._counters.add(rule, MATCHED)
-            if scope and (place := self._places.get((rule, scope))) is not None:
+            if scope and (place := self._offsets.get((rule, scope))) is not None:
                 # The scope counts as used now, so that it is not the first to be replaced.
                 self._table.use(place[1])
         return [(0, -self._counters.process, True)] * len(keys)
 
-    def _count(self, key: MatchKey, own: bytes, part: bytes, now: float) -> Number:
+    def _count(self, key: MatchKey, identity_key: bytes, scope_key: bytes, now: float) -> Number:
         """Count one request for one rule; call it under the lock."""
         rule, scope, _, above = key
         table = self._table
-        own_at, own_row = table.find(IDENTITIES, own)
-        part_at, part_row = table.find(SCOPES, part) if scope else (0, b"")
+        identity_at, identity_row = table.find(IDENTITIES, identity_key)
+        scope_at, scope_row = table.find(SCOPES, scope_key) if scope else (0, b"")
         at, row = table.rule(rule)
-        place, out, rated, due = ROW.unpack_from(part_row or row)
+        n_in_scope, takes, rated, due = ROW.unpack_from(scope_row or row)
         exceeds = True
         if above is not None:
             free = next_free(due if rated else None, above, now)
             exceeds = free is None
             rated, due = True, due if free is None else free
-        counted = ROW.pack(place + 1, out, rated, due)
+        counted = ROW.pack(n_in_scope + 1, takes, rated, due)
         if scope:
-            table.put(part, part_at, counted)
-            self._remember(rule, scope, part, part_at)
+            table.put(scope_key, scope_at, counted)
+            self._remember(rule, scope, scope_key, scope_at)
             matches, *rest = ROW.unpack_from(row)
             counted = ROW.pack(matches + 1, *rest)
         table.write(counted, at)
-        n: int = NUMBER.unpack(own_row)[0]
-        table.put(own, own_at, NUMBER.pack(n + 1))
-        return place, n, exceeds
+        n: int = NUMBER.unpack(identity_row)[0]
+        table.put(identity_key, identity_at, NUMBER.pack(n + 1))
+        return n_in_scope, n, exceeds
 
     def _add(self, ask: Take, by: int, times: int | None = None) -> bool:
         """Add to the takes of a scope, unless the limit is reached; call it under the lock."""
@@ -282,10 +284,10 @@ class FileCounts(SharedCounts):
             table.check()
         else:
             at, row = table.rule(ask.rule)
-        matches, out, *rest = ROW.unpack_from(row)
-        if times is not None and out >= times:
+        matches, takes, *rest = ROW.unpack_from(row)
+        if times is not None and takes >= times:
             return False
-        row = ROW.pack(matches, out + by, *rest)
+        row = ROW.pack(matches, takes + by, *rest)
         if scope:
             table.put(key, at, row)
             self._remember(ask.rule, scope, key, at)
@@ -297,19 +299,19 @@ class FileCounts(SharedCounts):
         """Whether the limit is reached, read without the lock; false if the row's place is unknown."""
         file = self._table.file
         if not scope:
-            return int.from_bytes(pread(file, 8, rule_row(rule) + _OUT), byteorder, signed=True) >= times
-        remembered = self._places.get((rule, scope))
+            return int.from_bytes(pread(file, 8, rule_row(rule) + _TAKES_AT), byteorder, signed=True) >= times
+        remembered = self._offsets.get((rule, scope))
         if remembered is None:
             return False
         key, at = remembered
-        entry = pread(file, _KEY_TO_OUT.size, at)
-        if len(entry) < _KEY_TO_OUT.size:
+        entry = pread(file, _ENTRY_START.size, at)
+        if len(entry) < _ENTRY_START.size:
             return False
-        key_there, _, _, out = _KEY_TO_OUT.unpack(entry)
-        return bool(key_there == key and out >= times)
+        key_there, _, _, takes = _ENTRY_START.unpack(entry)
+        return bool(key_there == key and takes >= times)
 
     def _remember(self, rule: int, scope: str, key: bytes, at: int) -> None:
         if len(scope) <= _LONGEST:
-            if len(self._places) >= _REMEMBERED:
-                self._places.clear()
-            self._places[rule, scope] = key, at
+            if len(self._offsets) >= _REMEMBERED:
+                self._offsets.clear()
+            self._offsets[rule, scope] = key, at

@@ -44,6 +44,7 @@ else:
 PATIENCE = 0.05
 """Seconds to wait for another process with the lock; then a request is undecided."""
 _SHORTEST, _LONGEST = 0.00005, 0.001
+"""Seconds of the shortest and the longest pause between two attempts to lock the file."""
 
 CUT = -1
 """The number that is read from a file that was cut short while in use."""
@@ -162,7 +163,7 @@ class FileLock(PerProcess):
     def _begin(self) -> None:
         self._use_threads()
         inherited, reopened = self._file, _NONE
-        # First by the parent's descriptor, which gives the same file even if its path is gone. Then the generation can
+        # The parent's descriptor comes first: it opens the same file even if the path is gone. So the generation can
         # still be read, `check` raises the right error, and a directory that is moved back works again.
         for path, flags in ((f"/proc/self/fd/{inherited}", _FLAGS & ~_NO_LINKS), (self.path, _FLAGS)):
             with suppress(OSError):

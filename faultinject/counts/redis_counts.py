@@ -21,7 +21,10 @@ from faultinject.exceptions import StoreUnavailableError
 from faultinject.locks import Lock
 
 _KINDS = ("rules", "scopes", "identities", "scopes-used", "identities-used")
-_PLACES, _NOTED, _INJECTED, _FAILED = "mnif"
+# Fields of the hash `rules`: a letter and the rule's number. A match is counted by the script MATCH, or, if nobody
+# needs its number, in the background (noted).
+_MATCHED, _NOTED, _INJECTED, _FAILED = "mnif"
+# A letter and the reason; a whole name.
 _PASSED, _REQUESTS = "p", "requests"
 
 
@@ -48,11 +51,11 @@ class RedisCounts(SharedCounts):
         self._keys = keys_of(prefix, identity)
         self._match_all, self._take_one = link.script(MATCH), link.script(TAKE)
         self._statistics = _Statistics(link, self._keys)
-        # How often the counts were used, by the server's last answer.
+        # The number of matches that the server had counted at its last answer: 1 again means that it lost its data.
         self._used = 0
         self._lost = lost
-        # The takes by rule and scope when this thread matched its request. If gevent patched the process after this was
-        # made, greenlets share it; then another greenlet's later numbers are used, or the server is asked.
+        # For each thread the number of takes, by rule and scope, at its last match. If gevent patches the process
+        # later, greenlets share one: a greenlet may then see another's newer numbers, or none, and asks the server.
         self._of_thread = local()
 
     def _match(
@@ -75,27 +78,27 @@ class RedisCounts(SharedCounts):
             self._lost()
         self._used = used
         values = iter(values_found)
-        numbers, outs = [], {}
-        fours = zip(values, values, values, values)  # noqa: B905 - four each
-        for (rule, scope, _, _), (place, n, exceeds, out) in zip(keys, fours):  # noqa: B905
-            numbers.append((place, n, exceeds == 1))
-            outs[rule, scope] = out
-        self._of_thread.outs = outs
+        numbers, takes = [], {}
+        results = zip(values, values, values, values)  # noqa: B905 - four values for each key
+        for (rule, scope, _, _), (n_in_scope, n, exceeds, taken) in zip(keys, results):  # noqa: B905
+            numbers.append((n_in_scope, n, exceeds == 1))
+            takes[rule, scope] = taken
+        self._of_thread.takes = takes
         return numbers
 
     def _take(self, ask: Take, held: bool) -> bool:  # noqa: ARG002 - of counts that have a lock
-        outs = getattr(self._of_thread, "outs", {})
-        if outs.get((ask.rule, ask.scope), 0) >= ask.times:
+        takes = getattr(self._of_thread, "takes", {})
+        if takes.get((ask.rule, ask.scope), 0) >= ask.times:
             return False
         self._statistics.send_returned_takes()
-        return bool(self._take_one(self._keys, *_place(ask), ask.times))
+        return bool(self._take_one(self._keys, *_take_keys(ask), ask.times))
 
     def _give_back(self, ask: Take) -> None:
         # In the background, if a request must not wait for it.
         if ask.beside:
-            self._statistics.give_back(_place(ask))
+            self._statistics.give_back(_take_keys(ask))
         else:
-            self._take_one(self._keys, *_place(ask))
+            self._take_one(self._keys, *_take_keys(ask))
 
     def match_without_lock(
         self, keys: Sequence[MatchKey], lock_free_after: Sequence[int]
@@ -123,10 +126,10 @@ class RedisCounts(SharedCounts):
         While the server does not answer, they are those that this process has not sent yet.
         """
         values = iter(
-            self._read([f"{kind}{rule}" for rule in rules for kind in (_PLACES, _NOTED, _INJECTED, _FAILED)])
+            self._read([f"{kind}{rule}" for rule in rules for kind in (_MATCHED, _NOTED, _INJECTED, _FAILED)])
         )
-        four = zip(values, values, values, values)  # noqa: B905 - four each
-        return [(places + noted, injected, failed) for places, noted, injected, failed in four]
+        by_rule = zip(values, values, values, values)  # noqa: B905 - four values for each rule
+        return [(matched + noted, injected, failed) for matched, noted, injected, failed in by_rule]
 
     def requests(self) -> int:
         """The number of requests that matched a rule; without an answer, those not sent yet."""
@@ -233,5 +236,5 @@ class _Statistics(PerProcess):
                 raise
 
 
-def _place(ask: Take) -> tuple[Argument, Argument]:
+def _take_keys(ask: Take) -> tuple[Argument, Argument]:
     return ask.rule, key_of(ask.rule, ask.scope) if ask.scope else b""

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from faultinject.rules.redis_url import RedisURL
 
 _FIELDS = 5
+"""The number of fields: generation, id of the counts, scenario, seed and the rest."""
 _QUIET = 60.0
 """Seconds between two log lines that the server has lost its data."""
 
@@ -90,8 +91,8 @@ class RedisStore(SharedStore):
             result, *fields = self._run(self._agree, _new_id(), *_split_data(data), *options)
             if result != b"others":
                 break
-            replaced, standing = fields
-            data_before = loads(standing)
+            replaced, others = fields
+            data_before = loads(others)
             data = {**data, **{name: data_before[name] for name in keeps if name in data_before}}
         if result == b"differs":
             problem = "is in use by other rules, or the same with another seed"
@@ -179,10 +180,10 @@ class RedisStore(SharedStore):
         fields: list[bytes] = [field for field in self._published if field is not None]
         if len(fields) != _FIELDS:
             raise StoreUnavailableError(f"{self.shown} has rules that are not whole")
-        generation, identity, scenario, seed, standing = fields
+        generation, identity, scenario, seed, others = fields
         data = {"scenario": _text(scenario), "seed": _text(seed)}
         try:
-            data |= loads(standing)
+            data |= loads(others)
         except (ValueError, TypeError) as error:
             raise StoreUnavailableError(f"{self.shown} has rules that cannot be read: {error}") from error
         if self._counts is None or self._counts_id != identity:

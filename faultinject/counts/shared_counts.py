@@ -49,7 +49,7 @@ class SharedCounts(ABC):
         self._next_busy_line = 0.0
         # The length of the pause after the last failure (0 if the store answers), and its end.
         self._pause = self._until = 0.0
-        self._here_passed = [Counter() for _ in PASSED]
+        self._passed_here = [Counter() for _ in PASSED]
 
     @abstractmethod
     def _match(self, keys: Sequence[MatchKey], now: float, hold: bool) -> list[Number]:
@@ -74,7 +74,7 @@ class SharedCounts(ABC):
             lock_free_after: for each rule, the number of takes after which its decisions need no number.
 
         Returns:
-            Numbers. The second one is below 0: the number of this process, as no identity was counted.
+            Numbers whose second part is below 0, as no identity was counted: it stands for this process.
 
         Raises:
             StoreUnavailableError: the store failed.
@@ -108,14 +108,14 @@ class SharedCounts(ABC):
 
     def note_passed(self, reason: int) -> None:
         """Note that a request passed for one of the reasons `PASSED`."""
-        self._here_passed[reason].next()
+        self._passed_here[reason].next()
 
     def passed(self) -> tuple[int, ...]:
         """The number of requests that passed for each reason, in all processes.
 
         They are those of this process if the store does not count them.
         """
-        return tuple(counter.value for counter in self._here_passed)
+        return tuple(counter.value for counter in self._passed_here)
 
     def matched(self, rule: int) -> int:
         """The number of requests that matched a rule's conditions, in all processes."""
@@ -160,9 +160,9 @@ class SharedCounts(ABC):
 
         Raises:
             StoreBusyError: another process has the lock.
-            StoreUnavailableError: the store failed, after which a take may be counted, or is in a pause.
+            StoreUnavailableError: the store failed, and may have counted the take, or is in a pause.
         """
-        # The same as `_ask_store`: calling it would be a third of the time of a take that finds the rule spent.
+        # A copy of `_ask_store`: the call would add a third to the time of a take whose rule is spent.
         pause = self._pause
         try:
             if pause:
@@ -243,9 +243,9 @@ class SharedCounts(ABC):
             self._missed_logged = missed
 
     def _note_failure(self, pause: float, error: Exception) -> StoreUnavailableError:
-        """Note a failure; several threads with the same failure count as one.
+        """Note a failure, and begin a pause or double it.
 
-        They are recognised by the length of the pause with which they began.
+        Threads that fail at the same time do that once: they all began with the same pause.
         """
         self._missed.next()
         if isinstance(error, StoreBusyError):

@@ -182,17 +182,18 @@ class ForeignStore(SharedStore):
 
     def begin(self, data: dict[str, Any], *, chosen: bool, keeps: Sequence[str] = ()) -> None:
         """Begin as the other package's store does."""
-        self._done(lambda: self._store.begin(data, chosen=chosen, keeps=keeps))
+        self._call(lambda: self._store.begin(data, chosen=chosen, keeps=keeps))
 
     def publish(self, data: dict[str, Any], *, after: Hashable, anew: bool) -> None:
         """Publish as the other package's store does."""
-        self._done(lambda: self._store.publish(data, after=after, anew=anew))
+        self._call(lambda: self._store.publish(data, after=after, anew=anew))
 
     def counts(self) -> tuple[int, dict[str, Any], Counts]:
         """The counts of the other package's store."""
-        return self._done(self._store.counts)
+        return self._call(self._store.counts)
 
-    def _done(self, call: Callable[[], T]) -> T:
+    def _call(self, call: Callable[[], T]) -> T:
+        """Call the other package; an error of its own means that the store is unavailable."""
         try:
             return call()
         except FaultInjectError:

@@ -30,6 +30,7 @@ from faultinject.rules.files import OwnFile
 MOST_RULES = 65_536
 MOST_COUNTERS = 262_144
 WAYS = 32
+"""The entries of a bucket."""
 BUCKETS = 4_096
 RULE, COUNTER = 64, 32
 """The bytes of a row."""

@@ -1,4 +1,4 @@
-"""The actions of the engine: a small, closed set; an adapter carries out one a request."""
+"""The actions of the engine, a closed set; an adapter carries out one for each request."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, eq=False, repr=False)
 class Pass:
-    """The app answers.
+    """Let the app answer.
 
     Attributes:
-        entry: what goes into the journal.
-        did: `passed`; `refused` when too many faults are under way; `failed` after an error of ours.
+        entry: the request's entry in the journal.
+        did: `passed`; `refused` if too many faults are under way; `failed` after an error of ours.
     """
 
     entry: Entry
@@ -32,12 +32,12 @@ class Forward:
     """Let the app answer, and change how its answer travels.
 
     Attributes:
-        entry: what goes into the journal.
-        after: the wait is before the answer goes out, else before the app runs.
+        entry: the request's entry in the journal.
+        after: whether the wait is after the app has run, before its answer is sent.
         delay: seconds to wait.
-        filter: changes the answer on its way, or None.
-        upload: bytes of the request's body that the app gets to read before the wait, which is in their middle then;
-            None: it is not.
+        filter: changes the answer, or None.
+        upload: the number of bytes of the request's body that the app reads before the wait; None: the wait is not in
+            the body.
     """
 
     entry: Entry = field(kw_only=False)
@@ -59,10 +59,11 @@ class Disconnect:
     """End the connection without an answer.
 
     Attributes:
-        entry: what goes into the journal.
-        instead: the answer where the server does not let us; it also says when, and what is read before.
-        how: what to do: `reset` or `closed`.
-        held: seconds in which nothing happens first; None: it ends at once.
+        entry: the request's entry in the journal.
+        instead: the answer if the server gives no access to the connection; its `when`, `drain` and `delay` count for
+            the end, too.
+        how: the kind of end: `reset` or `closed`.
+        held: seconds in which nothing happens before the end, for a hang; None: no such wait.
     """
 
     entry: Entry
@@ -72,5 +73,5 @@ class Disconnect:
 
 
 Action = Pass | Respond | Forward | Disconnect
-# What a fault does to a request that its rule fires for; the digest is where every choice is drawn from.
+# Makes the action of a fault for a request; the digest is the source of all its draws.
 Act = Callable[[Request, Entry, bytes], Action]

@@ -1,4 +1,4 @@
-"""The answer to a request by a fault: status line, headers, body, and how to ask for a wait."""
+"""The answers of faults: status line, headers, body, and the hint to wait."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ Check = Callable[[Request], bool]
 Lister = Callable[[Request, bytes], Listing | None]
 
 MILLISECONDS = ("x-amz-retry-after", "x-ms-retry-after-ms", "retry-after-ms")
-"""Headers that ask in milliseconds."""
+"""Headers that ask to wait, in milliseconds."""
 FORMS = ("seconds", "date", *MILLISECONDS)
-"""The forms of `hint`: the two of `Retry-After`, or a header."""
+"""The forms of `hint`: the two of `Retry-After`, or a header in milliseconds."""
 HEADERS = ("retry-after", *MILLISECONDS)
 """The headers that ask to wait."""
 _WITHOUT_BODY = frozenset((204, 205, 304))
 NO_HEADERS: Mapping[str, str] = {}
-NOTHING_OF_A_BODY = (("Content-Length", "0"),)
+LENGTH_0 = (("Content-Length", "0"),)
 
 
 class Answer:
-    """The common part of all answers of one rule and one documented error (or status).
+    """The part that all answers of one rule and one documented error, or status, share.
 
-    It is worked out once.
+    It is computed once.
 
     Args:
         rule: the rule that answers.
@@ -43,25 +43,25 @@ class Answer:
         content_type: the Content-Type, exactly; empty for none.
         vendor: the vendor of the error, or None.
         phrase: the vendor's own reason phrase, or None for the standard one.
-        constants: the headers of all these answers that the vendor adds, by lower-case name.
+        constants: the vendor's headers that are the same in all these answers, by lower-case name.
         id_headers: pairs of a header's name and the name of the id that it carries.
-        bare_head: whether an answer to HEAD says nothing of the body.
-        chunked: whether the head of an error in a 200 has no length of its body.
+        bare_head: whether an answer to HEAD has `Content-Length: 0` and no Content-Type.
+        chunked: whether the head of an error in a 200 has no Content-Length.
 
     Attributes:
         status_line: the status with the reason phrase, for servers that send ours.
-        after: the app runs first and its answer is dropped.
-        drain: whether the request body is read before answering.
-        read_at_most: how many bytes of it are read instead, or None.
+        after: whether the app runs first, and its answer is dropped.
+        drain: whether the request body is read to its end before the answer.
+        read_at_most: the number of bytes of it that are read instead, or None.
         cors: whether a browser's script may read the answer.
         closes: whether the rule asks for the end of the connection after the answer.
         retry_date: seconds from the answer's start that an HTTP-date in Retry-After asks to wait, or None.
-        error_after_head: the head is sent at once and has no length, and the body after the delay: a status below
-            300 with an error inside.
-        multi_delete: from a request and its digest to the listing that answers key by key, or None; None if no
-            request is answered so.
-        takes_time: it is late behind its head, or its body is changed on its way.
-        hint: the wait that the answer asks for in seconds, or None.
+        error_after_head: whether the head, with a status below 300 and no length, is sent at once, and the error in
+            the body after the delay.
+        multi_delete: makes, from a request and its digest, the listing that answers each key by itself, or None; None
+            if the error has no such answers.
+        takes_time: whether the body comes later than the head, or a filter changes it.
+        hint: the seconds that the answer asks to wait, or None.
         hint_form: the form of the hint: `seconds`, `date`, a vendor's header or `unreadable`; None for no hint.
     """
 
@@ -88,7 +88,7 @@ class Answer:
         self._bodyless = status in _WITHOUT_BODY
         self._first: Headers = [("Content-Type", content_type)] if content_type else []
         if self._bodyless:
-            # For 205: without a length waitress marks the end of a body, even for HEAD.
+            # Without a length, waitress would send a 205 with the end mark of a chunked body, even for HEAD.
             self._first = [("Content-Length", "0")] if status == 205 else []
         self._id_headers = id_headers
         self._bare_head = bare_head
@@ -122,13 +122,13 @@ class Answer:
         self._hints_in_headers = not given.keys() & HEADERS and wait is None and self.hint_form is not None
         if rule.services.marked:
             self._last += mark(rule.name)
-            # What a rule sets cannot lift the mark.
-            self._set = tuple(each for each in self._set if each[0] not in MARKS)
+            # A rule cannot replace the mark by its own headers.
+            self._set = tuple(header for header in self._set if header[0] not in MARKS)
         if rule.services.guarded:
-            self._last += GUARDS
-        # What the rule asks for stands alone.
-        asks = HEADERS if wait is not None or given.keys() & HEADERS else ()
-        self._left_out = {*asks, *(name.lower() for name, _ in self._last)}
+            self._last += BROWSER_GUARDS
+        # A hint of the rule replaces all hints of the vendor.
+        replaced = HEADERS if wait is not None or given.keys() & HEADERS else ()
+        self._left_out = {*replaced, *(name.lower() for name, _ in self._last)}
 
     def give(
         self,
@@ -142,9 +142,9 @@ class Answer:
         """The answer to one request.
 
         Args:
-            request: what is answered.
-            entry: what the journal is told.
-            digest: where the delay is drawn from.
+            request: the request.
+            entry: its entry in the journal.
+            digest: the source of the draw of the delay.
             body: the whole body, also for HEAD.
             ids: the answer's ids by name.
             more: the headers that the vendor adds to the usual ones.
@@ -157,16 +157,14 @@ class Answer:
         if self._bodyless:
             body = b""
         elif request.method.upper() == "HEAD":
-            headers = (
-                [*NOTHING_OF_A_BODY] if self._bare_head else [*headers, ("Content-Length", str(len(body)))]
-            )
+            headers = [*LENGTH_0] if self._bare_head else [*headers, ("Content-Length", str(len(body)))]
             body = b""
         elif not self.error_after_head:
             headers.append(("Content-Length", str(len(body))))
         for name, which in self._id_headers:
             headers.append((name, ids[which]))
         if more:
-            headers += [each for each in more if each[0].lower() not in self._left_out]
+            headers += [header for header in more if header[0].lower() not in self._left_out]
         headers += self._last
         for name, text in self._set:
             headers = [header for header in headers if header[0].lower() != name]
@@ -175,7 +173,7 @@ class Answer:
             headers = with_cors(headers, origin)
         entry.response_bytes = len(body)
         if self._hints_in_headers:
-            # Not every answer of a vendor that asks to wait does so: to HEAD perhaps not.
+            # The vendor may add its hint to some answers only, for example not to HEAD: read these headers.
             entry.hint, entry.hint_form = read_hint({name.lower(): text for name, text in headers})
         return Respond(entry, self, headers, body, self._delay(digest))
 
@@ -185,13 +183,13 @@ class Respond:
     """Answer instead of the app, before it has run or after.
 
     Attributes:
-        entry: what goes into the journal.
-        answer: what all answers of the rule have in common: status, reason, `after`, `drain`, `cors`.
+        entry: the request's entry in the journal.
+        answer: the part that all answers of the rule share: status, reason, `after`, `drain`, `cors`.
         headers: the answer's headers in the vendor's order.
         body: the bytes to send; empty for HEAD.
-        delay: seconds to wait before acting.
+        delay: seconds to wait before the answer.
         filter: changes the body on its way, or None.
-        listing: what the request's body is handed to, since the answer depends on it, or None.
+        listing: reads the request's body if the answer depends on its keys, or None.
     """
 
     entry: Entry
@@ -207,18 +205,19 @@ ActByAnswering = Callable[[Request, Entry, bytes], Respond]
 
 
 def one_of(acts: Sequence[ActByAnswering], tests: Sequence[Check | None]) -> ActByAnswering:
-    """The action of one of several errors, evenly drawn.
+    """The action that draws one of several errors, each with the same probability.
 
     Args:
-        acts: their actions.
-        tests: for each of them, which requests may get it; None: all. If a request may get none, all are drawn from.
+        acts: the actions of the errors.
+        tests: for each error the test of the requests that may get it; None: all. A request that passes no test gets
+            one of all errors.
     """
     if len(acts) == 1:
         return acts[0]
 
     def act(request: Request, entry: Entry, digest: bytes) -> Respond:
-        open_to = [one for one, holds in zip(acts, tests, strict=True) if holds is None or holds(request)]
-        drawn_from = open_to or acts
+        possible = [one for one, holds in zip(acts, tests, strict=True) if holds is None or holds(request)]
+        drawn_from = possible or acts
         return drawn_from[choose(digest, len(drawn_from))](request, entry, digest)
 
     return act
@@ -232,7 +231,7 @@ def reading_of(rule: CompiledRule, vendor: Vendor) -> Addressing:
 
 
 def documented(rule: CompiledRule, vendor: Vendor, row: DocumentedError) -> ActByAnswering:
-    """The action of a vendor's error: its own envelope with ids of its own."""
+    """The action of a vendor's error: an answer in the vendor's envelope, with new ids."""
     value = rule.rule.value
     message = value("message")
     prepared: dict[tuple[str, bool], tuple[Answer, Rendering]] = {}
@@ -242,13 +241,13 @@ def documented(rule: CompiledRule, vendor: Vendor, row: DocumentedError) -> ActB
     without_length = frozenset(error.operation for error in hidden if error.framing == "chunked")
     make_ids = vendor.make_ids
     resource_of = vendor.resource if value("resource") is None else None
-    place: str = value("resource") or ""
+    resource: str = value("resource") or ""
     reading = reading_of(rule, vendor)
     status = wanted or row.status
     assert status is not None
 
-    def prepare(asked: str, chunked: bool) -> tuple[Answer, Rendering]:
-        made = Rendering(vendor, row, status=status, message=message, asked=asked)
+    def prepare(form: str, chunked: bool) -> tuple[Answer, Rendering]:
+        made = Rendering(vendor, row, status=status, message=message, asked=form)
         answer = Answer(
             rule,
             row.address,
@@ -268,16 +267,16 @@ def documented(rule: CompiledRule, vendor: Vendor, row: DocumentedError) -> ActB
             and answer.drain
         ):
             answer.multi_delete = _lister(rule, vendor, row, reading)
-        pair = prepared[asked, chunked] = answer, made
+        pair = prepared[form, chunked] = answer, made
         return pair
 
     def act(request: Request, entry: Entry, digest: bytes) -> Respond:
-        asked = form_for(row, request, status) if form_for is not None else ""
+        form = form_for(row, request, status) if form_for is not None else ""
         chunked = bool(without_length) and reading.operation(request) in without_length
-        answer, made = prepared.get((asked, chunked)) or prepare(asked, chunked)
+        answer, made = prepared.get((form, chunked)) or prepare(form, chunked)
         ids = make_ids(stretched(digest, entry.seq), int(entry.time))
         entry.request_id = ids.get("request_id")
-        named = place
+        named = resource
         if resource_of is not None:
             bucket, key = reading.read_address(request)
             named = resource_of(bucket, key, request.raw_path)
@@ -291,7 +290,7 @@ def documented(rule: CompiledRule, vendor: Vendor, row: DocumentedError) -> ActB
 
 
 def _lister(rule: CompiledRule, vendor: Vendor, row: DocumentedError, reading: Addressing) -> Lister:
-    """Make the listing of a request and its digest: None unless several objects are deleted."""
+    """Make the function that starts a listing: None unless the request deletes several keys."""
     dialect = vendor.deletes
     assert dialect is not None
     message: str | None = rule.rule.value("message")
@@ -302,16 +301,16 @@ def _lister(rule: CompiledRule, vendor: Vendor, row: DocumentedError, reading: A
         if reading.operation(request) != "DeleteObjects":
             return None
         listing = Listing(vendor.escape, dialect, said, lambda named: fails(digest, named, limit))
-        listing.delete = request.told(DELETE)
+        listing.delete = request.get_extra(DELETE)
         return listing
 
     return begin
 
 
 def answer_keys(action: Respond) -> bool:
-    """Answer each key of the request's body by itself; no if the body names no keys.
+    """Change the answer to one for each key of the request's body; return whether that was done.
 
-    Then, and after an error of ours, the answer stays as it is: the error for the request as a whole.
+    If the body has no keys, or after an error of ours, the answer stays the error for the request as a whole.
     """
     body = None
     if action.listing is not None:
@@ -363,15 +362,15 @@ def taken_over(headers: Headers, app_headers: Headers) -> Headers:
 
 
 def _with(headers: Headers, more: Headers) -> Headers:
-    """Combine both; a header that the rule itself sets replaces the other."""
+    """Combine both; of two headers with the same name the first list's stays."""
     given = {name.lower() for name, _ in headers}
-    return [*headers, *(each for each in more if each[0].lower() not in given)]
+    return [*headers, *(header for header in more if header[0].lower() not in given)]
 
 
 def at_its_start(action: Respond, now: float) -> Headers:
-    """The headers of an answer that starts now, in unix time.
+    """The headers of an answer that starts at `now`, in unix seconds.
 
-    An HTTP-date to wait for counts from here.
+    An HTTP-date in Retry-After is computed here, as the wait begins with the answer.
     """
     wait = action.answer.retry_date
     if wait is None:
@@ -385,10 +384,11 @@ def at_its_start(action: Respond, now: float) -> Headers:
 MARKS = ("x-faultinject", "cache-control")
 """The headers of the mark, in lower case."""
 
-GUARDS = (("X-Content-Type-Options", "nosniff"), ("Content-Security-Policy", "default-src 'none'; sandbox"))
-"""Headers by which a browser takes an answer for no other content, and runs nothing in it.
-
-An example of content that could run is XML.
+BROWSER_GUARDS = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("Content-Security-Policy", "default-src 'none'; sandbox"),
+)
+"""Headers that forbid a browser to guess another type of content, or to run scripts.
 
 https://mimesniff.spec.whatwg.org/#determining-the-computed-mime-type-of-a-resource,
 https://www.w3.org/TR/CSP3/#directive-sandbox
@@ -396,23 +396,24 @@ https://www.w3.org/TR/CSP3/#directive-sandbox
 
 
 def guarded(headers: Iterable[tuple[str, str]]) -> Headers:
-    """The app's headers with `GUARDS`, by which a browser runs nothing of its changed answer.
+    """The app's headers with `BROWSER_GUARDS`, for an answer that was changed.
 
-    Its own policy stays, as each of several holds; of several `X-Content-Type-Options` only the first counts.
+    The app's own policy stays, as a browser applies several together; of several `X-Content-Type-Options` only the
+    first counts, so the app's is left out.
 
     https://www.w3.org/TR/CSP3/#multiple-policies, https://fetch.spec.whatwg.org/#x-content-type-options-header
 
     >>> guarded([("x-content-type-options", "none"), ("Content-Security-Policy", "img-src *")])[0]
     ('Content-Security-Policy', 'img-src *')
     """
-    return [*(header for header in headers if header[0].lower() != "x-content-type-options"), *GUARDS]
+    return [*(header for header in headers if header[0].lower() != "x-content-type-options"), *BROWSER_GUARDS]
 
 
 _TO_CACHES = frozenset((*MARKS, "expires", "surrogate-control", "x-accel-expires"))
 
 
 def mark(name: str) -> Headers:
-    """The headers of an answer that the rule of that name gives."""
+    """The headers that mark an answer of the rule of that name."""
     return [("x-faultinject", name), ("Cache-Control", "no-store")]
 
 
@@ -424,7 +425,7 @@ def marked(headers: Iterable[tuple[str, str]], name: str) -> Headers:
     >>> marked([("ETag", "1"), ("CDN-Cache-Control", "max-age=9")], "late")
     [('ETag', '1'), ('x-faultinject', 'late'), ('Cache-Control', 'no-store')]
     """
-    return [*((each, text) for each, text in headers if not _tells_caches(each.lower())), *mark(name)]
+    return [*((key, text) for key, text in headers if not _tells_caches(key.lower())), *mark(name)]
 
 
 def _tells_caches(name: str) -> bool:
@@ -432,15 +433,15 @@ def _tells_caches(name: str) -> bool:
 
 
 def write_hint(wait: float, form: str) -> tuple[str, str, float]:
-    """Write the header that asks to wait, and return the wait in seconds that it comes to.
+    """Write the header that asks to wait.
 
     Args:
         wait: seconds.
         form: one of FORMS.
 
     Returns:
-        The header's name, its text and the wait: whole seconds or milliseconds, rounded up. The text of a `date` is
-        worked out when the answer starts; whole seconds rounded up are never earlier than the wait itself.
+        The header's name, its text, and the seconds that it asks for: whole seconds or milliseconds, rounded up.
+        The text of a `date` is only written when the answer starts, see `at_its_start`.
 
     >>> write_hint(1.5, "seconds"), write_hint(1.5, "x-amz-retry-after")
     (('Retry-After', '2', 2.0), ('x-amz-retry-after', '1500', 1.5))
@@ -453,7 +454,7 @@ def write_hint(wait: float, form: str) -> tuple[str, str, float]:
 
 
 def read_hint(headers: Mapping[str, str]) -> tuple[float | None, str | None]:
-    """The wait in seconds that headers of lower-case names ask for, and in which form.
+    """The seconds that headers, by lower-case name, ask to wait, and the form.
 
     >>> read_hint({"x-amz-retry-after": "1500"})
     (1.5, 'x-amz-retry-after')

@@ -79,46 +79,45 @@ class Settings(Protocol):
     marked: bool
     """Whether answers carry `x-faultinject` and `Cache-Control`."""
     guarded: bool
-    """Whether they carry `GUARDS`."""
+    """Whether they carry `BROWSER_GUARDS`."""
     endpoints: tuple[str, ...]
     """The user's own host suffixes."""
 
 
 class CompiledRule:
-    """One rule of a plan, ready to be asked about requests.
+    """One rule of a plan, compiled: its tests, its draw and its action.
 
     Args:
         rule: the rule as written.
         number: the number under which it is counted.
         name: its name in the journal and in `x-faultinject`.
         duplicate: the number of earlier rules of the scenario with the same label.
-        key: the seed's key.
-        seed: the same without the part that differs between processes that count for themselves.
-        reading: how it reads bucket, key and operation.
-        services: settings of its answers.
-        shared: takes notes for other processes, if there may be any.
+        key: the key of the draws; it differs between processes that count separately.
+        seed: the key of the seed alone, by which `sample` chooses the same everywhere.
+        reading: the reading of bucket, key and operation.
+        services: the settings of its answers.
+        shared: the counts that other processes share, or None.
 
     Attributes:
         number: the number under which it is counted.
         name: its name in the journal and in `x-faultinject`.
         rule: the rule as written.
-        reading: how it reads bucket, key and operation.
+        reading: the reading of bucket, key and operation.
         above: the rate as (limit, period in seconds), or None.
-        takes_preflights: whether it is for CORS preflights as well.
-        skips: a function from the number of a match in its scope to whether skip, from and every leave it alone; None
-            for never.
-        scope: a function to the name of the scope that counts are kept in; None for the rule as a whole.
+        takes_preflights: whether it may match CORS preflights.
+        skips: tells, from the number of a match in its scope, whether `skip`, `from` or `every` skips it; None: never.
+        scope: gives the name of the scope of a request's counts; None: the rule as a whole.
         fired: the number of decisions for its fault.
         undone: the number of these that were not carried out.
-        failed: the number of errors of ours that kept it from carrying out its decision.
-        times: the most injections in its scope; None for no limit.
-        lock_free_after: takes after which it no longer needs the shared counts: 0 for a rule that always or never
-            fires, and draws nothing but ids; None: one always does.
-        act: the action of the fault on a request that the rule fires for.
-        matches: whether all conditions hold for a request, and no `unless` does.
+        failed: the number of decisions that an error of ours prevented.
+        times: the most injections in its scope; None: no limit.
+        lock_free_after: the number of takes in its scope after which no decision needs the shared counts: 0 for a rule
+            that always or never fires, and draws nothing but ids; None: every decision needs them.
+        act: makes the action for a request for which the rule fires.
+        matches: tests whether all conditions hold for a request, and no `unless` condition does.
         always_fires: whether the probability is 1.
-        drawn: the digest of the nth match of an identity, or None if chance decides against it.
-        window: a function from the scenario's age in seconds to whether begin and end are open; None for always.
+        drawn: gives the digest of the nth match of an identity, or None if chance decides against it.
+        window: tells, from the scenario's age in seconds, whether it is between `begin` and `end`; None: always.
     """
 
     def __init__(
@@ -166,21 +165,23 @@ class CompiledRule:
         return self.times or 0
 
     def take_back(self) -> None:
-        """Note that a fault was decided on and is not carried out."""
+        """Note that a fault was decided but not carried out."""
         self.undone.next()
         if self._note_injected is not None:
             self._note_injected(self.number, -1)
 
 
 def asks_for_options(rule: Rule, reading: Addressing) -> bool:
-    """Whether a rule names OPTIONS, or an operation of that method alone, as `OptionsObject`.
+    """Whether a rule names OPTIONS, or an operation that has no other method.
 
-    A pattern names none.
+    A pattern does not count.
     """
     if any(text.removeprefix("=").upper() == "OPTIONS" for text in rule.conditions.get("method", ())):
         return True
     texts = [text for text in rule.conditions.get("operation", ()) if text[:1] == "=" or "*" not in text]
-    return any(reading.operations.methods(reading.operations.meant((text,))) == _OPTIONS for text in texts)
+    return any(
+        reading.operations.methods(reading.operations.recognised_for((text,))) == _OPTIONS for text in texts
+    )
 
 
 def _never(identity: str, n: int) -> None:
@@ -189,8 +190,8 @@ def _never(identity: str, n: int) -> None:
 
 def _skips(skip: int, every: int) -> Callable[[int], bool] | None:
     if every == 1:
-        return None if skip == 0 else lambda place: place < skip
-    return lambda place: place < skip or (place - skip + 1) % every != 0
+        return None if skip == 0 else lambda n: n < skip
+    return lambda n: n < skip or (n - skip + 1) % every != 0
 
 
 def _window(begin: float, end: float | None) -> Callable[[float], bool] | None:
@@ -203,7 +204,7 @@ SCOPES: dict[str, Scope | None] = {
     "rule": None,
     "call": lambda _request, _reading, exact: exact,
     "key": lambda request, reading, _exact: "/{}/{}".format(
-        *(each or "" for each in reading.read_address(request))
+        *(part or "" for part in reading.read_address(request))
     ),
     "bucket": lambda request, reading, _exact: f"/{reading.read_address(request)[0] or ''}",
     "operation": lambda request, reading, _exact: reading.operation(request) or "none",
@@ -215,9 +216,9 @@ SCOPES: dict[str, Scope | None] = {
 def duplicate_indices(rules: Iterable[Rule]) -> list[int]:
     """For each rule the number of earlier ones with the same label."""
     seen: dict[str, int] = {}
-    found = []
+    indices = []
     for rule in rules:
         label = rule.label
         seen[label] = earlier = seen.get(label, -1) + 1
-        found.append(earlier)
-    return found
+        indices.append(earlier)
+    return indices

@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Protocol
 
-# One (rule, scope, identity, above) a rule that matched; counted as one Number each.
+# A key for each rule that matched: (rule, scope, identity, above). The match of each gets one `Number`.
 MatchKey = tuple[int, str, str, tuple[int, float] | None]
-# The number in the rule's scope; that of this identity, below 0 where no decision depends on it, and so nothing was
-# counted and nothing is held; whether the rate is exceeded.
+# The number of the match in the rule's scope; its number among those of the same identity, below 0 if no decision
+# depends on it, so that nothing was counted and no lock is held; whether the rate is exceeded.
 Number = tuple[int, int, bool]
 
 
 PASSED = REFUSED, UNDECIDED, ERRED = range(3)
-"""Reasons for which a request passed that a rule may have been for.
+"""Reasons for which a request passed though a rule may have had a fault for it.
 
-Too many faults were under way, the store failed, or faultinject itself did.
+Too many faults were under way, the store of counts failed, or faultinject itself failed.
 """
 
 
@@ -30,8 +30,8 @@ class Take:
     Attributes:
         rule: the rule's number.
         scope: the scope's name, empty for the rule as a whole.
-        times: the most takes that may be out.
-        beside: whether nobody waits until the count is returned: an event loop must go on.
+        times: the most takes in the scope that may not be returned.
+        beside: whether the count is returned in the background, as an event loop must not wait.
     """
 
     rule: int
@@ -41,16 +41,16 @@ class Take:
 
 
 class SharedCounts(Protocol):
-    """Counts of a scenario in which other processes count as well: what is known of them all."""
+    """Counts of a scenario that several processes share."""
 
     def note_injected(self, rule: int, by: int = 1) -> None:
-        """Note that a request got the rule's fault; with -1, that a noted one did not get it."""
+        """Note that a request got the rule's fault; -1: that it did not get it after all."""
 
     def note_passed(self, why: int) -> None:
-        """Note that a request passed that a rule may have been for."""
+        """Note that a request passed though a rule may have had a fault for it."""
 
     def totals(self, rules: Sequence[int]) -> list[tuple[int, int, int]]:
-        """For each rule the requests that met its conditions, got its fault, or were undecided."""
+        """For each rule the requests that matched, that got its fault, and that were undecided."""
 
     def injected(self) -> int:
         """The requests that got a fault."""
@@ -59,19 +59,18 @@ class SharedCounts(Protocol):
         """The requests that passed, for each reason."""
 
     def replaced(self) -> None:
-        """Other counts are in force from now on."""
+        """Note that other counts are in force from now on."""
 
 
 class Counts(Protocol):
     """The counts of a scenario.
 
-    Counts whose match and take wait for a server say so by an attribute `waits` that is true: under an event loop
-    they are asked on another thread.
+    If `match` and `take` wait for a server, an attribute `waits` is True: then ASGI adapters call them on a thread.
     """
 
     @property
     def holds(self) -> bool:
-        """Whether a match may keep these counts from others until its takes."""
+        """Whether `match` may lock these counts until `release`."""
         ...
 
     @property
@@ -98,7 +97,7 @@ class Counts(Protocol):
         """Undo a take."""
 
     def matched(self, rule: int) -> int:
-        """The number of requests that met the rule's conditions."""
+        """The number of requests that the rule matched."""
 
     def requests(self) -> int:
         """The requests that matched a rule; one that matched several counts once."""
@@ -118,8 +117,8 @@ class Counter:
 
     @property
     def value(self) -> int:
-        """The number of numbers that were handed out."""
-        # A `count` tells its next number by its text alone.
+        """The number of calls of `next` so far."""
+        # Only the text of an `itertools.count` shows its next number.
         return int(repr(self._count).removeprefix("count(").removesuffix(")"))
 
 

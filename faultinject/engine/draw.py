@@ -1,4 +1,4 @@
-"""The one source of chance: a keyed digest of what is drawn for, so that a seed replays.
+"""The one source of chance: a keyed digest of rule, request and number; a seed replays it.
 
 For one match it is `blake2b(label ‖ 0 ‖ identity ‖ 0 ‖ n, key=blake2b(seed).digest(), digest_size=32)`. Bytes 0-7
 decide, 8-15 choose the row of a group, 16-23 the delay; 24-31, stretched, the ids, the bytes that `corrupt` changes
@@ -28,7 +28,7 @@ def drawer(key: bytes, label: str, limit: int) -> Draw:
     """
     state = blake2b(label.encode("utf-8", "surrogatepass") + b"\0", key=key, digest_size=32)
     copy = state.copy
-    # As bytes compare: the first eight of the digest against the limit, big-endian.
+    # Bytes compare like numbers, from the first: the digest's bytes 0-7 decide. No digest reaches 33 times 0xff.
     below = limit.to_bytes(8, "big") if limit < ONE else b"\xff" * 33
 
     def draw(identity: str, n: int) -> bytes | None:
@@ -72,7 +72,7 @@ def delays(delay: tuple[float, float] | LogNormal) -> Callable[[bytes], float]:
         from statistics import NormalDist  # loads much, and few rules need it
 
         exponent = NormalDist(0, delay.sigma).inv_cdf
-        # As many bits as leave the share between 0 and 1.
+        # 52 bits, as with more a float could round the share to 1, which has no quantile.
         return lambda digest: min(
             LONGEST_DELAY,
             delay.median * exp(exponent(((int.from_bytes(digest[16:24], "big") >> 12) + 0.5) / 2**52)),
@@ -84,14 +84,14 @@ def delays(delay: tuple[float, float] | LogNormal) -> Callable[[bytes], float]:
 
 
 def stretched(digest: bytes, number: int) -> bytes:
-    """64 more bytes of a match for each number, for `corrupt`, or for the ids of that outcome."""
+    """64 more bytes of a match for each number: for the ids of an answer, and for `corrupt`."""
     return blake2b(b"%b%d" % (digest[24:32], number)).digest()
 
 
 def fails(digest: bytes, named: tuple[str, str | None], limit: int) -> bool:
     """Whether a key of a DeleteObjects, or a version of it, gets the error.
 
-    Other keys beside it do not matter.
+    The other keys of the request do not matter.
 
     Bytes 24-31 of the digest are stretched, as for the ids; the `person` keeps the numbers apart.
     Bytes 24-31 of the digest are stretched, as for the ids; the `person` keeps the numbers apart.

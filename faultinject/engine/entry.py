@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from faultinject.engine.counting import Counts, Take
 from faultinject.engine.request import GUARDS, PARTS, RECORDED_HEADERS, BodySummary, Request, SeenBody
 from faultinject.engine.shown import shown_path, shown_query
-from faultinject.http.wire import whole
+from faultinject.http.wire import number_of
 from faultinject.vendors.addressing import Addressing
 from faultinject.vendors.credentials import expires_at, key_id, query_key_id, signed_at, signed_for
 
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 # The scenario's generation, its seed and the seed's key.
 Origin = tuple[int, str, bytes]
 LONGEST_TEXT = 2048
-"""Characters that a text field keeps."""
+"""The most characters of a text field that are kept."""
 LONGEST_DATE = 40
-"""Characters that are kept of the time of a signature."""
+"""The most characters of the time of a signature that are kept."""
 QUERY_GUARDS = ("ifGenerationMatch=", "ifMetagenerationMatch=", "position=")
 """Query parameters that make a repeated write safe."""
 PRECONDITIONS = GUARDS - {"idempotency-key"}
@@ -40,19 +40,19 @@ VALUED = frozenset(
     " x-goog-api-client x-goog-gcs-idempotency-token x-goog-resumable x-ms-blob-type x-ms-lease-action"
     " x-ms-page-write x-ms-requires-sync x-sdk-retry-count".split()
 ).union(PARTS)
-"""Headers from whose value a fact is read."""
+"""Headers whose value is kept."""
 VERSIONS = ("if-match", "if-range")
-"""Headers that name a version of an object; a checksum is kept of them."""
+"""Headers that name a version of an object; a checksum of the value is kept."""
 SILENT = {*RECORDED_HEADERS}.difference(VALUED, VERSIONS)
-"""Headers of which only their presence is kept; a copy's source may end in a signature."""
+"""Headers of which only the presence is kept: a copy's source may end in a signature."""
 
 
 def checksum_of_credential(authorization: str) -> int:
     """A checksum of the lasting part of an Authorization header.
 
-    It stays the same from request to request, until the credential is replaced. Of Basic it is the user's name, so
-    that nobody can try passwords against it; of Digest the server's nonce, as the rest changes with each request; of
-    every other scheme the token.
+    It stays the same from request to request, until the credential is replaced. For Basic the part is the user's name,
+    so that nobody can try passwords against the checksum; for Digest the server's nonce, as the rest changes with each
+    request; for every other scheme the token.
 
     >>> checksum_of_credential("Bearer one") == checksum_of_credential("Bearer two")
     False
@@ -78,8 +78,8 @@ def _user_of(credentials: str) -> str:
 
 def checksum_of_preconditions(recorded: Mapping[str, str]) -> int:
     """A checksum of the values of the precondition headers."""
-    found = [f"{name}:{value}" for name, value in recorded.items() if name in PRECONDITIONS]
-    return crc32("\n".join(sorted(found)).encode("utf-8", "replace"))
+    values = [f"{name}:{value}" for name, value in recorded.items() if name in PRECONDITIONS]
+    return crc32("\n".join(sorted(values)).encode("utf-8", "replace"))
 
 
 def checksum_of_version(etag: str) -> str:
@@ -95,22 +95,19 @@ CHECKSUMS = frozenset(
 )
 """Headers by which a client can check the bytes that it gets.
 
-An ETag that is an MD5 is none: no vendor promises it.
+ETag is missing: it may be an MD5, but no vendor promises that.
 """
-OF_THE_ANSWER = "x-ms-content-crc64"
-"""The header about the bytes of this answer, also if they are a part of the object."""
-_LOOKED_AT = frozenset(map(len, (*CHECKSUMS, "content-length", "etag")))
-"""Lengths of the names of the headers that are noted of an answer."""
+SENT_BYTES_CHECKSUM = "x-ms-content-crc64"
+"""The one that is about the bytes of the answer even if they are a range of the object."""
+_NOTED_LENGTHS = frozenset(map(len, (*CHECKSUMS, "content-length", "etag")))
+"""Lengths of the names of noted headers: a quick test before a name is compared."""
 NOT_INJECTED = frozenset(("passed", "app_failed", "nothing_to_cut", "refused", "failed"))
-"""Values of `did` for a request without a fault.
-
-Every other word is of a fault, also one of another package.
-"""
+"""The values of `did` for a request without a fault; any other is the word of a fault."""
 _seq = count()
 
 
 class Recorder(Protocol):
-    """The services of a plan, as far as entries need them."""
+    """The services of a plan that entries need."""
 
     @property
     def journal(self) -> Callable[[Entry], None]:
@@ -134,7 +131,7 @@ class Recorder(Protocol):
 
 
 class Decided(Protocol):
-    """A plan, as far as the entries of its requests need it."""
+    """The part of a plan that the entries of its requests need."""
 
     @property
     def services(self) -> Recorder:
@@ -146,25 +143,26 @@ class Decided(Protocol):
 
     @property
     def more_headers(self) -> Mapping[str, bool]:
-        """Further headers that are noted, and whether by value."""
+        """Further headers that are noted; True: with their value."""
 
 
 class Entry:
-    """One request on its way, as the journal keeps it; reading it makes an `Outcome`.
+    """One request on its way, as the journal keeps it; a reader makes an `Outcome` of it.
 
-    Every `write` is one line, the last one the entry itself.
+    Every `write` is one line; the last line is the entry itself, earlier ones are copies.
 
     Args:
-        plan: the scenario that decided it.
-        request: the request; its facts are in the entry afterwards.
-        reading: how its address is read.
-        time: when it came, unix seconds.
-        arrived: the same on the monotonic clock.
+        plan: the plan that decided the request.
+        request: the request; the entry copies its facts.
+        reading: the reading of its bucket, key and operation.
+        time: the moment when it arrived, in unix seconds.
+        arrived: the same moment on the monotonic clock.
         rule: the name of the rule that fired, else of the first that it matched, or None.
-        n: its number by that rule; below 0 if no decision depends on it, and then not noted.
+        n: its number among the requests that matched that rule with the same identity; below 0, and not noted, if no
+            decision depends on it.
 
     Attributes:
-        matched: the names of all rules that it matched, in order; None where there are not several.
+        matched: the names of all rules that it matched, in order; None unless there are several.
         seq: its number in its process.
         take: the count that is returned if the fault is not carried out, or None.
         test: the test that ran, or None, by the journal.
@@ -173,19 +171,19 @@ class Entry:
         credential: a checksum of the credential.
         precondition: a checksum of the preconditions.
         signed_at: when it says that it was signed, or None.
-        region: a checksum of the region for which, or None.
+        region: a checksum of the region for which it was signed, or None.
         headers: those of `RECORDED_HEADERS` that the request has.
-        read_by: the reading that `place` comes from, None if it is to be read.
-        did: what was done.
+        read_by: the reading of `place`; None if that has not been read.
+        did: the outcome's word.
         left: whether the client was seen to leave before it had an answer.
         applied: whether the app ran.
-        answered: when the answer began, on the monotonic clock; None if that is not known.
-        body: bytes read of the request's body, their digest, whether that was all.
-        final: whether a line was there before, of which this is the end; None: it is the first.
-        last: whether no other line of it follows.
-        undo: notes that the fault is not given after all; None: none is.
-        seen: the part of the body that the app was seen to read, or None.
-        written: whether a line was there before.
+        answered: the start of the answer on the monotonic clock; None if it is not known.
+        body: the summary of the request's body, or None.
+        final: None for the request's first line; True for its last line if others came before, False between.
+        last: whether no other line of the request follows.
+        undo: called if the fault is not given after all; None without a fault.
+        seen: the request's body as far as the app has read it, or None.
+        written: whether the request has a line already.
     """
 
     __slots__ = (
@@ -263,7 +261,7 @@ class Entry:
         self._describe(request, plan.more_headers)
 
     def _describe(self, request: Request, more_headers: Mapping[str, bool]) -> None:
-        """Note the facts about the request; only those with secrets are worked out now."""
+        """Note the facts about the request; those with secrets are replaced by checksums at once."""
         path, query = request.path, request.query
         self.client, self.port, authorization, date, agent, recorded = request.describe()
         key = credential = precondition = region = None
@@ -326,20 +324,19 @@ class Entry:
         body: BodySummary | None = None,
         last: bool = True,
     ) -> None:
-        """Add a line about what was done.
+        """Add a line about the request's outcome so far.
 
         Args:
             did: the outcome's word.
-            answered: whether the answer starts now, or when it started; else the time of the answer is not known.
+            answered: the start of the answer; True: now; False: not known.
             applied: whether the app ran.
-            body: bytes read of the request body, their digest, whether that was all; by default what the app was seen
-                to read.
-            last: whether the end is known; otherwise a final line follows.
+            body: the summary of the request's body; by default of the part that the app was seen to read.
+            last: whether this is the last line of the request.
         """
         services = self.services
         if body is None and self.seen is not None:
             body = self.seen.body
-        # What comes later is written into this entry: the line so far stands by itself.
+        # Later facts are written into this entry, so an earlier line is a copy.
         line = self if last else self._copy()
         line.did = did
         if answered is True:
@@ -350,7 +347,9 @@ class Entry:
         line.final = last if self.written else None
         line.last = last
         if last:
-            self.take = None  # the journal keeps what is over, and its scope may be as long as a key
+            self.take = (
+                None  # saves memory: the journal keeps the entry, and a take has a copy of the object's key
+            )
         services.journal(line)
         self.written = True
 
@@ -369,41 +368,41 @@ class Entry:
         line.read_by = line.named_by = line.take = None
         return line
 
-    def saw(self, status: str | int, headers: Iterable[tuple[Any, Any]]) -> None:
+    def note_answer(self, status: str | int, headers: Iterable[tuple[Any, Any]]) -> None:
         """Note the app's own answer: status, Content-Length, ETag, and whether it has a checksum.
 
-        A checksum counts only if it is of the whole body.
+        A checksum counts only if it is about all bytes of the answer.
 
         Args:
-            status: its number.
-            headers: texts or bytes.
+            status: the number, or a text that begins with it.
+            headers: names and values, as texts or as bytes.
         """
-        self.status = whole(status)
+        self.status = number_of(status)
         self.response_bytes = self.etag = None
         self.checksum = False
         try:
             for given, value in headers:
-                if len(given) not in _LOOKED_AT:
+                if len(given) not in _NOTED_LENGTHS:
                     continue
                 in_bytes = isinstance(given, bytes)
                 name = (given.decode("latin-1") if in_bytes else given).lower()
                 text = value.decode("latin-1") if in_bytes else value
                 if name == "content-length":
-                    self.response_bytes = whole(text)
+                    self.response_bytes = number_of(text)
                 elif name == "etag":
                     self.etag = text
-                elif name in CHECKSUMS and (self.status == 200 or name == OF_THE_ANSWER):
+                elif name in CHECKSUMS and (self.status == 200 or name == SENT_BYTES_CHECKSUM):
                     # A composite one, as `…-3` of three parts, cannot be checked; B2 has none for a large file.
                     self.checksum |= "-" not in text and text != "none"
-        except Exception:  # odd headers are between the app and its server
+        except Exception:  # the headers are malformed: it is for the server to report that
             return
 
     def broken_off(self) -> None:
-        """Note that the client has left, if that is in the middle of its upload."""
+        """Note that the client has left, if it did so in the middle of its upload."""
         self.left = self.left or (self.answered is None and self.seen is not None and self.seen.body is None)
 
     def forget(self) -> None:
-        """Drop the facts of a fault that is not given: the app's answer is another."""
+        """Clear the facts about the answer of a fault that is not given."""
         self.status = self.app_status = self.response_bytes = self.request_id = self.hint = None
         self.hint_form = self.etag = None
 
@@ -413,7 +412,7 @@ class Entry:
         Args:
             did: the outcome's word.
             applied: whether the app ran.
-            status: of the app's own answer, which starts now; None where it is not known.
+            status: the status of the app's own answer, which starts now; None if it is not known.
         """
         if self.undo is not None:
             self.undo()
@@ -423,7 +422,7 @@ class Entry:
         self.write(did, answered=status is not None, applied=applied)
 
 
-# What is read by a reading may not be there yet; a copy reads it again.
+# A copy computes `place` and `operation` again, as they may not be set yet.
 _COPIED = tuple(
     name for name in Entry.__slots__ if name not in ("place", "operation", "read_by", "named_by", "take")
 )
@@ -433,17 +432,17 @@ _all_of = attrgetter(*_COPIED)
 class Injection:
     """One fault under way, as a context manager: its slot, count and lines in the journal.
 
-    It returns the count if the fault was not carried out, and the slot at the end.
+    At the end it frees the slot, and it returns the count if the fault was not carried out.
 
     Args:
-        services: have the slot.
-        counts: have the count.
-        entry: what goes into the journal.
+        services: the owner of the slot.
+        counts: the owner of the count.
+        entry: the request's entry in the journal.
 
     Attributes:
         applied: whether the app ran.
-        otherwise: what the journal says where the exchange breaks off.
-        settled: whether the journal has what came of it.
+        outcome_if_broken_off: the outcome's word if the block ends before the fault is settled.
+        settled: whether the journal has the final outcome.
     """
 
     def __init__(self, services: Recorder, counts: Counts, entry: Entry) -> None:
@@ -452,14 +451,14 @@ class Injection:
         self._entry = entry
         self.settled = self._over = False
         self.applied = False
-        self.otherwise = "failed"
+        self.outcome_if_broken_off = "failed"
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         if not self.settled:
-            self.undo(self.otherwise)
+            self.undo(self.outcome_if_broken_off)
         self.finish()
 
     def finish(self) -> None:
@@ -469,36 +468,36 @@ class Injection:
             self._services.finish()
 
     def begin(self, did: str) -> None:
-        """Note what is about to be done, where it takes its time."""
+        """Write a first line of a fault that takes time."""
         self._entry.write(did, answered=False, applied=self.applied, last=False)
 
     def run_app(self) -> None:
-        """The app is about to run."""
-        self.applied, self.otherwise = True, "app_failed"
+        """Note that the app is about to run."""
+        self.applied, self.outcome_if_broken_off = True, "app_failed"
 
     def give(self, did: str, body: BodySummary | None = None, *, answered: bool | float = True) -> None:
-        """Note what is done.
+        """Write the last line of a fault that is carried out.
 
         Args:
             did: the outcome's word.
-            body: what was read of the request's.
-            answered: whether the answer goes out now, or when it began to.
+            body: the summary of the request's body.
+            answered: the start of the answer; True: now; False: not known.
         """
         self.settled = True
         self._entry.write(did, answered=answered, applied=self.applied, body=body)
 
     def keep(self) -> None:
-        """Keep the notes made so far, also if the exchange breaks off."""
+        """Let the lines so far stand, even if the block ends without another."""
         self.settled = True
 
     def undo(self, did: str, *, status: int | None = None, left: bool = False) -> None:
         """Return the count of a fault that is not carried out, and note the reason.
 
-        The status of the app's own answer is told only where every request is noted, as with requests that pass.
+        As with requests that pass, the status of the app's own answer is noted only if every request is recorded.
 
         Args:
             did: the outcome's word.
-            status: of the app's own answer, which starts now.
+            status: the status of the app's own answer, which starts now.
             left: whether the client has left.
         """
         self.settled = True

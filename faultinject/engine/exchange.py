@@ -1,7 +1,7 @@
-"""One exchange: the steps for a request that gets a fault, whatever the interface.
+"""One exchange: the steps for a request that gets a fault, the same for WSGI and ASGI.
 
-`exchange` is a generator that does nothing itself: it yields steps, which a driver carries out, blocking or awaited.
-Here is what is given instead of the app's answer; `own_answer` has what becomes of that answer.
+`steps_of` is a generator without I/O: it yields steps, and an adapter carries each out, blocking or by awaiting it.
+This module has the answers and ends of connections that replace the app's answer; `own_answer` has the changes to it.
 """
 
 from __future__ import annotations
@@ -42,17 +42,17 @@ from faultinject.engine.steps import (
 from faultinject.http.wire import BLANK_EVERY, Headers, late_start
 
 DECIDED = "faultinject.decided"
-"""In environ or scope: an outer middleware has decided this request."""
+"""Key of environ or scope: an outer middleware has decided this request."""
 NOTED = "faultinject.noted"
-"""In environ or scope: the journals that have noted this request though no rule matched."""
+"""Key of environ or scope: the journals that have noted this request, which no rule matches."""
 BESIDE_MOCK = "faultinject.beside_mock"
-"""In environ or scope: the request is to the app, beside an active mock of its storage."""
+"""Key of environ or scope: the request is to the app, while a mock of its storage is active."""
 
 
-def failed() -> Send:
-    """The answer after a body that could not be read whole, or an error inside faultinject.
+def error_answer() -> Send:
+    """The answer if the request's body could not be read, or after an error inside faultinject.
 
-    A new one each time: middleware and servers add to its headers.
+    Each call makes a new one, as middleware and servers add to its headers.
     """
     return Send(
         500,
@@ -64,27 +64,27 @@ def failed() -> Send:
     )
 
 
-def skipped(
+def note_undecided(
     plan: Plan,
     request: Request | None,
     candidates: Sequence[int],
     error: Exception,
-    place: MutableMapping[str, Any],
+    raw_request: MutableMapping[str, Any],
 ) -> None:
-    """Deciding failed, the request passes: tell which rule it was, and note the request.
+    """Report an error in a decision with the name of its rule, and note that the request passes.
 
     Args:
-        plan: the plan that was to decide.
-        request: the view of the request, where that could be made.
-        candidates: the numbers of the rules that were asked.
-        error: what was raised.
-        place: environ or scope; no inner middleware is to decide.
+        plan: the plan that should have decided.
+        request: the view of the request, or None if that could not be made.
+        candidates: the numbers of the rules that may match.
+        error: the error.
+        raw_request: environ or scope; no inner middleware decides after this.
     """
     from contextlib import suppress
 
     from faultinject.exceptions import StoreUnavailableError
 
-    place[DECIDED] = True
+    raw_request[DECIDED] = True
     name = ""
     if request is not None and not isinstance(error, StoreUnavailableError):
         for number in candidates:
@@ -95,65 +95,68 @@ def skipped(
                 break
     plan.services.failed(error, name)
     if request is not None:
-        with suppress(Exception):  # one error a request is enough to tell
+        with suppress(Exception):  # one error for a request is enough
             entry = plan.note(request)
             entry.rule = name or None
             entry.cancel("failed", applied=True)
 
 
-def aimed_at(plan: Plan, candidates: Sequence[int], place: MutableMapping[str, Any]) -> Sequence[int]:
-    """Leave out the rules that mean the storage, for a request to the app beside a mock of it.
+def for_the_app(
+    plan: Plan, candidates: Sequence[int], raw_request: MutableMapping[str, Any]
+) -> Sequence[int]:
+    """Leave out the rules for the storage if the request is to the app beside a mock.
 
-    The others name a path or a host.
+    Rules for the app have a path or a host.
 
     Args:
-        plan: the plan that is to decide.
+        plan: the plan that decides.
         candidates: the numbers of the rules that may match.
-        place: environ or scope.
+        raw_request: environ or scope.
     """
-    if BESIDE_MOCK not in place:
+    if BESIDE_MOCK not in raw_request:
         return candidates
     return [number for number in candidates if {"path", "host"} & plan.rules[number].conditions.keys()]
 
 
 def claimed(
-    plan: Plan, request: Request, action: Action | None, place: MutableMapping[str, Any]
+    plan: Plan, request: Request, action: Action | None, raw_request: MutableMapping[str, Any]
 ) -> Action | None:
     """Claim a request for its plan: no inner middleware decides or notes it again.
 
     Args:
         plan: the plan that decided.
         request: the view of the request.
-        action: what it decided; None: no rule matched.
-        place: environ or scope.
+        action: the decision; None: no rule matched.
+        raw_request: environ or scope.
 
     Returns:
-        The action to carry out; None: the app answers, and no more is noted.
+        The action to carry out; None: the app answers, and nothing further is noted.
     """
     if action is not None:
-        place[DECIDED] = True
+        raw_request[DECIDED] = True
         if not isinstance(action, Pass) or plan.services.record_all:
             return action
         action.entry.cancel(action.did, applied=True)
         return None
-    if BESIDE_MOCK in place:
-        return None  # what is noted is for the storage
-    noted: tuple[object, ...] = place.get(NOTED, ())
+    if BESIDE_MOCK in raw_request:
+        return None  # the journal is about requests to the storage
+    noted: tuple[object, ...] = raw_request.get(NOTED, ())
     if not plan.services.record_all or plan.services in noted:
         return None
-    place[NOTED] = (*noted, plan.services)
+    raw_request[NOTED] = (*noted, plan.services)
     return Pass(plan.note(request))
 
 
-def exchange(plan: Plan, request: Request, action: Action) -> Steps:
+def steps_of(plan: Plan, request: Request, action: Action) -> Steps:
     """The steps for a request that gets a fault, or that passes and is noted.
 
     Args:
         plan: the plan that decided.
         request: the view of the request.
-        action: what the plan decided.
+        action: the decision.
     """
     entry = action.entry
+    # `instead` is the error answer in case the connection cannot be ended.
     end, action = (action, action.instead) if isinstance(action, Disconnect) else (None, action)
     before = isinstance(action, Respond) and not action.answer.after
     if plan.services.record_all and not before and request.has_body:
@@ -167,10 +170,7 @@ def exchange(plan: Plan, request: Request, action: Action) -> Steps:
 
 
 def listens(action: Action) -> bool:
-    """Whether the driver listens for the client's end, or needs its connection.
-
-    It listens before the fault is given, or meanwhile.
-    """
+    """Whether the adapter must notice a client that leaves before the fault or during it."""
     if isinstance(action, Disconnect):
         return True
     if not isinstance(action, Pass) and action.filter is not None and action.filter.slow:
@@ -196,7 +196,7 @@ def _pass(entry: Entry, did: str) -> Steps:
 def _before(
     plan: Plan, request: Request, action: Respond, end: Disconnect | None, injection: Injection
 ) -> Steps:
-    """The app does not see the request: read its body, wait, and give the fault."""
+    """Read the request's body, wait, and give the fault; the app does not see the request."""
     with injection:
         entry, answer = action.entry, action.answer
         did = "answered" if end is None else end.how
@@ -218,10 +218,10 @@ def _before(
                 injection.undo("failed", left=True)
                 return
             except Exception as error:
-                # The body is half read: neither the app nor the vendor's answer makes sense any more.
+                # The body is half read: neither the app nor the vendor could answer such a request.
                 plan.services.failed(error, entry.rule or "")
                 injection.undo("failed")
-                yield failed()
+                yield error_answer()
                 return
             if too_short:
                 injection.run_app()
@@ -240,19 +240,19 @@ def _before(
 def _after(
     plan: Plan, request: Request, action: Respond, end: Disconnect | None, injection: Injection
 ) -> Steps:
-    """The app runs, its effects stay, its answer is dropped and the fault given instead."""
+    """Run the app, whose effects stay, and give the fault in place of its answer."""
     with injection:
         did = "answered" if end is None else end.how
         injection.begin(did)
         injection.run_app()
         dropped = Dropped(plan.services.monotonic, action.listing)
         yield dropped
-        found = dropped.answer
-        if found.failed:
-            injection.undo("app_failed", status=found.status)
+        app_answer = dropped.answer
+        if app_answer.failed:
+            injection.undo("app_failed", status=app_answer.status)
             return
-        injection.otherwise = "failed"
-        action.entry.app_status = found.status or None
+        injection.outcome_if_broken_off = "failed"
+        action.entry.app_status = app_answer.status or None
         answer_keys(action)
         if not (yield Wait(delay_before(action, end))):
             injection.undo("failed", left=True)
@@ -261,12 +261,12 @@ def _after(
             did = "app_cut"
         headers = at_its_start(action, plan.services.clock())
         if action.answer.cors:
-            headers = taken_over(headers, found.headers)
+            headers = taken_over(headers, app_answer.headers)
         yield from _give(plan, request, action, end, injection, did, headers, None, unread=dropped.unread)
 
 
 def _forward(plan: Plan, request: Request, action: Forward, injection: Injection) -> Steps:
-    """The app answers, later or with something changed on the way."""
+    """Let the app answer, with a delay or with a change to the request or the answer."""
     with injection:
         entry, change = action.entry, action.filter
         pause = None if action.upload is None else Pause(action.upload, action.delay, injection.finish)
@@ -276,7 +276,7 @@ def _forward(plan: Plan, request: Request, action: Forward, injection: Injection
         if action.delay and pause is None and not action.after:
             injection.applied = False
             try:
-                # A client that loses its patience has met the fault; what it asked for takes place all the same.
+                # If the client leaves during the delay, the app still runs, as a slow service would.
                 entry.left = not (
                     yield Wait(action.delay, listens=not request.expects_continue, is_fault=True)
                 )
@@ -300,7 +300,7 @@ def _forward(plan: Plan, request: Request, action: Forward, injection: Injection
         noted = plan.services.record_all and change is None and pause is None
         if change is None and pause is None:
             if not noted:
-                # A delay is over: what the app says then is its own.
+                # The fault was the delay, which is over: the first line stays as it is.
                 injection.keep()
             if not action.after:
                 injection.finish()
@@ -308,7 +308,7 @@ def _forward(plan: Plan, request: Request, action: Forward, injection: Injection
         try:
             yield answer
         except BaseException as ended:
-            # Its client may have lost patience in the wait: that is what the fault is for.
+            # The client may have left in the pause: even so the fault was given.
             if not injection.settled and (noted or (pause is not None and pause.done)):
                 if noted and not isinstance(ended, GeneratorExit):
                     yield from look(entry)
@@ -328,7 +328,7 @@ def _give(
     *,
     unread: bool,
 ) -> Steps:
-    """The last steps: the answer, or the end of the connection."""
+    """Send the answer, or end the connection."""
     answer = action.answer
     if end is not None:
         if (yield from _end(request, action, end, injection, body)):
@@ -343,7 +343,7 @@ def _give(
         filtered = FilteredAnswer(plan, request, action, injection, body)
         yield from filtered.hold(headers)
         try:
-            # A client may leave as soon as it has read the status: that is not before the fault.
+            # Look now: a client that leaves after it has read the status has got the fault.
             yield from filtered.look()
         except ClientLeft as gone:
             filtered.leave(gone)
@@ -369,7 +369,7 @@ def _give(
 def _end(
     request: Request, action: Respond, end: Disconnect, injection: Injection, body: BodySummary | None
 ) -> Generator[Step, Any, bool]:
-    """End the connection; no where the server does not let us."""
+    """End the connection; return False if the server gives no access to it."""
     hangs, stays = end.held is not None, True
     cut = Cut(end.how == "reset", hangs)
     reach: Reach = yield Hold(hangs=hangs)
@@ -383,7 +383,7 @@ def _end(
         stays = yield Wait(action.delay + end.held, listens=not request.expects_continue)
     if reach is Reach.SERVER and stays:
         return False
-    # The line stands before the client can know.
+    # Write the line first: a test reads the journal as soon as its client sees the end.
     injection.give(end.how, body)
     if reach is Reach.CONNECTION and (did := (yield cut)) != end.how:
         injection.give(did, body)
@@ -391,10 +391,14 @@ def _end(
 
 
 def _come_late(plan: Plan, request: Request, action: Respond) -> Generator[Step, Any, bytes | None]:
-    """Send blanks behind the head while the client waits; returns the body, None if it has left."""
+    """Send blanks after the head during the delay.
+
+    Returns:
+        The rest of the body; None if the client has left.
+    """
     body, clock, entry = action.body, plan.services.monotonic, action.entry
     if not action.delay:
-        # Not as one piece, of which some servers would say the length after all.
+        # Send the body as two pieces: from a single one some servers would make a Content-Length.
         yield Part(body)
         return b""
     start = late_start(body)
@@ -402,12 +406,12 @@ def _come_late(plan: Plan, request: Request, action: Respond) -> Generator[Step,
     first = body[:start] or b" "
     entry.response_bytes = len(first)
     yield Part(first)
-    while (left := end - (now := clock())) > 0 and not plan.over(endings):
-        seconds = min(left, BLANK_EVERY)
+    while (remaining := end - (now := clock())) > 0 and not plan.over(endings):
+        seconds = min(remaining, BLANK_EVERY)
         if not (yield Wait(seconds, listens=not request.expects_continue)):
             return None
         if clock() < now + seconds:
-            # Nobody waits any more: the server is about to end.
+            # The wait was cut short: the server is shutting down.
             break
         entry.response_bytes += 1
         yield Part(b" ")
@@ -416,9 +420,9 @@ def _come_late(plan: Plan, request: Request, action: Respond) -> Generator[Step,
 
 
 def delay_before(action: Respond, end: Disconnect | None) -> float:
-    """Seconds to wait before an answer or the end of the connection begins.
+    """The seconds to wait before an answer or the end of the connection.
 
-    A late answer waits behind its head, and a hang is one wait from its beginning to its end.
+    They are 0 for an error after the head, which waits after the head, and for a hang, which waits once, in `_end`.
     """
     if action.answer.error_after_head or (end is not None and end.held is not None):
         return 0.0
@@ -426,8 +430,5 @@ def delay_before(action: Respond, end: Disconnect | None) -> float:
 
 
 def ended_before(body: BodySummary | None, size: int) -> bool:
-    """Whether a request's body ended before so many bytes were read.
-
-    A body of None has no end that shows.
-    """
+    """Whether a request's body ended before `size` bytes; True for a body without a known end."""
     return body is None or (body[2] and (body[0] < size or not body[0]))

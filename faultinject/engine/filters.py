@@ -1,7 +1,7 @@
-"""Filters of an answer: its head, then its body piece by piece; nothing is held.
+"""Filters of an answer: of its head, then of its body piece by piece, without a buffer.
 
-A filter does no input and output and knows no clock: it is fed with the app's answer and gives events. So one can be
-fed with the events of another, and tried without a server.
+A filter does no I/O and knows no clock: it takes the pieces of an answer and gives events. So it can be tested without
+a server.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 PARTIAL = 206
 RANGES = ("range", "x-ms-range")
-"""The headers that ask for a part of an object."""
+"""The headers that ask for a range of an object."""
 STORE = "faultinject.store"
-"""The key, in environ or scope, of the embedded store's change before it answers."""
+"""The key, in environ or scope, of a change that the embedded store makes before it answers."""
 DELETE = "faultinject.delete"
 """The key, in a scope of ASGI, of the function that deletes keys of the embedded store."""
 _PARTS = 10**12
@@ -27,12 +27,12 @@ _PARTS = 10**12
 
 @dataclass(slots=True, eq=True)
 class Data:
-    """Some of the body goes out.
+    """Send a part of the body.
 
     Attributes:
-        data: of the body; may be empty.
+        data: the part; may be empty.
         more: whether more follows.
-        due: seconds behind the first of the body until it goes out; None: at once.
+        due: when to send it, in seconds after the first part; None: at once.
     """
 
     data: bytes
@@ -42,7 +42,7 @@ class Data:
 
 @dataclass(slots=True, eq=True)
 class Rest:
-    """Nothing goes out for a while.
+    """Send nothing for a while.
 
     Attributes:
         seconds: how long.
@@ -53,27 +53,27 @@ class Rest:
 
 @dataclass(slots=True, eq=True)
 class BreakOff:
-    """The connection ends here, in the middle of the answer."""
+    """End the connection here, in the middle of the answer."""
 
 
 Event = Data | Rest | BreakOff
 
 
 class Filter:
-    """A change to one answer on its way.
+    """A change to one answer.
 
     Attributes:
         did: the outcome's word.
-        undone: the outcome's word if nothing was done.
-        hidden: the headers of the request that the app does not get to see, in lower case.
+        undone: the outcome's word if nothing was changed.
+        hidden: the request's headers that the app does not get, in lower case.
         of_body: whether the body is changed.
         cuts: whether the connection ends in the middle of the answer.
-        how: how it ends then, as an outcome says it: `reset` or `closed`; None: closed, and `did` says what that is.
-        hangs: the end is that of a client's patience.
-        whole: the body arrives as it was given, and only later.
-        slow: whether it takes its time.
-        over: nothing more is done to the answer, of which the rest goes out.
-        touched: whether anything was done.
+        how: the outcome's word for that end, `reset` or `closed`; None: `did`, after a FIN.
+        hangs: whether the wait before that end is longer than a client's time-out.
+        whole: whether the client gets all bytes unchanged, only later.
+        slow: whether the filter waits.
+        over: whether the filter has no further change, and the rest passes.
+        touched: whether anything was changed.
     """
 
     did = ""
@@ -91,15 +91,15 @@ class Filter:
         self.touched = False
 
     def head(self, status: int, headers: Iterable[tuple[str, str]]) -> Headers:  # noqa: ARG002
-        """The headers of an answer with that status as they go out."""
+        """The headers to send with an answer of that status."""
         return list(headers)
 
     def fits(self, length: int | None) -> bool:
-        """Whether anything can be done to a body of that Content-Length; None: it is not known."""
+        """Whether the filter can change a body of that Content-Length; None: not known."""
         return length != 0
 
     def begins_with(self, piece: bytes) -> bool:
-        """Whether something is done to a body that begins with that piece, however long it is."""
+        """Whether the filter surely changes a body that begins with that piece."""
         return bool(piece)
 
     def feed(self, piece: bytes, *, more: bool) -> Iterable[Event]:
@@ -109,10 +109,7 @@ class Filter:
             yield Data(changed, more)
 
     def change(self, piece: bytes) -> bytes:
-        """Give the bytes that go out for a piece.
-
-        A filter that gives other events overrides `feed`.
-        """
+        """Give the bytes to send for a piece; a filter with other events overrides `feed`."""
         return piece
 
 
@@ -120,8 +117,8 @@ class Truncated(Filter):
     """A body that ends early.
 
     Args:
-        share: of the body, from 0 to below 1.
-        most: bytes; instead of the share.
+        share: the part of the body that is sent, from 0 to below 1.
+        most: the number of bytes that are sent, instead of the share; or None.
     """
 
     did = "truncated"
@@ -134,7 +131,7 @@ class Truncated(Filter):
         self._seen = 0
 
     def fits(self, length: int | None) -> bool:
-        """Whether the body is longer than the part to let through."""
+        """Whether the body is longer than the part to send."""
         if length is None:
             return True
         if self._limit is None:
@@ -142,9 +139,9 @@ class Truncated(Filter):
         return self._limit < length
 
     def begins_with(self, piece: bytes) -> bool:
-        """Whether the piece alone is longer than the part to let through.
+        """Whether the piece alone is longer than the part to send.
 
-        A share is one of that very piece.
+        Without a Content-Length, `feed` takes a share of the first piece: that always cuts.
         """
         return bool(piece) and (self._limit is None or self._limit < len(piece))
 
@@ -156,26 +153,24 @@ class Truncated(Filter):
         self._seen += len(piece)
         self.touched = self._limit is not None and self._seen > self._limit
         if kept or self.touched or not more:
-            # Some servers send a head with the first piece only, also of nothing.
+            # An empty piece counts too: some servers send the head only with the first piece.
             yield Data(kept, more or self.touched)
         if self.touched:
             yield BreakOff()
 
     def _of(self, length: int) -> int:
-        # In whole numbers: 0.29 of 100 bytes are 29, and never are they all.
+        # In integers, so that 0.29 of 100 bytes are 29; and never all bytes.
         return max(0, min(length * round(self._share * _PARTS) // _PARTS, length - 1))
 
 
 class Interrupted(Filter):
-    """A body that pauses in its middle.
-
-    Then the connection ends, or the rest comes.
+    """A body that stops in its middle: then the connection ends, or the rest follows.
 
     Args:
-        after: bytes of the body that go out before.
-        quiet: seconds in which nothing goes out.
-        did: the outcome's word: `reset` or `closed` as the connection ends, `stalled` where the rest comes.
-        hangs: whether the client is to lose its patience meanwhile.
+        after: the number of bytes that are sent before.
+        quiet: seconds in which nothing is sent.
+        did: the outcome's word: `reset` or `closed` for the end of the connection, `stalled` if the rest follows.
+        hangs: whether the pause is longer than a client's time-out.
     """
 
     def __init__(self, after: int, quiet: float, did: str, *, hangs: bool = False) -> None:
@@ -190,15 +185,15 @@ class Interrupted(Filter):
         self._left = after
 
     def fits(self, length: int | None) -> bool:
-        """Whether something comes behind the place."""
+        """Whether the body is longer than the part before the stop."""
         return length is None or length > self._left
 
     def begins_with(self, piece: bytes) -> bool:
-        """Whether the place is in the piece."""
+        """Whether the stop is in the piece."""
         return len(piece) > self._left
 
     def feed(self, piece: bytes, *, more: bool) -> Iterator[Event]:
-        """The part of the piece before the place, the pause, and the rest or the end."""
+        """Give the part before the stop, the pause, and the rest or the end."""
         if self.touched or len(piece) <= self._left:
             self._left -= len(piece)
             if piece or not more:
@@ -218,10 +213,10 @@ class Interrupted(Filter):
 
 
 class Dripped(Filter):
-    """A body that goes out slowly.
+    """A body that is sent slowly.
 
     Args:
-        rate: bytes a second.
+        rate: bytes per second.
     """
 
     did = "dripped"
@@ -234,7 +229,7 @@ class Dripped(Filter):
         self._sent = 0
 
     def feed(self, piece: bytes, *, more: bool) -> Iterator[Event]:
-        """Give the piece in parts of a twentieth of a second each, or of one byte."""
+        """Give the piece in parts: one for each 0.05 s, but at least one byte each."""
         step = max(1, self.rate // 20)
         for at in range(0, len(piece), step):
             self.touched = True
@@ -249,8 +244,8 @@ class Corrupted(Filter):
     """A body with bytes changed, at places that are drawn.
 
     Args:
-        flips: how many bytes.
-        digest: where the places are drawn from.
+        flips: the number of bytes to change.
+        digest: the source of the draws.
     """
 
     did = "corrupted"
@@ -269,24 +264,25 @@ class Corrupted(Filter):
         return length != 0
 
     def change(self, piece: bytes) -> bytes:
-        """The piece with its share of the changes."""
+        """Make the changes whose positions are in this piece."""
         masks = self._masks if self._masks is not None else self._draw(len(piece))
         first, self._seen = self._seen, self._seen + len(piece)
         changed = bytearray(piece)
-        for place in [mask for mask in masks if first <= mask < self._seen]:
-            changed[place - first] ^= masks.pop(place)
+        for position in [drawn for drawn in masks if first <= drawn < self._seen]:
+            changed[position - first] ^= masks.pop(position)
             self.touched = True
         self.over = not masks
         return bytes(changed)
 
     def _draw(self, length: int) -> dict[int, int]:
+        """Draw different positions below `length`, and for each a mask from 1 to 255."""
         masks: dict[int, int] = {}
         for number in range(min(self._flips, length)):
             drawn = stretched(self._digest, number)
-            place = int.from_bytes(drawn[:8], "big") * length >> 64
-            while place in masks:
-                place = (place + 1) % length
-            masks[place] = (int.from_bytes(drawn[8:16], "big") * 255 >> 64) + 1
+            position = int.from_bytes(drawn[:8], "big") * length >> 64
+            while position in masks:
+                position = (position + 1) % length
+            masks[position] = (int.from_bytes(drawn[8:16], "big") * 255 >> 64) + 1
         self._masks = masks
         return masks
 
@@ -309,13 +305,13 @@ class Moved(Filter):
 
 
 class Edited(Filter):
-    """Headers of the answer set, dropped or off by one.
+    """Headers of the answer that are set, dropped or shifted.
 
     Args:
-        given: the headers to add or replace, their names in lower case.
-        dropped: the names of headers to leave out, in lower case.
-        shifted: whether a Content-Range says another range than that of the body.
-        ignored: whether the request asks for a range, which the app does not get to see.
+        given: the headers to add or replace, with names in lower case.
+        dropped: the names of the headers to leave out, in lower case.
+        shifted: whether to shift the Content-Range by one byte, so that it no longer fits the body.
+        ignored: whether to hide the request's range from the app.
     """
 
     did = "edited"
@@ -329,9 +325,9 @@ class Edited(Filter):
         self.hidden = RANGES if ignored else ()
 
     def head(self, status: int, headers: Iterable[tuple[str, str]]) -> Headers:
-        """The headers as they go out.
+        """The headers to send.
 
-        Nothing changes in an answer that has none of them, or that is of a range all the same.
+        The answer is touched if a header differs, or if a hidden range had its effect: the app did not answer 206.
         """
         before = list(headers)
         after = [header for header in before if header[0].lower() not in self._left_out] + self._given

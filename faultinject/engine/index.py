@@ -1,10 +1,10 @@
-"""The way from a request to the few rules that may match it, whatever their number.
+"""The index: it finds the few rules that may match a request, however many rules there are.
 
-Every rule is filed under a literal that a matching request must show: the first whole segments of its path, its
-bucket, its host, else its key, a header, a parameter or its operation. A rule without any is looked at for every
-request of its methods, which its operations tell if it does not. A request is looked up only in the fields that
-some rule is filed under. The index answers with a superset: rules that it leaves out cannot match, those that it
-hands out are checked in full.
+Every rule is filed under a literal that a matching request must have: the first whole segments of its path, its
+bucket, its host, else its key, a header, a parameter or its operation. A rule without a literal is a candidate for
+every request with one of its methods: those of its `method` and of its operations. A request is looked up only in the
+fields under which some rule is filed. The result is a superset: a rule that is missing cannot match, and the others
+are tested in full afterwards.
 """
 
 from __future__ import annotations
@@ -30,34 +30,35 @@ if TYPE_CHECKING:
     from faultinject.engine.compiled_rule import Rule
 
     # An environ or a scope.
-    Place = Mapping[str, Any]
-    # The numbers of the rules that may match, in the order written; None: none may.
-    Found = Sequence[int] | None
-    Finder = Callable[[Place], Found]
-    # By method, and of the methods that no rule names, for which there may be none.
+    RawRequest = Mapping[str, Any]
+    # The numbers of the rules that may match, in the order written; None if no rule may.
+    Candidates = Sequence[int] | None
+    Finder = Callable[[RawRequest], Candidates]
+    # A finder for each method that a rule names, and one for all other methods, or None.
     Finders = tuple[dict[str, Finder], Finder | None]
-    # By a literal the numbers of the rules that have it, in the order written.
+    # For each literal the numbers of the rules that have it, in the order written.
     Postings = dict[str | None, list[int]]
     Methods = dict[tuple[str, ...], frozenset[str]]
 
 
-# More methods than this tell nothing apart, and each costs a node of its own.
+# With more methods than this the index does not distinguish methods: each would cost a node of its own.
 _MOST_METHODS = 16
-# Letters up to which a method is known in every mixture of cases; a longer one is also looked for among the others.
+# The most letters of a method that gets an entry for each mixture of upper and lower case. A rule with a longer method
+# is also filed for all other methods, where the remaining mixtures are found.
 _ALL_CASES = 8
-# Where more rules than this have a literal, another one of theirs may tell them apart.
+# If more rules than this share a literal, another field may distinguish them better.
 _OVERFULL = 8
 
 
 class Interface:
-    """The places of a WSGI environ or an ASGI scope that rules are filed under.
+    """The keys and functions by which the index reads a WSGI environ or an ASGI scope.
 
     Attributes:
-        path: its key of the path.
-        mount: its key of the mount point.
-        split: mount point and path below it, from the values of the two.
-        host: the raw Host header.
-        view: the request as rules see it.
+        path: the key of the path.
+        mount: the key of the mount point.
+        split: makes, from the two values, the mount point and the path below it.
+        host: gets the raw Host header.
+        view: makes the request as rules see it.
     """
 
     def __init__(
@@ -65,23 +66,23 @@ class Interface:
         path: str,
         mount: str,
         split: Callable[[str, str], tuple[str, str]],
-        host: Callable[[Place], str | bytes | None],
-        view: Callable[[Place], Request],
+        host: Callable[[RawRequest], str | bytes | None],
+        view: Callable[[RawRequest], Request],
     ) -> None:
         self.path, self.mount, self.split, self.host, self.view = path, mount, split, host, view
 
-    def paths(self, place: Place) -> tuple[str, str]:
-        """The whole path and that below the mount point, as the server decoded them."""
-        mount, below = self.split(place[self.mount], place.get(self.path, ""))
+    def paths(self, raw_request: RawRequest) -> tuple[str, str]:
+        """The whole path and the path below the mount point, as the server decoded them."""
+        mount, below = self.split(raw_request[self.mount], raw_request.get(self.path, ""))
         if below[:1] in ("/", ""):
             return mount + below, below
-        request = self.view(place)
+        request = self.view(raw_request)
         return request.path, request.below
 
 
-def together(found: Sequence[int], more: Found) -> Sequence[int]:
-    """The rules of both, in the order written, each once."""
-    return found if more is None else sorted({*found, *more})
+def together(candidates: Sequence[int], more: Candidates) -> Sequence[int]:
+    """The union of both, in the order written."""
+    return candidates if more is None else sorted({*candidates, *more})
 
 
 def _put(postings: dict[Any, list[int]], literal: str | None, number: int) -> None:
@@ -91,9 +92,9 @@ def _put(postings: dict[Any, list[int]], literal: str | None, number: int) -> No
 
 
 class Prefixes:
-    """By the first segments of the path, also below the mount point.
+    """Finds rules by the first segments of the path, also of the path below the mount point.
 
-    They are a tree; a node's rules stand under None.
+    The segments are a tree of dicts; the key None of a node has the rules that end there.
     """
 
     def __init__(self) -> None:
@@ -102,7 +103,7 @@ class Prefixes:
 
     def file(self, literal: str, number: int) -> None:
         """Add a rule."""
-        # WSGI has UTF-8 as Latin-1.
+        # WSGI servers decode the bytes of UTF-8 as Latin-1.
         forms = (literal,) if literal.isascii() else (literal, literal.encode().decode("latin-1"))
         for form in forms:
             segments = form.split("/")[1:]
@@ -112,40 +113,40 @@ class Prefixes:
                 node = node.setdefault(segment, {})
             _put(node, None, number)
 
-    def look(self, on: Interface) -> Finder:
+    def finder(self, interface: Interface) -> Finder:
         """A function from an environ or a scope to the rules that may match."""
-        root, parts, where, mount = self._root, self._depth + 1, on.path, on.mount
+        root, parts, path_key, mount_key = self._root, self._depth + 1, interface.path, interface.mount
 
-        def by_prefix(place: Place, path: str | None = None) -> Found:
+        def by_prefix(raw_request: RawRequest, path: str | None = None) -> Candidates:
             if path is None:
-                if place.get(mount):
-                    return mounted(place)
-                path = place.get(where, "")
+                if raw_request.get(mount_key):
+                    return mounted(raw_request)
+                path = raw_request.get(path_key, "")
             segments = path.split("/", parts)
             node = root.get(segments[1]) if len(segments) > 1 else None
             if node is None:
                 return None
-            found: Found = node.get(None)
+            candidates: Candidates = node.get(None)
             for segment in segments[2:]:
                 node = node.get(segment)
                 if node is None:
                     break
                 if None in node:
-                    found = together(node[None], found)
-            return found
+                    candidates = together(node[None], candidates)
+            return candidates
 
-        def mounted(place: Place) -> Found:
-            path, below = on.paths(place)
-            found, more = by_prefix(place, path), by_prefix(place, below)
-            return found if more is None else together(more, found)
+        def mounted(raw_request: RawRequest) -> Candidates:
+            path, below = interface.paths(raw_request)
+            candidates, more = by_prefix(raw_request, path), by_prefix(raw_request, below)
+            return candidates if more is None else together(more, candidates)
 
         return by_prefix
 
 
 class Hosts:
-    """By the host, and by its first label with a dot after it.
+    """Finds rules by the host, and by its first label with a dot after it.
 
-    In virtual-host style a bucket begins with that label.
+    In virtual-host style the name of the bucket begins with that label.
     """
 
     def __init__(self) -> None:
@@ -155,59 +156,59 @@ class Hosts:
         """Add a rule."""
         _put(self._postings, literal, number)
 
-    def look(self, on: Interface) -> Finder:
+    def finder(self, interface: Interface) -> Finder:
         """A function from an environ or a scope to the rules that may match."""
-        postings, raw_host = self._postings, on.host
+        postings, raw_host = self._postings, interface.host
         remembered: dict[str | bytes | None, list[int]] = {}
 
         def learn(raw: str | bytes | None) -> list[int]:
             host = without_port((raw.decode("latin-1") if isinstance(raw, bytes) else raw) or "")
-            found = sorted({*postings.get(host, ()), *postings.get(host.partition(".")[0] + ".", ())})
+            candidates = sorted({*postings.get(host, ()), *postings.get(host.partition(".")[0] + ".", ())})
             if raw is None or len(raw) <= LONGEST_HOST:
                 if len(remembered) >= HOSTS_REMEMBERED:
                     remembered.clear()
-                remembered[raw] = found
-            return found
+                remembered[raw] = candidates
+            return candidates
 
-        def by_host(place: Place) -> Found:
-            raw = raw_host(place)
-            found = remembered.get(raw)
-            return (learn(raw) if found is None else found) or None
+        def by_host(raw_request: RawRequest) -> Candidates:
+            raw = raw_host(raw_request)
+            candidates = remembered.get(raw)
+            return (learn(raw) if candidates is None else candidates) or None
 
         return by_host
 
 
 class Values:
-    """By any other value that a rule asks for literally, read off the request's view."""
+    """Finds rules by any other value, which the request's view reads."""
 
     def __init__(self) -> None:
-        self._read: dict[tuple[str, Any], Postings] = {}
+        self._fields: dict[tuple[str, Any], Postings] = {}
 
     def file(self, literal: tuple[tuple[str, Any], str], number: int) -> None:
         """Add a rule."""
-        what, value = literal
-        _put(self._read.setdefault(what, {}), value, number)
+        field, value = literal
+        _put(self._fields.setdefault(field, {}), value, number)
 
-    def look(self, on: Interface) -> Finder:
+    def finder(self, interface: Interface) -> Finder:
         """A function from an environ or a scope to the rules that may match."""
-        view = on.view
-        reads = [(READS[word], which, postings) for (word, which), postings in self._read.items()]
+        view = interface.view
+        reads = [(READS[word], how, postings) for (word, how), postings in self._fields.items()]
 
-        def by_value(place: Place) -> Found:
-            found: Found = None
-            request = view(place)
-            for read, which, postings in reads:
-                for value in read(request, which):
+        def by_value(raw_request: RawRequest) -> Candidates:
+            candidates: Candidates = None
+            request = view(raw_request)
+            for read, how, postings in reads:
+                for value in read(request, how):
                     if value in postings:
-                        found = together(postings[value], found)
-            return found
+                        candidates = together(postings[value], candidates)
+            return candidates
 
         return by_value
 
 
 if TYPE_CHECKING:
     IndexedField = Prefixes | Hosts | Values
-    # Literals of a rule, of which a request that matches it shows at least one.
+    # Literals of a rule: a request that matches it has at least one of them.
     Literals = Sequence[tuple[type[IndexedField], Any]]
 
 
@@ -220,11 +221,11 @@ READS: dict[str, Callable[[Request, Any], Sequence[str | None]]] = {
 }
 """Readers of a request's values.
 
-For bucket, key and operation `which` is the reading (`Addressing`), for the others it is the name.
+For bucket, key and operation the second argument is the reading (`Addressing`), for the others the name.
 """
 
 
-def _host_in_scope(scope: Place) -> bytes | None:
+def _host_in_scope(scope: RawRequest) -> bytes | None:
     headers: Iterable[tuple[bytes, bytes]] = scope["headers"]
     for name, value in headers:
         if name == b"host":
@@ -243,10 +244,9 @@ SCOPE = Interface("path", "root_path", split_mount, _host_in_scope, ASGIRequest)
 
 
 def survives_decoding(text: str) -> bool:
-    """Whether a text of a path also stands in the path that a server decoded.
+    """Whether a part of the path that rules see is also part of the path that a server decoded.
 
-    It may stand anywhere in the path that rules see. In that path `%2F` is kept apart, and text that is no UTF-8, or
-    no byte, is replaced.
+    The two differ: rules see `%2F` undecoded, and U+FFFD in place of bytes that are no UTF-8.
     """
     if not text.isascii() and any(sign == "\ufffd" or "\ud800" <= sign <= "\udfff" for sign in text):
         return False
@@ -262,20 +262,20 @@ def index(
 ) -> tuple[Finders, Finders]:
     """File all rules of a plan, and return the finders for environs and for scopes.
 
-    A finder returns None when no rule can match.
+    A finder returns None if no rule can match.
 
     Args:
-        rules: in the order written; finders return their numbers.
-        reading: how requests are read as a vendor's.
-        record_all: find an empty sequence instead of None, so that every request is looked at.
-        off: the numbers of rules that are left out.
+        rules: the rules in the order written; finders return their positions.
+        reading: makes the reading for a vendor.
+        record_all: whether finders return an empty sequence instead of None, so that every request is recorded.
+        off: the numbers of the rules that are switched off.
     """
     known: Methods = {}
     kept: Sequence[int] = range(len(rules))
     if off:
         kept = [number for number in kept if number not in off]
-    asked = [_methods(rules[number], reading, known) for number in kept]
-    methods = {method for wanted in {*asked} if wanted for method in wanted}
+    methods_of_rules = [_methods(rules[number], reading, known) for number in kept]
+    methods = {method for of_rule in {*methods_of_rules} if of_rule for method in of_rule}
     if len(methods) > _MOST_METHODS:
         methods = set()
     numbers: dict[str, list[int]] = {method: [] for method in methods}
@@ -283,31 +283,31 @@ def index(
     everywhere = [*numbers.values(), other]
     any_method = False
     long = {method for method in methods if len(method) > _ALL_CASES}
-    for number, wanted in zip(kept, asked, strict=True):
-        if wanted is None or not methods:
+    for number, of_rule in zip(kept, methods_of_rules, strict=True):
+        if of_rule is None or not methods:
             any_method = True
             for filed in everywhere:
                 filed.append(number)
         else:
-            for method in wanted:
+            for method in of_rule:
                 numbers[method].append(number)
-            if not long.isdisjoint(wanted):
+            if not long.isdisjoint(of_rule):
                 any_method = True
                 other.append(number)
 
-    def ready(find: Finder) -> Finder:
-        return (lambda place: find(place) or ()) if record_all else find
+    def complete(find: Finder) -> Finder:
+        return (lambda raw_request: find(raw_request) or ()) if record_all else find
 
     environ: dict[str, Finder] = {}
     scope: dict[str, Finder] = {}
-    for method, some in numbers.items():
-        node, spellings = Node(some, rules, reading), _spellings(method)
-        environ.update(dict.fromkeys(spellings, ready(node.finder(ENVIRON))))
-        scope.update(dict.fromkeys(spellings, ready(node.finder(SCOPE))))
+    for method, of_method in numbers.items():
+        node, spellings = Node(of_method, rules, reading), _spellings(method)
+        environ.update(dict.fromkeys(spellings, complete(node.finder(ENVIRON))))
+        scope.update(dict.fromkeys(spellings, complete(node.finder(SCOPE))))
     if not (any_method or record_all):
         return (environ, None), (scope, None)
     node = Node(other, rules, reading)
-    return (environ, ready(node.finder(ENVIRON))), (scope, ready(node.finder(SCOPE)))
+    return (environ, complete(node.finder(ENVIRON))), (scope, complete(node.finder(SCOPE)))
 
 
 def _methods(
@@ -315,7 +315,7 @@ def _methods(
 ) -> frozenset[str] | None:
     """The methods that a rule is for; None: any.
 
-    `known` remembers those of texts: many rules have the same.
+    `known` remembers the methods of a condition's texts, as many rules have the same.
     """
     conditions = rule.conditions
     methods = None
@@ -327,20 +327,20 @@ def _methods(
             methods = known[texts] = frozenset(text.upper().removeprefix("=") for text in texts)
     if "operation" in conditions:
         operations = reading(rule.vendor).operations
-        possible = operations.methods(operations.meant(conditions["operation"]))
+        possible = operations.methods(operations.recognised_for(conditions["operation"]))
         return possible if methods is None else methods & possible
     return methods
 
 
 def _spellings(method: str) -> set[str]:
-    """All spellings of a method by case: the first look must be one look into a dict."""
+    """All mixtures of upper and lower case, so that one look into a dict finds a method."""
     if len(method) > _ALL_CASES:
         return {method, method.lower(), method.title()}
-    return {"".join(letters) for letters in product(*({each.upper(), each.lower()} for each in method))}
+    return {"".join(letters) for letters in product(*({sign.upper(), sign.lower()} for sign in method))}
 
 
 def _literals(rule: Rule, reading: Callable[[Vendor | None], Addressing]) -> Iterator[Literals]:
-    """The literals of a rule, field by field, the cheapest field to look up first."""
+    """The literals of a rule by field, beginning with the field that is cheapest to look up."""
     conditions = rule.conditions
     prefixes = [_prefix(path) for path in conditions.get("path", ())]
     if prefixes and all(prefixes):
@@ -350,7 +350,7 @@ def _literals(rule: Rule, reading: Callable[[Vendor | None], Addressing]) -> Ite
     buckets = _plain_literals(conditions.get("bucket", ()))
     if how is not None and buckets:
         if how.s3 and all(bucket.isascii() and survives_decoding(bucket) for bucket in buckets):
-            # A Host is looked up by its first label, which may be but a part of the bucket's name.
+            # `Hosts` looks up the first label of a Host, which may be only a part of the bucket's name.
             labels = [(Hosts, bucket.partition(".")[0] + ".") for bucket in buckets]
             yield [*((Prefixes, f"/{bucket}") for bucket in buckets), *labels]
         else:
@@ -364,11 +364,11 @@ def _literals(rule: Rule, reading: Callable[[Vendor | None], Addressing]) -> Ite
             yield _values("key", how, _plain_literals(keys))
     for key, texts in conditions.items():
         word, _, name = key.partition(".")
-        # Of a header that is not ASCII two readings are asked.
+        # A rule matches a header beyond ASCII by two decodings, of which the view gives one: it gets no literal.
         if word == "query" or (word == "header" and all(map(str.isascii, texts))):
             yield _values(word, name, () if "" in texts else _plain_literals(texts))
     if how is not None and "operation" in conditions:
-        yield _values("operation", how, tuple(how.operations.meant(conditions["operation"])))
+        yield _values("operation", how, tuple(how.operations.recognised_for(conditions["operation"])))
 
 
 def _values(word: str, which: Any, texts: Sequence[str]) -> Literals:
@@ -376,7 +376,7 @@ def _values(word: str, which: Any, texts: Sequence[str]) -> Literals:
 
 
 def _plain_literals(texts: Sequence[str]) -> Sequence[str]:
-    """The texts of patterns in which `*` matches anything; nothing if one of them has a `*`."""
+    """The literal texts of patterns; none if a pattern has a `*`, which matches anything."""
     if any("*" in text and text[:1] != "=" for text in texts):
         return ()
     return [text.removeprefix("=") for text in texts]
@@ -392,9 +392,9 @@ class Node:
     """Rules, each filed under its literals of one field.
 
     Args:
-        numbers: the rules' numbers, in the order written.
+        numbers: the numbers of its rules, in the order written.
         rules: all rules.
-        reading: how requests are read as a vendor's.
+        reading: makes the reading for a vendor.
     """
 
     def __init__(
@@ -415,46 +415,49 @@ class Node:
                     self._fields[kind] = kind()
                 self._fields[kind].file(literal, number)
 
-    def finder(self, on: Interface) -> Finder:
+    def finder(self, interface: Interface) -> Finder:
         """A function from an environ or a scope to the rules that may match."""
         always = self._always or None
-        looks = [field.look(on) for field in self._fields.values()]
-        if not looks:
+        finders = [field.finder(interface) for field in self._fields.values()]
+        if not finders:
             return lambda _: always
-        if len(looks) == 1 and not always:
-            return looks[0]
-        if len(looks) == 2 and not always:
-            first, second = looks
+        if len(finders) == 1 and not always:
+            return finders[0]
+        # Most scenarios have one or two fields, for which no loop runs.
+        if len(finders) == 2 and not always:
+            first, second = finders
 
-            def by_both(place: Place) -> Found:
-                found, more = first(place), second(place)
-                return found if more is None else together(more, found)
+            def by_both(raw_request: RawRequest) -> Candidates:
+                candidates, more = first(raw_request), second(raw_request)
+                return candidates if more is None else together(more, candidates)
 
             return by_both
 
-        def by_all(place: Place) -> Found:
-            found: Found = always
-            for look in looks:
-                more = look(place)
+        def by_all(raw_request: RawRequest) -> Candidates:
+            candidates: Candidates = always
+            for find in finders:
+                more = find(raw_request)
                 if more is not None:
-                    found = together(more, found)
-            return found
+                    candidates = together(more, candidates)
+            return candidates
 
         return by_all
 
 
 def _chosen(offered: dict[int, Iterator[Literals]]) -> dict[int, Literals]:
-    """For each rule the first of its fields whose literals few others have, else its first.
+    """Choose for each rule its first field whose literals few others have, else its first field.
 
-    A rule without a field has no literals.
+    Each round tries the next field of the rules that have none yet. A rule without literals is missing in the result.
 
     Args:
-        offered: the fields of each rule by its number; they are used up as far as is needed.
+        offered: the literals of each rule, field by field, by the rule's number.
     """
     chosen: dict[int, Literals] = {}
     while offered:
         tried = {
-            number: first for number, fields in offered.items() if (first := next(filter(None, fields), None))
+            number: literals
+            for number, fields in offered.items()
+            if (literals := next(filter(None, fields), None))
         }
         sizes = collections.Counter(literal for literals in tried.values() for literal in literals)
         overfull = {literal for literal, size in sizes.items() if size > _OVERFULL}

@@ -1,7 +1,7 @@
 """The app's own answer: noted, late, edited, or changed piece by piece.
 
-An adapter tells as the app begins its answer (`head`), and where a filter changes the body, each piece of it (`feed`).
-Both give steps for the adapter.
+An adapter calls `head` when the app begins its answer, and, if a filter changes the body, `feed` with each piece. Both
+return steps for the adapter.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from faultinject.engine.steps import (
 from faultinject.http.wire import Headers, has_no_body, length_of
 
 SOONEST = 0.05
-"""Seconds within which no client loses its patience."""
+"""Seconds after which a client may have left; before that no adapter has to check."""
 
 
 class NotedAnswer(RunApp):
-    """An answer that is noted as it begins.
+    """An answer that is noted when it begins.
 
     Args:
-        entry: what goes into the journal.
+        entry: the request's entry in the journal.
         did: the outcome's word.
     """
 
@@ -44,24 +44,24 @@ class NotedAnswer(RunApp):
         self._entry = entry
         self._did = did
 
-    def head(self, found: AppAnswer) -> Steps:
+    def head(self, app_answer: AppAnswer) -> Steps:
         """Note it."""
         self.begun = True
-        self._entry.saw(found.status or "", found.headers)
+        self._entry.note_answer(app_answer.status or "", app_answer.headers)
         yield from look(self._entry)
         self._entry.write(self._did, applied=True)
 
     def returned(self) -> None:
-        """Note that a WSGI app has returned before it began.
+        """Note that a WSGI app has returned before it began its answer.
 
-        A generator begins when its first piece is asked for.
+        A generator begins only when the server reads its first piece.
         """
         if not self._entry.written:
             self._entry.write(self._did, answered=False, applied=True, last=False)
 
 
 class UndoneAnswer(RunApp):
-    """An answer in spite of a fault that cannot be given.
+    """The app's answer in place of a fault that cannot be given.
 
     Args:
         injection: the fault under way.
@@ -73,11 +73,11 @@ class UndoneAnswer(RunApp):
         self._injection = injection
         self._did = did
 
-    def head(self, found: AppAnswer) -> Steps:
+    def head(self, app_answer: AppAnswer) -> Steps:
         """Return the fault's count."""
         if not self.begun:
             self.begun = True
-            self._injection.undo(self._did, status=found.status)
+            self._injection.undo(self._did, status=app_answer.status)
             self._injection.finish()
         return
         yield
@@ -88,7 +88,7 @@ class ForwardedAnswer(RunApp):
 
     Args:
         plan: the plan that decided.
-        action: what it decided.
+        action: the decision.
         injection: the fault under way.
         pause: a wait in the middle of the request's body, or None.
     """
@@ -100,26 +100,26 @@ class ForwardedAnswer(RunApp):
         self._injection = injection
         self._edits = False
 
-    def head(self, found: AppAnswer) -> Steps:
+    def head(self, app_answer: AppAnswer) -> Steps:
         """Wait before it, and edit its head."""
         if not self.begun:
             self.begun = True
             if self._action.after:
                 self._action.entry.left = not (yield Wait(self._action.delay))
-            yield from self._settle(found)
+            yield from self._settle(app_answer)
             self._injection.finish()
         if self._edits:
-            self.headers = self._edited(found)
+            self.headers = self._edited(app_answer)
 
-    def _settle(self, found: AppAnswer) -> Steps:
-        """Note it, or that there was nothing to do to it."""
+    def _settle(self, app_answer: AppAnswer) -> Steps:
+        """Note the fault, or that there was nothing to change."""
         services, entry, change, pause = (
             self._plan.services,
             self._action.entry,
             self._action.filter,
             self.pause,
         )
-        headers = found.headers if change is None else change.head(found.status, found.headers)
+        headers = app_answer.headers if change is None else change.head(app_answer.status, app_answer.headers)
         undone = None
         if change is not None:
             undone = None if change.touched else change.undone
@@ -127,21 +127,21 @@ class ForwardedAnswer(RunApp):
             pause.due = False
             undone = None if pause.done else "nothing_to_cut"
         if undone is not None:
-            self._injection.undo(undone, status=found.status)
+            self._injection.undo(undone, status=app_answer.status)
             return
         self._edits = change is not None or services.marked
-        as_it_is = change is None and pause is None
-        if services.record_all or not as_it_is:
-            entry.saw(found.status, headers)
-            if as_it_is:
+        unchanged = change is None and pause is None
+        if services.record_all or not unchanged:
+            entry.note_answer(app_answer.status, headers)
+            if unchanged:
                 yield from look(entry)
             self._injection.give(self._action.did)
 
-    def _edited(self, found: AppAnswer) -> Headers:
-        services, change, headers = self._plan.services, self._action.filter, found.headers
+    def _edited(self, app_answer: AppAnswer) -> Headers:
+        services, change, headers = self._plan.services, self._action.filter, app_answer.headers
         if change is not None:
-            # What a rule of a file does to headers it does to these as well.
-            headers = change.head(found.status, guarded(headers) if services.guarded else headers)
+            # The rule changes the guards too, if it names them.
+            headers = change.head(app_answer.status, guarded(headers) if services.guarded else headers)
         return marked(headers, self._action.entry.rule or "") if services.marked else headers
 
 
@@ -151,14 +151,14 @@ class FilteredAnswer(RunApp):
     Args:
         plan: the plan that decided.
         request: the view of the request.
-        action: what the plan decided.
+        action: the decision.
         injection: the fault under way.
-        body: what was read of the request's.
+        body: the summary of the request's body.
 
     Attributes:
-        passes: whether nothing can be done to it, so that it goes out as it is.
-        over: whether nothing more goes out.
-        filter: what is done to it.
+        passes: whether the filter has nothing to change, so that the answer is sent unchanged.
+        over: whether no more is sent.
+        filter: the filter.
     """
 
     def __init__(
@@ -185,19 +185,19 @@ class FilteredAnswer(RunApp):
         self._first_due: float | None = None
         self._looked = not (self.filter.cuts or self.filter.slow)
 
-    def head(self, found: AppAnswer, first: bytes = b"") -> Steps:
-        """Begin it.
+    def head(self, app_answer: AppAnswer, first: bytes = b"") -> Steps:
+        """Begin the answer.
 
-        Marked is an answer to which something will be done, and only its first piece shows that where no length does.
+        It is marked only if the filter will change it, which the length shows, or without a length the first piece.
 
         Args:
-            found: its head.
-            first: its first piece that is not empty; empty where there is none.
+            app_answer: its head.
+            first: its first piece that is not empty; empty if there is none.
         """
-        services, headers = self._plan.services, found.headers
+        services, headers = self._plan.services, app_answer.headers
         known = length_of(headers) is not None
         guards = services.guarded and not self.filter.whole
-        if not takes(self._request, self._action, self.filter, found) or not (first or known):
+        if not takes(self._request, self._action, self.filter, app_answer) or not (first or known):
             self._pass()
             return
         if guards:
@@ -208,10 +208,10 @@ class FilteredAnswer(RunApp):
         self.headers = headers
 
     def hold(self, headers: Headers) -> Steps:
-        """Get hold of the connection where the filter needs it.
+        """Get hold of the connection if the filter needs it.
 
         Args:
-            headers: of the head that goes out then.
+            headers: the headers that are sent after this.
         """
         self.begun = True
         self._length = length_of(headers)
@@ -221,19 +221,19 @@ class FilteredAnswer(RunApp):
             self._did = "raised" if self._reach is Reach.IN_PROCESS else "closed"
 
     def look(self) -> Steps:
-        """Look once whether the client still waits; `ClientLeft` says that it does not."""
+        """Check once whether the client has left; if so, raise `ClientLeft`."""
         if not self._looked:
             self._looked = True
             if (yield Look()):
                 raise ClientLeft
 
     def feed(self, piece: bytes, *, more: bool) -> Steps:
-        """Send what becomes of a piece, each part when it is due."""
+        """Filter a piece, and send each part when it is due."""
         try:
             yield from self.look()
             for event in self.filter.feed(piece, more=more):
                 if isinstance(event, Rest):
-                    # A client of this process that would lose its patience loses it at once.
+                    # A client in this process gets its time-out error at once, without a wait.
                     if not (self.filter.hangs and self._reach is Reach.IN_PROCESS):
                         yield from self._wait(event.seconds)
                 elif isinstance(event, BreakOff):
@@ -254,19 +254,19 @@ class FilteredAnswer(RunApp):
                 raise
 
     def end(self) -> None:
-        """The app has ended."""
+        """Note that the app has ended."""
         if not self.begun:
             self._pass()
         self._settle("nothing_to_cut")
         self._finish()
 
     def app_ended(self) -> None:
-        """The app has ended, perhaps by an error: a fault that its client has met by then is given."""
+        """Note that the app has ended, perhaps by an error: a fault that has begun is given."""
         if self.filter.touched:
             self._settle("app_failed")
 
     def leave(self, error: BaseException) -> None:
-        """Nobody waits for the rest of it."""
+        """Note that nobody reads the rest of the answer."""
         if self.begun:
             self._settle("failed")
         elif isinstance(error, ClientLeft):
@@ -284,7 +284,7 @@ class FilteredAnswer(RunApp):
         self._injection.finish()
 
     def _part(self, data: bytes, *, more: bool) -> Part:
-        """The next part; whoever has the whole answer may read the journal at once."""
+        """Make the next part; before the last, write the line: a test may read it at once."""
         self._sent += len(data)
         if not more or self._sent == self._length:
             self._settle("nothing_to_cut")
@@ -307,33 +307,33 @@ class FilteredAnswer(RunApp):
         self._settle("nothing_to_cut")
         filtered, entry = self.filter, self._action.entry
         ended = yield Cut(filtered.how == "reset", filtered.hangs, self._sent, self._length)
-        # A reset that could not be, or one where none was asked for.
+        # The line before has `filter.how`: write another if the connection ended in another way.
         if (ended == "reset") is not (entry.did == "reset"):
             entry.write(ended, applied=self._injection.applied, body=self._body)
 
     def _wait(self, seconds: float) -> Steps:
-        """Wait while the client does."""
+        """Wait; if the client leaves meanwhile, raise `ClientLeft`."""
         if not (yield Wait(seconds)):
             raise ClientLeft
 
 
-def takes(request: Request, action: Forward | Respond, change: Filter, found: AppAnswer) -> bool:
-    """Whether anything can be done to an answer's body; the journal notes what the answer says."""
+def takes(request: Request, action: Forward | Respond, change: Filter, app_answer: AppAnswer) -> bool:
+    """Note the answer's head, and return whether the filter can change its body."""
     entry = action.entry
-    size = entry.response_bytes  # how many went out is known at the end
-    entry.saw(found.status, found.headers)
+    size = entry.response_bytes  # noted at the end, when it is known how many bytes were sent
+    entry.note_answer(app_answer.status, app_answer.headers)
     entry.response_bytes = size
-    if has_no_body(request.method, found.status, found.headers):
+    if has_no_body(request.method, app_answer.status, app_answer.headers):
         return False
-    length = length_of(found.headers)
-    # A cut that looks like the end of the body is no cut.
-    return change.fits(length) and (found.framed or length is not None or not change.cuts)
+    length = length_of(app_answer.headers)
+    # Without a length and without framing, a cut would look like the end of the body.
+    return change.fits(length) and (app_answer.framed or length is not None or not change.cuts)
 
 
 def look(entry: Entry) -> Steps:
-    """Look whether the client has left, if it is worth it.
+    """Check whether the client has left, unless the answer starts too early for that.
 
-    Nobody gives up an answer that starts so soon, unless it breaks off in the middle of its upload.
+    A client may also leave in the middle of its upload, at any time.
     """
     late = entry.services.monotonic() - entry.arrived >= SOONEST
     if not entry.left and (late or (entry.seen is not None and entry.seen.body is None)):

@@ -1,8 +1,8 @@
 """A compiled scenario: the rules that may match a request, the one that fires, its action.
 
-`Plan.decide` is one plain method: all that it needs from outside (the counts; clocks and the journal, as `Services`)
-is handed to the plan, and it returns one action for an adapter to carry out. Its rules are made when they are first
-candidates.
+`Plan.decide` is one plain method that returns one action for an adapter to carry out. All that it needs from outside
+is given to the plan: the counts, and clocks and journal as `Services`. A rule is compiled when it is a candidate for
+the first time.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
 
-LOOK = 0.5
-"""Seconds after which a wait checks again whether it is over."""
+CHECK_EVERY = 0.5
+"""Seconds between two checks in a wait whether it is over."""
 
 
 class Waits(Protocol):
-    """A test's replacement of the time that passes."""
+    """A clock of a test, in place of the system's."""
 
     def monotonic(self) -> float:
-        """Give the seconds by which waits and durations are measured."""
+        """Return the seconds by which waits and durations are measured."""
 
     def wait(self, seconds: float, sleep: Callable[[float], object]) -> object:
-        """Called by a thread that would call `sleep(seconds)`.
+        """Called by a thread instead of `sleep(seconds)`.
 
-        It may do so, or let the clock go on by itself. A thread that is woken early looks at the clock, and waits for
-        the rest.
+        It may call `sleep`, or move the clock and return at once. If it returns early, the thread reads the clock and
+        waits for the remaining time.
         """
 
 
@@ -49,24 +49,24 @@ class Services:
     """All that a plan needs from outside: clocks, the journal and its injector's settings.
 
     Attributes:
-        journal: takes a line.
+        journal: takes an entry as a line.
         clock: unix seconds, for ids, rates, and, unless `steady`, begin and end.
-        steady: whether the age of a scenario is measured by `monotonic`, which a test that moves its clock does not
-            move.
-        monotonic: seconds of the clock that durations are measured by.
-        waits: replaces the system's wait for a thread that waits, or None.
+        steady: whether the age of a scenario is measured by `monotonic`: a test that moves `time.time` does not
+            change that.
+        monotonic: seconds of the clock for durations.
+        waits: a test's clock, or None.
         marked: whether injected answers carry `x-faultinject` and `Cache-Control`.
-        guarded: whether they carry `GUARDS`, as their rules may have come over HTTP.
+        guarded: whether they carry `BROWSER_GUARDS`, as their rules may have come over HTTP.
         endpoints: the user's own host suffixes.
-        most_active: the most faults that may be under way at once.
+        most_active: the most faults under way at the same time.
         record_all: whether to record requests that no rule matches.
         expires: unix seconds from which nothing is injected, or None.
-        deadline: the same on the monotonic clock: unix time may be set back.
+        deadline: the same moment on the monotonic clock, as unix time may be set back.
         failed: called with an error inside faultinject itself, and the rule's name if it is known.
-        expired: called with that moment when a request comes after it.
-        finish: called when a fault is over: its slot is free again.
-        refuse: called when there is no slot for one.
-        look: notices changes by other processes, which may end a wait; None if there are none.
+        expired: called with `expires` for a request after that moment.
+        finish: called when a fault is over, to free its slot.
+        refuse: called for a request that gets no fault because all slots are taken.
+        look: reads changes of other processes, which may end a wait; None without other processes.
     """
 
     def __init__(
@@ -104,26 +104,26 @@ class Services:
         self.failed = failed
         self.expired = expired
         self.refuse = refuse
-        # As many as may begin. A list, because to take one off or to put one back is one step for threads.
+        # One item for each fault that may still begin. `list.pop` and `list.append` are atomic.
         self._free_slots: list[None] = [None] * most_active
         self.finish: Callable[[], None] = partial(self._free_slots.append, None)
         self._refused = Counter()
 
     def expire(self, moment: float | None) -> None:
-        """Inject nothing from that moment on, in unix seconds; None: always.
+        """Inject nothing from that moment on, in unix seconds; None: no end.
 
-        The same moment again changes nothing.
+        A call with the present moment does not compute the deadline again.
         """
         if moment != self.expires:
             self.deadline = float("inf") if moment is None else self.monotonic() + moment - self.clock()
             self.expires = moment
 
-    def rest(self, seconds: float, sleep: Callable[[float], object]) -> object:
-        """Let a thread wait, by that system call or the test's replacement, and return its result."""
+    def wait(self, seconds: float, sleep: Callable[[float], object]) -> object:
+        """Let a thread wait by `sleep` or by the test's clock, and return the result of `sleep`."""
         return sleep(seconds) if self.waits is None else self.waits.wait(seconds, sleep)
 
     def begin(self) -> bool:
-        """Take a slot for one more fault under way; no if all are taken."""
+        """Take a slot for one more fault under way; return False if all are taken."""
         try:
             self._free_slots.pop()
         except IndexError:
@@ -148,35 +148,35 @@ class Watch(Protocol):
 
     @property
     def text(self) -> str:
-        """The bound of failures, as a rule file says it."""
+        """The bound of failures, in the words of a rule file."""
 
     def note(self, *, failed: bool, again: bool) -> None:
-        """Note an answer, or one in place of another."""
+        """Note an answer; `again`: it replaces one that was noted before."""
 
 
-class Asked(Protocol):
-    """The rules that requests ask for themselves."""
+class RequestedRules(Protocol):
+    """The rules that requests ask for themselves, by a header."""
 
     def plan(self, text: str) -> Plan | str:
-        """The plan of rules in a text, or why they are refused."""
+        """The plan of the rules in a text, or the reason why they are refused."""
 
 
 class Plan:
-    """A scenario ready to decide; immutable but for what it prepares on first use.
+    """A scenario ready to decide; immutable except for what it prepares on first use.
 
     Args:
         rules: the rules in the order written.
-        names: what each is called, as long as `rules`.
+        names: a name for each rule.
         seed: the seed's text.
         counts: where matches and takes are counted.
         services: clocks, journal and settings.
         generation: how many scenarios the injector had before.
-        watch: told of the app's own answers; None: nobody is.
-        asked: gives the plans of rules that requests ask for themselves; None: none may.
-        salt: put before the seed where independent processes must not draw alike.
-        places: the numbers under which rules are counted, as long as `rules`; by default 0, 1, 2, …
-        duplicates: for each rule how many earlier ones have the same label; by default in the order written.
-        off: the numbers of rules that no request is to match.
+        watch: counts the app's own answers and failures, or None.
+        requested_rules: makes plans of the rules that requests ask for themselves; None if no request may.
+        salt: added to the seed, so that independent processes do not draw the same.
+        places: for each rule the number under which it is counted; by default 0, 1, 2, …
+        duplicates: for each rule the number of earlier ones with the same label; by default in the order written.
+        off: the numbers of the rules that are switched off.
         started: unix seconds at which the scenario took effect; by default now.
         since: the same on the monotonic clock, where that is known.
     """
@@ -191,7 +191,7 @@ class Plan:
         services: Services,
         generation: int = 0,
         watch: Watch | None = None,
-        asked: Asked | None = None,
+        requested_rules: RequestedRules | None = None,
         salt: bytes = b"",
         places: Sequence[int] | None = None,
         duplicates: Sequence[int] = (),
@@ -206,25 +206,25 @@ class Plan:
         self.services = services
         self.generation = generation
         self.watch = watch
-        self.asked = asked
-        self.special = watch is not None or asked is not None
-        """Whether there is a watch, or requests may ask for faults: one look for a request."""
+        self.requested_rules = requested_rules
+        self.special = watch is not None or requested_rules is not None
+        """Whether there is a watch, or requests may ask for rules: one test for adapters to do."""
         now = services.clock()
         self.started = now if started is None else started
         self.since = services.monotonic() - (now - self.started) if since is None else since
         self.places = range(len(self.rules)) if places is None else places
         """For each rule the number under which it is counted."""
         self.endings = 0
-        """The number of times the scenario was replaced or switched off: older waits end."""
+        """The number of times the scenario was ended; a wait that began before the last one ends."""
         self.ended = False
         """Set when the scenario is replaced or switched off."""
         self.key = seed_key(seed + salt.hex())
         self.origin = (generation, seed, seed_key(seed))
         self._readings: dict[str, Addressing] = {}
         self.more_headers: dict[str, bool] = {}
-        """Headers that tell the operations of another package's vendor, and whether by value.
+        """Further headers to record: those by which a vendor of another package tells operations.
 
-        They are kept of each request.
+        The value is True if the operation depends on the header's value, not only on its presence.
         """
         for vendor in {rule.vendor for rule in self.rules if rule.vendor is not None}:
             self.more_headers |= headers_of(vendor)
@@ -233,23 +233,23 @@ class Plan:
         )
         self._ready: list[CompiledRule | None] = [None] * len(self.rules)
         self._duplicates = duplicates
-        # Shared counts know this number as well, and have a lock that is held once a request.
+        # Shared counts also keep the number of injections, and have a lock that a request takes once.
         self._shared = counts.shared
         self._holds = counts.holds
-        self.waits = getattr(counts, "waits", False)
+        self.counts_on_server = getattr(counts, "waits", False)
         """Whether the counts are on a server."""
         self._lock = allocate_lock()  # nobody waits under it: `faultinject.locks`
 
     def decide(self, request: Request, candidates: Sequence[int]) -> Action | None:
         """Decide one request: match the candidate rules, and find the one that fires.
 
-        Counts that a match keeps from others are kept no longer than for its takes.
+        A match may lock shared counts; the lock is released as soon as no further take is needed.
 
         Returns:
-            None when no rule's conditions hold, `Pass` when none fires, else what to do.
+            None if no rule's conditions hold, `Pass` if no rule fires, else the action.
 
         Raises:
-            StoreUnavailableError: the counts are unavailable; nothing was counted, or it was taken back.
+            StoreUnavailableError: the counts are unavailable; the request was not counted.
         """
         services = self.services
         arrived, now = services.monotonic(), services.clock()
@@ -273,10 +273,10 @@ class Plan:
         taken: Take | None = None
         try:
             counted = zip(matched, keys, numbers)  # noqa: B905 - one key and one number for each rule
-            for rule, (_, scope, identity, _), (place, n, exceeds) in counted:
-                if not exceeds or (rule.skips is not None and rule.skips(place)):
+            for rule, (_, scope, identity, _), (n_in_scope, n, exceeds) in counted:
+                if not exceeds or (rule.skips is not None and rule.skips(n_in_scope)):
                     continue
-                # If chance has no say, nothing is drawn before the rule may inject.
+                # A rule of probability 1 needs no draw before its take: most of its requests need none at all.
                 digest = b"" if rule.always_fires else rule.drawn(identity, n)
                 if digest is None:
                     continue
@@ -295,8 +295,8 @@ class Plan:
         rule = matched[0]
         return Pass(self._entry(rule, request, numbers[0][1], now, arrived, matched))
 
-    def asks(self, request: Request, candidates: Sequence[int]) -> bool:
-        """Whether the decision asks a server for a count, so that an event loop would wait."""
+    def needs_server(self, request: Request, candidates: Sequence[int]) -> bool:
+        """Whether the decision waits for a server of counts, so that an event loop would block."""
         matched, _ = self._matching(request, candidates, *self._now())
         return any(rule.lock_free_after != 0 for rule in matched)
 
@@ -326,10 +326,7 @@ class Plan:
         digest: bytes,
         matched: Sequence[CompiledRule],
     ) -> Action:
-        """Carry out a rule that fires, if one more fault may be under way.
-
-        The count is returned if it does nothing.
-        """
+        """Make the action of a rule that fires, if a slot is free; otherwise return its count."""
         services = self.services
         entry = self._entry(rule, request, n, now, arrived, matched)
         entry.take = taken
@@ -377,32 +374,33 @@ class Plan:
         self.ended = True
         self.endings += 1
 
-    def again(self) -> Plan:
-        """The same plan with the same counts, for requests after an end; earlier waits stay ended."""
+    def restarted(self) -> Plan:
+        """A copy with the same counts, in force again; waits from before the end stay ended."""
         made = copy(self)
         made.ended = False
         return made
 
     def over(self, endings: int) -> bool:
-        """Whether a wait that began after so many endings is over, in whatever process.
+        """Whether a wait is over: its scenario was replaced, switched off or expired.
 
-        The scenario was replaced, switched off or expired.
+        Args:
+            endings: the value of `endings` when the wait began.
         """
         if self.services.look is not None:
             self.services.look()
         return self.ended or self.endings != endings or self.expired
 
-    def pauses(self, seconds: float, longest: float = LOOK) -> Iterator[float]:
-        """Give the pauses of a wait, behind each of which it looks whether it is over.
+    def pauses(self, seconds: float, longest: float = CHECK_EVERY) -> Iterator[float]:
+        """Yield the pauses of a wait, and check before each whether the wait is over.
 
         Args:
-            seconds: how long; nothing, or less, when the time is over already.
-            longest: seconds of a pause.
+            seconds: how long; zero or below: no pause.
+            longest: the longest pause, in seconds.
         """
         clock, endings = self.services.monotonic, self.endings
         end = clock() + seconds
-        while (left := end - clock()) > 0 and not self.over(endings):
-            yield min(left, longest)
+        while (remaining := end - clock()) > 0 and not self.over(endings):
+            yield min(remaining, longest)
 
     @property
     def expired(self) -> bool:
@@ -413,8 +411,8 @@ class Plan:
             services.clock() >= expires or services.monotonic() >= services.deadline
         )
 
-    def go_on_from(self, old: Plan) -> None:
-        """Keep the work of an older plan with the same counts for the rules that are in both."""
+    def reuse_rules_of(self, old: Plan) -> None:
+        """Take over the compiled rules of an older plan with the same counts."""
         ready = {rule.number: rule for rule in old._ready if rule is not None}
         if not ready:
             return
@@ -423,13 +421,13 @@ class Plan:
             if before is None:
                 continue
             if before.name != self.names[number]:
-                # Its answers have its name, which may depend on its place in the order.
+                # Its answers carry its name, which may depend on its position among the rules.
                 before, kept = self._compile(number), before
                 before.fired, before.undone, before.failed = kept.fired, kept.undone, kept.failed
             self._ready[number] = before
 
     def note(self, request: Request) -> Entry:
-        """Make an entry for a request that no rule matches, if every request is noted."""
+        """Make an entry for a request that no rule matches."""
         now, arrived = self._now()
         return Entry(self, request, self._unmatched, now, arrived)
 
@@ -439,29 +437,29 @@ class Plan:
         return self.reading(common(rule.vendor for rule in self.rules))
 
     def totals(self) -> list[tuple[int, int, int]]:
-        """For each rule the requests that met its conditions, got its fault, or were undecided."""
+        """For each rule the requests that matched, that got its fault, and that were undecided."""
         if self._shared is None:
-            matched = self.counts.matched
+            count_of = self.counts.matched
             totals = [
-                (matched(place), 0 if rule is None else rule.fired.value - rule.undone.value, 0)
+                (count_of(place), 0 if rule is None else rule.fired.value - rule.undone.value, 0)
                 for place, rule in zip(self.places, self._ready, strict=True)
             ]
         else:
             totals = self._shared.totals(self.places)
         return [
-            (met, injected, failed + (0 if rule is None else rule.failed.value))
-            for (met, injected, failed), rule in zip(totals, self._ready, strict=True)
+            (matched, injected, undecided + (0 if rule is None else rule.failed.value))
+            for (matched, injected, undecided), rule in zip(totals, self._ready, strict=True)
         ]
 
     def ready(self, number: int) -> CompiledRule:
-        """The compiled rule of that number, made when it is first a candidate."""
-        found = self._ready[number]
-        if found is None:
+        """The compiled rule of that number, compiled when it is first a candidate."""
+        rule = self._ready[number]
+        if rule is None:
             with self._lock:
-                found = self._ready[number]
-                if found is None:
-                    found = self._ready[number] = self._compile(number)
-        return found
+                rule = self._ready[number]
+                if rule is None:
+                    rule = self._ready[number] = self._compile(number)
+        return rule
 
     def _compile(self, number: int) -> CompiledRule:
         rule = self.rules[number]
@@ -480,7 +478,7 @@ class Plan:
         )
 
     def reading(self, vendor: Vendor | None) -> Addressing:
-        """The reading of requests as that vendor's; one object a vendor."""
+        """The reading of requests for that vendor, one object for each vendor."""
         name = vendor.id if vendor is not None and vendor.addressing else ""
         reading = self._readings.get(name)
         if reading is None:

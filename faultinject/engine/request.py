@@ -1,8 +1,8 @@
 """One request, as the rules see it: a lazy view that copies nothing.
 
-There is a view of a WSGI environ, and one of an ASGI scope. Both answer the same questions with the same words. A
-view is made only for a request that some rule may match, and works a field out when it is first asked for. Attempts
-are compared by a digest of the body.
+There is a view of a WSGI environ, and one of an ASGI scope, with the same attributes and methods. A view is made only
+for a request that some rule may match, and most of its fields are computed on first use. The audit compares attempts
+by a digest of their bodies.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from faultinject.engine.shown import without_userinfo
 from faultinject.http.target import decode_form, encode, read_target, utf8
-from faultinject.http.wire import whole
+from faultinject.http.wire import number_of
 from faultinject.vendors.addressing import HOSTS, split_mount, without_port
 from faultinject.vendors.credentials import SIGNED_AT
 from faultinject.vendors.operations import S3_PREFIXES
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 # The client's address and port, Authorization, time of signing, User-Agent, and recorded headers.
 Description = tuple[str | None, object, str | None, str | None, str | None, Mapping[str, str]]
-# Bytes read of a request's body, their digest, whether that was all.
+# The number of bytes read of a request's body, their digest, and whether the body was read to its end.
 BodySummary = tuple[int, str, bool]
 DIGEST_SIZE = 16
-"""Bytes of a digest."""
+"""The length of a body's digest, in bytes."""
 GUARDS = frozenset(
     "idempotency-key if-match if-none-match if-modified-since if-unmodified-since x-cos-forbid-overwrite"
     " x-oss-forbid-overwrite x-tos-forbid-overwrite x-goog-if-generation-match x-goog-if-metageneration-match"
@@ -48,7 +48,7 @@ RECORDED_HEADERS = (
     *sorted(GUARDS),
     "if-range",
     "expect",
-    # What the vendors' tables tell operations by.
+    # The vendors' tables distinguish operations by these.
     *(f"{prefix}copy-source" for prefix in S3_PREFIXES),
     "x-amz-request-route",
     "x-bz-file-name",
@@ -72,7 +72,7 @@ RECORDED_HEADERS = (
     "x-auth-user",
     "x-storage-user",
 )
-"""The few headers that a fact is read from, which not many requests have."""
+"""The headers that the journal keeps; most requests have few of them."""
 RECORDED_AS = {name: f"HTTP_{name.upper().replace('-', '_')}" for name in RECORDED_HEADERS}
 """Their names in WSGI."""
 RECORDED_KEYS = {key: name for name, key in RECORDED_AS.items()}
@@ -84,7 +84,10 @@ BODILESS = frozenset(("GET", "HEAD", "DELETE"))
 
 
 class Request:
-    """The common part of both views: the target of the request, and its reading.
+    """The common part of both views: the target of the request, and how it is read.
+
+    A *reading* is an `Addressing`: it reads bucket, key and operation as one vendor does. `read_by`, `named_by` and
+    `identified_by` remember the reading that has filled a field, so that many rules read a request once.
 
     Attributes:
         method: as sent, usually in upper case.
@@ -94,13 +97,13 @@ class Request:
         query: the query string as sent, without the question mark.
         host: the Host without port, in lower case; empty when there is none.
         content_length: the Content-Length in bytes, or None.
-        ordinary: whether this can be neither an upgrade nor a preflight, at a quick look.
-        read_by: the reading that `place` comes from, so that many rules read a request once.
+        ordinary: False if it may be an upgrade or a preflight, which `upgrades` and `is_preflight` decide.
+        read_by: the reading of `place`.
         place: level, bucket, key and the rest of the address.
-        named_by: the reading that `operation` comes from.
+        named_by: the reading of `operation`.
         operation: the storage operation.
-        identified_by: the reading that `identities` come from.
-        identities: the identity on which draws depend, letter for letter and with placeholders.
+        identified_by: the reading of `identities`.
+        identities: the exact identity, and the one on which draws depend, with placeholders for new ids and times.
     """
 
     __slots__ = (
@@ -144,13 +147,13 @@ class Request:
             raw = self._raw_path = path if _NEVER_ENCODED.issuperset(path) else encode(path)
         return raw
 
-    def tell(self, name: str, what: object) -> None:
-        """Give the app a value, under that name in its environ or scope."""
+    def set_extra(self, name: str, what: object) -> None:
+        """Put a value of ours into the environ or scope."""
 
-    def told(self, name: str) -> Any:
-        """Get a value of ours under that name in the environ or scope, or None."""
+    def get_extra(self, name: str) -> Any:
+        """Get a value of ours from the environ or scope, or None."""
 
-    if TYPE_CHECKING:  # what each view answers in its own way
+    if TYPE_CHECKING:  # each view has its own
 
         @property
         def client(self) -> str | None: ...
@@ -172,7 +175,7 @@ class Request:
 
     @property
     def announced_length(self) -> str | None:
-        """The Content-Length as sent; `0` also where a request has no body as it announces none."""
+        """The Content-Length as sent; `0` if a request of HTTP/1 announces no body."""
         length = self.first("content-length")
         if length or self.method in BODILESS or self.version not in _ANNOUNCING:
             return length
@@ -180,7 +183,7 @@ class Request:
 
     @property
     def http2(self) -> bool:
-        """Whether other requests share the connection at the same time: HTTP/2 or later."""
+        """Whether other requests may share the connection at the same time: HTTP/2 or later."""
         return self.version[:1] in _MULTIPLEXED
 
     @property
@@ -192,7 +195,7 @@ class Request:
     def aws_chunked(self) -> bool:
         """Whether the body is in AWS's own chunks.
 
-        minio-go shows it only by the digest that it sends in place of the body's.
+        minio-go shows it only by a text in the header of the digest.
         """
         digest, encoding = self.first("x-amz-content-sha256"), self.first("content-encoding")
         return (digest or "").startswith(_STREAMING) or _AWS_CHUNKED in (encoding or "").lower()
@@ -201,7 +204,7 @@ class Request:
     def upgrades(self) -> bool:
         """Whether the connection is about to leave HTTP.
 
-        Clients offer h2c with ordinary requests, and servers ignore it.
+        An offer of h2c does not count: clients send it with ordinary requests, and servers ignore it.
         """
         upgrade = self.first("upgrade")
         return (upgrade is not None and upgrade.strip().lower() != "h2c") or self.method == "CONNECT"
@@ -212,7 +215,7 @@ class Request:
         return self.method == "OPTIONS" and bool(self.header("access-control-request-method"))
 
     def body_digest(self, key: bytes) -> BodyDigest:
-        """The digest of its body, to be fed with the pieces in the order in which they come."""
+        """A digest for its body, to be fed with the pieces in their order."""
         return (ChunkedBodyDigest if self.aws_chunked else BodyDigest)(key, self.content_type)
 
     def query_values(self, name: str) -> tuple[str, ...]:
@@ -230,7 +233,7 @@ class WSGIRequest(Request):
 
     __slots__ = ("_environ",)
 
-    expects_continue = False  # the server says `100 Continue` to such a client
+    expects_continue = False  # a WSGI server sends `100 Continue` by itself
 
     def __init__(self, environ: Mapping[str, Any]) -> None:
         self._environ = environ
@@ -239,8 +242,8 @@ class WSGIRequest(Request):
         self.query = get("QUERY_STRING", "")
         host = get("HTTP_HOST") or ""
         self.host = HOSTS.get(host) or without_port(host)
-        self.content_length = whole(get("CONTENT_LENGTH"))
-        self.ordinary = method not in _CLOSER and "HTTP_UPGRADE" not in environ
+        self.content_length = number_of(get("CONTENT_LENGTH"))
+        self.ordinary = method not in _SPECIAL_METHODS and "HTTP_UPGRADE" not in environ
         mount, below = get("SCRIPT_NAME", ""), get("PATH_INFO", "")
         target = get("RAW_URI") or get("REQUEST_URI") or ""
         if "?" in target:
@@ -249,11 +252,11 @@ class WSGIRequest(Request):
             mount, below = utf8(mount), utf8(below)
         Request.__init__(self, mount, below, target)
 
-    def tell(self, name: str, what: object) -> None:
+    def set_extra(self, name: str, what: object) -> None:
         environ: Any = self._environ
         environ[name] = what
 
-    def told(self, name: str) -> Any:
+    def get_extra(self, name: str) -> Any:
         return self._environ.get(name)
 
     @property
@@ -271,7 +274,7 @@ class WSGIRequest(Request):
         return self._environ.get(_DECIDING_KEYS[name])
 
     def header(self, name: str) -> tuple[str, ...]:
-        """The values of a header, named in lower case; a WSGI server gives repeated ones as one."""
+        """The values of a header, named in lower case; a WSGI server joins repeated ones."""
         key = environ_key(name)
         value = self._environ.get(key)
         # Servers give an absent Content-Type or Content-Length as an empty string.
@@ -320,8 +323,8 @@ class ASGIRequest(Request):
         self.query = query.decode("latin-1") if query else ""
         host = known.get("host", "")
         self.host = HOSTS.get(host) or without_port(host)
-        self.content_length = whole(known.get("content-length"))
-        self.ordinary = method not in _CLOSER and "upgrade" not in known
+        self.content_length = number_of(known.get("content-length"))
+        self.ordinary = method not in _SPECIAL_METHODS and "upgrade" not in known
         mount, below = scope.get("root_path") or "", scope["path"]
         target = raw.decode("latin-1") if raw else ""
         if "?" in target:
@@ -330,11 +333,11 @@ class ASGIRequest(Request):
             mount, below = split_mount(mount, below)
         Request.__init__(self, mount, below, target)
 
-    def tell(self, name: str, what: object) -> None:
+    def set_extra(self, name: str, what: object) -> None:
         scope: Any = self._scope
         scope[name] = what
 
-    def told(self, name: str) -> Any:
+    def get_extra(self, name: str) -> Any:
         return self._scope.get(name)
 
     @property
@@ -367,10 +370,10 @@ class ASGIRequest(Request):
         return headers.get(name, ())
 
     def recorded(self, name: str) -> str | None:
-        found = self._known.get(name)
-        if found is None and name not in RECORDED_AS:
+        value = self._known.get(name)
+        if value is None and name not in RECORDED_AS:
             return next(iter(self.header(name)), None)
-        return found
+        return value
 
     @property
     def expects_continue(self) -> bool:
@@ -421,7 +424,7 @@ class BodyDigest:
         if not self._boundary:
             self._digest.update(piece)
             return
-        # A boundary may lie across two pieces: the last bytes wait until more is known.
+        # A boundary may lie across two pieces: the last bytes wait for the next piece.
         *parts, rest = (self._tail + piece).split(self._boundary)
         for part in parts:
             self._digest.update(part)
@@ -439,8 +442,8 @@ class BodyDigest:
 class ChunkedBodyDigest(BodyDigest):
     r"""The digest of the content of a body in aws-chunked.
 
-    The signatures of its chunks and trailers are new on each attempt. As long as its end has not come, and if its
-    chunks cannot be read, it is the digest of the bytes as sent.
+    The signatures of its chunks and trailers are new on each attempt. If the chunks cannot be read, and before their
+    end, it is the digest of the bytes as sent.
 
     >>> def digest(signature):
     ...     body = ChunkedBodyDigest(b"key", "")
@@ -469,9 +472,7 @@ class ChunkedBodyDigest(BodyDigest):
 
 
 class SeenBody:
-    """A request's body as the app reads it.
-
-    By its digest the journal tells whether a later request carries the same.
+    """A request's body as the app reads it, for the journal.
 
     Args:
         digest: gets each piece.
@@ -498,7 +499,7 @@ class SeenBody:
 
     @property
     def body(self) -> BodySummary | None:
-        """Bytes, digest, and that this was all; None until the app has read all of it."""
+        """The summary of the whole body; None until the app has read all of it."""
         size = self._digest.size
         whole = size == self._length or (self._length is None and self.ended)
         return (size, self._digest.hexdigest(), True) if whole else None
@@ -534,15 +535,15 @@ def _first_of(given: Mapping[str, str], names: Iterable[str]) -> str | None:
 
 
 def header_name(raw: bytes) -> str:
-    """The name of a header in an ASGI scope as rules have it: in lower case, with `-` for `_`."""
+    """The name of a header of an ASGI scope, in the form of rules: lower case, `-` for `_`."""
     return raw.decode("latin-1").lower().replace("_", "-")
 
 
-# Marks of a body in AWS's own chunks: one begins the header x-amz-content-sha256, the other is a Content-Encoding.
+# Marks of a body in AWS's own chunks: the start of the header x-amz-content-sha256, and a Content-Encoding.
 _STREAMING = "STREAMING-"
 _AWS_CHUNKED = "aws-chunked"
 _NEVER_ENCODED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/-._~!$&'()*+,;=:@")
-# A set: the keys of a dict take twice as long to compare with an environ.
+# A copy as a set: comparing the keys view of a dict with an environ takes twice as long.
 _RECORDED_KEYS = {*RECORDED_KEYS}
 _RECORDED_NAMES = RECORDED_AS.keys()
 _DECIDING = (
@@ -553,7 +554,7 @@ _DECIDING_KEYS = {name: environ_key(name) for name in _DECIDING}
 _KNOWN = {name.encode(): name for name in (*RECORDED_HEADERS, *_DECIDING, *SIGNED_AT)}
 _SIGNED_AT_KEYS = tuple(f"HTTP_{name.upper().replace('-', '_')}" for name in SIGNED_AT)
 _MULTIPLEXED = frozenset(("2", "3"))
-# Versions in which a request that announces no body has none (RFC 9112, 6.3).
+# Versions of HTTP in which a request without an announcement has no body (RFC 9112, 6.3).
 _ANNOUNCING = frozenset(("1.0", "1.1"))
-# Methods that ask for a closer look before any rule may match.
-_CLOSER = frozenset(("CONNECT", "OPTIONS"))
+# Methods of upgrades and preflights: `Request.ordinary`.
+_SPECIAL_METHODS = frozenset(("CONNECT", "OPTIONS"))

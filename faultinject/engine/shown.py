@@ -1,6 +1,6 @@
-"""Text from requests, fit to be shown: without control characters, and without secrets.
+"""Text from requests for journal and log: without control characters, and without secrets.
 
-Of targets the documented values of documented storage parameters are shown.
+Of a query only the documented values of documented storage parameters are shown.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from collections.abc import Mapping
 from functools import cache
 
 LONGEST_QUERY = 8192
-"""Characters of a query that are looked at."""
+"""The most characters of a query that are read."""
 LONGEST_NAME = 40
-"""Characters of an unknown parameter's name that are shown; a longer one may be a token."""
+"""The most characters of an unknown parameter's name; a longer one may be a token."""
 LONGEST_WORD = 12
-"""Small letters of an unknown parameter without a value that are shown.
+"""The most lower-case letters of an unknown parameter without a value.
 
 Tokens are longer, or have digits and capitals.
 """
 FLAGS = frozenset(("", "0", "1", "false", "no", "true", "yes"))
 _ENDS = (";", "?", "&", "=", "#", "@", "%23", "%25", "%26", "%3b", "%3d", "%3f", "%40")
-"""Signs that end a name or an id, as they are and encoded.
+"""Signs, plain and encoded, that end a name or an id.
 
-Another parameter, such as a signature, may stand after them.
+After them another parameter may follow, such as a signature.
 """
 _URLS = ("://", "%3a//", "%3a%2f%2f")
 
@@ -30,8 +30,8 @@ _URLS = ("://", "%3a//", "%3a%2f%2f")
 def shown_query(query: str) -> str:
     """The query with the documented values of documented storage parameters; all others are `…`.
 
-    Of a name or an id that goes on as another parameter would, the beginning is shown. Sixteen bits of a checksum
-    tell two of them apart: too few to try guesses against.
+    If a name or an id has a sign of another parameter, only the text before it is shown, and 16 bits of a checksum of
+    the rest: enough to distinguish two of them, and too few to confirm a guess.
 
     >>> shown_query("partNumber=3&X-Amz-Signature=abc")
     'partNumber=3&X-Amz-Signature=…'
@@ -43,13 +43,13 @@ def shown_query(query: str) -> str:
 
 
 def shown_path(path: str) -> str:
-    """A path that holds a question mark, without a part like the query of a presigned URL.
+    """A path with a question mark in it; a rest that looks like a presigned query is hidden.
 
     >>> shown_path("/photos/why?.jpg"), shown_path("/photos/cat.jpg?X-Amz-Signature=abc")
     ('/photos/why?.jpg', '/photos/cat.jpg?…1947')
     """
     kept, _, rest = path.partition("?")
-    return f"{kept}?{_apart(rest)}" if "=" in rest or "%3D" in rest or "%3d" in rest else path
+    return f"{kept}?{_hidden(rest)}" if "=" in rest or "%3D" in rest or "%3d" in rest else path
 
 
 def shown_target(target: str) -> str:
@@ -105,10 +105,10 @@ def _shown(pair: str, kinds: Mapping[str, str | frozenset[str]]) -> str:
     if kind is None:
         if not pair:
             return pair
-        # A token may be all that the query is, with the signs at the end that fill up its base64.
+        # A query may be nothing but a token in base64, which may end with `=`: that is no parameter with a value.
         if value.strip("="):
-            return f"{name}=…" if _is_name(name) else _apart(pair)
-        return pair if _is_word(pair) else _apart(pair)
+            return f"{name}=…" if _is_name(name) else _hidden(pair)
+        return pair if _is_word(pair) else _hidden(pair)
     if kind == "text":
         return f"{name}{equals}{_beginning(value)}"
     return pair if _is_documented(value, kind) else f"{name}=…"
@@ -116,7 +116,7 @@ def _shown(pair: str, kinds: Mapping[str, str | frozenset[str]]) -> str:
 
 def _is_documented(value: str, kind: str | frozenset[str]) -> bool:
     if kind == "hexadecimal":
-        # QingStor's ids of uploads are; with one of Google's, which are not, anybody may write.
+        # An upload id of QingStor is hexadecimal, and no secret. One of Google is not: anybody who has it may write.
         return not value.strip("0123456789abcdef")
     if kind == "number":
         return len(value) <= 64 and not value.removeprefix("-").strip("0123456789")
@@ -124,7 +124,7 @@ def _is_documented(value: str, kind: str | frozenset[str]) -> bool:
         return len(value) <= 40 and not value.replace("%3A", ":").replace("%3a", ":").strip(
             "0123456789TZ:.+-"
         )
-    return all(each in kind for each in value.replace("%2C", ",").replace("%2c", ",").split(","))
+    return all(word in kind for word in value.replace("%2C", ",").replace("%2c", ",").split(","))
 
 
 def _is_name(name: str) -> bool:
@@ -142,14 +142,14 @@ def _beginning(value: str) -> str:
     """A name or an id up to the first sign that ends one; padding of base64 does not end it."""
     folded = value.lower()
     if any(url in folded for url in _URLS):
-        return _apart(value)
+        return _hidden(value)
     while folded.endswith(("=", "%3d")):
         folded = folded.removesuffix("=").removesuffix("%3d")
-    end = min((at for each in _ENDS if (at := folded.find(each)) >= 0), default=None)
-    return value if end is None else value[:end] + _apart(value[end:])
+    end = min((at for sign in _ENDS if (at := folded.find(sign)) >= 0), default=None)
+    return value if end is None else value[:end] + _hidden(value[end:])
 
 
-def _apart(text: str) -> str:
+def _hidden(text: str) -> str:
     return f"…{crc32(text.encode('utf-8', 'replace')) & 0xFFFF:04x}"
 
 
@@ -157,12 +157,12 @@ def _apart(text: str) -> str:
 def _kinds() -> Mapping[str, str | frozenset[str]]:
     from faultinject.vendors.vendor import read
 
-    found: dict[str, str | frozenset[str]] = {}
+    kinds: dict[str, str | frozenset[str]] = {}
     for line in read("faultinject.vendors", "storage-parameters.txt").decode().splitlines():
         if line and line[0] != "#":
             name, _, kind = line.partition(" ")
             if kind not in ("hexadecimal", "number", "text", "time"):
-                found[name] = frozenset(("", *kind.split())) if kind else FLAGS
+                kinds[name] = frozenset(("", *kind.split())) if kind else FLAGS
             else:
-                found[name] = kind
-    return found
+                kinds[name] = kind
+    return kinds

@@ -1,7 +1,7 @@
 """The steps of an exchange, their results, and the exceptions for a step that fails.
 
-A driver carries each of them out, and a type checker sees that it knows them all. Nobody changes one; that they are
-not frozen saves a microsecond for each.
+An adapter carries out each step; a type checker finds a step that it has forgotten. No code changes a step: they are
+not frozen only because that saves a microsecond for each.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from faultinject.http.wire import LONGEST, MOST, Headers
+from faultinject.http.wire import MOST_BYTES, MOST_SECONDS, Headers
 from faultinject.vendors.multi_delete import Listing
 
 
@@ -20,7 +20,7 @@ class ClientLeft(Exception):
 
 
 class AppEnded(Exception):
-    """The app has ended, or raised, before it began an answer: thrown in where it was to run."""
+    """The app has ended or raised; the adapter throws this into the steps in place of a result."""
 
 
 class LostPatience(Exception):
@@ -35,11 +35,11 @@ class Pause:
     """A wait in the middle of a request's body, as the app reads it.
 
     Attributes:
-        after: bytes that the app gets before.
+        after: the number of bytes that the app gets before.
         seconds: how long.
-        finish: called behind it: nothing more is done to the request.
-        due: whether it is still to come; not when the app has begun its answer.
-        done: whether it has been.
+        finish: called after the wait, when the fault is over.
+        due: whether the wait is still to come; False also when the app has begun its answer before.
+        done: whether the app has waited.
     """
 
     after: int
@@ -53,10 +53,10 @@ class Pause:
 class ReadBody:
     """Read the request's body and drop it, within bounds of bytes and seconds.
 
-    Gives what was read, or None where the body has no end that shows. Raises `ClientLeft`.
+    The result is the summary of the body, or None if it has no known end. Raises `ClientLeft`.
 
     Attributes:
-        up_to: so many bytes of it, and not more; None: all. Of a body that ends before, the app gets all the same.
+        up_to: the most bytes to read; None: all. A body that ends before is kept for the app.
         listing: gets each piece, or None.
     """
 
@@ -66,11 +66,11 @@ class ReadBody:
 
 @dataclass(slots=True, eq=False, repr=False)
 class Wait:
-    """Wait before the fault is given; gives whether the client is still there.
+    """Wait; the result is whether the client is still there.
 
     Attributes:
-        seconds: how long; 0: see whether it is.
-        listens: whether the client may be listened to meanwhile; not where that would read what nobody else is to read.
+        seconds: how long; 0: only check the client.
+        listens: whether an ASGI adapter may call `receive` meanwhile; not if that would take or request the body.
         is_fault: whether the wait is the fault itself; then it may raise `LostPatience`.
     """
 
@@ -80,24 +80,22 @@ class Wait:
 
 
 class Look:
-    """See whether the client has left; gives that."""
+    """Check the client; the result is whether it has left."""
 
 
 class RunApp:
-    """Run the app on what is left of the request.
+    """Run the app on the rest of the request; a subclass says what happens to its answer.
 
-    Its subclasses say what becomes of the app's answer.
-
-    Raises `AppEnded` where the app ends; before that it is over where a `Dropped` answer is.
+    Raises `AppEnded` when the app ends. Only a `Dropped` answer has a result before that, when it is over.
 
     Args:
         listing: gets each piece of the request's body that the app reads, or None.
-        hidden: the headers of the request that the app does not get to see, in lower case.
+        hidden: the request's headers that the app does not get, in lower case.
         pause: a wait in the middle of the request's body, or None.
 
     Attributes:
         begun: whether the app has begun its answer.
-        headers: those that go out instead of its own; None: its own do.
+        headers: the headers to send instead of the app's own; None: the app's own.
     """
 
     def __init__(
@@ -109,8 +107,8 @@ class RunApp:
         self.begun = False
         self.headers: Headers | None = None
 
-    def head(self, found: AppAnswer) -> Steps:
-        """The app begins its answer, or begins it anew."""
+    def head(self, app_answer: AppAnswer) -> Steps:
+        """Give the steps for the app's head; an app may replace its head before it sends a body."""
         raise NotImplementedError
 
 
@@ -119,9 +117,9 @@ class AppAnswer:
     """The head of the app's answer.
 
     Attributes:
-        status: of its answer; 0 where that is no number.
+        status: its status; 0 if that is no number.
         headers: its headers.
-        framed: whether its client can tell the end of a body without a Content-Length from the end of its connection.
+        framed: whether the protocol marks the end of a body without a Content-Length; if not, a cut looks like the end.
     """
 
     status: int
@@ -135,17 +133,17 @@ class AppAnswer:
 
 
 class Dropped(RunApp):
-    """An answer of the app's that is dropped, up to a failure of its own.
+    """An answer of the app that is dropped, unless it is a failure of the app's own.
 
     Args:
         monotonic: the clock, in seconds.
         listing: gets each piece of the request's body that the app reads, or None.
 
     Attributes:
-        answer: its head as it was begun last; status 0 before.
-        over: whether nothing more of it is asked for.
-        cut: whether it takes too long or says too much: the app is told that the client has left.
-        unread: whether the app has left something of the request's body unread.
+        answer: its latest head; status 0 before.
+        over: whether no more of it is read.
+        cut: whether it takes too long or is too large: then the app is told that the client has left.
+        unread: whether the app has left part of the request's body unread.
     """
 
     def __init__(self, monotonic: Callable[[], float], listing: Listing | None) -> None:
@@ -158,11 +156,11 @@ class Dropped(RunApp):
 
     @property
     def failed(self) -> bool:
-        """Whether the app has failed by itself: its answer goes out as it is."""
+        """Whether the app has failed by itself: then its answer is sent unchanged."""
         return self.answer.failed
 
     def begin(self, answer: AppAnswer) -> None:
-        """The app begins its answer, or begins it anew."""
+        """Note the app's head; an app may replace its head before it sends a body."""
         self._is_late()
         self.answer = answer
         self.over = answer.failed
@@ -171,13 +169,13 @@ class Dropped(RunApp):
         """Drop a piece."""
         self._size += len(piece)
         late = self._is_late()
-        self.cut = more and (late or self._size > MOST)
+        self.cut = more and (late or self._size > MOST_BYTES)
         self.over = self.cut or not more
 
     def _is_late(self) -> bool:
         now = self._monotonic()
         if self._until is None:
-            self._until = now + LONGEST
+            self._until = now + MOST_SECONDS
         return now > self._until
 
 
@@ -185,11 +183,11 @@ class Reach(Enum):
     """The ways in which the client's connection can be reached."""
 
     IN_PROCESS = 0
-    """There is none: the client is in this process."""
+    """There is no connection: the client is in this process."""
     CONNECTION = 1
-    """It is at hand."""
+    """The adapter holds a descriptor of it."""
     SERVER = 2
-    """Only the server has it."""
+    """Only the server can reach it."""
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -209,10 +207,10 @@ class Part:
 
 @dataclass(slots=True, eq=False, repr=False)
 class Hold:
-    """Get hold of the client's connection, before an answer; gives its `Reach`.
+    """Get hold of the client's connection, before an answer; the result is its `Reach`.
 
     Attributes:
-        hangs: nothing happens on it for a while, which no worker of a server is to wait for.
+        hangs: whether a long wait follows, which should not block a worker of the server.
     """
 
     hangs: bool = False
@@ -222,13 +220,13 @@ class Hold:
 class Cut:
     """End the connection that is held, after the part of an answer that was sent.
 
-    Gives how that was done: `reset`, `closed` or `raised`.
+    The result is how that was done: `reset`, `closed` or `raised`.
 
     Attributes:
-        resets: by an RST, where that can be.
-        hangs: a client in this process is to lose its patience.
-        sent: bytes of the body that went out; None: there was no answer.
-        length: of the whole body, or None.
+        resets: whether to send an RST, if possible.
+        hangs: whether a client in this process gets its time-out error.
+        sent: the number of bytes of the body that were sent; None: there was no answer.
+        length: the length of the whole body, or None.
     """
 
     resets: bool
@@ -244,9 +242,9 @@ class Send:
     Attributes:
         status: its status.
         status_line: the same with the reason phrase, for servers that send ours.
-        headers: at its start.
-        body: all of it; None: it comes by `Part`.
-        unread: whether something of the request's body is left.
+        headers: its headers.
+        body: the whole body; None: `Part` steps follow.
+        unread: whether part of the request's body is unread.
         closes: whether the rule asks for the end of the connection.
     """
 

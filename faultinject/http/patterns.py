@@ -147,11 +147,12 @@ def _segments_test(pattern: list[str], *, folder: bool) -> Test:
 
 
 def _states_test(pattern: str) -> Test:
-    """A test for any pattern, with the reached positions as the bits of a number.
+    """A test for any pattern: the bits of a number are the positions that may have been reached.
 
-    These are all positions in the pattern that the path read so far can have reached. It is one step a character of
-    the path, whatever the pattern.
+    Each character of the path is one step for all positions together, so the time does not depend on the pattern.
     """
+    # Masks of positions: `slash`, `anything` and `characters` are entered by "/", by any other character, and by one
+    # character; `stays` are kept by any character but "/", `roams` by every character; from `skips` a "/" leads two on.
     slash = anything = stays = roams = skips = 0
     characters: dict[str, int] = {}
     folder = pattern[-1] == "/"

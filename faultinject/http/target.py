@@ -8,17 +8,17 @@ def read_target(mount: str, below: str, raw: str) -> tuple[str, str]:
     full = mount + below
     if raw[:1] != "/" and "://" in raw:
         raw = "/" + raw.partition("://")[2].partition("/")[2]
-    # A middleware may have rewritten the path: then the server's raw target is of another request.
+    # If a middleware has rewritten the path, the raw target no longer belongs to it and is ignored.
     decoded = decode(raw)
     if raw and decoded == full:
         return _decode_but_slash(raw), raw
     if raw and decoded == below:
-        return _decode_but_slash(raw := encode(mount) + raw), raw
+        return _decode_but_slash(encode(mount) + raw), encode(mount) + raw
     return full, encode(full)
 
 
 def utf8(text: str) -> str:
-    """Text that a WSGI server hands out as Latin-1, read as UTF-8."""
+    """Decode a text as UTF-8 that a WSGI server has decoded as Latin-1."""
     return text.encode("latin-1", "replace").decode("utf-8", "replace")
 
 

@@ -11,16 +11,16 @@ Headers = list[tuple[str, str]]
 BLANK_EVERY = 0.2
 """Seconds between the blanks of an answer that comes late."""
 FLUSH = 0.15
-"""Seconds in which a server can send its data before the connection is cut beneath it."""
+"""Seconds for a server to send its data before we cut the connection."""
 PIECE = 64 * 1024
 """Bytes read from a request body at a time."""
-MOST = 128 * 1024 * 1024
-"""Bytes after which a body or a dropped answer is no longer read."""
-LONGEST = 10.0
-"""Seconds after which a body or a dropped answer is no longer read."""
+MOST_BYTES = 128 * 1024 * 1024
+"""The most bytes that are read of a body that is dropped."""
+MOST_SECONDS = 10.0
+"""The most seconds for reading a body that is dropped."""
 CLOSE = ("Connection", "close")
-"""The header that tells a client that the connection ends behind the answer."""
-# The old phrases, which services still send, as does Python up to 3.12; later versions know only the new ones.
+"""The header that tells a client that the connection ends after the answer."""
+# Services still send these old phrases. `http.HTTPStatus` has them only up to Python 3.12.
 _BEFORE_RFC_9110 = {
     413: "Request Entity Too Large",
     414: "Request-URI Too Long",
@@ -59,21 +59,18 @@ def head(status_line: str, headers: Iterable[tuple[str, str]]) -> bytes:
 
 
 def can_be_written(status_line: str, headers: Iterable[tuple[str, str]]) -> bool:
-    """Whether a head of an app can be written: no name or value has the end of a line.
-
-    Its server refuses such a head.
-    """
+    """Whether a server can write the head of an app: no name or value has the end of a line."""
     text = status_line + "".join(name + value for name, value in headers)
     return not any(sign in text for sign in "\r\n\0") and (text.isascii() or max(text) <= "\xff")
 
 
 def without_connection(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """The headers without `Connection`, which only the server itself, or HTTP/1, has."""
+    """The headers without `Connection`, which the server adds, and which HTTP/2 does not have."""
     return [header for header in headers if header[0].lower() != "connection"]
 
 
-def whole(value: object) -> int | None:
-    """The number in up to 19 decimal digits, as in a Content-Length; None of anything else."""
+def number_of(value: object) -> int | None:
+    """The number in a text of up to 19 decimal digits, as in a Content-Length; else None."""
     if value is None:
         return None
     if type(value) is int:
@@ -86,7 +83,7 @@ def length_of(headers: Iterable[tuple[str, str]]) -> int | None:
     """The Content-Length, or None."""
     for name, value in headers:
         if name.lower() == "content-length":
-            return whole(value.strip())
+            return number_of(value.strip())
     return None
 
 
@@ -96,9 +93,9 @@ def has_no_body(method: str, status: int, headers: Iterable[tuple[str, str]]) ->
 
 
 def late_start(body: bytes) -> int:
-    """The number of bytes of a late body that go out at once.
+    """The number of bytes of a late body that are sent at once.
 
-    An XML declaration must come before the blanks, so it goes out with its line's end.
+    An XML declaration must come before the blanks, so it is sent first, with its line's end.
     """
     if not body.startswith((b"<?xml", b"\xef\xbb\xbf<?xml")):
         return 0
@@ -112,12 +109,12 @@ def iso(moment: float) -> str:
 
 
 def iso_ms(text: str) -> str | None:
-    """`2026-11-20T12:00:00.000Z` of an HTTP-date or of `20261120T120000Z`; None of others.
+    """Convert an HTTP-date or `20261120T120000Z` to `2026-11-20T12:00:00.000Z`; else None.
 
     >>> iso_ms("Fri, 20 Nov 2026 12:00:00 GMT"), iso_ms("20261120T120000Z")
     ('2026-11-20T12:00:00.000Z', '2026-11-20T12:00:00.000Z')
     >>> iso_ms("Fri, 31 Nov 2026 12:00:00 GMT")
-    >>> iso_ms("9" * 20)  # no year that there is
+    >>> iso_ms("9" * 20)  # beyond the last year of a date
     """
     moment = moment_of(text)
     if moment is None:
@@ -132,7 +129,7 @@ def iso_ms(text: str) -> str | None:
 
 @lru_cache(64)
 def moment_of(text: str) -> float | None:
-    """Unix seconds of a time in any form in which clients sign it; None of other texts.
+    """Unix seconds of a time in one of the forms that clients sign; else None.
 
     >>> moment_of("Fri, 20 Nov 2026 12:00:00 GMT"), moment_of("20261120T120000Z"), moment_of("2026-11-20T12:00:00Z")
     (1795176000, 1795176000, 1795176000)
@@ -164,4 +161,4 @@ METHODS = frozenset(
     """.split()
 )
 COMMON = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")
-"""The methods that are meant most often, if several look alike."""
+"""The methods to suggest first for a misspelled one."""

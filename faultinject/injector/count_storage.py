@@ -56,7 +56,7 @@ class CountStorage:
         self.replaced_by = 0
         self.salt = b""
         self.reason_for_store = self.missing = ""
-        self._salted = 0
+        self._salt_pid = 0
         # Begins with a store that was unavailable at the start; None when it has answered.
         self._begin_late: Callable[[], tuple[State, Counts]] | None = None
         self._pause = PAUSE
@@ -74,7 +74,7 @@ class CountStorage:
     @property
     def settled(self) -> bool:
         """Whether the place stays the same when there are several processes."""
-        return self._alone or self.store is not None or self._salted == os.getpid()
+        return self._alone or self.store is not None or self._salt_pid == os.getpid()
 
     @property
     def undecided(self) -> bool:
@@ -113,7 +113,8 @@ class CountStorage:
         if self.store is None:
             return False
         if self._begin_late is None:
-            version = self._version_in_force if self._version_in_force is None else self.store.version
+            # Before the first state is in force, the store's version is not asked for.
+            version = None if self._version_in_force is None else self.store.version
             if version != self._version_unread or version == self._version_in_force:
                 return version != self._version_in_force
         return monotonic() >= self._next_try
@@ -124,7 +125,9 @@ class CountStorage:
             with suppress(StoreUnavailableError):
                 self.store.refresh()
 
-    def detach(self, scenario: Scenario, seed: str | None, *, shares: bool, owner: int | None = None) -> None:
+    def split_counts(
+        self, scenario: Scenario, seed: str | None, *, shares: bool, owner: int | None = None
+    ) -> None:
         """Prepare for several processes: they share one directory, or count separately.
 
         Args:
@@ -139,7 +142,7 @@ class CountStorage:
             except (FaultInjectError, OSError) as error:
                 self._give_up(error)
         else:
-            self.salt, self._salted = os.urandom(16), os.getpid()
+            self.salt, self._salt_pid = os.urandom(16), os.getpid()
 
     def begin(self, own_state: State, *, chosen: bool) -> tuple[State, Counts]:
         """Begin to count: return the state in force for all processes, and its counts.
@@ -275,7 +278,7 @@ class CountStorage:
         unread_before, self._version_unread = self._version_unread, store.version
         return unread_before != self._version_unread
 
-    def tell(self, seed: str) -> None:
+    def log_place(self, seed: str) -> None:
         """Log whether several processes share their counts, and the seed."""
         from faultinject.journal import log
 
@@ -314,4 +317,4 @@ class CountStorage:
     def _give_up(self, error: Exception) -> None:
         self.store = None
         self.reason_for_store = str(error)
-        self.salt, self._salted = os.urandom(16), os.getpid()
+        self.salt, self._salt_pid = os.urandom(16), os.getpid()

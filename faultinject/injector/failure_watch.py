@@ -93,6 +93,7 @@ class FailureWatch:
         if not self.of_injected or not line.last or line.fault is None or line.did in NOT_INJECTED:
             return
         if line.did in WITHOUT_ANSWER or (line.status or 0) >= 500:
+            # If the app ran, its own answer was noted before as a success.
             self.note(failed=True, again=line.applied)
 
     def _judge(self, answers: int, failures: int, in_background: bool) -> None:

@@ -113,7 +113,7 @@ class Injector:
     """
 
     follows = False
-    """Whether `catch_up` must be asked before `plan`, as other processes may change the state."""
+    """Whether `catch_up` must be called before each use of `plan`, for other processes' changes."""
     # FAULTINJECT_FILE, if it can be read again.
     rule_file: RuleFile | None = None
     _unwatched: RuleFile | None = None
@@ -180,12 +180,12 @@ class Injector:
         alone = record_all or joining.counts is not None
         storage = CountStorage(None if alone else store or settings.store, alone=alone, make=joining.counts)
         if several_processes() and has_to_share(rules, settings.control) and not storage.settled:
-            storage.detach(rules, own_seed, shares=True)
+            storage.split_counts(rules, own_seed, shares=True)
         if own_seed is None:
             own_seed = str(int.from_bytes(os.urandom(4), "big"))
         self.plan: Plan | OffPlan = OFF
-        self.over: Injector | None = None
-        """The injector whose plan it replaces while it is in force; None: that of all injectors."""
+        self.overrides: Injector | None = None
+        """The injector that it overrides while it is in force; None: all injectors."""
         self.clock = services.clock
         self.control: ControlSettings | None = settings.control
         """The settings of the control API, or None; the wrapper of an app opens the API there."""
@@ -369,7 +369,7 @@ class Injector:
             totals = zip(old.places, old.totals(), strict=True)
             self._injected += sum(injected for place, (_, injected, _) in totals if place not in places_kept)
             if counts is old.counts:
-                plan.go_on_from(old)
+                plan.reuse_rules_of(old)
             else:
                 self._passed_before, self._injected_before = self._passed_here, self._injected
         with instances.changes():
@@ -387,7 +387,7 @@ class Injector:
         if switched_on and self._failure_watch is not None:
             self._failure_watch.reset()
         if self._watched:
-            self.let_watch()  # the store may have changed
+            self.share_outcomes()  # the store may have changed
         if plan is not None or not state.on:
             self._end(old)
         shared = old.counts.shared
@@ -428,7 +428,7 @@ class Injector:
             services=self._services,
             generation=state.generation,
             watch=self._watch_of(state.scenario),
-            asked=self._requested_rules,
+            requested_rules=self._requested_rules,
             salt=self._count_storage.salt,
             places=state.places,
             duplicates=state.duplicates,
@@ -436,7 +436,8 @@ class Injector:
             started=state.began,
             since=self._since.get(state.began),
         )
-        self._since = {state.began: plan.since}  # a test's clock may have moved when single rules change
+        # Kept for changes of single rules: a test may move `clock` in between, but the scenario's age goes on.
+        self._since = {state.began: plan.since}
         return plan
 
     def _watch_of(self, scenario: Scenario) -> FailureWatch | None:
@@ -470,8 +471,11 @@ class Injector:
         answers = None if store is None else store.answers(bound, width)
         return None if answers is None else (answers, self._state.armed)
 
-    def settle(self, first: Injector | None) -> None:
-        """Put another injector's plan in force here if this one may inject; None: its own plan."""
+    def apply_override(self, first: Injector | None) -> None:
+        """Put the plan of an override in force here; None: its own plan.
+
+        An injector that may not inject stays off.
+        """
         first = first or self
         self.plan = first.own_plan if self.may_inject and first._is_on else OFF  # noqa: SLF001 - an injector, too
 
@@ -716,38 +720,44 @@ class Injector:
         """Whether changes made here are in force in other processes, too."""
         return bool(self._count_storage.shown)
 
-    def detach(self) -> bool:
-        """Share a directory from now on, as several processes serve; return whether it is new.
+    def count_together(self) -> bool:
+        """Count in a directory from now on, as several processes serve; return whether that is new.
 
-        A store `memory:` stays as it is.
+        With a store `memory:` each process counts separately.
         """
         if self._count_storage.settled:
             return False
         with self._change:
             if not self._count_storage.settled:  # pragma: no branch - another thread was faster
-                self._separate()
+                self._move_counts()
         return True
 
-    def _separate(self, owner: int | None = None, *, alone: bool = False) -> None:
-        already_separate = bool(self._count_storage.salt)
+    def _move_counts(self, owner: int | None = None, *, alone: bool = False) -> None:
+        """Begin to count in another place: in a directory with other processes, or separately.
+
+        Args:
+            owner: a process that the others have in common.
+            alone: whether this is a forked process that shares nothing.
+        """
+        had_salt = bool(self._count_storage.salt)
         if not alone:
             seed = None if self._seed_chosen else self.seed
-            self._count_storage.detach(self.scenario, seed, owner=owner, shares=self._has_to_share)
+            self._count_storage.split_counts(self.scenario, seed, owner=owner, shares=self._has_to_share)
         injected_before = self._injected
         self._adopt(*self._count_storage.begin(self._state, chosen=self._seed_chosen))
         # The faults counted so far are the parent's.
         self._injected = self._injected_before = injected_before
         self._follow_store()
-        if self._is_on and self._has_to_share and not already_separate:
-            self._count_storage.tell(self.seed)
+        if self._is_on and self._has_to_share and not had_salt:
+            self._count_storage.log_place(self.seed)
 
     @property
     def _has_to_share(self) -> bool:
         return has_to_share(self.scenario, self.control)
 
     @property
-    def _is_to_share(self) -> bool:
-        """Whether a forked process shares anything with this one.
+    def _shares_with_child(self) -> bool:
+        """Whether a forked child shares rules with this process.
 
         Faults that are off now may be switched on by the control API.
         """
@@ -819,16 +829,16 @@ class Injector:
                     "faultinject: FAULTINJECT_ON_REQUEST lets every request ask for its own faults, in the"
                     " header x-faultinject-rules"
                 )
-            self._count_storage.tell(self.seed)
+            self._count_storage.log_place(self.seed)
         elif not state.on and self._count_storage.shown and self._off_is_logged.acquire(blocking=False):
             log.log_switched(None, state.why_off, on=False)
 
     def before_fork(self) -> None:
         """Prepare a directory to share with a child, if nothing has been counted yet."""
-        shares = self._is_to_share and self._count_storage.undecided and not self.journal.requests
+        shares = self._shares_with_child and self._count_storage.undecided and not self.journal.requests
         if shares and self._change.acquire(blocking=False):
             try:
-                self._separate(os.getpid())
+                self._move_counts(os.getpid())
             finally:
                 self._change.release()
 
@@ -840,12 +850,12 @@ class Injector:
         """
         self._change = ReentrantLock()
         self.journal.clear()
-        if self._is_on or self._is_to_share:  # pragma: no branch - children of tests end without a word
+        if self._is_on or self._shares_with_child:  # pragma: no branch - children of tests end without a word
             if not alone:
-                self.detach()
+                self.count_together()
             elif not self._count_storage.settled:  # pragma: no branch - a named store goes on
                 with self._change:
-                    self._separate(alone=True)
+                    self._move_counts(alone=True)
         if self.rule_file is not None and self.rule_file.reloads:
             self.rule_file.after_fork()
             self._unwatched, self.follows = self.rule_file, True
@@ -917,7 +927,7 @@ class Injector:
 
     @property
     def _passed_here(self) -> tuple[int, ...]:
-        """The same numbers for this process, since it began."""
+        """The numbers of `passed` for this process alone, since it began."""
         return self._services.refused, self.undecided, self.failures
 
     def _note_passed(self, why: int) -> None:
@@ -951,10 +961,10 @@ class Injector:
         plan = self.own_plan
         return {name: RuleCounts(*numbers) for name, numbers in zip(plan.names, plan.totals(), strict=True)}
 
-    def let_watch(self) -> None:
+    def share_outcomes(self) -> None:
         """Share this injector's outcomes with the other processes of its store from now on.
 
-        `events` then returns the outcomes of all processes.
+        From then on `events` returns the outcomes of all processes.
         """
         with self._change:
             self._watched = True
@@ -962,7 +972,7 @@ class Injector:
             self.journal.share = None if shared is None else shared.add
 
     def events(self, after: str = "", limit: int = 500) -> tuple[list[Outcome], str, int]:
-        """The outcomes of all processes whose injectors share them (`let_watch`), or of this one.
+        """The outcomes of this process, or of all that share them by `share_outcomes`.
 
         If the end of a request is not known at once, there are two outcomes, the second with `final` true: for one
         `pid` and `seq` the later outcome is right.
@@ -1010,12 +1020,9 @@ class OwnInjector(Injector):
     `inject`, tests and explorations override its rules; `faultinject run` does not.
     """
 
-    def settle(self, first: Injector | None) -> None:
-        """Put another injector's plan in force here, unless it has the rules of `run`.
-
-        None: its own plan.
-        """
-        super().settle(None if first is not None and first.of_run else first)
+    def apply_override(self, first: Injector | None) -> None:
+        """Put the plan of an override in force here, unless it has the rules of `run`."""
+        super().apply_override(None if first is not None and first.of_run else first)
 
 
 def _server_start() -> float:

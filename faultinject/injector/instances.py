@@ -40,7 +40,7 @@ def changes() -> Iterator[None]:
             yield
         finally:
             for injector in living:
-                injector.settle(_last_override(injector))
+                injector.apply_override(_last_override(injector))
 
 
 def enter(injector: Injector) -> None:
@@ -48,12 +48,14 @@ def enter(injector: Injector) -> None:
     with _lock:
         _injector_count.next()
         living.add(injector)
-        injector.settle(_last_override(injector))
+        injector.apply_override(_last_override(injector))
 
 
 def _last_override(injector: Injector) -> Injector | None:
     """The last override of this injector."""
-    return next((override for override in reversed(_overrides) if override.over in (None, injector)), None)
+    return next(
+        (override for override in reversed(_overrides) if override.overrides in (None, injector)), None
+    )
 
 
 def all_injectors() -> list[Any]:

@@ -53,7 +53,7 @@ class RequestedRules(PerProcess):
                 self._known.move_to_end(text)
                 return known
         # Rules are compiled without the lock, as a fork in another thread waits for the lock.
-        new = self._read(text) if known is None else known.again()
+        new = self._read(text) if known is None else known.restarted()
         with self._lock:
             if self._known.get(text) is known:
                 self._known[text] = new

@@ -50,6 +50,7 @@ POLL = 1.0
 Some file systems report none, nor does a folder that was replaced.
 """
 ENDS_WITHIN = 2.0
+"""Seconds to wait at exit for the watching thread."""
 
 _previous: Any = None
 _handled = False

@@ -106,7 +106,7 @@ class Follower:
                     log.log_switched(None, new.disarmed, on=False)
             if old is not None:
                 old.take_out_of_force()
-            # Set last, as other threads take it that the scenario of this number is in force.
+            # Set last: for other threads it says that the scenario of this number is in force.
             self.seen = number
 
     def answers(self, bound: str, width: float) -> SharedAnswers:

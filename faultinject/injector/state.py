@@ -331,11 +331,11 @@ class State:
                 yield numbers_before[origin]
                 continue
             label = rule.label
-            place = free.get(label, 0)
-            while (label, place) in used:
-                place += 1
-            free[label] = place + 1
-            yield place
+            number = free.get(label, 0)
+            while (label, number) in used:
+                number += 1
+            free[label] = number + 1
+            yield number
 
 
 def summary(scenario: Scenario, seed: str, *, on: bool) -> str:

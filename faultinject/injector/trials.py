@@ -137,7 +137,7 @@ def operation_headers(rule: Rule, method: str) -> dict[str, str]:
     """
     vendor = rule.vendor
     operations = operations_of(vendor)
-    named = operations.meant(rule.conditions.get("operation", ()))
+    named = operations.recognised_for(rule.conditions.get("operation", ()))
     forms = (row for row in operations.rows if row.operation in named and row.method == method.upper())
     words = (word.partition("=") for word in next((row.header for row in forms), ()))
     prefix = vendor.prefix if vendor is not None and vendor.addressing == "s3" else ""

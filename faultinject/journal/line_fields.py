@@ -9,7 +9,7 @@ from hashlib import blake2b
 
 from faultinject.engine.entry import LONGEST_TEXT, QUERY_GUARDS, Entry, checksum_of_version
 from faultinject.engine.request import GUARDS, PARTS
-from faultinject.http.wire import moment_of, whole
+from faultinject.http.wire import moment_of, number_of
 from faultinject.journal.outcome import AttemptHint, Outcome
 from faultinject.vendors.addressing import Addressing
 
@@ -65,7 +65,7 @@ def outcome_of(entry: Entry, reading: Addressing | None) -> Outcome:
     outcome.bucket = bucket
     outcome.key = key
     outcome.client = entry.client or None
-    outcome.connection = whole(entry.port)
+    outcome.connection = number_of(entry.port)
     outcome.user_agent = entry.user_agent
     outcome.test = test and test[:LONGEST_TEXT]
     size, digest, complete = entry.body or (_size(entry), None, None)
@@ -111,7 +111,7 @@ def _size(entry: Entry) -> int | None:
     It is None if the client may not have sent the whole body: it left before the body's end, or waits for `100
     Continue`, which the server sends at the latest when the app begins to read.
     """
-    announced, seen = whole(entry.content_length), entry.seen
+    announced, seen = number_of(entry.content_length), entry.seen
     was_requested = entry.applied if seen is None else seen.size > 0
     broke_off = entry.left and (not entry.applied if seen is None else seen.size < (announced or 0))
     return None if broke_off or ("expect" in entry.headers and not was_requested) else announced
@@ -165,12 +165,12 @@ def attempt_hint(headers: Mapping[str, str], key: bytes) -> AttemptHint | None:
         hint["key"] = _key_digest(key_text, key)
     for part in headers.get("amz-sdk-request", "").split(";"):
         name, _, value = part.strip().partition("=")
-        number = whole(value)
+        number = number_of(value)
         if name == "attempt" and number is not None:
             hint["attempt"] = number
         elif name == "max" and number is not None:
             hint["max"] = number
-    retries = whole(headers.get("x-sdk-retry-count") or headers.get(RESENT))
+    retries = number_of(headers.get("x-sdk-retry-count") or headers.get(RESENT))
     if retries is not None:
         hint["attempt"] = retries + 1
     if headers.get("x-cos-sdk-retry", "").lower() == "true":

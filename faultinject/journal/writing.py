@@ -106,17 +106,17 @@ class Journal:
                 _log(outcome)
             for file in self._files:
                 file.append(outcome)
-            for tell in self._followers:
-                tell(outcome)
+            for observe in self._followers:
+                observe(outcome)
         except Exception as error:
             log.log_rule_failure(error, line.rule or "")
 
-    def follow(self, tell: Callable[[Outcome], None]) -> None:
-        """Call `tell` with each outcome when its line is written, on the request's thread.
+    def follow(self, observe: Callable[[Outcome], None]) -> None:
+        """Call `observe` with each outcome when its line is written, on the request's thread.
 
         A request that has two lines is reported twice, the second time with `final` true.
         """
-        self._followers = (*self._followers, tell)
+        self._followers = (*self._followers, observe)
 
     @property
     def dropped(self) -> int:
@@ -168,7 +168,7 @@ class Journal:
 
         return outcome_of(line, self.reading)
 
-    def tell(self, windows: Iterable[CallWindow], others: Iterable[Outcome] = ()) -> None:
+    def write_calls(self, windows: Iterable[CallWindow], others: Iterable[Outcome] = ()) -> None:
         """Write a test's calls, and outcomes of other processes, to the file if there is one.
 
         Args:

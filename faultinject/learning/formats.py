@@ -52,7 +52,7 @@ class OperationNames:
 
     def has(self, operation: str) -> bool:
         """Whether the vendor has an operation with this name."""
-        return bool(re.fullmatch(r"\w+", operation) and self._reading.operations.meant((operation,)))
+        return bool(re.fullmatch(r"\w+", operation) and self._reading.operations.recognised_for((operation,)))
 
     def of(self, method: str, target: str, host: str) -> str | None:
         """Find the operation of a request; None if it has none.

@@ -152,7 +152,7 @@ def operation(values: tuple[str, ...], _name: str, reading: Reading) -> Check:
     http:503,operation=UploadPart,operation=List*
     """
     addressing = reading.addressing
-    operations = addressing.operations.meant(values)
+    operations = addressing.operations.recognised_for(values)
     return lambda request: addressing.operation(request) in operations
 
 
@@ -161,7 +161,7 @@ def check_operation(text: str, vendor: Vendor | None) -> None:
     from faultinject.vendors.operations import operations_of
 
     operations = operations_of(vendor)
-    if not operations.meant((text,)):
+    if not operations.recognised_for((text,)):
         vendor_id = "S3" if vendor is None else vendor.id
         hint = (
             _suggestion(text, operations)
@@ -233,6 +233,7 @@ def client(values: tuple[str, ...], _name: str, _reading: Reading) -> Check:
         # A rule may name thousands of addresses, which a set finds at once.
         if address in literal or test(address.lower()):
             return True
+        # An address with a colon may be an IPv4 address in IPv6 form, which the rule may name in IPv4 form.
         return (bool(networks) or ":" in address) and _within(
             address, networks, lambda text: text in literal or test(text)
         )
@@ -336,11 +337,11 @@ def _vendors_with(text: str) -> list[str]:
     from faultinject import vendors
     from faultinject.vendors.operations import operations_of
 
-    of_s3 = bool(operations_of(None).meant((text,)))
+    of_s3 = bool(operations_of(None).recognised_for((text,)))
     vendor_ids = ["S3"] if of_s3 else []
     for name in vendors.names():
         vendor = vendors.get(name)
         related = vendor.addressing in (None, "s3")
-        if not (related and of_s3) and operations_of(vendor).meant((text,)):
+        if not (related and of_s3) and operations_of(vendor).recognised_for((text,)):
             vendor_ids.append(name)
     return vendor_ids

@@ -260,9 +260,9 @@ EFFECTS: dict[str, Effect] = {
             doc="""The share of the keys that fail in a DeleteObjects answered with status 200, 0 to 1.
 
             There is one draw for each key; the answer reports the other keys as deleted. With `when=before`
-            the embedded store deletes what the answer reports as deleted, and an app of your own none; with
-            `after` an app deletes all. The whole request gets the error if its body is not read, lists no
-            keys, or is longer than 2 MiB.
+            the embedded store deletes the keys that the answer reports as deleted, and an app of your own
+            deletes none; with `after` the app deletes all. The whole request gets the error if its body is
+            not read, lists no keys, or is longer than 2 MiB.
 
             >>> print(Rule("cos:InternalError", operation="DeleteObjects", status=200, share=0.5))
             cos:InternalError,operation=DeleteObjects,status=200,share=0.5
@@ -289,9 +289,9 @@ EFFECTS: dict[str, Effect] = {
             key="set",
             doc="""Add or replace a header of the injected answer.
 
-            `set.connection=close` makes the server close the connection. With `edit` it is a header of the
-            app's own answer, and not `connection`. `set.date` sends another time than the server's, with
-            which SDKs correct their clock; uvicorn, hypercorn and gunicorn send their own Date as well. The
+            `set.connection=close` makes the server close the connection. With `edit` the header is in the
+            app's own answer, and cannot be `connection`. `set.date` replaces the server's time, by which
+            SDKs correct their clock; uvicorn, hypercorn and gunicorn send their own Date as well. The
             mark of an injected answer (`x-faultinject`, `Cache-Control`) does not change, unless
             `FAULTINJECT_HEADER=0` leaves it out.
 

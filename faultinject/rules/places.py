@@ -93,7 +93,7 @@ def _forms(
         operation, method, keyed = form
         tests: Mapping[str, Callable[[Texts], bool]] = {
             "method": lambda texts: any_of(map(case_insensitive_test, texts))(method.lower()),
-            "operation": lambda texts: operation in operations.meant(texts),
+            "operation": lambda texts: operation in operations.recognised_for(texts),
             "key": lambda _: keyed,
         }
         # Only `unless.key=**` refuses all keys.

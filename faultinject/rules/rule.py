@@ -285,13 +285,13 @@ def _compile(conditions: Mapping[str, tuple[str, ...]], reading: Reading) -> lis
 def _nest(data: dict[str, Any], conditions: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
     for key, texts in conditions.items():
         word, dot, name = key.partition(".")
-        place = data.setdefault(word, {}) if dot else data
-        place[name if dot else word] = texts[0] if len(texts) == 1 else list(texts)
+        table = data.setdefault(word, {}) if dot else data
+        table[name if dot else word] = texts[0] if len(texts) == 1 else list(texts)
     return data
 
 
 def _plain(key: str, text: str) -> object:
-    """A number or bool in place of a text that says exactly the same."""
+    """The number or bool that would be written as exactly this text, else the text itself."""
     if KEYS[key].flag:
         return {"yes": True, "no": False}.get(text, text)
     for number in (int, float):
@@ -331,7 +331,7 @@ def _entries(
 ) -> tuple[list[tuple[str, EntryOrWord]], list[tuple[str, Mistake]]]:
     """The entries of these keys, each with its place, and the mistakes.
 
-    Reading ends with the last mistake that is reported.
+    Reading stops at the number of mistakes that a report shows.
     """
     entries: list[tuple[str, EntryOrWord]] = []
     mistakes: list[tuple[str, Mistake]] = []
@@ -344,6 +344,7 @@ def _entries(
             continue
         for place, parts, single in singles:
             if len(mistakes) >= MOST:
+                # The entry of an unknown key stands for the rest, so that no key of the rest is reported missing.
                 return [*entries, ("", "")], mistakes
             try:
                 read = _entry(parts, single) if type(single) is str else _spell(parts, single, strict=strict)

@@ -94,7 +94,7 @@ FORMS: Mapping[str, Schema] = {
     "rate": _number(1, 10**18 - 1, f"(?!0+[A-Z]?){_SIZE}"),
     "flips": _number(1, 1000, "0*[1-9][0-9]{0,3}"),
 }
-"""The values of keys that have a form of their own; for the others `Key` says enough."""
+"""The values of keys that need a schema of their own; the others get one from their `Key`."""
 
 
 def rules_schema() -> Schema:
@@ -149,7 +149,7 @@ def _rule() -> Schema:
         "properties": {"fault": _fault(), **keys, "unless": unless},
         "patternProperties": {
             **_behind_a_dot(keys),
-            # A key in quotes is read as in a rule's text; so is one with hyphens.
+            # A key in quotes may have dots, as in a rule's text, and any key may have hyphens for underscores.
             **{f"^unless\\.{word}$": form for word, form in conditions.items() if not KEYS[word].named},
             **{f"^unless\\.{word}\\..": {} for word in conditions if KEYS[word].named},
             **{f"^{word.replace('_', '-')}$": form for word, form in keys.items() if "_" in word},
@@ -225,7 +225,7 @@ def _addresses() -> list[str]:
         vendor = vendors.get(name)
         addresses += [error.address for error in vendor.errors]
         several = {error.code for error in vendor.errors if error.variant > 1}
-        # The row that the bare code names has its number, too.
+        # The error that the bare code stands for can also be named with its number.
         addresses += [
             f"{name}:{error.numbered}" for error in vendor.errors if error.usual and error.code in several
         ]
@@ -257,9 +257,9 @@ def _name_pattern(fault: type[faults.Fault]) -> str:
 
 
 def _required_keys() -> list[Schema]:
-    """The keys that a fault needs, as its own `check` says.
+    """The keys that a fault needs, as its own `check` reports them.
 
-    A latency needs its delay, an error without a status one.
+    For example latency needs `delay`, and an error without a documented status needs `status`.
     """
     needs: dict[str, list[str]] = {}
     for text in [
@@ -279,8 +279,7 @@ def _required_keys() -> list[Schema]:
 def _exclusive_keys() -> list[Schema]:
     """The keys that exclude each other.
 
-    A documented error of a storage vendor is read as that vendor does, so it takes no `vendor`. How much of a body is
-    read or kept is said once.
+    Rules with a documented error of a storage vendor take no `vendor`: they read requests as that vendor does.
     """
     storage = {"pattern": f"^(?:{'|'.join(vendors.services())}):"}
     return [

@@ -276,7 +276,7 @@ def is_name(text: str) -> bool:
 
 
 def seed_text(seed: object) -> str | None:
-    """A seed as text: `42` and `"42"` are the same; None is none.
+    """A seed as text, so that `42` and `"42"` are the same; None if there is no seed.
 
     Raises:
         Mistake: it is neither text nor a whole number.

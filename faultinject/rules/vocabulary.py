@@ -1,7 +1,7 @@
 """All keys of a rule in their canonical order, their spelling, and keys that exclude others.
 
-A rule's keys and values become *entries*, and entries become the parts of a rule. Text, TOML, JSON and Python differ
-only in the way to entries.
+The keys and values of a rule become *entries*, and these become its parts. Text, TOML, JSON and Python each have their
+own way to make entries; after that all is the same.
 """
 
 from __future__ import annotations
@@ -176,7 +176,7 @@ def combine(text: str, entries: Sequence[EntryOrWord], mistakes: list[tuple[int,
         fault = faults.get(text)
         takes = _ranks(fault.takes)
     except Mistake as mistake:
-        mistakes.append((-1, _instead(text) or mistake))
+        mistakes.append((-1, _better_message(text) or mistake))
     name: str | None = None
     conditions: dict[str, list[str]] = {}
     unless: dict[str, list[str]] = {}
@@ -186,8 +186,8 @@ def combine(text: str, entries: Sequence[EntryOrWord], mistakes: list[tuple[int,
             continue
         rank, key, value = item
         if rank < NAME_RANK or rank >= UNLESS_RANK:
-            place = conditions if rank < NAME_RANK else unless
-            place.setdefault(key, []).append(value)
+            group = conditions if rank < NAME_RANK else unless
+            group.setdefault(key, []).append(value)
             continue
         if key in options and key in (("of",) if fault is None else fault.several):
             options[key] += f",{value}"
@@ -223,7 +223,7 @@ def combine(text: str, entries: Sequence[EntryOrWord], mistakes: list[tuple[int,
     )
 
 
-def _instead(text: str) -> Mistake | None:
+def _better_message(text: str) -> Mistake | None:
     """Make a better message for a text that is not a fault: a key, or a fault and more."""
     if not SEPARATORS.isdisjoint(text):
         return Mistake(MORE_THAN_A_FAULT)
@@ -302,7 +302,10 @@ def _check(
 
 
 def _may_be_misspelled(key: str, entries: Sequence[EntryOrWord]) -> bool:
-    """Whether a missing key may be present under a wrong spelling, which is reported already."""
+    """Whether a missing key may be present under a wrong spelling, which is reported already.
+
+    A word that is unlike every key (None) may be any of them.
+    """
     words = [entry for entry in entries if isinstance(entry, str)]
     return any(word == key or (word not in KEYS and most_like(word, KEYS) in (key, None)) for word in words)
 
@@ -313,10 +316,10 @@ def _check_operations(
     entries: Sequence[EntryOrWord],
     mistakes: list[tuple[int, Mistake]],
 ) -> None:
-    """An operation must be one of the vendor that reads the rule's requests."""
-    says_whose = ("vendor", "of") if "of" in fault.takes else ("vendor",)
+    """Check that each operation is one of the vendor that reads the rule's requests."""
+    vendor_keys = ("vendor", "of") if "of" in fault.takes else ("vendor",)
     if not fault.addressed and any(
-        _may_be_misspelled(key, entries) for key in says_whose if key not in options
+        _may_be_misspelled(key, entries) for key in vendor_keys if key not in options
     ):
         return
     vendor = reads_as(fault, options)

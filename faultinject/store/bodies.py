@@ -12,7 +12,7 @@ from hashlib import md5
 
 from werkzeug.exceptions import ClientDisconnected
 
-from faultinject.http.wire import whole
+from faultinject.http.wire import number_of
 from faultinject.store.buckets import Buckets, StoreError
 from faultinject.store.checksums import BodyChecksums, read_digest
 from faultinject.store.messages import StoreRequest
@@ -177,7 +177,7 @@ def cut(blocks: tuple[bytes, ...], start: int, stop: int) -> tuple[bytes, ...]:
 def _declared_length(request: StoreRequest) -> int | None:
     if not is_aws_chunked(request):
         return request.content_length
-    return whole(request.headers.get("x-amz-decoded-content-length"))
+    return number_of(request.headers.get("x-amz-decoded-content-length"))
 
 
 def _decode_chunks(source: Iterator[bytes], chunks: AwsChunks) -> Iterator[bytes]:

@@ -67,7 +67,7 @@ class Verdicts:
         self._began = None
         journal = self._faults.injector.journal
         if journal.path is not None and (self._named or self._faults.attempts):
-            journal.tell(self.windows, self._faults._elsewhere())  # noqa: SLF001 - one of ours
+            journal.write_calls(self.windows, self._faults._elsewhere())  # noqa: SLF001 - one of ours
             for tell in ended:
                 tell(self.windows)
 

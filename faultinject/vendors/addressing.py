@@ -72,10 +72,10 @@ class Addressing:
             return request.place
         place = OTHER  # such as `OPTIONS *`
         if request.below[:1] in ("/", ""):
-            named = self._hosts.get(request.host, "")
-            if named == "":
-                named = self.bucket_of(request.host)
-            place = self._read(request, named)
+            name_in_host = self._hosts.get(request.host, "")
+            if name_in_host == "":  # not cached; None: the Host names no bucket
+                name_in_host = self.bucket_of(request.host)
+            place = self._read(request, name_in_host)
         request.place = place
         request.read_by = self
         return place
@@ -136,19 +136,19 @@ SERVICE: Target = ("service", None, None, "")
 OTHER: Target = ("other", None, None, "")
 
 
-def s3(request: Readable, named: str | None) -> Target:
-    """Bucket and key of an S3 request; nothing is decoded, merged or removed."""
+def s3(request: Readable, name_in_host: str | None) -> Target:
+    """Bucket and key of an S3 request, exactly as in its path or Host."""
     path = request.below[1:]
-    if named is None:
-        named, slash, path = path.partition("/")
-        if not named:
+    if name_in_host is None:
+        name_in_host, slash, path = path.partition("/")
+        if not name_in_host:
             return OTHER if slash else SERVICE
-    return ("object", named, path, "") if path else ("bucket", named, None, "")
+    return ("object", name_in_host, path, "") if path else ("bucket", name_in_host, None, "")
 
 
-def s3_decoding(request: Readable, named: str | None) -> Target:
+def s3_decoding(request: Readable, name_in_host: str | None) -> Target:
     """Bucket and key of an S3 request, with `%2F` in the key read as `/`, as S3 does."""
-    level, bucket, key, rest = s3(request, named)
+    level, bucket, key, rest = s3(request, name_in_host)
     return (
         (level, bucket, key.replace("%2F", "/"), rest) if key and "%2F" in key else (level, bucket, key, rest)
     )
@@ -157,8 +157,8 @@ def s3_decoding(request: Readable, named: str | None) -> Target:
 def _without_reserved(read: TargetReader, reserved: frozenset[str]) -> TargetReader:
     """Read no bucket with a name that the server reserves, neither in the path nor in the Host."""
 
-    def reading(request: Readable, named: str | None) -> Target:
-        place = read(request, named)
+    def reading(request: Readable, name_in_host: str | None) -> Target:
+        place = read(request, name_in_host)
         return OTHER if place[1] and place[1].partition("%2F")[0] in reserved else place
 
     return reading
@@ -227,7 +227,7 @@ def host_bucket(host: str, endpoints: tuple[str, ...]) -> str | None:
 
 def _label_fits(labels: Sequence[str], pattern: Sequence[str]) -> bool:
     return all(
-        label and label.startswith(want[:-1]) if want[-1:] == "*" else label == want
+        (label and label.startswith(want[:-1])) if want[-1:] == "*" else label == want
         for label, want in zip(labels, pattern, strict=True)
     )
 
@@ -260,10 +260,10 @@ def exact_identity(request: StorageRequest, bucket: str | None, key: str | None,
             parameters, where S3 has it. If there is no bucket and it begins with `/`, it replaces the path.
     """
     if bucket is None:
-        place, rest = (rest, "") if rest[:1] == "/" else (request.path, "")
+        path, rest = (rest, "") if rest[:1] == "/" else (request.path, "")
     else:
-        place = f"/{bucket}/{key or ''}"
-    exact = f"{request.method.upper()} {place}"
+        path = f"/{bucket}/{key or ''}"
+    exact = f"{request.method.upper()} {path}"
     query = request.query
     if not query:
         return f"{exact}?{rest}" if rest else exact
@@ -278,7 +278,7 @@ def exact_identity(request: StorageRequest, bucket: str | None, key: str | None,
 
 
 def with_placeholders(identity: str) -> str:
-    """The identity on which draws depend.
+    """The identity on which draws depend, with `~` for each new id or time.
 
     >>> with_placeholders("PUT /photos/2b8c1f9a-7a4e-4f0b-9d0e-0c5b8a1f2e3d/1700000000.jpg")
     'PUT /photos/~/~.jpg'
@@ -312,11 +312,11 @@ def without_new_ids(identity: str, addressing: str | None) -> str:
     'POST /b2_upload_part/~/3'
     """
     if addressing == "azure":
-        place, mark, query = identity.rpartition("?")
+        path, mark, query = identity.rpartition("?")
         pairs = (
             f"blockid={_block(pair[8:])}" if pair[:8] == "blockid=" else pair for pair in query.split("&")
         )
-        return f"{place}{mark}{'&'.join(pairs)}"
+        return f"{path}{mark}{'&'.join(pairs)}"
     if addressing == "b2" and identity[:21] == "POST /b2_upload_part/":
         return f"{identity[:21]}~/{identity.rpartition('/')[2]}"
     return identity

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from faultinject.vendors.types import StorageRequest
 
-# The schemes with `key id:signature` behind their name; Azure's key id is the account.
+# The schemes with `key id:signature` after their name; Azure's key id is the account.
 _SCHEMES = frozenset(
     ("AWS", "QS", "jingdong", "Qiniu", "QBox", "OSS", "OBS", "GOOG1", "SharedKey", "SharedKeyLite")
 )
@@ -29,9 +29,9 @@ _EXPIRIES = {
     "&temp_url_sig=": "&temp_url_expires=",
     "&token=": "&e=",
 }
-"""Text before the signature of presigned queries that have only their expiry.
+"""The text before the expiry of a presigned query, by the text before its signature.
 
-The values come before that text. They are those of AWS and its relatives, of Azure, QingStor, Swift and Kodo.
+These queries, of AWS and its relatives, Azure, QingStor, Swift and Kodo, have no time of signing.
 """
 _SCOPED = "redential="
 """Text before the key id and the scope of the signature."""
@@ -75,7 +75,7 @@ def signed_at(text: str) -> str | None:
     '1795176000'
     """
     for mark in _DATES:
-        if mark in text and (time := _behind(text, mark)):
+        if mark in text and (time := _text_after(text, mark)):
             return time
     return None
 
@@ -88,7 +88,7 @@ def signed_for(text: str) -> str | None:
     """
     if _SCOPED not in text:
         return None
-    scope = _behind(text, _SCOPED, "&, ").replace("%2F", "/").replace("%2f", "/").split("/")
+    scope = _text_after(text, _SCOPED, "&, ").replace("%2F", "/").replace("%2f", "/").split("/")
     return scope[2] if len(scope) > 4 else None
 
 
@@ -101,14 +101,14 @@ def expires_at(query: str) -> str | None:
     '2026-11-20T12:00:00Z'
     """
     query = f"&{query}"
-    begins = _behind(query, "&authorization=bce-auth-v1").replace("%2F", "/").split("/")
+    begins = _text_after(query, "&authorization=bce-auth-v1").replace("%2F", "/").split("/")
     if len(begins) > 2:
         return begins[2].replace("%3A", ":")
     expiry = next((expiry for mark, expiry in _EXPIRIES.items() if mark in query), "")
-    return (expiry and _behind(query, expiry).replace("%3A", ":")) or None
+    return (expiry and _text_after(query, expiry).replace("%3A", ":")) or None
 
 
-def _behind(text: str, mark: str, ends: str = "&,; ") -> str:
+def _text_after(text: str, mark: str, ends: str = "&,; ") -> str:
     text = text.partition(mark)[2][:_LONGEST]
     for end in ends:
         text = text.partition(end)[0]

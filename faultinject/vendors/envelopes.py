@@ -149,11 +149,11 @@ class Envelope:
             more: the values of the other open holes, already escaped.
         """
         body = self._start
-        for name, behind in self._holes:
+        for name, text_after in self._holes:
             if name == "resource":
-                body += self._escape(resource) + behind
+                body += self._escape(resource) + text_after
             else:
-                body += (ids[name] if name in ids else more[name]) + behind
+                body += (ids[name] if name in ids else more[name]) + text_after
         return body.encode()
 
 

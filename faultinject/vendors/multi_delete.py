@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Sequence
 
 Escape = Callable[[str], str]
 # A key and its version; the version is None if the request names none.
-Named = tuple[str, str | None]
+ObjectVersion = tuple[str, str | None]
 # A key, its version, and whether deleting it failed.
-End = tuple[Named, bool]
+Result = tuple[ObjectVersion, bool]
 # The objects, whether to list only errors, and the encoding of keys.
-Wanted = tuple[list[Named], bool, str]
+DeleteRequest = tuple[list[ObjectVersion], bool, str]
 
 MOST_BYTES = 2 * 1024 * 1024
 """The longest request that is parsed: 1,000 keys of 1,024 bytes need less."""
@@ -28,21 +28,21 @@ class Listing:
     Args:
         escape: escapes text in the vendor's answers.
         dialect: the vendor's form of requests and answers.
-        said: the error's code and message.
+        error: the code and the message of the error.
         fails: whether a key, or a version of it, gets the error.
 
     Attributes:
         delete: deletes the keys that the answer reports as deleted; None if the app is not an embedded store.
     """
 
-    __slots__ = ("_dialect", "_escape", "_fails", "_pieces", "_said", "_size", "delete")
+    __slots__ = ("_dialect", "_error", "_escape", "_fails", "_pieces", "_size", "delete")
 
     def __init__(
-        self, escape: Escape, dialect: Deletes, said: tuple[str, str], fails: Callable[[Named], bool]
+        self, escape: Escape, dialect: Deletes, error: tuple[str, str], fails: Callable[[ObjectVersion], bool]
     ) -> None:
         self._escape = escape
         self._dialect = dialect
-        self._said = said
+        self._error = error
         self._fails = fails
         self._pieces: list[bytes] = []
         self._size = 0
@@ -66,10 +66,10 @@ class Listing:
         results = [(named, self._fails(named)) for named in objects]
         if self.delete is not None:
             self.delete([key for (key, _), failed in results if not failed])
-        return self._dialect.write(self._escape, results, self._said, quiet=quiet, encoding=encoding)
+        return self._dialect.write(self._escape, results, self._error, quiet=quiet, encoding=encoding)
 
 
-def read(dialect: Deletes, document: bytes) -> Wanted | None:
+def read(dialect: Deletes, document: bytes) -> DeleteRequest | None:
     """The objects that a request names; None if it does not delete 1 to 1,000 objects."""
     request = (_read_xml if dialect.format == "xml" else _read_json)(dialect.names, document)
     if request is None or not 0 < len(request[0]) <= MOST_KEYS or not all(key for key, _ in request[0]):
@@ -77,7 +77,7 @@ def read(dialect: Deletes, document: bytes) -> Wanted | None:
     return request
 
 
-def _read_json(names: tuple[str, str, str, str], document: bytes) -> Wanted | None:
+def _read_json(names: tuple[str, str, str, str], document: bytes) -> DeleteRequest | None:
     import json
 
     rows, key, version, quiet = names
@@ -91,7 +91,7 @@ def _read_json(names: tuple[str, str, str, str], document: bytes) -> Wanted | No
     return objects, loaded.get(quiet) is True, ""
 
 
-def _read_xml(names: tuple[str, str, str, str], document: bytes) -> Wanted | None:
+def _read_xml(names: tuple[str, str, str, str], document: bytes) -> DeleteRequest | None:
     """Read `<Delete><Quiet/><Object><Key/><VersionId/></Object>…</Delete>`, in any namespace."""
     from xml.etree import ElementTree as ET
 
@@ -171,7 +171,7 @@ class Deletes:
     def write(
         self,
         escape: Escape,
-        objects: Sequence[End],
+        objects: Sequence[Result],
         error: tuple[str, str],
         *,
         quiet: bool = False,
@@ -188,11 +188,11 @@ class Deletes:
         """
         code, message = error
         values = {"code": escape(code), "message": escape(message or code)}
-        tells = bool(self.deleted) and not quiet
+        lists_deleted = bool(self.deleted) and not quiet
         written = [
             (failed, self._one(escape, named, values if failed else None))
             for named, failed in objects
-            if failed or tells
+            if failed or lists_deleted
         ]
         if not (written or self.deleted):
             return b""
@@ -201,14 +201,14 @@ class Deletes:
             text += self.encoded % escape(encoding)
         if self.mixed:
             return f"{text}{self._join(object_text for _, object_text in written)}{self.end}".encode()
-        if tells:
+        if lists_deleted:
             text += self.deleted_list % self._join(
                 object_text for failed, object_text in written if not failed
             )
         errors = self._join(object_text for failed, object_text in written if failed)
         return f"{text}{self.error_list % errors}{self.end}".encode()
 
-    def _one(self, escape: Escape, named: Named, error_values: dict[str, str] | None) -> str:
+    def _one(self, escape: Escape, named: ObjectVersion, error_values: dict[str, str] | None) -> str:
         key, version = named
         holes = {"key": escape(key), "version": escape(version or ""), **(error_values or {})}
         holes["versioned"] = "" if version is None else self.versioned % holes

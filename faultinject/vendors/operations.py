@@ -51,7 +51,7 @@ class Row(NamedTuple):
 
     @property
     def shape(self) -> tuple[object, ...]:
-        """All but the name: requests cannot distinguish rows with the same shape."""
+        """All columns but the name; rows with the same shape fit the same requests."""
         return self.method, self.level, frozenset(self.query), frozenset(self.header), self.host
 
     @property
@@ -77,9 +77,9 @@ class Operations:
     def __init__(self, rows: Sequence[Row], prefixes: Sequence[str] = ("",)) -> None:
         self.rows = tuple(rows)
         self.names = frozenset(row.operation for row in rows)
-        self._spots: dict[tuple[str, str], _FormGroup] = {}
+        self._groups: dict[tuple[str, str], _FormGroup] = {}
         for row in sorted(rows, key=lambda row: row.weight)[::-1]:
-            self._spots.setdefault((row.method, row.level), _FormGroup()).file(_Form(row, prefixes))
+            self._groups.setdefault((row.method, row.level), _FormGroup()).file(_Form(row, prefixes))
         by_shape = {row.shape: row.operation for row in rows}
         self._meant = {row.operation: by_shape[row.shape] for row in rows}
         # A name stands for itself if requests of at least one of its forms are recognised as this operation.
@@ -93,17 +93,17 @@ class Operations:
         `PUT /b/k?partNumber=1&uploadId=x` is `UploadPart`, not `PutObject`. Parameters that are in no form are ignored:
         `PUT /b?x` is `CreateBucket`.
         """
-        spot = self._spots.get((request.method, level)) or self._spots.get((request.method.upper(), level))
-        if spot is None:
+        group = self._groups.get((request.method, level)) or self._groups.get((request.method.upper(), level))
+        if group is None:
             return None
         query = request.query
-        parameters = spot.known(query) if query and spot.tells else {}
-        for form in spot.forms if parameters else spot.plain:
+        parameters = group.known(query) if query and group.distinguishing else {}
+        for form in group.forms if parameters else group.plain:
             if form.fits(request, parameters):
                 return form.row.operation
         return None
 
-    def meant(self, texts: Iterable[str]) -> frozenset[str]:
+    def recognised_for(self, texts: Iterable[str]) -> frozenset[str]:
         """The operations that are recognised for these names and patterns.
 
         A deprecated operation that looks like its successor on the wire stands for the successor.
@@ -170,31 +170,31 @@ class _FormGroup:
 
     Attributes:
         plain: the forms without required parameters.
-        tells: the parameters that distinguish the forms.
+        distinguishing: the parameters that distinguish the forms.
     """
 
-    __slots__ = ("forms", "plain", "tells")
+    __slots__ = ("distinguishing", "forms", "plain")
 
     def __init__(self) -> None:
         self.forms: list[_Form] = []
         self.plain: list[_Form] = []
-        self.tells: set[str] = set()
+        self.distinguishing: set[str] = set()
 
     def file(self, form: _Form) -> None:
         self.forms.append(form)
         if not form.query:
             self.plain.append(form)
-        self.tells.update(name for name, _ in form.query)
-        self.tells.update(form.without)
+        self.distinguishing.update(name for name, _ in form.query)
+        self.distinguishing.update(form.without)
 
     def known(self, query: str) -> dict[str, str]:
-        """The parameters of a query that distinguish operations of this spot."""
+        """The parameters of a query that distinguish the forms of this group."""
         parameters = {}
         for pair in query.split("&"):
             name, _, value = pair.partition("=")
             if "%" in pair:
                 name, value = decode_form(name), decode_form(value)
-            if name in self.tells:
+            if name in self.distinguishing:
                 parameters[name] = value
         return parameters
 
@@ -237,8 +237,8 @@ def read_tables(files: tuple[str, ...], prefixes: tuple[str, ...]) -> Operations
     rows: list[Row] = []
     for file in files:
         later = _read(file)
-        renewed = {row.operation for row in later}
-        rows = [row for row in rows if row.operation not in renewed] + later
+        replaced = {row.operation for row in later}
+        rows = [row for row in rows if row.operation not in replaced] + later
     return Operations(rows, prefixes)
 
 
@@ -271,9 +271,11 @@ _ORDER = ("HEAD", "DELETE", "POST", "GET", "PUT")
 def allowed_methods(request: StorageRequest, rows: Sequence[Row], level: str) -> str | None:
     """The methods in the Allow header of a 405, such as `GET, PUT`, without the refused one.
 
-    It is None if there is no other method. A subresource is the same on a bucket and on an object.
+    It is None if there is no other method. For a subresource such as `?acl` the methods for buckets and for objects
+    count together.
     """
-    # The most demanding form of the query. A form that begins with a value, as `list-type=2`, is no subresource.
+    # The subresource is the form with the most parameters that the request has. A first parameter with a value, as
+    # in `list-type=2`, names no subresource.
     forms = [row.query for row in rows if row.query and "=" not in row.query[0] and _has(request, row.query)]
     named = {*max(forms, key=len)} if forms else set()
     methods = {row.method for row in rows if {*row.query} == named and (named or row.level == level)}

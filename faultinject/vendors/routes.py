@@ -98,19 +98,19 @@ def reader_of_routes(operations: Operations) -> Callable[[Readable, str | None],
 
     by_host = any(route.text.startswith("/{bucket}") for route in by_first[None])
 
-    def read(request: Readable, named: str | None) -> Target:
+    def read(request: Readable, name_in_host: str | None) -> Target:
         path = request.below[1:]
         routes = by_first.get(path.partition("/")[0] if path else None)
         if routes is None:
             routes = by_first[None]
-            if by_host and named is not None:
-                path = f"{named}/{path}"
+            if by_host and name_in_host is not None:
+                path = f"{name_in_host}/{path}"
         method = request.method.upper()
         fallback = None
         for route in routes:
             if (match := re.fullmatch(route.pattern, path, re.DOTALL)) is not None:
                 place = route.place(match.groups(""), request.query)
-                # After a server that decodes %2F several routes may fit; the method distinguishes some of them.
+                # If the server has decoded %2F, several routes may fit; the method distinguishes some of them.
                 if method in route.methods:
                     return place
                 fallback = fallback or place
@@ -119,12 +119,12 @@ def reader_of_routes(operations: Operations) -> Callable[[Readable, str | None],
     return read
 
 
-def _group(segment: str, behind: Sequence[str]) -> str:
+def _group(segment: str, following: Sequence[str]) -> str:
     """The regular expression of a segment: greedy for a route's last object, otherwise lazy."""
     if segment == "{more}":
         return "(?:(.*))?"
     if segment == "{object}":
-        return "(.+?)" if {"{object}", "{more}"} & {*behind} else "(.+)"
+        return "(.+?)" if {"{object}", "{more}"} & {*following} else "(.+)"
     return "([^/]+)" if segment[:1] == "{" else f"({re.escape(segment)})"
 
 

@@ -2,8 +2,8 @@
 
 The service computes them in the same way:
 https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html and sigv4-query-string-auth.html; for
-S3 the path goes in as it was sent. TOS signs alike, under its own names (volcengine/ve-tos-python-sdk, tos/auth.py),
-and so does Google: https://cloud.google.com/storage/docs/authentication/canonical-requests.
+S3 they use the path as it was sent. TOS and Google use the same scheme under their own names:
+volcengine/ve-tos-python-sdk, tos/auth.py; https://cloud.google.com/storage/docs/authentication/canonical-requests.
 For a request without such a signature, or a malformed one, the result is None, never an exception.
 """
 
@@ -159,11 +159,11 @@ def _query(query: str, signature: str) -> str:
     """
     from urllib.parse import quote, unquote_to_bytes
 
-    def again(text: str) -> str:
+    def encode(text: str) -> str:
         return quote(unquote_to_bytes(text.replace("+", " ").encode("latin-1", "replace")), safe="-_.~")
 
     parts = (pair.partition("=") for pair in query.split("&") if pair)
-    pairs = sorted((again(name), again(value)) for name, _, value in parts)
+    pairs = sorted((encode(name), encode(value)) for name, _, value in parts)
     return "&".join(f"{name}={value}" for name, value in pairs if name != signature)
 
 

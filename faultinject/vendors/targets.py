@@ -5,13 +5,13 @@
 the first segment is the bucket (path style). A request alone does not tell which is meant: behind a domain of your
 own `photos.example.com/cat.jpg` is read as bucket `cat.jpg` until `FAULTINJECT_ENDPOINT=example.com` says that the
 label before it is a bucket. An encoded slash stays `%2F` in the key of a vendor that keeps it apart from `/`
-(`Vendor.keeps_slashes`). A path whose first segment is empty, or is one that the server keeps for itself
-(`Vendor.reserved`), is about no bucket, and about no service either; no path at all is `/`, as an app is asked at its
-own mount point (https://peps.python.org/pep-3333/#environ-variables).
+(`Vendor.keeps_slashes`). A path with an empty first segment, or with one that the server reserves (`Vendor.reserved`),
+has the level `other`; an empty path counts as `/`: it comes if the app itself is the mount point
+(https://peps.python.org/pep-3333/#environ-variables).
 
-`azure`: account, container, blob. The account stands in the Host, or is the first segment where the Host can hold
-none: an IP address, a name without dots, an endpoint itself. A single segment names a container when the query says
-`restype`, else a blob of the container `$root`.
+`azure`: account, container, blob. The account is in the Host, or in the first segment if the Host cannot have one: an
+IP address, a name without dots, an endpoint itself. A single segment names a container if the query has `restype`, else
+a blob of the container `$root`.
 
 `b2`: the last word of `/b2api/vN/b2_...`, or `file`. Only downloads by name have the bucket's name in their address,
 and upload addresses have its id; the key of an upload is in a header. Other calls name neither.
@@ -46,10 +46,10 @@ _ABOVE_BUCKETS = frozenset(("service", "account", "info", "other"))
 _NO_ACCOUNT = frozenset(("localhost", "host.docker.internal"))
 
 
-def azure(request: Readable, named: str | None, endpoints: tuple[str, ...] = ()) -> Target:
+def azure(request: Readable, name_in_host: str | None, endpoints: tuple[str, ...] = ()) -> Target:
     """Container and blob."""
     path = request.below[1:].replace("%2F", "/")
-    if named is None and (not _has_account(request.host) or request.host in endpoints):
+    if name_in_host is None and (not _has_account(request.host) or request.host in endpoints):
         path = path.partition("/")[2]
     container, slash, blob = path.partition("/")
     if not container:
@@ -67,8 +67,8 @@ def _has_account(host: str) -> bool:
     return not host.replace(".", "").isdecimal()
 
 
-def b2(request: Readable, named: str | None) -> Target:
-    """The call, and the parts of bucket and key in its address or its header."""
+def b2(request: Readable, name_in_host: str | None) -> Target:
+    """The call, and bucket and key as far as its address or header has them."""
     first, _, path = request.below.removeprefix("/").partition("/")
     if first == "file":
         bucket, _, key = path.replace("%2F", "/").partition("/")
@@ -91,7 +91,7 @@ def b2(request: Readable, named: str | None) -> Target:
     return call, None, None, ""
 
 
-def swift(request: Readable, named: str | None) -> Target:
+def swift(request: Readable, name_in_host: str | None) -> Target:
     """Account, container and object; Swift reads the decoded path."""
     version, _, path = request.below.removeprefix("/").replace("%2F", "/").partition("/")
     account, _, path = path.partition("/")
@@ -108,7 +108,7 @@ def swift(request: Readable, named: str | None) -> Target:
 def can_name(level: str) -> tuple[bool, bool]:
     """Whether an address of this level may name a bucket, and a key."""
     if level[:1] == "/":
-        # A query may name a bucket that the route does not.
+        # The bucket may be in the query, even if the route has none.
         return True, level[-2:] == "/o" or any(
             placeholder in level for placeholder in ("{object}", "{entry}", "{key}")
         )
@@ -127,7 +127,7 @@ def reader(vendor: Vendor, endpoints: tuple[str, ...], operations: Callable[[], 
     """
     addressing = vendor.addressing
     if addressing == "azure":
-        return lambda request, named: azure(request, named, endpoints)
+        return lambda request, name_in_host: azure(request, name_in_host, endpoints)
     if addressing in ("gcs", "kodo"):
         return reader_of_routes(operations())
     return {"b2": b2, "swift": swift}[addressing or ""]

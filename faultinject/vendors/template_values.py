@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from faultinject.http.target import decode_form
-from faultinject.http.wire import http_date, iso, iso_ms, whole
+from faultinject.http.wire import http_date, iso, iso_ms, number_of
 from faultinject.vendors.addressing import Addressing, s3
 from faultinject.vendors.credentials import access_key_id
 
@@ -55,7 +55,7 @@ class RenderContext:
 
 
 def compile_value(text: str) -> Source:
-    """Make the function for a cell, which returns the first alternative that is there, or None.
+    """Make the function for a cell, which returns the first alternative with a value, or None.
 
     Raises:
         ValueError: an alternative is not a source.
@@ -92,23 +92,23 @@ def _source(text: str) -> Source:
     if name and (named := NAMED.get(kind)) is not None:
         return lambda context: named(context, name)
     if name and (change := CHANGED.get(kind)) is not None:
-        of = _source(name)
-        return lambda context: None if (value := of(context)) is None else change(value)
+        inner = _source(name)
+        return lambda context: None if (value := inner(context)) is None else change(value)
     known = ", ".join((*SOURCES, *NAMED, *CHANGED, *WHERE, *BOUNDS))
     raise ValueError(f"{text!r} is no source; there are {known}")
 
 
 def _where(kind: str, name: str, _blank: str, text: str) -> Source:
-    of, test = _source(text), WHERE[kind]
-    return lambda context: of(context) if test(context, name) else None
+    inner, test = _source(text), WHERE[kind]
+    return lambda context: inner(context) if test(context, name) else None
 
 
 def _bounded_source(kind: str, bound: str, _blank: str, text: str) -> Source:
-    of, test, limit = _source(text), BOUNDS[kind], int(bound)
+    inner, test, limit = _source(text), BOUNDS[kind], int(bound)
 
     def source(context: RenderContext) -> str | None:
-        value = of(context)
-        number = whole(value)
+        value = inner(context)
+        number = number_of(value)
         return value if number is not None and test(number, limit) else None
 
     return source
@@ -269,7 +269,7 @@ NAMED: dict[str, Callable[[RenderContext, str], str | None]] = {
     "troubleshoot": _troubleshoot,
     "id": lambda context, name: context.ids.get(name),
 }
-"""Sources with a dot and a name behind these words."""
+"""Sources that are one of these words, a dot and a name."""
 CHANGED: dict[str, Callable[[str], str | None]] = {
     "upper": str.upper,
     "capital": str.capitalize,
@@ -279,7 +279,8 @@ CHANGED: dict[str, Callable[[str], str | None]] = {
 }
 """Modifiers of another source, which follows these words and a dot.
 
-The result is the source's text in capitals, with a capital, as a time, its number of bytes, or in double quotes.
+In this order they give the source's text in capitals, with a first capital, as a time, its number of bytes, and in
+double quotes.
 """
 WHERE: dict[str, Callable[[RenderContext, str], bool]] = {
     "for": lambda context, name: context.reading.operation(context.request) == name,

@@ -226,8 +226,8 @@ class Vendor:
     def group(self, name: str) -> tuple[DocumentedError, ...]:
         """The rows of a group, the usual one of each code.
 
-        The groups are `@all`, `@server`, `@client`, `@throttle` and `@retryable`. Rows with a status below 400, or
-        with none, are in no group, nor are those that no request for an object gets.
+        The groups are `@all`, `@server`, `@client`, `@throttle` and `@retryable`. A row is in no group if its status is
+        below 400 or missing, or if no request for an object gets it.
 
         Raises:
             UnknownDocumentedError: there is no such group, or nothing is in it.

@@ -6,7 +6,7 @@ from faultinject import Injector
 def make(url, rules="http:503"):
     """An injector whose journal is that of all who count there."""
     injector = Injector(rules, store=url, environ={})
-    injector.let_watch()
+    injector.share_outcomes()
     return injector
 
 

@@ -65,7 +65,7 @@ def test_everything_is_private(store, tmp_path, monkeypatch):
 def test_it_is_left_open_by_nobody(store):
     """A dropped store closes its files, also if it was refused, or its rules were replaced."""
     injector = make(store)
-    injector.let_watch()
+    injector.share_outcomes()
     get(injector)
     assert sys.platform != "linux" or opened(store)
     injector.use("http:500")
@@ -124,7 +124,7 @@ def test_links_are_not_followed(tmp_path, store, name):
     (store / name).symlink_to(victim)
     try:
         injector = make(store)
-        injector.let_watch()
+        injector.share_outcomes()
         assert get(injector) == 503
         injector.use("http:500")
         injector.events()

@@ -30,7 +30,7 @@ RULE = "http:503,times=2"
 
 def make(store, rules=RULE, **how):
     injector = Injector(rules, store=store, environ={}, **how)
-    injector.let_watch()
+    injector.share_outcomes()
     return injector
 
 
@@ -114,7 +114,7 @@ def test_nothing_is_written_unless_somebody_asked(tmp_path):
     get(injector, "/0")
     assert told(injector.events()[0]) == [("/0", "answered")]
     assert not list(tmp_path.glob("store/journal*"))
-    injector.let_watch()
+    injector.share_outcomes()
     get(injector, "/1")
     assert told(injector.events()[0]) == [("/1", "answered")]
     assert [each.stat().st_mode & 0o777 for each in tmp_path.glob("store/journal*")] == [0o600]

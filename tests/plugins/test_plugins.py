@@ -530,7 +530,7 @@ for fault in ("http:418", "http:410"):
         one.use(fault)
     except faultinject.exceptions.StoreUnavailableError as error:
         print(error, error.__cause__)
-one.let_watch()
+one.share_outcomes()
 print(one.state.generation, two.state.generation, len(one.events()[0]))
 two.use(faultinject.Scenario("http:503,path=none", abort="5xx>50%/1m,min=2"))
 def broken(environ, start_response):

@@ -128,7 +128,7 @@ def test_a_deprecated_twin_means_its_successor():
     """On the wire they are one; a rule may name either."""
     known = operations_of(None)
     assert {name: known.twin(name) for name in known.names if known.twin(name)} == SAME_FORM
-    assert known.meant(["GetBucketLifecycle", "=PutBucketNotification", "GetBucketNoti*"]) == {
+    assert known.recognised_for(["GetBucketLifecycle", "=PutBucketNotification", "GetBucketNoti*"]) == {
         "GetBucketLifecycleConfiguration",
         "PutBucketNotificationConfiguration",
         "GetBucketNotificationConfiguration",

@@ -109,7 +109,7 @@ def test_another_vendors_operation_is_refused(keys, message):
 )
 def test_a_relatives_operation_is_told_to_be_theirs(vendor, name):
     """All who have it are named, and none of this vendor's own that only looks a little like it."""
-    having = [each for each in vendors.names() if operations_of(vendors.get(each)).meant((name,))]
+    having = [each for each in vendors.names() if operations_of(vendors.get(each)).recognised_for((name,))]
     keys = {"operation": name, **({"vendor": vendor} if vendor else {})}
     if vendor in having:
         assert Rule("http:503", **keys)
@@ -235,10 +235,10 @@ def test_any_number_of_names_and_patterns_is_looked_up():
     known = operations_of(None)
     names = sorted(known.names)
     for number in range(1100):
-        assert known.meant([f"nothing-{number}"]) == frozenset()
+        assert known.recognised_for([f"nothing-{number}"]) == frozenset()
         pair = names[number % 97], names[number // 97]
         assert known.methods(pair) == known.methods(pair[:1]) | known.methods(pair[1:])
-    assert known.meant(["PutObject", "Abort*"]) == {"PutObject", "AbortMultipartUpload"}
+    assert known.recognised_for(["PutObject", "Abort*"]) == {"PutObject", "AbortMultipartUpload"}
 
 
 def test_a_literal_given_twice_is_filed_once(environ):

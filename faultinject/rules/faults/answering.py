@@ -73,7 +73,7 @@ class Documented(Fault):
             raise Mistake.of(error) from None
 
     def check(self, options: dict[str, str]) -> Iterator[Mistake]:
-        """Yield a mistake if no status is known, or if a share is not one of keys."""
+        """Yield a mistake if no status is known, or if the error cannot have a `share`."""
         if self.rows[0].status is None and "status" not in options:
             message = f"{self.text} is documented without a status; give one, such as status=400"
             yield Mistake(message, missing=("status",))
@@ -82,7 +82,7 @@ class Documented(Fault):
         yield from middle.check_answer(self.text, options)
 
     def check_share(self, options: dict[str, str]) -> Iterator[Mistake]:
-        """Yield a mistake if the error cannot be that of some keys."""
+        """Yield a mistake if the error cannot be given for single keys of a request."""
         assert self.vendor is not None
         if self.vendor.deletes is None:
             yield Mistake(f"share is not supported for {self.vendor.id}")
@@ -98,7 +98,7 @@ class Documented(Fault):
             yield Mistake("share needs the request's body, which names the keys; drain=no leaves it unread")
 
     def doubts(self, rule: Rule) -> Iterator[str]:
-        """Yield a doubt if the service answers no request of the rule so."""
+        """Yield a doubt if the service never gives the error to a request of the rule."""
         # Few rules have such a row; the others must not pay for the import when 10,000 rules are installed.
         if any(row.where for row in self.rows):
             from faultinject.rules.places import doubt_of_place
@@ -176,7 +176,7 @@ class OneOf(Documented):
         return _one_of(options["of"]) if "of" in options else self
 
     def check(self, options: dict[str, str]) -> Iterator[Mistake]:
-        """Yield a mistake if there are no errors, or if one of them cannot be given so."""
+        """Yield a mistake if there are no errors, or if one of them cannot have a `share`."""
         if not self.errors:
             yield Mistake("oneof needs errors, such as of=cos:SlowDown,of=cos:InternalError", missing=("of",))
         if "share" in options:
@@ -244,7 +244,7 @@ class Http(Fault):
         self.status = int(number)
 
     def check(self, options: dict[str, str]) -> Iterator[Mistake]:
-        """Yield a mistake if the answer would come in the middle of a body where it cannot."""
+        """Yield a mistake if the rule's other keys exclude an answer in the middle of a body."""
         yield from middle.check_answer(self.text, options)
 
     def prepare(self, rule: CompiledRule) -> Act:

@@ -36,10 +36,10 @@ class OwnAnswer(Fault):
         """Let the app answer.
 
         Args:
-            rule: the rule, whose delay comes first.
-            text: the fault's text in outcomes; by default as the rule names it.
-            after: whether the delay is before the answer, not before the app.
-            alter: gives, for a request, the change of the answer's body and head; None: no change.
+            rule: the rule, which may have a delay.
+            text: the fault's text in outcomes; by default its text in the rule.
+            after: whether the delay is after the app has run, before its answer.
+            alter: makes the filter of the answer to a request, or None for no change.
         """
         delay = delays(rule.rule.value("delay"))
 
@@ -89,7 +89,7 @@ class Latency(OwnAnswer):
 
 
 class Stall(OwnAnswer):
-    """Nothing for `duration`, then on as if nothing had happened.
+    """Nothing for `duration`, then everything goes on as without a fault.
 
     With `after_bytes` the pause is in the middle of a body.
 
@@ -140,11 +140,11 @@ class Shaped(Fault):
     def act_on(
         self, rule: CompiledRule, make: Callable[[bytes], Filter], refuses: Callable[[Request], bool]
     ) -> Act:
-        """The action on each request: its answer, with the body changed.
+        """The action that changes the body of the answer.
 
         Args:
             rule: the rule.
-            make: from the digest to the change of one body.
+            make: makes the filter of one body from the digest.
             refuses: whether a request must pass unchanged.
         """
         delay = delays(rule.rule.value("delay"))
@@ -167,7 +167,7 @@ class Shaped(Fault):
         return act
 
     def draws(self, rule: Rule) -> bool:
-        """Whether the digest chooses among several errors, or more."""
+        """Whether the digest chooses among several errors, or draws a delay."""
         of = rule.value("of")
         return (of is not None and Documented(of).draws(rule)) or super().draws(rule)
 
@@ -247,7 +247,7 @@ class Corrupt(Shaped):
     takes = ("delay", "flips")
 
     def prepare(self, rule: CompiledRule) -> Act:
-        """Change bytes where the digest says."""
+        """Change bytes at drawn positions."""
         flips = rule.rule.value("flips")
         return self.act_on(rule, lambda digest: filters.Corrupted(flips, digest), lambda _: False)
 
@@ -261,7 +261,7 @@ class Corrupt(Shaped):
         return True
 
     def fails(self, rule: Rule) -> float:
-        """None: only a client that compares a digest can tell."""
+        """Return 0, as only a client that compares a digest gets an error."""
         return 0.0
 
 
@@ -278,7 +278,7 @@ class Edit(OwnAnswer):
     takes = ("delay", "set", "drop", "range")
 
     def check(self, options: dict[str, str]) -> Iterator[Mistake]:
-        """Yield a mistake if nothing changes, or if the connection would."""
+        """Yield a mistake if the rule changes nothing, or sets `connection`."""
         needed = ("set", "drop", "range")
         if not any(key.partition(".")[0] in needed for key in options):
             message = "edit needs something to change: set.NAME, drop.NAME or range, such as drop.etag"
@@ -319,7 +319,7 @@ class StoreChange(OwnAnswer):
 
         def moved(request: Request) -> Moved:
             moves = Moved(self.did)
-            request.tell(STORE, moves)
+            request.set_extra(STORE, moves)
             return moves
 
         return self.forward(rule, alter=moved)

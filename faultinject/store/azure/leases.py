@@ -12,7 +12,7 @@ from dataclasses import replace
 from math import ceil, inf
 from uuid import uuid4
 
-from faultinject.http.wire import whole
+from faultinject.http.wire import number_of
 from faultinject.store.azure.call import AzureCall, container_headers, etag_headers
 from faultinject.store.bodies import drain
 from faultinject.store.buckets import Headers, StoreError
@@ -138,7 +138,7 @@ def _require(value: str | None) -> str:
 
 
 def _number(text: str, least: int) -> int:
-    number = whole(text)
+    number = number_of(text)
     if number is None or not least <= number <= LONGEST:
         raise StoreError("header_value")
     return number

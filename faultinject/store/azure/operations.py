@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from werkzeug.http import http_date
 
-from faultinject.http.wire import whole
+from faultinject.http.wire import number_of
 from faultinject.store.azure import documents
 from faultinject.store.azure.call import (
     COUNT,
@@ -332,7 +332,7 @@ def _judge_append(call: AzureCall, size: int, more: int) -> None:
         text = call.header(f"x-ms-blob-condition-{name}")
         if text is None:
             continue
-        wanted = whole(text)
+        wanted = number_of(text)
         if wanted is None:
             raise StoreError("header_value")
         if actual > wanted or (name == "appendpos" and actual != wanted):

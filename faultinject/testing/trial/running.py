@@ -103,7 +103,7 @@ def _lasting_faults(choices: Sequence[Choice]) -> list[tuple[Rule, ...]]:
 
 def _rules_once(choice: Choice) -> Iterator[Rule]:
     """A rule for each place in which the vendor's document has the fault and the user wants it."""
-    meant = operations_of(choice.rule.vendor).meant
+    meant = operations_of(choice.rule.vendor).recognised_for
     for where in choice.where or (choice.rule,):
         conditions: dict[str, tuple[str, ...]] = {}
         unless: dict[str, tuple[str, ...]] = {}
