@@ -124,19 +124,6 @@ def test_threads_change_nothing(site, in_many_threads):
     assert faults(alone).total() > 300
 
 
-def test_parallel_attempts_of_one_thing_fail_as_often(site, in_many_threads):
-    """Parallel attempts get each number once, so as many fail as one after another."""
-    alone, together = site("http:503,probability=0.3", "11"), site("http:503,probability=0.3", "11")
-    one = [alone.ask() for _ in range(1600)]
-    many = [
-        each
-        for asked in in_many_threads(16, lambda _: [together.ask() for _ in range(100)])
-        for each in asked
-    ]
-    assert Counter(one) == Counter(many)
-    assert sorted(each.n for each in together.outcomes) == list(range(1600))
-
-
 def keys_of_a_run(seed):
     """Keys as a test makes them: each run has its own UUIDs, digests and times."""
     chosen = random.Random(seed)
