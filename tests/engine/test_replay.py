@@ -69,7 +69,8 @@ app = WSGIFaultMiddleware(
 )
 for number in range(40):
     for name in vendors.names():
-        environ = {"REQUEST_METHOD": "PUT", "PATH_INFO": f"/{name}/k{number % 7}", "QUERY_STRING": "", "SCRIPT_NAME": ""}
+        path = f"/{name}/k{number % 7}"
+        environ = {"REQUEST_METHOD": "PUT", "PATH_INFO": path, "QUERY_STRING": "", "SCRIPT_NAME": ""}
         body = app(environ, lambda *answer: answers.append([name, *answer]))
         answers[-1].append(b"".join(body).decode())
 print(json.dumps(answers))
