@@ -11,10 +11,21 @@ def app(environ, start_response):
     return [b"app"]
 
 
+def ask(injector, path="/", method="GET", *, app=app, **more):
+    """Status and headers of the answer to one request, which is read and closed."""
+    heads = []
+
+    def start_response(status, headers, *_):
+        heads.append((int(status[:3]), dict(headers)))
+        return bytes
+
+    environ = {"REQUEST_METHOD": method, "PATH_INFO": path, "QUERY_STRING": "", **more}
+    answer = WSGIFaultMiddleware(app, injector=injector)(environ, start_response)
+    b"".join(answer)
+    getattr(answer, "close", bytes)()
+    return heads[-1]
+
+
 def get(injector, path="/", method="GET", **more):
     """The status of one request."""
-    statuses = []
-    environ = {"REQUEST_METHOD": method, "PATH_INFO": path, **more}
-    wrapped = WSGIFaultMiddleware(app, injector=injector)
-    b"".join(wrapped(environ, lambda status, *_: statuses.append(int(status[:3]))))
-    return statuses[-1]
+    return ask(injector, path, method, **more)[0]

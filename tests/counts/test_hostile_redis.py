@@ -1,6 +1,5 @@
 """A Redis server that drips its answers, or never ends one, is bounded in time and size."""
 
-import asyncio
 import os
 import socket
 import subprocess
@@ -11,9 +10,10 @@ from contextlib import suppress
 
 import pytest
 
-from faultinject import ASGIFaultMiddleware, Injector
+from faultinject import Injector
 from faultinject.counts.patience import waiting
 from faultinject.exceptions import StoreUnavailableError
+from tests.adapters.conftest import Asgi
 from tests.asking import get
 
 from .opened import open_counts
@@ -94,21 +94,7 @@ def between(redis_server):
 
 def get_async(injector):
     """As `get`, of an ASGI app."""
-    statuses = []
-
-    async def app(scope, receive, send):
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body"})
-
-    async def receive():
-        return {"type": "http.request"}
-
-    async def send(message):
-        statuses.append(message.get("status"))
-
-    scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "query_string": b""}
-    asyncio.run(ASGIFaultMiddleware(app, injector=injector)(scope, receive, send))
-    return statuses[0]
+    return Asgi()(injector).status
 
 
 def place(counts):

@@ -74,14 +74,6 @@ def test_a_wrong_scenario_leaves_the_old_one_working(site, wrong, how):
     assert {each.generation for each in made.outcomes} == {0}
 
 
-def test_an_added_rule_with_a_taken_name_is_refused(site):
-    """Together the rules must be as right as if they had been given at once."""
-    made = site("http:503,name=old,times=1")
-    with pytest.raises(ConfigurationError, match="old"):
-        made.injector.add("http:502,name=old")
-    assert made.asks(["GET /"] * 2) == ["old", None]
-
-
 def test_off_means_untouched_and_on_goes_on(site):
     """Counts are kept while it is off, and nothing is counted."""
     made = site("http:503,times=3")

@@ -9,8 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from faultinject import Injector, Scenario, WSGIFaultMiddleware
+from faultinject import Injector, Scenario
 from faultinject.counts.patience import waiting
+from tests.asking import get
 from tests.full_disk import room_for
 from tests.locked import locked
 from tests.until import until
@@ -27,8 +28,7 @@ def answer(injector, status=500, meanwhile=lambda: None):
         start_response(f"{status} Status", [])
         return [b"app"]
 
-    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/"}
-    list(WSGIFaultMiddleware(app, injector=injector)(environ, lambda *_: None))
+    get(injector, app=app)
 
 
 class Watched:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from faultinject import Injector, RuleCounts, WSGIFaultMiddleware
+from faultinject import Injector, RuleCounts
 from faultinject.counts.background_sender import BackgroundSender
 from faultinject.counts.patience import waiting
 from faultinject.exceptions import StoreInUseError
@@ -88,13 +88,12 @@ def test_two_questions_at_most(url, monkeypatch):
 def test_what_is_given_back_is_no_more_out(url):
     """A rule that was used up fires again."""
     injector = make(url, "http:503,times=1,when=after")
-    broken = {"REQUEST_METHOD": "GET", "PATH_INFO": "/"}
 
     def fails(environ, start_response):
         start_response("500 X", [])
         return [b""]
 
-    list(WSGIFaultMiddleware(fails, injector=injector)(broken, lambda *_: None))
+    assert get(injector, app=fails) == 500
     assert [get(injector) for _ in range(2)] == [503, 200]
 
 

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from faultinject import Injector, WSGIFaultMiddleware
+from faultinject import Injector
+from tests import asking
 
 NAME = "faultinject.injections"
 
@@ -20,11 +21,8 @@ def app(environ, start_response):
     return [b"app"]
 
 
-def ask(injector, path="/photos/cat.jpg", **more):
-    environ = {"REQUEST_METHOD": "PUT", "PATH_INFO": path, "QUERY_STRING": "", **more}
-    answer = WSGIFaultMiddleware(app, injector=injector)(environ, lambda *_: bytes)
-    b"".join(answer)
-    getattr(answer, "close", bytes)()
+def ask(injector, path="/photos/cat.jpg", method="PUT", **more):
+    asking.ask(injector, path, method, app=app, **more)
 
 
 @pytest.fixture
@@ -76,7 +74,7 @@ def test_every_sort_of_fault(make, records, rule, told):
 
 def test_what_was_not_carried_out(make, records):
     """A fault that was decided on is told when it is; and once more when it did not take place."""
-    ask(make("truncate"), REQUEST_METHOD="HEAD")
+    ask(make("truncate"), method="HEAD")
     ask(make("http:503,when=after"), "/broken")
     assert [each.getMessage() for each in records()] == [
         "injected truncate (truncated) into HEAD /photos/cat.jpg by rule-1",

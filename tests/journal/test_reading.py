@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faultinject import Injector, Outcome, WSGIFaultMiddleware
+from faultinject import Injector, Outcome
 from faultinject.audit.grouping import group
 from faultinject.exceptions import ReportError
 from faultinject.journal.reading import of_outcomes, read
 from tests import journals
+from tests.asking import get
 from tests.journals import DELAYED, FINE, HUNG, SLOW_DOWN, written
 from tests.rows import each_row
 
@@ -152,18 +153,11 @@ def test_what_the_journal_writes_is_read(tmp_path):
     """The writer's own lines; the ring gives the same."""
     path = tmp_path / "journal.jsonl"
     injector = Injector("cos:SlowDown,times=1", environ={"FAULTINJECT_JOURNAL": str(path)})
-
-    def app(environ, start_response):
-        start_response("200 OK", [("Content-Length", "0")])
-        return []
-
-    app = WSGIFaultMiddleware(app, injector=injector)
     environ = {
-        "REQUEST_METHOD": "PUT", "PATH_INFO": "/b/k", "QUERY_STRING": "", "CONTENT_LENGTH": "4",
-        "HTTP_HOST": "h", "REMOTE_ADDR": "127.0.0.1", "REMOTE_PORT": "5000", "wsgi.url_scheme": "http",
+        "CONTENT_LENGTH": "4", "HTTP_HOST": "h", "REMOTE_ADDR": "127.0.0.1", "REMOTE_PORT": "5000", "wsgi.url_scheme": "http",
     }  # fmt: skip
     for _ in range(2):
-        b"".join(app({**environ, "wsgi.input": io.BytesIO(b"data")}, lambda *_: None))
+        get(injector, "/b/k", "PUT", **environ, **{"wsgi.input": io.BytesIO(b"data")})
     attempts, skipped = found(str(path))
     assert skipped == {}
     assert shape(group(attempts)) == ["503 200"]

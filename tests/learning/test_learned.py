@@ -17,6 +17,7 @@ from faultinject.learning.formats import FORMATS
 from faultinject.learning.tallies import read_logs
 from faultinject.learning.windows import interval
 from faultinject.learning.writing import as_toml, learn
+from tests.asking import app, get
 
 VENDORS = {"s3": "s3", "oss": "oss", "cos": "cos", "nginx": None, "cloudfront": None}
 REQUESTS = {
@@ -32,11 +33,6 @@ EVENTS = {
 START = datetime(2026, 11, 17, 10, tzinfo=UTC).timestamp()
 
 
-def app(environ, start_response):
-    start_response("200 OK", [("Content-Type", "text/plain")])
-    return [b"ok"]
-
-
 def journal_of(rules, count, seconds):
     """Send `count` requests of each kind within `seconds`, and return what each got.
 
@@ -44,21 +40,13 @@ def journal_of(rules, count, seconds):
     """
     now = START
     injector = Injector(rules, seed="9", environ={}, clock=lambda: now, record_all=True)
-    wrapped = WSGIFaultMiddleware(app, injector=injector)
     outcomes, found = {}, []
     injector.journal.follow(lambda outcome: outcomes.update({outcome.path: outcome}))
     for number in range(count):
         now = START + number * seconds / count
         for operation, (method, path) in REQUESTS.items():
-            environ = {
-                "REQUEST_METHOD": method,
-                "PATH_INFO": path.format(number),
-                "HTTP_HOST": "127.0.0.1",
-                "wsgi.input": io.BytesIO(),
-            }
-            statuses = []
-            body = wrapped(environ, lambda status, _, kept=statuses: kept.append(int(status[:3])))
-            b"".join(body)
+            more = {"HTTP_HOST": "127.0.0.1", "wsgi.input": io.BytesIO()}
+            status = get(injector, path.format(number), method, **more)
             outcome = outcomes.popitem()[1]
             outcomes.clear()
             code = (
@@ -66,7 +54,7 @@ def journal_of(rules, count, seconds):
                 if outcome.fault and not outcome.fault.startswith("http")
                 else ""
             )
-            found.append((now, operation, method, path.format(number), statuses[0], code))
+            found.append((now, operation, method, path.format(number), status, code))
     return found
 
 

@@ -28,7 +28,7 @@ def in_javascript(program, *arguments):
 
 
 def output_of(command, **how):
-    """What a program writes that ends with success."""
+    """Run a program, which has to succeed, and return its output."""
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, **how)
     assert done.returncode == 0, done.stderr
     return done.stdout

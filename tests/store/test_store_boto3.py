@@ -22,11 +22,13 @@ def vendor(request):
 
 @pytest.fixture
 def photos(serve, boto):
-    """A maker of clients of a vendor's store in which there is the bucket `photos`."""
+    """A maker of clients of a vendor's store that has the bucket `photos` with these keys."""
 
-    def make(vendor):
+    def make(vendor, *keys):
         made = boto(serve(vendor))
         made.create_bucket(Bucket="photos")
+        for key in keys:
+            made.put_object(Bucket="photos", Key=key, Body=b"meow")
         return made
 
     return make
@@ -44,6 +46,12 @@ def code_of(call, *given, **named):
     except ClientError as error:
         return error.response["Error"]["Code"]
     return None
+
+
+def begun(client, key):
+    """Begin an upload; gives the place of its parts."""
+    at = {"Bucket": "photos", "Key": key}
+    return {**at, "UploadId": client.create_multipart_upload(**at)["UploadId"]}
 
 
 def test_objects_and_metadata(client):
@@ -153,21 +161,30 @@ def test_checksums_are_kept(photos, algorithm, vendor):
 
 @pytest.mark.parametrize("kind", ["COMPOSITE", "FULL_OBJECT"])
 def test_checksums_of_parts(photos, kind):
-    """Of an object that came in parts: a checksum of its parts' checksums, or of all its bytes."""
-    client = photos("s3")
+    """Of an object that came in parts: a checksum of its parts' checksums, or of all its bytes.
+
+    A copied part has the upload's kind of checksum too.
+    """
+    client = photos("s3", "source")
     place = {"Bucket": "photos", "Key": "k"}
     upload = client.create_multipart_upload(**place, ChecksumAlgorithm="CRC32", ChecksumType=kind)
     assert (upload["ChecksumAlgorithm"], upload["ChecksumType"]) == ("CRC32", kind)
     place["UploadId"] = upload["UploadId"]
     sums = [zlib.crc32(data).to_bytes(4) for data in (b"me", b"ow")]
-    parts = []
-    for number, data in ((1, b"me"), (2, b"ow")):
-        part = client.upload_part(**place, PartNumber=number, Body=data, ChecksumAlgorithm="CRC32")
-        assert part["ChecksumCRC32"] == b64encode(sums[number - 1]).decode()
-        parts.append({"PartNumber": number, "ETag": part["ETag"], "ChecksumCRC32": part["ChecksumCRC32"]})
+    made = [
+        client.upload_part(**place, PartNumber=1, Body=b"me", ChecksumAlgorithm="CRC32"),
+        client.upload_part_copy(
+            **place, PartNumber=2, CopySource="photos/source", CopySourceRange="bytes=2-3"
+        )["CopyPartResult"],
+    ]
+    assert [each["ChecksumCRC32"] for each in made] == [b64encode(each).decode() for each in sums]
+    parts = [
+        {"PartNumber": 1, "ETag": made[0]["ETag"], "ChecksumCRC32": made[0]["ChecksumCRC32"]},
+        {"PartNumber": 2, "ETag": made[1]["ETag"]},
+    ]
     listed = client.list_parts(**place)
     assert (listed["ChecksumAlgorithm"], listed["ChecksumType"]) == ("CRC32", kind)
-    assert [each["ChecksumCRC32"] for each in listed["Parts"]] == [each["ChecksumCRC32"] for each in parts]
+    assert [each["ChecksumCRC32"] for each in listed["Parts"]] == [each["ChecksumCRC32"] for each in made]
     whole = b64encode(ALGORITHMS["CRC32"]).decode()
     joined = f"{b64encode(zlib.crc32(b''.join(sums)).to_bytes(4)).decode()}-2"
     value = whole if kind == "FULL_OBJECT" else joined
@@ -180,23 +197,6 @@ def test_checksums_of_parts(photos, kind):
         assert (each["ChecksumCRC32"], each["ChecksumType"]) == (value, kind)
     copied = client.copy_object(Bucket="photos", Key="copy", CopySource="photos/k")["CopyObjectResult"]
     assert (copied["ChecksumCRC32"], copied["ChecksumType"]) == (whole, "FULL_OBJECT")
-
-
-@pytest.mark.parametrize("kind", ["COMPOSITE", "FULL_OBJECT"])
-def test_checksums_of_copied_parts(photos, kind):
-    """A copied part has the upload's kind of checksum, so the whole has one too."""
-    client = photos("s3")
-    client.put_object(Bucket="photos", Key="source", Body=b"meow")
-    place = {"Bucket": "photos", "Key": "k"}
-    upload = client.create_multipart_upload(**place, ChecksumAlgorithm="CRC32", ChecksumType=kind)
-    place["UploadId"] = upload["UploadId"]
-    part = client.upload_part_copy(**place, PartNumber=1, CopySource="photos/source")["CopyPartResult"]
-    whole = ALGORITHMS["CRC32"]
-    assert part["ChecksumCRC32"] == b64encode(whole).decode()
-    parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
-    done = client.complete_multipart_upload(**place, MultipartUpload=parts)
-    joined = f"{b64encode(zlib.crc32(whole).to_bytes(4)).decode()}-1"
-    assert done["ChecksumCRC32"] == (b64encode(whole).decode() if kind == "FULL_OBJECT" else joined)
 
 
 @pytest.mark.parametrize(("algorithm", "whole"), [("CRC32", False), ("CRC64NVME", True)])
@@ -219,8 +219,7 @@ def test_what_has_no_checksum(algorithm, whole):
 
 def test_the_access_list_of_an_object(photos):
     """Its owner, and nobody else, has full control."""
-    client = photos("s3")
-    client.put_object(Bucket="photos", Key="k", Body=b"meow")
+    client = photos("s3", "k")
     listed = client.list_objects(Bucket="photos")["Contents"][0]["Owner"]
     answer = client.get_object_acl(Bucket="photos", Key="k")
     assert answer["ResponseMetadata"]["HTTPHeaders"]["content-type"] == "application/xml"
@@ -237,8 +236,7 @@ def test_the_access_list_of_an_object(photos):
 
 def test_owners_and_versioning(photos):
     """The second listing names owners only on request; an unversioned bucket says so."""
-    client = photos("s3")
-    client.put_object(Bucket="photos", Key="k", Body=b"meow")
+    client = photos("s3", "k")
     listings = [
         client.list_objects(Bucket="photos"),
         client.list_objects_v2(Bucket="photos", FetchOwner=True),
@@ -254,8 +252,7 @@ def test_owners_and_versioning(photos):
 @pytest.mark.parametrize("vendor", ["s3", "minio"])
 def test_a_range_past_the_end_tells_the_size(photos, vendor):
     """smart_open takes the end of the object from there, and reads nothing any more if it is 0."""
-    client = photos(vendor)
-    client.put_object(Bucket="photos", Key="k", Body=b"meow")
+    client = photos(vendor, "k")
     with pytest.raises(ClientError) as caught:
         client.get_object(Bucket="photos", Key="k", Range="bytes=9-")
     assert caught.value.response["Error"]["ActualObjectSize"] == "4"
@@ -264,8 +261,7 @@ def test_a_range_past_the_end_tells_the_size(photos, vendor):
 @pytest.mark.parametrize("vendor", ["s3", "minio"])
 def test_a_copy_onto_itself_has_to_change_something(photos, vendor):
     """S3 and MinIO refuse one that changes nothing, such as a touch without MetadataDirective."""
-    client = photos(vendor)
-    client.put_object(Bucket="photos", Key="k", Body=b"meow")
+    client = photos(vendor, "k")
     copy = {"Bucket": "photos", "Key": "k", "CopySource": {"Bucket": "photos", "Key": "k"}}
     with pytest.raises(ClientError, match="trying to copy an object to itself") as caught:
         client.copy_object(**copy)
@@ -300,7 +296,7 @@ def test_parts_of_a_finished_object(photos, vendor):
     """
     client = photos(vendor)
     at = {"Bucket": "photos", "Key": "cat"}
-    upload = {**at, "UploadId": client.create_multipart_upload(**at)["UploadId"]}
+    upload = begun(client, "cat")
     parts = [
         {"PartNumber": number, "ETag": client.upload_part(**upload, PartNumber=number, Body=content)["ETag"]}
         for number, content in ((1, b"meow"), (4, b"purr!"))
@@ -334,9 +330,7 @@ def test_parts_of_a_finished_object(photos, vendor):
 @pytest.mark.parametrize(("vendor", "marker"), [("s3", None), ("minio", "a")])
 def test_the_next_marker(photos, vendor, marker):
     """S3's first listing has none unless there is a delimiter; the second has its token."""
-    client = photos(vendor)
-    for key in ("a", "b/c", "d"):
-        client.put_object(Bucket="photos", Key=key)
+    client = photos(vendor, "a", "b/c", "d")
     page = client.list_objects(Bucket="photos", MaxKeys=1)
     assert (page["IsTruncated"], page.get("NextMarker")) == (True, marker)
     assert client.list_objects(Bucket="photos", MaxKeys=2, Delimiter="/")["NextMarker"] == "b/"
@@ -384,11 +378,8 @@ RANGES = {
 )
 def test_a_range_of_a_source_has_to_be_in_it(photos, vendor, codes):
     """S3 wants first and last, and both in the source, where a range of a read is cut."""
-    client = photos(vendor)
-    client.put_object(Bucket="photos", Key="cat", Body=b"meow")
-    at = {"Bucket": "photos", "Key": "copy"}
-    copy = {**at, "UploadId": client.create_multipart_upload(**at)["UploadId"], "PartNumber": 1}
-    copy["CopySource"] = "photos/cat"
+    client = photos(vendor, "cat")
+    copy = begun(client, "copy") | {"PartNumber": 1, "CopySource": "photos/cat"}
     found = {each: code_of(client.upload_part_copy, **copy, CopySourceRange=each) for each in codes}
     assert found == codes
 
@@ -399,13 +390,14 @@ def test_what_s3_says_of_an_object(photos):
     Whatever the source was made of.
     """
     client = photos("s3")
-    at = {"Bucket": "photos", "Key": "cat"}
-    upload = {**at, "UploadId": client.create_multipart_upload(**at)["UploadId"]}
+    upload = begun(client, "cat")
     tag = client.upload_part(**upload, PartNumber=1, Body=b"meow")["ETag"]
     whole = client.complete_multipart_upload(
         **upload, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": tag}]}
     )
-    copied = client.copy_object(Bucket="photos", Key="copy", CopySource=at)["CopyObjectResult"]["ETag"]
+    copied = client.copy_object(Bucket="photos", Key="copy", CopySource="photos/cat")["CopyObjectResult"][
+        "ETag"
+    ]
     head = client.head_object(Bucket="photos", Key="copy")
     assert whole["ETag"] != copied == head["ETag"] == f'"{md5(b"meow", usedforsecurity=False).hexdigest()}"'
     assert head["ContentType"] == "binary/octet-stream"
@@ -415,8 +407,7 @@ def test_what_s3_says_of_an_object(photos):
 def test_a_list_of_parts_without_etags(photos, vendor, code):
     """S3 wants them; of the others nobody has said so."""
     client = photos(vendor)
-    at = {"Bucket": "photos", "Key": "cat"}
-    upload = {**at, "UploadId": client.create_multipart_upload(**at)["UploadId"]}
+    upload = begun(client, "cat")
     client.upload_part(**upload, PartNumber=1, Body=b"meow")
     parts = {"Parts": [{"PartNumber": 1}]}
     assert code_of(client.complete_multipart_upload, **upload, MultipartUpload=parts) == code

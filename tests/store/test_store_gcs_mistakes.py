@@ -6,8 +6,6 @@ import io
 import json
 import subprocess
 import sys
-from contextlib import closing
-from http.client import HTTPConnection
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -473,27 +471,6 @@ def test_a_store_below_a_mount_point(mounted):
     environ = {"SCRIPT_NAME": "/m", "PATH_INFO": THERE, "REQUEST_URI": f"/m{THERE}" if mounted else ""}
     answer = visitor.ask("GET", THERE, environ_overrides={**environ, "RAW_URI": environ["REQUEST_URI"]})
     assert answer.json["name"] == "there"
-
-
-def test_a_name_that_is_no_utf_8(serve):
-    """A name that is not UTF-8 is refused, though a server changes it before the store sees it."""
-    with closing(HTTPConnection("127.0.0.1", serve("gcs"))) as connection:
-        answers = []
-        for method, target in (
-            ("POST", "/storage/v1/b"),
-            ("POST", f"{UPLOAD}?uploadType=media&name=%ff"),
-            ("POST", f"{UPLOAD}?uploadType=resumable&name=%ff"),
-            ("GET", f"{BUCKET}/o/%ff"),
-            ("GET", f"{BUCKET}/o"),
-        ):
-            connection.request(method, target, body=b'{"name": "photos"}')
-            answer = connection.getresponse()
-            answers.append((answer.status, json.loads(answer.read())))
-    assert [status for status, _ in answers] == [200, 400, 400, 400, 200]
-    for _, refusal in answers[1:4]:
-        told = refusal["error"]["errors"][0]
-        assert (told["reason"], told["message"]) == ("invalid", "The object name is not UTF-8.")
-    assert answers[4][1]["items"] == []
 
 
 @pytest.mark.parametrize("sent", [True, False])

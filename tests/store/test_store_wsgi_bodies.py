@@ -135,3 +135,42 @@ def test_names_that_are_no_utf_8(serve, vendor):
         assert exchanged(port, "PUT", target, target.encode())[0] in (200, 201)
     for target in ("/photos/%EF%BF%BD", "/photos/%25ff", "/photos/%C3%BC"):
         assert exchanged(port, "GET", target) == (200, target.encode())
+
+
+@pytest.mark.parametrize(
+    ("vendor", "bucket", "refused", "said", "listing", "empty"),
+    [
+        (
+            "gcs",
+            ("POST", "/storage/v1/b", b'{"name": "photos"}'),
+            [
+                ("POST", "/upload/storage/v1/b/photos/o?uploadType=media&name=%ff"),
+                ("POST", "/upload/storage/v1/b/photos/o?uploadType=resumable&name=%ff"),
+                ("GET", "/storage/v1/b/photos/o/%ff"),
+            ],
+            b'"message": "The object name is not UTF-8."',
+            "/storage/v1/b/photos/o",
+            b'"items": []',
+        ),
+        (
+            "azure-blob",
+            ("PUT", "/account/photos?restype=container"),
+            [
+                ("PUT", "/account/photos/%ff"),
+                ("GET", "/account/photos/%ff"),
+                ("GET", "/account/photos?restype=container&comp=list&prefix=%ff"),
+            ],
+            b"<Code>InvalidUri</Code>",
+            "/account/photos?restype=container&comp=list",
+            b"<Blobs></Blobs>",
+        ),
+    ],
+)
+def test_names_that_are_no_utf_8_in_other_apis(serve, vendor, bucket, refused, said, listing, empty):
+    """They are refused all the same, and nothing is stored."""
+    port = serve(vendor)
+    assert exchanged(port, *bucket)[0] in (200, 201)
+    for method, target in refused:
+        status, body = exchanged(port, method, target)
+        assert (status, said in body) == (400, True)
+    assert empty in exchanged(port, "GET", listing)[1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faultinject import WSGIFaultMiddleware
+from tests import asking
 
 
 def app(environ, start_response):
@@ -14,10 +14,4 @@ def app(environ, start_response):
 
 def get(injector, path="/photos/a", **more):
     """The status."""
-    statuses = []
-    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": path, **more}
-    wrapped = WSGIFaultMiddleware(app, injector=injector)
-    answer = wrapped(environ, lambda status, _: statuses.append(int(status[:3])))
-    list(answer)
-    getattr(answer, "close", bytes)()
-    return statuses[0]
+    return asking.get(injector, path, app=app, **more)

@@ -144,7 +144,10 @@ ENTROPY = [bytes(64), b"\xff" * 64, bytes(range(64)), bytes(range(64, 128))]
 @pytest.mark.parametrize("entropy", ENTROPY, ids=["zeros", "ones", "rising", "other"])
 @pytest.mark.parametrize("seconds", [0, 0x6A5E0DC0, 2**32 + 5], ids=["epoch", "2026", "2106"])
 def test_id_shapes(entropy, seconds):
-    """Ids have the vendor's shape and length, whatever is drawn and whatever the clock says."""
+    """Ids have the vendor's shape and length, whatever is drawn and whatever the clock says.
+
+    A second later the time in two of them is another, and nothing else.
+    """
     ids = {vendor: vendors.get(vendor).make_ids(entropy, seconds) for vendor in FIRST_VENDORS}
     time = f"{seconds % 2**32:08x}"
     request = base64.b64decode(ids["cos"]["request_id"], validate=True).decode()
@@ -157,6 +160,11 @@ def test_id_shapes(entropy, seconds):
     assert re.fullmatch(f"{time}[0-9a-f]{{16}}", ids["qiniu-mix"]["request_id"])
     assert [*ids["cos"]] == ["request_id", "trace_id"]
     assert ids["gateway"] == {}
+    later = {vendor: vendors.get(vendor).make_ids(entropy, seconds + 1) for vendor in FIRST_VENDORS}
+    assert base64.b64decode(later["cos"].pop("request_id"))[8:] == request.encode()[8:]
+    assert later["qiniu-mix"].pop("request_id")[8:] == ids["qiniu-mix"].pop("request_id")[8:]
+    del ids["cos"]["request_id"]
+    assert later == ids
 
 
 WITH_IDS = [each for each in vendors.names() if vendors.get(each).make_ids(bytes(64), 0)]

@@ -7,13 +7,11 @@ from itertools import product
 import pytest
 
 from faultinject import Rule, vendors
-from faultinject.exceptions import ConfigurationError
 from tests.rows import each_row
 from tests.slowly import FOUNDING, others_slowly
 
 from .layout import check_fields, check_headers, id_headers, parse, without_body
 
-ROWS = [row for name in vendors.names() for row in vendors.get(name).errors]
 TARGET = "/photos/cat%20pictures/1%262.jpg?versionId=7"
 RESOURCES = {
     "cos": "/photos/cat%20pictures/1%262.jpg",
@@ -124,24 +122,6 @@ def test_rows(vendor, send, inject_with, id_shape, subtests):
             assert head_ids["request_id"] != ids["request_id"] if ids else vendor in IDLESS
             assert vendor not in FIELDS or not {*ids.values()} & {*head_ids.values()}
             assert injector.errors == []
-
-
-def test_rows_without_status_are_refused():
-    """A row that documents no status is not given one in silence."""
-    for row in ROWS:
-        if row.status is not None:
-            continue
-        with pytest.raises(ConfigurationError) as caught:
-            Rule(row.address)
-        [problem] = caught.value.problems
-        assert (
-            problem.message == f"{row.address} is documented without a status; give one, such as status=400"
-        )
-
-
-def test_the_peculiar_statuses_are_among_the_rows():
-    """The rows above cover success, redirects and a status that HTTP does not know."""
-    assert {row.status for row in ROWS} >= {None, 200, 301, 307, 412, 501, 503, 567}
 
 
 @each_vendor
