@@ -1,6 +1,7 @@
 """`faultinject serve` beside a Starlette app with a dictionary, and beside moto's server.
 
-The app and `serve` are on uvicorn's h11. Eight connections write and read 1 KiB. moto's server ends the connection after each answer, so boto3 asks there.
+The app and `serve` are on uvicorn's h11. Eight connections write and read 1 KiB. moto's server ends the connection
+after each answer, so boto3 asks there.
 
 `python storing.py PORT` serves that app until it is ended.
 """

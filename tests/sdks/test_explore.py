@@ -111,6 +111,23 @@ def test_boto3(service, boto):
     assert "CompleteMultipartUpload  404 POST" in said
 
 
+@pytest.mark.slow
+def test_boto3_copy(service, boto):
+    """An error with status 200 is no success for boto3: put, copy and get raise no alarm."""
+
+    def code():
+        boto.put_object(Bucket=BUCKET, Key="a", Body=b"meow")
+        boto.copy_object(Bucket=BUCKET, Key="b", CopySource={"Bucket": BUCKET, "Key": "a"})
+        assert boto.get_object(Bucket=BUCKET, Key="b")["Body"].read() == b"meow"
+
+    exploration, said = explore(
+        *(service, lambda: boto.create_bucket(Bucket=BUCKET), code),
+        *("cos:SlowDown", "reset", "reset,when=after", "cos:InternalError,status=200,operation=CopyObject"),
+    )
+    assert said == ""
+    assert len(exploration.runs) == 10
+
+
 def test_boto3_short_answers(service, boto):
     """A download goes on after a short answer; a caller that reads the body must retry itself."""
 
@@ -132,6 +149,30 @@ def test_boto3_short_answers(service, boto):
     exploration, said = explore(service, prepare, read, "truncate")
     assert [each.failed for each in exploration.runs] == [True]
     assert "(GetObject /photos-1250000000/a) gets: truncate" in said
+
+
+@pytest.mark.slow
+def test_cos_sdk(service, cos, tmp_path):
+    """A lost Complete breaks an upload in parts by the COS SDK too, whose Host names the bucket."""
+    path = tmp_path / "big"
+    path.write_bytes(b"x" * 3 * MIB)
+
+    def upload():
+        cos.upload_file(Bucket=BUCKET, Key="big", LocalFilePath=str(path), PartSize=1, MAXThread=3)
+
+    exploration, said = explore(
+        *(service, lambda: cos.create_bucket(Bucket=BUCKET), upload),
+        *(
+            "cos:InternalError",
+            "gateway:BadGateway",
+            "reset,when=after,operation=CompleteMultipartUpload,vendor=cos",
+        ),
+    )
+    assert len(exploration.runs) == 13
+    assert [each.text for each in exploration.runs if each.failed] == [
+        "reset,method=POST,path=/big,query.uploadId=,vendor=cos,times=1,when=after"
+    ]
+    assert "NoSuchUpload" in said
 
 
 def test_cos_sdk_copy(service, cos):

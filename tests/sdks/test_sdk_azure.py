@@ -10,7 +10,7 @@ from azure.storage.blob import BlobServiceClient, LinearRetry
 
 from faultinject import RuleCounts, vendors
 
-from .calls import with_calls
+from .told import with_calls
 
 CONTAINER = "photos"
 KEY = "cat pictures/猫&<1>.jpg"

@@ -1,6 +1,6 @@
 """b2sdk makes the same of an answer as of the row itself: status, code and message.
 
-It hides most codes behind a class of their own. B2's errors carry no id.
+It hides: most codes, behind a class of their own; on HEAD all but the status. B2's errors carry no id.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from b2sdk.v3.exception import B2Error, SSECKeyError, interpret_b2_error
 
 from faultinject import vendors
 
-from .calls import with_calls
+from .told import with_calls
 
 # The SDK warns of each 400 whose code it does not know: invalid_bucket_id, too_many_buckets and others.
 pytestmark = pytest.mark.filterwarnings("ignore:bad request exception with an unknown `code`:UserWarning")
@@ -95,6 +95,29 @@ def test_rows(server, api, http, subtests):
             expected = (type(meant), str(meant), json.dumps(sent, indent=2), "application/json;charset=utf-8")
             place = (server.last.operation, server.last.bucket, server.last.key)
             assert (found, place) == (expected, (operation, bucket, key))
+
+
+def test_head(server, api, http, subtests):
+    """On HEAD the SDK knows the status alone; the headers are GET's, and there is no body."""
+    for row in ROWS:
+        with subtests.test(row.label):
+            server.use(row.address)
+            http.got.clear()
+            with pytest.raises(B2Error) as caught:
+                api.get_file_info_by_name(server.url, "token", "photos", KEY)
+            [answer] = http.got
+            sent = json.dumps({"code": row.code, "message": told(row), "status": row.status}, indent=2)
+            meant = interpret_b2_error(row.status, None, None, answer.headers)
+            found = (
+                answer.status_code,
+                answer.content,
+                answer.headers["Content-Length"],
+                "Retry-After" in answer.headers,
+            )
+            expected = (row.status, b"", str(len(sent)), row.status == 429)
+            assert found == expected
+            # a 404 is an error of the download's own
+            assert row.status == 404 or str(caught.value) == str(meant)
 
 
 def test_upload_asks_for_a_new_address(server, api, http):

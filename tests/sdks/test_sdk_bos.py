@@ -1,4 +1,7 @@
-"""Baidu's SDK reads every BOS row; a 203 is success to it."""
+"""Baidu's SDK reads every BOS row; a 203 is success to it.
+
+On HEAD it has the status and the request id alone.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import pytest
 
 from faultinject import vendors
 
-from .calls import with_calls
+from .told import with_calls
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # the package holds invalid escapes
@@ -64,6 +67,17 @@ def test_rows(server, client, subtests):
             assert (sent.bucket, sent.key) == (BUCKET, KEY)
             got = error.status_code, error.code, str(error), error.request_id
             assert got == (row.status, row.code, row.message, sent.request_id)
+
+
+@pytest.mark.slow
+def test_head(server, client, subtests):
+    """HEAD: the status and the request id; the message is the reason phrase."""
+    for row in ERRORS:
+        with subtests.test(row.label):
+            server.use(row.address)
+            error = raised(lambda: client.get_object_meta_data(BUCKET, KEY))
+            got = error.status_code, error.code, error.request_id
+            assert got == (row.status, None, server.outcomes[-1].request_id)
 
 
 def test_what_failed_behind_a_stored_object_is_success_to_the_sdk(server, client):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from faultinject import vendors
+from faultinject import RuleCounts, vendors
 
-from .calls import with_calls
 from .path_style import CALLS, KEY, RESOURCE, client_of, error_of
+from .told import with_calls
 
 REGION = "us-east-1"
 DETAILS = {
@@ -130,6 +130,22 @@ def test_rows(vendor, server, client, subtests):
             assert place == ((None, None) if vendor == "swift" else ("photos", KEY))
 
 
+@pytest.mark.parametrize(
+    "vendor", [pytest.param(each, marks=() if each in QUICK else pytest.mark.slow) for each in READS]
+)
+def test_head(vendor, server, client, subtests):
+    """On HEAD the status is the code, and the id is in a header.
+
+    At a 400, and at a redirect, boto3 asks for the bucket's region.
+    """
+    for row in [row for row in rows_of(vendor) if row.status > 400]:
+        with subtests.test(row.address):
+            use(server, row)
+            answer = error_of(lambda made: made.head_object(Bucket="photos", Key=KEY), client)
+            assert answer["Error"]["Code"] == str(row.status)
+            assert id_of(row, answer["ResponseMetadata"]) == server.last.request_id
+
+
 def test_what_r2_says_was_signed(server, client):
     """All of it where the signature is wrong, and nothing else anywhere."""
     for row in vendors.get("r2").errors:
@@ -152,3 +168,19 @@ def test_json_envelopes_are_not_read(address, server, client):
     row = vendors.find(address)
     server.use(address)
     assert error_of(CALLS["GetObject"], client)["Error"]["Code"] == str(row.status)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("address", "attempts"),
+    [("cos:SlowDown", 3), ("cos:InternalError", 3), ("cos:RequestTimeout", 3), ("cos:AccessDenied", 1)],
+)
+def test_default_attempts(address, attempts, server):
+    """By default boto3 makes three attempts, also at 400 RequestTimeout, and numbers them."""
+    server.use(address, times=attempts)
+    client = client_of(server.url, REGION, retries={})
+    assert error_of(CALLS["GetObject"], client)["Error"]["Code"] == vendors.find(address).code
+    assert [each.attempt_hint["attempt"] for each in server.outcomes] == [*range(1, attempts + 1)]
+    assert client.get_object(Bucket="photos", Key=KEY)["Body"].read() == b"meow"
+    assert server.counts() == RuleCounts(attempts + 1, attempts)
+    client.close()

@@ -1,16 +1,20 @@
-"""The COS SDK reads every COS row; it takes 2xx and 3xx for success."""
+"""The COS SDK reads every COS row; hidden parts are compared in the bytes that it got.
+
+It hides: on HEAD all but the status (404 becomes a code of its own); it takes 2xx and 3xx for success.
+"""
 
 from __future__ import annotations
 
 import warnings
+from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
 import requests
 
-from faultinject import vendors
+from faultinject import RuleCounts, vendors
 
-from .calls import with_calls
+from .told import with_calls
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -107,6 +111,42 @@ def test_redirect_is_success_to_the_sdk(row, server, client):
     assert server.last.request_id == got["x-cos-request-id"]
 
 
+@pytest.mark.slow
+def test_heads(server, client, session):
+    """On HEAD the SDK knows the status alone, with its own code for 404; the headers are GET's."""
+    for row in ERRORS:
+        server.use(row.address)
+        with pytest.raises(CosServiceError):
+            client.get_object(BUCKET, KEY)
+        session.got.clear()
+        with pytest.raises(CosServiceError) as caught:
+            client.head_object(BUCKET, KEY)
+        error = caught.value
+        [got] = session.got
+        sent = server.outcomes[1]
+        if row.status == 404:
+            assert error.get_digest_msg() == {
+                "code": "NoSuchResource",
+                "message": "The Resource You Head Not Exist",
+                "resource": f"http://127.0.0.1:{server.port}{RESOURCE}",
+                "requestid": sent.request_id,
+                "traceid": got.headers["x-cos-trace-id"],
+            }
+        else:
+            assert (error.get_error_code(), error.get_request_id()) == ("Unknown", "Unknown")
+        assert (error.get_status_code(), got.status_code, got.content) == (
+            sent.status,
+            row.status or 400,
+            b"",
+        )
+        named = ("Content-Type", "x-cos-request-id", "Content-Length")
+        assert [got.headers[name] for name in named] == [
+            "application/xml",
+            sent.request_id,
+            str(server.outcomes[0].response_bytes),
+        ]
+
+
 def test_a_missing_object_does_not_exist(server, client):
     """`object_exists` believes a 404 and nothing else."""
     server.use("cos:NoSuchKey")
@@ -114,3 +154,52 @@ def test_a_missing_object_does_not_exist(server, client):
     server.use("cos:AccessDenied")
     with pytest.raises(CosServiceError):
         client.object_exists(BUCKET, KEY)
+
+
+def test_not_modified_is_success_to_the_sdk(server, client):
+    """A 304 has no body and no Content-Type, and the SDK takes it."""
+    server.use("cos:PreconditionFailed", status=304)
+    head = client.head_object(BUCKET, KEY)
+    assert head["x-cos-request-id"] == server.last.request_id
+    assert not {"Content-Type", "Content-Length"} & head.keys()
+
+
+def test_a_gateway_has_no_ids(server, client, session):
+    """A load balancer's answer is no error of COS, and the SDK reads nothing of it."""
+    server.use("gateway:ServiceUnavailable")
+    session.got.clear()
+    with pytest.raises(CosServiceError) as caught:
+        client.get_object(BUCKET, KEY)
+    assert (caught.value.get_status_code(), caught.value.get_error_code()) == (503, "Unknown")
+    assert not any(name.lower().startswith("x-cos") for name in session.got[0].headers)
+    assert "nginx" in caught.value.get_origin_msg()
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "NoSuchKey", "RequestTimeout"])
+def test_client_errors_are_not_retried(code, server, make_client):
+    """With its own settings the SDK gives up on a 4xx at once."""
+    server.use(f"cos:{code}", times=2)
+    with pytest.raises(CosServiceError):
+        make_client().get_object(BUCKET, KEY)
+    assert server.counts() == RuleCounts(1, 1)
+
+
+@pytest.mark.slow
+def test_default_attempts(server, make_client):
+    """By default the SDK makes four attempts at a 503, 1, 2 and 3 s apart.
+
+    It marks the last three.
+    """
+    server.use("cos:SlowDown", times=4)
+    client = make_client()
+    with pytest.raises(CosServiceError) as caught:
+        client.put_object(BUCKET, b"x" * 100, KEY)
+    outcomes = server.outcomes
+    assert caught.value.get_error_code() == "SlowDown"
+    assert caught.value.get_request_id() == outcomes[-1].request_id
+    assert [each.attempt_hint for each in outcomes] == [None, *[{"retry": True}] * 3]
+    gaps = [after.arrived - before.arrived for before, after in pairwise(outcomes)]
+    assert all(gap > least - 0.1 for gap, least in zip(gaps, (1, 2, 3), strict=True))
+    assert len({each.request_digest for each in outcomes}) == 1
+    client.put_object(BUCKET, b"x" * 100, KEY)
+    assert server.counts() == RuleCounts(5, 4)

@@ -1,6 +1,6 @@
 """The JSS client reads every JSS row; what it hides is compared as bytes.
 
-It hides everything but the status where it raises (`list_object`, multipart).
+It hides: everything but the status where it raises (`head`, `list_object`, multipart), and everything in `exist`.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import warnings
 import pytest
 import requests
 
-from faultinject import vendors
+from faultinject import RuleCounts, vendors
 
-from .calls import with_calls
+from .told import with_calls
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -64,3 +64,29 @@ def test_rows_behind_an_exception(server, bucket):
         fields = inside.json(object_pairs_hook=list)
         assert (inside.status_code, fields) == (row.status, expected(row, "/photos", server.last.request_id))
         assert inside.headers["x-jss-request-id"] == server.last.request_id
+
+
+@pytest.mark.slow
+def test_heads(server, bucket):
+    """`head` raises, and `exist` is False for every error; the headers are GET's, without body."""
+    for row in ROWS:
+        server.use(row.address)
+        length = bucket.object(KEY).get().headers["Content-Length"]
+        with pytest.raises(requests.HTTPError) as caught:
+            bucket.object(KEY).head()
+        got = caught.value.response
+        assert (got.status_code, got.content) == (row.status, b"")
+        assert [got.headers[name] for name in ("Content-Type", "Content-Length", "x-jss-request-id")] == [
+            "application/json;charset=UTF-8",
+            length,
+            server.outcomes[1].request_id,
+        ]
+        assert bucket.object(KEY).exist() is False
+
+
+def test_default_attempts(server, bucket):
+    """The client never tries again."""
+    server.use("jss:InternalError", times=1)
+    assert bucket.object(KEY).get().json()["code"] == "InternalError"
+    assert bucket.object(KEY).get().content == b"meow"
+    assert server.counts() == RuleCounts(2, 1)

@@ -12,7 +12,7 @@ from qiniu.http.region import Region, ServiceName
 
 from faultinject import vendors
 
-from .calls import with_calls
+from .told import with_calls
 
 BUCKET, KEY = "photos", "cat pictures/猫&<1>.jpg"
 ROWS = vendors.get("kodo").errors

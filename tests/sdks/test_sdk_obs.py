@@ -1,6 +1,6 @@
 """Huawei's SDK returns code, message and both ids of every OBS row.
 
-boto3, which signs as S3 does, reads them too.
+It hides: on HEAD all but the status and the request id. boto3, which signs as S3 does, reads them too.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import pytest
 
 from faultinject import vendors
 
-from .calls import with_calls
 from .path_style import ClientError, client_of
+from .told import with_calls
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # the package holds invalid escapes
@@ -74,6 +74,17 @@ def test_rows(server, client, subtests):
             got = result.status, result.errorCode, result.errorMessage, result.resource, result.requestId
             assert got == (row.status, row.code, row.message, None, sent.request_id)
             assert result.hostId == dict(result.header)["id-2"]
+
+
+@pytest.mark.slow
+def test_head(server, client, subtests):
+    """HEAD: the status and the request id are all there is."""
+    for row in ROWS:
+        with subtests.test(row.label):
+            server.use(row.address)
+            result = client.getObjectMetadata(BUCKET, KEY)
+            got = result.status, result.errorCode, result.errorMessage, result.requestId
+            assert got == (row.status, None, None, server.last.request_id)
 
 
 @pytest.mark.parametrize("code", ["NoSuchKey", "AccessDenied", "InvalidAccessKeyId/2"])

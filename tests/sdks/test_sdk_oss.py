@@ -14,7 +14,7 @@ from alibabacloud_oss_v2.exceptions import OperationError
 
 from faultinject import vendors
 
-from .calls import with_calls
+from .told import with_calls
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # oss2 holds invalid escapes and a deprecated import

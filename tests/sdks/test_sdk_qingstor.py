@@ -1,18 +1,20 @@
-"""The official QingStor SDK reads every QingStor row.
+"""The official QingStor SDK reads every QingStor row; what it hides is compared as bytes.
 
-It hides code, message and id of 500 and 503: it raises RetryError, but not on POST.
+It hides: code, message and id of 500 and 503 (it raises RetryError, but not on POST), and on HEAD all but the
+status and headers.
 """
 
 from __future__ import annotations
 
 import warnings
+from itertools import pairwise
 
 import pytest
 from requests.exceptions import RetryError
 
 from faultinject import RuleCounts, vendors
 
-from .calls import with_calls
+from .told import with_calls
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -93,6 +95,21 @@ def test_rows_that_the_sdk_loses(server, bucket):
         assert (server.last.fault, server.last.status) == (row.address, row.status)
 
 
+def test_heads(server, bucket):
+    """HEAD: status and headers are GET's, and there is nothing to unpack."""
+    for row in SHOWN:
+        server.use(row.address)
+        got = bucket.get_object(KEY)
+        head = bucket.head_object(KEY)
+        assert (head.status_code, dict(head), head.content) == (row.status, {}, b"")
+        named = ("Content-Type", "Content-Length", "x-qs-request-id")
+        assert [head.headers[name] for name in named] == [
+            "application/json",
+            got.headers["Content-Length"],
+            server.outcomes[1].request_id,
+        ]
+
+
 def test_throttling_is_not_retried(server, make_bucket):
     """QingStor's 429 without Retry-After is one attempt, without exception, by default."""
     server.use("qingstor:fetch_throttled", times=2)
@@ -107,3 +124,17 @@ def test_retry_after_makes_the_sdk_try_again(server, make_bucket):
     assert make_bucket().get_object(KEY).content == b"meow"
     first, second = server.outcomes
     assert (first.hint, second.did, second.arrived - first.arrived >= 1) == (1.0, "passed", True)
+
+
+@pytest.mark.slow
+def test_default_attempts(server, make_bucket):
+    """By default the SDK makes four attempts at a 503, 0, 2 and 4 s apart, and loses the code."""
+    server.use("qingstor:service_unavailable", times=4)
+    bucket = make_bucket()
+    with pytest.raises(RetryError):
+        bucket.get_object(KEY)
+    outcomes = server.outcomes
+    gaps = [after.arrived - before.arrived for before, after in pairwise(outcomes)]
+    assert all(gap > least - 0.1 for gap, least in zip(gaps, (0, 2, 4), strict=True))
+    assert bucket.get_object(KEY).content == b"meow"
+    assert server.counts() == RuleCounts(5, 4)

@@ -13,8 +13,8 @@ from swiftclient.exceptions import ClientException
 
 from faultinject import vendors
 
-from .calls import with_calls
 from .path_style import ClientError, client_of
+from .told import with_calls
 
 CONTAINER, KEY = "photos", "cat pictures/猫&<1>.jpg"
 ROWS = vendors.get("swift").errors

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
+import subprocess
+import sys
 import warnings
 
 import pytest
 
 from faultinject import vendors
-
-from .apart import in_python
 
 pytestmark = pytest.mark.slow
 
@@ -63,6 +64,9 @@ def test_the_request_comes_again(server, monkeypatch, vendor):
 
 def test_volcengines(server):
     """Volcengine's SDK retries them, in a process of its own with pinned packages."""
+    folder = os.environ.get("PINNED_SDKS")
+    if not folder:
+        pytest.skip("tos pins another wrapt and has a folder of its own, which PINNED_SDKS names")
     rows = rows_of("tos")
     server.injector.use(
         "\n".join(
@@ -70,7 +74,15 @@ def test_volcengines(server):
         )
     )
     server.injector.journal.clear()
-    assert json.loads(in_python(TOS, str(server.port), str(len(rows)))) == [200] * len(rows)
+    done = subprocess.run(
+        [sys.executable, "-c", TOS, str(server.port), str(len(rows))],
+        env={**os.environ, "PYTHONPATH": folder},
+        capture_output=True,
+        check=False,
+        timeout=100,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    assert json.loads(done.stdout) == [200] * len(rows)
     assert [(each.matched, each.injected) for each in server.injector.counts().values()] == [(2, 1)] * len(
         rows
     )

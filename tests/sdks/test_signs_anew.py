@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 import warnings
 
 import pytest
 
 from faultinject import vendors
-
-from .apart import in_javascript
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -49,9 +50,15 @@ calls[sent]().then(() => write("success"), (error) => write(String(error.code ||
 @pytest.mark.parametrize("vendor", ["s3", "cos"])
 def test_in_javascript(server, vendor):
     """AWS's and Tencent's: the second request has another time in its signature, and succeeds."""
+    folder, node = os.environ.get("JAVASCRIPT_SDKS"), shutil.which("node")
+    if not folder or not node:
+        pytest.skip("the SDKs have a folder of their own, which JAVASCRIPT_SDKS names, and need Node")
     server.use(f"{vendor}:RequestTimeTooSkewed", times=1)
-    assert in_javascript(PROGRAM, vendor, server.url) == "success"
-    assert server.counts().matched == 2
+    done = subprocess.run(
+        [node, "-e", PROGRAM, vendor, server.url], cwd=folder, capture_output=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    assert (done.stdout.decode(), server.counts().matched) == ("success", 2)
 
 
 def test_alibabas(server):
