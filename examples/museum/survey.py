@@ -155,9 +155,9 @@ def page(results: dict[str, Row]) -> str:
     seen = [name for name in bugs if any(result.get("failed") for result in results[name].values())]
     more = sum("also" in JOBS[name] for name in bugs)
     numbers = (
-        f"**{len(bugs) + more} bugs confirmed, in {len(bugs)} of {len(results)} jobs**: {len(seen)} of these fail a run "
-        f"here. Accusations that were wrong: {count[WRONG]}. True of the store, and documented by the package: "
-        f"{count[DOCUMENTED]}."
+        f"**{len(bugs) + more} bugs confirmed, in {len(bugs)} of {len(results)} jobs**; {len(seen)} of these jobs fail"
+        f" a run here. Accusations that were wrong: {count[WRONG]}. True of the store, and documented by the package:"
+        f" {count[DOCUMENTED]}."
     )
     lines = [numbers, "", f"| {' | '.join(COLUMNS)} |", f"|{'---|' * len(COLUMNS)}"]
     for name in sorted(results, key=lambda name: (name not in bugs, name)):

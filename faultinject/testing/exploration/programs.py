@@ -42,7 +42,7 @@ class ProgramFailed(Exception):
 
     @property
     def crashed(self) -> bool:
-        """Whether the program was ended by a signal, which a shell reports as an exit code above 128."""
+        """Whether a signal ended the program; a shell reports it as an exit code above 128."""
         return self.code is not None and (self.code < 0 or self.code - 128 in signal.valid_signals())
 
 
