@@ -10,7 +10,7 @@
 # documented = """\
 # by hand: it tries ten times, says that the lock stays, and ends with 0, as the files are restored; \
 # `backup` ignores the lock, `prune` refuses and names `unlock`, which removes it, as restic-unlock(1) \
-# says"""
+# says; seven more runs retried an outage for more than the five minutes that a run may take"""
 # prepare = "curl -s -X PUT $ENDPOINT/lake"
 # ///
 
