@@ -24,8 +24,13 @@ from rooms import HERE, ROOMS, Row, environment, make_environment
 
 PAGE, RESULTS = HERE / "SURVEY.md", HERE / "survey.json"
 BEGIN, END = "<!-- results -->\n", "<!-- /results -->\n"
-BUG, WRONG, DOCUMENTED, NOT_JUDGED = "bug", "wrong accusation", "documented", "not judged yet"
-VERDICTS = {"confirmed": BUG, "wrong": WRONG, "documented": DOCUMENTED, "judged": "no bug of its own"}
+NOT_JUDGED = "not judged yet"
+VERDICTS = {
+    "confirmed": "bug",
+    "wrong": "wrong accusation",
+    "documented": "documented",
+    "judged": "no bug of its own",
+}
 """The keys of a job that say what shows a verdict."""
 COLUMNS = (
     "job",
@@ -140,24 +145,22 @@ def report_of(name: str) -> str:
 
 def verdict(name: str, row: Row) -> tuple[str, str]:
     """The verdict on a job's package, and what shows it."""
-    job = JOBS[name]
-    for key, words in VERDICTS.items():
-        if key in job:
-            return words, str(job[key])
+    keys = [key for key in VERDICTS if key in JOBS[name]]
+    if keys:
+        return ", ".join(VERDICTS[key] for key in keys), "; ".join(JOBS[name][key] for key in keys)
     return (NOT_JUDGED if any(result.get("failed") for result in row.values()) else "no bug found"), ""
 
 
 def page(results: dict[str, Row]) -> str:
     """Write the numbers and the table: a row for each job, with the bugs first."""
-    verdicts = {name: verdict(name, row) for name, row in results.items()}
-    count = Counter(words for words, _ in verdicts.values())
-    bugs = [name for name in results if verdicts[name][0] == BUG]
+    count = Counter(key for name in results for key in JOBS[name])
+    bugs = [name for name in results if "confirmed" in JOBS[name]]
     seen = [name for name in bugs if any(result.get("failed") for result in results[name].values())]
     more = sum("also" in JOBS[name] for name in bugs)
     numbers = (
-        f"**{len(bugs) + more} bugs confirmed, in {len(bugs)} of {len(results)} jobs**: {len(seen)} of these fail a run "
-        f"here. Accusations that were wrong: {count[WRONG]}. True of the store, and documented by the package: "
-        f"{count[DOCUMENTED]}."
+        f"**{len(bugs) + more} bugs confirmed, in {len(bugs)} of {len(results)} jobs**; {len(seen)} of these jobs fail"
+        f" a run here. Accusations that were wrong: {count['wrong']}. True of the store, and documented by the package:"
+        f" {count['documented']}."
     )
     lines = [numbers, "", f"| {' | '.join(COLUMNS)} |", f"|{'---|' * len(COLUMNS)}"]
     for name in sorted(results, key=lambda name: (name not in bugs, name)):
@@ -170,7 +173,7 @@ def page(results: dict[str, Row]) -> str:
             cell(row.get("standard")),
             ", ".join(sorted(checks)),
             "; ".join(filter(None, [job.get("lost", "nothing"), job.get("also")])),
-            *verdicts[name],
+            *verdict(name, row),
             report_of(name),
         ]
         lines.append(f"| {' | '.join(cells)} |")

@@ -4,7 +4,10 @@
 # [tool.survey]
 # vendor = "s3"
 # jobs = 16
-# wrong = "two runs ended by SIGABRT, for which their faults were blamed: it crashes at random as its interpreter ends, also without a fault (1 of 20 runs on moto); [mended](../../tests/audit/WRONG_VERDICTS.md)"
+# wrong = """\
+# two runs ended by SIGABRT, for which their faults were blamed: it crashes at random as its \
+# interpreter ends, also without a fault (1 of 20 runs on moto); \
+# [mended](../../tests/audit/WRONG_VERDICTS.md)"""
 # prepare = "curl -s -X PUT $ENDPOINT/lake"
 # ///
 

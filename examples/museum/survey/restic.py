@@ -7,7 +7,10 @@
 # jobs = 64
 # issue = "https://github.com/restic/restic/issues/2736"
 # lost = "nothing; a restore whose lock cannot be removed ends with 0, and `prune` waits for `restic unlock`"
-# documented = "by hand: it tries ten times, says that the lock stays, and ends with 0, as the files are restored; `backup` ignores the lock, `prune` refuses and names `unlock`, which removes it, as restic-unlock(1) says"
+# documented = """\
+# by hand: it tries ten times, says that the lock stays, and ends with 0, as the files are restored; \
+# `backup` ignores the lock, `prune` refuses and names `unlock`, which removes it, as restic-unlock(1) \
+# says; seven more runs retried an outage for more than the five minutes that a run may take"""
 # prepare = "curl -s -X PUT $ENDPOINT/lake"
 # ///
 

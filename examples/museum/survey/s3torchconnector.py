@@ -3,8 +3,12 @@
 # dependencies = ["s3torchconnectorclient==1.5.0"]
 # [tool.survey]
 # vendor = "s3"
-# lost = "the checkpoint: a gateway's 502, which S3 counts as temporary, is not repeated, and the write or the read fails"
-# confirmed = "a stub that answers 502 once: the read fails, as with 504; 500 and 503 are repeated, and 502 and 504 too since #671"
+# lost = """\
+# the checkpoint: a gateway's 502, which S3 counts as temporary, is not repeated, and the write or the \
+# read fails"""
+# confirmed = """\
+# a stub that answers 502 once: the read fails, as with 504; 500 and 503 are repeated, and 502 and 504 \
+# too since #671"""
 # issue = "https://github.com/awslabs/aws-c-s3/pull/671"
 # prepare = "curl -s -X PUT $ENDPOINT/lake"
 # ///
