@@ -32,6 +32,7 @@ from faultinject.injector.injector import OwnInjector
 from faultinject.journal.outcome import Outcome
 from faultinject.processes import cause_in, faster
 from faultinject.rules.rule import Rule
+from faultinject.rules.values import listed
 from faultinject.rules.vocabulary import reading_as
 from faultinject.server.connections import url_of
 from faultinject.testing.exploration.bounds import Bounds, LeftOut
@@ -153,6 +154,8 @@ class Command:
         speed: the factor by which the clocks of all but `reset` run faster.
 
     Attributes:
+        kept: the user's own variables for the addresses of SDKs, which are kept.
+        resets: whether a command prepares each run.
         was_fast: whether the last run had this speed. The first run is in real time, and so is one after `doubts`.
 
     Raises:
@@ -173,6 +176,8 @@ class Command:
         self._environ = environ
         self._real_time = dict(os.environ)
         self._faster = faster(speed)
+        self.kept: list[str] = []
+        self.resets = reset is not None
         self.was_fast = self._fast = False
         self._program = Program(command, environ)
         self._reset = None if reset is None else Program(reset, self._real_time)
@@ -186,7 +191,9 @@ class Command:
         if not isinstance(service, Proxied):
             from faultinject.store import stores
 
-            known = stores.find(service.vendor).environment(service.host, service.port)
+            store = stores.find(service.vendor)
+            known = store.environment(service.host, service.port)
+            self.kept = [name for name, text in store.variables.items() if "{" in text and name in os.environ]
         # What the user has set for the SDKs stays: the command may use another service, too.
         self._real_time |= {**known, **self._real_time, "ENDPOINT": service.url}
 
@@ -301,6 +308,11 @@ NOTHING = (
     " address in the variable ENDPOINT"
 )
 """The error if the command succeeds without a request."""
+MISSING = 404
+RESET_HINT = (
+    "If it needs a bucket or objects, make them before each run: --reset 'curl -s -X PUT $ENDPOINT/photos'"
+)
+"""The hint if something is missing in the empty store."""
 BUCKET_IN_HOST = re.compile(r"[a-z0-9][a-z0-9.-]*\.(?:localhost|127\.0\.0\.1)\b")
 """A bucket's own host name below the store's address; not every system resolves it."""
 TOO_FAST = "That run was made with --speed, and the one before in real time: leave out --speed, or give less"
@@ -338,7 +350,9 @@ def explore(
         {
             "--rewrite-host is for --to": rewrite_host and url is None,
             "--recover is for --crash": recover is not None and not crash,
-            "a fault is missing, as in: faultinject explore -r cos -- ./upload.sh": not (rules or crash),
+            f"a fault is missing, as in: faultinject explore -r {vendor or 'cos'} -- ./upload.sh": not (
+                rules or crash
+            ),
             "--again is for faults alone; with --crash, --recover says what runs again": (
                 crash and run_again is not None
             ),
@@ -489,7 +503,7 @@ def _explore(exploration: Exploration, commands: Sequence[Command]) -> None:
         sent = (
             "\n".join(["its requests:", *rows(requests), refused])
             if requests
-            else "it sent no request to $ENDPOINT; "
+            else f"it sent no request to $ENDPOINT;{_elsewhere(running)} "
         )
         output = f"its output:\n{error.output}" if error.output else "it wrote no output"
         if named := BUCKET_IN_HOST.search(error.output):
@@ -497,6 +511,8 @@ def _explore(exploration: Exploration, commands: Sequence[Command]) -> None:
                 f"\nIf {named[0]} is not found here: let the client put the bucket into the path (path-style"
                 " addresses), or add the name to /etc/hosts"
             )
+        if not running.resets and any(request.status == MISSING for request in requests):
+            output += f"\n{RESET_HINT}"
         raise ExplorationFailedError(f"the command fails without faults: {ended}; {sent}{output}") from None
     except KeyboardInterrupt:
         if rules:
@@ -505,10 +521,15 @@ def _explore(exploration: Exploration, commands: Sequence[Command]) -> None:
         raise
     except ExplorationFailedError as error:
         if not (requests or exploration.sweep.requests):
-            raise ExplorationFailedError(NOTHING) from None
+            raise ExplorationFailedError(f"{NOTHING}.{_elsewhere(running)}".rstrip(".")) from None
         if running.was_fast and not exploration.runs:
             raise ExplorationFailedError(f"{error}\n{TOO_FAST}") from None
         raise
+
+
+def _elsewhere(command: Command) -> str:
+    """The sentence about variables by which SDKs may send their requests elsewhere; empty: there are none."""
+    return f" your own {listed(command.kept, 'and')} may send them elsewhere;" if command.kept else ""
 
 
 def _vendor_of(rules: Sequence[str]) -> str:

@@ -49,10 +49,11 @@ def lines(report: TrialReport, not_injected: Sequence[str], *, verbose: bool) ->
         numbers = [(str(fault.injected), str(fault.broken), fault.rule) for fault in report.faults]
         yield from map(quoted, aligned([heads, *numbers]))
     for run in report.faults:
-        if run.excused:
+        if run.not_judged:
+            count = counted(len(run.not_judged), "test")
             yield _list_line(
-                f"not judged with {run.rule}: {counted(len(run.excused), 'test')} with an error of storage",
-                run.excused,
+                f"not judged with {run.rule}, which stays: {count} with an error of storage",
+                [f"{test}: {error}" if verbose else test for test, error in run.not_judged.items()],
                 most,
             )
         if run.missing:

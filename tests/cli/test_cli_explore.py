@@ -209,6 +209,7 @@ def exactly(*lines):
             "    2 GetObject     404 GET /photos/cat  and 2 times more, to 4",
             "its output:",
             "gave up on GET /photos/cat",
+            "If it needs a bucket or objects, make them before each run: --reset 'curl -s -X PUT $ENDPOINT/photos'",
         )]),
         ("ask('GET', '/photos/cat')", "-r reset --reset {prepare}", 0, ["^1 request without faults, 1 fault; 1 run in "]),
         (RIGHT, "-r reset --reset 'echo no database; exit 4'", 2, [exactly("faultinject: --reset fails: exit code 4", "no database")]),

@@ -400,8 +400,8 @@ class FaultOfTrial(Struct):
         rule: Its rules.
         injected: The number of requests that got the fault.
         broken: The number of tests that it breaks.
-        excused: The tests that fail with the error of storage, as they may because the fault stays; they are not
-            judged.
+        not_judged: The errors of the tests that fail with an error of storage, as they may because the fault stays,
+            by test.
         missing: The tests that did not run, as the suite ended before.
         seconds: The time that it took.
         ended: The end of the command; empty: exit code 0.
@@ -410,7 +410,7 @@ class FaultOfTrial(Struct):
     rule: str
     injected: int
     broken: int
-    excused: list[str]
+    not_judged: dict[str, str]
     missing: list[str]
     seconds: float
     ended: str
@@ -513,7 +513,7 @@ def report_of(
                 spelled(run.rules),
                 sum(outcome.injected for outcome in run.outcomes),
                 len(comparison.broken_in(run)),
-                comparison.excused_in(run),
+                {test: run.results[test].error for test in comparison.excused_in(run)},
                 comparison.missing_in(run),
                 round(run.seconds, 3),
                 run.ended,
