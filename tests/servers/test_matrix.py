@@ -26,7 +26,6 @@ OVER_OTHER_TRANSPORTS = (
     "reset, after, after_bytes",
     "stall, after, after_bytes",
     "truncate",
-    "truncate, of=cos:SlowDown",
     "drip",
     "corrupt",
     "status=200, late",
@@ -43,7 +42,7 @@ WAITS = "stall, after_bytes"
 
 def kind(fault):
     """Faults that others of their kind represent."""
-    if fault.startswith(("hang", "reset", "close", "HEAD")) and "after_bytes" not in fault:
+    if fault.startswith(("hang", "reset", "close")) and "after_bytes" not in fault:
         return "ends instead of an answer"
     if "after_bytes" in fault and "after, " not in fault:
         return "in the middle of an upload"
@@ -94,25 +93,21 @@ DONE = {
     "reset": ("RST", "reset"),
     "reset, after": ("RST", "reset"),
     "reset, late": ("RST", "reset"),
-    "reset, upload": ("RST", "reset"),
     "close": ("FIN", "closed"),
     "close, after": ("FIN", "closed"),
     "truncate": ("FIN", "truncated"),
     "truncate, keep=0": ("FIN", "truncated"),
     "truncate, no length": ("FIN", "truncated"),
-    "truncate, of=cos:SlowDown": ("FIN", "truncated"),
     "reset, after_bytes": ("RST at the byte", "reset"),
     "close, after_bytes": ("FIN at the byte", "closed"),
     "hang, after_bytes": ("FIN at the byte", "closed"),
     "error, after_bytes": ("answered at the byte", "answered"),
-    "error, after_bytes, no length": ("503", "answered"),
     "stall, after_bytes": ("whole, stalled at the byte", "stalled"),
     "reset, after, after_bytes": ("RST", "reset"),
     "close, after, after_bytes": ("FIN", "closed"),
     "hang, after, after_bytes": ("FIN", "closed"),
     "stall, after, after_bytes": ("500 bytes, then the rest", "stalled"),
     "drip": ("answered, others answered", "dripped"),
-    "drip, of=cos:SlowDown": ("answered", "dripped"),
     "corrupt": ("answered", "corrupted"),
 }
 IN_AN_UPLOAD = [fault for fault, (saw, _) in DONE.items() if saw.endswith("at the byte")]
@@ -151,7 +146,6 @@ LESS = {
         for server in VARIANTS
         if "TLS" not in server
     },
-    **{(each, "error, after_bytes, no length"): ("200", "nothing_to_cut") for each in ("uWSGI", "wsgiref")},
     ("granian WSGI", "truncate, no length"): ("answered", "truncated"),
     **{
         (server, "drip"): ("answered, others waited", "dripped")
