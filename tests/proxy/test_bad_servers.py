@@ -155,22 +155,30 @@ def test_it_breaks_the_connection_while_the_client_sends(behind, front, caplog):
     assert told.startswith(f"faultinject: {server.url} broke the connection")
 
 
+@pytest.mark.parametrize("before", [b"", ANSWERED], ids=["at first", "later"])
 @pytest.mark.parametrize("end", ["FIN", "RST"])
 @pytest.mark.parametrize(
     "said", [b"", b"HTTP/1.1 200 OK\r\nContent-Le", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"]
 )
-def test_it_ends_the_connection(behind, front, exchange, caplog, said, end):
+def test_it_ends_the_connection(behind, front, exchange, caplog, before, said, end):
     """The client sees the same end at the same place as without us; the log names the server."""
-    server = behind(saying(said, ends=end))
-    got, seen = exchange(front(server.url), REQUEST)
-    assert seen == end
+
+    def play(talk):
+        if before:
+            talk.request()
+            talk.say(before)
+        saying(said, ends=end)(talk)
+
+    server = behind(play)
+    got, seen = exchange(front(server.url), REQUEST * 2 if before else REQUEST)
+    assert (seen, got[: len(before)]) == (end, before)
     [told] = caplog.messages
     assert told.startswith(f"faultinject: {server.url} ")
     assert told.partition(server.url)[2].startswith((" ended the connection ", " broke the connection: "))
     if said.endswith(b"abc") and end == "FIN":
-        assert got == said
+        assert got == before + said
     else:
-        assert said.startswith(got)
+        assert said.startswith(got.removeprefix(before))
 
 
 @pytest.mark.parametrize(
