@@ -72,15 +72,15 @@ def test_wrong_environment_is_the_same(monkeypatch, variables, where):
         WSGIFaultMiddleware(app)
 
 
-SHUTDOWN = ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+SHUTDOWN = ["lifespan.startup.complete", "lifespan.shutdown.failed"]
 
 
 async def living(scope, receive, send):
-    while scope["type"] == "lifespan":
-        what = (await receive())["type"]
-        await send({"type": f"{what}.complete"})
-        if what == "lifespan.shutdown":
-            return
+    if scope["type"] == "lifespan":
+        for end in SHUTDOWN:
+            await receive()
+            await send({"type": end})
+        return
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body"})
 
