@@ -6,7 +6,7 @@ from wsgiref.util import FileWrapper
 
 import pytest
 
-from faultinject import ASGIFaultMiddleware, Scenario, WSGIFaultMiddleware, install
+from faultinject import ASGIFaultMiddleware, Scenario, WSGIFaultMiddleware
 
 from .transport import App
 
@@ -77,24 +77,6 @@ def test_injected_failures_count_where_asked(send, aborting, rule, ends):
         assert injector.disarmed == (
             "5xx>70%/1m,min=4,injected=yes: 3 of 4 requests (75 %) failed within 1 m"
         )
-
-
-def test_only_a_hand_arms_it_again(send, aborting):
-    """New rules do not, nor does installing again; enabling does, and the window begins anew."""
-    injector = aborting()
-    ask(send, injector, "/", App(status=500), 4)
-    injector.use(Scenario("http:418,path=/tea", abort="5xx>50%/1m,min=4"))
-    injector.add("http:410")
-    install(getattr(App(), send.kind), injector=injector, enabled=True, interface=send.kind)
-    assert (injector.enabled, injector.disarmed) == (False, WHY.format(4, 4, 100))
-    injector.enable()
-    assert (injector.enabled, injector.disarmed) == (True, "")
-    assert ask(send, injector, "/tea", App(status=500), 3) == [418] * 3
-    injector.use(Scenario("http:418,path=/tea", abort="5xx>50%/1m,min=4"))
-    ask(send, injector, "/", App(status=500), 3)
-    assert injector.enabled
-    ask(send, injector, "/", App(status=500), 1)
-    assert injector.disarmed == WHY.format(4, 4, 100)
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,11 @@
 """Faults on real servers, seen by a client on a raw socket."""
 
-import re
-
 import pytest
 
 from tests.pairs import fewest
 
 from .faults import FAULTS
-from .launch import KINDS, SERVERS, UNREACHABLE, VARIANTS, Server
+from .launch import KINDS, SERVERS, UNREACHABLE, VARIANTS
 from .probe import request
 from .results import RESULTS, check
 from .table import BUFFERS
@@ -177,39 +175,6 @@ def test_every_fault_is_done_on_every_server():
     wanted = {case: DONE[case[1]] for case in CASES if case[1] in DONE} | LESS
     found = {(server, fault): RESULTS[server][fault] for server, fault in wanted}
     assert {case: (seen["saw"], seen["did"]) for case, seen in found.items()} == wanted
-
-
-ASKED = [
-    ("GET", "/photos/1000", None),
-    ("GET", "/photos/0", None),
-    ("HEAD", "/photos/1000", None),
-    ("PUT", "/put", b"data"),
-    ("GET", "/stream", None),
-    ("HEAD", "/stream", None),
-]
-
-
-def wire(server):
-    """Every byte that comes for these requests, but for the time of day."""
-    found = []
-    for method, target, body in ASKED:
-        with server.connect() as client:
-            assert client.ask(method, target, body, more="Connection: close\r\n").whole
-            assert client.end()[0] == "FIN"
-            found.append(re.sub(rb"(?i)(\r\ndate: )[^\r]+", rb"\1", client.raw))
-    return found
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("server", SERVERS)
-def test_requests_that_no_rule_matches_are_untouched(pool, server, tmp_path):
-    """Byte by byte as from the server without us."""
-    faulty = started(pool, server)
-    plain = Server(server, tmp_path)
-    try:
-        assert wire(faulty) == wire(plain)
-    finally:
-        plain.stop()
 
 
 CHUNKS = "Transfer-Encoding: chunked\r\n"
