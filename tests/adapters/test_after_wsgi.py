@@ -209,7 +209,7 @@ def test_a_file_is_not_read(servers, make_injector):
 
 
 def test_too_many_bytes_are_cut(servers, make_injector):
-    """After 128 MiB the app is closed early, whatever it says to that, and the outcome is `app_cut`."""
+    """After 128 MiB the app is closed, whatever it says to that: the outcome is `app_cut`."""
     log = []
 
     class Complaining(Body):

@@ -104,7 +104,7 @@ def test_it_takes_nothing(behind, front, monkeypatch):
 
 @pytest.mark.parametrize("answers", [True, False])
 def test_a_request_takes_long(behind, front, monkeypatch, answers):
-    """A server that waits for the rest of it is not silent, however long that takes; behind it, it may become so."""
+    """A server that waits for the rest is not silent, however long; it may be so behind it."""
     monkeypatch.setattr(LIMITS, "silent", 0.2)
     goes_on = threading.Event()
     server = behind(lambda talk: (talk.request(), goes_on.wait(60), talk.say(ANSWERED)))
@@ -663,7 +663,7 @@ CHUNKED = b"PUT /k HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\
 
 @pytest.mark.parametrize("rest", [b"zz\r\n", b"0\r\nX: " + b"x" * 900_000, b"3;" + b"x" * 900_000])
 def test_a_request_that_ends_in_garbage(behind, front, exchange, caplog, rest):
-    """A request that ends in garbage, or never, is refused with the reason; its server is freed, and not blamed."""
+    """What ends in garbage, or never, is refused with the reason; its server is not blamed."""
     server = behind(lambda talk: None)
     got, _ = exchange(front(server.url), CHUNKED + rest)
     assert got.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 431 "))
@@ -724,6 +724,7 @@ def test_what_is_not_passed_on(behind, front, exchange, caplog, request_, status
         ("http://", "--to http://: no host and port can be read from it; it looks like http://127.0.0.1:9000"),
         ("http://h:x", "--to http://h:x: no host and port can be read from it; it looks like http://127.0.0.1:9000"),
         ("http://me:secret@h", "--to h: leave out what stands before the @; requests go on with what they have themselves"),
+        ("http://me@h", "--to h: leave out what stands before the @; requests go on with what they have themselves"),
         ("http://h/p", "--to http://h/p: leave out the part after the host; requests keep their own path, which is signed"),
         ("http://h:0", "--to http://h:0: no host and port can be read from it; it looks like http://127.0.0.1:9000"),
         ("http://h ", "--to http://h : no host and port can be read from it; it looks like http://127.0.0.1:9000"),
