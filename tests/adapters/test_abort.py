@@ -53,6 +53,7 @@ def test_failures_of_the_app_end_all_faults(send, aborting, caplog):
     assert [each.getMessage() for each in said] == [
         f"faultinject is off: {why}; nothing is injected until it is enabled again by hand"
     ]
+    assert (good.closed, bad.closed) == (good.ran, bad.ran)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +123,9 @@ def test_middleware_inside_and_outside_counts_once(send, aborting):
     ask(send, injector, "/", layer(getattr(App(), send.kind), injector=inner), 9)
     assert (injector.disarmed, inner.disarmed) == ("", "")
     ask(send, injector, "/", twice, 1)
-    assert injector.disarmed == WHY.format(4, 4, 100)
+    one, other = aborting(), aborting()
+    ask(send, one, "/", layer(getattr(App(status=500), send.kind), injector=other), 4)
+    assert {injector.disarmed, one.disarmed, other.disarmed} == {WHY.format(4, 4, 100)}
 
 
 def test_bodies_pass_untouched(aborting, servers):

@@ -134,12 +134,13 @@ def test_on_from_the_environment(on, kind, caplog):
 
 
 @pytest.mark.parametrize("kind", APPS)
-def test_twice_does_not_inject_twice(on, kind):
-    """A second install() changes nothing; with rules it replaces the first's."""
+def test_twice_does_not_inject_twice(on, kind, caplog):
+    """A second install() changes nothing; its rules replace the first's, and are logged."""
     app = install(APPS[kind]())
     assert install(app) is app
     assert [get(app) for _ in range(6)] == [503] * 5 + [200]
     assert install(app, "http:500,times=1") is app
+    assert caplog.messages[-1] == "faultinject is on: seed install, rules http:500,times=1"
     assert [get(app) for _ in range(3)] == [500, 200, 200]
 
 

@@ -663,7 +663,7 @@ CHUNKED = b"PUT /k HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\
 
 @pytest.mark.parametrize("rest", [b"zz\r\n", b"0\r\nX: " + b"x" * 900_000, b"3;" + b"x" * 900_000])
 def test_a_request_that_ends_in_garbage(behind, front, exchange, caplog, rest):
-    """What ends in garbage, or never, is refused with the reason; its server is not blamed."""
+    """Garbage at the end, or no end, is refused with the reason; the server is not blamed."""
     server = behind(lambda talk: None)
     got, _ = exchange(front(server.url), CHUNKED + rest)
     assert got.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 431 "))
