@@ -256,12 +256,8 @@ def test_a_wait_that_was_asked_for_and_would_begin_behind_the_switch_does_not(as
     """Each dripping piece is a wait of its own; requests after the process's end do not wait."""
     injector, got = allowing(), []
     app = Changing(lambda: CHANGES[change](injector))
-    for name in "ab":
-
-        def go_on(text=f"{text},name={name}"):
-            got.append(ask(injector, text, app=app)[::2])
-
-        thread = threading.Thread(target=go_on, daemon=True)
+    for _ in range(2):
+        thread = threading.Thread(target=lambda: got.append(ask(injector, text, app=app)[::2]), daemon=True)
         thread.start()
         thread.join(60)
     assert got == [(200, None)] * 2

@@ -335,16 +335,26 @@ def test_what_serves_is_missing(monkeypatch, name):
         Server(asgi_app)
 
 
+def faulty(kind, rules):
+    """The app with faults."""
+    injector = Injector(rules, environ={})
+    if kind == "asgi":
+        return ASGIFaultMiddleware(asgi_app, injector=injector)
+    return Bridge(WSGIFaultMiddleware(wsgi_app, injector=injector))
+
+
+def test_the_phrase_of_an_injected_answer_is_its_own(kind):
+    """The next answer on the connection has that of HTTP."""
+    with serving(faulty(kind, "cos:SlowDown,times=1")) as exchange:
+        assert exchange("GET /a HTTP/1.1\nHost: h")[0] == "HTTP/1.1 503 Slow Down"
+        assert exchange.is_kept
+
+
 @pytest.mark.parametrize("expects", [False, True])
 def test_an_injected_answer_to_a_body_that_is_not_read(kind, expects):
     """Its connection ends, as the rest of the body would be taken for the next request."""
-    injector = Injector("cos:SlowDown,drain=no,path=/a", environ={})
-    if kind == "asgi":
-        faulty = ASGIFaultMiddleware(asgi_app, injector=injector)
-    else:
-        faulty = Bridge(WSGIFaultMiddleware(wsgi_app, injector=injector))
     more = "\nExpect: 100-continue" if expects else ""
-    with serving(faulty) as exchange:
+    with serving(faulty(kind, "cos:SlowDown,drain=no,path=/a")) as exchange:
         exchange.send(
             f"PUT /a HTTP/1.1\nHost: h\nContent-Length: 100000{more}", b"" if expects else b"x" * 500
         )
