@@ -239,13 +239,14 @@ def test_a_head_without_an_end(connection):
         assert connection.is_closed()
 
 
-def test_a_client_that_offers_another_protocol(connection):
-    """As Java's does with its first request: it is answered by HTTP/1.1, with its body."""
+def test_a_client_that_offers_another_protocol(connection, caplog):
+    """As Java's does with its first request: it is answered by HTTP/1.1, and not logged."""
     offer = "Connection: keep-alive, Upgrade, HTTP2-Settings\nUpgrade: h2c\nHTTP2-Settings: AAEA"
     asked = f"PUT /a HTTP/1.1\nHost: h\n{offer}\nContent-Length: 4"
     assert connection(asked, b"meow")[1] == b"PUT /a  4 "
     assert connection(asked.replace("keep-alive, ", ""), b"meow")[1] == b"PUT /a  4 "
     assert connection.is_kept
+    assert caplog.records == []
 
 
 @pytest.mark.parametrize(
