@@ -376,13 +376,3 @@ def test_flask_streams_with_its_context():
     with inject("truncate,keep_bytes=9"):
         app.test_client().get("/stream")  # left alone, and collected
     assert not flask.has_app_context()
-
-
-def test_errors_are_raised_outside_of_the_app_s_own_handlers():
-    """An app that answers its own errors does not answer ours."""
-    app, fast = make_flask(), make_fastapi()
-    app.register_error_handler(Exception, lambda error: ("handled", 500))
-    fast.add_exception_handler(Exception, lambda request, error: PlainTextResponse("handled", 500))
-    for put in app.test_client().put, StarletteClient(fast).put:
-        with inject("reset"), pytest.raises(ConnectionResetError):
-            put("/ok")

@@ -237,7 +237,7 @@ def test_uwsgi_with_threads_and_without(servers, monkeypatch, options):
     assert only(injector).did == "closed"
 
 
-@pytest.mark.parametrize("option", ["socket", b"scgi-socket"])
+@pytest.mark.parametrize("option", ["socket", b"uwsgi-socket", b"scgi-socket", b"fastcgi-socket"])
 @pytest.mark.parametrize(
     ("rule", "length", "did", "size"),
     [

@@ -2,7 +2,6 @@
 
 import io
 import logging
-import re
 from types import SimpleNamespace
 
 import anyio
@@ -47,7 +46,7 @@ def test_the_request_passes_and_it_is_told_once(send, make_injector, caplog, whe
     assert injector.failures == 3
     assert {type(each) for each in injector.errors} == {Broken}
     [told] = errors(caplog)
-    assert re.fullmatch(r"faultinject: rule (slow|\?) failed, the request passed untouched", told)
+    assert told == "faultinject: rule slow failed, the request passed untouched"
     assert {(each.did, each.injected, each.request_id) for each in injector.journal.outcomes} == {
         ("failed", False, None)
     }
@@ -65,18 +64,6 @@ def test_a_request_that_cannot_be_read_passes(servers, make_injector, caplog):
     assert injector.failures == 1
     assert errors(caplog) == ["faultinject: rule ? failed, the request passed untouched"]
     assert [*injector.journal.outcomes] == []
-
-
-@pytest.mark.parametrize("where", BREAK)
-def test_the_log_names_the_rule(send, make_injector, monkeypatch, caplog, where):
-    """Once for every rule, by its name."""
-    injector = make_injector(
-        ["cos:SlowDown,name=first,method=PUT", "cos:InternalError,name=second,method=GET"]
-    )
-    BREAK[where](monkeypatch)
-    for method in ("PUT", "GET", "PUT", "GET"):
-        send(injector, method)
-    assert [each.split()[2] for each in errors(caplog)] == ["first", "second"]
 
 
 def test_after_the_body_was_read_the_app_is_never_called(send, servers, make_injector, caplog):

@@ -5,7 +5,7 @@ import inspect
 
 import pytest
 
-from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
+from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware
 
 
 class App:
@@ -51,13 +51,3 @@ def test_an_attribute_that_they_lack_is_the_apps(around):
         middleware.missing  # noqa: B018 - the look is the test
     assert copy.copy(middleware).app is middleware.app
     assert inspect.iscoroutinefunction(middleware.__call__) is (around is ASGIFaultMiddleware)
-
-
-@CLASSES
-def test_two_around_one_app_have_an_injector_each(around):
-    """All that one knows is its own: none writes into the app, or into its class."""
-    app, injector = App(), Injector("http:503")
-    before = dict(vars(app))
-    first, second = around(app, injector=injector), around(app, [])
-    assert (first.injector, second.injector is injector) == (injector, False)
-    assert vars(app) == before

@@ -1,9 +1,6 @@
 """WSGI and ASGI are two ways of carrying out the same decisions."""
 
 import logging
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -14,7 +11,6 @@ from .transport import App
 
 UNLIKE = ("arrived", "answered", "elapsed", "seq", "request_id")
 """Fields of an outcome that depend on the clock, or on the requests before."""
-ROOT = Path(__file__).parents[2]
 
 
 def first(vendor, keep):
@@ -164,37 +160,6 @@ def test_every_row_is_the_same_under_both(compare, vendor, subtests):
             compare(
                 Rule(row.address) if row.status is not None else Rule(row.address, status=400), ROW_REQUESTS
             )
-
-
-OF_ONE_PROCESS = """
-import logging, sys
-from faultinject import Injector, Rule, vendors
-from tests.adapters.conftest import Asgi, Wsgi
-
-logging.disable()
-send = {"wsgi": Wsgi, "asgi": Asgi}[sys.argv[1]]()
-for vendor in vendors.names():
-    injector = Injector([Rule(f"{vendor}:@all")], seed=1, clock=lambda: 1_763_625_600.25, environ={})
-    ids = set()
-    for method in ("PUT", "PUT", "HEAD", "GET", "PUT"):
-        answer = send(injector, method, "/b/k")
-        print(vendor, answer.headers, answer.body)
-        ids.add(injector.journal.outcomes[-1].request_id)
-    assert len(ids) == (5 if vendors.get(vendor).id_headers else 1), vendor
-"""
-
-
-@pytest.mark.slow
-def test_ids_do_not_depend_on_the_adapter():
-    """The ids of a process's nth answer depend on digest and number, so both adapters agree."""
-    wsgi, asgi = (
-        subprocess.run(
-            [sys.executable, "-c", OF_ONE_PROCESS, kind], cwd=ROOT, capture_output=True, text=True, check=True
-        ).stdout.lower()
-        for kind in ("wsgi", "asgi")
-    )
-    assert len(wsgi.splitlines()) == 5 * len(vendors.names())
-    assert wsgi == asgi
 
 
 def test_cors_before_names_what_script_may_read(send, make_injector):

@@ -1,5 +1,7 @@
 """A `receive()` that always answers at once, as of a replayed body, blocks nobody else."""
 
+from contextlib import suppress
+
 import anyio
 import anyio.lowlevel
 import pytest
@@ -7,7 +9,7 @@ import pytest
 from faultinject import ASGIFaultMiddleware, Injector
 from tests.pairs import pairs
 
-from .transport import App, Exchange, loopback, recorder
+from .transport import TESTCLIENT, App, Exchange, loopback, recorder
 
 pytestmark = pytest.mark.live
 
@@ -111,3 +113,31 @@ def test_an_app_that_never_waits_is_cut_off(servers, clock, backend):
     clock.run(ASGIFaultMiddleware(app, injector=injector), scope, receive, send, backend=backend)
     assert sent[0]["status"] == 503
     assert injector.journal.outcomes[-1].did == "app_cut"
+
+
+@BACKENDS
+def test_others_run_beside_an_app_that_never_waits_behind_its_cut(servers, backend):
+    """Its answer may have no end: who cancels it gets a turn."""
+    injector, turns = Injector("truncate,keep_bytes=1", environ={}), []
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200})
+        for _ in range(100):
+            await send({"type": "http.response.body", "body": b"x", "more_body": True})
+
+    async def other():
+        while True:
+            turns.append(1)
+            await anyio.lowlevel.checkpoint()
+
+    async def scenario():
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(other)
+            with suppress(ConnectionError):
+                await ASGIFaultMiddleware(app, injector=injector)(
+                    servers.scope(**TESTCLIENT), servers.messages(), recorder()[1]
+                )
+            tasks.cancel_scope.cancel()
+
+    anyio.run(scenario, backend=backend)
+    assert len(turns) > 50

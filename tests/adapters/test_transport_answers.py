@@ -7,7 +7,6 @@ import time
 import pytest
 
 from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware
-from tests.virtual_time import RealTime
 
 from .transport import Exchange, loopback
 
@@ -57,20 +56,6 @@ def test_a_late_error_for_head(wire, make_injector):
     seen = wire(make_injector(f"{LATE},delay=1h"), method="HEAD")
     assert (seen.status, seen.body) == (200, b"")
     assert int(seen.headers["content-length"]) > 0
-
-
-def test_a_late_error_ends_with_the_scenario(wire, make_injector):
-    """The rest of the answer is sent at once."""
-    ended = []
-
-    def monotonic():
-        ended.append(len(ended))
-        if len(ended) == 8:
-            injector.disable()
-        return 0.0
-
-    injector = make_injector(f"{LATE},delay=1h", waits=RealTime(monotonic))
-    assert wire(injector).body.rstrip().endswith(b"</Error>")
 
 
 def test_a_late_error_for_a_client_that_leaves(servers, make_injector):

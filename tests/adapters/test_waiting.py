@@ -180,6 +180,7 @@ def test_latency_hands_on_the_body_in_order(servers, clock, make, backend):
 STOPPED_WHILE_IT_READS = {"CONTENT_LENGTH": "10", "wsgi.input": SimpleNamespace(read=sys.exit)}
 
 
+@pytest.mark.parametrize("inside", [False, True])
 @pytest.mark.parametrize(
     ("rule", "more"),
     [
@@ -189,7 +190,7 @@ STOPPED_WHILE_IT_READS = {"CONTENT_LENGTH": "10", "wsgi.input": SimpleNamespace(
         ("http:503", STOPPED_WHILE_IT_READS),
     ],
 )
-def test_a_worker_that_is_stopped_gives_the_take_back(servers, clock, make, rule, more):
+def test_a_worker_that_is_stopped_gives_the_take_back(servers, clock, make, rule, more, inside):
     """gunicorn ends a sync worker that takes too long with SystemExit, wherever it is."""
     clock.at(30, sys.exit)
     injector = make(f"{rule},times=1")
@@ -198,8 +199,11 @@ def test_a_worker_that_is_stopped_gives_the_take_back(servers, clock, make, rule
         start_response("200 OK", [])
         return []
 
+    environ = servers.environ("PUT", **more)
+    if inside:
+        del environ["REMOTE_PORT"]
     with pytest.raises(SystemExit):
-        WSGIFaultMiddleware(app, injector=injector)(servers.environ("PUT", **more), None)
+        WSGIFaultMiddleware(app, injector=injector)(environ, None)
     assert only(injector).did == "failed"
     assert injector.counts()["rule-1"].injected == 0
 

@@ -39,7 +39,7 @@ def test_an_answer_that_comes_while_the_client_sends(behind, secure, monkeypatch
 
 
 def test_a_cut_answer_that_ends_with_its_connection(behind, secure, monkeypatch):
-    """Is told from a whole one: no client takes the half for it; and no more of the request is waited for."""
+    """Is told from a whole one, and comes at once where all of the request was read."""
     monkeypatch.setattr(LIMITS, "lingers", 600)
 
     def play(talk):

@@ -71,7 +71,8 @@ def wsgi_app(environ, start_response):
     if path == "/silent":
         return []
     if path == "/nothing":
-        return response(status=204, headers={"Content-Length": "0"})(environ, start_response)
+        start_response("204 No Content", [("Content-Length", "0")])
+        return [b"something"]
     if path in ANSWERS:
         length, pieces = ANSWERS[path]
         start_response("200 OK", [("Content-Length", length.decode())] if length else [])
@@ -84,6 +85,8 @@ def wsgi_app(environ, start_response):
         return [b"ok"]
     if path == "/again":
         return begun_anew(start_response)
+    if path == "/later":
+        return begun_later(start_response)
     if path == "/wrong":
         with suppress(ValueError):
             start_response("200 OK", [("X", "a\r\nY: b")])
@@ -108,7 +111,17 @@ def begun_anew(start_response):
     start_response("503 Busy", [("Date", "today"), ("Server", "mine")], (ValueError, error, None))(b"busy")
     with suppress(ValueError):
         start_response("500 Broken", [], (ValueError, error, None))
+        return [b" and broken"]
     return []
+
+
+def begun_later(start_response):
+    start_response("200 OK", [])
+    yield b""
+    start_response(
+        "503 Busy", [("Date", "today"), ("Server", "mine")], (ValueError, ValueError("in time"), None)
+    )
+    yield b"busy"
 
 
 class Exchange:

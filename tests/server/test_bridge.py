@@ -33,9 +33,10 @@ def test_a_head_is_as_the_app_says_it(connection):
     assert said.endswith(b"\r\n\r\nok")
 
 
-def test_an_answer_that_is_begun_anew(connection):
+@pytest.mark.parametrize("path", ["/again", "/later"])
+def test_an_answer_that_is_begun_anew(connection, path):
     """With its error before anything was sent, and never after."""
-    assert connection("GET /again HTTP/1.1\nHost: h") == ("HTTP/1.1 503 Busy", b"busy")
+    assert connection(f"GET {path} HTTP/1.1\nHost: h") == ("HTTP/1.1 503 Busy", b"busy")
     assert (connection.headers["date"], connection.headers["server"]) == ("today", "mine")
 
 

@@ -239,13 +239,14 @@ def test_a_head_without_an_end(connection):
         assert connection.is_closed()
 
 
-def test_a_client_that_offers_another_protocol(connection):
-    """As Java's does with its first request: it is answered by HTTP/1.1, with its body."""
+def test_a_client_that_offers_another_protocol(connection, caplog):
+    """As Java's does with its first request: it is answered by HTTP/1.1, and not logged."""
     offer = "Connection: keep-alive, Upgrade, HTTP2-Settings\nUpgrade: h2c\nHTTP2-Settings: AAEA"
     asked = f"PUT /a HTTP/1.1\nHost: h\n{offer}\nContent-Length: 4"
     assert connection(asked, b"meow")[1] == b"PUT /a  4 "
     assert connection(asked.replace("keep-alive, ", ""), b"meow")[1] == b"PUT /a  4 "
     assert connection.is_kept
+    assert caplog.records == []
 
 
 @pytest.mark.parametrize(
@@ -335,16 +336,26 @@ def test_what_serves_is_missing(monkeypatch, name):
         Server(asgi_app)
 
 
+def faulty(kind, rules):
+    """The app with faults."""
+    injector = Injector(rules, environ={})
+    if kind == "asgi":
+        return ASGIFaultMiddleware(asgi_app, injector=injector)
+    return Bridge(WSGIFaultMiddleware(wsgi_app, injector=injector))
+
+
+def test_the_phrase_of_an_injected_answer_is_its_own(kind):
+    """The next answer on the connection has that of HTTP."""
+    with serving(faulty(kind, "cos:SlowDown,times=1")) as exchange:
+        assert exchange("GET /a HTTP/1.1\nHost: h")[0] == "HTTP/1.1 503 Slow Down"
+        assert exchange.is_kept
+
+
 @pytest.mark.parametrize("expects", [False, True])
 def test_an_injected_answer_to_a_body_that_is_not_read(kind, expects):
     """Its connection ends, as the rest of the body would be taken for the next request."""
-    injector = Injector("cos:SlowDown,drain=no,path=/a", environ={})
-    if kind == "asgi":
-        faulty = ASGIFaultMiddleware(asgi_app, injector=injector)
-    else:
-        faulty = Bridge(WSGIFaultMiddleware(wsgi_app, injector=injector))
     more = "\nExpect: 100-continue" if expects else ""
-    with serving(faulty) as exchange:
+    with serving(faulty(kind, "cos:SlowDown,drain=no,path=/a")) as exchange:
         exchange.send(
             f"PUT /a HTTP/1.1\nHost: h\nContent-Length: 100000{more}", b"" if expects else b"x" * 500
         )

@@ -123,7 +123,7 @@ def beneath_asgi(app):
     return outer
 
 
-# Without rules this is the server as it is without us, to compare with.
+# The tests load this module as well, without rules.
 _faulty = "FAULTINJECT_RULES" in os.environ
 wsgi = WSGIFaultMiddleware(plain_wsgi) if _faulty else plain_wsgi
 asgi = ASGIFaultMiddleware(plain_asgi) if _faulty else plain_asgi

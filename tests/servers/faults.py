@@ -51,19 +51,6 @@ def latency(trial):
     return trial.seen(ending(answer), path)
 
 
-@fault("latency, after")
-def latency_after(trial):
-    """The app's own answer, late, when the app has run."""
-    path = trial.path("late-after")
-    with trial.connect() as client:
-        client.send(request("GET", path))
-        trial.server.outcome(path)
-        answer = client.answer()
-    assert is_photo(answer)
-    assert answer.head_at >= 0.1
-    return trial.seen(ending(answer), path)
-
-
 def empty(answer):
     """Whether nothing came, or a gateway's error where the connection could not be reached."""
     return not answer.line or (answer.status == 502 and answer.whole)
@@ -123,16 +110,6 @@ def hang_five(trial):
         return trial.seen("others answered", path)
 
 
-@fault("reset, upload")
-def reset_upload(trial):
-    """An upload is taken whole before the reset."""
-    path, answer = trial.ask("reset", "put", "PUT", b"x" * 300_000)
-    assert empty(answer)
-    outcome = trial.server.outcome(path, until=lambda outcome: outcome["body_complete"])
-    assert (outcome["request_bytes"], outcome["body_complete"]) == (300_000, True)
-    return trial.seen(ending(answer), path)
-
-
 @fault("reset, drain=no")
 def reset_undrained(trial):
     """The reset comes during the upload, unless the server reads it whole first."""
@@ -164,17 +141,6 @@ def truncate_stream(trial):
     # When the app's iterator raises, granian ends the chunks properly: 7,500 of 7,500 requests on a busy machine. In
     # two of five whole runs the connection ended instead, which is the fault's purpose.
     return trial.seen("answered" if trial.server.name == "granian WSGI" and end == "FIN" else end, path)
-
-
-@fault("truncate, of=cos:SlowDown")
-def truncate_error(trial):
-    """The error's full length is told, half of it comes."""
-    path, answer = trial.ask("cut-error")
-    length = int(answer.one("content-length"))
-    assert (answer.status, len(answer.body)) == (503, length // 2)
-    assert answer.body.startswith(b"<?xml")
-    assert trial.server.ran(path) == 0
-    return trial.seen(ending(answer), path)
 
 
 @fault("drip")
@@ -239,26 +205,6 @@ FAULTS |= {
 }
 
 
-@fault("error, after_bytes, no length")
-def error_middle_chunks(trial):
-    """The same in chunks; if the server does not mark their end, the app gets no fault."""
-    path = trial.path("error-middle", "put")
-    with trial.connect() as client:
-        client.send(request("PUT", path, more="Transfer-Encoding: chunked\r\n"))
-        client.send(b"%x\r\n%b\r\n" % (PART, LONG[:PART]))
-        client.send(b"%x\r\n%b\r\n0\r\n\r\n" % (len(LONG) - PART, LONG[PART:]))
-        answer = client.answer()
-    assert answer.whole
-    if answer.status == 503:
-        outcome = trial.server.outcome(path, until=lambda outcome: outcome["request_bytes"] is not None)
-        assert (code(answer.body), outcome["request_bytes"], outcome["body_complete"]) == (
-            "SlowDown",
-            PART,
-            False,
-        )
-    return trial.seen(str(answer.status), path)
-
-
 @fault("stall, after_bytes")
 def stall_middle(trial):
     """An upload stops behind so many bytes, for as long as asked, and then is whole."""
@@ -321,15 +267,6 @@ def slow(answer, rate):
         assert size <= rate * at, answer.times
 
 
-@fault("drip, of=cos:SlowDown")
-def drip_error(trial):
-    """The error, no faster than asked."""
-    path, answer = trial.ask("drip-error")
-    assert (answer.status, answer.whole, code(answer.body)) == (503, True, "SlowDown")
-    slow(answer, 500)
-    return trial.seen(ending(answer), path)
-
-
 def flipped(one, other):
     """In how many bytes two bodies differ."""
     assert len(one) == len(other)
@@ -353,15 +290,6 @@ def in_process(path):
     app = WSGIFaultMiddleware(plain_wsgi, injector=Injector(RULES, seed=SEED, environ={}))
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": path, "HTTP_HOST": HOST, "wsgi.input": BytesIO()}
     return b"".join(app(environ, lambda *_: None))
-
-
-@fault("corrupt, no length")
-def corrupt_stream(trial):
-    """A stream keeps its length."""
-    path, answer = trial.ask("corrupt", "stream")
-    assert (answer.status, answer.whole) == (200, True)
-    wrong = flipped(answer.body, STREAM)
-    return trial.seen(f"{wrong} wrong", path)
 
 
 @fault("error")
@@ -422,21 +350,3 @@ def late_error(trial):
     assert answer.times[-1][0] - answer.head_at > 0.2
     path = path.partition("?")[0]
     return trial.seen(ending(answer), path)
-
-
-@fault("HEAD")
-def head(trial):
-    """HEAD gets the head without a byte after it; connection faults are the same."""
-    saw = []
-    for rule in "close", "hang", "reset":
-        path, answer = trial.ask(rule, method="HEAD")
-        assert empty(answer)
-        saw.append(ending(answer))
-    for rule in "cut", "drip", "corrupt", "error":
-        path, answer = trial.ask(rule, method="HEAD")
-        assert (answer.status, answer.body) == (503 if rule == "error" else 200, b"")
-        assert trial.did(path, "answered" if rule == "error" else "nothing_to_cut") in (
-            "nothing_to_cut",
-            "answered",
-        )
-    return trial.seen(", ".join(saw), path)

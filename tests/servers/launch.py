@@ -177,14 +177,14 @@ class Server(Started):
     Args:
         name: one of `KINDS`.
         folder: where its files go.
-        rules: its rules; none for the app without us.
+        rules: its rules.
         variables: more of its environment.
 
     Attributes:
         address: where it is reached.
     """
 
-    def __init__(self, name, folder, rules="", **variables):
+    def __init__(self, name, folder, rules, **variables):
         super().__init__(folder)
         kind = KINDS[name]
         self.name = name
@@ -204,12 +204,11 @@ class Server(Started):
         environment["PYTHONPATH"] = os.pathsep.join(
             [str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])]
         )
-        if rules:
-            environment |= {
-                "FAULTINJECT_RULES": rules,
-                "FAULTINJECT_SEED": SEED,
-                "FAULTINJECT_JOURNAL": str(self._journal),
-            }
+        environment |= {
+            "FAULTINJECT_RULES": rules,
+            "FAULTINJECT_SEED": SEED,
+            "FAULTINJECT_JOURNAL": str(self._journal),
+        }
         self.begin(kind.command(Place(port, path, certificate)), HERE, environment | variables)
 
     def _certify(self, folder):

@@ -38,7 +38,6 @@ THEN = {
 TEXTS = {
     # A client that must see a pause, or make a request meanwhile, may itself be delayed by half a second.
     "late": "latency,delay=100ms",
-    "late-after": "latency,when=after,delay=100ms",
     "later": "latency,delay=1s",
     "hang": "hang,duration=200ms",
     "hang-after": "hang,when=after,duration=100ms",
@@ -65,7 +64,6 @@ TEXTS = {
     "stall-answer-long": "stall,when=after,after_bytes=500",
     "drip": "drip,rate=1000",
     "drip-long": "drip,rate=20",
-    "drip-error": "drip,of=cos:SlowDown,rate=500",
     "corrupt": "corrupt",
     "corrupt-5": "corrupt,flips=5",
     "error": "cos:SlowDown",
