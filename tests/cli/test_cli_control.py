@@ -372,6 +372,17 @@ def test_a_journal_without_requests(odd):
     )
 
 
+def test_a_journal_of_two_processes(odd):
+    """Each has numbers of its own for its requests."""
+    both = [ROW | {"pid": pid, "seq": 1, "path": f"/of/{pid}"} for pid in (1, 2)]
+    told = odd(
+        f"200 application/json|{json.dumps({'outcomes': both, 'cursor': '', 'dropped': 0})}",
+        "journal",
+        code=0,
+    )
+    assert re.findall("/of/.", told) == ["/of/1", "/of/2"]
+
+
 def test_a_live_journal_that_breaks_off(start, paged):
     """It is asked for again, from where it was, which is said once; what is missing is told."""
     # The interrupt comes while it waits for an answer: while it connects, the interpreter may leave a socket open, and

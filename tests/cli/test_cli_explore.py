@@ -336,7 +336,7 @@ def test_interrupted_in_a_run_without_faults(start, program, tmp_path, options, 
 
 
 def test_a_file_that_may_not_be_run(refused, tmp_path, monkeypatch):
-    """It is there: the message says what is missing. A word without a slash is no file, as in a shell."""
+    """The message says what is missing; a word without a slash is no file, as in a shell."""
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "job"
     path.touch(0o644)

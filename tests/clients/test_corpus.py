@@ -11,7 +11,6 @@ from faultinject.conformance.driving import run
 from faultinject.conformance.plan import PHASES
 from tests.slowly import others_slowly
 
-from . import confusion
 from .comparison import CAUGHT, compare
 from .subjects import HERE, ours
 
@@ -98,15 +97,6 @@ def test_bug_of_waiting_is_caught(name):
 def test_no_false_alarm(name):
     """A client that does everything right is not blamed for anything in the whole plan."""
     assert [str(each) for each in rows_of(OURS[name]) if each.wrong] == []
-
-
-@pytest.mark.slow
-def test_recorded_run_can_be_judged_again(tmp_path):
-    """The journal that the table is made from says of a client what its run said."""
-    path = tmp_path / "never retries.1.json.gz"
-    confusion.record(OURS["never retries"], path, {"round": 1})
-    found = confusion.judged(path)["findings"]
-    assert "FAIL" in {each["verdict"] for each in found if each["check"] == "retries"}
 
 
 def test_table_is_of_these_clients():

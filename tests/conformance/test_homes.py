@@ -114,7 +114,7 @@ def test_a_program_says_its_version(listed, program, text, version):
 
 
 def test_a_program_of_the_environment_comes_first(listed, program, tmp_path):
-    """A program beside this Python is found first, without an active environment, also if nothing can run it."""
+    """A program beside this Python comes first, also without an active environment."""
     program("rclone", "echo rclone 1.60.1")
     assert listed("rclone") == "1.60.1"
     written(tmp_path / "environment" / "rclone", "#!/bin/sh\necho rclone 1.75.2\n").chmod(0o755)

@@ -61,5 +61,5 @@ def test_a_client_that_is_wrong_is_caught(needed, command, failed, tmp_path):
 
 
 def test_every_language_has_one():
-    """Python's is in `tests/cli/test_cli_conformance_wrong_python.py`."""
+    """Python's are in `tests/clients/corpus`."""
     assert {each.language for each in SDKS.values()} <= {"Python", *LANGUAGES}

@@ -79,7 +79,7 @@ def test_a_fault_that_was_not_carried_out(registry):
 
 
 def test_under_way_and_too_many(registry):
-    """The gauge is back at zero when they are over, whatever the fault was; it is of all injectors."""
+    """The gauge counts the faults of all injectors, and is back at zero when they are over."""
     injector, other = make("http:503,delay=30s", FAULTINJECT_MAX_ACTIVE="1"), make("http:502")
     collect(injector, registry)
     collect(other, registry)

@@ -113,3 +113,10 @@ def test_a_lost_answer_to_a_read():
     exploration, error = explore("queue", "reset", "reset,when=after", right=False)
     assert "gets: the answer is cut after 0 bytes (reset)" in str(error)
     assert {each.text.endswith(",when=after") for each in exploration.runs if each.failed} == {True}
+
+
+def test_the_error_of_the_code_is_the_cause():
+    """The failure is raised from the error of the run that is shown; other runs keep none."""
+    exploration, error = explore("rewind", right=False)
+    kept = [each for each in exploration.runs if each.failed and each.error is not None]
+    assert [each.error for each in kept] == [error.__cause__]

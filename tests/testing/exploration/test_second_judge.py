@@ -246,10 +246,11 @@ def test_an_error_in_200_in_a_call_that_the_test_names(swallowed):
         ("POST", "/orders/new", {"Idempotency-Key": "7"}, ""),
         ("POST", "/b/log?append&position=4", {}, "warns"),
         ("POST", "/b", {"User-Agent": "boto3/1.44"}, "warns"),
+        ("POST", "/upload/storage/v1/b/films/o?uploadType=media&name=cat", ID, ""),
         ("POST", "/b?delete", {}, ""),
         ("PUT", "/b/k", {}, ""),
     ],
-    ids=["POST", "PATCH", "by fingerprint", "with a key", "with a place", "form upload", "delete", "PUT"],
+    ids=["POST", "PATCH", "by fingerprint", "with a key", "with a place", "form upload", "same object", "delete", "PUT"],
 )  # fmt: skip
 def test_non_idempotent_retry(method, path, headers, verdict):
     """A blind retry of a write that may have taken effect fails, or is suspicious.

@@ -810,6 +810,29 @@ def test_one_that_is_ended_shows_what_it_has_found(project, number):
     ])  # fmt: skip
 
 
+def test_a_handler_of_ones_own_stays(passes):
+    """SIGTERM interrupts an exploration only if nobody handles it."""
+    passes(
+        UPLOAD
+        + """
+    import signal
+
+    def handle(*_):
+        pass
+
+    signal.signal(signal.SIGTERM, handle)
+
+    @pytest.mark.faultinject_explore("http:500")
+    def test_it(client):
+        assert signal.getsignal(signal.SIGTERM) is handle
+        assert upload(client)
+
+    def teardown_module():
+        assert signal.signal(signal.SIGTERM, signal.SIG_DFL) is handle
+"""
+    )
+
+
 @pytest.mark.slow
 def test_one_that_is_ended_before_it_has_found_anything(project):
     """In a run without faults there is nothing to show."""

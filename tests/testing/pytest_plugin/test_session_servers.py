@@ -344,7 +344,7 @@ def test_an_explored_test(tests):
 
 @pytest.mark.slow
 def test_requests_here_before_there(tests):
-    """Counts in memory stay there when a server joins during a test."""
+    """Counts in memory stay there when a server joins in a test, and its matches count as well."""
     tests("""
         import flask
 
@@ -359,9 +359,11 @@ def test_requests_here_before_there(tests):
             assert here.test_client().get("/photos/1").status_code == 502
             assert (faults.injected, faults.attempts) == (0, 1)
             with serving("-m", "flask", "--app", "apps", "run", "-p", "0") as url:
-                faults.add("http:501", path="never/")
-                assert [ask(url + "/photos/1") for _ in range(2)] == [500, 200]
-            assert (faults.injected, faults.attempts) == (1, 3)
+                faults.add("http:501", path="/photos/2", times=0)
+                assert [ask(url + f"/photos/{n}") for n in (1, 1, 2)] == [500, 200, 200]
+            assert (faults.injected, faults.attempts) == (1, 4)
+            with pytest.raises(AssertionError, match="1 request met its conditions"):
+                faults.assert_all_fired()
     """).assert_outcomes(passed=1)
 
 

@@ -238,6 +238,7 @@ def test_asked_for_by_name_in_a_wider_fixture(passes):
         @pytest.mark.parametrize("number", range(2))
         def test_one(url, number):
             assert httpx.head(f"{url}/photos").status_code == 200
+            assert httpx.head(f"{url}/films").status_code == 404
             assert httpx.put(f"{url}/films").status_code == 200
     """,
         2,
