@@ -205,6 +205,32 @@ def test_a_job_that_writes_how_long_it_took(explored, left, twice, found):
     assert (code, findings(lines)) == (bool(found), found)
 
 
+RACE = """
+import threading
+first = threading.Thread(target=call, args=("PUT", "/cat", b"version 1"))
+first.start()
+time.sleep(0.3)
+call("PUT", "/cat", b"version 2")
+first.join()
+"""
+OVERTAKEN = "other content: /films/cat differs from what it is without faults, from byte 8 on"
+
+
+@pytest.mark.parametrize(
+    ("source", "fault", "found"),
+    [
+        (TIMED.replace("LEFT", "4").replace("TWICE", "0"), "latency,delay=1s", []),
+        (TIMED.replace("LEFT", "4").replace("TWICE", "0"), "hang,duration=1s", []),
+        (RACE, "latency,delay=1s", [OVERTAKEN]),
+    ],
+    ids=["late", "never", "overtaken"],
+)
+def test_a_duration_when_an_answer_is_late(explored, source, fault, found):
+    """Another delay changes a duration, and not what a late request overwrites."""
+    code, lines = explored(source, "-r", f"{fault},path=/films/cat")
+    assert (code, [line.partition(" (latency")[0] for line in findings(lines)]) == (bool(found), found)
+
+
 def test_a_command_that_says_so(explored):
     """It exits with 3: that is the failure, and what the store lacks is no other."""
     code, lines = explored("call('PUT', '/cat', b'meow')", "-r", "s3:SlowDown,times=9")

@@ -108,6 +108,7 @@ class StoreComparison:
         *,
         refused: Collection[str] = (),
         lost: bool = False,
+        late: bool = False,
     ) -> list[Finding]:
         """The findings about a run.
 
@@ -117,12 +118,14 @@ class StoreComparison:
             refused: the objects, `/bucket/key`, whose removal a fault has refused; `/bucket/` stands for all objects
                 of a bucket.
             lost: whether the answer to a write was lost.
+            late: whether all answers came, one of them late, so that only a duration may differ: a value that another
+                delay does not change is none.
         """
         before, after = self._select_compared(before), self._select_compared(after)
         buckets = tuple(path for path in refused if path.endswith("/"))
         still_there = {path for path in after if path in refused or path.startswith(buckets)}
         return [
-            *self._compare_fixed(before, after, still_there, lost=lost),
+            *self._compare_fixed(before, after, still_there, lost=lost, late=late),
             *self._compare_changing(before, after, still_there, lost=lost),
         ]
 
@@ -154,15 +157,22 @@ class StoreComparison:
         }
 
     def _compare_fixed(
-        self, before: StoreContents, after: StoreContents, still_there: Collection[str], *, lost: bool
+        self,
+        before: StoreContents,
+        after: StoreContents,
+        still_there: Collection[str],
+        *,
+        lost: bool,
+        late: bool,
     ) -> Iterator[Finding]:
         """Compare the objects whose names are the same in every run."""
         for path in sorted({*before, *after, *chain.from_iterable(self._ends)}):
             if self._varying_pattern(path) is not None:
                 continue
-            allowed = [end.get(path) for end in self._ends]
             content = after.get(path)
-            usual = [end for end in allowed if end is not None]
+            usual = [end[path] for end in self._ends if path in end]
+            # What another delay leaves is no excuse for a run whose fault is only a delay.
+            allowed = {end.get(path) for end in (chain(*self._runs) if late else self._ends)}
             if content is not None and usual:
                 yield from self._compare_metadata(path, content, usual)
             if content in allowed:
@@ -172,14 +182,14 @@ class StoreComparison:
                     LOST, f"{path} is not there; without {self._without} it has {in_bytes(len(usual[0]))}"
                 )
             elif usual:
-                yield from self._compare_content(path, content)
+                yield from self._compare_content(path, content, late=late)
             elif path in before or path in still_there:
                 yield finding(NOT_REMOVED, f"{path} is still there; without {self._without} it is removed")
             else:
                 message = f"{path} ({in_bytes(len(content))}) is there, and not without {self._without}"
                 yield _judge_surplus(message, [path], after, lost=lost)
 
-    def _compare_content(self, path: str, content: bytes) -> Iterator[Finding]:
+    def _compare_content(self, path: str, content: bytes, *, late: bool) -> Iterator[Finding]:
         # The contents after the first run of the program, and those after its second: these two may differ.
         stages = [[end[path] for end in stage if path in end] for stage in zip(*self._runs, strict=True)]
         if any(len(set(map(len, stage))) > 1 for stage in stages):
@@ -187,8 +197,10 @@ class StoreComparison:
         usual = list(dict.fromkeys(chain.from_iterable(stages)))
         if any(len(set(stage)) > 1 and _is_one_more(content, stage) for stage in stages):
             return  # its content differs between runs without faults, too
-        late = [end[path] for run in self._delayed for end in run if path in end]
-        if any(_differs_as(content, right, other) for right in usual for other in late):
+        delayed = [end[path] for end in chain(*self._delayed) if path in end]
+        if late:
+            delayed = [other for other in delayed if other != content]
+        if any(_differs_as(content, right, other) for right in usual for other in delayed):
             return  # it differs where a delay alone makes a difference
         yield self._damage(path, content, usual)
 

@@ -45,8 +45,12 @@ TRIES = 3
 """The most attempts of a run whose fault reaches no request."""
 WITHOUT = 5
 """The number of runs without faults to make before a comparison with them may fail a run."""
-LONGER = 1.1
-"""The factor by which such a run is delayed more than the run with a fault took longer."""
+LONGER, MUCH_LONGER, LESS = 1.1, 2.2, 0.75
+"""How many times as long as a run with a fault took longer one of them is delayed.
+
+The client may have waited before a retry; it may have got all answers, one late, and then a value that differs again
+is a duration; or it timed out, and with less delay it does not.
+"""
 PATIENCE = 10.0
 """The factor of a program's time limit: of the time without faults, plus `Once.leeway`."""
 PER_REQUEST, MORE = 10, 50
@@ -118,7 +122,8 @@ class Sweep:
         self._plain: list[FinishedRun] = []
         self._fails_without = False
         self._without = _WITHOUT
-        self._delay = 0.001
+        self._waited: dict[tuple[float, ...], float] = {}
+        self._delays: list[float] = []
         self._doubted: tuple[PlannedRun, RunResult] | None = None
         self._queue: list[PlannedRun] = []
         self._known: dict[tuple[object, ...], Choice] = {}
@@ -209,15 +214,16 @@ class Sweep:
         """Keep a finished run, or put it aside until more runs without faults can be compared."""
         compared = finished.error is None and any(finding.check in COMPARED for finding in finished.findings)
         longer = result.seconds - min(run.seconds for run in self._plain)
-        # After an answer that comes late, a client may give up: only a wait of its own is repeated as a delay.
-        waited = longer > self._delay and not (
-            self.run.kills or any(choice.late for choice in planned.chosen)
-        )
+        late = any(choice.late for choice in planned.chosen)
+        got_all = (MUCH_LONGER, LESS) if self._asks_as_usual(finished) else (LESS,)
+        times = got_all if late else (LONGER,)
+        waited = longer > self._waited.get(times, 0.001) and not self.run.kills
         if compared and (waited or len(self._plain) < WITHOUT):
             self._doubted = planned, result
             if waited:
-                self._delay = LONGER * longer
-                self._without = self._delayed(planned)
+                self._waited[times] = LONGER * longer
+                self._delays = [factor * longer for factor in times]
+                self._without = self._delayed(planned, self._delays.pop(0))
             return finished
         if finished.reached and len(finished.points) == 1 and not finished.failed:
             self._grow(finished)
@@ -227,26 +233,33 @@ class Sweep:
         self._current = self._doubted = None
         return finished
 
-    def _delayed(self, planned: PlannedRun) -> PlannedRun:
-        """A run that is as slow as one with a fault: a duration that code stores then differs."""
-        choice = Choice(Rule("latency", delay=f"{self._delay:.3f}s"), "latency")
+    def _delayed(self, planned: PlannedRun, seconds: float) -> PlannedRun:
+        """A run that is slow as one with a fault: a duration that code stores then differs."""
+        choice = Choice(Rule("latency", delay=f"{seconds:.3f}s"), "latency")
         point = planned.points[0]
         rules = (rule_at(point, choice, self.reading.vendor),)
         return PlannedRun(Scenario.of_rules(rules, "0"), (point,), (choice,))
 
-    def _is_usual(self, finished: FinishedRun) -> bool:
-        """Whether a run with a delay ended well, and made the requests of a run without faults."""
+    def _asks_as_usual(self, finished: FinishedRun) -> bool:
+        """Whether a run made the requests of a run without faults, and waited for all answers."""
         assert self.points is not None
         outcomes = finished.outcomes
         same = len(outcomes) == len(self.requests) and self.points.usual_end(0, outcomes)
-        return same and not (finished.failed or any(outcome.left for outcome in outcomes))
+        return same and not any(outcome.left for outcome in outcomes)
 
     def _record_without(self, result: RunResult) -> FinishedRun:
         """Record the result of a run without faults."""
         result = replace(result, outcomes=result.outcomes[: result.first])
         finished, self._without = FinishedRun(self._without, result), _WITHOUT
-        if finished.points and self._doubted is not None and not self._is_usual(finished):
+        if (
+            finished.points
+            and self._doubted is not None
+            and (finished.failed or not self._asks_as_usual(finished))
+        ):
             planned, doubted = self._doubted
+            if self._delays:
+                self._without = self._delayed(planned, self._delays.pop(0))
+                return finished
             return self._take(self.run.finish_run(planned, doubted), planned, doubted)
         if finished.failed:
             if self._fails_without:
