@@ -42,6 +42,14 @@ METADATA = frozenset(
 """The headers that a writer chooses, besides its own metadata, and that a service keeps."""
 
 
+ENOUGH = 5
+"""The number of runs without faults before a comparison with them may fail a run."""
+
+
+LONGEST_TEXT = 2**20
+"""The most bytes of a text whose words are compared."""
+
+
 class Content(bytes):
     """The content of an object, with its metadata.
 
@@ -124,10 +132,15 @@ class StoreComparison:
         before, after = self._select_compared(before), self._select_compared(after)
         buckets = tuple(path for path in refused if path.endswith("/"))
         still_there = {path for path in after if path in refused or path.startswith(buckets)}
-        return [
+        findings = [
             *self._compare_fixed(before, after, still_there, lost=lost, late=late),
             *self._compare_changing(before, after, still_there, lost=lost),
         ]
+        return findings or (list(self._words_lacking(after)) if self._knows_enough else [])
+
+    def lacks_words(self, after: StoreContents) -> bool:
+        """Whether a text lacks words, though too few runs without faults are known to say so."""
+        return not self._knows_enough and any(self._words_lacking(self._select_compared(after)))
 
     def removed_objects(self, before: StoreContents, after: StoreContents) -> list[Finding]:
         """Find objects that a run with an error has removed, and that right runs keep or replace."""
@@ -211,6 +224,32 @@ class StoreComparison:
             if len(values) == 1 and present.get(name) not in values:
                 has, right = (_header(name, value) for value in (present.get(name), *values))
                 yield finding(OTHER_METADATA, f"{path} has {has}; without {self._without} it has {right}")
+
+    @property
+    def _knows_enough(self) -> bool:
+        return len(self._runs) + len(self._delayed) >= ENOUGH
+
+    def _words_lacking(self, after: StoreContents) -> Iterator[Finding]:
+        """Warn of texts that differ in each run, and lack words that they have in each run without faults."""
+        ends = list(map(self._texts, self._ends))
+        for name, content in self._texts(after).items():
+            usual = [end[name] for end in ends if name in end]
+            lacking = _lacking(content, usual) if len(usual) == len(ends) else []
+            if lacking:
+                words = "1 word" if len(lacking) == 1 else f"{len(lacking):,} words"
+                message = (
+                    f"{name} lacks {words} that it has in each run without {self._without}, for example"
+                    f" {quoted(lacking[0].decode())}"
+                )
+                yield finding(OTHER_CONTENT, message, WARN)
+
+    def _texts(self, contents: StoreContents) -> StoreContents:
+        """The contents by name; those of names that differ in each run together, by the pattern of the names."""
+        fixed = {path: content for path, content in contents.items() if self._varying_pattern(path) is None}
+        return fixed | {
+            name: b" ".join(sorted(objects.values(), key=_without_numbers))
+            for name, objects in self._by_name(contents).items()
+        }
 
     def _damage(self, path: str, content: bytes, usual: Collection[bytes]) -> Finding:
         """The damage to an object, compared with its right contents."""
@@ -305,6 +344,31 @@ def _header(name: str, value: str | None) -> str:
     return f"no {name}" if value is None else quoted(f"{name}: {value}")
 
 
+def _without_numbers(content: bytes) -> bytes:
+    """A content with a star for each id and number."""
+    return _NUMBERS.sub(b"*", content)
+
+
+# A word of a text: a name, a number, a time or an id.
+_TEXT_WORD = re.compile(rb"[\w.:+-]+")
+_NO_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f-\xff]")
+
+
+def _lacking(content: bytes, usual: Sequence[bytes]) -> list[bytes]:
+    """The words of a text that differs in each run, at places where all right runs have them, that it lacks.
+
+    Other formats have no words; and further words, such as those of a log, are no damage.
+    """
+    texts = (content, *usual)
+    if len({*usual}) < 2 or max(map(len, texts)) > LONGEST_TEXT or any(map(_NO_TEXT.search, texts)):
+        return []
+    rows = [_TEXT_WORD.findall(text) for text in usual]
+    if len({*map(len, rows)}) > 1:
+        return []
+    always = Counter(words[0] for words in zip(*rows, strict=True) if len({*words}) == 1)
+    return list((always - Counter(_TEXT_WORD.findall(content))).elements())
+
+
 def _folder(path: str) -> str:
     return path.rpartition("/")[0]
 
@@ -327,7 +391,7 @@ def _words(content: bytes) -> Counter[bytes]:
 
     JSON may have them in any order.
     """
-    return Counter(re.findall(rb"[\w*]+", _NUMBERS.sub(b"*", content)))
+    return Counter(re.findall(rb"[\w*]+", _without_numbers(content)))
 
 
 # The words of a name, between signs such as / - . and =. A counter, a random id or a time is a word.

@@ -141,6 +141,14 @@ class Once:
             findings += self._judge.select_counted(self._store.removed_objects(result.before, result.after))
         return FinishedRun(planned, result, gave_up=gave_up, findings=findings, first=first)
 
+    def is_in_doubt(self, result: RunResult) -> bool:
+        """Whether more runs without faults may show that something in the store is wrong."""
+        return (
+            result.before is not None
+            and not result.reported_an_error(PASSING)
+            and self._store.lacks_words(result.after)
+        )
+
     def _in_store(
         self, result: RunResult, held: StoreContents, *, lost: bool = False, late: bool = False
     ) -> list[Finding]:

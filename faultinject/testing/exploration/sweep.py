@@ -36,6 +36,7 @@ from faultinject.testing.exploration.points import (
     starts_with,
 )
 from faultinject.testing.exploration.programs import ProgramFailed
+from faultinject.testing.exploration.store_comparison import ENOUGH
 from faultinject.testing.exploration.strategies import KilledAndRestarted, Once
 from faultinject.testing.nearest import Comparison
 from faultinject.vendors.addressing import Addressing
@@ -43,8 +44,6 @@ from faultinject.vendors.vendor import Vendor
 
 TRIES = 3
 """The most attempts of a run whose fault reaches no request."""
-WITHOUT = 5
-"""The number of runs without faults to make before a comparison with them may fail a run."""
 LONGER, MUCH_LONGER, LESS = 1.1, 2.2, 0.75
 """How many times as long as a run with a fault took longer one of them is delayed.
 
@@ -212,13 +211,15 @@ class Sweep:
 
     def _take(self, finished: FinishedRun, planned: PlannedRun, result: RunResult) -> FinishedRun:
         """Keep a finished run, or put it aside until more runs without faults can be compared."""
-        compared = finished.error is None and any(finding.check in COMPARED for finding in finished.findings)
+        compared = finished.error is None and (
+            any(finding.check in COMPARED for finding in finished.findings) or self.run.is_in_doubt(result)
+        )
         longer = result.seconds - min(run.seconds for run in self._plain)
         late = any(choice.late for choice in planned.chosen)
         got_all = (MUCH_LONGER, LESS) if self._asks_as_usual(finished) else (LESS,)
         times = got_all if late else (LONGER,)
         waited = longer > self._waited.get(times, 0.001) and not self.run.kills
-        if compared and (waited or len(self._plain) < WITHOUT):
+        if compared and (waited or len(self._plain) < ENOUGH):
             self._doubted = planned, result
             if waited:
                 self._waited[times] = LONGER * longer
