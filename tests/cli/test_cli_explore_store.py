@@ -205,6 +205,17 @@ def test_a_job_that_writes_how_long_it_took(explored, left, twice, found):
     assert (code, findings(lines)) == (bool(found), found)
 
 
+def test_a_store_that_refuses_all_writes_without_faults(explored):
+    """What a program does about faults is not seen there, though it exits with 0."""
+    code, lines = explored("ask('PUT', '/none/cat', b'meow')", "-r", "s3:SlowDown")
+    assert (code, lines[2:]) == (
+        0,
+        [
+            "not judged: what the code writes (without faults the store refuses all writes, such as PUT /none/cat: 404)"
+        ],
+    )
+
+
 RACE = """
 import threading
 first = threading.Thread(target=call, args=("PUT", "/cat", b"version 1"))

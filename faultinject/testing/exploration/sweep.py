@@ -10,6 +10,8 @@ from dataclasses import replace
 from functools import cache
 
 from faultinject.audit.app_under_test import places_of_app, without_operations
+from faultinject.audit.grouping import READING
+from faultinject.engine.shown import quoted
 from faultinject.exceptions import ConfigurationError, ExplorationFailedError, ProductionRefusedError
 from faultinject.journal.outcome import Outcome
 from faultinject.journal.writing import RING_SIZE
@@ -275,6 +277,8 @@ class Sweep:
                 )
             )
         delayed = bool(finished.points)
+        if not self._plain and result.before is not None:
+            self._note_refusals(result.outcomes)
         self.run.learn(result, delayed=delayed)
         self._plain.append(finished)
         self._judge.learn(result.outcomes, result.output, delayed=delayed)
@@ -284,6 +288,14 @@ class Sweep:
             planned, doubted = self._doubted
             return self._take(self.run.finish_run(planned, doubted), planned, doubted)
         return finished
+
+    def _note_refusals(self, outcomes: Iterable[Outcome]) -> None:
+        """Report a store that refuses all that code writes, as one without the bucket does."""
+        writes = [outcome for outcome in outcomes if outcome.method not in READING]
+        if writes and all((outcome.status or 0) >= 400 for outcome in writes):
+            asked = quoted(f"{writes[0].method} {writes[0].path}")
+            why = f"without faults the store refuses all writes, such as {asked}: {writes[0].status}"
+            self.run.leave_out(LeftOut("what the code writes", why, head="not judged"))
 
     def _not_independent(self, finished: FinishedRun) -> str:
         """The error if a later run without faults fails, with its output."""
