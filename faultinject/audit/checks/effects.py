@@ -145,9 +145,9 @@ def _wrong(call: Call, evidence: Evidence) -> tuple[int, Call, Attempt] | None:
     be all that the caller wanted; but a client that is refused after a failure has to look whether what is there is
     its own.
     """
-    well = (each for window in call.windows for each in evidence.overlapping[window] if not each.failed)
+    beside_it = (each for window in call.windows for each in evidence.overlapping[window] if not each.failed)
     attempts = (
-        call.attempts if call.window else sorted({*call.attempts, *well}, key=lambda each: each.arrived)
+        call.attempts if call.window else sorted({*call.attempts, *beside_it}, key=lambda each: each.arrived)
     )
     writes = list(filter(is_write, attempts))
     asked = (

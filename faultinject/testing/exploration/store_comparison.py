@@ -247,8 +247,7 @@ class StoreComparison:
         """The contents by name; those of names that differ in each run together, by the pattern of the names."""
         fixed = {path: content for path, content in contents.items() if self._varying_pattern(path) is None}
         return fixed | {
-            name: b" ".join(sorted(objects.values(), key=_without_numbers))
-            for name, objects in self._by_name(contents).items()
+            name: _in_one_text(objects.values()) for name, objects in self._by_name(contents).items()
         }
 
     def _damage(self, path: str, content: bytes, usual: Collection[bytes]) -> Finding:
@@ -347,6 +346,12 @@ def _header(name: str, value: str | None) -> str:
 def _without_numbers(content: bytes) -> bytes:
     """A content with a star for each id and number."""
     return _NUMBERS.sub(b"*", content)
+
+
+def _in_one_text(contents: Iterable[bytes]) -> bytes:
+    """Contents in an order that ids and numbers do not change."""
+    ordered = sorted(contents, key=_without_numbers)
+    return b" ".join(ordered)
 
 
 # A word of a text: a name, a number, a time or an id.
