@@ -410,11 +410,12 @@ CUT_READ = "-r truncate,method=GET"
             "2 requests without faults, 1 fault; 2 runs ~, 0 failed, 1 gave up cleanly, 1 with a warning",
             "warning: object lost: it was there before the run, and is gone: /films/old (s3",
         ]),
-        # Standard output is compared if runs without faults agree and no error is told.
+        # The lines of standard output on which runs without faults agree are compared if no error is told.
         slowly(f"{TO_STDERR}print(len(text))", CUT_READ, 0, "warning: ", [CUT]),
         (f"{TO_STDERR}text == 'old' and print(len(text))", CUT_READ, 0, "warning: ", [MISSING]),
         (f"{TO_STDOUT}print('read')", CUT_READ, 0, "warning: ", []),
         (f"{TO_STDERR}print(len(text), time.time())", CUT_READ, 0, "warning: ", []),
+        (f"{TO_STDERR}print(len(text)); print(time.time())", CUT_READ, 0, "warning: ", [CUT]),
         slowly(f"{TO_STDERR}print(len(text)); sys.exit(text != 'old')", CUT_READ, 1, "warning: ", []),
         # An object, a pattern of objects, or the check is ignored.
         *(

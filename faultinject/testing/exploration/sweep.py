@@ -281,7 +281,7 @@ class Sweep:
             self._note_refusals(result.outcomes)
         self.run.learn(result, delayed=delayed)
         self._plain.append(finished)
-        self._judge.learn(result.outcomes, result.output, delayed=delayed)
+        self._judge.learn(result.outcomes, result.output)
         if len(self._plain) == 1 and (result.before is not None or result.first is not None):
             _let_the_second_pass()
         if self._doubted is not None:
