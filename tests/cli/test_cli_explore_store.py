@@ -206,7 +206,7 @@ def test_a_job_that_writes_how_long_it_took(explored, left, twice, found):
 
 
 def test_a_store_that_refuses_all_writes_without_faults(explored):
-    """What a program does about faults is not seen there, though it exits with 0."""
+    """It is said of a program that exits with 0: nothing shows its reaction to faults."""
     code, lines = explored("ask('PUT', '/none/cat', b'meow')", "-r", "s3:SlowDown")
     assert (code, lines[2:]) == (
         0,
