@@ -367,9 +367,9 @@ _NO_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f-\xff]")
 
 
 def _lacking(content: bytes, usual: Sequence[bytes]) -> list[bytes]:
-    """The words of a text that differs in each run, at places where all right runs have them, that it lacks.
+    """Find words that all right runs have at the same places, and this content lacks.
 
-    Other formats have no words; and further words, such as those of a log, are no damage.
+    It is a text that differs in each run. Other formats have no words; and further words, such as those of a log, are no damage.
     """
     texts = (content, *usual)
     if len({*usual}) < 2 or max(map(len, texts)) > LONGEST_TEXT or any(map(_NO_TEXT.search, texts)):

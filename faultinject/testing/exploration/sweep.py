@@ -47,7 +47,7 @@ from faultinject.vendors.vendor import Vendor
 TRIES = 3
 """The most attempts of a run whose fault reaches no request."""
 LONGER, MUCH_LONGER, LESS = 1.1, 2.2, 0.75
-"""The delays of one of these runs, as multiples of the time by which the run with a fault took longer.
+"""The delays of one of these runs, as multiples of the delay by a fault.
 
 The client may have waited before a retry; it may have got all answers, one late, and then a value that differs again
 is a duration; or it timed out, and with less delay it does not.
