@@ -245,7 +245,7 @@ class StoreComparison:
                 yield finding(OTHER_CONTENT, message, WARN)
 
     def _texts(self, contents: StoreContents) -> StoreContents:
-        """The contents by name; those of names that differ in each run together, by the pattern of the names."""
+        """The contents by name; those of names that differ in each run stand together."""
         fixed = {path: content for path, content in contents.items() if self._varying_pattern(path) is None}
         return fixed | {
             name: _in_one_text(objects.values()) for name, objects in self._by_name(contents).items()
@@ -369,7 +369,8 @@ _NO_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f-\xff]")
 def _lacking(content: bytes, usual: Sequence[bytes]) -> list[bytes]:
     """Find words that all right runs have at the same places, and this content lacks.
 
-    It is a text that differs in each run. Other formats have no words; and further words, such as those of a log, are no damage.
+    It is a text that differs in each run. Other formats have no words; and further words, such as those of a log, are
+    no damage.
     """
     texts = (content, *usual)
     if len({*usual}) < 2 or max(map(len, texts)) > LONGEST_TEXT or any(map(_NO_TEXT.search, texts)):
