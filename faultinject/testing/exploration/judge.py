@@ -179,7 +179,10 @@ class Judge:
         return self.select_counted(findings)
 
     def judge_output(self, output: bytes | None) -> list[Finding]:
-        """Find lines of standard output that each run without faults has; additional lines may be a log."""
+        """Find missing lines of standard output that each run without faults has.
+
+        Additional lines may be a log.
+        """
         if output is None or None in self._outputs:
             return []
         lines, *usual = ((each or b"").splitlines() for each in (output, *self._outputs))

@@ -231,7 +231,7 @@ class StoreComparison:
         return len(self._runs) + len(self._delayed) >= ENOUGH
 
     def _words_lacking(self, after: StoreContents) -> Iterator[Finding]:
-        """Warn of texts that differ in each run, and lack words that they have in each run without faults."""
+        """Warn of texts that differ in each run, and lack words that all right runs have."""
         ends = list(map(self._texts, self._ends))
         for name, content in self._texts(after).items():
             usual = [end[name] for end in ends if name in end]
