@@ -86,7 +86,7 @@ def places_of_app(requests: Sequence[Outcome]) -> set[Hashable]:
 
 
 def is_below(inner: Outcome, request: Outcome) -> bool:
-    """Whether a request was over before another one of another client, to another place, was answered."""
+    """Whether a request came and ended during another client's request to another place."""
     host, client, route = _place(request)
     other_host, other_client, bucket = _place(inner)
     return (
