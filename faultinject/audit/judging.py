@@ -344,7 +344,7 @@ def _failed_after(calls: Sequence[Call]) -> dict[str, int]:
     faults: Counter[str] = Counter()
     for call in calls:
         failed = call.last.failed if call.returned is None else not call.returned
-        known = call.window is not None and call.window.returned
+        known = bool(call.windows) and all(window.returned for window in call.windows)
         followed = call.followed or call.again is not None
         if not call.closed or not failed or known or followed or _is_corrected(call, well):
             continue

@@ -215,6 +215,55 @@ def test_a_job_that_writes_how_long_it_took(explored, left, twice, found):
     assert (code, findings(lines)) == (bool(found), found)
 
 
+def test_a_store_that_refuses_all_writes_without_faults(explored):
+    """It is said of a program that exits with 0: nothing shows its reaction to faults."""
+    code, lines = explored("ask('PUT', '/none/cat', b'meow')", "-r", "s3:SlowDown")
+    assert (code, lines[2:]) == (
+        0,
+        [
+            "not judged: what the code writes (without faults the store refuses all writes, such as PUT /none/cat: 404)"
+        ],
+    )
+
+
+RACE = """
+import threading
+first = threading.Thread(target=call, args=("PUT", "/cat", b"version 1"))
+first.start()
+time.sleep(0.3)
+call("PUT", "/cat", b"version 2")
+first.join()
+"""
+IN_ANY_ORDER = """
+from concurrent.futures import ThreadPoolExecutor
+rows = []
+def read(number):
+    time.sleep(number / 5)
+    call("PUT", f"/cat{number}")
+    rows.append(b"row %d" % number)
+with ThreadPoolExecutor(3) as pool:
+    list(pool.map(read, range(3)))
+call("PUT", "/table", b"; ".join(rows))
+"""
+OVERTAKEN = "other content: /films/cat differs from what it is without faults, from byte 8 on"
+
+
+@pytest.mark.parametrize(
+    ("source", "fault", "found"),
+    [
+        (TIMED.replace("LEFT", "4").replace("TWICE", "0"), "latency,delay=1s", []),
+        (TIMED.replace("LEFT", "4").replace("TWICE", "0"), "hang,duration=1s", []),
+        (RACE, "latency,delay=1s", [OVERTAKEN]),
+        (IN_ANY_ORDER, "latency,delay=1s", []),
+    ],
+    ids=["late", "never", "overtaken", "in any order"],
+)
+def test_a_duration_when_an_answer_is_late(explored, source, fault, found):
+    """Another delay changes a duration, and not what a late request overwrites."""
+    code, lines = explored(source, "-r", f"{fault},path=/films/cat*")
+    assert (code, [line.partition(" (latency")[0] for line in findings(lines)]) == (bool(found), found)
+
+
 def test_a_command_that_says_so(explored):
     """It exits with 3: that is the failure, and what the store lacks is no other."""
     code, lines = explored("call('PUT', '/cat', b'meow')", "-r", "s3:SlowDown,times=9")
@@ -383,11 +432,12 @@ CUT_READ = "-r truncate,method=GET"
             "2 requests without faults, 1 fault; 2 runs ~, 0 failed, 1 gave up cleanly, 1 with a warning",
             "warning: object lost: it was there before the run, and is gone: /films/old (s3",
         ]),
-        # Standard output is compared if runs without faults agree and no error is told.
+        # The lines of standard output on which runs without faults agree are compared if no error is told.
         slowly(f"{TO_STDERR}print(len(text))", CUT_READ, 0, "warning: ", [CUT]),
         (f"{TO_STDERR}text == 'old' and print(len(text))", CUT_READ, 0, "warning: ", [MISSING]),
         (f"{TO_STDOUT}print('read')", CUT_READ, 0, "warning: ", []),
         (f"{TO_STDERR}print(len(text), time.time())", CUT_READ, 0, "warning: ", []),
+        (f"{TO_STDERR}print(len(text)); print(time.time())", CUT_READ, 0, "warning: ", [CUT]),
         slowly(f"{TO_STDERR}print(len(text)); sys.exit(text != 'old')", CUT_READ, 1, "warning: ", []),
         # An object, a pattern of objects, or the check is ignored.
         *(

@@ -723,12 +723,8 @@ def test_what_is_not_passed_on(behind, front, exchange, caplog, request_, status
         ("ftp://h", "--to ftp://h is not the URL of a server, such as http://127.0.0.1:9000"),
         ("http://", "--to http://: no host and port can be read from it; it looks like http://127.0.0.1:9000"),
         ("http://h:x", "--to http://h:x: no host and port can be read from it; it looks like http://127.0.0.1:9000"),
-<<<<<<< HEAD
         ("http://me:secret@h", "--to h: leave out the part before the @; requests keep their own credentials"),
-=======
-        ("http://me:secret@h", "--to h: leave out what stands before the @; requests go on with what they have themselves"),
-        ("http://me@h", "--to h: leave out what stands before the @; requests go on with what they have themselves"),
->>>>>>> muta
+        ("http://me@h", "--to h: leave out the part before the @; requests keep their own credentials"),
         ("http://h/p", "--to http://h/p: leave out the part after the host; requests keep their own path, which is signed"),
         ("http://h:0", "--to http://h:0: no host and port can be read from it; it looks like http://127.0.0.1:9000"),
         ("http://h ", "--to http://h : no host and port can be read from it; it looks like http://127.0.0.1:9000"),

@@ -99,23 +99,16 @@ class Judge:
         self._usual: Counter[Body] = Counter()
         self._digests: dict[Body, list[set[str | None]]] = {}
         self._open: Counter[str] = Counter()
-        self._outputs: set[bytes | None] = set()
-        self._delayed_outputs: list[bytes] = []
+        self._outputs: list[bytes | None] = []
 
-    def learn(
-        self, outcomes: Sequence[Outcome], output: bytes | None = None, *, delayed: bool = False
-    ) -> None:
+    def learn(self, outcomes: Sequence[Outcome], output: bytes | None = None) -> None:
         """Learn the usual requests and output from a run without faults.
 
         Args:
             outcomes: its requests, in order.
             output: the standard output of its program; None: it is unknown.
-            delayed: whether the run was delayed, which changes the lines that tell its duration.
         """
-        if delayed:
-            self._delayed_outputs.append(output or b"")
-        else:
-            self._outputs.add(output)
+        self._outputs.append(output)
         self._usual |= Counter(map(_body, outcomes))
         digests: dict[Body, set[str | None]] = {}
         for outcome in outcomes:
@@ -186,14 +179,17 @@ class Judge:
         return self.select_counted(findings)
 
     def judge_output(self, output: bytes | None) -> list[Finding]:
-        """Find missing lines of standard output; additional lines may be a log."""
-        if output is None or None in self._outputs or len(self._outputs) != 1:
+        """Find missing lines of standard output that each run without faults has.
+
+        Additional lines may be a log.
+        """
+        if output is None or None in self._outputs:
             return []
-        [usual] = self._outputs
-        lines, wanted = output.splitlines(), (usual or b"").splitlines()
+        lines, *usual = ((each or b"").splitlines() for each in (output, *self._outputs))
+        wanted = usual[0]
         always = Counter(wanted)
-        for late in self._delayed_outputs:
-            always &= Counter(late.splitlines())
+        for other_lines in usual:
+            always &= Counter(other_lines)
         missing = next(iter(always - Counter(lines)), None)
         if missing is None:
             return []

@@ -42,6 +42,14 @@ METADATA = frozenset(
 """The headers that a writer chooses, besides its own metadata, and that a service keeps."""
 
 
+COMPARED_RUNS = 5
+"""The number of runs without faults before a comparison with them may fail a run."""
+
+
+LONGEST_TEXT = 2**20
+"""The most bytes of a text whose words are compared."""
+
+
 class Content(bytes):
     """The content of an object, with its metadata.
 
@@ -108,6 +116,7 @@ class StoreComparison:
         *,
         refused: Collection[str] = (),
         lost: bool = False,
+        late: bool = False,
     ) -> list[Finding]:
         """The findings about a run.
 
@@ -117,14 +126,21 @@ class StoreComparison:
             refused: the objects, `/bucket/key`, whose removal a fault has refused; `/bucket/` stands for all objects
                 of a bucket.
             lost: whether the answer to a write was lost.
+            late: whether all answers came, one of them late, so that only a duration may differ: a value that another
+                delay does not change is none.
         """
         before, after = self._select_compared(before), self._select_compared(after)
         buckets = tuple(path for path in refused if path.endswith("/"))
         still_there = {path for path in after if path in refused or path.startswith(buckets)}
-        return [
-            *self._compare_fixed(before, after, still_there, lost=lost),
+        findings = [
+            *self._compare_fixed(before, after, still_there, lost=lost, late=late),
             *self._compare_changing(before, after, still_there, lost=lost),
         ]
+        return findings or (list(self._words_lacking(after)) if self._knows_enough else [])
+
+    def lacks_words(self, after: StoreContents) -> bool:
+        """Whether a text lacks words, though too few runs without faults are known to say so."""
+        return not self._knows_enough and any(self._words_lacking(self._select_compared(after)))
 
     def removed_objects(self, before: StoreContents, after: StoreContents) -> list[Finding]:
         """Find objects that a run with an error has removed, and that right runs keep or replace."""
@@ -154,15 +170,22 @@ class StoreComparison:
         }
 
     def _compare_fixed(
-        self, before: StoreContents, after: StoreContents, still_there: Collection[str], *, lost: bool
+        self,
+        before: StoreContents,
+        after: StoreContents,
+        still_there: Collection[str],
+        *,
+        lost: bool,
+        late: bool,
     ) -> Iterator[Finding]:
         """Compare the objects whose names are the same in every run."""
         for path in sorted({*before, *after, *chain.from_iterable(self._ends)}):
             if self._varying_pattern(path) is not None:
                 continue
-            allowed = [end.get(path) for end in self._ends]
             content = after.get(path)
-            usual = [end for end in allowed if end is not None]
+            usual = [end[path] for end in self._ends if path in end]
+            # What another delay leaves is no excuse for a run whose fault is only a delay.
+            allowed = {end.get(path) for end in (chain(*self._runs) if late else self._ends)}
             if content is not None and usual:
                 yield from self._compare_metadata(path, content, usual)
             if content in allowed:
@@ -172,14 +195,14 @@ class StoreComparison:
                     LOST, f"{path} is not there; without {self._without} it has {in_bytes(len(usual[0]))}"
                 )
             elif usual:
-                yield from self._compare_content(path, content)
+                yield from self._compare_content(path, content, late=late)
             elif path in before or path in still_there:
                 yield finding(NOT_REMOVED, f"{path} is still there; without {self._without} it is removed")
             else:
                 message = f"{path} ({in_bytes(len(content))}) is there, and not without {self._without}"
                 yield _judge_surplus(message, [path], after, lost=lost)
 
-    def _compare_content(self, path: str, content: bytes) -> Iterator[Finding]:
+    def _compare_content(self, path: str, content: bytes, *, late: bool) -> Iterator[Finding]:
         # The contents after the first run of the program, and those after its second: these two may differ.
         stages = [[end[path] for end in stage if path in end] for stage in zip(*self._runs, strict=True)]
         if any(len(set(map(len, stage))) > 1 for stage in stages):
@@ -187,8 +210,11 @@ class StoreComparison:
         usual = list(dict.fromkeys(chain.from_iterable(stages)))
         if any(len(set(stage)) > 1 and _may_be_right(content, stage) for stage in stages):
             return  # its content differs between runs without faults, too
-        late = [end[path] for run in self._delayed for end in run if path in end]
-        if any(_differs_as(content, right, other) for right in usual for other in late):
+        delayed = [end[path] for end in chain(*self._delayed) if path in end]
+        # Answers in another order may only change the order of what is written.
+        if late and not any(_is_reordered(content, right) for right in usual):
+            delayed = [other for other in delayed if other != content]
+        if any(_differs_as(content, right, other) for right in usual for other in delayed):
             return  # it differs where a delay alone makes a difference
         yield self._damage(path, content, usual)
 
@@ -199,6 +225,31 @@ class StoreComparison:
             if len(values) == 1 and present.get(name) not in values:
                 has, right = (_header(name, value) for value in (present.get(name), *values))
                 yield finding(OTHER_METADATA, f"{path} has {has}; without {self._without} it has {right}")
+
+    @property
+    def _knows_enough(self) -> bool:
+        return len(self._runs) + len(self._delayed) >= COMPARED_RUNS
+
+    def _words_lacking(self, after: StoreContents) -> Iterator[Finding]:
+        """Warn of texts that differ in each run, and lack words that all right runs have."""
+        ends = list(map(self._texts, self._ends))
+        for name, content in self._texts(after).items():
+            usual = [end[name] for end in ends if name in end]
+            lacking = _lacking(content, usual) if len(usual) == len(ends) else []
+            if lacking:
+                words = "1 word" if len(lacking) == 1 else f"{len(lacking):,} words"
+                message = (
+                    f"{name} lacks {words} that it has in each run without {self._without}, for example"
+                    f" {quoted(lacking[0].decode())}"
+                )
+                yield finding(OTHER_CONTENT, message, WARN)
+
+    def _texts(self, contents: StoreContents) -> StoreContents:
+        """The contents by name; those of names that differ in each run stand together."""
+        fixed = {path: content for path, content in contents.items() if self._varying_pattern(path) is None}
+        return fixed | {
+            name: _in_one_text(objects.values()) for name, objects in self._by_name(contents).items()
+        }
 
     def _damage(self, path: str, content: bytes, usual: Collection[bytes]) -> Finding:
         """The damage to an object, compared with its right contents."""
@@ -293,6 +344,44 @@ def _header(name: str, value: str | None) -> str:
     return f"no {name}" if value is None else quoted(f"{name}: {value}")
 
 
+def _without_numbers(content: bytes) -> bytes:
+    """A content with a star for each id and number."""
+    return _NUMBERS.sub(b"*", content)
+
+
+def _is_reordered(content: bytes, right: bytes) -> bool:
+    """Whether two contents have the same words in another order."""
+    same_length = len(content) == len(right) <= LONGEST_TEXT
+    return same_length and sorted(_TEXT_WORD.findall(content)) == sorted(_TEXT_WORD.findall(right))
+
+
+def _in_one_text(contents: Iterable[bytes]) -> bytes:
+    """Contents in an order that ids and numbers do not change."""
+    ordered = sorted(contents, key=_without_numbers)
+    return b" ".join(ordered)
+
+
+# A word of a text: a name, a number, a time or an id.
+_TEXT_WORD = re.compile(rb"[\w.:+-]+")
+_NO_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f-\xff]")
+
+
+def _lacking(content: bytes, usual: Sequence[bytes]) -> list[bytes]:
+    """Find words that all right runs have at the same places, and this content lacks.
+
+    It is a text that differs in each run. Other formats have no words; and further words, such as those of a log, are
+    no damage.
+    """
+    texts = (content, *usual)
+    if len({*usual}) < 2 or max(map(len, texts)) > LONGEST_TEXT or any(map(_NO_TEXT.search, texts)):
+        return []
+    rows = [_TEXT_WORD.findall(text) for text in usual]
+    if len({*map(len, rows)}) > 1:
+        return []
+    always = Counter(words[0] for words in zip(*rows, strict=True) if len({*words}) == 1)
+    return list((always - Counter(_TEXT_WORD.findall(content))).elements())
+
+
 def _folder(path: str) -> str:
     return path.rpartition("/")[0]
 
@@ -315,7 +404,7 @@ def _words(content: bytes) -> Counter[bytes]:
 
     JSON may have them in any order.
     """
-    return Counter(re.findall(rb"[\w*]+", _NUMBERS.sub(b"*", content)))
+    return Counter(re.findall(rb"[\w*]+", _without_numbers(content)))
 
 
 # The words of a name, between signs such as / - . and =. A counter, a random id or a time is a word.

@@ -29,6 +29,8 @@ REPLAYED = ("crash", "depth", "again", "ignore", "exhaustive", "max_runs", "with
 """The bounds that a run needs when it is repeated."""
 OVERWRITTEN = "overwritten"
 """The value of `did` if another writer has replaced an object."""
+LATE_ANSWERS = ("delayed", "stalled", "dripped")
+"""The values of `did` if the whole answer came late."""
 
 
 class Once:
@@ -107,7 +109,11 @@ class Once:
         reported = result.reported_an_error(TEMPORARY)
         if error is None and hit.issuperset(names) and not reported:
             lost = any(attempt.rule in names and is_lost(attempt) for attempt in of_outcomes(outcomes))
-            findings = self._in_store(result, result.after, lost=lost and not again)
+            late = any(
+                outcome.rule in names and outcome.did in LATE_ANSWERS and not outcome.left
+                for outcome in outcomes
+            )
+            findings = self._in_store(result, result.after, lost=lost and not again, late=late)
             if any(outcome.did == OVERWRITTEN for outcome in outcomes):
                 findings = [finding for finding in findings if finding.check in BY_NAME]
             stored = {} if findings else result.after
@@ -135,7 +141,17 @@ class Once:
             findings += self._judge.select_counted(self._store.removed_objects(result.before, result.after))
         return FinishedRun(planned, result, gave_up=gave_up, findings=findings, first=first)
 
-    def _in_store(self, result: RunResult, contents: StoreContents, *, lost: bool = False) -> list[Finding]:
+    def is_in_doubt(self, result: RunResult) -> bool:
+        """Whether more runs without faults may show that something in the store is wrong."""
+        return (
+            result.before is not None
+            and not result.reported_an_error(TEMPORARY)
+            and self._store.lacks_words(result.after)
+        )
+
+    def _in_store(
+        self, result: RunResult, contents: StoreContents, *, lost: bool = False, late: bool = False
+    ) -> list[Finding]:
         """Judge a store at the end, or after the first of two runs of the program."""
         if result.before is None:
             return []
@@ -146,7 +162,7 @@ class Once:
             if outcome.injected and outcome.rule in names and not outcome.applied and _removes(outcome)
         }
         return self._judge.select_counted(
-            self._store.findings(result.before, contents, refused=refused, lost=lost)
+            self._store.findings(result.before, contents, refused=refused, lost=lost, late=late)
         )
 
 

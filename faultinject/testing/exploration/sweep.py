@@ -10,6 +10,8 @@ from dataclasses import replace
 from functools import cache
 
 from faultinject.audit.app_under_test import places_of_app, without_operations
+from faultinject.audit.grouping import READING
+from faultinject.engine.shown import quoted
 from faultinject.exceptions import ConfigurationError, ExplorationFailedError, ProductionRefusedError
 from faultinject.journal.outcome import Outcome
 from faultinject.journal.writing import RING_SIZE
@@ -36,6 +38,7 @@ from faultinject.testing.exploration.points import (
     starts_with,
 )
 from faultinject.testing.exploration.programs import ProgramFailed
+from faultinject.testing.exploration.store_comparison import COMPARED_RUNS
 from faultinject.testing.exploration.strategies import KilledAndRestarted, Once
 from faultinject.testing.nearest import Comparison
 from faultinject.vendors.addressing import Addressing
@@ -43,10 +46,12 @@ from faultinject.vendors.vendor import Vendor
 
 MAX_ATTEMPTS = 3
 """The most attempts of a run whose fault reaches no request."""
-COMPARED_RUNS = 5
-"""The number of runs without faults that must be made before a comparison may fail a run."""
-DELAY_FACTOR = 1.1
-"""The delay of a run without faults: this factor times the time that the fault has added."""
+LONGER, MUCH_LONGER, LESS = 1.1, 2.2, 0.75
+"""The delays of one of these runs, as multiples of the delay by a fault.
+
+The client may have waited before a retry; it may have got all answers, one late, and then a value that differs again
+is a duration; or it timed out, and with less delay it does not.
+"""
 PATIENCE = 10.0
 """A program's time limit: this factor times its time without faults, plus `Once.leeway`."""
 PER_REQUEST, MORE = 10, 50
@@ -118,7 +123,8 @@ class Sweep:
         self._bare_runs: list[FinishedRun] = []
         self._bare_run_failed = False
         self._next_bare_run = _WITHOUT_FAULTS
-        self._delay = 0.001
+        self._waited: dict[tuple[float, ...], float] = {}
+        self._delays: list[float] = []
         self._doubted: tuple[PlannedRun, RunResult] | None = None
         self._queue: list[PlannedRun] = []
         self._known: dict[tuple[object, ...], Choice] = {}
@@ -223,18 +229,20 @@ class Sweep:
         self, finished: FinishedRun, planned: PlannedRun, result: RunResult
     ) -> FinishedRun:
         """Keep a finished run, or put it aside until more runs without faults can be compared."""
-        compared = finished.error is None and any(finding.check in COMPARED for finding in finished.findings)
-        longer = result.seconds - min(run.seconds for run in self._bare_runs)
-        # A run without faults is delayed like the client's own wait, not like a late answer, which may make
-        # it give up.
-        waited = longer > self._delay and not (
-            self.run.kills or any(choice.late for choice in planned.chosen)
+        compared = finished.error is None and (
+            any(finding.check in COMPARED for finding in finished.findings) or self.run.is_in_doubt(result)
         )
+        longer = result.seconds - min(run.seconds for run in self._bare_runs)
+        late = any(choice.late for choice in planned.chosen)
+        got_all = (MUCH_LONGER, LESS) if self._asks_as_usual(finished) else (LESS,)
+        times = got_all if late else (LONGER,)
+        waited = longer > self._waited.get(times, 0.001) and not self.run.kills
         if compared and (waited or len(self._bare_runs) < COMPARED_RUNS):
             self._doubted = planned, result
             if waited:
-                self._delay = DELAY_FACTOR * longer
-                self._next_bare_run = self._delayed(planned)
+                self._waited[times] = LONGER * longer
+                self._delays = [factor * longer for factor in times]
+                self._next_bare_run = self._delayed(planned, self._delays.pop(0))
             return finished
         if finished.reached and len(finished.points) == 1 and not finished.failed:
             self._plan_second_faults(finished)
@@ -244,26 +252,33 @@ class Sweep:
         self._current = self._doubted = None
         return finished
 
-    def _delayed(self, planned: PlannedRun) -> PlannedRun:
-        """A run without faults, but as slow as one with a fault: stored durations then differ."""
-        choice = Choice(Rule("latency", delay=f"{self._delay:.3f}s"), "latency")
+    def _delayed(self, planned: PlannedRun, seconds: float) -> PlannedRun:
+        """A run that is slow as one with a fault: a duration that code stores then differs."""
+        choice = Choice(Rule("latency", delay=f"{seconds:.3f}s"), "latency")
         point = planned.points[0]
         rules = (rule_at(point, choice, self.reading.vendor),)
         return PlannedRun(Scenario.of_rules(rules, "0"), (point,), (choice,))
 
-    def _is_usual(self, finished: FinishedRun) -> bool:
-        """Whether a run with a delay ended well, and made the requests of a run without faults."""
+    def _asks_as_usual(self, finished: FinishedRun) -> bool:
+        """Whether a run made the requests of a run without faults, and waited for all answers."""
         assert self.points is not None
         outcomes = finished.outcomes
         same = len(outcomes) == len(self.requests) and self.points.usual_end(0, outcomes)
-        return same and not (finished.failed or any(outcome.left for outcome in outcomes))
+        return same and not any(outcome.left for outcome in outcomes)
 
     def _record_without(self, result: RunResult) -> FinishedRun:
         """Record the result of a run without faults."""
         result = replace(result, outcomes=result.outcomes[: result.first])
         finished, self._next_bare_run = FinishedRun(self._next_bare_run, result), _WITHOUT_FAULTS
-        if finished.points and self._doubted is not None and not self._is_usual(finished):
+        if (
+            finished.points
+            and self._doubted is not None
+            and (finished.failed or not self._asks_as_usual(finished))
+        ):
             planned, doubted = self._doubted
+            if self._delays:
+                self._next_bare_run = self._delayed(planned, self._delays.pop(0))
+                return finished
             return self._keep_or_put_aside(self.run.finish_run(planned, doubted), planned, doubted)
         if finished.failed:
             if self._bare_run_failed:
@@ -278,15 +293,25 @@ class Sweep:
                 )
             )
         delayed = bool(finished.points)
+        if not self._bare_runs and result.before is not None:
+            self._note_refusals(result.outcomes)
         self.run.learn(result, delayed=delayed)
         self._bare_runs.append(finished)
-        self._judge.learn(result.outcomes, result.output, delayed=delayed)
+        self._judge.learn(result.outcomes, result.output)
         if len(self._bare_runs) == 1 and (result.before is not None or result.first is not None):
             _wait_for_next_second()
         if self._doubted is not None:
             planned, doubted = self._doubted
             return self._keep_or_put_aside(self.run.finish_run(planned, doubted), planned, doubted)
         return finished
+
+    def _note_refusals(self, outcomes: Iterable[Outcome]) -> None:
+        """Report a store that refuses all that code writes, as one without the bucket does."""
+        writes = [outcome for outcome in outcomes if outcome.method not in READING]
+        if writes and all((outcome.status or 0) >= 400 for outcome in writes):
+            asked = quoted(f"{writes[0].method} {writes[0].path}")
+            why = f"without faults the store refuses all writes, such as {asked}: {writes[0].status}"
+            self.run.leave_out(LeftOut("what the code writes", why, head="not judged"))
 
     def _not_independent(self, finished: FinishedRun) -> str:
         """The error if a later run without faults fails, with its output."""

@@ -442,3 +442,55 @@ def test_two_lengths_that_are_the_same_by_chance(make):
         for each in pair:
             comparison.learn({}, [{"/b/k": each}])
         assert not [each for each in some if comparison.findings({}, {"/b/k": each})]
+
+
+def job(draw, rows=20, **more):
+    return json.dumps({"at": draw.random(), "rows": rows, "run": draw.randbytes(8).hex(), **more}).encode()
+
+
+def table(draw, *numbers):
+    return b"".join(b"%d;%d\n" % (number, draw.getrandbits(32)) for number in numbers)
+
+
+def in_any_order(draw):
+    return table(draw, *draw.sample(range(5), 5))
+
+
+def in_a_format(draw, rows=20):
+    return b"\0" + job(draw, rows)
+
+
+@each_row(
+    ("make", "wrong", "lacking"),
+    [
+        (job, lambda draw: job(draw, 10), "1 word"),
+        (lambda draw: job(draw, sizes=[20, 30]), lambda draw: job(draw, 30, sizes=[30]), "2 words"),
+        (lambda draw: job(draw, sizes=[20, 30]), lambda draw: job(draw, 30, sizes=[20, 5]), "1 word"),
+        (job, job, None),
+        # A log may have more to tell, and rows may come in any order.
+        (job, lambda draw: job(draw, log="sent again"), None),
+        (lambda draw: table(draw, 20, 21, 22), lambda draw: table(draw, 21, 22), "1 word"),
+        (lambda draw: table(draw, 20, 21, 22), lambda draw: table(draw, 21, 22, 20), None),
+        (in_any_order, lambda draw: table(draw, 1, 2), None),
+        # Only a text has words.
+        (in_a_format, lambda draw: in_a_format(draw, 10), None),
+    ],
+)
+def test_words_beside_what_differs_in_each_run(make, wrong, lacking):
+    """A time or an id in a text hides no other change, if enough right runs agree on it."""
+    draw = random.Random(3)
+    for path in ("/b/k", "/b/part-{}"):
+        comparison = StoreComparison("faults")
+        name = path.format("*")
+        for runs in range(1, 6):
+            comparison.learn({}, [{path.format(uuid.UUID(int=draw.getrandbits(128))): make(draw)}])
+            after = {path.format(uuid.UUID(int=draw.getrandbits(128))): wrong(draw)}
+            said = [
+                (each.check, each.verdict, each.message.partition(",")[0])
+                for each in comparison.findings({}, after)
+            ]
+            if 1 < runs < 5:
+                assert said == []
+                assert comparison.lacks_words(after) or lacking is None
+        message = f"{name} lacks {lacking} that it has in each run without faults"
+        assert said == ([] if lacking is None else [("other content", "WARN", message)])
