@@ -111,7 +111,9 @@ def answers(evidence: Evidence) -> Finding | None:
     source). If named calls overlap, a request counts if all callers that may have sent it got success. Other calls
     are not judged. In `conformance` any other breach of the contract is a FAIL of this check.
     """
-    heard = [call for call in evidence.named_calls if call.returned]
+    # A client may do anything with a download whose object was replaced meanwhile.
+    free = {attempt for call in evidence.replaced for attempt in call.attempts}
+    heard = [call for call in evidence.named_calls if call.returned and free.isdisjoint(call.attempts)]
     heard += (
         Call(call.attempts, TOLD, windows=call.windows)
         for call in evidence.everyone
