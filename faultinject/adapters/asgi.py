@@ -247,7 +247,7 @@ _SLICE = 0.05
 _NOTICED = 1.0
 """Seconds within which a server notices that its connection is broken."""
 TO_THE_END = "faultinject.to_the_end"
-"""A key of `http.response.start`: the body has no length and ends with the connection.
+"""A key of an answer's first message: the body has no length and ends with the connection.
 
 A client cannot distinguish that end from a cut, so an answer that is cut loses the key.
 """

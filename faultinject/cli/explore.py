@@ -528,7 +528,7 @@ def _explore(exploration: Exploration, commands: Sequence[Command]) -> None:
 
 
 def _elsewhere(command: Command) -> str:
-    """The sentence about variables by which SDKs may send their requests elsewhere; empty: there are none."""
+    """Name the user's variables by which SDKs may send their requests elsewhere."""
     return f" your own {listed(command.kept, 'and')} may send them elsewhere;" if command.kept else ""
 
 
