@@ -276,12 +276,17 @@ def _may_succeed_behind(call: OpenCall, request: AttemptInContext) -> bool:
 def _failed_alike(call: OpenCall, request: AttemptInContext) -> bool:
     """Whether a call failed before a request for the same part, with the same body if known.
 
-    After a 200 with errors in it, the body may be shorter: it may hold only the keys that failed.
+    After a 200 with errors in it, the body may be shorter: it may hold only the keys that failed. If an SDK does not
+    rewind a body, its retries send less than the next call.
     """
     last, attempt = call.last, request.attempt
     over = call.answers < FOR_EVER and call.over <= attempt.arrived
     is_rest = last.kind == "hidden" and shorter(attempt, last) and _may_be_one_caller(last, attempt)
-    return over and last.failed and (is_rest or alike(last, attempt))
+    return (
+        over
+        and last.failed
+        and (is_rest or alike(last, attempt) or (call.signal == SDK_ID and alike(call.first, attempt)))
+    )
 
 
 def _asks_again(call: OpenCall, request: AttemptInContext) -> bool:

@@ -294,9 +294,12 @@ def _failures(attempts: Iterable[Attempt]) -> int:
 
 
 def _is_exhausted(call: Call) -> bool:
-    """Whether a call failed on every attempt, and is not a HEAD."""
+    """Whether a call failed on every attempt, or its client retried a refusal; not for a HEAD."""
     # Different calls may begin with a HEAD of one object, so a row of these need not be a repeat.
-    return call.first.kind in KINDS and call.last.kind in KINDS and call.first.method != "HEAD"
+    return call.first.method != "HEAD" and (
+        (call.first.kind in KINDS and call.last.kind in KINDS)
+        or (call.first.kind == "client" and call.first.answer == call.last.answer and call.retries > 0)
+    )
 
 
 def _longest_row(calls: Iterable[Call]) -> list[Call]:
