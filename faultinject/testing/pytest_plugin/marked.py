@@ -73,10 +73,14 @@ def hint_if_app_got_faults(
     if named or stored is None or not list(stored.factory):
         return []
     for outcome in outcomes:
-        if outcome.injected and (outcome.connection is None or outcome.client == TEST_CLIENT):
+        if outcome.injected and _is_of_app(outcome):
             asked = quoted(f"{outcome.method} {outcome.path}")
             return [f"a fault met {asked} of your own app; add host=127.0.0.1 to inject at the store alone"]
     return []
+
+
+def _is_of_app(outcome: Outcome) -> bool:
+    return outcome.connection is None or outcome.client == TEST_CLIENT
 
 
 def replay(item: pytest.Item, session_seed: str) -> str:
@@ -311,6 +315,7 @@ class MarkedTest:
             _fail(self.item, NEVER)
         if self.faults.unfinished:
             _fail(self.item, "faults.explore(): the loop was left before its end")
+        self._warn_if_only_app_got_faults()
         reaction = self.item.config.getini("faultinject_unmatched")
         if reaction == "ignore" or not (self._judged and self._returned) or not (missed := self._missed()):
             return
@@ -328,6 +333,14 @@ class MarkedTest:
             _fail(self.item, message)
         else:
             self.item.warn(pytest.PytestWarning(message))
+
+    def _warn_if_only_app_got_faults(self) -> None:
+        """Warn about a test with a store if all faults met the app, and none the store."""
+        at_store = any(outcome.injected and not _is_of_app(outcome) for outcome in self._outcomes)
+        if at_store or not self._judged or "faultinject_store" not in getattr(self.item, "fixturenames", ()):
+            return
+        for hint in hint_if_app_got_faults(self._outcomes, self._rules.scenario.rules, self.item.config):
+            self.item.warn(pytest.PytestWarning(f"faultinject: {hint}"))
 
     def _reason_for_nothing(self) -> list[str]:
         """The reason why nothing could be injected, whatever the requests were."""

@@ -422,6 +422,10 @@ def test_a_route_with_the_name_of_the_bucket(run):
 def test_marked(web):
     assert web.put("/photos/cat").status_code == 201
 
+@pytest.mark.faultinject("s3:SlowDown", bucket="photos", times=1)
+def test_that_passes(web):
+    assert web.put("/photos/cat").status_code == 503
+
 @pytest.mark.faultinject_explore("s3:SlowDown,bucket=photos")
 def test_explored(web):
     assert web.put("/photos/cat").status_code == 201
@@ -433,8 +437,10 @@ def test_the_store_alone(web):
 @pytest.mark.faultinject("http:503", path="/photos/*", times=1)
 def test_the_app_is_meant(web):
     assert web.put("/photos/cat").status_code == 201
-"""
+""",
+        "-Wdefault",
     )
-    result.assert_outcomes(passed=2, failed=6)
-    assert result.stdout.str().count(f"{MET}\n") == 4
+    result.assert_outcomes(passed=4, failed=6, warnings=2)
+    assert result.stdout.str().count(f"PytestWarning: faultinject: {MET}\n") == 1  # for both
+    assert result.stdout.str().count(f"{MET}\n") == 5
     result.stdout.fnmatch_lines(["*- faultinject -*", MET, "seed *"])
