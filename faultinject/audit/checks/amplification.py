@@ -197,7 +197,7 @@ def nested_retries(evidence: Evidence) -> Finding:
     calls = [call for call in evidence.calls if call.again is None or _failure(call.last) in retried]
     # Kinds of failure that the client never retries say nothing of its layers.
     kinds = {call.first.kind for call in evidence.everyone if call.retries and call.first.kind in KINDS}
-    ended = [call for call in calls if _is_exhausted(call) and (not kinds or call.first.kind in kinds)]
+    ended = [call for call in calls if _is_exhausted(call) and call.first.kind in (kinds or KINDS)]
     n = len(ended)
     if n < EXHAUSTED:
         return too_few(n, EXHAUSTED, "failed call", ended)
