@@ -325,16 +325,20 @@ class Evidence:
     def _first_wait(self) -> float:
         """The longest first wait of the client's own choice; 0 if there is none.
 
-        A request after a refusal, such as one with a new token, is no retry.
+        One or two waits show no longest one: then it is `FIRST_WAIT` at least. A request after a refusal, such as one
+        with a new token, is no retry.
         """
-        retried = (
+        own = [
             call
             for call in self.everyone
-            if call.retries and call.first.hint_form is None and call.first.kind in KINDS
-        )
-        own = (call for call in retried if not self.may_be_resent(*call.attempts[:2]))
+            if call.retries
+            and call.first.hint_form is None
+            and call.first.kind in KINDS
+            and not self.may_be_resent(*call.attempts[:2])
+        ]
+        least = FIRST_WAIT if 0 < len(own) < FEWEST else 0.0
         # A copy comes before the answer, so its wait is negative.
-        return max([0.0, *(call.gaps[0] or 0.0 for call in own)])
+        return max([least, *(call.gaps[0] or 0.0 for call in own)])
 
     @cached_property
     def _connections(self) -> dict[tuple[str | None, int | None], float]:

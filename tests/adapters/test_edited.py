@@ -42,7 +42,7 @@ def made(send):
     """Make a function that sends requests to an app under these rules, and its injector."""
 
     def make(rules, *, record_all=False, **environ):
-        injector = Injector(Scenario(rules), environ=environ, record_all=record_all)
+        injector = Injector(Scenario(rules), seed=1, environ=environ, record_all=record_all)
 
         def get(path="/photos/cat", **headers):
             app = wsgi if send.kind == "wsgi" else asgi
