@@ -19,6 +19,8 @@ import boto3
 from loopback import Server, start
 from measure import AGAIN, Goal, Row, Sample, retried
 
+from faultinject.store import sdk_clients
+
 ROUNDS = 9
 REQUESTS = 1200
 CONNECTIONS = 8
@@ -45,13 +47,7 @@ def _beside_moto() -> list[Row]:
         for name, command in commands.items():
             server = start(lambda port, command=command: [*command, str(port)])  # type: ignore[misc]
             stack.callback(server.stop)
-            client = boto3.client(
-                "s3",
-                endpoint_url=f"http://127.0.0.1:{server.port}",
-                region_name="us-east-1",
-                aws_access_key_id="id",
-                aws_secret_access_key="secret",
-            )
+            client = boto3.client("s3", **sdk_clients.boto3("127.0.0.1", server.port))
             client.create_bucket(Bucket="photos")
             asked.append((name, server, client))
         for _ in range(ROUNDS):
