@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import cached_property, partial
+from http import HTTPStatus
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -308,7 +309,6 @@ NOTHING = (
     " address in the variable ENDPOINT"
 )
 """The error if the command succeeds without a request."""
-MISSING = 404
 RESET_HINT = (
     "If it needs a bucket or objects, make them before each run: --reset 'curl -s -X PUT $ENDPOINT/photos'"
 )
@@ -503,7 +503,7 @@ def _explore(exploration: Exploration, commands: Sequence[Command]) -> None:
         sent = (
             "\n".join(["its requests:", *rows(requests), refused])
             if requests
-            else f"it sent no request to $ENDPOINT;{_elsewhere(running)} "
+            else f"it sent no request to $ENDPOINT{_elsewhere(running)}; "
         )
         output = f"its output:\n{error.output}" if error.output else "it wrote no output"
         if named := BUCKET_IN_HOST.search(error.output):
@@ -511,7 +511,7 @@ def _explore(exploration: Exploration, commands: Sequence[Command]) -> None:
                 f"\nIf {named[0]} is not found here: let the client put the bucket into the path (path-style"
                 " addresses), or add the name to /etc/hosts"
             )
-        if not running.resets and any(request.status == MISSING for request in requests):
+        if not running.resets and any(request.status == HTTPStatus.NOT_FOUND for request in requests):
             output += f"\n{RESET_HINT}"
         raise ExplorationFailedError(f"the command fails without faults: {ended}; {sent}{output}") from None
     except KeyboardInterrupt:
@@ -521,7 +521,7 @@ def _explore(exploration: Exploration, commands: Sequence[Command]) -> None:
         raise
     except ExplorationFailedError as error:
         if not (requests or exploration.sweep.requests):
-            raise ExplorationFailedError(f"{NOTHING}.{_elsewhere(running)}".rstrip(".")) from None
+            raise ExplorationFailedError(f"{NOTHING}{_elsewhere(running)}") from None
         if running.was_fast and not exploration.runs:
             raise ExplorationFailedError(f"{error}\n{TOO_FAST}") from None
         raise
@@ -529,7 +529,7 @@ def _explore(exploration: Exploration, commands: Sequence[Command]) -> None:
 
 def _elsewhere(command: Command) -> str:
     """Name the user's variables by which SDKs may send their requests elsewhere."""
-    return f" your own {listed(command.kept, 'and')} may send them elsewhere;" if command.kept else ""
+    return f"; your own {listed(command.kept, 'and')} may send them elsewhere" if command.kept else ""
 
 
 def _vendor_of(rules: Sequence[str]) -> str:

@@ -94,7 +94,7 @@ def broken_lines(first: BrokenTest, alike: Sequence[str], most: int | None) -> I
     yield quoted(f"✕ {first.test}: {first.error}")
     yield from (f"    {request}" for request in first.requests)
     if first.lasts:
-        yield f"  fails with another error than one of storage, while the fault lasts: {first.smallest}"
+        yield f"  breaks the app's own promise while the fault lasts: {first.smallest}"
     elif first.confirmed:
         yield f"  smallest: {first.smallest}"
     elif first.confirmed is None and not first.tried:
@@ -157,6 +157,10 @@ def _cases(report: TrialReport, not_injected: Sequence[str]) -> Iterator[Case]:
             details += [f"did not run: {missing}" for missing in run.missing]
             names = ", ".join([*(test.test for test in broken_tests), *run.missing])
             yield Case(run.rule, GROUP, FAILURE, names, "broken", details, run.seconds)
+        elif run.not_judged:
+            yield Case(
+                run.rule, GROUP, SKIPPED, f"not judged: {', '.join(run.not_judged)}", seconds=run.seconds
+            )
         elif run.injected:
             yield Case(run.rule, GROUP, seconds=run.seconds)
         else:

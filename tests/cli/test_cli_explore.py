@@ -179,6 +179,26 @@ def exactly(*lines):
 
 
 @pytest.mark.parametrize(
+    ("command", "begins"),
+    [
+        ("true", "faultinject: the command sent nothing to $ENDPOINT"),
+        (
+            "false",
+            "faultinject: the command fails without faults: exit code 1; it sent no request to $ENDPOINT",
+        ),
+    ],
+)
+def test_an_address_of_ones_own(run, monkeypatch, command, begins):
+    """Without a request the message names the variable that may be the cause, not its value."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://me:secret@127.0.0.1:9")
+    code, _, errors = run("explore", "--vendor", "s3", "-r", "reset", "--", command)
+    assert code == 2
+    assert errors.startswith(begins)
+    assert "; your own AWS_ENDPOINT_URL_S3 may send them elsewhere" in errors
+    assert "secret" not in errors
+
+
+@pytest.mark.parametrize(
     ("source", "options", "code", "says"),
     [
         # `--without` removes faults, also in the printed replay; an unknown name is refused.

@@ -72,13 +72,12 @@ def findings(lines):
     return [line.partition(" (reset")[0].partition(" (s3:")[0] for line in lines if line.startswith(begins)]
 
 
-def test_a_refusal_that_no_retry_helps(explored):
+@pytest.mark.parametrize("rule", ["s3:AccessDenied", "http:403"])
+def test_a_refusal_that_no_retry_helps(explored, rule):
     """A job may end with an error then; one that reports success has lost its object."""
-    code, lines = explored(
-        "if ask('PUT', '/cat', b'meow') is None:\n    sys.exit(1)", "-r", "s3:AccessDenied"
-    )
+    code, lines = explored("if ask('PUT', '/cat', b'meow') is None:\n    sys.exit(1)", "-r", rule)
     assert (code, lines[0]) == (0, "1 request without faults, 1 fault; 1 run ~, 0 failed, 1 gave up cleanly")
-    code, lines = explored("ask('PUT', '/cat', b'meow')", "-r", "s3:AccessDenied")
+    code, lines = explored("ask('PUT', '/cat', b'meow')", "-r", rule)
     assert (code, findings(lines)) == (1, [LOST])
 
 

@@ -715,9 +715,7 @@ def test_a_fault_that_stays(run, suite):
     code, out, err = run("trial", *words, "--", *PYTEST, suite("import pytest\n", PROMISES))
     assert code == 1, err
     assert "✕ test_it.py::test_swallows: AssertionError: assert None == b'meow'\n" in out
-    says = (
-        "  fails with another error than one of storage, while the fault lasts: http:503,method=PUT,from=1\n"
-    )
+    says = "  breaks the app's own promise while the fault lasts: http:503,method=PUT,from=1\n"
     assert says in out
     assert re.findall(r"^(\d+) +(\d) +(\S+)$", out, re.MULTILINE) == [
         ("19", "2", rules[0]),
@@ -735,6 +733,21 @@ def test_a_fault_that_stays(run, suite):
             "5 tests with an error of storage: test_it.py::test_raises, test_it.py::test_answers,"
             " test_it.py::test_serves, test_it.py::test_wraps, test_it.py::test_masks",
         ),
+    ]
+
+
+@pytest.mark.slow
+def test_what_is_not_judged_is_no_success(run, suite):
+    """JUnit shows its fault as skipped, and -v its error."""
+    rule = "http:503,method=PUT,from=1"
+    name = suite("def test_raises():\n    ask('PUT', '/docs')\n")
+    code, out, _ = run("trial", "-v", "-o", "result.xml", "-r", rule, "--", *PYTEST, name)
+    assert code == 0
+    told = "1 test with an error of storage: test_it.py::test_raises: RuntimeError: gave up on PUT /docs\n"
+    assert f"not judged with {rule}: {told}" in out
+    [case] = ElementTree.parse("result.xml").getroot().iter("testcase")
+    assert [(part.tag, part.get("message")) for part in case] == [
+        ("skipped", "not judged: test_it.py::test_raises")
     ]
 
 

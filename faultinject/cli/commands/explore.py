@@ -127,13 +127,14 @@ MOST_JOBS = 64
 def explore(**given: Any) -> int:
     """Run COMMAND twice without faults, then once for each of its requests and each fault.
 
-    The variable ENDPOINT has the address of an object store, which is emptied before each run. With --to it has the
-    address of a proxy in front of that server, which --reset must prepare. A run passes if COMMAND exits with 0, and
-    leaves the same in the store as without faults: an object that is lost, half written, written twice or not removed
-    fails. Its requests and its standard output are checked too. With --again, a shell command runs without faults
-    after a COMMAND that fails, as a scheduler does: then the run passes if both together leave what one run leaves
-    without faults. The exit code is 1 when a fault broke COMMAND or --max-runs cut runs off, 2 when nothing could be
-    explored, and 3 when nothing failed and a fault was injected in no run.
+    The variable ENDPOINT has the address of an object store, which is emptied before each run; so have, with
+    credentials, the variables that SDKs read, such as AWS_ENDPOINT_URL, unless you have set them. With --to only
+    ENDPOINT is set: it has the address of a proxy in front of that server, which --reset must prepare. A run passes
+    if COMMAND exits with 0, and leaves the same in the store as without faults: an object that is lost, half
+    written, written twice or not removed fails. Its requests and its standard output are checked too. With --again,
+    a shell command runs without faults after a COMMAND that fails, as a scheduler does: then the run passes if both
+    together leave what one run leaves without faults. The exit code is 1 when a fault broke COMMAND or --max-runs
+    cut runs off, 2 when nothing could be explored, and 3 when nothing failed and a fault was injected in no run.
 
     With --crash, COMMAND is killed (SIGKILL, with all processes that it has started) at each request: before the
     store carries out the request, after that, and in the middle of its body. Then it runs again, and is judged by its

@@ -75,7 +75,7 @@ def trial(**given: Any) -> int:
     In a run with a fault, the first request of every call fails, and a retry succeeds; under pytest the calls are
     counted anew in each test. Under pytest two more runs have a fault that stays while the body of a test runs:
     writes that fail, and credentials that have expired. Such a fault breaks a test only if the test fails with
-    another error than one of storage.
+    another error than one of storage, or asks for an object whose write failed.
 
     The suite's requests go to a store that is empty before each run. Its address is in ENDPOINT and, with
     credentials, in the variables that SDKs read, such as AWS_ENDPOINT_URL, STORAGE_EMULATOR_HOST and

@@ -90,8 +90,8 @@ class Choice:
     def refuses(self) -> bool:
         """Whether no retry helps: a client should not repeat a request after 403 (RFC 9110, 15.5.4)."""
         rows = self.rule.resolved.rows
-        return bool(rows) and all(
-            (row.status, row.category) == (403, "auth") and row.retryable != "yes" for row in rows
+        return self.rule.fault == "http:403" or (
+            bool(rows) and all(row.status == 403 and row.retryable != "yes" for row in rows)
         )
 
     @property

@@ -47,10 +47,10 @@ from faultinject.vendors.vendor import Vendor
 MAX_ATTEMPTS = 3
 """The most attempts of a run whose fault reaches no request."""
 LONGER, MUCH_LONGER, LESS = 1.1, 2.2, 0.75
-"""The delays of one of these runs, as multiples of the delay by a fault.
+"""The delays of a run without faults, as multiples of the time that a fault has added.
 
-The client may have waited before a retry; it may have got all answers, one late, and then a value that differs again
-is a duration; or it timed out, and with less delay it does not.
+The client itself may have waited, before a retry: a little more. It may have got all answers, one of them late: much
+more, as a value that changes with the delay is a duration. It may have timed out: less, so that it does not.
 """
 PATIENCE = 10.0
 """A program's time limit: this factor times its time without faults, plus `Once.leeway`."""
