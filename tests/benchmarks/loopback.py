@@ -52,7 +52,7 @@ class Server:
     def spent(self) -> int:
         """Nanoseconds of processor time of the server and its workers."""
         pids = [self.process.pid, *_children(self.process.pid)]
-        return sum(_spent(task) for pid in pids for task in Path(f"/proc/{pid}/task").iterdir())
+        return sum(map(_spent, pids))
 
     def listens(self) -> bool:
         """Whether it takes connections, sooner or later."""
@@ -173,8 +173,10 @@ def _children(pid: int) -> list[int]:
     return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def _spent(task: Path) -> int:
+def _spent(pid: int) -> int:
+    """Nanoseconds of a process, also of its threads that have ended, as those of moto's server have."""
     try:
-        return int(Path(task, "schedstat").read_text().split()[0])
+        # The clock that Linux keeps for each process, with the number that clock_getcpuclockid(3) gives it.
+        return time.clock_gettime_ns((~pid << 3) | 2)
     except OSError:
         return 0
