@@ -174,7 +174,7 @@ def _children(pid: int) -> list[int]:
 
 
 def _spent(pid: int) -> int:
-    """Nanoseconds of a process, also of its threads that have ended, as those of moto's server have."""
+    """Nanoseconds of a process, with those of its threads that have ended."""
     try:
         # The clock that Linux keeps for each process, with the number that clock_getcpuclockid(3) gives it.
         return time.clock_gettime_ns((~pid << 3) | 2)
