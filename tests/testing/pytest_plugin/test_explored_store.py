@@ -55,12 +55,14 @@ def test_a_content_that_two_runs_have_in_common_by_chance(run, texts, failed):
     body = f"""
         runs = vars(pytest).setdefault("runs_of_mine", [])
         runs.append(1)
-        requests.put(films + "/cat", {texts.split()}[len(runs) - 1], timeout=60)
+        text = {texts.split()}[min(len(runs), {len(texts.split())}) - 1]
+        requests.put(films + "/cat", text, timeout=60)
         requests.head(films + "/cat", timeout=60)"""
     explored(run, body, "@pytest.mark.faultinject_explore('s3:SlowDown,method=HEAD')").assert_outcomes(
         failed=failed, passed=1 - failed
     )
-    assert len(vars(pytest).pop("runs_of_mine")) == len(texts.split())
+    # A machine that was busy may compare one more run; the last text is that of all later runs.
+    assert len(vars(pytest).pop("runs_of_mine")) >= len(texts.split())
 
 
 def test_what_a_program_of_a_test_prints(run):
