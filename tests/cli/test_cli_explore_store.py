@@ -214,15 +214,15 @@ def test_a_job_that_writes_how_long_it_took(explored, left, twice, found):
     assert (code, findings(lines)) == (bool(found), found)
 
 
-def test_a_store_that_refuses_all_writes_without_faults(explored):
+@pytest.mark.parametrize(
+    ("asked", "what"), [("'PUT', '/none/cat', b'meow'", "writes"), ("'GET', '/films/none'", "reads")]
+)
+def test_a_store_that_refuses_all_requests_without_faults(explored, asked, what):
     """It is said of a program that exits with 0: nothing shows its reaction to faults."""
-    code, lines = explored("ask('PUT', '/none/cat', b'meow')", "-r", "s3:SlowDown")
-    assert (code, lines[2:]) == (
-        0,
-        [
-            "not judged: what the code writes (without faults the store refuses all writes, such as PUT /none/cat: 404)"
-        ],
-    )
+    code, lines = explored(f"ask({asked})", "-r", "s3:SlowDown")
+    method, path = asked.split("'")[1:4:2]
+    why = f"without faults the store refuses all {what}, such as {method} {path}: 404"
+    assert (code, lines[2:]) == (0, [f"not judged: what the code {what} ({why})"])
 
 
 RACE = """

@@ -305,13 +305,14 @@ class Sweep:
             return self._keep_or_put_aside(self.run.finish_run(planned, doubted), planned, doubted)
         return finished
 
-    def _note_refusals(self, outcomes: Iterable[Outcome]) -> None:
-        """Report a store that refuses all that code writes, as one without the bucket does."""
+    def _note_refusals(self, outcomes: Sequence[Outcome]) -> None:
+        """Report a store that refuses all writes, or all reads if there are no writes."""
         writes = [outcome for outcome in outcomes if outcome.method not in READING]
-        if writes and all((outcome.status or 0) >= 400 for outcome in writes):
-            asked = quoted(f"{writes[0].method} {writes[0].path}")
-            why = f"without faults the store refuses all writes, such as {asked}: {writes[0].status}"
-            self.run.leave_out(LeftOut("what the code writes", why, head="not judged"))
+        requests, kind = (writes, "writes") if writes else (list(outcomes), "reads")
+        if requests and all((outcome.status or 0) >= 400 for outcome in requests):
+            asked = quoted(f"{requests[0].method} {requests[0].path}")
+            why = f"without faults the store refuses all {kind}, such as {asked}: {requests[0].status}"
+            self.run.leave_out(LeftOut(f"what the code {kind}", why, head="not judged"))
 
     def _not_independent(self, finished: FinishedRun) -> str:
         """The error if a later run without faults fails, with its output."""
