@@ -56,6 +56,8 @@ def test_nobody_is_blamed_and_what_is_wrong_is_seen(seed):
         ("115001", 1604),  # an SDK that does not rewind its body, below a second layer
         ("115001", 7738),  # refusals that two layers retry, while a breaker hides the rest
         ("116001", 1710),  # a breaker that opens before the waits of parallel calls are over
+        ("117001", 539),  # a new token whose short digest is that of the old one
+        ("117001", 6950),  # a budget that is used up, while the transport resends lost requests
     ],
 )
 def test_clients_that_were_judged_wrongly(seed, number):

@@ -620,15 +620,16 @@ def permanent(evidence: Evidence) -> Finding:
 
     Of the calls whose first answer was an injected 400, 401, 403, 404, 405, 409 or 412 that no documentation calls
     retryable, not even with a new token or with care: FAIL when any has two attempts, or when the same SDK repeats
-    the call within a second (then a layer above the SDK retries; WARN without a driver). A request with another
-    token, precondition, region or clock, or after a write to that place, may get another answer and is no retry; nor
-    is one that is refused because the first attempt took effect (`when=after`). Where fingerprints alone group the
-    attempts, several callers may get the same refusal: WARN for three objects or more, FAIL where no other request
-    came in between. If requests come a second or more later, the client may wait for a change: WARN after 400, 401,
-    403 or 405, for three objects or more, those that came sooner included. INCONCLUSIVE: a HEAD that finds nothing
-    may wait for the object, in a named call too, if it waits longer than the machine's own delay (0.5 s if
-    unmeasured); or a client copies requests that are not answered yet, and these repeats are no more and no later
-    than its copies, so that on a busy machine it may not have read the refusal.
+    the call within a second (then a layer above the SDK retries; WARN without a driver); not decided if it is one
+    call with a token, as one in 65,536 new tokens looks like the old one. A request with another token, precondition,
+    region or clock, or after a write to that place, may get another answer and is no retry; nor is one that is
+    refused because the first attempt took effect (`when=after`). Where fingerprints alone group the attempts, several
+    callers may get the same refusal: WARN for three objects or more, FAIL where no other request came in between. If
+    requests come a second or more later, the client may wait for a change: WARN after 400, 401, 403 or 405, for three
+    objects or more, those that came sooner included. INCONCLUSIVE: a HEAD that finds nothing may wait for the object,
+    in a named call too, if it waits longer than the machine's own delay (0.5 s if unmeasured); or a client copies
+    requests that are not answered yet, and these repeats are no more and no later than its copies, so that on a busy
+    machine it may not have read the refusal.
     """
     copied = [call for call in evidence.everyone if _may_be_copies(evidence, call)]
     # The last attempt may have been refused because the first one took effect.
@@ -668,7 +669,8 @@ def permanent(evidence: Evidence) -> Finding:
     quick = again or above
     enough = len(set(map(thing_of, quick))) >= FEWEST
     things = set(map(thing_of, [*quick, *slow]))
-    if proven:
+    # The digest of a token is short: one in 65,536 new tokens looks like the old one.
+    if len(proven) > 1 or (proven and proven[0].first.credential is None):
         return failed(n, f"{len(proven)} of {n} calls retried after {answers}", proven, action=STOP)
     if quick and (enough or not slow):
         sure = enough and all(call.alone for call in again) if again else all(call.window for call in above)
@@ -676,8 +678,10 @@ def permanent(evidence: Evidence) -> Finding:
         message = f"{f'{len(again)} of {n} calls retried' if again else retried} after {answers}"
         if sure:
             return failed(n, message, quick, action=STOP)
-        message += ", or several callers sent the request"
-        return (warned if enough else unknown)(n, message, quick, action=STOP if enough else NAME_THEM)
+        message += ", or with a new token" if proven else ", or several callers sent the request"
+        return (warned if enough else unknown)(
+            n, message, quick, action=STOP if enough or proven else NAME_THEM
+        )
     if slow:
         slow = [*quick, *slow]
         most = max(call.retries or times[thing_of(call)] for call in slow)

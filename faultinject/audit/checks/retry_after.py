@@ -242,7 +242,8 @@ def malformed_retry_after(evidence: Evidence) -> Finding:
         call
         for call in evidence.calls
         if call.first.arrived < calls[0].first.arrived
-        and call.first.kind in KINDS
+        # A transport may repeat lost requests by itself, without a budget.
+        and call.first.kind in (KINDS if not call.retries else ("server", "throttle"))
         and call.first.method not in UNSAFE
     ]
     if not tried and before and not before[-1].retries and not evidence.driven:

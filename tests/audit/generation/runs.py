@@ -279,6 +279,7 @@ class Simulated:
         client = self.client
         hint, form = self._hint(answer)
         if form == "unreadable" and not client.reads_junk:
+            self.deeds["stumbles over Retry-After"] += 0  # a second layer may repeat the call
             return None
         if answer.kind not in client.retried or not self._may_repeat(call) or attempt >= client.attempts:
             self._note_end(call, answer, attempt)
@@ -369,10 +370,14 @@ class Simulated:
     # What it notes of itself
 
     def _note_end(self, call: Call, answer: Answer, attempt: int) -> None:
-        """It makes no further attempt, and neither deadline nor budget is why."""
+        """It makes no further attempt, and neither deadline nor budget is why.
+
+        An error in a 200 may be reported instead.
+        """
         client = self.client
         retried_above = client.outer > 1 and answer.kind in client.outer_kinds and self._may_repeat(call)
-        if attempt == 1 and call.method != "POST" and answer.kind in PASSING and not retried_above:
+        failed = answer.kind in PASSING and answer.status != 200
+        if attempt == 1 and call.method != "POST" and failed and not retried_above:
             self.deeds["does not retry"] += 1
 
     def _note_hint(self, answer: Answer, wait: float) -> None:
