@@ -725,15 +725,88 @@ def test_a_fault_that_stays(run, suite):
     assert re.findall(r"^not judged with (\S+): (.*)$", out, re.MULTILINE) == [
         (
             rules[0],
-            "5 tests with an error of storage: test_it.py::test_raises, test_it.py::test_answers,"
+            "5 tests with an error of storage or of the app: test_it.py::test_raises, test_it.py::test_answers,"
             " test_it.py::test_wraps, test_it.py::test_looks, test_it.py::test_masks",
         ),
         (
             rules[1],
-            "5 tests with an error of storage: test_it.py::test_raises, test_it.py::test_answers,"
+            "5 tests with an error of storage or of the app: test_it.py::test_raises, test_it.py::test_answers,"
             " test_it.py::test_serves, test_it.py::test_wraps, test_it.py::test_masks",
         ),
     ]
+
+
+APPS = """
+import django
+import flask
+import starlette.testclient
+from django.conf import settings
+from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import Route
+
+settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"], SECRET_KEY="key")
+django.setup()
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import path
+
+films = set()
+
+def upload(name):
+    try:
+        ask("PUT", f"/docs/{name}")
+    except RuntimeError:
+        return 503
+    films.add(name)
+    return 201
+
+urlpatterns = [path("upload", lambda request: HttpResponse(status=upload("django")))]
+asgi = Starlette(routes=[Route("/upload", lambda request: Response(status_code=upload("starlette")))])
+wsgi = flask.Flask(__name__)
+wsgi.add_url_rule("/upload", "late", lambda: ("", upload("flask")))
+wsgi.add_url_rule("/early", "early", lambda: (films.add("early") or "", upload("early")))
+
+@pytest.fixture(autouse=True)
+def bucket():
+    films.clear()
+    ask("PUT", "/docs")
+
+@pytest.mark.parametrize(
+    ("name", "client"),
+    [("flask", wsgi.test_client()), ("starlette", starlette.testclient.TestClient(asgi)), ("django", Client())],
+)
+def test_list(name, client):
+    client.get("/upload")
+    assert films == {name}
+
+def test_promise():
+    if wsgi.test_client().get("/early").status_code != 201:
+        assert films == set()
+"""
+
+
+@pytest.mark.slow
+def test_an_app_that_reports_its_error(run, suite):
+    """With a fault that stays, an honest answer of 5xx may fail any test that does not look at it.
+
+    Only a rule of the user's own judges what comes after it.
+    """
+    name = suite("import pytest\n", APPS)
+    code, out, err = run("trial", "-v", "-r", "s3,operation=PutObject", "--", *PYTEST, name)
+    assert code == 0, err + out
+    [outage] = re.findall(r"^not judged with http:503,\S+: (.*)$", out, re.MULTILINE)
+    assert outage.startswith("4 tests with an error of storage or of the app: ")
+    assert outage.count("(GET /upload got 503)") == 3
+    assert outage.endswith(
+        "test_it.py::test_promise: AssertionError: assert {'early'} == set() (GET /early got 503)"
+    )
+    code, out, _ = run("trial", "-r", "http:503,method=PUT,from=1", "--", *PYTEST, name)
+    assert code == 1
+    # All four have one cause, the same refused operation.
+    assert "✕ test_it.py::test_list[flask-client0]: AssertionError: assert set() == {'flask'}\n" in out
+    assert out.partition("  and 3 tests like it: ")[2].splitlines()[0].endswith("test_it.py::test_promise")
+    assert "\n  before, GET /upload got 503: a test that does not look at that answer fails, too\n" in out
 
 
 @pytest.mark.slow
@@ -743,7 +816,7 @@ def test_what_is_not_judged_is_no_success(run, suite):
     name = suite("def test_raises():\n    ask('PUT', '/docs')\n")
     code, out, _ = run("trial", "-v", "-o", "result.xml", "-r", rule, "--", *PYTEST, name)
     assert code == 0
-    told = "1 test with an error of storage: test_it.py::test_raises: RuntimeError: gave up on PUT /docs\n"
+    told = "1 test with an error of storage or of the app: test_it.py::test_raises: RuntimeError: gave up on PUT /docs\n"
     assert f"not judged with {rule}: {told}" in out
     [case] = ElementTree.parse("result.xml").getroot().iter("testcase")
     assert [(part.tag, part.get("message")) for part in case] == [

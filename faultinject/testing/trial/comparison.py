@@ -39,6 +39,8 @@ class Result:
         ended: the time of its end in unix seconds; None: unknown.
         exact: whether its runner can run the test by this id, so that the id is never changed.
         shown: the runner's whole text about the failure, with earlier errors; empty: unknown.
+        refused: the last request that the app under test answered with 500 or more, such as `PUT /cat got 503`;
+            empty: it answered none so, or the runner does not show it.
     """
 
     test: str
@@ -48,6 +50,7 @@ class Result:
     ended: float | None = None
     exact: bool = False
     shown: str = ""
+    refused: str = ""
 
     @property
     def error(self) -> str:
@@ -193,6 +196,7 @@ class SuiteRun:
         outcomes: its requests, in order.
         seconds: the time that it took.
         ended: the end of the command if the exit code is not 0, such as `exit code 1`.
+        standard: whether a standard set has its faults, and no rule of the user.
     """
 
     rules: tuple[Rule, ...]
@@ -200,6 +204,7 @@ class SuiteRun:
     outcomes: Sequence[Outcome]
     seconds: float
     ended: str = ""
+    standard: bool = False
 
     @property
     def lasts(self) -> bool:
@@ -343,19 +348,24 @@ class SuiteComparison:
     def broken_in(self, run: SuiteRun) -> list[Breakage]:
         """The tests that pass without faults, and fail in a run.
 
-        If the faults of the run stay, a failure with the error of storage does not count.
+        If the faults of the run stay, a failure with the error of storage, or of the app, does not count.
         """
         excused = self.excused_in(run)
         return [breakage(run, test) for test in self._failed_in(run) if test not in excused]
 
     def excused_in(self, run: SuiteRun) -> list[str]:
-        """The tests that fail with the error of storage in a run whose faults stay."""
+        """The tests that fail with the error of storage, or of the app, in a run whose faults stay.
+
+        After an error of the app, a test that goes on may not have looked at it. With a rule of the user's own it is
+        judged: the user chose it for tests that do.
+        """
         if not run.lasts:
             return []
         return [
             test
             for test in self._failed_in(run)
-            if not breaks_promise(run.rules, run.results[test], run.of(test))
+            if (run.standard and run.results[test].refused)
+            or not breaks_promise(run.rules, run.results[test], run.of(test))
         ]
 
     def _failed_in(self, run: SuiteRun) -> list[str]:
@@ -400,8 +410,8 @@ class FaultOfTrial(Struct):
         rule: Its rules.
         injected: The number of requests that got the fault.
         broken: The number of tests that it breaks.
-        not_judged: The errors of the tests that fail with an error of storage, as they may because the fault stays,
-            by test.
+        not_judged: The errors of the tests that fail with an error of storage, or after the app answered with 500 or
+            more, as they may because the fault stays, by test.
         missing: The tests that did not run, as the suite ended before.
         seconds: The time that it took.
         ended: The end of the command; empty: exit code 0.
@@ -434,6 +444,8 @@ class BrokenTest(Struct):
         tried: The number of its requests that got a fault alone, in a run each.
         replay: The command that shows the failure again.
         lasts: Whether the first of the rules stays: the test then fails for another reason than an error of storage.
+        refused: The last request that the app answered with 500 or more before, such as `PUT /cat got 503`; empty: none
+            is known.
     """
 
     test: str
@@ -446,6 +458,7 @@ class BrokenTest(Struct):
     tried: int
     replay: str
     lasts: bool
+    refused: str
 
 
 class TrialReport(Struct):
@@ -513,7 +526,7 @@ def report_of(
                 spelled(run.rules),
                 sum(outcome.injected for outcome in run.outcomes),
                 len(comparison.broken_in(run)),
-                {test: run.results[test].error for test in comparison.excused_in(run)},
+                {test: _reason_not_judged(run.results[test]) for test in comparison.excused_in(run)},
                 comparison.missing_in(run),
                 round(run.seconds, 3),
                 run.ended,
@@ -527,6 +540,10 @@ def report_of(
         too_fast=too_fast,
         stopped=stopped,
     )
+
+
+def _reason_not_judged(result: Result) -> str:
+    return f"{result.error} ({result.refused})" if result.refused else result.error
 
 
 def _broken_tests(
@@ -556,4 +573,5 @@ def _broken_tests(
             tried=number,
             replay=replay(test, rule),
             lasts=first.run.lasts,
+            refused=first.result.refused,
         )

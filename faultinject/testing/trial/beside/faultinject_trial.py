@@ -10,10 +10,18 @@ import json
 import os
 import socket
 import sys
+from functools import wraps
 from importlib.util import find_spec
 from typing import Any
 
 import pytest
+
+TEST_CLIENTS = {
+    "werkzeug.test": ("Client", "open"),
+    "starlette.testclient": ("TestClient", "request"),
+    "django.test.client": ("Client", "request"),
+}
+"""The clients by which tests call their own app, by module, with the method that returns the answer."""
 
 
 class Reporter:
@@ -33,6 +41,8 @@ class Reporter:
         self._stream = socket.create_connection((host, int(port))).makefile("rwb")
         self._only = os.environ.get("TRIED_TEST")
         self._ended: tuple[str, str, str] = ("passed", "", "")
+        self._refused = ""
+        self._unwatched = dict(TEST_CLIENTS)
         self._reaches_moto = _reach_moto()
 
     def tell(self, **event: Any) -> None:
@@ -65,11 +75,30 @@ class Reporter:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Any:
         """Report the beginning and the end of a test, with its set-up and tear-down."""
         self._ended = ("passed", "", "")
+        self._refused = ""
+        self._watch_clients()
         self.tell(**{self._begin_key: item.nodeid})
         done = yield
         outcome, message, shown = self._ended
-        self.tell(test=item.nodeid, outcome=outcome, said=message, shown=shown)
+        self.tell(test=item.nodeid, outcome=outcome, said=message, shown=shown, refused=self._refused)
         return done
+
+    def _watch_clients(self) -> None:
+        """Note the errors that the app under test answers from now on, if its test client has been imported."""
+        for name in self._unwatched.keys() & sys.modules.keys():
+            kind, method = self._unwatched.pop(name)
+            client = getattr(sys.modules[name], kind)
+            setattr(client, method, self._noting_errors(getattr(client, method)))
+
+    def _noting_errors(self, ask: Any) -> Any:
+        @wraps(ask)
+        def ask_and_note(*args: Any, **options: Any) -> Any:
+            answer = ask(*args, **options)
+            if getattr(answer, "status_code", 0) >= 500:
+                self._refused = f"{_request_line(answer.request)} got {answer.status_code}"
+            return answer
+
+        return ask_and_note
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self) -> Any:
@@ -99,6 +128,13 @@ class Reporter:
             message = crash.message
         # A test that a plugin runs again counts as failed; its next attempt gets no fault.
         self._ended = ("skipped" if report.skipped else "failed", message.rstrip(), report.longreprtext)
+
+
+def _request_line(request: Any) -> str:
+    """The method and the path of a request of any of the test clients."""
+    if isinstance(request, dict):
+        return f"{request['REQUEST_METHOD']} {request['PATH_INFO']}"
+    return f"{request.method} {request.path if hasattr(request, 'path') else request.url.path}"
 
 
 def _reach_moto() -> bool:
