@@ -104,6 +104,21 @@ class ExplorationFailedError(FaultInjectError, AssertionError):
     """An exploration found a scenario that breaks the code under test, or is incomplete."""
 
 
+class ProgramFailedError(FaultInjectError):
+    """A program under test ended with another exit code than 0, or was ended.
+
+    Args:
+        message: the failure; equal failures are reported as one.
+        output: the end of the program's output.
+        code: the exit code, below 0 for a signal; None: it was ended.
+    """
+
+    def __init__(self, message: str, output: str = "", code: int | None = None) -> None:
+        super().__init__(message)
+        self.output = output
+        self.code = code
+
+
 class StoreUnavailableError(FaultInjectError):
     """The shared counts are unavailable.
 

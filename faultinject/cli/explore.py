@@ -28,7 +28,7 @@ from faultinject.cli import rules as reading
 from faultinject.cli.progress import Progress
 from faultinject.cli.side_by_side import SideBySide
 from faultinject.engine.shown import quoted
-from faultinject.exceptions import ConfigurationError, ExplorationFailedError
+from faultinject.exceptions import ConfigurationError, ExplorationFailedError, ProgramFailedError
 from faultinject.injector.injector import OwnInjector
 from faultinject.journal.outcome import Outcome
 from faultinject.processes import cause_in, faster
@@ -38,7 +38,7 @@ from faultinject.rules.vocabulary import reading_as
 from faultinject.server.connections import url_of
 from faultinject.testing.exploration.bounds import Bounds, LeftOut
 from faultinject.testing.exploration.choices import QUICK, choices_of
-from faultinject.testing.exploration.programs import Program, ProgramFailed, ended_by
+from faultinject.testing.exploration.programs import Program, ended_by
 from faultinject.testing.exploration.report import group_lines, groups, incomplete, rows
 from faultinject.testing.runs import Contents, Exploration, RunFaults
 
@@ -231,7 +231,7 @@ class Command:
         """Run the command, and a second one after a crash or a reported error.
 
         Raises:
-            ProgramFailed: the last one ended with another exit code than 0, or was ended.
+            ProgramFailedError: the last one ended with another exit code than 0, or was ended.
         """
         self.was_fast, self._fast = self._fast, bool(self._faster)
         self._environ.clear()
@@ -242,7 +242,7 @@ class Command:
             return
         try:
             faults.check(self._program)
-        except ProgramFailed as error:
+        except ProgramFailedError as error:
             if self._again is None or error.code is None or not faults.names:
                 raise
             again = self._again
@@ -498,7 +498,7 @@ def _explore(exploration: Exploration, commands: Sequence[Command]) -> None:
                         running.run(run.faults)
                 finally:
                     requests = run.requests
-    except ProgramFailed as error:
+    except ProgramFailedError as error:
         ended, refused = running.describe_end(str(error), error.output)
         sent = (
             "\n".join(["its requests:", *rows(requests), refused])

@@ -64,7 +64,7 @@ class SideBySide:
         """Wait until a run is over, and hand its result to the exploration.
 
         Raises:
-            ProgramFailed: the command fails in the first run without faults.
+            ProgramFailedError: the command fails in the first run without faults.
             ConfigurationError: the run cannot be made.
         """
         ahead = self._exploration.sweep.ahead(AHEAD * len(self._commands))

@@ -11,7 +11,7 @@ from types import TracebackType
 
 from msgspec import to_builtins
 
-from faultinject.exceptions import ConfigurationError, ExplorationFailedError
+from faultinject.exceptions import ConfigurationError, ExplorationFailedError, ProgramFailedError
 from faultinject.injector.injector import Injector
 from faultinject.injector.session_sync import Session
 from faultinject.journal.outcome import Outcome
@@ -21,7 +21,7 @@ from faultinject.rules.scenario import Scenario
 from faultinject.testing.exploration.bounds import Allowed, Bounds
 from faultinject.testing.exploration.causes import SECOND, FinishedRun, RunAway, RunResult
 from faultinject.testing.exploration.choices import CRASH
-from faultinject.testing.exploration.programs import Program, ProgramFailed
+from faultinject.testing.exploration.programs import Program
 from faultinject.testing.exploration.report import groups, incomplete, printed, report
 from faultinject.testing.exploration.store_comparison import StoreContents
 from faultinject.testing.exploration.sweep import Sweep, sweep_of
@@ -214,8 +214,8 @@ class RunFaults(Faults):
     def _without_end(self, error: BaseException | None) -> BaseException | None:
         """The error of a run that made too many requests, however its code ended."""
         reason = f"more than {self._limit} requests in one run"
-        if isinstance(error, ProgramFailed):
-            return error if error.code is None else ProgramFailed(reason, error.output)
+        if isinstance(error, ProgramFailedError):
+            return error if error.code is None else ProgramFailedError(reason, error.output)
         ended = isinstance(error, RunAway | BaseExceptionGroup) and not isinstance(error, Exception)
         if ended or not (error is None or is_of_the_code(error)):
             return error
@@ -235,7 +235,7 @@ class RunFaults(Faults):
         """Run a program to its end, and keep its standard output.
 
         Raises:
-            ProgramFailed: it ended with another exit code than 0, or was ended.
+            ProgramFailedError: it ended with another exit code than 0, or was ended.
             ConfigurationError: it cannot be started.
         """
         program.check(self.patience)
@@ -253,7 +253,7 @@ class RunFaults(Faults):
             twice: whether the second program also runs if the first was not killed.
 
         Raises:
-            ProgramFailed: the first run fails by itself, or the second one after a crash.
+            ProgramFailedError: the first run fails by itself, or the second one after a crash.
             ConfigurationError: the program cannot be started, or the test has already run one.
         """
         result = self._result
@@ -282,12 +282,12 @@ class RunFaults(Faults):
         self._begin_second_run()
         try:
             second.check(self.patience)
-        except ProgramFailed as error:
+        except ProgramFailedError as error:
             if not result.killed and second is not first and error.code in NOT_RUN:
                 raise ConfigurationError(
                     f"recover: it cannot be run: {error}\n{error.output}".rstrip()
                 ) from None
-            result.second_failure = ProgramFailed(f"{SECOND}{error}", error.output, error.code)
+            result.second_failure = ProgramFailedError(f"{SECOND}{error}", error.output, error.code)
         finally:
             result.after = contents() or {}
         if result.killed and result.second_failure is not None:
@@ -297,7 +297,7 @@ class RunFaults(Faults):
         """Run a job without faults after it has reported an error, as a scheduler does.
 
         Raises:
-            ProgramFailed: the job is a program, and fails again. Other exceptions of the job are not changed.
+            ProgramFailedError: the job is a program, and fails again. Other exceptions of the job are not changed.
         """
         result = self._result
         result.first = len(self.outcomes)
@@ -306,8 +306,8 @@ class RunFaults(Faults):
         self._begin_second_run()
         try:
             job()
-        except ProgramFailed as error:
-            raise ProgramFailed(f"{SECOND}{error}", error.output, error.code) from None
+        except ProgramFailedError as error:
+            raise ProgramFailedError(f"{SECOND}{error}", error.output, error.code) from None
 
     def _begin_second_run(self) -> None:
         """Replace the rules by those of the second run."""

@@ -10,6 +10,7 @@ from types import TracebackType
 
 from faultinject.audit.documents import EvidenceKind
 from faultinject.audit.findings import FAIL, Finding
+from faultinject.exceptions import ProgramFailedError
 from faultinject.journal.call_window import CallWindow
 from faultinject.journal.outcome import Outcome
 from faultinject.rules.rule import Rule
@@ -18,7 +19,6 @@ from faultinject.testing.exploration.bounds import Bounds
 from faultinject.testing.exploration.choices import Choice
 from faultinject.testing.exploration.judge import LOST_ANSWER
 from faultinject.testing.exploration.points import Point
-from faultinject.testing.exploration.programs import ProgramFailed
 from faultinject.testing.exploration.store_comparison import LOST, StoreContents
 
 SECOND = "the second run: "
@@ -67,7 +67,7 @@ class RunResult:
     before: StoreContents | None = None
     between: StoreContents = field(default_factory=dict)
     after: StoreContents = field(default_factory=dict)
-    second_failure: ProgramFailed | None = None
+    second_failure: ProgramFailedError | None = None
     output: bytes | None = None
 
     def reported_an_error(self, passing: Collection[int]) -> bool:
@@ -189,7 +189,7 @@ class FinishedRun(PlannedRun):
             self.cause = failing.name, operation
             self.failure, self.evidence = f"{failing.check}: {failing.message}", failing.evidence
         elif error is not None:
-            reported = isinstance(error, ProgramFailed)
+            reported = isinstance(error, ProgramFailedError)
             alike = str(error) if reported else last_line(error.__traceback__)
             # Code that gives up, and code that undoes its own write after a lost answer, may raise the same error.
             reactions = [
@@ -220,7 +220,7 @@ class FinishedRun(PlannedRun):
 
 def _was_ended(error: BaseException) -> bool:
     """Whether the exploration ended the code, because of its number of requests or its time."""
-    return isinstance(error, RunAway) or (isinstance(error, ProgramFailed) and error.code is None)
+    return isinstance(error, RunAway) or (isinstance(error, ProgramFailedError) and error.code is None)
 
 
 def last_line(trace: TracebackType | None) -> tuple[str, int] | None:

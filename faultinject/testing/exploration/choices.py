@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from faultinject import vendors
-from faultinject.exceptions import ConfigurationError, Problem
+from faultinject.exceptions import ConfigurationError, Problem, ProgramFailedError
 from faultinject.http.wire import has_no_body
 from faultinject.journal.outcome import Outcome
 from faultinject.rules import spelling
@@ -19,7 +19,6 @@ from faultinject.rules.scenario import Scenario
 from faultinject.rules.triggers import FOR_GOOD, TRIGGERS
 from faultinject.rules.values import listed, nearest
 from faultinject.testing.exploration.bounds import LeftOut
-from faultinject.testing.exploration.programs import ProgramFailed
 
 _DECIDED = tuple(key for key in TRIGGERS if key not in ("times", FOR_GOOD))
 """The triggers that rules may not have, as the exploration decides when a fault comes."""
@@ -104,14 +103,16 @@ class Choice:
 
         No code copes with a fault that stays or a refusal, and none has to cope with an object that is replaced. After
         wrong bytes an error shows that the code has noticed them, but an assertion of the test shows that it has not.
+        An assertion in an `except` or `finally` block is about code that has given up, so it must hold.
         """
         if not (self.lasts or self.refuses or self.replaces_object or self.needs_checksum):
             return False
-        if isinstance(error, ProgramFailed):
+        if isinstance(error, ProgramFailedError):
             return (error.code or 0) > 0
-        return isinstance(error, Exception) and not (
-            self.needs_checksum and isinstance(error, AssertionError)
-        )
+        if isinstance(error, AssertionError):
+            after_error = error.__context__ is not None and not error.__suppress_context__
+            return not (self.needs_checksum or after_error)
+        return isinstance(error, Exception)
 
     @property
     def needs_body(self) -> bool:

@@ -13,7 +13,7 @@ from threading import Event, Lock
 from typing import IO
 
 from faultinject import processes
-from faultinject.exceptions import ConfigurationError
+from faultinject.exceptions import ConfigurationError, ProgramFailedError
 from faultinject.rules.descriptions import seconds
 
 LINES, BYTES = 20, 65_536
@@ -26,24 +26,9 @@ DEATH = 10.0
 """Seconds to wait until killed processes have ended, as the system may take long."""
 
 
-class ProgramFailed(Exception):
-    """A program ended with another exit code than 0, or was ended.
-
-    Args:
-        message: the failure; equal failures are reported as one.
-        output: the end of the program's output.
-        code: the exit code; None: it was ended.
-    """
-
-    def __init__(self, message: str, output: str = "", code: int | None = None) -> None:
-        super().__init__(message)
-        self.output = output
-        self.code = code
-
-    @property
-    def crashed(self) -> bool:
-        """Whether a signal ended the program; a shell reports it as an exit code above 128."""
-        return self.code is not None and (self.code < 0 or self.code - 128 in signal.valid_signals())
+def crashed(error: ProgramFailedError) -> bool:
+    """Whether a signal ended the program; a shell reports it as an exit code above 128."""
+    return error.code is not None and (error.code < 0 or error.code - 128 in signal.valid_signals())
 
 
 class Program:
@@ -93,7 +78,7 @@ class Program:
 
         Raises:
             ConfigurationError: it cannot be started.
-            ProgramFailed: it was ended by `end`, or because it took too long.
+            ProgramFailedError: it was ended by `end`, or because it took too long.
         """
         if self._directory is not None and not Path(self._directory).is_dir():
             raise ConfigurationError(f"cwd: {self._directory} is no folder")
@@ -115,7 +100,7 @@ class Program:
             self.output = content if len(content) <= COMPARED else None
             written = "\n".join(filter(None, map(_tail, (output, errors))))
             if self._ended:
-                raise ProgramFailed(self._ended, written)
+                raise ProgramFailedError(self._ended, written)
             return code, written
 
     def _start(self, output: IO[bytes], errors: IO[bytes]) -> processes.Child[bytes]:
@@ -159,11 +144,11 @@ class Program:
 
         Raises:
             ConfigurationError: it cannot be started.
-            ProgramFailed: it ended with another exit code than 0, or was ended.
+            ProgramFailedError: it ended with another exit code than 0, or was ended.
         """
         code, output = self.run(within)
         if code and not self.killed:
-            raise ProgramFailed(ended_by(code), output, code)
+            raise ProgramFailedError(ended_by(code), output, code)
 
     def end(self, why: str) -> None:
         """End the run, and let `run` raise this reason."""

@@ -13,6 +13,7 @@ from faultinject.audit.checks.words import READ_BODY, REWIND, SEND_KEY
 from faultinject.audit.documents import EvidenceKind
 from faultinject.audit.findings import SIGNS, WARN, Finding, ReportedFinding
 from faultinject.engine.shown import quoted
+from faultinject.exceptions import ProgramFailedError
 from faultinject.journal.attempts import BROKEN
 from faultinject.journal.outcome import Outcome
 from faultinject.journal.reading import of_outcomes
@@ -24,7 +25,6 @@ from faultinject.testing.exploration.bounds import in_one_line
 from faultinject.testing.exploration.causes import FinishedRun
 from faultinject.testing.exploration.choices import READS
 from faultinject.testing.exploration.points import name_of
-from faultinject.testing.exploration.programs import ProgramFailed
 from faultinject.testing.exploration.sweep import Sweep
 
 ACTIONS = {
@@ -69,10 +69,11 @@ def groups(finished: Sequence[FinishedRun]) -> list[list[FinishedRun]]:
 
 def summary(sweep: Sweep, seconds: float) -> str:
     """One line: the runs, their time, their results, and the omissions."""
-    line = _numbers(sweep, seconds)
-    if not sweep.left_out:
-        return line
-    return f"{line}; left out: {quoted(in_one_line(sweep.left_out, sweep.exhaustive_argument))}"
+    parts = [_numbers(sweep, seconds)]
+    for head in dict.fromkeys(left_out.head for left_out in sweep.left_out):
+        omissions = [left_out for left_out in sweep.left_out if left_out.head == head]
+        parts.append(f"{head}: {quoted(in_one_line(omissions, sweep.exhaustive_argument))}")
+    return "; ".join(parts)
 
 
 def _numbers(sweep: Sweep, seconds: float) -> str:
@@ -336,7 +337,7 @@ def group_lines(group: Sequence[FinishedRun], sweep: Sweep) -> Iterator[str]:
     for finding in run.findings:
         if (text := f"{finding.check}: {finding.message}") != run.failure:
             yield f"  {SIGNS[finding.verdict]} {quoted(text)}"
-    if isinstance(run.error, ProgramFailed):
+    if isinstance(run.error, ProgramFailedError):
         yield from (f"    | {quoted(line)}" for line in run.error.output.splitlines())
     yield from (f"  → {advice}" for advice in actions_of(run, sweep))
     yield f"  replay: {sweep.replay_line(run)}"

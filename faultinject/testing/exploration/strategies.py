@@ -139,7 +139,13 @@ class Once:
             findings += self._judge.judge_output(result.output)
         if result.before is not None and (error is not None or reported):
             findings += self._judge.select_counted(self._store.removed_objects(result.before, result.after))
-        return FinishedRun(planned, result, gave_up=gave_up, findings=findings, first=first)
+        finished = FinishedRun(planned, result, gave_up=gave_up, findings=findings, first=first)
+        # A test may fail because the code reports the fault, or because it breaks its promise.
+        if isinstance(error, AssertionError) and not (finished.failed or self._bounds.allow):
+            finished.gave_up = False
+            why = f"{finished.failure}; with `allow` only the errors that it names may end a run"
+            self.leave_out(LeftOut("failed assertions", why, head="not judged"))
+        return finished
 
     def is_in_doubt(self, result: RunResult) -> bool:
         """Whether more runs without faults may show that something in the store is wrong."""

@@ -12,7 +12,12 @@ from functools import cache
 from faultinject.audit.app_under_test import places_of_app, without_operations
 from faultinject.audit.grouping import READING
 from faultinject.engine.shown import quoted
-from faultinject.exceptions import ConfigurationError, ExplorationFailedError, ProductionRefusedError
+from faultinject.exceptions import (
+    ConfigurationError,
+    ExplorationFailedError,
+    ProductionRefusedError,
+    ProgramFailedError,
+)
 from faultinject.journal.outcome import Outcome
 from faultinject.journal.writing import RING_SIZE
 from faultinject.rules import descriptions
@@ -37,7 +42,7 @@ from faultinject.testing.exploration.points import (
     rule_at,
     starts_with,
 )
-from faultinject.testing.exploration.programs import ProgramFailed
+from faultinject.testing.exploration.programs import crashed
 from faultinject.testing.exploration.store_comparison import COMPARED_RUNS
 from faultinject.testing.exploration.strategies import KilledAndRestarted, Once
 from faultinject.testing.nearest import Comparison
@@ -220,7 +225,7 @@ class Sweep:
     def _is_first_crash(self, finished: FinishedRun) -> bool:
         """Whether a run crashed for the first time: programs may crash without a fault, at random."""
         error = finished.error
-        if self._crash or not (isinstance(error, ProgramFailed) and error.crashed):
+        if self._crash or not (isinstance(error, ProgramFailedError) and crashed(error)):
             return False
         self._crash = str(error)
         return True
@@ -321,7 +326,7 @@ class Sweep:
             f"{which} without faults fails ({finished.failure}), also when it is repeated, but the first passed:"
             " the runs are not independent; reset what they share"
         )
-        output = finished.error.output if isinstance(finished.error, ProgramFailed) else ""
+        output = finished.error.output if isinstance(finished.error, ProgramFailedError) else ""
         return f"{message}\nits output:\n{output}" if output else message
 
     def _must_be_repeated(self, finished: FinishedRun) -> bool:

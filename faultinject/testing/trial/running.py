@@ -17,7 +17,7 @@ from types import MappingProxyType, TracebackType
 from typing import Any
 
 from faultinject import vendors
-from faultinject.exceptions import ConfigurationError, InjectionFailedError
+from faultinject.exceptions import ConfigurationError, InjectionFailedError, ProgramFailedError
 from faultinject.injector.session_sync import Session
 from faultinject.journal.outcome import Outcome
 from faultinject.processes import cause_in
@@ -28,7 +28,7 @@ from faultinject.rules.triggers import TRIGGERS
 from faultinject.rules.values import nearest
 from faultinject.rules.vocabulary import reading_as
 from faultinject.testing.exploration.choices import Choice, choices_of
-from faultinject.testing.exploration.programs import Program, ProgramFailed, ended_by
+from faultinject.testing.exploration.programs import Program, ended_by
 from faultinject.testing.inject import Faults
 from faultinject.testing.trial.comparison import (
     Place,
@@ -390,7 +390,7 @@ class SuiteCommand:
             try:
                 code, output = program.run(within, read=lambda file: results.extend(of_go(file)))
                 ended = ended_by(code) if code else ""
-            except ProgramFailed as error:
+            except ProgramFailedError as error:
                 output, ended = error.output, str(error)
         seconds = time.monotonic() - began
         note_elsewhere()

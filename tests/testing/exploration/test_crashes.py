@@ -300,7 +300,7 @@ def test_a_program_that_was_ended_has_not_given_up():
 
     def code():
         if send("PUT", "/b/k") != 200:
-            raise programs.ProgramFailed("did not end within 5 s")
+            raise programs.ProgramFailedError("did not end within 5 s")
 
     exploration, _ = exploring(code, "reset", allow=Exception)
     assert [(each.failure, each.failed) for each in exploration.runs] == [("did not end within 5 s", True)]

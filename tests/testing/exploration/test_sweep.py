@@ -313,6 +313,43 @@ def test_giving_up():
     assert exploration.report().endswith(", 0 failed, 2 gave up cleanly")
 
 
+@each_row(
+    ("handled", "allow", "ended", "said"),
+    [
+        # The code may report the fault by what it returns, and a test of the usual result then fails.
+        ("nowhere", (), (False, False), "\nnot judged: failed assertions (AssertionError: 503; with `allow` only the errors that it names may end a run)"),
+        ("nowhere", AssertionError, (False, True), ", 0 failed, 1 gave up cleanly"),
+        ("nowhere", OSError, (True, False), "\nAssertionError: 503\n"),
+        # What is asserted of code that has given up must hold.
+        ("finally", (), (True, False), "\nAssertionError: 503\n"),
+        ("except", (), (True, False), "\nAssertionError: 503\n"),
+        # A test may turn the error into its own.
+        ("from", (), (False, False), "\nnot judged: failed assertions (AssertionError: 503; "),
+    ],
+)  # fmt: skip
+def test_an_assertion_while_a_fault_stays(handled, allow, ended, said):
+    """Whether the run has failed, and whether the code has given up cleanly."""
+
+    def code():
+        status = send("PUT", "/b/k")
+        try:
+            if handled != "nowhere" and status != 200:
+                raise OSError(status)
+        except OSError as error:
+            if handled == "except":
+                assert status == 200, status
+            if handled == "from":
+                raise AssertionError(status) from error
+            raise
+        finally:
+            if handled in ("finally", "nowhere"):
+                assert status == 200, status
+
+    exploration, _ = exploring(code, "http:503,from=1", allow=allow)
+    assert [(each.failed, each.gave_up) for each in exploration.runs] == [ended]
+    assert said in exploration.report()
+
+
 @each_row(("second", "failed"), [(KeyError, False), (ValueError, True)])
 def test_giving_up_in_a_group(second, failed):
     """A group of exceptions may be given up with when each of them may."""

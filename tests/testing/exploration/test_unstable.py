@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import faultinject
-from faultinject.testing.exploration.programs import ProgramFailed, ended_by
+from faultinject.exceptions import ProgramFailedError
+from faultinject.testing.exploration.programs import ended_by
 
 from .service import call, exploring, passing
 
@@ -78,7 +79,7 @@ def test_a_program_that_crashes_at_random(code):
         runs.append(1)
         call("PUT", "/b/k")
         if len(runs) == 3:
-            raise ProgramFailed(ended_by(code), code=code)
+            raise ProgramFailedError(ended_by(code), code=code)
 
     exploration = passing(program, "reset")
     assert (len(runs), len(exploration.runs)) == (4, 1)
@@ -96,7 +97,7 @@ def test_a_program_that_fails_at_each_fault(code, made):
         runs.append(1)
         call("PUT", "/b/k")
         if len(runs) > 2:
-            raise ProgramFailed(ended_by(code), code=code)
+            raise ProgramFailedError(ended_by(code), code=code)
 
     exploration, error = exploring(program, "reset")
     assert (len(runs), [each.failed for each in exploration.runs]) == (made, [True])

@@ -79,7 +79,7 @@ def test_without_a_crash(run, shows):
     ini = ("-o", "faultinject_unmatched=ignore")
     run(plain, *ini).assert_outcomes(passed=1)
     failing = plain.replace('"appended", HOW', '"begun", HOW')
-    shows(failing, ["E  *ProgramFailed: exit code 1"], *ini)
+    shows(failing, ["E  *ProgramFailedError: exit code 1"], *ini)
 
 
 @pytest.mark.slow
