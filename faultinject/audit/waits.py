@@ -269,9 +269,9 @@ def calls_of(waits: Iterable[Wait]) -> list[Call]:
 
 
 def waits_of(call: Call) -> Iterator[Wait]:
-    """The client's own waits in a call, as long as it fails in the way in which it failed first.
+    """The client's own waits in a call, until the kind of its failures changes.
 
-    A wait that an answer asked for is not its own, and one that began before the answer is none.
+    A wait that an answer asked for is not the client's own, and a retry that came before the answer had no wait.
     """
     kind = call.first.kind
     if kind not in KINDS:

@@ -169,8 +169,8 @@ def nested_retries(evidence: Evidence) -> Finding:
     one of these calls had no retry of its own, as behind an empty budget: then nothing is multiplied. Without ids,
     the waits show two layers (WARN) if the attempts of a call fall into equal parts: at the beginning of each part
     the wait falls, in the median to less than half, and in the part it rises again, to more than 1.5 times; in 90 %
-    of 8 cases or more, and elsewhere the wait falls in less than 20 %. PASS: 5 calls or more, without ids enough of
-    them to show 8 such cases, by waits that no answer asked for. The waits must differ between the parts, because
+    of 8 cases or more, and elsewhere the wait falls in less than 20 %. PASS: 5 calls or more; without ids, enough calls
+    to show 8 such cases, by waits that no answer asked for. The waits must differ between the parts, because
     two layers with jitter look like one. Calls that ended sooner than others, by a deadline or a budget, prove
     nothing, nor do waits that grow only after the second one. If an SDK repeats no id, repeats under another id are
     not judged without a driver. WARN as well: in 3 named calls or more, a request came at least two times more often
@@ -368,7 +368,7 @@ def _too_few_to_tell(calls: Sequence[Call], zero: float) -> list[Call]:
 
 
 def _begins_to_grow(calls: Sequence[Call], zero: float) -> bool:
-    """Whether a median wait is hardly longer than the one before it, and the next one is.
+    """Whether a median wait is hardly longer than the one before, and the next much longer.
 
     There the waits of an outer layer may begin, after the inner one has spent its budget.
     """

@@ -32,7 +32,7 @@ LATER, ONCE = 10, 5
 ALIKE = 8
 """The number of waits before the same retry that shows whether they have jitter."""
 MOST = 0.75
-"""The share of many waits that is compared, the shortest ones: a machine lengthens some."""
+"""Of many waits, the share that is compared: the shortest, as a machine lengthens some."""
 LONG_ENOUGH = 0.1
 """Seconds; the machine causes the spread of shorter waits."""
 RIGID, RANDOM = 0.05, 0.12
@@ -44,7 +44,7 @@ BEATS = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0)
 GROWING, STANDING = 1.15, 1.25
 """The factors per retry: waits grow above the first, and do not grow below the second."""
 STEEP = 3.0
-"""The factor per retry above which a client's own waits seldom grow."""
+"""The largest usual factor per retry: a client's own waits seldom grow faster."""
 STEP = 1.1
 """The factor below which two waits count as equal; the second may have reached the cap."""
 COUNTED = 4

@@ -101,8 +101,8 @@ def answers(evidence: Evidence) -> Finding | None:
     """A caller hears of success only where a request succeeded.
 
     Compares the answers with the result that the caller of a named call, or of a call of `conformance`, got. FAIL:
-    the result was success, although the last write, and all its repeats, failed or were refused, or so did a part of
-    a multipart upload that was completed. A DELETE may find nothing, and a write with If-None-Match may find the
+    the result was success, although the last write and all its repeats failed or were refused, or a part of a
+    completed multipart upload did. A DELETE may find nothing, and a write with If-None-Match may find the
     object at once; after a failure the client has to read the object, as another client may have written it. WARN:
     the write was carried out and only its answer was lost, and the client reported success after an error or a
     refusal, without reading the object; or an earlier write failed, and no later write has its object or its bytes;
@@ -129,13 +129,13 @@ def answers(evidence: Evidence) -> Finding | None:
     # Of calls at the same time it is not always known which of them a request was for.
     sure = {call.windows for call in calls if len(call.windows) == 1}
     at_least = "" if all(len(call.windows) == 1 for call in calls) else "at least "
-    which, said, how = SAID[why]
-    return which(
+    make_finding, sentence, advice = SAID[why]
+    return make_finding(
         n,
-        f"{at_least}{len(sure) or 1} of {counted(n, 'call')} that the client reported as success {said}"
+        f"{at_least}{len(sure) or 1} of {counted(n, 'call')} that the client reported as success {sentence}"
         f" {' or '.join(sorted({*answers_of}))}",
         calls,
-        action=how,
+        action=advice,
         evidence=(EvidenceKind.WIRE, EvidenceKind.TOLD),
     )
 
@@ -146,9 +146,13 @@ def _wrong(call: Call, evidence: Evidence) -> tuple[int, Call, Attempt] | None:
     The writes decide; without a write, the last read. If an object is there already, or is gone already, the caller
     may have all it wanted; but after a failure and a refusal the client has to read whether the object is its own.
     """
-    succeeded = (each for window in call.windows for each in evidence.overlapping[window] if not each.failed)
+    succeeded = (
+        attempt for window in call.windows for attempt in evidence.overlapping[window] if not attempt.failed
+    )
     attempts = (
-        call.attempts if call.window else sorted({*call.attempts, *succeeded}, key=lambda each: each.arrived)
+        call.attempts
+        if call.window
+        else sorted({*call.attempts, *succeeded}, key=lambda attempt: attempt.arrived)
     )
     writes = list(filter(is_write, attempts))
     asked = (
@@ -158,7 +162,7 @@ def _wrong(call: Call, evidence: Evidence) -> tuple[int, Call, Attempt] | None:
     )
     for same in reversed(grouped(asked, fingerprint).values()):
         last, earlier = same[-1], same[-1] is not asked[-1]
-        # Who leaves a download may have read enough of it.
+        # A client that leaves a download may have read enough of it.
         stands = earlier or (last.left and not writes)
         if last.kind == "hidden" or any(
             not attempt.failed or (attempt.applied and stands) for attempt in same
@@ -228,14 +232,14 @@ def _is_replaced(write: Attempt, later: Sequence[Attempt]) -> bool:
 def same_bytes(evidence: Evidence) -> Finding:
     """Every attempt of a call sends the same bytes.
 
-    Length and digest of the bodies in one call (a multipart boundary may change, and so may the signatures of
-    chunks). FAIL: they differ, and more than a fingerprint groups the attempts, such as the part of one upload; or
-    the retry sent nothing at all. WARN: a shorter body, where a fingerprint alone groups them. PASS: the same
-    digests; the same length alone proves nothing. A batch, such as DeleteObjects, may have another body after a 200
-    with errors in it, which says which keys are left. A repeat with another token, region, date or host is compared
-    as well, although other checks count it as a call of its own: in a named call, or under one id of an SDK;
-    elsewhere only if it sends nothing. After a refusal a client may correct its body, unless the answer only asked
-    for a new token, signature or address.
+    Compares the length and the digest of the bodies in one call (a multipart boundary may change, and so may the
+    signatures of chunks). FAIL: they differ, and more than a fingerprint groups the attempts, such as the part of one
+    upload; or the retry sent nothing at all. WARN: a shorter body, where a fingerprint alone groups them. PASS: the
+    same digests; the same length alone proves nothing. A batch, such as DeleteObjects, may have another body after a
+    200 with errors in it, which says which keys are left. Other checks count a repeat with another token, region, date
+    or host as a call of its own; this one compares it in a named call, or under one id of an SDK, and elsewhere only
+    if it sends nothing. After a refusal a client may correct its body, unless the answer only asked for a new token,
+    signature or address.
     """
     everyone = [
         call
@@ -445,8 +449,8 @@ def lost_answer(evidence: Evidence) -> Iterator[Finding]:
     removed or overwrote the object, or removed what the client had written before it: FAIL. `wrote twice`: a POST,
     PATCH or append took effect again, or in a named call the object was written again, longer: FAIL. `false
     conflict`: the last answer was 404, 409 or 412 from the app, caused by the client's own write: FAIL; but a
-    removal that got 404 has reached its aim. These three are a WARN if a fingerprint alone groups the attempts; the
-    last is one also if the caller's result is unknown. `told an error`: a test or a driver says that the caller got
+    removal that got 404 has reached its aim. These three are a WARN if a fingerprint alone groups the attempts, and a
+    false conflict also if the caller's result is unknown. `told an error`: a test or a driver says that the caller got
     an error, and the write is there, or the object is gone: WARN; also if the client read the object after a
     refusal, and this read failed. PASS: the client knew of all its writes, or repeated them with the same effect. A
     client that read the object after a refusal, or whose last answer was an error, may know; without a named call
@@ -459,10 +463,10 @@ def lost_answer(evidence: Evidence) -> Iterator[Finding]:
     ]
     n = len(reactions)
     for answer in ACTIONS:
-        same = [one for one in reactions if one.answer == answer]
+        same = [reaction_ for reaction_ in reactions if reaction_.answer == answer]
         if same:
             yield _of_answer(answer, same, n, evidence)
-    if unclear := [one.call for one in reactions if one.answer == UNCLEAR]:
+    if unclear := [reaction_.call for reaction_ in reactions if reaction_.answer == UNCLEAR]:
         yield unknown(
             len(unclear),
             f"for {len(unclear)} of {n} lost writes the journal does not show what the client"
@@ -472,9 +476,9 @@ def lost_answer(evidence: Evidence) -> Iterator[Finding]:
             if any(call.window is None for call in unclear)
             else "To decide, run `faultinject explore`, which compares what is stored.",
         )
-    elif reactions and all(one.answer not in ACTIONS for one in reactions):
-        calls = [one.call for one in reactions]
-        known = sum(one.answer == KNEW for one in reactions)
+    elif reactions and all(reaction_.answer not in ACTIONS for reaction_ in reactions):
+        calls = [reaction_.call for reaction_ in reactions]
+        known = sum(reaction_.answer == KNEW for reaction_ in reactions)
         if n < FEWEST:
             yield too_few(n, FEWEST, "lost write", calls)
         else:
@@ -542,8 +546,8 @@ def _hidden_by(evidence: Evidence) -> str:
 def error_in_200(evidence: Evidence) -> Finding:
     """An error inside of a 200 is treated as an error.
 
-    Calls that got a 200 whose body is an error. FAIL: the caller got success, as a test or a driver says. WARN: no
-    retry, and nothing says what the caller got. PASS: a retry, or an error to the caller. A repeat under another id
+    Judges calls that got a 200 whose body is an error. FAIL: the caller got success, as a test or a driver says. WARN:
+    no retry, and nothing says what the caller got. PASS: a retry, or an error to the caller. A repeat under another id
     of the SDK counts as a retry.
     """
     hidden = [call for call in evidence.calls if any(attempt.kind == "hidden" for attempt in call.attempts)]

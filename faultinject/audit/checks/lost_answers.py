@@ -67,7 +67,7 @@ class Reaction(NamedTuple):
     """The reaction of a client to one lost write.
 
     Attributes:
-        answer: one of these reactions, such as `TWICE`, or `UNCLEAR`.
+        answer: the reaction, such as `TWICE`, or `UNCLEAR`.
         call: the call with the lost write.
         lost: the lost write.
         last: the last request for the same write.
@@ -91,7 +91,8 @@ class Requests:
         soon: seconds after a call in which a request may be about it, if nothing says when its caller ended it.
         about: returns whether a request may be about a lost write.
         named: returns whether the object of a write is known to name the target of another request.
-        compared: whether both know the requests without faults and the stored contents, as in an exploration.
+        compared: whether `about` and `named` know the requests without faults and the stored contents, as in an
+            exploration.
     """
 
     def __init__(
@@ -122,7 +123,7 @@ class Requests:
         return filter(self.about, self._behind(self._writes, call, last, WRITES))
 
     def wrote_before(self, call: Call, lost: Attempt, thing: Hashable) -> bool:
-        """Whether the caller of a call had written something before its lost write."""
+        """Whether the caller of a call had written to a target before its lost write."""
         began = -inf if call.window is None else call.window.began
         return any(
             began <= attempt.arrived < lost.arrived and attempt.method != "DELETE" and _is_of(attempt, call)

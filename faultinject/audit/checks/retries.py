@@ -74,18 +74,18 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
 
     FAIL: the client never retries, though 3 calls or more got a transient failure; or calls that met one transient
     failure were then refused by the app with a 4xx that calls without a fault do not get (WARN where a fingerprint
-    alone groups the attempts). Else one finding for each such answer: of the calls that first got it, how many were
-    retried, by method. PASS: of each method with 3 calls or more, all of the first 10, or 90 %. WARN: none; or
-    others are retried, but none of one method, none with or none without Retry-After. It is a FAIL instead where the
-    vendor documents the answer as retryable, at least three of these calls came before the client's last retry, and
-    there is no other explanation: no other call may have held the retry, and they are no deletions and no
-    conditional writes. Without a driver it is a FAIL only if three of them came before all retries, or by turns with
-    them, and if none is a POST or HEAD, was answered after more than 5 s, ended in success for its caller, or failed
-    just before a circuit breaker opened. WARN as well: a retry after a 501 or 505, which no retry changes; or one
-    with the same token after an answer that asks for a new one, if the calls with that answer have several tokens. A
-    POST without a retry does not count, unless a storage SDK that retries other POSTs sent it; nor does an answer
-    whose Retry-After exceeds 5 s. No retry is expected after an answer that no documentation calls transient, nor
-    after one whose documentation asks for another step first: a new token, a look at the present state.
+    alone groups the attempts). Otherwise there is one finding for each such answer: of the calls that first got it, how
+    many were retried, by method. PASS: of each method with 3 calls or more, all of the first 10, or 90 %. WARN: no
+    call was retried; or calls were retried, but none of one method, none with Retry-After, or none without it. It is
+    a FAIL instead where the vendor documents the answer as retryable, at least three of these calls came before the
+    client's last retry, and there is no other explanation: no other call may have held the retry, and they are no
+    deletions and no conditional writes. Without a driver it is a FAIL only if three of them came before all retries,
+    or by turns with them, and if none is a POST or HEAD, was answered after more than 5 s, ended in success for its
+    caller, or failed just before a circuit breaker opened. WARN as well: a retry after a 501 or 505, which no retry
+    changes; or one with the same token after an answer that asks for a new one, if the calls with that answer have
+    several tokens. A POST without a retry counts only if a storage SDK sent it and retries other POSTs. An answer
+    whose Retry-After exceeds 5 s does not count. No retry is expected after an answer that no documentation calls
+    transient, nor after one whose documentation asks for another step first: a new token, a look at the present state.
     INCONCLUSIVE: a circuit breaker opened during the client's first wait, and other calls (of a driver: of that
     name) failed without a request; or, without a driver, the same requests came again under other ids of an SDK that
     repeats no id for that method; or the client retries nothing, and the same requests came again minutes later, as
