@@ -44,7 +44,7 @@ class Silence:
         calls: the number of all calls.
         silent: the number of calls that made no request and failed.
         last: the number of silent calls after the last call that made a request.
-        seconds: the time from the first of these to the last.
+        seconds: the time from the first of these calls at the end to the last.
         error: the error that the caller of the first silent call got; None: unknown.
         openings: the times at which circuit breakers opened, in order, by the name of a driver's calls (None for all
             names) and the class of the error that callers then got without a request (`ANY` for all classes).
@@ -81,7 +81,8 @@ class Contrast:
     By fingerprint, such a repeat looks like a retry.
 
     Attributes:
-        things: by method, the number of successes that were repeated as soon as failures are, and of all successes.
+        things: by method, the number of successes that were repeated as soon as failures are, and the number of all
+            successes.
     """
 
     things: Mapping[str, tuple[int, int]]
@@ -192,11 +193,11 @@ class Evidence:
 
     @cached_property
     def waits(self) -> list[Wait]:
-        """The waits that can be measured, outside of outages, which are too busy; open calls too.
+        """The waits that can be measured, also those of open calls.
 
-        Waits in outages count only if, outside of outages, the client waited before no second or later retry. The
-        waits of a program that first goes through all its work, and then retries the failures, do not count: they are
-        as long as that work.
+        In an outage the machine is busy. So the waits in outages count only if there is no wait before a second or
+        later retry outside of them. The waits of a program that first goes through all its work, and then retries the
+        failures, do not count: they are as long as that work.
         """
         every = [
             wait
@@ -268,10 +269,10 @@ class Evidence:
     def may_be_held_back(self, call: Call) -> bool:
         """Whether a circuit breaker may have ended a call, if calls without requests are unknown.
 
-        It may if, when the client's first wait or the call was over, its last five or more requests had failed, and no
-        request came for the next 5 s. A request right after the failure shows instead that the caller had ended the
-        call. It does not show this if it came on another connection that was used before, or if a breaker is known to
-        have opened.
+        A breaker may have opened if the client's last five or more requests had failed by the end of its first wait
+        or of the call, and no request came in the next 5 s. A request right after the failure shows instead that the
+        caller had ended the call. It does not show this if it came on another connection that was used before, or if
+        a breaker is known to have opened.
         """
         requests, begun = self.requests, bisect_left(self._arrivals, call.first.arrived)
         failed, told_end = answered_at(call.first), call.window and call.window.ended
@@ -314,7 +315,10 @@ class Evidence:
         return after.arrived - noise <= max(before.answered, before.arrived + copies.after)
 
     def may_be_resent(self, before: Attempt, after: Attempt) -> bool:
-        """Whether a transport may have sent the request again; numbers of attempts decide, if any."""
+        """Whether a transport may have sent the request again.
+
+        If the client numbers its attempts, only the numbers count: a transport repeats a request with its number.
+        """
         one, other = ((attempt.attempt_hint or {}).get("attempt") for attempt in (before, after))
         if before.kind == "transport" and before.status is None and None not in (one, other):
             return one == other and invocation(before) == invocation(after)

@@ -45,7 +45,7 @@ WINDOW = 60.0
 LONGEST = 600.0
 """The same limit for a request with the same id, or with a driver's key of one call."""
 SHORTEST, UNSEEN = 2.0, 10.0
-"""Seconds without a request that end a call: the least, and if its client never retried."""
+"""Seconds without a request that end a call: at least, and for a client that never retried."""
 SOON = 10.0
 """Seconds after a failure, or its Retry-After, in which a similar request may be a retry."""
 POLL = 1.0
@@ -77,7 +77,7 @@ class AttemptInContext(NamedTuple):
         fingerprint: its client and target.
         windows: the call windows that it may belong to.
         of_client: all requests of its client, in order of arrival.
-        number: its position among them.
+        number: its position in `of_client`.
         retry: True if its client marks it as a retry, False if as a first attempt; None: unmarked.
         body: a number for its body; different numbers may still be the same body.
     """
@@ -263,8 +263,8 @@ def _goes_on(call: OpenCall, request: AttemptInContext) -> bool:
         return _failed_alike(call, request) and _asks_again(call, request)
     if sdk_id is not None:
         return True
-    # Without ids, a request for another part after a failure belongs to another call. A request that follows a refusal
-    # and then a write does too, because the answer may have changed.
+    # Without ids, a request for another part after a failure belongs to another call. If a write came between a
+    # refusal and the request, the answer may have changed, so the request belongs to another call, too.
     again = attempt.part in (call.first.part, last.part) or goes_on(last, attempt)
     return (again or not last.failed) and not _may_succeed_behind(call, request)
 
@@ -277,7 +277,7 @@ def _failed_alike(call: OpenCall, request: AttemptInContext) -> bool:
     """Whether a call failed before a request for the same part, with the same body if known.
 
     After a 200 with errors in it, the body may be shorter: it may hold only the keys that failed. If an SDK does not
-    rewind a body, its retries send less than the next call.
+    rewind a body, its retries send less than its first attempt, so the body of the first attempt also counts.
     """
     last, attempt = call.last, request.attempt
     over = call.answers < FOR_EVER and call.over <= attempt.arrived
@@ -482,7 +482,7 @@ class OpenCall:
         last: its last attempt so far.
         windows: the call windows that it may belong to.
         shared: whether some of its attempts may belong to another call.
-        crossed: whether only its connections suggest that.
+        crossed: whether only the connections suggest that some of its attempts belong to another call.
         followed: why the next request with its fingerprint was not added to it, as in `Call`.
         again: as in `Call`.
         ended: whether later requests cannot belong to it.

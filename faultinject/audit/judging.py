@@ -15,7 +15,7 @@ from faultinject.audit.app_under_test import APP_UNDER_TEST, asked_of_app, refus
 from faultinject.audit.calls_by_client import CallsByClient
 from faultinject.audit.checks import CHECKS
 from faultinject.audit.checks.effects import HEARD
-from faultinject.audit.conclusion import NOT_GIVEN, Conclusion, conclude, know, names
+from faultinject.audit.conclusion import NOT_GIVEN, Conclusion, check_names, conclude, names
 from faultinject.audit.documents import CONTRACT, EvidenceKind
 from faultinject.audit.evidence import ANY, OUTAGE, Evidence, Silence, answered_at, opening
 from faultinject.audit.findings import (
@@ -175,7 +175,7 @@ def judge(
     """
     chosen = profiles.get(profile) if isinstance(profile, str) else profile
     ignore, require = names(ignore), names(require)
-    know(ignore, require)
+    check_names(ignore, require)
     attempts = list(attempts)
     asked = [] if driven else asked_of_app(attempts)
     windows = (*windows, *refusals(asked, windows))

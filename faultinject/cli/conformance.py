@@ -18,7 +18,7 @@ from msgspec import to_builtins
 from faultinject import __version__
 from faultinject.audit import profiles
 from faultinject.audit.checks.words import seconds
-from faultinject.audit.conclusion import know
+from faultinject.audit.conclusion import check_names
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, SIGNS
 from faultinject.audit.reports import junit, render
 from faultinject.audit.reports.html import html as html_report
@@ -284,7 +284,7 @@ def conformance(
     listening.handle_signals()  # a signal ends the clients, too
     if cases is not None:
         return _play(cases, clients, vendor, seconds, quiet=as_json)
-    know((), require)
+    check_names((), require)
     promised = None if profile is None else profiles.get(profile)
     old = None if compare is None else read_results(compare)
     writers = [writer(output) for output in outputs]

@@ -17,7 +17,7 @@ from typing import cast
 
 import click
 
-from faultinject.audit.conclusion import know
+from faultinject.audit.conclusion import check_names
 from faultinject.audit.judging import Judgement, judge, judge_run
 from faultinject.audit.matching import client_of, title_of
 from faultinject.audit.reports import format_of, render
@@ -272,7 +272,7 @@ def report(
     verbose: bool,
 ) -> int:
     """Judge the journals, and return the exit code."""
-    know(ignore, require)
+    check_names(ignore, require)
     # Almost no object of a report is in a reference cycle, and the search for cycles would take a sixth of the time.
     click.get_current_context().call_on_close(gc.enable if gc.isenabled() else gc.disable)
     gc.disable()

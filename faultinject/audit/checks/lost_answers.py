@@ -157,7 +157,7 @@ def is_write(attempt: Attempt) -> bool:
 def is_lost(attempt: Attempt) -> bool:
     """Whether a request is a write that the app carried out, and whose answer was lost.
 
-    The begin of a resumable upload is not a write yet, and neither is a piece that the service has answered with 308.
+    The beginning of a resumable upload is not a write yet, and neither is a piece that the service answered with 308.
     """
     return (
         attempt.applied
@@ -210,7 +210,7 @@ def reaction(call: Call, requests: Requests, heard: bool | None = None) -> React
     if other is not None and not call.succeeded:
         # With another key it is another request, unless both belong to one named call.
         return result(UNCLEAR if call.window is None else TWICE, other)
-    # The answer may be the answer to a copy, sent before or after the lost one.
+    # A copy that was sent before or after the lost request may have got an answer.
     if fine := [
         attempt for attempt in (*call.attempts, *repeats) if took_effect(attempt) and not attempt.failed
     ]:
@@ -300,7 +300,7 @@ def _has_other_name(lost: Attempt, again: Attempt) -> bool:
 
 
 def _more(lost: Attempt, again: Attempt) -> int:
-    """Count the bytes that a write has more than the lost one."""
+    """The number of bytes by which a write is longer than the lost one."""
     return (again.request_bytes or 0) - (lost.request_bytes or 0)
 
 
@@ -312,7 +312,7 @@ def _adds(lost: Attempt, again: Attempt) -> bool:
 
 
 def has_second_effect(lost: Attempt) -> bool:
-    """Whether a repeat has a second effect, as that of a POST has, and that of a PUT has not."""
+    """Whether a repeat has a second effect: that of a POST has one, that of a PUT has none."""
     return _makes_another(lost) or lost.operation in APPENDS or is_of_upload(lost) or not lost.key
 
 
