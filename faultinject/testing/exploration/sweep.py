@@ -50,7 +50,8 @@ LONGER, MUCH_LONGER, LESS = 1.1, 2.2, 0.75
 """The delays of runs without faults, as multiples of the time that a fault has added.
 
 `LONGER` is for a client that itself waited before a retry. `MUCH_LONGER` is for a client that got all answers, one of
-them late: a value that changes with the delay is a duration. With `LESS`, a client that has timed out does not.
+them late: a value that changes with the delay is a duration. `LESS` is for a client that may have timed out: it waits
+for an answer that comes sooner.
 """
 PATIENCE = 10.0
 """A program's time limit: this factor times its time without faults, plus `Once.leeway`."""
