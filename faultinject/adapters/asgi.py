@@ -450,8 +450,9 @@ class ASGIResponder:
     def _starting(self, step: Send) -> Message:
         """Make the first message of an answer of ours, and prepare the end of the connection.
 
-        It ends if the rule asks for that, or if part of the request's body is unread: the server could take that part
-        for the next request. Our own server writes the status line and the header names exactly as given.
+        The connection ends if the rule asks for that, or if part of the request's body is unread: the server could
+        take that part for the next request. Our own server writes the status line and the header names exactly as
+        given.
         """
         # The listener may have received the end of the body meanwhile.
         self._unread = unread = step.unread and not (
