@@ -400,8 +400,8 @@ class FaultOfTrial(Struct):
         rule: Its rules.
         injected: The number of requests that got the fault.
         broken: The number of tests that it breaks.
-        not_judged: The errors of the tests that fail with an error of storage, as they may because the fault stays,
-            by test.
+        not_judged: By test, the error of each test that fails with an error of storage; the fault stays, so the test
+            may fail in this way.
         missing: The tests that did not run, as the suite ended before.
         seconds: The time that it took.
         ended: The end of the command; empty: exit code 0.
