@@ -134,7 +134,7 @@ _PLACES = {
 }
 
 
-if not TYPE_CHECKING:  # a type checker would take every name for one that is there
+if not TYPE_CHECKING:  # with `__getattr__`, a type checker would accept any name
     __getattr__, _ = face(__name__, **_PLACES)
 
 

@@ -47,8 +47,8 @@ class Problem:
 
     def __str__(self) -> str:
         head = f"{self.where}: {self.message}" if self.where else self.message
-        whole = f"{head}\n{self.excerpt}" if self.excerpt else head
-        return whole if len(whole) <= LONGEST else head
+        text = f"{head}\n{self.excerpt}" if self.excerpt else head
+        return text if len(text) <= LONGEST else head
 
     def __repr__(self) -> str:
         return f"Problem({str(self)!r})"

@@ -1,4 +1,4 @@
-"""Names that a module offers and others keep, each loaded on first use."""
+"""Names that a module offers but other modules define; each is loaded on first use."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ def face(room: str, package: str = "", /, **places: str) -> tuple[Callable[[str]
 
     Args:
         room: the module's `__name__`.
-        package: the package that has the names, by default the same.
-        places: for each name the module of the package that has it, such as `parse="rule"`; empty for a module.
+        package: the package that has the names, by default the module itself.
+        places: for each name the module of the package that defines it, such as `parse="rule"`; empty if the name is
+            that of a module.
     """
 
     def load(name: str) -> Any:

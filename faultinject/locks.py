@@ -55,7 +55,7 @@ class Lock:
 
 
 class ReentrantLock:
-    """A lock that its holder gets again, as a signal's handler does.
+    """A lock that its holder may acquire again, such as a signal's handler.
 
     A lock that a greenlet holds is not held by the other greenlets of its thread.
     """

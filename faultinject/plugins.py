@@ -1,6 +1,6 @@
 """Names for packages that add vendors, faults, stores of counts or embedded stores.
 
-They are promised as those of `faultinject` are, and each is loaded on first use.
+They are as stable as the names of `faultinject`. Each is loaded on first use.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ __all__ = [
     "VendorStore",
 ]
 
-if not TYPE_CHECKING:  # a type checker would take every name for one that is there
+if not TYPE_CHECKING:  # with `__getattr__`, a type checker would accept any name
     __getattr__, _ = face(
         __name__,
         "faultinject",

@@ -31,7 +31,7 @@ LIBFAKETIME = (
     "/usr/lib*/faketime/libfaketimeMT.so.1",
     "/usr/local/lib/faketime/libfaketimeMT.so.1",
 )
-"""Its places in Debian, in other systems and from an own build, for threaded programs."""
+"""The library for threaded programs: in Debian, in other systems, and in an own build."""
 CAUSE = re.compile(r"^\S.*: \S.*$", re.MULTILINE)
 """A line of output that may name the reason of a program's end.
 
@@ -135,7 +135,7 @@ def faster(speed: float) -> dict[str, str]:
     """
     if speed == 1:
         return {}
-    # The places are whole paths.
+    # `Path.glob` takes no absolute pattern.
     paths = [path for place in LIBFAKETIME for path in glob.glob(place)]  # noqa: PTH207
     if not paths:
         raise ConfigurationError("--speed needs libfaketime (Linux; Debian: apt-get install faketime)")
@@ -163,9 +163,9 @@ def kill_marked(seconds: float, child: Child[Any], mark: str) -> bool:
     end = time.monotonic() + seconds
     while True:
         states = []
-        for pid, is_its in _look(child, mark.encode()):
-            states.append(is_its)
-            if is_its:
+        for pid, is_known in _look(child, mark.encode()):
+            states.append(is_known)
+            if is_known:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
         if not states or time.monotonic() >= end:
@@ -179,7 +179,7 @@ def living_after(seconds: float, child: Child[Any], mark: str) -> int:
     It returns as soon as all have ended.
     """
     end = time.monotonic() + seconds
-    while states := [is_its for _, is_its in _look(child, mark.encode())]:
+    while states := [is_known for _, is_known in _look(child, mark.encode())]:
         if time.monotonic() >= end:
             break
         time.sleep(PAUSE)
@@ -196,9 +196,9 @@ def _look(child: Child[Any], mark: bytes) -> Iterator[tuple[int, bool]]:
     except OSError:  # pragma: no cover - not on Linux
         return
     for pid in numbers:
-        is_its = _is_of(child, mark, pid)
-        if is_its is not False:
-            yield pid, is_its is True
+        is_of_child = _is_of(child, mark, pid)
+        if is_of_child is not False:
+            yield pid, is_of_child is True
 
 
 def _is_of(child: Child[Any], mark: bytes, process: int) -> bool | None:

@@ -82,14 +82,14 @@ class Registry:
         """The mistakes of the members that cannot be used, sorted by name."""
         self.names()
         taken = self._taken()
-        twice = {
+        clashes = {
             name: (
                 f"the {self.kind} {name} of {_packages(offers)} is left out: faultinject has one of that name"
             )
             for name, offers in self._offers().items()
             if name in taken
         }
-        return [sentence for _, sentence in sorted({**self._broken, **twice}.items())]
+        return [sentence for _, sentence in sorted({**self._broken, **clashes}.items())]
 
     def _is_usable(self, name: str) -> bool:
         if name in self._taken():

@@ -29,8 +29,9 @@ def scenarios(
 
     Args:
         requests: of `faultinject.record(code)`.
-        faults: rules, whose conditions say where; a vendor id stands for its standard set; `hang` is drawn only for
-            the requests of a test client, where it costs no time, and no fault that stays (`from`).
+        faults: rules, whose conditions select the requests; a vendor id stands for the vendor's standard set. `hang`
+            is drawn only for the requests of a test client, where it costs no time. A fault that stays (`from`) is
+            never drawn.
         max_faults: the number of slots; each may stay empty, so a failure shrinks to the fewest faults.
 
     Raises:
@@ -41,14 +42,14 @@ def scenarios(
         raise ConfigurationError(f"there are no requests to draw from: none was seen. {unwrapped.advice()}")
     trace = Trace(sorted(requests, key=lambda outcome: outcome.arrived), sweep.reading)
     points = [trace.point(number, exact_conditions(outcome)) for number, outcome in enumerate(trace.outcomes)]
-    live = any(outcome.connection is not None for outcome in requests)
+    over_network = any(outcome.connection is not None for outcome in requests)
     rules = [
         sweep.rule_at(point, choice)
         for choice in sweep.run.choices
         for point in points
         if not (choice.lasts or choice.replaces_object)
         and sweep.applies(choice, point)
-        and not (live and choice.slow)
+        and not (over_network and choice.slow)
     ]
     if not rules:
         raise ConfigurationError("none of the faults fits any of the requests")

@@ -149,7 +149,7 @@ async def _refuse_to_start(receive: Receive, send: ServerSend, error: FaultInjec
     """Tell a server that speaks lifespan why it cannot start.
 
     Raises:
-        FaultInjectError: that error.
+        FaultInjectError: always, as `error`.
     """
     await receive()
     await send({"type": "lifespan.startup.failed", "message": f"faultinject: {error}"})
@@ -450,8 +450,9 @@ class ASGIResponder:
     def _starting(self, step: Send) -> Message:
         """Make the first message of an answer of ours, and prepare the end of the connection.
 
-        It ends if the rule asks for that, or if part of the request's body is unread: the server could take that part
-        for the next request. Our own server writes the status line and the header names exactly as given.
+        The connection ends if the rule asks for that, or if part of the request's body is unread: the server could
+        take that part for the next request. Our own server writes the status line and the header names exactly as
+        given.
         """
         # The listener may have received the end of the body meanwhile.
         self._unread = unread = step.unread and not (
@@ -541,7 +542,7 @@ class ASGIResponder:
                     message = {**message, "headers": encoded(step.headers)}
             await server(message)
 
-        # `django_client` looks for its own `send` here: it needs no more than the start of the answer.
+        # By this attribute `django_client` recognises its own `send`: then the start of the answer is enough for it.
         vars(hand_on)["passes_to"] = server
         await app(scope, receive, hand_on)
 
@@ -568,7 +569,7 @@ class ASGIResponder:
             filtered.end()
 
     async def _filter(self, filtered: FilteredAnswer, message: Message) -> None:
-        """Replace the server's `send`, and change the body of the app's answer."""
+        """Take a message of the app in the server's place, and change the body of its answer."""
         kind = message["type"]
         if filtered.passes:
             await self._send(message)
@@ -621,7 +622,7 @@ class ASGIResponder:
             raise raised
 
     async def _drop(self, dropped: Dropped, watch_clock: Callable[[], object], message: Message) -> None:
-        """Replace the server's `send`, and drop the app's answer unless it is a failure."""
+        """Take a message of the app in the server's place; drop the answer unless it is a failure."""
         kind = message["type"]
         if dropped.failed:
             await self._send(message)
@@ -734,5 +735,5 @@ async def wait_until_noticed(receive: Receive, *, unread: bool = False) -> None:
 
 
 async def _receive_until_cut(dropped: Dropped, receive: Receive) -> Message:
-    """Replace the app's `receive`: after a cut, report that the client has left."""
+    """Receive for the app; after a cut, report to it that the client has left."""
     return {"type": "http.disconnect"} if dropped.cut else await receive()

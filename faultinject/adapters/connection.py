@@ -32,8 +32,9 @@ from faultinject.locks import gevent_sleep
 UNSPEC = sys.platform == "linux"  # connect() to no address ends a TCP connection with an RST
 _GONE = getattr(select, "POLLHUP", 0) | getattr(select, "POLLERR", 0)
 _NO_WAIT = getattr(_socket, "MSG_DONTWAIT", 0) | getattr(_socket, "MSG_NOSIGNAL", 0)
-# Seconds between two checks: where bytes for the server hide the client's end, and under gevent.
+# Seconds between two checks of a connection whose unread bytes hide the client's end.
 _SLICE = 0.05
+# Seconds between two checks under gevent.
 _LOOK = 0.01
 # The values of uWSGI's options with which it starts no threads.
 _NO_THREADS = {
@@ -140,7 +141,7 @@ class Connection:
     def backlog(self) -> int:
         """Count the bytes that have not reached the client's system.
 
-        They are in the server and in the kernel; one that does not tell its number counts as 0.
+        Some are in the server, others in the kernel. If one of the two does not tell their number, it counts as 0.
         """
         return self._queued() + ((self.unsent and self.unsent()) or 0)
 
@@ -200,9 +201,8 @@ class Connection:
         if client_ended or not events or events & _GONE or self._at_end():
             return bool(events)
         if self._number >= 0:
-            time.sleep(
-                min(_SLICE, seconds)
-            )  # the bytes are the server's to read, so poll would return at once
+            # The bytes are the server's to read, so poll would return at once.
+            time.sleep(min(_SLICE, seconds))
         return False
 
     def gone(self, seconds: float) -> bool:
@@ -313,12 +313,12 @@ def until_delivered(connection: Connection, monotonic: Callable[[], float]) -> I
     Yields:
         The seconds for which the caller waits.
     """
-    least, until = None, monotonic() + PATIENCE
+    smallest_backlog, deadline = None, monotonic() + PATIENCE
     pause = _FIRST_LOOK
     while (backlog := connection.backlog()) and not connection.gone(0):
-        if least is None or backlog < least:
-            least, until = backlog, monotonic() + PATIENCE
-        elif monotonic() >= until:
+        if smallest_backlog is None or backlog < smallest_backlog:
+            smallest_backlog, deadline = backlog, monotonic() + PATIENCE
+        elif monotonic() >= deadline:
             return
         yield pause
         pause = min(2 * pause, _LAST_LOOK)
@@ -410,8 +410,8 @@ def _discard_until(connection: Connection, deadline: float) -> None:
         total += size
         if size:
             continue
-        # The client has ended its side; or the server has shut down both, and a client that still sends would wait
-        # without end, though it has all of the answer.
+        # Either the client has ended its side, or the server has shut down both directions. In the second case a
+        # client that is still sending would wait forever, though it has the whole answer.
         if not connection.backlog():
             connection.reset()
             return

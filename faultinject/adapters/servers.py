@@ -137,7 +137,7 @@ def _waitress(environ: Environ) -> Any:
 
 
 def _hypercorn(send: Any) -> Any:
-    """Get hypercorn's connection: a stream sends by its protocol, which sends by that."""
+    """Get hypercorn's connection: a stream sends by its protocol, and that by its connection."""
     return send.__self__.send.__self__.send.__self__
 
 
@@ -402,7 +402,7 @@ def is_in_process(server: WSGIServer, environ: Environ, start_response: Callable
             return True
     if "asgi.scope" in environ:
         return not _is_of_server(environ["asgi.scope"])
-    # Each of these shows a server. Those that run WSGI apps through ASGI or on tornado show only the last.
+    # Each of these three shows a server. If WSGI apps run through ASGI or on tornado, only the third is there.
     return not ("SERVER_SOFTWARE" in environ or "REMOTE_PORT" in environ or environ.get("wsgi.multiprocess"))
 
 

@@ -559,7 +559,7 @@ class WSGIResponder:
     def _start(
         self, answer: RunApp, status: str, headers: Headers, *more: Any, **named: Any
     ) -> Callable[[bytes], object]:
-        """Replace the server's `start_response`, and change the head."""
+        """Change the head of the app's answer, and pass it to the server's `start_response`."""
         self._advance(answer.head(AppAnswer(number_of(status[:3]) or 0, headers)))
         return self._start_response(
             status, headers if answer.headers is None else answer.headers, *more, **named
@@ -627,7 +627,7 @@ class WSGIResponder:
                 self._close_app()
 
     def _drop(self, dropped: Dropped, piece: bytes | None) -> None:
-        """Drop a piece of the app's answer, and before the first its head; None is the end."""
+        """Drop a piece of the app's answer, or its end (None); drop its head first."""
         if self._status_line or piece != b"":
             self._check_app_started()
             self._drop_head(dropped)
@@ -643,9 +643,10 @@ class WSGIResponder:
             self._write_on = self._start_response(self._status_line, self._headers)
 
     def _start_later(self, status: str, headers: Headers, exc_info: Any = None) -> Callable[[bytes], object]:
-        """Replace the server's `start_response`, which is called later.
+        """Keep the head of the app's answer for a later call of the server's `start_response`.
 
-        The result is the `write` of PEP 3333. What the app writes is kept until the app returns or yields a piece.
+        The result is the `write` of PEP 3333: it keeps the pieces that the app writes until the app returns or yields
+        a piece.
         """
         if exc_info and self._begun:
             raise exc_info[1].with_traceback(exc_info[2])
@@ -710,7 +711,7 @@ class WSGIResponder:
         self._server.close_after_answer(self._environ, self._start_response)
         connection = self._connection
         if connection is None:
-            # The server drops what it has not sent when the app fails, even the head: give it time.
+            # When the app fails, the server drops all that it has not sent, even the head: give it time to send.
             self._sleep(FLUSH)
             self._advance(steps, "closed")
             # All servers close the connection after this error, though most of them log it.

@@ -202,7 +202,7 @@ def in_quotes(name: str) -> str:
     return shown(f"'{name}'")
 
 
-def know(ignore: Collection[str], require: Collection[str]) -> None:
+def check_names(ignore: Collection[str], require: Collection[str]) -> None:
     """Make sure that these checks exist.
 
     Args:

@@ -44,7 +44,7 @@ class Silence:
         calls: the number of all calls.
         silent: the number of calls that made no request and failed.
         last: the number of silent calls after the last call that made a request.
-        seconds: the time from the first of these to the last.
+        seconds: the time from the first of these calls at the end to the last.
         error: the error that the caller of the first silent call got; None: unknown.
         openings: the times at which circuit breakers opened, in order, by the name of a driver's calls (None for all
             names) and the class of the error that callers then got without a request (`ANY` for all classes).
@@ -81,26 +81,27 @@ class Contrast:
     By fingerprint, such a repeat looks like a retry.
 
     Attributes:
-        things: by method, the number of successes that were repeated as soon as failures are, and of all successes.
+        things: by method, the number of successes that were repeated as soon as failures are, and the number of all
+            successes.
     """
 
     things: Mapping[str, tuple[int, int]]
 
     def shows_retries(self, method: str) -> bool:
         """Whether the client does not repeat successes, so that a repeat after a failure is a retry."""
-        again, got = self.things.get(method, (0, 0))
-        return got >= FEWEST and again <= RARE * got
+        repeated, successes = self.things.get(method, (0, 0))
+        return successes >= FEWEST and repeated <= RARE * successes
 
     def repeats(self, method: str) -> bool:
         """Whether the client also repeats successes."""
-        again, got = self.things.get(method, (0, 0))
-        return again > RARE * got
+        repeated, successes = self.things.get(method, (0, 0))
+        return repeated > RARE * successes
 
     def in_words(self, methods: Iterable[str]) -> str:
         """Put the comparison in words."""
         numbers_of = [self.things.get(method, (0, 0)) for method in sorted(set(methods))]
-        again, got = (sum(numbers) for numbers in zip(*numbers_of, strict=True))
-        return f"of {got} successful requests the client repeated {again or 'none'}"
+        repeated, successes = (sum(numbers) for numbers in zip(*numbers_of, strict=True))
+        return f"of {successes} successful requests the client repeated {repeated or 'none'}"
 
 
 @dataclass(frozen=True)
@@ -122,9 +123,10 @@ class Evidence:
         requests: all requests of the client, in order of arrival.
         silence: the calls of a test or a driver without a request.
         named_calls: all requests of each named call, as one call, without named calls that overlap.
-        overlapping: all requests that may be of a named call, for named calls that overlap; those of other clients too.
-        replaced: the calls whose object a driver replaced meanwhile; otherwise only `named_calls` has them. A client
-            may do anything with such a download, except make one object of two versions.
+        overlapping: for each named call that overlaps another, all requests that may belong to it, also those of other
+            clients.
+        replaced: the calls whose object a driver replaced meanwhile; besides these, only `named_calls` has them. A
+            client may do anything with such a download, except make one object of two versions.
         findings: the findings of the checks that have been called so far, by name.
     """
 
@@ -176,7 +178,7 @@ class Evidence:
         }
 
     def crowded(self, matters: Callable[[Attempt], bool], fewest: int) -> list[Call]:
-        """Find shared calls with such requests; it is unknown which of them a later request retried.
+        """Find shared calls with requests that matter: it is unknown which were retried.
 
         Args:
             matters: returns whether a check would judge what followed a request.
@@ -191,10 +193,11 @@ class Evidence:
 
     @cached_property
     def waits(self) -> list[Wait]:
-        """The waits that can be measured, outside of outages, which are too busy; open calls too.
+        """The waits that can be measured, also those of open calls.
 
-        Waits in outages count if the client waits before a second retry nowhere else. The waits of a program that
-        first goes through all its work, and then retries the failures, do not count: they are as long as that work.
+        In an outage the machine is busy. So the waits in outages count only if there is no wait before a second or
+        later retry outside of them. The waits of a program that first goes through all its work, and then retries the
+        failures, do not count: they are as long as that work.
         """
         every = [
             wait
@@ -222,7 +225,7 @@ class Evidence:
     def under_other_ids(self) -> dict[tuple[str, str], list[Call]]:
         """Failed calls that came again with another id of an SDK, by method and answer.
 
-        The SDK repeats no id, so the ids do not show whether a layer above it or the caller made them again. At
+        The SDK repeats no id, so the ids do not show whether a layer above it or the caller repeated the calls. At
         least half of the failures with that answer came again.
         """
         repeated: dict[tuple[str, str], list[Call]] = {}
@@ -266,9 +269,10 @@ class Evidence:
     def may_be_held_back(self, call: Call) -> bool:
         """Whether a circuit breaker may have ended a call, if calls without requests are unknown.
 
-        When the client's first wait or the call was over, its last five requests or more had failed, and then none
-        came for 5 s. If another request followed the failure at once, the caller had ended the call, unless that
-        request came on another connection that was used before, or a breaker is known to have opened.
+        A breaker may have opened if the client's last five or more requests had failed by the end of its first wait
+        or of the call, and no request came in the next 5 s. A request right after the failure shows instead that the
+        caller had ended the call. It does not show this if it came on another connection that was used before, or if
+        a breaker is known to have opened.
         """
         requests, begun = self.requests, bisect_left(self._arrivals, call.first.arrived)
         failed, told_end = answered_at(call.first), call.window and call.window.ended
@@ -311,7 +315,10 @@ class Evidence:
         return after.arrived - noise <= max(before.answered, before.arrived + copies.after)
 
     def may_be_resent(self, before: Attempt, after: Attempt) -> bool:
-        """Whether a transport may have sent the request again, by the numbers of attempts if any."""
+        """Whether a transport may have sent the request again.
+
+        If the client numbers its attempts, only the numbers count: a transport repeats a request with its number.
+        """
         one, other = ((attempt.attempt_hint or {}).get("attempt") for attempt in (before, after))
         if before.kind == "transport" and before.status is None and None not in (one, other):
             return one == other and invocation(before) == invocation(after)
@@ -325,8 +332,8 @@ class Evidence:
     def _first_wait(self) -> float:
         """The longest first wait of the client's own choice; 0 if there is none.
 
-        One or two waits show no longest one: then it is `FIRST_WAIT` at least. A request after a refusal, such as one
-        with a new token, is no retry.
+        If there are only one or two waits, longer ones may occur: then the result is at least `FIRST_WAIT`. A request
+        after a refusal, such as one with a new token, is no retry.
         """
         own = [
             call

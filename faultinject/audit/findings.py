@@ -19,7 +19,7 @@ PASS: Final = "PASS"  # noqa: S105 - a verdict
 VERDICTS: tuple[Verdict, ...] = (FAIL, WARN, INCONCLUSIVE, PASS)
 """The verdicts, the worst first."""
 SIGNS: dict[str, str] = {FAIL: "✕", WARN: "!", INCONCLUSIVE: "?", PASS: "✓"}
-"""The sign of each verdict, for eyes that do not see colours."""
+"""The sign of each verdict, for readers who do not see colours."""
 CallT = TypeVar("CallT")
 
 
@@ -68,7 +68,7 @@ class ReportedCall(Struct):
 
     @classmethod
     def of(cls, call: Call) -> Self:
-        """The same of a call of a journal: the request, and each attempt with the wait before it."""
+        """Make it from a call of a journal: each attempt gets the wait before it."""
         first = call.first
         attempts = [
             ReportedAttempt(
@@ -164,7 +164,7 @@ class Finding(FindingOf[Call], kw_only=True, eq=False):
     said_by: str | None = None
 
     def reported(self) -> ReportedFinding:
-        """The same as it is printed."""
+        """The finding as it is printed."""
         return ReportedFinding(
             check=self.check,
             subject=self.subject,
@@ -188,7 +188,7 @@ class Finding(FindingOf[Call], kw_only=True, eq=False):
 
 
 def standing(findings: Sequence[Finding]) -> list[Finding]:
-    """The findings that count: all but those whose check is quoted by another finding."""
+    """The findings that count: all but those that another check's finding already says."""
     said = {(finding.client, finding.check) for finding in findings if finding.said_by is None}
     return [finding for finding in findings if (finding.client, finding.said_by) not in said]
 

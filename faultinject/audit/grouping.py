@@ -45,7 +45,7 @@ WINDOW = 60.0
 LONGEST = 600.0
 """The same limit for a request with the same id, or with a driver's key of one call."""
 SHORTEST, UNSEEN = 2.0, 10.0
-"""Seconds without a request that end a call: the least, and if its client never retried."""
+"""Seconds without a request that end a call: at least, and for a client that never retried."""
 SOON = 10.0
 """Seconds after a failure, or its Retry-After, in which a similar request may be a retry."""
 POLL = 1.0
@@ -77,7 +77,7 @@ class AttemptInContext(NamedTuple):
         fingerprint: its client and target.
         windows: the call windows that it may belong to.
         of_client: all requests of its client, in order of arrival.
-        number: its position among them.
+        number: its position in `of_client`.
         retry: True if its client marks it as a retry, False if as a first attempt; None: unmarked.
         body: a number for its body; different numbers may still be the same body.
     """
@@ -95,8 +95,8 @@ class CallWindows:
     """Call windows, looked up by attempt, while attempts come in order of arrival.
 
     Args:
-        windows: in any order. Those with a key hold the attempts that have it in their path, from their beginning on;
-            the others hold what arrives between their beginning and their end.
+        windows: in any order. A window with a key holds the attempts that have the key in their path, once the window
+            has begun. Any other window holds the attempts that arrive between its beginning and its end.
     """
 
     def __init__(self, windows: Iterable[CallWindow]) -> None:
@@ -106,7 +106,7 @@ class CallWindows:
         self._begun: list[CallWindow] = []
 
     def of(self, attempt: Attempt) -> tuple[CallWindow, ...]:
-        """The call windows that it may belong to: of nested ones the inner, of overlapping ones all."""
+        """The windows that an attempt may belong to: the innermost, or all that overlap."""
         for segment in attempt.path.split("/"):
             for window in self._by_key.get(segment, ()):
                 if window.began <= attempt.arrived and window.test in (None, attempt.test):
@@ -206,7 +206,7 @@ def group_requests(
         (request.windows, request.fingerprint) for same in by_id.values() if len(same) > 1 for request in same
     }
 
-    def one_call(request: AttemptInContext) -> tuple[str, Hashable]:
+    def group_key(request: AttemptInContext) -> tuple[str, Hashable]:
         attempt = request.attempt
         sdk_id = invocation(attempt)
         framed = (
@@ -215,15 +215,15 @@ def group_requests(
             and (request.windows, request.fingerprint) not in retried_by_sdk
         )
         if sdk_id is not None:
-            one = (request.fingerprint, request.windows) if framed else sdk_id
-            return SDK_ID, (one, attempt.test, attempt.method, attempt.path, attempt.query)
+            caller = (request.fingerprint, request.windows) if framed else sdk_id
+            return SDK_ID, (caller, attempt.test, attempt.method, attempt.path, attempt.query)
         if driven:
             return TOLD, (request.fingerprint, request.windows)
         return FINGERPRINT, request.fingerprint
 
     uses = grouped(requests, _connection_of)
     calls: list[OpenCall] = []
-    for (by, _), same in grouped(requests, one_call).items():
+    for (by, _), same in grouped(requests, group_key).items():
         if by == FINGERPRINT:
             calls += ByFingerprint(uses).calls(same)
         else:
@@ -263,8 +263,8 @@ def _goes_on(call: OpenCall, request: AttemptInContext) -> bool:
         return _failed_alike(call, request) and _asks_again(call, request)
     if sdk_id is not None:
         return True
-    # Without ids, a request for another part after a failure is of another call; so is one that follows a
-    # refusal and then a write, because the answer may have changed.
+    # Without ids, a request for another part after a failure belongs to another call. If a write came between a
+    # refusal and the request, the answer may have changed, so the request belongs to another call, too.
     again = attempt.part in (call.first.part, last.part) or goes_on(last, attempt)
     return (again or not last.failed) and not _may_succeed_behind(call, request)
 
@@ -277,7 +277,7 @@ def _failed_alike(call: OpenCall, request: AttemptInContext) -> bool:
     """Whether a call failed before a request for the same part, with the same body if known.
 
     After a 200 with errors in it, the body may be shorter: it may hold only the keys that failed. If an SDK does not
-    rewind a body, its retries send less than the next call.
+    rewind a body, its retries send less than its first attempt, so the body of the first attempt also counts.
     """
     last, attempt = call.last, request.attempt
     over = call.answers < FOR_EVER and call.over <= attempt.arrived
@@ -309,7 +309,7 @@ class ByFingerprint:
         self._ambiguous_bodies: list[Attempt] = []
         self._guesses: list[tuple[Attempt, Attempt]] = []
         self._too_many = False
-        self._goes_on = -FOR_EVER
+        self._resumes_at = -FOR_EVER
 
     def calls(self, requests: Iterable[AttemptInContext]) -> list[OpenCall]:
         """Group requests into calls; calls that cannot be distinguished are marked as shared."""
@@ -365,25 +365,25 @@ class ByFingerprint:
         """
         attempt, windows, retry = request.attempt, request.windows, request.retry
         now = attempt.arrived
-        if now < self._goes_on:
+        if now < self._resumes_at:
             return None, None
         self._open = [call for call in self._open if call.may_go_on(now)]
         # Most windows are equal; comparing them first saves a method call for each of hundreds of calls.
-        here = [call for call in self._open if call.windows == windows or call.may_be(windows)]
-        if len(here) > CROWD or len(self._ambiguous_bodies) > CROWD:
+        in_windows = [call for call in self._open if call.windows == windows or call.may_be_in(windows)]
+        if len(in_windows) > CROWD or len(self._ambiguous_bodies) > CROWD:
             # To compare each with all others would take too long. Grouping begins again when none of them can
             # go on.
-            self._too_many, self._open, self._goes_on = True, [], now + WINDOW
+            self._too_many, self._open, self._resumes_at = True, [], now + WINDOW
             return None, None
         # The number of the body, or its length, decides most cases cheaply: hundreds of calls may be open.
         length = length_of(attempt)
         same = [
             call
-            for call in here
+            for call in in_windows
             if call.body == request.body
             or ((length is None or call.length in (length, None)) and call.carries(attempt))
         ]
-        failed = [call for call in here if call.answers <= now and call.waits]
+        failed = [call for call in in_windows if call.answers <= now and call.waits]
         waiting = [call for call in same if call.answers <= now and call.waits]
         running = next((call for call in reversed(same) if call.answers > now), None)
         named = is_named(windows)
@@ -401,7 +401,7 @@ class ByFingerprint:
             if not waiting:
                 return None, _follow(attempt, failed)
             used = _connection_of(request)
-            # In one call of a test a retry is of the latest call of the SDK: those before it have given up.
+            # In one named call a retry belongs to the SDK's latest call: its earlier calls have given up.
             latest = waiting[::-1] if named else waiting
             open_call = next(
                 (call for call in latest if _connection_of(call.requests[-1]) == used), latest[0]
@@ -422,10 +422,10 @@ class ByFingerprint:
         return used and is_resent(before, after, AT_ONCE)
 
     def _with_other_bytes(self, request: AttemptInContext, failed: Sequence[OpenCall]) -> OpenCall | None:
-        """The one failed call that goes on with a request though it sends other bytes.
+        """The only failed call, if a request with other bytes goes on with it.
 
-        By fingerprint alone, the request must send fewer bytes: a body that was read and not rewound leaves the
-        rest.
+        By fingerprint alone, the request must send fewer bytes: of a body that was read and not rewound, only the rest
+        is sent.
 
         Args:
             request: the request.
@@ -442,7 +442,7 @@ class ByFingerprint:
             return None if _is_other_part(call.first, attempt) else call
         if not shorter(attempt, call.first):
             return None
-        if _is_one_of(self._ambiguous_bodies, attempt):  # that body has been another call's
+        if _is_one_of(self._ambiguous_bodies, attempt):  # another call had that body
             self._share(call.first)
         else:
             self._guesses.append((call.first, attempt))
@@ -452,7 +452,7 @@ class ByFingerprint:
         """Mark calls as shared if a shorter body, which was added to them, may be of another call.
 
         A client that sends a third body may have sent the other two for different calls. A client that sends the
-        whole body again does rewind it, so the shorter one was of another call, unless it was empty.
+        whole body again rewinds bodies, so the shorter body was another call's, unless it was empty.
 
         Args:
             attempt: the request that has come.
@@ -482,7 +482,7 @@ class OpenCall:
         last: its last attempt so far.
         windows: the call windows that it may belong to.
         shared: whether some of its attempts may belong to another call.
-        crossed: whether only its connections suggest that.
+        crossed: whether only the connections suggest that some of its attempts belong to another call.
         followed: why the next request with its fingerprint was not added to it, as in `Call`.
         again: as in `Call`.
         ended: whether later requests cannot belong to it.
@@ -559,7 +559,7 @@ class OpenCall:
             return LONGEST
         return max(WINDOW, 2 * (self.last.hint or 0.0))
 
-    def may_be(self, windows: tuple[CallWindow, ...]) -> bool:
+    def may_be_in(self, windows: tuple[CallWindow, ...]) -> bool:
         """Whether an attempt in these call windows may belong to this call."""
         return windows == self.windows or any(window in self.windows for window in windows)
 
@@ -685,7 +685,7 @@ def _takes_turns(requests: Sequence[AttemptInContext]) -> bool:
 
 
 def _all_closed(calls: Sequence[OpenCall], until: float) -> list[Call]:
-    """Close the calls, with what a test or a driver says of them."""
+    """Close the calls, and add the results that a test or a driver has reported."""
     longest: dict[str, float] = {}
     last_of: dict[CallWindow, OpenCall] = {}
     for call in calls:
@@ -710,7 +710,7 @@ def _closed(
         call: the call.
         until: the time at which the journal was read.
         longest: the longest wait of each client.
-        last_of: the last call in each call window, whose result is known.
+        last_of: the last call in each call window; the window's result is that call's.
     """
     windows = call.windows
     wait = longest.get(client_of(call.first.user_agent))
@@ -726,7 +726,7 @@ def _closed(
         # The end of a test closes its calls; the end of a named call closes that call.
         ended = all(window.ended is not None for window in windows)
         closed = ended or (closed and all(window.name is None for window in windows))
-    # If windows overlap, only a request in the time of a single one shows which window the call is.
+    # If windows overlap, only a request in the time of a single window shows to which of them the call belongs.
     certain = any(request.windows == windows for request in call.requests)
     window = windows[0] if len(windows) == 1 and certain else None
     of_call = window if window and (window.key is not None or window.name is not None) else None

@@ -15,7 +15,7 @@ from faultinject.audit.app_under_test import APP_UNDER_TEST, asked_of_app, refus
 from faultinject.audit.calls_by_client import CallsByClient
 from faultinject.audit.checks import CHECKS
 from faultinject.audit.checks.effects import HEARD
-from faultinject.audit.conclusion import NOT_GIVEN, Conclusion, conclude, know, names
+from faultinject.audit.conclusion import NOT_GIVEN, Conclusion, check_names, conclude, names
 from faultinject.audit.documents import CONTRACT, EvidenceKind
 from faultinject.audit.evidence import ANY, OUTAGE, Evidence, Silence, answered_at, opening
 from faultinject.audit.findings import (
@@ -56,15 +56,15 @@ class Judgement:
         attempts: how many requests.
         seconds: from the first request to the last.
         signal: how many calls each signal grouped: `SDK id`, `retry mark`, `fingerprint`, `told`.
-        left_out: how many calls the checks do not judge, or only as far as they have come, by reason: `shared`,
-            `repeated`, `followed`, `open`, `begun earlier`, `further clients`.
+        left_out: how many calls the checks do not judge, or judge only in part because they go on, by reason:
+            `shared`, `repeated`, `followed`, `open`, `begun earlier`, `further clients`.
         skipped: how many lines of the journal were not read, by reason.
         not_given: how many chosen faults could not be injected, by the value of `did`.
         rules: for each rule that chose a fault, the faults, and how many were injected, refused and failed.
         awaited: for each open call, the time by which it must be over, seconds of the journal's monotonic clock.
         findings: every verdict, the worst first.
         evidence: the basis of the verdicts on `client`, such as its profile and its speed when it does not wait.
-        others: the same for further clients, by name; their findings name them.
+        others: the evidence on further clients, by name; findings on them have that name.
         require: checks that must be decided.
         strict: whether a warning is a failure.
         title: a driver's name for the client; empty: the name from its user agent.
@@ -161,21 +161,21 @@ def judge(
         profile: the client's promises: a profile, its name, or the path of a TOML file; None: found by user agent,
             else `rfc`.
         driven: whether a driver made the calls by the plan: each has its own key, and `windows` has all.
-        until: when the journal was read, on its monotonic clock, seconds; infinity: when its client is done; None:
-            at its last request. A journal whose last line is torn was read at its last request, too.
+        until: the time at which the journal was read, in seconds of its monotonic clock; infinity if its client is
+            done; None: the time of its last request, which also counts if the journal's last line is torn.
         ignore: names of checks to leave out, such as `jitter`, or with a subject, such as `retry-after: date`; or a
             single name.
         require: names of checks that must be decided, or `all`.
         windows: the calls that a test or a driver names, with their beginnings, ends and results.
         skipped: how many lines were not read, by reason; it is complete when all attempts are read.
-        speed: how many times as fast as the machine's clock the clock of the times runs.
+        speed: the speed of the journal's clock: with 2.0 it runs twice as fast as the machine's.
 
     Raises:
         ConfigurationError: there is no such profile, or no such check to ignore or to require.
     """
     chosen = profiles.get(profile) if isinstance(profile, str) else profile
     ignore, require = names(ignore), names(require)
-    know(ignore, require)
+    check_names(ignore, require)
     attempts = list(attempts)
     asked = [] if driven else asked_of_app(attempts)
     windows = (*windows, *refusals(asked, windows))
@@ -184,15 +184,19 @@ def judge(
     until = None if skipped and TORN in skipped else until
     calls = group_requests(requests, driven=driven, until=until)
     by_client = CallsByClient(requests, calls, driven=driven)
-    calibrated = max((window.ended or 0.0 for window in windows if window.name == CALIBRATION), default=0.0)
-    calibration = (
-        [attempt for attempt in read if attempt.arrived <= calibrated] if driven and calibrated else read
+    calibration_end = max(
+        (window.ended or 0.0 for window in windows if window.name == CALIBRATION), default=0.0
     )
-    quick = turnarounds(calibration, by_client.client, driven=driven, speed=speed)
+    calibration = (
+        [attempt for attempt in read if attempt.arrived <= calibration_end]
+        if driven and calibration_end
+        else read
+    )
+    measured = turnarounds(calibration, by_client.client, driven=driven, speed=speed)
     late = _late(requests, windows) if driven else 0.0
     main, *others = by_client.names
-    # A call without a request shows no client: it is reported with the client that has the most calls, and
-    # its breaker may be of any.
+    # A call without a request shows no client. It is reported with the client that has the most calls, but a circuit
+    # breaker of any client may be its cause.
     silence = _silence(requests, windows, driven=driven)
     pairs = ((window, request.attempt) for request in requests for window in request.windows)
     by_window = {
@@ -204,7 +208,7 @@ def judge(
     evidence = {
         name: by_client.evidence(
             name,
-            replace(quick.get(name, Turnaround(speed=speed)), late=late),
+            replace(measured.get(name, Turnaround(speed=speed)), late=late),
             chosen,
             silence if name == main else Silence(openings=silence.openings, errors=silence.errors),
             named_calls.get(name, ()),
@@ -339,14 +343,14 @@ def _failed_after(calls: Sequence[Call]) -> dict[str, int]:
     under another id, may be its retry, if its caller got a result, or if a copy at the same time succeeded. Each
     success excuses one copy.
     """
-    well = grouped((call for call in calls if call.succeeded), thing_of)
+    succeeded = grouped((call for call in calls if call.succeeded), thing_of)
     copied = Counter(thing_of(call) for call in calls if call.shared and call.succeeded)
     faults: Counter[str] = Counter()
     for call in calls:
         failed = call.last.failed if call.returned is None else not call.returned
         known = bool(call.windows) and all(window.returned for window in call.windows)
         followed = call.followed or call.again is not None
-        if not call.closed or not failed or known or followed or _is_corrected(call, well):
+        if not call.closed or not failed or known or followed or _is_corrected(call, succeeded):
             continue
         thing = thing_of(call)
         if call.shared and copied[thing]:
@@ -359,16 +363,16 @@ def _failed_after(calls: Sequence[Call]) -> dict[str, int]:
     return dict(faults.most_common())
 
 
-def _is_corrected(call: Call, well: Mapping[Hashable, Sequence[Call]]) -> bool:
+def _is_corrected(call: Call, succeeded: Mapping[Hashable, Sequence[Call]]) -> bool:
     """Whether the call was refused, and the same request succeeded right afterwards.
 
     The app itself had refused it, or the client had changed its token, precondition or the like.
 
     Args:
         call: the call.
-        well: the calls that succeeded, by target.
+        succeeded: the calls that succeeded, by target.
     """
-    last, same = call.last, well.get(thing_of(call), ())
+    last, same = call.last, succeeded.get(thing_of(call), ())
     number = bisect_right(same, last.arrived, key=lambda later: later.first.arrived)
     refused = call.returned is None and last.kind == "client"
     return refused and any(
@@ -391,17 +395,15 @@ def _faults_of_rules(attempts: Iterable[Attempt]) -> dict[str, FaultsOfRule]:
 def _late(requests: Sequence[AttemptInContext], windows: Iterable[CallWindow]) -> float:
     """The median lateness of the first request of a driver's calls, seconds.
 
-    It is compared with the fastest call of the calibration.
-
-    It is 0 for a client that is slow even then, such as a program that is started for each call. Outages are left
-    out: they have more calls than a machine can make at once.
+    It is compared with the fastest call of the calibration. It is 0 for a client that is slow even there, such as a
+    program that is started for each call. Outages are left out: they have more calls than a machine can make at once.
     """
     # In reversed order the first request of each call overwrites the others.
     arrived = {
         id(window): request.attempt.arrived for request in reversed(requests) for window in request.windows
     }
-    heard = grouped((window for window in windows if id(window) in arrived), lambda window: window.name)
-    took = {name: [arrived[id(window)] - window.began for window in same] for name, same in heard.items()}
+    by_name = grouped((window for window in windows if id(window) in arrived), lambda window: window.name)
+    took = {name: [arrived[id(window)] - window.began for window in same] for name, same in by_name.items()}
     best = min(took.pop(CALIBRATION, ()), default=LONGEST_TURNAROUND)
     others = [seconds for same in took.values() if len(same) < OUTAGE for seconds in same]
     return max(0.0, median(others) - best) if len(others) >= MANY and best < LONGEST_TURNAROUND else 0.0
@@ -415,7 +417,7 @@ def _is_near(window: CallWindow, openings: Mapping[tuple[str | None, str | None]
 
 
 def _silence(requests: Iterable[AttemptInContext], windows: Iterable[CallWindow], *, driven: bool) -> Silence:
-    """The named calls that made no request, and the time from the first to the last at the end.
+    """Find the named calls that made no request, and measure the row of them at the end.
 
     A driver gives all calls of one client the same name; a test may give each call its own.
     """

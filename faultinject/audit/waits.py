@@ -21,7 +21,7 @@ SHORTEST, UNMEASURED = 0.02, 0.5
 LATE_STEPS = 4
 """The largest lateness of a wait, as a multiple of the lateness of a driver's calls.
 
-The client reads its answer, waits, connects and sends: each of these may be as late.
+The client reads its answer, waits, connects and sends. Each of these four steps may be that late.
 """
 WORK = 0.005
 """The most seconds that a client takes to make one request (urllib: 1.4 ms; boto3: 4 ms)."""
@@ -51,7 +51,7 @@ class Turnaround:
 
     @property
     def exact(self) -> bool:
-        """Whether the clock is the machine's: by a faster clock, the client's work looks like waits."""
+        """Whether the clock is no faster than the machine's; otherwise work looks like waits."""
         return self.speed == 1
 
     @property
@@ -76,7 +76,8 @@ class Turnaround:
     def machine_delay(self) -> float:
         """Upper bound of the delay that the machine adds to one wait, in seconds.
 
-        2 × p95 of the turnaround with its longer gaps; 0.5 if unmeasured. The client does one thing at a time.
+        It is 2 × p95 of all gaps, including those too long for a turnaround; 0.5 if unmeasured. While they were
+        measured, no other request was under way.
         """
         return (
             UNMEASURED * self.speed if self.p95 is None and not self.slow else max(self.zero, 2 * self.slow)
@@ -108,7 +109,8 @@ def turnarounds(
     """Measure the gaps of each client from a success to the next request on its connection.
 
     No other request may be under way meanwhile. If a client opens a connection for each request, the gaps to its
-    next request count, 20 in a row or more. Another caller may have made that request, so they only bound the noise.
+    next request count, 20 in a row or more. Another caller may have made that request, so such gaps only bound the
+    noise.
 
     Args:
         attempts: in order of arrival.
@@ -196,7 +198,7 @@ class Group:
         waits: at least one.
         turnaround: the speed of their client.
         arrivals: the times of the client's requests, ascending.
-        since: for each of these, the time since which the client had sent requests without a pause.
+        since: for each arrival, the time since which the client had sent requests without a pause.
     """
 
     waits: Sequence[Wait]
@@ -209,7 +211,7 @@ class Group:
 
     @cached_property
     def seconds(self) -> list[float]:
-        """Their lengths in seconds, the shortest first."""
+        """The lengths of the waits in seconds, the shortest first."""
         return sorted(wait.seconds for wait in self.waits)
 
     @cached_property
@@ -231,7 +233,7 @@ class Group:
     def busy(self) -> float:
         """The longest time of requests without a pause before one of these retries, seconds.
 
-        A call that had to wait for its turn among them waited longer.
+        A retry that queued behind these requests may have waited that much longer.
         """
         return max(wait.arrived - self.since[bisect_left(self.arrivals, wait.arrived)] for wait in self.waits)
 
@@ -239,7 +241,7 @@ class Group:
     def late(self) -> float:
         """The median delay with which a driver's calls began here, seconds.
 
-        If the machine was busy then, it was busy during their waits.
+        If the machine was busy then, it was also busy during the waits of these calls.
         """
         took = [
             wait.call.first.arrived - wait.call.window.began
@@ -250,7 +252,7 @@ class Group:
 
     @property
     def noise(self) -> float:
-        """Upper bound of the delay of these waits, in seconds: the client's, or that of their calls."""
+        """Upper bound of the delay of these waits, in seconds: the client's, or `late`."""
         return max(self.turnaround.noise, self.late)
 
     @property
@@ -269,9 +271,9 @@ def calls_of(waits: Iterable[Wait]) -> list[Call]:
 
 
 def waits_of(call: Call) -> Iterator[Wait]:
-    """The client's own waits in a call, as long as it fails in the way in which it failed first.
+    """The client's own waits in a call, until the kind of its failures changes.
 
-    A wait that an answer asked for is not its own, and one that began before the answer is none.
+    A wait that an answer asked for is not the client's own, and a retry that came before the answer had no wait.
     """
     kind = call.first.kind
     if kind not in KINDS:

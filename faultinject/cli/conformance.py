@@ -18,7 +18,7 @@ from msgspec import to_builtins
 from faultinject import __version__
 from faultinject.audit import profiles
 from faultinject.audit.checks.words import seconds
-from faultinject.audit.conclusion import know
+from faultinject.audit.conclusion import check_names
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, SIGNS
 from faultinject.audit.reports import junit, render
 from faultinject.audit.reports.html import html as html_report
@@ -220,7 +220,7 @@ def _one_by_one(results: Sequence[MeasuredRun], _document: Results, *, form: str
 
 
 STALLED = 10.0
-"""The time limit of a client at a speed: 10 seconds, plus twice its time without the speed."""
+"""The time limit of a client with `--speed`: 10 seconds, plus twice its time without it."""
 UNFIT = re.compile(r"[^\w.-]+")
 """The characters of a client's name that the file name of its journal does not keep."""
 HIDING = re.compile(r"^\.[.-]*")
@@ -284,7 +284,7 @@ def conformance(
     listening.handle_signals()  # a signal ends the clients, too
     if cases is not None:
         return _play(cases, clients, vendor, seconds, quiet=as_json)
-    know((), require)
+    check_names((), require)
     promised = None if profile is None else profiles.get(profile)
     old = None if compare is None else read_results(compare)
     writers = [writer(output) for output in outputs]
@@ -444,15 +444,15 @@ def _chosen(clients: Sequence[str], vendor: str | None, usual: str) -> list[Sdk]
         MissingExtraError: no SDK is installed, or one with a given name is not.
         ConfigurationError: there is no such vendor, or no client gets its errors.
     """
-    played = vendor or usual
+    own_vendor = vendor or usual
     try:
-        plan.codes_of(played)
+        plan.codes_of(own_vendor)
     except ConfigurationError as error:
         raise ConfigurationError(f"--vendor: {error}") from None
     installed = (name for name, sdk in SDKS.items() if sdk.version is not None)
     if not clients and not (clients := tuple(installed)):
         raise MissingExtraError('no SDK is installed: pip install "faultinject[conformance]"')
-    sdks_to_drive = [sdks.find(client, played) for client in clients]
+    sdks_to_drive = [sdks.find(client, own_vendor) for client in clients]
     if vendor is not None and vendor not in (sdk.vendor for sdk in sdks_to_drive):
         raise ConfigurationError(
             f"--vendor {vendor} is for a client of your own; {sdks_to_drive[0].name} gets the errors of"

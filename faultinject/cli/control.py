@@ -38,7 +38,7 @@ URL = re.compile(
 )
 USUAL_PORTS = {"http": 80, "https": 443}
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - asked, not bound
-"""The loopback addresses by which a server is reached that listens on all addresses."""
+"""The loopback addresses that reach a server which listens on all addresses."""
 
 
 T = TypeVar("T")
@@ -430,7 +430,7 @@ def change(
     as_json: bool,
     generation: int | None,
 ) -> int:
-    """Change something, show the new state, and return 0; a `NAME` in the path is a rule's."""
+    """Change something, show the new state, and return 0; `NAME` in the path stands for `rule`."""
     client = ControlClient(url)
     path = path.replace("NAME", quote(rule, safe="", errors="surrogateescape"))
     return _show(client, client.change(method, path, body, generation), as_json=as_json)

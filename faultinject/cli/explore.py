@@ -406,9 +406,9 @@ def explore(
     running = Command(command, reset, service, contents, recover, run_again, speed or 1.0)
     commands = [running]
     for _ in range(jobs - 1):
-        more = Storage(store.vendor)
-        more_contents = partial(contents_of, more.app)
-        commands.append(Command(command, reset, more, more_contents, recover, run_again))
+        own_store = Storage(store.vendor)
+        own_contents = partial(contents_of, own_store.app)
+        commands.append(Command(command, reset, own_store, own_contents, recover, run_again))
     dialect = vendors.get(vendor) if vendor else None
     exploration = Exploration(
         rules,

@@ -17,7 +17,7 @@ from typing import cast
 
 import click
 
-from faultinject.audit.conclusion import know
+from faultinject.audit.conclusion import check_names
 from faultinject.audit.judging import Judgement, judge, judge_run
 from faultinject.audit.matching import client_of, title_of
 from faultinject.audit.reports import format_of, render
@@ -45,7 +45,7 @@ FOR_EVER = float("inf")
 
 
 class Journals:
-    """The journals of a report, which are read and judged each time.
+    """The journals of a report; each call of `judge` reads and judges them again.
 
     Args:
         paths: files, or `-` for the standard input.
@@ -272,7 +272,7 @@ def report(
     verbose: bool,
 ) -> int:
     """Judge the journals, and return the exit code."""
-    know(ignore, require)
+    check_names(ignore, require)
     # Almost no object of a report is in a reference cycle, and the search for cycles would take a sixth of the time.
     click.get_current_context().call_on_close(gc.enable if gc.isenabled() else gc.disable)
     gc.disable()
@@ -303,11 +303,11 @@ def copy_input(journals: Iterable[str]) -> Iterator[BufferedReader | None]:
         yield None
         return
     with tempfile.TemporaryFile() as file:
-        good = False
+        has_journal_line = False
         while piece := sys.stdin.buffer.read(PIECE):
-            good = good or may_be_journal(piece)
+            has_journal_line = has_journal_line or may_be_journal(piece)
             file.write(piece)
-            if not good and file.tell() > MOST_WITHOUT:
+            if not has_journal_line and file.tell() > MOST_WITHOUT:
                 break  # it is no journal, and may have no end
         yield cast("BufferedReader", file)
 

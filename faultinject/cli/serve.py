@@ -301,7 +301,7 @@ def _failure(address: str, error: Exception) -> str:
     return f"{address} cannot be imported: {place}{type(error).__name__}{f': {text}' if text else ''}"
 
 
-def serve(*, app: str | None, vendor: str | None, **given: Any) -> int:
+def serve(*, app: str | None, vendor: str | None, **options: Any) -> int:
     """Serve an app or the store, and return the exit code."""
     refuse({"--vendor is for the embedded store; an app is served as it is": app and vendor})
     speaks = vendor or "cos"
@@ -313,12 +313,12 @@ def serve(*, app: str | None, vendor: str | None, **given: Any) -> int:
 
             store = ObjectStore(speaks, endpoints=settings.endpoints)
 
-            def server_of(served: Any, **given: Any) -> Any:
-                return listening.uvicorn_server(beneath(served, store), **OURS, **given)
+            def server_of(served: Any, **options: Any) -> Any:
+                return listening.uvicorn_server(beneath(served, store), **OURS, **options)
 
             return asgi(store), f"the embedded object store ({vendors.get(speaks).title})", server_of
         with drop_announcements():
             served, interface = load_app(app)
         return served, app, listening.uvicorn_server if interface == "asgi" else listening.wsgi_server
 
-    return serve_with_faults(load, speaks, instead=app, **given)
+    return serve_with_faults(load, speaks, instead=app, **options)

@@ -26,7 +26,7 @@ from faultinject.rules.scenario import Rules
 
 EVENT = "before-send."
 MARK = "_faultinject"
-"""The attribute of a request for the decision about its fault, as keys of an environ."""
+"""The attribute of a request that keeps the decision about its fault, as keys of an environ."""
 
 
 def inject_into(
@@ -86,17 +86,17 @@ class _Events:
         self._session = session
         self.injector = injector
 
-    def emit(self, event_name: str, **given: Any) -> Any:
+    def emit(self, event_name: str, **arguments: Any) -> Any:
         """Call the hooks of an event, and return their answers."""
         if not event_name.startswith(EVENT):
-            return self._behind.emit(event_name, **given)
+            return self._behind.emit(event_name, **arguments)
         own, others = self._hooks(event_name)
         for hook in own:
-            hook(event_name=event_name, **given)
-        request = given["request"]
+            hook(event_name=event_name, **arguments)
+        request = arguments["request"]
 
         def send() -> AWSResponse:
-            answers = ((hook, hook(event_name=event_name, **given)) for hook in others)
+            answers = ((hook, hook(event_name=event_name, **arguments)) for hook in others)
             return first_non_none_response(list(answers)) or self._session.send(request)
 
         return [(self, answer_with_faults(request, send, self.injector))]
@@ -173,8 +173,8 @@ def _environ(request: Any) -> Environ:
         (name, value.decode("latin-1") if isinstance(value, bytes) else str(value))
         for name, value in request.headers.items()
     ]
-    read = BytesIO() if source is None else source
-    return environ_of(request.method, url.scheme, url.path, url.query, headers, read)
+    body_file = BytesIO() if source is None else source
+    return environ_of(request.method, url.scheme, url.path, url.query, headers, body_file)
 
 
 class _Body:

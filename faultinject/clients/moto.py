@@ -30,7 +30,7 @@ def wrap(moto_hook: Hook, injector: Injector) -> Hook:
         injector: the injector of the faults.
     """
 
-    def answer(event_name: str, request: Any, **given: Any) -> Any:
+    def answer(event_name: str, request: Any, **arguments: Any) -> Any:
         if moto_hook.__self__.enabled:  # type: ignore[attr-defined]  # it is a method
             if urlsplit(request.url).netloc in ADDRESSES:
                 request.url = _aws_url(request)
@@ -38,9 +38,9 @@ def wrap(moto_hook: Hook, injector: Injector) -> Hook:
                 from faultinject.clients.botocore import answer_with_faults
 
                 return answer_with_faults(
-                    request, lambda: moto_hook(event_name=event_name, request=request, **given), injector
+                    request, lambda: moto_hook(event_name=event_name, request=request, **arguments), injector
                 )
-        return moto_hook(event_name=event_name, request=request, **given)
+        return moto_hook(event_name=event_name, request=request, **arguments)
 
     return answer
 
@@ -48,7 +48,7 @@ def wrap(moto_hook: Hook, injector: Injector) -> Hook:
 def telling_of_mock(around: Callable[..., Any]) -> Callable[..., Any]:
     """Make the wrapper of an app that tells its injector whether `mock_aws` is active.
 
-    If it is, moto is the app's storage, and most rules are for requests to moto, not to the app.
+    While `mock_aws` is active, moto is the app's storage, and most rules are for requests to moto, not to the app.
 
     Args:
         around: puts faults around the app.
@@ -57,11 +57,12 @@ def telling_of_mock(around: Callable[..., Any]) -> Callable[..., Any]:
     def wrap_app(app: Any, injector: Injector) -> Any:
         faulty = around(app, injector)
 
-        def call(*given: Any, **keys: Any) -> Any:
+        def call(*arguments: Any, **keys: Any) -> Any:
             models = sys.modules.get("moto.core.models")
             if models is not None and models.botocore_stubber.enabled:
-                [*given, *keys.values()][0][BESIDE_MOCK] = True  # the first argument is the scope or environ
-            return faulty(*given, **keys)
+                first = [*arguments, *keys.values()][0]  # the scope of ASGI or the environ of WSGI
+                first[BESIDE_MOCK] = True
+            return faulty(*arguments, **keys)
 
         return call
 
@@ -93,4 +94,4 @@ WITH_APPS = PLACES | {
     module: tuple((name, telling_of_mock(around)) for name, around in classes)
     for module, classes in APPS.items()
 }
-"""The same with the frameworks' apps, whose storage moto may be."""
+"""These places, and the frameworks' apps, which may use moto as their storage."""

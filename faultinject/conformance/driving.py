@@ -55,7 +55,7 @@ class ServedPlan:
 
     @property
     def outcomes(self) -> list[Outcome]:
-        """The outcomes, one for each request, by their decision."""
+        """The outcome of each request, in the order of the decisions."""
         return list(self._outcomes.values())
 
     def _note(self, outcome: Outcome) -> None:
@@ -375,12 +375,12 @@ The client compares a date with its own clock, which is ahead of the server's; a
 clock.
 """
 SPREAD = 2.0
-"""The factor by which calls begin further apart at a speed.
+"""With `--speed`, the factor by which calls begin further apart.
 
-At a speed, waits are short: without this factor calls would queue for the processor.
+Waits are short then: without this factor, calls would queue for the processor.
 """
 SHORTEST = 0.2
-"""Seconds: a shorter wait looks like a client's own work at a speed."""
+"""Seconds; with `--speed`, a shorter wait looks like the client's own work."""
 
 
 def first_waits(run: ConformanceRun) -> dict[str, list[float]]:

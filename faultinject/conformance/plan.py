@@ -207,7 +207,7 @@ row open the usual circuit breakers, for 20 s to a minute.
 PAUSE = 0.3
 """Seconds between two phases, so that the calls of one do not delay the waits of another."""
 SETTLED = 2.0
-"""Seconds before the outage, which needs the whole machine, for earlier waits to end."""
+"""Seconds of pause before the outage: it needs the whole machine, so earlier waits must end."""
 
 
 @cache

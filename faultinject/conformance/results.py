@@ -153,7 +153,7 @@ class BodyNumbers(Struct):
 
     Attributes:
         compared: Uploads that were retried.
-        same: Those that sent the same body each time.
+        same: Retried uploads that sent the same body each time.
     """
 
     compared: int
@@ -165,7 +165,7 @@ class Overlap(Struct):
 
     Attributes:
         calls: Calls that were retried.
-        overlapping: Those whose next attempt came before the last one's answer.
+        overlapping: Calls in which an attempt came before the answer to the attempt before it.
     """
 
     calls: int
@@ -196,7 +196,7 @@ class Numbers(Struct):
     Attributes:
         attempts: The attempts of a call that always fails; null without such a call.
         backoff: The waits before each retry, by kind of failure.
-        jitter: The deviation of waits before the same retry by their mean; null if they are too short.
+        jitter: The standard deviation of waits before the same retry, divided by their mean; null if all are short.
         hints: The hints, by form.
         retried: The results of each first answer.
         budget: The outage, in which every request fails.
@@ -403,7 +403,7 @@ class ClientResult(Struct):
 
     @property
     def called(self) -> str:
-        """The name for a heading: the one that the user's own client reports, else `name`."""
+        """The name for a heading: a user's own client reports it; for an SDK it is `name`."""
         own = self.title == self.client and self.client not in SDKS
         return self.version if own and self.version else self.name
 

@@ -24,7 +24,7 @@ LENGTH = 32
 
 
 def random_token(place: str) -> tuple[str, bool]:
-    """Make a random token, or read that of another worker; and whether this process made it.
+    """Make a random token, or read another worker's; return also whether this process made it.
 
     If several processes serve the app, the token is in a file that only this user can read. A later start of a server
     removes the file.
@@ -73,7 +73,7 @@ PROXY_HEADER_PARTS = (
     "envoy", "fastly", "forward", "haproxy", "ingress", "nginx", "proxied", "proxy", "realip", "sucuri",
     "traefik", "varnish", "vercel",
 )  # fmt: skip
-"""Parts of such names, such as `forward`, and the names of proxies."""
+"""Parts of the names of headers that proxies add, such as `forward`, and names of proxies."""
 _PORTS = {"http": "80", "https": "443"}
 _HOST = re.compile(r"(?:\[(?P<address>[^\[\]]+)\]|(?P<name>[\w.-]*\w)\.?)(?::(?P<port>[0-9]+))?")
 
@@ -193,7 +193,8 @@ class Access:
 def is_proxy_header(name: str) -> bool:
     """Whether proxies add a header of this name, which is in lower case.
 
-    Its connection is then the proxy's, not the client's. Only browsers set headers that begin with `sec-`.
+    A request with such a header comes on a connection of the proxy, not of the client. Only browsers set headers that
+    begin with `sec-`.
 
     >>> names = ("via", "x-real-ip", "x_forwarded_for", "cf-ray", "postman-token", "origin", "zip")
     >>> [name for name in names if is_proxy_header(name)]

@@ -79,7 +79,8 @@ class ControlApi:
             method: the HTTP method.
             path: the path below the mount point, decoded.
             headers: the headers, by lower-case names.
-            body: reads the body; of a too large one at least `LARGEST` + 1 bytes. Called only if the client has access.
+            body: reads the body; if it is too large, at least `LARGEST` + 1 bytes of it. Called only if the client has
+                access.
             query: the query of the target.
             client: the address that the server reports.
             mount: the path below which the API is.

@@ -103,7 +103,7 @@ class ServerState(Struct):
         generation: The number of changes that came before.
         on: Whether faults are switched on.
         enabled: Whether the process that answers may inject.
-        until: The time at which that ends, unix seconds; null: never.
+        until: The time at which faults are switched off again, unix seconds; null: never.
         expires: The time of FAULTINJECT_EXPIRES, unix seconds, or null.
         now: The server's time, unix seconds.
         seed: The seed of the draws.
@@ -423,7 +423,7 @@ def _merge_keys(data: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str
         if isinstance(value, dict):
             if key in KEYS and KEYS[key].header:  # their names are spelled as in the rule
                 value = {name.lower().replace("_", "-"): text for name, text in value.items()}  # noqa: PLW2901
-            # None for an empty table, as the client removes a table with null.
+            # A table without keys is removed, like a key with null.
             value = _merge_keys(old_value if isinstance(old_value, dict) else {}, value) or None  # noqa: PLW2901
         if value is not None:
             merged[key] = value
@@ -662,7 +662,7 @@ CallFunction = Callable[[ControlCall], ControlAnswer]
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One call.
+    """One call of the API: where it is, and the function that answers it.
 
     Attributes:
         method: the HTTP method; GET stands for HEAD, too.

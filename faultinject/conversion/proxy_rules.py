@@ -55,8 +55,8 @@ class RequestCondition:
 
     Attributes:
         subject: `method`, `path`, `host`, `header` or `query`.
-        expression: the regular expression for the whole value. A path is not decoded; of a query, it is for one
-            parameter with its value.
+        expression: the regular expression for the whole value. A path is not decoded. For a query, the expression is
+            for one parameter with its value.
         name: the name of the header.
         negated: whether the value must not match.
     """
@@ -230,7 +230,7 @@ class _Translation:
         return float(low + high) / 2
 
     def answer(self) -> ProxyAnswer:
-        """The rule's answer to an example of a request."""
+        """The rule's answer to an example request."""
         without = dict.fromkeys((*TRIGGERS, "delay"))
         always = trials.unconditional(trials.replace_options(self.rule, **without))
         first, second = (

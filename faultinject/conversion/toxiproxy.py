@@ -81,7 +81,7 @@ def _proxy(node: DocumentValue, rules: Rules, *, alone: bool) -> None:
         node.change(
             "a request gets only the first fault that fires; in Toxiproxy a connection gets all of them"
         )
-    # Toxics with a chance come first: after a rule that always fires no rule ever would.
+    # Toxics with a chance come first, because no rule fires after a rule that always fires.
     for toxic, fault, toxic_name, keys in sorted(
         toxics_with_rules, key=lambda parts: "probability" not in parts[3]
     ):
@@ -91,7 +91,7 @@ def _proxy(node: DocumentValue, rules: Rules, *, alone: bool) -> None:
 def _merge_wait(toxics: list[Toxic]) -> list[Toxic]:
     """Turn a wait that always comes into the delay of the one other fault that always comes.
 
-    As rules of their own, only the first of the two would ever fire.
+    If each of the two became a rule, the second rule would never fire.
     """
     always = [toxic for toxic in toxics if "probability" not in toxic[3]]
     waits = [toxic for toxic in always if toxic[1] == "latency"]

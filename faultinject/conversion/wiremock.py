@@ -128,16 +128,16 @@ def _url(node: DocumentValue, required: Conditions) -> None:
 def path_pattern(regex: str) -> str | None:
     """The pattern of paths that is equivalent to an expression; None: there is none.
 
-    It is for one path or a folder; an empty one is for all paths.
+    The pattern is for one path or a folder; an empty pattern is for all paths.
     """
-    whole = regex.removeprefix("^").removesuffix("$")
-    if whole in (".*", "/.*"):
+    unanchored = regex.removeprefix("^").removesuffix("$")
+    if unanchored in (".*", "/.*"):
         return ""
-    folder = whole.removesuffix(".*")
+    folder = unanchored.removesuffix(".*")
     text = _plain(folder)
     if text is None or text[:1] != "/" or {*"?%"} & {*text}:  # paths of rules are decoded, without a query
         return None
-    if folder == whole:
+    if folder == unanchored:
         return literal_path(text)
     return text if text.endswith("/") and "*" not in text else None
 

@@ -150,29 +150,29 @@ class DirectoryStore(SharedStore):
             raise
 
     def _join_scenario(self, data: dict[str, Any], *, chosen: bool, keeps: Sequence[str]) -> None:
-        began = self._read_start_note()
+        start_note = self._read_start_note()
         try:
             # If the directory with which this server began was removed, a new one must not take its place.
-            self.open(make=not began)
+            self.open(make=not start_note)
         except ConfigurationError as error:
-            if not began:
+            if not start_note:
                 raise
             raise StoreUnavailableError(str(error)) from None
-        if began and began[0] != self.token:
+        if start_note and start_note[0] != self.token:
             raise StoreUnavailableError(
                 f"the store {self.shown} was removed and replaced while this server was running"
             )
         scenario, seed = data["scenario"], data["seed"]
         text = f"{scenario}\n{'' if chosen else seed}"
-        agreed = [self.token, blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()]
+        own_note = [self.token, blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()]
         with self._lock_scenario():
             published = self._last()
             if published is None and self.lock.read() > 0:
                 raise StoreUnavailableError(f"the store {self.shown} has lost its scenario")
             data_before: dict[str, Any] = {} if published is None else published["data"]
             same = data_before.get("scenario") == scenario and (chosen or data_before.get("seed") == seed)
-            # A worker that starts again (`agreed`) joins even if the rules were changed since.
-            if published is None or (self._named and not same and began != agreed):
+            # A worker that starts again has the server's note, and joins even if the rules were changed since.
+            if published is None or (self._named and not same and own_note != start_note):
                 if (
                     published is not None
                     and not self._replaces
@@ -187,7 +187,7 @@ class DirectoryStore(SharedStore):
                     refuse(self.shown, problem, cure, StoreInUseError)
                 self._publish({**data, **{name: data_before[name] for name in keeps if name in data_before}})
         if self._note is not None:
-            self._note.write(" ".join(agreed).encode())
+            self._note.write(" ".join(own_note).encode())
 
     def _read_start_note(self) -> list[str]:
         """The directory's token and the digest of the rules with which this server began.
@@ -260,7 +260,7 @@ class DirectoryStore(SharedStore):
         return FileJournal(self)
 
     def answers(self, bound: str, width: float) -> FileAnswers:  # noqa: ARG002 - the bound has it
-        """As `SharedStore.answers`."""
+        """See `SharedStore.answers`."""
         answers = self._answers.get(bound)
         if answers is None:
             from faultinject.counts.file_answers import FileAnswers

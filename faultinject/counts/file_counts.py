@@ -46,7 +46,7 @@ _ENTRY_START = Struct("=16sqqq")
 _REMEMBERED = 4_096
 """The most scopes whose offsets are remembered."""
 _LONGEST = 128
-"""The most characters of such a scope."""
+"""The most characters of a scope whose offset is remembered."""
 _NO_COUNTS = (0, 0, 0)
 _NO_RULE = MOST_RULES
 """Stands for a rule's number in rows that count passed requests by reason."""
@@ -239,8 +239,8 @@ class FileCounts(SharedCounts):
         self, keys: Sequence[MatchKey], lock_free_after: Sequence[int]
     ) -> list[Number] | None:
         """See `SharedCounts.match_without_lock`."""
-        for (rule, scope, _, _), most in zip(keys, lock_free_after):  # noqa: B905 - one each
-            if most and not self._is_spent(rule, scope, most):
+        for (rule, scope, _, _), takes in zip(keys, lock_free_after):  # noqa: B905 - one number for each key
+            if takes and not self._is_spent(rule, scope, takes):
                 return None
         self._table.check()
         self._counters.add(_ANY_RULE, MATCHED)

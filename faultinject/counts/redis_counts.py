@@ -24,7 +24,7 @@ _KINDS = ("rules", "scopes", "identities", "scopes-used", "identities-used")
 # Fields of the hash `rules`: a letter and the rule's number. A match is counted by the script MATCH, or, if nobody
 # needs its number, in the background (noted).
 _MATCHED, _NOTED, _INJECTED, _FAILED = "mnif"
-# A letter and the reason; a whole name.
+# Two more fields: a letter and the number of a reason, and the requests of all rules together.
 _PASSED, _REQUESTS = "p", "requests"
 
 
@@ -55,7 +55,8 @@ class RedisCounts(SharedCounts):
         self._used = 0
         self._lost = lost
         # For each thread the number of takes, by rule and scope, at its last match. If gevent patches the process
-        # later, greenlets share one: a greenlet may then see another's newer numbers, or none, and asks the server.
+        # later, all greenlets share these numbers: a greenlet may then see newer numbers, which are right, or none,
+        # and then it asks the server.
         self._of_thread = local()
 
     def _match(
@@ -94,8 +95,7 @@ class RedisCounts(SharedCounts):
         return bool(self._take_one(self._keys, *_take_keys(ask), ask.times))
 
     def _give_back(self, ask: Take) -> None:
-        # In the background, if a request must not wait for it.
-        if ask.beside:
+        if ask.beside:  # an event loop must not wait for the server
             self._statistics.give_back(_take_keys(ask))
         else:
             self._take_one(self._keys, *_take_keys(ask))

@@ -67,14 +67,15 @@ class SharedCounts(ABC):
     def match_without_lock(
         self, keys: Sequence[MatchKey], lock_free_after: Sequence[int]
     ) -> list[Number] | None:
-        """Note a request for each rule if no decision depends on its numbers; None if one does.
+        """Note a request for each rule, or return None if a decision depends on its numbers.
 
         Args:
             keys: as for `match`.
             lock_free_after: for each rule, the number of takes after which its decisions need no number.
 
         Returns:
-            Numbers whose second part is below 0, as no identity was counted: it stands for this process.
+            Numbers with a second part below 0, as no identity was counted; that part is the same for all requests of
+            this process.
 
         Raises:
             StoreUnavailableError: the store failed.

@@ -98,7 +98,7 @@ CHECKSUMS = frozenset(
 ETag is missing: it may be an MD5, but no vendor promises that.
 """
 SENT_BYTES_CHECKSUM = "x-ms-content-crc64"
-"""The one that is about the bytes of the answer even if they are a range of the object."""
+"""The checksum that covers the bytes of the answer, even if they are a range of the object."""
 _NOTED_LENGTHS = frozenset(map(len, (*CHECKSUMS, "content-length", "etag")))
 """Lengths of the names of noted headers: a quick test before a name is compared."""
 NOT_INJECTED = frozenset(("passed", "app_failed", "nothing_to_cut", "refused", "failed"))
@@ -165,12 +165,12 @@ class Entry:
         matched: the names of all rules that it matched, in order; None unless there are several.
         seq: its number in its process.
         take: the count that is returned if the fault is not carried out, or None.
-        test: the test that ran, or None, by the journal.
+        test: the running test, or None; the journal sets it.
         mount: the length of its mount point.
         key_id: the access-key id.
         credential: a checksum of the credential.
         precondition: a checksum of the preconditions.
-        signed_at: when it says that it was signed, or None.
+        signed_at: the time of its signature, as the request states it, or None.
         region: a checksum of the region for which it was signed, or None.
         headers: those of `RECORDED_HEADERS` that the request has.
         read_by: the reading of `place`; None if that has not been read.
@@ -179,7 +179,7 @@ class Entry:
         applied: whether the app ran.
         answered: the start of the answer on the monotonic clock; None if it is not known.
         body: the summary of the request's body, or None.
-        final: None for the request's first line; True for its last line if others came before, False between.
+        final: None for the request's first line; for a later line, whether it is the last one.
         last: whether no other line of the request follows.
         undo: called if the fault is not given after all; None without a fault.
         seen: the request's body as far as the app has read it, or None.
@@ -347,9 +347,8 @@ class Entry:
         line.final = last if self.written else None
         line.last = last
         if last:
-            self.take = (
-                None  # saves memory: the journal keeps the entry, and a take has a copy of the object's key
-            )
+            # This saves memory: the journal keeps the entry, and a take has a copy of the object's key.
+            self.take = None
         services.journal(line)
         self.written = True
 
@@ -381,18 +380,19 @@ class Entry:
         self.response_bytes = self.etag = None
         self.checksum = False
         try:
-            for given, value in headers:
-                if len(given) not in _NOTED_LENGTHS:
+            for raw_name, value in headers:
+                if len(raw_name) not in _NOTED_LENGTHS:
                     continue
-                in_bytes = isinstance(given, bytes)
-                name = (given.decode("latin-1") if in_bytes else given).lower()
+                in_bytes = isinstance(raw_name, bytes)
+                name = (raw_name.decode("latin-1") if in_bytes else raw_name).lower()
                 text = value.decode("latin-1") if in_bytes else value
                 if name == "content-length":
                     self.response_bytes = number_of(text)
                 elif name == "etag":
                     self.etag = text
                 elif name in CHECKSUMS and (self.status == 200 or name == SENT_BYTES_CHECKSUM):
-                    # A composite one, as `…-3` of three parts, cannot be checked; B2 has none for a large file.
+                    # The checksum of an upload in parts, such as `…-3`, is not one of the bytes; B2 writes `none`
+                    # for a large file.
                     self.checksum |= "-" not in text and text != "none"
         except Exception:  # the headers are malformed: it is for the server to report that
             return

@@ -1,7 +1,8 @@
 """One exchange: the steps for a request that gets a fault, the same for WSGI and ASGI.
 
 `steps_of` is a generator without I/O: it yields steps, and an adapter carries each out, blocking or by awaiting it.
-This module has the answers and ends of connections that replace the app's answer; `own_answer` has the changes to it.
+This module has the faults that replace the app's answer: error answers and ended connections. The faults that change
+the app's own answer are in `own_answer`.
 """
 
 from __future__ import annotations
@@ -356,7 +357,7 @@ def _give(
         action.entry.write(did, answered=began, applied=injection.applied, body=body, last=False)
         try:
             yield Send(answer.status, answer.status_line, headers, None, unread, answer.closes)
-            last = yield from _come_late(plan, request, action)
+            last = yield from _delay_after_head(plan, request, action)
         finally:
             injection.give(did, body, answered=began)
         if last is not None:
@@ -390,7 +391,7 @@ def _end(
     return True
 
 
-def _come_late(plan: Plan, request: Request, action: Respond) -> Generator[Step, Any, bytes | None]:
+def _delay_after_head(plan: Plan, request: Request, action: Respond) -> Generator[Step, Any, bytes | None]:
     """Send blanks after the head during the delay.
 
     Returns:
@@ -422,7 +423,7 @@ def _come_late(plan: Plan, request: Request, action: Respond) -> Generator[Step,
 def delay_before(action: Respond, end: Disconnect | None) -> float:
     """The seconds to wait before an answer or the end of the connection.
 
-    They are 0 for an error after the head, which waits after the head, and for a hang, which waits once, in `_end`.
+    They are 0 in two cases: an error after the head waits after the head, and a hang waits in `_end`.
     """
     if action.answer.error_after_head or (end is not None and end.held is not None):
         return 0.0

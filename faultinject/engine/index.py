@@ -192,13 +192,13 @@ class Values:
     def finder(self, interface: Interface) -> Finder:
         """A function from an environ or a scope to the rules that may match."""
         view = interface.view
-        reads = [(READS[word], how, postings) for (word, how), postings in self._fields.items()]
+        reads = [(READS[word], argument, postings) for (word, argument), postings in self._fields.items()]
 
         def by_value(raw_request: RawRequest) -> Candidates:
             candidates: Candidates = None
             request = view(raw_request)
-            for read, how, postings in reads:
-                for value in read(request, how):
+            for read, argument, postings in reads:
+                for value in read(request, argument):
                     if value in postings:
                         candidates = together(postings[value], candidates)
             return candidates
@@ -213,15 +213,15 @@ if TYPE_CHECKING:
 
 
 READS: dict[str, Callable[[Request, Any], Sequence[str | None]]] = {
-    "bucket": lambda request, how: how.read_address(request)[:1],
-    "key": lambda request, how: how.read_address(request)[1:],
-    "operation": lambda request, how: (how.operation(request),),
+    "bucket": lambda request, addressing: addressing.read_address(request)[:1],
+    "key": lambda request, addressing: addressing.read_address(request)[1:],
+    "operation": lambda request, addressing: (addressing.operation(request),),
     "header": lambda request, name: request.header(name),
     "query": lambda request, name: request.query_values(name),
 }
 """Readers of a request's values.
 
-For bucket, key and operation the second argument is the reading (`Addressing`), for the others the name.
+For bucket, key and operation the second argument is an `Addressing`, for headers and parameters the name.
 """
 
 
@@ -244,7 +244,7 @@ SCOPE = Interface("path", "root_path", split_mount, _host_in_scope, ASGIRequest)
 
 
 def survives_decoding(text: str) -> bool:
-    """Whether a part of the path that rules see is also part of the path that a server decoded.
+    """Whether a part of a path is the same for rules as in the path that a server has decoded.
 
     The two differ: rules see `%2F` undecoded, and U+FFFD in place of bytes that are no UTF-8.
     """
@@ -346,33 +346,34 @@ def _literals(rule: Rule, reading: Callable[[Vendor | None], Addressing]) -> Ite
     if prefixes and all(prefixes):
         yield [(Prefixes, prefix) for prefix in prefixes]
     addressed = "bucket" in conditions or "key" in conditions or "operation" in conditions
-    how = reading(rule.vendor) if addressed else None
+    addressing = reading(rule.vendor) if addressed else None
     buckets = _plain_literals(conditions.get("bucket", ()))
-    if how is not None and buckets:
-        if how.s3 and all(bucket.isascii() and survives_decoding(bucket) for bucket in buckets):
+    if addressing is not None and buckets:
+        if addressing.s3 and all(bucket.isascii() and survives_decoding(bucket) for bucket in buckets):
             # `Hosts` looks up the first label of a Host, which may be only a part of the bucket's name.
             labels = [(Hosts, bucket.partition(".")[0] + ".") for bucket in buckets]
             yield [*((Prefixes, f"/{bucket}") for bucket in buckets), *labels]
         else:
-            yield _values("bucket", how, buckets)
+            yield _values("bucket", addressing, buckets)
     hosts = _plain_literals(conditions.get("host", ()))
     if hosts and all(map(str.isascii, hosts)):
         yield [(Hosts, host.lower()) for host in hosts]
-    if how is not None and "key" in conditions:
-        keys = how.keys(conditions["key"])
+    if addressing is not None and "key" in conditions:
+        keys = addressing.keys(conditions["key"])
         if not any(text[:1] != "=" and ("?" in text or text[-1] == "/") for text in keys):
-            yield _values("key", how, _plain_literals(keys))
+            yield _values("key", addressing, _plain_literals(keys))
     for key, texts in conditions.items():
         word, _, name = key.partition(".")
         # A rule matches a header beyond ASCII by two decodings, of which the view gives one: it gets no literal.
         if word == "query" or (word == "header" and all(map(str.isascii, texts))):
             yield _values(word, name, () if "" in texts else _plain_literals(texts))
-    if how is not None and "operation" in conditions:
-        yield _values("operation", how, tuple(how.operations.recognised_for(conditions["operation"])))
+    if addressing is not None and "operation" in conditions:
+        operations = addressing.operations.recognised_for(conditions["operation"])
+        yield _values("operation", addressing, tuple(operations))
 
 
-def _values(word: str, which: Any, texts: Sequence[str]) -> Literals:
-    return [(Values, ((word, which), text)) for text in texts]
+def _values(word: str, argument: Any, texts: Sequence[str]) -> Literals:
+    return [(Values, ((word, argument), text)) for text in texts]
 
 
 def _plain_literals(texts: Sequence[str]) -> Sequence[str]:
@@ -383,7 +384,7 @@ def _plain_literals(texts: Sequence[str]) -> Sequence[str]:
 
 
 def _prefix(pattern: str) -> str:
-    """The whole segments at the start of a path pattern, as far as a decoded path shows them."""
+    """The whole segments at the start of a path pattern; empty if a server may decode them."""
     prefix = literal_prefix(pattern)[0]
     return prefix if survives_decoding(prefix) else ""
 
@@ -445,9 +446,10 @@ class Node:
 
 
 def _chosen(offered: dict[int, Iterator[Literals]]) -> dict[int, Literals]:
-    """Choose for each rule its first field whose literals few others have, else its first field.
+    """Choose a field for each rule: its first with rare literals, otherwise its first.
 
-    Each round tries the next field of the rules that have none yet. A rule without literals is missing in the result.
+    A literal is rare if at most `_OVERFULL` rules share it. Each round tries the next field of the rules that have
+    none yet. A rule without literals is missing in the result.
 
     Args:
         offered: the literals of each rule, field by field, by the rule's number.

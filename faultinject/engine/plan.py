@@ -1,4 +1,4 @@
-"""A compiled scenario: the rules that may match a request, the one that fires, its action.
+"""A compiled scenario finds the rule that fires for a request, and makes its action.
 
 `Plan.decide` is one plain method that returns one action for an adapter to carry out. All that it needs from outside
 is given to the plan: the counts, and clocks and journal as `Services`. A rule is compiled when it is a candidate for
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 CHECK_EVERY = 0.5
-"""Seconds between two checks in a wait whether it is over."""
+"""During a wait, the seconds between two checks of whether it is over."""
 
 
 class Waits(Protocol):
@@ -50,13 +50,13 @@ class Services:
 
     Attributes:
         journal: takes an entry as a line.
-        clock: unix seconds, for ids, rates, and, unless `steady`, begin and end.
+        clock: unix seconds, for ids and rates, and for a scenario's age unless `steady`.
         steady: whether the age of a scenario is measured by `monotonic`: a test that moves `time.time` does not
             change that.
         monotonic: seconds of the clock for durations.
         waits: a test's clock, or None.
         marked: whether injected answers carry `x-faultinject` and `Cache-Control`.
-        guarded: whether they carry `BROWSER_GUARDS`, as their rules may have come over HTTP.
+        guarded: whether injected answers carry `BROWSER_GUARDS`, because their rules may have come over HTTP.
         endpoints: the user's own host suffixes.
         most_active: the most faults under way at the same time.
         record_all: whether to record requests that no rule matches.
@@ -178,7 +178,7 @@ class Plan:
         duplicates: for each rule the number of earlier ones with the same label; by default in the order written.
         off: the numbers of the rules that are switched off.
         started: unix seconds at which the scenario took effect; by default now.
-        since: the same on the monotonic clock, where that is known.
+        since: the same moment on the monotonic clock; None: it is computed from `started`.
     """
 
     def __init__(
@@ -417,14 +417,15 @@ class Plan:
         if not ready:
             return
         for number, place in enumerate(self.places):
-            before = ready.get(place)
-            if before is None:
+            rule = ready.get(place)
+            if rule is None:
                 continue
-            if before.name != self.names[number]:
+            if rule.name != self.names[number]:
                 # Its answers carry its name, which may depend on its position among the rules.
-                before, kept = self._compile(number), before
-                before.fired, before.undone, before.failed = kept.fired, kept.undone, kept.failed
-            self._ready[number] = before
+                renamed = self._compile(number)
+                renamed.fired, renamed.undone, renamed.failed = rule.fired, rule.undone, rule.failed
+                rule = renamed
+            self._ready[number] = rule
 
     def note(self, request: Request) -> Entry:
         """Make an entry for a request that no rule matches."""
@@ -437,7 +438,7 @@ class Plan:
         return self.reading(common(rule.vendor for rule in self.rules))
 
     def totals(self) -> list[tuple[int, int, int]]:
-        """For each rule the requests that matched, that got its fault, and that were undecided."""
+        """Count for each rule the requests that matched, got its fault, or were undecided."""
         if self._shared is None:
             count_of = self.counts.matched
             totals = [

@@ -74,7 +74,7 @@ RECORDED_HEADERS = (
 )
 """The headers that the journal keeps; most requests have few of them."""
 RECORDED_AS = {name: f"HTTP_{name.upper().replace('-', '_')}" for name in RECORDED_HEADERS}
-"""Their names in WSGI."""
+"""The keys of the recorded headers in a WSGI environ."""
 RECORDED_KEYS = {key: name for name, key in RECORDED_AS.items()}
 
 NONE_RECORDED: Mapping[str, str] = {}
@@ -97,13 +97,14 @@ class Request:
         query: the query string as sent, without the question mark.
         host: the Host without port, in lower case; empty when there is none.
         content_length: the Content-Length in bytes, or None.
-        ordinary: False if it may be an upgrade or a preflight, which `upgrades` and `is_preflight` decide.
+        ordinary: False if it may be an upgrade or a preflight; `upgrades` and `is_preflight` then decide.
         read_by: the reading of `place`.
         place: level, bucket, key and the rest of the address.
         named_by: the reading of `operation`.
         operation: the storage operation.
         identified_by: the reading of `identities`.
-        identities: the exact identity, and the one on which draws depend, with placeholders for new ids and times.
+        identities: the exact identity; and the identity for draws, with placeholders for ids and times that differ
+            from run to run.
     """
 
     __slots__ = (
@@ -147,7 +148,7 @@ class Request:
             raw = self._raw_path = path if _NEVER_ENCODED.issuperset(path) else encode(path)
         return raw
 
-    def set_extra(self, name: str, what: object) -> None:
+    def set_extra(self, name: str, value: object) -> None:
         """Put a value of ours into the environ or scope."""
 
     def get_extra(self, name: str) -> Any:
@@ -252,9 +253,9 @@ class WSGIRequest(Request):
             mount, below = utf8(mount), utf8(below)
         Request.__init__(self, mount, below, target)
 
-    def set_extra(self, name: str, what: object) -> None:
+    def set_extra(self, name: str, value: object) -> None:
         environ: Any = self._environ
-        environ[name] = what
+        environ[name] = value
 
     def get_extra(self, name: str) -> Any:
         return self._environ.get(name)
@@ -333,9 +334,9 @@ class ASGIRequest(Request):
             mount, below = split_mount(mount, below)
         Request.__init__(self, mount, below, target)
 
-    def set_extra(self, name: str, what: object) -> None:
+    def set_extra(self, name: str, value: object) -> None:
         scope: Any = self._scope
-        scope[name] = what
+        scope[name] = value
 
     def get_extra(self, name: str) -> Any:
         return self._scope.get(name)
@@ -434,16 +435,16 @@ class BodyDigest:
 
     def hexdigest(self) -> str:
         """The digest as 32 hexadecimal digits."""
-        whole = self._digest.copy()
-        whole.update(self._tail)
-        return whole.hexdigest()
+        complete = self._digest.copy()
+        complete.update(self._tail)
+        return complete.hexdigest()
 
 
 class ChunkedBodyDigest(BodyDigest):
     r"""The digest of the content of a body in aws-chunked.
 
-    The signatures of its chunks and trailers are new on each attempt. If the chunks cannot be read, and before their
-    end, it is the digest of the bytes as sent.
+    The signatures of its chunks and trailers are new on each attempt. Until the last chunk has come, and if the chunks
+    cannot be read, this is the digest of the bytes as sent.
 
     >>> def digest(signature):
     ...     body = ChunkedBodyDigest(b"key", "")

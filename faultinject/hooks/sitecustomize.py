@@ -13,7 +13,7 @@ def _start() -> None:
         return
     try:
         from faultinject.hooks import begin
-    except Exception as error:  # pragma: no cover - a Python without the package, nor coverage
+    except Exception as error:  # pragma: no cover - without the package and without coverage
         _print_message(f"nothing is injected in this Python: {error}")
         if run and run.startswith("strict"):
             # The process may never serve anything, so it ends only when it imports a server. Without the package,

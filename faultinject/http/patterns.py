@@ -151,8 +151,9 @@ def _states_test(pattern: str) -> Test:
 
     Each character of the path is one step for all positions together, so the time does not depend on the pattern.
     """
-    # Masks of positions: `slash`, `anything` and `characters` are entered by "/", by any other character, and by one
-    # character; `stays` are kept by any character but "/", `roams` by every character; from `skips` a "/" leads two on.
+    # Masks of positions. A "/" enters a position in `slash`, any other character one in `anything`, and the
+    # character c one in `characters[c]`. Any character but "/" keeps a position in `stays`, and every character
+    # one in `roams`. From a position in `skips`, a "/" leads two positions on.
     slash = anything = stays = roams = skips = 0
     characters: dict[str, int] = {}
     folder = pattern[-1] == "/"

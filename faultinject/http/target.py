@@ -18,7 +18,7 @@ def read_target(mount: str, below: str, raw: str) -> tuple[str, str]:
 
 
 def utf8(text: str) -> str:
-    """Decode a text as UTF-8 that a WSGI server has decoded as Latin-1."""
+    """Decode as UTF-8 a text that a WSGI server has decoded as Latin-1."""
     return text.encode("latin-1", "replace").decode("utf-8", "replace")
 
 

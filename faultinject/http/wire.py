@@ -120,11 +120,11 @@ def iso_ms(text: str) -> str | None:
     if moment is None:
         return None
     try:
-        same = http_date(moment) if text[-4:] == " GMT" else f"{iso(moment).translate(_WITHOUT)}Z"
+        written = http_date(moment) if text[-4:] == " GMT" else f"{iso(moment).translate(_WITHOUT)}Z"
     except (ValueError, OverflowError, OSError):
         return None
-    # 31 November would be read as 1 December.
-    return f"{iso(moment)}.000Z" if same == text else None
+    # A date such as 31 November, which is read as 1 December, is written as another text.
+    return f"{iso(moment)}.000Z" if written == text else None
 
 
 @lru_cache(64)

@@ -515,7 +515,7 @@ class Injector:
         return state
 
     def add(self, rules: Rules, *, expected: int | None = None) -> State:
-        """Add rules after those in force; these keep their counts and draws.
+        """Add rules after those in force, which keep their counts and draws.
 
         Args:
             rules: the rules.
@@ -918,7 +918,7 @@ class Injector:
 
         The reasons are: too many faults were under way, the store did not answer, an error inside faultinject.
 
-        In all processes of the store, since counts began at zero.
+        The numbers are those of all processes of the store, since counts began at zero.
         """
         shared = self.own_plan.counts.shared
         if shared is not None:

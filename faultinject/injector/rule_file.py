@@ -66,7 +66,7 @@ class RuleFile:
         path: the absolute path of the file.
         reloads: whether it is read again.
         watched: whether a thread of this process watches it.
-        watch: FAULTINJECT_WATCH: whether a thread must watch it; None: if the extra `watch` is installed.
+        watch: FAULTINJECT_WATCH: whether a thread must watch it; None: it does if the extra `watch` is installed.
         first_scenario: the scenario with which an earlier process of this server began; None in the first process.
     """
 
@@ -259,9 +259,9 @@ def watch(file: RuleFile) -> None:
 
 
 class Watcher(threading.Thread):
-    """Looks at a file whenever its folder changes, or the folder to which it links.
+    """Looks at a file whenever its folder changes, or the folder of the file to which it links.
 
-    Folders are watched as editors replace the file by a new one.
+    The folders are watched, not the file, because editors replace the file by a new one.
     """
 
     def __init__(self, file: RuleFile) -> None:

@@ -112,7 +112,7 @@ class Follower:
     def answers(self, bound: str, width: float) -> SharedAnswers:
         """The app's answers that the processes of the session count together.
 
-        As `SharedStore.answers`.
+        See `SharedStore.answers`.
         """
         return self._store.answers(bound, width)
 

@@ -25,7 +25,8 @@ class Call:
             `fingerprint`.
         closed: whether it is over: no more attempts can come.
         shared: whether other calls for the same object ran at the same time, or may have, which mixes their attempts.
-        crossed: whether only a connection that was used again later suggests that; a connection pool does the same.
+        crossed: whether the only sign of other calls is a connection that was used again later, as in a connection
+            pool.
         cut: whether its beginning is missing: its first attempt is marked as a retry.
         name: the name from the test or the driver, or the phase of a plan; None if it has none.
         returned: whether its caller got a result (True) or an error (False); None if that is unknown.
@@ -33,12 +34,12 @@ class Call:
         alone: whether its client sent no other request between its first attempt and its last.
         followed: the reason why a similar request right after its last failure does not count as a retry: `other
             body`, `other key`, `other credential`; None if there was no such request.
-        follows: the same reason, between the call before and its own first attempt.
+        follows: in the same words, the reason why its own first attempt does not count as a retry of the call before.
         again: seconds from its failure until its client repeated the unchanged request under a new id of its SDK;
             None if that did not happen within ten seconds.
         window: the named call in which its attempts were made, and perhaps other calls; None if there is none.
         windows: the named calls and tests in which they may have been made; several if these ran at the same time.
-        over: when it must be over, seconds; infinity if an answer is not there yet.
+        over: the time by which it must be over, in seconds; infinity while an answer is missing.
 
     Attributes:
         first: the first attempt.
@@ -88,7 +89,7 @@ class Call:
 
     @cached_property
     def gaps(self) -> tuple[float | None, ...]:
-        """Seconds between an answer and the next attempt, one a retry; None: its time is unknown."""
+        """For each retry, the seconds since the answer before it; None: its time is unknown."""
         return tuple(
             None if before.answered is None else after.arrived - before.answered
             for before, after in zip(self.attempts, self.attempts[1:], strict=False)

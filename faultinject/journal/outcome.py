@@ -54,8 +54,9 @@ class Outcome(Struct, kw_only=True):
     Attributes:
         v: The version of the format.
         time: The time at which the request arrived, unix seconds.
-        arrived: The same on one monotonic clock, seconds.
-        answered: The time at which all of the answer had been sent, on the same clock; null where it has not been.
+        arrived: The same moment on a monotonic clock, seconds.
+        answered: The time at which the answer began, or ended if a fault changed its body, on the same clock; null
+            where it is not known.
         pid: The process.
         seq: The number of the request in that process.
         generation: The number of the scenario in force.
@@ -84,8 +85,8 @@ class Outcome(Struct, kw_only=True):
         guarded: Whether a key or a precondition makes a repeat safe.
         precondition: Two bytes of a digest of the precondition.
         range: The part of an object that it asks for: its Range.
-        if_range: Two bytes of a digest of its If-Range: it asks for the part of that version, or for the whole of
-            another one.
+        if_range: Two bytes of a digest of its If-Range: it asks for the part if the object still has that version,
+            otherwise for the whole object.
         if_match: Two bytes of a digest of its If-Match, the version that it asks for.
         region: Two bytes of a keyed digest of the region that it was signed for.
         clock_offset: Seconds by which its signing time, or the expiry of its presigned URL, is ahead of `time`;
@@ -100,10 +101,10 @@ class Outcome(Struct, kw_only=True):
         checksum: Whether the app's answer had a checksum of its whole body; null where nobody looked.
         etag: Two bytes of a digest of the answer's ETag; null where it has none, or nobody saw it.
         request_id: The request id that the answer named.
-        elapsed: Seconds from arrival to the end of the answer.
+        elapsed: Seconds from `arrived` to `answered`.
         seed: The seed of the draw.
         n: The number of the draw.
-        final: Whether this is the end of a request whose beginning an earlier line has.
+        final: Whether this line ends a request that an earlier line has begun.
     """
 
     v: int = VERSION

@@ -98,7 +98,7 @@ class _JournalReader:
             yield heappop(heap)[2]
 
     def _new_request(self, attempt: Attempt, number: int, source: LineSource) -> Attempt | None:
-        """The request of a line, if it is the first line of it, or None."""
+        """The request of a line if this is the request's first line, otherwise None."""
         self._writers.note_line(number, attempt)
         first_line = self._known.setdefault((attempt.pid, attempt.seq, attempt.arrived), attempt)
         if first_line is not attempt:
@@ -156,9 +156,11 @@ class Clocks:
     """Converts the times of several machines' monotonic clocks to the first machine's clock."""
 
     def __init__(self) -> None:
-        self._of: dict[tuple[int, int], int] = {}
-        self._bases: list[float] = []
-        self._first: list[float] = []
+        # The number of the clock of each process, by file and process id.
+        self._numbers: dict[tuple[int, int], int] = {}
+        # By clock, its base in its latest and in its first line: unix time minus monotonic time.
+        self._latest_bases: list[float] = []
+        self._first_bases: list[float] = []
 
     def set(self, attempt: Attempt, source: int) -> None:
         """Find the clock of an attempt, and convert its times to the first clock.
@@ -168,18 +170,18 @@ class Clocks:
             source: the number of its file.
         """
         base = attempt.time - attempt.arrived
-        clock = self._of.get((source, attempt.pid))
+        clock = self._numbers.get((source, attempt.pid))
         if clock is None:
             # Compared with each clock's latest base, as a machine's unix clock may be changed while it writes.
-            near = (number for number, known in enumerate(self._bases) if abs(known - base) < APART)
-            clock = next(near, len(self._bases))
-            if clock == len(self._bases):
-                self._bases.append(base)
-                self._first.append(base)
-            self._of[source, attempt.pid] = clock
-        self._bases[clock] = base
+            near = (number for number, known in enumerate(self._latest_bases) if abs(known - base) < APART)
+            clock = next(near, len(self._latest_bases))
+            if clock == len(self._latest_bases):
+                self._latest_bases.append(base)
+                self._first_bases.append(base)
+            self._numbers[source, attempt.pid] = clock
+        self._latest_bases[clock] = base
         if clock:
-            offset = self._first[clock] - self._first[0]
+            offset = self._first_bases[clock] - self._first_bases[0]
             attempt.clock = clock
             attempt.arrived += offset
             if attempt.answered is not None:

@@ -37,9 +37,9 @@ DEBUG = 10
 LARGEST_FILE = 1 << 30
 """The most bytes of a journal file."""
 report_files: list[str] = []
-"""The journals of a test run's report; the last one counts.
+"""The paths of the journals of test runs' reports; the last one is in use.
 
-A journal with another file writes its lines to this one, too.
+A journal with another file writes its lines to the report's journal, too.
 """
 
 
@@ -74,7 +74,7 @@ class Journal:
             self._files.append(JournalFile(report_files[-1], parent=parent))
         self._followers: tuple[Callable[[Outcome], None], ...] = ()
         self.reading: Addressing | None = None
-        """The way to read every request's bucket and key; None: that of the rule that it matched."""
+        """Reads every request's bucket and key; None: the rule that a request matched decides that."""
         self.count: Callable[[int], None] | None = None
         """Called with the number of requests for each new request, on its thread; may raise."""
         self.share: Callable[[Entry, Addressing | None], None] | None = None
@@ -149,14 +149,15 @@ class Journal:
         """
         lines = list(self._lines.copy())
         oldest = max(0, self._added.value - len(lines))
-        seen, _, last = after.partition(":")
-        # The last line is searched, as concurrent threads may be counted in another order than in the ring.
-        begin = next((at for at in range(len(lines), 0, -1) if _line_id(lines[at - 1]) == last), None)
+        count, _, last_id = after.partition(":")
+        # Search for the cursor's line: its number may be wrong, as concurrent threads may be counted in another order
+        # than their lines have in the ring.
+        begin = next((at for at in range(len(lines), 0, -1) if _line_id(lines[at - 1]) == last_id), None)
         dropped = 0
         if begin is None:
             begin, dropped = 0, oldest
-            if last.startswith(f"{os.getpid()}.") and seen.isdecimal():
-                dropped = max(0, oldest - int(seen))
+            if last_id.startswith(f"{os.getpid()}.") and count.isdecimal():
+                dropped = max(0, oldest - int(count))
         lines = lines[begin : begin + max(0, limit)]
         if lines:
             after = f"{oldest + begin + len(lines)}:{_line_id(lines[-1])}"
@@ -231,7 +232,7 @@ def _logger() -> Logger:
 def _log(outcome: Outcome) -> None:
     """Log a fault that was injected, or that was not carried out after all.
 
-    The journal's fields are those of the record.
+    The log record gets the journal's fields as attributes.
     """
     text = (
         "injected %s (%s) into %s %s by %s"

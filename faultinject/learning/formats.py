@@ -186,8 +186,8 @@ class OSS(S3):
     name = "oss"
     title = "Alibaba Cloud OSS log"
     vendor = "oss"
-    # Between them: bytes and milliseconds; referer, user agent, host; request id, logging flag, requester, operation;
-    # size, server's time.
+    # The fields between the named ones are: bytes and milliseconds; referer, user agent and host; request id, logging
+    # flag, requester and operation; size and the server's time.
     _LINE = re.compile(
         rf"\S+ \S+ \S+ {_TIME} {_REQUEST} (?P<status>\d{{3}}|-) \S+ \S+ {_TEXT} {_TEXT} {_TEXT}"
         rf" {_TEXT} {_TEXT} {_TEXT} {_TEXT} (?P<bucket>{_TEXT}) (?P<key>{_TEXT}) \S+ \S+ (?P<code>{_TEXT}|\S+)",

@@ -18,7 +18,7 @@ from faultinject.rules.descriptions import counted
 LONGEST_LINE = 65_536
 """The most bytes that are read of a line; the rest is skipped."""
 LOOKED_AT = 200
-"""The number of lines by which a format is detected."""
+"""The number of first lines from which a format is detected."""
 EXAMPLES = 3
 """The number of lines of another form that are listed."""
 BEGUN_AS_A_SUCCESS = 200
@@ -60,8 +60,8 @@ class Tally:
         operations: by method, the operations that the log shows.
         lines: the number of lines that were read.
         broken: the number of lines of another form.
-        examples: the first of these.
-        skipped: the number of lines that do not count, by the reason.
+        examples: the first lines of another form.
+        skipped: for each reason, the number of lines that do not count.
     """
 
     format: str = ""
@@ -86,8 +86,8 @@ def read_logs(paths: Iterable[str], name: str | None, vendor: str | None) -> Tal
     """Count the lines of logs, plain or gzipped; `-` is the standard input.
 
     Args:
-        paths: the files; all of one format.
-        name: the format; None: the first format that most of the first lines fit.
+        paths: the files, which must all be of one format.
+        name: the format; None: the first format that fits most of the first lines.
         vendor: the vendor of its operations; None: the format's own.
 
     Raises:

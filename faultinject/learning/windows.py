@@ -7,7 +7,7 @@ from itertools import pairwise
 from math import log
 
 BINS = 400
-"""The largest number of bins, the pieces of time between which cuts are."""
+"""The largest number of bins, which are pieces of time; a cut is between two bins."""
 MOST = 12
 """The largest number of windows of one kind of request; the last cut may add one more."""
 LEAST = 20
@@ -17,9 +17,9 @@ LEAST = 20
 def cuts(requests: Sequence[int], errors: Sequence[int]) -> list[int]:
     """Find the places at which the share of errors changes.
 
-    Binary segmentation: a piece is cut if two shares explain it better than one. Twice the logarithm of the likelihood
-    ratio must exceed 12 + 2·ln of the number of bins; by chance that almost never happens. Two cuts at once, such as
-    the beginning and the end of an outage, must each gain that much.
+    The method is binary segmentation: a piece is cut if two shares explain it better than one. Twice the logarithm of
+    the likelihood ratio must exceed 12 + 2·ln of the number of bins; by chance that almost never happens. Two cuts may
+    be made at once, such as the beginning and the end of an outage, if each gains that much.
 
     Args:
         requests: the number of requests in each bin.
@@ -46,7 +46,7 @@ def cuts(requests: Sequence[int], errors: Sequence[int]) -> list[int]:
 
 
 def _needed_cuts(sums: Sequence[tuple[int, int]], chosen: list[int], bound: float) -> list[int]:
-    """Remove cuts that no longer gain enough, as a later cut may have made them superfluous."""
+    """Remove cuts that gain too little since a later cut was made."""
     while chosen:
         edges = [0, *chosen, len(sums) - 1]
         gains = [
@@ -66,7 +66,7 @@ def _needed_cuts(sums: Sequence[tuple[int, int]], chosen: list[int], bound: floa
 
 
 def _best(sums: Sequence[tuple[int, int]], start: int, end: int) -> tuple[float, list[int]]:
-    """Find the best cut of a piece, or the best two; returns the gain per cut and the places."""
+    """Find the best cut or the best two cuts of a piece; return the gain per cut and the places."""
     gain, at = _best_one(sums, start, end)
     requests, errors = sums[end][0] - sums[start][0], sums[end][1] - sums[start][1]
 
@@ -74,7 +74,7 @@ def _best(sums: Sequence[tuple[int, int]], start: int, end: int) -> tuple[float,
         """The errors before a place, minus those of an even spread, times the requests."""
         return (sums[at][1] - sums[start][1]) * requests - (sums[at][0] - sums[start][0]) * errors
 
-    # The most or the fewest errors are between two cuts, which therefore begin at an extreme of the excess.
+    # Between two cuts is the stretch with most or with fewest errors, so the first cut is an extreme of the excess.
     first = min(min(range(start, end), key=excess), max(range(start, end), key=excess))
     _, last = _best_one(sums, first, end)
     _, first = _best_one(sums, start, last)
@@ -87,12 +87,12 @@ def _best(sums: Sequence[tuple[int, int]], start: int, end: int) -> tuple[float,
 
 def _best_one(sums: Sequence[tuple[int, int]], start: int, end: int) -> tuple[float, int]:
     """The gain of the best single cut, and its place; the place is the start if there is none."""
-    whole = _likelihood(sums, start, end)
+    uncut = _likelihood(sums, start, end)
     best = (0.0, start)
     for at in range(start + 1, end):
         if min(sums[at][0] - sums[start][0], sums[end][0] - sums[at][0]) < LEAST:
             continue
-        gain = 2 * (_likelihood(sums, start, at) + _likelihood(sums, at, end) - whole)
+        gain = 2 * (_likelihood(sums, start, at) + _likelihood(sums, at, end) - uncut)
         if gain > best[0]:
             best = (gain, at)
     return best
@@ -105,7 +105,7 @@ def _likelihood(sums: Sequence[tuple[int, int]], start: int, end: int) -> float:
 
 
 def interval(k: int, n: int, z: float = 1.96) -> tuple[float, float]:
-    """Wilson's score interval for the share of which k of n is a sample, 95 % by default.
+    """Wilson's score interval for a share of which k of n were observed, 95 % by default.
 
     >>> [round(bound, 4) for bound in interval(3, 1000)]
     [0.001, 0.0088]

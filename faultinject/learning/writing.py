@@ -30,7 +30,7 @@ class Learned:
         failed: The number of requests of this kind with this error in the window.
         requests: The number of requests of this kind in the window.
         low: The lower end of the 95 % interval of the true share.
-        high: Its upper end.
+        high: The upper end of the same interval.
         begin: The beginning of the window, unix seconds.
         end: The end of the window, unix seconds.
     """
@@ -75,8 +75,8 @@ class LearnedScenario:
         requests: The number of requests that were counted.
         lines: The number of lines that were read, without headers and blank lines.
         broken: The number of lines of another form.
-        examples: The first of these.
-        skipped: The number of lines that do not count, by the reason.
+        examples: The first lines of another form.
+        skipped: For each reason, the number of lines that do not count.
         rules: One rule for each kind of request, error and window.
         left_out: Errors for which there is no rule.
     """
@@ -132,7 +132,7 @@ def learn(tally: Tally, vendor: str | None, *, everything: bool) -> tuple[list[L
 
 def _conditions(kind: Kind, tally: Tally) -> RuleKeys:
     """The conditions of the rules for a kind of request."""
-    # Operations that are counted by name do not belong to the count of their method.
+    # Requests with an operation are counted by its name, so they are not in the count of their method.
     name, is_operation = kind
     if is_operation:
         return {"operation": name}

@@ -136,8 +136,8 @@ class _Forwarding:
         """Forward the body, then wait for the client to leave."""
         try:
             if self._client.waiting_for_100_continue:
-                # `receive` would send `100 Continue`, which only the server behind may do. A client that gets none
-                # sends its body after a while all the same.
+                # `receive` would send `100 Continue`, which only the server behind may do. A client that does not get
+                # it sends its body after a while anyway.
                 await self._client.wait_for_body()
             more = True
             while (message := await self._receive())["type"] == "http.request":
@@ -184,7 +184,7 @@ class _Forwarding:
         await self._send(start)
 
     async def _end(self, failure: UpstreamFailure) -> None:
-        """End the connection as the server did; if the server did not, answer with the reason."""
+        """End the connection as the server did, or answer with the reason if it did not."""
         self._on_failure(failure)
         if not self._started and failure.reset is None:
             await _send_reason(self._send, failure)

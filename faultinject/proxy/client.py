@@ -42,7 +42,7 @@ BODILESS = (204, 304)
 FRAMING = frozenset((b"content-length", b"transfer-encoding"))
 """The headers that say where a body ends; a request with a body has one of them."""
 _LOOK = 0.01
-"""Seconds between two looks whether all has been sent."""
+"""Seconds between two checks of whether all has been sent."""
 _TOO_LONG = f"a request's line and headers have at most {LIMITS.head} bytes here"
 _NO_HTTP = "what was sent is no request of HTTP/1.1"
 _NO_TUNNEL = "this proxy makes no tunnels: use its address as the endpoint, not as HTTPS_PROXY"
@@ -144,7 +144,7 @@ class ClientTransport(asyncio.StreamReaderProtocol):
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Leave the server behind when the client has left."""
+        """End the connection to the server when the client has left."""
         super().connection_lost(exc)
         self._server.connections.discard(self)
         self._lost.set()
@@ -196,7 +196,7 @@ class ClientTransport(asyncio.StreamReaderProtocol):
             self.more_body = isinstance(self._pending, h11.Data)
 
     async def _next(self) -> h11.Event | None:
-        """Read the client's next event; None if it is refused, or the client leaves within it."""
+        """Read the client's next event; None if it is refused, or ends too early."""
         try:
             while (event := self._http.next_event()) is h11.NEED_DATA:
                 self._http.receive_data(await self._read())
@@ -241,7 +241,7 @@ class ClientTransport(asyncio.StreamReaderProtocol):
             await self._close()
 
     async def _close(self) -> None:
-        """Close the connection; at the proxy's end no TLS client need confirm that."""
+        """Close the connection; if the proxy ends, do not wait until a TLS client confirms."""
         self.transport.close()
         if not self._proxy_ends:
             return
@@ -273,7 +273,7 @@ class ClientTransport(asyncio.StreamReaderProtocol):
     def _refusal_of(self, request: h11.Request) -> tuple[int, str] | None:
         """The status and the reason if a request cannot be forwarded.
 
-        A target that is a URL, as clients with HTTP_PROXY send it, is replaced by its path, and its host is the Host
+        Clients with HTTP_PROXY send a URL as the target: its path becomes the target, and its host the Host
         (https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2).
         """
         names = [name for name, _ in request.headers]
@@ -347,11 +347,11 @@ class ClientTransport(asyncio.StreamReaderProtocol):
         self._started = True
         self._bodiless = self.request.method == b"HEAD" or status in BODILESS
         names = {name for name, _ in headers}
-        bare = TO_THE_END in message
-        if not (self._bodiless or bare or FRAMING & names):
+        ends_connection = TO_THE_END in message
+        if not (self._bodiless or ends_connection or FRAMING & names):
             headers.append((b"transfer-encoding", b"chunked"))
         self._chunked = any(name == b"transfer-encoding" for name, _ in headers)
-        self._is_last_answer = bare or _closes(headers)
+        self._is_last_answer = ends_connection or _closes(headers)
         # A client that waits for `100 Continue` and gets an answer may still send its body, or not:
         # https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1
         if not self._is_last_answer and (self.waiting_for_100_continue or not self.keep_alive):

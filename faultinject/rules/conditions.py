@@ -1,6 +1,6 @@
 """The conditions that a request must meet for a rule to match.
 
-Each is one function; they stand in the canonical order.
+Each condition is one function. The functions stand in the canonical order.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ def query(values: tuple[str, ...], name: str, _reading: Reading) -> Check:
 
 @condition("operation")
 def operation(values: tuple[str, ...], _name: str, reading: Reading) -> Check:
-    """The storage operation as the rule's vendor names it, `PutObject` for every relative of S3.
+    """The storage operation by the vendor's own name, such as `PutObject` for relatives of S3.
 
     >>> print(Rule("http:503", operation=["UploadPart", "List*"]))
     http:503,operation=UploadPart,operation=List*

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from faultinject.rules.rule import Rule
 
 MOST_SIGMA = 10
-"""The largest sigma, with which one wait of seven is longer than 22,000 medians."""
+"""The largest sigma: with it, one wait in seven is longer than 22,000 medians."""
 
 # The server sets these headers: a second or a wrong one breaks the connection rather than the answer. A WSGI
 # application must not send hop-by-hop headers (https://peps.python.org/pep-3333/#other-http-features). So
@@ -120,8 +120,8 @@ def _delay(text: str) -> tuple[float, float] | LogNormal:
 def _keep(text: str) -> float:
     share = values.decimal(text)
     if share is None or share >= 1:
-        all_of_it = "; that would cut nothing" if share == 1 else ""
-        raise Mistake(f"{shown(text)} is not a share from 0 to below 1{all_of_it}")
+        reason = "; that would cut nothing" if share == 1 else ""
+        raise Mistake(f"{shown(text)} is not a share from 0 to below 1{reason}")
     return share
 
 
@@ -327,8 +327,8 @@ EFFECTS: dict[str, Effect] = {
             key="range",
             doc="""The mistake in the answer to a request for a range.
 
-            `ignore`: the app does not get to see the range, so that it answers with the whole, as servers
-            may. `shift`: the Content-Range is off by one byte.
+            `ignore`: the header with the range is hidden from the app, so the app answers with the whole
+            object, as servers may. `shift`: the Content-Range is off by one byte.
 
             >>> print(Rule("edit", range="ignore"))
             edit,range=ignore
@@ -377,9 +377,9 @@ EFFECTS: dict[str, Effect] = {
             key="after_bytes",
             doc="""The fault comes after that many bytes of a body.
 
-            With `when=before` it is the body of the request, with `after` of the answer. A body that ends
-            before gets no fault. For a `stall` or an answer the body must be longer: after its last byte
-            there is nothing to hold back or to cut off. No more bytes of a request's body are read.
+            With `when=before` they are bytes of the request's body, with `after` of the answer's. A shorter
+            body gets no fault. A `stall`, and a fault in an answer, also need a byte after them: otherwise
+            there is nothing to hold back or to cut off. The rest of a request's body is not read.
 
             >>> print(Rule("reset", method="PUT", after_bytes="256KiB"))
             reset,method=PUT,after_bytes=256KiB
@@ -443,8 +443,8 @@ EFFECTS: dict[str, Effect] = {
             key="flips",
             doc="""The number of bytes of the body that `corrupt` changes, 1 to 1000.
 
-            All bytes of a shorter body change. They are drawn over the Content-Length, or without one over
-            the first piece.
+            All bytes of a shorter body change. The bytes are drawn from the whole body if it has a
+            Content-Length, otherwise from its first piece.
 
             >>> print(Rule("corrupt", flips=3))
             corrupt,flips=3

@@ -1,6 +1,6 @@
 """A rule: conditions, triggers, a fault and its effects.
 
-Rules are frozen data, equal whatever they were read from.
+Rules are frozen data. Two rules with the same parts are equal, wherever each was read from.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ class Rule:
         fault: `vendor:Code`, `vendor:@group`, `http:NNN`, `oneof`, `latency`, `stall`, `hang`, `reset`, `close`,
             `truncate`, `drip`, `corrupt`, `edit`, `overwrite` or `stale`.
         keys: `name`, conditions, triggers and effects, as in `RuleKeys`. A condition takes a list for "any of these",
-            and `of` of `oneof` one for "one of these"; `header`, `query`, `set`, `drop` and `unless` take a dict:
-            `header={"range": ""}`. Durations are text with a unit, `timedelta`, or seconds. `from`, a word of
-            Python's, is `from_`.
+            and with `oneof` the key `of` takes a list for "one of these". `header`, `query`, `set`, `drop` and
+            `unless` take a dict: `header={"range": ""}`. Durations are text with a unit, `timedelta`, or seconds.
+            `from` is a keyword of Python, so write `from_`.
 
     Raises:
         ConfigurationError: something is wrong; `problems` has every mistake.
@@ -291,7 +291,7 @@ def _nest(data: dict[str, Any], conditions: Mapping[str, tuple[str, ...]]) -> di
 
 
 def _plain(key: str, text: str) -> object:
-    """The number or bool that would be written as exactly this text, else the text itself."""
+    """The number or bool with exactly this canonical text; otherwise the text itself."""
     if KEYS[key].flag:
         return {"yes": True, "no": False}.get(text, text)
     for number in (int, float):

@@ -1,7 +1,7 @@
 """All keys of a rule in their canonical order, their spelling, and keys that exclude others.
 
-The keys and values of a rule become *entries*, and these become its parts. Text, TOML, JSON and Python each have their
-own way to make entries; after that all is the same.
+The keys and values of a rule become *entries*, and the entries become its parts. Text, TOML, JSON and Python each have
+their own way to make entries; from there on they share this code.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ T = TypeVar("T")
 Entry = tuple[int, str, str]
 """The rank, which gives the order; the canonical key with its NAME; the text."""
 EntryOrWord = Entry | str
-"""An entry, or only the key of a wrong one; empty if the key is unknown."""
+"""An entry; of a wrong entry only its key, or an empty text if the key is unknown."""
 Conditions = dict[str, tuple[str, ...]]
 Parts = tuple[str | None, Conditions, Conditions, dict[str, str]]
 """Name, conditions, unless, options."""
@@ -165,7 +165,7 @@ def combine(text: str, entries: Sequence[EntryOrWord], mistakes: list[tuple[int,
 
     Args:
         text: the fault as written.
-        entries: the entries in any order; for a wrong one, which the caller reports, only its key.
+        entries: the entries in any order; of a wrong entry, which the caller reports, only its key.
         mistakes: gets every mistake, with the index of its entry, or -1 for the fault.
 
     Returns:

@@ -145,7 +145,7 @@ class BridgedExchange:
         self._send = send
         self._status = ""
         self._headers: list[tuple[str, str]] | None = None
-        self._begun = self._bare = False
+        self._begun = self._has_no_body = False
 
     @property
     def more_body(self) -> bool:
@@ -166,8 +166,8 @@ class BridgedExchange:
         pieces: Iterable[bytes] = app(self._environ(), self.start_response)
         try:
             if isinstance(pieces, list | tuple):
-                whole = b"".join(pieces)
-                self.final_messages = [*self._beginning(len(whole)), self._piece(whole, more=False)]
+                body = b"".join(pieces)
+                self.final_messages = [*self._beginning(len(body)), self._piece(body, more=False)]
                 return
             for piece in pieces:
                 if piece:
@@ -217,14 +217,17 @@ class BridgedExchange:
             raise AssertionError("the app has not called start_response")
         self._begun = True
         status = int(self._status[:3])
-        self._bare = status < 200 or status in (204, 304)
+        self._has_no_body = status < 200 or status in (204, 304)
         headers_kept = [
-            header for header in self._headers if not (self._bare and header[0].lower() == "content-length")
+            header
+            for header in self._headers
+            if not (self._has_no_body and header[0].lower() == "content-length")
         ]
         names = {name.lower() for name, _ in headers_kept}
-        if length is not None and not self._bare and not names & {"content-length", "transfer-encoding"}:
+        framed = self._has_no_body or names & {"content-length", "transfer-encoding"}
+        if length is not None and not framed:
             headers_kept.append(("Content-Length", str(length)))
-        # A client that waits for `100 Continue` may send its body now or not.
+        # A client that waits for `100 Continue` may now send its body or not, so no other request may follow.
         if not self.keep_alive or self.waiting_for_100_continue:
             headers_kept.append(("Connection", "close"))
         headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers_kept]
@@ -232,7 +235,7 @@ class BridgedExchange:
         return [{"type": "http.response.start", "status": status, "headers": headers}]
 
     def _piece(self, data: bytes, *, more: bool) -> Message:
-        return {"type": "http.response.body", "body": b"" if self._bare else data, "more_body": more}
+        return {"type": "http.response.body", "body": b"" if self._has_no_body else data, "more_body": more}
 
     def _environ(self) -> dict[str, Any]:
         """The app's environ; REQUEST_URI and RAW_URI are as werkzeug and gunicorn set them."""
@@ -274,6 +277,6 @@ class BridgedExchange:
                 environ[key] = text
                 continue
             key = f"HTTP_{key}"
-            several = ";" if key == "HTTP_COOKIE" else ","
-            environ[key] = f"{environ[key]}{several}{text}" if key in environ else text
+            separator = ";" if key == "HTTP_COOKIE" else ","
+            environ[key] = f"{environ[key]}{separator}{text}" if key in environ else text
         return environ

@@ -31,7 +31,7 @@ URL = re.compile(rb"[^/?#]+://(?:[^/?#]*@)?([^/?#@]+)([^#]*)")
 for _status in range(600, 1000):
     STATUS_PHRASES.setdefault(_status, b"")
 ONCE = {b"date", b"server"}
-"""Headers that uvicorn adds before those of an answer, which may have its own."""
+"""Headers that uvicorn adds to every answer; if an answer has its own, only that is sent."""
 
 
 class StrictConnection(h11.Connection):
@@ -58,9 +58,8 @@ class StrictConnection(h11.Connection):
     def send_with_data_passthrough(self, event: h11.Event) -> list[bytes] | None:
         """Give the bytes of an event that we send."""
         if isinstance(event, h11.Response) and self._reason is not None:
-            own_values = dict(
-                event.headers
-            )  # of two headers with one name, the later one is the answer's own
+            # Of two headers with one name, the later one is the answer's own.
+            own_values = dict(event.headers)
             headers = [
                 (self._names.get(name, raw), value)
                 for (name, value), (raw, _) in zip(event.headers, event.headers.raw_items(), strict=True)
@@ -188,7 +187,7 @@ class ClientConnection(H11Protocol):
             self.scope |= ours  # type: ignore[typeddict-item]
 
     def on_response_complete(self) -> None:
-        """Go on with the next request; when the server ends, with the end."""
+        """Go on with the next request, or end the connection if the server ends."""
         super().on_response_complete()
         self._end()
 
@@ -200,7 +199,7 @@ class ClientConnection(H11Protocol):
         self._end()
 
     def _end(self) -> None:
-        """End a closed connection that a TLS client need not confirm, as the server ends."""
+        """End a closed connection at the server's end, without a TLS client's confirmation."""
         if self._ends and self.is_idle and not self.wire.get_write_buffer_size():
             self.transport.abort()
 
@@ -228,7 +227,7 @@ class ClientConnection(H11Protocol):
 
 
 class UvicornServer(Server):
-    """A uvicorn server that at its end closes all connections of an app of ours."""
+    """A uvicorn server; at its end it closes the connections of an app of ours."""
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         """Stop serving; an app that waits for its client sees that the client has left."""

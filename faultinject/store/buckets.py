@@ -44,7 +44,7 @@ class StoreError(Exception):
 ENTRY = 512
 """The bytes that a bucket, object, upload or part takes in addition to its content.
 
-They also limit the number of empty ones.
+So the store's limit also bounds the number of empty buckets and objects.
 """
 
 OLDER, OLDER_BYTES = 64, 1024 * 1024

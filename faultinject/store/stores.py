@@ -534,10 +534,10 @@ STORES: Mapping[str, VendorStore] = {
 }
 """The stores by vendor.
 
-A full store answers `EntityTooLarge`, the nearest documented meaning, which no SDK retries. Other mistakes for which a
-vendor documents no error, such as a malformed document for R2, also get the nearest one. TOS's SDK lists the parts of
-an upload in the order in which they were uploaded. Qiniu MIX documents JSON errors and, with `MalformedXML`, XML
-documents; it has no public client.
+A full store answers `EntityTooLarge`: no documented error comes nearer, and no SDK retries this one. Other mistakes for
+which a vendor documents no error, such as a malformed document for R2, also get the nearest error. TOS's SDK lists the
+parts of an upload in the order in which they were uploaded. Qiniu MIX documents JSON errors and, with `MalformedXML`,
+XML documents; it has no public client.
 """
 FOR_PLANS = {
     "b2": "faultinject.store.plan_stores:B2Store",

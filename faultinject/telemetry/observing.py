@@ -27,7 +27,7 @@ def observe(
 ) -> Services | None:
     """Report an injector's actions to an observer from now on.
 
-    An error of the observer does not reach a request. Without an observer a request costs no more.
+    An error of the observer does not reach a request. A request of an injector without an observer costs nothing more.
 
     Args:
         injector: the injector; None for the one that apps with the environment's rules share, if faults are on.

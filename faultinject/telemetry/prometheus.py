@@ -67,7 +67,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._series: set[tuple[str, str]] = set()
-        # By injector.
+        # For each injector, the faults under way and those refused so far, as last written to the metrics.
         self._under_way: WeakKeyDictionary[Services, int] = WeakKeyDictionary()
         self._refused: WeakKeyDictionary[Services, int] = WeakKeyDictionary()
         self._lock = Lock()  # no thread waits while it holds the lock: `faultinject.locks`

@@ -59,7 +59,7 @@ class FastForward:
         self._services, self._clocks = services, (services.clock, services.monotonic)
         services.clock, services.monotonic = (lambda: wall() + self._skipped), self._now
         self._names: dict[object, object] = {
-            time.sleep: self._pass,
+            time.sleep: self._sleep_or_skip,
             asyncio.sleep: self._sleep_in_loop(asyncio.sleep),
             dt.datetime: _shifted_class(dt.datetime),
             **{clock: self._shift(clock, float) for clock in (time.time, time.monotonic, time.perf_counter)},
@@ -119,8 +119,8 @@ class FastForward:
         thread = threading.current_thread()
         return self._over.is_set() or thread in self._others or thread.name.startswith("faultinject")
 
-    def _pass(self, seconds: float) -> None:
-        """Replace `time.sleep`."""
+    def _sleep_or_skip(self, seconds: float) -> None:
+        """Sleep as `time.sleep` does, but skip what may be skipped."""
         caller = sys._getframe(1).f_globals.get("__name__", "")  # noqa: SLF001
         if seconds <= 0 or self._has_system_clock() or caller.startswith(WAIT_FOR_PROCESSES):
             self._sleep(seconds)
@@ -173,7 +173,8 @@ class FastForward:
         def wait(condition: Any, timeout: float | None = None) -> bool:
             if timeout is None or timeout <= 0 or self._has_system_clock():
                 return real(condition, timeout)
-            # The original method, with another wait on the lock: a notification between two short waits would be lost.
+            # This repeats the original method with another wait on the lock. Several short waits by the original would
+            # lose a notification that comes between two of them.
             waiter = threading.Lock()
             waiter.acquire()
             waiters = condition._waiters  # noqa: SLF001

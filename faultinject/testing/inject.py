@@ -159,7 +159,7 @@ class Faults:
         return self._injector.seed
 
     def add(self, rule: str | Rule | Scenario, /, *rules: str | Rule, **keys: Unpack[RuleKeys]) -> None:
-        """Add rules after those in force; these keep their counts and draws.
+        """Add rules after those in force, which keep their counts and draws.
 
         Raises:
             ConfigurationError: a rule is wrong; the rules in force stay.
@@ -256,7 +256,7 @@ class Faults:
         program.check()
 
     def fast_forward(self) -> None:
-        """Skip waits until the end of the block; before the block: in all of it.
+        """Skip waits until the end of the block, or in the whole block if called before it.
 
         `time.sleep`, `asyncio.sleep`, `trio.sleep` and timed waits on conditions, events and queues take 10 ms. The
         clocks of `time` and `datetime` move forward by the whole wait, and findings judge the whole wait. Waits of

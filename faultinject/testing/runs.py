@@ -72,7 +72,7 @@ def is_of_the_code(error: BaseException) -> bool:
     """Whether an error comes from the code under test; Ctrl-C and the like end everything."""
     if isinstance(error, BaseExceptionGroup):
         return all(map(is_of_the_code, error.exceptions))
-    # What `pytest.fail()` raises is no `Exception`, and what `pytest.exit()` raises is one.
+    # pytest's own classes come first: `pytest.fail()` raises no `Exception`, but `pytest.exit()` does.
     of_pytest = [kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "_pytest.outcomes"]
     if of_pytest:
         return "Exit" not in of_pytest
@@ -80,7 +80,7 @@ def is_of_the_code(error: BaseException) -> bool:
 
 
 def _is_without_end(outcomes: Sequence[Outcome], limit: int) -> bool:
-    """Whether a run made more requests than the limit, or retried one fault more often.
+    """Whether a run made more requests, or more retries of one fault, than the limit.
 
     A run that polls may be long. So if one GET that succeeds makes up more than two thirds of the requests, their
     number proves nothing.
@@ -113,13 +113,14 @@ class RunFaults(Faults):
         test: returns the id of the running test, for the journal.
         session: hands the faults to other processes; None: they stay in this one.
         end: ends a run that makes many more requests; None: an exception does.
-        contents: returns the contents of the store of the code under test; None: they are unknown. A test that has a
-            program killed passes the store itself.
+        contents: returns the contents of the store of the code under test; None: they are unknown. If a program is
+            killed, its test passes the store to `run()` instead.
 
     Attributes:
         patience: seconds that a program may run; None: without a limit.
         names: the names of the scenario's rules in the outcomes.
-        matched_beside: the positions of the rules of every run that matched a request; known after the run.
+        matched_beside: among the rules that every run has, the positions of those that matched a request; known after
+            the run.
         crashes: whether a program is killed.
     """
 
@@ -318,7 +319,7 @@ class RunFaults(Faults):
 
     @property
     def matched_beside(self) -> set[int]:
-        """The positions of the rules of every run that matched a request."""
+        """Among the rules that every run has, the positions of those that matched a request."""
         own = len(self.names)
         return {position - own for position in self._beside if self.matched(position, self._plan)}
 
@@ -339,7 +340,7 @@ class Exploration:
         test: returns the id of the running test, for the journal.
         session: hands the faults to other processes; None: they stay in this one.
         end: ends a run that makes many more requests; None: an exception does.
-        vendor: the vendor that reads requests if no fault has one; None: plain HTTP.
+        vendor: the vendor that reads requests if no fault names one; None: plain HTTP.
         inconclusive: returns the reason why the last run is inconclusive; empty: it is not. None: no run is.
         contents: as for `RunFaults`.
 
@@ -349,7 +350,7 @@ class Exploration:
         begun: whether a run has begun.
         over: whether the last run is done.
         under_way: the faults of the run that is under way, or None.
-        matched: the positions of the rules of every run that matched a request.
+        matched: among the rules that every run has, the positions of those that matched a request.
     """
 
     def __init__(

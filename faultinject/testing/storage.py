@@ -120,8 +120,8 @@ class Storage:
     def reset(self) -> None:
         """Restore the contents that the store had at the beginning of the test.
 
-        These are the objects of fixtures of wider scope. The fixture resets the store at the end of each test; a loop
-        over `faults.explore()` has to call it at the beginning of each run.
+        At that time it has only the objects that fixtures of wider scope have stored. The fixture resets the store at
+        the end of each test; a loop over `faults.explore()` has to call this method at the beginning of each run.
         """
         self.app.reset()
 

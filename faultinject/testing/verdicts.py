@@ -141,9 +141,8 @@ class Verdicts:
             text = f"{judgement.conclusion.sentence} {REQUIRE}"
         else:
             return
-        checks = tuple(
-            finding.full_name for finding in warned
-        )  # the numbers in the text change with each call
+        # Compare names of checks, as the numbers in the text change with each call.
+        checks = tuple(finding.full_name for finding in warned)
         if checks not in self._warned:
             self._warned.add(checks)
             # A test gets the warning class of pytest and its plugins: filters that name it hold, and `-W error` makes

@@ -100,8 +100,8 @@ class Addressing:
             return request.identities
         _, bucket, key, rest = request.place if request.read_by is self else self.read_place(request)
         exact = exact_identity(request, bucket, key, rest)
-        drawn = exact if self.s3 else without_new_ids(exact, self._addressing)
-        identities = request.identities = exact, with_placeholders(drawn)
+        lasting = exact if self.s3 else without_new_ids(exact, self._addressing)
+        identities = request.identities = exact, with_placeholders(lasting)
         request.identified_by = self
         return identities
 

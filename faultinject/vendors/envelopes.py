@@ -38,7 +38,7 @@ def without_surrogates(text: str) -> str:
 def escape_xml_text(text: str) -> str:
     """Escape for XML character data; quotes and apostrophes stay.
 
-    Characters that XML 1.0 forbids are removed. .NET, as recordings of Azure show, lxml and OSS remove them, too.
+    Characters that XML 1.0 forbids are removed, as lxml, OSS and, by recordings of Azure, .NET remove them.
     """
     if not (text.isascii() and text.isprintable()):
         permitted = (sign for sign in without_surrogates(text) if sign >= " " or sign in "\t\n\r")
@@ -172,7 +172,7 @@ class Rendering:
         content_type: the Content-Type, exactly; empty if there is none.
         id_headers: pairs of a header's name and the name of the id that it carries.
         reason: the vendor's own reason phrase; None for the standard one.
-        constants: the headers of all its answers, by lower-case name.
+        constants: the headers with the same value in all answers, by lower-case name.
     """
 
     __slots__ = (

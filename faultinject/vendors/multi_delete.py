@@ -19,7 +19,7 @@ DeleteRequest = tuple[list[ObjectVersion], bool, str]
 MOST_BYTES = 2 * 1024 * 1024
 """The longest request that is parsed: 1,000 keys of 1,024 bytes need less."""
 MOST_TAGS = 20_000
-"""Twice as many as 1,000 objects need, each with a key, a version and more."""
+"""The most tags of a request: twice as many as 1,000 objects with keys and versions need."""
 
 
 class Listing:
@@ -128,13 +128,14 @@ class Deletes:
         format: the format of both: `xml` or `json`.
         start: the beginning of the answer.
         deleted: the form of an object that was deleted; empty if such objects are never listed.
-        deleted_list: the form of their list, with one `%s`.
+        deleted_list: the form of the list of deleted objects, with one `%s`.
         error: the form of an object that was not deleted.
-        error_list: the form of their list, with one `%s`.
+        error_list: the form of the list of such objects, with one `%s`.
         end: the end of the answer.
         versioned: the form of an object's version, if it has one.
         mixed: whether objects are listed in the order of the request; otherwise the deleted ones come first.
-        encoded: the form in which the request's encoding of keys is repeated, with one `%s`; empty if it is not.
+        encoded: the form in which the answer repeats the request's encoding of keys, with one `%s`; empty if it does
+            not repeat that.
         names: the request's names for the list of objects, a key, a version, and the wish for errors alone.
     """
 
@@ -190,7 +191,7 @@ class Deletes:
         values = {"code": escape(code), "message": escape(message or code)}
         lists_deleted = bool(self.deleted) and not quiet
         written = [
-            (failed, self._one(escape, named, values if failed else None))
+            (failed, self._object_text(escape, named, values if failed else None))
             for named, failed in objects
             if failed or lists_deleted
         ]
@@ -208,7 +209,7 @@ class Deletes:
         errors = self._join(object_text for failed, object_text in written if failed)
         return f"{text}{self.error_list % errors}{self.end}".encode()
 
-    def _one(self, escape: Escape, named: ObjectVersion, error_values: dict[str, str] | None) -> str:
+    def _object_text(self, escape: Escape, named: ObjectVersion, error_values: dict[str, str] | None) -> str:
         key, version = named
         holes = {"key": escape(key), "version": escape(version or ""), **(error_values or {})}
         holes["versioned"] = "" if version is None else self.versioned % holes

@@ -38,7 +38,7 @@ class Row(NamedTuple):
         method: the method.
         level: the level of the address: `bucket`, `blob`, or a route.
         query: the required parameters, with or without a value; a parameter after a `-` must be absent.
-        header: the required headers in the same form, for relatives of S3 without their vendor's prefix or in full.
+        header: the required headers in the same form; for relatives of S3 a name may lack the vendor's prefix.
         host: a pattern of the Host; empty for any.
     """
 
@@ -81,9 +81,9 @@ class Operations:
         for row in sorted(rows, key=lambda row: row.weight)[::-1]:
             self._groups.setdefault((row.method, row.level), _FormGroup()).file(_Form(row, prefixes))
         by_shape = {row.shape: row.operation for row in rows}
-        self._meant = {row.operation: by_shape[row.shape] for row in rows}
+        self._recognised_as = {row.operation: by_shape[row.shape] for row in rows}
         # A name stands for itself if requests of at least one of its forms are recognised as this operation.
-        self._meant.update({name: name for name in by_shape.values()})
+        self._recognised_as.update({name: name for name in by_shape.values()})
         self._named = lru_cache(_REMEMBERED)(self._find_names)
         self._methods_of = lru_cache(_REMEMBERED)(self._find_methods)
 
@@ -97,7 +97,7 @@ class Operations:
         if group is None:
             return None
         query = request.query
-        parameters = group.known(query) if query and group.distinguishing else {}
+        parameters = group.distinguishing_in(query) if query and group.distinguishing else {}
         for form in group.forms if parameters else group.plain:
             if form.fits(request, parameters):
                 return form.row.operation
@@ -114,9 +114,9 @@ class Operations:
     def _find_names(self, text: str) -> frozenset[str]:
         if text[:1] != "=" and "*" in text:
             fits = patterns.compile_plain(text)
-            return frozenset(self._meant[name] for name in self.names if fits(name))
+            return frozenset(self._recognised_as[name] for name in self.names if fits(name))
         name = text.removeprefix("=")
-        return frozenset((self._meant[name],) if name in self._meant else ())
+        return frozenset((self._recognised_as[name],) if name in self._recognised_as else ())
 
     def methods(self, operations: Iterable[str]) -> frozenset[str]:
         """The methods, in upper case, of requests that can be one of these operations."""
@@ -127,7 +127,7 @@ class Operations:
 
     def twin(self, name: str) -> str | None:
         """The operation of the same form that is recognised instead of this one, or None."""
-        recognised = self._meant[name]
+        recognised = self._recognised_as[name]
         return None if recognised == name else recognised
 
 
@@ -187,7 +187,7 @@ class _FormGroup:
         self.distinguishing.update(name for name, _ in form.query)
         self.distinguishing.update(form.without)
 
-    def known(self, query: str) -> dict[str, str]:
+    def distinguishing_in(self, query: str) -> dict[str, str]:
         """The parameters of a query that distinguish the forms of this group."""
         parameters = {}
         for pair in query.split("&"):

@@ -1,8 +1,7 @@
 """Finds the values for a vendor's extras: in the request, the ids, the clock, or a constant.
 
-Each source is one function; `compile_value` makes one of an `extras.csv` cell such as
-`query.uploadId | for.PutObject =1`, or
-`~No such object: {bucket}/{key}`.
+Each source is one function. `compile_value` makes the function for a cell of `extras.csv`, such as
+`query.uploadId | for.PutObject =1` or `~No such object: {bucket}/{key}`.
 """
 
 from __future__ import annotations
@@ -125,7 +124,7 @@ def _host(context: RenderContext) -> str | None:
 def _location(context: RenderContext) -> str | None:
     """The target, if it refers to this same server.
 
-    Browsers read a backslash as a slash.
+    A target that begins with two slashes names another server, and browsers read a backslash as a slash.
     """
     path, query = context.request.raw_path, context.request.query
     if path[:1] != "/" or path[1:2] in ("/", "\\"):
@@ -277,7 +276,7 @@ CHANGED: dict[str, Callable[[str], str | None]] = {
     "size": lambda value: str(len(value.encode("utf-8", "replace"))),
     "quoted": lambda value: f'"{value}"',
 }
-"""Modifiers of another source, which follows these words and a dot.
+"""Modifiers of another source: after the word come a dot and that source.
 
 In this order they give the source's text in capitals, with a first capital, as a time, its number of bytes, and in
 double quotes.
@@ -286,7 +285,7 @@ WHERE: dict[str, Callable[[RenderContext, str], bool]] = {
     "for": lambda context, name: context.reading.operation(context.request) == name,
     "with": lambda context, name: _header(context, name) is not None,
 }
-"""Conditions of another source, which follows these words, a dot, a name and a blank.
+"""Conditions of another source: after the word come a dot, a name, a blank and that source.
 
 The source counts only for that operation, or with that header.
 """
@@ -294,7 +293,7 @@ BOUNDS: dict[str, Callable[[int, int], bool]] = {
     "above": lambda value, limit: value > limit,
     "below": lambda value, limit: value < limit,
 }
-"""Bounds of another source, which follows these words, a dot, a number and a blank.
+"""Bounds of another source: after the word come a dot, a number, a blank and that source.
 
 The source counts only if its number is beyond the bound: an error about a limit never names a number within it.
 """

@@ -60,9 +60,9 @@ class Vendor:
         bare_head: whether an answer to HEAD does not describe the body: no Content-Type, and a Content-Length of 0.
         child: the form of one child of the envelope's `%(children)s`, with the holes `%(name)s` and `%(value)s`.
         forms: other envelopes, by the name that rows use for them.
-        form_for: a function from a row, a request and the status to send to the name of another form than the row's
-            own, or empty.
-        extras: the file in the vendor's folder with the additions of single codes to the envelope, if it has one.
+        form_for: a function that takes a row, a request and the answer's status. It returns the name of a form that
+            replaces the row's own, or an empty text.
+        extras: the file in the vendor's folder with additions to the envelope for single codes, if it has one.
         reason: a function from a row and its message to the reason phrase, if it is not the standard one; a row's own
             phrase overrides it.
         hint: the way in which the vendor asks to wait: `seconds`, `date` or the name of its own header.
@@ -147,7 +147,7 @@ class Vendor:
 
     @cached_property
     def extras(self) -> tuple[Extra, ...]:
-        """The additions of single codes to the envelope, in order."""
+        """The additions to the envelope for single codes, in order."""
         return load_extras(read(self.package, self._extras_file).decode()) if self._extras_file else ()
 
     def reason(self, row: DocumentedError, message: str) -> str | None:
@@ -157,7 +157,7 @@ class Vendor:
     @cached_property
     def errors(self) -> tuple[DocumentedError, ...]:
         """Every documented error, in the order of the document."""
-        where = self._read_if_there("where.csv")  # otherwise none of its errors is only for some requests
+        where = self._read_if_there("where.csv")  # without the file, every error fits every request
         rows = tuple(load_errors(self.id, read(self.package, "errors.csv").decode(), where))
         self._by_label = {row.numbered: row for row in rows} | {row.label: row for row in rows}
         return rows

@@ -161,21 +161,26 @@ def _not_refilled(evidence: Evidence) -> Iterator[tuple[list[Call], list[Call]]]
 def nested_retries(evidence: Evidence) -> Finding:
     """Only one layer retries: retries are not nested.
 
-    With an SDK's ids: calls that failed on every attempt and were followed within 10 s by another one for the same
-    object, at two objects or more; a HEAD does not count, because different calls begin with it. FAIL in calls of a
-    driver or of one name, or where the second call came within a second and the client does not repeat successful
-    calls; else WARN. Not judged: the second call succeeded, or there is one object only. A failure that the SDK
-    itself never retries, such as a cut answer, has one layer, and such calls do not count; nor is it a FAIL where
-    one of these calls had no retry of its own, as behind an empty budget: then nothing is multiplied. Without ids,
-    the waits show two layers (WARN) if the attempts of a call fall into equal parts: at the beginning of each part
-    the wait falls, in the median to less than half, and in the part it rises again, to more than 1.5 times; in 90 %
-    of 8 cases or more, and elsewhere the wait falls in less than 20 %. PASS: 5 calls or more, without ids enough of
-    them to show 8 such cases, by waits that no answer asked for. The waits must differ between the parts, because
-    two layers with jitter look like one. Calls that ended sooner than others, by a deadline or a budget, prove
-    nothing, nor do waits that grow only after the second one. If an SDK repeats no id, repeats under another id are
-    not judged without a driver. WARN as well: in 3 named calls or more, a request came at least two times more often
-    than its failures explain, as if one failure started two retries. A client may repeat a GET or HEAD that has
-    succeeded: these count only if the repeat came at once, while the first was not answered.
+    With an SDK's ids, the check looks for calls that failed on every attempt and were followed within 10 s by another
+    call for the same object, at two objects or more. Calls with HEAD do not count, because different calls begin
+    with it. FAIL: these calls are of a driver or have names; or the second call came within a second, and the client
+    does not repeat successful calls. Otherwise it is a WARN. It is no FAIL if one of these calls had no retry of its
+    own, as behind an empty budget: then nothing is multiplied. The check does not judge a single object, or a
+    second call that succeeded. A call with a failure that the SDK itself never retries, such as a cut answer, does
+    not count, because only one layer can have retried it.
+
+    Without ids, the waits show two layers (WARN) if the attempts of a call fall into equal parts. At the beginning of
+    each part the wait falls, in the median to less than half. Within the part it rises again, in the median to more
+    than 1.5 times. Both must happen in 90 % of 8 cases or more; elsewhere the wait may fall in less than 20 %.
+
+    PASS: 5 calls or more failed to the end. Without ids they must be enough to show 8 such cases, by waits that no
+    answer asked for, and the waits must differ between the parts, because two layers with jitter look like one. Calls
+    that ended sooner than others, by a deadline or a budget, prove nothing, and neither do waits that grow only after
+    the second wait. If an SDK repeats no id, repeats under another id are not judged without a driver.
+
+    WARN as well: in 3 named calls or more, two requests or more came that no failure explains, as if one failure
+    started two retries. A client may repeat a GET or HEAD that has succeeded, so these count only if the repeat came
+    at once, while the first was not answered.
     """
     branching = [call for call in evidence.named_calls if _branches(call)]
     if len(branching) >= FEWEST:
@@ -368,9 +373,9 @@ def _too_few_to_tell(calls: Sequence[Call], zero: float) -> list[Call]:
 
 
 def _begins_to_grow(calls: Sequence[Call], zero: float) -> bool:
-    """Whether a median wait is hardly longer than the one before it, and the next one is.
+    """Whether a median wait is hardly longer than the one before, and the next much longer.
 
-    There the waits of an outer layer may begin, after the inner one has spent its budget.
+    At that wait an outer layer may begin to retry, after the inner layer has spent its budget.
     """
     waits = [median(column) for column in zip(*(_own_gaps(call, zero) for call in calls), strict=False)]
     return any(
@@ -442,12 +447,12 @@ def _falls(same: Sequence[Sequence[float]], part: int, first: int) -> float | No
 def overlap(evidence: Evidence) -> Finding:
     """A slow request is not sent a second time before it is answered.
 
-    Counts the requests that `latency` delayed by 300 ms or more, and those with a copy before their answer: the same
-    request with the same body, under any id. FAIL: any. A single copy of a GET or HEAD is a hedge and counts as PASS
-    if it comes late: the median delay of all such copies must exceed the machine's noise and the client's work for
-    other requests. WARN: the client left three requests or more before they were answered, and then sent them again;
-    or it sent three writes or more a second time, and then left the first before it was slow. Judged only if a
-    driver or a test says which requests belong together.
+    The check looks at the requests that `latency` delayed by 300 ms or more. It counts those with a copy before their
+    answer: the same request with the same body, under any id. FAIL: there is a copy. A single copy of a GET or HEAD is
+    a hedge and counts as PASS if it comes late: the median delay of all such copies must exceed the machine's noise
+    and the client's work for other requests. WARN: the client left three requests or more before they were answered,
+    and then sent them again. WARN as well: it sent three writes or more a second time, and then left the first one
+    before it was slow. All this is judged only if a driver or a test says which requests belong together.
     """
     # A server may notice late that a client has left, so that the repeat seems to come first.
     left = [

@@ -32,7 +32,7 @@ LATER, ONCE = 10, 5
 ALIKE = 8
 """The number of waits before the same retry that shows whether they have jitter."""
 MOST = 0.75
-"""The share of many waits that is compared, the shortest ones: a machine lengthens some."""
+"""Of many waits, the share that is compared: the shortest, as a machine lengthens some."""
 LONG_ENOUGH = 0.1
 """Seconds; the machine causes the spread of shorter waits."""
 RIGID, RANDOM = 0.05, 0.12
@@ -44,7 +44,7 @@ BEATS = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0)
 GROWING, STANDING = 1.15, 1.25
 """The factors per retry: waits grow above the first, and do not grow below the second."""
 STEEP = 3.0
-"""The factor per retry above which a client's own waits seldom grow."""
+"""The largest usual factor per retry: a client's own waits seldom grow faster."""
 STEP = 1.1
 """The factor below which two waits count as equal; the second may have reached the cap."""
 COUNTED = 4
@@ -69,10 +69,10 @@ ADD_JITTER = "Add a random part to each wait."
 def backoff(evidence: Evidence) -> Finding:
     """A client backs off before its second retry and all later ones.
 
-    Judges the median of all waits before a second or later retry. FAIL: below 20 ms, or twice the turnaround's
-    median, with a driver its p95 (a machine only makes waits longer). WARN: there is only one retry, in 5 failed
-    calls or more, and its wait is as short. PASS: above the machine's noise and above the client's work for its
-    other requests; above their sum if the noise was not measured.
+    The check judges the median of all waits before a second or later retry. FAIL: it is below 20 ms or twice the
+    turnaround's median; with a driver, twice the turnaround's p95. A machine only makes waits longer. WARN: there is
+    only one retry, in 5 failed calls or more, and its wait is as short. PASS: the median is above the machine's noise
+    and above the client's work for its other requests. If the noise was not measured, it is above their sum.
     """
     later = [wait for wait in evidence.waits if wait.retry >= 2]
     last = [
@@ -82,14 +82,14 @@ def backoff(evidence: Evidence) -> Finding:
     ]
     once = [wait for wait in last if wait.retry == 1]
     if len(later) >= LATER:
-        waits, retries, which = later, "the second and later retries", failed
+        waits, retries, make_finding = later, "the second and later retries", failed
     elif len(once) >= ONCE and len(once) == len(last):
-        waits, retries, which = once, "the only retry", warned
+        waits, retries, make_finding = once, "the only retry", warned
     else:
         return too_few(len(later), LATER, "wait")
     group = evidence.group(waits)
     n, middle, calls = len(group), group.median, calls_of(group.waits)
-    message = f"{retries} {'come' if which is failed else 'comes'} after {seconds(middle)} (median)"
+    message = f"{retries} {'come' if make_finding is failed else 'comes'} after {seconds(middle)} (median)"
     # If the journal's clock is faster than the machine's, only a wait that is short by both clocks is certainly none.
     turnaround = evidence.turnaround
     zero = (turnaround.zero if evidence.driven else turnaround.certainly_zero) / turnaround.speed
@@ -100,7 +100,7 @@ def backoff(evidence: Evidence) -> Finding:
             action = (
                 f"Wait for more than {seconds(zero)} before each retry, also where a test shortens the waits."
             )
-        return which(n, message, calls, action=action)
+        return make_finding(n, message, calls, action=action)
     if middle < group.doubt:
         return unknown(
             n,
@@ -120,12 +120,14 @@ def backoff(evidence: Evidence) -> Finding:
 def jitter(evidence: Evidence) -> Finding:
     """The backoff has jitter: waits differ from call to call.
 
-    For each kind of failure and each retry, the spread of the waits without the longest (of 20 or more: of the
-    shortest three in four) is compared with their median. Rigid: at most 5 % of it, or half the turnaround's noise.
-    With jitter: above 12 %, and the shortest wait is below the median by more than each of these: the machine's
-    noise; four times the delay with which a driver's calls began; the client's work for its other requests; the time
-    for which the client had been sending requests without a pause. FAIL: more than half are rigid. PASS: more than
-    half have jitter and none is rigid.
+    For each kind of failure and each retry, the check compares the spread of the waits with their median. It leaves
+    out the longest wait; of 20 waits or more, the longest quarter.
+
+    The waits are rigid if their spread is at most 5 % of the median, or half the turnaround's noise. They have jitter
+    if it is above 12 %, and if the shortest wait is below the median by more than each of these: the machine's noise;
+    four times the delay with which a driver's calls began; the client's work for its other requests; the time for
+    which the client had been sending requests without a pause. FAIL: the waits before more than half of the retries
+    are rigid. PASS: before more than half of them they have jitter, and before none they are rigid.
     """
     groups = [
         group
@@ -206,11 +208,11 @@ def _none_long_enough(
 def thundering_herd(evidence: Evidence) -> Finding:
     """Clients that fail together do not retry together.
 
-    Finds the largest share of all first waits that lies within one tenth of their median. Or the largest share of
-    first retries in the same tenth of every second, five seconds, minute and the like, if the failures came at other
-    times. WARN: more than half, by 2.6 standard errors of that share, because some waits with jitter come together
-    by chance. PASS: at most half, and that tenth is twice the machine's noise and the client's work for its other
-    requests, or `jitter` passes and these waits have jitter.
+    The check finds the largest share of all first waits that lies within one tenth of their median. If the failures
+    came at other times, it also finds the largest share of first retries in the same tenth of every second, five
+    seconds, minute and the like. WARN: the share is more than half, by 2.6 standard errors of it, because some waits
+    with jitter come together by chance. PASS: the share is at most half, and that tenth is twice the machine's noise
+    and the client's work for its other requests, or `jitter` passes and these waits have jitter.
     """
     on_a_beat = _on_a_beat(evidence)
     if on_a_beat is not None:
@@ -281,14 +283,16 @@ def _on_a_beat(evidence: Evidence) -> Finding | None:
 def backoff_grows(evidence: Evidence) -> Finding:
     """The backoff becomes longer from retry to retry.
 
-    Estimates the growth per retry from the slope of the logarithm of the waits (retries 1 to 4), with 2.6 standard
-    errors on both sides. WARN: certainly a factor below 1.25, and the machine cannot have hidden the growth: the
-    first wait is at least four times the delay with which a driver's calls began, and it is twice the machine's
-    noise or the shortest waits before each retry are equal. PASS: certainly above 1.15, and the median grows by more
-    than the machine's noise from the first retry to the last. INCONCLUSIVE: a fingerprint alone groups the attempts
-    and the factor is above 3, so that callers may have repeated the request; or only the first wait is shorter, by a
-    tenth or more, and the others may be at their cap. Not judged if retries are nested, or if the client may need as
-    long for its other requests.
+    The check estimates the growth per retry from the slope of the logarithm of the waits (retries 1 to 4), with 2.6
+    standard errors on both sides. WARN: the factor is certainly below 1.25, and the machine cannot have hidden the
+    growth. It cannot if the first wait is at least four times the delay with which a driver's calls began, and if
+    this wait is also twice the machine's noise, or the shortest waits before each retry are equal. PASS: the factor
+    is certainly above 1.15, and the median grows by more than the machine's noise from the first retry to the last.
+
+    INCONCLUSIVE: a fingerprint alone groups the attempts and the factor is above 3, so that callers may have repeated
+    the request. INCONCLUSIVE as well: only the first wait is shorter, by a tenth or more, and the others may be at
+    their cap. The check does not judge if retries are nested, or if the client may need as long for its other
+    requests.
     """
     if any(finding.wrong for finding in nested_retries(evidence)):
         return unknown(

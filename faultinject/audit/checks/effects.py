@@ -100,20 +100,23 @@ def _may_be_wanted(last: Attempt, same: Sequence[Attempt]) -> bool:
 def answers(evidence: Evidence) -> Finding | None:
     """A caller hears of success only where a request succeeded.
 
-    Compares the answers with the result that the caller of a named call, or of a call of `conformance`, got. FAIL:
-    the result was success, although the last write, and all its repeats, failed or were refused, or so did a part of
-    a multipart upload that was completed. A DELETE may find nothing, and a write with If-None-Match may find the
-    object at once; after a failure the client has to read the object, as another client may have written it. WARN:
-    the write was carried out and only its answer was lost, and the client reported success after an error or a
-    refusal, without reading the object; or an earlier write failed, and no later write has its object or its bytes;
-    or the last write failed, while those to another bucket or host succeeded; or there were only reads, the last one
-    failed, and the caller may have got the content elsewhere (FAIL in `conformance`, whose client has no other
-    source). If named calls overlap, a request counts if all callers that may have sent it got success. Other calls
-    are not judged. In `conformance` any other breach of the contract is a FAIL of this check.
+    The check compares the answers with the result that the caller of a named call, or of a call of `conformance`, got.
+    FAIL: the result was success, although the last write and all its repeats failed or were refused; or although a
+    part of a completed multipart upload failed. A DELETE may find nothing, and a write with If-None-Match may find the
+    object at once; after a failure the client has to read the object, as another client may have written it.
+
+    WARN: only the answer of the write was lost, and the client reported success after an error or a refusal, without
+    reading the object. WARN as well: an earlier write failed, and no later write has its object or its bytes. WARN as
+    well: the last write failed, while writes to another bucket or host succeeded. WARN as well: there were only reads,
+    the last one failed, and the caller may have got the content elsewhere; it is a FAIL in `conformance`, whose client
+    has no other source.
+
+    If named calls overlap, a request counts if all callers that may have sent it got success. Other calls are not
+    judged. In `conformance` any other breach of the contract is a FAIL of this check.
     """
     # A client may do anything with a download whose object was replaced meanwhile.
-    free = {attempt for call in evidence.replaced for attempt in call.attempts}
-    heard = [call for call in evidence.named_calls if call.returned and free.isdisjoint(call.attempts)]
+    replaced = {attempt for call in evidence.replaced for attempt in call.attempts}
+    heard = [call for call in evidence.named_calls if call.returned and replaced.isdisjoint(call.attempts)]
     heard += (
         Call(call.attempts, TOLD, windows=call.windows)
         for call in evidence.everyone
@@ -129,13 +132,13 @@ def answers(evidence: Evidence) -> Finding | None:
     # Of calls at the same time it is not always known which of them a request was for.
     sure = {call.windows for call in calls if len(call.windows) == 1}
     at_least = "" if all(len(call.windows) == 1 for call in calls) else "at least "
-    which, said, how = SAID[why]
-    return which(
+    make_finding, sentence, advice = SAID[why]
+    return make_finding(
         n,
-        f"{at_least}{len(sure) or 1} of {counted(n, 'call')} that the client reported as success {said}"
+        f"{at_least}{len(sure) or 1} of {counted(n, 'call')} that the client reported as success {sentence}"
         f" {' or '.join(sorted({*answers_of}))}",
         calls,
-        action=how,
+        action=advice,
         evidence=(EvidenceKind.WIRE, EvidenceKind.TOLD),
     )
 
@@ -146,9 +149,13 @@ def _wrong(call: Call, evidence: Evidence) -> tuple[int, Call, Attempt] | None:
     The writes decide; without a write, the last read. If an object is there already, or is gone already, the caller
     may have all it wanted; but after a failure and a refusal the client has to read whether the object is its own.
     """
-    succeeded = (each for window in call.windows for each in evidence.overlapping[window] if not each.failed)
+    succeeded = (
+        attempt for window in call.windows for attempt in evidence.overlapping[window] if not attempt.failed
+    )
     attempts = (
-        call.attempts if call.window else sorted({*call.attempts, *succeeded}, key=lambda each: each.arrived)
+        call.attempts
+        if call.window
+        else sorted({*call.attempts, *succeeded}, key=lambda attempt: attempt.arrived)
     )
     writes = list(filter(is_write, attempts))
     asked = (
@@ -158,7 +165,7 @@ def _wrong(call: Call, evidence: Evidence) -> tuple[int, Call, Attempt] | None:
     )
     for same in reversed(grouped(asked, fingerprint).values()):
         last, earlier = same[-1], same[-1] is not asked[-1]
-        # Who leaves a download may have read enough of it.
+        # A client that leaves a download may have read enough of it.
         stands = earlier or (last.left and not writes)
         if last.kind == "hidden" or any(
             not attempt.failed or (attempt.applied and stands) for attempt in same
@@ -174,9 +181,11 @@ def _wrong(call: Call, evidence: Evidence) -> tuple[int, Call, Attempt] | None:
         wanted = last.kind == "client" and (earlier or not writes or _may_be_wanted(last, same))
         if not (looked or wanted or _is_replaced(last, asked[asked.index(last) + 1 :])):
             lost, read = any(map(is_lost, same)), not (writes or evidence.driven)
-            well = [write for write in writes if not (write.failed or is_below(last, write))]
+            succeeded_writes = [write for write in writes if not (write.failed or is_below(last, write))]
             # A failed request to another service, such as a metric, need not make the call fail.
-            beside = well and not any(_may_be_of_one_place(last, write) for write in well)
+            beside = succeeded_writes and not any(
+                _may_be_of_one_place(last, write) for write in succeeded_writes
+            )
             elsewhere = (earlier or beside) and "partnumber" not in _of_upload(last)
             return 1 if lost else 3 if read else 2 if elsewhere else 0, call, last
     return None
@@ -228,14 +237,15 @@ def _is_replaced(write: Attempt, later: Sequence[Attempt]) -> bool:
 def same_bytes(evidence: Evidence) -> Finding:
     """Every attempt of a call sends the same bytes.
 
-    Length and digest of the bodies in one call (a multipart boundary may change, and so may the signatures of
-    chunks). FAIL: they differ, and more than a fingerprint groups the attempts, such as the part of one upload; or
-    the retry sent nothing at all. WARN: a shorter body, where a fingerprint alone groups them. PASS: the same
-    digests; the same length alone proves nothing. A batch, such as DeleteObjects, may have another body after a 200
-    with errors in it, which says which keys are left. A repeat with another token, region, date or host is compared
-    as well, although other checks count it as a call of its own: in a named call, or under one id of an SDK;
-    elsewhere only if it sends nothing. After a refusal a client may correct its body, unless the answer only asked
-    for a new token, signature or address.
+    The check compares the length and the digest of the bodies in one call; a multipart boundary may change, and so may
+    the signatures of chunks. FAIL: the bodies differ, and more than a fingerprint groups the attempts, such as the part
+    of one upload. FAIL as well: the retry sent nothing at all. WARN: a retry sent a shorter body, and a fingerprint
+    alone groups the attempts. PASS: the digests are the same; the same length alone proves nothing.
+
+    A batch, such as DeleteObjects, may have another body after a 200 with errors in it, which says which keys are left.
+    Other checks count a repeat with another token, region, date or host as a call of its own. This check compares such
+    a repeat in a named call, or under one id of an SDK, and elsewhere only if it sends nothing. After a refusal a
+    client may correct its body, unless the answer only asked for a new token, signature or address.
     """
     everyone = [
         call
@@ -337,12 +347,14 @@ def _place(attempt: Attempt) -> Hashable:
 def non_idempotent_retry(evidence: Evidence) -> Finding:
     """A POST whose answer was lost is not retried without an Idempotency-Key.
 
-    Judges POST and PATCH requests that the app has carried out and whose answer was lost (`reset,when=after`). Left
-    out, of storage services, are the end of a multipart upload and the deletion of many objects, whose repeat
-    changes nothing. FAIL: a retry has no Idempotency-Key, or in a named call another one that took effect too. WARN:
-    no key, to a storage service, which allows it; or another key otherwise. A retry whose precondition kept it from
-    taking effect does not count: `lost answer` judges how the client took the refusal. Not decided if the same
-    request comes again in another call, at any time, unless a test says that the first call had ended.
+    The check judges POST and PATCH requests that the app has carried out and whose answer was lost
+    (`reset,when=after`). Of storage services it leaves out the end of a multipart upload and the deletion of many
+    objects, because their repeats change nothing. FAIL: a retry has no Idempotency-Key. FAIL as well: in a named call,
+    a retry has another key and took effect, too. WARN: a retry without a key went to a storage service, which allows
+    it. WARN as well: outside of a named call, a retry has another key. A retry whose precondition kept it from taking
+    effect does not count: `lost answer` judges how the client took the refusal. It is not decided whether there was a
+    retry if the same request comes again in another call, at any time, unless a test says that the first call had
+    ended.
     """
     lost = [
         call
@@ -439,19 +451,27 @@ def _took_effect_again(call: Call, sent: Mapping[Hashable, Sequence[Attempt]]) -
 def lost_answer(evidence: Evidence) -> Iterator[Finding]:
     """After a lost answer, a client finds its write, or repeats it without harm.
 
-    Judges writes that the app has carried out and whose answer was lost (`reset,when=after`; an injected error; a
-    client that left), by the client's reaction, here with the worst first. In named calls the client's report to its
-    caller is known; elsewhere the last answer stands for it. `undid its own write`: after a refusal its next write
-    removed or overwrote the object, or removed what the client had written before it: FAIL. `wrote twice`: a POST,
-    PATCH or append took effect again, or in a named call the object was written again, longer: FAIL. `false
-    conflict`: the last answer was 404, 409 or 412 from the app, caused by the client's own write: FAIL; but a
-    removal that got 404 has reached its aim. These three are a WARN if a fingerprint alone groups the attempts; the
-    last is one also if the caller's result is unknown. `told an error`: a test or a driver says that the caller got
-    an error, and the write is there, or the object is gone: WARN; also if the client read the object after a
-    refusal, and this read failed. PASS: the client knew of all its writes, or repeated them with the same effect. A
-    client that read the object after a refusal, or whose last answer was an error, may know; without a named call
-    that is not decided. Nor is it if the same bytes were written under another name beside the first, because a
-    table ignores files that its commit does not name. If no answer of a write was lost, the check reports nothing.
+    The check judges writes that the app has carried out and whose answer was lost, as by `reset,when=after`, an
+    injected error or a client that left. In named calls the client's report to its caller is known; elsewhere the last
+    answer stands for it. If no answer of a write was lost, the check reports nothing.
+
+    The reactions of a client, the worst first:
+
+    - `undid its own write`, a FAIL: after a refusal, the client's next write removed or overwrote the object, or
+      removed what the client had written before it.
+    - `wrote twice`, a FAIL: a POST, PATCH or append took effect again; or in a named call the object was written
+      again, longer.
+    - `false conflict`, a FAIL: the last answer was 404, 409 or 412 from the app, caused by the client's own write. A
+      removal that got 404 has reached its aim.
+    - `told an error`, a WARN: a test or a driver says that the caller got an error, though the write is there, or the
+      object is gone. It is also a WARN if the client read the object after a refusal, and this read failed.
+
+    The FAILs are a WARN if a fingerprint alone groups the attempts. A false conflict is also a WARN if the caller's
+    result is unknown. PASS: the client knew of all its writes, or repeated them with the same effect.
+
+    A client that read the object after a refusal, or whose last answer was an error, may know of its write. Without a
+    named call that is not decided. It is not decided either if the same bytes were written under another name beside
+    the first, because a table ignores files that its commit does not name.
     """
     requests = Requests(evidence.requests)
     reactions = [
@@ -459,10 +479,10 @@ def lost_answer(evidence: Evidence) -> Iterator[Finding]:
     ]
     n = len(reactions)
     for answer in ACTIONS:
-        same = [one for one in reactions if one.answer == answer]
+        same = [reaction_ for reaction_ in reactions if reaction_.answer == answer]
         if same:
             yield _of_answer(answer, same, n, evidence)
-    if unclear := [one.call for one in reactions if one.answer == UNCLEAR]:
+    if unclear := [reaction_.call for reaction_ in reactions if reaction_.answer == UNCLEAR]:
         yield unknown(
             len(unclear),
             f"for {len(unclear)} of {n} lost writes the journal does not show what the client"
@@ -472,9 +492,9 @@ def lost_answer(evidence: Evidence) -> Iterator[Finding]:
             if any(call.window is None for call in unclear)
             else "To decide, run `faultinject explore`, which compares what is stored.",
         )
-    elif reactions and all(one.answer not in ACTIONS for one in reactions):
-        calls = [one.call for one in reactions]
-        known = sum(one.answer == KNEW for one in reactions)
+    elif reactions and all(reaction_.answer not in ACTIONS for reaction_ in reactions):
+        calls = [reaction_.call for reaction_ in reactions]
+        known = sum(reaction_.answer == KNEW for reaction_ in reactions)
         if n < FEWEST:
             yield too_few(n, FEWEST, "lost write", calls)
         else:
@@ -542,9 +562,9 @@ def _hidden_by(evidence: Evidence) -> str:
 def error_in_200(evidence: Evidence) -> Finding:
     """An error inside of a 200 is treated as an error.
 
-    Calls that got a 200 whose body is an error. FAIL: the caller got success, as a test or a driver says. WARN: no
-    retry, and nothing says what the caller got. PASS: a retry, or an error to the caller. A repeat under another id
-    of the SDK counts as a retry.
+    The check judges calls that got a 200 whose body is an error. FAIL: the caller got success, as a test or a driver
+    says. WARN: there was no retry, and nothing says what the caller got. PASS: there was a retry, or the caller got an
+    error. A repeat under another id of the SDK counts as a retry.
     """
     hidden = [call for call in evidence.calls if any(attempt.kind == "hidden" for attempt in call.attempts)]
     n = len(hidden)

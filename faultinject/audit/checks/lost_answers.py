@@ -67,7 +67,7 @@ class Reaction(NamedTuple):
     """The reaction of a client to one lost write.
 
     Attributes:
-        answer: one of these reactions, such as `TWICE`, or `UNCLEAR`.
+        answer: the reaction, such as `TWICE`, or `UNCLEAR`.
         call: the call with the lost write.
         lost: the lost write.
         last: the last request for the same write.
@@ -91,7 +91,8 @@ class Requests:
         soon: seconds after a call in which a request may be about it, if nothing says when its caller ended it.
         about: returns whether a request may be about a lost write.
         named: returns whether the object of a write is known to name the target of another request.
-        compared: whether both know the requests without faults and the stored contents, as in an exploration.
+        compared: whether `about` and `named` know the requests without faults and the stored contents, as in an
+            exploration.
     """
 
     def __init__(
@@ -122,7 +123,7 @@ class Requests:
         return filter(self.about, self._behind(self._writes, call, last, WRITES))
 
     def wrote_before(self, call: Call, lost: Attempt, thing: Hashable) -> bool:
-        """Whether the caller of a call had written something before its lost write."""
+        """Whether the caller of a call had written to a target before its lost write."""
         began = -inf if call.window is None else call.window.began
         return any(
             began <= attempt.arrived < lost.arrived and attempt.method != "DELETE" and _is_of(attempt, call)
@@ -156,7 +157,7 @@ def is_write(attempt: Attempt) -> bool:
 def is_lost(attempt: Attempt) -> bool:
     """Whether a request is a write that the app carried out, and whose answer was lost.
 
-    The begin of a resumable upload is not a write yet, and neither is a piece that the service has answered with 308.
+    The beginning of a resumable upload is not a write yet, and neither is a piece that the service answered with 308.
     """
     return (
         attempt.applied
@@ -209,7 +210,7 @@ def reaction(call: Call, requests: Requests, heard: bool | None = None) -> React
     if other is not None and not call.succeeded:
         # With another key it is another request, unless both belong to one named call.
         return result(UNCLEAR if call.window is None else TWICE, other)
-    # The answer may be the answer to a copy, sent before or after the lost one.
+    # A copy that was sent before or after the lost request may have got an answer.
     if fine := [
         attempt for attempt in (*call.attempts, *repeats) if took_effect(attempt) and not attempt.failed
     ]:
@@ -299,7 +300,7 @@ def _has_other_name(lost: Attempt, again: Attempt) -> bool:
 
 
 def _more(lost: Attempt, again: Attempt) -> int:
-    """Count the bytes that a write has more than the lost one."""
+    """The number of bytes by which a write is longer than the lost one."""
     return (again.request_bytes or 0) - (lost.request_bytes or 0)
 
 
@@ -311,7 +312,7 @@ def _adds(lost: Attempt, again: Attempt) -> bool:
 
 
 def has_second_effect(lost: Attempt) -> bool:
-    """Whether a repeat has a second effect, as that of a POST has, and that of a PUT has not."""
+    """Whether a repeat has a second effect: that of a POST has one, that of a PUT has none."""
     return _makes_another(lost) or lost.operation in APPENDS or is_of_upload(lost) or not lost.key
 
 

@@ -119,11 +119,11 @@ def _fewer_before_the_quota(evidence: Evidence, first: Sequence[Call], fewer: Se
 def backoff_bound(evidence: Evidence) -> Finding | None:
     """No backoff is longer than the client promises.
 
-    Counts the waits that are longer than min(cap, base × 2^i) by more than the machine's noise. PASS: at most 2 %,
-    also if the noise is taken as 20 ms or twice the turnaround; bounds below that show nothing. FAIL: more than a
-    third, of all or before one retry. In between, the machine may be the reason, as it makes some waits seconds
-    longer. A wait without jitter may be a quarter longer; a promise not to wait is not judged, nor is a HEAD, whose
-    answer has no code.
+    The check counts the waits that are longer than min(cap, base × 2^i) by more than the machine's noise. PASS: at most
+    2 % of the waits are longer, also if the noise is taken as 20 ms or twice the turnaround; bounds below that show
+    nothing. FAIL: more than a third of all waits, or of the waits before one retry, are longer. In between, the machine
+    may be the reason, as it makes some waits seconds longer. A wait without jitter may be a quarter longer. The check
+    does not judge a promise not to wait, or a HEAD, whose answer has no code.
     """
     profile = evidence.profile
     if not profile.waits:
@@ -185,9 +185,10 @@ def backoff_bound(evidence: Evidence) -> Finding | None:
 def full_jitter(evidence: Evidence) -> Finding | None:
     """Waits are uniform between 0 and their bound, if the client promises full jitter.
 
-    A Kolmogorov-Smirnov test of (wait − turnaround) / bound. PASS: p above 0.01. FAIL: p below 0.0001, and a
-    distance from the uniform distribution above 0.25; the machine's noise is subtracted from waits that are too
-    long. Waits with a bound below twice the noise do not count, nor does a HEAD, whose answer has no code.
+    The check is a Kolmogorov-Smirnov test of (wait − turnaround) / bound. PASS: p is above 0.01. FAIL: p is below
+    0.0001, and the distance from the uniform distribution is above 0.25; the machine's noise is subtracted from waits
+    that are too long. Waits with a bound below twice the noise do not count, and waits of a HEAD do not either, because
+    its answer has no code.
     """
     profile = evidence.profile
     if profile.distribution is None:

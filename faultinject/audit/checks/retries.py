@@ -53,9 +53,9 @@ ONE_CLIENT = "Use a separate client for these calls."
 STOP = "Do not retry this answer."
 END = "End a call after a few attempts, or after some seconds."
 AT_ONE_TIME = 0.9
-"""The share of the longest call's time that other calls last if all end at one deadline.
+"""Calls that end at one deadline last at least this share of the longest call's time.
 
-Two different numbers of attempts then prove the deadline; otherwise it takes three.
+If they do, two different numbers of attempts prove the deadline; otherwise three are needed.
 """
 DEADLINE = 120.0
 """The longest usual deadline, seconds: that of Cloud Storage's Python client."""
@@ -72,26 +72,34 @@ MANY, TOO_MANY = 10, 20
 def retries(evidence: Evidence) -> Iterator[Finding]:
     """A transient failure is retried.
 
-    FAIL: the client never retries, though 3 calls or more got a transient failure; or calls that met one transient
-    failure were then refused by the app with a 4xx that calls without a fault do not get (WARN where a fingerprint
-    alone groups the attempts). Else one finding for each such answer: of the calls that first got it, how many were
-    retried, by method. PASS: of each method with 3 calls or more, all of the first 10, or 90 %. WARN: none; or
-    others are retried, but none of one method, none with or none without Retry-After. It is a FAIL instead where the
-    vendor documents the answer as retryable, at least three of these calls came before the client's last retry, and
-    there is no other explanation: no other call may have held the retry, and they are no deletions and no
-    conditional writes. Without a driver it is a FAIL only if three of them came before all retries, or by turns with
-    them, and if none is a POST or HEAD, was answered after more than 5 s, ended in success for its caller, or failed
-    just before a circuit breaker opened. WARN as well: a retry after a 501 or 505, which no retry changes; or one
-    with the same token after an answer that asks for a new one, if the calls with that answer have several tokens. A
-    POST without a retry does not count, unless a storage SDK that retries other POSTs sent it; nor does an answer
-    whose Retry-After exceeds 5 s. No retry is expected after an answer that no documentation calls transient, nor
-    after one whose documentation asks for another step first: a new token, a look at the present state.
-    INCONCLUSIVE: a circuit breaker opened during the client's first wait, and other calls (of a driver: of that
-    name) failed without a request; or, without a driver, the same requests came again under other ids of an SDK that
-    repeats no id for that method; or the client retries nothing, and the same requests came again minutes later, as
-    a queue sends them, while those that had succeeded did not. A WARN at most: no request followed for 5 s when the
-    first wait was over, and five or more had failed in a row, so that a circuit breaker may have opened; or the
-    callers heard of success, as from a client that goes to another place.
+    FAIL: the client never retries, though 3 calls or more got a transient failure. FAIL as well: calls that met one
+    transient failure were then refused by the app with a 4xx that calls without a fault do not get. It is a WARN if
+    only a fingerprint groups their attempts.
+
+    Otherwise there is one finding for each answer: of the calls that first got it, how many were retried, by method.
+    PASS: of each method with 3 calls or more, all of the first 10 calls were retried, or 90 % of all. WARN: no call
+    was retried; or calls were retried, but none of one method, none with Retry-After, or none without it. It is a
+    FAIL instead if the vendor documents the answer as retryable, if at least three of these calls came before the
+    client's last retry, and if nothing else explains them: no other call may have held the retry, and they are no
+    deletions and no conditional writes. Without a driver, a FAIL also needs three of them before all retries, or by
+    turns with retried calls. None of them may be a POST or HEAD, be answered after more than 5 s, end in success for
+    its caller, or fail just before a circuit breaker opened.
+
+    WARN as well: the client retries after a 501 or 505, which no retry changes. WARN as well: it retries with the
+    same token after an answer that asks for a new one, if the calls with that answer have several tokens.
+
+    A POST without a retry counts only if a storage SDK sent it and retries other POSTs. An answer whose Retry-After
+    exceeds 5 s does not count. No retry is expected after an answer that no documentation calls transient, or if the
+    documentation asks for another step first, such as a new token or a look at the present state.
+
+    INCONCLUSIVE: a circuit breaker opened during the client's first wait, and other calls failed without a request;
+    in a driven run, other calls of the same name. INCONCLUSIVE without a driver: the same requests came again under
+    other ids of an SDK that repeats no id for that method. INCONCLUSIVE as well: the client retries nothing, and the
+    same requests came again minutes later, as a queue sends them, while those that had succeeded did not.
+
+    Without a driver, a FAIL needs three calls without two doubts. The first: a circuit breaker may have opened,
+    because five requests or more had failed in a row, and none followed for 5 s when the first wait was over. The
+    second: the callers heard of success, as from a client that goes to another place.
     """
     yield from _refused_retries(evidence)
     by_answer = _by_answer(evidence)
@@ -280,15 +288,15 @@ def _may_end_unretried(evidence: Evidence, call: Call) -> bool:
 
 
 def _heard_of_success(call: Call) -> bool:
-    """Whether its caller got a result, perhaps by a later request in one named call."""
+    """Whether a call's caller got a result, perhaps by a later request in one named call."""
     return call.returned is True or (call.window is not None and call.window.returned is True)
 
 
 def _had_a_budget(evidence: Evidence, calls: Sequence[Call], retried: Sequence[Call]) -> bool:
     """Whether three of these calls came while a budget was left: before the last retried one.
 
-    Each client of a driver has its own budget, which is full before its first retry. A call until then also counts,
-    unless its client has a circuit breaker or an answer asked for a wait.
+    Each client of a driver has its own budget, which is full before its first retry. A call before this retry also
+    counts, unless the client has a circuit breaker or an answer asked for a wait.
     """
     last = max((call.first.arrived for call in retried), default=-inf)
     again = grouped((call for call in evidence.calls if call.retries), lambda call: call.name)
@@ -347,11 +355,11 @@ def _split_by_hint(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Fi
             answer,
             action="Retry this answer also where it has no Retry-After.",
         )
-    whose = {call.name for call in asked}
-    mine = [call for call in evidence.calls if call.name in whose or not evidence.driven]
+    asked_names = {call.name for call in asked}
+    of_client = [call for call in evidence.calls if call.name in asked_names or not evidence.driven]
     # A later retry shows that a budget was left. A call that lasted as long as the wait shows that the
     # deadline allows it.
-    last = max((call.first.arrived for call in mine if call.retries), default=0.0)
+    last = max((call.first.arrived for call in of_client if call.retries), default=0.0)
     longest = max((call.last.arrived - call.first.arrived for call in evidence.everyone), default=0.0)
     held = [call for call in asked if call.first.arrived < last and (call.first.hint or 0.0) <= longest]
     if (
@@ -474,7 +482,7 @@ def _why(calls: Sequence[Call]) -> str:
 
 
 def _by_answer(evidence: Evidence) -> dict[str, list[Call]]:
-    """Calls that have to be retried, or were, by their first answer.
+    """The calls that should have been retried, or were retried, by their first answer.
 
     A call that is still open counts only if it was retried.
     """
@@ -567,7 +575,7 @@ def _budget_may_be_empty(evidence: Evidence, calls: Sequence[Call]) -> bool:
 
 
 def ended_by_form(evidence: Evidence) -> dict[str, list[Call]]:
-    """Calls that end at one form of Retry-After, though the client waits for another, by form.
+    """By form of Retry-After, the calls that end at it though the client waits for another form.
 
     No budget ended these calls: the client retries later calls too. Calls that a circuit breaker may have ended are
     left out.
@@ -618,18 +626,22 @@ def _asked_to_wait(evidence: Evidence) -> list[Call]:
 def permanent(evidence: Evidence) -> Finding:
     """A permanent failure is not retried.
 
-    Of the calls whose first answer was an injected 400, 401, 403, 404, 405, 409 or 412 that no documentation calls
-    retryable, not even with a new token or with care: FAIL when any has two attempts, or when the same SDK repeats
-    the call within a second (then a layer above the SDK retries; WARN without a driver); not decided if it is one
-    call with a token, as one in 65,536 new tokens looks like the old one. A request with another token, precondition,
-    region or clock, or after a write to that place, may get another answer and is no retry; nor is one that is
-    refused because the first attempt took effect (`when=after`). Where fingerprints alone group the attempts, several
-    callers may get the same refusal: WARN for three objects or more, FAIL where no other request came in between. If
-    requests come a second or more later, the client may wait for a change: WARN after 400, 401, 403 or 405, for three
-    objects or more, those that came sooner included. INCONCLUSIVE: a HEAD that finds nothing may wait for the object,
-    in a named call too, if it waits longer than the machine's own delay (0.5 s if unmeasured); or a client copies
-    requests that are not answered yet, and these repeats are no more and no later than its copies, so that on a busy
-    machine it may not have read the refusal.
+    The check judges calls whose first answer was an injected 400, 401, 403, 404, 405, 409 or 412 that no
+    documentation calls retryable, not even with a new token or with care. FAIL: one of them has two attempts. FAIL
+    as well: the same SDK repeats the call within a second, so that a layer above the SDK retries; it is a WARN
+    without a driver. Not decided: only one call has two attempts, and it has a token, as one in 65,536 new tokens
+    looks like the old one.
+
+    A request with another token, precondition, region or clock, or after a write to that place, may get another
+    answer and is no retry. A request that is refused because the first attempt took effect (`when=after`) is no retry
+    either. If fingerprints alone group the attempts, several callers may get the same refusal: WARN for three objects
+    or more, FAIL if no other request came in between. If requests come a second or more later, the client may wait
+    for a change: WARN after 400, 401, 403 or 405, for three objects or more; requests that came sooner count, too.
+
+    INCONCLUSIVE: a HEAD that finds nothing may wait for the object, in a named call too, if it waits longer than the
+    machine's own delay (0.5 s if unmeasured). INCONCLUSIVE as well: the client sends copies of requests that are not
+    answered yet, and these repeats are no more and no later than its copies. On a busy machine it may not have read
+    the refusal.
     """
     copied = [call for call in evidence.everyone if _may_be_copies(evidence, call)]
     # The last attempt may have been refused because the first one took effect.
@@ -734,15 +746,18 @@ def _asked_again(call: Call) -> Attempt | None:
 def gives_up(evidence: Evidence) -> Finding:
     """A call that never succeeds gives up after a few attempts.
 
-    Judges the largest number of attempts of a call. FAIL: more than the profile allows (one that was found by the
-    user agent alone allows 20), or than 20. WARN: more than 10. PASS all the same if a deadline ends them: calls of
-    various numbers of attempts that all end at the same time, within two minutes (WARN for more than 10 attempts in
-    a longer time). WARN too where the same request came more than 20 times under other ids of an SDK that repeats
-    none, without a success, for three objects or more. A call with more than 20 is judged before it ends. A client
-    that waits for a change is not counted: it repeats, after a wait, a GET or HEAD that the app itself answers with
-    404, 409 or 412, or a write with If-None-Match; or its refusals, grouped by fingerprint, come a second or more
-    apart. INCONCLUSIVE: failed calls for one object ran at the same time, or came again under other ids of an SDK
-    that repeats none.
+    The check judges the largest number of attempts of a call; a call with more than 20 is judged before it ends. FAIL:
+    the number is more than the profile allows, or more than 20; a profile that was found by the user agent alone
+    allows 20. WARN: it is more than 10. WARN as well: the same request came more than 20 times under other ids of an
+    SDK that repeats none, without a success, for three objects or more.
+
+    PASS all the same: a deadline ends the calls. They have various numbers of attempts, and all end at the same time,
+    within two minutes; if it takes longer, more than 10 attempts are a WARN.
+
+    A client that waits for a change is not counted. It repeats, after a wait, a GET or HEAD that the app itself answers
+    with 404, 409 or 412, or a write with If-None-Match; or its refusals, grouped by fingerprint, come a second or more
+    apart. INCONCLUSIVE: failed calls for one object ran at the same time, or came again under other ids of an SDK that
+    repeats none.
     """
     ended = [call for call in evidence.calls if _failed_to_the_end(call) and not may_wait(call, evidence)]
     endless = [

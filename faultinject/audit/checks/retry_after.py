@@ -18,9 +18,9 @@ from faultinject.audit.waits import KINDS, Wait, hinted, is_near
 from faultinject.journal.attempts import Attempt
 
 SLACK = 0.05
-"""Seconds that a wait may be shorter than asked for: clocks and timers."""
+"""Seconds by which a wait may be shorter than asked for, as clocks and timers are not exact."""
 OTHER_CLOCK = 1.0
-"""Seconds more, where a date is read by the clock of another host."""
+"""Seconds by which it may be shorter besides if another host's clock reads the date."""
 VENDORS = {"x-amz-retry-after": AWS_SDKS, "x-ms-retry-after-ms": AZURE, "retry-after-ms": AZURE}
 """The document of each vendor's header that asks for a wait.
 
@@ -42,12 +42,13 @@ MISREAD = 0.2
 def retry_after(evidence: Evidence) -> Iterator[Finding]:
     """A client waits as long as Retry-After asks.
 
-    One finding for each form (seconds, a date, a vendor's header, which only clients that promise it have to know):
-    the time from the answer to the next arrival at the same host may be at most 50 ms shorter. FAIL: two retries are
-    earlier; or 3 calls or more of a driver end at one form, although the client waits at least as long after another
-    form with the same answer to the same method, and still retries later calls (WARN without a driver). PASS: none,
-    and without Retry-After the client waits less than half as long, and shorter by more than the machine's noise.
-    Not decided where requests came again under another id sooner than asked.
+    There is one finding for each form: seconds, a date, and a vendor's header, which only clients that promise it have
+    to know. The time from the answer to the next arrival at the same host may be at most 50 ms shorter than asked for.
+    FAIL: two retries are earlier. FAIL as well: 3 calls or more of a driver end at one form, although the client waits
+    at least as long after another form with the same answer to the same method, and still retries later calls. Without
+    a driver this is a WARN. PASS: no retry is earlier, and without Retry-After the client waits less than half as long,
+    and shorter by more than the machine's noise. It is not decided if requests came again under another id sooner than
+    asked for.
     """
     waits = list(hinted(evidence.everyone))
     # A vendor's own header is for clients that promise to know it.
@@ -195,11 +196,13 @@ def _usual(evidence: Evidence, waits: Sequence[Wait]) -> list[float]:
 def malformed_retry_after(evidence: Evidence) -> Finding:
     """A malformed Retry-After does not keep a client from retrying.
 
-    Counts the retried calls among those that got `Retry-After: soon` with a failure that the client otherwise
-    retries. FAIL: none, though the client retries others before and later (WARN if only before, without a driver).
-    PASS: all. Not decided if the last transient failure before them was not retried either, because a retry budget
-    may be used up; or if a fingerprint alone groups them, and one came again after four times the client's usual
-    first wait, or after four seconds if that is unknown.
+    Of the calls that got `Retry-After: soon` with a failure that the client otherwise retries, the check counts those
+    that were retried. FAIL: none was retried, though the client retries others before and later. Without a driver it
+    is a WARN if the client retries others only before. PASS: all were retried.
+
+    It is not decided if the last transient failure before these calls was not retried either, because a retry budget
+    may be used up. It is not decided either if a fingerprint alone groups the calls, and a call came again after four
+    times the client's usual first wait, or after four seconds if that is unknown.
     """
     malformed = []
     for call in evidence.calls:
@@ -210,7 +213,7 @@ def malformed_retry_after(evidence: Evidence) -> Finding:
                     malformed.append((call, attempt.answer, again))
                 break
     verdicts = {said.subject: said.verdict for said in retries(evidence)}
-    # One that was retried shows by itself that the client retries such failures, whatever it does with other methods.
+    # A retried call shows by itself that the client retries such failures, whatever it does with other methods.
     usable = [case for case in malformed if case[2] or verdicts.get(case[1]) == PASS]
     n = len(usable)
     calls = [call for call, _, _ in usable]

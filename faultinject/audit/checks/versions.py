@@ -116,13 +116,13 @@ def _start(attempt: Attempt) -> float:
 def mixed_versions(evidence: Evidence) -> Finding | None:
     """A download has the right bytes, all of one version of the object.
 
-    Judges calls whose answers have two ETags (`overwrite`, `stale`, `edit,set.etag=…`), or that were refused by
-    If-Match; in a named call also the requests for different parts of an object. FAIL: the client has read bytes of
-    two versions, and its caller got no error; or the client of a named call reported success, although the bytes of
-    an answer do not match its checksum (`corrupt`), or its Content-Range is not the requested one
-    (`edit,range=shift`), and the client did not read these bytes again. Where only requests that may be of several
-    calls go on with another version, that is not decided. If no object changed in the middle of a call, the check says
-    nothing else.
+    The check judges calls whose answers have two ETags (`overwrite`, `stale`, `edit,set.etag=…`), or that were refused
+    by If-Match; in a named call also the requests for different parts of an object. FAIL: the client has read bytes of
+    two versions, and its caller got no error. FAIL as well: the client of a named call reported success, although the
+    bytes of an answer do not match its checksum (`corrupt`), or its Content-Range is not the requested one
+    (`edit,range=shift`), and the client did not read these bytes again. It is not decided if only requests that may be
+    of several calls go on with another version. If no object changed in the middle of a call, the check says nothing
+    else.
     """
     # Parts are requests of their own, and no retries of each other.
     parts = {

@@ -1,6 +1,6 @@
 """Promises of clients about their retries, as data: one TOML file a profile.
 
-A file added here is a profile added.
+To add a profile, add a file here.
 """
 
 from __future__ import annotations

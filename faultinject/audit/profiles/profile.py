@@ -29,10 +29,10 @@ class Waits(Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         base: the longest wait before the first retry.
-        factor: how much longer each further one may be.
-        cap: the longest of all.
-        longest: instead of these three, the longest wait before each retry; the last value is for all further
-            retries.
+        factor: each further wait may be longer by this factor.
+        cap: the longest wait, however many retries there were; None: no limit.
+        longest: the longest wait before each retry, instead of `base`, `factor` and `cap`; the last value is for all
+            further retries.
         shortest: the shortest wait before each retry, in the same form; empty: no minimum.
     """
 
@@ -63,7 +63,7 @@ class Mark(Struct, frozen=True, forbid_unknown_fields=True):
         since: the first version with this promise, or empty.
         below: the first version without it again, or empty.
         beside: a further text in the user agent, or empty.
-        begins: whether the user agent begins with it: `curl/` is in `libcurl/` too.
+        begins: whether the user agent must begin with `text`, as `curl/` is also in `libcurl/`.
     """
 
     text: Annotated[str, Meta(min_length=1)] = field(name="user-agent")
@@ -121,7 +121,10 @@ class Profile(Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
         return None if waits is None else waits.bounds(retry)
 
     def outage_retries(self, kind: str) -> tuple[int, ...]:
-        """The retries of all calls together if everything fails so, ascending; empty: no promise."""
+        """The retries of all calls together if every request fails in this way.
+
+        They are ascending; empty: no promise.
+        """
         return tuple(sorted(self.quota.get(kind, self.quota.get(ANY, ()))))
 
     @property

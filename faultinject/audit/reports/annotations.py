@@ -74,7 +74,7 @@ def commands(annotations: Iterable[Annotation], undecided: str) -> str:
     """Workflow commands of GitHub.
 
     Args:
-        annotations: one a command.
+        annotations: one for each command.
         undecided: the reason why nothing was judged, for a notice; empty if something was.
     """
     lines = [f"::notice::{_data(undecided)}\n"] if undecided else []

@@ -132,7 +132,7 @@ def finding_text(finding: Finding) -> FindingText:
 
 
 def merged(findings: Sequence[Finding]) -> list[Finding]:
-    """Findings for people: one that repeats another check's is appended to that finding."""
+    """Merge findings for people: one that repeats another check's is appended to it."""
     own = standing(findings)
     kept = [copy(finding) for finding in own]
     for finding in findings:

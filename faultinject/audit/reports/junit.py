@@ -13,7 +13,7 @@ from faultinject.audit.reports.content import content, finding_text, merged
 from faultinject.engine.shown import quoted
 
 RESULT = "result"
-"""The name of the case that is an error if nothing was judged, or not what is required."""
+"""The name of the case that is an error if nothing, or not all that is required, was judged."""
 FAILURE, ERROR, SKIPPED = "failure", "error", "skipped"
 """The results of a test case that did not pass."""
 
@@ -115,13 +115,13 @@ def _counted(tag: str, name: str, suites: Sequence[Suite]) -> Element:
 def _testcase(case: Case) -> Element:
     time = f"{case.seconds:.3f}" if case.seconds else "0"
     element = Element("testcase", name=quoted(case.name), classname=quoted(case.group), time=time)
-    what = SubElement(element, case.result or "system-out")
+    outcome = SubElement(element, case.result or "system-out")
     if case.result:
-        what.set("message", quoted(case.message))
+        outcome.set("message", quoted(case.message))
     if case.result in (FAILURE, ERROR):
-        what.set("type", quoted(case.kind))
+        outcome.set("type", quoted(case.kind))
     if case.result != SKIPPED:
-        what.text = "\n".join(case.details)
+        outcome.text = "\n".join(case.details)
     return element
 
 

@@ -24,7 +24,7 @@ SPECIAL = {
 
 
 def markdown(judgement: Judgement) -> str:
-    """The whole report; what a request said cannot make a link, a mention or HTML of itself."""
+    """The whole report; no text from a request becomes a link, a mention or HTML."""
     report = content(judgement)
     blocks = [f"## Retries of {plain(report.title)}", f"### {plain(report.result)}", _list(report.facts)]
     for finding in report.wrong:

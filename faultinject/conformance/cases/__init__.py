@@ -126,11 +126,11 @@ def specification(name: str) -> Specification:
 CLIENTS_AT_ONCE = 9
 """Clients that play a case at the same time, to measure its waits.
 
-A busy machine can only lengthen a wait, so the third shortest of the nine waits is judged. If a client's waits are
-drawn from a range that is ten times too long, that wait is too long in 19 of 20 cases.
+A busy machine can only lengthen a wait, so the third shortest of the nine waits is judged. If a client draws its waits
+from a range that is ten times too long, the third shortest is too long in 19 of 20 cases.
 """
 THIRD = 2
-"""The index of that wait among the sorted ones."""
+"""The index of the third shortest wait among the sorted waits."""
 APART = 0.04
 """Seconds between the starts of two clients, so that their first requests do not queue."""
 LATE = 0.1
@@ -334,15 +334,15 @@ def _scripts(
     """
     retries = cases.capacity // cases.cost
     calls = -(-retries // (case.attempts - 1)) + SPARE
-    first = f"case{number}"
+    name = f"case{number}"
     if case.tokens is not None:
         earn = max(0, case.tokens - cases.capacity % cases.cost)
-        return [Script(first, case, first, spend=calls, earn=earn)]
+        return [Script(name, case, name, spend=calls, earn=earn)]
     counts = calls if case.left is not None and keeps_tokens else 0
     if all(answer.wait == inf for answers in case.calls for answer in answers):
-        return [Script(first, case, first, counts=counts)]
-    others = [Script(f"{first}-{place}", case, f"client{place}") for place in range(2, CLIENTS_AT_ONCE + 1)]
-    return [Script(first, case, first, counts=counts), *others]
+        return [Script(name, case, name, counts=counts)]
+    others = [Script(f"{name}-{place}", case, f"client{place}") for place in range(2, CLIENTS_AT_ONCE + 1)]
+    return [Script(name, case, name, counts=counts), *others]
 
 
 def _play(
@@ -416,7 +416,7 @@ def _play(
 def _enact(client: Process, calls: Calls, scripts: Sequence[Script], deadline: float) -> bool:
     """Let the clients of a case make their calls, and return whether all calls have ended.
 
-    The calls that prepare the case start at once, then the calls of the case one after another.
+    The calls that prepare the case all start at the same time. The calls of the case come one after another.
     """
     for step_name in ("spend", "earn", "call", "count"):
         by_client = [
@@ -475,9 +475,9 @@ class _Judge:
         ]
         if differences:
             return FAIL, "; ".join(differences)
-        if long := [*self._wrong_waits(self._late)]:
+        if doubtful_waits := [*self._wrong_waits(self._late)]:
             reason = f"the machine was busy: calls began {busy:.2g} s late. Play the cases on an idle machine"
-            return INCONCLUSIVE, f"{'; '.join(long)}; {reason}"
+            return INCONCLUSIVE, f"{'; '.join(doubtful_waits)}; {reason}"
         return PASS, self._measurements()
 
     def _busy(self) -> float:
@@ -517,14 +517,16 @@ class _Judge:
             (answer, [], []) for answer in self._case.calls[0][:-1]
         ]
         for key in self._keys(0):
-            for (_, whole, without_stops), (before, after) in zip(
+            for (_, measured, without_stops), (before, after) in zip(
                 waits, pairwise(self._requests[key]), strict=False
             ):
                 if before.answered is not None:
-                    whole.append(after.arrived - before.answered)
-                    without_stops.append(whole[-1] - self._stops.within(before.answered, after.arrived))
+                    measured.append(after.arrived - before.answered)
+                    without_stops.append(measured[-1] - self._stops.within(before.answered, after.arrived))
         return [
-            (answer, _third(whole), _third(without_stops)) for answer, whole, without_stops in waits if whole
+            (answer, _third(measured), _third(without_stops))
+            for answer, measured, without_stops in waits
+            if measured
         ]
 
     def _wrong_waits(self, late: float) -> Iterator[str]:

@@ -89,7 +89,7 @@ class Latency(OwnAnswer):
 
 
 class Stall(OwnAnswer):
-    """Nothing for `duration`, then everything goes on as without a fault.
+    """Nothing happens for `duration`; then everything goes on as without a fault.
 
     With `after_bytes` the pause is in the middle of a body.
 
@@ -178,7 +178,7 @@ class Shaped(Fault):
 
 
 class Truncate(Shaped):
-    """The answer cut: its full Content-Length, fewer bytes, and the connection closes.
+    """The answer keeps its Content-Length, has fewer bytes, and the connection closes.
 
     >>> print(Rule("truncate", keep=0.9, path="photos/"))
     truncate,path=photos/,keep=0.9
@@ -346,7 +346,7 @@ class Overwrite(StoreChange):
 class Stale(StoreChange):
     """The embedded store answers a read with an earlier state.
 
-    It is the state before the last change of the object; for a list, of the bucket.
+    A read of an object gets the state before the object's last change, a list that before the bucket's last change.
 
     >>> print(Rule("stale", operation="ListObjectsV2", times=1))
     stale,operation=ListObjectsV2,times=1

@@ -1,6 +1,6 @@
 """Azure Blob Storage: the operations on the account, containers, blobs and blocks.
 
-A table finds a request's operation. Clients upload blocks one by one, then make a blob of those in a block list.
+A table finds a request's operation. Clients upload blocks one by one, then make a blob of the blocks in a list.
 """
 
 from __future__ import annotations
@@ -276,12 +276,12 @@ def _committed_blocks(stored: Stored | None) -> Iterator[tuple[int, UploadedPart
     """Rebuild the blocks of a blob, by number."""
     if stored is None:
         return
-    left = iter(stored.blocks)  # `cut` would begin at the start for each block
+    pieces = iter(stored.blocks)  # `cut` would begin at the start for each block
     for number, size in stored.layout:
         blocks: list[bytes] = []
         missing = size
         while missing:
-            blocks.append(next(left))
+            blocks.append(next(pieces))
             missing -= len(blocks[-1])
         yield number, UploadedPart(number, tuple(blocks), size, "", stored.modified)
 
@@ -322,7 +322,7 @@ def append_block(call: AzureCall) -> StoreAnswer:
 
 
 def _judge_append(call: AzureCall, size: int, more: int) -> None:
-    """Refuse to append at another position, or more, than the request's conditions allow.
+    """Refuse an append if the request's conditions forbid its position or the new size.
 
     Raises:
         StoreError: `header_value`, `append_position`, `max_size`.
@@ -456,11 +456,11 @@ def submit_batch(call: AzureCall) -> StoreAnswer:
         StoreError: `multipart`; then nothing is deleted.
     """
     parts = split_multipart(read_document(call.request), call.header("content-type"))
-    asked = [_read_request(call, request) for _, request in parts]
+    nested_calls = [_read_request(call, request) for _, request in parts]
     boundary = f"batchresponse_{uuid4()}"
     body = b""
-    for number, single in enumerate(asked):
-        answer = _answer_of_batch(single)
+    for number, nested_call in enumerate(nested_calls):
+        answer = _answer_of_batch(nested_call)
         headers = "".join(f"{name}: {value}\r\n" for name, value in answer.headers)
         head = (
             f"--{boundary}\r\nContent-Type: application/http\r\nContent-ID: {number}\r\n\r\n"
@@ -482,14 +482,14 @@ def _read_request(call: AzureCall, request: bytes) -> AzureCall:
         raise StoreError("multipart") from None
 
 
-def _answer_of_batch(request: AzureCall) -> StoreAnswer:
+def _answer_of_batch(call: AzureCall) -> StoreAnswer:
     """Answer one of the requests in a batch."""
     try:
-        if request.request.method != "DELETE":
+        if call.request.method != "DELETE":
             raise StoreError("not_implemented", "the embedded store supports batches of deletions only")
-        return perform(request)
+        return perform(call)
     except StoreError as error:
-        return request.refusal(error)
+        return call.refusal(error)
 
 
 def describe(content: bytes, now: float) -> tuple[str, Headers]:

@@ -150,8 +150,8 @@ def compose_object(call: GcsCall) -> StoreAnswer:
     """objects.compose.
 
     Raises:
-        StoreError: `required`, without sources; `argument`, with too many or of several storage classes; `no_key`,
-            `precondition`; `not_implemented`, when they are to be deleted.
+        StoreError: `required`, without sources; `argument`, for too many sources or several storage classes; `no_key`,
+            `precondition`; `not_implemented`, if the sources are to be deleted.
     """
     if call.document.get("deleteSourceObjects"):
         raise StoreError("not_implemented", "the embedded store does not support deleteSourceObjects")
@@ -207,10 +207,9 @@ def copy_object(call: GcsCall) -> StoreAnswer:
         raise StoreError("precondition")
     described = described or tuple(header for header in source.headers if header[0] not in resources.OWN)
     if count := resources.components(source):
-        same = dict(described).get(resources.STORAGE_CLASS, resources.CLASSES[0]) == resources.storage_class(
-            source
-        )
-        described = (*described, (resources.COMPONENTS, count if same else "1"))
+        new_class = dict(described).get(resources.STORAGE_CLASS, resources.CLASSES[0])
+        same_class = new_class == resources.storage_class(source)
+        described = (*described, (resources.COMPONENTS, count if same_class else "1"))
     return uploads.write(call, call.target, source.blocks, described)
 
 

@@ -40,7 +40,8 @@ class Choice:
     Attributes:
         rule: the fault, its effects and its conditions.
         source: the user's text that it comes from: a rule, or a vendor id.
-        where: rules whose conditions are those of the vendor's document, any of which must hold; empty: it has none.
+        where: rules with the conditions of the vendor's document; the conditions of one of them must hold. Empty: the
+            document has none.
         standard: whether it belongs to a standard set, and not to a rule of the user.
         slow: whether a run with it takes long: then only the first request of each operation gets it, and no second
             fault follows it.

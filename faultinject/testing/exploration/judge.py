@@ -185,7 +185,7 @@ class Judge:
         """
         if output is None or None in self._outputs:
             return []
-        lines, *usual = ((each or b"").splitlines() for each in (output, *self._outputs))
+        lines, *usual = ((text or b"").splitlines() for text in (output, *self._outputs))
         wanted = usual[0]
         always = Counter(wanted)
         for other_lines in usual:

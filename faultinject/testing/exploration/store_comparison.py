@@ -126,8 +126,8 @@ class StoreComparison:
             refused: the objects, `/bucket/key`, whose removal a fault has refused; `/bucket/` stands for all objects
                 of a bucket.
             lost: whether the answer to a write was lost.
-            late: whether all answers came, one of them late, so that only a duration may differ: a value that another
-                delay does not change is none.
+            late: whether all answers came, one of them late. Then only a duration may differ, and a value that is the
+                same after another delay is not a duration.
         """
         before, after = self._select_compared(before), self._select_compared(after)
         buckets = tuple(path for path in refused if path.endswith("/"))
@@ -184,7 +184,7 @@ class StoreComparison:
                 continue
             content = after.get(path)
             usual = [end[path] for end in self._ends if path in end]
-            # What another delay leaves is no excuse for a run whose fault is only a delay.
+            # If the fault is only a delay, contents after another delay do not excuse a difference.
             allowed = {end.get(path) for end in (chain(*self._runs) if late else self._ends)}
             if content is not None and usual:
                 yield from self._compare_metadata(path, content, usual)
@@ -369,8 +369,8 @@ _NO_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f-\xff]")
 def _lacking(content: bytes, usual: Sequence[bytes]) -> list[bytes]:
     """Find words that all right runs have at the same places, and this content lacks.
 
-    It is a text that differs in each run. Other formats have no words; and further words, such as those of a log, are
-    no damage.
+    Only texts that differ in each run are compared: other formats have no words. Additional words, such as those of a
+    log, are no damage.
     """
     texts = (content, *usual)
     if len({*usual}) < 2 or max(map(len, texts)) > LONGEST_TEXT or any(map(_NO_TEXT.search, texts)):
@@ -460,7 +460,7 @@ _SIGNS = (string.ascii_letters + string.digits + "_.:+-").encode()
 # The last characters of complete texts such as JSON, XML and lines.
 _CLOSING = tuple(sign.encode() for sign in "}])>;\"'\n")
 SOME, CERTAIN = 8, 32
-"""The numbers of bytes that two contents share by chance: seldom, and never."""
+"""Equal bytes that two contents seldom share by chance; and equal bytes that they never do."""
 
 
 # Numbers, times and durations, and what is between them.
@@ -479,7 +479,8 @@ def _differs_as(content: bytes, right: bytes, delayed: bytes) -> bool:
         usual != late
         and len(present) == len(usual)
         and all(
-            one == other or other != another for one, other, another in zip(present, usual, late, strict=True)
+            part == usual_part or usual_part != late_part
+            for part, usual_part, late_part in zip(present, usual, late, strict=True)
         )
     )
 
@@ -543,7 +544,7 @@ def _common(first: bytes, second: bytes) -> int:
 
 
 def in_bytes(number: int) -> str:
-    """`1 byte`, `2,000 bytes`."""
+    """Write a number of bytes for people: `1 byte`, `2,000 bytes`."""
     return "1 byte" if number == 1 else f"{number:,} bytes"
 
 

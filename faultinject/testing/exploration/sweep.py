@@ -52,10 +52,11 @@ from faultinject.vendors.vendor import Vendor
 MAX_ATTEMPTS = 3
 """The most attempts of a run whose fault reaches no request."""
 LONGER, MUCH_LONGER, LESS = 1.1, 2.2, 0.75
-"""The delays of a run without faults, as multiples of the time that a fault has added.
+"""The delays of runs without faults, as multiples of the time that a fault has added.
 
-The client itself may have waited, before a retry: a little more. It may have got all answers, one of them late: much
-more, as a value that changes with the delay is a duration. It may have timed out: less, so that it does not.
+`LONGER` is for a client that itself waited before a retry. `MUCH_LONGER` is for a client that got all answers, one of
+them late: a value that changes with the delay is a duration. `LESS` is for a client that may have timed out: it waits
+for an answer that comes sooner.
 """
 PATIENCE = 10.0
 """A program's time limit: this factor times its time without faults, plus `Once.leeway`."""
@@ -239,14 +240,14 @@ class Sweep:
         )
         longer = result.seconds - min(run.seconds for run in self._bare_runs)
         late = any(choice.late for choice in planned.chosen)
-        got_all = (MUCH_LONGER, LESS) if self._asks_as_usual(finished) else (LESS,)
-        times = got_all if late else (LONGER,)
-        waited = longer > self._waited.get(times, 0.001) and not self.run.kills
+        factors_if_late = (MUCH_LONGER, LESS) if self._asks_as_usual(finished) else (LESS,)
+        factors = factors_if_late if late else (LONGER,)
+        waited = longer > self._waited.get(factors, 0.001) and not self.run.kills
         if compared and (waited or len(self._bare_runs) < COMPARED_RUNS):
             self._doubted = planned, result
             if waited:
-                self._waited[times] = LONGER * longer
-                self._delays = [factor * longer for factor in times]
+                self._waited[factors] = LONGER * longer
+                self._delays = [factor * longer for factor in factors]
                 self._next_bare_run = self._delayed(planned, self._delays.pop(0))
             return finished
         if finished.reached and len(finished.points) == 1 and not finished.failed:
@@ -337,9 +338,8 @@ class Sweep:
         chosen = finished.chosen[-1]
         undone = {outcome.did for outcome in finished.outcomes if outcome.rule in finished.names}
         if "nothing_to_cut" in undone or ("refused" in undone and chosen.rule.resolved.of_store):
-            if (
-                chosen.replaces_object
-            ):  # the user did not ask for this fault, and the server refuses it everywhere
+            # The user did not ask for this fault, and the server refuses it everywhere.
+            if chosen.replaces_object:
                 self._queue = [planned for planned in self._queue if not planned.chosen[-1].replaces_object]
             else:
                 self.run.leave_out(
@@ -374,10 +374,10 @@ class Sweep:
         ):
             return False
         if unknown := [key for comparison in comparisons for key in comparison.unknown]:
-            kept_back = (
+            why = (
                 f"the journal does not record what {listed(unknown, 'and')} asks about; use another condition"
             )
-            self.run.leave_out(LeftOut(f"{choice.rule.fault} at {point.name}", kept_back))
+            self.run.leave_out(LeftOut(f"{choice.rule.fault} at {point.name}", why))
             return False
         if (choice.needs_checksum and not outcome.checksum) or (choice.replaces_object and not point.goes_on):
             return False
@@ -392,7 +392,7 @@ class Sweep:
         return useless is None
 
     def rule_at(self, point: Point, choice: Choice) -> Rule:
-        """The rule that injects a fault only at one point; one that stays, from this point on."""
+        """The rule that injects a fault only at one point, or from there on if the fault stays."""
         if not choice.lasts:
             return rule_at(point, choice, self.reading.vendor)
         within = choice.rule if choice.within is None else choice.within
@@ -441,11 +441,13 @@ class Sweep:
         planned = list(self._depth_1(points.points))
         if len(planned) > self.bounds.max_runs:
             raise ExplorationFailedError(_too_many(len(planned), points.points, self))
-        which, of = self._share
-        if of > 1:
+        own_share, shares = self._share
+        if shares > 1:
             self.covered.update(*(run.chosen for run in planned))
         self._queue = [
-            run for run in planned[which::of] if self._is_replayed(run) or self._may_lead_to_replayed(run)
+            run
+            for run in planned[own_share::shares]
+            if self._is_replayed(run) or self._may_lead_to_replayed(run)
         ]
         places = {text: number for number, text in enumerate(self._first)}
         self._queue.sort(key=lambda run: places.get(run.text, len(places)))

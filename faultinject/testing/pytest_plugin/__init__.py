@@ -254,7 +254,7 @@ def faultinject_store(request: pytest.FixtureRequest) -> Iterator[StorageFactory
 
 
 def needs_faults(items: Iterable[pytest.Item]) -> bool:
-    """Whether a test uses the fixture `faults`, or it, its class or its module is marked."""
+    """Whether a test uses the fixture `faults`, or has a marker, perhaps by its class or module."""
     return any(
         "faults" in getattr(item, "fixturenames", ())
         or any(marker.name in MARKERS for marker in item.iter_markers())

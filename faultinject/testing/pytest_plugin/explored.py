@@ -79,7 +79,7 @@ class ExploredRun:
         return self._faults is not None and self._faults.in_force
 
     def run_again(self, item: pytest.Item, error: Exception) -> bool:
-        """Run a test again that has raised an error, without faults, if the bounds ask for it.
+        """If the bounds ask for it, repeat a test that has raised an error, without faults.
 
         A test whose assertion failed is not run again, as the code itself raised no error.
         """
@@ -182,8 +182,8 @@ class _TestExploration:
         own = vars(item)
         obj, instance = own.get("_obj"), own.get("_instance")
         # A conftest or a plugin may have replaced the function; each run calls the replacement, on the same instance.
-        plain = obj is None or obj == getattr(instance, getattr(item, "originalname", ""), None)
-        self._replaced = {} if plain else {"_obj": obj, "_instance": instance}
+        is_original = obj is None or obj == getattr(instance, getattr(item, "originalname", ""), None)
+        self._replaced = {} if is_original else {"_obj": obj, "_instance": instance}
 
     def reports(self, nextitem: pytest.Item | None) -> list[pytest.TestReport]:
         """Run the exploration, and return one report each for set-up, call and tear-down."""
@@ -196,7 +196,7 @@ class _TestExploration:
                 run = ExploredRun(sweep, scenario)
                 reports = self._run(run)
                 first = first or reports
-                if self._ends(reports, run, plain=reports is first):
+                if self._ends(reports, run, is_first=reports is first):
                     return self._last_reports(reports, run, sweep, nextitem)
                 finished = run.end()
                 if finished.failed:
@@ -266,14 +266,14 @@ class _TestExploration:
                 if not self._replaced:
                     vars(item).pop("_instance", None)
 
-    def _ends(self, reports: list[pytest.TestReport], run: ExploredRun, *, plain: bool) -> bool:
+    def _ends(self, reports: list[pytest.TestReport], run: ExploredRun, *, is_first: bool) -> bool:
         """Whether a run ends the exploration.
 
         Its fixtures have failed, or it is the first run and was skipped or has failed.
         """
         if len(reports) < 3 or reports[0].failed or reports[2].failed:
             return True
-        return plain and run.error is not None
+        return is_first and run.error is not None
 
     def _last_reports(
         self,
@@ -315,8 +315,9 @@ class _TestExploration:
             call = self._failed(self._report_text(sweep))
         elif reasons or sweep.unreached:
             warning = pytest.PytestWarning(f"faultinject_explore: {self._report_text(sweep)}")
-            warned_of = self._report(lambda: self._item.warn(warning), "call")
-            call = warned_of if warned_of.failed else call
+            # With `-W error` the warning fails the test.
+            report_of_warning = self._report(lambda: self._item.warn(warning), "call")
+            call = report_of_warning if report_of_warning.failed else call
         call.user_properties = list(self._item.user_properties)
         return call
 

@@ -212,7 +212,7 @@ def _read(mark: pytest.Mark) -> Scenario:
 
 
 def _in_order(node: Node) -> Iterator[pytest.Mark]:
-    """The markers of one node as written, as pytest has decorators from the bottom up."""
+    """The markers of one node in the order written: pytest lists decorators from the bottom up."""
     own = node.own_markers
     if isinstance(node, pytest.Class):
         written = [mark for kind in reversed(node.obj.__mro__) for mark in _marks_of_class(kind)]
@@ -284,7 +284,7 @@ class MarkedTest:
             self.faults = Faults(marked_rules.scenario, seed=seed, test=lambda: item.nodeid, session=session)
         if marked_rules.fast_forward:
             self.faults.fast_forward()
-        # In a run with an explored fault the code may not come to the requests of a marker's rule.
+        # In a run with an explored fault, the code may end before the requests that a marker's rule matches.
         self._judged = run is None or not run.scenario.rules
         self._rules, self._only = marked_rules, only
         self.markers = _marker_count(item)
@@ -452,7 +452,7 @@ class MarkedTests:
 
     def _prepare(self, item: pytest.Item) -> MarkedTest:
         if self._session is not None:  # pragma: no branch - Windows
-            # Not at the last test's end, as the outcomes of an explored test's run are read after its tear-down.
+            # Not at the end of the previous test: an explored test's outcomes are read after its tear-down.
             self._session.forget()
         try:
             item.stash[MARKED] = marked = MarkedTest(item, self._seed, self._session, self._only)

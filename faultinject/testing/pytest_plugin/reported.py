@@ -103,17 +103,19 @@ class SessionReport:
                 "--faultinject-report: HTML needs jinja2:"
                 ' pip install "faultinject[report]"; or name a file .txt or .json'
             )
-        self._shared = given_journal(config.invocation_params.dir)
-        self._kept = tempfile.TemporaryDirectory(prefix="faultinject-report-")
-        self.folder = self._kept.name
+        self._user_journal = given_journal(config.invocation_params.dir)
+        self._temporary = tempfile.TemporaryDirectory(prefix="faultinject-report-")
+        self.folder = self._temporary.name
         self._journal = Path(self.folder, JOURNAL)
         # The user's own journal may have lines of earlier runs.
-        self._begins = (
-            self._shared.stat().st_size if self._shared is not None and self._shared.exists() else 0
+        self._size_at_start = (
+            self._user_journal.stat().st_size
+            if self._user_journal is not None and self._user_journal.exists()
+            else 0
         )
         self._environ = pytest.MonkeyPatch()
         # An absolute path: tests may change the working directory.
-        self.journal = str(self._shared or self._journal)
+        self.journal = str(self._user_journal or self._journal)
         self._environ.setenv(VARIABLE, self.journal)
         self._summary = ""
 
@@ -149,16 +151,16 @@ class SessionReport:
 
     def _judge(self) -> Judgement | None:
         """Judge the session's lines of the journal; None if there is no journal."""
-        if self._shared is not None and self._shared.exists():
-            with self._shared.open("rb") as file, self._journal.open("wb") as own:
-                file.seek(self._begins)
+        if self._user_journal is not None and self._user_journal.exists():
+            with self._user_journal.open("rb") as file, self._journal.open("wb") as own:
+                file.seek(self._size_at_start)
                 shutil.copyfileobj(file, own)
         return judge_journal(self._journal, Path(self.folder)) if self._journal.exists() else None
 
     def pytest_unconfigure(self) -> None:
         """Remove the collected files."""
         self._environ.undo()
-        self._kept.cleanup()
+        self._temporary.cleanup()
 
 
 def given_journal(directory: Path) -> Path | None:

@@ -1,4 +1,4 @@
-"""Removes the objects of a test when it ends, and those of a wider fixture when that ends.
+"""Removes the objects that a test, or a fixture of wider scope, has stored, when it ends.
 
 The plugin imports this module if a test uses `faultinject_store`.
 """

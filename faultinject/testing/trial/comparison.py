@@ -164,8 +164,8 @@ _MISSING = re.compile(r"\bNoSuch[A-Z]\w+|\b404\b|[Nn]ot ?Found")
 def breaks_promise(rules: Sequence[Rule], result: Result, requests: Sequence[Outcome]) -> bool:
     """Whether a test fails for another reason than an error that the app reported.
 
-    The app treated a failed write as successful if it asks for the object afterwards, and the object is missing. If
-    not, and the failure shows the code or the status of the fault, or any error status, the app reported the error.
+    If the app asks for an object whose write failed, and the object is missing, it treated the write as successful.
+    Otherwise it reported the error if the test's failure shows the fault's code or status, or any error status.
     """
     refused = set()
     for outcome in requests:
@@ -410,8 +410,8 @@ class FaultOfTrial(Struct):
         rule: Its rules.
         injected: The number of requests that got the fault.
         broken: The number of tests that it breaks.
-        not_judged: The errors of the tests that fail with an error of storage, or after the app answered with 500 or
-            more, as they may because the fault stays, by test.
+        not_judged: By test, the error of each test that fails with an error of storage, or after the app answered with
+            500 or more; the fault stays, so the test may fail in this way.
         missing: The tests that did not run, as the suite ended before.
         seconds: The time that it took.
         ended: The end of the command; empty: exit code 0.
@@ -441,7 +441,7 @@ class BrokenTest(Struct):
             try.
         confirmed: Whether a fault at one of its requests alone breaks it, as `smallest` has it; null: unknown, as not
             all requests were tried.
-        tried: The number of its requests that got a fault alone, in a run each.
+        tried: The number of its requests that alone got the fault, each in a run of its own.
         replay: The command that shows the failure again.
         lasts: Whether the first of the rules stays: the test then fails for another reason than an error of storage.
         refused: The last request that the app answered with 500 or more before, such as `PUT /cat got 503`; empty: none

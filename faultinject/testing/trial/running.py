@@ -105,7 +105,7 @@ def _lasting_faults(choices: Sequence[Choice]) -> list[tuple[Rule, ...]]:
 
 def _rules_once(choice: Choice) -> Iterator[Rule]:
     """A rule for each place in which the vendor's document has the fault and the user wants it."""
-    meant = operations_of(choice.rule.vendor).recognised_for
+    recognised_for = operations_of(choice.rule.vendor).recognised_for
     for where in choice.where or (choice.rule,):
         conditions: dict[str, tuple[str, ...]] = {}
         unless: dict[str, tuple[str, ...]] = {}
@@ -117,7 +117,7 @@ def _rules_once(choice: Choice) -> Iterator[Rule]:
                         method for method in known if method.upper() in map(str.upper, values)
                     )
                 elif key == "operation" and known != values:
-                    conditions[key] = tuple(sorted(meant(known) & meant(values)))
+                    conditions[key] = tuple(sorted(recognised_for(known) & recognised_for(values)))
             for key, values in rule.unless.items():
                 unless[key] = (*unless.get(key, ()), *values)
         if choice.invisible_on("HEAD") and conditions.keys().isdisjoint(("method", "operation")):
@@ -163,7 +163,7 @@ WITHOUT_US = (
 
 
 POLL_SECONDS = 0.05
-"""Seconds between two checks of the listening thread whether the run is over."""
+"""Seconds after which the listening thread checks again whether the run is over."""
 
 
 class RunnerListener:
@@ -370,10 +370,10 @@ class SuiteCommand:
             if rules and not stays:
                 faults.add(Scenario.of_rules(rules, None))
 
-        def enter(body: bool) -> None:
+        def enter(body_begins: bool) -> None:
             """Begin a fault that stays with the body of a test, and end it there."""
             self.reports_bodies = True
-            if stays and body:
+            if stays and body_begins:
                 faults.add(Scenario.of_rules(rules, None))
             elif stays:
                 faults.clear()

@@ -109,7 +109,7 @@ def _environment() -> Environment:
 
 
 def _source(name: str) -> str:
-    """A template's text; of pictures as one line."""
+    """A template's text; that of the pictures is put in one line."""
     package, _, file = name.rpartition("/")
     text = read(package or __name__, file).decode()
     return "".join(line.strip() for line in text.splitlines()) if file == "pictures.html" else text

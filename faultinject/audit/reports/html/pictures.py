@@ -32,7 +32,7 @@ class Scale:
 
 
 def steps(high: float, most: int) -> list[float]:
-    """Round values from 0 to `high`, which is above 0, at most `most` above 0.
+    """Choose round values for an axis from 0 to `high`: 0, and at most `most` others.
 
     >>> steps(3.4, 4)
     [0.0, 1.0, 2.0, 3.0]
@@ -127,7 +127,7 @@ class DrawnCall:
             for attempt in call.attempts
         ]
         self.busy = dict.fromkeys((number(left), number(right)) for left, right in busy if right - left > 1)
-        # Each place once: to half a pixel.
+        # Places are rounded to half a pixel, so that marks at one place are drawn once.
         self.bad, self.good = (
             list(
                 dict.fromkeys(
