@@ -1,4 +1,4 @@
-"""moto's own server in a thread of the test process, which the marker reaches without set-up."""
+"""The marker reaches moto's own server in a thread of the test process."""
 
 from collections.abc import Iterator
 
