@@ -108,11 +108,13 @@ def server_settings(environ: Mapping[str, str], now: float) -> tuple[Settings, E
 
 def show_settings(settings: Settings, now: float) -> None:
     """Print the settings of a server with the environment."""
-    over = settings.expires is not None and settings.expires <= now
-    lines = [("faults", _switch_in_words(settings, over=over))]
+    over = _is_over(settings, now)
+    why_off = _why_off(settings, over=over)
+    lines = [("faults", f"off: {why_off}" if why_off else "on")]
     lines += [(name, visible(text)) for name, text in settings.variables.items()]
     if settings.production is not None:
-        verdict = "faults are allowed" if settings.production_allowed else "nothing is injected"
+        allowed = settings.production_allowed and not settings.elsewhere
+        verdict = "faults are allowed" if allowed else "nothing is injected"
         lines.append(("production", f"{settings.production} looks like production: {verdict}"))
     if settings.enabled:
         lines.append(("seed", settings.seed or "chosen and logged at start"))
@@ -133,20 +135,23 @@ def _writable(path: str) -> bool:
     return os.access(file if file.exists() else file.parent, os.W_OK)
 
 
-def _switch_in_words(settings: Settings, *, over: bool) -> str:
+def _is_over(settings: Settings, now: float) -> bool:
+    return settings.expires is not None and settings.expires <= now
+
+
+def _why_off(settings: Settings, *, over: bool) -> str:
+    """The reason why nothing is injected, or empty."""
     if settings.enabled and settings.production is not None and not settings.production_allowed:
-        return f"off: {settings.production} looks like production"
+        return f"{settings.production} looks like production"
     if settings.elsewhere:
-        return f"off: {settings.elsewhere}"
+        return settings.elsewhere
     if settings.enabled:
-        return "off: FAULTINJECT_EXPIRES has passed" if over else "on"
+        return "FAULTINJECT_EXPIRES has passed" if over else ""
     if settings.switch is False:
-        return "off: FAULTINJECT_ENABLED switches all faults off, and overrides everything else"
+        return "FAULTINJECT_ENABLED switches all faults off, and overrides everything else"
     if settings.variables:
-        return (
-            "off: FAULTINJECT_ENABLED is not set, so install() does nothing; with 1 the following would apply"
-        )
-    return "off: FAULTINJECT_ENABLED is not set, so install() does nothing"
+        return "FAULTINJECT_ENABLED is not set, so install() does nothing; with 1 the following would apply"
+    return "FAULTINJECT_ENABLED is not set, so install() does nothing"
 
 
 def _without_secrets(name: str, text: str, value: str) -> str:
@@ -373,8 +378,14 @@ def _with_whole_samples(rule: Rule) -> Rule:
     return Rule.of_parts(rule.fault, (rule.name, conditions, unless, dict(rule.options)))
 
 
-def show(meaning: Meaning, scenario: Scenario) -> None:
-    """Print the meaning of rules."""
+def show(meaning: Meaning, scenario: Scenario, *, on: bool) -> None:
+    """Print the meaning of rules.
+
+    Args:
+        meaning: their meaning and chances.
+        scenario: the rules.
+        on: whether a server with the environment injects faults; True if the rules are not from there.
+    """
     for rule in meaning.rules:
         click.echo(f"{rule.name}  {visible(rule.rule)}")
         click.echo(f"    {rule.words}")
@@ -393,7 +404,8 @@ def show(meaning: Meaning, scenario: Scenario) -> None:
             for name, rule in zip(scenario.display_names, scenario.rules, strict=True)
             if name in matches
         )
-        _show_rates(meaning, [rule for rule in meaning.rules if rule.name in matches], counted=counted)
+        chosen = [rule for rule in meaning.rules if rule.name in matches]
+        _show_rates(meaning, chosen, counted=counted, on=on)
 
 
 def _show_request(request: AskedRequest, seed: str | None) -> None:
@@ -407,12 +419,12 @@ def _show_request(request: AskedRequest, seed: str | None) -> None:
     click.echo("\n".join(layout.aligned([(f"  {key}", value) for key, value in lines])))
 
 
-def _show_rates(meaning: Meaning, chosen: Sequence[RuleMeaning], *, counted: bool) -> None:
+def _show_rates(meaning: Meaning, chosen: Sequence[RuleMeaning], *, counted: bool, on: bool) -> None:
     several = len(chosen) > 1
     any_request = f"a request that {'every' if several else 'the'} rule matches"
     request = any_request if meaning.request is None else "this request"
     request += " (the first rule that passes its triggers fires)" if several else ""
-    click.echo(f"\nEvery attempt of {request}:")
+    click.echo(f"\n{'Every' if on else 'If faults were on, every'} attempt of {request}:")
     rows = [(rule.name, percent(rule.rate)) for rule in chosen]
     layout.show(("rule", "fires"), [*rows, ("none of them", percent(meaning.untouched))])
     for rule in chosen:
@@ -485,7 +497,8 @@ def check(
         else:
             if settings is not None:
                 show_settings(settings, now)
-            show(meaning, scenario)
+            on = settings is None or not _why_off(settings, over=_is_over(settings, now))
+            show(meaning, scenario, on=on)
     if settings is None or settings.enabled:
         reading.refuse_production(environment or reading.services())
     return 0 if meaning.ok else 1

@@ -163,9 +163,12 @@ class ControlClient:
             answer = connection.getresponse()
             return self._read(answer, answer.read(), form)
         except ConnectionRefusedError:
+            address = f"{visible(self._host)}:{self._port}"
+            # Below a path, the address is that of the app itself.
+            place = visible(self._mount) or address
             reason = (
-                f"nothing listens on {visible(self._host)}:{self._port}: start the app with"
-                f" {CONTROL}={visible(self._host)}:{self._port}, or name another address with --url"
+                f"nothing listens on {address}: start the app with {CONTROL}={place}, or name another address"
+                " with --url"
             )
         except TimeoutError:
             reason = f"{self.url} did not answer within {self._patience:.0f} s"

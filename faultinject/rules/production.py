@@ -20,7 +20,18 @@ BEGINNING = "K8S_"
 Examples are K8S_NAMESPACE and K8S_CLUSTER_NAME.
 """
 
-OTHERS = frozenset(("DJANGO_CONFIGURATION", "DJANGO_SETTINGS_MODULE", "ENV_FOR_DYNACONF"))
+OTHERS = frozenset(
+    (
+        "APP_SETTINGS",
+        "DEPLOY",
+        "DEPLOYMENT",
+        "DJANGO_CONFIGURATION",
+        "DJANGO_SETTINGS_MODULE",
+        "ENV_FOR_DYNACONF",
+        "SETTINGS",
+        "TIER",
+    )
+)
 """More variables whose whole value names the deployment."""
 
 PAIRS: dict[str, tuple[str, str, frozenset[str]]] = {

@@ -118,6 +118,31 @@ def test_production_allowed(run):
 
 
 @each_row(
+    ("env", "off"),
+    [
+        (
+            {"STAGE": "live", "FAULTINJECT_PRODUCTION": "allow", "FAULTINJECT_EXPIRES": "1h"}
+            | {"FAULTINJECT_ONLY_WHERE": "APP_ENV=staging"},
+            "faults are only where APP_ENV=staging (FAULTINJECT_ONLY_WHERE), and APP_ENV is not set here",
+        ),
+        ({"STAGE": "live"}, "STAGE=live looks like production"),
+        ({"FAULTINJECT_EXPIRES": "2020-01-01T00:00Z"}, "FAULTINJECT_EXPIRES has passed"),
+    ],
+)
+def test_where_nothing_is_injected_no_line_says_otherwise(run, env, off):
+    """Chances are those of faults that are on, and production is not said to allow them."""
+    rules = {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": "http:503,probability=0.2"}
+    lines = [line.split(maxsplit=1) for line in run("check", env=rules | env)[1].splitlines()]
+    assert lines[0] == ["faults", f"off: {off}"]
+    assert [line[1] for line in lines if line[:1] == ["production"]] == [
+        "STAGE=live looks like production: nothing is injected"
+    ] * ("STAGE" in env)
+    assert [line for line in lines if "attempt of a request" in " ".join(line)] == [
+        ["If", "faults were on, every attempt of a request that the rule matches:"]
+    ]
+
+
+@each_row(
     ("mount", "target", "path", "bucket"),
     [
         ("/storage", "/storage/photos/cat.jpg", "storage/photos/", "photos"),

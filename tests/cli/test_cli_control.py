@@ -435,13 +435,14 @@ def test_where_nothing_answers(run, port):
     assert "cannot be reached: [SSL" in run("control", "status", "--url", f"https://{other}", env=ENV)[2]
     talks.join()
     garbage.close()
-    said = run("control", "status", "--url", f"{url}/", env=ENV)
-    assert said == (
-        2,
-        "",
-        f"faultinject: nothing listens on 127.0.0.1:{port}: start the app with FAULTINJECT_CONTROL=127.0.0.1:{port},"
-        " or name another address with --url\n",
-    )
+    for path, place in (("/", f"127.0.0.1:{port}"), ("/_faultinject", "/_faultinject")):
+        said = run("control", "status", "--url", f"{url}{path}", env=ENV)
+        assert said == (
+            2,
+            "",
+            f"faultinject: nothing listens on 127.0.0.1:{port}: start the app with FAULTINJECT_CONTROL={place},"
+            " or name another address with --url\n",
+        )
     said = run("control", "status", env={**ENV, "FAULTINJECT_CONTROL": f"127.0.0.1:{port}"})
     assert f"nothing listens on 127.0.0.1:{port}" in said[2]
     for host in ("no-such-host.invalid", "a..b"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from importlib import import_module
 from threading import Thread
@@ -201,6 +203,42 @@ def test_workers_without_a_place_in_common(registry, monkeypatch, caplog):
     caplog.clear()
     collect(make("http:503"), registry)
     assert not caplog.messages
+
+
+WORKER = """
+import faultinject
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from faultinject.telemetry import prometheus
+from prometheus_client import CollectorRegistry, make_asgi_app
+from prometheus_client.multiprocess import MultiProcessCollector
+
+app = FastAPI()
+faultinject.install(app)
+prometheus.collect()
+registry = CollectorRegistry()
+MultiProcessCollector(registry)
+app.mount("/metrics", make_asgi_app(registry))
+client = TestClient(app)
+assert client.get("/photos/cat.jpg").status_code == 503
+print(client.get("/metrics/").text)
+"""
+
+
+@pytest.mark.slow
+def test_workers_of_fastapi_add_up(tmp_path):
+    """One registry reads the numbers of all workers at each scrape."""
+    environ = {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": "http:503,path=photos/"}
+    environ |= {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+    for number in (1, 2):
+        done = subprocess.run(
+            [sys.executable, "-c", WORKER],
+            env=os.environ | environ,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert f'faultinject_injections_total{{fault="http:503",rule="rule-1"}} {number}.0' in done.stdout
 
 
 @pytest.mark.parametrize(

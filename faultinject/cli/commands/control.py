@@ -153,7 +153,7 @@ def reset(**options: Any) -> int:
 def journal(**given: Any) -> int:
     """Show the latest requests that matched a rule, and their outcomes.
 
-    With --follow --json, each is one line.
+    If the server has FAULTINJECT_JOURNAL, it shows the latest of all. With --follow --json, each is one line.
     """
     from faultinject.cli.control import show_outcomes
 
