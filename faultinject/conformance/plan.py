@@ -238,6 +238,8 @@ def choose_phases(
         spread: the factor by which calls begin further apart.
     """
     hints = {"", *codes.hints, AWS_HINT} if aws else {"", *codes.hints} - {AWS_HINT}
+    # A malformed header shows nothing of a client that does not read the header.
+    header = "{header}" if aws or codes.words["header"] != AWS_HINT else "retry-after"
     phases: list[Phase] = []
     begin = 0.0
     for phase in PHASES:
@@ -247,7 +249,8 @@ def choose_phases(
             phases.append(phase)
             continue
         begin += SETTLED if phases and phase.name == OUTAGE else 0.0
-        phases.append(replace(phase, begin=begin, every=phase.every * spread))
+        fault = phase.fault.replace("{header}", header)
+        phases.append(replace(phase, fault=fault, begin=begin, every=phase.every * spread))
         begin += phases[-1].lasts + PAUSE
     return phases
 

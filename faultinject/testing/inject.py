@@ -242,7 +242,8 @@ class Faults:
                 compared with those of a run without a crash.
 
         Raises:
-            ProgramFailedError: the exit code, or after a crash that of the second run, is not 0; or the program was ended.
+            ProgramFailedError: the exit code, or after a crash that of the second run, is not 0; or the program was
+                ended.
             ConfigurationError: the program cannot be started, or a test with a killed program runs a second program.
         """
         environ = {**(os.environ if env is None else env), **self.env}

@@ -788,7 +788,7 @@ def test_promise():
 
 @pytest.mark.slow
 def test_an_app_that_reports_its_error(run, suite):
-    """With a fault that stays, an honest answer of 5xx may fail any test that does not look at it.
+    """An honest 5xx, while a fault stays, may fail any test that does not look at it.
 
     Only a rule of the user's own judges what comes after it.
     """
@@ -816,8 +816,8 @@ def test_what_is_not_judged_is_no_success(run, suite):
     name = suite("def test_raises():\n    ask('PUT', '/docs')\n")
     code, out, _ = run("trial", "-v", "-o", "result.xml", "-r", rule, "--", *PYTEST, name)
     assert code == 0
-    told = "1 test with an error of storage or of the app: test_it.py::test_raises: RuntimeError: gave up on PUT /docs\n"
-    assert f"not judged with {rule}: {told}" in out
+    told = "test_it.py::test_raises: RuntimeError: gave up on PUT /docs\n"
+    assert f"not judged with {rule}: 1 test with an error of storage or of the app: {told}" in out
     [case] = ElementTree.parse("result.xml").getroot().iter("testcase")
     assert [(part.tag, part.get("message")) for part in case] == [
         ("skipped", "not judged: test_it.py::test_raises")

@@ -94,7 +94,7 @@ def _may_be_wanted(last: Attempt, same: Sequence[Attempt]) -> bool:
 
 @check(
     HEARD,
-    documents=(rfc(9110, "15.5"), rfc(9110, "15.6")),
+    documents=(rfc(9110, "15.5"), rfc(9110, "15.6"), rfc(9112, "8")),
     minimum="1 call whose caller heard of success, although its requests failed",
 )
 def answers(evidence: Evidence) -> Finding | None:
@@ -114,8 +114,8 @@ def answers(evidence: Evidence) -> Finding | None:
     If named calls overlap, a request counts if all callers that may have sent it got success. Other calls are not
     judged. In `conformance` any other breach of the contract is a FAIL of this check.
     """
-    # A client may do anything with a download whose object was replaced meanwhile.
-    replaced = {attempt for call in evidence.replaced for attempt in call.attempts}
+    # A client may do anything with a download whose object was replaced meanwhile, but it cannot take half of one.
+    replaced = {attempt for call in evidence.replaced if call.retries for attempt in call.attempts}
     heard = [call for call in evidence.named_calls if call.returned and replaced.isdisjoint(call.attempts)]
     heard += (
         Call(call.attempts, TOLD, windows=call.windows)

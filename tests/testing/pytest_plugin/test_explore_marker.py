@@ -38,7 +38,10 @@ WRONG = (
         assert upload(client, tries=1), "gave up"
 """
 )
-LINE = "1 request without faults, 13 faults; 8 runs in * s (backoff *%), 0 failed; not judged: failed assertions (AssertionError: assert False; *)"
+LINE = (
+    "1 request without faults, 13 faults; 8 runs in * s (backoff *%), 0 failed; "
+    "not judged: failed assertions (AssertionError: assert False; *)"
+)
 PLUGIN = "faultinject_explore"
 
 

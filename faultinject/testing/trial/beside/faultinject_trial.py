@@ -21,7 +21,7 @@ TEST_CLIENTS = {
     "starlette.testclient": ("TestClient", "request"),
     "django.test.client": ("Client", "request"),
 }
-"""The clients by which tests call their own app, by module, with the method that returns the answer."""
+"""By module, the client by which tests call their own app, and its method that returns the answer."""
 
 
 class Reporter:
@@ -84,7 +84,7 @@ class Reporter:
         return done
 
     def _watch_clients(self) -> None:
-        """Note the errors that the app under test answers from now on, if its test client has been imported."""
+        """Note the errors of the app under test from now on, for test clients that are imported."""
         for name in self._unwatched.keys() & sys.modules.keys():
             kind, method = self._unwatched.pop(name)
             client = getattr(sys.modules[name], kind)
