@@ -8,7 +8,7 @@ from math import log2
 
 from faultinject.audit import profiles
 from faultinject.audit.evidence import Contrast, Copies, Evidence, Silence
-from faultinject.audit.grouping import OTHER_BODY, SOON, WINDOW, AttemptInContext
+from faultinject.audit.grouping import OTHER_BODY, POLL, SOON, WINDOW, AttemptInContext
 from faultinject.audit.matching import UNNAMED, client_of, fingerprint, thing_of, title_of
 from faultinject.audit.profiles import Profile
 from faultinject.audit.statistics import FEWEST, grouped, median
@@ -60,11 +60,18 @@ class Habits:
                 if well or shortest < NEVER:
                     self._shortest.setdefault((client_of(last.user_agent), last.method), []).append(shortest)
                 shortest = NEVER
+        self._usual = {kind: round(median(steps)) for kind, steps in self._shortest.items()}
 
     def explains(self, attempt: Attempt, interval: float) -> bool:
-        """Whether the client repeats successes too, after half to twice this interval."""
-        steps = self._intervals.get(_thing(attempt, fingerprint(attempt)), set())
-        return not steps.isdisjoint(range(_step(interval) - 1, _step(interval) + 2))
+        """Whether the client repeats successes too, after half to twice this interval.
+
+        A loop repeats most of them, so that it may also repeat what has failed.
+        """
+        kind = (client_of(attempt.user_agent), attempt.method) if interval >= POLL else ("", "")
+        return not {
+            self._usual.get(kind),
+            *self._intervals.get(_thing(attempt, fingerprint(attempt)), ()),
+        }.isdisjoint(range(_step(interval) - 1, _step(interval) + 2))
 
     def contrast(self, client: str, method: str, within: float) -> tuple[int, int]:
         """Of a client's successes by a method, the number that it repeated, and their number.

@@ -476,6 +476,27 @@ def test_a_heartbeat_is_no_retry():
     assert left_out(beats(kind=SLOW_DOWN), retried) == {}
 
 
+def loop(*rounds, fails=(), **more):
+    """A script that puts twenty objects, and does so again: some writes of the first time fail."""
+    return of(
+        *(
+            line(start + at / 10, SLOW_DOWN if start == 0 and at in fails else FINE, path=f"/b/{at}", **more)
+            for start in rounds
+            for at in range(20)
+        )
+    )
+
+
+def test_a_second_round_over_the_same_objects_is_no_retry():
+    """It comes as late as after a success; a client's own retry is sooner."""
+    found = loop(0.0, 4.0, fails=(1, 5, 9, 13))
+    assert left_out(found) == {"repeated": 4}
+    assert not {FAIL, WARN, PASS} & {verdict for name, verdict in by_name(found).items() if "retries" in name}
+    assert left_out(loop(0.0, fails=(1, 5, 9, 13)), loop(4.0)) == {"repeated": 4}
+    assert left_out(loop(0.0, 0.7, fails=(1, 5, 9, 13))) == {}
+    assert left_out(loop(0.0, fails=(1, 5, 9, 13)), of(line(4.1, FINE, path="/b/1"))) == {}
+
+
 def pooled(reached):
     """Make requests that fail three times and are retried on any free connection, and successes."""
     failing = [

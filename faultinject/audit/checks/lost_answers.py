@@ -206,7 +206,13 @@ def reaction(call: Call, requests: Requests, heard: bool | None = None) -> React
     again = next((attempt for attempt in later if took_effect(attempt) and _adds(lost, attempt)), None)
     if again is not None:
         return result(TWICE, again)
-    other = next((repeat for repeat in repeats if took_effect(repeat) and _has_other_key(lost, repeat)), None)
+    # A POST with another Idempotency-Key takes effect again.
+    with_other_key = (
+        repeat
+        for repeat in repeats
+        if took_effect(repeat) and idempotency_key(repeat) not in (None, idempotency_key(lost))
+    )
+    other = next(with_other_key, None) if _makes_another(lost) else None
     if other is not None and not call.succeeded:
         # With another key it is another request, unless both belong to one named call.
         return result(UNCLEAR if call.window is None else TWICE, other)
@@ -318,11 +324,6 @@ def has_second_effect(lost: Attempt) -> bool:
 
 def _makes_another(lost: Attempt) -> bool:
     return lost.method in UNSAFE and not is_storage_call(lost)
-
-
-def _has_other_key(lost: Attempt, again: Attempt) -> bool:
-    """Whether a POST came again with another Idempotency-Key, and so takes effect again."""
-    return _makes_another(lost) and idempotency_key(again) not in (None, idempotency_key(lost))
 
 
 def _is_of(attempt: Attempt, call: Call) -> bool:
