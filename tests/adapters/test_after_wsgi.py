@@ -100,64 +100,67 @@ def anew(start_response, status="500 Internal Server Error", headers=(("x-own", 
         start_response(status, [*headers], sys.exc_info())
 
 
-def as_pieces(environ, start_response, said):
-    start_response("200 OK", [])
+def as_pieces(*own):
+    """An app that begins its answer anew between the pieces."""
 
-    def pieces():
-        yield from said
+    def app(environ, start_response, said):
+        start_response("200 OK", [])
+
+        def pieces():
+            yield from said
+            anew(start_response)
+            yield from own
+
+        return pieces()
+
+    return app
+
+
+def as_file(*written):
+    """An app that begins anew after it has called `write`, and returns a file."""
+
+    def app(environ, start_response, said):
+        write = start_response("200 OK", [])
+        for piece in said:
+            write(piece)
         anew(start_response)
-        yield b""
-        yield b"own"
-        yield b" words"
+        for piece in written:
+            write(piece)
+        return FileWrapper(io.BytesIO(OWN.removeprefix(b"".join(written))), 4)
 
-    return pieces()
-
-
-def as_end(environ, start_response, said):
-    start_response("200 OK", [])
-
-    def pieces():
-        yield from said
-        anew(start_response)
-
-    return pieces()
-
-
-def as_file(environ, start_response, said):
-    write = start_response("200 OK", [])
-    for piece in said:
-        write(piece)
-    anew(start_response)
-    return FileWrapper(io.BytesIO(b"own words"), 4)
-
-
-def by_write(environ, start_response, said):
-    write = start_response("200 OK", [])
-    for piece in said:
-        write(piece)
-    anew(start_response)
-    write(b"own")
-    return FileWrapper(io.BytesIO(b" words"), 4)
+    return app
 
 
 def by_a_debugger(environ, start_response, said):
-    yield from by_write(environ, start_response, said)
+    yield from as_file(b"own")(environ, start_response, said)
 
 
-def late(environ, start_response, said):
-    yield from [b""] * len(said)
-    start_response("500 Internal Server Error", [("x-own", "1")])
-    yield b"own words"
+def late(*own):
+    """A generator that begins its answer late."""
+
+    def app(environ, start_response, said):
+        yield from [b""] * len(said) * len(own)
+        start_response("500 Internal Server Error", [("x-own", "1")])
+        yield from own
+
+    return app
 
 
-def late_and_empty(environ, start_response, said):
-    start_response("500 Internal Server Error", [("x-own", "1")])
-    yield from ()
+OWN = b"own words"
+TURNING = {
+    "pieces": (as_pieces(b"", b"own", b" words"), OWN),
+    "the end": (as_pieces(), b""),
+    "a file": (as_file(), OWN),
+    "write": (as_file(b"own"), OWN),
+    "a debugger": (by_a_debugger, OWN),
+    "late": (late(OWN), OWN),
+    "late and empty": (late(), b""),
+}
 
 
 @pytest.mark.parametrize("said", [[], [b""], [b"", b"half"]], ids=len)
-@pytest.mark.parametrize("app", [as_pieces, as_end, as_file, by_write, by_a_debugger, late, late_and_empty])
-def test_an_answer_that_turns_into_a_failure_passes_unchanged(servers, make_injector, app, said):
+@pytest.mark.parametrize(("app", "body"), TURNING.values(), ids=TURNING)
+def test_an_answer_that_turns_into_a_failure_passes_unchanged(servers, make_injector, app, body, said):
     """The app may begin its answer again until the end, since nothing has been sent."""
     injector, log = make_injector(RULE), []
 
@@ -165,7 +168,6 @@ def test_an_answer_that_turns_into_a_failure_passes_unchanged(servers, make_inje
         return Body(app(*given, said), log)
 
     answer = run(servers, around, injector, **{"wsgi.file_wrapper": FileWrapper})
-    body = b"" if app in (as_end, late_and_empty) else b"own words"
     assert answer.wire == (500, [("x-own", "1")], body)
     assert log.count("close") == 1
     assert (only(injector).did, injector.counts()["rule-1"].injected) == ("app_failed", 0)
@@ -208,26 +210,20 @@ def test_a_file_is_not_read(servers, make_injector):
     assert (closed, only(injector).did) == ([True], "answered")
 
 
-def test_too_many_bytes_are_cut(servers, make_injector):
-    """After 128 MiB the app is closed, whatever it says to that: the outcome is `app_cut`."""
-    log = []
+class Complaining(App):
+    """One that fails when it is cut off."""
 
-    class Complaining(Body):
-        def close(self):
-            super().close()
-            raise LookupError
+    def close(self):
+        super().close()
+        raise LookupError
 
-    def app(environ, start_response):
-        def forever():
-            start_response("200 OK", [])
-            for _ in range(9):
-                yield HALF
 
-        return Complaining(forever(), log)
-
-    injector = make_injector(RULE)
-    assert run(servers, app, injector).status == 503
-    assert log == [HALF, HALF, "close"]
+def test_too_many_bytes_are_cut(send, make_injector):
+    """Past 128 MiB the answer is closed, or `send` says that the client left; what the app says to that is dropped."""
+    app, injector = Complaining(*[HALF] * 9), make_injector(RULE)
+    assert send(injector, app=app).status == 503
+    # ASGI tells the app when it sends the next piece.
+    assert (app.given, app.closed) == ((2, 1) if send.kind == "wsgi" else (3, 0))
     assert (only(injector).did, only(injector).injected, only(injector).applied) == ("app_cut", True, True)
 
 
