@@ -135,32 +135,6 @@ def test_a_client_below_a_server_is_the_server_s():
         urllib3.request("GET", f"http://127.0.0.1:{port}/a", retries=False)
 
 
-class Began:
-    """A stand-in for `start_response` that holds itself, as objects of frameworks do."""
-
-    def __init__(self, start_response):
-        self.first, self.second, self.inner = self.begin, self.begin, start_response
-
-    def begin(self, *arguments):
-        return self.inner(*arguments)
-
-
-def test_a_client_behind_middleware_that_holds_itself():
-    """It is seen behind layers that would be met again and again."""
-    app = WSGIFaultMiddleware(None, injector=Injector("reset", seed=1, environ={}))
-
-    def begun_behind(environ, start_response):
-        for _ in range(5):
-            start_response = Began(start_response).begin
-        return app({**environ, "SERVER_SOFTWARE": "like a server"}, start_response)
-
-    with (
-        httpx.Client(transport=httpx.WSGITransport(begun_behind), base_url="http://app") as client,
-        pytest.raises(httpx.ReadError, match="injected"),
-    ):
-        client.get("/a")
-
-
 HTTP = {"type": "http", "method": "GET", "path": "/a", "query_string": b"", "headers": []}
 PLAIN = {"version": "3.0"}
 FULL = {"version": "3.0", "spec_version": "2.3"}

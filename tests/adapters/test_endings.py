@@ -237,10 +237,10 @@ def by_closure(start):
 
 
 class Wrapping:
-    """Other middleware with the server's callable in it."""
+    """Other middleware with the server's callable in it, and with itself, as objects of frameworks have."""
 
     def __init__(self, start):
-        self.start = start
+        self.start, self.own, self.again = start, self.begin, self.begin
 
     def __call__(self, *given):
         return self.start(*given)
@@ -248,28 +248,7 @@ class Wrapping:
     def start_response(self, *given):
         return self.start(*given)
 
-
-WRAPPINGS = {
-    "nothing": lambda start: start,
-    "closure": by_closure,
-    "partial": functools.partial,
-    "partial argument": lambda start: functools.partial(lambda inner, *given: inner(*given), start),
-    "method": lambda start: Wrapping(start).__call__,
-    "method of the same name": lambda start: Wrapping(start).start_response,
-    "object": Wrapping,
-    "twice": lambda start: by_closure(functools.partial(start)),
-}
-
-
-@pytest.mark.parametrize("wrap", WRAPPINGS)
-@each_row("rule", [UNREAD, CLOSES])
-def test_a_server_beneath_other_middleware(servers, make_injector, wrap, rule):
-    """Middleware that wraps `start_response` does not hide the server."""
-    server = Gunicorn()
-    wrapped = WRAPPINGS[wrap](server.start_response)
-    environ = environ_of(servers, **server.shown)
-    b"".join(WSGIFaultMiddleware(None, injector=make_injector(rule))(environ, wrapped))
-    assert (server.told, server.connection) == (True, [])
+    begin = __call__
 
 
 class Hiding:
@@ -284,12 +263,31 @@ class Hiding:
         return self._start(*given)
 
 
-def test_a_server_that_is_hidden(servers, make_injector):
-    """The client gets its answer all the same."""
+WRAPPINGS = {
+    "nothing": lambda start: start,
+    "closure": by_closure,
+    "partial": functools.partial,
+    "partial argument": lambda start: functools.partial(lambda inner, *given: inner(*given), start),
+    "method": lambda start: Wrapping(start).__call__,
+    "method of the same name": lambda start: Wrapping(start).start_response,
+    "object": Wrapping,
+    "twice": lambda start: by_closure(functools.partial(start)),
+    "objects that hold themselves": lambda start: functools.reduce(
+        lambda inner, _: Wrapping(inner).begin, range(5), start
+    ),
+    "hidden": Hiding,
+}
+
+
+@pytest.mark.parametrize("wrap", WRAPPINGS)
+@each_row("rule", [UNREAD, CLOSES])
+def test_a_server_beneath_other_middleware(servers, make_injector, wrap, rule):
+    """Middleware that wraps `start_response` does not hide the server, or the answer comes all the same."""
     server = Gunicorn()
-    app = WSGIFaultMiddleware(None, injector=make_injector(UNREAD))
-    answer = b"".join(app(environ_of(servers, **server.shown), Hiding(server.start_response)))
-    assert (b"SlowDown" in answer, server.told) == (True, False)
+    wrapped = WRAPPINGS[wrap](server.start_response)
+    environ = environ_of(servers, **server.shown)
+    answer = b"".join(WSGIFaultMiddleware(None, injector=make_injector(rule))(environ, wrapped))
+    assert (b"SlowDown" in answer, server.told, server.connection) == (True, wrap != "hidden", [])
 
 
 class Source(io.BytesIO):
