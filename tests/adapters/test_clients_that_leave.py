@@ -12,7 +12,6 @@ from tests.virtual_time import RealTime
 
 from .transport import (
     LEFT,
-    PATIENCE,
     App,
     Broken,
     Exchange,
@@ -105,8 +104,7 @@ def test_asgi_in_the_middle_of_its_upload(servers, make_injector, answers_first)
             client.close()
         exchange = Exchange(server, "PUT")
         exchange.receive = hearing({"type": "http.request", "body": b"abc", "more_body": True}, LEFT)
-        scope = servers.scope("PUT", "/a", headers=[("content-length", "10")])
-        assert asyncio.run(exchange.run(ASGIFaultMiddleware(app, injector=injector), scope)) is None
+        by_asgi(servers, injector, exchange, app, "PUT", headers=[("content-length", "10")])
     assert (last(injector).left, last(injector).status) == (not answers_first, 400)
 
 
@@ -117,8 +115,7 @@ def test_uvicorn_has_heard_of_it(servers, make_injector, clock):
         exchange = Exchange(server, "GET")
         exchange.transport = None
         exchange.disconnected = True
-        wrapped = ASGIFaultMiddleware(Slow(clock, 1, lambda: None).asgi, injector=injector)
-        assert asyncio.run(exchange.run(wrapped, servers.scope())) is None
+        by_asgi(servers, injector, exchange, Slow(clock, 1, lambda: None))
     assert last(injector).left
 
 
@@ -207,26 +204,20 @@ def test_wsgi_client_that_leaves_a_body_of_the_server_s(servers, make_injector, 
 @pytest.mark.parametrize("leaves", ["before", "between"])
 def test_asgi_client_that_leaves_a_slow_body(servers, make_injector, leaves, backend):
     """Nothing more is sent; what had gone out counts, what had not is given back."""
-    injector = make_injector("drip,rate=40,times=1")
+    injector, app, sent = make_injector("drip,rate=40,times=1"), App(), []
     with loopback() as (client, server):
-        exchange = Exchange(server, "GET")
-        if leaves == "before":
-            client.close()
-        scope = servers.scope(client=("127.0.0.1", 9))
-        sent = []
 
         async def send(self, message):
             sent.append(message)
             if message.get("body"):
                 client.close()
 
+        exchange = Exchange(server, "GET")
         exchange.send = send.__get__(exchange)
-        app = App()
-        assert (
-            anyio.run(exchange.run, ASGIFaultMiddleware(app.asgi, injector=injector), scope, backend=backend)
-            is None
-        )
-    [outcome] = injector.journal.outcomes
+        if leaves == "before":
+            client.close()
+        by_asgi(servers, injector, exchange, app, backend=backend)
+    outcome = only(injector)
     assert (outcome.did, app.closed) == ("failed" if leaves == "before" else "dripped", 1)
     assert [each.get("body") for each in sent] == ([None] if leaves == "before" else [None, b"01"])
     assert outcome.final
@@ -308,11 +299,5 @@ def test_asgi_wait_for_a_client_that_leaves_its_upload(servers, rule, backend):
         exchange.receive = receive.__get__(exchange)
         if rule is LATE:
             client.close()
-
-        async def scenario():
-            scope = servers.scope("PUT", headers=[("Content-Length", "9")])
-            with anyio.fail_after(PATIENCE):
-                return await exchange.run(ASGIFaultMiddleware(App().asgi, injector=injector), scope)
-
-        assert anyio.run(scenario, backend=backend) is None
+        by_asgi(servers, injector, exchange, method="PUT", headers=[("Content-Length", "9")], backend=backend)
     assert injector.journal.outcomes[-1].did == ("delayed" if rule is LATE else "closed")

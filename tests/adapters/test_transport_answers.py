@@ -1,14 +1,13 @@
 """Errors that come late, behind the head of a success."""
 
-import asyncio
 import re
 import time
 
 import pytest
 
-from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware
+from faultinject import WSGIFaultMiddleware
 
-from .transport import Exchange, loopback
+from .transport import LEFT, Exchange, by_asgi, loopback, saying
 
 LATE = "cos:InternalError,status=200"
 
@@ -58,17 +57,13 @@ def test_a_late_error_for_head(wire, make_injector):
     assert int(seen.headers["content-length"]) > 0
 
 
-def test_a_late_error_for_a_client_that_leaves(servers, make_injector):
+def test_a_late_error_for_a_client_that_leaves(servers, make_injector, clock):
     """Nothing is sent any more to nobody."""
-    injector = make_injector(f"{LATE},delay=1h")
+    injector = make_injector(f"{LATE},delay=1h", waits=clock)
     with loopback() as (client, server):
-        exchange = Exchange(server, "GET")
-
-        async def scenario():
-            asyncio.get_running_loop().call_later(0.05, client.close)
-            return await exchange.run(ASGIFaultMiddleware(None, injector=injector), servers.scope())
-
-        assert asyncio.run(scenario()) is None
+        clock.at(30, client.close)
+        by_asgi(servers, injector, server, run=clock.run)
+    assert clock.now < 60
     assert injector.finish() == 0
 
 
@@ -87,25 +82,20 @@ def test_a_late_error_that_is_not_read_to_its_end(servers, make_injector):
 
 
 @pytest.mark.parametrize("rule", ["hang,duration=100ms", f"{LATE},delay=100ms", "latency,delay=100ms"])
-def test_a_client_that_waits_for_100_is_not_listened_for(servers, make_injector, rule):
+def test_a_client_that_waits_for_100_is_not_listened_for(servers, make_injector, clock, rule):
     """Reading would ask it for its body: the wait is one to its end."""
-    injector = make_injector(rule)
-
-    async def app(scope, receive, send):
-        pass
-
-    asked = []
+    injector, asked = make_injector(rule, waits=clock), []
 
     async def receive():
-        asked.append(time.monotonic() - began)
-        return {"type": "http.disconnect"}
+        asked.append(clock.now)
+        return LEFT
 
     with loopback() as (_, server):
         exchange = Exchange(server, "PUT")
-        scope = servers.scope("PUT", headers=[("expect", "100-continue"), ("content-length", "5")])
-        began = time.monotonic()
-        asyncio.run(ASGIFaultMiddleware(app, injector=injector)(scope, receive, exchange.send))
-    assert time.monotonic() - began >= 0.1
+        exchange.receive = receive
+        headers = [("expect", "100-continue"), ("content-length", "5")]
+        by_asgi(servers, injector, exchange, saying(), "PUT", run=clock.run, headers=headers)
+    assert clock.now >= 0.1
     assert [each for each in asked if each < 0.1] == []
     assert injector.errors == []
     assert last(injector)[0] in ("closed", "answered", "delayed")

@@ -9,7 +9,19 @@ import pytest
 
 from faultinject import ASGIFaultMiddleware
 
-from .transport import TESTCLIENT, App, AsgiWire, Broken, Exchange, last, loopback, read, recorder, saying
+from .transport import (
+    TESTCLIENT,
+    App,
+    AsgiWire,
+    Broken,
+    Exchange,
+    by_asgi,
+    last,
+    loopback,
+    read,
+    recorder,
+    saying,
+)
 
 WAYS = pytest.mark.parametrize("inside", [False, True], ids=["connection", "inside"])
 RULES = ["truncate,keep_bytes=8", "drip,rate=1KB", "corrupt"]
@@ -120,16 +132,14 @@ def test_the_server_has_noticed_a_broken_connection(servers, make_injector, rule
     if rule != "truncate":
         rule = f"{rule},when={when}"
     with loopback() as (_, server):
-        exchange = Exchange(server, "GET")
-        heard = []
+        exchange, heard = Exchange(server, "GET"), []
 
         async def receive():
             heard.append((await Exchange.receive(exchange))["type"])
             return {"type": heard[-1]}
 
         exchange.receive = receive
-        wrapped = ASGIFaultMiddleware(App().asgi, injector=make_injector(rule))
-        assert asyncio.run(exchange.run(wrapped, servers.scope())) is None
+        by_asgi(servers, make_injector(rule), exchange)
     assert heard[-1] == "http.disconnect"
 
 
@@ -190,10 +200,7 @@ def test_an_app_that_listens_for_the_end(servers, make_injector, backend):
 
     injector = make_injector("truncate,keep_bytes=15")
     with loopback() as (client, server):
-        scope = servers.scope(client=client.getsockname())
-        exchange = Exchange(server, "GET")
-        wrapped = ASGIFaultMiddleware(app, injector=injector)
-        assert anyio.run(exchange.run, wrapped, scope, backend=backend) is None
+        by_asgi(servers, injector, server, app, backend=backend)
         raw, end = read(client)
     assert raw.partition(b"\r\n\r\n")[2] == b"012345678901234"
     assert (end, last(injector).did) == ("FIN", "truncated")
@@ -213,24 +220,20 @@ def test_an_app_that_listens_for_the_end(servers, make_injector, backend):
 @pytest.mark.parametrize(
     ("server_is", "upload"), [("uvicorn", b""), ("gunicorn", b""), ("uvicorn", b"on record")]
 )
-def test_a_server_s_end_ends_a_wait(servers, make_injector, rule, server_is, upload):
+def test_a_server_s_end_ends_a_wait(servers, make_injector, clock, rule, server_is, upload):
     """Both ends wait for the answer under way, and tell no app that its client left."""
     photo = b"0123456789" * 100  # dripped, it would take a quarter of an hour
-    wrapped = ASGIFaultMiddleware(App(photo).asgi, injector=make_injector(rule, record_all=bool(upload)))
-
-    async def scenario(server):
+    injector = make_injector(rule, record_all=bool(upload), waits=clock)
+    worker = SimpleNamespace(alive=True)
+    with loopback() as (client, server):
         exchange = Exchange(server, "GET", [upload] if upload else ())
-        worker = SimpleNamespace(alive=True)
         exchange.keep_alive, exchange.protocol = True, SimpleNamespace(worker=worker)
         ends = (exchange, "keep_alive") if server_is == "uvicorn" else (worker, "alive")
-        asyncio.get_running_loop().call_later(0.1, setattr, *ends, False)
-        with anyio.fail_after(60):
-            return await exchange.run(wrapped, servers.scope(body=upload))
-
-    with loopback() as (client, server):
-        assert asyncio.run(scenario(server)) is None
+        clock.at(0.1, lambda: setattr(*ends, False))
+        by_asgi(servers, injector, exchange, App(photo), run=clock.run, body=upload)
         server.close()
         body = read(client)[0].partition(b"\r\n\r\n")[2]
+    assert clock.now < 60
     if "InternalError" in rule:
         assert body.count(b"?>\n ") == 1
         assert body.endswith(b"</Error>\n\n")

@@ -424,9 +424,12 @@ def by_wsgi(servers, injector, server, app=None, method="GET", **more):
     return WSGIFaultMiddleware((app or App()).wsgi, injector=injector)(environ, lambda *_: None)
 
 
-def by_asgi(servers, injector, server, app=None, method="GET"):
-    wrapped = ASGIFaultMiddleware((app or App()).asgi, injector=injector)
-    error = asyncio.run(Exchange(server, method).run(wrapped, servers.scope(method, "/a")))
+def by_asgi(servers, injector, server, app=None, method="GET", *, run=anyio.run, backend="asyncio", **scope):
+    """The same, also by an `Exchange` that was made before."""
+    call = (app or App()).asgi if isinstance(app, App | None) else app
+    exchange = server if isinstance(server, Exchange) else Exchange(server, method)
+    wrapped = ASGIFaultMiddleware(call, injector=injector)
+    error = run(exchange.run, wrapped, servers.scope(method, "/a", **scope), backend=backend)
     if error is not None:
         raise error
 
