@@ -134,47 +134,46 @@ def test_a_client_that_leaves_just_before_the_wait_ends(servers, clock, make, ba
     assert (only(injector).did, only(injector).injected) == ("failed", False)
 
 
+BROKEN = RuntimeError("the server's own")
+BODY = [{"type": "http.request", "body": bytes([each]), "more_body": each < 100} for each in range(97, 101)]
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_latency_meets_a_client_that_gives_up(servers, clock, make, backend):
-    """If the client leaves a wait, it had its fault; the app runs at once, with the whole body."""
-    injector = make("latency,delay=1h,times=1")
-    told, heard = [{"type": "http.request", "body": b"a", "more_body": False}, LEFT], []
+@pytest.mark.parametrize(
+    ("takes", "told", "heard", "asked", "seconds"),
+    [
+        # The client gives up: it had its fault, and the app runs at once, with the whole body.
+        (0, [BODY[-1], LEFT], [BODY[-1], LEFT], [0, 0], 0),
+        # While a wait listens for the client, one piece of the body is kept for the app.
+        (0, BODY, BODY, [0, 1, 2, 3], 10),
+        # A `receive` that raises ends the listening, not the wait; the app meets it itself.
+        (0, [BROKEN, BROKEN], [BROKEN], [0, 0], 10),
+        # The app and the listener share one `receive`, which is not cancelled.
+        (50, BODY[:1], BODY[:1], [0], 50),
+    ],
+)
+def test_latency_hands_on_what_the_server_says(
+    servers, clock, make, backend, takes, told, heard, asked, seconds
+):
+    """Each message once and in order, though the wait listens for the client."""
+    injector, receive, got, turns = make("latency,delay=10s,times=1"), hearing(*told), [], []
+
+    async def slowly():
+        turns.append(len(got))
+        await anyio.sleep(takes)
+        return await receive()
 
     async def app(scope, receive, send):
-        heard.extend([await receive(), await receive()])
+        for _ in heard:
+            try:
+                got.append(await receive())
+            except RuntimeError as error:
+                got.append(error)
 
     wrapped = ASGIFaultMiddleware(app, injector=injector)
-    scope = servers.scope("PUT", "/b/k", body=b"a")
-    clock.run(wrapped, scope, hearing(*told), None, backend=backend)
-    assert heard == told
+    clock.run(wrapped, servers.scope("PUT", "/b/k", http_version="2"), slowly, None, backend=backend)
+    assert (got, turns, clock.now) == (heard, asked, pytest.approx(seconds))
     assert (only(injector).did, only(injector).injected) == ("delayed", True)
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_latency_hands_on_the_body_in_order(servers, clock, make, backend):
-    """While a wait listens for the client, one piece of the body is kept for the app."""
-    injector = make("latency,delay=1s")
-    pieces = [
-        {"type": "http.request", "body": bytes([each]), "more_body": each < 100} for each in range(97, 101)
-    ]
-    left, seen = list(pieces), []
-
-    async def receive():
-        seen.append(len(heard))
-        return left.pop(0)
-
-    heard = []
-
-    async def app(scope, receive, send):
-        while True:
-            heard.append(await receive())
-            if not heard[-1]["more_body"]:
-                return
-
-    wrapped = ASGIFaultMiddleware(app, injector=injector)
-    clock.run(wrapped, servers.scope("PUT", "/b/k", http_version="2"), receive, None, backend=backend)
-    assert heard == pieces
-    assert seen == [0, 1, 2, 3]
 
 
 STOPPED_WHILE_IT_READS = {"CONTENT_LENGTH": "10", "wsgi.input": SimpleNamespace(read=sys.exit)}
@@ -247,40 +246,6 @@ def test_a_late_app_that_fails_when_it_is_read(servers, clock, make_injector, no
     assert (only(injector).did, only(injector).answered) == ("delayed", None)
     assert injector.counts()["rule-1"].injected == 1
     assert injector.finish() == 0
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_a_server_that_cannot_receive(servers, clock, make, backend):
-    """A receive that raises ends the listening, not the wait; the app meets it itself."""
-    broken = RuntimeError("the server's own")
-
-    async def app(scope, receive, send):
-        with pytest.raises(RuntimeError, match="the server's own"):
-            await receive()
-        assert clock.now == pytest.approx(1)
-
-    wrapped = ASGIFaultMiddleware(app, injector=make("latency,delay=1s"))
-    clock.run(wrapped, servers.scope("PUT", body=b"x"), hearing(broken, broken), None, backend=backend)
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_a_receive_that_has_begun_is_handed_on(servers, clock, make, backend):
-    """The app and the listener share one `receive`, which is not cancelled."""
-    asked, found = [], []
-
-    async def receive():
-        asked.append(1)
-        await anyio.sleep(5)
-        return {"type": "http.request", "body": b"x", "more_body": True}
-
-    async def app(scope, receive, send):
-        found.append(await receive())
-
-    wrapped = ASGIFaultMiddleware(app, injector=make("latency,delay=1s"))
-    clock.run(wrapped, servers.scope("PUT", body=b"x"), receive, None, backend=backend)
-    assert [each["body"] for each in found] == [b"x"]
-    assert asked == [1]
-    assert clock.now == pytest.approx(5)
 
 
 IMPATIENT = [
