@@ -1,5 +1,6 @@
 """WSGI apps of many styles, each of which answers 200 and the same ten bytes."""
 
+import io
 import sys
 
 from .transport import Broken
@@ -44,6 +45,12 @@ def writes_on(environ, start_response):
     write(b"456789")
 
 
+def gives_a_file(environ, start_response):
+    """A file in the server's own wrapper."""
+    start_response("200 OK", list(SIZED))
+    return environ["wsgi.file_wrapper"](io.BytesIO(b"0123456789"), 4)
+
+
 def debugged(app):
     """A debugger calls them for its first piece."""
 
@@ -54,4 +61,4 @@ def debugged(app):
 
 
 OLD = [writing(rest) for rest in ([], [b"", b"89"], [b"89"])]
-MANNERS = [*OLD, *map(debugged, OLD), writes_on, starts_late, changes_its_mind]
+MANNERS = [*OLD, *map(debugged, OLD), writes_on, starts_late, changes_its_mind, gives_a_file]

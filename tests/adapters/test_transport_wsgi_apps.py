@@ -55,7 +55,7 @@ def test_an_app_of_any_manner(wire, make_injector, rule, inside, app):
             closed.append(True)
 
     injector = make_injector(rule)
-    seen = wire(injector, Closing, inside=inside)
+    seen = wire(injector, Closing, inside=inside, **{"wsgi.file_wrapper": FileWrapper})
     check(seen, rule, injector)
     assert isinstance(seen.error, ConnectionError) == (inside and rule.startswith("truncate"))
     assert closed == [True]
@@ -73,21 +73,6 @@ def test_what_passes_is_told_before_its_first_byte(servers, make_injector, rule)
     wrapped = WSGIFaultMiddleware(App().wsgi, injector=injector)
     list(wrapped(servers.environ("HEAD"), start_response))
     assert told == ["nothing_to_cut"]
-
-
-@WAYS
-@SHAPES
-def test_an_app_that_gives_a_file(servers, wire, make_injector, rule, inside):
-    """A file in the server's own wrapper is sent piece by piece, and closed."""
-    file = io.BytesIO(b"0123456789")
-
-    def app(environ, start_response):
-        start_response("200 OK", list(SIZED))
-        return environ["wsgi.file_wrapper"](file, 4)
-
-    injector = make_injector(rule)
-    check(wire(injector, app, inside=inside, **{"wsgi.file_wrapper": FileWrapper}), rule, injector)
-    assert file.closed
 
 
 @WAYS

@@ -15,7 +15,7 @@ from werkzeug.test import Client
 from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware, inject
 from tests.virtual_time import Time
 
-from .transport import LEFT, TESTCLIENT, App, cancel, hearing, only, saying
+from .transport import LEFT, TESTCLIENT, App, cancel, hearing, only, recorder, saying
 
 DELAYS = [
     "http:503,delay=90s",
@@ -256,52 +256,38 @@ IMPATIENT = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("rule", "did", "applied", "backend"),
-    [(*each, BACKENDS[number % 2]) for number, each in enumerate(2 * IMPATIENT[:2] + IMPATIENT[1:])],
-)
-def test_a_test_client_s_own_time_out_has_met_the_latency(servers, clock, make, backend, rule, did, applied):
-    """A cancelled wait counts as a fault; an error or a change that never came does not."""
-    injector = make(f"{rule},times=1")
-    wrapped = ASGIFaultMiddleware(saying(START, END), injector=injector)
-    scope = servers.scope(extensions={"http.response.debug": {}})
+class Timeout(BaseException):
+    """As gevent's, or one of an alarm, which is raised in the wait."""
 
-    async def send(message):
-        """Nobody listens."""
+
+@pytest.mark.parametrize("record_all", [False, True], ids=["matched", "record_all"])
+@pytest.mark.parametrize("way", ["wsgi", *BACKENDS])
+@pytest.mark.parametrize(("rule", "did", "applied"), IMPATIENT)
+def test_a_test_client_s_own_time_out_has_met_the_latency(
+    servers, clock, make, rule, did, applied, way, record_all
+):
+    """A wait that is cancelled, or left, counts as a fault; an error or a change that never came does not."""
+    injector = make(f"{rule},times=1", record_all=record_all)
+
+    def time_out():
+        raise Timeout
 
     async def scenario():
         with anyio.move_on_after(30):
-            await wrapped(scope, hearing(), send)
+            wrapped = ASGIFaultMiddleware(saying(START, END), injector=injector)
+            await wrapped(servers.scope(**TESTCLIENT), hearing(), recorder()[1])
 
-    clock.run(scenario, backend=backend)
+    if way == "wsgi":
+        clock.at(30, time_out)
+        with pytest.raises(Timeout):
+            Client(WSGIFaultMiddleware(App().wsgi, injector=injector)).get("/films/cat")
+    else:
+        clock.run(scenario, backend=way)
     outcome = only(injector)
     assert (outcome.did, outcome.applied) == (did, applied)
     # The wait before the next attempt begins where this one was given up.
     assert (outcome.answered is not None) == (did == "delayed" and not applied)
     assert injector.injected == injector.counts()["rule-1"].injected == (did == "delayed")
-
-
-@pytest.mark.parametrize("record_all", [False, True], ids=["matched", "record_all"])
-@pytest.mark.parametrize(("rule", "did", "applied"), IMPATIENT)
-def test_a_wsgi_test_client_s_own_time_out(clock, make, rule, did, applied, record_all):
-    """The same where what ends the wait is raised in it, as by gevent's Timeout or an alarm."""
-
-    class Timeout(BaseException):
-        pass
-
-    def time_out():
-        raise Timeout
-
-    clock.at(30, time_out)
-    injector = make(f"{rule},times=1", record_all=record_all)
-    client = Client(WSGIFaultMiddleware(App().wsgi, injector=injector))
-    with pytest.raises(Timeout):
-        client.get("/films/cat")
-    outcome = only(injector)
-    assert (outcome.did, outcome.applied) == (did, applied)
-    # The wait before the next attempt begins where this one was given up.
-    assert (outcome.answered is not None) == (did == "delayed" and not applied)
-    assert injector.injected == (did == "delayed")
 
 
 def test_what_follows_a_time_out_is_its_retry(servers):
