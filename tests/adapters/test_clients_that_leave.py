@@ -158,17 +158,10 @@ START = {"type": "http.response.start", "status": 200, "headers": [(b"content-le
 @pytest.mark.parametrize("rule", ["truncate", "drip,rate=1KB"])
 def test_wsgi_client_that_has_left_already(servers, make_injector, rule):
     """Nothing of the answer could be given: the take goes back."""
-
-    def app(environ, start_response):
-        start_response("200 OK", list(SIZED))
-        return [b"0123456789"]
-
     injector = make_injector(f"{rule},times=1")
     with loopback() as (client, server):
         leave(client)
-        environ = servers.environ(**{"werkzeug.socket": server})
-        wrapped = WSGIFaultMiddleware(app, injector=injector)
-        assert list(wrapped(environ, lambda *_: lambda _: None)) == []
+        assert list(by_wsgi(servers, injector, server)) == []
     assert last(injector).did == "failed"
     assert injector.counts()["rule-1"].injected == 0
 
@@ -187,8 +180,7 @@ def test_wsgi_client_that_leaves_a_body_of_the_server_s(servers, make_injector, 
     hours = count(step=3600)
     injector = make_injector(f"{rule},times=1", waits=RealTime(hours.__next__) if overdue else None)
     with loopback() as (client, server):
-        environ = servers.environ(**{"werkzeug.socket": server})
-        result = WSGIFaultMiddleware(app.wsgi, injector=injector)(environ, lambda *_: None)
+        result = by_wsgi(servers, injector, server, app)
         pieces = iter(result)
         assert next(pieces) == first
         leave(client)

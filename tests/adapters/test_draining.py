@@ -3,6 +3,7 @@
 import asyncio
 import io
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import anyio
 import pytest
@@ -141,14 +142,7 @@ def test_asgi_seconds_are_bounded(servers, clock, backend):
 @pytest.mark.parametrize("end", [b"", ConnectionResetError("gone"), ValueError("a bad chunk")], ids=repr)
 def test_wsgi_client_gone_in_the_middle(servers, end):
     """A fault that was not given does not count: the next request gets that of `times=1`."""
-    injector, pieces = make(RULE), [b"abc", end]
-
-    def read(size):
-        piece = pieces.pop(0)
-        if isinstance(piece, Exception):
-            raise piece
-        return piece
-
+    injector, read = make(RULE), Mock(side_effect=[b"abc", end])
     environ = servers.environ(
         "PUT", "/b/k", CONTENT_LENGTH="10", **{"wsgi.input": SimpleNamespace(read=read)}
     )

@@ -12,6 +12,7 @@ from faultinject import ASGIFaultMiddleware, Rule, WSGIFaultMiddleware, inject, 
 from faultinject.exceptions import InjectionFailedError
 
 from .conftest import asgi_app
+from .transport import App, recorder
 
 
 class Broken(Exception):
@@ -137,20 +138,12 @@ def test_refused_is_the_apps_own_answer(send, make_injector, record_all):
 
 def test_a_request_that_no_server_makes_passes(make_injector):
     """Without the keys that every environ and scope have the app is asked, not us."""
-    asked = []
-
-    async def asgi(scope, receive, send):
-        asked.append(scope)
-
-    def wsgi(environ, start_response):
-        asked.append(environ)
-        return []
-
-    injector = make_injector("cos:SlowDown")
+    injector, app = make_injector("cos:SlowDown"), App()
     for _ in range(2):
-        assert WSGIFaultMiddleware(wsgi, injector=injector)({}, None) == []
-        anyio.run(ASGIFaultMiddleware(asgi, injector=injector), {"type": "http"}, None, None)
+        environ, scope = {}, {"type": "http"}
+        assert WSGIFaultMiddleware(app.wsgi, injector=injector)(environ, lambda *_: None) is app
+        anyio.run(ASGIFaultMiddleware(app.asgi, injector=injector), scope, None, recorder()[1])
+        assert (environ, scope) == ({}, {"type": "http"})
         injector.disable()
     assert [type(each) for each in injector.errors] == [KeyError, KeyError]
-    assert asked == [{}, {"type": "http"}] * 2
-    assert injector.failures == 2
+    assert (app.ran, injector.failures) == (4, 2)

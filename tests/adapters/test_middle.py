@@ -234,10 +234,7 @@ def test_an_app_that_starts_twice(make_injector, rule):
     def app(environ, start_response):
         environ["wsgi.input"].read()
         start_response("200 OK", [])
-        try:
-            raise Broken
-        except Broken as error:
-            start_response("500 Broken", [], (Broken, error, None))
+        start_response("500 Broken", [], (Broken, Broken(), None))
         raise Broken
 
     injector = make_injector(rule)

@@ -2,6 +2,7 @@
 
 import re
 import time
+from itertools import islice
 
 import pytest
 
@@ -72,12 +73,11 @@ def test_a_late_error_that_is_not_read_to_its_end(servers, make_injector):
     for pieces in (0, 1, 2):
         injector = make_injector(f"{LATE},delay=1h", FAULTINJECT_MAX_ACTIVE="1")
         result = WSGIFaultMiddleware(None, injector=injector)(servers.environ(), lambda *_: None)
-        each = iter(result)
-        sent = sum(len(next(each)) for _ in range(pieces))
+        sent = sum(map(len, islice(result, pieces)))
         result.close()
         if pieces:
             assert injector.journal.outcomes[-1].response_bytes == sent
-        del each, result
+        del result
         assert injector.finish() == 0
 
 

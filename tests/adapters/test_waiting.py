@@ -213,10 +213,7 @@ def test_latency_after_waits_once_and_keeps_exc_info(servers, clock, make):
 
     def app(environ, start_response):
         start_response("200 OK", headers=[])
-        try:
-            raise LookupError
-        except LookupError:
-            start_response("404 Not Found", [], sys.exc_info())
+        start_response("404 Not Found", [], (LookupError, LookupError(), None))
         return [b"x"]
 
     def start(status, headers, exc_info=None):
