@@ -182,30 +182,6 @@ def test_an_app_that_says_something_else(wire, make_injector, rule, said, saw, d
     assert injector.counts()["rule-1"].injected == (did == "truncated")
 
 
-@BACKENDS
-def test_an_app_that_listens_for_the_end(servers, make_injector, backend):
-    """An endless stream hears that the client left when its connection is cut, and ends."""
-
-    async def app(scope, receive, send):
-        async def listen(scope):
-            while (await receive())["type"] != "http.disconnect":
-                pass
-            scope.cancel()
-
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(listen, tasks.cancel_scope)
-            for _ in range(9):
-                await send({"type": "http.response.body", "body": b"0123456789", "more_body": True})
-
-    injector = make_injector("truncate,keep_bytes=15")
-    with loopback() as (client, server):
-        by_asgi(servers, injector, server, app, backend=backend)
-        raw, end = read(client)
-    assert raw.partition(b"\r\n\r\n")[2] == b"012345678901234"
-    assert (end, last(injector).did) == ("FIN", "truncated")
-
-
 @pytest.mark.parametrize(
     "rule",
     [
