@@ -10,7 +10,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from functools import partial
-from types import ModuleType
+from types import SimpleNamespace
 
 import a2wsgi
 import aiohttp
@@ -371,19 +371,13 @@ def test_pickles_are_read_where_no_library_is_loaded():
     assert interpreter(*pickles).stdout == PLAINEST.format(errno.ECONNRESET, "3 of 10 bytes")
 
 
-def fake_module(**names):
-    module = ModuleType("httpx2")
-    vars(module).update(names)
-    return module
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_httpx2_is_a_library_like_httpx(monkeypatch, kind):
     """Starlette's client is one of it; what is loaded at the time of the error counts."""
     name = CAUGHT[kind][0].__name__
     theirs = type(name, (OSError,), {"__str__": lambda error: error.theirs})
     assert not isinstance(KINDS[kind](), theirs)
-    monkeypatch.setitem(sys.modules, "httpx2", fake_module(**{name: theirs}))
+    monkeypatch.setitem(sys.modules, "httpx2", SimpleNamespace(**{name: theirs}))
     error = KINDS[kind]()
     assert isinstance(error, theirs)
     assert isinstance(error, CAUGHT[kind][0])
@@ -392,7 +386,7 @@ def test_httpx2_is_a_library_like_httpx(monkeypatch, kind):
 
 def test_an_older_aiohttp(monkeypatch):
     """It has no class of its own for a time-out while reading."""
-    older = fake_module(ServerTimeoutError=aiohttp.ServerTimeoutError)
+    older = SimpleNamespace(ServerTimeoutError=aiohttp.ServerTimeoutError)
     monkeypatch.setitem(sys.modules, "aiohttp.client_exceptions", older)
     assert isinstance(timeout_error(), aiohttp.ServerTimeoutError)
     assert not isinstance(timeout_error(), aiohttp.SocketTimeoutError)
@@ -409,7 +403,7 @@ def test_the_standard_library_alone(monkeypatch):
     "module",
     [
         *(
-            fake_module(ReadError=error)
+            SimpleNamespace(ReadError=error)
             for error in (
                 type("ReadError", (UnicodeDecodeError,), {}),
                 type("ReadError", (BaseException,), {}),

@@ -42,30 +42,32 @@ def what(outcome):
     return outcome.did, outcome.request_bytes, outcome.request_digest, outcome.body_complete
 
 
-def test_wsgi_reads_to_the_length_and_no_further(servers):
-    """On a keep-alive connection what follows the body is the next request."""
-    injector = make(RULE)
-    source = Source(b"x" * 100_000 + b"GET /next")
-    environ = servers.environ("PUT", "/b/k", CONTENT_LENGTH="100000", **{"wsgi.input": source})
-    answer = servers.wsgi(WSGIFaultMiddleware(never, injector=injector), environ)
-    assert answer.status == 503
-    assert source.read() == b"GET /next"
-    assert source.sizes == [65_536, 34_464]
-    assert what(only(injector)) == ("answered", 100_000, digest((), b"x" * 100_000)[1], True)
+CHUNKED = {"HTTP_TRANSFER_ENCODING": "chunked"}
 
 
 @pytest.mark.parametrize(
-    ("marked", "found"),
-    [({"wsgi.input_terminated": True}, (7, digest((), b"chunked")[1], True)), ({}, (None, None, None))],
+    ("more", "data", "sizes", "left", "size"),
+    [
+        # On a keep-alive connection what follows the body is the next request.
+        (
+            {"CONTENT_LENGTH": "100000"},
+            b"x" * 100_000 + b"GET /next",
+            [65_536, 34_464],
+            b"GET /next",
+            100_000,
+        ),
+        ({**CHUNKED, "wsgi.input_terminated": True}, b"chunked", [65_536] * 2, b"", 7),
+        # Without a length or a marked end reading would never stop, so nothing is read.
+        (CHUNKED, b"chunked", [], b"chunked", None),
+    ],
 )
-def test_wsgi_reads_chunked_to_its_marked_end(servers, marked, found):
-    """Without a length or a marked end reading would never stop, so nothing is read."""
-    injector = make(RULE)
-    source = Source(b"chunked")
-    more = {"wsgi.input": source, "HTTP_TRANSFER_ENCODING": "chunked", **marked}
-    wrapped = WSGIFaultMiddleware(never, injector=injector)
-    assert servers.wsgi(wrapped, servers.environ("PUT", "/b/k", **more)).status == 503
-    assert bool(source.sizes) == bool(marked)
+def test_wsgi_reads_to_the_end_and_no_further(servers, more, data, sizes, left, size):
+    """By the length, or by the end that the server marks."""
+    injector, source = make(RULE), Source(data)
+    environ = servers.environ("PUT", "/b/k", **more, **{"wsgi.input": source})
+    assert servers.wsgi(WSGIFaultMiddleware(never, injector=injector), environ).status == 503
+    assert (source.sizes, source.read()) == (sizes, left)
+    found = (None, None, None) if size is None else (size, digest((), data[:size])[1], True)
     assert what(only(injector)) == ("answered", *found)
 
 

@@ -7,7 +7,7 @@ import pytest
 from faultinject import RuleCounts
 from tests.pairs import pairs
 
-from .transport import WIRES, App, Broken
+from .transport import WIRES, App, Broken, WsgiWire
 
 WHOLE = b"0123456789"
 
@@ -208,10 +208,10 @@ def no_thread(_):
     raise RuntimeError("can't start new thread")
 
 
-def test_the_server_s_thread_does_it(wire, make_injector, monkeypatch):
-    """A hang that finds no thread is over before the adapter returns."""
+def test_the_server_s_thread_does_it(servers, make_injector, monkeypatch):
+    """A hang that finds no thread is over before the WSGI adapter returns."""
     monkeypatch.setattr("threading.Thread.start", no_thread)
     injector = make_injector("hang,duration=50ms")
-    assert wire(injector).saw == (0, b"", "FIN")
+    assert WsgiWire(servers)(injector).saw == (0, b"", "FIN")
     assert injector.journal.outcomes[-1].injected
     assert injector.finish() == 0

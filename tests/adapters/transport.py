@@ -366,15 +366,10 @@ class AsgiWire:
             own = Exchange(server, method, pieces)
             if inside:
                 del own.transport
-            exchange = own.run(wrapped, scope)
-            if not pieces:
-                error = asyncio.run(exchange)
-                server.close()
-                return Seen(*read(client), error)
             # What it has not sent yet is waited for, until it has read the answer and leaves.
             with ThreadPoolExecutor(1) as pool:
                 answer = pool.submit(read_and_leave, client)
-                error = asyncio.run(exchange)
+                error = asyncio.run(own.run(wrapped, scope))
                 server.close()
                 return Seen(*answer.result(), error)
 
