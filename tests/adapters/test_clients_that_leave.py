@@ -7,10 +7,11 @@ from itertools import count
 import anyio
 import pytest
 
-from faultinject import ASGIFaultMiddleware, Injector, RuleCounts, WSGIFaultMiddleware
+from faultinject import ASGIFaultMiddleware, Injector, RuleCounts
 from tests.virtual_time import RealTime
 
 from .transport import (
+    BACKENDS,
     LEFT,
     App,
     Broken,
@@ -113,14 +114,6 @@ def test_uvicorn_has_heard_of_it(servers, make_injector, clock):
     assert last(injector).left
 
 
-def test_where_nothing_shows_it(servers, make_injector, clock):
-    """As in a test client."""
-    injector = make_injector([], waits=clock, record_all=True)
-    environ = servers.environ("GET", "/a")
-    WSGIFaultMiddleware(Slow(clock, 1, lambda: None).wsgi, injector=injector)(environ, lambda *_: None)
-    assert not last(injector).left
-
-
 @SENDS
 @pytest.mark.parametrize(
     ("rule", "did", "status", "applied"),
@@ -144,8 +137,6 @@ def test_while_a_fault_is_delayed(servers, make_injector, by, rule, did, status,
     assert injector.counts()["rule-1"] == RuleCounts(1, did == "delayed")
 
 
-SIZED = [("Content-Length", "10")]
-BACKENDS = pytest.mark.parametrize("backend", ["asyncio", "trio"])
 START = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"10")]}
 
 

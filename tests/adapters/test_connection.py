@@ -10,7 +10,7 @@ import stat
 import sys
 from contextlib import ExitStack, suppress
 from functools import partial
-from types import SimpleNamespace
+from types import MethodType, SimpleNamespace
 from unittest.mock import Mock
 
 import pytest
@@ -276,27 +276,19 @@ def test_a_connection_of_pyopenssl(servers, injector):
         assert read(client) == (b"", "RST")
 
 
-class Sender:
-    """An object like the one whose method is hypercorn's `send`."""
-
-    def __init__(self, send=None, **more):
-        vars(self).update(more)
-        if send is not None:
-            self.send = send
-
-    async def method(self, message):
-        raise AssertionError
+async def never(_, message):
+    raise AssertionError
 
 
 def hypercorn_on_trio(stream):
-    return Sender(Sender(Sender(stream=stream).method).method).method
+    above = MethodType(never, SimpleNamespace(stream=stream))
+    for _ in range(2):
+        above = MethodType(never, SimpleNamespace(send=above))
+    return above
 
 
 def daphne(transport):
-    async def send(_, message):
-        raise AssertionError
-
-    return partial(send, SimpleNamespace(channel=SimpleNamespace(transport=transport)))
+    return partial(never, SimpleNamespace(channel=SimpleNamespace(transport=transport)))
 
 
 STREAMS = {

@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 from contextlib import suppress
+from unittest.mock import Mock
 
 import fastapi
 import flask
@@ -550,19 +551,14 @@ def test_rules_of_its_own_leave_the_others_apps_alone(on, monkeypatch, kind, ser
 def test_sanic_served_by_its_own_server(caplog, served_by_asgi):
     """If the server never calls the app by ASGI, the log says that nothing is injected."""
 
-    class Sanic:
+    class Sanic(AsgiInstance):
         asgi = served_by_asgi
-
-        def before_server_start(self, listener):
-            self.listener = listener
-
-        async def __call__(self, scope, receive, send):
-            """Nothing: only its beginning is looked at."""
+        before_server_start = Mock()
 
     Sanic.__module__ = "sanic.app"
     app = Sanic()
     assert install(app, "http:503", enabled=True) is app
-    app.listener(app, None)
+    app.before_server_start.call_args.args[0](app, None)
     assert ("nothing is injected: Sanic's own server" in caplog.text) is not served_by_asgi
 
 

@@ -9,11 +9,10 @@ import pytest
 from faultinject import ASGIFaultMiddleware, Injector
 from tests.pairs import pairs
 
-from .transport import TESTCLIENT, App, Exchange, loopback, recorder, saying
+from .transport import BACKENDS, TESTCLIENT, App, Exchange, loopback, recorder, saying
 
 pytestmark = pytest.mark.live
 
-BACKENDS = pytest.mark.parametrize("backend", ["asyncio", "trio"])
 OFTEN = 5_000
 # Each listens, drains or looks for the end of a broken connection.
 RULES = [

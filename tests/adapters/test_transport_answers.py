@@ -8,14 +8,9 @@ import pytest
 
 from faultinject import WSGIFaultMiddleware
 
-from .transport import LEFT, Exchange, by_asgi, loopback, saying
+from .transport import LEFT, Exchange, by_asgi, ended, loopback, saying
 
 LATE = "cos:InternalError,status=200"
-
-
-def last(injector):
-    outcome = injector.journal.outcomes[-1]
-    return outcome.did, outcome.status, outcome.applied
 
 
 @pytest.mark.parametrize("inside", [False, True])
@@ -29,7 +24,7 @@ def test_a_late_error(wire, make_injector, inside, when):
     assert (seen.status, seen.end, seen.error) == (200, "FIN", None)
     assert "content-length" not in seen.headers
     assert re.fullmatch(rb"<\?xml [^>]*\?>\n {1,3}<Error>.*</Error>\n*", seen.body, re.DOTALL)
-    assert last(injector) == ("answered", 200, when == "after")
+    assert ended(injector) == ("answered", when == "after", 200)
     outcome = injector.journal.outcomes[-1]
     assert outcome.elapsed < took - 0.4  # until its head, and not until its end
     assert outcome.response_bytes == len(seen.body)  # the blanks among them
@@ -98,4 +93,4 @@ def test_a_client_that_waits_for_100_is_not_listened_for(servers, make_injector,
     assert clock.now >= 0.1
     assert [each for each in asked if each < 0.1] == []
     assert injector.errors == []
-    assert last(injector)[0] in ("closed", "answered", "delayed")
+    assert ended(injector)[0] in ("closed", "answered", "delayed")

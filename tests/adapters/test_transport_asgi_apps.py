@@ -26,7 +26,6 @@ from .transport import (
 WAYS = pytest.mark.parametrize("inside", [False, True], ids=["connection", "inside"])
 RULES = ["truncate,keep_bytes=8", "drip,rate=1KB", "corrupt"]
 SHAPES = pytest.mark.parametrize("rule", RULES)
-BACKENDS = pytest.mark.parametrize("backend", ["asyncio", "trio"])
 START = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"10")]}
 WHOLE = {"type": "http.response.body", "body": b"0123456789"}
 ANSWER = saying(START, WHOLE)

@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import signal
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -86,26 +85,6 @@ def test_waits_end_when_it_expires(send, clock):
     assert send(injector).status == 503
     assert clock.now == pytest.approx(5, abs=1.01)
     assert send(injector).status == 200
-
-
-def test_waits_end_with_gunicorn_s_worker(servers, clock, make, monkeypatch):
-    """At SIGTERM it only notes that it is to end."""
-
-    class Worker:
-        alive = True
-
-        def handle_exit(self, *_):
-            self.alive = False
-
-    monkeypatch.setitem(sys.modules, "gunicorn.workers.base", SimpleNamespace(Worker=Worker))
-    before = signal.signal(signal.SIGTERM, Worker().handle_exit)
-    clock.at(30, lambda: signal.raise_signal(signal.SIGTERM))
-    try:
-        wrapped = WSGIFaultMiddleware(None, injector=make("http:503,delay=1h"))
-        assert servers.wsgi(wrapped, servers.environ()).status == 503
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    assert clock.now == pytest.approx(30)
 
 
 async def nobody(message):

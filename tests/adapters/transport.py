@@ -9,10 +9,12 @@ from contextlib import contextmanager, suppress
 from types import SimpleNamespace
 
 import anyio
+import pytest
 
 from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware
 from tests.until import until
 
+BACKENDS = pytest.mark.parametrize("backend", ["asyncio", "trio"])
 TESTCLIENT = {"client": ("testclient", 50000), "extensions": {"http.response.debug": {}}}
 PATIENCE = 60.0
 
@@ -135,6 +137,12 @@ def only(injector):
     """The outcome of the only request."""
     [outcome] = injector.journal.outcomes
     return outcome
+
+
+def ended(injector):
+    """What became of the last request: the action, whether the app ran, and the status."""
+    outcome = last(injector)
+    return outcome.did, outcome.applied, outcome.status
 
 
 class Seen:
