@@ -50,8 +50,8 @@ def gives_a_file(environ, start_response):
 def debugged(app):
     """A debugger calls them for its first piece."""
 
-    def debugger(environ, start_response):
-        yield from app(environ, start_response)
+    def debugger(*given):
+        yield from app(*given)
 
     return debugger
 

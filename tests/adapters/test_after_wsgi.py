@@ -8,6 +8,7 @@ import pytest
 
 from faultinject import WSGIFaultMiddleware
 
+from .manners import debugged
 from .transport import App, Taking, only
 
 RULE = "cos:SlowDown,when=after,times=1"
@@ -61,34 +62,30 @@ def test_the_apps_own_failure_passes_unchanged(servers, make_injector, status):
     assert (only(injector).did, only(injector).status) == ("app_failed", None)
 
 
-def raises(error=LookupError):
-    """An app that raises at once, and one that does between its pieces."""
+class Silent(App):
+    """An app that does not begin its answer."""
 
-    def at_once(environ, start_response):
-        raise error
-
-    def later(environ, start_response):
-        start_response("200 OK", [])
-        yield b"a"
-        raise error
-
-    return at_once, later
+    def wsgi(self, environ, start_response):
+        return self
 
 
-@pytest.mark.parametrize("at", [0, 1], ids=["at once", "later"])
-@pytest.mark.parametrize("error", [LookupError, SystemExit, None])
-def test_an_app_that_raises_passes(servers, make_injector, error, at):
+@pytest.mark.parametrize(
+    ("error", "app"),
+    [
+        *((each, App(fails="before", error=each)) for each in (LookupError, SystemExit)),
+        *((each, App(fails="between", error=each)) for each in (LookupError, SystemExit)),
+        (AssertionError, Silent(b"", b"x")),
+    ],
+)
+def test_an_app_that_raises_passes(servers, make_injector, error, app):
     """The app's exception, a worker's end, or a missing start pass on, and return the count."""
-    log = []
-    apps = raises(error) if error else [lambda *_: [b"", b"x"]] * 2
     injector = make_injector(RULE)
-    with pytest.raises(error or AssertionError):
-        run(servers, lambda *each: Body(apps[at](*each), log), injector)
-    assert log[-1:] == ([] if error and not at else ["close"])
-    assert log.count("close") <= 1
+    with pytest.raises(error):
+        run(servers, app.wsgi, injector)
+    assert app.closed == (app.fails != "before")
     assert (only(injector).did, only(injector).applied, only(injector).status) == ("app_failed", True, None)
     assert injector.counts()["rule-1"].injected == 0
-    assert run(servers, lambda *_: (_[1]("200 OK", []) and []) or [], injector).status == 503
+    assert run(servers, App().wsgi, injector).status == 503
 
 
 def anew(start_response, status="500 Internal Server Error", headers=(("x-own", "1"),)):
@@ -127,10 +124,6 @@ def as_file(*written):
     return app
 
 
-def by_a_debugger(environ, start_response, said):
-    yield from as_file(b"own")(environ, start_response, said)
-
-
 def late(*own):
     """A generator that begins its answer late."""
 
@@ -148,7 +141,7 @@ TURNING = {
     "the end": (as_pieces(), b""),
     "a file": (as_file(), OWN),
     "write": (as_file(b"own"), OWN),
-    "a debugger": (by_a_debugger, OWN),
+    "a debugger": (debugged(as_file(b"own")), OWN),
     "late": (late(OWN), OWN),
     "late and empty": (late(), b""),
 }

@@ -71,7 +71,7 @@ def make(request):
 
 
 def bare_environ(**more):
-    environ = {
+    return {
         "REQUEST_METHOD": "GET",
         "PATH_INFO": "/a",
         "SERVER_NAME": "127.0.0.1",
@@ -82,9 +82,8 @@ def bare_environ(**more):
         "wsgi.multithread": True,
         "wsgi.multiprocess": False,
         "wsgi.run_once": False,
+        **more,
     }
-    environ.update((key.replace("__", "."), value) for key, value in more.items())
-    return environ
 
 
 @pytest.mark.parametrize(
@@ -92,12 +91,12 @@ def bare_environ(**more):
     [
         {"SERVER_SOFTWARE": "gunicorn/27.0.1"},
         {"SERVER_SOFTWARE": ""},
-        {"gunicorn__socket": None},
-        {"werkzeug__socket": None},
-        {"uwsgi__version": b"2.0.31"},
+        {"gunicorn.socket": None},
+        {"werkzeug.socket": None},
+        {"uwsgi.version": b"2.0.31"},
         {"REMOTE_PORT": "44216"},  # eventlet, twisted
-        {"asgi__scope": {"asgi": {"version": "3.0", "spec_version": "2.3"}}},  # a2wsgi
-        {"wsgi__multiprocess": True},  # hypercorn, tornado; the bridges of uvicorn, starlette and asgiref
+        {"asgi.scope": {"asgi": {"version": "3.0", "spec_version": "2.3"}}},  # a2wsgi
+        {"wsgi.multiprocess": True},  # hypercorn, tornado; the bridges of uvicorn, starlette and asgiref
     ],
     ids="".join,
 )

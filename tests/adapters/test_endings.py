@@ -7,6 +7,7 @@ import socket
 import threading
 from contextlib import contextmanager
 from types import MethodType, SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 from werkzeug.wsgi import LimitedStream
@@ -24,10 +25,6 @@ BODY = b"x" * 100_000
 def stream(data):
     """A request body that a server reads from its connection as the app asks."""
     return SimpleNamespace(read=io.BytesIO(data).read)
-
-
-def fails(*_):
-    raise OSError
 
 
 class Server:
@@ -145,7 +142,9 @@ def test_what_a_server_is_told(servers, make_injector, make, rule, more, told, s
 
 
 @pytest.mark.parametrize(
-    "source", [SimpleNamespace(read=fails), stream(BODY[:-1])], ids=["fails", "ends early"]
+    "source",
+    [SimpleNamespace(read=Mock(side_effect=OSError)), stream(BODY[:-1])],
+    ids=["fails", "ends early"],
 )
 def test_a_body_that_cannot_be_read_behind_its_answer(servers, make_injector, source):
     """The client has its answer."""
@@ -218,11 +217,7 @@ def test_a_server_that_shuts_both_directions(servers, make_injector):
 
 def test_where_no_more_threads_can_be_had(servers, make_injector, monkeypatch):
     """The FIN goes out, and what is still sent is the server's."""
-
-    def start(_):
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr(threading.Thread, "start", start)
+    monkeypatch.setattr(threading.Thread, "start", Mock(side_effect=RuntimeError("can't start new thread")))
     with answered(servers, make_injector(UNREAD)) as (client, _):
         assert read(client)[1] == "FIN"
 
@@ -251,18 +246,6 @@ class Wrapping:
     begin = __call__
 
 
-class Hiding:
-    """Middleware that nobody looks into."""
-
-    __slots__ = ("_start",)
-
-    def __init__(self, start):
-        self._start = start
-
-    def __call__(self, *given):
-        return self._start(*given)
-
-
 WRAPPINGS = {
     "nothing": lambda start: start,
     "closure": by_closure,
@@ -275,7 +258,8 @@ WRAPPINGS = {
     "objects that hold themselves": lambda start: functools.reduce(
         lambda inner, _: Wrapping(inner).begin, range(5), start
     ),
-    "hidden": Hiding,
+    # Nobody looks into the defaults of a function.
+    "hidden": lambda start: lambda *given, held=(start,): held[0](*given),
 }
 
 

@@ -69,10 +69,7 @@ def test_a_request_that_cannot_be_read_passes(servers, make_injector, caplog):
 
 def test_after_the_body_was_read_the_app_is_never_called(send, servers, make_injector, caplog):
     """It would see an empty upload: a plain 500 says that it was us."""
-    injector = make_injector("cos:SlowDown,times=1")
-
-    def app(*_):
-        raise AssertionError("not called")
+    injector, app = make_injector("cos:SlowDown,times=1"), App()
 
     async def receive():
         return {"type": "http.request", "body": "text"}
@@ -81,7 +78,7 @@ def test_after_the_body_was_read_the_app_is_never_called(send, servers, make_inj
         text = SimpleNamespace(read=lambda *_: "text")
         answer = send(injector, "PUT", "/b/k", body=b"data", app=app, **{"wsgi.input": text})
     else:
-        wrapped = ASGIFaultMiddleware(app, injector=injector)
+        wrapped = ASGIFaultMiddleware(app.asgi, injector=injector)
         answer = anyio.run(servers.asgi, wrapped, servers.scope("PUT", "/b/k", body=b"data"), receive)
     # What is left of the body is nobody's next request.
     assert answer.wire == (
@@ -92,7 +89,7 @@ def test_after_the_body_was_read_the_app_is_never_called(send, servers, make_inj
     assert [type(each) for each in injector.errors] == [TypeError]
     assert [each.did for each in injector.journal.outcomes] == ["failed"]
     assert len(errors(caplog)) == 1
-    assert send(injector, "PUT", "/b/k").status == 503
+    assert (send(injector, "PUT", "/b/k").status, app.ran) == (503, 0)
 
 
 def test_what_middleware_adds_to_such_an_answer_is_not_in_the_next_one(servers, make_injector):

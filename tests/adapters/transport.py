@@ -118,14 +118,10 @@ def read_and_leave(client):
     return found
 
 
-def workers():
-    """The threads that faults go on in."""
-    return [each for each in threading.enumerate() if each.name.startswith("faultinject")]
-
-
 def settle():
-    """Wait for faults to be over that go on when the adapter has returned."""
-    until(lambda: not workers())  # not joined: one that is about to start cannot be
+    """Wait for faults to be over that go on, in threads, when the adapter has returned."""
+    # Not joined: one that is about to start cannot be.
+    until(lambda: not any(each.name.startswith("faultinject") for each in threading.enumerate()))
 
 
 def last(injector):
