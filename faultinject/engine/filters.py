@@ -8,12 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from faultinject.engine.draw import stretched
-
-if TYPE_CHECKING:
-    from faultinject.http.wire import Headers
+from faultinject.http.wire import Headers
 
 PARTIAL = 206
 RANGES = ("range", "x-ms-range")
