@@ -275,8 +275,8 @@ def paused(
             held_back = {**message, "body": piece[before_pause:]}
             message = {**message, "body": piece[:before_pause], "more_body": True}
             before_pause = 0
-            return message
-        await wait_once()
+        else:
+            await wait_once()
         return message
 
     return receive_paused
