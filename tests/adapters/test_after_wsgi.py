@@ -208,7 +208,10 @@ class Complaining(App):
 
 
 def test_too_many_bytes_are_cut(send, make_injector):
-    """Past 128 MiB the answer is closed, or `send` says that the client left; what the app says to that is dropped."""
+    """Past 128 MiB the answer is closed, or `send` says that the client left.
+
+    An error that the app raises then is dropped.
+    """
     app, injector = Complaining(*[HALF] * 9), make_injector(RULE)
     assert send(injector, app=app).status == 503
     # ASGI tells the app when it sends the next piece.

@@ -88,7 +88,7 @@ def test_wsgi_in_the_middle_of_its_upload(servers, make_injector):
 
 
 def test_asgi_behind_an_answer_in_the_middle_of_its_upload(servers, make_injector):
-    """What the app hears behind its own answer is of no account."""
+    """A client that leaves behind the app's own answer has had it."""
     injector = make_injector([], record_all=True)
 
     async def app(scope, receive, send):

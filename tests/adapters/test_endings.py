@@ -232,7 +232,7 @@ def by_closure(start):
 
 
 class Wrapping:
-    """Other middleware with the server's callable in it, and with itself, as objects of frameworks have."""
+    """Other middleware with the server's callable in it, and itself, as frameworks have."""
 
     def __init__(self, start):
         self.start, self.own, self.again = start, self.begin, self.begin
@@ -266,7 +266,7 @@ WRAPPINGS = {
 @pytest.mark.parametrize("wrap", WRAPPINGS)
 @each_row("rule", [UNREAD, CLOSES])
 def test_a_server_beneath_other_middleware(servers, make_injector, wrap, rule):
-    """Middleware that wraps `start_response` does not hide the server, or the answer comes all the same."""
+    """Middleware does not hide the server; if it does, the answer comes all the same."""
     server = Gunicorn()
     wrapped = WRAPPINGS[wrap](server.start_response)
     environ = environ_of(servers, **server.shown)

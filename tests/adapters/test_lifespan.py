@@ -76,7 +76,7 @@ SHUTDOWN = ["lifespan.startup.complete", "lifespan.shutdown.failed"]
 
 
 def serve(injector, *, ask=True):
-    """Start, one request, shut down: what was said, and of each line of the journal then whether it is the end."""
+    """Start, one request, shut down: each message, and whether each journal line then is an end."""
     said, read = [], Path(injector.journal.path).read_text
 
     async def send(message):

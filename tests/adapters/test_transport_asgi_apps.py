@@ -99,7 +99,7 @@ def test_what_comes_behind_an_answer_is_done(wire, make_injector, rule, inside):
     ],
 )
 def test_other_messages_of_an_app(servers, make_injector, rule, hints, comes):
-    """Hints come unless the answer is dropped; promised trailers behind a whole answer, not a broken one."""
+    """Hints come unless the answer is dropped, trailers unless it is broken."""
     sent, send = recorder()
     before = [{"type": f"http.response.{each}"} for each in ("early_hint", "debug")]
     trailers = {"type": "http.response.trailers", "headers": [(b"x-sum", b"1")]}

@@ -242,7 +242,7 @@ class Timeout(BaseException):
 def test_a_test_client_s_own_time_out_has_met_the_latency(
     servers, clock, make, rule, did, applied, way, record_all
 ):
-    """A wait that is cancelled, or left, counts as a fault; an error or a change that never came does not."""
+    """A wait that is left counts as a fault; an error or a change that never came does not."""
     injector = make(f"{rule},times=1", record_all=record_all)
 
     def time_out():

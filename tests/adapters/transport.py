@@ -136,7 +136,7 @@ def only(injector):
 
 
 def ended(injector):
-    """What became of the last request: the action, whether the app ran, and the status."""
+    """The last outcome: the action, whether the app ran, and the status."""
     outcome = last(injector)
     return outcome.did, outcome.applied, outcome.status
 
