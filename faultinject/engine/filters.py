@@ -149,6 +149,7 @@ class Interrupted(Filter):
         self.touched = True
         before, rest = piece[: self._left], piece[self._left :]
         if before or not (self.slow or self.whole):
+            # An empty piece counts too: some servers send the head only with the first piece.
             yield Data(before)
         if self.slow or self.whole:
             yield Rest(self._quiet)
