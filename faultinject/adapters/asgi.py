@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext, suppress
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, NoReturn, assert_never
+from typing import Any, NoReturn, assert_never
 
 import anyio
+from anyio.abc import TaskGroup
 from anyio.lowlevel import RunVar, checkpoint
 from anyio.to_thread import run_sync
 
@@ -17,6 +19,8 @@ from faultinject.adapters.middleware import Middleware
 from faultinject.adapters.mounting import control_of
 from faultinject.adapters.raising import let_through
 from faultinject.adapters.servers import CLIENT, SPELL, asgi_server, call_row, know_status
+from faultinject.adapters.types import ASGIApp, Message, Receive, Scope
+from faultinject.adapters.types import Send as ServerSend
 from faultinject.engine.actions import Action, Pass
 from faultinject.engine.counting import Counter
 from faultinject.engine.entry import Injection
@@ -42,21 +46,11 @@ from faultinject.engine.steps import (
     Wait,
 )
 from faultinject.exceptions import FaultInjectError
-from faultinject.http.wire import FLUSH, MOST_BYTES, MOST_SECONDS
+from faultinject.http.wire import FLUSH, MOST_BYTES, MOST_SECONDS, Headers
 from faultinject.injector.injector import Injector
 from faultinject.injector.lookup import injector_for
 from faultinject.journal import log
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from anyio.abc import TaskGroup
-
-    from faultinject.adapters.types import ASGIApp, Message, Receive, Scope
-    from faultinject.adapters.types import Send as ServerSend
-    from faultinject.http.wire import Headers
-    from faultinject.rules.scenario import Rules
-
+from faultinject.rules.scenario import Rules
 
 THREADS = 100
 """The most requests that ask the server of the counts at the same time, each on a thread.

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
 
 import anyio
+from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint
 
+from faultinject.adapters.connection import Connection
 from faultinject.adapters.servers import layers_of
-from faultinject.engine.steps import Wait
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from anyio.abc import TaskGroup
-
-    from faultinject.adapters.connection import Connection
-    from faultinject.adapters.types import Message, Receive, Send
-    from faultinject.engine.entry import Entry
-    from faultinject.engine.plan import Plan
-    from faultinject.engine.request import SeenBody
-    from faultinject.engine.steps import Pause
-    from faultinject.vendors.multi_delete import Listing
+from faultinject.adapters.types import Message, Receive, Send
+from faultinject.engine.entry import Entry
+from faultinject.engine.plan import Plan
+from faultinject.engine.request import SeenBody
+from faultinject.engine.steps import Pause, Wait
+from faultinject.vendors.multi_delete import Listing
 
 MOST_IDLE = 1_000
 """Messages in a row without news after which we stop calling `receive`."""
@@ -281,8 +275,8 @@ def paused(
             held_back = {**message, "body": piece[before_pause:]}
             message = {**message, "body": piece[:before_pause], "more_body": True}
             before_pause = 0
-            return message
-        await wait_once()
+        else:
+            await wait_once()
         return message
 
     return receive_paused

@@ -6,10 +6,9 @@ import errno
 import sys
 from collections.abc import Iterator
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from faultinject.engine.steps import Cut
+from faultinject.engine.steps import Cut
 
 
 def cut_of(step: Cut, rule: str) -> Exception:

@@ -50,12 +50,9 @@ def wrap(handler: Callable[[Environ], Any], injector: Injector) -> Callable[[Env
         finally:
             getattr(result, "close", lambda: None)()
         answer = _response(content, started[0], started[1])
-        if response is not None:
-            answer.wsgi_request = response.wsgi_request
-        else:
-            from django.core.handlers.wsgi import WSGIRequest
+        from django.core.handlers.wsgi import WSGIRequest
 
-            answer.wsgi_request = WSGIRequest(environ)
+        answer.wsgi_request = WSGIRequest(environ) if response is None else response.wsgi_request
         return answer
 
     return call
@@ -112,12 +109,9 @@ def wrap_async(
         if untouched:
             return response
         answer = _response(b"".join(pieces), f"{started['status']}", asgi.decoded(started["headers"]))
-        if response is not None:
-            answer.asgi_request = response.asgi_request
-        else:
-            from django.core.handlers.asgi import ASGIRequest
+        from django.core.handlers.asgi import ASGIRequest
 
-            answer.asgi_request = ASGIRequest(scope, BytesIO())
+        answer.asgi_request = ASGIRequest(scope, BytesIO()) if response is None else response.asgi_request
         return answer
 
     return call

@@ -130,21 +130,20 @@ def _say_what_was_meant(*, rules_given: bool) -> None:
     # A misspelled name has at least one half right. Values may be secret: only their emptiness matters.
     near = [
         name
-        for name in os.environ
-        if "INJECT" in (upper := name.upper().replace("DEFAULT", "")) or "FAULT" in upper
+        for name, value in os.environ.items()
+        if value and ("INJECT" in (upper := name.upper().replace("DEFAULT", "")) or "FAULT" in upper)
     ]
-    not_empty = [name for name in near if os.environ.get(name)]
-    if not_empty:
+    if near:
         from faultinject.journal import log
         from faultinject.rules.names import gives_rules, likely_switches
 
-        for name in likely_switches(not_empty)[:1]:
+        for name in likely_switches(near)[:1]:
             # It is off, and a variable of the environment was probably meant to switch it on.
             log.warning(
                 "faultinject is off: did you mean FAULTINJECT_ENABLED? %s is set and means nothing", name
             )
             return
-        for name in sorted(filter(gives_rules, not_empty))[:1]:
+        for name in sorted(filter(gives_rules, near))[:1]:
             # It is off, and a variable of the environment gives rules.
             log.warning(
                 "faultinject is off: %s is set, FAULTINJECT_ENABLED is not; set it to 1, or to 0 to silence"

@@ -397,9 +397,8 @@ def is_in_process(server: WSGIServer, environ: Environ, start_response: Callable
     """
     if server is not OTHER_WSGI:
         return False
-    for layer in layers_of(start_response):
-        if _is_of_client(layer):
-            return True
+    if any(map(_is_of_client, layers_of(start_response))):
+        return True
     if "asgi.scope" in environ:
         return not _is_of_server(environ["asgi.scope"])
     # Each of these three shows a server. If WSGI apps run through ASGI or on tornado, only the third is there.

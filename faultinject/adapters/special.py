@@ -5,19 +5,16 @@ They note the app's own failures, and read the rules that the request asks for i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from typing import Any
 
 from faultinject.adapters.servers import is_file
+from faultinject.adapters.types import ASGIApp, Environ, Message, Receive, Scope, Send, Start, WSGIApp
 from faultinject.engine.answers import MARKS
 from faultinject.engine.index import ENVIRON, SCOPE, Interface
 from faultinject.engine.plan import Plan, Watch
 from faultinject.engine.request import environ_key, header_name
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
-
-    from faultinject.adapters.types import ASGIApp, Environ, Message, Receive, Scope, Send, Start, WSGIApp
-    from faultinject.http.wire import Headers
+from faultinject.http.wire import Headers
 
 HEADER = "x-faultinject-rules"
 """The header by which a request asks for faults of its own, if that is allowed."""

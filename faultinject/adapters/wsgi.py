@@ -472,20 +472,17 @@ class WSGIResponder:
         with self._reached() as connection:
             handle: Any = None if connection is None else connection.handle
             if stream is not None:
-                stream.allow(MOST_SECONDS)
-                try:
-                    yield
-                finally:
-                    stream.allow(None)
+                limit, own_limit = stream.allow, None
             elif hasattr(handle, "settimeout"):
-                own_timeout = handle.gettimeout()
-                handle.settimeout(MOST_SECONDS)
-                try:
-                    yield
-                finally:
-                    handle.settimeout(own_timeout)
+                limit, own_limit = handle.settimeout, handle.gettimeout()
             else:
                 yield
+                return
+            limit(MOST_SECONDS)
+            try:
+                yield
+            finally:
+                limit(own_limit)
 
     def _reached(self) -> AbstractContextManager[Connection | None]:
         """Hold the client's connection for a moment, where the server shows it."""

@@ -205,7 +205,7 @@ def _before(
         has_body, up_to = request.has_body, answer.read_at_most
         delay = delay_before(action, end)
         drains = has_body and (up_to is not None or (answer.drain and not request.expects_continue))
-        stays, too_short = True, False
+        too_short = False
         if drains or delay:
             injection.begin(did)
             try:
@@ -213,8 +213,9 @@ def _before(
                     body = yield ReadBody(up_to, action.listing)
                     too_short = up_to is not None and ended_before(body, up_to)
                     answer_keys(action)
-                if delay and not too_short:
-                    stays = yield Wait(delay, listens=up_to is None and (drains or not has_body))
+                may_listen = up_to is None and (drains or not has_body)
+                if delay and not too_short and not (yield Wait(delay, listens=may_listen)):
+                    raise ClientLeft
             except ClientLeft:
                 injection.undo("failed", left=True)
                 return
@@ -227,9 +228,6 @@ def _before(
             if too_short:
                 injection.run_app()
                 yield UndoneAnswer(injection, "nothing_to_cut")
-                return
-            if not stays:
-                injection.undo("failed", left=True)
                 return
         unread = has_body and (body is None or not body[2])
         if unread and body is not None and end is None and body[0] != up_to:

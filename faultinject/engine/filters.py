@@ -8,12 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from faultinject.engine.draw import stretched
-
-if TYPE_CHECKING:
-    from faultinject.http.wire import Headers
+from faultinject.http.wire import Headers
 
 PARTIAL = 206
 RANGES = ("range", "x-ms-range")
@@ -113,56 +110,6 @@ class Filter:
         return piece
 
 
-class Truncated(Filter):
-    """A body that ends early.
-
-    Args:
-        share: the part of the body that is sent, from 0 to below 1.
-        most: the number of bytes that are sent, instead of the share; or None.
-    """
-
-    did = "truncated"
-    cuts = True
-
-    def __init__(self, share: float, most: int | None) -> None:
-        super().__init__()
-        self._share = share
-        self._limit = most
-        self._seen = 0
-
-    def fits(self, length: int | None) -> bool:
-        """Whether the body is longer than the part to send."""
-        if length is None:
-            return True
-        if self._limit is None:
-            self._limit = self._of(length)
-        return self._limit < length
-
-    def begins_with(self, piece: bytes) -> bool:
-        """Whether the piece alone is longer than the part to send.
-
-        Without a Content-Length, `feed` takes a share of the first piece: that always cuts.
-        """
-        return bool(piece) and (self._limit is None or self._limit < len(piece))
-
-    def feed(self, piece: bytes, *, more: bool) -> Iterator[Event]:
-        """The part of the piece before the cut, and the cut."""
-        if piece and self._limit is None:
-            self._limit = self._of(len(piece))
-        kept = piece if self._limit is None else piece[: max(0, self._limit - self._seen)]
-        self._seen += len(piece)
-        self.touched = self._limit is not None and self._seen > self._limit
-        if kept or self.touched or not more:
-            # An empty piece counts too: some servers send the head only with the first piece.
-            yield Data(kept, more or self.touched)
-        if self.touched:
-            yield BreakOff()
-
-    def _of(self, length: int) -> int:
-        # In integers, so that 0.29 of 100 bytes are 29; and never all bytes.
-        return max(0, min(length * round(self._share * _PARTS) // _PARTS, length - 1))
-
-
 class Interrupted(Filter):
     """A body that stops in its middle: then the connection ends, or the rest follows.
 
@@ -202,6 +149,7 @@ class Interrupted(Filter):
         self.touched = True
         before, rest = piece[: self._left], piece[self._left :]
         if before or not (self.slow or self.whole):
+            # An empty piece counts too: some servers send the head only with the first piece.
             yield Data(before)
         if self.slow or self.whole:
             yield Rest(self._quiet)
@@ -210,6 +158,47 @@ class Interrupted(Filter):
         else:
             self.over = True
             yield Data(rest, more)
+
+
+class Truncated(Interrupted):
+    """A body that ends early.
+
+    Args:
+        share: the part of the body that is sent, from 0 to below 1.
+        most: the number of bytes that are sent, instead of the share; or None.
+    """
+
+    def __init__(self, share: float, most: int | None) -> None:
+        super().__init__(most or 0, 0, "truncated")
+        self.how = None
+        self._share = share
+        self._of_length = most is None
+
+    def fits(self, length: int | None) -> bool:
+        """Whether the body is longer than the part to send."""
+        if length is not None:
+            self._measure(length)
+        return super().fits(length)
+
+    def begins_with(self, piece: bytes) -> bool:
+        """Whether the piece alone is longer than the part to send.
+
+        Without a Content-Length, `feed` takes a share of the first piece: that always cuts.
+        """
+        return bool(piece) and (self._of_length or super().begins_with(piece))
+
+    def feed(self, piece: bytes, *, more: bool) -> Iterator[Event]:
+        """The part of the piece before the cut, and the cut."""
+        if piece:
+            self._measure(len(piece))
+        return super().feed(piece, more=more)
+
+    def _measure(self, length: int) -> None:
+        """Take the share of the first length that is known."""
+        if self._of_length:
+            self._of_length = False
+            # In integers, so that 0.29 of 100 bytes are 29; and never all bytes.
+            self._left = max(0, min(length * round(self._share * _PARTS) // _PARTS, length - 1))
 
 
 class Dripped(Filter):

@@ -120,13 +120,10 @@ class ForwardedAnswer(RunApp):
             self.pause,
         )
         headers = app_answer.headers if change is None else change.head(app_answer.status, app_answer.headers)
-        undone = None
-        if change is not None:
-            undone = None if change.touched else change.undone
-        elif pause is not None:
+        if pause is not None:
             pause.due = False
-            undone = None if pause.done else "nothing_to_cut"
-        if undone is not None:
+        if (change is not None and not change.touched) or (pause is not None and not pause.done):
+            undone = "nothing_to_cut" if change is None else change.undone
             self._injection.undo(undone, status=app_answer.status)
             return
         self._edits = change is not None or services.marked
@@ -196,11 +193,10 @@ class FilteredAnswer(RunApp):
         """
         services, headers = self._plan.services, app_answer.headers
         known = length_of(headers) is not None
-        guards = services.guarded and not self.filter.whole
         if not takes(self._request, self._action, self.filter, app_answer) or not (first or known):
             self._pass()
             return
-        if guards:
+        if services.guarded and not self.filter.whole:
             headers = guarded(headers)
         if services.marked and (known or self.filter.begins_with(first)):
             headers = marked(headers, self._action.entry.rule or "")

@@ -87,13 +87,12 @@ def make_environ(method="GET", target="/", headers=(), body=b"", **more):
     for name, value in headers:
         key = name.upper().replace("-", "_")
         environ[key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"] = value
-    environ.update(more)
-    return environ
+    return environ | more
 
 
 def make_scope(method="GET", target="/", headers=(), body=b"", **more):
     path, query = parts_of(target)
-    scope = {
+    return {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},
         "http_version": "1.1",
@@ -110,9 +109,8 @@ def make_scope(method="GET", target="/", headers=(), body=b"", **more):
             *([(b"content-length", str(len(body)).encode())] if body else []),
             *((name.lower().encode(), value.encode("latin-1")) for name, value in headers),
         ],
+        **more,
     }
-    scope.update(more)
-    return scope
 
 
 def serve_wsgi(app, environ):

@@ -1,6 +1,6 @@
 """WSGI apps of many styles, each of which answers 200 and the same ten bytes."""
 
-import sys
+import io
 
 from .transport import Broken
 
@@ -18,10 +18,7 @@ def starts_late(environ, start_response):
 def changes_its_mind(environ, start_response):
     """With exc_info, before anything was sent, another answer takes the first one's place."""
     start_response("500 Not Yet", [("Content-Length", "3")])
-    try:
-        raise Broken
-    except Broken:
-        start_response("200 OK", list(SIZED), sys.exc_info())
+    start_response("200 OK", list(SIZED), (Broken, Broken(), None))
     return [b"0123456789"]
 
 
@@ -44,14 +41,20 @@ def writes_on(environ, start_response):
     write(b"456789")
 
 
+def gives_a_file(environ, start_response):
+    """A file in the server's own wrapper."""
+    start_response("200 OK", list(SIZED))
+    return environ["wsgi.file_wrapper"](io.BytesIO(b"0123456789"), 4)
+
+
 def debugged(app):
     """A debugger calls them for its first piece."""
 
-    def debugger(environ, start_response):
-        yield from app(environ, start_response)
+    def debugger(*given):
+        yield from app(*given)
 
     return debugger
 
 
 OLD = [writing(rest) for rest in ([], [b"", b"89"], [b"89"])]
-MANNERS = [*OLD, *map(debugged, OLD), writes_on, starts_late, changes_its_mind]
+MANNERS = [*OLD, *map(debugged, OLD), writes_on, starts_late, changes_its_mind, gives_a_file]

@@ -80,31 +80,41 @@ def test_injected_failures_count_where_asked(send, aborting, rule, ends):
         )
 
 
+class Generator(App):
+    """Under WSGI it begins its answer only when the server reads the first piece."""
+
+    def wsgi(self, environ, start_response):
+        yield from super().wsgi(environ, start_response)
+
+
 @pytest.mark.parametrize(
-    ("rule", "how", "got", "counts"),
+    ("rule", "app", "got", "counts"),
     [
         # What is injected is no failure, whether the app ran or not: what counts is its own answer.
-        ("http:503", {}, 503, False),
-        ("cos:InternalError", {}, 500, False),
-        ("http:503,when=after", {}, 503, False),
-        ("cos:SlowDown,delay=1ms", {}, 503, False),
+        ("http:503", App(), 503, False),
+        ("cos:InternalError", App(), 500, False),
+        ("http:503,when=after", App(), 503, False),
+        ("cos:SlowDown,delay=1ms", App(), 503, False),
         # An app that answers 500 itself beneath a fault.
-        ("latency,delay=1ms", {"status": 500}, 500, True),
-        ("http:418,when=after", {"status": 500}, 500, True),
-        ("truncate", {"status": 500}, None, True),
-        ("http:418,probability=0", {"status": 500}, 500, True),
+        ("latency,delay=1ms", App(status=500), 500, True),
+        ("http:418,when=after", App(status=500), 500, True),
+        ("truncate", App(status=500), None, True),
+        ("http:418,probability=0", App(status=500), 500, True),
         # An exception before its answer, and in the middle of it, also of a failure: one request counts once.
-        ("http:418,path=/tea", {"fails": "before"}, "Broken", True),
-        ("http:418,path=/tea", {"fails": "between"}, "Broken", True),
-        ("http:418,path=/tea", {"fails": "between", "status": 500}, "Broken", True),
+        ("http:418,path=/tea", App(fails="before"), "Broken", True),
+        ("http:418,path=/tea", App(fails="between"), "Broken", True),
+        ("http:418,path=/tea", App(fails="between", status=500), "Broken", True),
+        ("http:418,path=/tea", Generator(status=500), 500, True),
+        ("http:418,path=/tea", Generator(fails="before"), "Broken", True),
+        ("http:418,path=/tea", Generator(fails="between"), "Broken", True),
+        ("http:418,path=/tea", Generator(), 200, False),
         # A client that leaves, by the names that frameworks have for it.
-        ("http:418,path=/tea", {"fails": "before", "error": ClientDisconnect}, "ClientDisconnect", False),
+        ("http:418,path=/tea", App(fails="before", error=ClientDisconnect), "ClientDisconnect", False),
     ],
 )
-def test_what_is_a_failure(send, aborting, rule, how, got, counts):
+def test_what_is_a_failure(send, aborting, rule, app, got, counts):
     """Of the app's own; what it raises comes out as it was."""
     injector = aborting(rule)
-    app = App(**how)
     for number in range(4):
         assert injector.disarmed == ""
         [found] = ask(send, injector, "/", app)
@@ -136,39 +146,6 @@ def test_bodies_pass_untouched(aborting, servers):
             lambda _, start, made=made: start("200 OK", []) or made, injector=aborting()
         )
         assert wrapped(environ, lambda *_: None) is made
-
-
-def test_generators(aborting, servers):
-    """Generators begin, or raise, when the server reads the first piece or a later one."""
-    closed = []
-
-    def app(environ, start_response):
-        try:
-            if environ["PATH_INFO"] == "/raise":
-                raise ValueError("x")
-            start_response("200 X" if environ["PATH_INFO"] == "/breaks" else "500 X", [])
-            yield b"a"
-            if environ["PATH_INFO"] == "/breaks":
-                raise ValueError("x")
-            yield b"b"
-        finally:
-            closed.append(environ["PATH_INFO"])
-
-    injector = aborting()
-    wrapped = WSGIFaultMiddleware(app, injector=injector)
-    for _ in range(2):
-        result = wrapped(servers.environ(target="/"), lambda *_: None)
-        assert b"".join(result) == b"ab"
-        result.close()
-    result = wrapped(servers.environ(target="/"), lambda *_: None)
-    for path in ("/breaks", "/raise"):
-        assert injector.disarmed == ""
-        with pytest.raises(ValueError, match="x"):
-            list(wrapped(servers.environ(target=path), lambda *_: None))
-    assert injector.disarmed == WHY.format(4, 4, 100)
-    next(iter(result))
-    result.close()
-    assert closed == ["/"] * 2 + ["/breaks", "/raise", "/"]
 
 
 def test_an_answer_that_is_begun_anew(aborting, servers):

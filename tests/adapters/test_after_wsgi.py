@@ -1,7 +1,6 @@
 """WSGI, `when=after`: the app's effects stay, its answer is dropped piece by piece."""
 
 import io
-import sys
 from types import SimpleNamespace
 from wsgiref.util import FileWrapper
 
@@ -9,6 +8,7 @@ import pytest
 
 from faultinject import WSGIFaultMiddleware
 
+from .manners import debugged
 from .transport import App, Taking, only
 
 RULE = "cos:SlowDown,when=after,times=1"
@@ -62,102 +62,94 @@ def test_the_apps_own_failure_passes_unchanged(servers, make_injector, status):
     assert (only(injector).did, only(injector).status) == ("app_failed", None)
 
 
-def raises(error=LookupError):
-    """An app that raises at once, and one that does between its pieces."""
+class Silent(App):
+    """An app that does not begin its answer."""
 
-    def at_once(environ, start_response):
-        raise error
-
-    def later(environ, start_response):
-        start_response("200 OK", [])
-        yield b"a"
-        raise error
-
-    return at_once, later
+    def wsgi(self, environ, start_response):
+        return self
 
 
-@pytest.mark.parametrize("at", [0, 1], ids=["at once", "later"])
-@pytest.mark.parametrize("error", [LookupError, SystemExit, None])
-def test_an_app_that_raises_passes(servers, make_injector, error, at):
+@pytest.mark.parametrize(
+    ("error", "app"),
+    [
+        *((each, App(fails="before", error=each)) for each in (LookupError, SystemExit)),
+        *((each, App(fails="between", error=each)) for each in (LookupError, SystemExit)),
+        (AssertionError, Silent(b"", b"x")),
+    ],
+)
+def test_an_app_that_raises_passes(servers, make_injector, error, app):
     """The app's exception, a worker's end, or a missing start pass on, and return the count."""
-    log = []
-    apps = raises(error) if error else [lambda *_: [b"", b"x"]] * 2
     injector = make_injector(RULE)
-    with pytest.raises(error or AssertionError):
-        run(servers, lambda *each: Body(apps[at](*each), log), injector)
-    assert log[-1:] == ([] if error and not at else ["close"])
-    assert log.count("close") <= 1
+    with pytest.raises(error):
+        run(servers, app.wsgi, injector)
+    assert app.closed == (app.fails != "before")
     assert (only(injector).did, only(injector).applied, only(injector).status) == ("app_failed", True, None)
     assert injector.counts()["rule-1"].injected == 0
-    assert run(servers, lambda *_: (_[1]("200 OK", []) and []) or [], injector).status == 503
+    assert run(servers, App().wsgi, injector).status == 503
 
 
 def anew(start_response, status="500 Internal Server Error", headers=(("x-own", "1"),)):
     """Begin an answer anew, as long as nothing of it has gone out."""
-    try:
-        raise LookupError
-    except LookupError:
-        start_response(status, [*headers], sys.exc_info())
+    start_response(status, [*headers], (LookupError, LookupError(), None))
 
 
-def as_pieces(environ, start_response, said):
-    start_response("200 OK", [])
+def as_pieces(*own):
+    """An app that begins its answer anew between the pieces."""
 
-    def pieces():
-        yield from said
+    def app(environ, start_response, said):
+        start_response("200 OK", [])
+
+        def pieces():
+            yield from said
+            anew(start_response)
+            yield from own
+
+        return pieces()
+
+    return app
+
+
+def as_file(*written):
+    """An app that begins anew after it has called `write`, and returns a file."""
+
+    def app(environ, start_response, said):
+        write = start_response("200 OK", [])
+        for piece in said:
+            write(piece)
         anew(start_response)
-        yield b""
-        yield b"own"
-        yield b" words"
+        for piece in written:
+            write(piece)
+        return FileWrapper(io.BytesIO(OWN.removeprefix(b"".join(written))), 4)
 
-    return pieces()
-
-
-def as_end(environ, start_response, said):
-    start_response("200 OK", [])
-
-    def pieces():
-        yield from said
-        anew(start_response)
-
-    return pieces()
+    return app
 
 
-def as_file(environ, start_response, said):
-    write = start_response("200 OK", [])
-    for piece in said:
-        write(piece)
-    anew(start_response)
-    return FileWrapper(io.BytesIO(b"own words"), 4)
+def late(*own):
+    """A generator that begins its answer late."""
+
+    def app(environ, start_response, said):
+        yield from [b""] * len(said) * len(own)
+        start_response("500 Internal Server Error", [("x-own", "1")])
+        yield from own
+
+    return app
 
 
-def by_write(environ, start_response, said):
-    write = start_response("200 OK", [])
-    for piece in said:
-        write(piece)
-    anew(start_response)
-    write(b"own")
-    return FileWrapper(io.BytesIO(b" words"), 4)
-
-
-def by_a_debugger(environ, start_response, said):
-    yield from by_write(environ, start_response, said)
-
-
-def late(environ, start_response, said):
-    yield from [b""] * len(said)
-    start_response("500 Internal Server Error", [("x-own", "1")])
-    yield b"own words"
-
-
-def late_and_empty(environ, start_response, said):
-    start_response("500 Internal Server Error", [("x-own", "1")])
-    yield from ()
+OWN = b"own words"
+TURNING = {
+    "pieces": (as_pieces(b"", b"own", b" words"), OWN),
+    "the end": (as_pieces(), b""),
+    "a file": (as_file(), OWN),
+    "write": (as_file(b"own"), OWN),
+    "a debugger": (debugged(as_file(b"own")), OWN),
+    "late": (late(OWN), OWN),
+    "late and empty": (late(), b""),
+}
 
 
 @pytest.mark.parametrize("said", [[], [b""], [b"", b"half"]], ids=len)
-@pytest.mark.parametrize("app", [as_pieces, as_end, as_file, by_write, by_a_debugger, late, late_and_empty])
-def test_an_answer_that_turns_into_a_failure_passes_unchanged(servers, make_injector, app, said):
+@pytest.mark.parametrize(("app", "body"), TURNING.values(), ids=TURNING)
+def test_an_answer_that_turns_into_a_failure_passes_unchanged(servers, make_injector, app, body, said):
     """The app may begin its answer again until the end, since nothing has been sent."""
     injector, log = make_injector(RULE), []
 
@@ -165,7 +157,6 @@ def test_an_answer_that_turns_into_a_failure_passes_unchanged(servers, make_inje
         return Body(app(*given, said), log)
 
     answer = run(servers, around, injector, **{"wsgi.file_wrapper": FileWrapper})
-    body = b"" if app in (as_end, late_and_empty) else b"own words"
     assert answer.wire == (500, [("x-own", "1")], body)
     assert log.count("close") == 1
     assert (only(injector).did, injector.counts()["rule-1"].injected) == ("app_failed", 0)
@@ -208,26 +199,23 @@ def test_a_file_is_not_read(servers, make_injector):
     assert (closed, only(injector).did) == ([True], "answered")
 
 
-def test_too_many_bytes_are_cut(servers, make_injector):
-    """After 128 MiB the app is closed, whatever it says to that: the outcome is `app_cut`."""
-    log = []
+class Complaining(App):
+    """One that fails when it is cut off."""
 
-    class Complaining(Body):
-        def close(self):
-            super().close()
-            raise LookupError
+    def close(self):
+        super().close()
+        raise LookupError
 
-    def app(environ, start_response):
-        def forever():
-            start_response("200 OK", [])
-            for _ in range(9):
-                yield HALF
 
-        return Complaining(forever(), log)
+def test_too_many_bytes_are_cut(send, make_injector):
+    """Past 128 MiB the answer is closed, or `send` says that the client left.
 
-    injector = make_injector(RULE)
-    assert run(servers, app, injector).status == 503
-    assert log == [HALF, HALF, "close"]
+    An error that the app raises then is dropped.
+    """
+    app, injector = Complaining(*[HALF] * 9), make_injector(RULE)
+    assert send(injector, app=app).status == 503
+    # ASGI tells the app when it sends the next piece.
+    assert (app.given, app.closed) == ((2, 1) if send.kind == "wsgi" else (3, 0))
     assert (only(injector).did, only(injector).injected, only(injector).applied) == ("app_cut", True, True)
 
 

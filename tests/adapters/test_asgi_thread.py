@@ -13,16 +13,10 @@ from faultinject.counts.patience import waiting
 from faultinject.counts.shared_counts import SharedCounts
 
 from .conftest import Wsgi, make_scope, messages, serve_asgi
+from .transport import App, Broken
 
 pytestmark = pytest.mark.live
 RULES = "http:503,times=3,path=photos/ http:429,probability=0.5,path=photos/ http:500,path=always/"
-
-
-async def app(scope, receive, send):
-    if scope["path"] == "/photos/fails":
-        raise ZeroDivisionError
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": b"app"})
 
 
 async def ask(wrapped, path):
@@ -44,7 +38,7 @@ def test_the_same_decisions_as_in_memory_and_by_wsgi(url, backend):
     expected = [Wsgi()(alone, target=each).status for each in paths]
 
     async def run():
-        wrapped = ASGIFaultMiddleware(app, injector=shared)
+        wrapped = ASGIFaultMiddleware(App().asgi, injector=shared)
         assert await ask(wrapped, "/other") == 200
         assert await ask(wrapped, "/always/x") == 500
         return [await ask(wrapped, each) for each in paths]
@@ -65,7 +59,7 @@ def test_other_requests_go_on_while_the_server_does_not_answer(start_redis, monk
     answered = []
 
     async def run():
-        wrapped = ASGIFaultMiddleware(app, injector=injector)
+        wrapped = ASGIFaultMiddleware(App().asgi, injector=injector)
         assert await ask(wrapped, "/photos/0") == 503
 
         async def one(path):
@@ -100,10 +94,12 @@ def test_what_is_given_back_is_there_for_the_next_request(url):
     injector = Injector("http:503,times=1,when=after,path=photos/", store=url, environ={})
 
     async def run():
-        wrapped = ASGIFaultMiddleware(app, injector=injector)
+        failing, wrapped = (
+            ASGIFaultMiddleware(App(fails=each).asgi, injector=injector) for each in ("before", "")
+        )
         for _ in range(5):
-            with pytest.raises(ZeroDivisionError):
-                await ask(wrapped, "/photos/fails")
+            with pytest.raises(Broken):
+                await ask(failing, "/photos/1")
         return [await ask(wrapped, "/photos/1") for _ in range(2)]
 
     assert anyio.run(run) == [503, 200]
@@ -126,7 +122,7 @@ def test_a_client_that_leaves_takes_nothing(url, monkeypatch, rule, did):
         return found
 
     async def run():
-        wrapped = ASGIFaultMiddleware(app, injector=injector)
+        wrapped = ASGIFaultMiddleware(App().asgi, injector=injector)
         with monkeypatch.context() as patch:
             patch.setattr(SharedCounts, "match", match)
             task = asyncio.ensure_future(ask(wrapped, "/"))

@@ -27,12 +27,6 @@ def ends():
         yield both
 
 
-def rest_of(client):
-    """Read the received bytes, and the end of the connection."""
-    data, end = read(client)
-    return len(data), end
-
-
 @pytest.mark.parametrize("name", live.SERVERS)
 def test_a_client_that_reads_late_gets_every_byte_before_the_reset(name):
     """As many as the rule says, though no buffer holds them."""
@@ -46,7 +40,8 @@ def test_a_client_that_reads_late_gets_every_byte_before_the_reset(name):
         head = b""
         while not head.endswith(b"\r\n\r\n"):
             head += client.recv(1)
-        assert rest_of(client) == (size, "RST")
+        rest, end = read(client)
+        assert (len(rest), end) == (size, "RST")
 
 
 class Channel:
@@ -122,7 +117,7 @@ def test_what_a_server_holds(servers, ends, server_is, takes):
     assert (outcome.did, outcome.response_bytes) == ("closed" if takes == "never" else "reset", 3)
     seconds = TAKES[takes][-1][0] if TAKES[takes] else 10
     assert seconds <= time.now < seconds + 1
-    assert not TAKES[takes] or rest_of(client)[1] == "RST"
+    assert not TAKES[takes] or read(client)[1] == "RST"
 
 
 def test_a_client_that_leaves_meanwhile(servers, ends):

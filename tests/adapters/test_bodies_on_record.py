@@ -10,7 +10,7 @@ from cheroot.server import ChunkedRFile
 from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
 
 from .conftest import Wsgi
-from .transport import LEFT, READERS, App, Broken, Taking, hearing, only
+from .transport import LEFT, READERS, App, Broken, Taking, hearing, only, recorder
 
 BODY = b"a film of a cat in three parts\n" * 1000
 CHUNKED = {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
@@ -37,17 +37,6 @@ def put(injector, how, **environ):
     return [piece for _, piece in app.taken]
 
 
-class Plain:
-    """An input with what PEP 3333 asks for and no more."""
-
-    def __init__(self, body):
-        self._file = io.BytesIO(body)
-        self.read, self.readline, self.readlines = self._file.read, self._file.readline, self._file.readlines
-
-    def __iter__(self):
-        return iter(self._file)
-
-
 @pytest.mark.parametrize("way", READERS)
 def test_wsgi(way):
     """However the app reads it; the digest is that of a body that an answer of ours has read."""
@@ -59,12 +48,14 @@ def test_wsgi(way):
     assert outcome.request_digest != digest_of(BODY[:-1] + b"!")
 
 
-class OneLine(Plain):
+class OneLine(io.BytesIO):
     """An input as granian's: by `readline` it gives one line alone."""
 
-    def __init__(self, body):
-        super().__init__(body)
-        self.readline = lambda: b"" if self._file.tell() else self._file.readline()
+    def readline(self, size=-1):
+        return b"" if self.tell() else super().readline(size)
+
+    def readlines(self, hint=-1):
+        return [self.readline()]
 
 
 def chunks(body):
@@ -80,23 +71,28 @@ def test_lines_of_a_server_whose_own_are_wrong(source, way):
     assert b"".join(put(recorded(), READERS[way], **CHUNKED | {"wsgi.input": source(BODY)})) == BODY
 
 
-@pytest.mark.parametrize("how", [None, lambda source: [source.read(100)]], ids=["none", "a part"])
-def test_a_body_that_the_app_does_not_read_has_a_length_only(how):
-    """A body that was not seen whole has no digest."""
+def a_part(source):
+    """Read the beginning alone."""
+    return [source.read(100)]
+
+
+@pytest.mark.parametrize(
+    ("how", "environ", "size", "whole"),
+    [
+        # A body that was not seen whole has its announced length only; one without a length has an end when it is read.
+        (None, {}, len(BODY), None),
+        (a_part, {}, len(BODY), None),
+        (READERS["pieces"], CHUNKED, len(BODY), True),
+        (a_part, CHUNKED, None, None),
+    ],
+)
+def test_what_is_known_of_a_body(how, environ, size, whole):
+    """As far as the app reads it."""
     injector = recorded()
-    put(injector, how)
+    put(injector, how, **environ)
     outcome = only(injector)
-    assert (outcome.request_bytes, outcome.request_digest, outcome.body_complete) == (len(BODY), None, None)
-
-
-def test_a_body_without_a_length():
-    """Its end is seen when the app reads no more."""
-    injector = recorded()
-    put(injector, READERS["pieces"], **CHUNKED)
-    put(injector, lambda source: [source.read(100)], **CHUNKED)
-    whole, part = injector.journal.outcomes
-    assert (whole.request_bytes, whole.request_digest) == (len(BODY), digest_of(BODY))
-    assert (part.request_bytes, part.request_digest) == (None, None)
+    assert (outcome.request_bytes, outcome.body_complete) == (size, whole)
+    assert outcome.request_digest == (digest_of(BODY) if whole else None)
 
 
 def test_a_server_that_gives_no_input(servers):
@@ -139,31 +135,23 @@ def test_asgi(servers, header, version):
     assert unread.request_digest is None
 
 
+@pytest.mark.parametrize("header", [("content-length", str(2 * len(BODY))), ("transfer-encoding", "chunked")])
 @pytest.mark.parametrize("pieces", [(), (BODY,)])
-def test_a_client_that_leaves_while_asgi_sends(servers, pieces):
-    """The app hears of it as of the server, and a part of a body has no digest."""
-    injector, app = recorded(), Taking()
-    told = [{"type": "http.request", "body": each, "more_body": True} for each in pieces]
-    scope = servers.scope("PUT", TARGET, [("transfer-encoding", "chunked")])
-    with pytest.raises(Broken):
-        asyncio.run(ASGIFaultMiddleware(app.asgi, injector=injector)(scope, hearing(*told, LEFT), None))
-    assert app.body == b"".join(pieces)
-    assert (only(injector).request_bytes, only(injector).request_digest) == (None, None)
-
-
 @pytest.mark.parametrize("rule", ["http:503,path=elsewhere/", "http:503", "reset,when=after"])
-def test_an_upload_that_breaks_off(servers, rule):
-    """Its announced length is not what its client has sent, whether the app or a fault reads it."""
-    injector = recorded(rule)
-    scope = servers.scope("PUT", TARGET, [("content-length", str(2 * len(BODY)))])
-    heard = hearing({"type": "http.request", "body": BODY, "more_body": True}, LEFT)
+def test_an_upload_that_breaks_off(servers, rule, pieces, header):
+    """Its announced length is not what its client has sent, whether the app or a fault reads it.
 
-    async def send(message):
-        """Nobody hears it."""
-
+    The app hears of it as of the server, and a part of a body has no digest.
+    """
+    injector, app = recorded(rule), Taking()
+    told = [{"type": "http.request", "body": each, "more_body": True} for each in pieces]
+    wrapped = ASGIFaultMiddleware(app.asgi, injector=injector)
     with suppress(Broken):
-        asyncio.run(ASGIFaultMiddleware(Taking().asgi, injector=injector)(scope, heard, send))
-    assert (only(injector).left, only(injector).request_bytes) == (True, None)
+        asyncio.run(wrapped(servers.scope("PUT", TARGET, [header]), hearing(*told, LEFT), recorder()[1]))
+    outcome = only(injector)
+    assert (outcome.left, outcome.request_bytes, app.ran) == (True, None, 0)
+    if "path" in rule:
+        assert (outcome.request_digest, app.body) == (None, b"".join(pieces))
 
 
 @pytest.mark.parametrize("rule", ["http:503,path=elsewhere/", "http:503,path=films/"])

@@ -253,14 +253,8 @@ def make_starlette():
 
 def asking_httpx(app):
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-
-    def get(path):
-        async def ask():
-            return await httpx.AsyncClient(transport=transport, base_url="http://a.example").get(path)
-
-        return asyncio.run(ask())
-
-    return get
+    client = httpx.AsyncClient(transport=transport, base_url="http://a.example")
+    return lambda path: asyncio.run(client.get(path))
 
 
 # Their users have said that no error of the app is to be raised.

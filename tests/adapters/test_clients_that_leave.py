@@ -7,12 +7,12 @@ from itertools import count
 import anyio
 import pytest
 
-from faultinject import ASGIFaultMiddleware, Injector, RuleCounts, WSGIFaultMiddleware
+from faultinject import ASGIFaultMiddleware, Injector, RuleCounts
 from tests.virtual_time import RealTime
 
 from .transport import (
+    BACKENDS,
     LEFT,
-    PATIENCE,
     App,
     Broken,
     Exchange,
@@ -87,27 +87,20 @@ def test_wsgi_in_the_middle_of_its_upload(servers, make_injector):
         assert (last(injector).left, last(injector).status) == (leaves, 400)
 
 
-@pytest.mark.parametrize("answers_first", [False, True])
-def test_asgi_in_the_middle_of_its_upload(servers, make_injector, answers_first):
-    """The app hears of it; what it hears behind its own answer is of no account."""
+def test_asgi_behind_an_answer_in_the_middle_of_its_upload(servers, make_injector):
+    """A client that leaves behind the app's own answer has had it."""
     injector = make_injector([], record_all=True)
 
     async def app(scope, receive, send):
-        if answers_first:
-            await App(status=400).asgi(scope, receive, send)
+        await App(status=400).asgi(scope, receive, send)
         while (await receive()) != LEFT:
             pass
-        if not answers_first:
-            await App(status=400).asgi(scope, receive, send)
 
-    with loopback() as (client, server):
-        if not answers_first:
-            client.close()
+    with loopback() as (_, server):
         exchange = Exchange(server, "PUT")
         exchange.receive = hearing({"type": "http.request", "body": b"abc", "more_body": True}, LEFT)
-        scope = servers.scope("PUT", "/a", headers=[("content-length", "10")])
-        assert asyncio.run(exchange.run(ASGIFaultMiddleware(app, injector=injector), scope)) is None
-    assert (last(injector).left, last(injector).status) == (not answers_first, 400)
+        by_asgi(servers, injector, exchange, app, "PUT", headers=[("content-length", "10")])
+    assert (last(injector).left, last(injector).status) == (False, 400)
 
 
 def test_uvicorn_has_heard_of_it(servers, make_injector, clock):
@@ -117,17 +110,8 @@ def test_uvicorn_has_heard_of_it(servers, make_injector, clock):
         exchange = Exchange(server, "GET")
         exchange.transport = None
         exchange.disconnected = True
-        wrapped = ASGIFaultMiddleware(Slow(clock, 1, lambda: None).asgi, injector=injector)
-        assert asyncio.run(exchange.run(wrapped, servers.scope())) is None
+        by_asgi(servers, injector, exchange, Slow(clock, 1, lambda: None))
     assert last(injector).left
-
-
-def test_where_nothing_shows_it(servers, make_injector, clock):
-    """As in a test client."""
-    injector = make_injector([], waits=clock, record_all=True)
-    environ = servers.environ("GET", "/a")
-    WSGIFaultMiddleware(Slow(clock, 1, lambda: None).wsgi, injector=injector)(environ, lambda *_: None)
-    assert not last(injector).left
 
 
 @SENDS
@@ -153,25 +137,16 @@ def test_while_a_fault_is_delayed(servers, make_injector, by, rule, did, status,
     assert injector.counts()["rule-1"] == RuleCounts(1, did == "delayed")
 
 
-SIZED = [("Content-Length", "10")]
-BACKENDS = pytest.mark.parametrize("backend", ["asyncio", "trio"])
 START = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"10")]}
 
 
 @pytest.mark.parametrize("rule", ["truncate", "drip,rate=1KB"])
 def test_wsgi_client_that_has_left_already(servers, make_injector, rule):
     """Nothing of the answer could be given: the take goes back."""
-
-    def app(environ, start_response):
-        start_response("200 OK", list(SIZED))
-        return [b"0123456789"]
-
     injector = make_injector(f"{rule},times=1")
     with loopback() as (client, server):
         leave(client)
-        environ = servers.environ(**{"werkzeug.socket": server})
-        wrapped = WSGIFaultMiddleware(app, injector=injector)
-        assert list(wrapped(environ, lambda *_: lambda _: None)) == []
+        assert list(by_wsgi(servers, injector, server)) == []
     assert last(injector).did == "failed"
     assert injector.counts()["rule-1"].injected == 0
 
@@ -190,8 +165,7 @@ def test_wsgi_client_that_leaves_a_body_of_the_server_s(servers, make_injector, 
     hours = count(step=3600)
     injector = make_injector(f"{rule},times=1", waits=RealTime(hours.__next__) if overdue else None)
     with loopback() as (client, server):
-        environ = servers.environ(**{"werkzeug.socket": server})
-        result = WSGIFaultMiddleware(app.wsgi, injector=injector)(environ, lambda *_: None)
+        result = by_wsgi(servers, injector, server, app)
         pieces = iter(result)
         assert next(pieces) == first
         leave(client)
@@ -207,26 +181,20 @@ def test_wsgi_client_that_leaves_a_body_of_the_server_s(servers, make_injector, 
 @pytest.mark.parametrize("leaves", ["before", "between"])
 def test_asgi_client_that_leaves_a_slow_body(servers, make_injector, leaves, backend):
     """Nothing more is sent; what had gone out counts, what had not is given back."""
-    injector = make_injector("drip,rate=40,times=1")
+    injector, app, sent = make_injector("drip,rate=40,times=1"), App(), []
     with loopback() as (client, server):
-        exchange = Exchange(server, "GET")
-        if leaves == "before":
-            client.close()
-        scope = servers.scope(client=("127.0.0.1", 9))
-        sent = []
 
         async def send(self, message):
             sent.append(message)
             if message.get("body"):
                 client.close()
 
+        exchange = Exchange(server, "GET")
         exchange.send = send.__get__(exchange)
-        app = App()
-        assert (
-            anyio.run(exchange.run, ASGIFaultMiddleware(app.asgi, injector=injector), scope, backend=backend)
-            is None
-        )
-    [outcome] = injector.journal.outcomes
+        if leaves == "before":
+            client.close()
+        by_asgi(servers, injector, exchange, app, backend=backend)
+    outcome = only(injector)
     assert (outcome.did, app.closed) == ("failed" if leaves == "before" else "dripped", 1)
     assert [each.get("body") for each in sent] == ([None] if leaves == "before" else [None, b"01"])
     assert outcome.final
@@ -308,11 +276,5 @@ def test_asgi_wait_for_a_client_that_leaves_its_upload(servers, rule, backend):
         exchange.receive = receive.__get__(exchange)
         if rule is LATE:
             client.close()
-
-        async def scenario():
-            scope = servers.scope("PUT", headers=[("Content-Length", "9")])
-            with anyio.fail_after(PATIENCE):
-                return await exchange.run(ASGIFaultMiddleware(App().asgi, injector=injector), scope)
-
-        assert anyio.run(scenario, backend=backend) is None
+        by_asgi(servers, injector, exchange, method="PUT", headers=[("Content-Length", "9")], backend=backend)
     assert injector.journal.outcomes[-1].did == ("delayed" if rule is LATE else "closed")

@@ -10,7 +10,8 @@ import stat
 import sys
 from contextlib import ExitStack, suppress
 from functools import partial
-from types import SimpleNamespace
+from types import MethodType, SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 
@@ -62,13 +63,6 @@ def alive(client, server):
     return server.recv(4) == b"ping" and client.recv(4) == b"pong"
 
 
-def raises(error):
-    def call(*_):
-        raise error
-
-    return call
-
-
 # Ends
 
 
@@ -96,7 +90,7 @@ def test_a_connection_that_the_server_will_not_give_up_gets_a_fin(servers, injec
     """If the reset does not work, a FIN is sent and reported."""
     monkeypatch.setitem(sys.modules, "ctypes", ctypes)
     with loopback() as (client, server):
-        monkeypatch.setattr(_socket, "socketpair", raises(OSError("too many open files")))
+        monkeypatch.setattr(_socket, "socketpair", Mock(side_effect=OSError("too many open files")))
         by_wsgi(servers, injector, server)
         assert server.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER) == 0
         assert (only(injector).did, read(client)) == ("closed", (b"", "FIN"))
@@ -183,7 +177,7 @@ def test_no_descriptor_left_to_look_with(servers, injector, monkeypatch):
     """Nothing is found, nothing is left."""
     with loopback() as (client, server):
         with monkeypatch.context() as patch:
-            patch.setattr(os, "dup", raises(OSError("too many open files")))
+            patch.setattr(os, "dup", Mock(side_effect=OSError("too many open files")))
             assert ask(servers, injector, **{"werkzeug.socket": server}).status == 502
         assert alive(client, server)
 
@@ -193,7 +187,7 @@ def test_no_descriptor_left_to_look_with(servers, injector, monkeypatch):
 def test_the_server_s_blocking_flag_stays(servers, monkeypatch, blocking, platform):
     """socket.setdefaulttimeout() of the app does not reach the server's descriptor through ours."""
     if platform == "Linux":  # it is not even changed for a moment
-        monkeypatch.setattr(os, "set_blocking", raises(AssertionError))
+        monkeypatch.setattr(os, "set_blocking", Mock(side_effect=AssertionError))
     else:
         monkeypatch.delattr(_socket, "SOCK_NONBLOCK")
     with loopback() as (_, server):
@@ -268,7 +262,7 @@ def test_uwsgi_that_is_asked_by_another_protocol(servers, monkeypatch, option, r
 
 def test_uwsgi_outside_of_a_request(servers, injector, monkeypatch):
     """Its call raises there."""
-    uwsgi = SimpleNamespace(connection_fd=raises(ValueError("not now")), opt={})
+    uwsgi = SimpleNamespace(connection_fd=Mock(side_effect=ValueError("not now")), opt={})
     monkeypatch.setitem(sys.modules, "uwsgi", uwsgi)
     assert ask(servers, injector, **{"uwsgi.version": b"2"}).status == 502
 
@@ -282,27 +276,19 @@ def test_a_connection_of_pyopenssl(servers, injector):
         assert read(client) == (b"", "RST")
 
 
-class Sender:
-    """An object like the one whose method is hypercorn's `send`."""
-
-    def __init__(self, send=None, **more):
-        vars(self).update(more)
-        if send is not None:
-            self.send = send
-
-    async def method(self, message):
-        raise AssertionError
+async def never(_, message):
+    raise AssertionError
 
 
 def hypercorn_on_trio(stream):
-    return Sender(Sender(Sender(stream=stream).method).method).method
+    above = MethodType(never, SimpleNamespace(stream=stream))
+    for _ in range(2):
+        above = MethodType(never, SimpleNamespace(send=above))
+    return above
 
 
 def daphne(transport):
-    async def send(_, message):
-        raise AssertionError
-
-    return partial(send, SimpleNamespace(channel=SimpleNamespace(transport=transport)))
+    return partial(never, SimpleNamespace(channel=SimpleNamespace(transport=transport)))
 
 
 STREAMS = {

@@ -3,6 +3,7 @@
 import asyncio
 import io
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import anyio
 import pytest
@@ -10,24 +11,14 @@ from anyio.lowlevel import checkpoint
 
 from faultinject import ASGIFaultMiddleware, Injector, RuleCounts, WSGIFaultMiddleware
 
-from .conftest import make_scope, serve_asgi
+from .test_aws_chunks import digest
 from .transport import LEFT, hearing, loopback, only, recorder
 
 RULE = "cos:SlowDown,times=1"
 MEGABYTE = 1_000_000
 
 
-def digest(*pieces, **headers):
-    """Return the journal's outcome of a request body in these pieces."""
-    injector = make(RULE)
-    told = [{"type": "http.request", "body": each, "more_body": True} for each in pieces]
-    scope = make_scope("POST", "/b", headers.items(), http_version="2")
-    wrapped = ASGIFaultMiddleware(never, injector=injector)
-    asyncio.run(serve_asgi(wrapped, scope, hearing(*told, {"type": "http.request"})))
-    return only(injector).request_digest
-
-
-def make(rules, seed="adapters", **how):
+def make(rules, seed=1, **how):
     return Injector(rules, seed=seed, environ={}, **how)
 
 
@@ -51,30 +42,32 @@ def what(outcome):
     return outcome.did, outcome.request_bytes, outcome.request_digest, outcome.body_complete
 
 
-def test_wsgi_reads_to_the_length_and_no_further(servers):
-    """On a keep-alive connection what follows the body is the next request."""
-    injector = make(RULE)
-    source = Source(b"x" * 100_000 + b"GET /next")
-    environ = servers.environ("PUT", "/b/k", CONTENT_LENGTH="100000", **{"wsgi.input": source})
-    answer = servers.wsgi(WSGIFaultMiddleware(never, injector=injector), environ)
-    assert answer.status == 503
-    assert source.read() == b"GET /next"
-    assert source.sizes == [65_536, 34_464]
-    assert what(only(injector)) == ("answered", 100_000, digest(b"x" * 100_000), True)
+CHUNKED = {"HTTP_TRANSFER_ENCODING": "chunked"}
 
 
 @pytest.mark.parametrize(
-    ("marked", "found"),
-    [({"wsgi.input_terminated": True}, (7, digest(b"chunked"), True)), ({}, (None, None, None))],
+    ("more", "data", "sizes", "left", "size"),
+    [
+        # On a keep-alive connection what follows the body is the next request.
+        (
+            {"CONTENT_LENGTH": "100000"},
+            b"x" * 100_000 + b"GET /next",
+            [65_536, 34_464],
+            b"GET /next",
+            100_000,
+        ),
+        ({**CHUNKED, "wsgi.input_terminated": True}, b"chunked", [65_536] * 2, b"", 7),
+        # Without a length or a marked end reading would never stop, so nothing is read.
+        (CHUNKED, b"chunked", [], b"chunked", None),
+    ],
 )
-def test_wsgi_reads_chunked_to_its_marked_end(servers, marked, found):
-    """Without a length or a marked end reading would never stop, so nothing is read."""
-    injector = make(RULE)
-    source = Source(b"chunked")
-    more = {"wsgi.input": source, "HTTP_TRANSFER_ENCODING": "chunked", **marked}
-    wrapped = WSGIFaultMiddleware(never, injector=injector)
-    assert servers.wsgi(wrapped, servers.environ("PUT", "/b/k", **more)).status == 503
-    assert bool(source.sizes) == bool(marked)
+def test_wsgi_reads_to_the_end_and_no_further(servers, more, data, sizes, left, size):
+    """By the length, or by the end that the server marks."""
+    injector, source = make(RULE), Source(data)
+    environ = servers.environ("PUT", "/b/k", **more, **{"wsgi.input": source})
+    assert servers.wsgi(WSGIFaultMiddleware(never, injector=injector), environ).status == 503
+    assert (source.sizes, source.read()) == (sizes, left)
+    found = (None, None, None) if size is None else (size, digest((), data[:size])[1], True)
     assert what(only(injector)) == ("answered", *found)
 
 
@@ -135,20 +128,13 @@ def test_asgi_seconds_are_bounded(servers, clock, backend):
     scope = servers.scope("PUT", "/b/k", [("transfer-encoding", "chunked")])
     assert clock.run(servers.asgi, wrapped, scope, receive, backend=backend).status == 503
     assert clock.now == pytest.approx(10)
-    assert what(only(injector)) == ("drain_cut", 1, digest(b"x"), False)
+    assert what(only(injector)) == ("drain_cut", 1, digest((), b"x")[1], False)
 
 
 @pytest.mark.parametrize("end", [b"", ConnectionResetError("gone"), ValueError("a bad chunk")], ids=repr)
 def test_wsgi_client_gone_in_the_middle(servers, end):
     """A fault that was not given does not count: the next request gets that of `times=1`."""
-    injector, pieces = make(RULE), [b"abc", end]
-
-    def read(size):
-        piece = pieces.pop(0)
-        if isinstance(piece, Exception):
-            raise piece
-        return piece
-
+    injector, read = make(RULE), Mock(side_effect=[b"abc", end])
     environ = servers.environ(
         "PUT", "/b/k", CONTENT_LENGTH="10", **{"wsgi.input": SimpleNamespace(read=read)}
     )
@@ -198,7 +184,9 @@ def test_asgi_hears_a_body_to_its_end(servers, backend, turns, told):
 
     anyio.run(run, backend=backend)
     assert [each["status"] for each in sent if "status" in each] == [503, 503]
-    assert [what(each) for each in injector.journal.outcomes] == [("answered", 4, digest(b"data"), True)] * 2
+    assert [what(each) for each in injector.journal.outcomes] == [
+        ("answered", 4, digest((), b"data")[1], True)
+    ] * 2
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])

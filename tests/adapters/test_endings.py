@@ -6,7 +6,8 @@ import io
 import socket
 import threading
 from contextlib import contextmanager
-from types import SimpleNamespace
+from types import MethodType, SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 from werkzeug.wsgi import LimitedStream
@@ -24,10 +25,6 @@ BODY = b"x" * 100_000
 def stream(data):
     """A request body that a server reads from its connection as the app asks."""
     return SimpleNamespace(read=io.BytesIO(data).read)
-
-
-def fails(*_):
-    raise OSError
 
 
 class Server:
@@ -145,7 +142,9 @@ def test_what_a_server_is_told(servers, make_injector, make, rule, more, told, s
 
 
 @pytest.mark.parametrize(
-    "source", [SimpleNamespace(read=fails), stream(BODY[:-1])], ids=["fails", "ends early"]
+    "source",
+    [SimpleNamespace(read=Mock(side_effect=OSError)), stream(BODY[:-1])],
+    ids=["fails", "ends early"],
 )
 def test_a_body_that_cannot_be_read_behind_its_answer(servers, make_injector, source):
     """The client has its answer."""
@@ -218,11 +217,7 @@ def test_a_server_that_shuts_both_directions(servers, make_injector):
 
 def test_where_no_more_threads_can_be_had(servers, make_injector, monkeypatch):
     """The FIN goes out, and what is still sent is the server's."""
-
-    def start(_):
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr(threading.Thread, "start", start)
+    monkeypatch.setattr(threading.Thread, "start", Mock(side_effect=RuntimeError("can't start new thread")))
     with answered(servers, make_injector(UNREAD)) as (client, _):
         assert read(client)[1] == "FIN"
 
@@ -237,16 +232,18 @@ def by_closure(start):
 
 
 class Wrapping:
-    """Other middleware with the server's callable in it."""
+    """Other middleware with the server's callable in it, and itself, as frameworks have."""
 
     def __init__(self, start):
-        self.start = start
+        self.start, self.own, self.again = start, self.begin, self.begin
 
     def __call__(self, *given):
         return self.start(*given)
 
     def start_response(self, *given):
         return self.start(*given)
+
+    begin = __call__
 
 
 WRAPPINGS = {
@@ -258,38 +255,23 @@ WRAPPINGS = {
     "method of the same name": lambda start: Wrapping(start).start_response,
     "object": Wrapping,
     "twice": lambda start: by_closure(functools.partial(start)),
+    "objects that hold themselves": lambda start: functools.reduce(
+        lambda inner, _: Wrapping(inner).begin, range(5), start
+    ),
+    # Nobody looks into the defaults of a function.
+    "hidden": lambda start: lambda *given, held=(start,): held[0](*given),
 }
 
 
 @pytest.mark.parametrize("wrap", WRAPPINGS)
 @each_row("rule", [UNREAD, CLOSES])
 def test_a_server_beneath_other_middleware(servers, make_injector, wrap, rule):
-    """Middleware that wraps `start_response` does not hide the server."""
+    """Middleware does not hide the server; if it does, the answer comes all the same."""
     server = Gunicorn()
     wrapped = WRAPPINGS[wrap](server.start_response)
     environ = environ_of(servers, **server.shown)
-    b"".join(WSGIFaultMiddleware(None, injector=make_injector(rule))(environ, wrapped))
-    assert (server.told, server.connection) == (True, [])
-
-
-class Hiding:
-    """Middleware that nobody looks into."""
-
-    __slots__ = ("_start",)
-
-    def __init__(self, start):
-        self._start = start
-
-    def __call__(self, *given):
-        return self._start(*given)
-
-
-def test_a_server_that_is_hidden(servers, make_injector):
-    """The client gets its answer all the same."""
-    server = Gunicorn()
-    app = WSGIFaultMiddleware(None, injector=make_injector(UNREAD))
-    answer = b"".join(app(environ_of(servers, **server.shown), Hiding(server.start_response)))
-    assert (b"SlowDown" in answer, server.told) == (True, False)
+    answer = b"".join(WSGIFaultMiddleware(None, injector=make_injector(rule))(environ, wrapped))
+    assert (b"SlowDown" in answer, server.told, server.connection) == (True, wrap != "hidden", [])
 
 
 class Source(io.BytesIO):
@@ -357,18 +339,6 @@ def test_an_app_that_has_read_a_part(servers, make_injector):
     assert source.read() == b"next"
 
 
-class Known:
-    """An ASGI server whose `send` belongs to an object with a connection."""
-
-    transport = object()
-
-    def __init__(self, send):
-        self._send = send
-
-    async def send(self, message):
-        await self._send(message)
-
-
 @pytest.mark.parametrize(
     ("rule", "known", "version", "closes"),
     [
@@ -385,5 +355,7 @@ def test_what_an_asgi_server_is_told(servers, make_injector, rule, known, versio
     sent, send = recorder()
     scope = servers.scope("PUT", "/b/k", body=BODY, http_version=version)
     wrapped = ASGIFaultMiddleware(None, injector=make_injector(rule))
-    asyncio.run(wrapped(scope, hearing({"type": "http.request"}), Known(send).send if known else send))
+    if known:  # by the object with a connection whose method it is
+        send = MethodType(lambda _, message, send=send: send(message), SimpleNamespace(transport=object()))
+    asyncio.run(wrapped(scope, hearing({"type": "http.request"}), send))
     assert [value for name, value in sent[0]["headers"] if name == b"connection"] == [b"close"] * closes

@@ -12,6 +12,7 @@ from faultinject import ASGIFaultMiddleware, Rule, WSGIFaultMiddleware, inject, 
 from faultinject.exceptions import InjectionFailedError
 
 from .conftest import asgi_app
+from .transport import App, recorder
 
 
 class Broken(Exception):
@@ -68,10 +69,7 @@ def test_a_request_that_cannot_be_read_passes(servers, make_injector, caplog):
 
 def test_after_the_body_was_read_the_app_is_never_called(send, servers, make_injector, caplog):
     """It would see an empty upload: a plain 500 says that it was us."""
-    injector = make_injector("cos:SlowDown,times=1")
-
-    def app(*_):
-        raise AssertionError("not called")
+    injector, app = make_injector("cos:SlowDown,times=1"), App()
 
     async def receive():
         return {"type": "http.request", "body": "text"}
@@ -80,7 +78,7 @@ def test_after_the_body_was_read_the_app_is_never_called(send, servers, make_inj
         text = SimpleNamespace(read=lambda *_: "text")
         answer = send(injector, "PUT", "/b/k", body=b"data", app=app, **{"wsgi.input": text})
     else:
-        wrapped = ASGIFaultMiddleware(app, injector=injector)
+        wrapped = ASGIFaultMiddleware(app.asgi, injector=injector)
         answer = anyio.run(servers.asgi, wrapped, servers.scope("PUT", "/b/k", body=b"data"), receive)
     # What is left of the body is nobody's next request.
     assert answer.wire == (
@@ -91,7 +89,7 @@ def test_after_the_body_was_read_the_app_is_never_called(send, servers, make_inj
     assert [type(each) for each in injector.errors] == [TypeError]
     assert [each.did for each in injector.journal.outcomes] == ["failed"]
     assert len(errors(caplog)) == 1
-    assert send(injector, "PUT", "/b/k").status == 503
+    assert (send(injector, "PUT", "/b/k").status, app.ran) == (503, 0)
 
 
 def test_what_middleware_adds_to_such_an_answer_is_not_in_the_next_one(servers, make_injector):
@@ -137,20 +135,12 @@ def test_refused_is_the_apps_own_answer(send, make_injector, record_all):
 
 def test_a_request_that_no_server_makes_passes(make_injector):
     """Without the keys that every environ and scope have the app is asked, not us."""
-    asked = []
-
-    async def asgi(scope, receive, send):
-        asked.append(scope)
-
-    def wsgi(environ, start_response):
-        asked.append(environ)
-        return []
-
-    injector = make_injector("cos:SlowDown")
+    injector, app = make_injector("cos:SlowDown"), App()
     for _ in range(2):
-        assert WSGIFaultMiddleware(wsgi, injector=injector)({}, None) == []
-        anyio.run(ASGIFaultMiddleware(asgi, injector=injector), {"type": "http"}, None, None)
+        environ, scope = {}, {"type": "http"}
+        assert WSGIFaultMiddleware(app.wsgi, injector=injector)(environ, lambda *_: None) is app
+        anyio.run(ASGIFaultMiddleware(app.asgi, injector=injector), scope, None, recorder()[1])
+        assert (environ, scope) == ({}, {"type": "http"})
         injector.disable()
     assert [type(each) for each in injector.errors] == [KeyError, KeyError]
-    assert asked == [{}, {"type": "http"}] * 2
-    assert injector.failures == 2
+    assert (app.ran, injector.failures) == (4, 2)

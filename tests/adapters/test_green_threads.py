@@ -54,16 +54,16 @@ def run():
     """Run the script; eventlet is not imported here, where it would warn of each fork."""
     if find_spec("eventlet") is None:
         pytest.skip("eventlet is not installed")
-    return run_script
 
+    def run(way):
+        found = subprocess.run(
+            [sys.executable, "-c", SCRIPT, way], capture_output=True, text=True, check=False, timeout=100
+        )
+        assert "Traceback" not in found.stderr
+        assert found.returncode == 0, found.stderr
+        return found.stdout.splitlines(), found.stderr.count(SENTENCE)
 
-def run_script(way):
-    found = subprocess.run(
-        [sys.executable, "-c", SCRIPT, way], capture_output=True, text=True, check=False, timeout=100
-    )
-    assert "Traceback" not in found.stderr
-    assert found.returncode == 0, found.stderr
-    return found.stdout.splitlines(), found.stderr.count(SENTENCE)
+    return run
 
 
 @pytest.mark.slow
@@ -86,8 +86,7 @@ def test_its_server_alone(run):
 
 def test_every_way_in(monkeypatch):
     """Both middlewares and `install()`."""
-    monkeypatch.setitem(sys.modules, "eventlet.patcher", type(sys)("eventlet.patcher"))
-    monkeypatch.setattr(sys.modules["eventlet.patcher"], "already_patched", {}, raising=False)
+    monkeypatch.setitem(sys.modules, "eventlet.patcher", SimpleNamespace(already_patched={}))
     assert WSGIFaultMiddleware(App().wsgi, "http:503").injector
     sys.modules["eventlet.patcher"].already_patched["socket"] = True
     with pytest.raises(UnsupportedServerError, match=SENTENCE):

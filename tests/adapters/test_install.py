@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 from contextlib import suppress
+from unittest.mock import Mock
 
 import fastapi
 import flask
@@ -312,22 +313,26 @@ def test_flask_in_middleware_of_its_own(on):
     assert [get(app), get(app)] == [500, 200]
 
 
-@pytest.mark.parametrize("kind", ["wsgi", "asgi"])
-def test_nested_the_outermost_with_a_matching_rule_decides(on, kind):
+NESTED = pytest.mark.parametrize(
+    ("app", "around"),
+    [(wsgi_app, WSGIFaultMiddleware), (asgi_app, ASGIFaultMiddleware)],
+    ids=["wsgi", "asgi"],
+)
+
+
+@NESTED
+def test_nested_the_outermost_with_a_matching_rule_decides(on, app, around):
     """One decision a request, by the outermost that has a rule for it."""
-    app = {"wsgi": wsgi_app, "asgi": asgi_app}[kind]
-    around = {"wsgi": faultinject.WSGIFaultMiddleware, "asgi": faultinject.ASGIFaultMiddleware}[kind]
     inner, outer = Injector("http:500"), Injector("http:599,path=/outer,probability=0;http:598,path=/both")
     app = around(around(app, injector=inner), injector=outer)
     assert [get(app, path) for path in ("/inner", "/outer", "/both")] == [500, 200, 598]
     assert inner.counts() == {"rule-1": RuleCounts(1, 1)}
 
 
-@pytest.mark.parametrize("kind", ["wsgi", "asgi"])
-def test_nested_around_one_injector_counts_once(on, kind):
+@NESTED
+def test_nested_around_one_injector_counts_once(on, app, around):
     """The environment's injector around and inside: counts and journal see one request."""
-    around = {"wsgi": faultinject.WSGIFaultMiddleware, "asgi": faultinject.ASGIFaultMiddleware}[kind]
-    app = around(around({"wsgi": wsgi_app, "asgi": asgi_app}[kind]))
+    app = around(around(app))
     assert [get(app) for _ in range(6)] == [503] * 5 + [200]
     assert get_injector().counts() == {"five": RuleCounts(6, 5)}
     with faultinject.inject("http:500,path=elsewhere") as faults:
@@ -546,19 +551,14 @@ def test_rules_of_its_own_leave_the_others_apps_alone(on, monkeypatch, kind, ser
 def test_sanic_served_by_its_own_server(caplog, served_by_asgi):
     """If the server never calls the app by ASGI, the log says that nothing is injected."""
 
-    class Sanic:
+    class Sanic(AsgiInstance):
         asgi = served_by_asgi
-
-        def before_server_start(self, listener):
-            self.listener = listener
-
-        async def __call__(self, scope, receive, send):
-            """Nothing: only its beginning is looked at."""
+        before_server_start = Mock()
 
     Sanic.__module__ = "sanic.app"
     app = Sanic()
     assert install(app, "http:503", enabled=True) is app
-    app.listener(app, None)
+    app.before_server_start.call_args.args[0](app, None)
     assert ("nothing is injected: Sanic's own server" in caplog.text) is not served_by_asgi
 
 

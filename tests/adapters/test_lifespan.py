@@ -13,7 +13,7 @@ from faultinject.adapters import forget
 from faultinject.exceptions import ConfigurationError
 
 from .conftest import make_scope, messages, serve_asgi
-from .transport import hearing, recorder
+from .transport import App, hearing, recorder, saying
 
 MESSAGE = "cos:Slowdown is not a documented error of cos; did you mean cos:SlowDown?"
 
@@ -75,38 +75,21 @@ def test_wrong_environment_is_the_same(monkeypatch, variables, where):
 SHUTDOWN = ["lifespan.startup.complete", "lifespan.shutdown.failed"]
 
 
-async def living(scope, receive, send):
-    if scope["type"] == "lifespan":
-        for end in SHUTDOWN:
-            await receive()
-            await send({"type": end})
-        return
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body"})
-
-
 def serve(injector, *, ask=True):
-    """Start, one request, shut down: what was said, and what stood in the journal then."""
-    path = injector.journal.path
-    said = []
-
-    def ends():
-        """Of each line, whether it is the end."""
-        return [bool(json.loads(each).get("ended")) for each in Path(path).read_text().splitlines()]
+    """Start, one request, shut down: each message, and whether each journal line then is an end."""
+    said, read = [], Path(injector.journal.path).read_text
 
     async def send(message):
-        said.append((message["type"], ends()))
+        ends = [bool(json.loads(each).get("ended")) for each in read().splitlines()]
+        said.append((message["type"], ends))
 
-    wrapped = ASGIFaultMiddleware(living, injector=injector)
-    told = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
+    async def request():
+        wrapped = ASGIFaultMiddleware(App().asgi, injector=injector)
+        await serve_asgi(wrapped, make_scope(target="/a"), messages())
 
-    async def receive():
-        message = next(told)
-        if message["type"].endswith("shutdown") and ask:
-            await serve_asgi(wrapped, make_scope(target="/a"), messages())
-        return message
-
-    asyncio.run(wrapped({"type": "lifespan"}, receive, send))
+    start, end = ({"type": each} for each in SHUTDOWN)
+    app = saying(start, *[request] * ask, end)
+    asyncio.run(ASGIFaultMiddleware(app, injector=injector)({"type": "lifespan"}, None, send))
     return said
 
 

@@ -12,16 +12,10 @@ from tests.pairs import pairs
 from tests.rows import each_row
 
 from .conftest import Asgi, Wsgi
-from .transport import LEFT, READERS, WIRES, App, Broken, Taking, hearing
+from .transport import LEFT, READERS, WIRES, App, Broken, Taking, ended, hearing
 
 WHOLE = b"0123456789"
 UPLOAD = (b"abcd", b"efgh", b"ij")
-
-
-def last(injector):
-    """Return the journal's final outcome."""
-    outcome = injector.journal.outcomes[-1]
-    return outcome.did, outcome.applied, outcome.status
 
 
 def counted(injector):
@@ -97,7 +91,7 @@ def test_an_upload_that_ends_before(wire, make_injector, rule, inside, body, rec
     seen = wire(injector, app, "PUT" if upload else "GET", upload=upload, sized=sized, inside=inside)
     assert (seen.status, seen.body, seen.error) == (200, WHOLE, None)
     assert (app.ran, app.body) == (1, b"".join(upload))
-    assert last(injector) == ("nothing_to_cut", True, 200 if record_all else None)
+    assert ended(injector) == ("nothing_to_cut", True, 200 if record_all else None)
     assert counted(injector) == 0
     if not rule.startswith("stall"):
         wire(injector, app, "PUT", upload=(b"x" * 12,), inside=inside)
@@ -111,12 +105,12 @@ def test_an_app_that_fails(wire, make_injector, rule):
     injector = make_injector(f"{rule},times=1")
     assert isinstance(wire(injector, app, "PUT", upload=UPLOAD, sized=False).error, Broken)
     stalled = rule.startswith("stall")
-    assert last(injector) == ("stalled" if stalled else "app_failed", True, None)
+    assert ended(injector) == ("stalled" if stalled else "app_failed", True, None)
     assert counted(injector) == stalled
     if stalled:
         again = make_injector(f"{rule},times=1")
         wire(again, Taking(fails="before", how=None), "PUT", upload=UPLOAD)
-        assert (last(again), counted(again)) == (("app_failed", True, None), 0)
+        assert (ended(again), counted(again)) == (("app_failed", True, None), 0)
 
 
 @pytest.mark.parametrize("interface", ["wsgi", "asgi"])
@@ -170,7 +164,7 @@ def test_a_wsgi_app_reads_all_of_an_upload_that_stalls(make_injector, servers, r
     assert time.monotonic() - began >= 0.02
     assert (answer.status, app.body) == (200, body)
     assert environ["wsgi.input"].readable()
-    assert last(injector) == ("stalled", True, 200)
+    assert ended(injector) == ("stalled", True, 200)
     assert injector.counts()["rule-1"] == RuleCounts(1, 1)
     assert answer.header("x-faultinject") == "rule-1"
 
@@ -197,7 +191,7 @@ def test_an_upload_stalls(wire, make_injector, after, sized, inside):
         [at for size, at in times.items() if (size <= after) == early] for early in (True, False)
     )
     assert min(behind) - max(before, default=0) >= 0.05
-    assert last(injector) == ("stalled", True, 200)
+    assert ended(injector) == ("stalled", True, 200)
     assert counted(injector) == 1
 
 
@@ -211,7 +205,7 @@ def test_an_app_that_reads_too_little(wire, make_injector, marked):
     seen = wire(injector, app, "PUT", upload=UPLOAD)
     assert (seen.status, seen.body) == (200, WHOLE)
     assert "x-faultinject" not in seen.headers
-    assert (last(injector), counted(injector)) == (("nothing_to_cut", True, None), 0)
+    assert (ended(injector), counted(injector)) == (("nothing_to_cut", True, None), 0)
 
 
 def test_a_body_whose_end_no_server_shows(make_injector):
@@ -221,7 +215,7 @@ def test_a_body_whose_end_no_server_shows(make_injector):
         (Asgi(), 0, {"http_version": "2"}),
     ):
         injector = make_injector(f"cos:SlowDown,after_bytes={after}")
-        assert (ask(injector, **how).status, last(injector)[0]) == (200, "nothing_to_cut")
+        assert (ask(injector, **how).status, ended(injector)[0]) == (200, "nothing_to_cut")
 
 
 CHUNKED = {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
@@ -234,16 +228,13 @@ def test_an_app_that_starts_twice(make_injector, rule):
     def app(environ, start_response):
         environ["wsgi.input"].read()
         start_response("200 OK", [])
-        try:
-            raise Broken
-        except Broken as error:
-            start_response("500 Broken", [], (Broken, error, None))
+        start_response("500 Broken", [], (Broken, Broken(), None))
         raise Broken
 
     injector = make_injector(rule)
     with pytest.raises(Broken):
         Wsgi()(injector, "PUT", body=b"abcdefghij", app=app, **CHUNKED)
-    assert last(injector)[0] == ("stalled" if rule.startswith("stall") else "nothing_to_cut")
+    assert ended(injector)[0] == ("stalled" if rule.startswith("stall") else "nothing_to_cut")
 
 
 @pytest.mark.parametrize(
@@ -257,7 +248,7 @@ def test_an_upload_that_is_given_up(make_injector, servers, rule, did):
     receive = hearing({"type": "http.request", "body": b"abc", "more_body": True}, LEFT)
     with pytest.raises(Broken) if did == "app_failed" else nullcontext():
         asyncio.run(app(servers.scope("PUT", body=b"abcdefghij"), receive, None))
-    assert (last(injector)[0], counted(injector)) == (did, 0)
+    assert (ended(injector)[0], counted(injector)) == (did, 0)
 
 
 def test_what_comes_behind_a_body_that_was_read_again(make_injector, servers):
@@ -279,4 +270,4 @@ def test_an_upload_without_a_length_of_just_so_many_bytes(make_injector):
     injector = make_injector("stall,duration=1h,after_bytes=10")
     app = Taking(how=lambda body: (body.read(size) for size in (10, 5)))
     assert Wsgi()(injector, "PUT", body=b"abcdefghij", app=app.wsgi, **CHUNKED).status == 200
-    assert (app.body, last(injector)[0]) == (b"abcdefghij", "nothing_to_cut")
+    assert (app.body, ended(injector)[0]) == (b"abcdefghij", "nothing_to_cut")

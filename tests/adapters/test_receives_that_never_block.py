@@ -9,11 +9,10 @@ import pytest
 from faultinject import ASGIFaultMiddleware, Injector
 from tests.pairs import pairs
 
-from .transport import TESTCLIENT, App, Exchange, loopback, recorder
+from .transport import BACKENDS, TESTCLIENT, App, Exchange, loopback, recorder, saying
 
 pytestmark = pytest.mark.live
 
-BACKENDS = pytest.mark.parametrize("backend", ["asyncio", "trio"])
 OFTEN = 5_000
 # Each listens, drains or looks for the end of a broken connection.
 RULES = [
@@ -119,11 +118,8 @@ def test_an_app_that_never_waits_is_cut_off(servers, clock, backend):
 def test_others_run_beside_an_app_that_never_waits_behind_its_cut(servers, backend):
     """Its answer may have no end: who cancels it gets a turn."""
     injector, turns = Injector("truncate,keep_bytes=1", environ={}), []
-
-    async def app(scope, receive, send):
-        await send({"type": "http.response.start", "status": 200})
-        for _ in range(100):
-            await send({"type": "http.response.body", "body": b"x", "more_body": True})
+    piece = {"type": "http.response.body", "body": b"x", "more_body": True}
+    app = saying({"type": "http.response.start", "status": 200}, *[piece] * 100)
 
     async def other():
         while True:

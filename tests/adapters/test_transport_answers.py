@@ -1,21 +1,16 @@
 """Errors that come late, behind the head of a success."""
 
-import asyncio
 import re
 import time
+from itertools import islice
 
 import pytest
 
-from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware
+from faultinject import WSGIFaultMiddleware
 
-from .transport import Exchange, loopback
+from .transport import LEFT, Exchange, by_asgi, ended, loopback, saying
 
 LATE = "cos:InternalError,status=200"
-
-
-def last(injector):
-    outcome = injector.journal.outcomes[-1]
-    return outcome.did, outcome.status, outcome.applied
 
 
 @pytest.mark.parametrize("inside", [False, True])
@@ -29,7 +24,7 @@ def test_a_late_error(wire, make_injector, inside, when):
     assert (seen.status, seen.end, seen.error) == (200, "FIN", None)
     assert "content-length" not in seen.headers
     assert re.fullmatch(rb"<\?xml [^>]*\?>\n {1,3}<Error>.*</Error>\n*", seen.body, re.DOTALL)
-    assert last(injector) == ("answered", 200, when == "after")
+    assert ended(injector) == ("answered", when == "after", 200)
     outcome = injector.journal.outcomes[-1]
     assert outcome.elapsed < took - 0.4  # until its head, and not until its end
     assert outcome.response_bytes == len(seen.body)  # the blanks among them
@@ -58,17 +53,13 @@ def test_a_late_error_for_head(wire, make_injector):
     assert int(seen.headers["content-length"]) > 0
 
 
-def test_a_late_error_for_a_client_that_leaves(servers, make_injector):
+def test_a_late_error_for_a_client_that_leaves(servers, make_injector, clock):
     """Nothing is sent any more to nobody."""
-    injector = make_injector(f"{LATE},delay=1h")
+    injector = make_injector(f"{LATE},delay=1h", waits=clock)
     with loopback() as (client, server):
-        exchange = Exchange(server, "GET")
-
-        async def scenario():
-            asyncio.get_running_loop().call_later(0.05, client.close)
-            return await exchange.run(ASGIFaultMiddleware(None, injector=injector), servers.scope())
-
-        assert asyncio.run(scenario()) is None
+        clock.at(30, client.close)
+        by_asgi(servers, injector, server, run=clock.run)
+    assert clock.now < 60
     assert injector.finish() == 0
 
 
@@ -77,35 +68,29 @@ def test_a_late_error_that_is_not_read_to_its_end(servers, make_injector):
     for pieces in (0, 1, 2):
         injector = make_injector(f"{LATE},delay=1h", FAULTINJECT_MAX_ACTIVE="1")
         result = WSGIFaultMiddleware(None, injector=injector)(servers.environ(), lambda *_: None)
-        each = iter(result)
-        sent = sum(len(next(each)) for _ in range(pieces))
+        sent = sum(map(len, islice(result, pieces)))
         result.close()
         if pieces:
             assert injector.journal.outcomes[-1].response_bytes == sent
-        del each, result
+        del result
         assert injector.finish() == 0
 
 
 @pytest.mark.parametrize("rule", ["hang,duration=100ms", f"{LATE},delay=100ms", "latency,delay=100ms"])
-def test_a_client_that_waits_for_100_is_not_listened_for(servers, make_injector, rule):
+def test_a_client_that_waits_for_100_is_not_listened_for(servers, make_injector, clock, rule):
     """Reading would ask it for its body: the wait is one to its end."""
-    injector = make_injector(rule)
-
-    async def app(scope, receive, send):
-        pass
-
-    asked = []
+    injector, asked = make_injector(rule, waits=clock), []
 
     async def receive():
-        asked.append(time.monotonic() - began)
-        return {"type": "http.disconnect"}
+        asked.append(clock.now)
+        return LEFT
 
     with loopback() as (_, server):
         exchange = Exchange(server, "PUT")
-        scope = servers.scope("PUT", headers=[("expect", "100-continue"), ("content-length", "5")])
-        began = time.monotonic()
-        asyncio.run(ASGIFaultMiddleware(app, injector=injector)(scope, receive, exchange.send))
-    assert time.monotonic() - began >= 0.1
+        exchange.receive = receive
+        headers = [("expect", "100-continue"), ("content-length", "5")]
+        by_asgi(servers, injector, exchange, saying(), "PUT", run=clock.run, headers=headers)
+    assert clock.now >= 0.1
     assert [each for each in asked if each < 0.1] == []
     assert injector.errors == []
-    assert last(injector)[0] in ("closed", "answered", "delayed")
+    assert ended(injector)[0] in ("closed", "answered", "delayed")

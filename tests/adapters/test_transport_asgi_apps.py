@@ -1,7 +1,7 @@
 """ASGI apps of many styles under faults that change the body or break the connection."""
 
 import asyncio
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from types import SimpleNamespace
 
 import anyio
@@ -9,12 +9,23 @@ import pytest
 
 from faultinject import ASGIFaultMiddleware
 
-from .transport import TESTCLIENT, App, AsgiWire, Broken, Exchange, last, loopback, read, recorder, saying
+from .transport import (
+    TESTCLIENT,
+    App,
+    AsgiWire,
+    Broken,
+    Exchange,
+    by_asgi,
+    last,
+    loopback,
+    read,
+    recorder,
+    saying,
+)
 
 WAYS = pytest.mark.parametrize("inside", [False, True], ids=["connection", "inside"])
 RULES = ["truncate,keep_bytes=8", "drip,rate=1KB", "corrupt"]
 SHAPES = pytest.mark.parametrize("rule", RULES)
-BACKENDS = pytest.mark.parametrize("backend", ["asyncio", "trio"])
 START = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"10")]}
 WHOLE = {"type": "http.response.body", "body": b"0123456789"}
 ANSWER = saying(START, WHOLE)
@@ -73,44 +84,30 @@ def test_what_comes_behind_an_answer_is_done(wire, make_injector, rule, inside):
     assert injector.counts()["rule-1"].injected == 1
 
 
-@pytest.mark.parametrize("rule", ["truncate", "drip,rate=1KB", "corrupt"])
-def test_other_messages_pass(servers, make_injector, rule):
-    """Hints before an answer, and what a test client is told beside it."""
-    sent, send = recorder()
-    hint, debug = ({"type": f"http.response.{each}"} for each in ("early_hint", "debug"))
-    wrapped = ASGIFaultMiddleware(saying(hint, START, debug, WHOLE), injector=make_injector(rule))
-    with pytest.raises(OSError, match="5 of 10") if rule == "truncate" else nullcontext():
-        asyncio.run(wrapped(servers.scope(**TESTCLIENT), servers.messages(), send))
-    told = [each["type"].removeprefix("http.response.") for each in sent[:4]]
-    assert sorted(told) == ["body", "debug", "early_hint", "start"]
-
-
 @pytest.mark.parametrize(
-    ("rule", "comes"),
+    ("rule", "hints", "comes"),
     [
-        ("corrupt", True),
-        ("drip,rate=1KB", True),
-        ("stall,when=after,duration=1ms,after_bytes=3", True),
-        ("truncate,keep_bytes=10", True),
-        ("reset,when=after,after_bytes=10", True),
-        ("truncate", False),
-        ("reset,when=after", False),
-        ("reset,when=after,after_bytes=3", False),
-        ("http:503,when=after", False),
+        ("corrupt", True, True),
+        ("drip,rate=1KB", True, True),
+        ("stall,when=after,duration=1ms,after_bytes=3", True, True),
+        ("truncate,keep_bytes=10", True, True),
+        ("reset,when=after,after_bytes=10", True, True),
+        ("truncate", True, False),
+        ("reset,when=after", False, False),
+        ("reset,when=after,after_bytes=3", True, False),
+        ("http:503,when=after", False, False),
     ],
 )
-def test_trailers_come_behind_a_whole_answer(servers, make_injector, rule, comes):
-    """Promised trailers come after a whole answer, and not after a broken one."""
+def test_other_messages_of_an_app(servers, make_injector, rule, hints, comes):
+    """Hints come unless the answer is dropped, trailers unless it is broken."""
     sent, send = recorder()
+    before = [{"type": f"http.response.{each}"} for each in ("early_hint", "debug")]
     trailers = {"type": "http.response.trailers", "headers": [(b"x-sum", b"1")]}
-    app = saying(START | {"headers": [], "trailers": True}, WHOLE, trailers)
+    app = saying(before[0], START | {"headers": [], "trailers": True}, before[1], WHOLE, trailers)
+    wrapped = ASGIFaultMiddleware(app, injector=make_injector(rule))
     with suppress(OSError):
-        asyncio.run(
-            ASGIFaultMiddleware(app, injector=make_injector(rule))(
-                servers.scope(**TESTCLIENT), servers.messages(), send
-            )
-        )
-    assert (trailers in sent) == comes
+        asyncio.run(wrapped(servers.scope(**TESTCLIENT), servers.messages(), send))
+    assert ([each in sent for each in before], trailers in sent) == ([hints] * 2, comes)
 
 
 @pytest.mark.parametrize("rule", ["reset", "close", "hang,duration=1ms", "truncate"])
@@ -120,16 +117,14 @@ def test_the_server_has_noticed_a_broken_connection(servers, make_injector, rule
     if rule != "truncate":
         rule = f"{rule},when={when}"
     with loopback() as (_, server):
-        exchange = Exchange(server, "GET")
-        heard = []
+        exchange, heard = Exchange(server, "GET"), []
 
         async def receive():
             heard.append((await Exchange.receive(exchange))["type"])
             return {"type": heard[-1]}
 
         exchange.receive = receive
-        wrapped = ASGIFaultMiddleware(App().asgi, injector=make_injector(rule))
-        assert asyncio.run(exchange.run(wrapped, servers.scope())) is None
+        by_asgi(servers, make_injector(rule), exchange)
     assert heard[-1] == "http.disconnect"
 
 
@@ -172,33 +167,6 @@ def test_an_app_that_says_something_else(wire, make_injector, rule, said, saw, d
     assert injector.counts()["rule-1"].injected == (did == "truncated")
 
 
-@BACKENDS
-def test_an_app_that_listens_for_the_end(servers, make_injector, backend):
-    """An endless stream hears that the client left when its connection is cut, and ends."""
-
-    async def app(scope, receive, send):
-        async def listen(scope):
-            while (await receive())["type"] != "http.disconnect":
-                pass
-            scope.cancel()
-
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(listen, tasks.cancel_scope)
-            for _ in range(9):
-                await send({"type": "http.response.body", "body": b"0123456789", "more_body": True})
-
-    injector = make_injector("truncate,keep_bytes=15")
-    with loopback() as (client, server):
-        scope = servers.scope(client=client.getsockname())
-        exchange = Exchange(server, "GET")
-        wrapped = ASGIFaultMiddleware(app, injector=injector)
-        assert anyio.run(exchange.run, wrapped, scope, backend=backend) is None
-        raw, end = read(client)
-    assert raw.partition(b"\r\n\r\n")[2] == b"012345678901234"
-    assert (end, last(injector).did) == ("FIN", "truncated")
-
-
 @pytest.mark.parametrize(
     "rule",
     [
@@ -213,24 +181,20 @@ def test_an_app_that_listens_for_the_end(servers, make_injector, backend):
 @pytest.mark.parametrize(
     ("server_is", "upload"), [("uvicorn", b""), ("gunicorn", b""), ("uvicorn", b"on record")]
 )
-def test_a_server_s_end_ends_a_wait(servers, make_injector, rule, server_is, upload):
+def test_a_server_s_end_ends_a_wait(servers, make_injector, clock, rule, server_is, upload):
     """Both ends wait for the answer under way, and tell no app that its client left."""
     photo = b"0123456789" * 100  # dripped, it would take a quarter of an hour
-    wrapped = ASGIFaultMiddleware(App(photo).asgi, injector=make_injector(rule, record_all=bool(upload)))
-
-    async def scenario(server):
+    injector = make_injector(rule, record_all=bool(upload), waits=clock)
+    worker = SimpleNamespace(alive=True)
+    with loopback() as (client, server):
         exchange = Exchange(server, "GET", [upload] if upload else ())
-        worker = SimpleNamespace(alive=True)
         exchange.keep_alive, exchange.protocol = True, SimpleNamespace(worker=worker)
         ends = (exchange, "keep_alive") if server_is == "uvicorn" else (worker, "alive")
-        asyncio.get_running_loop().call_later(0.1, setattr, *ends, False)
-        with anyio.fail_after(60):
-            return await exchange.run(wrapped, servers.scope(body=upload))
-
-    with loopback() as (client, server):
-        assert asyncio.run(scenario(server)) is None
+        clock.at(0.1, lambda: setattr(*ends, False))
+        by_asgi(servers, injector, exchange, App(photo), run=clock.run, body=upload)
         server.close()
         body = read(client)[0].partition(b"\r\n\r\n")[2]
+    assert clock.now < 60
     if "InternalError" in rule:
         assert body.count(b"?>\n ") == 1
         assert body.endswith(b"</Error>\n\n")

@@ -40,36 +40,3 @@ def test_the_request_passes(wire, make_injector, http2, rule):
     assert last(injector).injected
     assert injector.counts()["rule-1"] == RuleCounts(3, 1)
     assert injector.finish() == 0
-
-
-@pytest.mark.parametrize(
-    ("rule", "saw", "did"),
-    [
-        ("reset", (0, b"", "RST"), "reset"),
-        ("close", (0, b"", "FIN"), "closed"),
-        ("hang,duration=10ms", (0, b"", "FIN"), "closed"),
-        ("reset,when=after", (0, b"", "RST"), "reset"),
-        # Behind what the server has sent in its own frames.
-        ("truncate", (200, b"01234", "FIN"), "truncated"),
-        ("reset,when=after,after_bytes=5", (200, b"01234", "RST"), "reset"),
-    ],
-)
-def test_asked_for_the_whole_connection_is_broken(wire, make_injector, http2, rule, saw, did):
-    """`http2=yes` means it."""
-    injector = make_injector(f"{rule},http2=yes")
-    seen = wire(injector, **http2)
-    assert (seen.saw, seen.headers.get("connection"), seen.error, last(injector).did) == (
-        saw,
-        None,
-        None,
-        did,
-    )
-
-
-@pytest.mark.parametrize(
-    "old", [{"wsgi": "HTTP/1.1", "asgi": "1.1"}, {"wsgi": "HTTP/1.0", "asgi": "1.0"}, {}]
-)
-def test_older_versions_have_connections_of_their_own(wire, make_injector, old):
-    """Also where a server does not say the version."""
-    more = {KEYS[wire.kind]: old.get(wire.kind, "")}
-    assert wire(make_injector("reset"), **more).end == "RST"

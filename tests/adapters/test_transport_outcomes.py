@@ -1,13 +1,14 @@
 """Each fault on a real connection and in process: the client's view and the journal's."""
 
 import time
+from unittest.mock import Mock
 
 import pytest
 
 from faultinject import RuleCounts
 from tests.pairs import pairs
 
-from .transport import WIRES, App, Broken
+from .transport import WIRES, App, Broken, WsgiWire
 
 WHOLE = b"0123456789"
 
@@ -204,14 +205,10 @@ def test_a_cut_becomes_the_server_s_own(wire, make_injector, out_of_reach, rule,
         assert seen.body == b"0123456"
 
 
-def no_thread(_):
-    raise RuntimeError("can't start new thread")
-
-
-def test_the_server_s_thread_does_it(wire, make_injector, monkeypatch):
-    """A hang that finds no thread is over before the adapter returns."""
-    monkeypatch.setattr("threading.Thread.start", no_thread)
+def test_the_server_s_thread_does_it(servers, make_injector, monkeypatch):
+    """A hang that finds no thread is over before the WSGI adapter returns."""
+    monkeypatch.setattr("threading.Thread.start", Mock(side_effect=RuntimeError("can't start new thread")))
     injector = make_injector("hang,duration=50ms")
-    assert wire(injector).saw == (0, b"", "FIN")
+    assert WsgiWire(servers)(injector).saw == (0, b"", "FIN")
     assert injector.journal.outcomes[-1].injected
     assert injector.finish() == 0

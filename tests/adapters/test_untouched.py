@@ -1,7 +1,6 @@
 """A request without a fault gets the app's own answer, down to the objects."""
 
 import asyncio
-import io
 import sys
 from contextlib import suppress
 from wsgiref.util import FileWrapper
@@ -114,11 +113,6 @@ def raising(*_):
     raise LookupError("the app's own")
 
 
-def as_file(environ, start_response):
-    start_response("200 OK", [("content-length", "2")])
-    return environ["wsgi.file_wrapper"](io.BytesIO(b"ab"))
-
-
 def exchange(app, environ):
     """Everything that a server sees of an app."""
     events = []
@@ -139,7 +133,6 @@ def exchange(app, environ):
 
 APPS = {
     **dict.fromkeys(MANNERS, (200, 10)),
-    as_file: (200, 2),
     raising: (None, None),
     half: (200, None),
     odd: (None, None),

@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import signal
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -15,7 +14,7 @@ from werkzeug.test import Client
 from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware, inject
 from tests.virtual_time import Time
 
-from .transport import LEFT, TESTCLIENT, App, cancel, hearing, only, saying
+from .transport import LEFT, TESTCLIENT, App, cancel, hearing, only, recorder, saying
 
 DELAYS = [
     "http:503,delay=90s",
@@ -88,26 +87,6 @@ def test_waits_end_when_it_expires(send, clock):
     assert send(injector).status == 200
 
 
-def test_waits_end_with_gunicorn_s_worker(servers, clock, make, monkeypatch):
-    """At SIGTERM it only notes that it is to end."""
-
-    class Worker:
-        alive = True
-
-        def handle_exit(self, *_):
-            self.alive = False
-
-    monkeypatch.setitem(sys.modules, "gunicorn.workers.base", SimpleNamespace(Worker=Worker))
-    before = signal.signal(signal.SIGTERM, Worker().handle_exit)
-    clock.at(30, lambda: signal.raise_signal(signal.SIGTERM))
-    try:
-        wrapped = WSGIFaultMiddleware(None, injector=make("http:503,delay=1h"))
-        assert servers.wsgi(wrapped, servers.environ()).status == 503
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    assert clock.now == pytest.approx(30)
-
-
 async def nobody(message):
     raise AssertionError("nobody is there")
 
@@ -134,47 +113,46 @@ def test_a_client_that_leaves_just_before_the_wait_ends(servers, clock, make, ba
     assert (only(injector).did, only(injector).injected) == ("failed", False)
 
 
+BROKEN = RuntimeError("the server's own")
+BODY = [{"type": "http.request", "body": bytes([each]), "more_body": each < 100} for each in range(97, 101)]
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_latency_meets_a_client_that_gives_up(servers, clock, make, backend):
-    """If the client leaves a wait, it had its fault; the app runs at once, with the whole body."""
-    injector = make("latency,delay=1h,times=1")
-    told, heard = [{"type": "http.request", "body": b"a", "more_body": False}, LEFT], []
+@pytest.mark.parametrize(
+    ("takes", "told", "heard", "asked", "seconds"),
+    [
+        # The client gives up: it had its fault, and the app runs at once, with the whole body.
+        (0, [BODY[-1], LEFT], [BODY[-1], LEFT], [0, 0], 0),
+        # While a wait listens for the client, one piece of the body is kept for the app.
+        (0, BODY, BODY, [0, 1, 2, 3], 10),
+        # A `receive` that raises ends the listening, not the wait; the app meets it itself.
+        (0, [BROKEN, BROKEN], [BROKEN], [0, 0], 10),
+        # The app and the listener share one `receive`, which is not cancelled.
+        (50, BODY[:1], BODY[:1], [0], 50),
+    ],
+)
+def test_latency_hands_on_what_the_server_says(
+    servers, clock, make, backend, takes, told, heard, asked, seconds
+):
+    """Each message once and in order, though the wait listens for the client."""
+    injector, receive, got, turns = make("latency,delay=10s,times=1"), hearing(*told), [], []
+
+    async def slowly():
+        turns.append(len(got))
+        await anyio.sleep(takes)
+        return await receive()
 
     async def app(scope, receive, send):
-        heard.extend([await receive(), await receive()])
+        for _ in heard:
+            try:
+                got.append(await receive())
+            except RuntimeError as error:
+                got.append(error)
 
     wrapped = ASGIFaultMiddleware(app, injector=injector)
-    scope = servers.scope("PUT", "/b/k", body=b"a")
-    clock.run(wrapped, scope, hearing(*told), None, backend=backend)
-    assert heard == told
+    clock.run(wrapped, servers.scope("PUT", "/b/k", http_version="2"), slowly, None, backend=backend)
+    assert (got, turns, clock.now) == (heard, asked, pytest.approx(seconds))
     assert (only(injector).did, only(injector).injected) == ("delayed", True)
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_latency_hands_on_the_body_in_order(servers, clock, make, backend):
-    """While a wait listens for the client, one piece of the body is kept for the app."""
-    injector = make("latency,delay=1s")
-    pieces = [
-        {"type": "http.request", "body": bytes([each]), "more_body": each < 100} for each in range(97, 101)
-    ]
-    left, seen = list(pieces), []
-
-    async def receive():
-        seen.append(len(heard))
-        return left.pop(0)
-
-    heard = []
-
-    async def app(scope, receive, send):
-        while True:
-            heard.append(await receive())
-            if not heard[-1]["more_body"]:
-                return
-
-    wrapped = ASGIFaultMiddleware(app, injector=injector)
-    clock.run(wrapped, servers.scope("PUT", "/b/k", http_version="2"), receive, None, backend=backend)
-    assert heard == pieces
-    assert seen == [0, 1, 2, 3]
 
 
 STOPPED_WHILE_IT_READS = {"CONTENT_LENGTH": "10", "wsgi.input": SimpleNamespace(read=sys.exit)}
@@ -214,10 +192,7 @@ def test_latency_after_waits_once_and_keeps_exc_info(servers, clock, make):
 
     def app(environ, start_response):
         start_response("200 OK", headers=[])
-        try:
-            raise LookupError
-        except LookupError:
-            start_response("404 Not Found", [], sys.exc_info())
+        start_response("404 Not Found", [], (LookupError, LookupError(), None))
         return [b"x"]
 
     def start(status, headers, exc_info=None):
@@ -249,40 +224,6 @@ def test_a_late_app_that_fails_when_it_is_read(servers, clock, make_injector, no
     assert injector.finish() == 0
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_a_server_that_cannot_receive(servers, clock, make, backend):
-    """A receive that raises ends the listening, not the wait; the app meets it itself."""
-    broken = RuntimeError("the server's own")
-
-    async def app(scope, receive, send):
-        with pytest.raises(RuntimeError, match="the server's own"):
-            await receive()
-        assert clock.now == pytest.approx(1)
-
-    wrapped = ASGIFaultMiddleware(app, injector=make("latency,delay=1s"))
-    clock.run(wrapped, servers.scope("PUT", body=b"x"), hearing(broken, broken), None, backend=backend)
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_a_receive_that_has_begun_is_handed_on(servers, clock, make, backend):
-    """The app and the listener share one `receive`, which is not cancelled."""
-    asked, found = [], []
-
-    async def receive():
-        asked.append(1)
-        await anyio.sleep(5)
-        return {"type": "http.request", "body": b"x", "more_body": True}
-
-    async def app(scope, receive, send):
-        found.append(await receive())
-
-    wrapped = ASGIFaultMiddleware(app, injector=make("latency,delay=1s"))
-    clock.run(wrapped, servers.scope("PUT", body=b"x"), receive, None, backend=backend)
-    assert [each["body"] for each in found] == [b"x"]
-    assert asked == [1]
-    assert clock.now == pytest.approx(5)
-
-
 IMPATIENT = [
     ("latency,delay=1h", "delayed", False),
     ("latency,delay=1h,when=after", "delayed", True),
@@ -291,52 +232,38 @@ IMPATIENT = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("rule", "did", "applied", "backend"),
-    [(*each, BACKENDS[number % 2]) for number, each in enumerate(2 * IMPATIENT[:2] + IMPATIENT[1:])],
-)
-def test_a_test_client_s_own_time_out_has_met_the_latency(servers, clock, make, backend, rule, did, applied):
-    """A cancelled wait counts as a fault; an error or a change that never came does not."""
-    injector = make(f"{rule},times=1")
-    wrapped = ASGIFaultMiddleware(saying(START, END), injector=injector)
-    scope = servers.scope(extensions={"http.response.debug": {}})
+class Timeout(BaseException):
+    """As gevent's, or one of an alarm, which is raised in the wait."""
 
-    async def send(message):
-        """Nobody listens."""
+
+@pytest.mark.parametrize("record_all", [False, True], ids=["matched", "record_all"])
+@pytest.mark.parametrize("way", ["wsgi", *BACKENDS])
+@pytest.mark.parametrize(("rule", "did", "applied"), IMPATIENT)
+def test_a_test_client_s_own_time_out_has_met_the_latency(
+    servers, clock, make, rule, did, applied, way, record_all
+):
+    """A wait that is left counts as a fault; an error or a change that never came does not."""
+    injector = make(f"{rule},times=1", record_all=record_all)
+
+    def time_out():
+        raise Timeout
 
     async def scenario():
         with anyio.move_on_after(30):
-            await wrapped(scope, hearing(), send)
+            wrapped = ASGIFaultMiddleware(saying(START, END), injector=injector)
+            await wrapped(servers.scope(**TESTCLIENT), hearing(), recorder()[1])
 
-    clock.run(scenario, backend=backend)
+    if way == "wsgi":
+        clock.at(30, time_out)
+        with pytest.raises(Timeout):
+            Client(WSGIFaultMiddleware(App().wsgi, injector=injector)).get("/films/cat")
+    else:
+        clock.run(scenario, backend=way)
     outcome = only(injector)
     assert (outcome.did, outcome.applied) == (did, applied)
     # The wait before the next attempt begins where this one was given up.
     assert (outcome.answered is not None) == (did == "delayed" and not applied)
     assert injector.injected == injector.counts()["rule-1"].injected == (did == "delayed")
-
-
-@pytest.mark.parametrize("record_all", [False, True], ids=["matched", "record_all"])
-@pytest.mark.parametrize(("rule", "did", "applied"), IMPATIENT)
-def test_a_wsgi_test_client_s_own_time_out(clock, make, rule, did, applied, record_all):
-    """The same where what ends the wait is raised in it, as by gevent's Timeout or an alarm."""
-
-    class Timeout(BaseException):
-        pass
-
-    def time_out():
-        raise Timeout
-
-    clock.at(30, time_out)
-    injector = make(f"{rule},times=1", record_all=record_all)
-    client = Client(WSGIFaultMiddleware(App().wsgi, injector=injector))
-    with pytest.raises(Timeout):
-        client.get("/films/cat")
-    outcome = only(injector)
-    assert (outcome.did, outcome.applied) == (did, applied)
-    # The wait before the next attempt begins where this one was given up.
-    assert (outcome.answered is not None) == (did == "delayed" and not applied)
-    assert injector.injected == (did == "delayed")
 
 
 def test_what_follows_a_time_out_is_its_retry(servers):

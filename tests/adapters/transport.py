@@ -9,10 +9,12 @@ from contextlib import contextmanager, suppress
 from types import SimpleNamespace
 
 import anyio
+import pytest
 
 from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware
 from tests.until import until
 
+BACKENDS = pytest.mark.parametrize("backend", ["asyncio", "trio"])
 TESTCLIENT = {"client": ("testclient", 50000), "extensions": {"http.response.debug": {}}}
 PATIENCE = 60.0
 
@@ -116,14 +118,10 @@ def read_and_leave(client):
     return found
 
 
-def workers():
-    """The threads that faults go on in."""
-    return [each for each in threading.enumerate() if each.name.startswith("faultinject")]
-
-
 def settle():
-    """Wait for faults to be over that go on when the adapter has returned."""
-    until(lambda: not workers())  # not joined: one that is about to start cannot be
+    """Wait for faults to be over that go on, in threads, when the adapter has returned."""
+    # Not joined: one that is about to start cannot be.
+    until(lambda: not any(each.name.startswith("faultinject") for each in threading.enumerate()))
 
 
 def last(injector):
@@ -135,6 +133,12 @@ def only(injector):
     """The outcome of the only request."""
     [outcome] = injector.journal.outcomes
     return outcome
+
+
+def ended(injector):
+    """The last outcome: the action, whether the app ran, and the status."""
+    outcome = last(injector)
+    return outcome.did, outcome.applied, outcome.status
 
 
 class Seen:
@@ -366,15 +370,10 @@ class AsgiWire:
             own = Exchange(server, method, pieces)
             if inside:
                 del own.transport
-            exchange = own.run(wrapped, scope)
-            if not pieces:
-                error = asyncio.run(exchange)
-                server.close()
-                return Seen(*read(client), error)
             # What it has not sent yet is waited for, until it has read the answer and leaves.
             with ThreadPoolExecutor(1) as pool:
                 answer = pool.submit(read_and_leave, client)
-                error = asyncio.run(exchange)
+                error = asyncio.run(own.run(wrapped, scope))
                 server.close()
                 return Seen(*answer.result(), error)
 
@@ -424,9 +423,12 @@ def by_wsgi(servers, injector, server, app=None, method="GET", **more):
     return WSGIFaultMiddleware((app or App()).wsgi, injector=injector)(environ, lambda *_: None)
 
 
-def by_asgi(servers, injector, server, app=None, method="GET"):
-    wrapped = ASGIFaultMiddleware((app or App()).asgi, injector=injector)
-    error = asyncio.run(Exchange(server, method).run(wrapped, servers.scope(method, "/a")))
+def by_asgi(servers, injector, server, app=None, method="GET", *, run=anyio.run, backend="asyncio", **scope):
+    """The same, also by an `Exchange` that was made before."""
+    call = (app or App()).asgi if isinstance(app, App | None) else app
+    exchange = server if isinstance(server, Exchange) else Exchange(server, method)
+    wrapped = ASGIFaultMiddleware(call, injector=injector)
+    error = run(exchange.run, wrapped, servers.scope(method, "/a", **scope), backend=backend)
     if error is not None:
         raise error
 

@@ -33,11 +33,6 @@ def chunked(body):
     return b"".join(b"%x\r\n%b\r\n" % (len(each), each) for each in (body[:half], body[half:], b""))
 
 
-def head(method, path, more):
-    """The head of a request."""
-    return request(method, path, more=more)
-
-
 class Exchange:
     """Two requests of one client.
 
@@ -83,7 +78,7 @@ class Exchange:
 
     def chunks(self):
         """The whole body at once, in chunks."""
-        told = head("PUT", self.path, "Transfer-Encoding: chunked\r\n")
+        told = request("PUT", self.path, more="Transfer-Encoding: chunked\r\n")
         self.client.send(told + chunked(BODY))
         return self.client.answer(patience=PATIENCE)
 
@@ -95,7 +90,7 @@ class Exchange:
     def expect(self):
         """The client waits for `100 Continue`; if an answer comes instead, it sends no body."""
         length = f"Content-Length: {len(BODY)}\r\n"
-        self.client.send(head("PUT", self.path, f"{length}Expect: 100-continue\r\n"))
+        self.client.send(request("PUT", self.path, more=f"{length}Expect: 100-continue\r\n"))
         patience = SILENT if self.server.name.startswith(SAYS_NO_100) else PATIENCE
         answer = self.client.answer(patience=patience, begun=PATIENCE, interim=True)
         if not answer.line and answer.end in ("", "open"):
@@ -106,18 +101,18 @@ class Exchange:
     def impatient(self):
         """The client says that it waits for 100, and sends the body all the same."""
         length = f"Content-Length: {len(BODY)}\r\n"
-        self.client.send(head("PUT", self.path, f"{length}Expect: 100-continue\r\n"))
+        self.client.send(request("PUT", self.path, more=f"{length}Expect: 100-continue\r\n"))
         self.client.send(BODY)
         return self.client.answer(patience=PATIENCE)
 
     def part(self):
         """The client is sending a long body; it sends the rest after the answer, or without one."""
-        told = head("PUT", self.path, f"Content-Length: {len(LONG)}\r\n")
+        told = request("PUT", self.path, more=f"Content-Length: {len(LONG)}\r\n")
         return self.in_parts(told + LONG[:FIRST], LONG[FIRST:])
 
     def part_in_chunks(self):
         """The same in chunks."""
-        told = head("PUT", self.path, "Transfer-Encoding: chunked\r\n")
+        told = request("PUT", self.path, more="Transfer-Encoding: chunked\r\n")
         return self.in_parts(told + b"%x\r\n%b\r\n" % (FIRST, LONG[:FIRST]), chunked(LONG[FIRST:]))
 
     def in_parts(self, first, rest):

@@ -85,7 +85,7 @@ FAULTS |= {
 def hang_left(trial):
     """A client that gives up is let go of at once."""
     path = trial.path("hang-long")
-    with trial.connect() as client:
+    with trial.server.connect() as client:
         client.send(request("GET", path))
         trial.server.outcome(path)
         assert client.silent()
@@ -100,7 +100,7 @@ def hang_five(trial):
     with ExitStack() as stack:
         clients = []
         for _ in range(5):
-            clients.append(stack.enter_context(trial.connect()))
+            clients.append(stack.enter_context(trial.server.connect()))
             path = trial.path("hang-long")
             clients[-1].send(request("GET", path))
             trial.server.outcome(path)
@@ -149,7 +149,7 @@ def drip(trial):
     path, answer = trial.ask("drip")
     assert is_photo(answer)
     slow(answer, 1000)
-    with trial.connect() as client:
+    with trial.server.connect() as client:
         long = trial.path("drip-long")
         client.send(request("GET", long))
         trial.server.outcome(long)
@@ -175,7 +175,7 @@ def in_an_upload(rule, right):
     def broken(trial):
         path = trial.path(rule, "put")
         head = request("PUT", path, more=f"Content-Length: {len(LONG)}\r\n")
-        with trial.connect() as client:
+        with trial.server.connect() as client:
             client.send(head + LONG[: PART - 1])
             early = client.answer(patience=0.2)
             assert (early.line, early.end) == ("", "open")
@@ -212,7 +212,7 @@ def stall_middle(trial):
     for first in PART - 1, PART:
         path = trial.path("stall-middle", "put")
         head = request("PUT", path, more=f"Content-Length: {len(LONG)}\r\n")
-        with trial.connect() as client:
+        with trial.server.connect() as client:
             client.send(head + LONG[:first])
             early = client.answer(patience=1.3)
             assert (early.line, early.end) == ("", "open")
@@ -311,7 +311,7 @@ def error_undrained(trial):
 def part_of_an_upload(trial, rule, right):
     """Send a small part of an upload; when nothing is said about it, the rest."""
     path = trial.path(rule, "put")
-    with trial.connect() as client:
+    with trial.server.connect() as client:
         client.send(request("PUT", path, b"x" * 300_000)[:1000])
         answer = client.answer(patience=trial.patience(1, "before the whole upload"))
         when = "before the whole upload"
@@ -328,7 +328,7 @@ def error_expect(trial):
     """A client that waits for 100 Continue before it uploads."""
     path = trial.path("error", "put")
     head, _, body = request("PUT", path, b"x" * 1000, more="Expect: 100-continue\r\n").partition(b"\r\n\r\n")
-    with trial.connect() as client:
+    with trial.server.connect() as client:
         client.send(head + b"\r\n\r\n")
         patience = max(trial.patience(1, saw) for saw in ("instead of 100", "after 100"))
         answer = client.answer(patience=patience, interim=True)

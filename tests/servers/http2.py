@@ -15,7 +15,6 @@ class Stream:
 
     Attributes:
         status: of the answer; 0 before it is there.
-        fields: the headers.
         body: what has come of the body.
         end: `answered` or `reset` when the stream ended, empty until then.
         head_at: when the head was there, seconds after the request.
@@ -25,7 +24,6 @@ class Stream:
     def __init__(self, number):
         self.number = number
         self.status = 0
-        self.fields = {}
         self.body = b""
         self.end = ""
         self.head_at = self.done_at = None
@@ -101,15 +99,11 @@ class Http2:
             return
         now = time.monotonic() - stream.asked
         if isinstance(event, ResponseReceived):
-            stream.fields = {_text(name): _text(value) for name, value in event.headers}
-            stream.status, stream.head_at = int(stream.fields[":status"]), now
+            # The status is the first header.
+            stream.status, stream.head_at = int(event.headers[0][1]), now
         elif isinstance(event, DataReceived):
             stream.body += event.data
             self._http.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
         elif isinstance(event, StreamEnded | StreamReset):
             stream.end, stream.done_at = "answered" if isinstance(event, StreamEnded) else "reset", now
             self.ended.append(stream)
-
-
-def _text(value):
-    return value.decode() if isinstance(value, bytes) else value

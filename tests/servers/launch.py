@@ -9,9 +9,11 @@ from contextlib import suppress
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.started import Started, executable
 from tests.until import STARTS_WITHIN
+from tests.until import until as wait_until
 
 from .probe import Client
 
@@ -162,13 +164,12 @@ SENT_AWAY = ("granian ASGI", "granian ASGI, TLS")
 """Servers that close a connection while its client is sending, and so reset it."""
 
 
-class Place:
+class Place(NamedTuple):
     """The place where a server listens, a port or a path, and its certificate."""
 
-    def __init__(self, port, path, certificate):
-        self.port = port
-        self.path = path
-        self.certificate = certificate
+    port: int
+    path: str
+    certificate: str
 
 
 class Server(Started):
@@ -261,20 +262,18 @@ class Server(Started):
 
     def outcome(self, path, *, until=lambda outcome: True, patience=60.0):
         """The journal's outcome of the one request for that path, as soon as it is as wanted."""
-        end = time.monotonic() + patience
-        while True:
-            found = self.outcomes().get(path, [])
-            if (found and until(found[0])) or time.monotonic() > end:
-                [outcome] = found
-                return outcome
-            time.sleep(0.005)
 
-    def outcomes_of(self, path, number, *, patience=60.0):
+        def found():
+            lines = self.outcomes().get(path, [])
+            return lines if lines and until(lines[0]) else []
+
+        [outcome] = wait_until(found, patience=patience)
+        return outcome
+
+    def outcomes_of(self, path, number):
         """Wait until the journal has so many requests for a path, and return their lines."""
-        end = time.monotonic() + patience
-        while len(found := self.outcomes().get(path, [])) < number and time.monotonic() < end:
-            time.sleep(0.005)
-        return found
+        wait_until(lambda: len(self.outcomes().get(path, [])) >= number)
+        return self.outcomes()[path]
 
     def ran(self, path):
         """Count the requests for a path that reached the app."""

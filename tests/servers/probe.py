@@ -142,9 +142,8 @@ class Client:
 
     def send(self, data):
         """Send bytes, all of them; what goes wrong shows when reading."""
-        self._sent = time.monotonic()
         try:
-            self.socket.sendall(data if self._tls is None else self._tls.locked(data))
+            self.send_whole(data)
         except ConnectionResetError:
             # Who has been told once reads a plain end from here.
             self._reset = True

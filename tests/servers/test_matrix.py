@@ -189,7 +189,7 @@ def test_a_body_is_known_where_it_was_announced(pool, server):
     found = []
     for more, sent in (("", b""), (CHUNKS, b"4\r\nmeow\r\n0\r\n\r\n")):
         path = trial.path("else", "no-body")
-        with trial.connect() as client:
+        with trial.server.connect() as client:
             client.send(request("PUT", path, more=f"{more}Connection: close\r\n") + sent)
             client.answer("PUT")
         found.append(trial.server.outcome(path)["request_bytes"])

@@ -30,14 +30,10 @@ class Trial:
         assert rule == "else" or rule in TEXTS
         return f"/{rule}/t{next(_numbers)}/{target}"
 
-    def connect(self):
-        """A connection to the server."""
-        return self.server.connect()
-
     def ask(self, rule, target="photos/1000", method="GET", body=None, more=""):
         """One request on a connection of its own: its path and its answer."""
         path = self.path(rule, target)
-        with self.connect() as client:
+        with self.server.connect() as client:
             answer = client.ask(method, path, body, more=more)
         return path, answer
 
