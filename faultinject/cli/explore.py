@@ -477,9 +477,11 @@ def _explore(exploration: Exploration, commands: Sequence[Command]) -> None:
     requests: Sequence[Outcome] = ()
 
     def how_far() -> str:
-        return (
-            f"run {len(exploration.runs)} of {exploration.sweep.planned}" if rules else "run without faults"
-        )
+        if not rules:
+            return "run without faults"
+        under_way, limit = quoted("; ".join(map(str, rules))), round(exploration.sweep.patience or 0)
+        number = f"run {len(exploration.runs) + 1} of {exploration.sweep.planned}"
+        return f"{number} ({under_way}; --within {limit} s)"
 
     try:
         with Progress(how_far) as progress, SideBySide(exploration, commands[1:] and commands) as jobs:
