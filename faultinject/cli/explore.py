@@ -39,7 +39,14 @@ from faultinject.server.connections import url_of
 from faultinject.testing.exploration.bounds import Bounds, LeftOut
 from faultinject.testing.exploration.choices import QUICK, choices_of
 from faultinject.testing.exploration.programs import Program, ProgramFailed, ended_by
-from faultinject.testing.exploration.report import group_lines, groups, incomplete, rows
+from faultinject.testing.exploration.report import (
+    group_lines,
+    groups,
+    incomplete,
+    rows,
+    warning_lines,
+    warnings,
+)
 from faultinject.testing.runs import Contents, Exploration, RunFaults
 
 if TYPE_CHECKING:
@@ -279,7 +286,7 @@ def _junit(exploration: Exploration) -> str:
 def _cases(exploration: Exploration) -> Iterator[Case]:
     """A case for each run with faults, and an error for each reason why this is no proof.
 
-    A run whose fault reached no request is skipped.
+    A run whose fault reached no request is skipped. The output of one that passes has its warnings.
     """
     sweep = exploration.sweep
     for reason in incomplete(sweep):
@@ -293,7 +300,9 @@ def _cases(exploration: Exploration) -> Iterator[Case]:
         if run.failed:
             yield Case(run.text, GROUP, FAILURE, run.failure, "FAIL", details[id(run)], run.seconds)
         elif run.reached:
-            yield Case(run.text, GROUP, seconds=run.seconds)
+            found = ((quoted(f"{each.check}: {each.message}"), each) for each in warnings(run))
+            lines = [line for text, each in found for line in warning_lines(text, each, sweep)]
+            yield Case(run.text, GROUP, details=lines, seconds=run.seconds)
         else:
             yield Case(run.text, GROUP, SKIPPED, "not reached: its run made no such request")
 
