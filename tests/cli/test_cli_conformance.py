@@ -320,18 +320,18 @@ def test_a_badge(run, tmp_path):
     assert int(picture.get("width")) == sum(widths)
 
 
-def judged(name, *more):
+def denied(name, *more):
     """The words that judge one client of the current directory, or more."""
     return ("conformance", "--client", f"{name}_client:Client", "--phase", "denied", *more)
 
 
 def test_a_client_of_another_name_is_not_compared(run, refused, tmp_path):
     """It would be new, and whatever it did no worse than before: that is said before it runs."""
-    run(*judged("good", "-o", "old.json"))
+    run(*denied("good", "-o", "old.json"))
     old = json.loads((tmp_path / "old.json").read_bytes())
     old["clients"][0] |= {"client": "boto3", "title": "boto3"}
     (tmp_path / "old.json").write_text(json.dumps(old))
-    assert refused(*judged("bad", "--compare", "old.json")) == (
+    assert refused(*denied("bad", "--compare", "old.json")) == (
         "faultinject: --compare: nothing was compared: old.json has results of boto3, and none of"
         " bad_client:Client\n"
     )
@@ -339,17 +339,17 @@ def test_a_client_of_another_name_is_not_compared(run, refused, tmp_path):
 
 def test_two_versions_of_an_own_client_are_compared(run, tmp_path):
     """Their commands differ; the client's own name is equal, or each result has one client alone."""
-    run(*judged("good", "-o", "old.json"))
+    run(*denied("good", "-o", "old.json"))
     (tmp_path / "next_client.py").write_text(CLIENT.format(attempts=3).replace("own 2.0", "own 3.0"))
     for name in ("bad", "next"):
-        code, out, _ = run(*judged(name, "--compare", "old.json"))
+        code, out, _ = run(*denied(name, "--compare", "old.json"))
         changed = out.partition("\nSince ")[2].splitlines()
         new = f"{name}_client:Client"
         assert (code, changed[1]) == (1, f"  {new}: client: good_client:Client → {new}")
         assert any(f"  {new}: permanent: " in line and " → FAIL" in line for line in changed)
-    code, out, _ = run(*judged("next", "--client", "bad_client:Client", "--compare", "old.json"))
+    code, out, _ = run(*denied("next", "--client", "bad_client:Client", "--compare", "old.json"))
     assert (code, "good_client:Client → bad_client:Client" in out) == (1, True)
-    code, _, errors = run(*judged("next", "--client", "next_client:Client", "--compare", "old.json"))
+    code, _, errors = run(*denied("next", "--client", "next_client:Client", "--compare", "old.json"))
     assert code == 2
     assert errors.startswith("faultinject: --compare: nothing was compared: old.json has results of good_")
 
