@@ -69,6 +69,7 @@ def findings(lines):
         "other content: ",
         "not removed: ",
         "warning: ",
+        "  ! ",
     )
     return [line.partition(" (reset")[0].partition(" (s3:")[0] for line in lines if line.startswith(begins)]
 
@@ -202,7 +203,7 @@ print("%d cats" % sent)
             1,
             [
                 "other content: /films/stats differs from what it is without faults, from byte 11 on",
-                'warning: other output: it prints "2 cats"; without faults it prints "1 cats"',
+                '  ! other output: it prints "2 cats"; without faults it prints "1 cats"',
             ],
         ),
     ],
