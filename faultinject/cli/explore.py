@@ -22,6 +22,7 @@ import click
 
 from faultinject import vendors
 from faultinject.adapters import asgi
+from faultinject.audit.checks.words import seconds
 from faultinject.audit.reports.junit import ERROR, FAILURE, RESULT, SKIPPED, Case, Suite, document
 from faultinject.cli import layout, listening
 from faultinject.cli import rules as reading
@@ -488,9 +489,9 @@ def _explore(exploration: Exploration, commands: Sequence[Command]) -> None:
     def how_far() -> str:
         if not rules:
             return "run without faults"
-        under_way, limit = quoted("; ".join(map(str, rules))), round(exploration.sweep.patience or 0)
+        under_way, limit = quoted("; ".join(map(str, rules))), seconds(exploration.sweep.patience or 0)
         number = f"run {len(exploration.runs) + 1} of {exploration.sweep.planned}"
-        return f"{number} ({under_way}; --within {limit} s)"
+        return f"{number} ({under_way}; --within {limit})"
 
     try:
         with Progress(how_far) as progress, SideBySide(exploration, commands[1:] and commands) as jobs:

@@ -405,7 +405,7 @@ def test_progress(run, program, monkeypatch):
     options = ("-r", "reset", "--within", "20s")
     code, output, errors = run("explore", *options, "--", *program("ask('PUT', '/photos')"))
     assert code == 0
-    of_fault = "run 1 of 1 (reset,method=PUT,path=/photos,times=1; --within 20 s) "
+    of_fault = "run 1 of 1 (reset,method=PUT,path=/photos,times=1; --within 20.0 s) "
     assert errors == f"\rrun without faults \r{of_fault}\r{'':{len(of_fault)}}\r"
     assert output.startswith("1 request")
 
