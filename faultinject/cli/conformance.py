@@ -46,6 +46,7 @@ from faultinject.conformance.results import (
     changes,
     conclusion,
     measure_client,
+    pairs,
     results_of,
     verdicts,
 )
@@ -292,7 +293,10 @@ def conformance(
         Path(journal).mkdir(parents=True, exist_ok=True)
     sdks_to_drive = _chosen(clients, vendor, "cos")
     if old is not None:
-        _refuse_others(sdks_to_drive, old, str(compare))
+        own = any(sdk.words for sdk in sdks_to_drive) and any(result.is_own for result in old.clients)
+        names = [sdk.name for sdk in sdks_to_drive]
+        if not own and {*names}.isdisjoint(result.client for result in old.clients):
+            raise _not_compared(names, old, str(compare))
     _refuse_idle(sdks_to_drive, phases)
     missing = [sdk for sdk in SDKS.values() if whole and sdk.version is None]
     for sdk in missing:
@@ -353,6 +357,8 @@ def conformance(
         return 1 if whole else 2
     if old is None:
         return conclusion(results).exit_code
+    if not pairs(old, new):
+        raise _not_compared([result.client for result in new.clients], old, str(compare))
     if show_changes(old, new, quiet=as_json, strict=strict):
         return 1
     codes = [client.run.judgement.conclusion.exit_code for client in results]
@@ -420,16 +426,10 @@ def _refuse_idle(clients: Sequence[Sdk], names: Sequence[str]) -> None:
         click.echo(f"faultinject: {no_call}", err=True)
 
 
-def _refuse_others(clients: Sequence[Sdk], old: Results, path: str) -> None:
-    """Refuse old results that have none of the clients.
-
-    Raises:
-        ConfigurationError: they have none.
-    """
-    known, named = [result.client for result in old.clients], [sdk.name for sdk in clients]
-    if not {*known} & {*named}:
-        others = f"{path} has results of {', '.join(known)}, and none of {', '.join(named)}"
-        raise ConfigurationError(f"--compare: nothing was compared: {others}")
+def _not_compared(names: Sequence[str], old: Results, path: str) -> ConfigurationError:
+    known = ", ".join(result.client for result in old.clients)
+    reason = f"{path} has results of {known}, and none of {', '.join(names)}"
+    return ConfigurationError(f"--compare: nothing was compared: {reason}")
 
 
 def _chosen(clients: Sequence[str], vendor: str | None, usual: str) -> list[Sdk]:

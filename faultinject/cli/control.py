@@ -36,6 +36,8 @@ URL = re.compile(
     r"(?P<mount>(/[!-\"$->@-~]*)?)",
     re.ASCII | re.IGNORECASE,
 )
+NO_API = f"A server has no control API unless it was started with `--control` or {CONTROL}"
+"""The hint if the user may address a server that nobody can control."""
 USUAL_PORTS = {"http": 80, "https": 443}
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - asked, not bound
 """The loopback addresses that reach a server which listens on all addresses."""
@@ -99,7 +101,7 @@ class ControlClient:
         if token is None:
             raise ConfigurationError(
                 f"{TOKEN} is not set: set it to the server's token, which is in the server's log if nobody"
-                " chose one"
+                f" chose one. {NO_API}"
             )
         if not TOKENS.fullmatch(token):
             raise _wrong(TOKEN, "a token has visible ASCII characters alone")
@@ -227,7 +229,8 @@ class ControlClient:
         kind = visible(answer.headers.get("content-type", "") or "nothing")
         return ConfigurationError(
             f"{self.url} is no control API of faultinject: it answers {answer.status} with {kind};"
-            " an app has its own at the path that it names, such as --url http://127.0.0.1:8000/_faultinject"
+            " an app has its own at the path that it names, such as --url http://127.0.0.1:8000/_faultinject."
+            f" {NO_API}"
         )
 
 

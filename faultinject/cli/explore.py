@@ -22,6 +22,7 @@ import click
 
 from faultinject import vendors
 from faultinject.adapters import asgi
+from faultinject.audit.checks.words import seconds
 from faultinject.audit.reports.junit import ERROR, FAILURE, RESULT, SKIPPED, Case, Suite, document
 from faultinject.cli import layout, listening
 from faultinject.cli import rules as reading
@@ -39,7 +40,14 @@ from faultinject.server.connections import url_of
 from faultinject.testing.exploration.bounds import Bounds, LeftOut
 from faultinject.testing.exploration.choices import QUICK, choices_of
 from faultinject.testing.exploration.programs import Program, ended_by
-from faultinject.testing.exploration.report import group_lines, groups, incomplete, rows
+from faultinject.testing.exploration.report import (
+    group_lines,
+    groups,
+    incomplete,
+    rows,
+    warning_lines,
+    warnings,
+)
 from faultinject.testing.runs import Contents, Exploration, RunFaults
 
 if TYPE_CHECKING:
@@ -279,7 +287,7 @@ def _junit(exploration: Exploration) -> str:
 def _cases(exploration: Exploration) -> Iterator[Case]:
     """A case for each run with faults, and an error for each reason why this is no proof.
 
-    A run whose fault reached no request is skipped.
+    A run whose fault reached no request is skipped. The output of one that passes has its warnings.
     """
     sweep = exploration.sweep
     for reason in incomplete(sweep):
@@ -293,7 +301,9 @@ def _cases(exploration: Exploration) -> Iterator[Case]:
         if run.failed:
             yield Case(run.text, GROUP, FAILURE, run.failure, "FAIL", details[id(run)], run.seconds)
         elif run.reached:
-            yield Case(run.text, GROUP, seconds=run.seconds)
+            found = ((quoted(f"{each.check}: {each.message}"), each) for each in warnings(run))
+            lines = [line for text, each in found for line in warning_lines(text, each, sweep)]
+            yield Case(run.text, GROUP, details=lines, seconds=run.seconds)
         else:
             yield Case(run.text, GROUP, SKIPPED, "not reached: its run made no such request")
 
@@ -477,9 +487,11 @@ def _explore(exploration: Exploration, commands: Sequence[Command]) -> None:
     requests: Sequence[Outcome] = ()
 
     def how_far() -> str:
-        return (
-            f"run {len(exploration.runs)} of {exploration.sweep.planned}" if rules else "run without faults"
-        )
+        if not rules:
+            return "run without faults"
+        under_way, limit = quoted("; ".join(map(str, rules))), seconds(exploration.sweep.patience or 0)
+        number = f"run {len(exploration.runs) + 1} of {exploration.sweep.planned}"
+        return f"{number} ({under_way}; --within {limit})"
 
     try:
         with Progress(how_far) as progress, SideBySide(exploration, commands[1:] and commands) as jobs:

@@ -61,6 +61,10 @@ started. The client fails if the command
 
 faultinject then shows the command's standard error. If no request arrives at all, nothing is judged: the exit code is
 3, and the first line has the first error that the command answered.
+
+A client in Python may be a factory instead of a command: `--client MODULE:FACTORY`. FACTORY(endpoint, bucket) returns
+an object with some of the methods `get`, `put`, `post` and `complete`. Each takes a key, and raises if its call fails.
+FACTORY.title may be the name and version.
 """.strip()
 """The contract that a command keeps."""
 

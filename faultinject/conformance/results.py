@@ -402,10 +402,14 @@ class ClientResult(Struct):
         return " ".join(filter(None, (self.title, self.version, self.note and f"({self.note})")))
 
     @property
+    def is_own(self) -> bool:
+        """Whether it is a client of the user's own, whose name for `--client` is a command or a factory."""
+        return self.title == self.client and self.client not in SDKS
+
+    @property
     def called(self) -> str:
         """The name for a heading: a user's own client reports it; for an SDK it is `name`."""
-        own = self.title == self.client and self.client not in SDKS
-        return self.version if own and self.version else self.name
+        return self.version if self.is_own and self.version else self.name
 
     def worst(self, check: str) -> str | None:
         """The worst verdict of a check; None if it has no finding."""
@@ -645,6 +649,24 @@ class ResultChange:
     worse: bool = False
 
 
+def pairs(old: Results, new: Results) -> dict[str, ClientResult]:
+    """The old result of each new client that has one, by the new client's name for `--client`.
+
+    A client of the user's own may have another command in another version. Then the name that it reports counts, and
+    if both results have one client alone, these two are compared.
+    """
+    known = {client.client: client for client in old.clients}
+    compared = {client.client: known.pop(client.client) for client in new.clients if client.client in known}
+    alone = len(old.clients) == len(new.clients) == 1
+    for client in new.clients:
+        if client.is_own and client.client not in compared:
+            for other in known.values():
+                if other.is_own and (alone or other.called == client.called):
+                    compared[client.client] = known.pop(other.client)
+                    break
+    return compared
+
+
 def changes(old: Results, new: Results) -> Iterator[ResultChange]:
     """The changes of the clients that both results have, then the clients that are new or gone.
 
@@ -654,21 +676,24 @@ def changes(old: Results, new: Results) -> Iterator[ResultChange]:
         old: the results before.
         new: the results now.
     """
-    before = {result.client: result for result in old.clients}
+    compared = pairs(old, new)
     for client in new.clients:
         name = client.client
-        if name in before:
-            old_client = before.pop(name)
-            yield from _facts(name, old_client, client)
-            yield from _verdicts(name, old_client, client)
+        if name in compared:
+            yield from _facts(name, compared[name], client)
+            yield from _verdicts(name, compared[name], client)
         else:
             yield ResultChange(name, "client", "", f"new: {client.version or 'version unknown'}")
     if new.all and new.complete:
-        for name, client in before.items():
-            yield ResultChange(name, "client", client.version or "version unknown", "gone")
+        kept = {client.client for client in compared.values()}
+        for client in old.clients:
+            if client.client not in kept:
+                yield ResultChange(client.client, "client", client.version or "version unknown", "gone")
 
 
 def _facts(name: str, old: ClientResult, new: ClientResult) -> Iterator[ResultChange]:
+    if old.client != name:
+        yield ResultChange(name, "client", old.client, name)
     if old.version != new.version:
         yield ResultChange(name, "version", old.version or "", new.version or "")
     before, now = attempts_text(old.numbers.attempts), attempts_text(new.numbers.attempts)

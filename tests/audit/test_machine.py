@@ -120,7 +120,9 @@ def test_a_driver_that_was_late_is_not_asked_for_requests_that_it_has_made():
     made = calls(30, 0.3, 0.3, at=10.0, apart=2.0)
     said = {late: finding("backoff", cal, made, driven=True, fast=None, late=late) for late in (0.0, 0.1)}
     assert {each.verdict for each in said.values()} == {INCONCLUSIVE}
-    assert said[0.0].action.startswith("Repeat the whole plan, with every kind of call, on an idle machine")
+    assert said[0.0].action.startswith(
+        "Repeat the whole plan, without `--phase` and with every kind of call, on an idle machine"
+    )
     assert said[0.1].action == "Repeat it on an idle machine."
 
 

@@ -117,7 +117,10 @@ def test_what_the_noise_hides_of_retry_after_is_not_said_of_the_client():
     assert said.action == LESS
 
 
-PLAN = "Repeat the whole plan, with every kind of call, on an idle machine; raise `--deadline` if calls had not ended."
+PLAN = (
+    "Repeat the whole plan, without `--phase` and with every kind of call, on an idle machine; raise `--deadline` if"
+    " calls had not ended."
+)
 STANDING = calls(10, 0.1, 0.1, 0.1, apart=5.0)
 SERVER_ERRORS = {"kind": INTERNAL, "apart": 5.0}
 

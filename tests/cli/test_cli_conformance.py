@@ -12,6 +12,7 @@ from faultinject.audit.reports import FORMATS
 from faultinject.conformance.sdks import SDKS
 from faultinject.journal.reading import read
 from tests.console import installs
+from tests.documents import BLOCKS
 from tests.measured import without_busy
 
 pytestmark = pytest.mark.live
@@ -61,6 +62,7 @@ class Client:
         raise last
 """
 """A client that says it is MinIO's, and makes three attempts instead of six."""
+GUIDE = "docs/how-to/judge-a-client.md"
 SHORT = ("--phase", "denied", "--phase", "one-read", "--phase", "reset")
 OWN = (sys.executable, "-P", "-m", "faultinject.conformance", "good_client:Client")
 
@@ -320,16 +322,50 @@ def test_a_badge(run, tmp_path):
     assert int(picture.get("width")) == sum(widths)
 
 
-def test_a_client_of_another_name_is_not_compared(run, refused):
+def denied(name, *more):
+    """The words that judge one client of the current directory, or more."""
+    return ("conformance", "--client", f"{name}_client:Client", "--phase", "denied", *more)
+
+
+def test_a_client_of_another_name_is_not_compared(run, refused, tmp_path):
     """It would be new, and whatever it did no worse than before: that is said before it runs."""
-    run("conformance", "--client", "good_client:Client", "--phase", "denied", "-o", "old.json")
-    err = refused(
-        "conformance", "--client", "bad_client:Client", "--phase", "denied", "--compare", "old.json"
-    )
-    assert err == (
-        "faultinject: --compare: nothing was compared: old.json has results of good_client:Client, and none of"
+    run(*denied("good", "-o", "old.json"))
+    old = json.loads((tmp_path / "old.json").read_bytes())
+    old["clients"][0] |= {"client": "boto3", "title": "boto3"}
+    (tmp_path / "old.json").write_text(json.dumps(old))
+    assert refused(*denied("bad", "--compare", "old.json")) == (
+        "faultinject: --compare: nothing was compared: old.json has results of boto3, and none of"
         " bad_client:Client\n"
     )
+
+
+def test_two_versions_of_an_own_client_are_compared(run, tmp_path):
+    """By the name that the client reports, or because each result has one client alone."""
+    run(*denied("good", "-o", "old.json"))
+    (tmp_path / "next_client.py").write_text(CLIENT.format(attempts=3).replace("own 2.0", "own 3.0"))
+    for name in ("bad", "next"):
+        code, out, _ = run(*denied(name, "--compare", "old.json"))
+        changed = out.partition("\nSince ")[2].splitlines()
+        new = f"{name}_client:Client"
+        assert (code, changed[1]) == (1, f"  {new}: client: good_client:Client → {new}")
+        assert any(f"  {new}: permanent: " in line and " → FAIL" in line for line in changed)
+    code, out, _ = run(*denied("next", "--client", "bad_client:Client", "--compare", "old.json"))
+    assert (code, "good_client:Client → bad_client:Client" in out) == (1, True)
+    code, _, errors = run(*denied("next", "--client", "next_client:Client", "--compare", "old.json"))
+    assert code == 2
+    assert errors.startswith("faultinject: --compare: nothing was compared: old.json has results of good_")
+
+
+def test_the_factory_of_the_documentation(run, tmp_path):
+    """It can read and write, and has the name that it gives itself."""
+    [source] = [
+        block.body for block in BLOCKS if block.page == GUIDE and "(self, endpoint, bucket)" in block.body
+    ]
+    (tmp_path / "storage.py").write_text(source)
+    plan = ("--phase", "denied", "--phase", "one", "--json")
+    [client] = json.loads(run("conformance", "--client", "storage:Client", *plan)[1])["clients"]
+    assert (client["version"], client["failure"]) == ("acme-storage 2.1", None)
+    assert verdicts(client)["permanent"] == "PASS"
 
 
 @pytest.mark.slow

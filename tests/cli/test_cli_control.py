@@ -232,6 +232,7 @@ def odd(run):
         yield say
 
 
+NO_API = "A server has no control API unless it was started with `--control` or FAULTINJECT_CONTROL"
 STRANGER = "faultinject: http://127.0.0.1:PORT is no control API of faultinject: it answers "
 
 
@@ -259,7 +260,9 @@ STRANGER = "faultinject: http://127.0.0.1:PORT is no control API of faultinject:
 )
 def test_servers_of_others(odd, answer, more, says):
     """A server that is no control API, breaks off, or is in trouble, is named as such."""
-    assert odd(answer, more=more).startswith(says)
+    said = odd(answer, more=more)
+    assert said.startswith(says)
+    assert said.endswith(f". {NO_API}\n") is says.startswith(STRANGER)
 
 
 def test_the_json_of_others(odd):

@@ -395,12 +395,18 @@ def test_the_vendor(run, program, rules, vendor):
 
 
 def test_progress(run, program, monkeypatch):
-    """On a terminal standard error says how far it is."""
+    """On a terminal standard error names the run, its fault and its time limit.
+
+    So a client that waits for minutes does not look like an exploration that hangs.
+    """
     monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda _: True, raising=False)
-    code, output, errors = run("explore", "-r", "reset", "--", *program("ask('PUT', '/photos')"))
+    monkeypatch.setattr("faultinject.cli.progress.REDRAW_SECONDS", 0.0)
+    monkeypatch.setenv("COLUMNS", "120")
+    options = ("-r", "reset", "--within", "20s")
+    code, output, errors = run("explore", *options, "--", *program("ask('PUT', '/photos')"))
     assert code == 0
-    assert errors.startswith("\rrun without faults \r")
-    assert errors.endswith(f"\r{'':{len('run without faults ')}}\r")
+    of_fault = "run 1 of 1 (reset,method=PUT,path=/photos,times=1; --within 20.0 s) "
+    assert errors == f"\rrun without faults \r{of_fault}\r{'':{len(of_fault)}}\r"
     assert output.startswith("1 request")
 
 

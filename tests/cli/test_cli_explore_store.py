@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import sys
+from xml.etree import ElementTree
 
 import pytest
 
@@ -68,6 +69,7 @@ def findings(lines):
         "other content: ",
         "not removed: ",
         "warning: ",
+        "  ! ",
     )
     return [line.partition(" (reset")[0].partition(" (s3:")[0] for line in lines if line.startswith(begins)]
 
@@ -201,7 +203,7 @@ print("%d cats" % sent)
             1,
             [
                 "other content: /films/stats differs from what it is without faults, from byte 11 on",
-                'warning: other output: it prints "2 cats"; without faults it prints "1 cats"',
+                '  ! other output: it prints "2 cats"; without faults it prints "1 cats"',
             ],
         ),
     ],
@@ -452,6 +454,34 @@ def test_what_the_store_shows(explored, source, options, code, word, told):
         line[: len(begin)] for line, begin in zip([each for each in lines if word in each], told, strict=True)
     ]
     assert (found, begins) == (code, told)
+
+
+PIPED = """
+answer = exchange("PUT", "/films/cat", b"meow")[2].decode()
+print(answer.replace("\\n", " ") + "done")
+"""
+
+
+def test_a_warning_of_a_failure_stands_with_it_alone(explored, tmp_path):
+    """Such as an error's body in the output, before what is printed without faults.
+
+    JUnit has the warnings of a run that passes in its output.
+    """
+    code, lines = explored(PIPED, "-r", "s3:SlowDown,method=PUT,path=films/cat")
+    shown = [line for line in lines if "other output" in line]
+    assert (code, len(shown)) == (1, 1)
+    assert re.fullmatch(
+        r'  ! other output: it prints "<\?xml .*….*</Error>done"; without faults it prints "done"', shown[0]
+    )
+    path = tmp_path / "r.xml"
+    command = f"{TO_STDERR}print(len(text)); ask('PUT', '/cat', b'meow')"
+    code, lines = explored(command, *shlex.split(CUT_READ), "-o", str(path))
+    assert (code, lines[2][: len(CUT)]) == (0, CUT)
+    [case] = ElementTree.parse(path).iter("testcase")
+    assert case.findtext("system-out") == (
+        'warning: other output: it prints "2"; without faults it prints "3"\n'
+        "  → Repeat the request that was cut or refused, or report the failure."
+    )
 
 
 # Each adds a row of the day; the last line says how it is called.

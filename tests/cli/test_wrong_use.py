@@ -144,7 +144,7 @@ NO_RULE = "faultinject: there is no rule: give one, such as 'cos:SlowDown,times=
         # control
         ("FAULTINJECT_TOKEN=T control status", "faultinject: the address of the control API is missing: add --url http://127.0.0.1:8765, or set"),
         ("FAULTINJECT_TOKEN=T FAULTINJECT_CONTROL=/_x control status", "faultinject: FAULTINJECT_CONTROL: /_x is a path of the app: add --url http://HOST:PORT/_x"),
-        ("control status --url http://h", "faultinject: FAULTINJECT_TOKEN is not set: set it to the server's token"),
+        ("control status --url http://h", "faultinject: FAULTINJECT_TOKEN is not set: set it to the server's token, which is in the server's log if nobody chose one. A server has no control API unless it was started with `--control` or FAULTINJECT_CONTROL\n"),
         ("'FAULTINJECT_TOKEN=A\\nB' control status --url http://h", "faultinject: FAULTINJECT_TOKEN: a token has visible ASCII"),
         ("'FAULTINJECT_TOKEN=a=T,b=U' control status --url http://h", "faultinject: FAULTINJECT_TOKEN: it has several tokens: set it to your own"),
         ("FAULTINJECT_TOKEN=T control status --url ftp://h", NO_URL),

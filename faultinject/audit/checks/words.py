@@ -31,8 +31,8 @@ SEND_PRECONDITION = (
 READ_BODY = "Look for an error in the body of a 200 before you report success."
 """Advice if a retry changes the data."""
 WHOLE_PLAN = (
-    "Repeat the whole plan, with every kind of call, on an idle machine; raise `--deadline` if calls"
-    " had not ended."
+    "Repeat the whole plan, without `--phase` and with every kind of call, on an idle machine; raise"
+    " `--deadline` if calls had not ended."
 )
 """The advice if a plan made the calls, and they were too few or too close together."""
 NO_BREAKER = Setting(

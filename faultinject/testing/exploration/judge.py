@@ -68,8 +68,8 @@ REPEATABLE = frozenset(
     "CompleteMultipartUpload CreateMultipartUpload DeleteObjects RestoreObject SelectObjectContent".split()
 )
 """Operations by POST that are harmless if repeated, or that the check of uploads judges."""
-LINE = 60
-"""The most characters of a line of output that are shown."""
+LINE, LINE_END = 60, 20
+"""The most characters of a line of output that are shown, and how many of them are its last ones."""
 NAME = 8
 """The fewest letters of a key that names another object in an object's content.
 
@@ -512,9 +512,14 @@ def _mentions(write: Attempt, other: Attempt, contents: StoreContents) -> bool:
 
 
 def _line(content: bytes) -> str:
-    """A line of output, quoted."""
+    """A line of output, quoted; a long line loses its middle.
+
+    Its end may be what the program prints without faults, after an answer without a line break.
+    """
     text = content.decode(errors="replace")
-    return f'"{text if len(text) <= LINE else f"{text[: LINE - 1]}…"}"'
+    if len(text) > LINE:
+        text = f"{text[: LINE - LINE_END - 1]}…{text[-LINE_END:]}"
+    return f'"{text}"'
 
 
 def _writes(method: str) -> bool:

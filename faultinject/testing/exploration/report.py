@@ -37,7 +37,7 @@ ACTIONS = {
         "Send the first answer's ETag as If-Match or If-Range with each further part,"
         " and compare the checksum and the Content-Range of an answer."
     ),
-    judge.OTHER_OUTPUT: "Read again what was cut or refused, or report the failure.",
+    judge.OTHER_OUTPUT: "Repeat the request that was cut or refused, or report the failure.",
     store_comparison.LOST: (
         "Send a request again when it fails, or report the failure, and remove nothing because of it."
     ),
@@ -99,12 +99,18 @@ def _numbers(sweep: Sweep, seconds: float) -> str:
 
 
 def warned(sweep: Sweep) -> Iterator[tuple[str, Finding]]:
-    """The warnings of all runs: one of each kind, as a line with the smallest scenario."""
+    """The warnings of all runs: one of each kind, as a line with the smallest scenario.
+
+    A kind that only failures have is left out if it stands with one of them.
+    """
     by_kind: dict[tuple[str, str], list[tuple[FinishedRun, Finding]]] = {}
     for run in sweep.finished:
         for finding in warnings(run):
             by_kind.setdefault((finding.name, run.points[-1].operation), []).append((run, finding))
+    shown = {id(run) for run, *_ in groups(sweep.finished)}
     for similar in by_kind.values():
+        if all(run.failed for run, _ in similar) and any(id(run) in shown for run, _ in similar):
+            continue
         smallest, finding = min(similar, key=lambda pair: pair[0].size)
         more = f", and {count(len(similar) - 1, 'similar run')}" if similar[1:] else ""
         yield quoted(f"{finding.check}: {finding.message} ({smallest.text}{more})"), finding
@@ -146,6 +152,11 @@ def _advice_for_final(run: FinishedRun) -> Iterator[str]:
 def warnings(finished: FinishedRun) -> list[Finding]:
     """The findings of a run with the verdict WARN."""
     return [finding for finding in finished.findings if finding.verdict == WARN]
+
+
+def warning_lines(text: str, finding: Finding, sweep: Sweep) -> list[str]:
+    """A warning and its advice."""
+    return [f"warning: {text}", f"  → {action_of(finding, sweep)}"]
 
 
 def report(sweep: Sweep, seconds: float) -> str:
@@ -294,11 +305,7 @@ def _lines(sweep: Sweep, seconds: float) -> Iterator[str]:
     for group in groups(sweep.finished):
         yield ""
         yield from group_lines(group, sweep)
-    notes = [
-        line
-        for text, finding in warned(sweep)
-        for line in (f"warning: {text}", f"  → {action_of(finding, sweep)}")
-    ]
+    notes = [line for text, finding in warned(sweep) for line in warning_lines(text, finding, sweep)]
     notes += [
         f"{left_out.head}: {quoted(left_out.text(sweep.exhaustive_argument))}" for left_out in sweep.left_out
     ]

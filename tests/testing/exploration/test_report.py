@@ -70,11 +70,11 @@ IN_SPITE = (
 @each_row(
     ("method", "fault", "action"),
     [
-        ("PUT", "reset,when=after", [STAND] * 2),
+        ("PUT", "reset,when=after", [STAND]),
         (
             "DELETE",
             "reset,when=after",
-            ["→ Look whether the object is gone before you report the failure"] * 2,
+            ["→ Look whether the object is gone before you report the failure"],
         ),
         # Many clients take each 4xx for final: the report quotes the vendor, and says how to leave the fault out.
         ("PUT", "s3:RequestTimeout", [IN_SPITE]),
