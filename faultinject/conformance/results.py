@@ -403,7 +403,7 @@ class ClientResult(Struct):
 
     @property
     def is_own(self) -> bool:
-        """Whether it is a client of the user's own, whose name for `--client` is a command or a factory."""
+        """Whether it is a client of the user's own, so that `--client` names a command or a factory."""
         return self.title == self.client and self.client not in SDKS
 
     @property

@@ -69,7 +69,7 @@ REPEATABLE = frozenset(
 )
 """Operations by POST that are harmless if repeated, or that the check of uploads judges."""
 LINE, LINE_END = 60, 20
-"""The most characters of a line of output that are shown, and how many of them are its last ones."""
+"""The most characters of an output line that are shown, and the number of them from its end."""
 NAME = 8
 """The fewest letters of a key that names another object in an object's content.
 

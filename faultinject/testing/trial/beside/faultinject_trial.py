@@ -21,7 +21,7 @@ TEST_CLIENTS = {
     "starlette.testclient": ("TestClient", "request"),
     "django.test.client": ("Client", "request"),
 }
-"""By module, the client by which tests call their own app, and its method that returns the answer."""
+"""By module, the client for a test's own app, and its method that returns the answer."""
 
 
 class Reporter:
