@@ -235,7 +235,8 @@ def same_bytes(evidence: Evidence) -> Finding:
     with errors in it, which says which keys are left. A repeat with another token, region, date or host is compared
     as well, although other checks count it as a call of its own: in a named call, or under one id of an SDK;
     elsewhere only if it sends nothing. After a refusal a client may correct its body, unless the answer only asked
-    for a new token, signature or address.
+    for a new token, signature or address. With another precondition it may send another body, which it has made for
+    another version of the object.
     """
     everyone = [
         call
@@ -306,9 +307,11 @@ def _goes_on_elsewhere(evidence: Evidence) -> Iterator[Call]:
                 alone=place[id(after)] - place[id(before)] == 1,
             )
             # The body of a form holds its token, so a POST may change; so may a body that was refused for its
-            # content.
+            # content, or one that was made anew for another version of the object.
             asked_for_others = may_be_sent_again(before) or before.status in (*ELSEWHERE, *LOCKED_OUT)
-            kept = before.kind in (*KINDS, TIMEOUT) or (asked_for_others and before.method != "POST")
+            kept = before.precondition == after.precondition and (
+                before.kind in (*KINDS, TIMEOUT) or (asked_for_others and before.method != "POST")
+            )
             if lost_its_body(pair) or ((named or own) and (kept or pair.same_bytes)):
                 yield pair
 
