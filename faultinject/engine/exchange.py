@@ -339,8 +339,7 @@ def _give(
     elif action.filter is not None and takes(
         request, action, action.filter, AppAnswer(answer.status, headers)
     ):
-        if not action.entry.written:
-            action.entry.write(action.filter.did, applied=injection.applied, body=body, last=False)
+        action.entry.write(action.filter.did, applied=injection.applied, body=body, last=False)
         filtered = FilteredAnswer(plan, request, action, injection, body)
         yield from filtered.hold(headers)
         try:
