@@ -649,9 +649,11 @@ def _link_ids(calls: Sequence[OpenCall]) -> None:
 
 
 def _are_of_two_named_calls(one: Sequence[CallWindow], other: Sequence[CallWindow]) -> bool:
-    """Whether no named call of a test can have made both."""
-    by_test = all(window.name is not None and window.key is None for window in (*one, *other))
-    return bool(one and other) and by_test and {*one}.isdisjoint(other)
+    """Whether no named call of a test can have made both: each is in another one, or only one is in any."""
+    named = [{window for window in windows if window.name is not None} for windows in (one, other)]
+    return (
+        any(named) and all(window.key is None for window in (*one, *other)) and named[0].isdisjoint(named[1])
+    )
 
 
 def _connection_of(request: AttemptInContext) -> Hashable:

@@ -1,7 +1,7 @@
 """A test's requests to its app are no client's; their answers tell of the calls below."""
 
 from faultinject.journal.call_window import CallWindow
-from tests.journals import FINE, LOST, RESET, SLOW_DOWN, Made, calls, judged, line
+from tests.journals import DENIED, FINE, LOST, RESET, SLOW_DOWN, Made, calls, judged, line
 from tests.rows import each_row
 
 REFUSED, CONFLICT = FINE | {"status": 503}, FINE | {"status": 409}
@@ -88,3 +88,12 @@ def test_an_app_that_hides_what_failed_below():
     below, save = [SLOW_DOWN] * 3, {"kind": FINE, "method": "PUT", "gap": 0.2}
     assert said(asked(3, *below, **save), windows=named)[1][("answers", None)] == "FAIL"
     assert ("answers", None) not in said(asked(3, *below, FINE, **save), windows=named)[1]
+
+
+def test_the_next_run_of_an_exploration_is_no_retry():
+    """A run in which the app has refused is over; the next run, in which it does not, sends the same again."""
+    runs = [*asked(3, DENIED, method="PUT"), *asked(3, FINE, kind=FINE, method="PUT", at=0.3)]
+    for number, made in enumerate(runs):
+        if made.lines[0]["key"] is not None:
+            made.lines[0]["attempt_hint"] = {"invocation": f"{number:032}", "attempt": 1, "max": 3}
+    assert said(runs) == (BELOW, {}, 6)
