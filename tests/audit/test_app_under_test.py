@@ -97,3 +97,29 @@ def test_the_next_run_of_an_exploration_is_no_retry():
         if made.lines[0]["key"] is not None:
             made.lines[0]["attempt_hint"] = {"invocation": f"{number:032}", "attempt": 1, "max": 3}
     assert said(runs) == (BELOW, {}, 6)
+
+
+def test_each_run_of_a_test_makes_its_own_calls():
+    """A run ends when the SDK raises a refusal, and the next one sends the same request under another id."""
+    runs = [
+        Made(
+            [
+                line(
+                    0.3 * n,
+                    DENIED,
+                    test="t",
+                    path=f"/bucket/{n // 2}",
+                    attempt_hint={"invocation": f"{n:032}"},
+                )
+            ],
+            None,
+            None,
+        )
+        for n in range(6)
+    ]
+    over = [CallWindow(None, 0.3 * n - 0.1, 0.3 * n + 0.1, test="t") for n in range(6)]
+    one = [CallWindow(None, 0.0, 2.0, test="t")]
+    assert [said(runs, windows=windows)[1].get(("permanent", None)) for windows in (over, one)] == [
+        None,
+        "WARN",
+    ]
