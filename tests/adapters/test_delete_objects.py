@@ -122,7 +122,7 @@ def test_after_an_app_that_did_not_read_them(send, make_injector):
 
 
 def test_a_share_that_spares_every_key_is_no_fault(send, make_injector):
-    """The answer has no error, so nobody can be blamed for it; `times` keeps its fault for another request."""
+    """The answer has no error to blame anybody for, and `times` keeps its fault."""
     for more in ("", ",when=after", ",delay=10s"):
         injector = make_injector(f"{RULE},share=0,times=1{more}")
         answer = post(send, injector, document(), app=Taking(how=lambda body: [body.read()]))

@@ -91,7 +91,7 @@ def test_an_app_that_hides_what_failed_below():
 
 
 def test_the_next_run_of_an_exploration_is_no_retry():
-    """A run in which the app has refused is over; the next run, in which it does not, sends the same again."""
+    """A run in which the app refused is over when the next one sends the same request."""
     runs = [*asked(3, DENIED, method="PUT"), *asked(3, FINE, kind=FINE, method="PUT", at=0.3)]
     for number, made in enumerate(runs):
         if made.lines[0]["key"] is not None:
@@ -100,7 +100,7 @@ def test_the_next_run_of_an_exploration_is_no_retry():
 
 
 def test_each_run_of_a_test_makes_its_own_calls():
-    """A run ends when the SDK raises a refusal, and the next one sends the same request under another id."""
+    """The next run sends the refused request under another id."""
     runs = [
         Made(
             [
