@@ -24,7 +24,7 @@ NOT_GIVEN = {
         "refused (more at the same time than FAULTINJECT_MAX_ACTIVE allows, or HTTP/2 without http2=yes)"
     ),
     "failed": "failed (see the log, or the client disconnected first)",
-    "nothing_to_cut": "without effect (the answer has nothing to cut)",
+    "nothing_to_cut": "without effect (there was nothing to cut, change or fail)",
     "app_failed": "replaced by an error of the app itself",
 }
 """Reasons why faults were not injected, in words, by the journal's `did`."""

@@ -632,11 +632,11 @@ def _link_ids(calls: Sequence[OpenCall]) -> None:
         asked = call.requests[0].fingerprint, has_own_key(call.first)
         before = begun.get(asked)
         begun[asked] = call
-        # A request in another named call comes from the caller, not from a retry.
+        # A request in another named call, or another run of a test, comes from the caller, not from a retry.
         if (
             before is None
             or not _failed_alike(before, call.requests[0])
-            or _are_of_two_named_calls(before.windows, call.windows)
+            or _are_of_two_windows(before.windows, call.windows)
         ):
             continue
         wait = call.first.arrived - before.over - (before.last.hint or 0.0)
@@ -648,10 +648,10 @@ def _link_ids(calls: Sequence[OpenCall]) -> None:
             before.again = wait
 
 
-def _are_of_two_named_calls(one: Sequence[CallWindow], other: Sequence[CallWindow]) -> bool:
-    """Whether no named call of a test can have made both."""
-    by_test = all(window.name is not None and window.key is None for window in (*one, *other))
-    return bool(one and other) and by_test and {*one}.isdisjoint(other)
+def _are_of_two_windows(one: Sequence[CallWindow], other: Sequence[CallWindow]) -> bool:
+    """Whether no named call, test or run of a test can have made both, as its window is over."""
+    keyless = all(window.key is None for window in (*one, *other))
+    return bool(one or other) and keyless and {*one}.isdisjoint(other)
 
 
 def _connection_of(request: AttemptInContext) -> Hashable:

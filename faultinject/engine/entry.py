@@ -331,8 +331,10 @@ class Entry:
             answered: the start of the answer; True: now; False: not known.
             applied: whether the app ran.
             body: the summary of the request's body; by default of the part that the app was seen to read.
-            last: whether this is the last line of the request.
+            last: whether this is the last line of the request; others are written only as the first.
         """
+        if self.written and not last:
+            return  # to a reader, a third line would be a line that is there twice
         services = self.services
         if body is None and self.seen is not None:
             body = self.seen.body
@@ -344,7 +346,7 @@ class Entry:
         line.answered = None if answered is False else answered
         line.applied = applied
         line.body = body
-        line.final = last if self.written else None
+        line.final = True if self.written else None
         line.last = last
         if last:
             # This saves memory: the journal keeps the entry, and a take has a copy of the object's key.

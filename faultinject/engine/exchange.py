@@ -329,6 +329,7 @@ def _give(
 ) -> Steps:
     """Send the answer, or end the connection."""
     answer = action.answer
+    harmless = action.listing is not None and action.listing.harmless
     if end is not None:
         if (yield from _end(request, action, end, injection, body)):
             return
@@ -337,8 +338,7 @@ def _give(
     elif action.filter is not None and takes(
         request, action, action.filter, AppAnswer(answer.status, headers)
     ):
-        if not action.entry.written:
-            action.entry.write(action.filter.did, applied=injection.applied, body=body, last=False)
+        action.entry.write(action.filter.did, applied=injection.applied, body=body, last=False)
         filtered = FilteredAnswer(plan, request, action, injection, body)
         yield from filtered.hold(headers)
         try:
@@ -350,7 +350,7 @@ def _give(
         yield Send(answer.status, answer.status_line, headers, None, unread, answer.closes)
         yield from filtered.feed(action.body, more=False)
         return
-    elif answer.error_after_head and action.body:
+    elif answer.error_after_head and action.body and not harmless:
         began = plan.services.monotonic()
         action.entry.write(did, answered=began, applied=injection.applied, body=body, last=False)
         try:
@@ -361,7 +361,10 @@ def _give(
         if last is not None:
             yield Part(last, more=False)
         return
-    injection.give(did, body)
+    if harmless:
+        injection.undo("nothing_to_cut", status=answer.status)
+    else:
+        injection.give(did, body)
     yield Send(answer.status, answer.status_line, headers, action.body, unread, answer.closes)
 
 

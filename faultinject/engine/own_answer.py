@@ -56,8 +56,7 @@ class NotedAnswer(RunApp):
 
         A generator begins only when the server reads its first piece.
         """
-        if not self._entry.written:
-            self._entry.write(self._did, answered=False, applied=True, last=False)
+        self._entry.write(self._did, answered=False, applied=True, last=False)
 
 
 class UndoneAnswer(RunApp):

@@ -261,8 +261,8 @@ EFFECTS: dict[str, Effect] = {
 
             There is one draw for each key; the answer reports the other keys as deleted. With `when=before`
             the embedded store deletes the keys that the answer reports as deleted, and an app of your own
-            deletes none; with `after` the app deletes all. The whole request gets the error if its body is
-            not read, lists no keys, or is longer than 2 MiB.
+            deletes none; with `after` the app deletes all. If no key fails, no fault counts. The whole request
+            gets the error if its body is not read, lists no keys, or is longer than 2 MiB.
 
             >>> print(Rule("cos:InternalError", operation="DeleteObjects", status=200, share=0.5))
             cos:InternalError,operation=DeleteObjects,status=200,share=0.5

@@ -33,9 +33,10 @@ class Listing:
 
     Attributes:
         delete: deletes the keys that the answer reports as deleted; None if the app is not an embedded store.
+        harmless: whether the answer reports every key as deleted.
     """
 
-    __slots__ = ("_dialect", "_error", "_escape", "_fails", "_pieces", "_size", "delete")
+    __slots__ = ("_dialect", "_error", "_escape", "_fails", "_pieces", "_size", "delete", "harmless")
 
     def __init__(
         self, escape: Escape, dialect: Deletes, error: tuple[str, str], fails: Callable[[ObjectVersion], bool]
@@ -47,6 +48,7 @@ class Listing:
         self._pieces: list[bytes] = []
         self._size = 0
         self.delete: Callable[[list[str]], None] | None = None
+        self.harmless = False
 
     def feed(self, piece: bytes) -> None:
         """Read the next piece of the request's body."""
@@ -64,6 +66,7 @@ class Listing:
             return None
         objects, quiet, encoding = request
         results = [(named, self._fails(named)) for named in objects]
+        self.harmless = not any(failed for _, failed in results)
         if self.delete is not None:
             self.delete([key for (key, _), failed in results if not failed])
         return self._dialect.write(self._escape, results, self._error, quiet=quiet, encoding=encoding)

@@ -119,3 +119,13 @@ def test_an_error_of_ours_leaves_the_whole_error(send, make_injector, monkeypatc
 def test_after_an_app_that_did_not_read_them(send, make_injector):
     """Nobody knows the keys then."""
     assert whole(post(send, make_injector(f"{RULE},when=after"), document(), app=App(b"")))
+
+
+def test_a_share_that_spares_every_key_is_no_fault(send, make_injector):
+    """The answer has no error to blame anybody for, and `times` keeps its fault."""
+    for more in ("", ",when=after", ",delay=10s"):
+        injector = make_injector(f"{RULE},share=0,times=1{more}")
+        answer = post(send, injector, document(), app=Taking(how=lambda body: [body.read()]))
+        assert keys_of(answer) == (KEYS, [])
+        assert only(injector).did == "nothing_to_cut"
+        assert injector.counts()["rule-1"]["injected"] == 0

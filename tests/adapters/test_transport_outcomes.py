@@ -23,6 +23,24 @@ def counted(injector):
     return injector.counts()["rule-1"]
 
 
+SLOW = [
+    "hang,duration=20ms",
+    "hang,duration=20ms,when=after",
+    "s3:InternalError,status=200,delay=20ms",
+    "drip,of=s3:SlowDown,rate=10KiB",
+]
+
+
+@pytest.mark.parametrize("wire", WIRES, indirect=True)
+@pytest.mark.parametrize("rule", SLOW)
+def test_a_request_has_one_line_or_two(wire, make_injector, rule):
+    """A reader would take a third line for one that is there twice, and say so in the report."""
+    injector, lines = make_injector(rule), []
+    injector.journal.follow(lines.append)
+    wire(injector, App(WHOLE), method="PUT", upload=[b"an upload"])
+    assert [line.final for line in lines] == [None, True]
+
+
 PIECES = [(WHOLE,), (b"01234", b"", b"56789"), (b"", b"0123456", b"78", b"9")]
 ENDS = {
     "reset": ("RST", "reset"),

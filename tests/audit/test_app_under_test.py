@@ -1,7 +1,7 @@
 """A test's requests to its app are no client's; their answers tell of the calls below."""
 
 from faultinject.journal.call_window import CallWindow
-from tests.journals import FINE, LOST, RESET, SLOW_DOWN, Made, calls, judged, line
+from tests.journals import DENIED, FINE, LOST, RESET, SLOW_DOWN, Made, calls, judged, line
 from tests.rows import each_row
 
 REFUSED, CONFLICT = FINE | {"status": 503}, FINE | {"status": 409}
@@ -88,3 +88,38 @@ def test_an_app_that_hides_what_failed_below():
     below, save = [SLOW_DOWN] * 3, {"kind": FINE, "method": "PUT", "gap": 0.2}
     assert said(asked(3, *below, **save), windows=named)[1][("answers", None)] == "FAIL"
     assert ("answers", None) not in said(asked(3, *below, FINE, **save), windows=named)[1]
+
+
+def test_the_next_run_of_an_exploration_is_no_retry():
+    """A run in which the app refused is over when the next one sends the same request."""
+    runs = [*asked(3, DENIED, method="PUT"), *asked(3, FINE, kind=FINE, method="PUT", at=0.3)]
+    for number, made in enumerate(runs):
+        if made.lines[0]["key"] is not None:
+            made.lines[0]["attempt_hint"] = {"invocation": f"{number:032}", "attempt": 1, "max": 3}
+    assert said(runs) == (BELOW, {}, 6)
+
+
+def test_each_run_of_a_test_makes_its_own_calls():
+    """The next run sends the refused request under another id."""
+    runs = [
+        Made(
+            [
+                line(
+                    0.3 * n,
+                    DENIED,
+                    test="t",
+                    path=f"/bucket/{n // 2}",
+                    attempt_hint={"invocation": f"{n:032}"},
+                )
+            ],
+            None,
+            None,
+        )
+        for n in range(6)
+    ]
+    over = [CallWindow(None, 0.3 * n - 0.1, 0.3 * n + 0.1, test="t") for n in range(6)]
+    one = [CallWindow(None, 0.0, 2.0, test="t")]
+    assert [said(runs, windows=windows)[1].get(("permanent", None)) for windows in (over, one)] == [
+        None,
+        "WARN",
+    ]

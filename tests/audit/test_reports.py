@@ -93,6 +93,14 @@ def without(words):
         # Calls that a circuit breaker fails at once are seen in no request, and counted.
         (judge(SEEN, windows=WINDOWS, until=float("inf")), [r"^3 of 4 calls made no request and failed\.$"]),
         (judgement(**NUMBERS), [without("made no request")]),
+        # A caller that heard of success did not hear of a failure; its requests failed all the same.
+        *(
+            (judge([Attempt.of(attempt(1, 0.05))], windows=[CallWindow("upload", 0.0, 0.1, returned)], until=9.0), [says])
+            for returned, says in (
+                (True, r"^No call failed for good; calls whose callers heard of success do not count\.$"),
+                (False, r"^1 of 1 call failed for good: 1 after 503 SlowDown\.$"),
+            )
+        ),
         # Failures stand before warnings, whatever the order of the checks.
         (judgement(finding("a", WARN), finding("b", PASS), finding("c", FAIL), finding("d", WARN)), [r"^✕ FAIL  c(.|\n)*^! WARN  a(.|\n)*^! WARN  d"]),
         # A quoted finding stands alone if the quoting one is ignored, or is another client's.

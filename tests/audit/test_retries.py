@@ -988,6 +988,8 @@ SAME_BYTES = rows(
     # Fewer bytes or others may be another caller's, who has another token; what a test or an id tells of is not.
     *(to(expected, corrected(5, SLOW_DOWN, body | {"credential": "new"}, **how)) for body in (LESS, OTHER) for how, expected in (({}, INCONCLUSIVE), (TOLD, FAIL), ({"by": ID}, FAIL))),
     *(to(PASS, corrected(5, refused, {"credential": "new"}, **TOLD), n=5) for refused in (DENIED, SLOW_DOWN)),
+    # With another precondition it is a write for another version of the object, such as that of another writer; an empty one is lost all the same.
+    *(to(expected, corrected(5, SLOW_DOWN, body | {"precondition": "new"}, precondition="old", **TOLD)) for body, expected in ((OTHER, INCONCLUSIVE), (NOTHING, FAIL), ({}, PASS))),
     # A body that was refused may be corrected; a form holds the token itself.
     *(to(expected, corrected(5, kind, OTHER | {"credential": "new"}, method=method, **TOLD)) for kind, method, expected in ((fault("http:401", 401), "PUT", FAIL), (fault("http:401", 401), "POST", INCONCLUSIVE), (FINE | {"status": 412}, "PUT", INCONCLUSIVE), (fault("cos:MalformedXML", 400), "PUT", INCONCLUSIVE))),
 )  # fmt: skip

@@ -245,7 +245,8 @@ def same_bytes(evidence: Evidence) -> Finding:
     A batch, such as DeleteObjects, may have another body after a 200 with errors in it, which says which keys are left.
     Other checks count a repeat with another token, region, date or host as a call of its own. This check compares such
     a repeat in a named call, or under one id of an SDK, and elsewhere only if it sends nothing. After a refusal a
-    client may correct its body, unless the answer only asked for a new token, signature or address.
+    client may correct its body, unless the answer only asked for a new token, signature or address. With another precondition
+    it may send another body, which it has made for another version of the object.
     """
     everyone = [
         call
@@ -316,9 +317,11 @@ def _goes_on_elsewhere(evidence: Evidence) -> Iterator[Call]:
                 alone=place[id(after)] - place[id(before)] == 1,
             )
             # The body of a form holds its token, so a POST may change; so may a body that was refused for its
-            # content.
+            # content, or one that was made anew for another version of the object.
             asked_for_others = may_be_sent_again(before) or before.status in (*ELSEWHERE, *LOCKED_OUT)
-            kept = before.kind in (*KINDS, TIMEOUT) or (asked_for_others and before.method != "POST")
+            kept = before.precondition == after.precondition and (
+                before.kind in (*KINDS, TIMEOUT) or (asked_for_others and before.method != "POST")
+            )
             if lost_its_body(pair) or ((named or own) and (kept or pair.same_bytes)):
                 yield pair
 

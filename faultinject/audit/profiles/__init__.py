@@ -29,8 +29,13 @@ _UNKNOWN = re.compile("Object contains unknown field `([^`]*)`")
 @cache
 def names() -> tuple[str, ...]:
     """The names of all profiles, sorted."""
-    own = (path.name for path in files(__name__).iterdir())
-    return tuple(sorted(name.removesuffix(".toml") for name in own if name.endswith(".toml")))
+    return tuple(
+        sorted(
+            path.name.removesuffix(".toml")
+            for path in files(__name__).iterdir()
+            if path.name.endswith(".toml")
+        )
+    )
 
 
 def get(name: str) -> Profile:

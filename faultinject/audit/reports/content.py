@@ -188,18 +188,24 @@ def _facts(judgement: Judgement) -> Iterator[str]:
 
 def failed_for_good(judgement: Judgement) -> str:
     """The calls that failed in the end: `3 of 12 calls failed for good: 3 after 503 SlowDown.`."""
+    heard = any(
+        call.returned and call.last.failed
+        for own in (judgement.evidence, *judgement.others.values())
+        for call in own.named_calls
+    )
+    uncounted = "; calls whose callers heard of success do not count" if heard else ""
     if not judgement.failed_calls:
-        return "No call failed for good."
+        return f"No call failed for good{uncounted}."
     faults = sorted(judgement.failed_after.items(), key=lambda pair: -pair[1])
+    others = "others", sum(n for _, n in faults[FAULTS:])
     after = [
         f"{n:,} without a fault" if fault == NO_FAULT else f"{n:,} after {quoted(fault)}"
-        for fault, n in faults[:FAULTS]
+        for fault, n in (*faults[:FAULTS], others)
+        if n
     ]
-    if rest := sum(n for _, n in faults[FAULTS:]):
-        after.append(f"{rest:,} after others")
     return (
         f"{judgement.failed_calls:,} of {counted(judgement.calls, 'call')} failed for good:"
-        f" {', '.join(after)}."
+        f" {', '.join(after)}{uncounted}."
     )
 
 
