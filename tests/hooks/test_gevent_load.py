@@ -17,7 +17,7 @@ from .launch import GUNICORN, Way
 TIMES = 300
 CLIENTS = 12
 REQUESTS = 100
-"""Of each client: half of the first 600 have the fault, and the others find that none is left."""
+"""Requests of each client; half of all come when no fault is left."""
 GEVENT = GUNICORN + "--keep-alive 75 -k gevent "
 WAYS = {
     "run": Way(GEVENT + "-w 2 served:wsgi", "gunicorn", "gevent"),
