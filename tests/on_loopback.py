@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -34,6 +35,40 @@ def in_thread(run, stop):
         stop()
         runner.join(PATIENCE)
         assert not runner.is_alive()
+
+
+class Listener:
+    """Runs `serve(connection)` for each connection on a thread of its own.
+
+    Attributes:
+        port: where it listens.
+    """
+
+    def __init__(self, serve):
+        self._serve = serve
+        self._threads = []
+        self._listening = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self.port = self._listening.getsockname()[1]
+        self._begin(self._accept)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+        for each in self._threads:
+            each.join(PATIENCE)
+
+    def _begin(self, work, *arguments):
+        """Run this on a thread, whose end the listener waits for at its own."""
+        self._threads.append(threading.Thread(target=work, args=arguments, daemon=True))
+        self._threads[-1].start()
+
+    def _accept(self):
+        with suppress(OSError):
+            while True:
+                self._begin(self._serve, self._listening.accept()[0])
 
 
 @contextmanager

@@ -4,7 +4,6 @@ import json
 import os
 import queue
 import re
-import socket
 import threading
 import time
 
@@ -16,6 +15,7 @@ from faultinject.cli.control import ControlClient
 from tests.adapters.live import werkzeug_server
 from tests.console import command
 from tests.control.conftest import KINDS, TOKEN, control
+from tests.on_loopback import Listener
 from tests.ports import ReservedPort
 from tests.rows import each_row
 
@@ -90,10 +90,10 @@ def test_rules_are_set(ask, server, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_hundred_thousand_rules(ask, tmp_path):
+def test_too_many_rules(ask, tmp_path):
     """Too many rules are refused before they are sent, as the server would break off."""
     path = tmp_path / "rules.toml"
-    path.write_text('[[rules]]\nfault = "reset"\n' * 100_000)
+    path.write_text(f'[[rules]]\nfault = "reset"\npath = "{"a" * 1000}"\n' * 1100)
     said = ask("set", "--file", str(path), code=2)
     assert re.fullmatch(r"faultinject: \d+ bytes of rules are too many: a control API takes 1048576\n", said)
 
@@ -276,21 +276,18 @@ def test_the_json_of_others(odd):
 @each_row("head", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"])
 def test_a_server_that_says_nothing_more(head):
     """In the time that it has, for its head or its body."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        over = threading.Event()
+    over = threading.Event()
 
-        def talk():
-            with listening.accept()[0] as client:
-                client.sendall(head)
-                over.wait(20)
+    def talk(client):
+        with client:
+            client.sendall(head)
+            over.wait(20)
 
-        talks = threading.Thread(target=talk)
-        talks.start()
+    with Listener(talk) as listener:
+        url = f"http://127.0.0.1:{listener.port}"
         with pytest.raises(ConfigurationError) as caught:
             ControlClient(url, ENV, patience=0.1).state()
         over.set()
-        talks.join()
     assert str(caught.value) == f"{url} did not answer within 0 s"
 
 
@@ -423,21 +420,16 @@ def port():
 def test_where_nothing_answers(run, port):
     """Each with what to do."""
     url = f"http://127.0.0.1:{port}"
-    garbage = socket.create_server(("127.0.0.1", 0))
 
-    def talk():
-        for _ in range(2):
-            with garbage.accept()[0] as client:
-                client.recv(65536)
-                client.sendall(b"SSH-2.0\r\n")
+    def talk(client):
+        with client:
+            client.recv(65536)
+            client.sendall(b"SSH-2.0\r\n")
 
-    talks = threading.Thread(target=talk)
-    talks.start()
-    other = f"127.0.0.1:{garbage.getsockname()[1]}"
-    assert "does not answer as HTTP does" in run("control", "status", "--url", other, env=ENV)[2]
-    assert "cannot be reached: [SSL" in run("control", "status", "--url", f"https://{other}", env=ENV)[2]
-    talks.join()
-    garbage.close()
+    with Listener(talk) as garbage:
+        other = f"127.0.0.1:{garbage.port}"
+        assert "does not answer as HTTP does" in run("control", "status", "--url", other, env=ENV)[2]
+        assert "cannot be reached: [SSL" in run("control", "status", "--url", f"https://{other}", env=ENV)[2]
     for path, place in (("/", f"127.0.0.1:{port}"), ("/_faultinject", "/_faultinject")):
         said = run("control", "status", "--url", f"{url}{path}", env=ENV)
         assert said == (

@@ -10,8 +10,9 @@ import pytest
 
 import faultinject
 from faultinject.cli.program import group
+from tests.pairs import in_turn
 from tests.rows import each_row
-from tests.slowly import others_slowly
+from tests.slowly import others_slowly, slowly
 
 pytestmark = pytest.mark.live
 
@@ -133,30 +134,32 @@ TOXICS = '{"upstream": "", "toxics": [{"type": "slow_close", "attributes": {}}]}
 PYTEST = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "test_it.py"]
 
 
+VERDICTS = [
+    ["check", "http:503,times=0"],
+    ["check", "http:503,times=0", "--json"],
+    ["check", "nonsense", "--json"],
+    ["check", "http:503,path=/a", "--request", "/b"],
+    ["report", "--finished", str(JOURNAL)],
+    ["report", "--finished", "--format", "json", str(JOURNAL)],
+    ["convert", "toxics.json"],
+    ["convert", "--json", "toxics.json"],
+    ["explore", "-r", "s3:SlowDown", "--", sys.executable, "-c", f"{SUITE}\ntest_put()"],
+    ["trial", "-r", "s3:SlowDown", "--", *PYTEST],
+    ["conformance", "--client", "client:Client", *SHORT],
+    ["conformance", "--client", "client:Client", *SHORT, "--json"],
+    ["conformance", "--client", "client:Client", "--client", "client:Client", *SHORT],
+    ["conformance", "--client", "client:Client", "--cases", "google-storage"],
+]
+LONG = ("explore", "trial", "conformance", "report")
+"""The commands that load much or start others."""
+
+
 @pytest.mark.parametrize(
-    "arguments",
-    others_slowly(
-        [
-            ["check", "http:503,times=0"],
-            ["check", "http:503,times=0", "--json"],
-            ["check", "nonsense", "--json"],
-            ["check", "http:503,path=/a", "--request", "/b"],
-            ["report", "--finished", str(JOURNAL)],
-            ["report", "--finished", "--format", "json", str(JOURNAL)],
-            ["convert", "toxics.json"],
-            ["convert", "--json", "toxics.json"],
-            ["explore", "-r", "s3:SlowDown", "--", sys.executable, "-c", f"{SUITE}\ntest_put()"],
-            ["trial", "-r", "s3:SlowDown", "--", *PYTEST],
-            ["conformance", "--client", "client:Client", *SHORT],
-            ["conformance", "--client", "client:Client", *SHORT, "--json"],
-            ["conformance", "--client", "client:Client", "--client", "client:Client", *SHORT],
-            ["conformance", "--client", "client:Client", "--cases", "google-storage"],
-        ],
-        lambda each: "nonsense" in each or "--request" in each or each == ["convert", "toxics.json"],
-    ),
+    ("arguments", "closed"),
+    [slowly(*each) if each[0][0] in LONG else each for each in in_turn(VERDICTS, [False, True])],
 )
-def test_a_verdict_stays_though_nobody_reads_it(unread, tmp_path, arguments):
-    """The exit code stays that of the verdict though nobody reads the output.
+def test_a_verdict_stays_though_nobody_reads_it(unread, tmp_path, arguments, closed):
+    """The exit code stays that of the verdict though nobody reads the output, or it is closed.
 
     As behind `| head -1` where a shell has `pipefail`: a failed check is no success, nor is a conversion that left
     something out.
@@ -164,17 +167,14 @@ def test_a_verdict_stays_though_nobody_reads_it(unread, tmp_path, arguments):
     (tmp_path / "client.py").write_text(CLIENT)
     (tmp_path / "test_it.py").write_text(SUITE)
     (tmp_path / "toxics.json").write_text(TOXICS)
-    program = [sys.executable, "-m", "faultinject", *arguments]
-    ends = (
-        (program, unread),
-        (["sh", "-c", 'exec "$@" >&-', "sh", *program], None),
+    command = [sys.executable, "-m", "faultinject", *arguments]
+    if closed:
+        command = ["sh", "-c", 'exec "$@" >&-', "sh", *command]
+    done = subprocess.run(
+        command, stdout=None if closed else unread, stderr=subprocess.PIPE, cwd=tmp_path, timeout=300
     )
-    done = [
-        subprocess.run(command, stdout=where, stderr=subprocess.PIPE, cwd=tmp_path, timeout=300)
-        for command, where in ends
-    ]
-    assert [each.returncode for each in done] == [2 if "nonsense" in arguments else 1] * 2
-    assert b"Traceback" not in b"".join(each.stderr for each in done)
+    assert done.returncode == (2 if "nonsense" in arguments else 1)
+    assert b"Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("output", [[], ["-o", "made.toml"]])

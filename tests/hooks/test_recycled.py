@@ -4,6 +4,8 @@ import signal
 
 import pytest
 
+from tests.pairs import in_turn
+
 from .launch import CONTROL, GRANIAN, GUNICORN, HYPERCORN, UVICORN, Way
 
 WSGI, ASGI = "served_counted:wsgi", "served_counted:asgi"
@@ -71,9 +73,8 @@ def test_a_duration_begins_with_the_server(name, recycled):
     """`FAULTINJECT_EXPIRES` names one moment in all workers, whenever they come."""
     at = recycled(name, FAULTINJECT_EXPIRES="1h")
     moments = {state["expires"] for state in at.states()}
-    for _ in range(2):
-        at.recycle()
-        moments |= {state["expires"] for state in at.states()}
+    at.recycle()
+    moments |= {state["expires"] for state in at.states()}
     assert len(moments) == 1
     assert at.statuses() == {503}
 
@@ -81,16 +82,15 @@ def test_a_duration_begins_with_the_server(name, recycled):
 ENDS = {
     "FAULTINJECT_EXPIRES": {"FAULTINJECT_EXPIRES": "3s"},
     "FAULTINJECT_EXPIRES, memory": {"FAULTINJECT_EXPIRES": "3s", "FAULTINJECT_STORE": "memory:"},
-    "end": {"FAULTINJECT_RULES": "http:503,path=photos/,end=3s"},
     "end, memory": {"FAULTINJECT_RULES": "http:503,path=photos/,end=3s", "FAULTINJECT_STORE": "memory:"},
+    "end": {"FAULTINJECT_RULES": "http:503,path=photos/,end=3s"},
     "on for a time": ("/on", {"for": "1s"}),
     "off": ("/off", {}),
 }
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("end", ENDS)
-@pytest.mark.parametrize("name", ["gunicorn", "uvicorn"])
+@pytest.mark.parametrize(("end", "name"), in_turn(ENDS, ["gunicorn", "uvicorn"]))
 def test_an_end_is_one_for_all(name, end, recycled):
     """Nothing is injected by those who come after it."""
     given = ENDS[end]
@@ -119,10 +119,8 @@ def test_a_begin_is_one_for_all(store, recycled):
     ("name", "store"),
     [
         ("gunicorn", "private"),
-        ("gunicorn", "file"),
-        ("gunicorn", "redis"),
-        ("gunicorn --preload", "private"),
-        ("uvicorn", "private"),
+        ("gunicorn --preload", "file"),
+        ("uvicorn", "redis"),
         ("granian, HUP", "private"),
     ],
     indirect=["store"],

@@ -15,9 +15,10 @@ from faultinject.proxy.client import proxy_server
 from faultinject.proxy.target import Target
 from faultinject.server.bounds import LIMITS
 from faultinject.server.certificates import certificate
+from tests.on_loopback import Listener
 
 
-class Behind:
+class Behind(Listener):
     """A server that keeps what it was sent, and does what `play` does with each connection.
 
     Attributes:
@@ -30,23 +31,10 @@ class Behind:
         self.ended = []
         self.left = threading.Semaphore(0)
         self._play = play
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listening.getsockname()[1]
+        super().__init__(self._talk)
         self.url = f"http://127.0.0.1:{self.port}"
-        self._threads = [threading.Thread(target=self._accept, daemon=True)]
-        self._threads[0].start()
 
-    def _accept(self):
-        while True:
-            try:
-                connection, _ = self._listening.accept()
-            except OSError:
-                return
-            thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
-            self._threads.append(thread)
-            thread.start()
-
-    def _serve(self, connection):
+    def _talk(self, connection):
         self.sent.append(bytearray())
         talk = Talk(connection, self.sent[-1])
         end = "FIN"
@@ -64,12 +52,6 @@ class Behind:
                 end = "none"
         self.ended.append(end)
         self.left.release()
-
-    def close(self):
-        self._listening.shutdown(socket.SHUT_RDWR)
-        self._listening.close()
-        for each in self._threads:
-            each.join(60)
 
 
 class Talk:
@@ -116,15 +98,8 @@ class Talk:
 @pytest.fixture
 def behind():
     """`behind(play)`: a server whose connections `play(talk)`."""
-    made = []
-
-    def make(play):
-        made.append(Behind(play))
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.close()
+    with ExitStack() as made:
+        yield lambda play: made.enter_context(Behind(play))
 
 
 @contextmanager

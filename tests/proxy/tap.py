@@ -4,8 +4,10 @@ import contextlib
 import socket
 import threading
 
+from tests.on_loopback import Listener
 
-class Tap:
+
+class Tap(Listener):
     """Passes connections on to an address, and keeps their bytes.
 
     Attributes:
@@ -17,41 +19,21 @@ class Tap:
     def __init__(self, port):
         self.said = []
         self.answered = []
-        self._port = port
-        self._listening = socket.create_server(("127.0.0.1", 0), backlog=512)
-        self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
-        self._threads = []
-        self._start(self._accept)
+        self._behind = ("127.0.0.1", port)
+        super().__init__(self._pass_on)
+        self.url = f"http://127.0.0.1:{self.port}"
 
-    def __enter__(self):
-        return self
+    def _pass_on(self, client):
+        wire = Wire()
+        self.said.append(wire.said)
+        self.answered.append(wire.answered)
+        with client, socket.create_connection(self._behind) as server:
+            answers = threading.Thread(target=self._answer, args=[server, client, wire], daemon=True)
+            answers.start()
+            self._ask(client, server, wire)
+            answers.join()
 
-    def __exit__(self, *_):
-        self._listening.shutdown(socket.SHUT_RDWR)
-        self._listening.close()
-        for each in self._threads:
-            each.join(60)
-
-    def _start(self, target, *arguments):
-        self._threads.append(threading.Thread(target=target, args=arguments, daemon=True))
-        self._threads[-1].start()
-
-    def _accept(self):
-        while True:
-            try:
-                client, _ = self._listening.accept()
-            except OSError:
-                return
-            server = socket.create_connection(("127.0.0.1", self._port))
-            ends = threading.Semaphore(0)
-            wire = Wire()
-            self.said.append(wire.said)
-            self.answered.append(wire.answered)
-            self._start(self._ask, client, server, wire, ends)
-            self._start(self._answer, server, client, wire, ends)
-            self._start(self._close, client, server, ends)
-
-    def _ask(self, client, server, wire, ends):
+    def _ask(self, client, server, wire):
         """Pass on the client's bytes; its leaving is passed on only after the answer.
 
         An early end would cut the recording.
@@ -64,9 +46,8 @@ class Tap:
             wire.broken = True
         wire.answers_it()
         shut(server, socket.SHUT_RDWR if wire.broken else socket.SHUT_WR)
-        ends.release()
 
-    def _answer(self, server, client, wire, ends):
+    def _answer(self, server, client, wire):
         reads = True
         try:
             while piece := server.recv(65_536):
@@ -85,14 +66,6 @@ class Tap:
         with wire.changed:
             wire.over = True
             wire.changed.notify()
-        ends.release()
-
-    @staticmethod
-    def _close(client, server, ends):
-        ends.acquire()
-        ends.acquire()
-        client.close()
-        server.close()
 
 
 class Wire:

@@ -245,8 +245,8 @@ def same_bytes(evidence: Evidence) -> Finding:
     A batch, such as DeleteObjects, may have another body after a 200 with errors in it, which says which keys are left.
     Other checks count a repeat with another token, region, date or host as a call of its own. This check compares such
     a repeat in a named call, or under one id of an SDK, and elsewhere only if it sends nothing. After a refusal a
-    client may correct its body, unless the answer only asked for a new token, signature or address. With another precondition
-    it may send another body, which it has made for another version of the object.
+    client may correct its body, unless the answer only asked for a new token, signature or address. With another
+    precondition it may send another body, which it has made for another version of the object.
     """
     everyone = [
         call

@@ -7,6 +7,8 @@ import tempfile
 
 import pytest
 
+from tests.console import command
+
 from .conftest import WITHOUT
 
 UPLOAD = """
@@ -460,28 +462,30 @@ def without_words(found):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("source", "options", "calls"),
+    ("source", "options", "calls", "runs"),
     [
-        (SOURCE, (), CALLS),
-        (SOURCE, ("-p", "xdist", "-n2"), CALLS),
-        (SERVED, (), 3),
-        (INJECTED_INTO, (), 3),
-        (TRANSPORT, (), 2),
+        (SOURCE, (), CALLS, 2),
+        (SOURCE, ("-p", "xdist", "-n2"), CALLS, 2),
+        (SERVED, (), 3, 1),
+        (INJECTED_INTO, (), 3, 1),
+        (TRANSPORT, (), 2, 1),
     ],
     ids=["blocks", "xdist", "other processes", "inject_into", "transports"],
 )
-def test_the_journal_says_the_same(project, monkeypatch, source, options, calls):
-    """All numbers and findings: blocks, workers, other processes, clients' own faults."""
+def test_the_journal_says_the_same(project, monkeypatch, source, options, calls, runs):
+    """All numbers and findings: blocks, workers, other processes, clients' own faults.
+
+    A report is about its own run, though earlier runs stand in the same journal.
+    """
     journal = project.path / "journal.jsonl"
     project.makepyfile(source, served=SERVER)
     monkeypatch.setenv("FAULTINJECT_JOURNAL", "journal.jsonl")
-    project.runpytest_subprocess(*WITHOUT, "--faultinject-report=before.json", *options)
-    before = journal.stat().st_size
-    project.runpytest_subprocess(*WITHOUT, "--faultinject-report=report.json", *options)
+    for _ in range(runs):
+        before = journal.stat().st_size if journal.exists() else 0
+        project.runpytest_subprocess(*WITHOUT, "--faultinject-report=report.json", *options)
     journal.write_bytes(journal.read_bytes()[before:])
     monkeypatch.delenv("FAULTINJECT_JOURNAL")
-    command = [sys.executable, "-m", "faultinject", "report", str(journal), "--finished", "--format", "json"]
-    said = subprocess.run(command, capture_output=True, check=False).stdout
+    said = command("report", journal, "--finished", "--format", "json").stdout
     report = json.loads((project.path / "report.json").read_text())
     assert report["calls"] == calls
     assert without_words(json.loads(said)) == without_words(report)

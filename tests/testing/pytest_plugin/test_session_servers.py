@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from tests.pairs import in_turn
+
 SERVING = '''
 import contextlib
 import os
@@ -182,16 +184,18 @@ def test_servers_of_several_processes(tests, command):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "command",
-    [
-        f'{PATIENT}, "apps:app"',
-        f'{PATIENT}, "-k", "gthread", "--threads", "3", "apps:app"',
-        f'{PATIENT}, "-k", "gevent", "apps:app"',
-        f'{PATIENT}, "-k", "asgi", "installed:asgi"',
-        f'{UVICORN}, "apps:asgi"',
-    ],
+    ("command", "rule"),
+    in_turn(
+        [
+            f'{PATIENT}, "apps:app"',
+            f'{PATIENT}, "-k", "gthread", "--threads", "3", "apps:app"',
+            f'{PATIENT}, "-k", "gevent", "apps:app"',
+            f'{PATIENT}, "-k", "asgi", "installed:asgi"',
+            f'{UVICORN}, "apps:asgi"',
+        ],
+        ["latency,delay=1h", "hang,duration=1h"],
+    ),
 )
-@pytest.mark.parametrize("rule", ["latency,delay=1h", "hang,duration=1h"])
 def test_waits_end_with_their_test(tests, command, rule):
     """Also where each process waits, so that none hears of the end by a request."""
     if "gevent" in command:
