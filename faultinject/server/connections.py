@@ -177,4 +177,5 @@ def log_only_warnings() -> None:
 
 
 def _is_worth_logging(record: logging.LogRecord) -> bool:
-    return record.levelno >= logging.WARNING or record.threadName != THREAD
+    ends_idle = str(record.msg).startswith("Cancel ") and record.args == (0,)
+    return record.threadName != THREAD or (record.levelno >= logging.WARNING and not ends_idle)
