@@ -141,7 +141,9 @@ class Workload:
                 self.windows.append(window)
                 try:
                     PERFORM[operation](client, key)
-                except Exception:  # the errors of the SDK, of urllib3 for a body, and any when the server ends
+                except (
+                    Exception
+                ):  # the errors of the SDK, of urllib3 for a body, and any when the server ends
                     window.returned = False
                 else:
                     window.returned = True

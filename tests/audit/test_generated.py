@@ -57,6 +57,8 @@ def test_nobody_is_blamed_and_what_is_wrong_is_seen(seed):
         ("115001", 7738),  # refusals that two layers retry, while a breaker hides the rest
         ("116001", 1710),  # a breaker that opens before the waits of parallel calls are over
         ("117001", 539),  # a new token whose short digest is that of the old one
+        ("118001", 6068),  # a budget that an outage has used up just before
+        ("118002", 2889),  # a breaker that an outage has opened just before
         ("117001", 6950),  # a budget that is used up, while the transport resends lost requests
     ],
 )

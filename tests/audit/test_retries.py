@@ -824,11 +824,13 @@ MALFORMED = rows(
     to(PASS, junk(3, 0.3), USUAL),
     to(INCONCLUSIVE, junk(2), USUAL),
     # A budget may have been used up before.
-    *(to(INCONCLUSIVE, calls(20, 0.3), calls(2, at=8.0, kind=kind), junk(3, at=9.0), says="0 of 3 calls retried after a malformed Retry-After: a retry budget may be the cause") for kind in (SLOW_DOWN, RESET)),
-    to(WARN, calls(20, 0.3), junk(3, at=9.0), calls(2, at=10.0), says="it stops the retries, or a budget was used up"),
-    to(FAIL, calls(20, 0.3), junk(3, at=9.0), calls(1, 0.3, at=10.0)),
-    to(WARN, calls(20, 0.3), junk(3, at=9.0), calls(1, 0.3, kind=RESET, at=10.0)),
-    to(WARN, calls(20, 0.3), junk(3, at=9.0), calls(1, 0.3, kind=REFRESH, last=FINE, at=10.0, every=[{"credential": "t"}, {"credential": "u"}]), says="it stops the retries, or a budget was used up"),
+    *(to(INCONCLUSIVE, calls(20, 0.3, last=FINE), calls(2, at=8.0, kind=kind), junk(3, at=9.0), says="0 of 3 calls retried after a malformed Retry-After: a retry budget or a circuit breaker may be the cause") for kind in (SLOW_DOWN, RESET)),
+    to(WARN, calls(20, 0.3, last=FINE), junk(3, at=9.0), calls(2, at=10.0), says="it stops the retries, or a budget was used up"),
+    to(FAIL, calls(20, 0.3, last=FINE), junk(3, at=9.0), calls(1, 0.3, at=10.0)),
+    to(WARN, calls(20, 0.3, last=FINE), junk(3, at=9.0), calls(1, 0.3, kind=RESET, at=10.0)),
+    to(WARN, calls(20, 0.3, last=FINE), junk(3, at=9.0), calls(1, 0.3, kind=REFRESH, last=FINE, at=10.0, every=[{"credential": "t"}, {"credential": "u"}]), says="it stops the retries, or a budget was used up"),
+    # After an outage a breaker may be open as well.
+    to(INCONCLUSIVE, calls(20, 0.3), junk(3, at=9.0), calls(1, 0.3, at=10.0), says="a retry budget or a circuit breaker may be the cause"),
     # A circuit breaker may have opened with the last of them.
     *(
         to(expected, junk(3, name="junk", returned=False, error=OPEN), USUAL, windows=unheard(1, name, at=0.2), driven=True)

@@ -10,7 +10,7 @@ from faultinject.audit.checks.questions import UNSAFE
 from faultinject.audit.checks.retries import ONE_CLIENT, ended_by_form, longest_asked, retries, waits_as_long
 from faultinject.audit.checks.words import NAME_THEM, Setting, against_noise, counted, plain, seconds
 from faultinject.audit.documents import AWS_SDKS, AZURE, PROMISE, rfc
-from faultinject.audit.evidence import FIRST_WAIT, Evidence
+from faultinject.audit.evidence import FIRST_WAIT, OPENS_A_BREAKER, Evidence
 from faultinject.audit.findings import PASS, Finding
 from faultinject.audit.grouping import SOON
 from faultinject.audit.statistics import FEWEST, grouped, median, p95
@@ -201,8 +201,9 @@ def malformed_retry_after(evidence: Evidence) -> Finding:
     is a WARN if the client retries others only before. PASS: all were retried.
 
     It is not decided if the last transient failure before these calls was not retried either, because a retry budget
-    may be used up. It is not decided either if a fingerprint alone groups the calls, and a call came again after four
-    times the client's usual first wait, or after four seconds if that is unknown.
+    may be used up, or if the five requests before them failed, because a circuit breaker may have opened. It is not
+    decided either if a fingerprint alone groups the calls, and a call came again after four times the client's usual
+    first wait, or after four seconds if that is unknown.
     """
     malformed = []
     for call in evidence.calls:
@@ -249,19 +250,27 @@ def malformed_retry_after(evidence: Evidence) -> Finding:
         and call.first.kind in (KINDS if not call.retries else ("server", "throttle"))
         and call.first.method not in UNSAFE
     ]
-    if not tried and before and not before[-1].retries and not evidence.driven:
-        return unknown(n, f"{message}: a retry budget may be the cause", calls, action=ONE_CLIENT)
+    lately = [request.failed for request in evidence.requests if request.arrived < calls[0].first.arrived]
+    if not (tried or evidence.driven) and (
+        (len(lately) >= OPENS_A_BREAKER and all(lately[-OPENS_A_BREAKER:]))
+        or (before and not before[-1].retries)
+    ):
+        message += ": a retry budget or a circuit breaker may be the cause"
+        return unknown(n, message, calls, action=ONE_CLIENT)
     if not tried:
-        how = "Retry as without the header when its value cannot be read."
         # A new token behind a refusal needs no budget, and another layer may retry other kinds of failure.
-        if evidence.driven or any(
+        sure = evidence.driven or any(
             call.retries
             and call.first.kind == calls[-1].first.kind
             and call.last.arrived > calls[-1].first.arrived
             for call in evidence.calls
-        ):
-            return failed(n, f"{message}: it stops the retries", calls, action=how)
-        return warned(n, f"{message}: it stops the retries, or a budget was used up", calls, action=how)
+        )
+        return (failed if sure else warned)(
+            n,
+            f"{message}: it stops the retries{'' if sure else ', or a budget was used up'}",
+            calls,
+            action="Retry as without the header when its value cannot be read.",
+        )
     if tried == n:
         return passed(n, message, calls)
     return unknown(n, message, calls)
