@@ -52,7 +52,7 @@ def lines(report: TrialReport, not_injected: Sequence[str], *, verbose: bool) ->
         if run.not_judged:
             count = counted(len(run.not_judged), "test")
             yield _list_line(
-                f"not judged with {run.rule}: {count} with an error of storage or of the app",
+                f"not judged with {run.rule}: {count} with an error of storage",
                 [f"{test}: {error}" if verbose else test for test, error in run.not_judged.items()],
                 most,
             )
@@ -93,10 +93,10 @@ def broken_lines(first: BrokenTest, alike: Sequence[str], most: int | None) -> I
     """
     yield quoted(f"✕ {first.test}: {first.error}")
     yield from (f"    {request}" for request in first.requests)
+    if first.refused:
+        yield quoted(f"  the app reported the error: {first.refused}")
     if first.lasts:
         yield f"  breaks the app's own promise while the fault lasts: {first.smallest}"
-        if first.refused:
-            yield quoted(f"  before, {first.refused}: a test that does not look at that answer fails, too")
     elif first.confirmed:
         yield f"  smallest: {first.smallest}"
     elif first.confirmed is None and not first.tried:

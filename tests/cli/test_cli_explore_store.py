@@ -551,6 +551,17 @@ def test_a_job_that_may_run_again(run_again, rule):
     assert (code, lines) == (0, [said])
 
 
+def test_an_object_that_is_gone_until_the_second_run(run_again):
+    """The second run hides a wrong order: the report warns of what lacked between the runs."""
+    code, lines = run_again(
+        "call('DELETE', '/old'); call('PUT', '/old', b'meow')", rule="s3:SlowDown,times=3,method=PUT"
+    )
+    assert (code, findings(lines)) == (
+        0,
+        ["warning: object lost: it was there before the run, and is gone until the second run: /films/old"],
+    )
+
+
 @pytest.mark.slow
 def test_a_second_fault_and_a_second_run(run_again):
     """It comes in the first run: what is requested by the second is no place for it."""

@@ -27,6 +27,7 @@ from faultinject.testing.exploration.choices import READS
 from faultinject.testing.exploration.points import name_of
 from faultinject.testing.exploration.sweep import Sweep
 
+REPEAT = "Repeat the request that was cut or refused, or report the failure."
 ACTIONS = {
     **lost_answers.ACTIONS,
     judge.SAME_BYTES: REWIND,
@@ -37,11 +38,11 @@ ACTIONS = {
         "Send the first answer's ETag as If-Match or If-Range with each further part,"
         " and compare the checksum and the Content-Range of an answer."
     ),
-    judge.OTHER_OUTPUT: "Repeat the request that was cut or refused, or report the failure.",
+    judge.OTHER_OUTPUT: REPEAT,
     store_comparison.LOST: (
         "Send a request again when it fails, or report the failure, and remove nothing because of it."
     ),
-    store_comparison.HALF_WRITTEN: "Send the write again when it fails, or report the failure.",
+    store_comparison.HALF_WRITTEN: REPEAT,
     store_comparison.WRITTEN_TWICE: lost_answers.ACTIONS[lost_answers.TWICE],
     store_comparison.PERHAPS_TWICE: lost_answers.ACTIONS[lost_answers.TWICE],
     store_comparison.OTHER_CONTENT: "Report the failure, and read what is there before you write again.",

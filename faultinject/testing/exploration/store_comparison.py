@@ -142,8 +142,14 @@ class StoreComparison:
         """Whether a text lacks words, though too few runs without faults are known to say so."""
         return not self._knows_enough and any(self._words_lacking(self._select_compared(after)))
 
-    def removed_objects(self, before: StoreContents, after: StoreContents) -> list[Finding]:
-        """Find objects that a run with an error has removed, and that right runs keep or replace."""
+    def removed_objects(self, before: StoreContents, after: StoreContents, until: str = "") -> list[Finding]:
+        """Find objects that a run with an error has removed, and that right runs keep or replace.
+
+        Args:
+            before: the contents before the run.
+            after: the contents after it.
+            until: what restores the objects, as the end of the message; empty: nothing does.
+        """
         before, after = self._select_compared(before), self._select_compared(after)
         remaining, usual = self._by_name(after), list(map(self._by_name, self._ends))
         lacking = [
@@ -152,7 +158,7 @@ class StoreComparison:
             if all(len(end.get(name, ())) > len(remaining.get(name, ())) for end in usual)
         ]
         return [
-            finding(LOST, f"it was there before the run, and is gone: {path}", WARN)
+            finding(LOST, f"it was there before the run, and is gone{until}: {path}", WARN)
             for path in sorted(before.keys() - after.keys())
             if all(path in end for end in self._ends)
             or any(fnmatchcase(path, pattern) for pattern in lacking)

@@ -137,8 +137,12 @@ class Once:
         findings += [finding for finding in requests if not (gave_up and again and finding.subject == ERROR)]
         if error is None and not (again or reported or any(outcome.did in MOVED for outcome in outcomes)):
             findings += self._judge.judge_output(result.output)
+        removed: list[Finding] = []
         if result.before is not None and (error is not None or reported):
-            findings += self._judge.select_counted(self._store.removed_objects(result.before, result.after))
+            removed = self._store.removed_objects(result.before, result.after)
+        elif result.before is not None and again:
+            removed = self._store.removed_objects(result.before, result.between, " until the second run")
+        findings += self._judge.select_counted(removed)
         finished = FinishedRun(planned, result, gave_up=gave_up, findings=findings, first=first)
         # A test may fail because the code reports the fault, or because it breaks its promise.
         if isinstance(error, AssertionError) and not (finished.failed or self._bounds.allow):

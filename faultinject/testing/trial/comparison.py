@@ -39,8 +39,8 @@ class Result:
         ended: the time of its end in unix seconds; None: unknown.
         exact: whether its runner can run the test by this id, so that the id is never changed.
         shown: the runner's whole text about the failure, with earlier errors; empty: unknown.
-        refused: the last request that the app under test answered with 500 or more, such as `PUT /cat got 503`;
-            empty: it answered none so, or the runner does not show it.
+        refused: the first request that the app under test answered with 500 or more, and whose status the test did not
+            look at, such as `PUT /cat got 503`; empty: there is none, or the runner does not show it.
     """
 
     test: str
@@ -176,7 +176,9 @@ def breaks_promise(rules: Sequence[Rule], result: Result, requests: Sequence[Out
             return True
     names = {name for rule in rules for row in rule.resolved.rows for name in (row.code, str(row.status))}
     names |= {rule.fault.partition(":")[2] for rule in rules}
-    if any(name in result.shown for name in names - {"", "None"}):
+    # pytest marks the lines of the errors; the source beside them may have a status as well.
+    errors = [line for line in result.shown.splitlines() if line.startswith("E ")] or [result.shown]
+    if any(name in line for line in errors for name in names - {"", "None"}):
         return False
     error = result.error
     return bool(_MISSING.search(error)) or (bool(_OF_THE_APP.match(error)) and not _OF_STATUS.search(error))
@@ -196,7 +198,6 @@ class SuiteRun:
         outcomes: its requests, in order.
         seconds: the time that it took.
         ended: the end of the command if the exit code is not 0, such as `exit code 1`.
-        standard: whether a standard set has its faults, and no rule of the user.
     """
 
     rules: tuple[Rule, ...]
@@ -204,7 +205,6 @@ class SuiteRun:
     outcomes: Sequence[Outcome]
     seconds: float
     ended: str = ""
-    standard: bool = False
 
     @property
     def lasts(self) -> bool:
@@ -230,7 +230,7 @@ class SuiteRun:
 
 
 Place = tuple[str, bool, str | None]
-"""The test of a breakage, whether its fault stays, and if not, the operation that got it."""
+"""The test of a breakage, whether its fault stays, and the error or the operation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,9 +253,10 @@ class Breakage:
 
     @property
     def place(self) -> Place:
-        """The key of its finding: the test, whether the fault stays, and if not, the operation."""
-        where = self.causes[0].operation if self.causes and not self.run.lasts else None
-        return self.test, self.run.lasts, where
+        """The key of its finding: for a fault that stays with the error, else with the operation."""
+        if self.run.lasts:
+            return self.test, True, self.result.error
+        return self.test, False, self.causes[0].operation if self.causes else None
 
     @property
     def kind(self) -> tuple[object, ...]:
@@ -348,24 +349,22 @@ class SuiteComparison:
     def broken_in(self, run: SuiteRun) -> list[Breakage]:
         """The tests that pass without faults, and fail in a run.
 
-        If the faults of the run stay, a failure with the error of storage, or of the app, does not count.
+        If the faults of the run stay, a failure with the error of storage does not count.
         """
         excused = self.excused_in(run)
         return [breakage(run, test) for test in self._failed_in(run) if test not in excused]
 
     def excused_in(self, run: SuiteRun) -> list[str]:
-        """The tests that fail with the error of storage, or of the app, in a run whose faults stay.
+        """The tests that fail with the error of storage in a run whose faults stay.
 
-        After an error of the app, a test that goes on may not have looked at it. With a rule of the user's own it is
-        judged: the user chose it for tests that do.
+        A test that does not look at an error of the app fails afterwards in any way.
         """
         if not run.lasts:
             return []
         return [
             test
             for test in self._failed_in(run)
-            if (run.standard and run.results[test].refused)
-            or not breaks_promise(run.rules, run.results[test], run.of(test))
+            if run.results[test].refused or not breaks_promise(run.rules, run.results[test], run.of(test))
         ]
 
     def _failed_in(self, run: SuiteRun) -> list[str]:
@@ -410,8 +409,8 @@ class FaultOfTrial(Struct):
         rule: Its rules.
         injected: The number of requests that got the fault.
         broken: The number of tests that it breaks.
-        not_judged: By test, the error of each test that fails with an error of storage, or after the app answered with
-            500 or more; the fault stays, so the test may fail in this way.
+        not_judged: By test, the error of each test that fails with an error of storage, or without a look at the app's
+            answer of 500 or more; the fault stays, so the test may fail in this way.
         missing: The tests that did not run, as the suite ended before.
         seconds: The time that it took.
         ended: The end of the command; empty: exit code 0.
@@ -429,7 +428,8 @@ class FaultOfTrial(Struct):
 class BrokenTest(Struct):
     """A test that passes without faults, and that a fault breaks at one of its operations.
 
-    A test that faults break at several operations is there once for each, and once for faults that stay.
+    A test that faults break at several operations is there once for each, and once for each error with faults that
+    stay.
 
     Attributes:
         test: Its id.
@@ -444,8 +444,8 @@ class BrokenTest(Struct):
         tried: The number of its requests that alone got the fault, each in a run of its own.
         replay: The command that shows the failure again.
         lasts: Whether the first of the rules stays: the test then fails for another reason than an error of storage.
-        refused: The last request that the app answered with 500 or more before, such as `PUT /cat got 503`; empty: none
-            is known.
+        refused: The first request that the app answered with 500 or more, and whose status the test did not look at,
+            such as `PUT /cat got 503`; empty: none is known.
     """
 
     test: str

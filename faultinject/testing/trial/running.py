@@ -9,7 +9,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from threading import Lock, Thread
@@ -51,8 +50,8 @@ FOR_GOOD = {"from": "1"}
 WRITES = ("PUT", "POST", "PATCH", "DELETE")
 
 
-def faults_of(texts: Sequence[str], speaks: str) -> dict[tuple[Rule, ...], bool]:
-    """The rules of each run, with whether a standard set alone has them.
+def faults_of(texts: Sequence[str], speaks: str) -> list[tuple[Rule, ...]]:
+    """The rules of each run.
 
     Args:
         texts: a vendor id, with conditions or without, stands for its standard set; rules get
@@ -62,7 +61,7 @@ def faults_of(texts: Sequence[str], speaks: str) -> dict[tuple[Rule, ...], bool]
     Raises:
         ConfigurationError: a rule is wrong, or a text has none.
     """
-    standard: dict[tuple[Rule, ...], bool] = {}
+    runs: list[tuple[Rule, ...]] = []
     names = operations_of(vendors.get(speaks)).names
     with reading_as(None if "PutObject" in names else speaks):
         for text in texts:
@@ -70,15 +69,14 @@ def faults_of(texts: Sequence[str], speaks: str) -> dict[tuple[Rule, ...], bool]
             if vendor not in OWN and vendors.known(vendor):
                 choices = choices_of([text])
                 passing = filter(_passes, choices)
-                runs = [*(tuple(_rules_once(choice)) for choice in passing), *_lasting_faults(choices)]
-                for rules in filter(None, runs):
-                    standard.setdefault(rules, True)
+                runs += filter(None, (tuple(_rules_once(choice)) for choice in passing))
+                runs += _lasting_faults(choices)
             else:
                 rules = Scenario.parse(text).rules
                 if not rules:
                     raise ConfigurationError("there is no rule: give one, such as 'cos:SlowDown,times=2'")
-                standard[tuple(map(_with_triggers, rules))] = False
-    return standard
+                runs.append(tuple(map(_with_triggers, rules)))
+    return list(dict.fromkeys(runs))
 
 
 def _passes(choice: Choice) -> bool:
@@ -426,7 +424,7 @@ class SuiteTrial:
 
     Args:
         suite: the suite.
-        faults: the rules of each run, with whether a standard set alone has them.
+        faults: the rules of each run.
         only: the one test that is judged; None: all tests.
         within: the time limit of a run in seconds; None: many times the time without faults.
         watch: called when a run begins.
@@ -443,7 +441,7 @@ class SuiteTrial:
     def __init__(
         self,
         suite: SuiteCommand,
-        faults: Mapping[tuple[Rule, ...], bool],
+        faults: Sequence[tuple[Rule, ...]],
         *,
         only: str | None = None,
         within: float | None = None,
@@ -504,7 +502,7 @@ class SuiteTrial:
         if not comparison.judged or not bare[0].outcomes:
             return
         if not self._suite.reports_bodies:
-            self._faults = {rules: known for rules, known in self._faults.items() if not lasts(rules)}
+            self._faults = [rules for rules in self._faults if not lasts(rules)]
         self._left = len(self._faults)
         for number, rules in enumerate(self._faults, 1):
             self.doing = f"fault {number} of {len(self._faults)} ({spelled(rules)})"
@@ -533,7 +531,6 @@ class SuiteTrial:
         self._began = time.monotonic()
         self._watch()
         run = self._suite.run(rules, only=only or self._only, within=within, fast=fast)
-        run = replace(run, standard=self._faults.get(rules, False))
         self._durations.append(run.seconds)
         return run if self.comparison is None else self.comparison.named(run)
 

@@ -10,6 +10,8 @@ import json
 import os
 import socket
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from importlib.util import find_spec
 from typing import Any
@@ -41,7 +43,7 @@ class Reporter:
         self._stream = socket.create_connection((host, int(port))).makefile("rwb")
         self._only = os.environ.get("TRIED_TEST")
         self._ended: tuple[str, str, str] = ("passed", "", "")
-        self._refused = ""
+        self._unseen: dict[int, str] = {}
         self._unwatched = dict(TEST_CLIENTS)
         self._reaches_moto = _reach_moto()
 
@@ -75,12 +77,13 @@ class Reporter:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Any:
         """Report the beginning and the end of a test, with its set-up and tear-down."""
         self._ended = ("passed", "", "")
-        self._refused = ""
+        self._unseen.clear()
         self._watch_clients()
         self.tell(**{self._begin_key: item.nodeid})
         done = yield
         outcome, message, shown = self._ended
-        self.tell(test=item.nodeid, outcome=outcome, said=message, shown=shown, refused=self._refused)
+        refused = next(iter(self._unseen.values()), "")
+        self.tell(test=item.nodeid, outcome=outcome, said=message, shown=shown, refused=refused)
         return done
 
     def _watch_clients(self) -> None:
@@ -94,8 +97,11 @@ class Reporter:
         @wraps(ask)
         def ask_and_note(*args: Any, **options: Any) -> Any:
             answer = ask(*args, **options)
-            if getattr(answer, "status_code", 0) >= 500:
-                self._refused = f"{_request_line(answer.request)} got {answer.status_code}"
+            status = getattr(answer, "status_code", 0)
+            if status >= 500:
+                number = len(self._unseen)
+                self._unseen[number] = f"{_request_line(answer.request)} got {status}"
+                _call_when_read(answer, lambda: self._unseen.pop(number, None))
             return answer
 
         return ask_and_note
@@ -128,6 +134,29 @@ class Reporter:
             message = crash.message
         # A test that a plugin runs again counts as failed; its next attempt gets no fault.
         self._ended = ("skipped" if report.skipped else "failed", message.rstrip(), report.longreprtext)
+
+
+STATUS = ("status_code", "status", "ok", "is_success", "is_error", "is_server_error", "raise_for_status")
+"""The attributes of answers by which a test sees that a request failed."""
+
+
+def _call_when_read(answer: Any, seen: Callable[[], object]) -> None:
+    """Call a function when somebody reads the status of an answer."""
+    kind = type(answer)
+
+    class Watched(kind):  # type: ignore[misc, valid-type]
+        def __getattribute__(self, name: str) -> Any:
+            if name in STATUS:
+                seen()
+            return super().__getattribute__(name)
+
+    Watched.__name__, Watched.__qualname__, Watched.__module__ = (
+        kind.__name__,
+        kind.__qualname__,
+        kind.__module__,
+    )
+    with suppress(TypeError):  # a class with slots
+        answer.__class__ = Watched
 
 
 def _request_line(request: Any) -> str:
