@@ -143,7 +143,7 @@ def explore(**given: Any) -> int:
 
     \b
     Examples:
-      faultinject explore --quick --vendor s3 -- ./upload.sh
+      faultinject explore --quick -r s3:AccessDenied -- ./upload.sh
       faultinject explore -r cos -- ./upload.sh
       faultinject explore --vendor s3 -r s3:SlowDown -r reset -o results.xml -- node upload.js
     """  # noqa: D301 - click reads this mark
