@@ -15,7 +15,7 @@ def cut_of(step: Cut, rule: str) -> Exception:
     """Make the error that a client in this process gets instead of a broken connection.
 
     Args:
-        step: how the connection ends, or that the client's patience does.
+        step: how the connection ends; if it hangs, the client's own time-out has ended its wait.
         rule: the rule's name, for the message.
     """
     injected = f" (injected by faultinject, rule {rule})" if rule else " (injected by faultinject)"
@@ -33,7 +33,7 @@ def cut_of(step: Cut, rule: str) -> Exception:
 
 
 class Injected(OSError):
-    """An injected error has the attributes that users of a library read of its own errors.
+    """An injected error, with the attributes that users of a library read from its errors.
 
     The libraries' constructors are never called: each wants other arguments.
     """
@@ -51,7 +51,7 @@ class Injected(OSError):
     __repr__ = OSError.__repr__
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # The class was made for the libraries of this process; another one makes its own.
+        # The class combines the errors of the libraries loaded here; a process that unpickles it makes its own class.
         kind = next(base for base in type(self).__mro__ if "libraries" in vars(base))
         return _remade, (kind, self.args), vars(self)
 

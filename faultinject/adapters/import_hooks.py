@@ -1,7 +1,8 @@
 """Import hooks put faults around apps whose code does not mention them.
 
-They wrap the entry points of frameworks and servers when those are loaded. A framework's entry point is that of all its
-apps, whatever serves them; a server's is that of the other apps. A request is decided once, however many it passes.
+They wrap the entry points of frameworks and servers when those are loaded. A framework's entry point reaches all of its
+apps, under any server; a server's entry point is there for the apps of other frameworks. A request is decided once,
+however many entry points it passes.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def _server(injector: Injector) -> Callable[[ModuleType], None]:
             return
         original = getattr(module, target)
 
-        # Servers hand it to their workers by its name.
+        # The function keeps its name: granian pickles it by name for its workers.
         @functools.wraps(original)
         def call(*args: Any, **keys: Any) -> Any:
             return wrapper(original, None, args, keys)
@@ -125,7 +126,7 @@ def _result(injector: Injector) -> Wrapper:
 
 
 def _loaded(injector: Injector) -> Wrapper:
-    """Make the wrapper of uvicorn's `Config.load`, which keeps the app as one of ASGI 3."""
+    """Make the wrapper of uvicorn's `Config.load`, after which `loaded_app` is an ASGI 3 app."""
 
     def wrapper(wrapped: Call, config: Any, args: tuple[Any, ...], keys: dict[str, Any]) -> Any:
         result = wrapped(*args, **keys)

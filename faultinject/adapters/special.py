@@ -1,6 +1,6 @@
-"""Preparations of a request that few scenarios need, before it is decided.
+"""Prepares a request, before its fault is chosen, for features that few scenarios use.
 
-They note the app's own failures, and read the rules that the request asks for itself.
+It notes the app's own failures, and reads the rules in the request's own header.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LEFT = ("ClientDisconnect", "ClientDisconnected")
 def asked_by(
     plan: Plan, text: str | None, interface: Interface, raw_request: Mapping[str, Any]
 ) -> tuple[tuple[Plan, Sequence[int]] | None, str]:
-    """Compile the rules that a request asks for itself, and match them.
+    """Compile the rules in the request's own header, and match them.
 
     Args:
         plan: the plan in force.
@@ -48,7 +48,7 @@ def asked_by(
         if isinstance(requested, str):
             return None, requested
         if plan.ended:
-            # The plan in force has ended meanwhile, before this one was among those that end with it.
+            # The plan in force ended before this plan was registered to end with it, so end it here.
             requested.end()
         candidates = range(len(requested.rules))
         return (
@@ -112,7 +112,7 @@ def prepare_wsgi(
     """Wrap the app and `start_response` for one request, and read its own rules.
 
     Returns:
-        The app; `start_response`; the plan and candidates that the request asks for itself, or None.
+        The app; `start_response`; the plan and candidates of the rules in the request's own header, or None.
     """
     own = app if plan.watch is None else watched_wsgi(app, plan.watch)
     requested, why = asked_by(plan, environ.get(_HEADER_KEY), ENVIRON, environ)
@@ -179,7 +179,7 @@ def prepare_asgi(
     """Wrap the app and `send` for one request, and read its own rules.
 
     Returns:
-        The app; `send`; the plan and candidates that the request asks for itself, or None.
+        The app; `send`; the plan and candidates of the rules in the request's own header, or None.
     """
     own = app if plan.watch is None else watched_asgi(app, plan.watch)
     text = None if plan.requested_rules is None else _text(scope)

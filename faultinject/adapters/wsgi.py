@@ -1,4 +1,4 @@
-"""The WSGI adapter: it reads an environ, the plan decides, and a responder blocks."""
+"""The WSGI adapter: it reads an environ, asks the plan, and acts on its decision, blocking."""
 
 from __future__ import annotations
 

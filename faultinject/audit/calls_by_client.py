@@ -26,7 +26,7 @@ MOST_COPIES = 10
 SHORTEST = 1e-4
 """Seconds; shorter intervals count as equal."""
 NEVER = 10**6
-"""The step of an interval without a repeat."""
+"""Stands for the step (`_step`) of a request that was never repeated."""
 
 
 class Habits:
@@ -65,7 +65,7 @@ class Habits:
     def explains(self, attempt: Attempt, interval: float) -> bool:
         """Whether the client repeats successes too, after half to twice this interval.
 
-        A loop repeats most of them, so that it may also repeat what has failed.
+        A client that loops over its work repeats most successes, so a repeat after a failure may be the loop's.
         """
         kind = (client_of(attempt.user_agent), attempt.method) if interval >= POLL else ("", "")
         return not {
@@ -74,9 +74,9 @@ class Habits:
         }.isdisjoint(range(_step(interval) - 1, _step(interval) + 2))
 
     def contrast(self, client: str, method: str, within: float) -> tuple[int, int]:
-        """Of a client's successes by a method, the number that it repeated, and their number.
+        """Count a client's successes by a method: those that it repeated, and all of them.
 
-        Only repeats within these seconds count.
+        Equal requests in a row count once. Only repeats within these seconds count.
         """
         shortest = self._shortest.get((client, method), [])
         return sum(step <= _step(within) for step in shortest), len(shortest)
@@ -235,8 +235,8 @@ def _copies(calls: Sequence[Call]) -> dict[str, Copies]:
 
     If more than a fingerprint separates the calls, a request of another call is not a copy. A client that times out
     leaves before it retries, so that retry is not a copy; a client that gets its answer from a copy leaves after it.
-    A server notices late that a client has left: if as many retries came after that, all requests that the client
-    left have timed out.
+    A server notices late that a client has left. So if at least as many requests came again after the server noticed
+    it as before, those before were retries after time-outs, too, and not copies.
     """
     copied: dict[str, list[Sequence[Attempt]]] = {}
     timed_out: Counter[str] = Counter()

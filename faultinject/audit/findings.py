@@ -96,7 +96,7 @@ class FindingOf(Struct, Generic[CallT], kw_only=True, omit_defaults=True, eq=Fal
         message: The observation in one line, with its numbers.
         action: The advice in one imperative sentence; for INCONCLUSIVE how to decide it. Empty for PASS.
         reference: The documents that ask for it, in one line.
-        calls: Up to five calls that show it, the clearest first; none in results of all clients.
+        calls: Up to five calls that show it, the clearest first; none in the results of `--all`.
         client: The client of these calls, if there are several clients.
         evidence: The kinds of evidence that it rests on.
         documents: The documents that ask for it, and the clients that each of them binds.

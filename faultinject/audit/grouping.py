@@ -45,7 +45,10 @@ WINDOW = 60.0
 LONGEST = 600.0
 """The same limit for a request with the same id, or with a driver's key of one call."""
 SHORTEST, UNSEEN = 2.0, 10.0
-"""Seconds without a request that end a call: at least, and for a client that never retried."""
+"""Seconds without a request that end a failed call.
+
+The first is the minimum, the second is for a client that never retried.
+"""
 SOON = 10.0
 """Seconds after a failure, or its Retry-After, in which a similar request may be a retry."""
 POLL = 1.0
@@ -255,7 +258,7 @@ def _in_a_row(requests: Sequence[AttemptInContext], signal: str) -> list[OpenCal
 def _goes_on(call: OpenCall, request: AttemptInContext) -> bool:
     """Whether a request of one id, or of one driver's call, belongs to the call before.
 
-    Under another id it does so only as the retry of a failure.
+    If its SDK id differs from that of the call's last request, it belongs to the call only as the retry of a failure.
     """
     last, attempt = call.last, request.attempt
     sdk_id = invocation(attempt)
@@ -266,10 +269,11 @@ def _goes_on(call: OpenCall, request: AttemptInContext) -> bool:
     # Without ids, a request for another part after a failure belongs to another call. If a write came between a
     # refusal and the request, the answer may have changed, so the request belongs to another call, too.
     again = attempt.part in (call.first.part, last.part) or goes_on(last, attempt)
-    return (again or not last.failed) and not _may_succeed_behind(call, request)
+    return (again or not last.failed) and not _may_succeed_after_refusal(call, request)
 
 
-def _may_succeed_behind(call: OpenCall, request: AttemptInContext) -> bool:
+def _may_succeed_after_refusal(call: OpenCall, request: AttemptInContext) -> bool:
+    """Whether the call was refused, and a write, login or read since may change that."""
     return call.last.kind == "client" and may_succeed_now(call.requests[-1], request)
 
 
@@ -280,7 +284,7 @@ def _failed_alike(call: OpenCall, request: AttemptInContext) -> bool:
     rewind a body, its retries send less than its first attempt, so the body of the first attempt also counts.
     """
     last, attempt = call.last, request.attempt
-    over = call.answers < FOR_EVER and call.over <= attempt.arrived
+    over = call.retry_possible_from < FOR_EVER and call.over <= attempt.arrived
     is_rest = last.kind == "hidden" and shorter(attempt, last) and _may_be_one_caller(last, attempt)
     return (
         over
@@ -291,7 +295,7 @@ def _failed_alike(call: OpenCall, request: AttemptInContext) -> bool:
 
 def _asks_again(call: OpenCall, request: AttemptInContext) -> bool:
     """Whether a request asks for the same as the failed call, and nothing was written since."""
-    return not changed(call.last, request.attempt) and not _may_succeed_behind(call, request)
+    return not changed(call.last, request.attempt) and not _may_succeed_after_refusal(call, request)
 
 
 class ByFingerprint:
@@ -383,9 +387,9 @@ class ByFingerprint:
             if call.body == request.body
             or ((length is None or call.length in (length, None)) and call.carries(attempt))
         ]
-        failed = [call for call in in_windows if call.answers <= now and call.waits]
-        waiting = [call for call in same if call.answers <= now and call.waits]
-        running = next((call for call in reversed(same) if call.answers > now), None)
+        failed = [call for call in in_windows if call.retry_possible_from <= now and call.waits]
+        waiting = [call for call in same if call.retry_possible_from <= now and call.waits]
+        running = next((call for call in reversed(same) if call.retry_possible_from > now), None)
         named = is_named(windows)
         if (running or len(waiting) > 1) and not (named and all(call.windows == windows for call in same)):
             self._share(attempt)
@@ -451,8 +455,9 @@ class ByFingerprint:
     def _doubt_guesses(self, attempt: Attempt, *, whole: bool) -> None:
         """Mark calls as shared if a shorter body, which was added to them, may be of another call.
 
-        A client that sends a third body may have sent the other two for different calls. A client that sends the
-        whole body again rewinds bodies, so the shorter body was another call's, unless it was empty.
+        A client that sends a third body may have sent the other two for different calls. If the client sends the whole
+        body again, it rewinds bodies before a retry: the shorter body was not a retry but another call's, unless it was
+        empty.
 
         Args:
             attempt: the request that has come.
@@ -486,8 +491,9 @@ class OpenCall:
         followed: why the next request with its fingerprint was not added to it, as in `Call`.
         again: as in `Call`.
         ended: whether later requests cannot belong to it.
-        answered: the time of the last answer to any of its attempts; minus infinity without one.
-        answers: the time at which its last attempt, or one that it copies, is answered; infinity: it hangs.
+        last_answered: the time of the last answer to any of its attempts; minus infinity without one.
+        retry_possible_from: the time at which its last attempt, or one that it copies, is answered; infinity: it hangs;
+            minus infinity: the client left, or no answer was recorded.
         until: the time after which no request can belong to it.
     """
 
@@ -506,7 +512,7 @@ class OpenCall:
         self.follows = follows
         self.again: float | None = None
         self.ended = False
-        self.answered = -FOR_EVER
+        self.last_answered = -FOR_EVER
         self.add(request)
 
     def add(self, request: AttemptInContext) -> None:
@@ -520,16 +526,16 @@ class OpenCall:
         if self.windows != request.windows:
             self.windows = tuple(window for window in self.windows if window in request.windows)
         if last.answered is not None:
-            self.answered = max(self.answered, last.answered)
+            self.last_answered = max(self.last_answered, last.answered)
         # A hanging request gets no answer and may end at any time; the answer to a passed one may not be
         # recorded.
         hangs = last.answered is None and last.did not in BROKEN and last.injected
-        self.answers = FOR_EVER if hangs else self.answered
+        self.retry_possible_from = FOR_EVER if hangs else self.last_answered
         if last.left or (last.answered is None and not hangs):
-            self.answers = -FOR_EVER
+            self.retry_possible_from = -FOR_EVER
         # A client may also retry after a success that a fault had changed, or that was not recorded.
         may_be_retried = last.failed or last.injected or (last.status is None and self.signal == SDK_ID)
-        self.until = self.over + self.patience if may_be_retried else self.answers
+        self.until = self.over + self.patience if may_be_retried else self.retry_possible_from
 
     def may_go_on(self, now: float) -> bool:
         """Whether a request at that time may be of this call."""
@@ -545,7 +551,11 @@ class OpenCall:
     @property
     def over(self) -> float:
         """The time of the last answer, or of the last request."""
-        return self.answered if self.last.answered is not None else max(self.answered, self.last.arrived)
+        return (
+            self.last_answered
+            if self.last.answered is not None
+            else max(self.last_answered, self.last.arrived)
+        )
 
     @property
     def waits(self) -> bool:
@@ -649,7 +659,10 @@ def _link_ids(calls: Sequence[OpenCall]) -> None:
 
 
 def _are_of_two_windows(one: Sequence[CallWindow], other: Sequence[CallWindow]) -> bool:
-    """Whether no named call, test or run of a test can have made both, as its window is over."""
+    """Whether the two have no window in common, so that no one call, test or run made both.
+
+    A window with a key may hold requests at any time, so such windows do not show it.
+    """
     keyless = all(window.key is None for window in (*one, *other))
     return bool(one or other) and keyless and {*one}.isdisjoint(other)
 
@@ -714,7 +727,7 @@ def _closed(
     """
     windows = call.windows
     wait = longest.get(client_of(call.first.user_agent))
-    if call.answers == FOR_EVER:
+    if call.retry_possible_from == FOR_EVER:
         over = FOR_EVER
     elif not call.last.failed:
         over = -FOR_EVER

@@ -22,7 +22,7 @@ _PRODUCT = re.compile(r"[^\s/]+/[vV]?\d\S*")
 CORRECTED = 60
 """Seconds between two offsets of a client's clock that prove a correction.
 
-A busy machine may sign seconds too early.
+On a busy machine a request may arrive seconds after it was signed, so a smaller difference proves nothing.
 """
 KEY_DIGITS = 16
 """Digits of the digest that stands for an Idempotency-Key."""
@@ -89,13 +89,13 @@ def marked(attempt: Attempt) -> bool | None:
 
 
 def resumes(part: str | None, after: str | None, came: int | None = None) -> bool:
-    """Whether one part of a body goes on where another broke off; None: the whole.
+    """Whether a request for `part` goes on where `after` broke off; `after` None: the whole.
 
     Args:
         part: the part.
         after: the other one.
-        came: the bytes of a whole body that came before it broke off, or None. A request for the rest, from that
-            byte on, may name an end.
+        came: the bytes of the whole body that had come when it broke off, or None. A range that begins exactly at that
+            byte may end before the body does.
 
     >>> resumes("bytes=500-999", None, 500), resumes("bytes=500-999", None, 400), resumes("bytes=500-999", None)
     (True, False, False)
@@ -115,7 +115,7 @@ def resumes(part: str | None, after: str | None, came: int | None = None) -> boo
     if now is None or before is None:
         return False
     if part.startswith("bytes="):
-        # A download goes on to the same end, or at the very byte.
+        # A download goes on to the same last byte, or begins exactly at the first missing byte.
         return before[0] < now[0] <= before[1] and (before[1] == now[1] or now[0] == came)
     return before[0] <= now[0] <= before[1] + 1
 
@@ -151,7 +151,7 @@ def alike(one: Attempt, other: Attempt) -> bool:
 def body_of(attempt: Attempt) -> Hashable:
     """All that `alike` compares of requests.
 
-    If one request goes on with another, `alike` also looks at an answer.
+    For a request that goes on with an earlier one, `alike` also looks at the answer to the earlier one.
     """
     return (
         attempt.seed,
@@ -164,15 +164,15 @@ def body_of(attempt: Attempt) -> Hashable:
 
 
 def length_of(attempt: Attempt) -> int | None:
-    """The length of its body, which all requests share that are `alike`; None: they need not."""
+    """The length of its body; None: requests that are `alike` may have bodies of other lengths."""
     return None if attempt.body_complete is False or attempt.part is not None else attempt.request_bytes
 
 
 def changed(before: Attempt, attempt: Attempt) -> bool:
     """Whether a client changed what it asks with: token, precondition, region, clock or URL."""
     who = (before.credential, before.region) == (attempt.credential, attempt.region)
-    # A request for the rest of a download names its version, so that its precondition differs. A refusal has
-    # no rest.
+    # A request for the rest of a download names its version, so that its precondition differs. After a refusal there is
+    # no download to go on with.
     rest = before.kind != "client" and goes_on(before, attempt)
     what = rest or before.precondition == attempt.precondition
     if before.seed == attempt.seed and not (who and what):
@@ -203,7 +203,7 @@ def has_same_key(one: Attempt, other: Attempt) -> bool:
 
 
 def is_of_upload(attempt: Attempt) -> bool:
-    """Whether it is about the parts of an upload: any but the last request of one."""
+    """Whether it belongs to a multipart or block upload, and is not the one that completes it."""
     match = _UPLOAD.search(attempt.query)
     return match is not None and (attempt.method != "POST" or match[1].lower() == "uploads")
 

@@ -206,7 +206,7 @@ def _junit(results: Sequence[MeasuredRun], document: Results) -> str:
 
 
 def _sarif(results: Sequence[MeasuredRun], _document: Results) -> str:
-    """A SARIF log with a run for each client, whose id code scanning needs."""
+    """A SARIF log with a run for each client; code scanning needs the run's id."""
     log, runs = {}, []
     for client in results:
         log = json.loads(render(client.run.judgement, "sarif"))
@@ -221,7 +221,10 @@ def _one_by_one(results: Sequence[MeasuredRun], _document: Results, *, form: str
 
 
 STALLED = 10.0
-"""The time limit of a client with `--speed`: 10 seconds, plus twice its time without it."""
+"""The seconds that a probe at `--speed` may take beyond twice the time of one in real time.
+
+It may take no longer than the deadline.
+"""
 UNFIT = re.compile(r"[^\w.-]+")
 """The characters of a client's name that the file name of its journal does not keep."""
 HIDING = re.compile(r"^\.[.-]*")

@@ -1,4 +1,4 @@
-"""`faultinject convert`: faults of other tools as rules, and rules as those of proxies."""
+"""`faultinject convert`: converts faults of other tools to rules, and rules for proxies."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Options of several commands, and their allowed values.
 
-Help must not import the rooms, so their values are written here again: tests compare them.
+Help must not import the other packages, so their values are repeated here; tests compare them.
 """
 
 from __future__ import annotations

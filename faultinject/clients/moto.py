@@ -14,7 +14,7 @@ from faultinject.injector.injector import Injector
 Hook = Callable[..., Any]
 
 ADDRESSES: set[str] = set()
-"""The addresses (host and port) of stores that replace AWS in the variables of SDKs.
+"""The addresses (host and port) of stores that environment variables give to the SDKs.
 
 Inside `mock_aws`, moto answers the requests to these addresses.
 """

@@ -131,7 +131,7 @@ class ControlApi:
             access.check_site(site)
             token_name = access.check_token(headers.get("authorization"))
         elif not (method == "GET" and headers.get("sec-fetch-mode") == "navigate"):
-            # Any site may link to the page, but load no file of it.
+            # Any site may link to the page, but other sites may not load its files.
             access.check_site(site)
         length = headers.get("content-length") or "0"
         if not (length.isascii() and length.isdecimal()):

@@ -116,7 +116,7 @@ class ServerState(Struct):
             began at zero.
         failures: The number of errors in faultinject itself, in all processes since counts began at zero.
         disarmed: The reason why faultinject switched faults off by itself, or empty.
-        abort: The bound of the app's own failures, which ends all faults.
+        abort: The limit of the app's own failures; all faults end when it is exceeded.
         rules: The rules in order.
         totals: The requests of all rules.
         shared: Whether counts are those of all processes of the store; else of the process that answers.

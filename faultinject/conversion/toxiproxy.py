@@ -89,7 +89,7 @@ def _proxy(node: DocumentValue, rules: Rules, *, alone: bool) -> None:
 
 
 def _merge_wait(toxics: list[Toxic]) -> list[Toxic]:
-    """Turn a wait that always comes into the delay of the one other fault that always comes.
+    """If only a latency and one other toxic always apply, make it the other's `delay`.
 
     If each of the two became a rule, the second rule would never fire.
     """

@@ -160,7 +160,7 @@ def _matcher_pattern(node: DocumentValue) -> tuple[str, bool]:
     if [absent, text, regex].count(None) != 2:
         _cannot(node)
     if absent is not None:
-        return "", True  # with any value: StringValuePatternJsonDeserializer only looks for the key
+        return "", True  # whatever its value: StringValuePatternJsonDeserializer only looks for the key
     pattern = value_pattern(regex) if text is None else _exact_pattern(text)
     if pattern is None:
         _cannot(node, REGEX)

@@ -28,7 +28,7 @@ class Scope:
     Attributes:
         matches: requests that met the rule's conditions.
         taken: takes that were not returned.
-        free: the time from which the rate allows the next request, or None.
+        free: the time at which the requests within the rate would be over if they came evenly spaced, or None.
     """
 
     matches: int = 0
@@ -140,7 +140,7 @@ def _exceeds(scope: Scope, above: tuple[int, float], now: float) -> bool:
 
 
 def next_free(free: float | None, above: tuple[int, float], now: float) -> float | None:
-    """Compute when a rate allows the next request after one now; None if this one exceeds it.
+    """Compute the new `Scope.free` after a request now; None if the request exceeds the rate.
 
     A request that exceeds the rate does not count towards it.
 
@@ -152,7 +152,7 @@ def next_free(free: float | None, above: tuple[int, float], now: float) -> float
     limit, period = above
     gap = period / limit
     if free is None or free - now > period + gap + SET_BACK:
-        free = now  # no earlier request can set a later time than one period and one gap after it
+        free = now  # the clock was set back: a request sets `free` to at most one period after its own time
     free = max(free, now) + gap
     # Some tolerance for the rounding of many additions.
     return None if free - now > period + gap / 1000 else free

@@ -1,18 +1,18 @@
 """The file behind shared counts: fixed-size records, read by `pread`, written by `pwrite`.
 
     identities  4,096 buckets of 32 entries of 32 bytes: key, last use; matches
-    scopes      4,096 buckets of 32 entries of 64 bytes: key, last use; matches, takes, the time at which the rate
-                allows the next one
+    scopes      4,096 buckets of 32 entries of 64 bytes: key, last use; matches, takes, the time at which the requests
+                within the rate would be over if they came evenly spaced
     counters    262,144 rows of 32 bytes: 1 + the rule, matched, injected, failed. Each row belongs to the process that
                 made it. After the number of the last rule come two more: under 65,537 passed requests by reason, under
                 65,538 requests that matched a rule
     header      the number of processes, of counters, and of requests that matched a rule under the lock
-    rules       65,536 rows of 64 bytes, the first rule last: matches, takes, the time at which the rate allows the
-                next request
+    rules       65,536 rows of 64 bytes, the first rule last: matches, takes, the same time
     mark        64 bytes, right after the row of the first rule, so that one read gets both
 
-A file that was cut has lost its mark, even if it was extended again. So data is valid if the mark is read after it. The
-mark is also read before each write, as the descriptor may belong to another file by now.
+A file that was cut has lost its mark, even if it was extended again. So data is valid if the mark was still there in a
+read after the data was read. The mark is also read before each write, as the descriptor may belong to another file by
+now.
 
 The file is sparse. Each record lies on one page and is written by one call, so that a killed process leaves no half of
 a record. All records are written under the store's lock, except for the counters of a process.
@@ -51,7 +51,7 @@ _MARKED = SIZE - len(_MARK)
 
 NUMBER = Struct("=q")
 ROW = Struct("=qqqd")
-"""Matches, takes, whether the rate was asked, and when it allows the next request."""
+"""Matches, takes, whether the rate was asked, and `free` as in `counts.memory.Scope`."""
 COUNTED = Struct("=qq")
 """The header: the numbers of processes and of counters."""
 _KEY = 16

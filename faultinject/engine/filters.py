@@ -65,7 +65,8 @@ class Filter:
         hidden: the request's headers that the app does not get, in lower case.
         of_body: whether the body is changed.
         cuts: whether the connection ends in the middle of the answer.
-        how: the outcome's word for that end, `reset` or `closed`; None: `did`, after a FIN.
+        how: the outcome's word for that end, `reset` or `closed`; None: the connection is closed with a FIN, and the
+            word is `did`.
         hangs: whether the wait before that end is longer than a client's time-out.
         whole: whether the client gets all bytes unchanged, only later.
         slow: whether the filter waits.
@@ -100,7 +101,7 @@ class Filter:
         return bool(piece)
 
     def feed(self, piece: bytes, *, more: bool) -> Iterable[Event]:
-        """Give the events of the next piece, of which the last one may be empty."""
+        """Give the events for the next piece; the last piece of a body may be empty."""
         changed = self.change(piece) if piece else b""
         if changed or not more:
             yield Data(changed, more)

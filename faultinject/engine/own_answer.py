@@ -73,7 +73,7 @@ class UndoneAnswer(RunApp):
         self._did = did
 
     def head(self, app_answer: AppAnswer) -> Steps:
-        """Return the fault's count."""
+        """Undo the fault: give its count back."""
         if not self.begun:
             self.begun = True
             self._injection.undo(self._did, status=app_answer.status)
@@ -142,7 +142,7 @@ class ForwardedAnswer(RunApp):
 
 
 class FilteredAnswer(RunApp):
-    """An answer whose body goes through a filter, the app's own or one of ours.
+    """An answer, the app's or one of ours, whose body goes through a filter.
 
     Args:
         plan: the plan that decided.
@@ -184,7 +184,8 @@ class FilteredAnswer(RunApp):
     def head(self, app_answer: AppAnswer, first: bytes = b"") -> Steps:
         """Begin the answer.
 
-        It is marked only if the filter will change it, which the length shows, or without a length the first piece.
+        It gets our mark only if the filter will change it: the Content-Length shows that, or without one the first
+        piece.
 
         Args:
             app_answer: its head.
@@ -279,7 +280,10 @@ class FilteredAnswer(RunApp):
         self._injection.finish()
 
     def _part(self, data: bytes, *, more: bool) -> Part:
-        """Make the next part; before the last, write the line: a test may read it at once."""
+        """Make the next part; before the last one, write the journal's line.
+
+        A test may read the journal as soon as it has the answer.
+        """
         self._sent += len(data)
         if not more or self._sent == self._length:
             self._settle("nothing_to_cut")

@@ -86,7 +86,8 @@ class Look:
 class RunApp:
     """Run the app on the rest of the request; a subclass says what happens to its answer.
 
-    Raises `AppEnded` when the app ends. Only a `Dropped` answer has a result before that, when it is over.
+    Raises `AppEnded` when the app ends. Only for `Dropped` can the step end earlier, with a result: when the answer has
+    been dropped.
 
     Args:
         listing: gets each piece of the request's body that the app reads, or None.

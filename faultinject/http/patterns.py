@@ -151,10 +151,11 @@ def _states_test(pattern: str) -> Test:
 
     Each character of the path is one step for all positions together, so the time does not depend on the pattern.
     """
-    # Masks of positions. A "/" enters a position in `slash`, any other character one in `anything`, and the
-    # character c one in `characters[c]`. Any character but "/" keeps a position in `stays`, and every character
-    # one in `roams`. From a position in `skips`, a "/" leads two positions on.
-    slash = anything = stays = roams = skips = 0
+    # Masks of positions. On "/": step to the next position if it is in `slash`, remain if the position is in
+    # `repeats_everywhere`, and from one in `before_wildcard` also step two positions. On another character c: step to
+    # the next position if it is in `anything` or `characters[c]`, remain if the position is in `repeats_in_segment` or
+    # `repeats_everywhere`.
+    slash = anything = repeats_in_segment = repeats_everywhere = before_wildcard = 0
     characters: dict[str, int] = {}
     folder = pattern[-1] == "/"
     segments = pattern[1:].split("/")
@@ -165,11 +166,11 @@ def _states_test(pattern: str) -> Test:
         if segment == "**":
             if previous == "**":
                 continue
-            # A "/" leads into a state that stays for any character. The "/" of the next segment leads out of it, and
-            # also past it, as `**` may stand for no segment.
+            # `**` is one position, entered by "/", that remains on every character. The "/" of the next segment leaves
+            # it; that "/" may also come from the position before `**`, which may stand for no segment.
             slash |= at << 1
-            roams |= at << 1
-            skips |= at
+            repeats_everywhere |= at << 1
+            before_wildcard |= at
             previous, at = segment, at << 1
             accepted = at | at >> 1
             continue
@@ -177,10 +178,10 @@ def _states_test(pattern: str) -> Test:
         at <<= 1
         slash |= at
         if folder and index == len(segments) - 1:
-            roams |= at
+            repeats_everywhere |= at
         for character in segment:
             if character == "*":
-                stays |= at
+                repeats_in_segment |= at
                 continue
             at <<= 1
             if character == "?":
@@ -189,14 +190,16 @@ def _states_test(pattern: str) -> Test:
                 characters[character] = characters.get(character, 0) | at
         accepted = at
     steps = {character: bits | anything for character, bits in characters.items()}
-    loops = stays | roams
+    loops = repeats_in_segment | repeats_everywhere
     step = steps.get
 
     def test(path: str) -> bool:
         states = 1
         for character in path:
             if character == "/":
-                states = (states << 1 & slash) | (states & roams) | ((states & skips) << 2)
+                states = (
+                    (states << 1 & slash) | (states & repeats_everywhere) | ((states & before_wildcard) << 2)
+                )
             else:
                 states = (states << 1 & step(character, anything)) | (states & loops)
             if not states:

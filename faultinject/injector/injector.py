@@ -215,8 +215,8 @@ class Injector:
         self.elsewhere = settings.elsewhere
         """The reason why FAULTINJECT_ONLY_WHERE permits no faults here; empty if it permits them."""
         self.may_inject = not (self._killed or self.production is not None or self.elsewhere)
-        """Whether no kill switch, production or FAULTINJECT_ONLY_WHERE keeps it off."""
-        # Held from the line of the log that faults are off until they are on again; nobody waits for it.
+        """Whether it may inject: no kill switch, production or FAULTINJECT_ONLY_WHERE forbids it."""
+        # A flag, never waited for: locked when the log has said that faults are off, released when they are on again.
         self._off_is_logged = Lock()
         # Held during a change of the state. Reentrant, as a signal's handler may change it, too.
         self._change = ReentrantLock()
@@ -436,7 +436,8 @@ class Injector:
             started=state.began,
             since=self._since.get(state.began),
         )
-        # Kept for changes of single rules: a test may move `clock` in between, but the scenario's age goes on.
+        # A change of single rules makes a new plan with the same `began`: it takes over `since`, so that the scenario's
+        # age goes on even if a test has moved `clock`.
         self._since = {state.began: plan.since}
         return plan
 

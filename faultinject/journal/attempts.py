@@ -13,7 +13,7 @@ BROKEN = frozenset("reset closed raised truncated".split())
 TIMEOUT = "timeout"
 """The kind of failure in which a client waited until its own time-out."""
 LEFT = "client left"
-"""The answer, in words, to a client that left before it came."""
+"""The words in place of an answer if the client left before the answer came."""
 FARTHEST = 1e12
 """Seconds beyond which a time counts as damaged."""
 

@@ -94,7 +94,10 @@ class WrittenFile:
             _at_the_end.register(pid)
 
     def failed(self) -> None:
-        """Note that a line is lost: the process writes no end, which would promise that none is."""
+        """Note that a line is lost: the process then writes no line of its end.
+
+        That line promises that no line is lost.
+        """
         self.pid = 0
 
     def end(self) -> None:

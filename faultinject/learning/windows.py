@@ -74,7 +74,8 @@ def _best(sums: Sequence[tuple[int, int]], start: int, end: int) -> tuple[float,
         """The errors before a place, minus those of an even spread, times the requests."""
         return (sums[at][1] - sums[start][1]) * requests - (sums[at][0] - sums[start][0]) * errors
 
-    # Between two cuts is the stretch with most or with fewest errors, so the first cut is an extreme of the excess.
+    # With two cuts, the stretch between them has the highest or the lowest share of errors; so the first cut is where
+    # the excess is smallest or largest.
     first = min(min(range(start, end), key=excess), max(range(start, end), key=excess))
     _, last = _best_one(sums, first, end)
     _, first = _best_one(sums, start, last)

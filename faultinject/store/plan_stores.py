@@ -103,8 +103,8 @@ def _json(status: int, document: object) -> StoreAnswer:
 class KodoStore(PlanStore):
     """Takes uploads and keeps nothing, as a WSGI application.
 
-    The form: https://developer.qiniu.com/kodo/1272/form-upload. It contains the key, so the path has no meaning for
-    the service, and plans use it to distinguish requests.
+    The form: https://developer.qiniu.com/kodo/1272/form-upload. The form contains the key. So the path has no
+    meaning for the service, and plans use the path to distinguish requests.
     """
 
     def answer(self, request: StoreRequest) -> StoreAnswer:

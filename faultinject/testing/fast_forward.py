@@ -26,9 +26,9 @@ INTERVAL = 0.01
 BUSY = 0.2
 """A process that uses at least this share of a processor counts as computing."""
 IDLE_CHECKS = 10
-"""Idle checks before a retry that prove a wait by the system's clock.
+"""The idle checks before a retry that show that the client waited by the system's clock.
 
-The checks are 5 * INTERVAL apart. On a machine that is late, there are fewer of them.
+The checks are 5 * INTERVAL apart. A machine under load makes fewer of them in the same time.
 """
 WAIT_FOR_PROCESSES = ("faultinject.", "subprocess")
 """Prefixes of modules whose sleeps wait for another process: these sleeps are not skipped."""

@@ -145,8 +145,8 @@ class Verdicts:
         checks = tuple(finding.full_name for finding in warned)
         if checks not in self._warned:
             self._warned.add(checks)
-            # A test gets the warning class of pytest and its plugins: filters that name it hold, and `-W error` makes
-            # it fail.
+            # A test gets the warning class of pytest and its plugins, so filters that name this class apply, and
+            # `-W error` makes the test fail.
             category = getattr(sys.modules.get("pytest"), "PytestWarning", UserWarning)
             warnings.warn(f"assert_retries(): {text}", category, stacklevel=3)
 

@@ -144,7 +144,11 @@ def load_errors(vendor: str, text: str, where: str = "") -> list[DocumentedError
 
 
 PLACES = ("child", "header", "head", "body")
-"""Places of an extra: the envelope; a header of all answers, of those to HEAD, of others."""
+"""The places of an extra.
+
+They are, in this order: a child of the envelope; a header of all answers; a header of answers to HEAD only; a header of
+all other answers.
+"""
 
 
 class Extra:

@@ -21,7 +21,10 @@ from faultinject.literals import Verdict
 Judges = Callable[[Evidence], Finding | Iterable[Finding] | None]
 """A function that returns a check's finding, several findings, or None."""
 Pairs = tuple[Callable[[Attempt], bool], int]
-"""The requests whose retries a check must find, and the number that may hide a violation."""
+"""A function that picks the requests that matter to a check, and a number of them.
+
+With so many of them for one target, the check is undecided if their calls cannot be distinguished.
+"""
 
 MANY, UNEVEN = 15, 0.8
 """The minimum of waits, and the variation above which several callers may have made them.
@@ -150,8 +153,9 @@ def downgrade_if_only_fingerprints(finding: Finding, evidence: Evidence) -> None
 
     An SDK's id, a retry mark, a test or a driver prove which attempts belong together. By fingerprint, an attempt may
     belong to another caller, or be no retry; if the waits are as uneven as those between several callers, the check
-    is undecided. A FAIL stays if each attempt came within a second of the one before, and the client repeats no
-    success or made no other request in between, for three things or more.
+    is undecided. A FAIL stays if more than a fingerprint groups three calls or more. It also stays if each attempt came
+    within a second of the one before, and (a) the client seldom repeats a success with this method, or (b) no other
+    request came in between, for three targets or more.
     """
     inferred = [call for call in finding.calls if call.inferred and call.retries]
     proven = [call for call in finding.calls if call.retries and not call.inferred]
@@ -198,8 +202,7 @@ def check(
         minimum: the evidence that it needs, in words.
         more: the advice for less evidence, in one imperative sentence; empty: its findings have their own.
         planned: the same advice if a plan fixes the calls and their faults.
-        pairs: the requests whose retries it must find, and the number of them for one target that makes it undecided
-            if their calls cannot be distinguished; None: such requests do not matter.
+        pairs: as `Pairs`; None: requests whose calls cannot be distinguished do not make the check undecided.
     """
 
     def listed(judges: Judges) -> Check:

@@ -519,15 +519,17 @@ def _of_answer(answer: str, reactions: Sequence[Reaction], n: int, evidence: Evi
     answers = " or ".join(sorted({quoted(reaction.last.answer) for reaction in reactions}))
     heard = seen_by_callers(calls, returned=False)
     heard_of = "; the caller saw an error" if EvidenceKind.TOLD in heard else ""
-    deed = (
-        "" if first.deed is None else f", for example by {quoted(f'{first.deed.method} {first.deed.path}')}"
+    example = (
+        ""
+        if first.later_write is None
+        else f", for example by {quoted(f'{first.later_write.method} {first.later_write.path}')}"
     )
     said = {
         UNDID: (
             f"after {many} whose answer was lost the client removed or overwrote what it had written"
-            f" itself{deed}"
+            f" itself{example}"
         ),
-        TWICE: f"{many} whose answer was lost took effect twice{deed}",
+        TWICE: f"{many} whose answer was lost took effect twice{example}",
         CONFLICT: f"{many} were carried out, the answer was lost, and the retry got {answers}{heard_of}",
         ERROR: f"{many} were carried out, and the last answer was {answers}{heard_of}",
     }[answer]

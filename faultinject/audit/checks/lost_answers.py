@@ -71,7 +71,7 @@ class Reaction(NamedTuple):
         call: the call with the lost write.
         lost: the lost write.
         last: the last request for the same write.
-        deed: the request by which the client undid its write, or wrote again, or None.
+        later_write: the request by which the client undid its write, or wrote again, or None.
         sure: whether more than a fingerprint groups these requests.
     """
 
@@ -79,7 +79,7 @@ class Reaction(NamedTuple):
     call: Call
     lost: Attempt
     last: Attempt
-    deed: Attempt | None
+    later_write: Attempt | None
     sure: bool
 
 
@@ -90,7 +90,8 @@ class Requests:
         attempts: in order of arrival.
         soon: seconds after a call in which a request may be about it, if nothing says when its caller ended it.
         about: returns whether a request may be about a lost write.
-        named: returns whether the object of a write is known to name the target of another request.
+        named: returns whether the written object is known to contain the key of another request's object, as a
+            manifest does.
         compared: whether `about` and `named` know the requests without faults and the stored contents, as in an
             exploration.
     """
@@ -200,8 +201,8 @@ def reaction(call: Call, requests: Requests, heard: bool | None = None) -> React
     last = later[-1] if later else lost
     sure = (not call.inferred and not repeats) or call.window is not None
 
-    def result(answer: str, deed: Attempt | None = None) -> Reaction:
-        return Reaction(answer, call, lost, last, deed, sure)
+    def result(answer: str, later_write: Attempt | None = None) -> Reaction:
+        return Reaction(answer, call, lost, last, later_write, sure)
 
     again = next((attempt for attempt in later if took_effect(attempt) and _adds(lost, attempt)), None)
     if again is not None:
@@ -232,28 +233,31 @@ def reaction(call: Call, requests: Requests, heard: bool | None = None) -> React
     refused = is_done_already(last) and not gone
     part = is_of_upload(lost)
     # A request that ends an upload removes its parts, but no object.
-    deed = next((write for write in requests.writes(call, last) if part or not is_of_upload(write)), None)
-    if deed is not None:
+    later_write = next(
+        (write for write in requests.writes(call, last) if part or not is_of_upload(write)), None
+    )
+    if later_write is not None:
         reacted = None
-        if deed.method != "DELETE":
+        if later_write.method != "DELETE":
             # A client may write again whatever it reported, so the caller's result must be known.
             if heard is not None or lost.method == "DELETE":
-                reacted = _written(deed, lost, refused=refused)
+                reacted = _written(later_write, lost, refused=refused)
             # A client that chooses a new name for each attempt leaves the first object behind. Only the store shows
             # whether anything reads that object.
-            if reacted is None and heard and lost is last and not read and _has_other_name(lost, deed):
+            if reacted is None and heard and lost is last and not read and _has_other_name(lost, later_write):
                 reacted = UNCLEAR
-        elif _thing(deed) == _thing(lost):
+        elif _thing(later_write) == _thing(lost):
             # After a refusal the client takes its own object for another's; after an error it only cleans up.
             reacted = KNEW if not refused else UNCLEAR if read and heard is not False else UNDID
-        elif (refused or lost.guarded or requests.named(lost, deed)) and requests.wrote_before(
-            call, lost, _thing(deed)
+        elif (refused or lost.guarded or requests.named(lost, later_write)) and requests.wrote_before(
+            call, lost, _thing(later_write)
         ):
-            # The object may name the removed one. A client that knows its write may remove what it no longer needs.
+            # The written object may refer to the one that is removed now. But a client that knows that its write
+            # succeeded may remove what it no longer needs.
             unclear = not requests.compared and (heard or (read and heard is None))
             reacted = UNCLEAR if unclear else UNDID
         if reacted is not None:
-            return result(reacted, deed)
+            return result(reacted, later_write)
     if heard:
         # Only the store shows that the refusal was not for another client's write.
         return result(UNCLEAR if refused and not read and not requests.compared else KNEW)
@@ -273,21 +277,21 @@ def reaction(call: Call, requests: Requests, heard: bool | None = None) -> React
     return result(KNEW if part else UNCLEAR) if call.closed and call.followed is None else None
 
 
-def _written(deed: Attempt, lost: Attempt, *, refused: bool) -> str | None:
+def _written(later_write: Attempt, lost: Attempt, *, refused: bool) -> str | None:
     """Find the effect of a caller's next write on the lost one; None if there is none.
 
     Args:
-        deed: the next write.
+        later_write: the next write.
         lost: the lost write.
         refused: whether the client got a refusal in the end, instead of an error.
     """
-    if _thing(deed) != _thing(lost):
+    if _thing(later_write) != _thing(lost):
         return None
-    if lost.method == "DELETE" or alike(lost, deed):
+    if lost.method == "DELETE" or alike(lost, later_write):
         return HARMLESS
-    if _more(lost, deed) > 0:
+    if _more(lost, later_write) > 0:
         return TWICE  # both writes were appended
-    return UNDID if refused and not deed.guarded else UNCLEAR
+    return UNDID if refused and not later_write.guarded else UNCLEAR
 
 
 def _has_other_name(lost: Attempt, again: Attempt) -> bool:

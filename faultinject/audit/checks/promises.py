@@ -1,6 +1,6 @@
 """Checks of a profile's promises: attempts, backoff, its distribution, retries in an outage.
 
-If only the user agent shows the client's profile, that is its default, and the user may have configured another one.
+If the profile was found by the user agent alone, it has the client's defaults, which the user may have changed.
 Differences from it are measured and not judged.
 """
 
@@ -33,7 +33,7 @@ from faultinject.audit.waits import KINDS, Wait, calls_of
 from faultinject.journal.calls import Call
 
 LATE, OFTEN = 0.02, 1 / 3
-"""Shares of late waits: any machine may cause the first, no machine causes the second."""
+"""Shares of late waits: up to `LATE` may be the machine's fault, above `OFTEN` is not."""
 ROOM = 1.25
 """The factor by which a wait without jitter may be longer than promised."""
 DRAWN = 30
@@ -62,8 +62,9 @@ def attempts(evidence: Evidence) -> Finding | None:
 
     The client's own header (`amz-sdk-request: max=5`) overrides the profile. A repeat by the transport, when a
     kept-alive connection breaks before an answer, is no attempt; the client's own numbers show it, or else the time.
-    If the client also promises a quota, the quota may explain fewer attempts: FAIL is then more attempts, or fewer
-    in all of the first 10 calls, unless their numbers differ and the calls until then had used up the quota.
+    If the client also promises a quota, the quota may explain fewer attempts. Then only these are a FAIL: a call makes
+    more attempts; or all of the first 10 calls make fewer. The latter is undecided if the numbers of attempts differ
+    and these calls may have used up the quota.
     """
     promised = evidence.profile.attempts
     if promised is None:
@@ -120,10 +121,11 @@ def backoff_bound(evidence: Evidence) -> Finding | None:
     """No backoff is longer than the client promises.
 
     The check counts the waits that are longer than min(cap, base × 2^i) by more than the machine's noise. PASS: at most
-    2 % of the waits are longer, also if the noise is taken as 20 ms or twice the turnaround; bounds below that show
-    nothing. FAIL: more than a third of all waits, or of the waits before one retry, are longer. In between, the machine
-    may be the reason, as it makes some waits seconds longer. A wait without jitter may be a quarter longer. The check
-    does not judge a promise not to wait, or a HEAD, whose answer has no code.
+    2 % of the waits are longer, and also if 20 ms or twice the turnaround (the larger) is taken as the noise; for this
+    second count only waits with a bound above that value count. FAIL: more than a third of all waits, or of the waits
+    before one retry, are longer. In between, the machine may be the reason, as it makes some waits seconds longer. A
+    wait without jitter may be a quarter longer. The check does not judge a promise not to wait, or a HEAD, whose answer
+    has no code.
     """
     profile = evidence.profile
     if not profile.waits:
@@ -272,8 +274,8 @@ def _broken(
         message: the measurement in words.
         calls: the calls that show it.
         promised: the promise in words.
-        setting: the setting to put into a profile of the user's own; empty: the waits, which a busy machine may have
-            made longer.
+        setting: the setting to put into a profile of the user's own; empty: the measurement is of waits, which a busy
+            machine may have made longer.
     """
     profile = evidence.profile
     if evidence.detected:

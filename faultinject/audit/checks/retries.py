@@ -78,12 +78,13 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
 
     Otherwise there is one finding for each answer: of the calls that first got it, how many were retried, by method.
     PASS: of each method with 3 calls or more, all of the first 10 calls were retried, or 90 % of all. WARN: no call
-    was retried; or calls were retried, but none of one method, none with Retry-After, or none without it. It is a
-    FAIL instead if the vendor documents the answer as retryable, if at least three of these calls came before the
-    client's last retry, and if nothing else explains them: no other call may have held the retry, and they are no
-    deletions and no conditional writes. Without a driver, a FAIL also needs three of them before all retries, or by
-    turns with retried calls. None of them may be a POST or HEAD, be answered after more than 5 s, end in success for
-    its caller, or fail just before a circuit breaker opened.
+    was retried; or calls were retried, but none of one method, none with Retry-After, or none without it.
+
+    This WARN is a FAIL if (1) the vendor documents the answer as retryable; (2) three of these calls came before the
+    client's last retry; (3) none of them came again under another id, or is a deletion or a conditional write. Without
+    a driver also: (4) three of them came before the first retried call, or alternate with retried calls; (5) none of them
+    is a POST or HEAD, was answered after more than 5 s, ended in success for its caller, or failed just before a
+    circuit breaker opened; (6) no other call may have retried.
 
     WARN as well: the client retries after a 501 or 505, which no retry changes. WARN as well: it retries with the
     same token after an answer that asks for a new one, if the calls with that answer have several tokens.
@@ -92,14 +93,14 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
     exceeds 5 s does not count. No retry is expected after an answer that no documentation calls transient, or if the
     documentation asks for another step first, such as a new token or a look at the present state.
 
-    INCONCLUSIVE: a circuit breaker opened during the client's first wait, and other calls failed without a request;
-    in a driven run, other calls of the same name. INCONCLUSIVE without a driver: the same requests came again under
+    INCONCLUSIVE: a circuit breaker may have ended the calls, as other calls (in a driven run: of the same name) failed
+    without a request during the client's first wait. INCONCLUSIVE without a driver: the same requests came again under
     other ids of an SDK that repeats no id for that method. INCONCLUSIVE as well: the client retries nothing, and the
     same requests came again minutes later, as a queue sends them, while those that had succeeded did not.
 
     Without a driver, a FAIL needs three calls without two doubts. The first: a circuit breaker may have opened,
     because five requests or more had failed in a row, and none followed for 5 s when the first wait was over. The
-    second: the callers heard of success, as from a client that goes to another place.
+    second: the callers got a result, perhaps because the client asked another server.
     """
     yield from _refused_retries(evidence)
     by_answer = _by_answer(evidence)
@@ -822,7 +823,8 @@ def _deadline(evidence: Evidence, calls: Sequence[Call]) -> float | None:
     same = [call for call in calls if took[call] >= longest - 2 * wait]
     at_one_time = all(took[call] >= min(AT_ONE_TIME * longest, longest - wait) for call in same)
     ended = all(call.closed and (call in same or len(call.attempts) <= MANY) for call in calls)
-    # Copies, and repeats by the transport, may not make two numbers out of one.
+    # Count the different numbers of attempts with and without copies and repeats by the transport, and take the
+    # smaller count.
     numbers = min(
         len({len(call.attempts) for call in same}),
         len({evidence.fewest_attempts(call) - sum((gap or 0.0) < 0 for gap in call.gaps) for call in same}),

@@ -20,7 +20,7 @@ from faultinject.journal.attempts import Attempt
 SLACK = 0.05
 """Seconds by which a wait may be shorter than asked for, as clocks and timers are not exact."""
 OTHER_CLOCK = 1.0
-"""Seconds by which it may be shorter besides if another host's clock reads the date."""
+"""More seconds by which a wait may be shorter if another host's clock reads the date."""
 VENDORS = {"x-amz-retry-after": AWS_SDKS, "x-ms-retry-after-ms": AZURE, "retry-after-ms": AZURE}
 """The document of each vendor's header that asks for a wait.
 
@@ -44,11 +44,11 @@ def retry_after(evidence: Evidence) -> Iterator[Finding]:
 
     There is one finding for each form: seconds, a date, and a vendor's header, which only clients that promise it have
     to know. The time from the answer to the next arrival at the same host may be at most 50 ms shorter than asked for.
-    FAIL: two retries are earlier. FAIL as well: 3 calls or more of a driver end at one form, although the client waits
-    at least as long after another form with the same answer to the same method, and still retries later calls. Without
-    a driver this is a WARN. PASS: no retry is earlier, and without Retry-After the client waits less than half as long,
-    and shorter by more than the machine's noise. It is not decided if requests came again under another id sooner than
-    asked for.
+    FAIL: two retries are earlier. FAIL as well (a WARN without a driver): after one form, none of 3 calls or more is
+    retried, although the client retries the same answer to the same method after the other form, has waited at least
+    that long for an answer, and retries later calls. PASS: no retry is earlier, and without Retry-After the client
+    waits less than half as long, and shorter by more than the machine's noise. It is not decided if requests came again
+    under another id sooner than asked for.
     """
     waits = list(hinted(evidence.everyone))
     # A vendor's own header is for clients that promise to know it.
@@ -258,7 +258,8 @@ def malformed_retry_after(evidence: Evidence) -> Finding:
         message += ": a retry budget or a circuit breaker may be the cause"
         return unknown(n, message, calls, action=ONE_CLIENT)
     if not tried:
-        # A new token behind a refusal needs no budget, and another layer may retry other kinds of failure.
+        # Only a later retry after the same kind of failure shows a budget: a retry with a new token after a refusal
+        # needs none, and another layer may retry other kinds.
         sure = evidence.driven or any(
             call.retries
             and call.first.kind == calls[-1].first.kind

@@ -104,7 +104,8 @@ class Choice:
 
         No code copes with a fault that stays or a refusal, and none has to cope with an object that is replaced. After
         wrong bytes an error shows that the code has noticed them, but an assertion of the test shows that it has not.
-        An assertion in an `except` or `finally` block is about code that has given up, so it must hold.
+        An assertion that fails while another error is handled checks the state after the code has given up, so it must
+        hold.
         """
         if not (self.lasts or self.refuses or self.replaces_object or self.needs_checksum):
             return False

@@ -301,12 +301,12 @@ class Judge:
         handled = reaction(hit.call, requests, heard=passed)
         if handled is None or handled.lost.rule not in hit.names:
             return
-        lost, last, deed = handled.lost, handled.last, handled.deed
+        lost, last, later_write = handled.lost, handled.last, handled.later_write
         if hit.call.inferred and last is not lost and not requests.about(lost):
             return  # without faults the code sends it as often, so the next one is not a retry
         if (
             handled.answer == TWICE
-            and deed in hit.call.attempts
+            and later_write in hit.call.attempts
             and lost.method in UNSAFE
             and not any(
                 finding.verdict == FAIL and finding.check == NON_IDEMPOTENT_RETRY for finding in others
@@ -315,7 +315,11 @@ class Judge:
             return  # the repeated write had no additional effect
         own = "removal" if lost.method == "DELETE" else "write"
         tried = f"request {hit.number(last)} got {last.answer}"
-        did = "" if deed is None else f"request {hit.number(deed)} ({deed.method} {quoted(deed.path)})"
+        did = (
+            ""
+            if later_write is None
+            else f"request {hit.number(later_write)} ({later_write.method} {quoted(later_write.path)})"
+        )
         consequence = {
             UNDID: f"{did} then removed or overwrote what the code had written itself",
             TWICE: f"{did} wrote it again",

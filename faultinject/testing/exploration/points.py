@@ -81,8 +81,8 @@ class Points:
         first: the requests of the first run.
         second: the requests of the second run.
         reading: reads operation, bucket and key of requests.
-        exhaustive: whether a request that one run makes more often than the other is a point, as often as both make
-            it.
+        exhaustive: whether to try a request that one run makes more often than the other, in as many places as both
+            runs have it.
 
     Attributes:
         points: the requests that both runs make, in the order of the run.

@@ -102,7 +102,7 @@ def _numbers(sweep: Sweep, seconds: float) -> str:
 def warned(sweep: Sweep) -> Iterator[tuple[str, Finding]]:
     """The warnings of all runs: one of each kind, as a line with the smallest scenario.
 
-    A kind that only failures have is left out if it stands with one of them.
+    If only failed runs have a kind of warning, it is left out when one of them is shown: it stands there already.
     """
     by_kind: dict[tuple[str, str], list[tuple[FinishedRun, Finding]]] = {}
     for run in sweep.finished:
@@ -398,7 +398,7 @@ ENDS, AROUND = 8, 4
 def _row(outcome: Outcome, *, killed: bool) -> tuple[str, str, bool, str]:
     """The operation of a request, its line, whether it got a fault, and its whole target.
 
-    The line may be cut where the target is whole.
+    A long target is cut in the line; the whole target distinguishes such lines.
     """
     target = f"{outcome.path}{'?' if outcome.query else ''}{outcome.query}"
     line = _LONG.sub(lambda match: f"{match[0][:8]}…", f"{outcome.method} {target}")

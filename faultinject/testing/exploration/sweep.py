@@ -55,8 +55,8 @@ LONGER, MUCH_LONGER, LESS = 1.1, 2.2, 0.75
 """The delays of runs without faults, as multiples of the time that a fault has added.
 
 `LONGER` is for a client that itself waited before a retry. `MUCH_LONGER` is for a client that got all answers, one of
-them late: a value that changes with the delay is a duration. `LESS` is for a client that may have timed out: it waits
-for an answer that comes sooner.
+them late: a value that changes with the delay is a duration. `LESS` is for a client that may have timed out: with this
+shorter delay it gets the answer.
 """
 PATIENCE = 10.0
 """A program's time limit: this factor times its time without faults, plus `Once.leeway`."""
@@ -259,7 +259,10 @@ class Sweep:
         return finished
 
     def _delayed(self, planned: PlannedRun, seconds: float) -> PlannedRun:
-        """A run that is slow as one with a fault: a duration that code stores then differs."""
+        """A run without faults, made as slow as the run with a fault.
+
+        So a duration that the code stores also differs between runs without faults.
+        """
         choice = Choice(Rule("latency", delay=f"{seconds:.3f}s"), "latency")
         point = planned.points[0]
         rules = (rule_at(point, choice, self.reading.vendor),)
@@ -382,7 +385,7 @@ class Sweep:
         if (choice.needs_checksum and not outcome.checksum) or (choice.replaces_object and not point.goes_on):
             return False
         if choice.standard and choice.finds_no_body(outcome):
-            return False  # a fault of the user is left out once its run has shown that
+            return False  # a fault of the user's own is tried, and left out when its run shows that there is no body
         if choice.lasts:
             return self._match(point, choice) >= int(choice.rule.options[FOR_GOOD])
         useless = None if self.bounds.exhaustive else choice.omission_at(outcome)

@@ -253,7 +253,7 @@ class Breakage:
 
     @property
     def place(self) -> Place:
-        """The key of its finding: for a fault that stays with the error, else with the operation."""
+        """The key of its finding: the test; and the error if the fault stays, else the operation."""
         if self.run.lasts:
             return self.test, True, self.result.error
         return self.test, False, self.causes[0].operation if self.causes else None
@@ -357,7 +357,7 @@ class SuiteComparison:
     def excused_in(self, run: SuiteRun) -> list[str]:
         """The tests that fail with the error of storage in a run whose faults stay.
 
-        A test that does not look at an error of the app fails afterwards in any way.
+        A test that has ignored an error answer of the app is excused, too, however it fails afterwards.
         """
         if not run.lasts:
             return []
@@ -409,8 +409,8 @@ class FaultOfTrial(Struct):
         rule: Its rules.
         injected: The number of requests that got the fault.
         broken: The number of tests that it breaks.
-        not_judged: By test, the error of each test that fails with an error of storage, or without a look at the app's
-            answer of 500 or more; the fault stays, so the test may fail in this way.
+        not_judged: If the fault stays: the errors of the tests that may fail, by test: those that fail with an error of
+            storage, or after they ignored an answer of 500 or more from the app.
         missing: The tests that did not run, as the suite ended before.
         seconds: The time that it took.
         ended: The end of the command; empty: exit code 0.

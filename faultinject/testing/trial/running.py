@@ -173,12 +173,13 @@ class RunnerListener:
 
     Attributes:
         results: the results of finished tests, in order.
-        lacks: the library that answers requests in a Python of the suite without faultinject; empty: none.
+        mocked_without_us: the library, such as moto, that mocks storage in a Python of the suite that has no
+            faultinject; empty: none.
     """
 
     def __init__(self, begin: Callable[[str], None], enter: Callable[[bool], None]) -> None:
         self.results: list[Result] = []
-        self.lacks = ""
+        self.mocked_without_us = ""
         self._begin = begin
         self._enter = enter
         self._began: dict[str, float] = {}
@@ -206,7 +207,7 @@ class RunnerListener:
     def _take(self, event: dict[str, Any]) -> None:
         now = time.time()
         if "lacks" in event:
-            self.lacks = event["lacks"]
+            self.mocked_without_us = event["lacks"]
             return
         if "body" in event:
             self._enter(event["body"])
@@ -260,7 +261,7 @@ class SuiteCommand:
         faster: the variables by which the clocks of the command run faster; empty: they never do.
 
     Attributes:
-        lacks: as for `RunnerListener`, in the last run.
+        mocked_without_us: as for `RunnerListener`, in the last run.
         reports_bodies: whether its runner reports when the body of a test begins.
     """
 
@@ -280,7 +281,7 @@ class SuiteCommand:
         self._junit = junit
         self._reading = Addressing(vendors.get(vendor), endpoints)
         self._session = Session()
-        self.lacks = ""
+        self.mocked_without_us = ""
         self.reports_bodies = False
         self._environ = {
             **os.environ,
@@ -392,7 +393,7 @@ class SuiteCommand:
                 output, ended = error.output, str(error)
         seconds = time.monotonic() - began
         note_elsewhere()
-        self.lacks = listener.lacks
+        self.mocked_without_us = listener.mocked_without_us
         results += listener.results
         if self._junit is not None:
             results += of_junit(self._junit)
@@ -486,7 +487,7 @@ class SuiteTrial:
             bare.append(self._run((), within, fast=fast))
             within = self._within or TIMES * max(run.seconds for run in bare) + LEEWAY
             self._refuse_only(bare[0])
-            if self._suite.lacks and (bare[0].fails or not bare[0].outcomes):
+            if self._suite.mocked_without_us and (bare[0].fails or not bare[0].outcomes):
                 raise ConfigurationError(WITHOUT_US)
             if not bare[0].outcomes and not bare[0].fails:
                 raise ConfigurationError(NO_REQUEST if self._suite.has_store else NO_REQUEST_OF_APP)
