@@ -82,8 +82,8 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
 
     This WARN is a FAIL if (1) the vendor documents the answer as retryable; (2) three of these calls came before the
     client's last retry; (3) none of them came again under another id, or is a deletion or a conditional write. Without
-    a driver also: (4) three of them came before the first retried call, or alternate with retried calls; (5) none of them
-    is a POST or HEAD, was answered after more than 5 s, ended in success for its caller, or failed just before a
+    a driver also: (4) three of them came before the first retried call, or alternate with retried calls; (5) none of
+    them is a POST or HEAD, was answered after more than 5 s, ended in success for its caller, or failed just before a
     circuit breaker opened; (6) no other call may have retried.
 
     WARN as well: the client retries after a 501 or 505, which no retry changes. WARN as well: it retries with the
