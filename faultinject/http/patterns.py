@@ -152,10 +152,10 @@ def _states_test(pattern: str) -> Test:
     Each character of the path is one step for all positions together, so the time does not depend on the pattern.
     """
     # Masks of positions. On "/": step to the next position if it is in `slash`, remain if the position is in
-    # `repeats_everywhere`, and from one in `before_wildcard` also step two positions. On another character c: step to
-    # the next position if it is in `anything` or `characters[c]`, remain if the position is in `repeats_in_segment` or
-    # `repeats_everywhere`.
-    slash = anything = repeats_in_segment = repeats_everywhere = before_wildcard = 0
+    # `repeats_always`, and from one in `before_wildcard` also step two positions. On another character c: step
+    # to the next position if it is in `anything` or `characters[c]`, remain if the position is in
+    # `repeats_in_segment` or `repeats_always`.
+    slash = anything = repeats_in_segment = repeats_always = before_wildcard = 0
     characters: dict[str, int] = {}
     folder = pattern[-1] == "/"
     segments = pattern[1:].split("/")
@@ -169,7 +169,7 @@ def _states_test(pattern: str) -> Test:
             # `**` is one position, entered by "/", that remains on every character. The "/" of the next segment leaves
             # it; that "/" may also come from the position before `**`, which may stand for no segment.
             slash |= at << 1
-            repeats_everywhere |= at << 1
+            repeats_always |= at << 1
             before_wildcard |= at
             previous, at = segment, at << 1
             accepted = at | at >> 1
@@ -178,7 +178,7 @@ def _states_test(pattern: str) -> Test:
         at <<= 1
         slash |= at
         if folder and index == len(segments) - 1:
-            repeats_everywhere |= at
+            repeats_always |= at
         for character in segment:
             if character == "*":
                 repeats_in_segment |= at
@@ -190,16 +190,14 @@ def _states_test(pattern: str) -> Test:
                 characters[character] = characters.get(character, 0) | at
         accepted = at
     steps = {character: bits | anything for character, bits in characters.items()}
-    loops = repeats_in_segment | repeats_everywhere
+    loops = repeats_in_segment | repeats_always
     step = steps.get
 
     def test(path: str) -> bool:
         states = 1
         for character in path:
             if character == "/":
-                states = (
-                    (states << 1 & slash) | (states & repeats_everywhere) | ((states & before_wildcard) << 2)
-                )
+                states = (states << 1 & slash) | (states & repeats_always) | ((states & before_wildcard) << 2)
             else:
                 states = (states << 1 & step(character, anything)) | (states & loops)
             if not states:
