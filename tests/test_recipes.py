@@ -113,7 +113,8 @@ for wrong in (lambda: faultinject.Rule("http:503", agnet="x"), lambda: choices_o
 """
     assert run(copy, "-c", ASK + ask) == (
         "Service Unavailable\nthe app's answer\nTrue\nhttp:503: agnet is not a key; did you mean agent?\n"
-        "reset,agent=x: explore cannot tell by agent; it can by method, path, host, query, operation, bucket and key\n"
+        "reset,agent=x: explore cannot compare requests by agent;"
+        " it can by method, path, host, query, operation, bucket and key\n"
     )
 
 

@@ -100,7 +100,7 @@ class Upstream:
         except ssl.SSLCertVerificationError as error:
             raise UpstreamFailure(
                 f"the certificate of {target.url} is not trusted: {error.verify_message};"
-                " SSL_CERT_FILE names the file of those that are"
+                " name a file of trusted certificates in SSL_CERT_FILE"
             ) from None
         except ssl.SSLError as error:
             raise UpstreamFailure(
@@ -245,7 +245,7 @@ def _unreadable(url: str, error: h11.RemoteProtocolError) -> str:
     if error.error_status_hint == HTTPStatus.NOT_IMPLEMENTED:
         return f"the answer of {url} has another Transfer-Encoding than chunked, which does not go through this proxy"
     if error.error_status_hint == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
-        return f"the answer of {url} has a head of more than {LIMITS.head:,} bytes, which are the most here"
+        return f"the answer of {url} has a head of more than {LIMITS.head:,} bytes, the most that this proxy reads"
     if "_SWITCH_UPGRADE" in reason:
         return f"{url} goes on with another protocol (101), which nobody has asked for"
     return f"the answer of {url} is not HTTP: {reason}"

@@ -112,7 +112,7 @@ def test_tls_on_both_sides(serve, proxy):
     assert answer.status_code == 502
     assert answer.text == (
         f"faultinject: the certificate of {behind} is not trusted: unable to get local issuer certificate;"
-        " SSL_CERT_FILE names the file of those that are\n"
+        " name a file of trusted certificates in SSL_CERT_FILE\n"
     )
     environ = {**os.environ, "SSL_CERT_FILE": path}
     process = proxy(behind, "--tls", "-r", "reset,method=DELETE", env=environ)

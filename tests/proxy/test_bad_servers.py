@@ -191,7 +191,7 @@ def test_it_ends_the_connection(behind, front, exchange, caplog, before, said, e
         (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
          "{url} goes on with another protocol (101), which nobody has asked for\n"),
         (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 400_000 + b"\r\n\r\n",
-         "the answer of {url} has a head of more than 262,144 bytes, which are the most here\n"),
+         "the answer of {url} has a head of more than 262,144 bytes, the most that this proxy reads\n"),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
          "the answer of {url} has another Transfer-Encoding than chunked, which does not go through this proxy\n"),
         (b"HTTP/1.1 200 OK\r\nSet-Cookie: sid=SECRET\0\r\nContent-Length: 0\r\n\r\n",

@@ -182,7 +182,7 @@ def backoff_bound(evidence: Evidence) -> Finding | None:
     "full jitter",
     documents=(PROMISE,),
     minimum="30 waits with a bound of 0.5 s or more, and of twice the machine's noise",
-    more="Let more calls fail, in the way that has the longer waits.",
+    more="Let more calls fail, with the kind of failure that has the longest waits.",
 )
 def full_jitter(evidence: Evidence) -> Finding | None:
     """Waits are uniform between 0 and their bound, if the client promises full jitter.
@@ -217,8 +217,8 @@ def full_jitter(evidence: Evidence) -> Finding | None:
     (short, long), (_, late) = uneven(shares), uneven(shorter)
     probability = chance(n, max(short, long))
     message = (
-        f"the median of {n} waits is {percent(median(shares))} of their bound; an even draw, whose"
-        " median is 50 %, is as uneven"
+        f"the median of {n} waits is {percent(median(shares))} of their bound; of evenly drawn waits it is"
+        " 50 %, and they are as uneven"
     )
     if probability > LIKELY:
         return passed(n, f"{message} in {percent(probability)} of all cases", calls)

@@ -190,7 +190,7 @@ def _usual(evidence: Evidence, waits: Sequence[Wait]) -> list[float]:
 @check(
     "malformed retry-after",
     documents=(rfc(9110, "10.2.3"),),
-    minimum="3 malformed values with failures that are retried without",
+    minimum="3 malformed values, with failures that the client retries without them",
     more="Send more, for example http:503,set.retry-after=soon,times=1,per=call.",
 )
 def malformed_retry_after(evidence: Evidence) -> Finding:
@@ -235,8 +235,8 @@ def malformed_retry_after(evidence: Evidence) -> Finding:
     ]:
         return unknown(
             n,
-            f"{len(late)} of {n} came again more than {seconds(latest)} after a malformed Retry-After, and no"
-            " other first retry does: the caller may have",
+            f"{len(late)} of {n} came again more than {seconds(latest)} after a malformed Retry-After, late"
+            " for a first retry of this client: the caller may have repeated the call",
             late,
             action=NAME_THEM,
         )

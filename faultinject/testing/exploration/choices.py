@@ -207,7 +207,7 @@ class Crash(Choice):
         """An omission for a crash after a read, as a read changes nothing; or None."""
         if self is not AFTER or outcome.method not in READS:
             return None
-        why = "it changes nothing, so that this is the crash before it"
+        why = "it changes nothing, so a crash after it shows the same as one before it"
         return LeftOut(f"a crash after {outcome.operation or outcome.method}", why, "tries it")
 
 
@@ -320,7 +320,7 @@ def _trigger_problems(rule: Rule, vendor: str = "") -> Iterator[Problem]:
     unknown = [key for key in (*rule.conditions, *rule.unless) if key.partition(".")[0] not in _KNOWN]
     if unknown:
         known = listed(_KNOWN, "and")
-        yield Problem(f"explore cannot tell by {listed(unknown)}; it can by {known}", where=where)
+        yield Problem(f"explore cannot compare requests by {listed(unknown)}; it can by {known}", where=where)
     if rule.options.get("times") == "0":
         yield Problem("times=0 never injects", where=where)
 

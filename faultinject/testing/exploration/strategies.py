@@ -239,11 +239,12 @@ class KilledAndRestarted(Once):
         error, first = result.error, result.first
         if first is None:
             raise ExplorationFailedError(
-                "a crash came before faults.run(): what the test itself asks belongs into"
-                " `with faults.pause():`"
+                "a crash came before faults.run(): put the test's own requests into `with faults.pause():`"
             ) from error
         if result.alive:
-            raise ExplorationFailedError("something of the program cannot be killed: its runs would mix")
+            raise ExplorationFailedError(
+                "a process of the program cannot be killed: its requests would mix with those of the next run"
+            )
         if result.second_failure is not None and str(result.second_failure) == self._usual_failure:
             error = None  # it fails in the same way without a crash
             result = replace(result, error=None)
@@ -251,7 +252,7 @@ class KilledAndRestarted(Once):
         if not result.killed:
             return FinishedRun(planned, result, gave_up=gave_up)
         if result.before is None:
-            why = "only the embedded store shows it: the program alone judges"
+            why = "only the embedded store shows it; here the exit code and the requests are judged"
             self.leave_out(LeftOut("what the store holds", why))
         findings = self._in_store(result, result.after)
         findings += self._judge.findings(

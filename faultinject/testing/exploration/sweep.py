@@ -542,7 +542,7 @@ class Sweep:
             self._second_runs.add(requests)
             return False
         self.pruned += len(requests) * faults
-        why = "another one makes the same requests, and has them"
+        why = "an earlier one makes the same requests, and has these faults"
         self.run.leave_out(LeftOut("faults in a second run", why, "tries them"))
         return True
 

@@ -137,7 +137,10 @@ def test_something_that_cannot_be_killed(storage, tmp_path, monkeypatch):
 
     monkeypatch.setattr(programs.processes, "kill_marked", lambda *_: False)
     _, error = explore(storage, tmp_path, command("appended", "right"))
-    assert str(error) == "something of the program cannot be killed: its runs would mix"
+    assert (
+        str(error)
+        == "a process of the program cannot be killed: its requests would mix with those of the next run"
+    )
 
 
 @pytest.mark.slow

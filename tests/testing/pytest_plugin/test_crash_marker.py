@@ -111,7 +111,7 @@ def test_what_the_test_itself_asks(run, shows):
     )
     shows(
         source,
-        ["*a crash came before faults.run(): what the test itself asks belongs into `with faults.pause():`*"],
+        ["*a crash came before faults.run(): put the test's own requests into `with faults.pause():`*"],
     )
 
 
