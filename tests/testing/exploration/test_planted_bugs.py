@@ -74,21 +74,19 @@ def test_a_shared_budget_takes_two_faults():
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CLIENTS)
 def test_no_alarm(name):
-    """A right client passes, with every fault; three leave an upload behind.
-
-    Nothing failed, and nothing was left out.
-    """
+    """A right client passes, with every fault; three leave an upload behind."""
     exploration, error = explore(name, right=True)
     assert error is None
     head, *warnings = without_times(exploration.report()).splitlines()
+    # A client may report a fault that stays by what it returns, which its test asserts.
+    reported = [each for each in warnings if each.startswith("not judged: failed assertions (AssertionError")]
     assert re.fullmatch(
         r"\d+ requests? without faults, 13 faults; \d+ runs ~, 0 failed(, \d+ gave up cleanly)?"
-        r"(, 1 with a warning)?",
+        rf"(, 1 with a warning)?{', 1 left out' * len(reported)}",
         head,
     )
-    assert ["uploads left open" in each for each in warnings if each and "→" not in each] == [True] * (
-        name in LEAKING
-    )
+    rest = [each for each in warnings if each and "→" not in each and each not in reported]
+    assert ["uploads left open" in each for each in rest] == [True] * (name in LEAKING)
     assert all(each.reached and not each.outcomes for each in exploration.runs)
 
 
