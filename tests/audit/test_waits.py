@@ -784,8 +784,8 @@ FULL_JITTER = rows(
     to(INCONCLUSIVE, calls(40, 0.03, kind=INTERNAL), **NEW, n=0),
     to(FAIL, calls(40, 0.03, kind=INTERNAL), **OLD, n=40),
     # Nor below twice the noise: that is said, and what to do about it.
-    to(INCONCLUSIVE, calls(29, 0.7), **NEW, says="Not enough data: 29 of 30 waits with a bound of 0.50 s or more Let more calls fail, in"),
-    to(INCONCLUSIVE, calls(29, 0.7), **NEW, **UNKNOWN, says="Not enough data: 29 of 30 waits with a bound of 1.00 s or more Let more calls fail, in"),
+    to(INCONCLUSIVE, calls(29, 0.7), **NEW, says="Not enough data: 29 of 30 waits with a bound of 0.50 s or more Let more calls fail, with the kind of failure"),
+    to(INCONCLUSIVE, calls(29, 0.7), **NEW, **UNKNOWN, says="Not enough data: 29 of 30 waits with a bound of 1.00 s or more Let more calls fail, with the kind of failure"),
     to(INCONCLUSIVE, calls(40, *[0.04] * 4, 0.7, kind=INTERNAL), **NEW, **UNKNOWN, n=40, says="0 of 30 waits with a bound of 1.00 s or more Add 20 successful requests"),
     to(FAIL, calls(40, *[0.04] * 4, 0.7, kind=INTERNAL), **NEW, n=40),
     # A range that does not begin at nothing: Azure waits 15 to 21 s before the first retry.
