@@ -67,9 +67,9 @@ class Habits:
 
         A client that loops over its work repeats most successes, so a repeat after a failure may be the loop's.
         """
-        kind = (client_of(attempt.user_agent), attempt.method) if interval >= POLL else ("", "")
+        usual = self._usual.get((client_of(attempt.user_agent), attempt.method))
         return not {
-            self._usual.get(kind),
+            usual if interval >= POLL else None,
             *self._intervals.get(_thing(attempt, fingerprint(attempt)), ()),
         }.isdisjoint(range(_step(interval) - 1, _step(interval) + 2))
 

@@ -52,7 +52,7 @@ def lines(report: TrialReport, not_injected: Sequence[str], *, verbose: bool) ->
         if run.not_judged:
             count = counted(len(run.not_judged), "test")
             yield _list_line(
-                f"not judged with {run.rule}: {count} with an error of storage",
+                f"not judged with {run.rule}: {count} with an error of storage or of the app",
                 [f"{test}: {error}" if verbose else test for test, error in run.not_judged.items()],
                 most,
             )

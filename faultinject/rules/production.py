@@ -44,7 +44,6 @@ PAIRS: dict[str, tuple[str, str, frozenset[str]]] = {
 }
 """Variables with several pairs: the separators, and the keys that name the deployment.
 
-These keys name the deployment.
 https://docs.datadoghq.com/getting_started/tagging/unified_service_tagging/ (DD_TAGS also takes blanks between pairs),
 https://opentelemetry.io/docs/specs/semconv/resource/deployment-environment/
 """

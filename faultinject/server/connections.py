@@ -177,5 +177,6 @@ def log_only_warnings() -> None:
 
 
 def _is_worth_logging(record: logging.LogRecord) -> bool:
+    # uvicorn tells of connections that `stop` ends, though none of them has a request.
     ends_idle = str(record.msg).startswith("Cancel ") and record.args == (0,)
     return record.threadName != THREAD or (record.levelno >= logging.WARNING and not ends_idle)

@@ -725,12 +725,12 @@ def test_a_fault_that_stays(run, suite):
     assert re.findall(r"^not judged with (\S+): (.*)$", out, re.MULTILINE) == [
         (
             rules[0],
-            "5 tests with an error of storage: test_it.py::test_raises, test_it.py::test_answers,"
+            "5 tests with an error of storage or of the app: test_it.py::test_raises, test_it.py::test_answers,"
             " test_it.py::test_wraps, test_it.py::test_looks, test_it.py::test_masks",
         ),
         (
             rules[1],
-            "5 tests with an error of storage: test_it.py::test_raises, test_it.py::test_answers,"
+            "5 tests with an error of storage or of the app: test_it.py::test_raises, test_it.py::test_answers,"
             " test_it.py::test_serves, test_it.py::test_wraps, test_it.py::test_masks",
         ),
     ]
@@ -799,7 +799,7 @@ def test_an_app_that_reports_its_error(run, suite):
     assert f"\n  breaks the app's own promise while the fault lasts: {rules[0]}\n" in out
     assert f"\n  also broken by: {rules[1]}\n" in out
     [lists, again] = re.findall(
-        r"^not judged with \S+: 3 tests with an error of storage: (.*)$", out, re.MULTILINE
+        r"^not judged with \S+: 3 tests with an error of storage or of the app: (.*)$", out, re.MULTILINE
     )
     assert lists == again
     assert lists.count("(GET /upload got 503)") == 3
@@ -816,7 +816,7 @@ def test_what_is_not_judged_is_no_success(run, suite):
     code, out, _ = run("trial", "-v", "-o", "result.xml", "-r", rule, "--", *PYTEST, name)
     assert code == 0
     told = "test_it.py::test_raises: RuntimeError: gave up on PUT /docs\n"
-    assert f"not judged with {rule}: 1 test with an error of storage: {told}" in out
+    assert f"not judged with {rule}: 1 test with an error of storage or of the app: {told}" in out
     [case] = ElementTree.parse("result.xml").getroot().iter("testcase")
     assert [(part.tag, part.get("message")) for part in case] == [
         ("skipped", "not judged: test_it.py::test_raises")

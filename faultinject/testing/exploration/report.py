@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
@@ -235,7 +236,7 @@ class PrintedExploration(Struct):
         gave_up: The number of runs in which the command gave up cleanly.
         pruned: The number of runs that were left out because another one shows the same.
         not_run: The number of runs that were not made because of max_runs.
-        left_out: Everything that was not tried, with the reason, and the option that tries it.
+        left_out: Everything that was not tried or not judged, with the reason, and the option that tries it.
         not_reached: Faults whose request did not come.
         incomplete: The reasons why the sweep is no proof.
         warnings: Signs of a mistake that are no failure.
@@ -301,8 +302,8 @@ def printed(sweep: Sweep, seconds: float) -> PrintedExploration:
 
 
 def _lines(sweep: Sweep, seconds: float) -> Iterator[str]:
-    left_out = f", {len(sweep.left_out)} left out" if sweep.left_out else ""
-    yield f"{_numbers(sweep, seconds)}{left_out}"
+    omissions = Counter(left_out.head for left_out in sweep.left_out)
+    yield ", ".join([_numbers(sweep, seconds), *(f"{number} {head}" for head, number in omissions.items())])
     for group in groups(sweep.finished):
         yield ""
         yield from group_lines(group, sweep)
