@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import anyio
 import pytest
 
-from faultinject import ASGIFaultMiddleware
+from faultinject import ASGIFaultMiddleware, Scenario
 
 from .transport import (
     TESTCLIENT,
@@ -130,10 +130,12 @@ def test_the_server_has_noticed_a_broken_connection(servers, make_injector, rule
 
 @WAYS
 @SHAPES
-def test_headers_that_can_be_read_once(wire, make_injector, rule, inside):
+@pytest.mark.parametrize("aborts", [False, True])
+def test_headers_that_can_be_read_once(wire, make_injector, rule, inside, aborts):
     """Also a generator gets to the client, and its Content-Length is seen; none at all are none."""
-    injector = make_injector(rule)
-    once = START | {"headers": iter(START["headers"])}
+    injector = make_injector(Scenario(rule, abort="5xx>50%/1m") if aborts else rule)
+    # `abort` looks at the headers of failures alone.
+    once = START | {"status": 500 if aborts else 200, "headers": iter(START["headers"])}
     seen = wire(injector, saying(once, WHOLE), inside=inside, extensions=None)
     assert seen.headers["content-length"] == "10"
     assert injector.journal.outcomes[-1].injected
