@@ -266,6 +266,19 @@ def test_a_test_client_s_own_time_out_has_met_the_latency(
     assert injector.injected == injector.counts()["rule-1"].injected == (did == "delayed")
 
 
+def test_a_server_that_gives_up_a_request_gives_the_take_back(servers, clock, make):
+    """The client of a server has not given up: the server has, as by a time-out of gevent."""
+
+    def time_out():
+        raise Timeout
+
+    clock.at(30, time_out)
+    injector = make("latency,delay=1h,times=1")
+    with pytest.raises(Timeout):
+        WSGIFaultMiddleware(App().wsgi, injector=injector)(servers.environ(), None)
+    assert (only(injector).did, injector.counts()["rule-1"].injected) == ("failed", 0)
+
+
 def test_what_follows_a_time_out_is_its_retry(servers):
     """A failure of the call, with the wait between the two from the time-out on."""
     wrapped = ASGIFaultMiddleware(saying(START, END), [])

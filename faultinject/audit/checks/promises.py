@@ -72,8 +72,7 @@ def attempts(evidence: Evidence) -> Finding | None:
     calls = [
         call
         for call in evidence.calls
-        if not call.succeeded
-        and call.retries
+        if call.retries
         and call.name not in evidence.outages
         and all(attempt.kind in KINDS for attempt in call.attempts)
         and call.first.method not in UNSAFE
