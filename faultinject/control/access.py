@@ -206,14 +206,14 @@ def is_proxy_header(name: str) -> bool:
     return not PROXY_HEADER_WORDS.isdisjoint(words) or any(part in name for part in PROXY_HEADER_PARTS)
 
 
-def split_host(host: str) -> tuple[str, str]:
+def split_host(host: str) -> tuple[str, str | None]:
     """Split a Host header into its name, in lower case, and its port; no name if it is invalid.
 
     >>> split_host("LocalHost.:8000"), split_host("[::1]:8"), split_host("::1"), split_host("user@localhost")
-    (('localhost', '8000'), ('::1', '8'), ('', ''), ('', ''))
+    (('localhost', '8000'), ('::1', '8'), ('', None), ('', None))
     """
     match = _HOST.fullmatch(host.strip().lower())
-    return (match["address"] or match["name"], match["port"] or "") if match else ("", "")
+    return (match["address"] or match["name"], match["port"]) if match else ("", None)
 
 
 def _digest(token: str) -> bytes:
