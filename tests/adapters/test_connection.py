@@ -294,7 +294,9 @@ def daphne(transport):
     return partial(never, SimpleNamespace(channel=SimpleNamespace(transport=transport)))
 
 
-@pytest.mark.parametrize(("server_is", "below"), [(hypercorn_on_trio, "transport_stream"), (daphne, "transport")])
+@pytest.mark.parametrize(
+    ("server_is", "below"), [(hypercorn_on_trio, "transport_stream"), (daphne, "transport")]
+)
 @pytest.mark.parametrize("tls", [False, True])
 def test_a_stream_of_another_library(servers, injector, server_is, below, tls):
     """Trio's and Twisted's, which have another one below their TLS."""
