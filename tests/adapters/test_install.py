@@ -35,9 +35,8 @@ from .transport import hearing
 @pytest.fixture(autouse=True)
 def environment(monkeypatch):
     """No variable of faultinject, and no injector of the environment from another test."""
-    for name in list(os.environ):
-        if name.startswith("FAULTINJECT_"):
-            monkeypatch.delenv(name)
+    for name in [each for each in os.environ if each.startswith("FAULTINJECT_")]:
+        monkeypatch.delenv(name)
     forget()
     yield monkeypatch
     forget()
