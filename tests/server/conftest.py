@@ -166,6 +166,19 @@ class Exchange:
     def is_closed(self):
         return self.file.readline() == b""
 
+    def fails(self, path):
+        """Whether that is answered as broken, and the connection ends."""
+        broken = self(f"GET {path} HTTP/1.1\nHost: h")[0] == "HTTP/1.1 500 Internal Server Error"
+        return broken and self.is_closed()
+
+    def rest(self):
+        """All that still comes, to the end of the connection."""
+        data = b""
+        with suppress(ConnectionResetError):
+            while more := self.file.read1(1000):
+                data += more
+        return data
+
 
 @contextmanager
 def connected(server):
