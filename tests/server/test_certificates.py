@@ -157,12 +157,12 @@ def test_the_files():
     """No private key is in a file, and the files go with the block, after an error too."""
     pytest.importorskip("trustme")
     with pytest.raises(ValueError, match="mine"), certificate("192.0.2.7") as made:
-        folder = Path(made.authority).parent
-        assert [each.name for each in folder.iterdir()] == ["authority.pem"]
+        file = Path(made.authority)
+        assert ([*file.parent.iterdir()], file.name) == ([file], "authority.pem")
         assert made.trust == dict.fromkeys(VARIABLES, made.authority)
-        assert b"PRIVATE" not in Path(made.authority).read_bytes()
+        assert b"PRIVATE" not in file.read_bytes()
         raise ValueError("mine")
-    assert not folder.exists()
+    assert not file.parent.exists()
 
 
 def test_without_trustme(monkeypatch):
