@@ -43,8 +43,7 @@ def test_failures_of_the_app_end_all_faults(send, aborting, caplog):
     injector = aborting()
     good, bad = App(), App(status=503)
     assert ask(send, injector, "/", good) + ask(send, injector, "/", bad, 2) == [200, 503, 503]
-    assert ask(send, injector, "/tea", good) == [418]
-    assert (injector.enabled, injector.disarmed) == (True, "")
+    assert (ask(send, injector, "/tea", good), injector.enabled, injector.disarmed) == ([418], True, "")
     assert ask(send, injector, "/", bad, 3) + ask(send, injector, "/tea", good) == [503] * 3 + [200]
     why = WHY.format(3, 4, 75)
     assert (injector.enabled, injector.disarmed) == (False, why)

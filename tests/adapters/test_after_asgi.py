@@ -102,8 +102,7 @@ def test_a_silent_stream_is_cut(run, make_injector):
 
     injector = make_injector(RULE)
     sent, error = run(app, injector)
-    assert (statuses(sent), error, heard) == ([503], None, [LEFT, LEFT])
-    assert only(injector).did == "app_cut"
+    assert (statuses(sent), error, heard, only(injector).did) == ([503], None, [LEFT, LEFT], "app_cut")
 
 
 def test_an_app_that_works_long_is_not_cut(run, make_injector):
