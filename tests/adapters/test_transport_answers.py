@@ -7,14 +7,18 @@ from itertools import islice
 import pytest
 
 from faultinject import WSGIFaultMiddleware
+from tests.pairs import pairs
 
-from .transport import LEFT, Exchange, by_asgi, ended, last, loopback, saying
+from .transport import LEFT, WIRES, Exchange, by_asgi, ended, last, loopback, saying
 
 LATE = "cos:InternalError,status=200"
 
 
-@pytest.mark.parametrize("inside", [False, True])
-@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(
+    ("wire", "inside", "when"),
+    pairs(wire=WIRES, inside=[False, True], when=["before", "after"]),
+    indirect=["wire"],
+)
 def test_a_late_error(wire, make_injector, inside, when):
     """The head of a success comes with the XML declaration, then blanks, then the error."""
     injector = make_injector(f"{LATE},delay=450ms,when={when}", record_all=True)

@@ -190,19 +190,20 @@ def test_a_gateway_answers_when_nothing_else_can_be_done(wire, make_injector, ou
     assert only(injector).elapsed is None or only(injector).elapsed >= (0.05 if "hang" in rule else 0)
 
 
-@pytest.mark.parametrize("length", [False, True])
+CUTS = {
+    "truncate,keep_bytes=7": "truncated",
+    "truncate,keep_bytes=0": "truncated",
+    "truncate,of=cos:SlowDown,keep=0.1": "truncated",
+    # No reset is claimed.
+    "reset,when=after,after_bytes=7": "closed",
+    "hang,duration=10ms,when=after,after_bytes=7": "closed",
+}
+
+
 @pytest.mark.parametrize(
-    ("rule", "did"),
-    [
-        ("truncate,keep_bytes=7", "truncated"),
-        ("truncate,keep_bytes=0", "truncated"),
-        ("truncate,of=cos:SlowDown,keep=0.1", "truncated"),
-        # No reset is claimed.
-        ("reset,when=after,after_bytes=7", "closed"),
-        ("hang,duration=10ms,when=after,after_bytes=7", "closed"),
-    ],
+    ("wire", "rule", "length"), pairs(wire=WIRES, rule=CUTS, length=[False, True]), indirect=["wire"]
 )
-def test_a_cut_becomes_the_server_s_own(wire, make_injector, out_of_reach, rule, did, length):
+def test_a_cut_becomes_the_server_s_own(wire, make_injector, out_of_reach, rule, length):
     """It sends what is let through, and gets an error: servers close the connection then."""
     out_of_reach()
     app = App(length=length)
@@ -210,7 +211,7 @@ def test_a_cut_becomes_the_server_s_own(wire, make_injector, out_of_reach, rule,
     seen = wire(injector, app)
     assert isinstance(seen.error, ConnectionAbortedError)
     found = only(injector).did, only(injector).response_bytes, app.closed
-    assert found == (did, len(seen.body), "of=" not in rule)
+    assert found == (CUTS[rule], len(seen.body), "of=" not in rule)
     if "of=" not in rule:
         assert seen.body == (b"" if "keep_bytes=0" in rule else b"0123456")
 
