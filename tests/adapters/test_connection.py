@@ -173,11 +173,15 @@ def test_the_server_s_own_socket(servers, injector):
         {"werkzeug.socket": io.BytesIO()},
         {"werkzeug.socket": None},
         {"SERVER_SOFTWARE": "Cheroot/11", "wsgi.input": object()},
+        # Outside of a request its own call raises.
+        {"uwsgi.version": b"2"},
     ],
-    ids=["nothing", "granian", "another", "memory", "none", "cheroot"],
+    ids=["nothing", "granian", "another", "memory", "none", "cheroot", "uwsgi"],
 )
-def test_a_server_that_shows_no_socket(servers, injector, shown):
+def test_a_server_that_shows_no_socket(servers, injector, monkeypatch, shown):
     """The only connection that there is may be another client's: none is touched."""
+    uwsgi = SimpleNamespace(connection_fd=Mock(side_effect=ValueError("not now")), opt={})
+    monkeypatch.setitem(sys.modules, "uwsgi", uwsgi)
     with loopback() as (client, server):
         (address, port), own = client.getsockname(), str(server.getsockname()[1])
         peer = {"REMOTE_ADDR": address, "REMOTE_PORT": str(port), "SERVER_PORT": own}
@@ -261,13 +265,6 @@ def test_uwsgi_that_is_asked_by_another_protocol(servers, of_uwsgi, option, rule
                 body += piece
         assert (len(body), only(injector).did) == (size, did)
         assert did not in ("dripped", "nothing_to_cut") or alive(client, server)
-
-
-def test_uwsgi_outside_of_a_request(servers, injector, monkeypatch):
-    """Its call raises there."""
-    uwsgi = SimpleNamespace(connection_fd=Mock(side_effect=ValueError("not now")), opt={})
-    monkeypatch.setitem(sys.modules, "uwsgi", uwsgi)
-    assert ask(servers, injector, **{"uwsgi.version": b"2"}).status == 502
 
 
 def test_a_connection_of_pyopenssl(servers, injector):

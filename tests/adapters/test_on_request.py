@@ -69,18 +69,32 @@ def test_the_log_says_that_requests_may_ask(ask, allowing, make_injector, caplog
     assert caplog.messages[-1] == told
 
 
-def test_rules_that_do_not_match_leave_the_scenario_alone(ask, allowing):
-    """A request whose own rules match gets no other fault; any other is decided as usual."""
-    injector = allowing()
-    assert ask(injector, "http:404,path=/b", target="/tea") == (418, "rule-1", None)
-    assert ask(injector, "http:404,times=0", target="/tea") == (200, None, None)
+PASSED = (200, None, None)
+PREFLIGHT = [("origin", "https://a"), ("access-control-request-method", "PUT")]
+LONGEST = "http:503,message=".ljust(2048, "x")
+"""As many bytes as are read."""
+TWICE = [(503, "on-request", None)] * 2 + [PASSED]
 
 
-def test_it_is_counted_by_the_header(ask, allowing):
-    """`times` is of all requests with the same text, and of no other."""
+@pytest.mark.parametrize(
+    ("texts", "how", "got"),
+    [
+        # A request whose own rules match gets no other fault; any other is decided as usual.
+        (["http:404,path=/b"], {"target": "/tea"}, [(418, "rule-1", None)]),
+        (["http:404,times=0"], {"target": "/tea"}, [PASSED]),
+        # `times` is of all requests with the same text, and of no other.
+        (["http:503,times=2"] * 3 + ["http:503,times=2,method=GET"] * 3, {}, TWICE * 2),
+        # The longest header that is read, and five rules.
+        ([LONGEST], {}, [(503, "on-request", None)]),
+        ([f"{'http:503,path=/b ' * 4}http:504"], {}, [(504, "on-request-5", None)]),
+        # Preflights are left alone, as by every rule.
+        (["http:503"], {"method": "OPTIONS", "headers": PREFLIGHT}, [PASSED]),
+    ],
+)
+def test_what_each_request_gets(ask, allowing, texts, how, got):
+    """By its header, whatever others have asked for."""
     injector = allowing()
-    got = [ask(injector, text)[0] for text in ("http:503,times=2",) * 3 + ("http:503,times=2,name=a",) * 3]
-    assert got == [503, 503, 200] * 2
+    assert [ask(injector, text, **how) for text in texts] == got
 
 
 def test_nothing_is_asked_where_it_is_not_allowed(ask, make_injector):
@@ -121,19 +135,6 @@ def test_wrong_rules_give_no_fault(ask, allowing, text, why):
     assert (got, ask(injector, text, target="/tea")) == ([200, None], (418, "rule-1", said))
     assert re.fullmatch("[ -~]{1,200}", said)
     assert said == (why or said)
-
-
-def test_the_longest_header_that_is_read(ask, allowing):
-    """2,048 bytes, and five rules."""
-    text = f"http:503,message={'x' * 2031}"
-    assert (len(text), ask(allowing(), text)) == (2048, (503, "on-request", None))
-    assert ask(allowing(), f"{'http:503,path=/b ' * 4}http:504") == (504, "on-request-5", None)
-
-
-def test_preflights_are_left_alone(ask, allowing):
-    """As by every rule."""
-    preflight = [("origin", "https://a"), ("access-control-request-method", "PUT")]
-    assert ask(allowing(), "http:503", method="OPTIONS", headers=preflight) == (200, None, None)
 
 
 def test_every_request_is_noted_once(ask, allowing):
