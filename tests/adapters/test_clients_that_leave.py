@@ -1,6 +1,5 @@
 """The journal says that a client left before its answer."""
 
-import asyncio
 from contextlib import closing, nullcontext
 from itertools import count
 
@@ -233,7 +232,7 @@ def test_a_client_that_leaves_before_a_slow_body_of_the_server_s(servers, make_i
     injector = make_injector("drip,rate=1,delay=1h")
     sent, send = recorder()
     wrapped = ASGIFaultMiddleware(app.asgi, injector=injector)
-    asyncio.run(wrapped(servers.scope(), hearing(LEFT), send))
+    anyio.run(wrapped, servers.scope(), hearing(LEFT), send)
     found = [each["type"] for each in sent], app.closed, only(injector).did
     assert found == (["http.response.start"], 1, "dripped")
 

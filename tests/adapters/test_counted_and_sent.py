@@ -2,7 +2,6 @@
 
 from itertools import product
 
-import anyio
 import pytest
 
 from faultinject import ASGIFaultMiddleware, Injector, RuleCounts, WSGIFaultMiddleware
@@ -100,14 +99,14 @@ def test_a_documented_error_of_which_more_is_kept_than_it_has(send, error):
     assert outcome.response_bytes == len(answer.body) == int(answer.header("content-length"))
 
 
-def test_the_head_of_an_app_that_fails_before_its_first_piece_still_goes_out():
+def test_the_head_of_an_app_that_fails_before_its_first_piece_still_goes_out(clock):
     """A head that waits for its body is the app's own, as without a fault."""
     injector = Injector("drip,rate=1MiB", seed=1, environ={})
     start = {"type": "http.response.start", "status": 200, "headers": []}
     app = saying(start, {"type": "http.response.body", "body": b"", "more_body": True}, Broken())
     sent, send = recorder()
     with pytest.raises(Broken):
-        anyio.run(ASGIFaultMiddleware(app, injector=injector), make_scope(**TESTCLIENT), messages(), send)
+        clock.run(ASGIFaultMiddleware(app, injector=injector), make_scope(**TESTCLIENT), messages(), send)
     assert sent == [
         {"type": "http.response.start", "status": 200, "headers": []}
     ]  # not `start`, which may be changed

@@ -1,6 +1,5 @@
 """`x-faultinject-rules`: a request's own faults, where `FAULTINJECT_ON_REQUEST` allows them."""
 
-import asyncio
 import re
 from functools import partial
 
@@ -8,7 +7,7 @@ import pytest
 
 from faultinject import ASGIFaultMiddleware, RuleCounts, Scenario, WSGIFaultMiddleware
 
-from .conftest import NOW
+from .conftest import NOW, Asgi, make_scope
 from .transport import App, Broken
 
 RULES = "x-faultinject-rules"
@@ -182,18 +181,15 @@ def test_the_apps_failures_are_watched_as_ever(ask, make_injector):
     assert injector.disarmed.startswith("5xx>50%/1m,min=2: 2 of 2")
 
 
-def test_several_headers_are_one_text(servers, allowing):
+def test_several_headers_are_one_text(allowing):
     """As a WSGI server gives them: rules are not pieced together."""
-    scope = servers.scope(headers=[(RULES, "http:503"), (RULES, "http:504")])
-    got, given = [], scope.keys()
+    got = []
 
     async def app(scope, receive, send):
-        got.append(scope.keys() - given)
+        got.append(scope.keys() - make_scope().keys())
         await App().asgi(scope, receive, send)
 
-    answer = asyncio.run(
-        servers.asgi(ASGIFaultMiddleware(app, injector=allowing()), scope, servers.messages())
-    )
+    answer = Asgi()(allowing(), headers=[(RULES, "http:503"), (RULES, "http:504")], app=app)
     assert got == [set()]
     assert "http:504 needs a value" in answer.header("x-faultinject-refused")
 

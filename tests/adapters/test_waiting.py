@@ -1,6 +1,5 @@
 """Waits: never shorter than asked, over as soon as nobody waits any more."""
 
-import asyncio
 import gc
 import subprocess
 import sys
@@ -260,7 +259,7 @@ def test_what_follows_a_time_out_is_its_retry(servers):
     wrapped = ASGIFaultMiddleware(saying(START, END), [])
     with inject("latency,delay=1h,times=1") as faults:
         anyio.run(cancel, wrapped, servers.scope(**TESTCLIENT), servers.messages(), None)
-        asyncio.run(servers.asgi(wrapped, servers.scope(**TESTCLIENT), servers.messages()))
+        anyio.run(servers.asgi, wrapped, servers.scope(**TESTCLIENT), servers.messages())
     [call] = faults.calls
     assert [each.kind for each in call.attempts] == ["timeout", None]
     assert 0 <= call.gaps[0] < 60

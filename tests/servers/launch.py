@@ -7,6 +7,7 @@ import sys
 from contextlib import suppress
 from functools import cached_property
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -182,6 +183,7 @@ class Server(Started):
 
     Attributes:
         address: where it is reached.
+        numbers: of paths that nobody else asks it for.
     """
 
     def __init__(self, name, folder, rules, **variables):
@@ -190,6 +192,7 @@ class Server(Started):
         self.name = name
         self.interface = kind.interface
         self.tls = None
+        self.numbers = count()
         self._read = 0
         self._lines = {}
         port = self._reserved.number
