@@ -29,7 +29,7 @@ from faultinject.adapters import forget
 from faultinject.exceptions import ConfigurationError
 
 from .conftest import asgi_app, make_scope, wsgi_app
-from .transport import hearing
+from .transport import hearing, recorder
 
 
 @pytest.fixture(autouse=True)
@@ -81,14 +81,10 @@ def awaits(app):
 
 
 async def get_asgi(app, path):
-    statuses = []
-
-    async def send(message):
-        statuses.append(message.get("status"))
-
+    sent, send = recorder()
     with suppress(LookupError):  # ServerErrorMiddleware raises again what it has answered
         await app(make_scope(target=path), hearing({"type": "http.request"}), send)
-    return statuses[0]
+    return sent[0]["status"]
 
 
 APPS = {

@@ -7,7 +7,7 @@ from itertools import accumulate
 
 import pytest
 
-from faultinject import ASGIFaultMiddleware, RuleCounts, WSGIFaultMiddleware
+from faultinject import ASGIFaultMiddleware, RuleCounts
 from tests.pairs import pairs
 from tests.rows import each_row
 
@@ -112,8 +112,7 @@ def test_an_app_that_fails(wire, make_injector, rule, how, did):
     assert (ended(injector), counted(injector)) == ((did, True, None), did == "stalled")
 
 
-@pytest.mark.parametrize("interface", ["wsgi", "asgi"])
-def test_nothing_is_read_behind_the_place_before_the_pause_is_over(make_injector, servers, clock, interface):
+def test_nothing_is_read_behind_the_place_before_the_pause_is_over(send, make_injector, clock):
     """A client that has sent so much of an upload with a length, and waits, meets it."""
     injector = make_injector("stall,duration=1s,after_bytes=5", waits=clock)
     source, unread = io.BytesIO(b"x" * 10), []
@@ -124,12 +123,8 @@ def test_nothing_is_read_behind_the_place_before_the_pause_is_over(make_injector
         piece = source.read(5)
         return {"type": "http.request", "body": piece, "more_body": source.tell() < 10}
 
-    if interface == "wsgi":
-        environ = servers.environ("PUT", body=b"x" * 10) | {"wsgi.input": source}
-        answer = servers.wsgi(WSGIFaultMiddleware(app.wsgi, injector=injector), environ)
-    else:
-        wrapped = ASGIFaultMiddleware(app.asgi, injector=injector)
-        answer = clock.run(servers.asgi, wrapped, servers.scope("PUT", body=b"x" * 10), receive)
+    how = {"wsgi": {"wsgi.input": source}, "asgi": {"receive": receive}}
+    answer = send(injector, "PUT", body=b"x" * 10, app=app, **how[send.kind])
     assert (answer.status, unread, app.body) == (200, [5], b"x" * 10)
 
 
@@ -239,7 +234,7 @@ def test_an_upload_that_is_given_up(make_injector, servers, rule, did):
     assert (ended(injector)[0], counted(injector)) == (did, 0)
 
 
-def test_what_comes_behind_a_body_that_was_read_again(make_injector, servers):
+def test_what_comes_behind_a_body_that_was_read_again(make_injector):
     """The app hears of it from the server."""
     told, heard = [{"type": "http.request", "body": b"abc", "more_body": False}, LEFT], []
 
@@ -247,9 +242,8 @@ def test_what_comes_behind_a_body_that_was_read_again(make_injector, servers):
         heard.extend([await receive(), await receive()])
         await App().asgi(scope, receive, send)
 
-    scope = servers.scope("PUT", headers=[("transfer-encoding", "chunked")])
-    wrapped = ASGIFaultMiddleware(app, injector=make_injector("cos:SlowDown,after_bytes=8"))
-    asyncio.run(servers.asgi(wrapped, scope, hearing(*told)))
+    injector, headers = make_injector("cos:SlowDown,after_bytes=8"), [("transfer-encoding", "chunked")]
+    Asgi()(injector, "PUT", headers=headers, app=app, receive=hearing(*told))
     assert heard == told
 
 
