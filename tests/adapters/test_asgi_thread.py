@@ -51,8 +51,7 @@ def test_other_requests_go_on_while_the_server_does_not_answer(start_redis, monk
     """A request that needs a count waits; other requests are answered meanwhile."""
     monkeypatch.setattr(waiting, "answer", 60.0)
     server = start_redis()
-    injector = Injector(RULES, store=server.url, environ={})
-    answered = []
+    injector, answered = Injector(RULES, store=server.url, environ={}), []
 
     async def run():
         wrapped = ASGIFaultMiddleware(App().asgi, injector=injector)
