@@ -84,7 +84,7 @@ def test_a_reset_is_a_true_rst(servers, injector, monkeypatch, host, ctypes):
 
 @pytest.fixture
 def of_uwsgi(monkeypatch):
-    """A function that gives the environ of uWSGI with such options, and shows it this connection."""
+    """Make the environ of a uWSGI with such options, which shows this connection."""
 
     def shown(server, options, port=""):
         uwsgi = SimpleNamespace(opt=options, connection_fd=server.fileno)

@@ -129,7 +129,7 @@ HEADS = {
     ),
 }
 BEGUN = {"/again": begun_anew, "/later": begun_later}
-"""What only the WSGI app has: errors, heads with a body each, and answers that are begun anew."""
+"""The WSGI app alone has these errors, heads with bodies, and answers begun anew."""
 
 
 class Exchange:

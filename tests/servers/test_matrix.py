@@ -37,7 +37,7 @@ FEW = ("faultinject serve", "gunicorn sync", "waitress", "uvicorn h11")
 WAITS = ("stall, after, after_bytes", "drip", "status=200, late")
 """Faults that take a second: one server is asked for them."""
 VAIN = "stall, after_bytes"
-"""Takes as long as a client waits in vain, twice; small servers in this process stall as well."""
+"""Takes two waits in vain; in the default suite small servers in this process stall."""
 
 
 def kind(fault):
