@@ -189,7 +189,10 @@ class Wsgi:
 
 
 class Asgi:
-    """As `Wsgi`; `run` runs a coroutine function in the thread that made this."""
+    """As `Wsgi`; `run` runs a coroutine function in the thread that made this.
+
+    A `receive` takes the place of the client that sends `body`.
+    """
 
     kind = "asgi"
     app = staticmethod(asgi_app)
@@ -198,11 +201,13 @@ class Asgi:
         self.run = run
         self.thread = threading.get_ident()
 
-    def __call__(self, injector, method="GET", target="/", headers=(), body=b"", app=None, **more):
+    def __call__(
+        self, injector, method="GET", target="/", headers=(), body=b"", app=None, receive=None, **more
+    ):
         wrapped = ASGIFaultMiddleware(getattr(app, "asgi", app) or asgi_app, injector=injector)
         scope = make_scope(method, target, headers, body, **more)
         run = self.run if threading.get_ident() == self.thread else anyio.run
-        return run(serve_asgi, wrapped, scope, messages(body))
+        return run(serve_asgi, wrapped, scope, receive or messages(body))
 
 
 SENDS = {"wsgi": Wsgi, "asgi": Asgi}
@@ -238,7 +243,6 @@ def servers():
         wsgi=serve_wsgi,
         asgi=serve_asgi,
         messages=messages,
-        Answer=Answer,
     )
 
 

@@ -1,17 +1,16 @@
 """The digest of a body in AWS's chunks is that of its content, whatever its signatures."""
 
-import asyncio
 from itertools import pairwise
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from faultinject import ASGIFaultMiddleware, Injector
+from faultinject import Injector
 from tests.pairs import pairs
 
-from .conftest import SENDS, make_scope, serve_asgi
-from .transport import hearing
+from .conftest import SENDS, Asgi
+from .transport import hearing, only
 
 LONGEST_LINE = 4096
 """Bytes; a longer one is no head of a chunk."""
@@ -113,8 +112,7 @@ def test_an_empty_body_says_nothing_of_chunks(send, make_injector):
     """minio-go sends the header with an empty file too, and no chunk."""
     injector = make_injector(RULES["an answer of ours"])
     send(injector, "PUT", "/photos/cat", SIGNED)
-    [outcome] = injector.journal.outcomes
-    assert (outcome.request_bytes, outcome.request_digest) == (0, None)
+    assert (only(injector).request_bytes, only(injector).request_digest) == (0, None)
 
 
 def test_a_body_that_is_cut(send, make_injector):
@@ -122,7 +120,7 @@ def test_a_body_that_is_cut(send, make_injector):
     body = chunked(CONTENT)
     injector = make_injector("http:503,after_bytes=100000")
     send(injector, "PUT", "/photos/cat", SIGNED, body)
-    [outcome] = injector.journal.outcomes
+    outcome = only(injector)
     assert (outcome.request_bytes, outcome.body_complete) == (100_000, False)
     assert [outcome.request_digest] == digested(send, make_injector, "http:503", (), body[:100_000])
 
@@ -148,11 +146,9 @@ def digest(headers, *pieces):
     """The digest of a body that comes in these pieces."""
     injector = Injector("http:503", seed=1, environ={})
     told = [{"type": "http.request", "body": each, "more_body": True} for each in pieces]
-    scope = make_scope("PUT", "/photos/cat", [*headers, ("transfer-encoding", "chunked")])
-    wrapped = ASGIFaultMiddleware(None, injector=injector)
-    asyncio.run(serve_asgi(wrapped, scope, hearing(*told, {"type": "http.request"})))
-    [outcome] = injector.journal.outcomes
-    return outcome.request_bytes, outcome.request_digest
+    receive = hearing(*told, {"type": "http.request"})
+    Asgi()(injector, "PUT", "/photos/cat", [*headers, ("transfer-encoding", "chunked")], receive=receive)
+    return only(injector).request_bytes, only(injector).request_digest
 
 
 LINES = st.sampled_from(

@@ -7,11 +7,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
+from faultinject import ASGIFaultMiddleware, Injector
 from tests.virtual_time import Time
 
 from . import live
-from .transport import PATIENCE, App, Exchange, leave, loopback, read
+from .conftest import Wsgi
+from .transport import PATIENCE, App, Exchange, Seen, leave, loopback, only, read
 
 pytestmark = pytest.mark.live
 
@@ -37,11 +38,8 @@ def test_a_client_that_reads_late_gets_every_byte_before_the_reset(name):
         client.settimeout(PATIENCE)
         client.connect(("127.0.0.1", int(port)))
         client.sendall(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
-        head = b""
-        while not head.endswith(b"\r\n\r\n"):
-            head += client.recv(1)
-        rest, end = read(client)
-        assert (len(rest), end) == (size, "RST")
+        seen = Seen(*read(client), None)
+    assert (len(seen.body), seen.end) == (size, "RST")
 
 
 class Channel:
@@ -61,16 +59,15 @@ class Channel:
         return False
 
 
-def reset(servers, time, **shown):
+def reset(time, **shown):
     """Reset an answer of 10 bytes after 3; returns the outcome."""
     injector = Injector(IN_THE_MIDDLE, environ={}, waits=time)
-    servers.wsgi(WSGIFaultMiddleware(App().wsgi, injector=injector), servers.environ(**shown))
-    [outcome] = injector.journal.outcomes
-    return outcome
+    Wsgi()(injector, app=App(), **shown)
+    return only(injector)
 
 
 def by_waitress(servers, time, server, held):
-    return reset(servers, time, **{"waitress.client_disconnected": Channel(server, held).client_disconnected})
+    return reset(time, **{"waitress.client_disconnected": Channel(server, held).client_disconnected})
 
 
 def by_asgi(send_of):
@@ -82,8 +79,7 @@ def by_asgi(send_of):
         exchange.transport.get_write_buffer_size = held.__len__
         wrapped = ASGIFaultMiddleware(App().asgi, injector=injector)
         time.run(wrapped, servers.scope(), exchange.receive, send_of(exchange, held))
-        [outcome] = injector.journal.outcomes
-        return outcome
+        return only(injector)
 
     return ask
 
@@ -109,8 +105,7 @@ TAKES = {"soon": [(3, 7)], "slowly": [(9, 3), (18, 3), (27, 1)], "never": []}
 @pytest.mark.parametrize("takes", TAKES)
 def test_what_a_server_holds(servers, ends, server_is, takes):
     """It is waited for as long as a part of it moves in ten seconds; then comes a FIN."""
-    client, server = ends
-    time, held = Time(), bytearray(7)
+    (client, server), time, held = ends, Time(), bytearray(7)
     for at, size in TAKES[takes]:
         time.at(at, partial(held.__delitem__, slice(size)))
     outcome = HOLDING[server_is](servers, time, server, held)
@@ -122,14 +117,13 @@ def test_what_a_server_holds(servers, ends, server_is, takes):
 
 def test_a_client_that_leaves_meanwhile(servers, ends):
     """Nobody waits for it."""
-    client, server = ends
-    time = Time()
+    (client, server), time = ends, Time()
     time.at(0, lambda: leave(client))
     by_waitress(servers, time, server, bytearray(7))
     assert time.now < 1
 
 
-def test_a_system_that_does_not_tell(servers, ends, monkeypatch):
+def test_a_system_that_does_not_tell(ends, monkeypatch):
     """Then the server's word alone counts."""
     monkeypatch.setitem(sys.modules, "fcntl", None)
-    assert reset(servers, Time(), **{"werkzeug.socket": ends[1]}).did == "reset"
+    assert reset(Time(), **{"werkzeug.socket": ends[1]}).did == "reset"

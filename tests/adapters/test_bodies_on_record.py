@@ -9,7 +9,7 @@ from cheroot.server import ChunkedRFile
 
 from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
 
-from .conftest import Wsgi
+from .conftest import Asgi, Wsgi
 from .transport import LEFT, READERS, App, Broken, Taking, hearing, only, recorder
 
 BODY = b"a film of a cat in three parts\n" * 1000
@@ -43,8 +43,8 @@ def test_wsgi(way):
     injector = recorded()
     assert b"".join(put(injector, READERS[way])) == BODY
     outcome = only(injector)
-    assert (outcome.request_bytes, outcome.body_complete) == (len(BODY), True)
-    assert outcome.request_digest == digest_of(BODY)
+    found = outcome.request_bytes, outcome.body_complete, outcome.request_digest
+    assert found == (len(BODY), True, digest_of(BODY))
     assert outcome.request_digest != digest_of(BODY[:-1] + b"!")
 
 
@@ -91,8 +91,8 @@ def test_what_is_known_of_a_body(how, environ, size, whole):
     injector = recorded()
     put(injector, how, **environ)
     outcome = only(injector)
-    assert (outcome.request_bytes, outcome.body_complete) == (size, whole)
-    assert outcome.request_digest == (digest_of(BODY) if whole else None)
+    found = outcome.request_bytes, outcome.body_complete, outcome.request_digest
+    assert found == (size, whole, digest_of(BODY) if whole else None)
 
 
 def test_a_server_that_gives_no_input(servers):
@@ -100,7 +100,7 @@ def test_a_server_that_gives_no_input(servers):
     injector, app = recorded(), App()
     environ = servers.environ("PUT", TARGET, CONTENT_LENGTH="9")
     del environ["wsgi.input"]
-    assert list(WSGIFaultMiddleware(app.wsgi, injector=injector)(environ, lambda *_: None)) == [*app.pieces]
+    assert servers.wsgi(WSGIFaultMiddleware(app.wsgi, injector=injector), environ).status == 200
     assert (only(injector).request_bytes, only(injector).request_digest) == (9, None)
 
 
@@ -121,18 +121,16 @@ def test_the_app_also_reads_what_gets_a_fault_afterwards(send, rule):
 
 @pytest.mark.parametrize("version", ["1.1", "2"])
 @pytest.mark.parametrize("header", [("content-length", str(len(BODY))), ("transfer-encoding", "chunked")])
-def test_asgi(servers, header, version):
+def test_asgi(header, version):
     """The same, as messages."""
     injector = recorded()
     for app in Taking(), App():
-        wrapped = ASGIFaultMiddleware(app.asgi, injector=injector)
-        scope = servers.scope("PUT", TARGET, [header], http_version=version)
         first = {"type": "http.request", "body": BODY[:1000], "more_body": True}
-        rest = {"type": "http.request", "body": BODY[1000:]}
-        asyncio.run(servers.asgi(wrapped, scope, hearing(first, rest)))
+        receive = hearing(first, {"type": "http.request", "body": BODY[1000:]})
+        Asgi()(injector, "PUT", TARGET, [header], app=app, receive=receive, http_version=version)
     read, unread = injector.journal.outcomes
-    assert (read.request_bytes, read.request_digest) == (len(BODY), digest_of(BODY))
-    assert unread.request_digest is None
+    found = read.request_bytes, read.request_digest, unread.request_digest
+    assert found == (len(BODY), digest_of(BODY), None)
 
 
 @pytest.mark.parametrize("header", [("content-length", str(2 * len(BODY))), ("transfer-encoding", "chunked")])

@@ -1,7 +1,6 @@
 """The journal says that a client left before its answer."""
 
-import asyncio
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from itertools import count
 
 import anyio
@@ -62,29 +61,29 @@ def test_while_the_app_works(servers, make_injector, clock, by, rule, fails):
     injector = make_injector(rule, waits=clock, record_all=True)
     with loopback() as (client, server), pytest.raises(Broken) if fails else nullcontext():
         by(servers, injector, server, Slow(clock, 1, client.close, fails=fails))
-    assert (last(injector).left, last(injector).applied) == (True, True)
-    assert last(injector).status == (None if fails else 200)
+    outcome = last(injector)
+    assert (outcome.left, outcome.applied, outcome.status) == (True, True, None if fails else 200)
 
 
 @SENDS
-def test_one_that_stays(servers, make_injector, clock, by):
+@pytest.mark.parametrize("seconds", [0, 1])
+def test_one_that_stays(servers, make_injector, clock, by, seconds):
     """However long it takes, and though the app does not read what was sent."""
     injector = make_injector([], waits=clock, record_all=True)
-    for seconds in (0, 1):
-        with loopback() as (_, server):
-            by(servers, injector, server, Slow(clock, seconds, lambda: None), "PUT")
-        assert (last(injector).left, last(injector).status) == (False, 200)
+    with loopback() as (_, server):
+        by(servers, injector, server, Slow(clock, seconds, lambda: None), "PUT")
+    assert (only(injector).left, only(injector).status) == (False, 200)
 
 
-def test_wsgi_in_the_middle_of_its_upload(servers, make_injector):
+@pytest.mark.parametrize("leaves", [False, True])
+def test_wsgi_in_the_middle_of_its_upload(servers, make_injector, leaves):
     """However soon: the app reads less than was announced."""
     injector = make_injector([], record_all=True)
-    for leaves in (False, True):
-        with loopback() as (client, server):
-            if leaves:
-                client.close()
-            by_wsgi(servers, injector, server, Taking(status=400), "PUT", CONTENT_LENGTH="10")
-        assert (last(injector).left, last(injector).status) == (leaves, 400)
+    with loopback() as (client, server):
+        if leaves:
+            client.close()
+        by_wsgi(servers, injector, server, Taking(status=400), "PUT", CONTENT_LENGTH="10")
+    assert (only(injector).left, only(injector).status) == (leaves, 400)
 
 
 def test_asgi_behind_an_answer_in_the_middle_of_its_upload(servers, make_injector):
@@ -108,8 +107,7 @@ def test_uvicorn_has_heard_of_it(servers, make_injector, clock):
     injector = make_injector([], waits=clock, record_all=True)
     with loopback() as (_, server):
         exchange = Exchange(server, "GET")
-        exchange.transport = None
-        exchange.disconnected = True
+        exchange.transport, exchange.disconnected = None, True
         by_asgi(servers, injector, exchange, Slow(clock, 1, lambda: None))
     assert last(injector).left
 
@@ -147,8 +145,7 @@ def test_wsgi_client_that_has_left_already(servers, make_injector, rule):
     with loopback() as (client, server):
         leave(client)
         assert list(by_wsgi(servers, injector, server)) == []
-    assert last(injector).did == "failed"
-    assert injector.counts()["rule-1"].injected == 0
+    assert (last(injector).did, injector.counts()["rule-1"].injected) == ("failed", 0)
 
 
 @pytest.mark.parametrize(
@@ -161,20 +158,15 @@ def test_wsgi_client_that_has_left_already(servers, make_injector, rule):
 )
 def test_wsgi_client_that_leaves_a_body_of_the_server_s(servers, make_injector, rule, overdue, first, did):
     """The server is asked for no more, also in a pause, or of what was due long ago."""
-    app = App()
-    hours = count(step=3600)
+    app, hours = App(), count(step=3600)
     injector = make_injector(f"{rule},times=1", waits=RealTime(hours.__next__) if overdue else None)
-    with loopback() as (client, server):
-        result = by_wsgi(servers, injector, server, app)
+    with loopback() as (client, server), closing(by_wsgi(servers, injector, server, app)) as result:
         pieces = iter(result)
         assert next(pieces) == first
         leave(client)
         assert list(pieces) == []
-        result.close()
-    assert (app.given, app.closed) == (1, 1)
-    [outcome] = injector.journal.outcomes
-    assert outcome.did == did
-    assert did != "stalled" or outcome.response_bytes == len(first)
+    assert (app.given, app.closed, only(injector).did) == (1, 1, did)
+    assert did != "stalled" or only(injector).response_bytes == len(first)
 
 
 @BACKENDS
@@ -194,10 +186,10 @@ def test_asgi_client_that_leaves_a_slow_body(servers, make_injector, leaves, bac
         if leaves == "before":
             client.close()
         by_asgi(servers, injector, exchange, app, backend=backend)
-    outcome = only(injector)
-    assert (outcome.did, app.closed) == ("failed" if leaves == "before" else "dripped", 1)
-    assert [each.get("body") for each in sent] == ([None] if leaves == "before" else [None, b"01"])
-    assert outcome.final
+    found = only(injector).did, only(injector).final, app.closed, [each.get("body") for each in sent]
+    assert found == (
+        ("failed", True, 1, [None]) if leaves == "before" else ("dripped", True, 1, [None, b"01"])
+    )
 
 
 CUT_SHORT = [START, {"type": "http.response.body", "body": b"0123", "more_body": True}]
@@ -229,9 +221,8 @@ def test_asgi_server_that_cancels(servers, make_injector, rule, said, did, backe
     with loopback() as (_, server):
         exchange = Exchange(server, scope["method"])
         anyio.run(cancel, wrapped, scope, exchange.receive, exchange.send, backend=backend)
-    assert only(injector).did == did
-    assert injector.counts()["rule-1"].injected == (said is CUT_SHORT and did != "failed")
-    assert injector.finish() == 0
+    found = only(injector).did, injector.counts()["rule-1"].injected, injector.finish()
+    assert found == (did, said is CUT_SHORT and did != "failed", 0)
 
 
 def test_a_client_that_leaves_before_a_slow_body_of_the_server_s(servers, make_injector, out_of_reach):
@@ -241,9 +232,9 @@ def test_a_client_that_leaves_before_a_slow_body_of_the_server_s(servers, make_i
     injector = make_injector("drip,rate=1,delay=1h")
     sent, send = recorder()
     wrapped = ASGIFaultMiddleware(app.asgi, injector=injector)
-    asyncio.run(wrapped(servers.scope(), hearing(LEFT), send))
-    assert ([each["type"] for each in sent], app.closed) == (["http.response.start"], 1)
-    assert last(injector).did == "dripped"
+    anyio.run(wrapped, servers.scope(), hearing(LEFT), send)
+    found = [each["type"] for each in sent], app.closed, only(injector).did
+    assert found == (["http.response.start"], 1, "dripped")
 
 
 @BACKENDS
@@ -253,8 +244,9 @@ def test_a_client_that_is_heard_leaving_a_hang(servers, make_injector, out_of_re
     injector = make_injector("hang,delay=1h")
     wrapped = ASGIFaultMiddleware(None, injector=injector)
     anyio.run(wrapped, servers.scope(), hearing(LEFT), None, backend=backend)
-    assert (only(injector).did, only(injector).fault, only(injector).final) == ("closed", "hang", True)
-    assert only(injector).answered - only(injector).arrived < 1800
+    outcome = only(injector)
+    assert (outcome.did, outcome.fault, outcome.final) == ("closed", "hang", True)
+    assert outcome.answered - outcome.arrived < 1800
 
 
 LATE = "latency,delay=1h,when=after"

@@ -82,6 +82,18 @@ def test_a_reset_is_a_true_rst(servers, injector, monkeypatch, host, ctypes):
             server.sendall(b"late")
 
 
+@pytest.fixture
+def of_uwsgi(monkeypatch):
+    """Make the environ of a uWSGI with such options, which shows this connection."""
+
+    def shown(server, options, port=""):
+        uwsgi = SimpleNamespace(opt=options, connection_fd=server.fileno)
+        monkeypatch.setitem(sys.modules, "uwsgi", uwsgi)
+        return {"uwsgi.version": b"2", "SERVER_PORT": port or str(server.getsockname()[1])}
+
+    return shown
+
+
 REFUSING = SimpleNamespace(CDLL=lambda _: SimpleNamespace(connect=lambda *_: -1))
 
 
@@ -89,11 +101,11 @@ REFUSING = SimpleNamespace(CDLL=lambda _: SimpleNamespace(connect=lambda *_: -1)
 def test_a_connection_that_the_server_will_not_give_up_gets_a_fin(servers, injector, monkeypatch, ctypes):
     """If the reset does not work, a FIN is sent and reported."""
     monkeypatch.setitem(sys.modules, "ctypes", ctypes)
+    monkeypatch.setattr(_socket, "socketpair", Mock(side_effect=OSError("too many open files")))
     with loopback() as (client, server):
-        monkeypatch.setattr(_socket, "socketpair", Mock(side_effect=OSError("too many open files")))
         by_wsgi(servers, injector, server)
-        assert server.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER) == 0
         assert (only(injector).did, read(client)) == ("closed", (b"", "FIN"))
+        assert server.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER) == 0
 
 
 @pytest.mark.parametrize("by", [by_wsgi, by_asgi])
@@ -132,8 +144,8 @@ def test_unread_bytes_are_no_farewell(servers, way_of_leaving):
         client.sendall(b"an upload")
         by_wsgi(servers, injector, server)
         assert server.recv(65_536) == b"an upload"
-    assert (only(injector).did, only(injector).left) == ("delayed", False)
-    assert only(injector).elapsed >= 0.12
+    outcome = only(injector)
+    assert (outcome.did, outcome.left, outcome.elapsed >= 0.12) == ("delayed", False, True)
 
 
 # Finding
@@ -161,11 +173,15 @@ def test_the_server_s_own_socket(servers, injector):
         {"werkzeug.socket": io.BytesIO()},
         {"werkzeug.socket": None},
         {"SERVER_SOFTWARE": "Cheroot/11", "wsgi.input": object()},
+        # Outside of a request its own call raises.
+        {"uwsgi.version": b"2"},
     ],
-    ids=["nothing", "granian", "another", "memory", "none", "cheroot"],
+    ids=["nothing", "granian", "another", "memory", "none", "cheroot", "uwsgi"],
 )
-def test_a_server_that_shows_no_socket(servers, injector, shown):
+def test_a_server_that_shows_no_socket(servers, injector, monkeypatch, shown):
     """The only connection that there is may be another client's: none is touched."""
+    uwsgi = SimpleNamespace(connection_fd=Mock(side_effect=ValueError("not now")), opt={})
+    monkeypatch.setitem(sys.modules, "uwsgi", uwsgi)
     with loopback() as (client, server):
         (address, port), own = client.getsockname(), str(server.getsockname()[1])
         peer = {"REMOTE_ADDR": address, "REMOTE_PORT": str(port), "SERVER_PORT": own}
@@ -175,10 +191,9 @@ def test_a_server_that_shows_no_socket(servers, injector, shown):
 
 def test_no_descriptor_left_to_look_with(servers, injector, monkeypatch):
     """Nothing is found, nothing is left."""
+    monkeypatch.setattr(os, "dup", Mock(side_effect=OSError("too many open files")))
     with loopback() as (client, server):
-        with monkeypatch.context() as patch:
-            patch.setattr(os, "dup", Mock(side_effect=OSError("too many open files")))
-            assert ask(servers, injector, **{"werkzeug.socket": server}).status == 502
+        assert ask(servers, injector, **{"werkzeug.socket": server}).status == 502
         assert alive(client, server)
 
 
@@ -206,26 +221,21 @@ def test_the_server_s_blocking_flag_stays(servers, monkeypatch, blocking, platfo
 @pytest.mark.parametrize(
     ("port", "end"), [("", "RST"), ("80", "FIN")], ids=["its own port", "behind its router"]
 )
-def test_uwsgi(servers, injector, monkeypatch, port, end):
+def test_uwsgi(servers, injector, of_uwsgi, port, end):
     """Its own call names the descriptor; a router would not hand on an RST, so none is claimed."""
     with loopback() as (client, server):
-        uwsgi = SimpleNamespace(opt={"http": b"80"}, connection_fd=server.fileno)
-        monkeypatch.setitem(sys.modules, "uwsgi", uwsgi)
-        shown = {"uwsgi.version": b"2", "SERVER_PORT": port or str(server.getsockname()[1])}
-        assert ask(servers, injector, **shown).did == {"RST": "reset", "FIN": "closed"}[end]
-        assert read(client) == (b"", end)
+        did = ask(servers, injector, **of_uwsgi(server, {"http": b"80"}, port)).did
+        assert (did, read(client)) == ({"RST": "reset", "FIN": "closed"}[end], (b"", end))
 
 
 @pytest.mark.parametrize(
     "options", [{}, {"threads": b"2"}, {b"enable-threads": True}, {"enable-threads": b"false"}], ids=str
 )
-def test_uwsgi_with_threads_and_without(servers, monkeypatch, options):
+def test_uwsgi_with_threads_and_without(servers, of_uwsgi, options):
     """Without a thread after the request, the long work is done within it."""
     injector = Injector("hang,duration=1ms", environ={})
     with loopback() as (client, server):
-        uwsgi = SimpleNamespace(opt=options, connection_fd=server.fileno)
-        monkeypatch.setitem(sys.modules, "uwsgi", uwsgi)
-        ask(servers, injector, **{"uwsgi.version": b"2", "SERVER_PORT": str(server.getsockname()[1])})
+        ask(servers, injector, **of_uwsgi(server, options))
         assert read(client) == (b"", "FIN")
     settle()
     assert only(injector).did == "closed"
@@ -243,28 +253,18 @@ def test_uwsgi_with_threads_and_without(servers, monkeypatch, options):
         ("reset,when=after,after_bytes=5", True, "closed", 5),
     ],
 )
-def test_uwsgi_that_is_asked_by_another_protocol(servers, monkeypatch, option, rule, length, did, size):
+def test_uwsgi_that_is_asked_by_another_protocol(servers, of_uwsgi, option, rule, length, did, size):
     """nginx frames the answer: what has no length is not cut, and no reset is claimed."""
     injector = Injector(rule, environ={})
     with loopback() as (client, server):
-        uwsgi = SimpleNamespace(opt={option: b"x"}, connection_fd=server.fileno)
-        monkeypatch.setitem(sys.modules, "uwsgi", uwsgi)
-        shown = {"uwsgi.version": b"2", "SERVER_PORT": "80"}
+        environ = servers.environ(**of_uwsgi(server, {option: b"x"}, "80"))
         wrapped = WSGIFaultMiddleware(App(length=length).wsgi, injector=injector)
-        body = b""
+        body = bytearray()
         with suppress(ConnectionAbortedError):
-            for piece in wrapped(servers.environ(**shown), lambda *_: None):
+            for piece in wrapped(environ, lambda *_: None):
                 body += piece
-        assert len(body) == size
-        assert only(injector).did == did
+        assert (len(body), only(injector).did) == (size, did)
         assert did not in ("dripped", "nothing_to_cut") or alive(client, server)
-
-
-def test_uwsgi_outside_of_a_request(servers, injector, monkeypatch):
-    """Its call raises there."""
-    uwsgi = SimpleNamespace(connection_fd=Mock(side_effect=ValueError("not now")), opt={})
-    monkeypatch.setitem(sys.modules, "uwsgi", uwsgi)
-    assert ask(servers, injector, **{"uwsgi.version": b"2"}).status == 502
 
 
 def test_a_connection_of_pyopenssl(servers, injector):
@@ -291,19 +291,15 @@ def daphne(transport):
     return partial(never, SimpleNamespace(channel=SimpleNamespace(transport=transport)))
 
 
-STREAMS = {
-    "hypercorn on trio": hypercorn_on_trio,
-    "hypercorn on trio, TLS": lambda below: hypercorn_on_trio(SimpleNamespace(transport_stream=below)),
-    "daphne": daphne,
-    "daphne, TLS": lambda below: daphne(SimpleNamespace(transport=below, getPeerCertificate=None)),
-}
-
-
-@pytest.mark.parametrize("server_is", STREAMS)
-def test_a_stream_of_another_library(servers, injector, server_is):
+@pytest.mark.parametrize(
+    ("server_is", "below"), [(hypercorn_on_trio, "transport_stream"), (daphne, "transport")]
+)
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_stream_of_another_library(servers, injector, server_is, below, tls):
     """Trio's and Twisted's, which have another one below their TLS."""
     with loopback() as (client, server):
-        send = STREAMS[server_is](SimpleNamespace(socket=server))
+        stream = SimpleNamespace(socket=server)
+        send = server_is(SimpleNamespace(**{below: stream}) if tls else stream)
         wrapped = ASGIFaultMiddleware(None, injector=injector)
         asyncio.run(wrapped(servers.scope(), servers.messages(more=[{"type": "http.disconnect"}]), send))
         assert read(client) == (b"", "RST")

@@ -1,6 +1,5 @@
 """The request body before an injected answer is read to its end, within limits."""
 
-import asyncio
 import io
 from types import SimpleNamespace
 from unittest.mock import Mock
@@ -9,10 +8,11 @@ import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 
-from faultinject import ASGIFaultMiddleware, Injector, RuleCounts, WSGIFaultMiddleware
+from faultinject import ASGIFaultMiddleware, Injector, RuleCounts
 
+from .conftest import Asgi, Wsgi
 from .test_aws_chunks import digest
-from .transport import LEFT, hearing, loopback, only, recorder
+from .transport import LEFT, hearing, last, loopback, only, recorder
 
 RULE = "cos:SlowDown,times=1"
 MEGABYTE = 1_000_000
@@ -20,6 +20,11 @@ MEGABYTE = 1_000_000
 
 def make(rules, seed=1, **how):
     return Injector(rules, seed=seed, environ={}, **how)
+
+
+@pytest.fixture
+def injector():
+    return make("http:503")
 
 
 def never(*_):
@@ -61,34 +66,30 @@ CHUNKED = {"HTTP_TRANSFER_ENCODING": "chunked"}
         (CHUNKED, b"chunked", [], b"chunked", None),
     ],
 )
-def test_wsgi_reads_to_the_end_and_no_further(servers, more, data, sizes, left, size):
+def test_wsgi_reads_to_the_end_and_no_further(more, data, sizes, left, size):
     """By the length, or by the end that the server marks."""
     injector, source = make(RULE), Source(data)
-    environ = servers.environ("PUT", "/b/k", **more, **{"wsgi.input": source})
-    assert servers.wsgi(WSGIFaultMiddleware(never, injector=injector), environ).status == 503
-    assert (source.sizes, source.read()) == (sizes, left)
+    answer = Wsgi()(injector, "PUT", "/b/k", app=never, **more, **{"wsgi.input": source})
+    assert (answer.status, source.sizes, source.read()) == (503, sizes, left)
     found = (None, None, None) if size is None else (size, digest((), data[:size])[1], True)
     assert what(only(injector)) == ("answered", *found)
 
 
-def test_no_body_is_not_read(servers):
+def test_no_body_is_not_read():
     """A request that announces no body is answered without looking."""
-    wsgi, asgi = (each(never, injector=make(RULE)) for each in (WSGIFaultMiddleware, ASGIFaultMiddleware))
-    assert servers.wsgi(wsgi, servers.environ(**{"wsgi.input": None})).status == 503
-    asked = hearing(AssertionError("not asked"))
-    assert asyncio.run(servers.asgi(asgi, servers.scope(), asked)).status == 503
+    assert Wsgi()(make(RULE), app=never, **{"wsgi.input": None}).status == 503
+    assert Asgi()(make(RULE), app=never, receive=hearing(AssertionError("not asked"))).status == 503
 
 
-def test_asgi_expect_continue_is_answered_instead(servers):
+def test_asgi_expect_continue_is_answered_instead():
     """The error goes out instead of the 100: reading would make the server send it."""
-    injector = make(RULE)
-    scope = servers.scope("PUT", "/b/k", [("Expect", "100-Continue"), ("Content-Length", "5")])
-    wrapped = ASGIFaultMiddleware(never, injector=injector)
-    assert asyncio.run(servers.asgi(wrapped, scope, hearing(AssertionError("not asked")))).status == 503
+    injector, asked = make(RULE), hearing(AssertionError("not asked"))
+    headers = [("Expect", "100-Continue"), ("Content-Length", "5")]
+    assert Asgi()(injector, "PUT", "/b/k", headers, app=never, receive=asked).status == 503
     assert what(only(injector)) == ("answered", None, None, None)
 
 
-def test_bytes_are_bounded(send, servers, clock):
+def test_bytes_are_bounded(send, clock):
     """Past the bound the fault is given all the same, and the outcome says `drain_cut`."""
     injector, length = make(RULE, waits=clock), [("content-length", str(10**9))]
     read = []
@@ -100,25 +101,19 @@ def test_bytes_are_bounded(send, servers, clock):
     async def receive():
         return piece(give(), more=True)
 
-    if send.kind == "wsgi":
-        answer = send(
-            injector, "PUT", "/b/k", length, app=never, **{"wsgi.input": SimpleNamespace(read=give)}
-        )
-    else:
-        scope = servers.scope("PUT", "/b/k", length)
-        answer = clock.run(servers.asgi, ASGIFaultMiddleware(never, injector=injector), scope, receive)
+    how = {"wsgi": {"wsgi.input": SimpleNamespace(read=give)}, "asgi": {"receive": receive}}
+    answer = send(injector, "PUT", "/b/k", length, app=never, **how[send.kind])
     outcome = only(injector)
-    assert answer.status == 503
+    assert (answer.status, answer.header("connection")) == (503, "close")
     assert (outcome.did, outcome.body_complete, outcome.injected) == ("drain_cut", False, True)
     assert 2**27 <= sum(read) < 2**27 + 10 * MEGABYTE
-    assert answer.header("connection") == "close"
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_asgi_seconds_are_bounded(servers, clock, backend):
     """A client that stalls holds us no longer than the bound."""
     injector = make(RULE, waits=clock)
-    left = [{"type": "http.request", "body": b"x", "more_body": True}]
+    left = [piece(b"x", more=True)]
 
     async def receive():
         await (anyio.sleep_forever() if not left else anyio.sleep(3))
@@ -132,23 +127,18 @@ def test_asgi_seconds_are_bounded(servers, clock, backend):
 
 
 @pytest.mark.parametrize("end", [b"", ConnectionResetError("gone"), ValueError("a bad chunk")], ids=repr)
-def test_wsgi_client_gone_in_the_middle(servers, end):
+def test_wsgi_client_gone_in_the_middle(end):
     """A fault that was not given does not count: the next request gets that of `times=1`."""
-    injector, read = make(RULE), Mock(side_effect=[b"abc", end])
-    environ = servers.environ(
-        "PUT", "/b/k", CONTENT_LENGTH="10", **{"wsgi.input": SimpleNamespace(read=read)}
-    )
-    answer = servers.wsgi(WSGIFaultMiddleware(never, injector=injector), environ)
+    injector, source = make(RULE), SimpleNamespace(read=Mock(side_effect=[b"abc", end]))
+    answer = Wsgi()(injector, "PUT", "/b/k", app=never, CONTENT_LENGTH="10", **{"wsgi.input": source})
     headers = [("content-length", "0"), ("x-faultinject", "error"), ("connection", "close")]
     assert answer.wire == (500, headers, b"")
     outcome = only(injector)
     assert (outcome.did, outcome.left, outcome.status, outcome.request_id, outcome.injected, outcome.final) == (
         "failed", True, None, None, False, True
     )  # fmt: skip
-    assert injector.errors == []
-    assert injector.counts() == {"rule-1": RuleCounts(1, 0)}
-    wrapped = WSGIFaultMiddleware(never, injector=injector)
-    assert servers.wsgi(wrapped, servers.environ("PUT", "/b/k")).status == 503
+    assert (injector.errors, injector.counts()) == ([], {"rule-1": RuleCounts(1, 0)})
+    assert Wsgi()(injector, "PUT", "/b/k", app=never).status == 503
 
 
 def later(turns, *told):
@@ -207,17 +197,15 @@ def test_asgi_client_gone_in_the_middle(servers, backend, turns, told):
     scope = servers.scope("PUT", "/b/k", body=b"data")
     anyio.run(wrapped, scope, later(turns, *told), never, backend=backend)
     assert (only(injector).did, only(injector).left) == ("failed", True)
-    assert asyncio.run(servers.asgi(wrapped, servers.scope(), servers.messages())).status == 503
+    assert Asgi()(injector).status == 503
 
 
 def test_digest_depends_on_bytes_and_seed(send):
     """Other bytes or another seed, another digest."""
-    digests = set()
-    for body, seed in ((b"a", 1), (b"b", 1), (b"a", 2)):
-        injector = make(RULE, seed=seed)
+    made = [(make(RULE, seed=seed), body) for body, seed in ((b"a", 1), (b"b", 1), (b"a", 2))]
+    for injector, body in made:
         send(injector, "PUT", "/b/k", body=body)
-        digests.add(only(injector).request_digest)
-    assert len(digests) == 3
+    assert len({only(injector).request_digest for injector, _ in made}) == 3
 
 
 class Hasty:
@@ -236,67 +224,45 @@ class Hasty:
         self._real.settimeout(0.1 if seconds == 10 else seconds)
 
 
-@pytest.fixture
-def injector():
-    return Injector("http:503", environ={})
-
-
-def last(injector):
-    outcome = injector.journal.outcomes[-1]
-    return outcome.did, outcome.body_complete
-
-
-def ask(servers, injector, source, **more):
-    given = {"CONTENT_LENGTH": "100000", "wsgi.input": source, **more}
-    return servers.wsgi(WSGIFaultMiddleware(None, injector=injector), servers.environ("PUT", "/b/k", **given))
+def asked(injector, read, **more):
+    """The status of an answer to such a request, and what the journal says of it."""
+    given = {"CONTENT_LENGTH": "100000", "wsgi.input": SimpleNamespace(read=read), **more}
+    status = Wsgi()(injector, "PUT", "/b/k", app=never, **given).status
+    return status, last(injector).did, last(injector).body_complete
 
 
 @pytest.mark.live
-def test_a_client_that_stalls(servers, injector):
+def test_a_client_that_stalls(injector):
     """The fault is given in the end, and the server's socket has its own patience again."""
     with loopback() as (client, server), server.makefile("rb") as source:
         client.sendall(b"x")
-        answer = ask(
-            servers, injector, SimpleNamespace(read=source.read), **{"werkzeug.socket": Hasty(server)}
-        )
-        assert server.gettimeout() is None
+        found = asked(injector, source.read, **{"werkzeug.socket": Hasty(server)})
         server.sendall(b"sent")
+        assert (found, server.gettimeout()) == ((503, "drain_cut", False), None)
         assert client.recv(4) == b"sent"
-    assert answer.status == 503
-    assert last(injector) == ("drain_cut", False)
 
 
-def test_a_client_that_trickles(servers, clock):
+def test_a_client_that_trickles(clock):
     """A byte in two seconds: no more is asked for at a time than what is there soon."""
-    asked = []
 
     def read(size):
-        asked.append(size)
         clock.now += 2 * size
         return b"x" * size
 
-    injector = Injector("http:503", environ={}, waits=clock)
-    assert ask(servers, injector, SimpleNamespace(read=read)).status == 503
-    assert last(injector) == ("drain_cut", False)
-    asked.clear()
-    assert (
-        ask(servers, injector, SimpleNamespace(read=lambda size: read(1)), CONTENT_LENGTH="4").status == 503
-    )
-    assert last(injector) == ("answered", True)
+    injector = make("http:503", waits=clock)
+    assert asked(injector, read) == (503, "drain_cut", False)
+    assert asked(injector, lambda _: read(1), CONTENT_LENGTH="4") == (503, "answered", True)
 
 
 @pytest.mark.live
 @pytest.mark.parametrize("known", [True, False])
-def test_a_body_that_comes_in_time(servers, known):
+def test_a_body_that_comes_in_time(injector, known):
     """The connection stays readable; a client that breaks off has left."""
-    injector = Injector("http:503", environ={})
     with loopback() as (client, server), server.makefile("rb") as source:
         client.sendall(b"x" * 1000)
         more = {"CONTENT_LENGTH": "1000", **({"werkzeug.socket": server} if known else {})}
-        answer = ask(servers, injector, SimpleNamespace(read=source.read), **more)
+        assert asked(injector, source.read, **more) == (503, "answered", True)
         client.sendall(b"next")
         assert source.read(4) == b"next"
         client.close()
-        assert ask(servers, injector, SimpleNamespace(read=source.read), **more).status == 500
-    assert answer.status == 503
-    assert [each.did for each in injector.journal.outcomes][-2:] == ["answered", "failed"]
+        assert asked(injector, source.read, **more)[:2] == (500, "failed")

@@ -15,6 +15,7 @@ from werkzeug.wsgi import LimitedStream
 from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware
 from tests.rows import each_row
 
+from .conftest import Asgi
 from .transport import PATIENCE, READERS, TESTCLIENT, hearing, loopback, read, recorder, settle
 
 UNREAD = "cos:SlowDown,drain=no"
@@ -56,10 +57,6 @@ class Gunicorn(Server):
         self.told = True
 
 
-class Gevent(Server):
-    shown = {"SERVER_SOFTWARE": "gevent/20.0 Python/3.11"}
-
-
 class Cheroot(Server):
     """It would shut both directions under a client that is sending."""
 
@@ -87,16 +84,16 @@ CHUNKED = {**CHUNKED_WITHOUT_END, "wsgi.input_terminated": True}
 
 def give(injector, environ, server, app=None, to=None):
     """Send an answer piece by piece `to` a connection, as servers do, and return it."""
+    sent = bytearray()
+    write = sent.extend if to is None else to.sendall
     result = WSGIFaultMiddleware(app, injector=injector)(environ | server.shown, server.start_response)
-    sent = b""
     for piece in result:
-        sent += piece
-        if to is not None:
-            to.sendall(piece)
+        write(piece)
     getattr(result, "close", lambda: None)()
     return sent
 
 
+GEVENT = {"SERVER_SOFTWARE": "gevent/20.0 Python/3.11"}
 GRANIAN = {"SERVER_SOFTWARE": "Granian"}
 LATE = "cos:InternalError,status=200,delay=1ms,drain=no"
 
@@ -118,7 +115,7 @@ LATE = "cos:InternalError,status=200,delay=1ms,drain=no"
             (Server, UNREAD, shows, None, ["close"], None)
             for shows in (
                 {"uwsgi.version": b"2"},
-                Gevent.shown,
+                GEVENT,
                 {"asgi.scope": {"asgi": {"spec_version": "2.3"}}},
                 {"SERVER_SOFTWARE": "x/1"},
                 {},
@@ -128,8 +125,8 @@ LATE = "cos:InternalError,status=200,delay=1ms,drain=no"
         (Gunicorn, UNREAD, {"SERVER_PROTOCOL": "HTTP/2"}, False, [], None),
         (Gunicorn, CLOSES, {"SERVER_PROTOCOL": "HTTP/2"}, False, [], None),
         # The name and the word are read in any case; on the wire it is one word.
-        (Gevent, "http:503,set.connection=Close", {}, None, ["close"], None),
-        (Gevent, "http:503,set.Connection=close", {}, None, ["close"], None),
+        (Server, "http:503,set.connection=Close", GEVENT, None, ["close"], None),
+        (Server, "http:503,set.Connection=close", GEVENT, None, ["close"], None),
     ],
 )
 def test_what_a_server_is_told(servers, make_injector, make, rule, more, told, said, left):
@@ -151,18 +148,15 @@ def test_a_body_that_cannot_be_read_behind_its_answer(servers, make_injector, so
     assert b"SlowDown" in give(make_injector(UNREAD), environ_of(servers, source) | GRANIAN, Server())
 
 
-def test_a_test_client_sees_the_header_that_the_rule_asks_for(servers, make_injector):
+@pytest.mark.parametrize(("rule", "said"), [(CLOSES, ["close"]), (UNREAD, [])])
+def test_a_test_client_sees_the_header_that_the_rule_asks_for(servers, make_injector, rule, said):
     """In process it is a header like any other; a body left unread is nobody's next request."""
-    for rule, said in (CLOSES, ["close"]), (UNREAD, []):
-        environ = environ_of(servers)
-        del environ["REMOTE_PORT"]
-        server = Server()
-        give(make_injector(rule), environ, server)
-        assert server.connection == said
-        scope = servers.scope("PUT", "/b/k", body=BODY) | TESTCLIENT
-        wrapped = ASGIFaultMiddleware(None, injector=make_injector(rule))
-        answer = asyncio.run(servers.asgi(wrapped, scope, servers.messages(BODY)))
-        assert answer.header("connection") == (said[0] if said else [])
+    environ, server = environ_of(servers), Server()
+    del environ["REMOTE_PORT"]
+    give(make_injector(rule), environ, server)
+    answer = Asgi()(make_injector(rule), "PUT", "/b/k", body=BODY, **TESTCLIENT)
+    in_asgi = [value for name, value in answer.headers if name == "connection"]
+    assert (server.connection, in_asgi) == (said, said)
 
 
 MORE = bytes(8_000_000)
@@ -172,8 +166,7 @@ MORE = bytes(8_000_000)
 def answered(servers, injector):
     """A client's and a server's end, with an answer between them that leaves a body unread."""
     with loopback() as (client, server):
-        environ = environ_of(servers, **{"werkzeug.socket": server})
-        give(injector, environ, Server(), to=server)
+        give(injector, environ_of(servers, **{"werkzeug.socket": server}), Server(), to=server)
         yield client, server
     settle()
 
@@ -205,8 +198,7 @@ def test_a_server_that_shuts_both_directions(servers, make_injector):
         client.settimeout(0.2)
         with pytest.raises(TimeoutError):
             client.sendall(MORE)  # until nothing more fits
-        environ = environ_of(servers, **{"werkzeug.socket": server})
-        give(make_injector(UNREAD), environ, Server(), to=server)
+        give(make_injector(UNREAD), environ_of(servers, **{"werkzeug.socket": server}), Server(), to=server)
         server.shutdown(socket.SHUT_RDWR)
         server.close()
         client.settimeout(PATIENCE)
@@ -267,10 +259,9 @@ WRAPPINGS = {
 @each_row("rule", [UNREAD, CLOSES])
 def test_a_server_beneath_other_middleware(servers, make_injector, wrap, rule):
     """Middleware does not hide the server; if it does, the answer comes all the same."""
-    server = Gunicorn()
-    wrapped = WRAPPINGS[wrap](server.start_response)
-    environ = environ_of(servers, **server.shown)
-    answer = b"".join(WSGIFaultMiddleware(None, injector=make_injector(rule))(environ, wrapped))
+    server, injector = Gunicorn(), make_injector(rule)
+    environ, start = environ_of(servers, **server.shown), WRAPPINGS[wrap](server.start_response)
+    answer = b"".join(WSGIFaultMiddleware(None, injector=injector)(environ, start))
     assert (b"SlowDown" in answer, server.told, server.connection) == (True, wrap != "hidden", [])
 
 
@@ -279,11 +270,6 @@ class Source(io.BytesIO):
 
     def seekable(self):
         return False
-
-
-def limited(body):
-    """As Flask reads."""
-    return [LimitedStream(body, len(BODY)).read()]
 
 
 TO_THE_END = [
@@ -315,7 +301,11 @@ def reading(read):
         # The connection is in sync and stays, however all was read; an empty piece ends chunks, or is all at once.
         *(
             (read, {}, False)
-            for read in (limited, lambda source: [source.read(len(BODY))], *READERS.values())
+            for read in (
+                lambda source: [LimitedStream(source, len(BODY)).read()],  # as Flask reads
+                lambda source: [source.read(len(BODY))],
+                *READERS.values(),
+            )
         ),
         *((read, CHUNKED, False) for read in TO_THE_END),
         # Else the server is told to close, where it marks the end itself, too; of a body that is closed, or that has no
@@ -333,9 +323,8 @@ def test_what_an_app_has_left_of_its_body(servers, make_injector, read, more, to
 
 def test_an_app_that_has_read_a_part(servers, make_injector):
     """Only what it has left is read."""
-    source = stream(BODY + b"next")
-    environ = environ_of(servers, source, SERVER_SOFTWARE="Granian")
-    give(make_injector("cos:SlowDown,when=after"), environ, Server(), reading(lambda source: source.read(10)))
+    source, app = stream(BODY + b"next"), reading(lambda source: source.read(10))
+    give(make_injector("cos:SlowDown,when=after"), environ_of(servers, source) | GRANIAN, Server(), app)
     assert source.read() == b"next"
 
 

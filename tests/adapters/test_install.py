@@ -29,17 +29,14 @@ from faultinject.adapters import forget
 from faultinject.exceptions import ConfigurationError
 
 from .conftest import asgi_app, make_scope, wsgi_app
-from .transport import hearing
+from .transport import hearing, recorder
 
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch):
     """No variable of faultinject, and no injector of the environment from another test."""
-    import os
-
-    for name in list(os.environ):
-        if name.startswith("FAULTINJECT_"):
-            monkeypatch.delenv(name)
+    for name in [each for each in os.environ if each.startswith("FAULTINJECT_")]:
+        monkeypatch.delenv(name)
     forget()
     yield monkeypatch
     forget()
@@ -84,14 +81,10 @@ def awaits(app):
 
 
 async def get_asgi(app, path):
-    statuses = []
-
-    async def send(message):
-        statuses.append(message.get("status"))
-
+    sent, send = recorder()
     with suppress(LookupError):  # ServerErrorMiddleware raises again what it has answered
         await app(make_scope(target=path), hearing({"type": "http.request"}), send)
-    return statuses[0]
+    return sent[0]["status"]
 
 
 APPS = {
@@ -108,17 +101,14 @@ def test_off_is_the_very_object_untouched(kind, caplog):
     """Not switched on: nothing is wrapped, nothing is changed, nothing is said."""
     app = APPS[kind]()
     before = dict(vars(app))
-    assert install(app) is app
-    assert vars(app) == before
-    assert get(app) == 200
-    assert get_injector(app) is None
-    assert caplog.records == []
+    found = install(app), dict(vars(app)), get(app), get_injector(app), caplog.records
+    assert found == (app, before, 200, None, [])
 
 
-def test_off_looks_at_nothing():
+@pytest.mark.parametrize("app", [object(), None, flask.Flask, dict])
+def test_off_looks_at_nothing(app):
     """Off, even what is no app comes back: a start in production cannot fail here."""
-    for app in (object(), None, flask.Flask, dict):
-        assert install(app) is app
+    assert install(app) is app
 
 
 @pytest.mark.parametrize("kind", APPS)
@@ -150,35 +140,32 @@ def test_rules_in_code_are_the_apps_own(on):
     one, two = install(flask_app(), "http:500,times=1"), install(flask_app(), "http:500,times=1")
     assert [get(each) for each in (one, two, one)] == [500, 500, 200]
     injector = get_injector(one)
-    assert injector is not get_injector(two)
-    assert injector.seed == "install"
+    assert (injector.seed, injector is get_injector(two)) == ("install", False)
     assert [get_injector(each) for each in (None, object(), io.StringIO())] == [None] * 3
     # A crash in a view is the app's own 500.
-    assert install(one, "http:503,when=after") is one
-    assert (get_injector(one), get(one), get(one, "/fails")) == (injector, 503, 500)
+    found = install(one, "http:503,when=after"), get_injector(one), get(one), get(one, "/fails")
+    assert found == (one, injector, 503, 500)
 
 
 @pytest.mark.parametrize("kind", APPS)
 def test_kill_switch(environment, kind):
     """`FAULTINJECT_ENABLED=0` overrides enabled=True, and middleware that is added by hand."""
     environment.setenv("FAULTINJECT_ENABLED", "0")
-    app = APPS[kind]()
+    app, injector = APPS[kind](), Injector("http:503")
     assert install(app, "http:503", enabled=True) is app
-    injector = Injector("http:503")
     assert install(app, injector=injector, enabled=True) is app
-    assert not injector.enabled
-    injector.enable()
-    assert not injector.enabled
+    for _ in range(2):
+        assert not injector.enabled
+        injector.enable()
     assert get(WSGIFaultMiddleware(wsgi_app, "http:503")) == 200
 
 
-def test_enabled_in_code(environment):
+@pytest.mark.parametrize("make", [flask_app, starlette_app])
+def test_enabled_in_code(environment, make):
     """`enabled=True` reads the environment's rules, also after the app has served; False is off."""
     environment.setenv("FAULTINJECT_RULES", "http:503")
-    for app in (flask_app(), starlette_app()):
-        assert install(app, enabled=False) is app
-        assert get(app) == 200
-        assert get(install(app, enabled=True)) == 503
+    app = make()
+    assert [get(install(app, enabled=each)) for each in (False, True)] == [200, 503]
 
 
 GIVEN = "faultinject: rules were given to install(), but it is off: set FAULTINJECT_ENABLED=1"
@@ -229,26 +216,22 @@ def test_what_is_said_while_it_is_off(environment, caplog, variables, said):
     """Once; rules in code override the variables, and off in code is off without a word."""
     for name, value in variables.items():
         environment.setenv(name, value)
-    app = flask_app()
-    assert install(app) is app
-    install(flask_app())
-    assert [(each.levelno, each.getMessage()) for each in caplog.records] == [
-        (logging.WARNING, each) for each in said
-    ]
+    for _ in range(2):
+        install(flask_app())
+    found = [(each.levelno, each.getMessage()) for each in caplog.records]
+    assert found == [(logging.WARNING, each) for each in said]
     caplog.clear()
     forget()
-    install(app, "http:503", enabled=False)
-    install(app, "http:503")
-    off = variables.get("FAULTINJECT_ENABLED") != "0"
-    assert caplog.messages == [GIVEN] * off + said
+    for enabled in (False, None):
+        install(flask_app(), "http:503", enabled=enabled)
+    assert caplog.messages == [GIVEN] * (variables.get("FAULTINJECT_ENABLED") != "0") + said
 
 
 def test_an_injector_of_your_own(on):
     """An injector may be given instead of rules, not beside them."""
     injector = Injector("http:500")
     app = install(flask_app(), injector=injector)
-    assert get_injector(app) is injector
-    assert get(app) == 500
+    assert (get_injector(app), get(app)) == (injector, 500)
     with pytest.raises(
         ConfigurationError, match="rules and a seed belong to the injector: give one or the other"
     ):
@@ -274,12 +257,11 @@ def test_outside_all_middleware(on, kind, when):
     install(app, "http:503,when=after,times=2,unless.path=/other;http:599,path=/other")
     if when == "after":
         app.add_middleware(Seeing)
-    assert [get(app), get(app, "/other")] == [503, 599]
-    assert seen == ["/"]
     # A crash is ServerErrorMiddleware's 500: seen from outside it is an app that failed, and passes.
-    assert get(app, "/fails") == 500
-    assert [each.did for each in get_injector(app).journal.outcomes] == ["answered", "answered", "app_failed"]
-    assert [get(app), get(app)] == [503, 200]
+    paths = ("/", "/other", "/fails", "/", "/")
+    assert [get(app, path) for path in paths] == [503, 599, 500, 503, 200]
+    found = [each.did for each in get_injector(app).journal.outcomes]
+    assert found == ["answered", "answered", "app_failed", "answered", "passed"]
     assert seen == ["/", "/fails", "/", "/"]
 
 
@@ -288,8 +270,7 @@ def test_add_middleware(on):
     added, listed = starlette_app(), Starlette(middleware=[Middleware(ASGIFaultMiddleware, rules="http:599")])
     added.add_middleware(ASGIFaultMiddleware, rules="http:599")
     for app in (added, listed):
-        assert get_injector(app) is None
-        assert get(app) == 599
+        assert (get_injector(app), get(app)) == (None, 599)
         assert get_injector(app).counts() == {"rule-1": RuleCounts(1, 1)}
 
 
@@ -310,7 +291,7 @@ def test_flask_in_middleware_of_its_own(on):
     app.wsgi_app = ProxyFix(app.wsgi_app)
     assert get_injector(app) is get_injector()
     install(app, "http:500,times=1")
-    assert [get(app), get(app)] == [500, 200]
+    assert [get(app) for _ in range(2)] == [500, 200]
 
 
 NESTED = pytest.mark.parametrize(
@@ -413,9 +394,8 @@ CALLABLES = {
 def test_any_callable(on, name):
     """WSGI or ASGI is recognised by the callable's arguments, or is given by `interface`."""
     app = install(CALLABLES[name]())
-    assert awaits(app) == ("asgi" in name)
+    assert (awaits(app), get_injector(app)) == ("asgi" in name, get_injector())
     assert [get(app) for _ in range(6)] == [503] * 5 + [200]
-    assert get_injector(app) is get_injector()
     assert awaits(install(decorated(asgi_app), interface="asgi"))
 
 
@@ -426,12 +406,11 @@ def test_objects_stay_what_they_are(on, name):
     kind = type(app)
     assert install(app) is install(app) is app
     assert isinstance(app, kind)
-    assert [type(app).__qualname__, type(app).__module__] == [kind.__qualname__, kind.__module__]
+    assert (type(app).__qualname__, type(app).__module__) == (kind.__qualname__, kind.__module__)
     assert inspect.signature(app) == inspect.signature(kind.__call__.__get__(app))
     assert inspect.getfullargspec(app).args == inspect.getfullargspec(kind()).args
-    assert get(kind()) == 200
-    assert install(app, "http:500,times=1") is app
-    assert [get(app), get(app)] == [500, 200]
+    assert (get(kind()), install(app, "http:500,times=1")) == (200, app)
+    assert [get(app) for _ in range(2)] == [500, 200]
 
 
 class Final:
@@ -445,8 +424,7 @@ class Final:
 def test_what_can_have_no_subclass_is_wrapped(on):
     """A class may refuse one by any error; the app is served as a function then."""
     app = Final()
-    assert install(app).app is app
-    assert (get(install(app)), get(app)) == (503, 200)
+    assert (install(app).app, get(install(app)), get(app)) == (app, 503, 200)
 
 
 def test_factories_and_classes_are_refused(on):
@@ -474,9 +452,8 @@ def test_a_text_is_no_switch(monkeypatch):
     for text in ("0", "no", "false", "1"):
         with pytest.raises(ConfigurationError, match=f"enabled: '{text}' is a text; use True, False or None"):
             install(wsgi_app, "http:503", enabled=text)
-    assert install(wsgi_app, "http:503", enabled=False) is wsgi_app
     # An unset variable switches it off, and then nothing else is examined.
-    assert install(wsgi_app, "http:503", enabled="") is wsgi_app
+    assert [install(wsgi_app, "http:503", enabled=each) for each in (False, "")] == [wsgi_app] * 2
     monkeypatch.setenv("FAULTINJECT_ENABLED", "0")
     assert install(wsgi_app, "http:503", enabled="yes") is wsgi_app
 
@@ -506,8 +483,7 @@ def test_a_seed_belongs_to_all_apps_of_the_environment(on, monkeypatch):
     monkeypatch.delenv("FAULTINJECT_SEED")
     first, second = install(flask_app(), seed=1), install(starlette_app(), seed=1)
     assert get_injector(first) is get_injector(second) is get_injector()
-    assert [get(each) for each in (first, second) * 4] == [503] * 5 + [200] * 3
-    assert get_injector().seed == "1"
+    assert ([get(each) for each in (first, second) * 4], get_injector().seed) == ([503] * 5 + [200] * 3, "1")
     install(first, seed="1")
     with pytest.raises(
         ConfigurationError, match=r"share one injector, whose seed is 1: seed 99 needs rules of its own$"

@@ -5,7 +5,7 @@ import pytest
 from faultinject import Injector
 from tests.rows import each_row
 
-from .transport import App
+from .transport import App, last
 
 BODY = b"the body of the app's own answer"
 CACHED = {
@@ -52,7 +52,7 @@ def test_every_fault_is_marked(over, rule):
     """By the rule's name, with nothing else that speaks to caches; whatever the rule sets."""
     injector = Injector(f"{rule},name=mine", seed=1, environ={})
     assert marks(over(injector)) == [("cache-control", "no-store"), ("x-faultinject", "mine")]
-    assert injector.journal.outcomes[0].injected
+    assert last(injector).injected
 
 
 @each_row("rule", OWN)
@@ -146,8 +146,7 @@ def test_a_server_that_shares_the_rules_of_one_with_the_control_api(over, tmp_pa
     there = Injector("edit,set.x-a=b", environ=OVER_HTTP[0], **place)
     here = Injector("edit,set.x-a=b", environ={}, **place)
     assert guards(over(here)) == []
-    there.use("edit,set.x-new=new")
-    assert guards(over(here)) == GUARDS
-    there.use("http:503")
-    assert guards(over(here)) == GUARDS
+    for rule in "edit,set.x-new=new", "http:503":
+        there.use(rule)
+        assert guards(over(here)) == GUARDS
     assert guards(over(Injector("http:503", environ={}, **place))) == GUARDS

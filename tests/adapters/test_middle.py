@@ -2,17 +2,17 @@
 
 import asyncio
 import io
-import time
 from contextlib import nullcontext
+from itertools import accumulate
 
 import pytest
 
-from faultinject import ASGIFaultMiddleware, RuleCounts, WSGIFaultMiddleware
+from faultinject import ASGIFaultMiddleware, RuleCounts
 from tests.pairs import pairs
 from tests.rows import each_row
 
 from .conftest import Asgi, Wsgi
-from .transport import LEFT, READERS, WIRES, App, Broken, Taking, ended, hearing
+from .transport import LEFT, READERS, WIRES, App, Broken, Taking, ended, hearing, last, only
 
 WHOLE = b"0123456789"
 UPLOAD = (b"abcd", b"efgh", b"ij")
@@ -60,11 +60,10 @@ def test_an_upload_ends_after_so_many_bytes(wire, make_injector, rule, after, si
         assert isinstance(seen.error, error)
     else:
         assert seen.error is None
-    assert (seen.status, seen.end) == (status, end)
-    outcome = injector.journal.outcomes[-1]
+    assert (seen.status, seen.end, app.ran, counted(injector)) == (status, end, 0, 1)
+    outcome = only(injector)
     assert (outcome.did, outcome.applied, outcome.when) == (did, False, "before")
     assert (outcome.request_bytes, outcome.body_complete) == (after, after == 10)
-    assert (app.ran, counted(injector)) == (0, 1)
     if status and not inside:
         # An app under WSGI must not say so itself: its server does.
         said = "close" if wire.kind == "asgi" and after < 10 else None
@@ -90,49 +89,43 @@ def test_an_upload_that_ends_before(wire, make_injector, rule, inside, body, rec
     injector = make_injector(f"{rule},after_bytes=11,times=1", record_all=record_all)
     seen = wire(injector, app, "PUT" if upload else "GET", upload=upload, sized=sized, inside=inside)
     assert (seen.status, seen.body, seen.error) == (200, WHOLE, None)
-    assert (app.ran, app.body) == (1, b"".join(upload))
+    assert (app.ran, app.body, counted(injector)) == (1, b"".join(upload), 0)
     assert ended(injector) == ("nothing_to_cut", True, 200 if record_all else None)
-    assert counted(injector) == 0
     if not rule.startswith("stall"):
         wire(injector, app, "PUT", upload=(b"x" * 12,), inside=inside)
-        assert injector.journal.outcomes[-1].injected
+        assert last(injector).injected
 
 
-@pytest.mark.parametrize("rule", ["cos:SlowDown,after_bytes=11", "stall,duration=0s,after_bytes=3"])
-def test_an_app_that_fails(wire, make_injector, rule):
+@pytest.mark.parametrize(
+    ("rule", "how", "did"),
+    [
+        ("cos:SlowDown,after_bytes=11", READERS["read"], "app_failed"),
+        ("stall,duration=0s,after_bytes=3", READERS["read"], "stalled"),
+        ("stall,duration=0s,after_bytes=3", None, "app_failed"),
+    ],
+)
+def test_an_app_that_fails(wire, make_injector, rule, how, did):
     """Its own failure goes out; a pause that it has met was given."""
-    app = Taking(fails="before")
     injector = make_injector(f"{rule},times=1")
-    assert isinstance(wire(injector, app, "PUT", upload=UPLOAD, sized=False).error, Broken)
-    stalled = rule.startswith("stall")
-    assert ended(injector) == ("stalled" if stalled else "app_failed", True, None)
-    assert counted(injector) == stalled
-    if stalled:
-        again = make_injector(f"{rule},times=1")
-        wire(again, Taking(fails="before", how=None), "PUT", upload=UPLOAD)
-        assert (ended(again), counted(again)) == (("app_failed", True, None), 0)
+    seen = wire(injector, Taking(fails="before", how=how), "PUT", upload=UPLOAD, sized=how is None)
+    assert isinstance(seen.error, Broken)
+    assert (ended(injector), counted(injector)) == ((did, True, None), did == "stalled")
 
 
-@pytest.mark.parametrize("interface", ["wsgi", "asgi"])
-def test_nothing_is_read_behind_the_place_before_the_pause_is_over(make_injector, servers, clock, interface):
+def test_nothing_is_read_behind_the_place_before_the_pause_is_over(send, make_injector, clock):
     """A client that has sent so much of an upload with a length, and waits, meets it."""
     injector = make_injector("stall,duration=1s,after_bytes=5", waits=clock)
     source, unread = io.BytesIO(b"x" * 10), []
     clock.at(0.5, lambda: unread.append(10 - source.tell()))
     app = Taking()
-    if interface == "wsgi":
-        environ = servers.environ("PUT", body=b"x" * 10) | {"wsgi.input": source}
-        assert servers.wsgi(WSGIFaultMiddleware(app.wsgi, injector=injector), environ).status == 200
-    else:
 
-        async def receive():
-            piece = source.read(5)
-            return {"type": "http.request", "body": piece, "more_body": source.tell() < 10}
+    async def receive():
+        piece = source.read(5)
+        return {"type": "http.request", "body": piece, "more_body": source.tell() < 10}
 
-        wrapped = ASGIFaultMiddleware(app.asgi, injector=injector)
-        answer = clock.run(servers.asgi, wrapped, servers.scope("PUT", body=b"x" * 10), receive)
-        assert answer.status == 200
-    assert (unread, app.body) == ([5], b"x" * 10)
+    how = {"wsgi": {"wsgi.input": source}, "asgi": {"receive": receive}}
+    answer = send(injector, "PUT", body=b"x" * 10, app=app, **how[send.kind])
+    assert (answer.status, unread, app.body) == (200, [5], b"x" * 10)
 
 
 @each_row(
@@ -143,7 +136,7 @@ def test_nothing_is_read_behind_the_place_before_the_pause_is_over(make_injector
         sized=[True, False],
     ),
 )
-def test_a_wsgi_app_reads_all_of_an_upload_that_stalls(make_injector, servers, reader, sized, body):
+def test_a_wsgi_app_reads_all_of_an_upload_that_stalls(make_injector, clock, reader, sized, body):
     """By whatever it reads, and the pause is in it once."""
 
     class Strict(io.BytesIO):
@@ -153,20 +146,14 @@ def test_a_wsgi_app_reads_all_of_an_upload_that_stalls(make_injector, servers, r
             assert size is None or size >= 0
             return super().read(size)
 
-    app = Taking(how=READERS[reader])
-    injector = make_injector("stall,duration=20ms,after_bytes=5")
-    environ = servers.environ("PUT", body=body)
-    environ["wsgi.input"] = Strict(body)
-    if not sized:
-        environ |= CHUNKED
-    began = time.monotonic()
-    answer = servers.wsgi(WSGIFaultMiddleware(app.wsgi, injector=injector), environ)
-    assert time.monotonic() - began >= 0.02
-    assert (answer.status, app.body) == (200, body)
-    assert environ["wsgi.input"].readable()
-    assert ended(injector) == ("stalled", True, 200)
-    assert injector.counts()["rule-1"] == RuleCounts(1, 1)
-    assert answer.header("x-faultinject") == "rule-1"
+    app, source, began = Taking(how=READERS[reader]), Strict(body), clock.now
+    injector = make_injector("stall,duration=1h,after_bytes=5", waits=clock)
+    more = {"wsgi.input": source, **({} if sized else CHUNKED)}
+    answer = Wsgi()(injector, "PUT", body=body, app=app, **more)
+    assert clock.now - began == pytest.approx(3600)
+    assert (answer.status, app.body, answer.header("x-faultinject")) == (200, body, "rule-1")
+    assert (ended(injector), injector.counts()["rule-1"]) == (("stalled", True, 200), RuleCounts(1, 1))
+    assert source.readable()
 
 
 @pytest.mark.parametrize(
@@ -182,17 +169,11 @@ def test_an_upload_stalls(wire, make_injector, after, sized, inside):
     assert seen.saw == (200, WHOLE, "FIN")
     assert "x-faultinject" not in seen.headers
     assert app.body == b"".join(UPLOAD)
-    size = 0
-    times = {}
-    for at, piece in app.taken:
-        size += len(piece)
-        times[size] = at
-    before, behind = (
-        [at for size, at in times.items() if (size <= after) == early] for early in (True, False)
-    )
-    assert min(behind) - max(before, default=0) >= 0.05
-    assert ended(injector) == ("stalled", True, 200)
-    assert counted(injector) == 1
+    sizes = accumulate(len(piece) for _, piece in app.taken)
+    times = {size: at for size, (at, _) in zip(sizes, app.taken, strict=True)}
+    before = max((at for size, at in times.items() if size <= after), default=0)
+    assert min(at for size, at in times.items() if size > after) - before >= 0.05
+    assert (ended(injector), counted(injector)) == (("stalled", True, 200), 1)
 
 
 @pytest.mark.parametrize("marked", [True, False])
@@ -203,19 +184,21 @@ def test_an_app_that_reads_too_little(wire, make_injector, marked):
         "stall,duration=1h,after_bytes=5,times=1", FAULTINJECT_HEADER="1" if marked else "0"
     )
     seen = wire(injector, app, "PUT", upload=UPLOAD)
-    assert (seen.status, seen.body) == (200, WHOLE)
-    assert "x-faultinject" not in seen.headers
+    assert (seen.status, seen.body, seen.headers.get("x-faultinject")) == (200, WHOLE, None)
     assert (ended(injector), counted(injector)) == (("nothing_to_cut", True, None), 0)
 
 
-def test_a_body_whose_end_no_server_shows(make_injector):
-    """WSGI without `wsgi.input_terminated`, or HTTP/2: the app reads the body by itself."""
-    for ask, after, how in (
+@pytest.mark.parametrize(
+    ("ask", "after", "how"),
+    [
         (Wsgi(), 1, {"method": "PUT", "headers": [("Transfer-Encoding", "chunked")]}),
         (Asgi(), 0, {"http_version": "2"}),
-    ):
-        injector = make_injector(f"cos:SlowDown,after_bytes={after}")
-        assert (ask(injector, **how).status, ended(injector)[0]) == (200, "nothing_to_cut")
+    ],
+)
+def test_a_body_whose_end_no_server_shows(make_injector, ask, after, how):
+    """WSGI without `wsgi.input_terminated`, or HTTP/2: the app reads the body by itself."""
+    injector = make_injector(f"cos:SlowDown,after_bytes={after}")
+    assert (ask(injector, **how).status, ended(injector)[0]) == (200, "nothing_to_cut")
 
 
 CHUNKED = {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
@@ -251,7 +234,7 @@ def test_an_upload_that_is_given_up(make_injector, servers, rule, did):
     assert (ended(injector)[0], counted(injector)) == (did, 0)
 
 
-def test_what_comes_behind_a_body_that_was_read_again(make_injector, servers):
+def test_what_comes_behind_a_body_that_was_read_again(make_injector):
     """The app hears of it from the server."""
     told, heard = [{"type": "http.request", "body": b"abc", "more_body": False}, LEFT], []
 
@@ -259,9 +242,8 @@ def test_what_comes_behind_a_body_that_was_read_again(make_injector, servers):
         heard.extend([await receive(), await receive()])
         await App().asgi(scope, receive, send)
 
-    scope = servers.scope("PUT", headers=[("transfer-encoding", "chunked")])
-    wrapped = ASGIFaultMiddleware(app, injector=make_injector("cos:SlowDown,after_bytes=8"))
-    asyncio.run(servers.asgi(wrapped, scope, hearing(*told)))
+    injector, headers = make_injector("cos:SlowDown,after_bytes=8"), [("transfer-encoding", "chunked")]
+    Asgi()(injector, "PUT", headers=headers, app=app, receive=hearing(*told))
     assert heard == told
 
 

@@ -29,14 +29,11 @@ def test_they_are_classes_and_show_app_rules_and_switch(around):
     """Whoever prints a middleware sees its app, its rules, and whether faults are on."""
     app = App()
     middleware = around(app, ["http:503,times=1"], seed=1)
-    assert isinstance(around, type)
-    assert isinstance(middleware, around)
-    assert middleware.app is app
-    name = around.__name__
-    assert repr(middleware) == f"<{name} around <App photos>: {middleware.injector!r}>"
-    assert "1 rule, seed 1, on" in repr(middleware)
-    middleware.injector.disable()
-    assert "1 rule, seed 1, off" in repr(middleware)
+    assert (type(middleware), middleware.app) == (around, app)
+    for state in "on", "off":
+        assert repr(middleware) == f"<{around.__name__} around <App photos>: {middleware.injector!r}>"
+        assert f"1 rule, seed 1, {state}" in repr(middleware)
+        middleware.injector.disable()
 
 
 @CLASSES
@@ -45,8 +42,7 @@ def test_an_attribute_that_they_lack_is_the_apps(around):
     app = App()
     app.__wrapped__ = app
     middleware = around(app, [])
-    assert middleware.title == "photos"
-    assert not hasattr(middleware, "__wrapped__")
+    assert (middleware.title, hasattr(middleware, "__wrapped__")) == ("photos", False)
     with pytest.raises(AttributeError, match="missing"):
         middleware.missing  # noqa: B018 - the look is the test
     assert copy.copy(middleware).app is middleware.app

@@ -1,14 +1,13 @@
 """`x-faultinject-rules`: a request's own faults, where `FAULTINJECT_ON_REQUEST` allows them."""
 
-import asyncio
-import threading
+import re
+from functools import partial
 
 import pytest
 
 from faultinject import ASGIFaultMiddleware, RuleCounts, Scenario, WSGIFaultMiddleware
-from tests.until import until
 
-from .conftest import NOW
+from .conftest import NOW, Asgi, make_scope
 from .transport import App, Broken
 
 RULES = "x-faultinject-rules"
@@ -21,11 +20,8 @@ def ask(send):
 
     def call(injector, text, target="/photos/cat.jpg", headers=(), **more):
         answer = send(injector, target=target, headers=[*headers, (RULES, text)], **more)
-        return (
-            answer.status,
-            answer.header("x-faultinject") or None,
-            answer.header("x-faultinject-refused") or None,
-        )
+        said = (answer.header(name) or None for name in ("x-faultinject", "x-faultinject-refused"))
+        return (answer.status, *said)
 
     return call
 
@@ -72,18 +68,32 @@ def test_the_log_says_that_requests_may_ask(ask, allowing, make_injector, caplog
     assert caplog.messages[-1] == told
 
 
-def test_rules_that_do_not_match_leave_the_scenario_alone(ask, allowing):
-    """A request whose own rules match gets no other fault; any other is decided as usual."""
-    injector = allowing()
-    assert ask(injector, "http:404,path=/b", target="/tea") == (418, "rule-1", None)
-    assert ask(injector, "http:404,times=0", target="/tea") == (200, None, None)
+PASSED = (200, None, None)
+PREFLIGHT = [("origin", "https://a"), ("access-control-request-method", "PUT")]
+LONGEST = "http:503,message=".ljust(2048, "x")
+"""As many bytes as are read."""
+TWICE = [(503, "on-request", None)] * 2 + [PASSED]
 
 
-def test_it_is_counted_by_the_header(ask, allowing):
-    """`times` is of all requests with the same text, and of no other."""
+@pytest.mark.parametrize(
+    ("texts", "how", "got"),
+    [
+        # A request whose own rules match gets no other fault; any other is decided as usual.
+        (["http:404,path=/b"], {"target": "/tea"}, [(418, "rule-1", None)]),
+        (["http:404,times=0"], {"target": "/tea"}, [PASSED]),
+        # `times` is of all requests with the same text, and of no other.
+        (["http:503,times=2"] * 3 + ["http:503,times=2,method=GET"] * 3, {}, TWICE * 2),
+        # The longest header that is read, and five rules.
+        ([LONGEST], {}, [(503, "on-request", None)]),
+        ([f"{'http:503,path=/b ' * 4}http:504"], {}, [(504, "on-request-5", None)]),
+        # Preflights are left alone, as by every rule.
+        (["http:503"], {"method": "OPTIONS", "headers": PREFLIGHT}, [PASSED]),
+    ],
+)
+def test_what_each_request_gets(ask, allowing, texts, how, got):
+    """By its header, whatever others have asked for."""
     injector = allowing()
-    got = [ask(injector, text)[0] for text in ("http:503,times=2",) * 3 + ("http:503,times=2,name=a",) * 3]
-    assert got == [503, 503, 200] * 2
+    assert [ask(injector, text, **how) for text in texts] == got
 
 
 def test_nothing_is_asked_where_it_is_not_allowed(ask, make_injector):
@@ -120,29 +130,10 @@ def test_nothing_is_asked_where_it_is_not_allowed(ask, make_injector):
 def test_wrong_rules_give_no_fault(ask, allowing, text, why):
     """The scenario's rules hold, and the answer says in one line of ASCII what is wrong."""
     injector = allowing()
-    ordinary, of_a_rule = ask(injector, text), ask(injector, text, target="/tea")
-    assert ordinary[:2] == (200, None)
-    assert of_a_rule == (418, "rule-1", ordinary[2])
-    assert ordinary[2].isascii()
-    assert ordinary[2].isprintable()
-    assert len(ordinary[2]) <= 200
-    if why is not None:
-        assert ordinary[2] == why
-
-
-def test_the_longest_header_that_is_read(ask, allowing):
-    """2,048 bytes, and five rules."""
-    text = f"http:503,message={'x' * 2031}"
-    assert len(text) == 2048
-    assert ask(allowing(), text) == (503, "on-request", None)
-    assert ask(allowing(), f"{'http:503,path=/b ' * 4}http:504") == (504, "on-request-5", None)
-
-
-def test_preflights_are_left_alone(ask, allowing, send):
-    """As by every rule."""
-    injector = allowing()
-    preflight = [("origin", "https://a"), ("access-control-request-method", "PUT")]
-    assert ask(injector, "http:503", method="OPTIONS", headers=preflight) == (200, None, None)
+    *got, said = ask(injector, text)
+    assert (got, ask(injector, text, target="/tea")) == ([200, None], (418, "rule-1", said))
+    assert re.fullmatch("[ -~]{1,200}", said)
+    assert said == (why or said)
 
 
 def test_every_request_is_noted_once(ask, allowing):
@@ -183,26 +174,22 @@ def test_an_error_of_ours_lets_the_request_pass(ask, allowing):
 def test_the_apps_failures_are_watched_as_ever(ask, make_injector):
     """A requested fault is not a failure of the app."""
     injector = make_injector(Scenario("http:418,path=/tea", abort="5xx>50%/1m,min=2"), **ALLOWED)
-    assert [ask(injector, "http:503")[0] for _ in range(4)] == [503] * 4
-    assert injector.disarmed == ""
+    assert ([ask(injector, "http:503")[0] for _ in range(4)], injector.disarmed) == ([503] * 4, "")
     for _ in range(2):
         with pytest.raises(Broken):
             ask(injector, "http:503,when=after", app=App(fails="before"))
     assert injector.disarmed.startswith("5xx>50%/1m,min=2: 2 of 2")
 
 
-def test_several_headers_are_one_text(servers, allowing):
+def test_several_headers_are_one_text(allowing):
     """As a WSGI server gives them: rules are not pieced together."""
-    scope = servers.scope(headers=[(RULES, "http:503"), (RULES, "http:504")])
-    got, given = [], scope.keys()
+    got = []
 
     async def app(scope, receive, send):
-        got.append(scope.keys() - given)
+        got.append(scope.keys() - make_scope().keys())
         await App().asgi(scope, receive, send)
 
-    answer = asyncio.run(
-        servers.asgi(ASGIFaultMiddleware(app, injector=allowing()), scope, servers.messages())
-    )
+    answer = Asgi()(allowing(), headers=[(RULES, "http:503"), (RULES, "http:504")], app=app)
     assert got == [set()]
     assert "http:504 needs a value" in answer.header("x-faultinject-refused")
 
@@ -213,31 +200,27 @@ def test_only_so_many_texts_are_kept(ask, allowing):
     texts = [f"http:501,times=1,name=n{number}" for number in range(257)]
     assert [ask(injector, texts[0])[0] for _ in range(2)] == [501, 200]
     assert [ask(injector, each)[0] for each in texts[1:]] == [501] * 256
-    assert ask(injector, texts[2])[0] == 200
-    assert ask(injector, texts[0])[0] == 501
+    assert (ask(injector, texts[2])[0], ask(injector, texts[0])[0]) == (200, 501)
 
 
 CHANGES = {
     "off": lambda injector: injector.disable(),
     "other rules": lambda injector: injector.use("http:418,path=/tea"),
-    "a moment": lambda injector: injector.enable(until=NOW + 0.2),
+    "a moment": lambda injector: injector.enable(until=NOW + 40),
     "the end of the process": lambda injector: injector.finish(),
 }
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_wait_that_was_asked_for_ends_as_every_other(ask, allowing, change):
+def test_a_wait_that_was_asked_for_ends_as_every_other(ask, allowing, clock, change):
     """And what was counted by the header goes on; the same text waits again."""
     times = 2 if change == "off" else 1
-    injector, text = allowing(), f"http:503,delay=1h,times={times}"
+    injector, text = allowing(now=clock.unix, waits=clock), f"http:503,delay=1h,times={times}"
     for _ in range(times):
         injector.enable()
-        thread = threading.Thread(target=ask, args=(injector, text), daemon=True)
-        thread.start()
-        until(lambda: injector.own_plan.services.active)
-        CHANGES[change](injector)
-        thread.join(60)
-        assert not thread.is_alive()
+        clock.at(clock.now + 30, partial(CHANGES[change], injector))
+        ask(injector, text)
+    assert 30 * times <= clock.now < 100
     injector.enable()
     assert ask(injector, text) == (200, None, None)
 
@@ -252,12 +235,9 @@ class Changing(App):
 
 @pytest.mark.parametrize("change", ["off", "other rules", "the end of the process"])
 @pytest.mark.parametrize("text", ["latency,delay=1h,when=after", "drip,rate=1"])
-def test_a_wait_that_was_asked_for_and_would_begin_behind_the_switch_does_not(ask, allowing, change, text):
+def test_a_wait_that_would_begin_behind_the_switch_does_not(ask, allowing, clock, change, text):
     """Each dripping piece is a wait of its own; requests after the process's end do not wait."""
-    injector, got = allowing(), []
-    app = Changing(lambda: CHANGES[change](injector))
-    for _ in range(2):
-        thread = threading.Thread(target=lambda: got.append(ask(injector, text, app=app)[::2]), daemon=True)
-        thread.start()
-        thread.join(60)
-    assert got == [(200, None)] * 2
+    injector = allowing(waits=clock)
+    app = Changing(partial(CHANGES[change], injector))
+    assert [ask(injector, text, app=app)[::2] for _ in range(2)] == [(200, None)] * 2
+    assert clock.now < 60

@@ -5,7 +5,7 @@ import pytest
 from faultinject import RuleCounts
 from tests.pairs import pairs
 
-from .transport import WIRES, App, last
+from .transport import WIRES, App, ended, last
 
 BREAKING = ["reset", "close", "hang,duration=10ms", "reset,when=after"]
 CUTTING = ["truncate", "truncate,of=cos:SlowDown", "reset,when=after,after_bytes=1"]
@@ -31,12 +31,10 @@ def test_the_request_passes(wire, make_injector, http2, rule):
     for _ in range(2):
         seen = wire(injector, app, **http2)
         assert (seen.saw, seen.headers.get("connection")) == ((200, b"0123456789", "FIN"), None)
-        assert (last(injector).did, last(injector).fault) == ("refused", rule.partition(",")[0])
-        assert (last(injector).applied, last(injector).injected) == (True, False)
-        assert (last(injector).status, last(injector).response_bytes) == (None, None)
-    assert (app.ran, app.closed) == (2, 2)
-    assert injector.counts()["rule-1"] == RuleCounts(2, 0)
+        outcome = last(injector)
+        assert (outcome.fault, outcome.injected) == (rule.partition(",")[0], False)
+        assert (*ended(injector), outcome.response_bytes) == ("refused", True, None, None)
+    assert (app.ran, app.closed, injector.counts()["rule-1"]) == (2, 2, RuleCounts(2, 0))
     wire(injector, app)
-    assert last(injector).injected
-    assert injector.counts()["rule-1"] == RuleCounts(3, 1)
+    assert (last(injector).injected, injector.counts()["rule-1"]) == (True, RuleCounts(3, 1))
     assert injector.finish() == 0

@@ -1,7 +1,7 @@
 """WSGI apps of many styles under faults that change the body."""
 
 import io
-from itertools import islice
+from itertools import islice, product
 from wsgiref.handlers import SimpleHandler
 from wsgiref.util import FileWrapper
 
@@ -12,10 +12,16 @@ from faultinject import WSGIFaultMiddleware
 from tests.rows import each_row
 
 from .manners import MANNERS, SIZED
-from .transport import App, Broken, WsgiWire, last
+from .transport import App, Broken, WsgiWire, ended, last
 
 WAYS = pytest.mark.parametrize("inside", [False, True], ids=["connection", "inside"])
-SHAPES = pytest.mark.parametrize("rule", ["truncate,keep_bytes=8", "drip,rate=1KB", "corrupt"])
+DID = {
+    # What is done to ten bytes: how many of them come, and how many are others.
+    "truncate,keep_bytes=8": ("truncated", 8, 0),
+    "drip,rate=1KB": ("dripped", 10, 0),
+    "corrupt": ("corrupted", 10, 1),
+}
+SHAPES = pytest.mark.parametrize("rule", DID)
 
 
 @pytest.fixture
@@ -23,24 +29,10 @@ def wire(servers):
     return WsgiWire(servers)
 
 
-def check(seen, rule, injector):
-    """The result of a body of ten known bytes."""
-    outcome = injector.journal.outcomes[-1]
-    assert seen.status == 200
-    if rule.startswith("truncate"):
-        assert (seen.body, outcome.did, outcome.response_bytes) == (b"01234567", "truncated", 8)
-    elif rule.startswith("drip"):
-        assert (seen.body, outcome.did, outcome.response_bytes) == (b"0123456789", "dripped", 10)
-    else:
-        assert (len(seen.body), outcome.did, outcome.response_bytes) == (10, "corrupted", 10)
-        assert sum(one != other for one, other in zip(seen.body, b"0123456789", strict=True)) == 1
-    assert injector.counts()["rule-1"].injected == 1
-
-
 @WAYS
-@SHAPES
+@pytest.mark.parametrize(("rule", "did"), DID.items())
 @each_row("app", MANNERS)
-def test_an_app_of_any_manner(wire, make_injector, rule, inside, app):
+def test_an_app_of_any_manner(wire, make_injector, rule, did, inside, app):
     """The body is changed like any other, and closed once, by the server or by us."""
     closed = []
 
@@ -56,22 +48,22 @@ def test_an_app_of_any_manner(wire, make_injector, rule, inside, app):
 
     injector = make_injector(rule)
     seen = wire(injector, Closing, inside=inside, **{"wsgi.file_wrapper": FileWrapper})
-    check(seen, rule, injector)
+    wrong = sum(one != other for one, other in zip(seen.body, b"0123456789", strict=False))
+    assert (last(injector).did, len(seen.body), wrong) == did
+    assert (seen.status, last(injector).response_bytes, closed) == (200, len(seen.body), [True])
     assert isinstance(seen.error, ConnectionError) == (inside and rule.startswith("truncate"))
-    assert closed == [True]
+    assert injector.counts()["rule-1"].injected == 1
 
 
 @SHAPES
 def test_what_passes_is_told_before_its_first_byte(servers, make_injector, rule):
     """The journal knows when the client does."""
-    injector = make_injector(rule)
-    told = []
+    injector, told = make_injector(rule), []
 
     def start_response(status, headers):
-        told.append(injector.journal.outcomes[-1].did)
+        told.append(last(injector).did)
 
-    wrapped = WSGIFaultMiddleware(App().wsgi, injector=injector)
-    list(wrapped(servers.environ("HEAD"), start_response))
+    list(WSGIFaultMiddleware(App().wsgi, injector=injector)(servers.environ("HEAD"), start_response))
     assert told == ["nothing_to_cut"]
 
 
@@ -88,9 +80,9 @@ def test_an_app_that_changes_its_mind_too_late(wire, make_injector, rule, inside
 
     injector = make_injector(f"{rule},times=1")
     assert wire(injector, app, inside=inside).error is error
-    given = rule.startswith("drip")  # a part has gone out slowly by then
-    assert injector.journal.outcomes[-1].did == ("dripped" if given else "app_failed")
-    assert injector.counts()["rule-1"].injected == given
+    found = last(injector).did, injector.counts()["rule-1"].injected
+    # A part has gone out slowly by then.
+    assert found == (("dripped", 1) if rule.startswith("drip") else ("app_failed", 0))
 
 
 @WAYS
@@ -99,8 +91,7 @@ def test_an_app_that_never_starts(wire, make_injector, rule, inside):
     """Without start_response there is no answer: the server gets to know."""
     injector = make_injector(f"{rule},times=1")
     assert isinstance(wire(injector, lambda *_: [b"0123456789"], inside=inside).error, AssertionError)
-    assert injector.journal.outcomes[-1].did == "app_failed"
-    assert injector.counts()["rule-1"].injected == 0
+    assert (last(injector).did, injector.counts()["rule-1"].injected) == ("app_failed", 0)
 
 
 @pytest.mark.parametrize("pieces", [0, 1])
@@ -115,12 +106,11 @@ def test_a_server_that_does_not_read_on(servers, make_injector, rule, pieces):
     list(islice(result, pieces))
     for _ in range(2):
         result.close()
-    assert app.closed == 1
-    outcome = injector.journal.outcomes[-1]
+    outcome = last(injector)
     expected = {"drip,rate=1KB": ["dripped"], "corrupt": ["corrupted", "failed"]}  # that depends on the place
     assert outcome.did in (expected.get(rule, ["failed"]) if pieces else ["failed"])
-    assert injector.counts()["rule-1"].injected == outcome.injected
-    assert injector.finish() == 0
+    found = app.closed, injector.counts()["rule-1"].injected, injector.finish()
+    assert found == (1, outcome.injected, 0)
 
 
 ANSWERS = {
@@ -155,18 +145,15 @@ def ask(servers, injector, answer):
     return start["status"], b"".join(each["body"] for each in parts)
 
 
-@each_row("answer", ANSWERS)
+@each_row(("answer", "record_all"), [*product(ANSWERS, (False, True))])
 @pytest.mark.parametrize("rule", TOUCHING)
-def test_there_is_nothing_to_cut(servers, make_injector, rule, answer):
+def test_there_is_nothing_to_cut(servers, make_injector, rule, answer, record_all):
     """The app's answer goes out, and the journal says so; its status is noted if all are."""
     status = int(ANSWERS[answer][1][:3])
-    for record_all in (False, True):
-        injector = make_injector(f"{rule},times=1", record_all=record_all)
-        assert ask(servers, injector, answer) == (status, b"")
-        noted = status if record_all else None
-        assert (last(injector).did, last(injector).status) == ("nothing_to_cut", noted)
-        assert injector.counts()["rule-1"].injected == 0
-    assert injector.errors == []
+    injector = make_injector(f"{rule},times=1", record_all=record_all)
+    assert ask(servers, injector, answer) == (status, b"")
+    assert ended(injector) == ("nothing_to_cut", True, status if record_all else None)
+    assert (injector.counts()["rule-1"].injected, injector.errors) == (0, [])
 
 
 @each_row("pieces", [[], [b""]])

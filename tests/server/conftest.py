@@ -61,32 +61,23 @@ def wsgi_app(environ, start_response):
     request, response = werkzeug.wrappers.Request(environ), werkzeug.wrappers.Response
     path = request.path
     ASKED.append(path)
-    if path == "/error":
-        raise LookupError("the store is broken")
-    if path == "/connection":
-        raise ConnectionRefusedError("the database is away")
+    if path in ERRORS:
+        raise ERRORS[path]
     if path == "/unread":
         return response("unread")(environ, start_response)
     body = request.get_data()
     if path == "/silent":
         return []
-    if path == "/nothing":
-        start_response("204 No Content", [("Content-Length", "0")])
-        return [b"something"]
     if path in ANSWERS:
         length, pieces = ANSWERS[path]
         start_response("200 OK", [("Content-Length", length.decode())] if length else [])
         return breaks(pieces) if path == "/breaks" else iter(pieces)
-    if path == "/long":
-        start_response("200 OK", [("Content-Length", "4")])
-        return [b"long", b"er"]
-    if path == "/closes":
-        start_response("299 Fine By Us", [("Content-Length", "2"), ("X-ODD", "y"), ("Connection", "Close")])
-        return [b"ok"]
-    if path == "/again":
-        return begun_anew(start_response)
-    if path == "/later":
-        return begun_later(start_response)
+    if path in HEADS:
+        status, headers, pieces = HEADS[path]
+        start_response(status, [*headers])
+        return pieces
+    if path in BEGUN:
+        return BEGUN[path](start_response)
     if path == "/wrong":
         with suppress(ValueError):
             start_response("200 OK", [("X", "a\r\nY: b")])
@@ -122,6 +113,23 @@ def begun_later(start_response):
         "503 Busy", [("Date", "today"), ("Server", "mine")], (ValueError, ValueError("in time"), None)
     )
     yield b"busy"
+
+
+ERRORS = {
+    "/error": LookupError("the store is broken"),
+    "/connection": ConnectionRefusedError("the database is away"),
+}
+HEADS = {
+    "/nothing": ("204 No Content", [("Content-Length", "0")], [b"something"]),
+    "/long": ("200 OK", [("Content-Length", "4")], [b"long", b"er"]),
+    "/closes": (
+        "299 Fine By Us",
+        [("Content-Length", "2"), ("X-ODD", "y"), ("Connection", "Close")],
+        [b"ok"],
+    ),
+}
+BEGUN = {"/again": begun_anew, "/later": begun_later}
+"""The WSGI app alone has these errors, heads with bodies, and answers begun anew."""
 
 
 class Exchange:
@@ -165,6 +173,19 @@ class Exchange:
 
     def is_closed(self):
         return self.file.readline() == b""
+
+    def fails(self, path):
+        """Whether that is answered as broken, and the connection ends."""
+        broken = self(f"GET {path} HTTP/1.1\nHost: h")[0] == "HTTP/1.1 500 Internal Server Error"
+        return broken and self.is_closed()
+
+    def rest(self):
+        """All that still comes, to the end of the connection."""
+        data = b""
+        with suppress(ConnectionResetError):
+            while more := self.file.read1(1000):
+                data += more
+        return data
 
 
 @contextmanager

@@ -79,10 +79,6 @@ def connected(server):
         yield sock
 
 
-def send(sock, data):
-    sock.sendall(data)
-
-
 def idle(sock):
     sock.sendall(WHOLE)
     assert answer(sock).endswith(b"\r\n\r\n/")
@@ -99,15 +95,9 @@ def left_body(sock):
     assert answer(sock).endswith(b"\r\n\r\n/")
 
 
-def takes_nothing(sock):
+def takes_nothing(sock, more=b""):
     """Its answer has begun, and is all made."""
-    sock.sendall(WHOLE.replace(b"/ ", b"/much "))
-    assert b"\0" in answer(sock)
-
-
-def takes_nothing_of_the_last(sock):
-    """The server has closed the connection, and still has most of the answer."""
-    sock.sendall(WHOLE.replace(b"/ HTTP/1.1\r\n", b"/much HTTP/1.1\r\nConnection: close\r\n"))
+    sock.sendall(WHOLE.replace(b"/ HTTP/1.1\r\n", b"/much HTTP/1.1\r\n" + more))
     assert b"\0" in answer(sock)
 
 
@@ -131,22 +121,19 @@ def ends(sock):
 
 
 SILENT = {
-    "nothing": partial(send, data=b""),
-    "half a head": partial(send, data=WHOLE[:20]),
-    "half a body": partial(send, data=HALF_BODY),
+    "nothing": lambda sock: None,
+    "half a head": lambda sock: sock.sendall(WHOLE[:20]),
+    "half a body": lambda sock: sock.sendall(HALF_BODY),
     "idle": idle,
     "half of the next head": half_of_the_next,
     "a body that nobody reads": left_body,
     "takes nothing": takes_nothing,
-    "takes nothing of the last": takes_nothing_of_the_last,
+    # The server has closed the connection, and still has most of the answer.
+    "takes nothing of the last": partial(takes_nothing, more=b"Connection: close\r\n"),
 }
 
 
-@pytest.fixture(params=SILENT, ids=lambda name: name.replace(" ", "-"))
-def be_silent(request):
-    return SILENT[request.param]
-
-
+@pytest.mark.parametrize("be_silent", SILENT.values(), ids=SILENT)
 def test_one_more_ends_the_one_that_is_silent_for_longest(app, be_silent):
     """Not one that waits for its answer, nor a later silent one; the new one is answered."""
     with Server(app, limits=Limits(connections=3)) as server, ExitStack() as stack:
@@ -183,8 +170,8 @@ def test_a_handshake_of_tls_counts(app):
         idle(first)
         second = secured()
         assert ends(silent)
-        idle(second)
-        idle(first)
+        for each in second, first:
+            idle(each)
 
 
 def test_an_end_of_tls_that_is_not_confirmed(app, monkeypatch):
@@ -250,8 +237,7 @@ def test_those_that_have_ended_do_not_count(app):
 def test_there_are_fewer_where_few_files_can_be_open(app, monkeypatch):
     """A quarter of them is for others."""
     monkeypatch.setattr(resource, "getrlimit", lambda _: (4, 4))
-    server = Server(app, limits=Limits(connections=100))
-    with server, ExitStack() as stack:
+    with Server(app, limits=Limits(connections=100)) as server, ExitStack() as stack:
         first, *others = (stack.enter_context(connected(server)) for _ in range(4))
         assert ends(first)
         for other in others:
@@ -261,8 +247,7 @@ def test_there_are_fewer_where_few_files_can_be_open(app, monkeypatch):
 def test_a_process_without_a_limit_of_files(app, monkeypatch):
     """Has as many connections as it was told."""
     monkeypatch.setattr(resource, "getrlimit", lambda _: (resource.RLIM_INFINITY,) * 2)
-    server = Server(app, limits=Limits(connections=1))
-    with server, connected(server) as first:
+    with Server(app, limits=Limits(connections=1)) as server, connected(server) as first:
         idle(first)
         with connected(server) as new:
             assert ends(first)
@@ -281,34 +266,27 @@ def test_websockets_count_until_they_end_and_stay():
             await receive()
             left.release()
         elif scope["type"] == "http":
-            await send({"type": "http.response.start", "status": 200, "headers": []})
-            await send({"type": "http.response.body", "body": b"/"})
+            await Response("/")(scope, receive, send)
 
     sock = socket.create_server(("127.0.0.1", 0))
     server = uvicorn_server(app, limits=Limits(connections=2))
-    address = sock.getsockname()
-
-    def connect():
-        return socket.create_connection(address, timeout=PATIENCE)
-
-    def stop():
-        server.should_exit = True
-
-    with sock, in_thread(lambda: server.run(sockets=[sock]), stop):
+    server.server_address = sock.getsockname()
+    with (
+        sock,
+        in_thread(lambda: server.run(sockets=[sock]), lambda: setattr(server, "should_exit", True)),
+    ):
         for _ in range(3):
             speaker = WSConnection(ConnectionType.CLIENT)
-            with connect() as upgraded:
+            with connected(server) as upgraded:
                 upgraded.sendall(speaker.send(Upgrade(host="h", target="/")))
                 speaker.receive_data(upgraded.recv(1000))
                 assert isinstance(next(speaker.events()), AcceptConnection)
                 assert held.acquire(timeout=PATIENCE)
-                with connect() as first:
-                    first.sendall(WHOLE)
-                    assert answer(first)
-                    with connect() as new:
+                with connected(server) as first:
+                    idle(first)
+                    with connected(server) as new:
                         assert ends(first)
-                        new.sendall(WHOLE)
-                        assert answer(new)
+                        idle(new)
             assert left.acquire(timeout=PATIENCE)
 
 
@@ -325,26 +303,18 @@ def the_next_drips(sock):
     drips(WHOLE[:20], sock)
 
 
-@pytest.mark.parametrize(
-    ("limits", "be_slow"),
-    [
-        (Limits(request=SOON), SILENT["nothing"]),
-        (Limits(request=SOON), SILENT["half a head"]),
-        (Limits(request=SOON), half_of_the_next),
-        (Limits(request=SOON), partial(drips, WHOLE[:20])),
-        (Limits(request=SOON), the_next_drips),
-        (Limits(request=SOON), SILENT["half a body"]),
-        (Limits(request=SOON), left_body),
-        (Limits(request=SOON), partial(drips, HALF_BODY)),
-    ],
-    ids=[
-        "nothing", "half a head", "half of the next head", "drips of a head", "drips of the next head", "half a body",
-        "a body that nobody reads", "drips of a body",
-    ],
-)  # fmt: skip
-def test_what_does_not_come_in_time(app, limits, be_slow):
+LATE = {
+    **{name: SILENT[name] for name in SILENT if "takes" not in name and name != "idle"},
+    "drips of a head": partial(drips, WHOLE[:20]),
+    "drips of the next head": the_next_drips,
+    "drips of a body": partial(drips, HALF_BODY),
+}
+
+
+@pytest.mark.parametrize("be_slow", LATE.values(), ids=LATE)
+def test_what_does_not_come_in_time(app, be_slow):
     """The connection ends, and nothing is said."""
-    with Server(app, limits=limits) as server, connected(server) as sock:
+    with Server(app, limits=Limits(request=SOON)) as server, connected(server) as sock:
         be_slow(sock)
         assert ends(sock)
         with connected(server) as other:

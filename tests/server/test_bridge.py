@@ -25,12 +25,10 @@ def kind():
 def test_a_head_is_as_the_app_says_it(connection):
     """Its reason phrase, its capitals, its own Date and Server."""
     connection.send("GET /closes HTTP/1.1\nHost: h")
+    head = rb"HTTP/1.1 299 Fine By Us\r\nContent-Length: 2\r\nX-ODD: y\r\nConnection: Close\r\ndate: "
     said = connection.file.read()
-    assert said.startswith(
-        b"HTTP/1.1 299 Fine By Us\r\nContent-Length: 2\r\nX-ODD: y\r\nConnection: Close\r\ndate: "
-    )
+    assert re.fullmatch(head + rb".*\r\n\r\nok", said, re.DOTALL)
     assert said.lower().count(b"connection:") == 1
-    assert said.endswith(b"\r\n\r\nok")
 
 
 @pytest.mark.parametrize("path", ["/again", "/later"])
@@ -43,8 +41,7 @@ def test_an_answer_that_is_begun_anew(connection, path):
 @pytest.mark.parametrize("path", ["/wrong", "/connection"])
 def test_an_app_that_fails(connection, path, caplog):
     """The client gets a 500, and the log the error, also one that looks like the client's."""
-    assert connection(f"GET {path} HTTP/1.1\nHost: h")[0] == "HTTP/1.1 500 Internal Server Error"
-    assert connection.is_closed()
+    assert connection.fails(path)
     [record] = caplog.records
     assert record.exc_info
 
@@ -53,8 +50,7 @@ def test_a_client_that_asks_first_and_is_answered_instead(connection):
     """Whether it sends its body then, nobody knows: the connection ends."""
     connection.send("PUT /unread HTTP/1.1\nHost: h\nExpect: 100-continue\nContent-Length: 4")
     assert connection.answer() == ("HTTP/1.1 200 OK", b"unread")
-    assert connection.headers["connection"] == "close"
-    assert connection.is_closed()
+    assert (connection.headers["connection"], connection.is_closed()) == ("close", True)
 
 
 def test_a_longer_answer_than_announced(connection):
@@ -78,13 +74,23 @@ def test_what_the_app_is_told(connection, target, path, query):
     """The path as bytes, and the raw target."""
     more = "X_A: no\nX-A: yes\nCookie: a=1\nCookie: b=2\nContent-Type: t/x\nX-Environ: 1"
     environ = ast.literal_eval(connection(f"GET {target} HTTP/1.1\nHost: h\n{more}")[1].decode())
-    assert (environ["PATH_INFO"], environ["QUERY_STRING"], environ["HTTP_HOST"]) == (path, query, "h")
-    assert environ["REQUEST_URI"] == environ["RAW_URI"] == target
-    assert (environ["HTTP_X_A"], environ["HTTP_COOKIE"], environ["CONTENT_TYPE"]) == ("yes", "a=1;b=2", "t/x")
     address, port = connection.sock.getsockname()
-    assert (environ["REMOTE_ADDR"], environ["REMOTE_PORT"]) == (address, str(port))
-    assert environ["SERVER_PORT"] == str(connection.sock.getpeername()[1])
-    assert (environ["SERVER_PROTOCOL"], environ["SERVER_SOFTWARE"]) == ("HTTP/1.1", "faultinject")
+    told = {
+        "PATH_INFO": path,
+        "QUERY_STRING": query,
+        "HTTP_HOST": "h",
+        "REQUEST_URI": target,
+        "RAW_URI": target,
+        "HTTP_X_A": "yes",
+        "HTTP_COOKIE": "a=1;b=2",
+        "CONTENT_TYPE": "t/x",
+        "REMOTE_ADDR": address,
+        "REMOTE_PORT": str(port),
+        "SERVER_PORT": str(connection.sock.getpeername()[1]),
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "SERVER_SOFTWARE": "faultinject",
+    }
+    assert {name: environ[name] for name in told} == told
 
 
 def test_a_client_that_leaves_is_no_error(caplog):

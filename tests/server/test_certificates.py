@@ -21,7 +21,7 @@ from faultinject.exceptions import MissingExtraError
 from faultinject.server.bounds import Limits
 from faultinject.server.certificates import certificate
 from faultinject.server.connections import Server
-from tests.slowly import others_slowly
+from tests.slowly import slowly
 from tests.until import until
 
 pytestmark = pytest.mark.live
@@ -157,12 +157,12 @@ def test_the_files():
     """No private key is in a file, and the files go with the block, after an error too."""
     pytest.importorskip("trustme")
     with pytest.raises(ValueError, match="mine"), certificate("192.0.2.7") as made:
-        folder = Path(made.authority).parent
-        assert [each.name for each in folder.iterdir()] == ["authority.pem"]
+        file = Path(made.authority)
+        assert ([*file.parent.iterdir()], file.name) == ([file], "authority.pem")
         assert made.trust == dict.fromkeys(VARIABLES, made.authority)
-        assert b"PRIVATE" not in Path(made.authority).read_bytes()
+        assert b"PRIVATE" not in file.read_bytes()
         raise ValueError("mine")
-    assert not folder.exists()
+    assert not file.parent.exists()
 
 
 def test_without_trustme(monkeypatch):
@@ -172,29 +172,33 @@ def test_without_trustme(monkeypatch):
         pass
 
 
+BOTO3 = """
+import boto3
+from botocore.config import Config
+settings = {"region_name": "x", "aws_access_key_id": "a", "aws_secret_access_key": "b"}
+client = boto3.client("s3", endpoint_url="URL", config=Config(retries={"total_max_attempts": 1}), **settings)
+print(client.get_object(Bucket="b", Key="cat")["Body"].read().decode())
+"""
+
+
 @pytest.mark.parametrize(
-    "client", others_slowly(["requests", "boto3", "curl", "node"], lambda client: client == "requests")
+    ("variable", "command"),
+    [
+        (
+            "REQUESTS_CA_BUNDLE",
+            [sys.executable, "-c", "import requests; print(requests.get('URL/cat').text)"],
+        ),
+        slowly("AWS_CA_BUNDLE", [sys.executable, "-c", BOTO3]),
+        slowly("CURL_CA_BUNDLE", ["curl", "-sS", "URL/cat"]),
+        slowly(
+            "NODE_EXTRA_CA_CERTS", ["node", "-e", "fetch('URL/cat').then(a => a.text()).then(console.log)"]
+        ),
+    ],
+    ids=["requests", "boto3", "curl", "node"],
 )
-def test_the_variables_that_clients_read(served, made, client):
+def test_the_variables_that_clients_read(served, made, variable, command):
     """Real clients trust the certificate by their own variable alone."""
     server, _ = served
-    commands = {
-        "requests": [sys.executable, "-c", f"import requests; print(requests.get('{server.url}/cat').text)"],
-        "boto3": [sys.executable, "-c", (
-            "import boto3; from botocore.config import Config;"
-            f"c = boto3.client('s3', endpoint_url='{server.url}', region_name='x', aws_access_key_id='a',"
-            " aws_secret_access_key='b', config=Config(retries={'total_max_attempts': 1}));"
-            "print(c.get_object(Bucket='b', Key='cat')['Body'].read().decode())"
-        )],
-        "curl": ["curl", "-sS", f"{server.url}/cat"],
-        "node": ["node", "-e", f"fetch('{server.url}/cat').then(a => a.text()).then(console.log)"],
-    }  # fmt: skip
-    variables = {
-        "requests": "REQUESTS_CA_BUNDLE",
-        "boto3": "AWS_CA_BUNDLE",
-        "curl": "CURL_CA_BUNDLE",
-        "node": "NODE_EXTRA_CA_CERTS",
-    }
     environ = {
         each: value
         for each, value in os.environ.items()
@@ -202,9 +206,13 @@ def test_the_variables_that_clients_read(served, made, client):
     }
     try:
         done = subprocess.run(
-            commands[client], env=environ | {variables[client]: made.trust[variables[client]]}, capture_output=True,
-            text=True, timeout=300, check=False,
-        )  # fmt: skip
+            [each.replace("URL", server.url) for each in command],
+            env=environ | {variable: made.trust[variable]},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
     except FileNotFoundError:
-        pytest.skip(f"{client} is not installed")
+        pytest.skip(f"{command[0]} is not installed")
     assert done.stdout.startswith("https /"), done.stderr

@@ -23,28 +23,31 @@ from .conftest import ASKED, PATIENCE, asgi_app, connected, serving, wsgi_app
 def test_requests_follow_each_other(connection):
     """Path, query, headers and body come as they were sent, on one connection."""
     first = connection("PUT /a%20b?x=1 HTTP/1.1\nHost: h\nX-A: 1\nX-A: 2\nContent-Length: 4", b"meow")
-    assert first == ("HTTP/1.1 200 OK", b"PUT /a b x=1 4 1,2")
+    assert (*first, connection.headers["server"]) == ("HTTP/1.1 200 OK", b"PUT /a b x=1 4 1,2", "faultinject")
     assert connection.headers.keys() == {"content-type", "content-length", "date", "server"}
-    assert connection.headers["server"] == "faultinject"
     assert connection.is_kept
 
 
 @pytest.mark.parametrize("path", ["/silent", "/error"])
 def test_an_app_that_fails(connection, kind, path, caplog):
     """The client gets a 500, and the log says why."""
-    assert connection(f"GET {path} HTTP/1.1\nHost: h")[0] == "HTTP/1.1 500 Internal Server Error"
-    assert connection.is_closed()
+    assert connection.fails(path)
     [record] = caplog.records
     assert record.exc_info if kind == "wsgi" else "ASGI" in record.message
 
 
-def test_a_body_in_chunks(connection):
+@pytest.mark.parametrize(
+    ("chunks", "size"),
+    [
+        (b"4;name=value\r\nmeow\r\n00002\r\n!!\r\n0\r\nX-A: 1\r\nHost: b\r\n\r\n", 6),
+        (b"".join(b"%x\r\n%b\r\n" % (size, b"x" * size) for size in (200_000, 1, 70_000, 0)), 270_001),
+    ],
+    ids=["small", "large"],
+)
+def test_a_body_in_chunks(connection, chunks, size):
     """It is read to its end, and the next request begins behind it; its trailers are dropped."""
     head = "PUT /a HTTP/1.1\nHost: h\nTransfer-Encoding: chunked"
-    chunks = b"4;name=value\r\nmeow\r\n00002\r\n!!\r\n0\r\nX-A: 1\r\nHost: b\r\n\r\n"
-    assert connection(head, chunks)[1] == b"PUT /a  6 "
-    pieces = b"".join(b"%x\r\n%b\r\n" % (size, b"x" * size) for size in (200_000, 1, 70_000, 0))
-    assert connection(head, pieces)[1] == b"PUT /a  270001 "
+    assert connection(head, chunks)[1] == b"PUT /a  %d " % size
     assert connection.is_kept
 
 
@@ -63,9 +66,7 @@ def test_a_body_that_is_none(connection, rest, caplog):
     """The app does not get what looks like a whole body, and the connection ends."""
     connection.send("PUT /a HTTP/1.1\nHost: h" + rest)
     connection.sock.shutdown(socket.SHUT_WR)
-    data = connection.file.read()
-    assert b" 200 " not in data
-    assert data.count(b"HTTP/1.1") <= 1
+    assert re.findall(rb"HTTP/1.1 (\d+)", connection.file.read()) in ([], [b"400"])
     assert not [each for each in caplog.records if each.levelno >= logging.ERROR]
 
 
@@ -91,30 +92,25 @@ def test_chunks_that_break_in_the_middle_of_an_answer(kind):
         assert begun.wait(PATIENCE)
         assert exchange.file.readline() == b"HTTP/1.1 200 OK\r\n"
         exchange.sock.sendall(b"nonsense\r\n")
-        rest = b""
-        with suppress(ConnectionResetError):
-            while more := exchange.file.readline():
-                rest += more
+        rest = exchange.rest()
         seen.set()
-    assert b"HTTP/1.1" not in rest
-    assert b"whole" not in rest
+    assert [each for each in (b"HTTP/1.1", b"whole") if each in rest] == []
 
 
 def test_what_an_app_leaves_of_a_body_is_no_request(connection):
     """It is read behind the answer, so that the next request is the next one."""
-    assert connection("PUT /unread HTTP/1.1\nHost: h\nContent-Length: 4", b"meow")[1] == b"unread"
-    assert connection.is_kept
-    connection.send("PUT /unread HTTP/1.1\nHost: h\nContent-Length: 300000", b"x" * 1000)
-    assert connection.answer()[1] == b"unread"
-    connection.sock.sendall(b"x" * 299_000)
-    assert connection.is_kept
+    for size in 4, 300_000:
+        early = min(size, 1000)
+        connection.send(f"PUT /unread HTTP/1.1\nHost: h\nContent-Length: {size}", b"x" * early)
+        assert connection.answer()[1] == b"unread"
+        connection.sock.sendall(b"x" * (size - early))
+        assert connection.is_kept
 
 
 def test_a_client_that_asks_first(connection):
     """It is told to go on when the app reads, and the connection is kept."""
     connection.send("PUT /a HTTP/1.1\nHost: h\nExpect: 100-continue\nContent-Length: 4")
-    assert connection.file.readline() == b"HTTP/1.1 100 Continue\r\n"
-    assert connection.file.readline() == b"\r\n"
+    assert connection.file.read(25) == b"HTTP/1.1 100 Continue\r\n\r\n"
     connection.sock.sendall(b"meow")
     assert connection.answer()[1] == b"PUT /a  4 "
     assert connection.is_kept
@@ -123,11 +119,10 @@ def test_a_client_that_asks_first(connection):
 def test_an_answer_without_a_length(connection):
     """It comes in chunks; one that cannot have a body needs neither."""
     status, body = connection("GET /nothing HTTP/1.1\nHost: h")
-    assert (status.upper(), body) == ("HTTP/1.1 204 NO CONTENT", b"")
-    assert "content-length" not in connection.headers
+    found = status.upper(), body, "content-length" in connection.headers
+    assert found == ("HTTP/1.1 204 NO CONTENT", b"", False)
     assert connection("GET /endless HTTP/1.1\nHost: h") == ("HTTP/1.1 200 OK", b"no length")
-    assert connection.headers["transfer-encoding"] == "chunked"
-    assert connection.is_kept
+    assert (connection.headers["transfer-encoding"], connection.is_kept) == ("chunked", True)
 
 
 @pytest.mark.parametrize("path", ["/a", "/endless", "/short", "/unread"])
@@ -142,8 +137,7 @@ def test_the_head_alone(connection, path):
 def test_a_client_of_old(connection):
     """HTTP/1.0 has no connection that stays, nor chunks, nor has it to name a host."""
     assert connection("GET /endless HTTP/1.0") == ("HTTP/1.1 200 OK", b"no length")
-    assert "transfer-encoding" not in connection.headers
-    assert connection.is_closed()
+    assert ("transfer-encoding" in connection.headers, connection.is_closed()) == (False, True)
 
 
 @pytest.mark.parametrize("path", ["/short", "/breaks"])
@@ -196,13 +190,9 @@ def test_what_is_no_request(connection, head):
     """Nonsense gets 400, the connection ends, and nothing that follows is carried out."""
     ASKED.clear()
     connection.sock.sendall((head.replace("%d", str(len(INNER))) + "\r\n\r\n" + INNER).encode())
-    data = b""
-    with suppress(ConnectionResetError):
-        while more := connection.sock.recv(1000):
-            data += more
+    data = connection.rest()
     assert data.startswith(b"HTTP/1.1 400 ")
-    assert data.count(b"HTTP/1.1 ") == 1
-    assert ASKED == []
+    assert (data.count(b"HTTP/1.1 "), ASKED) == (1, [])
 
 
 @pytest.mark.parametrize("size", [len("DELETE /k"), len("DELETE /k HTTP/1.1"), -4, -2])
@@ -211,8 +201,7 @@ def test_a_head_that_is_cut_off(connection, size):
     ASKED.clear()
     connection.sock.sendall(b"DELETE /k HTTP/1.1\r\nHost: h\r\n\r\n"[:size])
     connection.sock.shutdown(socket.SHUT_WR)
-    assert connection.sock.recv(1000) == b""
-    assert ASKED == []
+    assert (connection.sock.recv(1000), ASKED) == (b"", [])
 
 
 def test_what_is_no_request_behind_one():
@@ -227,26 +216,22 @@ def test_what_is_no_request_behind_one():
         exchange.send("GET /a HTTP/1.1\nHost: h", b"nonsense\r\n\r\n")
         goes_on.set()
         assert exchange.answer() == ("HTTP/1.1 200 OK", b"GET /a  0 ")
-        assert exchange.answer()[0] == "HTTP/1.1 400 Bad Request"
-        assert exchange.is_closed()
+        assert (exchange.answer()[0], exchange.is_closed()) == ("HTTP/1.1 400 Bad Request", True)
 
 
 def test_a_head_without_an_end(connection):
     """It is not kept: what has come is refused."""
     with suppress(ConnectionError):
         connection.sock.sendall(b"GET / HTTP/1.1\r\nHost: h\r\nX: " + b"x" * 300_000)
-        assert connection.answer()[0] == "HTTP/1.1 400 Bad Request"
-        assert connection.is_closed()
+        assert (connection.answer()[0], connection.is_closed()) == ("HTTP/1.1 400 Bad Request", True)
 
 
 def test_a_client_that_offers_another_protocol(connection, caplog):
     """As Java's does with its first request: it is answered by HTTP/1.1, and not logged."""
-    offer = "Connection: keep-alive, Upgrade, HTTP2-Settings\nUpgrade: h2c\nHTTP2-Settings: AAEA"
-    asked = f"PUT /a HTTP/1.1\nHost: h\n{offer}\nContent-Length: 4"
-    assert connection(asked, b"meow")[1] == b"PUT /a  4 "
-    assert connection(asked.replace("keep-alive, ", ""), b"meow")[1] == b"PUT /a  4 "
-    assert connection.is_kept
-    assert caplog.records == []
+    for offer in "keep-alive, Upgrade, HTTP2-Settings", "Upgrade, HTTP2-Settings":
+        more = f"Connection: {offer}\nUpgrade: h2c\nHTTP2-Settings: AAEA\nContent-Length: 4"
+        assert connection(f"PUT /a HTTP/1.1\nHost: h\n{more}", b"meow")[1] == b"PUT /a  4 "
+    assert (connection.is_kept, caplog.records) == (True, [])
 
 
 @pytest.mark.parametrize(
@@ -271,8 +256,7 @@ def test_a_connection_that_is_idle_for_long(caplog, monkeypatch):
     assert LIMITS.idle > 60
     monkeypatch.setattr(LIMITS, "idle", 0.05)
     with serving(asgi_app) as exchange:
-        assert exchange.is_kept
-        assert exchange.is_closed()
+        assert (exchange.is_kept, exchange.is_closed()) == (True, True)
     assert caplog.records == []
 
 
@@ -360,5 +344,4 @@ def test_an_injected_answer_to_a_body_that_is_not_read(kind, expects):
             f"PUT /a HTTP/1.1\nHost: h\nContent-Length: 100000{more}", b"" if expects else b"x" * 500
         )
         assert exchange.answer()[0].startswith("HTTP/1.1 503 ")
-        assert exchange.headers["connection"] == "close"
-        assert exchange.is_closed()
+        assert (exchange.headers["connection"], exchange.is_closed()) == ("close", True)

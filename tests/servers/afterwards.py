@@ -5,7 +5,6 @@ connection again unless the answer, or its end, says otherwise.
 """
 
 import json
-from itertools import count
 
 from .apps import photo
 from .faults import code, empty
@@ -24,7 +23,6 @@ SILENT = 0.1
 """Seconds after which these are believed to be silent."""
 KEPT, CLOSED, ENDED, BROKEN = "kept", "closed", "ends", "broken"
 """The connection was kept; closed as announced; closed without a word; broken by the fault."""
-_numbers = count()
 
 
 def chunked(body):
@@ -45,7 +43,7 @@ class Exchange:
         self.server = server
         self.rule = rule
         self.gives = THEN[rule][1]
-        number = next(_numbers)
+        number = next(server.numbers)
         self.path = f"/then-{rule}/t{number}/put"
         self.size = 50 + number % 50
         # A path that no other test asks this server for: how often it was met is counted.

@@ -21,6 +21,13 @@ _ran: Counter[str] = Counter()
 _stored: dict[str, str] = {}
 
 
+TOLD = {
+    "/ran": lambda query: str(_ran[query]),
+    "/counts": lambda _: json.dumps(_ran),
+    "/stored": lambda query: _stored.get(query, ""),
+}
+
+
 def photo(size):
     """The bytes of /photos/SIZE."""
     return shake_128(b"photo").digest(size)
@@ -28,12 +35,8 @@ def photo(size):
 
 def answer(method, path, query, body):
     """The pieces of an answer's body, and whether its length is told."""
-    if path == "/ran":
-        return [str(_ran[query]).encode()], True
-    if path == "/counts":
-        return [json.dumps(_ran).encode()], True
-    if path == "/stored":
-        return [_stored.get(query, "").encode()], True
+    if path in TOLD:
+        return [TOLD[path](query).encode()], True
     _ran[path] += 1
     if path == "/collect":
         return [str(gc.collect()).encode()], True

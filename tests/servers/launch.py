@@ -4,10 +4,10 @@ import json
 import os
 import ssl
 import sys
-import time
 from contextlib import suppress
 from functools import cached_property
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -183,6 +183,7 @@ class Server(Started):
 
     Attributes:
         address: where it is reached.
+        numbers: of paths that nobody else asks it for.
     """
 
     def __init__(self, name, folder, rules, **variables):
@@ -191,6 +192,7 @@ class Server(Started):
         self.name = name
         self.interface = kind.interface
         self.tls = None
+        self.numbers = count()
         self._read = 0
         self._lines = {}
         port = self._reserved.number
@@ -235,14 +237,12 @@ class Server(Started):
         return str(file)
 
     def wait_until_ready(self):
-        until = time.monotonic() + STARTS_WITHIN
-        while time.monotonic() < until:
+        def answers():
             assert self.process.poll() is None, f"{self.name} ended: {self.log}"
             with suppress(ConnectionError, FileNotFoundError), self.connect() as client:
-                if client.ask("GET", "/ready/photos/1", more="Connection: close\r\n").status == 200:
-                    return
-            time.sleep(0.01)
-        raise AssertionError(f"{self.name} does not answer: {self.log}")
+                return client.ask("GET", "/ready/photos/1", more="Connection: close\r\n").status == 200
+
+        wait_until(answers, f"{self.name} does not answer", patience=STARTS_WITHIN)
 
     def connect(self, **options):
         """A connection to it."""

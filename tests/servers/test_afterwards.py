@@ -1,7 +1,5 @@
 """After every fault, with every kind of body, the next request is answered right."""
 
-from itertools import count
-
 import pytest
 
 from tests.pairs import fewest, pairs
@@ -110,8 +108,7 @@ def test_a_connection_that_is_to_close_does(pool, name, situation):
     try:
         answer = getattr(exchange, situation)()
         assert exchange.check(answer)
-        assert answer.one("connection").lower() == "close"
-        assert exchange.client.end() == ("FIN", b"")
+        assert (answer.one("connection").lower(), exchange.client.end()) == ("close", ("FIN", b""))
     finally:
         exchange.close()
 
@@ -126,7 +123,6 @@ LAST = {
     "the answer's": ("error-undrained-last", "HTTP/1.1"),
 }
 """The reasons for the end of a connection: the rule, and the begin of the request."""
-_numbers = count()
 
 
 @pytest.mark.parametrize(
@@ -145,7 +141,7 @@ def test_an_upload_that_nobody_reads(pool, name, wish):
     """A client that sends its whole body before it reads gets the whole answer, and no reset."""
     server = started(pool, name)
     rule, line = (UNREAD | LAST)[wish]
-    path = f"/{rule}/unread-{next(_numbers)}"
+    path = f"/{rule}/unread-{next(server.numbers)}"
     head = f"PUT {path} {line}\r\nHost: a.example\r\nContent-Length: {len(HUGE)}\r\n\r\n"
     with server.connect() as client:
         client.send_whole(head.encode() + HUGE)

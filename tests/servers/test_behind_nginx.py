@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import pytest
 
@@ -128,15 +128,12 @@ def servers(request, tmp_path_factory):
     if missing:
         pytest.skip(f"no {missing[0]} here")
     folder = tmp_path_factory.mktemp(request.param)
-    back = Back(folder, request.param)
-    try:
-        front = Front(folder, request.param)
-        try:
-            yield back, front
-        finally:
-            front.stop()
-    finally:
-        back.stop()
+    with ExitStack() as stack:
+        both = []
+        for kind in Back, Front:
+            both.append(kind(folder, request.param))
+            stack.callback(both[-1].stop)
+        yield both
 
 
 @pytest.mark.parametrize(
@@ -173,9 +170,7 @@ def test_a_cut_of_a_known_length(servers, rule, did, size):
     with Client(front.address) as client:
         client.send(f"GET /{rule}/photos/2000 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
         answer = client.answer()
-    assert answer.status == 200
-    assert not answer.whole
-    assert answer.body == photo(2000)[:size]
+    assert (answer.status, answer.whole, answer.body) == (200, False, photo(2000)[:size])
     assert back.wrote(f"/{rule}/photos/2000", did)
 
 

@@ -1,7 +1,6 @@
 """Real clients store their objects after a first error, on connections of their choice."""
 
 from hashlib import sha256
-from itertools import count
 
 import pytest
 
@@ -14,7 +13,6 @@ from .uploading import CLIENTS, missing
 
 SIZES = (1, 5_000, 200_000)
 MAINSTREAM = ("uvicorn h11", "uvicorn httptools")
-_numbers = count()
 
 
 def says_expect(name):
@@ -25,7 +23,7 @@ def says_expect(name):
 def go_on(server, name, rule, size, folder):
     """After a first 503 the client makes one more attempt, and the right bytes are stored."""
     host, port = server.address
-    path = f"/{rule}/t{next(_numbers)}-{size}"
+    path = f"/{rule}/t{next(server.numbers)}-{size}"
     body = b"x" * size
     digest = sha256(body).hexdigest()
     assert CLIENTS[name](f"http://{host}:{port}{path}", body, folder) == [503, 200]

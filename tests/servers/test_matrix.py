@@ -34,8 +34,10 @@ QUICK = ("faultinject serve", "gunicorn sync", "uvicorn h11")
 """Ours, one with processes and an event loop; the others are slow together, not each."""
 FEW = ("faultinject serve", "gunicorn sync", "waitress", "uvicorn h11")
 """Servers for the rare cases: ours, one without buffering, one with it, and an event loop."""
-WAITS = "stall, after_bytes"
-"""Takes as long as a client waits in vain, which one server is asked for."""
+WAITS = ("stall, after, after_bytes", "drip", "status=200, late")
+"""Faults that take a second: one server is asked for them."""
+VAIN = "stall, after_bytes"
+"""Takes two waits in vain; in the default suite small servers in this process stall."""
 
 
 def kind(fault):
@@ -60,7 +62,7 @@ def shows(case):
     """The observations of one fault on one server."""
     server, fault = case
     yield server, kind(fault)
-    if (SERVERS | VARIANTS)[server].missing:
+    if KINDS[server].missing:
         return
     yield way(server), fault
     yield server in QUICK, fault
@@ -69,7 +71,7 @@ def shows(case):
 
 MARKED = [
     pytest.param(server, fault)
-    if server in QUICK and (fault != WAITS or server == "uvicorn h11")
+    if server in QUICK and fault != VAIN and (fault not in WAITS or server == "uvicorn h11")
     else pytest.param(server, fault, marks=pytest.mark.slow)
     for server, fault in fewest(CASES, shows)
 ]
@@ -77,7 +79,7 @@ MARKED = [
 
 def started(pool, name):
     """The running server, or the reason why it cannot run here."""
-    if why := (SERVERS | VARIANTS)[name].missing:
+    if why := KINDS[name].missing:
         pytest.skip(why)
     return pool.get(name)
 

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from itertools import count
 
 import pytest
 
@@ -23,7 +22,6 @@ WAYS = {
     # Others than cheroot do not wait for the rest of a chunk.
     "one chunk": ("Transfer-Encoding: chunked\r\n\r\nffff", b"x"),
 }
-_numbers = count()
 
 
 class Trickle(threading.Thread):
@@ -35,7 +33,7 @@ class Trickle(threading.Thread):
         self.answer = None
         self.took = 0.0
         more, self.piece = WAYS[way]
-        self.path = f"/error/trickle-{next(_numbers)}"
+        self.path = f"/error/trickle-{next(server.numbers)}"
         self.head = request("PUT", self.path, more=more)
         if way == "one chunk":
             self.head = self.head.removesuffix(b"\r\n\r\n") + b"\r\n"

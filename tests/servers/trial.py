@@ -1,7 +1,6 @@
 """One fault on one server: the paths, the journal, and what is compared with the results."""
 
 import time
-from itertools import count
 
 from .probe import PATIENCE
 from .results import RESULTS, WRITING
@@ -9,7 +8,6 @@ from .rules import TEXTS
 
 SETTLED = 0.3
 """Seconds after which the journal's last word is taken, where no word is expected yet."""
-_numbers = count()
 
 
 class Trial:
@@ -28,7 +26,7 @@ class Trial:
     def path(self, rule, target="photos/1000"):
         """A path below that rule's that nobody else asks for."""
         assert rule == "else" or rule in TEXTS
-        return f"/{rule}/t{next(_numbers)}/{target}"
+        return f"/{rule}/t{next(self.server.numbers)}/{target}"
 
     def ask(self, rule, target="photos/1000", method="GET", body=None, more=""):
         """One request on a connection of its own: its path and its answer."""
