@@ -59,7 +59,7 @@ class Client:
         parts = urlsplit(endpoint)
         self.http = Connections(endpoint)
         self.prefix = f"{parts.path.rstrip('/')}/{bucket}/"
-        self.headers = {"User-Agent": f"{type(self).__module__.rpartition('.')[2].replace('_', '-')}/1.0"}
+        self.headers = {"User-Agent": f"{type(self).__name__}/1.0"}
         self.lock = threading.Lock()
         self.left = self.repetitions
 
