@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 
-import anyio
 import httpx
 import pytest
 
@@ -14,46 +13,9 @@ from faultinject import Injector, RuleCounts
 from faultinject.clients.httpx import AsyncFaultTransport, FaultTransport
 from faultinject.exceptions import ConfigurationError
 
+from .httpx_clients import Awaiting, Blocking
+
 WHOLE = b"0123456789" * 100
-
-
-class Blocking:
-    """A client whose calls are made one after another."""
-
-    kind = FaultTransport
-
-    def __init__(self, transport):
-        self.transport = transport
-
-    def ask(self, *requests, **options):
-        """The result of each request: a response that was read, or an error."""
-        found = []
-        with httpx.Client(transport=self.transport, **options) as client:
-            for method, url, more in requests:
-                try:
-                    found.append(client.request(method, url, **more))
-                except httpx.HTTPError as error:
-                    found.append(error)
-        return found
-
-
-class Awaiting(Blocking):
-    """The same, awaited."""
-
-    kind = AsyncFaultTransport
-
-    def ask(self, *requests, **options):
-        async def main():
-            found = []
-            async with httpx.AsyncClient(transport=self.transport, **options) as client:
-                for method, url, more in requests:
-                    try:
-                        found.append(await client.request(method, url, **more))
-                    except httpx.HTTPError as error:
-                        found.append(error)
-            return found
-
-        return anyio.run(main)
 
 
 @pytest.fixture(params=[Blocking, Awaiting])
@@ -165,14 +127,7 @@ def test_uploads(make, url, app, rule):
     """Of known and unknown length: noted with a fault, whole without."""
     client = make(rule)
 
-    async def pieces_awaited():
-        for each in (b"one ", b"two"):
-            yield each
-
-    def pieces():
-        return pieces_awaited() if isinstance(client, Awaiting) else iter([b"one ", b"two"])
-
-    known, unknown = ("PUT", url, {"content": b"cat"}), ("PUT", url, {"content": pieces()})
+    known, unknown = ("PUT", url, {"content": b"cat"}), ("PUT", url, {"content": [b"one ", b"two"]})
     client.ask(known, unknown)
     assert app.asked[-1] == ("PUT", "/", b"one two")
     first = client.transport.injector.journal.outcomes[0]
@@ -191,13 +146,8 @@ def test_streamed_uploads(make, url, app, monkeypatch, tmp_path, noted):
             taken.append(each)
             yield each
 
-    async def pieces_awaited():
-        for each in pieces():
-            yield each
-
     client = make("reset,after_bytes=2,times=1")
-    stream = pieces_awaited if isinstance(client, Awaiting) else pieces
-    broken, whole = client.ask(("PUT", url, {"content": stream()}), ("PUT", url, {"content": stream()}))
+    broken, whole = client.ask(("PUT", url, {"content": pieces()}), ("PUT", url, {"content": pieces()}))
     assert isinstance(broken, httpx.ReadError)
     assert taken == [b"o", b"ne", b"o", b"ne", b"", b" two"]
     assert whole.status_code == 200

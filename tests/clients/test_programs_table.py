@@ -10,7 +10,7 @@ from .programs_table import ENOUGH, GREEN, compare
 
 
 def program(name="a loop", **more):
-    return Program(name, "asks | again", "time_stamps", lambda endpoint: None, ("http:503",), **more)
+    return Program(name, "asks | again", ("http:503",), **more)
 
 
 def finding(check, verdict, subject=None):

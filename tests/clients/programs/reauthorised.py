@@ -15,7 +15,7 @@ from google.auth.transport.requests import AuthorizedSession
 from google.cloud import storage
 from google.oauth2.credentials import Credentials
 
-from .program import GCS, program
+from .program import GCS, Program, program, programs
 
 LOCKED = "gcs:authError,method=GET,path=/download/**,times=1,per=call"
 EXPIRED = "b2:expired_auth_token,path=/b2api/*/b2_list_file_names,every=3"
@@ -32,23 +32,27 @@ def user(endpoint):
     )
 
 
-def download(endpoint, credentials):
+@programs(
+    Program(
+        "google-cloud-storage",
+        "google-cloud-storage: its session gets a new token after a 401.",
+        (LOCKED,),
+        app=GCS,
+        either={"error in 200"},
+    ),
+    Program(
+        "google-cloud-storage, plain 401",
+        "The same after a 401 that no document describes.",
+        (PLAIN,),
+        app=GCS,
+        passes={"permanent"},
+    ),
+)
+def download(endpoint):
     """Read each by Google's SDK."""
-    with storage.Client("cats", credentials, client_options={"api_endpoint": endpoint}) as client:
+    with storage.Client("cats", user(endpoint), client_options={"api_endpoint": endpoint}) as client:
         for name in NAMES:
             client.bucket("photos").blob(name).download_as_bytes()
-
-
-@program("google-cloud-storage", LOCKED, app=GCS, either={"error in 200"})
-def google(endpoint):
-    """google-cloud-storage: its session gets a new token after a 401."""
-    download(endpoint, user(endpoint))
-
-
-@program("google-cloud-storage, plain 401", PLAIN, app=GCS, passes={"permanent"})
-def google_plain(endpoint):
-    """The same after a 401 that no document describes."""
-    download(endpoint, user(endpoint))
 
 
 @program("google-cloud-storage, old token", PLAIN, app=GCS, caught={"permanent"})

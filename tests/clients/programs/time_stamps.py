@@ -8,7 +8,7 @@ import time
 import requests
 import tenacity
 
-from .program import program
+from .program import Program, program, programs
 from .sending import call
 
 DOWN = "http:503,path=/log"
@@ -51,32 +51,34 @@ def named_tight_loop(endpoint):
                     session.put(f"{endpoint}/log", data=stamped())
 
 
-def report(endpoint, body):
+@programs(
+    Program(
+        "time stamp of the call",
+        "requests and tenacity: the time in a body is that of the call, in all of its attempts.",
+        (PASSING,),
+        {"anew": False},
+        passes={"same bytes"},
+    ),
+    Program(
+        "time stamp of the attempt",
+        "requests and tenacity: the time in a body is that of the attempt.",
+        (PASSING,),
+        {"anew": True},
+        true={"same bytes"},
+    ),
+)
+def report(endpoint, anew):
     """Send six reports with tenacity; each attempt makes a new body, or all use one."""
 
     @tenacity.retry(
         wait=tenacity.wait_random_exponential(multiplier=0.1, max=0.4), stop=tenacity.stop_after_attempt(4)
     )
     def send(number, made):
-        if (
-            session.put(f"{endpoint}/status/{number}", data=body() if made is None else made).status_code
-            == 503
-        ):
+        body = stamped() if anew else made
+        if session.put(f"{endpoint}/status/{number}", data=body).status_code == 503:
             raise Busy
 
     with requests.Session() as session:
         session.trust_env = False
         for number in range(6):
-            send(number, None if body else stamped())
-
-
-@program("time stamp of the call", PASSING, passes={"same bytes"})
-def stamp_of_the_call(endpoint):
-    """requests and tenacity: the time in a body is that of the call, in all of its attempts."""
-    report(endpoint, None)
-
-
-@program("time stamp of the attempt", PASSING, true={"same bytes"})
-def stamp_of_the_attempt(endpoint):
-    """requests and tenacity: the time in a body is that of the attempt."""
-    report(endpoint, stamped)
+            send(number, stamped())
