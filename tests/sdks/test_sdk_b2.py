@@ -15,7 +15,7 @@ from b2sdk.v3.exception import B2Error, SSECKeyError, interpret_b2_error
 
 from faultinject import vendors
 
-from .told import with_calls
+from .told import of_each_row, raised
 
 # The SDK warns of each 400 whose code it does not know: invalid_bucket_id, too_many_buckets and others.
 pytestmark = pytest.mark.filterwarnings("ignore:bad request exception with an unknown `code`:UserWarning")
@@ -75,57 +75,46 @@ CALLS = {
 }
 
 
-def test_rows(server, api, http, subtests):
+@of_each_row(ROWS, CALLS)
+def test_rows(row, call, server, api, http):
     """Class and text of the SDK's error are the row's; the body is the row, to the byte."""
-    for row, operation in with_calls(ROWS, CALLS):
-        with subtests.test(row.label, call=operation):
-            call, bucket, key = CALLS[operation]
-            server.use(row.address, operation=operation)
-            http.got.clear()
-            with pytest.raises(B2Error) as caught:
-                call(api, server.url)
-            [answer] = http.got
-            message = told(row) if operation == "b2_download_file_by_name" else row.message
-            sent = {"code": row.code, "message": message, "status": row.status}
-            asked = json.loads(answer.request.body) if operation == "b2_list_buckets" else None
-            meant = interpret_b2_error(row.status, row.code, message, answer.headers, asked)
-            if (operation, row.code) == ("b2_download_file_by_name", "access_denied"):
-                meant = SSECKeyError()  # which is what a download makes of it
-            found = (type(caught.value), str(caught.value), answer.text, answer.headers["Content-Type"])
-            expected = (type(meant), str(meant), json.dumps(sent, indent=2), "application/json;charset=utf-8")
-            place = (server.last.operation, server.last.bucket, server.last.key)
-            assert (found, place) == (expected, (operation, bucket, key))
+    ask, bucket, key = CALLS[call]
+    server.use(row.address, operation=call)
+    http.got.clear()
+    error = raised(B2Error, ask, api, server.url)
+    [answer] = http.got
+    message = told(row) if call == "b2_download_file_by_name" else row.message
+    sent = {"code": row.code, "message": message, "status": row.status}
+    asked = json.loads(answer.request.body) if call == "b2_list_buckets" else None
+    meant = interpret_b2_error(row.status, row.code, message, answer.headers, asked)
+    if (call, row.code) == ("b2_download_file_by_name", "access_denied"):
+        meant = SSECKeyError()  # which is what a download makes of it
+    found = (type(error), str(error), answer.text, answer.headers["Content-Type"])
+    expected = (type(meant), str(meant), json.dumps(sent, indent=2), "application/json;charset=utf-8")
+    place = (server.last.operation, server.last.bucket, server.last.key)
+    assert (found, place) == (expected, (call, bucket, key))
 
 
-def test_head(server, api, http, subtests):
+@of_each_row(ROWS)
+def test_head(row, server, api, http):
     """On HEAD the SDK knows the status alone; the headers are GET's, and there is no body."""
-    for row in ROWS:
-        with subtests.test(row.label):
-            server.use(row.address)
-            http.got.clear()
-            with pytest.raises(B2Error) as caught:
-                api.get_file_info_by_name(server.url, "token", "photos", KEY)
-            [answer] = http.got
-            sent = json.dumps({"code": row.code, "message": told(row), "status": row.status}, indent=2)
-            meant = interpret_b2_error(row.status, None, None, answer.headers)
-            found = (
-                answer.status_code,
-                answer.content,
-                answer.headers["Content-Length"],
-                "Retry-After" in answer.headers,
-            )
-            expected = (row.status, b"", str(len(sent)), row.status == 429)
-            assert found == expected
-            # a 404 is an error of the download's own
-            assert row.status == 404 or str(caught.value) == str(meant)
+    server.use(row.address)
+    http.got.clear()
+    error = raised(B2Error, api.get_file_info_by_name, server.url, "token", "photos", KEY)
+    [answer] = http.got
+    sent = json.dumps({"code": row.code, "message": told(row), "status": row.status}, indent=2)
+    meant = interpret_b2_error(row.status, None, None, answer.headers)
+    length = answer.headers["Content-Length"]
+    found = answer.status_code, answer.content, length, "Retry-After" in answer.headers
+    assert found == (row.status, b"", str(len(sent)), row.status == 429)
+    # a 404 is an error of the download's own
+    assert row.status == 404 or str(error) == str(meant)
 
 
 def test_upload_asks_for_a_new_address(server, api, http):
     """A 503 at an upload says to the SDK that it is to upload elsewhere."""
     server.use("b2:service_unavailable")
-    with pytest.raises(B2Error) as caught:
-        upload(api, server.url)
-    assert caught.value.should_retry_upload()
+    assert raised(B2Error, upload, api, server.url).should_retry_upload()
     assert len(http.got) >= 1
 
 

@@ -12,7 +12,7 @@ import requests
 
 from faultinject import RuleCounts, vendors
 
-from .told import with_calls
+from .told import of_each_row, raised
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -39,49 +39,42 @@ CALLS = {
 }
 
 
-def test_rows(server, bucket):
+@of_each_row(ROWS, CALLS)
+def test_rows(row, call, server, bucket):
     """The client returns the answer with status, type and all fields in order; ids agree."""
-    for row, call in with_calls(ROWS, CALLS):
-        server.use(row.address)
-        act, resource = CALLS[call]
-        got = act(bucket)
-        request_id = got.headers["x-jss-request-id"]
-        assert (got.status_code, got.json(object_pairs_hook=list)) == (
-            row.status,
-            expected(row, resource, request_id),
-        )
-        assert got.headers["Content-Type"] == "application/json;charset=UTF-8"
-        assert server.last.request_id == request_id
+    server.use(row.address)
+    act, resource = CALLS[call]
+    got = act(bucket)
+    fields = got.json(object_pairs_hook=list)
+    assert (got.status_code, fields) == (row.status, expected(row, resource, server.last.request_id))
+    assert got.headers["x-jss-request-id"] == server.last.request_id
+    assert got.headers["Content-Type"] == "application/json;charset=UTF-8"
 
 
-def test_rows_behind_an_exception(server, bucket):
+@of_each_row(ROWS)
+def test_rows_behind_an_exception(row, server, bucket):
     """`list_object` raises HTTPError and drops the code; the answer inside it has the row."""
-    for row in ROWS:
-        server.use(row.address)
-        with pytest.raises(requests.HTTPError) as caught:
-            bucket.list_object()
-        inside = caught.value.response
-        fields = inside.json(object_pairs_hook=list)
-        assert (inside.status_code, fields) == (row.status, expected(row, "/photos", server.last.request_id))
-        assert inside.headers["x-jss-request-id"] == server.last.request_id
+    server.use(row.address)
+    inside = raised(requests.HTTPError, bucket.list_object).response
+    fields = inside.json(object_pairs_hook=list)
+    assert (inside.status_code, fields) == (row.status, expected(row, "/photos", server.last.request_id))
+    assert inside.headers["x-jss-request-id"] == server.last.request_id
 
 
 @pytest.mark.slow
-def test_heads(server, bucket):
+@of_each_row(ROWS)
+def test_heads(row, server, bucket):
     """`head` raises, and `exist` is False for every error; the headers are GET's, without body."""
-    for row in ROWS:
-        server.use(row.address)
-        length = bucket.object(KEY).get().headers["Content-Length"]
-        with pytest.raises(requests.HTTPError) as caught:
-            bucket.object(KEY).head()
-        got = caught.value.response
-        assert (got.status_code, got.content) == (row.status, b"")
-        assert [got.headers[name] for name in ("Content-Type", "Content-Length", "x-jss-request-id")] == [
-            "application/json;charset=UTF-8",
-            length,
-            server.outcomes[1].request_id,
-        ]
-        assert bucket.object(KEY).exist() is False
+    server.use(row.address)
+    length = bucket.object(KEY).get().headers["Content-Length"]
+    got = raised(requests.HTTPError, bucket.object(KEY).head).response
+    assert (got.status_code, got.content) == (row.status, b"")
+    assert [got.headers[name] for name in ("Content-Type", "Content-Length", "x-jss-request-id")] == [
+        "application/json;charset=UTF-8",
+        length,
+        server.outcomes[1].request_id,
+    ]
+    assert bucket.object(KEY).exist() is False
 
 
 def test_default_attempts(server, bucket):

@@ -6,9 +6,6 @@ On HEAD they know the status alone. A redirect, and a HEAD with 400, make them a
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import warnings
 from contextlib import closing
 from datetime import datetime
@@ -19,6 +16,7 @@ import pytest
 from faultinject import Rule, vendors
 
 from .path_style import ClientError, client_of
+from .processes import pinned
 from .told import with_calls
 
 with warnings.catch_warnings():
@@ -325,22 +323,10 @@ json.dump(asyncio.run(main(*sys.argv[1:])), sys.stdout)
 
 def test_aiobotocore(server):
     """The same from asyncio."""
-    folder = os.environ.get("PINNED_SDKS")
-    if not folder:
-        pytest.skip("aiobotocore pins another botocore and has a folder of its own, which PINNED_SDKS names")
     use_all(server)
     # What has a Location aiohttp follows by itself, here without end.
     asked = [(str(number), row) for number, row in enumerate(ROWS) if row.status != 307]
-    done = subprocess.run(
-        [sys.executable, "-c", AIOBOTOCORE, server.url, *(key for key, _ in asked)],
-        env={**os.environ, "PYTHONPATH": folder},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=100,
-    )
-    assert done.returncode == 0, done.stderr
-    read, heads = json.loads(done.stdout)
+    read, heads = json.loads(pinned(AIOBOTOCORE, server.url, *(key for key, _ in asked)))
     sent = {each.request_id for each in server.outcomes}
     assert [got[:3] for got in read] == [[row.code, row.message, row.status or 400] for _, row in asked]
     assert [(got[0], got[2]) for got in heads] == [

@@ -13,8 +13,8 @@ from swiftclient.exceptions import ClientException
 
 from faultinject import vendors
 
-from .path_style import ClientError, client_of
-from .told import with_calls
+from .path_style import client_of, error_of
+from .told import of_each_row, raised
 
 CONTAINER, KEY = "photos", "cat pictures/猫&<1>.jpg"
 ROWS = vendors.get("swift").errors
@@ -77,8 +77,7 @@ def test_operations(server, store):
     found = {}
     for name, call in OPERATIONS.items():
         server.use("swift:404")
-        with pytest.raises(ClientException):
-            call(store)
+        raised(ClientException, call, store)
         found[server.last.operation] = name
     assert found == {name: name for name in OPERATIONS}
 
@@ -99,41 +98,29 @@ def body_of(row):
 
 
 @pytest.mark.slow
-def test_rows(server, store, subtests):
+@of_each_row(OWN, PLACES)
+def test_rows(row, call, server, store):
     """Status, reason phrase, body and transaction id of each row are read; HEAD has no body."""
-    for row, operation in with_calls(OWN, PLACES):
-        with subtests.test(row.label, call=operation):
-            server.use(row.address, operation=operation)
-            with pytest.raises(ClientException) as caught:
-                OPERATIONS[operation](store)
-            error = caught.value
-            headers = error.http_response_headers
-            ids = {headers["x-trans-id"], headers["x-openstack-request-id"], server.last.request_id}
-            found = (error.http_status, error.http_reason, error.http_response_content, len(ids))
-            body = b"" if row.status == 304 or operation == "head_object" else body_of(row)
-            expected = (row.status, row.reason, body, 1)
-            place = (server.last.operation, server.last.bucket, server.last.key)
-            assert (found, place) == (expected, (operation, *PLACES[operation]))
-            assert not body or headers["content-type"] == "text/html; charset=UTF-8"
+    server.use(row.address, operation=call)
+    error = raised(ClientException, OPERATIONS[call], store)
+    headers = error.http_response_headers
+    ids = {headers["x-trans-id"], headers["x-openstack-request-id"], server.last.request_id}
+    found = (error.http_status, error.http_reason, error.http_response_content, len(ids))
+    body = b"" if row.status == 304 or call == "head_object" else body_of(row)
+    place = (server.last.operation, server.last.bucket, server.last.key)
+    assert (found, place) == ((row.status, row.reason, body, 1), (call, *PLACES[call]))
+    assert not body or headers["content-type"] == "text/html; charset=UTF-8"
 
 
 def test_title_under_another_status(server, store):
     """With the rule's own status the title is that status's reason phrase."""
     server.use("swift:503", status=500)
-    with pytest.raises(ClientException) as caught:
-        swift.get_object(store, "token", CONTAINER, KEY)
-    assert caught.value.http_status == 500
-    assert caught.value.http_response_content.startswith(b"<html><h1>Internal Server Error</h1>")
+    error = raised(ClientException, swift.get_object, store, "token", CONTAINER, KEY)
+    assert error.http_status == 500
+    assert error.http_response_content.startswith(b"<html><h1>Internal Server Error</h1>")
 
 
-@pytest.fixture(scope="module")
-def s3(server):
-    made = client_of(server.url, "us-east-1")
-    yield made
-    made.close()
-
-
-def test_children_of_the_s3_dialect(server, s3):
+def test_children_of_the_s3_dialect(server):
     """Bucket, key and version are the request's, after the id."""
     server.use("swift:NoSuchVersion")
     got = server.raw("GET", f"/{CONTAINER}/cat.jpg?versionId=7")
@@ -146,9 +133,8 @@ def test_children_of_the_s3_dialect(server, s3):
         ("VersionId", "7"),
     ]
     server.use("swift:SignatureDoesNotMatch")
-    with pytest.raises(ClientError) as caught:
-        s3.get_object(Bucket=CONTAINER, Key="cat.jpg")
-    error = caught.value.response["Error"]
+    with client_of(server.url) as s3:
+        error = error_of(s3.get_object, Bucket=CONTAINER, Key="cat.jpg")["Error"]
     assert error["AWSAccessKeyId"] == "id"
     assert bytes.fromhex(error["StringToSignBytes"]).decode() == error["StringToSign"]
     assert error["StringToSign"].startswith("AWS4-HMAC-SHA256\n")

@@ -6,13 +6,12 @@ It runs in a process of its own, with the folder of packages that do not go with
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 
 from faultinject import Rule, vendors
+
+from .processes import pinned
 
 BUCKET = "photos"
 KEY = "cat pictures/猫&<1>.jpg"
@@ -96,9 +95,6 @@ json.dump([answers, signatures()], sys.stdout)
 @pytest.fixture(scope="module")
 def answers(server):
     """The SDK's report on every row, four times; the User-Agent tells the rows apart."""
-    folder = os.environ.get("PINNED_SDKS")
-    if not folder:
-        pytest.skip("tos pins another wrapt and has a folder of its own, which PINNED_SDKS names")
     rules = [Rule(row.address, header={"user-agent": f"=row {number}"}) for number, row in enumerate(ROWS)]
     # It appends only where it knows the bucket's kind, which it asks for by HeadBucket: the app answers that.
     operations = Rule(
@@ -107,15 +103,7 @@ def answers(server):
     refusals = Rule("tos:SignatureDoesNotMatch", header={"user-agent": "=signatures"})
     server.injector.use([*rules, operations, refusals])
     server.injector.journal.clear()
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(server.port), str(len(ROWS))],
-        env={**os.environ, "PYTHONPATH": folder},
-        capture_output=True,
-        check=False,
-        timeout=100,
-    )
-    assert done.returncode == 0, done.stderr.decode()
-    return *json.loads(done.stdout), server.outcomes
+    return *json.loads(pinned(PROGRAM, server.port, len(ROWS))), server.outcomes
 
 
 def numbers(row):

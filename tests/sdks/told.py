@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from operator import attrgetter
 from typing import NamedTuple
 from xml.etree import ElementTree
 
+import pytest
+
 from faultinject import Rule, vendors
 from tests.pairs import pairs
+from tests.rows import each_row
 
 BUCKET = "photos"
 S3_LIKE = ("s3", "minio", "r2", "rgw", "oss", "obs", "cos", "jdcloud", "kodo-s3", "gcs-xml", "swift")
@@ -57,6 +61,22 @@ def with_calls(rows, calls):
     A call treats rows of one status alike.
     """
     return pairs(row=rows, call=calls, alike={"row": lambda row: row.status})
+
+
+def of_each_row(rows, calls=()):
+    """Give a test each row, with one of the calls if there are any; as subtests."""
+    if not calls:
+        return each_row("row", rows, ids=attrgetter("label"))
+    return each_row(
+        ("row", "call"), with_calls(rows, calls), ids=lambda case: f"{case[0].label} by {case[1]}"
+    )
+
+
+def raised(kind, call, *arguments, **named):
+    """The error of a call."""
+    with pytest.raises(kind) as caught:
+        call(*arguments, **named)
+    return caught.value
 
 
 def use_all(server, rows, place=lambda key: {"path": f"**/{key}"}, **keys):
