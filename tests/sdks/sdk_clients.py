@@ -16,7 +16,13 @@ with warnings.catch_warnings():
     from baidubce.retry.retry_policy import NoRetryPolicy as NoRetryPolicy
     from baidubce.services.bos.bos_client import BosClient
     from minio import Minio
+    from minio.commonconfig import CopySource as CopySource
+    from minio.credentials import StaticProvider as StaticProvider
     from minio.deleteobjects import DeleteObject as DeleteObject
+    from minio.error import MinioAdminException as MinioAdminException
+    from minio.error import S3Error as S3Error
+    from minio.error import ServerError as ServerError
+    from minio.minioadmin import MinioAdmin as MinioAdmin
     from obs import CompleteMultipartUploadRequest as CompleteMultipartUploadRequest
     from obs import CompletePart as CompletePart
     from obs import DeleteObjectsRequest as DeleteObjectsRequest
@@ -24,6 +30,7 @@ with warnings.catch_warnings():
     from obs import ObsClient
     from qcloud_cos import CosConfig, CosS3Client
     from qcloud_cos import CosServiceError as CosServiceError
+    from qcloud_cos import cos_client as cos_client
     from qingstor.sdk.config import Config as QingStorConfig
     from qingstor.sdk.service.qingstor import QingStor
 

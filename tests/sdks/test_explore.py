@@ -14,13 +14,14 @@ from faultinject.exceptions import ExplorationFailedError
 from faultinject.store import ObjectStore
 from tests.on_loopback import on_loopback
 
+from .path_style import client_of
+from .sdk_clients import cos as cos_sdk
+from .sdk_clients import cos_client
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    import boto3
     import botocore.retries.standard
     from boto3.s3.transfer import TransferConfig
-    from botocore.config import Config
-    from qcloud_cos import CosConfig, CosS3Client, cos_client
 
 MIB = 1 << 20
 BUCKET = "photos-1250000000"
@@ -50,12 +51,8 @@ def service():
 def boto(service, monkeypatch):
     """boto3 as it is, but that it does not wait before it tries again."""
     monkeypatch.setattr(botocore.retries.standard.ExponentialBackoff, "delay_amount", lambda *_: 0)
-    config = Config(s3={"addressing_style": "path"}, retries={"mode": "standard"})
-    client = boto3.Session("id", "key", region_name="us-east-1").client(
-        "s3", endpoint_url=f"http://127.0.0.1:{service.port}", config=config
-    )
-    yield client
-    client.close()
+    with client_of(f"http://127.0.0.1:{service.port}", retries={"mode": "standard"}) as client:
+        yield client
 
 
 @pytest.fixture
@@ -69,11 +66,7 @@ def cos(service, monkeypatch):
     monkeypatch.setattr(cos_client, "time", Time)
     domain = f"127.0.0.1:{service.port}"
     with requests.Session() as session:
-        config = CosConfig(
-            Region="ap-guangzhou", SecretId="id", SecretKey="key", Scheme="http", IP="127.0.0.1",
-            Port=service.port, ServiceDomain=domain, Timeout=10,
-        )  # fmt: skip
-        yield CosS3Client(config, retry=3, session=session)
+        yield cos_sdk(service.port, domain=domain, retry=3, session=session)
 
 
 def explore(service, prepare, code, *faults):

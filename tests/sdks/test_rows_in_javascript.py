@@ -6,16 +6,16 @@ They run in Node, from the folder whose node_modules have them; each has a progr
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from faultinject import Rule, vendors
+from faultinject import vendors
+
+from .processes import in_node
+from .told import use_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -178,36 +178,14 @@ def rows_of(client):
     ]
 
 
-def rule_of(client, row, key):
-    return Rule(row.address, **client.told_by(key), **({} if row.status else {"status": 400}))
-
-
-def asked(client, url, keys):
-    """Run the SDK, and return key, operation and its reading of each call."""
-    folder, node = os.environ.get("JAVASCRIPT_SDKS"), shutil.which("node")
-    if not folder or not node:
-        pytest.skip(f"{client.package} has a folder of its own, which JAVASCRIPT_SDKS names, and needs Node")
-    if not Path(folder, "node_modules", client.package, "package.json").is_file():
-        pytest.skip(f"the folder that JAVASCRIPT_SDKS names has no {client.package}")
-    done = subprocess.run(
-        [node, str(DRIVERS / client.program), url],
-        input="".join(f"{key}\n" for key in keys),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()]
-
-
 @pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.package)
 def test_rows(client, server):
     """Two calls a row, which the server knows by the key, give the last answer of each call."""
     rows = {f"row-{number}/cat.jpg": row for number, row in enumerate(rows_of(client))}
-    server.injector.use([rule_of(client, row, key) for key, row in rows.items()])
-    server.injector.journal.clear()
-    answers = asked(client, server.url, rows)
+    use_all(server, rows, client.told_by)
+    keys = "".join(f"{key}\n" for key in rows)
+    said = in_node(client.package, DRIVERS / client.program, server.url, given=keys)
+    answers = [json.loads(line) for line in said.splitlines()]
     assert [(key, operation) for key, operation, _ in answers] == [
         (key, operation) for key in rows for operation in client.operations
     ]

@@ -19,9 +19,8 @@ SIGNED = ("StringToSign", "StringToSignBytes", "CanonicalRequest", "CanonicalReq
 
 @pytest.fixture(scope="module")
 def client(server):
-    made = client_of(server.url, REGION)
-    yield made
-    made.close()
+    with client_of(server.url) as made:
+        yield made
 
 
 def of_cos(row):
@@ -141,7 +140,7 @@ def test_head(vendor, server, client, subtests):
     for row in [row for row in rows_of(vendor) if row.status > 400]:
         with subtests.test(row.address):
             use(server, row)
-            answer = error_of(lambda made: made.head_object(Bucket="photos", Key=KEY), client)
+            answer = error_of(client.head_object, Bucket="photos", Key=KEY)
             assert answer["Error"]["Code"] == str(row.status)
             assert id_of(row, answer["ResponseMetadata"]) == server.last.request_id
 
@@ -178,9 +177,8 @@ def test_json_envelopes_are_not_read(address, server, client):
 def test_default_attempts(address, attempts, server):
     """By default boto3 makes three attempts, also at 400 RequestTimeout, and numbers them."""
     server.use(address, times=attempts)
-    client = client_of(server.url, REGION, retries={})
-    assert error_of(CALLS["GetObject"], client)["Error"]["Code"] == vendors.find(address).code
-    assert [each.attempt_hint["attempt"] for each in server.outcomes] == [*range(1, attempts + 1)]
-    assert client.get_object(Bucket="photos", Key=KEY)["Body"].read() == b"meow"
+    with client_of(server.url, retries={}) as client:
+        assert error_of(CALLS["GetObject"], client)["Error"]["Code"] == vendors.find(address).code
+        assert [each.attempt_hint["attempt"] for each in server.outcomes] == [*range(1, attempts + 1)]
+        assert client.get_object(Bucket="photos", Key=KEY)["Body"].read() == b"meow"
     assert server.counts() == RuleCounts(attempts + 1, attempts)
-    client.close()

@@ -6,13 +6,12 @@ A body with a line end behind it is a success. It runs in Node, in the folder wh
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
 
 import pytest
 
 from faultinject import Rule, vendors
+
+from .processes import in_node
 
 VENDORS = ("s3", "minio", "rgw", "oss", "obs", "cos", "jdcloud", "kodo-s3")
 """Those whose errors are XML and whose clients may well be this SDK."""
@@ -57,21 +56,10 @@ def fault(vendor):
 @pytest.fixture(scope="module")
 def answers(server):
     """The SDK's result for each vendor's error, and its attempts."""
-    folder, node = os.environ.get("JAVASCRIPT_SDKS"), shutil.which("node")
-    if not folder or not node:
-        pytest.skip("@aws-sdk/client-s3 has a folder of its own, which JAVASCRIPT_SDKS names, and needs Node")
     server.injector.use(
         [Rule(fault(vendor), status=200, header={"user-agent": f"*asks-{vendor}"}) for vendor in VENDORS]
     )
-    done = subprocess.run(
-        [node, "-e", PROGRAM, server.url, *VENDORS],
-        cwd=folder,
-        capture_output=True,
-        check=False,
-        timeout=100,
-    )
-    assert done.returncode == 0, done.stderr.decode()
-    return json.loads(done.stdout)
+    return json.loads(in_node("@aws-sdk/client-s3", PROGRAM, server.url, *VENDORS))
 
 
 def test_who_sees_an_error_in_a_200(answers):
