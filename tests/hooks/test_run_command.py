@@ -453,7 +453,7 @@ for each in sys.argv[1:]:
     else:
         if each == "faultinject.hooks":
             sys.modules[each].begin()
-print("faultinject.adapters.import_hooks" in sys.modules)
+    print("faultinject.adapters.import_hooks" in sys.modules)
 """
 
 
@@ -461,12 +461,11 @@ print("faultinject.adapters.import_hooks" in sys.modules)
     ("modules", "said"),
     [
         # What was imported before the hooks, by a path file, for example: they come at once.
-        ("wsgiref.simple_server faultinject.hooks", "True\n"),
+        ("wsgiref.simple_server faultinject.hooks", "False\nTrue\n"),
         # The first that is imported behind them; others call nothing.
-        ("faultinject.hooks wsgiref.util wsgiref.simple_server", "True\n"),
-        ("faultinject.hooks wsgiref.util", "False\n"),
+        ("faultinject.hooks wsgiref.util wsgiref.simple_server", "False\nFalse\nTrue\n"),
         # One that is not there is not found, as without us.
-        ("faultinject.hooks waitress.server", "No module named 'waitress.server'\nTrue\n"),
+        ("faultinject.hooks waitress.server", "False\nNo module named 'waitress.server'\nTrue\n"),
     ],
 )
 def test_hooks_come_with_what_may_serve(environ, tmp_path, modules, said):

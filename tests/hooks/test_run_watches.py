@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.on_loopback import on_loopback
+from tests.slowly import slowly
 from tests.until import until
 
 from .launch import GUNICORN, UWSGI, Way
@@ -148,7 +149,7 @@ def test_a_client_is_no_server(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("ends", "code"), [("exit 7", 7), ("kill -TERM $$", -15), ("exec /no/such/program", 127)]
+    ("ends", "code"), [("exit 7", 7), ("kill -TERM $$", -15), slowly("exec /no/such/program", 127)]
 )
 def test_strict_ends_as_the_command_does(ends, code):
     """With its exit code, or by the same signal."""

@@ -13,6 +13,7 @@ import requests
 from faultinject import vendors
 from faultinject.store import ObjectStore
 from faultinject.store.wsgi import ResettableStore
+from tests.slowly import slowly
 
 from .conftest import running
 from .path_style import client_of
@@ -148,10 +149,10 @@ def test_every_vendor_that_lists_errors_is_here():
     assert {each for each in vendors.names() if vendors.get(each).deletes} == set(CLIENTS)
 
 
-@pytest.mark.parametrize("make", [lambda: ObjectStore("s3"), lambda: ResettableStore("s3")])
-def test_the_embedded_store_deletes_what_is_said_to_be_deleted(make):
+@pytest.mark.parametrize("kind", [ObjectStore, slowly(ResettableStore)])
+def test_the_embedded_store_deletes_what_is_said_to_be_deleted(kind):
     """`before`: exactly the keys reported; `after`: all, also those reported as failed."""
-    with running(make()) as server, boto(server.port) as client:
+    with running(kind("s3")) as server, boto(server.port) as client:
         client.create_bucket(Bucket="photos")
         for when in ("before", "after"):
             server.injector.use([])
