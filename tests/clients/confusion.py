@@ -9,8 +9,6 @@
 The first table is of the clients that `faultinject conformance` drives, the second of programs that nobody drives.
 """
 
-from __future__ import annotations
-
 import argparse
 import gzip
 import json

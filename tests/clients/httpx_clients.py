@@ -1,7 +1,5 @@
 """httpx with a transport that injects faults: blocking, and awaited."""
 
-from __future__ import annotations
-
 import anyio
 import httpx
 

@@ -1,7 +1,5 @@
 """README.md of this folder, out of what many runs found."""
 
-from __future__ import annotations
-
 import platform
 import re
 from collections import Counter, defaultdict

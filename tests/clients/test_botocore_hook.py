@@ -1,7 +1,5 @@
 """Faults below boto3's own retries, with a real server behind."""
 
-from __future__ import annotations
-
 import functools
 import io
 import time

@@ -1,7 +1,5 @@
 """Sync and async httpx get the same faults, answers and records, for every word."""
 
-from __future__ import annotations
-
 from itertools import count
 
 import httpx

@@ -1,7 +1,5 @@
 """Faults on the client's side of httpx, with a real server behind."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import time

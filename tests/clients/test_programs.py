@@ -1,7 +1,5 @@
 """The audit's verdicts on programs without a driver are true; README.md lists them."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.pairs import fewest

@@ -1,7 +1,5 @@
 """The table of programs counts what is wrong as wrong."""
 
-from __future__ import annotations
-
 import pytest
 
 from .comparison import ALARM, CAUGHT, OPEN_BROKEN, OPEN_HEALTHY, RIGHT

@@ -1,7 +1,5 @@
 """boto3 before a service that speaks S3 at an address of its own: path style, one attempt."""
 
-from __future__ import annotations
-
 import warnings
 from contextlib import closing, contextmanager
 

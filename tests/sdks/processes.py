@@ -1,7 +1,5 @@
 """SDKs that run in a process of their own: in another folder of packages, or in Node."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """The vendors' SDKs before a server of ours; each takes further settings of its own."""
 
-from __future__ import annotations
-
 import warnings
 from contextlib import closing
 

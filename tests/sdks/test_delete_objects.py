@@ -1,7 +1,5 @@
 """The SDKs read the failed keys of a DeleteObjects, with reasons; other keys are deleted."""
 
-from __future__ import annotations
-
 import json
 from base64 import b64encode
 from contextlib import closing

@@ -1,7 +1,5 @@
 """Each vendor's own SDK meets an error in a 200: some see it, some do not."""
 
-from __future__ import annotations
-
 import io
 import json
 import time

@@ -1,7 +1,5 @@
 """Real SDKs, explored against the embedded store, survive some faults and not others."""
 
-from __future__ import annotations
-
 import io
 import warnings
 

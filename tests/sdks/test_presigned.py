@@ -1,7 +1,5 @@
 """Presigned URLs of the SDKs leave nothing in our records that grants access."""
 
-from __future__ import annotations
-
 import json
 import warnings
 from datetime import UTC, datetime, timedelta

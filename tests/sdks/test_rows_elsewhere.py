@@ -3,8 +3,6 @@
 They are libraries for Python here, `native_clients.py`; the programs have `test_rows_of_programs.py`.
 """
 
-from __future__ import annotations
-
 import html
 import json
 import os

@@ -1,7 +1,5 @@
 """Azure's SDK reads code, message, id and time of every row, and on HEAD the code's header."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -3,8 +3,6 @@
 It hides: most codes, behind a class of their own; on HEAD all but the status. B2's errors carry no id.
 """
 
-from __future__ import annotations
-
 import inspect
 import io
 import json

@@ -3,8 +3,6 @@
 On HEAD it has the status and the request id alone.
 """
 
-from __future__ import annotations
-
 import json
 from contextlib import suppress
 

@@ -1,7 +1,5 @@
 """boto3 reads code, message, id and extras of the vendors that speak S3, beside S3 itself."""
 
-from __future__ import annotations
-
 import pytest
 
 from faultinject import RuleCounts, vendors

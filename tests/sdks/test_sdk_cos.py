@@ -3,8 +3,6 @@
 It hides: on HEAD all but the status (404 becomes a code of its own); it takes 2xx and 3xx for success.
 """
 
-from __future__ import annotations
-
 from itertools import pairwise
 from xml.etree import ElementTree
 

@@ -4,8 +4,6 @@ Calls for metadata give reason and message; downloads and uploads give the whole
 HEAD request.
 """
 
-from __future__ import annotations
-
 import json
 from html import unescape
 

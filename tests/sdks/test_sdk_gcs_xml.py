@@ -1,7 +1,5 @@
 """Google's own client for multipart uploads gets every row of the XML API whole."""
 
-from __future__ import annotations
-
 from xml.etree import ElementTree
 
 import pytest

@@ -3,8 +3,6 @@
 A body with a line end behind it is a success. It runs in Node, in the folder whose node_modules have it.
 """
 
-from __future__ import annotations
-
 import json
 
 import pytest

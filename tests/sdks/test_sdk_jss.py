@@ -3,8 +3,6 @@
 It hides: everything but the status where it raises (`head`, `list_object`, multipart), and everything in `exist`.
 """
 
-from __future__ import annotations
-
 import warnings
 
 import pytest

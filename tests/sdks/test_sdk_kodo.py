@@ -1,7 +1,5 @@
 """Qiniu's SDK returns every Kodo row as a ResponseInfo: status, raw body and two headers."""
 
-from __future__ import annotations
-
 import io
 import json
 

@@ -3,8 +3,6 @@
 On HEAD the MinIO SDK goes by the status and has words of its own; what MinIO says stands in two headers.
 """
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -3,8 +3,6 @@
 It hides: on HEAD all but the status and the request id. boto3, which signs as S3 does, reads them too.
 """
 
-from __future__ import annotations
-
 import socket
 
 import pytest

@@ -3,8 +3,6 @@
 A 203 is success to them: `put` returns it, and its body is the error.
 """
 
-from __future__ import annotations
-
 from xml.etree import ElementTree
 
 import pytest

@@ -4,8 +4,6 @@ It hides: code, message and id of 500 and 503 (it raises RetryError, but not on 
 status and headers.
 """
 
-from __future__ import annotations
-
 from contextlib import ExitStack, closing
 from itertools import pairwise
 

@@ -3,8 +3,6 @@
 On HEAD they know the status alone. A redirect, and a HEAD with 400, make them ask once more.
 """
 
-from __future__ import annotations
-
 import json
 import warnings
 from datetime import datetime

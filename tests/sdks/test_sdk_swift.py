@@ -3,8 +3,6 @@
 swiftclient has no code and no message of its own: status, reason phrase and body are all there is.
 """
 
-from __future__ import annotations
-
 from xml.etree import ElementTree
 
 import pytest

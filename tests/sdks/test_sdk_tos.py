@@ -3,8 +3,6 @@
 It runs in a process of its own, with the folder of packages that do not go with the others' versions.
 """
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """Rows that the vendor's SDK for Python retries are played to that SDK."""
 
-from __future__ import annotations
-
 import importlib
 import json
 import warnings

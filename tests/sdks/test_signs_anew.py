@@ -1,7 +1,5 @@
 """A clock that is wrong: SDKs that put it right sign anew and send the request again."""
 
-from __future__ import annotations
-
 import pytest
 
 from faultinject import vendors

@@ -1,7 +1,5 @@
 """Clients that are broken on purpose, each by one change of the well-behaved client."""
 
-from __future__ import annotations
-
 import io
 import time
 import uuid

@@ -1,7 +1,5 @@
 """An answer 404, and what a client does before it reads again."""
 
-from __future__ import annotations
-
 import urllib3
 from botocore.exceptions import ClientError
 

@@ -1,7 +1,5 @@
 """Outages in which the server asks for a wait, and what a client spends on retries."""
 
-from __future__ import annotations
-
 import threading
 import time
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """Equal requests that come again anyhow."""
 
-from __future__ import annotations
-
 import time
 
 import httpx

@@ -1,7 +1,5 @@
 """The bytes of an upload that is retried."""
 
-from __future__ import annotations
-
 import itertools
 import uuid
 from contextlib import nullcontext

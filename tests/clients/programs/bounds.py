@@ -1,7 +1,5 @@
 """The waits and attempts that boto3 promises, on a machine with too much to do."""
 
-from __future__ import annotations
-
 import time
 from contextlib import nullcontext, suppress
 

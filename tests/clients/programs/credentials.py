@@ -1,7 +1,5 @@
 """An answer 401, and what a client does before it asks again."""
 
-from __future__ import annotations
-
 import time
 from functools import partial
 from itertools import count

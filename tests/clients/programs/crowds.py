@@ -1,7 +1,5 @@
 """Many callers of one thing."""
 
-from __future__ import annotations
-
 import asyncio
 import random
 

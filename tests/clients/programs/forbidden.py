@@ -1,7 +1,5 @@
 """An answer 403 that is wanted, and one that is not believed."""
 
-from __future__ import annotations
-
 from contextlib import nullcontext
 
 import httpx

@@ -1,7 +1,5 @@
 """A second copy of what takes long."""
 
-from __future__ import annotations
-
 import asyncio
 from contextlib import nullcontext
 

@@ -1,7 +1,5 @@
 """Clients that failed together, and when they come back."""
 
-from __future__ import annotations
-
 import time
 from functools import partial
 

@@ -1,7 +1,5 @@
 """Many threads over few keys."""
 
-from __future__ import annotations
-
 import random
 from functools import partial
 

@@ -1,7 +1,5 @@
 """The app's own answers, which come late, and those that a fault gave."""
 
-from __future__ import annotations
-
 import requests
 
 from .program import Program, programs

@@ -1,7 +1,5 @@
 """One layer of retries, and two."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 
 import tenacity

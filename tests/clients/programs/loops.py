@@ -1,7 +1,5 @@
 """Loops without waits or with short ones, on a busy machine and in many threads."""
 
-from __future__ import annotations
-
 import os
 import random
 import subprocess

@@ -1,7 +1,5 @@
 """Clients that try nothing again."""
 
-from __future__ import annotations
-
 import httpx
 import requests
 import urllib3

@@ -1,7 +1,5 @@
 """An answer 412, and what a client does before it writes again."""
 
-from __future__ import annotations
-
 from botocore.exceptions import ClientError
 
 from .program import STORE, Program, programs

@@ -1,7 +1,5 @@
 """SDKs that get a new token after an answer 401, and clients that do not."""
 
-from __future__ import annotations
-
 import logging
 import os
 

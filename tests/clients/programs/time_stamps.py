@@ -1,7 +1,5 @@
 """Bodies with a time stamp."""
 
-from __future__ import annotations
-
 import json
 import time
 
