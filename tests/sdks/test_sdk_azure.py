@@ -8,10 +8,8 @@ from azure.storage.blob import BlobServiceClient, LinearRetry
 
 from faultinject import RuleCounts, vendors
 
-from .told import of_each_row, raised
+from .told import BUCKET, KEY, of_each_row, raised
 
-CONTAINER = "photos"
-KEY = "cat pictures/猫&<1>.jpg"
 ROWS = vendors.get("azure-blob").errors
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z"
 QUICK = LinearRetry(backoff=0, random_jitter_range=0, retry_total=2)
@@ -20,7 +18,7 @@ CREDENTIAL = {"account_name": "account", "account_key": "a2V5"}
 
 def blob_of(server, **options):
     account = BlobServiceClient(f"{server.url}/account", credential=CREDENTIAL, **options)
-    return account.get_blob_client(CONTAINER, KEY)
+    return account.get_blob_client(BUCKET, KEY)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +29,6 @@ def blob(server):
 
 def error_of(server, row, call):
     """The error of a call; status, phrase, code and id of it, and what is an echo of the request."""
-    server.use(row.address)
     error = raised(HttpResponseError, call)
     headers, request = error.response.headers, error.response.request.headers
     sent = server.outcomes[-1]  # for a 416 it asks again, without a range
@@ -40,7 +37,7 @@ def error_of(server, row, call):
     for name in ("x-ms-client-request-id", "x-ms-version"):
         assert headers[name] == request[name]
     assert ("WWW-Authenticate" in headers) == (row.status == 401)
-    assert (sent.bucket, sent.key) == (CONTAINER, KEY)
+    assert (sent.bucket, sent.key) == (BUCKET, KEY)
     return error
 
 

@@ -13,12 +13,11 @@ from b2sdk.v3.exception import B2Error, SSECKeyError, interpret_b2_error
 
 from faultinject import vendors
 
-from .told import of_each_row, raised
+from .told import KEY, of_each_row, raised
 
 # The SDK warns of each 400 whose code it does not know: invalid_bucket_id, too_many_buckets and others.
 pytestmark = pytest.mark.filterwarnings("ignore:bad request exception with an unknown `code`:UserWarning")
 
-KEY = "cat pictures/猫&<1>.jpg"
 ROWS = vendors.get("b2").errors
 SHA1 = "4a0a19218e082a343a1b17e5333409af9d98f0f5"
 
@@ -96,7 +95,6 @@ def test_rows(row, call, server, api, http):
 @of_each_row(ROWS)
 def test_head(row, server, api, http):
     """On HEAD the SDK knows the status alone; the headers are GET's, and there is no body."""
-    server.use(row.address)
     http.got.clear()
     error = raised(B2Error, api.get_file_info_by_name, server.url, "token", "photos", KEY)
     [answer] = http.got

@@ -11,10 +11,8 @@ import pytest
 from faultinject import vendors
 
 from .sdk_clients import BceHttpClientError, BceServerError, NoRetryPolicy, bos
-from .told import of_each_row, raised
+from .told import BUCKET, KEY, of_each_row, raised
 
-BUCKET = "photos"
-KEY = "cat pictures/猫&<1>.jpg"
 ROWS = vendors.get("bos").errors
 ERRORS = [row for row in ROWS if row.status >= 400]
 
@@ -43,7 +41,6 @@ CALLS = {
 @of_each_row(ERRORS, CALLS)
 def test_rows(row, call, server, client):
     """Status, code, message and request id of every row, by one of four calls."""
-    server.use(row.address)
     error, sent = error_of(CALLS[call], client), server.outcomes[-1]
     assert (sent.bucket, sent.key) == (BUCKET, KEY)
     got = error.status_code, error.code, str(error), error.request_id
@@ -54,7 +51,6 @@ def test_rows(row, call, server, client):
 @of_each_row(ERRORS)
 def test_head(row, server, client):
     """HEAD: the status and the request id; the message is the reason phrase."""
-    server.use(row.address)
     error = error_of(client.get_object_meta_data, BUCKET, KEY)
     got = error.status_code, error.code, error.request_id
     assert got == (row.status, None, server.outcomes[-1].request_id)

@@ -16,10 +16,8 @@ from google.cloud.storage.retry import DEFAULT_RETRY
 
 from faultinject import RuleCounts, vendors
 
-from .told import of_each_row, raised
+from .told import BUCKET, KEY, of_each_row, raised
 
-BUCKET = "photos"
-KEY = "cat pictures/猫&<1>.jpg"
 ROWS = vendors.get("gcs").errors
 LOCATED = {
     "authError": {"locationType": "header", "location": "Authorization"},
@@ -71,7 +69,6 @@ def expected_text(row):
 
 def sent_once(server, row, call):
     """The error of a call, whose status and id are those that were sent."""
-    server.use(row.address)
     error, sent = raised(GoogleAPICallError, call), server.last
     assert (error.code, sent.status, sent.fault) == (row.status, row.status, row.address)
     assert error.response.headers["X-GUploader-UploadID"] == sent.request_id

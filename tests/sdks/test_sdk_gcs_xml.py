@@ -8,9 +8,8 @@ from google.cloud.storage.exceptions import InvalidResponse
 
 from faultinject import vendors
 
-from .told import PAGES, of_each_row, raised
+from .told import BUCKET, PAGES, of_each_row, raised
 
-BUCKET = "photos"
 ROWS = vendors.get("gcs-xml").errors
 
 
@@ -20,7 +19,6 @@ def test_rows_of_a_multipart_upload(row, server):
     """Google's client raises the answer as it came."""
     # It has no public door to one step of such an upload.
     upload = pytest.importorskip("google.cloud.storage._media.requests.upload")
-    server.use(row.address)
     container = upload.XMLMPUContainer(f"{server.url}/{BUCKET}/film", "film", retry=None)
     with requests.Session() as session:
         answer = raised(InvalidResponse, container.initiate, session, "video/mp4").response

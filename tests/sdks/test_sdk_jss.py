@@ -40,7 +40,6 @@ CALLS = {
 @of_each_row(ROWS, CALLS)
 def test_rows(row, call, server, bucket):
     """The client returns the answer with status, type and all fields in order; ids agree."""
-    server.use(row.address)
     act, resource = CALLS[call]
     got = act(bucket)
     fields = got.json(object_pairs_hook=list)
@@ -52,7 +51,6 @@ def test_rows(row, call, server, bucket):
 @of_each_row(ROWS)
 def test_rows_behind_an_exception(row, server, bucket):
     """`list_object` raises HTTPError and drops the code; the answer inside it has the row."""
-    server.use(row.address)
     inside = raised(requests.HTTPError, bucket.list_object).response
     fields = inside.json(object_pairs_hook=list)
     assert (inside.status_code, fields) == (row.status, expected(row, "/photos", server.last.request_id))
@@ -63,7 +61,6 @@ def test_rows_behind_an_exception(row, server, bucket):
 @of_each_row(ROWS)
 def test_heads(row, server, bucket):
     """`head` raises, and `exist` is False for every error; the headers are GET's, without body."""
-    server.use(row.address)
     length = bucket.object(KEY).get().headers["Content-Length"]
     got = raised(requests.HTTPError, bucket.object(KEY).head).response
     assert (got.status_code, got.content) == (row.status, b"")

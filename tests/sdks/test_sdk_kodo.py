@@ -10,9 +10,8 @@ from qiniu.http.region import Region, ServiceName
 
 from faultinject import vendors
 
-from .told import of_each_row
+from .told import BUCKET, KEY, of_each_row
 
-BUCKET, KEY = "photos", "cat pictures/猫&<1>.jpg"
 ROWS = vendors.get("kodo").errors
 AUTH = qiniu.Auth("id", "key")
 

@@ -38,7 +38,6 @@ KEY = "a b/猫&.jpg"
 @of_each_row(ERRORS)
 def test_rows(row, server, client):
     """Code, message, both ids, resource, bucket and key of every row."""
-    server.use(row.address)
     error = raised(S3Error, client.get_object, "photos", KEY)
     # The admin API alone answers so, and asks nobody to wait.
     admins = row.code.startswith(("XMinioAdmin", "XMinioSiteReplication"))
@@ -71,7 +70,6 @@ def test_rows(row, server, client):
 @of_each_row([row for row in ERRORS if row.status != 409])
 def test_head(row, server, client):
     """HEAD: the SDK's own words for the status; MinIO's are in its headers, and no hint."""
-    server.use(row.address)
     error = raised((S3Error, ServerError), client.stat_object, "photos", KEY)
     if row.status not in ANSWERED:
         assert error.status_code == row.status

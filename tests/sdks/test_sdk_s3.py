@@ -47,7 +47,6 @@ CALLS = {
 @of_each_row(ROWS, CALLS)
 def test_rows(row, call, server, client):
     """Code, message and ids of every row are read, and the body's ids are the headers'."""
-    server.use(row.address)
     error, metadata = error_of(CALLS[call], client)
     sent, headers = server.outcomes[-1], metadata["HTTPHeaders"]
     asked_again = row.status in (301, 307) or row.code == "AuthorizationHeaderMalformed"
@@ -73,7 +72,6 @@ def test_rows(row, call, server, client):
 @of_each_row(ROWS)
 def test_head(row, server, client):
     """HEAD: the status is the code; both ids are among the headers."""
-    server.use(row.address)
     error, metadata = error_of(client.head_object, Bucket="photos", Key=KEY)
     status, headers = row.status or 400, metadata["HTTPHeaders"]
     ids = {each.request_id for each in server.outcomes}

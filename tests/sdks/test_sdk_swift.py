@@ -12,9 +12,8 @@ from swiftclient.exceptions import ClientException
 from faultinject import vendors
 
 from .path_style import client_of, error_of
-from .told import of_each_row, raised
+from .told import BUCKET, KEY, of_each_row, raised
 
-CONTAINER, KEY = "photos", "cat pictures/猫&<1>.jpg"
 ROWS = vendors.get("swift").errors
 OWN = [row for row in ROWS if row.form != "s3api"]
 
@@ -26,11 +25,11 @@ def store(server):
 
 PLACES = {
     "get_account": (None, None),
-    "put_container": (CONTAINER, None),
-    "get_object": (CONTAINER, KEY),
-    "put_object": (CONTAINER, KEY),
-    "copy_object": (CONTAINER, KEY),
-    "head_object": (CONTAINER, KEY),
+    "put_container": (BUCKET, None),
+    "get_object": (BUCKET, KEY),
+    "put_object": (BUCKET, KEY),
+    "copy_object": (BUCKET, KEY),
+    "head_object": (BUCKET, KEY),
 }
 """Container and object of the calls that get every row."""
 OPERATIONS = {
@@ -40,28 +39,28 @@ OPERATIONS = {
     "bulk_delete": lambda url: swift.post_account(
         url, "token", {}, query_string="bulk-delete", data=b"/photos/a"
     ),
-    "get_container": lambda url: swift.get_container(url, "token", CONTAINER, prefix="a/", limit=2),
-    "head_container": lambda url: swift.head_container(url, "token", CONTAINER),
-    "put_container": lambda url: swift.put_container(url, "token", CONTAINER),
-    "post_container": lambda url: swift.post_container(url, "token", CONTAINER, {}),
-    "delete_container": lambda url: swift.delete_container(url, "token", CONTAINER),
-    "get_object": lambda url: swift.get_object(url, "token", CONTAINER, KEY),
-    "head_object": lambda url: swift.head_object(url, "token", CONTAINER, KEY),
-    "put_object": lambda url: swift.put_object(url, "token", CONTAINER, KEY, b"x"),
-    "post_object": lambda url: swift.post_object(url, "token", CONTAINER, KEY, {}),
-    "copy_object": lambda url: swift.copy_object(url, "token", CONTAINER, KEY),
-    "delete_object": lambda url: swift.delete_object(url, "token", CONTAINER, KEY),
+    "get_container": lambda url: swift.get_container(url, "token", BUCKET, prefix="a/", limit=2),
+    "head_container": lambda url: swift.head_container(url, "token", BUCKET),
+    "put_container": lambda url: swift.put_container(url, "token", BUCKET),
+    "post_container": lambda url: swift.post_container(url, "token", BUCKET, {}),
+    "delete_container": lambda url: swift.delete_container(url, "token", BUCKET),
+    "get_object": lambda url: swift.get_object(url, "token", BUCKET, KEY),
+    "head_object": lambda url: swift.head_object(url, "token", BUCKET, KEY),
+    "put_object": lambda url: swift.put_object(url, "token", BUCKET, KEY, b"x"),
+    "post_object": lambda url: swift.post_object(url, "token", BUCKET, KEY, {}),
+    "copy_object": lambda url: swift.copy_object(url, "token", BUCKET, KEY),
+    "delete_object": lambda url: swift.delete_object(url, "token", BUCKET, KEY),
     "put_static_large_object": lambda url: swift.put_object(
-        url, "token", CONTAINER, KEY, b"[]", query_string="multipart-manifest=put"
+        url, "token", BUCKET, KEY, b"[]", query_string="multipart-manifest=put"
     ),
     "get_static_large_object": lambda url: swift.get_object(
-        url, "token", CONTAINER, KEY, query_string="multipart-manifest=get"
+        url, "token", BUCKET, KEY, query_string="multipart-manifest=get"
     ),
     "delete_static_large_object": lambda url: swift.delete_object(
-        url, "token", CONTAINER, KEY, query_string="multipart-manifest=delete"
+        url, "token", BUCKET, KEY, query_string="multipart-manifest=delete"
     ),
     "put_dynamic_large_object": lambda url: swift.put_object(
-        url, "token", CONTAINER, KEY, b"", headers={"X-Object-Manifest": "photos/parts"}
+        url, "token", BUCKET, KEY, b"", headers={"X-Object-Manifest": "photos/parts"}
     ),
     "get_capabilities": lambda url: swift.get_capabilities(
         swift.http_connection(url.replace("/v1/AUTH_test", "/info"))
@@ -113,7 +112,7 @@ def test_rows(row, call, server, store):
 def test_title_under_another_status(server, store):
     """With the rule's own status the title is that status's reason phrase."""
     server.use("swift:503", status=500)
-    error = raised(ClientException, swift.get_object, store, "token", CONTAINER, KEY)
+    error = raised(ClientException, swift.get_object, store, "token", BUCKET, KEY)
     assert error.http_status == 500
     assert error.http_response_content.startswith(b"<html><h1>Internal Server Error</h1>")
 
@@ -121,7 +120,7 @@ def test_title_under_another_status(server, store):
 def test_children_of_the_s3_dialect(server):
     """Bucket, key and version are the request's, after the id."""
     server.use("swift:NoSuchVersion")
-    got = server.raw("GET", f"/{CONTAINER}/cat.jpg?versionId=7")
+    got = server.raw("GET", f"/{BUCKET}/cat.jpg?versionId=7")
     tags = [(each.tag, each.text) for each in ElementTree.fromstring(got.body)]
     assert tags == [
         ("Code", "NoSuchVersion"),
@@ -132,7 +131,7 @@ def test_children_of_the_s3_dialect(server):
     ]
     server.use("swift:SignatureDoesNotMatch")
     with client_of(server.url) as s3:
-        error = error_of(s3.get_object, Bucket=CONTAINER, Key="cat.jpg")["Error"]
+        error = error_of(s3.get_object, Bucket=BUCKET, Key="cat.jpg")["Error"]
     assert error["AWSAccessKeyId"] == "id"
     assert bytes.fromhex(error["StringToSignBytes"]).decode() == error["StringToSign"]
     assert error["StringToSign"].startswith("AWS4-HMAC-SHA256\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import wraps
 from operator import attrgetter
 from typing import NamedTuple
 from xml.etree import ElementTree
@@ -13,7 +14,7 @@ from faultinject import Rule, vendors
 from tests.pairs import pairs
 from tests.rows import each_row
 
-BUCKET = "photos"
+BUCKET, KEY = "photos", "cat pictures/猫&<1>.jpg"
 S3_LIKE = ("s3", "minio", "r2", "rgw", "oss", "obs", "cos", "jdcloud", "kodo-s3", "gcs-xml", "swift")
 """Those whose errors are S3's XML, or nearly, and that clients of S3 are used with."""
 DIALECT = {"rgw": "", "swift": "s3api"}
@@ -64,12 +65,22 @@ def with_calls(rows, calls):
 
 
 def of_each_row(rows, calls=()):
-    """Give a test each row, with one of the calls if there are any; as subtests."""
-    if not calls:
-        return each_row("row", rows, ids=attrgetter("label"))
-    return each_row(
-        ("row", "call"), with_calls(rows, calls), ids=lambda case: f"{case[0].label} by {case[1]}"
-    )
+    """Give a test each row, which is in force, with one of the calls if there are any; as subtests."""
+
+    def decorate(test):
+        @wraps(test)
+        def in_force(row, server, **more):
+            server.use(row.address)
+            test(row=row, server=server, **more)
+
+        if not calls:
+            return each_row("row", rows, ids=attrgetter("label"))(in_force)
+        named = each_row(
+            ("row", "call"), with_calls(rows, calls), ids=lambda case: f"{case[0].label} by {case[1]}"
+        )
+        return named(in_force)
+
+    return decorate
 
 
 def raised(kind, call, *arguments, **named):
