@@ -74,10 +74,8 @@ def test_slow_down_is_retried(hooked, no_waiting, mode):
     """Two injected answers, a third attempt, and the code sees nothing of it."""
     client, injector = hooked("cos:SlowDown,times=2,key=cat", mode=mode)
     answer = client.get_object(Bucket="photos", Key="cat")
-    assert answer["ResponseMetadata"]["RetryAttempts"] == 2
-    assert answer["Body"].read() == DATA
-    assert injector.counts() == {"rule-1": RuleCounts(3, 2)}
-    assert len(no_waiting) == 2
+    assert (answer["ResponseMetadata"]["RetryAttempts"], answer["Body"].read()) == (2, DATA)
+    assert (injector.counts(), len(no_waiting)) == ({"rule-1": RuleCounts(3, 2)}, 2)
     assert [(each.operation, each.bucket, each.key) for each in injector.journal.outcomes] == [
         ("GetObject", "photos", "cat")
     ] * 3
@@ -92,8 +90,7 @@ def test_retries_that_are_used_up(hooked):
     with pytest.raises(ClientError) as caught:
         client.put_object(Bucket="photos", Key="dog", Body=b"woof")
     assert caught.value.response["Error"]["Code"] == "SlowDown"
-    assert caught.value.response["ResponseMetadata"]["RetryAttempts"] == 1
-    assert injector.injected == 4
+    assert (caught.value.response["ResponseMetadata"]["RetryAttempts"], injector.injected) == (1, 4)
     injector.disable()
     assert (
         client.put_object(Bucket="photos", Key="dog", Body=b"woof")["ResponseMetadata"]["RetryAttempts"] == 0
@@ -113,8 +110,7 @@ def test_retries_that_are_used_up(hooked):
 def test_broken_connections(hooked, rule, kind):
     """botocore's own errors, which it retries."""
     client, injector = hooked(f"{rule},times=1", attempts=2)
-    assert client.list_objects_v2(Bucket="photos")["KeyCount"] == 1
-    assert injector.injected == 1
+    assert (client.list_objects_v2(Bucket="photos")["KeyCount"], injector.injected) == (1, 1)
     injector.use(rule)
     with pytest.raises(kind):
         client.list_objects_v2(Bucket="photos")
@@ -127,8 +123,7 @@ def test_an_object_that_is_cut(hooked):
     body = client.get_object(Bucket="photos", Key="cat")["Body"]
     with pytest.raises(ResponseStreamingError):
         body.read()
-    assert read(client) == DATA
-    assert injector.injected == 1
+    assert (read(client), injector.injected) == (DATA, 1)
 
 
 def test_corrupt_and_drip(hooked):
@@ -168,8 +163,7 @@ def test_what_passes_is_the_servers(hooked):
     """The very answer; a stream stays one."""
     client, _ = hooked("http:500,key=never")
     answer = client.get_object(Bucket="photos", Key="cat", Range="bytes=1-3")
-    assert answer["Body"].read(2) == b"12"
-    assert answer["Body"].read() == b"3"
+    assert (answer["Body"].read(2), answer["Body"].read()) == (b"12", b"3")
 
 
 def test_keys_of_other_letters(hooked):
@@ -235,8 +229,7 @@ def test_the_rate_of_adaptive_retries_holds_for_faults_too(hooked, monkeypatch):
     monkeypatch.setattr(ClientRateLimiter, "on_sending_request", ask)
     client, _ = hooked("cos:SlowDown,times=2,key=cat", mode="adaptive")
     asked.clear()
-    assert read(client) == DATA
-    assert asked == ["GET"] * 3
+    assert (read(client), asked) == (DATA, ["GET"] * 3)
 
 
 @pytest.mark.parametrize("body", [b"meow meow", io.BytesIO])

@@ -32,8 +32,7 @@ def test_a_documented_error(make, url, app):
     found = client.ask(*gets(url + "/photos/a%2Fb?x=1", 3), ("GET", url + "/other", {}))
     assert [each.status_code for each in found] == [503, 503, 200, 200]
     assert b"<Code>SlowDown</Code>" in found[0].content
-    assert found[0].headers["retry-after"] == "3"
-    assert found[0].headers["x-faultinject"] == "rule-1"
+    assert (found[0].headers["retry-after"], found[0].headers["x-faultinject"]) == ("3", "rule-1")
     assert [each[:2] for each in app.asked] == [("GET", "/photos/a%2Fb?x=1"), ("GET", "/other")]
     assert client.transport.injector.counts() == {"rule-1": RuleCounts(3, 2)}
     outcome = client.transport.injector.journal.outcomes[0]
@@ -90,15 +89,13 @@ def test_broken_connections(make, url, rule, kind):
     """httpx' own errors, with the request that they belong to; the next one passes."""
     broken, fine = make(f"{rule},times=1").ask(*gets(url, 2))
     assert isinstance(broken, kind)
-    assert str(broken.request.url) == url
-    assert (fine.status_code, fine.content) == (200, WHOLE)
+    assert (str(broken.request.url), fine.status_code, fine.content) == (url, 200, WHOLE)
 
 
 def test_corrupt(make, url):
     """One bit is another."""
     [found] = make("corrupt").ask(*gets(url, 1))
-    assert found.status_code == 200
-    assert len(found.content) == 1000
+    assert (found.status_code, len(found.content)) == (200, 1000)
     assert sum(one != other for one, other in zip(found.content, WHOLE, strict=True)) == 1
 
 
@@ -114,8 +111,7 @@ def test_drip_and_latency(make, url):
 def test_after(make, url, app):
     """The server has done it, and the answer is the fault."""
     [found] = make("http:500,when=after").ask(("PUT", url + "/photos/1", {"content": b"cat"}))
-    assert found.status_code == 500
-    assert app.asked == [("PUT", "/photos/1", b"cat")]
+    assert (found.status_code, app.asked) == (500, [("PUT", "/photos/1", b"cat")])
 
 
 @pytest.mark.parametrize(
@@ -147,8 +143,7 @@ def test_streamed_uploads(make, url, app, monkeypatch, tmp_path, noted):
     client = make("reset,after_bytes=2,times=1")
     broken, whole = client.ask(("PUT", url, {"content": pieces()}), ("PUT", url, {"content": pieces()}))
     assert isinstance(broken, httpx.ReadError)
-    assert taken == [b"o", b"ne", b"o", b"ne", b"", b" two"]
-    assert whole.status_code == 200
+    assert (taken, whole.status_code) == ([b"o", b"ne", b"o", b"ne", b"", b" two"], 200)
     assert app.asked == [("PUT", "/", b"one two")]
     first, second = client.transport.injector.journal.outcomes
     assert (first.did, first.request_bytes, first.body_complete) == ("raised", 2, False)

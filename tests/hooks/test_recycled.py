@@ -75,8 +75,7 @@ def test_a_duration_begins_with_the_server(name, recycled):
     moments = {state["expires"] for state in at.states()}
     at.recycle()
     moments |= {state["expires"] for state in at.states()}
-    assert len(moments) == 1
-    assert at.statuses() == {503}
+    assert (len(moments), at.statuses()) == (1, {503})
 
 
 ENDS = {

@@ -105,8 +105,7 @@ FLASK = Way(GUNICORN + "-w 2 served_frameworks:flask_bare", "gunicorn", "flask")
 def test_strict_changes_nothing_where_faults_are(start):
     """With faults `--strict` passes on signals and exit code."""
     server = watched(FLASK, start, "--strict")
-    assert server.statuses("/photos/cat", 2)[-1] == 200
-    assert server.log.count("faultinject is on: ") == 1
+    assert (server.statuses("/photos/cat", 2)[-1], server.log.count("faultinject is on: ")) == (200, 1)
     server.process.send_signal(signal.SIGTTIN)  # one worker more
     server.until(lambda: server.log.count("Booting worker") == 3)
     server.process.terminate()

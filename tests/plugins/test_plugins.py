@@ -184,8 +184,7 @@ def test_exploration_takes_their_standard_set(python: Python) -> None:
         "choices_of(['acme', 'empty'])))"
     )
     told, _ = python("-c", program)
-    assert told.split()[0] == "acme:SlowDown"
-    assert told.split()[-1] == "empty"
+    assert (told.split()[0], told.split()[-1]) == ("acme:SlowDown", "empty")
 
 
 OFFERS = {

@@ -6,6 +6,7 @@ from contextlib import closing, contextmanager
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import boto3
+    from botocore.auth import SigV4Auth as SigV4Auth
     from botocore.config import Config
     from botocore.exceptions import ClientError
 

@@ -13,6 +13,7 @@ with warnings.catch_warnings():
     from baidubce.exception import BceServerError as BceServerError
     from baidubce.retry.retry_policy import NoRetryPolicy as NoRetryPolicy
     from baidubce.services.bos.bos_client import BosClient
+    from jss_upload.jss import Jss as Jss
     from minio import Minio
     from minio.commonconfig import CopySource as CopySource
     from minio.credentials import StaticProvider as StaticProvider

@@ -115,8 +115,7 @@ def test_boto3_copy(service, boto):
         *(service, lambda: boto.create_bucket(Bucket=BUCKET), code),
         *("cos:SlowDown", "reset", "reset,when=after", "cos:InternalError,status=200,operation=CopyObject"),
     )
-    assert said == ""
-    assert len(exploration.runs) == 10
+    assert (said, len(exploration.runs)) == ("", 10)
 
 
 def test_boto3_short_answers(service, boto):

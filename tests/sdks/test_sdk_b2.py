@@ -166,5 +166,4 @@ def test_operations(server, api):
             else:
                 call(**given)
         found[name], meant[name] = server.last.operation, NAMES.get(name, f"b2_{name}")
-    assert found == meant
-    assert len(found) == 31
+    assert (found, len(found)) == (meant, 31)

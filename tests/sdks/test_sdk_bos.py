@@ -9,6 +9,7 @@ from contextlib import suppress
 import pytest
 
 from faultinject import vendors
+from tests.rows import each_row
 
 from .sdk_clients import BceHttpClientError, BceServerError, NoRetryPolicy, bos
 from .told import BUCKET, KEY, of_each_row, raised
@@ -95,11 +96,10 @@ OPERATIONS = {
 }
 
 
-def test_operations(server, client, subtests):
+@each_row("operation", OPERATIONS)
+def test_operations(operation, server, client):
     """A rule can name each operation of the SDK."""
-    for operation, call in OPERATIONS.items():
-        with subtests.test(operation):
-            server.use("bos:InternalError", operation=operation)
-            with suppress(BceHttpClientError, ValueError):
-                call(client)
-            assert server.outcomes
+    server.use("bos:InternalError", operation=operation)
+    with suppress(BceHttpClientError, ValueError):
+        OPERATIONS[operation](client)
+    assert server.outcomes

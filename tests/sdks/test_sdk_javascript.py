@@ -10,9 +10,8 @@ import pytest
 from faultinject import Rule, vendors
 
 from .processes import in_node
+from .told import XML_VENDORS
 
-VENDORS = ("s3", "minio", "rgw", "oss", "obs", "cos", "jdcloud", "kodo-s3")
-"""Those whose errors are XML and whose clients may well be this SDK."""
 OPERATIONS = ("CompleteMultipartUpload", "CopyObject", "UploadPartCopy")
 ENDS = {"cos": b"</Error>\n\n", "oss": b"</Error>\n"}
 """The ends of bodies with bytes behind the last tag, as captured."""
@@ -55,9 +54,9 @@ def fault(vendor):
 def answers(server):
     """The SDK's result for each vendor's error, and its attempts."""
     server.injector.use(
-        [Rule(fault(vendor), status=200, header={"user-agent": f"*asks-{vendor}"}) for vendor in VENDORS]
+        [Rule(fault(vendor), status=200, header={"user-agent": f"*asks-{vendor}"}) for vendor in XML_VENDORS]
     )
-    return json.loads(in_node("@aws-sdk/client-s3", PROGRAM, server.url, *VENDORS))
+    return json.loads(in_node("@aws-sdk/client-s3", PROGRAM, server.url, *XML_VENDORS))
 
 
 def test_who_sees_an_error_in_a_200(answers):
@@ -67,12 +66,12 @@ def test_who_sees_an_error_in_a_200(answers):
     """
     assert answers == {
         f"{vendor} {operation}": ["success", 1] if vendor in ENDS else [fault(vendor).partition(":")[2], 2]
-        for vendor in VENDORS
+        for vendor in XML_VENDORS
         for operation in OPERATIONS
     }
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("vendor", XML_VENDORS)
 def test_how_bodies_end(vendor, server):
     """Bodies end with the real line ends.
 

@@ -3,18 +3,13 @@
 It hides: everything but the status where it raises (`head`, `list_object`, multipart), and everything in `exist`.
 """
 
-import warnings
-
 import pytest
 import requests
 
 from faultinject import RuleCounts, vendors
 
+from .sdk_clients import Jss
 from .told import of_each_row, raised
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    from jss_upload.jss import Jss
 
 ROWS = vendors.get("jss").errors
 KEY = "cats/1&<2>.jpg"
@@ -76,5 +71,4 @@ def test_default_attempts(server, bucket):
     """The client never tries again."""
     server.use("jss:InternalError", times=1)
     assert bucket.object(KEY).get().json()["code"] == "InternalError"
-    assert bucket.object(KEY).get().content == b"meow"
-    assert server.counts() == RuleCounts(2, 1)
+    assert (bucket.object(KEY).get().content, server.counts()) == (b"meow", RuleCounts(2, 1))

@@ -108,5 +108,4 @@ def test_a_wrong_position(server, first):
     """oss2 makes a class of its own of this code, and reads the next position off a header."""
     server.use("oss:PositionNotEqualToLength")
     error = raised(oss2.exceptions.PositionNotEqualToLength, first.append_object, KEY, 0, b"x")
-    assert error.next_position == 1717
-    assert server.last.operation == "AppendObject"
+    assert (error.next_position, server.last.operation) == (1717, "AppendObject")

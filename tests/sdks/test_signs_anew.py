@@ -61,8 +61,7 @@ def test_baidus(server):
     client = bos(server.url)
     server.use("bos:RequestExpired", times=1)
     raised(BceHttpClientError, client.get_object_as_string, "photos", "k")
-    assert server.counts().matched == 1
-    assert BceServerError.REQUEST_EXPIRED == b"RequestExpired"
+    assert (server.counts().matched, BceServerError.REQUEST_EXPIRED) == (1, b"RequestExpired")
 
 
 def test_the_rows_say_what_their_sdks_do():

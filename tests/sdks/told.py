@@ -17,6 +17,8 @@ from tests.rows import each_row
 BUCKET, KEY = "photos", "cat pictures/猫&<1>.jpg"
 S3_LIKE = ("s3", "minio", "r2", "rgw", "oss", "obs", "cos", "jdcloud", "kodo-s3", "gcs-xml", "swift")
 """Those whose errors are S3's XML, or nearly, and that clients of S3 are used with."""
+XML_VENDORS = ("s3", "minio", "rgw", "oss", "obs", "cos", "jdcloud", "kodo-s3")
+"""Those whose errors are XML and whose clients may well be AWS's SDKs."""
 DIALECT = {"rgw": "", "swift": "s3api"}
 """The dialect in which these vendors answer S3 clients; their other rows are Swift's."""
 ID_IN_HEADERS_ALONE = ("r2", "gcs-xml")

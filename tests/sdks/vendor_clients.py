@@ -9,14 +9,13 @@ from pathlib import Path
 import requests
 
 from .client import SENT, Client, Returned
-from .sdk_clients import cos, qingstor
+from .sdk_clients import Jss, cos, qingstor
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import boto3
     from botocore.config import Config as BotoConfig
     from botocore.exceptions import ClientError
-    from jss_upload.jss import Jss
 
 
 class Boto3(Client):

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from contextlib import suppress
 
 from .program import Program, programs
 from .sending import PASSING, Sender, call, full_jitter, in_threads
@@ -10,12 +9,6 @@ from .sending import PASSING, Sender, call, full_jitter, in_threads
 PLAIN = "http:503,path=/documents/**"
 ASKED_LATER = ("http:503,path=/documents/a-*", "http:503,path=/documents/b-*,retry_after=60s")
 NAMES = [f"{'a' if number < 60 else 'b'}-{number:03}" for number in range(120)]
-
-
-def quietly(function, argument):
-    """Its error is for the report only."""
-    with suppress(OSError):
-        function(argument)
 
 
 @programs(
@@ -55,19 +48,17 @@ def outage(endpoint, budget):
             return left[0] >= 0
 
     def read(name):
-        with call("outage", name):
+        with call("outage", name):  # its error is for the report only
             for wait in (*full_jitter(3, first=0.05, longest=0.2), None):
                 answer = client.get(f"/documents/{name}")
                 long = float(answer.headers.get("retry-after", 0)) > 5
                 if answer.status not in PASSING or wait is None or long or not spend():
                     break
                 time.sleep(wait)
-            else:
-                return
             if answer.status in PASSING:
                 raise OSError(f"{answer.status}")
 
-    in_threads(lambda name: quietly(read, name), NAMES, threads=6)
+    in_threads(read, NAMES, threads=6)
 
 
 ASKED = ("http:503,path=/documents/?,times=1,per=call,retry_after=1s",)

@@ -5,6 +5,7 @@ import time
 import httpx
 
 from .program import Program, programs
+from .sending import insist
 
 LOST = "reset,when=after,path=/beat,every=6"
 EVERY = 0.1
@@ -57,7 +58,5 @@ def poll(endpoint, tries):
     """Ask for the status again and again; after a failure so many times at once."""
     with httpx.Client(base_url=endpoint, headers={"User-Agent": "console/1.0"}, trust_env=False) as client:
         for _ in range(30):
-            for _ in range(tries):
-                if client.get("/documents/status").status_code == 200:
-                    break
+            insist(tries, 503, client.get, "/documents/status")
             time.sleep(EVERY)

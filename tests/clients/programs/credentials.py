@@ -9,7 +9,7 @@ import requests
 from requests.auth import HTTPDigestAuth
 
 from .program import Program, program, programs
-from .sending import Sender, at_once, full_jitter, in_threads, retried
+from .sending import Sender, at_once, full_jitter, in_threads, insist, retried
 
 DOCUMENTS = [f"/documents/report-{number}" for number in range(8)]
 EXPIRED = "http:401,path=/documents/*,times=1,per=call"
@@ -25,7 +25,6 @@ class Bearer:
     def __init__(self, endpoint):
         self.endpoint = endpoint
         self.session = requests.Session()
-        self.session.trust_env = False
         self.session.headers["User-Agent"] = "reader/1.0"
         self.login()
 
@@ -36,7 +35,7 @@ class Bearer:
 
     def get(self, path):
         """One request."""
-        return self.session.get(self.endpoint + path).status_code
+        return self.session.get(self.endpoint + path)
 
 
 @program("new token", EXPIRED, passes={"permanent"})
@@ -44,7 +43,7 @@ def new_token(endpoint):
     """requests: a 401 is answered by a new Bearer token, and one more try."""
     with (client := Bearer(endpoint)).session:
         for path in DOCUMENTS:
-            if client.get(path) == 401:
+            if client.get(path).status_code == 401:
                 client.login()
                 client.get(path)
 
@@ -54,9 +53,7 @@ def same_token(endpoint):
     """requests: a 401 is answered by the same Bearer token, up to three times."""
     with (client := Bearer(endpoint)).session:
         for path in DOCUMENTS:
-            for _ in range(3):
-                if client.get(path) != 401:
-                    break
+            insist(3, 401, client.get, path)
 
 
 @programs(
@@ -104,12 +101,9 @@ def cookies(endpoint, again):
 def digest(endpoint, meets):
     """Read documents, each with a fresh answer to its challenge."""
     with requests.Session() as session:
-        session.trust_env = False
         for path in DOCUMENTS:
-            for _ in range(2):
-                auth = HTTPDigestAuth("cat", "meow") if meets else None
-                if session.get(endpoint + path, auth=auth).status_code != 401:
-                    break
+            auth = HTTPDigestAuth("cat", "meow") if meets else None
+            insist(2, 401, session.get, endpoint + path, auth=auth)
 
 
 @programs(

@@ -3,6 +3,7 @@
 import requests
 
 from .program import Program, programs
+from .sending import insist
 
 LATE = "latency,delay=20ms,path=/objects/*"
 REFUSED = "http:404,path=/objects/*"
@@ -47,8 +48,5 @@ NAMES = [f"/objects/cat-{number}.jpg" for number in range(6)]
 def ask(endpoint, number):
     """Ask for each so often."""
     with requests.Session() as session:
-        session.trust_env = False
         for name in NAMES:
-            for _ in range(number):
-                if session.get(endpoint + name).status_code != 404:
-                    break
+            insist(number, 404, session.get, endpoint + name)

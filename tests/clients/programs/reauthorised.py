@@ -14,6 +14,7 @@ from google.cloud import storage
 from google.oauth2.credentials import Credentials
 
 from .program import GCS, Program, program, programs
+from .sending import insist
 
 LOCKED = "gcs:authError,method=GET,path=/download/**,times=1,per=call"
 EXPIRED = "b2:expired_auth_token,path=/b2api/*/b2_list_file_names,every=3"
@@ -79,12 +80,9 @@ def google_auth(endpoint):
 def requests_insists(endpoint):
     """requests with the same token, tried three times."""
     with requests.Session() as session:
-        session.trust_env = False
         session.headers["Authorization"] = "Bearer old"
         for name in NAMES:
-            for _ in range(3):
-                if session.get(f"{endpoint}/photos/{name}").status_code != 401:
-                    break
+            insist(3, 401, session.get, f"{endpoint}/photos/{name}")
 
 
 @program("b2sdk", EXPIRED)
@@ -103,6 +101,4 @@ def b2_by_hand(endpoint):
         headers = {"User-Agent": "backup/1.0", "Authorization": "old"}
         for number in range(6):
             url = f"{endpoint}/b2api/v4/b2_list_file_names?bucketId=b&prefix={number}"
-            for _ in range(3):
-                if pool.request("GET", url, headers=headers).status != 401:
-                    break
+            insist(3, 401, pool.request, "GET", url, headers=headers)

@@ -62,6 +62,14 @@ def retried(attempt, waits, again=PASSING):
     return answer
 
 
+def insist(number, again, ask, *arguments, **named):
+    """Ask so many times at once, as long as the answer of whatever library has this status."""
+    for _ in range(number):
+        answer = ask(*arguments, **named)
+        if getattr(answer, "status_code", None) != again and getattr(answer, "status", None) != again:
+            break
+
+
 def full_jitter(number, first=0.3, longest=1.2):
     """Anything up to a bound that doubles."""
     return [random.uniform(0, min(longest, first * 2**each)) for each in range(number)]

@@ -13,10 +13,6 @@ DOWN = "http:503,path=/log"
 PASSING = "http:503,path=/status/**,times=2,per=call"
 
 
-class Busy(Exception):
-    """It did not work."""
-
-
 def stamped():
     """A body that says when it was made."""
     return json.dumps({"at": time.time_ns(), "cat": "purrs"})
@@ -26,7 +22,6 @@ def stamped():
 def tight_loop(endpoint):
     """requests: 1,200 attempts in a tight loop, each with the time in its body."""
     with requests.Session() as session:
-        session.trust_env = False
         for _ in range(1200):
             if session.put(f"{endpoint}/log", data=stamped()).status_code != 503:
                 break
@@ -42,7 +37,6 @@ def tight_loop(endpoint):
 def named_tight_loop(endpoint):
     """The same, three times forty attempts, where a test says what belongs together."""
     with requests.Session() as session:
-        session.trust_env = False
         for _ in range(3):
             with call("log", None):
                 for _ in range(40):
@@ -74,9 +68,8 @@ def report(endpoint, anew):
     def send(number, made):
         body = stamped() if anew else made
         if session.put(f"{endpoint}/status/{number}", data=body).status_code == 503:
-            raise Busy
+            raise OSError(503)
 
     with requests.Session() as session:
-        session.trust_env = False
         for number in range(6):
             send(number, stamped())
