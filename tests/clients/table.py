@@ -37,18 +37,7 @@ def page(results, subjects):
         results: of `confusion.judged`.
         subjects: by name.
     """
-    rows = {
-        (each["client"], each["round"], each["busy"]): compare(
-            each["findings"], subjects[each["client"]].expected
-        )
-        for each in results
-    }
-    foreign = {
-        (each["client"], each["round"], each["busy"]): compare(
-            each["foreign"], subjects[each["client"]].expected, foreign=True
-        )
-        for each in results
-    }
+    rows, foreign = compared(results, subjects), compared(results, subjects, foreign=True)
     return "\n".join(
         [
             INTRO,
@@ -64,6 +53,17 @@ def page(results, subjects):
             *who(results, subjects),
         ]
     )
+
+
+def compared(results, subjects, *, foreign=False):
+    """The verdicts, beside the truth, of each client in each round."""
+    found = "foreign" if foreign else "findings"
+    return {
+        (each["client"], each["round"], each["busy"]): compare(
+            each[found], subjects[each["client"]].expected, foreign=foreign
+        )
+        for each in results
+    }
 
 
 def made(results):

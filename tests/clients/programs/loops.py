@@ -18,9 +18,9 @@ FEW, MANY = 10, 130
 
 
 @contextmanager
-def too_much_to_do():
-    """For its block, two processes for each core that do nothing, as fast as they can."""
-    number = 2 * (os.cpu_count() or 1)
+def too_much_to_do(times=2):
+    """For its block, so many processes for each core that do nothing, as fast as they can."""
+    number = times * (os.cpu_count() or 1)
     running = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(number)]
     try:
         yield
