@@ -1,7 +1,5 @@
 """Compares the audit's verdicts on a client with the truth."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass
 from fnmatch import fnmatchcase

@@ -1,7 +1,5 @@
 """The second table of README.md: the audit's verdicts on programs, beside the truth."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from fnmatch import fnmatchcase

@@ -7,8 +7,6 @@ a WARN. So is a download that is cut and not retried: `Retry` of urllib3, botoco
 done when the body begins.
 """
 
-from __future__ import annotations
-
 import re
 import sys
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """One small app of each framework, made on request, with faults if the variables say so."""
 
-from __future__ import annotations
-
 import sys
 
 import faultinject

@@ -16,7 +16,7 @@ import pytest
 import wrapt
 
 import faultinject
-from tests.slowly import others_slowly
+from tests.slowly import others_slowly, slowly
 
 RULE = "cos:SlowDown,times=3"
 FOLDER = Path(faultinject.__file__).with_name("hooks")
@@ -391,24 +391,26 @@ def test_a_package_that_no_path_file_came_with(python, bare):
     assert python("-c", LOADED, executable=bare, path=places, **ON)[:2] == (0, REACHED)
 
 
-@pytest.mark.slow
-def test_wrong_variables_do_not_stop_a_python(python):
-    """It may be any: it says why nothing is injected as soon as it may serve, and runs on."""
-    serve = f"{SERVES}print('ran')"
-    code, out, error = python("-c", serve, **ON | {"FAULTINJECT_RULES": "cos:Slowdown"})
-    assert (code, out) == (0, "ran\n")
-    assert error.startswith("faultinject: nothing is injected in this Python: FAULTINJECT_RULES: ")
-    code, out, error = python("-c", serve, FAULTINJECT_SESSION="/nowhere")
-    assert (code, out) == (0, "ran\n")
-    assert error.startswith("faultinject: nothing is injected in this Python: FAULTINJECT_SESSION: ")
+WRONG = ON | {"FAULTINJECT_RULES": "cos:Slowdown"}
 
 
-def test_wrong_variables_end_a_strict_python(python):
-    """It would serve without faults."""
-    wrong = {"FAULTINJECT_RUN": "strict", "FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": "cos:Slowdown"}
-    code, out, error = python("-c", f"{SERVES}print('ran')", **wrong)
-    assert (code, out) == (2, "")
-    assert error.startswith("faultinject: nothing is injected in this Python: FAULTINJECT_RULES: ")
+@pytest.mark.parametrize(
+    ("variables", "ends", "says"),
+    [
+        slowly(WRONG, (0, "ran\n"), "FAULTINJECT_RULES: "),
+        slowly({"FAULTINJECT_SESSION": "/nowhere"}, (0, "ran\n"), "FAULTINJECT_SESSION: "),
+        (WRONG | {"FAULTINJECT_RUN": "strict"}, (2, ""), "FAULTINJECT_RULES: "),
+    ],
+    ids=["rules", "session", "strict"],
+)
+def test_wrong_variables(python, variables, ends, says):
+    """They do not stop a Python, which may be any: it says why nothing is injected as soon as it may serve.
+
+    A strict one ends, as it would serve without faults.
+    """
+    code, out, error = python("-c", f"{SERVES}print('ran')", **variables)
+    assert (code, out) == ends
+    assert error.startswith(f"faultinject: nothing is injected in this Python: {says}")
 
 
 def test_a_python_that_serves_nothing_loads_next_to_nothing(python):

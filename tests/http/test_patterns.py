@@ -1,7 +1,5 @@
 """Patterns of paths, keys and plain text."""
 
-from __future__ import annotations
-
 import sys
 from functools import partial
 

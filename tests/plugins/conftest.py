@@ -1,7 +1,5 @@
 """Packages of others, installed as pip installs them, in folders of their own."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess
@@ -25,12 +23,6 @@ for each in sys.argv[2:]:
     os.wait()
 """
 HIDDEN = ("FAULTINJECT_", "PYTEST_", "PYTHONPATH")
-
-
-def environ_with(folder: Path) -> dict[str, str]:
-    """The environment of a process that has those packages, and this tree."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(HIDDEN)}
-    return {**kept, "PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)])}
 
 
 @pytest.fixture(scope="session")
@@ -60,9 +52,11 @@ class Python:
 
     def __call__(self, *arguments: str, code: int = 0, **variables: str) -> tuple[str, str]:
         """Run a Python, and return its standard output and standard error."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(HIDDEN)}
+        path = os.pathsep.join([str(self.folder), str(ROOT)])
         done = subprocess.run(
             [sys.executable, *arguments],
-            env={**environ_with(self.folder), **variables},
+            env={**kept, "PYTHONPATH": path, **variables},
             cwd=self.directory,
             capture_output=True,
             text=True,

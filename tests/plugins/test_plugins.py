@@ -1,13 +1,12 @@
 """Vendors, faults and stores of other packages work like built-in ones, and harm nobody."""
 
-from __future__ import annotations
-
 import ast
 import re
 import sys
 from pathlib import Path
 
 import pytest
+import wrapt
 
 from .conftest import HERE, Python
 
@@ -619,17 +618,12 @@ print(read())
 
 def test_nothing_is_looked_for_before_it_is_asked_for(python: Python) -> None:
     """Neither the start nor a request reads the metadata of packages, nor does a journal file."""
-    told, _ = python("-S", "-c", f"import sys; sys.path[:0] = {[str(python.folder), *needed()]!r}\n{LAZY}")
+    # Without `site` and its `.pth` files: the folders of this suite's packages are named.
+    path = [str(python.folder), str(ROOT), str(Path(wrapt.__file__).parents[1])]
+    told, _ = python("-S", "-c", f"import sys; sys.path[:0] = {path!r}\n{LAZY}")
     first, then = told.splitlines()
     assert first.endswith(" []")
     assert then == "['faultinject_acme', 'importlib.metadata']"
-
-
-def needed() -> list[str]:
-    """The folders of this suite's packages, for a Python without `site` and its `.pth` files."""
-    import wrapt
-
-    return [str(ROOT), str(Path(wrapt.__file__).parents[1])]
 
 
 def shown(plugin: str) -> dict[str, str]:

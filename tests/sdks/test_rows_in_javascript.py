@@ -3,28 +3,22 @@
 They run in Node, from the folder whose node_modules have them; each has a program in the folder `javascript`.
 """
 
-from __future__ import annotations
-
 import json
+from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
 from faultinject import vendors
 
 from .processes import in_node
-from .told import use_all
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from .told import S3_LIKE, use_all
 
 pytestmark = pytest.mark.slow
 
 DRIVERS = Path(__file__).parent / "javascript"
-S3_KIND = ("s3", "minio", "r2", "rgw", "kodo-s3", "jdcloud", "oss", "obs", "cos", "gcs-xml", "swift")
-"""Those whose errors are XML as S3's."""
 OF_CHUNKS = (
     ". Set [requestStreamBufferSize=number e.g. 65_536] in client constructor to instruct AWS SDK to buffer your input "
     "stream."
@@ -133,7 +127,7 @@ class Client(NamedTuple):
 
 CLIENTS = (
     Client(
-        "@aws-sdk/client-s3", "aws_sdk_s3.js", S3_KIND, by_aws, told_by=lambda key: {"path": f"photos/{key}"}
+        "@aws-sdk/client-s3", "aws_sdk_s3.js", S3_LIKE, by_aws, told_by=lambda key: {"path": f"photos/{key}"}
     ),
     Client("minio", "minio.js", ("minio",), by_minio),
     # It does not let its retries be turned off.

@@ -122,6 +122,7 @@ NAMES = {
     "download_file_from_url": "b2_download_file_by_id",
 }
 ARGUMENTS = {
+    **dict.fromkeys(("api_url", "realm_url", "download_url"), str),
     "upload_url": lambda url: f"{url}/b2api/v4/b2_upload_part/{FILE}/0008/x",
     "url": lambda url: f"{url}/b2api/v4/b2_download_file_by_id?fileId={FILE}",
     "data_stream": lambda _: io.BytesIO(b"x"),
@@ -138,25 +139,20 @@ ARGUMENTS = {
 }
 
 
+OFFERED = ("api_url", "realm_url", "download_url", "bucket_type")
+"""Arguments that are given even where they have a default."""
+
+
 def test_operations(server, api):
     """Every call to the service is recognised under the service's own name."""
     found, meant = {}, {}
     for name, call in inspect.getmembers(api, inspect.ismethod):
         parameters = inspect.signature(call).parameters.values()
-        if (
-            name[0] == "_"
-            or not any(each.name.endswith("url") for each in parameters)
-            or "download_url_by" in name
-        ):
+        asks = any(each.name.endswith("url") for each in parameters)
+        if name[0] == "_" or not asks or "download_url_by" in name:
             continue
-        given = {}
-        for each in parameters:
-            if each.name in ("api_url", "realm_url", "download_url"):
-                given[each.name] = server.url
-            elif each.name in ARGUMENTS and (each.default is each.empty or each.name == "bucket_type"):
-                given[each.name] = ARGUMENTS[each.name](server.url)
-            elif each.default is each.empty:
-                given[each.name] = "x"
+        wanted = [each.name for each in parameters if each.default is each.empty or each.name in OFFERED]
+        given = {each: ARGUMENTS.get(each, lambda _: "x")(server.url) for each in wanted}
         server.use("b2:internal_error")
         with pytest.raises(B2Error):
             if name == "download_file_from_url":

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from faultinject import vendors
+from tests.rows import each_row
 
 from .path_style import SigV4Auth, client_of
 from .path_style import error_of as error_answer
@@ -150,28 +151,27 @@ CARRIED = [
 ]
 
 
-def test_what_codes_carry(server, client, subtests):
+CARRYING = {
+    "get": lambda client: client.get_object(Bucket="photos", Key=KEY, **GET),
+    "put": lambda client: client.put_object(Bucket="photos", Key=KEY, **PUT),
+    "part": lambda client: client.upload_part(Bucket="photos", Key=KEY, **PART),
+    "list": lambda client: client.list_objects_v2(Bucket="photos"),
+    "acl": lambda client: client.put_object_acl(Bucket="photos", Key=KEY, ACL="private"),
+    "complete": lambda client: client.complete_multipart_upload(Bucket="photos", Key=KEY, **ENDED),
+}
+
+
+@each_row(("code", "call", "carried"), CARRIED)
+def test_what_codes_carry(code, call, carried, server, client):
     """The children of the codes come from the request, in S3's order."""
-    calls = {
-        "get": lambda: client.get_object(Bucket="photos", Key=KEY, **GET),
-        "put": lambda: client.put_object(Bucket="photos", Key=KEY, **PUT),
-        "part": lambda: client.upload_part(Bucket="photos", Key=KEY, **PART),
-        "list": lambda: client.list_objects_v2(Bucket="photos"),
-        "acl": lambda: client.put_object_acl(Bucket="photos", Key=KEY, ACL="private"),
-        "complete": lambda: client.complete_multipart_upload(Bucket="photos", Key=KEY, **ENDED),
-    }
-    stand_ins = {"HERE": f"127.0.0.1:{server.port}"}
-    for code, call, carried in CARRIED:
-        with subtests.test(code, call=call):
-            server.use(f"s3:{code}")
-            error, _ = error_of(calls[call])
-            del error["Code"], error["Message"]
-            # It counts the bytes of its own encoding of the body, which is not of this test.
-            stand_ins["LENGTH"] = error.get("ProposedSize", "").strip("0123456789") or error.get(
-                "ProposedSize", ""
-            )
-            wanted = {name: stand_ins.get(text, text) for name, text in carried.items()}
-            assert list(error.items()) == list(wanted.items())
+    server.use(f"s3:{code}")
+    error, _ = error_of(CARRYING[call], client)
+    del error["Code"], error["Message"]
+    # It counts the bytes of its own encoding of the body, which is not of this test.
+    size = error.get("ProposedSize", "")
+    stand_ins = {"HERE": f"127.0.0.1:{server.port}", "LENGTH": size.strip("0123456789") or size}
+    wanted = {name: stand_ins.get(text, text) for name, text in carried.items()}
+    assert list(error.items()) == list(wanted.items())
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """A client's report on an error beside the answer: every row of a table, each for its key."""
 
-from __future__ import annotations
-
 import re
 from functools import wraps
 from operator import attrgetter

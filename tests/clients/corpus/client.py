@@ -4,8 +4,6 @@ Four attempts, waits that grow with full jitter and are never shorter than what 
 pass, only where a repetition does no harm, and never more than 80 repetitions in all.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from dataclasses import dataclass

@@ -106,15 +106,12 @@ class Tenacity(_Httpx):
         "retry budget": "WARN",
     }
 
-    @tenacity.retry(
+    ask = tenacity.retry(
         retry=tenacity.retry_if_exception(may_pass),
         wait=tenacity.wait_random_exponential(multiplier=0.5, max=1.2),
         stop=tenacity.stop_after_attempt(4),
         reraise=True,
-    )
-    def ask(self, method, key, **more):
-        """An answer that is no error."""
-        return super().ask(method, key, **more)
+    )(_Httpx.ask)
 
 
 class Stamina(_Httpx):
@@ -122,10 +119,7 @@ class Stamina(_Httpx):
 
     expected = Tenacity.expected | {"thundering herd": ("WARN", "PASS")}
 
-    @stamina.retry(on=may_pass, attempts=4, wait_initial=0.2, wait_max=1.2, wait_jitter=0.4)
-    def ask(self, method, key, **more):
-        """An answer that is no error."""
-        return super().ask(method, key, **more)
+    ask = stamina.retry(on=may_pass, attempts=4, wait_initial=0.2, wait_max=1.2, wait_jitter=0.4)(_Httpx.ask)
 
 
 def again(function):

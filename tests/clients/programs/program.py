@@ -1,7 +1,5 @@
 """A program that nobody drives, and what `faultinject report` must say of its journal."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial

@@ -1,7 +1,5 @@
 """Requests over http.client, waits, threads and named calls of the small programs."""
 
-from __future__ import annotations
-
 import random
 import time
 from concurrent.futures import ThreadPoolExecutor
