@@ -61,8 +61,7 @@ class Recycled:
 def recycled(start):
     def run(name, *, served="served_counted", **variables):
         way = Way(WAYS[name].line.replace("served_counted", served), *WAYS[name].needs)
-        server = start(way, **ON | variables)
-        return Recycled(server, hangs_up="HUP" in name)
+        return Recycled(start(way, **ON | variables), hangs_up="HUP" in name)
 
     return run
 

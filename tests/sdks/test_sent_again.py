@@ -38,8 +38,7 @@ json.dump(said, sys.stdout)
 
 def test_which_rows_rest_on_an_sdk():
     """Such rows belong to the vendors here, to OSS (another module) and MinIO (its SDK for Go)."""
-    told = {vendor for vendor in vendors.names() if rows_of(vendor)}
-    assert told == {*DRIVERS, "tos", "oss"}
+    assert {vendor for vendor in vendors.names() if rows_of(vendor)} == {*DRIVERS, "tos", "oss"}
 
 
 @pytest.mark.parametrize("vendor", DRIVERS)
