@@ -120,7 +120,6 @@ def test_after(make, url, app):
 def test_uploads(make, url, app, rule):
     """Of known and unknown length: noted with a fault, whole without."""
     client = make(rule)
-
     known, unknown = ("PUT", url, {"content": b"cat"}), ("PUT", url, {"content": [b"one ", b"two"]})
     client.ask(known, unknown)
     assert app.asked[-1] == ("PUT", "/", b"one two")

@@ -404,7 +404,7 @@ WRONG = ON | {"FAULTINJECT_RULES": "cos:Slowdown"}
     ids=["rules", "session", "strict"],
 )
 def test_wrong_variables(python, variables, ends, says):
-    """They do not stop a Python, which may be any: it says why nothing is injected as soon as it may serve.
+    """A Python says why nothing is injected as soon as it may serve, and runs on: it may be any.
 
     A strict one ends, as it would serve without faults.
     """

@@ -10,7 +10,7 @@ import pytest
 
 
 def output(*command, given="", folder=None, **environ):
-    """What a command writes; it succeeds."""
+    """Run a command, which succeeds, and return its standard output."""
     done = subprocess.run(
         [*map(str, command)],
         cwd=folder,
@@ -26,7 +26,7 @@ def output(*command, given="", folder=None, **environ):
 
 
 def pinned(program, *arguments):
-    """What a program for Python writes that needs packages which do not go with the others' versions."""
+    """Run a program that needs packages of other versions than the suite's."""
     folder = os.environ.get("PINNED_SDKS")
     if not folder:
         pytest.skip("tos and aiobotocore pin other versions: their folder is named by PINNED_SDKS")
@@ -34,7 +34,7 @@ def pinned(program, *arguments):
 
 
 def in_node(package, program, *arguments, given=""):
-    """What a program for Node writes, a text or a file, that needs this package."""
+    """Run a program for Node, a text or a file, that needs this package."""
     folder, node = os.environ.get("JAVASCRIPT_SDKS"), shutil.which("node")
     if not folder or not node:
         pytest.skip(f"{package} has a folder of its own, which JAVASCRIPT_SDKS names, and needs Node")

@@ -28,7 +28,7 @@ def blob(server):
 
 
 def error_of(server, row, call):
-    """The error of a call; status, phrase, code and id of it, and what is an echo of the request."""
+    """The error of a call; status, phrase, code, id and echoes of the request are right."""
     error = raised(HttpResponseError, call)
     headers, request = error.response.headers, error.response.request.headers
     sent = server.outcomes[-1]  # for a 416 it asks again, without a range

@@ -65,7 +65,7 @@ def with_calls(rows, calls):
 
 
 def of_each_row(rows, calls=()):
-    """Give a test each row, which is in force, with one of the calls if there are any; as subtests."""
+    """Run a test for each row, which is in force, with one of the calls if there are any."""
 
     def decorate(test):
         @wraps(test)

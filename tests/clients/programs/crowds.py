@@ -33,7 +33,7 @@ DOWN = "http:503,path=/documents/config"
     ),
 )
 def crowd(endpoint, attempts, first=0.2):
-    """Twenty-five callers ask for the same thing at about the same time, and again with full jitter."""
+    """Twenty-five callers ask for the same at about the same time, with full jitter."""
 
     async def ask(session, number):
         await asyncio.sleep(0.02 * number)
