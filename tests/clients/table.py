@@ -5,7 +5,7 @@ import re
 from collections import Counter, defaultdict
 from datetime import UTC, datetime
 
-from .comparison import OPEN_BROKEN, OPEN_HEALTHY, OUTCOMES, compare, totals
+from .comparison import OPEN_BROKEN, OPEN_HEALTHY, OUTCOMES, compare, made, totals
 
 SIGNS = {"PASS": "✓", "WARN": "!", "FAIL": "✕", "INCONCLUSIVE": "?", None: "–"}
 WORST = ("FAIL", "WARN", "INCONCLUSIVE", "PASS", None)
@@ -41,7 +41,7 @@ def page(results, subjects):
     return "\n".join(
         [
             INTRO,
-            *made(results),
+            made(results, "client", f"{datetime.now(UTC):%d %B %Y}", f"Python {platform.python_version()}"),
             *counted(rows),
             *wrong(rows),
             FOREIGN,
@@ -64,18 +64,6 @@ def compared(results, subjects, *, foreign=False):
         )
         for each in results
     }
-
-
-def made(results):
-    """The numbers of clients and rounds, the date, and the time."""
-    rounds = {(each["round"], each["busy"]) for each in results}
-    busy = sum(busy for _, busy in rounds)
-    clients = len({each["client"] for each in results})
-    seconds = sum(each["seconds"] for each in results)
-    yield (
-        f"{clients} clients, {len(rounds)} rounds, in {busy} of them every core busy with something else; "
-        f"{datetime.now(UTC):%d %B %Y}, Python {platform.python_version()}, {seconds / 60:.0f} minutes.\n"
-    )
 
 
 def counted(rows):

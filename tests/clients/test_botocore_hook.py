@@ -3,6 +3,7 @@
 import functools
 import io
 import time
+from contextlib import ExitStack, closing
 from types import SimpleNamespace
 
 import boto3
@@ -31,27 +32,25 @@ def no_waiting(monkeypatch):
 @pytest.fixture
 def make(store):
     """A client of the store, with so many attempts; a bucket and an object are there."""
-    made = []
+    with ExitStack() as ended:
 
-    def make(attempts=3, mode="standard"):
-        client = boto3.client(
-            "s3",
-            endpoint_url=store,
-            region_name="us-east-1",
-            aws_access_key_id="id",
-            aws_secret_access_key="key",
-            config=Config(
-                s3={"addressing_style": "path"}, retries={"total_max_attempts": attempts, "mode": mode}
-            ),
-        )
-        made.append(client)
-        client.create_bucket(Bucket="photos")
-        client.put_object(Bucket="photos", Key="cat", Body=DATA)
-        return client
+        def make(attempts=3, mode="standard"):
+            client = boto3.client(
+                "s3",
+                endpoint_url=store,
+                region_name="us-east-1",
+                aws_access_key_id="id",
+                aws_secret_access_key="key",
+                config=Config(
+                    s3={"addressing_style": "path"}, retries={"total_max_attempts": attempts, "mode": mode}
+                ),
+            )
+            ended.enter_context(closing(client))
+            client.create_bucket(Bucket="photos")
+            client.put_object(Bucket="photos", Key="cat", Body=DATA)
+            return client
 
-    yield make
-    for each in made:
-        each.close()
+        yield make
 
 
 @pytest.fixture
