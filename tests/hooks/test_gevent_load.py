@@ -18,7 +18,7 @@ TIMES = 300
 CLIENTS = 12
 REQUESTS = 100
 """Requests of each client; half of all come when no fault is left."""
-GEVENT = GUNICORN + "--keep-alive 75 -k gevent "
+GEVENT = GUNICORN.replace("--graceful-timeout 2", "--graceful-timeout 0") + "--keep-alive 75 -k gevent "
 WAYS = {
     "run": Way(GEVENT + "-w 2 served:wsgi", "gunicorn", "gevent"),
     "install": Way(GEVENT + "-w 2 served_counted:wsgi", "gunicorn", "gevent"),

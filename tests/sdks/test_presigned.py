@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import boto3
@@ -43,7 +44,9 @@ def of_azure():
     return f"https://account.blob.core.windows.net/photos/cat.jpg?comp=block&blockid=QUFBQQ%3D%3D&{sas}"
 
 
-def of_gcs(version):
+@cache
+def signer():
+    """A key of Google's kind, which takes a while to make."""
     pem = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
         Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()
     )
@@ -52,8 +55,11 @@ def of_gcs(version):
         "private_key": pem.decode(),
         "token_uri": "https://x.example",
     }
-    credentials = service_account.Credentials.from_service_account_info(info)
-    blob = storage.Client("project", credentials=credentials).bucket("photos").blob("cat.jpg")
+    return service_account.Credentials.from_service_account_info(info)
+
+
+def of_gcs(version):
+    blob = storage.Client("project", credentials=signer()).bucket("photos").blob("cat.jpg")
     return blob.generate_signed_url(timedelta(hours=1), method="PUT", version=version, query_parameters=PART)
 
 
