@@ -101,7 +101,9 @@ def answers(server):
     refusals = Rule("tos:SignatureDoesNotMatch", header={"user-agent": "=signatures"})
     server.injector.use([*rules, operations, refusals])
     server.injector.journal.clear()
-    return *json.loads(pinned(PROGRAM, server.port, len(ROWS))), server.outcomes
+    return *json.loads(pinned(PROGRAM, server.port, len(ROWS))), {
+        each.request_id: each for each in server.outcomes
+    }
 
 
 def numbers(row):
@@ -114,8 +116,7 @@ def test_rows(answers, subtests):
 
     The resource too, except of two rows.
     """
-    read, _, outcomes = answers
-    sent = {each.request_id: each for each in outcomes}
+    read, _, sent = answers
     for row, calls in zip(ROWS, read, strict=True):
         for name in ("get", "put", "delete"):
             with subtests.test(row.label, call=name):
@@ -127,13 +128,12 @@ def test_rows(answers, subtests):
 
 def test_head(answers, subtests):
     """HEAD: the status, the ids and the number, which is in a header."""
-    read, _, outcomes = answers
-    sent = {each.request_id: each.fault for each in outcomes}
+    read, _, sent = answers
     for row, calls in zip(ROWS, read, strict=True):
         with subtests.test(row.label):
             *said, request_id, second = calls["head"]
             assert said == [row.status, "", "", said[3], numbers(row)]
-            assert (sent[request_id], second) == (row.address, request_id)
+            assert (sent[request_id].fault, second) == (row.address, request_id)
 
 
 def test_what_was_signed(answers):
@@ -150,5 +150,5 @@ def test_what_was_signed(answers):
 
 def test_operations(answers):
     """A rule can name each operation of the SDK."""
-    *_, outcomes = answers
-    assert [each.operation for each in outcomes if each.user_agent == "operations"] == OPERATIONS
+    *_, sent = answers
+    assert [each.operation for each in sent.values() if each.user_agent == "operations"] == OPERATIONS
