@@ -1,7 +1,5 @@
 """Compares the audit's verdicts on a client with the truth."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -85,3 +83,14 @@ def compare(findings, expected, *, foreign=False):
 def totals(rows):
     """The number of rows of each outcome."""
     return Counter(each.outcome for each in rows)
+
+
+def made(results, of, *more):
+    """A sentence of what was run, in how many rounds, with more of it, and how long."""
+    rounds = {(each["round"], each["busy"]) for each in results}
+    number = len({each[of] for each in results})
+    minutes = f"{sum(each['seconds'] for each in results) / 60:.0f} minutes"
+    return (
+        f"{number} {of}s, {len(rounds)} rounds, in {sum(busy for _, busy in rounds)} of them every core busy with "
+        f"something else; {', '.join((*more, minutes))}.\n"
+    )

@@ -1,7 +1,5 @@
 """An app on a real socket, and an embedded store, for clients that inject faults themselves."""
 
-from __future__ import annotations
-
 import pytest
 
 from faultinject.store import ObjectStore

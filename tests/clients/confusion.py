@@ -9,15 +9,10 @@
 The first table is of the clients that `faultinject conformance` drives, the second of programs that nobody drives.
 """
 
-from __future__ import annotations
-
 import argparse
 import gzip
 import json
-import os
-import subprocess
-import sys
-from contextlib import contextmanager
+from contextlib import nullcontext
 from fnmatch import fnmatchcase
 from pathlib import Path
 from statistics import median
@@ -31,6 +26,7 @@ from faultinject.journal.reading import read
 from .comparison import compare
 from .programs import recording
 from .programs.all import PROGRAMS
+from .programs.loops import too_much_to_do
 from .programs_table import ALARM, ENOUGH, GREEN
 from .programs_table import compare as compare_program
 from .programs_table import page as programs_page
@@ -56,7 +52,7 @@ def main():
     }
     for number in range(1, options.rounds + 1):
         busy = number > options.rounds - options.busy
-        with hogs(os.cpu_count() if busy else 0):
+        with too_much_to_do(1) if busy else nullcontext():
             for subject in subjects.values():
                 path = folder / f"{subject.name}.{number}.json.gz"
                 record(subject, path, {"client": subject.name, "round": number, "busy": busy})
@@ -106,18 +102,6 @@ def arguments():
     if options.write and (options.only or options.table):
         parser.error("--write is for everything: it goes with neither --only nor --table")
     return options
-
-
-@contextmanager
-def hogs(number):
-    """So many processes that do nothing, as fast as they can."""
-    running = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(number)]
-    try:
-        yield
-    finally:
-        for each in running:
-            each.kill()
-            each.wait()
 
 
 def record(subject, path, more):
@@ -171,30 +155,21 @@ def told(judgement):
 def show(subject, result):
     """One line, and one for each wrong verdict."""
     rows = compare(result["findings"], subject.expected)
-    wrong = [each for each in rows if each.wrong]
-    caught = [f"{each.label} {each.got}" for each in rows if each.got in {"FAIL", "WARN"}]
-    print(
-        f"{subject.name}, {result['round']} ({result['seconds']} s): {', '.join(caught) or 'nothing'}",
-        flush=True,
-    )
-    for each in wrong:
-        print(f"    {each}", flush=True)
-    for each in compare(result["foreign"], subject.expected, foreign=True):
-        if each.wrong:
-            print(f"    foreign: {each}", flush=True)
+    foreign = compare(result["foreign"], subject.expected, foreign=True)
+    wrong = [str(each) for each in rows if each.wrong]
+    tell(subject.name, result, rows, wrong + [f"foreign: {each}" for each in foreign if each.wrong])
 
 
 def show_program(program, result):
     """The same of a program."""
     rows = compare_program(program, result["findings"])
-    caught = [f"{each.label} {each.got}" for each in rows if each.got in {"FAIL", "WARN"}]
-    print(
-        f"{program.name}, {result['round']} ({result['seconds']} s): {', '.join(caught) or 'nothing'}",
-        flush=True,
-    )
-    for each in rows:
-        if each.outcome in {ALARM, GREEN, ENOUGH}:
-            print(f"    {each}", flush=True)
+    tell(program.name, result, rows, [each for each in rows if each.outcome in {ALARM, GREEN, ENOUGH}])
+
+
+def tell(name, result, rows, wrong):
+    caught = ", ".join(f"{each.label} {each.got}" for each in rows if each.got in {"FAIL", "WARN"})
+    first = f"{name}, {result['round']} ({result['seconds']} s): {caught or 'nothing'}"
+    print(first, *(f"    {each}" for each in wrong), sep="\n", flush=True)
 
 
 if __name__ == "__main__":

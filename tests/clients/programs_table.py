@@ -1,12 +1,22 @@
 """The second table of README.md: the audit's verdicts on programs, beside the truth."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from .comparison import ALARM, CAUGHT, FAIL, INCONCLUSIVE, OPEN_BROKEN, OPEN_HEALTHY, PASS, RIGHT, WARN, label
+from .comparison import (
+    ALARM,
+    CAUGHT,
+    FAIL,
+    INCONCLUSIVE,
+    OPEN_BROKEN,
+    OPEN_HEALTHY,
+    PASS,
+    RIGHT,
+    WARN,
+    label,
+    made,
+)
 
 ENOUGH, GREEN = "undecided, enough", "false green"
 OUTCOMES = (RIGHT, CAUGHT, OPEN_HEALTHY, OPEN_BROKEN, ENOUGH, ALARM, GREEN)
@@ -92,18 +102,7 @@ def page(results, programs):
     found = defaultdict(list)
     for each in results:
         found[each["program"]].append((each, compare(programs[each["program"]], each["findings"])))
-    return "\n".join([INTRO, *made(results), *counted(found, programs), *listed(found)])
-
-
-def made(results):
-    """The numbers of programs and rounds, and the time."""
-    rounds = {(each["round"], each["busy"]) for each in results}
-    busy = sum(busy for _, busy in rounds)
-    seconds = sum(each["seconds"] for each in results)
-    yield (
-        f"{len({each['program'] for each in results})} programs, {len(rounds)} rounds, in {busy} of them every core "
-        f"busy with something else; {seconds / 60:.0f} minutes.\n"
-    )
+    return "\n".join([INTRO, made(results, "program"), *counted(found, programs), *listed(found)])
 
 
 def counted(found, programs):

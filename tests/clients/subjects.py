@@ -7,8 +7,6 @@ a WARN. So is a download that is cut and not retried: `Retry` of urllib3, botoco
 done when the body begins.
 """
 
-from __future__ import annotations
-
 import re
 import sys
 from collections.abc import Mapping
@@ -53,24 +51,21 @@ class Subject:
         return getattr(import_module(module), name)(endpoint, bucket)
 
 
+GROUPS = {"well_behaved": "well-behaved", "broken": "broken", "recipes": "recipe"}
+"""The modules of `corpus` that hold clients."""
+
+
 def ours():
     """The clients of the folder `corpus`: whatever says what is expected of it."""
-    for path in sorted((HERE / "corpus").glob("*.py")):
-        module = import_module(f"{__package__}.corpus.{path.stem}")
-        group = {"well_behaved": "well-behaved", "recipes": "recipe"}.get(path.stem, "broken")
+    for stem, group in GROUPS.items():
+        module = import_module(f"{__package__}.corpus.{stem}")
         for name, each in vars(module).items():
-            if (
-                not isinstance(each, type)
-                or each.__module__ != module.__name__
-                or "expected" not in vars(each)
-            ):
-                continue
-            # With its second paragraph, which may be a link.
-            title = " ".join((module if group == "broken" else each).__doc__.split())
-            factory = f"{module.__name__}:{name}"
-            aws = getattr(each, "aws", False)
-            vendor = getattr(each, "vendor", "cos")
-            yield Subject(spaced(name), group, title, factory, each.expected, vendor=vendor, aws=aws)
+            if isinstance(each, type) and each.__module__ == module.__name__ and "expected" in vars(each):
+                # With its second paragraph, which may be a link.
+                title = " ".join(each.__doc__.split())
+                factory = f"{module.__name__}:{name}"
+                of_whom = {"vendor": getattr(each, "vendor", "cos"), "aws": getattr(each, "aws", False)}
+                yield Subject(spaced(name), group, title, factory, each.expected, **of_whom)
 
 
 AWS = {"retry-after: seconds": "FAIL", "retry-after: date": "FAIL", "non-idempotent retry": "WARN"}

@@ -1,13 +1,11 @@
 """README.md of this folder, out of what many runs found."""
 
-from __future__ import annotations
-
 import platform
 import re
 from collections import Counter, defaultdict
 from datetime import UTC, datetime
 
-from .comparison import OPEN_BROKEN, OPEN_HEALTHY, OUTCOMES, compare, totals
+from .comparison import OPEN_BROKEN, OPEN_HEALTHY, OUTCOMES, compare, made, totals
 
 SIGNS = {"PASS": "✓", "WARN": "!", "FAIL": "✕", "INCONCLUSIVE": "?", None: "–"}
 WORST = ("FAIL", "WARN", "INCONCLUSIVE", "PASS", None)
@@ -39,22 +37,11 @@ def page(results, subjects):
         results: of `confusion.judged`.
         subjects: by name.
     """
-    rows = {
-        (each["client"], each["round"], each["busy"]): compare(
-            each["findings"], subjects[each["client"]].expected
-        )
-        for each in results
-    }
-    foreign = {
-        (each["client"], each["round"], each["busy"]): compare(
-            each["foreign"], subjects[each["client"]].expected, foreign=True
-        )
-        for each in results
-    }
+    rows, foreign = compared(results, subjects), compared(results, subjects, foreign=True)
     return "\n".join(
         [
             INTRO,
-            *made(results),
+            made(results, "client", f"{datetime.now(UTC):%d %B %Y}", f"Python {platform.python_version()}"),
             *counted(rows),
             *wrong(rows),
             FOREIGN,
@@ -68,16 +55,15 @@ def page(results, subjects):
     )
 
 
-def made(results):
-    """The numbers of clients and rounds, the date, and the time."""
-    rounds = {(each["round"], each["busy"]) for each in results}
-    busy = sum(busy for _, busy in rounds)
-    clients = len({each["client"] for each in results})
-    seconds = sum(each["seconds"] for each in results)
-    yield (
-        f"{clients} clients, {len(rounds)} rounds, in {busy} of them every core busy with something else; "
-        f"{datetime.now(UTC):%d %B %Y}, Python {platform.python_version()}, {seconds / 60:.0f} minutes.\n"
-    )
+def compared(results, subjects, *, foreign=False):
+    """The verdicts, beside the truth, of each client in each round."""
+    found = "foreign" if foreign else "findings"
+    return {
+        (each["client"], each["round"], each["busy"]): compare(
+            each[found], subjects[each["client"]].expected, foreign=foreign
+        )
+        for each in results
+    }
 
 
 def counted(rows):

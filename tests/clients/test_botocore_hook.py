@@ -1,10 +1,9 @@
 """Faults below boto3's own retries, with a real server behind."""
 
-from __future__ import annotations
-
 import functools
 import io
 import time
+from contextlib import ExitStack, closing
 from types import SimpleNamespace
 
 import boto3
@@ -33,64 +32,64 @@ def no_waiting(monkeypatch):
 @pytest.fixture
 def make(store):
     """A client of the store, with so many attempts; a bucket and an object are there."""
-    made = []
+    with ExitStack() as ended:
 
-    def make(attempts=3, mode="standard"):
-        client = boto3.client(
-            "s3",
-            endpoint_url=store,
-            region_name="us-east-1",
-            aws_access_key_id="id",
-            aws_secret_access_key="key",
-            config=Config(
-                s3={"addressing_style": "path"}, retries={"total_max_attempts": attempts, "mode": mode}
-            ),
-        )
-        made.append(client)
-        client.create_bucket(Bucket="photos")
-        client.put_object(Bucket="photos", Key="cat", Body=DATA)
-        return client
+        def make(attempts=3, mode="standard"):
+            client = boto3.client(
+                "s3",
+                endpoint_url=store,
+                region_name="us-east-1",
+                aws_access_key_id="id",
+                aws_secret_access_key="key",
+                config=Config(
+                    s3={"addressing_style": "path"}, retries={"total_max_attempts": attempts, "mode": mode}
+                ),
+            )
+            ended.enter_context(closing(client))
+            client.create_bucket(Bucket="photos")
+            client.put_object(Bucket="photos", Key="cat", Body=DATA)
+            return client
 
-    yield make
-    for each in made:
-        each.close()
+        yield make
 
 
-def read(client, **more):
-    return client.get_object(Bucket="photos", Key="cat", **more)["Body"].read()
+@pytest.fixture
+def hooked(make):
+    """Such a client, and the injector of these rules that is hooked into it."""
+
+    def hooked(rules, **options):
+        client = make(**options)
+        return client, inject_into(client, rules, seed=1)
+
+    return hooked
 
 
-def read_of(client, key):
+def read(client, key="cat"):
     return client.get_object(Bucket="photos", Key=key)["Body"].read()
 
 
 @pytest.mark.parametrize("mode", ["standard", "legacy", pytest.param("adaptive", marks=pytest.mark.slow)])
-def test_slow_down_is_retried(make, no_waiting, mode):
+def test_slow_down_is_retried(hooked, no_waiting, mode):
     """Two injected answers, a third attempt, and the code sees nothing of it."""
-    client = make(mode=mode)
-    injector = inject_into(client, "cos:SlowDown,times=2,key=cat", seed=1)
+    client, injector = hooked("cos:SlowDown,times=2,key=cat", mode=mode)
     answer = client.get_object(Bucket="photos", Key="cat")
-    assert answer["ResponseMetadata"]["RetryAttempts"] == 2
-    assert answer["Body"].read() == DATA
-    assert injector.counts() == {"rule-1": RuleCounts(3, 2)}
-    assert len(no_waiting) == 2
+    assert (answer["ResponseMetadata"]["RetryAttempts"], answer["Body"].read()) == (2, DATA)
+    assert (injector.counts(), len(no_waiting)) == ({"rule-1": RuleCounts(3, 2)}, 2)
     assert [(each.operation, each.bucket, each.key) for each in injector.journal.outcomes] == [
         ("GetObject", "photos", "cat")
     ] * 3
 
 
-def test_retries_that_are_used_up(make):
+def test_retries_that_are_used_up(hooked):
     """The vendor's error, as boto3 reads it."""
-    client = make(attempts=2)
-    injector = inject_into(client, "cos:SlowDown", seed=1)
+    client, injector = hooked("cos:SlowDown", attempts=2)
     with pytest.raises(ClientError) as caught:
         client.head_bucket(Bucket="photos")
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
     with pytest.raises(ClientError) as caught:
         client.put_object(Bucket="photos", Key="dog", Body=b"woof")
     assert caught.value.response["Error"]["Code"] == "SlowDown"
-    assert caught.value.response["ResponseMetadata"]["RetryAttempts"] == 1
-    assert injector.injected == 4
+    assert (caught.value.response["ResponseMetadata"]["RetryAttempts"], injector.injected) == (1, 4)
     injector.disable()
     assert (
         client.put_object(Bucket="photos", Key="dog", Body=b"woof")["ResponseMetadata"]["RetryAttempts"] == 0
@@ -107,33 +106,28 @@ def test_retries_that_are_used_up(make):
         ("truncate", ConnectionClosedError),
     ],
 )
-def test_broken_connections(make, rule, kind):
+def test_broken_connections(hooked, rule, kind):
     """botocore's own errors, which it retries."""
-    client = make(attempts=2)
-    injector = inject_into(client, f"{rule},times=1", seed=1)
-    assert client.list_objects_v2(Bucket="photos")["KeyCount"] == 1
-    assert injector.injected == 1
+    client, injector = hooked(f"{rule},times=1", attempts=2)
+    assert (client.list_objects_v2(Bucket="photos")["KeyCount"], injector.injected) == (1, 1)
     injector.use(rule)
     with pytest.raises(kind):
         client.list_objects_v2(Bucket="photos")
     assert injector.injected == 3
 
 
-def test_an_object_that_is_cut(make):
+def test_an_object_that_is_cut(hooked):
     """Read by the code, which gets botocore's error for it; there botocore retries nothing."""
-    client = make()
-    injector = inject_into(client, "truncate,times=1,operation=GetObject", seed=1)
+    client, injector = hooked("truncate,times=1,operation=GetObject")
     body = client.get_object(Bucket="photos", Key="cat")["Body"]
     with pytest.raises(ResponseStreamingError):
         body.read()
-    assert read(client) == DATA
-    assert injector.injected == 1
+    assert (read(client), injector.injected) == (DATA, 1)
 
 
-def test_corrupt_and_drip(make):
+def test_corrupt_and_drip(hooked):
     """The code reads the corrupt or slow body whole, at once or in pieces."""
-    client = make()
-    injector = inject_into(client, "corrupt,operation=GetObject,times=1", seed=1)
+    client, injector = hooked("corrupt,operation=GetObject,times=1")
     # Its own checksum would notice, and it asks for one unless it is told not to.
     body = client.get_object(Bucket="photos", Key="cat")["Body"]
     found = b"".join(body.iter_chunks(999))
@@ -145,40 +139,35 @@ def test_corrupt_and_drip(make):
     assert time.monotonic() - before >= 0.15
 
 
-def test_after(make):
+def test_after(hooked):
     """The object is there, and the code was told otherwise."""
-    client = make(attempts=1)
-    injector = inject_into(client, "cos:InternalError,when=after,operation=PutObject", seed=1)
+    client, injector = hooked("cos:InternalError,when=after,operation=PutObject", attempts=1)
     with pytest.raises(ClientError, match="InternalError"):
         client.put_object(Bucket="photos", Key="dog", Body=io.BytesIO(b"woof"))
     injector.disable()
-    assert client.get_object(Bucket="photos", Key="dog")["Body"].read() == b"woof"
+    assert read(client, "dog") == b"woof"
 
 
 @pytest.mark.parametrize("body", [b"woof", bytearray(b"woof"), io.BytesIO])
-def test_uploads_are_whole_after_a_fault(make, body):
+def test_uploads_are_whole_after_a_fault(hooked, body):
     """Whatever the body was; the fault has read it."""
-    client = make()
-    injector = inject_into(client, "cos:SlowDown,times=1,operation=PutObject", seed=1)
+    client, injector = hooked("cos:SlowDown,times=1,operation=PutObject")
     client.put_object(Bucket="photos", Key="dog", Body=io.BytesIO(b"woof") if body is io.BytesIO else body)
-    assert client.get_object(Bucket="photos", Key="dog")["Body"].read() == b"woof"
+    assert read(client, "dog") == b"woof"
     first = next(each for each in injector.journal.outcomes if each.injected)
     assert (first.operation, first.key, first.body_complete) == ("PutObject", "dog", True)
 
 
-def test_what_passes_is_the_servers(make):
+def test_what_passes_is_the_servers(hooked):
     """The very answer; a stream stays one."""
-    client = make()
-    inject_into(client, "http:500,key=never", seed=1)
+    client, _ = hooked("http:500,key=never")
     answer = client.get_object(Bucket="photos", Key="cat", Range="bytes=1-3")
-    assert answer["Body"].read(2) == b"12"
-    assert answer["Body"].read() == b"3"
+    assert (answer["Body"].read(2), answer["Body"].read()) == (b"12", b"3")
 
 
-def test_keys_of_other_letters(make):
+def test_keys_of_other_letters(hooked):
     """Percent-encoded on the way."""
-    client = make()
-    injector = inject_into(client, "http:500,key=ü/a/b,times=1", seed=1)
+    client, injector = hooked("http:500,key=ü/a/b,times=1")
     with pytest.raises(ClientError):
         client.get_object(Bucket="photos", Key="ü/a/b")
     assert injector.injected == 1
@@ -205,7 +194,7 @@ def test_what_passes_goes_to_the_hooks_behind(no_waiting):
         injector = inject_into(client, "s3:SlowDown,operation=PutObject,times=2", seed=1)
         client.put_object(Bucket="photos", Key="cat", Body=b"meow")
         assert [each.status for each in injector.journal.outcomes if each.injected] == [503, 503]
-        assert client.get_object(Bucket="photos", Key="cat")["Body"].read() == b"meow"
+        assert read(client) == b"meow"
         injector.use("s3:InternalError,operation=PutObject,times=9")
         with pytest.raises(ClientError, match="InternalError"):
             client.put_object(Bucket="photos", Key="dog", Body=b"woof")
@@ -214,9 +203,9 @@ def test_what_passes_goes_to_the_hooks_behind(no_waiting):
         client.put_object(Bucket="photos", Key="dog", Body=io.BytesIO(b"woof"))
         injector.use("truncate,operation=GetObject,keep_bytes=2")
         with pytest.raises(ResponseStreamingError):
-            client.get_object(Bucket="photos", Key="dog")["Body"].read()
+            read(client, "dog")
         injector.disable()
-        assert client.get_object(Bucket="photos", Key="dog")["Body"].read() == b"woof"
+        assert read(client, "dog") == b"woof"
         client.close()
     client = boto3.client("s3", **known)
     injector = inject_into(client, "s3:SlowDown,operation=CreateBucket,times=1", seed=1)
@@ -228,7 +217,7 @@ def test_what_passes_goes_to_the_hooks_behind(no_waiting):
     client.close()
 
 
-def test_the_rate_of_adaptive_retries_holds_for_faults_too(make, monkeypatch):
+def test_the_rate_of_adaptive_retries_holds_for_faults_too(hooked, monkeypatch):
     """botocore asks it before every attempt, whoever answers that."""
     asked = []
 
@@ -237,22 +226,19 @@ def test_the_rate_of_adaptive_retries_holds_for_faults_too(make, monkeypatch):
         asked.append(request.method)
 
     monkeypatch.setattr(ClientRateLimiter, "on_sending_request", ask)
-    client = make(mode="adaptive")
-    inject_into(client, "cos:SlowDown,times=2,key=cat", seed=1)
+    client, _ = hooked("cos:SlowDown,times=2,key=cat", mode="adaptive")
     asked.clear()
-    assert read(client) == DATA
-    assert asked == ["GET"] * 3
+    assert (read(client), asked) == (DATA, ["GET"] * 3)
 
 
 @pytest.mark.parametrize("body", [b"meow meow", io.BytesIO])
-def test_uploads_are_seen(make, monkeypatch, tmp_path, body):
+def test_uploads_are_seen(hooked, monkeypatch, tmp_path, body):
     """Behind so many bytes of them, and on record where every request is."""
     monkeypatch.setenv("FAULTINJECT_JOURNAL", str(tmp_path / "journal"))
-    client = make(attempts=2)
-    injector = inject_into(client, "reset,after_bytes=2,operation=PutObject,times=1", seed=1)
+    client, injector = hooked("reset,after_bytes=2,operation=PutObject,times=1", attempts=2)
     content = io.BytesIO(b"meow meow") if body is io.BytesIO else body
     client.put_object(Bucket="photos", Key="dog", Body=content)
-    assert read_of(client, "dog") == b"meow meow"
+    assert read(client, "dog") == b"meow meow"
     first, second = injector.journal.outcomes[:2]
     assert (first.did, first.body_complete) == ("raised", False)
     assert (second.did, second.body_complete, second.request_digest is None) == ("passed", True, False)

@@ -1,7 +1,5 @@
 """The confusion table counts what is wrong as wrong."""
 
-from __future__ import annotations
-
 import pytest
 
 from .comparison import ALARM, CAUGHT, MISSED, OPEN_BROKEN, OPEN_HEALTHY, RIGHT, compare, totals

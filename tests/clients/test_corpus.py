@@ -3,8 +3,6 @@
 README.md has what it says of every client in every phase; here each is made to show its bug in the phases that do so.
 """
 
-from __future__ import annotations
-
 import pytest
 
 from faultinject.conformance.driving import run

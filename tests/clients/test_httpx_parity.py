@@ -1,18 +1,16 @@
 """Sync and async httpx get the same faults, answers and records, for every word."""
 
-from __future__ import annotations
-
 from itertools import count
 
-import anyio
 import httpx
 import pytest
 
 from faultinject import Injector
-from faultinject.clients.httpx import AsyncFaultTransport, FaultTransport
 from faultinject.engine import entry
 from tests.adapters.test_parity import RULES, UNLIKE
 from tests.pairs import pairs
+
+from .httpx_clients import Awaiting, Blocking
 
 TRANSPORT = [
     *("reset", "close", "hang,duration=1h", "reset,when=after", "close,when=after", "hang,duration=1h,when=after"),
@@ -43,19 +41,6 @@ REQUESTS = [
 ]  # fmt: skip
 
 
-class Behind:
-    """The server of requests that pass; it answers with what it was sent."""
-
-    def __init__(self):
-        self.asked = []
-
-    def answer(self, request):
-        self.asked.append((request.method, str(request.url), request.content))
-        content = b"app: " + request.content[:9]
-        headers = {"X-App": "yes", "Content-Length": str(len(content))}
-        return httpx.Response(200, headers=headers, content=b"" if request.method == "HEAD" else content)
-
-
 def seen(what):
     """The client's view of an answer or an error."""
     if isinstance(what, Exception):
@@ -64,55 +49,26 @@ def seen(what):
     return what.status_code, headers, what.content
 
 
-def blocking(injector, behind):
-    found = []
-    transport = FaultTransport(httpx.MockTransport(behind.answer), injector=injector)
-    with httpx.Client(transport=transport, base_url="http://photos.example") as client:
-        for method, target, more in REQUESTS:
-            content = iter(more["content"]) if isinstance(more.get("content"), list) else more.get("content")
-            try:
-                found.append(seen(client.request(method, target, **{**more, "content": content})))
-            except httpx.HTTPError as error:
-                found.append(seen(error))
-    return found
+def tried(kind, rule, record_all):
+    """Results, requests at the server, records and counts of a client of that kind."""
+    asked = []
 
+    def answer(request):
+        """The server of requests that pass; it answers with what it was sent."""
+        asked.append((request.method, str(request.url), request.content))
+        content = b"app: " + request.content[:9]
+        headers = {"X-App": "yes", "Content-Length": str(len(content))}
+        return httpx.Response(200, headers=headers, content=b"" if request.method == "HEAD" else content)
 
-async def awaiting(injector, behind):
-    found = []
-
-    async def pieces(content):
-        for each in content:
-            yield each
-
-    transport = AsyncFaultTransport(httpx.MockTransport(behind.answer), injector=injector)
-    async with httpx.AsyncClient(transport=transport, base_url="http://photos.example") as client:
-        for method, target, more in REQUESTS:
-            content = more.get("content")
-            content = pieces(content) if isinstance(content, list) else content
-            try:
-                found.append(seen(await client.request(method, target, **{**more, "content": content})))
-            except httpx.HTTPError as error:
-                found.append(seen(error))
-    return found
-
-
-@pytest.fixture
-def tried(monkeypatch):
-    """`tried(run, rule, record_all)`: answers, requests at the server, and records."""
-
-    def tried(run, rule, record_all):
-        monkeypatch.setattr(entry, "_seq", count())  # ids are made of it
-        behind = Behind()
-        injector = Injector([rule], seed=1, environ={}, record_all=record_all, clock=lambda: 1_763_625_600.25)
-        found = anyio.run(run, injector, behind) if run is awaiting else run(injector, behind)
-        outcomes = [each.to_dict() for each in injector.journal.outcomes]
-        for each in outcomes:
-            for name in UNLIKE:
-                del each[name]
-        assert injector.errors == []
-        return found, behind.asked, outcomes, injector.counts()
-
-    return tried
+    injector = Injector([rule], seed=1, environ={}, record_all=record_all, clock=lambda: 1_763_625_600.25)
+    client = kind(kind.kind(httpx.MockTransport(answer), injector=injector))
+    found = [seen(each) for each in client.ask(*REQUESTS, base_url="http://photos.example")]
+    outcomes = [each.to_dict() for each in injector.journal.outcomes]
+    for each in outcomes:
+        for name in UNLIKE:
+            del each[name]
+    assert injector.errors == []
+    return found, asked, outcomes, injector.counts()
 
 
 @pytest.mark.parametrize(
@@ -123,12 +79,15 @@ def tried(monkeypatch):
     ],
     ids=str,
 )
-def test_both_doors(tried, rule, record_all):
+def test_both_doors(monkeypatch, rule, record_all):
     """Streamed bodies among them."""
-    one, other = tried(blocking, rule, record_all), tried(awaiting, rule, record_all)
-    for number, request in enumerate(REQUESTS):
-        assert (request[1], one[0][number]) == (request[1], other[0][number])
-    assert one[1] == other[1]
+    results = []
+    for kind in (Blocking, Awaiting):
+        monkeypatch.setattr(entry, "_seq", count())  # ids are made of it
+        results.append(tried(kind, rule, record_all))
+    one, other = results
+    for request, mine, others in zip(REQUESTS, one[0], other[0], strict=True):
+        assert (request[1], mine) == (request[1], others)
     for mine, others in zip(one[2], other[2], strict=True):
         assert {**mine, **others} == {**others, **mine}
-    assert one[3] == other[3]
+    assert (one[1], one[3]) == (other[1], other[3])

@@ -1,12 +1,9 @@
 """Faults on the client's side of httpx, with a real server behind."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import time
 
-import anyio
 import httpx
 import pytest
 
@@ -14,46 +11,9 @@ from faultinject import Injector, RuleCounts
 from faultinject.clients.httpx import AsyncFaultTransport, FaultTransport
 from faultinject.exceptions import ConfigurationError
 
+from .httpx_clients import Awaiting, Blocking
+
 WHOLE = b"0123456789" * 100
-
-
-class Blocking:
-    """A client whose calls are made one after another."""
-
-    kind = FaultTransport
-
-    def __init__(self, transport):
-        self.transport = transport
-
-    def ask(self, *requests, **options):
-        """The result of each request: a response that was read, or an error."""
-        found = []
-        with httpx.Client(transport=self.transport, **options) as client:
-            for method, url, more in requests:
-                try:
-                    found.append(client.request(method, url, **more))
-                except httpx.HTTPError as error:
-                    found.append(error)
-        return found
-
-
-class Awaiting(Blocking):
-    """The same, awaited."""
-
-    kind = AsyncFaultTransport
-
-    def ask(self, *requests, **options):
-        async def main():
-            found = []
-            async with httpx.AsyncClient(transport=self.transport, **options) as client:
-                for method, url, more in requests:
-                    try:
-                        found.append(await client.request(method, url, **more))
-                    except httpx.HTTPError as error:
-                        found.append(error)
-            return found
-
-        return anyio.run(main)
 
 
 @pytest.fixture(params=[Blocking, Awaiting])
@@ -72,8 +32,7 @@ def test_a_documented_error(make, url, app):
     found = client.ask(*gets(url + "/photos/a%2Fb?x=1", 3), ("GET", url + "/other", {}))
     assert [each.status_code for each in found] == [503, 503, 200, 200]
     assert b"<Code>SlowDown</Code>" in found[0].content
-    assert found[0].headers["retry-after"] == "3"
-    assert found[0].headers["x-faultinject"] == "rule-1"
+    assert (found[0].headers["retry-after"], found[0].headers["x-faultinject"]) == ("3", "rule-1")
     assert [each[:2] for each in app.asked] == [("GET", "/photos/a%2Fb?x=1"), ("GET", "/other")]
     assert client.transport.injector.counts() == {"rule-1": RuleCounts(3, 2)}
     outcome = client.transport.injector.journal.outcomes[0]
@@ -130,15 +89,13 @@ def test_broken_connections(make, url, rule, kind):
     """httpx' own errors, with the request that they belong to; the next one passes."""
     broken, fine = make(f"{rule},times=1").ask(*gets(url, 2))
     assert isinstance(broken, kind)
-    assert str(broken.request.url) == url
-    assert (fine.status_code, fine.content) == (200, WHOLE)
+    assert (str(broken.request.url), fine.status_code, fine.content) == (url, 200, WHOLE)
 
 
 def test_corrupt(make, url):
     """One bit is another."""
     [found] = make("corrupt").ask(*gets(url, 1))
-    assert found.status_code == 200
-    assert len(found.content) == 1000
+    assert (found.status_code, len(found.content)) == (200, 1000)
     assert sum(one != other for one, other in zip(found.content, WHOLE, strict=True)) == 1
 
 
@@ -154,8 +111,7 @@ def test_drip_and_latency(make, url):
 def test_after(make, url, app):
     """The server has done it, and the answer is the fault."""
     [found] = make("http:500,when=after").ask(("PUT", url + "/photos/1", {"content": b"cat"}))
-    assert found.status_code == 500
-    assert app.asked == [("PUT", "/photos/1", b"cat")]
+    assert (found.status_code, app.asked) == (500, [("PUT", "/photos/1", b"cat")])
 
 
 @pytest.mark.parametrize(
@@ -164,15 +120,7 @@ def test_after(make, url, app):
 def test_uploads(make, url, app, rule):
     """Of known and unknown length: noted with a fault, whole without."""
     client = make(rule)
-
-    async def pieces_awaited():
-        for each in (b"one ", b"two"):
-            yield each
-
-    def pieces():
-        return pieces_awaited() if isinstance(client, Awaiting) else iter([b"one ", b"two"])
-
-    known, unknown = ("PUT", url, {"content": b"cat"}), ("PUT", url, {"content": pieces()})
+    known, unknown = ("PUT", url, {"content": b"cat"}), ("PUT", url, {"content": [b"one ", b"two"]})
     client.ask(known, unknown)
     assert app.asked[-1] == ("PUT", "/", b"one two")
     first = client.transport.injector.journal.outcomes[0]
@@ -191,16 +139,10 @@ def test_streamed_uploads(make, url, app, monkeypatch, tmp_path, noted):
             taken.append(each)
             yield each
 
-    async def pieces_awaited():
-        for each in pieces():
-            yield each
-
     client = make("reset,after_bytes=2,times=1")
-    stream = pieces_awaited if isinstance(client, Awaiting) else pieces
-    broken, whole = client.ask(("PUT", url, {"content": stream()}), ("PUT", url, {"content": stream()}))
+    broken, whole = client.ask(("PUT", url, {"content": pieces()}), ("PUT", url, {"content": pieces()}))
     assert isinstance(broken, httpx.ReadError)
-    assert taken == [b"o", b"ne", b"o", b"ne", b"", b" two"]
-    assert whole.status_code == 200
+    assert (taken, whole.status_code) == ([b"o", b"ne", b"o", b"ne", b"", b" two"], 200)
     assert app.asked == [("PUT", "/", b"one two")]
     first, second = client.transport.injector.journal.outcomes
     assert (first.did, first.request_bytes, first.body_complete) == ("raised", 2, False)

@@ -1,7 +1,5 @@
 """The plan measures known numbers of SDKs."""
 
-from __future__ import annotations
-
 from statistics import median
 
 import boto3

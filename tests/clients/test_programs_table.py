@@ -1,7 +1,5 @@
 """The table of programs counts what is wrong as wrong."""
 
-from __future__ import annotations
-
 import pytest
 
 from .comparison import ALARM, CAUGHT, OPEN_BROKEN, OPEN_HEALTHY, RIGHT
@@ -10,7 +8,7 @@ from .programs_table import ENOUGH, GREEN, compare
 
 
 def program(name="a loop", **more):
-    return Program(name, "asks | again", "time_stamps", lambda endpoint: None, ("http:503",), **more)
+    return Program(name, "asks | again", ("http:503",), **more)
 
 
 def finding(check, verdict, subject=None):

@@ -1,7 +1,5 @@
 """The frameworks of the page: the change of their apps, and a test's way to ask them."""
 
-from __future__ import annotations
-
 from importlib.util import find_spec
 from typing import NamedTuple
 

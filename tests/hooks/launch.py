@@ -224,13 +224,8 @@ class Server(Started):
 
         A request that was waiting for a process which is killed gets no answer.
         """
-        found = []
-
-        def answers():
-            found.append(self.process_number())
-            return found[-1] is not None
-
-        self.until(answers)
+        found = [self.process_number()]
+        self.until(lambda: found[-1] is not None or found.append(self.process_number()))
         return found[-1]
 
     def until_answered_by(self, number, ask):

@@ -1,7 +1,5 @@
 """One small app of each framework, made on request, with faults if the variables say so."""
 
-from __future__ import annotations
-
 import sys
 
 import faultinject
@@ -37,22 +35,22 @@ async def load(name=None):
     return "a photo"
 
 
+def with_rules(app, answer):
+    for path in PATHS:
+        app.add_url_rule(path, path, answer)
+    return app
+
+
 def flask():
     from flask import Flask
 
-    app = Flask("photos")
-    for path in PATHS:
-        app.add_url_rule(path, path, photo)
-    return app
+    return with_rules(Flask("photos"), photo)
 
 
 def quart():
     from quart import Quart
 
-    app = Quart("photos")
-    for path in PATHS:
-        app.add_url_rule(path, path, load)
-    return app
+    return with_rules(Quart("photos"), load)
 
 
 def starlette():

@@ -29,6 +29,5 @@ def test_a_hand_changes_the_bound_of_a_file(store, change, status, start, tmp_pa
     if change:
         server.control("PUT", "/rules", {"text": "http:418,path=process", **change})
         assert server.control("GET", "/rules").get("abort") == change["abort"]
-    assert server.statuses("/process", 1) == [418]
-    assert server.statuses("/broken", 40) == [500] * 40
+    assert (server.statuses("/process", 1), server.statuses("/broken", 40)) == ([418], [500] * 40)
     assert server.statuses("/process", 1) == [status]

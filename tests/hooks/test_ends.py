@@ -11,7 +11,7 @@ import pytest
 
 from tests.console import command
 
-from .launch import WAYS
+from .launch import Way
 
 RULE = "cos:SlowDown,times=3,path=photos/"
 
@@ -22,19 +22,11 @@ def ended(path):
     return [each["pid"] for each in lines if each.get("ended")]
 
 
-def waits(path):
-    """The remark of a report on a journal whose last requests may still be retried.
-
-    It has none where nobody can write any more.
-    """
-    return command("report", path).stderr
-
-
 @pytest.mark.slow
 def test_a_worker_that_is_recycled_is_not_the_end(start):
     """gunicorn starts another one in its place: as long as it is there, more may come."""
     line = "gunicorn -b 127.0.0.1:{port} --no-control-socket --max-requests 3 -w 1 served_flask:app"
-    server = start(type(WAYS["flask run"])(line, "gunicorn"), RULE)
+    server = start(Way(line, "gunicorn"), RULE)
     assert server.statuses("/photos/cat", 8) == [503] * 3 + [200] * 5
     path = str(server.folder / "journal")
     server.until(lambda: ended(path))
@@ -44,7 +36,8 @@ def test_a_worker_that_is_recycled_is_not_the_end(start):
     assert None not in parents
     server.process.terminate()
     server.process.wait(300)
-    assert waits(path) == ""
+    # A report on requests that may still be retried has a remark; nobody can write any more.
+    assert command("report", path).stderr == ""
 
 
 ASKED = """
@@ -70,8 +63,9 @@ def test_a_wait_ends_at_sigterm(start, tmp_path, worker):
     line = (
         f"gunicorn -b 127.0.0.1:{{port}} --no-control-socket --graceful-timeout 120 -k {worker} asked_app:app"
     )
-    way = type(WAYS["flask run"])(line, "gunicorn")
-    server = start(way, "latency,delay=1h,when=after,path=photos/", PYTHONPATH=str(tmp_path))
+    server = start(
+        Way(line, "gunicorn"), "latency,delay=1h,when=after,path=photos/", PYTHONPATH=str(tmp_path)
+    )
     with socket.create_connection(("127.0.0.1", server.port), timeout=60) as client:
         client.sendall(b"GET /photos/cat HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
         server.until((tmp_path / "asked").exists)

@@ -153,6 +153,7 @@ def test_a_file_that_is_read_at_a_hangup(name, store, reloaded):
     assert apart or at.told() == 2, f"one of them publishes: {at.server.log}"
 
 
+@pytest.mark.slow
 def test_wrong_at_the_first_start(start, tmp_path):
     """A wrong file at the first start stops the start."""
     path = tmp_path / "rules.toml"

@@ -49,8 +49,7 @@ def proved(server, place):
 @pytest.mark.parametrize("name", BY_PATH)
 def test_run_leaves_the_control_api_below_a_path(name, start):
     """Behind frameworks' and servers' hooks alike."""
-    way = BY_PATH[name]
-    server = start(way, RULE, FAULTINJECT_CONTROL="/_f", FAULTINJECT_TOKEN=TOKEN)
+    server = start(BY_PATH[name], RULE, FAULTINJECT_CONTROL="/_f", FAULTINJECT_TOKEN=TOKEN)
     proved(server, f"http://127.0.0.1:{server.port}/_f")
 
 

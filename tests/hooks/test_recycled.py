@@ -61,8 +61,7 @@ class Recycled:
 def recycled(start):
     def run(name, *, served="served_counted", **variables):
         way = Way(WAYS[name].line.replace("served_counted", served), *WAYS[name].needs)
-        server = start(way, **ON | variables)
-        return Recycled(server, hangs_up="HUP" in name)
+        return Recycled(start(way, **ON | variables), hangs_up="HUP" in name)
 
     return run
 
@@ -75,8 +74,7 @@ def test_a_duration_begins_with_the_server(name, recycled):
     moments = {state["expires"] for state in at.states()}
     at.recycle()
     moments |= {state["expires"] for state in at.states()}
-    assert len(moments) == 1
-    assert at.statuses() == {503}
+    assert (len(moments), at.statuses()) == (1, {503})
 
 
 ENDS = {

@@ -16,7 +16,7 @@ import pytest
 import wrapt
 
 import faultinject
-from tests.slowly import others_slowly
+from tests.slowly import others_slowly, slowly
 
 RULE = "cos:SlowDown,times=3"
 FOLDER = Path(faultinject.__file__).with_name("hooks")
@@ -391,24 +391,26 @@ def test_a_package_that_no_path_file_came_with(python, bare):
     assert python("-c", LOADED, executable=bare, path=places, **ON)[:2] == (0, REACHED)
 
 
-@pytest.mark.slow
-def test_wrong_variables_do_not_stop_a_python(python):
-    """It may be any: it says why nothing is injected as soon as it may serve, and runs on."""
-    serve = f"{SERVES}print('ran')"
-    code, out, error = python("-c", serve, **ON | {"FAULTINJECT_RULES": "cos:Slowdown"})
-    assert (code, out) == (0, "ran\n")
-    assert error.startswith("faultinject: nothing is injected in this Python: FAULTINJECT_RULES: ")
-    code, out, error = python("-c", serve, FAULTINJECT_SESSION="/nowhere")
-    assert (code, out) == (0, "ran\n")
-    assert error.startswith("faultinject: nothing is injected in this Python: FAULTINJECT_SESSION: ")
+WRONG = ON | {"FAULTINJECT_RULES": "cos:Slowdown"}
 
 
-def test_wrong_variables_end_a_strict_python(python):
-    """It would serve without faults."""
-    wrong = {"FAULTINJECT_RUN": "strict", "FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": "cos:Slowdown"}
-    code, out, error = python("-c", f"{SERVES}print('ran')", **wrong)
-    assert (code, out) == (2, "")
-    assert error.startswith("faultinject: nothing is injected in this Python: FAULTINJECT_RULES: ")
+@pytest.mark.parametrize(
+    ("variables", "ends", "says"),
+    [
+        slowly(WRONG, (0, "ran\n"), "FAULTINJECT_RULES: "),
+        slowly({"FAULTINJECT_SESSION": "/nowhere"}, (0, "ran\n"), "FAULTINJECT_SESSION: "),
+        (WRONG | {"FAULTINJECT_RUN": "strict"}, (2, ""), "FAULTINJECT_RULES: "),
+    ],
+    ids=["rules", "session", "strict"],
+)
+def test_wrong_variables(python, variables, ends, says):
+    """A Python says why nothing is injected as soon as it may serve, and runs on: it may be any.
+
+    A strict one ends, as it would serve without faults.
+    """
+    code, out, error = python("-c", f"{SERVES}print('ran')", **variables)
+    assert (code, out) == ends
+    assert error.startswith(f"faultinject: nothing is injected in this Python: {says}")
 
 
 def test_a_python_that_serves_nothing_loads_next_to_nothing(python):
@@ -453,7 +455,7 @@ for each in sys.argv[1:]:
     else:
         if each == "faultinject.hooks":
             sys.modules[each].begin()
-print("faultinject.adapters.import_hooks" in sys.modules)
+    print("faultinject.adapters.import_hooks" in sys.modules)
 """
 
 
@@ -461,12 +463,11 @@ print("faultinject.adapters.import_hooks" in sys.modules)
     ("modules", "said"),
     [
         # What was imported before the hooks, by a path file, for example: they come at once.
-        ("wsgiref.simple_server faultinject.hooks", "True\n"),
+        ("wsgiref.simple_server faultinject.hooks", "False\nTrue\n"),
         # The first that is imported behind them; others call nothing.
-        ("faultinject.hooks wsgiref.util wsgiref.simple_server", "True\n"),
-        ("faultinject.hooks wsgiref.util", "False\n"),
+        ("faultinject.hooks wsgiref.util wsgiref.simple_server", "False\nFalse\nTrue\n"),
         # One that is not there is not found, as without us.
-        ("faultinject.hooks waitress.server", "No module named 'waitress.server'\nTrue\n"),
+        ("faultinject.hooks waitress.server", "False\nNo module named 'waitress.server'\nTrue\n"),
     ],
 )
 def test_hooks_come_with_what_may_serve(environ, tmp_path, modules, said):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.on_loopback import on_loopback
+from tests.slowly import slowly
 from tests.until import until
 
 from .launch import GUNICORN, UWSGI, Way
@@ -104,8 +105,7 @@ FLASK = Way(GUNICORN + "-w 2 served_frameworks:flask_bare", "gunicorn", "flask")
 def test_strict_changes_nothing_where_faults_are(start):
     """With faults `--strict` passes on signals and exit code."""
     server = watched(FLASK, start, "--strict")
-    assert server.statuses("/photos/cat", 2)[-1] == 200
-    assert server.log.count("faultinject is on: ") == 1
+    assert (server.statuses("/photos/cat", 2)[-1], server.log.count("faultinject is on: ")) == (200, 1)
     server.process.send_signal(signal.SIGTTIN)  # one worker more
     server.until(lambda: server.log.count("Booting worker") == 3)
     server.process.terminate()
@@ -148,7 +148,7 @@ def test_a_client_is_no_server(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("ends", "code"), [("exit 7", 7), ("kill -TERM $$", -15), ("exec /no/such/program", 127)]
+    ("ends", "code"), [("exit 7", 7), ("kill -TERM $$", -15), slowly("exec /no/such/program", 127)]
 )
 def test_strict_ends_as_the_command_does(ends, code):
     """With its exit code, or by the same signal."""

@@ -1,8 +1,7 @@
 """Patterns of paths, keys and plain text."""
 
-from __future__ import annotations
-
 import sys
+from functools import partial
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,51 +54,42 @@ PATHS = [
 ]
 
 
-@each_row(("pattern", "matches", "not_"), PATHS)
-def test_a_path_pattern_matches_whole_paths(pattern, matches, not_):
+KEYS = [
+    # A key may begin with a slash of its own, so none may be left out.
+    ("a/b", ["a/b"], ["/a/b", "a/b/c"]),
+    ("/a", ["/a"], ["a"]),
+    ("a/", ["a/", "a/b"], ["a", "/a/b"]),
+    ("**/x", ["x", "a/x"], ["ax"]),
+    ("=a*", ["a*"], ["ab"]),
+    ("?", ["a"], ["", "ab"]),
+    ("*", ["", "a", ".a"], ["a/b"]),
+]
+PLAIN = [
+    # Outside of path and key `*` matches anything, slashes too, and `?` is ordinary.
+    ("abc", ["abc"], ["ABC", "abcd", ""]),
+    ("a*", ["a", "ab", "a/b c"], ["ba"]),
+    ("*", ["", "a/b"], []),
+    ("*a*b*", ["ab", "xaxbx"], ["ba", "a"]),
+    ("a*a", ["aa", "aba"], ["a"]),
+    ("a**b", ["ab", "axb"], ["a"]),
+    ("a?", ["a?"], ["ab"]),
+    ("=a*", ["a*"], ["ab"]),
+    ("=", [""], ["a"]),
+    ("aXb*b", ["aXbb", "aXb1b"], ["aXb"]),
+]
+
+
+@each_row(
+    ("of", "pattern", "matches", "not_"),
+    [
+        *((compile_path, *row) for row in PATHS),
+        *((partial(compile_path, leading=False), *row) for row in KEYS),
+        *((compile_plain, *row) for row in PLAIN),
+    ],
+)
+def test_a_pattern_matches_whole_texts(of, pattern, matches, not_):
     """Stars, folders, literals and dot-files match as the documentation says, row by row."""
-    test = compile_path(pattern)
-    assert [each for each in matches if not test(each)] == []
-    assert [each for each in not_ if test(each)] == []
-
-
-@each_row(
-    ("pattern", "matches", "not_"),
-    [
-        ("a/b", ["a/b"], ["/a/b", "a/b/c"]),
-        ("/a", ["/a"], ["a"]),
-        ("a/", ["a/", "a/b"], ["a", "/a/b"]),
-        ("**/x", ["x", "a/x"], ["ax"]),
-        ("=a*", ["a*"], ["ab"]),
-        ("?", ["a"], ["", "ab"]),
-        ("*", ["", "a", ".a"], ["a/b"]),
-    ],
-)
-def test_a_key_pattern_has_no_optional_slash(pattern, matches, not_):
-    """A key may begin with a slash of its own, so none may be left out."""
-    test = compile_path(pattern, leading=False)
-    assert [each for each in matches if not test(each)] == []
-    assert [each for each in not_ if test(each)] == []
-
-
-@each_row(
-    ("pattern", "matches", "not_"),
-    [
-        ("abc", ["abc"], ["ABC", "abcd", ""]),
-        ("a*", ["a", "ab", "a/b c"], ["ba"]),
-        ("*", ["", "a/b"], []),
-        ("*a*b*", ["ab", "xaxbx"], ["ba", "a"]),
-        ("a*a", ["aa", "aba"], ["a"]),
-        ("a**b", ["ab", "axb"], ["a"]),
-        ("a?", ["a?"], ["ab"]),
-        ("=a*", ["a*"], ["ab"]),
-        ("=", [""], ["a"]),
-        ("aXb*b", ["aXbb", "aXb1b"], ["aXb"]),
-    ],
-)
-def test_in_plain_text_only_the_star_is_special(pattern, matches, not_):
-    """Outside of path and key `*` matches anything, slashes too, and `?` is ordinary."""
-    test = compile_plain(pattern)
+    test = of(pattern)
     assert [each for each in matches if not test(each)] == []
     assert [each for each in not_ if test(each)] == []
 

@@ -1,7 +1,5 @@
 """Heads, what has no body, and what of a late one comes first."""
 
-from __future__ import annotations
-
 from faultinject import vendors
 from faultinject.http.wire import can_be_written, has_no_body, late_start, length_of
 from tests.rows import each_row

@@ -1,7 +1,5 @@
 """Packages of others, installed as pip installs them, in folders of their own."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess
@@ -13,38 +11,36 @@ import pytest
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-BUILD = "import sys; from setuptools.build_meta import build_wheel; build_wheel(sys.argv[1])"
+BUILD = """
+import os, sys
+from setuptools.build_meta import build_wheel
+
+for each in sys.argv[2:]:
+    if os.fork() == 0:  # setuptools takes one build for the only one of its process
+        os.chdir(each)
+        build_wheel(sys.argv[1])
+        break
+    os.wait()
+"""
 HIDDEN = ("FAULTINJECT_", "PYTEST_", "PYTHONPATH")
-
-
-def environ_with(folder: Path) -> dict[str, str]:
-    """The environment of a process that has those packages, and this tree."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(HIDDEN)}
-    return {**kept, "PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)])}
-
-
-def install(name: str, work: Path, target: Path) -> None:
-    """Build a package's wheel, and unpack it, which is all that installing a pure one means."""
-    source = work / "source" / name
-    shutil.copytree(HERE / name, source, ignore=shutil.ignore_patterns("__pycache__"))
-    wheels = work / "wheels" / name
-    wheels.mkdir(parents=True)
-    subprocess.run(
-        [sys.executable, "-c", BUILD, str(wheels)], cwd=source, check=True, capture_output=True, text=True
-    )
-    [wheel] = wheels.glob("*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(target)
 
 
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that has the vendor `acme` and the fault `empty`."""
+    """A folder that has the vendor `acme` and the fault `empty`.
+
+    Their wheels are unpacked there, which is all that installing a pure one means.
+    """
     work = tmp_path_factory.mktemp("plugins")
-    target = work / "site"
-    for name in ("acme", "empty"):
-        install(name, work, target)
-    return target
+    sources = [work / name for name in ("acme", "empty")]
+    for each in sources:
+        shutil.copytree(HERE / each.name, each, ignore=shutil.ignore_patterns("__pycache__"))
+    command = [sys.executable, "-c", BUILD, work, *sources]
+    subprocess.run(command, check=True, capture_output=True, text=True)
+    for wheel in work.glob("*.whl"):
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(work / "site")
+    return work / "site"
 
 
 class Python:
@@ -56,9 +52,11 @@ class Python:
 
     def __call__(self, *arguments: str, code: int = 0, **variables: str) -> tuple[str, str]:
         """Run a Python, and return its standard output and standard error."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(HIDDEN)}
+        path = os.pathsep.join([str(self.folder), str(ROOT)])
         done = subprocess.run(
             [sys.executable, *arguments],
-            env={**environ_with(self.folder), **variables},
+            env={**kept, "PYTHONPATH": path, **variables},
             cwd=self.directory,
             capture_output=True,
             text=True,

@@ -1,13 +1,12 @@
 """Vendors, faults and stores of other packages work like built-in ones, and harm nobody."""
 
-from __future__ import annotations
-
 import ast
 import re
 import sys
 from pathlib import Path
 
 import pytest
+import wrapt
 
 from .conftest import HERE, Python
 
@@ -184,8 +183,7 @@ def test_exploration_takes_their_standard_set(python: Python) -> None:
         "choices_of(['acme', 'empty'])))"
     )
     told, _ = python("-c", program)
-    assert told.split()[0] == "acme:SlowDown"
-    assert told.split()[-1] == "empty"
+    assert (told.split()[0], told.split()[-1]) == ("acme:SlowDown", "empty")
 
 
 OFFERS = {
@@ -389,6 +387,7 @@ class Odd(Fault):
 """
 
 
+@pytest.mark.slow
 def test_an_example_that_makes_no_rule_is_left_out(bare: Python) -> None:
     """The help of `check` is there whatever the docstrings of others hold."""
     bare.add("odd 1", "faults", "odd = odd_fault:Odd", odd_fault=ODD)
@@ -619,17 +618,12 @@ print(read())
 
 def test_nothing_is_looked_for_before_it_is_asked_for(python: Python) -> None:
     """Neither the start nor a request reads the metadata of packages, nor does a journal file."""
-    told, _ = python("-S", "-c", f"import sys; sys.path[:0] = {[str(python.folder), *needed()]!r}\n{LAZY}")
+    # Without `site` and its `.pth` files: the folders of this suite's packages are named.
+    path = [str(python.folder), str(ROOT), str(Path(wrapt.__file__).parents[1])]
+    told, _ = python("-S", "-c", f"import sys; sys.path[:0] = {path!r}\n{LAZY}")
     first, then = told.splitlines()
     assert first.endswith(" []")
     assert then == "['faultinject_acme', 'importlib.metadata']"
-
-
-def needed() -> list[str]:
-    """The folders of this suite's packages, for a Python without `site` and its `.pth` files."""
-    import wrapt
-
-    return [str(ROOT), str(Path(wrapt.__file__).parents[1])]
 
 
 def shown(plugin: str) -> dict[str, str]:
@@ -716,6 +710,7 @@ print(store("acme", []))
     assert told.startswith("2 requests without faults, 1 fault; 2 runs in ")
 
 
+@pytest.mark.slow
 def test_a_row_that_is_none_is_told(python: Python) -> None:
     """The vendor is refused in one sentence, which names the package."""
     python.add("acme-store 1.0", "embedded_stores", "acme = acme_store:STORE", acme_store="STORE = {}")

@@ -3,8 +3,6 @@
 A call raises what the client raises. A client that returns errors instead of raising them raises `Returned` here.
 """
 
-from __future__ import annotations
-
 SENT = b"x" * 100
 
 
@@ -33,3 +31,26 @@ class Client:
     def code(self, error):
         """The client's own code of the error, if it says more than its class."""
         return getattr(error, "code", None)
+
+    def close(self):
+        """Every call has a connection of its own, unless a client says otherwise."""
+
+
+class HttpClient(Client):
+    """A client for HTTP alone: `ask` makes a request, and raises for an answer that is an error."""
+
+    def __init__(self, url, seconds):
+        self.url, self.seconds = f"{url}/photos", seconds
+        self.open()
+
+    def open(self):
+        """Whatever it keeps for all of its requests."""
+
+    def get(self, key):
+        return self.ask("GET", key)
+
+    def put(self, key):
+        self.ask("PUT", key, SENT)
+
+    def post(self, key):
+        self.ask("POST", f"{key}?uploads", b"")

@@ -1,7 +1,5 @@
 """A trivial app on loopback behind the middleware, and a raw client."""
 
-from __future__ import annotations
-
 import http.client
 import socket
 from contextlib import contextmanager

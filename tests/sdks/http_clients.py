@@ -1,7 +1,5 @@
 """Plain HTTP clients as clients of the table."""
 
-from __future__ import annotations
-
 import asyncio
 import io
 import shutil
@@ -14,31 +12,21 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from .client import SENT, Client
+from .client import HttpClient
 
 
-class Requests(Client):
+class Requests(HttpClient):
     package = "requests"
     retries = 0
 
-    def __init__(self, url, seconds):
-        self.url, self.seconds = url, seconds
+    def open(self):
         self.session = requests.Session()
         self.session.mount("http://", HTTPAdapter(max_retries=self.retries))
 
-    def ask(self, method, key, **more):
-        answer = self.session.request(method, f"{self.url}/photos/{key}", timeout=self.seconds, **more)
+    def ask(self, method, key, body=None):
+        answer = self.session.request(method, f"{self.url}/{key}", data=body, timeout=self.seconds)
         answer.raise_for_status()
         return answer.content
-
-    def get(self, key):
-        return self.ask("GET", key)
-
-    def put(self, key):
-        self.ask("PUT", key, data=SENT)
-
-    def post(self, key):
-        self.ask("POST", key, params="uploads")
 
     def code(self, error):
         return getattr(getattr(error, "response", None), "status_code", None)
@@ -55,43 +43,33 @@ class RequestsRetry(Requests):
 class Httpx(Requests):
     package = "httpx"
 
-    def __init__(self, url, seconds):
-        self.url, self.seconds = url, seconds
-        self.session = httpx.Client(transport=httpx.HTTPTransport(retries=3))
+    def open(self):
+        transport = httpx.HTTPTransport(retries=3)
+        self.session = httpx.Client(transport=transport, timeout=self.seconds)
 
-    def put(self, key):
-        self.ask("PUT", key, content=SENT)
+    def ask(self, method, key, body=None):
+        return self.session.request(method, f"{self.url}/{key}", content=body).raise_for_status().content
 
 
-class Aiohttp(Client):
+class Aiohttp(HttpClient):
     """The one with a time-out for the whole exchange; its session lives as long as its loop."""
 
     package = "aiohttp"
 
-    def __init__(self, url, seconds):
-        self.url, self.seconds = url, seconds
+    def open(self):
         self.runner = asyncio.Runner()
-        self.session = self.runner.run(self.open())
+        self.session = self.runner.run(self.session_of())
 
-    async def open(self):
+    async def session_of(self):
         total = aiohttp.ClientTimeout(total=self.seconds)
         return aiohttp.ClientSession(timeout=total, raise_for_status=True)
 
-    def ask(self, method, key, **more):
-        return self.runner.run(self.exchange(method, f"{self.url}/photos/{key}", **more))
+    def ask(self, method, key, body=None):
+        return self.runner.run(self.exchange(method, f"{self.url}/{key}", body))
 
-    async def exchange(self, method, url, **more):
-        async with self.session.request(method, url, **more) as answer:
+    async def exchange(self, method, url, body):
+        async with self.session.request(method, url, data=body) as answer:
             return await answer.read()
-
-    def get(self, key):
-        return self.ask("GET", key)
-
-    def put(self, key):
-        self.ask("PUT", key, data=SENT)
-
-    def post(self, key):
-        self.ask("POST", f"{key}?uploads")
 
     def code(self, error):
         return getattr(error, "status", None)
@@ -101,32 +79,17 @@ class Aiohttp(Client):
         self.runner.close()
 
 
-class Urllib(Client):
+class Urllib(HttpClient):
     """The standard library, which copies an answer into a file."""
 
-    def __init__(self, url, seconds):
-        self.url, self.seconds = url, seconds
-
-    def ask(self, method, key, data=None):
-        request = urllib.request.Request(f"{self.url}/photos/{key}", data, method=method)
+    def ask(self, method, key, body=None):
+        request = urllib.request.Request(f"{self.url}/{key}", body, method=method)
         into = io.BytesIO()
         with urllib.request.urlopen(request, timeout=self.seconds) as answer:
             shutil.copyfileobj(answer, into)
         return into.getvalue()
 
-    def get(self, key):
-        return self.ask("GET", key)
-
-    def put(self, key):
-        self.ask("PUT", key, SENT)
-
-    def post(self, key):
-        self.ask("POST", f"{key}?uploads", b"")
-
     def code(self, error):
         if isinstance(error, urllib.error.HTTPError):
             error.close()
-        return getattr(error, "code", None)
-
-    def close(self):
-        """Every call has a connection of its own."""
+        return super().code(error)

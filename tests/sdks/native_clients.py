@@ -6,8 +6,6 @@ The arguments are the client, the vendor that it is for, the server's URL, `get`
 comes out as JSON, with its class, its text and, where it has them, its name, status, headers and body.
 """
 
-from __future__ import annotations
-
 import io
 import json
 import sys

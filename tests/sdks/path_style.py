@@ -1,16 +1,16 @@
 """boto3 before a service that speaks S3 at an address of its own: path style, one attempt."""
 
-from __future__ import annotations
-
 import warnings
-
-import pytest
+from contextlib import closing, contextmanager
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import boto3
+    from botocore.auth import SigV4Auth as SigV4Auth
     from botocore.config import Config
     from botocore.exceptions import ClientError
+
+from .told import raised
 
 KEY = "cat pictures/猫&.jpg"
 RESOURCE = f"/photos/{KEY}"
@@ -21,17 +21,18 @@ CALLS = {
 }
 
 
-def client_of(url, region, **settings):
-    """A client for that address, with one attempt unless it is set otherwise."""
+@contextmanager
+def client_of(url, region="us-east-1", **settings):
+    """A client for that address, with one attempt unless it is set otherwise; closed at the end."""
     config = Config(s3={"addressing_style": "path"}, **{"retries": {"total_max_attempts": 1}, **settings})
-    return boto3.client(
+    client = boto3.client(
         "s3", endpoint_url=url, region_name=region, aws_access_key_id="id", aws_secret_access_key="key",
         config=config,
     )  # fmt: skip
+    with closing(client):
+        yield client
 
 
-def error_of(call, client):
+def error_of(call, *arguments, **named):
     """The response that the client makes of a call's error."""
-    with pytest.raises(ClientError) as caught:
-        call(client)
-    return caught.value.response
+    return raised(ClientError, call, *arguments, **named).response

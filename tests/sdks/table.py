@@ -1,7 +1,5 @@
 """The table of `RESULTS.md`: what real clients make of broken exchanges."""
 
-from __future__ import annotations
-
 import builtins
 
 HEADS = {

@@ -3,13 +3,9 @@
 They are libraries for Python here, `native_clients.py`; the programs have `test_rows_of_programs.py`.
 """
 
-from __future__ import annotations
-
 import html
 import json
-import os
 import re
-import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +14,7 @@ import pytest
 
 from tests.pairs import in_turn
 
+from .processes import output
 from .told import (
     BUCKET,
     DIALECT,
@@ -45,24 +42,8 @@ def ask(client, vendor, server, call, rows, **variables):
     """Run a client, and return its report on each row."""
     if find_spec(client) is None:
         pytest.skip(f"{client} is not installed: it is of the extra conformance-native")
-    done = subprocess.run(
-        [
-            sys.executable,
-            Path(__file__).with_name("native_clients.py"),
-            client,
-            vendor,
-            server.url,
-            call,
-            *rows,
-        ],
-        env={**os.environ, **variables},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    said = json.loads(done.stdout)
+    program = Path(__file__).with_name("native_clients.py")
+    said = json.loads(output(sys.executable, program, client, vendor, server.url, call, *rows, **variables))
     return {key: said.get(key, SAYS_NOTHING) for key in rows}
 
 

@@ -3,28 +3,22 @@
 They run in Node, from the folder whose node_modules have them; each has a program in the folder `javascript`.
 """
 
-from __future__ import annotations
-
 import json
-import os
-import shutil
-import subprocess
+from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
-from faultinject import Rule, vendors
+from faultinject import vendors
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from .processes import in_node
+from .told import S3_LIKE, use_all
 
 pytestmark = pytest.mark.slow
 
 DRIVERS = Path(__file__).parent / "javascript"
-S3_KIND = ("s3", "minio", "r2", "rgw", "kodo-s3", "jdcloud", "oss", "obs", "cos", "gcs-xml", "swift")
-"""Those whose errors are XML as S3's."""
 OF_CHUNKS = (
     ". Set [requestStreamBufferSize=number e.g. 65_536] in client constructor to instruct AWS SDK to buffer your input "
     "stream."
@@ -133,7 +127,7 @@ class Client(NamedTuple):
 
 CLIENTS = (
     Client(
-        "@aws-sdk/client-s3", "aws_sdk_s3.js", S3_KIND, by_aws, told_by=lambda key: {"path": f"photos/{key}"}
+        "@aws-sdk/client-s3", "aws_sdk_s3.js", S3_LIKE, by_aws, told_by=lambda key: {"path": f"photos/{key}"}
     ),
     Client("minio", "minio.js", ("minio",), by_minio),
     # It does not let its retries be turned off.
@@ -178,36 +172,14 @@ def rows_of(client):
     ]
 
 
-def rule_of(client, row, key):
-    return Rule(row.address, **client.told_by(key), **({} if row.status else {"status": 400}))
-
-
-def asked(client, url, keys):
-    """Run the SDK, and return key, operation and its reading of each call."""
-    folder, node = os.environ.get("JAVASCRIPT_SDKS"), shutil.which("node")
-    if not folder or not node:
-        pytest.skip(f"{client.package} has a folder of its own, which JAVASCRIPT_SDKS names, and needs Node")
-    if not Path(folder, "node_modules", client.package, "package.json").is_file():
-        pytest.skip(f"the folder that JAVASCRIPT_SDKS names has no {client.package}")
-    done = subprocess.run(
-        [node, str(DRIVERS / client.program), url],
-        input="".join(f"{key}\n" for key in keys),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()]
-
-
 @pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.package)
 def test_rows(client, server):
     """Two calls a row, which the server knows by the key, give the last answer of each call."""
     rows = {f"row-{number}/cat.jpg": row for number, row in enumerate(rows_of(client))}
-    server.injector.use([rule_of(client, row, key) for key, row in rows.items()])
-    server.injector.journal.clear()
-    answers = asked(client, server.url, rows)
+    use_all(server, rows, client.told_by)
+    keys = "".join(f"{key}\n" for key in rows)
+    said = in_node(client.package, DRIVERS / client.program, server.url, given=keys)
+    answers = [json.loads(line) for line in said.splitlines()]
     assert [(key, operation) for key, operation, _ in answers] == [
         (key, operation) for key in rows for operation in client.operations
     ]

@@ -1,7 +1,5 @@
 """rclone and restic, in Go, read the rows that they can reach, but for known gaps."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -3,8 +3,6 @@
 It hides: most codes, behind a class of their own; on HEAD all but the status. B2's errors carry no id.
 """
 
-from __future__ import annotations
-
 import inspect
 import io
 import json
@@ -15,12 +13,11 @@ from b2sdk.v3.exception import B2Error, SSECKeyError, interpret_b2_error
 
 from faultinject import vendors
 
-from .told import with_calls
+from .told import KEY, of_each_row, raised
 
 # The SDK warns of each 400 whose code it does not know: invalid_bucket_id, too_many_buckets and others.
 pytestmark = pytest.mark.filterwarnings("ignore:bad request exception with an unknown `code`:UserWarning")
 
-KEY = "cat pictures/猫&<1>.jpg"
 ROWS = vendors.get("b2").errors
 SHA1 = "4a0a19218e082a343a1b17e5333409af9d98f0f5"
 
@@ -75,57 +72,45 @@ CALLS = {
 }
 
 
-def test_rows(server, api, http, subtests):
+@of_each_row(ROWS, CALLS)
+def test_rows(row, call, server, api, http):
     """Class and text of the SDK's error are the row's; the body is the row, to the byte."""
-    for row, operation in with_calls(ROWS, CALLS):
-        with subtests.test(row.label, call=operation):
-            call, bucket, key = CALLS[operation]
-            server.use(row.address, operation=operation)
-            http.got.clear()
-            with pytest.raises(B2Error) as caught:
-                call(api, server.url)
-            [answer] = http.got
-            message = told(row) if operation == "b2_download_file_by_name" else row.message
-            sent = {"code": row.code, "message": message, "status": row.status}
-            asked = json.loads(answer.request.body) if operation == "b2_list_buckets" else None
-            meant = interpret_b2_error(row.status, row.code, message, answer.headers, asked)
-            if (operation, row.code) == ("b2_download_file_by_name", "access_denied"):
-                meant = SSECKeyError()  # which is what a download makes of it
-            found = (type(caught.value), str(caught.value), answer.text, answer.headers["Content-Type"])
-            expected = (type(meant), str(meant), json.dumps(sent, indent=2), "application/json;charset=utf-8")
-            place = (server.last.operation, server.last.bucket, server.last.key)
-            assert (found, place) == (expected, (operation, bucket, key))
+    ask, bucket, key = CALLS[call]
+    server.use(row.address, operation=call)
+    http.got.clear()
+    error = raised(B2Error, ask, api, server.url)
+    [answer] = http.got
+    message = told(row) if call == "b2_download_file_by_name" else row.message
+    sent = {"code": row.code, "message": message, "status": row.status}
+    asked = json.loads(answer.request.body) if call == "b2_list_buckets" else None
+    meant = interpret_b2_error(row.status, row.code, message, answer.headers, asked)
+    if (call, row.code) == ("b2_download_file_by_name", "access_denied"):
+        meant = SSECKeyError()  # which is what a download makes of it
+    found = (type(error), str(error), answer.text, answer.headers["Content-Type"])
+    expected = (type(meant), str(meant), json.dumps(sent, indent=2), "application/json;charset=utf-8")
+    place = (server.last.operation, server.last.bucket, server.last.key)
+    assert (found, place) == (expected, (call, bucket, key))
 
 
-def test_head(server, api, http, subtests):
+@of_each_row(ROWS)
+def test_head(row, server, api, http):
     """On HEAD the SDK knows the status alone; the headers are GET's, and there is no body."""
-    for row in ROWS:
-        with subtests.test(row.label):
-            server.use(row.address)
-            http.got.clear()
-            with pytest.raises(B2Error) as caught:
-                api.get_file_info_by_name(server.url, "token", "photos", KEY)
-            [answer] = http.got
-            sent = json.dumps({"code": row.code, "message": told(row), "status": row.status}, indent=2)
-            meant = interpret_b2_error(row.status, None, None, answer.headers)
-            found = (
-                answer.status_code,
-                answer.content,
-                answer.headers["Content-Length"],
-                "Retry-After" in answer.headers,
-            )
-            expected = (row.status, b"", str(len(sent)), row.status == 429)
-            assert found == expected
-            # a 404 is an error of the download's own
-            assert row.status == 404 or str(caught.value) == str(meant)
+    http.got.clear()
+    error = raised(B2Error, api.get_file_info_by_name, server.url, "token", "photos", KEY)
+    [answer] = http.got
+    sent = json.dumps({"code": row.code, "message": told(row), "status": row.status}, indent=2)
+    meant = interpret_b2_error(row.status, None, None, answer.headers)
+    length = answer.headers["Content-Length"]
+    found = answer.status_code, answer.content, length, "Retry-After" in answer.headers
+    assert found == (row.status, b"", str(len(sent)), row.status == 429)
+    # a 404 is an error of the download's own
+    assert row.status == 404 or str(error) == str(meant)
 
 
 def test_upload_asks_for_a_new_address(server, api, http):
     """A 503 at an upload says to the SDK that it is to upload elsewhere."""
     server.use("b2:service_unavailable")
-    with pytest.raises(B2Error) as caught:
-        upload(api, server.url)
-    assert caught.value.should_retry_upload()
+    assert raised(B2Error, upload, api, server.url).should_retry_upload()
     assert len(http.got) >= 1
 
 
@@ -137,6 +122,7 @@ NAMES = {
     "download_file_from_url": "b2_download_file_by_id",
 }
 ARGUMENTS = {
+    **dict.fromkeys(("api_url", "realm_url", "download_url"), str),
     "upload_url": lambda url: f"{url}/b2api/v4/b2_upload_part/{FILE}/0008/x",
     "url": lambda url: f"{url}/b2api/v4/b2_download_file_by_id?fileId={FILE}",
     "data_stream": lambda _: io.BytesIO(b"x"),
@@ -153,25 +139,20 @@ ARGUMENTS = {
 }
 
 
+OFFERED = ("api_url", "realm_url", "download_url", "bucket_type")
+"""Arguments that are given even where they have a default."""
+
+
 def test_operations(server, api):
     """Every call to the service is recognised under the service's own name."""
     found, meant = {}, {}
     for name, call in inspect.getmembers(api, inspect.ismethod):
         parameters = inspect.signature(call).parameters.values()
-        if (
-            name[0] == "_"
-            or not any(each.name.endswith("url") for each in parameters)
-            or "download_url_by" in name
-        ):
+        asks = any(each.name.endswith("url") for each in parameters)
+        if name[0] == "_" or not asks or "download_url_by" in name:
             continue
-        given = {}
-        for each in parameters:
-            if each.name in ("api_url", "realm_url", "download_url"):
-                given[each.name] = server.url
-            elif each.name in ARGUMENTS and (each.default is each.empty or each.name == "bucket_type"):
-                given[each.name] = ARGUMENTS[each.name](server.url)
-            elif each.default is each.empty:
-                given[each.name] = "x"
+        wanted = [each.name for each in parameters if each.default is each.empty or each.name in OFFERED]
+        given = {each: ARGUMENTS.get(each, lambda _: "x")(server.url) for each in wanted}
         server.use("b2:internal_error")
         with pytest.raises(B2Error):
             if name == "download_file_from_url":
@@ -181,5 +162,4 @@ def test_operations(server, api):
             else:
                 call(**given)
         found[name], meant[name] = server.last.operation, NAMES.get(name, f"b2_{name}")
-    assert found == meant
-    assert len(found) == 31
+    assert (found, len(found)) == (meant, 31)

@@ -3,29 +3,17 @@
 On HEAD it has the status and the request id alone.
 """
 
-from __future__ import annotations
-
 import json
-import warnings
 from contextlib import suppress
 
 import pytest
 
 from faultinject import vendors
+from tests.rows import each_row
 
-from .told import with_calls
+from .sdk_clients import BceHttpClientError, BceServerError, NoRetryPolicy, bos
+from .told import BUCKET, KEY, of_each_row, raised
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # the package holds invalid escapes
-    from baidubce.auth.bce_credentials import BceCredentials
-    from baidubce.bce_client_configuration import BceClientConfiguration
-    from baidubce.exception import BceHttpClientError, BceServerError
-    from baidubce.protocol import HTTP
-    from baidubce.retry.retry_policy import NoRetryPolicy
-    from baidubce.services.bos.bos_client import BosClient
-
-BUCKET = "photos"
-KEY = "cat pictures/猫&<1>.jpg"
 ROWS = vendors.get("bos").errors
 ERRORS = [row for row in ROWS if row.status >= 400]
 
@@ -33,17 +21,11 @@ ERRORS = [row for row in ROWS if row.status >= 400]
 @pytest.fixture(scope="module")
 def client(server):
     """Without retries; a 403 is asked once more all the same, at once."""
-    config = BceClientConfiguration(
-        credentials=BceCredentials("id", "key"), endpoint=f"127.0.0.1:{server.port}", protocol=HTTP,
-        connection_timeout_in_mills=10_000, retry_policy=NoRetryPolicy(),
-    )  # fmt: skip
-    return BosClient(config)
+    return bos(server.url, connection_timeout_in_mills=10_000, retry_policy=NoRetryPolicy())
 
 
-def raised(call):
-    with pytest.raises(BceHttpClientError) as caught:
-        call()
-    error = caught.value.last_error
+def error_of(call, *arguments):
+    error = raised(BceHttpClientError, call, *arguments).last_error
     assert isinstance(error, BceServerError)
     return error
 
@@ -57,27 +39,22 @@ CALLS = {
 
 
 @pytest.mark.slow
-def test_rows(server, client, subtests):
+@of_each_row(ERRORS, CALLS)
+def test_rows(row, call, server, client):
     """Status, code, message and request id of every row, by one of four calls."""
-    for row, name in with_calls(ERRORS, CALLS):
-        with subtests.test(row.label, call=name):
-            server.use(row.address)
-            error = raised(lambda name=name: CALLS[name](client))
-            sent = server.outcomes[-1]
-            assert (sent.bucket, sent.key) == (BUCKET, KEY)
-            got = error.status_code, error.code, str(error), error.request_id
-            assert got == (row.status, row.code, row.message, sent.request_id)
+    error, sent = error_of(CALLS[call], client), server.outcomes[-1]
+    assert (sent.bucket, sent.key) == (BUCKET, KEY)
+    got = error.status_code, error.code, str(error), error.request_id
+    assert got == (row.status, row.code, row.message, sent.request_id)
 
 
 @pytest.mark.slow
-def test_head(server, client, subtests):
+@of_each_row(ERRORS)
+def test_head(row, server, client):
     """HEAD: the status and the request id; the message is the reason phrase."""
-    for row in ERRORS:
-        with subtests.test(row.label):
-            server.use(row.address)
-            error = raised(lambda: client.get_object_meta_data(BUCKET, KEY))
-            got = error.status_code, error.code, error.request_id
-            assert got == (row.status, None, server.outcomes[-1].request_id)
+    error = error_of(client.get_object_meta_data, BUCKET, KEY)
+    got = error.status_code, error.code, error.request_id
+    assert got == (row.status, None, server.outcomes[-1].request_id)
 
 
 def test_what_failed_behind_a_stored_object_is_success_to_the_sdk(server, client):
@@ -119,11 +96,10 @@ OPERATIONS = {
 }
 
 
-def test_operations(server, client, subtests):
+@each_row("operation", OPERATIONS)
+def test_operations(operation, server, client):
     """A rule can name each operation of the SDK."""
-    for operation, call in OPERATIONS.items():
-        with subtests.test(operation):
-            server.use("bos:InternalError", operation=operation)
-            with suppress(BceHttpClientError, ValueError):
-                call(client)
-            assert server.outcomes
+    server.use("bos:InternalError", operation=operation)
+    with suppress(BceHttpClientError, ValueError):
+        OPERATIONS[operation](client)
+    assert server.outcomes

@@ -3,9 +3,6 @@
 It hides: on HEAD all but the status (404 becomes a code of its own); it takes 2xx and 3xx for success.
 """
 
-from __future__ import annotations
-
-import warnings
 from itertools import pairwise
 from xml.etree import ElementTree
 
@@ -14,14 +11,10 @@ import requests
 
 from faultinject import RuleCounts, vendors
 
-from .told import with_calls
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    from qcloud_cos import CosConfig, CosS3Client, CosServiceError
+from .sdk_clients import CosServiceError, cos
+from .told import KEY, of_each_row, raised
 
 BUCKET = "photos-1250000000"
-KEY = "cat pictures/猫&<1>.jpg"
 RESOURCE = "/cat%20pictures/%E7%8C%AB%26%3C1%3E.jpg"
 ROWS = vendors.get("cos").errors
 ERRORS = [row for row in ROWS if row.status is None or row.status >= 400]
@@ -38,21 +31,9 @@ def session():
 
 
 @pytest.fixture(scope="module")
-def make_client(server, session):
-    def make(**options):
-        config = CosConfig(
-            Region="ap-guangzhou", SecretId="id", SecretKey="key", Scheme="http", IP="127.0.0.1", Port=server.port,
-            Timeout=10,
-        )  # fmt: skip
-        return CosS3Client(config, session=session, **options)
-
-    return make
-
-
-@pytest.fixture(scope="module")
-def client(make_client):
+def client(server, session):
     """Without retries: one call is one attempt."""
-    return make_client(retry=0)
+    return cos(server.port, session=session, retry=0)
 
 
 CALLS = {
@@ -63,32 +44,29 @@ CALLS = {
 }
 
 
-def test_rows(server, client, session):
+@of_each_row(ERRORS, CALLS)
+def test_rows(row, call, server, client, session):
     """Status, code, message, resource and ids are read off the body, and agree with the headers."""
-    for row, call in with_calls(ERRORS, CALLS):
-        server.use(row.address)
-        session.got.clear()
-        with pytest.raises(CosServiceError) as caught:
-            CALLS[call](client)
-        error = caught.value
-        [got] = session.got
-        assert (
-            error.get_status_code(),
-            error.get_error_code(),
-            error.get_error_msg(),
-            error.get_resource_location(),
-            error.get_request_id(),
-            error.get_trace_id(),
-        ) == (
-            row.status or 400,
-            row.code,
-            row.message,
-            RESOURCE,
-            got.headers["x-cos-request-id"],
-            got.headers["x-cos-trace-id"],
-        )
-        assert server.last.request_id == error.get_request_id()
-        assert (server.last.bucket, server.last.key) == (BUCKET, KEY)
+    session.got.clear()
+    error = raised(CosServiceError, CALLS[call], client)
+    [got] = session.got
+    assert (
+        error.get_status_code(),
+        error.get_error_code(),
+        error.get_error_msg(),
+        error.get_resource_location(),
+        error.get_request_id(),
+        error.get_trace_id(),
+    ) == (
+        row.status or 400,
+        row.code,
+        row.message,
+        RESOURCE,
+        got.headers["x-cos-request-id"],
+        got.headers["x-cos-trace-id"],
+    )
+    sent = server.last
+    assert (sent.request_id, sent.bucket, sent.key) == (error.get_request_id(), BUCKET, KEY)
 
 
 @pytest.mark.parametrize("row", REDIRECTS, ids=lambda row: row.label)
@@ -112,39 +90,28 @@ def test_redirect_is_success_to_the_sdk(row, server, client):
 
 
 @pytest.mark.slow
-def test_heads(server, client, session):
+@of_each_row(ERRORS)
+def test_heads(row, server, client, session):
     """On HEAD the SDK knows the status alone, with its own code for 404; the headers are GET's."""
-    for row in ERRORS:
-        server.use(row.address)
-        with pytest.raises(CosServiceError):
-            client.get_object(BUCKET, KEY)
-        session.got.clear()
-        with pytest.raises(CosServiceError) as caught:
-            client.head_object(BUCKET, KEY)
-        error = caught.value
-        [got] = session.got
-        sent = server.outcomes[1]
-        if row.status == 404:
-            assert error.get_digest_msg() == {
-                "code": "NoSuchResource",
-                "message": "The Resource You Head Not Exist",
-                "resource": f"http://127.0.0.1:{server.port}{RESOURCE}",
-                "requestid": sent.request_id,
-                "traceid": got.headers["x-cos-trace-id"],
-            }
-        else:
-            assert (error.get_error_code(), error.get_request_id()) == ("Unknown", "Unknown")
-        assert (error.get_status_code(), got.status_code, got.content) == (
-            sent.status,
-            row.status or 400,
-            b"",
-        )
-        named = ("Content-Type", "x-cos-request-id", "Content-Length")
-        assert [got.headers[name] for name in named] == [
-            "application/xml",
-            sent.request_id,
-            str(server.outcomes[0].response_bytes),
-        ]
+    raised(CosServiceError, client.get_object, BUCKET, KEY)
+    session.got.clear()
+    error = raised(CosServiceError, client.head_object, BUCKET, KEY)
+    [got] = session.got
+    sent = server.outcomes[1]
+    if row.status == 404:
+        assert error.get_digest_msg() == {
+            "code": "NoSuchResource",
+            "message": "The Resource You Head Not Exist",
+            "resource": f"http://127.0.0.1:{server.port}{RESOURCE}",
+            "requestid": sent.request_id,
+            "traceid": got.headers["x-cos-trace-id"],
+        }
+    else:
+        assert (error.get_error_code(), error.get_request_id()) == ("Unknown", "Unknown")
+    named = ("Content-Type", "x-cos-request-id", "Content-Length")
+    found = error.get_status_code(), got.status_code, got.content, *(got.headers[name] for name in named)
+    length = str(server.outcomes[0].response_bytes)
+    assert found == (sent.status, row.status or 400, b"", "application/xml", sent.request_id, length)
 
 
 def test_a_missing_object_does_not_exist(server, client):
@@ -152,8 +119,7 @@ def test_a_missing_object_does_not_exist(server, client):
     server.use("cos:NoSuchKey")
     assert client.object_exists(BUCKET, KEY) is False
     server.use("cos:AccessDenied")
-    with pytest.raises(CosServiceError):
-        client.object_exists(BUCKET, KEY)
+    raised(CosServiceError, client.object_exists, BUCKET, KEY)
 
 
 def test_not_modified_is_success_to_the_sdk(server, client):
@@ -168,35 +134,30 @@ def test_a_gateway_has_no_ids(server, client, session):
     """A load balancer's answer is no error of COS, and the SDK reads nothing of it."""
     server.use("gateway:ServiceUnavailable")
     session.got.clear()
-    with pytest.raises(CosServiceError) as caught:
-        client.get_object(BUCKET, KEY)
-    assert (caught.value.get_status_code(), caught.value.get_error_code()) == (503, "Unknown")
+    error = raised(CosServiceError, client.get_object, BUCKET, KEY)
+    assert (error.get_status_code(), error.get_error_code()) == (503, "Unknown")
     assert not any(name.lower().startswith("x-cos") for name in session.got[0].headers)
-    assert "nginx" in caught.value.get_origin_msg()
+    assert "nginx" in error.get_origin_msg()
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "NoSuchKey", "RequestTimeout"])
-def test_client_errors_are_not_retried(code, server, make_client):
+def test_client_errors_are_not_retried(code, server, session):
     """With its own settings the SDK gives up on a 4xx at once."""
     server.use(f"cos:{code}", times=2)
-    with pytest.raises(CosServiceError):
-        make_client().get_object(BUCKET, KEY)
+    raised(CosServiceError, cos(server.port, session=session).get_object, BUCKET, KEY)
     assert server.counts() == RuleCounts(1, 1)
 
 
 @pytest.mark.slow
-def test_default_attempts(server, make_client):
+def test_default_attempts(server, session):
     """By default the SDK makes four attempts at a 503, 1, 2 and 3 s apart.
 
     It marks the last three.
     """
     server.use("cos:SlowDown", times=4)
-    client = make_client()
-    with pytest.raises(CosServiceError) as caught:
-        client.put_object(BUCKET, b"x" * 100, KEY)
-    outcomes = server.outcomes
-    assert caught.value.get_error_code() == "SlowDown"
-    assert caught.value.get_request_id() == outcomes[-1].request_id
+    client = cos(server.port, session=session)
+    error, outcomes = raised(CosServiceError, client.put_object, BUCKET, b"x" * 100, KEY), server.outcomes
+    assert (error.get_error_code(), error.get_request_id()) == ("SlowDown", outcomes[-1].request_id)
     assert [each.attempt_hint for each in outcomes] == [None, *[{"retry": True}] * 3]
     gaps = [after.arrived - before.arrived for before, after in pairwise(outcomes)]
     assert all(gap > least - 0.1 for gap, least in zip(gaps, (1, 2, 3), strict=True))

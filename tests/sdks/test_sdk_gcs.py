@@ -4,8 +4,6 @@ Calls for metadata give reason and message; downloads and uploads give the whole
 HEAD request.
 """
 
-from __future__ import annotations
-
 import json
 from html import unescape
 
@@ -18,8 +16,8 @@ from google.cloud.storage.retry import DEFAULT_RETRY
 
 from faultinject import RuleCounts, vendors
 
-BUCKET = "photos"
-KEY = "cat pictures/猫&<1>.jpg"
+from .told import BUCKET, KEY, of_each_row, raised
+
 ROWS = vendors.get("gcs").errors
 LOCATED = {
     "authError": {"locationType": "header", "location": "Authorization"},
@@ -69,38 +67,36 @@ def expected_text(row):
     return "unknown error"
 
 
-def caught(call):
-    with pytest.raises(GoogleAPICallError) as raised:
-        call()
-    return raised.value
+def sent_once(server, row, call):
+    """The error of a call, whose status and id are those that were sent."""
+    error, sent = raised(GoogleAPICallError, call), server.last
+    assert (error.code, sent.status, sent.fault) == (row.status, row.status, row.address)
+    assert error.response.headers["X-GUploader-UploadID"] == sent.request_id
+    return error
 
 
-def sent_once(error, row, server):
-    """The status and the id that were sent are those that the SDK has."""
-    assert (error.code, server.last.status, server.last.fault) == (row.status, row.status, row.address)
-    assert error.response.headers["X-GUploader-UploadID"] == server.last.request_id
-    assert (server.last.bucket, server.last.key) == (BUCKET, KEY)
+METADATA = {
+    "reload": lambda blob: blob.reload(retry=None),
+    "patch": lambda blob: blob.patch(retry=None),
+    "delete": lambda blob: blob.delete(retry=None),
+}
+CONTENT = {
+    "download": lambda blob: blob.download_as_bytes(retry=None),
+    "upload": lambda blob: blob.upload_from_string(b"x" * 100, retry=None),
+}
 
 
 @pytest.mark.slow
-def test_rows_of_metadata_calls(server, blob, subtests):
+@pytest.mark.parametrize("call", METADATA)
+@of_each_row(ROWS)
+def test_rows_of_metadata_calls(row, call, server, blob):
     """Status, reason, domain, location, message and id of every row, from three calls."""
-    calls = {
-        "reload": lambda: blob.reload(retry=None),
-        "patch": lambda: blob.patch(retry=None),
-        "delete": lambda: blob.delete(retry=None),
-    }
-    for row in ROWS:
-        for name, call in calls.items():
-            with subtests.test(row.label, call=name):
-                server.use(row.address)
-                error = caught(call)
-                sent_once(error, row, server)
-                message = OF_OBJECTS if row.code == "rateLimitExceeded" else text_of(row)
-                wanted = expected_errors(row, message)
-                told = message if wanted else expected_text(row)
-                assert list(error.errors) == wanted
-                assert told in error.message
+    error = sent_once(server, row, lambda: METADATA[call](blob))
+    assert (server.last.bucket, server.last.key) == (BUCKET, KEY)
+    message = OF_OBJECTS if row.code == "rateLimitExceeded" else text_of(row)
+    wanted = expected_errors(row, message)
+    assert list(error.errors) == wanted
+    assert (message if wanted else expected_text(row)) in error.message
 
 
 def text_of(row):
@@ -109,40 +105,31 @@ def text_of(row):
 
 
 @pytest.mark.slow
-def test_rows_of_downloads_and_uploads(server, blob, subtests):
+@pytest.mark.parametrize("call", CONTENT)
+@of_each_row(ROWS)
+def test_rows_of_downloads_and_uploads(row, call, server, blob):
     """The message of a download or an upload is the body; of a download that is a text."""
-    calls = {
-        "download": lambda: blob.download_as_bytes(retry=None),
-        "upload": lambda: blob.upload_from_string(b"x" * 100, retry=None),
-    }
-    for row in ROWS:
-        for name, call in calls.items():
-            with subtests.test(row.label, call=name):
-                server.use(row.address)
-                error = caught(call)
-                assert (error.code, server.last.status) == (row.status, row.status)
-                assert error.response.headers["X-GUploader-UploadID"] == server.last.request_id
-                wanted = expected_errors(row)
-                body = error.response.text
-                if wanted and name == "download" and row.form != "gone":
-                    assert error.response.headers["Content-Type"] == "text/html; charset=UTF-8"
-                    assert "Pragma" not in error.response.headers
-                    assert unescape(body) == text_of(row)
-                elif wanted:
-                    document = json.loads(body)["error"]
-                    code = 503 if row.form == "gone" else row.status  # as captured
-                    assert document == {"code": code, "message": row.message, "errors": wanted}
-                elif row.form == "html":
-                    assert expected_text(row) in body
-                else:
-                    assert body == ""
-                assert f": {body}" in error.message
+    error = sent_once(server, row, lambda: CONTENT[call](blob))
+    wanted = expected_errors(row)
+    headers, body = error.response.headers, error.response.text
+    if wanted and call == "download" and row.form != "gone":
+        kind = headers["Content-Type"], "Pragma" in headers
+        assert (*kind, unescape(body)) == ("text/html; charset=UTF-8", False, text_of(row))
+    elif wanted:
+        document = json.loads(body)["error"]
+        code = 503 if row.form == "gone" else row.status  # as captured
+        assert document == {"code": code, "message": row.message, "errors": wanted}
+    elif row.form == "html":
+        assert expected_text(row) in body
+    else:
+        assert body == ""
+    assert f": {body}" in error.message
 
 
 def test_lists(server, client):
     """A listing has a bucket and no key."""
     server.use("gcs:notFound")
-    error = caught(lambda: list(client.list_blobs(BUCKET, retry=None)))
+    error = raised(GoogleAPICallError, lambda: list(client.list_blobs(BUCKET, retry=None)))
     assert (error.errors[0]["reason"], server.last.bucket, server.last.key) == ("notFound", BUCKET, None)
 
 
@@ -152,12 +139,11 @@ def test_lists(server, client):
 def test_its_own_retries(label, server, blob):
     """With a quick policy the SDK survives two retryable errors, and reaches the app."""
     server.use(f"gcs:{label}", times=2)
-    with pytest.raises(requests.JSONDecodeError):  # the app's answer is no metadata
-        blob.reload(retry=QUICK)
+    raised(requests.JSONDecodeError, blob.reload, retry=QUICK)  # the app's answer is no metadata
     assert server.counts() == RuleCounts(3, 2)
 
 
 def test_client_errors_are_not_retried(server, blob):
     server.use("gcs:forbidden", times=2)
-    assert caught(lambda: blob.reload(retry=QUICK)).code == 403
+    assert raised(GoogleAPICallError, blob.reload, retry=QUICK).code == 403
     assert server.counts() == RuleCounts(1, 1)

@@ -3,19 +3,15 @@
 A body with a line end behind it is a success. It runs in Node, in the folder whose node_modules have it.
 """
 
-from __future__ import annotations
-
 import json
-import os
-import shutil
-import subprocess
 
 import pytest
 
 from faultinject import Rule, vendors
 
-VENDORS = ("s3", "minio", "rgw", "oss", "obs", "cos", "jdcloud", "kodo-s3")
-"""Those whose errors are XML and whose clients may well be this SDK."""
+from .processes import in_node
+from .told import XML_VENDORS
+
 OPERATIONS = ("CompleteMultipartUpload", "CopyObject", "UploadPartCopy")
 ENDS = {"cos": b"</Error>\n\n", "oss": b"</Error>\n"}
 """The ends of bodies with bytes behind the last tag, as captured."""
@@ -57,21 +53,10 @@ def fault(vendor):
 @pytest.fixture(scope="module")
 def answers(server):
     """The SDK's result for each vendor's error, and its attempts."""
-    folder, node = os.environ.get("JAVASCRIPT_SDKS"), shutil.which("node")
-    if not folder or not node:
-        pytest.skip("@aws-sdk/client-s3 has a folder of its own, which JAVASCRIPT_SDKS names, and needs Node")
     server.injector.use(
-        [Rule(fault(vendor), status=200, header={"user-agent": f"*asks-{vendor}"}) for vendor in VENDORS]
+        [Rule(fault(vendor), status=200, header={"user-agent": f"*asks-{vendor}"}) for vendor in XML_VENDORS]
     )
-    done = subprocess.run(
-        [node, "-e", PROGRAM, server.url, *VENDORS],
-        cwd=folder,
-        capture_output=True,
-        check=False,
-        timeout=100,
-    )
-    assert done.returncode == 0, done.stderr.decode()
-    return json.loads(done.stdout)
+    return json.loads(in_node("@aws-sdk/client-s3", PROGRAM, server.url, *XML_VENDORS))
 
 
 def test_who_sees_an_error_in_a_200(answers):
@@ -81,12 +66,12 @@ def test_who_sees_an_error_in_a_200(answers):
     """
     assert answers == {
         f"{vendor} {operation}": ["success", 1] if vendor in ENDS else [fault(vendor).partition(":")[2], 2]
-        for vendor in VENDORS
+        for vendor in XML_VENDORS
         for operation in OPERATIONS
     }
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("vendor", XML_VENDORS)
 def test_how_bodies_end(vendor, server):
     """Bodies end with the real line ends.
 

@@ -3,20 +3,13 @@
 It hides: everything but the status where it raises (`head`, `list_object`, multipart), and everything in `exist`.
 """
 
-from __future__ import annotations
-
-import warnings
-
 import pytest
 import requests
 
 from faultinject import RuleCounts, vendors
 
-from .told import with_calls
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    from jss_upload.jss import Jss
+from .sdk_clients import Jss
+from .told import of_each_row, raised
 
 ROWS = vendors.get("jss").errors
 KEY = "cats/1&<2>.jpg"
@@ -39,54 +32,43 @@ CALLS = {
 }
 
 
-def test_rows(server, bucket):
+@of_each_row(ROWS, CALLS)
+def test_rows(row, call, server, bucket):
     """The client returns the answer with status, type and all fields in order; ids agree."""
-    for row, call in with_calls(ROWS, CALLS):
-        server.use(row.address)
-        act, resource = CALLS[call]
-        got = act(bucket)
-        request_id = got.headers["x-jss-request-id"]
-        assert (got.status_code, got.json(object_pairs_hook=list)) == (
-            row.status,
-            expected(row, resource, request_id),
-        )
-        assert got.headers["Content-Type"] == "application/json;charset=UTF-8"
-        assert server.last.request_id == request_id
+    act, resource = CALLS[call]
+    got = act(bucket)
+    fields = got.json(object_pairs_hook=list)
+    assert (got.status_code, fields) == (row.status, expected(row, resource, server.last.request_id))
+    assert got.headers["x-jss-request-id"] == server.last.request_id
+    assert got.headers["Content-Type"] == "application/json;charset=UTF-8"
 
 
-def test_rows_behind_an_exception(server, bucket):
+@of_each_row(ROWS)
+def test_rows_behind_an_exception(row, server, bucket):
     """`list_object` raises HTTPError and drops the code; the answer inside it has the row."""
-    for row in ROWS:
-        server.use(row.address)
-        with pytest.raises(requests.HTTPError) as caught:
-            bucket.list_object()
-        inside = caught.value.response
-        fields = inside.json(object_pairs_hook=list)
-        assert (inside.status_code, fields) == (row.status, expected(row, "/photos", server.last.request_id))
-        assert inside.headers["x-jss-request-id"] == server.last.request_id
+    inside = raised(requests.HTTPError, bucket.list_object).response
+    fields = inside.json(object_pairs_hook=list)
+    assert (inside.status_code, fields) == (row.status, expected(row, "/photos", server.last.request_id))
+    assert inside.headers["x-jss-request-id"] == server.last.request_id
 
 
 @pytest.mark.slow
-def test_heads(server, bucket):
+@of_each_row(ROWS)
+def test_heads(row, server, bucket):
     """`head` raises, and `exist` is False for every error; the headers are GET's, without body."""
-    for row in ROWS:
-        server.use(row.address)
-        length = bucket.object(KEY).get().headers["Content-Length"]
-        with pytest.raises(requests.HTTPError) as caught:
-            bucket.object(KEY).head()
-        got = caught.value.response
-        assert (got.status_code, got.content) == (row.status, b"")
-        assert [got.headers[name] for name in ("Content-Type", "Content-Length", "x-jss-request-id")] == [
-            "application/json;charset=UTF-8",
-            length,
-            server.outcomes[1].request_id,
-        ]
-        assert bucket.object(KEY).exist() is False
+    length = bucket.object(KEY).get().headers["Content-Length"]
+    got = raised(requests.HTTPError, bucket.object(KEY).head).response
+    assert (got.status_code, got.content) == (row.status, b"")
+    assert [got.headers[name] for name in ("Content-Type", "Content-Length", "x-jss-request-id")] == [
+        "application/json;charset=UTF-8",
+        length,
+        server.outcomes[1].request_id,
+    ]
+    assert bucket.object(KEY).exist() is False
 
 
 def test_default_attempts(server, bucket):
     """The client never tries again."""
     server.use("jss:InternalError", times=1)
     assert bucket.object(KEY).get().json()["code"] == "InternalError"
-    assert bucket.object(KEY).get().content == b"meow"
-    assert server.counts() == RuleCounts(2, 1)
+    assert (bucket.object(KEY).get().content, server.counts()) == (b"meow", RuleCounts(2, 1))

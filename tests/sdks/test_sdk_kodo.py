@@ -1,7 +1,5 @@
 """Qiniu's SDK returns every Kodo row as a ResponseInfo: status, raw body and two headers."""
 
-from __future__ import annotations
-
 import io
 import json
 
@@ -12,9 +10,8 @@ from qiniu.http.region import Region, ServiceName
 
 from faultinject import vendors
 
-from .told import with_calls
+from .told import BUCKET, KEY, of_each_row
 
-BUCKET, KEY = "photos", "cat pictures/猫&<1>.jpg"
 ROWS = vendors.get("kodo").errors
 AUTH = qiniu.Auth("id", "key")
 
@@ -57,18 +54,17 @@ def body_of(row):
 
 
 @pytest.mark.slow
-def test_rows(server, buckets, regions, subtests):
+@of_each_row(ROWS, CALLS)
+def test_rows(row, call, server, buckets, regions):
     """Status, body, request id and log of each row are read, at unknown statuses too."""
-    for row, operation in with_calls(ROWS, CALLS):
-        with subtests.test(row.label, call=operation):
-            call, bucket, key = CALLS[operation]
-            server.use(row.address, operation=operation)
-            info = call(buckets, regions)
-            found = (info.status_code, info.text_body, info.req_id, info.x_log)
-            expected = (row.status, body_of(row), server.last.request_id, "X-Log")
-            place = (server.last.operation, server.last.bucket, server.last.key)
-            assert row.status < 400 or info.error == info.text_body
-            assert (found, place) == (expected, (operation, bucket, key))
+    ask, bucket, key = CALLS[call]
+    server.use(row.address, operation=call)
+    info = ask(buckets, regions)
+    found = (info.status_code, info.text_body, info.req_id, info.x_log)
+    expected = (row.status, body_of(row), server.last.request_id, "X-Log")
+    place = (server.last.operation, server.last.bucket, server.last.key)
+    assert row.status < 400 or info.error == info.text_body
+    assert (found, place) == (expected, (call, bucket, key))
 
 
 def test_partial_success(server, buckets):

@@ -3,24 +3,17 @@
 It hides: on HEAD all but the status and the request id. boto3, which signs as S3 does, reads them too.
 """
 
-from __future__ import annotations
-
 import socket
-import warnings
 
 import pytest
 
 from faultinject import vendors
+from tests.rows import each_row
 
-from .path_style import ClientError, client_of
-from .told import with_calls
+from .path_style import client_of, error_of
+from .sdk_clients import CompleteMultipartUploadRequest, CompletePart, DeleteObjectsRequest, Object, obs
+from .told import BUCKET, KEY, of_each_row
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # the package holds invalid escapes
-    from obs import CompleteMultipartUploadRequest, CompletePart, DeleteObjectsRequest, Object, ObsClient
-
-BUCKET = "photos"
-KEY = "cat pictures/猫&<1>.jpg"
 ROWS = vendors.get("obs").errors
 
 
@@ -39,16 +32,15 @@ def at_home():
 
 @pytest.fixture(scope="module", params=["virtual-host", "path-style"])
 def client(server, request, at_home):
-    """Without retries, and without the call that asks which signature the server takes.
+    """Without retries.
 
     It signs OBS's own way where the bucket is in the Host, else as an S3 request.
     """
     url = server.url
     if request.param == "virtual-host":
         url = f"http://obs.cn-north-4.myhuaweicloud.com:{server.port}"
-    made = ObsClient("id", "key", server=url, max_retry_count=0, timeout=60, is_signature_negotiation=False)
-    yield made
-    made.close()
+    with obs(url, max_retry_count=0) as made:
+        yield made
 
 
 CALLS = {
@@ -60,31 +52,26 @@ CALLS = {
 
 
 @pytest.mark.slow
-def test_rows(server, client, subtests):
+@of_each_row(ROWS, CALLS)
+def test_rows(row, call, server, client):
     """Status, code, message and both ids of every row are read; none has a resource.
 
     One of four calls reads each row.
     """
-    for row, name in with_calls(ROWS, CALLS):
-        with subtests.test(row.label, call=name):
-            server.use(row.address)
-            result = CALLS[name](client)
-            sent = server.last
-            assert (sent.bucket, sent.key) == (BUCKET, KEY)
-            got = result.status, result.errorCode, result.errorMessage, result.resource, result.requestId
-            assert got == (row.status, row.code, row.message, None, sent.request_id)
-            assert result.hostId == dict(result.header)["id-2"]
+    result, sent = CALLS[call](client), server.last
+    assert (sent.bucket, sent.key) == (BUCKET, KEY)
+    got = result.status, result.errorCode, result.errorMessage, result.resource, result.requestId
+    assert got == (row.status, row.code, row.message, None, sent.request_id)
+    assert result.hostId == dict(result.header)["id-2"]
 
 
 @pytest.mark.slow
-def test_head(server, client, subtests):
+@of_each_row(ROWS)
+def test_head(row, server, client):
     """HEAD: the status and the request id are all there is."""
-    for row in ROWS:
-        with subtests.test(row.label):
-            server.use(row.address)
-            result = client.getObjectMetadata(BUCKET, KEY)
-            got = result.status, result.errorCode, result.errorMessage, result.requestId
-            assert got == (row.status, None, None, server.last.request_id)
+    result = client.getObjectMetadata(BUCKET, KEY)
+    got = result.status, result.errorCode, result.errorMessage, result.requestId
+    assert got == (row.status, None, None, server.last.request_id)
 
 
 @pytest.mark.parametrize("code", ["NoSuchKey", "AccessDenied", "InvalidAccessKeyId/2"])
@@ -94,17 +81,14 @@ def test_boto3(signature, code, server):
 
     Of a 5xx to HEAD it reads nothing.
     """
-    client = client_of(server.url, "cn-north-4", signature_version=signature)
-    for call in (client.get_object, client.head_object):
-        server.use(f"obs:{code}")
-        with pytest.raises(ClientError) as caught:
-            call(Bucket=BUCKET, Key=KEY)
-        found = caught.value.response["ResponseMetadata"]
-        headers = found["HTTPHeaders"]
-        assert found["RequestId"] == headers["x-amz-request-id"] == server.last.request_id
-        assert (found["HostId"], len(found["HostId"])) == (headers["x-amz-id-2"], 64)
-        assert not any(name.startswith("x-obs-") for name in headers)
-    client.close()
+    with client_of(server.url, "cn-north-4", signature_version=signature) as client:
+        for call in (client.get_object, client.head_object):
+            server.use(f"obs:{code}")
+            found = error_of(call, Bucket=BUCKET, Key=KEY)["ResponseMetadata"]
+            headers = found["HTTPHeaders"]
+            assert found["RequestId"] == headers["x-amz-request-id"] == server.last.request_id
+            assert (found["HostId"], len(found["HostId"])) == (headers["x-amz-id-2"], 64)
+            assert not any(name.startswith("x-obs-") for name in headers)
 
 
 PARTS = CompleteMultipartUploadRequest([CompletePart(1, "etag")])
@@ -135,9 +119,8 @@ OPERATIONS = {
 }
 
 
-def test_operations(server, client, subtests):
+@each_row("operation", OPERATIONS)
+def test_operations(operation, server, client):
     """A rule can name each operation of the SDK."""
-    for operation, call in OPERATIONS.items():
-        with subtests.test(operation):
-            server.use("obs:InternalError", operation=operation)
-            assert call(client).errorCode == "InternalError"
+    server.use("obs:InternalError", operation=operation)
+    assert OPERATIONS[operation](client).errorCode == "InternalError"

@@ -3,25 +3,15 @@
 A 203 is success to them: `put` returns it, and its body is the error.
 """
 
-from __future__ import annotations
-
-import warnings
 from xml.etree import ElementTree
 
-import alibabacloud_oss_v2 as oss
 import pytest
-from alibabacloud_oss_v2.exceptions import OperationError
 
 from faultinject import vendors
 
-from .told import with_calls
+from .sdk_clients import oss, oss2, oss_v2
+from .told import BUCKET, KEY, of_each_row, raised
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # oss2 holds invalid escapes and a deprecated import
-    import oss2
-
-BUCKET = "photos"
-KEY = "cat pictures/猫&<1>.jpg"
 ROWS = vendors.get("oss").errors
 ERRORS = [row for row in ROWS if row.status >= 400]
 CALLBACKS = [row for row in ROWS if row.status == 203]
@@ -38,24 +28,16 @@ def first(server):
 @pytest.fixture(scope="module")
 def second(server):
     """The newer SDK, without retries."""
-    config = oss.config.load_default()
-    config.region, config.endpoint, config.use_path_style = "cn-hangzhou", server.url, True
-    config.retry_max_attempts, config.readwrite_timeout = 1, 10
-    config.credentials_provider = oss.credentials.StaticCredentialsProvider("id", "key")
-    return oss.Client(config)
+    return oss_v2(server.url, retry_max_attempts=1, readwrite_timeout=10)
 
 
-def first_error(call):
-    with pytest.raises(oss2.exceptions.ServerError) as caught:
-        call()
-    error = caught.value
+def first_error(call, *arguments):
+    error = raised(oss2.exceptions.ServerError, call, *arguments)
     return error.status, error.code, error.message, error.ec, error.details["RequestId"], error.request_id
 
 
-def second_error(call):
-    with pytest.raises(OperationError) as caught:
-        call()
-    error = caught.value.unwrap()
+def second_error(call, *arguments):
+    error = raised(oss.exceptions.OperationError, call, *arguments).unwrap()
     assert error.error_fileds["RequestId"] == error.request_id
     return error.status_code, error.code, error.message, error.ec, error.request_id, error.request_id
 
@@ -66,42 +48,40 @@ def wanted(row, sent):
     return row.status, row.code, row.message, next(codes, ""), sent.request_id, sent.request_id
 
 
-def calls_of(first, second):
-    place = {"bucket": BUCKET, "key": KEY}
-    return {
-        "oss2 get": lambda: first_error(lambda: first.get_object(KEY)),
-        "oss2 put": lambda: first_error(lambda: first.put_object(KEY, b"x" * 100)),
-        "v2 get": lambda: second_error(lambda: second.get_object(oss.GetObjectRequest(**place))),
-        "oss2 head": lambda: first_error(lambda: first.head_object(KEY)),
-        "v2 head": lambda: second_error(lambda: second.head_object(oss.HeadObjectRequest(**place))),
-    }
+PLACE = {"bucket": BUCKET, "key": KEY}
+FIRST = {
+    "get": lambda first: first_error(first.get_object, KEY),
+    "put": lambda first: first_error(first.put_object, KEY, b"x" * 100),
+    "head": lambda first: first_error(first.head_object, KEY),
+}
+SECOND = {
+    "get": lambda second: second_error(second.get_object, oss.GetObjectRequest(**PLACE)),
+    "head": lambda second: second_error(second.head_object, oss.HeadObjectRequest(**PLACE)),
+}
 
 
 @pytest.mark.slow
-def test_rows(server, first, second, subtests):
-    """Each SDK reads status, code, message, EC and request id of every row.
-
-    Of two calls the one is HEAD.
-    """
-    calls = calls_of(first, second)
-    for sdk in "oss2", "v2":
-        for row, name in with_calls(ERRORS, [each for each in calls if each.startswith(sdk)]):
-            with subtests.test(row.label, call=name):
-                server.use(row.address)
-                got = calls[name]()
-                assert (server.last.bucket, server.last.key) == (BUCKET, KEY)
-                assert got == wanted(row, server.last)
+@of_each_row(ERRORS, FIRST)
+def test_rows(row, call, server, first):
+    """oss2 reads status, code, message, EC and request id of every row."""
+    assert FIRST[call](first) == wanted(row, server.last)
+    assert (server.last.bucket, server.last.key) == (BUCKET, KEY)
 
 
-def test_a_callback_that_fails_is_success_to_the_sdk(server, first, subtests):
+@pytest.mark.slow
+@of_each_row(ERRORS, SECOND)
+def test_rows_of_the_newer_sdk(row, call, server, second):
+    """The newer SDK does so, too."""
+    assert SECOND[call](second) == wanted(row, server.last)
+    assert (server.last.bucket, server.last.key) == (BUCKET, KEY)
+
+
+@of_each_row(CALLBACKS)
+def test_a_callback_that_fails_is_success_to_the_sdk(row, server, first):
     """The object is stored, the status is 203, and what failed stands in the body."""
-    for row in CALLBACKS:
-        with subtests.test(row.label):
-            server.use(row.address)
-            answer = first.put_object(KEY, b"x" * 100).resp
-            root = ElementTree.fromstring(answer.read())
-            got = answer.status, root.findtext("Code"), root.findtext("Message")
-            assert got == (203, row.code, row.message)
+    answer = first.put_object(KEY, b"x" * 100).resp
+    root = ElementTree.fromstring(answer.read())
+    assert (answer.status, root.findtext("Code"), root.findtext("Message")) == (203, row.code, row.message)
 
 
 @pytest.mark.parametrize(
@@ -117,9 +97,7 @@ def test_a_callback_that_fails_is_success_to_the_sdk(server, first, subtests):
 def test_details(code, details, server, first):
     """oss2 hands out what stands between HostId and EC."""
     server.use(f"oss:{code}")
-    with pytest.raises(oss2.exceptions.ServerError) as caught:
-        first.get_object(KEY)
-    found = dict(caught.value.details)
+    found = dict(raised(oss2.exceptions.ServerError, first.get_object, KEY).details)
     known = {"Code", "Message", "RequestId", "HostId", "EC", "RecommendDoc"}
     assert {name: text for name, text in found.items() if name not in known} == details
     assert found["HostId"] == "127.0.0.1"
@@ -129,7 +107,5 @@ def test_details(code, details, server, first):
 def test_a_wrong_position(server, first):
     """oss2 makes a class of its own of this code, and reads the next position off a header."""
     server.use("oss:PositionNotEqualToLength")
-    with pytest.raises(oss2.exceptions.PositionNotEqualToLength) as caught:
-        first.append_object(KEY, 0, b"x")
-    assert caught.value.next_position == 1717
-    assert server.last.operation == "AppendObject"
+    error = raised(oss2.exceptions.PositionNotEqualToLength, first.append_object, KEY, 0, b"x")
+    assert (error.next_position, server.last.operation) == (1717, "AppendObject")

@@ -3,113 +3,78 @@
 On HEAD they know the status alone. A redirect, and a HEAD with 400, make them ask once more.
 """
 
-from __future__ import annotations
-
 import json
-import os
-import subprocess
-import sys
-import warnings
-from contextlib import closing
 from datetime import datetime
 from xml.etree import ElementTree
 
 import pytest
 
-from faultinject import Rule, vendors
+from faultinject import vendors
+from tests.rows import each_row
 
-from .path_style import ClientError, client_of
-from .told import with_calls
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    from botocore.auth import SigV4Auth
+from .path_style import SigV4Auth, client_of
+from .path_style import error_of as error_answer
+from .processes import pinned
+from .told import of_each_row, use_all
 
 KEY = "cat pictures/猫&'<1>\"~+.jpg"
 ROWS = vendors.get("s3").errors
 
 
-def make_client(port):
-    return client_of(f"http://127.0.0.1:{port}", "eu-west-3", signature_version="s3v4")
-
-
 @pytest.fixture(scope="module")
 def client(server):
-    with closing(make_client(server.port)) as made:
+    with client_of(server.url, "eu-west-3", signature_version="s3v4") as made:
         yield made
 
 
-def use_all(server):
-    """Use all rows at once, each for a key of its own; a row without a status gets 400."""
-    server.injector.use(
-        [
-            Rule(row.address, path=f"/photos/{number}", **({} if row.status else {"status": 400}))
-            for number, row in enumerate(ROWS)
-        ]
-    )
-    server.injector.journal.clear()
-
-
-def error_of(call):
+def error_of(call, *arguments, **named):
     """The client's error, and the answer's metadata."""
-    with pytest.raises(ClientError) as caught:
-        call()
-    answer = caught.value.response
+    answer = error_answer(call, *arguments, **named)
     return answer["Error"], answer["ResponseMetadata"]
 
 
+CALLS = {
+    "get": lambda client: client.get_object(Bucket="photos", Key=KEY),
+    "initiate": lambda client: client.create_multipart_upload(Bucket="photos", Key=KEY),
+}
+
+
 @pytest.mark.slow
-def test_rows(server, client, subtests):
+@of_each_row(ROWS, CALLS)
+def test_rows(row, call, server, client):
     """Code, message and ids of every row are read, and the body's ids are the headers'."""
-    use_all(server)
-    numbers = {row: number for number, row in enumerate(ROWS)}
-    for row, method in with_calls(ROWS, ["get", "initiate"]):
-        with subtests.test(row.label, call=method):
-            number = numbers[row]
-            asked = len(server.outcomes)
-            call = {
-                "get": lambda key=str(number): client.get_object(Bucket="photos", Key=key),
-                "initiate": lambda key=str(number): client.create_multipart_upload(Bucket="photos", Key=key),
-            }[method]
-            error, metadata = error_of(call)
-            sent, headers = server.outcomes[-1], metadata["HTTPHeaders"]
-            asked_again = row.status in (301, 307) or row.code == "AuthorizationHeaderMalformed"
-            got = (
-                error["Code"],
-                error["Message"],
-                metadata["HTTPStatusCode"],
-                metadata["RequestId"],
-                metadata["HostId"],
-                len(server.outcomes) - asked,
-            )
-            wanted = (
-                row.code,
-                row.message,
-                row.status or 400,
-                sent.request_id,
-                headers["x-amz-id-2"],
-                2 if asked_again else 1,
-            )
-            assert got == wanted
-            assert headers["x-amz-request-id"] == sent.request_id
+    error, metadata = error_of(CALLS[call], client)
+    sent, headers = server.outcomes[-1], metadata["HTTPHeaders"]
+    asked_again = row.status in (301, 307) or row.code == "AuthorizationHeaderMalformed"
+    assert (
+        error["Code"],
+        error["Message"],
+        metadata["HTTPStatusCode"],
+        metadata["RequestId"],
+        metadata["HostId"],
+        len(server.outcomes),
+    ) == (
+        row.code,
+        row.message,
+        row.status or 400,
+        sent.request_id,
+        headers["x-amz-id-2"],
+        2 if asked_again else 1,
+    )
+    assert headers["x-amz-request-id"] == sent.request_id
 
 
 @pytest.mark.slow
-def test_head(server, client, subtests):
+@of_each_row(ROWS)
+def test_head(row, server, client):
     """HEAD: the status is the code; both ids are among the headers."""
-    use_all(server)
-    for number, row in enumerate(ROWS):
-        with subtests.test(row.label):
-            error, metadata = error_of(lambda key=str(number): client.head_object(Bucket="photos", Key=key))
-            status = row.status or 400
-            headers = metadata["HTTPHeaders"]
-            ids = {each.request_id for each in server.outcomes[-2:]}
-            got = (error["Code"], metadata["HTTPStatusCode"], headers["x-amz-request-id"] in ids)
-            assert got == (str(status), status, True)
-            assert len(headers["x-amz-id-2"]) == 76
+    error, metadata = error_of(client.head_object, Bucket="photos", Key=KEY)
+    status, headers = row.status or 400, metadata["HTTPHeaders"]
+    ids = {each.request_id for each in server.outcomes}
+    got = error["Code"], metadata["HTTPStatusCode"], headers["x-amz-request-id"] in ids
+    assert (*got, len(headers["x-amz-id-2"])) == (str(status), status, True, 76)
 
 
-HOST = "127.0.0.1"
 GET = {"Range": "bytes=5-7", "VersionId": "v1", "IfMatch": "x", "IfNoneMatch": "y"}
 PUT = {
     "Body": b"x" * 100,
@@ -186,28 +151,27 @@ CARRIED = [
 ]
 
 
-def test_what_codes_carry(server, client, subtests):
+CARRYING = {
+    "get": lambda client: client.get_object(Bucket="photos", Key=KEY, **GET),
+    "put": lambda client: client.put_object(Bucket="photos", Key=KEY, **PUT),
+    "part": lambda client: client.upload_part(Bucket="photos", Key=KEY, **PART),
+    "list": lambda client: client.list_objects_v2(Bucket="photos"),
+    "acl": lambda client: client.put_object_acl(Bucket="photos", Key=KEY, ACL="private"),
+    "complete": lambda client: client.complete_multipart_upload(Bucket="photos", Key=KEY, **ENDED),
+}
+
+
+@each_row(("code", "call", "carried"), CARRIED)
+def test_what_codes_carry(code, call, carried, server, client):
     """The children of the codes come from the request, in S3's order."""
-    calls = {
-        "get": lambda: client.get_object(Bucket="photos", Key=KEY, **GET),
-        "put": lambda: client.put_object(Bucket="photos", Key=KEY, **PUT),
-        "part": lambda: client.upload_part(Bucket="photos", Key=KEY, **PART),
-        "list": lambda: client.list_objects_v2(Bucket="photos"),
-        "acl": lambda: client.put_object_acl(Bucket="photos", Key=KEY, ACL="private"),
-        "complete": lambda: client.complete_multipart_upload(Bucket="photos", Key=KEY, **ENDED),
-    }
-    stand_ins = {"HERE": f"{HOST}:{server.port}"}
-    for code, call, carried in CARRIED:
-        with subtests.test(code, call=call):
-            server.use(f"s3:{code}")
-            error, _ = error_of(calls[call])
-            del error["Code"], error["Message"]
-            # It counts the bytes of its own encoding of the body, which is not of this test.
-            stand_ins["LENGTH"] = error.get("ProposedSize", "").strip("0123456789") or error.get(
-                "ProposedSize", ""
-            )
-            wanted = {name: stand_ins.get(text, text) for name, text in carried.items()}
-            assert list(error.items()) == list(wanted.items())
+    server.use(f"s3:{code}")
+    error, _ = error_of(CARRYING[call], client)
+    del error["Code"], error["Message"]
+    # It counts the bytes of its own encoding of the body, which is not of this test.
+    size = error.get("ProposedSize", "")
+    stand_ins = {"HERE": f"127.0.0.1:{server.port}", "LENGTH": size.strip("0123456789") or size}
+    wanted = {name: stand_ins.get(text, text) for name, text in carried.items()}
+    assert list(error.items()) == list(wanted.items())
 
 
 @pytest.fixture
@@ -247,16 +211,15 @@ def test_signed_texts(server, client, signed):
         signed.clear()
         error, _ = error_of(call)
         [(canonical, to_sign)] = signed
-        assert error["CanonicalRequest"] == canonical
-        assert error["StringToSign"] == to_sign
-        assert error["StringToSignBytes"] == spaced(to_sign)
-        assert error["CanonicalRequestBytes"] == spaced(canonical)
-        assert error["AWSAccessKeyId"] == "id"
         assert len(error["SignatureProvided"]) == 64
-        assert [*error][2:] == [
-            "AWSAccessKeyId", "StringToSign", "SignatureProvided", "StringToSignBytes", "CanonicalRequest",
-            "CanonicalRequestBytes",
-        ]  # fmt: skip
+        assert [*error.items()][2:] == [
+            ("AWSAccessKeyId", "id"),
+            ("StringToSign", to_sign),
+            ("SignatureProvided", error["SignatureProvided"]),
+            ("StringToSignBytes", spaced(to_sign)),
+            ("CanonicalRequest", canonical),
+            ("CanonicalRequestBytes", spaced(canonical)),
+        ]
 
 
 def children(body):
@@ -325,22 +288,11 @@ json.dump(asyncio.run(main(*sys.argv[1:])), sys.stdout)
 
 def test_aiobotocore(server):
     """The same from asyncio."""
-    folder = os.environ.get("PINNED_SDKS")
-    if not folder:
-        pytest.skip("aiobotocore pins another botocore and has a folder of its own, which PINNED_SDKS names")
-    use_all(server)
+    rows = {str(number): row for number, row in enumerate(ROWS)}
+    use_all(server, rows)
     # What has a Location aiohttp follows by itself, here without end.
-    asked = [(str(number), row) for number, row in enumerate(ROWS) if row.status != 307]
-    done = subprocess.run(
-        [sys.executable, "-c", AIOBOTOCORE, server.url, *(key for key, _ in asked)],
-        env={**os.environ, "PYTHONPATH": folder},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=100,
-    )
-    assert done.returncode == 0, done.stderr
-    read, heads = json.loads(done.stdout)
+    asked = [(key, row) for key, row in rows.items() if row.status != 307]
+    read, heads = json.loads(pinned(AIOBOTOCORE, server.url, *(key for key, _ in asked)))
     sent = {each.request_id for each in server.outcomes}
     assert [got[:3] for got in read] == [[row.code, row.message, row.status or 400] for _, row in asked]
     assert [(got[0], got[2]) for got in heads] == [

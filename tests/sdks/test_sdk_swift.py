@@ -3,8 +3,6 @@
 swiftclient has no code and no message of its own: status, reason phrase and body are all there is.
 """
 
-from __future__ import annotations
-
 from xml.etree import ElementTree
 
 import pytest
@@ -13,10 +11,9 @@ from swiftclient.exceptions import ClientException
 
 from faultinject import vendors
 
-from .path_style import ClientError, client_of
-from .told import with_calls
+from .path_style import client_of, error_of
+from .told import BUCKET, KEY, of_each_row, raised
 
-CONTAINER, KEY = "photos", "cat pictures/猫&<1>.jpg"
 ROWS = vendors.get("swift").errors
 OWN = [row for row in ROWS if row.form != "s3api"]
 
@@ -28,11 +25,11 @@ def store(server):
 
 PLACES = {
     "get_account": (None, None),
-    "put_container": (CONTAINER, None),
-    "get_object": (CONTAINER, KEY),
-    "put_object": (CONTAINER, KEY),
-    "copy_object": (CONTAINER, KEY),
-    "head_object": (CONTAINER, KEY),
+    "put_container": (BUCKET, None),
+    "get_object": (BUCKET, KEY),
+    "put_object": (BUCKET, KEY),
+    "copy_object": (BUCKET, KEY),
+    "head_object": (BUCKET, KEY),
 }
 """Container and object of the calls that get every row."""
 OPERATIONS = {
@@ -42,28 +39,28 @@ OPERATIONS = {
     "bulk_delete": lambda url: swift.post_account(
         url, "token", {}, query_string="bulk-delete", data=b"/photos/a"
     ),
-    "get_container": lambda url: swift.get_container(url, "token", CONTAINER, prefix="a/", limit=2),
-    "head_container": lambda url: swift.head_container(url, "token", CONTAINER),
-    "put_container": lambda url: swift.put_container(url, "token", CONTAINER),
-    "post_container": lambda url: swift.post_container(url, "token", CONTAINER, {}),
-    "delete_container": lambda url: swift.delete_container(url, "token", CONTAINER),
-    "get_object": lambda url: swift.get_object(url, "token", CONTAINER, KEY),
-    "head_object": lambda url: swift.head_object(url, "token", CONTAINER, KEY),
-    "put_object": lambda url: swift.put_object(url, "token", CONTAINER, KEY, b"x"),
-    "post_object": lambda url: swift.post_object(url, "token", CONTAINER, KEY, {}),
-    "copy_object": lambda url: swift.copy_object(url, "token", CONTAINER, KEY),
-    "delete_object": lambda url: swift.delete_object(url, "token", CONTAINER, KEY),
+    "get_container": lambda url: swift.get_container(url, "token", BUCKET, prefix="a/", limit=2),
+    "head_container": lambda url: swift.head_container(url, "token", BUCKET),
+    "put_container": lambda url: swift.put_container(url, "token", BUCKET),
+    "post_container": lambda url: swift.post_container(url, "token", BUCKET, {}),
+    "delete_container": lambda url: swift.delete_container(url, "token", BUCKET),
+    "get_object": lambda url: swift.get_object(url, "token", BUCKET, KEY),
+    "head_object": lambda url: swift.head_object(url, "token", BUCKET, KEY),
+    "put_object": lambda url: swift.put_object(url, "token", BUCKET, KEY, b"x"),
+    "post_object": lambda url: swift.post_object(url, "token", BUCKET, KEY, {}),
+    "copy_object": lambda url: swift.copy_object(url, "token", BUCKET, KEY),
+    "delete_object": lambda url: swift.delete_object(url, "token", BUCKET, KEY),
     "put_static_large_object": lambda url: swift.put_object(
-        url, "token", CONTAINER, KEY, b"[]", query_string="multipart-manifest=put"
+        url, "token", BUCKET, KEY, b"[]", query_string="multipart-manifest=put"
     ),
     "get_static_large_object": lambda url: swift.get_object(
-        url, "token", CONTAINER, KEY, query_string="multipart-manifest=get"
+        url, "token", BUCKET, KEY, query_string="multipart-manifest=get"
     ),
     "delete_static_large_object": lambda url: swift.delete_object(
-        url, "token", CONTAINER, KEY, query_string="multipart-manifest=delete"
+        url, "token", BUCKET, KEY, query_string="multipart-manifest=delete"
     ),
     "put_dynamic_large_object": lambda url: swift.put_object(
-        url, "token", CONTAINER, KEY, b"", headers={"X-Object-Manifest": "photos/parts"}
+        url, "token", BUCKET, KEY, b"", headers={"X-Object-Manifest": "photos/parts"}
     ),
     "get_capabilities": lambda url: swift.get_capabilities(
         swift.http_connection(url.replace("/v1/AUTH_test", "/info"))
@@ -77,8 +74,7 @@ def test_operations(server, store):
     found = {}
     for name, call in OPERATIONS.items():
         server.use("swift:404")
-        with pytest.raises(ClientException):
-            call(store)
+        raised(ClientException, call, store)
         found[server.last.operation] = name
     assert found == {name: name for name in OPERATIONS}
 
@@ -99,44 +95,32 @@ def body_of(row):
 
 
 @pytest.mark.slow
-def test_rows(server, store, subtests):
+@of_each_row(OWN, PLACES)
+def test_rows(row, call, server, store):
     """Status, reason phrase, body and transaction id of each row are read; HEAD has no body."""
-    for row, operation in with_calls(OWN, PLACES):
-        with subtests.test(row.label, call=operation):
-            server.use(row.address, operation=operation)
-            with pytest.raises(ClientException) as caught:
-                OPERATIONS[operation](store)
-            error = caught.value
-            headers = error.http_response_headers
-            ids = {headers["x-trans-id"], headers["x-openstack-request-id"], server.last.request_id}
-            found = (error.http_status, error.http_reason, error.http_response_content, len(ids))
-            body = b"" if row.status == 304 or operation == "head_object" else body_of(row)
-            expected = (row.status, row.reason, body, 1)
-            place = (server.last.operation, server.last.bucket, server.last.key)
-            assert (found, place) == (expected, (operation, *PLACES[operation]))
-            assert not body or headers["content-type"] == "text/html; charset=UTF-8"
+    server.use(row.address, operation=call)
+    error = raised(ClientException, OPERATIONS[call], store)
+    headers = error.http_response_headers
+    ids = {headers["x-trans-id"], headers["x-openstack-request-id"], server.last.request_id}
+    found = (error.http_status, error.http_reason, error.http_response_content, len(ids))
+    body = b"" if row.status == 304 or call == "head_object" else body_of(row)
+    place = (server.last.operation, server.last.bucket, server.last.key)
+    assert (found, place) == ((row.status, row.reason, body, 1), (call, *PLACES[call]))
+    assert not body or headers["content-type"] == "text/html; charset=UTF-8"
 
 
 def test_title_under_another_status(server, store):
     """With the rule's own status the title is that status's reason phrase."""
     server.use("swift:503", status=500)
-    with pytest.raises(ClientException) as caught:
-        swift.get_object(store, "token", CONTAINER, KEY)
-    assert caught.value.http_status == 500
-    assert caught.value.http_response_content.startswith(b"<html><h1>Internal Server Error</h1>")
+    error = raised(ClientException, swift.get_object, store, "token", BUCKET, KEY)
+    assert error.http_status == 500
+    assert error.http_response_content.startswith(b"<html><h1>Internal Server Error</h1>")
 
 
-@pytest.fixture(scope="module")
-def s3(server):
-    made = client_of(server.url, "us-east-1")
-    yield made
-    made.close()
-
-
-def test_children_of_the_s3_dialect(server, s3):
+def test_children_of_the_s3_dialect(server):
     """Bucket, key and version are the request's, after the id."""
     server.use("swift:NoSuchVersion")
-    got = server.raw("GET", f"/{CONTAINER}/cat.jpg?versionId=7")
+    got = server.raw("GET", f"/{BUCKET}/cat.jpg?versionId=7")
     tags = [(each.tag, each.text) for each in ElementTree.fromstring(got.body)]
     assert tags == [
         ("Code", "NoSuchVersion"),
@@ -146,9 +130,8 @@ def test_children_of_the_s3_dialect(server, s3):
         ("VersionId", "7"),
     ]
     server.use("swift:SignatureDoesNotMatch")
-    with pytest.raises(ClientError) as caught:
-        s3.get_object(Bucket=CONTAINER, Key="cat.jpg")
-    error = caught.value.response["Error"]
+    with client_of(server.url) as s3:
+        error = error_of(s3.get_object, Bucket=BUCKET, Key="cat.jpg")["Error"]
     assert error["AWSAccessKeyId"] == "id"
     assert bytes.fromhex(error["StringToSignBytes"]).decode() == error["StringToSign"]
     assert error["StringToSign"].startswith("AWS4-HMAC-SHA256\n")

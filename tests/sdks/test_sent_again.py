@@ -1,17 +1,14 @@
 """Rows that the vendor's SDK for Python retries are played to that SDK."""
 
-from __future__ import annotations
-
 import importlib
 import json
-import os
-import subprocess
-import sys
 import warnings
 
 import pytest
 
 from faultinject import vendors
+
+from .processes import pinned
 
 pytestmark = pytest.mark.slow
 
@@ -41,8 +38,7 @@ json.dump(said, sys.stdout)
 
 def test_which_rows_rest_on_an_sdk():
     """Such rows belong to the vendors here, to OSS (another module) and MinIO (its SDK for Go)."""
-    told = {vendor for vendor in vendors.names() if rows_of(vendor)}
-    assert told == {*DRIVERS, "tos", "oss"}
+    assert {vendor for vendor in vendors.names() if rows_of(vendor)} == {*DRIVERS, "tos", "oss"}
 
 
 @pytest.mark.parametrize("vendor", DRIVERS)
@@ -64,9 +60,6 @@ def test_the_request_comes_again(server, monkeypatch, vendor):
 
 def test_volcengines(server):
     """Volcengine's SDK retries them, in a process of its own with pinned packages."""
-    folder = os.environ.get("PINNED_SDKS")
-    if not folder:
-        pytest.skip("tos pins another wrapt and has a folder of its own, which PINNED_SDKS names")
     rows = rows_of("tos")
     server.injector.use(
         "\n".join(
@@ -74,15 +67,7 @@ def test_volcengines(server):
         )
     )
     server.injector.journal.clear()
-    done = subprocess.run(
-        [sys.executable, "-c", TOS, str(server.port), str(len(rows))],
-        env={**os.environ, "PYTHONPATH": folder},
-        capture_output=True,
-        check=False,
-        timeout=100,
-    )
-    assert done.returncode == 0, done.stderr.decode()
-    assert json.loads(done.stdout) == [200] * len(rows)
+    assert json.loads(pinned(TOS, server.port, len(rows))) == [200] * len(rows)
     assert [(each.matched, each.injected) for each in server.injector.counts().values()] == [(2, 1)] * len(
         rows
     )

@@ -3,8 +3,6 @@
 `RESULTS.md` is made of `transport.json`, and that is what is measured here.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """Byte for byte what leaves the socket, for what no SDK shows."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,17 +1,22 @@
 """A client's report on an error beside the answer: every row of a table, each for its key."""
 
-from __future__ import annotations
-
 import re
+from functools import wraps
+from operator import attrgetter
 from typing import NamedTuple
 from xml.etree import ElementTree
 
+import pytest
+
 from faultinject import Rule, vendors
 from tests.pairs import pairs
+from tests.rows import each_row
 
-BUCKET = "photos"
+BUCKET, KEY = "photos", "cat pictures/猫&<1>.jpg"
 S3_LIKE = ("s3", "minio", "r2", "rgw", "oss", "obs", "cos", "jdcloud", "kodo-s3", "gcs-xml", "swift")
 """Those whose errors are S3's XML, or nearly, and that clients of S3 are used with."""
+XML_VENDORS = ("s3", "minio", "rgw", "oss", "obs", "cos", "jdcloud", "kodo-s3")
+"""Those whose errors are XML and whose clients may well be AWS's SDKs."""
 DIALECT = {"rgw": "", "swift": "s3api"}
 """The dialect in which these vendors answer S3 clients; their other rows are Swift's."""
 ID_IN_HEADERS_ALONE = ("r2", "gcs-xml")
@@ -57,6 +62,32 @@ def with_calls(rows, calls):
     A call treats rows of one status alike.
     """
     return pairs(row=rows, call=calls, alike={"row": lambda row: row.status})
+
+
+def of_each_row(rows, calls=()):
+    """Run a test for each row, which is in force, with one of the calls if there are any."""
+
+    def decorate(test):
+        @wraps(test)
+        def in_force(row, server, **more):
+            server.use(row.address)
+            test(row=row, server=server, **more)
+
+        if not calls:
+            return each_row("row", rows, ids=attrgetter("label"))(in_force)
+        named = each_row(
+            ("row", "call"), with_calls(rows, calls), ids=lambda case: f"{case[0].label} by {case[1]}"
+        )
+        return named(in_force)
+
+    return decorate
+
+
+def raised(kind, call, *arguments, **named):
+    """The error of a call."""
+    with pytest.raises(kind) as caught:
+        call(*arguments, **named)
+    return caught.value
 
 
 def use_all(server, rows, place=lambda key: {"path": f"**/{key}"}, **keys):

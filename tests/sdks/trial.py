@@ -1,7 +1,5 @@
 """Every fault against every client on one server at once, as clients mostly wait."""
 
-from __future__ import annotations
-
 import hashlib
 import importlib.metadata
 import socket

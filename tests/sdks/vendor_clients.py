@@ -1,7 +1,5 @@
 """The vendors' SDKs as clients of the table."""
 
-from __future__ import annotations
-
 import io
 import tempfile
 import warnings
@@ -11,16 +9,13 @@ from pathlib import Path
 import requests
 
 from .client import SENT, Client, Returned
+from .sdk_clients import Jss, cos, qingstor
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import boto3
     from botocore.config import Config as BotoConfig
     from botocore.exceptions import ClientError
-    from jss_upload.jss import Jss
-    from qcloud_cos import CosConfig, CosS3Client
-    from qingstor.sdk.config import Config as QingStorConfig
-    from qingstor.sdk.service.qingstor import QingStor
 
 
 class Boto3(Client):
@@ -70,11 +65,7 @@ class Cos(Client):
 
     def __init__(self, url, seconds):
         self.session = requests.Session()
-        config = CosConfig(
-            Region="ap-guangzhou", SecretId="id", SecretKey="key", Scheme="http", IP="127.0.0.1",
-            Port=int(url.rpartition(":")[2]), Timeout=seconds,
-        )  # fmt: skip
-        self.client = CosS3Client(config, session=self.session)
+        self.client = cos(int(url.rpartition(":")[2]), timeout=seconds, session=self.session)
 
     def get(self, key):
         return self.client.get_object(self.bucket, key)["Body"].get_raw_stream().read()
@@ -112,10 +103,7 @@ class QingStorSdk(Client):
     throttled = "qingstor:max_requests_exceeded"
 
     def __init__(self, url, seconds):
-        config = QingStorConfig("id", "key")
-        config.host, config.port, config.protocol = "127.0.0.1", int(url.rpartition(":")[2]), "http"
-        config.timeout = seconds
-        self.service = QingStor(config)
+        self.service = qingstor(int(url.rpartition(":")[2]), timeout=seconds)
         self.bucket = self.service.Bucket("photos", "")
 
     def get(self, key):
@@ -156,9 +144,6 @@ class JssUpload(Client):
 
     def post(self, key):
         self.bucket.object(key).init_multipart_upload()
-
-    def close(self):
-        """Every call has a connection of its own."""
 
 
 def shown(answer):

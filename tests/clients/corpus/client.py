@@ -4,8 +4,6 @@ Four attempts, waits that grow with full jitter and are never shorter than what 
 pass, only where a repetition does no harm, and never more than 80 repetitions in all.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from dataclasses import dataclass
@@ -59,7 +57,7 @@ class Client:
         parts = urlsplit(endpoint)
         self.http = Connections(endpoint)
         self.prefix = f"{parts.path.rstrip('/')}/{bucket}/"
-        self.headers = {"User-Agent": f"{type(self).__module__.rpartition('.')[2].replace('_', '-')}/1.0"}
+        self.headers = {"User-Agent": f"{type(self).__name__}/1.0"}
         self.lock = threading.Lock()
         self.left = self.repetitions
 

@@ -1,7 +1,5 @@
 """HTTP/1.1 over connections that are kept, for many threads at once."""
 
-from __future__ import annotations
-
 import select
 import threading
 from collections import deque

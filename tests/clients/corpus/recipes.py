@@ -1,19 +1,15 @@
 """Common recipes: urllib3's Retry below requests, tenacity and stamina around httpx, an SDK."""
 
-from __future__ import annotations
-
 import logging
 
-import boto3
 import httpx
 import requests
 import stamina
 import tenacity
-from botocore.config import Config
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from faultinject.conformance.plan import ETAG
+from faultinject.conformance.drivers.python import boto3
 
 PASSING = (429, 500, 502, 503, 504)
 
@@ -110,15 +106,12 @@ class Tenacity(_Httpx):
         "retry budget": "WARN",
     }
 
-    @tenacity.retry(
+    ask = tenacity.retry(
         retry=tenacity.retry_if_exception(may_pass),
         wait=tenacity.wait_random_exponential(multiplier=0.5, max=1.2),
         stop=tenacity.stop_after_attempt(4),
         reraise=True,
-    )
-    def ask(self, method, key, **more):
-        """An answer that is no error."""
-        return super().ask(method, key, **more)
+    )(_Httpx.ask)
 
 
 class Stamina(_Httpx):
@@ -126,10 +119,7 @@ class Stamina(_Httpx):
 
     expected = Tenacity.expected | {"thundering herd": ("WARN", "PASS")}
 
-    @stamina.retry(on=may_pass, attempts=4, wait_initial=0.2, wait_max=1.2, wait_jitter=0.4)
-    def ask(self, method, key, **more):
-        """An answer that is no error."""
-        return super().ask(method, key, **more)
+    ask = stamina.retry(on=may_pass, attempts=4, wait_initial=0.2, wait_max=1.2, wait_jitter=0.4)(_Httpx.ask)
 
 
 def again(function):
@@ -137,7 +127,7 @@ def again(function):
     return tenacity.retry(stop=tenacity.stop_after_attempt(3), reraise=True)(function)
 
 
-class LoopAroundSdk:
+class LoopAroundSdk(boto3.Client):
     """`@retry(stop=stop_after_attempt(3))` around boto3, which retries and has a budget."""
 
     expected = {
@@ -151,28 +141,9 @@ class LoopAroundSdk:
     aws = True
 
     def __init__(self, endpoint, bucket):
-        session = boto3.Session("id", "key", region_name="us-east-1")
-        config = Config(s3={"addressing_style": "path"}, retries={"mode": "standard"})
-        self.s3 = session.client("s3", endpoint_url=endpoint, config=config)
-        self.bucket = bucket
+        super().__init__(endpoint, bucket)
         logging.getLogger("urllib3").setLevel(logging.ERROR)  # more calls at once than connections kept
 
-    @again
-    def get(self, key):
-        self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
-
-    @again
-    def put(self, key):
-        self.s3.put_object(Bucket=self.bucket, Key=key, Body=b"written by boto3")
-
-    @again
-    def post(self, key):
-        self.s3.create_multipart_upload(Bucket=self.bucket, Key=key)
-
-    @again
-    def complete(self, key):
-        parts = {"Parts": [{"ETag": ETAG, "PartNumber": 1}]}
-        self.s3.complete_multipart_upload(Bucket=self.bucket, Key=key, UploadId=key, MultipartUpload=parts)
-
-    def close(self):
-        self.s3.close()
+    get, put, post, complete = map(
+        again, (boto3.Client.get, boto3.Client.put, boto3.Client.post, boto3.Client.complete)
+    )

@@ -1,7 +1,5 @@
 """Clients that do everything right: four with another jitter each, and one that hedges."""
 
-from __future__ import annotations
-
 import threading
 import uuid
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait

@@ -3,8 +3,6 @@
 `python -m tests.clients.programs GROUP NAME ENDPOINT`
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from importlib import import_module

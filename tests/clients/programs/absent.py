@@ -1,12 +1,11 @@
 """An answer 404, and what a client does before it reads again."""
 
-from __future__ import annotations
-
 import urllib3
 from botocore.exceptions import ClientError
 
 from .program import STORE, program
 from .sdks import s3_client
+from .sending import insist
 
 ABSENT = "http:404,method=GET,path=/objects/*,times=1,per=call"
 NO_KEY = "s3:NoSuchKey,method=GET,times=1,per=call"
@@ -29,10 +28,7 @@ def insists(endpoint):
     """urllib3: what is not there is asked for twice more, at once."""
     with urllib3.PoolManager(retries=False, headers={"User-Agent": "cache/1.0"}) as pool:
         for name in NAMES:
-            url = f"{endpoint}/objects/{name}"
-            for _ in range(3):
-                if pool.request("GET", url).status != 404:
-                    break
+            insist(3, 404, pool.request, "GET", f"{endpoint}/objects/{name}")
 
 
 @program("404, put, get, boto3", NO_KEY, app=STORE, passes={"permanent"})

@@ -1,7 +1,5 @@
 """Every program, by name."""
 
-from __future__ import annotations
-
 from importlib import import_module
 
 from .program import FOUND

@@ -1,14 +1,13 @@
 """The bytes of an upload that is retried."""
 
-from __future__ import annotations
-
 import itertools
 import uuid
+from contextlib import nullcontext
 
 import requests
 import urllib3
 
-from .program import program
+from .program import Program, program, programs
 from .sending import Sender, call, full_jitter, in_threads, retried
 
 DOWN = "http:503,method=PUT,times=1,per=call"
@@ -17,22 +16,9 @@ NAMES = [f"cat-{number}.jpg" for number in range(6)]
 SALT = itertools.count(10_000)
 
 
-def upload(endpoint, body, *, named=False):
-    """Upload each, and try it again once; the body is made anew for each attempt."""
-    with requests.Session() as session:
-        session.trust_env = False
-
-        def once(name):
-            for _ in range(2):
-                if session.put(f"{endpoint}/objects/{name}", data=body(name)).status_code == 201:
-                    break
-
-        for name in NAMES:
-            if named:
-                with call("upload", name):
-                    once(name)
-            else:
-                once(name)
+def plain(name):
+    """The same bytes each time."""
+    return name.encode() * 40
 
 
 def encrypted(name):
@@ -40,47 +26,65 @@ def encrypted(name):
     return f"{next(SALT)} {name}".encode() * 40
 
 
-@program("the same bytes", DOWN, passes={"same bytes"})
-def same_bytes(endpoint):
-    """requests: an upload is retried with the same bytes."""
-    upload(endpoint, lambda name: name.encode() * 40)
+@programs(
+    Program(
+        "the same bytes",
+        "requests: an upload is retried with the same bytes.",
+        (DOWN,),
+        {"body": plain},
+        passes={"same bytes"},
+    ),
+    Program(
+        "other bytes",
+        "requests: it is retried with other bytes of the same length.",
+        (DOWN,),
+        {"body": encrypted},
+        true={"same bytes"},
+    ),
+    Program(
+        "other bytes, named",
+        "The same, where a test says what belongs together.",
+        (DOWN,),
+        {"body": encrypted, "named": True},
+        named=True,
+        caught={"same bytes"},
+    ),
+)
+def upload(endpoint, body, named=False):
+    """Upload each, and try it again once; the body is made anew for each attempt."""
+    with requests.Session() as session:
+        for name in NAMES:
+            with call("upload", name) if named else nullcontext():
+                for _ in range(2):
+                    if session.put(f"{endpoint}/objects/{name}", data=body(name)).status_code == 201:
+                        break
 
 
-@program("other bytes", DOWN, true={"same bytes"})
-def other_bytes(endpoint):
-    """requests: it is retried with other bytes of the same length."""
-    upload(endpoint, encrypted)
-
-
-@program("other bytes, named", DOWN, named=True, caught={"same bytes"})
-def other_bytes_named(endpoint):
-    """The same, where a test says what belongs together."""
-    upload(endpoint, encrypted, named=True)
-
-
+@programs(
+    Program(
+        "one key, the same bytes",
+        "urllib3: an order with an Idempotency-Key is retried with the same bytes.",
+        (TWICE,),
+        {"body": plain},
+        passes={"same bytes"},
+    ),
+    Program(
+        "one key, other bytes",
+        "urllib3: it is retried under the same key with other bytes of the same length.",
+        (TWICE,),
+        {"body": encrypted},
+        caught={"same bytes"},
+    ),
+)
 def order(endpoint, body):
     """POST with an Idempotency-Key, and try it again once."""
     with urllib3.PoolManager(retries=False, headers={"User-Agent": "shop/1.0"}) as pool:
         for name in NAMES:
             headers = {"User-Agent": "shop/1.0", "Idempotency-Key": str(uuid.uuid4())}
             for _ in range(2):
-                if (
-                    pool.request("POST", f"{endpoint}/orders/{name}", body=body(name), headers=headers).status
-                    == 201
-                ):
+                answer = pool.request("POST", f"{endpoint}/orders/{name}", body=body(name), headers=headers)
+                if answer.status == 201:
                     break
-
-
-@program("one key, the same bytes", TWICE, passes={"same bytes"})
-def keyed_same_bytes(endpoint):
-    """urllib3: an order with an Idempotency-Key is retried with the same bytes."""
-    order(endpoint, lambda name: name.encode() * 40)
-
-
-@program("one key, other bytes", TWICE, caught={"same bytes"})
-def keyed_other_bytes(endpoint):
-    """urllib3: it is retried under the same key with other bytes of the same length."""
-    order(endpoint, encrypted)
 
 
 @program("different uploads", "http:503,method=PUT,times=1,per=call")

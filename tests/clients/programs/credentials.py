@@ -1,16 +1,15 @@
 """An answer 401, and what a client does before it asks again."""
 
-from __future__ import annotations
-
 import time
+from functools import partial
 from itertools import count
 
 import httpx
 import requests
 from requests.auth import HTTPDigestAuth
 
-from .program import program
-from .sending import Sender, at_once, full_jitter, in_threads, retried
+from .program import Program, program, programs
+from .sending import Sender, at_once, full_jitter, in_threads, insist, retried
 
 DOCUMENTS = [f"/documents/report-{number}" for number in range(8)]
 EXPIRED = "http:401,path=/documents/*,times=1,per=call"
@@ -26,7 +25,6 @@ class Bearer:
     def __init__(self, endpoint):
         self.endpoint = endpoint
         self.session = requests.Session()
-        self.session.trust_env = False
         self.session.headers["User-Agent"] = "reader/1.0"
         self.login()
 
@@ -37,7 +35,7 @@ class Bearer:
 
     def get(self, path):
         """One request."""
-        return self.session.get(self.endpoint + path).status_code
+        return self.session.get(self.endpoint + path)
 
 
 @program("new token", EXPIRED, passes={"permanent"})
@@ -45,7 +43,7 @@ def new_token(endpoint):
     """requests: a 401 is answered by a new Bearer token, and one more try."""
     with (client := Bearer(endpoint)).session:
         for path in DOCUMENTS:
-            if client.get(path) == 401:
+            if client.get(path).status_code == 401:
                 client.login()
                 client.get(path)
 
@@ -55,12 +53,25 @@ def same_token(endpoint):
     """requests: a 401 is answered by the same Bearer token, up to three times."""
     with (client := Bearer(endpoint)).session:
         for path in DOCUMENTS:
-            for _ in range(3):
-                if client.get(path) != 401:
-                    break
+            insist(3, 401, client.get, path)
 
 
-def cookies(endpoint, *, again):
+@programs(
+    Program(
+        "new cookie",
+        "httpx: a 401 is answered by a login, which sets another cookie, and one more try.",
+        (EXPIRED,),
+        {"again": True},
+    ),
+    Program(
+        "same cookie",
+        "httpx: a 401 is answered by the same cookie once more.",
+        (EXPIRED,),
+        {"again": False},
+        caught={"permanent"},
+    ),
+)
+def cookies(endpoint, again):
     """Read documents with a cookie; after a 401 log in where that is said, and ask again."""
     with httpx.Client(base_url=endpoint, headers={"User-Agent": "browser/1.0"}, trust_env=False) as client:
         client.post("/login", json={"user": "cat"})
@@ -71,40 +82,46 @@ def cookies(endpoint, *, again):
                 client.get(path)
 
 
-@program("new cookie", EXPIRED)
-def new_cookie(endpoint):
-    """httpx: a 401 is answered by a login, which sets another cookie, and one more try."""
-    cookies(endpoint, again=True)
-
-
-@program("same cookie", EXPIRED, caught={"permanent"})
-def same_cookie(endpoint):
-    """httpx: a 401 is answered by the same cookie once more."""
-    cookies(endpoint, again=False)
-
-
-def digest(endpoint, auth):
+@programs(
+    Program(
+        "digest",
+        "requests' own Digest authentication: the challenge of a 401 is answered.",
+        (CHALLENGE,),
+        {"meets": True},
+        passes={"permanent"},
+    ),
+    Program(
+        "no digest",
+        "requests without it: the same request again, as if there had been no challenge.",
+        (CHALLENGE,),
+        {"meets": False},
+        caught={"permanent"},
+    ),
+)
+def digest(endpoint, meets):
     """Read documents, each with a fresh answer to its challenge."""
     with requests.Session() as session:
-        session.trust_env = False
         for path in DOCUMENTS:
-            for _ in range(2):
-                if session.get(endpoint + path, auth=auth()).status_code != 401:
-                    break
+            auth = HTTPDigestAuth("cat", "meow") if meets else None
+            insist(2, 401, session.get, endpoint + path, auth=auth)
 
 
-@program("digest", CHALLENGE, passes={"permanent"})
-def answers_digest(endpoint):
-    """requests' own Digest authentication: the challenge of a 401 is answered."""
-    digest(endpoint, lambda: HTTPDigestAuth("cat", "meow"))
-
-
-@program("no digest", CHALLENGE, caught={"permanent"})
-def ignores_digest(endpoint):
-    """requests without it: the same request again, as if there had been no challenge."""
-    digest(endpoint, lambda: None)
-
-
+@programs(
+    Program(
+        "token per request",
+        "A token is signed for each request, as some demand; 503 is retried with full jitter.",
+        ("http:503,path=/documents/*,times=2,per=call",),
+        {"waits": partial(full_jitter, 3)},
+        timed=True,
+    ),
+    Program(
+        "token per request, endless",
+        "The same, and 503 is retried at once, thirty times.",
+        ("http:503,path=/documents/*",),
+        {"waits": partial(at_once, 30)},
+        true={"gives up", "backoff"},
+    ),
+)
 def signing(endpoint, waits):
     """Read documents that fail, with another token for each attempt."""
     client, numbers = Sender(endpoint, "signer"), count()
@@ -115,15 +132,3 @@ def signing(endpoint, waits):
         )
 
     in_threads(read, [f"{each}-{turn}" for turn in range(3) for each in DOCUMENTS])
-
-
-@program("token per request", "http:503,path=/documents/*,times=2,per=call", timed=True)
-def token_per_request(endpoint):
-    """A token is signed for each request, as some demand; 503 is retried with full jitter."""
-    signing(endpoint, lambda: full_jitter(3))
-
-
-@program("token per request, endless", "http:503,path=/documents/*", true={"gives up", "backoff"})
-def token_per_request_endless(endpoint):
-    """The same, and 503 is retried at once, thirty times."""
-    signing(endpoint, lambda: at_once(30))

@@ -1,56 +1,62 @@
 """An answer 403 that is wanted, and one that is not believed."""
 
-from __future__ import annotations
+from contextlib import nullcontext
 
 import httpx
 import requests
 
-from .program import program
+from .program import Program, program, programs
 from .sending import call
 
 SECRET = "http:403,path=/documents/**"
 
 
-def refused(endpoint, path="/documents/secret"):
-    """A test that expects a 403."""
-    with requests.Session() as session:
-        session.trust_env = False
-        assert session.get(endpoint + path).status_code == 403
+TESTS = ("anonymous", "reader", "writer")
 
 
-def insisted(endpoint, path="/documents/secret"):
-    """A test that expects a 403, and whose client tries three times."""
-    for _ in range(3):
-        refused(endpoint, path)
+@programs(
+    Program(
+        "three tests",
+        "requests: three tests, each with a call that has to be refused.",
+        (SECRET,),
+        {"tests": TESTS, "tries": 1},
+        named=True,
+        passes={"permanent"},
+    ),
+    Program(
+        "three tests, nobody says so",
+        "The same, where nobody tells where a test begins.",
+        (SECRET,),
+        {"tests": [None], "tries": 3},
+    ),
+    Program(
+        "three tries",
+        "requests: three tests, in each of which the client tries three times.",
+        (SECRET,),
+        {"tests": TESTS, "tries": 3},
+        named=True,
+        caught={"permanent"},
+    ),
+)
+def refused(endpoint, tests, tries):
+    """Tests that expect a 403; the client of each may not believe it."""
+    for name in tests:
+        with call(name, None) if name else nullcontext():
+            insisted(endpoint, "/documents/secret", tries)
 
 
-@program("three tests", SECRET, named=True, passes={"permanent"})
-def three_tests(endpoint):
-    """requests: three tests, each with a call that has to be refused."""
-    for name in ("anonymous", "reader", "writer"):
-        with call(name, None):
-            refused(endpoint)
-
-
-@program("three tests, nobody says so", SECRET)
-def three_unnamed_tests(endpoint):
-    """The same, where nobody tells where a test begins."""
-    insisted(endpoint)
-
-
-@program("three tries", SECRET, named=True, caught={"permanent"})
-def three_tries(endpoint):
-    """requests: three tests, in each of which the client tries three times."""
-    for name in ("anonymous", "reader", "writer"):
-        with call(name, None):
-            insisted(endpoint)
+def insisted(endpoint, path, tries):
+    """Expect a 403 so many times."""
+    for _ in range(tries):
+        with requests.Session() as session:
+            assert session.get(endpoint + path).status_code == 403
 
 
 @program("three tries of each", SECRET, caught={"permanent"})
 def three_tries_of_each(endpoint):
     """requests: six documents, for each of which the client tries three times."""
     for number in range(6):
-        insisted(endpoint, f"/documents/{number}")
+        insisted(endpoint, f"/documents/{number}", 3)
 
 
 @program("one by one", SECRET, passes={"permanent"})

@@ -1,34 +1,70 @@
 """A second copy of what takes long."""
 
-from __future__ import annotations
-
 import asyncio
 from contextlib import nullcontext
 
 import httpx
 
-from .program import program
+from .program import Program, programs
 from .sending import WARM, call
 
 SLOW = "latency,delay=500ms,times=1,per=call,unless.path=/documents/warm"
-NAMES = [f"/documents/{number}" for number in range(5)]
+READ = [f"/documents/{number}" for number in range(5)]
+WRITTEN = [f"/objects/{number}" for number in range(5)]
 
 
-def read(endpoint, paths, *, method="GET", copies=1, after=0.15, named=True):
+@programs(
+    Program(
+        "hedged GET",
+        "httpx: one more GET where there is no answer after 150 ms.",
+        (SLOW,),
+        named=True,
+        passes={"overlap"},
+    ),
+    Program(
+        "hedged GET, nobody says so",
+        "The same, where nobody tells which requests belong together.",
+        (SLOW,),
+        {"named": False},
+    ),
+    Program(
+        "hedged at once",
+        "httpx: every GET is sent twice at once.",
+        (SLOW,),
+        {"after": 0.0},
+        named=True,
+        caught={"overlap"},
+    ),
+    Program(
+        "hedged three times",
+        "httpx: two more GETs where there is no answer after 150 ms.",
+        (SLOW,),
+        {"copies": 2},
+        named=True,
+        caught={"overlap"},
+    ),
+    Program(
+        "hedged PUT",
+        "httpx: one more PUT where there is no answer after 150 ms.",
+        (SLOW,),
+        {"method": "PUT"},
+        named=True,
+        caught={"overlap"},
+    ),
+)
+def read(endpoint, method="GET", copies=1, after=0.15, named=True):
     """Read or write each path, with copies after a while; the first answer counts."""
+    paths = READ if method == "GET" else WRITTEN
 
     async def send(client, path):
-        sent = [
-            asyncio.ensure_future(client.request(method, path, content=b"meow" if method == "PUT" else None))
-        ]
+        def once():
+            content = b"meow" if method == "PUT" else None
+            return asyncio.ensure_future(client.request(method, path, content=content))
+
+        sent = [once()]
         done, _ = await asyncio.wait(sent, timeout=after)
         if not done:
-            sent += [
-                asyncio.ensure_future(
-                    client.request(method, path, content=b"meow" if method == "PUT" else None)
-                )
-                for _ in range(copies)
-            ]
+            sent += [once() for _ in range(copies)]
             await asyncio.wait(sent, return_when=asyncio.FIRST_COMPLETED)
         await asyncio.gather(*sent)
 
@@ -49,33 +85,3 @@ def read(endpoint, paths, *, method="GET", copies=1, after=0.15, named=True):
             await asyncio.gather(*map(one, paths))
 
     asyncio.run(record_all())
-
-
-@program("hedged GET", SLOW, named=True, passes={"overlap"})
-def hedged(endpoint):
-    """httpx: one more GET where there is no answer after 150 ms."""
-    read(endpoint, NAMES)
-
-
-@program("hedged GET, nobody says so", SLOW)
-def hedged_unnamed(endpoint):
-    """The same, where nobody tells which requests belong together."""
-    read(endpoint, NAMES, named=False)
-
-
-@program("hedged at once", SLOW, named=True, caught={"overlap"})
-def hedged_at_once(endpoint):
-    """httpx: every GET is sent twice at once."""
-    read(endpoint, NAMES, after=0.0)
-
-
-@program("hedged three times", SLOW, named=True, caught={"overlap"})
-def hedged_three_times(endpoint):
-    """httpx: two more GETs where there is no answer after 150 ms."""
-    read(endpoint, NAMES, copies=2)
-
-
-@program("hedged PUT", SLOW, named=True, caught={"overlap"})
-def hedged_put(endpoint):
-    """httpx: one more PUT where there is no answer after 150 ms."""
-    read(endpoint, [f"/objects/{number}" for number in range(5)], method="PUT")

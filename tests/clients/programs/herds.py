@@ -1,15 +1,50 @@
 """Clients that failed together, and when they come back."""
 
-from __future__ import annotations
-
 import time
+from functools import partial
 
-from .program import program
+from .program import Program, programs
 from .sending import PASSING, WARM, Sender, full_jitter, in_threads
 
 DOWN = "http:503,path=/documents/*,times=1,per=call"
 
 
+def until_the_next_half_second():
+    """Wait until the clock shows a multiple of it."""
+    time.sleep(0.5 - time.time() % 0.5)
+
+
+def up_to_a_second():
+    """Wait with full jitter."""
+    time.sleep(full_jitter(1, first=1.2)[0])
+
+
+@programs(
+    Program(
+        "the next half second",
+        "All come back at the next full half second.",
+        (DOWN,),
+        {"wait": until_the_next_half_second},
+        caught={"thundering herd"},
+        timed=True,
+    ),
+    Program(
+        "half a second",
+        "All come back after half a second.",
+        (DOWN,),
+        {"wait": partial(time.sleep, 0.5)},
+        caught={"thundering herd"},
+        either={"jitter"},
+        timed=True,
+    ),
+    Program(
+        "anywhere in a second",
+        "Full jitter up to 1.2 s.",
+        (DOWN,),
+        {"wait": up_to_a_second},
+        passes={"thundering herd"},
+    ),
+)
 def come_back(endpoint, wait):
     """A few writes, and forty calls that begin one after the other; each is retried once."""
     client = Sender(endpoint, "herd")
@@ -23,26 +58,3 @@ def come_back(endpoint, wait):
             client.get(f"/documents/{number}")
 
     in_threads(read, range(40), threads=40)
-
-
-def until_the_next(period):
-    """Wait until the clock shows a multiple of it."""
-    time.sleep(period - time.time() % period)
-
-
-@program("the next half second", DOWN, caught={"thundering herd"}, timed=True)
-def next_half_second(endpoint):
-    """All come back at the next full half second."""
-    come_back(endpoint, lambda: until_the_next(0.5))
-
-
-@program("half a second", DOWN, caught={"thundering herd"}, either={"jitter"}, timed=True)
-def half_a_second(endpoint):
-    """All come back after half a second."""
-    come_back(endpoint, lambda: time.sleep(0.5))
-
-
-@program("anywhere in a second", DOWN, passes={"thundering herd"})
-def anywhere_in_a_second(endpoint):
-    """Full jitter up to 1.2 s."""
-    come_back(endpoint, lambda: time.sleep(full_jitter(1, first=1.2)[0]))

@@ -1,64 +1,64 @@
 """Many threads over few keys."""
 
-from __future__ import annotations
-
 import random
+from functools import partial
 
-from .program import STORE, program
+from .program import STORE, Program, programs
 from .sending import Sender, at_once, full_jitter, in_threads, retried
 
-KEYS = [f"/photos/cat-{number}.jpg" for number in range(5)]
-HALF = "s3:SlowDown,method=GET,probability=0.5"
+HALF, ALL = "s3:SlowDown,method=GET,probability=0.5", "s3:SlowDown,method=GET"
+DRAW = random.Random(1)
+KEYS = [f"/photos/cat-{DRAW.randrange(5)}.jpg" for _ in range(160)]
+"""Any of five objects, again and again."""
+OWN = [f"/photos/cat-{number}.jpg" for number in range(80)]
+JITTER, AT_ONCE = partial(full_jitter, 3, first=0.1, longest=0.4), partial(at_once, 29)
 
 
-def read(endpoint, waits, number=160):
-    """Sixteen threads read any of five objects."""
+@programs(
+    Program(
+        "16 threads, 5 keys",
+        "Four attempts with full jitter, while half of everything fails.",
+        (HALF,),
+        {"paths": KEYS, "waits": JITTER},
+        app=STORE,
+        timed=True,
+    ),
+    Program(
+        "16 threads, 5 keys, outage",
+        "The same while everything fails.",
+        (ALL,),
+        {"paths": KEYS[:64], "waits": JITTER},
+        app=STORE,
+        timed=True,
+    ),
+    Program(
+        "16 threads, 5 keys, endless",
+        "Thirty attempts at once while everything fails.",
+        (ALL,),
+        {"paths": KEYS[:64], "waits": AT_ONCE},
+        app=STORE,
+        true={"gives up", "backoff", "thundering herd"},
+    ),
+    Program(
+        "16 threads, keys of their own",
+        "Sixteen threads read an object each, in four attempts with full jitter.",
+        (HALF,),
+        {"paths": OWN, "waits": JITTER},
+        app=STORE,
+        passes={"retries*"},
+        timed=True,
+    ),
+    Program(
+        "16 threads, keys of their own, endless",
+        "The same, and thirty attempts at once of what always fails.",
+        (f"{ALL},key=cat-1*.jpg",),
+        {"paths": OWN[:40], "waits": AT_ONCE},
+        app=STORE,
+        caught={"gives up", "backoff"},
+        timed=True,
+    ),
+)
+def read(endpoint, paths, waits):
+    """Sixteen threads read the objects."""
     client = Sender(endpoint, "reader")
-    draw = random.Random(1)
-    paths = [draw.choice(KEYS) for _ in range(number)]
     in_threads(lambda path: retried(lambda: client.get(path), waits()), paths, threads=16)
-
-
-@program("16 threads, 5 keys", HALF, app=STORE, timed=True)
-def sixteen_threads(endpoint):
-    """Four attempts with full jitter, while half of everything fails."""
-    read(endpoint, lambda: full_jitter(3, first=0.1, longest=0.4))
-
-
-@program("16 threads, 5 keys, outage", "s3:SlowDown,method=GET", app=STORE, timed=True)
-def sixteen_threads_in_an_outage(endpoint):
-    """The same while everything fails."""
-    read(endpoint, lambda: full_jitter(3, first=0.1, longest=0.4), 64)
-
-
-@program(
-    "16 threads, 5 keys, endless",
-    "s3:SlowDown,method=GET",
-    app=STORE,
-    true={"gives up", "backoff", "thundering herd"},
-)
-def sixteen_endless_threads(endpoint):
-    """Thirty attempts at once while everything fails."""
-    read(endpoint, lambda: at_once(29), 64)
-
-
-@program("16 threads, keys of their own", HALF, app=STORE, passes={"retries*"}, timed=True)
-def keys_of_their_own(endpoint):
-    """Sixteen threads read an object each, in four attempts with full jitter."""
-    client = Sender(endpoint, "reader")
-    paths = [f"/photos/cat-{number}.jpg" for number in range(80)]
-    in_threads(lambda path: retried(lambda: client.get(path), full_jitter(3, 0.1, 0.4)), paths, threads=16)
-
-
-@program(
-    "16 threads, keys of their own, endless",
-    "s3:SlowDown,method=GET,key=cat-1*.jpg",
-    app=STORE,
-    caught={"gives up", "backoff"},
-    timed=True,
-)
-def endless_keys_of_their_own(endpoint):
-    """The same, and thirty attempts at once of what always fails."""
-    client = Sender(endpoint, "reader")
-    paths = [f"/photos/cat-{number}.jpg" for number in range(40)]
-    in_threads(lambda path: retried(lambda: client.get(path), at_once(29)), paths, threads=16)

@@ -1,14 +1,12 @@
 """One layer of retries, and two."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 
 import tenacity
 import urllib3
 from urllib3.util import Retry
 
-from .program import STORE, program
+from .program import STORE, Program, program, programs
 from .sdks import s3_client
 from .sending import in_threads
 
@@ -28,11 +26,23 @@ def pool(total, jitter=0.0):
     return urllib3.PoolManager(maxsize=20, retries=retry, headers={"User-Agent": "reader/1.0"})
 
 
-def outer(function, wait):
-    """tenacity around it: three times."""
-    return tenacity.retry(stop=tenacity.stop_after_attempt(3), wait=wait)(function)
-
-
+@programs(
+    Program(
+        "Retry in tenacity",
+        "urllib3's Retry, and tenacity around it, which begins anew at once.",
+        (DOWN,),
+        {"wait": tenacity.wait_none()},
+        caught={"nested retries"},
+        true={"jitter", "thundering herd", "backoff grows", "gives up"},
+    ),
+    Program(
+        "Retry in tenacity that waits",
+        "urllib3's Retry, and tenacity around it, which waits half a second first.",
+        (DOWN,),
+        {"wait": tenacity.wait_fixed(0.5)},
+        true={"nested retries", "jitter", "thundering herd", "backoff grows", "gives up"},
+    ),
+)
 def read(endpoint, wait):
     """Read each; errors are for the caller."""
     with pool(3) as http:
@@ -40,30 +50,11 @@ def read(endpoint, wait):
 
         def get(path):
             with suppress(tenacity.RetryError):
-                outer(lambda: http.request("GET", endpoint + path), wait)()
+                tenacity.retry(stop=tenacity.stop_after_attempt(3), wait=wait)(http.request)(
+                    "GET", endpoint + path
+                )
 
         in_threads(get, PATHS)
-
-
-@program(
-    "Retry in tenacity",
-    DOWN,
-    caught={"nested retries"},
-    true={"jitter", "thundering herd", "backoff grows", "gives up"},
-)
-def retry_in_tenacity(endpoint):
-    """urllib3's Retry, and tenacity around it, which begins anew at once."""
-    read(endpoint, tenacity.wait_none())
-
-
-@program(
-    "Retry in tenacity that waits",
-    DOWN,
-    true={"nested retries", "jitter", "thundering herd", "backoff grows", "gives up"},
-)
-def retry_in_waiting_tenacity(endpoint):
-    """urllib3's Retry, and tenacity around it, which waits half a second first."""
-    read(endpoint, tenacity.wait_fixed(0.5))
 
 
 @program(
@@ -101,35 +92,41 @@ def tenacity_alone(endpoint):
 SLOW = "s3:SlowDown,method=GET"
 
 
-def sdk(endpoint, function):
-    """Read each by boto3."""
+@programs(
+    Program(
+        "boto3 in tenacity",
+        "boto3 in standard mode, and tenacity around it, three times at once.",
+        (SLOW,),
+        {"again": True},
+        app=STORE,
+        caught={"nested retries"},
+        either={"attempts", "retry quota"},
+    ),
+    Program(
+        "boto3 alone",
+        "boto3 in standard mode.",
+        (SLOW,),
+        {"again": False},
+        app=STORE,
+        passes={"nested retries", "gives up"},
+        either={"attempts"},
+    ),
+    Program(
+        "boto3 in tenacity, in time",
+        "The same, where the second call of boto3 succeeds.",
+        (f"{SLOW},times=3,per=key",),
+        {"again": True},
+        app=STORE,
+        caught={"nested retries"},
+    ),
+)
+def sdk(endpoint, again):
+    """Read each by boto3; around it tenacity, three times at once, or nothing."""
+    around = tenacity.retry(stop=tenacity.stop_after_attempt(3)) if again else lambda function: function
     with s3_client(endpoint, retries={"mode": "standard", "max_attempts": 2}, max_pool_connections=20) as s3:
 
         def get(number):
             with suppress(Exception):  # whatever it is, it is for the caller
-                function(lambda: s3.get_object(Bucket="photos", Key=f"cat-{number}.jpg"))
+                around(s3.get_object)(Bucket="photos", Key=f"cat-{number}.jpg")
 
         in_threads(get, range(6))
-
-
-@program("boto3 in tenacity", SLOW, app=STORE, caught={"nested retries"}, either={"attempts", "retry quota"})
-def boto3_in_tenacity(endpoint):
-    """boto3 in standard mode, and tenacity around it, three times at once."""
-    sdk(endpoint, lambda get: outer(get, tenacity.wait_none())())
-
-
-@program("boto3 alone", SLOW, app=STORE, passes={"nested retries", "gives up"}, either={"attempts"})
-def boto3_alone(endpoint):
-    """boto3 in standard mode."""
-    sdk(endpoint, lambda get: get())
-
-
-@program(
-    "boto3 in tenacity, in time",
-    "s3:SlowDown,method=GET,times=3,per=key",
-    app=STORE,
-    caught={"nested retries"},
-)
-def boto3_in_tenacity_in_time(endpoint):
-    """The same, where the second call of boto3 succeeds."""
-    sdk(endpoint, lambda get: outer(get, tenacity.wait_none())())

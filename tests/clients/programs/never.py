@@ -1,7 +1,5 @@
 """Clients that try nothing again."""
 
-from __future__ import annotations
-
 import httpx
 import requests
 import urllib3
@@ -19,7 +17,6 @@ PATHS = [f"/documents/{number}" for number in range(8)]
 def never(endpoint):
     """requests as it is: an answer 503 is the caller's."""
     with requests.Session() as session:
-        session.trust_env = False
         for path in PATHS:
             session.get(endpoint + path)
 
@@ -40,7 +37,6 @@ def again(endpoint):
     """requests with urllib3's Retry."""
     retry = Retry(total=3, backoff_factor=0.1, status_forcelist=[503])
     with requests.Session() as session:
-        session.trust_env = False
         session.mount("http://", HTTPAdapter(max_retries=retry))
         for path in PATHS:
             session.get(endpoint + path)
@@ -60,6 +56,5 @@ def again_after_resets(endpoint):
 def no_post_again(endpoint):
     """requests: a POST is not retried, because its effect is unknown."""
     with requests.Session() as session:
-        session.trust_env = False
         for number in range(8):
             session.post(f"{endpoint}/orders/{number}", data=b"one cat")

@@ -1,10 +1,8 @@
 """An answer 412, and what a client does before it writes again."""
 
-from __future__ import annotations
-
 from botocore.exceptions import ClientError
 
-from .program import STORE, program
+from .program import STORE, Program, programs
 from .sdks import s3_client
 from .sending import Sender
 
@@ -12,7 +10,29 @@ STALE = "http:412,method=PUT,times=1,per=call"
 COUNTERS = [f"visits-{number}" for number in range(6)]
 
 
-def increment(endpoint, place, *, reads):
+@programs(
+    Program(
+        "412, read again",
+        "A 412 is answered by reading again and writing with the new If-Match.",
+        (STALE,),
+        {"place": "counters", "reads": True},
+        passes={"permanent"},
+    ),
+    Program(
+        "412, nothing new",
+        "The same, but nobody has written: the new If-Match is the old one, and so is the body.",
+        (STALE,),
+        {"place": "settings", "reads": True},
+    ),
+    Program(
+        "412, same If-Match",
+        "A 412 is answered by the same write with the same If-Match.",
+        (STALE,),
+        {"place": "counters", "reads": False},
+        caught={"permanent"},
+    ),
+)
+def increment(endpoint, place, reads):
     """Read, and write under the condition that nobody else has; up to three times."""
     client = Sender(endpoint, "counter")
     for name in COUNTERS:
@@ -25,25 +45,27 @@ def increment(endpoint, place, *, reads):
                 read = client.get(path)
 
 
-@program("412, read again", STALE, passes={"permanent"})
-def read_again(endpoint):
-    """A 412 is answered by reading again and writing with the new If-Match."""
-    increment(endpoint, "counters", reads=True)
+MATCHED = "s3:PreconditionFailed,method=PUT,header.if-match=,times=1,per=call"
 
 
-@program("412, nothing new", STALE)
-def read_again_in_vain(endpoint):
-    """The same, but nobody has written: the new If-Match is the old one, and so is the body."""
-    increment(endpoint, "settings", reads=True)
-
-
-@program("412, same If-Match", STALE, caught={"permanent"})
-def same_match(endpoint):
-    """A 412 is answered by the same write with the same If-Match."""
-    increment(endpoint, "counters", reads=False)
-
-
-def swap(endpoint, *, reads):
+@programs(
+    Program(
+        "412, read again, boto3",
+        "boto3 answers a 412 by reading again, and writing with the new If-Match.",
+        (MATCHED,),
+        {"reads": True},
+        app=STORE,
+    ),
+    Program(
+        "412, same If-Match, boto3",
+        "boto3: a 412 is answered by the same write with the same If-Match, at once.",
+        (MATCHED,),
+        {"reads": False},
+        app=STORE,
+        caught={"permanent"},
+    ),
+)
+def swap(endpoint, reads):
     """The same against a store, by boto3, where somebody else writes meanwhile."""
     with s3_client(endpoint) as s3:
         for number in range(6):
@@ -56,18 +78,3 @@ def swap(endpoint, *, reads):
                 except ClientError:
                     if reads:
                         etag = s3.get_object(**where)["ETag"]
-
-
-MATCHED = "s3:PreconditionFailed,method=PUT,header.if-match=,times=1,per=call"
-
-
-@program("412, read again, boto3", MATCHED, app=STORE)
-def swap_again(endpoint):
-    """boto3 answers a 412 by reading again, and writing with the new If-Match."""
-    swap(endpoint, reads=True)
-
-
-@program("412, same If-Match, boto3", MATCHED, app=STORE, caught={"permanent"})
-def swap_blindly(endpoint):
-    """boto3: a 412 is answered by the same write with the same If-Match, at once."""
-    swap(endpoint, reads=False)

@@ -1,9 +1,8 @@
 """A program that nobody drives, and what `faultinject report` must say of its journal."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 SERVICE, STORE, GCS = "app", "store", "gcs"
 """The apps of `service.APPS` that the server may serve."""
@@ -19,9 +18,10 @@ class Program:
     Attributes:
         name: in the table.
         title: what it does, in a line.
+        rules: in force meanwhile.
+        given: what its function gets beside the address.
         group: the class, which it shares with its twin: the name of its module.
         run: makes all of its requests to a server at the given address, and returns when it is done.
-        rules: in force meanwhile.
         app: what is served.
         caught: what is wrong with it, and shows in what it sends: FAIL or WARN; a PASS is a false green, anything else
             is undecided although enough was there.
@@ -35,9 +35,10 @@ class Program:
 
     name: str
     title: str
-    group: str
-    run: Callable[[str], object] = field(repr=False)
     rules: tuple[str, ...]
+    given: Mapping[str, object] = field(default_factory=dict)
+    group: str = ""
+    run: Callable[[str], object] | None = field(default=None, repr=False)
     app: str = SERVICE
     caught: Collection[str] = ()
     true: Collection[str] = ()
@@ -65,13 +66,18 @@ def program(name, *rules, **more):
         rules: those in force.
         more: further fields of `Program`.
     """
+    return lambda run: programs(Program(name, run.__doc__.partition("\n")[0], rules, **more))(run)
+
+
+def programs(*rows):
+    """Make a function several programs, each with what its row gives it."""
 
     def define(run):
-        group = run.__module__.rpartition(".")[2]
-        made = Program(name, run.__doc__.partition("\n")[0], group, run, rules, **more)
-        if name in FOUND and FOUND[name].run.__qualname__ != run.__qualname__:
-            raise ValueError(f"two programs are called {name}")
-        FOUND[name] = made
+        for each in rows:
+            if each.name in FOUND:
+                raise ValueError(f"two programs are called {each.name}")
+            group = run.__module__.rpartition(".")[2]
+            FOUND[each.name] = replace(each, group=group, run=partial(run, **each.given))
         return run
 
     return define

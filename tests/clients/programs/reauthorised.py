@@ -1,7 +1,5 @@
 """SDKs that get a new token after an answer 401, and clients that do not."""
 
-from __future__ import annotations
-
 import logging
 import os
 
@@ -15,7 +13,8 @@ from google.auth.transport.requests import AuthorizedSession
 from google.cloud import storage
 from google.oauth2.credentials import Credentials
 
-from .program import GCS, program
+from .program import GCS, Program, program, programs
+from .sending import insist
 
 LOCKED = "gcs:authError,method=GET,path=/download/**,times=1,per=call"
 EXPIRED = "b2:expired_auth_token,path=/b2api/*/b2_list_file_names,every=3"
@@ -32,23 +31,27 @@ def user(endpoint):
     )
 
 
-def download(endpoint, credentials):
+@programs(
+    Program(
+        "google-cloud-storage",
+        "google-cloud-storage: its session gets a new token after a 401.",
+        (LOCKED,),
+        app=GCS,
+        either={"error in 200"},
+    ),
+    Program(
+        "google-cloud-storage, plain 401",
+        "The same after a 401 that no document describes.",
+        (PLAIN,),
+        app=GCS,
+        passes={"permanent"},
+    ),
+)
+def download(endpoint):
     """Read each by Google's SDK."""
-    with storage.Client("cats", credentials, client_options={"api_endpoint": endpoint}) as client:
+    with storage.Client("cats", user(endpoint), client_options={"api_endpoint": endpoint}) as client:
         for name in NAMES:
             client.bucket("photos").blob(name).download_as_bytes()
-
-
-@program("google-cloud-storage", LOCKED, app=GCS, either={"error in 200"})
-def google(endpoint):
-    """google-cloud-storage: its session gets a new token after a 401."""
-    download(endpoint, user(endpoint))
-
-
-@program("google-cloud-storage, plain 401", PLAIN, app=GCS, passes={"permanent"})
-def google_plain(endpoint):
-    """The same after a 401 that no document describes."""
-    download(endpoint, user(endpoint))
 
 
 @program("google-cloud-storage, old token", PLAIN, app=GCS, caught={"permanent"})
@@ -77,12 +80,9 @@ def google_auth(endpoint):
 def requests_insists(endpoint):
     """requests with the same token, tried three times."""
     with requests.Session() as session:
-        session.trust_env = False
         session.headers["Authorization"] = "Bearer old"
         for name in NAMES:
-            for _ in range(3):
-                if session.get(f"{endpoint}/photos/{name}").status_code != 401:
-                    break
+            insist(3, 401, session.get, f"{endpoint}/photos/{name}")
 
 
 @program("b2sdk", EXPIRED)
@@ -101,6 +101,4 @@ def b2_by_hand(endpoint):
         headers = {"User-Agent": "backup/1.0", "Authorization": "old"}
         for number in range(6):
             url = f"{endpoint}/b2api/v4/b2_list_file_names?bucketId=b&prefix={number}"
-            for _ in range(3):
-                if pool.request("GET", url, headers=headers).status != 401:
-                    break
+            insist(3, 401, pool.request, "GET", url, headers=headers)

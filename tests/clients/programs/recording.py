@@ -1,7 +1,5 @@
 """Runs programs in processes of their own, and judges the journals that come of it."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

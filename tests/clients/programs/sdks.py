@@ -1,7 +1,5 @@
 """Storage SDKs before a server of ours."""
 
-from __future__ import annotations
-
 from contextlib import contextmanager
 
 import boto3

@@ -1,7 +1,5 @@
 """Requests over http.client, waits, threads and named calls of the small programs."""
 
-from __future__ import annotations
-
 import random
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -60,6 +58,14 @@ def retried(attempt, waits, again=PASSING):
         time.sleep(wait)
         answer = attempt()
     return answer
+
+
+def insist(number, again, ask, *arguments, **named):
+    """Ask so many times at once, as long as the answer of whatever library has this status."""
+    for _ in range(number):
+        answer = ask(*arguments, **named)
+        if getattr(answer, "status_code", None) != again and getattr(answer, "status", None) != again:
+            break
 
 
 def full_jitter(number, first=0.3, longest=1.2):

@@ -1,7 +1,5 @@
 """The servers of the programs: a small service, and filled stores."""
 
-from __future__ import annotations
-
 import json
 import threading
 from itertools import count

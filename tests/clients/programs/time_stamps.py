@@ -1,22 +1,16 @@
 """Bodies with a time stamp."""
 
-from __future__ import annotations
-
 import json
 import time
 
 import requests
 import tenacity
 
-from .program import program
+from .program import Program, program, programs
 from .sending import call
 
 DOWN = "http:503,path=/log"
 PASSING = "http:503,path=/status/**,times=2,per=call"
-
-
-class Busy(Exception):
-    """It did not work."""
 
 
 def stamped():
@@ -28,7 +22,6 @@ def stamped():
 def tight_loop(endpoint):
     """requests: 1,200 attempts in a tight loop, each with the time in its body."""
     with requests.Session() as session:
-        session.trust_env = False
         for _ in range(1200):
             if session.put(f"{endpoint}/log", data=stamped()).status_code != 503:
                 break
@@ -44,39 +37,39 @@ def tight_loop(endpoint):
 def named_tight_loop(endpoint):
     """The same, three times forty attempts, where a test says what belongs together."""
     with requests.Session() as session:
-        session.trust_env = False
         for _ in range(3):
             with call("log", None):
                 for _ in range(40):
                     session.put(f"{endpoint}/log", data=stamped())
 
 
-def report(endpoint, body):
+@programs(
+    Program(
+        "time stamp of the call",
+        "requests and tenacity: the time in a body is that of the call, in all of its attempts.",
+        (PASSING,),
+        {"anew": False},
+        passes={"same bytes"},
+    ),
+    Program(
+        "time stamp of the attempt",
+        "requests and tenacity: the time in a body is that of the attempt.",
+        (PASSING,),
+        {"anew": True},
+        true={"same bytes"},
+    ),
+)
+def report(endpoint, anew):
     """Send six reports with tenacity; each attempt makes a new body, or all use one."""
 
     @tenacity.retry(
         wait=tenacity.wait_random_exponential(multiplier=0.1, max=0.4), stop=tenacity.stop_after_attempt(4)
     )
     def send(number, made):
-        if (
-            session.put(f"{endpoint}/status/{number}", data=body() if made is None else made).status_code
-            == 503
-        ):
-            raise Busy
+        body = stamped() if anew else made
+        if session.put(f"{endpoint}/status/{number}", data=body).status_code == 503:
+            raise OSError(503)
 
     with requests.Session() as session:
-        session.trust_env = False
         for number in range(6):
-            send(number, None if body else stamped())
-
-
-@program("time stamp of the call", PASSING, passes={"same bytes"})
-def stamp_of_the_call(endpoint):
-    """requests and tenacity: the time in a body is that of the call, in all of its attempts."""
-    report(endpoint, None)
-
-
-@program("time stamp of the attempt", PASSING, true={"same bytes"})
-def stamp_of_the_attempt(endpoint):
-    """requests and tenacity: the time in a body is that of the attempt."""
-    report(endpoint, stamped)
+            send(number, stamped())

@@ -1,7 +1,5 @@
 """Waiting for something to be there."""
 
-from __future__ import annotations
-
 import time
 
 import urllib3
