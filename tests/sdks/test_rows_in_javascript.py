@@ -55,7 +55,7 @@ def by_aws(row, sent):
 
 
 def by_minio(row, sent):
-    """MinIO's SDK gives no status, reads nothing of a retryable error, and keeps `&#39;`."""
+    """MinIO's SDK gives no status, and reads nothing of a retryable error."""
     if sent.status in (408, 429, 499, 500, 502, 503, 504, 520):
         return (
             None,
@@ -63,7 +63,7 @@ def by_minio(row, sent):
             f"Request failed after 0 retries: Error: Retryable HTTP status: {sent.status}",
             None,
         )
-    return None, row.code, with_quotes_numbered(row.message), sent.request_id
+    return None, row.code, row.message, sent.request_id
 
 
 def by_azure(row, sent):
