@@ -150,25 +150,59 @@ def test_a_wrong_client(run, suite):
     assert found["broken"][0]["confirmed"] is True
 
 
+BEHIND = "def test_behind():\n    pass\n"
+MISSING = r"\nfails without faults, although no test does: the command \({}\); tests may be missing\n$"
+MANY = "".join(f"def test_{number}(): pass\n" for number in range(12))
+HANGS = """
+def test_first():
+    ask('PUT', '/first')
+    os.path.exists('there') and os.remove('there')
+def test_hangs():
+    try:
+        ask('PUT', '/wrong', tries=1)
+    except RuntimeError:
+        import time
+        time.sleep(600)
+"""
+OF_ANOTHER = """
+failed = []
+def test_first():
+    try:
+        ask('PUT', '/first', tries=1)
+    except RuntimeError:
+        failed.append(1)
+def test_second():
+    assert not failed
+"""
+LISTED = ", ".join(f"test_it.py::test_{number}" for number in range(10))
+
+
 @pytest.mark.parametrize(
-    ("ends", "words", "how"),
+    ("parts", "words", "code", "says"),
     [
-        pytest.param("os._exit(9)", (), "exit code 9", marks=pytest.mark.slow),
-        ("os.kill(os.getpid(), 9)", (), "ended by SIGKILL"),
-        pytest.param(
-            "time.sleep(600)", ("--within", "20s"), "did not end within 20 s", marks=pytest.mark.slow
+        # The suite ends early without faults: an unknown number of tests behind was not tried, though those before pass.
+        *(
+            make((RIGHT, f"import time\ndef test_ends():\n    {ends}\n", BEHIND), words, 3, MISSING.format(how))
+            for make, ends, words, how in (
+                (slowly, "os._exit(9)", "", "exit code 9"),
+                (pytest.param, "os.kill(os.getpid(), 9)", "", "ended by SIGKILL"),
+                (slowly, "time.sleep(600)", "--within 20s", "did not end within 20 s"),
+            )
         ),
+        # Tests that did not run are named, with how the command ended; many are counted.
+        slowly((WRONG, MANY), "-- -x", 1, rf"\ndid not run with s3:SlowDown,times=1,per=call \(exit code 1\): {LISTED} … and 2 more \(-v\)\n"),
+        # A suite that hangs is ended. A cause for which no request got a fault has no smaller rule.
+        slowly((HANGS,), "--within 20s", 1, r"\ndid not run with s3:SlowDown,times=1,per=call \(did not end within 20 s\): test_it\.py::test_hangs\n$"),
+        # A test that another test's fault breaks is broken only by all faults together.
+        slowly((OF_ANOTHER,), "", 1, r"✕ test_it\.py::test_second: assert not \[1\]\n  only with: s3:SlowDown,times=1,per=call \(no request of its own got the fault\)\n"),
     ],
-)
-def test_the_suite_ends_early_without_faults(run, suite, ends, words, how):
-    """Exit code 3 although the tests before pass: an unknown number behind was not tried."""
-    name = suite(RIGHT, f"import time\ndef test_ends():\n    {ends}\ndef test_behind():\n    pass\n")
-    words = [*words, "-r", "s3:SlowDown", "--", *PYTEST, name]
-    code, out, _ = run("trial", *words)
-    assert (code, out.splitlines()[-1]) == (
-        3,
-        f"fails without faults, although no test does: the command ({how}); tests may be missing",
-    )
+)  # fmt: skip
+def test_how_a_suite_of_pytest_ends(run, suite, parts, words, code, says):
+    """The exit code, and its reason."""
+    given, _, options = words.partition("-- ")
+    runner = (*PYTEST, *options.split(), suite(*parts))
+    found, out, _ = run("trial", *given.split(), "-r", "s3:SlowDown", "--", *runner)
+    assert (found, bool(re.search(says, out))) == (code, True), out
 
 
 CUT = """
@@ -190,6 +224,7 @@ ENDS = "import atexit\natexit.register(os._exit, 1)\n"
 PHOTOS = "def test_it():\n    ask('PUT', '/photos')\n"
 RAISES = "def test_it():\n    raise ValueError('no such table')\n"
 FLAKY = [f"def test_{n}():\n    ask('PUT', '/flaky')\n    assert run_number() < 12\n" for n in range(11)]
+FAIL = "".join(f"def test_{n}():\n    ask('PUT', '/before')\n    assert 0\n" for n in range(11))
 NOTHING = r"\nno fault was tried: none of the tests passes in both runs without faults\n$"
 
 
@@ -208,13 +243,16 @@ NOTHING = r"\nno fault was tried: none of the tests passes in both runs without 
         ((RIGHT,), "-r s3:SlowDown -r s3:ExpiredToken,from=1", 3, [r"\n3 +0 +s3:SlowDown,times=1,per=call\n(?!.*\n?\d+ +\d+ +s3:ExpiredToken)"]),
         # No test passes twice; with -v each of many is listed.
         (FLAKY, "-v", 3, [r"\nflaky:\n    test_0\n    test_1\n", NOTHING]),
+        # Of the tests that fail without faults ten are listed; with -v all.
+        ((FAIL,), "-r s3:SlowDown", 3, [rf"^[^\n]*\n+(fails without faults: [^\n]*\n){{10}}  … and 1 more \(-v\){NOTHING}"]),
+        ((FAIL,), "-v", 3, [r"^[^\n]*\n+(fails without faults: [^\n]*\n){11}no fault was tried"]),
         # A wrong import or a failing set-up fails before the first request, which is not missing.
         *(
             ((RAISES, others), "", 3, [r"\nfails without faults: test_it: no such table\n", r"\nno fault was tried: no request was seen\n$"])
             for others in ("", "def test_of_no_request(): pass\n")
         ),
     ],
-    ids=["cut off", "one alone", "nowhere", "stays", "flaky", "before a request", "before a request, beside another"],
+    ids=["cut off", "one alone", "nowhere", "stays", "flaky", "many fail", "all that fail", "before a request", "before a request, beside another"],
 )  # fmt: skip
 def test_how_it_ends(run, job, parts, words, code, says):
     """The exit code, and its reason."""
@@ -259,19 +297,6 @@ def test_sends():
     assert "did not run: test_right" in failure.text
 
 
-def test_many_are_cut_short(run, job):
-    """Of the tests that fail without faults ten are listed; with -v all."""
-    many = "".join(f"def test_{n}():\n    ask('PUT', '/before')\n    assert 0\n" for n in range(11))
-    words = [*LISTENED, "-r", "s3:SlowDown", *job(many)]
-    code, out, _ = run("trial", *words)
-    assert (code, out.count("fails without faults: ")) == (3, 10)
-    assert out.endswith(
-        "\n  … and 1 more (-v)\nno fault was tried: none of the tests passes in both runs without faults\n"
-    )
-    _, out, _ = run("trial", "-v", *words)
-    assert (out.count("fails without faults: "), "-v" in out) == (11, False)
-
-
 LARGE = """
 def send(path, *body, **headers):
     assert exchange("PUT", path, *body, **headers)[0] == 200
@@ -282,21 +307,6 @@ def test_large():
     for number in range(1, 10):
         send(f"/large/{number}", x_amz_copy_source="/large/0")
 """
-
-
-@pytest.mark.slow
-def test_what_ends_early(run, suite):
-    """Tests that did not run are named, with how the command ended; many are counted."""
-    many = "".join(f"def test_{number}(): pass\n" for number in range(12))
-    words = ["-r", "s3:SlowDown", "--", *PYTEST, "-x", suite(WRONG, many)]
-    code, out, _ = run("trial", *words)
-    assert code == 1
-    [line] = [each for each in out.splitlines() if each.startswith("did not run")]
-    assert line == (
-        "did not run with s3:SlowDown,times=1,per=call (exit code 1): "
-        + ", ".join(f"test_it.py::test_{number}" for number in range(10))
-        + " … and 2 more (-v)"
-    )
 
 
 CONFLICTS = [f"operation={each}" for each in ("PutObject", "CopyObject", "CompleteMultipartUpload")]
@@ -396,14 +406,11 @@ def test_rules_of_the_user():
 
     An error that HEAD cannot show.
     """
-    [(told,), (once, also)] = faults_of(["s3:SlowDown,skip=1", "http:500 reset"], "s3")
-    assert [*map(str, (told, once, also))] == [
-        "s3:SlowDown,skip=1",
-        "http:500,times=1,per=call",
-        "reset,times=1,per=call",
+    assert [[*map(str, rules)] for rules in faults_of(["s3:SlowDown,skip=1", "http:500 reset"], "s3")] == [
+        ["s3:SlowDown,skip=1"],
+        ["http:500,times=1,per=call", "reset,times=1,per=call"],
     ]
-    hidden = [str(each) for [each] in faults_of(["cos"], "cos") if "unless.method=HEAD" in str(each)]
-    assert hidden == []
+    assert "unless.method=HEAD" not in str(faults_of(["cos"], "cos"))
 
 
 def test_each_operation_is_a_finding(run, suite):
@@ -416,21 +423,16 @@ def test_it():
         ask('PUT', '/photos/cat', tries=1)
     except RuntimeError:
         pass
-    try:
-        assert ask('GET', '/photos/cat', tries=1) == b'meow'
-    except RuntimeError:
-        assert 0, 'it is lost'
+    assert exchange('GET', '/photos/cat')[0] != 404, 'it is lost'
 """
     )
-    words = ["-r", "s3:SlowDown,operation=CreateBucket", "-r", "reset,operation=GetObject"]
-    code, out, _ = run("trial", *words, "-r", "http:503,operation=PutObject,from=1", "--", *PYTEST, name)
-    assert code == 1
-    assert ": 1 broken by a fault, " in out
-    assert re.findall(r"fault lasts|smallest: [^,]+,operation=\w+", out) == [
-        "fault lasts",
-        "smallest: s3:SlowDown,operation=CreateBucket",
-        "smallest: reset,operation=GetObject",
-    ]
+    words = ["-r", "s3:SlowDown,operation=CreateBucket", "-r", "http:503,operation=PutObject,from=1"]
+    code, out, _ = run("trial", *words, "--", *PYTEST, name)
+    found = re.findall(r": 1 broken by a fault|fault lasts|smallest: [^,]+,operation=\w+", out)
+    assert (code, found) == (
+        1,
+        [": 1 broken by a fault", "fault lasts", "smallest: s3:SlowDown,operation=CreateBucket"],
+    )
 
 
 @pytest.mark.slow
@@ -989,41 +991,6 @@ def test_skips():
 """
 
 
-@pytest.mark.slow
-def test_a_suite_that_hangs(run, suite):
-    """A hanging suite is ended, and tests that did not run are named.
-
-    A cause for which no request got a fault has no smaller rule.
-    """
-    name = suite(
-        "def test_first():\n    ask('PUT', '/first')\n    os.path.exists('there') and os.remove('there')\n",
-        "def test_hangs():\n    try:\n        ask('PUT', '/wrong', tries=1)\n    except "
-        "RuntimeError:\n        import time; time.sleep(600)\n",
-    )
-    code, out, _ = run("trial", "--within", "20s", "-r", "s3:SlowDown", "--", *PYTEST, name)
-    assert code == 1
-    assert out.endswith(
-        "did not run with s3:SlowDown,times=1,per=call (did not end within 20 s): test_it.py::test_hangs\n"
-    )
-
-
-@pytest.mark.slow
-def test_a_test_broken_without_a_fault_of_its_own(run, suite):
-    """A test that another test's fault breaks is broken only by all faults together."""
-    name = suite(
-        "failed = []\n",
-        "def test_first():\n    try:\n        ask('PUT', '/first', tries=1)\n    except "
-        "RuntimeError:\n        failed.append(1)\n",
-        "def test_second():\n    assert not failed\n",
-    )
-    code, out, _ = run("trial", "-r", "s3:SlowDown", "--", *PYTEST, name)
-    assert code == 1
-    assert (
-        "✕ test_it.py::test_second: assert not [1]\n"
-        "  only with: s3:SlowDown,times=1,per=call (no request of its own got the fault)\n"
-    ) in out
-
-
 BEFORE = "def test_before():\n    ask('PUT', '/before')\n    assert 0, 'broken'\n"
 TWICE = "def test_twice():\n    if run_number() < 3:\n        ask('PUT', '/twice')\n"
 SKIPPED = "@pytest.mark.skip\ndef test_skipped(): pass\n"
@@ -1128,52 +1095,43 @@ def test_a_test_that_no_request_alone_breaks(run, job, number, confirmed, tried,
     )
 
 
-@pytest.mark.slow
+STOPS = "import signal\n{}:\n    os.kill(os.getppid(), signal.SIGINT)\n    signal.pause()\n"
+NOT_TRIED = r"\n  smallest: s3:SlowDown,operation={},times=1,skip={} \(not tried\)\n"
+
+
 @pytest.mark.parametrize(
-    ("stops", "says"),
+    ("parts", "words", "says", "written"),
     [
-        (4, "  smallest: s3:SlowDown,operation=CreateBucket,times=1,skip=2 (not tried)"),
+        # The runs so far are judged: the first of two faults.
         (
-            5,
-            "  only with: s3:SlowDown,times=1,per=call (1 request alone did not break it; not all were tried)",
+            (WRONG, STOPS.format("def test_stops():\n  if run_number() == 4")), "-r s3:SlowDown -r reset",
+            [
+                NOT_TRIED.format("PutObject", 1),
+                r"\n3 +1 +s3:SlowDown,times=1,per=call\n"
+                r"incomplete: interrupted in fault 2 of 2 \(reset,times=1,per=call\)\n\nfaultinject: interrupted$",
+            ],
+            "::notice::incomplete: interrupted in fault 2 of 2 (reset,",
         ),
+        # Nothing is said of requests that were not tried.
+        *(
+            slowly((STOPS.format(f"if run_number() == {number}"), of_two(3)), "-r s3:SlowDown", [says], "::")
+            for number, says in (
+                (4, NOT_TRIED.format("CreateBucket", 2)),
+                (5, r"\n  only with: s3:SlowDown,times=1,per=call \(1 request alone did not break it; not all were tried\)\n"),
+            )
+        ),
+        # At the beginning there is nothing to judge.
+        ((STOPS.format("def test_stops()"),), "", [r"^\nfaultinject: interrupted$"], None),
     ],
-)
-def test_interrupted_while_the_smallest_rule_is_looked_for(start, job, stops, says):
-    """Nothing is said of requests that were not tried."""
-    stop = f"import signal\nif run_number() == {stops}:\n    os.kill(os.getppid(), signal.SIGINT)\n    signal.pause()\n"
-    process = start("trial", *LISTENED, "-r", "s3:SlowDown", *job(stop, of_two(3)))
+    ids=["in a fault", "before the smallest rule", "in the smallest rule", "at the beginning"],
+)  # fmt: skip
+def test_interrupted(start, job, parts, words, says, written):
+    """What was found so far is told."""
+    process = start("trial", "-o", "x.github", *LISTENED, *words.split(), *job(*parts))
     code, lines = process.ended()
-    assert (code, says in lines) == (130, True), lines
-
-
-def test_interrupted(start, job):
-    """An interrupted trial judges the runs so far: the first of two faults, or nothing."""
-    command = job(
-        WRONG,
-        "import signal\ndef test_stops():\n    if run_number() == 4:\n        "
-        "os.kill(os.getppid(), signal.SIGINT)\n        signal.pause()\n",
-    )
-    process = start("trial", "-o", "x.github", *LISTENED, "-r", "s3:SlowDown", "-r", "reset", *command)
-    code, lines = process.ended()
-    assert code == 130
-    assert "  smallest: s3:SlowDown,operation=PutObject,times=1,skip=1 (not tried)" in lines
-    assert (
-        Path("x.github").read_text().startswith("::notice::incomplete: interrupted in fault 2 of 2 (reset,")
-    )
-    assert lines[-4:] == [
-        "3         1       s3:SlowDown,times=1,per=call",
-        "incomplete: interrupted in fault 2 of 2 (reset,times=1,per=call)",
-        "",
-        "faultinject: interrupted",
-    ]
-
-
-def test_interrupted_at_the_beginning(start, job):
-    """There is nothing to judge."""
-    stops = "import signal\ndef test_stops():\n    os.kill(os.getppid(), signal.SIGINT)\n    signal.pause()\n"
-    process = start("trial", *LISTENED, *job(stops))
-    assert process.ended() == (130, ["", "faultinject: interrupted"])
+    told, result = "\n".join(lines), Path("x.github")
+    assert (code, [each for each in says if not re.search(each, told)]) == (130, []), told
+    assert result.read_text().startswith(written) if written else not result.exists()
 
 
 def test_progress(run, job, terminal):
