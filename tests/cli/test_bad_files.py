@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -54,18 +55,12 @@ def zeros(path):
         file.truncate(3 << 30)
 
 
-def no_permission(path):
-    path.write_text("x = 1")
-    path.chmod(0)
-
-
 KINDS = {
     "endless": lambda path: path.symlink_to("/dev/zero"),
     "directory": lambda path: path.mkdir(),
     "pipe": os.mkfifo,
     "zeros": zeros,
     "nothing": lambda path: None,
-    "no permission": no_permission,
 }
 
 
@@ -97,11 +92,8 @@ def invoke(words, path, monkeypatch):
 
 def check(result, path):
     """One sentence that names the file, and exit code 2."""
-    assert result.exit_code == 2, result.output
-    assert result.stdout == ""
-    assert result.stderr.startswith("faultinject: ")
-    assert str(path) in result.stderr
-    assert result.stderr.count("\n") == 1
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1), result.output
+    assert re.match(f"faultinject: .*{re.escape(str(path))}", result.stderr)
     assert len(result.stderr) <= 2000
 
 
@@ -175,10 +167,8 @@ def test_a_journal_without_an_end_from_the_standard_input():
     with Path("/dev/zero").open("rb") as endless:
         command = [sys.executable, "-m", "faultinject", "report", "-"]
         result = subprocess.run(command, stdin=endless, capture_output=True, text=True, check=False)
-    assert result.returncode == 2
-    assert result.stderr == (
-        "faultinject: the standard input: no line of a faultinject journal in its first 64 MiB\n"
-    )
+    told = "faultinject: the standard input: no line of a faultinject journal in its first 64 MiB\n"
+    assert (result.returncode, result.stderr) == (2, told)
 
 
 def test_a_line_of_a_hundred_megabytes(tmp_path):
@@ -192,8 +182,8 @@ def test_a_line_of_a_hundred_megabytes(tmp_path):
         file.write(b"\n")
         file.writelines(lines[20:])
     result = command("report", str(path), "--finished")
-    assert result.exit_code == 1
-    assert "Skipped lines: longer than 1 MiB (1)." in " ".join(result.stdout.split())
+    skipped = "Skipped lines: longer than 1 MiB (1)." in " ".join(result.stdout.split())
+    assert (result.exit_code, skipped) == (1, True)
 
 
 COSTLY = {

@@ -6,47 +6,44 @@ import sys
 
 import pytest
 
+from tests.slowly import others_slowly
+
 from .journals import forbidden, text
 
-REPORT = ("report", "--finished", "-v")
+pytestmark = pytest.mark.live
 
 
-@pytest.mark.live
+@pytest.fixture
+def printed(tmp_path):
+    """Print a report on requests with this User-Agent, with more variables: the bytes."""
+
+    def run(agent, **more):
+        path = tmp_path / "journal.jsonl"
+        path.write_text(text([{**each, "user_agent": agent} for each in forbidden()]), encoding="utf-8")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+        command = [sys.executable, "-m", "faultinject", "report", "--finished", "-v", str(path)]
+        done = subprocess.run(command, env={**kept, **more}, capture_output=True, timeout=300)
+        assert (done.returncode, done.stderr) == (1, b"")
+        return done.stdout
+
+    return run
+
+
 @pytest.mark.parametrize(("encoding", "sign"), [("utf-8", "✕"), ("latin-1", "\\u2715")])
-def test_what_a_terminal_lacks_is_an_escape(tmp_path, encoding, sign):
+def test_what_a_terminal_lacks_is_an_escape(printed, encoding, sign):
     """Of signs too; what the terminal has stays."""
-    path = tmp_path / "journal.jsonl"
-    path.write_text(text([{**each, "user_agent": "☃é"} for each in forbidden()]), encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-m", "faultinject", *REPORT, str(path)],
-        env={**os.environ, "PYTHONIOENCODING": encoding},
-        capture_output=True,
-        timeout=100,
-    )
-    assert (done.returncode, done.stderr) == (1, b"")
-    said = done.stdout.decode(encoding)
+    said = printed("☃é", PYTHONIOENCODING=encoding).decode(encoding)
     assert f"\n{sign} FAIL  permanent: " in said
     assert "☃é".encode(encoding, "backslashreplace").decode(encoding) in said
 
 
-@pytest.mark.live
-@pytest.mark.parametrize("columns", [40, *(pytest.param(each, marks=pytest.mark.slow) for each in (72, 120))])
-def test_a_report_at_any_width(tmp_path, columns):
+@pytest.mark.parametrize("columns", others_slowly([40, 72, 120], (40).__eq__))
+def test_a_report_at_any_width(printed, columns):
     """No line is wider than the terminal, and the result comes first, also in the locale C.
 
     A single word may be wider.
     """
-    path = tmp_path / "journal.jsonl"
-    path.write_text(text(forbidden()), encoding="utf-8")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    done = subprocess.run(
-        [sys.executable, "-m", "faultinject", *REPORT, str(path)],
-        capture_output=True,
-        timeout=300,
-        env={**kept, "LC_ALL": "C", "COLUMNS": str(columns)},
-    )
-    assert (done.returncode, done.stderr) == (1, b"")
-    lines = done.stdout.decode("utf-8").splitlines()
+    lines = printed("uploader/1.0", LC_ALL="C", COLUMNS=str(columns)).decode("utf-8").splitlines()
     assert lines[0].startswith("FAIL: permanent: 4 of 4")
     assert any(each.startswith("✕ FAIL  permanent: ") for each in lines)
     assert [each for each in lines if len(each) > columns and len(each.split()) > 1] == []

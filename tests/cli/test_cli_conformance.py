@@ -196,8 +196,7 @@ def test_a_report_judges_a_kept_journal_as_the_run_was_judged(run, tmp_path):
     lines = path.read_text().splitlines()
     assert [bool(json.loads(each).get("ended")) for each in lines[-2:]] == [False, True]
     code, again, err = run("report", str(path), "--format", "json")
-    assert (code, err) == (1, "")
-    assert judged(json.loads(again)) == judged(client["report"])
+    assert (code, err, judged(json.loads(again))) == (1, "", judged(client["report"]))
     assert path.read_text().count('"driven":{') == 2
     # Two journals at once are of no one run; what is damaged is none.
     other = tmp_path / "other.jsonl"
@@ -395,8 +394,7 @@ def test_a_driver_without_a_note_is_known_not_to_be_configured(run, sdks, tmp_pa
         for one in each["report"]["findings"]
         if one["check"] == "attempts"
     }
-    assert found == asked
-    assert code == 1
+    assert (found, code) == (asked, 1)
 
 
 def test_nothing_is_installed(refused, sdks):
@@ -453,8 +451,7 @@ def test_one_of_several_that_dies(run, silent):
     """The others are judged all the same, and the table has a row for it."""
     two = ("--client", silent("dies"), "--client", "good_client:Client")
     code, out, _ = run("conformance", *two, *SHORT)
-    assert code == 1
-    assert out.splitlines()[0] == f"FAIL: 1 of 2 clients fails: {silent('dies')}"
+    assert (code, out.splitlines()[0]) == (1, f"FAIL: 1 of 2 clients fails: {silent('dies')}")
     assert re.search(r"^answers +✕$", out, re.MULTILINE)
     assert re.search(r"^permanent +\? +✓$", out, re.MULTILINE)
 
@@ -529,8 +526,7 @@ def test_one_client_without_a_call(run, sdks):
     assert "faultinject: --phase too-many-requests: boto3 makes no call of it: s3 has no such fault\n" in err
     numbers = {each["client"]: each["numbers"]["retried"] for each in json.loads(out)["clients"]}
     [answered] = numbers.pop("bad_client:Client")
-    assert (answered["calls"], answered["retried"]) == (4, 4)
-    assert numbers == {"boto3": []}
+    assert (answered["calls"], answered["retried"], numbers) == (4, 4, {"boto3": []})
 
 
 ODD = """

@@ -74,8 +74,7 @@ def test_as_data(run, refused, here):
     """JSON says after which request it was killed, and what the store lacks."""
     code, output, _ = run(*CRASH, "--json", "--reset", "rm -f done", "--", *command("appended", "wrong"))
     [finding] = json.loads(output)["findings"]
-    assert code == 1
-    assert finding["killed_after"] == 3
+    assert (code, finding["killed_after"]) == (1, 3)
     assert finding["error"] == "written twice: /films/log has 12 bytes; without a crash it has 6 bytes"
     assert finding["scenario"] == ["reset,method=PUT,path=/films/log,times=1,when=after,name=crash"]
     assert finding["marker"] == (
@@ -144,8 +143,7 @@ def test_a_server_of_somebody_else(run, here, serve):
     why = "only the embedded store shows it; here the exit code and the requests are judged"
     assert f"left out: what the store holds ({why})" in output
     replay = shlex.split(output.partition("  replay: faultinject ")[2].splitlines()[0])
-    assert replay[: len(options)] == list(options)
-    assert replay[len(options)] == "--replay"
+    assert (replay[: len(options)], replay[len(options)]) == (list(options), "--replay")
 
 
 @pytest.mark.slow
@@ -167,8 +165,7 @@ ask("DELETE", "/films/begun")
         assert replay[at + 1 : at + 1 + len(value)] == value
     assert "left behind:" not in output
     code, again, _ = run(*replay)
-    assert code == 1
-    assert again.splitlines()[2:5] == output.splitlines()[2:5]
+    assert (code, again.splitlines()[2:5]) == (1, output.splitlines()[2:5])
 
 
 NEVER_ENDS = """

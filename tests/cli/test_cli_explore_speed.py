@@ -30,8 +30,7 @@ def test_what_fails_only_because_of_the_speed_is_no_failure(run, program, tmp_pa
     exit_code, output, _ = run(
         "explore", "-r", "cos:SlowDown", "--speed", "20", "--json", "--", *program(noted + source)
     )
-    assert (exit_code, json.loads(output)["runs"]) == (code, 2)
-    assert (tmp_path / "runs").read_text() == fast
+    assert (exit_code, json.loads(output)["runs"], (tmp_path / "runs").read_text()) == (code, 2, fast)
 
 
 def test_a_command_that_fails_at_the_speed_without_faults(run, program):

@@ -135,8 +135,7 @@ def test_a_journal(run, became, tmp_path):
     given = ("-r", "http:500", "--journal", os.path.relpath(path))
     assert run("run", *given, "--", sys.executable, env={"FAULTINJECT_JOURNAL": "other"})[0] == 0
     [(_, _, environ)] = became
-    assert environ["FAULTINJECT_JOURNAL"] == str(path)
-    assert path.read_text() == ""
+    assert (environ["FAULTINJECT_JOURNAL"], path.read_text()) == (str(path), "")
 
 
 def ours(environ):
@@ -203,8 +202,7 @@ def test_no_place_for_files(run, became, monkeypatch):
     monkeypatch.setattr(tempfile, "_candidate_tempdir_list", list)
     given = ("-r", "http:500", "--", sys.executable)
     env = {"FAULTINJECT_STORE": "redis://127.0.0.1:1"}
-    assert run("run", *given, env=env)[0] == 0
-    assert became[0][2]["FAULTINJECT_RUN"] == "1:"
+    assert (run("run", *given, env=env)[0], became[0][2]["FAULTINJECT_RUN"]) == (0, "1:")
     for more, others in ((("--strict",), env), ((), {})):
         code, _, err = run("run", *more, *given, env=others)
         assert (code, "No usable temporary directory" in err) == (2, True)

@@ -144,10 +144,8 @@ def test_a_wrong_client(run, suite):
         "fails without faults: test_it.py::test_before: AssertionError: assert not 'meow'\n"
     )
     code, found = trial(run, *shlex.split(out.partition("replay: faultinject trial ")[2].partition("\n")[0]))
-    assert code == 1
-    assert [each["test"] for each in found["broken"]] == ["test_it.py::test_wrong"]
-    assert found["tests"] == 1
-    assert found["broken"][0]["confirmed"] is True
+    assert (code, [each["test"] for each in found["broken"]]) == (1, ["test_it.py::test_wrong"])
+    assert (found["tests"], found["broken"][0]["confirmed"]) == (1, True)
 
 
 BEHIND = "def test_behind():\n    pass\n"
@@ -803,8 +801,7 @@ def test_an_app_that_reports_its_error(run, suite):
     [lists, again] = re.findall(
         r"^not judged with \S+: 3 tests with an error of storage or of the app: (.*)$", out, re.MULTILINE
     )
-    assert lists == again
-    assert lists.count("(GET /upload got 503)") == 3
+    assert (lists, lists.count("(GET /upload got 503)")) == (again, 3)
     code, out, err = run("trial", "-r", "s3:SlowDown,operation=PutObject,times=9", "--", *PYTEST, name)
     assert code == 1, err + out
     assert "\n  the app reported the error: GET /upload got 503\n" in out

@@ -265,8 +265,7 @@ def test_a_command_that_stops_answering(program):
     done = run(program(text), name="silent", phases=short("cal", "denied"), deadline=5.0)
     assert done.failure.startswith("it stopped answering: no answer for ")
     assert done.failure.endswith(" s; 1 call had not ended: cal-001 of phase cal")
-    assert done.judgement.conclusion.exit_code == 1
-    assert done.stderr == "stuck"
+    assert (done.judgement.conclusion.exit_code, done.stderr) == (1, "stuck")
 
 
 def test_a_command_that_says_nothing_is_not_waited_for_for_ever(program):
@@ -357,8 +356,7 @@ def test_a_flood_of_standard_error_is_not_kept(program):
     """Its end is; the calls are made."""
     text = ASKING.replace("say(ready", "sys.stderr.write('x' * 5_000_000 + 'end')\nsay(ready")
     done = run(program(text), name="loud", phases=short("cal"))
-    assert (done.failure, [each.returned for each in done.windows]) == ("", [True])
-    assert len(done.stderr) == 2000
+    assert (done.failure, [each.returned for each in done.windows], len(done.stderr)) == ("", [True], 2000)
     assert done.stderr.endswith("xend")
 
 

@@ -50,8 +50,7 @@ def test_toxics(convert, given, rule, left_out, changed):
     assert found.rules == ([] if rule is None else [rule + f",name=s3-{given['name']}"])
     assert found.told("left out") == [f"[0].toxics[0]{each}" for each in left_out]
     assert found.told("changed") == [f"[0].toxics[0]{each}" for each in changed]
-    assert found.told("unused") == ["[0].listen", "[0].upstream"]
-    assert found.code == int(bool(left_out))
+    assert (found.told("unused"), found.code) == (["[0].listen", "[0].upstream"], int(bool(left_out)))
 
 
 def test_toxiproxy_forms(convert):
@@ -165,8 +164,7 @@ def test_toxics_of_one_proxy(convert):
 def test_a_wait_of_every_connection(convert, toxics, rules, remarks):
     """It is the delay of the one other toxic of every connection."""
     found = convert([{"name": "s3", "toxics": toxics}])
-    assert found.rules == rules
-    assert [f"{kind}: {where}" for kind, where, _ in found.remarks] == remarks
+    assert (found.rules, [f"{kind}: {where}" for kind, where, _ in found.remarks]) == (rules, remarks)
     assert found.code == int("left out" in str(remarks))
 
 
@@ -265,8 +263,7 @@ def test_wiremock_requests(convert, request_, conditions, changed):
     """Matchers that a condition can say."""
     found = convert({"request": request_, "response": {"fault": "EMPTY_RESPONSE"}})
     assert found.rules == [f"close,{conditions}".removesuffix(",")]
-    assert found.told("changed") == [f"request{each}" for each in changed]
-    assert found.code == 0
+    assert (found.told("changed"), found.code) == ([f"request{each}" for each in changed], 0)
 
 
 @each_row(
