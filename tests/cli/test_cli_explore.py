@@ -6,12 +6,14 @@ import re
 import shlex
 import signal
 import sys
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
 from tests.measured import without_times
 from tests.ports import ReservedPort
+from tests.slowly import slowly
 
 from .programs import PLAIN_HTTP
 
@@ -46,12 +48,6 @@ def program(tmp_path):
         return [sys.executable, "-S", str(path)]
 
     return write
-
-
-def test_a_right_command(succeeds, program):
-    """Every run ends with 0: so does the exploration."""
-    output = succeeds("explore", "-r", "cos:SlowDown", "-r", "reset", "--", *program(RIGHT))
-    assert without_times(output) == "2 requests without faults, 2 faults; 4 runs ~, 0 failed\n"
 
 
 MAY_BE_THERE = """
@@ -123,7 +119,7 @@ def test_a_wrong_command(run, program, tmp_path, monkeypatch):
     command = program(WRONG)
     files = ("-o", "r.xml", "-o", "r.txt", "-o", "r.json")
     code, output, errors = run("explore", "-r", "cos:SlowDown", "-r", "reset", *files, "--", *command)
-    assert (code, errors) == (1, "")
+    assert (code, errors, Path("r.txt").read_text()) == (1, "", output)
     assert without_times(output).splitlines() == [
         "2 requests without faults, 2 faults; 4 runs ~, 2 failed",
         "",
@@ -143,21 +139,24 @@ def test_a_wrong_command(run, program, tmp_path, monkeypatch):
     root = ElementTree.parse("r.xml").getroot()
     assert [root.get(each) for each in ("tests", "failures", "errors")] == ["4", "2", "0"]
     [suite] = root
-    assert [each.get("name") for each in suite.iter("testcase") if each.find("failure") is None] == [
-        f"{fault},method=PUT,path=/photos,times=1" for fault in ("cos:SlowDown", "reset")
-    ]
+    cases = {each.get("name"): each for each in suite.iter("testcase")}
+    scenario = "reset,method=PUT,path=/photos/cat,times=1"
+    similar, smallest = (
+        cases.pop(each).find("failure") for each in (scenario.replace("reset", "cos:SlowDown"), scenario)
+    )
+    assert {name: each.find("failure") for name, each in cases.items()} == {
+        f"{fault},method=PUT,path=/photos,times=1": None for fault in ("cos:SlowDown", "reset")
+    }
     assert all(float(each.get("time")) > 0 for each in suite.iter("testcase")), "each starts a program"
-    similar, smallest = suite.iter("failure")
-    assert (smallest.get("message"), smallest.get("type")) == ("exit code 3", "FAIL")
-    assert similar.text == "as after reset,method=PUT,path=/photos/cat,times=1"
+    assert (smallest.attrib, similar.text) == (
+        {"message": "exit code 3", "type": "FAIL"},
+        f"as after {scenario}",
+    )
     assert smallest.text in output
     assert suite.findtext("system-out") == output.splitlines()[0]
-    assert (tmp_path / "r.txt").read_text() == output
-    found = json.loads((tmp_path / "r.json").read_text())
+    found = json.loads(Path("r.json").read_text())
     assert (found["v"], found["runs"], found["failed"]) == (1, 4, 2)
-    assert [(each["scenario"], each["error"]) for each in found["findings"]] == [
-        (["reset,method=PUT,path=/photos/cat,times=1"], "exit code 3")
-    ]
+    assert [(each["scenario"], each["error"]) for each in found["findings"]] == [([scenario], "exit code 3")]
 
 
 WITHOUT = "-r cos:@throttle -r reset --without cos:SlowDown --without reset"
@@ -192,15 +191,15 @@ def test_an_address_of_ones_own(run, monkeypatch, command, begins):
     """Without a request the message names the variable that may be the cause, not its value."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://me:secret@127.0.0.1:9")
     code, _, errors = run("explore", "--vendor", "s3", "-r", "reset", "--", command)
-    assert code == 2
-    assert errors.startswith(begins)
+    assert (code, errors.startswith(begins), "secret" in errors) == (2, True, False)
     assert "; your own AWS_ENDPOINT_URL_S3 may send them elsewhere" in errors
-    assert "secret" not in errors
 
 
 @pytest.mark.parametrize(
     ("source", "options", "code", "says"),
     [
+        # Every run ends with 0: so does the exploration.
+        (RIGHT, "-r cos:SlowDown -r reset", 0, [r"^2 requests without faults, 2 faults; 4 runs in [\d.]+ s \(backoff \d+%\), 0 failed\n+(more than half|$)"]),
         # `--without` removes faults, also in the printed replay; an unknown name is refused.
         (WRONG, f"{WITHOUT} --reset true", 1, ["^2 requests without faults, 1 fault; ", " --without cos:SlowDown --without reset "]),
         (WRONG, f"{WITHOUT} --without cos:Slowdown", 2, [exactly("faultinject: without: cos:Slowdown is not among the faults to explore")]),
@@ -297,62 +296,63 @@ def test_the_replay_of_two_faults(run, program):
     )
 
 
-HANGS = """
+STUCK = """
 import time
+def wait_for_ever():
+    open({!r}, 'a').write(f'{{os.getpid()}}\\n')
+    time.sleep(600)
+"""
+"""The beginning of a program that waits for ever, and says who it is."""
+BEHIND_A_FAULT = """
 try:
     ask('PUT', '/photos', 1)
+    ask('PUT', '/photos/cat', 1)
 except SystemExit:
-    open(THERE, 'w').write(str(os.getpid()))
-    time.sleep(600)
-ask('PUT', '/photos/cat')
+    wait_for_ever()
 """
-"""A program that waits for ever behind a fault."""
 
 
 @pytest.mark.slow
 def test_a_command_that_waits_for_ever(run, program, tmp_path):
     """It is ended after so long, which is a failure."""
-    source = f"THERE = {os.devnull!r}\n{HANGS}"
-    code, output, _ = run("explore", "-r", "reset", "--within", "20s", "--", *program(source))
+    command = program(STUCK.format(os.devnull) + BEHIND_A_FAULT)
+    code, output, _ = run("explore", "-r", "reset,path=/photos", "--within", "20s", "--", *command)
     assert code == 1
     assert "\ndid not end within 20 s\n  when request 1 (CreateBucket /photos) gets: reset\n" in output
 
 
-def test_interrupted_in_a_run_with_a_fault(start, program, tmp_path):
-    """Ctrl-C prints the findings so far and the place, and ends the command too."""
-    there = tmp_path / "pid"
-    os.mkfifo(there)
-    process = start("explore", "-r", "reset", "--", *program(f"THERE = {str(there)!r}\n{HANGS}"))
-    number = int(there.read_text())
-    code, lines = process.interrupt()
-    assert (code, lines[0][:35]) == (130, "2 requests without faults, 1 fault;")
-    assert lines[-3:] == [
-        (
-            "incomplete: stopped after 0 of 2 runs: it was interrupted in the run with "
-            "reset,method=PUT,path=/photos,times=1"
-        ),
-        "",
-        "faultinject: interrupted",
-    ]
-    with pytest.raises(ProcessLookupError):
-        os.kill(number, 0)
+FIRST = r"^2 requests without faults, 1 fault;(.|\n)*"
+STOPPED = r"\nincomplete: stopped after 0 of 2 runs: it was interrupted in the run with reset,method=PUT,path=/photos{},times=1\n"
+TOLD = r"\nfaultinject: interrupted$"
 
 
 @pytest.mark.parametrize(
-    ("options", "number"),
-    [(("-r", "reset"), signal.SIGINT), (("--crash", "--vendor", "s3"), signal.SIGTERM)],
-    ids=["faults", "crash"],
-)
-def test_interrupted_in_a_run_without_faults(start, program, tmp_path, options, number):
-    """There is nothing to report yet; the command is ended too, also by `kill`."""
-    there = tmp_path / "pid"
+    ("options", "number", "running", "source", "says"),
+    [
+        ("-r reset", signal.SIGINT, 1, BEHIND_A_FAULT, FIRST + STOPPED.format("") + TOLD),
+        # Of all runs side by side.
+        ("-r reset --jobs 2", signal.SIGTERM, 2, BEHIND_A_FAULT, FIRST + STOPPED.format("(/cat)?") + TOLD),
+        slowly("-r reset --jobs 2", signal.SIGINT, 2, BEHIND_A_FAULT, FIRST + STOPPED.format("(/cat)?") + TOLD),
+        # In a run without faults: there is nothing to report yet.
+        ("-r reset", signal.SIGINT, 1, "wait_for_ever()", f"^{TOLD}"),
+        ("--crash --vendor s3", signal.SIGTERM, 1, "wait_for_ever()", f"^{TOLD}"),
+    ],
+    ids=["in a run with a fault", "jobs", "jobs, by Ctrl-C", "without faults", "without a crash"],
+)  # fmt: skip
+def test_interrupted(start, program, tmp_path, options, number, running, source, says):
+    """Ctrl-C, as `kill`, prints the findings so far and the place, and ends all commands too."""
+    there = tmp_path / "there"
     os.mkfifo(there)
-    hangs = f"open({str(there)!r}, 'w').write(str(os.getpid()))\nimport time; time.sleep(600)"
-    process = start("explore", *options, "--", *program(hangs))
-    child = int(there.read_text())
-    assert process.end(number) == (130, ["", "faultinject: interrupted"])
-    with pytest.raises(ProcessLookupError):
-        os.kill(child, 0)
+    process = start("explore", *options.split(), "--", *program(STUCK.format(str(there)) + source))
+    numbers = set()
+    with there.open() as lines, there.open("w"):  # the second one keeps it open between two writers
+        while len(numbers) < running:
+            numbers.add(int(lines.readline()))
+    code, said = process.end(number)
+    assert (code, bool(re.search(says, "\n".join(said)))) == (130, True), said
+    for each in numbers:
+        with pytest.raises(ProcessLookupError):
+            os.kill(each, 0)
 
 
 def test_a_file_that_may_not_be_run(refused, tmp_path, monkeypatch):
@@ -437,3 +437,135 @@ if number < 3:
         ("result", "error"),
         ("reset,method=PUT,path=/photos/cat,times=1", "skipped"),
     ]
+
+
+# --jobs: runs side by side, with the result of one after the other
+
+
+MEETS = """
+try:
+    ask('PUT', '/photos', 1)
+except SystemExit:
+    try:
+        os.mkdir(LOCK)
+    except FileExistsError:
+        open(FIFO, 'w').close()
+    else:
+        open(FIFO).close()
+    sys.exit(0)
+"""
+"""A program that ends behind a fault only when another one does so too."""
+
+
+def test_runs_are_made_at_the_same_time(succeeds, program, tmp_path):
+    """Each of two runs waits for the other one."""
+    fifo, lock = tmp_path / "fifo", tmp_path / "lock"
+    os.mkfifo(fifo)
+    source = f"FIFO, LOCK = {str(fifo)!r}, {str(lock)!r}\n{MEETS}"
+    arguments = ("--ignore", "object lost", "--ignore", "/photos/*", "--jobs", "2", "--within", "60s")
+    output = succeeds("explore", "-r", "http:503", "-r", "http:500", *arguments, "--", *program(source))
+    assert output.startswith("1 request without faults, 2 faults; 2 runs in ")
+
+
+READS_ALONE = """
+ask('PUT', '/photos', 1)
+ask('PUT', '/photos/cat', 1)
+ask('GET', '/photos/cat')
+"""
+
+
+def explored(run, program, *options):
+    """Exit code and result, without what the clock says."""
+    code, output, _ = run("explore", *options, "--json", "--", *program(READS_ALONE))
+    found = json.loads(output)
+    return code, {key: each for key, each in found.items() if key not in ("seconds", "backoff")}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param(("-r", "http:503", "-r", "reset,when=after"), id="faults"),
+        pytest.param(
+            ("-r", "cos:@throttle", "-r", "reset", "--depth", "2"), id="depth", marks=pytest.mark.slow
+        ),
+        pytest.param(("--crash", "--vendor", "s3"), id="crash", marks=pytest.mark.slow),
+    ],
+)
+def test_the_result_is_that_of_one_after_the_other(run, program, options):
+    """The findings, their order, and the exit code."""
+    one = explored(run, program, *options)
+    assert explored(run, program, *options, "--jobs", "3") == one
+    assert one[0] == 1
+    assert one[1]["runs"] > 3
+
+
+def test_each_run_is_prepared_for_its_own_store(succeeds, program):
+    """`--reset` finds the store of its run in ENDPOINT; no run sees another one's objects."""
+    prepares = " ".join(program("exchange('PUT', '/photos'); exchange('PUT', '/photos/old')", "prepare.py"))
+    source = "sys.exit(exchange('GET', '/photos/new')[0] != 404); ask('PUT', '/photos/new')"
+    reads = f"ask('GET', '/photos/old')\nassert exchange('GET', '/photos/new')[0] == 404\n{source}"
+    arguments = ("-r", "http:503,path=photos/old", "-r", "reset,path=photos/old", "--jobs", "2")
+    succeeds("explore", *arguments, "--reset", prepares, "--", *program(reads))
+
+
+def test_a_command_that_fails_without_faults(run, program):
+    """Its requests, the store's last error and its output are shown, as with one job."""
+    command = program("print(exchange('GET', '/nowhere')[0])\nsys.exit(4)")
+    results = [run("explore", "-r", "reset", "--jobs", jobs, "--", *command) for jobs in ("1", "2")]
+    assert results[0][0] == 2
+    assert "the store's last error" in results[0][2]
+    assert [without_ids(each[2]) for each in results] == [without_ids(results[0][2])] * 2
+
+
+def without_ids(text):
+    return [line for line in text.splitlines() if "RequestId" not in line and "TraceId" not in line]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--to", "http://127.0.0.1:9"), "what a server at --to holds is the same for all runs"),
+        (("--speed", "5"), "--jobs is for real time: leave out --speed, or --jobs"),
+    ],
+)
+def test_what_cannot_be_side_by_side(refused, options, said):
+    """It is refused before anything runs."""
+    assert said in refused("explore", "-r", "reset", "--jobs", "2", *options, "--", sys.executable)
+
+
+# --speed: faster clocks, and failures that come only from the speed
+
+
+FAST = "'FAKETIME' in os.environ"
+TWO = "ask('PUT', '/photos'); ask('PUT', '/photos/cat')"
+ONLY_WHEN_FAST = f"ask('PUT', '/photos'); ask('PUT', '/photos/cat', 1 if {FAST} else 3)"
+EACH_TIME = "ask('PUT', '/photos'); ask('PUT', '/photos/cat', 1)"
+
+
+@pytest.mark.usefixtures("libfaketime")
+@pytest.mark.parametrize(
+    ("source", "code", "fast"),
+    [
+        # In real time, then faster.
+        pytest.param(TWO, 0, "0111", marks=pytest.mark.slow),
+        # The run with a fault at the second request fails, and is repeated in real time.
+        (ONLY_WHEN_FAST, 0, "01110"),
+        pytest.param(EACH_TIME, 1, "01110", marks=pytest.mark.slow),
+    ],
+)
+def test_what_fails_only_because_of_the_speed_is_no_failure(run, program, tmp_path, source, code, fast):
+    """A failing run is repeated in real time, and that one counts."""
+    noted = f"print(int({FAST}), end='', file=open({str(tmp_path / 'runs')!r}, 'a')); "
+    exit_code, output, _ = run(
+        "explore", "-r", "cos:SlowDown", "--speed", "20", "--json", "--", *program(noted + source)
+    )
+    assert (exit_code, json.loads(output)["runs"], (tmp_path / "runs").read_text()) == (code, 2, fast)
+
+
+@pytest.mark.usefixtures("libfaketime")
+def test_a_command_that_fails_at_the_speed_without_faults(refused, program):
+    """A command that fails at the speed without faults is not explored; the message has advice."""
+    words = program(f"ask('PUT', '/photos'); sys.exit(int({FAST}))")
+    errors = refused("explore", "-r", "cos:SlowDown", "--speed", "20", "--", *words)
+    assert "the second run without faults fails (exit code 1)" in errors
+    assert "leave out --speed, or give less" in errors
