@@ -285,14 +285,13 @@ def test_sends():
     code, out, err = run("trial", *outputs, *LISTENED, *rules, *job(RIGHT, forgets))
     assert code == 1, err
     ended = "did not run with s3:SlowDown,path=/sends,times=1,per=call (exit code 0)"
-    assert f"::error::test_right {ended}" in out
-    assert f"\n{ended}: test_right\n" in Path("x.txt").read_text()
-    cases = {
-        case.get("name").partition(",times")[0]: case for case in ElementTree.parse("x.xml").iter("testcase")
+    told = f"\n{ended}: test_right\n" in Path("x.txt").read_text()
+    assert (f"::error::test_right {ended}" in out, told) == (True, True)
+    failures = {
+        case.get("name").partition(",times")[0]: "did not run: test_right" in case.findtext("failure", "")
+        for case in ElementTree.parse("x.xml").iter("testcase")
     }
-    assert cases["s3:SlowDown,path=/right"].find("failure") is None
-    [failure] = cases["s3:SlowDown,path=/sends"].iter("failure")
-    assert "did not run: test_right" in failure.text
+    assert failures == {"s3:SlowDown,path=/right": False, "s3:SlowDown,path=/sends": True}
 
 
 LARGE = """
@@ -488,14 +487,15 @@ def test_node(run, suite, tmp_path):
     (tmp_path / "photos.test.js").write_text(NODE)
     code, found = trial(run, "-r", "s3:SlowDown", "--", "node", "--test")
     assert (code, found["tests"]) == (1, 5)
-    assert [each["test"] for each in found["broken"]] == [
+    wrong, part = found["broken"]
+    assert [wrong[name] for name in ("test", "error", "smallest", "confirmed")] == [
         "photos.test.js > photos ~ > wrong",
-        "photos.test.js > whole > part",
+        "503 for /wrong",
+        "s3:SlowDown,operation=CreateBucket,times=1,skip=1",
+        True,
     ]
-    assert found["broken"][0]["error"] == "503 for /wrong"
-    assert [each for each in found["broken"][0]["requests"] if each.endswith("PUT /wrong  <- s3:SlowDown")]
-    assert found["broken"][0]["smallest"] == "s3:SlowDown,operation=CreateBucket,times=1,skip=1"
-    assert found["broken"][0]["confirmed"] is True
+    assert [each for each in wrong["requests"] if each.endswith("PUT /wrong  <- s3:SlowDown")]
+    assert part["test"] == "photos.test.js > whole > part"
 
 
 @pytest.mark.slow
@@ -565,27 +565,25 @@ open("out.xml", "w").write(
 """
 
 
-def test_junit(run, suite, tmp_path):
+def test_junit(run, refused, suite, tmp_path):
     """Other runners are read by JUnit files after each run, without times with all requests."""
     words = ["-r", "s3:SlowDown", "--", sys.executable, "-S", suite(JUNIT, name="job.py")]
     for left in ("", "<testsuites><testsuite tests='0'/></testsuites>"):
         (tmp_path / "out.xml").write_text(left)
         code, out, _ = run("trial", *LISTENED, *words)
         assert code == 1, left
-    assert (
-        "✕ Photos.wrong ~: gave up on PUT /wrong\n    1 CreateBucket  503 PUT /right  <- s3:SlowDown\n" in out
-    )
-    assert (
-        "  smallest: s3:SlowDown,operation=CreateBucket,times=1,skip=1\n  replay: faultinject "
-        "trial --vendor s3 --results out.xml --only" in out
-    )
-    assert out.endswith("fails without faults: Photos.before: it is broken\n")
+    for says in (
+        "✕ Photos.wrong ~: gave up on PUT /wrong\n    1 CreateBucket  503 PUT /right  <- s3:SlowDown\n",
+        "  smallest: s3:SlowDown,operation=CreateBucket,times=1,skip=1\n"
+        "  replay: faultinject trial --vendor s3 --results out.xml --only",
+        "\nfails without faults: Photos.before: it is broken\n",
+    ):
+        assert says in out
     # Where a run writes none, that of the run before is gone; another text is none.
     once = "if run_number() == 1:\n    open('out.xml', 'w').write('<testsuite><testcase/></testsuite>')\n"
     for source in ("", once, "open('out.xml', 'w').write('<testsuite>')"):
         command = [sys.executable, "-S", suite(f"ask('PUT', '/cats')\n{source}", name="job.py")]
-        code, _, err = run("trial", *LISTENED, "-r", "s3:SlowDown", "--", *command)
-        assert code == 2
+        err = refused("trial", *LISTENED, "-r", "s3:SlowDown", "--", *command)
         assert err.startswith("faultinject: --results: out.xml: the command wrote no JUnit XML there: ")
 
 
@@ -603,19 +601,17 @@ def test_what_others_read(run, job, tmp_path, monkeypatch):
     code, out, err = run("trial", "--format", "github", *outputs, *words)
     assert code == 1, err
     made = {ending: (tmp_path / "out" / f"x.{ending}").read_text() for ending in endings}
-    assert out == made["github"]
-    notice, annotation = out.splitlines()
-    assert notice.startswith(
-        "::notice::fails without faults: test_before: <b> | ```; incomplete: reset,operation=CopyObject"
-    )
-    assert annotation.startswith("::error::✕ test_wrong: gave up on PUT /wrong/dog%0A")
     summary = "2 tests with 3 requests, 2 faults in "
-    assert made["txt"].startswith(summary)
-    assert made["md"].startswith(f"# faultinject trial\n\n{summary}")
-    assert "\n    ✕ test_wrong: gave up on PUT /wrong/dog\n" in made["md"]
-    assert made["md"].endswith("\n    incomplete: reset,operation=CopyObject was injected in no run\n")
-    assert "&lt;b&gt; | ```" in made["html"]
-    assert json.loads(made["json"])["broken"][0]["test"] == "test_wrong"
+    for ending, says in (
+        ("github", r"::notice::fails without faults: test_before: <b> \| ```; incomplete: reset,operation=CopyObject.*\n"
+         r"::error::✕ test_wrong: gave up on PUT /wrong/dog%0A.*\n$"),
+        ("txt", summary),
+        ("md", rf"# faultinject trial\n\n{summary}(.|\n)*\n    ✕ test_wrong: gave up on PUT /wrong/dog\n(.|\n)*"
+         r"\n    incomplete: reset,operation=CopyObject was injected in no run\n$"),
+        ("html", r"(.|\n)*&lt;b&gt; \| ```"),
+    ):  # fmt: skip
+        assert re.match(says, made[ending]), ending
+    assert (out, json.loads(made["json"])["broken"][0]["test"]) == (made["github"], "test_wrong")
     [found] = json.loads(made["sarif"])["runs"]
     assert [each["level"] for each in found["results"]] == ["error"]
     assert found["invocations"][0]["executionSuccessful"] is False
@@ -813,9 +809,9 @@ def test_what_is_not_judged_is_no_success(run, suite):
     rule = "http:503,method=PUT,from=1"
     name = suite("def test_raises():\n    ask('PUT', '/docs')\n")
     code, out, _ = run("trial", "-v", "-o", "result.xml", "-r", rule, "--", *PYTEST, name)
-    assert code == 0
     told = "test_it.py::test_raises: RuntimeError: gave up on PUT /docs\n"
-    assert f"not judged with {rule}: 1 test with an error of storage or of the app: {told}" in out
+    said = f"not judged with {rule}: 1 test with an error of storage or of the app: {told}"
+    assert (code, said in out) == (0, True)
     [case] = ElementTree.parse("result.xml").getroot().iter("testcase")
     assert [(part.tag, part.get("message")) for part in case] == [
         ("skipped", "not judged: test_it.py::test_raises")
@@ -878,14 +874,15 @@ def test_an_app_of_the_suite(run, suite):
     """Faults come in the app that the suite starts, anew in each test."""
     command = [*PYTEST, suite(APP, WRONG, WRONG.replace("test_wrong", "test_again"))]
     code, found = trial(run, "--app", "-r", "s3:SlowDown", "--", *command)
-    assert (code, [each["test"] for each in found["broken"]]) == (
-        1,
-        ["test_it.py::test_wrong", "test_it.py::test_again"],
+    wrong, again = found["broken"]
+    assert (code, again["test"]) == (1, "test_it.py::test_again")
+    assert (wrong["test"], wrong["requests"][-1], wrong["smallest"], wrong["confirmed"]) == (
+        "test_it.py::test_wrong",
+        "5 PutObject     503 PUT /wrong/dog  <- s3:SlowDown",
+        "s3:SlowDown,operation=PutObject,times=1,skip=1",
+        True,
     )
-    assert found["broken"][0]["requests"][-1] == "5 PutObject     503 PUT /wrong/dog  <- s3:SlowDown"
-    assert found["broken"][0]["smallest"] == "s3:SlowDown,operation=PutObject,times=1,skip=1"
-    assert found["broken"][0]["confirmed"] is True
-    assert "--app --only" in found["broken"][0]["replay"]
+    assert "--app --only" in wrong["replay"]
 
 
 MOCKED = """
@@ -1196,3 +1193,98 @@ def test_a_suite_without_a_request(refused, suite, words, says):
     """Exit code 2, and what to do."""
     suite("def test_it(): pass\n", JOB)
     assert says in refused("trial", *words)
+
+
+# --speed: faster clocks, and failures that come only from the speed
+
+
+NOTED = """
+with open(__file__.rpartition("/")[0] + "/runs", "a") as runs:
+    runs.write(str(int("FAKETIME" in os.environ)))
+"""
+ONLY_WHEN_FAST = """
+def test_only_when_fast():
+    ask("PUT", "/films")
+    ask("PUT", "/films/cat", tries=1 if "FAKETIME" in os.environ else 3)
+"""
+NEVER_FAST = """
+def test_never_fast():
+    ask("PUT", "/never")
+    assert "FAKETIME" not in os.environ
+"""
+
+
+WRONG_AND_NEVER_FAST = NEVER_FAST.replace('"/never"', '"/never", tries=1')
+
+
+@pytest.mark.parametrize(
+    ("tests", "code", "broken", "fast"),
+    [
+        # In real time, then faster; that differs, so in real time again.
+        pytest.param((RIGHT, NEVER_FAST), 0, [], "01010", marks=pytest.mark.slow),
+        pytest.param(
+            (RIGHT, WRONG_AND_NEVER_FAST),
+            1,
+            ["test_never_fast"],
+            "010100",
+            marks=pytest.mark.slow,
+        ),
+        ((RIGHT, ONLY_WHEN_FAST), 0, [], "0110"),
+        # The last is the run with the smallest rule.
+        pytest.param((RIGHT, WRONG), 1, ["test_wrong"], "01100", marks=pytest.mark.slow),
+    ],
+)
+def test_what_fails_only_because_of_the_speed_is_not_broken(
+    run, job, tmp_path, libfaketime, tests, code, broken, fast
+):
+    """A run with a broken test is repeated in real time; too fast tests are named.
+
+    Tests that end in another way without faults.
+    """
+    found, report = trial(run, *LISTENED, "-r", "s3:SlowDown", "--speed", "20", *job(NOTED, *tests))
+    never = ["test_never_fast"] if "test_never_fast" in tests[1] else []
+    assert (found, [each["test"] for each in report["broken"]]) == (code, broken)
+    assert (report["too_fast"], report["flaky"], (tmp_path / "runs").read_text()) == (never, [], fast)
+
+
+@pytest.mark.slow
+def test_what_fails_at_the_speed_is_said(run, suite, libfaketime):
+    """A test that ends in two ways in real time, too, is flaky."""
+    words = ["-r", "s3:SlowDown", "--speed", "20", "--", *PYTEST]
+    _, out, _ = run("trial", *words, suite(NEVER_FAST))
+    assert out.endswith("\nflaky, or too fast (give a smaller --speed): test_it.py::test_never_fast\n")
+    flaky = "def test_flaky():\n    ask('PUT', '/flaky')\n    assert run_number() < 2\n"
+    code, out, _ = run("trial", *words, suite(flaky))
+    assert (code, out.splitlines()[1:]) == (
+        3,
+        [
+            "flaky: test_it.py::test_flaky",
+            "no fault was tried: none of the tests passes in both runs without faults",
+        ],
+    )
+
+
+WAITING = """
+import time
+
+def test_waiting():
+    ask("PUT", "/films")
+    try:
+        ask("PUT", "/films/cat", tries=1)
+    except RuntimeError:
+        time.sleep(600)
+        ask("PUT", "/films/cat", tries=1)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not any(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")),
+    reason="libfaketime is not installed: apt-get install faketime",
+)
+def test_libfaketime(run, suite):
+    """pytest is heard under it, and its client does not keep anybody waiting."""
+    rule = "s3:SlowDown,operation=PutObject"
+    code, report = trial(run, "-r", rule, "--speed", "50", "--", *PYTEST, suite(RIGHT, WAITING))
+    assert (code, report["broken"], report["flaky"]) == (0, [], [])
+    assert report["seconds"] < 600
