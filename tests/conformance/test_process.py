@@ -203,36 +203,48 @@ def test_a_command_that_breaks_the_contract_fails(program, text, message):
     The rest is judged.
     """
     done = run(program(READY + text), name="broken", phases=short("cal", "denied"))
-    assert done.failure.startswith(sys.executable)
-    assert message in done.failure
-    assert "; `faultinject conformance --contract` says what a command has to do; " in done.failure
-    assert done.failure.endswith("; 1 call had not ended: cal-001 of phase cal")
+    told = "; `faultinject conformance --contract` says what a command has to do; 1 call had not ended: cal-001 of phase cal"
+    assert (done.failure.startswith(sys.executable), message in done.failure) == (True, True)
+    assert done.failure.endswith(told)
     finding = done.judgement.findings[0]
-    assert (finding.name, finding.verdict, finding.message) == ("answers", "FAIL", done.failure)
-    assert finding.action == "Answer every call by its result, as the contract says."
+    action = "Answer every call by its result, as the contract says."
+    assert (finding.name, finding.verdict, finding.message, finding.action) == (
+        "answers",
+        "FAIL",
+        done.failure,
+        action,
+    )
     assert done.judgement.conclusion.sentence.startswith(f"FAIL: answers: {done.failure}")
     assert done.stderr == ("no more" if "no more" in text else "")
 
 
-def test_a_command_that_answers_all_and_ends_badly(program):
-    """It failed, and no call had to be named."""
-    text = READY + 'print(json.dumps({"key": call, "ok": True}) + "\\nbye", flush=True)\nsys.stdin.read()\n'
-    done = run(program(text), name="broken", phases=short("cal"))
-    assert done.failure.startswith(
-        f"{sys.executable} wrote 'bye', which is no line of the contract; `faultinject "
-    )
+ANSWERED = 'print(json.dumps({"key": call, "ok": True}) + "\\nbye", flush=True)\nsys.stdin.read()\n'
 
 
-@pytest.mark.parametrize("key", ["", "x"])
-def test_a_command_that_is_ready_and_breaks_the_contract_at_once(program, key):
-    """It was ready, and fails: it is not refused, as one is that never was."""
-    line = {"key": "x", "ok": True} if key else "bye"
-    text = (
-        HEAD
-        + f'print(json.dumps({{"ready": True}}) + "\\n" + json.dumps({line!r}), flush=True)\nsys.stdin.read()\n'
-    )
-    done = run(program(text), name="broken", phases=short("cal"))
+@pytest.mark.parametrize(
+    ("text", "wrong", "returned"),
+    [
+        # It answers all, ends badly, and no call has to be named.
+        (READY + ANSWERED, "wrote 'bye', which is no line of the contract", True),
+        # Its first answer counts, and the second fails.
+        (READY + "say(key=call, ok=False)\nsay(key=call, ok=True)\nsys.stdin.read()\n", "answered 'cal-001', a call that was not running", False),
+        # It is ready, and breaks the contract at once: it is not refused, as one is that never was.
+        *(
+            (HEAD + f'print(json.dumps({{"ready": True}}) + "\\n" + json.dumps({line!r}), flush=True)\nsys.stdin.read()\n', wrong, None)
+            for line, wrong in (
+                ("bye", "wrote '\"bye\"', which is no line of the contract"),
+                ({"key": "x", "ok": True}, "answered 'x', a call that was not running"),
+            )
+        ),
+    ],
+    ids=["at its end", "twice", "a line at once", "an answer at once"],
+)  # fmt: skip
+def test_a_command_that_is_ready_and_breaks_the_contract(program, text, wrong, returned):
+    """Its calls are judged, and the first finding names the breach."""
+    done = run(program(text), name="broken", phases=short("cal", calls=(("get", 1),)))
+    assert done.failure.startswith(f"{sys.executable} {wrong}; `faultinject conformance --contract` says")
     assert done.judgement.findings[0].name == "answers"
+    assert [(each.returned, each.error) for each in done.windows] == [(returned, None)]
 
 
 @pytest.mark.slow
@@ -328,20 +340,6 @@ def alive(pid):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
-
-
-def test_a_command_that_answers_twice(program):
-    """Its first answer counts, and the second fails."""
-    done = run(
-        program(READY + "say(key=call, ok=False)\nsay(key=call, ok=True)\nsys.stdin.read()\n"),
-        name="odd",
-        phases=short("cal", calls=(("get", 1),)),
-    )
-    assert [(each.key, each.returned, each.error) for each in done.windows] == [("cal-001", False, None)]
-    assert (
-        done.failure == f"{sys.executable} answered 'cal-001', a call that was not running; `faultinject "
-        "conformance --contract` says what a command has to do"
-    )
 
 
 def test_a_client_says_half_a_character(program):

@@ -51,8 +51,7 @@ def test_what_no_proxy_can_do(export, target, rule, where):
     found = export(target, f"{rule},method=GET,name=one", f"{FAULTS[target]},name=two")
     assert (found.code, found.told("left out")) == (1, [f"one: {where}"])
     assert "the rule is left out" in found.remarks[-1][2]
-    assert "two" in found.text
-    assert "one" not in found.text.replace("connect", "")
+    assert ["two" in found.text, "one" in found.text.replace("connect", "")] == [True, False]
 
 
 @each_row(
@@ -69,10 +68,8 @@ def test_what_no_proxy_can_do(export, target, rule, where):
 def test_what_one_proxy_cannot_do(export, target, rule, where):
     """The rule is left out."""
     found = export(target, f"{rule},name=one")
-    assert found.code == 1
-    assert f"one: {where}" in found.told("left out")
-    assert "return 503" not in found.text
-    assert "http_status" not in found.text
+    assert (found.code, f"one: {where}" in found.told("left out")) == (1, True)
+    assert not re.search("return 503|http_status", found.text)
 
 
 @each_row(
@@ -93,8 +90,7 @@ def test_what_one_proxy_cannot_do(export, target, rule, where):
 def test_effects_that_are_said_otherwise(export, target, rule, kind, where):
     """The rule stays, without or with another effect."""
     found = export(target, f"{rule},name=one")
-    assert where in found.told(kind)
-    assert "one" in found.text
+    assert (where in found.told(kind), "one" in found.text) == (True, True)
     assert '"limit_kbps": 0' not in found.text, "Envoy refuses it"
     assert found.code == int(bool(found.told("left out")))
 
@@ -325,10 +321,9 @@ def test_values_as_expressions(export, pattern, expression):
 
 def test_an_answer_without_a_body(export):
     """Has no Content-Type either."""
-    found = export("envoy", "azure-blob:ConditionNotMet/1")
-    assert '"http_status": 304' in found.text
-    assert '"key": "x-ms-request-id"' in found.text
-    assert "content_type" not in found.text
+    text = export("envoy", "azure-blob:ConditionNotMet/1").text
+    said = ['"http_status": 304', '"key": "x-ms-request-id"', "content_type"]
+    assert [each in text for each in said] == [True, True, False]
 
 
 def test_texts_of_envoy(export):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from flask import Flask
+from werkzeug.test import Client
 
 import faultinject
+from tests.asking import app
 from tests.rows import each_row
 
 
@@ -464,27 +465,14 @@ def test_wiremock_which_answers_are_in_the_way(convert, ordinary, fault, in_the_
 
 def test_imported_rules_do_what_they_say(convert):
     """Status, code and order, through the middleware."""
-    app = Flask("imported")
-
-    @app.route("/<path:_>", methods=["GET", "PUT"])
-    def answer(_):
-        return "the app's own answer"
 
     def asks(document, *targets):
-        rules = convert(document).rules
-        client = faultinject.install(Flask.wsgi_app.__get__(app), " ".join(rules), enabled=True)
-        from werkzeug.test import Client
+        client = Client(faultinject.install(app, " ".join(convert(document).rules), enabled=True))
+        return [client.get(target) for target in targets]
 
-        return [Client(client).open(target, method=method) for method, target in targets]
-
-    row = {"scenarioName": "s", **stub({"status": 503})}
-    states = [
-        {**row, "newScenarioState": "two"},
-        {**row, "requiredScenarioState": "two", "newScenarioState": "three", "response": {"status": 429}},
-    ]
-    states[0]["requiredScenarioState"] = "Started"
-    assert [each.status_code for each in asks(states, *[("GET", "/a")] * 3)] == [503, 429, 200]
+    states = [state("Started", "two", BROKEN), state("two", "three", {"status": 429})]
+    assert [each.status_code for each in asks(states, *["/a"] * 3)] == [503, 429, 200]
     mapping = stub({"status": 418, "body": "short and stout", "headers": {"X-Pot": "tea"}}, method="GET")
-    there, elsewhere = asks(mapping, ("GET", "/a"), ("GET", "/b"))
+    there, elsewhere = asks(mapping, "/a", "/b")
     assert (there.status_code, there.text, there.headers["x-pot"]) == (418, "short and stout", "tea")
     assert elsewhere.status_code == 200

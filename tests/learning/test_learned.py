@@ -19,7 +19,13 @@ from faultinject.learning.windows import interval
 from faultinject.learning.writing import as_toml, learn
 from tests.asking import app, get
 
-VENDORS = {"s3": "s3", "oss": "oss", "cos": "cos", "nginx": None, "cloudfront": None}
+VENDORS = {
+    "s3": ("s3", "s3:SlowDown", "s3:InternalError"),
+    "oss": ("oss", "oss:InternalError", "oss:ServiceUnavailable"),
+    "cos": ("cos", "cos:SlowDown", "cos:InternalError"),
+    **dict.fromkeys(("nginx", "cloudfront"), ("s3", "http:503,vendor=s3", "http:500,vendor=s3")),
+}
+"""The vendor of a log's requests, with a throttle error and another one."""
 REQUESTS = {
     "PutObject": ("PUT", "/bucket-1/k{}"),
     "GetObject": ("GET", "/bucket-1/k{}"),
@@ -90,17 +96,7 @@ def line_of(name, time, operation, method, path, status, code):
 )
 def test_known_rates_are_found(name, tmp_path):
     """Each within the interval that is told of it; then the learned scenario gives the same mix."""
-    vendor = VENDORS[name]
-    throttle = (
-        "http:503,vendor=s3"
-        if vendor is None
-        else f"{vendor}:{'SlowDown' if vendor != 'oss' else 'InternalError'}"
-    )
-    broken = (
-        "http:500,vendor=s3"
-        if vendor is None
-        else f"{vendor}:{'InternalError' if vendor != 'oss' else 'ServiceUnavailable'}"
-    )
+    vendor, throttle, broken = VENDORS[name]
     rates = {("PutObject", throttle): 0.2, ("PutObject", broken): 0.1, ("GetObject", throttle): 0.03}
     rules = [
         f"{fault},operation={operation},probability={rate}" for (operation, fault), rate in rates.items()
@@ -114,10 +110,9 @@ def test_known_rates_are_found(name, tmp_path):
     )
     log.write_text("\n".join([*head, *(line_of(name, *each) for each in seen), ""]))
 
-    tally = read_logs([str(log)], None, vendor or "s3")
-    assert tally.title == FORMATS[name].title
-    learned, left_out = learn(tally, vendor or "s3", everything=False)
-    assert (left_out, tally.broken) == ([], 0)
+    tally = read_logs([str(log)], None, vendor)
+    learned, left_out = learn(tally, vendor, everything=False)
+    assert (tally.title, left_out, tally.broken) == (FORMATS[name].title, [], 0)
     found = {(each.rule.conditions["operation"][0], each.rule.fault): each for each in learned}
     # What the second rule of an operation gets is what the first has left.
     expected = {**rates, ("PutObject", broken): 0.1 * 0.8}
@@ -173,8 +168,7 @@ def test_an_outage_comes_again(tmp_path):
     log.write_text("\n".join(line_of("s3", *each) for each in seen))
     tally = read_logs([str(log)], "s3", "s3")
     [one], _ = learn(tally, "s3", everything=False)
-    assert abs(one.begin - START - 600) <= 3000 / 400 + 1
-    assert abs(one.end - START - 900) <= 3000 / 400 + 1
+    assert (one.begin, one.end) == pytest.approx((START + 600, START + 900), abs=3000 / 400 + 1, rel=0)
     low, high = interval(one.failed, one.requests, z=3.3)
     assert low <= 0.5 <= high
     assert (one.rule.value("begin"), one.rule.value("end")) == (one.begin - START, one.end - START)
@@ -312,32 +306,30 @@ def test_a_log_without_requests(tmp_path, lines, says):
     assert str(caught.value).replace(f"{tmp_path}/", "") == says
 
 
-def test_a_file_of_another_format_among_them(tmp_path):
-    """A file of another format among them is an error: requests would be missing or misread.
-
-    So it is where its lines have the form of the first file as well.
-    """
-    first = written(tmp_path, "a.log", [nginx(0, 503)])
-    for name in ("cos", "oss"):
-        line = line_of(name, START, "GetObject", "GET", "/k", 200, "").encode()
-        other = written(tmp_path, "b.log", [line])
-        with pytest.raises(ConfigurationError) as caught:
-            read_logs([first, other], None, None)
-        title = FORMATS[name].title
-        assert (
-            str(caught.value)
-            == f"{other}: its lines are of the {title}, not of the nginx or Apache access log"
-        )
-    assert read_logs([first, other], "nginx", None).lines == 2
-
-
-def test_a_file_of_no_format_among_them(tmp_path):
-    """It is an error as well."""
-    first = written(tmp_path, "a.log", [nginx(0, 503)])
-    other = written(tmp_path, "b.log", [b"a b c\n"])
+@pytest.mark.parametrize(
+    ("other", "says"),
+    [
+        *(
+            (line_of(name, START, "GetObject", "GET", "/k", 200, ""), f"its lines are of the {FORMATS[name].title}, not of")
+            for name in ("cos", "oss")  # the second has the form of the first file as well
+        ),
+        ("a b c\n", "none of 1 line has the form of"),
+    ],
+    ids=["cos", "oss", "no format"],
+)  # fmt: skip
+def test_a_file_of_another_format_among_them(tmp_path, other, says):
+    """A file of another format is an error: requests would be missing or misread."""
+    paths = [written(tmp_path, "a.log", [nginx(0, 503)]), written(tmp_path, "b.log", [other.encode()])]
     with pytest.raises(ConfigurationError) as caught:
-        read_logs([first, other], None, None)
-    assert str(caught.value) == f"{other}: none of 1 line has the form of the nginx or Apache access log"
+        read_logs(paths, None, None)
+    assert str(caught.value) == f"{paths[1]}: {says} the nginx or Apache access log"
+
+
+def test_a_format_that_is_named_holds_for_all_files(tmp_path):
+    """Also for one whose lines have another form as well."""
+    other = line_of("oss", START, "GetObject", "GET", "/k", 200, "").encode()
+    paths = [written(tmp_path, "a.log", [nginx(0, 503)]), written(tmp_path, "b.log", [other])]
+    assert read_logs(paths, "nginx", None).lines == 2
 
 
 def test_an_operation_of_another_vendor(tmp_path):
