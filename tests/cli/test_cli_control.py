@@ -396,7 +396,7 @@ def port():
         yield found
 
 
-def test_where_nothing_answers(run, port):
+def test_where_nothing_answers(refused, port):
     """Each with what to do."""
     url = f"http://127.0.0.1:{port}"
 
@@ -405,23 +405,23 @@ def test_where_nothing_answers(run, port):
             client.recv(65536)
             client.sendall(b"SSH-2.0\r\n")
 
+    nothing = (
+        f"nothing listens on 127.0.0.1:{port}: start the app with FAULTINJECT_CONTROL={{}}, or name another"
+    )
     with Listener(talk) as garbage:
         other = f"127.0.0.1:{garbage.port}"
-        assert "does not answer as HTTP does" in run("control", "status", "--url", other, env=ENV)[2]
-        assert "cannot be reached: [SSL" in run("control", "status", "--url", f"https://{other}", env=ENV)[2]
-    for path, place in (("/", f"127.0.0.1:{port}"), ("/_faultinject", "/_faultinject")):
-        said = run("control", "status", "--url", f"{url}{path}", env=ENV)
-        assert said == (
-            2,
-            "",
-            f"faultinject: nothing listens on 127.0.0.1:{port}: start the app with FAULTINJECT_CONTROL={place},"
-            " or name another address with --url\n",
-        )
-    said = run("control", "status", env={**ENV, "FAULTINJECT_CONTROL": f"127.0.0.1:{port}"})
-    assert f"nothing listens on 127.0.0.1:{port}" in said[2]
-    for host in ("no-such-host.invalid", "a..b"):
-        assert "cannot be reached: " in run("control", "status", "--url", f"http://{host}", env=ENV)[2]
-    assert "cannot be reached" in run("control", "status", "--url", "http://255.255.255.255", env=ENV)[2]
+        for address, says in (
+            (other, "does not answer as HTTP does"),
+            (f"https://{other}", "cannot be reached: [SSL"),
+            (f"{url}/", nothing.format(f"127.0.0.1:{port}")),
+            (f"{url}/_faultinject", nothing.format("/_faultinject")),
+            ("http://no-such-host.invalid", "cannot be reached: "),
+            ("http://a..b", "cannot be reached: "),
+            ("http://255.255.255.255", "cannot be reached"),
+        ):
+            assert says in refused("control", "status", "--url", address, env=ENV)
+    told = refused("control", "status", env={**ENV, "FAULTINJECT_CONTROL": f"127.0.0.1:{port}"})
+    assert f"nothing listens on 127.0.0.1:{port}" in told
 
 
 STATE = {

@@ -44,11 +44,6 @@ def demo():
 REPORT = "The report on the SDK; every error was injected on purpose:"
 
 
-def verdict(lines):
-    """The report, up to the next command and the one that gives the same again."""
-    return lines[lines.index(REPORT) + 2 : -3]
-
-
 def attempts(lines):
     """The lines of attempts: number, operation, key, how long after the one before, injected."""
     return [re.split(r"  +", line) for line in lines if re.match(r"\d  ", line)]
@@ -56,7 +51,10 @@ def attempts(lines):
 
 @pytest.mark.slow
 def test_it_ends_by_itself_with_a_report(demo):
-    """Exit code 0, nothing on standard error, and the command that replays it."""
+    """Exit code 0, nothing on standard error, and the command that replays it.
+
+    The audit judges the SDK under its own name, by its calls, and never fails the demo.
+    """
     code, lines, err = demo
     assert re.match(
         r"cos-python-sdk-v5 [\d.]+ against the embedded object store on http://127.0.0.1:\d+$", lines[0]
@@ -64,6 +62,18 @@ def test_it_ends_by_itself_with_a_report(demo):
     asked = "40 calls, 30 % documented errors of Tencent COS, seed 7"
     heads = ["attempt", "operation", "key", "waited", "injected"]
     assert (code, err, lines[1], lines[3].split()) == (0, "", asked, heads)
+    result, client, grounds, lost, *rest = lines[lines.index(REPORT) + 2 : -3]
+    again = sum(number != "1" for number, *_ in attempts(lines))
+    for says, text in (
+        (r"(PASS|WARN|FAIL|Nothing could be judged): ", result),
+        ("cos-python-sdk-v5", client),
+        (rf"40 calls, {40 + again} attempts in .*, \d{{4}}-.* UTC\.$", grounds),
+        (r"\d+ of 40 calls failed for good: ", lost),
+        (r".* test label \(40\)\.", " ".join(rest)),
+        (r".*Profile: cos \(", " ".join(rest)),
+    ):
+        assert re.match(says, text), text
+    assert any(each.startswith("✓ passed: retries (") for each in rest)
     assert lines[-2:] == [
         "Next, every check:  faultinject conformance --client cos",
         "The same again:     faultinject demo --seed 7 --calls 40 --verbose",
@@ -120,24 +130,6 @@ def test_nobody_reads_any_more():
     command = f"{{ {program}; echo $? >&2; }} | head -1"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=300)
     assert (done.stdout[:18], done.stderr) == ("cos-python-sdk-v5 ", "0\n")
-
-
-@pytest.mark.slow
-def test_it_ends_with_the_report(demo):
-    """The audit judges the SDK under its own name, by its calls, and never fails the demo."""
-    _, lines, _ = demo
-    result, client, grounds, lost, *rest = verdict(lines)
-    again = sum(number != "1" for number, *_ in attempts(lines))
-    for says, text in (
-        (r"(PASS|WARN|FAIL|Nothing could be judged): ", result),
-        ("cos-python-sdk-v5", client),
-        (rf"40 calls, {40 + again} attempts in .*, \d{{4}}-.* UTC\.$", grounds),
-        (r"\d+ of 40 calls failed for good: ", lost),
-        (r".* test label \(40\)\.", " ".join(rest)),
-        (r".*Profile: cos \(", " ".join(rest)),
-    ):
-        assert re.match(says, text), text
-    assert any(each.startswith("✓ passed: retries (") for each in rest)
 
 
 @pytest.mark.slow

@@ -75,18 +75,6 @@ def test_quick(run, program, tmp_path):
     ]
 
 
-def test_the_store_of_a_set_without_a_vendor(run, program):
-    """If a run fails, a line says what the store spoke: the client's own may answer otherwise."""
-    told = "faultinject: the store spoke cos; --vendor names the service of your client\n"
-    command = ("--", *program("ask('PUT', '/photos', 1)"))
-    for words, tells in (
-        (["-r", "http:503"], True),
-        (["-r", "cos:SlowDown"], False),
-        (["-r", "latency,delay=1ms"], False),
-    ):
-        assert (told in run("explore", *words, *command)[2]) is tells
-
-
 def test_a_command_that_fails_the_second_time(run, program, tmp_path):
     """A second failing run is repeated once, and then reported in the command's own words."""
     lock = tmp_path / "lock"
@@ -221,15 +209,18 @@ def test_an_address_of_ones_own(run, monkeypatch, command, begins):
         pytest.param(TWICE, "--depth 2 --max-runs 1 -r http:500", 1, ["incomplete: 1 run of depth 2 not made: max_runs is 1\n$"], marks=pytest.mark.slow),
         pytest.param(TWICE, "--max-runs 1 -r http:500 -r reset", 2, ["^faultinject: 2 runs are needed, and max_runs is 1: 1 request, 1 of them CreateBucket, and 2 faults"], marks=pytest.mark.slow),
         # Each run begins with an empty store, prepared by --reset without faults.
-        ("ask('PUT', '/photos'); ask('GET', '/photos/cat')", "-r reset,method=GET", 2, [exactly(
-            "faultinject: the command fails without faults: exit code 3: the store's last error: 404 NoSuchKey: The"
-            " specified key does not exist.; its requests:",
-            "    1 CreateBucket  200 PUT /photos",
-            "    2 GetObject     404 GET /photos/cat  and 2 times more, to 4",
-            "its output:",
-            "gave up on GET /photos/cat",
-            "If it needs a bucket or objects, make them before each run: --reset 'curl -s -X PUT $ENDPOINT/photos'",
-        )]),
+        *(
+            ("ask('PUT', '/photos'); ask('GET', '/photos/cat')", f"-r reset,method=GET --jobs {jobs}", 2, [exactly(
+                "faultinject: the command fails without faults: exit code 3: the store's last error: 404 NoSuchKey: The"
+                " specified key does not exist.; its requests:",
+                "    1 CreateBucket  200 PUT /photos",
+                "    2 GetObject     404 GET /photos/cat  and 2 times more, to 4",
+                "its output:",
+                "gave up on GET /photos/cat",
+                "If it needs a bucket or objects, make them before each run: --reset 'curl -s -X PUT $ENDPOINT/photos'",
+            )])
+            for jobs in (1, 2)
+        ),
         ("ask('GET', '/photos/cat')", "-r reset --reset {prepare}", 0, ["^1 request without faults, 1 fault; 1 run in "]),
         (RIGHT, "-r reset --reset 'echo no database; exit 4'", 2, [exactly("faultinject: --reset fails: exit code 4", "no database")]),
         (RIGHT, "--vendor s3 -r reset --reset {wrong}", 2, [exactly(
@@ -258,6 +249,9 @@ def test_an_address_of_ones_own(run, monkeypatch, command, begins):
         # An error with a bucket in the host gets a hint, and no other one.
         (HOST.format("photos.localhost"), "-r reset", 2, [r"If photos.localhost is not found here: let the client put the bucket into the path \(path-style"]),
         ("sys.exit('127.0.0.1: no')", "-r reset", 2, ["^(?!(.|\n)*path-style)"]),
+        # If a run fails, a line says what the store spoke, unless a rule names it: the client's own may answer otherwise.
+        ("ask('PUT', '/photos', 1)", "-r cos:SlowDown", 1, ["^(?!(.|\n)*the store spoke)"]),
+        slowly("ask('PUT', '/photos', 1)", "-r latency,delay=1ms", 0, ["^(?!(.|\n)*the store spoke)"]),
         # Nothing has failed, and nothing is proven by a rule that comes nowhere; a failure counts more.
         *(
             (f"ask('PUT', '/photos', {tries})", NOWHERE, code, [rf"\nincomplete: reset,path=nowhere was injected in no run \(nearest: PUT /photos\)\n{told}$"])
@@ -506,31 +500,6 @@ def test_each_run_is_prepared_for_its_own_store(succeeds, program):
     reads = f"ask('GET', '/photos/old')\nassert exchange('GET', '/photos/new')[0] == 404\n{source}"
     arguments = ("-r", "http:503,path=photos/old", "-r", "reset,path=photos/old", "--jobs", "2")
     succeeds("explore", *arguments, "--reset", prepares, "--", *program(reads))
-
-
-def test_a_command_that_fails_without_faults(run, program):
-    """Its requests, the store's last error and its output are shown, as with one job."""
-    command = program("print(exchange('GET', '/nowhere')[0])\nsys.exit(4)")
-    results = [run("explore", "-r", "reset", "--jobs", jobs, "--", *command) for jobs in ("1", "2")]
-    assert results[0][0] == 2
-    assert "the store's last error" in results[0][2]
-    assert [without_ids(each[2]) for each in results] == [without_ids(results[0][2])] * 2
-
-
-def without_ids(text):
-    return [line for line in text.splitlines() if "RequestId" not in line and "TraceId" not in line]
-
-
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        (("--to", "http://127.0.0.1:9"), "what a server at --to holds is the same for all runs"),
-        (("--speed", "5"), "--jobs is for real time: leave out --speed, or --jobs"),
-    ],
-)
-def test_what_cannot_be_side_by_side(refused, options, said):
-    """It is refused before anything runs."""
-    assert said in refused("explore", "-r", "reset", "--jobs", "2", *options, "--", sys.executable)
 
 
 # --speed: faster clocks, and failures that come only from the speed

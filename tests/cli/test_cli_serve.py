@@ -70,19 +70,25 @@ number = 3
 """
 
 
+MODULES = {
+    "shop": APPS,
+    "syntax": "x = 1\ndef (\n",
+    "raises": "\n\nraise ValueError('no\\nsettings')\n",
+    "lacks": "import there_is_no_such_module\n",
+    "exits": "import sys\nsys.exit('DATABASE_URL is not set')\n",
+}
+
+
 @pytest.fixture
 def here(tmp_path, monkeypatch):
     """A working directory with apps in it."""
-    (tmp_path / "shop.py").write_text(APPS)
-    (tmp_path / "syntax.py").write_text("x = 1\ndef (\n")
-    (tmp_path / "raises.py").write_text("\n\nraise ValueError('no\\nsettings')\n")
-    (tmp_path / "lacks.py").write_text("import there_is_no_such_module\n")
-    (tmp_path / "exits.py").write_text("import sys\nsys.exit('DATABASE_URL is not set')\n")
+    for name, text in MODULES.items():
+        (tmp_path / f"{name}.py").write_text(text)
     monkeypatch.chdir(tmp_path)
     path = [*sys.path]
     yield tmp_path
     sys.path[:] = path
-    for name in ("shop", "syntax", "raises", "lacks", "exits"):
+    for name in MODULES:
         sys.modules.pop(name, None)
 
 

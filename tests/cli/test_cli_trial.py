@@ -101,19 +101,6 @@ def trial(run, *words):
     return code, json.loads(out)
 
 
-def test_a_right_client(run, job):
-    """Every test ends as without faults."""
-    code, out, err = run("trial", *LISTENED, "-r", "s3:SlowDown", *job(RIGHT))
-    assert code == 0, err
-    assert re.sub(r"[\d.]+ s", "~", out) == (
-        "1 test with 3 requests, 1 fault in ~ (the suite alone: ~): 0 broken by a fault, 0 "
-        "failing without faults, 0 flaky\n"
-        "\n"
-        "injected  breaks  fault\n"
-        "3         0       s3:SlowDown,times=1,per=call\n"
-    )
-
-
 @pytest.mark.slow
 def test_a_wrong_client(run, suite):
     """The report has the broken test, its smallest rule, its requests and the repeating command."""
@@ -229,6 +216,11 @@ NOTHING = r"\nno fault was tried: none of the tests passes in both runs without 
 @pytest.mark.parametrize(
     ("parts", "words", "code", "says"),
     [
+        # Every test of a right client ends as without faults.
+        ((RIGHT,), "-r s3:SlowDown", 0, [
+            r"^1 test with 3 requests, 1 fault in [\d.]+ s \(the suite alone: [\d.]+ s\): 0 broken by a fault, 0 failing"
+            r" without faults, 0 flaky\n\ninjected  breaks  fault\n3         0       s3:SlowDown,times=1,per=call\n$",
+        ]),
         # A runner killed while it reports, or a stranger at the port, is no error of the trial.
         ((CUT, RIGHT), "-r s3:SlowDown", 0, []),
         # One test alone may end its command with an error, as it covers less than a limit: once its client is
@@ -250,7 +242,7 @@ NOTHING = r"\nno fault was tried: none of the tests passes in both runs without 
             for others in ("", "def test_of_no_request(): pass\n")
         ),
     ],
-    ids=["cut off", "one alone", "nowhere", "stays", "flaky", "many fail", "all that fail", "before a request", "before a request, beside another"],
+    ids=["right", "cut off", "one alone", "nowhere", "stays", "flaky", "many fail", "all that fail", "before a request", "before a request, beside another"],
 )  # fmt: skip
 def test_how_it_ends(run, job, parts, words, code, says):
     """The exit code, and its reason."""
