@@ -45,7 +45,14 @@ DRIVERS = {
 }
 
 
-@pytest.mark.parametrize("file", DRIVERS)
+@pytest.mark.parametrize(
+    "file",
+    [
+        "client.py",
+        "client.js",
+        *(pytest.param(each, marks=pytest.mark.slow) for each in ("client.go", "Client.java")),
+    ],
+)
 def test_a_client_to_start_from(file: str) -> None:
     """Each is a page, writes the bucket into the host, and tries again what may pass."""
     program, sdk = DRIVERS[file]
@@ -58,6 +65,7 @@ def test_a_client_to_start_from(file: str) -> None:
     assert (found["retries", "reset"], found["same bytes", None]) == ("PASS", "PASS")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is the client: apt-get install curl")
 def test_a_client_in_the_shell() -> None:
     """curl tries again after a 503 and a 429, and not after a 403."""

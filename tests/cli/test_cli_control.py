@@ -406,7 +406,8 @@ def test_where_nothing_answers(refused, port):
             client.sendall(b"SSH-2.0\r\n")
 
     nothing = (
-        f"nothing listens on 127.0.0.1:{port}: start the app with FAULTINJECT_CONTROL={{}}, or name another"
+        f"nothing listens on 127.0.0.1:{port}: start the app with FAULTINJECT_CONTROL={{}},"
+        " or name another address with --url\n"
     )
     with Listener(talk) as garbage:
         other = f"127.0.0.1:{garbage.port}"

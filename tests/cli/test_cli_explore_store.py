@@ -425,7 +425,7 @@ CUT_READ = "-r truncate,method=GET"
         ]),
         # The same bytes under the same name have no second effect, wherever the name stands; the store shows nothing of
         # the objects that go later.
-        (SAME_BYTES, f"-r reset,when=after,method=POST {GCS}", 0, "", ["6 requests without faults, "]),
+        slowly(SAME_BYTES, f"-r reset,when=after,method=POST {GCS}", 0, "", ["6 requests without faults, "]),
         # A run that removed the old object and reports a failed write has not ended cleanly.
         ("call('DELETE', '/old'); call('PUT', '/old', b'meow')", "-r s3:AccessDenied,from=1", 0, "warning", [
             "2 requests without faults, 1 fault; 2 runs ~, 0 failed, 1 gave up cleanly, 1 with a warning",

@@ -205,6 +205,12 @@ def test_cut():
 """
 
 
+OF_TWO_OPERATIONS = """
+def test_it():
+    ask("PUT", "/photos", tries=1)
+    ask("PUT", "/photos/cat")
+    assert ask("GET", "/photos/cat", tries=1) == b"meow"
+"""
 ENDS = "import atexit\natexit.register(os._exit, 1)\n"
 PHOTOS = "def test_it():\n    ask('PUT', '/photos')\n"
 RAISES = "def test_it():\n    raise ValueError('no such table')\n"
@@ -220,6 +226,11 @@ NOTHING = r"\nno fault was tried: none of the tests passes in both runs without 
         ((RIGHT,), "-r s3:SlowDown", 0, [
             r"^1 test with 3 requests, 1 fault in [\d.]+ s \(the suite alone: [\d.]+ s\): 0 broken by a fault, 0 failing"
             r" without faults, 0 flaky\n\ninjected  breaks  fault\n3         0       s3:SlowDown,times=1,per=call\n$",
+        ]),
+        # A test is shown for each operation where a fault breaks it.
+        ((OF_TWO_OPERATIONS,), "-r s3:SlowDown,operation=CreateBucket -r reset,operation=GetObject", 1, [
+            ": 1 broken by a fault, ",
+            r"smallest: s3:SlowDown,operation=CreateBucket,(.|\n)*smallest: reset,operation=GetObject,",
         ]),
         # A runner killed while it reports, or a stranger at the port, is no error of the trial.
         ((CUT, RIGHT), "-r s3:SlowDown", 0, []),
@@ -242,7 +253,7 @@ NOTHING = r"\nno fault was tried: none of the tests passes in both runs without 
             for others in ("", "def test_of_no_request(): pass\n")
         ),
     ],
-    ids=["right", "cut off", "one alone", "nowhere", "stays", "flaky", "many fail", "all that fail", "before a request", "before a request, beside another"],
+    ids=["right", "two operations", "cut off", "one alone", "nowhere", "stays", "flaky", "many fail", "all that fail", "before a request", "before a request, beside another"],
 )  # fmt: skip
 def test_how_it_ends(run, job, parts, words, code, says):
     """The exit code, and its reason."""
@@ -402,8 +413,9 @@ def test_rules_of_the_user():
     assert "unless.method=HEAD" not in str(faults_of(["cos"], "cos"))
 
 
-def test_each_operation_is_a_finding(run, suite):
-    """A test is shown for each operation where a fault breaks it; a lasting fault comes first."""
+@pytest.mark.slow
+def test_a_lasting_fault_comes_first(run, suite):
+    """A test is shown for each operation where a fault breaks it, but first for a fault that lasts."""
     name = suite(
         """
 def test_it():
@@ -968,6 +980,15 @@ def test_strict(request):
         request.applymarker(pytest.mark.xfail(strict=True))
 
 @pytest.mark.here
+def test_promise():
+    ask("PUT", "/promise")
+    try:
+        ask("PUT", "/promise/hen", tries=1)
+    except RuntimeError:
+        pass
+    assert exchange("GET", "/promise/hen")[0] == 200
+
+@pytest.mark.here
 def test_skips():
     ask("PUT", "/skips")
     try:
@@ -1014,9 +1035,10 @@ SLOW_DOWN = ("-r", "s3:SlowDown")
         }),
         # A test that fails in a child of pytest is broken, with what its error says; so is one that is to fail, and
         # passes because of a fault, with pytest's words for that, and one that a fault lets skip itself.
-        (CHILDREN, ("-r", "s3:SlowDown,key=dog"), PYTEST, 1, {
-            "tests": 4, "broken": ["test_it.py::test_wrong", "test_it.py::test_strict", "test_it.py::test_skips"],
-            "errors": ["RuntimeError: gave up on PUT /wrong/dog", "[XPASS(strict)]", "Skipped: no store"],
+        # What breaks a promise of the app itself, while a fault lasts, stands first.
+        (CHILDREN, ("-r", "s3:SlowDown,key=dog", "-r", "http:503,method=PUT,key=hen,from=1"), PYTEST, 1, {
+            "tests": 5, "broken": [f"test_it.py::test_{each}" for each in ("promise", "wrong", "strict", "skips")],
+            "errors": ["assert 404 == 200", "RuntimeError: gave up on PUT /wrong/dog", "[XPASS(strict)]", "Skipped: no store"],
         }),
         # Tests that are named alike in each run stay apart, however long their numbers are.
         *(

@@ -36,6 +36,13 @@ EVENTS = {
     "GetObject": "REST.GET.OBJECT",
     "DeleteObject": "REST.DELETE.OBJECT",
 }
+FORMS = {
+    "s3": 'o b [{told}] 192.0.2.3 o 3E57 {event} k "{method} {path} HTTP/1.1" {status} {code} 113 - 7 - "-" "x" -',
+    "oss": '192.0.2.3 - - [{told}] "{method} {path} HTTP/1.1" {status} 64 127 "-" "x" "h" "id" "true" "1" "Op" "b" "k" 64 10 "{code}" -',
+    "cos": "1.0 b ap-x {moment:%Y-%m-%dT%H:%M:%SZ} h {operation} 192.0.2.3 AK - 1 1 {path} {lower} x {status} {code} - 1 1 USER",
+    "cloudfront": "{moment:%Y-%m-%d\t%H:%M:%S}\t{method}\t{key}\t{status}",
+    "nginx": '192.0.2.3 - - [{told}] "{method} {path} HTTP/1.1" {status} 12 "-" "x"',
+}  # fmt: skip
 START = datetime(2026, 11, 17, 10, tzinfo=UTC).timestamp()
 
 
@@ -68,27 +75,16 @@ def line_of(name, time, operation, method, path, status, code):
     """The same as a line of such a log."""
     moment = datetime.fromtimestamp(time, UTC)
     told = moment.strftime("%d/%b/%Y:%H:%M:%S +0000")
-    code = code or "-"
-    match name:
-        case "s3":
-            return (
-                f'o b [{told}] 192.0.2.3 o 3E57 {EVENTS[operation]} k "{method} {path} HTTP/1.1" '
-                f'{status} {code} 113 - 7 - "-" "x" -'
-            )
-        case "oss":
-            return (
-                f'192.0.2.3 - - [{told}] "{method} {path} HTTP/1.1" {status} 64 127 "-" "x" "h" "id" '
-                f'"true" "1" "Op" "b" "k" 64 10 "{code}" -'
-            )
-        case "cos":
-            return (
-                f"1.0 b ap-x {moment:%Y-%m-%dT%H:%M:%SZ} h {operation} 192.0.2.3 AK - 1 1 {path} "
-                f"{method.lower()} x {status} {code} - 1 1 USER"
-            )
-        case "cloudfront":
-            return f"{moment:%Y-%m-%d\t%H:%M:%S}\t{method}\t{path.removeprefix('/bucket-1')}\t{status}"
-        case _:
-            return f'192.0.2.3 - - [{told}] "{method} {path} HTTP/1.1" {status} 12 "-" "x"'
+    lower, key = method.lower(), path.removeprefix("/bucket-1")
+    about = {
+        "method": method,
+        "lower": lower,
+        "path": path,
+        "key": key,
+        "status": status,
+        "code": code or "-",
+    }
+    return FORMS[name].format(moment=moment, told=told, operation=operation, event=EVENTS[operation], **about)
 
 
 @pytest.mark.parametrize(
