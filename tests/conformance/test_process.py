@@ -46,13 +46,33 @@ for line in sys.stdin:
 READY = HEAD + 'say(ready=True)\nfor line in sys.stdin: call = json.loads(line)["key"]; break\n'
 
 
-def test_a_command_makes_the_calls(program):
-    """It is told where the store is and each call in its turn, and says what its caller got."""
-    done = run(program(ASKING), name="asking", phases=short("cal", "not-found", "lost"))
-    assert done.title == "asking 1.0"
+@pytest.mark.parametrize(
+    ("text", "title", "not_found", "said"),
+    [
+        # It is told where the store is and each call in its turn, and says what its caller got.
+        (ASKING, "asking 1.0", "no: HTTP Error 404: Not Found", ""),
+        # JSON can spell half a character, and no file can have it.
+        (
+            ASKING.replace('"asking 1.0"', '"1.0 \\ud800\\n beta"').replace('"no: "', '"\\ud800 "'),
+            "1.0 \\ud800 beta", "\\ud800 HTTP Error 404: Not Found", "",
+        ),
+        # Of a flood of standard error the end is kept.
+        (
+            ASKING.replace("say(ready", "sys.stderr.write('x' * 5_000_000 + 'end')\nsay(ready"),
+            "asking 1.0", "no: HTTP Error 404: Not Found", f"{'x' * 1997}end",
+        ),
+    ],
+    ids=["plain", "half a character", "loud"],
+)  # fmt: skip
+def test_a_command_makes_the_calls(program, monkeypatch, text, title, not_found, said):
+    """A proxy of the environment is not asked for what is on loopback."""
+    for name in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    done = run(program(text), name="asking", phases=short("cal", "not-found", "lost"))
+    assert (done.failure, done.title, done.stderr) == ("", title, said)
     assert [(each.key, each.returned, each.error) for each in done.windows] == [
         ("cal-001", True, None),
-        ("not-found-001", False, "no: HTTP Error 404: Not Found"),
+        ("not-found-001", False, not_found),
     ]
     assert [(each.key, each.status) for each in done.outcomes] == [("cal-001", 200), ("not-found-001", 404)]
 
@@ -64,14 +84,6 @@ def test_the_first_line_says_what_a_client_needs(program):
     first = json.loads(done.title)
     assert first.pop("endpoint").startswith("http://127.0.0.1:")
     assert first == {"v": 1, "bucket": BUCKET, "etag": ETAG, "clients": ["cal"]}
-
-
-def test_no_proxy_stands_before_the_store(program, monkeypatch):
-    """A proxy of the environment is not asked for what is on loopback."""
-    for name in ("http_proxy", "HTTP_PROXY"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")
-    done = run(program(ASKING), name="asking", phases=short("not-found"))
-    assert [each.status for each in done.outcomes] == [404]
 
 
 NODE = """
@@ -340,22 +352,6 @@ def alive(pid):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
-
-
-def test_a_client_says_half_a_character(program):
-    """JSON can spell it, and no file can have it."""
-    text = ASKING.replace('"asking 1.0"', '"1.0 \\ud800\\n beta"').replace('"no: "', '"\\ud800 "')
-    done = run(program(text), name="odd", phases=short("not-found"))
-    assert done.title == "1.0 \\ud800 beta"
-    assert [each.error for each in done.windows] == ["\\ud800 HTTP Error 404: Not Found"]
-
-
-def test_a_flood_of_standard_error_is_not_kept(program):
-    """Its end is; the calls are made."""
-    text = ASKING.replace("say(ready", "sys.stderr.write('x' * 5_000_000 + 'end')\nsay(ready")
-    done = run(program(text), name="loud", phases=short("cal"))
-    assert (done.failure, [each.returned for each in done.windows], len(done.stderr)) == ("", [True], 2000)
-    assert done.stderr.endswith("xend")
 
 
 @pytest.mark.slow

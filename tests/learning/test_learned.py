@@ -328,26 +328,22 @@ def test_a_format_that_is_named_holds_for_all_files(tmp_path):
     assert read_logs(paths, "nginx", None).lines == 2
 
 
-def test_an_operation_of_another_vendor(tmp_path):
-    """No rule has a name that its vendor does not know: an S3 log is read as another service's."""
-    lines = [line_of("s3", START + n, "GetObject", "GET", "/b/k", 503, "ServerBusy") for n in range(3)]
-    log = written(tmp_path, "a.log", [f"{each}\n".encode() for each in lines])
-    tally = read_logs([log], None, "azure-blob")
-    [one], _ = learn(tally, "azure-blob", everything=False)
-    assert str(one.rule) == "azure-blob:ServerBusy,operation=blob.download"
-
-
-def test_a_code_with_another_status(tmp_path):
-    """The documented error, with the status of the log."""
-    for vendor, code, rule in (
-        ("s3", "SlowDown", "s3:SlowDown,operation=GetObject,status=500"),
+@pytest.mark.parametrize(
+    ("log", "vendor", "status", "code", "rule"),
+    [
+        # No rule has a name that its vendor does not know: an S3 log is read as another service's.
+        ("s3", "azure-blob", 503, "ServerBusy", "azure-blob:ServerBusy,operation=blob.download"),
+        # The documented error, with the status of the log.
+        ("s3", "s3", 500, "SlowDown", "s3:SlowDown,operation=GetObject,status=500"),
         # One of its rows is to be retried.
-        ("oss", "CallbackFailed", "oss:CallbackFailed,operation=GetObject,status=500"),
-    ):
-        line = line_of(vendor, START, "GetObject", "GET", "/b/k", 500, code)
-        tally = read_logs([written(tmp_path, "a.log", [line.encode()])], None, None)
-        [one], _ = learn(tally, vendor, everything=False)
-        assert str(one.rule) == rule
+        ("oss", "oss", 500, "CallbackFailed", "oss:CallbackFailed,operation=GetObject,status=500"),
+    ],
+)
+def test_a_rule_of_a_code(tmp_path, log, vendor, status, code, rule):
+    """Read as the requests of a vendor."""
+    line = line_of(log, START, "GetObject", "GET", "/b/k", status, code)
+    tally = read_logs([written(tmp_path, "a.log", [line.encode()])], None, vendor)
+    assert [str(each.rule) for each in learn(tally, vendor, everything=False)[0]] == [rule]
 
 
 def test_an_error_in_an_answer_that_began_as_a_success(tmp_path):
