@@ -202,9 +202,9 @@ def test_a_journal_of_a_program_in_this_folder_is_not_hidden(run, tmp_path, name
     assert [each.name for each in (tmp_path / "kept").iterdir()] == [f"{name}.jsonl"]
 
 
-def test_progress_on_a_terminal(run, monkeypatch):
+@pytest.mark.usefixtures("terminal")
+def test_progress_on_a_terminal(run):
     """On a terminal standard error counts the calls, and the line is removed at the end."""
-    monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda _: True, raising=False)
     arguments = ("conformance", "--client", "good_client:Client", "--phase", "denied")
     assert re.search(r"\rgood_client:Client: \d of 3 calls +\r", run(*arguments)[2])
     assert "calls" not in without_busy(run(*arguments, "--json")[2])

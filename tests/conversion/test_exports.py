@@ -235,25 +235,31 @@ def test_buckets_and_keys_as_expressions(export):
 
 
 @each_row(
-    ("pattern", "expression"),
+    ("key", "header", "pattern", "expression"),
     [
-        ("photos/", "/photos/[^?]*"),
-        ("/", "/[^?]*"),
-        ("a?/*.jpg", rf"/a{ONE}/[^/?]*\.jpg"),
-        ("**/x", "(?:/[^/?]*)*/x"),
-        ("=a*", r"/a(?:%2[Aa]|\*)"),
-        ("=/a", "/a"),
-        ("a%2Fb?", f"/a(?:%2[Ff]|%252F)b{ONE}"),
-        ("=a%2Fb", "/a(?:%2[Ff]|%252F)b"),
-        ("ü+%", "/%[Cc]3%[Bb][Cc](?:%2[Bb]|\\+)%25"),
-        ("a\nb", "/a%0[Aa]b"),
+        # Nothing of a text is an operator; what may be encoded in a path is either.
+        ("path", ":path", "photos/", "/photos/[^?]*"),
+        ("path", ":path", "/", "/[^?]*"),
+        ("path", ":path", "a?/*.jpg", rf"/a{ONE}/[^/?]*\.jpg"),
+        ("path", ":path", "**/x", "(?:/[^/?]*)*/x"),
+        ("path", ":path", "=a*", r"/a(?:%2[Aa]|\*)"),
+        ("path", ":path", "=/a", "/a"),
+        ("path", ":path", "a%2Fb?", f"/a(?:%2[Ff]|%252F)b{ONE}"),
+        ("path", ":path", "=a%2Fb", "/a(?:%2[Ff]|%252F)b"),
+        ("path", ":path", "ü+%", "/%[Cc]3%[Bb][Cc](?:%2[Bb]|\\+)%25"),
+        ("path", ":path", "a\nb", "/a%0[Aa]b"),
+        *(
+            ("header.x-a", "x-a", pattern, expression)
+            for pattern, expression in (("a*b", "a.*b"), ("=a*", r"a\*"), ("a\nb", r"a\x0ab"), ("a\x7f", r"a\x7f"))
+        ),
     ],
-)
-def test_paths_as_expressions(export, pattern, expression):
-    """Nothing of a text is an operator; what may be encoded is either."""
-    [found] = filters_of_envoy(export("envoy", f'http:503,path="{pattern}"')).values()
-    [path] = [each for each in found["headers"] if each["name"] == ":path"]
-    assert path["string_match"]["safe_regex"]["regex"] == rf"(?s)(?:{expression})(?:\?.*)?"
+)  # fmt: skip
+def test_patterns_as_expressions(export, key, header, pattern, expression):
+    """Of a path, whose query may be anything, and of a header's value."""
+    [found] = filters_of_envoy(export("envoy", f'http:503,{key}="{pattern}"')).values()
+    [matcher] = [each for each in found["headers"] if each["name"] == header]
+    whole = rf"(?s)(?:{expression})(?:\?.*)?" if key == "path" else expression
+    assert matcher["string_match"]["safe_regex"]["regex"] == whole
 
 
 @each_row(
@@ -307,16 +313,6 @@ def test_envoy_takes_the_same_requests(export, rule, targets):
         for each in targets
     }
     assert ({each: envoy_takes(each) for each in targets}, {*ours.values()}) == (ours, {True, False})
-
-
-@each_row(
-    ("pattern", "expression"), [("a*b", "a.*b"), ("=a*", r"a\*"), ("a\nb", r"a\x0ab"), ("a\x7f", r"a\x7f")]
-)
-def test_values_as_expressions(export, pattern, expression):
-    """Likewise."""
-    [found] = filters_of_envoy(export("envoy", f'http:503,header.x-a="{pattern}"')).values()
-    [header] = [each for each in found["headers"] if each["name"] == "x-a"]
-    assert header["string_match"]["safe_regex"]["regex"] == expression
 
 
 def test_an_answer_without_a_body(export):
