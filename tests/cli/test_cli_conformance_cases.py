@@ -1,13 +1,8 @@
 """`faultinject conformance --cases`: what it takes, shows and exits with."""
 
 import json
-import os
 import re
-import signal
-import sys
-import time
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
@@ -98,22 +93,3 @@ def test_a_client_that_cannot_be_started(run):
     code, output, errors = run("conformance", "--cases", "aws-standard-2.1", *clients)
     assert (code, output.partition(",")[0]) == (2, "standard_retries:Client")
     assert "\nsh -c 'exit 3': " in f"\n{errors}"  # behind what a slow machine says of how far it is
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="signals")
-def test_ctrl_c(run, tmp_path):
-    """It ends the client and exits with 130; what was measured before is shown."""
-    started = tmp_path / "started"
-
-    def interrupt():
-        while not started.exists():
-            time.sleep(0.02)
-        os.kill(os.getpid(), signal.SIGINT)
-
-    thread = Thread(target=interrupt, daemon=True)
-    thread.start()
-    client = f"sh -c 'touch {started}; exec sleep 60'"
-    code, output, errors = run("conformance", "--cases", "aws-standard-2.1", "--client", client)
-    thread.join()
-    assert (code, output) == (130, "")
-    assert errors.endswith("faultinject: interrupted; 0 of 1 clients were measured\n")

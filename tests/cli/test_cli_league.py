@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import sys
 import time
@@ -12,6 +13,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.measured import without_busy
+from tests.slowly import slowly
 
 pytestmark = pytest.mark.live
 
@@ -28,8 +30,13 @@ class Client:
         urllib.request.urlopen(f"{self.place}/{key}").close()
 """
 # Says who it is, and is never ready.
-STUCK = "import os, pathlib, time; pathlib.Path('pid').write_text(str(os.getpid())); time.sleep(600)"
+STUCK = (
+    sys.executable,
+    "-c",
+    "import os, pathlib, time; pathlib.Path('pid').write_text(str(os.getpid())); time.sleep(600)",
+)
 SHORT = ("--phase", "denied")
+KEPT = (*SHORT, "-o", "league.json", "-o", "league.md")
 
 
 OWN = (sys.executable, "-P", "-m", "faultinject.conformance", "own_client:Client")
@@ -117,16 +124,17 @@ def test_no_client_can_be_started(run, installed):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 @pytest.mark.parametrize(
-    ("client", "said", "kept"),
+    ("words", "said", "kept"),
     [
-        ("--all", "interrupted; 1 of 2 clients were measured", (["one"], False)),
-        ("--client=stuck", "interrupted before anything was measured", None),
+        (("--all", *KEPT), "interrupted; 1 of 2 clients were measured", (["one"], False)),
+        (("--client", "stuck", *KEPT), "interrupted before anything was measured", None),
+        slowly(("--client", shlex.join(STUCK), "--cases", "aws-standard-2.1"), "interrupted; 0 of 1 clients were measured", None),
     ],
-    ids=["what was measured is kept", "nothing is written over results of before"],
-)
-def test_ctrl_c(run, installed, client, said, kept):
+    ids=["what was measured is kept", "nothing is written over results of before", "cases"],
+)  # fmt: skip
+def test_ctrl_c(run, installed, words, said, kept):
     """Ctrl-C exits with 130, and kills the client that was not ready."""
-    installed(stuck=(sys.executable, "-c", STUCK))
+    installed(stuck=STUCK)
     pid, league = Path("pid"), Path("league.json")
     league.write_text("before")
 
@@ -137,7 +145,7 @@ def test_ctrl_c(run, installed, client, said, kept):
 
     thread = Thread(target=interrupt_when_stuck, daemon=True)
     thread.start()
-    code, _, err = run("conformance", client, *SHORT, "-o", "league.json", "-o", "league.md")
+    code, out, err = run("conformance", *words)
     thread.join()
     assert (code, f"faultinject: {said}\n" in err, Path("league.md").exists()) == (
         130,
@@ -147,7 +155,7 @@ def test_ctrl_c(run, installed, client, said, kept):
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid.read_text()), 0)
     if kept is None:
-        assert league.read_text() == "before"
+        assert (league.read_text(), out) == ("before", "")
     else:
         found = json.loads(league.read_bytes())
         assert ([each["client"] for each in found["clients"]], found["complete"]) == kept
