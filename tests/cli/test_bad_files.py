@@ -85,7 +85,7 @@ def folder():
 
 
 def refuse(words, path, monkeypatch):
-    """Run a command, which must say one sentence that names the file, with exit code 2: the sentence."""
+    """Run a command that must refuse the file by one sentence: the sentence."""
     if "{}" not in words:
         monkeypatch.setenv("FAULTINJECT_FILE", str(path))
     result = command(*(each.replace("{}", str(path)) for each in words))

@@ -72,7 +72,10 @@ WORKING = [
 
 
 def test_what_is_missing_is_one_sentence(tmp_path):
-    """With the command that installs it, and exit code 2; what needs nothing more has no traceback."""
+    """With the command that installs it, and exit code 2.
+
+    What needs nothing more works: whatever becomes of it, there is no traceback.
+    """
     (tmp_path / "served.py").write_text(ASGI)
     (tmp_path / "journal.jsonl").write_text(json.dumps(line(1, 0.0)) + "\n")
     lines = [*LACKING, *WORKING]

@@ -316,7 +316,10 @@ def test_a_command_that_waits_for_ever(run, program, tmp_path):
 
 
 FIRST = r"^2 requests without faults, 1 fault;(.|\n)*"
-STOPPED = r"\nincomplete: stopped after 0 of 2 runs: it was interrupted in the run with reset,method=PUT,path=/photos{},times=1\n"
+STOPPED = (
+    r"\nincomplete: stopped after 0 of 2 runs: it was interrupted in the run with"
+    r" reset,method=PUT,path=/photos{},times=1\n"
+)
 TOLD = r"\nfaultinject: interrupted$"
 
 

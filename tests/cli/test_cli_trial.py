@@ -415,7 +415,7 @@ def test_rules_of_the_user():
 
 @pytest.mark.slow
 def test_a_lasting_fault_comes_first(run, suite):
-    """A test is shown for each operation where a fault breaks it, but first for a fault that lasts."""
+    """Then each operation follows where a fault breaks the test."""
     name = suite(
         """
 def test_it():
@@ -1134,7 +1134,7 @@ NOT_TRIED = r"\n  smallest: s3:SlowDown,operation={},times=1,skip={} \(not tried
     ids=["in a fault", "before the smallest rule", "in the smallest rule", "at the beginning"],
 )  # fmt: skip
 def test_interrupted(start, job, parts, words, says, written):
-    """What was found so far is told."""
+    """The runs so far are judged."""
     process = start("trial", "-o", "x.github", *LISTENED, *words.split(), *job(*parts))
     code, lines = process.ended()
     told, result = "\n".join(lines), Path("x.github")

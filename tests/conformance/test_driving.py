@@ -134,8 +134,8 @@ def document():
         # A client that sends forbidden requests again fails, one that does not passes.
         (Direct, REFUSALS, "permanent", "PASS"),
         (Stubborn, REFUSALS, "permanent", "FAIL"),
-        # A repetition under another id after an error in a 200 counts as a retry, though the SDK's own ids say that these
-        # are two calls.
+        # A repetition under another id after an error in a 200 counts as a retry, though the SDK's own ids say that
+        # these are two calls.
         (Fresh, HIDDEN, "error in 200", "PASS"),
         (Swallowing, HIDDEN, "error in 200", "FAIL"),
     ],

@@ -215,7 +215,10 @@ def test_a_command_that_breaks_the_contract_fails(program, text, message):
     The rest is judged.
     """
     done = run(program(READY + text), name="broken", phases=short("cal", "denied"))
-    told = "; `faultinject conformance --contract` says what a command has to do; 1 call had not ended: cal-001 of phase cal"
+    told = (
+        "; `faultinject conformance --contract` says what a command has to do;"
+        " 1 call had not ended: cal-001 of phase cal"
+    )
     assert (done.failure.startswith(sys.executable), message in done.failure) == (True, True)
     assert done.failure.endswith(told)
     finding = done.judgement.findings[0]
