@@ -1200,7 +1200,10 @@ def test_the_time_that_is_left(job):
             (*LISTENED, "--", sys.executable, "-S", "test_it.py"),
             "no test sent a request to the embedded store,",
         ),
-        (("--app", "--", *PYTEST, "test_it.py"), "no app that the suite starts saw a request,"),
+        (
+            ("--app", *LISTENED, "--", sys.executable, "-S", "test_it.py"),
+            "no app that the suite starts saw a request,",
+        ),
     ],
 )
 def test_a_suite_without_a_request(refused, suite, words, says):
