@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from tests.cli.journals import line
-from tests.console import command, installs
+from tests.console import command, installs, split
 
 pytestmark = pytest.mark.live
 
@@ -71,48 +71,30 @@ WORKING = [
 """Commands that need no extra, and their exit codes."""
 
 
-@pytest.fixture
-def on_a_bare_install(tmp_path):
-    """Run command lines one after another; gives exit code, uncaught exception, standard error."""
+def test_what_is_missing_is_one_sentence(tmp_path):
+    """With the command that installs it, and exit code 2.
+
+    What needs nothing more works: whatever becomes of it, there is no traceback.
+    """
     (tmp_path / "served.py").write_text(ASGI)
     (tmp_path / "journal.jsonl").write_text(json.dumps(line(1, 0.0)) + "\n")
-
-    def call(lines):
-        asked = []
-        for each in lines:
-            words = each.split() if isinstance(each, str) else each
-            environ = dict(each.split("=", 1) for each in words if each.startswith("FAULTINJECT_"))
-            asked.append([environ, [word for word in words if not word.startswith("FAULTINJECT_")]])
-        done = subprocess.run(
-            [sys.executable, "-c", BARE],
-            input=json.dumps(asked),
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(tmp_path)},
-            capture_output=True,
-            text=True,
-            timeout=100,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return [json.loads(each) for each in done.stdout.splitlines()]
-
-    return call
-
-
-def test_what_is_missing_is_one_sentence(on_a_bare_install):
-    """With the command that installs it, and exit code 2."""
-    found = on_a_bare_install([asked for asked, _ in LACKING])
-    for (asked, extra), (code, error, told) in zip(LACKING, found, strict=True):
-        assert (asked, code, error) == (asked, 2, "")
-        assert installs(told, extra), (asked, told)
-        assert told.count("\n") == 1, (asked, told)
-
-
-def test_what_needs_nothing_more_works(on_a_bare_install):
-    """Whatever becomes of it, there is no traceback."""
-    found = on_a_bare_install([asked for asked, _ in WORKING])
-    for (asked, code), (came, error, told) in zip(WORKING, found, strict=True):
-        assert (asked, came, error) == (asked, code, ""), told
+    lines = [*LACKING, *WORKING]
+    done = subprocess.run(
+        [sys.executable, "-c", BARE],
+        input=json.dumps([split(asked) for asked, _ in lines]),
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found = [json.loads(each) for each in done.stdout.splitlines()]
+    for (asked, expected), (code, error, told) in zip(lines, found, strict=True):
+        lacks = isinstance(expected, str)
+        assert (asked, code, error) == (asked, 2 if lacks else expected, ""), told
+        assert not lacks or (installs(told, expected) and told.count("\n") == 1), (asked, told)
 
 
 def test_no_command_is_left_out():

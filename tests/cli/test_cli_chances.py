@@ -99,16 +99,26 @@ def test_a_window_that_never_opens_comes_to_nothing(told, window):
 
 
 @each_row(
-    ("rules", "all_fail"),
+    ("rules", "name", "expected"),
     [
-        (["http:503,probability=0.5,times=1"], [0.5, 0, 0, 0, 0]),  # one failure in all
-        (["cos:SlowDown,status=200"], [0] * 5),  # an answer, and no error
-        (["http:503,above=5/s"], [0] * 5),  # one call does not exceed a rate
+        (["http:503,probability=0.5,times=1"], "all_fail", [0.5, 0, 0, 0, 0]),  # one failure in all
+        (["cos:SlowDown,status=200"], "all_fail", [0] * 5),  # an answer, and no error
+        (["http:503,above=5/s"], "all_fail", [0] * 5),  # one call does not exceed a rate
+        # Of cycles that rules answer wholly nothing is left, in spite of the rounding of numbers.
+        (["http:503,every=3", "http:500"], "untouched", 0.0),
+        (["http:503,every=3", "http:500,every=2"], "untouched", pytest.approx(1 / 3)),
+        # Rates of rare rules are exact, also if their cycle is too long to try out.
+        (["http:503,every=20000,probability=0.5"], "rates", [0.5 / 20_000]),
+        (
+            ["http:503,every=9001", "http:500,every=8999"],
+            "rates",
+            pytest.approx([1 / 9001, (1 - 1 / 9001) / 8999], rel=1e-9),
+        ),
     ],
 )
-def test_chances_of_one_call(told, rules, all_fail):
-    """Exactly."""
-    assert told(*rules)["all_fail"] == all_fail
+def test_exact_numbers(told, rules, name, expected):
+    """Of the chances of one call, of what is left to the app, and of rates."""
+    assert told(*rules)[name] == expected
 
 
 def test_a_small_chance_is_not_none(told, run):
@@ -128,19 +138,6 @@ def test_a_small_chance_is_not_none(told, run):
         " ".join(each.split()) for each in run("check", "http:503,times=0")[1].splitlines()
     ]
     assert "rule-1 100 %" in [" ".join(each.split()) for each in run("check", "http:503")[1].splitlines()]
-
-
-def test_what_is_left_by_certain_rules(told):
-    """Of cycles that rules answer wholly nothing is left, in spite of the rounding of numbers."""
-    assert told("http:503,every=3", "http:500")["untouched"] == 0.0
-    assert told("http:503,every=3", "http:500,every=2")["untouched"] == pytest.approx(1 / 3)
-
-
-def test_rates_of_rules_that_hardly_ever_fire(told):
-    """Rates of rare rules are exact, also if their cycle is too long to try out."""
-    assert told("http:503,every=20000,probability=0.5")["rates"] == [0.5 / 20_000]
-    rates = told("http:503,every=9001", "http:500,every=8999")["rates"]
-    assert rates == pytest.approx([1 / 9001, (1 - 1 / 9001) / 8999], rel=1e-9)
 
 
 @each_row(

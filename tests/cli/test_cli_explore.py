@@ -6,12 +6,14 @@ import re
 import shlex
 import signal
 import sys
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
 from tests.measured import without_times
 from tests.ports import ReservedPort
+from tests.slowly import slowly
 
 from .programs import PLAIN_HTTP
 
@@ -48,12 +50,6 @@ def program(tmp_path):
     return write
 
 
-def test_a_right_command(succeeds, program):
-    """Every run ends with 0: so does the exploration."""
-    output = succeeds("explore", "-r", "cos:SlowDown", "-r", "reset", "--", *program(RIGHT))
-    assert without_times(output) == "2 requests without faults, 2 faults; 4 runs ~, 0 failed\n"
-
-
 MAY_BE_THERE = """
 try:
     exchange('PUT', '/photos')
@@ -77,18 +73,6 @@ def test_quick(run, program, tmp_path):
         "truncate,method=GET,vendor=s3",
         "http:503,vendor=s3,from=1",
     ]
-
-
-def test_the_store_of_a_set_without_a_vendor(run, program):
-    """If a run fails, a line says what the store spoke: the client's own may answer otherwise."""
-    told = "faultinject: the store spoke cos; --vendor names the service of your client\n"
-    command = ("--", *program("ask('PUT', '/photos', 1)"))
-    for words, tells in (
-        (["-r", "http:503"], True),
-        (["-r", "cos:SlowDown"], False),
-        (["-r", "latency,delay=1ms"], False),
-    ):
-        assert (told in run("explore", *words, *command)[2]) is tells
 
 
 def test_a_command_that_fails_the_second_time(run, program, tmp_path):
@@ -123,7 +107,7 @@ def test_a_wrong_command(run, program, tmp_path, monkeypatch):
     command = program(WRONG)
     files = ("-o", "r.xml", "-o", "r.txt", "-o", "r.json")
     code, output, errors = run("explore", "-r", "cos:SlowDown", "-r", "reset", *files, "--", *command)
-    assert (code, errors) == (1, "")
+    assert (code, errors, Path("r.txt").read_text()) == (1, "", output)
     assert without_times(output).splitlines() == [
         "2 requests without faults, 2 faults; 4 runs ~, 2 failed",
         "",
@@ -143,21 +127,24 @@ def test_a_wrong_command(run, program, tmp_path, monkeypatch):
     root = ElementTree.parse("r.xml").getroot()
     assert [root.get(each) for each in ("tests", "failures", "errors")] == ["4", "2", "0"]
     [suite] = root
-    assert [each.get("name") for each in suite.iter("testcase") if each.find("failure") is None] == [
-        f"{fault},method=PUT,path=/photos,times=1" for fault in ("cos:SlowDown", "reset")
-    ]
+    cases = {each.get("name"): each for each in suite.iter("testcase")}
+    scenario = "reset,method=PUT,path=/photos/cat,times=1"
+    similar, smallest = (
+        cases.pop(each).find("failure") for each in (scenario.replace("reset", "cos:SlowDown"), scenario)
+    )
+    assert {name: each.find("failure") for name, each in cases.items()} == {
+        f"{fault},method=PUT,path=/photos,times=1": None for fault in ("cos:SlowDown", "reset")
+    }
     assert all(float(each.get("time")) > 0 for each in suite.iter("testcase")), "each starts a program"
-    similar, smallest = suite.iter("failure")
-    assert (smallest.get("message"), smallest.get("type")) == ("exit code 3", "FAIL")
-    assert similar.text == "as after reset,method=PUT,path=/photos/cat,times=1"
+    assert (smallest.attrib, similar.text) == (
+        {"message": "exit code 3", "type": "FAIL"},
+        f"as after {scenario}",
+    )
     assert smallest.text in output
     assert suite.findtext("system-out") == output.splitlines()[0]
-    assert (tmp_path / "r.txt").read_text() == output
-    found = json.loads((tmp_path / "r.json").read_text())
+    found = json.loads(Path("r.json").read_text())
     assert (found["v"], found["runs"], found["failed"]) == (1, 4, 2)
-    assert [(each["scenario"], each["error"]) for each in found["findings"]] == [
-        (["reset,method=PUT,path=/photos/cat,times=1"], "exit code 3")
-    ]
+    assert [(each["scenario"], each["error"]) for each in found["findings"]] == [([scenario], "exit code 3")]
 
 
 WITHOUT = "-r cos:@throttle -r reset --without cos:SlowDown --without reset"
@@ -192,15 +179,15 @@ def test_an_address_of_ones_own(run, monkeypatch, command, begins):
     """Without a request the message names the variable that may be the cause, not its value."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://me:secret@127.0.0.1:9")
     code, _, errors = run("explore", "--vendor", "s3", "-r", "reset", "--", command)
-    assert code == 2
-    assert errors.startswith(begins)
+    assert (code, errors.startswith(begins), "secret" in errors) == (2, True, False)
     assert "; your own AWS_ENDPOINT_URL_S3 may send them elsewhere" in errors
-    assert "secret" not in errors
 
 
 @pytest.mark.parametrize(
     ("source", "options", "code", "says"),
     [
+        # Every run ends with 0: so does the exploration.
+        (RIGHT, "-r cos:SlowDown -r reset", 0, [r"^2 requests without faults, 2 faults; 4 runs in [\d.]+ s \(backoff \d+%\), 0 failed\n+(more than half|$)"]),
         # `--without` removes faults, also in the printed replay; an unknown name is refused.
         (WRONG, f"{WITHOUT} --reset true", 1, ["^2 requests without faults, 1 fault; ", " --without cos:SlowDown --without reset "]),
         (WRONG, f"{WITHOUT} --without cos:Slowdown", 2, [exactly("faultinject: without: cos:Slowdown is not among the faults to explore")]),
@@ -222,15 +209,18 @@ def test_an_address_of_ones_own(run, monkeypatch, command, begins):
         pytest.param(TWICE, "--depth 2 --max-runs 1 -r http:500", 1, ["incomplete: 1 run of depth 2 not made: max_runs is 1\n$"], marks=pytest.mark.slow),
         pytest.param(TWICE, "--max-runs 1 -r http:500 -r reset", 2, ["^faultinject: 2 runs are needed, and max_runs is 1: 1 request, 1 of them CreateBucket, and 2 faults"], marks=pytest.mark.slow),
         # Each run begins with an empty store, prepared by --reset without faults.
-        ("ask('PUT', '/photos'); ask('GET', '/photos/cat')", "-r reset,method=GET", 2, [exactly(
-            "faultinject: the command fails without faults: exit code 3: the store's last error: 404 NoSuchKey: The"
-            " specified key does not exist.; its requests:",
-            "    1 CreateBucket  200 PUT /photos",
-            "    2 GetObject     404 GET /photos/cat  and 2 times more, to 4",
-            "its output:",
-            "gave up on GET /photos/cat",
-            "If it needs a bucket or objects, make them before each run: --reset 'curl -s -X PUT $ENDPOINT/photos'",
-        )]),
+        *(
+            ("ask('PUT', '/photos'); ask('GET', '/photos/cat')", f"-r reset,method=GET --jobs {jobs}", 2, [exactly(
+                "faultinject: the command fails without faults: exit code 3: the store's last error: 404 NoSuchKey: The"
+                " specified key does not exist.; its requests:",
+                "    1 CreateBucket  200 PUT /photos",
+                "    2 GetObject     404 GET /photos/cat  and 2 times more, to 4",
+                "its output:",
+                "gave up on GET /photos/cat",
+                "If it needs a bucket or objects, make them before each run: --reset 'curl -s -X PUT $ENDPOINT/photos'",
+            )])
+            for jobs in (1, 2)
+        ),
         ("ask('GET', '/photos/cat')", "-r reset --reset {prepare}", 0, ["^1 request without faults, 1 fault; 1 run in "]),
         (RIGHT, "-r reset --reset 'echo no database; exit 4'", 2, [exactly("faultinject: --reset fails: exit code 4", "no database")]),
         (RIGHT, "--vendor s3 -r reset --reset {wrong}", 2, [exactly(
@@ -259,6 +249,9 @@ def test_an_address_of_ones_own(run, monkeypatch, command, begins):
         # An error with a bucket in the host gets a hint, and no other one.
         (HOST.format("photos.localhost"), "-r reset", 2, [r"If photos.localhost is not found here: let the client put the bucket into the path \(path-style"]),
         ("sys.exit('127.0.0.1: no')", "-r reset", 2, ["^(?!(.|\n)*path-style)"]),
+        # If a run fails, a line says what the store spoke, unless a rule names it: the client's own may answer otherwise.
+        ("ask('PUT', '/photos', 1)", "-r cos:SlowDown", 1, ["^(?!(.|\n)*the store spoke)"]),
+        slowly("ask('PUT', '/photos', 1)", "-r latency,delay=1ms", 0, ["^(?!(.|\n)*the store spoke)"]),
         # Nothing has failed, and nothing is proven by a rule that comes nowhere; a failure counts more.
         *(
             (f"ask('PUT', '/photos', {tries})", NOWHERE, code, [rf"\nincomplete: reset,path=nowhere was injected in no run \(nearest: PUT /photos\)\n{told}$"])
@@ -297,62 +290,66 @@ def test_the_replay_of_two_faults(run, program):
     )
 
 
-HANGS = """
+STUCK = """
 import time
+def wait_for_ever():
+    open({!r}, 'a').write(f'{{os.getpid()}}\\n')
+    time.sleep(600)
+"""
+"""The beginning of a program that waits for ever, and says who it is."""
+BEHIND_A_FAULT = """
 try:
     ask('PUT', '/photos', 1)
+    ask('PUT', '/photos/cat', 1)
 except SystemExit:
-    open(THERE, 'w').write(str(os.getpid()))
-    time.sleep(600)
-ask('PUT', '/photos/cat')
+    wait_for_ever()
 """
-"""A program that waits for ever behind a fault."""
 
 
 @pytest.mark.slow
 def test_a_command_that_waits_for_ever(run, program, tmp_path):
     """It is ended after so long, which is a failure."""
-    source = f"THERE = {os.devnull!r}\n{HANGS}"
-    code, output, _ = run("explore", "-r", "reset", "--within", "20s", "--", *program(source))
+    command = program(STUCK.format(os.devnull) + BEHIND_A_FAULT)
+    code, output, _ = run("explore", "-r", "reset,path=/photos", "--within", "20s", "--", *command)
     assert code == 1
     assert "\ndid not end within 20 s\n  when request 1 (CreateBucket /photos) gets: reset\n" in output
 
 
-def test_interrupted_in_a_run_with_a_fault(start, program, tmp_path):
-    """Ctrl-C prints the findings so far and the place, and ends the command too."""
-    there = tmp_path / "pid"
-    os.mkfifo(there)
-    process = start("explore", "-r", "reset", "--", *program(f"THERE = {str(there)!r}\n{HANGS}"))
-    number = int(there.read_text())
-    code, lines = process.interrupt()
-    assert (code, lines[0][:35]) == (130, "2 requests without faults, 1 fault;")
-    assert lines[-3:] == [
-        (
-            "incomplete: stopped after 0 of 2 runs: it was interrupted in the run with "
-            "reset,method=PUT,path=/photos,times=1"
-        ),
-        "",
-        "faultinject: interrupted",
-    ]
-    with pytest.raises(ProcessLookupError):
-        os.kill(number, 0)
+FIRST = r"^2 requests without faults, 1 fault;(.|\n)*"
+STOPPED = (
+    r"\nincomplete: stopped after 0 of 2 runs: it was interrupted in the run with"
+    r" reset,method=PUT,path=/photos{},times=1\n"
+)
+TOLD = r"\nfaultinject: interrupted$"
 
 
 @pytest.mark.parametrize(
-    ("options", "number"),
-    [(("-r", "reset"), signal.SIGINT), (("--crash", "--vendor", "s3"), signal.SIGTERM)],
-    ids=["faults", "crash"],
-)
-def test_interrupted_in_a_run_without_faults(start, program, tmp_path, options, number):
-    """There is nothing to report yet; the command is ended too, also by `kill`."""
-    there = tmp_path / "pid"
+    ("options", "number", "running", "source", "says"),
+    [
+        ("-r reset", signal.SIGINT, 1, BEHIND_A_FAULT, FIRST + STOPPED.format("") + TOLD),
+        # Of all runs side by side.
+        ("-r reset --jobs 2", signal.SIGTERM, 2, BEHIND_A_FAULT, FIRST + STOPPED.format("(/cat)?") + TOLD),
+        slowly("-r reset --jobs 2", signal.SIGINT, 2, BEHIND_A_FAULT, FIRST + STOPPED.format("(/cat)?") + TOLD),
+        # In a run without faults: there is nothing to report yet.
+        ("-r reset", signal.SIGINT, 1, "wait_for_ever()", f"^{TOLD}"),
+        ("--crash --vendor s3", signal.SIGTERM, 1, "wait_for_ever()", f"^{TOLD}"),
+    ],
+    ids=["in a run with a fault", "jobs", "jobs, by Ctrl-C", "without faults", "without a crash"],
+)  # fmt: skip
+def test_interrupted(start, program, tmp_path, options, number, running, source, says):
+    """Ctrl-C, as `kill`, prints the findings so far and the place, and ends all commands too."""
+    there = tmp_path / "there"
     os.mkfifo(there)
-    hangs = f"open({str(there)!r}, 'w').write(str(os.getpid()))\nimport time; time.sleep(600)"
-    process = start("explore", *options, "--", *program(hangs))
-    child = int(there.read_text())
-    assert process.end(number) == (130, ["", "faultinject: interrupted"])
-    with pytest.raises(ProcessLookupError):
-        os.kill(child, 0)
+    process = start("explore", *options.split(), "--", *program(STUCK.format(str(there)) + source))
+    numbers = set()
+    with there.open() as lines, there.open("w"):  # the second one keeps it open between two writers
+        while len(numbers) < running:
+            numbers.add(int(lines.readline()))
+    code, said = process.end(number)
+    assert (code, bool(re.search(says, "\n".join(said)))) == (130, True), said
+    for each in numbers:
+        with pytest.raises(ProcessLookupError):
+            os.kill(each, 0)
 
 
 def test_a_file_that_may_not_be_run(refused, tmp_path, monkeypatch):
@@ -394,23 +391,19 @@ def test_the_vendor(run, program, rules, vendor):
     assert re.sub(r":\d+", "", masked[0]) == re.sub(r":\d+", "", masked[1])
 
 
-def test_progress(run, program, monkeypatch):
+@pytest.mark.usefixtures("terminal")
+def test_progress(run, program):
     """On a terminal standard error names the run, its fault and its time limit.
 
     So a client that waits for minutes does not look like an exploration that hangs.
     """
-    monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda _: True, raising=False)
-    monkeypatch.setenv("COLUMNS", "120")
-    options = ("-r", "reset", "--within", "20s")
     # The line changes a few times a second at most.
-    code, output, errors = run(
-        "explore", *options, "--", *program("import time; time.sleep(0.3); ask('PUT', '/photos')")
-    )
-    assert code == 0
+    command = program("import time; time.sleep(0.3); ask('PUT', '/photos')")
+    code, output, errors = run("explore", "-r", "reset", "--within", "20s", "--", *command)
     of_fault = "run 1 of 1 (reset,method=PUT,path=/photos,times=1; --within 20.0 s) "
     drawn = list(dict.fromkeys(errors.split("\r")))
     assert drawn == ["", "run without faults ", of_fault, " " * len(of_fault)]
-    assert output.startswith("1 request")
+    assert (code, output[:9]) == (0, "1 request")
 
 
 def test_junit_of_what_could_not_be_explored(run, program, tmp_path):
@@ -437,3 +430,110 @@ if number < 3:
         ("result", "error"),
         ("reset,method=PUT,path=/photos/cat,times=1", "skipped"),
     ]
+
+
+# --jobs: runs side by side, with the result of one after the other
+
+
+MEETS = """
+try:
+    ask('PUT', '/photos', 1)
+except SystemExit:
+    try:
+        os.mkdir(LOCK)
+    except FileExistsError:
+        open(FIFO, 'w').close()
+    else:
+        open(FIFO).close()
+    sys.exit(0)
+"""
+"""A program that ends behind a fault only when another one does so too."""
+
+
+def test_runs_are_made_at_the_same_time(succeeds, program, tmp_path):
+    """Each of two runs waits for the other one."""
+    fifo, lock = tmp_path / "fifo", tmp_path / "lock"
+    os.mkfifo(fifo)
+    source = f"FIFO, LOCK = {str(fifo)!r}, {str(lock)!r}\n{MEETS}"
+    arguments = ("--ignore", "object lost", "--ignore", "/photos/*", "--jobs", "2", "--within", "60s")
+    output = succeeds("explore", "-r", "http:503", "-r", "http:500", *arguments, "--", *program(source))
+    assert output.startswith("1 request without faults, 2 faults; 2 runs in ")
+
+
+READS_ALONE = """
+ask('PUT', '/photos', 1)
+ask('PUT', '/photos/cat', 1)
+ask('GET', '/photos/cat')
+"""
+
+
+def explored(run, program, *options):
+    """Exit code and result, without what the clock says."""
+    code, output, _ = run("explore", *options, "--json", "--", *program(READS_ALONE))
+    found = json.loads(output)
+    return code, {key: each for key, each in found.items() if key not in ("seconds", "backoff")}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param(("-r", "http:503", "-r", "reset,when=after"), id="faults"),
+        pytest.param(
+            ("-r", "cos:@throttle", "-r", "reset", "--depth", "2"), id="depth", marks=pytest.mark.slow
+        ),
+        pytest.param(("--crash", "--vendor", "s3"), id="crash", marks=pytest.mark.slow),
+    ],
+)
+def test_the_result_is_that_of_one_after_the_other(run, program, options):
+    """The findings, their order, and the exit code."""
+    one = explored(run, program, *options)
+    assert explored(run, program, *options, "--jobs", "3") == one
+    assert one[0] == 1
+    assert one[1]["runs"] > 3
+
+
+def test_each_run_is_prepared_for_its_own_store(succeeds, program):
+    """`--reset` finds the store of its run in ENDPOINT; no run sees another one's objects."""
+    prepares = " ".join(program("exchange('PUT', '/photos'); exchange('PUT', '/photos/old')", "prepare.py"))
+    source = "sys.exit(exchange('GET', '/photos/new')[0] != 404); ask('PUT', '/photos/new')"
+    reads = f"ask('GET', '/photos/old')\nassert exchange('GET', '/photos/new')[0] == 404\n{source}"
+    arguments = ("-r", "http:503,path=photos/old", "-r", "reset,path=photos/old", "--jobs", "2")
+    succeeds("explore", *arguments, "--reset", prepares, "--", *program(reads))
+
+
+# --speed: faster clocks, and failures that come only from the speed
+
+
+FAST = "'FAKETIME' in os.environ"
+TWO = "ask('PUT', '/photos'); ask('PUT', '/photos/cat')"
+ONLY_WHEN_FAST = f"ask('PUT', '/photos'); ask('PUT', '/photos/cat', 1 if {FAST} else 3)"
+EACH_TIME = "ask('PUT', '/photos'); ask('PUT', '/photos/cat', 1)"
+
+
+@pytest.mark.usefixtures("libfaketime")
+@pytest.mark.parametrize(
+    ("source", "code", "fast"),
+    [
+        # In real time, then faster.
+        pytest.param(TWO, 0, "0111", marks=pytest.mark.slow),
+        # The run with a fault at the second request fails, and is repeated in real time.
+        (ONLY_WHEN_FAST, 0, "01110"),
+        pytest.param(EACH_TIME, 1, "01110", marks=pytest.mark.slow),
+    ],
+)
+def test_what_fails_only_because_of_the_speed_is_no_failure(run, program, tmp_path, source, code, fast):
+    """A failing run is repeated in real time, and that one counts."""
+    noted = f"print(int({FAST}), end='', file=open({str(tmp_path / 'runs')!r}, 'a')); "
+    exit_code, output, _ = run(
+        "explore", "-r", "cos:SlowDown", "--speed", "20", "--json", "--", *program(noted + source)
+    )
+    assert (exit_code, json.loads(output)["runs"], (tmp_path / "runs").read_text()) == (code, 2, fast)
+
+
+@pytest.mark.usefixtures("libfaketime")
+def test_a_command_that_fails_at_the_speed_without_faults(refused, program):
+    """A command that fails at the speed without faults is not explored; the message has advice."""
+    words = program(f"ask('PUT', '/photos'); sys.exit(int({FAST}))")
+    errors = refused("explore", "-r", "cos:SlowDown", "--speed", "20", "--", *words)
+    assert "the second run without faults fails (exit code 1)" in errors
+    assert "leave out --speed, or give less" in errors

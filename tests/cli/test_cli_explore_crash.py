@@ -37,6 +37,11 @@ def program(here, source):
     return [sys.executable, "-S", str(path)]
 
 
+def replay(output):
+    """The words of the command that shows the failure again."""
+    return shlex.split(output.partition("  replay: faultinject ")[2].splitlines()[0])
+
+
 @pytest.mark.slow
 def test_a_lock_that_nobody_takes_back(run, here):
     """The whole report; its last line shows the failure again, and nothing else."""
@@ -62,33 +67,25 @@ def test_a_lock_that_nobody_takes_back(run, here):
         "  replay: faultinject explore --vendor s3 --crash --replay"
         f" reset,method=PUT,path=/films/cat,times=1,name=crash -- {shlex.join(words)}",
     ]
-    replay = shlex.split(output.partition("  replay: faultinject ")[2].splitlines()[0])
-    code, output, _ = run(*replay)
-    assert code == 1
-    assert "; 1 run in " in output.splitlines()[0]
-    assert "\nthe second run: exit code 1\n" in output
+    code, again, _ = run(*replay(output))
+    assert (code, bool(re.match(r"[^\n]+; 1 run in [^\n]+\n\nthe second run: exit code 1\n", again))) == (
+        1,
+        True,
+    )
 
 
 @pytest.mark.slow
-def test_as_data(run, refused, here):
+def test_as_data(run, here):
     """JSON says after which request it was killed, and what the store lacks."""
     code, output, _ = run(*CRASH, "--json", "--reset", "rm -f done", "--", *command("appended", "wrong"))
     [finding] = json.loads(output)["findings"]
-    assert code == 1
-    assert finding["killed_after"] == 3
-    assert finding["error"] == "written twice: /films/log has 12 bytes; without a crash it has 6 bytes"
-    assert finding["scenario"] == ["reset,method=PUT,path=/films/log,times=1,when=after,name=crash"]
-    assert finding["marker"] == (
+    assert (code, finding["killed_after"], finding["error"], finding["scenario"], finding["marker"]) == (
+        1,
+        3,
+        "written twice: /films/log has 12 bytes; without a crash it has 6 bytes",
+        ["reset,method=PUT,path=/films/log,times=1,when=after,name=crash"],
         "@pytest.mark.faultinject_explore(crash=True, "
-        'replay="reset,method=PUT,path=/films/log,times=1,when=after,name=crash")'
-    )
-    code, _, _ = run(
-        *CRASH, "--ignore", "written twice", "--reset", "rm -f done", "--", *command("appended", "wrong")
-    )
-    assert code == 0
-    assert (
-        refused(*CRASH, "--ignore", "written twise", "--", *command("appended", "wrong"))
-        == "faultinject: ignore: 'written twise' is not a check; did you mean 'written twice'?\n"
+        'replay="reset,method=PUT,path=/films/log,times=1,when=after,name=crash")',
     )
 
 
@@ -105,31 +102,31 @@ if ask("HEAD", "/films/begun"):
 ask("PUT", "/films/begun", b"x")
 ask("PUT", "/films/cat", b"meow")
 """
-    words = program(here, source)
-    code, output, _ = run(*CRASH, "-r", "s3:SlowDown,method=GET", "--", *words)
-    assert code == 1
-    lines = output.splitlines()
+    words = ("-r", "s3:SlowDown,method=GET", "--", *program(here, source))
+    code, output, _ = run(*CRASH, *words)
+    gets = r"\n  and request 3 \(GetObject /films/begun\) of the second run gets: s3:SlowDown\n"
+    why = r"an earlier one makes the same requests, and has these faults; --exhaustive tries them"
     assert re.match(
-        r"4 requests without a crash, 1 fault in the second run; \d+ runs in .*, \d+ failed", lines[0]
+        r"4 requests without a crash, 1 fault in the second run; \d+ runs in .*, \d+ failed.*\n\n.*exit code 3.*\n",
+        output,
     )
-    assert "exit code 3" in lines[2]
-    assert "  and request 3 (GetObject /films/begun) of the second run gets: s3:SlowDown" in lines
-    why = "an earlier one makes the same requests, and has these faults; --exhaustive tries them"
-    assert f"left out: faults in a second run ({why})" in lines
-    replay = shlex.split(output.partition("  replay: faultinject ")[2].splitlines()[0])
-    assert replay[replay.index("--replay") + 1].count("; ") == 1
-    code, output, _ = run(*replay)
-    assert code == 1
-    assert "  and request 3 (GetObject /films/begun) of the second run gets: s3:SlowDown" in output
-    code, output, _ = run(*CRASH, "--max-runs", "8", "-r", "s3:SlowDown,method=GET", "--", *words)
-    assert code == 1
-    assert re.search(r"incomplete: \d+ runs? with a fault in the second run not made: max_runs is 8", output)
-    code, output, _ = run(*CRASH, "--exhaustive", "-r", "s3:SlowDown,method=GET", "--", *words)
-    assert "left out" not in output
+    again = replay(output)
+    assert (code, again[again.index("--replay") + 1].count("; ")) == (1, 1)
     # A fault that comes nowhere is no proof.
-    code, output, _ = run(*CRASH, "-r", "s3:SlowDown,method=GET,path=/else", "--", *words)
-    assert code == 3
-    assert "incomplete: s3:SlowDown,method=GET,path=/else was injected in no run" in output
+    nowhere = "s3:SlowDown,method=GET,path=/else"
+    for command, code, says in (
+        ((*CRASH, *words), 1, f"{gets}(.|\\n)*\\nleft out: faults in a second run \\({why}\\)\\n"),
+        (again, 1, gets),
+        (
+            (*CRASH, "--max-runs", "8", *words),
+            1,
+            r"incomplete: \d+ runs? with a fault in the second run not made: max_runs is 8",
+        ),
+        ((*CRASH, "--exhaustive", *words), 1, r"^(?!(.|\n)*left out)"),
+        ((*CRASH, "-r", nowhere, *words[2:]), 3, f"incomplete: {nowhere} was injected in no run"),
+    ):
+        found, output, _ = run(*command)
+        assert (found, bool(re.search(says, output))) == (code, True), output
 
 
 @pytest.mark.slow
@@ -139,13 +136,10 @@ def test_a_server_of_somebody_else(run, here, serve):
     reset = f"curl -s -X DELETE {url}/films/lock {url}/films/cat {url}/films"
     options = ("explore", "--to", url, "--crash", "--reset", reset)
     code, output, _ = run(*options, "--", *command("locked", "wrong"))
-    assert code == 1
-    assert "the second run: exit code 1" in output
+    assert (code, "the second run: exit code 1" in output) == (1, True)
     why = "only the embedded store shows it; here the exit code and the requests are judged"
     assert f"left out: what the store holds ({why})" in output
-    replay = shlex.split(output.partition("  replay: faultinject ")[2].splitlines()[0])
-    assert replay[: len(options)] == list(options)
-    assert replay[len(options)] == "--replay"
+    assert replay(output)[: len(options) + 1] == [*options, "--replay"]
 
 
 @pytest.mark.slow
@@ -160,15 +154,11 @@ ask("DELETE", "/films/begun")
 """
     options = ("--exhaustive", "--ignore", "left behind", "--max-runs", "90")
     code, output, _ = run(*CRASH, *options, "--", *program(here, source))
-    assert code == 1
-    replay = shlex.split(output.partition("  replay: faultinject ")[2].splitlines()[0])
-    for name, *value in (("--exhaustive",), ("--ignore", "left behind"), ("--max-runs", "90")):
-        at = replay.index(name)
-        assert replay[at + 1 : at + 1 + len(value)] == value
-    assert "left behind:" not in output
-    code, again, _ = run(*replay)
-    assert code == 1
-    assert again.splitlines()[2:5] == output.splitlines()[2:5]
+    words = " ".join(replay(output))
+    assert (code, "left behind:" in output) == (1, False)
+    assert [each in words for each in ("--exhaustive", "--ignore left behind", "--max-runs 90")] == [True] * 3
+    code, again, _ = run(*replay(output))
+    assert (code, again.splitlines()[2:5]) == (1, output.splitlines()[2:5])
 
 
 NEVER_ENDS = """
@@ -247,6 +237,9 @@ ONE_LINE = r"\A[^\n]+\n\Z"
         slowly(ALWAYS_FAILS, "--reset 'rm -f over'", 0, [r"not judged: exit code of the restart \(without a crash it fails, too: exit code 5\)"]),
         # That does not excuse a run that stops only at our 410.
         slowly(FAILS_WITHOUT_END, "--exhaustive -r s3:SlowDown,times=1000 --reset 'rm -f begun'", 1, ["more than 60 requests in one run\n", "not judged: exit code of the restart"]),
+        # A check is left out by its name.
+        slowly(command("appended", "wrong"), "--ignore 'written twice' --reset 'rm -f done'", 0, []),
+        (command("appended", "wrong"), "--ignore 'written twise'", 2, [r"\Afaultinject: ignore: 'written twise' is not a check; did you mean 'written twice'\?\n\Z"]),
         # A command that fails without a crash is not explored.
         slowly("bucket(); sys.exit(4)", "", 2, [
             r"\Afaultinject: the command fails without faults: exit code 4; its requests:\n"

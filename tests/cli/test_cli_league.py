@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import sys
 import time
@@ -12,6 +13,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.measured import without_busy
+from tests.slowly import slowly
 
 pytestmark = pytest.mark.live
 
@@ -28,8 +30,13 @@ class Client:
         urllib.request.urlopen(f"{self.place}/{key}").close()
 """
 # Says who it is, and is never ready.
-STUCK = "import os, pathlib, time; pathlib.Path('pid').write_text(str(os.getpid())); time.sleep(600)"
+STUCK = (
+    sys.executable,
+    "-c",
+    "import os, pathlib, time; pathlib.Path('pid').write_text(str(os.getpid())); time.sleep(600)",
+)
 SHORT = ("--phase", "denied")
+KEPT = (*SHORT, "-o", "league.json", "-o", "league.md")
 
 
 OWN = (sys.executable, "-P", "-m", "faultinject.conformance", "own_client:Client")
@@ -62,19 +69,24 @@ def test_the_league_is_written(run, installed, tmp_path):
     assert "none: skipped, None's SDK is not installed: pip install there-is-no-such-package\n" in err
     assert f"1 of 1: one {pytest.__version__}\n" in err
     found = json.loads((tmp_path / "league.json").read_bytes())
-    assert (found["all"], found["complete"], found["seed"]) == (True, True, "conformance")
-    assert found["skipped"] == [
-        {"client": "none", "title": "None's SDK", "install": "pip install there-is-no-such-package"}
-    ]
     [client] = found["clients"]
-    assert (client["client"], client["language"], client["service"]) == ("one", "Python", "cos")
-    assert client["numbers"]["retried"] == [
-        {"answer": "403 AccessDenied", "documented": "not stated", "calls": 3, "retried": 0}
-    ]
+    assert {name: found[name] for name in ("all", "complete", "seed", "skipped")} == {
+        "all": True,
+        "complete": True,
+        "seed": "conformance",
+        "skipped": [
+            {"client": "none", "title": "None's SDK", "install": "pip install there-is-no-such-package"}
+        ],
+    }
+    retried = {"answer": "403 AccessDenied", "documented": "not stated", "calls": 3, "retried": 0}
+    known = (client["client"], client["language"], client["service"], client["numbers"]["retried"])
+    assert known == ("one", "Python", "cos", [retried])
     html, markdown = ((tmp_path / f"league.{each}").read_text("utf-8") for each in ("html", "md"))
     assert "What storage clients do about errors" in html
-    for text in (html.replace("&#39;", "'"), markdown):
-        assert "None's SDK is not installed" in text
+    assert ("None&#39;s SDK is not installed" in html, "None's SDK is not installed" in markdown) == (
+        True,
+        True,
+    )
 
 
 def test_a_client_that_cannot_be_started_costs_nobody_else(run, installed, tmp_path):
@@ -86,8 +98,10 @@ def test_a_client_that_cannot_be_started_costs_nobody_else(run, installed, tmp_p
     code, _, err = run("conformance", "--all", *SHORT, "-o", "league.json", "-o", "league.xml")
     assert (code, f"broken: {sys.executable} ended with exit code 5" in err) == (1, True)
     found = json.loads((tmp_path / "league.json").read_bytes())
-    assert [each["client"] for each in found["clients"]] == ["one"]
-    assert [each["client"] for each in found["failed"]] == ["broken"]
+    assert [[each["client"] for each in found[name]] for name in ("clients", "failed")] == [
+        ["one"],
+        ["broken"],
+    ]
     # An error in a suite of its own, so that no CI is green.
     suite = ElementTree.parse(tmp_path / "league.xml").getroot()[1]
     [error] = suite.iter("error")
@@ -104,55 +118,47 @@ def test_no_client_can_be_started(run, installed):
     """There is nothing to write, and the last line says why."""
     installed(one=False, broken=(sys.executable, "-c", "raise SystemExit(5)"))
     code, _, err = run("conformance", "--all", *SHORT, "-o", "league.json")
-    assert code == 2
-    assert "faultinject: no client could be started: " in err
+    assert (code, "faultinject: no client could be started: " in err) == (2, True)
     assert not Path("league.json").exists()
 
 
-def interrupt_when_stuck():
-    """Ctrl-C, as soon as the client that is never ready runs."""
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+@pytest.mark.parametrize(
+    ("words", "said", "kept"),
+    [
+        (("--all", *KEPT), "interrupted; 1 of 2 clients were measured", (["one"], False)),
+        (("--client", "stuck", *KEPT), "interrupted before anything was measured", None),
+        slowly(("--client", shlex.join(STUCK), "--cases", "aws-standard-2.1"), "interrupted; 0 of 1 clients were measured", None),
+    ],
+    ids=["what was measured is kept", "nothing is written over results of before", "cases"],
+)  # fmt: skip
+def test_ctrl_c(run, installed, words, said, kept):
+    """Ctrl-C exits with 130, and kills the client that was not ready."""
+    installed(stuck=STUCK)
+    pid, league = Path("pid"), Path("league.json")
+    league.write_text("before")
 
-    def wait():
-        while not (path := Path("pid")).exists() or not path.read_text():
+    def interrupt_when_stuck():
+        while not pid.exists() or not pid.read_text():
             time.sleep(0.02)
         os.kill(os.getpid(), signal.SIGINT)
 
-    thread = Thread(target=wait, daemon=True)
+    thread = Thread(target=interrupt_when_stuck, daemon=True)
     thread.start()
-    return thread
-
-
-def assert_dead():
-    """The client that was stuck is no more."""
+    code, out, err = run("conformance", *words)
+    thread.join()
+    assert (code, f"faultinject: {said}\n" in err, Path("league.md").exists()) == (
+        130,
+        True,
+        kept is not None,
+    )
     with pytest.raises(ProcessLookupError):
-        os.kill(int(Path("pid").read_text()), 0)
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="signals")
-def test_ctrl_c_keeps_what_was_measured(run, installed, tmp_path):
-    """Ctrl-C keeps the results, exits with 130, and kills the client that was not ready."""
-    installed(stuck=(sys.executable, "-c", STUCK))
-    thread = interrupt_when_stuck()
-    code, _, err = run("conformance", "--all", *SHORT, "-o", "league.json", "-o", "league.md")
-    thread.join()
-    assert (code, "faultinject: interrupted; 1 of 2 clients were measured\n" in err) == (130, True)
-    found = json.loads((tmp_path / "league.json").read_bytes())
-    assert ([each["client"] for each in found["clients"]], found["complete"]) == (["one"], False)
-    assert (tmp_path / "league.md").exists()
-    assert_dead()
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="signals")
-def test_ctrl_c_before_anything_was_measured(run, installed):
-    """Nothing is written over results of before."""
-    installed(stuck=(sys.executable, "-c", STUCK))
-    Path("league.json").write_text("before")
-    thread = interrupt_when_stuck()
-    code, _, err = run("conformance", "--client", "stuck", *SHORT, "-o", "league.json")
-    thread.join()
-    assert (code, err) == (130, "faultinject: interrupted before anything was measured\n")
-    assert Path("league.json").read_text() == "before"
-    assert_dead()
+        os.kill(int(pid.read_text()), 0)
+    if kept is None:
+        assert (league.read_text(), out) == ("before", "")
+    else:
+        found = json.loads(league.read_bytes())
+        assert ([each["client"] for each in found["clients"]], found["complete"]) == kept
 
 
 def test_with_tls(run, installed, monkeypatch):

@@ -59,14 +59,13 @@ def test_a_dash_is_the_standard_output(run, log, tmp_path, monkeypatch):
 def test_its_numbers(run, log):
     """The same as JSON."""
     code, out, _ = run("learn", log(), log("b.log"), "--json", "--all", "--vendor", "cos")
-    assert code == 0
     data = json.loads(out)
-    assert (data["requests"], data["lines"], data["broken"], data["left_out"]) == (120, 120, 0, [])
-    assert [(each["rule"]["fault"], each["failed"], each["requests"]) for each in data["rules"]] == [
-        ("http:503", 24, 120),
-        ("http:404", 2, 120),
+    assert (code, data["requests"], data["lines"], data["broken"], data["left_out"]) == (0, 120, 120, 0, [])
+    rules = [
+        (each["rule"]["fault"], each["rule"]["vendor"], each["failed"], each["requests"])
+        for each in data["rules"]
     ]
-    assert {each["rule"]["vendor"] for each in data["rules"]} == {"cos"}
+    assert rules == [("http:503", "cos", 24, 120), ("http:404", "cos", 2, 120)]
 
 
 @pytest.mark.parametrize(
@@ -90,13 +89,11 @@ def test_wrong_input(refused, tmp_path, text, arguments, says):
 
 def test_a_damaged_file(refused, tmp_path):
     """A damaged file is named with its damage."""
-    cut = tmp_path / "cut.gz"
-    cut.write_bytes(gzip.compress(LINE.encode() * 99)[:-12])
-    said = f"faultinject: {cut}: the gzipped file is cut or damaged: "
-    assert refused("learn", str(cut)).startswith(said)
-    whole = gzip.compress(LINE.encode() * 99)
-    cut.write_bytes(whole[:12] + b"\xff\xff\xff" + whole[15:])
-    assert refused("learn", str(cut)).startswith(said)
+    damaged, whole = tmp_path / "damaged.gz", gzip.compress(LINE.encode() * 99)
+    said = f"faultinject: {damaged}: the gzipped file is cut or damaged: "
+    for content in (whole[:-12], whole[:12] + b"\xff\xff\xff" + whole[15:]):
+        damaged.write_bytes(content)
+        assert refused("learn", str(damaged)).startswith(said)
 
 
 def test_no_error_is_data_too(run, tmp_path):

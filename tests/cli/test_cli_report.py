@@ -169,18 +169,16 @@ def test_what_is_no_journal(refused, tmp_path, content):
     path = tmp_path / "journal.jsonl"
     path.write_bytes(content)
     err = refused("report", str(path))
-    assert err.count("\n") == 1
-    assert err.startswith("faultinject: ")
-    assert str(path) in err
+    assert (err.startswith("faultinject: "), str(path) in err, err.count("\n")) == (True, True, 1)
 
 
 def test_calls_are_over_when_the_journal_is_read_long_after(run, journal):
     """The journal ends when it is read: a call that was not retried by then was given up."""
     old = [line(number, number * 0.01, path=f"/photos/{number}") for number in range(5)]
-    assert json.loads(run("report", journal(old), "--format", "json")[1])["left_out"] == {}
     late = [{**each, "time": each["time"] + 3600} for each in old]
     assert Journals([journal(late)], None, ()).judge().left_out == {"open": 5}
-    assert json.loads(run("report", journal(late), "--format", "json", "--finished")[1])["left_out"] == {}
+    for words in ((journal(old, "old.jsonl"),), (journal(late), "--finished")):
+        assert json.loads(run("report", *words, "--format", "json")[1])["left_out"] == {}
 
 
 COS = gzip.decompress((Path(__file__).parent.parent / "audit" / "cos.jsonl.gz").read_bytes())
@@ -198,9 +196,9 @@ def test_a_journal_that_was_cut(run, tmp_path, share):
     code, out, err = run("report", str(path), "--format", "json")
     found = verdicts(out)
     wrong = {check for check, verdict in found.items() if verdict in ("FAIL", "WARN")}
-    assert err == ""
     assert wrong <= {"jitter", "thundering herd", "retry-after"}
-    assert code == (1 if "FAIL" in found.values() else 3 if {*found.values()} == {"INCONCLUSIVE"} else 0)
+    expected = 1 if "FAIL" in found.values() else 3 if {*found.values()} == {"INCONCLUSIVE"} else 0
+    assert (code, err) == (expected, "")
 
 
 @pytest.mark.usefixtures("terminal")
@@ -209,24 +207,24 @@ def test_a_terminal_gets_colours(run, journal):
     lines = [{**each, "user_agent": "[bold]x[/]\x1b[2J"} for each in forbidden()]
     code, out, _ = run("report", journal([*lines, *throttled(calls=1)]), color=True)
     assert code == 1
-    assert "\x1b[1mFAIL: permanent of [bold]x[/]\\x1b[2J: " in out
-    assert "[bold]x[/]\\x1b[2J and 1 other client" in out
-    assert "✕ FAIL" in out
-    assert "PUT /photos/0.jpg: 403 AccessDenied, 0.50 s later 403 AccessDenied  [seq 0 1]" in out
-    assert "not decided:" in out
+    for said in (
+        "\x1b[1mFAIL: permanent of [bold]x[/]\\x1b[2J: ",
+        "[bold]x[/]\\x1b[2J and 1 other client",
+        "✕ FAIL",
+        "PUT /photos/0.jpg: 403 AccessDenied, 0.50 s later 403 AccessDenied  [seq 0 1]",
+        "not decided:",
+    ):
+        assert said in out
 
 
-@pytest.mark.parametrize("why", ["dumb", "NO_COLOR"])
-def test_a_plain_terminal_gets_the_plain_text(run, monkeypatch, journal, request, why):
+@pytest.mark.parametrize(("variable", "value"), [("TERM", "dumb"), ("NO_COLOR", "1")])
+def test_a_plain_terminal_gets_the_plain_text(run, monkeypatch, journal, request, variable, value):
     """On a dumb terminal, or with NO_COLOR, the report is that of a file."""
     path = journal(forbidden())
     monkeypatch.setenv("COLUMNS", "150")
     plain = run("report", path)
     request.getfixturevalue("terminal")
-    if why == "dumb":
-        monkeypatch.setenv("TERM", "dumb")
-    else:
-        monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv(variable, value)
     assert run("report", path) == plain
 
 
@@ -245,10 +243,9 @@ def test_a_journal_of_a_real_server(run, serve, tmp_path):
     assert serving.interrupt()[0] == 0
     code, out, err = run("report", journal, "--format", "json")
     found = json.loads(out)
-    assert (err, found["left_out"]) == ("", {})
-    assert (found["client"], found["attempts"], found["calls"]) == ("eager/1.0", 36, 6)
-    assert (code == 1) == ("FAIL" in verdicts(out).values())
-    assert "backoff" in verdicts(out)
+    assert (err, found["left_out"], found["client"]) == ("", {}, "eager/1.0")
+    assert (found["attempts"], found["calls"]) == (36, 6)
+    assert ("backoff" in verdicts(out), code == 1) == (True, "FAIL" in verdicts(out).values())
 
 
 @pytest.mark.parametrize("format_", others_slowly(["html", "json", "junit", "markdown"], "markdown".__eq__))
@@ -266,3 +263,41 @@ def test_standard_output_is_utf_8_in_every_format_but_text(format_):
     ]
     assert found[0] == found[1]
     assert found[1].decode("utf-8")
+
+
+@pytest.fixture
+def printed(journal):
+    """Print a report on requests with this User-Agent, with more variables: the bytes."""
+
+    def run(agent, **more):
+        path = journal([{**each, "user_agent": agent} for each in forbidden()])
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+        command = [sys.executable, "-m", "faultinject", "report", "--finished", "-v", path]
+        done = subprocess.run(command, env={**kept, **more}, capture_output=True, timeout=300)
+        assert (done.returncode, done.stderr) == (1, b"")
+        return done.stdout
+
+    return run
+
+
+@pytest.mark.live
+@pytest.mark.parametrize(("encoding", "sign"), [("utf-8", "✕"), ("latin-1", "\\u2715")])
+def test_what_a_terminal_lacks_is_an_escape(printed, encoding, sign):
+    """Of signs too; what the terminal has stays."""
+    said = printed("☃é", PYTHONIOENCODING=encoding).decode(encoding)
+    assert f"\n{sign} FAIL  permanent: " in said
+    assert "☃é".encode(encoding, "backslashreplace").decode(encoding) in said
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("columns", others_slowly([40, 72, 120], (40).__eq__))
+def test_a_report_at_any_width(printed, columns):
+    """No line is wider than the terminal, and the result comes first, also in the locale C.
+
+    A single word may be wider.
+    """
+    lines = printed("uploader/1.0", LC_ALL="C", COLUMNS=str(columns)).decode("utf-8").splitlines()
+    assert lines[0].startswith("FAIL: permanent: 4 of 4")
+    assert any(each.startswith("✕ FAIL  permanent: ") for each in lines)
+    assert [each for each in lines if len(each) > columns and len(each.split()) > 1] == []
+    assert max(map(len, lines)) > columns - 20

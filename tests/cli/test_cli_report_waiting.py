@@ -10,6 +10,7 @@ import pytest
 
 from faultinject.cli.report import Journals, judge_when_over
 from faultinject.counts.processes import process_text
+from tests.slowly import slowly
 
 from .journals import line, text
 
@@ -174,33 +175,36 @@ def test_a_journal_without_a_request(report):
 SAYS = "waiting {} s for 4 calls that may still be running (--finished does not wait)"
 
 
-def test_what_is_said(report, capsys):
+@pytest.mark.parametrize(
+    ("number", "now", "said"),
+    [
+        (4, 0.031, SAYS.format(10)),
+        (1, 3.0, "waiting 7 s for 1 call that may still be running ("),
+        (4, 60.0, ""),
+    ],
+)
+def test_what_is_said(report, capsys, number, now, said):
     """One line on standard error, and nothing where nobody waits."""
-    report(gave_up(), 0.031)
+    report(gave_up(number), now)
     out, err = capsys.readouterr()
-    assert (out, err) == ("", SAYS.format(10) + "\n")
-    report(gave_up(1), 3.0)
-    assert capsys.readouterr().err.startswith("waiting 7 s for 1 call that may still be running (")
-    report(gave_up(), 60.0)
-    assert capsys.readouterr() == ("", "")
+    assert (out, err[: len(said)], err.count("\n")) == ("", said, bool(said))
 
 
 def test_a_countdown_on_a_terminal(report, capsys, monkeypatch):
-    """One line that is written anew when it changes, and taken away at the end."""
+    """One line that is written anew when it changes, and taken away at the end.
+
+    One that cannot show it all shows its beginning: two lines could not be written anew.
+    """
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     monkeypatch.setenv("COLUMNS", "100")
     report(gave_up(), 0.031)
-    shown = capsys.readouterr().err.split("\r")
-    told = [each.strip() for each in shown if each.strip()]
-    assert told == [SAYS.format(each) for each in range(10, 0, -1)]
-    assert shown[0] == ""
-    assert shown[-1] == ""
-    assert shown[-2].isspace()
-
-
-def test_a_narrow_terminal(report, capsys, monkeypatch):
-    """One that cannot show it all shows its beginning: two lines could not be written anew."""
-    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    first, *shown, blank, last = capsys.readouterr().err.split("\r")
+    assert ([each.strip() for each in shown], first, last) == (
+        [SAYS.format(each) for each in range(10, 0, -1)],
+        "",
+        "",
+    )
+    assert blank.isspace()
     monkeypatch.setenv("COLUMNS", "40")
     report(gave_up(), 9.0)
     assert capsys.readouterr().err.split("\r")[1] == SAYS.format(2)[:39]
@@ -220,25 +224,24 @@ def calls(number=4):
     return [at(0.01 * each, each) for each in range(number)]
 
 
-def test_the_client_is_done(run, journal):
-    """`--finished` waits for nothing, and what is open is over."""
-    code, out, err = run("report", journal(now(calls())), "--finished", "--format", "json")
-    assert (code, err, json.loads(out)["left_out"]) == (1, "", {})
-
-
-@pytest.mark.slow
-def test_it_waits_by_itself(run, journal):
-    """The output is unchanged, and messages about the wait go to standard error."""
-    code, out, err = run("report", journal(now(calls(), ago=7)), "--format", "json")
-    assert (code, json.loads(out)["left_out"]) == (1, {})
-    assert err in ["", *[SAYS.format(each) + "\n" for each in (1, 2, 3)]]  # it may have been read late
-
-
-def test_the_standard_input(run):
-    """Standard input's end says nothing of the client; calls are judged when they must be over."""
-    code, out, err = run("report", "-", "--format", "json", input=now(calls(), ago=9.8))
-    assert (code, json.loads(out)["left_out"]) == (1, {})
-    assert err in ["", SAYS.format(1) + "\n"]  # it may have been read late
+@pytest.mark.parametrize(
+    ("ago", "words", "said"),
+    [
+        # `--finished` waits for nothing, and what is open is over.
+        (0.0, ["--finished"], [""]),
+        # The output is unchanged, and messages about the wait go to standard error. It may have been read late.
+        slowly(7, [], ["", *(SAYS.format(each) + "\n" for each in (1, 2, 3))]),
+        # The end of standard input says nothing of the client; calls are judged when they must be over.
+        (9.8, ["-"], ["", SAYS.format(1) + "\n"]),
+    ],
+    ids=["the client is done", "it waits by itself", "standard input"],
+)
+def test_the_command(run, journal, ago, words, said):
+    """It judges all calls, and says for how long it waits."""
+    lines = now(calls(), ago=ago)
+    place = words if words == ["-"] else [journal(lines), *words]
+    code, out, err = run("report", *place, "--format", "json", input=lines)
+    assert (code, json.loads(out)["left_out"], err in said) == (1, {}, True)
 
 
 def test_the_standard_input_of_a_client_that_is_done():

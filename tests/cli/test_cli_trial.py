@@ -101,19 +101,6 @@ def trial(run, *words):
     return code, json.loads(out)
 
 
-def test_a_right_client(run, job):
-    """Every test ends as without faults."""
-    code, out, err = run("trial", *LISTENED, "-r", "s3:SlowDown", *job(RIGHT))
-    assert code == 0, err
-    assert re.sub(r"[\d.]+ s", "~", out) == (
-        "1 test with 3 requests, 1 fault in ~ (the suite alone: ~): 0 broken by a fault, 0 "
-        "failing without faults, 0 flaky\n"
-        "\n"
-        "injected  breaks  fault\n"
-        "3         0       s3:SlowDown,times=1,per=call\n"
-    )
-
-
 @pytest.mark.slow
 def test_a_wrong_client(run, suite):
     """The report has the broken test, its smallest rule, its requests and the repeating command."""
@@ -144,31 +131,63 @@ def test_a_wrong_client(run, suite):
         "fails without faults: test_it.py::test_before: AssertionError: assert not 'meow'\n"
     )
     code, found = trial(run, *shlex.split(out.partition("replay: faultinject trial ")[2].partition("\n")[0]))
-    assert code == 1
-    assert [each["test"] for each in found["broken"]] == ["test_it.py::test_wrong"]
-    assert found["tests"] == 1
-    assert found["broken"][0]["confirmed"] is True
+    assert (code, [each["test"] for each in found["broken"]]) == (1, ["test_it.py::test_wrong"])
+    assert (found["tests"], found["broken"][0]["confirmed"]) == (1, True)
+
+
+BEHIND = "def test_behind():\n    pass\n"
+MISSING = r"\nfails without faults, although no test does: the command \({}\); tests may be missing\n$"
+MANY = "".join(f"def test_{number}(): pass\n" for number in range(12))
+HANGS = """
+def test_first():
+    ask('PUT', '/first')
+    os.path.exists('there') and os.remove('there')
+def test_hangs():
+    try:
+        ask('PUT', '/wrong', tries=1)
+    except RuntimeError:
+        import time
+        time.sleep(600)
+"""
+OF_ANOTHER = """
+failed = []
+def test_first():
+    try:
+        ask('PUT', '/first', tries=1)
+    except RuntimeError:
+        failed.append(1)
+def test_second():
+    assert not failed
+"""
+LISTED = ", ".join(f"test_it.py::test_{number}" for number in range(10))
 
 
 @pytest.mark.parametrize(
-    ("ends", "words", "how"),
+    ("parts", "words", "code", "says"),
     [
-        pytest.param("os._exit(9)", (), "exit code 9", marks=pytest.mark.slow),
-        ("os.kill(os.getpid(), 9)", (), "ended by SIGKILL"),
-        pytest.param(
-            "time.sleep(600)", ("--within", "20s"), "did not end within 20 s", marks=pytest.mark.slow
+        # The suite ends early without faults: an unknown number of tests behind was not tried, though those before pass.
+        *(
+            make((RIGHT, f"import time\ndef test_ends():\n    {ends}\n", BEHIND), words, 3, MISSING.format(how))
+            for make, ends, words, how in (
+                (slowly, "os._exit(9)", "", "exit code 9"),
+                (pytest.param, "os.kill(os.getpid(), 9)", "", "ended by SIGKILL"),
+                (slowly, "time.sleep(600)", "--within 20s", "did not end within 20 s"),
+            )
         ),
+        # Tests that did not run are named, with how the command ended; many are counted.
+        slowly((WRONG, MANY), "-- -x", 1, rf"\ndid not run with s3:SlowDown,times=1,per=call \(exit code 1\): {LISTED} … and 2 more \(-v\)\n"),
+        # A suite that hangs is ended. A cause for which no request got a fault has no smaller rule.
+        slowly((HANGS,), "--within 20s", 1, r"\ndid not run with s3:SlowDown,times=1,per=call \(did not end within 20 s\): test_it\.py::test_hangs\n$"),
+        # A test that another test's fault breaks is broken only by all faults together.
+        slowly((OF_ANOTHER,), "", 1, r"✕ test_it\.py::test_second: assert not \[1\]\n  only with: s3:SlowDown,times=1,per=call \(no request of its own got the fault\)\n"),
     ],
-)
-def test_the_suite_ends_early_without_faults(run, suite, ends, words, how):
-    """Exit code 3 although the tests before pass: an unknown number behind was not tried."""
-    name = suite(RIGHT, f"import time\ndef test_ends():\n    {ends}\ndef test_behind():\n    pass\n")
-    words = [*words, "-r", "s3:SlowDown", "--", *PYTEST, name]
-    code, out, _ = run("trial", *words)
-    assert (code, out.splitlines()[-1]) == (
-        3,
-        f"fails without faults, although no test does: the command ({how}); tests may be missing",
-    )
+)  # fmt: skip
+def test_how_a_suite_of_pytest_ends(run, suite, parts, words, code, says):
+    """The exit code, and its reason."""
+    given, _, options = words.partition("-- ")
+    runner = (*PYTEST, *options.split(), suite(*parts))
+    found, out, _ = run("trial", *given.split(), "-r", "s3:SlowDown", "--", *runner)
+    assert (found, bool(re.search(says, out))) == (code, True), out
 
 
 CUT = """
@@ -186,16 +205,33 @@ def test_cut():
 """
 
 
+OF_TWO_OPERATIONS = """
+def test_it():
+    ask("PUT", "/photos", tries=1)
+    ask("PUT", "/photos/cat")
+    assert ask("GET", "/photos/cat", tries=1) == b"meow"
+"""
 ENDS = "import atexit\natexit.register(os._exit, 1)\n"
 PHOTOS = "def test_it():\n    ask('PUT', '/photos')\n"
 RAISES = "def test_it():\n    raise ValueError('no such table')\n"
 FLAKY = [f"def test_{n}():\n    ask('PUT', '/flaky')\n    assert run_number() < 12\n" for n in range(11)]
+FAIL = "".join(f"def test_{n}():\n    ask('PUT', '/before')\n    assert 0\n" for n in range(11))
 NOTHING = r"\nno fault was tried: none of the tests passes in both runs without faults\n$"
 
 
 @pytest.mark.parametrize(
     ("parts", "words", "code", "says"),
     [
+        # Every test of a right client ends as without faults.
+        ((RIGHT,), "-r s3:SlowDown", 0, [
+            r"^1 test with 3 requests, 1 fault in [\d.]+ s \(the suite alone: [\d.]+ s\): 0 broken by a fault, 0 failing"
+            r" without faults, 0 flaky\n\ninjected  breaks  fault\n3         0       s3:SlowDown,times=1,per=call\n$",
+        ]),
+        # A test is shown for each operation where a fault breaks it.
+        ((OF_TWO_OPERATIONS,), "-r s3:SlowDown,operation=CreateBucket -r reset,operation=GetObject", 1, [
+            ": 1 broken by a fault, ",
+            r"smallest: s3:SlowDown,operation=CreateBucket,(.|\n)*smallest: reset,operation=GetObject,",
+        ]),
         # A runner killed while it reports, or a stranger at the port, is no error of the trial.
         ((CUT, RIGHT), "-r s3:SlowDown", 0, []),
         # One test alone may end its command with an error, as it covers less than a limit: once its client is
@@ -208,13 +244,16 @@ NOTHING = r"\nno fault was tried: none of the tests passes in both runs without 
         ((RIGHT,), "-r s3:SlowDown -r s3:ExpiredToken,from=1", 3, [r"\n3 +0 +s3:SlowDown,times=1,per=call\n(?!.*\n?\d+ +\d+ +s3:ExpiredToken)"]),
         # No test passes twice; with -v each of many is listed.
         (FLAKY, "-v", 3, [r"\nflaky:\n    test_0\n    test_1\n", NOTHING]),
+        # Of the tests that fail without faults ten are listed; with -v all.
+        ((FAIL,), "-r s3:SlowDown", 3, [rf"^[^\n]*\n+(fails without faults: [^\n]*\n){{10}}  … and 1 more \(-v\){NOTHING}"]),
+        ((FAIL,), "-v", 3, [r"^[^\n]*\n+(fails without faults: [^\n]*\n){11}no fault was tried"]),
         # A wrong import or a failing set-up fails before the first request, which is not missing.
         *(
             ((RAISES, others), "", 3, [r"\nfails without faults: test_it: no such table\n", r"\nno fault was tried: no request was seen\n$"])
             for others in ("", "def test_of_no_request(): pass\n")
         ),
     ],
-    ids=["cut off", "one alone", "nowhere", "stays", "flaky", "before a request", "before a request, beside another"],
+    ids=["right", "two operations", "cut off", "one alone", "nowhere", "stays", "flaky", "many fail", "all that fail", "before a request", "before a request, beside another"],
 )  # fmt: skip
 def test_how_it_ends(run, job, parts, words, code, says):
     """The exit code, and its reason."""
@@ -249,27 +288,13 @@ def test_sends():
     code, out, err = run("trial", *outputs, *LISTENED, *rules, *job(RIGHT, forgets))
     assert code == 1, err
     ended = "did not run with s3:SlowDown,path=/sends,times=1,per=call (exit code 0)"
-    assert f"::error::test_right {ended}" in out
-    assert f"\n{ended}: test_right\n" in Path("x.txt").read_text()
-    cases = {
-        case.get("name").partition(",times")[0]: case for case in ElementTree.parse("x.xml").iter("testcase")
+    told = f"\n{ended}: test_right\n" in Path("x.txt").read_text()
+    assert (f"::error::test_right {ended}" in out, told) == (True, True)
+    failures = {
+        case.get("name").partition(",times")[0]: "did not run: test_right" in case.findtext("failure", "")
+        for case in ElementTree.parse("x.xml").iter("testcase")
     }
-    assert cases["s3:SlowDown,path=/right"].find("failure") is None
-    [failure] = cases["s3:SlowDown,path=/sends"].iter("failure")
-    assert "did not run: test_right" in failure.text
-
-
-def test_many_are_cut_short(run, job):
-    """Of the tests that fail without faults ten are listed; with -v all."""
-    many = "".join(f"def test_{n}():\n    ask('PUT', '/before')\n    assert 0\n" for n in range(11))
-    words = [*LISTENED, "-r", "s3:SlowDown", *job(many)]
-    code, out, _ = run("trial", *words)
-    assert (code, out.count("fails without faults: ")) == (3, 10)
-    assert out.endswith(
-        "\n  … and 1 more (-v)\nno fault was tried: none of the tests passes in both runs without faults\n"
-    )
-    _, out, _ = run("trial", "-v", *words)
-    assert (out.count("fails without faults: "), "-v" in out) == (11, False)
+    assert failures == {"s3:SlowDown,path=/right": False, "s3:SlowDown,path=/sends": True}
 
 
 LARGE = """
@@ -282,21 +307,6 @@ def test_large():
     for number in range(1, 10):
         send(f"/large/{number}", x_amz_copy_source="/large/0")
 """
-
-
-@pytest.mark.slow
-def test_what_ends_early(run, suite):
-    """Tests that did not run are named, with how the command ended; many are counted."""
-    many = "".join(f"def test_{number}(): pass\n" for number in range(12))
-    words = ["-r", "s3:SlowDown", "--", *PYTEST, "-x", suite(WRONG, many)]
-    code, out, _ = run("trial", *words)
-    assert code == 1
-    [line] = [each for each in out.splitlines() if each.startswith("did not run")]
-    assert line == (
-        "did not run with s3:SlowDown,times=1,per=call (exit code 1): "
-        + ", ".join(f"test_it.py::test_{number}" for number in range(10))
-        + " … and 2 more (-v)"
-    )
 
 
 CONFLICTS = [f"operation={each}" for each in ("PutObject", "CopyObject", "CompleteMultipartUpload")]
@@ -396,18 +406,16 @@ def test_rules_of_the_user():
 
     An error that HEAD cannot show.
     """
-    [(told,), (once, also)] = faults_of(["s3:SlowDown,skip=1", "http:500 reset"], "s3")
-    assert [*map(str, (told, once, also))] == [
-        "s3:SlowDown,skip=1",
-        "http:500,times=1,per=call",
-        "reset,times=1,per=call",
+    assert [[*map(str, rules)] for rules in faults_of(["s3:SlowDown,skip=1", "http:500 reset"], "s3")] == [
+        ["s3:SlowDown,skip=1"],
+        ["http:500,times=1,per=call", "reset,times=1,per=call"],
     ]
-    hidden = [str(each) for [each] in faults_of(["cos"], "cos") if "unless.method=HEAD" in str(each)]
-    assert hidden == []
+    assert "unless.method=HEAD" not in str(faults_of(["cos"], "cos"))
 
 
-def test_each_operation_is_a_finding(run, suite):
-    """A test is shown for each operation where a fault breaks it; a lasting fault comes first."""
+@pytest.mark.slow
+def test_a_lasting_fault_comes_first(run, suite):
+    """Then each operation follows where a fault breaks the test."""
     name = suite(
         """
 def test_it():
@@ -416,21 +424,16 @@ def test_it():
         ask('PUT', '/photos/cat', tries=1)
     except RuntimeError:
         pass
-    try:
-        assert ask('GET', '/photos/cat', tries=1) == b'meow'
-    except RuntimeError:
-        assert 0, 'it is lost'
+    assert exchange('GET', '/photos/cat')[0] != 404, 'it is lost'
 """
     )
-    words = ["-r", "s3:SlowDown,operation=CreateBucket", "-r", "reset,operation=GetObject"]
-    code, out, _ = run("trial", *words, "-r", "http:503,operation=PutObject,from=1", "--", *PYTEST, name)
-    assert code == 1
-    assert ": 1 broken by a fault, " in out
-    assert re.findall(r"fault lasts|smallest: [^,]+,operation=\w+", out) == [
-        "fault lasts",
-        "smallest: s3:SlowDown,operation=CreateBucket",
-        "smallest: reset,operation=GetObject",
-    ]
+    words = ["-r", "s3:SlowDown,operation=CreateBucket", "-r", "http:503,operation=PutObject,from=1"]
+    code, out, _ = run("trial", *words, "--", *PYTEST, name)
+    found = re.findall(r": 1 broken by a fault|fault lasts|smallest: [^,]+,operation=\w+", out)
+    assert (code, found) == (
+        1,
+        [": 1 broken by a fault", "fault lasts", "smallest: s3:SlowDown,operation=CreateBucket"],
+    )
 
 
 @pytest.mark.slow
@@ -488,14 +491,15 @@ def test_node(run, suite, tmp_path):
     (tmp_path / "photos.test.js").write_text(NODE)
     code, found = trial(run, "-r", "s3:SlowDown", "--", "node", "--test")
     assert (code, found["tests"]) == (1, 5)
-    assert [each["test"] for each in found["broken"]] == [
+    wrong, part = found["broken"]
+    assert [wrong[name] for name in ("test", "error", "smallest", "confirmed")] == [
         "photos.test.js > photos ~ > wrong",
-        "photos.test.js > whole > part",
+        "503 for /wrong",
+        "s3:SlowDown,operation=CreateBucket,times=1,skip=1",
+        True,
     ]
-    assert found["broken"][0]["error"] == "503 for /wrong"
-    assert [each for each in found["broken"][0]["requests"] if each.endswith("PUT /wrong  <- s3:SlowDown")]
-    assert found["broken"][0]["smallest"] == "s3:SlowDown,operation=CreateBucket,times=1,skip=1"
-    assert found["broken"][0]["confirmed"] is True
+    assert [each for each in wrong["requests"] if each.endswith("PUT /wrong  <- s3:SlowDown")]
+    assert part["test"] == "photos.test.js > whole > part"
 
 
 @pytest.mark.slow
@@ -565,27 +569,25 @@ open("out.xml", "w").write(
 """
 
 
-def test_junit(run, suite, tmp_path):
+def test_junit(run, refused, suite, tmp_path):
     """Other runners are read by JUnit files after each run, without times with all requests."""
     words = ["-r", "s3:SlowDown", "--", sys.executable, "-S", suite(JUNIT, name="job.py")]
     for left in ("", "<testsuites><testsuite tests='0'/></testsuites>"):
         (tmp_path / "out.xml").write_text(left)
         code, out, _ = run("trial", *LISTENED, *words)
         assert code == 1, left
-    assert (
-        "✕ Photos.wrong ~: gave up on PUT /wrong\n    1 CreateBucket  503 PUT /right  <- s3:SlowDown\n" in out
-    )
-    assert (
-        "  smallest: s3:SlowDown,operation=CreateBucket,times=1,skip=1\n  replay: faultinject "
-        "trial --vendor s3 --results out.xml --only" in out
-    )
-    assert out.endswith("fails without faults: Photos.before: it is broken\n")
+    for says in (
+        "✕ Photos.wrong ~: gave up on PUT /wrong\n    1 CreateBucket  503 PUT /right  <- s3:SlowDown\n",
+        "  smallest: s3:SlowDown,operation=CreateBucket,times=1,skip=1\n"
+        "  replay: faultinject trial --vendor s3 --results out.xml --only",
+        "\nfails without faults: Photos.before: it is broken\n",
+    ):
+        assert says in out
     # Where a run writes none, that of the run before is gone; another text is none.
     once = "if run_number() == 1:\n    open('out.xml', 'w').write('<testsuite><testcase/></testsuite>')\n"
     for source in ("", once, "open('out.xml', 'w').write('<testsuite>')"):
         command = [sys.executable, "-S", suite(f"ask('PUT', '/cats')\n{source}", name="job.py")]
-        code, _, err = run("trial", *LISTENED, "-r", "s3:SlowDown", "--", *command)
-        assert code == 2
+        err = refused("trial", *LISTENED, "-r", "s3:SlowDown", "--", *command)
         assert err.startswith("faultinject: --results: out.xml: the command wrote no JUnit XML there: ")
 
 
@@ -603,19 +605,17 @@ def test_what_others_read(run, job, tmp_path, monkeypatch):
     code, out, err = run("trial", "--format", "github", *outputs, *words)
     assert code == 1, err
     made = {ending: (tmp_path / "out" / f"x.{ending}").read_text() for ending in endings}
-    assert out == made["github"]
-    notice, annotation = out.splitlines()
-    assert notice.startswith(
-        "::notice::fails without faults: test_before: <b> | ```; incomplete: reset,operation=CopyObject"
-    )
-    assert annotation.startswith("::error::✕ test_wrong: gave up on PUT /wrong/dog%0A")
     summary = "2 tests with 3 requests, 2 faults in "
-    assert made["txt"].startswith(summary)
-    assert made["md"].startswith(f"# faultinject trial\n\n{summary}")
-    assert "\n    ✕ test_wrong: gave up on PUT /wrong/dog\n" in made["md"]
-    assert made["md"].endswith("\n    incomplete: reset,operation=CopyObject was injected in no run\n")
-    assert "&lt;b&gt; | ```" in made["html"]
-    assert json.loads(made["json"])["broken"][0]["test"] == "test_wrong"
+    for ending, says in (
+        ("github", r"::notice::fails without faults: test_before: <b> \| ```; incomplete: reset,operation=CopyObject.*\n"
+         r"::error::✕ test_wrong: gave up on PUT /wrong/dog%0A.*\n$"),
+        ("txt", summary),
+        ("md", rf"# faultinject trial\n\n{summary}(.|\n)*\n    ✕ test_wrong: gave up on PUT /wrong/dog\n(.|\n)*"
+         r"\n    incomplete: reset,operation=CopyObject was injected in no run\n$"),
+        ("html", r"(.|\n)*&lt;b&gt; \| ```"),
+    ):  # fmt: skip
+        assert re.match(says, made[ending]), ending
+    assert (out, json.loads(made["json"])["broken"][0]["test"]) == (made["github"], "test_wrong")
     [found] = json.loads(made["sarif"])["runs"]
     assert [each["level"] for each in found["results"]] == ["error"]
     assert found["invocations"][0]["executionSuccessful"] is False
@@ -801,8 +801,7 @@ def test_an_app_that_reports_its_error(run, suite):
     [lists, again] = re.findall(
         r"^not judged with \S+: 3 tests with an error of storage or of the app: (.*)$", out, re.MULTILINE
     )
-    assert lists == again
-    assert lists.count("(GET /upload got 503)") == 3
+    assert (lists, lists.count("(GET /upload got 503)")) == (again, 3)
     code, out, err = run("trial", "-r", "s3:SlowDown,operation=PutObject,times=9", "--", *PYTEST, name)
     assert code == 1, err + out
     assert "\n  the app reported the error: GET /upload got 503\n" in out
@@ -814,9 +813,9 @@ def test_what_is_not_judged_is_no_success(run, suite):
     rule = "http:503,method=PUT,from=1"
     name = suite("def test_raises():\n    ask('PUT', '/docs')\n")
     code, out, _ = run("trial", "-v", "-o", "result.xml", "-r", rule, "--", *PYTEST, name)
-    assert code == 0
     told = "test_it.py::test_raises: RuntimeError: gave up on PUT /docs\n"
-    assert f"not judged with {rule}: 1 test with an error of storage or of the app: {told}" in out
+    said = f"not judged with {rule}: 1 test with an error of storage or of the app: {told}"
+    assert (code, said in out) == (0, True)
     [case] = ElementTree.parse("result.xml").getroot().iter("testcase")
     assert [(part.tag, part.get("message")) for part in case] == [
         ("skipped", "not judged: test_it.py::test_raises")
@@ -879,14 +878,15 @@ def test_an_app_of_the_suite(run, suite):
     """Faults come in the app that the suite starts, anew in each test."""
     command = [*PYTEST, suite(APP, WRONG, WRONG.replace("test_wrong", "test_again"))]
     code, found = trial(run, "--app", "-r", "s3:SlowDown", "--", *command)
-    assert (code, [each["test"] for each in found["broken"]]) == (
-        1,
-        ["test_it.py::test_wrong", "test_it.py::test_again"],
+    wrong, again = found["broken"]
+    assert (code, again["test"]) == (1, "test_it.py::test_again")
+    assert (wrong["test"], wrong["requests"][-1], wrong["smallest"], wrong["confirmed"]) == (
+        "test_it.py::test_wrong",
+        "5 PutObject     503 PUT /wrong/dog  <- s3:SlowDown",
+        "s3:SlowDown,operation=PutObject,times=1,skip=1",
+        True,
     )
-    assert found["broken"][0]["requests"][-1] == "5 PutObject     503 PUT /wrong/dog  <- s3:SlowDown"
-    assert found["broken"][0]["smallest"] == "s3:SlowDown,operation=PutObject,times=1,skip=1"
-    assert found["broken"][0]["confirmed"] is True
-    assert "--app --only" in found["broken"][0]["replay"]
+    assert "--app --only" in wrong["replay"]
 
 
 MOCKED = """
@@ -980,6 +980,15 @@ def test_strict(request):
         request.applymarker(pytest.mark.xfail(strict=True))
 
 @pytest.mark.here
+def test_promise():
+    ask("PUT", "/promise")
+    try:
+        ask("PUT", "/promise/hen", tries=1)
+    except RuntimeError:
+        pass
+    assert exchange("GET", "/promise/hen")[0] == 200
+
+@pytest.mark.here
 def test_skips():
     ask("PUT", "/skips")
     try:
@@ -987,41 +996,6 @@ def test_skips():
     except RuntimeError:
         pytest.skip("no store")
 """
-
-
-@pytest.mark.slow
-def test_a_suite_that_hangs(run, suite):
-    """A hanging suite is ended, and tests that did not run are named.
-
-    A cause for which no request got a fault has no smaller rule.
-    """
-    name = suite(
-        "def test_first():\n    ask('PUT', '/first')\n    os.path.exists('there') and os.remove('there')\n",
-        "def test_hangs():\n    try:\n        ask('PUT', '/wrong', tries=1)\n    except "
-        "RuntimeError:\n        import time; time.sleep(600)\n",
-    )
-    code, out, _ = run("trial", "--within", "20s", "-r", "s3:SlowDown", "--", *PYTEST, name)
-    assert code == 1
-    assert out.endswith(
-        "did not run with s3:SlowDown,times=1,per=call (did not end within 20 s): test_it.py::test_hangs\n"
-    )
-
-
-@pytest.mark.slow
-def test_a_test_broken_without_a_fault_of_its_own(run, suite):
-    """A test that another test's fault breaks is broken only by all faults together."""
-    name = suite(
-        "failed = []\n",
-        "def test_first():\n    try:\n        ask('PUT', '/first', tries=1)\n    except "
-        "RuntimeError:\n        failed.append(1)\n",
-        "def test_second():\n    assert not failed\n",
-    )
-    code, out, _ = run("trial", "-r", "s3:SlowDown", "--", *PYTEST, name)
-    assert code == 1
-    assert (
-        "✕ test_it.py::test_second: assert not [1]\n"
-        "  only with: s3:SlowDown,times=1,per=call (no request of its own got the fault)\n"
-    ) in out
 
 
 BEFORE = "def test_before():\n    ask('PUT', '/before')\n    assert 0, 'broken'\n"
@@ -1061,9 +1035,10 @@ SLOW_DOWN = ("-r", "s3:SlowDown")
         }),
         # A test that fails in a child of pytest is broken, with what its error says; so is one that is to fail, and
         # passes because of a fault, with pytest's words for that, and one that a fault lets skip itself.
-        (CHILDREN, ("-r", "s3:SlowDown,key=dog"), PYTEST, 1, {
-            "tests": 4, "broken": ["test_it.py::test_wrong", "test_it.py::test_strict", "test_it.py::test_skips"],
-            "errors": ["RuntimeError: gave up on PUT /wrong/dog", "[XPASS(strict)]", "Skipped: no store"],
+        # What breaks a promise of the app itself, while a fault lasts, stands first.
+        (CHILDREN, ("-r", "s3:SlowDown,key=dog", "-r", "http:503,method=PUT,key=hen,from=1"), PYTEST, 1, {
+            "tests": 5, "broken": [f"test_it.py::test_{each}" for each in ("promise", "wrong", "strict", "skips")],
+            "errors": ["assert 404 == 200", "RuntimeError: gave up on PUT /wrong/dog", "[XPASS(strict)]", "Skipped: no store"],
         }),
         # Tests that are named alike in each run stay apart, however long their numbers are.
         *(
@@ -1128,52 +1103,43 @@ def test_a_test_that_no_request_alone_breaks(run, job, number, confirmed, tried,
     )
 
 
-@pytest.mark.slow
+STOPS = "import signal\n{}:\n    os.kill(os.getppid(), signal.SIGINT)\n    signal.pause()\n"
+NOT_TRIED = r"\n  smallest: s3:SlowDown,operation={},times=1,skip={} \(not tried\)\n"
+
+
 @pytest.mark.parametrize(
-    ("stops", "says"),
+    ("parts", "words", "says", "written"),
     [
-        (4, "  smallest: s3:SlowDown,operation=CreateBucket,times=1,skip=2 (not tried)"),
+        # The runs so far are judged: the first of two faults.
         (
-            5,
-            "  only with: s3:SlowDown,times=1,per=call (1 request alone did not break it; not all were tried)",
+            (WRONG, STOPS.format("def test_stops():\n  if run_number() == 4")), "-r s3:SlowDown -r reset",
+            [
+                NOT_TRIED.format("PutObject", 1),
+                r"\n3 +1 +s3:SlowDown,times=1,per=call\n"
+                r"incomplete: interrupted in fault 2 of 2 \(reset,times=1,per=call\)\n\nfaultinject: interrupted$",
+            ],
+            "::notice::incomplete: interrupted in fault 2 of 2 (reset,",
         ),
+        # Nothing is said of requests that were not tried.
+        *(
+            slowly((STOPS.format(f"if run_number() == {number}"), of_two(3)), "-r s3:SlowDown", [says], "::")
+            for number, says in (
+                (4, NOT_TRIED.format("CreateBucket", 2)),
+                (5, r"\n  only with: s3:SlowDown,times=1,per=call \(1 request alone did not break it; not all were tried\)\n"),
+            )
+        ),
+        # At the beginning there is nothing to judge.
+        ((STOPS.format("def test_stops()"),), "", [r"^\nfaultinject: interrupted$"], None),
     ],
-)
-def test_interrupted_while_the_smallest_rule_is_looked_for(start, job, stops, says):
-    """Nothing is said of requests that were not tried."""
-    stop = f"import signal\nif run_number() == {stops}:\n    os.kill(os.getppid(), signal.SIGINT)\n    signal.pause()\n"
-    process = start("trial", *LISTENED, "-r", "s3:SlowDown", *job(stop, of_two(3)))
+    ids=["in a fault", "before the smallest rule", "in the smallest rule", "at the beginning"],
+)  # fmt: skip
+def test_interrupted(start, job, parts, words, says, written):
+    """The runs so far are judged."""
+    process = start("trial", "-o", "x.github", *LISTENED, *words.split(), *job(*parts))
     code, lines = process.ended()
-    assert (code, says in lines) == (130, True), lines
-
-
-def test_interrupted(start, job):
-    """An interrupted trial judges the runs so far: the first of two faults, or nothing."""
-    command = job(
-        WRONG,
-        "import signal\ndef test_stops():\n    if run_number() == 4:\n        "
-        "os.kill(os.getppid(), signal.SIGINT)\n        signal.pause()\n",
-    )
-    process = start("trial", "-o", "x.github", *LISTENED, "-r", "s3:SlowDown", "-r", "reset", *command)
-    code, lines = process.ended()
-    assert code == 130
-    assert "  smallest: s3:SlowDown,operation=PutObject,times=1,skip=1 (not tried)" in lines
-    assert (
-        Path("x.github").read_text().startswith("::notice::incomplete: interrupted in fault 2 of 2 (reset,")
-    )
-    assert lines[-4:] == [
-        "3         1       s3:SlowDown,times=1,per=call",
-        "incomplete: interrupted in fault 2 of 2 (reset,times=1,per=call)",
-        "",
-        "faultinject: interrupted",
-    ]
-
-
-def test_interrupted_at_the_beginning(start, job):
-    """There is nothing to judge."""
-    stops = "import signal\ndef test_stops():\n    os.kill(os.getppid(), signal.SIGINT)\n    signal.pause()\n"
-    process = start("trial", *LISTENED, *job(stops))
-    assert process.ended() == (130, ["", "faultinject: interrupted"])
+    told, result = "\n".join(lines), Path("x.github")
+    assert (code, [each for each in says if not re.search(each, told)]) == (130, []), told
+    assert result.read_text().startswith(written) if written else not result.exists()
 
 
 def test_progress(run, job, terminal):
@@ -1234,10 +1200,108 @@ def test_the_time_that_is_left(job):
             (*LISTENED, "--", sys.executable, "-S", "test_it.py"),
             "no test sent a request to the embedded store,",
         ),
-        (("--app", "--", *PYTEST, "test_it.py"), "no app that the suite starts saw a request,"),
+        (
+            ("--app", *LISTENED, "--", sys.executable, "-S", "test_it.py"),
+            "no app that the suite starts saw a request,",
+        ),
     ],
 )
 def test_a_suite_without_a_request(refused, suite, words, says):
     """Exit code 2, and what to do."""
     suite("def test_it(): pass\n", JOB)
     assert says in refused("trial", *words)
+
+
+# --speed: faster clocks, and failures that come only from the speed
+
+
+NOTED = """
+with open(__file__.rpartition("/")[0] + "/runs", "a") as runs:
+    runs.write(str(int("FAKETIME" in os.environ)))
+"""
+ONLY_WHEN_FAST = """
+def test_only_when_fast():
+    ask("PUT", "/films")
+    ask("PUT", "/films/cat", tries=1 if "FAKETIME" in os.environ else 3)
+"""
+NEVER_FAST = """
+def test_never_fast():
+    ask("PUT", "/never")
+    assert "FAKETIME" not in os.environ
+"""
+
+
+WRONG_AND_NEVER_FAST = NEVER_FAST.replace('"/never"', '"/never", tries=1')
+
+
+@pytest.mark.parametrize(
+    ("tests", "code", "broken", "fast"),
+    [
+        # In real time, then faster; that differs, so in real time again.
+        pytest.param((RIGHT, NEVER_FAST), 0, [], "01010", marks=pytest.mark.slow),
+        pytest.param(
+            (RIGHT, WRONG_AND_NEVER_FAST),
+            1,
+            ["test_never_fast"],
+            "010100",
+            marks=pytest.mark.slow,
+        ),
+        ((RIGHT, ONLY_WHEN_FAST), 0, [], "0110"),
+        # The last is the run with the smallest rule.
+        pytest.param((RIGHT, WRONG), 1, ["test_wrong"], "01100", marks=pytest.mark.slow),
+    ],
+)
+def test_what_fails_only_because_of_the_speed_is_not_broken(
+    run, job, tmp_path, libfaketime, tests, code, broken, fast
+):
+    """A run with a broken test is repeated in real time; too fast tests are named.
+
+    Tests that end in another way without faults.
+    """
+    found, report = trial(run, *LISTENED, "-r", "s3:SlowDown", "--speed", "20", *job(NOTED, *tests))
+    never = ["test_never_fast"] if "test_never_fast" in tests[1] else []
+    assert (found, [each["test"] for each in report["broken"]]) == (code, broken)
+    assert (report["too_fast"], report["flaky"], (tmp_path / "runs").read_text()) == (never, [], fast)
+
+
+@pytest.mark.slow
+def test_what_fails_at_the_speed_is_said(run, suite, libfaketime):
+    """A test that ends in two ways in real time, too, is flaky."""
+    words = ["-r", "s3:SlowDown", "--speed", "20", "--", *PYTEST]
+    _, out, _ = run("trial", *words, suite(NEVER_FAST))
+    assert out.endswith("\nflaky, or too fast (give a smaller --speed): test_it.py::test_never_fast\n")
+    flaky = "def test_flaky():\n    ask('PUT', '/flaky')\n    assert run_number() < 2\n"
+    code, out, _ = run("trial", *words, suite(flaky))
+    assert (code, out.splitlines()[1:]) == (
+        3,
+        [
+            "flaky: test_it.py::test_flaky",
+            "no fault was tried: none of the tests passes in both runs without faults",
+        ],
+    )
+
+
+WAITING = """
+import time
+
+def test_waiting():
+    ask("PUT", "/films")
+    try:
+        ask("PUT", "/films/cat", tries=1)
+    except RuntimeError:
+        time.sleep(600)
+        ask("PUT", "/films/cat", tries=1)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not any(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")),
+    reason="libfaketime is not installed: apt-get install faketime",
+)
+def test_libfaketime(run, suite):
+    """pytest is heard under it, and its client does not keep anybody waiting."""
+    rule = "s3:SlowDown,operation=PutObject"
+    code, report = trial(run, "-r", rule, "--speed", "50", "--", *PYTEST, suite(RIGHT, WAITING))
+    assert (code, report["broken"], report["flaky"]) == (0, [], [])
+    assert report["seconds"] < 600

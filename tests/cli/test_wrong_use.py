@@ -81,6 +81,8 @@ NO_RULE = "faultinject: there is no rule: give one, such as 'cos:SlowDown,times=
         ("explore --crash --vendor s3 --replay ' ' -- true", "--replay is empty"),
         ("explore --crash --vendor s3 --depth 2 -- true", "--depth is for faults alone; with --crash, those of -r come in the second run"),
         ("explore --crash --vendor s3 --within inf -- true", DURATION.format("inf")),
+        ("explore -r reset --jobs 2 --to http://127.0.0.1:9 -- true", "what a server at --to holds is the same for all runs"),
+        ("explore -r reset --jobs 2 --speed 5 -- true", "--jobs is for real time: leave out --speed, or --jobs"),
         # trial
         ("trial", "a command is missing, as in: faultinject trial -- pytest tests"),
         ("trial -- no-such-command", "no-such-command: command not found"),

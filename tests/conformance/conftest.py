@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import sys
+import threading
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -88,3 +89,11 @@ def program(tmp_path):
         return [sys.executable, str(path)]
 
     return make
+
+
+@pytest.fixture
+def for_ever():
+    """Wait until the test is over."""
+    over = threading.Event()
+    yield lambda: over.wait(60)
+    over.set()

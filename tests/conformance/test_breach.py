@@ -105,10 +105,9 @@ def test_a_client_that_hides_from_its_caller_that_a_write_failed():
 def test_a_client_that_does_something_else(client, says):
     """The finding is the first one, and the result is FAIL."""
     done = run(client, name="strange", phases=short("cal", "lost", "error-in-200"))
-    assert done.failure == says
-    finding = done.judgement.findings[0]
+    finding, result = done.judgement.findings[0], done.judgement.conclusion.result
     assert (finding.name, finding.verdict, finding.message) == ("answers", "FAIL", says)
-    assert done.judgement.conclusion.result == "fail"
+    assert (done.failure, result) == (says, "fail")
 
 
 def test_a_client_that_does_what_it_is_asked_for():
@@ -155,30 +154,28 @@ def test_a_circuit_breaker_is_no_breach(client, right):
     assert ("no request for its post calls" in run(client, name="broken", phases=phases).failure) is not right
 
 
-def test_an_upload_that_a_second_attempt_finds_ended():
-    """An earlier one was carried out: it is what was asked for."""
+class Thrice(Direct):
+    """Ends an upload again that it has ended: an earlier attempt was what was asked for."""
 
-    class Thrice(Direct):
-        def complete(self, key):
-            for _ in range(2):
-                super().complete(key)
-            with pytest.raises(ValueError, match="404"):
-                super().complete(key)
-
-    done = run(Thrice, name="thrice", phases=short("error-in-200"))
-    assert [(each.status, each.injected) for each in done.outcomes] == [
-        (200, True),
-        (200, False),
-        (404, False),
-    ]
-    assert done.failure == ""
+    def complete(self, key):
+        for _ in range(2):
+            super().complete(key)
+        with pytest.raises(ValueError, match="404"):
+            super().complete(key)
 
 
-def test_a_client_whose_requests_never_arrive():
-    """It may not trust the certificate: that is told elsewhere."""
+class Lost(Direct):
+    """Its requests never arrive: it may not trust the certificate, which is told elsewhere."""
 
-    class Lost(Direct):
-        def get(self, key):
-            raise OSError("no route")
+    def get(self, key):
+        raise OSError("no route")
 
-    assert run(Lost, name="lost", phases=short("cal", "denied")).failure == ""
+
+@pytest.mark.parametrize(
+    ("client", "phases", "answers"),
+    [(Thrice, ("error-in-200",), [(200, True), (200, False), (404, False)]), (Lost, ("cal", "denied"), [])],
+)
+def test_what_is_no_breach(client, phases, answers):
+    """An upload that a later attempt finds ended, and requests that do not arrive."""
+    done = run(client, name="right", phases=short(*phases))
+    assert (done.failure, [(each.status, each.injected) for each in done.outcomes]) == ("", answers)

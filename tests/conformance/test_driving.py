@@ -2,7 +2,6 @@
 
 import contextlib
 import http.client
-import threading
 import time
 from itertools import pairwise
 from uuid import uuid4
@@ -13,7 +12,7 @@ from faultinject import vendors
 from faultinject.conformance.driving import run
 from faultinject.conformance.plan import BUCKET, ETAG, PHASES, choose_phases, codes_of
 from faultinject.journal.reading import read
-from tests.slowly import others_slowly
+from tests.slowly import others_slowly, slowly
 
 from .conftest import Direct, Stubborn, short
 
@@ -43,6 +42,8 @@ DONE = {
 }
 
 
+REFUSALS = short("cal", "denied", calls=(("get", 3),))
+HIDDEN = [each for each in PHASES if each.name == "error-in-200"]
 OWN_KINDS = ("s3", "cos", "azure-blob", "b2", "gcs", "kodo", "swift")
 """A service for each kind of operations; the others are asked as S3 is."""
 
@@ -127,38 +128,47 @@ def document():
     return f"<CompleteMultipartUpload>{part}</CompleteMultipartUpload>"
 
 
-@pytest.mark.parametrize(("client", "expected"), [(Fresh, "PASS"), (Swallowing, "FAIL")])
-def test_an_sdk_that_asks_again_under_another_id_after_an_error_in_a_200(client, expected):
-    """A repetition under another id after an error in a 200 counts as a retry.
+@pytest.mark.parametrize(
+    ("client", "phases", "check", "expected"),
+    [
+        # A client that sends forbidden requests again fails, one that does not passes.
+        (Direct, REFUSALS, "permanent", "PASS"),
+        (Stubborn, REFUSALS, "permanent", "FAIL"),
+        # A repetition under another id after an error in a 200 counts as a retry, though the SDK's own ids say that
+        # these are two calls.
+        (Fresh, HIDDEN, "error in 200", "PASS"),
+        (Swallowing, HIDDEN, "error in 200", "FAIL"),
+    ],
+)
+def test_the_verdict_is_that_of_the_client(client, phases, check, expected):
+    """By what it did in the phases of a check."""
+    done = run(client, name="client", vendor="s3", phases=phases)
+    assert [each.verdict for each in done.judgement.findings if each.check == check] == [expected]
 
-    The SDK's own ids say that these are two calls.
+
+def test_what_is_kept_of_a_run(tmp_path):
+    """A call that raises is told with the error in one line, one that returns without.
+
+    Budgets are kept by client, so a fresh one is made for each phase, and closed. Every request is in the journal as
+    well, for `faultinject report`, and whoever watches hears of every call that ends.
     """
-    done = run(
-        client, name="fresh", vendor="s3", phases=[each for each in PHASES if each.name == "error-in-200"]
-    )
-    assert [each.verdict for each in done.judgement.findings if each.check == "error in 200"] == [expected]
-
-
-def test_what_the_caller_saw_is_kept():
-    """A call that raises is told with the error in one line, one that returns without."""
-    done = run(Direct, name="direct", phases=short("cal", "denied"))
-    assert [(each.name, each.key, each.returned, each.error) for each in done.windows] == [
-        ("cal", "cal-001", True, None),
-        ("denied", "denied-001", False, "ValueError: 403 for denied-001"),
-    ]
-    assert all(each.began <= each.ended for each in done.windows)
-
-
-def test_every_phase_has_a_client_of_its_own():
-    """Budgets are kept by client, so a fresh one is made for each phase, and closed."""
-    made = []
+    made, seen, path = [], [], str(tmp_path / "journal.jsonl")
 
     def factory(endpoint, bucket):
         made.append(Direct(endpoint, bucket))
         return made[-1]
 
-    run(factory, name="direct", phases=short("cal", "denied", "not-found"))
-    assert [each.closed for each in made] == [True] * 3
+    phases = short("cal", "denied", "not-found")
+    done = run(factory, name="direct", phases=phases, journal=path, watch=seen.append)
+    windows = {each.name: each for each in done.windows}
+    assert {name: (each.key, each.returned, each.error) for name, each in windows.items()} == {
+        "cal": ("cal-001", True, None),
+        "denied": ("denied-001", False, "ValueError: 403 for denied-001"),
+        "not-found": ("not-found-001", False, "ValueError: 404 for not-found-001"),
+    }
+    assert [each.began <= each.ended for each in done.windows] == [True] * 3
+    assert [each.path for each in read([path], skipped={})] == [each.path for each in done.outcomes]
+    assert ([each.closed for each in made], sorted(seen)) == ([True] * 3, [1, 2, 3])
 
 
 def test_a_client_need_not_do_everything():
@@ -181,73 +191,37 @@ def test_calibration_comes_first_and_alone():
     assert all(before[1] <= after[0] for before, after in pairwise(windows[:6]))
 
 
-@pytest.mark.slow
-def test_what_is_not_over_at_the_deadline_stays_open():
-    """A call that goes on at the deadline is told as never ended, and the others are judged."""
-    free = threading.Event()
+@pytest.mark.parametrize(
+    ("names", "stuck", "deadline", "left"),
+    [
+        # A call that goes on at the deadline is told as never ended, and the others are judged.
+        slowly(
+            ("denied", "not-found"), "not-found", 5.0, {"denied": (False, False), "not-found": (True, None)}
+        ),
+        # If the first call does not end, nothing else is asked for.
+        (("cal", "denied"), "cal", 0.5, {"cal": (True, None)}),
+    ],
+    ids=["beside others", "in the calibration"],
+)
+def test_what_is_not_over_at_the_deadline_stays_open(for_ever, names, stuck, deadline, left):
+    """It is not waited for."""
 
     class Stuck(Direct):
         def get(self, key):
-            if key.startswith("not-found"):
-                free.wait(60)
+            if key.startswith(stuck):
+                for_ever()
             super().get(key)
 
     began = time.monotonic()
-    try:
-        done = run(Stuck, name="stuck", phases=short("denied", "not-found"), deadline=5.0)
-    finally:
-        free.set()
+    done = run(Stuck, name="stuck", phases=short(*names), deadline=deadline)
     assert time.monotonic() - began < 30
-    assert {each.name: (each.ended is None, each.returned) for each in done.windows} == {
-        "denied": (False, False),
-        "not-found": (True, None),
-    }
-
-
-def test_a_calibration_without_end_ends_at_the_deadline():
-    """If the first call does not end, nothing else is asked for."""
-    free = threading.Event()
-
-    class Stuck(Direct):
-        def get(self, key):
-            free.wait(60)
-
-    try:
-        done = run(Stuck, name="stuck", phases=short("cal", "denied"), deadline=0.5)
-    finally:
-        free.set()
-    assert [(each.name, each.ended) for each in done.windows] == [("cal", None)]
+    assert {each.name: (each.ended is None, each.returned) for each in done.windows} == left
 
 
 def test_the_deadline_cuts_calls_that_were_not_begun():
     """Calls that would begin after the deadline are not asked for."""
     [phase] = (each for each in PHASES if each.name == "out")
     assert 0 < len(run(Direct, name="direct", phases=[phase], deadline=0.8).windows) < 120
-
-
-def test_the_verdict_is_that_of_the_client():
-    """A client that sends forbidden requests again fails, one that does not passes."""
-    phases = short("cal", "denied", calls=(("get", 3),))
-
-    def verdicts(factory):
-        judgement = run(factory, name="client", phases=phases).judgement
-        return [each.verdict for each in judgement.findings if each.check == "permanent"]
-
-    assert (verdicts(Direct), verdicts(Stubborn)) == (["PASS"], ["FAIL"])
-
-
-def test_the_journal_can_be_kept(tmp_path):
-    """Every request is in the file as well, for `faultinject report`."""
-    path = tmp_path / "journal.jsonl"
-    done = run(Direct, name="direct", phases=short("cal", "denied"), journal=str(path))
-    assert [each.path for each in read([str(path)], skipped={})] == [each.path for each in done.outcomes]
-
-
-def test_progress_is_told():
-    """Whoever watches hears of every call that ends."""
-    seen = []
-    run(Direct, name="direct", phases=short("cal", "denied", "not-found"), watch=seen.append)
-    assert sorted(seen) == [1, 2, 3]
 
 
 def test_a_client_that_cannot_be_made_is_an_error():

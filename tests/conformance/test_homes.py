@@ -79,9 +79,8 @@ def test_a_jar_is_known_by_its_name(listed, program, tmp_path, monkeypatch):
     written(tmp_path / "s3-control-2.1.0.jar")
     assert listed("aws-java-2").startswith("not installed: ")
     written(tmp_path / "s3-2.29.52.jar")
-    assert listed("aws-java-2") == "2.29.52"
     words = SDKS["aws-java-2"].command
-    assert words[:3] == ("java", "-cp", str(tmp_path / "*"))
+    assert (listed("aws-java-2"), words[:3]) == ("2.29.52", ("java", "-cp", str(tmp_path / "*")))
     assert all(Path(each).is_file() for each in words[3:])
 
 

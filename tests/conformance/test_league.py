@@ -100,6 +100,16 @@ def head(title):
     )
 
 
+def show(browser, tmp_path, found, **look):
+    """Open the page, which asks for nothing else."""
+    pytest.importorskip("jinja2")
+    path = tmp_path / "league.html"
+    path.write_text(page(results(found)), "utf-8")
+    browser.look(**look)
+    browser.open(path.as_uri())
+    assert browser.requests == [path.as_uri()]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("look", [{"width": 1600}, {"width": 1600, "dark": True}, {"width": 400}])
 def test_sorting_in_a_browser(browser, tmp_path, look):
@@ -107,12 +117,7 @@ def test_sorting_in_a_browser(browser, tmp_path, look):
 
     The console is silent.
     """
-    pytest.importorskip("jinja2")
-    path = tmp_path / "league.html"
-    path.write_text(page(results(league())), "utf-8")
-    browser.look(**look)
-    browser.open(path.as_uri())
-    assert browser.requests == [path.as_uri()]
+    show(browser, tmp_path, league(), **look)
     assert browser.evaluate(TOO_WIDE) == []
     assert browser.evaluate(ORDER) == ["waits 1.0", "quick 1.0", "unseen 1.0"]
     browser.evaluate(f"{head('wait: throttled')}.click()")
@@ -131,24 +136,17 @@ def test_sorting_in_a_browser(browser, tmp_path, look):
         )
     assert browser.evaluate(ORDER) == ["quick 1.0", "unseen 1.0", "waits 1.0"]
     marks = "[...document.querySelectorAll('[aria-sort]')].map(each => each.getAttribute('aria-sort'))"
-    assert browser.evaluate(marks) == ["ascending"]
-    assert browser.complaints == []
+    assert (browser.evaluate(marks), browser.complaints) == (["ascending"], [])
 
 
 @pytest.mark.slow
 def test_texts_that_mean_harm_in_a_browser(browser, tmp_path):
     """They are shown, and nothing else."""
-    pytest.importorskip("jinja2")
     found = league(made=EVIL, seed=EVIL, skipped=[{"client": EVIL, "title": EVIL, "install": EVIL}])
     for client in found["clients"]:
         client |= {"client": EVIL, "title": EVIL, "version": EVIL, "language": EVIL, "service": EVIL}
         client["numbers"]["retried"].append({"answer": EVIL, "documented": EVIL, "calls": 1, "retried": 1})
         client["report"]["findings"][1] |= {"message": EVIL, "reference": EVIL, "subject": EVIL}
-    path = tmp_path / "league.html"
-    path.write_text(page(results(found)), "utf-8")
-    browser.look(width=1600)
-    browser.open(path.as_uri())
-    assert browser.requests == [path.as_uri()]
-    assert browser.complaints == []
-    assert browser.evaluate("typeof owned") == "undefined"
-    assert browser.evaluate("document.querySelectorAll('img').length") == 0
+    show(browser, tmp_path, found, width=1600)
+    changed = [browser.evaluate(each) for each in ("typeof owned", "document.querySelectorAll('img').length")]
+    assert (changed, browser.complaints) == (["undefined", 0], [])

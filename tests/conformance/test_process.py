@@ -46,13 +46,33 @@ for line in sys.stdin:
 READY = HEAD + 'say(ready=True)\nfor line in sys.stdin: call = json.loads(line)["key"]; break\n'
 
 
-def test_a_command_makes_the_calls(program):
-    """It is told where the store is and each call in its turn, and says what its caller got."""
-    done = run(program(ASKING), name="asking", phases=short("cal", "not-found", "lost"))
-    assert done.title == "asking 1.0"
+@pytest.mark.parametrize(
+    ("text", "title", "not_found", "said"),
+    [
+        # It is told where the store is and each call in its turn, and says what its caller got.
+        (ASKING, "asking 1.0", "no: HTTP Error 404: Not Found", ""),
+        # JSON can spell half a character, and no file can have it.
+        (
+            ASKING.replace('"asking 1.0"', '"1.0 \\ud800\\n beta"').replace('"no: "', '"\\ud800 "'),
+            "1.0 \\ud800 beta", "\\ud800 HTTP Error 404: Not Found", "",
+        ),
+        # Of a flood of standard error the end is kept.
+        (
+            ASKING.replace("say(ready", "sys.stderr.write('x' * 5_000_000 + 'end')\nsay(ready"),
+            "asking 1.0", "no: HTTP Error 404: Not Found", f"{'x' * 1997}end",
+        ),
+    ],
+    ids=["plain", "half a character", "loud"],
+)  # fmt: skip
+def test_a_command_makes_the_calls(program, monkeypatch, text, title, not_found, said):
+    """A proxy of the environment is not asked for what is on loopback."""
+    for name in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    done = run(program(text), name="asking", phases=short("cal", "not-found", "lost"))
+    assert (done.failure, done.title, done.stderr) == ("", title, said)
     assert [(each.key, each.returned, each.error) for each in done.windows] == [
         ("cal-001", True, None),
-        ("not-found-001", False, "no: HTTP Error 404: Not Found"),
+        ("not-found-001", False, not_found),
     ]
     assert [(each.key, each.status) for each in done.outcomes] == [("cal-001", 200), ("not-found-001", 404)]
 
@@ -64,14 +84,6 @@ def test_the_first_line_says_what_a_client_needs(program):
     first = json.loads(done.title)
     assert first.pop("endpoint").startswith("http://127.0.0.1:")
     assert first == {"v": 1, "bucket": BUCKET, "etag": ETAG, "clients": ["cal"]}
-
-
-def test_no_proxy_stands_before_the_store(program, monkeypatch):
-    """A proxy of the environment is not asked for what is on loopback."""
-    for name in ("http_proxy", "HTTP_PROXY"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")
-    done = run(program(ASKING), name="asking", phases=short("not-found"))
-    assert [each.status for each in done.outcomes] == [404]
 
 
 NODE = """
@@ -203,36 +215,51 @@ def test_a_command_that_breaks_the_contract_fails(program, text, message):
     The rest is judged.
     """
     done = run(program(READY + text), name="broken", phases=short("cal", "denied"))
-    assert done.failure.startswith(sys.executable)
-    assert message in done.failure
-    assert "; `faultinject conformance --contract` says what a command has to do; " in done.failure
-    assert done.failure.endswith("; 1 call had not ended: cal-001 of phase cal")
+    told = (
+        "; `faultinject conformance --contract` says what a command has to do;"
+        " 1 call had not ended: cal-001 of phase cal"
+    )
+    assert (done.failure.startswith(sys.executable), message in done.failure) == (True, True)
+    assert done.failure.endswith(told)
     finding = done.judgement.findings[0]
-    assert (finding.name, finding.verdict, finding.message) == ("answers", "FAIL", done.failure)
-    assert finding.action == "Answer every call by its result, as the contract says."
+    action = "Answer every call by its result, as the contract says."
+    assert (finding.name, finding.verdict, finding.message, finding.action) == (
+        "answers",
+        "FAIL",
+        done.failure,
+        action,
+    )
     assert done.judgement.conclusion.sentence.startswith(f"FAIL: answers: {done.failure}")
     assert done.stderr == ("no more" if "no more" in text else "")
 
 
-def test_a_command_that_answers_all_and_ends_badly(program):
-    """It failed, and no call had to be named."""
-    text = READY + 'print(json.dumps({"key": call, "ok": True}) + "\\nbye", flush=True)\nsys.stdin.read()\n'
-    done = run(program(text), name="broken", phases=short("cal"))
-    assert done.failure.startswith(
-        f"{sys.executable} wrote 'bye', which is no line of the contract; `faultinject "
-    )
+ANSWERED = 'print(json.dumps({"key": call, "ok": True}) + "\\nbye", flush=True)\nsys.stdin.read()\n'
 
 
-@pytest.mark.parametrize("key", ["", "x"])
-def test_a_command_that_is_ready_and_breaks_the_contract_at_once(program, key):
-    """It was ready, and fails: it is not refused, as one is that never was."""
-    line = {"key": "x", "ok": True} if key else "bye"
-    text = (
-        HEAD
-        + f'print(json.dumps({{"ready": True}}) + "\\n" + json.dumps({line!r}), flush=True)\nsys.stdin.read()\n'
-    )
-    done = run(program(text), name="broken", phases=short("cal"))
+@pytest.mark.parametrize(
+    ("text", "wrong", "returned"),
+    [
+        # It answers all, ends badly, and no call has to be named.
+        (READY + ANSWERED, "wrote 'bye', which is no line of the contract", True),
+        # Its first answer counts, and the second fails.
+        (READY + "say(key=call, ok=False)\nsay(key=call, ok=True)\nsys.stdin.read()\n", "answered 'cal-001', a call that was not running", False),
+        # It is ready, and breaks the contract at once: it is not refused, as one is that never was.
+        *(
+            (HEAD + f'print(json.dumps({{"ready": True}}) + "\\n" + json.dumps({line!r}), flush=True)\nsys.stdin.read()\n', wrong, None)
+            for line, wrong in (
+                ("bye", "wrote '\"bye\"', which is no line of the contract"),
+                ({"key": "x", "ok": True}, "answered 'x', a call that was not running"),
+            )
+        ),
+    ],
+    ids=["at its end", "twice", "a line at once", "an answer at once"],
+)  # fmt: skip
+def test_a_command_that_is_ready_and_breaks_the_contract(program, text, wrong, returned):
+    """Its calls are judged, and the first finding names the breach."""
+    done = run(program(text), name="broken", phases=short("cal", calls=(("get", 1),)))
+    assert done.failure.startswith(f"{sys.executable} {wrong}; `faultinject conformance --contract` says")
     assert done.judgement.findings[0].name == "answers"
+    assert [(each.returned, each.error) for each in done.windows] == [(returned, None)]
 
 
 @pytest.mark.slow
@@ -265,8 +292,7 @@ def test_a_command_that_stops_answering(program):
     done = run(program(text), name="silent", phases=short("cal", "denied"), deadline=5.0)
     assert done.failure.startswith("it stopped answering: no answer for ")
     assert done.failure.endswith(" s; 1 call had not ended: cal-001 of phase cal")
-    assert done.judgement.conclusion.exit_code == 1
-    assert done.stderr == "stuck"
+    assert (done.judgement.conclusion.exit_code, done.stderr) == (1, "stuck")
 
 
 def test_a_command_that_says_nothing_is_not_waited_for_for_ever(program):
@@ -329,37 +355,6 @@ def alive(pid):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
-
-
-def test_a_command_that_answers_twice(program):
-    """Its first answer counts, and the second fails."""
-    done = run(
-        program(READY + "say(key=call, ok=False)\nsay(key=call, ok=True)\nsys.stdin.read()\n"),
-        name="odd",
-        phases=short("cal", calls=(("get", 1),)),
-    )
-    assert [(each.key, each.returned, each.error) for each in done.windows] == [("cal-001", False, None)]
-    assert (
-        done.failure == f"{sys.executable} answered 'cal-001', a call that was not running; `faultinject "
-        "conformance --contract` says what a command has to do"
-    )
-
-
-def test_a_client_says_half_a_character(program):
-    """JSON can spell it, and no file can have it."""
-    text = ASKING.replace('"asking 1.0"', '"1.0 \\ud800\\n beta"').replace('"no: "', '"\\ud800 "')
-    done = run(program(text), name="odd", phases=short("not-found"))
-    assert done.title == "1.0 \\ud800 beta"
-    assert [each.error for each in done.windows] == ["\\ud800 HTTP Error 404: Not Found"]
-
-
-def test_a_flood_of_standard_error_is_not_kept(program):
-    """Its end is; the calls are made."""
-    text = ASKING.replace("say(ready", "sys.stderr.write('x' * 5_000_000 + 'end')\nsay(ready")
-    done = run(program(text), name="loud", phases=short("cal"))
-    assert (done.failure, [each.returned for each in done.windows]) == ("", [True])
-    assert len(done.stderr) == 2000
-    assert done.stderr.endswith("xend")
 
 
 @pytest.mark.slow

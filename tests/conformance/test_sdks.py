@@ -46,12 +46,17 @@ BESIDE = {"s3cmd", "rclone", "restic"}
 """Clients whose calls also send requests to the bucket."""
 
 
+def installed(sdk):
+    """The SDK, or a skip of the test where it is not installed."""
+    if sdk.version is None:
+        pytest.skip(f"{sdk.package} is not installed")
+    return sdk
+
+
 @pytest.mark.parametrize("name", QUICK)
 def test_an_sdk_does_its_calls(name):
     """Every call succeeds and has its key in each request's path; an error is reported."""
-    sdk = SDKS[name]
-    if sdk.version is None:
-        pytest.skip(f"{sdk.package} is not installed")
+    sdk = installed(SDKS[name])
     check_calls(sdk, run(sdk.command, name=sdk.name, vendor=sdk.vendor, phases=CALLS))
 
 
@@ -69,10 +74,8 @@ They trust a list of their own, or ask for hosts that the certificate is not for
 def test_an_sdk_does_its_calls_over_tls(sdk):
     """The calls succeed over TLS with a trusted certificate, but for clients on the page's list."""
     pytest.importorskip("trustme")
-    if sdk.version is None:
-        pytest.skip(f"{sdk.package} is not installed")
     with certificate() as made:
-        done = run(sdk.command, name=sdk.name, vendor=sdk.vendor, phases=CALLS, certificate=made)
+        done = run(installed(sdk).command, name=sdk.name, vendor=sdk.vendor, phases=CALLS, certificate=made)
     if sdk.name in WITHOUT_TLS:
         assert done.outcomes == []
         assert f" {sdk.name} " in re.sub(r"[,\s]+", " ", PAGES["docs/how-to/judge-a-client.md"])
@@ -103,13 +106,13 @@ def test_what_the_user_has_set_for_aws_is_not_the_clients(monkeypatch):
 
     A call that gets one error is repeated.
     """
-    sdk = SDKS["boto3"]
-    if sdk.version is None:
-        pytest.skip(f"{sdk.package} is not installed")
+    sdk = installed(SDKS["boto3"])
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     done = run(sdk.command, name=sdk.name, vendor=sdk.vendor, phases=short("one", calls=(("put", 1),)))
-    assert [(each.key, each.returned) for each in done.windows] == [("one-001", True)]
-    assert len(done.outcomes) == 2
+    assert ([(each.key, each.returned) for each in done.windows], len(done.outcomes)) == (
+        [("one-001", True)],
+        2,
+    )
 
 
 MINUTE = 60.0
@@ -128,9 +131,7 @@ def test_an_sdk_is_through_in_its_time(sdk):
 
     One SDK leaves its cut downloads open.
     """
-    if sdk.version is None:
-        pytest.skip(f"{sdk.package} is not installed")
-    done = run(sdk.command, name=sdk.name, vendor=sdk.vendor, aws=sdk.aws, deadline=sdk.deadline)
+    done = run(installed(sdk).command, name=sdk.name, vendor=sdk.vendor, aws=sdk.aws, deadline=sdk.deadline)
     assert done.seconds < sdk.deadline
     left = [each.name for each in done.windows if each.ended is None]
     # @google-cloud/storage 7.22.0 waits for ever for the rest of a download whose object was replaced: there are four.
@@ -141,9 +142,7 @@ def test_an_sdk_is_through_in_its_time(sdk):
 @pytest.mark.parametrize("name", ["restic", "aws-java", "aws-java-2"])
 def test_a_client_that_signs_its_chunks_sends_the_same_bytes(name):
     """Each attempt has other signatures within the body, and the same content."""
-    sdk = SDKS[name]
-    if sdk.version is None:
-        pytest.skip(f"{sdk.package} is not installed")
+    sdk = installed(SDKS[name])
     phases = [each for each in PHASES if each.name in {"one", "lost"}]
     done = run(sdk.command, name=sdk.name, vendor=sdk.vendor, phases=phases)
     assert [each.verdict for each in done.judgement.findings if each.check == "same bytes"] == ["PASS"]

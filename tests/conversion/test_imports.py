@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
-import pytest
-from flask import Flask
+from werkzeug.test import Client
 
 import faultinject
+from tests.asking import app
 from tests.rows import each_row
 
 
@@ -50,34 +50,7 @@ def test_toxics(convert, given, rule, left_out, changed):
     assert found.rules == ([] if rule is None else [rule + f",name=s3-{given['name']}"])
     assert found.told("left out") == [f"[0].toxics[0]{each}" for each in left_out]
     assert found.told("changed") == [f"[0].toxics[0]{each}" for each in changed]
-    assert found.told("unused") == ["[0].listen", "[0].upstream"]
-    assert found.code == int(bool(left_out))
-
-
-def test_toxiproxy_forms(convert):
-    """Toxiproxy's forms are read: GET /proxies, one proxy, a proxy that is down, several toxics."""
-    down = {"name": "s3", "upstream": "a\x1b:2", "enabled": False, "toxics": [toxic("reset_peer")]}
-    assert convert([{"toxics": []}], "--from", "toxiproxy").rules == []
-    found = convert(down)
-    assert (found.rules, found.told("changed")) == (["close,name=s3-down"], ["given.json"])
-    assert found.told("unused") == ["toxics[0]", "upstream"]
-    found = convert([down, {"name": "gcs", "upstream": "b:3", "enabled": True, "toxics": []}])
-    assert found.rules == ["close,name=s3-down"]
-    assert found.remarks == [
-        ("changed", "[0]", "connections are accepted and closed; Toxiproxy refuses them"),
-        ("unused", "[0].toxics[0]", "its proxy is not enabled"),
-        ("changed", "[0]", "a rule knows no upstream: use these rules in front of a\\x1b:2 alone"),
-        ("unused", "[1].upstream", "it has nothing to do with faults"),
-    ]
-    rare = {"type": "bandwidth", "toxicity": 0.5, "attributes": {"rate": 1}}
-    two = {"upstream": "a:2", "toxics": [toxic("reset_peer", "upstream"), rare]}
-    found = convert({"a": two, "b": {"toxics": [toxic("reset_peer")], "x": 1}})
-    assert found.rules == [
-        "drip,probability=0.5,rate=1KB,name=proxy-bandwidth_downstream",
-        "reset,name=proxy-reset_peer_upstream",
-    ]
-    assert found.told("changed") == ["a", "a.toxics[1].toxicity", "a", "b"]
-    assert found.told("left out") == ["b.x", "b.toxics[0]"]
+    assert (found.told("unused"), found.code) == (["[0].listen", "[0].upstream"], int(bool(left_out)))
 
 
 NEVER = "it never fires: given.json: [0].toxics[0] answers every request that it matches"
@@ -91,6 +64,7 @@ def test_toxics_of_one_proxy(convert):
         toxic("reset_peer", timeout=10, toxicity=0.1),
         toxic("reset_peer", toxicity=0),
     ]
+    assert convert([{"toxics": []}], "--from", "toxiproxy").rules == []
     found = convert([{"name": "s3", "toxics": toxics}])
     assert found.rules == [
         "reset,probability=0.1,when=after,delay=10ms,name=s3-reset_peer_downstream",
@@ -111,63 +85,6 @@ def test_toxics_of_one_proxy(convert):
         ),
         ("left out", "[0].toxics[1]", NEVER),
     ]
-
-
-@each_row(
-    ("toxics", "rules", "remarks"),
-    [
-        pytest.param(
-            [toxic("latency", latency=100, jitter=20), toxic("bandwidth", rate=10)],
-            ["drip,delay=80ms..0.12s,rate=10KB,name=s3-bandwidth_downstream"],
-            ["changed: [0].toxics[0]", "changed: [0].toxics[0]"],
-            id="a wait and a rate",
-        ),
-        pytest.param(
-            [toxic("timeout", "upstream", timeout=2000), toxic("latency", latency=100)],
-            ["hang,delay=0.1s,duration=2s,name=s3-timeout_upstream"],
-            ["changed: [0].toxics[1]"],
-            id="in any order",
-        ),
-        pytest.param(
-            [toxic("latency", latency=100), toxic("bandwidth", rate=10), toxic("reset_peer", toxicity=0.1)],
-            ["reset,probability=0.1,when=after,name=s3-reset_peer_downstream",
-             "drip,delay=0.1s,rate=10KB,name=s3-bandwidth_downstream"],
-            ["changed: [0].toxics[2].toxicity", "changed: [0].toxics[0]", "changed: [0]"],
-            id="beside one that comes by chance",
-        ),
-        pytest.param(
-            [toxic("latency", latency=100), toxic("bandwidth", rate=10, toxicity=0.5)],
-            ["drip,probability=0.5,rate=10KB,name=s3-bandwidth_downstream",
-             "latency,when=after,delay=0.1s,name=s3-latency_downstream"],
-            ["changed: [0].toxics[1].toxicity", "changed: [0]"],
-            id="a rate that comes by chance",
-        ),
-        pytest.param(
-            [toxic("latency", latency=100), toxic("reset_peer", timeout=10)],
-            ["latency,when=after,delay=0.1s,name=s3-latency_downstream"],
-            ["changed: [0]", "left out: [0].toxics[1]"],
-            id="one that has a wait of its own",
-        ),
-        pytest.param(
-            [toxic("reset_peer", timeout=10), toxic("reset_peer", "upstream", timeout=10)],
-            ["reset,when=after,delay=10ms,name=s3-reset_peer_downstream"],
-            ["changed: [0]", "left out: [0].toxics[1]"],
-            id="two that have a wait of their own",
-        ),
-        pytest.param(
-            [toxic("latency", latency=100), toxic("bandwidth", rate=10), toxic("limit_data", bytes=0)],
-            ["latency,when=after,delay=0.1s,name=s3-latency_downstream"],
-            ["changed: [0]", "left out: [0].toxics[1]", "left out: [0].toxics[2]"],
-            id="three that come always",
-        ),
-    ],
-)  # fmt: skip
-def test_a_wait_of_every_connection(convert, toxics, rules, remarks):
-    """It is the delay of the one other toxic of every connection."""
-    found = convert([{"name": "s3", "toxics": toxics}])
-    assert found.rules == rules
-    assert [f"{kind}: {where}" for kind, where, _ in found.remarks] == remarks
-    assert found.code == int("left out" in str(remarks))
 
 
 def test_rules_that_would_never_fire(convert, export):
@@ -265,8 +182,7 @@ def test_wiremock_requests(convert, request_, conditions, changed):
     """Matchers that a condition can say."""
     found = convert({"request": request_, "response": {"fault": "EMPTY_RESPONSE"}})
     assert found.rules == [f"close,{conditions}".removesuffix(",")]
-    assert found.told("changed") == [f"request{each}" for each in changed]
-    assert found.code == 0
+    assert (found.told("changed"), found.code) == ([f"request{each}" for each in changed], 0)
 
 
 @each_row(
@@ -318,6 +234,9 @@ def state(required, following, response, **more):
     return {"scenarioName": "s", **known, **stub(response, **more)}
 
 
+DOWN = {"name": "s3", "upstream": "a\x1b:2", "enabled": False, "toxics": [toxic("reset_peer")]}
+RARE = {"type": "bandwidth", "toxicity": 0.5, "attributes": {"rate": 1}}
+TWO = {"upstream": "a:2", "toxics": [toxic("reset_peer", "upstream"), RARE]}
 BROKEN, WELL, EVERY = {"status": 503}, {"status": 200}, {"request": {}, "response": {"status": 503}}
 FAILS = "http:503,path=/a,message="
 
@@ -325,6 +244,62 @@ FAILS = "http:503,path=/a,message="
 @each_row(
     ("given", "code", "rules", "remarks"),
     [
+        # Forms of Toxiproxy: one proxy that is down, several, and proxies by name.
+        (DOWN, 0, ["close,name=s3-down"], ["changed: given.json", "unused: toxics[0]", "unused: upstream"]),
+        (
+            [DOWN, {"name": "gcs", "upstream": "b:3", "enabled": True, "toxics": []}], 0, ["close,name=s3-down"],
+            ["changed: [0]", "unused: [0].toxics[0]", "changed: [0]", "unused: [1].upstream"],
+        ),
+        (
+            {"a": TWO, "b": {"toxics": [toxic("reset_peer")], "x": 1}}, 1,
+            ["drip,probability=0.5,rate=1KB,name=proxy-bandwidth_downstream", "reset,name=proxy-reset_peer_upstream"],
+            ["changed: a", "changed: a.toxics[1].toxicity", "changed: a", "left out: b.x", "changed: b", "left out: b.toxics[0]"],
+        ),
+        # A wait of every connection is the delay of the one other toxic of every connection.
+        # A wait and a rate.
+        (
+            [{"name": "s3", "toxics": [toxic("latency", latency=100, jitter=20), toxic("bandwidth", rate=10)]}], 0,
+            ["drip,delay=80ms..0.12s,rate=10KB,name=s3-bandwidth_downstream"],
+            ["changed: [0].toxics[0]", "changed: [0].toxics[0]"],
+        ),
+        # In any order.
+        (
+            [{"name": "s3", "toxics": [toxic("timeout", "upstream", timeout=2000), toxic("latency", latency=100)]}], 0,
+            ["hang,delay=0.1s,duration=2s,name=s3-timeout_upstream"],
+            ["changed: [0].toxics[1]"],
+        ),
+        # Beside one that comes by chance.
+        (
+            [{"name": "s3", "toxics": [toxic("latency", latency=100), toxic("bandwidth", rate=10), toxic("reset_peer", toxicity=0.1)]}], 0,
+            ["reset,probability=0.1,when=after,name=s3-reset_peer_downstream",
+             "drip,delay=0.1s,rate=10KB,name=s3-bandwidth_downstream"],
+            ["changed: [0].toxics[2].toxicity", "changed: [0].toxics[0]", "changed: [0]"],
+        ),
+        # A rate that comes by chance.
+        (
+            [{"name": "s3", "toxics": [toxic("latency", latency=100), toxic("bandwidth", rate=10, toxicity=0.5)]}], 0,
+            ["drip,probability=0.5,rate=10KB,name=s3-bandwidth_downstream",
+             "latency,when=after,delay=0.1s,name=s3-latency_downstream"],
+            ["changed: [0].toxics[1].toxicity", "changed: [0]"],
+        ),
+        # One that has a wait of its own.
+        (
+            [{"name": "s3", "toxics": [toxic("latency", latency=100), toxic("reset_peer", timeout=10)]}], 1,
+            ["latency,when=after,delay=0.1s,name=s3-latency_downstream"],
+            ["changed: [0]", "left out: [0].toxics[1]"],
+        ),
+        # Two that have a wait of their own.
+        (
+            [{"name": "s3", "toxics": [toxic("reset_peer", timeout=10), toxic("reset_peer", "upstream", timeout=10)]}], 1,
+            ["reset,when=after,delay=10ms,name=s3-reset_peer_downstream"],
+            ["changed: [0]", "left out: [0].toxics[1]"],
+        ),
+        # Three that come always.
+        (
+            [{"name": "s3", "toxics": [toxic("latency", latency=100), toxic("bandwidth", rate=10), toxic("limit_data", bytes=0)]}], 1,
+            ["latency,when=after,delay=0.1s,name=s3-latency_downstream"],
+            ["changed: [0]", "left out: [0].toxics[1]", "left out: [0].toxics[2]"],
+        ),
         # An export of nothing is one.
         ({"mappings": [], "meta": {"total": 0}}, 0, [], ["unused: meta"]),
         # Without its conditions the fault would come to every request.
@@ -356,8 +331,11 @@ FAILS = "http:503,path=/a,message="
         ([stub(BROKEN, bodyPatterns=[{"contains": "x"}]), stub({"status": 404})], 1, [], ["left out: [0].request.bodyPatterns", "left out: [1]"]),
     ],
 )  # fmt: skip
-def test_wiremock_stubs(convert, given, code, rules, remarks):
-    """Scenarios, priorities, and answers that keep the faults of other stubs away."""
+def test_what_becomes_of_documents(convert, given, code, rules, remarks):
+    """Rules, and remarks with their places.
+
+    Of WireMock scenarios, priorities, and answers that keep the faults of other stubs away.
+    """
     found = convert(given)
     assert (found.code, found.rules, [f"{kind}: {where}" for kind, where, _ in found.remarks]) == (
         code,
@@ -366,10 +344,24 @@ def test_wiremock_stubs(convert, given, code, rules, remarks):
     )
 
 
-def test_why_a_wiremock_stub_is_left_out(convert):
-    """The stub that keeps its fault away is named."""
-    why = "its fault could come to requests of the stub given.json: [0], which comes first and has no rule"
-    assert ("left out", "[1]", why) in convert([stub(WELL), EVERY]).remarks
+@each_row(
+    ("given", "remarks"),
+    [
+        # The stub that keeps its fault away is named.
+        ([stub(WELL), EVERY], [
+            ("left out", "[1]", "its fault could come to requests of the stub given.json: [0], which comes first and has no rule"),
+        ]),
+        ([DOWN, {"name": "gcs", "upstream": "b:3", "enabled": True, "toxics": []}], [
+            ("changed", "[0]", "connections are accepted and closed; Toxiproxy refuses them"),
+            ("unused", "[0].toxics[0]", "its proxy is not enabled"),
+            ("changed", "[0]", "a rule knows no upstream: use these rules in front of a\\x1b:2 alone"),
+            ("unused", "[1].upstream", "it has nothing to do with faults"),
+        ]),
+    ],
+)  # fmt: skip
+def test_why(convert, given, remarks):
+    """The reason of each remark that is not of the answer of the stub itself."""
+    assert [each for each in convert(given).remarks if each[1] != "[0].response"] == remarks
 
 
 def test_wiremock_files_are_one_list(convert, tmp_path):
@@ -467,27 +459,14 @@ def test_wiremock_which_answers_are_in_the_way(convert, ordinary, fault, in_the_
 
 def test_imported_rules_do_what_they_say(convert):
     """Status, code and order, through the middleware."""
-    app = Flask("imported")
-
-    @app.route("/<path:_>", methods=["GET", "PUT"])
-    def answer(_):
-        return "the app's own answer"
 
     def asks(document, *targets):
-        rules = convert(document).rules
-        client = faultinject.install(Flask.wsgi_app.__get__(app), " ".join(rules), enabled=True)
-        from werkzeug.test import Client
+        client = Client(faultinject.install(app, " ".join(convert(document).rules), enabled=True))
+        return [client.get(target) for target in targets]
 
-        return [Client(client).open(target, method=method) for method, target in targets]
-
-    row = {"scenarioName": "s", **stub({"status": 503})}
-    states = [
-        {**row, "newScenarioState": "two"},
-        {**row, "requiredScenarioState": "two", "newScenarioState": "three", "response": {"status": 429}},
-    ]
-    states[0]["requiredScenarioState"] = "Started"
-    assert [each.status_code for each in asks(states, *[("GET", "/a")] * 3)] == [503, 429, 200]
+    states = [state("Started", "two", BROKEN), state("two", "three", {"status": 429})]
+    assert [each.status_code for each in asks(states, *["/a"] * 3)] == [503, 429, 200]
     mapping = stub({"status": 418, "body": "short and stout", "headers": {"X-Pot": "tea"}}, method="GET")
-    there, elsewhere = asks(mapping, ("GET", "/a"), ("GET", "/b"))
+    there, elsewhere = asks(mapping, "/a", "/b")
     assert (there.status_code, there.text, there.headers["x-pot"]) == (418, "short and stout", "tea")
     assert elsewhere.status_code == 200

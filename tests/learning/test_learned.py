@@ -19,7 +19,13 @@ from faultinject.learning.windows import interval
 from faultinject.learning.writing import as_toml, learn
 from tests.asking import app, get
 
-VENDORS = {"s3": "s3", "oss": "oss", "cos": "cos", "nginx": None, "cloudfront": None}
+VENDORS = {
+    "s3": ("s3", "s3:SlowDown", "s3:InternalError"),
+    "oss": ("oss", "oss:InternalError", "oss:ServiceUnavailable"),
+    "cos": ("cos", "cos:SlowDown", "cos:InternalError"),
+    **dict.fromkeys(("nginx", "cloudfront"), ("s3", "http:503,vendor=s3", "http:500,vendor=s3")),
+}
+"""The vendor of a log's requests, with a throttle error and another one."""
 REQUESTS = {
     "PutObject": ("PUT", "/bucket-1/k{}"),
     "GetObject": ("GET", "/bucket-1/k{}"),
@@ -30,6 +36,13 @@ EVENTS = {
     "GetObject": "REST.GET.OBJECT",
     "DeleteObject": "REST.DELETE.OBJECT",
 }
+FORMS = {
+    "s3": 'o b [{told}] 192.0.2.3 o 3E57 {event} k "{method} {path} HTTP/1.1" {status} {code} 113 - 7 - "-" "x" -',
+    "oss": '192.0.2.3 - - [{told}] "{method} {path} HTTP/1.1" {status} 64 127 "-" "x" "h" "id" "true" "1" "Op" "b" "k" 64 10 "{code}" -',
+    "cos": "1.0 b ap-x {moment:%Y-%m-%dT%H:%M:%SZ} h {operation} 192.0.2.3 AK - 1 1 {path} {lower} x {status} {code} - 1 1 USER",
+    "cloudfront": "{moment:%Y-%m-%d\t%H:%M:%S}\t{method}\t{key}\t{status}",
+    "nginx": '192.0.2.3 - - [{told}] "{method} {path} HTTP/1.1" {status} 12 "-" "x"',
+}  # fmt: skip
 START = datetime(2026, 11, 17, 10, tzinfo=UTC).timestamp()
 
 
@@ -62,27 +75,16 @@ def line_of(name, time, operation, method, path, status, code):
     """The same as a line of such a log."""
     moment = datetime.fromtimestamp(time, UTC)
     told = moment.strftime("%d/%b/%Y:%H:%M:%S +0000")
-    code = code or "-"
-    match name:
-        case "s3":
-            return (
-                f'o b [{told}] 192.0.2.3 o 3E57 {EVENTS[operation]} k "{method} {path} HTTP/1.1" '
-                f'{status} {code} 113 - 7 - "-" "x" -'
-            )
-        case "oss":
-            return (
-                f'192.0.2.3 - - [{told}] "{method} {path} HTTP/1.1" {status} 64 127 "-" "x" "h" "id" '
-                f'"true" "1" "Op" "b" "k" 64 10 "{code}" -'
-            )
-        case "cos":
-            return (
-                f"1.0 b ap-x {moment:%Y-%m-%dT%H:%M:%SZ} h {operation} 192.0.2.3 AK - 1 1 {path} "
-                f"{method.lower()} x {status} {code} - 1 1 USER"
-            )
-        case "cloudfront":
-            return f"{moment:%Y-%m-%d\t%H:%M:%S}\t{method}\t{path.removeprefix('/bucket-1')}\t{status}"
-        case _:
-            return f'192.0.2.3 - - [{told}] "{method} {path} HTTP/1.1" {status} 12 "-" "x"'
+    lower, key = method.lower(), path.removeprefix("/bucket-1")
+    about = {
+        "method": method,
+        "lower": lower,
+        "path": path,
+        "key": key,
+        "status": status,
+        "code": code or "-",
+    }
+    return FORMS[name].format(moment=moment, told=told, operation=operation, event=EVENTS[operation], **about)
 
 
 @pytest.mark.parametrize(
@@ -90,17 +92,7 @@ def line_of(name, time, operation, method, path, status, code):
 )
 def test_known_rates_are_found(name, tmp_path):
     """Each within the interval that is told of it; then the learned scenario gives the same mix."""
-    vendor = VENDORS[name]
-    throttle = (
-        "http:503,vendor=s3"
-        if vendor is None
-        else f"{vendor}:{'SlowDown' if vendor != 'oss' else 'InternalError'}"
-    )
-    broken = (
-        "http:500,vendor=s3"
-        if vendor is None
-        else f"{vendor}:{'InternalError' if vendor != 'oss' else 'ServiceUnavailable'}"
-    )
+    vendor, throttle, broken = VENDORS[name]
     rates = {("PutObject", throttle): 0.2, ("PutObject", broken): 0.1, ("GetObject", throttle): 0.03}
     rules = [
         f"{fault},operation={operation},probability={rate}" for (operation, fault), rate in rates.items()
@@ -114,10 +106,9 @@ def test_known_rates_are_found(name, tmp_path):
     )
     log.write_text("\n".join([*head, *(line_of(name, *each) for each in seen), ""]))
 
-    tally = read_logs([str(log)], None, vendor or "s3")
-    assert tally.title == FORMATS[name].title
-    learned, left_out = learn(tally, vendor or "s3", everything=False)
-    assert (left_out, tally.broken) == ([], 0)
+    tally = read_logs([str(log)], None, vendor)
+    learned, left_out = learn(tally, vendor, everything=False)
+    assert (tally.title, left_out, tally.broken) == (FORMATS[name].title, [], 0)
     found = {(each.rule.conditions["operation"][0], each.rule.fault): each for each in learned}
     # What the second rule of an operation gets is what the first has left.
     expected = {**rates, ("PutObject", broken): 0.1 * 0.8}
@@ -173,12 +164,10 @@ def test_an_outage_comes_again(tmp_path):
     log.write_text("\n".join(line_of("s3", *each) for each in seen))
     tally = read_logs([str(log)], "s3", "s3")
     [one], _ = learn(tally, "s3", everything=False)
-    assert abs(one.begin - START - 600) <= 3000 / 400 + 1
-    assert abs(one.end - START - 900) <= 3000 / 400 + 1
+    assert (one.begin, one.end) == pytest.approx((START + 600, START + 900), abs=3000 / 400 + 1, rel=0)
     low, high = interval(one.failed, one.requests, z=3.3)
     assert low <= 0.5 <= high
-    assert one.rule.value("begin") == one.begin - START
-    assert one.rule.value("end") == one.end - START
+    assert (one.rule.value("begin"), one.rule.value("end")) == (one.begin - START, one.end - START)
 
 
 def test_what_is_left_out(tmp_path):
@@ -225,8 +214,7 @@ def test_every_line_is_counted(tmp_path):
     assert (tally.lines, tally.broken) == (1000, 0)
     assert tally.span == (START, START + 1000)
     [counts] = tally.requests.values()
-    assert set(counts.values()) == {1}
-    assert len(counts) == 1000
+    assert (set(counts.values()), len(counts)) == ({1}, 1000)
 
 
 def test_several_files_are_one_log(tmp_path, monkeypatch):
@@ -314,54 +302,48 @@ def test_a_log_without_requests(tmp_path, lines, says):
     assert str(caught.value).replace(f"{tmp_path}/", "") == says
 
 
-def test_a_file_of_another_format_among_them(tmp_path):
-    """A file of another format among them is an error: requests would be missing or misread.
-
-    So it is where its lines have the form of the first file as well.
-    """
-    first = written(tmp_path, "a.log", [nginx(0, 503)])
-    for name in ("cos", "oss"):
-        line = line_of(name, START, "GetObject", "GET", "/k", 200, "").encode()
-        other = written(tmp_path, "b.log", [line])
-        with pytest.raises(ConfigurationError) as caught:
-            read_logs([first, other], None, None)
-        title = FORMATS[name].title
-        assert (
-            str(caught.value)
-            == f"{other}: its lines are of the {title}, not of the nginx or Apache access log"
-        )
-    assert read_logs([first, other], "nginx", None).lines == 2
-
-
-def test_a_file_of_no_format_among_them(tmp_path):
-    """It is an error as well."""
-    first = written(tmp_path, "a.log", [nginx(0, 503)])
-    other = written(tmp_path, "b.log", [b"a b c\n"])
+@pytest.mark.parametrize(
+    ("other", "says"),
+    [
+        *(
+            (line_of(name, START, "GetObject", "GET", "/k", 200, ""), f"its lines are of the {FORMATS[name].title}, not of")
+            for name in ("cos", "oss")  # the second has the form of the first file as well
+        ),
+        ("a b c\n", "none of 1 line has the form of"),
+    ],
+    ids=["cos", "oss", "no format"],
+)  # fmt: skip
+def test_a_file_of_another_format_among_them(tmp_path, other, says):
+    """A file of another format is an error: requests would be missing or misread."""
+    paths = [written(tmp_path, "a.log", [nginx(0, 503)]), written(tmp_path, "b.log", [other.encode()])]
     with pytest.raises(ConfigurationError) as caught:
-        read_logs([first, other], None, None)
-    assert str(caught.value) == f"{other}: none of 1 line has the form of the nginx or Apache access log"
+        read_logs(paths, None, None)
+    assert str(caught.value) == f"{paths[1]}: {says} the nginx or Apache access log"
 
 
-def test_an_operation_of_another_vendor(tmp_path):
-    """No rule has a name that its vendor does not know: an S3 log is read as another service's."""
-    lines = [line_of("s3", START + n, "GetObject", "GET", "/b/k", 503, "ServerBusy") for n in range(3)]
-    log = written(tmp_path, "a.log", [f"{each}\n".encode() for each in lines])
-    tally = read_logs([log], None, "azure-blob")
-    [one], _ = learn(tally, "azure-blob", everything=False)
-    assert str(one.rule) == "azure-blob:ServerBusy,operation=blob.download"
+def test_a_format_that_is_named_holds_for_all_files(tmp_path):
+    """Also for one whose lines have another form as well."""
+    other = line_of("oss", START, "GetObject", "GET", "/k", 200, "").encode()
+    paths = [written(tmp_path, "a.log", [nginx(0, 503)]), written(tmp_path, "b.log", [other])]
+    assert read_logs(paths, "nginx", None).lines == 2
 
 
-def test_a_code_with_another_status(tmp_path):
-    """The documented error, with the status of the log."""
-    for vendor, code, rule in (
-        ("s3", "SlowDown", "s3:SlowDown,operation=GetObject,status=500"),
+@pytest.mark.parametrize(
+    ("log", "vendor", "status", "code", "rule"),
+    [
+        # No rule has a name that its vendor does not know: an S3 log is read as another service's.
+        ("s3", "azure-blob", 503, "ServerBusy", "azure-blob:ServerBusy,operation=blob.download"),
+        # The documented error, with the status of the log.
+        ("s3", "s3", 500, "SlowDown", "s3:SlowDown,operation=GetObject,status=500"),
         # One of its rows is to be retried.
-        ("oss", "CallbackFailed", "oss:CallbackFailed,operation=GetObject,status=500"),
-    ):
-        line = line_of(vendor, START, "GetObject", "GET", "/b/k", 500, code)
-        tally = read_logs([written(tmp_path, "a.log", [line.encode()])], None, None)
-        [one], _ = learn(tally, vendor, everything=False)
-        assert str(one.rule) == rule
+        ("oss", "oss", 500, "CallbackFailed", "oss:CallbackFailed,operation=GetObject,status=500"),
+    ],
+)
+def test_a_rule_of_a_code(tmp_path, log, vendor, status, code, rule):
+    """Read as the requests of a vendor."""
+    line = line_of(log, START, "GetObject", "GET", "/b/k", status, code)
+    tally = read_logs([written(tmp_path, "a.log", [line.encode()])], None, vendor)
+    assert [str(each.rule) for each in learn(tally, vendor, everything=False)[0]] == [rule]
 
 
 def test_an_error_in_an_answer_that_began_as_a_success(tmp_path):

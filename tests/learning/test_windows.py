@@ -51,8 +51,7 @@ def test_a_cut_that_later_ones_explain_goes(requests, seed):
     """
     shares = [0.01] * 200 + [0.05] * 80 + [0.4] * 20 + [0.05] * 100
     found = cuts([requests] * 400, drawn(shares, requests, seed))
-    assert len(found) == 3
-    assert found[1:] == [280, 300]
+    assert (len(found), found[1:]) == (3, [280, 300])
 
 
 def test_there_are_so_many_and_no_more():
