@@ -1,7 +1,5 @@
 """An app behind the middleware that gets plain environs, and statistics of its answers."""
 
-from __future__ import annotations
-
 import sys
 import threading
 from collections import Counter

@@ -1,7 +1,5 @@
 """A number is handed out once, also where the interpreter has no lock of its own."""
 
-from __future__ import annotations
-
 from itertools import count
 
 from faultinject.engine.counting import locked

@@ -1,7 +1,5 @@
 """The matches that fire: skip, every, times, per, above, begin and end, combined too."""
 
-from __future__ import annotations
-
 from collections import Counter
 from fractions import Fraction
 from hashlib import blake2b

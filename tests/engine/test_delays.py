@@ -1,7 +1,5 @@
 """The delays that are drawn for a rule."""
 
-from __future__ import annotations
-
 from hashlib import blake2b
 from math import log
 from statistics import fmean, median, stdev

@@ -1,7 +1,5 @@
 """Filters of an answer, alone, in a row and in an exchange, with a body in any pieces."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 
 import pytest

@@ -1,7 +1,5 @@
 """The index never hides a rule: what it leaves out could not have matched."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -1,7 +1,5 @@
 """Conditions through the middleware: absent values, `unless`, and a request's origin."""
 
-from __future__ import annotations
-
 import pytest
 
 

@@ -1,7 +1,5 @@
 """`oneof`: one of the documented errors that its `of=` name, whatever their vendors."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections import Counter

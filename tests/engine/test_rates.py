@@ -4,8 +4,6 @@ All seeds are fixed, so a test is red or green for good; `p > 0.001` is what a s
 has bytes of a digest for itself, and so knows nothing of another, is proved in `test_vectors.py`.
 """
 
-from __future__ import annotations
-
 import pytest
 
 from faultinject import vendors

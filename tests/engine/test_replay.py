@@ -1,7 +1,5 @@
 """Replay: what one seed promises, sentence by sentence."""
 
-from __future__ import annotations
-
 import json
 import random
 import subprocess

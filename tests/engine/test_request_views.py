@@ -1,7 +1,5 @@
 """The request views: WSGI and ASGI answer the same questions with the same words."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.decisions import view as view_of

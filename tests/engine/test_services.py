@@ -1,7 +1,5 @@
 """The bound of running faults is exact under threads, and costs nothing below it."""
 
-from __future__ import annotations
-
 import pytest
 
 

@@ -1,7 +1,5 @@
 """A scenario is swapped at once: every request is decided by exactly one."""
 
-from __future__ import annotations
-
 import threading
 
 import pytest

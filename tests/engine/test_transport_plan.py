@@ -1,7 +1,5 @@
 """Plans of connection faults: decisions, refusals, and returned counts."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.pairs import pairs

@@ -3,8 +3,6 @@
 A change of any of these numbers changes what every published seed does: that is a major version.
 """
 
-from __future__ import annotations
-
 import asyncio
 import re
 from base64 import b64decode

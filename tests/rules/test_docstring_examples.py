@@ -1,7 +1,5 @@
 """The examples in the vocabulary's docstrings, which the command line prints, are run."""
 
-from __future__ import annotations
-
 import doctest
 import importlib
 import pkgutil

@@ -3,8 +3,6 @@
 `mistakes_in_python.txt` has those of Python.
 """
 
-from __future__ import annotations
-
 import re
 from contextlib import suppress
 from datetime import timedelta
@@ -13,18 +11,12 @@ from json import dumps, loads
 import pytest
 
 from faultinject import Rule, Scenario
-from faultinject.exceptions import ConfigurationError
 from faultinject.rules.environment import read_environment
 from faultinject.rules.faults import FAULTS
+from tests.refusals import refusal
 
 ALL = ", ".join(each.title for each in FAULTS[:-1]) + f" and {FAULTS[-1].title}"
 """The list of all faults, so that a new fault changes no message."""
-
-
-def mistakes(make):
-    with pytest.raises(ConfigurationError) as caught:
-        make()
-    return caught.value
 
 
 def worded(error):
@@ -36,7 +28,7 @@ def worded(error):
 def test_mistakes_in_python(golden):
     """Mistakes of Python alone: values of other types, names with odd characters."""
     names = {"Rule": Rule, "timedelta": timedelta}
-    golden("mistakes_in_python.txt", lambda text: worded(mistakes(lambda: eval(text, names))))
+    golden("mistakes_in_python.txt", lambda text: worded(refusal(eval, text, names)))
 
 
 def keys_of(text):
@@ -70,19 +62,19 @@ def test_mistakes_are_the_same_in_every_spelling(golden, subtests):
         return type(error), sorted(each.message for each in error.problems)
 
     def compare(text):
-        in_text = mistakes(lambda: Scenario.parse(text))
+        in_text = refusal(Scenario.parse, text)
         told = messages(in_text)
         fault, keys = keys_of(text)
         table = {"fault": fault, **{key: plain(value) for key, value in keys.items()}}
-        error = mistakes(lambda: Rule(fault, **keys))
-        assert messages(error) == told
-        assert sorted(each.where.removeprefix(fault).removeprefix(": ") for each in error.problems) == sorted(
-            each.where for each in in_text.problems
-        )
-        assert messages(mistakes(lambda: Scenario.from_toml(toml(table)))) == told
-        assert messages(mistakes(lambda: Scenario.from_json(dumps({"rules": [table]})))) == told
+        in_python = refusal(Rule, fault, **keys)
+        in_toml = refusal(Scenario.from_toml, toml(table))
+        in_json = refusal(Scenario.from_json, dumps({"rules": [table]}))
+        assert [messages(each) for each in (in_python, in_toml, in_json)] == [told] * 3
+        assert sorted(
+            each.where.removeprefix(fault).removeprefix(": ") for each in in_python.problems
+        ) == sorted(each.where for each in in_text.problems)
 
-    texts = golden("mistakes.txt", lambda text: worded(mistakes(lambda: Scenario.parse(text))))
+    texts = golden("mistakes.txt", lambda text: worded(refusal(Scenario.parse, text)))
     for text in filter(keys_of, texts):
         with subtests.test(text):
             compare(text)
@@ -92,11 +84,8 @@ def test_what_is_no_store(golden):
     """A wrong store is answered with the value, the choices and the nearest (`stores.txt`)."""
 
     def message(text):
-        error = mistakes(
-            lambda: read_environment(
-                {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_STORE": text}, now=0, rules_given=True
-            )
-        )
+        environ = {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_STORE": text}
+        error = refusal(read_environment, environ, now=0, rules_given=True)
         return f"{type(error).__name__}: {error.problems[0].message}"
 
     golden("stores.txt", message)
@@ -110,11 +99,11 @@ def test_no_more_than_twenty_mistakes_are_told():
         dumps({"rules": ["no table"] * 30}),
         "{" + ", ".join(['"seed": "1"'] * 30) + "}",
     ):
-        problems = mistakes(lambda text=text: Scenario.from_json(text)).problems
+        problems = refusal(Scenario.from_json, text).problems
         assert len(problems) == 21
         assert problems[-1].message == "these are the first 20 mistakes; there may be more"
     for rules in ("http:1 " * 30, ["http:1 " * 30], ["http:1"] * 30):
-        assert len(mistakes(lambda rules=rules: Scenario(rules)).problems) == 21
+        assert len(refusal(Scenario, rules).problems) == 21
 
 
 @pytest.mark.parametrize(
@@ -136,10 +125,9 @@ def test_no_more_than_twenty_mistakes_are_told():
 )  # fmt: skip
 def test_very_many_mistakes_in_one_rule_cost_little(read, first):
     """Mistakes beyond those reported are not examined: nearest words would take minutes."""
-    problems = mistakes(read).problems
-    assert problems[0].message.startswith(first)
-    assert len(problems) in (1, 21)
-    assert not any("needs a delay" in each.message for each in problems)
+    told = [each.message for each in refusal(read).problems]
+    assert told[0].startswith(first)
+    assert len(told) in (1, 21) and not any("needs a delay" in each for each in told)
 
 
 def test_a_condition_with_very_many_values():
@@ -161,8 +149,8 @@ def test_mistakes_behind_texts_in_three_quotes_have_their_line():
             "'''\nmessage = \"#'''\"\ntimes = -1 # \"\"\""
         ),
     ):
-        error = mistakes(lambda text=text: Scenario.from_toml(text, where="x"))
-        assert str(error) == "x:4: rules[0].times: -1 is not a whole number of 0 or more"
+        told = str(refusal(Scenario.from_toml, text, where="x"))
+        assert told == "x:4: rules[0].times: -1 is not a whole number of 0 or more"
 
 
 def test_a_text_in_three_quotes_ends_where_toml_ends_it():
@@ -177,7 +165,7 @@ def test_a_text_in_three_quotes_ends_where_toml_ends_it():
         "'''a''\\ \ntimes = 1\n'''''",
     ):
         text = f'[[rules]]\nfault = "http:503"\nmessage = {value}\ntimes = "x"'
-        error = mistakes(lambda text=text: Scenario.from_toml(text, where="x"))
+        error = refusal(Scenario.from_toml, text, where="x")
         assert (
             str(error) == f"x:{text.count(chr(10)) + 1}: rules[0].times: x is not a whole number of 0 or more"
         )
@@ -190,7 +178,7 @@ def test_a_text_in_three_quotes_ends_where_toml_ends_it():
 def test_very_many_quotes_before_a_mistake_cost_little(inside):
     """Time as they are many, not as their square, which would be ten minutes."""
     text = f'[[rules]]\nfault = "http:503"\nmessage = """\\"""{inside * 200_000}\n"""\ntimes = "x"'
-    error = mistakes(lambda: Scenario.from_toml(text, where="x"))
+    error = refusal(Scenario.from_toml, text, where="x")
     assert str(error) == "x:5: rules[0].times: x is not a whole number of 0 or more"
 
 
@@ -207,7 +195,7 @@ duration = "5s"
 [rules . query]
 "a" = "{"*" * 17}"
 """
-    problems = mistakes(lambda: Scenario.from_toml(text, where="x")).problems
+    problems = refusal(Scenario.from_toml, text, where="x").problems
     assert sorted(f"{each.where}: {each.message}".split(": ")[:2] for each in problems) == [
         ["x:3", "rules[0].unless.path"],
         ["x:4", "rules[0].retry_after"],
@@ -223,14 +211,14 @@ duration = "5s"
 def test_a_key_in_quotes_has_its_line(key, place):
     """Whether they are of TOML's, or of a rule's own spelling, with blanks in them too."""
     text = f'[[rules]]\nfault = "http:503"\n{key} = "{"*" * 17}"\n'
-    error = mistakes(lambda: Scenario.from_toml(text, where="x"))
+    error = refusal(Scenario.from_toml, text, where="x")
     assert str(error) == f"x:3: rules[0].{place}: a pattern of 17 stars; at most 16 are allowed"
 
 
 def test_a_rule_has_the_line_of_its_header():
     """Lists in its keys are no lists of rules."""
     text = '[[rules]]\ntimes = 1\nkey = [["a"], ["b"]]\n'
-    problems = mistakes(lambda: Scenario.from_toml(text, where="x")).problems
+    problems = refusal(Scenario.from_toml, text, where="x").problems
     assert sorted(each.where for each in problems) == [
         "x:1: rules[0]",
         "x:3: rules[0].key",
@@ -245,7 +233,5 @@ def test_keys_of_many_parts_are_refused():
         (".", 10_001, "keys of too many"),
         (" . ", 10_001, "keys of too many"),
     ):
-        [problem] = mistakes(
-            lambda dot=dot, many=many: Scenario.from_toml("a" + f"{dot}a" * many + " = 1")
-        ).problems
+        [problem] = refusal(Scenario.from_toml, "a" + f"{dot}a" * many + " = 1").problems
         assert problem.message.startswith(told)

@@ -1,7 +1,5 @@
 """Printing and reading are inverse, in text, TOML and JSON."""
 
-from __future__ import annotations
-
 import re
 from ast import literal_eval
 from json import dumps

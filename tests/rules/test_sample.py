@@ -1,7 +1,5 @@
 """`sample` chooses the same users, tenants or keys always, by the seed alone."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from ast import literal_eval
