@@ -71,19 +71,18 @@ def test_another_process_keeps_it(lock, holder, now):
     assert 1.9 < waited(lock, now, 2.0) < 2.1
     holder.send_signal(signal.SIGCONT)
     tell(holder, "release")
-    lock.acquire()
-    lock.release()
+    with lock:
+        pass
     tell(holder, "acquire")
     assert waited(lock, now) >= 0.05, "the next hold is waited for as the first"
 
 
-def test_it_is_waited_for(lock, holder):
+def test_it_is_waited_for(lock, holder, monkeypatch):
     """Released within the patience, it is got."""
+    monkeypatch.setattr(waiting, "clock", lambda: 0.0)  # no time goes by
     holder.stdin.write("release\n")
     holder.stdin.flush()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(waiting, "clock", lambda: 0.0)  # no time goes by
-        lock.acquire(60.0)
+    lock.acquire(60.0)
     lock.release()
 
 
@@ -190,10 +189,9 @@ def test_an_interrupted_wait_leaves_it_free(lock, holder, monkeypatch):
     def interrupt(_):
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch:
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(waiting, "pause", interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            lock.acquire()
+        lock.acquire()
     tell(holder, "release")
     with lock:
         pass
@@ -210,8 +208,7 @@ def test_one_file_is_one_lock(tmp_path, lock):
     assert FileLock.open(lock.path, directory=directory) is lock
     os.close(directory)
     [number] = opened(lock.path)
-    assert os.fstat(number).st_mode & 0o777 == 0o600
-    assert not os.get_inheritable(number)
+    assert (os.fstat(number).st_mode & 0o777, os.get_inheritable(number)) == (0o600, False)
     other = FileLock.open(str(tmp_path / "other"))
     assert other is not lock
     del other
