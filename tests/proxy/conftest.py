@@ -19,29 +19,30 @@ from tests.on_loopback import Listener, in_thread
 
 
 class Behind(Listener):
-    """A server that keeps what it was sent, and does what `play` does with each connection.
+    """A server that keeps what it was sent, and plays one thing with each connection, at last the same.
 
     Attributes:
         sent: the bytes of each connection.
         ended: how each ended, by the other side: `FIN` or `RST`.
     """
 
-    def __init__(self, play):
+    def __init__(self, *plays):
         self.sent = []
         self.ended = []
         self.left = threading.Semaphore(0)
-        self._play = play
+        self._plays = plays
         super().__init__(self._talk)
         self.url = f"http://127.0.0.1:{self.port}"
 
     def _talk(self, connection):
+        play = self._plays[min(len(self.sent), len(self._plays) - 1)]
         self.sent.append(bytearray())
         talk = Talk(connection, self.sent[-1])
         end = "FIN"
         with connection:
             connection.settimeout(60)
             try:
-                self._play(talk)
+                play(talk)
                 while talk.read():
                     pass
             except ConnectionResetError:
@@ -90,9 +91,30 @@ class Talk:
         for each in pieces:
             self.connection.sendall(each)
 
-    def reset(self):
-        by_reset(self.connection)
+    def end(self, how):
+        """End the connection by `FIN` or `RST`."""
+        if how == "RST":
+            by_reset(self.connection)
         self.connection.close()
+
+
+def saying(*steps, until=b"\r\n\r\n", times=1):
+    """Read up to `until`, and then say bytes, wait for events, call functions, or end by `FIN` or `RST`."""
+
+    def play(talk):
+        for _ in range(times):
+            talk.until(until)
+            for step in steps:
+                if isinstance(step, bytes):
+                    talk.say(step)
+                elif isinstance(step, threading.Event):
+                    assert step.wait(60)
+                elif isinstance(step, str):
+                    talk.end(step)
+                else:
+                    step()
+
+    return play
 
 
 def by_reset(connection):
@@ -102,9 +124,9 @@ def by_reset(connection):
 
 @pytest.fixture
 def behind():
-    """`behind(play)`: a server whose connections `play(talk)`."""
+    """`behind(play)`: a server whose connections `play(talk)`; the last of several plays goes on."""
     with ExitStack() as made:
-        yield lambda play: made.enter_context(Behind(play))
+        yield lambda *plays: made.enter_context(Behind(*plays))
 
 
 @contextmanager
@@ -122,8 +144,13 @@ def running(app, target, certificate=None, *, within=2, loop=None, limits=LIMITS
 
 
 def wrapped(around, inner):
+    """Its requests go through `around`."""
+
     async def app(scope, receive, send):
-        await around(inner, scope, receive, send)
+        if scope["type"] == "http":
+            await around(inner, scope, receive, send)
+        else:
+            await inner(scope, receive, send)
 
     return app
 
@@ -143,7 +170,7 @@ def busy(told, ended, pieces=1):
                 assert ended.wait(60)  # in the loop's own thread
             return message
 
-        await proxy(scope, held if scope["type"] == "http" else receive, send)
+        await proxy(scope, held, send)
 
     return around
 

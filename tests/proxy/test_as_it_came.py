@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from .conftest import ask, exchange, hears_nothing, some
+from .conftest import ask, exchange, hears_nothing, saying, some
 
 pytestmark = pytest.mark.live
 
@@ -47,17 +47,6 @@ def answers(talk):
     while True:
         talk.request()
         talk.say(ANSWER)
-
-
-def saying(answer, behind=b"\r\n\r\n", times=1):
-    """Say an answer behind these bytes, so many times."""
-
-    def play(talk):
-        for _ in range(times):
-            talk.until(behind)
-            talk.say(answer)
-
-    return play
 
 
 @pytest.mark.parametrize("name", REQUESTS)
@@ -111,7 +100,7 @@ def test_chunks_and_trailers_go_on(through, trailers):
     request = (
         b"PUT /k HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n3\r\nabc" + ends
     )
-    got, end, server = through(saying(ANSWER, ends), request, reads=len(ANSWER))
+    got, end, server = through(saying(ANSWER, until=ends), request, reads=len(ANSWER))
     assert (got, end, bytes(server.sent[0])) == (ANSWER, "FIN", request)
 
 
@@ -124,17 +113,7 @@ def test_an_answer_to_the_end_of_the_connection(behind, front, ends, version):
     """
     answer = b"HTTP/%b 200 OK\r\nX-Own: 1\r\n\r\n" % version + b"0123456789" * 20_000
     seen = threading.Event()
-
-    def play(talk):
-        talk.until(b"\r\n\r\n")
-        talk.say(answer)
-        assert seen.wait(60)
-        if ends == "RST":
-            talk.reset()
-        else:
-            talk.connection.close()
-
-    with front(behind(play).url).connect() as client:
+    with front(behind(saying(answer, seen, ends)).url).connect() as client:
         got = ask(client, REQUESTS["plain"], len(answer))
         seen.set()
         if ends == "RST":
@@ -217,14 +196,9 @@ def test_what_is_expected(behind, front):
     asked, go_on = threading.Event(), threading.Event()
 
     def play(talk):
-        talk.until(b"\r\n\r\n")
-        asked.set()
-        assert go_on.wait(60)
-        talk.say(b"HTTP/1.1 100 Continue\r\n\r\n")
-        talk.until(b"abc")
-        talk.say(ANSWER)
-        talk.until(b"\r\n\r\n")
-        talk.say(b"HTTP/1.1 417 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        saying(asked.set, go_on, b"HTTP/1.1 100 Continue\r\n\r\n")(talk)
+        saying(ANSWER, until=b"abc")(talk)
+        saying(b"HTTP/1.1 417 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")(talk)
 
     with front(behind(play).url).connect() as client:
         client.sendall(EXPECTING)
@@ -239,7 +213,7 @@ def test_what_is_expected(behind, front):
 
 def test_nobody_says_that_it_may_go_on(behind, front):
     """A client that stops waiting for 100 sends its body, which goes on with no interim answer."""
-    server = behind(saying(ANSWER, b"abc"))
+    server = behind(saying(ANSWER, until=b"abc"))
     with front(server.url).connect() as client:
         client.sendall(EXPECTING)
         hears_nothing(client)
@@ -268,7 +242,7 @@ def test_a_refusal_before_the_body(behind, front, rule):
 
 def test_an_answer_instead_of_the_word_to_go_on(behind, front):
     """To a client that has sent its body meanwhile: its connection goes on."""
-    server = behind(saying(ANSWER, b"abc", times=2))
+    server = behind(saying(ANSWER, until=b"abc", times=2))
     with front(server.url).connect() as client:
         for _ in range(2):
             assert ask(client, EXPECTING + b"abc", len(ANSWER)) == ANSWER
@@ -345,7 +319,7 @@ def test_an_upgrade_is_not_offered(behind, front, at_once, body):
     Java's client offers one with its first request.
     """
     ends = body if b"abc" in body else b"\r\n\r\n"
-    server = behind(saying(ANSWER, ends, times=3))
+    server = behind(saying(ANSWER, until=ends, times=3))
     offering = b"POST /k HTTP/1.1\r\nHost: h\r\n" + OFFER
     with front(server.url).connect() as client:
         for _ in range(1 if at_once else 3):

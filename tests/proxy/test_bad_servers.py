@@ -13,7 +13,7 @@ from tests.ports import ReservedPort
 from tests.refusals import refusal
 from tests.until import until
 
-from .conftest import ask, busy, by_reset, exchange, hears_nothing, some, up_to
+from .conftest import ask, busy, by_reset, exchange, hears_nothing, saying, some, up_to
 
 pytestmark = pytest.mark.live
 
@@ -22,18 +22,6 @@ ANSWERED = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na"
 EARLY = b"HTTP/1.1 413 Too Much\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 UPLOAD = b"PUT /k HTTP/1.1\r\nHost: h\r\nContent-Length: 200000\r\n\r\n"
 EXPECTING = UPLOAD.replace(b"Host: h\r\n", b"Host: h\r\nExpect: 100-continue\r\n")
-
-
-def saying(*pieces, ends=None):
-    def play(talk):
-        talk.until(b"\r\n\r\n")
-        talk.say(*pieces)
-        if ends == "RST":
-            talk.reset()
-        elif ends == "FIN":
-            talk.connection.close()
-
-    return play
 
 
 @pytest.fixture
@@ -136,7 +124,7 @@ def test_it_breaks_the_connection_while_the_client_sends(behind, front, caplog):
                 if sent > 2_000_000:  # all buffers on the way are full; a proxy that is only late takes more
                     full.set()
                     break
-        talk.reset()
+        talk.end("RST")
 
     full = threading.Event()
     server = behind(play)
@@ -163,9 +151,8 @@ def test_it_ends_the_connection(through, caplog, before, said, end):
 
     def play(talk):
         if before:
-            talk.request()
-            talk.say(before)
-        saying(said, ends=end)(talk)
+            saying(before)(talk)
+        saying(said, end)(talk)
 
     got, seen, server = through(play, REQUEST * 2 if before else REQUEST)
     assert (seen, got[: len(before)]) == (end, before)
@@ -226,16 +213,7 @@ def test_it_says_more_than_it_has_said(through):
 def test_it_ends_a_connection_between_two_requests(behind, front, last):
     """The client keeps its own: its next request goes by another one, and gets its own answer."""
     ended = threading.Event()
-
-    def play(talk):
-        talk.request()
-        talk.say(ANSWERED)
-        if len(server.sent) == 1:
-            talk.say(last)
-            talk.connection.close()
-            ended.set()
-
-    server = behind(play)
+    server = behind(saying(ANSWERED, last, "FIN", ended.set), saying(ANSWERED))
     with front(server.url).connect() as client:
         assert ask(client, REQUEST, len(ANSWERED)) == ANSWERED
         assert ended.wait(60)
@@ -267,15 +245,7 @@ def test_an_answer_while_the_client_sends(behind, front, down, target, more, sta
 def test_an_answer_and_the_end_come_while_the_proxy_is_busy(behind, front, caplog, loop, pieces):
     """The answer arrives although the loop reads it late, and the upload meets a reset."""
     told, ended = threading.Event(), threading.Event()
-
-    def play(talk):
-        talk.until(b"\r\n\r\n")
-        assert told.wait(60)
-        talk.say(EARLY)
-        talk.connection.close()
-        ended.set()
-
-    server = behind(play)
+    server = behind(saying(told, EARLY, "FIN", ended.set))
     with front(server.url, around=busy(told, ended, pieces), loop=loop).connect() as client:
         got = ask(client, UPLOAD + b"x" * 200_000, None)
     assert (got, caplog.messages) == (EARLY, [])
@@ -325,14 +295,7 @@ def test_the_proxy_ends_behind_an_answer(behind, front, either, monkeypatch, req
 def test_the_proxy_ends_while_a_request_is_under_way(behind, front, either, before, more):
     """Its client gets the rest of its answer, and need not say that it has seen the end."""
     asked, goes_on = threading.Event(), threading.Event()
-
-    def play(talk):
-        talk.request()
-        asked.set()
-        talk.say(before)
-        assert goes_on.wait(60)
-        talk.say(ANSWERED.removeprefix(before))
-
+    play = saying(asked.set, before, goes_on, ANSWERED.removeprefix(before))
     proxy = either(behind(play).url, within=15)
     with proxy.connect() as client:
         client.sendall(REQUEST.replace(b"\r\n\r\n", b"\r\n" + more + b"\r\n"))
@@ -389,7 +352,7 @@ def test_it_says_1xx_without_end(behind, front):
 def test_the_client_leaves(behind, front, caplog, request_):
     """If the client leaves before the answer, the server sees it and is blamed for nothing."""
     asked = threading.Event()
-    server = behind(lambda talk: (talk.until(b"\r\n\r\n"), asked.set()))
+    server = behind(saying(asked.set))
     with front(server.url).connect() as client:
         client.sendall(request_)
         assert asked.wait(60)
@@ -403,14 +366,14 @@ def test_the_client_leaves_before_the_proxy_has_looked(behind, front, caplog, lo
     busy_now, left, asked = threading.Event(), threading.Event(), threading.Event()
 
     async def busy(proxy, scope, receive, send):
-        if scope.get("path") == "/busy":
+        if scope["path"] == "/busy":
             busy_now.set()
             assert left.wait(60)  # in the loop's own thread
-        elif scope["type"] == "http":
+        else:
             asked.set()
         await proxy(scope, receive, send)
 
-    server = behind(lambda talk: (talk.request(), talk.say(ANSWERED)))
+    server = behind(saying(ANSWERED))
     proxy = front(server.url, around=busy, loop=loop)
     with proxy.connect() as client:
         client.sendall(REQUEST.replace(b"/k", b"/busy"))
@@ -429,19 +392,13 @@ def test_the_client_leaves_an_upload_that_is_stuck(behind, front, caplog):
     """If a client leaves a stuck upload, the server's later end is not blamed on the server."""
     asked, left = threading.Event(), threading.Event()
 
-    def play(talk):
-        talk.until(b"\r\n\r\n")
-        asked.set()
-        assert left.wait(60)
-        talk.reset()
-
-    async def gives_much(proxy, scope, receive, send):
+    async def gives_much(proxy, scope, _, send):
         async def much():
             return {"type": "http.request", "body": bytes(64 << 20), "more_body": True}
 
-        await proxy(scope, much if scope["type"] == "http" else receive, send)
+        await proxy(scope, much, send)
 
-    server = behind(play)
+    server = behind(saying(asked.set, left, "RST"))
     proxy = front(server.url, around=gives_much)
     with proxy.connect() as client:
         by_reset(client)
@@ -481,18 +438,10 @@ def test_the_client_leaves_before_there_is_a_connection(behind, front, monkeypat
 def test_it_ends_a_connection_while_a_fault_keeps_the_next_request(behind, front):
     """The server's early end is hidden: the request and its body go by another connection."""
     waits, go_on = threading.Event(), threading.Event()
-
-    def play(talk):
-        talk.request()
-        talk.say(ANSWERED)
-        if len(server.sent) == 1:
-            assert waits.wait(60)
-            talk.connection.close()
-
-    server = behind(play)
+    server = behind(saying(ANSWERED, waits, "FIN"), saying(ANSWERED, until=b"x" * 200_000))
 
     async def slow(proxy, scope, receive, send):
-        if scope.get("method") == "PUT":
+        if scope["method"] == "PUT":
             waits.set()
             await asyncio.to_thread(go_on.wait, 60)
         await proxy(scope, receive, send)
@@ -523,9 +472,6 @@ def test_an_app_around_it_waits_no_longer(through):
     """It may give an answer of its own: the connection is still there."""
 
     async def patient(proxy, scope, receive, send):
-        if scope["type"] != "http":
-            await proxy(scope, receive, send)
-            return
         try:
             async with asyncio.timeout(0.2):
                 await proxy(scope, receive, send)
@@ -547,7 +493,7 @@ def test_an_app_around_it_fails(through, front, capsys, fails):
             await send(message)
             raise LookupError("mine")
 
-        if scope["type"] == "http" and fails == "before":
+        if fails == "before":
             raise LookupError("mine")
         await proxy(scope, receive, fail)
 
@@ -565,10 +511,6 @@ def test_an_app_around_it_fails(through, front, capsys, fails):
 def test_an_app_around_it_does_more_with_each_message(through):
     """An app around it may report an end twice or be slow: the connection behind stays."""
 
-    def play(talk):
-        while talk.request():
-            talk.say(ANSWERED)
-
     async def busy(proxy, scope, receive, send):
         told = []
 
@@ -580,11 +522,9 @@ def test_an_app_around_it_does_more_with_each_message(through):
             await send(message)
             await asyncio.sleep(0.05)
 
-        if scope["type"] == "http":
-            await proxy(scope, again, slow)
-        else:
-            await proxy(scope, receive, send)
+        await proxy(scope, again, slow)
 
+    play = saying(ANSWERED, times=2)
     got, _, server = through(play, REQUEST * 2, around=busy, reads=2 * len(ANSWERED))
     assert (got, list(map(bytes, server.sent))) == (ANSWERED * 2, [REQUEST * 2])
 
@@ -612,12 +552,7 @@ def test_no_handshake(behind, front, play, why):
 )
 def test_what_is_refused_comes_behind_other_answers(through, refused, status):
     """Each ANSWERED has its request, also where a client sends them all at once."""
-
-    def play(talk):
-        for _ in range(2):
-            saying(ANSWERED)(talk)
-
-    got, end, _ = through(play, REQUEST * 2 + refused)
+    got, end, _ = through(saying(ANSWERED, times=2), REQUEST * 2 + refused)
     assert (got.startswith(ANSWERED * 2 + b"HTTP/1.1 %d " % status), end) == (True, "FIN")
 
 
@@ -627,7 +562,7 @@ def test_what_is_refused_comes_behind_other_answers(through, refused, status):
 @pytest.mark.usefixtures("no_complaint")
 def test_what_is_refused_behind_the_last_answer(through, length):
     """Behind the end of a connection nothing is said, and that is no error."""
-    play = saying(b"HTTP/1.1 200 OK\r\n%b\r\na" % length, ends="FIN")
+    play = saying(b"HTTP/1.1 200 OK\r\n%b\r\na" % length, "FIN")
     refused = b"CONNECT h:443 HTTP/1.1\r\nHost: h\r\n\r\n"
     got, end, _ = through(play, REQUEST + refused, within=15)
     assert (got.partition(b"\r\n\r\n")[2], end) == (b"a", "FIN")
@@ -648,7 +583,7 @@ def test_a_request_that_ends_in_garbage(through, caplog, rest):
 def test_a_request_that_ends_in_garbage_behind_its_answer(behind, front):
     """No second one is written into the first."""
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"
-    server = behind(lambda talk: (talk.until(b"abc\r\n"), talk.say(answer)))
+    server = behind(saying(answer, until=b"abc\r\n"))
     with front(server.url).connect() as client:
         assert ask(client, CHUNKED, len(answer)) == answer
         client.sendall(b"zz\r\n")

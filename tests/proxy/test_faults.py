@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from .conftest import ask, exchange, hears_nothing, some
+from .conftest import ask, exchange, hears_nothing, saying, some
 
 pytestmark = pytest.mark.live
 
@@ -66,13 +66,7 @@ def test_an_error_of_the_same_status(through, capsys, own, error):
 
     No phrase, no spelling, no length, no trailer.
     """
-
-    def play(talk):
-        talk.request()
-        talk.say(NOT_FOUND[own])
-        if own == "to the end":
-            raise EOFError
-
+    play = saying(NOT_FOUND[own], *(["FIN"] if own == "to the end" else []))
     instead, _, _ = through(play, LAST, f"{error},when=after")
     head, _, body = instead.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 404 Not Found\r\n")
@@ -107,12 +101,7 @@ def test_an_answer_is_cut(through, answer):
 )
 def test_an_answer_stalls_behind_which_the_connection_ends(behind, front, head):
     """As any other; and the proxy's end ends it."""
-
-    def play(talk):
-        talk.request()
-        talk.say(b"HTTP/1.1 200 OK\r\n%b\r\n0123456789" % head)
-        raise EOFError
-
+    play = saying(b"HTTP/1.1 200 OK\r\n%b\r\n0123456789" % head, "FIN")
     with front(
         behind(play).url, "stall,duration=1h,when=after,after_bytes=5", within=300
     ).connect() as client:

@@ -10,7 +10,7 @@ import pytest
 from faultinject.proxy.upstream import LIMITS
 from tests.on_loopback import in_thread
 
-from .conftest import ask, busy, hears_nothing, up_to
+from .conftest import ask, busy, hears_nothing, saying, up_to
 
 pytestmark = pytest.mark.live
 
@@ -24,11 +24,7 @@ PUT = b"PUT /k HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx"
 def test_an_answer_that_comes_while_the_client_sends(behind, secure, monkeypatch):
     """It can be read whole when all is sent, as without TLS."""
     monkeypatch.setattr(LIMITS, "lingers", 600)
-
-    def play(talk):
-        talk.until(b"\r\n\r\n")
-        talk.say(HEAD + b"Content-Length: 5\r\n\r\nlarge")
-
+    play = saying(HEAD + b"Content-Length: 5\r\n\r\nlarge")
     with secure(behind(play).url).connect() as client:
         client.sendall(UPLOAD)
         for _ in range(8):
@@ -63,13 +59,12 @@ def test_a_client_breaks_its_encryption(behind, secure):
     asked, said = threading.Event(), threading.Event()
 
     async def late(proxy, scope, receive, send):
-        if scope["type"] == "http":
-            asked.set()
-            while (await receive())["type"] != "http.disconnect":
-                pass
-            await send({"type": "http.response.start", "status": 204, "headers": []})
-            await send({"type": "http.response.body"})
-            said.set()
+        asked.set()
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+        said.set()
 
     with secure(behind(lambda talk: None).url, around=late, within=15).connect() as client:
         client.sendall(GET)
