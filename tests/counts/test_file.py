@@ -20,6 +20,7 @@ from tests.asking import get
 from tests.descriptors import opened
 from tests.full_disk import room_for
 from tests.locked import locked
+from tests.refusals import refusal
 from tests.until import until
 
 from .opened import open_counts
@@ -508,6 +509,12 @@ def test_files_are_cut_under_a_running_process(new_url, now):
 
     Also when they are as long as before.
     """
+
+    def is_damaged(ask, *given):
+        now[0] += 60
+        told = str(refusal(ask, *given, sort=StoreUnavailableError))
+        return told.endswith(("/counts-1 was cut short", "/counts-1 is damaged"))
+
     for (call, ask), length, longer in product(CALLS.items(), (0, 4096, 4097, -9), (False, True)):
         url = new_url("file")
         counts = open_counts(url)
@@ -520,19 +527,13 @@ def test_files_are_cut_under_a_running_process(new_url, now):
         if longer:
             os.truncate(file, size)
         for _ in range(2):
-            now[0] += 60
-            with pytest.raises(StoreUnavailableError, match=r"/counts-1 (was cut short|is damaged)$"):
-                ask(counts)
+            assert is_damaged(ask, counts)
         counts.give_back(Take(0, "", 99))
         counts.note_injected(0)
-        now[0] += 60
-        with pytest.raises(StoreUnavailableError, match=r"/counts-1 (was cut short|is damaged)$"):
-            counts.match(KEY, 0.0, False, [0])
+        assert is_damaged(counts.match, KEY, 0.0, False, [0])
         assert counts.totals([0])[0][1] == 2, "what this process knows itself"
-        with pytest.raises(
-            StoreUnavailableError, match=r"/counts-1 is damaged$" if longer else "was cut short"
-        ):
-            open_counts(url)
+        error = refusal(open_counts, url, sort=StoreUnavailableError)
+        assert ("/counts-1 is damaged" if longer else "was cut short") in str(error)
         nobody_has_the_lock(file.parent)
 
 

@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -56,14 +57,6 @@ def own_server(start_redis):
     server.signal(signal.SIGCONT)
 
 
-@pytest.fixture
-def now(monkeypatch):
-    """The clock of what waits, a list of one number, which goes on as a test says."""
-    moment = [1000.0]
-    monkeypatch.setattr(waiting, "clock", lambda: moment[0])
-    return moment
-
-
 def place(counts, identity="/a"):
     return counts.match([(0, "", identity, None)], 0.0)[0][0]
 
@@ -102,10 +95,12 @@ def test_nothing_is_left_behind(url, key, redis_server):
     counts.match([(0, "mine", "/a", (1, 1.0))], 0.0)
     counts.take(Take(0, "mine", 1))
     client = redis_server.client()
-    keys = sorted(client.scan_iter(f"*{key[1:-1]}*"))
-    assert [each.decode().split(":")[0] for each in keys] == [key] * 6
-    assert all(6 * 86_400 < client.ttl(each) <= 7 * 86_400 for each in keys)
-    keys = [each for each in keys if b"scenario" not in each]
+    found = {
+        each.decode(): 6 * 86_400 < client.ttl(each) <= 7 * 86_400
+        for each in client.scan_iter(f"*{key[1:-1]}*")
+    }
+    assert [(each.split(":")[0], lasts) for each, lasts in found.items()] == [(key, True)] * 6
+    keys = [each for each in found if "scenario" not in each]
     for each in keys:
         client.expire(each, 100)
     for _ in range(64):
@@ -154,7 +149,7 @@ def test_an_answer_that_is_read_late_is_no_loss(url, caplog, monkeypatch):
     assert others == caplog.messages == []
 
 
-def test_what_could_not_be_told_is_told_later(own_server, nothing_beside, now):
+def test_what_could_not_be_told_is_told_later(own_server, nothing_beside, monkeypatch):
     """Unsent notes go with the next attempt, also if they are many, and the last of them waits.
 
     A take that was to be returned stays.
@@ -168,7 +163,7 @@ def test_what_could_not_be_told_is_told_later(own_server, nothing_beside, now):
         counts.take(Take(0, "", 2))
     for _ in range(10_000):
         counts.note_failed(0)
-    now[0] += 60
+    monkeypatch.setattr(waiting, "clock", lambda: time.monotonic() + 60)
     own_server.start()
     counts.note_failed(0)
     nothing_beside.set()
@@ -186,8 +181,7 @@ def test_a_take_that_is_given_back_beside(url, nothing_beside, monkeypatch):
         counts.give_back(given)
         assert [counts.take(ONCE) for _ in range(2)] == [True, False]
     counts.give_back(given)
-    assert counts.totals([0]) == [(0, 0, 0)]
-    assert counts.take(ONCE)
+    assert (counts.totals([0]), counts.take(ONCE)) == ([(0, 0, 0)], True)
     monkeypatch.setattr(os, "getpid", lambda: 1)
     counts.give_back(given)
     assert counts.take(ONCE)

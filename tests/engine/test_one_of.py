@@ -23,26 +23,18 @@ def drawn(site, rule, count, seed="0", target="PUT /b/k{}"):
     return [each.fault for each in made.outcomes]
 
 
-def read(spelling, tmp_path):
-    """The only rule of one spelling."""
-    if spelling == "text":
-        return Scenario.parse(TEXT)
-    if spelling == "a variable":
-        return Scenario.from_env({"FAULTINJECT_RULES": TEXT})
-    if spelling == "a variable of its own":
-        return Scenario.from_env({"FAULTINJECT_RULE_FOUR": TEXT})
-    if spelling == "TOML":
-        return Scenario.from_toml(Scenario([RULE]).to_toml())
+def test_every_spelling_is_the_same_rule(tmp_path):
+    """The order of the errors is kept."""
     file = tmp_path / "rules.json"
     file.write_text(json.dumps({"rules": [RULE.to_dict()]}))
-    return Scenario.load(file)
-
-
-@pytest.mark.parametrize("spelling", ["text", "a variable", "a variable of its own", "TOML", "JSON"])
-def test_every_spelling_is_the_same_rule(tmp_path, spelling):
-    """The order of the errors is kept."""
-    [rule] = read(spelling, tmp_path).rules
-    assert rule.parts[1:] == RULE.parts[1:]
+    scenarios = [
+        Scenario.parse(TEXT),
+        Scenario.from_env({"FAULTINJECT_RULES": TEXT}),
+        Scenario.from_env({"FAULTINJECT_RULE_FOUR": TEXT}),
+        Scenario.from_toml(Scenario([RULE]).to_toml()),
+        Scenario.load(file),
+    ]
+    assert [[rule.parts[1:] for rule in each.rules] for each in scenarios] == [[RULE.parts[1:]]] * 5
 
 
 def test_the_canonical_text():
@@ -147,7 +139,7 @@ def test_a_doubt_is_of_an_error_that_no_request_of_the_rule_gets():
     assert doubt.startswith("the service answers with s3:AccessForbidden only where method=OPTIONS")
 
 
-def test_a_block_and_a_decorator_take_it():
+def test_a_block_takes_it():
     """As keywords, with a list."""
     with faultinject.inject("oneof", of=OVER_FOUR, times=1) as faults:
         assert faults.injected == 0
