@@ -8,12 +8,11 @@ from contextlib import suppress
 from datetime import timedelta
 from json import dumps, loads
 
-import pytest
-
 from faultinject import Rule, Scenario
 from faultinject.rules.environment import read_environment
 from faultinject.rules.faults import FAULTS
 from tests.refusals import refusal
+from tests.rows import each_row
 
 ALL = ", ".join(each.title for each in FAULTS[:-1]) + f" and {FAULTS[-1].title}"
 """The list of all faults, so that a new fault changes no message."""
@@ -91,45 +90,6 @@ def test_what_is_no_store(golden):
     golden("stores.txt", message)
 
 
-def test_no_more_than_twenty_mistakes_are_told():
-    """Of rules, of keys and of tables."""
-    for text in (
-        dumps({f"key-{number}": 1 for number in range(30)}),
-        dumps({"rules": [{"fault": "http:1"}] * 30}),
-        dumps({"rules": ["no table"] * 30}),
-        "{" + ", ".join(['"seed": "1"'] * 30) + "}",
-    ):
-        problems = refusal(Scenario.from_json, text).problems
-        assert len(problems) == 21
-        assert problems[-1].message == "these are the first 20 mistakes; there may be more"
-    for rules in ("http:1 " * 30, ["http:1 " * 30], ["http:1"] * 30):
-        assert len(refusal(Scenario, rules).problems) == 21
-
-
-@pytest.mark.parametrize(
-    ("read", "first"),
-    [
-        (lambda: Scenario.parse("reset," + "a=b," * 20_000), "a is not a key"),
-        (lambda: Scenario.parse("reset" + "," * 20_000), "there is nothing between two commas"),
-        (lambda: Scenario.parse("latency," + "a=b," * 20_000 + "delay=1s"), "a is not a key"),
-        (
-            lambda: Scenario.from_json(dumps({"rules": [{"fault": "reset"} | {f"a{n}": 1 for n in range(20_000)}]})),
-            "a0 is not a key",
-        ),
-        (
-            lambda: Scenario.from_json(dumps({"rules": [{"fault": "reset", "size": ["x"] * 20_000}]})),
-            "x is not a size",
-        ),
-        pytest.param(lambda: Scenario.parse("r" * 1_000_000), "rrr", marks=pytest.mark.slow),
-    ],
-)  # fmt: skip
-def test_very_many_mistakes_in_one_rule_cost_little(read, first):
-    """Mistakes beyond those reported are not examined: nearest words would take minutes."""
-    told = [each.message for each in refusal(read).problems]
-    assert told[0].startswith(first)
-    assert len(told) in (1, 21) and not any("needs a delay" in each for each in told)
-
-
 def test_a_condition_with_very_many_values():
     """Costs time as they are many, not as their square; they keep their order."""
     values = [f"/a{number}/" for number in range(100_000)]
@@ -138,48 +98,46 @@ def test_a_condition_with_very_many_values():
     assert scenario.rules[0].unless["path"] == ("b", "c")
 
 
-def test_mistakes_behind_texts_in_three_quotes_have_their_line():
-    """Whether such a text ends in its line or in another, and however the key is written."""
-    for text in (
-        '[[rules]]\nfault = "http:503"\nmessage = """a"""\ntimes = -1',
-        "[[rules]]\nfault = 'http:503'\nmessage = '''a'''\n times=-1",
-        '[[rules]]\nfault = "http:503"\n# an equals sign = and quotes """ \'\'\'\ntimes = -1',
-        (
-            '[[rules]] # see the """note"" below\nfault = "http:503"  # the text needs '
-            "'''\nmessage = \"#'''\"\ntimes = -1 # \"\"\""
+NO_NUMBER = "rules[0].times: x is not a whole number of 0 or more"
+NEGATIVE = "x:4: rules[0].times: -1 is not a whole number of 0 or more"
+
+
+@each_row(
+    ("text", "told"),
+    [
+        # Whether a text in three quotes ends in its line or in another, and however the key is written.
+        ('[[rules]]\nfault = "http:503"\nmessage = """a"""\ntimes = -1', NEGATIVE),
+        ("[[rules]]\nfault = 'http:503'\nmessage = '''a'''\n times=-1", NEGATIVE),
+        ('[[rules]]\nfault = "http:503"\n# an equals sign = and quotes """ \'\'\'\ntimes = -1', NEGATIVE),
+        ('[[rules]] # see the """note"" below\nfault = "http:503"  # the text needs \'\'\'\nmessage = "#\'\'\'"\ntimes = -1 # """', NEGATIVE),
+        # It ends where TOML ends it: at no escaped quote, after up to two more. Otherwise the line would be one within
+        # the text, or none.
+        *(
+            (f'[[rules]]\nfault = "http:503"\nmessage = {value}\ntimes = "x"', f"x:{value.count(chr(10)) + 4}: {NO_NUMBER}")
+            for value in (
+                '"""\\"""\ntimes = 1\n"""',
+                '"""a\\\\\\"\\""" \ntimes = 1\n"""',
+                '"""a"" \\""" " \ntimes = 1\n"""""',
+                "'''a''\\ \ntimes = 1\n'''''",
+            )
         ),
-    ):
-        told = str(refusal(Scenario.from_toml, text, where="x"))
-        assert told == "x:4: rules[0].times: -1 is not a whole number of 0 or more"
-
-
-def test_a_text_in_three_quotes_ends_where_toml_ends_it():
-    """A text in three quotes ends where TOML ends it: at no escaped quote, after up to two more.
-
-    Otherwise the line would be one within the text, or none.
-    """
-    for value in (
-        '"""\\"""\ntimes = 1\n"""',
-        '"""a\\\\\\"\\""" \ntimes = 1\n"""',
-        '"""a"" \\""" " \ntimes = 1\n"""""',
-        "'''a''\\ \ntimes = 1\n'''''",
-    ):
-        text = f'[[rules]]\nfault = "http:503"\nmessage = {value}\ntimes = "x"'
-        error = refusal(Scenario.from_toml, text, where="x")
-        assert (
-            str(error) == f"x:{text.count(chr(10)) + 1}: rules[0].times: x is not a whole number of 0 or more"
-        )
-
-
-@pytest.mark.parametrize(
-    "inside",
-    ['\\"', "'\\\"", '\\"""', ' ""\\"', "'''\\\"", '#\\"', "a"],
-)
-def test_very_many_quotes_before_a_mistake_cost_little(inside):
-    """Time as they are many, not as their square, which would be ten minutes."""
-    text = f'[[rules]]\nfault = "http:503"\nmessage = """\\"""{inside * 200_000}\n"""\ntimes = "x"'
-    error = refusal(Scenario.from_toml, text, where="x")
-    assert str(error) == "x:5: rules[0].times: x is not a whole number of 0 or more"
+        # Very many quotes cost time as they are many, not as their square, which would be ten minutes.
+        *(
+            (f'[[rules]]\nfault = "http:503"\nmessage = """\\"""{inside * 200_000}\n"""\ntimes = "x"', f"x:5: {NO_NUMBER}")
+            for inside in ('\\"', "'\\\"", '\\"""', ' ""\\"', "'''\\\"", '#\\"', "a")
+        ),
+        # Keys in quotes of TOML's, or of a rule's own spelling, with blanks in them too.
+        *(
+            (f'[[rules]]\nfault = "http:503"\n{key} = "{"*" * 17}"\n', f"x:3: rules[0].{place}: a pattern of 17 stars; at most 16 are allowed")
+            for key, place in (
+                ('query."a[]"', "query.a[]"), ("'query.\"a[]\"'", 'query."a[]"'), ('query . "a b"', "query.a b"),
+            )
+        ),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_toml_has_its_line(text, told):
+    """Whatever stands before it, and however its key is written."""
+    assert str(refusal(Scenario.from_toml, text, where="x")) == told
 
 
 def test_keys_have_their_line_however_they_are_written():
@@ -202,17 +160,6 @@ duration = "5s"
         ["x:5", "rules[0]"],
         ["x:7", "rules[0].query.a"],
     ]
-
-
-@pytest.mark.parametrize(
-    ("key", "place"),
-    [('query."a[]"', "query.a[]"), ("'query.\"a[]\"'", 'query."a[]"'), ('query . "a b"', "query.a b")],
-)
-def test_a_key_in_quotes_has_its_line(key, place):
-    """Whether they are of TOML's, or of a rule's own spelling, with blanks in them too."""
-    text = f'[[rules]]\nfault = "http:503"\n{key} = "{"*" * 17}"\n'
-    error = refusal(Scenario.from_toml, text, where="x")
-    assert str(error) == f"x:3: rules[0].{place}: a pattern of 17 stars; at most 16 are allowed"
 
 
 def test_a_rule_has_the_line_of_its_header():
