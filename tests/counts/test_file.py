@@ -75,8 +75,7 @@ def test_what_is_spent_is_read_without_the_lock(url, store):
     whole, part = Take(0, "", 1), Take(0, "mine", 1)
     assert [counts.take(each) for each in (whole, part)] == [True, True]
     with locked(store / "lock"):
-        assert [counts.take(each) for each in (whole, part)] == [False, False]
-        assert not other.take(whole)
+        assert [counts.take(whole), counts.take(part), other.take(whole)] == [False] * 3
         for each in (part, Take(1, "", 1), Take(0, "yours", 1)):
             with pytest.raises(StoreBusyError):
                 other.take(each)
@@ -180,11 +179,10 @@ def test_a_child_notes_for_itself(url, process):
     assert open_counts(url).totals([0]) == [(3, 3, 0)]
 
 
-def test_the_file_is_sparse_and_private(url, store):
-    """A few pages on the disk, whatever its length; nobody else reads it."""
+def test_the_file_is_sparse(url, store):
+    """A few pages on the disk, whatever its length."""
     open_counts(url).match([(65_535, "scope", "identity", None)], 0.0)
     found = [each.stat() for each in store.iterdir()]
-    assert {each.st_mode & 0o777 for each in found} == {0o600}
     assert sum(each.st_blocks * 512 for each in found) <= 300 * KIB < sum(each.st_size for each in found)
 
 
@@ -299,6 +297,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_kill_9_in_the_middle(url, tmp_path, process):
     """Kills at any moment, with the lock too, cost one injection each at most; others go on."""
     counts = open_counts(url)
@@ -368,8 +367,8 @@ def test_no_room_later(mounted, caplog, now):
     """
     injector = make(mounted, "http:503,times=3,per=key")
     filler = fill(mounted)
-    assert [get(injector, f"/b/{number}") for number in range(64)] == [200] * 64
-    assert injector.counts()["rule-1"].failed == 64
+    statuses = {get(injector, f"/b/{number}") for number in range(64)}
+    assert (statuses, injector.counts()["rule-1"].failed) == ({200}, 64)
     assert caplog.text.count("nothing is injected while the store is unavailable") == 1
     filler.unlink()
     now[0] += 2.0

@@ -296,8 +296,7 @@ def test_a_child_has_a_lock_of_its_own(process, tmp_path, how, said):
     assert forked.stdout.readline() == "free\n"
     forked.stdin.write("\n")
     forked.stdin.flush()
-    assert forked.stdout.read() == f"{said}\n"
-    assert forked.wait() == 0
+    assert (forked.stdout.read(), forked.wait()) == (f"{said}\n", 0)
 
 
 def test_a_child_of_which_python_is_not_told(process, tmp_path):

@@ -102,9 +102,8 @@ def test_a_process_that_nobody_waits_for_is_dead():
 @pytest.mark.usefixtures("without_proc")
 def test_without_proc_the_number_must_do(ended):
     """Without /proc the number must do, and servers still share their counts."""
-    mine = process_text(os.getpid())
-    assert mine == f"{os.getpid()}-0-0"
-    assert [has_ended(mine), has_ended(f"{ended[0]}-0-0")] == [False, True]
+    mine, dead = f"{os.getpid()}-0-0", f"{ended[0]}-0-0"
+    assert (process_text(os.getpid()), has_ended(mine), has_ended(dead)) == (mine, False, True)
 
 
 def test_directories_of_the_dead_are_removed(parent, ended):

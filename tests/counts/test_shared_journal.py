@@ -9,13 +9,22 @@ import threading
 
 import pytest
 
-from faultinject import RuleCounts
+from faultinject import Injector, RuleCounts
 from faultinject.counts.patience import waiting
 from faultinject.exceptions import StoreUnavailableError
 from tests.asking import get
 from tests.until import until
 
-from .journal import make, paths
+
+def make(url):
+    """An injector whose journal is that of all who count there."""
+    injector = Injector("http:503", store=url, environ={})
+    injector.share_outcomes()
+    return injector
+
+
+def paths(found):
+    return [each.path for each in found]
 
 
 @pytest.fixture
@@ -181,8 +190,7 @@ def test_a_process_that_ends_tells_what_is_left(url, process):
     """Though it ends at once behind its last request."""
     process(url)
     injector = make(url)
-    assert paths(injector.events()[0]) == ["/0"]
-    assert injector.counts() == {"rule-1": RuleCounts(1, 1)}
+    assert (paths(injector.events()[0]), injector.counts()) == (["/0"], {"rule-1": RuleCounts(1, 1)})
 
 
 @pytest.mark.usefixtures("nothing_beside")

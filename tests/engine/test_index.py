@@ -221,7 +221,7 @@ def encoded(target):
     return quote(target, safe="/%.~*")
 
 
-def environ_of(method, target, mount, host, raw, inside, more=(), query="", text=False):
+def environ_of(method, target, mount="", host="", raw=False, inside=True, more=(), query="", text=False):
     """`text`: the path is handed out as text, as a server does that knows no better."""
     del inside
     wire = encoded(target)
@@ -241,7 +241,7 @@ def environ_of(method, target, mount, host, raw, inside, more=(), query="", text
     return environ
 
 
-def scope_of(method, target, mount, host, raw, inside, more=(), query="", text=False):
+def scope_of(method, target, mount="", host="", raw=False, inside=True, more=(), query="", text=False):
     """`inside`: the path includes the mount point, as the specification has it by now."""
     del text
     wire = encoded(mount if inside else "") + encoded(target)
@@ -368,8 +368,7 @@ def test_nor_where_many_rules_have_the_same_literals(rules, asked, wsgi):
 def test_a_request_of_no_rule_s_method_is_recorded(wsgi):
     """If everything is noted, it has no candidates, but is decided."""
     plan = Injector([Rule("http:503", method="PUT")], environ={}, record_all=True).own_plan
-    asked = {"method": "GET", "target": "/k", "host": "", "mount": "", "raw": False, "inside": True}
-    candidates = candidates_of(plan, environ_of(**asked) if wsgi else scope_of(**asked))
+    candidates = candidates_of(plan, (environ_of if wsgi else scope_of)("GET", "/k"))
     assert (candidates is None, [*candidates]) == (False, [])
 
 
@@ -413,17 +412,14 @@ def test_rules_are_told_apart_by_their_values(kind, wsgi):
     def candidates(cat, method="PUT"):
         bucket = f"bucket-{cat}" if kind in ("bucket", "bucket of Azure") else "photos"
         host = f"CATS-{cat}.example:80" if kind == "host" else "cats.example"
-        asked = {
-            "method": method,
-            "target": f"/{bucket}/2024/cat-{cat}.jpg",
-            "host": "account.blob.core.windows.net" if "vendor" in FILED[kind] else host,
-            "query": f"x=1&cat%5B%5D=cat+{cat}",
-            "more": [("X-Cat", f"{cat}")],
-            "mount": "",
-            "raw": False,
-            "inside": True,
-        }
-        return candidates_of(plan, environ_of(**asked) if wsgi else scope_of(**asked))
+        place = (environ_of if wsgi else scope_of)(
+            method,
+            f"/{bucket}/2024/cat-{cat}.jpg",
+            host="account.blob.core.windows.net" if "vendor" in FILED[kind] else host,
+            query=f"x=1&cat%5B%5D=cat+{cat}",
+            more=[("X-Cat", f"{cat}")],
+        )
+        return candidates_of(plan, place)
 
     assert [candidates(cat) for cat in (17, 299, 300)] == [[17], [299], None]
     assert candidates(17, "GET") is None
@@ -445,8 +441,7 @@ def test_a_rule_without_a_value_of_its_own_is_asked(keys, wsgi):
     """It is handed out for every request of its method; the rule itself looks."""
     plan = Injector([Rule("http:503", method="PUT", **keys)], environ={}).own_plan
     for method, expected in (("PUT", [0]), ("GET", None)):
-        asked = {"method": method, "target": "/b", "mount": "", "host": "", "raw": False, "inside": True}
-        assert candidates_of(plan, environ_of(**asked) if wsgi else scope_of(**asked)) == expected
+        assert candidates_of(plan, (environ_of if wsgi else scope_of)(method, "/b")) == expected
 
 
 @pytest.mark.parametrize(

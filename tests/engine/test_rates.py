@@ -52,19 +52,21 @@ def test_a_probability_is_a_rate(site, p_of, attempts, probability):
     assert p_of.fits([sum(hits), 10_000 - sum(hits)], rates) > 0.001
 
 
-@each_row(("probability", "hit"), [("0", False), ("0.0", False), ("1", True), ("1.0", True)])
+@each_row(
+    ("probability", "hit"),
+    [
+        ("0", False),
+        ("0.0", False),
+        ("0.00000000000000000001", False),
+        ("0.9999999999999999", True),
+        ("1", True),
+        ("1.0", True),
+    ],
+)
 @pytest.mark.parametrize("attempts", [first_attempts, repeats])
 def test_nothing_is_never_and_one_is_always(site, attempts, probability, hit):
-    """The ends are certain, whatever is drawn."""
+    """The ends are certain, whatever is drawn; what is next to them is hardly ever otherwise."""
     assert set(attempts(site, f"http:503,probability={probability}", "0", 500)) == {hit}
-
-
-def test_the_smallest_and_the_largest_chance_are_no_ends(site):
-    """The smallest chance never fires, and the largest one below one is not always."""
-    plans = [
-        site(f"http:503,probability={each}", "0") for each in ("0.00000000000000000001", "0.9999999999999999")
-    ]
-    assert [sum(made.ask() is not None for _ in range(500)) for made in plans] == [0, 500]
 
 
 @pytest.mark.parametrize("seed", ONE_SEED)

@@ -49,18 +49,31 @@ def answers(talk):
         talk.say(ANSWER)
 
 
-@pytest.mark.parametrize("name", REQUESTS)
-def test_a_request(through, name):
-    """Method, target, version, names in their case and order, values and body."""
-    got, _, server = through(answers, REQUESTS[name], reads=len(ANSWER))
-    assert (got, bytes(server.sent[0])) == (ANSWER, REQUESTS[name])
+OFFERED = b"GET /k HTTP/1.1\r\nHost: h\r\n%b\r\n"
+CHANGED = [
+    # Blanks around a value are none of it: one stands before it, none behind.
+    (OFFERED % b"X-A:  \ta  b \t\r\n", OFFERED % b"X-A: a  b\r\n"),
+    # What stands beside the offer of an upgrade goes on, and an offer that is none is left out as well.
+    *(
+        (OFFERED % offered, OFFERED % goes_on)
+        for offered, goes_on in (
+            (b"Connection: keep-alive, Upgrade\r\nUpgrade: h2c\r\n", b"Connection: keep-alive\r\n"),
+            (b"X-A: 1\r\nUpgrade: h2c\r\n", b"X-A: 1\r\n"),
+            (b"Connection: Upgrade, keep-alive\r\nUpgrade: h2c\r\n", b"Connection: keep-alive\r\n"),
+            (b"connection: X-A , Http2-Settings,te\r\nHTTP2-Settings: AA\r\n", b"connection: X-A ,te\r\n"),
+        )
+    ),
+]
 
 
-def test_blanks_around_a_value(through):
-    """They are none of it: one stands before it, none behind."""
-    request = b"GET /k HTTP/1.1\r\nHost: h\r\nX-A:%ba  b%b\r\n\r\n"
-    got, _, server = through(answers, request % (b"  \t", b" \t"), reads=len(ANSWER))
-    assert (got, bytes(server.sent[0])) == (ANSWER, request % (b" ", b""))
+@pytest.mark.parametrize(
+    ("sent", "goes_on"),
+    [*(pytest.param(each, each, id=name) for name, each in REQUESTS.items()), *CHANGED],
+)
+def test_a_request(through, sent, goes_on):
+    """Method, target, version, names in their case and order, values and body, twice on a connection."""
+    got, _, server = through(answers, sent * 2, reads=2 * len(ANSWER))
+    assert (got, [*map(bytes, server.sent)]) == (ANSWER * 2, [goes_on * 2])
 
 
 @pytest.mark.parametrize(
@@ -328,22 +341,6 @@ def test_an_upgrade_is_not_offered(behind, front, at_once, body):
             expected = ANSWER * 3 if at_once else ANSWER
             assert some(client, len(expected)) == expected
     assert bytes(server.sent[0]) == (b"POST /k HTTP/1.1\r\nHost: h\r\n" + body) * 3
-
-
-@pytest.mark.parametrize(
-    ("offered", "goes_on"),
-    [
-        (b"Connection: keep-alive, Upgrade\r\nUpgrade: h2c\r\n", b"Connection: keep-alive\r\n"),
-        (b"X-A: 1\r\nUpgrade: h2c\r\n", b"X-A: 1\r\n"),
-        (b"Connection: Upgrade, keep-alive\r\nUpgrade: h2c\r\n", b"Connection: keep-alive\r\n"),
-        (b"connection: X-A , Http2-Settings,te\r\nHTTP2-Settings: AA\r\n", b"connection: X-A ,te\r\n"),
-    ],
-)
-def test_what_else_stands_beside_an_offer(through, offered, goes_on):
-    """It goes on, and an offer that is none is left out as well."""
-    request = b"GET /k HTTP/1.1\r\nHost: h\r\n%b\r\n"
-    got, _, server = through(answers, request % offered * 2, reads=2 * len(ANSWER))
-    assert (got, list(map(bytes, server.sent))) == (ANSWER * 2, [request % goes_on * 2])
 
 
 def test_an_answer_that_waits_behind_what_is_said_before(through):

@@ -2,7 +2,7 @@
 
 from faultinject import Rule
 from faultinject.rules.effects import EFFECTS
-from faultinject.rules.faults import FAULTS
+from faultinject.rules.faults import FAULTS, get
 from tests.refusals import refusal
 from tests.rows import each_row
 
@@ -25,8 +25,9 @@ NEEDS = {"share": {"status": 200}}
 
 @each_row("fault", FAULTS, ids=lambda each: each.title)
 def test_a_fault_takes_its_effects(fault):
-    """And refuses the others in words that say which it takes."""
+    """And refuses the others in words that say which it takes; the list of a fault has no typo."""
     text, given = EXAMPLES.get(fault.title, (fault.title, {}))
+    assert (type(get(text)), get(text).meaning[-1], {*fault.takes} - {*EFFECTS}) == (fault, ".", set())
     for effect in EFFECTS:
         keys = {**given, effect: VALUES.get(effect, "yes")}
         if effect in fault.takes:
