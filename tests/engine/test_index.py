@@ -10,6 +10,7 @@ from faultinject import Injector, Rule, vendors
 from tests.decisions import candidates as candidates_of
 from tests.decisions import decide as decide_one
 from tests.decisions import meets, reads, view
+from tests.slowly import slowly
 
 ENDPOINTS = ("storage.example",)
 
@@ -356,7 +357,7 @@ def test_the_index_hides_no_rule(rules, asked, wsgi, more, noted):
     holds([*rules, *more], asked, wsgi=wsgi, record_all=noted)
 
 
-@pytest.mark.parametrize("wsgi", [True, False], ids=["environ", "scope"])
+@pytest.mark.parametrize("wsgi", [True, slowly(False)], ids=["environ", "scope"])
 @settings(max_examples=8, deadline=None, derandomize=True)
 @given(rules=st.lists(rules_of, min_size=1, max_size=4), asked=requests_of)
 def test_nor_where_many_rules_have_the_same_literals(rules, asked, wsgi):

@@ -183,9 +183,9 @@ def test_a_parameter_that_means_something_makes_another_thing(site):
     assert site("http:503,times=1,per=call").asks(targets * 2) == ["rule-1"] * 6 + [None] * 6
 
 
-SELVES = [
-    "cos:SlowDown,probability=0.3,path=photos/",
-    "http:503,probability=0.3,name=named",
+ONE_SELF = [
+    slowly("cos:SlowDown,probability=0.3,path=photos/"),
+    slowly("http:503,probability=0.3,name=named"),
     "jss:@client,probability=0.3,unless.method=GET",
 ]
 PUTS = [f"PUT /photos/k{number % 200}" for number in range(600)]
@@ -198,7 +198,7 @@ def hits_of(site, rules, rule, seed="9"):
     return [None if each not in (None, name) else each == name for each in made.asks(PUTS)]
 
 
-@pytest.mark.parametrize("text", SELVES)
+@pytest.mark.parametrize("text", ONE_SELF)
 def test_other_rules_change_no_draw_of_a_rule(site, text):
     """Added before it or after it, removed, moved about: a rule draws what it drew."""
     (rule,) = site(text).injector.scenario.rules
@@ -238,7 +238,7 @@ EDITS = [
 ]
 
 
-@pytest.mark.parametrize("text", SELVES)
+@pytest.mark.parametrize("text", ONE_SELF)
 @pytest.mark.parametrize(("edit", "left"), EDITS)
 def test_edited_triggers_and_effects_change_no_draw(site, text, edit, left):
     """Edited triggers and effects change no draw; triggers thin the same hits out.

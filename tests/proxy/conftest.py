@@ -19,7 +19,7 @@ from tests.on_loopback import Listener, in_thread
 
 
 class Behind(Listener):
-    """A server that keeps what it was sent, and plays one thing with each connection, at last the same.
+    """A server that keeps what it was sent, and plays something with each connection.
 
     Attributes:
         sent: the bytes of each connection.
@@ -99,7 +99,10 @@ class Talk:
 
 
 def saying(*steps, until=b"\r\n\r\n", times=1):
-    """Read up to `until`, and then say bytes, wait for events, call functions, or end by `FIN` or `RST`."""
+    """Make a play that reads up to `until` and then does one step after the other.
+
+    Bytes are said, an event is waited for, a function is called, and `FIN` or `RST` ends the connection.
+    """
 
     def play(talk):
         for _ in range(times):
@@ -124,7 +127,7 @@ def by_reset(connection):
 
 @pytest.fixture
 def behind():
-    """`behind(play)`: a server whose connections `play(talk)`; the last of several plays goes on."""
+    """`behind(*plays)`: a server; each connection has the next `play(talk)`, then all the last."""
     with ExitStack() as made:
         yield lambda *plays: made.enter_context(Behind(*plays))
 

@@ -71,7 +71,10 @@ CHANGED = [
     [*(pytest.param(each, each, id=name) for name, each in REQUESTS.items()), *CHANGED],
 )
 def test_a_request(through, sent, goes_on):
-    """Method, target, version, names in their case and order, values and body, twice on a connection."""
+    """Method, target, version, names in their case and order, values and body.
+
+    Twice on one connection.
+    """
     got, _, server = through(answers, sent * 2, reads=2 * len(ANSWER))
     assert (got, [*map(bytes, server.sent)]) == (ANSWER * 2, [goes_on * 2])
 

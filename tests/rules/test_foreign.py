@@ -130,7 +130,7 @@ def test_headers_that_keep_content_inert():
     ],
 )  # fmt: skip
 def test_what_reaches_beyond_the_answer(rule, where, reason):
-    """Headers that others obey or remember, or that protect what the app stores, stay as they are."""
+    """No rule sets headers that others obey or remember, or drops those that protect content."""
     assert refused(rule) == [(f"rule-1: {where}", f"a rule that comes over HTTP {reason}")]
 
 
