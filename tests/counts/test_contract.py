@@ -89,7 +89,7 @@ def test_the_clock_is_set(counts):
 
 
 def passing(counts, place, *asked):
-    """How many of so many requests of a moment do not exceed five a second; the others come behind them."""
+    """Count the requests of each moment that do not exceed five a second; the others come last."""
     found = []
     for seconds, times in asked:
         exceed = [counts.match([(*place, "/", (5, 1.0))], 1.7e9 + seconds)[0][2] for _ in range(times)]

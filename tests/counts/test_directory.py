@@ -4,7 +4,6 @@ import gc
 import os
 import signal
 import sys
-import tempfile
 from contextlib import contextmanager, suppress
 
 import pytest
@@ -21,15 +20,6 @@ from tests.asking import get
 from tests.descriptors import opened
 from tests.locked import locked
 from tests.refusals import refusal
-
-
-@pytest.fixture(autouse=True)
-def place(tmp_path_factory, monkeypatch):
-    """Private directories are the test's own."""
-    made = tmp_path_factory.mktemp("tmp")
-    monkeypatch.setattr(tempfile, "tempdir", str(made))
-    monkeypatch.setenv("TMPDIR", str(made))
-    return made / f"faultinject-{os.geteuid()}"
 
 
 @pytest.fixture

@@ -299,12 +299,8 @@ def test_a_child_has_a_lock_of_its_own(process, tmp_path, how, said):
     assert (forked.stdout.read(), forked.wait()) == (f"{said}\n", 0)
 
 
-def test_a_child_of_which_python_is_not_told(process, tmp_path):
-    """A child forked behind Python's back gets a lock of its own.
-
-    uWSGI forks its workers so. With its parent's lock it would come in whenever the parent has it.
-    """
-    program = """
+# uWSGI forks its workers so. With its parent's lock the child would come in whenever the parent has it.
+UNTOLD = """
 import ctypes, os, sys
 from faultinject.counts.filelock import CUT, FileLock
 from faultinject.exceptions import StoreBusyError
@@ -327,13 +323,8 @@ if not child:
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 lock.acquire()
 """
-    assert process(program, tmp_path / "lock").communicate(timeout=60)[0] == "0\n0\n"
-
-
-def test_a_child_opens_anew_what_somebody_has_closed(process, tmp_path):
-    """There is nothing to inherit, and no error is told."""
-    ran = process(
-        """
+# There is nothing to inherit, and no error is told.
+CLOSED = """
 import os, sys
 from faultinject.counts.filelock import CUT, FileLock
 number = os.open(os.devnull, os.O_RDONLY)
@@ -344,19 +335,9 @@ if not os.fork():
     with lock:
         os._exit(3)
 sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
-""",
-        tmp_path / "lock",
-        stderr=subprocess.PIPE,
-    )
-    assert "Exception ignored" not in ran.stderr.read()
-    assert ran.wait() == 3
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="counts descriptors in /proc")
-def test_a_child_leaves_no_descriptor_behind(process, tmp_path):
-    """A child closes the descriptors that it inherits; so does a grandchild, and a second lock."""
-    ran = process(
-        """
+"""
+# Those that it inherits; so does a grandchild, and a second lock.
+LEAVING_NONE = """
 import os, sys
 from faultinject.counts.filelock import CUT, FileLock
 locks = [FileLock.open(f"{sys.argv[1]}{number}") for number in range(2)]
@@ -368,7 +349,25 @@ for lock in locks:
     with lock:
         pass
 os._exit(len(os.listdir("/proc/self/fd")) - before)
-""",
-        tmp_path / "lock",
-    )
-    assert ran.wait() == 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "out", "code"),
+    [
+        pytest.param(UNTOLD, "0\n0\n", 0, id="forked behind Python's back it has a lock of its own"),
+        pytest.param(CLOSED, "", 3, id="it opens anew what somebody has closed"),
+        pytest.param(
+            LEAVING_NONE,
+            "",
+            0,
+            id="it closes descriptors",
+            marks=pytest.mark.skipif(sys.platform != "linux", reason="counts descriptors in /proc"),
+        ),
+    ],
+)
+def test_a_child_and_its_descriptors(process, tmp_path, program, out, code):
+    """A child has a lock of its own, in whatever state is the one that it inherits."""
+    ran = process(program, tmp_path / "lock", stderr=subprocess.PIPE)
+    told, errors = ran.communicate(timeout=60)
+    assert (told, ran.returncode, "Exception ignored" in errors) == (out, code, False)

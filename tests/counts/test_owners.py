@@ -224,18 +224,12 @@ def test_a_process_that_starts_a_server_is_no_worker():
     assert server == itself
 
 
-MODULES = ["uvicorn._subprocess", "granian.server.mp", "hypercorn.asyncio.run", "app"]
-
-
-@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize(
+    "module", ["uvicorn._subprocess", "granian.server.mp", "hypercorn.asyncio.run", "app"]
+)
 def test_a_worker_runs_a_function_of_its_server(monkeypatch, module):
     """It and the others of its master are one server."""
-
-    def work():
-        """Serve."""
-
-    work.__module__ = module
-    worker = SimpleNamespace(_target=work, _inheriting=True)
+    worker = SimpleNamespace(_target=SimpleNamespace(__module__=module), _inheriting=True)
     monkeypatch.setattr("multiprocessing.process._current_process", worker)
     assert server_process() == (os.getpid() if module == "app" else os.getppid())
 
@@ -247,15 +241,11 @@ def test_a_worker_that_still_imports(monkeypatch, module, imports):
 
     Then it imports its task, which it has by then.
     """
-
-    class Importing:
-        _inheriting = True
-
     loaded = {name: found for name, found in sys.modules.items() if name.partition(".")[0] not in SERVERS}
     if imports == "its parent's main module":
         loaded["__mp_main__"] = ModuleType("__mp_main__")
     monkeypatch.setattr(sys, "modules", loaded | {module: ModuleType(module)})
-    monkeypatch.setattr("multiprocessing.process._current_process", Importing())
+    monkeypatch.setattr("multiprocessing.process._current_process", SimpleNamespace(_inheriting=True))
     is_worker = module in SERVERS and imports == "its parent's main module"
     assert server_process() == (os.getppid() if is_worker else os.getpid())
 
