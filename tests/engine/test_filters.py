@@ -1,5 +1,6 @@
 """Filters of an answer, alone, in a row and in an exchange, with a body in any pieces."""
 
+from contextlib import closing, suppress
 from fractions import Fraction
 
 import pytest
@@ -49,12 +50,8 @@ class Sender:
         out = []
         self.site.injector.journal.clear()
         result = self.site.app(environ_of("GET /b/k"), lambda status, headers, exc_info=None: None)
-        try:
+        with closing(result), suppress(OSError):
             out.extend(result)
-        except OSError:
-            pass
-        finally:
-            result.close()
         [self.outcome] = self.site.outcomes
         return [each for each in out if each]
 

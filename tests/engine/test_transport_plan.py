@@ -17,10 +17,6 @@ def answer(environ, start_response):
     return [BODY]
 
 
-def told(made):
-    return [each.did for each in made.outcomes]
-
-
 # --- the actions -------------------------------------------------------------------------------------------
 
 
@@ -119,7 +115,7 @@ def test_a_corruption_replays(site):
     assert runs[0] == runs[1]
     assert [len(each) for each in runs[0]] == [3] * 5
     assert len({tuple(each) for each in (*runs[0], *runs[2])}) == 10
-    assert set(told(first)) == {"corrupted"}
+    assert {each.did for each in first.outcomes} == {"corrupted"}
 
 
 def test_more_changes_keep_those_that_were_there(site):
