@@ -2,10 +2,9 @@
 
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import count
-from threading import Barrier, Event
+from threading import Event
 
 import pytest
 

@@ -24,7 +24,7 @@ def opened(url):
     return open_counts(url)
 
 
-def work(counts, _thread):
+def work(counts):
     found = []
     for number in range(EACH):
         scope = "half" if number % 2 else ""
@@ -48,37 +48,24 @@ def matched(counts, scope):
     raise AssertionError("the store is always busy")
 
 
-def run(path, results, counts=None):
-    try:
-        counts = counts or opened(path)
-        with ThreadPoolExecutor(THREADS) as pool:
-            some = [*pool.map(lambda thread: work(counts, thread), range(THREADS))]
-        results.put([each for found in some for each in found])
-    except BaseException as error:
-        results.put(repr(error))
-        raise
+INHERITED = []
+"""Counts that were used before the fork: what children inherit is known, mapped and open."""
+
+
+def run(url):
+    counts = INHERITED[0] if INHERITED else opened(url)
+    with ThreadPoolExecutor(THREADS) as pool:
+        return [each for some in pool.map(work, [counts] * THREADS) for each in some]
 
 
 def main():
-    how, path = sys.argv[1:]
-    counts = opened(path)
-    context = multiprocessing.get_context("spawn" if how == "spawn" else "fork")
-    results = context.SimpleQueue()
-    inherited = (counts,) if how == "preload" else ()
+    how, url = sys.argv[1:]
+    counts = opened(url)
     if how == "preload":
-        # Used before the fork: what children inherit is known, mapped and open.
         counts.match([(1, "half", "before", None)], 0.0)
-    processes = [context.Process(target=run, args=(path, results, *inherited)) for _ in range(PROCESSES)]
-    for each in processes:
-        each.start()
-    found = []
-    for _ in processes:
-        told = results.get()
-        if isinstance(told, str):
-            sys.exit(told)
-        found += told
-    for each in processes:
-        each.join()
+        INHERITED.append(counts)
+    with multiprocessing.get_context("spawn" if how == "spawn" else "fork").Pool(PROCESSES) as pool:
+        found = [each for some in pool.map(run, [url] * PROCESSES, 1) for each in some]
     print(json.dumps({"found": found, "matched": counts.matched(0), "injected": counts.totals([0])[0][1]}))
 
 

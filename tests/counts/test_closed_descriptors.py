@@ -8,12 +8,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from wsgiref.util import setup_testing_defaults
 
 import pytest
 
-from faultinject import Injector, WSGIFaultMiddleware
+from faultinject import Injector
 from faultinject.exceptions import StoreUnavailableError
+from tests.asking import get
 from tests.descriptors import opened
 
 
@@ -44,29 +44,19 @@ def test_nothing_of_others_is_closed(tmp_path):
 @pytest.mark.parametrize("before", [0, 1])
 def test_nothing_is_written_into_files_of_others(tmp_path, caplog, before):
     """The journal ends, and the log says why; also right behind a line of its own."""
-    journal = tmp_path / "journal.jsonl"
+    journal, other = tmp_path / "journal.jsonl", tmp_path / "other"
     injector = Injector("http:503", journal=str(journal), environ={})
-    app = WSGIFaultMiddleware(lambda _, __: [b""], injector=injector)
-    statuses = []
-
-    def ask(app, times):
-        for _ in range(times):
-            environ = {}
-            setup_testing_defaults(environ)
-            list(app(environ, lambda status, *_: statuses.append(status)))
-
-    ask(app, before)
+    statuses = [get(injector) for _ in range(before)]
     written = journal.read_bytes()
     [number] = opened(journal)
-    os.dup2(os.open(tmp_path / "other", os.O_RDWR | os.O_CREAT), number)
-    ask(app, 2)
-    assert statuses == ["503 Service Unavailable"] * (before + 2), "the faults are given"
-    assert [(tmp_path / "other").read_bytes(), journal.read_bytes()] == [b"", written]
-    assert written.count(b"\n") == before
-    assert [each for each in caplog.messages if "somebody has closed it" in each]
-    del app, injector
+    os.dup2(os.open(other, os.O_RDWR | os.O_CREAT), number)
+    statuses += [get(injector) for _ in range(2)]
+    assert statuses == [503] * (before + 2), "the faults are given"
+    assert [other.read_bytes(), journal.read_bytes(), written.count(b"\n")] == [b"", written, before]
+    assert "somebody has closed it" in caplog.text
+    del injector
     gc.collect()
-    theirs = opened(tmp_path / "other")
+    theirs = opened(other)
     assert number in theirs
     for each in theirs:
         os.close(each)

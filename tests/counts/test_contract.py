@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import tracemalloc
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -26,15 +27,22 @@ The pairs that were matched last.
 
 def test_numbers_begin_at_zero_and_count_each_thing_apart(counts):
     """Place in the scope, number of the identity: rules, scopes and identities do not mix."""
-    assert counts.match([], 0.0) == []
-    assert counts.match([(0, "", "PUT /a", None)], 0.0) == [(0, 0, True)]
-    assert counts.match([(0, "", "PUT /b", None), (1, "", "PUT /a", None)], 0.0) == [
-        (1, 0, True),
-        (0, 0, True),
+    asked = [
+        [],
+        [(0, "", "PUT /a", None)],
+        [(0, "", "PUT /b", None), (1, "", "PUT /a", None)],
+        [(0, "PUT /a", "PUT /a", None)],
+        [(0, "PUT /a", "PUT /b", None)],
+        [(0, "", "PUT /a", None)],
     ]
-    assert counts.match([(0, "PUT /a", "PUT /a", None)], 0.0) == [(0, 1, True)]
-    assert counts.match([(0, "PUT /a", "PUT /b", None)], 0.0) == [(1, 1, True)]
-    assert counts.match([(0, "", "PUT /a", None)], 0.0) == [(4, 2, True)]
+    assert [counts.match(keys, 0.0) for keys in asked] == [
+        [],
+        [(0, 0, True)],
+        [(1, 0, True), (0, 0, True)],
+        [(0, 1, True)],
+        [(1, 1, True)],
+        [(4, 2, True)],
+    ]
     assert [counts.matched(rule) for rule in (0, 1, 2)] == [5, 1, 0]
 
 
@@ -49,9 +57,8 @@ def test_a_scope_injects_so_often(counts):
         for _ in range(3):
             counts.give_back(ask)
             assert [counts.take(ask), counts.take(ask)] == [True, False]
-    assert counts.take(Take(3, "other", 2))
-    assert counts.take(Take(4, TAIL, 2))
-    assert not counts.take(Take(5, "", 0))
+    others = Take(3, "other", 2), Take(4, TAIL, 2), Take(5, "", 0)
+    assert [counts.take(each) for each in others] == [True, True, False]
     counts.give_back(Take(6, "", 1))
     assert [counts.take(Take(6, "", 1)) for _ in range(3)] == [True, True, False], "what was never taken"
 
@@ -74,24 +81,30 @@ def test_the_clock_is_set(counts):
     """
     for rule, jump in enumerate((-86_400.0, -120.0, 86_400.0)):
         for scope in ("", "mine"):
+            assert passing(counts, (2 * rule + bool(scope), scope), (0, 7), (jump, 7), (jump + 1, 1)) == [
+                5,
+                5,
+                1,
+            ]
 
-            def exceeds(now, key=(2 * rule + bool(scope), scope, "/", (5, 1.0))):
-                return counts.match([key], now)[0][2]
 
-            assert [exceeds(1_000_000.0) for _ in range(7)] == [False] * 5 + [True] * 2
-            assert [exceeds(1_000_000.0 + jump) for _ in range(7)] == [False] * 5 + [True] * 2
-            assert not exceeds(1_000_001.0 + jump)
+def passing(counts, place, *asked):
+    """Count the requests of each moment that do not exceed five a second; the others come last."""
+    found = []
+    for seconds, times in asked:
+        exceed = [counts.match([(*place, "/", (5, 1.0))], 1.7e9 + seconds)[0][2] for _ in range(times)]
+        assert exceed == sorted(exceed)
+        found.append(exceed.count(False))
+    return found
 
 
 def test_a_rate_lets_through_what_does_not_exceed_it(counts):
-    """Five a second: the first five of a moment pass, and then one more each fifth of a second."""
+    """Five a second: the first five of a moment pass, and then one more each fifth of a second.
+
+    A clock that goes back by seconds gives nothing.
+    """
     for scope in ("", "mine"):
-        key = (0, scope, "PUT /a", (5, 1.0))
-        now = 1_700_000_000.0
-        assert [counts.match([key], now)[0][2] for _ in range(7)] == [False] * 5 + [True] * 2
-        assert [counts.match([key], now + 0.2)[0][2] for _ in range(2)] == [False, True]
-        assert [counts.match([key], now - 5.0)[0][2] for _ in range(2)] == [True, True], "the clock went back"
-        assert [counts.match([key], now + 9.0)[0][2] for _ in range(6)] == [False] * 5 + [True]
+        assert passing(counts, (0, scope), (0, 7), (0.2, 2), (-5, 2), (9, 6)) == [5, 1, 0, 5]
 
 
 def test_long_and_strange_texts_count_as_exactly(counts):
@@ -171,9 +184,7 @@ def test_what_was_matched_last_is_kept(counts):
         return [each[:2] for each in match((number, f"/{number}") for number in numbers)]
 
     whole, part = Take(0, "", 2), Take(1, "old", 1)
-    assert [counts.take(whole), counts.take(whole), counts.take(part), counts.take(part)] == [True] * 3 + [
-        False
-    ]
+    assert [counts.take(each) for each in (whole, whole, part, part)] == [True] * 3 + [False]
     for times, first in enumerate(range(0, 3 * KEPT, 512)):
         match((number, f"/{number}") for number in range(first, first + 512))
         assert match([(0, "again")])[0][:2] == (times, times)
@@ -181,9 +192,17 @@ def test_what_was_matched_last_is_kept(counts):
     last = found(range(end - 1, end - KEPT + 600, -97))
     assert sum(each == (1, 1) for each in last) >= len(last) - 4
     assert sum(each != (0, 0) for each in found(range(0, KEPT // 4, 97))) < 4
-    assert not counts.take(whole)
-    assert counts.take(part)
-    assert counts.matched(3) == 0
+    assert [counts.take(whole), counts.take(part), counts.matched(3)] == [False, True, 0]
+
+
+@contextmanager
+def traced():
+    """Memory is traced meanwhile."""
+    tracemalloc.start()
+    try:
+        yield
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.slow
@@ -191,18 +210,14 @@ def test_long_texts_cost_no_more_than_short_ones(new_url):
     """A flood of 64 KiB paths is counted exactly, by digests, in little memory."""
     for kind in ("memory", "file"):
         counts = open_counts(new_url(kind))
-        tracemalloc.start()
-        try:
-            for number in range(2000):
-                key = (0, f"PUT /{number}/{TAIL}", f"PUT /{number}/{TAIL}", None)
-                assert counts.match([key], 0.0) == [(0, 0, True)]
-            kept, _ = tracemalloc.get_traced_memory()
-        finally:
-            tracemalloc.stop()
-        assert kept < 8 << 20
-        for number in (0, 1999):
-            key = (0, f"PUT /{number}/{TAIL}", f"PUT /{number}/{TAIL}", None)
-            assert counts.match([key], 0.0) == [(1, 1, True)]
+
+        def match(number, counts=counts):
+            return counts.match([(0, f"PUT /{number}/{TAIL}", f"PUT /{number}/{TAIL}", None)], 0.0)
+
+        with traced():
+            assert all(match(number) == [(0, 0, True)] for number in range(2000))
+            assert tracemalloc.get_traced_memory()[0] < 8 << 20
+        assert [match(number) for number in (0, 1999)] == [[(1, 1, True)]] * 2
 
 
 @pytest.mark.slow
@@ -219,12 +234,9 @@ def test_memory_is_bounded(new_url, kind, most):
             assert counts.take(Take(0, key, 1))
         return tracemalloc.get_traced_memory()
 
-    tracemalloc.start()
-    try:
+    with traced():
         full, _ = flood(0, most + 1000)
         still, peak = flood(most + 1000, 2 * most)
-    finally:
-        tracemalloc.stop()
     assert still < 1.25 * full + (1 << 16)
     assert peak < 80 << 20
 
@@ -236,8 +248,7 @@ def test_all_who_share_them_count_together(shared_url):
     def n_of(counts):
         return counts.match([(0, "", "/a", None)], 0.0)[0][1]
 
-    assert [n_of(each) for each in (one, other, one)] == [0, 1, 2]
-    assert other.matched(0) == 3
+    assert [*map(n_of, (one, other, one)), other.matched(0)] == [0, 1, 2, 3]
     ask = Take(0, "mine", 2)
     assert [each.take(ask) for each in (one, other, one, other, one)] == [True, True, False, False, False]
     other.give_back(ask)
@@ -246,13 +257,13 @@ def test_all_who_share_them_count_together(shared_url):
     other.note_injected(0)
     one.note_injected(0, -1)
     other.note_failed(1)
-    # Nobody waits until a server has a note; the next question on the same connection does.
-    one.matched(0)
-    other.matched(0)
-    assert one.totals([0, 1]) == other.totals([0, 1]) == [(3, 1, 0), (0, 0, 1)]
-    assert one.totals([]) == []
-    assert (one.requests(), one.injected()) == (other.requests(), other.injected()) == (3, 1)
-    assert open_counts(shared_url).totals([0])[0][1] == 1
+    for each in (one, other):
+        each.matched(
+            0
+        )  # nobody waits until a server has a note; the next question on the same connection does
+    for each in (one, other):
+        assert [each.totals([0, 1]), each.requests(), each.injected()] == [[(3, 1, 0), (0, 0, 1)], 3, 1]
+    assert (one.totals([]), open_counts(shared_url).totals([0])[0][1]) == ([], 1)
     again = f"{shared_url}{'&' if '?' in shared_url else '?'}replace"
     assert open_counts(again, '{"rules": ["http:500"]}').totals([0]) == [(0, 0, 0)]
 
@@ -264,16 +275,14 @@ def test_where_nothing_depends_on_a_number(shared_url):
     for each in (one, other):
         each.note_injected(2)
     found = one.match(keys, 0.0, False, [0, 0])
-    assert found == [found[0]] * 2
-    assert found[0][::2] == (0, True)
+    assert found == [(0, found[0][1], True)] * 2
     assert found[0][1] < 0
     assert one.match(keys, 0.0, False, [0, 0]) == found != other.match(keys, 0.0, False, [0, 0])
     assert one.match(keys, 0.0, False, [0, 2]) == [(0, 0, True), (0, 0, True)], (
         "of identities nothing was counted"
     )
     other.totals([0])
-    assert one.totals([0, 1]) == [(4, 0, 0), (4, 0, 0)]
-    assert (one.requests(), one.injected()) == (4, 2)
+    assert (one.totals([0, 1]), one.requests(), one.injected()) == ([(4, 0, 0), (4, 0, 0)], 4, 2)
 
 
 PLACES = [("fork", "file"), ("spawn", "file"), ("preload", "file"), ("spawn", "redis"), ("preload", "redis")]
@@ -294,8 +303,7 @@ def test_processes_count_exactly(new_url, how, kind):
     assert told["matched"] == told["injected"] == len(found) == 10_000
     assert sorted(n for _, _, n, _, _ in found) == list(range(10_000))
     assert sorted(place for scope, place, _, _, _ in found if scope == "half") == list(range(4 * 4 * 312))
-    assert sum(taken for _, _, _, taken, _ in found) == 100
-    assert sum(taken for _, _, _, _, taken in found) == 50
+    assert [sum(taken) for taken in list(zip(*found, strict=True))[3:]] == [100, 50]
 
 
 def test_answers_of_a_process_that_has_not_heard_that_faults_are_on_again(shared_url):

@@ -4,7 +4,7 @@ import gc
 import os
 import signal
 import sys
-import tempfile
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -19,15 +19,7 @@ from faultinject.exceptions import (
 from tests.asking import get
 from tests.descriptors import opened
 from tests.locked import locked
-
-
-@pytest.fixture(autouse=True)
-def place(tmp_path_factory, monkeypatch):
-    """Private directories are the test's own."""
-    made = tmp_path_factory.mktemp("tmp")
-    monkeypatch.setattr(tempfile, "tempdir", str(made))
-    monkeypatch.setenv("TMPDIR", str(made))
-    return made / f"faultinject-{os.geteuid()}"
+from tests.refusals import refusal
 
 
 @pytest.fixture
@@ -47,19 +39,16 @@ def names(path):
 
 def refused(path, why):
     """A directory is refused for a reason, with what to do about it."""
-    with pytest.raises(ConfigurationError) as failed:
-        make(path)
-    assert str(failed.value) == f"the store {str(path)!r} {why}"
+    assert str(refusal(make, path)) == f"the store {str(path)!r} {why}"
 
 
 def test_everything_is_private(store, tmp_path, monkeypatch):
     """The directory is 0700 and each file 0600, and a later change of directory does no harm."""
     monkeypatch.chdir(tmp_path)
     injector = make("store")
-    assert get(injector) == 503
-    assert injector.store == f"file:{store}"
-    assert store.stat().st_mode & 0o777 == 0o700
-    assert {each.stat().st_mode & 0o777 for each in store.iterdir()} == {0o600}
+    assert (get(injector), injector.store) == (503, f"file:{store}")
+    modes = store.stat().st_mode & 0o777, {each.stat().st_mode & 0o777 for each in store.iterdir()}
+    assert modes == (0o700, {0o600})
 
 
 def test_it_is_left_open_by_nobody(store):
@@ -94,22 +83,28 @@ def test_what_cannot_serve_is_refused(tmp_path, monkeypatch):
     (full / "thesis.tex").touch()
     refused(full, "holds other files: name an empty or a new directory")
     assert names(full) == {"thesis.tex"}
-    real = os.open
-    for error, told in (
+    monkeypatch.setattr(os, "geteuid", lambda: 4711)
+    refused(tmp_path / "full", "belongs to another user: name a directory of your own")
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
         (PermissionError(13, "x"), "is not writable"),
         (OSError(5, "Bad luck"), "cannot be used (Bad luck)"),
-    ):
+    ],
+)
+def test_what_the_system_refuses(tmp_path, monkeypatch, error, told):
+    """In its words where we have none."""
+    real = os.open
 
-        def failing(path, *rest, error=error, **named):
-            if path == "lock":
-                raise error
-            return real(path, *rest, **named)
+    def failing(path, *rest, **named):
+        if path == "lock":
+            raise error
+        return real(path, *rest, **named)
 
-        monkeypatch.setattr(os, "open", failing)
-        refused(tmp_path / "new", f"{told}: name another directory")
-    monkeypatch.setattr(os, "open", real)
-    monkeypatch.setattr(os, "geteuid", lambda: 4711)
-    refused(tmp_path / "new", "belongs to another user: name a directory of your own")
+    monkeypatch.setattr(os, "open", failing)
+    refused(tmp_path / "new", f"{told}: name another directory")
 
 
 FILES = ("version", "lock", "scenario-1", "counts-1")
@@ -122,14 +117,12 @@ def test_links_are_not_followed(tmp_path, store, name):
     victim.write_text("{}\n")
     store.mkdir(0o700)
     (store / name).symlink_to(victim)
-    try:
+    with suppress(FaultInjectError):
         injector = make(store)
         injector.share_outcomes()
         assert get(injector) == 503
         injector.use("http:500")
         injector.events()
-    except FaultInjectError:
-        pass
     assert victim.read_text() == "{}\n"
 
 
@@ -141,6 +134,15 @@ SPOILT = {
     "zeros": lambda each: each.write_bytes(bytes(each.stat().st_size)),
     "a link": lambda each: (each.unlink(), each.symlink_to("nowhere")),
 }
+
+
+@contextmanager
+def works_or_names(store):
+    """An error names the store."""
+    try:
+        yield
+    except FaultInjectError as error:
+        assert str(store) in str(error)
 
 
 @pytest.mark.parametrize("how", SPOILT)
@@ -158,20 +160,13 @@ def test_a_file_is_spoilt(store, name, how, now):
     for _ in range(40):
         now[0] += 60
         found.append(get(injector))
-    assert set(found) <= {200, 503}
-    assert found.count(503) < 25
-    try:
+    assert set(found) <= {200, 503} and found.count(503) < 25
+    with works_or_names(store):
         late = make(store, many)
-        found = [get(late) for _ in range(30)]
-        assert found.count(503) <= 25
-    except FaultInjectError as error:
-        assert str(store) in str(error)
-    try:
+        assert [get(late) for _ in range(30)].count(503) <= 25
+    with works_or_names(store):
         injector.use("http:500,times=1")
-        found = [get(injector) for _ in range(3)]
-        assert found in ([500, 200, 200], [200] * 3)
-    except FaultInjectError as error:
-        assert str(store) in str(error)
+        assert [get(injector) for _ in range(3)] in ([500, 200, 200], [200] * 3)
     for each in store.iterdir():
         each.unlink()
     store.rmdir()
@@ -195,9 +190,8 @@ def test_a_lock_that_is_held_too_long(store):
     """Opening and changing wait longer than a request does, and not for ever."""
     injector = make(store)
     with locked(store / "lock"):
-        for change in (lambda: make(store), lambda: injector.use("http:500")):
-            with pytest.raises(StoreBusyError, match="for more than 2000 ms"):
-                change()
+        for change, given in (make, store), (injector.use, "http:500"):
+            assert "for more than 2000 ms" in str(refusal(change, given, sort=StoreBusyError))
         assert get(injector) == 200
     assert get(injector) == 503
 
@@ -233,15 +227,14 @@ for line in sys.stdin:
 def serve(process, store):
     """Another process that counts in the store, or says why it does not."""
 
-    def start(rules="http:503,times=2", option=""):
-        ran = process(SERVER, f"file:{store}{option}", rules)
+    def start(rules="http:503,times=2"):
+        ran = process(SERVER, f"file:{store}", rules)
         return ran, ran.stdout.readline().strip()
 
     return start
 
 
-@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
-def test_a_dead_server_is_no_hindrance(serve, store, end):
+def test_a_dead_server_is_no_hindrance(serve, store):
     """A dead server is no hindrance, however it ended; one that forked lives on in its children."""
     other, _ = serve()
     other.stdin.write("fork\n")
@@ -252,9 +245,11 @@ def test_a_dead_server_is_no_hindrance(serve, store, end):
         make(store, "http:500")
     other.stdin.close()  # the child ends behind its last line
     assert other.stdout.read() == ""
-    again, _ = serve()
-    again.send_signal(end)
-    again.wait()
+    for rules, end in ("http:503", signal.SIGTERM), ("http:502", signal.SIGKILL):
+        again, said = serve(rules)
+        assert said == "serves"
+        again.send_signal(end)
+        again.wait()
     assert get(make(store, "http:500")) == 500
 
 

@@ -71,19 +71,18 @@ def test_another_process_keeps_it(lock, holder, now):
     assert 1.9 < waited(lock, now, 2.0) < 2.1
     holder.send_signal(signal.SIGCONT)
     tell(holder, "release")
-    lock.acquire()
-    lock.release()
+    with lock:
+        pass
     tell(holder, "acquire")
     assert waited(lock, now) >= 0.05, "the next hold is waited for as the first"
 
 
-def test_it_is_waited_for(lock, holder):
+def test_it_is_waited_for(lock, holder, monkeypatch):
     """Released within the patience, it is got."""
+    monkeypatch.setattr(waiting, "clock", lambda: 0.0)  # no time goes by
     holder.stdin.write("release\n")
     holder.stdin.flush()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(waiting, "clock", lambda: 0.0)  # no time goes by
-        lock.acquire(60.0)
+    lock.acquire(60.0)
     lock.release()
 
 
@@ -190,10 +189,9 @@ def test_an_interrupted_wait_leaves_it_free(lock, holder, monkeypatch):
     def interrupt(_):
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch:
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(waiting, "pause", interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            lock.acquire()
+        lock.acquire()
     tell(holder, "release")
     with lock:
         pass
@@ -210,8 +208,7 @@ def test_one_file_is_one_lock(tmp_path, lock):
     assert FileLock.open(lock.path, directory=directory) is lock
     os.close(directory)
     [number] = opened(lock.path)
-    assert os.fstat(number).st_mode & 0o777 == 0o600
-    assert not os.get_inheritable(number)
+    assert (os.fstat(number).st_mode & 0o777, os.get_inheritable(number)) == (0o600, False)
     other = FileLock.open(str(tmp_path / "other"))
     assert other is not lock
     del other
@@ -299,16 +296,11 @@ def test_a_child_has_a_lock_of_its_own(process, tmp_path, how, said):
     assert forked.stdout.readline() == "free\n"
     forked.stdin.write("\n")
     forked.stdin.flush()
-    assert forked.stdout.read() == f"{said}\n"
-    assert forked.wait() == 0
+    assert (forked.stdout.read(), forked.wait()) == (f"{said}\n", 0)
 
 
-def test_a_child_of_which_python_is_not_told(process, tmp_path):
-    """A child forked behind Python's back gets a lock of its own.
-
-    uWSGI forks its workers so. With its parent's lock it would come in whenever the parent has it.
-    """
-    program = """
+# uWSGI forks its workers so. With its parent's lock the child would come in whenever the parent has it.
+UNTOLD = """
 import ctypes, os, sys
 from faultinject.counts.filelock import CUT, FileLock
 from faultinject.exceptions import StoreBusyError
@@ -331,13 +323,8 @@ if not child:
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 lock.acquire()
 """
-    assert process(program, tmp_path / "lock").communicate(timeout=60)[0] == "0\n0\n"
-
-
-def test_a_child_opens_anew_what_somebody_has_closed(process, tmp_path):
-    """There is nothing to inherit, and no error is told."""
-    ran = process(
-        """
+# There is nothing to inherit, and no error is told.
+CLOSED = """
 import os, sys
 from faultinject.counts.filelock import CUT, FileLock
 number = os.open(os.devnull, os.O_RDONLY)
@@ -348,19 +335,9 @@ if not os.fork():
     with lock:
         os._exit(3)
 sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
-""",
-        tmp_path / "lock",
-        stderr=subprocess.PIPE,
-    )
-    assert "Exception ignored" not in ran.stderr.read()
-    assert ran.wait() == 3
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="counts descriptors in /proc")
-def test_a_child_leaves_no_descriptor_behind(process, tmp_path):
-    """A child closes the descriptors that it inherits; so does a grandchild, and a second lock."""
-    ran = process(
-        """
+"""
+# Those that it inherits; so does a grandchild, and a second lock.
+LEAVING_NONE = """
 import os, sys
 from faultinject.counts.filelock import CUT, FileLock
 locks = [FileLock.open(f"{sys.argv[1]}{number}") for number in range(2)]
@@ -372,7 +349,25 @@ for lock in locks:
     with lock:
         pass
 os._exit(len(os.listdir("/proc/self/fd")) - before)
-""",
-        tmp_path / "lock",
-    )
-    assert ran.wait() == 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "out", "code"),
+    [
+        pytest.param(UNTOLD, "0\n0\n", 0, id="forked behind Python's back it has a lock of its own"),
+        pytest.param(CLOSED, "", 3, id="it opens anew what somebody has closed"),
+        pytest.param(
+            LEAVING_NONE,
+            "",
+            0,
+            id="it closes descriptors",
+            marks=pytest.mark.skipif(sys.platform != "linux", reason="counts descriptors in /proc"),
+        ),
+    ],
+)
+def test_a_child_and_its_descriptors(process, tmp_path, program, out, code):
+    """A child has a lock of its own, in whatever state is the one that it inherits."""
+    ran = process(program, tmp_path / "lock", stderr=subprocess.PIPE)
+    told, errors = ran.communicate(timeout=60)
+    assert (told, ran.returncode, "Exception ignored" in errors) == (out, code, False)

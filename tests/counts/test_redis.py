@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -17,14 +18,10 @@ import redis
 
 from faultinject.counts.patience import waiting
 from faultinject.counts.store import Take
-from faultinject.exceptions import (
-    ConfigurationError,
-    MissingExtraError,
-    StoreInUseError,
-    StoreUnavailableError,
-)
+from faultinject.exceptions import MissingExtraError, StoreInUseError, StoreUnavailableError
 from tests.injector.children import in_child
 from tests.ports import ReservedPort
+from tests.refusals import refusal
 from tests.until import until
 
 from .opened import open_counts
@@ -60,14 +57,6 @@ def own_server(start_redis):
     server.signal(signal.SIGCONT)
 
 
-@pytest.fixture
-def now(monkeypatch):
-    """The clock of what waits, a list of one number, which goes on as a test says."""
-    moment = [1000.0]
-    monkeypatch.setattr(waiting, "clock", lambda: moment[0])
-    return moment
-
-
 def place(counts, identity="/a"):
     return counts.match([(0, "", identity, None)], 0.0)[0][0]
 
@@ -78,12 +67,11 @@ def test_the_same_rules_count_together_and_others_are_refused(url, redis_server)
     assert [place(each) for each in (one, other)] == [0, 1]
     shown = f"the store {redis_server.url} (prefix {url.partition('prefix=')[2]})"
     cure = "name another with ?prefix=, or replace them with ?replace"
+    told = f"{shown} is in use by other rules, or the same with another seed: {cure}"
     for different in (('{"other": 1}', "1"), ("{}", "2")):
-        with pytest.raises(StoreInUseError) as raised:
-            open_counts(url, *different)
-        assert str(raised.value) == f"{shown} is in use by other rules, or the same with another seed: {cure}"
-    assert place(open_counts(f"{url}&replace", '{"other": 1}')) == 0
-    assert place(open_counts(f"{url}&replace", '{"other": 1}')) == 1, "the same are not replaced"
+        assert str(refusal(open_counts, url, *different, sort=StoreInUseError)) == told
+    for expected in (0, 1):  # the same are not replaced
+        assert place(open_counts(f"{url}&replace", '{"other": 1}')) == expected
     assert place(open_counts(url + "x", "{}", "\ud800")) == 0
 
 
@@ -91,16 +79,14 @@ def test_another_version_is_refused(url, key, redis_server):
     """Its keys may mean something else; and what is not whole, or no JSON, says so."""
     client = redis_server.client()
     client.hset(f"{key}:scenario", "layout", "0")
-    with pytest.raises(ConfigurationError, match="was made by another version of faultinject: name another"):
-        open_counts(url)
+    assert "was made by another version of faultinject: name another" in str(refusal(open_counts, url))
     client.delete(f"{key}:scenario")
     open_counts(url)
     client.hset(f"{key}:scenario", "standing", "{")
-    with pytest.raises(StoreUnavailableError, match="has rules that cannot be read: "):
-        open_counts(url)
+    unread = refusal(open_counts, url, sort=StoreUnavailableError)
     client.hdel(f"{key}:scenario", "standing")
-    with pytest.raises(StoreUnavailableError, match=r"has rules that are not whole$"):
-        open_counts(url)
+    assert "has rules that cannot be read: " in str(unread)
+    assert str(refusal(open_counts, url, sort=StoreUnavailableError)).endswith("has rules that are not whole")
 
 
 def test_nothing_is_left_behind(url, key, redis_server):
@@ -109,11 +95,12 @@ def test_nothing_is_left_behind(url, key, redis_server):
     counts.match([(0, "mine", "/a", (1, 1.0))], 0.0)
     counts.take(Take(0, "mine", 1))
     client = redis_server.client()
-    keys = sorted(client.scan_iter(f"*{key[1:-1]}*"))
-    assert {each.decode().split(":")[0] for each in keys} == {key}
-    assert len(keys) == 6
-    assert all(6 * 86_400 < client.ttl(each) <= 7 * 86_400 for each in keys)
-    keys = [each for each in keys if b"scenario" not in each]
+    found = {
+        each.decode(): 6 * 86_400 < client.ttl(each) <= 7 * 86_400
+        for each in client.scan_iter(f"*{key[1:-1]}*")
+    }
+    assert [(each.split(":")[0], lasts) for each, lasts in found.items()] == [(key, True)] * 6
+    keys = [each for each in found if "scenario" not in each]
     for each in keys:
         client.expire(each, 100)
     for _ in range(64):
@@ -159,11 +146,10 @@ def test_an_answer_that_is_read_late_is_no_loss(url, caplog, monkeypatch):
 
     monkeypatch.setattr(script_type, "__call__", overtaken)
     assert counts.match([(0, "", "/a", None)], 0.0) == [(0, 0, True)]
-    assert not others
-    assert not caplog.messages
+    assert others == caplog.messages == []
 
 
-def test_what_could_not_be_told_is_told_later(own_server, nothing_beside, now):
+def test_what_could_not_be_told_is_told_later(own_server, nothing_beside, monkeypatch):
     """Unsent notes go with the next attempt, also if they are many, and the last of them waits.
 
     A take that was to be returned stays.
@@ -177,7 +163,7 @@ def test_what_could_not_be_told_is_told_later(own_server, nothing_beside, now):
         counts.take(Take(0, "", 2))
     for _ in range(10_000):
         counts.note_failed(0)
-    now[0] += 60
+    monkeypatch.setattr(waiting, "clock", lambda: time.monotonic() + 60)
     own_server.start()
     counts.note_failed(0)
     nothing_beside.set()
@@ -195,8 +181,7 @@ def test_a_take_that_is_given_back_beside(url, nothing_beside, monkeypatch):
         counts.give_back(given)
         assert [counts.take(ONCE) for _ in range(2)] == [True, False]
     counts.give_back(given)
-    assert counts.totals([0]) == [(0, 0, 0)]
-    assert counts.take(ONCE)
+    assert (counts.totals([0]), counts.take(ONCE)) == ([(0, 0, 0)], True)
     monkeypatch.setattr(os, "getpid", lambda: 1)
     counts.give_back(given)
     assert counts.take(ONCE)
@@ -356,11 +341,12 @@ def test_a_user_with_a_password(start_redis):
     server = start_redis("--requirepass", "se cret/1")
     url = server.url.replace("unix://", "unix://default:se%20cret%2F1@")
     assert place(open_counts(url)) == 0
-    with pytest.raises(StoreUnavailableError, match=r"/s: Authentication required\.$"):
-        open_counts(server.url)
-    with pytest.raises(StoreUnavailableError, match="invalid username-password pair") as raised:
-        open_counts(server.url.replace("unix://", "unix://:s3cret@"))
-    assert "cret" not in str(raised.value)
+    told = [
+        str(refusal(open_counts, each, sort=StoreUnavailableError))
+        for each in (server.url, server.url.replace("unix://", "unix://:s3cret@"))
+    ]
+    assert told[0].endswith("/s: Authentication required.")
+    assert "invalid username-password pair" in told[1] and "cret" not in told[1]
 
 
 def test_an_encrypted_connection(start_redis, tmp_path, free_ports):
@@ -376,15 +362,16 @@ def test_an_encrypted_connection(start_redis, tmp_path, free_ports):
     files = {"cert-file": "cert.pem", "key-file": "key.pem", "ca-cert-file": "ca.pem"}
     options = [word for name, file in files.items() for word in (f"--tls-{name}", str(tmp_path / file))]
     start_redis("--tls-port", port, "--tls-auth-clients", "no", *options)
-    assert place(open_counts(f"rediss://127.0.0.1:{port}/1?ca={tmp_path}/ca.pem")) == 0
-    assert place(open_counts(f"valkeys://localhost:{port}/1?ca={tmp_path}/ca.pem")) == 1
-    for wrong in (f"?ca={tmp_path}/other.pem", ""):
-        with pytest.raises(StoreUnavailableError, match="CERTIFICATE_VERIFY_FAILED"):
-            open_counts(f"rediss://127.0.0.1:{port}{wrong}")
-    with pytest.raises(StoreUnavailableError):
-        open_counts(f"redis://127.0.0.1:{port}")
-    with pytest.raises(ConfigurationError, match=f"/0: ca: there is no file '{tmp_path}/none.pem'$"):
-        open_counts(f"rediss://127.0.0.1:{port}?ca={tmp_path}/none.pem")
+    servers = f"rediss://127.0.0.1:{port}", f"valkeys://localhost:{port}"
+    assert [place(open_counts(f"{each}/1?ca={tmp_path}/ca.pem")) for each in servers] == [0, 1]
+    for url, told in (
+        (f"rediss://127.0.0.1:{port}?ca={tmp_path}/other.pem", "CERTIFICATE_VERIFY_FAILED"),
+        (f"rediss://127.0.0.1:{port}", "CERTIFICATE_VERIFY_FAILED"),
+        (f"redis://127.0.0.1:{port}", ""),
+    ):
+        assert told in str(refusal(open_counts, url, sort=StoreUnavailableError))
+    absent = refusal(open_counts, f"rediss://127.0.0.1:{port}?ca={tmp_path}/none.pem")
+    assert str(absent).endswith(f"/0: ca: there is no file '{tmp_path}/none.pem'")
 
 
 def test_a_server_that_takes_no_writes(start_redis):
@@ -449,6 +436,5 @@ def test_what_a_server_repeats_of_a_command_is_not_told(tmp_path):
 
         thread = threading.Thread(target=answer, daemon=True)
         thread.start()
-        with pytest.raises(StoreUnavailableError, match=r"unknown command 'AUTH'$") as refused:
-            open_counts(f"unix://:SECRET@{tmp_path}/redis")
-    assert "SECRET" not in str(refused.value)
+        told = str(refusal(open_counts, f"unix://:SECRET@{tmp_path}/redis", sort=StoreUnavailableError))
+    assert told.endswith("unknown command 'AUTH'") and "SECRET" not in told

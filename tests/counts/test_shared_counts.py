@@ -89,8 +89,7 @@ def test_a_failure_is_told_and_the_store_left_alone(counts, now, caplog, name, e
         with pytest.raises(StoreUnavailableError, match="faultinject pauses before it uses the store again"):
             each(counts)
     counts.give_back(Take(0, "", 1))
-    assert counts.asked == 0
-    assert sorted(counts.noted) == sorted([{"match": 5, "take": 0}[name], 5, 0])
+    assert (counts.asked, counts.noted) == (0, [{"match": 5, "take": 0}[name], 5, 0])
     now[0] += 0.001
     assert ASKS[name](counts)
     assert caplog.messages[1:] == [
@@ -229,9 +228,8 @@ def test_our_own_mistakes_are_no_failure_of_the_store(counts, caplog):
 
 def test_what_passed_where_the_store_does_not_say(counts):
     """Is told of this process."""
-    counts.note_passed(0)
-    counts.note_passed(2)
-    counts.note_passed(2)
+    for why in (0, 2, 2):
+        counts.note_passed(why)
     assert counts.passed() == (1, 0, 2)
 
 

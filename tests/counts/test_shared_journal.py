@@ -1,21 +1,30 @@
 """The journal as a Redis stream: bounded, with a time to live, and never waited for."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import pytest
 
-from faultinject import RuleCounts
+from faultinject import Injector, RuleCounts
 from faultinject.counts.patience import waiting
 from faultinject.exceptions import StoreUnavailableError
 from tests.asking import get
 from tests.until import until
 
-from .journal import make, paths
+
+def make(url):
+    """An injector whose journal is that of all who count there."""
+    injector = Injector("http:503", store=url, environ={})
+    injector.share_outcomes()
+    return injector
+
+
+def paths(found):
+    return [each.path for each in found]
 
 
 @pytest.fixture
@@ -49,10 +58,8 @@ def test_the_stream_is_cut_and_what_is_gone_is_counted(url, redis_server, key):
     injector.events(cursor, 1)
     redis_server.client().xtrim(key, maxlen=3, approximate=False)
     found, last, dropped = injector.events(cursor)
-    assert (paths(found), dropped) == (["/7", "/8", "/9"], 6)
-    assert injector.events()[2] == 7
-    assert injector.events(last) == ([], last, 0)
-    assert injector.events(last, 0) == ([], last, 0)
+    assert (paths(found), dropped, injector.events()[2]) == (["/7", "/8", "/9"], 6, 7)
+    assert injector.events(last) == injector.events(last, 0) == ([], last, 0)
 
 
 @pytest.mark.usefixtures("nothing_beside")
@@ -158,22 +165,32 @@ def test_a_server_that_was_away_is_told_with_the_next(start_redis):
     until(lambda: paths(injector.events()[0]) == ["/0", "/1"])
 
 
-@pytest.mark.parametrize("how", ["a process", "multiprocessing"])
-def test_a_process_that_ends_tells_what_is_left(url, how):
+def work(url):
+    """A request, behind which a process ends at once."""
+    waiting.answer = 10.0  # the machine may be busy
+    get(make(url), "/0")
+
+
+def of_python(url):
+    """A process of its own."""
+    program = "import sys; from tests.counts.test_shared_journal import work; work(sys.argv[1])"
+    subprocess.run([sys.executable, "-c", program, url], check=True)
+
+
+def of_multiprocessing(url):
+    """A child, whose end `atexit` is not told of."""
+    child = multiprocessing.get_context("fork").Process(target=work, args=[url])
+    child.start()
+    child.join()
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.parametrize("process", [of_python, of_multiprocessing])
+def test_a_process_that_ends_tells_what_is_left(url, process):
     """Though it ends at once behind its last request."""
-    program = (
-        "import sys, multiprocessing as m; sys.path.insert(0, sys.argv[2]); import journal as j\n"
-        "from tests.asking import get\n"
-        "from faultinject.counts.patience import waiting\n"
-        "waiting.answer = 10.0\n"
-        "def work():\n    get(j.make(sys.argv[1]), '/0')\n"
-        "if sys.argv[3] == 'a process': work()\n"
-        "else:\n    p = m.get_context('fork').Process(target=work); p.start(); p.join()"
-    )
-    subprocess.run([sys.executable, "-c", program, url, Path(__file__).parent, how], check=True)
+    process(url)
     injector = make(url)
-    assert paths(injector.events()[0]) == ["/0"]
-    assert injector.counts() == {"rule-1": RuleCounts(1, 1)}
+    assert (paths(injector.events()[0]), injector.counts()) == (["/0"], {"rule-1": RuleCounts(1, 1)})
 
 
 @pytest.mark.usefixtures("nothing_beside")

@@ -1,9 +1,6 @@
 """An app behind the middleware that gets plain environs, and statistics of its answers."""
 
-from __future__ import annotations
-
-import sys
-import threading
+import io
 from collections import Counter
 from itertools import product
 from math import erfc, exp, lgamma, log, sqrt
@@ -32,8 +29,6 @@ def environ_of(target, *, host="", body=b"", headers=(), **more):
     if host:
         environ["HTTP_HOST"] = host
     if body:
-        import io
-
         environ |= {"CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BytesIO(body)}
     return environ
 

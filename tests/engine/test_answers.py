@@ -1,7 +1,5 @@
 """One fact of an answer of which two sources know: the vendor's own documents, and the rule."""
 
-from __future__ import annotations
-
 import pytest
 
 WAITS = ("retry-after", "x-amz-retry-after", "x-ms-retry-after-ms", "retry-after-ms")

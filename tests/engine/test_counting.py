@@ -1,17 +1,18 @@
 """The matches that fire: skip, every, times, per, above, begin and end, combined too."""
 
-from __future__ import annotations
-
 from collections import Counter
 from fractions import Fraction
 from hashlib import blake2b
+from itertools import count
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faultinject import Scenario
+from faultinject.engine.counting import locked
 from tests.rows import each_row
+from tests.slowly import slowly
 
 ONE, TWO, THREE = "rule-1", "rule-2", "rule-3"
 
@@ -86,16 +87,16 @@ OTHERS = {
 def test_what_counts_together(site, per):
     """One injection in a scope: it is spent whatever else differs."""
     for first in SCOPES[per]:
-        made = site(f"http:503,times=1,per={per}")
-        assert made.asks([first, *SCOPES[per]]) == [ONE] + [None] * len(SCOPES[per])
+        answers = site(f"http:503,times=1,per={per}").asks([first, *SCOPES[per]])
+        assert answers == [ONE] + [None] * len(SCOPES[per])
 
 
 @pytest.mark.parametrize("per", OTHERS)
 def test_what_counts_apart(site, per):
     """Every scope has its own count, beginning at zero."""
-    made = site(f"http:503,times=1,per={per}")
-    assert made.asks([SCOPES[per][0], *OTHERS[per]]) == [ONE] * (1 + len(OTHERS[per]))
-    assert made.asks([SCOPES[per][0], *OTHERS[per]]) == [None] * (1 + len(OTHERS[per]))
+    asked = [SCOPES[per][0], *OTHERS[per]]
+    answers = site(f"http:503,times=1,per={per}").asks(asked * 2)
+    assert answers == [ONE] * len(asked) + [None] * len(asked)
 
 
 def test_clients_count_apart(site):
@@ -119,26 +120,22 @@ def test_a_call_is_told_apart_letter_for_letter(site):
 
 
 @pytest.mark.parametrize("per", ["call", "key", "bucket", "operation", "client"])
-def test_every_trigger_counts_in_its_scope(site, per):
-    """skip, every, times and above, each alone in two scopes whose requests alternate."""
-    two = ["PUT /b/k", "GET /c/l"]
-    senders = ["10.0.0.1", "10.0.0.2"]
-    for trigger, fired in [
+@each_row(
+    ("trigger", "fired"),
+    [
         ("skip=2", [0, 0, 1, 1, 1, 1]),
         ("from=3", [0, 0, 1, 1, 1, 1]),
         ("every=2", [0, 1, 0, 1, 0, 1]),
         ("times=2", [1, 1, 0, 0, 0, 0]),
         ("above=3/s", [0, 0, 0, 1, 1, 1]),
-    ]:
-        made = site(f"http:503,{trigger},per={per}")
-        got = [
-            [
-                made.ask(target, REMOTE_ADDR=sender) is not None
-                for target, sender in zip(two, senders, strict=True)
-            ]
-            for _ in range(6)
-        ]
-        assert got == [[bool(each)] * 2 for each in fired]
+    ],
+)
+def test_every_trigger_counts_in_its_scope(site, per, trigger, fired):
+    """skip, every, times and above, each alone in two scopes whose requests alternate."""
+    two = (("PUT /b/k", "10.0.0.1"), ("GET /c/l", "10.0.0.2"))
+    made = site(f"http:503,{trigger},per={per}")
+    got = [[made.ask(target, REMOTE_ADDR=sender) for target, sender in two] for _ in range(6)]
+    assert got == [[ONE if each else None] * 2 for each in fired]
 
 
 # --- rates -------------------------------------------------------------------------------------------------
@@ -209,8 +206,7 @@ def test_a_window_is_open_from_begin_until_end(site, window, open_at):
     for age in (0.0, 1.999, 2.0, 2.5, 4.999, 5.0, 99.0):
         made.now = start + age
         assert (made.ask() is not None) == (age in open_at)
-    assert made.counts == {ONE: (len(open_at), len(open_at))}
-    assert len(made.outcomes) == len(open_at)
+    assert (made.counts, len(made.outcomes)) == ({ONE: (len(open_at), len(open_at))}, len(open_at))
 
 
 def test_a_new_scenario_starts_the_clock_anew_and_an_added_rule_does_not(site):
@@ -228,15 +224,14 @@ def test_a_new_scenario_starts_the_clock_anew_and_an_added_rule_does_not(site):
 # --- threads ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("round_", range(2))
+@pytest.mark.parametrize("round_", [0, slowly(1)])
 def test_sixty_four_threads_get_exactly_a_hundred(site, in_many_threads, round_):
     """Never 99, never 101; each match is counted once."""
     made = site("http:503,times=100")
     answers = [
         each for asked in in_many_threads(64, lambda _: made.asks(["PUT /b/k"] * 40)) for each in asked
     ]
-    assert Counter(answers) == {ONE: 100, None: 2460}
-    assert made.counts == {ONE: (2560, 100)}
+    assert (Counter(answers), made.counts) == ({ONE: 100, None: 2460}, {ONE: (2560, 100)})
     assert sorted(each.n for each in made.outcomes) == list(range(2560))
 
 
@@ -249,15 +244,20 @@ def test_a_rate_is_exact_under_threads(site, in_many_threads):
     assert answers == {None: 50, ONE: 270}
 
 
-@pytest.mark.parametrize("round_", range(2))
+def test_each_number_is_given_once_without_a_lock_of_the_interpreter(in_many_threads):
+    """Eight threads get 0 to 1,599 between them."""
+    following = locked(count().__next__)
+    numbers = in_many_threads(8, lambda _: [following() for _ in range(200)])
+    assert sorted(each for some in numbers for each in some) == list(range(1600))
+
+
+@pytest.mark.parametrize("round_", [0, slowly(1)])
 def test_what_is_given_back_is_given_out_again_and_never_twice(site, in_many_threads, round_):
     """The app fails every second time on its own, and exactly a hundred faults are injected.
 
     Those takes are returned. A take may be returned when the other threads have no requests left: later ones get it
     then.
     """
-    from itertools import count
-
     tick = count()
 
     def app(environ, start_response):

@@ -1,6 +1,6 @@
 """The index never hides a rule: what it leaves out could not have matched."""
 
-from __future__ import annotations
+from urllib.parse import quote, unquote_to_bytes
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +10,7 @@ from faultinject import Injector, Rule, vendors
 from tests.decisions import candidates as candidates_of
 from tests.decisions import decide as decide_one
 from tests.decisions import meets, reads, view
+from tests.slowly import slowly
 
 ENDPOINTS = ("storage.example",)
 
@@ -218,25 +219,17 @@ requests_of = st.fixed_dictionaries(
 
 def encoded(target):
     """Encode a target: non-ASCII characters and blanks, but nothing that is encoded already."""
-    from urllib.parse import quote
-
     return quote(target, safe="/%.~*")
 
 
-def decoded(raw):
-    from urllib.parse import unquote_to_bytes
-
-    return unquote_to_bytes(raw)
-
-
-def environ_of(method, target, mount, host, raw, inside, more=(), query="", text=False):
+def environ_of(method, target, mount="", host="", raw=False, inside=True, more=(), query="", text=False):
     """`text`: the path is handed out as text, as a server does that knows no better."""
     del inside
     wire = encoded(target)
     environ = {
         "REQUEST_METHOD": method,
-        "SCRIPT_NAME": decoded(encoded(mount)).decode("latin-1"),
-        "PATH_INFO": decoded(wire).decode(*("utf-8", "replace") if text else ("latin-1",)),
+        "SCRIPT_NAME": unquote_to_bytes(encoded(mount)).decode("latin-1"),
+        "PATH_INFO": unquote_to_bytes(wire).decode(*("utf-8", "replace") if text else ("latin-1",)),
         "QUERY_STRING": query,
     }
     if raw:
@@ -249,15 +242,15 @@ def environ_of(method, target, mount, host, raw, inside, more=(), query="", text
     return environ
 
 
-def scope_of(method, target, mount, host, raw, inside, more=(), query="", text=False):
+def scope_of(method, target, mount="", host="", raw=False, inside=True, more=(), query="", text=False):
     """`inside`: the path includes the mount point, as the specification has it by now."""
     del text
     wire = encoded(mount if inside else "") + encoded(target)
     scope = {
         "type": "http",
         "method": method,
-        "path": decoded(wire).decode("utf-8", "replace"),
-        "root_path": decoded(encoded(mount)).decode("utf-8", "replace"),
+        "path": unquote_to_bytes(wire).decode("utf-8", "replace"),
+        "root_path": unquote_to_bytes(encoded(mount)).decode("utf-8", "replace"),
         "query_string": query.encode("latin-1"),
         "headers": [(name.encode(), value.encode("latin-1")) for name, value in more],
     }
@@ -300,12 +293,11 @@ def made_for(request):
     keys += [{"bucket": f"={bucket}", "method": request.method.lower()}] if bucket else []
     keys += [{"key": f"={key}"}, {"key": key}, {"key": f"**/{key.rpartition('/')[2] or '*'}"}] if key else []
     segments = [each for each in request.path.split("/") if each]
-    keys += [{"path": f"**/{each}/**"} for each in segments[:1]] + [
-        {"path": f"**/{each}"} for each in segments[-1:]
-    ]
-    keys += [{"header": {"x-test": f"={value}"}} for value in request.header("x-test")]
-    keys += [{"query": {"x": f"={value}"}} for value in request.query_values("x")]
     keys += [
+        *({"path": f"**/{each}/**"} for each in segments[:1]),
+        *({"path": f"**/{each}"} for each in segments[-1:]),
+        *({"header": {"x-test": f"={value}"}} for value in request.header("x-test")),
+        *({"query": {"x": f"={value}"}} for value in request.query_values("x")),
         {"sample": "header.x-test:1"},
         {"sample": ["query.x:1", "header.x-test:1"]},
         {"sample": ["query.x:1", "client:1"]},
@@ -344,11 +336,16 @@ def holds(rules, asked, *, wsgi, record_all=False, times=1):
     assert not record_all if found is None else list(found) == sorted(set(found))
 
 
-@pytest.mark.parametrize("wsgi", [True, False], ids=["environ", "scope"])
 @pytest.mark.parametrize(
-    ("more", "noted"),
-    [([], False), (MANY_METHODS, False), ([], True)],
-    ids=["few", "of many methods", "all is noted"],
+    ("more", "noted", "wsgi"),
+    [
+        pytest.param([], False, True, id="few-environ"),
+        pytest.param(MANY_METHODS, False, False, id="of many methods-scope"),
+        pytest.param([], True, True, id="all is noted-environ"),
+        pytest.param([], False, False, id="few-scope", marks=pytest.mark.slow),
+        pytest.param(MANY_METHODS, False, True, id="of many methods-environ", marks=pytest.mark.slow),
+        pytest.param([], True, False, id="all is noted-scope", marks=pytest.mark.slow),
+    ],
 )
 @settings(max_examples=20, deadline=None, derandomize=True)
 @given(rules=st.lists(rules_of, max_size=5), asked=requests_of)
@@ -360,7 +357,7 @@ def test_the_index_hides_no_rule(rules, asked, wsgi, more, noted):
     holds([*rules, *more], asked, wsgi=wsgi, record_all=noted)
 
 
-@pytest.mark.parametrize("wsgi", [True, False], ids=["environ", "scope"])
+@pytest.mark.parametrize("wsgi", [True, slowly(False)], ids=["environ", "scope"])
 @settings(max_examples=8, deadline=None, derandomize=True)
 @given(rules=st.lists(rules_of, min_size=1, max_size=4), asked=requests_of)
 def test_nor_where_many_rules_have_the_same_literals(rules, asked, wsgi):
@@ -372,8 +369,7 @@ def test_nor_where_many_rules_have_the_same_literals(rules, asked, wsgi):
 def test_a_request_of_no_rule_s_method_is_recorded(wsgi):
     """If everything is noted, it has no candidates, but is decided."""
     plan = Injector([Rule("http:503", method="PUT")], environ={}, record_all=True).own_plan
-    asked = {"method": "GET", "target": "/k", "host": "", "mount": "", "raw": False, "inside": True}
-    candidates = candidates_of(plan, environ_of(**asked) if wsgi else scope_of(**asked))
+    candidates = candidates_of(plan, (environ_of if wsgi else scope_of)("GET", "/k"))
     assert (candidates is None, [*candidates]) == (False, [])
 
 
@@ -417,21 +413,16 @@ def test_rules_are_told_apart_by_their_values(kind, wsgi):
     def candidates(cat, method="PUT"):
         bucket = f"bucket-{cat}" if kind in ("bucket", "bucket of Azure") else "photos"
         host = f"CATS-{cat}.example:80" if kind == "host" else "cats.example"
-        asked = {
-            "method": method,
-            "target": f"/{bucket}/2024/cat-{cat}.jpg",
-            "host": "account.blob.core.windows.net" if "vendor" in FILED[kind] else host,
-            "query": f"x=1&cat%5B%5D=cat+{cat}",
-            "more": [("X-Cat", f"{cat}")],
-            "mount": "",
-            "raw": False,
-            "inside": True,
-        }
-        return candidates_of(plan, environ_of(**asked) if wsgi else scope_of(**asked))
+        place = (environ_of if wsgi else scope_of)(
+            method,
+            f"/{bucket}/2024/cat-{cat}.jpg",
+            host="account.blob.core.windows.net" if "vendor" in FILED[kind] else host,
+            query=f"x=1&cat%5B%5D=cat+{cat}",
+            more=[("X-Cat", f"{cat}")],
+        )
+        return candidates_of(plan, place)
 
-    assert candidates(17) == [17]
-    assert candidates(299) == [299]
-    assert candidates(300) is None
+    assert [candidates(cat) for cat in (17, 299, 300)] == [[17], [299], None]
     assert candidates(17, "GET") is None
 
 
@@ -451,8 +442,7 @@ def test_a_rule_without_a_value_of_its_own_is_asked(keys, wsgi):
     """It is handed out for every request of its method; the rule itself looks."""
     plan = Injector([Rule("http:503", method="PUT", **keys)], environ={}).own_plan
     for method, expected in (("PUT", [0]), ("GET", None)):
-        asked = {"method": method, "target": "/b", "mount": "", "host": "", "raw": False, "inside": True}
-        assert candidates_of(plan, environ_of(**asked) if wsgi else scope_of(**asked)) == expected
+        assert candidates_of(plan, (environ_of if wsgi else scope_of)(method, "/b")) == expected
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,8 @@ ENDS = [";", "?", "=", "#", "@", "%26", "%3D", "%3d", "%3F", "%3f", "%3B", "%252
         "snapshot=2026-11-20T12%3a00%3a00Z", "no-cache", "read_only", "versions=true", "blockid=QUFBQQ%3D%3D&comp=block", "uploadId=QUFB==", "ifGenerationMatch=-1", "download", "",
         "upload_id=cf0b4f0a3a1e4f1b9b2f0d7c9e6c4b1d", "x-oss-process=csv/select", "a&&b&",
         "bucket=photos&prefix=a/&limit=3", "tbl=photos",
+        # As long as a word, a number or a time may be.
+        "abcdefghijkl", f"partNumber={'1' * 64}", f"snapshot={'2' * 40}", "partNumber=3", "snapshot=2026", "upload_id=cf0b",
     ],
 )  # fmt: skip
 def test_what_is_documented_is_shown(query):
@@ -55,17 +57,33 @@ def test_a_flag_has_no_value_to_show(name):
     assert shown_query(f"{name}={SECRET}&acl") == f"{name}=…&acl"
 
 
-@pytest.mark.parametrize("value", [SECRET, "X", "x=", "=x"])
-@each_row("name", ["mine", "x-y_z.0", "n" * 40])
-def test_an_unknown_parameter_shows_its_name(name, value):
-    """Letters, digits and what joins them, and no more of them than a token has."""
+@each_row(
+    ("name", "value"),
+    [
+        *((name, value) for name in ("mine", "x-y_z.0", "n" * 40) for value in (SECRET, "X", "x=", "=x")),
+        # Of a known one that is too long, or has other signs than a number, a time or an id.
+        ("partNumber", "1" * 65),
+        ("snapshot", "2" * 41),
+        ("partNumber", "X3"),
+        ("snapshot", "X2026"),
+        ("upload_id", "Xcf0b"),
+    ],
+)
+def test_a_value_that_nobody_documents_is_not_shown(name, value):
+    """Of a name its letters, digits and what joins them, and no more of them than a token has."""
     assert shown_query(f"{name}={value}") == f"{name}=…"
 
 
-@pytest.mark.parametrize("name", ["n" * 41, "-", "_", ".", "ü", "n+", ""])
-def test_what_may_be_no_name_is_not_shown(name):
-    """A checksum stands for it and its value."""
-    shown = shown_query(f"{name}=x")
+@pytest.mark.parametrize(
+    "query",
+    [
+        *(f"{name}=x" for name in ("n" * 41, "-", "_", ".", "ü", "n+", "")),
+        *("abcdefghijklm", "abc1", "Abc", "ABC", "12", "abcü", "--"),
+    ],
+)
+def test_what_may_be_no_name_and_no_word_is_not_shown(query):
+    """A checksum stands for it and its value; words are short, of small letters."""
+    shown = shown_query(query)
     assert shown[0] == "…" and len(shown) == 5
 
 
@@ -83,30 +101,6 @@ def test_nothing_behind_another_parameter(end):
 def test_a_token_that_stands_alone(query):
     """A name without a value may be the secret itself."""
     assert SECRET not in shown_query(query)
-
-
-@pytest.mark.parametrize("word", ["abcdefghijklm", "abc1", "Abc", "ABC", "12", "abcü", "--"])
-def test_what_may_be_no_word_is_not_shown(word):
-    """Words are short, of small letters."""
-    shown = shown_query(word)
-    assert shown[0] == "…" and len(shown) == 5
-    assert shown_query("abcdefghijkl") == "abcdefghijkl"
-
-
-@pytest.mark.parametrize(
-    ("name", "longest", "longer"),
-    [
-        ("partNumber", "1" * 64, "1" * 65),
-        ("snapshot", "2" * 40, "2" * 41),
-        ("partNumber", "3", "X3"),
-        ("snapshot", "2026", "X2026"),
-        ("upload_id", "cf0b", "Xcf0b"),
-    ],
-)
-def test_numbers_and_times_have_a_length_and_their_signs(name, longest, longer):
-    """A value that is too long, or has other characters, is not shown."""
-    assert shown_query(f"{name}={longest}") == f"{name}={longest}"
-    assert shown_query(f"{name}={longer}") == f"{name}=…"
 
 
 def test_what_is_kept_back_is_told_apart():
@@ -137,10 +131,8 @@ def test_name_and_password_are_no_part_of_a_target(target, kept):
 
 def test_a_path_with_a_query_in_it():
     """A presigned URL that was encoded as a whole is a path."""
-    assert SECRET not in shown_path(f"/b/k?X-Amz-Signature={SECRET}")
-    assert SECRET not in shown_path(f"/b/k?X-Amz-Signature%3D{SECRET}")
-    assert SECRET not in shown_path(f"/b/k?X-Amz-Signature%3d{SECRET}")
-    assert SECRET not in shown_path(f"/b/k?X-Amz-Signature={SECRET}?x=1")
+    asked = (f"={SECRET}", f"%3D{SECRET}", f"%3d{SECRET}", f"={SECRET}?x=1")
+    assert SECRET not in "".join(shown_path(f"/b/k?X-Amz-Signature{each}") for each in asked)
     assert shown_path("/b/what?") == "/b/what?"
 
 
@@ -150,11 +142,10 @@ def test_a_path_with_a_query_in_it():
 def test_a_target_with_a_query_in_its_path(before, mark, sign):
     """However it was encoded, and with a query of its own."""
     shown = shown_target(f"{before}{mark}X-Amz-Signature{sign}{SECRET}?acl&sig={SECRET}")
-    assert SECRET not in shown
-    assert shown.startswith(f"{before}?…") and shown.endswith("?acl&sig=…")
-    path = f"{before}?X-Amz-Signature{sign}{SECRET}"
-    assert shown.partition("?acl")[0] == shown_path(path)
-    assert SECRET not in shown_target(f"{before}{mark}X-Amz-Signature{sign}{SECRET}{mark}x=1")
+    path = shown_path(f"{before}?X-Amz-Signature{sign}{SECRET}")
+    assert shown == f"{path}?acl&sig=…" and path.startswith(f"{before}?…")
+    more = shown_target(f"{before}{mark}X-Amz-Signature{sign}{SECRET}{mark}x=1")
+    assert SECRET not in shown + more
 
 
 @pytest.mark.parametrize("target", ["/b/k", "/b/what%3F", "%3f", "/why%3Fa%3F?acl", "*"])
@@ -188,7 +179,7 @@ def test_a_credential_is_what_stays_the_same():
         "Digest",
         "Token abc",
     ]
-    assert [credential(one) == credential(other) for one, other in same] == [True] * 3
+    assert [credential(one) for one, _ in same] == [credential(other) for _, other in same]
     assert len({credential(each) for each in [*(one for one, _ in same), *others]}) == 8
 
 

@@ -15,33 +15,34 @@ from faultinject.proxy.client import proxy_server
 from faultinject.proxy.target import Target
 from faultinject.server.bounds import LIMITS
 from faultinject.server.certificates import certificate
-from tests.on_loopback import Listener
+from tests.on_loopback import Listener, in_thread
 
 
 class Behind(Listener):
-    """A server that keeps what it was sent, and does what `play` does with each connection.
+    """A server that keeps what it was sent, and plays something with each connection.
 
     Attributes:
         sent: the bytes of each connection.
         ended: how each ended, by the other side: `FIN` or `RST`.
     """
 
-    def __init__(self, play):
+    def __init__(self, *plays):
         self.sent = []
         self.ended = []
         self.left = threading.Semaphore(0)
-        self._play = play
+        self._plays = plays
         super().__init__(self._talk)
         self.url = f"http://127.0.0.1:{self.port}"
 
     def _talk(self, connection):
+        play = self._plays[min(len(self.sent), len(self._plays) - 1)]
         self.sent.append(bytearray())
         talk = Talk(connection, self.sent[-1])
         end = "FIN"
         with connection:
             connection.settimeout(60)
             try:
-                self._play(talk)
+                play(talk)
                 while talk.read():
                     pass
             except ConnectionResetError:
@@ -90,50 +91,69 @@ class Talk:
         for each in pieces:
             self.connection.sendall(each)
 
-    def reset(self):
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    def end(self, how):
+        """End the connection by `FIN` or `RST`."""
+        if how == "RST":
+            by_reset(self.connection)
         self.connection.close()
+
+
+def saying(*steps, until=b"\r\n\r\n", times=1):
+    """Make a play that reads up to `until` and then does one step after the other.
+
+    Bytes are said, an event is waited for, a function is called, and `FIN` or `RST` ends the connection.
+    """
+
+    def play(talk):
+        for _ in range(times):
+            talk.until(until)
+            for step in steps:
+                if isinstance(step, bytes):
+                    talk.say(step)
+                elif isinstance(step, threading.Event):
+                    assert step.wait(60)
+                elif isinstance(step, str):
+                    talk.end(step)
+                else:
+                    step()
+
+    return play
+
+
+def by_reset(connection):
+    """Have a reset end it."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
 
 
 @pytest.fixture
 def behind():
-    """`behind(play)`: a server whose connections `play(talk)`."""
+    """`behind(*plays)`: a server; each connection has the next `play(talk)`, then all the last."""
     with ExitStack() as made:
-        yield lambda play: made.enter_context(Behind(play))
+        yield lambda *plays: made.enter_context(Behind(*plays))
 
 
 @contextmanager
-def running(
-    app, target, certificate=None, *, on=("127.0.0.1", 0), within=2, loop=None, limits=LIMITS, **more
-):
+def running(app, target, certificate=None, *, within=2, loop=None, limits=LIMITS):
     """The server of the app, and its port.
 
     `within`: seconds after which it complains of what is under way at its end; `loop`: as uvicorn calls it, in place
     of the usual one.
     """
-    with socket.create_server(on, **more) as sock:
+    with socket.create_server(("127.0.0.1", 0)) as sock:
         server = proxy_server(app, target, certificate, within=within, limits=limits)
         server.config.loop = loop or server.config.loop
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
-        thread.start()
-        try:
+        with in_thread(partial(server.run, [sock]), partial(setattr, server, "should_exit", True)):
             yield server, sock.getsockname()[1]
-        finally:
-            server.should_exit = True
-            thread.join(60)
-        assert not thread.is_alive()
-
-
-@contextmanager
-def served(*arguments, **more):
-    """The port of that alone."""
-    with running(*arguments, **more) as (_, port):
-        yield port
 
 
 def wrapped(around, inner):
+    """Its requests go through `around`."""
+
     async def app(scope, receive, send):
-        await around(inner, scope, receive, send)
+        if scope["type"] == "http":
+            await around(inner, scope, receive, send)
+        else:
+            await inner(scope, receive, send)
 
     return app
 
@@ -153,7 +173,7 @@ def busy(told, ended, pieces=1):
                 assert ended.wait(60)  # in the loop's own thread
             return message
 
-        await proxy(scope, held if scope["type"] == "http" else receive, send)
+        await proxy(scope, held, send)
 
     return around
 
@@ -230,15 +250,25 @@ def up_to(client, end):
     return got
 
 
-def some(client, size):
+def pieces(client, size):
     """So many bytes, in however many pieces; all where that is None."""
-    got = b""
-    while size is None or len(got) < size:
-        piece = client.recv(65_536 if size is None else size - len(got))
+    while size is None or size > 0:
+        piece = client.recv(min(65_536, size or 65_536))
         if not piece:
             break
-        got += piece
-    return got
+        size = size and size - len(piece)
+        yield piece
+
+
+def some(client, size):
+    """So many bytes; all where that is None."""
+    return b"".join(pieces(client, size))
+
+
+def ask(client, request, size):
+    """Send a request, and receive so many bytes of what is said to it."""
+    client.sendall(request)
+    return some(client, size)
 
 
 def hears_nothing(client):
@@ -249,22 +279,33 @@ def hears_nothing(client):
     client.settimeout(60)
 
 
-@pytest.fixture
-def exchange(front):
-    """`exchange(front, request)`: all bytes until the end of the connection, and how it ends."""
+def exchange(proxy, request, *, reads=None):
+    """All bytes until the end of the connection, or so many, and how it ends."""
+    got, end = b"", "FIN"
+    with proxy.connect() as connection:
+        connection.sendall(request)
+        try:
+            for piece in pieces(connection, reads):
+                got += piece
+        except ConnectionResetError:
+            end = "RST"
+    return got, end
 
-    def call(proxy, request, *, reads=None):
-        with proxy.connect() as connection:
-            connection.sendall(request)
-            got, end = b"", "FIN"
-            try:
-                while reads is None or len(got) < reads:
-                    piece = connection.recv(65_536)
-                    if not piece:
-                        break
-                    got += piece
-            except ConnectionResetError:
-                end = "RST"
-        return got, end
+
+@pytest.fixture
+def through(behind, front):
+    """`through(play, request, rules)`: the same by the proxy to such a server, and the server."""
+
+    def call(play, request, rules="", *, reads=None, **more):
+        server = behind(play)
+        return *exchange(front(server.url, rules, **more), request, reads=reads), server
 
     return call
+
+
+@pytest.fixture
+def no_complaint(front, capsys):
+    """The proxy ends, and has not said on its way that anything went wrong."""
+    yield
+    front.ends()
+    assert capsys.readouterr().err == ""

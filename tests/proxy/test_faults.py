@@ -1,13 +1,15 @@
 """Faults in front of a server behind: its requests, its answers and its connections."""
 
 import re
+from functools import partial
 
 import pytest
 
-from .conftest import hears_nothing, some
+from .conftest import ask, exchange, hears_nothing, saying, some
 
 pytestmark = pytest.mark.live
 
+LAST = b"GET /photos/cat HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
 GET = b"GET /photos/cat HTTP/1.1\r\nHost: h\r\n\r\n"
 PUT = b"PUT /photos/cat HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nmeow"
 ANSWER = b"HTTP/1.1 200 Fine\r\nX-Own: 1\r\nContent-Length: 10\r\n\r\n0123456789"
@@ -20,16 +22,14 @@ def answers(talk, answer=ANSWER):
         talk.say(answer)
 
 
-def test_an_error_instead(behind, front, exchange):
+def test_an_error_instead(behind, front):
     """The vendor's, and nothing reaches the server; the next request goes on."""
     server = behind(answers)
     proxy = front(server.url, "cos:SlowDown,times=1")
-    got, _ = exchange(proxy, PUT + GET + b"GET /x HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+    got, _ = exchange(proxy, PUT + GET + LAST)
     first, _, rest = got.partition(b"</Error>")
-    assert first.startswith(b"HTTP/1.1 503 ")
-    assert b"<Code>SlowDown</Code>" in first
-    assert rest.strip().startswith(ANSWER)
-    assert bytes(server.sent[0]).startswith(GET)
+    assert (first[:13], b"<Code>SlowDown</Code>" in first) == (b"HTTP/1.1 503 ", True)
+    assert rest.strip().startswith(ANSWER) and bytes(server.sent[0]).startswith(GET)
     assert [(each.did, each.status) for each in proxy.injector.journal.outcomes] == [
         ("answered", 503),
         ("passed", None),
@@ -37,24 +37,18 @@ def test_an_error_instead(behind, front, exchange):
     ]
 
 
-def test_an_error_instead_of_an_answer_to_head(behind, front, exchange):
+def test_an_error_instead_of_an_answer_to_head(through):
     """Its head alone, with the length of what a GET would get; the next request goes on."""
-    proxy = front(behind(answers).url, "http:503,times=1")
-    got, _ = exchange(
-        proxy, GET.replace(b"GET", b"HEAD") + GET.replace(b"Host", b"Connection: close\r\nHost")
-    )
+    got, _, _ = through(answers, GET.replace(b"GET", b"HEAD") + LAST, "http:503,times=1")
     first, _, rest = got.partition(b"\r\n\r\n")
-    assert first.startswith(b"HTTP/1.1 503 ")
+    assert (first[:13], rest[:15], rest[-10:]) == (b"HTTP/1.1 503 ", ANSWER[:15], ANSWER[-10:])
     assert re.search(rb"(?i)\r\ncontent-length: [1-9]", first)
-    assert (rest[:15], rest[-10:]) == (ANSWER[:15], ANSWER[-10:])
 
 
-def test_an_error_after_it_was_done(behind, front, exchange):
+def test_an_error_after_it_was_done(through):
     """The server has done it, and the client does not get to know."""
-    server = behind(answers)
-    got, _ = exchange(front(server.url, "cos:InternalError,when=after,set.connection=close"), PUT)
-    assert got.startswith(b"HTTP/1.1 500 ")
-    assert b"Fine" not in got
+    got, _, server = through(answers, PUT, "cos:InternalError,when=after,set.connection=close")
+    assert (got[:13], b"Fine" in got) == (b"HTTP/1.1 500 ", False)
     assert bytes(server.sent[0]) == PUT
 
 
@@ -67,50 +61,43 @@ NOT_FOUND = {
 
 @pytest.mark.parametrize("own", NOT_FOUND)
 @pytest.mark.parametrize("error", ["cos:NoSuchKey", "http:404"])
-def test_an_error_of_the_same_status(behind, front, exchange, capsys, own, error):
+def test_an_error_of_the_same_status(through, capsys, own, error):
     """An error of the same status takes nothing over from the answer that it replaces.
 
     No phrase, no spelling, no length, no trailer.
     """
-
-    def play(talk):
-        talk.request()
-        talk.say(NOT_FOUND[own])
-        if own == "to the end":
-            raise EOFError
-
-    proxy = front(behind(play).url, f"{error},when=after")
-    instead, _ = exchange(proxy, GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+    play = saying(NOT_FOUND[own], *(["FIN"] if own == "to the end" else []))
+    instead, _, _ = through(play, LAST, f"{error},when=after")
     head, _, body = instead.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 404 Not Found\r\n")
-    assert b"content-length: %d\r\n" % len(body) in head
-    assert body
-    assert b"x-mine" not in instead.lower()
-    assert b"Quite Absent" not in instead
-    assert b"\x01" not in instead
+    assert body and b"content-length: %d\r\n" % len(body) in head
+    assert [each for each in (b"x-mine", b"quite absent", b"\x01") if each in instead.lower()] == []
     assert "Traceback" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("rule", "end"),
-    [("reset", "RST"), ("close", "FIN"), ("reset,when=after", "RST"), ("close,when=after", "FIN")],
+    [
+        ("reset", "RST"),
+        ("close", "FIN"),
+        ("reset,when=after", "RST"),
+        ("close,when=after", "FIN"),
+        ("reset,after_bytes=2", "RST"),
+    ],
 )
-def test_the_connection_ends(behind, front, exchange, rule, end):
+def test_the_connection_ends(through, rule, end):
     """The client's; that to the server ends as it does when a client leaves."""
-    server = behind(answers)
-    assert exchange(front(server.url, rule), PUT) == (b"", end)
-    if "after" in rule:
-        assert server.left.acquire(timeout=60)
-        assert bytes(server.sent[0]) == PUT
-    else:
-        assert server.sent == []
+    got, seen, server = through(answers, PUT, rule)
+    assert (got, seen) == (b"", end)
+    after = "when=after" in rule
+    assert not after or server.left.acquire(timeout=60)
+    assert [bytes(each) for each in server.sent] == [PUT] * after
 
 
 @pytest.mark.parametrize("answer", [ANSWER, CHUNKED], ids=["sized", "chunked"])
-def test_an_answer_is_cut(behind, front, exchange, answer):
+def test_an_answer_is_cut(through, answer):
     """Its head is that of the server behind."""
-    server = behind(lambda talk: answers(talk, answer))
-    got, _ = exchange(front(server.url, "truncate"), GET)
+    got, _, _ = through(partial(answers, answer=answer), GET, "truncate")
     head, _, body = got.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200 Fine\r\n")
     assert 0 < len(re.findall(rb"\d", body.partition(b"\r\n")[2] if answer == CHUNKED else body)) < 10
@@ -121,12 +108,7 @@ def test_an_answer_is_cut(behind, front, exchange, answer):
 )
 def test_an_answer_stalls_behind_which_the_connection_ends(behind, front, head):
     """As any other; and the proxy's end ends it."""
-
-    def play(talk):
-        talk.request()
-        talk.say(b"HTTP/1.1 200 OK\r\n%b\r\n0123456789" % head)
-        raise EOFError
-
+    play = saying(b"HTTP/1.1 200 OK\r\n%b\r\n0123456789" % head, "FIN")
     with front(
         behind(play).url, "stall,duration=1h,when=after,after_bytes=5", within=300
     ).connect() as client:
@@ -140,43 +122,30 @@ def test_an_answer_stalls_behind_which_the_connection_ends(behind, front, head):
         assert some(client, None) == b"56789"
 
 
-def test_an_answer_is_marked(behind, front, exchange):
+def test_an_answer_is_marked(through):
     """A late answer is marked, and the server's header names keep their case."""
-    got, _ = exchange(
-        front(behind(answers).url, "latency,delay=1ms"),
-        GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"),
-    )
+    got, _, _ = through(answers, LAST, "latency,delay=1ms")
     head = got.partition(b"\r\n\r\n")[0]
     assert head.startswith(b"HTTP/1.1 200 Fine\r\n")
-    assert b"\r\nX-Own: 1\r\n" in head
-    assert b"\r\nx-faultinject: rule-1" in head
-
-
-def test_an_upload_breaks_in_its_middle(behind, front, exchange):
-    """So many bytes were read, and the server was asked for nothing."""
-    server = behind(answers)
-    assert exchange(front(server.url, "reset,after_bytes=2"), PUT) == (b"", "RST")
-    assert server.sent == []
+    assert b"\r\nX-Own: 1\r\n" in head and b"\r\nx-faultinject: rule-1" in head
 
 
 def test_an_upload_breaks_in_its_middle_that_waits_to_be_asked_for(behind, front):
     """The proxy asks for it itself: the server must not see the request."""
     server = behind(answers)
+    head = PUT.replace(b"Host: h", b"Host: h\r\nExpect: 100-continue").removesuffix(b"meow")
     with front(server.url, "reset,after_bytes=2").connect() as client:
-        client.sendall(PUT.replace(b"Host: h", b"Host: h\r\nExpect: 100-continue").removesuffix(b"meow"))
-        assert some(client, 25) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        assert ask(client, head, 25) == b"HTTP/1.1 100 Continue\r\n\r\n"
         client.sendall(b"meow")
         with pytest.raises(ConnectionResetError):
             client.recv(1)
     assert server.sent == []
 
 
-def test_a_share(behind, front, exchange):
+def test_a_share(behind, front):
     """As often as the rule says, by the seed, on one connection."""
-    server = behind(answers)
-    proxy = front(server.url, "cos:SlowDown,probability=0.3,set.x-a=b")
-    last = GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
-    got, _ = exchange(proxy, GET * 199 + last)
+    proxy = front(behind(answers).url, "cos:SlowDown,probability=0.3,set.x-a=b")
+    got, _ = exchange(proxy, GET * 199 + LAST)
     failed = got.count(b"HTTP/1.1 503 ")
     assert failed + got.count(b"HTTP/1.1 200 Fine") == 200
     assert failed == proxy.injector.counts()["rule-1"].injected
@@ -184,12 +153,9 @@ def test_a_share(behind, front, exchange):
 
 
 @pytest.mark.parametrize("rule", ["reset", "close", "reset,when=after"])
-def test_the_connection_ends_before_what_else_was_asked(behind, front, exchange, capsys, rule):
+@pytest.mark.usefixtures("no_complaint")
+def test_the_connection_ends_before_what_else_was_asked(through, rule):
     """A client that sends several requests at once sees the end, and nothing has gone wrong."""
-    server = behind(answers)
-    proxy = front(server.url, f"{rule},path=b", within=15)
-    capsys.readouterr()
-    exchange(proxy, b"".join(b"GET /%b HTTP/1.1\r\nHost: h\r\n\r\n" % each for each in (b"a", b"b", b"c")))
-    front.ends()
+    asked = b"".join(b"GET /%b HTTP/1.1\r\nHost: h\r\n\r\n" % each for each in (b"a", b"b", b"c"))
+    _, _, server = through(answers, asked, f"{rule},path=b", within=15)
     assert b"/c" not in b"".join(server.sent)
-    assert capsys.readouterr().err == ""

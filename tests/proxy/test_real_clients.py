@@ -13,7 +13,7 @@ from faultinject.proxy.app import Proxy
 from faultinject.proxy.target import Target
 from tests.pairs import fewest
 
-from .conftest import served
+from .conftest import running
 from .tap import Tap, messages
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
@@ -42,7 +42,7 @@ def test_nothing_is_changed(sdk, monkeypatch):
         with (
             real(*arguments, **named) as found,
             Tap(urlsplit(found.url).port) as behind,
-            served(Proxy(Target(behind.url)), Target(AS_HTTP_PROXY.get(sdk.name, behind.url))) as port,
+            running(Proxy(Target(behind.url)), Target(AS_HTTP_PROXY.get(sdk.name, behind.url))) as (_, port),
             Tap(port) as before,
         ):
             taps.extend((before, behind))

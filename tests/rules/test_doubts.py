@@ -3,8 +3,6 @@
 Nothing is said of other values.
 """
 
-from __future__ import annotations
-
 from faultinject import Rule, vendors
 from faultinject.rules.triggers import TRIGGERS
 from faultinject.rules.values import listed

@@ -1,7 +1,5 @@
 """Printing and reading are inverse, in text, TOML and JSON."""
 
-from __future__ import annotations
-
 import re
 from ast import literal_eval
 from json import dumps
@@ -124,10 +122,8 @@ def rules(draw):
     if fault in NEEDED:
         needed, values = NEEDED[fault]
         keys[needed] = draw(values)
-    if draw(st.booleans()):
-        keys["unless"] = draw(_valid(CONDITIONS))
-        if not keys["unless"]:
-            del keys["unless"]
+    if draw(st.booleans()) and (unless := draw(_valid(CONDITIONS))):
+        keys["unless"] = unless
     return Rule(fault.strip(), **keys)
 
 
@@ -148,9 +144,7 @@ def test_a_rule_printed_and_read_is_the_same_rule(rule):
     """
     text = str(rule)
     (again,) = Scenario.parse(text).rules
-    assert again == rule
-    assert str(again) == text
-    assert hash(again) == hash(rule)
+    assert (again, str(again), hash(again)) == (rule, text, hash(rule))
     data = rule.to_dict()
     assert Rule(data.pop("fault"), **data) == rule
     if '"' not in text:
@@ -165,8 +159,7 @@ def test_a_scenario_survives(scenario, separator):
 
     In text the rules stand between blanks, line ends and semicolons, also first and last.
     """
-    assert Scenario.from_toml(scenario.to_toml()) == scenario
-    assert Scenario.from_json(scenario.to_json()) == scenario
+    assert Scenario.from_toml(scenario.to_toml()) == Scenario.from_json(scenario.to_json()) == scenario
     text = separator.join(["", *map(str, scenario.rules), ""])
     assert Scenario.parse(text, seed=scenario.seed) == scenario
 

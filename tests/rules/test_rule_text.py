@@ -1,13 +1,10 @@
 """Rules as text: the grammar, and the exact words and places of mistakes."""
 
-from __future__ import annotations
-
-import pytest
-
 from faultinject import Rule, Scenario
 from faultinject.exceptions import ConfigurationError, UnknownDocumentedError, UnknownVendorError
 from faultinject.rules.diagnosis import excerpt
 from tests.house import rooms
+from tests.refusals import refusal
 from tests.rows import each_row
 
 
@@ -76,19 +73,14 @@ def test_the_grammar(text, rules):
 )
 def test_the_error_is_of_the_sort_that_all_mistakes_have(text, sort):
     """So that a caller can tell what is missing from what is wrong."""
-    with pytest.raises(ConfigurationError) as caught:
-        parse_rules(text)
-    assert type(caught.value) is sort
+    assert type(refusal(parse_rules, text)) is sort
 
 
 def test_a_place_stands_before_the_message():
     """`FAULTINJECT_RULES: rule 2: probability: …`."""
-    with pytest.raises(ConfigurationError) as caught:
-        parse_rules("http:503 http:504,probability=1.5", where="FAULTINJECT_RULES")
-    assert (
-        str(caught.value).splitlines()[0]
-        == "FAULTINJECT_RULES: rule 2: probability: 1.5 is not between 0 and 1"
-    )
+    error = refusal(parse_rules, "http:503 http:504,probability=1.5", where="FAULTINJECT_RULES")
+    told = "FAULTINJECT_RULES: rule 2: probability: 1.5 is not between 0 and 1"
+    assert str(error).splitlines()[0] == told
 
 
 def test_what_is_remembered_of_texts_is_bounded():

@@ -1,7 +1,5 @@
 """The suggestion in a message is right itself."""
 
-from __future__ import annotations
-
 import re
 
 from faultinject import Scenario, vendors
