@@ -8,6 +8,8 @@ from tests.engine.conftest import Reading
 from tests.pairs import pairs
 from tests.rows import each_row
 
+from .sent import place_of
+
 READING = Reading("gcs-xml")
 # https://docs.cloud.google.com/storage/docs/xml-api: put-bucket-metadata, get-bucket-metadata, resumable-upload
 DOCUMENTED = [
@@ -53,8 +55,7 @@ def test_what_the_documents_have(view, host, documented):
     """None of the settings of a bucket is read as its creation, or as a list of what is in it."""
     method, path, name = documented
     request = view(method, f"https://{host}{path}")
-    assert READING.operation(request) == name
-    assert READING.read_address(request) == ("photos", "k" if path[:2] == "/k" else None)
+    assert place_of(READING, request) == (name, "photos", "k" if path[:2] == "/k" else None)
 
 
 @pytest.mark.parametrize(

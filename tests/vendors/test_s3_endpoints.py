@@ -12,7 +12,7 @@ import pytest
 
 from tests.engine.conftest import Reading
 
-from .sent import SentError, keep
+from .sent import SentError, keep, place_of
 
 SESSION = botocore.session.Session()
 SESSION.set_credentials("id", "key")
@@ -104,8 +104,7 @@ def test_botocores_own_endpoints(region):
         for request, expected in sent_by(region, partition, settings):
             hosts.add(urlsplit(request.url).netloc)
             for reading in READINGS:
-                asked = view(request)
-                read = reading.operation(asked), *reading.read_address(asked)
+                read = place_of(reading, view(request))
                 if read != expected:
                     wrong[request.url] = read, expected
     assert wrong == {}
