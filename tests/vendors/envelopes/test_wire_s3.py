@@ -270,18 +270,6 @@ SAMPLES = {
 }  # fmt: skip
 
 
-@each_row("seen", SAMPLES)
-def test_captured(seen, answer):
-    """The whole body, and both ids in the headers too."""
-    address, asked, message, between, named = SAMPLES[seen]
-    got = answer(address, ids=named, **asked)
-    code = address.partition(":")[2].partition("/")[0]
-    assert got.body.decode() == S3 % (code, message, between, named["request_id"], named["host_id"])
-    assert (got.header("x-amz-request-id"), got.header("x-amz-id-2")) == tuple(named.values())
-    assert got.header("content-type") == "application/xml"
-    assert ("allow" in got.names) is (code == "MethodNotAllowed")
-
-
 BARE = S3.removeprefix(f"{DECLARATION}\n")
 # What is wrong with the end of an upload; the upload's id was another.
 ENDS = {
@@ -314,13 +302,33 @@ ENDS = {
 }
 
 
-@pytest.mark.parametrize("seen", ENDS)
-def test_captured_ends_of_uploads(seen, answer):
-    """CompleteMultipartUpload: no declaration; the size is a part's, not that of the request."""
-    code, message, between, named = ENDS[seen]
-    got = answer(f"s3:{code}", "POST", "/photos/a?uploadId=u", ids=named, body=b"<xml/>")
-    assert got.body.decode() == BARE % (code, message, between, named["request_id"], named["host_id"])
+@each_row(
+    ("address", "asked", "message", "between", "named", "template"),
+    [
+        *(pytest.param(*SAMPLES[seen], S3, id=seen) for seen in SAMPLES),
+        *(
+            pytest.param(
+                f"s3:{code}",
+                {"method": "POST", "target": "/photos/a?uploadId=u", "body": b"<xml/>"},
+                *more,
+                BARE,
+                id=seen,
+            )
+            for seen, (code, *more) in ENDS.items()
+        ),
+    ],
+)
+def test_captured(address, asked, message, between, named, template, answer):
+    """The whole body, and both ids in the headers too.
+
+    CompleteMultipartUpload has no declaration; the size is a part's, not that of the request.
+    """
+    got = answer(address, ids=named, **asked)
+    code = address.partition(":")[2].partition("/")[0]
+    assert got.body.decode() == template % (code, message, between, *named.values())
+    assert (got.header("x-amz-request-id"), got.header("x-amz-id-2")) == tuple(named.values())
     assert got.header("content-type") == "application/xml"
+    assert ("allow" in got.names) is (code == "MethodNotAllowed")
 
 
 @each_row(
@@ -382,42 +390,6 @@ def test_allowed_methods(method, target, allow, answer):
     assert [value for name, value in got.headers if name.lower() == "allow"] == ([allow] if allow else [])
 
 
-def test_size_of_metadata(answer):
-    """The size counts the bytes of all signed names and values of metadata.
-
-    https://github.com/versity/versitygw/issues/2086
-    """
-    names = [f"x-amz-meta-key-{number}" for number in range(100)]
-    headers = signed("20260422T120000Z", names=";".join(["host", *names])) | dict.fromkeys(names, "a" * 25)
-    size = sum(len(f"key-{number}") + 25 for number in range(100))
-    within = signed("20260422T120000Z", names="host;x-amz-meta-a") | {"x-amz-meta-a": "b" * 2047}
-    for given, told in ((headers, size), (within, 2049), ({"x-amz-meta-a": "b"}, 2049)):
-        got = answer("s3:MetadataTooLarge", "PUT", headers=given, ids=ids("R", "H"))
-        message = vendors.find("s3:MetadataTooLarge").message
-        children = f"<Size>{told}</Size><MaxSizeAllowed>2048</MaxSizeAllowed>"
-        assert got.body.decode() == S3 % ("MetadataTooLarge", message, children, "R", "H")
-
-
-@each_row(
-    ("key", "told"),
-    [
-        ("a", 1025),
-        ("a" * 1024, 1025),
-        ("a" * 1026, 1026),
-        ("%E7%8C%AB" * 341, 1025),
-        ("%E7%8C%AB" * 342, 1026),
-        ("", 1025),
-    ],
-)
-def test_a_key_that_is_too_long_is(key, told, answer):
-    """A key within the limit is reported as the shortest beyond it.
-
-    https://github.com/versity/versitygw/issues/2080
-    """
-    got = answer("s3:KeyTooLongError", "PUT", f"/photos/{key}", ids=ids("R", "H"))
-    assert f"<Size>{told}</Size><MaxSizeAllowed>1024<" in got.body.decode()
-
-
 @each_row(
     ("code", "name", "length", "told"),
     [
@@ -438,6 +410,70 @@ def test_lengths_that_are_no_mistake(site, code, name, length, told):
     """
     body = site(f"s3:{code}").decide("PUT /photos/a", CONTENT_LENGTH=length).body.decode()
     assert f"<{name}>{told}</{name}>" in body
+
+
+TO_SIGN = """AWS4-HMAC-SHA256
+20161018T091707Z
+20161018/us-east-1/s3/aws4_request
+9977fec5206b9a221f83b69fe0de934fc76de632d276964e02329e51ca90c413"""
+CANONICAL = """GET
+/
+
+expect:100-continue
+host:s3.amazonaws.com
+x-amz-content-sha256:UNSIGNED-PAYLOAD
+x-amz-date:20161018T091707Z
+
+expect;host;x-amz-content-sha256;x-amz-date
+UNSIGNED-PAYLOAD"""
+
+# https://github.com/minio/minio/issues/2986: what S3 says was signed
+SIGNATURE = "190d0f190d9af06017543ad0ef802abf6dee2dcf3836840cbaa13e8750f9f3ed"
+SIGNED = {
+    "authorization": "AWS4-HMAC-SHA256 Credential=AKIAI6SNMUFOVIEFOZJA/20161018/us-east-1/s3/aws4_request, "
+    f"SignedHeaders=expect;host;x-amz-content-sha256;x-amz-date, Signature={SIGNATURE}",
+    "x-amz-date": "20161018T091707Z",
+    "host": "s3.amazonaws.com",
+    "x-amz-content-sha256": "UNSIGNED-PAYLOAD",
+    "expect": "100-continue",
+}
+TOLD = (
+    f"<AWSAccessKeyId>AKIAI6SNMUFOVIEFOZJA</AWSAccessKeyId><StringToSign>{TO_SIGN}</StringToSign>"
+    f"<SignatureProvided>{SIGNATURE}</SignatureProvided>"
+    f"<StringToSignBytes>{TO_SIGN.encode().hex(' ')}</StringToSignBytes>"
+    f"<CanonicalRequest>{CANONICAL}</CanonicalRequest>"
+    f"<CanonicalRequestBytes>{CANONICAL.encode().hex(' ')}</CanonicalRequestBytes>"
+)
+OLD_WAY = "<AWSAccessKeyId>id</AWSAccessKeyId><SignatureProvided>c2ln/+=</SignatureProvided>"
+SIGNATURES = [
+    ("/", SIGNED, TOLD),
+    # Not signed, signed the old way, or not signed right: what is not known is left out.
+    ("/photos/a", {}, ""),
+    ("/photos/a", {"authorization": ""}, ""),
+    ("/photos/a", {"authorization": "AWS4-HMAC-SHA256"}, ""),
+    ("/photos/a", {"authorization": "AWS4-HMAC-SHA256 Credential=,SignedHeaders=,Signature="}, ""),
+    ("/photos/a", {"authorization": "AWS4-HMAC-SHA256 ,,==,Signature=x, SignedHeaders=host"}, ""),
+    ("/photos/a?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=%FF%", {}, ""),
+    ("/photos/a?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-SignedHeaders=%E7&X-Amz-Signature=x", {}, ""),
+    ("/photos/a", {"authorization": "AWS id:c2ln/+="}, OLD_WAY),
+    ("/photos/a?AWSAccessKeyId=id&Expires=1&Signature=c2ln%2F%2B%3D", {}, OLD_WAY),
+]
+KEYS = [
+    # A key within the limit is reported as the shortest beyond it: https://github.com/versity/versitygw/issues/2080
+    ("a", 1025),
+    ("a" * 1024, 1025),
+    ("a" * 1026, 1026),
+    ("%E7%8C%AB" * 341, 1025),
+    ("%E7%8C%AB" * 342, 1026),
+    ("", 1025),
+]
+NAMES = [f"x-amz-meta-key-{number}" for number in range(100)]
+METADATA = [
+    # The size counts the bytes of all signed names and values: https://github.com/versity/versitygw/issues/2086
+    (signed("20260422T120000Z", names=";".join(["host", *NAMES])) | dict.fromkeys(NAMES, "a" * 25), 3090),
+    (signed("20260422T120000Z", names="host;x-amz-meta-a") | {"x-amz-meta-a": "b" * 2047}, 2049),
+    ({"x-amz-meta-a": "b"}, 2049),
+]
 
 
 @each_row(
@@ -465,6 +501,15 @@ def test_lengths_that_are_no_mistake(site, code, name, length, told):
             "CrossLocationLoggingProhibited", "PUT", "/photos?logging", {},
             "<TargetBucketLocation>us-west-2</TargetBucketLocation><SourceBucketLocation>us-east-1</SourceBucketLocation>",
         ),
+        *(("SignatureDoesNotMatch", "GET", *each) for each in SIGNATURES),
+        *(
+            ("KeyTooLongError", "PUT", f"/photos/{key}", {}, f"<Size>{told}</Size><MaxSizeAllowed>1024</MaxSizeAllowed>")
+            for key, told in KEYS
+        ),
+        *(
+            ("MetadataTooLarge", "PUT", "/photos/a", headers, f"<Size>{told}</Size><MaxSizeAllowed>2048</MaxSizeAllowed>")
+            for headers, told in METADATA
+        ),
     ],
 )  # fmt: skip
 def test_more_that_codes_carry(address, method, target, headers, carried, answer):
@@ -472,74 +517,6 @@ def test_more_that_codes_carry(address, method, target, headers, carried, answer
     got = answer(f"s3:{address}", method, target, headers=headers, ids=ids("R", "H"))
     row = vendors.find(f"s3:{address}")
     assert got.body.decode() == S3 % (row.code, row.message, carried, "R", "H")
-
-
-TO_SIGN = """AWS4-HMAC-SHA256
-20161018T091707Z
-20161018/us-east-1/s3/aws4_request
-9977fec5206b9a221f83b69fe0de934fc76de632d276964e02329e51ca90c413"""
-CANONICAL = """GET
-/
-
-expect:100-continue
-host:s3.amazonaws.com
-x-amz-content-sha256:UNSIGNED-PAYLOAD
-x-amz-date:20161018T091707Z
-
-expect;host;x-amz-content-sha256;x-amz-date
-UNSIGNED-PAYLOAD"""
-
-
-def test_captured_signature(answer):
-    """https://github.com/minio/minio/issues/2986: what S3 says was signed."""
-    names = "expect;host;x-amz-content-sha256;x-amz-date"
-    signature = "190d0f190d9af06017543ad0ef802abf6dee2dcf3836840cbaa13e8750f9f3ed"
-    headers = signed("20161018T091707Z", key="AKIAI6SNMUFOVIEFOZJA", names=names)
-    headers["authorization"] = headers["authorization"].replace("5ca1ab1e", signature)
-    headers |= {
-        "host": "s3.amazonaws.com",
-        "x-amz-content-sha256": "UNSIGNED-PAYLOAD",
-        "expect": "100-continue",
-    }
-    got = answer("s3:SignatureDoesNotMatch", target="/", headers=headers, ids=ids("R", "H"))
-    between = (
-        f"<AWSAccessKeyId>AKIAI6SNMUFOVIEFOZJA</AWSAccessKeyId><StringToSign>{TO_SIGN}</StringToSign>"
-        f"<SignatureProvided>{signature}</SignatureProvided>"
-        f"<StringToSignBytes>{TO_SIGN.encode().hex(' ')}</StringToSignBytes>"
-        f"<CanonicalRequest>{CANONICAL}</CanonicalRequest>"
-        f"<CanonicalRequestBytes>{CANONICAL.encode().hex(' ')}</CanonicalRequestBytes>"
-    )
-    message = vendors.find("s3:SignatureDoesNotMatch").message
-    assert got.body.decode() == S3 % ("SignatureDoesNotMatch", message, between, "R", "H")
-
-
-@each_row(
-    ("target", "headers", "carried"),
-    [
-        ("/photos/a", {}, ""),
-        ("/photos/a", {"authorization": ""}, ""),
-        ("/photos/a", {"authorization": "AWS4-HMAC-SHA256"}, ""),
-        ("/photos/a", {"authorization": "AWS4-HMAC-SHA256 Credential=,SignedHeaders=,Signature="}, ""),
-        ("/photos/a", {"authorization": "AWS4-HMAC-SHA256 ,,==,Signature=x, SignedHeaders=host"}, ""),
-        ("/photos/a?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=%FF%", {}, ""),
-        ("/photos/a?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-SignedHeaders=%E7&X-Amz-Signature=x", {}, ""),
-        (
-            "/photos/a",
-            {"authorization": "AWS id:c2ln/+="},
-            "<AWSAccessKeyId>id</AWSAccessKeyId><SignatureProvided>c2ln/+=</SignatureProvided>",
-        ),
-        (
-            "/photos/a?AWSAccessKeyId=id&Expires=1&Signature=c2ln%2F%2B%3D",
-            {},
-            "<AWSAccessKeyId>id</AWSAccessKeyId><SignatureProvided>c2ln/+=</SignatureProvided>",
-        ),
-    ],
-)
-def test_signatures_that_are_none(target, headers, carried, answer):
-    """Not signed, signed the old way, or not signed right: what is not known is left out."""
-    got = answer("s3:SignatureDoesNotMatch", target=target, headers=headers, ids=ids("R", "H"))
-    message = vendors.find("s3:SignatureDoesNotMatch").message
-    assert got.body.decode() == S3 % ("SignatureDoesNotMatch", message, carried, "R", "H")
 
 
 def test_signed_headers_that_repeat(answer):
@@ -634,22 +611,22 @@ def test_minio_escapes_as_go(answer):
 @pytest.mark.parametrize("code", ["SlowDownWrite", "NoSuchKey"])
 def test_minio_waits_and_heads(code, answer):
     """503 asks for a minute, but not on HEAD, where code and description are headers."""
-    row = vendors.find(f"minio:{code}")
-    got = answer(f"minio:{code}", ids=MINIO_IDS)
-    head = answer(f"minio:{code}", "HEAD", ids=MINIO_IDS)
-    assert ("retry-after" in got.names) == (row.status == 503)
-    assert (
-        "60" in [value for name, value in got.headers if name.lower() == "retry-after"] or code == "NoSuchKey"
-    )
-    assert not {"x-minio-error-code", "x-minio-error-desc"} & {*got.names}
-    assert (head.body, head.header("content-length")) == (b"", "0")
-    assert not {"retry-after", "content-type"} & {*head.names}
-    assert (head.header("x-minio-error-code"), head.header("x-minio-error-desc")) == (
-        code,
-        f'"{row.message}"',
-    )
-    for each in (got, head):
-        assert (each.header("accept-ranges"), each.header("vary")) == ("bytes", "Origin, Accept-Encoding")
+    asked = [answer(f"minio:{code}", method, ids=MINIO_IDS) for method in ("GET", "HEAD")]
+    got, head = ({name.lower(): value for name, value in each.headers} for each in asked)
+    common = {
+        "x-amz-request-id": MINIO_IDS["request_id"],
+        "x-amz-id-2": MINIO_IDS["host_id"],
+        "accept-ranges": "bytes",
+        "vary": "Origin, Accept-Encoding",
+        "strict-transport-security": "max-age=31536000; includeSubDomains",
+        "x-content-type-options": "nosniff",
+        "x-xss-protection": "1; mode=block",
+    }
+    told = {"x-minio-error-code": code, "x-minio-error-desc": f'"{vendors.find(f"minio:{code}").message}"'}
+    hint = {"retry-after": "60"} if code == "SlowDownWrite" else {}
+    body = {"content-type": "application/xml", "content-length": str(len(asked[0].body))}
+    assert got == {**common, **body, **hint}
+    assert (head, asked[1].body) == ({**common, **told, "content-length": "0"}, b"")
 
 
 @pytest.mark.parametrize("code", ["PreconditionFailed", "InvalidRange", "TooManyRequests"])
