@@ -8,6 +8,7 @@ from contextlib import ExitStack
 
 import pytest
 import requests
+from werkzeug.test import Client
 
 from faultinject import vendors
 from faultinject.store import ObjectStore
@@ -33,6 +34,29 @@ def documented(vendor, mistake):
     """Status and code that the vendor documents for a mistake."""
     row = vendors.get(vendor).find(STORES[vendor].mistakes[mistake])
     return row.status, row.code
+
+
+def client_of(vendor="s3", *, max_bytes=2**30, **objects):
+    """A client of a store with the bucket `photos` and these objects."""
+    client = Client(ObjectStore(vendor, max_bytes=max_bytes))
+    client.put("/photos")
+    for key, content in objects.items():
+        client.put(f"/photos/{key}", data=content)
+    return client
+
+
+def begun(client, path, **options):
+    """The id of an upload that begins there."""
+    return re.search(r'(?i)upload_?id(?:>|":")(\w+)', client.post(f"{path}?uploads", **options).text)[1]
+
+
+def ended(client, path, upload, *tags, **options):
+    """The answer to the end of an upload whose parts are 1, 2, and so on, and have these tags."""
+    parts = "".join(
+        f"<Part><PartNumber>{number}</PartNumber><ETag>{tag}</ETag></Part>"
+        for number, tag in enumerate(tags, 1)
+    )
+    return client.post(f"{path}?uploadId={upload}", data=f"<X>{parts}</X>", **options)
 
 
 @pytest.fixture

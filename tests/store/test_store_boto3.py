@@ -8,11 +8,9 @@ from base64 import b64encode
 from hashlib import md5, sha256
 
 import pytest
-import requests
 from botocore.exceptions import ClientError
-from werkzeug.test import Client
 
-from faultinject.store import ObjectStore
+from .conftest import begun, client_of, ended
 
 
 @pytest.fixture(params=["cos", "qiniu-mix"])
@@ -48,7 +46,7 @@ def code_of(call, *given, **named):
     return None
 
 
-def begun(client, key):
+def place_of_parts(client, key):
     """Begin an upload; gives the place of its parts."""
     at = {"Bucket": "photos", "Key": key}
     return {**at, "UploadId": client.create_multipart_upload(**at)["UploadId"]}
@@ -109,18 +107,16 @@ def test_listings_by_paginator(client):
     for key in keys:
         client.put_object(Bucket="photos", Key=key, Body=b"")
     for operation in ("list_objects", "list_objects_v2"):
-        pages = list(
-            client.get_paginator(operation).paginate(
-                Bucket="photos", Delimiter="/", PaginationConfig={"PageSize": 1}
-            )
-        )
-        found = [each["Key"] for page in pages for each in page.get("Contents", [])]
-        found += [each["Prefix"] for page in pages for each in page.get("CommonPrefixes", [])]
-        assert found == ["b", "ü&<", "a/", "c/"]
+        paginator, page_size = client.get_paginator(operation), {"PageSize": 1}
+        pages = list(paginator.paginate(Bucket="photos", Delimiter="/", PaginationConfig=page_size))
+        shown = [
+            each for page in pages for name in ("Contents", "CommonPrefixes") for each in page.get(name, ())
+        ]
+        assert [each.get("Key", each.get("Prefix")) for each in shown] == ["a/", "b", "c/", "ü&<"]
         assert len(pages) == 4
     second = client.list_objects_v2(Bucket="photos", StartAfter="b", MaxKeys=1)
-    assert (second["KeyCount"], second["Contents"][0]["Key"], second["IsTruncated"]) == (1, "c/1", True)
-    assert second["StartAfter"] == "b"
+    told = [second[name] for name in ("KeyCount", "IsTruncated", "StartAfter")]
+    assert (told, second["Contents"][0]["Key"]) == ([1, True, "b"], "c/1")
     assert "StartAfter" not in client.list_objects_v2(Bucket="photos")  # only if it was sent
 
 
@@ -205,15 +201,11 @@ def test_what_has_no_checksum(algorithm, whole):
 
     An algorithm that there is not is refused.
     """
-    client = Client(ObjectStore("s3"))
-    client.put("/photos")
-    start = {"x-amz-checksum-algorithm": algorithm}
+    client = client_of("s3")
     assert client.post("/photos/k?uploads", headers={"x-amz-checksum-algorithm": "MD4"}).status_code == 400
-    started = client.post("/photos/k?uploads", headers=start).get_data(as_text=True)
-    upload = started.partition("<UploadId>")[2].partition("<")[0]
+    upload = begun(client, "/photos/k", headers={"x-amz-checksum-algorithm": algorithm})
     etag = client.put(f"/photos/k?partNumber=1&uploadId={upload}", data=b"meow").headers["ETag"]
-    parts = f"<X><Part><PartNumber>1</PartNumber><ETag>{etag}</ETag></Part></X>"
-    done = client.post(f"/photos/k?uploadId={upload}", data=parts).get_data(as_text=True)
+    done = ended(client, "/photos/k", upload, etag).text
     assert ("<ChecksumType>FULL_OBJECT<" in done, "Checksum" in done) == (whole, whole)
 
 
@@ -221,17 +213,12 @@ def test_the_access_list_of_an_object(photos):
     """Its owner, and nobody else, has full control."""
     client = photos("s3", "k")
     listed = client.list_objects(Bucket="photos")["Contents"][0]["Owner"]
-    answer = client.get_object_acl(Bucket="photos", Key="k")
-    assert answer["ResponseMetadata"]["HTTPHeaders"]["content-type"] == "application/xml"
-    assert answer["Owner"] == listed
-    assert answer["Grants"] == [
-        {"Grantee": {**listed, "Type": "CanonicalUser"}, "Permission": "FULL_CONTROL"}
-    ]
-    with pytest.raises(client.exceptions.NoSuchKey):
-        client.get_object_acl(Bucket="photos", Key="missing")
-    assert client.get_bucket_acl(Bucket="photos")["Grants"] == answer["Grants"]
-    with pytest.raises(client.exceptions.NoSuchBucket):
-        client.get_bucket_acl(Bucket="missing")
+    grant = {"Grantee": {**listed, "Type": "CanonicalUser"}, "Permission": "FULL_CONTROL"}
+    for answer in (client.get_object_acl(Bucket="photos", Key="k"), client.get_bucket_acl(Bucket="photos")):
+        assert answer["ResponseMetadata"]["HTTPHeaders"]["content-type"] == "application/xml"
+        assert (answer["Owner"], answer["Grants"]) == (listed, [grant])
+    assert code_of(client.get_object_acl, Bucket="photos", Key="missing") == "NoSuchKey"
+    assert code_of(client.get_bucket_acl, Bucket="missing") == "NoSuchBucket"
 
 
 def test_owners_and_versioning(photos):
@@ -273,15 +260,12 @@ def test_a_copy_onto_itself_has_to_change_something(photos, vendor):
 
 
 @pytest.mark.parametrize(("vendor", "code"), [("s3", None), ("minio", "BucketAlreadyOwnedByYou")])
-def test_a_bucket_is_made_again(serve, boto, vendor, code):
+def test_a_bucket_is_made_again(photos, vendor, code):
     """S3 in us-east-1 accepts the same bucket again, and keeps its content; others answer 409.
 
     S3's other regions do the same.
     """
-    client = boto(serve(vendor))
-
-    assert code_of(client.create_bucket, Bucket="photos") is None
-    client.put_object(Bucket="photos", Key="cat", Body=b"meow")
+    client = photos(vendor, "cat")
     assert code_of(client.create_bucket, Bucket="photos") == code
     assert client.get_object(Bucket="photos", Key="cat")["Body"].read() == b"meow"
     elsewhere = {"CreateBucketConfiguration": {"LocationConstraint": "eu-west-1"}}
@@ -296,7 +280,7 @@ def test_parts_of_a_finished_object(photos, vendor):
     """
     client = photos(vendor)
     at = {"Bucket": "photos", "Key": "cat"}
-    upload = begun(client, "cat")
+    upload = place_of_parts(client, "cat")
     parts = [
         {"PartNumber": number, "ETag": client.upload_part(**upload, PartNumber=number, Body=content)["ETag"]}
         for number, content in ((1, b"meow"), (4, b"purr!"))
@@ -312,13 +296,15 @@ def test_parts_of_a_finished_object(photos, vendor):
             return error.response["Error"]["Code"]
         return got.get("PartsCount"), got.get("ContentRange"), got["Body"].read()
 
-    assert [part("cat", number) for number in (1, 2, 4)] == [
-        (2, "bytes 0-3/9", b"meow"),
-        "InvalidPartNumber",
-        (2, "bytes 4-8/9", b"purr!"),
-    ]
-    assert [part("copy", 1), part("copy", 2)] == [(None, "bytes 0-8/9", b"meowpurr!"), "InvalidPartNumber"]
-    assert part("empty", 1) == (None, None, b"")
+    found = {
+        ("cat", 1): (2, "bytes 0-3/9", b"meow"),
+        ("cat", 2): "InvalidPartNumber",
+        ("cat", 4): (2, "bytes 4-8/9", b"purr!"),
+        ("copy", 1): (None, "bytes 0-8/9", b"meowpurr!"),
+        ("copy", 2): "InvalidPartNumber",
+        ("empty", 1): (None, None, b""),
+    }
+    assert {each: part(*each) for each in found} == found
     head = client.head_object(**at, PartNumber=4)
     assert (head["ContentLength"], head["PartsCount"], head["ETag"]) == (
         5,
@@ -338,16 +324,12 @@ def test_the_next_marker(photos, vendor, marker):
 
 
 @pytest.mark.parametrize(("vendor", "status"), [("s3", 404), ("minio", 200)])
-def test_a_plus_in_a_source(serve, boto, vendor, status):
+def test_a_plus_in_a_source(vendor, status):
     """It is a blank to S3, so that a client which does not encode it finds no object."""
-    port = serve(vendor)
-    boto(port).create_bucket(Bucket="photos")
-    boto(port).put_object(Bucket="photos", Key="a+b")
-    for source, expected in (("photos/a+b", status), ("photos/a%2Bb", 200)):
-        answer = requests.put(
-            f"http://127.0.0.1:{port}/photos/copy", headers={"x-amz-copy-source": source}, timeout=60
-        )
-        assert answer.status_code == expected
+    client = client_of(vendor, **{"a+b": b"x"})
+    asked = [{"x-amz-copy-source": source} for source in ("photos/a+b", "photos/a%2Bb")]
+    answers = [client.put("/photos/copy", headers=headers) for headers in asked]
+    assert [each.status_code for each in answers] == [status, 200]
 
 
 @pytest.mark.parametrize(("vendor", "code"), [("s3", None), ("cos", "BucketNotEmpty")])
@@ -379,7 +361,7 @@ RANGES = {
 def test_a_range_of_a_source_has_to_be_in_it(photos, vendor, codes):
     """S3 wants first and last, and both in the source, where a range of a read is cut."""
     client = photos(vendor, "cat")
-    copy = begun(client, "copy") | {"PartNumber": 1, "CopySource": "photos/cat"}
+    copy = place_of_parts(client, "copy") | {"PartNumber": 1, "CopySource": "photos/cat"}
     found = {each: code_of(client.upload_part_copy, **copy, CopySourceRange=each) for each in codes}
     assert found == codes
 
@@ -390,7 +372,7 @@ def test_what_s3_says_of_an_object(photos):
     Whatever the source was made of.
     """
     client = photos("s3")
-    upload = begun(client, "cat")
+    upload = place_of_parts(client, "cat")
     tag = client.upload_part(**upload, PartNumber=1, Body=b"meow")["ETag"]
     whole = client.complete_multipart_upload(
         **upload, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": tag}]}
@@ -407,7 +389,7 @@ def test_what_s3_says_of_an_object(photos):
 def test_a_list_of_parts_without_etags(photos, vendor, code):
     """S3 wants them; of the others nobody has said so."""
     client = photos(vendor)
-    upload = begun(client, "cat")
+    upload = place_of_parts(client, "cat")
     client.upload_part(**upload, PartNumber=1, Body=b"meow")
     parts = {"Parts": [{"PartNumber": 1}]}
     assert code_of(client.complete_multipart_upload, **upload, MultipartUpload=parts) == code

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
-import re
 
 from werkzeug.test import Client
 
 from faultinject.store.wsgi import ResettableStore, change
+
+from .conftest import begun
 
 
 def filled(vendor="s3"):
@@ -16,7 +17,7 @@ def filled(vendor="s3"):
     assert client.put("/photos").status_code == 200
     for name, content in (("cat", b"meow"), ("dog", b"woof")):
         client.put(f"/photos/{name}", data=content, headers={"x-amz-meta-mood": "sleepy"})
-    upload = re.search("<UploadId>(.*?)<", client.post("/photos/film?uploads").text)[1]
+    upload = begun(client, "/photos/film")
     assert client.put(f"/photos/film?partNumber=1&uploadId={upload}", data=b"film").status_code == 200
     return store, client, upload
 
@@ -40,8 +41,7 @@ def test_put_back():
         assert client.get(f"/photos/film?uploadId={upload}").text.count("<PartNumber>") == 1
     store.saved_contents = {}
     store.reset()
-    assert store.contents == {}
-    assert client.get("/photos/cat").status_code == 404
+    assert (store.contents, client.get("/photos/cat").status_code) == ({}, 404)
 
 
 def test_a_change_leaves_everything_else():
