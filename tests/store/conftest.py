@@ -30,6 +30,11 @@ def code_of(answer):
     return loaded.get("code") or loaded["Code"]
 
 
+def told(answer):
+    """Status and code of an answer."""
+    return answer.status_code, code_of(answer)
+
+
 def documented(vendor, mistake):
     """Status and code that the vendor documents for a mistake."""
     row = vendors.get(vendor).find(STORES[vendor].mistakes[mistake])
