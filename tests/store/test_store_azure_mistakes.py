@@ -38,6 +38,10 @@ class Visitor:
     def commit(self, document):
         return self.ask("PUT", f"{ROOT}/k?comp=blocklist", data=document)
 
+    def batch(self, body):
+        kind = "multipart/mixed; boundary=x"
+        return self.ask("POST", "/account?comp=batch", data=body.encode(), content_type=kind)
+
     def copy(self, source, **headers):
         return self.ask("PUT", f"{ROOT}/copy", headers={"x-ms-copy-source": source, **headers})
 
@@ -171,13 +175,15 @@ def test_what_is_just_allowed():
     """Metadata, block ids, the end of an append blob and moments of conditions are at a bound."""
     visitor = Visitor(clock=lambda: 1_784_548_800.25)
     moment, later = "Mon, 20 Jul 2026 12:00:00 GMT", "Mon, 20 Jul 2026 12:00:01 GMT"
-    assert visitor.put("k", {"x-ms-meta-a": "x" * 8191}, data=b"x").status_code == 201
-    assert visitor.block(quote(b64encode(b"x" * 64))).status_code == 201
-    assert appended(**{"x-ms-blob-condition-maxsize": "1"})(visitor).status_code == 201
-    for header, time, status in (
-        ("If-Unmodified-Since", moment, 201), ("If-Modified-Since", moment, 412), ("If-Modified-Since", later, 412),
-    ):  # fmt: skip
-        assert visitor.put("k", {header: time}, data=b"x").status_code == status
+    answers = [
+        visitor.put("k", {"x-ms-meta-a": "x" * 8191}, data=b"x"),
+        visitor.block(quote(b64encode(b"x" * 64))),
+        appended(**{"x-ms-blob-condition-maxsize": "1"})(visitor),
+    ]
+    assert [each.status_code for each in answers] == [201] * 3
+    asked = [{"If-Unmodified-Since": moment}, {"If-Modified-Since": moment}, {"If-Modified-Since": later}]
+    answers = [visitor.put("k", headers, data=b"x") for headers in asked]
+    assert [each.status_code for each in answers] == [201, 412, 412]
 
 
 def test_a_batch_has_deletions_only():
@@ -186,15 +192,13 @@ def test_a_batch_has_deletions_only():
         f"--x\r\nContent-ID: 0\r\n\r\nPUT {ROOT}/k HTTP/1.1\r\nx-ms-blob-type: BlockBlob\r\n\r\n\r\n--x--\r\n"
     )
     visitor = Visitor()
-    kind = "multipart/mixed; boundary=x"
-    answer = visitor.ask("POST", "/account?comp=batch", data=body.encode(), content_type=kind)
+    answer = visitor.batch(body)
     assert (answer.status_code, b"batches of deletions only" in answer.data) == (202, True)
     assert visitor.ask("GET", f"{ROOT}/k").status_code == 404
 
 
 def test_a_batch_with_what_is_no_request():
     """It is refused whole: what stands before it is not deleted."""
-    kind = "multipart/mixed; boundary=x"
     deletion = f"--x\r\n\r\nDELETE {ROOT}/there HTTP/1.1\r\n\r\n\r\n"
     for wrong in (
         "",
@@ -204,8 +208,7 @@ def test_a_batch_with_what_is_no_request():
         "DELETE /a HTTP/1.1\r\nA: b\nc",
     ):
         visitor = Visitor()
-        body = f"{deletion}--x\r\n\r\n{wrong}\r\n\r\n\r\n--x--\r\n".encode()
-        answer = visitor.ask("POST", "/account?comp=batch", data=body, content_type=kind)
+        answer = visitor.batch(f"{deletion}--x\r\n\r\n{wrong}\r\n\r\n\r\n--x--\r\n")
         assert (answer.status_code, answer.headers["x-ms-error-code"]) == (400, "InvalidInput")
         assert visitor.ask("GET", f"{ROOT}/there").status_code == 200
 
@@ -216,11 +219,8 @@ def test_answers_carry_what_azure_s_carry():
     headers = {"x-ms-version": "2021-08-06", "x-ms-client-request-id": "mine"}
     for path, status in ((f"{ROOT}/there", 200), (f"{ROOT}/gone", 404)):
         answer = visitor.ask("HEAD", path, headers=headers)
-        names = ("x-ms-version", "x-ms-client-request-id")
-        assert (answer.status_code, [answer.headers[name] for name in names]) == (
-            status,
-            ["2021-08-06", "mine"],
-        )
+        assert answer.status_code == status
+        assert headers.items() <= dict(answer.headers).items()
         assert answer.headers["x-ms-request-id"].endswith("000000")
     assert visitor.ask("GET", f"{ROOT}/there").headers["x-ms-version"] == "2021-12-02"
 
@@ -235,7 +235,7 @@ def test_the_account_may_stand_in_the_host():
     assert "<Name>photos</Name>" in listing
     copy = {**host, "x-ms-copy-source": "https://account.blob.core.windows.net/photos/there"}
     assert visitor.ask("PUT", "/photos/copy", headers=copy).status_code == 202
-    by_path = visitor.ask("GET", f"{ROOT}?restype=container&comp=list").get_data(as_text=True)
+    by_path = visitor.ask("GET", f"{ROOT}?restype=container&comp=list").text
     assert 'ServiceEndpoint="http://localhost/account/" ContainerName="photos"' in by_path
 
 
