@@ -1,14 +1,16 @@
-"""A store's contents can be taken, changed and put back."""
+"""A store's contents can be taken, changed and put back, and there before the first request."""
 
 from __future__ import annotations
 
 import io
 
+import pytest
 from werkzeug.test import Client
 
+from faultinject.store import ObjectStore
 from faultinject.store.wsgi import ResettableStore, change
 
-from .conftest import begun
+from .conftest import begun, ended
 
 
 def filled(vendor="s3"):
@@ -74,10 +76,36 @@ def test_a_request_under_way_ends_in_the_old_store():
 
         def readinto(self, buffer):
             store.reset()
-            resets.append(len(buffer))
             return super().readinto(buffer)
 
-    resets = []
-    assert client.put("/photos/cat", input_stream=Late(b"meow"), content_length=4).status_code == 200
-    assert resets
+    late = Late(b"meow")
+    assert client.put("/photos/cat", input_stream=late, content_length=4).status_code == 200
+    assert late.tell() == 4
     assert client.get("/photos/cat").status_code == 404
+
+
+@pytest.fixture
+def store():
+    """A store that holds something before the first request."""
+    made = ObjectStore("cos")
+    made.fill("photos", objects=["a"], uploads=["up"], content=b"meow")
+    return made
+
+
+def test_what_was_filled_in_is_there(store):
+    """Objects are read like any other; an upload's id is its key, its one part has the number 1."""
+    client, etag = Client(store), '"4a4be40c96ac6314e91d93f38043a634"'
+    assert ended(client, "/photos/up", "up", etag).status_code == 200
+    answers = [client.get(f"/photos/{key}") for key in ("a", "up")]
+    assert [(each.status_code, each.data) for each in answers] == [(200, b"meow")] * 2
+    assert answers[0].headers["ETag"] == etag
+
+
+def test_what_was_filled_in_is_counted(store):
+    """Everything is within the budget, and what is deleted is given back."""
+    client = Client(store)
+    for path in ("/photos/a", "/photos/up?uploadId=up", "/photos"):
+        client.delete(path)
+    assert store.buckets.used == 0
+    with pytest.raises(Exception, match="full"):
+        ObjectStore("cos", max_bytes=2000).fill("photos", objects=["a"], uploads=[], content=bytes(2000))

@@ -27,9 +27,8 @@ def bucket(service, port):
 def test_buckets(service, bucket):
     """Buckets are listed, found and deleted."""
     assert [each["Name"] for each in service.list_buckets()] == ["photos"]
-    assert service.has_bucket("photos") and not service.has_bucket("other")
-    assert bucket.delete().status_code == 204
-    assert service.list_buckets() == []
+    assert [service.has_bucket(name) for name in ("photos", "other")] == [True, False]
+    assert (bucket.delete().status_code, service.list_buckets()) == (204, [])
 
 
 def test_objects(service, bucket, tmp_path):
@@ -39,16 +38,13 @@ def test_objects(service, bucket, tmp_path):
     file.write_text("purr")
     assert bucket.object("f").put_file(str(file), "f").status_code == 200
     stored = bucket.object("a/k")
-    assert stored.get().content == b"meow"
-    head = stored.head()
-    assert [head[name] for name in ("Content-Length", "Content-Type", "Content-Disposition")] == [
-        "4",
-        "application/octet-stream",
-        "attachment; filename=a%2Fk",
-    ]
-    assert stored.exist()
-    assert stored.delete().status_code == 204
-    assert not stored.exist()
+    kept = {
+        "Content-Length": "4",
+        "Content-Type": "application/octet-stream",
+        "Content-Disposition": "attachment; filename=a%2Fk",
+    }
+    assert (stored.get().content, stored.head().items() >= kept.items()) == (b"meow", True)
+    assert [stored.exist(), stored.delete().status_code, stored.exist()] == [True, 204, False]
     service.save_data("http://x/y/z", None, {"answer": 42}, bucket_name="photos")
     assert service.get_data("http://x/y/z", None, bucket_name="photos") == {"answer": 42}
 

@@ -73,15 +73,11 @@ def test_oss2_s_multipart_uploads(first):
 def test_oss2_reads_the_errors(first):
     """Code and message, also from HEAD, where they stand in a header."""
     oss2, _, bucket = first
+    told = (404, "NoSuchKey", "The specified key does not exist.")
     for call in (bucket.get_object, bucket.head_object):
         with pytest.raises(oss2.exceptions.NoSuchKey) as caught:
             call("gone")
-        error = caught.value
-        assert (error.status, error.code, error.message) == (
-            404,
-            "NoSuchKey",
-            "The specified key does not exist.",
-        )
+        assert (caught.value.status, caught.value.code, caught.value.message) == told
 
 
 @pytest.mark.parametrize(
@@ -186,15 +182,12 @@ def test_the_second_sdk_ends_an_upload_without_a_list(second):
     upload = client.initiate_multipart_upload(oss.InitiateMultipartUploadRequest(**place)).upload_id
     for number, data in ((7, b"c"), (2, b"b"), (1, b"a")):
         client.upload_part(oss.UploadPartRequest(**place, part_number=number, upload_id=upload, body=data))
-    client.complete_multipart_upload(
-        oss.CompleteMultipartUploadRequest(**place, upload_id=upload, complete_all="yes")
-    )
+    end = oss.CompleteMultipartUploadRequest(**place, upload_id=upload, complete_all="yes")
+    client.complete_multipart_upload(end)
     with client.get_object(oss.GetObjectRequest(**place)).body as body:
         assert body.read() == b"abc"
     with pytest.raises(oss.exceptions.OperationError) as caught:
-        client.complete_multipart_upload(
-            oss.CompleteMultipartUploadRequest(**place, upload_id=upload, complete_all="yes")
-        )
+        client.complete_multipart_upload(end)
     assert caught.value.unwrap().code == "NoSuchUpload"
 
 
