@@ -1,7 +1,5 @@
 """Stores on loopback and the vendors' real SDKs in front of them."""
 
-from __future__ import annotations
-
 import json
 import re
 from contextlib import ExitStack

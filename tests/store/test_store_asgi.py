@@ -1,7 +1,5 @@
 """The store as an app of ASGI: on our server, and in process."""
 
-from __future__ import annotations
-
 import http.client
 import socket
 from contextlib import ExitStack, contextmanager

@@ -1,7 +1,5 @@
 """The official Azure SDK takes the store for Azure Blob Storage."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 import pytest

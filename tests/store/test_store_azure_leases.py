@@ -4,8 +4,6 @@ https://learn.microsoft.com/rest/api/storageservices/lease-blob
 https://learn.microsoft.com/rest/api/storageservices/lease-container
 """
 
-from __future__ import annotations
-
 import pytest
 from werkzeug.test import Client
 

@@ -1,7 +1,5 @@
 """The store's answers to requests that Azure Blob Storage refuses, and the state afterwards."""
 
-from __future__ import annotations
-
 import re
 from base64 import b64encode
 from urllib.parse import quote

@@ -1,7 +1,5 @@
 """Bodies: aws-chunked, broken and slow ones."""
 
-from __future__ import annotations
-
 import io
 from itertools import product
 

@@ -1,7 +1,5 @@
 """The SDKs of Baidu and Volcengine take the store for BOS and TOS: S3 with JSON documents."""
 
-from __future__ import annotations
-
 import io
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """boto3, path style, works with the XML dialects."""
 
-from __future__ import annotations
-
 import io
 import zlib
 from base64 import b64encode

@@ -1,7 +1,5 @@
 """A store's contents can be taken, changed and put back, and there before the first request."""
 
-from __future__ import annotations
-
 import io
 
 import pytest

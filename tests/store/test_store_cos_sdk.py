@@ -1,7 +1,5 @@
 """The official COS SDK takes the store for COS."""
 
-from __future__ import annotations
-
 import io
 
 import pytest

@@ -1,7 +1,5 @@
 """Google's own SDK takes the store for Cloud Storage."""
 
-from __future__ import annotations
-
 import io
 from functools import partial
 

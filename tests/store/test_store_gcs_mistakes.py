@@ -1,7 +1,5 @@
 """The store's answers to requests that the JSON API refuses, and details that the SDK hides."""
 
-from __future__ import annotations
-
 import io
 import json
 import subprocess

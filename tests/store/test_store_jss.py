@@ -1,7 +1,5 @@
 """The JSS client takes the store for JSS."""
 
-from __future__ import annotations
-
 import pytest
 import requests
 from jss_upload.jss import Jss

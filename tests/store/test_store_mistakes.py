@@ -1,7 +1,5 @@
 """Every mistake gets the documented error of each vendor that speaks a dialect of S3."""
 
-from __future__ import annotations
-
 import json
 from hashlib import md5
 from itertools import product

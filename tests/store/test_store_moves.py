@@ -1,7 +1,5 @@
 """The store changes while a client reads: another writer, or answers before the last change."""
 
-from __future__ import annotations
-
 import pytest
 from werkzeug.test import Client
 from werkzeug.wrappers import Response

@@ -1,7 +1,5 @@
 """The official SDK of Huawei Cloud takes the store for OBS, in its own dialect and in S3's."""
 
-from __future__ import annotations
-
 import pytest
 
 BIG = bytes(range(256)) * 1024

@@ -1,7 +1,5 @@
 """Both official SDKs of Alibaba Cloud take the store for OSS."""
 
-from __future__ import annotations
-
 import pytest
 
 BIG = bytes(range(256)) * 1024

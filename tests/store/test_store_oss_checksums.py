@@ -1,7 +1,5 @@
 """OSS, TOS and COS send each content's CRC-64, which their SDKs compare with their own."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

@@ -1,7 +1,5 @@
 """The little of the APIs of B2, Kodo and Swift that there is, through their SDKs and by hand."""
 
-from __future__ import annotations
-
 import io
 from hashlib import md5, sha1
 

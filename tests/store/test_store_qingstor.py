@@ -1,7 +1,5 @@
 """The official QingStor SDK takes the store for QingStor."""
 
-from __future__ import annotations
-
 import pytest
 from qingstor.sdk.config import Config
 from qingstor.sdk.service.qingstor import QingStor

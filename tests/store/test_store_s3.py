@@ -1,7 +1,5 @@
 """S3 and those who speak it as it is: boto3, minio-py and aiobotocore."""
 
-from __future__ import annotations
-
 import io
 import os
 import subprocess

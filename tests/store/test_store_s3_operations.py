@@ -1,7 +1,5 @@
 """A relative of S3 does what it is asked, or refuses; it never does something else."""
 
-from __future__ import annotations
-
 import re
 from itertools import product
 from xml.etree import ElementTree

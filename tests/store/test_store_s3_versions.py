@@ -1,7 +1,5 @@
 """Missing versions and failed conditions protect objects, in each dialect of S3."""
 
-from __future__ import annotations
-
 import json
 import re
 

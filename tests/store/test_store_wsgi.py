@@ -1,7 +1,5 @@
 """The store as a plain WSGI application: HTTP's own rules, addresses, threads, memory."""
 
-from __future__ import annotations
-
 import io
 from concurrent.futures import ThreadPoolExecutor
 

@@ -1,7 +1,5 @@
 """A client's claims about its body and target are true, or the request is refused."""
 
-from __future__ import annotations
-
 import socket
 import zlib
 from base64 import b64encode

@@ -1,7 +1,5 @@
 """Records the requests that an SDK would send, and sends nothing."""
 
-from __future__ import annotations
-
 import pytest
 
 

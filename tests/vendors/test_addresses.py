@@ -1,7 +1,5 @@
 """Bucket and key: path style and virtual-host style, as each vendor reads them."""
 
-from __future__ import annotations
-
 from urllib.parse import unquote
 
 import pytest

@@ -1,7 +1,5 @@
 """The catalogue holds the vendors' tables, unchanged."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections import Counter

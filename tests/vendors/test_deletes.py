@@ -1,7 +1,5 @@
 """The answers to a DeleteObjects, byte for byte."""
 
-from __future__ import annotations
-
 import re
 
 from faultinject import vendors

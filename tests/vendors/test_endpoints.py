@@ -3,8 +3,6 @@
 The hosts to which their SDKs really send requests.
 """
 
-from __future__ import annotations
-
 import warnings
 from itertools import product
 

@@ -1,7 +1,5 @@
 """An error's body, ids and headers are the vendor's, byte for byte."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """Identities: the quick way of writing placeholders is the definition."""
 
-from __future__ import annotations
-
 import re
 from urllib.parse import quote
 

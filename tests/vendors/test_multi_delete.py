@@ -1,7 +1,5 @@
 """The failing keys of a DeleteObjects, and the documents that are one."""
 
-from __future__ import annotations
-
 import json
 import random
 import re

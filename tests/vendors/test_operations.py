@@ -1,7 +1,5 @@
 """Operations are recognised in botocore's requests, for every call that it knows."""
 
-from __future__ import annotations
-
 import botocore
 import botocore.config
 import botocore.session

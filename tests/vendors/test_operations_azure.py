@@ -1,7 +1,5 @@
 """Azure Blob's operations are recognised in its SDK's requests, built and really sent."""
 
-from __future__ import annotations
-
 import inspect
 from importlib import import_module
 

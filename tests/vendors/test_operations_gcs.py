@@ -1,7 +1,5 @@
 """Google Cloud Storage's operations, recognised in what its own SDK really sends."""
 
-from __future__ import annotations
-
 import io
 from types import SimpleNamespace
 
@@ -12,6 +10,7 @@ from google.auth.credentials import AnonymousCredentials, Signing
 from google.cloud import storage
 
 from tests.engine.conftest import Reading
+from tests.pairs import pairs
 from tests.rows import each_row
 
 from .sent import SentError, place_of, sent_by
@@ -226,6 +225,70 @@ def test_what_no_sdk_sends_is_read_as_well_as_can_be(view, method, path, place):
     assert place_of(READING, seen) == place
 
 
+# --- the XML API: what it has beside S3's operations, and calls otherwise in the query
+
+XML_READING = Reading("gcs-xml")
+# https://docs.cloud.google.com/storage/docs/xml-api: put-bucket-metadata, get-bucket-metadata, resumable-upload
+DOCUMENTED = [
+    ("GET", "/?billing", "GetBucketBilling"),
+    ("GET", "/?cors", "GetBucketCors"),
+    ("GET", "/?encryptionConfig", "GetBucketEncryption"),
+    ("GET", "/?lifecycle", "GetBucketLifecycleConfiguration"),
+    ("GET", "/?location", "GetBucketLocation"),
+    ("GET", "/?logging", "GetBucketLogging"),
+    ("GET", "/?object-lock", "GetObjectLockConfiguration"),
+    ("GET", "/?storageClass", "GetBucketStorageClass"),
+    ("GET", "/?tagging", "GetBucketTagging"),
+    ("GET", "/?versioning", "GetBucketVersioning"),
+    ("GET", "/?websiteConfig", "GetBucketWebsite"),
+    ("PUT", "/?billing", "PutBucketBilling"),
+    ("PUT", "/?cors", "PutBucketCors"),
+    ("PUT", "/?encryptionConfig", "PutBucketEncryption"),
+    ("PUT", "/?lifecycle", "PutBucketLifecycleConfiguration"),
+    ("PUT", "/?logging", "PutBucketLogging"),
+    ("PUT", "/?object-lock", "PutObjectLockConfiguration"),
+    ("PUT", "/?storageClass", "PutBucketStorageClass"),
+    ("PUT", "/?tagging", "PutBucketTagging"),
+    ("PUT", "/?versioning", "PutBucketVersioning"),
+    ("PUT", "/?websiteConfig", "PutBucketWebsite"),
+    ("PUT", "/k?compose", "ComposeObject"),
+    ("PUT", "/k?upload_id=u", "ResumeUpload"),
+    ("DELETE", "/k?upload_id=u", "CancelResumableUpload"),
+    ("PUT", "/", "CreateBucket"),
+    ("GET", "/", "ListObjects"),
+    ("DELETE", "/k", "DeleteObject"),
+]
+
+
+@each_row(
+    ("host", "documented"),
+    pairs(
+        host=["photos.storage.googleapis.com", "photos.storage.mtls.googleapis.com"],
+        documented=DOCUMENTED,
+        alike={"documented": lambda documented: documented[0]},
+    ),
+)
+def test_what_the_documents_have(view, host, documented):
+    """None of the settings of a bucket is read as its creation, or as a list of what is in it."""
+    method, path, name = documented
+    request = view(method, f"https://{host}{path}")
+    assert place_of(XML_READING, request) == (name, "photos", "k" if path[:2] == "/k" else None)
+
+
+@pytest.mark.parametrize(
+    ("method", "query", "name"),
+    [
+        ("GET", "encryption", "GetBucketEncryption"),
+        ("PUT", "encryption", "PutBucketEncryption"),
+        ("GET", "website", "GetBucketWebsite"),
+        ("PUT", "website", "PutBucketWebsite"),
+    ],
+)
+def test_s3s_clients_ask_as_s3_does(view, method, query, name):
+    """The API exists for them."""
+    assert XML_READING.operation(view(method, f"https://photos.storage.googleapis.com/?{query}")) == name
+
+
 @pytest.mark.parametrize(
     ("method", "operation"),
     [("PUT", "ResumeUpload"), ("DELETE", "CancelResumableUpload"), ("GET", "GetObject")],
@@ -233,4 +296,4 @@ def test_what_no_sdk_sends_is_read_as_well_as_can_be(view, method, path, place):
 def test_a_resumable_upload_to_the_xml_api(view, method, operation):
     """To cancel it deletes no object."""
     seen = view(method, "https://storage.googleapis.com/photos/2026/cat.jpg?upload_id=ABg5-123")
-    assert place_of(Reading("gcs-xml"), seen) == (operation, "photos", "2026/cat.jpg")
+    assert place_of(XML_READING, seen) == (operation, "photos", "2026/cat.jpg")

@@ -1,7 +1,5 @@
 """Operations of QingStor and JSS are recognised in their SDKs' requests, call by call."""
 
-from __future__ import annotations
-
 import inspect
 import warnings
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """`operation=`: names, matches, and which of many rules a request gets."""
 
-from __future__ import annotations
-
 import pytest
 
 from faultinject import Injector, Rule, Scenario, vendors

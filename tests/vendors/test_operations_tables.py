@@ -1,7 +1,5 @@
 """Each row of the tables of operations is recognised, live and by the journal."""
 
-from __future__ import annotations
-
 from base64 import urlsafe_b64encode
 
 from faultinject import vendors

@@ -1,7 +1,5 @@
 """Level, bucket and key at each kind of service, and input that no client should send."""
 
-from __future__ import annotations
-
 from base64 import b64encode, urlsafe_b64encode
 from urllib.parse import quote, unquote_to_bytes
 

@@ -1,7 +1,5 @@
 """S3 reads operation, bucket and key of requests to botocore's own endpoints."""
 
-from __future__ import annotations
-
 from urllib.parse import unquote_to_bytes, urlsplit
 
 import botocore.config

@@ -1,7 +1,5 @@
 """Extras, templates and operations beside a vendor's errors are used, and right."""
 
-from __future__ import annotations
-
 import csv
 import re
 from collections import Counter

@@ -1,7 +1,5 @@
 """Vendors, rows and groups are found by name, and a wrong name says what would be right."""
 
-from __future__ import annotations
-
 import csv
 import os
 import subprocess

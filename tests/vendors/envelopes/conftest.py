@@ -1,7 +1,5 @@
 """Requests through both middlewares in process."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 

@@ -4,8 +4,6 @@ The template is parsed with a mark in each hole, so that every place is known wh
 whatever the format escapes and however.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from functools import cache

@@ -1,7 +1,5 @@
 """Every documented row passes WSGI, and foreign parsers read it back whole."""
 
-from __future__ import annotations
-
 import base64
 import re
 from itertools import product

@@ -1,7 +1,5 @@
 """Whatever a rule or a request says, the answer is well formed and nothing of ours raises."""
 
-from __future__ import annotations
-
 import json
 import re
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """Published answers of Backblaze B2's native API, byte for byte."""
 
-from __future__ import annotations
-
 import pytest
 
 from faultinject import Rule

@@ -1,7 +1,5 @@
 """Recorded answers of Google Cloud Storage are rendered from their inputs, byte for byte."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """Captured answers of OBS are rendered from requests, ids and times, byte for byte."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """Recorded answers of Alibaba Cloud OSS are rendered from their inputs, byte for byte."""
 
-from __future__ import annotations
-
 import base64
 from datetime import datetime
 

@@ -3,8 +3,6 @@
 src/rgw/rgw_common.cc, rgw_rest.cc and rgw_formats.cc
 """
 
-from __future__ import annotations
-
 import pytest
 
 from faultinject import Rule

@@ -1,7 +1,5 @@
 """Captured answers of S3, MinIO and R2 are rendered from requests, ids and times."""
 
-from __future__ import annotations
-
 import re
 from datetime import datetime
 
