@@ -203,68 +203,69 @@ def test_documents_that_cannot_be_read(vendor):
     assert [told(answer) for answer in answers] == [documented(vendor, "malformed")] * len(documents)
 
 
+END, PART = "/photos/big?uploadId={}", "/photos/big?partNumber=1&uploadId={}"
+SENSELESS = [
+    # No keys, entities, keys that are no text, ETags that are none or not there, numbers beyond reason, depth without
+    # end.
+    ("cos", "/photos?delete", b"<X/>"),
+    ("cos", "/photos?delete", b'<!DOCTYPE X [<!ENTITY a "b">]><X><Object><Key>&a;</Key></Object></X>'),
+    ("cos", END, b"<X/>"),
+    ("s3", END, b"<X><Part><PartNumber>1</PartNumber></Part></X>"),
+    ("cos", END, b"<a>" * 80_000 + b"</a>" * 80_000),
+    ("jss", "/photos?delete", b'{"Object": [{"Key": 1}]}'),
+    ("jss", "/photos?delete", b'{"Object": [{"Key": "\\ud800"}]}'),
+    ("jss", END, b'{"Part": [{"PartNumber": 1, "ETag": 1}]}'),
+    ("jss", END, b'{"Part": [{"PartNumber": 12345678901}]}'),
+    ("jss", END, b"[" * 100_000),
+]
+QUESTIONS = [
+    # Bad numbers, foreign tokens, missing things and misplaced questions.
+    ("/photos?max-keys=-1", "InvalidArgument"),
+    ("/photos?max-keys=many", "InvalidArgument"),
+    ("/photos?list-type=2&continuation-token=%C3%BC", "InvalidArgument"),
+    ("/photos?list-type=2&continuation-token=abc", "InvalidArgument"),
+    ("/gone?uploads", "NoSuchBucket"),
+    ("/gone?location", "NoSuchBucket"),
+    ("/photos/k?uploadId=gone", "NoSuchUpload"),
+    ("/?uploads", "MethodNotAllowed"),
+    ("/photos/k?delete", "MethodNotAllowed"),
+]
+COPIES = [
+    # A source that is missing or excluded, and a wrong range of a part.
+    ("/photos/copy", {"": "photos"}, "InvalidArgument"),
+    ("/photos/copy", {"": "gone/k"}, "NoSuchBucket"),
+    ("/photos/copy", {"": "photos/gone"}, "NoSuchKey"),
+    ("/photos/copy", {"": "photos/there", "-If-Match": '"other"'}, "PreconditionFailed"),
+    ("/photos/copy", {"": "photos/there", "-If-None-Match": "*"}, "PreconditionFailed"),
+    (PART, {"": "photos/there", "-range": "bytes=10-"}, "InvalidRange"),
+    (PART, {"": "photos/there", "-range": "lines=1-2"}, "InvalidArgument"),
+]
+
+
 @pytest.mark.parametrize(
-    ("vendor", "path", "document"),
+    ("vendor", "method", "path", "options", "code"),
     [
-        ("cos", "/photos?delete", b"<X/>"),
-        ("cos", "/photos?delete", b'<!DOCTYPE X [<!ENTITY a "b">]><X><Object><Key>&a;</Key></Object></X>'),
-        ("cos", "/photos/big?uploadId={}", b"<X/>"),
-        ("s3", "/photos/big?uploadId={}", b"<X><Part><PartNumber>1</PartNumber></Part></X>"),
-        ("cos", "/photos/big?uploadId={}", b"<a>" * 80_000 + b"</a>" * 80_000),
-        ("jss", "/photos?delete", b'{"Object": [{"Key": 1}]}'),
-        ("jss", "/photos?delete", b'{"Object": [{"Key": "\\ud800"}]}'),
-        ("jss", "/photos/big?uploadId={}", b'{"Part": [{"PartNumber": 1, "ETag": 1}]}'),
-        ("jss", "/photos/big?uploadId={}", b'{"Part": [{"PartNumber": 12345678901}]}'),
-        ("jss", "/photos/big?uploadId={}", b"[" * 100_000),
+        *(
+            (vendor, "POST", path, {"data": document}, documented(vendor, "malformed")[1])
+            for vendor, path, document in SENSELESS
+        ),
+        *(("cos", "GET", path, {}, code) for path, code in QUESTIONS),
+        *(
+            (
+                "cos",
+                "PUT",
+                path,
+                {"headers": {f"x-cos-copy-source{name}": given[name] for name in given}},
+                code,
+            )
+            for path, given, code in COPIES
+        ),
     ],
 )
-def test_documents_that_make_no_sense(vendor, path, document):
-    """A document without sense gets the vendor's documented error.
-
-    No keys, entities, keys that are no text, ETags that are none or not there, numbers beyond reason, depth without
-    end.
-    """
+def test_what_cannot_be_done(vendor, method, path, options, code):
+    """A document without sense, a question without answer and a copy of nothing get their errors."""
     visitor = Visitor(vendor)
-    answer = visitor.ask("POST", path.format(visitor.upload), data=document)
-    assert code_of(answer) == documented(vendor, "malformed")[1]
-
-
-@pytest.mark.parametrize(
-    ("path", "code"),
-    [
-        ("/photos?max-keys=-1", "InvalidArgument"),
-        ("/photos?max-keys=many", "InvalidArgument"),
-        ("/photos?list-type=2&continuation-token=%C3%BC", "InvalidArgument"),
-        ("/photos?list-type=2&continuation-token=abc", "InvalidArgument"),
-        ("/gone?uploads", "NoSuchBucket"),
-        ("/gone?location", "NoSuchBucket"),
-        ("/photos/k?uploadId=gone", "NoSuchUpload"),
-        ("/?uploads", "MethodNotAllowed"),
-        ("/photos/k?delete", "MethodNotAllowed"),
-    ],
-)
-def test_questions_that_cannot_be_answered(path, code):
-    """Bad numbers, foreign tokens, missing things and misplaced questions get their errors."""
-    assert code_of(Visitor("cos").ask("GET", path)) == code
-
-
-@pytest.mark.parametrize(
-    ("path", "source", "more", "code"),
-    [
-        ("copy", "photos", {}, "InvalidArgument"),
-        ("copy", "gone/k", {}, "NoSuchBucket"),
-        ("copy", "photos/gone", {}, "NoSuchKey"),
-        ("copy", "photos/there", {"If-Match": '"other"'}, "PreconditionFailed"),
-        ("copy", "photos/there", {"If-None-Match": "*"}, "PreconditionFailed"),
-        ("big?partNumber=1&uploadId={}", "photos/there", {"range": "bytes=10-"}, "InvalidRange"),
-        ("big?partNumber=1&uploadId={}", "photos/there", {"range": "lines=1-2"}, "InvalidArgument"),
-    ],
-)
-def test_copies_that_cannot_be_made(path, source, more, code):
-    """A copy is refused for a missing or excluded source, and a part for a wrong range."""
-    visitor = Visitor("cos")
-    headers = {"x-cos-copy-source": source, **{f"x-cos-copy-source-{name}": more[name] for name in more}}
-    assert code_of(visitor.ask("PUT", f"/photos/{path.format(visitor.upload)}", headers=headers)) == code
+    assert code_of(visitor.ask(method, path.format(visitor.upload), **options)) == code
 
 
 @pytest.mark.parametrize(

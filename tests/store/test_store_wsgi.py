@@ -14,13 +14,12 @@ from faultinject.store import ObjectStore
 
 from .conftest import begun, client_of, ended
 
-NOON = 1_784_548_800.5  # 2026-07-20 12:00:00.5 UTC
 COS_HOST = {"Host": "photos-1250000000.cos.ap-guangzhou.myqcloud.com"}
 
 
 @pytest.fixture
 def store():
-    return ObjectStore("cos", clock=lambda: NOON)
+    return ObjectStore("cos", clock=lambda: 1_784_548_800.5)  # 2026-07-20 12:00:00.5 UTC
 
 
 @pytest.fixture

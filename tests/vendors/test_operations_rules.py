@@ -170,14 +170,11 @@ def test_a_bucket_where_requests_name_none_matches_nothing(site):
     ) == [None, "one", "two", None]
 
 
-def of_s3(number):
-    # Each name only for one method: PUT or GET.
-    return ["PutObject", "GetObject", "List*", "PutBucketAcl"][number % 4]
-
-
 @pytest.fixture(scope="module")
 def many_rules():
-    rules = [Rule("http:503", operation=of_s3(number), size=f"{number}..") for number in range(1_000)]
+    # Each name only for one method: PUT or GET.
+    names = ("PutObject", "GetObject", "List*", "PutBucketAcl")
+    rules = [Rule("http:503", operation=names[at % 4], size=f"{at}..") for at in range(1_000)]
     return Injector(rules, environ={}).own_plan
 
 

@@ -40,7 +40,8 @@ def request_of(row, vendor):
     headers = {}
     for each in row.header:
         name, _, value = each.partition("=")
-        headers[full_name(vendor, name)] = value or "1"
+        is_full = vendor.addressing != "s3" or name[:2] == "x-"
+        headers[name if is_full else f"{vendor.prefix}{name}"] = value or "1"
     query = "&".join(each for each in row.query if each[:1] != "-")
     path = path_of(vendor.addressing, row.level)
     return (
@@ -48,10 +49,6 @@ def request_of(row, vendor):
         headers,
         row.host.replace("*", "x") or "127.0.0.1",
     )
-
-
-def full_name(vendor, name):
-    return name if vendor.addressing != "s3" or name[:2] == "x-" else f"{vendor.prefix}{name}"
 
 
 @each_row("vendor", STORAGE)

@@ -15,7 +15,6 @@ from tests.decisions import view
 from tests.engine.conftest import Reading
 from tests.rows import each_row
 
-PLACES = ("child", "header", "head", "body")
 PACKAGE = Path(vendors.__file__).parent
 HOLE = re.compile(r"%\((.*?)\)s")
 TOKEN = re.compile("[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -89,7 +88,7 @@ def test_extras_are_well_formed(vendor):
         named = {each.removeprefix("!") for each in line["code"].split()}
         assert {line["code"], *line["code"].split()} & known
         assert line["code"] in known or named <= known
-        assert line["place"] in PLACES
+        assert line["place"] in ("child", "header", "head", "body")
         assert TOKEN.fullmatch(line["name"])
         assert callable(compile_value(line["value"]))
         assert line["value"] == line["value"].strip()
@@ -281,7 +280,6 @@ LEVELS = {
     "azure": {"account", "container", "blob"},
     "swift": {"info", "account", "container", "object", "other"},
 }
-METHODS = {"GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "COPY"}
 WORD = re.compile("[A-Za-z0-9_.-]+(=[!-~]+)?")
 
 
@@ -299,7 +297,7 @@ def test_operations_are_well_formed(table):
     columns = ("operation", "method", "level", "query", "header")
     for line in lines_of(PACKAGE / table, columns, optional=("host",)):
         assert re.fullmatch("[A-Za-z][A-Za-z0-9_./-]*", line["operation"])
-        assert line["method"] in METHODS
+        assert line["method"] in {"GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "COPY"}
         assert line["level"]
         assert all(line["level"] in LEVELS[each] for each in addressing if each in LEVELS)
         for column in (line["query"], line["header"]):

@@ -25,10 +25,6 @@ FIELDS = {
     "qiniu-mix": ["code", "message", "resource", "request_id"],
     "gateway": ["html/head/title", "html/body/center/h1", "html/body/center"],
 }
-TIMES = {("cos", "request_id"): "691eca80", ("qiniu-mix", "request_id"): "691eca80"}
-TIMES["cos", "trace_id"] = "8efc6b2d3b069ca89454d10b9ef00187"
-IDLESS = ("b2", "gateway")
-BODYLESS = (204, 205, 304)
 MARKS = [("x-faultinject", "rule-1"), ("Cache-Control", "no-store")]
 
 # That both adapters give the same bytes for every row of every vendor is proved beside the adapters.
@@ -37,28 +33,22 @@ each_vendor = pytest.mark.parametrize(
 )
 
 
-def rule_of(row, **more):
-    """A rule for the row; where the document gives no status, one is chosen here."""
-    return Rule(row.address, **({"status": 400} if row.status is None else {}), **more)
-
-
 FORMS = {
-    ("cos", "request_id"): r"([0-9a-f]{8})_[0-9a-f]{1,8}_[0-9a-f]{1,4}_[0-9a-f]{1,6}",
-    ("cos", "trace_id"): r"(8efc6b2d3b069ca89454d10b9ef00187)[0-9a-f]{96}",
-    ("qingstor", "request_id"): r"()[0-9a-f]{16}",
-    ("jss", "request_id"): r"()[0-9A-F]{16}",
-    ("qiniu-mix", "request_id"): r"([0-9a-f]{8})[0-9a-f]{16}",
+    ("cos", "request_id"): "691eca80_[0-9a-f]{1,8}_[0-9a-f]{1,4}_[0-9a-f]{1,6}",
+    ("cos", "trace_id"): "8efc6b2d3b069ca89454d10b9ef00187[0-9a-f]{96}",
+    ("qingstor", "request_id"): "[0-9a-f]{16}",
+    ("jss", "request_id"): "[0-9A-F]{16}",
+    ("qiniu-mix", "request_id"): "691eca80[0-9a-f]{16}",
 }
-"""Forms of ids, with the time or what is constant in a group; COS's are in base64."""
+"""Forms of ids, some with the time of these tests; COS's are in base64."""
 
 
 def ids_of(answer, row):
-    """The ids in the headers, each of its vendor's form and with the time of these tests."""
+    """The ids in the headers, each of its vendor's form."""
     ids = {which: answer.header(name) for name, which in id_headers(row)}
     for which, value in ids.items():
-        place = row.vendor, which
         text = base64.b64decode(value, validate=True).decode("ascii") if row.vendor == "cos" else value
-        assert re.fullmatch(FORMS.get(place, "()[!-~]+"), text)[1] == TIMES.get(place, ""), value
+        assert re.fullmatch(FORMS.get((row.vendor, which), "[!-~]+"), text), value
     return ids
 
 
@@ -99,9 +89,9 @@ def test_rows(vendor, send, inject_with, subtests):
 
     for row in vendors.get(vendor).errors:
         with subtests.test(row.address):
-            injector = inject_with(rule_of(row))
+            status = row.status or 400  # where the document gives none, one is chosen here
+            injector = inject_with(Rule(row.address, **({"status": 400} if row.status is None else {})))
             answer = send(injector, "POST", TARGET)
-            status = row.status or 400
             ids = ids_of(answer, row)
             length = len(answer.body)
             check_headers(row, status, answer, length=length, ids=ids, marks=MARKS)
@@ -130,7 +120,7 @@ def test_rows(vendor, send, inject_with, subtests):
             assert (head.status, head.body) == (status, b"")
             head_ids = ids_of(head, row)
             check_headers(row, status, head, length=length, ids=head_ids, marks=MARKS, method="HEAD")
-            assert head_ids["request_id"] != ids["request_id"] if ids else vendor in IDLESS
+            assert head_ids["request_id"] != ids["request_id"] if ids else vendor in ("b2", "gateway")
             assert vendor not in FIELDS or not {*ids.values()} & {*head_ids.values()}
             assert injector.errors == []
 
@@ -142,7 +132,7 @@ def test_statuses_without_a_body(vendor, send, inject_with, subtests):
     205 says that it is empty.
     """
     row = vendors.get(vendor).errors[0]
-    for status, method in product(BODYLESS, ["GET", "HEAD", "PUT"]):
+    for status, method in product((204, 205, 304), ["GET", "HEAD", "PUT"]):
         with subtests.test(status=status, method=method):
             answer = send(inject_with(Rule(row.address, status=status)), method, TARGET)
             ids = ids_of(answer, row)

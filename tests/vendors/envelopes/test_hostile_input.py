@@ -106,12 +106,7 @@ def suitable(send, *texts):
 @lru_cache(64)
 def whole(text):
     """`text` as Unicode can hold it: surrogates in pairs are one character, alone U+FFFD."""
-    text = re.sub("([\ud800-\udbff])([\udc00-\udfff])", lambda match: joined(*match.groups()), text)
-    return re.sub("[\ud800-\udfff]", "\ufffd", text)
-
-
-def joined(high, low):
-    return chr(0x10000 + ((ord(high) - 0xD800) << 10) + ord(low) - 0xDC00)
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 @lru_cache(64)
@@ -125,18 +120,21 @@ def shown(content_type, text):
     return of_xml(text) if "xml" in content_type or "html" in content_type else whole(text)
 
 
+def check_sendable(headers):
+    """Check that names are tokens, and that values have no control characters."""
+    for name, value in headers:
+        assert re.fullmatch("[!#$%&'*+.^_`|~0-9A-Za-z-]+", name)
+        assert re.fullmatch("[ -~]*", value)
+
+
 def well_formed(answer):
     """Check that headers can be sent, the length is true and the body parses; gives the fields."""
     assert 200 <= answer.status <= 799
-    for name, value in answer.headers:
-        assert re.fullmatch("[!#$%&'*+.^_`|~0-9A-Za-z-]+", name)
-        assert re.fullmatch("[ -~]*", value)
+    check_sendable(answer.headers)
     assert len(set(answer.names)) == len(answer.names)
-    if answer.status in (204, 205, 304):
-        assert answer.body == b""
-        return []
-    assert answer.header("Content-Length") == str(len(answer.body))
-    if "content-type" not in answer.names:
+    bodyless = answer.status in (204, 205, 304)
+    assert bodyless or answer.header("Content-Length") == str(len(answer.body))
+    if bodyless or "content-type" not in answer.names:
         assert answer.body == b""
         return []
     return parse(answer.header("Content-Type"), answer.body)
@@ -192,11 +190,8 @@ def test_any_header_of_a_rule(send, inject_with, name, value, kind, message):
             continue
         injector = inject_with(rule)
         answer = send(injector, "GET", "/")
-        assert injector.errors == []
-        assert answer.status == 503
-        for each, text in answer.headers:
-            assert re.fullmatch("[!#$%&'*+.^_`|~0-9A-Za-z-]+", each)
-            assert re.fullmatch("[ -~]*", text)
+        assert (injector.errors, answer.status) == ([], 503)
+        check_sendable(answer.headers)
 
 
 CONDITIONS = (

@@ -10,7 +10,6 @@ from tests.rows import each_row
 
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
 S3 = f"{DECLARATION}\n<Error><Code>%s</Code><Message>%s</Message>%s<RequestId>%s</RequestId><HostId>%s</HostId></Error>"
-MINIO_HOST = "dd9025bab4ad464b049177c95eb6ebf374d3b3fd1af9251148b658df7ac2e3e8"
 
 
 def at(text):
@@ -41,25 +40,13 @@ def signed(date, *, key="AKIDEXAMPLE", region="us-east-1", names="host;x-amz-dat
     }
 
 
-SLOW = "zRby//pp1PO7Y2mYDdEeTACIDIVxbp3Uk2a4nd8TnGxIxTXxO1Saf1W6RHKjbExBLJ6kcn9/IMsd+i7dMhJg/vgJ3c4fH5Gr1dVWXCtjJm4="
-MOVED = "rfhhIFBaGS2tstKHG3tLVCyQn+JrrFpuNTvA2s+ltQji92zsCwZ0ZbOHnhuDlgeIUP8elpC1rxM="
-UNKNOWN = "9ruADyDIVUpRAHP0l9+lmj6cdzOBnebmsnK2t6Mlz0ON56todZ8KtHCvwJN5IVCef+T539V2eefK3nvdxQAAZGEMvAHkkK8S"
-SKEWED = "CRaDrKRM91F3Ea6WY8n+2BLxPeuJIpDDm+7fIUYYE2fvvRnGocv1/406lhxBURvCDnNt0K5M2oEj7G7NjTbhP18orBtCmzj6"
-CONDITION = "lRPUFsH4HVyZBlBmttk3J6rSfmTCapb/jv+9V6nqvineJsJmFTafQucKDz2vosLfE3MP0091SyBELVVik5ILZBPkfHQgv6sA"
-METHOD = "DNUComNdG7dhjwT1Se8W1rAQCfVZE0I6gAJN1eTn/KsH2+NkyBm8J7XH+QDjP2b6pMepXz/51zE="
-REGION = "BisYpzkFJqTt3Aw5Lb9PtSGxim8A1nu7ndZrVp04DNNiga64JePe2gpklGTp6DWeycle6MJ4wI8="
-EXPIRED = "NeotMePfdnUN5teVounG21CxQ8V5e2dfFP/GTolPv4I+TZFeQo2Ab+utM3cah93/wkDS1ZnWlD4="
-RANGE = "Wd3x60sC5WhLPT+SNpDDAYuUcTBr/RPmNdU0y3Fpmqx1iN4wdioXM4jlYPMbg5MLgVpo9RwgjwM="
-CHUNK = "89t7fuO0G7l575RuwlqGbQ99fUWLg2NrATqRdKlYZCIbuznsPiYuUqjulj+vFaoYsiSrS2K7MNE1rWe8TnshE/gVeFWzaxYQ"
-FORBIDDEN = (
-    "vs0XgjcuzX88X5Q3DhDzyzsdXEC1DR5bF/vjffLaCFNF/e901s0p0xhmRVOX83FTEbB9S1Vgi/"
-    "+455TFExqE4b+5wMJb6AOTAsQmcBWIlzE="
-)
 # Where it was seen, the address, what was asked, and what stood in the body: message, children and ids.
-DIGEST = "stcmwKu6ouf1vmtO0/tjY4X2MSqZQT+hWMPKjcJyNfMnWnyKeKm4ZA4KSauoNnzrj6ghJ/ABrdUXJJYGMmF0GJt1Rw0MGeMOaLbhywBf6wY="
 SAMPLES = {
     "pingcap/tiflash#10538": (
-        "s3:SlowDown", {}, "Please reduce your request rate.", "", ids("5WYFY5P28HFWHTHX", SLOW),
+        "s3:SlowDown", {}, "Please reduce your request rate.", "", ids(
+            "5WYFY5P28HFWHTHX",
+            "zRby//pp1PO7Y2mYDdEeTACIDIVxbp3Uk2a4nd8TnGxIxTXxO1Saf1W6RHKjbExBLJ6kcn9/IMsd+i7dMhJg/vgJ3c4fH5Gr1dVWXCtjJm4=",
+        ),
     ),
     "yanganto/s3rs#18": (
         "s3:PermanentRedirect",
@@ -67,14 +54,17 @@ SAMPLES = {
         "The bucket you are attempting to access must be addressed using the specified endpoint. "
         "Please send all future requests to this endpoint.",
         "<Endpoint>ant-lab.s3-ap-northeast-1.amazonaws.com</Endpoint><Bucket>ant-lab</Bucket>",
-        ids("24035885437204DC", MOVED),
+        ids("24035885437204DC", "rfhhIFBaGS2tstKHG3tLVCyQn+JrrFpuNTvA2s+ltQji92zsCwZ0ZbOHnhuDlgeIUP8elpC1rxM="),
     ),
     "versity/versitygw#2042": (
         "s3:InvalidAccessKeyId",
         {"headers": signed("20260414T120000Z", key="something")},
         "The AWS Access Key Id you provided does not exist in our records.",
         "<AWSAccessKeyId>something</AWSAccessKeyId>",
-        ids("6J3PDT3BWZH60X21", UNKNOWN),
+        ids(
+            "6J3PDT3BWZH60X21",
+            "9ruADyDIVUpRAHP0l9+lmj6cdzOBnebmsnK2t6Mlz0ON56todZ8KtHCvwJN5IVCef+T539V2eefK3nvdxQAAZGEMvAHkkK8S",
+        ),
     ),
     "versity/versitygw#1514": (
         "s3:RequestTimeTooSkewed",
@@ -82,21 +72,27 @@ SAMPLES = {
         "The difference between the request time and the current time is too large.",
         "<RequestTime>20250901T162148Z</RequestTime><ServerTime>2025-09-03T16:21:50Z</ServerTime>"
         "<MaxAllowedSkewMilliseconds>900000</MaxAllowedSkewMilliseconds>",
-        ids("2J8ZFVZVVRA4T7CF", SKEWED),
+        ids(
+            "2J8ZFVZVVRA4T7CF",
+            "CRaDrKRM91F3Ea6WY8n+2BLxPeuJIpDDm+7fIUYYE2fvvRnGocv1/406lhxBURvCDnNt0K5M2oEj7G7NjTbhP18orBtCmzj6",
+        ),
     ),
     "versity/versitygw#2044": (
         "s3:PreconditionFailed",
         {"headers": {"if-match": "dummy"}},
         "At least one of the pre-conditions you specified did not hold",
         "<Condition>If-Match</Condition>",
-        ids("EDJYEF8WY9Y7JTCZ", CONDITION),
+        ids(
+            "EDJYEF8WY9Y7JTCZ",
+            "lRPUFsH4HVyZBlBmttk3J6rSfmTCapb/jv+9V6nqvineJsJmFTafQucKDz2vosLfE3MP0091SyBELVVik5ILZBPkfHQgv6sA",
+        ),
     ),
     "versity/versitygw#1810": (
         "s3:MethodNotAllowed",
         {"method": "POST", "target": "/"},
         "The specified method is not allowed against this resource.",
         "<Method>POST</Method><ResourceType>SERVICE</ResourceType>",
-        ids("ZND8QYD5XYMM8FAA", METHOD),
+        ids("ZND8QYD5XYMM8FAA", "DNUComNdG7dhjwT1Se8W1rAQCfVZE0I6gAJN1eTn/KsH2+NkyBm8J7XH+QDjP2b6pMepXz/51zE="),
     ),
     "aluxian/squirrel-updates-server#21": (
         "s3:AccessDenied/2",
@@ -107,7 +103,7 @@ SAMPLES = {
         "Request has expired",
         "<X-Amz-Expires>300</X-Amz-Expires><Expires>2017-08-14T16:08:53Z</Expires>"
         "<ServerTime>2017-08-14T17:01:57Z</ServerTime>",
-        ids("26705387A029219F", EXPIRED),
+        ids("26705387A029219F", "NeotMePfdnUN5teVounG21CxQ8V5e2dfFP/GTolPv4I+TZFeQo2Ab+utM3cah93/wkDS1ZnWlD4="),
     ),
     # The object of the capture had 100 bytes, which no request tells: ours is empty.
     "versity/versitygw#2069": (
@@ -115,7 +111,7 @@ SAMPLES = {
         {"headers": {"range": "bytes=102-200"}},
         "The requested range is not satisfiable",
         "<RangeRequested>bytes=102-200</RangeRequested><ActualObjectSize>0</ActualObjectSize>",
-        ids("X22A7FJ34SENFQ6W", RANGE),
+        ids("X22A7FJ34SENFQ6W", "Wd3x60sC5WhLPT+SNpDDAYuUcTBr/RPmNdU0y3Fpmqx1iN4wdioXM4jlYPMbg5MLgVpo9RwgjwM="),
     ),
     "versity/versitygw#1232": (
         "s3:InvalidTag", {"method": "PUT", "target": "/photos?tagging"}, "The TagKey you have provided is invalid", "",
@@ -145,7 +141,10 @@ SAMPLES = {
         "The Content-MD5 you specified did not match what we received.",
         "<CalculatedDigest>1B2M2Y8AsgTpgAmY7PhCfg==</CalculatedDigest>"
         "<ExpectedDigest>YeIr1pjzMg1uk/zgIoa12w==</ExpectedDigest>",
-        ids("8CQGDDTENW9SNGC1", DIGEST),
+        ids(
+            "8CQGDDTENW9SNGC1",
+            "stcmwKu6ouf1vmtO0/tjY4X2MSqZQT+hWMPKjcJyNfMnWnyKeKm4ZA4KSauoNnzrj6ghJ/ABrdUXJJYGMmF0GJt1Rw0MGeMOaLbhywBf6wY=",
+        ),
     ),
     "grosskur/lua-resty-aws#2": (
         "s3:XAmzContentSHA256Mismatch",
@@ -205,14 +204,20 @@ SAMPLES = {
         {"method": "PUT"},
         "Only the last chunk is allowed to have a size less than 8192 bytes",
         "<Chunk>2</Chunk><BadChunkSize>3</BadChunkSize>",
-        ids("HBA5THVT66QYRCQX", CHUNK),
+        ids(
+            "HBA5THVT66QYRCQX",
+            "89t7fuO0G7l575RuwlqGbQ99fUWLg2NrATqRdKlYZCIbuznsPiYuUqjulj+vFaoYsiSrS2K7MNE1rWe8TnshE/gVeFWzaxYQ",
+        ),
     ),
     "versity/versitygw#2083": (
         "s3:AccessForbidden",
         {"method": "OPTIONS", "target": "/test", "headers": {"origin": "example.com"}},
         "CORSResponse: CORS is not enabled for this bucket.",
         "<Method>OPTIONS</Method><ResourceType>BUCKET</ResourceType>",
-        ids("Z4ERRATSVNEC7WS7", FORBIDDEN),
+        ids(
+            "Z4ERRATSVNEC7WS7",
+            "vs0XgjcuzX88X5Q3DhDzyzsdXEC1DR5bF/vjffLaCFNF/e901s0p0xhmRVOX83FTEbB9S1Vgi/+455TFExqE4b+5wMJb6AOTAsQmcBWIlzE=",
+        ),
     ),
     # The region of the capture was eu-central-1, which no request tells.
     "jsoma/flatware#10": (
@@ -220,7 +225,7 @@ SAMPLES = {
         {},
         "The authorization header is malformed; the region 'us-east-1' is wrong; expecting 'us-west-2'",
         "<Region>us-west-2</Region>",
-        ids("D5F2662865713BDC", REGION),
+        ids("D5F2662865713BDC", "BisYpzkFJqTt3Aw5Lb9PtSGxim8A1nu7ndZrVp04DNNiga64JePe2gpklGTp6DWeycle6MJ4wI8="),
     ),
     "versity/versitygw#2080": (
         "s3:KeyTooLongError",
@@ -568,7 +573,7 @@ MINIO = (
     f"{DECLARATION}\n<Error><Code>%s</Code><Message>%s</Message>%s<Resource>%s</Resource>"
     "<RequestId>%s</RequestId><HostId>%s</HostId>%s</Error>"
 )
-MINIO_IDS = ids("173D99C6C413E93D", MINIO_HOST)
+MINIO_IDS = ids("173D99C6C413E93D", "dd9025bab4ad464b049177c95eb6ebf374d3b3fd1af9251148b658df7ac2e3e8")
 
 
 @pytest.mark.parametrize(
