@@ -52,32 +52,25 @@ def place_of_parts(client, key):
 
 def test_objects_and_metadata(client):
     """Put, head, get with a range, copy and delete; metadata and Content-Type are kept."""
-    put = client.put_object(
-        Bucket="photos", Key="a/b c+ü", Body=b"meow", Metadata={"mood": "sleepy"}, ContentType="x/y"
-    )
-    head = client.head_object(Bucket="photos", Key="a/b c+ü")
+    source, copy = {"Bucket": "photos", "Key": "a/b c+ü"}, {"Bucket": "photos", "Key": "copy"}
+    put = client.put_object(**source, Body=b"meow", Metadata={"mood": "sleepy"}, ContentType="x/y")
+    head = client.head_object(**source)
     assert {key: head[key] for key in ("ETag", "ContentLength", "ContentType", "Metadata")} == {
         "ETag": put["ETag"],
         "ContentLength": 4,
         "ContentType": "x/y",
         "Metadata": {"mood": "sleepy"},
     }
-    got = client.get_object(Bucket="photos", Key="a/b c+ü", Range="bytes=1-2", ChecksumMode="ENABLED")
+    got = client.get_object(**source, Range="bytes=1-2", ChecksumMode="ENABLED")
     assert (got["ResponseMetadata"]["HTTPStatusCode"], got["Body"].read()) == (206, b"eo")
-    source = {"Bucket": "photos", "Key": "a/b c+ü"}
-    copied = client.copy_object(Bucket="photos", Key="copy", CopySource=source)
-    assert copied["CopyObjectResult"]["ETag"] == put["ETag"]
-    assert client.head_object(Bucket="photos", Key="copy")["Metadata"] == {"mood": "sleepy"}
-    client.copy_object(
-        Bucket="photos",
-        Key="copy",
-        CopySource=source,
-        MetadataDirective="REPLACE",
-        Metadata={"mood": "awake"},
-    )
-    assert client.head_object(Bucket="photos", Key="copy")["Metadata"] == {"mood": "awake"}
-    client.delete_object(Bucket="photos", Key="copy")
-    assert code_of(client.head_object, Bucket="photos", Key="copy") == "404"
+    for change, mood in (
+        ({}, "sleepy"),
+        ({"MetadataDirective": "REPLACE", "Metadata": {"mood": "awake"}}, "awake"),
+    ):
+        copied = client.copy_object(**copy, CopySource=source, **change)["CopyObjectResult"]["ETag"]
+        assert (copied, client.head_object(**copy)["Metadata"]) == (put["ETag"], {"mood": mood})
+    client.delete_object(**copy)
+    assert code_of(client.head_object, **copy) == "404"
 
 
 @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
@@ -182,9 +175,9 @@ def test_checksums_of_parts(photos, kind):
     whole = b64encode(ALGORITHMS["CRC32"]).decode()
     joined = f"{b64encode(zlib.crc32(b''.join(sums)).to_bytes(4)).decode()}-2"
     value = whole if kind == "FULL_OBJECT" else joined
-    with pytest.raises(ClientError, match="BadDigest"):
-        client.complete_multipart_upload(**place, MultipartUpload={"Parts": parts}, ChecksumCRC32="AAAAAA==")
-    done = client.complete_multipart_upload(**place, MultipartUpload={"Parts": parts}, ChecksumCRC32=value)
+    end = {**place, "MultipartUpload": {"Parts": parts}}
+    assert code_of(client.complete_multipart_upload, **end, ChecksumCRC32="AAAAAA==") == "BadDigest"
+    done = client.complete_multipart_upload(**end, ChecksumCRC32=value)
     got = client.get_object(Bucket="photos", Key="k")
     assert got["Body"].read() == b"meow"
     for each in (done, got):
@@ -227,19 +220,20 @@ def test_owners_and_versioning(photos):
         client.list_objects_v2(Bucket="photos", FetchOwner=True),
         client.list_objects_v2(Bucket="photos"),
     ]
+    enabled = {"VersioningConfiguration": {"Status": "Enabled"}}
     assert ["Owner" in each["Contents"][0] for each in listings] == [True, True, False]
     assert "Status" not in client.get_bucket_versioning(Bucket="photos")
-    assert code_of(client.get_bucket_versioning, Bucket="nowhere") == "NoSuchBucket"
-    enabled = {"VersioningConfiguration": {"Status": "Enabled"}}
-    assert code_of(client.put_bucket_versioning, Bucket="photos", **enabled) == "NotImplemented"
+    assert [
+        code_of(client.get_bucket_versioning, Bucket="nowhere"),
+        code_of(client.put_bucket_versioning, Bucket="photos", **enabled),
+    ] == ["NoSuchBucket", "NotImplemented"]
 
 
 @pytest.mark.parametrize("vendor", ["s3", "minio"])
 def test_a_range_past_the_end_tells_the_size(photos, vendor):
     """smart_open takes the end of the object from there, and reads nothing any more if it is 0."""
-    client = photos(vendor, "k")
     with pytest.raises(ClientError) as caught:
-        client.get_object(Bucket="photos", Key="k", Range="bytes=9-")
+        photos(vendor, "k").get_object(Bucket="photos", Key="k", Range="bytes=9-")
     assert caught.value.response["Error"]["ActualObjectSize"] == "4"
 
 
@@ -248,9 +242,8 @@ def test_a_copy_onto_itself_has_to_change_something(photos, vendor):
     """S3 and MinIO refuse one that changes nothing, such as a touch without MetadataDirective."""
     client = photos(vendor, "k")
     copy = {"Bucket": "photos", "Key": "k", "CopySource": {"Bucket": "photos", "Key": "k"}}
-    with pytest.raises(ClientError, match="trying to copy an object to itself") as caught:
+    with pytest.raises(ClientError, match=r"\(InvalidRequest\).* trying to copy an object to itself"):
         client.copy_object(**copy)
-    assert caught.value.response["Error"]["Code"] == "InvalidRequest"
     client.copy_object(**copy, StorageClass="STANDARD_IA")
     client.copy_object(**copy, MetadataDirective="REPLACE", Metadata={"mood": "awake"})
     client.copy_object(**{**copy, "Key": "other"})

@@ -42,8 +42,8 @@ def check(*refused):
 
 def test_buckets(gcs):
     """Made, found, listed by prefix, deleted."""
-    for name in ("films", "photos", "photos_2"):
-        assert gcs.create_bucket(name).name == name
+    names = ["films", "photos", "photos_2"]
+    assert [gcs.create_bucket(name).name for name in names] == names
     assert gcs.get_bucket("photos").storage_class == "STANDARD"
     assert [each.name for each in gcs.list_buckets(prefix="photos", page_size=1)] == ["photos", "photos_2"]
     gcs.bucket("films").delete()
