@@ -1,13 +1,8 @@
-"""The SDKs of Baidu and Volcengine take the store for BOS and TOS: S3 with JSON documents."""
+"""Baidu's SDK takes the store for BOS: S3 with JSON documents."""
 
 import io
-import os
-import subprocess
-import sys
 
 import pytest
-
-PINNED = os.environ.get("PINNED_SDKS")
 
 
 @pytest.fixture
@@ -64,85 +59,3 @@ def test_bos(bos):
     with pytest.raises(BceHttpClientError) as caught:
         bos.get_object_as_string("photos", "a/ü b")
     assert (caught.value.last_error.code, caught.value.last_error.status_code) == ("NoSuchKey", 404)
-
-
-TOS = """
-import sys
-import tos
-from tos.models2 import ObjectTobeDeleted
-
-# It writes the bucket into the Host, so the store is its proxy.
-client = tos.TosClientV2(
-    "id", "key", "http://tos-cn-beijing.volces.com", "cn-beijing", max_retry_count=0,
-    proxy_host="127.0.0.1", proxy_port=int(sys.argv[1]),
-)
-client.create_bucket("photos")
-print([each.name for each in client.list_buckets().buckets])
-client.put_object("photos", "a/b c", content=b"meow", meta={"mood": "sleepy"})
-print(client.get_object("photos", "a/b c", range_start=1, range_end=2).read())
-print(client.head_object("photos", "a/b c").meta)
-print(b"".join(client.get_object("photos", "a/b c")))
-client.copy_object("photos", "copy", "photos", "a/b c")
-upload = client.create_multipart_upload("photos", "film").upload_id
-part = client.upload_part("photos", "film", upload, 1, content=b"film")
-print([(each.part_number, each.size) for each in client.list_parts("photos", "film", upload).parts])
-print([each.key for each in client.list_multipart_uploads("photos").uploads])
-second = client.upload_part_copy("photos", "film", upload, 2, "photos", "a/b c", copy_source_range_start=0,
-                                 copy_source_range_end=1)
-client.complete_multipart_upload("photos", "film", upload, [second, part])
-print(client.get_object("photos", "film").read(), client.head_object("photos", "film").hash_crc64_ecma)
-page = client.list_objects("photos", max_keys=1)
-print([each.key for each in page.contents], page.is_truncated, page.next_marker)
-page = client.list_objects_type2("photos", delimiter="/")
-print([each.key for each in page.contents], [each.prefix for each in page.common_prefixes])
-keys = [ObjectTobeDeleted("film"), ObjectTobeDeleted("copy")]
-print([each.key for each in client.delete_multi_objects("photos", keys).deleted])
-client.delete_object("photos", "a/b c")
-try:
-    client.get_object("photos", "a/b c")
-except tos.exceptions.TosServerError as error:
-    print(error.status_code, error.code)
-big = bytes(range(256)) * 4096 * 11
-with open(sys.argv[2], "wb") as file:
-    file.write(big)
-client.upload_file("photos", "big", sys.argv[2], part_size=5 * 1024 * 1024, task_num=3)
-client.download_file("photos", "big", sys.argv[2], part_size=5 * 1024 * 1024, task_num=3)
-with open(sys.argv[2], "rb") as file:
-    print(file.read() == big)
-for call, source, condition in (
-    (client.put_object, (), {"forbid_overwrite": True}),
-    (client.copy_object, ("photos", "big"), {"forbid_overwrite": True}),
-    (client.put_object, (), {"if_match": '"other"'}),
-):
-    try:
-        call("photos", "big", *source, **condition)
-    except tos.exceptions.TosServerError as error:
-        print(error.status_code, error.code)
-client.close()
-"""
-SAID = """['photos']
-b'eo'
-{'mood': 'sleepy'}
-b'meow'
-[(1, 4)]
-['film']
-b'filmme' {crc}
-['a/b c'] True a/b c
-['copy', 'film'] ['a/']
-['film', 'copy']
-404 NoSuchKey
-True
-412 PreconditionFailed
-412 PreconditionFailed
-412 PreconditionFailed
-"""
-
-
-@pytest.mark.skipif(PINNED is None, reason="tos pins wrapt, so it is in the folder of PINNED_SDKS")
-def test_tos(serve, tmp_path):
-    """In its own process, tos checks content by CRC-64, and lists parts in upload order."""
-    program = [sys.executable, "-c", TOS, str(serve("tos")), str(tmp_path / "big")]
-    done = subprocess.run(
-        program, env={**os.environ, "PYTHONPATH": PINNED}, capture_output=True, text=True, timeout=100
-    )
-    assert done.stdout == SAID.replace("{crc}", "7513182539126557327"), done.stderr

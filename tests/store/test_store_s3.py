@@ -1,15 +1,11 @@
-"""S3 and those who speak it as it is: boto3, minio-py and aiobotocore."""
+"""S3 and those who speak it as it is: boto3 and minio-py."""
 
 import io
-import os
-import subprocess
-import sys
 
 import pytest
 from botocore.exceptions import ClientError
 
 MIB = 1024 * 1024
-PINNED = os.environ.get("PINNED_SDKS")
 
 
 SPEAKERS = ("cos", "gcs-xml", "jdcloud", "kodo-s3", "minio", "obs", "r2", "rgw", "s3")
@@ -141,46 +137,3 @@ def test_minio_s_own_errors(minio):
         with pytest.raises(S3Error) as caught:
             ask(bucket_name="photos", object_name="gone")
         assert caught.value.code == "NoSuchKey"
-
-
-ASYNC = """
-import asyncio, sys
-from aiobotocore.session import get_session
-
-async def main(url):
-    client = get_session().create_client(
-        "s3", endpoint_url=url, region_name="us-east-1", aws_access_key_id="id", aws_secret_access_key="key"
-    )
-    async with client as s3:
-        await s3.create_bucket(Bucket="photos")
-        await s3.put_object(Bucket="photos", Key="a/b", Body=b"meow")
-        upload = (await s3.create_multipart_upload(Bucket="photos", Key="film"))["UploadId"]
-        place = {"Bucket": "photos", "Key": "film", "UploadId": upload}
-        part = await s3.upload_part(PartNumber=1, Body=b"film", **place)
-        parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
-        await s3.complete_multipart_upload(MultipartUpload=parts, **place)
-        await s3.copy_object(Bucket="photos", Key="copy", CopySource="photos/film")
-        got = await s3.get_object(Bucket="photos", Key="copy", Range="bytes=1-2")
-        print(await got["Body"].read())
-        pages = s3.get_paginator("list_objects_v2").paginate(Bucket="photos", PaginationConfig={"PageSize": 1})
-        print([each["Key"] async for page in pages for each in page["Contents"]])
-        keys = {"Objects": [{"Key": "a/b"}, {"Key": "copy"}]}
-        print(len((await s3.delete_objects(Bucket="photos", Delete=keys))["Deleted"]))
-        try:
-            await s3.get_object(Bucket="photos", Key="a/b")
-        except s3.exceptions.NoSuchKey as error:
-            print(error.response["Error"]["Key"])
-
-asyncio.run(main(sys.argv[1]))
-"""
-
-
-@pytest.mark.skipif(PINNED is None, reason="aiobotocore pins botocore, so it is in the folder of PINNED_SDKS")
-def test_aiobotocore(serve):
-    """In a process of its own, whose botocore is not boto3's."""
-    environ = {**os.environ, "PYTHONPATH": PINNED}
-    url = f"http://127.0.0.1:{serve('s3')}"
-    done = subprocess.run(
-        [sys.executable, "-c", ASYNC, url], env=environ, capture_output=True, text=True, timeout=100
-    )
-    assert done.stdout.splitlines() == ["b'il'", "['a/b', 'copy', 'film']", "2", "a/b"], done.stderr
