@@ -62,6 +62,27 @@ def ended(client, path, upload, *tags, **options):
     return client.post(f"{path}?uploadId={upload}", data=f"<X>{parts}</X>", **options)
 
 
+def check_mistakes(vendor, cases, visit, told):
+    """Check that each case gets the documented error, and leaves nothing in the store.
+
+    Args:
+        vendor: whose store it is.
+        cases: mistakes, each with what makes it.
+        visit: a new visitor, whose `used` are the bytes that the case may leave.
+        told: the code in an answer.
+    """
+    assert {mistake for mistake, _ in cases} == set(STORES[vendor].mistakes)
+    expected, found = [], []
+    for mistake, case in cases:
+        visitor = visit()
+        visitor.used = visitor.store.buckets.used
+        answer = case(visitor)
+        row = vendors.get(vendor).find(STORES[vendor].mistakes[mistake])
+        expected.append((mistake, row.status, row.code, visitor.used))
+        found.append((mistake, answer.status_code, told(row, answer), visitor.store.buckets.used))
+    assert found == expected
+
+
 @pytest.fixture
 def serve():
     """Serve a store of a dialect; gives the port."""

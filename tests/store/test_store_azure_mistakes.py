@@ -6,9 +6,9 @@ from urllib.parse import quote
 
 from werkzeug.test import Client
 
-from faultinject import vendors
 from faultinject.store import ObjectStore
-from faultinject.store.stores import STORES
+
+from .conftest import check_mistakes
 
 ROOT = "/account/photos"
 BLOB = {"x-ms-blob-type": "BlockBlob"}
@@ -52,7 +52,9 @@ def leased(visitor):
 
 
 def lengths(visitor):
+    """A case: stage a block, and one whose id has another length."""
     visitor.block("YQ==")
+    visitor.used = visitor.store.buckets.used
     return visitor.block("YWE=")
 
 
@@ -143,24 +145,16 @@ CASES = [
     ("unsupported_header", lambda v: v.copy("http://elsewhere.test/account/photos/there")),
     ("uri", lambda v: v.ask("GET", f"{ROOT}/k", environ_overrides={"PATH_INFO": f"{ROOT}/\xff"})),
 ]
-LEAVE_SOMETHING = {"part_length"}
-"""The cases that stage a block first."""
 
 
 def test_a_mistake_gets_the_documented_error():
     """Status and code are Azure's, in body and header, and nothing of the request is kept."""
-    assert {mistake for mistake, _ in CASES} == set(STORES["azure-blob"].mistakes)
-    expected, found = [], []
-    for mistake, case in CASES:
-        visitor = Visitor(max_bytes=16_384)
-        visitor.used = visitor.store.buckets.used
-        answer = case(visitor)
-        row = vendors.get("azure-blob").find(STORES["azure-blob"].mistakes[mistake])
-        kept = visitor.store.buckets.used - visitor.used if mistake not in LEAVE_SOMETHING else 0
-        told = re.search("<Code>(.*?)</Code>", answer.get_data(as_text=True))
-        expected.append((mistake, row.status, row.code, row.code, 0))
-        found.append((mistake, answer.status_code, told and told[1], answer.headers["x-ms-error-code"], kept))
-    assert found == expected
+
+    def told(row, answer):
+        code = re.search("<Code>(.*?)</Code>", answer.text)
+        return code and code[1] if answer.headers["x-ms-error-code"] == row.code else None
+
+    check_mistakes("azure-blob", CASES, lambda: Visitor(max_bytes=16_384), told)
 
 
 def test_a_full_store_says_so():
@@ -241,15 +235,19 @@ def test_what_is_deleted_is_given_back():
     """A container takes blobs, blocks and metadata with it; a blob its unused blocks."""
     visitor = Visitor()
     empty = ObjectStore("azure-blob").buckets.used
-    visitor.ask("PUT", f"{ROOT}?restype=container&comp=metadata", headers={"x-ms-meta-a": "b"})
-    for identity in ("YQ==", "Yg=="):
-        visitor.block(identity, b"0123456789")
-    visitor.commit(b"<BlockList><Latest>YQ==</Latest></BlockList>")
-    visitor.block("Yw==", b"0123456789")
-    visitor.ask("DELETE", f"{ROOT}/k")
-    visitor.block("Yw==", b"0123456789")
-    visitor.ask("PUT", f"{ROOT}/there?comp=metadata", headers={"x-ms-meta-a": "b"})
-    visitor.ask("DELETE", f"{ROOT}?restype=container")
+    described, block = {"headers": {"x-ms-meta-a": "b"}}, {"data": b"0123456789"}
+    for method, target, options in (
+        ("PUT", "?restype=container&comp=metadata", described),
+        ("PUT", "/k?comp=block&blockid=YQ==", block),
+        ("PUT", "/k?comp=block&blockid=Yg==", block),
+        ("PUT", "/k?comp=blocklist", {"data": b"<BlockList><Latest>YQ==</Latest></BlockList>"}),
+        ("PUT", "/k?comp=block&blockid=Yw==", block),
+        ("DELETE", "/k", {}),
+        ("PUT", "/k?comp=block&blockid=Yw==", block),
+        ("PUT", "/there?comp=metadata", described),
+        ("DELETE", "?restype=container", {}),
+    ):
+        assert visitor.ask(method, f"{ROOT}{target}", **options).status_code < 300
     assert visitor.store.buckets.used == empty
 
 
@@ -270,15 +268,14 @@ def test_blocks_are_found_again():
     """Whatever order they stand in; an empty one as well."""
     visitor = Visitor()
     names = [b64encode(b"%04d" % number).decode() for number in range(30)]
-    for number, name in enumerate(names):
-        content = b"" if number == 7 else b"%d," % number
+    contents = [b"" if number == 7 else b"%d," % number for number in range(30)]
+    for name, content in zip(names, contents, strict=True):
         length = {"CONTENT_LENGTH": str(len(content))}
         assert visitor.block(quote(name), content, environ_overrides=length).status_code == 201
     for kind, order in (("Latest", names), ("Committed", names[::-1])):
         listed = "".join(f"<{kind}>{each}</{kind}>" for each in order)
         assert visitor.commit(f"<BlockList>{listed}</BlockList>").status_code == 201
-    wanted = "".join(f"{number}," for number in reversed(range(30)) if number != 7)
-    assert visitor.ask("GET", f"{ROOT}/k").text == wanted
+    assert visitor.ask("GET", f"{ROOT}/k").data == b"".join(contents[::-1])
 
 
 def test_a_list_of_blocks_heeds_conditions():
