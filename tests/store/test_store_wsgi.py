@@ -1,6 +1,7 @@
 """The store as a plain WSGI application: HTTP's own rules, addresses, threads, memory."""
 
 import io
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -197,8 +198,11 @@ def test_the_resource_of_an_error_is_the_raw_path(client):
 def test_names_that_xml_cannot_hold(client):
     """A key with control characters is listed readably, and exactly if encoding is requested."""
     client.put("/photos/%01%26", data=b"x")
-    assert b"<Key>&amp;</Key>" in client.get("/photos").data
-    assert b"<Key>%01%26</Key>" in client.get("/photos?encoding-type=url").data
+    keys = [
+        re.findall("<Key>(.*?)</Key>", client.get(f"/photos{query}").text)
+        for query in ("", "?encoding-type=url")
+    ]
+    assert keys == [["&amp;", "k"], ["%01%26", "k"]]
 
 
 def test_listing_a_list_of_uploads(client):
@@ -207,15 +211,11 @@ def test_listing_a_list_of_uploads(client):
         client.post(f"/photos/{key}?uploads")
     shown, marker = [], ""
     for _ in range(9):
-        text = client.get(f"/photos?uploads&delimiter=/&max-uploads=1{marker}").get_data(as_text=True)
-        upload = text.partition("<Upload>")[2]
-        shown.append((upload or text.partition("<CommonPrefixes>")[2]).split(">")[1].split("<")[0])
+        text = client.get(f"/photos?uploads&delimiter=/&max-uploads=1{marker}").text
+        shown += re.findall(r"<(?:Upload|CommonPrefixes)>\s*<(?:Key|Prefix)>(.*?)<", text)
         if "<IsTruncated>false" in text:
             break
-        key, identity = (
-            text.partition(f"<{name}>")[2].partition("<")[0]
-            for name in ("NextKeyMarker", "NextUploadIdMarker")
-        )
+        key, identity = re.findall("<Next(?:Key|UploadId)Marker>(.*?)<", text)
         marker = f"&key-marker={key}&upload-id-marker={identity}"
     assert shown == ["a/", "b", "b", "c/"]
     behind = client.get(

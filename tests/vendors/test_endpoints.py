@@ -142,7 +142,6 @@ def test_other_hosts(vendor, host, bucket):
 
 def test_what_stands_before_an_endpoint_is_the_bucket():
     """And nothing of the endpoint: the most specific of the vendor's patterns comes first."""
-
     named = {(vendor, host) for table in (OF_SDKS, DOCUMENTED) for vendor in table for host in table[vendor]}
     for vendor, host in named:
         assert (bucket_of(vendor, f"photos.{host}"), bucket_of(vendor, host)) == ("photos", None)

@@ -1,6 +1,7 @@
 """Level, bucket and key at each kind of service, and input that no client should send."""
 
 from base64 import b64encode, urlsafe_b64encode
+from itertools import product
 from urllib.parse import quote, unquote_to_bytes
 
 from hypothesis import given, settings
@@ -201,13 +202,9 @@ NAMED = [("x-bz-file-name", "a/%C3%BC%20b.jpg"), ("x-bz-part-number", "3")]
 
 def test_every_address_is_read():
     """By both views alike."""
-    for vendor, host, target, *place in PLACES:
-        for made in (
-            environ_of(target, host, headers=NAMED),
-            scope_of(target, host, headers=NAMED),
-        ):
-            seen = seen_by(vendor, made)
-            assert [seen.level, seen.bucket, seen.key] == place, (vendor, host, target, made)
+    for (vendor, host, target, *place), make in product(PLACES, (environ_of, scope_of)):
+        seen = seen_by(vendor, make(target, host, headers=NAMED))
+        assert [seen.level, seen.bucket, seen.key] == place, (vendor, host, target, make)
 
 
 def test_what_is_no_address_of_the_service_is_no_operation():
@@ -257,11 +254,8 @@ def test_what_is_no_address_of_the_service_is_no_operation():
 )  # fmt: skip
 def test_an_identity_reads_sensibly(vendor, method, target, identity):
     """An identity has method, bucket, key and distinctions, and nothing that an attempt changes."""
-    for made in (
-        environ_of(target, "", method=method, headers=NAMED),
-        scope_of(target, "", method=method, headers=NAMED),
-    ):
-        assert seen_by(vendor, made).exact == identity
+    places = [make(target, "", method=method, headers=NAMED) for make in (environ_of, scope_of)]
+    assert [seen_by(vendor, place).exact for place in places] == [identity] * 2
 
 
 def test_ids_that_are_new_in_each_run_are_drawn_alike():
@@ -355,11 +349,8 @@ def test_input_that_no_client_should_send_is_read_or_left_alone():
 def test_anything_at_all_is_read_or_left_alone(vendor, host, path, query, method):
     """Never an exception, in either view."""
     target = f"/{'/'.join(path)}?{query}"
-    for made in (
-        environ_of(target, host, method=method),
-        scope_of(target, host, method=method),
-    ):
-        seen = seen_by(vendor, made)
+    for make in (environ_of, scope_of):
+        seen = seen_by(vendor, make(target, host, method=method))
         assert seen.level and seen.bucket != "" and seen.key != ""
         assert seen.operation is None or seen.operation in operations_of(vendor and vendors.get(vendor)).names
         assert seen.exact.startswith(method.upper()) and seen.identity
