@@ -9,6 +9,7 @@ from packaging.version import Version
 from faultinject.vendors.operations import operations_of
 from tests.engine.conftest import Reading
 from tests.rows import each_row
+from tests.slowly import slowly
 
 from .sent import keep, place_of, sent_by
 
@@ -23,6 +24,9 @@ SAME_FORM = {
 BY_HAND = {"PostObject", "OptionsObject"}
 
 
+SESSION = botocore.session.Session()
+
+
 @pytest.fixture(scope="module", params=["path", "virtual"])
 def client(request):
     """botocore, with requests that end before they are sent."""
@@ -32,7 +36,7 @@ def client(request):
         parameter_validation=False,
         signature_version="s3v4",
     )
-    client = botocore.session.Session().create_client(
+    client = SESSION.create_client(
         "s3",
         region_name="us-east-1",
         endpoint_url="http://storage.example",
@@ -44,7 +48,7 @@ def client(request):
     return client
 
 
-MODEL = botocore.session.Session().get_service_model("s3")
+MODEL = SESSION.get_service_model("s3")
 READ = (1, 44, 5)
 """The newest botocore whose operations are all in the table; a later one may have more."""
 CALLS = [each for each in MODEL.operation_names if each in operations_of(None).names]
@@ -147,6 +151,7 @@ def test_every_operation_is_recognised(client, view, record_all, wrong, with_que
     assert sum("?" in each.url for each in calls.values()) > with_query
 
 
+@pytest.mark.parametrize("client", ["virtual", slowly("path")], indirect=True)
 def test_every_operation_is_recognised_when_it_is_presigned(client, view):
     """Presigning's parameters are no mark of an operation.
 
