@@ -26,7 +26,7 @@ def photos(service):
 
 
 def check(*refused):
-    """Check that each call is refused by the code, as the SDK reads it, and status that stand beside it."""
+    """Check that the SDK reads the code and status that stand beside each call."""
     from azure.core.exceptions import HttpResponseError
 
     for number, (call, expected) in enumerate(refused):

@@ -20,7 +20,7 @@ DOES = {
     "describe": ("PUT", "?comp=metadata", {}),
     "delete": ("DELETE", "", {}),
 }
-"""What is done, by its method, query and headers."""
+"""Method, query and headers of each request."""
 
 
 class Visitor:

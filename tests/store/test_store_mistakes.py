@@ -263,7 +263,7 @@ COPIES = [
     ],
 )
 def test_what_cannot_be_done(vendor, method, path, options, code):
-    """A document without sense, a question without answer and a copy of nothing get their errors."""
+    """Senseless documents, unanswerable questions and impossible copies get their errors."""
     visitor = Visitor(vendor)
     assert code_of(visitor.ask(method, path.format(visitor.upload), **options)) == code
 

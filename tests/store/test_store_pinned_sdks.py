@@ -1,4 +1,4 @@
-"""SDKs that pin what others need newer, each in a process of its own: Volcengine's tos, and aiobotocore."""
+"""Volcengine's tos and aiobotocore, each in its own process: they pin common packages."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""The little of the APIs of B2, Kodo and Swift that there is, through their SDKs and by hand."""
+"""The small stores of B2, Kodo and Swift, through their SDKs and by hand."""
 
 import io
 from hashlib import md5, sha1

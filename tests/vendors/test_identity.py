@@ -85,7 +85,7 @@ PRESIGNING = (
     "x-amz-signature x-amz-date x-amz-expires x-amz-credential x-amz-security-token signature expires awsaccesskeyid"
     " q-signature q-sign-time q-key-time q-ak x-cos-security-token access_key_id e token uploadid"
 ).split()
-"""What presigning adds, in lower case."""
+"""Parameters of presigned requests, in lower case."""
 MEANT = "partnumber versionid prefix marker uploads list-type acl delete".split()
 
 
