@@ -1,13 +1,12 @@
 """Stores on loopback and the vendors' real SDKs in front of them."""
 
-from __future__ import annotations
-
 import json
 import re
 from contextlib import ExitStack
 
 import pytest
 import requests
+from werkzeug.test import Client
 
 from faultinject import vendors
 from faultinject.store import ObjectStore
@@ -29,10 +28,59 @@ def code_of(answer):
     return loaded.get("code") or loaded["Code"]
 
 
+def told(answer):
+    """Status and code of an answer."""
+    return answer.status_code, code_of(answer)
+
+
 def documented(vendor, mistake):
     """Status and code that the vendor documents for a mistake."""
     row = vendors.get(vendor).find(STORES[vendor].mistakes[mistake])
     return row.status, row.code
+
+
+def client_of(vendor="s3", *, max_bytes=2**30, **objects):
+    """A client of a store with the bucket `photos` and these objects."""
+    client = Client(ObjectStore(vendor, max_bytes=max_bytes))
+    client.put("/photos")
+    for key, content in objects.items():
+        client.put(f"/photos/{key}", data=content)
+    return client
+
+
+def begun(client, path, **options):
+    """The id of an upload that begins there."""
+    return re.search(r'(?i)upload_?id(?:>|":")(\w+)', client.post(f"{path}?uploads", **options).text)[1]
+
+
+def ended(client, path, upload, *tags, **options):
+    """The answer to the end of an upload whose parts are 1, 2, and so on, and have these tags."""
+    parts = "".join(
+        f"<Part><PartNumber>{number}</PartNumber><ETag>{tag}</ETag></Part>"
+        for number, tag in enumerate(tags, 1)
+    )
+    return client.post(f"{path}?uploadId={upload}", data=f"<X>{parts}</X>", **options)
+
+
+def check_mistakes(vendor, cases, visit, told):
+    """Check that each case gets the documented error, and leaves nothing in the store.
+
+    Args:
+        vendor: whose store it is.
+        cases: mistakes, each with what makes it.
+        visit: a new visitor, whose `used` are the bytes that the case may leave.
+        told: the code in an answer.
+    """
+    assert {mistake for mistake, _ in cases} == set(STORES[vendor].mistakes)
+    expected, found = [], []
+    for mistake, case in cases:
+        visitor = visit()
+        visitor.used = visitor.store.buckets.used
+        answer = case(visitor)
+        row = vendors.get(vendor).find(STORES[vendor].mistakes[mistake])
+        expected.append((mistake, row.status, row.code, visitor.used))
+        found.append((mistake, answer.status_code, told(row, answer), visitor.store.buckets.used))
+    assert found == expected
 
 
 @pytest.fixture

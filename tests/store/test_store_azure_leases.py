@@ -4,8 +4,6 @@ https://learn.microsoft.com/rest/api/storageservices/lease-blob
 https://learn.microsoft.com/rest/api/storageservices/lease-container
 """
 
-from __future__ import annotations
-
 import pytest
 from werkzeug.test import Client
 
@@ -14,6 +12,15 @@ from faultinject.store import ObjectStore
 A, B, C = (f"{number}f812371-a41d-49e6-b123-f4b542e851c5" for number in (1, 2, 3))
 CONTAINER, BLOB = "/account/photos?restype=container", "/account/photos/k"
 STATES = ("available", "leased", "breaking", "broken", "expired")
+
+
+DOES = {
+    "put": ("PUT", "", {"blob_type": "BlockBlob"}),
+    "get": ("GET", "", {}),
+    "describe": ("PUT", "?comp=metadata", {}),
+    "delete": ("DELETE", "", {}),
+}
+"""Method, query and headers of each request."""
 
 
 class Visitor:
@@ -40,17 +47,10 @@ class Visitor:
         """Change the lease: the answer."""
         return self.ask("PUT", "?comp=lease", lease_action=action, lease_id=lease_id, **headers)
 
-    def put(self, lease_id=None):
-        return said(self.ask("PUT", blob_type="BlockBlob", lease_id=lease_id))
-
-    def get(self, lease_id=None):
-        return said(self.ask("GET", lease_id=lease_id))
-
-    def describe(self, lease_id=None):
-        return said(self.ask("PUT", "?comp=metadata", lease_id=lease_id))
-
-    def delete(self, lease_id=None):
-        return said(self.ask("DELETE", lease_id=lease_id))
+    def do(self, what, lease_id=None):
+        """Do one of `DOES` with the id of a lease: what the answer says."""
+        method, query, headers = DOES[what]
+        return said(self.ask(method, query, lease_id=lease_id, **headers))
 
     def state(self):
         """The state that the target shows, and the status."""
@@ -88,12 +88,6 @@ def brought(state, target=BLOB):
     return made
 
 
-@pytest.fixture
-def tenant():
-    """A visitor of the container."""
-    return Visitor(CONTAINER)
-
-
 MISSING, LOST = "412 LeaseIdMissing", "412 LeaseLost"
 OTHER, NONE = "412 LeaseIdMismatchWithBlobOperation", "412 LeaseNotPresentWithBlobOperation"
 USES = {
@@ -104,13 +98,6 @@ USES = {
     ("get", B): (NONE, OTHER, OTHER, NONE, NONE),
     ("get", None): ("200", "200", "200", "200", "200"),
 }
-
-
-def test_use():
-    """A write needs the id of an active lease; a read that gives an id must give that."""
-    assert {
-        (what, given): tuple(getattr(brought(state), what)(given) for state in STATES) for what, given in USES
-    } == USES
 
 
 OTHER_THERE = "412 LeaseIdMismatchWithContainerOperation"
@@ -131,12 +118,18 @@ USES_OF_CONTAINERS = {
 }
 
 
-def test_use_of_a_container():
-    """Only its deletion needs the id of an active lease; a wrong id is always refused."""
-    assert {
-        (name, given): tuple(getattr(brought(state, CONTAINER), name)(given) for state in STATES)
-        for name, given in USES_OF_CONTAINERS
-    } == USES_OF_CONTAINERS
+@pytest.mark.parametrize(
+    ("target", "uses"), [(BLOB, USES), (CONTAINER, USES_OF_CONTAINERS)], ids=["blob", "container"]
+)
+def test_use(target, uses):
+    """A write needs the id of an active lease; a read that gives an id must give that.
+
+    Of a container only the deletion needs the id; a wrong id is always refused.
+    """
+    assert {each: tuple(brought(state, target).do(*each) for state in STATES) for each in uses} == uses
+
+
+NAMES = ("ETag", "Last-Modified")
 
 
 def leased(visitor):
@@ -144,23 +137,21 @@ def leased(visitor):
     before = visitor.ask("HEAD").headers
     visitor.bring("leased")
     after = visitor.ask("HEAD").headers
-    for name in ("ETag", "Last-Modified"):
-        assert after[name] == before[name]
+    assert [after[name] for name in NAMES] == [before[name] for name in NAMES]
     return after
 
 
-def test_a_leased_container(tenant):
+def test_a_leased_container():
     """Errors name the container, listings show its lease, its blobs can be written."""
+    tenant = Visitor(CONTAINER)
     assert leased(tenant)["x-ms-lease-duration"] == "fixed"
-    assert "There is currently a lease on the container and no" in tenant.ask("DELETE").get_data(as_text=True)
+    assert "There is currently a lease on the container and no" in tenant.ask("DELETE").text
     tenant.target = "/account?comp=list"
-    listing = tenant.ask("GET").get_data(as_text=True)
-    assert "<LeaseStatus>locked</LeaseStatus><LeaseState>leased</LeaseState>" in listing
+    assert "<LeaseStatus>locked</LeaseStatus><LeaseState>leased</LeaseState>" in tenant.ask("GET").text
     tenant.target = BLOB
-    assert tenant.put() == "201"
-    assert tenant.state() == ("available", "unlocked")
+    assert (tenant.do("put"), *tenant.state()) == ("201", "available", "unlocked")
     tenant.target = CONTAINER
-    assert tenant.delete(A) == "202"
+    assert tenant.do("delete", A) == "202"
 
 
 PRESENT, WRONG = "409 LeaseAlreadyPresent", "409 LeaseIdMismatchWithLeaseOperation"
@@ -203,11 +194,10 @@ def test_the_time_of_a_lease(visitor):
     assert visitor.lease("renew", A).headers["x-ms-lease-id"] == A
     assert visitor.state() == ("leased", "locked")
     visitor.now += 30
-    assert visitor.put() == "201"
-    assert said(visitor.lease("renew", A)) == WRONG
+    assert (visitor.do("put"), said(visitor.lease("renew", A))) == ("201", WRONG)
     acquired = visitor.lease("acquire", lease_duration="-1").headers["x-ms-lease-id"]
     visitor.now += 1e9
-    assert visitor.put(acquired) == "201"
+    assert visitor.do("put", acquired) == "201"
     assert visitor.ask("HEAD").headers["x-ms-lease-duration"] == "infinite"
 
 
@@ -215,9 +205,8 @@ def test_a_break(visitor):
     """A break lasts as long as it says, and at most as long as the lease."""
     visitor.bring("leased")
     visitor.now += 10
-    assert visitor.lease("break", lease_break_period="60").headers["x-ms-lease-time"] == "20"
-    assert visitor.lease("break", lease_break_period="5").headers["x-ms-lease-time"] == "5"
-    assert visitor.lease("break", lease_break_period="9").headers["x-ms-lease-time"] == "5"
+    broken = [visitor.lease("break", lease_break_period=each).headers for each in ("60", "5", "9")]
+    assert [each["x-ms-lease-time"] for each in broken] == ["20", "5", "5"]
     visitor.now += 5
     assert visitor.state() == ("broken", "unlocked")
     visitor.lease("acquire", lease_duration="-1")
@@ -227,12 +216,10 @@ def test_a_break(visitor):
 def test_blocks_lists_and_removals(visitor):
     """They need the lease too, and a lease changes neither ETag nor time."""
     leased(visitor)
-    for method, query in (
-        ("PUT", "?comp=block&blockid=YQ=="), ("PUT", "?comp=metadata"), ("PUT", "?comp=properties"), ("DELETE", ""),
-    ):  # fmt: skip
-        assert said(visitor.ask(method, query)) == MISSING
-    assert visitor.ask("DELETE", lease_id=A).status_code == 202
-    assert visitor.put() == "201"
+    queries = ("?comp=block&blockid=YQ==", "?comp=metadata", "?comp=properties")
+    refused = [said(visitor.ask("PUT", query)) for query in queries]
+    assert [*refused, visitor.do("delete")] == [MISSING] * 4
+    assert [visitor.do("delete", A), visitor.do("put")] == ["202", "201"]
     assert visitor.state() == ("available", "unlocked")
 
 

@@ -1,16 +1,14 @@
 """The store's answers to requests that Azure Blob Storage refuses, and the state afterwards."""
 
-from __future__ import annotations
-
 import re
 from base64 import b64encode
 from urllib.parse import quote
 
 from werkzeug.test import Client
 
-from faultinject import vendors
 from faultinject.store import ObjectStore
-from faultinject.store.stores import STORES
+
+from .conftest import check_mistakes
 
 ROOT = "/account/photos"
 BLOB = {"x-ms-blob-type": "BlockBlob"}
@@ -38,6 +36,10 @@ class Visitor:
     def commit(self, document):
         return self.ask("PUT", f"{ROOT}/k?comp=blocklist", data=document)
 
+    def batch(self, body):
+        kind = "multipart/mixed; boundary=x"
+        return self.ask("POST", "/account?comp=batch", data=body.encode(), content_type=kind)
+
     def copy(self, source, **headers):
         return self.ask("PUT", f"{ROOT}/copy", headers={"x-ms-copy-source": source, **headers})
 
@@ -50,7 +52,9 @@ def leased(visitor):
 
 
 def lengths(visitor):
+    """A case: stage a block, and one whose id has another length."""
     visitor.block("YQ==")
+    visitor.used = visitor.store.buckets.used
     return visitor.block("YWE=")
 
 
@@ -141,24 +145,16 @@ CASES = [
     ("unsupported_header", lambda v: v.copy("http://elsewhere.test/account/photos/there")),
     ("uri", lambda v: v.ask("GET", f"{ROOT}/k", environ_overrides={"PATH_INFO": f"{ROOT}/\xff"})),
 ]
-LEAVE_SOMETHING = {"part_length"}
-"""The cases that stage a block first."""
 
 
 def test_a_mistake_gets_the_documented_error():
     """Status and code are Azure's, in body and header, and nothing of the request is kept."""
-    assert {mistake for mistake, _ in CASES} == set(STORES["azure-blob"].mistakes)
-    expected, found = [], []
-    for mistake, case in CASES:
-        visitor = Visitor(max_bytes=16_384)
-        visitor.used = visitor.store.buckets.used
-        answer = case(visitor)
-        row = vendors.get("azure-blob").find(STORES["azure-blob"].mistakes[mistake])
-        kept = visitor.store.buckets.used - visitor.used if mistake not in LEAVE_SOMETHING else 0
-        told = re.search("<Code>(.*?)</Code>", answer.get_data(as_text=True))
-        expected.append((mistake, row.status, row.code, row.code, 0))
-        found.append((mistake, answer.status_code, told and told[1], answer.headers["x-ms-error-code"], kept))
-    assert found == expected
+
+    def told(row, answer):
+        code = re.search("<Code>(.*?)</Code>", answer.text)
+        return code and code[1] if answer.headers["x-ms-error-code"] == row.code else None
+
+    check_mistakes("azure-blob", CASES, lambda: Visitor(max_bytes=16_384), told)
 
 
 def test_a_full_store_says_so():
@@ -171,13 +167,15 @@ def test_what_is_just_allowed():
     """Metadata, block ids, the end of an append blob and moments of conditions are at a bound."""
     visitor = Visitor(clock=lambda: 1_784_548_800.25)
     moment, later = "Mon, 20 Jul 2026 12:00:00 GMT", "Mon, 20 Jul 2026 12:00:01 GMT"
-    assert visitor.put("k", {"x-ms-meta-a": "x" * 8191}, data=b"x").status_code == 201
-    assert visitor.block(quote(b64encode(b"x" * 64))).status_code == 201
-    assert appended(**{"x-ms-blob-condition-maxsize": "1"})(visitor).status_code == 201
-    for header, time, status in (
-        ("If-Unmodified-Since", moment, 201), ("If-Modified-Since", moment, 412), ("If-Modified-Since", later, 412),
-    ):  # fmt: skip
-        assert visitor.put("k", {header: time}, data=b"x").status_code == status
+    answers = [
+        visitor.put("k", {"x-ms-meta-a": "x" * 8191}, data=b"x"),
+        visitor.block(quote(b64encode(b"x" * 64))),
+        appended(**{"x-ms-blob-condition-maxsize": "1"})(visitor),
+    ]
+    assert [each.status_code for each in answers] == [201] * 3
+    asked = [{"If-Unmodified-Since": moment}, {"If-Modified-Since": moment}, {"If-Modified-Since": later}]
+    answers = [visitor.put("k", headers, data=b"x") for headers in asked]
+    assert [each.status_code for each in answers] == [201, 412, 412]
 
 
 def test_a_batch_has_deletions_only():
@@ -186,15 +184,13 @@ def test_a_batch_has_deletions_only():
         f"--x\r\nContent-ID: 0\r\n\r\nPUT {ROOT}/k HTTP/1.1\r\nx-ms-blob-type: BlockBlob\r\n\r\n\r\n--x--\r\n"
     )
     visitor = Visitor()
-    kind = "multipart/mixed; boundary=x"
-    answer = visitor.ask("POST", "/account?comp=batch", data=body.encode(), content_type=kind)
+    answer = visitor.batch(body)
     assert (answer.status_code, b"batches of deletions only" in answer.data) == (202, True)
     assert visitor.ask("GET", f"{ROOT}/k").status_code == 404
 
 
 def test_a_batch_with_what_is_no_request():
     """It is refused whole: what stands before it is not deleted."""
-    kind = "multipart/mixed; boundary=x"
     deletion = f"--x\r\n\r\nDELETE {ROOT}/there HTTP/1.1\r\n\r\n\r\n"
     for wrong in (
         "",
@@ -204,8 +200,7 @@ def test_a_batch_with_what_is_no_request():
         "DELETE /a HTTP/1.1\r\nA: b\nc",
     ):
         visitor = Visitor()
-        body = f"{deletion}--x\r\n\r\n{wrong}\r\n\r\n\r\n--x--\r\n".encode()
-        answer = visitor.ask("POST", "/account?comp=batch", data=body, content_type=kind)
+        answer = visitor.batch(f"{deletion}--x\r\n\r\n{wrong}\r\n\r\n\r\n--x--\r\n")
         assert (answer.status_code, answer.headers["x-ms-error-code"]) == (400, "InvalidInput")
         assert visitor.ask("GET", f"{ROOT}/there").status_code == 200
 
@@ -216,11 +211,8 @@ def test_answers_carry_what_azure_s_carry():
     headers = {"x-ms-version": "2021-08-06", "x-ms-client-request-id": "mine"}
     for path, status in ((f"{ROOT}/there", 200), (f"{ROOT}/gone", 404)):
         answer = visitor.ask("HEAD", path, headers=headers)
-        names = ("x-ms-version", "x-ms-client-request-id")
-        assert (answer.status_code, [answer.headers[name] for name in names]) == (
-            status,
-            ["2021-08-06", "mine"],
-        )
+        assert answer.status_code == status
+        assert headers.items() <= dict(answer.headers).items()
         assert answer.headers["x-ms-request-id"].endswith("000000")
     assert visitor.ask("GET", f"{ROOT}/there").headers["x-ms-version"] == "2021-12-02"
 
@@ -235,7 +227,7 @@ def test_the_account_may_stand_in_the_host():
     assert "<Name>photos</Name>" in listing
     copy = {**host, "x-ms-copy-source": "https://account.blob.core.windows.net/photos/there"}
     assert visitor.ask("PUT", "/photos/copy", headers=copy).status_code == 202
-    by_path = visitor.ask("GET", f"{ROOT}?restype=container&comp=list").get_data(as_text=True)
+    by_path = visitor.ask("GET", f"{ROOT}?restype=container&comp=list").text
     assert 'ServiceEndpoint="http://localhost/account/" ContainerName="photos"' in by_path
 
 
@@ -243,15 +235,19 @@ def test_what_is_deleted_is_given_back():
     """A container takes blobs, blocks and metadata with it; a blob its unused blocks."""
     visitor = Visitor()
     empty = ObjectStore("azure-blob").buckets.used
-    visitor.ask("PUT", f"{ROOT}?restype=container&comp=metadata", headers={"x-ms-meta-a": "b"})
-    for identity in ("YQ==", "Yg=="):
-        visitor.block(identity, b"0123456789")
-    visitor.commit(b"<BlockList><Latest>YQ==</Latest></BlockList>")
-    visitor.block("Yw==", b"0123456789")
-    visitor.ask("DELETE", f"{ROOT}/k")
-    visitor.block("Yw==", b"0123456789")
-    visitor.ask("PUT", f"{ROOT}/there?comp=metadata", headers={"x-ms-meta-a": "b"})
-    visitor.ask("DELETE", f"{ROOT}?restype=container")
+    described, block = {"headers": {"x-ms-meta-a": "b"}}, {"data": b"0123456789"}
+    for method, target, options in (
+        ("PUT", "?restype=container&comp=metadata", described),
+        ("PUT", "/k?comp=block&blockid=YQ==", block),
+        ("PUT", "/k?comp=block&blockid=Yg==", block),
+        ("PUT", "/k?comp=blocklist", {"data": b"<BlockList><Latest>YQ==</Latest></BlockList>"}),
+        ("PUT", "/k?comp=block&blockid=Yw==", block),
+        ("DELETE", "/k", {}),
+        ("PUT", "/k?comp=block&blockid=Yw==", block),
+        ("PUT", "/there?comp=metadata", described),
+        ("DELETE", "?restype=container", {}),
+    ):
+        assert visitor.ask(method, f"{ROOT}{target}", **options).status_code < 300
     assert visitor.store.buckets.used == empty
 
 
@@ -272,15 +268,14 @@ def test_blocks_are_found_again():
     """Whatever order they stand in; an empty one as well."""
     visitor = Visitor()
     names = [b64encode(b"%04d" % number).decode() for number in range(30)]
-    for number, name in enumerate(names):
-        content = b"" if number == 7 else b"%d," % number
+    contents = [b"" if number == 7 else b"%d," % number for number in range(30)]
+    for name, content in zip(names, contents, strict=True):
         length = {"CONTENT_LENGTH": str(len(content))}
         assert visitor.block(quote(name), content, environ_overrides=length).status_code == 201
     for kind, order in (("Latest", names), ("Committed", names[::-1])):
         listed = "".join(f"<{kind}>{each}</{kind}>" for each in order)
         assert visitor.commit(f"<BlockList>{listed}</BlockList>").status_code == 201
-    wanted = "".join(f"{number}," for number in reversed(range(30)) if number != 7)
-    assert visitor.ask("GET", f"{ROOT}/k").text == wanted
+    assert visitor.ask("GET", f"{ROOT}/k").data == b"".join(contents[::-1])
 
 
 def test_a_list_of_blocks_heeds_conditions():

@@ -1,16 +1,14 @@
 """Bodies: aws-chunked, broken and slow ones."""
 
-from __future__ import annotations
-
 import io
 from itertools import product
 
 import pytest
 import requests
-from werkzeug.test import Client
 
 import faultinject
-from faultinject.store import ObjectStore
+
+from .conftest import client_of, code_of
 
 STREAMING = {"x-amz-content-sha256": "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"}
 SIGNED = b"5;chunk-signature=abc\r\nhello\r\n6;chunk-signature=def\r\n world\r\n0;chunk-signature=ghi\r\n\r\n"
@@ -18,15 +16,8 @@ TRAILER = b"b\r\nhello world\r\n0\r\nx-amz-checksum-crc32:DUoRhQ==\r\n\r\n"
 
 
 @pytest.fixture
-def store():
-    return ObjectStore("cos")
-
-
-@pytest.fixture
-def client(store):
-    client = Client(store)
-    client.put("/photos")
-    return client
+def client():
+    return client_of("cos")
 
 
 class Trickle:
@@ -86,35 +77,40 @@ def test_aws_chunked_bodies_are_decoded(client, data, step, headers):
         b"0\r\n" + b"x" * 200_000,
     ],
 )
-def test_broken_aws_chunks(client, store, data):
+def test_broken_aws_chunks(client, data):
     """Wrong sizes, missing ends and endless trailers make an incomplete body; nothing is kept."""
-    used = store.buckets.used
+    used = client.application.buckets.used
     answer = client.put("/photos/k", headers=STREAMING, data=data)
-    assert (answer.status_code, b"IncompleteBody" in answer.data, store.buckets.used) == (400, True, used)
+    assert (answer.status_code, b"IncompleteBody" in answer.data, client.application.buckets.used) == (
+        400,
+        True,
+        used,
+    )
 
 
-def test_a_decoded_length_that_is_not_kept(client, store):
+def test_a_decoded_length_that_is_not_kept(client):
     """A body longer or shorter than it said is incomplete."""
-    used = store.buckets.used
-    for length in ("10", "12"):
-        headers = {**STREAMING, "x-amz-decoded-content-length": length}
-        assert b"IncompleteBody" in client.put("/photos/k", headers=headers, data=SIGNED).data
-    assert store.buckets.used == used
+    used = client.application.buckets.used
+    asked = [{**STREAMING, "x-amz-decoded-content-length": length} for length in ("10", "12")]
+    answers = [client.put("/photos/k", headers=headers, data=SIGNED) for headers in asked]
+    assert ([code_of(each) for each in answers], client.application.buckets.used) == (
+        ["IncompleteBody"] * 2,
+        used,
+    )
 
 
 @pytest.mark.parametrize("terminated", [True, False])
 @pytest.mark.parametrize("body", [Trickle, Broken])
-def test_a_connection_that_breaks(client, store, body, terminated):
+def test_a_connection_that_breaks(client, body, terminated):
     """A broken upload is dropped, whether the server raises or ends the body."""
-    used = store.buckets.used
+    used = client.application.buckets.used
     environ = {"wsgi.input": body(b"x" * 100, 10), "CONTENT_LENGTH": "200"}
-    if terminated:
-        environ["wsgi.input_terminated"] = True
+    environ |= {"wsgi.input_terminated": True} if terminated else {}
     answer = client.put("/photos/k", environ_overrides=environ)
-    assert (b"IncompleteBody" in answer.data, store.buckets.used) == (True, used)
+    assert (b"IncompleteBody" in answer.data, client.application.buckets.used) == (True, used)
 
 
-def test_a_body_in_many_pieces_is_kept_in_few_blocks(client, store):
+def test_a_body_in_many_pieces_is_kept_in_few_blocks(client):
     """Small pieces are kept in few blocks: 3 MiB in pieces of 1,000 bytes come back whole."""
     content = bytes(range(256)) * 4096 * 3
     environ = {"wsgi.input": Trickle(content, 1000), "wsgi.input_terminated": True}

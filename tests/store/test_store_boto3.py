@@ -1,18 +1,14 @@
 """boto3, path style, works with the XML dialects."""
 
-from __future__ import annotations
-
 import io
 import zlib
 from base64 import b64encode
 from hashlib import md5, sha256
 
 import pytest
-import requests
 from botocore.exceptions import ClientError
-from werkzeug.test import Client
 
-from faultinject.store import ObjectStore
+from .conftest import begun, client_of, ended
 
 
 @pytest.fixture(params=["cos", "qiniu-mix"])
@@ -48,7 +44,7 @@ def code_of(call, *given, **named):
     return None
 
 
-def begun(client, key):
+def place_of_parts(client, key):
     """Begin an upload; gives the place of its parts."""
     at = {"Bucket": "photos", "Key": key}
     return {**at, "UploadId": client.create_multipart_upload(**at)["UploadId"]}
@@ -56,32 +52,25 @@ def begun(client, key):
 
 def test_objects_and_metadata(client):
     """Put, head, get with a range, copy and delete; metadata and Content-Type are kept."""
-    put = client.put_object(
-        Bucket="photos", Key="a/b c+ü", Body=b"meow", Metadata={"mood": "sleepy"}, ContentType="x/y"
-    )
-    head = client.head_object(Bucket="photos", Key="a/b c+ü")
+    source, copy = {"Bucket": "photos", "Key": "a/b c+ü"}, {"Bucket": "photos", "Key": "copy"}
+    put = client.put_object(**source, Body=b"meow", Metadata={"mood": "sleepy"}, ContentType="x/y")
+    head = client.head_object(**source)
     assert {key: head[key] for key in ("ETag", "ContentLength", "ContentType", "Metadata")} == {
         "ETag": put["ETag"],
         "ContentLength": 4,
         "ContentType": "x/y",
         "Metadata": {"mood": "sleepy"},
     }
-    got = client.get_object(Bucket="photos", Key="a/b c+ü", Range="bytes=1-2", ChecksumMode="ENABLED")
+    got = client.get_object(**source, Range="bytes=1-2", ChecksumMode="ENABLED")
     assert (got["ResponseMetadata"]["HTTPStatusCode"], got["Body"].read()) == (206, b"eo")
-    source = {"Bucket": "photos", "Key": "a/b c+ü"}
-    copied = client.copy_object(Bucket="photos", Key="copy", CopySource=source)
-    assert copied["CopyObjectResult"]["ETag"] == put["ETag"]
-    assert client.head_object(Bucket="photos", Key="copy")["Metadata"] == {"mood": "sleepy"}
-    client.copy_object(
-        Bucket="photos",
-        Key="copy",
-        CopySource=source,
-        MetadataDirective="REPLACE",
-        Metadata={"mood": "awake"},
-    )
-    assert client.head_object(Bucket="photos", Key="copy")["Metadata"] == {"mood": "awake"}
-    client.delete_object(Bucket="photos", Key="copy")
-    assert code_of(client.head_object, Bucket="photos", Key="copy") == "404"
+    for change, mood in (
+        ({}, "sleepy"),
+        ({"MetadataDirective": "REPLACE", "Metadata": {"mood": "awake"}}, "awake"),
+    ):
+        copied = client.copy_object(**copy, CopySource=source, **change)["CopyObjectResult"]["ETag"]
+        assert (copied, client.head_object(**copy)["Metadata"]) == (put["ETag"], {"mood": mood})
+    client.delete_object(**copy)
+    assert code_of(client.head_object, **copy) == "404"
 
 
 @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
@@ -109,18 +98,16 @@ def test_listings_by_paginator(client):
     for key in keys:
         client.put_object(Bucket="photos", Key=key, Body=b"")
     for operation in ("list_objects", "list_objects_v2"):
-        pages = list(
-            client.get_paginator(operation).paginate(
-                Bucket="photos", Delimiter="/", PaginationConfig={"PageSize": 1}
-            )
-        )
-        found = [each["Key"] for page in pages for each in page.get("Contents", [])]
-        found += [each["Prefix"] for page in pages for each in page.get("CommonPrefixes", [])]
-        assert found == ["b", "ü&<", "a/", "c/"]
+        paginator, page_size = client.get_paginator(operation), {"PageSize": 1}
+        pages = list(paginator.paginate(Bucket="photos", Delimiter="/", PaginationConfig=page_size))
+        shown = [
+            each for page in pages for name in ("Contents", "CommonPrefixes") for each in page.get(name, ())
+        ]
+        assert [each.get("Key", each.get("Prefix")) for each in shown] == ["a/", "b", "c/", "ü&<"]
         assert len(pages) == 4
     second = client.list_objects_v2(Bucket="photos", StartAfter="b", MaxKeys=1)
-    assert (second["KeyCount"], second["Contents"][0]["Key"], second["IsTruncated"]) == (1, "c/1", True)
-    assert second["StartAfter"] == "b"
+    told = [second[name] for name in ("KeyCount", "IsTruncated", "StartAfter")]
+    assert (told, second["Contents"][0]["Key"]) == ([1, True, "b"], "c/1")
     assert "StartAfter" not in client.list_objects_v2(Bucket="photos")  # only if it was sent
 
 
@@ -188,15 +175,14 @@ def test_checksums_of_parts(photos, kind):
     whole = b64encode(ALGORITHMS["CRC32"]).decode()
     joined = f"{b64encode(zlib.crc32(b''.join(sums)).to_bytes(4)).decode()}-2"
     value = whole if kind == "FULL_OBJECT" else joined
-    with pytest.raises(ClientError, match="BadDigest"):
-        client.complete_multipart_upload(**place, MultipartUpload={"Parts": parts}, ChecksumCRC32="AAAAAA==")
-    done = client.complete_multipart_upload(**place, MultipartUpload={"Parts": parts}, ChecksumCRC32=value)
+    end = {**place, "MultipartUpload": {"Parts": parts}}
+    assert code_of(client.complete_multipart_upload, **end, ChecksumCRC32="AAAAAA==") == "BadDigest"
+    done = client.complete_multipart_upload(**end, ChecksumCRC32=value)
     got = client.get_object(Bucket="photos", Key="k")
-    assert got["Body"].read() == b"meow"
-    for each in (done, got):
-        assert (each["ChecksumCRC32"], each["ChecksumType"]) == (value, kind)
     copied = client.copy_object(Bucket="photos", Key="copy", CopySource="photos/k")["CopyObjectResult"]
-    assert (copied["ChecksumCRC32"], copied["ChecksumType"]) == (whole, "FULL_OBJECT")
+    assert got["Body"].read() == b"meow"
+    told = [(each["ChecksumCRC32"], each["ChecksumType"]) for each in (done, got, copied)]
+    assert told == [(value, kind), (value, kind), (whole, "FULL_OBJECT")]
 
 
 @pytest.mark.parametrize(("algorithm", "whole"), [("CRC32", False), ("CRC64NVME", True)])
@@ -205,15 +191,11 @@ def test_what_has_no_checksum(algorithm, whole):
 
     An algorithm that there is not is refused.
     """
-    client = Client(ObjectStore("s3"))
-    client.put("/photos")
-    start = {"x-amz-checksum-algorithm": algorithm}
+    client = client_of("s3")
     assert client.post("/photos/k?uploads", headers={"x-amz-checksum-algorithm": "MD4"}).status_code == 400
-    started = client.post("/photos/k?uploads", headers=start).get_data(as_text=True)
-    upload = started.partition("<UploadId>")[2].partition("<")[0]
+    upload = begun(client, "/photos/k", headers={"x-amz-checksum-algorithm": algorithm})
     etag = client.put(f"/photos/k?partNumber=1&uploadId={upload}", data=b"meow").headers["ETag"]
-    parts = f"<X><Part><PartNumber>1</PartNumber><ETag>{etag}</ETag></Part></X>"
-    done = client.post(f"/photos/k?uploadId={upload}", data=parts).get_data(as_text=True)
+    done = ended(client, "/photos/k", upload, etag).text
     assert ("<ChecksumType>FULL_OBJECT<" in done, "Checksum" in done) == (whole, whole)
 
 
@@ -221,17 +203,12 @@ def test_the_access_list_of_an_object(photos):
     """Its owner, and nobody else, has full control."""
     client = photos("s3", "k")
     listed = client.list_objects(Bucket="photos")["Contents"][0]["Owner"]
-    answer = client.get_object_acl(Bucket="photos", Key="k")
-    assert answer["ResponseMetadata"]["HTTPHeaders"]["content-type"] == "application/xml"
-    assert answer["Owner"] == listed
-    assert answer["Grants"] == [
-        {"Grantee": {**listed, "Type": "CanonicalUser"}, "Permission": "FULL_CONTROL"}
-    ]
-    with pytest.raises(client.exceptions.NoSuchKey):
-        client.get_object_acl(Bucket="photos", Key="missing")
-    assert client.get_bucket_acl(Bucket="photos")["Grants"] == answer["Grants"]
-    with pytest.raises(client.exceptions.NoSuchBucket):
-        client.get_bucket_acl(Bucket="missing")
+    grant = {"Grantee": {**listed, "Type": "CanonicalUser"}, "Permission": "FULL_CONTROL"}
+    for answer in (client.get_object_acl(Bucket="photos", Key="k"), client.get_bucket_acl(Bucket="photos")):
+        assert answer["ResponseMetadata"]["HTTPHeaders"]["content-type"] == "application/xml"
+        assert (answer["Owner"], answer["Grants"]) == (listed, [grant])
+    assert code_of(client.get_object_acl, Bucket="photos", Key="missing") == "NoSuchKey"
+    assert code_of(client.get_bucket_acl, Bucket="missing") == "NoSuchBucket"
 
 
 def test_owners_and_versioning(photos):
@@ -242,19 +219,20 @@ def test_owners_and_versioning(photos):
         client.list_objects_v2(Bucket="photos", FetchOwner=True),
         client.list_objects_v2(Bucket="photos"),
     ]
+    enabled = {"VersioningConfiguration": {"Status": "Enabled"}}
     assert ["Owner" in each["Contents"][0] for each in listings] == [True, True, False]
     assert "Status" not in client.get_bucket_versioning(Bucket="photos")
-    assert code_of(client.get_bucket_versioning, Bucket="nowhere") == "NoSuchBucket"
-    enabled = {"VersioningConfiguration": {"Status": "Enabled"}}
-    assert code_of(client.put_bucket_versioning, Bucket="photos", **enabled) == "NotImplemented"
+    assert [
+        code_of(client.get_bucket_versioning, Bucket="nowhere"),
+        code_of(client.put_bucket_versioning, Bucket="photos", **enabled),
+    ] == ["NoSuchBucket", "NotImplemented"]
 
 
 @pytest.mark.parametrize("vendor", ["s3", "minio"])
 def test_a_range_past_the_end_tells_the_size(photos, vendor):
     """smart_open takes the end of the object from there, and reads nothing any more if it is 0."""
-    client = photos(vendor, "k")
     with pytest.raises(ClientError) as caught:
-        client.get_object(Bucket="photos", Key="k", Range="bytes=9-")
+        photos(vendor, "k").get_object(Bucket="photos", Key="k", Range="bytes=9-")
     assert caught.value.response["Error"]["ActualObjectSize"] == "4"
 
 
@@ -263,9 +241,8 @@ def test_a_copy_onto_itself_has_to_change_something(photos, vendor):
     """S3 and MinIO refuse one that changes nothing, such as a touch without MetadataDirective."""
     client = photos(vendor, "k")
     copy = {"Bucket": "photos", "Key": "k", "CopySource": {"Bucket": "photos", "Key": "k"}}
-    with pytest.raises(ClientError, match="trying to copy an object to itself") as caught:
+    with pytest.raises(ClientError, match=r"\(InvalidRequest\).* trying to copy an object to itself"):
         client.copy_object(**copy)
-    assert caught.value.response["Error"]["Code"] == "InvalidRequest"
     client.copy_object(**copy, StorageClass="STANDARD_IA")
     client.copy_object(**copy, MetadataDirective="REPLACE", Metadata={"mood": "awake"})
     client.copy_object(**{**copy, "Key": "other"})
@@ -273,15 +250,12 @@ def test_a_copy_onto_itself_has_to_change_something(photos, vendor):
 
 
 @pytest.mark.parametrize(("vendor", "code"), [("s3", None), ("minio", "BucketAlreadyOwnedByYou")])
-def test_a_bucket_is_made_again(serve, boto, vendor, code):
+def test_a_bucket_is_made_again(photos, vendor, code):
     """S3 in us-east-1 accepts the same bucket again, and keeps its content; others answer 409.
 
     S3's other regions do the same.
     """
-    client = boto(serve(vendor))
-
-    assert code_of(client.create_bucket, Bucket="photos") is None
-    client.put_object(Bucket="photos", Key="cat", Body=b"meow")
+    client = photos(vendor, "cat")
     assert code_of(client.create_bucket, Bucket="photos") == code
     assert client.get_object(Bucket="photos", Key="cat")["Body"].read() == b"meow"
     elsewhere = {"CreateBucketConfiguration": {"LocationConstraint": "eu-west-1"}}
@@ -296,7 +270,7 @@ def test_parts_of_a_finished_object(photos, vendor):
     """
     client = photos(vendor)
     at = {"Bucket": "photos", "Key": "cat"}
-    upload = begun(client, "cat")
+    upload = place_of_parts(client, "cat")
     parts = [
         {"PartNumber": number, "ETag": client.upload_part(**upload, PartNumber=number, Body=content)["ETag"]}
         for number, content in ((1, b"meow"), (4, b"purr!"))
@@ -312,13 +286,15 @@ def test_parts_of_a_finished_object(photos, vendor):
             return error.response["Error"]["Code"]
         return got.get("PartsCount"), got.get("ContentRange"), got["Body"].read()
 
-    assert [part("cat", number) for number in (1, 2, 4)] == [
-        (2, "bytes 0-3/9", b"meow"),
-        "InvalidPartNumber",
-        (2, "bytes 4-8/9", b"purr!"),
-    ]
-    assert [part("copy", 1), part("copy", 2)] == [(None, "bytes 0-8/9", b"meowpurr!"), "InvalidPartNumber"]
-    assert part("empty", 1) == (None, None, b"")
+    found = {
+        ("cat", 1): (2, "bytes 0-3/9", b"meow"),
+        ("cat", 2): "InvalidPartNumber",
+        ("cat", 4): (2, "bytes 4-8/9", b"purr!"),
+        ("copy", 1): (None, "bytes 0-8/9", b"meowpurr!"),
+        ("copy", 2): "InvalidPartNumber",
+        ("empty", 1): (None, None, b""),
+    }
+    assert {each: part(*each) for each in found} == found
     head = client.head_object(**at, PartNumber=4)
     assert (head["ContentLength"], head["PartsCount"], head["ETag"]) == (
         5,
@@ -338,16 +314,12 @@ def test_the_next_marker(photos, vendor, marker):
 
 
 @pytest.mark.parametrize(("vendor", "status"), [("s3", 404), ("minio", 200)])
-def test_a_plus_in_a_source(serve, boto, vendor, status):
+def test_a_plus_in_a_source(vendor, status):
     """It is a blank to S3, so that a client which does not encode it finds no object."""
-    port = serve(vendor)
-    boto(port).create_bucket(Bucket="photos")
-    boto(port).put_object(Bucket="photos", Key="a+b")
-    for source, expected in (("photos/a+b", status), ("photos/a%2Bb", 200)):
-        answer = requests.put(
-            f"http://127.0.0.1:{port}/photos/copy", headers={"x-amz-copy-source": source}, timeout=60
-        )
-        assert answer.status_code == expected
+    client = client_of(vendor, **{"a+b": b"x"})
+    asked = [{"x-amz-copy-source": source} for source in ("photos/a+b", "photos/a%2Bb")]
+    answers = [client.put("/photos/copy", headers=headers) for headers in asked]
+    assert [each.status_code for each in answers] == [status, 200]
 
 
 @pytest.mark.parametrize(("vendor", "code"), [("s3", None), ("cos", "BucketNotEmpty")])
@@ -379,7 +351,7 @@ RANGES = {
 def test_a_range_of_a_source_has_to_be_in_it(photos, vendor, codes):
     """S3 wants first and last, and both in the source, where a range of a read is cut."""
     client = photos(vendor, "cat")
-    copy = begun(client, "copy") | {"PartNumber": 1, "CopySource": "photos/cat"}
+    copy = place_of_parts(client, "copy") | {"PartNumber": 1, "CopySource": "photos/cat"}
     found = {each: code_of(client.upload_part_copy, **copy, CopySourceRange=each) for each in codes}
     assert found == codes
 
@@ -390,7 +362,7 @@ def test_what_s3_says_of_an_object(photos):
     Whatever the source was made of.
     """
     client = photos("s3")
-    upload = begun(client, "cat")
+    upload = place_of_parts(client, "cat")
     tag = client.upload_part(**upload, PartNumber=1, Body=b"meow")["ETag"]
     whole = client.complete_multipart_upload(
         **upload, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": tag}]}
@@ -407,7 +379,7 @@ def test_what_s3_says_of_an_object(photos):
 def test_a_list_of_parts_without_etags(photos, vendor, code):
     """S3 wants them; of the others nobody has said so."""
     client = photos(vendor)
-    upload = begun(client, "cat")
+    upload = place_of_parts(client, "cat")
     client.upload_part(**upload, PartNumber=1, Body=b"meow")
     parts = {"Parts": [{"PartNumber": 1}]}
     assert code_of(client.complete_multipart_upload, **upload, MultipartUpload=parts) == code

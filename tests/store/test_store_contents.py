@@ -1,13 +1,14 @@
-"""A store's contents can be taken, changed and put back."""
-
-from __future__ import annotations
+"""A store's contents can be taken, changed and put back, and there before the first request."""
 
 import io
-import re
 
+import pytest
 from werkzeug.test import Client
 
+from faultinject.store import ObjectStore
 from faultinject.store.wsgi import ResettableStore, change
+
+from .conftest import begun, ended
 
 
 def filled(vendor="s3"):
@@ -16,7 +17,7 @@ def filled(vendor="s3"):
     assert client.put("/photos").status_code == 200
     for name, content in (("cat", b"meow"), ("dog", b"woof")):
         client.put(f"/photos/{name}", data=content, headers={"x-amz-meta-mood": "sleepy"})
-    upload = re.search("<UploadId>(.*?)<", client.post("/photos/film?uploads").text)[1]
+    upload = begun(client, "/photos/film")
     assert client.put(f"/photos/film?partNumber=1&uploadId={upload}", data=b"film").status_code == 200
     return store, client, upload
 
@@ -27,11 +28,9 @@ def test_put_back():
     store.saved_contents = store.contents
     assert len(store.saved_contents) == 4
     for _ in range(2):
-        client.put("/photos/cat", data=b"purr")
-        client.put("/photos/owl", data=b"hoot")
         client.delete("/photos/dog")
-        client.put(f"/photos/film?partNumber=2&uploadId={upload}", data=b"more")
-        client.put("/films")
+        for path in ("/photos/cat", "/photos/owl", f"/photos/film?partNumber=2&uploadId={upload}", "/films"):
+            client.put(path, data=b"more" if path.count("/") == 2 else b"")
         assert store.contents != store.saved_contents
         store.reset()
         assert store.contents == store.saved_contents
@@ -40,8 +39,7 @@ def test_put_back():
         assert client.get(f"/photos/film?uploadId={upload}").text.count("<PartNumber>") == 1
     store.saved_contents = {}
     store.reset()
-    assert store.contents == {}
-    assert client.get("/photos/cat").status_code == 404
+    assert (store.contents, client.get("/photos/cat").status_code) == ({}, 404)
 
 
 def test_a_change_leaves_everything_else():
@@ -74,10 +72,36 @@ def test_a_request_under_way_ends_in_the_old_store():
 
         def readinto(self, buffer):
             store.reset()
-            resets.append(len(buffer))
             return super().readinto(buffer)
 
-    resets = []
-    assert client.put("/photos/cat", input_stream=Late(b"meow"), content_length=4).status_code == 200
-    assert resets
+    late = Late(b"meow")
+    assert client.put("/photos/cat", input_stream=late, content_length=4).status_code == 200
+    assert late.tell() == 4
     assert client.get("/photos/cat").status_code == 404
+
+
+@pytest.fixture
+def store():
+    """A store that holds something before the first request."""
+    made = ObjectStore("cos")
+    made.fill("photos", objects=["a"], uploads=["up"], content=b"meow")
+    return made
+
+
+def test_what_was_filled_in_is_there(store):
+    """Objects are read like any other; an upload's id is its key, its one part has the number 1."""
+    client, etag = Client(store), '"4a4be40c96ac6314e91d93f38043a634"'
+    assert ended(client, "/photos/up", "up", etag).status_code == 200
+    answers = [client.get(f"/photos/{key}") for key in ("a", "up")]
+    assert [(each.status_code, each.data) for each in answers] == [(200, b"meow")] * 2
+    assert answers[0].headers["ETag"] == etag
+
+
+def test_what_was_filled_in_is_counted(store):
+    """Everything is within the budget, and what is deleted is given back."""
+    client = Client(store)
+    for path in ("/photos/a", "/photos/up?uploadId=up", "/photos"):
+        client.delete(path)
+    assert store.buckets.used == 0
+    with pytest.raises(Exception, match="full"):
+        ObjectStore("cos", max_bytes=2000).fill("photos", objects=["a"], uploads=[], content=bytes(2000))

@@ -1,7 +1,5 @@
 """The JSS client takes the store for JSS."""
 
-from __future__ import annotations
-
 import pytest
 import requests
 from jss_upload.jss import Jss
@@ -27,9 +25,8 @@ def bucket(service, port):
 def test_buckets(service, bucket):
     """Buckets are listed, found and deleted."""
     assert [each["Name"] for each in service.list_buckets()] == ["photos"]
-    assert service.has_bucket("photos") and not service.has_bucket("other")
-    assert bucket.delete().status_code == 204
-    assert service.list_buckets() == []
+    assert [service.has_bucket(name) for name in ("photos", "other")] == [True, False]
+    assert (bucket.delete().status_code, service.list_buckets()) == (204, [])
 
 
 def test_objects(service, bucket, tmp_path):
@@ -39,16 +36,13 @@ def test_objects(service, bucket, tmp_path):
     file.write_text("purr")
     assert bucket.object("f").put_file(str(file), "f").status_code == 200
     stored = bucket.object("a/k")
-    assert stored.get().content == b"meow"
-    head = stored.head()
-    assert [head[name] for name in ("Content-Length", "Content-Type", "Content-Disposition")] == [
-        "4",
-        "application/octet-stream",
-        "attachment; filename=a%2Fk",
-    ]
-    assert stored.exist()
-    assert stored.delete().status_code == 204
-    assert not stored.exist()
+    kept = {
+        "Content-Length": "4",
+        "Content-Type": "application/octet-stream",
+        "Content-Disposition": "attachment; filename=a%2Fk",
+    }
+    assert (stored.get().content, stored.head().items() >= kept.items()) == (b"meow", True)
+    assert [stored.exist(), stored.delete().status_code, stored.exist()] == [True, 204, False]
     service.save_data("http://x/y/z", None, {"answer": 42}, bucket_name="photos")
     assert service.get_data("http://x/y/z", None, bucket_name="photos") == {"answer": 42}
 
@@ -95,9 +89,9 @@ def test_documents_that_no_client_reads(bucket, port):
     [part] = parts["Part"]
     assert (parts["HasNext"], part["PartNumber"], part["ETag"], part["Size"]) == (False, 1, etag, 1)
     bucket.object("a").put_data("meow", "a")
-    copied = requests.put(f"{url}/b", headers={"x-jss-copy-source": "/photos/a"})
-    assert copied.json()["ETag"] == "4a4be40c96ac6314e91d93f38043a634"
-    assert requests.get(f"{url}?location").json() == {}
+    copied = requests.put(f"{url}/b", headers={"x-jss-copy-source": "/photos/a"}).json()
+    location = requests.get(f"{url}?location").json()
+    assert (copied["ETag"], location) == ("4a4be40c96ac6314e91d93f38043a634", {})
     deleted = requests.post(f"{url}?delete", json={"Object": [{"Key": "a"}, {"Key": "x" * 2000}]})
     assert deleted.json() == {
         "Deleted": [{"Key": "a"}],

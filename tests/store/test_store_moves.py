@@ -1,7 +1,5 @@
 """The store changes while a client reads: another writer, or answers before the last change."""
 
-from __future__ import annotations
-
 import pytest
 from werkzeug.test import Client
 from werkzeug.wrappers import Response
@@ -9,7 +7,15 @@ from werkzeug.wrappers import Response
 from faultinject import Injector, Scenario, WSGIFaultMiddleware
 from faultinject.store import ObjectStore
 
+from .conftest import client_of
+
 FIRST, SECOND = b"first version", b"second version"
+
+
+def behind(rules, app):
+    """A client of an app behind faults, and the injector."""
+    injector = Injector(Scenario(rules), environ={})
+    return Client(WSGIFaultMiddleware(app, injector=injector)), injector
 
 
 @pytest.fixture(params=["s3", "cos", "oss", "tos"])
@@ -17,13 +23,9 @@ def store(request):
     """From rules to a client of a store whose object was written twice, and the injector."""
 
     def make(rules):
-        inner = ObjectStore(request.param)
-        plain = Client(inner)
-        plain.put("/photos")
-        plain.put("/photos/k", data=FIRST)
+        plain = client_of(request.param, k=FIRST)
         plain.put("/photos/k", data=SECOND)
-        injector = Injector(Scenario(rules), environ={})
-        return Client(WSGIFaultMiddleware(inner, injector=injector)), injector
+        return behind(rules, plain.application)
 
     return make
 
@@ -42,12 +44,10 @@ def test_another_writer_comes_first(store):
     before = client.get("/photos/k")
     moved = client.get("/photos/k", headers={"Range": "bytes=3-"})
     after = client.get("/photos/k")
-    assert (before.data, len(after.data)) == (SECOND, len(SECOND))
-    assert moved.data == after.data[3:]
+    assert (before.data, len(after.data), moved.data) == (SECOND, len(SECOND), after.data[3:])
     assert all(one != other for one, other in zip(before.data, after.data, strict=True))
     assert moved.headers["ETag"] == after.headers["ETag"] != before.headers["ETag"]
-    assert did(injector) == ["passed", "overwritten", "passed"]
-    assert moved.headers["x-faultinject"] == "rule-1"
+    assert (did(injector), moved.headers["x-faultinject"]) == (["passed", "overwritten", "passed"], "rule-1")
 
 
 @pytest.mark.parametrize("header", ["If-Match", "If-Range"])
@@ -62,8 +62,8 @@ def test_a_client_that_asks_for_the_version_it_knows(store, header):
 def test_another_writer_comes_before_a_write(store):
     """A write on the condition that the object is as it was read is refused."""
     client, injector = store("overwrite,method=PUT")
-    etag = client.get("/photos/k").headers["ETag"]
-    assert client.put("/photos/k", data=b"third", headers={"If-Match": etag}).status_code == 412
+    match = {"If-Match": client.get("/photos/k").headers["ETag"]}
+    assert client.put("/photos/k", data=b"third", headers=match).status_code == 412
     assert did(injector) == ["overwritten"]
 
 
@@ -95,7 +95,7 @@ def test_an_older_version_than_an_upload():
     """The parts that were put together are the last change."""
     inner = ObjectStore("oss")
     inner.fill("photos", objects=["k"], uploads=["k"], content=FIRST)
-    client = Client(WSGIFaultMiddleware(inner, injector=Injector(Scenario("stale,method=GET"), environ={})))
+    client, _ = behind("stale,method=GET", inner)
     client.put("/photos/k", data=SECOND)
     assert client.post("/photos/k?uploadId=k", headers={"x-oss-complete-all": "yes"}).status_code == 200
     assert client.get("/photos/k").data == SECOND
@@ -130,10 +130,8 @@ def test_what_is_not_known_any_more(store):
 
 def test_an_app_that_is_no_store_refuses():
     """The rule is not carried out, and does not count."""
-    injector = Injector(Scenario("overwrite"), environ={})
-    client = Client(WSGIFaultMiddleware(Response(b"app"), injector=injector))
-    assert client.get("/photos/k").data == b"app"
-    assert did(injector) == ["refused"]
+    client, injector = behind("overwrite", Response(b"app"))
+    assert (client.get("/photos/k").data, did(injector)) == (b"app", ["refused"])
 
 
 @pytest.mark.parametrize("vendor", ["gcs", "azure-blob"])
@@ -142,10 +140,7 @@ def test_stores_with_other_apis(vendor):
     inner = ObjectStore(vendor)
     inner.fill("photos", objects=["k"], uploads=(), content=FIRST)
     path = "/storage/v1/b/photos/o/k?alt=media" if vendor == "gcs" else "/account/photos/k"
-    injector = Injector(Scenario("overwrite,skip=1,times=1 stale,skip=2"), environ={})
-    client = Client(WSGIFaultMiddleware(inner, injector=injector))
+    client, _ = behind("overwrite,skip=1,times=1 stale,skip=2", inner)
     first, second, third = (client.get(path) for _ in range(3))
-    assert (first.data, third.data) == (FIRST, FIRST)
-    assert len(second.data) == len(FIRST)
-    assert second.data != FIRST
-    assert first.headers["ETag"] != second.headers["ETag"]
+    assert (first.data, third.data, len(second.data)) == (FIRST, FIRST, len(FIRST))
+    assert second.data != FIRST and first.headers["ETag"] != second.headers["ETag"]

@@ -1,8 +1,5 @@
 """OSS, TOS and COS send each content's CRC-64, which their SDKs compare with their own."""
 
-from __future__ import annotations
-
-import re
 import subprocess
 import sys
 
@@ -10,6 +7,8 @@ import pytest
 from werkzeug.test import Client
 
 from faultinject.store import ObjectStore
+
+from .conftest import begun, client_of, ended
 
 CHECK = 0x995DC9BBDF1939FA
 """Of `123456789`, as CRC-64/XZ: https://reveng.sourceforge.io/crc-catalogue/17plus.htm"""
@@ -40,17 +39,14 @@ for vendor, header in (("oss", "x-oss-hash-crc64ecma"), ("s3", "x-amz-checksum-c
 
 def test_without_crcmod():
     """The SDKs bring it along; the slow way gives the catalogue's values, too."""
-    ran = subprocess.run([sys.executable, "-c", WITHOUT], stdout=subprocess.PIPE, text=True, check=True)
-    assert ran.stdout == f"{CHECK}\nrosUhgp5mIg=\n"
+    assert subprocess.check_output([sys.executable, "-c", WITHOUT], text=True) == f"{CHECK}\nrosUhgp5mIg=\n"
 
 
 @pytest.mark.parametrize("vendor", ["oss", "tos", "cos"])
 def test_every_answer_about_content_has_it(vendor):
     """Put, get, of a range too, head, copy, part, part's copy, and the end of an upload."""
-    client = Client(ObjectStore(vendor))
-    name = f"x-{vendor}-hash-crc64ecma"
+    client, name = client_of(vendor), f"x-{vendor}-hash-crc64ecma"
     copying = {f"x-{vendor}-copy-source": "/photos/k"}
-    client.put("/photos")
     answers = [
         client.put("/photos/k", data=b"123456789"),
         client.get("/photos/k"),
@@ -59,22 +55,19 @@ def test_every_answer_about_content_has_it(vendor):
         client.put("/photos/copy", headers=copying),
         client.get("/photos/copy"),
     ]
-    upload = re.search("[0-9a-f]{64}", client.post("/photos/film?uploads").get_data(as_text=True))[0]
+    upload = begun(client, "/photos/film")
     place = f"/photos/film?uploadId={upload}"
-    answers.append(client.put(f"{place}&partNumber=1", data=b"123456789"))
-    answers.append(client.put(f"{place}&partNumber=2", headers=copying))
-    etags = [each.headers["ETag"] for each in answers[-2:]]
+    parts = [
+        client.put(f"{place}&partNumber=1", data=b"123456789"),
+        client.put(f"{place}&partNumber=2", headers=copying),
+    ]
+    etags = [each.headers["ETag"] for each in parts]
+    assert [each.headers.get(name) for each in (*answers, *parts)] == [str(CHECK)] * 8
     if vendor == "tos":
-        rows = ",".join(f'{{"PartNumber":{at + 1},"ETag":{each}}}' for at, each in enumerate(etags))
-        document = f'{{"Parts":[{rows}]}}'
+        rows = ",".join(f'{{"PartNumber":{at},"ETag":{each}}}' for at, each in enumerate(etags, 1))
+        done = client.post(place, data=f'{{"Parts":[{rows}]}}')
     else:
-        rows = "".join(
-            f"<Part><PartNumber>{at + 1}</PartNumber><ETag>{each}</ETag></Part>"
-            for at, each in enumerate(etags)
-        )
-        document = f"<CompleteMultipartUpload>{rows}</CompleteMultipartUpload>"
-    assert [each.headers.get(name) for each in answers] == [str(CHECK)] * len(answers)
-    done = client.post(place, data=document)
+        done = ended(client, "/photos/film", upload, *etags)
     twice = crc64(b"123456789" * 2)
     assert [each.headers.get(name) for each in (done, client.head("/photos/film"))] == [twice, twice]
 
@@ -108,13 +101,10 @@ def test_oss2_checks_what_it_gets(serve):
 
 def test_parts_of_many_sizes():
     """The whole's checksum is right for any sizes of parts, and for parts sent repeatedly."""
-    client = Client(ObjectStore("oss"))
-    client.put("/photos")
-    upload = re.search("[0-9a-f]{64}", client.post("/photos/film?uploads").get_data(as_text=True))[0]
-    place, whole = f"/photos/film?uploadId={upload}", b""
-    for number, size in enumerate((1, 300, 1, 7, 300, 65536, 7), 1):
-        part = bytes([number]) * size
-        whole += part
+    client = client_of("oss")
+    place = f"/photos/film?uploadId={begun(client, '/photos/film')}"
+    parts = [bytes([at]) * size for at, size in enumerate((1, 300, 1, 7, 300, 65536, 7))]
+    for number, part in enumerate(parts, 1):
         assert client.put(f"{place}&partNumber={number}", data=part).status_code == 200
     done = client.post(place, headers={"x-oss-complete-all": "yes"})
-    assert done.headers["x-oss-hash-crc64ecma"] == crc64(whole)
+    assert done.headers["x-oss-hash-crc64ecma"] == crc64(b"".join(parts))

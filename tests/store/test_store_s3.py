@@ -1,17 +1,11 @@
-"""S3 and those who speak it as it is: boto3, minio-py and aiobotocore."""
-
-from __future__ import annotations
+"""S3 and those who speak it as it is: boto3 and minio-py."""
 
 import io
-import os
-import subprocess
-import sys
 
 import pytest
 from botocore.exceptions import ClientError
 
 MIB = 1024 * 1024
-PINNED = os.environ.get("PINNED_SDKS")
 
 
 SPEAKERS = ("cos", "gcs-xml", "jdcloud", "kodo-s3", "minio", "obs", "r2", "rgw", "s3")
@@ -100,29 +94,37 @@ def test_minio(minio):
     from minio.commonconfig import CopySource
     from minio.deleteobjects import DeleteObject
 
-    assert [each.name for each in minio.list_buckets()] == ["photos"]
-    assert not minio.bucket_exists(bucket_name="gone")
     minio.put_object(
         bucket_name="photos", object_name="a/ü b", data=io.BytesIO(b"meow"), length=4, metadata={"mood": "x"}
     )
     film = io.BytesIO(bytes(6 * MIB))
     made = minio.put_object(bucket_name="photos", object_name="film", data=film, length=-1, part_size=5 * MIB)
-    assert made.etag.endswith("-2")
     got = minio.get_object(bucket_name="photos", object_name="a/ü b", offset=1, length=2)
     try:
-        assert got.read() == b"eo"
+        assert (made.etag[-2:], got.read()) == ("-2", b"eo")
     finally:
         got.close()
         got.release_conn()
     source = CopySource(bucket_name="photos", object_name="a/ü b")
     minio.copy_object(bucket_name="photos", object_name="copy", source=source)
     known = minio.stat_object(bucket_name="photos", object_name="copy")
-    assert (known.size, known.metadata["x-amz-meta-mood"]) == (4, "x")
-    names = [each.object_name for each in minio.list_objects(bucket_name="photos")]
-    every = [each.object_name for each in minio.list_objects(bucket_name="photos", recursive=True)]
-    assert (sorted(names), every) == (["a/", "copy", "film"], ["a/ü b", "copy", "film"])
     together = [DeleteObject("copy"), DeleteObject("film")]
-    assert list(minio.remove_objects(bucket_name="photos", delete_object_list=together)) == []
+    seen = {
+        "buckets": [each.name for each in minio.list_buckets()],
+        "gone": minio.bucket_exists(bucket_name="gone"),
+        "copy": (known.size, known.metadata["x-amz-meta-mood"]),
+        "names": sorted(each.object_name for each in minio.list_objects(bucket_name="photos")),
+        "every": [each.object_name for each in minio.list_objects(bucket_name="photos", recursive=True)],
+        "failed": list(minio.remove_objects(bucket_name="photos", delete_object_list=together)),
+    }
+    assert seen == {
+        "buckets": ["photos"],
+        "gone": False,
+        "copy": (4, "x"),
+        "names": ["a/", "copy", "film"],
+        "every": ["a/ü b", "copy", "film"],
+        "failed": [],
+    }
     minio.remove_object(bucket_name="photos", object_name="a/ü b")
     minio.remove_bucket(bucket_name="photos")
 
@@ -135,46 +137,3 @@ def test_minio_s_own_errors(minio):
         with pytest.raises(S3Error) as caught:
             ask(bucket_name="photos", object_name="gone")
         assert caught.value.code == "NoSuchKey"
-
-
-ASYNC = """
-import asyncio, sys
-from aiobotocore.session import get_session
-
-async def main(url):
-    client = get_session().create_client(
-        "s3", endpoint_url=url, region_name="us-east-1", aws_access_key_id="id", aws_secret_access_key="key"
-    )
-    async with client as s3:
-        await s3.create_bucket(Bucket="photos")
-        await s3.put_object(Bucket="photos", Key="a/b", Body=b"meow")
-        upload = (await s3.create_multipart_upload(Bucket="photos", Key="film"))["UploadId"]
-        place = {"Bucket": "photos", "Key": "film", "UploadId": upload}
-        part = await s3.upload_part(PartNumber=1, Body=b"film", **place)
-        parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
-        await s3.complete_multipart_upload(MultipartUpload=parts, **place)
-        await s3.copy_object(Bucket="photos", Key="copy", CopySource="photos/film")
-        got = await s3.get_object(Bucket="photos", Key="copy", Range="bytes=1-2")
-        print(await got["Body"].read())
-        pages = s3.get_paginator("list_objects_v2").paginate(Bucket="photos", PaginationConfig={"PageSize": 1})
-        print([each["Key"] async for page in pages for each in page["Contents"]])
-        keys = {"Objects": [{"Key": "a/b"}, {"Key": "copy"}]}
-        print(len((await s3.delete_objects(Bucket="photos", Delete=keys))["Deleted"]))
-        try:
-            await s3.get_object(Bucket="photos", Key="a/b")
-        except s3.exceptions.NoSuchKey as error:
-            print(error.response["Error"]["Key"])
-
-asyncio.run(main(sys.argv[1]))
-"""
-
-
-@pytest.mark.skipif(PINNED is None, reason="aiobotocore pins botocore, so it is in the folder of PINNED_SDKS")
-def test_aiobotocore(serve):
-    """In a process of its own, whose botocore is not boto3's."""
-    environ = {**os.environ, "PYTHONPATH": PINNED}
-    url = f"http://127.0.0.1:{serve('s3')}"
-    done = subprocess.run(
-        [sys.executable, "-c", ASYNC, url], env=environ, capture_output=True, text=True, timeout=100
-    )
-    assert done.stdout.splitlines() == ["b'il'", "['a/b', 'copy', 'film']", "2", "a/b"], done.stderr

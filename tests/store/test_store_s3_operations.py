@@ -1,7 +1,5 @@
 """A relative of S3 does what it is asked, or refuses; it never does something else."""
 
-from __future__ import annotations
-
 import re
 from itertools import product
 from xml.etree import ElementTree
@@ -15,7 +13,7 @@ from faultinject.store.s3 import NEVER_SET
 from faultinject.store.stores import STORES
 from faultinject.vendors.operations import operations_of
 
-from .conftest import S3_VENDORS, VENDORS_MOSTLY_SLOW, code_of, documented
+from .conftest import S3_VENDORS, VENDORS_MOSTLY_SLOW, begun, client_of, documented, told
 
 HANDLED = {
     "AbortMultipartUpload", "CompleteMultipartUpload", "CopyObject", "CreateBucket", "CreateMultipartUpload",
@@ -62,8 +60,8 @@ def unwanted(vendor, requests, wrong):
     known, found = Known(vendor), {}
     for at in range(0, len(requests), 10):
         for name, asked in requests[at : at + 10]:
-            if told := wrong(name, asked, known.ask(*asked)):
-                found[name, *asked[:2]] = told
+            if problem := wrong(name, asked, known.ask(*asked)):
+                found[name, *asked[:2]] = problem
         # to look takes longer than to ask
         if known.seen() != known.before:
             found[tuple(name for name, _ in requests[at : at + 10])] = "changed by one of them"
@@ -95,16 +93,12 @@ def test_what_the_store_has_not_is_refused(vendor):
     known = {each.label: each for each in vendors.get(vendor).errors}
 
     def wrong(name, asked, answer):
-        told = "" if asked[0] == "HEAD" else answer.get_data(as_text=True)
+        said = "" if asked[0] == "HEAD" else answer.text
         unset = known.get(NEVER_SET.get(name))
+        status, words = refused, f"the embedded store does not support {name}" if said else ""
         if unset is not None:
-            right = answer.status_code == unset.status and unset.code in told
-            return None if right else (answer.status, told)
-        if answer.status_code != refused or (
-            told and f"the embedded store does not support {name}" not in told
-        ):
-            return answer.status, told
-        return None
+            status, words = unset.status, unset.code
+        return None if answer.status_code == status and words in said else (answer.status, said)
 
     assert unwanted(vendor, [each for each in those if each[0] not in had], wrong) == {}
     assert {name for name, _ in those} > had
@@ -113,18 +107,19 @@ def test_what_the_store_has_not_is_refused(vendor):
 @pytest.mark.parametrize("vendor", VENDORS_MOSTLY_SLOW)
 def test_parts_are_parts(vendor):
     """An unknown upload changes no object, whatever its parameters are called."""
-    known = Known(vendor)
-    parts = [form for name, form in forms(vendor) if "Part" in name or name.endswith("MultipartUpload")]
-    asked = [form for form in parts if any("pload" in each and each != "uploads" for each in form[2])]
+    asked = [
+        (
+            name,
+            (method, place, [f"{each}=1" for each in query], dict.fromkeys(headers, "/photos/there"), host),
+        )
+        for name, (method, place, query, headers, host) in forms(vendor)
+        if "Part" in name or name.endswith("MultipartUpload")
+        if any("pload" in each and each != "uploads" for each in query)
+    ]
     assert len(asked) >= 5
-    wrong = []
-    for method, place, query, headers, host in asked:
-        named = [f"{each}=1" for each in query]
-        answer = known.ask(method, place, named, dict.fromkeys(headers, "/photos/there"), host)
-        if answer.status_code < 400 or known.seen() != known.before:
-            wrong.append((method, query, answer.status))
-            known = Known(vendor)
-    assert wrong == []
+    assert (
+        unwanted(vendor, asked, lambda name, asked, answer: answer.status_code < 400 and answer.status) == {}
+    )
 
 
 @pytest.mark.parametrize("vendor", VENDORS_MOSTLY_SLOW)
@@ -149,9 +144,8 @@ def test_what_no_table_has_is_refused_too(vendor):
         ("GET", "PUT", "POST", "DELETE", "HEAD"), ("bucket", "object"), [(name,) for name in names]
     )
     those = [(name, (method, place, name)) for method, place, name in asked]
-    assert (
-        unwanted(vendor, those, lambda name, asked, answer: answer.status_code < 400 and answer.status) == {}
-    )
+    found = unwanted(vendor, those, lambda name, asked, answer: answer.status_code < 400 and answer.status)
+    assert found == {}
 
 
 EMPTY = (
@@ -182,7 +176,7 @@ def test_a_single_part(vendor):
     read = 206 if vendor in ("s3", "minio") else refused
     answers = [known.ask(method, "object", (f"{name}=1",)) for method in ("PUT", "DELETE", "GET", "HEAD")]
     assert [each.status_code for each in answers] == [refused, refused, read, read]
-    assert "the embedded store does not support ?partNumber" in answers[0].get_data(as_text=True)
+    assert "the embedded store does not support ?partNumber" in answers[0].text
     assert known.seen() == known.before
 
 
@@ -190,10 +184,8 @@ def test_a_single_part(vendor):
 def test_a_bucket_that_is_not_there_comes_first(vendor):
     """SDKs ask for a bucket's access list to know whether it is there."""
     known = Known(vendor)
-    status, code = documented(vendor, "no_bucket")
-    for asked in ("/missing?acl", "/missing/k?acl"):
-        answer = known.client.get(asked)
-        assert (answer.status_code, code_of(answer)) == (status, code)
+    answers = [known.client.get(path) for path in ("/missing?acl", "/missing/k?acl")]
+    assert [told(each) for each in answers] == [documented(vendor, "no_bucket")] * 2
 
 
 CHANGING = (
@@ -210,29 +202,25 @@ def test_values_that_make_a_request_another_one(vendor):
     """
     known = Known(vendor)
     refused, _ = documented(vendor, "not_implemented")
-    wrong = []
-    for query, method, place in product(CHANGING, ("GET", "DELETE"), ("bucket", "object")):
-        answer = known.ask(method, place, (query,))
-        if answer.status_code != refused or known.seen() != known.before:
-            wrong.append((method, place, query, answer.status))
-            known = Known(vendor)
-    assert wrong == []
+    those = product(("GET", "DELETE"), ("bucket", "object"), [(query,) for query in CHANGING])
+    requests = [(query, (method, place, (query,))) for method, place, (query,) in those]
+    found = unwanted(
+        vendor, requests, lambda name, asked, answer: answer.status_code != refused and answer.status
+    )
+    assert found == {}
     assert known.ask("GET", "bucket", ("reverse=False", "recursive=false")).status_code == 200
 
 
 @pytest.mark.parametrize("vendor", VENDORS_MOSTLY_SLOW)
 def test_headers_that_make_a_put_another_one(vendor):
     """An append at an offset; with MinIO, an archive that is to be unpacked."""
-    known = Known(vendor)
-    prefix = STORES[vendor].speaks.prefixes[0]
+    known, speaks = Known(vendor), STORES[vendor].speaks
     refused, _ = documented(vendor, "not_implemented")
-    answer = known.ask("PUT", "object", headers={f"{prefix}write-offset-bytes": "0"})
-    assert answer.status_code == refused
-    assert "the embedded store does not support write-offset-bytes" in answer.get_data(as_text=True)
-    assert known.seen() == known.before
-    archive = {f"{prefix}meta-snowball-auto-extract": "true"}
-    answer = known.ask("PUT", "object", headers=archive)
-    assert answer.status_code == (refused if vendor == "minio" else STORES[vendor].speaks.created)
+    answer = known.ask("PUT", "object", headers={f"{speaks.prefixes[0]}write-offset-bytes": "0"})
+    reason = "the embedded store does not support write-offset-bytes"
+    assert (answer.status_code, reason in answer.text, known.seen()) == (refused, True, known.before)
+    answer = known.ask("PUT", "object", headers={f"{speaks.prefixes[0]}meta-snowball-auto-extract": "true"})
+    assert answer.status_code == (refused if vendor == "minio" else speaks.created)
 
 
 @pytest.mark.parametrize(
@@ -241,7 +229,7 @@ def test_headers_that_make_a_put_another_one(vendor):
 def test_the_document_of_a_copied_part(vendor):
     """Its root is another one than a copied object's."""
     client = Known(vendor).client
-    upload = re.search("<UploadId>(.*?)<", client.post("/photos/film?uploads").get_data(as_text=True))[1]
+    upload = begun(client, "/photos/film")
     headers = {STORES[vendor].speaks.prefixes[0] + "copy-source": "/photos/there"}
     places = (f"/photos/film?partNumber=1&uploadId={upload}", "/photos/copy")
     bodies = [client.put(place, headers=headers).get_data(as_text=True) for place in places]
@@ -255,8 +243,7 @@ def test_the_bytes_of_a_copied_part():
     https://www.alibabacloud.com/help/en/oss/developer-reference/uploadpartcopy
     """
     client = Known("oss").client
-    upload = re.search("<UploadId>(.*?)<", client.post("/photos/film?uploads").get_data(as_text=True))[1]
-    place = f"/photos/film?partNumber=1&uploadId={upload}"
+    place = f"/photos/film?partNumber=1&uploadId={begun(client, '/photos/film')}"
     assert client.put(place, headers={"x-oss-copy-source": "/photos/there"}).data == (
         b"<?xml version='1.0' encoding='utf-8' ?>\n"
         b'<CopyPartResult><ETag>"9a0364b9e99bb480dd25e1f0284c8555"</ETag>'
@@ -267,22 +254,22 @@ def test_the_bytes_of_a_copied_part():
 def test_all_parts_there_are():
     """TOS's header: in their order, no list is read; none at all is no upload to end."""
     client = Known("tos").client
-    upload = re.search('"UploadId":"(.*?)"', client.post("/photos/film?uploads").get_data(as_text=True))[1]
-    place, headers = f"/photos/film?uploadId={upload}", {"x-tos-complete-all": "yes"}
-    assert client.post(place, headers=headers).status_code == 400
+    place, headers = f"/photos/film?uploadId={begun(client, '/photos/film')}", {"x-tos-complete-all": "yes"}
+    none = client.post(place, headers=headers)
     for number in (3, 1):
         client.put(f"{place}&partNumber={number}", data=str(number).encode())
-    assert client.post(place, headers={"x-tos-complete-all": "no"}).status_code == 400
-    assert client.post(place, headers=headers, data=b"no document").status_code == 200
+    unread = client.post(place, headers={"x-tos-complete-all": "no"})
+    done = client.post(place, headers=headers, data=b"no document")
+    assert [each.status_code for each in (none, unread, done)] == [400, 400, 200]
     assert client.get("/photos/film").data == b"13"
 
 
 def test_encoded_keys_to_delete():
     """Percent-encoded by the document's EncodingType, and so in the answer."""
     client = Known("s3").client
-    document = "<Delete><EncodingType>url</EncodingType><Object><Key>{}</Key></Object></Delete>"
+    document = "<Delete><EncodingType>url</EncodingType><Object><Key>a+b%2B</Key></Object></Delete>"
     client.put("/photos/a b%2B", data=b"x")
-    answer = client.post("/photos?delete", data=document.format("a+b%2B")).get_data(as_text=True)
+    answer = client.post("/photos?delete", data=document).text
     assert "<EncodingType>url</EncodingType><Deleted><Key>a%20b%2B</Key></Deleted>" in answer
     assert client.get("/photos/a b%2B").status_code == 404
 
@@ -313,10 +300,7 @@ PAGES = {
 @pytest.mark.parametrize("query", PAGES)
 def test_the_elements_of_a_page(query):
     """Each version has its own marks, and none of the other's; a last page names no next one."""
-    client = Client(ObjectStore("s3"))
-    client.put("/photos")
-    for key in ("a", "b/c", "d"):
-        client.put(f"/photos/{key}", data=b"x")
+    client = client_of("s3", **dict.fromkeys(("a", "b/c", "d"), b"x"))
     elements = [
         each.tag.rpartition("}")[2] + ("+Owner" if each.find("{*}Owner") is not None else "")
         for each in ElementTree.fromstring(client.get(f"/photos?{query}").text)
@@ -342,40 +326,37 @@ def test_a_list_says_what_each_of_its_objects_says(vendor):
     client = Known(vendor).client
     client.put("/photos/k", data=b"x")
     listed = rows_of(client.get("/photos"), "Contents")
-    assert [row["key"] for row in listed] == ["k", "there"]
-    for row, size in zip(listed, (1, 7), strict=True):
-        head = client.head(f"/photos/{row['key']}").headers
-        assert (row["etag"].strip('"'), int(row["size"])) == (head["ETag"].strip('"'), size)
-        if "lastmodified" in row:
-            assert row["lastmodified"][:19] == "2026-07-20T12:00:00"
-        assert (head["Content-Length"], head["Last-Modified"]) == (str(size), "Mon, 20 Jul 2026 12:00:00 GMT")
-    uploads = client.post("/photos/film?uploads").text
+    heads = {key: client.head(f"/photos/{key}").headers for key in ("k", "there")}
+    sizes = {key: (int(head["Content-Length"]), head["Last-Modified"]) for key, head in heads.items()}
+    assert sizes == {"k": (1, "Mon, 20 Jul 2026 12:00:00 GMT"), "there": (7, "Mon, 20 Jul 2026 12:00:00 GMT")}
+    assert [(row["key"], row["etag"].strip('"'), int(row["size"])) for row in listed] == [
+        (key, head["ETag"].strip('"'), sizes[key][0]) for key, head in heads.items()
+    ]
+    assert {row.get("lastmodified", "2026-07-20T12:00:00")[:19] for row in listed} == {"2026-07-20T12:00:00"}
     names = STORES[vendor].speaks.parameters
-    upload = re.search(r'(?i)upload_?id(?:>|":")(\w+)', uploads)[1]
-    place = f"/photos/film?{names.get('uploadId', 'uploadId')}={upload}"
+    place = f"/photos/film?{names.get('uploadId', 'uploadId')}={begun(client, '/photos/film')}"
     tags = [
         client.put(f"{place}&{names.get('partNumber', 'partNumber')}={number}", data=data).headers["ETag"]
         for number, data in ((2, b"four"), (7, b"seven12"))
     ]
     parts = rows_of(client.get(place), "Part")
-    told = [(int(row["partnumber"]), row["etag"].strip('"'), int(row["size"])) for row in parts]
-    assert told == [(2, tags[0].strip('"'), 4), (7, tags[1].strip('"'), 7)]
+    assert [(int(row["partnumber"]), row["etag"].strip('"'), int(row["size"])) for row in parts] == [
+        (2, tags[0].strip('"'), 4),
+        (7, tags[1].strip('"'), 7),
+    ]
 
 
 @pytest.mark.parametrize("vendor", VENDORS_MOSTLY_SLOW)
 def test_no_bucket_has_versions(vendor):
     """An unversioned bucket gives a document that is empty but for its root, as in S3."""
-    told = Known(vendor).ask("GET", "bucket", ["versioning"])
-    assert told.status_code == 200
-    assert re.fullmatch(
-        r"(?s)(<\?.*?\?>\s*)?<VersioningConfiguration[^<>]*></VersioningConfiguration>|\{\}", told.text
-    )
+    answer = Known(vendor).ask("GET", "bucket", ["versioning"])
+    empty = r"(?s)(<\?.*?\?>\s*)?<VersioningConfiguration[^<>]*></VersioningConfiguration>|\{\}"
+    assert (answer.status_code, bool(re.fullmatch(empty, answer.text))) == (200, True)
 
 
 def test_metadata_that_is_sent_twice():
     """Counts twice in its size; the later value is kept."""
-    client = Client(ObjectStore("s3"))
-    client.put("/photos")
+    client = client_of("s3")
 
     def put(size):
         sent = [(b"x-amz-meta-a", b"x" * size), (b"X-Amz-Meta-A", b"y" * size)]

@@ -1,18 +1,14 @@
 """Missing versions and failed conditions protect objects, in each dialect of S3."""
 
-from __future__ import annotations
-
 import json
 import re
 
 import pytest
-from werkzeug.test import Client
 
 from faultinject import vendors
-from faultinject.store import ObjectStore
 from faultinject.store.stores import STORES
 
-from .conftest import VENDORS_MOSTLY_SLOW, code_of, documented
+from .conftest import VENDORS_MOSTLY_SLOW, begun, client_of, code_of, documented, ended, told
 
 ETAG = '"9a0364b9e99bb480dd25e1f0284c8555"'
 KNOWN = ("s3", "minio", "oss", "obs", "cos", "qiniu-mix")
@@ -24,17 +20,10 @@ def vendor(request):
     return request.param
 
 
-def client_of(vendor):
-    """A client of a store that has an object."""
-    made = Client(ObjectStore(vendor))
-    made.put("/photos")
-    made.put("/photos/k", data=b"content")
-    return made
-
-
 @pytest.fixture
 def client(vendor):
-    return client_of(vendor)
+    """A client of a store that has an object."""
+    return client_of(vendor, k=b"content")
 
 
 def own(vendor, name):
@@ -46,30 +35,26 @@ def test_another_version_is_not_read_or_deleted(vendor, client):
 
     The live object stays.
     """
-    for name in ("versionId", "generation"):
-        got = client.get(f"/photos/k?{name}=bogus")
-        assert (got.status_code, code_of(got)) == documented(vendor, "version")
-        assert (code_of(got) == "NoSuchVersion") == (vendor in KNOWN)
-        assert client.head(f"/photos/k?{name}=bogus").status_code == got.status_code
+    status, code = documented(vendor, "version")
+    assert (code == "NoSuchVersion") == (vendor in KNOWN)
+    for query in ("?versionId=bogus", "?generation=bogus"):
+        assert client.head(f"/photos/k{query}").status_code == status
+        assert told(client.get(f"/photos/k{query}")) == (status, code)
+        assert told(client.get(f"/nowhere/k{query}")) == documented(vendor, "no_bucket")
         for method in ("DELETE", "PUT"):
-            answer = client.open(f"/photos/k?{name}=bogus", method=method, data=b"x")
-            assert (answer.status_code, code_of(answer)) == documented(vendor, "argument")
-            assert "Invalid version id specified" in answer.get_data(as_text=True)
-        gone = client.get(f"/nowhere/k?{name}=bogus")
-        assert (gone.status_code, code_of(gone)) == documented(vendor, "no_bucket")
+            answer = client.open(f"/photos/k{query}", method=method, data=b"x")
+            assert told(answer) == documented(vendor, "argument")
+            assert "Invalid version id specified" in answer.text
     assert client.get("/photos/k").data == b"content"
 
 
 def test_an_empty_version(vendor, client):
     """It is refused as no version, whatever the method; COS's SDK sends it for none."""
-    answers = [client.open("/photos/k?versionId=", method=each, data=b"content") for each in ("GET", "PUT")]
-    head = client.head("/photos/k?versionId=")
-    if vendor == "cos":
-        assert [each.status_code for each in (*answers, head)] == [200] * 3
-    else:
-        expected = documented(vendor, "argument")
-        assert [(each.status_code, code_of(each)) for each in answers] == [expected] * 2
-        assert head.status_code == expected[0]
+    methods = ("HEAD", "GET", "PUT")
+    answers = [client.open("/photos/k?versionId=", method=each, data=b"content") for each in methods]
+    status, code = (200, None) if vendor == "cos" else documented(vendor, "argument")
+    assert [each.status_code for each in answers] == [status] * 3
+    assert code is None or [code_of(each) for each in answers[1:]] == [code] * 2
     assert client.get("/photos/k").data == b"content"
 
 
@@ -82,21 +67,12 @@ def test_the_version_null(vendor, client):
 
 def test_another_version_is_not_copied(vendor, client):
     """`x-amz-copy-source: bucket/key?versionId=…`."""
-    for query in ("?versionId=bogus", "?versionId=", "?generation=7"):
-        copied = client.put("/photos/copy", headers={own(vendor, "copy-source"): f"/photos/k{query}"})
-        assert (copied.status_code, code_of(copied)) == documented(vendor, "version")
-    assert client.get("/photos/copy").status_code == 404
-    fine = {own(vendor, "copy-source"): "/photos/k?versionId=null"}
-    assert client.put("/photos/copy", headers=fine).status_code == STORES[vendor].speaks.created
-
-
-def test_a_generation_of_a_copy_s_source():
-    """Google has it in a header."""
-    client = client_of("gcs-xml")
-    headers = {"x-goog-copy-source": "photos/k", "x-goog-copy-source-generation": "7"}
-    assert client.put("/photos/copy", headers=headers).status_code == 400
-    headers = {"x-goog-copy-source": "photos/k", "x-goog-copy-source-if-generation-match": "7"}
-    assert client.put("/photos/copy", headers=headers).status_code == 405
+    queries = ("?versionId=bogus", "?versionId=", "?generation=7", "?versionId=null")
+    sources = [{own(vendor, "copy-source"): f"/photos/k{query}"} for query in queries]
+    *refused, fine = [client.put(f"/photos/copy{at}", headers=each) for at, each in enumerate(sources)]
+    assert [told(each) for each in refused] == [documented(vendor, "version")] * 3
+    assert fine.status_code == STORES[vendor].speaks.created
+    assert [client.get(f"/photos/copy{at}").status_code for at in range(4)] == [404, 404, 404, 200]
 
 
 DELETES = {
@@ -132,12 +108,9 @@ def test_another_version_in_a_list_of_deletions(vendor, client):
 
 def test_versions_and_keys_that_are_none():
     """A version that is a number is malformed, as a key is."""
-    client = Client(ObjectStore("bos"))
-    client.put("/photos")
-    for document in (
-        b'{"objects":[{"key":"k","versionId":1}]}',
-        b'{"objects":[{"key":"k","versionId":"\\ud800"}]}',
-    ):
+    client = client_of("bos")
+    for version in ("1", '"\\ud800"'):
+        document = f'{{"objects":[{{"key":"k","versionId":{version}}}]}}'
         assert code_of(client.post("/photos?delete", data=document)) == "MalformedJSON"
 
 
@@ -165,36 +138,32 @@ def test_another_writer_while_parts_come(meanwhile, condition, said):
     So S3 was recorded (localstack tests/aws/services/s3/test_s3_api.snapshot.json, test_multipart_if_…), even where
     the condition holds at the end. An upload that begins after the change goes through.
     """
-    client = client_of("s3")
+    client = client_of("s3", k=b"content")
 
-    def begun():
-        started = client.post("/photos/k?uploads").text
-        upload = re.search("<UploadId>(.*)</UploadId>", started)[1]
-        etag = client.put(f"/photos/k?partNumber=1&uploadId={upload}", data=b"film").headers["ETag"]
-        part = f"<Part><PartNumber>1</PartNumber><ETag>{etag}</ETag></Part>"
-        document = f"<CompleteMultipartUpload>{part}</CompleteMultipartUpload>"
-        return lambda: client.post(f"/photos/k?uploadId={upload}", data=document, headers=condition)
+    def begin():
+        upload = begun(client, "/photos/k")
+        return upload, client.put(f"/photos/k?partNumber=1&uploadId={upload}", data=b"film").headers["ETag"]
 
-    first = begun()
+    first = begin()
     for method, data in meanwhile:
         client.open("/photos/k", method=method, data=data)
     client.put("/photos/other", data=b"of another object")
-    ended = first()
-    names = re.search("<Condition>(.*)</Condition>", ended.text)
-    assert (ended.status_code, names and names[1]) == said
+    done = ended(client, "/photos/k", *first, headers=condition)
+    names = re.search("<Condition>(.*)</Condition>", done.text)
+    assert (done.status_code, names and names[1]) == said
     if said[0] == 409:
-        assert code_of(ended) == "ConditionalRequestConflict"
-        assert begun()().status_code == 200
+        assert code_of(done) == "ConditionalRequestConflict"
+        assert ended(client, "/photos/k", *begin(), headers=condition).status_code == 200
 
 
 def test_deletions_with_conditions(vendor, client):
     """If-Match protects a changed object from deletion; a missing one counts as deleted."""
-    for headers in ({"If-Match": '"other"'}, {"If-None-Match": ETAG}):
-        refused = client.delete("/photos/k", headers=headers)
-        assert (refused.status_code, code_of(refused)) == documented(vendor, "precondition")
+    other = {"If-Match": '"other"'}
+    refused = [client.delete("/photos/k", headers=each) for each in (other, {"If-None-Match": ETAG})]
+    assert [told(each) for each in refused] == [documented(vendor, "precondition")] * 2
     assert client.get("/photos/k").data == b"content"
-    assert client.delete("/photos/gone", headers={"If-Match": '"other"'}).status_code == 204
-    assert client.delete("/photos/k", headers={"If-Match": ETAG}).status_code == 204
+    asked = {"/photos/gone": other, "/photos/k": {"If-Match": ETAG}}
+    assert [client.delete(path, headers=asked[path]).status_code for path in asked] == [204, 204]
     assert client.get("/photos/k").status_code == 404
 
 
@@ -203,10 +172,7 @@ def test_conditions_in_a_list_of_deletions():
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_ObjectIdentifier.html
     """
-    client = Client(ObjectStore("s3"))
-    client.put("/photos")
-    for key in ("a", "b"):
-        client.put(f"/photos/{key}", data=b"content")
+    client = client_of("s3", a=b"content", b=b"content")
     objects = "".join(
         f"<Object><Key>{key}</Key><ETag>{etag}</ETag></Object>"
         for key, etag in (("a", '"other"'), ("b", ETAG), ("gone", ETAG))
@@ -222,9 +188,9 @@ def test_conditions_in_a_list_of_deletions():
 @pytest.mark.parametrize("name", ["if-match-size", "if-match-last-modified-time"])
 def test_conditions_that_the_store_has_not(name):
     """Those of directory buckets are refused, whatever is there."""
-    client = client_of("s3")
+    client = client_of("s3", k=b"content")
     answer = client.delete("/photos/k", headers={f"x-amz-{name}": "7"})
-    assert (answer.status_code, code_of(answer)) == (501, "NotImplemented")
+    assert told(answer) == (501, "NotImplemented")
     assert f"the embedded store does not support {name}" in answer.get_data(as_text=True)
     assert client.get("/photos/k").data == b"content"
 
@@ -236,16 +202,16 @@ def test_no_overwriting(vendor, client):
     """
     forbidding = {own(vendor, "forbid-overwrite"): "True"}
     copying = {own(vendor, "copy-source"): "/photos/k", own(vendor, "metadata-directive"): "REPLACE"}
-    created = STORES[vendor].speaks.created
-    for headers in (forbidding, {**forbidding, **copying}):
-        refused = client.put("/photos/k", data=b"x", headers=headers)
-        assert (refused.status_code, code_of(refused)) == documented(vendor, "object_exists")
-    begun = client.post("/photos/k?uploads", headers=forbidding)
-    assert (begun.status_code, code_of(begun)) == documented(vendor, "object_exists")
+    refused = [
+        client.put("/photos/k", data=b"x", headers=forbidding),
+        client.put("/photos/k", data=b"x", headers={**forbidding, **copying}),
+        client.post("/photos/k?uploads", headers=forbidding),
+    ]
+    assert [told(each) for each in refused] == [documented(vendor, "object_exists")] * 3
     assert client.get("/photos/k").data == b"content"
-    assert client.put("/photos/new", data=b"x", headers=forbidding).status_code == created
-    allowing = {own(vendor, "forbid-overwrite"): "false"}
-    assert client.put("/photos/k", data=b"x", headers=allowing).status_code == created
+    asked = {"/photos/new": forbidding, "/photos/k": {own(vendor, "forbid-overwrite"): "false"}}
+    written = [client.put(path, data=b"x", headers=asked[path]).status_code for path in asked]
+    assert written == [STORES[vendor].speaks.created] * 2
 
 
 def test_oss_has_a_code_of_its_own_for_it():
@@ -256,34 +222,42 @@ def test_oss_has_a_code_of_its_own_for_it():
     assert documented("oss", "object_exists") == (409, "FileAlreadyExists")
 
 
+COPYING = {"x-goog-copy-source": "photos/k"}
+GENERATIONS = [
+    # Method, key, headers and status.
+    ("PUT", "k", {"x-goog-if-generation-match": "0"}, 412),
+    ("PUT", "other", {"x-goog-if-generation-match": "7"}, 412),
+    ("PUT", "k", {"x-goog-if-generation-match": "7"}, 405),
+    ("PUT", "new", {"x-goog-if-generation-match": "0"}, 200),
+    *(
+        (method, "k", {f"x-goog-{name}": value}, status)
+        for method in ("GET", "HEAD", "DELETE")
+        for name, value, status in (
+            ("if-generation-match", "0", 412),
+            ("if-generation-match", "7", 405),
+            ("if-metageneration-match", "1", 405),
+        )
+    ),
+    # Google has the generation of a copy's source in a header.
+    ("PUT", "copy", {**COPYING, "x-goog-copy-source-generation": "7"}, 400),
+    ("PUT", "copy", {**COPYING, "x-goog-copy-source-if-generation-match": "7"}, 405),
+]
+
+
 def test_generations():
     """Generation 0 means a missing object; other numbers are refused if they might be right.
 
     The store counts no generations.
     """
-    client = client_of("gcs-xml")
-    for key, generation, status in (("k", "0", 412), ("other", "7", 412), ("k", "7", 405), ("new", "0", 200)):
-        headers = {"x-goog-if-generation-match": generation}
-        assert client.put(f"/photos/{key}", data=b"x", headers=headers).status_code == status
-    assert client.get("/photos/k").data == b"content"
-
-
-def test_generations_of_reads_and_deletions():
-    """The same of what is there."""
-    client = client_of("gcs-xml")
-    for method in ("GET", "HEAD", "DELETE"):
-        for name, value, status in (
-            ("if-generation-match", "0", 412),
-            ("if-generation-match", "7", 405),
-            ("if-metageneration-match", "1", 405),
-        ):
-            headers = {f"x-goog-{name}": value}
-            assert client.open("/photos/k", method=method, headers=headers).status_code == status
+    client = client_of("gcs-xml", k=b"content")
+    for method, key, headers, status in GENERATIONS:
+        answer = client.open(f"/photos/{key}", method=method, data=b"x", headers=headers)
+        assert answer.status_code == status, (method, key, headers)
     assert client.get("/photos/k").data == b"content"
 
 
 def test_jdcloud_does_not_speak_of_replication():
     """JD Cloud has no documented error for a failed condition; the nearest is a general one."""
-    client = client_of("jdcloud")
+    client = client_of("jdcloud", k=b"content")
     text = client.put("/photos/k", data=b"x", headers={"If-None-Match": "*"}).get_data(as_text=True)
     assert "    <Code>BadRequest</Code>\n    <Message>Wrong Request</Message>\n" in text

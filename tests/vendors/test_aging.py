@@ -1,7 +1,5 @@
 """The check of aging names changed facts, and its notes match the installed SDKs."""
 
-from __future__ import annotations
-
 import json
 import sys
 from importlib.metadata import version

@@ -36,8 +36,7 @@ def test_a_body_of_another_form(body):
     """Nothing is read any more."""
     chunks = AwsChunks()
     chunks.feed(body)
-    assert chunks.state == "broken"
-    assert chunks.feed(BODY) == []
+    assert (chunks.state, chunks.feed(BODY)) == ("broken", [])
 
 
 def test_the_longest_line():

@@ -1,6 +1,6 @@
 """The answers to a DeleteObjects, byte for byte."""
 
-from __future__ import annotations
+import re
 
 from faultinject import vendors
 from tests.rows import each_row
@@ -102,9 +102,7 @@ def test_a_quiet_answer_without_errors(name):
 
 def test_a_quiet_answer_of_ceph_keeps_the_order():
     """Of the errors alone."""
-    said = write("rgw", MIXED, quiet=True)
-    assert said.count("<Deleted>") == 0
-    assert said.index("c&amp;") < said.index("<Key>d<")
+    assert re.findall("<Deleted>|<Key>.*?<", write("rgw", MIXED, quiet=True)) == ["<Key>c&amp;<", "<Key>d<"]
 
 
 def test_an_error_without_message_says_its_code():

@@ -1,7 +1,5 @@
 """The failing keys of a DeleteObjects, and the documents that are one."""
 
-from __future__ import annotations
-
 import json
 import random
 import re
@@ -71,12 +69,6 @@ def test_the_share_is_met_over_many_keys():
         assert abs(number - 5_000 * share) < 4 * spread
 
 
-def test_none_and_all():
-    """A share of 0 fails no key, 1 fails all."""
-    assert failing(KEYS, 0) == []
-    assert failing(KEYS, 1) == KEYS
-
-
 def test_a_key_is_drawn_for_on_its_own():
     """Neither its place nor its neighbours change a key's fate."""
     found = set(failing(KEYS, 0.5))
@@ -85,8 +77,10 @@ def test_a_key_is_drawn_for_on_its_own():
 
 
 def test_a_greater_share_only_adds_errors():
-    """As with `probability`."""
-    assert set(failing(KEYS, 0.2)) < set(failing(KEYS, 0.6))
+    """As with `probability`: a share of 0 fails no key, 1 fails all."""
+    none, some, more, every = (failing(KEYS, share) for share in (0, 0.2, 0.6, 1))
+    assert (none, every) == ([], KEYS)
+    assert set(some) < set(more)
 
 
 def test_the_next_try_draws_anew():

@@ -1,7 +1,5 @@
 """Operations are recognised in botocore's requests, for every call that it knows."""
 
-from __future__ import annotations
-
 import botocore
 import botocore.config
 import botocore.session
@@ -11,8 +9,9 @@ from packaging.version import Version
 from faultinject.vendors.operations import operations_of
 from tests.engine.conftest import Reading
 from tests.rows import each_row
+from tests.slowly import slowly
 
-from .sent import SentError, keep
+from .sent import keep, place_of, sent_by
 
 # Deprecated calls that have the very form of another.
 SAME_FORM = {
@@ -25,14 +24,19 @@ SAME_FORM = {
 BY_HAND = {"PostObject", "OptionsObject"}
 
 
-def client_of(style):
+SESSION = botocore.session.Session()
+
+
+@pytest.fixture(scope="module", params=["path", "virtual"])
+def client(request):
+    """botocore, with requests that end before they are sent."""
     config = botocore.config.Config(
-        s3={"addressing_style": style},
+        s3={"addressing_style": request.param},
         retries={"total_max_attempts": 1},
         parameter_validation=False,
         signature_version="s3v4",
     )
-    client = botocore.session.Session().create_client(
+    client = SESSION.create_client(
         "s3",
         region_name="us-east-1",
         endpoint_url="http://storage.example",
@@ -44,13 +48,7 @@ def client_of(style):
     return client
 
 
-@pytest.fixture(scope="module", params=["path", "virtual"])
-def client(request):
-    """botocore, with requests that end before they are sent."""
-    return client_of(request.param)
-
-
-MODEL = botocore.session.Session().get_service_model("s3")
+MODEL = SESSION.get_service_model("s3")
 READ = (1, 44, 5)
 """The newest botocore whose operations are all in the table; a later one may have more."""
 CALLS = [each for each in MODEL.operation_names if each in operations_of(None).names]
@@ -85,9 +83,7 @@ def keys_of(name, *, record_all=False):
 
 def serialised(client, name, keys):
     """The request that botocore would send."""
-    with pytest.raises(SentError) as sent:
-        getattr(client, botocore.xform_name(name))(**keys)
-    return sent.value.args[0]
+    return sent_by(getattr(client, botocore.xform_name(name)), **keys)
 
 
 READING = Reading(None, ("storage.example",))
@@ -97,21 +93,21 @@ def named_in(name):
     """Bucket and key of a call of that name."""
     takes = MODEL.operation_model(name).input_shape
     members = takes.members if takes else {}
-    return (
+    return [
         "some-bucket" if "Bucket" in members else None,
         "a/key.jpg" if takes and "Key" in takes.required_members else None,
-    )
+    ]
 
 
 def misread(requests):
     """Requests whose operation, bucket or key is misread, with the reading."""
     wrong = {}
-    for name, request in requests:
-        seen = READING.operation(request), READING.read_address(request)
+    for name, request in requests.items():
+        operation, *place = place_of(READING, request)
         # An answer to S3 Object Lambda goes to a host of its own, which has no bucket.
-        expected = SAME_FORM.get(name, name), seen[1] if name == "WriteGetObjectResponse" else named_in(name)
-        if seen != expected:
-            wrong[name] = seen
+        expected = place if name == "WriteGetObjectResponse" else named_in(name)
+        if (operation, place) != (SAME_FORM.get(name, name), expected):
+            wrong[name] = operation, *place
     return wrong
 
 
@@ -136,26 +132,26 @@ def test_a_deprecated_twin_means_its_successor():
 
 
 # In S3 itself the wire form is that of ListBuckets, but for the host.
-PLAIN = {"ListDirectoryBuckets"}
+PLAIN = {"ListDirectoryBuckets": ("ListBuckets", None, None)}
 
 
-def test_every_operation_is_recognised_in_its_least_form(client, view):
-    """Each call of botocore with what it must have, signed, serialised by botocore."""
-    calls = {name: serialised(client, name, keys_of(name)) for name in CALLS}
+@pytest.mark.parametrize(
+    ("record_all", "wrong", "with_query"),
+    [pytest.param(False, PLAIN, 70, id="least"), pytest.param(True, {}, 90, id="fullest")],
+)
+def test_every_operation_is_recognised(client, view, record_all, wrong, with_query):
+    """Each call of botocore with what it must have, signed, serialised by botocore.
+
+    So with all members that the model has: none of them is another operation's mark.
+    """
+    calls = {name: serialised(client, name, keys_of(name, record_all=record_all)) for name in CALLS}
     requests = {name: view(each.method, each.url, each.headers) for name, each in calls.items()}
-    assert READING.operation(requests["ListDirectoryBuckets"]) == "ListBuckets"
-    assert misread((name, each) for name, each in requests.items() if name not in PLAIN) == {}
+    assert misread(requests) == wrong
     assert all("Authorization" in each.headers for each in calls.values())
+    assert sum("?" in each.url for each in calls.values()) > with_query
 
 
-def test_every_operation_is_recognised_in_its_fullest_form(client, view):
-    """With all members that the model has: none of them is another operation's mark."""
-    calls = {name: serialised(client, name, keys_of(name, record_all=True)) for name in CALLS}
-    requests = {name: view(each.method, each.url, each.headers) for name, each in calls.items()}
-    assert misread(requests.items()) == {}
-    assert sum("?" in each.url for each in calls.values()) > 90
-
-
+@pytest.mark.parametrize("client", ["virtual", slowly("path")], indirect=True)
 def test_every_operation_is_recognised_when_it_is_presigned(client, view):
     """Presigning's parameters are no mark of an operation.
 
@@ -174,20 +170,20 @@ def test_every_operation_is_recognised_when_it_is_presigned(client, view):
             if key.lower().startswith("x-amz-")
         }
         requests[name] = view(MODEL.operation_model(name).http["method"], url, headers)
-    assert misread((name, each) for name, each in requests.items() if name not in PLAIN) == {}
+    assert misread(requests) == PLAIN
     assert len(requests) > 80
 
 
 def test_directory_buckets_are_told_by_their_host():
     """`s3express-control` lists them, every other host lists buckets."""
-    for host, name in [
-        ("s3express-control.us-west-2.amazonaws.com", "ListDirectoryBuckets"),
-        ("S3Express-Control.us-west-2.amazonaws.com:443", "ListDirectoryBuckets"),
-        ("s3express-control-fips.dualstack.us-east-1.amazonaws.com", "ListDirectoryBuckets"),
-        ("s3express-controlroom.example.com", "ListBuckets"),
-        ("s3.us-west-2.amazonaws.com", "ListBuckets"),
-    ]:
-        assert READING.operation(of("GET", "/", host=host)) == name
+    hosts = {
+        "s3express-control.us-west-2.amazonaws.com": "ListDirectoryBuckets",
+        "S3Express-Control.us-west-2.amazonaws.com:443": "ListDirectoryBuckets",
+        "s3express-control-fips.dualstack.us-east-1.amazonaws.com": "ListDirectoryBuckets",
+        "s3express-controlroom.example.com": "ListBuckets",
+        "s3.us-west-2.amazonaws.com": "ListBuckets",
+    }
+    assert {host: READING.operation(of("GET", "/", host=host)) for host in hosts} == hosts
 
 
 OPTIONAL = [

@@ -1,19 +1,19 @@
 """Google Cloud Storage's operations, recognised in what its own SDK really sends."""
 
-from __future__ import annotations
-
 import io
 from types import SimpleNamespace
 
 import pytest
 import requests
+from google.api_core.iam import Policy
 from google.auth.credentials import AnonymousCredentials, Signing
 from google.cloud import storage
 
 from tests.engine.conftest import Reading
+from tests.pairs import pairs
 from tests.rows import each_row
 
-from .sent import SentError
+from .sent import SentError, place_of, sent_by
 
 READING = Reading("gcs")
 
@@ -45,10 +45,11 @@ def photos(client):
 
 
 def cat(client):
-    return photos(client).blob("2026/ü cat.jpg")
+    return photos(client).blob(KEY)
 
 
 KEY = "2026/ü cat.jpg"
+PIECE = 256 * 1024
 CALLS = [
     # operation, bucket, key, the call
     ("storage.buckets.list", None, None, lambda c: list(c.list_buckets())),
@@ -59,7 +60,7 @@ CALLS = [
     ("storage.buckets.delete", "photos", None, lambda c: photos(c).delete()),
     ("storage.buckets.restore", "photos", None, lambda c: c.restore_bucket("photos", 1)),
     ("storage.buckets.getIamPolicy", "photos", None, lambda c: photos(c).get_iam_policy()),
-    ("storage.buckets.setIamPolicy", "photos", None, lambda c: photos(c).set_iam_policy(policy())),
+    ("storage.buckets.setIamPolicy", "photos", None, lambda c: photos(c).set_iam_policy(Policy())),
     ("storage.buckets.testIamPermissions", "photos", None, lambda c: photos(c).test_iam_permissions(["x"])),
     ("storage.buckets.lockRetentionPolicy", "photos", None, lambda c: locked(c).lock_retention_policy()),
     ("storage.bucket_acl.list", "photos", None, lambda c: photos(c).acl.reload()),
@@ -77,26 +78,30 @@ CALLS = [
     ("storage.objects.delete", "photos", KEY, lambda c: cat(c).delete()),
     ("storage.objects.compose", "photos", KEY, lambda c: cat(c).compose([photos(c).blob("a")])),
     ("storage.objects.rewrite", "photos", KEY, lambda c: cat(c).rewrite(c.bucket("films").blob("a/b"))),
-    ("storage.objects.copy", "photos", "new/k", lambda c: films(c).copy_blob(film(c), photos(c), "new/k")),
-    ("storage.objects.move", "films", "new/k", lambda c: films(c).move_blob(film(c), "new/k")),
+    (
+        "storage.objects.copy",
+        "photos",
+        "new/k",
+        lambda c: films(c).copy_blob(films(c).blob("a/b"), photos(c), "new/k"),
+    ),
+    ("storage.objects.move", "films", "new/k", lambda c: films(c).move_blob(films(c).blob("a/b"), "new/k")),
     ("storage.objects.restore", "photos", KEY, lambda c: photos(c).restore_blob(KEY, generation=1)),
     ("storage.object_acl.list", "photos", KEY, lambda c: cat(c).acl.reload()),
     ("storage.objects.getIamPolicy", "photos", KEY, lambda c: cat(c).get_iam_policy()),
     # The name of what is uploaded at once is in the body.
     ("storage.objects.insert", "photos", None, lambda c: cat(c).upload_from_string("x")),
     ("storage.objects.insert", "photos", None, lambda c: cat(c).create_resumable_upload_session()),
-    ("storage.objects.insert", "photos", None, lambda c: in_pieces(c).upload_from_file(io.BytesIO(b"x"))),
+    (
+        "storage.objects.insert",
+        "photos",
+        None,
+        lambda c: photos(c).blob(KEY, chunk_size=PIECE).upload_from_file(io.BytesIO(b"x")),
+    ),
     ("storage.serviceaccount.get", None, None, lambda c: c.get_service_account_email()),
     ("storage.hmacKey.list", None, None, lambda c: list(c.list_hmac_keys())),
     ("storage.hmacKey.create", None, None, lambda c: c.create_hmac_key("x@y")),
     ("storage.hmacKey.get", None, None, lambda c: c.get_hmac_key_metadata("access")),
 ]
-
-
-def policy():
-    from google.api_core.iam import Policy
-
-    return Policy()
 
 
 def locked(client):
@@ -109,42 +114,21 @@ def films(client):
     return client.bucket("films")
 
 
-def film(client):
-    return films(client).blob("a/b")
+@pytest.mark.parametrize("hidden", [False, True], ids=["raw", "decoded"])
+def test_what_the_sdk_sends_is_recognised(client, view, hidden):
+    """Every call that has a request of its own; object names are one segment with `%2F` in it.
 
-
-def in_pieces(client):
-    return photos(client).blob(KEY, chunk_size=256 * 1024)
-
-
-def sent_by(call, client):
-    with pytest.raises(SentError) as sent:
-        call(client)
-    return sent.value.args[0]
-
-
-def test_what_the_sdk_sends_is_recognised(client, view):
-    """Every call that has a request of its own; object names are one segment with `%2F` in it."""
-    slashes = 0
-    for name, bucket, key, call in CALLS:
-        request = sent_by(call, client)
-        seen = view(request.method, request.url, request.headers)
-        found = READING.operation(seen), *READING.read_address(seen)
-        slashes += "%2F" in seen["RAW_URI"]
-        assert found == (name, bucket, key), request.url
-    assert slashes > 10
-
-
-def test_a_server_that_hides_encoded_slashes_changes_little(client, view):
-    """A server that decodes slashes hides little: words and method still show the operation.
-
-    The name then spans segments; what stands behind it is still seen.
+    A server that decodes slashes hides little: words and method still show the operation. The name then spans
+    segments; what stands behind it is still seen.
     """
-    for name, bucket, key, call in CALLS:
+    slashes = 0
+    for *expected, call in CALLS:
         request = sent_by(call, client)
-        seen = view(request.method, request.url.replace("%2F", "/"), request.headers)
-        found = READING.operation(seen), *READING.read_address(seen)
-        assert found == (name, bucket, key), request.url
+        url = request.url.replace("%2F", "/") if hidden else request.url
+        seen = view(request.method, url, request.headers)
+        slashes += "%2F" in seen["RAW_URI"]
+        assert [*place_of(READING, seen)] == expected, url
+    assert (slashes > 10) is not hidden
 
 
 def test_each_call_has_an_identity_of_its_own(client, view):
@@ -158,10 +142,8 @@ def test_each_call_has_an_identity_of_its_own(client, view):
         seen = view(request.method, request.url, request.headers)
         found.setdefault(READING.identify(seen)[0], set()).add(name)
     assert {exact: names for exact, names in found.items() if len(names) > 1} == {}
-    asked = dict.fromkeys(each.partition("?")[0] for each in found)
-    assert f"GET /photos/{KEY}" in asked
-    assert "GET /photos/?iam" in {each.partition("&")[0] for each in found}
-    assert "GET /photos/" in asked
+    asked = {each.partition("?")[0] for each in found} | {each.partition("&")[0] for each in found}
+    assert asked > {f"GET /photos/{KEY}", "GET /photos/?iam", "GET /photos/"}
 
 
 def test_the_pieces_of_a_resumable_upload_are_read_by_their_query(view):
@@ -173,9 +155,8 @@ def test_the_pieces_of_a_resumable_upload_are_read_by_their_query(view):
         ("DELETE", "storage.objects.delete"),
     ]:
         seen = view(method, f"{base}&name=2026%2Fcat.jpg&upload_id=ABg5-123")
-        assert READING.operation(seen) == operation
-        assert READING.read_address(seen) == ("photos", "2026/cat.jpg")
         again = view(method, f"{base}&name=2026%2Fcat.jpg&upload_id=another")
+        assert place_of(READING, seen) == (operation, "photos", "2026/cat.jpg")
         assert READING.identify(seen) == READING.identify(again)
 
 
@@ -241,7 +222,71 @@ def test_signed_addresses_are_those_of_the_xml_api(client, view, style, version)
 def test_what_no_sdk_sends_is_read_as_well_as_can_be(view, method, path, place):
     """Or left alone."""
     seen = view(method, f"http://127.0.0.1:9000{path}")
-    assert (READING.operation(seen), *READING.read_address(seen)) == place
+    assert place_of(READING, seen) == place
+
+
+# --- the XML API: what it has beside S3's operations, and calls otherwise in the query
+
+XML_READING = Reading("gcs-xml")
+# https://docs.cloud.google.com/storage/docs/xml-api: put-bucket-metadata, get-bucket-metadata, resumable-upload
+DOCUMENTED = [
+    ("GET", "/?billing", "GetBucketBilling"),
+    ("GET", "/?cors", "GetBucketCors"),
+    ("GET", "/?encryptionConfig", "GetBucketEncryption"),
+    ("GET", "/?lifecycle", "GetBucketLifecycleConfiguration"),
+    ("GET", "/?location", "GetBucketLocation"),
+    ("GET", "/?logging", "GetBucketLogging"),
+    ("GET", "/?object-lock", "GetObjectLockConfiguration"),
+    ("GET", "/?storageClass", "GetBucketStorageClass"),
+    ("GET", "/?tagging", "GetBucketTagging"),
+    ("GET", "/?versioning", "GetBucketVersioning"),
+    ("GET", "/?websiteConfig", "GetBucketWebsite"),
+    ("PUT", "/?billing", "PutBucketBilling"),
+    ("PUT", "/?cors", "PutBucketCors"),
+    ("PUT", "/?encryptionConfig", "PutBucketEncryption"),
+    ("PUT", "/?lifecycle", "PutBucketLifecycleConfiguration"),
+    ("PUT", "/?logging", "PutBucketLogging"),
+    ("PUT", "/?object-lock", "PutObjectLockConfiguration"),
+    ("PUT", "/?storageClass", "PutBucketStorageClass"),
+    ("PUT", "/?tagging", "PutBucketTagging"),
+    ("PUT", "/?versioning", "PutBucketVersioning"),
+    ("PUT", "/?websiteConfig", "PutBucketWebsite"),
+    ("PUT", "/k?compose", "ComposeObject"),
+    ("PUT", "/k?upload_id=u", "ResumeUpload"),
+    ("DELETE", "/k?upload_id=u", "CancelResumableUpload"),
+    ("PUT", "/", "CreateBucket"),
+    ("GET", "/", "ListObjects"),
+    ("DELETE", "/k", "DeleteObject"),
+]
+
+
+@each_row(
+    ("host", "documented"),
+    pairs(
+        host=["photos.storage.googleapis.com", "photos.storage.mtls.googleapis.com"],
+        documented=DOCUMENTED,
+        alike={"documented": lambda documented: documented[0]},
+    ),
+)
+def test_what_the_documents_have(view, host, documented):
+    """None of the settings of a bucket is read as its creation, or as a list of what is in it."""
+    method, path, name = documented
+    request = view(method, f"https://{host}{path}")
+    assert place_of(XML_READING, request) == (name, "photos", "k" if path[:2] == "/k" else None)
+
+
+@pytest.mark.parametrize(
+    ("method", "query", "name"),
+    [
+        ("GET", "encryption", "GetBucketEncryption"),
+        ("PUT", "encryption", "PutBucketEncryption"),
+        ("GET", "website", "GetBucketWebsite"),
+        ("PUT", "website", "PutBucketWebsite"),
+    ],
+)
+def test_s3s_clients_ask_as_s3_does(view, method, query, name):
+    """The API exists for them."""
+    assert XML_READING.operation(view(method, f"https://photos.storage.googleapis.com/?{query}")) == name
 
 
 @pytest.mark.parametrize(
@@ -251,5 +296,4 @@ def test_what_no_sdk_sends_is_read_as_well_as_can_be(view, method, path, place):
 def test_a_resumable_upload_to_the_xml_api(view, method, operation):
     """To cancel it deletes no object."""
     seen = view(method, "https://storage.googleapis.com/photos/2026/cat.jpg?upload_id=ABg5-123")
-    reading = Reading("gcs-xml")
-    assert (reading.operation(seen), *reading.read_address(seen)) == (operation, "photos", "2026/cat.jpg")
+    assert place_of(XML_READING, seen) == (operation, "photos", "2026/cat.jpg")

@@ -1,7 +1,5 @@
 """Operations of OSS, recognised in what its own SDK serialises, for every call that it has."""
 
-from __future__ import annotations
-
 import inspect
 from contextlib import suppress
 

@@ -1,7 +1,5 @@
 """`operation=`: names, matches, and which of many rules a request gets."""
 
-from __future__ import annotations
-
 import pytest
 
 from faultinject import Injector, Rule, Scenario, vendors
@@ -131,15 +129,14 @@ def test_each_wrong_operation_is_reported_where_it_stands():
     assert [text[mark.index("^") : mark.rindex("^") + 1] for text, mark in excerpts] == ["Nixx", "PutObjekt"]
     with pytest.raises(ConfigurationError) as caught:
         Scenario.parse("http:503,vendor=goocle,operation=storage.objects.get")
-    assert len(caught.value.problems) == 1
-    assert "goocle" in str(caught.value)
+    [problem] = caught.value.problems
+    assert "goocle" in str(problem)
 
 
 def test_a_deprecated_name_matches_what_its_successor_does(site):
     """They are one request; the journal has the successor's name."""
     made = site("cos:SlowDown,operation=GetBucketLifecycle,name=old")
-    assert made.ask("GET /photos?lifecycle") == "old"
-    assert made.ask("PUT /photos?lifecycle") is None
+    assert made.asks(["GET /photos?lifecycle", "PUT /photos?lifecycle"]) == ["old", None]
     assert made.outcomes[0].operation == "GetBucketLifecycleConfiguration"
 
 
@@ -173,23 +170,20 @@ def test_a_bucket_where_requests_name_none_matches_nothing(site):
     ) == [None, "one", "two", None]
 
 
-def of_s3(number):
-    # Each name only for one method: PUT or GET.
-    return ["PutObject", "GetObject", "List*", "PutBucketAcl"][number % 4]
-
-
 @pytest.fixture(scope="module")
 def many_rules():
-    rules = [Rule("http:503", operation=of_s3(number), size=f"{number}..") for number in range(1_000)]
+    # Each name only for one method: PUT or GET.
+    names = ("PutObject", "GetObject", "List*", "PutBucketAcl")
+    rules = [Rule("http:503", operation=names[at % 4], size=f"{at}..") for at in range(200)]
     return Injector(rules, environ={}).own_plan
 
 
 @pytest.mark.parametrize(
     ("target", "places"),
     [
-        ("PUT /b/k", range(0, 1_000, 4)),
-        ("PUT /b?acl", range(3, 1_000, 4)),
-        ("GET /b?list-type=2", range(2, 1_000, 4)),
+        ("PUT /b/k", range(0, 200, 4)),
+        ("PUT /b?acl", range(3, 200, 4)),
+        ("GET /b?list-type=2", range(2, 200, 4)),
         *((target, None) for target in ("PUT /b/k?acl", "GET /b?acl", "DELETE /b/k", "HEAD /b/k")),
     ],
 )
@@ -208,14 +202,14 @@ def test_buckets_that_stand_elsewhere_are_filed_as_well(site, environ, vendor):
         "b2": "GET /file/bucket-{}/k",
         "kodo": "POST /buckets/bucket-{}/objects/aw==/uploads",
     }
-    rules = [Rule("http:503", vendor=vendor, bucket=f"bucket-{number}") for number in range(500)]
-    rules += [Rule("http:503", bucket=f"bucket-{number}") for number in range(500)]
+    rules = [Rule("http:503", vendor=vendor, bucket=f"bucket-{number}") for number in range(100)]
+    rules += [Rule("http:503", bucket=f"bucket-{number}") for number in range(100)]
     made = site(rules)
     plan = made.injector.own_plan
-    assert candidates_of(plan, environ(targets[vendor].format(17))) == [17]
+    asked = (targets[vendor].format(17), "GET /bucket-17/k", "GET /else/k")
     # Google's other API is read too, where a request is not one of the JSON API.
-    assert candidates_of(plan, environ("GET /bucket-17/k")) == ([17, 517] if vendor == "gcs" else [517])
-    assert candidates_of(plan, environ("GET /else/k")) is None
+    found = [[17], [17, 117] if vendor == "gcs" else [117], None]
+    assert [candidates_of(plan, environ(each)) for each in asked] == found
     assert made.ask(targets[vendor].format(17)) == "rule-18"
 
 

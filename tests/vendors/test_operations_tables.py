@@ -1,7 +1,5 @@
 """Each row of the tables of operations is recognised, live and by the journal."""
 
-from __future__ import annotations
-
 from base64 import urlsafe_b64encode
 
 from faultinject import vendors
@@ -42,7 +40,8 @@ def request_of(row, vendor):
     headers = {}
     for each in row.header:
         name, _, value = each.partition("=")
-        headers[full_name(vendor, name)] = value or "1"
+        is_full = vendor.addressing != "s3" or name[:2] == "x-"
+        headers[name if is_full else f"{vendor.prefix}{name}"] = value or "1"
     query = "&".join(each for each in row.query if each[:1] != "-")
     path = path_of(vendor.addressing, row.level)
     return (
@@ -52,10 +51,6 @@ def request_of(row, vendor):
     )
 
 
-def full_name(vendor, name):
-    return name if vendor.addressing != "s3" or name[:2] == "x-" else f"{vendor.prefix}{name}"
-
-
 @each_row("vendor", STORAGE)
 def test_every_row_is_recognised_and_the_journal_says_the_same(site, vendor):
     """Of rows of one shape the later is meant; whatever is asked for is kept for the journal."""
@@ -63,22 +58,19 @@ def test_every_row_is_recognised_and_the_journal_says_the_same(site, vendor):
     rows = operations_of(found).rows
     meant = {row.shape: row.operation for row in rows}
     made = site(f"http:503,vendor={vendor},method=*")
-    for row in rows:
-        target, headers, host = request_of(row, found)
-        made.injector.journal.clear()
+    asked = [request_of(row, found) for row in rows]
+    for target, headers, host in asked:
         made.ask(target, host=host, headers=headers.items())
-        (outcome,) = made.outcomes
-        assert outcome.operation == meant[row.shape], (row.operation, target)
+    told = [(target, outcome.operation) for (target, *_), outcome in zip(asked, made.outcomes, strict=True)]
+    assert told == [(target, meant[row.shape]) for (target, *_), row in zip(asked, rows, strict=True)]
     assert len(rows) > 20
 
 
 def test_every_relative_of_s3_has_its_operations():
     """A table of its own adds to S3's; rows of a name that S3 has too override S3's."""
     plain = operations_of(None)
-    for each in STORAGE:
-        vendor = vendors.get(each)
-        if vendor.addressing == "s3":
-            assert operations_of(vendor).names >= plain.names
+    relatives = [each for each in map(vendors.get, STORAGE) if each.addressing == "s3"]
+    assert all(operations_of(each).names >= plain.names for each in relatives)
     assert operations_of(vendors.get("gateway")) is plain
     assert "AppendObject" in operations_of(vendors.get("oss")).names
 
@@ -98,7 +90,7 @@ PLAIN = {
 def test_a_parameter_that_no_table_has_is_ignored(site, vendor):
     """It may be a client's own, or a signature's: `PUT /b?x` creates a bucket."""
     made = site(f"http:503,vendor={vendor}")
-    for (method, level), operation in PLAIN.items():
-        for query in ("not-documented", "not-documented=", "not-documented=1"):
-            made.ask(f"{method} {PATHS['s3'][level]}?{query}")
-            assert made.outcomes[-1].operation == operation
+    for query in ("not-documented", "not-documented=", "not-documented=1"):
+        made.injector.journal.clear()
+        made.asks([f"{method} {PATHS['s3'][level]}?{query}" for method, level in PLAIN])
+        assert [each.operation for each in made.outcomes] == [*PLAIN.values()]

@@ -1,8 +1,7 @@
 """Level, bucket and key at each kind of service, and input that no client should send."""
 
-from __future__ import annotations
-
 from base64 import b64encode, urlsafe_b64encode
+from itertools import product
 from urllib.parse import quote, unquote_to_bytes
 
 from hypothesis import given, settings
@@ -203,13 +202,9 @@ NAMED = [("x-bz-file-name", "a/%C3%BC%20b.jpg"), ("x-bz-part-number", "3")]
 
 def test_every_address_is_read():
     """By both views alike."""
-    for vendor, host, target, *place in PLACES:
-        for made in (
-            environ_of(target, host, headers=NAMED),
-            scope_of(target, host, headers=NAMED),
-        ):
-            seen = seen_by(vendor, made)
-            assert [seen.level, seen.bucket, seen.key] == place, (vendor, host, target, made)
+    for (vendor, host, target, *place), make in product(PLACES, (environ_of, scope_of)):
+        seen = seen_by(vendor, make(target, host, headers=NAMED))
+        assert [seen.level, seen.bucket, seen.key] == place, (vendor, host, target, make)
 
 
 def test_what_is_no_address_of_the_service_is_no_operation():
@@ -259,11 +254,8 @@ def test_what_is_no_address_of_the_service_is_no_operation():
 )  # fmt: skip
 def test_an_identity_reads_sensibly(vendor, method, target, identity):
     """An identity has method, bucket, key and distinctions, and nothing that an attempt changes."""
-    for made in (
-        environ_of(target, "", method=method, headers=NAMED),
-        scope_of(target, "", method=method, headers=NAMED),
-    ):
-        assert seen_by(vendor, made).exact == identity
+    places = [make(target, "", method=method, headers=NAMED) for make in (environ_of, scope_of)]
+    assert [seen_by(vendor, place).exact for place in places] == [identity] * 2
 
 
 def test_ids_that_are_new_in_each_run_are_drawn_alike():
@@ -272,28 +264,23 @@ def test_ids_that_are_new_in_each_run_are_drawn_alike():
     Azure's SDK has random numbers in base64 for blocks, or random bytes; what counts calls still distinguishes them.
     """
 
-    def identified(vendor, method, target, **headers):
-        seen = seen_by(vendor, environ_of(target, "", method=method, headers=headers.items()))
-        return seen.exact, seen.identity
-
     def block(raw):
-        return identified(
-            "azure-blob", "PUT", f"/account/photos/k?comp=block&blockid={quote(b64encode(raw))}"
-        )
+        target = f"/account/photos/k?comp=block&blockid={quote(b64encode(raw))}"
+        return seen_by("azure-blob", environ_of(target, "", method="PUT"))
 
-    drawn = [block(b"%048d" % number) for number in (2**127 + 1, 2**128 - 1)]
-    drawn += [block(raw) for raw in (b"\xff" * 9, b"\x00" * 9)]
-    assert {each for _, each in drawn} == {"PUT /photos/k?blockid=~&comp=block"}
-    assert len({each for each, _ in drawn}) == 4
-    assert block(b"00001")[1] != block(b"00002")[1]
-    assert identified("azure-blob", "GET", "/account/photos/k?")[1] == "GET /photos/k"
+    numbers = [b"%048d" % number for number in (2**127 + 1, 2**128 - 1)]
+    blocks = [block(raw) for raw in (*numbers, b"\xff" * 9, b"\x00" * 9)]
     files = ["4_z27_f1_d20261120_m120000", "4_z27_f2_d20261120_m120001"]
-    parts = [
-        identified("b2", "POST", f"/b2api/v3/b2_upload_part/{each}/c001", **{"x-bz-part-number": "3"})
-        for each in files
-    ]
-    assert {each for _, each in parts} == {"POST /b2_upload_part/~/3"}
-    assert len({each for each, _ in parts}) == 2
+    targets = [f"/b2api/v3/b2_upload_part/{each}/c001" for each in files]
+    parts = [seen_by("b2", environ_of(each, "", method="POST", headers=NAMED)) for each in targets]
+    for drawn, identity in (
+        (blocks, "PUT /photos/k?blockid=~&comp=block"),
+        (parts, "POST /b2_upload_part/~/3"),
+    ):
+        assert {each.identity for each in drawn} == {identity}
+        assert len({each.exact for each in drawn}) == len(drawn)
+    assert block(b"00001").identity != block(b"00002").identity
+    assert seen_by("azure-blob", environ_of("/account/photos/k?", "")).identity == "GET /photos/k"
 
 
 HOSTS = [
@@ -337,9 +324,7 @@ def test_input_that_no_client_should_send_is_read_or_left_alone():
         for at, (host, target) in enumerate(asked):
             method = ("GET", "PUT")[(number + at) % 2]
             seen = [seen_by(vendor, made(target, host, method=method)) for made in (environ_of, scope_of)]
-            for each in seen:
-                assert isinstance(each.level, str)
-                assert each.bucket != "" and each.key != ""
+            assert all(each.level and each.bucket != "" and each.key != "" for each in seen)
             # An absolute target, and one without a slash, are given out differently by the two interfaces.
             assert seen[0] == seen[1] or target[:1] != "/", (vendor, method, host, target)
 
@@ -364,11 +349,8 @@ def test_input_that_no_client_should_send_is_read_or_left_alone():
 def test_anything_at_all_is_read_or_left_alone(vendor, host, path, query, method):
     """Never an exception, in either view."""
     target = f"/{'/'.join(path)}?{query}"
-    for made in (
-        environ_of(target, host, method=method),
-        scope_of(target, host, method=method),
-    ):
-        seen = seen_by(vendor, made)
+    for make in (environ_of, scope_of):
+        seen = seen_by(vendor, make(target, host, method=method))
         assert seen.level and seen.bucket != "" and seen.key != ""
         assert seen.operation is None or seen.operation in operations_of(vendor and vendors.get(vendor)).names
         assert seen.exact.startswith(method.upper()) and seen.identity

@@ -1,8 +1,6 @@
 """S3 reads operation, bucket and key of requests to botocore's own endpoints."""
 
-from __future__ import annotations
-
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import urlsplit
 
 import botocore.config
 import botocore.exceptions
@@ -10,9 +8,9 @@ import botocore.loaders
 import botocore.session
 import pytest
 
-from tests.engine.conftest import Reading
+from tests.engine.conftest import Reading, view_of
 
-from .sent import SentError, keep
+from .sent import SentError, keep, place_of
 
 SESSION = botocore.session.Session()
 SESSION.set_credentials("id", "key")
@@ -60,20 +58,6 @@ def calls(partition, region):
     ]
 
 
-def view(request):
-    """The environ that a server makes of a request."""
-    parts = urlsplit(request.url)
-    return {
-        "REQUEST_METHOD": request.method,
-        "SCRIPT_NAME": "",
-        "PATH_INFO": unquote_to_bytes(parts.path).decode("latin-1"),
-        "RAW_URI": parts.path,
-        "QUERY_STRING": parts.query,
-        **{f"HTTP_{name.upper().replace('-', '_')}": "x" for name in request.headers},
-        "HTTP_HOST": parts.netloc,  # with awscrt botocore has it among the headers
-    }
-
-
 READINGS = Reading("s3"), Reading()
 
 
@@ -104,8 +88,7 @@ def test_botocores_own_endpoints(region):
         for request, expected in sent_by(region, partition, settings):
             hosts.add(urlsplit(request.url).netloc)
             for reading in READINGS:
-                asked = view(request)
-                read = reading.operation(asked), *reading.read_address(asked)
+                read = place_of(reading, view_of(request.method, request.url, request.headers))
                 if read != expected:
                     wrong[request.url] = read, expected
     assert wrong == {}

@@ -1,7 +1,5 @@
 """Extras, templates and operations beside a vendor's errors are used, and right."""
 
-from __future__ import annotations
-
 import csv
 import re
 from collections import Counter
@@ -17,7 +15,6 @@ from tests.decisions import view
 from tests.engine.conftest import Reading
 from tests.rows import each_row
 
-PLACES = ("child", "header", "head", "body")
 PACKAGE = Path(vendors.__file__).parent
 HOLE = re.compile(r"%\((.*?)\)s")
 TOKEN = re.compile("[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -46,11 +43,14 @@ GUARDS = (
 ).split()
 """Headers that the journal tells whether they came."""
 SERVERS_OWN = {"content-length", "connection", "date", "transfer-encoding"}
+READING = Reading()
 each_vendor = each_row("vendor", vendors.names())
 
 
 def lines_of(file, columns, optional=()):
-    """The lines of a table as dicts; the optional columns may be missing."""
+    """The lines of a table as dicts, if the file is there; the optional columns may be missing."""
+    if not file.is_file():
+        return []
     text = file.read_text(encoding="utf-8")
     assert "\r" not in text
     assert text.endswith("\n")
@@ -80,21 +80,15 @@ def holes(vendor, form):
 def test_extras_are_well_formed(vendor):
     """Each line of extras names known errors, a known place, a value and a source."""
     found = vendors.get(vendor)
-    file = folder_of(vendor) / "extras.csv"
-    assert file.is_file() == bool(found.extras)
-    if not found.extras:
-        return
-    known = {"*", *(row.label for row in found.errors), *(row.code for row in found.errors)}
-    known |= {row.numbered for row in found.errors}
-    known |= {str(row.status) for row in found.errors}
-    known |= {f"form:{name or 'usual'}" for name in forms_of(vendor)}
+    known = {"*", *(f"form:{name or 'usual'}" for name in forms_of(vendor))}
+    known |= {each for row in found.errors for each in (row.label, row.code, row.numbered, str(row.status))}
 
-    lines = lines_of(file, ("code", "place", "name", "value", "source"))
+    lines = lines_of(folder_of(vendor) / "extras.csv", ("code", "place", "name", "value", "source"))
     for line in lines:
         named = {each.removeprefix("!") for each in line["code"].split()}
         assert {line["code"], *line["code"].split()} & known
         assert line["code"] in known or named <= known
-        assert line["place"] in PLACES
+        assert line["place"] in ("child", "header", "head", "body")
         assert TOKEN.fullmatch(line["name"])
         assert callable(compile_value(line["value"]))
         assert line["value"] == line["value"].strip()
@@ -108,15 +102,9 @@ def test_extras_are_well_formed(vendor):
 def test_places_are_well_formed(vendor):
     """Each line names one error, conditions that the journal can evaluate, and the reason."""
     found = vendors.get(vendor)
-    file = folder_of(vendor) / "where.csv"
-    if not file.is_file():
-        assert not any(row.where or row.where_words or row.where_source for row in found.errors)
-        return
-    lines = lines_of(file, ("code", "where", "words", "source"))
-    assert {line["code"]: [*line.values()][1:] for line in lines} == {
-        row.label: [row.where, row.where_words, row.where_source] for row in found.errors if row.where
-    }
-    assert len({line["code"] for line in lines}) == len(lines)
+    lines = lines_of(folder_of(vendor) / "where.csv", ("code", "where", "words", "source"))
+    known = [(row.label, row.where, row.where_words, row.where_source) for row in found.errors]
+    assert sorted(tuple(line.values()) for line in lines) == sorted(each for each in known if any(each[1:]))
     for line in lines:
         assert line["words"]
         assert WHERE_IT_STANDS.search(line["source"]) or vendor in PLACELESS
@@ -131,7 +119,7 @@ def test_places_are_well_formed(vendor):
             query = "&".join(
                 f"{name}={texts[f'query.{name}'][0]}" for key, _, name in asked if key == "query"
             )
-            assert "…" not in Reading().outcome({**ENVIRON, "QUERY_STRING": query}).query
+            assert "…" not in READING.outcome({**ENVIRON, "QUERY_STRING": query}).query
 
 
 def test_no_group_has_what_no_request_for_an_object_gets():
@@ -242,34 +230,33 @@ def test_templates_have_holes_that_are_filled(vendor):
     found = vendors.get(vendor)
     ids = found.make_ids(bytes(range(64)), 1)
 
-    for name in forms_of(vendor):
-        form = forms_of(vendor)[name]
-        text = found.read_template(form).decode()
-        assert "%" not in HOLE.sub("", text).replace("%%", "")
-        for hole in HOLE.findall(text):
-            assert hole in FILLED or hole in ids or callable(compile_value(hole))
-        if "children" in HOLE.findall(text):
+    for form in forms_of(vendor).values():
+        named = holes(vendor, form)
+        assert "%" not in HOLE.sub("", found.read_template(form).decode()).replace("%%", "")
+        assert all(hole in FILLED or hole in ids or callable(compile_value(hole)) for hole in named)
+        assert found.resource is not None or "resource" not in named
+        if "children" in named:
             said = "an envelope with %(children)s needs child= in vendor.py, with %(name)s and %(value)s"
             assert {*HOLE.findall(form.child)} == {"name", "value"}, said
     assert {which for _, which in found.id_headers} <= {*ids}
-    assert found.resource is not None or not any(
-        "resource" in holes(vendor, each) for each in forms_of(vendor).values()
-    )
 
 
 @each_vendor
 def test_every_file_and_form_serves(vendor):
     """No template, form or table lies about unused."""
     found = vendors.get(vendor)
-    used = {form.template for form in forms_of(vendor).values()}
-    used |= {"__init__.py", "vendor.py", "errors.csv"}
-    used |= {"extras.csv"} if found.extras else set()
-    used |= {"where.csv"} if any(row.where for row in found.errors) else set()
-    used |= {"errors_in_200.csv"} if found.known_of_200 else set()
-    tables = {table for each in vendors.names() for table in vendors.get(each).operations}
-    files = {path.name for path in folder_of(vendor).iterdir() if path.is_file()}
-    own = {table.partition("/")[2] for table in tables if table.partition("/")[0] == folder_of(vendor).name}
-    assert files == used | own
+    named = {table.partition("/")[::2] for each in vendors.names() for table in vendors.get(each).operations}
+    needed = {
+        "__init__.py": True,
+        "vendor.py": True,
+        "errors.csv": True,
+        "extras.csv": found.extras,
+        "where.csv": any(row.where for row in found.errors),
+        "errors_in_200.csv": found.known_of_200,
+        "operations.csv": (folder_of(vendor).name, "operations.csv") in named,
+    }
+    used = {form.template for form in forms_of(vendor).values()} | {each for each in needed if needed[each]}
+    assert {path.name for path in folder_of(vendor).iterdir() if path.is_file()} == used
     asked = {
         found.asked_form(row, view({**ENVIRON, **more}), status)
         for row in found.errors
@@ -293,7 +280,6 @@ LEVELS = {
     "azure": {"account", "container", "blob"},
     "swift": {"info", "account", "container", "object", "other"},
 }
-METHODS = {"GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "COPY"}
 WORD = re.compile("[A-Za-z0-9_.-]+(=[!-~]+)?")
 
 
@@ -311,12 +297,11 @@ def test_operations_are_well_formed(table):
     columns = ("operation", "method", "level", "query", "header")
     for line in lines_of(PACKAGE / table, columns, optional=("host",)):
         assert re.fullmatch("[A-Za-z][A-Za-z0-9_./-]*", line["operation"])
-        assert line["method"] in METHODS
+        assert line["method"] in {"GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "COPY"}
         assert line["level"]
         assert all(line["level"] in LEVELS[each] for each in addressing if each in LEVELS)
-        for column in ("query", "header"):
-            assert all(WORD.fullmatch(word) for word in line[column].split())
-            assert line[column] == " ".join(line[column].split())
+        for column in (line["query"], line["header"]):
+            assert column == " ".join(filter(WORD.fullmatch, column.split()))
 
 
 # Deprecated calls of S3 that have the very form of their successor, and Azure's lists in another format, which only
@@ -345,14 +330,13 @@ def test_no_two_operations_of_a_vendor_have_one_form():
 def test_errors_in_a_200_are_well_formed(vendor):
     """Each line names an operation of the vendor, the form of the answer, and the source."""
     found = vendors.get(vendor)
-    file = folder_of(vendor) / "errors_in_200.csv"
-    lines = lines_of(file, ("operation", "framing", "words", "source")) if file.is_file() else []
+    columns = ("operation", "framing", "words", "source")
+    lines = lines_of(folder_of(vendor) / "errors_in_200.csv", columns)
     for line in lines:
         assert line["operation"] in operations_of(found).names
         assert line["framing"] in ("whole", "chunked", "none")
         assert line["words"]
         assert WHERE_IT_STANDS.search(line["source"])
-    sent = [line["operation"] for line in lines if line["framing"] != "none"]
     assert len({line["operation"] for line in lines}) == len(lines)
-    assert [*found.errors_in_200] == sent
+    assert [*found.errors_in_200] == [line["operation"] for line in lines if line["framing"] != "none"]
     assert bool(lines) == bool(found.known_of_200)

@@ -1,7 +1,5 @@
 """Vendors, rows and groups are found by name, and a wrong name says what would be right."""
 
-from __future__ import annotations
-
 import csv
 import os
 import subprocess
@@ -258,23 +256,19 @@ def told_by_probe():
     return "".join(f"{line}\n" for line in (*lines, "[]", VENDORS))
 
 
-@pytest.mark.parametrize("packed", [False, True], ids=["folder", "zip"])
+@pytest.mark.parametrize(
+    "packed", [pytest.param(False, marks=pytest.mark.slow, id="folder"), pytest.param(True, id="zip")]
+)
 def test_catalogue_from_a_zip_and_without_heavy_imports(packed, tmp_path):
     """The catalogue is read from a zip too, and a known vendor imports no slow module."""
-    path = PACKAGE.parent
+    path = tmp_path / "package.zip" if packed else PACKAGE.parent
     if packed:
-        path = tmp_path / "package.zip"
         with zipfile.ZipFile(path, "w") as archive:
             for file in [PACKAGE, *PACKAGE.rglob("*")]:
                 if "__pycache__" not in file.parts:
                     archive.write(file, file.relative_to(PACKAGE.parent))
-    run = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", PROBE.format(path=os.fspath(path), ids=VENDORS)],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert run.stdout == told_by_probe()
+    probe = [sys.executable, "-I", "-S", "-c", PROBE.format(path=os.fspath(path), ids=VENDORS)]
+    assert subprocess.check_output(probe, text=True) == told_by_probe()
 
 
 def test_a_vendor_whose_module_is_broken_says_so(tmp_path, monkeypatch):

@@ -1,18 +1,12 @@
 """Requests through both middlewares in process."""
 
-from __future__ import annotations
-
 import asyncio
-import base64
 import logging
-import re
 
 import pytest
 
 from faultinject import Injector, Rule, vendors
 from tests.adapters.conftest import NOW, Asgi, Wsgi
-
-from .layout import parse
 
 
 class InText:
@@ -73,30 +67,3 @@ def answer_of(send, inject_with, monkeypatch):
         return answer
 
     return ask
-
-
-@pytest.fixture(scope="session")
-def read_back():
-    """Parse a body by its Content-Type into pairs of place and text; a malformed one fails."""
-    return parse
-
-
-@pytest.fixture(scope="session")
-def id_shape():
-    """The constant part of an id: its form, and the time in it."""
-
-    def shape(vendor, name, value):
-        if vendor == "cos":
-            value = base64.b64decode(value, validate=True).decode("ascii")
-        forms = {
-            ("cos", "request_id"): r"([0-9a-f]{8})_[0-9a-f]{1,8}_[0-9a-f]{1,4}_[0-9a-f]{1,6}",
-            ("cos", "trace_id"): r"(8efc6b2d3b069ca89454d10b9ef00187)[0-9a-f]{96}",
-            ("qingstor", "request_id"): r"()[0-9a-f]{16}",
-            ("jss", "request_id"): r"()[0-9A-F]{16}",
-            ("qiniu-mix", "request_id"): r"([0-9a-f]{8})[0-9a-f]{16}",
-        }
-        found = re.fullmatch(forms.get((vendor, name), "()[!-~]+"), value)
-        assert found is not None, value
-        return found[1]
-
-    return shape

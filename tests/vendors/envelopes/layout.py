@@ -4,8 +4,6 @@ The template is parsed with a mark in each hole, so that every place is known wh
 whatever the format escapes and however.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from functools import cache
@@ -199,19 +197,12 @@ def fits(expected, text, values):
     """Whether a text is the expected one, whatever stands for the values that are not given."""
     if not isinstance(expected, str) or not isinstance(text, str):
         return text == expected
-    parts = MARK.split(expected)
-    known = [part if at % 2 == 0 else values.get(part) for at, part in enumerate(parts)]
-    at = 0
-    anything = False
-    for part in known:
-        if part is None:
-            anything = True
-            continue
-        found = text.find(part, at) if anything else at
-        if found < 0 or not text.startswith(part, found):
-            return False
-        at, anything = found + len(part), anything and not part
-    return anything or at == len(text)
+    whole = filled(expected, values)
+    if whole is not None:
+        return text == whole
+    known = [part if at % 2 == 0 else values.get(part) for at, part in enumerate(MARK.split(expected))]
+    pattern = "".join("(?s:.*)" if part is None else re.escape(part) for part in known)
+    return re.fullmatch(pattern, text) is not None
 
 
 def id_headers(row):

@@ -1,7 +1,5 @@
 """Ids are unique in a run; that they are the same in a replay is proved beside the engine."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 
 from faultinject import vendors

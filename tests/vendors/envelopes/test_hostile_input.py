@@ -1,7 +1,5 @@
 """Whatever a rule or a request says, the answer is well formed and nothing of ours raises."""
 
-from __future__ import annotations
-
 import json
 import re
 from functools import lru_cache
@@ -13,7 +11,7 @@ from hypothesis import strategies as st
 from faultinject import Rule, vendors
 from faultinject.exceptions import ConfigurationError
 from tests.first_vendors import FIRST_VENDORS
-from tests.slowly import FOUNDING, others_slowly
+from tests.slowly import FOUNDING, others_slowly, slowly
 
 from .layout import check_fields, parse
 
@@ -24,6 +22,8 @@ STEADY = settings(
     max_examples=4,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
+# ASGI reads a target in its own way, which the places of each service and the conditions below try by default.
+mostly_one_way = pytest.mark.parametrize("send", ["wsgi", slowly("asgi")], indirect=True)
 both_ways = pytest.mark.parametrize("send", ["wsgi", "asgi"], indirect=True)
 NASTY = (
     "\ud800", "\udfff", "x\ud83d", "\ud83d\ude00", "\x00", "\x1b[31m", "\r\nSet-Cookie: a=b", "\ufffe\uffff", "\u202e",
@@ -106,12 +106,7 @@ def suitable(send, *texts):
 @lru_cache(64)
 def whole(text):
     """`text` as Unicode can hold it: surrogates in pairs are one character, alone U+FFFD."""
-    text = re.sub("([\ud800-\udbff])([\udc00-\udfff])", lambda match: joined(*match.groups()), text)
-    return re.sub("[\ud800-\udfff]", "\ufffd", text)
-
-
-def joined(high, low):
-    return chr(0x10000 + ((ord(high) - 0xD800) << 10) + ord(low) - 0xDC00)
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 @lru_cache(64)
@@ -125,18 +120,21 @@ def shown(content_type, text):
     return of_xml(text) if "xml" in content_type or "html" in content_type else whole(text)
 
 
+def check_sendable(headers):
+    """Check that names are tokens, and that values have no control characters."""
+    for name, value in headers:
+        assert re.fullmatch("[!#$%&'*+.^_`|~0-9A-Za-z-]+", name)
+        assert re.fullmatch("[ -~]*", value)
+
+
 def well_formed(answer):
     """Check that headers can be sent, the length is true and the body parses; gives the fields."""
     assert 200 <= answer.status <= 799
-    for name, value in answer.headers:
-        assert re.fullmatch("[!#$%&'*+.^_`|~0-9A-Za-z-]+", name)
-        assert re.fullmatch("[ -~]*", value)
+    check_sendable(answer.headers)
     assert len(set(answer.names)) == len(answer.names)
-    if answer.status in (204, 205, 304):
-        assert answer.body == b""
-        return []
-    assert answer.header("Content-Length") == str(len(answer.body))
-    if "content-type" not in answer.names:
+    bodyless = answer.status in (204, 205, 304)
+    assert bodyless or answer.header("Content-Length") == str(len(answer.body))
+    if bodyless or "content-type" not in answer.names:
         assert answer.body == b""
         return []
     return parse(answer.header("Content-Type"), answer.body)
@@ -149,16 +147,14 @@ def well_formed(answer):
 @example(message="\ud800|\udc00|x\ud83d|\ud83d\ude00", resource="\ud800|\udc00|x\ud83d|\ud83d\ude00")
 def test_any_message_and_resource(send, inject_with, message, resource):
     """Text of any kind comes back from the parser as itself, less what the format cannot carry."""
-    message, resource = str(message), str(resource)
+    given = str(message), str(resource)
+    if re.search("[\ud800-\udfff]", "".join(given)):
+        with pytest.raises(ConfigurationError, match="is not valid Unicode"):
+            Rule("cos:@all", message=given[0], resource=given[1])
+        given = whole(given[0]), whole(given[1])
 
-    for vendor in suitable(send, message, resource):
-        given = message, resource
-        if re.search("[\ud800-\udfff]", message + resource):
-            with pytest.raises(ConfigurationError, match="is not valid Unicode"):
-                Rule(f"{vendor}:@all", message=message, resource=resource)
-            given = whole(message), whole(resource)
-        rule = Rule(f"{vendor}:@all", message=given[0], resource=given[1])
-        injector = inject_with(rule)
+    for vendor in suitable(send, *given):
+        injector = inject_with(Rule(f"{vendor}:@all", message=given[0], resource=given[1]))
         answer = send(injector, "GET", "/photos/k")
         fields = well_formed(answer)
         assert injector.errors == []
@@ -194,11 +190,8 @@ def test_any_header_of_a_rule(send, inject_with, name, value, kind, message):
             continue
         injector = inject_with(rule)
         answer = send(injector, "GET", "/")
-        assert injector.errors == []
-        assert answer.status == 503
-        for each, text in answer.headers:
-            assert re.fullmatch("[!#$%&'*+.^_`|~0-9A-Za-z-]+", each)
-            assert re.fullmatch("[ -~]*", text)
+        assert (injector.errors, answer.status) == ([], 503)
+        check_sendable(answer.headers)
 
 
 CONDITIONS = (
@@ -214,7 +207,7 @@ COPYING = {
 }
 
 
-@both_ways
+@mostly_one_way
 @STEADY
 @given(
     method=st.sampled_from(["GET", "PUT", "POST", "DELETE", "get", "PROPFIND", "X" * 500]),
@@ -323,13 +316,10 @@ def test_what_a_row_takes_from_the_request_breaks_nothing(send, inject_with, ven
     for row in vendors.get(vendor).errors:
         with subtests.test(row.address):
             injector = inject_with(Rule(row.address, **({"status": 400} if row.status is None else {})))
-            answer = send(injector, "POST", **HOSTILE)
+            answer, head = (send(injector, method, **HOSTILE) for method in ("POST", "HEAD"))
             well_formed(answer)
-            head = send(injector, "HEAD", **HOSTILE)
-            assert injector.errors == []
             assert all(re.fullmatch("[ -~]*", value) for _, value in head.headers)
-            assert "set-cookie" not in head.names
-            assert "x" not in head.names
+            assert not {"set-cookie", "x"} & {*head.names}
             assert not re.search(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]", answer.body)
-            [first, second] = injector.journal.outcomes
-            assert (first.did, second.did, head.body) == ("answered", "answered", b"")
+            assert [each.did for each in injector.journal.outcomes] == ["answered"] * 2
+            assert (injector.errors, head.body) == ([], b"")

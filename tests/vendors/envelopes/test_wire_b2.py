@@ -1,7 +1,5 @@
 """Published answers of Backblaze B2's native API, byte for byte."""
 
-from __future__ import annotations
-
 import pytest
 
 from faultinject import Rule
@@ -77,27 +75,27 @@ def test_a_download_without_a_valid_token_gets_no_message(method, send, inject_w
         assert answers[0].body == b'{\n  "code": "expired_auth_token",\n  "message": "",\n  "status": 401\n}'
 
 
-def test_hint(send, inject_with):
+@each_row(
+    ("rule", "method", "waits", "part"),
+    [
+        # rclone/rclone#3990: the words name the limit and the call
+        (
+            Rule("b2:too_many_requests"),
+            "POST",
+            "1",
+            b'"message": "200 calls/minute allowed for: API_LIST_FILE_NAMES_CALLED",',
+        ),
+        (Rule("b2:too_many_requests", retry_after="30s"), "POST", "30", b""),
+        (Rule("b2:service_unavailable", retry_after="30s"), "POST", "30", b""),
+        (Rule("b2:internal_error"), "POST", None, b""),
+        # HEAD of a file is told to wait as well: it is a header.
+        (Rule("b2:too_many_requests"), "HEAD", "1", b""),
+    ],
+)
+def test_hint(rule, method, waits, part, answer_of):
     """A 429 has a hint in seconds, which a rule may change; other errors have none."""
-    said = []
-    for rule in (
-        Rule("b2:too_many_requests"),
-        Rule("b2:too_many_requests", retry_after="30s"),
-        Rule("b2:service_unavailable", retry_after="30s"),
-        Rule("b2:internal_error"),
-    ):
-        answer = send(inject_with([rule], FAULTINJECT_HEADER="0"), "POST", "/b2api/v4/b2_list_file_names")
-        said.append([value for name, value in answer.headers if name.lower() == "retry-after"])
-    assert said == [["1"], ["30"], ["30"], []]
-
-
-def test_hint_without_a_body(send, inject_with):
-    """HEAD of a file is told to wait as well: it is a header."""
-    answer = send(inject_with([Rule("b2:too_many_requests")]), "HEAD", "/file/photos/cat.jpg")
-    assert (answer.status, answer.body, answer.header("retry-after")) == (429, b"", "1")
-
-
-def test_too_many_calls(send, inject_with):
-    """rclone/rclone#3990: the words name the limit and the call."""
-    answer = send(inject_with([Rule("b2:too_many_requests")]), "POST", "/b2api/v4/b2_list_file_names")
-    assert b'"message": "200 calls/minute allowed for: API_LIST_FILE_NAMES_CALLED",' in answer.body
+    answer = answer_of(rule, method, "/file/photos/k" if method == "HEAD" else "/b2api/v4/b2_list_file_names")
+    assert [value for name, value in answer.headers if name.lower() == "retry-after"] == (
+        [waits] if waits else []
+    )
+    assert part in answer.body

@@ -1,7 +1,5 @@
 """The example of Baidu's document, and recorded ids, are rendered from their inputs."""
 
-from __future__ import annotations
-
 import base64
 import uuid
 

@@ -3,8 +3,6 @@
 ngx_http_header_filter_module.c, ngx_http_status_lines
 """
 
-from __future__ import annotations
-
 from faultinject import Injector, Scenario, WSGIFaultMiddleware
 from tests.rows import each_row
 

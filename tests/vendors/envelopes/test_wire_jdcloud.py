@@ -1,7 +1,5 @@
 """The example of JD Cloud's S3-compatible error document, byte for byte."""
 
-from __future__ import annotations
-
 import re
 
 from faultinject import Rule, vendors

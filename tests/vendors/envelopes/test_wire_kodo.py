@@ -1,7 +1,5 @@
 """Published answers of Qiniu's Kodo and of its S3-compatible service, byte for byte."""
 
-from __future__ import annotations
-
 import base64
 import struct
 

@@ -3,8 +3,6 @@
 src/rgw/rgw_common.cc, rgw_rest.cc and rgw_formats.cc
 """
 
-from __future__ import annotations
-
 import pytest
 
 from faultinject import Rule
@@ -17,7 +15,6 @@ XML = (
     f"<RequestId>{RGW_ID}</RequestId><HostId>{HOST_ID}</HostId></Error>"
 )
 JSON = f'{{"Code":"%s","Message":"",%s"RequestId":"{RGW_ID}","HostId":"{HOST_ID}"}}'
-BUCKET = '"BucketName":"photos",'
 
 
 @pytest.fixture
@@ -54,14 +51,15 @@ def test_swift(answer):
     for target in ("/photos/a", "/photos/a?format=json"):
         got = answer("QuotaExceeded/2", target)
         assert (got.status, got.body) == (413, b"QuotaExceeded")
-        assert got.header("content-type") == "text/plain; charset=utf-8"
-        assert got.header("x-trans-id") == got.header("x-openstack-request-id") == RGW_ID
+        told = [got.header(name) for name in ("content-type", "x-trans-id", "x-openstack-request-id")]
+        assert told == ["text/plain; charset=utf-8", RGW_ID, RGW_ID]
         assert "x-amz-request-id" not in got.names
 
 
 @each_row(
     ("target", "accept", "is_json"),
     [
+        ("/?format=json", None, True),
         ("/photos?format=json", None, True),
         ("/photos?prefix=a&format=json", "application/xml", True),
         ("/photos", "application/json", True),
@@ -78,16 +76,12 @@ def test_swift(answer):
 def test_who_asks_for_json_gets_it(target, accept, is_json, answer):
     """allocate_formatter: the query first, then the Accept up to its first semicolon."""
     got = answer("SlowDown", target, headers={"accept": accept} if accept else {})
-    assert got.body.decode() == (
-        JSON % ("SlowDown", BUCKET) if is_json else XML % ("SlowDown", "<BucketName>photos</BucketName>")
-    )
+    xml = XML % ("SlowDown", "<BucketName>photos</BucketName>")
+    # A bucket that the request does not name is left out.
+    json = JSON % ("SlowDown", '"BucketName":"photos",' if target.startswith("/photos") else "")
+    assert got.body.decode() == (json if is_json else xml)
     assert got.header("content-type") == ("application/json" if is_json else "application/xml")
     assert (got.status, got.header("accept-ranges")) == (503, "bytes")
-
-
-def test_json_without_a_bucket(answer):
-    """A bucket that the request does not name is left out."""
-    assert answer("AccessDenied", "/?format=json").body.decode() == JSON % ("AccessDenied", "")
 
 
 @pytest.mark.parametrize("query", ["", "?format=json"])
@@ -109,10 +103,13 @@ def test_a_redirect_goes_nowhere_else(answer):
 
 def test_the_status_that_is_sent_decides(answer):
     """Another status than the documented one has the body of its own."""
-    assert answer("SlowDown", status=301).body == b""
-    assert answer("PermanentRedirect", status=400).body.startswith(b"<?xml")
-    assert answer("SlowDown", status=200).body.startswith(b"<?xml")
-    assert answer("NoSuchKey", "/photos/a?format=json", method="HEAD").body == b""
+    answers = [
+        answer("SlowDown", status=301),
+        answer("PermanentRedirect", status=400),
+        answer("SlowDown", status=200),
+        answer("NoSuchKey", "/photos/a?format=json", method="HEAD"),
+    ]
+    assert [each.body[:5] for each in answers] == [b"", b"<?xml", b"<?xml", b""]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,5 @@
 """Bytes of OpenStack Swift's source: swob's pages, the rate limiter's text, s3api's XML."""
 
-from __future__ import annotations
-
 import re
 
 from faultinject import Rule, vendors

@@ -1,7 +1,5 @@
 """The example of Volcengine's document, and recorded ids, are rendered from their inputs."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 
