@@ -483,4 +483,3 @@ def test_a_test_that_travels_in_time_moves_no_begin_and_end(get, wall, by):
         assert get() == 200
         with pytest.raises(RuleNotMatchedError, match=r"it came after [1-5]?\d\.\d+s, outside of begin=1h\)"):
             faults.assert_all_fired()
-

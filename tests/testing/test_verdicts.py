@@ -143,7 +143,10 @@ def test_findings():
         upload(faults, *(f"/b/{folder}/{number}" for folder in ("slow", "forbidden") for number in range(6)))
     found = by_name(faults.findings())
     expected = {
-        **{"permanent": "FAIL", "backoff": "WARN", "retry-after": "INCONCLUSIVE", "attempts": None},
+        "permanent": "FAIL",
+        "backoff": "WARN",
+        "retry-after": "INCONCLUSIVE",
+        "attempts": None,
         **dict.fromkeys(("retries: 503 SlowDown", "gives up", "same bytes"), "PASS"),
     }
     assert {name: found.get(name) for name in expected} == expected
