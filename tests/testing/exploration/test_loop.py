@@ -1,6 +1,7 @@
 """The loop form: what a run gives, what ends it, and what it does not hide."""
 
 import itertools
+import re
 import time
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 import faultinject
 from faultinject.exceptions import ExplorationFailedError, InjectionFailedError
 
-from .service import call, passing, send, texts
+from .service import call, exploring, passing, send, texts
 
 
 def test_a_run():
@@ -83,13 +84,14 @@ def test_a_run_is_to_be_entered():
 def test_what_ends_everything(ending):
     """Ctrl-C and the like end the loop in any run; so does `pytest.exit()`, an Exception."""
     runs = []
+
+    def code():
+        runs.append(call("PUT", "/b/k"))
+        if len(runs) == 3:
+            raise ending
+
     with pytest.raises(type(ending)):
-        for run in faultinject.explore("reset"):
-            with run:
-                runs.append(run)
-                call("PUT", "/b/k")
-                if len(runs) == 3:
-                    raise ending
+        exploring(code, "reset")
     assert len(runs) == 3
 
 
@@ -99,16 +101,10 @@ def test_what_ends_a_test(end):
 
     Without a fault it ends the test as it says.
     """
-    exploration = faultinject.explore("reset")
-    with pytest.raises(ExplorationFailedError, match=r"^[^\n]+ 1 failed.*\n\n[A-Za-z]+: no service"):
-        for run in exploration:
-            with run:
-                if send("PUT", "/b/k") is None:
-                    end("no service")
+    _, error = exploring(lambda: send("PUT", "/b/k") is None and end("no service"), "reset")
+    assert re.match(r"[^\n]+ 1 failed.*\n\n[A-Za-z]+: no service", str(error))
     with pytest.raises(end.Exception, match=r"^no service$"):
-        for run in faultinject.explore("reset"):
-            with run:
-                end("no service")
+        exploring(lambda: end("no service"), "reset")
 
 
 def test_errors_of_ours_are_no_failures_of_the_code(monkeypatch):
@@ -119,19 +115,16 @@ def test_errors_of_ours_are_no_failures_of_the_code(monkeypatch):
 
     monkeypatch.setattr(faultinject.vendors.get("cos"), "envelope", broken)
     with pytest.raises(InjectionFailedError):
-        for run in faultinject.explore("cos:SlowDown"):
-            with run:
-                send("PUT", "/b/k")
+        exploring(lambda: send("PUT", "/b/k"), "cos:SlowDown")
 
 
 def test_endpoints_of_ones_own(monkeypatch):
     """Bucket and key of a condition are read below one's own host, as everywhere."""
     monkeypatch.setenv("FAULTINJECT_ENDPOINT", "storage.example")
-    exploration = faultinject.explore("cos:SlowDown,bucket=photos,key=k")
-    for run in exploration:
-        with run:
-            call("PUT", "/k", base_url="http://photos.storage.example")
-            call("PUT", "/k", base_url="http://other.storage.example")
+    hosts = [f"http://{each}.storage.example" for each in ("photos", "other")]
+    exploration = passing(
+        lambda: [call("PUT", "/k", base_url=each) for each in hosts], "cos:SlowDown,bucket=photos,key=k"
+    )
     assert texts(exploration) == ["cos:SlowDown,method=PUT,path=/k,host=photos.storage.example,times=1"]
 
 
