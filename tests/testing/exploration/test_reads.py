@@ -108,31 +108,31 @@ def test_a_scenario_in_another_order_of_its_keys():
 READS = ["GET /b/a", "GET /b/b", "HEAD /b/a", "PUT /b/a"]
 
 
-@pytest.mark.parametrize("patient", [False, True])
-def test_over_a_socket(impatient, patient):
-    """Whether the client gives up before the hang does, or not."""
-    exploration = explored(READS, "cos", patient=patient)
-    assert hangs(exploration) == [
-        f"hang,method={method},path=/b/a,times=1,duration=100ms" for method in ("GET", "HEAD", "PUT")
-    ]
-    assert left_out(exploration) == []
+SOME = [f"hang,method={method},path=/b/a,times=1,duration=100ms" for method in ("GET", "HEAD", "PUT")]
+EACH = [
+    "hang,method=GET,path=/b/a,times=1",
+    "hang,method=GET,path=/b/b,times=1",
+    "hang,method=HEAD,path=/b/a,times=1",
+    "hang,method=PUT,path=/b/a,times=1",
+]
 
 
 @pytest.mark.parametrize(
-    ("faults", "keys"),
-    [(["gateway"], {"exhaustive": True}), (["hang"], {})],
-    ids=["argument", "rule"],
+    ("fault", "keys", "expected"),
+    [
+        # Whether the client gives up before the hang does, or not.
+        ("cos", {"patient": False}, SOME),
+        ("cos", {"patient": True}, SOME),
+        # The argument, or a rule of one's own, makes each hang last as long as the client waits.
+        ("gateway", {"exhaustive": True}, EACH),
+        ("hang", {}, EACH),
+    ],
+    ids=["impatient", "patient", "argument", "rule"],
 )
-def test_hangs_that_last(impatient, faults, keys):
-    """The argument, or rules of one's own, make each hang last as long as the client waits."""
-    exploration = explored(READS, *faults, **keys)
-    assert sorted(hangs(exploration)) == [
-        "hang,method=GET,path=/b/a,times=1",
-        "hang,method=GET,path=/b/b,times=1",
-        "hang,method=HEAD,path=/b/a,times=1",
-        "hang,method=PUT,path=/b/a,times=1",
-    ]
-    assert left_out(exploration) == []
+def test_over_a_socket(impatient, fault, keys, expected):
+    """The hangs that are tried, and how long they last."""
+    exploration = explored(READS, fault, **keys)
+    assert (sorted(hangs(exploration)), left_out(exploration)) == (expected, [])
 
 
 def test_depth_2():

@@ -330,7 +330,5 @@ def test_rules_of_ones_own_that_stay():
     assert sorted(each for each in texts(exploration) if "from=" in each) == [
         f"s3:ExpiredToken,method=GET,from={number}" for number in (1, 2, 3)
     ]
-    with pytest.raises(ConfigurationError, match=r"s3 stands for .*: no from"):
-        choices_of(["s3,from=2"])
     with pytest.raises(ConfigurationError, match="http:503,from=1: a program that was killed cannot succeed"):
         faultinject.explore("http:503,from=1", crash=True)
