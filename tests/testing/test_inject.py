@@ -1,8 +1,9 @@
 """`inject()`: for its block, these rules instead of everybody's."""
 
 import asyncio
-import threading
+import re
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 from werkzeug.test import Client
@@ -72,10 +73,9 @@ def test_blocks_that_end_out_of_order(get):
     """Two threads' blocks: each end takes away its own."""
     one, two = inject("http:500"), inject("http:503")
     one.__enter__()
-    two.__enter__()
-    one.__exit__(None, None, None)
-    assert get() == 503
-    two.__exit__(None, None, None)
+    with two:
+        one.__exit__(None, None, None)
+        assert get() == 503
     assert get() == 200
 
 
@@ -136,19 +136,20 @@ def test_a_decorator_of_what_awaits_and_of_what_yields(get):
     faults = inject("http:503", times=2)
     ended = []
 
+    @contextmanager
+    def ending():
+        yield
+        ended.append(get())
+
     @faults
     def each():
-        try:
+        with ending():
             yield get()
-        finally:
-            ended.append(get())
 
     @faults
     async def each_awaited():
-        try:
+        with ending():
             yield get()
-        finally:
-            ended.append(get())
 
     async def main():
         return [[status, get(), get()] async for status in each_awaited()]
@@ -228,11 +229,9 @@ def test_a_decorator_of_classes(get):
             return get()
 
     tests = Tests()
-    assert tests.test_own() == [503, 200, 200]
     assert tests.test_inherited() == tests.test_static() == asyncio.run(tests.test_awaited()) == [503, 200]
-    assert tests.test_class() == [503, "Tests"]
-    assert tests.ask() == 200
-    assert Base().test_inherited() == [200, 200]
+    assert (tests.test_own(), tests.test_class()) == ([503, 200, 200], [503, "Tests"])
+    assert (tests.ask(), Base().test_inherited()) == (200, [200, 200])
     with pytest.raises(ConfigurationError, match=r"begin with 'test': .*Helper has none"):
 
         @inject("http:503")
@@ -241,19 +240,21 @@ def test_a_decorator_of_classes(get):
                 return get()
 
 
-def test_spellings_of_rules(get):
+@each_row(
+    ("given", "keys"),
+    [
+        (["http:503,method=GET"], {}),
+        (["http:500,path=no http:503"], {}),
+        ([Rule("http:503")], {}),
+        (["http:500,path=no", Rule("http:503")], {}),
+        ([Scenario("http:503", seed=3)], {}),
+        (["http:503"], {"method": ["GET"], "path": "**", "unless": {"path": "no"}, "name": "n", "times": 1}),
+    ],
+)
+def test_spellings_of_rules(get, given, keys):
     """Text, several in one text, Rule, several arguments, a Scenario, keys."""
-    for given, keys in (
-        (("http:503,method=GET",), {}),
-        (("http:500,path=no http:503",), {}),
-        ((Rule("http:503"),), {}),
-        (("http:500,path=no", Rule("http:503")), {}),
-        ((Scenario("http:503", seed=3),), {}),
-        (("http:503",), {"method": ["GET"], "path": "**", "unless": {"path": "no"}, "name": "n", "times": 1}),
-    ):
-        with inject(*given, **keys) as faults:
-            assert get() == 503
-        assert faults.injected == 1
+    with inject(*given, **keys) as faults:
+        assert (get(), faults.injected) == (503, 1)
 
 
 MISSING = r"^there is no rule: give one, such as 'cos:SlowDown,times=2'$"
@@ -300,21 +301,19 @@ def test_no_rule_at_all():
         assert faults.rules == ()
 
 
-def test_keys_beside_those_of_the_rule(get):
+@each_row("rule", ["http:503,method=GET,header.x=", Rule("http:503", method="GET", header={"x": ""})])
+def test_keys_beside_those_of_the_rule(rule):
     """One rule with keys of its own takes more of them."""
-    for rule in ("http:503,method=GET,header.x=", Rule("http:503", method="GET", header={"x": ""})):
-        faults = inject(rule, times=1, unless={"path": "a"}, delay=1)
-        assert [str(each) for each in faults.rules] == [
-            "http:503,method=GET,header.x=,unless.path=a,times=1,delay=1s"
-        ]
+    [whole] = inject(rule, times=1, unless={"path": "a"}, delay=1).rules
+    assert str(whole) == "http:503,method=GET,header.x=,unless.path=a,times=1,delay=1s"
 
 
 def test_seeds(monkeypatch):
     """seed= overrides the scenario's, which overrides FAULTINJECT_SEED; else one is chosen."""
     monkeypatch.setenv("FAULTINJECT_SEED", "env")
-    assert inject("http:503").seed == "env"
-    assert inject(Scenario("http:503", seed=5)).seed == "5"
-    assert inject(Scenario("http:503", seed=5), seed="x").seed == "x"
+    of_scenario = Scenario("http:503", seed=5)
+    blocks = inject("http:503"), inject(of_scenario), inject(of_scenario, seed="x")
+    assert [each.seed for each in blocks] == ["env", "5", "x"]
     monkeypatch.delenv("FAULTINJECT_SEED")
     assert inject("http:503").seed != inject("http:503").seed
 
@@ -340,8 +339,8 @@ def test_add_and_clear(get):
     with inject("http:503", times=2) as faults:
         assert get() == 503
         faults.add("http:500", times=1)
-        assert [str(each) for each in faults.rules] == ["http:503,times=2", "http:500,times=1"]
-        assert [get(), get(), get()] == [503, 500, 200]
+        rules = [str(each) for each in faults.rules]
+        assert (rules, get(), get(), get()) == (["http:503,times=2", "http:500,times=1"], 503, 500, 200)
         with pytest.raises(ConfigurationError):
             faults.add("http:5")
         faults.add(Scenario("http:502,name=last"))
@@ -368,34 +367,28 @@ def test_pause(get):
 
 def test_a_pause_cuts_no_delay_short(get):
     """Faults of other threads that are under way are waited out."""
-    found = []
-    thread = threading.Thread(target=lambda: found.append(get()))
-    with inject("http:503", delay="1h") as faults:
-        thread.start()
-        while not faults.outcomes and thread.is_alive():
+    with ThreadPoolExecutor(1) as thread, inject("http:503", delay="1h") as faults:
+        found = thread.submit(get)
+        while not faults.outcomes and found.running():
             pass
         with faults.pause():
             assert get() == 200
-        assert not found
-        assert thread.is_alive()
-    thread.join(60)
-    assert found == [503]
+        assert found.running()
+    assert found.result() == 503
 
 
 def test_assert_all_fired(get):
     """The failure names each rule that injected nothing, and whether requests matched it."""
     with inject("http:503,path=a", "http:500,path=b,probability=0,name=never", "http:502,path=c") as faults:
-        get("/a")
-        get("/b")
+        assert [get("/a"), get("/b")] == [503, 200]
         with pytest.raises(RuleNotMatchedError) as caught:
             faults.assert_all_fired()
-    never, last = str(caught.value).splitlines()
     assert isinstance(caught.value, AssertionError)
-    assert (
-        never
-        == "never (http:500,path=b,probability=0,name=never) injected nothing: 1 request met its conditions"
+    assert re.fullmatch(
+        r"never \(http:500,path=b,probability=0,name=never\) injected nothing: 1 request met its conditions\n"
+        r"rule-3 \(http:502,path=c\) injected nothing: .*",
+        str(caught.value),
     )
-    assert last.startswith("rule-3 (http:502,path=c) injected nothing: ")
     with inject("http:503") as faults:
         get()
         faults.assert_all_fired()
