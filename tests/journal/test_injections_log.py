@@ -41,14 +41,11 @@ def test_one_record_a_fault(records, record_all):
     for path in ("/photos/cat.jpg", "/dogs", "/photos/dog.jpg", "/photos/cat.jpg"):
         ask(injector, path, HTTP_AUTHORIZATION="AWS AKID:c2lnbmF0dXJl")
     first, second = records()
-    assert first.levelname == "DEBUG"
-    assert first.getMessage() == "injected cos:SlowDown (answered 503) into PUT /photos/cat.jpg by rule-1"
-    injected = [each for each in injector.journal.outcomes if each.injected]
-    for record, outcome in zip((first, second), injected, strict=True):
-        fields = outcome.to_dict()
-        assert {name: getattr(record, name, None) for name in fields} == fields
-        assert "c2lnbmF0dXJl" not in repr(vars(record))
-    assert (first.rule, first.fault, first.did, first.status) == ("rule-1", "cos:SlowDown", "answered", 503)
+    said = "injected cos:SlowDown (answered 503) into PUT /photos/cat.jpg by rule-1"
+    assert (first.levelname, first.getMessage()) == ("DEBUG", said)
+    fields = [each.to_dict() for each in injector.journal.outcomes if each.injected]
+    assert [{name: getattr(each, name, None) for name in fields[0]} for each in (first, second)] == fields
+    assert "c2lnbmF0dXJl" not in repr([vars(first), vars(second)])
 
 
 @pytest.mark.parametrize(
@@ -66,7 +63,7 @@ def test_every_sort_of_fault(records, rule, told):
     injector = make(rule)
     ask(injector, "/a/b")
     assert [each.getMessage() for each in records()] == [f"injected {told} by rule-1"]
-    assert all(each.injected for each in injector.journal.outcomes)
+    assert {each.injected for each in injector.journal.outcomes} == {True}
 
 
 def test_what_was_not_carried_out(records):
@@ -85,8 +82,7 @@ def test_a_refused_fault_is_none(records):
     """Too many under way."""
     injector = Injector("http:503", environ={"FAULTINJECT_MAX_ACTIVE": "0"})
     ask(injector)
-    assert [each.did for each in injector.journal.outcomes] == ["refused"]
-    assert records() == []
+    assert ([each.did for each in injector.journal.outcomes], records()) == (["refused"], [])
 
 
 def test_control_characters_are_escaped(records):

@@ -175,10 +175,8 @@ def test_unmatched_requests_are_recorded_only_where_all_are(tmp_path):
     loud = injector_for("cos:SlowDown,path=elsewhere/", FAULTINJECT_JOURNAL=str(tmp_path / "journal"))
     ask(loud)
     outcome = only(loud)
-    assert (outcome.did, outcome.status, outcome.response_bytes, outcome.rule, outcome.n) == (
-        "passed", 200, 3, None, None
-    )  # fmt: skip
-    assert outcome.elapsed is not None
+    assert (outcome.did, outcome.status, outcome.response_bytes) == ("passed", 200, 3)
+    assert (outcome.rule, outcome.n, outcome.elapsed is None) == (None, None, False)
     assert json.loads((tmp_path / "journal").read_text())["status"] == 200
 
 
@@ -241,7 +239,6 @@ def test_texts_are_cut():
 STAMPED = {"authorization": AWS}
 GENERATION = "?uploadType=media&ifGenerationMatch=0"
 IN_AZURE = {"target": "/account/photos?restype=container&comp=list", "headers": {"host": "127.0.0.1"}}
-LONG_PATH = {"REQUEST_METHOD": "GET", "PATH_INFO": "/" + "y" * 3000}
 
 
 def field(name, *cases, rules="cos:SlowDown"):
@@ -302,6 +299,8 @@ SAID = [
         ({"target": "/b/k?ifMetagenerationMatch=1"}, True),
         ({}, False),
     ),
+    # To cut texts makes nothing up.
+    *field("user_agent", ({"target": "/" + "y" * 3000}, None)),
     # The part that it asks for, in either header.
     *field("range", *given(*(({each: "bytes=0-3"}, "bytes=0-3") for each in ("range", "x-ms-range")))),
     # What the client itself says of its attempt, and nothing that it did not say.
@@ -389,15 +388,8 @@ def test_versions_stand_as_digests():
     for name in ("if-match", "if-range"):
         ask(injector, headers={name: '"e"'})
     match, part = injector.journal.outcomes
-    assert match.if_match == part.if_range is not None
-    assert (match.if_range, part.if_match) == (None, None)
-
-
-def test_no_user_agent_is_null_also_in_a_long_request():
-    """Cutting texts makes nothing up."""
-    injector = injector_for("http:503")
-    WSGIFaultMiddleware(None, injector=injector)(LONG_PATH, lambda *_: None)
-    assert (only(injector).user_agent, len(only(injector).path)) == (None, 2048)
+    assert (match.if_match, match.if_range) == (part.if_range, part.if_match)
+    assert (match.if_match is None, part.if_match) == (False, None)
 
 
 SECRETS = {
@@ -471,8 +463,7 @@ def test_no_secret_anywhere(path):
         assert "/b/k" in kept
         assert [text for text in kept if "SECRET" in text] == []
         assert "SECRET" not in repr([each.to_dict() for each in injector.journal.outcomes])
-    assert "SECRET" not in path.read_text()
-    assert "AKID" not in path.read_text()
+    assert not re.search("SECRET|AKID", path.read_text())
 
 
 PRINCIPALS = [
@@ -503,21 +494,19 @@ PRINCIPALS = [
 ]  # fmt: skip
 
 
+def principal(where, seed):
+    """That of one request, signed in its headers or in its query."""
+    injector = injector_for("cos:SlowDown", seed=seed)
+    ask(injector, **({"headers": where} if isinstance(where, dict) else {"target": f"/b/k?{where}"}))
+    return only(injector).principal
+
+
 @each_row("where", PRINCIPALS, ids=str)
 def test_the_principal_is_the_same_however_it_signs(where):
     """A keyed digest of the access-key id, whatever the scheme and the signature beside it."""
-    found = []
-    for seed in ("one", "one", "two"):
-        injector = injector_for("cos:SlowDown", seed=seed)
-        if isinstance(where, dict):
-            ask(injector, headers=where)
-        else:
-            ask(injector, target=f"/b/k?{where}")
-        found.append(only(injector).principal)
-    expected = injector_for("cos:SlowDown", seed="one")
-    ask(expected, headers={"authorization": AWS})
-    assert found[0] == found[1] == only(expected).principal
-    assert found[2] not in (None, found[0])
+    expected = principal({"authorization": AWS}, "one")
+    assert [principal(where, "one") for _ in range(2)] == [expected] * 2
+    assert principal(where, "two") not in (None, expected)
 
 
 @each_row("rule", ["http:503", "http:503,delay=1ms"])
@@ -537,16 +526,13 @@ def test_of_long_keys_the_journal_keeps_what_it_shows(rule):
 
 def test_the_token_of_openstack_is_a_credential():
     """A digest of it tells a renewed one; beside an access key it tells nothing."""
-    found = []
-    for headers in ({"x-auth-token": "one"}, {"x-auth-token": "one"}, {"x-auth-token": "two"}, {}):
-        injector = injector_for("http:401", seed="same")
-        ask(injector, headers=headers)
-        found.append(only(injector).credential)
-    assert found[0] == found[1] != found[2]
-    assert [each is None for each in found] == [False, False, False, True]
     injector = injector_for("http:401")
-    ask(injector, headers={"authorization": AWS, "x-auth-token": "one"})
-    assert only(injector).credential is None
+    beside = {"authorization": AWS, "x-auth-token": "one"}
+    for headers in ({"x-auth-token": "one"}, {"x-auth-token": "one"}, {"x-auth-token": "two"}, {}, beside):
+        ask(injector, headers=headers)
+    found = [each.credential for each in injector.journal.outcomes]
+    assert found[0] == found[1] != found[2]
+    assert [each is None for each in found] == [False, False, False, True, True]
 
 
 SIGNED_AN_HOUR_LATE = [
@@ -688,8 +674,8 @@ def test_a_file_that_is_not_there_any_more_is_opened_anew(tmp_path, monkeypatch,
     caplog.clear()
     for _ in range(3):
         ask(injector)
-    assert len(path.read_text().splitlines()) == 3 + (how == "replaced")
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    lines = path.read_text().splitlines()
+    assert (len(lines), stat.S_IMODE(path.stat().st_mode)) == (3 + (how == "replaced"), 0o600)
     assert list(other.iterdir()) == []
     assert how == "removed" or len(old.read_text().splitlines()) == 1
     assert [each for each in caplog.messages if "journal" in each] == [
@@ -863,10 +849,9 @@ def test_digests_and_operations_that_were_forgotten_come_out_the_same():
         for number in range(1_010):
             head = AWS.replace("EXAMPLE", str(number))
             ask(injector, headers={"authorization": head, "host": f"{number}.example"})
-    outcomes = injector.journal.outcomes
-    assert [each.principal for each in outcomes[:1_010]] == [each.principal for each in outcomes[1_010:]]
-    assert len({each.principal for each in outcomes}) == 1_010
-    assert {each.operation for each in outcomes} == {"GetObject"}
+    found = [(each.principal, each.operation) for each in injector.journal.outcomes]
+    assert found[:1_010] == found[1_010:]
+    assert (len({*found}), {operation for _, operation in found}) == (1_010, {"GetObject"})
 
 
 def test_followers_hear_each_line(monkeypatch, caplog):
@@ -877,11 +862,7 @@ def test_followers_hear_each_line(monkeypatch, caplog):
     ask(injector, "PUT", body=b"x")
     assert [(each.did, each.final) for each in heard] == [("answered", None), ("answered", True)]
     assert heard[-1] == only(injector)
-
-    def fails(outcome):
-        raise LookupError
-
-    injector.journal.follow(fails)
+    injector.journal.follow(Mock(side_effect=LookupError))
     assert b"SlowDown" in ask(injector)
     assert [each.levelname for each in caplog.records if each.levelname == "ERROR"] == ["ERROR"]
 

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import itertools
 import json
 import random
 import sys
@@ -49,12 +50,10 @@ def shape(calls):
 @pytest.fixture
 def journal(tmp_path):
     """Writes lines to a file and reads them: the attempts, and what was skipped."""
-    number = 0
+    numbers = itertools.count(1)
 
     def written(*lines, name=None):
-        nonlocal number
-        number += 1
-        path = tmp_path / (name or f"{number}.jsonl")
+        path = tmp_path / (name or f"{next(numbers)}.jsonl")
         path.write_bytes(b"".join(each if isinstance(each, bytes) else each.encode() for each in lines))
         return str(path)
 
@@ -70,13 +69,12 @@ def times(attempts):
     return [round(each.arrived - 1000, 6) for each in attempts]
 
 
-def test_blanks_around_a_line():
+def test_blanks_around_a_line(journal):
     """They are none of it; what stands behind it makes it none of ours."""
     texts = [line(at) for at in range(3)]
     made = texts[0] + " " + texts[1].rstrip("\n") + " \n" + texts[2].rstrip("\n") + " x\n"
-    skipped = {}
-    assert times(journals.parsed(made, skipped)) == [0, 1]
-    assert skipped == {"not JSON": 1}
+    attempts, skipped = found(journal(made))
+    assert (times(attempts), skipped) == ([0, 1], {"not JSON": 1})
 
 
 ODD = [
@@ -179,8 +177,7 @@ def test_outcomes_come_in_order_and_once():
     """Those of several processes are put together anyhow; a final one stands for its first."""
     lines = [fields(2, took=None), fields(1), {**fields(2), "final": True}]
     attempts = of_outcomes(Outcome.of(each) for each in lines)
-    assert times(attempts) == [1, 2]
-    assert attempts[1].answered is not None
+    assert (times(attempts), attempts[1].answered is None) == ([1, 2], False)
 
 
 def test_a_final_line_ends_the_attempt_of_its_first(journal):
@@ -438,11 +435,10 @@ def test_who_stops_reading_leaves_nothing_open(journal):
     attempts.close()
 
 
-def test_a_file_name_is_shown_escaped(tmp_path):
+def test_a_file_name_is_shown_escaped(journal):
     """It goes to a terminal."""
     with pytest.raises(ReportError, match=r"a\\nb: 1 line, none of them"):
-        (tmp_path / "a\nb").write_text("Hello\n")
-        found(str(tmp_path / "a\nb"))
+        found(journal("Hello\n", name="a\nb"))
 
 
 anything = st.lists(

@@ -274,8 +274,8 @@ def test_a_second_run_that_gives_up(storage, tmp_path):
         "exchange('PUT', '/films/to'); open('lock', 'w').close(); exchange('GET', '/films/to'); os.remove('lock')"
     )
     exploration, error = explore(storage, tmp_path, [sys.executable, "-S", "-c", source], allow=Exception)
-    assert error is None
-    assert {each.failure for each in exploration.runs if each.gave_up} == {"the second run: exit code 3"}
+    failures = {each.failure for each in exploration.runs if each.gave_up}
+    assert (error, failures) == (None, {"the second run: exit code 3"})
 
 
 def test_a_program_that_was_ended_has_not_given_up():

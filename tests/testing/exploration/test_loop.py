@@ -26,8 +26,7 @@ def test_a_run():
         ("", [200], None),
         ("http:500,method=PUT,path=/b/k,times=1", [500], None),
     ]
-    assert texts(exploration) == ["http:500,method=PUT,path=/b/k,times=1"]
-    assert exploration.over
+    assert (texts(exploration), exploration.over) == (["http:500,method=PUT,path=/b/k,times=1"], True)
     assert 0 < exploration.seconds < 60
 
 

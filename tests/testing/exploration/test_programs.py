@@ -61,8 +61,7 @@ much = bytearray(400_000_000)
 os.write(begun[1], b".")
 time.sleep(60)
 """
-    assert program(tmp_path, source).run()[0] == 0
-    assert is_over(beats)
+    assert (program(tmp_path, source).run()[0], is_over(beats)) == (0, True)
 
 
 @contextmanager

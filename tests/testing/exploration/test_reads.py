@@ -171,10 +171,11 @@ def test_answers_of_unknown_length():
     exploration = passing(
         lambda: [attempts("GET", path) for path in ("/b/full", "/b/empty")], "truncate,method=GET"
     )
-    assert texts(exploration) == ["truncate,method=GET,path=/b/full,times=1"]
-    assert left_out(exploration) == [
-        "left out: truncate at GetObject /b/empty (its answer has nothing to cut)"
-    ]
+    said = "left out: truncate at GetObject /b/empty (its answer has nothing to cut)"
+    assert (texts(exploration), left_out(exploration)) == (
+        ["truncate,method=GET,path=/b/full,times=1"],
+        [said],
+    )
     assert "not reached" not in exploration.report()
 
 
@@ -182,8 +183,8 @@ def test_answers_without_a_body():
     """A set has `truncate` for answers with a body; one that is named and cannot come is named."""
     requests = ["GET /b/k", "HEAD /b/k"]
     exploration = passing(lambda: [call(*each.split()) for each in requests], "truncate")
-    assert texts(exploration) == ["truncate,method=GET,path=/b/k,times=1"]
-    assert left_out(exploration) == ["left out: truncate at HeadObject /b/k (its answer has nothing to cut)"]
+    said = "left out: truncate at HeadObject /b/k (its answer has nothing to cut)"
+    assert (texts(exploration), left_out(exploration)) == (["truncate,method=GET,path=/b/k,times=1"], [said])
     exploration = passing(
         lambda: [call(*each.split()) for each in requests], "truncate,of=cos:SlowDown,method=GET", "gateway"
     )
@@ -211,13 +212,14 @@ def test_uploads_are_broken_in_their_middle():
         attempts("PUT", "/b/one", data=b"x")
 
     exploration = passing(code, "gateway")
-    assert [each for each in texts(exploration) if "after_bytes" in each] == [
-        "reset,method=PUT,path=/b/long,times=1,after_bytes=4"
-    ]
-    assert left_out(exploration) == []
+    broken = [each for each in texts(exploration) if "after_bytes" in each]
+    half = ["reset,method=PUT,path=/b/long,times=1,after_bytes=4"]
+    assert (broken, left_out(exploration)) == (half, [])
     exploration, _ = exploring(code, "reset,after_bytes=5")
-    assert texts(exploration) == ["reset,method=PUT,path=/b/long,times=1,after_bytes=5"]
-    assert left_out(exploration) == ["left out: reset at PutObject /b/one (its body ends before)"]
+    assert (texts(exploration), left_out(exploration)) == (
+        ["reset,method=PUT,path=/b/long,times=1,after_bytes=5"],
+        ["left out: reset at PutObject /b/one (its body ends before)"],
+    )
 
 
 def test_an_upload_that_is_shorter_in_its_run():
