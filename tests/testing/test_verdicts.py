@@ -28,10 +28,10 @@ def put(path="/b/k", tries=4, body=b"meow", **headers):
     raise OSError("gave up\nwith details")
 
 
-def upload(faults, *paths, **keys):
+def upload(faults, *paths, name="upload", **keys):
     """A call with a name for each, that may give up."""
     for path in paths:
-        with contextlib.suppress(OSError), faults.call("upload"):
+        with contextlib.suppress(OSError), faults.call(name):
             put(path, **keys)
 
 
@@ -95,13 +95,12 @@ def test_a_call_that_the_test_names():
 def test_a_caller_that_calls_again():
     """Two failing calls for one thing are two if the test names them, and else look like one."""
     with inject("cos:SlowDown") as faults:
-        for _ in range(2):
-            with contextlib.suppress(OSError):
-                put()
-    assert [len(each.attempts) for each in faults.calls] == [8]
-    with inject("cos:SlowDown") as faults:
-        upload(faults, "/b/k", "/b/k")
-    assert [(each.name, len(each.attempts)) for each in faults.calls] == [("upload", 4), ("upload", 4)]
+        for _ in range(8):
+            client.put("/b/k", data=b"meow")
+    with inject("cos:SlowDown") as named:
+        upload(named, "/b/k", "/b/k")
+    calls = [(each.name, len(each.attempts)) for block in (faults, named) for each in block.calls]
+    assert calls == [(None, 8), ("upload", 4), ("upload", 4)]
 
 
 def test_async_with():
@@ -306,8 +305,7 @@ def test_more_requests_than_are_kept():
     with inject("cos:AccessDenied,path=b/forbidden/**") as faults:
         for _ in range(10_000):
             list(wrapped(dict(environ), lambda *_: None))
-        for number in range(3):
-            client.put(f"/b/forbidden/{number}")
+        for number in (0, 0, 1, 1, 2, 2):
             client.put(f"/b/forbidden/{number}")
     with pytest.raises(RetryAssertionError) as error:
         faults.assert_retries()
@@ -317,10 +315,7 @@ def test_more_requests_than_are_kept():
 def test_what_a_request_says_is_escaped():
     """A path cannot write on the terminal of who reads the failure."""
     with inject("cos:AccessDenied,path=b/**") as faults:
-        for number in range(3):
-            with faults.call("\x1b[31m"):
-                for _ in range(2):
-                    client.put(f"/b/%1b[31m{number}")
+        upload(faults, *(f"/b/%1b[31m{number}" for number in range(3)), name="\x1b[31m")
     with pytest.raises(RetryAssertionError) as error:
         faults.assert_retries()
     assert ("\x1b" in str(error.value), "\\x1b[31m" in str(error.value)) == (False, True)

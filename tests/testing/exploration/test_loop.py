@@ -3,6 +3,7 @@
 import itertools
 import re
 import time
+from unittest.mock import Mock
 
 import pytest
 
@@ -52,14 +53,10 @@ def test_a_run_whose_faults_do_not_come_in_force(monkeypatch):
     exploration = faultinject.explore("http:503")
     with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="not today"):
         for run in exploration:
-            patch.setattr(faultinject.Injector, "put_in_force", not_today)
+            patch.setattr(faultinject.Injector, "put_in_force", Mock(side_effect=RuntimeError("not today")))
             with run:
                 pytest.fail("it came in force")
     assert exploration.under_way is None
-
-
-def not_today(_injector):
-    raise RuntimeError("not today")
 
 
 def test_a_run_is_to_be_entered():
@@ -108,11 +105,7 @@ def test_what_ends_a_test(end):
 
 def test_errors_of_ours_are_no_failures_of_the_code(monkeypatch):
     """An error inside faultinject ends the exploration by its own name."""
-
-    def broken(*_):
-        raise ZeroDivisionError
-
-    monkeypatch.setattr(faultinject.vendors.get("cos"), "envelope", broken)
+    monkeypatch.setattr(faultinject.vendors.get("cos"), "envelope", Mock(side_effect=ZeroDivisionError))
     with pytest.raises(InjectionFailedError):
         exploring(lambda: send("PUT", "/b/k"), "cos:SlowDown")
 

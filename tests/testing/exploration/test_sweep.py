@@ -120,35 +120,13 @@ def test_codes_that_no_client_sees():
 
 def test_too_many_runs():
     """More than `max_runs` at depth 1 fails before the first run with a fault, with advice."""
-    runs = []
-
-    def code():
-        runs.append(1)
-        upload()
-
-    exploration, error = exploring(code, "reset", "http:500", max_runs=9)
-    assert (len(runs), exploration.runs) == (2, [])
+    exploration, error = exploring(upload, "reset", "http:500", max_runs=9)
+    assert exploration.runs == []
     assert str(error) == (
         "10 runs are needed, and max_runs is 9: 5 requests, 3 of them UploadPart, and 2 faults. Let the code make fewer"
         " requests, say where ('reset,operation=UploadPart'), give fewer faults, or raise max_runs"
     )
-    assert len(exploring(code, "reset", "http:500", max_runs=10)[0].runs) == 10
-
-
-def test_depth_2_reaches_what_only_a_fault_brings_about():
-    """Requests that only a fault causes, such as a clean-up, are points of the second fault."""
-
-    def code():
-        if send("PUT", "/b/k") != 200:
-            assert call("DELETE", "/b/0123456789abcdef")
-        call("PUT", "/b/next")
-
-    exploration = passing(code, "reset,method=PUT", "http:500,method=DELETE", depth=2)
-    assert [each.text for each in exploration.runs if len(each.points) == 2] == [
-        "reset,method=PUT,path=/b/k,times=1; http:500,method=DELETE,path=/b/*,times=1",
-        "reset,method=PUT,path=/b/next,times=2",
-    ]
-    assert all(each.reached for each in exploration.runs)
+    assert len(passing(upload, "reset", "http:500", max_runs=10).runs) == 10
 
 
 def puts_once():
@@ -163,25 +141,55 @@ def test_a_failed_scenario_is_not_extended():
     assert error is not None
 
 
-def test_names_new_in_each_run_at_depth_2():
-    """The second fault is placed by conditions that hold in the next run too."""
-    numbers = itertools.count()
+NUMBERS = itertools.count()
 
-    def code():
-        assert call("PUT", f"/b/{next(numbers):06}")
-        assert call("GET", f"/b/tmp{next(numbers)}")
-        assert call("PUT", "/b/123456")
 
-    exploration = passing(code, "reset", depth=2)
-    assert all(each.reached for each in exploration.runs)
-    assert texts(exploration) == [
-        "reset,method=PUT,path=/b/*,times=1",
-        "reset,operation=GetObject,times=1",
-        "reset,method=PUT,path=/b/123456,times=1",
-        "reset,method=PUT,path=/b/*,times=2",
-        "reset,operation=GetObject,times=2",
-        "reset,method=PUT,path=/b/123456,times=2",
-    ]
+def puts_and_clears_up():
+    if send("PUT", "/b/k") != 200:
+        assert call("DELETE", "/b/0123456789abcdef")
+    call("PUT", "/b/next")
+
+
+def takes_new_names_each_time():
+    targets = f"PUT /b/{next(NUMBERS):06}", f"GET /b/tmp{next(NUMBERS)}", "PUT /b/123456"
+    assert all(call(*each.split()) for each in targets)
+
+
+def posts_if_it_cannot_put():
+    if send("PUT", "/b/k") != 200:
+        send("POST", "/b/late")
+
+
+@each_row(
+    ("code", "faults", "expected"),
+    [
+        # Requests that only a fault causes, such as a clean-up, are points of the second fault.
+        (puts_and_clears_up, ["reset,method=PUT", "http:500,method=DELETE"], [
+            "reset,method=PUT,path=/b/k,times=1",
+            "reset,method=PUT,path=/b/next,times=1",
+            "reset,method=PUT,path=/b/k,times=1; http:500,method=DELETE,path=/b/*,times=1",
+            "reset,method=PUT,path=/b/next,times=2",
+        ]),
+        # The second fault is placed by conditions that hold in the next run too.
+        (takes_new_names_each_time, ["reset"], [
+            "reset,method=PUT,path=/b/*,times=1",
+            "reset,operation=GetObject,times=1",
+            "reset,method=PUT,path=/b/123456,times=1",
+            "reset,method=PUT,path=/b/*,times=2",
+            "reset,operation=GetObject,times=2",
+            "reset,method=PUT,path=/b/123456,times=2",
+        ]),
+        # The same second scenario comes once, also where the request comes only because of another fault.
+        (posts_if_it_cannot_put, ["http:500,method=PUT", "http:503,path=b/late", "http:503,method=POST"], [
+            "http:500,method=PUT,path=/b/k,times=1",
+            "http:500,method=PUT,path=/b/k,times=1; http:503,method=POST,path=/b/late,times=1",
+        ]),
+    ],
+)  # fmt: skip
+def test_depth_2(code, faults, expected):
+    """Each scenario reaches its requests."""
+    exploration = passing(code, *faults, depth=2)
+    assert [(each.text, each.reached) for each in exploration.runs] == [(each, True) for each in expected]
 
 
 def swept(**keys):
@@ -274,37 +282,18 @@ def test_what_cannot_be_explored(code, faults, keys, runs, said):
     assert (len(exploration.runs), bool(re.search(said, str(error)))) == (runs, True), error
 
 
-def test_the_same_second_scenario_twice():
-    """Also where the request comes only because of another fault."""
-
-    def code():
-        if send("PUT", "/b/k") != 200:
-            send("POST", "/b/late")
-
-    exploration = passing(
-        code, "http:500,method=PUT", "http:503,path=b/late", "http:503,method=POST", depth=2
-    )
-    assert texts(exploration) == [
-        "http:500,method=PUT,path=/b/k,times=1",
-        "http:500,method=PUT,path=/b/k,times=1; http:503,method=POST,path=/b/late,times=1",
-    ]
-
-
 def test_giving_up():
     """Exceptions that the code may give up with are counted, not reported; others still are."""
 
-    class GivesUp(Exception):
-        pass
-
     def code():
         if send("PUT", "/b/k") != 200:
-            raise GivesUp
+            raise KeyError
         assert send("PUT", "/b/other") == 200, "other"
 
-    exploration, error = exploring(code, "reset", allow=GivesUp)
+    exploration, error = exploring(code, "reset", allow=KeyError)
     assert [(each.failed, each.gave_up) for each in exploration.runs] == [(False, True), (True, False)]
     assert ", 1 failed, 1 gave up cleanly\n" in str(error)
-    exploration = passing(code, "reset", allow=(GivesUp, AssertionError))
+    exploration = passing(code, "reset", allow=(KeyError, AssertionError))
     assert exploration.report().endswith(", 0 failed, 2 gave up cleanly")
 
 
