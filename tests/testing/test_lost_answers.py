@@ -119,9 +119,8 @@ def test_in_a_call(storage, answer):
     wrong = (answer, VERDICTS.get(answer, "FAIL"))
     unknown = (None, "INCONCLUSIVE")
     unnamed = {"told an error": unknown, "false conflict": (answer, "WARN"), "wrote twice": unknown}
-    assert judged(storage, answer, right=False, named=True) == [wrong]
-    assert judged(storage, answer, right=False, named=False) == [unnamed.get(answer, wrong)]
-    for named in (True, False):
+    for named, found in ((True, wrong), (False, unnamed.get(answer, wrong))):
+        assert judged(storage, answer, right=False, named=named) == [found]
         assert judged(storage, answer, right=True, named=named) == [unknown]
 
 

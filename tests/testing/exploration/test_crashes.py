@@ -5,7 +5,9 @@ import re
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import requests
@@ -203,34 +205,34 @@ def test_faults_of_the_second_run(storage, tmp_path, faults):
     }
 
 
-@pytest.mark.parametrize("where", ["the system's call", "the process", "the call that starts it"])
-def test_an_interrupt_while_it_is_started(storage, tmp_path, monkeypatch, where):
+def interrupted(function, interrupt):
+    """The function, and an interrupt at its end."""
+
+    def call(*given, **more):
+        done = function(*given, **more)
+        interrupt()
+        return done
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "interrupt"),
+    [
+        (subprocess, "_fork_exec", partial(signal.raise_signal, signal.SIGINT)),
+        (subprocess.Popen, "_execute_child", Mock(side_effect=KeyboardInterrupt)),
+        (programs.processes.Child, "__init__", Mock(side_effect=KeyboardInterrupt)),
+    ],
+    ids=["the system's call", "the process", "the call that starts it"],
+)
+def test_an_interrupt_while_it_is_started(storage, tmp_path, monkeypatch, owner, name, interrupt):
     """Ctrl-C during the start of the program ends it, though it may be at work already."""
-    began = []
-
-    def fork(*given):
-        number = system(*given)
-        signal.raise_signal(signal.SIGINT)
-        return number
-
-    def execute(child, *given):
-        began.append(child)
-        real(child, *given)
-        if where == "the process":
-            raise KeyboardInterrupt
-
-    def start(child, *given, **more):
-        begin(child, *given, **more)
-        raise KeyboardInterrupt
-
-    system = subprocess._fork_exec
-    real, begin = subprocess.Popen._execute_child, programs.processes.Child.__init__
-    monkeypatch.setattr(subprocess.Popen, "_execute_child", execute)
-    if where == "the system's call":
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        monkeypatch.setattr(subprocess, "_fork_exec", fork)
-    if where == "the call that starts it":
-        monkeypatch.setattr(programs.processes.Child, "__init__", start)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    began, real = [], subprocess.Popen._execute_child
+    monkeypatch.setattr(
+        subprocess.Popen, "_execute_child", lambda child, *given: began.append(child) or real(child, *given)
+    )
+    monkeypatch.setattr(owner, name, interrupted(getattr(owner, name), interrupt))
     try:
         with pytest.raises(KeyboardInterrupt):
             explore(storage, tmp_path, [sys.executable, "-c", "import time; time.sleep(600)"])
