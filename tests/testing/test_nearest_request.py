@@ -115,14 +115,9 @@ HEADERS = {
 def test_an_operation_is_told_as_the_journal_had_it(mount, vendor, path, wanted, seen):
     """Below any mount point, and though it was told by headers that the journal does not keep."""
     asked = request("PUT", path, **HEADERS) | {"SCRIPT_NAME": mount}
-    assert (
-        nearest(f"http:503,vendor={vendor},operation={wanted}", asked)
-        == f"nearest: PUT {mount}{path} (operation={wanted} (it was {seen}) did not hold)"
-    )
-    assert (
-        nearest(f"http:503,vendor={vendor},bucket=films", asked)
-        == f"nearest: PUT {mount}{path} (bucket=films (it was photos) did not hold)"
-    )
+    for condition, was in ((f"operation={wanted}", seen), ("bucket=films", "photos")):
+        said = f"nearest: PUT {mount}{path} ({condition} (it was {was}) did not hold)"
+        assert nearest(f"http:503,vendor={vendor},{condition}", asked) == said
 
 
 DEEP = "/account/photos" + "/a" * 40

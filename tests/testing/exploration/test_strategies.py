@@ -107,8 +107,7 @@ def test_a_hang_costs_no_time(live):
 )
 def test_what_does_not_fit(faults, most, said):
     """Wrong rules, rules that fit none of the requests, and no fault at all are errors at once."""
-    client = Client()
-    recording = faultinject.record(lambda: CLIENTS["copy"](client, True))
+    recording = faultinject.record(lambda: call("PUT", "/b/k"))
     with pytest.raises(ConfigurationError, match=said):
         scenarios(recording, *faults, max_faults=most)
 

@@ -126,15 +126,6 @@ def test_a_run_that_fails_by_itself_keeps_its_status(run):
     assert run(SOURCE + "\n    def test_wrong(): assert 0", *options).ret == pytest.ExitCode.TESTS_FAILED
 
 
-def test_a_report_that_is_to_fail_the_run_must_be_asked_for(usage_error):
-    """Else nothing would be judged, and the run be green."""
-    usage_error(
-        SOURCE,
-        "*--faultinject-report-fail: there is no report; add --faultinject-report=FILE",
-        "--faultinject-report-fail",
-    )
-
-
 def test_nothing_to_judge(run, project):
     """A report that says nothing does not look like a good one."""
     result = run(SOURCE, "--faultinject-report=report.html", "-k", "test_forbidden and 0")
@@ -170,9 +161,8 @@ def test_xdist(project):
         *WITHOUT, "-p", "xdist", "-n2", "--faultinject-report=report.json", "--faultinject-report-fail"
     )
     result.assert_outcomes(passed=9)
-    assert result.ret == pytest.ExitCode.TESTS_FAILED
     found = json.loads((project.path / "report.json").read_text())
-    assert (found["calls"], found["attempts"]) == (CALLS, ATTEMPTS)
+    assert (found["calls"], found["attempts"], result.ret) == (CALLS, ATTEMPTS, pytest.ExitCode.TESTS_FAILED)
     assert verdicts(found)["permanent", None] == "FAIL"
     result.stdout.fnmatch_lines(
         ["report.json: FAIL: permanent: 4 of 4 calls retried after 403 AccessDenied*"]
@@ -184,8 +174,8 @@ def test_failed_tests_count(report):
     source = SOURCE.replace("with pytest.raises(OSError):\n            with", "if True:\n            with")
     result, found = report(source, "-k", "forbidden")
     result.assert_outcomes(failed=4, deselected=5)
-    assert result.ret == pytest.ExitCode.TESTS_FAILED
-    assert verdicts(found)["permanent", None] == "FAIL"
+    failed = (result.ret, verdicts(found)["permanent", None])
+    assert failed == (pytest.ExitCode.TESTS_FAILED, "FAIL")
 
 
 @pytest.mark.slow
@@ -194,23 +184,24 @@ def test_nothing_to_report(run, project, options):
     """Without tests with faults no report is written, and a line says so."""
     source = SOURCE if options else "def test_one(): pass"
     result = run(source, "--faultinject-report=report.html", *options)
-    assert not (project.path / "report.html").exists()
-    if "--collect-only" not in options:
-        result.stdout.fnmatch_lines(["report.html is not written: no test with faults made a request"])
-    assert result.ret == 0
+    assert ((project.path / "report.html").exists(), result.ret) == (False, 0)
+    said = "report.html is not written: no test with faults made a request"
+    assert (said in result.outlines) is ("--collect-only" not in options)
 
 
 @pytest.mark.parametrize(
-    ("name", "message"),
+    ("option", "message"),
     [
-        ("nowhere/report.html", "*--faultinject-report: there is no folder *nowhere*"),
-        ("report.pdf", "*--faultinject-report: report.pdf is not one of FILE.txt, FILE.html, *"),
-        (".", "*--faultinject-report: '.' is a folder; name a file, such as report.html"),
+        ("=nowhere/report.html", "*--faultinject-report: there is no folder *nowhere*"),
+        ("=report.pdf", "*--faultinject-report: report.pdf is not one of FILE.txt, FILE.html, *"),
+        ("=.", "*--faultinject-report: '.' is a folder; name a file, such as report.html"),
+        # Without a report nothing would be judged, and the run be green.
+        ("-fail", "*--faultinject-report-fail: there is no report; add --faultinject-report=FILE"),
     ],
 )
-def test_a_place_that_cannot_be(usage_error, name, message):
-    """An impossible place is refused before the first test runs."""
-    usage_error(SOURCE, message, f"--faultinject-report={name}")
+def test_a_report_that_cannot_be(usage_error, option, message):
+    """An impossible place, or none, is refused before the first test runs."""
+    usage_error(SOURCE, message, f"--faultinject-report{option}")
 
 
 def test_without_jinja2(usage_error, monkeypatch):
