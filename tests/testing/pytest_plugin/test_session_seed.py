@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from .conftest import INI
+from .conftest import INI, WITHOUT
 
 SHOWS_ITS_SEED = """
     import pytest
@@ -188,7 +188,7 @@ def test_replay_command_replays(project, run, monkeypatch, has_ini):
         }
     )
     monkeypatch.chdir(below)
-    quiet = ("-p", "no:randomly", "-W", "ignore", "-o", "asyncio_default_fixture_loop_scope=function")
+    quiet = (*WITHOUT, "-W", "ignore", "-o", "asyncio_default_fixture_loop_scope=function")
     first = project.runpytest_inprocess(
         *quiet, "--faultinject-seed=3", *([] if has_ini else [f"--rootdir={project.path}"])
     )
