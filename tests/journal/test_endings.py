@@ -330,7 +330,7 @@ def journal(tmp_path):
 
 
 def read_writers(*paths):
-    """What is known of the writers, and the number of requests."""
+    """Read what is known of the writers, and count the requests."""
     writers, skipped = Writers(), {}
     requests = len(list(read(paths, writers=writers, skipped=skipped)))
     assert skipped == {}

@@ -495,7 +495,7 @@ PRINCIPALS = [
 
 
 def principal(where, seed):
-    """That of one request, signed in its headers or in its query."""
+    """Sign one request, in its headers or in its query: the principal in its line."""
     injector = injector_for("cos:SlowDown", seed=seed)
     ask(injector, **({"headers": where} if isinstance(where, dict) else {"target": f"/b/k?{where}"}))
     return only(injector).principal

@@ -101,10 +101,9 @@ TWO_VERSIONS = (
     "mixed versions: requests 1 and 2 read two versions of /photos/film",
     "GET /photos/film (Range: bytes=5-9)",
 )
-ALL_OF_IT = (
-    "mixed versions: request 1 asked for bytes=0-4 of /photos/film and got all of it, with status 200, and no"
-)
-ANOTHER = "mixed versions: request 1 asked for bytes=0-4 of /photos/film and got the Content-Range of another part, and no"
+ASKED = "mixed versions: request 1 asked for bytes=0-4 of /photos/film and got"
+ALL_OF_IT = f"{ASKED} all of it, with status 200, and no error was reported"
+ANOTHER = f"{ASKED} the Content-Range of another part, and no error was reported"
 
 
 @pytest.mark.parametrize(
@@ -116,9 +115,9 @@ ANOTHER = "mixed versions: request 1 asked for bytes=0-4 of /photos/film and got
         # A careful client gets the object in spite of wrong ranges.
         *((holding(by_version), fault, ()) for fault in RANGES),
         # Wrong bytes are named if the answer shows them, or if an assertion was misled.
-        (holding(by_range), "edit,range=ignore", [f"{ALL_OF_IT} error was reported"]),
+        (holding(by_range), "edit,range=ignore", [ALL_OF_IT]),
         (holding(by_slices), "edit,range=ignore", ()),
-        (holding(by_slices), "edit,range=shift", [f"{ANOTHER} error was reported"]),
+        (holding(by_slices), "edit,range=shift", [ANOTHER]),
         # The whole object in place of a part is a lawful answer, and nothing says that the client took it for a part.
         (by_range, "edit,range=ignore", ()),
         (by_range, "corrupt", ()),

@@ -67,9 +67,9 @@ class Shop:
 
 @pytest.mark.parametrize(("fault", "warns"), [("s3:ExpiredToken,from=1", [True]), (SLOW_DOWN, [])])
 def test_an_object_is_cleared_and_written_anew(fault, warns):
-    """In the end it is what it was to be; while the fault stays, an allowed error says that it is not.
+    """In the end the object is as it was to be, unless the fault stays.
 
-    That error is no break-down that shows that the second request was a retry.
+    Then an allowed error is no break-down that shows that the second request was a retry.
     """
     shop = Shop()
 

@@ -32,7 +32,8 @@ class Storage:
 
     def __init__(self):
         self.reset()
-        self.client = client_of(WSGIFaultMiddleware(lambda *given: self.store(*given), []))  # noqa: PLW0108 - each run has a store of its own
+        # Each run has a store of its own.
+        self.client = client_of(WSGIFaultMiddleware(lambda *given: self.store(*given), []))  # noqa: PLW0108
 
     def reset(self):
         """Begin with an empty bucket."""

@@ -35,7 +35,7 @@ def told(findings):
 
 
 def said(before, after, *runs):
-    """What is found after a crash."""
+    """Tell the findings after a crash."""
     return told(learned(*runs, before=before).findings(before, after))
 
 
@@ -78,7 +78,7 @@ ONCE_OR_TWICE = [({"/b/film": b"once "}, {"/b/film": b"once once "})] * 2
     ],
 )
 def test_an_object(content, runs, check, message):
-    """What is wrong with the one object that should be there."""
+    """The one object that should be there is lost, cut, doubled or changed."""
     after = {} if content is None else {"/b/film": content}
     assert said({}, after, *runs) == ([(check, "FAIL", f"/b/film {message}")] if check else [])
 

@@ -34,7 +34,7 @@ def seed_of(result):
 
 
 def dice(result):
-    """What was thrown, and the words of the command that throws it again."""
+    """Read what was thrown, and the words of the command that throws it again."""
     result.assert_outcomes(failed=1)
     [command] = [each for each in result.outlines if each.startswith("replay: ")]
     thrown = re.search(r"^dice: ([25]+)$", result.stdout.str(), re.MULTILINE)[1]
