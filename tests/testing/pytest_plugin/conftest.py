@@ -9,7 +9,6 @@ import importlib
 import importlib.metadata
 import pkgutil
 import warnings
-from types import SimpleNamespace
 
 import boto3.s3.inject
 import boto3.s3.transfer
@@ -53,15 +52,26 @@ for room in ROOMS:
         importlib.import_module(each.name)
 
 
-READ_ONCE = ("name", "metadata", "version", "entry_points", "files")
+class ReadOnce:
+    """An installed package whose files are read and parsed once, not for each inner run."""
+
+    def __init__(self, package):
+        self.package = package
+        self.metadata, self.version = package.metadata, package.version
+        self.entry_points, self.files = package.entry_points, package.files
+
+    def __getattr__(self, name):
+        return getattr(self.package, name)
+
+
 PLUGINS = [
-    SimpleNamespace(**{name: getattr(each, name) for name in READ_ONCE})
+    ReadOnce(each)
     for each in importlib.metadata.distributions()
     if any(point.group == "pytest11" for point in each.entry_points)
 ]
-"""The installed packages with pytest plugins, whose files are read and parsed once.
+"""The installed packages with pytest plugins, so that runs do not search all packages.
 
-Each inner run would look at all packages, twice.
+It would look at all packages, twice for each run.
 """
 
 
