@@ -50,12 +50,19 @@ def test_what_an_answer_was(kind, means, answer):
 
 def test_what_is_told_shows_what_came_of_it():
     """In a debugger and in a failing test."""
-    assert repr(CallWindow("upload", 0, 1)) == "<CallWindow upload: ?>"
-    assert repr(CallWindow("upload", 0, 1, True)) == "<CallWindow upload: returned>"
-    assert repr(CallWindow("upload", 0, None, False, "no")) == "<CallWindow upload: failed>"
     attempt = Attempt.of(line(0, SLOW_DOWN, path="/photos/cat.jpg"))
-    assert repr(attempt) == "<Attempt PUT '/photos/cat.jpg' 503 SlowDown>"
-    assert repr(Call([attempt], "told")) == "<Call PUT '/photos/cat.jpg': 503 SlowDown>"
+    told = [
+        CallWindow("upload", 0, 1),
+        CallWindow("upload", 0, 1, True),
+        CallWindow("upload", 0, None, False),
+    ]
+    assert [repr(each) for each in (*told, attempt, Call([attempt], "told"))] == [
+        "<CallWindow upload: ?>",
+        "<CallWindow upload: returned>",
+        "<CallWindow upload: failed>",
+        "<Attempt PUT '/photos/cat.jpg' 503 SlowDown>",
+        "<Call PUT '/photos/cat.jpg': 503 SlowDown>",
+    ]
 
 
 # What the journal has of a body: its length, its digest, whether all of it was read.
@@ -99,15 +106,19 @@ def test_same_bytes(bodies, same):
     assert call(*bodies).same_bytes is same
 
 
-def test_what_differs():
+@each_row(
+    ("bodies", "parts", "first", "second"),
+    [
+        ([READ, PASSED, SHORTER, EMPTY], None, 1, 2),
+        ([READ, PASSED, OTHER], None, 0, 2),
+        ([READ, OTHER, READ], "abb", 1, 2),
+    ],
+)
+def test_what_differs(bodies, parts, first, second):
     """The attempts that show it: the latest of the one kind, and the first of the other."""
-    found = call(READ, PASSED, SHORTER, EMPTY)
-    assert found.other_bytes == (found.attempts[1], found.attempts[2])
-    found = call(READ, PASSED, OTHER)
-    assert found.other_bytes == (found.attempts[0], found.attempts[2])
+    found = call(*bodies, parts=parts)
+    assert found.other_bytes == (found.attempts[first], found.attempts[second])
     assert call(READ, PASSED).other_bytes is None
-    found = call(READ, OTHER, READ, parts="abb")
-    assert found.other_bytes == (found.attempts[1], found.attempts[2])
 
 
 def test_what_digests_show():

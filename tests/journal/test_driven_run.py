@@ -32,8 +32,8 @@ def test_the_last_whole_line_counts(tmp_path):
     DrivenRun(PID, [], 1.0).write(str(path))
     DrivenRun(PID, windows, 9.0, "aws-sdks", "it never ended", 2.0).write(str(path))
     found = run_of([*path.read_bytes().splitlines(), b'{"v":1,"driven":{}}', b'{"driven":{', b"{}"])
-    assert (found.pid, found.until, found.profile) == (PID, 9.0, "aws-sdks")
-    assert (found.failure, found.speed) == ("it never ended", 2.0)
+    told = (found.pid, found.until, found.profile, found.failure, found.speed)
+    assert told == (PID, 9.0, "aws-sdks", "it never ended", 2.0)
     assert [(each.name, each.key, each.returned) for each in found.calls] == [
         ("put", "k1", True),
         ("get", "k2", None),

@@ -8,7 +8,6 @@ import time
 
 import pytest
 
-from faultinject import Injector
 from faultinject.injector.injector import JoinedInjector, Joining
 from faultinject.journal.reading import Writers, read
 from tests import journals
@@ -58,18 +57,19 @@ def lines(tmp_path):
         assert (done.returncode, done.stderr.replace("faultinject is on", "").count("Traceback")) == (ends, 0)
         if not reads:
             return path.stat().st_size
-        return [json.loads(each) for each in path.read_text().splitlines()] if path.exists() else []
+        return read_back(path) if path.exists() else []
 
     return run
 
 
-def ended(lines):
-    """The processes that said that they ended, in order."""
-    return [each["pid"] for each in lines if each.get("ended")]
+def kinds(lines):
+    """A letter for each line: `l` a request, `f` a final line, `e` the end."""
+    return "".join("e" if each.get("ended") else "f" if each.get("final") else "l" for each in lines)
 
 
-def kind_of(line):
-    return "e" if line.get("ended") else "f" if line.get("final") else "l"
+def read_back(path):
+    """The lines of a file."""
+    return [json.loads(each) for each in path.read_text().splitlines()]
 
 
 def test_a_process_that_has_written_says_that_it_has_ended(lines):
@@ -78,8 +78,8 @@ def test_a_process_that_has_written_says_that_it_has_ended(lines):
     assert [each["status"] for each in requests] == [503, 503]
     assert list(last) == [*journals.line(), "ended", "parent"]
     told = {name: value for name, value in last.items() if value is not None}
-    assert told.keys() == {"v", "time", "arrived", "pid", "ended"}
-    assert (told["v"], told["pid"], told["ended"]) == (1, requests[0]["pid"], True)
+    own = {name: told[name] for name in ("time", "arrived")}
+    assert told == {"v": 1, "pid": requests[0]["pid"], "ended": True, **own}
     assert told["arrived"] > requests[1]["arrived"]
     assert told["time"] - told["arrived"] == pytest.approx(
         requests[0]["time"] - requests[0]["arrived"], abs=1
@@ -94,8 +94,7 @@ def test_a_process_that_has_written_says_that_it_has_ended(lines):
 def test_however_it_ends(lines, code):
     """The end comes after the threads for which the interpreter waits."""
     found = lines(f"APP = faulty(); ask(APP); {code}", ends=3)
-    assert ended(found) == [found[0]["pid"]]
-    assert found[-1]["ended"]
+    assert (kinds(found)[-1], kinds(found).count("e"), found[-1]["pid"]) == ("e", 1, found[0]["pid"])
 
 
 UNDER_WAY = """
@@ -164,7 +163,7 @@ SAID = {
         "lle",
     ),
 }
-"""Code of a process, and its lines: `l` a request, `f` a final line, `e` the end."""
+"""Code of a process, and the letters of its lines."""
 
 
 @pytest.mark.parametrize(("code", "said"), SAID.values(), ids=SAID)
@@ -172,7 +171,7 @@ def test_what_is_said(lines, code, said):
     """A process that has written says last that it has ended, unless it is killed."""
     began = time.monotonic()
     ends = -9 if ", 9)" in code else -15 if ", 15)" in code else 0
-    assert "".join(kind_of(each) for each in lines(code, ends=ends)) == said
+    assert kinds(lines(code, ends=ends)) == said
     assert time.monotonic() - began < 30
 
 
@@ -192,15 +191,10 @@ def child(*work):
 def test_a_forked_child_speaks_for_itself(lines):
     """If it has written; its parent's lines are its parent's."""
     found = lines(FORK + "app = faulty(); ask(app); child(); child(lambda: ask(app)); ask(app)")
-    own, other = found[0]["pid"], found[1]["pid"]
-    assert own != other
-    assert [(each["pid"], bool(each.get("ended"))) for each in found] == [
-        (own, False),
-        (other, False),
-        (other, True),
-        (own, False),
-        (own, True),
-    ]
+    pids = [each["pid"] for each in found]
+    assert kinds(found) == "llele"
+    assert [each == pids[0] for each in pids] == [True, False, False, True, True]
+    assert pids[1] == pids[2]
 
 
 MULTI = """
@@ -225,12 +219,11 @@ def test_children_of_multiprocessing(lines, more):
     The parent may start another child.
     """
     found = lines(MULTI.format(more=more))
-    writers = {each["pid"] for each in found if not each.get("ended")}
-    assert len(writers) == (3 if more else 2)
-    assert sorted(ended(found)) == sorted(writers)
-    parents = [each["parent"] for each in found if each.get("ended")]
-    assert sum(each is not None for each in parents) == 2
-    assert all(each.split("-")[0].isdecimal() for each in parents if each)
+    ends = [each for each in found if each.get("ended")]
+    assert len(ends) == (3 if more else 2)
+    assert sorted(each["pid"] for each in ends) == sorted({each["pid"] for each in found if each not in ends})
+    parents = [each["parent"] for each in ends if each["parent"] is not None]
+    assert [each.split("-")[0].isdecimal() for each in parents] == [True, True]
 
 
 def test_each_file_is_told(lines, tmp_path):
@@ -238,8 +231,7 @@ def test_each_file_is_told(lines, tmp_path):
     found = lines(
         "ask(faulty()); other = WSGIFaultMiddleware(app, injector=Injector('http:500', journal='other')); ask(other)"
     )
-    other = [json.loads(each) for each in (tmp_path / "other").read_text().splitlines()]
-    assert [[bool(each.get("ended")) for each in one] for one in (found, other)] == [[False, True]] * 2
+    assert [kinds(found), kinds(read_back(tmp_path / "other"))] == ["le", "le"]
 
 
 BLOCK = """
@@ -260,11 +252,7 @@ def test_a_file_that_is_closed_by_then(lines, tmp_path):
     """A block closes its file behind its told lines, also from another directory."""
     (tmp_path / "sub").mkdir()
     found = lines(BLOCK.format(inside="pass", after="os.chdir('sub')"), given="journal")
-    assert [("told" in each, bool(each.get("ended"))) for each in found] == [
-        (False, False),
-        (True, False),
-        (False, True),
-    ]
+    assert (kinds(found), ["told" in each for each in found]) == ("lle", [False, True, False])
 
 
 @pytest.mark.parametrize("after", ["os.remove('journal')", "os.rename('journal', 'old')"])
@@ -284,9 +272,8 @@ def test_the_end_is_said_where_the_last_lines_are(lines, tmp_path):
     code = (
         "app = faulty(); ask(app); os.rename('journal', 'journal.1'); open('journal', 'w').close(); ask(app)"
     )
-    assert [bool(each.get("ended")) for each in lines(code)] == [False, True]
-    moved = [json.loads(each) for each in (tmp_path / "journal.1").read_text().splitlines()]
-    assert [bool(each.get("ended")) for each in moved] == [False]
+    assert kinds(lines(code)) == "le"
+    assert kinds(read_back(tmp_path / "journal.1")) == "l"
 
 
 @pytest.mark.parametrize("more", ["", "ask(app)"], ids=["no room for it", "no room for a line"])
@@ -299,31 +286,25 @@ def test_a_full_file_has_no_end(lines, more):
 # In this process
 
 
-def kinds(path):
-    return [bool(json.loads(each).get("ended")) for each in path.read_text().splitlines()]
+@pytest.mark.parametrize(("ends", "said"), [(True, "le"), (False, "l")])
+def test_a_journal_can_be_ended_alone(tmp_path, ends, said):
+    """As a conformance run does, whose process goes on; without a file there is nothing to say.
 
-
-def test_a_journal_can_be_ended_alone(tmp_path):
-    """As a conformance run does, whose process goes on; without a file there is nothing to say."""
+    The journal of a test session has no end; its owner reads it.
+    """
     path = tmp_path / "journal"
-    injector = Injector("http:503", environ={}, journal=str(path))
-    injector.journal.end()
-    get(injector)
-    injector.journal.end()
-    assert kinds(path) == [False, True]
-    Injector("http:503", environ={}).journal.end()
-
-
-def test_a_journal_that_is_nobodys_business_has_no_end(tmp_path):
-    """The journal of a test session has no end; its owner reads it."""
-    path = tmp_path / "journal"
-    injector = JoinedInjector("http:503", Joining(ends=False), environ={}, journal=str(path))
-    get(injector)
-    injector.journal.end()
-    assert kinds(path) == [False]
+    for file in (str(path), None):
+        injector = JoinedInjector("http:503", Joining(ends=ends), environ={}, journal=file)
+        injector.journal.end()
+        get(injector)
+        injector.journal.end()
+    assert kinds(read_back(path)) == said
 
 
 # Who has written
+
+
+FIRST = journals.line(0, HUNG, took=None, pid=7)
 
 
 def lines_of(*parts):
@@ -348,10 +329,12 @@ def journal(tmp_path):
     return write
 
 
-def over(*paths):
+def read_writers(*paths):
+    """Read what is known of the writers, and count the requests."""
     writers, skipped = Writers(), {}
-    found = len(list(read(paths, writers=writers, skipped=skipped)))
-    return writers.over, found, skipped
+    requests = len(list(read(paths, writers=writers, skipped=skipped)))
+    assert skipped == {}
+    return writers, requests
 
 
 @pytest.mark.parametrize(
@@ -366,45 +349,33 @@ def over(*paths):
         ([(0, 7), (1, 8), end_of(8), (2, 7)], False),
         ([(0, 7), end_of(8)], False),
         ([end_of(7)], True),
+        # A process that writes a final line has not ended.
+        ([FIRST, end_of(7), {**FIRST, "answered": 30.0, "final": True}], False),
     ],
-    ids="runs ended sibling both again twice recycled other alone".split(),
+    ids="runs ended sibling both again twice recycled other alone final".split(),
 )
 def test_whether_all_have_ended(journal, parts, expected):
     """All have ended if every writer has, and none has gone on, nor a process of its number."""
-    assert over(journal(*parts)) == (expected, sum(not isinstance(each, dict) for each in parts), {})
+    writers, requests = read_writers(journal(*parts))
+    assert (writers.over, requests) == (
+        expected,
+        sum(each is FIRST or not isinstance(each, dict) for each in parts),
+    )
 
 
 def test_one_number_in_two_files(journal):
     """They may be of two containers, each with a first process."""
     one, two = journal((0, 1), end_of(1), name="1"), journal((1, 1), name="2")
-    assert over(one, two)[0] is False
-    assert over(one)[0] is True
+    assert [read_writers(*each)[0].over for each in ((one, two), (one,))] == [False, True]
 
 
-def test_a_final_line_is_a_line_too(journal):
-    """A process that writes a final line has not ended."""
-    first = journals.line(0, HUNG, took=None, pid=7)
-    assert over(journal(first, end_of(7), {**first, "answered": 30.0, "final": True}))[0] is False
-
-
-def test_parents_are_remembered(journal):
-    """Each that may start another process."""
-    writers = Writers()
-    list(
-        read(
-            [journal((0, 7), end_of(7, parent="5-6-7"), end_of(8, parent="5-6-7"))],
-            writers=writers,
-        )
-    )
+def test_what_is_known_of_the_writers(journal):
+    """Each parent that may start another process, and the latest answer, or arrival."""
+    ends = [end_of(each, parent="5-6-7") for each in (7, 8)]
+    writers, _ = read_writers(journal((5, 7), (2, 7), *ends))
     assert writers.parents == {"5-6-7"}
-
-
-def test_when_the_last_thing_was(journal):
-    """The latest answer, or arrival."""
-    writers = Writers()
-    assert writers.latest == float("-inf")
-    list(read([journal((5, 7), (2, 7))], writers=writers))
     assert writers.latest == pytest.approx(1_800_000_005.001, abs=1e-4)
+    assert Writers().latest == float("-inf")
 
 
 @pytest.mark.parametrize("wrong", [{"pid": None}, {"pid": "7"}, {"pid": True}, {"parent": 5}])

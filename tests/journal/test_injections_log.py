@@ -14,10 +14,8 @@ NAME = "faultinject.injections"
 
 
 def app(environ, start_response):
-    if environ["PATH_INFO"] == "/broken":
-        start_response("500 Internal Server Error", [])
-        return [b"broken"]
-    start_response("200 OK", [("Content-Length", "3")])
+    broken = environ["PATH_INFO"] == "/broken"
+    start_response("500 Internal Server Error" if broken else "200 OK", [("Content-Length", "3")])
     return [b"app"]
 
 
@@ -25,9 +23,8 @@ def ask(injector, path="/photos/cat.jpg", method="PUT", **more):
     asking.ask(injector, path, method, app=app, **more)
 
 
-@pytest.fixture
-def make():
-    return lambda rules, **more: Injector(rules, seed=1, environ={}, **more)
+def make(rules, **more):
+    return Injector(rules, seed=1, environ={}, **more)
 
 
 @pytest.fixture
@@ -38,41 +35,38 @@ def records(caplog):
 
 
 @pytest.mark.parametrize("record_all", [False, True])
-def test_one_record_a_fault(make, records, record_all):
+def test_one_record_a_fault(records, record_all):
     """The journal's fields, one by one; nothing of requests that pass."""
     injector = make("cos:SlowDown,path=photos/,times=2", record_all=record_all)
     for path in ("/photos/cat.jpg", "/dogs", "/photos/dog.jpg", "/photos/cat.jpg"):
         ask(injector, path, HTTP_AUTHORIZATION="AWS AKID:c2lnbmF0dXJl")
     first, second = records()
-    assert first.levelname == "DEBUG"
-    assert first.getMessage() == "injected cos:SlowDown (answered 503) into PUT /photos/cat.jpg by rule-1"
-    injected = [each for each in injector.journal.outcomes if each.injected]
-    for record, outcome in zip((first, second), injected, strict=True):
-        fields = outcome.to_dict()
-        assert {name: getattr(record, name, None) for name in fields} == fields
-        assert "c2lnbmF0dXJl" not in repr(vars(record))
-    assert (first.rule, first.fault, first.did, first.status) == ("rule-1", "cos:SlowDown", "answered", 503)
+    said = "injected cos:SlowDown (answered 503) into PUT /photos/cat.jpg by rule-1"
+    assert (first.levelname, first.getMessage()) == ("DEBUG", said)
+    fields = [each.to_dict() for each in injector.journal.outcomes if each.injected]
+    assert [{name: getattr(each, name, None) for name in fields[0]} for each in (first, second)] == fields
+    assert "c2lnbmF0dXJl" not in repr([vars(first), vars(second)])
 
 
 @pytest.mark.parametrize(
     ("rule", "told"),
     [
-        ("http:503,path=a*", "http:503 (answered 503) into PUT /a/b"),
+        ("http:503,path=/a/**", "http:503 (answered 503) into PUT /a/b"),
         ("drip,rate=1MB", "drip (dripped) into PUT /a/b"),
         ("latency,delay=0s", "latency (delayed) into PUT /a/b"),
         ("http:503,when=after", "http:503 (answered 503) into PUT /a/b"),
         ("http:503,delay=1ms", "http:503 (answered 503) into PUT /a/b"),
     ],
 )
-def test_every_sort_of_fault(make, records, rule, told):
+def test_every_sort_of_fault(records, rule, told):
     """Once each, also those of which the journal has two lines."""
-    injector = make(rule.replace("path=a*", "path=/a/**"))
+    injector = make(rule)
     ask(injector, "/a/b")
     assert [each.getMessage() for each in records()] == [f"injected {told} by rule-1"]
-    assert all(each.injected for each in injector.journal.outcomes)
+    assert {each.injected for each in injector.journal.outcomes} == {True}
 
 
-def test_what_was_not_carried_out(make, records):
+def test_what_was_not_carried_out(records):
     """A fault that was decided on is told when it is; and once more when it did not take place."""
     ask(make("truncate"), method="HEAD")
     ask(make("http:503,when=after"), "/broken")
@@ -88,11 +82,10 @@ def test_a_refused_fault_is_none(records):
     """Too many under way."""
     injector = Injector("http:503", environ={"FAULTINJECT_MAX_ACTIVE": "0"})
     ask(injector)
-    assert [each.did for each in injector.journal.outcomes] == ["refused"]
-    assert records() == []
+    assert ([each.did for each in injector.journal.outcomes], records()) == (["refused"], [])
 
 
-def test_control_characters_are_escaped(make, records):
+def test_control_characters_are_escaped(records):
     """In the message and in every field: a path writes no line of its own."""
     ask(
         make("http:503"),
@@ -102,15 +95,13 @@ def test_control_characters_are_escaped(make, records):
         HTTP_AMZ_SDK_INVOCATION_ID="i\nd",
     )
     [record] = records()
-    assert record.getMessage().isprintable()
-    assert record.path == "/a\\r\\nb\\u202e\\x1b[31m"
-    assert record.user_agent == "evil\\nagent"
-    texts = [each for each in vars(record).values() if isinstance(each, str)]
-    texts += [each for each in (record.attempt_hint or {}).values() if isinstance(each, str)]
-    assert all(each.isprintable() for each in texts if each != record.pathname)
+    assert (record.path, record.user_agent) == ("/a\\r\\nb\\u202e\\x1b[31m", "evil\\nagent")
+    values = [record.getMessage(), *vars(record).values(), *record.attempt_hint.values()]
+    texts = [each for each in values if isinstance(each, str) and each != record.pathname]
+    assert [each for each in texts if not each.isprintable()] == []
 
 
-def test_the_level_counts_as_it_is_now(make, caplog):
+def test_the_level_counts_as_it_is_now(caplog):
     """Set before, set later, taken away again, by whatever means."""
     injector = make("http:503")
     log = logging.getLogger(NAME)
@@ -167,19 +158,15 @@ app({"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, lambda *_: None)
     assert ran.stdout == f"{NAME} rule-1\n"
 
 
-def test_a_handler_that_fails_breaks_no_request(make, records, caplog):
+def test_a_handler_that_fails_breaks_no_request(records, caplog, monkeypatch):
     """A failing handler is reported like any failure of the journal."""
 
     class Failing(logging.Handler):
         def emit(self, record):
             raise OSError("full")
 
-    log, handler = logging.getLogger(NAME), Failing()
-    log.addHandler(handler)
-    try:
-        injector = make("http:503")
-        ask(injector)
-    finally:
-        log.removeHandler(handler)
+    monkeypatch.setattr(logging.getLogger(NAME), "handlers", [Failing()])
+    injector = make("http:503")
+    ask(injector)
     assert [each.did for each in injector.journal.outcomes] == ["answered"]
     assert "faultinject: rule rule-1 failed, the request passed untouched" in caplog.messages

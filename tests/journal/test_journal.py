@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
+from unittest.mock import Mock
 
 import pytest
 
@@ -22,7 +23,7 @@ from faultinject.injector.injector import JoinedInjector, Joining
 from faultinject.journal import writing
 from faultinject.journal.changes import ControlChange
 from faultinject.journal.outcome import outcome_in
-from tests.adapters.conftest import SENDS, Asgi, Wsgi
+from tests.adapters.conftest import SENDS, Asgi, Wsgi, wsgi_app
 from tests.adapters.transport import App
 from tests.descriptors import opened
 from tests.full_disk import room_for
@@ -41,11 +42,6 @@ def injector_for(rules, record_all=False, seed="journal", test=None, **environ):
     )
 
 
-def app(environ, start_response):
-    start_response("200 OK", [("content-length", "3"), ("content-type", "text/plain")])
-    return [b"app"]
-
-
 def ask(injector, method="GET", target="/photos/a.jpg", headers=(), body=b"", **more):
     path, _, query = target.partition("?")
     environ = {
@@ -61,7 +57,7 @@ def ask(injector, method="GET", target="/photos/a.jpg", headers=(), body=b"", **
         **{f"HTTP_{name.upper().replace('-', '_')}": value for name, value in dict(headers).items()},
         **more,
     }
-    return b"".join(WSGIFaultMiddleware(app, injector=injector)(environ, lambda *_: None))
+    return b"".join(WSGIFaultMiddleware(wsgi_app, injector=injector)(environ, lambda *_: None))
 
 
 @pytest.fixture
@@ -88,19 +84,21 @@ def test_every_field_of_an_injected_answer():
     }
     body = ask(injector, "PUT", "/photos/a/b.jpg?partNumber=3&uploadId=u&x=secret", headers, b"data").decode()
     outcome = only(injector)
-    got = outcome.to_dict()
-    arrived, answered, elapsed = got.pop("arrived"), got.pop("answered"), got.pop("elapsed")
-    assert 0 <= elapsed == answered - arrived < 5
-    digests = [got.pop(each) for each in ("principal", "request_digest", "precondition", "region")]
-    assert all(set(each) <= set("0123456789abcdef") for each in digests)
-    assert [len(each) for each in digests] == [16, 32, 4, 4]
-    seq = got.pop("seq")
-    assert type(seq) is int
-    request_id = got.pop("request_id")
-    assert f"<RequestId>{request_id}</RequestId>" in body
-    assert got == {
+    assert 0 <= outcome.elapsed == outcome.answered - outcome.arrived < 5
+    digests = {
+        each: getattr(outcome, each) for each in ("principal", "request_digest", "precondition", "region")
+    }
+    assert re.fullmatch(r"[0-9a-f]{16} [0-9a-f]{32} [0-9a-f]{4} [0-9a-f]{4}", " ".join(digests.values()))
+    assert type(outcome.seq) is int
+    assert f"<RequestId>{outcome.request_id}</RequestId>" in body
+    times = {each: getattr(outcome, each) for each in ("arrived", "answered", "elapsed")}
+    assert outcome.to_dict() == {
+        **digests,
+        **times,
         "v": 1,
         "time": NOW,
+        "seq": outcome.seq,
+        "request_id": outcome.request_id,
         "pid": os.getpid(),
         "generation": 0,
         "connection": 50123,
@@ -165,27 +163,21 @@ def test_every_field_of_a_request_that_passes():
 
 
 def test_unmatched_requests_are_recorded_only_where_all_are(tmp_path):
-    """An unmatched request leaves no trace, unless FAULTINJECT_JOURNAL records every request."""
+    """An unmatched request leaves no trace, unless FAULTINJECT_JOURNAL records every request.
+
+    Within a block, attempts that no rule is for count as well.
+    """
     quiet = injector_for("cos:SlowDown,path=elsewhere/")
     ask(quiet)
-    assert quiet.journal.outcomes == []
+    with inject("cos:SlowDown,path=elsewhere/") as faults:
+        ask(quiet)
+    assert (faults.attempts, quiet.journal.outcomes) == (1, [])
     loud = injector_for("cos:SlowDown,path=elsewhere/", FAULTINJECT_JOURNAL=str(tmp_path / "journal"))
     ask(loud)
     outcome = only(loud)
-    assert (outcome.did, outcome.status, outcome.response_bytes, outcome.rule, outcome.n) == (
-        "passed", 200, 3, None, None
-    )  # fmt: skip
-    assert outcome.elapsed is not None
+    assert (outcome.did, outcome.status, outcome.response_bytes) == ("passed", 200, 3)
+    assert (outcome.rule, outcome.n, outcome.elapsed is None) == (None, None, False)
     assert json.loads((tmp_path / "journal").read_text())["status"] == 200
-
-
-def test_under_inject_every_request_is_recorded():
-    """Within a block, attempts that no rule is for count as well."""
-    injector = injector_for([])
-    with inject("cos:SlowDown,path=elsewhere/") as faults:
-        ask(injector)
-    assert faults.attempts == 1
-    assert injector.journal.outcomes == []
 
 
 def test_what_happened_since_a_moment_and_the_bound_of_the_ring():
@@ -200,25 +192,25 @@ def test_what_happened_since_a_moment_and_the_bound_of_the_ring():
         found, cursor, dropped = journal.events(after, limit)
         return [each.n for each in found], cursor, dropped
 
+    def ask_often(times):
+        for _ in range(times):
+            ask(injector)
+
     assert numbers() == ([], "", 0)
-    for _ in range(3):
-        ask(injector)
-    first, cursor, dropped = numbers(limit=1)
-    assert (first, dropped) == ([0], 0)
-    assert numbers("another's:1") == numbers(limit=3)
-    rest, end, dropped = numbers(cursor)
-    assert (rest, dropped) == ([1, 2], 0)
-    assert numbers(end) == ([], end, 0)
-    assert numbers(cursor, 0) == ([], cursor, 0)
-    for _ in range(10_002):
-        ask(injector)
+    ask_often(3)
+    first, cursor, _ = numbers(limit=1)
+    rest, end, _ = numbers(cursor)
+    assert (first, rest) == ([0], [1, 2])
+    assert numbers("another's:1") == numbers(limit=3) == ([0, 1, 2], end, 0)
+    assert [numbers(end), numbers(cursor, 0)] == [([], end, 0), ([], cursor, 0)]
+    ask_often(10_002)
     found, _, dropped = numbers(end, 10_000)
     assert (found, dropped) == ([*range(5, 10_005)], 2)
     assert numbers("another's:1", 1)[::2] == ([5], 5)
-    assert [each.n for each in journal.outcomes] == found
-    assert (len(numbers(limit=20_000)[0]), journal.dropped) == (10_000, 5)
+    assert [each.n for each in journal.outcomes] == numbers(limit=20_000)[0] == found
+    assert journal.dropped == 5
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda _: ask(injector), range(2_000)))
+        pool.map(lambda _: ask(injector), range(2_000))
     assert journal.dropped == 2_005
     journal.clear()
     assert (journal.outcomes, journal.dropped) == ([], 0)
@@ -247,7 +239,6 @@ def test_texts_are_cut():
 STAMPED = {"authorization": AWS}
 GENERATION = "?uploadType=media&ifGenerationMatch=0"
 IN_AZURE = {"target": "/account/photos?restype=container&comp=list", "headers": {"host": "127.0.0.1"}}
-LONG_PATH = {"REQUEST_METHOD": "GET", "PATH_INFO": "/" + "y" * 3000}
 
 
 def field(name, *cases, rules="cos:SlowDown"):
@@ -308,6 +299,8 @@ SAID = [
         ({"target": "/b/k?ifMetagenerationMatch=1"}, True),
         ({}, False),
     ),
+    # To cut texts makes nothing up.
+    *field("user_agent", ({"target": "/" + "y" * 3000}, None)),
     # The part that it asks for, in either header.
     *field("range", *given(*(({each: "bytes=0-3"}, "bytes=0-3") for each in ("range", "x-ms-range")))),
     # What the client itself says of its attempt, and nothing that it did not say.
@@ -382,9 +375,8 @@ def test_an_idempotency_key_stands_as_its_digest():
         assert injector.journal.outcomes[-1].fault == f"jss:{body['code']}"
     first, second, third = (each.attempt_hint["invocation"] for each in injector.journal.outcomes)
     assert first == second != third
-    assert len(first) == 16
-    assert [*injector.journal.outcomes[0].attempt_hint] == ["invocation"]
-    assert "4711" not in first
+    assert re.fullmatch("[0-9a-f]{16}", first)
+    assert injector.journal.outcomes[0].attempt_hint == {"invocation": first}
     # Beside an SDK's own id it has a field of its own.
     ask(injector, headers={"amz-sdk-invocation-id": "x", "idempotency-key": "order-4711"})
     assert injector.journal.outcomes[-1].attempt_hint == {"invocation": "x", "key": first}
@@ -396,15 +388,8 @@ def test_versions_stand_as_digests():
     for name in ("if-match", "if-range"):
         ask(injector, headers={name: '"e"'})
     match, part = injector.journal.outcomes
-    assert match.if_match == part.if_range is not None
-    assert (match.if_range, part.if_match) == (None, None)
-
-
-def test_no_user_agent_is_null_also_in_a_long_request():
-    """Cutting texts makes nothing up."""
-    injector = injector_for("http:503")
-    WSGIFaultMiddleware(None, injector=injector)(LONG_PATH, lambda *_: None)
-    assert (only(injector).user_agent, len(only(injector).path)) == (None, 2048)
+    assert (match.if_match, match.if_range) == (part.if_range, part.if_match)
+    assert (match.if_match is None, part.if_match) == (False, None)
 
 
 SECRETS = {
@@ -478,8 +463,7 @@ def test_no_secret_anywhere(path):
         assert "/b/k" in kept
         assert [text for text in kept if "SECRET" in text] == []
         assert "SECRET" not in repr([each.to_dict() for each in injector.journal.outcomes])
-    assert "SECRET" not in path.read_text()
-    assert "AKID" not in path.read_text()
+    assert not re.search("SECRET|AKID", path.read_text())
 
 
 PRINCIPALS = [
@@ -510,21 +494,19 @@ PRINCIPALS = [
 ]  # fmt: skip
 
 
+def principal(where, seed):
+    """Sign one request, in its headers or in its query: the principal in its line."""
+    injector = injector_for("cos:SlowDown", seed=seed)
+    ask(injector, **({"headers": where} if isinstance(where, dict) else {"target": f"/b/k?{where}"}))
+    return only(injector).principal
+
+
 @each_row("where", PRINCIPALS, ids=str)
 def test_the_principal_is_the_same_however_it_signs(where):
     """A keyed digest of the access-key id, whatever the scheme and the signature beside it."""
-    found = []
-    for seed in ("one", "one", "two"):
-        injector = injector_for("cos:SlowDown", seed=seed)
-        if isinstance(where, dict):
-            ask(injector, headers=where)
-        else:
-            ask(injector, target=f"/b/k?{where}")
-        found.append(only(injector).principal)
-    expected = injector_for("cos:SlowDown", seed="one")
-    ask(expected, headers={"authorization": AWS})
-    assert found[0] == found[1] == only(expected).principal
-    assert found[2] not in (None, found[0])
+    expected = principal({"authorization": AWS}, "one")
+    assert [principal(where, "one") for _ in range(2)] == [expected] * 2
+    assert principal(where, "two") not in (None, expected)
 
 
 @each_row("rule", ["http:503", "http:503,delay=1ms"])
@@ -544,17 +526,13 @@ def test_of_long_keys_the_journal_keeps_what_it_shows(rule):
 
 def test_the_token_of_openstack_is_a_credential():
     """A digest of it tells a renewed one; beside an access key it tells nothing."""
-    found = []
-    for headers in ({"x-auth-token": "one"}, {"x-auth-token": "one"}, {"x-auth-token": "two"}, {}):
-        injector = injector_for("http:401", seed="same")
-        ask(injector, headers=headers)
-        found.append(only(injector).credential)
-    assert found[0] == found[1] != found[2]
-    assert None not in found[:3]
-    assert found[3] is None
     injector = injector_for("http:401")
-    ask(injector, headers={"authorization": AWS, "x-auth-token": "one"})
-    assert only(injector).credential is None
+    beside = {"authorization": AWS, "x-auth-token": "one"}
+    for headers in ({"x-auth-token": "one"}, {"x-auth-token": "one"}, {"x-auth-token": "two"}, {}, beside):
+        ask(injector, headers=headers)
+    found = [each.credential for each in injector.journal.outcomes]
+    assert found[0] == found[1] != found[2]
+    assert [each is None for each in found] == [False, False, False, True, True]
 
 
 SIGNED_AN_HOUR_LATE = [
@@ -635,41 +613,32 @@ def test_the_file(path):
         patch.setattr(os, "write", lambda file, data: writes.append(data) or real(file, data))
         ask(injector, "PUT", "/slow/ü", body=b"x")
         ask(injector, "GET", "/quick")
-    assert len(writes) == 3
-    assert all(each.endswith(b"\n") and each.count(b"\n") == 1 for each in writes)
-    first, last, passed = (json.loads(line) for line in path.read_bytes().splitlines())
-    assert (first["did"], "final" in first, last["did"], last["final"]) == (
-        "answered",
-        False,
-        "answered",
-        True,
-    )
-    assert first["seq"] == last["seq"] == passed["seq"] - 1
-    assert first["request_digest"] is None
-    assert last["request_digest"] is not None
+    assert path.read_bytes().splitlines(keepends=True) == writes
+    first, last, passed = map(json.loads, writes)
+    assert [
+        (each["did"], each.get("final"), each["request_digest"] is not None, each["seq"] - first["seq"])
+        for each in (first, last, passed)
+    ] == [("answered", None, False, 0), ("answered", True, True, 0), ("passed", None, False, 1)]
+    # A final line stands for its first, in the place of the first.
     assert [each.to_dict() for each in injector.journal.outcomes] == [last, passed]
+    assert (len(injector.journal.events()[0]), injector.journal.requests) == (3, 2)
+    injector.journal.clear()
+    assert injector.journal.requests == 0
 
 
-def test_a_file_that_was_there_is_closed_to_others(path):
-    """Mode 0600 whatever it was, and its lines stay."""
+@pytest.mark.parametrize(
+    ("why", "mode"), [(None, 0o600), (PermissionError(1, "Operation not permitted"), 0o644)]
+)
+def test_a_file_that_was_there_is_closed_to_others(path, monkeypatch, why, mode):
+    """Mode 0600 whatever it was, unless the file system has no modes; its lines stay."""
     path.write_text('{"v": 1}\n')
     path.chmod(0o644)
-    injector_for("cos:SlowDown", FAULTINJECT_JOURNAL=str(path))
-    assert (stat.S_IMODE(path.stat().st_mode), path.read_text()) == (0o600, '{"v": 1}\n')
-
-
-def test_a_file_whose_mode_stays_is_written_all_the_same(path, monkeypatch):
-    """On a file system without modes."""
-
-    def refuse(*_):
-        raise PermissionError(1, "Operation not permitted")
-
-    path.touch()
-    path.chmod(0o644)
     with monkeypatch.context() as patch:
-        patch.setattr(os, "fchmod", refuse)
+        if why is not None:
+            patch.setattr(os, "fchmod", Mock(side_effect=why))
         ask(injector_for("cos:SlowDown", FAULTINJECT_JOURNAL=str(path)))
-    assert (stat.S_IMODE(path.stat().st_mode), len(path.read_text().splitlines())) == (0o644, 1)
+    lines = path.read_text().splitlines()
+    assert (stat.S_IMODE(path.stat().st_mode), lines[0], len(lines)) == (mode, '{"v": 1}', 2)
 
 
 def test_a_file_that_another_user_made_is_refused(path, monkeypatch):
@@ -705,8 +674,8 @@ def test_a_file_that_is_not_there_any_more_is_opened_anew(tmp_path, monkeypatch,
     caplog.clear()
     for _ in range(3):
         ask(injector)
-    assert len(path.read_text().splitlines()) == 3 + (how == "replaced")
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    lines = path.read_text().splitlines()
+    assert (len(lines), stat.S_IMODE(path.stat().st_mode)) == (3 + (how == "replaced"), 0o600)
     assert list(other.iterdir()) == []
     assert how == "removed" or len(old.read_text().splitlines()) == 1
     assert [each for each in caplog.messages if "journal" in each] == [
@@ -714,21 +683,19 @@ def test_a_file_that_is_not_there_any_more_is_opened_anew(tmp_path, monkeypatch,
     ]
 
 
-def test_a_file_that_cannot_be_opened_anew_ends(tmp_path, caplog):
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_file_that_cannot_be_opened_anew_ends(tmp_path, caplog, gone):
     """If the file's folder is gone, or a link is there, the log says why, and memory goes on."""
-    folder = tmp_path / "folder"
-    for gone in (True, False):
-        folder.mkdir()
-        path = folder / "journal"
-        injector = injector_for("cos:SlowDown", FAULTINJECT_JOURNAL=str(path))
-        path.unlink()
-        folder.rmdir() if gone else path.symlink_to(tmp_path / "elsewhere")
-        for _ in range(2):
-            ask(injector)
-        assert len(injector.journal.outcomes) == 2
-    assert not (tmp_path / "elsewhere").exists()
+    path = tmp_path / "folder" / "journal"
+    path.parent.mkdir()
+    injector = injector_for("cos:SlowDown", FAULTINJECT_JOURNAL=str(path))
+    path.unlink()
+    path.parent.rmdir() if gone else path.symlink_to(tmp_path / "elsewhere")
+    for _ in range(2):
+        ask(injector)
+    assert (len(injector.journal.outcomes), (tmp_path / "elsewhere").exists()) == (2, False)
     stops = [each.partition(" has stopped: ")[2] for each in caplog.messages if "has stopped" in each]
-    assert stops == [os.strerror(errno.ENOENT), os.strerror(errno.ELOOP)]
+    assert stops == [os.strerror(errno.ENOENT if gone else errno.ELOOP)]
 
 
 def test_a_journal_that_nobody_may_look_for_goes_on(path, monkeypatch, caplog):
@@ -800,27 +767,25 @@ def test_a_full_disk_ends_the_file_and_nothing_else(path, caplog, room, why):
     assert path.read_bytes().count(b"\n") == 1
 
 
-@pytest.mark.parametrize("what", ["nowhere/journal", "", "link"])
-def test_a_file_that_cannot_be_opened_stops_the_start(tmp_path, what):
+@each_row(
+    ("name", "reason"),
+    [
+        ("nowhere/journal", "No such file or directory"),
+        (".", "Is a directory"),
+        ("link", "Too many levels of symbolic links"),
+        # A pipe that nobody reads: opening it waits for nobody.
+        ("pipe", "No such device or address"),
+    ],
+)
+def test_a_file_that_cannot_be_opened_stops_the_start(tmp_path_factory, name, reason):
     """The message names the variable, the path and the reason."""
-    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
-    path = str(tmp_path / what)
+    folder = tmp_path_factory.mktemp("journals")
+    (folder / "link").symlink_to(folder / "elsewhere")
+    os.mkfifo(folder / "pipe")
     with pytest.raises(ConfigurationError) as caught:
-        injector_for("cos:SlowDown", FAULTINJECT_JOURNAL=path)
-    reason = {"nowhere/journal": "No such file or directory", "": "Is a directory"}.get(
-        what, "Too many levels of symbolic links"
-    )
-    if what == "":
-        path = path.rstrip("/")
-    assert str(caught.value) == f"FAULTINJECT_JOURNAL: cannot write to {path!r}: {reason}"
+        injector_for("cos:SlowDown", FAULTINJECT_JOURNAL=str(folder / name))
+    assert str(caught.value) == f"FAULTINJECT_JOURNAL: cannot write to {str(folder / name)!r}: {reason}"
     assert [each.where for each in caught.value.problems] == ["FAULTINJECT_JOURNAL"]
-
-
-def test_a_pipe_without_a_reader_does_not_hang_the_start(tmp_path):
-    """Opening waits for nobody."""
-    os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(ConfigurationError, match="FAULTINJECT_JOURNAL"):
-        injector_for("cos:SlowDown", FAULTINJECT_JOURNAL=str(tmp_path / "pipe"))
 
 
 def test_the_file_is_closed_with_its_injector(tmp_path):
@@ -847,12 +812,13 @@ def test_outcomes_are_values():
     injector = injector_for("cos:SlowDown")
     ask(injector)
     outcome = only(injector)
-    assert Outcome.of(outcome.to_dict()) == outcome
-    assert Outcome.of({**outcome.to_dict(), "later": "field"}) == outcome
-    assert Outcome.of({**outcome.to_dict(), "n": 9}) != outcome
-    assert repr(outcome) == "<Outcome GET /photos/a.jpg answered: cos:SlowDown by rule-1>"
+    others = [Outcome.of(outcome.to_dict() | more) for more in ({}, {"later": "field"}, {"n": 9})]
+    assert [each == outcome for each in others] == [True, True, False]
     hostile = Outcome.of({**outcome.to_dict(), "path": "/a\x1b[31m\u202e", "did": "passed"})
-    assert repr(hostile) == "<Outcome GET /a\\x1b[31m\\u202e passed: app's answer>"
+    assert [repr(outcome), repr(hostile)] == [
+        "<Outcome GET /photos/a.jpg answered: cos:SlowDown by rule-1>",
+        "<Outcome GET /a\\x1b[31m\\u202e passed: app's answer>",
+    ]
     hostile.path = "/half a pair \udc80"
     assert json.loads(hostile.to_line())["path"] == hostile.path
 
@@ -874,18 +840,6 @@ def test_changes_are_in_the_file_of_a_report_too(tmp_path, monkeypatch):
     assert [(each["change"], each["by"]) for each in lines] == [("switched faults off", "bob")] * 2
 
 
-def test_two_lines_are_one_outcome():
-    """A final line stands for its first, in the place of the first."""
-    injector = injector_for("cos:SlowDown")
-    ask(injector, "PUT", "/b/1", body=b"x")
-    ask(injector, "GET", "/b/2")
-    assert len(injector.journal.events()[0]) == 3
-    assert [(each.path, each.final) for each in injector.journal.outcomes] == [("/b/1", True), ("/b/2", None)]
-    assert injector.journal.requests == 2
-    injector.journal.clear()
-    assert injector.journal.requests == 0
-
-
 def test_digests_and_operations_that_were_forgotten_come_out_the_same():
     """A server with very many clients remembers some."""
     injector = injector_for("cos:SlowDown,probability=0")
@@ -893,10 +847,9 @@ def test_digests_and_operations_that_were_forgotten_come_out_the_same():
         for number in range(1_010):
             head = AWS.replace("EXAMPLE", str(number))
             ask(injector, headers={"authorization": head, "host": f"{number}.example"})
-    outcomes = injector.journal.outcomes
-    assert [each.principal for each in outcomes[:1_010]] == [each.principal for each in outcomes[1_010:]]
-    assert len({each.principal for each in outcomes}) == 1_010
-    assert {each.operation for each in outcomes} == {"GetObject"}
+    found = [(each.principal, each.operation) for each in injector.journal.outcomes]
+    assert found[:1_010] == found[1_010:]
+    assert (len({*found}), {operation for _, operation in found}) == (1_010, {"GetObject"})
 
 
 def test_followers_hear_each_line(monkeypatch, caplog):
@@ -907,11 +860,7 @@ def test_followers_hear_each_line(monkeypatch, caplog):
     ask(injector, "PUT", body=b"x")
     assert [(each.did, each.final) for each in heard] == [("answered", None), ("answered", True)]
     assert heard[-1] == only(injector)
-
-    def fails(outcome):
-        raise LookupError
-
-    injector.journal.follow(fails)
+    injector.journal.follow(Mock(side_effect=LookupError))
     assert b"SlowDown" in ask(injector)
     assert [each.levelname for each in caplog.records if each.levelname == "ERROR"] == ["ERROR"]
 

@@ -2,7 +2,9 @@
 
 import gzip
 import io
+import itertools
 import json
+import random
 import sys
 from types import SimpleNamespace
 
@@ -48,12 +50,10 @@ def shape(calls):
 @pytest.fixture
 def journal(tmp_path):
     """Writes lines to a file and reads them: the attempts, and what was skipped."""
-    number = 0
+    numbers = itertools.count(1)
 
     def written(*lines, name=None):
-        nonlocal number
-        number += 1
-        path = tmp_path / (name or f"{number}.jsonl")
+        path = tmp_path / (name or f"{next(numbers)}.jsonl")
         path.write_bytes(b"".join(each if isinstance(each, bytes) else each.encode() for each in lines))
         return str(path)
 
@@ -69,13 +69,12 @@ def times(attempts):
     return [round(each.arrived - 1000, 6) for each in attempts]
 
 
-def test_blanks_around_a_line():
+def test_blanks_around_a_line(journal):
     """They are none of it; what stands behind it makes it none of ours."""
     texts = [line(at) for at in range(3)]
     made = texts[0] + " " + texts[1].rstrip("\n") + " \n" + texts[2].rstrip("\n") + " x\n"
-    skipped = {}
-    assert times(journals.parsed(made, skipped)) == [0, 1]
-    assert skipped == {"not JSON": 1}
+    attempts, skipped = found(journal(made))
+    assert (times(attempts), skipped) == ([0, 1], {"not JSON": 1})
 
 
 ODD = [
@@ -136,17 +135,25 @@ def test_what_the_generator_writes_is_a_journal():
 
 def test_a_line_becomes_an_attempt(journal):
     """Every field that a judgement needs, as it was written."""
-    [attempt], skipped = found(
-        journal(line(0, "503", hint=3.0, hint_form="seconds", invocation="x", number=1))
-    )
-    assert skipped == {}
-    assert (attempt.arrived, attempt.answered) == (1000.0, 1000.001)
-    assert (attempt.path, attempt.status, attempt.answer, attempt.kind) == (
-        "/photos/cat.jpg", 503, "503 SlowDown", "throttle",
-    )  # fmt: skip
-    assert (attempt.hint, attempt.hint_form) == (3.0, "seconds")
-    assert attempt.attempt_hint == {"invocation": "x", "attempt": 1}
-    assert (attempt.clock, attempt.seed) == (0, "0")
+    expected = {
+        "arrived": 1000.0,
+        "answered": 1000.001,
+        "path": "/photos/cat.jpg",
+        "status": 503,
+        "answer": "503 SlowDown",
+        "kind": "throttle",
+        "hint": 3.0,
+        "hint_form": "seconds",
+        "attempt_hint": {"invocation": "x", "attempt": 1},
+        "clock": 0,
+        "seed": "0",
+    }
+    # Readers ignore what they do not know, as of a later time.
+    later = {"colour": "red", "attempt_hint": {**expected["attempt_hint"], "colour": "red"}}
+    for more in ({"invocation": "x", "number": 1}, later):
+        [attempt], skipped = found(journal(line(0, "503", hint=3.0, hint_form="seconds", **more)))
+        assert ({each: getattr(attempt, each) for each in expected}, skipped) == (expected, {})
+        assert not hasattr(attempt, "colour")
 
 
 def test_what_the_journal_writes_is_read(tmp_path):
@@ -159,8 +166,7 @@ def test_what_the_journal_writes_is_read(tmp_path):
     for _ in range(2):
         get(injector, "/b/k", "PUT", **environ, **{"wsgi.input": io.BytesIO(b"data")})
     attempts, skipped = found(str(path))
-    assert skipped == {}
-    assert shape(group(attempts)) == ["503 200"]
+    assert (shape(group(attempts)), skipped) == (["503 200"], {})
     same = of_outcomes(injector.journal.outcomes)
     assert [(each.to_dict(), each.clock, each.kind, each.failed) for each in same] == [
         (each.to_dict(), each.clock, each.kind, each.failed) for each in attempts
@@ -171,8 +177,7 @@ def test_outcomes_come_in_order_and_once():
     """Those of several processes are put together anyhow; a final one stands for its first."""
     lines = [fields(2, took=None), fields(1), {**fields(2), "final": True}]
     attempts = of_outcomes(Outcome.of(each) for each in lines)
-    assert times(attempts) == [1, 2]
-    assert attempts[1].answered is not None
+    assert (times(attempts), attempts[1].answered is None) == ([1, 2], False)
 
 
 def test_a_final_line_ends_the_attempt_of_its_first(journal):
@@ -180,9 +185,7 @@ def test_a_final_line_ends_the_attempt_of_its_first(journal):
     late = {**fields(0, "hang", took=30), "final": True}
     path = journal(line(0, "hang", took=None), line(1), json.dumps(late) + "\n")
     attempts, skipped = found(path)
-    assert times(attempts) == [0, 1]
-    assert attempts[0].answered == 1030
-    assert skipped == {}
+    assert (times(attempts), attempts[0].answered, skipped) == ([0, 1], 1030, {})
 
 
 def many(number, first=1):
@@ -218,9 +221,8 @@ def test_a_long_journal(journal):
 
 def test_a_final_line_alone_is_its_request(journal):
     """The journal was cut before the first line; the final one says everything."""
-    [attempt], skipped = found(journal(json.dumps({**fields(0, "503"), "final": True}) + "\n"))
-    assert attempt.answer == "503 SlowDown"
-    assert skipped == {}
+    attempts, skipped = found(journal(json.dumps({**fields(0, "503"), "final": True}) + "\n"))
+    assert ([each.answer for each in attempts], skipped) == (["503 SlowDown"], {})
 
 
 NONE_OF_OURS = [
@@ -307,8 +309,8 @@ def test_machines_with_other_clocks_are_put_on_one_scale(journal):
         line(1, arrived=70_000.0, answered=70_000.5), line(2, "slow", took=None, arrived=70_001.0)
     )
     attempts, _ = found(here, there)
-    assert times(attempts) == [0, 1, 2, 5]
-    assert [each.clock for each in attempts] == [0, 1, 1, 0]
+    clocks = [each.clock for each in attempts]
+    assert (times(attempts), clocks) == ([0, 1, 2, 5], [0, 1, 1, 0])
     assert attempts[1].answered - attempts[1].arrived == pytest.approx(0.5)
     assert shape(group(attempts)) == ["503", "200", "200", "200"]
 
@@ -330,19 +332,11 @@ def test_on_one_machine_the_unix_clock_says_nothing(journal):
         json.dumps({**fields(2, "hang", took=1, time=5.0), "final": True}) + "\n",
     )
     attempts = list(read([frozen, journal(line(1, "503", pid=8))], one_machine=True))
-    assert shape(group(attempts)) == ["503 503 hang"]
-    assert {each.clock for each in attempts} == {0}
-    assert attempts[2].answered == 1003
+    clocks = {each.clock for each in attempts}
+    assert (shape(group(attempts)), clocks, attempts[2].answered) == (["503 503 hang"], {0}, 1003)
 
 
 # Bad input
-
-
-def test_fields_of_a_later_time_are_ignored(journal):
-    """Readers ignore what they do not know."""
-    [attempt], skipped = found(journal(line(0, colour="red", attempt_hint={"attempt": 2, "colour": "red"})))
-    assert skipped == {}
-    assert not hasattr(attempt, "colour")
 
 
 @pytest.mark.parametrize("name", ["journal.gz", "journal.jsonl"])
@@ -353,8 +347,6 @@ def test_a_gzip_file_is_known_by_its_beginning(journal, name):
 
 def test_a_gzip_file_whose_end_is_missing(journal):
     """The part of a gzip file that can be unpacked is read."""
-    import random
-
     lines = "".join(line(at, path=f"/{random.Random(at).random()}") for at in range(2_000))
     packed = gzip.compress(lines.encode())
     attempts, skipped = found(journal(packed[: len(packed) // 2]))
@@ -391,25 +383,26 @@ def test_a_file_that_is_no_journal(journal, content, message):
     assert str(caught.value).endswith(f"other.log: {message}")
 
 
-def test_a_file_that_is_not_there(tmp_path):
+@each_row(
+    ("name", "says"),
+    [
+        ("nowhere.jsonl", r"cannot read .*nowhere\.jsonl: No such file or directory"),
+        (".", "cannot read .*: Is a directory"),
+        ("nul\0", r"nul\\x00: no file can have such a name"),
+    ],
+)
+def test_a_file_that_is_not_there(tmp_path, name, says):
     """The system's own words."""
-    with pytest.raises(ReportError, match=r"cannot read .*nowhere\.jsonl: No such file or directory"):
-        found(str(tmp_path / "nowhere.jsonl"))
-    with pytest.raises(ReportError, match=r"cannot read .*: Is a directory"):
-        found(str(tmp_path))
-    with pytest.raises(ReportError, match=r"nul\\x00: no file can have such a name"):
-        found("nul\0")
+    with pytest.raises(ReportError, match=says):
+        found(str(tmp_path / name))
 
 
 def test_the_standard_input(monkeypatch):
-    """`-`, gzipped or not; it is not ours to close."""
-    for data in (line(0).encode(), gzip.compress(line(0).encode())):
+    """`-`, gzipped or not, or empty; it is not ours to close."""
+    for data, expected in ((line(0).encode(), [0]), (gzip.compress(line(0).encode()), [0]), (b"", [])):
         stream = io.BufferedReader(io.BytesIO(data))
         monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=stream))
-        assert times(found("-")[0]) == [0]
-        assert not stream.closed
-    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BufferedReader(io.BytesIO())))
-    assert times(found("-")[0]) == []
+        assert (times(found("-")[0]), stream.closed) == (expected, False)
 
 
 def test_a_disk_that_fails(monkeypatch):
@@ -428,12 +421,11 @@ def test_a_disk_that_fails(monkeypatch):
             buffer[: len(part)] = part
             return len(part)
 
-    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BufferedReader(Failing())))
-    with pytest.raises(ReportError, match=r"^cannot read the standard input: Input/output error$"):
-        found("-")
-    monkeypatch.setattr(sys, "stdin", None)
-    with pytest.raises(ReportError, match=r"^cannot read the standard input: it is closed$"):
-        found("-")
+    failing = SimpleNamespace(buffer=io.BufferedReader(Failing()))
+    for stdin, why in ((failing, "Input/output error"), (None, "it is closed")):
+        monkeypatch.setattr(sys, "stdin", stdin)
+        with pytest.raises(ReportError, match=f"^cannot read the standard input: {why}$"):
+            found("-")
 
 
 def test_who_stops_reading_leaves_nothing_open(journal):
@@ -443,11 +435,10 @@ def test_who_stops_reading_leaves_nothing_open(journal):
     attempts.close()
 
 
-def test_a_file_name_is_shown_escaped(tmp_path):
+def test_a_file_name_is_shown_escaped(journal):
     """It goes to a terminal."""
     with pytest.raises(ReportError, match=r"a\\nb: 1 line, none of them"):
-        (tmp_path / "a\nb").write_text("Hello\n")
-        found(str(tmp_path / "a\nb"))
+        found(journal("Hello\n", name="a\nb"))
 
 
 anything = st.lists(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from threading import Thread
 
@@ -35,14 +36,17 @@ def told(registry):
     return {name.removeprefix("faultinject_"): value for name, value in found.items()}
 
 
-def make(rules, **environ):
-    return Injector(rules, seed=1, environ=environ)
+def make(rules, registry=None, **environ):
+    """An injector whose metrics a registry has, if one is given."""
+    injector = Injector(rules, seed=1, environ=environ)
+    if registry is not None:
+        collect(injector, registry)
+    return injector
 
 
 def test_what_is_counted(registry):
     """Requests that a rule's conditions met, and each fault by rule and by what was drawn."""
-    injector = make("cos:SlowDown,path=photos/,times=2,name=slow http:503,path=dogs/")
-    collect(injector, registry)
+    injector = make("cos:SlowDown,path=photos/,times=2,name=slow http:503,path=dogs/", registry)
     for path in ("/photos/a", "/dogs/a", "/photos/b", "/photos/c", "/cats"):
         get(injector, path)
     assert told(registry) == {
@@ -60,8 +64,7 @@ def test_what_is_counted(registry):
 
 def test_a_request_of_two_rules_counts_once(registry):
     """As the control API says it; and whose numbers these are is said."""
-    injector = make("http:503,probability=0 http:502,times=1")
-    collect(injector, registry)
+    injector = make("http:503,probability=0 http:502,times=1", registry)
     assert [get(injector), get(injector)] == [502, 200]
     found = told(registry)
     assert (
@@ -72,34 +75,37 @@ def test_a_request_of_two_rules_counts_once(registry):
 
 def test_a_fault_that_was_not_carried_out(registry):
     """It is none; the counts say the same."""
-    injector = make("http:503,when=after")
-    collect(injector, registry)
+    injector = make("http:503,when=after", registry)
     assert [get(injector, path) for path in ("/broken", "/good")] == [500, 503]
     found = told(registry)
-    assert found["requests_total"] == 2
-    assert found["injections_total{rule-1,http:503}"] == injector.counts()["rule-1"].injected == 1
+    assert (found["requests_total"], found["injections_total{rule-1,http:503}"]) == (2, 1)
+    assert injector.counts()["rule-1"].injected == 1
 
 
 def test_under_way_and_too_many(registry):
     """The gauge counts the faults of all injectors, and is back at zero when they are over."""
-    injector, other = make("http:503,delay=30s", FAULTINJECT_MAX_ACTIVE="1"), make("http:502")
-    collect(injector, registry)
-    collect(other, registry)
+    injector = make("http:503,delay=30s", registry, FAULTINJECT_MAX_ACTIVE="1")
+    other = make("http:502", registry)
     first = Thread(target=get, args=(injector,))
     first.start()
     until(lambda: told(registry)["active"] == 1)
     assert (get(injector), get(other), told(registry)["active"]) == (200, 502, 1)
     injector.disable()
     first.join()
-    found = told(registry)
-    assert (found["active"], found["overflow_total"], found["requests_total"]) == (0, 1, 3)
-    assert (found["injections_total{rule-1,http:503}"], found["max_active"]) == (1, 101)
+    assert told(registry) == {
+        "requests_total": 3,
+        "injections_total{rule-1,http:503}": 1,
+        "injections_total{rule-1,http:502}": 1,
+        "overflow_total": 1,
+        "errors_total": 0,
+        "active": 0,
+        "max_active": 101,
+    }
 
 
 def test_what_is_refused_for_another_reason(registry):
     """A whole connection of HTTP/2 is not broken unasked; that is no lack of room."""
-    injector = make("reset")
-    collect(injector, registry)
+    injector = make("reset", registry)
     assert get(injector, SERVER_PROTOCOL="HTTP/2") == 200
     assert [each.did for each in injector.journal.outcomes] == ["refused"]
     assert told(registry)["overflow_total"] == 0
@@ -110,9 +116,8 @@ def test_what_was_refused_before_anybody_asked(registry):
     injector = make("http:503", FAULTINJECT_MAX_ACTIVE="0")
     assert get(injector) == 200
     collect(injector, registry)
-    assert told(registry)["overflow_total"] == 0
-    assert get(injector) == 200
-    assert told(registry)["overflow_total"] == 1
+    found = [told(registry)["overflow_total"], get(injector), told(registry)["overflow_total"]]
+    assert found == [0, 200, 1]
 
 
 def test_requests_that_no_rule_matched(registry):
@@ -129,16 +134,13 @@ def test_errors(registry):
     injector = Injector("http:503,probability=1", seed=1, environ={}, clock=lambda: float(next(moments)))
     collect(injector, registry)
     assert get(injector) == 503
-    for _ in moments:
-        """Until there are none."""
-    assert get(injector) == 200
-    assert told(registry)["errors_total"] == 1
+    assert [*moments]  # until there are none
+    assert (get(injector), told(registry)["errors_total"]) == (200, 1)
 
 
 def test_an_error_of_the_metrics_concerns_no_request(registry, monkeypatch):
     """It is noted as any error of ours."""
-    injector = make("http:503")
-    collect(injector, registry)
+    injector = make("http:503", registry)
     for broken in ((Counter, "inc"), (Gauge, "set")):
         with monkeypatch.context() as patch:
             patch.setattr(*broken, lambda *_: 1 / 0)
@@ -150,22 +152,21 @@ def test_an_error_of_the_metrics_concerns_no_request(registry, monkeypatch):
 
 def test_twice_and_several(registry):
     """Each injector counts once in a registry; the rules of all have names, which may be equal."""
-    one, other = make("http:503"), make("http:500")
-    for each in (one, one, other):
-        collect(each, registry)
+    one, other = make("http:503", registry), make("http:500", registry)
     another = CollectorRegistry()
-    collect(one, another)
-    get(one)
-    get(other)
-    assert (told(registry)["requests_total"], told(registry)["max_active"]) == (2, 200)
-    assert (told(another)["requests_total"], told(another)["max_active"]) == (1, 100)
-    assert told(another)["injections_total{rule-1,http:503}"] == 1
+    for each in (registry, another):
+        collect(one, each)
+    assert [get(one), get(other)] == [503, 500]
+    names = ("requests_total", "max_active", "injections_total{rule-1,http:503}")
+    assert [[told(each)[name] for name in names] for each in (registry, another)] == [
+        [2, 200, 1],
+        [1, 100, 1],
+    ]
 
 
 def test_the_number_of_series_is_bounded(registry):
     """Rules come and go while a server runs."""
-    injector = make(" ".join(f"http:503,path=a{each}/,name=r{each}" for each in range(502)))
-    collect(injector, registry)
+    injector = make(" ".join(f"http:503,path=a{each}/,name=r{each}" for each in range(502)), registry)
     for each in (*range(502), 0):
         get(injector, f"/a{each}/")
     found = {name: value for name, value in told(registry).items() if "injections" in name}
@@ -175,13 +176,9 @@ def test_the_number_of_series_is_bounded(registry):
 
 def test_the_gauge_shows_the_later_number(registry):
     """Of faults that end at once on many threads the last one leaves zero."""
-    injector = make("http:503,delay=1ms")
-    collect(injector, registry)
-    threads = [Thread(target=lambda: [get(injector) for _ in range(20)]) for _ in range(8)]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join()
+    injector = make("http:503,delay=1ms", registry)
+    with ThreadPoolExecutor(8) as threads:
+        assert {*threads.map(lambda _: get(injector), range(160))} == {503}
     assert told(registry)["active"] == 0
 
 
@@ -195,14 +192,13 @@ def test_off(registry):
 def test_workers_without_a_place_in_common(registry, monkeypatch, caplog):
     """The log says that a scrape meets one of them."""
     monkeypatch.setitem(sys.modules, "gunicorn.arbiter", object())
-    collect(make("http:503"), registry)
+    make("http:503", registry)
     assert caplog.messages == [
         "faultinject: a scrape shows the metrics of one worker of several: set PROMETHEUS_MULTIPROC_DIR"
     ]
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "/tmp")
-    caplog.clear()
-    collect(make("http:503"), registry)
-    assert not caplog.messages
+    make("http:503", registry)
+    assert len(caplog.messages) == 1
 
 
 WORKER = """

@@ -119,46 +119,45 @@ def test_in_a_call(storage, answer):
     wrong = (answer, VERDICTS.get(answer, "FAIL"))
     unknown = (None, "INCONCLUSIVE")
     unnamed = {"told an error": unknown, "false conflict": (answer, "WARN"), "wrote twice": unknown}
-    assert judged(storage, answer, right=False, named=True) == [wrong]
-    assert judged(storage, answer, right=False, named=False) == [unnamed.get(answer, wrong)]
-    for named in (True, False):
+    for named, found in ((True, wrong), (False, unnamed.get(answer, wrong))):
+        assert judged(storage, answer, right=False, named=named) == [found]
         assert judged(storage, answer, right=True, named=named) == [unknown]
+
+
+def explored(storage, job, *, right):
+    """An exploration of a job that begins with an empty box, and its error."""
+    caller = Caller(storage.url)
+
+    def run(faults):
+        with faults.pause():
+            storage.reset()
+            make_box(storage)
+        job(caller, right=right)
+
+    with contextlib.closing(caller.client):
+        return exploring_runs(run, "reset,when=after,method=PUT")
 
 
 @pytest.mark.parametrize("answer", JOBS)
 def test_in_an_exploration(storage, answer):
     """Its finding names the answer; the program that is right has none."""
-    caller = Caller(storage.url)
-
-    def found(*, right):
-        def job(faults):
-            with faults.pause():
-                storage.reset()
-                make_box(storage)
-            JOBS[answer](caller, right=right)
-
-        exploration, _ = exploring_runs(job, "reset,when=after,method=PUT")
+    found = []
+    for right in (True, False):
+        exploration, _ = explored(storage, JOBS[answer], right=right)
         findings = [each for run in exploration.runs for each in run.findings]
-        return {(each.subject, each.verdict) for each in findings if each.check == "lost answer"}
+        found.append({(each.subject, each.verdict) for each in findings if each.check == "lost answer"})
+    assert found[0] == set()
+    assert (answer, VERDICTS.get(answer, "FAIL")) in found[1]
 
-    with contextlib.closing(caller.client):
-        assert found(right=True) == set()
-        assert (answer, VERDICTS.get(answer, "FAIL")) in found(right=False)
+
+def commits_and_appends(caller, *, right):
+    with contextlib.suppress(ConflictError):
+        commits(caller, right=right)
+    appends(caller, right=right)
 
 
 def test_two_answers_at_one_operation(storage):
     """They are two causes, though the job ends well in both runs."""
-    caller = Caller(storage.url)
-
-    def job(faults):
-        with faults.pause():
-            storage.reset()
-            make_box(storage)
-        with contextlib.suppress(ConflictError):
-            commits(caller, right=False)
-        appends(caller, right=False)
-
-    with contextlib.closing(caller.client):
-        _, error = exploring_runs(job, "reset,when=after,method=PUT")
+    _, error = explored(storage, commits_and_appends, right=False)
     causes = re.findall(r"^lost answer: (.*?): request", str(error), re.MULTILINE)
     assert sorted(causes) == ["undid its own write", "wrote twice"]

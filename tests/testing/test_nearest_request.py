@@ -5,12 +5,8 @@ import re
 import pytest
 
 from faultinject import Rule, WSGIFaultMiddleware, inject
+from tests.asking import app
 from tests.rows import each_row
-
-
-def app(environ, start_response):
-    start_response("200 OK", [("Content-Length", "2")])
-    return [b"ok"]
 
 
 def request(method, target, **more):
@@ -18,15 +14,20 @@ def request(method, target, **more):
     return {"REQUEST_METHOD": method, "SCRIPT_NAME": "", "PATH_INFO": path, "QUERY_STRING": query, **more}
 
 
-def nearest(rule, *requests):
-    """The words on a rule, the last of several, after these unmatched requests."""
+def unfired(rule, *requests):
+    """The line on a rule, the last of several, after these unmatched requests."""
     wrapped = WSGIFaultMiddleware(app, "http:418,times=0")
-    with inject(*([rule] if isinstance(rule, str) else rule)) as faults:
+    with inject(*(rule if isinstance(rule, list) else [rule])) as faults:
         for environ in requests:
             b"".join(wrapped(environ, lambda *_: None))
         with pytest.raises(AssertionError) as caught:
             faults.assert_all_fired()
-    return str(caught.value).splitlines()[-1].partition(" injected nothing: ")[2]
+    return str(caught.value).splitlines()[-1]
+
+
+def nearest(rule, *requests):
+    """The same without the rule."""
+    return unfired(rule, *requests).partition(" injected nothing: ")[2]
 
 
 @each_row(
@@ -114,14 +115,9 @@ HEADERS = {
 def test_an_operation_is_told_as_the_journal_had_it(mount, vendor, path, wanted, seen):
     """Below any mount point, and though it was told by headers that the journal does not keep."""
     asked = request("PUT", path, **HEADERS) | {"SCRIPT_NAME": mount}
-    assert (
-        nearest(f"http:503,vendor={vendor},operation={wanted}", asked)
-        == f"nearest: PUT {mount}{path} (operation={wanted} (it was {seen}) did not hold)"
-    )
-    assert (
-        nearest(f"http:503,vendor={vendor},bucket=films", asked)
-        == f"nearest: PUT {mount}{path} (bucket=films (it was photos) did not hold)"
-    )
+    for condition, was in ((f"operation={wanted}", seen), ("bucket=films", "photos")):
+        said = f"nearest: PUT {mount}{path} ({condition} (it was {was}) did not hold)"
+        assert nearest(f"http:503,vendor={vendor},{condition}", asked) == said
 
 
 DEEP = "/account/photos" + "/a" * 40
@@ -147,17 +143,8 @@ def test_an_address_is_read_anew(rules, environ, expected):
 
 
 def test_no_request():
-    """Nothing was seen, and that is what is said."""
-    assert nearest("http:503") == "no request was seen"
-
-
-def test_the_rule_is_named():
-    """As it is written."""
-    wrapped = WSGIFaultMiddleware(app, "http:418,times=0")  # or nothing could see a request, says `inject`
-    with (
-        inject(Rule("http:503", method="PUT", name="put")) as faults,
-        pytest.raises(AssertionError) as caught,
-    ):
-        faults.assert_all_fired()
-    del wrapped
-    assert str(caught.value) == "put (http:503,method=PUT,name=put) injected nothing: no request was seen"
+    """Nothing was seen, and that is what is said, with the rule as it is written."""
+    assert (
+        unfired(Rule("http:503", method="PUT", name="put"))
+        == "put (http:503,method=PUT,name=put) injected nothing: no request was seen"
+    )

@@ -101,7 +101,6 @@ def complete(client, path, upload, size):
 
 def rewind(client, right):
     """A part's file is not rewound before the next attempt."""
-    client.store.clear()
     upload = start(client, "/b/big")
     for number, part in enumerate(PARTS, 1):
         file = io.BytesIO(part)
@@ -118,7 +117,6 @@ def rewind(client, right):
 
 def copy(client, right):
     """An error in an answer with status 200 is taken for success."""
-    client.store.clear()
     client.call("PUT", "/b/from", DATA)
     client.call("PUT", "/b/to", headers={"x-cos-copy-source": "/b/from"}, body_counts=right)
     assert client.store.objects.get("/b/to") == DATA
@@ -126,7 +124,6 @@ def copy(client, right):
 
 def move(client, right):
     """Complete's answer is lost, a retry finds no upload, and the clean-up deletes all copies."""
-    client.store.clear()
     local = {"data": DATA}
     try:
         upload = start(client, "/b/moved")
@@ -149,7 +146,6 @@ def move(client, right):
 
 def listing(client, right):
     """A listing that fails begins again at its first page, and keeps what it had."""
-    client.store.clear()
     client.store.objects.update({f"/b/{name}": b"" for name in "abcde"})
     names, marker, failures = [], "", 0
     while marker is not None:
@@ -168,7 +164,6 @@ def listing(client, right):
 
 def append(client, right):
     """Data whose answer was lost is appended again."""
-    client.store.clear()
     for number in range(3):
         line = b"line %d\n" % number
         place = f"/b/log?append&position={7 * number}" if right else "/b/log?append"
@@ -182,7 +177,6 @@ def append(client, right):
 
 def third(client, right):
     """One of five requests is made by code that gives up on 503."""
-    client.store.clear()
     for number in range(1, 6):
         method = "GET" if number > 3 else "PUT"
         if number == 3 and not right:
@@ -195,7 +189,6 @@ def third(client, right):
 
 def budget(client, right):
     """One retry for the whole job, where each request needs its own."""
-    client.store.clear()
     left = 1
     for number in range(6):
         for attempt in range(ATTEMPTS):
@@ -211,7 +204,6 @@ def budget(client, right):
 
 def threads(client, right):
     """Four threads send parts; the one of part 3 can be read only once."""
-    client.store.clear()
     upload = start(client, "/b/big")
     parts = [bytes([ord("a") + number]) * 20 for number in range(10)]
 
@@ -228,7 +220,6 @@ def threads(client, right):
 
 def overwrite(client, right):
     """Ten bodies go to one place, and a failure of the fifth is swallowed."""
-    client.store.clear()
     bodies = [b"state %d" % number for number in range(10)]
     for number, body in enumerate(bodies):
         if number == 4 and not right:
@@ -240,7 +231,6 @@ def overwrite(client, right):
 
 def queue(client, right):
     """A GET takes a message from a queue; a lost answer and its retry lose the message."""
-    client.store.clear()
     client.store.messages = [b"one", b"two", b"three"]
     done = []
     while message := client.call("GET", f"/b/queue?{'peek' if right else 'pop'}"):
@@ -252,7 +242,6 @@ def queue(client, right):
 
 def short(client, right):
     """A connection that ends in the middle of a download is taken for its end."""
-    client.store.clear()
     client.store.objects["/b/film"] = DATA
     file = io.BytesIO()
     for _ in range(ATTEMPTS):
@@ -270,7 +259,6 @@ def short(client, right):
 
 def late(client, right):
     """A read that takes too long is taken for one of nothing, and what is there is overwritten."""
-    client.store.clear()
     client.store.objects["/b/state"] = DATA
     found = None
     for _ in range(ATTEMPTS):
@@ -290,8 +278,16 @@ def late(client, right):
     assert client.store.objects["/b/state"] == DATA
 
 
+def from_an_empty_store(job):
+    def run(client, right):
+        client.store.clear()
+        job(client, right)
+
+    return run
+
+
 CLIENTS = {
-    each.__name__: each
+    each.__name__: from_an_empty_store(each)
     for each in (
         *(rewind, copy, move, listing, append, third, budget, threads),
         *(overwrite, queue, short, late),

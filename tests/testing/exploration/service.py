@@ -39,7 +39,7 @@ def exploring(code, *faults, **keys):
 def passing(code, *faults, **keys):
     """Explore a function in which nothing is wrong: the exploration."""
     exploration, error = exploring(code, *faults, **keys)
-    assert error is None
+    assert error is None, error
     return exploration
 
 
@@ -77,9 +77,7 @@ def scenarios(requests, *faults, **keys):
         for each in requests:
             assert call(*each.split(" ", 1))
 
-    exploration, error = exploring(code, *faults, **keys)
-    assert error is None, error
-    return texts(exploration)
+    return texts(passing(code, *faults, **keys))
 
 
 def served(app=service):

@@ -8,7 +8,7 @@ import pytest
 from faultinject.audit.checks import CHECKS
 from faultinject.testing.exploration.store_comparison import StoreComparison
 
-from .service import client, exploring, exploring_runs, send
+from .service import client, exploring_runs, send
 from .test_second_judge import HIDDEN, ID, LOST, SLOW_DOWN, putting, upload
 
 WIRE, TOLD, STORE, DOCUMENT = "wire", "told", "store", "document"
@@ -59,36 +59,38 @@ def test_a_finding_names_its_kinds_and_documents(code, fault, check, kinds):
     _, findings = found(code if code in (swallowing, raising) else lambda _: code(), fault)
     [finding, *_] = [each for each in findings if each["check"] == check]
     documents = CHECKS[check].documents if check in CHECKS else ()
-    assert finding["evidence"] == [*kinds]
-    assert [each["name"] for each in finding.get("documents", [])] == [each.name for each in documents]
-    assert finding["reference"] == "; ".join(map(str, documents))
-    assert finding["action"]
+    named = [each["name"] for each in finding.get("documents", [])]
+    assert (finding["evidence"], named) == ([*kinds], [each.name for each in documents])
+    assert (finding["reference"], finding["action"] != "") == ("; ".join(map(str, documents)), True)
     for each in findings:
         for kind, words in WORDS.items():
             if any(word in each["message"] for word in words):
                 assert kind in each["evidence"], each["message"]
 
 
-def test_what_a_failure_rests_on():
-    """A raised error is told; a finding of the second judge has evidence of its own."""
-    said, _ = found(raising, SLOW_DOWN)
+def endless(_):
+    while send("GET", "/b/k") != 200:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("code", "fault", "error", "kinds"),
+    [
+        (raising, SLOW_DOWN, "AssertionError", [[TOLD]]),
+        (lambda _: putting(b"meow", b"", headers=ID)(), SLOW_DOWN, "same bytes", [[WIRE, DOCUMENT]] * 2),
+        (endless, "http:503,from=1", "RunAway", [[WIRE]]),
+    ],
+    ids=["raised", "by the second judge", "without an end"],
+)
+def test_what_a_failure_rests_on(code, fault, error, kinds):
+    """A raised error is told; a finding of the second judge has evidence of its own.
+
+    Of code without an end nobody told that it failed: its requests show that.
+    """
+    said, _ = found(code, fault)
     [failure] = said["findings"]
-    assert (failure["evidence"], "checks" in failure) == ([TOLD], False)
-    said, _ = found(lambda _: putting(b"meow", b"", headers=ID)(), SLOW_DOWN)
-    [failure] = said["findings"]
-    assert failure["evidence"] == failure["checks"][0]["evidence"] == [WIRE, DOCUMENT]
-
-
-def test_code_without_an_end():
-    """Nobody told that it failed: its requests show that."""
-
-    def code():
-        while send("GET", "/b/k") != 200:
-            pass
-
-    exploration, _ = exploring(code, "http:503,from=1")
-    [failure] = json.loads(exploration.to_json())["findings"]
-    assert (failure["error"].startswith("RunAway"), failure["evidence"]) == (True, [WIRE])
+    assert failure["error"].partition(":")[0] == error
+    assert [each["evidence"] for each in (failure, *failure.get("checks", []))] == kinds
 
 
 def test_the_store():

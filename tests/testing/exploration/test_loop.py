@@ -1,14 +1,16 @@
 """The loop form: what a run gives, what ends it, and what it does not hide."""
 
 import itertools
+import re
 import time
+from unittest.mock import Mock
 
 import pytest
 
 import faultinject
 from faultinject.exceptions import ExplorationFailedError, InjectionFailedError
 
-from .service import call, passing, send, texts
+from .service import call, exploring, passing, send, texts
 
 
 def test_a_run():
@@ -25,8 +27,7 @@ def test_a_run():
         ("", [200], None),
         ("http:500,method=PUT,path=/b/k,times=1", [500], None),
     ]
-    assert texts(exploration) == ["http:500,method=PUT,path=/b/k,times=1"]
-    assert exploration.over
+    assert (texts(exploration), exploration.over) == (["http:500,method=PUT,path=/b/k,times=1"], True)
     assert 0 < exploration.seconds < 60
 
 
@@ -52,14 +53,10 @@ def test_a_run_whose_faults_do_not_come_in_force(monkeypatch):
     exploration = faultinject.explore("http:503")
     with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="not today"):
         for run in exploration:
-            patch.setattr(faultinject.Injector, "put_in_force", not_today)
+            patch.setattr(faultinject.Injector, "put_in_force", Mock(side_effect=RuntimeError("not today")))
             with run:
                 pytest.fail("it came in force")
     assert exploration.under_way is None
-
-
-def not_today(_injector):
-    raise RuntimeError("not today")
 
 
 def test_a_run_is_to_be_entered():
@@ -83,13 +80,14 @@ def test_a_run_is_to_be_entered():
 def test_what_ends_everything(ending):
     """Ctrl-C and the like end the loop in any run; so does `pytest.exit()`, an Exception."""
     runs = []
+
+    def code():
+        runs.append(call("PUT", "/b/k"))
+        if len(runs) == 3:
+            raise ending
+
     with pytest.raises(type(ending)):
-        for run in faultinject.explore("reset"):
-            with run:
-                runs.append(run)
-                call("PUT", "/b/k")
-                if len(runs) == 3:
-                    raise ending
+        exploring(code, "reset")
     assert len(runs) == 3
 
 
@@ -99,39 +97,26 @@ def test_what_ends_a_test(end):
 
     Without a fault it ends the test as it says.
     """
-    exploration = faultinject.explore("reset")
-    with pytest.raises(ExplorationFailedError, match=r"^[^\n]+ 1 failed.*\n\n[A-Za-z]+: no service"):
-        for run in exploration:
-            with run:
-                if send("PUT", "/b/k") is None:
-                    end("no service")
+    _, error = exploring(lambda: send("PUT", "/b/k") is None and end("no service"), "reset")
+    assert re.match(r"[^\n]+ 1 failed.*\n\n[A-Za-z]+: no service", str(error))
     with pytest.raises(end.Exception, match=r"^no service$"):
-        for run in faultinject.explore("reset"):
-            with run:
-                end("no service")
+        exploring(lambda: end("no service"), "reset")
 
 
 def test_errors_of_ours_are_no_failures_of_the_code(monkeypatch):
     """An error inside faultinject ends the exploration by its own name."""
-
-    def broken(*_):
-        raise ZeroDivisionError
-
-    monkeypatch.setattr(faultinject.vendors.get("cos"), "envelope", broken)
+    monkeypatch.setattr(faultinject.vendors.get("cos"), "envelope", Mock(side_effect=ZeroDivisionError))
     with pytest.raises(InjectionFailedError):
-        for run in faultinject.explore("cos:SlowDown"):
-            with run:
-                send("PUT", "/b/k")
+        exploring(lambda: send("PUT", "/b/k"), "cos:SlowDown")
 
 
 def test_endpoints_of_ones_own(monkeypatch):
     """Bucket and key of a condition are read below one's own host, as everywhere."""
     monkeypatch.setenv("FAULTINJECT_ENDPOINT", "storage.example")
-    exploration = faultinject.explore("cos:SlowDown,bucket=photos,key=k")
-    for run in exploration:
-        with run:
-            call("PUT", "/k", base_url="http://photos.storage.example")
-            call("PUT", "/k", base_url="http://other.storage.example")
+    hosts = [f"http://{each}.storage.example" for each in ("photos", "other")]
+    exploration = passing(
+        lambda: [call("PUT", "/k", base_url=each) for each in hosts], "cos:SlowDown,bucket=photos,key=k"
+    )
     assert texts(exploration) == ["cos:SlowDown,method=PUT,path=/k,host=photos.storage.example,times=1"]
 
 

@@ -61,8 +61,7 @@ much = bytearray(400_000_000)
 os.write(begun[1], b".")
 time.sleep(60)
 """
-    assert program(tmp_path, source).run()[0] == 0
-    assert is_over(beats)
+    assert (program(tmp_path, source).run()[0], is_over(beats)) == (0, True)
 
 
 @contextmanager
@@ -99,8 +98,7 @@ def test_somebody_elses_without_an_environment(monkeypatch, tmp_path, beats):
         began = time.monotonic()
         killed.kill()
         assert time.monotonic() - began < 30
-        assert (killed.killed, killed.survives) == (True, False)
-        assert is_over(beats)
+        assert (killed.killed, killed.survives, is_over(beats)) == (True, False, True)
 
 
 @pytest.mark.slow
@@ -118,8 +116,7 @@ def test_somebody_elses_that_takes_long_to_end(monkeypatch, tmp_path, beats):
         read = processes._read
         monkeypatch.setattr(processes, "_read", without)
         killed.kill()
-        assert (killed.killed, killed.survives) == (True, False)
-        assert is_over(beats)
+        assert (killed.killed, killed.survives, is_over(beats)) == (True, False, True)
         assert processes.living_after(0.1, child, token_hex()) == 0
 
 
@@ -129,10 +126,8 @@ def test_while_others_are_started_all_the_time(tmp_path, beats):
     other = Popen([sys.executable, "-c", others], stdout=PIPE)
     try:
         other.stdout.read(1)
-        ran = program(tmp_path, "os.write(begun[1], b'.')\ntime.sleep(60)")
-        assert ran.run() == (0, "")
-        assert is_over(beats)
-        assert other.poll() is None
+        ran = program(tmp_path, "os.write(begun[1], b'.')\ntime.sleep(60)").run()
+        assert (ran, is_over(beats), other.poll()) == ((0, ""), True, None)
     finally:
         other.kill()
         other.communicate()

@@ -18,43 +18,69 @@ ID = "0123456789abcdef0123"
 FILM = b"one two three"
 
 
-def said(before, after, *runs):
-    """Return check, verdict and message of each finding.
+def learned(*runs, before=(), without=()):
+    """A comparison that knows these runs.
 
-    `runs` are the runs without a crash: each is what the store holds at its end, or a pair, after the program has run
-    once and after it has run again.
+    Each is what the store holds at its end, or a pair: after the program has run once, and after it has run again.
     """
-    keeper = StoreComparison()
+    comparison = StoreComparison(*without)
     for each in runs or [{"/b/film": FILM}, {"/b/film": FILM}]:
-        keeper.learn(before, [each, each] if isinstance(each, dict) else each)
-    return [(each.check, each.verdict, each.message) for each in keeper.findings(before, after)]
+        comparison.learn(dict(before), [each, each] if isinstance(each, dict) else each)
+    return comparison
+
+
+def told(findings):
+    """Check, verdict and message of each."""
+    return [(each.check, each.verdict, each.message) for each in findings]
+
+
+def said(before, after, *runs):
+    """Tell the findings after a crash."""
+    return told(learned(*runs, before=before).findings(before, after))
+
+
+ONCE_OR_TWICE = [({"/b/film": b"once "}, {"/b/film": b"once once "})] * 2
 
 
 @each_row(
-    ("content", "check", "message"),
+    ("content", "runs", "check", "message"),
     [
-        (None, "object lost", "/b/film is not there; without a crash it has 13 bytes"),
-        (b"one", "half written", "/b/film has 3 bytes; without a crash it has 13 bytes"),
-        (b"", "half written", "/b/film has 0 bytes; without a crash it has 13 bytes"),
-        (b"o", "half written", "/b/film has 1 byte; without a crash it has 13 bytes"),
-        (FILM + FILM, "written twice", "/b/film has 26 bytes; without a crash it has 13 bytes"),
-        (b"one two two three", "written twice", "/b/film has 17 bytes; without a crash it has 13 bytes"),
-        (b"one one two three", "written twice", "/b/film has 17 bytes; without a crash it has 13 bytes"),
-        (b"one two four three", "other content", "/b/film has 18 bytes; without a crash it has 13 bytes"),
-        (b"four one two three", "other content", "/b/film has 18 bytes; without a crash it has 13 bytes"),
-        (b"one two four tree!", "other content", "/b/film has 18 bytes; without a crash it has 13 bytes"),
-        (b"two three", "other content", "/b/film has 9 bytes; without a crash it has 13 bytes"),
+        # An object that should be there is lost, cut, doubled or changed.
+        (None, [], "object lost", "is not there; without a crash it has 13 bytes"),
+        (b"one", [], "half written", "has 3 bytes; without a crash it has 13 bytes"),
+        (b"", [], "half written", "has 0 bytes; without a crash it has 13 bytes"),
+        (b"o", [], "half written", "has 1 byte; without a crash it has 13 bytes"),
+        (FILM + FILM, [], "written twice", "has 26 bytes; without a crash it has 13 bytes"),
+        (b"one two two three", [], "written twice", "has 17 bytes; without a crash it has 13 bytes"),
+        (b"one one two three", [], "written twice", "has 17 bytes; without a crash it has 13 bytes"),
+        (b"one two four three", [], "other content", "has 18 bytes; without a crash it has 13 bytes"),
+        (b"four one two three", [], "other content", "has 18 bytes; without a crash it has 13 bytes"),
+        (b"one two four tree!", [], "other content", "has 18 bytes; without a crash it has 13 bytes"),
+        (b"two three", [], "other content", "has 9 bytes; without a crash it has 13 bytes"),
+        (b"one two tree!", [], "other content", "differs from what it is without a crash, from byte 9 on"),
+        # What a second run changes is as after the first or as after the second, and nothing between.
+        (b"once ", ONCE_OR_TWICE, None, None),
+        (b"once once ", ONCE_OR_TWICE, None, None),
+        (b"oncice ", ONCE_OR_TWICE, "other content", "has 7 bytes; without a crash it has 5 or 10 bytes"),
+        (b"once on", ONCE_OR_TWICE, "half written", "has 7 bytes; without a crash it has 5 or 10 bytes"),
         (
-            b"one two tree!",
+            b"once once once ",
+            ONCE_OR_TWICE,
+            "written twice",
+            "has 15 bytes; without a crash it has 5 or 10 bytes",
+        ),
+        (
+            b"once twice",
+            ONCE_OR_TWICE,
             "other content",
-            "/b/film differs from what it is without a crash, from byte 9 on",
+            "differs from what it is without a crash, from byte 5 on",
         ),
     ],
 )
-def test_an_object(content, check, message):
-    """An object that should be there is lost, cut, doubled or changed."""
+def test_an_object(content, runs, check, message):
+    """The one object that should be there is lost, cut, doubled or changed."""
     after = {} if content is None else {"/b/film": content}
-    assert said({}, after) == [(check, "FAIL", message)]
+    assert said({}, after, *runs) == ([(check, "FAIL", f"/b/film {message}")] if check else [])
 
 
 def test_a_key_that_holds_a_signature():
@@ -62,27 +88,6 @@ def test_a_key_that_holds_a_signature():
     found = said({}, {"/b/film?X-Amz-Signature=S3CR3T": FILM})
     assert [check for check, *_ in found] == ["object lost", "left behind"]
     assert "S3CR3T" not in repr(found)
-
-
-@each_row(
-    ("content", "check", "message"),
-    [
-        (b"once ", None, None),
-        (b"once once ", None, None),
-        (b"oncice ", "other content", "/b/log has 7 bytes; without a crash it has 5 or 10 bytes"),
-        (b"once on", "half written", "/b/log has 7 bytes; without a crash it has 5 or 10 bytes"),
-        (b"once once once ", "written twice", "/b/log has 15 bytes; without a crash it has 5 or 10 bytes"),
-        (
-            b"once twice",
-            "other content",
-            "/b/log differs from what it is without a crash, from byte 5 on",
-        ),
-    ],
-)
-def test_what_a_second_run_changes(content, check, message):
-    """It is as after the first or as after the second, and nothing between."""
-    ends = {"/b/log": b"once "}, {"/b/log": b"once once "}
-    assert said({}, {"/b/log": content}, ends, ends) == ([(check, "FAIL", message)] if check else [])
 
 
 def here(*names, content=b"x"):
@@ -175,12 +180,8 @@ def test_names_that_were_to_be_removed_are_counted_too():
     keeper = StoreComparison()
     for each in IDS:
         keeper.learn({f"{path}9": content for path, content in each.items()}, [each])
-    [finding] = keeper.findings(more, more)
-    assert (finding.check, finding.verdict, finding.message) == (
-        "not removed",
-        "FAIL",
-        "there are 3 objects /b/*, without a crash 2",
-    )
+    findings = told(keeper.findings(more, more))
+    assert findings == [("not removed", "FAIL", "there are 3 objects /b/*, without a crash 2")]
 
 
 @each_row(
@@ -215,26 +216,20 @@ def test_contents_of_objects_under_drawn_names(contents, finding):
     assert said({}, parts(*contents), *runs, parts(b"y", FILM)) == []
 
 
-def findings(after, before=(), ends=({"/b/film": FILM},) * 2, **more):
-    comparison = StoreComparison("faults")
-    for each in ends:
-        comparison.learn(dict(before), [each])
-    return [
-        (each.check, each.verdict, each.message) for each in comparison.findings(dict(before), after, **more)
-    ]
-
-
 @each_row("refused", ["/b/lock", "/b/"])
 def test_an_object_whose_removal_was_refused(refused):
     """It was to be removed, also where the run itself has made it; another one is left behind."""
-    after = {"/b/film": FILM, "/b/lock": b"x"}
-    removed = [("not removed", "FAIL", "/b/lock is still there; without faults it is removed")]
-    left = [("left behind", "WARN", "/b/lock (1 byte) is there, and not without faults")]
-    assert findings(after, refused=[refused]) == removed
-    assert findings(after) == findings(after, refused=["/b/loc", "/c/"]) == left
-    drawn = {"/b/film": FILM, f"/b/lock-{ID}": b"x"}
-    said = "there is 1 object /b/lock-*, without faults 0"
-    assert findings(drawn, refused=["/b/", *drawn]) == [("not removed", "FAIL", said)]
+    comparison = learned(without=["faults"])
+    locked, drawn = {"/b/film": FILM, "/b/lock": b"x"}, {"/b/film": FILM, f"/b/lock-{ID}": b"x"}
+    removed = stays("/b/lock is still there; without faults it is removed")
+    kept = left("/b/lock (1 byte) is there, and not without faults")
+    for after, kinds, expected in (
+        (locked, [refused], removed),
+        (locked, [], kept),
+        (locked, ["/b/loc", "/c/"], kept),
+        (drawn, ["/b/", *drawn], stays("there is 1 object /b/lock-*, without faults 0")),
+    ):
+        assert told(comparison.findings({}, after, refused=kinds)) == expected
 
 
 COMMIT = b'{"rows": 7, "file": "%s"}\n'
@@ -258,33 +253,31 @@ COMMIT = b'{"rows": 7, "file": "%s"}\n'
 def test_what_may_be_written_twice(more, said):
     """After a lost answer an object more that is equal to another one; else it is left behind."""
     usual = {"/b/part-9": b"day 7", "/b/log/1": COMMIT % f"{ID}0".encode(), "/b/empty": b""}
-    [(check, verdict, message)] = findings(usual | more, ends=[usual, usual], lost=True)
+    comparison = learned(usual, usual, without=["faults"])
+    [(check, verdict, message)] = told(comparison.findings({}, usual | more, lost=True))
     assert (check, verdict) == ("left behind" if said is None else "perhaps written twice", "WARN")
     assert message.startswith(said or "/b/")
-    assert findings(usual | more, ends=[usual, usual])[0][0] == "left behind"
+    assert comparison.findings({}, usual | more)[0].check == "left behind"
 
 
 def test_what_a_run_that_told_an_error_has_taken_away():
     """Objects from before that right runs leave, under their name or one of its pattern."""
 
-    def gone(before, after, *ends):
-        comparison = StoreComparison("faults")
-        for each in ends:
-            comparison.learn(before, [each])
-        return [
-            (each.check, each.verdict, each.message) for each in comparison.removed_objects(before, after)
-        ]
-
-    def said(path):
-        return [("object lost", "WARN", f"it was there before the run, and is gone: {path}")]
-
     film, new = {"/b/film": b"old"}, {"/b/film": FILM}
-    assert gone(film, {}, new, new) == said("/b/film")
-    assert gone(film, film, new, new) == gone(film, new, new, new) == []
-    assert gone({"/b/lock": b""}, {}, new, new) == []
     part, parts = {"/b/part-0.csv": b"old"}, [{f"/b/part-{ID}{number}.csv": b"new"} for number in (1, 2)]
-    assert gone(part, {}, *parts) == said("/b/part-0.csv")
-    assert gone(part, {f"/b/part-{ID}3.csv": b"new"}, *parts) == gone(part, part, *parts) == []
+    for before, after, ends, gone in (
+        (film, {}, [new, new], ["/b/film"]),
+        (film, film, [new, new], []),
+        (film, new, [new, new], []),
+        ({"/b/lock": b""}, {}, [new, new], []),
+        (part, {}, parts, ["/b/part-0.csv"]),
+        (part, {f"/b/part-{ID}3.csv": b"new"}, parts, []),
+        (part, part, parts, []),
+    ):
+        comparison = learned(*ends, before=before, without=["faults"])
+        assert told(comparison.removed_objects(before, after)) == [
+            ("object lost", "WARN", f"it was there before the run, and is gone: {path}") for path in gone
+        ]
 
 
 @each_row(
@@ -313,43 +306,35 @@ def test_names_that_two_runs_show_to_be_others(one, other, more, name):
 
 
 TIMES = b'{"at": 1795449479.1234567, "ok": true}', b'{"at": 1795449479.2345678, "ok": true}'
+REPORTS = [
+    b'{"run": "%s", "at": %d.123456, "retries": 0}' % (run, at)
+    for run, at in ((b"a1a1", 1795449479), (b"c3c3", 1795449489))
+]
 
 
 @each_row(
-    ("content", "check"),
+    ("ends", "content", "check"),
     [
-        (b'{"at": 1795449499.123456, "ok": true}', None),
-        (b'{"at": 1795449501.5, "ok": true}', None),
-        (b'{"at": 1795449499.12', "other content"),
-        (TIMES[0] + b'{"at": 1795449479.2345678, "ok": true}', "other content"),
-        (TIMES[0] * 2, "written twice"),
-        (TIMES[0][:20], "half written"),
-        (b"", "half written"),
+        # It is no damage that the fraction of a time ends with a zero; half of the content is.
+        (TIMES, b'{"at": 1795449499.123456, "ok": true}', None),
+        (TIMES, b'{"at": 1795449501.5, "ok": true}', None),
+        (TIMES, b'{"at": 1795449499.12', "other content"),
+        (TIMES, TIMES[0] + b'{"at": 1795449479.2345678, "ok": true}', "other content"),
+        (TIMES, TIMES[0] * 2, "written twice"),
+        (TIMES, TIMES[0][:20], "half written"),
+        (TIMES, b"", "half written"),
+        # A report's time and id may vary in length; a report that breaks off is damage.
+        (REPORTS, b'{"run": "b2b2", "at": 1795449499.12345, "retries": 1}', None),
+        (REPORTS, b'{"run": "a1", "at": 1795449499.123456, "retries": 1}', None),
+        (REPORTS, b'{"run": "a1a1", "at": 1795449499.1234, "retries": 12}', None),
+        (REPORTS, b'{"run": "a1a1", "at": 1795449499.1234, "retries": ', "other content"),
+        (REPORTS, b'{"run"', "half written"),
     ],
 )
-def test_a_number_that_is_longer_or_shorter_in_some_runs(content, check):
-    """It is no damage that the fraction of a time ends with a zero; half of the content is."""
-    ends = {"/b/film": TIMES[0]}, {"/b/film": TIMES[1]}
-    assert [each[0] for each in said({}, {"/b/film": content}, *ends)] == ([check] if check else [])
-
-
-@each_row(
-    ("content", "check"),
-    [
-        (b'{"run": "b2b2", "at": 1795449499.12345, "retries": 1}', None),
-        (b'{"run": "a1", "at": 1795449499.123456, "retries": 1}', None),
-        (b'{"run": "a1a1", "at": 1795449499.1234, "retries": 12}', None),
-        (b'{"run": "a1a1", "at": 1795449499.1234, "retries": ', "other content"),
-        (b'{"run"', "half written"),
-    ],
-)
-def test_several_numbers_of_which_only_some_differ_without_a_fault(content, check):
-    """A report's time and id may vary in length; a report that breaks off is damage."""
-    ends = [
-        {"/b/report": b'{"run": "%s", "at": %d.123456, "retries": 0}' % (run, at)}
-        for run, at in ((b"a1a1", 1795449479), (b"c3c3", 1795449489))
-    ]
-    assert [each[0] for each in said({}, {"/b/report": content}, *ends)] == ([check] if check else [])
+def test_numbers_that_are_longer_or_shorter_in_some_runs(ends, content, check):
+    """Also where only some of several numbers differ without a fault."""
+    found = said({}, {"/b/film": content}, *({"/b/film": each} for each in ends))
+    assert [each[0] for each in found] == ([check] if check else [])
 
 
 def packed(number):
@@ -438,9 +423,7 @@ def test_two_lengths_that_are_the_same_by_chance(make):
     ]
     assert len(pairs) > 10
     for pair in pairs:
-        comparison = StoreComparison("faults")
-        for each in pair:
-            comparison.learn({}, [{"/b/k": each}])
+        comparison = learned(*({"/b/k": each} for each in pair), without=["faults"])
         assert not [each for each in some if comparison.findings({}, {"/b/k": each})]
 
 
@@ -485,12 +468,10 @@ def test_words_beside_what_differs_in_each_run(make, wrong, lacking):
         for runs in range(1, 6):
             comparison.learn({}, [{path.format(uuid.UUID(int=draw.getrandbits(128))): make(draw)}])
             after = {path.format(uuid.UUID(int=draw.getrandbits(128))): wrong(draw)}
-            said = [
-                (each.check, each.verdict, each.message.partition(",")[0])
-                for each in comparison.findings({}, after)
-            ]
+            findings = comparison.findings({}, after)
             if 1 < runs < 5:
-                assert said == []
+                assert findings == []
                 assert comparison.lacks_words(after) or lacking is None
         message = f"{name} lacks {lacking} that it has in each run without faults"
-        assert said == ([] if lacking is None else [("other content", "WARN", message)])
+        expected = [] if lacking is None else [("other content", "WARN", message)]
+        assert [(*each[:2], each[2].partition(",")[0]) for each in told(findings)] == expected

@@ -91,8 +91,7 @@ def test_what_finds_most_comes_first():
     )
     second = [text for text in texts(exploration) if "; " in text or "times=2" in text]
     lost = [text.count("when=after") * (1 + ("times=2" in text)) for text in second]
-    assert lost == sorted(lost, reverse=True)
-    assert {*lost} == {0, 1, 2}
+    assert (lost, {*lost}) == (sorted(lost, reverse=True), {0, 1, 2})
 
 
 def test_codes_that_no_client_sees():
@@ -115,74 +114,82 @@ def test_codes_that_no_client_sees():
     ]
     assert ", 2 pruned, 1 left out" in exploration.report()
     every = passing(lambda: [call(*each.split()) for each in requests], *faults, exhaustive=True)
-    assert len(every.runs) == len(exploration.runs) + 2
-    assert left_out(every) == []
+    assert (len(every.runs), left_out(every)) == (len(exploration.runs) + 2, [])
     assert "pruned" not in every.report()
 
 
 def test_too_many_runs():
     """More than `max_runs` at depth 1 fails before the first run with a fault, with advice."""
-    runs = []
-
-    def code():
-        runs.append(1)
-        upload()
-
-    exploration, error = exploring(code, "reset", "http:500", max_runs=9)
-    assert (len(runs), exploration.runs) == (2, [])
+    exploration, error = exploring(upload, "reset", "http:500", max_runs=9)
+    assert exploration.runs == []
     assert str(error) == (
         "10 runs are needed, and max_runs is 9: 5 requests, 3 of them UploadPart, and 2 faults. Let the code make fewer"
         " requests, say where ('reset,operation=UploadPart'), give fewer faults, or raise max_runs"
     )
-    assert len(exploring(code, "reset", "http:500", max_runs=10)[0].runs) == 10
+    assert len(passing(upload, "reset", "http:500", max_runs=10).runs) == 10
 
 
-def test_depth_2_reaches_what_only_a_fault_brings_about():
-    """Requests that only a fault causes, such as a clean-up, are points of the second fault."""
-
-    def code():
-        if send("PUT", "/b/k") != 200:
-            assert call("DELETE", "/b/0123456789abcdef")
-        call("PUT", "/b/next")
-
-    exploration = passing(code, "reset,method=PUT", "http:500,method=DELETE", depth=2)
-    assert [each.text for each in exploration.runs if len(each.points) == 2] == [
-        "reset,method=PUT,path=/b/k,times=1; http:500,method=DELETE,path=/b/*,times=1",
-        "reset,method=PUT,path=/b/next,times=2",
-    ]
-    assert all(each.reached for each in exploration.runs)
+def puts_once():
+    assert send("PUT", "/b/k") == 200
 
 
 def test_a_failed_scenario_is_not_extended():
     """A failed scenario is not extended, so a reported one is minimal."""
 
-    def code():
-        assert send("PUT", "/b/k") == 200
-
-    exploration, error = exploring(code, "reset", depth=2)
+    exploration, error = exploring(puts_once, "reset", depth=2)
     assert texts(exploration) == ["reset,method=PUT,path=/b/k,times=1"]
     assert error is not None
 
 
-def test_names_new_in_each_run_at_depth_2():
-    """The second fault is placed by conditions that hold in the next run too."""
-    numbers = itertools.count()
+NUMBERS = itertools.count()
 
-    def code():
-        assert call("PUT", f"/b/{next(numbers):06}")
-        assert call("GET", f"/b/tmp{next(numbers)}")
-        assert call("PUT", "/b/123456")
 
-    exploration = passing(code, "reset", depth=2)
-    assert all(each.reached for each in exploration.runs)
-    assert texts(exploration) == [
-        "reset,method=PUT,path=/b/*,times=1",
-        "reset,operation=GetObject,times=1",
-        "reset,method=PUT,path=/b/123456,times=1",
-        "reset,method=PUT,path=/b/*,times=2",
-        "reset,operation=GetObject,times=2",
-        "reset,method=PUT,path=/b/123456,times=2",
-    ]
+def puts_and_clears_up():
+    if send("PUT", "/b/k") != 200:
+        assert call("DELETE", "/b/0123456789abcdef")
+    call("PUT", "/b/next")
+
+
+def takes_new_names_each_time():
+    targets = f"PUT /b/{next(NUMBERS):06}", f"GET /b/tmp{next(NUMBERS)}", "PUT /b/123456"
+    assert all(call(*each.split()) for each in targets)
+
+
+def posts_if_it_cannot_put():
+    if send("PUT", "/b/k") != 200:
+        send("POST", "/b/late")
+
+
+@each_row(
+    ("code", "faults", "expected"),
+    [
+        # Requests that only a fault causes, such as a clean-up, are points of the second fault.
+        (puts_and_clears_up, ["reset,method=PUT", "http:500,method=DELETE"], [
+            "reset,method=PUT,path=/b/k,times=1",
+            "reset,method=PUT,path=/b/next,times=1",
+            "reset,method=PUT,path=/b/k,times=1; http:500,method=DELETE,path=/b/*,times=1",
+            "reset,method=PUT,path=/b/next,times=2",
+        ]),
+        # The second fault is placed by conditions that hold in the next run too.
+        (takes_new_names_each_time, ["reset"], [
+            "reset,method=PUT,path=/b/*,times=1",
+            "reset,operation=GetObject,times=1",
+            "reset,method=PUT,path=/b/123456,times=1",
+            "reset,method=PUT,path=/b/*,times=2",
+            "reset,operation=GetObject,times=2",
+            "reset,method=PUT,path=/b/123456,times=2",
+        ]),
+        # The same second scenario comes once, also where the request comes only because of another fault.
+        (posts_if_it_cannot_put, ["http:500,method=PUT", "http:503,path=b/late", "http:503,method=POST"], [
+            "http:500,method=PUT,path=/b/k,times=1",
+            "http:500,method=PUT,path=/b/k,times=1; http:503,method=POST,path=/b/late,times=1",
+        ]),
+    ],
+)  # fmt: skip
+def test_depth_2(code, faults, expected):
+    """Each scenario reaches its requests."""
+    exploration = passing(code, *faults, depth=2)
+    assert [(each.text, each.reached) for each in exploration.runs] == [(each, True) for each in expected]
 
 
 def swept(**keys):
@@ -208,8 +215,7 @@ def test_a_scenario_for_the_first_runs():
     """Scenarios that failed last time come first."""
     last = f"http:500,{part(2)}"
     order = swept(first=[last, "gone,by=now"])
-    assert order[0] == last
-    assert len(order) == len(set(order)) == 10
+    assert (order[0], len(order), len(set(order))) == (last, 10, 10)
 
 
 def test_not_reached():
@@ -226,12 +232,9 @@ def test_not_reached():
 
     exploration = passing(code, "reset")
     assert next(runs) == 2 + 3 + 1 + 1
-    assert exploration.report().splitlines() == [
-        exploration.report().splitlines()[0],
-        "",
-        "not reached: reset,method=PUT,path=/b/k,times=1 (nearest: PUT /b/other)",
-    ]
-    assert ", 1 not reached\n" in exploration.report()
+    first, *rest = exploration.report().splitlines()
+    assert rest == ["", "not reached: reset,method=PUT,path=/b/k,times=1 (nearest: PUT /b/other)"]
+    assert first.endswith(", 1 not reached")
     cases = ElementTree.fromstring(FORMATS[".xml"](exploration)).iter("testcase")
     assert [[each.tag for each in case] for case in cases] == [["skipped"], ["system-out"]]
 
@@ -279,38 +282,38 @@ def test_what_cannot_be_explored(code, faults, keys, runs, said):
     assert (len(exploration.runs), bool(re.search(said, str(error)))) == (runs, True), error
 
 
-def test_the_same_second_scenario_twice():
-    """Also where the request comes only because of another fault."""
-
-    def code():
-        if send("PUT", "/b/k") != 200:
-            send("POST", "/b/late")
-
-    exploration = passing(
-        code, "http:500,method=PUT", "http:503,path=b/late", "http:503,method=POST", depth=2
-    )
-    assert texts(exploration) == [
-        "http:500,method=PUT,path=/b/k,times=1",
-        "http:500,method=PUT,path=/b/k,times=1; http:503,method=POST,path=/b/late,times=1",
-    ]
-
-
-def test_giving_up():
+@each_row(
+    ("raised", "allow", "gave_up"),
+    [
+        (KeyError(), KeyError, [True, False]),
+        (KeyError(), (KeyError, AssertionError), [True, True]),
+        # A group of exceptions may be given up with when each of them may.
+        (
+            ExceptionGroup("both", [KeyError(), ExceptionGroup("inner", [KeyError()])]),
+            KeyError,
+            [True, False],
+        ),
+        (
+            ExceptionGroup("both", [KeyError(), ExceptionGroup("inner", [ValueError()])]),
+            KeyError,
+            [False, False],
+        ),
+    ],
+)
+def test_giving_up(raised, allow, gave_up):
     """Exceptions that the code may give up with are counted, not reported; others still are."""
 
-    class GivesUp(Exception):
-        pass
-
     def code():
         if send("PUT", "/b/k") != 200:
-            raise GivesUp
+            raise raised
         assert send("PUT", "/b/other") == 200, "other"
 
-    exploration, error = exploring(code, "reset", allow=GivesUp)
-    assert [(each.failed, each.gave_up) for each in exploration.runs] == [(False, True), (True, False)]
-    assert ", 1 failed, 1 gave up cleanly\n" in str(error)
-    exploration = passing(code, "reset", allow=(GivesUp, AssertionError))
-    assert exploration.report().endswith(", 0 failed, 2 gave up cleanly")
+    exploration, _ = exploring(code, "reset", allow=allow)
+    assert [(each.failed, each.gave_up) for each in exploration.runs] == [
+        (not each, each) for each in gave_up
+    ]
+    said = f", {gave_up.count(False)} failed, {gave_up.count(True)} gave up cleanly"
+    assert (said in exploration.report()) is any(gave_up)
 
 
 @each_row(
@@ -350,18 +353,6 @@ def test_an_assertion_while_a_fault_stays(handled, allow, ended, said):
     assert said in exploration.report()
 
 
-@each_row(("second", "failed"), [(KeyError, False), (ValueError, True)])
-def test_giving_up_in_a_group(second, failed):
-    """A group of exceptions may be given up with when each of them may."""
-
-    def code():
-        if send("PUT", "/b/k") != 200:
-            raise ExceptionGroup("both", [KeyError("a"), ExceptionGroup("inner", [second("b")])])
-
-    exploration, _ = exploring(code, "reset", allow=KeyError)
-    assert [each.failed for each in exploration.runs] == [failed]
-
-
 def test_without_faults_it_fails():
     """A run that fails without faults fails as it would outside: nothing is explored."""
     with pytest.raises(ZeroDivisionError):
@@ -370,12 +361,11 @@ def test_without_faults_it_fails():
 
 def test_runs_that_are_not_independent():
     """The second run without faults fails: what runs share is to be reset."""
-    there = []
+    runs = itertools.count()
 
     def code():
         call("PUT", "/b/k")
-        assert not there, "is there already"
-        there.append(1)
+        assert next(runs) == 0, "is there already"
 
     exploration, error = exploring(code, "reset")
     assert str(error) == (
@@ -383,21 +373,19 @@ def test_runs_that_are_not_independent():
         "repeated, but the first passed:"
         " the runs are not independent; reset what they share"
     )
-    assert isinstance(error.__cause__, AssertionError)
-    assert exploration.runs == []
+    assert (type(error.__cause__), exploration.runs) == (AssertionError, [])
 
 
 def test_a_run_without_faults_that_fails_once():
     """It is repeated, and the report says so."""
-    runs = []
+    runs = itertools.count(1)
 
     def code():
-        runs.append(1)
         call("PUT", "/b/k")
-        assert len(runs) != 2
+        assert next(runs) != 2
 
-    exploration, error = exploring(code, "reset")
-    assert (error, len(runs), len(exploration.runs)) == (None, 4, 1)
+    exploration = passing(code, "reset")
+    assert (next(runs), len(exploration.runs)) == (5, 1)
     said = "not judged: a run without faults (it failed, and passed when it was repeated)"
     assert said in exploration.report().splitlines()
 
@@ -419,17 +407,20 @@ def test_a_client_that_stops_at_410():
             assert status != 410, "gone"
 
     exploration, error = exploring(code, "http:503,times=1000")
-    assert seen == [503] * 60 + [503, 410]
+    assert (seen, len(exploration.runs)) == ([503] * 60 + [503, 410], 1)
     assert "RunAway: more than 60 requests in one run" in str(error)
     assert "AssertionError: gone" in "".join(traceback.format_exception(error))
     assert "1 PutObject  503 PUT /b/k  <- http:503  and 60 times more, to 61\n" in str(error)
-    assert len(exploration.runs) == 1
+
+
+def takes_410_for_success():
+    while (status := send("PUT", "/b/k")) >= 500:
+        pass
+    return status
 
 
 def refuses_410():
-    while (status := send("PUT", "/b/k")) >= 500:
-        pass
-    assert status == 200
+    assert takes_410_for_success() == 200
 
 
 def takes_new_names():
@@ -438,15 +429,8 @@ def takes_new_names():
 
 
 def fails_at_410():
-    while (status := send("PUT", "/b/k")) >= 500:
-        pass
-    if status != 200:
+    if takes_410_for_success() != 200:
         pytest.fail("gone")
-
-
-def takes_410_for_success():
-    while send("PUT", "/b/k") >= 500:
-        pass
 
 
 def retries():
@@ -511,8 +495,7 @@ def test_who_has_no_end(code, rule, allow, said, ended):
     """Whether the run with a fault has failed, and whether the client has given up."""
     exploration, error = exploring(code, rule, allow=allow)
     assert [(each.failed, each.gave_up) for each in exploration.runs] == [ended]
-    assert said in str(error)
-    assert (error is None) is (said is NO_ERROR)
+    assert (said in str(error), error is None) == (True, said is NO_ERROR)
 
 
 def test_faults_beside(monkeypatch):
@@ -525,11 +508,9 @@ def test_faults_beside(monkeypatch):
                 assert call("PUT", "/b/other")
             assert [each.rule for each in inner.outcomes if each.fault == "http:500"] == ["rule-1"]
             assert len(run.requests) in (3, 4, 5)
-    assert faults.matched_while_exploring == {0}
-    assert not faults.unfinished
+    assert (faults.matched_while_exploring, faults.unfinished) == ({0}, False)
 
 
 def test_explorationfailed_is_both():
     """ExplorationFailedError is an AssertionError for frameworks, and an error of this package."""
-    assert issubclass(ExplorationFailedError, AssertionError)
-    assert issubclass(ExplorationFailedError, faultinject.FaultInjectError)
+    assert {AssertionError, faultinject.FaultInjectError} <= {*ExplorationFailedError.__mro__}

@@ -1,5 +1,6 @@
 """Code that differs between runs: addressable requests are explored, and others named."""
 
+import itertools
 import random
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,14 +15,6 @@ from .service import call, exploring, passing
 FAULTS = ("reset", "http:503")
 
 
-def reached(exploration, error, runs, left_out=()):
-    """So many runs, all reached, and this left out."""
-    assert error is None, error
-    assert len(exploration.runs) == runs
-    assert all(each.reached for each in exploration.runs)
-    assert [each.subject for each in exploration.sweep.left_out] == list(left_out)
-
-
 def test_threads():
     """Four threads in any order: every request by its own name."""
     chance = random.Random(1)
@@ -32,7 +25,9 @@ def test_threads():
         with ThreadPoolExecutor(4) as pool:
             assert all(pool.map(lambda number: call("PUT", f"/b/k?partNumber={number}&uploadId=x"), numbers))
 
-    reached(*exploring(code, *FAULTS), 30)
+    exploration = passing(code, *FAULTS)
+    assert [each.reached for each in exploration.runs] == [True] * 30
+    assert exploration.sweep.left_out == []
 
 
 def test_state_that_leaks():
@@ -47,13 +42,11 @@ def test_state_that_leaks():
         assert call("GET", "/b/a")
 
     _, error = exploring(code, "reset,method=PUT", "http:503")
-    assert [line for line in str(error).splitlines() if line.startswith("left out")] == [
+    assert str(error).splitlines()[-3:] == [
         "left out: PUT /b/a (differs between two runs without faults: only one makes it; make them alike)",
         "left out: PUT /b/b (differs between two runs without faults: only one makes it; make them alike)",
+        "incomplete: reset,method=PUT was injected in no run (nearest: PUT /b/a)",
     ]
-    assert str(error).splitlines()[-1] == (
-        "incomplete: reset,method=PUT was injected in no run (nearest: PUT /b/a)"
-    )
 
 
 def test_depth_2_in_threads():
@@ -70,36 +63,39 @@ def test_depth_2_in_threads():
     assert faultinject.explore("http:503").runs == []
 
 
-@pytest.mark.parametrize("code", [-6, 134], ids=["by a signal", "as a shell reports it"])
-def test_a_program_that_crashes_at_random(code):
-    """A crash that does not come again is not blamed on the fault, and the report names it."""
-    runs = []
+@pytest.mark.parametrize(
+    ("code", "crashes", "made", "failed"),
+    [
+        (-6, [3], 4, False),
+        (134, [3], 4, False),
+        (-6, [3, 4], 4, True),
+        (1, [3], 3, True),
+        (255, [3], 3, True),
+    ],
+    ids=[
+        "by a signal once",
+        "as a shell reports it once",
+        "by a signal twice",
+        "exit code 1",
+        "exit code 255",
+    ],
+)
+def test_a_program_that_crashes(code, crashes, made, failed):
+    """A crash that does not come again is not blamed on the fault, and the report names it.
+
+    A crash that comes again fails; an exit code of the program's own fails at once.
+    """
+    runs = itertools.count(1)
 
     def program():
-        runs.append(1)
         call("PUT", "/b/k")
-        if len(runs) == 3:
-            raise ProgramFailedError(ended_by(code), code=code)
-
-    exploration = passing(program, "reset")
-    assert (len(runs), len(exploration.runs)) == (4, 1)
-    why = f"{ended_by(code)}, and passed when it was repeated"
-    said = f"not judged: a run with reset,method=PUT,path=/b/k,times=1 ({why})"
-    assert said in exploration.report().splitlines()
-
-
-@pytest.mark.parametrize(("code", "made"), [(-6, 4), (1, 3), (255, 3)])
-def test_a_program_that_fails_at_each_fault(code, made):
-    """A crash fails if it comes again; an exit code of the program's own fails at once."""
-    runs = []
-
-    def program():
-        runs.append(1)
-        call("PUT", "/b/k")
-        if len(runs) > 2:
+        if next(runs) in crashes:
             raise ProgramFailedError(ended_by(code), code=code)
 
     exploration, error = exploring(program, "reset")
-    assert (len(runs), [each.failed for each in exploration.runs]) == (made, [True])
-    assert f"\n{ended_by(code)}\n" in str(error)
+    assert (next(runs), [each.failed for each in exploration.runs]) == (made + 1, [failed])
+    why = f"{ended_by(code)}, and passed when it was repeated"
+    said = f"not judged: a run with reset,method=PUT,path=/b/k,times=1 ({why})"
+    lines = (exploration.report() if error is None else str(error)).splitlines()
+    assert (ended_by(code) in lines, said in lines) == (failed, not failed)
     assert "not judged" not in str(error)

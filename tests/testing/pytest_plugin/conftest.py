@@ -120,6 +120,7 @@ def project(pytester, monkeypatch):
         monkeypatch.delenv(variable, raising=False)
     pytester.makeini(INI)
     pytester.makeconftest(CONFTEST)
+    pytester.syspathinsert()
     return pytester
 
 

@@ -62,7 +62,6 @@ CALLED = {
 @pytest.mark.parametrize("replaced", CALLED)
 def test_a_plugin_that_calls_tests_in_a_way_of_its_own(project, passes, replaced):
     """The faults are in force all the same."""
-    project.syspathinsert()
     project.makepyfile(own_way=CALLED[replaced])
     passes(RED, 3, "-p", "own_way")
 
@@ -83,7 +82,6 @@ PROTOCOL = """
 
 def test_a_plugin_that_goes_round_the_call_phase(project, shows):
     """Nothing could be put around such a test, and it says so."""
-    project.syspathinsert()
     project.makepyfile(own_way=PROTOCOL)
     shows(
         RED.replace("== 503", "== 200"),

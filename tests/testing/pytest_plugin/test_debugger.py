@@ -125,7 +125,6 @@ def test_another_debugger(run, project):
 
     pytest keeps it by its name as long as this process runs.
     """
-    project.syspathinsert()
     project.makepyfile(asking_debugger=DEBUGGER)
     result = run(
         SOURCE

@@ -25,32 +25,37 @@ LOST = "object lost: /films/cat is not there; without faults it has 4 bytes"
 KEPT = "not removed: /films/cat is still there; without faults it is removed"
 
 
-def explored(run, body, mark="@pytest.mark.faultinject_explore('s3:SlowDown')"):
-    """Run a test of its own."""
-    return run(TEST.replace("MARK", mark).replace("BODY", body))
+@pytest.fixture
+def explored(shows):
+    """Explore a body; expect these lines and one failed test, or one that passed."""
+
+    def explored(body, lines=(), mark="@pytest.mark.faultinject_explore('s3:SlowDown')", *, passed=False):
+        source = TEST.replace("MARK", mark).replace("BODY", body)
+        return shows(source, lines, passed=passed, failed=not passed)
+
+    return explored
 
 
-def test_a_write_that_nobody_repeats(run):
+def test_a_write_that_nobody_repeats(explored):
     """The test asserts nothing; the store is a judge of its own."""
-    result = explored(run, 'requests.put(films + "/cat", "meow", timeout=60)')
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(
+    explored(
+        'requests.put(films + "/cat", "meow", timeout=60)',
         [
             "1 request without faults, 1 fault; 1 run in *, 1 failed",
             LOST,
             "  when request 1 (PutObject /films/cat) gets: s3:SlowDown",
-        ]
+        ],
     )
 
 
 @pytest.mark.parametrize(
-    ("texts", "failed"),
+    ("texts", "passed"),
     [
-        ("meow meow wuff miau", 0),
-        pytest.param("meow meow wuff meow meow meow", 1, marks=pytest.mark.slow),
+        ("meow meow wuff miau", True),
+        pytest.param("meow meow wuff meow meow meow", False, marks=pytest.mark.slow),
     ],
 )
-def test_a_content_that_two_runs_have_in_common_by_chance(run, texts, failed):
+def test_a_content_that_two_runs_have_in_common_by_chance(explored, texts, passed):
     """Before an accusation by comparison alone, one more run without faults drops what varies."""
     body = f"""
         runs = vars(pytest).setdefault("runs_of_mine", [])
@@ -58,21 +63,18 @@ def test_a_content_that_two_runs_have_in_common_by_chance(run, texts, failed):
         text = {texts.split()}[min(len(runs), {len(texts.split())}) - 1]
         requests.put(films + "/cat", text, timeout=60)
         requests.head(films + "/cat", timeout=60)"""
-    explored(run, body, "@pytest.mark.faultinject_explore('s3:SlowDown,method=HEAD')").assert_outcomes(
-        failed=failed, passed=1 - failed
-    )
+    explored(body, mark="@pytest.mark.faultinject_explore('s3:SlowDown,method=HEAD')", passed=passed)
     # A machine that was busy may compare one more run; the last text is that of all later runs.
     assert len(vars(pytest).pop("runs_of_mine")) >= len(texts.split())
 
 
-def test_what_a_program_of_a_test_prints(run):
+def test_what_a_program_of_a_test_prints(explored):
     """It is compared as that of a command is."""
     body = """
         requests.put(films + "/cat", "meow", timeout=60)
         faults.run(f"curl -s {films}/cat | wc -c")"""
-    result = explored(run, body, "@pytest.mark.faultinject_explore('truncate,method=GET')")
-    result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(['*warning: other output: it prints "2"; without faults it prints "4"*'])
+    lines = ['*warning: other output: it prints "2"; without faults it prints "4"*']
+    explored(body, lines, "@pytest.mark.faultinject_explore('truncate,method=GET')", passed=True)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +85,7 @@ def test_what_a_program_of_a_test_prints(run):
         ("dog", "s3:SlowDown,method=HEAD", None),
     ],
 )
-def test_what_a_pause_has_set_up(run, key, fault, said):
+def test_what_a_pause_has_set_up(explored, key, fault, said):
     """Set-up counts as from before the run, as a fixture's; the run's own objects do not."""
     body = f"""
         requests.put(films + "/dog", "wuff", timeout=60)
@@ -93,10 +95,8 @@ def test_what_a_pause_has_set_up(run, key, fault, said):
                 requests.get(films + "/cat", timeout=60)
         if requests.head(films, timeout=60).ok:
             requests.delete(films + "/{key}", timeout=60)"""
-    result = explored(run, body, f"@pytest.mark.faultinject_explore({fault!r})")
-    result.assert_outcomes(passed=said is None, failed=said is not None)
     left = "*warning: left behind: /films/dog (4 bytes) is there, and not without faults*"
-    result.stdout.fnmatch_lines([said or left])
+    explored(body, [said or left], f"@pytest.mark.faultinject_explore({fault!r})", passed=said is None)
 
 
 SUPPRESSED = """
@@ -131,10 +131,9 @@ APP = """
     ],
     ids=["named call", "allowed", "the app's own answer", "an object", "a check", "tried again"],
 )
-def test_who_is_told(run, body, more):
+def test_who_is_told(explored, body, more):
     """An error that somebody is told is none that is hidden; what is ignored is not compared."""
-    mark = f"@pytest.mark.faultinject_explore('s3:SlowDown,bucket=films'{more})"
-    explored(run, body, mark).assert_outcomes(passed=1)
+    explored(body, mark=f"@pytest.mark.faultinject_explore('s3:SlowDown,bucket=films'{more})", passed=True)
 
 
 DOWNLOAD = """
@@ -249,26 +248,22 @@ MOVED = "@pytest.mark.faultinject_explore('s3,method=GET', without=['s3:ExpiredT
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("mark", "compared", "copied", "line"),
+    ("mark", "compared", "copied", "lines"),
     [
-        (MOVED, ETAGS, COPIES, None),
-        (MOVED, "True", COPIES, MIXED),
+        (MOVED, ETAGS, COPIES, []),
+        (MOVED, "True", COPIES, [MIXED]),
         (
             MOVED,
             ETAGS,
             f"if first.content != b'a fil': return{COPIES}",
-            LOST.replace("cat", "copy")[:40] + "*",
+            [LOST.replace("cat", "copy")[:40] + "*"],
         ),
     ],
     ids=["of one version", "of two versions", "not copied"],
 )
-def test_an_object_that_another_writer_replaced(run, mark, compared, copied, line):
+def test_an_object_that_another_writer_replaced(explored, mark, compared, copied, lines):
     """A replaced object, and copies of it, may differ; an object that is missing is lost."""
-    body = COPY.replace("COMPARED", compared).replace("COPIED", copied)
-    result = explored(run, body, mark)
-    result.assert_outcomes(passed=line is None, failed=line is not None)
-    if line is not None:
-        result.stdout.fnmatch_lines([line])
+    explored(COPY.replace("COMPARED", compared).replace("COPIED", copied), lines, mark, passed=not lines)
 
 
 ROW = """
@@ -283,33 +278,27 @@ AGAIN = "@pytest.mark.faultinject_explore('reset,when=after', 's3:SlowDown,bucke
 
 
 @pytest.mark.slow
-def test_a_job_that_is_run_again(run):
+def test_a_job_that_is_run_again(explored):
     """Its name says whether a row is the same; without `again` nothing is compared.
 
     Without `again` it has reported an error.
     """
-    result = explored(run, ROW.replace("NAME", "uuid.uuid4()"), AGAIN)
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(
-        [
-            "1 request without faults, 2 faults; 2 runs in *, 1 failed, 1 gave up cleanly",
-            TWICE,
-            "    1 PutObject  PUT /films/*  <- reset after it was carried out",
-            "    failed, and run again:",
-            "    1 PutObject  200 PUT /films/*",
-        ]
-    )
-    right = explored(run, ROW.replace("NAME", "'day-7'"), AGAIN)
-    right.assert_outcomes(passed=1)
-    right.stdout.fnmatch_lines(["*2 runs in *, 0 failed, 2 gave up cleanly"])
-    explored(run, ROW.replace("NAME", "uuid.uuid4()"), AGAIN.replace("True", "False")).assert_outcomes(
-        failed=1
-    )
+    lines = [
+        "1 request without faults, 2 faults; 2 runs in *, 1 failed, 1 gave up cleanly",
+        TWICE,
+        "    1 PutObject  PUT /films/*  <- reset after it was carried out",
+        "    failed, and run again:",
+        "    1 PutObject  200 PUT /films/*",
+    ]
+    wrong, right = (ROW.replace("NAME", each) for each in ("uuid.uuid4()", "'day-7'"))
+    explored(wrong, lines, AGAIN)
+    explored(right, ["*2 runs in *, 0 failed, 2 gave up cleanly"], AGAIN, passed=True)
+    explored(wrong, mark=AGAIN.replace("True", "False"))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("again", ["raise OSError('again')", "assert False, 'twice'"])
-def test_a_second_run_that_fails(run, again):
+def test_a_second_run_that_fails(explored, again):
     """An error of the second run fails it; so does an assertion of the first.
 
     An assertion is no error that a job reports.
@@ -324,10 +313,8 @@ def test_a_second_run_that_fails(run, again):
             raise OSError(answer)
     """
     mark = "@pytest.mark.faultinject_explore('s3:SlowDown,bucket=films', again=True, ignore='/films/seen')"
-    result = explored(run, body, mark)
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*1 run in *, 1 failed", "    failed, and run again:"])
-    result = explored(run, body.replace("raise OSError(answer)", "assert False"), mark)
+    explored(body, ["*1 run in *, 1 failed", "    failed, and run again:"], mark)
+    result = explored(body.replace("raise OSError(answer)", "assert False"), mark=mark)
     assert "run again" not in result.stdout.str()
 
 
@@ -341,11 +328,9 @@ def test_a_second_run_that_fails(run, again):
         ),
     ],
 )
-def test_where_nothing_is_run_again(run, more, says):
+def test_where_nothing_is_run_again(explored, more, says):
     """It is a switch, and not for programs that are killed."""
-    explored(run, "pass", f"@pytest.mark.faultinject_explore('s3', {more})").stdout.fnmatch_lines(
-        [f"*{says}*"]
-    )
+    explored("pass", [f"*{says}*"], f"@pytest.mark.faultinject_explore('s3', {more})")
 
 
 OWN_APP = """

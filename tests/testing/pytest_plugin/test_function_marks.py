@@ -157,14 +157,12 @@ HOOKED = """
 )
 def test_marker_that_a_hook_adds_in_front_of_the_set_up(project, passes, kind, body):
     """It is there when markers are read, and holds."""
-    project.syspathinsert()
     project.makepyfile(hook=HOOK.replace("KIND", kind).replace("BODY", body))
     passes(HOOKED.replace("STATUS", "503"), 2, "-p", "hook")
 
 
 def test_marker_that_a_hook_adds_where_no_other_test_is_marked(project, shows):
     """Nobody reads markers there: the test says so."""
-    project.syspathinsert()
     project.makepyfile(hook=HOOK.replace("KIND", "tryfirst=True").replace("BODY", ""))
     source = HOOKED.replace("STATUS", "200").replace(
         '@pytest.mark.faultinject("http:503")', "@pytest.mark.skip"
@@ -179,12 +177,12 @@ def test_marker_that_a_hook_adds_where_no_other_test_is_marked(project, shows):
     )
 
 
-@pytest.mark.parametrize("off", ["option", "variable"])
-def test_late_marker_with_faults_off(run, monkeypatch, off):
+@pytest.mark.parametrize(("variable", "options"), [("1", ["--faultinject-off"]), ("0", [])])
+def test_late_marker_with_faults_off(passes, monkeypatch, variable, options):
     """Nothing fails."""
-    if off == "variable":
-        monkeypatch.setenv("FAULTINJECT_ENABLED", "0")
-    source = """
+    monkeypatch.setenv("FAULTINJECT_ENABLED", variable)
+    passes(
+        """
         import pytest
 
         @pytest.fixture
@@ -193,8 +191,10 @@ def test_late_marker_with_faults_off(run, monkeypatch, off):
 
         def test_late(client, late):
             assert client.get("/a").status_code == 200
-    """
-    run(source, *(["--faultinject-off"] if off == "option" else [])).assert_outcomes(passed=1)
+        """,
+        1,
+        *options,
+    )
 
 
 def test_error_inside_faultinject_fails_the_test(shows):

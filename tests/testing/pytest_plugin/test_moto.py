@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 from faultinject.clients.botocore import inject_into
 
-AT = {"region_name": "us-east-1", "aws_access_key_id": "id", "aws_secret_access_key": "key"}
+session = boto3.Session("id", "key", region_name="us-east-1")  # reads the description of a service once
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch):
@@ -24,7 +24,7 @@ def no_waiting(monkeypatch):
 @pytest.fixture
 def s3():
     with mock_aws():
-        client = boto3.client("s3", **AT)
+        client = session.client("s3")
         client.create_bucket(Bucket="docbox")
         yield client
 """
@@ -59,7 +59,7 @@ def test_lost(s3, faults):
 
 @pytest.mark.faultinject("http:503", times=1)
 def test_other_services(s3, faults):
-    boto3.client("dynamodb", **AT).list_tables()
+    session.client("dynamodb").list_tables()
     assert faults.attempts == 0
     s3.list_buckets()
     assert faults.injected == 1
@@ -67,7 +67,7 @@ def test_other_services(s3, faults):
 @pytest.mark.faultinject("s3:SlowDown", times=1)
 def test_a_store_beside_moto(s3, faults, faultinject_store):
     storage = faultinject_store("s3")
-    client = boto3.client("s3", **storage.client_kwargs)
+    client = session.client("s3", **storage.client_kwargs)
     client.create_bucket(Bucket="other")
     assert [each.status for each in faults.outcomes] == [503, 200]
     client.close()
@@ -85,7 +85,7 @@ from starlette.responses import Response
 flask, fastapi = Flask(__name__), FastAPI()
 
 def store():
-    boto3.client("s3", **AT).put_object(Bucket="docbox", Key="cat", Body=b"meow")
+    session.client("s3").put_object(Bucket="docbox", Key="cat", Body=b"meow")
 
 @flask.post("/docbox")
 def of_flask():

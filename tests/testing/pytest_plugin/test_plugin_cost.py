@@ -2,6 +2,8 @@
 
 import pytest
 
+from .conftest import WITHOUT
+
 CONFTEST = """
 import sys
 
@@ -15,7 +17,7 @@ def pytest_sessionfinish(session):
 def loaded(project, source):
     project.makeconftest(CONFTEST)
     project.makepyfile(source)
-    result = project.runpytest_subprocess("-p", "no:randomly")
+    result = project.runpytest_subprocess(*WITHOUT)
     result.assert_outcomes(passed=1)
     [line] = [line for line in result.outlines if line.startswith("loaded:")]
     return line.split()[1:]

@@ -5,17 +5,36 @@ import re
 import pytest
 
 
-def test_markers_option(run):
-    """`pytest --markers` documents the marker with its full signature."""
-    result = run("", "--markers")
-    result.stdout.fnmatch_lines(
-        [
-            (
+@pytest.mark.parametrize(
+    ("options", "lines"),
+    [
+        (
+            ["--markers"],
+            [
                 "@pytest.mark.faultinject(rule, /, [*]rules, seed=None, fast_forward=False, "
                 "[*][*]keys): inject these faults*"
-            )
-        ]
-    )
+            ],
+        ),
+        (
+            ["--fixtures", "-v"],
+            ["faults -- *", "*The faults of this test, and methods to change them.*"],
+        ),
+        (
+            ["--help"],
+            [
+                "*--faultinject-seed=N|random",
+                "*--faultinject-off*",
+                "*--faultinject-report=FILE.html*",
+                "*faultinject_seed (string):*",
+                "*faultinject_unmatched (string):*",
+            ],
+        ),
+    ],
+    ids=["marker", "fixture", "options and ini values"],
+)
+def test_what_pytest_says_of_it(run, options, lines):
+    """The marker has its full signature."""
+    run("", *options).stdout.fnmatch_lines(lines)
 
 
 def test_markers_option_has_every_key_of_an_exploration(run):
@@ -34,26 +53,6 @@ def test_markers_option_has_every_key_of_an_exploration(run):
     )
     said = next(each for each in result.outlines if "takes no wrong; it takes " in each)
     assert sorted(shown) == sorted(re.findall(r"\w+", said.partition("it takes ")[2].replace(" and ", ", ")))
-
-
-def test_fixtures_option(run):
-    """`pytest --fixtures` documents the fixture."""
-    result = run("", "--fixtures", "-v")
-    result.stdout.fnmatch_lines(["faults -- *", "*The faults of this test, and methods to change them.*"])
-
-
-def test_help_option(run):
-    """`pytest --help` documents options and ini values."""
-    result = run("", "--help")
-    result.stdout.fnmatch_lines(
-        [
-            "*--faultinject-seed=N|random",
-            "*--faultinject-off*",
-            "*--faultinject-report=FILE.html*",
-            "*faultinject_seed (string):*",
-            "*faultinject_unmatched (string):*",
-        ]
-    )
 
 
 def test_collect_only(run):

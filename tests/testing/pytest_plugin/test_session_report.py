@@ -1,7 +1,6 @@
 """`--faultinject-report`: what the clients of all tests did, on one page."""
 
 import json
-import subprocess
 import sys
 import tempfile
 
@@ -83,33 +82,34 @@ def test_all_tests(report):
     """
     result, found = report(SOURCE)
     result.assert_outcomes(passed=9)
-    assert (found["calls"], found["attempts"], found["left_out"], found["skipped"]) == (
-        CALLS,
-        ATTEMPTS,
-        {},
-        {},
-    )
-    assert found["signal"] == {"told": 8, "fingerprint": CALLS - 8}
-    said = verdicts(found)
-    assert (said["permanent", None], said["retries", "503 SlowDown"]) == ("FAIL", "PASS")
-    [permanent] = [each for each in found["findings"] if each["check"] == "permanent"]
-    assert permanent["n"] == 4
+    expected = {
+        "calls": CALLS,
+        "attempts": ATTEMPTS,
+        "left_out": {},
+        "skipped": {},
+        "signal": {"told": 8, "fingerprint": CALLS - 8},
+    }
+    assert {name: found[name] for name in expected} == expected
+    assert verdicts(found)["retries", "503 SlowDown"] == "PASS"
+    permanent = [(each["verdict"], each["n"]) for each in found["findings"] if each["check"] == "permanent"]
+    assert permanent == [("FAIL", 4)]
     result.stdout.fnmatch_lines(
         [
             "*= faultinject: report =*",
             "report.json: FAIL: permanent: 4 of 4 calls retried after 403 AccessDenied*",
         ]
     )
+    assert result.ret == pytest.ExitCode.OK
+    result.stdout.no_fnmatch_line("*so the run fails*")
 
 
-@pytest.mark.parametrize("option", [(), ("--faultinject-report-fail",)])
-def test_a_report_that_fails_the_run(run, option):
+def test_a_report_that_fails_the_run(run):
     """With the option passing tests end with 1 if a check fails, and a line says so."""
-    result = run(SOURCE, "--faultinject-report=report.json", *option)
-    result.assert_outcomes(passed=9)
-    assert result.ret == (pytest.ExitCode.TESTS_FAILED if option else pytest.ExitCode.OK)
+    result = run(SOURCE, "--faultinject-report=report.json", "--faultinject-report-fail", "-k", "forbidden")
+    result.assert_outcomes(passed=4, deselected=5)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
     said = "report.json: FAIL: permanent: *; so the run fails (--faultinject-report-fail)"
-    (result.stdout.fnmatch_lines if option else result.stdout.no_fnmatch_line)(said)
+    result.stdout.fnmatch_lines([said])
 
 
 def test_a_report_without_a_failure_fails_nothing(run):
@@ -124,15 +124,6 @@ def test_a_run_that_fails_by_itself_keeps_its_status(run):
     """One status for both."""
     options = ("--faultinject-report=report.json", "--faultinject-report-fail")
     assert run(SOURCE + "\n    def test_wrong(): assert 0", *options).ret == pytest.ExitCode.TESTS_FAILED
-
-
-def test_a_report_that_is_to_fail_the_run_must_be_asked_for(usage_error):
-    """Else nothing would be judged, and the run be green."""
-    usage_error(
-        SOURCE,
-        "*--faultinject-report-fail: there is no report; add --faultinject-report=FILE",
-        "--faultinject-report-fail",
-    )
 
 
 def test_nothing_to_judge(run, project):
@@ -170,9 +161,8 @@ def test_xdist(project):
         *WITHOUT, "-p", "xdist", "-n2", "--faultinject-report=report.json", "--faultinject-report-fail"
     )
     result.assert_outcomes(passed=9)
-    assert result.ret == pytest.ExitCode.TESTS_FAILED
     found = json.loads((project.path / "report.json").read_text())
-    assert (found["calls"], found["attempts"]) == (CALLS, ATTEMPTS)
+    assert (found["calls"], found["attempts"], result.ret) == (CALLS, ATTEMPTS, pytest.ExitCode.TESTS_FAILED)
     assert verdicts(found)["permanent", None] == "FAIL"
     result.stdout.fnmatch_lines(
         ["report.json: FAIL: permanent: 4 of 4 calls retried after 403 AccessDenied*"]
@@ -181,10 +171,11 @@ def test_xdist(project):
 
 def test_failed_tests_count(report):
     """Calls of a failed test count; the exit code stays that of the tests."""
-    result, found = report(SOURCE.replace("with pytest.raises(OSError):\n            with", "if True:\n            with"))  # fmt: skip
-    result.assert_outcomes(passed=5, failed=4)
-    assert result.ret == pytest.ExitCode.TESTS_FAILED
-    assert verdicts(found)["permanent", None] == "FAIL"
+    source = SOURCE.replace("with pytest.raises(OSError):\n            with", "if True:\n            with")
+    result, found = report(source, "-k", "forbidden")
+    result.assert_outcomes(failed=4, deselected=5)
+    failed = (result.ret, verdicts(found)["permanent", None])
+    assert failed == (pytest.ExitCode.TESTS_FAILED, "FAIL")
 
 
 @pytest.mark.slow
@@ -193,23 +184,24 @@ def test_nothing_to_report(run, project, options):
     """Without tests with faults no report is written, and a line says so."""
     source = SOURCE if options else "def test_one(): pass"
     result = run(source, "--faultinject-report=report.html", *options)
-    assert not (project.path / "report.html").exists()
-    if "--collect-only" not in options:
-        result.stdout.fnmatch_lines(["report.html is not written: no test with faults made a request"])
-    assert result.ret == 0
+    assert ((project.path / "report.html").exists(), result.ret) == (False, 0)
+    said = "report.html is not written: no test with faults made a request"
+    assert (said in result.outlines) is ("--collect-only" not in options)
 
 
 @pytest.mark.parametrize(
-    ("name", "message"),
+    ("option", "message"),
     [
-        ("nowhere/report.html", "*--faultinject-report: there is no folder *nowhere*"),
-        ("report.pdf", "*--faultinject-report: report.pdf is not one of FILE.txt, FILE.html, *"),
-        (".", "*--faultinject-report: '.' is a folder; name a file, such as report.html"),
+        ("=nowhere/report.html", "*--faultinject-report: there is no folder *nowhere*"),
+        ("=report.pdf", "*--faultinject-report: report.pdf is not one of FILE.txt, FILE.html, *"),
+        ("=.", "*--faultinject-report: '.' is a folder; name a file, such as report.html"),
+        # Without a report nothing would be judged, and the run be green.
+        ("-fail", "*--faultinject-report-fail: there is no report; add --faultinject-report=FILE"),
     ],
 )
-def test_a_place_that_cannot_be(usage_error, name, message):
-    """An impossible place is refused before the first test runs."""
-    usage_error(SOURCE, message, f"--faultinject-report={name}")
+def test_a_report_that_cannot_be(usage_error, option, message):
+    """An impossible place, or none, is refused before the first test runs."""
+    usage_error(SOURCE, message, f"--faultinject-report{option}")
 
 
 def test_without_jinja2(usage_error, monkeypatch):
@@ -236,10 +228,7 @@ def test_a_report_that_cannot_be_written(run, project, failing, ret):
     result.stdout.fnmatch_lines(["report.json is not written: *"])
 
 
-@pytest.mark.parametrize("name", ["report.json", "report.txt", "report.html"])
-def test_texts_that_have_no_utf8(run, project, name):
-    """A text that is not UTF-8, of an error or a call's name, fails no test."""
-    source = """
+ODD_NAMES = """
     import os
     import pytest
 
@@ -252,14 +241,23 @@ def test_texts_that_have_no_utf8(run, project, name):
                 for _ in range(2):
                     client.put(f"/b/{number}")
                 raise OSError(f"cannot upload {name}")
+"""
+
+
+@pytest.mark.parametrize("name", ["report.json", "report.txt", "report.html"])
+def test_texts_that_have_no_utf8(run, project, monkeypatch, name):
+    """A text that is not UTF-8, of an error or a call's name, fails no test.
+
+    The report has the words of errors; a journal has none, as they may hold secrets.
     """
-    result = run(source, f"--faultinject-report={name}")
+    monkeypatch.setenv("FAULTINJECT_JOURNAL", "journal.jsonl")
+    result = run(ODD_NAMES, f"--faultinject-report={name}")
     result.assert_outcomes(passed=4)
     assert result.ret == 0
-    written = (project.path / name).read_text("utf-8")
-    assert "permanent" in written
-    assert r"upload cat-\udcff.jpg" in written
-    assert r"cannot upload cat-\udcff.jpg" in written
+    texts = ("permanent", r"upload cat-\udcff.jpg", r"cannot upload cat-\udcff.jpg")
+    written, journal = ((project.path / each).read_text("utf-8") for each in (name, "journal.jsonl"))
+    assert [each for each in texts if each not in written] == []
+    assert "cannot upload" not in journal
 
 
 @pytest.mark.slow
@@ -362,8 +360,7 @@ def test_requests_to_the_app_under_test_are_no_clients(report):
     """The app answers 503 as its storage fails: no client of the test need retry."""
     result, found = report(APPS)
     result.assert_outcomes(passed=5)
-    assert found["left_out"] == {"app under test": 15}
-    assert (found["calls"], found["attempts"]) == (15, 30)
+    assert (found["calls"], found["attempts"], found["left_out"]) == (15, 30, {"app under test": 15})
     assert verdicts(found)["retries", "503 SlowDown"] == "PASS"
     assert found["result"] != "fail"
 
@@ -501,25 +498,6 @@ def test_a_journal_that_cannot_be_read_again(usage_error, monkeypatch):
     )
 
 
-def test_a_journal_has_no_words_of_errors(run, project, monkeypatch):
-    """They may hold secrets; the report has them."""
-    monkeypatch.setenv("FAULTINJECT_JOURNAL", "journal.jsonl")
-    source = """
-    import pytest
-
-    @pytest.mark.faultinject("cos:AccessDenied")
-    @pytest.mark.parametrize("number", range(4))
-    def test_secret(client, faults, number):
-        with pytest.raises(OSError), faults.call("upload"):
-            for _ in range(2):
-                client.put(f"/b/{number}")
-            raise OSError("hunter2")
-    """
-    run(source, "--faultinject-report=report.txt")
-    assert "hunter2" not in (project.path / "journal.jsonl").read_text()
-    assert "hunter2" in (project.path / "report.txt").read_text()
-
-
 @pytest.mark.slow
 def test_a_journal_for_each_worker(project):
     """The report has the requests of each worker's own journal, and agrees with them."""
@@ -531,7 +509,6 @@ def test_a_journal_for_each_worker(project):
     project.runpytest_subprocess(*WITHOUT, "-p", "xdist", "-n2", "--faultinject-report=report.json")
     report = json.loads((project.path / "report.json").read_text())
     assert report["calls"] == CALLS
-    journals = map(str, project.path.glob("journal-gw*.jsonl"))
-    command = [sys.executable, "-m", "faultinject", "report", *journals, "--finished", "--format", "json"]
-    said = subprocess.run(command, capture_output=True, check=False).stdout
+    journals = project.path.glob("journal-gw*.jsonl")
+    said = command("report", *journals, "--finished", "--format", "json").stdout
     assert without_words(json.loads(said)) == without_words(report)

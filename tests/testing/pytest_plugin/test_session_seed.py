@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from .conftest import INI
+from .conftest import INI, WITHOUT
 
 SHOWS_ITS_SEED = """
     import pytest
@@ -34,26 +34,27 @@ def seed_of(result):
 
 
 def dice(result):
+    """Read what was thrown, and the words of the command that throws it again."""
     result.assert_outcomes(failed=1)
-    return re.search(r"^dice: ([25]+)$", result.stdout.str(), re.MULTILINE)[1]
+    [command] = [each for each in result.outlines if each.startswith("replay: ")]
+    thrown = re.search(r"^dice: ([25]+)$", result.stdout.str(), re.MULTILINE)[1]
+    return thrown, shlex.split(command.removeprefix("replay: "))
 
 
-def test_seed_is_zero_and_the_node_id(run):
-    """Without a word about it every session has the same faults, and every test others."""
-    result = run(SHOWS_ITS_SEED, "-s")
-    assert seed_of(result) == "0/test_seed_is_zero_and_the_node_id.py::test_one"
-    result.stdout.fnmatch_lines(["faultinject: seed 0"])
+@pytest.mark.parametrize(
+    ("ini", "options", "seed"),
+    [("", [], 0), ("faultinject_seed = 7\n", [], 7), ("faultinject_seed = 7\n", ["--faultinject-seed=8"], 8)],
+    ids=["nothing", "ini", "option"],
+)
+def test_seed_and_node_id(project, run, ini, options, seed):
+    """Without a word about it every session has the same faults, and every test others.
 
-
-def test_option_stands_above_ini(project, run):
-    """`--faultinject-seed` overrides `faultinject_seed`, which overrides 0."""
-    project.makeini(f"{INI}faultinject_seed = 7\n")
-    result = run(SHOWS_ITS_SEED, "-s")
-    assert seed_of(result) == "7/test_option_stands_above_ini.py::test_one"
-    result.stdout.fnmatch_lines(["faultinject: seed 7"])
-    result = run(SHOWS_ITS_SEED, "-s", "--faultinject-seed=8")
-    assert seed_of(result) == "8/test_option_stands_above_ini.py::test_one"
-    result.stdout.fnmatch_lines(["faultinject: seed 8"])
+    `--faultinject-seed` overrides `faultinject_seed`, which overrides 0.
+    """
+    project.makeini(INI + ini)
+    result = run(SHOWS_ITS_SEED, "-s", *options)
+    assert seed_of(result) == f"{seed}/test_seed_and_node_id.py::test_one"
+    result.stdout.fnmatch_lines([f"faultinject: seed {seed}"])
 
 
 def test_random_seed_is_shown(run):
@@ -177,8 +178,7 @@ def test_passing_test_shows_nothing(run):
 def test_replay_command_replays(project, run, monkeypatch, has_ini):
     """The command gives the same faults from another directory, and without an ini file."""
     if not has_ini:
-        for each in project.path.glob("*.ini"):
-            each.unlink()
+        (project.path / "tox.ini").unlink()
     below = project.mkdir("below")
     project.makepyfile(
         **{
@@ -188,14 +188,13 @@ def test_replay_command_replays(project, run, monkeypatch, has_ini):
         }
     )
     monkeypatch.chdir(below)
-    quiet = ("-p", "no:randomly", "-W", "ignore", "-o", "asyncio_default_fixture_loop_scope=function")
+    quiet = (*WITHOUT, "-W", "ignore", "-o", "asyncio_default_fixture_loop_scope=function")
     first = project.runpytest_inprocess(
         *quiet, "--faultinject-seed=3", *([] if has_ini else [f"--rootdir={project.path}"])
     )
-    [line] = [line for line in first.outlines if line.startswith("replay: ")]
-    command = shlex.split(line.removeprefix("replay: "))
+    thrown, command = dice(first)
     assert command[:3] == ["pytest", "test_dice.py::test_one[it's; $0]", "--faultinject-seed=3"]
-    assert dice(project.runpytest_inprocess(*quiet, *command[1:])) == dice(first)
+    assert dice(project.runpytest_inprocess(*quiet, *command[1:]))[0] == thrown
 
 
 def test_replay_command_names_the_ini_file(project, run):
@@ -207,8 +206,5 @@ def test_replay_command_names_the_ini_file(project, run):
     ini.write_text((project.path / "tox.ini").read_text())
     project.makepyfile(**{"tests/test_dice": THROWS_DICE})
     (project.path / "conftest.py").rename(project.path / "tests" / "conftest.py")
-    first = project.runpytest_inprocess("-c", "ci/pytest.ini", "tests")
-    [line] = [line for line in first.outlines if line.startswith("replay: ")]
-    second = project.runpytest_inprocess(*shlex.split(line.removeprefix("replay: "))[1:])
-    assert dice(second) == dice(first)
-    assert line in second.outlines
+    first = dice(project.runpytest_inprocess("-c", "ci/pytest.ini", "tests"))
+    assert dice(project.runpytest_inprocess(*first[1][1:])) == first

@@ -15,6 +15,10 @@ HEAD = """
         config = Config(retries={"total_max_attempts": attempts, "mode": "standard"})
         return boto3.client("s3", config=config, **storage.client_kwargs)
 
+    @pytest.fixture(autouse=True)
+    def no_waiting(monkeypatch):
+        monkeypatch.setattr("time.sleep", lambda _: None)
+
     @pytest.fixture
     def storage(faultinject_store):
         return faultinject_store("s3")
@@ -385,6 +389,10 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 flask, fastapi = Flask(__name__), FastAPI()
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch):
+    monkeypatch.setattr("time.sleep", lambda _: None)
 
 @pytest.fixture
 def s3(faultinject_store):

@@ -25,16 +25,13 @@ SOURCE = """
 """
 
 
-def test_option(run):
+def test_option(shows):
     """`--faultinject-off` skips marked tests and users of `faults`, with that reason and place."""
-    result = run(SOURCE, "--faultinject-off", "-rs")
-    result.assert_outcomes(passed=1, skipped=4)
-    result.stdout.fnmatch_lines_random(
-        [
-            "faultinject: seed 0, off",
-            "SKIPPED [[]1[]] test_option.py:3: faultinject is off: --faultinject-off",
-        ]
-    )
+    lines = [
+        "faultinject: seed 0, off",
+        "SKIPPED [[]1[]] test_option.py:3: faultinject is off: --faultinject-off",
+    ]
+    shows(SOURCE, lines, "--faultinject-off", "-rs", passed=1, skipped=4)
 
 
 @pytest.mark.parametrize("word", ["0", "off", "No"])

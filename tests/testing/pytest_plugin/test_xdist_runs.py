@@ -32,9 +32,3 @@ def test_workers_share_one_seed_and_no_faults(project):
             f"replay: pytest 'test_workers_share_one_seed_and_no_faults.py::test_one[[]3[]]' --faultinject-seed={shown}"
         ]
     )
-
-
-def test_without_xdist(project):
-    """The plugin's hook for xdist is no obstacle where xdist is not loaded."""
-    project.makepyfile("def test_one(): pass")
-    project.runpytest_inprocess("-p", "no:xdist").assert_outcomes(passed=1)
