@@ -335,7 +335,6 @@ def test_a_child_does_not_tell_what_its_parent_could_not(own_server, process):
     assert out == "[(0, 0, 0), (0, 0, 1)]\n[(0, 0, 1), (0, 0, 0)]\n"
 
 
-@pytest.mark.slow
 def test_a_user_with_a_password(start_redis):
     """Wrong ones are told without the password."""
     server = start_redis("--requirepass", "se cret/1")

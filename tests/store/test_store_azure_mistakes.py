@@ -251,6 +251,23 @@ def test_what_is_deleted_is_given_back():
     assert visitor.store.buckets.used == empty
 
 
+def test_every_write_says_that_the_content_is_encrypted():
+    """The names of the writes are those of Azure's documentation."""
+    visitor = Visitor()
+    answers = {
+        "Put Blob": visitor.put("k", data=b"x"),
+        "Put Append Blob": visitor.put("log", {"x-ms-blob-type": "AppendBlob"}, data=b""),
+        "Append Block": visitor.ask("PUT", f"{ROOT}/log?comp=appendblock", data=b"x"),
+        "Put Block": visitor.block("YQ=="),
+        "Put Block List": visitor.commit(b"<BlockList><Latest>YQ==</Latest></BlockList>"),
+        "Set Blob Metadata": visitor.ask("PUT", f"{ROOT}/k?comp=metadata"),
+    }
+    encrypted = [
+        name for name, got in answers.items() if got.headers.get("x-ms-request-server-encrypted") == "true"
+    ]
+    assert encrypted == list(answers)
+
+
 def test_a_filled_store():
     """Blobs are there with what Azure shows of them; an upload is a block that waits."""
     store = ObjectStore("azure-blob", clock=lambda: 0)
