@@ -43,7 +43,7 @@ ROOMS = {
     "journal": ("counts", "injector", "cli"),
     "rules": ("engine", "injector", "cli"),
     "store": ("testing", "cli"),
-    "vendors": ("journal", "rules", "store", "adapters"),
+    "vendors": ("plugins", "journal", "rules", "store", "adapters"),
 }
 """The rooms, each with those whose tests judge what its own have not noticed."""
 LONGEST = 900
