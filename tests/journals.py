@@ -14,6 +14,7 @@ from io import BufferedReader, BytesIO
 from itertools import count
 
 from faultinject.audit.judging import judge, judge_run
+from faultinject.journal.attempts import Attempt
 from faultinject.journal.call_window import CallWindow
 from faultinject.journal.driven_run import DrivenRun
 from faultinject.journal.reading import read
@@ -359,9 +360,9 @@ def text(*groups):
     return "".join(json.dumps(each, separators=(",", ":")) + "\n" for each in lines(*groups))
 
 
-def attempts(*groups, skipped=None):
-    """The requests of a journal of these calls, as they are read."""
-    return parsed(text(*groups), skipped)
+def attempts(*groups):
+    """The requests of these calls, as a journal of them is read."""
+    return [Attempt.of(each) for each in lines(*groups)]
 
 
 def parsed(journal, skipped=None):

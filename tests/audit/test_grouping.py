@@ -23,13 +23,12 @@ from tests.journals import (
     UNSEEN,
     Made,
     Policy,
+    attempts,
     call,
     fault,
     judged,
     line,
-    parsed,
     successes,
-    text,
     threads,
 )  # fmt: skip
 from tests.rows import each_row
@@ -76,7 +75,7 @@ def told_of(call):
 def grouped(requests, **how):
     """The calls, by their beginning."""
     ordered = sorted(requests, key=lambda each: each["arrived"])
-    return group(parsed(text(Made(ordered))), **{"until": LATER, **how})
+    return group(attempts(Made(ordered)), **{"until": LATER, **how})
 
 
 def g(requests, *expected, **how):
@@ -739,7 +738,7 @@ def test_a_layer_above_an_sdk_that_does_something_first_is_right():
 def recovered(made, **how):
     """Calculate the share of calls that were found exactly, and the share of shared ones."""
     truth = {each["seq"]: number for number, one in enumerate(made) for each in one.lines}
-    found = group(parsed(text(made)), until=10_000.0, **how)
+    found = group(attempts(made), until=10_000.0, **how)
     exact = [
         one
         for one in found

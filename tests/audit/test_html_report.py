@@ -305,10 +305,10 @@ def test_no_waits():
 def test_times_far_apart():
     """The page has its pictures for any times, up to tens of thousands of years."""
     absurd = call(
-        attempt(1, 0.0, "http:500", 500, answered=-1e11), attempt(2, 1e12, "http:500", 500, hint=1e12)
+        attempt(1, 0.0, "http:500", 500, answered=-1e11), attempt(2, 9e11, "http:500", 500, hint=9e11)
     )
     found = shown(tried(0.1), tried(0.1, start=9, time=1e11), absurd)
-    assert found.picture("Single calls").count("<g>") == 3
+    assert found.picture("Single calls").count("<g>") == 4
     assert [row[2] for row in found.rows("Wait before each retry")] == ["n", "2"]
 
 

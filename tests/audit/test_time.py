@@ -7,6 +7,7 @@ import pytest
 from faultinject.audit.judging import judge
 from faultinject.journal.call_window import CallWindow
 from tests.journals import FINE, INTERNAL, LOST, Made, attempts, line
+from tests.slowly import slowly
 
 GROWTH = 2.5
 """By how much twice the requests may take longer."""
@@ -113,17 +114,12 @@ def lines_run(shape, number):
     [
         (hot_key, 500, 2_000),
         (crowds, 500, 2_000),
-        (orders, 500, 1_500),
         (pooled_orders, 500, 2_000),
-        *(
-            pytest.param(shape, 1000, most, marks=pytest.mark.slow)
-            for shape, most in (
-                (never_tried_again, 4_500),
-                (lost_writes, 6_000),
-                (named, 4_000),
-                (behind_a_breaker, 4_000),
-            )
-        ),
+        slowly(orders, 500, 1_500),
+        slowly(never_tried_again, 1000, 4_500),
+        slowly(lost_writes, 1000, 6_000),
+        slowly(named, 1000, 4_000),
+        slowly(behind_a_breaker, 1000, 4_000),
     ],
 )
 def test_the_time_grows_with_the_number_of_requests(shape, number, most):
