@@ -216,3 +216,10 @@ def serves_asgi(app: Any, request: Scope, loop: asyncio.AbstractEventLoop) -> Bl
             await app(dict(request), _receive, _send)
 
     return lambda count: loop.run_until_complete(many(count))
+
+
+INTERFACES: dict[str, tuple[Any, Any, Any, Any]] = {
+    "WSGI": (trivial_wsgi, NoopWSGI, environ, calls_wsgi),
+    "ASGI": (trivial_asgi, NoopASGI, scope, calls_asgi),
+}
+"""By interface: an app, a no-op class, a function that makes a request, and one that makes a loop of calls."""
