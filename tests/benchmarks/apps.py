@@ -3,8 +3,6 @@
 Each call gets its own copy of the environ or scope, as a server would give it: both sides of a ratio pay for it.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Callable, Iterable

@@ -1,7 +1,5 @@
 """Time and memory to judge a long journal, each in a process of its own."""
 
-from __future__ import annotations
-
 import gc
 import json
 import random

@@ -3,8 +3,6 @@
 Each case in a process of its own, with and without faultinject.
 """
 
-from __future__ import annotations
-
 import os
 import resource
 import subprocess

@@ -1,7 +1,5 @@
 """Flask and FastAPI: the cost of faults in a hello-world app, and of an injected error."""
 
-from __future__ import annotations
-
 import asyncio
 from statistics import median
 from typing import Any

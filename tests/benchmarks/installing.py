@@ -1,7 +1,5 @@
 """Time and memory of `install()` with 10,000 rules from Rule objects, text and TOML."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import tempfile

@@ -1,7 +1,5 @@
 """The cost of a journal file for a request with a fault, and for one that no rule matches."""
 
-from __future__ import annotations
-
 import os
 import tempfile
 from pathlib import Path

@@ -3,8 +3,6 @@
 The request resembles none of them; `**/x` is evaluated.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from apps import INTERFACES, around

@@ -4,8 +4,6 @@ Sixteen connections that are kept alive, one request under way on each: all are 
 little beside any Python server, so one processor of its own is enough for it.
 """
 
-from __future__ import annotations
-
 import socket
 import sys
 import time

@@ -4,8 +4,6 @@ What is compared is requests per second of the server's own processor time, whic
 where nothing else runs; the wall clock's requests/s stand in the note.
 """
 
-from __future__ import annotations
-
 import os
 import random
 import re

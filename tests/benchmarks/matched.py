@@ -1,7 +1,5 @@
 """A rule matches and does not fire: the whole decision, without an answer."""
 
-from __future__ import annotations
-
 from apps import INTERFACES, around, rules
 from measure import Goal, Row, side_by_side
 

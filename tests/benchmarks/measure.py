@@ -4,8 +4,6 @@ A comparison measures its base twice, as itself and once more under the name `AG
 the control: where two measurements of the same thing differ by more than 5 %, nothing measured beside them counts.
 """
 
-from __future__ import annotations
-
 import gc
 import random
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """The worst that a pattern within the limits can cost on the worst path."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from statistics import median
 

@@ -8,8 +8,6 @@ faults with that chance; how many runs pass until one fails, the median over see
 repaired client: a false alarm. Takes about a quarter of an hour; `--seeds 3` less.
 """
 
-from __future__ import annotations
-
 import argparse
 import logging
 import sys

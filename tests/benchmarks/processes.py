@@ -1,7 +1,5 @@
 """One store and several processes: what four get done together."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import time

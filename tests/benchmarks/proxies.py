@@ -3,8 +3,6 @@
 One that is not installed is left out.
 """
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

@@ -5,8 +5,6 @@ bare, and a row whose control is not within 0.95 to 1.05 is void. Needs the `tes
 gunicorn too, and `wrk` where it is on the PATH.
 """
 
-from __future__ import annotations
-
 import argparse
 import importlib
 import importlib.metadata

@@ -5,8 +5,6 @@ APP is `raw` or `fastapi` (uvicorn) or `flask` or `wsgi` (gunicorn, threads). VA
 (BaseHTTPMiddleware that answers 30 %) or `noop`.
 """
 
-from __future__ import annotations
-
 import os
 import random
 import sys

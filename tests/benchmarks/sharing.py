@@ -1,7 +1,5 @@
 """Counts that processes share: a take of `file:` against one of `memory:`."""
 
-from __future__ import annotations
-
 from tempfile import TemporaryDirectory
 from typing import Any
 

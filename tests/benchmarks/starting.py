@@ -3,8 +3,6 @@
 The plugin is measured in use and unused.
 """
 
-from __future__ import annotations
-
 import os
 import random
 import subprocess

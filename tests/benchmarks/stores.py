@@ -4,8 +4,6 @@ Processor time of the server and its workers; that of a Redis server is not in i
 rule that always injects and 70 % of one that matches and never does, of the same app in the same store.
 """
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 import time

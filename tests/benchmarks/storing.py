@@ -6,8 +6,6 @@ after each answer, so boto3 asks there.
 `python storing.py PORT` serves that app until it is ended.
 """
 
-from __future__ import annotations
-
 import socket
 import sys
 from contextlib import ExitStack, closing

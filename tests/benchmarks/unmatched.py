@@ -1,7 +1,5 @@
 """On, and no rule is for the request: what every request pays, whatever the number of rules."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from apps import INTERFACES, around, rules, trivial_asgi, trivial_wsgi

@@ -1,7 +1,5 @@
 """The cost of 100 exchanges that wait, as a share of one processor, beyond an idle server."""
 
-from __future__ import annotations
-
 import socket
 import time
 from contextlib import ExitStack

@@ -3,8 +3,6 @@
 Two servers serve the same app, at the same time and in turns; what is compared is their processor time a request.
 """
 
-from __future__ import annotations
-
 from contextlib import ExitStack
 from functools import partial
 from importlib.util import find_spec
