@@ -1,6 +1,7 @@
 """Waits, load, and the promises of profiles about both, for many clients."""
 
 import random
+from itertools import accumulate, product
 from math import exp
 
 import pytest
@@ -827,9 +828,8 @@ test_verdict = each_holds(
 
 def test_the_herd_is_the_second_sentence_of_waits_that_repeat():
     """People get one finding of both, machines two; a herd with random waits has its own."""
-    assert finding("thundering herd", calls(20, 1.0, 2.0)).said_by == "jitter"
-    assert finding("thundering herd", stumbling(1.0)).said_by == "jitter"
-    assert finding("thundering herd", spaced(20, 1.0, spread=0.13)).said_by is None
+    made = (calls(20, 1.0, 2.0), stumbling(1.0), spaced(20, 1.0, spread=0.13))
+    assert [finding("thundering herd", each).said_by for each in made] == ["jitter", "jitter", None]
 
 
 def test_a_finding_on_a_promise_names_who_promises():
@@ -840,13 +840,12 @@ def test_a_finding_on_a_promise_names_who_promises():
 def decorrelated(seed):
     """Most later waits of AWS's decorrelated jitter are cut off at the longest one."""
     draw = random.Random(seed)
-    found = []
-    for each in range(30):
-        waits = [0.5]
-        for _ in range(5):
-            waits.append(min(1.5, draw.uniform(0.5, 3 * waits[-1])))
-        found.append(call(*waits[1:], at=each))
-    return found
+
+    def longer(wait, _):
+        return min(1.5, draw.uniform(0.5, 3 * wait))
+
+    waits = [[*accumulate(range(5), longer, initial=0.5)] for _ in range(30)]
+    return [call(*each[1:], at=number) for number, each in enumerate(waits)]
 
 
 @pytest.mark.parametrize(
@@ -880,14 +879,11 @@ def test_an_even_draw_is_never_said_to_be_another_nor_to_have_a_beat():
     beats = [[call(draw.uniform(0, 2), at=draw.uniform(0, 60)) for _ in range(20)] for _ in range(20)]
     assert {verdict("thundering herd", each) for each in beats} <= {PASS, INCONCLUSIVE}
     teeth = 0
-    for attempts in (4, 6, 8, 9, 12):
-        for number in (5, 8, 12):
-            for _ in range(15):
-                waits = [
-                    call(*(draw.uniform(0, 1) for _ in range(attempts - 1)), at=i, by=MARK)
-                    for i in range(number)
-                ]
-                teeth += verdict("nested retries", waits, fast=None) == WARN
+    for attempts, number, _ in product((4, 6, 8, 9, 12), (5, 8, 12), range(15)):
+        waits = [
+            call(*(draw.uniform(0, 1) for _ in range(attempts - 1)), at=i, by=MARK) for i in range(number)
+        ]
+        teeth += verdict("nested retries", waits, fast=None) == WARN
     assert teeth <= 5
 
 
