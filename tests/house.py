@@ -1,7 +1,5 @@
 """The files of a request: `python tests/house.py`, with `-v` each with its calls."""
 
-from __future__ import annotations
-
 import asyncio
 import io
 import sys

@@ -1,7 +1,5 @@
 """The commands of the documentation and of messages about extras install what they say."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess

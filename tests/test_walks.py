@@ -13,10 +13,9 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,6 +23,8 @@ import yaml
 
 from tests.documents import BLOCKS, Block
 from tests.ports import ReservedPort
+from tests.started import answers
+from tests.until import until
 
 pytestmark = pytest.mark.live
 
@@ -105,7 +106,7 @@ class Walk:
                 )  # fmt: skip
             self.servers.append((process, output))
             self.printed = ""
-            self.until(lambda: self.answers() or process.poll() is not None, block.place)
+            self.until(lambda: answers(self.port) or process.poll() is not None, block.place)
             assert process.poll() is None, output.read_text()
             return
         done = subprocess.run(
@@ -116,16 +117,8 @@ class Walk:
         self.printed = re.sub(r"(?m)^faultinject: run .* s so far\n", "", done.stdout.decode())
         assert done.returncode == status, f"{block.place}\n{self.printed}"
 
-    def answers(self) -> bool:
-        """Whether something listens on the port."""
-        with socket.socket() as client:
-            return client.connect_ex(("127.0.0.1", int(self.port))) == 0
-
-    def until(self, true: object, place: str) -> None:
-        end = time.monotonic() + PATIENCE
-        while not true():  # type: ignore[operator]
-            assert time.monotonic() < end, place
-            time.sleep(0.05)
+    def until(self, true: Callable[[], object], place: str) -> None:
+        until(true, place, PATIENCE)
 
     def compare(self, block: Block) -> None:
         shown = self.own(block.body)
