@@ -9,7 +9,7 @@ from faultinject import Attempt
 from faultinject.audit.judging import judge_run
 from faultinject.journal.call_window import CallWindow
 from faultinject.journal.driven_run import DrivenRun
-from tests.journals import DELAYED, FINE, INTERNAL, call, calls, fault, finding
+from tests.journals import DELAYED, FINE, INTERNAL, call, calls, fault
 from tests.rows import each_row
 
 from .rows import FAIL, INCONCLUSIVE, PASS, WARN, each_holds, rows, to
@@ -51,6 +51,9 @@ SLOW_START = {**SLOW, "start": 0.06}
 EVEN = [call((each + 0.5) / 40, at=5.0 * each) for each in range(40)]
 """Full jitter of 1 s, as `aws-2026` has it after a throttle."""
 LATE = [call((each + 0.5) / 40 + 0.9, at=5.0 * each) for each in range(40)]
+ALONE = [
+    call(kind=FINE, at=0.001 * each, took=0.01, name="cal", returned=True, by=None) for each in range(25)
+]
 STARVED = [
     # What was measured alone and first does not say how busy the machine is later: that a driver's calls begin late does.
     *rows(
@@ -65,6 +68,14 @@ STARVED = [
         row
         for check, of in (("backoff bound", calls(40, 1.8, apart=5.0)), ("full jitter", LATE))
         for row in rows(check, *(to(expected, of, profile="aws-2026", **late_by(late, **fast)) for fast in (SLOW, {}) for late, expected in ((0.0, FAIL), (0.9, INCONCLUSIVE), (1.4, INCONCLUSIVE))))
+    ),
+    # A driver that was late is not asked for requests that it has made: they ran beside one another, and showed nothing.
+    *rows(
+        "backoff",
+        *(
+            to(INCONCLUSIVE, ALONE, calls(30, 0.3, 0.3, at=10.0, apart=2.0), fast=None, **late_by(late), says=says)
+            for late, says in ((0.0, " Repeat the whole plan, without `--phase` and with every kind of call, on an idle machine"), (0.1, " Repeat it on an idle machine."))
+        ),
     ),
     # What is added to each wait hides how they grow.
     *rows("backoff grows", *(to(expected, [call(1.0, 1.0 + each / 200, 1.0, at=5.0 * each) for each in range(20)], **late_by(late)) for late, expected in ((0.24, WARN), (0.26, INCONCLUSIVE)))),
@@ -83,7 +94,12 @@ WORK_FOR_OTHERS = [
         row
         for check, gap in (("jitter", 0.4), ("thundering herd", 0.4), ("backoff grows", 0.1))
         for row in rows(check, to(PASS, crowd(gap, 5.0), **BUSY), to(INCONCLUSIVE, crowd(gap, 0.002), **BUSY))
-    )
+    ),
+    # What to do: run fewer at once; or measure how fast the client is.
+    *rows("backoff grows", to(INCONCLUSIVE, crowd(0.1, 0.002), **BUSY, says=" Run fewer calls at once.")),
+    *rows(
+        "backoff", to(INCONCLUSIVE, calls(10, 0.1, 0.1, apart=1.0), **UNKNOWN, says="20 successful requests")
+    ),
 ]
 
 
@@ -110,20 +126,6 @@ OVERLAP = rows(
 def hedging():
     """A client that sends a copy of what has no answer."""
     return calls(2, 0.15 - 0.5, kind=DELAYED, every=[{"took": 0.5}, FINE], apart=10.0, at=-100)
-
-
-def test_a_driver_that_was_late_is_not_asked_for_requests_that_it_has_made():
-    """On a busy machine they ran beside one another, and showed nothing."""
-    cal = [
-        call(kind=FINE, at=0.001 * each, took=0.01, name="cal", returned=True, by=None) for each in range(25)
-    ]
-    made = calls(30, 0.3, 0.3, at=10.0, apart=2.0)
-    said = [finding("backoff", cal, made, driven=True, fast=None, late=late) for late in (0.0, 0.1)]
-    plan = "Repeat the whole plan, without `--phase` and with every kind of call, on an idle machine"
-    assert [(each.verdict, each.action.partition(";")[0]) for each in said] == [
-        (INCONCLUSIVE, plan),
-        (INCONCLUSIVE, "Repeat it on an idle machine."),
-    ]
 
 
 def left(gap, number, at=-100):
@@ -183,12 +185,6 @@ HEDGES = [
 
 
 test_verdict = each_holds(*BACKOFF, *STARVED, *WORK_FOR_OTHERS, *OVERLAP, *HEDGES)
-
-
-def test_what_to_do_about_work_for_others_is_told():
-    """Run fewer at once; or measure how fast the client is."""
-    assert finding("backoff grows", crowd(0.1, 0.002), **BUSY).action == "Run fewer calls at once."
-    assert "20 successful requests" in finding("backoff", calls(10, 0.1, 0.1, apart=1.0), **UNKNOWN).action
 
 
 def recorded(name, profile=None):

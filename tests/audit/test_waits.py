@@ -26,7 +26,6 @@ from tests.journals import (
     client,
     fault,
     finding,
-    findings,
     layered,
     line,
     successes,
@@ -832,11 +831,6 @@ def test_the_herd_is_the_second_sentence_of_waits_that_repeat():
     assert [finding("thundering herd", each).said_by for each in made] == ["jitter", "jitter", None]
 
 
-def test_a_finding_on_a_promise_names_who_promises():
-    """The profile's own reference."""
-    assert finding("attempts", calls(3, 1, 1, 1), **COS).reference.startswith("cos-python-sdk-v5")
-
-
 def decorrelated(seed):
     """Most later waits of AWS's decorrelated jitter are cut off at the longest one."""
     draw = random.Random(seed)
@@ -895,9 +889,3 @@ def test_half_a_second_is_the_shortest_bound_that_tells_of_the_draw(tmp_path):
             f'title = "own"\nreference = "own"\ndistribution = "uniform"\nwaits.any.base = "{base}ms"\n'
         )
         assert finding("full jitter", calls(40, 0.3), profile=str(path)).n == n
-
-
-def test_what_is_not_promised_is_not_judged():
-    """The RFCs promise none of it: no line at all."""
-    for name in ("attempts", "backoff bound", "full jitter", "retry quota"):
-        assert findings(name, calls(30, 1.0), **NEW) != []
