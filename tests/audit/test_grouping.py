@@ -467,14 +467,6 @@ def by_name(*groups, **how):
     return {each.name: each.verdict for each in judged(*groups, fast=None, **how).findings}
 
 
-def test_a_heartbeat_is_no_retry():
-    """A retry a tenth of a second after a failure is found, though polls come every second."""
-    found = beats(method="POST")
-    assert not {FAIL, WARN} & {*by_name(found).values()}
-    retried = of(*(line(at + 0.1, FINE, path="/beat") for at in (10, 20, 30, 40)))
-    assert [left_out(found), left_out(beats(kind=SLOW_DOWN), retried)] == [{"repeated": 4}, {}]
-
-
 def loop(*rounds, fails=(), **more):
     """A script that puts twenty objects, and does so again: some writes of the first time fail."""
     return of(
@@ -484,15 +476,6 @@ def loop(*rounds, fails=(), **more):
             for at in range(20)
         )
     )
-
-
-def test_a_second_round_over_the_same_objects_is_no_retry():
-    """It comes as late as after a success; a client's own retry is sooner."""
-    found, first = loop(0.0, 4.0, fails=(1, 5, 9, 13)), loop(0.0, fails=(1, 5, 9, 13))
-    assert not {FAIL, WARN, PASS} & {verdict for name, verdict in by_name(found).items() if "retries" in name}
-    sooner, once = loop(0.0, 0.7, fails=(1, 5, 9, 13)), [*first, *of(line(4.1, FINE, path="/b/1"))]
-    made = (found, [*first, *loop(4.0)], sooner, once)
-    assert [left_out(each) for each in made] == [{"repeated": 4}, {"repeated": 4}, {}, {}]
 
 
 def pooled(reached):
@@ -505,20 +488,6 @@ def pooled(reached):
         ),
         *(line(50 + each, FINE, path=f"/there/{each}", connection=1) for each in range(reached)),
     )
-
-
-def test_a_pool_of_connections_is_no_crowd_of_callers():
-    """Retries on any free connection are found if the client does not repeat its successes."""
-    assert by_name(pooled(6))["gives up"] == PASS
-    turns = [
-        call(
-            0.3, 0.3, 0.3, at=0.01 * at, by=None, every=[{"connection": (each + at) % 3} for each in range(4)]
-        )
-        for at in range(3)
-    ]
-    made = (pooled(6), turns, [*turns, *successes(5)])
-    assert [left_out(each) for each in made] == [{}, {"shared": 3}, {}]
-    assert left_out(pooled(0))["shared"] >= 3
 
 
 def workers(number, keys, kind, **more):
@@ -618,9 +587,85 @@ def batches(number=12):
     ]  # fmt: skip
 
 
+TURNS = [
+    call(0.3, 0.3, 0.3, at=0.01 * at, by=None, every=[{"connection": (each + at) % 3} for each in range(4)])
+    for at in range(3)
+]
+ROUND = loop(0.0, fails=(1, 5, 9, 13))
+TWO_ROUNDS = loop(0.0, 4.0, fails=(1, 5, 9, 13))
+SENT_TWICE = [line(at, SLOW_DOWN, path="/collect", method="POST", request_bytes=512, request_digest="twice", took=0.2) for at in (-30, -29.9)]  # fmt: skip
+
+
 @each_row(
     ("made", "expected"),
     [
+        # Polls come every second; a retry a tenth of a second after a failure is found.
+        (beats(method="POST"), {"repeated": 4}),
+        ([*beats(kind=SLOW_DOWN), *of(*(line(at + 0.1, FINE, path="/beat") for at in (10, 20, 30, 40)))], {}),
+        # A second round over the same objects is no retry: it comes as late as after a success. A client's own retry is sooner.
+        (TWO_ROUNDS, {"repeated": 4}),
+        ([*ROUND, *loop(4.0)], {"repeated": 4}),
+        (loop(0.0, 0.7, fails=(1, 5, 9, 13)), {}),
+        ([*ROUND, *of(line(4.1, FINE, path="/b/1"))], {}),
+        # Retries on any free connection of a pool are found if the client does not repeat its successes.
+        (pooled(6), {}),
+        (pooled(0), {"shared": 5}),
+        (TURNS, {"shared": 3}),
+        ([*TURNS, *successes(5)], {}),
+        # A body that is sent twice at once is no doubt of others, not even where all are of one length.
+        (of(*posts(9, waits=(0.3, 0.4)), *SENT_TWICE), {"shared": 2}),
+    ],
+)
+def test_what_comes_again_is_a_retry_or_left_out(made, expected):
+    """It is counted by the reason."""
+    assert left_out(made) == expected
+
+
+OWN_BODIES = of(*(r(0.001 * each, "503", took=0.0003, body=f"now is {each:05}") for each in range(700)))
+"""A tight loop with a time stamp in its body."""
+
+
+@pytest.mark.parametrize(
+    "made", [beats(method="POST"), TWO_ROUNDS, OWN_BODIES], ids=["heartbeat", "second round", "tight loop"]
+)
+def test_what_comes_again_by_habit_is_no_retry(made):
+    """Nothing is said against it."""
+    found = by_name(made)
+    retries = {verdict for name, verdict in found.items() if "retries" in name}
+    assert not ({FAIL, WARN} & {*found.values()} or PASS in retries)
+
+
+def read_again(**change):
+    """An SDK reads what was refused, and a layer above it reads again with something changed."""
+    return [
+        call(
+            kind=kind,
+            at=10 * thing + after,
+            path=f"/photos/{thing}",
+            method="GET",
+            **(change if after else {}),
+        )
+        for thing in range(3)
+        for after, kind in ((0.0, KINDS["absent"]), (0.2, FINE))
+    ]
+
+
+WRITES_BETWEEN = [call(kind=FINE, at=10 * thing + 0.1, path=f"/photos/{thing}") for thing in range(3)]
+
+
+@each_row(
+    ("made", "expected"),
+    [
+        (pooled(6), {"gives up": PASS}),
+        # Hundreds of requests with their own bodies at a time are not said to lack retries.
+        (OWN_BODIES, {"gives up": INCONCLUSIVE, "retries": INCONCLUSIVE}),
+        # An SDK that reads again what was refused retries, unless it wrote or changed something in between.
+        (read_again(), {"permanent": WARN}),
+        ([*read_again(), *WRITES_BETWEEN], {"permanent": PASS}),
+        *(
+            (read_again(**change), {"permanent": PASS})
+            for change in ({"credential": "b"}, {"precondition": "b"}, {"principal": "b" * 16})
+        ),
         # Callers of one thing together make more attempts than each of them, and one does not retry for the other.
         (workers(4, 6, DENIED), {"permanent": INCONCLUSIVE}),
         (workers(4, 6, SLOW_DOWN), {"backoff": INCONCLUSIVE}),
@@ -644,12 +689,6 @@ def test_whose_requests_they_are_changes_what_is_said(made, expected):
     """Of everyday programs: a fingerprint alone would blame one caller for what several do."""
     found = by_name(made)
     assert {name: found[name] for name in expected} == expected
-
-
-def test_a_body_that_is_sent_twice_at_once_is_no_doubt_of_others():
-    """Not even where all are of one length."""
-    twice = [line(at, SLOW_DOWN, path="/collect", method="POST", request_bytes=512, request_digest="twice", took=0.2) for at in (-30, -29.9)]  # fmt: skip
-    assert left_out(of(*posts(9, waits=(0.3, 0.4)), *twice)) == {"shared": 2}
 
 
 def busy_threads(number, keys, seed, share):
@@ -687,30 +726,6 @@ def test_attempts_that_come_by_chance_may_be_of_several_callers(gaps, expected):
         draw = random.Random(seed)
         made = [call(*(gaps(draw) for _ in range(59)), at=100.0, by=None, path=f"/photos/{thing}", method="GET", took=0.0002, connection=1) for thing in range(3)]  # fmt: skip
         assert by_name(made)["gives up"] == expected
-
-
-def test_a_tight_loop_with_a_time_stamp_in_its_body_does_not_pass():
-    """Hundreds of requests with their own bodies at a time are not said to lack retries."""
-    loop = of(*(r(0.001 * each, "503", took=0.0003, body=f"now is {each:05}") for each in range(700)))
-    found = by_name(loop)
-    told = {verdict for name, verdict in found.items() if name.startswith(("gives up", "retries"))}
-    assert (told, FAIL in found.values()) == ({INCONCLUSIVE}, False)
-
-
-def test_a_layer_above_an_sdk_that_does_something_first_is_right():
-    """An SDK that reads again what was refused retries, unless it wrote in between."""
-    kind = KINDS["absent"]
-    reads = [
-        call(kind=each, at=10 * thing + after, path=f"/photos/{thing}", method="GET")
-        for thing in range(3)
-        for after, each in ((0.0, kind), (0.2, FINE))
-    ]
-    writes = [call(kind=FINE, at=10 * thing + 0.1, path=f"/photos/{thing}") for thing in range(3)]
-    assert [by_name(*each)["permanent"] for each in ([reads, writes], [reads])] == [PASS, WARN]
-    for change in ({"credential": "b"}, {"precondition": "b"}, {"principal": "b" * 16}):
-        for each in reads[1::2]:
-            each.lines[0].update({"credential": None, "precondition": None, "principal": None} | change)
-        assert by_name(reads)["permanent"] == PASS
 
 
 # The truth of many callers at once
