@@ -190,44 +190,17 @@ def test_calls_that_failed_for_good(groups, how, failed):
     assert (found.failed_after, found.failed_calls) == (failed, sum(failed.values()))
 
 
+ORDER = {"method": "POST", "path": "/orders"}
+
+
 def test_a_named_call_is_of_one_caller_whatever_a_crowd_does():
     """A test's label groups requests whose bodies are too many to be told apart."""
     crowd = [
-        [
-            line(
-                0.1 * each,
-                INTERNAL,
-                method="POST",
-                path="/orders",
-                connection=each % 20,
-                request_digest=f"{each}",
-                request_bytes=9,
-            ),
-            line(
-                0.1 * each + 0.01,
-                FINE,
-                method="POST",
-                path="/orders",
-                connection=(each + 7) % 20,
-                request_digest=f"{each}",
-                request_bytes=9,
-            ),
-        ]
+        Made([line(0.1 * each + later, kind, connection=(each + moved) % 20, request_digest=f"{each}", request_bytes=9, **ORDER) for later, moved, kind in ((0, 0, INTERNAL), (0.01, 7, FINE))])
         for each in range(330)
-    ]
-    refused = calls(
-        5,
-        0.3,
-        kind=DENIED,
-        last=DENIED,
-        at=200,
-        by=None,
-        method="POST",
-        path="/orders",
-        name="write",
-        returned=False,
-    )
-    assert by_name(look([Made(each) for each in crowd], refused))["permanent"] == FAIL
+    ]  # fmt: skip
+    refused = calls(5, 0.3, kind=DENIED, last=DENIED, at=200, by=None, name="write", returned=False, **ORDER)
+    assert by_name(look(crowd, refused))["permanent"] == FAIL
 
 
 def test_a_finding_shows_each_call_once():
@@ -341,15 +314,11 @@ def test_each_client_is_judged_by_itself():
     found = look(good, bad, calls(50, kind=FINE, user_agent="health/1.0"))
     assert (found.client, list(found.others), found.calls) == ("acme/1.0", ["bad/2.0"], 58)
     by_client = {(each.client, each.name): each.verdict for each in found.findings}
-    assert (
-        by_client
-        | {
-            ("bad/2.0", "permanent"): WARN,
-            ("acme/1.0", "permanent"): INCONCLUSIVE,
-            ("acme/1.0", "retries: 503 SlowDown"): PASS,
-        }
-        == by_client
-    )
+    assert by_client == by_client | {
+        ("bad/2.0", "permanent"): WARN,
+        ("acme/1.0", "permanent"): INCONCLUSIVE,
+        ("acme/1.0", "retries: 503 SlowDown"): PASS,
+    }
     assert ("bad/2.0", "retry-after") not in by_client
     first = found.findings[0]
     assert (first.to_dict()["client"], repr(first)[:31]) == ("bad/2.0", "<Finding permanent WARN: 3 of 3")
@@ -450,10 +419,10 @@ def test_the_calls_that_may_go_on_and_when_they_must_be_over():
 # How fast a client is
 
 
-def run(gap=0.002, number=25, kind=FINE, **more):
+def run(gap=0.002, number=25, kind=FINE, at=0.0, **more):
     """Requests one after the other, each answered after a millisecond."""
     return [
-        call(kind=kind, at=each * (gap + 0.001), by=None, **{"connection": 1, **more})
+        call(kind=kind, at=at + each * (gap + 0.001), by=None, **{"connection": 1, **more})
         for each in range(number)
     ]
 
@@ -464,60 +433,39 @@ def after(*gaps):
     return [call(kind=FINE, at=each, by=None, connection=1) for each in begins]
 
 
-@pytest.mark.parametrize(
-    "made",
+CALIBRATED = [call(kind=FINE, at=0.003 * each, name="cal", returned=True, by=None) for each in range(25)]
+
+
+@each_row(
+    ("groups", "how", "expected"),
     [
-        run(gap=0.06),
-        run(number=50, kind=SLOW_DOWN),
-        run(number=50, kind=FINE | {"status": 404}),
-        run(number=50, kind=DELAYED),
-        run(number=50, kind=UNSEEN),
-        run(number=50, took=None),
-        [one for each in range(50) for one in run(number=1, connection=each)],
-        run(number=50, took=0.01),
-        [call(kind=FINE, at=-1, took=100, by=None, connection=1), *run()],
+        # It goes from a success to the next request on its connection, with no other.
+        *(
+            ([made], {}, {"n": 0})
+            for made in (
+                run(gap=0.06), run(number=50, kind=SLOW_DOWN), run(number=50, kind=FINE | {"status": 404}), run(number=50, kind=DELAYED), run(number=50, kind=UNSEEN),
+                run(number=50, took=None), [one for each in range(50) for one in run(number=1, connection=each)], run(number=50, took=0.01),
+                [call(kind=FINE, at=-1, took=100, by=None, connection=1), *run()],
+            )
+        ),
+        # It has a median and a 95th percentile from twenty on; without them half a second counts.
+        ([after(*(0.001 * each for each in range(1, 21)))], {}, {"median": 0.0105, "p95": 0.019, "n": 20, "zero": 0.038, "noise": 0.038}),
+        ([run(number=20)], {}, {"median": None, "p95": None, "n": 19, "zero": 0.02, "noise": 0.5}),
+        # Long gaps belong to the machine's noise, not to the client's speed; pauses to neither.
+        ([after(*[0.15, 0.01] * 20, 0.299)], {}, {"median": 0.01, "p95": 0.01, "n": 20, "zero": 0.02, "noise": 0.3}),
+        # Gaps to another connection's next request limit only the noise of a client that opens one for each call.
+        ([[one for each in range(25) for one in run(number=1, connection=each, at=0.003 * each)]], {}, {"n": 24, "p95": None, "noise": 0.02}),
+        ([[one for each in range(4) for one in run(number=1, connection=max(each, 2), at=0.003 * each)]], {}, {"n": 2}),
+        ([[one for each in range(25) for one in run(number=1, connection=each, at=0.003 * each, client=f"{each % 2}")]], {}, {"n": 0}),
+        # A driven client is measured before the others begin, on any connection; what comes while everything runs at once would spoil it.
+        ([CALIBRATED, [call(kind=FINE, at=1 + 0.03 * each, by=None) for each in range(25)]], {"driven": True}, {"median": 0.002, "n": 24}),
     ],
-    ids=[
-        "long gaps", "after a fault", "after an error", "after a delay", "unknown answers", "no answers",
-        "new connections", "requests at once", "beside another request",
-    ],
+    ids=lambda row: str(row[1:]),
 )  # fmt: skip
-def test_what_is_no_turnaround(made):
-    """A turnaround goes from a success to the next request on its connection, with no other."""
-    assert look(made).evidence.turnaround.n == 0
-
-
-def test_the_turnaround():
-    """It has a median and a 95th percentile from twenty on; without them half a second counts."""
-    found = look(after(*(0.001 * each for each in range(1, 21)))).to_dict()["turnaround"]
-    assert found == pytest.approx({"median": 0.0105, "p95": 0.019, "n": 20, "zero": 0.038, "noise": 0.038})
-    few = {"median": None, "p95": None, "n": 19, "zero": 0.02, "noise": 0.5}
-    assert look(run(number=20)).to_dict()["turnaround"] == few
-
-
-def test_longer_gaps_say_how_busy_the_machine_is():
-    """Long gaps belong to the machine's noise, not to the client's speed; pauses to neither."""
-    found = look(after(*[0.15, 0.01] * 20, 0.299)).to_dict()["turnaround"]
-    assert found == pytest.approx({"median": 0.01, "p95": 0.01, "n": 20, "zero": 0.02, "noise": 0.3})
-
-
-def test_the_turnaround_of_a_client_that_opens_a_connection_for_each_call():
-    """Gaps to another connection's next request limit only the noise of a client."""
-    common = {"kind": FINE, "by": None}
-    opens = [call(at=0.003 * each, connection=each, **common) for each in range(25)]
-    keeps = [call(at=0.003 * each, connection=max(each, 2), **common) for each in range(4)]
-    two = [call(at=0.003 * each, connection=each, client=f"{each % 2}", **common) for each in range(25)]
-    found = [look(each).evidence.turnaround for each in (opens, keeps, two)]
-    assert [each.n for each in found] == [24, 2, 0]
-    assert (found[0].p95, found[0].noise) == (None, 0.02)
-
-
-def test_a_driven_client_is_measured_before_the_others_begin():
-    """On any connection; what comes while everything runs at once would spoil it."""
-    cal = [call(kind=FINE, at=0.003 * each, name="cal", returned=True, by=None) for each in range(25)]
-    busy = [call(kind=FINE, at=1 + 0.03 * each, by=None) for each in range(25)]
-    found = look(cal, busy, driven=True).evidence.turnaround
-    assert (found.median, found.n) == (pytest.approx(0.002), 24)
+def test_the_turnaround(groups, how, expected):
+    """How soon a client that does not wait sends its next request, and how busy its machine is."""
+    found = look(*groups, **how).to_dict()["turnaround"]
+    assert {name: found[name] for name in expected} == pytest.approx(expected)
 
 
 # What it comes to
