@@ -4,8 +4,6 @@
 once. `text` writes the lines as a journal has them, `attempts` reads them back, `judged` is the verdict on them.
 """
 
-from __future__ import annotations
-
 import json
 import random
 import re

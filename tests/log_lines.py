@@ -1,7 +1,5 @@
 """The lines of the log, as the reference shows them: from the modules that log them."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Iterator

@@ -4,8 +4,6 @@ It is made here and not by Sphinx's autodoc: docstrings are Markdown, in which o
 them as reStructuredText, and a page that is a file is read on GitHub too and is compared with the code by the tests.
 """
 
-from __future__ import annotations
-
 import inspect
 import re
 import textwrap

@@ -1,7 +1,5 @@
 """The files of the containers' page do what it says; their commands run without Docker."""
 
-from __future__ import annotations
-
 import http.client
 import json
 import os

@@ -3,8 +3,6 @@
 `python -m tests.test_docs` writes them anew.
 """
 
-from __future__ import annotations
-
 import ast
 import inspect
 import json

@@ -1,7 +1,5 @@
 """Arguments, attributes and modules that a docstring names exist, also after a renaming."""
 
-from __future__ import annotations
-
 import ast
 import re
 from functools import cache

@@ -1,7 +1,5 @@
 """The examples' pages agree with their code, which the examples' own tests run."""
 
-from __future__ import annotations
-
 import ast
 import importlib
 import re

@@ -3,8 +3,6 @@
 They keep their versions, and get their faults.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """Every block of the README and of the documentation runs, and shows what really comes."""
 
-from __future__ import annotations
-
 import ast
 import contextlib
 import inspect

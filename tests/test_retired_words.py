@@ -1,7 +1,5 @@
 """Phrases that the product no longer uses do not come back in what users read."""
 
-from __future__ import annotations
-
 import ast
 import runpy
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The documentation site builds without warnings, its links work, and a browser shows it."""
 
-from __future__ import annotations
-
 import fcntl
 import re
 import subprocess

@@ -8,8 +8,6 @@ what its steps run is run, but for `pip install`. `...` in what is printed stand
 any lines. Port 8000 becomes a free one.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import signal

@@ -5,8 +5,6 @@ time, judges its journal as `report` does, and compares the findings with the cl
 does that with one of them, and prints its description, its journal and the findings.
 """
 
-from __future__ import annotations
-
 import argparse
 import logging
 import re

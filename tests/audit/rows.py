@@ -1,7 +1,5 @@
 """Rows of truth tables: a client as it is described, and what a check must say of it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from tests.journals import findings

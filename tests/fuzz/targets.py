@@ -4,8 +4,6 @@ Input is read or refused with an error of ours, soon, and no output holds a char
 log would obey: control characters (C0, C1), bidirectional and other format characters, line separators.
 """
 
-from __future__ import annotations
-
 import asyncio
 import io
 import json

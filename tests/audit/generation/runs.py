@@ -3,8 +3,6 @@
 The client keeps its own record of its deeds, by what it knows of itself. The audit does not see it.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
