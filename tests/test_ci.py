@@ -45,11 +45,9 @@ def matrix(job, name):
 
 def parts(job):
     """The parts of the full check that a job runs, in whatever instance of its matrix."""
-    named = " ".join(matrix(job, "parts"))
-    for step in job.get("steps", ()):
-        if (command := step.get("run", "")).startswith(".ci/run"):
-            named += command.removeprefix(".ci/run").replace("$PARTS", "")
-    return set(named.split())
+    commands = [step.get("run", "") for step in job.get("steps", ())]
+    words = [word for each in commands if each.startswith(".ci/run") for word in each.split()[1:]]
+    return {*" ".join(matrix(job, "parts")).split(), *words} - {"$PARTS"}
 
 
 def body(function):
@@ -173,15 +171,14 @@ def lines_of(place):
     """
     path, _, name = place.partition(":")
     text = (ROOT / path).read_text(encoding="utf-8")
+    lines = [line.strip() for line in text.splitlines()]
     if not name:
-        return [line.strip() for line in text.splitlines()]
+        return lines
     nodes = ast.parse(text).body
     for each in name.split("."):
         node = next((node for node in nodes if getattr(node, "name", None) == each), None)
-        if node is None:
-            return []
         nodes = getattr(node, "body", [])
-    return [line.strip() for line in text.splitlines()[node.lineno - 1 : node.end_lineno]]
+    return lines[node.lineno - 1 : node.end_lineno] if node else []
 
 
 @pytest.mark.parametrize("group", MUTANTS, ids=lambda each: each["reason"][:40])

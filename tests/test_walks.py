@@ -47,9 +47,8 @@ class Walk:
     def __init__(self, folder: Path, port: int) -> None:
         self.folder = folder
         self.port = str(port)
-        environ = {name: value for name, value in os.environ.items() if not name.startswith("FAULTINJECT_")}
-        for name in ("PYTEST_CURRENT_TEST", "PYTEST_XDIST_WORKER"):
-            environ.pop(name, None)
+        hidden = ("FAULTINJECT_", "PYTEST_CURRENT_TEST", "PYTEST_XDIST_WORKER")
+        environ = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
         path = os.pathsep.join((str(Path(sys.executable).parent), environ.get("PATH", "")))
         # The imports of these plugins take longer than the tests of the pages, which need neither.
         self.environ = environ | {
@@ -81,14 +80,9 @@ class Walk:
             self.run(block, stays="stays" in info, status=int(named.get("exit", 0)))
         elif "runs" in info:
             steps = [step for job in yaml.safe_load(block.body)["jobs"].values() for step in job["steps"]]
-            commands = [step["run"] for step in steps if "run" in step]
-            for each in commands:
-                if not each.startswith("pip install "):
-                    self.run(
-                        Block(block.page, block.place, block.language, block.info, each),
-                        stays=False,
-                        status=0,
-                    )
+            for each in steps:
+                if not each.get("run", "pip install ").startswith("pip install "):
+                    self.run(block._replace(body=each["run"]), stays=False, status=0)
         elif block.language == "text" and self.printed is not None:
             self.compare(block)
 
@@ -160,9 +154,8 @@ def lives(group: int) -> bool:
         os.killpg(group, 0)
     except ProcessLookupError:
         return False
-    if not Path("/proc/self/stat").exists():  # elsewhere the dead are reaped
-        return True
-    return any(is_alive_in(group, each) for each in Path("/proc").glob("[0-9]*/stat"))
+    stats = [*Path("/proc").glob("[0-9]*/stat")]  # elsewhere the dead are reaped
+    return not stats or any(is_alive_in(group, each) for each in stats)
 
 
 def is_alive_in(group: int, stat: Path) -> bool:

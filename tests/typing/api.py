@@ -78,20 +78,23 @@ def rules() -> None:
 
 def mistakes() -> None:
     """Mistakes that a type checker refuses."""
-    Rule("http:503", bogus=3)  # type: ignore[call-arg]
-    Rule("http:503", tmes=3)  # type: ignore[call-arg]
-    Rule("http:503", times=[1])  # type: ignore[arg-type]
-    Rule("http:503", per="request")  # type: ignore[arg-type]
-    Rule("http:503", header="range")  # type: ignore[arg-type]
-    Rule("http:503", path=None)  # type: ignore[arg-type]
-    Rule("http:503", unless={"times": 2})  # type: ignore[typeddict-unknown-key]
-    Rule("http:503", seed=1)  # type: ignore[call-arg]
-    Rule(503)  # type: ignore[arg-type]
-    Rule(fault="http:503")  # type: ignore[call-arg]
-    inject("http:503", bogus=3)  # type: ignore[call-arg]
-    inject(["http:503"])  # type: ignore[arg-type]
-    Scenario(rules={"http:503"})  # type: ignore[arg-type]
-    Scenario("http:503", "http:500")  # type: ignore[call-arg]
+    wrong = [
+        Rule("http:503", bogus=3),  # type: ignore[call-arg]
+        Rule("http:503", tmes=3),  # type: ignore[call-arg]
+        Rule("http:503", times=[1]),  # type: ignore[arg-type]
+        Rule("http:503", per="request"),  # type: ignore[arg-type]
+        Rule("http:503", header="range"),  # type: ignore[arg-type]
+        Rule("http:503", path=None),  # type: ignore[arg-type]
+        Rule("http:503", unless={"times": 2}),  # type: ignore[typeddict-unknown-key]
+        Rule("http:503", seed=1),  # type: ignore[call-arg]
+        Rule(503),  # type: ignore[arg-type]
+        Rule(fault="http:503"),  # type: ignore[call-arg]
+        inject("http:503", bogus=3),  # type: ignore[call-arg]
+        inject(["http:503"]),  # type: ignore[arg-type]
+        Scenario(rules={"http:503"}),  # type: ignore[arg-type]
+        Scenario("http:503", "http:500"),  # type: ignore[call-arg]
+    ]
+    print(wrong)
 
 
 def of_a_wrapper(**keys: Unpack[RuleKeys]) -> Rule:
@@ -222,19 +225,20 @@ class Clock:
 def of_words(outcome: Outcome, finding: Finding, row: DocumentedError) -> None:
     """A word that cannot be is a mistake."""
     waits: Waits = Clock()
-    print(waits)
-    print(outcome.did == "answered", outcome.when == "after", finding.verdict == "FAIL")
+    print(waits, outcome.did == "answered", outcome.when == "after", finding.verdict == "FAIL")
     print(row.retryable == "yes", row.category == "throttle")
     assert_type((outcome.did, outcome.when), tuple[Did, When | None])
     assert_type((finding.verdict, row.retryable, row.category), tuple[Verdict, Retryable, Category])
     assert_type(outcome.when, Literal["before", "after"] | None)
     assert_type(finding.verdict, Literal["FAIL", "WARN", "INCONCLUSIVE", "PASS"])
     assert_type(row.retryable, Literal["yes", "no", "unstated"])
-    print(outcome.did == "answred")  # type: ignore[comparison-overlap]
-    print(finding.verdict == "fail")  # type: ignore[comparison-overlap]
-    print(row.category == "throtle")  # type: ignore[comparison-overlap]
     hint: AttemptHint | None = outcome.attempt_hint
-    print(hint)
+    print(
+        outcome.did == "answred",  # type: ignore[comparison-overlap]
+        finding.verdict == "fail",  # type: ignore[comparison-overlap]
+        row.category == "throtle",  # type: ignore[comparison-overlap]
+        hint,
+    )
 
 
 def of_errors() -> None:
