@@ -80,7 +80,10 @@ ATTRIBUTES = {
     "Run": "scenario requests error",
     "State": "scenario seed began on until why_off generation",
 }
-"""The promised attributes of the classes that have others as well; those of `Outcome` another page explains."""
+"""The promised attributes of the classes that have others as well.
+
+Another page explains those of `Outcome`.
+"""
 MADE_BY_USERS = (
     "ASGIFaultMiddleware",
     "Fault",

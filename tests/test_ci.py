@@ -250,7 +250,7 @@ def locked(name):
 
 @pytest.mark.parametrize("name", REQUIREMENTS)
 def test_lock_has_what_pyproject_wants(name):
-    """Every requirement is locked at an allowed version, with hashes, and for the index of the person's own.
+    """Every requirement is locked at an allowed version, with hashes and no index.
 
     `nox -f .ci/noxfile.py -s lock` writes the files anew.
     """

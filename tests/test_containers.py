@@ -97,7 +97,10 @@ def put(port: int, path: str) -> int:
     ids=["compose's variables", "without variables"],
 )
 def test_the_app_fails_twice_in_all(environment, faults, tmp_path):
-    """Two workers share their counts, and the journal can be judged; without variables the app is untouched."""
+    """Two workers share their counts, and the journal can be judged.
+
+    Without variables the app is untouched.
+    """
     with container(tmp_path, "Dockerfile", environment) as port:
         statuses = sorted(put(port, "/photos/cat.jpg") for _ in range(8))
     lines = [json.loads(each) for path in tmp_path.glob("*.jsonl") for each in path.read_text().splitlines()]

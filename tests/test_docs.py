@@ -165,7 +165,7 @@ def profile_rows() -> str:
 
 
 def by_kind(promises: dict[str, str]) -> str:
-    """What is promised after each kind of failure."""
+    """The promises after each kind of failure, in one cell."""
     return "; ".join(f"{kind}: {promise}" for kind, promise in promises.items()).removeprefix("any: ")
 
 

@@ -99,7 +99,7 @@ LAYERED = Client(0, "0", "cos", (), told=True, retried=PASSING - {"transport"}, 
     ids=["gone", "without jitter"],
 )
 def test_a_second_layer(client, deeds):
-    """What it does is the client's own, while it is there."""
+    """Its deeds are the client's own, while it is there."""
     made = run(replace(client, phases=tuple(each for each in PHASES if each.name == "reset")))
     assert made.deeds == deeds
 

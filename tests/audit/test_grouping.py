@@ -602,7 +602,7 @@ SENT_TWICE = [line(at, SLOW_DOWN, path="/collect", method="POST", request_bytes=
         # Polls come every second; a retry a tenth of a second after a failure is found.
         (beats(method="POST"), {"repeated": 4}),
         ([*beats(kind=SLOW_DOWN), *of(*(line(at + 0.1, FINE, path="/beat") for at in (10, 20, 30, 40)))], {}),
-        # A second round over the same objects is no retry: it comes as late as after a success. A client's own retry is sooner.
+        # A second round over the same objects is no retry: it is as late as after a success. A client's own is sooner.
         (TWO_ROUNDS, {"repeated": 4}),
         ([*ROUND, *loop(4.0)], {"repeated": 4}),
         (loop(0.0, 0.7, fails=(1, 5, 9, 13)), {}),

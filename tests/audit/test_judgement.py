@@ -463,7 +463,7 @@ CALIBRATED = [call(kind=FINE, at=0.003 * each, name="cal", returned=True, by=Non
     ids=lambda row: str(row[1:]),
 )  # fmt: skip
 def test_the_turnaround(groups, how, expected):
-    """How soon a client that does not wait sends its next request, and how busy its machine is."""
+    """The gaps of a client that does not wait say how fast it is, and how busy its machine is."""
     found = look(*groups, **how).to_dict()["turnaround"]
     assert {name: found[name] for name in expected} == pytest.approx(expected)
 

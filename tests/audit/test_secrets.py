@@ -1,4 +1,4 @@
-"""Secrets that are planted in requests appear in no output: reports, failures, explorations, previews."""
+"""Secrets that are planted in requests appear in no report, failure, exploration or preview."""
 
 import asyncio
 import json

@@ -220,4 +220,4 @@ INTERFACES: dict[str, tuple[Any, Any, Any, Any]] = {
     "WSGI": (trivial_wsgi, NoopWSGI, environ, calls_wsgi),
     "ASGI": (trivial_asgi, NoopASGI, scope, calls_asgi),
 }
-"""By interface: an app, a no-op class, a function that makes a request, and one that makes a loop of calls."""
+"""By interface: an app, a no-op class, and makers of a request and of a loop of calls."""

@@ -132,7 +132,7 @@ def measured(
 
 @contextmanager
 def start(command: Callable[[int], list[str]]) -> Iterator[Server]:
-    """Start a server whose command is made for a port, and wait for it; it is ended behind the block."""
+    """Start a server whose command is made for a port; it is ended behind the block."""
     # As tests/ports.py does it, which these programs do not import: bound without listening, nobody else is given it.
     reserved = socket.socket()
     reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -127,7 +127,7 @@ class Sample:
         ]
 
     def added_row(self, name: str, case: str, against: str, goal: Goal, base: str = "") -> Row:
-        """What is added to the base, in the unit of the goal."""
+        """Show the time that is added to the base, in the unit of the goal."""
         unit = {"µs": 1e3, "ms": 1e6}[goal.unit]
         return self.row(case, against, goal, [each / unit for each in self.added(name, base)])
 

@@ -65,7 +65,7 @@ _STARTED: list[tuple[dict[str, Any], int, dict[str, tuple[str, str, float]]]] = 
         {"version": ("`faultinject --version`", "import click", 1.5)},
     ),
 ]
-"""The processes that are compared, the rounds, and of some of them the case, what it is against, and the goal."""
+"""The processes, the rounds, and by process the case, its counterpart and the goal."""
 _ALONE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 _PLUGIN = ["-p", "faultinject.testing.pytest_plugin"]
 # For any `-p` pytest looks through the metadata of all installed packages: what is compared with has one that does
