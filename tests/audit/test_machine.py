@@ -123,9 +123,8 @@ OVERLAP = rows(
 )  # fmt: skip
 
 
-def hedging():
-    """A client that sends a copy of what has no answer."""
-    return calls(2, 0.15 - 0.5, kind=DELAYED, every=[{"took": 0.5}, FINE], apart=10.0, at=-100)
+HEDGING = calls(2, 0.15 - 0.5, kind=DELAYED, every=[{"took": 0.5}, FINE], apart=10.0, at=-100)
+"""A client sends a copy of what has no answer."""
 
 
 def left(gap, number, at=-100):
@@ -150,34 +149,34 @@ HEDGES = [
     *rows(
         "permanent",
         *(
-            to(expected, hedging(), calls(3, *gaps, kind=DENIED, apart=10.0, **about), **how)
+            to(expected, HEDGING, calls(3, *gaps, kind=DENIED, apart=10.0, **about), **how)
             for about, how in (({}, QUICK), ({"by": None, "name": "get"}, {}))
             for gaps, expected in (((0.019,), INCONCLUSIVE), ((0.149,), INCONCLUSIVE), ((0.648,), INCONCLUSIVE), ((0.651,), FAIL), ((0.001, 0.001), FAIL), ((0.001,) * 9, FAIL))
         ),
-        to(INCONCLUSIVE, hedging(), calls(3, 0.1, kind=DENIED, apart=10.0), **QUICK, says="3 refused calls sent the same request again at the time when the client sends copies of slow requests: it may not have read the refusal Repeat it on an idle machine."),
+        to(INCONCLUSIVE, HEDGING, calls(3, 0.1, kind=DENIED, apart=10.0), **QUICK, says="3 refused calls sent the same request again at the time when the client sends copies of slow requests: it may not have read the refusal Repeat it on an idle machine."),
         # Beside them others that are not retried show nothing; of another method, which it never copies, they are retries.
-        to(INCONCLUSIVE, hedging(), calls(6, 0.1, kind=DENIED, apart=10.0), calls(3, kind=DENIED, apart=10.0, at=90), **QUICK, n=6),
-        to(FAIL, hedging(), calls(6, 0.1, kind=DENIED, apart=10.0, method="GET"), calls(3, kind=DENIED, apart=10.0, at=90), **QUICK, says="6 of 9 calls retried"),
-        to(FAIL, hedging(), calls(3, 0.1, kind=DENIED, apart=10.0, every=[{}, {"attempt_hint": {"attempt": 2}}]), **QUICK),
+        to(INCONCLUSIVE, HEDGING, calls(6, 0.1, kind=DENIED, apart=10.0), calls(3, kind=DENIED, apart=10.0, at=90), **QUICK, n=6),
+        to(FAIL, HEDGING, calls(6, 0.1, kind=DENIED, apart=10.0, method="GET"), calls(3, kind=DENIED, apart=10.0, at=90), **QUICK, says="6 of 9 calls retried"),
+        to(FAIL, HEDGING, calls(3, 0.1, kind=DENIED, apart=10.0, every=[{}, {"attempt_hint": {"attempt": 2}}]), **QUICK),
         # What another call asks for at the same time is no copy, where ids or names tell calls apart; without them it may be one.
         *(
             to(expected, crowd_at_once(**about), calls(3, 0.1, kind=DENIED, apart=10.0, **about), **how)
             for about, how, expected in (({}, QUICK, FAIL), ({"by": None, "name": "get"}, {}, FAIL), ({"by": None}, {}, INCONCLUSIVE))
         ),
         # Not every copy comes after the same time: what the client reads late it has not read, be it a slow answer.
-        *(to(expected, hedging(), calls(3, gap, kind=DENIED, every=[{"took": 0.9}], apart=10.0), **QUICK) for gap, expected in ((0.49, INCONCLUSIVE), (0.51, FAIL))),
+        *(to(expected, HEDGING, calls(3, gap, kind=DENIED, every=[{"took": 0.9}], apart=10.0), **QUICK) for gap, expected in ((0.49, INCONCLUSIVE), (0.51, FAIL))),
         # Who lets the loser go hedges; who times out does not, though a server may notice late that it has left.
         *(to(expected, left(-0.002, number), left(0.002, 2, at=-50), calls(3, 0.1, kind=DENIED, apart=10.0), **QUICK) for number, expected in ((2, FAIL), (3, INCONCLUSIVE))),
         to(INCONCLUSIVE, left(-0.002, 2), calls(3, 0.1, kind=DENIED, apart=10.0), **QUICK),
         # One thing is no habit.
-        to(FAIL, hedging()[:1], calls(3, 0.1, kind=DENIED, apart=10.0), **QUICK),
+        to(FAIL, HEDGING[:1], calls(3, 0.1, kind=DENIED, apart=10.0), **QUICK),
         # Who has never sent a copy has read what it sends again.
         *(to(FAIL, calls(3, *gaps, kind=DENIED, apart=10.0, **about), **how) for about, how in (({}, QUICK), ({"by": None, "name": "get"}, {})) for gaps in ((0.019,), (0.001,) * 9)),
     ),
     *rows(
         "retry-after",
         *(
-            to(expected, hedging(), calls(2, gap, kind=INTERNAL, every=[ASKED], apart=10.0), calls(2, 2.2, kind=INTERNAL, last=FINE, every=[ASKED], at=50, apart=10.0), driven=True, n=n)
+            to(expected, HEDGING, calls(2, gap, kind=INTERNAL, every=[ASKED], apart=10.0), calls(2, 2.2, kind=INTERNAL, last=FINE, every=[ASKED], at=50, apart=10.0), driven=True, n=n)
             for gap, expected, n in ((0.019, INCONCLUSIVE, 2), (0.6, INCONCLUSIVE, 2), (0.7, FAIL, 4))
         ),
     ),

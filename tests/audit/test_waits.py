@@ -71,31 +71,17 @@ def outage(*attempts, kind=INTERNAL, name="out", at=0.0, **more):
     ]
 
 
-def reads_in_outage():
-    """An outage of 120 reads, which are retried after 1, 2 and 4 s."""
-    return [
-        call(
-            1.0,
-            2.0,
-            4.0,
-            kind=INTERNAL,
-            at=100 + 0.02 * each,
-            name="out",
-            method="GET",
-            request_bytes=0,
-            request_digest=None,
-        )
-        for each in range(120)
-    ]
-
-
-def call_of_another(method):
-    """Other requests in between, repeated after successes, so that fingerprints prove nothing."""
-    return [
-        *calls(1, 0.002, method=method, by=None, at=50.01),
-        *successes(6, 6, method=method),
-        *successes(5, 5, method=method, at=40, wait=0.3),
-    ]
+READS_IN_OUTAGE = [
+    call(1.0, 2.0, 4.0, kind=INTERNAL, at=100 + 0.02 * each, name="out", method="GET", request_bytes=0, request_digest=None)
+    for each in range(120)
+]  # fmt: skip
+"""An outage of 120 reads, which are retried after 1, 2 and 4 s."""
+OF_ANOTHER = [
+    *calls(1, 0.002, method="GET", by=None, at=50.01),
+    *successes(6, 6, method="GET"),
+    *successes(5, 5, method="GET", at=40, wait=0.3),
+]
+"""Other requests in between, repeated after successes, so that fingerprints prove nothing."""
 
 
 BACKOFF = rows(
@@ -131,7 +117,7 @@ BACKOFF = rows(
     *(
         to(
             WARN, calls(number, *[0.002] * 4, method="GET"), calls(4, *[0.002] * 4, method="GET", by=None, at=50),
-            call_of_another("GET"), n=3 * number + 12, says="grouped by fingerprint" if number == 1 else "backoff",
+            OF_ANOTHER, n=3 * number + 12, says="grouped by fingerprint" if number == 1 else "backoff",
         )
         for number in (1, 3)
     ),
@@ -168,7 +154,7 @@ QUITE_NOISY = {"fast": (0.002, 0.01)}
 JITTER = rows(
     "jitter",
     # A client that retries reads alone waits in the outage only: these waits count, unless it waits elsewhere.
-    to(WARN, calls(20, name="throttled"), reads_in_outage(), driven=True, n=360),
+    to(WARN, calls(20, name="throttled"), READS_IN_OUTAGE, driven=True, n=360),
     *(
         to(expected, spaced(number, middle, spread=spread))
         for number, middle, spread, expected in (
@@ -246,7 +232,7 @@ def at_a_beat(number, period, *, late=0.0, phase=0.2, strays=0):
 HERD = rows(
     "thundering herd",
     # A client that retries reads alone waits in the outage only: these waits count, unless it waits elsewhere.
-    to(WARN, calls(20, name="throttled"), reads_in_outage(), driven=True, n=120),
+    to(WARN, calls(20, name="throttled"), READS_IN_OUTAGE, driven=True, n=120),
     # The share of the first retries in one tenth of their wait: 90 % fail, what is certainly more than half warns; 20 decide.
     *(to(expected, together(same, others)) for same, others, expected in ((18, 2, WARN), (17, 3, WARN), (16, 4, WARN), (10, 10, PASS), (19, 0, INCONCLUSIVE))),
     # By hand: of 20, fifteen are 0.75 with a standard error of 0.097, which is 0.498 at least; of 200, 119 are 0.595 with 0.035, 0.505.
@@ -277,7 +263,7 @@ LAYERED = (1.0, 2.0, 0.01, 1.0, 2.0, 0.01, 1.0, 2.0)
 GROWS = rows(
     "backoff grows",
     # A client that retries reads alone waits in the outage only: these waits count, unless it waits elsewhere.
-    to(PASS, calls(20, name="throttled"), reads_in_outage(), driven=True, n=360),
+    to(PASS, calls(20, name="throttled"), READS_IN_OUTAGE, driven=True, n=360),
     *(to(expected, calls(3, 1.0, factor)) for factor, expected in ((1.0, WARN), (1.2, WARN), (1.3, PASS), (2.0, PASS))),
     # By fingerprint a caller that asks again looks like a wait that grows steeply.
     *(to(expected, calls(3, 0.5, 0.5 * factor, by=by, apart=90.0)) for factor, by, expected in ((2.0, None, PASS), (9.0, None, INCONCLUSIVE), (9.0, ID, PASS))),
