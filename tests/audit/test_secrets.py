@@ -20,6 +20,7 @@ from faultinject.store import ObjectStore
 from faultinject.store.stores import STORES
 from faultinject.vendors import get, names
 from tests.rows import each_row
+from tests.slowly import slowly
 
 console = pytest.importorskip("tests.console")
 
@@ -103,7 +104,7 @@ def ask_asgi(injector, target, headers):
     return "".join(said)
 
 
-@pytest.mark.parametrize("ask", [ask_wsgi, pytest.param(ask_asgi, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("ask", [ask_wsgi, slowly(ask_asgi)])
 def test_three_hundred_planted_secrets(ask, tmp_path, caplog):
     """None of them is in any output."""
     caplog.set_level(logging.DEBUG)
@@ -158,7 +159,7 @@ def leaks(secrets, outputs):
     }
 
 
-@pytest.mark.parametrize("ask", [ask_wsgi, ask_asgi])
+@pytest.mark.parametrize("ask", [ask_wsgi, slowly(ask_asgi)])
 def test_failures_and_explorations(ask, caplog):
     """The messages of failed tests, the report of an exploration, its code, and `repr()`."""
     caplog.set_level(logging.DEBUG)

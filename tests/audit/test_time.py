@@ -116,7 +116,7 @@ def lines_run(shape, number):
 @pytest.mark.parametrize(
     ("shape", "number", "most"),
     [
-        (hot_key, 500, 2_000),
+        slowly(hot_key, 500, 2_000),
         (crowds, 500, 2_000),
         (pooled_orders, 500, 2_000),
         slowly(orders, 500, 1_500),

@@ -31,6 +31,7 @@ from tests.journals import (
     successes,
     verdict,
 )  # fmt: skip
+from tests.slowly import slowly
 
 from .rows import FAIL, INCONCLUSIVE, PASS, WARN, each_holds, rows, to
 
@@ -843,7 +844,7 @@ def test_jitter_is_never_called_rigid(made):
     assert WARN not in [verdict("jitter", made(seed), fast=(0.0003, 0.001)) for seed in range(5)]
 
 
-@pytest.mark.parametrize("low", [0.74, 0.67], ids=["15 % to both sides", "20 % to both sides"])
+@pytest.mark.parametrize("low", [slowly(0.74), 0.67], ids=["15 % to both sides", "20 % to both sides"])
 def test_jitter_is_never_called_a_herd(low):
     """Eleven of twenty waits come together by chance in some of twenty seeds, sixteen in none."""
     found = {verdict("thundering herd", drawn(20, 1.0, low=low, seed=seed)) for seed in range(20)}
