@@ -78,7 +78,7 @@ def rules() -> None:
 
 def mistakes() -> None:
     """Mistakes that a type checker refuses."""
-    wrong = [
+    print(
         Rule("http:503", bogus=3),  # type: ignore[call-arg]
         Rule("http:503", tmes=3),  # type: ignore[call-arg]
         Rule("http:503", times=[1]),  # type: ignore[arg-type]
@@ -93,8 +93,7 @@ def mistakes() -> None:
         inject(["http:503"]),  # type: ignore[arg-type]
         Scenario(rules={"http:503"}),  # type: ignore[arg-type]
         Scenario("http:503", "http:500"),  # type: ignore[call-arg]
-    ]
-    print(wrong)
+    )
 
 
 def of_a_wrapper(**keys: Unpack[RuleKeys]) -> Rule:
