@@ -1,7 +1,5 @@
 """One request to an app behind the middleware, without a server."""
 
-from __future__ import annotations
-
 from faultinject import WSGIFaultMiddleware
 
 

@@ -1,7 +1,5 @@
 """The reference of the command line: every command with its options, from the click program."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator

@@ -186,8 +186,7 @@ def golden(request):
         path = request.path.with_name(name)
         written = path.read_text(encoding="utf-8")
         inputs = re.findall(r"^>>> (.*)$", written, re.MULTILINE)
-        assert inputs, f"no inputs in {path}"
-        assert len(set(inputs)) == len(inputs), f"twice in {path}"
+        assert 0 < len(set(inputs)) == len(inputs), f"no inputs in {path}, or one twice"
         texts = [literal_eval(each) if each[0] in "'\"" else each for each in inputs]
         said = (
             "\n\n".join(f">>> {each}\n{say(text)}" for each, text in zip(inputs, texts, strict=True)) + "\n"
@@ -228,8 +227,7 @@ def pytest_ignore_collect(collection_path, config):
         return not says_slow(collection_path) or None
     if config.option.markexpr == "not live" and collection_path.is_dir():
         folder = collection_path.relative_to(ROOT).parts if collection_path.is_relative_to(ROOT) else ()
-        if not LIVE.isdisjoint(folder):
-            return True
+        return not LIVE.isdisjoint(folder) or None
     return None
 
 
@@ -256,8 +254,7 @@ def pytest_make_collect_report(collector):
     report = yield
     given = getattr(collector.config, "workerinput", None)
     if given is not None and isinstance(collector, pytest.Dir):
-        parts, own = given["workercount"], int(given["workerid"].removeprefix("gw"))
-        first = len(report.result) * own // parts
+        first = len(report.result) * int(given["workerid"].removeprefix("gw")) // given["workercount"]
         report.result = report.result[first:] + report.result[:first]
     return report
 

@@ -1,7 +1,5 @@
 """The console script, run in this process."""
 
-from __future__ import annotations
-
 import os
 import re
 import shlex

@@ -1,7 +1,5 @@
 """The calls of the control API for the reference page, from the routing table."""
 
-from __future__ import annotations
-
 from faultinject.control.calls import CALLS
 from tests.documents import escaped, table
 

@@ -1,7 +1,5 @@
 """One decision as plain data: what is done to a request, told without doing it."""
 
-from __future__ import annotations
-
 from functools import cache
 from types import SimpleNamespace
 from typing import NamedTuple

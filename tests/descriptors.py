@@ -3,8 +3,6 @@
 Other tests' threads open and close files elsewhere meanwhile.
 """
 
-from __future__ import annotations
-
 import os
 
 

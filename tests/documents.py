@@ -1,7 +1,5 @@
 """The pages that people read, README and documentation, with blocks and generated tables."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from pathlib import Path

@@ -3,8 +3,6 @@
 Importing them again takes longer than most tests.
 """
 
-from __future__ import annotations
-
 import gc
 import json
 import os

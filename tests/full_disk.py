@@ -1,7 +1,5 @@
 """A disk without room: the limit of a file's size stands for it."""
 
-from __future__ import annotations
-
 import resource
 from contextlib import contextmanager
 

@@ -1,12 +1,10 @@
 """The files of a request: `python tests/house.py`, with `-v` each with its calls."""
 
-from __future__ import annotations
-
 import asyncio
 import io
 import sys
 from collections import Counter
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 
 import faultinject
@@ -121,19 +119,19 @@ def rooms(ask):
 
 def main():
     """Print the table."""
-    for kind, interface in (("WSGI", wsgi), ("ASGI", asgi)):
-        for what, path, rule in (
-            ("injected", "/photos/cat.jpg", RULE),
-            ("delayed", "/photos/cat.jpg", DELAYED),
-            ("unmatched", "/films/cat.mp4", RULE),
-        ):
-            visited = rooms(interface(path, rule))
-            changes = sum(one != other for one, other in pairwise(visited))
-            files = len({*visited})
-            print(f"{kind}, {what}: {len(visited)} calls in {files} files, {changes} changes of file")
-            if "-v" in sys.argv:
-                for name, count in Counter(visited).most_common():
-                    print(f"    {count:3} {name}")
+    asked = [
+        ("injected", "/photos/cat.jpg", RULE),
+        ("delayed", "/photos/cat.jpg", DELAYED),
+        ("unmatched", "/films/cat.mp4", RULE),
+    ]
+    for interface, (what, path, rule) in product((wsgi, asgi), asked):
+        visited = rooms(interface(path, rule))
+        changes = sum(one != other for one, other in pairwise(visited))
+        told = f"{len(visited)} calls in {len({*visited})} files, {changes} changes of file"
+        print(f"{interface.__name__.upper()}, {what}: {told}")
+        if "-v" in sys.argv:
+            for name, count in Counter(visited).most_common():
+                print(f"    {count:3} {name}")
 
 
 if __name__ == "__main__":

@@ -4,8 +4,6 @@
 once. `text` writes the lines as a journal has them, `attempts` reads them back, `judged` is the verdict on them.
 """
 
-from __future__ import annotations
-
 import json
 import random
 import re
@@ -14,6 +12,7 @@ from io import BufferedReader, BytesIO
 from itertools import count
 
 from faultinject.audit.judging import judge, judge_run
+from faultinject.journal.attempts import Attempt
 from faultinject.journal.call_window import CallWindow
 from faultinject.journal.driven_run import DrivenRun
 from faultinject.journal.reading import read
@@ -216,14 +215,10 @@ def layered(number, *gaps, **more):
 
 def successes(number, again=0, *, at=-500.0, method="PUT", wait=0.5, **more):
     """Successful requests; the first `again` of them are repeated `wait` seconds later."""
-    found = [call(kind=FINE, at=at + each, method=method, by=None, **more) for each in range(number)]
-    twice = [
-        call(
-            kind=FINE, at=at + each + wait, method=method, by=None, path=found[each].lines[0]["path"], **more
-        )
-        for each in range(again)
-    ]
-    return [*found, *twice]
+    common = {"kind": FINE, "method": method, "by": None, **more}
+    found = [call(at=at + each, **common) for each in range(number)]
+    paths = [each.lines[0]["path"] for each in found[:again]]
+    return [*found, *(call(at=at + each + wait, **common, path=path) for each, path in enumerate(paths))]
 
 
 FAST = (0.0003, 0.001)
@@ -232,11 +227,12 @@ FAST = (0.0003, 0.001)
 
 def quick(usual=FAST[0], slow=FAST[1], *, number=25, at=-1000.0, **more):
     """Requests of a client that does not wait, which show how fast it is."""
-    lines = []
+    found = []
     for each in range(number):
-        lines.append(line(at, FINE, **{"method": "HEAD", "path": f"/bucket/cal-{each}", "connection": 1, "request_bytes": 0, "request_digest": None, **more}))  # fmt: skip
+        fields = {"method": "HEAD", "path": f"/bucket/cal-{each}", "connection": 1, "request_bytes": 0}
+        found.append(Made([line(at, FINE, **{**fields, "request_digest": None, **more})], "cal", True))
         at += TOOK + (slow if each % 10 == 9 else usual)
-    return [Made([each], "cal", True) for each in lines]
+    return found
 
 
 @dataclass(frozen=True)
@@ -298,21 +294,20 @@ def client(policy, asked, *, by=None, user_agent="acme/1.0"):
     for number in range(asked.calls):
         kind = draw.choice(asked.faults)
         most = 1 if kind is DENIED and not policy.asks_forbidden else policy.attempts
-        gaps, kinds, every = [], [], []
+        gaps, every = [], []
         for tried in range(most):
             form = asked.hint if tried == 0 and kind is not RESET else None
             seconds = 3.0 if form in ("seconds", "date") else None
             fields = {} if form is None else {"hint_form": form, "hint": seconds}
             if tried and not policy.rewinds:
                 fields |= {"request_bytes": 0, "request_digest": None}
-            kinds.append(kind if tried < asked.times else FINE)
-            every.append(kinds[-1] | fields)
-            if kinds[-1] is FINE:
+            every.append((kind if tried < asked.times else FINE) | fields)
+            if tried >= asked.times:
                 break
             gaps.append(policy.wait(draw, tried, seconds))
         path = f"/bucket/{user_agent.partition('/')[0]}-{asked.seed}-{number}"
         more = {"path": path, "method": asked.method, "user_agent": user_agent, **asked.more}
-        found.append(call(*gaps[: len(kinds) - 1], at=number * asked.apart, by=by, every=every, **more))
+        found.append(call(*gaps[: len(every) - 1], at=number * asked.apart, by=by, every=every, **more))
     return found
 
 
@@ -336,15 +331,10 @@ def threads(number, policy, *, requested=20, share=1.0, keys="own", by=None, see
                 break
             gaps.append(policy.wait(draw, len(gaps), None))
         more = {} if keys == "own" else {"path": "/bucket/k"}
-        body = {
-            "request_bytes": 100 + (turn if keys == "bodies" else 0),
-            "request_digest": str(turn if keys == "bodies" else 0),
-        }
-        made = call(
-            *gaps[: len(kinds) - 1], at=at, by=by, every=kinds, connection=40_000 + thread, **body, **more
-        )
-        found.append(made)
-        free[thread] = made.lines[-1]["answered"] + draw.uniform(0.0005, 0.002)
+        body = turn if keys == "bodies" else 0
+        more |= {"request_bytes": 100 + body, "request_digest": str(body), "connection": 40_000 + thread}
+        found.append(call(*gaps[: len(kinds) - 1], at=at, by=by, every=kinds, **more))
+        free[thread] = found[-1].lines[-1]["answered"] + draw.uniform(0.0005, 0.002)
     return found
 
 
@@ -359,9 +349,9 @@ def text(*groups):
     return "".join(json.dumps(each, separators=(",", ":")) + "\n" for each in lines(*groups))
 
 
-def attempts(*groups, skipped=None):
-    """The requests of a journal of these calls, as they are read."""
-    return parsed(text(*groups), skipped)
+def attempts(*groups):
+    """The requests of these calls, as a journal of them is read."""
+    return [Attempt.of(each) for each in lines(*groups)]
 
 
 def parsed(journal, skipped=None):
@@ -405,23 +395,22 @@ def judged(
     if fast:
         agents = [each.lines[0]["user_agent"] for each in made] or ["acme/1.0"]
         made += quick(*fast, user_agent=max(set(agents), key=agents.count))
-    last = max([0.0, *(each["arrived"] for one in made for each in one.lines)])
-    for each in unread:
-        for own in each.lines:
-            own.update(
-                {name: own[name] and own[name] + last + LATER for name in ("arrived", "answered", "time")}
-            )
+    last = max([0.0, *(each["arrived"] for each in lines(made))])
+    for each in lines(unread):
+        each.update(
+            {name: each[name] and each[name] + last + LATER for name in ("arrived", "answered", "time")}
+        )
     made += unread
-    ends = [each["answered"] or each["arrived"] for one in made for each in one.lines]
-    read_at = max([0.0, *ends]) + (0.4 if unread else LATER) if until is None else until
+    ends = [0.0, *(each["answered"] or each["arrived"] for each in lines(made))]
+    read_at = max(ends) + (0.4 if unread else LATER) if until is None else until
     own = [
         each.window(f"call {number // 50}")
         for number, each in enumerate(made)
         if driven or (each.told and each.name != "cal")
     ]
+    later = late if callable(late) else lambda _: late
     for number, each in enumerate(own):
-        own_late = late(number) if callable(late) else late
-        each.began -= start + (0.0 if each.name == "cal" else own_late)
+        each.began -= start + (0.0 if each.name == "cal" else later(number))
     windows = [*windows, *own]
     seen = attempts(made)
     if driven:

@@ -1,7 +1,5 @@
 """A lock that another process seems to have."""
 
-from __future__ import annotations
-
 import fcntl
 from contextlib import contextmanager
 

@@ -1,10 +1,9 @@
 """The lines of the log, as the reference shows them: from the modules that log them."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Iterator
+from itertools import takewhile
 
 from tests.documents import ROOT, escaped, table
 
@@ -56,9 +55,5 @@ def docstring(function: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
 
 def comment(source: list[str], line: int) -> str:
     """The comment above a line of a module."""
-    above: list[str] = []
-    for text in reversed(source[: line - 1]):
-        if not text.lstrip().startswith("# "):
-            break
-        above.insert(0, text.strip().removeprefix("# "))
-    return " ".join(above)
+    above = takewhile(lambda text: text.lstrip().startswith("# "), reversed(source[: line - 1]))
+    return " ".join(reversed([text.strip().removeprefix("# ") for text in above]))

@@ -1,7 +1,5 @@
 """Servers on threads of this process."""
 
-from __future__ import annotations
-
 import socket
 import threading
 from contextlib import contextmanager, suppress

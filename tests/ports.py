@@ -1,7 +1,5 @@
 """Ports that are kept for one server, or on which nobody listens."""
 
-from __future__ import annotations
-
 import socket
 
 

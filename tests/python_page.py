@@ -4,8 +4,6 @@ It is made here and not by Sphinx's autodoc: docstrings are Markdown, in which o
 them as reStructuredText, and a page that is a file is read on GitHub too and is compared with the code by the tests.
 """
 
-from __future__ import annotations
-
 import inspect
 import re
 import textwrap
@@ -13,7 +11,7 @@ import typing
 from collections import Counter
 from collections.abc import Collection, Mapping
 from functools import cached_property
-from types import FunctionType, ModuleType, UnionType
+from types import FunctionType, UnionType
 
 import faultinject
 from faultinject import exceptions, plugins, strategies, vendors
@@ -78,10 +76,14 @@ MEMBERS = {
 ATTRIBUTES = {
     "Call": "attempts first last retries signal closed shared cut name returned error",
     "Exploration": "seconds",
+    "Outcome": "",
     "Run": "scenario requests error",
     "State": "scenario seed began on until why_off generation",
 }
-"""The promised attributes of the classes that have others as well."""
+"""The promised attributes of the classes that have others as well.
+
+Another page explains those of `Outcome`.
+"""
 MADE_BY_USERS = (
     "ASGIFaultMiddleware",
     "Fault",
@@ -119,6 +121,15 @@ MODULES = (
 )
 
 
+PARTS = re.compile(
+    rf"^(?P<title>{'|'.join(TITLES)}):\n(?P<body>(?:(?: .*)?\n)*)"
+    r"|^(?P<example>>>> (?:.+\n)+)"
+    rf"|^(?P<prose>(?:(?!(?:{'|'.join(TITLES)}):\n|>>> ).*\n)+)",
+    re.MULTILINE,
+)
+"""The parts of a docstring: sections, examples, and what stands between them."""
+
+
 class Verbatim:
     """An annotation as the source has it."""
 
@@ -147,27 +158,29 @@ def in_words(kind: object) -> str:
 
 def page() -> str:
     """The whole page."""
-    parts = [HEAD]
-    names = [name for name in faultinject.__all__ if not isinstance(getattr(faultinject, name), ModuleType)]
-    functions = [name for name in names if isinstance(getattr(faultinject, name), FunctionType)]
+    values = {name: getattr(faultinject, name) for name in faultinject.__all__}
+    functions = {name: value for name, value in values.items() if isinstance(value, FunctionType)}
     # What an interpreter words in its own way, such as a union, has its docstring in the source alone.
-    classes = [name for name in names if isinstance(getattr(faultinject, name), type)]
-    parts += ["## Functions\n", *(entry(name, getattr(faultinject, name)) for name in functions)]
-    parts += [
+    classes = {
+        name: value
+        for name, value in values.items()
+        if isinstance(value, type) and not issubclass(value, Exception)
+    }
+    words = {
+        name: typing.get_args(value)
+        for name, value in values.items()
+        if typing.get_origin(value) is typing.Literal
+    }
+    parts = [
+        HEAD,
+        "## Functions\n",
+        *(entry(*each) for each in functions.items()),
         "## Classes\n",
-        *(
-            entry(name, getattr(faultinject, name))
-            for name in classes
-            if not issubclass(getattr(faultinject, name), Exception)
-        ),
+        *(entry(*each) for each in classes.items()),
+        "## Words\n\nThe types of attributes that have one of a few words.\n",
+        *(f"- `{name}`: {', '.join(f'`{each}`' for each in found)}" for name, found in words.items()),
+        "",
     ]
-    parts.append("## Words\n\nThe types of attributes that have one of a few words.\n")
-    parts += [
-        f"- `{name}`: {', '.join(f'`{each}`' for each in typing.get_args(getattr(faultinject, name)))}"
-        for name in names
-        if typing.get_origin(getattr(faultinject, name)) is typing.Literal
-    ]
-    parts.append("")
     for module, listed, sentence in MODULES:
         parts.append(f"## {module.__name__}\n\n{sentence}\n")
         prefix = f"{module.__name__.partition('.')[2]}."
@@ -200,8 +213,6 @@ def entry(name: str, found: object, prefix: str = "") -> str:
     else:
         titles = OF_VALUES if name in VALUES else OF_OTHERS
     kept = ATTRIBUTES[name].split() if name in ATTRIBUTES else None
-    if name == OF_THE_JOURNAL:
-        kept = ()
     parts.append(described(documented(found), titles, kept))
     if name == OF_THE_JOURNAL:
         parts.append("Its attributes are the fields of a line of the journal: [Fields](journal.md#fields).\n")
@@ -281,16 +292,11 @@ def signature(found: object) -> str:
     shown = str(inspect.Signature(parameters))
     if len(shown) + len(returns) <= WIDTH:
         return f"{shown}{returns}"
-    lines = []
-    starred = False
-    for each in parameters:
-        if each.kind is each.KEYWORD_ONLY and not starred:
-            lines.append("    *,")
-            starred = True
-        starred = starred or each.kind is each.VAR_POSITIONAL
-        lines.append(f"    {each},")
-    inside = "\n".join(lines)
-    return f"(\n{inside}\n){returns}"
+    lines = [f"    {each},\n" for each in parameters]
+    kinds = [each.kind for each in parameters]
+    if inspect.Parameter.KEYWORD_ONLY in kinds and inspect.Parameter.VAR_POSITIONAL not in kinds:
+        lines.insert(kinds.index(inspect.Parameter.KEYWORD_ONLY), "    *,\n")
+    return f"(\n{''.join(lines)}){returns}"
 
 
 def block(text: str) -> str:
@@ -306,41 +312,19 @@ def described(text: str, titles: Mapping[str, str] = TITLES, kept: Collection[st
         titles: the title of each section; it is left out where that is empty.
         kept: the names that its lists have; None: all.
     """
-    lines = text.splitlines()
     parts: list[str] = []
-    prose: list[str] = []
-
-    def flush() -> None:
-        if prose:
-            parts.append("\n".join(prose).strip() + "\n")
-            prose.clear()
-
-    at = 0
     above = ""
-    while at < len(lines):
-        line = lines[at]
-        if line.removesuffix(":") in TITLES and line.endswith(":"):
-            flush()
-            end = at + 1
-            while end < len(lines) and (not lines[end] or lines[end][0] == " "):
-                end += 1
-            title = titles[line.removesuffix(":")]
-            if title:
-                body = textwrap.dedent("\n".join(lines[at + 1 : end]))
-                parts.append(section("" if title == above else title, of_names(kept, body)))
-            above = title
-            at = end
-        elif line.startswith(">>> "):
-            flush()
-            end = at
-            while end < len(lines) and lines[end]:
-                end += 1
-            parts.append(block("\n".join(lines[at:end])))
-            at = end
+    for found in PARTS.finditer(f"{text}\n"):
+        if name := found["title"]:
+            if titles[name]:
+                title = "" if titles[name] == above else titles[name]
+                parts.append(section(title, of_names(kept, textwrap.dedent(found["body"]))))
+            above = titles[name]
+        elif found["example"]:
+            parts.append(block(found["example"].rstrip("\n")))
         else:
-            prose.append(escaped(line))
-            at += 1
-    flush()
+            prose = "\n".join(map(escaped, found["prose"].splitlines())).strip()
+            parts.append(f"{prose}\n")
     return "\n".join(each for each in parts if each.strip())
 
 
@@ -357,9 +341,6 @@ def section(title: str, body: str) -> str:
         if found := re.match(r"([\w*]+(?:(?:, | and )[\w*]+)*): (.*)", line):
             items.append(f"- `{found[1]}`: {escaped(found[2])}")
         elif line.strip():
-            text = escaped(line.strip())
-            items.append(
-                f"  {text}" if items and line[0] == " " else f"- {text}" if not items else f"  {text}"
-            )
+            items.append(f"{'  ' if items else '- '}{escaped(line.strip())}")
     listed = "\n".join(items) + "\n"
     return f"{title}:\n\n{listed}" if title and items else listed

@@ -1,7 +1,5 @@
 """Tables whose rows are asked in one test, which costs more than most rows do."""
 
-from __future__ import annotations
-
 import functools
 import inspect
 

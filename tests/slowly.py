@@ -1,23 +1,14 @@
 """Parameters of which the default suite takes a few, and `-m slow` the others."""
 
-from __future__ import annotations
-
 import pytest
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from typing import TypeVar
 
-    T = TypeVar("T")
-
-
-def others_slowly(values: Iterable[T], quick: Callable[[T], bool]) -> list[object]:
+def others_slowly(values, quick):
     """The values as parameters; those that are not quick are marked slow."""
     return [each if quick(each) else pytest.param(each, marks=pytest.mark.slow) for each in values]
 
 
-def slowly(*row: object) -> object:
+def slowly(*row):
     """Mark one row of parameters slow."""
     return pytest.param(*row, marks=pytest.mark.slow)
 

@@ -1,10 +1,9 @@
 """A program that serves, in a group of processes and on a port of its own."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from contextlib import suppress
@@ -19,6 +18,12 @@ def executable(name):
     """A program beside this interpreter or on the path; None without one."""
     beside = Path(sys.executable).with_name(name)
     return str(beside) if beside.exists() else shutil.which(name)
+
+
+def answers(port):
+    """Whether something listens on a port."""
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", int(port))) == 0
 
 
 class Started:

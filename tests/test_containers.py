@@ -1,18 +1,16 @@
 """The files of the containers' page do what it says; their commands run without Docker."""
 
-from __future__ import annotations
-
 import http.client
 import json
 import os
+import re
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import click
@@ -22,9 +20,11 @@ import yaml
 from faultinject import Scenario
 from faultinject.cli.program import group as program
 from faultinject.rules.names import VARIABLES
+from tests.console import command
 from tests.documents import BLOCKS
 from tests.ports import ReservedPort
-from tests.until import STARTS_WITHIN
+from tests.started import answers
+from tests.until import STARTS_WITHIN, until
 
 pytestmark = pytest.mark.live
 
@@ -55,6 +55,7 @@ def surroundings() -> dict[str, str]:
 @contextmanager
 def container(folder: Path, file: str, environment: dict[str, str]) -> Iterator[int]:
     """Run the image's command in a folder, in place of `/app` and `/journal`; gives its port."""
+    (folder / "app.py").write_text(FILES["app.py"], encoding="utf-8")
     with ReservedPort() as port:
         published = next(
             line.removeprefix("EXPOSE ") for line in FILES[file].splitlines() if line.startswith("EXPOSE")
@@ -73,14 +74,8 @@ def container(folder: Path, file: str, environment: dict[str, str]) -> Iterator[
             words, cwd=folder, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
         try:
-            end = time.monotonic() + STARTS_WITHIN
-            while True:
-                with socket.socket() as client:
-                    if client.connect_ex(("127.0.0.1", port)) == 0:
-                        break
-                assert process.poll() is None, process.stdout.read().decode()
-                assert time.monotonic() < end
-                time.sleep(0.05)
+            until(lambda: answers(port) or process.poll() is not None, patience=STARTS_WITHIN)
+            assert process.poll() is None, process.stdout.read().decode()
             yield port
         finally:
             process.send_signal(signal.SIGTERM)
@@ -90,28 +85,28 @@ def container(folder: Path, file: str, environment: dict[str, str]) -> Iterator[
 
 def put(port: int, path: str) -> int:
     """The status of a PUT."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=STARTS_WITHIN)
-    connection.request("PUT", path, b"meow")
-    status = connection.getresponse().status
-    connection.close()
-    return status
-
-
-def report(journal: Path) -> tuple[int, str]:
-    """The exit code and text of `report` on a journal."""
-    command = [sys.executable, "-m", "faultinject", "report", "--format", "markdown", str(journal)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=STARTS_WITHIN, check=False)
-    return done.returncode, done.stdout
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=STARTS_WITHIN)) as connection:
+        connection.request("PUT", path, b"meow")
+        return connection.getresponse().status
 
 
 @pytest.mark.slow
-def test_the_app_fails_twice_in_all(tmp_path):
-    """Two workers share their counts, and the journal can be judged, with compose's variables."""
-    (tmp_path / "app.py").write_text(FILES["app.py"], encoding="utf-8")
-    with container(tmp_path, "Dockerfile", COMPOSE["services"]["app"]["environment"]) as port:
-        assert sorted(put(port, "/photos/cat.jpg") for _ in range(8)) == [201] * 6 + [503] * 2
-    lines = map(json.loads, (tmp_path / "app.jsonl").read_text().splitlines())
-    assert len({(each["pid"], each["seq"]) for each in lines if each.get("status") == 503}) == 2
+@pytest.mark.parametrize(
+    ("environment", "faults"),
+    [(COMPOSE["services"]["app"]["environment"], 2), ({}, 0)],
+    ids=["compose's variables", "without variables"],
+)
+def test_the_app_fails_twice_in_all(environment, faults, tmp_path):
+    """Two workers share their counts, and the journal can be judged.
+
+    Without variables the app is untouched.
+    """
+    with container(tmp_path, "Dockerfile", environment) as port:
+        statuses = sorted(put(port, "/photos/cat.jpg") for _ in range(8))
+    lines = [json.loads(each) for path in tmp_path.glob("*.jsonl") for each in path.read_text().splitlines()]
+    injected = {(each["pid"], each["seq"]) for each in lines if each.get("status") == 503}
+    assert (statuses, len(injected)) == ([201] * (8 - faults) + [503] * faults, faults)
+    assert bool(lines) is bool(environment)
 
 
 @pytest.mark.slow
@@ -120,10 +115,8 @@ def test_pods_count_together(tmp_path, start_redis):
 
     The token of one switches the faults of both off.
     """
-    redis = start_redis()
-    (tmp_path / "app.py").write_text(FILES["app.py"], encoding="utf-8")
     environment = SHARED["data"] | SECRET["stringData"]
-    store = environment["FAULTINJECT_STORE"].replace("redis://redis:6379/0", redis.url)
+    store = environment["FAULTINJECT_STORE"].replace("redis://redis:6379/0", start_redis().url)
     environment |= {"FAULTINJECT_STORE": store}
     with (
         container(tmp_path, "Dockerfile", environment) as one,
@@ -150,23 +143,14 @@ def test_pods_count_together(tmp_path, start_redis):
 
 
 @pytest.mark.slow
-def test_without_variables_the_app_is_untouched(tmp_path):
-    """The same image, the same command."""
-    (tmp_path / "app.py").write_text(FILES["app.py"], encoding="utf-8")
-    with container(tmp_path, "Dockerfile", {}) as port:
-        assert [put(port, "/photos/cat.jpg") for _ in range(4)] == [201] * 4
-    assert [each.name for each in tmp_path.iterdir() if each.suffix == ".jsonl"] == []
-
-
-@pytest.mark.slow
 def test_the_store_fails_twice_for_every_call(tmp_path):
     """And is there for any language, path style."""
     with container(tmp_path, "store.Dockerfile", {}) as port:
-        assert [put(port, "/photos") for _ in range(3)] == [503, 503, 200]
-        assert [put(port, "/photos/cat.jpg") for _ in range(3)] == [503, 503, 200]
-    code, text = report(tmp_path / "store.jsonl")
-    assert code in (0, 1, 3)
-    assert "SlowDown" in text or "judged" in text
+        statuses = [put(port, path) for path in ("/photos", "/photos/cat.jpg") for _ in range(3)]
+    assert statuses == [503, 503, 200] * 2
+    told = command("report", "--format", "markdown", tmp_path / "store.jsonl")
+    assert told.exit_code in (0, 1, 3)
+    assert re.search("SlowDown|judged", told.stdout)
 
 
 def test_variables_are_those_that_there_are():
@@ -179,19 +163,16 @@ def test_variables_are_those_that_there_are():
     ]
     for environment in environments:
         assert set(environment) <= set(VARIABLES)
-        assert all(isinstance(value, str) for value in environment.values())
+        assert {*map(type, environment.values())} == {str}
         assert Scenario.parse(environment["FAULTINJECT_RULES"]).rules
     assert container_["envFrom"][0]["configMapRef"]["name"] == FAULTS["metadata"]["name"]
 
 
 def test_files_name_each_other():
     """The files of the page exist, and ports and volumes are the same in all of them."""
-    copied = {line.split()[1] for line in FILES["Dockerfile"].splitlines() if line.startswith("COPY")} - {
-        "wheels"
-    }
-    assert copied <= set(FILES)
+    copied = {line.split()[1] for line in FILES["Dockerfile"].splitlines() if line.startswith("COPY")}
     services = COMPOSE["services"]
-    assert services["store"]["build"]["dockerfile"] in FILES
+    assert {*copied, services["store"]["build"]["dockerfile"]} - {"wheels"} <= set(FILES)
     for name, file in (("app", "Dockerfile"), ("store", "store.Dockerfile")):
         [published] = services[name]["ports"]
         assert f"EXPOSE {published.rpartition(':')[2]}\n" in FILES[file]
@@ -206,8 +187,8 @@ def test_commands_of_the_workflow_exist():
     found = [shlex.split(line.split(" | ")[0].rstrip(" &")) for line in lines if "faultinject " in line]
     assert [words[1] for words in found] == ["serve", "report"]
     for words in found:
-        command = program.get_command(click.Context(program), words[1])
-        options = {flag for each in command.params for flag in each.opts}
+        named = program.get_command(click.Context(program), words[1])
+        options = {flag for each in named.params for flag in each.opts}
         assert {each for each in words if each.startswith("--")} <= options
 
 
@@ -224,20 +205,14 @@ def test_the_workflow_writes_the_report_into_the_summary(tmp_path):
     (tmp_path / "run-my-client").chmod(0o755)
     named = {step["name"]: step for step in WORKFLOW["jobs"]["retries"]["steps"] if "name" in step}
     environ = surroundings() | {"GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md")}
-    codes = []
+    bash = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c"]
     with ReservedPort() as port:
-        for name in ("Meet faults", "Report"):
+        for name, code in (("Meet faults", 0), ("Report", 3)):  # one call decides nothing
             script = named[name]["run"].replace("9000", str(port))
-            codes.append(
-                subprocess.run(
-                    ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
-                    cwd=tmp_path,
-                    env=environ,
-                    timeout=STARTS_WITHIN,
-                    check=False,
-                ).returncode
+            done = subprocess.run(
+                [*bash, script], cwd=tmp_path, env=environ, timeout=STARTS_WITHIN, check=False
             )
-    assert codes == [0, 3]  # one call decides nothing
+            assert (name, done.returncode) == (name, code)
     assert "not enough data for any check" in (tmp_path / "summary.md").read_text(encoding="utf-8")
     lines = map(json.loads, (tmp_path / "store.jsonl").read_text(encoding="utf-8").splitlines())
     requests = [(each["method"], each["path"]) for each in lines if each.get("method")]

@@ -3,8 +3,6 @@
 `python -m tests.test_docs` writes them anew.
 """
 
-from __future__ import annotations
-
 import ast
 import inspect
 import json
@@ -111,22 +109,18 @@ def faults() -> str:
 
 def vendor_rows() -> str:
     """One row a vendor."""
-    rows = []
-    for name in vendors.names():
-        vendor = vendors.get(name)
-        throttles = ", ".join(f"`{row.address}`" for row in vendor.group("@throttle"))
-        headers = ", ".join(f"`{header}`" for header, _ in vendor.id_headers) or "none"
-        rows.append(
-            (
-                f"[`{name}`](vendors/{name}.md)",
-                vendor.title,
-                len(vendor.errors),
-                sum(row.message_source == "wire" for row in vendor.errors),
-                f"`{vendor.content_type}`",
-                headers,
-                throttles,
-            )
+    rows = (
+        (
+            f"[`{each.id}`](vendors/{each.id}.md)",
+            each.title,
+            len(each.errors),
+            sum(row.message_source == "wire" for row in each.errors),
+            f"`{each.content_type}`",
+            vendor_pages.code(header for header, _ in each.id_headers) or "none",
+            vendor_pages.code(row.address for row in each.group("@throttle")),
         )
+        for each in map(vendors.get, vendors.names())
+    )
     return table(("id", "service", "rows", "seen", "Content-Type", "id headers", "throttling"), rows)
 
 
@@ -157,18 +151,22 @@ def left_out() -> str:
 
 def profile_rows() -> str:
     """One row a profile, with what it promises."""
-    rows = []
-    for name in profile_names():
-        profile = get(name)
-        waits = "; ".join(f"{kind}: {in_words(each)}" for kind, each in profile.waits.items())
-        quota = "; ".join(
-            f"{kind}: {' or '.join(map(str, numbers))}" for kind, numbers in profile.quota.items()
+    rows = (
+        (
+            f"`{each.name}`",
+            each.title,
+            "" if each.most is None else each.most,
+            by_kind({kind: in_words(waits) for kind, waits in each.waits.items()}),
+            by_kind({kind: " or ".join(map(str, numbers)) for kind, numbers in each.quota.items()}),
         )
-        most = "" if profile.most is None else profile.most
-        rows.append(
-            (f"`{name}`", profile.title, most, waits.removeprefix("any: "), quota.removeprefix("any: "))
-        )
+        for each in map(get, profile_names())
+    )
     return table(("profile", "whose promise", "attempts", "waits", "retries in an outage"), rows)
+
+
+def by_kind(promises: dict[str, str]) -> str:
+    """The promises after each kind of failure, in one cell."""
+    return "; ".join(f"{kind}: {promise}" for kind, promise in promises.items()).removeprefix("any: ")
 
 
 def in_words(waits: Any) -> str:
@@ -387,8 +385,7 @@ def test_every_outcome_that_this_version_has_is_explained() -> None:
         each for each in (*told, *passed_on) if Outcome.of(line(did=each)).injected != (each in told)
     ] == []
     source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "faultinject").rglob("*.py"))
-    for word in (*told, *passed_on):
-        assert f'"{word}"' in source, word
+    assert [word for word in (*told, *passed_on) if f'"{word}"' not in source] == []
     of_filters = {*re.findall(r'^    did = "(\w+)"', source, re.MULTILINE)}
     assert of_filters <= told, "the row `did` of docs/reference/journal.md has each word of a filter"
     assert {*told, *passed_on} == {*get_args(literals.Did)}, (
@@ -415,11 +412,12 @@ def named_files() -> list[tuple[str, tuple[str, ...]]]:
 def test_files_and_functions_that_the_pages_name_exist() -> None:
     """A file or function that was moved or renamed is moved on the pages too."""
     folders = ROOT, ROOT / "faultinject", *(ROOT / "faultinject" / "vendors").iterdir()
-    for path, names in named_files():
-        [place, *_] = [folder / path for folder in folders if (folder / path).is_file()] or [None]
+    named = named_files()
+    assert sum(bool(names) for _, names in named) >= 10
+    for path, names in named:
+        place = next((folder / path for folder in folders if (folder / path).is_file()), None)
         assert place is not None, f"{path} is not there"
-        if place.suffix == ".py":
-            assert set(names) <= defined(place), path
+        assert place.suffix != ".py" or set(names) <= defined(place), path
 
 
 @cache
@@ -427,17 +425,11 @@ def defined(path: Path) -> set[str]:
     """The functions, classes, methods and constants of a module, such as `Plan.run`."""
     found = set()
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        targets = getattr(node, "targets", [getattr(node, "target", None)])
+        found |= {each.id for each in targets if isinstance(each, ast.Name)}
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            found.add(node.name)
-        if isinstance(node, ast.ClassDef):
-            found |= {
-                f"{node.name}.{each.name}"
-                for each in node.body
-                if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)
-            }
-        for target in getattr(node, "targets", [getattr(node, "target", None)]):
-            if isinstance(target, ast.Name):
-                found.add(target.id)
+            methods = getattr(node, "body", []) if isinstance(node, ast.ClassDef) else []
+            found |= {node.name, *(f"{node.name}.{each.name}" for each in methods if hasattr(each, "name"))}
     return found
 
 
@@ -445,9 +437,9 @@ def test_every_promise_of_safety_has_its_test() -> None:
     """Each row of the table names one at least, and nothing but tests."""
     text = SAFETY.read_text(encoding="utf-8")
     rows = re.findall(r"^\| (?!promise).* \| (.*) \|$", text, re.MULTILINE)
+    named = re.compile(r"(`tests/[\w/]+\.py` \((`test_\w+`(, )?)+\)(, )?)*")
+    assert [cell for cell in rows if not named.fullmatch(cell)] == []
     assert len(rows) >= 20
-    for cell in rows:
-        assert re.sub(r"`tests/[\w/]+\.py` \((`test_\w+`(, )?)+\)(, )?", "", cell) == "", cell
 
 
 def line_of(block: Block) -> int:
@@ -457,12 +449,12 @@ def line_of(block: Block) -> int:
 
 def test_every_file_is_named_above_its_block() -> None:
     """No page shows to its reader what stands behind the language of a block."""
-    unnamed = []
-    for block in BLOCKS:
-        name = re.search(r"file=(\S+)", block.info or "")
-        start = line_of(block)
-        if name and PAGES[block.page].splitlines()[start - 2 : start] != [f"**`{name[1]}`**", ""]:
-            unnamed.append(block.place)
+    unnamed = [
+        block.place
+        for block in BLOCKS
+        for name in re.findall(r"file=(\S+)", block.info or "")
+        if PAGES[block.page].splitlines()[: line_of(block)][-2:] != [f"**`{name}`**", ""]
+    ]
     assert not unnamed
 
 
@@ -514,11 +506,6 @@ def test_no_page_grows_past_its_budget() -> None:
     words = {page: len(tables.sub("", text).split()) for page, text in written.items()}
     too_long = {page: count for page, count in words.items() if count > budgets[page]}
     assert too_long == {}, "these pages have more words of their own than tests/budgets.toml allows"
-
-
-def test_the_pages_name_things() -> None:
-    """The check of names has something to check."""
-    assert sum(bool(names) for _, names in named_files()) >= 10
 
 
 if __name__ == "__main__":

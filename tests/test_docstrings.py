@@ -1,7 +1,5 @@
 """Arguments, attributes and modules that a docstring names exist, also after a renaming."""
 
-from __future__ import annotations
-
 import ast
 import re
 from functools import cache
@@ -62,9 +60,8 @@ def attributes(class_: ast.ClassDef) -> set[str]:
         elif isinstance(node, ast.AnnAssign | ast.Assign):
             targets = [node.target] if isinstance(node, ast.AnnAssign) else node.targets
             named = {each.id for target in targets for each in ast.walk(target) if isinstance(each, ast.Name)}
-            found |= named
-            if "__slots__" in named and node.value is not None:
-                found |= {each.value for each in ast.walk(node.value) if isinstance(each, ast.Constant)}
+            slots = ast.walk(node.value) if "__slots__" in named and node.value is not None else ()
+            found |= named | {each.value for each in slots if isinstance(each, ast.Constant)}
     for each in class_.keywords:  # a struct's fields have the names by which they are printed
         if each.arg == "rename" and isinstance(each.value, ast.Dict):
             found |= {name.value for name in each.value.values if isinstance(name, ast.Constant)}
@@ -84,16 +81,15 @@ def test_what_is_named_is_there() -> None:
             if not isinstance(node, ast.ClassDef | Function):
                 continue
             docstring = ast.get_docstring(node) or ""
-            takes = parameters(node) if isinstance(node, Function) else set()
+            there = {"Args": parameters(node) if isinstance(node, Function) else attributes(node)}
             if isinstance(node, ast.ClassDef):
-                takes = has = attributes(node)
+                there["Attributes"] = there["Args"]
                 for each in node.body:
                     if isinstance(each, Function) and each.name == "__init__":
-                        takes = parameters(each)
-                missing += [(path, node.name, name) for name in told(docstring, "Attributes") - has]
-                looked += len(told(docstring, "Attributes"))
-            missing += [(path, node.name, name) for name in told(docstring, "Args") - takes]
-            looked += len(told(docstring, "Args"))
+                        there["Args"] = parameters(each)
+            for title, names in there.items():
+                missing += [(path, node.name, name) for name in told(docstring, title) - names]
+                looked += len(told(docstring, title))
         for name in re.findall(r"`([a-z_]+(?:\.[a-z_]+)+)`", path.read_text(encoding="utf-8")):
             if name.partition(".")[0] in ROOMS and not {name, name.rpartition(".")[0]} & MODULES:
                 missing.append((path, "module", name))

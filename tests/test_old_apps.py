@@ -3,8 +3,6 @@
 They keep their versions, and get their faults.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess
@@ -187,8 +185,8 @@ def test_an_app_of_2023_keeps_its_versions(name: str, wheel: Path, tmp_path: Pat
     before = environment.versions()
     environment.install(f"{wheel}[pytest]")
     assert before - environment.versions() == set()
-    done = environment.run(environment.python, "-m", "pytest", "-q", "--strict-markers", "test_app.py")
-    assert "2 passed" in done.stdout, done.stdout + done.stderr
-    done = environment.run(environment.python, "-m", "pytest", "-q", "--strict-markers", "test_store.py")
-    assert 'pip install "faultinject[serve]"' in done.stdout, done.stdout + done.stderr
-    assert "INTERNALERROR" not in done.stdout
+    pytest_ = (environment.python, "-m", "pytest", "-q", "--strict-markers")
+    for module, said in (("test_app.py", "2 passed"), ("test_store.py", 'pip install "faultinject[serve]"')):
+        done = environment.run(*pytest_, module)
+        assert said in done.stdout, done.stdout + done.stderr
+        assert "INTERNALERROR" not in done.stdout

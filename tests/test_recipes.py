@@ -1,7 +1,5 @@
 """A copy of the package follows the contributor's recipes, and a real request shows it."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

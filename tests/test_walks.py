@@ -8,15 +8,12 @@ what its steps run is run, but for `pip install`. `...` in what is printed stand
 any lines. Port 8000 becomes a free one.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,6 +21,8 @@ import yaml
 
 from tests.documents import BLOCKS, Block
 from tests.ports import ReservedPort
+from tests.started import answers
+from tests.until import until
 
 pytestmark = pytest.mark.live
 
@@ -48,9 +47,8 @@ class Walk:
     def __init__(self, folder: Path, port: int) -> None:
         self.folder = folder
         self.port = str(port)
-        environ = {name: value for name, value in os.environ.items() if not name.startswith("FAULTINJECT_")}
-        for name in ("PYTEST_CURRENT_TEST", "PYTEST_XDIST_WORKER"):
-            environ.pop(name, None)
+        hidden = ("FAULTINJECT_", "PYTEST_CURRENT_TEST", "PYTEST_XDIST_WORKER")
+        environ = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
         path = os.pathsep.join((str(Path(sys.executable).parent), environ.get("PATH", "")))
         # The imports of these plugins take longer than the tests of the pages, which need neither.
         self.environ = environ | {
@@ -82,14 +80,9 @@ class Walk:
             self.run(block, stays="stays" in info, status=int(named.get("exit", 0)))
         elif "runs" in info:
             steps = [step for job in yaml.safe_load(block.body)["jobs"].values() for step in job["steps"]]
-            commands = [step["run"] for step in steps if "run" in step]
-            for each in commands:
-                if not each.startswith("pip install "):
-                    self.run(
-                        Block(block.page, block.place, block.language, block.info, each),
-                        stays=False,
-                        status=0,
-                    )
+            for each in steps:
+                if not each.get("run", "pip install ").startswith("pip install "):
+                    self.run(block._replace(body=each["run"]), stays=False, status=0)
         elif block.language == "text" and self.printed is not None:
             self.compare(block)
 
@@ -105,7 +98,7 @@ class Walk:
                 )  # fmt: skip
             self.servers.append((process, output))
             self.printed = ""
-            self.until(lambda: self.answers() or process.poll() is not None, block.place)
+            self.until(lambda: answers(self.port) or process.poll() is not None, block.place)
             assert process.poll() is None, output.read_text()
             return
         done = subprocess.run(
@@ -116,16 +109,8 @@ class Walk:
         self.printed = re.sub(r"(?m)^faultinject: run .* s so far\n", "", done.stdout.decode())
         assert done.returncode == status, f"{block.place}\n{self.printed}"
 
-    def answers(self) -> bool:
-        """Whether something listens on the port."""
-        with socket.socket() as client:
-            return client.connect_ex(("127.0.0.1", int(self.port))) == 0
-
-    def until(self, true: object, place: str) -> None:
-        end = time.monotonic() + PATIENCE
-        while not true():  # type: ignore[operator]
-            assert time.monotonic() < end, place
-            time.sleep(0.05)
+    def until(self, true: Callable[[], object], place: str) -> None:
+        until(true, place, PATIENCE)
 
     def compare(self, block: Block) -> None:
         shown = self.own(block.body)
@@ -169,9 +154,8 @@ def lives(group: int) -> bool:
         os.killpg(group, 0)
     except ProcessLookupError:
         return False
-    if not Path("/proc/self/stat").exists():  # elsewhere the dead are reaped
-        return True
-    return any(is_alive_in(group, each) for each in Path("/proc").glob("[0-9]*/stat"))
+    stats = [*Path("/proc").glob("[0-9]*/stat")]  # elsewhere the dead are reaped
+    return not stats or any(is_alive_in(group, each) for each in stats)
 
 
 def is_alive_in(group: int, stat: Path) -> bool:

@@ -1,7 +1,5 @@
 """Waits for events, with a bound for a hang."""
 
-from __future__ import annotations
-
 import time
 
 PATIENCE = 60.0

@@ -1,7 +1,5 @@
 """The reference pages of the vendors, with each row of the catalogue."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 

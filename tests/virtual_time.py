@@ -1,7 +1,5 @@
 """Virtual time: a wait passes at once, and the clock moves by exactly its seconds."""
 
-from __future__ import annotations
-
 import asyncio
 import selectors
 import time

@@ -38,7 +38,7 @@ KEYS = {
     "ArrowDown": 40, "Backspace": 8,
 }  # fmt: skip
 """The keys that do something else than to write themselves, with their Windows codes."""
-SHIFT, CONTROL = 8, 2
+CONTROL = 2
 # Read until two frames agree: the content above may still grow, and Chromium scrolls a frame later.
 WHERE = """(async () => {
     let middle = null;

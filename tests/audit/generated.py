@@ -5,8 +5,6 @@ time, judges its journal as `report` does, and compares the findings with the cl
 does that with one of them, and prints its description, its journal and the findings.
 """
 
-from __future__ import annotations
-
 import argparse
 import logging
 import re
@@ -160,24 +158,15 @@ def table(tallies: dict[str, Tally]) -> str:
         "|---|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for calls, it in tallies.items():
-        deeds = sum(it.kinds[kind] for kind in (CAUGHT, PASSED, UNDECIDED))
-        numbers = (
-            it.clients,
-            it.right,
-            it.right_blamed,
-            deeds,
-            it.kinds[CAUGHT],
-            it.kinds[PASSED],
-            it.kinds[UNDECIDED],
-        )
+        kinds = [it.kinds[kind] for kind in (CAUGHT, PASSED, UNDECIDED)]
+        numbers = (it.clients, it.right, it.right_blamed, sum(kinds), *kinds)
         rows.append(f"| {calls} | {' | '.join(map(str, numbers))} |")
     for calls, it in tallies.items():
-        for (kind, what, why), numbers in sorted(
-            it.cases.items(), key=lambda each: (each[0][0], -len(each[1]))
-        ):
-            rows.append(
-                f"{calls} {kind} {len(numbers)} × {what}{f' ({why})' if why else ''}: client {numbers[0]}"
-            )
+        cases = sorted(it.cases.items(), key=lambda each: (each[0][0], -len(each[1])))
+        rows += [
+            f"{calls} {kind} {len(numbers)} × {what}{f' ({why})' if why else ''}: client {numbers[0]}"
+            for (kind, what, why), numbers in cases
+        ]
     return "\n".join(rows)
 
 
@@ -220,15 +209,10 @@ def main() -> None:
     given = parser.parse_args()
     if given.client is None:
         print(table(tallied(given.seed, given.clients, processes=given.processes)))
-    else:
-        lines = list(shown(given.seed, given.client))
-        print(
-            "\n".join(
-                lines
-                if given.show
-                else [each for each in lines if each.startswith((BLAMED, CAUGHT, PASSED, UNDECIDED))]
-            )
-        )
+        return
+    for each in shown(given.seed, given.client):
+        if given.show or each.startswith((BLAMED, CAUGHT, PASSED, UNDECIDED)):
+            print(each)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,5 @@
 """Rows of truth tables: a client as it is described, and what a check must say of it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from tests.journals import findings
@@ -51,22 +49,24 @@ def holds(row):
     """Assert that the check says so."""
     found = findings(row.check, *row.groups, **row.how)
     told = [(each.subject, each.verdict, each.n, each.message) for each in found]
-    if row.expected is None:
-        assert told == []
-    elif isinstance(row.expected, dict):
+    if isinstance(row.expected, dict):
         assert {each.subject: each.verdict for each in found} == row.expected, told
     else:
-        expected = row.expected if isinstance(row.expected, list) else [row.expected]
-        assert [each.verdict for each in found] == expected, told
-    if "n" in row.said:
-        numbers = row.said["n"] if isinstance(row.said["n"], list) else [row.said["n"]]
-        assert [each.n for each in found] == numbers, told
-    if "subject" in row.said:
-        assert [each.subject for each in found] == [row.said["subject"]], told
-    if "says" in row.said:
-        assert any(row.said["says"] in f"{each.message} {each.action}" for each in found), told
-    if "says_not" in row.said:
-        assert not any(row.said["says_not"] in f"{each.message} {each.action}" for each in found), told
+        assert [each.verdict for each in found] == ([] if row.expected is None else listed(row.expected)), (
+            told
+        )
+    for name in row.said.keys() & {"n", "subject"}:
+        assert [getattr(each, name) for each in found] == listed(row.said[name]), told
+    for name, expected in (("says", True), ("says_not", False)):
+        text = row.said.get(name)
+        assert text is None or any(text in f"{each.message} {each.action}" for each in found) is expected, (
+            told
+        )
+
+
+def listed(expected):
+    """One thing, or several, as a list."""
+    return expected if isinstance(expected, list) else [expected]
 
 
 def each_holds(*table):

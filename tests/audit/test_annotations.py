@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 import faultinject
-from faultinject.audit.reports import format_of, render
+from faultinject.audit.reports import render
 
 from .judged import attempt, call, finding, judgement
 from .rows import FAIL, INCONCLUSIVE, PASS, WARN
@@ -87,21 +87,28 @@ def test_a_failure_stands_at_the_marker(tests, test, place):
 def test_only_what_is_wrong_is_annotated():
     """A warning is a warning, unless the report is strict; what passed prints nothing."""
     found = judgement(finding("a", WARN), finding("b", PASS), finding("c", INCONCLUSIVE))
-    assert render(found, "github") == "::warning::a: something (n = 5)%0A→ See RFC 9110 10.2.3\n"
-    assert render(replace(found, strict=True), "github").startswith("::error::a: ")
-    assert render(judgement(finding("b", PASS)), "github") == ""
+    said = "a: something (n = 5)%0A→ See RFC 9110 10.2.3\n"
+    shown = [
+        render(each, "github") for each in (found, replace(found, strict=True), judgement(finding("b", PASS)))
+    ]
+    assert shown == [f"::warning::{said}", f"::error::{said}", ""]
 
 
 def test_nothing_judged_is_a_notice():
     """A run whose report proves nothing does not look like a success, and blames nobody."""
     found = judgement(finding("a", INCONCLUSIVE, "no call failed", 0), made=[])
-    text = render(found, "github")
-    assert text.startswith("::notice::Nothing could be judged: no call met a fault")
+    said = "Nothing could be judged: no call met a fault"
+    assert render(found, "github").startswith(f"::notice::{said}")
     [run] = json.loads(render(found, "sarif"))["runs"]
     [invocation] = run["invocations"]
     [note] = invocation["toolExecutionNotifications"]
-    assert (invocation["executionSuccessful"], note["level"], run["results"]) == (False, "note", [])
-    assert note["message"]["text"].startswith("Nothing could be judged")
+    told = (
+        invocation["executionSuccessful"],
+        note["level"],
+        note["message"]["text"][: len(said)],
+        run["results"],
+    )
+    assert told == (False, "note", said, [])
 
 
 def test_sarif(tests):
@@ -112,24 +119,19 @@ def test_sarif(tests):
     log = json.loads(render(found, "sarif"))
     [run] = log.pop("runs")
     assert log == {"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0"}
-    reference = {"text": "RFC 9110 10.2.3"}
-    rules = [{"id": "gives up", "help": reference}, {"id": "jitter", "help": reference}]
-    assert run["tool"] == {
-        "driver": {"name": "faultinject", "version": faultinject.__version__, "rules": rules}
+    results = run.pop("results")
+    rules = [{"id": name, "help": {"text": "RFC 9110 10.2.3"}} for name in ("gives up", "jitter")]
+    assert run == run | {
+        "tool": {"driver": {"name": "faultinject", "version": faultinject.__version__, "rules": rules}},
+        "invocations": [{"executionSuccessful": True, "toolExecutionNotifications": []}],
     }
-    assert run["invocations"] == [{"executionSuccessful": True, "toolExecutionNotifications": []}]
-    assert [(each["ruleId"], each["level"], each["locations"]) for each in run["results"]] == [
+    assert [(each["ruleId"], each["level"], each["locations"]) for each in results] == [
         ("gives up", "error", [at("tests/test_a.py", 6)]),
         ("jitter", "warning", [at("faultinject-report", 1)]),
     ]
-    assert run["results"][1]["message"]["text"].startswith("jitter: waits repeat (n = 5)\n→ See RFC 9110")
+    assert results[1]["message"]["text"].startswith("jitter: waits repeat (n = 5)\n→ See RFC 9110")
 
 
 def at(path, line):
     """A place as SARIF has it."""
     return {"physicalLocation": {"artifactLocation": {"uri": path}, "region": {"startLine": line}}}
-
-
-def test_a_file_name_chooses_the_format():
-    """As for the other formats."""
-    assert [format_of("a.sarif"), format_of("a.github")] == ["sarif", "github"]

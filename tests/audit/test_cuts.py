@@ -1,6 +1,7 @@
 """A journal that is cut, or mixed with another, never makes a client look worse than it is."""
 
 from dataclasses import replace
+from itertools import product
 
 import pytest
 from hypothesis import given, settings
@@ -80,7 +81,6 @@ def test_the_journal_of_another_client_changes_no_verdict(policy, asked, other, 
     until = mixed[-1].arrived + LATER
     alone = verdicts(attempts(mine), until=until)
     beside = verdicts(mixed, "acme/1.0", until=until)
-    assert not [name for name, verdict in beside.items() if verdict == FAIL != alone[name]]
     assert {name: alone[name] for name in beside} == beside
 
 
@@ -106,7 +106,6 @@ def test_a_journal_can_be_cut_at_every_line():
     whole = attempts(waits, junk)
     passes = verdicts(whole, until=LATER, profile="cos")
     assert (passes["attempts"], passes["malformed retry-after"]) == (PASS, PASS)
-    for later in (0.0, 1.5, 5.0):
-        for number in range(1, len(whole)):
-            until = min(whole[number - 1].arrived + later, whole[number].arrived)
-            assert not worse(verdicts(whole[:number], until=until, profile="cos"), passes)
+    for later, number in product((0.0, 1.5, 5.0), range(1, len(whole))):
+        until = min(whole[number - 1].arrived + later, whole[number].arrived)
+        assert not worse(verdicts(whole[:number], until=until, profile="cos"), passes)

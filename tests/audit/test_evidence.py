@@ -1,6 +1,7 @@
 """A FAIL needs a document that binds the client, or damage that was told or stored."""
 
 import json
+import re
 
 import pytest
 
@@ -23,12 +24,10 @@ AGENTS = {
 
 
 @pytest.mark.parametrize(("agent", "expected"), AGENTS.items())
-@pytest.mark.parametrize("check", ["jitter", "backoff"])
-def test_a_page_binds_the_clients_of_its_vendor(check, agent, expected):
+@pytest.mark.parametrize(("check", "wait"), [("jitter", 1.0), ("backoff", 0.001)])
+def test_a_page_binds_the_clients_of_its_vendor(check, wait, agent, expected):
     """Missing jitter or backoff breaks rules of three vendors, and no rule of the others."""
-    wait = 1.0 if check == "jitter" else 0.001
-    made = calls(12, wait, wait, kind=HTTP, user_agent=agent)
-    said = finding(check, made, profile=None)
+    said = finding(check, calls(12, wait, wait, kind=HTTP, user_agent=agent), profile=None)
     assert (said.verdict, [*said.evidence]) == (expected, ["wire", "document"])
 
 
@@ -54,8 +53,8 @@ def test_a_profile_that_is_chosen_says_whose_client_it_is():
 def test_a_client_that_never_retries_breaks_its_vendors_table():
     """Or harms its caller; of other failures no document says so."""
     known = finding("retries", calls(3, apart=50.0), calls(3, kind=HTTP, apart=50.0))
-    assert (known.verdict, known.documents[0].vendor) == (FAIL, "cos")
-    assert finding("retries", calls(3, kind=HTTP)).verdict == WARN
+    unknown = finding("retries", calls(3, kind=HTTP))
+    assert (known.verdict, known.documents[0].vendor, unknown.verdict) == (FAIL, "cos", WARN)
     heard = finding("retries", calls(3, kind=HTTP, name="upload", returned=False))
     assert (heard.verdict, [*heard.evidence]) == (FAIL, ["wire", "told", "document"])
 
@@ -63,16 +62,13 @@ def test_a_client_that_never_retries_breaks_its_vendors_table():
 def test_a_repeat_that_is_told_as_an_effect_has_one():
     """The same bytes under the same name are what is there already; another upload is one more."""
     post = {"kind": LOST, "last": FINE, "method": "POST", "operation": "PutObject"}
-    assert (
-        finding("non-idempotent retry", calls(3, 0.5, **post)).message
-        == "3 of 3 lost POSTs were retried without a precondition"
-    )
+    same = finding("non-idempotent retry", calls(3, 0.5, **post))
     more = finding("non-idempotent retry", calls(3, 0.5, **post, query="uploads"))
-    assert (more.message, [*more.evidence]) == (
+    assert [each.message for each in (same, more)] == [
+        "3 of 3 lost POSTs were retried without a precondition",
         "3 of 3 lost POSTs were retried, 3 took effect twice",
-        ["wire", "store", "document"],
-    )
-    assert "do not retry" not in more.action
+    ]
+    assert ([*more.evidence], "do not retry" in more.action) == (["wire", "store", "document"], False)
 
 
 def test_who_is_bound_stands_beside_each_document():
@@ -90,7 +86,9 @@ def test_a_promise_binds_the_client():
     """Its document is that of the profile."""
     said = finding("attempts", calls(3, 0.5), profile="aws-2026")
     [promise] = said.documents
-    assert (said.verdict, promise.binds, promise.name) == (FAIL, "client", get("aws-2026").reference)
+    profiles = get("aws-2026").reference
+    assert (said.verdict, promise.binds, promise.name) == (FAIL, "client", profiles)
+    assert said.reference.startswith(profiles)
 
 
 def test_reports_show_the_evidence_and_whom_each_document_binds():
@@ -101,10 +99,11 @@ def test_reports_show_the_evidence_and_whom_each_document_binds():
         for each in json.loads(render(found, "sarif"))["runs"][0]["results"]
         if each["ruleId"] == "jitter"
     ]
-    assert result["properties"]["evidence"] == ["wire", "document"]
-    assert {"name": "AWS SDKs: retry behavior", "binds": "vendor", "vendor": "aws"}.items() <= result[
-        "properties"
-    ]["documents"][2].items()
-    page = render(found, "html")
-    assert "Evidence: wire; document; Google SRE book: Handling Overload binds nobody; " in page
-    assert "AWS SDKs: retry behavior binds the clients of aws; " in page
+    properties = result["properties"]
+    assert (properties["evidence"], properties["documents"][2]) == (
+        ["wire", "document"],
+        properties["documents"][2] | {"name": "AWS SDKs: retry behavior", "binds": "vendor", "vendor": "aws"},
+    )
+    said = "Evidence: wire; document; Google SRE book: Handling Overload binds nobody; "
+    more = "AWS SDKs: retry behavior binds the clients of aws; "
+    assert re.search(f"{re.escape(said)}.*{re.escape(more)}", render(found, "html"), re.DOTALL)

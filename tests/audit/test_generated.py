@@ -77,28 +77,31 @@ def test_each_bug_is_caught(bug):
     client = wrong.change(Client(0, "0", "cos", (), told=True), Random(1))
     phases = [replace(each, calls=max(each.calls, 12)) for each in PHASES if each.name in (*wrong.phases, "twice")]  # fmt: skip
     made = run(replace(client, phases=tuple(phases)))
-    found = list(compared(made, judged(client, made)))
     assert made.deeds
     assert [
         each
-        for each in found
+        for each in compared(made, judged(client, made))
         if each.kind != CAUGHT and (each.kind == PASSED or each.what not in UNSEEN.get(bug, ()))
     ] == []
 
 
-def test_a_second_layer_that_is_gone_retries_nothing():
-    """A client that never retries does not retry the failures that the layer above it retried."""
-    layered = Client(0, "0", "cos", (), told=True, retried=PASSING - {"transport"}, outer=3, outer_kinds=frozenset(("transport",)))  # fmt: skip
-    client = BUGS["never retries"].change(layered, Random(1))
-    made = run(replace(client, phases=tuple(each for each in PHASES if each.name == "reset")))
-    assert made.deeds == {"does not retry": 8}
+LAYERED = Client(0, "0", "cos", (), told=True, retried=PASSING - {"transport"}, outer=3, outer_kinds=frozenset(("transport",)))  # fmt: skip
 
 
-def test_a_second_layer_waits_as_well():
-    """Its waits without jitter are the client's, too."""
-    client = Client(0, "0", "cos", (), told=True, jitter="none", retried=PASSING - {"transport"}, outer=3, outer_kinds=frozenset(("transport",)))  # fmt: skip
+@pytest.mark.parametrize(
+    ("client", "deeds"),
+    [
+        # A client that never retries does not retry the failures that the layer above it retried.
+        (BUGS["never retries"].change(LAYERED, Random(1)), {"does not retry": 8}),
+        # The waits of a second layer without jitter are the client's, too.
+        (replace(LAYERED, jitter="none"), {"has no jitter": 8}),
+    ],
+    ids=["gone", "without jitter"],
+)
+def test_a_second_layer(client, deeds):
+    """Its deeds are the client's own, while it is there."""
     made = run(replace(client, phases=tuple(each for each in PHASES if each.name == "reset")))
-    assert made.deeds == {"has no jitter": 8}
+    assert made.deeds == deeds
 
 
 def test_findings_are_compared_with_deeds():
@@ -122,8 +125,7 @@ def test_a_client_can_be_run_alone_and_shown():
     """Its description, its journal, the findings, and what they come to: each time the same."""
     client, made, findings, _ = examined("a", 3)
     lines = list(shown("a", 3))
-    assert lines == list(shown("a", 3))
-    assert lines[0] == str(client)
+    assert ([str(client), *lines[1:]], lines) == (lines, list(shown("a", 3)))
     assert len(lines) >= 2 + len(made.outcomes) + len(made.windows) + len(findings)
 
 

@@ -1,6 +1,7 @@
 """Attempts are grouped by the client's ids, a test's labels or fingerprints, or are shared."""
 
 import random
+from itertools import product
 
 import pytest
 from hypothesis import given
@@ -23,13 +24,12 @@ from tests.journals import (
     UNSEEN,
     Made,
     Policy,
+    attempts,
     call,
     fault,
     judged,
     line,
-    parsed,
     successes,
-    text,
     threads,
 )  # fmt: skip
 from tests.rows import each_row
@@ -44,8 +44,8 @@ KINDS = {
 
 def r(at, answer="200", *, body=None, id=None, number=None, retry=None, **more):
     """One request at a time, and what it got."""
-    hint = {"invocation": id, "attempt": number, "retry": retry}
-    hint = {name: value for name, value in hint.items() if value is not None}
+    given = {"invocation": id, "attempt": number, "retry": retry}
+    hint = {name: value for name, value in given.items() if value is not None}
     seen = KINDS[answer]["fault"] is not None and body is not None
     fields = {
         "path": "/photos/cat.jpg",
@@ -76,7 +76,7 @@ def told_of(call):
 def grouped(requests, **how):
     """The calls, by their beginning."""
     ordered = sorted(requests, key=lambda each: each["arrived"])
-    return group(parsed(text(Made(ordered))), **{"until": LATER, **how})
+    return group(attempts(Made(ordered)), **{"until": LATER, **how})
 
 
 def g(requests, *expected, **how):
@@ -405,8 +405,8 @@ def test_what_is_told_of_a_call_is_kept():
     first, second = grouped(
         [r(0, "503", query="a"), r(1, query="b")], windows=[w("upload", -1, 3, returned=False, error="no")]
     )
-    assert [(each.returned, each.error) for each in (first, second)] == [(None, None), (False, "no")]
-    assert {each.signal for each in (first, second)} == {"told"}
+    said = [(each.returned, each.error, each.signal) for each in (first, second)]
+    assert said == [(None, None, "told"), (False, "no", "told")]
 
 
 def left_out(*groups, **how):
@@ -467,15 +467,6 @@ def by_name(*groups, **how):
     return {each.name: each.verdict for each in judged(*groups, fast=None, **how).findings}
 
 
-def test_a_heartbeat_is_no_retry():
-    """A retry a tenth of a second after a failure is found, though polls come every second."""
-    found = beats(method="POST")
-    assert left_out(found) == {"repeated": 4}
-    assert not {FAIL, WARN} & {*by_name(found).values()}
-    retried = of(*(line(at + 0.1, FINE, path="/beat") for at in (10, 20, 30, 40)))
-    assert left_out(beats(kind=SLOW_DOWN), retried) == {}
-
-
 def loop(*rounds, fails=(), **more):
     """A script that puts twenty objects, and does so again: some writes of the first time fail."""
     return of(
@@ -487,46 +478,16 @@ def loop(*rounds, fails=(), **more):
     )
 
 
-def test_a_second_round_over_the_same_objects_is_no_retry():
-    """It comes as late as after a success; a client's own retry is sooner."""
-    found = loop(0.0, 4.0, fails=(1, 5, 9, 13))
-    assert left_out(found) == {"repeated": 4}
-    assert not {FAIL, WARN, PASS} & {verdict for name, verdict in by_name(found).items() if "retries" in name}
-    assert left_out(loop(0.0, fails=(1, 5, 9, 13)), loop(4.0)) == {"repeated": 4}
-    assert left_out(loop(0.0, 0.7, fails=(1, 5, 9, 13))) == {}
-    assert left_out(loop(0.0, fails=(1, 5, 9, 13)), of(line(4.1, FINE, path="/b/1"))) == {}
-
-
 def pooled(reached):
     """Make requests that fail three times and are retried on any free connection, and successes."""
-    failing = [
-        line(each * 0.1 + 0.01 * turn, SLOW_DOWN, path=f"/{each}", connection=1 + (each + turn) % 3)
-        for each in range(6)
-        for turn in range(3)
-    ]
     return of(
-        *failing, *(line(50 + each, FINE, path=f"/there/{each}", connection=1) for each in range(reached))
+        *(
+            line(each * 0.1 + 0.01 * turn, SLOW_DOWN, path=f"/{each}", connection=1 + (each + turn) % 3)
+            for each in range(6)
+            for turn in range(3)
+        ),
+        *(line(50 + each, FINE, path=f"/there/{each}", connection=1) for each in range(reached)),
     )
-
-
-def test_a_pool_of_connections_is_no_crowd_of_callers():
-    """Retries on any free connection are found if the client does not repeat its successes."""
-    assert left_out(pooled(6)) == {}
-    assert by_name(pooled(6))["gives up"] == PASS
-    assert left_out(pooled(0))["shared"] >= 3
-    turns = [
-        call(
-            0.3,
-            0.3,
-            0.3,
-            at=0.01 * thing,
-            by=None,
-            every=[{"connection": (each + thing) % 3} for each in range(4)],
-        )
-        for thing in range(3)
-    ]
-    assert left_out(turns) == {"shared": 3}
-    assert left_out(turns, successes(5)) == {}
 
 
 def workers(number, keys, kind, **more):
@@ -626,9 +587,85 @@ def batches(number=12):
     ]  # fmt: skip
 
 
+TURNS = [
+    call(0.3, 0.3, 0.3, at=0.01 * at, by=None, every=[{"connection": (each + at) % 3} for each in range(4)])
+    for at in range(3)
+]
+ROUND = loop(0.0, fails=(1, 5, 9, 13))
+TWO_ROUNDS = loop(0.0, 4.0, fails=(1, 5, 9, 13))
+SENT_TWICE = [line(at, SLOW_DOWN, path="/collect", method="POST", request_bytes=512, request_digest="twice", took=0.2) for at in (-30, -29.9)]  # fmt: skip
+
+
 @each_row(
     ("made", "expected"),
     [
+        # Polls come every second; a retry a tenth of a second after a failure is found.
+        (beats(method="POST"), {"repeated": 4}),
+        ([*beats(kind=SLOW_DOWN), *of(*(line(at + 0.1, FINE, path="/beat") for at in (10, 20, 30, 40)))], {}),
+        # A second round over the same objects is no retry: it is as late as after a success. A client's own is sooner.
+        (TWO_ROUNDS, {"repeated": 4}),
+        ([*ROUND, *loop(4.0)], {"repeated": 4}),
+        (loop(0.0, 0.7, fails=(1, 5, 9, 13)), {}),
+        ([*ROUND, *of(line(4.1, FINE, path="/b/1"))], {}),
+        # Retries on any free connection of a pool are found if the client does not repeat its successes.
+        (pooled(6), {}),
+        (pooled(0), {"shared": 5}),
+        (TURNS, {"shared": 3}),
+        ([*TURNS, *successes(5)], {}),
+        # A body that is sent twice at once is no doubt of others, not even where all are of one length.
+        (of(*posts(9, waits=(0.3, 0.4)), *SENT_TWICE), {"shared": 2}),
+    ],
+)
+def test_what_comes_again_is_a_retry_or_left_out(made, expected):
+    """It is counted by the reason."""
+    assert left_out(made) == expected
+
+
+OWN_BODIES = of(*(r(0.001 * each, "503", took=0.0003, body=f"now is {each:05}") for each in range(700)))
+"""A tight loop with a time stamp in its body."""
+
+
+@pytest.mark.parametrize(
+    "made", [beats(method="POST"), TWO_ROUNDS, OWN_BODIES], ids=["heartbeat", "second round", "tight loop"]
+)
+def test_what_comes_again_by_habit_is_no_retry(made):
+    """Nothing is said against it."""
+    found = by_name(made)
+    retries = {verdict for name, verdict in found.items() if "retries" in name}
+    assert not ({FAIL, WARN} & {*found.values()} or PASS in retries)
+
+
+def read_again(**change):
+    """An SDK reads what was refused, and a layer above it reads again with something changed."""
+    return [
+        call(
+            kind=kind,
+            at=10 * thing + after,
+            path=f"/photos/{thing}",
+            method="GET",
+            **(change if after else {}),
+        )
+        for thing in range(3)
+        for after, kind in ((0.0, KINDS["absent"]), (0.2, FINE))
+    ]
+
+
+WRITES_BETWEEN = [call(kind=FINE, at=10 * thing + 0.1, path=f"/photos/{thing}") for thing in range(3)]
+
+
+@each_row(
+    ("made", "expected"),
+    [
+        (pooled(6), {"gives up": PASS}),
+        # Hundreds of requests with their own bodies at a time are not said to lack retries.
+        (OWN_BODIES, {"gives up": INCONCLUSIVE, "retries": INCONCLUSIVE}),
+        # An SDK that reads again what was refused retries, unless it wrote or changed something in between.
+        (read_again(), {"permanent": WARN}),
+        ([*read_again(), *WRITES_BETWEEN], {"permanent": PASS}),
+        *(
+            (read_again(**change), {"permanent": PASS})
+            for change in ({"credential": "b"}, {"precondition": "b"}, {"principal": "b" * 16})
+        ),
         # Callers of one thing together make more attempts than each of them, and one does not retry for the other.
         (workers(4, 6, DENIED), {"permanent": INCONCLUSIVE}),
         (workers(4, 6, SLOW_DOWN), {"backoff": INCONCLUSIVE}),
@@ -654,12 +691,6 @@ def test_whose_requests_they_are_changes_what_is_said(made, expected):
     assert {name: found[name] for name in expected} == expected
 
 
-def test_a_body_that_is_sent_twice_at_once_is_no_doubt_of_others():
-    """Not even where all are of one length."""
-    twice = [line(at, SLOW_DOWN, path="/collect", method="POST", request_bytes=512, request_digest="twice", took=0.2) for at in (-30, -29.9)]  # fmt: skip
-    assert left_out(of(*posts(9, waits=(0.3, 0.4)), *twice)) == {"shared": 2}
-
-
 def busy_threads(number, keys, seed, share):
     """Threads with a connection each, that ask for any of a few keys."""
     draw = random.Random(seed)
@@ -667,27 +698,17 @@ def busy_threads(number, keys, seed, share):
     for _ in range(400):
         thread = min(range(number), key=free.__getitem__)
         kind = SLOW_DOWN if draw.random() < share else FINE
-        key = draw.randrange(keys)
-        found.append(
-            line(
-                free[thread],
-                kind,
-                path=f"/photos/{key}",
-                connection=40_000 + thread,
-                method="GET",
-                took=0.0002,
-            )
-        )
+        asked = {"path": f"/photos/{draw.randrange(keys)}", "method": "GET", "connection": 40_000 + thread}
+        found.append(line(free[thread], kind, took=0.0002, **asked))
         free[thread] += draw.uniform(0.3, 1.5)
     return of(*found)
 
 
 def test_many_threads_over_few_keys_are_no_endless_call():
     """Connections that take turns are of several callers."""
-    for seed in range(5):
-        for share in (0.5, 1.0):
-            found = by_name(busy_threads(16, 5, seed, share))
-            assert not {FAIL, WARN} & {found[name] for name in ("gives up", "permanent", "backoff")}
+    for seed, share in product(range(5), (0.5, 1.0)):
+        found = by_name(busy_threads(16, 5, seed, share))
+        assert not {FAIL, WARN} & {found[name] for name in ("gives up", "permanent", "backoff")}
 
 
 @pytest.mark.parametrize(
@@ -707,39 +728,13 @@ def test_attempts_that_come_by_chance_may_be_of_several_callers(gaps, expected):
         assert by_name(made)["gives up"] == expected
 
 
-def test_a_tight_loop_with_a_time_stamp_in_its_body_does_not_pass():
-    """Hundreds of requests with their own bodies at a time are not said to lack retries."""
-    loop = of(*(r(0.001 * each, "503", took=0.0003, body=f"now is {each:05}") for each in range(700)))
-    found = by_name(loop)
-    assert found["gives up"] == INCONCLUSIVE
-    assert {verdict for name, verdict in found.items() if name.startswith("retries")} == {INCONCLUSIVE}
-    assert FAIL not in found.values()
-
-
-def test_a_layer_above_an_sdk_that_does_something_first_is_right():
-    """An SDK that reads again what was refused retries, unless it wrote in between."""
-    kind = KINDS["absent"]
-    reads = [
-        call(kind=each, at=10 * thing + after, path=f"/photos/{thing}", method="GET")
-        for thing in range(3)
-        for after, each in ((0.0, kind), (0.2, FINE))
-    ]
-    writes = [call(kind=FINE, at=10 * thing + 0.1, path=f"/photos/{thing}") for thing in range(3)]
-    assert by_name(reads, writes)["permanent"] == PASS
-    assert by_name(reads)["permanent"] == WARN
-    for change in ({"credential": "b"}, {"precondition": "b"}, {"principal": "b" * 16}):
-        for each in reads[1::2]:
-            each.lines[0].update({"credential": None, "precondition": None, "principal": None} | change)
-        assert by_name(reads)["permanent"] == PASS
-
-
 # The truth of many callers at once
 
 
 def recovered(made, **how):
     """Calculate the share of calls that were found exactly, and the share of shared ones."""
     truth = {each["seq"]: number for number, one in enumerate(made) for each in one.lines}
-    found = group(parsed(text(made)), until=10_000.0, **how)
+    found = group(attempts(made), until=10_000.0, **how)
     exact = [
         one
         for one in found
@@ -758,12 +753,11 @@ def recovered(made, **how):
 @pytest.mark.parametrize("concurrent", [1, 10, 50])
 def test_calls_for_different_things_are_found_exactly(concurrent, share):
     """Calls with their own keys, or with different bodies, are found, with ids and without."""
-    for keys in ("own", "bodies"):
-        for seed in range(3):
-            made = threads(concurrent, Policy(), share=share, keys=keys, by=ID, seed=seed)
-            assert recovered(made)[::2] == (1, 0)
-            _, sure, shared = recovered(threads(concurrent, Policy(), share=share, keys=keys, seed=seed))
-            assert (sure, shared < 0.5) == (1, True)
+    for keys, seed in product(("own", "bodies"), range(3)):
+        made = threads(concurrent, Policy(), share=share, keys=keys, by=ID, seed=seed)
+        assert recovered(made)[::2] == (1, 0)
+        _, sure, shared = recovered(threads(concurrent, Policy(), share=share, keys=keys, seed=seed))
+        assert (sure, shared < 0.5) == (1, True)
 
 
 def test_calls_for_the_same_thing():
@@ -771,12 +765,10 @@ def test_calls_for_the_same_thing():
     for share in (0.3, 1.0):
         assert recovered(threads(20, Policy(), requested=40, share=share, keys="one", by=ID))[::2] == (1, 0)
         _, sure, shared = recovered(threads(20, Policy(), requested=40, share=share, keys="one"))
-        assert sure in (None, 1)
-        assert shared > 0.5
+        assert (sure in (None, 1), shared > 0.5) == (True, True)
     few = recovered(threads(1, Policy(), requested=40, share=0.3, keys="one"))
-    assert (few[0] >= 0.9, few[2]) == (True, 0)
     loop = threads(1, Policy(), requested=10, keys="one")
-    assert recovered(loop)[0] < 0.2
+    assert (few[0] >= 0.9, few[2], recovered(loop)[0] < 0.2) == (True, 0, True)
     windows = [
         CallWindow(f"{number}", one.lines[0]["arrived"] - 0.0001, one.lines[-1]["answered"])
         for number, one in enumerate(loop)
@@ -816,9 +808,8 @@ def test_every_request_is_in_one_call(made, told, driven, until):
     found = grouped(made, windows=told, driven=driven, until=until)
     assert sorted(each.seq for one in found for each in one.attempts) == sorted(each["seq"] for each in made)
     for one in found:
-        assert len({each.path for each in one.attempts}) == 1
-        assert [each.arrived for each in one.attempts] == sorted(each.arrived for each in one.attempts)
-        assert not (driven and one.shared)
+        paths, times = {each.path for each in one.attempts}, [each.arrived for each in one.attempts]
+        assert (len(paths), times, driven and one.shared) == (1, sorted(times), False)
 
 
 @given(st.lists(requests, max_size=30), st.floats(0, 200))

@@ -2,12 +2,15 @@
 
 import json
 import re
+from dataclasses import replace
+from itertools import accumulate
 
 import pytest
 
 from faultinject.audit.checks import CHECKS, promises
 from faultinject.audit.documents import reference
 from faultinject.audit.judging import judge, judge_run
+from faultinject.audit.profiles import get
 from faultinject.audit.reports import render
 from faultinject.exceptions import ConfigurationError
 from faultinject.journal.call_window import CallWindow
@@ -60,22 +63,19 @@ def by_name(found):
 def test_the_checks():
     """Each has its demand and its documents; the documentation has their names and their order."""
     for name, check in CHECKS.items():
-        assert check.demand.endswith(".")
         assert check.minimum
-        assert reference(check.documents)
-        assert "\n" not in reference(check.documents)
-        assert repr(check) == f"<Check {name}>"
+        assert re.fullmatch(".+", reference(check.documents))
+        assert (check.demand[-1], repr(check)) == (".", f"<Check {name}>")
 
 
 def test_every_check_is_in_the_report_the_worst_first():
     """Those of a profile where it promises something; and of lost writes where there is one."""
     found = look(calls(5, 1.0, 2.0), calls(3, 0.1, kind=DENIED, at=9))
-    assert {each.check for each in found.findings} == {*CHECKS} - PROMISES - QUIET
     order = [[FAIL, WARN, INCONCLUSIVE, PASS].index(each.verdict) for each in found.findings]
-    assert order == sorted(order)
-    assert found.conclusion.result == "fail"
+    assert (order, found.conclusion.result) == (sorted(order), "fail")
     again = look(calls(5, 1.0, 2.0), profile="aws-2026")
-    assert {each.check for each in again.findings} == {*CHECKS} - QUIET
+    checks = [{each.check for each in judged.findings} for judged in (found, again)]
+    assert checks == [{*CHECKS} - PROMISES - QUIET, {*CHECKS} - QUIET]
 
 
 def test_what_was_seen_is_counted():
@@ -91,9 +91,9 @@ def test_what_was_seen_is_counted():
     skipped = {}
     found = judge(parsed(journal, skipped), skipped=skipped, until=7.0)
     assert (found.calls, found.attempts, found.signal) == (15, 19, {"fingerprint": 15})
-    assert (found.failed_calls, found.began, found.ended) == (0, 1_800_000_000.0, 1_800_000_005.0)
-    assert (found.left_out, found.skipped) == ({"open": 1}, {"not JSON": 1})
-    assert found.seconds == pytest.approx(5.0)
+    assert (found.failed_calls, found.left_out, found.skipped) == (0, {"open": 1}, {"not JSON": 1})
+    times = (found.began, found.ended, found.seconds)
+    assert times == (1_800_000_000.0, 1_800_000_005.0, pytest.approx(5.0))
 
 
 def sent(*lines):
@@ -190,44 +190,17 @@ def test_calls_that_failed_for_good(groups, how, failed):
     assert (found.failed_after, found.failed_calls) == (failed, sum(failed.values()))
 
 
+ORDER = {"method": "POST", "path": "/orders"}
+
+
 def test_a_named_call_is_of_one_caller_whatever_a_crowd_does():
     """A test's label groups requests whose bodies are too many to be told apart."""
     crowd = [
-        [
-            line(
-                0.1 * each,
-                INTERNAL,
-                method="POST",
-                path="/orders",
-                connection=each % 20,
-                request_digest=f"{each}",
-                request_bytes=9,
-            ),
-            line(
-                0.1 * each + 0.01,
-                FINE,
-                method="POST",
-                path="/orders",
-                connection=(each + 7) % 20,
-                request_digest=f"{each}",
-                request_bytes=9,
-            ),
-        ]
+        Made([line(0.1 * each + later, kind, connection=(each + moved) % 20, request_digest=f"{each}", request_bytes=9, **ORDER) for later, moved, kind in ((0, 0, INTERNAL), (0.01, 7, FINE))])
         for each in range(330)
-    ]
-    refused = calls(
-        5,
-        0.3,
-        kind=DENIED,
-        last=DENIED,
-        at=200,
-        by=None,
-        method="POST",
-        path="/orders",
-        name="write",
-        returned=False,
-    )
-    assert by_name(look([Made(each) for each in crowd], refused))["permanent"] == FAIL
+    ]  # fmt: skip
+    refused = calls(5, 0.3, kind=DENIED, last=DENIED, at=200, by=None, name="write", returned=False, **ORDER)
+    assert by_name(look(crowd, refused))["permanent"] == FAIL
 
 
 def test_a_finding_shows_each_call_once():
@@ -247,9 +220,10 @@ def test_the_report_as_data():
         "v", "result", "reason", "client", "calls", "attempts", "seconds", "signal", "left_out", "skipped", "not_given",
         "failed_after", "rules", "turnaround", "profile", "findings",
     ]  # fmt: skip
-    assert (found["v"], found["client"], found["profile"]) == (1, "acme/1.0", "rfc")
-    assert (found["result"], found["not_given"]) == ("pass", {})
-    assert found["rules"] == {"rule-1": {"faults": ["cos:SlowDown"], "given": 3, "refused": 0, "failed": 0}}
+    assert found | {
+        "v": 1, "client": "acme/1.0", "profile": "rfc", "result": "pass", "not_given": {},
+        "rules": {"rule-1": {"faults": ["cos:SlowDown"], "given": 3, "refused": 0, "failed": 0}},
+    } == found  # fmt: skip
     retries = next(each for each in found["findings"] if each["check"] == "retries")
     example, documents = retries.pop("calls")[0], retries["documents"]
     assert retries == {
@@ -263,8 +237,9 @@ def test_the_report_as_data():
         "evidence": ["wire", "document"],
         "documents": documents,
     }
-    assert documents[0] == {"name": "the vendor's table of errors", "binds": "vendor", "vendor": "cos"}
-    assert [each["answer"] for each in example["attempts"]] == ["503 SlowDown", "200"]
+    answers = [each["answer"] for each in example["attempts"]]
+    table = {"name": "the vendor's table of errors", "binds": "vendor", "vendor": "cos"}
+    assert (documents[0], answers) == (table, ["503 SlowDown", "200"])
 
 
 def test_a_check_can_be_left_out():
@@ -274,10 +249,10 @@ def test_a_check_can_be_left_out():
         for at, form in enumerate(("date", "seconds"))
     ]
     assert by_name(look(*asked))["retry-after: date"] == FAIL
-    found = by_name(look(*asked, ignore=["retry-after: date", "jitter"]))
-    assert "retry-after: seconds" in found
-    assert not {"retry-after: date", "jitter"} & {*found}
-    assert "retry-after: seconds" not in by_name(look(*asked, ignore={"retry-after"}))
+    names = {"retry-after: date", "retry-after: seconds", "jitter"}
+    ignored = (["retry-after: date", "jitter"], {"retry-after"})
+    said = [names & {*by_name(look(*asked, ignore=ignore))} for ignore in ignored]
+    assert said == [{"retry-after: seconds"}, {"jitter"}]
 
 
 @each_row(
@@ -312,13 +287,10 @@ def test_a_profile_is_a_name_a_file_or_found():
     """By user agent, where nothing is said; a request's features do not make another client."""
     seen = [calls(3, 0.5, user_agent=BOTO3.format(each), at=at) for at, each in enumerate(("a", "b,c"))]
     found = look(*seen, profile=None)
-    assert (found.evidence.profile.name, found.client, found.others) == (
-        "aws-2026",
-        "Boto3/1.44.5 (standard)",
-        {},
-    )
-    assert look(*seen, profile="sre").evidence.profile.name == "sre"
-    assert look(*seen, profile=found.evidence.profile).evidence.profile is found.evidence.profile
+    profile = found.evidence.profile
+    assert (profile.name, found.client, found.others) == ("aws-2026", "Boto3/1.44.5 (standard)", {})
+    given = [look(*seen, profile=each).evidence.profile for each in ("sre", profile)]
+    assert given == [get("sre"), profile]
     with pytest.raises(ConfigurationError, match="is not a profile"):
         look(*seen, profile="nobody")
 
@@ -328,8 +300,9 @@ def test_a_journal_in_which_nothing_went_wrong(made):
     """All checks are undecided, and each has its advice."""
     found = look(made)
     assert (found.client, found.calls, found.conclusion.result) == ("acme/1.0" if made else "a client without a User-Agent", len(made), "undecided")  # fmt: skip
-    assert {each.verdict for each in found.findings} == {INCONCLUSIVE}
-    assert all(each.message and not each.n for each in found.findings)
+    assert {(each.verdict, each.n, each.message != "") for each in found.findings} == {
+        (INCONCLUSIVE, 0, True)
+    }
 
 
 # Whose calls they are
@@ -341,12 +314,14 @@ def test_each_client_is_judged_by_itself():
     found = look(good, bad, calls(50, kind=FINE, user_agent="health/1.0"))
     assert (found.client, list(found.others), found.calls) == ("acme/1.0", ["bad/2.0"], 58)
     by_client = {(each.client, each.name): each.verdict for each in found.findings}
-    assert by_client["bad/2.0", "permanent"] == WARN
-    assert by_client["acme/1.0", "permanent"] == INCONCLUSIVE
-    assert by_client["acme/1.0", "retries: 503 SlowDown"] == PASS
+    assert by_client == by_client | {
+        ("bad/2.0", "permanent"): WARN,
+        ("acme/1.0", "permanent"): INCONCLUSIVE,
+        ("acme/1.0", "retries: 503 SlowDown"): PASS,
+    }
     assert ("bad/2.0", "retry-after") not in by_client
-    assert found.findings[0].to_dict()["client"] == "bad/2.0"
-    assert repr(found.findings[0]).startswith("<Finding permanent WARN: 3 of 3")
+    first = found.findings[0]
+    assert (first.to_dict()["client"], repr(first)[:31]) == ("bad/2.0", "<Finding permanent WARN: 3 of 3")
 
 
 def test_clients_of_one_name_keep_all_of_it():
@@ -359,8 +334,8 @@ def test_of_very_many_clients_those_with_the_most_calls_are_judged():
     """The others are counted."""
     about = [{"user_agent": f"acme/{each}", "connection": each, "at": 2.0 * each} for each in range(30)]
     found = look([call(0.5, last=FINE, **each) for each in about])
-    assert (found.client, len(found.others), found.calls) == ("acme/0", 19, 30)
-    assert found.left_out == {"further clients": 10}
+    left_out = {"further clients": 10}
+    assert (found.client, len(found.others), found.calls, found.left_out) == ("acme/0", 19, 30, left_out)
 
 
 def test_a_driver_that_breaks_its_contract():
@@ -427,103 +402,70 @@ def test_faults_that_could_not_be_given_are_counted():
 
 def test_the_calls_that_may_go_on_and_when_they_must_be_over():
     """A call is awaited for ten seconds, or twice the client's longest wait, after its answer."""
-    more = {"by": None}
     made = [
-        call(1.5, last=FINE, user_agent="waits/1", **more),
-        call(at=3.0, user_agent="waits/1", **more),
-        call(at=5.5, user_agent="waits/1", **more),
-        call(at=4.0, user_agent="unknown/1", **more),
-        call(kind=DELAYED | {"status": None}, at=5.0, took=None, **more),
-        *(call(at=at, path="/b/hot", connection=each, **more) for each, at in enumerate((6.0, 6.0005))),
-        call(at=7.0, path="/b/cut", user_agent="cos/1", attempt_hint={"retry": True}, **more),
+        call(1.5, last=FINE, user_agent="waits/1", by=None),
+        call(at=3.0, user_agent="waits/1", by=None),
+        call(at=5.5, user_agent="waits/1", by=None),
+        call(at=4.0, user_agent="unknown/1", by=None),
+        call(kind=DELAYED | {"status": None}, at=5.0, took=None, by=None),
+        *(call(at=at, path="/b/hot", connection=each, by=None) for each, at in enumerate((6.0, 6.0005))),
+        call(at=7.0, path="/b/cut", user_agent="cos/1", attempt_hint={"retry": True}, by=None),
     ]
     assert sorted(look(made, until=8.0).awaited) == pytest.approx([5.501 + 3.0, 4.001 + 10.0, float("inf")])
     assert look(made[:1], until=8.0).awaited == []
-    assert look(calls(4), until=0.2).left_out == {"open": 4}
-    assert look(calls(4), until=float("inf")).left_out == {}
+    assert [look(calls(4), until=each).left_out for each in (0.2, float("inf"))] == [{"open": 4}, {}]
 
 
 # How fast a client is
 
 
-def run(gap=0.002, number=25, kind=FINE, **more):
+def run(gap=0.002, number=25, kind=FINE, at=0.0, **more):
     """Requests one after the other, each answered after a millisecond."""
     return [
-        call(kind=kind, at=each * (gap + 0.001), by=None, **{"connection": 1, **more})
+        call(kind=kind, at=at + each * (gap + 0.001), by=None, **{"connection": 1, **more})
         for each in range(number)
     ]
 
 
-@pytest.mark.parametrize(
-    "made",
+def after(*gaps):
+    """The same, with these gaps behind the answers."""
+    begins = accumulate((0.001 + each for each in gaps), initial=0.0)
+    return [call(kind=FINE, at=each, by=None, connection=1) for each in begins]
+
+
+CALIBRATED = [call(kind=FINE, at=0.003 * each, name="cal", returned=True, by=None) for each in range(25)]
+
+
+@each_row(
+    ("groups", "how", "expected"),
     [
-        run(gap=0.06),
-        run(number=50, kind=SLOW_DOWN),
-        run(number=50, kind=FINE | {"status": 404}),
-        run(number=50, kind=DELAYED),
-        run(number=50, kind=UNSEEN),
-        run(number=50, took=None),
-        [one for each in range(50) for one in run(number=1, connection=each)],
-        run(number=50, took=0.01),
-        [call(kind=FINE, at=-1, took=100, by=None, connection=1), *run()],
+        # It goes from a success to the next request on its connection, with no other.
+        *(
+            ([made], {}, {"n": 0})
+            for made in (
+                run(gap=0.06), run(number=50, kind=SLOW_DOWN), run(number=50, kind=FINE | {"status": 404}), run(number=50, kind=DELAYED), run(number=50, kind=UNSEEN),
+                run(number=50, took=None), [one for each in range(50) for one in run(number=1, connection=each)], run(number=50, took=0.01),
+                [call(kind=FINE, at=-1, took=100, by=None, connection=1), *run()],
+            )
+        ),
+        # It has a median and a 95th percentile from twenty on; without them half a second counts.
+        ([after(*(0.001 * each for each in range(1, 21)))], {}, {"median": 0.0105, "p95": 0.019, "n": 20, "zero": 0.038, "noise": 0.038}),
+        ([run(number=20)], {}, {"median": None, "p95": None, "n": 19, "zero": 0.02, "noise": 0.5}),
+        # Long gaps belong to the machine's noise, not to the client's speed; pauses to neither.
+        ([after(*[0.15, 0.01] * 20, 0.299)], {}, {"median": 0.01, "p95": 0.01, "n": 20, "zero": 0.02, "noise": 0.3}),
+        # Gaps to another connection's next request limit only the noise of a client that opens one for each call.
+        ([[one for each in range(25) for one in run(number=1, connection=each, at=0.003 * each)]], {}, {"n": 24, "p95": None, "noise": 0.02}),
+        ([[one for each in range(4) for one in run(number=1, connection=max(each, 2), at=0.003 * each)]], {}, {"n": 2}),
+        ([[one for each in range(25) for one in run(number=1, connection=each, at=0.003 * each, client=f"{each % 2}")]], {}, {"n": 0}),
+        # A driven client is measured before the others begin, on any connection; what comes while everything runs at once would spoil it.
+        ([CALIBRATED, [call(kind=FINE, at=1 + 0.03 * each, by=None) for each in range(25)]], {"driven": True}, {"median": 0.002, "n": 24}),
     ],
-    ids=[
-        "long gaps", "after a fault", "after an error", "after a delay", "unknown answers", "no answers",
-        "new connections", "requests at once", "beside another request",
-    ],
+    ids=lambda row: str(row[1:]),
 )  # fmt: skip
-def test_what_is_no_turnaround(made):
-    """A turnaround goes from a success to the next request on its connection, with no other."""
-    assert look(made).evidence.turnaround.n == 0
-
-
-def test_the_turnaround():
-    """It has a median and a 95th percentile from twenty on; without them half a second counts."""
-    at, made = 0.0, run(number=1)
-    for each in range(20):
-        at += 0.001 + 0.001 * (1 + each)
-        made.append(call(kind=FINE, at=at, by=None, connection=1))
-    found = look(made).to_dict()["turnaround"]
-    assert found == pytest.approx({"median": 0.0105, "p95": 0.019, "n": 20, "zero": 0.038, "noise": 0.038})
-    few = {"median": None, "p95": None, "n": 19, "zero": 0.02, "noise": 0.5}
-    assert look(run(number=20)).to_dict()["turnaround"] == few
-
-
-def test_longer_gaps_say_how_busy_the_machine_is():
-    """Long gaps belong to the machine's noise, not to the client's speed; pauses to neither."""
-    at, made = 0.0, run(number=1)
-    for each in range(40):
-        at += 0.001 + (0.01 if each % 2 else 0.15)
-        made.append(call(kind=FINE, at=at, by=None, connection=1))
-    found = look(made, [call(kind=FINE, at=at + 0.3, by=None, connection=1)]).to_dict()["turnaround"]
-    assert found == pytest.approx({"median": 0.01, "p95": 0.01, "n": 20, "zero": 0.02, "noise": 0.3})
-
-
-def test_the_turnaround_of_a_client_that_opens_a_connection_for_each_call():
-    """Gaps to another connection's next request limit only the noise of a client."""
-    opens = [
-        call(kind=FINE, at=0.003 * each, by=None, connection=each, user_agent="opens/1") for each in range(25)
-    ]
-    keeps = [
-        call(kind=FINE, at=9 + 0.003 * each, by=None, connection=max(each, 2), user_agent="keeps/1")
-        for each in range(4)
-    ]
-    found = look(opens).evidence.turnaround
-    assert (found.n, found.p95, found.noise) == (24, None, 0.02)
-    assert look(keeps).evidence.turnaround.n == 2
-    two = [
-        call(kind=FINE, at=0.003 * each, by=None, connection=each, client=f"10.0.0.{each % 2}")
-        for each in range(25)
-    ]
-    assert look(two).evidence.turnaround.n == 0
-
-
-def test_a_driven_client_is_measured_before_the_others_begin():
-    """On any connection; what comes while everything runs at once would spoil it."""
-    cal = [call(kind=FINE, at=0.003 * each, name="cal", returned=True, by=None) for each in range(25)]
-    busy = [call(kind=FINE, at=1 + 0.03 * each, by=None) for each in range(25)]
-    found = look(cal, busy, driven=True).evidence.turnaround
-    assert (found.median, found.n) == (pytest.approx(0.002), 24)
+def test_the_turnaround(groups, how, expected):
+    """The gaps of a client that does not wait say how fast it is, and how busy its machine is."""
+    found = look(*groups, **how).to_dict()["turnaround"]
+    assert {name: found[name] for name in expected} == pytest.approx(expected)
 
 
 # What it comes to
@@ -547,13 +489,8 @@ RIGHT = [calls(3, 0.5, last=FINE)]
 )  # fmt: skip
 def test_what_was_decided(groups, strict, result, code, sentence):
     """The worst verdict is the result; a warning is one only where that was asked for."""
-    found = look(*groups)
-    found.strict = strict
-    assert (found.conclusion.result, found.conclusion.exit_code, found.conclusion.sentence) == (
-        result,
-        code,
-        sentence,
-    )
+    found = replace(look(*groups), strict=strict).conclusion
+    assert (found.result, found.exit_code, found.sentence) == (result, code, sentence)
 
 
 FEW = calls(2, 0.5)
@@ -586,8 +523,9 @@ FEW = calls(2, 0.5)
 def test_why_nothing_could_be_judged(groups, how, reason):
     """The reason, and what to do about it; it is neither a success nor a failure."""
     found = look(*groups, **how).conclusion
-    assert (found.result, found.exit_code) == ("undecided", 3)
-    assert found.sentence == f"Nothing could be judged: {reason}"
+    assert (found.result, found.exit_code, found.sentence) == (
+        "undecided", 3, f"Nothing could be judged: {reason}",
+    )  # fmt: skip
 
 
 @each_row("driven", [True, False])
@@ -596,14 +534,11 @@ def test_a_client_whose_requests_do_not_arrive(driven):
     cause = f"ENOTFOUND {'example' * 40}.invalid"
     never = [CallWindow("put", each, each + 0.1, False, cause) for each in range(30)]
     found = judge([], windows=never, driven=driven)
-    assert (found.conclusion.exit_code, found.conclusion.sentence) == (
-        3,
-        f"Nothing could be judged: no request arrived: {cause}",
-    )
+    sentence = f"Nothing could be judged: no request arrived: {cause}"
+    assert (found.conclusion.exit_code, found.conclusion.sentence) == (3, sentence)
     assert {each.verdict for each in found.findings} == {INCONCLUSIVE}
-    first, *rest = render(found).splitlines()
-    assert first == f"Nothing could be judged: no request arrived: {cause}"
-    assert not any("breaker" in each for each in rest)
+    first, _, rest = render(found).partition("\n")
+    assert (first, "breaker" in rest) == (sentence, False)
 
 
 ASKED = [calls(3, 3.01, last=FINE, every=[{"hint": 3.0, "hint_form": "seconds"}]), calls(3, 0.3, at=9), calls(1, 0.5, last=FINE, every=[{"hint": 3.0, "hint_form": "date"}], at=20)]  # fmt: skip
@@ -625,22 +560,20 @@ ASKED = [calls(3, 3.01, last=FINE, every=[{"hint": 3.0, "hint_form": "seconds"}]
 def test_what_is_required(require, missing):
     """A check that is not decided, or says nothing of what is asked, is missing."""
     found = look(*ASKED, require=require).conclusion
-    assert (found.exit_code, found.result) == ((3, "undecided") if missing else (0, "pass"))
-    if missing:
-        [name] = missing
-        assert found.sentence.startswith(f"Required but not decided: {name}: ")
-        assert found.sentence.endswith(".")
+    said = [
+        name for name in missing if re.fullmatch(rf"Required but not decided: {name}: .*\.", found.sentence)
+    ]
+    assert (found.exit_code, found.result, said) == (*((3, "undecided") if missing else (0, "pass")), missing)
 
 
 def test_all_that_is_required():
     """`all` leaves out a driver's checks; a failure comes before the undecided checks."""
     found = look(*ASKED, require=["all"]).conclusion
-    assert re.search(r"^\w.*: .* \(\d+ more checks too\)$", found.reason)
     spared = [each for each in CHECKS if each not in ("retry budget", "overlap", "retry quota")]
     open_ = {
         each.name for each in look(*ASKED).findings if each.verdict == INCONCLUSIVE and each.check in spared
     }
-    assert found.reason.endswith(f" ({len(open_) - 1} more checks too)")
+    assert re.fullmatch(rf"\w.*: .* \({len(open_) - 1} more checks too\)", found.reason)
     failed = look(*ALL_FAIL, require=["overlap"]).conclusion
     assert (failed.exit_code, failed.sentence) == (
         1,

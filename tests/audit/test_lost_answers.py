@@ -13,7 +13,6 @@ from tests.journals import (
     call,
     calls,
     fault,
-    judged,
     layered,
     line,
 )
@@ -229,19 +228,14 @@ TABLE = rows(
     # Another layer asks again under an id of its own: it is the same write.
     to(PASS, [each for number in range(3) for kind, at in ((GONE, 0), (FINE, 0.5)) for each in [call(kind=kind, at=at + number, path=f"/bucket/{number}")]]),
     to({CONFLICT: WARN}, [call(kind=kind, at=at, path="/bucket/table", guarded=True) for kind, at in ((GONE, 0), (REFUSED, 0.5))]),
+    # A driver's calls have keys of their own: what is removed under another one is another call's.
+    to(
+        {CONFLICT: FAIL}, [call(kind=FINE, at=-1, path="/bucket/data")],
+        calls(1, 0.1, kind=GONE, last=REFUSED, guarded=True, returned=False, ended=False, path="/bucket/table"), [call(kind=FINE, at=0.2, method="DELETE", returned=True, path="/bucket/data")], driven=True,
+    ),
     # The worst first.
     to([FAIL, WARN, WARN], lost(1, at=20, returned=False), lost(1, 0.1, last=REFUSED, at=10), lost(1, 0.1, method="POST"), n=[1, 1, 1]),
 )  # fmt: skip
 
 
 test_verdict = each_holds(*TABLE)
-
-
-def test_requests_of_other_calls_of_a_driver():
-    """Each has a key of its own: what is removed under another one is another call's."""
-    writes = call(
-        0.1, kind=GONE, last=REFUSED, guarded=True, returned=False, ended=False, path="/bucket/table"
-    )
-    other = call(kind=FINE, at=0.2, method="DELETE", returned=True, path="/bucket/data")
-    found = judged([call(kind=FINE, at=-1, path="/bucket/data")], [writes, other], driven=True)
-    assert [each.subject for each in found.findings if each.check == "lost answer"] == [CONFLICT]

@@ -3,8 +3,6 @@
 Each call gets its own copy of the environ or scope, as a server would give it: both sides of a ratio pay for it.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
@@ -216,3 +214,10 @@ def serves_asgi(app: Any, request: Scope, loop: asyncio.AbstractEventLoop) -> Bl
             await app(dict(request), _receive, _send)
 
     return lambda count: loop.run_until_complete(many(count))
+
+
+INTERFACES: dict[str, tuple[Any, Any, Any, Any]] = {
+    "WSGI": (trivial_wsgi, NoopWSGI, environ, calls_wsgi),
+    "ASGI": (trivial_asgi, NoopASGI, scope, calls_asgi),
+}
+"""By interface: an app, a no-op class, and makers of a request and of a loop of calls."""

@@ -1,7 +1,5 @@
 """Time and memory to judge a long journal, each in a process of its own."""
 
-from __future__ import annotations
-
 import gc
 import json
 import random
@@ -31,29 +29,21 @@ AGENT = (
 
 
 def run() -> list[Row]:
-    rows = []
     with tempfile.TemporaryDirectory() as folder:
-        for client, told in CLIENTS.items():
-            path = Path(folder, "journal.jsonl")
-            with path.open("w") as file:
-                file.writelines(islice(_lines(client), LINES))
-            seconds, resident = _apart(path)
-            case = f"{LINES:,} journal lines judged: {told}"
-            note = f"CPU, {path.stat().st_size / 2**20:.0f} MiB of journal"
-            rows += [
-                Row(case, "–", Goal("≤", SECONDS, "s"), seconds, seconds, seconds, note=note),
-                Row(case, "–", Goal("≤", LIMIT, "MiB"), resident, resident, resident, note="resident"),
-            ]
-    return rows
+        return [row for each in CLIENTS.items() for row in _judged(Path(folder, "journal.jsonl"), *each)]
 
 
-def _apart(path: Path) -> tuple[float, float]:
-    """CPU seconds and the largest resident size in MiB of a process; infinite if it failed."""
+def _judged(path: Path, client: str, told: str) -> list[Row]:
+    with path.open("w") as file:
+        file.writelines(islice(_lines(client), LINES))
     done = subprocess.run([sys.executable, __file__, path], check=False, capture_output=True, text=True)
-    seconds, resident = (
-        map(float, done.stdout.split()) if done.returncode == 0 else (float("inf"), float("inf"))
-    )
-    return seconds, resident
+    seconds, resident = map(float, done.stdout.split() if done.returncode == 0 else ("inf", "inf"))
+    case = f"{LINES:,} journal lines judged: {told}"
+    note = f"CPU, {path.stat().st_size / 2**20:.0f} MiB of journal"
+    return [
+        Row(case, "–", Goal("≤", SECONDS, "s"), seconds, seconds, seconds, note=note),
+        Row(case, "–", Goal("≤", LIMIT, "MiB"), resident, resident, resident, note="resident"),
+    ]
 
 
 def _lines(client: str) -> Iterator[str]:
@@ -66,15 +56,13 @@ def _lines(client: str) -> Iterator[str]:
     seq = 0
     for call in range(LINES):
         now = call * 0.002
-        attempt = 1
-        while True:
+        for attempt in range(1, 6):
             fails = attempt < 5 and (client == "outage" or chance.random() < 0.3)
             coming.append((now, _line(client, seq, call, attempt, now, fails=fails or client == "outage")))
             seq += 1
             if not fails:
                 break
             now += 0.001 + chance.random() * 2 ** (attempt - 1)
-            attempt += 1
         if len(coming) > 100_000:
             coming.sort()
             yield from (line for _, line in coming[:50_000])

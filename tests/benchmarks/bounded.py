@@ -3,8 +3,6 @@
 Each case in a process of its own, with and without faultinject.
 """
 
-from __future__ import annotations
-
 import os
 import resource
 import subprocess
@@ -38,21 +36,14 @@ class Upload:
 
 
 def run() -> list[Row]:
-    rows = []
-    for flood, told in FLOODS.items():
-        without, with_us = (_resident(flood, how) for how in ("bare", "on"))
-        added = with_us - without
-        row = Row(
-            told,
-            "without faultinject",
-            Goal("≤", LIMIT, "MiB"),
-            added,
-            added,
-            added,
-            note=f"{without:.0f} → {with_us:.0f}",
-        )
-        rows.append(row)
-    return rows
+    return [_compared(*each) for each in FLOODS.items()]
+
+
+def _compared(flood: str, told: str) -> Row:
+    without, with_us = (_resident(flood, how) for how in ("bare", "on"))
+    added = with_us - without
+    note = f"{without:.0f} → {with_us:.0f}"
+    return Row(told, "without faultinject", Goal("≤", LIMIT, "MiB"), added, added, added, note=note)
 
 
 def _resident(flood: str, how: str) -> float:
@@ -63,17 +54,14 @@ def _resident(flood: str, how: str) -> float:
 
 def _requests(flood: str) -> Iterator[Environ]:
     first = environ()
-    if flood == "keys":
-        for number in range(1_000_000):
-            path = f"/bucket/photos/k{number % 1000}x{number // 1000}.jpg"
-            yield {**first, "PATH_INFO": path, "RAW_URI": path}
-    elif flood == "paths":
-        for number in range(20_000):
-            path = f"/bucket/k{number % 100}x{number // 100}/{'name-' * 13_107}"
-            yield {**first, "PATH_INFO": path, "RAW_URI": path}
-    else:
+    if flood == "uploads":
         for _ in range(8):
             yield {**first, "CONTENT_LENGTH": str(128 << 20), "wsgi.input": Upload(128 << 20)}
+        return
+    keys = (f"photos/k{number % 1000}x{number // 1000}.jpg" for number in range(1_000_000))
+    paths = (f"k{number % 100}x{number // 100}/{'name-' * 13_107}" for number in range(20_000))
+    for each in keys if flood == "keys" else paths:
+        yield {**first, "PATH_INFO": f"/bucket/{each}", "RAW_URI": f"/bucket/{each}"}
 
 
 def _start(status: str, headers: list[tuple[str, str]]) -> None:

@@ -1,7 +1,5 @@
 """The cost of one run of an exploration, besides its requests."""
 
-from __future__ import annotations
-
 from measure import Goal, Row, retried, side_by_side
 from werkzeug.test import Client
 

@@ -1,7 +1,5 @@
 """Flask and FastAPI: the cost of faults in a hello-world app, and of an injected error."""
 
-from __future__ import annotations
-
 import asyncio
 from statistics import median
 from typing import Any
@@ -20,7 +18,7 @@ from apps import (
     serves_wsgi,
     wsgi_by_hand,
 )  # fmt: skip
-from measure import Block, Goal, Row, side_by_side
+from measure import Block, Goal, Row, Sample, side_by_side
 
 MANY = 10_000
 FAULTS = (
@@ -47,18 +45,21 @@ def _flask() -> list[Row]:
     }
     blocks |= {fault: serves_wsgi(around(flask_hello(), fault), request) for fault in FAULTS}
     blocks["by hand"] = serves_wsgi(wsgi_by_hand(flask_hello()), request)
-    sample = side_by_side(blocks, rounds=121)
-    rows = [
-        sample.ratio("on", f"Flask hello, no match, {MANY:,} rules", "with a no-op class", Goal("≤", 1.04))
-    ]
-    rows += [
-        sample.ratio(fault, f"injected {fault}, WSGI", "Flask hello", Goal("≤", 0.5), "bare")
+    unmatched, injected = _rows(side_by_side(blocks, rounds=121), "WSGI", "Flask hello", 0.5)
+    return [unmatched, *injected]
+
+
+def _rows(sample: Sample, interface: str, hello: str, limit: float) -> tuple[Row, list[Row]]:
+    """The row of a request that no rule matches, and those of injected errors."""
+    by_hand = f"an error of a few lines by hand, {interface}"
+    injected = [
+        sample.ratio(fault, f"injected {fault}, {interface}", hello, Goal("≤", limit), "bare")
         for fault in FAULTS
     ]
-    rows.append(
-        sample.ratio("by hand", "an error of a few lines by hand, WSGI", "Flask hello", Goal("", 0), "bare")
+    return (
+        sample.ratio("on", f"{hello}, no match, {MANY:,} rules", "with a no-op class", Goal("≤", 1.04)),
+        [*injected, sample.ratio("by hand", by_hand, hello, Goal("", 0), "bare")],
     )
-    return rows
 
 
 def _fastapi() -> list[Row]:
@@ -86,23 +87,12 @@ def _fastapi() -> list[Row]:
     blocks["by hand"] = serves(asgi_by_hand(fastapi_hello()))
     sample = side_by_side(blocks, rounds=121)
     loop.close()
-    rows = [
-        sample.ratio("on", f"FastAPI hello, no match, {MANY:,} rules", "with a no-op class", Goal("≤", 1.04))
-    ]
+    unmatched, injected = _rows(sample, "ASGI", "FastAPI hello", 0.75)
     # What ours adds is near the noise of one round: medians of what both add, not a ratio round by round.
     ours = max(median(sample.added("on", "bare")), 1.0)
     times = [added / ours for added in sample.added("base", "bare")]
     note = f"{ours / 1000:+.2f} µs and {median(sample.added('base', 'bare')) / 1000:+.1f} µs"
-    rows.append(
-        sample.row(
-            "added by BaseHTTPMiddleware to FastAPI", "added by faultinject", Goal("≥", 50), times, note
-        )
+    base = sample.row(
+        "added by BaseHTTPMiddleware to FastAPI", "added by faultinject", Goal("≥", 50), times, note
     )
-    rows += [
-        sample.ratio(fault, f"injected {fault}, ASGI", "FastAPI hello", Goal("≤", 0.75), "bare")
-        for fault in FAULTS
-    ]
-    rows.append(
-        sample.ratio("by hand", "an error of a few lines by hand, ASGI", "FastAPI hello", Goal("", 0), "bare")
-    )
-    return rows
+    return [unmatched, base, *injected]

@@ -1,7 +1,5 @@
 """Time and memory of `install()` with 10,000 rules from Rule objects, text and TOML."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import tempfile
@@ -42,17 +40,18 @@ def _times() -> list[Row]:
             rounds=9,
             once=True,
         )
-    rows = []
-    for name, case, limit in (
-        ("objects", "install 10,000 rules, Rule objects", 60),
-        ("text", "install 10,000 rules, text", 150),
-    ):
-        values = [nanoseconds / 1e6 for nanoseconds in sample.times[name]]
-        rows.append(sample.row(case, "–", Goal("≤", limit, "ms"), values))
-    making = [nanoseconds / 1e6 for nanoseconds in sample.times["making"]]
-    rows.append(sample.row("make 10,000 Rule objects", "–", Goal("", 0, "ms"), making))
-    rows.append(sample.ratio("toml", "install 10,000 rules, TOML", "tomllib's own time", Goal("≤", 2.0)))
-    return rows
+    cases = {
+        "objects": ("install 10,000 rules, Rule objects", Goal("≤", 60, "ms")),
+        "text": ("install 10,000 rules, text", Goal("≤", 150, "ms")),
+        "making": ("make 10,000 Rule objects", Goal("", 0, "ms")),
+    }
+    return [
+        *(
+            sample.row(case, "–", goal, [nanoseconds / 1e6 for nanoseconds in sample.times[name]])
+            for name, (case, goal) in cases.items()
+        ),
+        sample.ratio("toml", "install 10,000 rules, TOML", "tomllib's own time", Goal("≤", 2.0)),
+    ]
 
 
 def _memory() -> Row:

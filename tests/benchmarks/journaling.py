@@ -1,13 +1,11 @@
 """The cost of a journal file for a request with a fault, and for one that no rule matches."""
 
-from __future__ import annotations
-
 import os
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from apps import PATH, around, calls_asgi, calls_wsgi, environ, rules, scope, trivial_asgi, trivial_wsgi
+from apps import INTERFACES, PATH, around, rules
 from measure import Goal, Row, side_by_side
 
 VARIABLE = "FAULTINJECT_JOURNAL"
@@ -15,14 +13,11 @@ VARIABLE = "FAULTINJECT_JOURNAL"
 
 def run() -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
-        return [row for interface in ("WSGI", "ASGI") for row in _compared(interface, Path(folder))]
+        return [row for interface in INTERFACES for row in _compared(interface, Path(folder))]
 
 
 def _compared(interface: str, folder: Path) -> list[Row]:
-    call: Any
-    app, request, call = (
-        (trivial_wsgi, environ, calls_wsgi) if interface == "WSGI" else (trivial_asgi, scope, calls_asgi)
-    )
+    app, _, request, call = INTERFACES[interface]
 
     def noting(given: Any, name: str) -> Any:
         os.environ[VARIABLE] = str(folder / f"{interface}-{name}.jsonl")
@@ -40,11 +35,12 @@ def _compared(interface: str, folder: Path) -> list[Row]:
         }
     )
     return [
-        sample.row(
+        sample.added_row(
+            f"{what}, noted",
             f"{interface}, {what}, journal file",
             "the same without",
             Goal("≤", 15, "µs"),
-            [added / 1000 for added in sample.added(f"{what}, noted", what)],
+            what,
         )
         for what in ("injected", "unmatched")
     ]

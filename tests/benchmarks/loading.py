@@ -4,8 +4,6 @@ Sixteen connections that are kept alive, one request under way on each: all are 
 little beside any Python server, so one processor of its own is enough for it.
 """
 
-from __future__ import annotations
-
 import socket
 import sys
 import time
@@ -43,21 +41,20 @@ def _connected(port: int) -> socket.socket:
 
 def _read(source: socket.socket) -> None:
     """One whole answer, with a Content-Length or in chunks."""
-    data = source.recv(65536)
-    while True:
-        head = data.find(b"\r\n\r\n")
-        if head >= 0:
-            at = data.lower().find(b"content-length:", 0, head)
-            if at < 0:
-                whole = data.endswith(b"\r\n0\r\n\r\n")
-            else:
-                whole = len(data) >= head + 4 + int(data[at + 15 : data.find(b"\r", at)])
-            if whole:
-                return
+    data = b""
+    while not _is_whole(data):
         more = source.recv(65536)
         if not more:
             raise SystemExit("the server closed the connection")
         data += more
+
+
+def _is_whole(data: bytes) -> bool:
+    head = data.find(b"\r\n\r\n")
+    at = data.lower().find(b"content-length:", 0, max(0, head))
+    if at < 0:
+        return data.endswith(b"\r\n0\r\n\r\n")
+    return len(data) >= head + 4 + int(data[at + 15 : data.find(b"\r", at)])
 
 
 if __name__ == "__main__":

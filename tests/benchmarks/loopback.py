@@ -4,8 +4,6 @@ What is compared is requests per second of the server's own processor time, whic
 where nothing else runs; the wall clock's requests/s stand in the note.
 """
 
-from __future__ import annotations
-
 import os
 import random
 import re
@@ -14,8 +12,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -46,8 +44,7 @@ class Server:
 
     @property
     def port(self) -> int:
-        found: int = self.reserved.getsockname()[1]
-        return found
+        return self.reserved.getsockname()[1]
 
     def spent(self) -> int:
         """Nanoseconds of processor time of the server and its workers."""
@@ -64,7 +61,6 @@ class Server:
                 time.sleep(0.05)
             else:
                 return True
-        self.stop()
         return False
 
     def stop(self) -> None:
@@ -84,10 +80,10 @@ def run() -> list[Row]:
 
 def _compared(app: str) -> list[Row]:
     with ExitStack() as stack:
-        servers = {}
-        for variant in VARIANTS[app]:
-            servers[variant] = serving(app, variant.replace(AGAIN, "bare"))
-            stack.callback(servers[variant].stop)
+        servers = {
+            variant: stack.enter_context(serving(app, variant.replace(AGAIN, "bare")))
+            for variant in VARIANTS[app]
+        }
         cpu, wall = measured(servers)
     sample = Sample("bare", cpu)
     title = TITLES[app]
@@ -108,59 +104,67 @@ def _compared(app: str) -> list[Row]:
     return rows
 
 
-def measured(servers: dict[str, Server]) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
-    """Nanoseconds a request by server, round by round: of its processor time, and of the clock."""
+def measured(
+    servers: dict[str, Server],
+    ask: Callable[[str, int], tuple[int, float]] = lambda name, port: load(port, SECONDS),
+) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+    """Nanoseconds a request by server, round by round: of its processor time, and of the clock.
+
+    Args:
+        servers: by name.
+        ask: sends requests to the server of that name, at that port; gives their number and the seconds they took.
+    """
     cpu: dict[str, list[float]] = {name: [] for name in servers}
     wall: dict[str, list[float]] = {name: [] for name in servers}
     order = list(servers)
-    for server in servers.values():
-        load(server.port, 0.3)
+    for name, server in servers.items():
+        ask(name, server.port)
     shuffle = random.Random(1).shuffle
     for _ in range(ROUNDS):
         shuffle(order)
         for name in order:
             before = servers[name].spent()
-            done, seconds = load(servers[name].port, SECONDS)
+            done, seconds = ask(name, servers[name].port)
             cpu[name].append((servers[name].spent() - before) / done)
             wall[name].append(seconds * 1e9 / done)
     return cpu, wall
 
 
-def start(command: Callable[[int], list[str]]) -> Server:
-    """Start a server whose command is made for a port, and wait for it."""
+@contextmanager
+def start(command: Callable[[int], list[str]]) -> Iterator[Server]:
+    """Start a server whose command is made for a port; it is ended behind the block."""
     # As tests/ports.py does it, which these programs do not import: bound without listening, nobody else is given it.
     reserved = socket.socket()
     reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     reserved.bind(("127.0.0.1", 0))
     words = command(reserved.getsockname()[1])
     server = Server(_pinned(words, PROCESSORS[-1], stdout=subprocess.DEVNULL), reserved)
-    if server.listens():
-        return server
-    raise SystemExit(f"{' '.join(words)} does not start")
+    try:
+        if not server.listens():
+            raise SystemExit(f"{' '.join(words)} does not start")
+        yield server
+    finally:
+        server.stop()
 
 
-def serving(app: str, variant: str) -> Server:
-    """A server of ours."""
-    return start(lambda port: [sys.executable, str(HERE / "serving.py"), app, variant, str(port)])
+def serving(app: str, variant: str, **variables: object) -> AbstractContextManager[Server]:
+    """A server of ours, with these variables in its environment."""
+    command = ["env", *(f"{name}={value}" for name, value in variables.items()), sys.executable]
+    return start(lambda port: [*command, str(HERE / "serving.py"), app, variant, str(port)])
 
 
 def load(port: int, seconds: float) -> tuple[int, float]:
     """Requests done, and the seconds that they took."""
+    command = [sys.executable, str(HERE / "loading.py"), str(port), str(seconds)]
+    numbers = r"(\d+) ([\d.]+)"
     if shutil.which("wrk"):
         url = f"http://127.0.0.1:{port}/bucket/photos/2024/a.jpg"
         command = ["wrk", "-t1", "-c16", f"-d{max(1, round(seconds))}s", url]
-        process = _pinned(command, PROCESSORS[0], stdout=subprocess.PIPE)
-        text = process.communicate()[0].decode()
-        found = re.search(r"(\d+) requests in ([\d.]+)s", text)
-        assert found, text
-        return int(found[1]), float(found[2])
-    process = _pinned(
-        [sys.executable, str(HERE / "loading.py"), str(port), str(seconds)],
-        PROCESSORS[0],
-        stdout=subprocess.PIPE,
-    )
-    done, taken = process.communicate()[0].split()
-    return int(done), float(taken)
+        numbers = r"(\d+) requests in ([\d.]+)s"
+    text = _pinned(command, PROCESSORS[0], stdout=subprocess.PIPE).communicate()[0].decode()
+    found = re.search(numbers, text)
+    assert found, text
+    return int(found[1]), float(found[2])
 
 
 def _pinned(command: list[str], processor: int, stdout: int) -> subprocess.Popen[bytes]:

@@ -1,10 +1,6 @@
 """A rule matches and does not fire: the whole decision, without an answer."""
 
-from __future__ import annotations
-
-from typing import Any
-
-from apps import around, calls_asgi, calls_wsgi, environ, rules, scope, trivial_asgi, trivial_wsgi
+from apps import INTERFACES, around, rules
 from measure import Goal, Row, side_by_side
 
 from faultinject import Rule
@@ -13,14 +9,11 @@ _PATH = "/bucket77/photos/2024/a.jpg"
 
 
 def run() -> list[Row]:
-    return [*_compared("WSGI"), *_compared("ASGI")]
+    return [row for interface in INTERFACES for row in _compared(interface)]
 
 
 def _compared(interface: str) -> list[Row]:
-    call: Any
-    app, request, call = (
-        (trivial_wsgi, environ, calls_wsgi) if interface == "WSGI" else (trivial_asgi, scope, calls_asgi)
-    )
+    app, _, request, call = INTERFACES[interface]
     sample = side_by_side(
         {
             "unmatched": call(around(app, rules(10_000)), request()),
@@ -38,11 +31,6 @@ def _compared(interface: str) -> list[Row]:
         "address": "bucket and key, draw does not fire",
     }
     return [
-        sample.row(
-            f"{interface}, matched, {what}",
-            "no match",
-            Goal("≤", 8.0, "µs"),
-            [added / 1000 for added in sample.added(name)],
-        )
+        sample.added_row(name, f"{interface}, matched, {what}", "no match", Goal("≤", 8.0, "µs"))
         for name, what in told.items()
     ]

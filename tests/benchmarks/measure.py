@@ -4,14 +4,13 @@ A comparison measures its base twice, as itself and once more under the name `AG
 the control: where two measurements of the same thing differ by more than 5 %, nothing measured beside them counts.
 """
 
-from __future__ import annotations
-
 import gc
 import random
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from statistics import median, quantiles
 from time import process_time_ns
+from typing import Any, Self
 
 Block = Callable[[int], object]
 """Does a thing so many times."""
@@ -84,11 +83,9 @@ class Row:
         return {**asdict(self), "ok": self.verdict}
 
     @classmethod
-    def from_dict(cls, fields: dict[str, object]) -> Row:
+    def from_dict(cls, fields: dict[str, Any]) -> Self:
         given = {name: value for name, value in fields.items() if name != "ok"}
-        goal = given.pop("goal")
-        assert isinstance(goal, dict)
-        return cls(goal=Goal(**goal), **given)  # type: ignore[arg-type]
+        return cls(**{**given, "goal": Goal(**given["goal"])})
 
 
 def shown(value: float, unit: str) -> str:
@@ -128,6 +125,11 @@ class Sample:
         return [
             one - other for one, other in zip(self.times[name], self.times[base or self.base], strict=True)
         ]
+
+    def added_row(self, name: str, case: str, against: str, goal: Goal, base: str = "") -> Row:
+        """Show the time that is added to the base, in the unit of the goal."""
+        unit = {"µs": 1e3, "ms": 1e6}[goal.unit]
+        return self.row(case, against, goal, [each / unit for each in self.added(name, base)])
 
     def row(self, case: str, against: str, goal: Goal, values: list[float], note: str = "") -> Row:
         return Row(case, against, goal, *spread(values), control=self.control, note=note)
@@ -182,23 +184,22 @@ def side_by_side(
 def _calls(block: Block, milliseconds: float) -> int:
     """The number of calls that fill a block, after a few that import and prepare."""
     block(3)
-    count = 1
-    while True:
+    count, spent = 1, 0
+    while spent <= milliseconds * 500_000:
+        count *= 2
         before = process_time_ns()
         block(count)
         spent = process_time_ns() - before
-        if spent > milliseconds * 500_000:
-            return max(1, int(count * milliseconds * 1_000_000 / spent))
-        count *= 2
+    return max(1, int(count * milliseconds * 1_000_000 / spent))
 
 
 def retried(measure: Callable[[], list[Row]]) -> list[Row]:
     """Measure again, at most three times in all, while a control says that the run is void."""
-    rows = measure()
-    for _ in range(ATTEMPTS - 1):
+    rows: list[Row] = []
+    for _ in range(ATTEMPTS):
+        rows = measure()
         if not any(row.void for row in rows):
             break
-        rows = measure()
     return rows
 
 

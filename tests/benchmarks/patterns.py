@@ -1,7 +1,5 @@
 """The worst that a pattern within the limits can cost on the worst path."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from statistics import median
 
@@ -12,17 +10,16 @@ from faultinject.http.patterns import check_pattern, compile_path, compile_plain
 SIZE = 8192
 
 
-def _cases() -> dict[str, tuple[str, str]]:
-    """Pattern and path by what is bad about them."""
-    return {
-        "stars in one segment": (f"/{'a*' * 16}b", "/" + "a" * (SIZE - 1)),
-        "question marks between stars": (f"/{'*?a' * 16}b", "/" + "a" * (SIZE - 1)),
-        "`**` and letters": (f"/{'**/a*/' * 5}b", "/a" * (SIZE // 2)),
-        "`**` and empty segments": (f"/{'**/*/' * 5}b", "/" * SIZE),
-        "32 segments": (f"/**/{'?/' * 15}{'*/' * 14}b", "/a" * (SIZE // 2)),
-        "plain": ("*a" * 16 + "b", "a" * SIZE),
-        "long pieces": (f"/{'*' + 'a' * 60}" * 15, ("/" + "a" * 546) * 15),
-    }
+CASES = {
+    "stars in one segment": (f"/{'a*' * 16}b", "/" + "a" * (SIZE - 1)),
+    "question marks between stars": (f"/{'*?a' * 16}b", "/" + "a" * (SIZE - 1)),
+    "`**` and letters": (f"/{'**/a*/' * 5}b", "/a" * (SIZE // 2)),
+    "`**` and empty segments": (f"/{'**/*/' * 5}b", "/" * SIZE),
+    "32 segments": (f"/**/{'?/' * 15}{'*/' * 14}b", "/a" * (SIZE // 2)),
+    "plain": ("*a" * 16 + "b", "a" * SIZE),
+    "long pieces": (f"/{'*' + 'a' * 60}" * 15, ("/" + "a" * 546) * 15),
+}
+"""Pattern and path by what is bad about them."""
 
 
 def _block(test: Callable[[str], bool], path: str) -> Block:
@@ -35,7 +32,7 @@ def _block(test: Callable[[str], bool], path: str) -> Block:
 
 def run() -> list[Row]:
     blocks = {}
-    for name, (pattern, path) in _cases().items():
+    for name, (pattern, path) in CASES.items():
         assert check_pattern(pattern) is None, (name, check_pattern(pattern))
         blocks[name] = _block((compile_plain if name == "plain" else compile_path)(pattern), path)
     sample = side_by_side(blocks, rounds=21, milliseconds=8)

@@ -8,13 +8,12 @@ faults with that chance; how many runs pass until one fails, the median over see
 repaired client: a false alarm. Takes about a quarter of an hour; `--seeds 3` less.
 """
 
-from __future__ import annotations
-
 import argparse
 import logging
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from itertools import repeat
 from pathlib import Path
 from statistics import median
@@ -69,8 +68,7 @@ def main() -> None:
     if options.write:
         Path(options.write).write_text(f"{BEGIN}\n{table}\n{END}\n")
     elif options.write_page:
-        page = PAGE.read_text()
-        before, rest = page.split(BEGIN, 1)
+        before, rest = PAGE.read_text().split(BEGIN, 1)
         PAGE.write_text(f"{before}{BEGIN}\n{table}\n{END}{rest.split(END, 1)[1]}")
     else:
         print(table)
@@ -106,11 +104,12 @@ def by_exploration(name: str) -> list[str]:
 def by_percentage(name: str, seeds: int) -> list[str]:
     """The cells beside them."""
     logging.disable()
-    cells = []
-    for percentage in PERCENTAGES:
-        wrong = median(until_it_fails(name, percentage, seed, right=False) for seed in range(seeds))
-        alarm = median(until_it_fails(name, percentage, seed, right=True) for seed in range(seeds))
-        cells.append(f"{shown(wrong, f'> {MOST}')} ({shown(alarm, 'never')})")
+
+    def runs(percentage: float, right: bool, otherwise: str) -> str:
+        number = median(until_it_fails(name, percentage, seed, right=right) for seed in range(seeds))
+        return otherwise if number == float("inf") else f"{number:.0f}"
+
+    cells = [f"{runs(each, False, f'> {MOST}')} ({runs(each, True, 'never')})" for each in PERCENTAGES]
     print(name, file=sys.stderr)
     return cells
 
@@ -119,12 +118,10 @@ def explored(name: str, *, right: bool, depth: int) -> tuple[faultinject.Explora
     exploration = faultinject.explore("cos", depth=depth)
     with Client() as client:
         began = time.perf_counter()
-        try:
+        with suppress(ExplorationFailedError):
             for run in exploration:
                 with run:
                     CLIENTS[name](client, right)
-        except ExplorationFailedError:
-            pass
         return exploration, time.perf_counter() - began
 
 
@@ -147,10 +144,10 @@ def at(percentage: float) -> list[Rule]:
     choices = [each for each in choices_of(["cos"]) if not (each.lasts or each.needs_checksum)]
     for methods in (("GET", "HEAD"), ("PUT", "POST", "DELETE")):
         faults = [parts for parts in map(placed, choices) if narrowed(parts, methods)]
-        for number, (fault, (name, conditions, unless, options)) in enumerate(faults):
-            share = percentage / len(faults)
-            options["probability"] = f"{share / (1 - number * share):.6f}"
-            rules.append(Rule.of_parts(fault, (name, conditions, unless, options)))
+        share = percentage / len(faults)
+        for number, (_, parts) in enumerate(faults):
+            parts[3]["probability"] = f"{share / (1 - number * share):.6f}"
+        rules += [Rule.of_parts(*each) for each in faults]
     return rules
 
 
@@ -165,10 +162,6 @@ def narrowed(parts: tuple[str, Any], methods: tuple[str, ...]) -> bool:
     conditions = parts[1][1]
     conditions["method"] = tuple(each for each in conditions.get("method", methods) if each in methods)
     return bool(conditions["method"])
-
-
-def shown(number: float, otherwise: str) -> str:
-    return otherwise if number == float("inf") else f"{number:.0f}"
 
 
 if __name__ == "__main__":

@@ -1,7 +1,5 @@
 """One store and several processes: what four get done together."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import time
@@ -48,18 +46,14 @@ def _rate(store: str, number: int) -> float:
         for _ in range(number)
     ]
     for each in began:
-        assert each.stdout is not None
         assert each.stdout.readline() == "ready\n"
-    done = 0
     for each in began:
-        assert each.stdin is not None
         each.stdin.write("go\n")
         each.stdin.flush()
-    for each in began:
-        requests, failed = map(int, each.communicate()[0].split())
-        assert not failed, f"{failed} requests got no decision"
-        done += requests
-    return done / SECONDS
+    counted = [[int(number) for number in each.communicate()[0].split()] for each in began]
+    failed = sum(failed for _, failed in counted)
+    assert not failed, f"{failed} requests got no decision"
+    return sum(requests for requests, _ in counted) / SECONDS
 
 
 def _work(store: str) -> None:

@@ -3,14 +3,12 @@
 One that is not installed is left out.
 """
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from statistics import median
 
@@ -88,7 +86,13 @@ CONFIGURED = {
     "nginx": (NGINX, ["nginx", "-c"]),
     "envoy": (ENVOY, ["envoy", "--concurrency", "1", "--log-level", "error", "--use-dynamic-base-id", "-c"]),
 }
+URL = "http://127.0.0.1:{app}"
 MITM, MICROBURST = "mitmdump", "microburst"
+MITM_COMMAND = [
+    MITM, "--quiet", "--mode", f"reverse:{URL}", "--set", "confdir={folder}", "--listen-host", "127.0.0.1",
+    "--listen-port", "{port}",
+]  # fmt: skip
+MICROBURST_COMMAND = [MICROBURST, "--upstream", URL, "--port", "{port}"]
 VERSION = {"haproxy": "-v", "nginx": "-v", "envoy": "--version", MITM: "--version", MICROBURST: "--version"}
 
 
@@ -100,12 +104,8 @@ def _compared() -> list[Row]:
     peers = [name for name in (*CONFIGURED, MITM, MICROBURST) if shutil.which(name)]
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        app = serving("raw", "bare")
-        stack.callback(app.stop)
-        servers: dict[str, Server] = {}
-        for name in (*RULES, *peers):
-            servers[name] = _proxy(name, app.port, folder)
-            stack.callback(servers[name].stop)
+        app = stack.enter_context(serving("raw", "bare"))
+        servers = {name: stack.enter_context(_proxy(name, app.port, folder)) for name in (*RULES, *peers)}
         cpu, wall = measured(servers)
     sample = Sample("ours", cpu)
 
@@ -124,24 +124,22 @@ def _compared() -> list[Row]:
     ]
 
 
-def _proxy(name: str, app: int, folder: Path) -> Server:
+def _proxy(name: str, app: int, folder: Path) -> AbstractContextManager[Server]:
     """The proxy of that name in front of that port."""
-    if name in RULES:
-        program = [sys.executable, "-m", "faultinject", "proxy", "--to", f"http://127.0.0.1:{app}"]
-        return start(lambda port: [*program, "--port", str(port), *RULES[name]])
-    if name == MITM:
-        program = [MITM, "--quiet", "--mode", f"reverse:http://127.0.0.1:{app}", "--set", f"confdir={folder}"]
-        return start(lambda port: [*program, "--listen-host", "127.0.0.1", "--listen-port", str(port)])
-    if name == MICROBURST:
-        return start(lambda port: [name, "--upstream", f"http://127.0.0.1:{app}", "--port", str(port)])
-    template, command = CONFIGURED[name]
-    file = folder / f"{name}.yaml"  # by which Envoy knows what it is
 
-    def configured(port: int) -> list[str]:
+    def command(port: int) -> list[str]:
+        if name not in CONFIGURED:
+            ours = [sys.executable, "-m", "faultinject", "proxy", *RULES.get(name, ()), "--to", URL]
+            words = {MITM: MITM_COMMAND, MICROBURST: MICROBURST_COMMAND}.get(
+                name, [*ours, "--port", "{port}"]
+            )
+            return [each.format(app=app, port=port, folder=folder) for each in words]
+        template, words = CONFIGURED[name]
+        file = folder / f"{name}.yaml"  # by which Envoy knows what it is
         file.write_text(template.format(port=port, app=app, folder=folder))
-        return [*command, str(file)]
+        return [*words, str(file)]
 
-    return start(configured)
+    return start(command)
 
 
 def _version(name: str) -> str:

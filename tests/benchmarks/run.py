@@ -5,8 +5,6 @@ bare, and a row whose control is not within 0.95 to 1.05 is void. Needs the `tes
 gunicorn too, and `wrk` where it is on the PATH.
 """
 
-from __future__ import annotations
-
 import argparse
 import importlib
 import importlib.metadata
@@ -43,24 +41,18 @@ def main() -> int:
     if unknown := set(options.cases) - set(CASES):
         parser.error(f"unknown case: {' '.join(sorted(unknown))}")
     rows = [
-        row for case in options.cases or CASES for row in (_here(case) if options.alone else _apart(case))
+        row
+        for case in options.cases or CASES
+        for row in (importlib.import_module(case).run() if options.alone else _apart(case))
     ]
-    if options.json:
-        print(
-            json.dumps(
-                [row.to_dict() for row in rows], ensure_ascii=False, indent=None if options.alone else 2
-            )
-        )
-    else:
-        print(f"{_machine()}\n\n{table(rows)}")
+    page = f"{_machine()}\n\n{table(rows)}"
+    found = [row.to_dict() for row in rows]
+    print(
+        json.dumps(found, ensure_ascii=False, indent=None if options.alone else 2) if options.json else page
+    )
     if options.write_page:
-        _write(f"{_machine()}\n\n{table(rows)}")
+        _write(page)
     return 0
-
-
-def _here(case: str) -> list[Row]:
-    found: list[Row] = importlib.import_module(case).run()
-    return found
 
 
 def _apart(case: str) -> list[Row]:
@@ -89,18 +81,12 @@ def _machine() -> str:
         "gunicorn",
         "pytest",
     )
-    versions = [f"{name} {version}" for name in names if (version := _version(name))]
+    installed = {each.name.lower(): each.version for each in importlib.metadata.distributions()}
+    versions = [f"{name} {installed[name]}" for name in names if name in installed]
     return (
         f"{platform.python_implementation()} {platform.python_version()}, {platform.system()} {platform.machine()},"
         f" {os.cpu_count()} processors; {', '.join(versions)}."
     )
-
-
-def _version(name: str) -> str | None:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def _write(text: str) -> None:

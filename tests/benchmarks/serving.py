@@ -5,8 +5,6 @@ APP is `raw` or `fastapi` (uvicorn) or `flask` or `wsgi` (gunicorn, threads). VA
 (BaseHTTPMiddleware that answers 30 %) or `noop`.
 """
 
-from __future__ import annotations
-
 import os
 import random
 import sys
@@ -36,7 +34,7 @@ SHARE = 0.3
 
 def made(app: str, variant: str) -> Any:
     """The app of a name in a variant."""
-    found: Any = APPS[app]()
+    found = APPS[app]()
     if variant in RULES:
         return around(found, RULES[variant])
     if variant == "noop":
@@ -77,19 +75,10 @@ def main(app: str, variant: str, port: int) -> None:
 
         uvicorn.run(made(app, variant), host="127.0.0.1", port=port, log_level="error", access_log=False)
         return
-    settings = [
-        "--bind",
-        f"127.0.0.1:{port}",
-        "--worker-class",
-        "gthread",
-        "--threads",
-        os.environ.get("THREADS", "4"),
-        "--workers",
-        os.environ.get("WORKERS", "1"),
-        "--log-level",
-        "error",
-    ]
-    command = [sys.executable, "-m", "gunicorn", *settings, "--chdir", str(Path(__file__).parent)]
+    command = [
+        sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--worker-class", "gthread", "--log-level", "error",
+        "--threads", os.environ.get("THREADS", "4"), "--workers", os.environ.get("WORKERS", "1"), "--chdir", str(Path(__file__).parent),
+    ]  # fmt: skip
     os.execv(sys.executable, [*command, f"serving:made({app!r}, {variant!r})"])
 
 

@@ -1,11 +1,9 @@
 """Counts that processes share: a take of `file:` against one of `memory:`."""
 
-from __future__ import annotations
-
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from measure import Block, Goal, Row, Sample, side_by_side
+from measure import Block, Goal, Row, side_by_side
 
 from faultinject.counts.memory import MemoryCounts
 from faultinject.counts.store import Take, open_store
@@ -32,14 +30,9 @@ def _compared(memory: Any, file: Any, scope: str, told: str) -> list[Row]:
     sample = side_by_side({"memory": _takes(memory, free), "file": _takes(file, free)})
     again = side_by_side({"memory": _takes(memory, spent), "file": _takes(file, spent)})
     return [
-        _row(sample, f"shared take, {told}", 15.0),
-        _row(again, f"shared take, {told} that is spent", 1.0),
+        sample.added_row("file", f"shared take, {told}", "`memory:`", Goal("≤", 15.0, "µs")),
+        again.added_row("file", f"shared take, {told} that is spent", "`memory:`", Goal("≤", 1.0, "µs")),
     ]
-
-
-def _row(sample: Sample, case: str, most: float) -> Row:
-    added = [each / 1000 for each in sample.added("file", "memory")]
-    return sample.row(case, "`memory:`", Goal("≤", most, "µs"), added)
 
 
 def _takes(counts: Any, ask: Any) -> Block:

@@ -3,14 +3,14 @@
 The plugin is measured in use and unused.
 """
 
-from __future__ import annotations
-
 import os
 import random
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from measure import AGAIN, Goal, Row, Sample, retried
 
@@ -42,6 +42,30 @@ _WITH = {
     "marker": '@pytest.mark.faultinject("cos:SlowDown")',
 }
 _WITHOUT = {"imports": "", "asked": "app", "marker": ""}
+_STARTED: list[tuple[dict[str, Any], int, dict[str, tuple[str, str, float]]]] = [
+    (
+        {"bare": (["-c", "pass"], {}), "off": (["-c", _INSTALL], {}), "on": (["-c", _INSTALL], _ON)},
+        41,
+        {
+            "off": ("import and install(), off", "bare interpreter", 1.05),
+            "on": ("import and install(), on, text rules", "bare interpreter", 0),
+        },
+    ),
+    (
+        {"flask": (["-c", "import flask"], {}), "on": (["-c", f"import flask; {_INSTALL}"], _ON)},
+        31,
+        {"on": ("import and install(), on, after `import flask`", "import flask", 1.10)},
+    ),
+    (
+        {
+            "click": (["-c", "import click"], {}),
+            "version": ([os.fspath(Path(sys.executable).with_name("faultinject")), "--version"], {}),
+        },
+        41,
+        {"version": ("`faultinject --version`", "import click", 1.5)},
+    ),
+]
+"""The processes, the rounds, and by process the case, its counterpart and the goal."""
 _ALONE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 _PLUGIN = ["-p", "faultinject.testing.pytest_plugin"]
 # For any `-p` pytest looks through the metadata of all installed packages: what is compared with has one that does
@@ -50,39 +74,13 @@ _NO_PLUGIN = ["-p", "keyword"]
 
 
 def run() -> list[Row]:
-    return [
-        *retried(_alone),
-        *retried(_after_flask),
-        *retried(_version),
-        *retried(_plugin),
-        *retried(_marked),
-    ]
+    started = [row for each in _STARTED for row in retried(partial(_started, *each))]
+    return [*started, *retried(_plugin), *retried(_marked)]
 
 
-def _alone() -> list[Row]:
-    sample = _processes(
-        {"bare": (["-c", "pass"], {}), "off": (["-c", _INSTALL], {}), "on": (["-c", _INSTALL], _ON)},
-        rounds=41,
-    )
-    return [
-        _told(sample, "off", "import and install(), off", "bare interpreter", 1.05),
-        _told(sample, "on", "import and install(), on, text rules", "bare interpreter", 0),
-    ]
-
-
-def _after_flask() -> list[Row]:
-    sample = _processes(
-        {"flask": (["-c", "import flask"], {}), "on": (["-c", f"import flask; {_INSTALL}"], _ON)}, rounds=31
-    )
-    return [_told(sample, "on", "import and install(), on, after `import flask`", "import flask", 1.10)]
-
-
-def _version() -> list[Row]:
-    command = os.fspath(Path(sys.executable).with_name("faultinject"))
-    sample = _processes(
-        {"click": (["-c", "import click"], {}), "version": ([command, "--version"], {})}, rounds=41
-    )
-    return [_told(sample, "version", "`faultinject --version`", "import click", 1.5)]
+def _started(contenders: dict[str, Any], rounds: int, goals: dict[str, tuple[str, str, float]]) -> list[Row]:
+    sample = _processes(contenders, rounds)
+    return [_told(sample, name, *goal) for name, goal in goals.items()]
 
 
 def _plugin() -> list[Row]:
@@ -91,8 +89,7 @@ def _plugin() -> list[Row]:
         sample = _processes(
             {"without": ([*command, *_NO_PLUGIN], _ALONE), "with": ([*command, *_PLUGIN], _ALONE)}, rounds=61
         )
-    added = [nanoseconds / 1e6 for nanoseconds in sample.added("with")]
-    return [sample.row("pytest plugin, no marker", "pytest without it", Goal("≤", 5, "ms"), added)]
+    return [sample.added_row("with", "pytest plugin, no marker", "pytest without it", Goal("≤", 5, "ms"))]
 
 
 def _marked() -> list[Row]:

@@ -4,26 +4,19 @@ Processor time of the server and its workers; that of a Redis server is not in i
 rule that always injects and 70 % of one that matches and never does, of the same app in the same store.
 """
 
-from __future__ import annotations
-
 import shutil
 import subprocess
-import sys
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
-from loopback import HERE, Server, measured, start
+from loopback import TITLES, measured, serving
 from measure import AGAIN, Goal, Row, Sample, retried, spread
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-TITLES = {"fastapi": "FastAPI on uvicorn", "flask": "Flask on gunicorn"}
 SHARE = 0.3
 
 
@@ -33,7 +26,7 @@ def run() -> list[Row]:
     with TemporaryDirectory() as place, _redis(place) as redis:
         stores = {"file": f"file:{place}/store", **({"redis": redis} if redis else {})}
         return [
-            *(row for app in TITLES for row in retried(partial(_unmatched, app, stores))),
+            *(row for app in ("fastapi", "flask") for row in retried(partial(_unmatched, app, stores))),
             *(row for name in stores for row in retried(partial(_counted, name, stores[name]))),
         ]
 
@@ -42,7 +35,7 @@ def _unmatched(app: str, stores: dict[str, str]) -> list[Row]:
     """A request that no rule matches, with each store against `memory:`."""
     with ExitStack() as stack:
         servers = {
-            name: _serving(stack, app, "unmatched", store)
+            name: stack.enter_context(serving(app, "unmatched", FAULTINJECT_STORE=store))
             for name, store in {"memory": "memory:", AGAIN: "memory:", **stores}.items()
         }
         cpu, _ = measured(servers)
@@ -56,7 +49,9 @@ def _counted(name: str, store: str) -> list[Row]:
     rules = {"times": "times", "always": "all", "never": "never", AGAIN: "never"}
     with ExitStack() as stack:
         servers = {
-            each: _serving(stack, "flask", rule, _apart(store, each), workers=4)
+            each: stack.enter_context(
+                serving("flask", rule, FAULTINJECT_STORE=_apart(store, each), WORKERS=4)
+            )
             for each, rule in rules.items()
         }
         cpu, _ = measured(servers)
@@ -71,14 +66,6 @@ def _apart(store: str, name: str) -> str:
     """A store of its own: other rules are refused."""
     mark = name.replace(" ", "-")
     return f"{store}?prefix={mark}" if "://" in store else f"{store}-{mark}"
-
-
-def _serving(stack: ExitStack, app: str, rule: str, store: str, workers: int = 1) -> Server:
-    settings = ["env", f"FAULTINJECT_STORE={store}", f"WORKERS={workers}"]
-    command = [sys.executable, str(HERE / "serving.py"), app, rule]
-    server = start(lambda port: [*settings, *command, str(port)])
-    stack.callback(server.stop)
-    return server
 
 
 @contextmanager

@@ -6,9 +6,6 @@ after each answer, so boto3 asks there.
 `python storing.py PORT` serves that app until it is ended.
 """
 
-from __future__ import annotations
-
-import random
 import socket
 import sys
 from contextlib import ExitStack, closing
@@ -16,12 +13,11 @@ from functools import partial
 from statistics import median
 
 import boto3
-from loopback import Server, start
+from loopback import Server, measured, start
 from measure import AGAIN, Goal, Row, Sample, retried
 
 from faultinject.store import sdk_clients
 
-ROUNDS = 9
 REQUESTS = 1200
 CONNECTIONS = 8
 CONTENT = bytes(1024)
@@ -40,23 +36,20 @@ def run() -> list[Row]:
 def _beside_moto() -> list[Row]:
     ours = [sys.executable, "-m", "faultinject", "serve", "--vendor", "s3", "--port"]
     moto = [sys.executable, "-m", "moto.server", "-p"]
-    commands = {"ours": ours, AGAIN: ours, "moto": moto}
-    cpu: dict[str, list[float]] = {name: [] for name in commands}
+    clients = {}
+
+    def by_boto3(name: str, port: int) -> tuple[int, float]:
+        for _ in range(BY_BOTO3 // 2):
+            clients[name].put_object(Bucket="photos", Key="cat", Body=CONTENT)
+            clients[name].get_object(Bucket="photos", Key="cat")["Body"].read()
+        return BY_BOTO3, 0.0
+
     with ExitStack() as stack:
-        asked = []
-        for name, command in commands.items():
-            server = start(lambda port, command=command: [*command, str(port)])  # type: ignore[misc]
-            stack.callback(server.stop)
-            client = boto3.client("s3", **sdk_clients.boto3("127.0.0.1", server.port))
-            client.create_bucket(Bucket="photos")
-            asked.append((name, server, client))
-        for _ in range(ROUNDS):
-            for name, server, client in asked:
-                before = server.spent()
-                for _ in range(BY_BOTO3 // 2):
-                    client.put_object(Bucket="photos", Key="cat", Body=CONTENT)
-                    client.get_object(Bucket="photos", Key="cat")["Body"].read()
-                cpu[name].append((server.spent() - before) / BY_BOTO3)
+        servers = _started(stack, {"ours": ours, AGAIN: ours, "moto": moto})
+        for name, server in servers.items():
+            clients[name] = boto3.client("s3", **sdk_clients.boto3("127.0.0.1", server.port))
+            clients[name].create_bucket(Bucket="photos")
+        cpu, _ = measured(servers, by_boto3)
     sample = Sample("ours", cpu)
     note = f"{median(cpu['moto']) / 1000:.0f} µs to {median(cpu['ours']) / 1000:.0f} µs CPU a request"
     return [
@@ -70,25 +63,24 @@ def _beside_moto() -> list[Row]:
     ]
 
 
+def _started(stack: ExitStack, commands: dict[str, list[str]]) -> dict[str, Server]:
+    """A server for each command, whose last word is the port."""
+    return {
+        name: stack.enter_context(start(lambda port, command=command: [*command, str(port)]))  # type: ignore[misc]
+        for name, command in commands.items()
+    }
+
+
 def _compared(method: str) -> list[Row]:
     plain = [sys.executable, __file__]
     ours = [sys.executable, "-m", "faultinject", "serve", "--vendor"]
-    cpu: dict[str, list[float]] = {name: [] for name in ("bare", AGAIN, *STORES)}
+    stores = {name: [*ours, name, "--port"] for name in STORES}
     with ExitStack() as stack:
-        servers: dict[str, Server] = {}
-        for name in cpu:
-            command = [*ours, name, "--port"] if name in STORES else plain
-            servers[name] = start(lambda port, command=command: [*command, str(port)])  # type: ignore[misc]
-            stack.callback(servers[name].stop)
+        servers = _started(stack, {"bare": plain, AGAIN: plain, **stores})
+        for server in servers.values():
             for asked in ("PUT /photos", "PUT", "GET"):
-                ask(servers[name].port, asked, CONNECTIONS * 8)
-        order = list(servers)
-        for _ in range(ROUNDS):
-            random.Random(1).shuffle(order)
-            for name in order:
-                before = servers[name].spent()
-                ask(servers[name].port, method, REQUESTS)
-                cpu[name].append((servers[name].spent() - before) / REQUESTS)
+                ask(server.port, asked, CONNECTIONS * 8)
+        cpu, _ = measured(servers, lambda _, port: ask(port, method, REQUESTS))
     sample = Sample("bare", cpu)
     return [
         sample.row(
@@ -102,8 +94,8 @@ def _compared(method: str) -> list[Row]:
     ]
 
 
-def ask(port: int, asked: str, times: int) -> None:
-    """Send a request so many times, over all connections at once."""
+def ask(port: int, asked: str, times: int) -> tuple[int, float]:
+    """Send a request so many times, over all connections at once; gives the number, and no time."""
     method, _, path = asked.partition(" ")
     content = CONTENT if method == "PUT" and not path else b""
     head = f"{method} {path or '/photos/cat'} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(content)}\r\n\r\n"
@@ -120,6 +112,7 @@ def ask(port: int, asked: str, times: int) -> None:
                 lines = iter(file.readline, b"\r\n")
                 named = dict(line.lower().split(b":", 1) for line in lines if b":" in line)
                 file.read(int(named[b"content-length"]))
+    return times, 0.0
 
 
 def main() -> None:

@@ -1,27 +1,15 @@
 """On, and no rule is for the request: what every request pays, whatever the number of rules."""
 
-from __future__ import annotations
-
 from typing import Any
 
-from apps import (
-    NoopASGI,
-    NoopWSGI,
-    around,
-    calls_asgi,
-    calls_wsgi,
-    environ,
-    rules,
-    scope,
-    trivial_asgi,
-    trivial_wsgi,
-)  # fmt: skip
+from apps import INTERFACES, around, rules, trivial_asgi, trivial_wsgi
 from measure import Block, Goal, Row, Sample, side_by_side
 
 from faultinject import Rule, install
 
 MANY = 10_000
 KINDS = ("path", "bucket", "host")
+OF_OPERATIONS = ("operation", "Azure operation")
 # Of the method that is asked with, but what is asked is not one of them; and in another service's words.
 OPERATIONS = ("PutBucketAcl", "PutObjectAcl", "PutBucketPolicy", "UploadPart", "CreateBucket", "CopyObject")
 ELSEWHERE = ("block_blob.upload", "block_blob.stage_block", "container.create", "blob.set_tags")
@@ -37,28 +25,30 @@ def _off() -> Row:
 
 
 def _compared(interface: str, limit: float) -> list[Row]:
-    blocks = _blocks(interface)
-    sample = side_by_side(blocks)
-    against = "no-op class"
-    rows = []
-    for kind in KINDS:
-        for count in (1, MANY):
-            case = f"{interface}, no match, {count:,} {kind} rule{'s' if count > 1 else ''}"
-            rows.append(sample.ratio(f"{kind} {count}", case, against, Goal("≤", limit)))
-    rows.append(
-        sample.ratio("near", f"{interface}, a near miss, {MANY:,} path rules", against, Goal("≤", limit))
-    )
-    rows.append(
-        sample.ratio("method", f"{interface}, method in no rule, {MANY:,} rules", against, Goal("≤", 1.1))
-    )
-    for kind in ("operation", "Azure operation"):
-        for count in (1, MANY):
-            case = f"{interface}, no match, {count:,} {kind} rule{'s' if count > 1 else ''}"
-            rows.append(sample.ratio(f"{kind} {count}", case, against, Goal("", 0)))
-    case = f"{interface}, method of no operation, {MANY:,} rules"
-    rows.append(sample.ratio("operation method", case, against, Goal("≤", 1.1)))
-    rows += [_flat(sample, interface, kind) for kind in (*KINDS, "operation", "Azure operation")]
-    return rows
+    sample = side_by_side(_blocks(interface))
+    cases = {
+        **_numbered(KINDS, Goal("≤", limit)),
+        "near": (f"a near miss, {MANY:,} path rules", Goal("≤", limit)),
+        "method": (f"method in no rule, {MANY:,} rules", Goal("≤", 1.1)),
+        **_numbered(OF_OPERATIONS, Goal("", 0)),
+        "operation method": (f"method of no operation, {MANY:,} rules", Goal("≤", 1.1)),
+    }
+    return [
+        *(
+            sample.ratio(name, f"{interface}, {case}", "no-op class", goal)
+            for name, (case, goal) in cases.items()
+        ),
+        *(_flat(sample, interface, kind) for kind in (*KINDS, *OF_OPERATIONS)),
+    ]
+
+
+def _numbered(kinds: tuple[str, ...], goal: Goal) -> dict[str, tuple[str, Goal]]:
+    """By block: the case of one rule and of many of each kind, and its goal."""
+    return {
+        f"{kind} {count}": (f"no match, {count:,} {kind} rule{'s' if count > 1 else ''}", goal)
+        for kind in kinds
+        for count in (1, MANY)
+    }
 
 
 def _flat(sample: Sample, interface: str, kind: str) -> Row:
@@ -72,22 +62,16 @@ def operations(count: int, names: tuple[str, ...], **keys: Any) -> list[Rule]:
 
 
 def _blocks(interface: str) -> dict[str, Block]:
-    call: Any
-    app, noop, request, call = (
-        (trivial_wsgi, NoopWSGI, environ, calls_wsgi)
-        if interface == "WSGI"
-        else (trivial_asgi, NoopASGI, scope, calls_asgi)
-    )
-    blocks = {"noop": call(noop(app), request())}
-    for kind in KINDS:
-        for count in (1, MANY):
-            blocks[f"{kind} {count}"] = call(around(app, rules(count, kind)), request())
+    app, noop, request, call = INTERFACES[interface]
+    made = {f"{kind} {count}": rules(count, kind) for kind in KINDS for count in (1, MANY)}
     for count in (1, MANY):
-        blocks[f"operation {count}"] = call(around(app, operations(count, OPERATIONS)), request())
-        azure = operations(count, ELSEWHERE, vendor="azure-blob")
-        blocks[f"Azure operation {count}"] = call(around(app, azure), request())
-    blocks["operation method"] = call(around(app, operations(MANY, OPERATIONS)), request(method="GET"))
+        made[f"operation {count}"] = operations(count, OPERATIONS)
+        made[f"Azure operation {count}"] = operations(count, ELSEWHERE, vendor="azure-blob")
     filed = around(app, rules(MANY, "path"))
-    blocks["near"] = call(filed, request(path="/bucket77/videos/2024/a.jpg"))
-    blocks["method"] = call(filed, request(method="GET"))
-    return blocks
+    return {
+        "noop": call(noop(app), request()),
+        **{name: call(around(app, of_kind), request()) for name, of_kind in made.items()},
+        "operation method": call(around(app, operations(MANY, OPERATIONS)), request(method="GET")),
+        "near": call(filed, request(path="/bucket77/videos/2024/a.jpg")),
+        "method": call(filed, request(method="GET")),
+    }

@@ -1,15 +1,11 @@
 """The cost of 100 exchanges that wait, as a share of one processor, beyond an idle server."""
 
-from __future__ import annotations
-
-import os
 import socket
-import sys
 import time
 from contextlib import ExitStack
 from importlib.util import find_spec
 
-from loopback import HERE, Server, start
+from loopback import Server, serving
 from measure import Goal, Row, spread
 
 MANY = 100
@@ -17,7 +13,7 @@ SECONDS = 2.0
 SETTLES = 3.0
 ROUNDS = 5
 _REQUEST = b"GET /bucket/photos/2024/a.jpg HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
-_SETTINGS = ("FAULTINJECT_MAX_ACTIVE=1000", "FAULTINJECT_STORE=memory:", f"THREADS={MANY + 4}")
+_SETTINGS = {"FAULTINJECT_MAX_ACTIVE": 1000, "FAULTINJECT_STORE": "memory:", "THREADS": MANY + 4}
 _APPS = {"raw": "ASGI on uvicorn", "wsgi": "WSGI on gunicorn's threads"}
 _RULES = {"hang": "hanging", "delay": "delayed"}
 
@@ -28,10 +24,8 @@ def run() -> list[Row]:
 
 
 def _share(app: str, rule: str) -> Row:
-    command = [sys.executable, os.fspath(HERE / "serving.py"), app, rule]
-    server = start(lambda port: ["env", *_SETTINGS, *command, str(port)])
     with ExitStack() as stack:
-        stack.callback(server.stop)
+        server = stack.enter_context(serving(app, rule, **_SETTINGS))
         time.sleep(SETTLES)
         idle = _busy(server)
         for _ in range(MANY):

@@ -3,18 +3,15 @@
 Two servers serve the same app, at the same time and in turns; what is compared is their processor time a request.
 """
 
-from __future__ import annotations
-
-import os
-import sys
 from contextlib import ExitStack
 from functools import partial
 from importlib.util import find_spec
 
-from loopback import HERE, Server, measured, start
+from loopback import measured, serving
 from measure import AGAIN, Goal, Row, Sample, retried
 
 RULES = {"all": "100 %", "some": "30 %", "times": "30 %, `times`"}
+IN_MEMORY = {"FAULTINJECT_STORE": "memory:"}
 _APPS = {"flask": "Flask", "wsgi": "raw WSGI"}
 
 
@@ -26,17 +23,11 @@ def run() -> list[Row]:
 
 def _compared(app: str, rule: str) -> list[Row]:
     with ExitStack() as stack:
-        servers = {}
-        for name, store in (("memory", "memory:"), (AGAIN, "memory:"), ("shared", "")):
-            servers[name] = _serving(app, rule, store)
-            stack.callback(servers[name].stop)
+        settings = {"memory": IN_MEMORY, AGAIN: IN_MEMORY, "shared": {}}
+        servers = {
+            name: stack.enter_context(serving(app, rule, **variables)) for name, variables in settings.items()
+        }
         cpu, _ = measured(servers)
-    sample = Sample("memory", cpu)
     goal = Goal("≤" if app == "flask" else "", 1.05)
-    return [sample.ratio("shared", f"one gunicorn worker, {_APPS[app]}, {RULES[rule]}", "`memory:`", goal)]
-
-
-def _serving(app: str, rule: str, store: str) -> Server:
-    settings = [f"FAULTINJECT_STORE={store}"] if store else []
-    command = [sys.executable, os.fspath(HERE / "serving.py"), app, rule]
-    return start(lambda port: ["env", *settings, *command, str(port)])
+    case = f"one gunicorn worker, {_APPS[app]}, {RULES[rule]}"
+    return [Sample("memory", cpu).ratio("shared", case, "`memory:`", goal)]

@@ -4,8 +4,6 @@ Input is read or refused with an error of ours, soon, and no output holds a char
 log would obey: control characters (C0, C1), bidirectional and other format characters, line separators.
 """
 
-from __future__ import annotations
-
 import asyncio
 import io
 import json
@@ -15,6 +13,7 @@ import tempfile
 from xml.etree import ElementTree as XML
 
 from click.testing import CliRunner
+from werkzeug.test import run_wsgi_app
 
 from faultinject import ASGIFaultMiddleware, Injector, Scenario, WSGIFaultMiddleware, inject
 from faultinject.audit.judging import judge
@@ -34,10 +33,13 @@ RULES = (
 
 def prints(text: str) -> None:
     """Every line of it prints."""
-    for line in text.split("\n"):
-        assert line.isprintable(), ascii([each for each in line if not each.isprintable()][:5]) + ascii(
-            line[:300]
-        )
+    found = [
+        (ascii(each), ascii(line[:300]))
+        for line in text.split("\n")
+        for each in line
+        if not each.isprintable()
+    ]
+    assert found[:5] == []
 
 
 def is_told(error: ConfigurationError) -> None:
@@ -45,10 +47,8 @@ def is_told(error: ConfigurationError) -> None:
     assert 1 <= len(error.problems) <= MOST + 1
     for each in error.problems:
         assert len(str(each)) <= LONGEST
-        assert "\n" not in each.message
-        assert "\n" not in each.where
-        prints(str(each))
-        prints(repr(each))
+        assert "\n" not in each.message + each.where
+        prints(f"{each}\n{each!r}")
 
 
 def rule_text(text: str) -> None:
@@ -60,8 +60,8 @@ def rule_text(text: str) -> None:
         return
     again = [str(each) for each in scenario.rules]
     assert [str(each) for each in Scenario.parse("\n".join(again)).rules] == again
-    assert Scenario.from_toml(scenario.to_toml()).rules == scenario.rules
-    assert Scenario.from_json(scenario.to_json()).rules == scenario.rules
+    read = (Scenario.from_toml(scenario.to_toml()), Scenario.from_json(scenario.to_json()))
+    assert [each.rules for each in read] == [scenario.rules] * 2
 
 
 def toml(text: str) -> None:
@@ -116,18 +116,10 @@ def _ask_wsgi(method: str, path: str, query: str, headers: dict[str, str], body:
         "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body)), "REMOTE_ADDR": "127.0.0.1", "REMOTE_PORT": "5",
         **{f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()},
     }  # fmt: skip
-    answers = []
-    answer = WSGIFaultMiddleware(app, injector=Injector([], environ={}))(
-        given, lambda *args: answers.append(args) or print
+    _, status, sent = run_wsgi_app(
+        WSGIFaultMiddleware(app, injector=Injector([], environ={})), given, buffered=True
     )
-    try:
-        b"".join(answer)
-    finally:
-        getattr(answer, "close", bool)()
-    [(status, sent, *_)] = answers[-1:]
-    for name, value in [("status", status), *sent]:
-        assert name.isprintable()
-        assert value.isprintable()
+    assert "".join((status, *(name + value for name, value in sent))).isprintable()
 
 
 async def _ask_asgi(method: str, path: str, query: str, headers: dict[str, str], body: bytes) -> None:
@@ -151,22 +143,17 @@ async def _ask_asgi(method: str, path: str, query: str, headers: dict[str, str],
                     for name, value in headers.items()],
     }  # fmt: skip
     await ASGIFaultMiddleware(app, injector=Injector([], environ={}))(scope, receive, send)
-    assert sent
-    for name, value in sent[0]["headers"]:
-        assert (name + value).decode("latin-1").isprintable()
+    assert b"".join(name + value for name, value in sent[0]["headers"]).decode("latin-1").isprintable()
 
 
 def _all_outputs(faults) -> None:
-    outcomes = faults.outcomes
-    for each in outcomes:
-        prints(repr(each))
+    prints(repr([*faults.outcomes, faults]))
     for ask in (faults.assert_all_fired, lambda: faults.assert_retries(strict=True)):
         try:
             ask()
         except (AssertionError, Warning) as error:
             prints(str(error))
-    prints(repr(faults))
-    _reports(judge(of_outcomes(outcomes)))
+    _reports(judge(of_outcomes(faults.outcomes)))
 
 
 def _reports(judgement) -> None:
@@ -219,8 +206,7 @@ def command(number: int, text: str) -> None:
         raise result.exception
     assert result.exit_code in (0, 1, 2, 3)
     assert "Traceback" not in result.output
-    for line in result.stderr.splitlines():
-        assert len(line) <= LONGEST + 100
+    assert max(map(len, ["", *result.stderr.splitlines()])) <= LONGEST + 100
     prints(result.stderr)
     if words[0] != "preview":  # the bytes of an answer, on purpose
         prints(result.stdout)

@@ -1,7 +1,5 @@
 """Odd input of every kind: a short look in every run, a long one with `-m slow`."""
 
-from __future__ import annotations
-
 import gzip
 import json
 from pathlib import Path

@@ -63,33 +63,37 @@ faultinject.instal  # type: ignore[attr-defined]  # noqa: B018
 
 def rules() -> None:
     """Every kind of key, and of value."""
-    Rule("cos:SlowDown")
-    Rule("cos:SlowDown", name=None)
-    Rule("cos:SlowDown", name="photos", probability=0.3, times=2, path="photos/", method=["PUT", "POST"])
-    Rule("http:503", size=4096, bucket=("photos", "films"), query={"uploads": "", "partNumber": 2})
-    Rule("http:503", header={"range": "", "x-test": ["a", "b"]}, set={"connection": "close"})
-    Rule("http:503", unless={"path": "health", "header": {"x-test": ""}})
-    Rule("hang", duration=timedelta(seconds=3), delay="100ms..2s", begin=1.5, per="call", when="after")
-    Rule("truncate", keep=0.9, http2=True)
-    assert_type(Rule("http:503").vendor, Vendor | None)
+    right = [
+        Rule("cos:SlowDown"),
+        Rule("cos:SlowDown", name=None),
+        Rule("cos:SlowDown", name="photos", probability=0.3, times=2, path="photos/", method=["PUT", "POST"]),
+        Rule("http:503", size=4096, bucket=("photos", "films"), query={"uploads": "", "partNumber": 2}),
+        Rule("http:503", header={"range": "", "x-test": ["a", "b"]}, set={"connection": "close"}),
+        Rule("http:503", unless={"path": "health", "header": {"x-test": ""}}),
+        Rule("hang", duration=timedelta(seconds=3), delay="100ms..2s", begin=1.5, per="call", when="after"),
+        Rule("truncate", keep=0.9, http2=True),
+    ]
+    assert_type(right[0].vendor, Vendor | None)
 
 
 def mistakes() -> None:
     """Mistakes that a type checker refuses."""
-    Rule("http:503", bogus=3)  # type: ignore[call-arg]
-    Rule("http:503", tmes=3)  # type: ignore[call-arg]
-    Rule("http:503", times=[1])  # type: ignore[arg-type]
-    Rule("http:503", per="request")  # type: ignore[arg-type]
-    Rule("http:503", header="range")  # type: ignore[arg-type]
-    Rule("http:503", path=None)  # type: ignore[arg-type]
-    Rule("http:503", unless={"times": 2})  # type: ignore[typeddict-unknown-key]
-    Rule("http:503", seed=1)  # type: ignore[call-arg]
-    Rule(503)  # type: ignore[arg-type]
-    Rule(fault="http:503")  # type: ignore[call-arg]
-    inject("http:503", bogus=3)  # type: ignore[call-arg]
-    inject(["http:503"])  # type: ignore[arg-type]
-    Scenario(rules={"http:503"})  # type: ignore[arg-type]
-    Scenario("http:503", "http:500")  # type: ignore[call-arg]
+    print(
+        Rule("http:503", bogus=3),  # type: ignore[call-arg]
+        Rule("http:503", tmes=3),  # type: ignore[call-arg]
+        Rule("http:503", times=[1]),  # type: ignore[arg-type]
+        Rule("http:503", per="request"),  # type: ignore[arg-type]
+        Rule("http:503", header="range"),  # type: ignore[arg-type]
+        Rule("http:503", path=None),  # type: ignore[arg-type]
+        Rule("http:503", unless={"times": 2}),  # type: ignore[typeddict-unknown-key]
+        Rule("http:503", seed=1),  # type: ignore[call-arg]
+        Rule(503),  # type: ignore[arg-type]
+        Rule(fault="http:503"),  # type: ignore[call-arg]
+        inject("http:503", bogus=3),  # type: ignore[call-arg]
+        inject(["http:503"]),  # type: ignore[arg-type]
+        Scenario(rules={"http:503"}),  # type: ignore[arg-type]
+        Scenario("http:503", "http:500"),  # type: ignore[call-arg]
+    )
 
 
 def of_a_wrapper(**keys: Unpack[RuleKeys]) -> Rule:
@@ -112,19 +116,16 @@ def of_a_block() -> None:
         assert_type(faults, Faults)
         faults.add("http:503", path="photos/", times="1")
         faults.add("http:503", bogus=3)  # type: ignore[call-arg]
-        assert_type(faults.injected, int)
-        assert_type(faults.outcomes, list[Outcome])
-        assert_type(faults.rules, tuple[Rule, ...])
-        assert_type(faults.calls, list[Call])
-        assert_type(faults.calls[0].first, Attempt)
-        assert_type(faults.calls[0].gaps, tuple[float | None, ...])
-        assert_type(faults.findings(), list[Finding])
-        assert_type(faults.injector, Injector)
+        assert_type((faults.injected, faults.outcomes), tuple[int, list[Outcome]])
+        assert_type((faults.rules, faults.calls), tuple[tuple[Rule, ...], list[Call]])
+        call = faults.calls[0]
+        assert_type((call.first, call.gaps), tuple[Attempt, tuple[float | None, ...]])
+        assert_type((faults.findings(), faults.injector), tuple[list[Finding], Injector])
         with faults.pause() as nothing:
             assert_type(nothing, None)
         assert_type(faults.explore("cos"), Exploration)
-        with faults.call("upload") as call:
-            assert_type(call, NamedCall)
+        with faults.call("upload") as named:
+            assert_type(named, NamedCall)
         faults.assert_retries(profile="rfc", ignore=["jitter"])
     inject(Rule("http:503"), "reset")
     inject(Scenario([Rule("http:503"), "reset"], seed="a"))
@@ -141,12 +142,9 @@ def of_a_store(faultinject_store: StorageFactory) -> None:
     """The types of the storage fixture."""
     storage = faultinject_store("cos")
     assert_type(storage, Storage)
-    assert_type(storage.url, str)
-    assert_type(storage.host, str)
-    assert_type(storage.port, int)
-    assert_type(storage.vendor, str)
-    assert_type(storage.client, str)
-    assert_type(storage.client_kwargs, dict[str, Any])
+    assert_type((storage.url, storage.host, storage.port), tuple[str, str, int])
+    told = (storage.vendor, storage.client, storage.client_kwargs)
+    assert_type(told, tuple[str, str, dict[str, Any]])
     storage.reset()
     storage.port = 8000  # type: ignore[misc]
     faultinject_store()  # type: ignore[call-arg]
@@ -205,9 +203,8 @@ def of_an_injector(injector: Injector) -> None:
     state = injector.add(Rule("latency", delay="100ms"), expected=state.generation)
     injector.disable_rule(state.scenario.display_names[-1])
     counts: dict[str, RuleCounts] = injector.counts()
-    assert_type(counts["rule-1"].injected, int)
+    assert_type((counts["rule-1"].injected, counts["rule-1"]["injected"]), tuple[int, int])
     counts["rule-1"].injected = 0  # type: ignore[misc]
-    assert_type(counts["rule-1"]["injected"], int)
     journal: Journal = injector.journal
     assert_type(journal.outcomes, list[Outcome])
     print(state)
@@ -227,22 +224,20 @@ class Clock:
 def of_words(outcome: Outcome, finding: Finding, row: DocumentedError) -> None:
     """A word that cannot be is a mistake."""
     waits: Waits = Clock()
-    print(waits)
-    print(outcome.did == "answered", outcome.when == "after", finding.verdict == "FAIL")
+    print(waits, outcome.did == "answered", outcome.when == "after", finding.verdict == "FAIL")
     print(row.retryable == "yes", row.category == "throttle")
-    assert_type(outcome.did, Did)
+    assert_type((outcome.did, outcome.when), tuple[Did, When | None])
+    assert_type((finding.verdict, row.retryable, row.category), tuple[Verdict, Retryable, Category])
     assert_type(outcome.when, Literal["before", "after"] | None)
-    assert_type(outcome.when, When | None)
     assert_type(finding.verdict, Literal["FAIL", "WARN", "INCONCLUSIVE", "PASS"])
-    assert_type(finding.verdict, Verdict)
     assert_type(row.retryable, Literal["yes", "no", "unstated"])
-    assert_type(row.retryable, Retryable)
-    assert_type(row.category, Category)
-    print(outcome.did == "answred")  # type: ignore[comparison-overlap]
-    print(finding.verdict == "fail")  # type: ignore[comparison-overlap]
-    print(row.category == "throtle")  # type: ignore[comparison-overlap]
     hint: AttemptHint | None = outcome.attempt_hint
-    print(hint)
+    print(
+        outcome.did == "answred",  # type: ignore[comparison-overlap]
+        finding.verdict == "fail",  # type: ignore[comparison-overlap]
+        row.category == "throtle",  # type: ignore[comparison-overlap]
+        hint,
+    )
 
 
 def of_errors() -> None:
@@ -259,7 +254,7 @@ def of_errors() -> None:
 
 def of_the_catalogue() -> None:
     """Vendors and their rows."""
-    assert_type(faultinject.vendors.get("cos"), Vendor)
-    assert_type(faultinject.vendors.get("cos").errors, tuple[DocumentedError, ...])
-    assert_type(faultinject.vendors.find("cos:SlowDown"), DocumentedError)
-    assert_type(faultinject.vendors.names(), tuple[str, ...])
+    catalogue = faultinject.vendors
+    vendor, row = catalogue.get("cos"), catalogue.find("cos:SlowDown")
+    assert_type((vendor, vendor.errors), tuple[Vendor, tuple[DocumentedError, ...]])
+    assert_type((row, catalogue.names()), tuple[DocumentedError, tuple[str, ...]])

@@ -28,11 +28,10 @@ REFUSED = re.compile(r"  # type: ignore\[([\w-]+)\]")
 
 def checked(checker: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a type checker on these arguments."""
-    environ = {**os.environ, "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
     return subprocess.run(
         [sys.executable, "-m", checker, *arguments],
         cwd=ROOT,
-        env=environ,
+        env={**os.environ, "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"},
         capture_output=True,
         text=True,
         check=False,

@@ -4,8 +4,6 @@ A right client is drawn first, behaviour by behaviour. Then, mostly, one behavio
 `BUGS`. The seed and the client's number decide all draws, so that one client can be repeated alone.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from math import inf

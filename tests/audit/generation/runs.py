@@ -3,8 +3,6 @@
 The client keeps its own record of its deeds, by what it knows of itself. The audit does not see it.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -172,7 +170,7 @@ class Simulated:
     async def run(self) -> None:
         """Make all calls."""
         for number in range(CALIBRATION.calls):
-            await self._exchange("GET", f"/bucket/quick-{number}", {}, b"", self.client.patience)
+            await self._exchange("GET", f"/bucket/quick-{number}", {}, b"")
         for phase in self.client.phases:
             await asyncio.sleep(5)
             await self._phase(phase)
@@ -182,11 +180,10 @@ class Simulated:
     async def _phase(self, phase: Phase) -> None:
         asked = list(zip(range(phase.calls), cycle(phase.methods), strict=False))
         if self.client.workers == 0:
-            tasks = []
-            for number, method in asked:
-                tasks.append(asyncio.ensure_future(self._caller(phase, number, method)))
-                await asyncio.sleep(phase.apart)
-            await asyncio.gather(*tasks)
+            async with asyncio.TaskGroup() as tasks:
+                for number, method in asked:
+                    tasks.create_task(self._caller(phase, number, method))
+                    await asyncio.sleep(phase.apart)
             return
         left = iter(asked)
 
@@ -236,10 +233,8 @@ class Simulated:
                 break
             if attempts > 1:
                 self.deeds["two layers"] += 1
-            self._note_refusal(call, answer)
             wait = self._wait(turn)
-            self._note_wait(call, turn, wait, self._hint(answer)[0])
-            self._note_hint(answer, wait)
+            self._note_retry(call, answer, turn, wait)
             await asyncio.sleep(wait)
         if answer.headers.get("retry-after") == "soon" and not client.reads_junk:
             self.deeds["stumbles over Retry-After"] += 1
@@ -284,9 +279,9 @@ class Simulated:
         if answer.kind not in client.retried or not self._may_repeat(call) or attempt >= client.attempts:
             self._note_end(call, answer, attempt)
             return None
-        wait = own = self._wait(attempt)
+        wait = self._wait(attempt)
         if hint is not None and form in client.hints:
-            wait = max(own, hint)
+            wait = max(wait, hint)
         if self._now() + wait - call.began > client.deadline:
             return None
         if self._budget < 1:
@@ -294,9 +289,7 @@ class Simulated:
                 self.deeds["budget is not refilled"] += 1
             return None
         self._budget -= 1
-        self._note_wait(call, attempt, wait, hint)
-        self._note_hint(answer, wait)
-        self._note_refusal(call, answer)
+        self._note_retry(call, answer, attempt, wait)
         return wait
 
     def _may_repeat(self, call: Call) -> bool:
@@ -309,14 +302,9 @@ class Simulated:
         client = self.client
         if client.shape == "none":
             return 0.0
-        longest = {
-            "constant": client.base,
-            "linear": client.base * retry,
-            "exponential": client.base * 2.0 ** (retry - 1),
-        }[client.shape]
-        longest = min(longest, client.cap)
+        factor = {"constant": 1, "linear": retry, "exponential": 2.0 ** (retry - 1)}[client.shape]
         least = {"none": 1.0, "full": 0.0, "equal": 0.5, "quarter": 0.75}[client.jitter]
-        return longest * self._draw.uniform(least, 1.0)
+        return min(client.base * factor, client.cap) * self._draw.uniform(least, 1.0)
 
     def _hint(self, answer: Answer) -> tuple[float | None, str]:
         """The wait that an answer asks for, and its form."""
@@ -354,17 +342,16 @@ class Simulated:
         """The client's reaction to a 412 that its own write may have caused."""
         does = self.client.after_refusal
         if does == "looks":
-            found = await self._exchange("GET", call.path, {}, b"", self.client.patience)
+            found = await self._exchange("GET", call.path, {}, b"")
             return found if found.body == BODY else answer
-        self.deeds[
-            {
-                "conflict": "takes its own write for a conflict",
-                "success": "takes a conflict for its own write",
-                "removes": "undoes its own write",
-            }[does]
-        ] += 1
+        deed = {
+            "conflict": "takes its own write for a conflict",
+            "success": "takes a conflict for its own write",
+            "removes": "undoes its own write",
+        }[does]
+        self.deeds[deed] += 1
         if does == "removes":
-            await self._exchange("DELETE", call.path, {}, b"", self.client.patience)
+            await self._exchange("DELETE", call.path, {}, b"")
         return Answer(200, "fine") if does == "success" else answer
 
     # What it notes of itself
@@ -380,16 +367,17 @@ class Simulated:
         if attempt == 1 and call.method != "POST" and failed and not retried_above:
             self.deeds["does not retry"] += 1
 
-    def _note_hint(self, answer: Answer, wait: float) -> None:
-        hint, form = self._hint(answer)
-        if hint is not None and wait < hint - 0.05:
-            self.deeds[f"ignores Retry-After in {form}"] += 1
-
-    def _note_wait(self, call: Call, attempt: int, wait: float, hint: float | None) -> None:
+    def _note_retry(self, call: Call, answer: Answer, attempt: int, wait: float) -> None:
+        """It makes another attempt after this wait."""
         client, deeds = self.client, self.deeds
+        hint, form = self._hint(answer)
+        if answer.kind == "refused":
+            deeds["retries refusals"] += 1
         if call.attempts >= 20:  # the one behind this wait is one more
             deeds["never gives up"] += 1
         if hint is not None:
+            if wait < hint - 0.05:
+                deeds[f"ignores Retry-After in {form}"] += 1
             return
         if attempt >= 2 and client.shape == "none":
             deeds["does not wait"] += 1
@@ -399,10 +387,6 @@ class Simulated:
             deeds["waits are constant"] += 1
         if call.phase.name == "outage" and client.budget == inf and not client.breaker:
             deeds["has no budget"] += 1
-
-    def _note_refusal(self, call: Call, answer: Answer) -> None:
-        if answer.kind == "refused":
-            self.deeds["retries refusals"] += 1
 
     # What it sends
 
@@ -428,10 +412,10 @@ class Simulated:
         body = self._body(call, attempt)
         call.attempts += 1
         answer = await self._copied(call, headers, body)
-        if answer.kind == "hidden" and not client.reads_errors:
-            self.deeds["takes errors for success"] += 1
-            return Answer(200, "fine")
         if answer.kind == "hidden":
+            if not client.reads_errors:
+                self.deeds["takes errors for success"] += 1
+                return Answer(200, "fine")
             answer = Answer(200, "server", answer.headers)
         if call.method == "GET" and answer.kind == "transport" and answer.body and client.resumes != "anew":
             call.part, call.version = call.part + answer.body, answer.headers["etag"]
@@ -471,9 +455,7 @@ class Simulated:
         client = self.client
 
         def ask() -> asyncio.Task[Answer]:
-            return asyncio.ensure_future(
-                self._exchange(call.method, call.path, headers, body, client.patience)
-            )
+            return asyncio.ensure_future(self._exchange(call.method, call.path, headers, body))
 
         first = ask()
         if client.hedge and call.method in client.hedges:
@@ -503,16 +485,14 @@ class Simulated:
             answer = await ask()
         return answer
 
-    async def _exchange(
-        self, method: str, path: str, headers: dict[str, str], body: bytes, patience: float
-    ) -> Answer:
+    async def _exchange(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
         """One request over one connection."""
         await asyncio.sleep(self.client.overhead * self._draw.uniform(0.8, 1.5))
         kept = bool(self._free)
         port = self._free.pop() if kept else next(self._ports)
         exchange = Exchange(method, path, headers, body, port)
         work = asyncio.ensure_future(exchange.through(self._app))
-        done, _ = await asyncio.wait([work], timeout=patience)
+        done, _ = await asyncio.wait([work], timeout=self.client.patience)
         if not done:
             exchange.gone.set()
             self._losers.add(work)
@@ -561,10 +541,8 @@ class Exchange:
     def _kind(self) -> str:
         if self._status in (429, 503):
             return "throttle"
-        if self._status >= 500:
-            return "server"
         if self._status >= 400:
-            return "refused"
+            return "server" if self._status >= 500 else "refused"
         return "hidden" if b"<Error" in self._came else "fine"
 
     async def _receive(self) -> dict:

@@ -1,7 +1,5 @@
 """The checks that each deed breaks: the truth about a client, by its deeds."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 BREAKS: Mapping[str, tuple[str, ...]] = {
