@@ -1,13 +1,13 @@
 """One injector in several processes: forked, spawned, or on one named store."""
 
-import gc
 import multiprocessing
 import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor, wait
+from threading import Event
 from types import SimpleNamespace
 
 import pytest
@@ -19,6 +19,7 @@ from faultinject.injector import count_storage as sharing
 from tests.asking import get
 from tests.injector.children import in_children
 from tests.locked import locked
+from tests.slowly import others_slowly
 
 # Python 3.12 and later warn of a fork in a process that had threads.
 pytestmark = [
@@ -32,8 +33,7 @@ SEVERAL = {"wsgi.multiprocess": True}
 
 @pytest.fixture(autouse=True)
 def place(tmp_path, monkeypatch):
-    """Private directories of this test alone; no injector of another test shall make one."""
-    gc.collect()
+    """Private directories of this test alone."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return tmp_path / f"faultinject-{os.geteuid()}"
 
@@ -85,7 +85,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("kind", ["fork", "forkserver", pytest.param("spawn", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kind", others_slowly(["fork", "forkserver", "spawn"], "fork".__eq__))
 def test_a_live_server_of_each_test(kind, tmp_path, place):
     """A child of multiprocessing counts for itself from zero.
 
@@ -200,7 +200,7 @@ def two(monkeypatch):
     monkeypatch.setattr(sharing, "_numbers", {})
     made = make(), make()
     assert get(made[0], **SEVERAL) == 503
-    monkeypatch.setattr(sharing, "_numbers", {})
+    sharing._numbers.clear()
     return made
 
 
@@ -238,8 +238,7 @@ def test_apps_with_the_same_rules_count_apart():
     """Each has an injector of its own, in every process."""
     injectors = [make(), make()]
     found = in_children(*[lambda: [[get(each) for _ in range(15)] for each in injectors]] * 2)
-    for number in (0, 1):
-        assert sum(each[number].count(503) for each in found) == 20
+    assert [sum(each.count(503) for each in of_one) for of_one in zip(*found, strict=True)] == [20, 20]
 
 
 def test_what_is_off_makes_no_directory(place):
@@ -339,24 +338,21 @@ def test_a_store_of_the_environment_is_not_for_blocks(tmp_path, record_all):
 def test_a_request_waits_while_another_one_reads_what_was_put_in_force(new_url):
     """A request after a change meets it, also if another thread has only begun to read it."""
     url = new_url("file")
-    one, begun, go_on = make("", store=url), threading.Event(), threading.Event()
+    one, begun, go_on = make("", store=url), Event(), Event()
 
     def clock():
         """Compiling new rules asks for the time."""
-        if threading.current_thread() is first:
+        if one.state.generation and not begun.is_set():
             begun.set()
             go_on.wait(60)
         return 0.0
 
-    first = threading.Thread(target=lambda: found.append(get(other)))
-    second = threading.Thread(target=lambda: found.append(get(other)))
-    other, found = Injector("", store=url, seed=1, environ={}, clock=clock), []
+    other = Injector("", store=url, seed=1, environ={}, clock=clock)
     one.use("http:503")
-    first.start()
-    assert begun.wait(60)
-    second.start()
-    second.join(0.2)
-    go_on.set()
-    first.join(60)
-    second.join(60)
-    assert found == [503, 503]
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(get, other)
+        assert begun.wait(60)
+        second = pool.submit(get, other)
+        wait([second], 0.2)
+        go_on.set()
+        assert [first.result(60), second.result(60)] == [503, 503]
