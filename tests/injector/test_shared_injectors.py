@@ -342,7 +342,7 @@ def test_a_request_waits_while_another_one_reads_what_was_put_in_force(new_url):
 
     def clock():
         """Compiling new rules asks for the time."""
-        if one.state.generation and not begun.is_set():
+        if one.scenario.rules and not begun.is_set():
             begun.set()
             go_on.wait(60)
         return 0.0
