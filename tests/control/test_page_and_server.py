@@ -124,8 +124,8 @@ def test_what_stands_in_the_way_is_said(opened, server):
         ({"on": False, "until": now - 1}, off, "They switched off by themselves at .*"),
     ):
         power, left, notices = browser.evaluate(SHOWN % json.dumps({**state, **changed}))
-        for pattern, text in zip(said, [power, left, *notices], strict=True):
-            assert re.fullmatch(f"(?s){pattern}", text), changed
+        for pattern, words in zip(said, [power, left, *notices], strict=True):
+            assert re.fullmatch(f"(?s){pattern}", words), changed
 
 
 TOTALS = """import("./static/power.js").then(({show}) => {
