@@ -6,7 +6,10 @@ import re
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from threading import Event
 from types import SimpleNamespace
 
 import pytest
@@ -314,31 +317,22 @@ def test_a_fork_separates():
 
 @pytest.fixture
 def bringing():
-    """A thread has begun to read its request's rules: what brings them too, and what ends it."""
-    began, goes_on, statuses = threading.Event(), threading.Event(), []
+    """A thread has begun to read its request's rules: what brings them too, the thread's status, and what ends it."""
+    began, goes_on = Event(), Event()
 
     def clock():
-        if threading.current_thread() is thread:
+        if threading.current_thread() is not threading.main_thread():
             began.set()
             assert goes_on.wait(60)
         return 1000.0
 
-    def bring():
-        statuses.append(get(injector, HTTP_X_FAULTINJECT_RULES="http:503,times=1"))
-        return statuses
-
-    def end():
-        assert thread.is_alive(), "somebody waited for the thread"
-        goes_on.set()
-        thread.join()
-
-    thread = threading.Thread(target=bring)
     injector = make("http:418,path=/tea", clock=clock, FAULTINJECT_ON_REQUEST="1")
-    thread.start()
-    assert began.wait(60)
-    yield bring, end
-    goes_on.set()
-    thread.join()
+    bring = partial(get, injector, HTTP_X_FAULTINJECT_RULES="http:503,times=1")
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(bring)
+        assert began.wait(60)
+        yield bring, first, goes_on
+        goes_on.set()
 
 
 def test_a_fork_while_another_thread_brings_rules(bringing):
@@ -346,17 +340,17 @@ def test_a_fork_while_another_thread_brings_rules(bringing):
 
     The fork comes while another thread reads new rules.
     """
-    bring, end = bringing
-    assert in_child(lambda: [bring(), bring()][1]) == [503, 200]
-    end()
+    bring, first, _ = bringing
+    assert in_child(lambda: [bring(), bring()]) == [503, 200]
+    assert not first.done(), "somebody waited for the thread"
 
 
 def test_two_requests_that_bring_the_same_rules_at_once(bringing):
     """They count together, whichever of them has compiled them first."""
-    bring, end = bringing
-    assert bring() == [503]
-    end()
-    assert bring() == [503, 200, 200]
+    bring, first, goes_on = bringing
+    assert (bring(), first.done()) == (503, False), "somebody waited for the thread"
+    goes_on.set()
+    assert [first.result(60), bring()] == [200, 200]
 
 
 def test_a_fork_while_another_thread_changes():

@@ -149,16 +149,19 @@ def test_new_rules_that_cannot_be_had(redis_server, url, redis_prefix, clock, ca
     assert get(injector) == 500
 
 
-@pytest.mark.parametrize("there", [False, True])
-def test_a_server_that_is_not_there_at_the_start(start_redis, clock, caplog, there):
-    """The app starts, and nothing is injected until the server answers; the log says so once."""
+@pytest.mark.parametrize(("there", "seed"), [(False, None), (True, None), (False, "s")])
+def test_a_server_that_is_not_there_at_the_start(start_redis, clock, caplog, there, seed):
+    """The app starts, and nothing is injected until the server answers; the log says so once.
+
+    And once that it is there, also where the seed was given and stays.
+    """
     server = start_redis()
     if there:
         assert get(make(server.url, "http:503,times=3", seed="first")) == 503
         server.client().save()
     caplog.clear()
     server.kill()
-    late = make(server.url, "http:503,times=3")
+    late = make(server.url, "http:503,times=3", seed=seed)
     assert [get(late), get(late)] == [200, 200]
     clock[0] += 1
     assert get(late) == 200
@@ -168,8 +171,13 @@ def test_a_server_that_is_not_there_at_the_start(start_redis, clock, caplog, the
     assert get(late) == 200, "asked again too soon"
     clock[0] += 2
     assert [get(late) for _ in range(4)] == [503] * (2 if there else 3) + [200] * (2 if there else 1)
-    if there:
-        assert late.seed == "first"
+    assert late.seed == ("first" if there else seed or late.seed)
+    assert [each for each in caplog.messages if "available again" in each] == [
+        "faultinject: the store is available again; 5 requests passed without a decision"
+    ]
+    assert caplog.messages[-1] == (
+        f"faultinject: several processes share their counts in {server.url} (prefix faultinject), seed {late.seed}"
+    )
 
 
 def test_a_server_that_has_other_rules_when_it_comes(start_redis, clock, caplog):
@@ -185,27 +193,6 @@ def test_a_server_that_has_other_rules_when_it_comes(start_redis, clock, caplog)
     assert len([each for each in caplog.messages if "is in use by other rules, or" in each]) == 1
     late.use("http:503,times=1")
     assert [get(late), get(late)] == [503, 200]
-
-
-def test_a_server_that_comes_late_is_told(start_redis, clock, caplog):
-    """The log says once that the server is away, and once that it is there.
-
-    Also where the seed was given and stays.
-    """
-    server = start_redis()
-    server.kill()
-    injector = make(server.url, seed="s")
-    assert [get(injector) for _ in range(2)] == [200, 200]
-    server.start()
-    clock[0] += 2
-    assert get(injector) == 503
-    assert [each.partition(":")[2][:40] for each in caplog.messages if "available" in each] == [
-        " nothing is injected while the store is ",
-        " the store is available again; 3 request",
-    ]
-    assert caplog.messages[-1] == (
-        f"faultinject: several processes share their counts in {server.url} (prefix faultinject), seed s"
-    )
 
 
 @pytest.mark.parametrize(
