@@ -268,12 +268,10 @@ def test_through_a_proxy_where_that_is_allowed(caplog):
 
 
 def test_a_body_of_just_as_many_bytes(api):
-    """A MiB is taken, with its length and without; one byte more is not."""
+    """A MiB is taken without its length, too; one byte more is not."""
+    bodies = [b'{"text": ""}'.ljust(size) for size in (1 << 20, (1 << 20) + 1)]
     kind = {"Content-Type": "application/json"}
-    for size, status in ((1 << 20, 200), ((1 << 20) + 1, 413)):
-        body = b'{"text": ""}'.ljust(size)
-        for headers in (kind, kind | {"Content-Length": str(size)}):
-            assert api.call("PUT", "/rules", raw=body, headers=headers).status == status
+    assert [api.call("PUT", "/rules", raw=each, headers=kind).status for each in bodies] == [200, 413]
 
 
 def test_a_body_that_is_too_large(client):
@@ -281,16 +279,17 @@ def test_a_body_that_is_too_large(client):
 
     A small one in chunks is read like any other.
     """
-    large = b'{"text": "' + b"x" * (2 << 20) + b'"}'
     kind = {"Content-Type": "application/json"}
     assert client.call("POST", "/on", raw=b"{}".ljust(1 << 20), headers=kind).status == 200
+    large = (1 << 20) + 1
     try:
-        answer = client.call("PUT", "/rules", raw=large, headers=kind)
+        answer = client.call("PUT", "/rules", raw=b'{"text": ""}'.ljust(large), headers=kind)
     except (BrokenPipeError, ConnectionResetError):
-        answer = client.call("PUT", "/rules", raw=b"", headers={**kind, "Content-Length": str(2 << 20)})
+        answer = client.call("PUT", "/rules", raw=b"", headers={**kind, "Content-Length": str(large)})
     assert (answer.status, answer.message) == (413, "a body has at most 1048576 bytes")
-    answer = client.call("PUT", "/rules", raw=b"", headers={**kind, "Content-Length": "9" * 18})
-    assert answer.status == 413
+    for length in (2 << 20, "9" * 18):
+        huge = kind | {"Content-Length": str(length)}
+        assert client.call("PUT", "/rules", raw=b"", headers=huge).status == 413
     chunks = b"".join(b"10000\r\n" + b" " * 0x10000 + b"\r\n" for _ in range(17)) + b"0\r\n\r\n"
     head = (
         f"PUT {client.mount}/rules HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n"

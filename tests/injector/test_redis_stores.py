@@ -136,19 +136,6 @@ def test_while_the_server_is_away_the_rules_stay(start_redis, clock):
     assert (asked, str(injector.scenario)) == ([0, 1, 3, 7, 15, 31, 61], "http:503,times=9")
 
 
-def test_new_rules_that_cannot_be_had(redis_server, url, redis_prefix, clock, caplog):
-    """Nobody understands them: the rules before stay, and the log says it once."""
-    injector = make(url, "http:503")
-    damaged = {"generation": 9, "scenario": "[]"}
-    redis_server.client().hset(f"{{{redis_prefix}}}:scenario", mapping=damaged)
-    for _ in range(3):
-        clock[0] += 1
-        assert get(injector) == 503
-    assert len([each for each in caplog.messages if "the new rules cannot be read" in each]) == 1
-    injector.use("http:500")
-    assert get(injector) == 500
-
-
 @pytest.mark.parametrize(("there", "seed"), [(False, None), (True, None), (False, "s")])
 def test_a_server_that_is_not_there_at_the_start(start_redis, clock, caplog, there, seed):
     """The app starts, and nothing is injected until the server answers; the log says so once.
