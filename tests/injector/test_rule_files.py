@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import traceback
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -39,18 +38,7 @@ def apart(test):
 
     @functools.wraps(test)
     def run(*fixtures, **named):
-        child = os.fork()
-        if not child:
-            failed = 1
-            try:
-                test(*fixtures, **named)
-                failed = 0
-            except BaseException:
-                traceback.print_exc()
-                sys.stderr.flush()
-            finally:
-                os._exit(failed)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0, "see what it printed"
+        in_child(functools.partial(test, *fixtures, **named))
 
     return run
 
