@@ -4,7 +4,17 @@ import json
 import re
 import signal
 
-from tests.control.page import GUNICORN, SLOWLY_IN_CHROMIUM, Server, enter, open_form, row, shows, text
+from tests.control.page import (
+    GUNICORN,
+    SLOWLY_IN_CHROMIUM,
+    Server,
+    click_and_see,
+    enter,
+    open_form,
+    row,
+    shows,
+    text,
+)
 
 pytestmark = SLOWLY_IN_CHROMIUM
 
@@ -44,15 +54,13 @@ def test_the_server_goes_and_comes_back(browser, tmp_path):
         assert "What you see is from" in text(browser, "#link")
         assert "http:503,name=a" in text(browser, "#rules")
         assert "/first" in text(browser, "#strip")
-        browser.click("#switch")
-        shows(browser, "#wrong", "Whether the change was made is not known")
+        click_and_see(browser, "#switch", "#wrong", "Whether the change was made is not known")
         browser.evaluate(ONLY_BY_HAND)
         browser.click("#retry")
         browser.until("asleep")
         server.start()
         browser.evaluate("byItself()")
-        browser.click("#retry")
-        shows(browser, "#link", "connected")
+        click_and_see(browser, "#retry", "#link", "connected")
         server.ask_app("/second")
         shows(browser, "#strip", "/second")
         server.stop(signal.SIGKILL)
@@ -162,5 +170,4 @@ def test_production_cannot_be_armed(browser, tmp_path):
         server.start()
         enter(browser, server)
         shows(browser, "#notices", "FLASK_ENV=production looks like production")
-        browser.click("#timed-go")
-        shows(browser, "#wrong", "FLASK_ENV=production looks like production")
+        click_and_see(browser, "#timed-go", "#wrong", "FLASK_ENV=production looks like production")

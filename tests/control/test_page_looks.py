@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.control.page import SLOWLY_IN_CHROMIUM, open_form, row, shows
+from tests.control.page import SLOWLY_IN_CHROMIUM, click_and_see, open_form, row, shows
 
 pytestmark = SLOWLY_IN_CHROMIUM
 
@@ -75,8 +75,7 @@ def test_it_can_be_read(opened, server, look):
         LOOKS[look].get("dark")
     )
     browser.press("Escape")
-    browser.click(found)
-    shows(browser, "#detail .fields", "/photos/cat.jpg")
+    click_and_see(browser, found, "#detail .fields", "/photos/cat.jpg")
     assert [browser.evaluate(TOO_WIDE), browser.evaluate(PALE)] == [[], []]
 
 
