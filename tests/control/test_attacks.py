@@ -176,7 +176,10 @@ MISUSED = [
 
 @each_row(("status", "told", "method", "path", "how"), MISUSED)
 def test_what_is_misused(api, status, told, method, path, how):
-    """A call is refused where it must be, says why and changes nothing; no answer is for other origins."""
+    """A call is refused where it must be, says why and changes nothing.
+
+    No answer is for other origins.
+    """
     before = api.injector.state
     answer = api.call(method, path, **how)
     assert (answer.status, api.injector.state) == (status, before)
@@ -246,7 +249,10 @@ def test_a_client_that_is_not_on_this_machine():
 
 
 def test_which_headers_a_proxy_adds(client):
-    """Every server hears of them; those of tools, browsers and traces do not say that there is one."""
+    """Every server hears of them.
+
+    Headers of tools, browsers and traces do not say that there is a proxy.
+    """
     for header in ("X-Forwarded-For", "X-Real-IP", "CF-Ray"):
         assert client.get("/state", headers={header: ""}).status == 403, header
     own = {

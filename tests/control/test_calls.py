@@ -550,7 +550,10 @@ def test_a_request_of_two_rules_counts_once():
 
 @pytest.mark.parametrize("kind", ["wsgi", "asgi"])
 def test_the_control_path_is_never_faulted_nor_recorded(kind):
-    """Whatever the rules are. Without its slash it leads to the page, whose own links are relative."""
+    """Whatever the rules are.
+
+    Without its slash it leads to the page, whose own links are relative.
+    """
     with control(kind, "http:503") as client:
         assert [client.ask_app(), client.ask_app("/_faultinjected")] == [503, 503]
         state = client.state()

@@ -326,7 +326,7 @@ def test_a_change_by_what_could_not_be_read_for_a_moment(tmp_path, overtaken):
 
 
 def test_a_store_that_has_gone(tmp_path, caplog):
-    """Requests that matched a rule and got no decision are in the totals; `off` is for one process.
+    """Requests that got no decision are in the totals; `off` is for one process.
 
     The log and the answer say that it is the only one.
     """

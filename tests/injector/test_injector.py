@@ -317,7 +317,10 @@ def test_a_fork_separates():
 
 @pytest.fixture
 def bringing():
-    """A thread has begun to read its request's rules: what brings them too, the thread's status, and what ends it."""
+    """A thread has begun to read its request's rules.
+
+    What brings them too, the thread's future, and what ends it.
+    """
     began, goes_on = Event(), Event()
 
     def clock():

@@ -65,7 +65,7 @@ def looked(injector, requests=1):
 
 
 def stays(caplog):
-    """What the log says of rules that stay in force."""
+    """Lines of the log about rules that stay in force."""
     return [each for each in caplog.messages if "stay in force" in each]
 
 
@@ -416,7 +416,10 @@ def test_links_as_kubernetes_changes_them(file, tmp_path, watching):
 @pytest.mark.parametrize("watched", others_slowly([False, True], False.__eq__))
 @apart
 def test_a_folder_that_is_replaced(file, tmp_path, watching, watched):
-    """Without it there is nothing to watch, and it is looked for; one that was watched is seen after a while."""
+    """Without it there is nothing to watch, and it is looked for.
+
+    If it was watched, the other one is seen after a while.
+    """
     folder = tmp_path / "folder"
     folder.mkdir()
     path = file("http:503", path=folder / "rules.toml")
