@@ -159,9 +159,8 @@ def test_errors_of_ours_are_counted_as_failed(make):
     for injector in (make("http:503"), Injector("http:503", environ={})):
         rule = injector.own_plan.ready(0)
         rule.act = lambda *_: 1 / 0
-        assert get(injector) == 200
-        assert injector.counts() == {"rule-1": RuleCounts(1, 0, 1)}
-        assert injector.undecided == 0
+        found = (get(injector), injector.counts(), injector.undecided)
+        assert found == (200, {"rule-1": RuleCounts(1, 0, 1)}, 0)
 
 
 def test_rules_that_need_no_counts_are_counted_in_all_processes(make):

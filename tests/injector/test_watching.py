@@ -193,8 +193,7 @@ def test_files_are_bounded_and_dropped_lines_counted(tmp_path):
     assert sum(each.stat().st_size for each in files) < 10_000
     for after, read in (("", 0), (old, 1)):
         found, last, dropped = all_of(injector, after)
-        assert dropped == 60 - len(found) - read
-        assert found[-1] == ("/59", "answered")
+        assert (dropped, found[-1]) == (60 - len(found) - read, ("/59", "answered"))
         assert injector.events(last) == ([], last, 0)
     late = make(f"file:{tmp_path}/store?replace", "http:500")
     get(late, "/late")
