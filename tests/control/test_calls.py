@@ -1,6 +1,7 @@
 """Each call of the control API, over WSGI, over ASGI and on its own address."""
 
 import base64
+from unittest.mock import patch
 
 import pytest
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
@@ -276,14 +277,9 @@ def test_a_key_of_a_table_is_changed(api, change, text):
     assert api.change("PATCH", "/rules/all", change)["rules"][0]["text"] == text
 
 
-def test_an_error_of_ours_is_an_answer_too(api, monkeypatch, caplog):
+def test_an_error_of_ours_is_an_answer_too(api, caplog):
     """In JSON as every other; the log says where."""
-
-    def fail():
-        raise ZeroDivisionError
-
-    with monkeypatch.context() as patched:
-        patched.setattr(api.injector, "counts", fail)
+    with patch.object(api.injector, "counts", side_effect=ZeroDivisionError):
         answer = api.get("/state")
     assert (answer.status, answer.message) == (500, "faultinject itself failed: the server's log says where")
     assert [each.exc_info[0] for each in caplog.records if each.exc_info] == [ZeroDivisionError]

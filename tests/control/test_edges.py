@@ -10,6 +10,7 @@ import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor, wait
 from importlib import util
+from unittest.mock import Mock
 
 import pytest
 from anyio import fail_after, to_thread
@@ -221,11 +222,7 @@ def test_what_is_not_installed_stops_the_start(monkeypatch, make):
 )
 def test_each_error_has_its_status(api, monkeypatch, error, status):
     """And its own words."""
-
-    def fail(**_):
-        raise error
-
-    monkeypatch.setattr(api.injector, "reset", fail)
+    monkeypatch.setattr(api.injector, "reset", Mock(side_effect=error))
     answer = api.call("POST", "/reset")
     assert (answer.status, str(error) in answer.message) == (status, True)
 

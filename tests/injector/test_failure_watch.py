@@ -5,6 +5,7 @@ import sys
 import threading
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 
@@ -173,12 +174,8 @@ def test_a_process_that_fails_and_ends_tells_the_others(tmp_path):
 
 def test_a_process_that_has_no_room_for_a_thread(tmp_path, monkeypatch):
     """It tells the others, too."""
-
-    def refuse(_):
-        raise RuntimeError("can't start new thread")
-
     injector = watched_in(f"file:{tmp_path}/store")
-    monkeypatch.setattr(threading.Thread, "start", refuse)
+    monkeypatch.setattr(threading.Thread, "start", Mock(side_effect=RuntimeError("can't start new thread")))
     answer(injector, 500, 500, 500, 500)
     assert not injector.enabled
 

@@ -325,12 +325,9 @@ def test_where_no_handler_can_be_set(file, monkeypatch, make):
     An interpreter beside the main one, as mod_wsgi has them, and other threads cannot set one.
     """
     before = signal.getsignal(signal.SIGHUP)
-
-    def refuse(*_):
-        raise ValueError("signal only works in main thread of the main interpreter")
-
+    refused = ValueError("signal only works in main thread of the main interpreter")
     with monkeypatch.context() as patch:
-        patch.setattr(signal, "signal", refuse)
+        patch.setattr(signal, "signal", Mock(side_effect=refused))
         make(file("http:503"))
     thread = threading.Thread(target=make, args=(file("http:503"),))
     thread.start()
