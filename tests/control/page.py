@@ -77,6 +77,12 @@ def shows(browser, selector, words):
     browser.until(wanted)
 
 
+def click_and_see(browser, selector, where, words):
+    """Click, and wait until an element has these words."""
+    browser.click(selector)
+    shows(browser, where, words)
+
+
 def shows_counts(browser, rule, matched, injected):
     """Wait until it has these of a rule: it may have asked in the middle of what the test did."""
     found = (

@@ -6,7 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import suppress
+from contextlib import closing, suppress
+from dataclasses import dataclass
 
 from tests.hooks.launch import HEALTHCHECK
 from tests.started import executable
@@ -16,11 +17,11 @@ TOKEN = "open-sesame"
 MOUNT = "/_faultinject"
 
 
+@dataclass
 class Answered:
-    def __init__(self, status, headers, body):
-        self.status = status
-        self.headers = headers
-        self.body = body
+    status: int
+    headers: dict[str, str]
+    body: bytes
 
     @property
     def data(self):
@@ -45,10 +46,6 @@ class Client:
 
     def call(self, method, path, body=None, *, headers=None, token="", host=None, raw=None):
         """A call; of `headers`, None takes a usual one away, and so does a token of None."""
-        given, data = self._request(method, body, headers, token, host, raw)
-        return self._sent(method, path, given, data)
-
-    def _request(self, method, body, headers, token, host, raw):
         given = {"Host": f"127.0.0.1:{self.port}" if host is None else host}
         if token is not None:
             given["Authorization"] = f"Bearer {token or self.token}"
@@ -56,12 +53,14 @@ class Client:
         if method not in ("GET", "HEAD") and raw is None:
             given["Content-Type"] = "application/json"
             data = json.dumps({} if body is None else body).encode()
-        return {name: value for name, value in (given | (headers or {})).items() if value is not None}, data
+        given = {name: value for name, value in (given | (headers or {})).items() if value is not None}
+        return self._sent(method, path, given, data)
 
     def _sent(self, method, path, given, data):
         # A worker may be loading still behind a socket that listens already.
-        connection = http.client.HTTPConnection(self.address, self.port, timeout=STARTS_WITHIN)
-        try:
+        with closing(
+            http.client.HTTPConnection(self.address, self.port, timeout=STARTS_WITHIN)
+        ) as connection:
             connection.putrequest(method, self.mount + path, skip_host=True, skip_accept_encoding=True)
             for name, value in given.items():
                 connection.putheader(name, value)
@@ -70,8 +69,6 @@ class Client:
             connection.endheaders(data)
             answer = connection.getresponse()
             return Answered(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
-        finally:
-            connection.close()
 
     def get(self, path, **options):
         return self.call("GET", path, **options)
@@ -89,14 +86,13 @@ class Client:
 
     def ask_app(self, path="/photos/cat.jpg", method="GET", body=None, headers=None):
         """The status of what the app, or a fault, answers."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.app_port, timeout=STARTS_WITHIN)
-        try:
+        with closing(
+            http.client.HTTPConnection("127.0.0.1", self.app_port, timeout=STARTS_WITHIN)
+        ) as connection:
             connection.request(method, path, body, headers or {})
             answer = connection.getresponse()
             answer.read()
             return answer.status
-        finally:
-            connection.close()
 
 
 FLASK = """

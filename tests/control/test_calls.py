@@ -1,6 +1,7 @@
 """Each call of the control API, over WSGI, over ASGI and on its own address."""
 
 import base64
+from unittest.mock import patch
 
 import pytest
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
@@ -17,7 +18,10 @@ def test_the_state_says_what_is_in_force_and_what_came_of_it(client):
     assert client.ask_app() == 503
     state = client.state()
     assert state["now"] > 1_700_000_000
-    assert {key: state[key] for key in state if key not in ("now", "rules", "generation")} == {
+    assert state == {
+        "now": state["now"],
+        "generation": state["generation"],
+        "rules": state["rules"],
         "v": 1,
         "on": True,
         "enabled": True,
@@ -65,35 +69,26 @@ def test_the_state_says_what_is_in_force_and_what_came_of_it(client):
 def test_the_page_and_its_files_need_no_token(client):
     """It asks for the token itself, and nothing in it comes from elsewhere."""
     answer = client.get("/", token=None)
-    assert (answer.status, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
-    assert answer.headers["content-security-policy"] == (
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:;"
-        " base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for "
-        "'script'; trusted-types 'none'"
-    )
-    assert (answer.headers["x-content-type-options"], answer.headers["referrer-policy"]) == (
-        "nosniff",
-        "no-referrer",
-    )
+    headers = {
+        "content-type": "text/html; charset=utf-8",
+        "content-security-policy": (
+            "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:;"
+            " base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for "
+            "'script'; trusted-types 'none'"
+        ),
+        "x-content-type-options": "nosniff",
+        "referrer-policy": "no-referrer",
+    }
+    assert (answer.status, answer.headers) == (200, answer.headers | headers)
     assert client.get("/static/../app.py", token=None).status == 401
     assert client.get("/static/nothing.js").status == 404
 
 
-def test_a_path_without_its_slash_leads_to_the_page():
-    """The page's own links are relative."""
-    for kind in ("wsgi", "asgi"):
-        with control(kind) as client:
-            answer = client.get("", token=None)
-            assert (answer.status, answer.headers["location"]) == (308, "/_faultinject/")
-
-
 def test_off_and_on(client):
     """Off: every request passes; on again: faults as before."""
-    assert client.change("POST", "/off")["on"] is False
-    assert client.ask_app() == 200
+    assert (client.change("POST", "/off")["on"], client.ask_app()) == (False, 200)
     state = client.change("POST", "/on")
-    assert (state["on"], state["until"]) == (True, None)
-    assert client.ask_app() == 503
+    assert (state["on"], state["until"], client.ask_app()) == (True, None, 503)
 
 
 def test_on_for_a_time():
@@ -114,9 +109,8 @@ def test_on_for_a_time():
 def test_reset_lets_all_counts_begin_at_zero(api):
     """`times` too."""
     assert [api.ask_app() for _ in range(3)] == [503, 503, 200]
-    state = api.change("POST", "/reset")
-    assert state["totals"] == {"matched": 0, "injected": 0, "failed": 0}
-    assert api.ask_app() == 503
+    none = {"matched": 0, "injected": 0, "failed": 0}
+    assert (api.change("POST", "/reset")["totals"], api.ask_app()) == (none, 503)
 
 
 def test_the_scenario_is_read_and_put_back(api):
@@ -137,31 +131,33 @@ def test_a_scenario_of_text(api):
     api.ask_app()
     state = api.change("PUT", "/rules", {"text": "http:504,path=photos/; reset,path=c/", "seed": 7})
     assert [each["text"] for each in state["rules"]] == ["http:504,path=photos/", "reset,path=c/"]
-    assert (state["seed"], state["totals"]["matched"]) == ("7", 0)
-    assert api.ask_app() == 504
-    assert api.change("PUT", "/rules", {"rules": []})["rules"] == []
-    assert api.ask_app() == 200
+    assert (state["seed"], state["totals"]["matched"], api.ask_app()) == ("7", 0, 504)
+    assert (api.change("PUT", "/rules", {"rules": []})["rules"], api.ask_app()) == ([], 200)
 
 
 def test_the_bound_of_the_apps_own_failures_stays(caplog):
     """Rules that name no `abort` keep it; null removes it, and the log says so."""
     bound = "5xx>5%/1m"
-    with control("own", Scenario("http:503,path=b/", abort=bound)) as client:
-        assert client.state()["abort"] == client.get("/rules").data["abort"] == bound
-        assert client.change("PUT", "/rules", {"text": "http:504"})["abort"] == bound
-        assert client.change("PUT", "/rules", {"rules": []})["abort"] == bound
-        assert client.change("POST", "/rules", {"text": "http:504"})["abort"] == bound
-        assert client.change("PUT", "/rules", client.get("/rules").data)["abort"] == bound
-        assert "abort" not in caplog.text
-        assert (
-            client.change("PUT", "/rules", {"text": "http:504", "abort": "5xx>1%/1m"})["abort"] == "5xx>1%/1m"
-        )
-        assert "127.0.0.1 set abort to 5xx>1%/1m and put 1 rule in force: http:504" in caplog.text
-        answer = client.call("PUT", "/rules", {"text": "http:504", "abort": "often"})
-        assert (answer.status, answer.message.partition(":")[0]) == (400, "abort")
-        assert client.change("PUT", "/rules", {"rules": [], "abort": None})["abort"] is None
-        assert "127.0.0.1 removed abort and put 0 rules in force" in caplog.text
-        assert "abort" not in client.get("/rules").data
+    api = Api(make_injector(Scenario("http:503,path=b/", abort=bound)))
+    shown = api.get("/rules").data
+    assert api.state()["abort"] == shown["abort"] == bound
+    for method, body in (
+        ("PUT", {"text": "http:504"}),
+        ("PUT", {"rules": []}),
+        ("POST", {"text": "http:504"}),
+        ("PUT", shown),
+    ):
+        assert api.change(method, "/rules", body)["abort"] == bound
+    assert "abort" not in caplog.text
+    for abort, body, told in (
+        ("5xx>1%/1m", {"text": "http:504"}, "set abort to 5xx>1%/1m and put 1 rule in force: http:504"),
+        (None, {"rules": []}, "removed abort and put 0 rules in force"),
+    ):
+        assert api.change("PUT", "/rules", {"abort": abort, **body})["abort"] == abort
+        assert f"127.0.0.1 {told}" in caplog.text
+    answer = api.call("PUT", "/rules", {"text": "http:504", "abort": "often"})
+    assert (answer.status, answer.message.partition(":")[0]) == (400, "abort")
+    assert "abort" not in api.get("/rules").data
 
 
 def test_nothing_but_on_arms_again_what_disarmed_itself(api):
@@ -180,8 +176,7 @@ def test_nothing_but_on_arms_again_what_disarmed_itself(api):
         assert (state["on"], state["disarmed"]) == (False, "too many failures"), path
     assert api.ask_app() == 200
     state = api.change("POST", "/on")
-    assert (state["on"], state["disarmed"]) == (True, "")
-    assert api.ask_app() == 503
+    assert (state["on"], state["disarmed"], api.ask_app()) == (True, "", 503)
 
 
 def test_a_wrong_scenario_changes_nothing_and_says_where(api):
@@ -234,7 +229,7 @@ def test_a_body_that_is_nested_too_deeply(api, depth, begin, end):
 
 
 def test_one_more_rule(api):
-    """Behind the others, as text or as keys; a name that is taken is refused."""
+    """Behind the others, as text or as keys."""
     assert api.ask_app() == 503
     answer = api.call("POST", "/rules", {"fault": "http:504", "path": "c/", "name": "late"})
     assert answer.status == 201
@@ -243,35 +238,24 @@ def test_one_more_rule(api):
         api.change("POST", "/rules", {"text": "http:505,path=d/"})["rules"][-1]["text"] == "http:505,path=d/"
     )
     assert api.ask_app("/c/1") == 504
-    taken = "slow is already the name of another rule; names must be unique"
-    for method, path, body in (
-        ("POST", "/rules", {"text": "http:505,name=slow"}),
-        ("POST", "/rules", {"fault": "http:505", "name": "slow"}),
-        ("PATCH", "/rules/rule-2", {"name": "slow"}),
-    ):
-        answer = api.call(method, path, body)
-        assert (answer.status, answer.message) == (400, taken)
-    answer = api.call("POST", "/rules", {"text": "http:505 http:506"})
-    assert answer.message == "one rule is asked for, and 2 were given"
-    answer = api.call("POST", "/rules", {"text": "http:505", "times": 1})
-    assert answer.message.startswith("give one rule: ")
 
 
 def test_a_rule_is_changed_key_by_key(api):
     """Null takes a key away; tables are merged; a text stands for the whole rule."""
-    change = {"times": 5, "path": None, "header": {"x-test": "a"}}
-    found = api.change("PATCH", "/rules/slow", change)["rules"][0]
-    assert found["text"] == "cos:SlowDown,header.x-test=a,times=5,name=slow"
-    found = api.change("PATCH", "/rules/slow", {"header": {"x-other": "b", "x-third": None}})["rules"][0]
-    assert found["text"] == "cos:SlowDown,header.x-other=b,header.x-test=a,times=5,name=slow"
-    found = api.change("PATCH", "/rules/slow", {"header": {"x-other": None, "x-test": None}})["rules"][0]
-    assert found["text"] == "cos:SlowDown,times=5,name=slow"
-    found = api.change("PATCH", "/rules/slow", {"text": "http:504,name=slow,path=photos/"})["rules"][0]
-    assert found["text"] == "http:504,path=photos/,name=slow"
+    for change, text in (
+        (
+            {"times": 5, "path": None, "header": {"x-test": "a"}},
+            "cos:SlowDown,header.x-test=a,times=5,name=slow",
+        ),
+        (
+            {"header": {"x-other": "b", "x-third": None}},
+            "cos:SlowDown,header.x-other=b,header.x-test=a,times=5,name=slow",
+        ),
+        ({"header": {"x-other": None, "x-test": None}}, "cos:SlowDown,times=5,name=slow"),
+        ({"text": "http:504,name=slow,path=photos/"}, "http:504,path=photos/,name=slow"),
+    ):
+        assert api.change("PATCH", "/rules/slow", change)["rules"][0]["text"] == text
     assert api.ask_app() == 504
-    answer = api.call("PATCH", "/rules/slow", {"probability": 7})
-    assert (answer.status, answer.data["error"]["problems"][0]["where"]) == (400, "rules[0].probability")
-    assert api.state()["rules"][0]["text"] == "http:504,path=photos/,name=slow"
 
 
 @pytest.mark.parametrize(
@@ -293,14 +277,9 @@ def test_a_key_of_a_table_is_changed(api, change, text):
     assert api.change("PATCH", "/rules/all", change)["rules"][0]["text"] == text
 
 
-def test_an_error_of_ours_is_an_answer_too(api, monkeypatch, caplog):
+def test_an_error_of_ours_is_an_answer_too(api, caplog):
     """In JSON as every other; the log says where."""
-
-    def fail():
-        raise ZeroDivisionError
-
-    with monkeypatch.context() as patched:
-        patched.setattr(api.injector, "counts", fail)
+    with patch.object(api.injector, "counts", side_effect=ZeroDivisionError):
         answer = api.get("/state")
     assert (answer.status, answer.message) == (500, "faultinject itself failed: the server's log says where")
     assert [each.exc_info[0] for each in caplog.records if each.exc_info] == [ZeroDivisionError]
@@ -331,8 +310,8 @@ def test_a_preview_shows_the_exact_bytes(api):
     asked = {"text": "cos:SlowDown,path=photos/,times=0", "method": "PUT", "path": path, "host": "h:1"}
     found = api.call("POST", "/preview", asked).data
     raw, body = (base64.b64decode(found[key]) for key in ("raw", "body"))
-    assert (found["status"], found["matches"]) == (503, True)
-    assert (found["text"], found["rule"]["times"]) == ("cos:SlowDown,path=photos/,times=0", 0)
+    assert (found["status"], found["matches"], found["rule"]["times"]) == (503, True, 0)
+    assert found["text"] == "cos:SlowDown,path=photos/,times=0"
     assert raw.startswith(b"HTTP/1.1 503 ")
     assert raw.endswith(b"\r\n\r\n" + body)
     assert f"<Resource>{path}</Resource>".encode() in body
@@ -356,11 +335,8 @@ def test_methods_that_a_path_does_not_have(client):
     assert client.call("POST", "/").headers["allow"] == "GET, HEAD"
     for method in ("DELETE", "OPTIONS", "TRACE", "PROPFIND"):
         answer = client.call(method, "/state", raw=b"")
-        assert (answer.status, answer.headers["allow"], answer.message) == (
-            405,
-            "GET, HEAD",
-            f"{method} does nothing here; there are GET, HEAD",
-        )
+        told = f"{method} does nothing here; there are GET, HEAD"
+        assert (answer.status, answer.headers["allow"], answer.message) == (405, "GET, HEAD", told)
 
 
 def test_head_is_get_without_its_body(client):
@@ -371,17 +347,12 @@ def test_head_is_get_without_its_body(client):
         assert {**answer.headers, "date": ""} == {**full.headers, "date": ""}
 
 
-def test_what_others_wrote_is_escaped(client):
+def test_what_others_wrote_is_escaped(api):
     """Control and bidirectional characters stay escapes in every answer."""
-    message = "a\x1b[2J\u202eb"
-    state = client.change(
-        "PUT", "/rules", {"rules": [{"fault": "http:503", "path": "\u202eb/", "name": "odd"}]}
-    )
+    state = api.change("PUT", "/rules", {"rules": [{"fault": "http:503", "path": "\u202eb/"}]})
     assert state["rules"][0]["rule"]["path"] == "\u202eb/"
-    assert "\u202e" not in client.get("/state").body.decode()
-    answer = client.call("PUT", "/rules", {"text": message})
-    assert "\x1b" not in answer.body.decode()
-    assert "\u202e" not in answer.body.decode()
+    answers = api.get("/state").body + api.call("PUT", "/rules", {"text": "a\x1b[2J\u202eb"}).body
+    assert {"\x1b", "\u202e"}.isdisjoint(answers.decode())
 
 
 def test_no_answer_may_be_kept_or_read_by_others(client):
@@ -414,21 +385,17 @@ def test_two_editors(api):
         ("POST", "/rules/slow/enable", {}),
     ):
         answer = api.call(method, path, body, headers={"If-Match": tag})
-        assert answer.status == 412, (method, path)
-        assert "look at the rules again" in answer.message
+        assert (answer.status, "look at the rules again" in answer.message) == (412, True), (method, path)
     # What is wrong whatever is in force is told first: https://www.rfc-editor.org/rfc/rfc9110#section-13.2.1
     assert api.call("DELETE", "/rules/none", headers={"If-Match": tag}).status == 404
     assert api.call("PATCH", "/rules/slow", {"times": -1}, headers={"If-Match": tag}).status == 400
-    state = api.get("/state")
-    assert [each["text"] for each in state.data["rules"]] == [
+    assert [each["text"] for each in api.state()["rules"]] == [
         "cos:SlowDown,path=photos/,times=3,name=slow",
         "http:503,path=b/",
     ]
-    now = state.headers["etag"]
-    assert api.call("PATCH", "/rules/slow", {"times": 4}, headers={"If-Match": f'"0", {now}'}).status == 200
-    assert api.call("PATCH", "/rules/slow", {"times": 5}, headers={"If-Match": "*"}).status == 200
-    weak = f"W/{api.get('/state').headers['etag']}"
-    assert api.call("PATCH", "/rules/slow", {"times": 6}, headers={"If-Match": weak}).status == 412
+    for wanted, status in (('"0", {}', 200), ("*", 200), ("W/{}", 412)):
+        match = {"If-Match": wanted.format(api.get("/state").headers["etag"])}
+        assert api.call("PATCH", "/rules/slow", {"times": 4}, headers=match).status == status
 
 
 NEAREST = "slwo is not the name of a rule; did you mean slow?"
@@ -467,6 +434,16 @@ REFUSED = [
     ),
     # Of two values nobody knows which is meant, as in a file.
     (400, "POST", "/rules", b'{"fault": "http:503", "path": "a/", "path": "b/"}', "path is given twice"),
+    (400, "POST", "/rules", {"text": "http:505 http:506"}, "one rule is asked for, and 2 were given"),
+    (400, "POST", "/rules", {"text": "http:505", "times": 1}, "give one rule: "),
+    *(
+        (400, method, path, given, "slow is already the name of another rule; names must be unique")
+        for method, path, given in (
+            ("POST", "/rules", {"text": "http:505,name=slow"}),
+            ("POST", "/rules", {"fault": "http:505", "name": "slow"}),
+            ("PATCH", "/rules/rule-2", {"name": "slow"}),
+        )
+    ),
     *(
         (400, "PATCH", "/rules/slow", given, message)
         for given, message in (
@@ -476,6 +453,7 @@ REFUSED = [
             ({"retry-after": None}, "retry-after is not a key of this call; did you mean retry_after?"),
             ({"unless": {"tmies": "1"}}, "rules[0]: tmies is not a condition"),
             ({"fault": None}, "rules[0]: there is no fault"),
+            ({"probability": 7}, "rules[0].probability"),
             ({"path": {"a": "b"}}, "rules[0].path: {'a': 'b'} is not a value of path"),
         )
     ),
@@ -504,6 +482,7 @@ REFUSED = [
     # The nearest is told; a misspelled parameter is no other question.
     (404, "GET", "/stat", None, "/stat is no path of the control API; did you mean /state?"),
     (404, "GET", "/x%1b[2J", None, "there are"),
+    *((400, "GET", f"/journal?limit={limit}", None, "limit: ") for limit in ("0", "x", "5001", "-1")),
     (400, "GET", "/journal?limt=5", None, "limt is not a parameter of this call; did you mean limit?"),
     (400, "GET", "/state?x%1b=5", None, "x\\x1b is not a parameter of this call; this call takes none"),
 ]
@@ -529,64 +508,62 @@ def test_where_there_is_no_rule(api):
     assert api.get("/health").data == {"ok": True}
 
 
-def test_the_journal(client):
+def test_the_journal(api):
     """From a cursor on, and with the fields of its lines."""
-    first = client.get("/journal").data
+    first = api.get("/journal").data
     assert (first["outcomes"], first["dropped"]) == ([], 0)
-    client.ask_app()
-    client.ask_app("/b/1")
-    found = client.get(f"/journal?after={first['cursor']}").data
+    api.ask_app()
+    api.ask_app("/b/1")
+    found = api.get(f"/journal?after={first['cursor']}").data
     assert [(each["path"], each["rule"], each["injected"]) for each in found["outcomes"]] == [
         ("/photos/cat.jpg", "slow", True),
         ("/b/1", "rule-2", True),
     ]
-    one = client.get("/journal?limit=1").data
-    rest = client.get(f"/journal?after={one['cursor']}&limit=5").data
+    one = api.get("/journal?limit=1").data
+    rest = api.get(f"/journal?after={one['cursor']}&limit=5").data
     assert [each["path"] for each in (*one["outcomes"], *rest["outcomes"])] == ["/photos/cat.jpg", "/b/1"]
-    assert client.get(f"/journal?after={rest['cursor']}").data["outcomes"] == []
-    assert client.get("/journal?limit=5000").status == 200
-    for limit in ("0", "x", "5001", "-1"):
-        assert client.get(f"/journal?limit={limit}").message.startswith("limit: ")
-    assert [client.get(f"/journal?after={'9' * size}").status for size in (200, 201)] == [200, 400]
+    assert api.get(f"/journal?after={rest['cursor']}").data["outcomes"] == []
+    assert api.get("/journal?limit=5000").status == 200
+    assert [api.get(f"/journal?after={'9' * size}").status for size in (200, 201)] == [200, 400]
 
 
 def test_a_request_of_two_rules_counts_once():
     """Totals count a request of two rules once, and keep removed rules; each rule counts alone."""
-    for kind in ("wsgi", "asgi"):
-        with control(kind, ["http:503,probability=0", "http:502,times=1"]) as client:
-            assert [client.ask_app(), client.ask_app()] == [502, 200]
-            state = client.state()
-            assert [each["matched"] for each in state["rules"]] == [2, 2]
-            assert state["totals"] == {"matched": 2, "injected": 1, "failed": 0}
-            client.change("DELETE", "/rules/rule-2")
-            assert client.state()["totals"] == {"matched": 2, "injected": 1, "failed": 0}
-            client.change("POST", "/reset")
-            assert client.state()["totals"] == {"matched": 0, "injected": 0, "failed": 0}
+    api = Api(make_injector(["http:503,probability=0", "http:502,times=1"]))
+    assert [api.ask_app(), api.ask_app()] == [502, 200]
+    state = api.state()
+    assert [each["matched"] for each in state["rules"]] == [2, 2]
+    assert state["totals"] == {"matched": 2, "injected": 1, "failed": 0}
+    assert api.change("DELETE", "/rules/rule-2")["totals"] == state["totals"]
+    assert api.change("POST", "/reset")["totals"] == {"matched": 0, "injected": 0, "failed": 0}
 
 
-def test_the_control_path_is_never_faulted_nor_recorded():
-    """Whatever the rules are."""
-    for kind in ("wsgi", "asgi"):
-        with control(kind, "http:503") as client:
-            assert client.ask_app() == 503
-            state = client.state()
-            assert [each["path"] for each in client.get("/journal").data["outcomes"]] == ["/photos/cat.jpg"]
-            assert state["totals"] == {"matched": 1, "injected": 1, "failed": 0}
-            assert client.ask_app("/_faultinjected") == 503
+@pytest.mark.parametrize("kind", ["wsgi", "asgi"])
+def test_the_control_path_is_never_faulted_nor_recorded(kind):
+    """Whatever the rules are.
+
+    Without its slash it leads to the page, whose own links are relative.
+    """
+    with control(kind, "http:503") as client:
+        assert [client.ask_app(), client.ask_app("/_faultinjected")] == [503, 503]
+        state = client.state()
+        answer = client.get("", token=None)
+        assert (answer.status, answer.headers["location"]) == (308, "/_faultinject/")
+        paths = [each["path"] for each in client.get("/journal").data["outcomes"]]
+        assert paths == ["/photos/cat.jpg", "/_faultinjected"]
+        assert state["totals"] == {"matched": 2, "injected": 2, "failed": 0}
 
 
 def test_an_app_below_a_mount_point():
     """The path is that of the app, wherever it is mounted."""
     inner = make_injector()
-    wsgi = DispatcherMiddleware(
-        flask_app(), {"/sub": install(flask_app(), injector=inner, enabled=True).wsgi_app}
-    )
-    with werkzeug_server(wsgi) as port:
-        client = Client(inner, (port, "/sub/_faultinject"), port)
-        assert client.state()["seed"] == "42"
-        assert client.get("").headers["location"] == "/sub/_faultinject/"
-    app = install(fastapi_app(), injector=inner, enabled=True)
-    with uvicorn_server(app, root_path="/sub") as port:
-        client = Client(inner, (port, "/_faultinject"), port)
-        assert client.state()["seed"] == "42"
-        assert client.get("").headers["location"] == "/sub/_faultinject/"
+    flask, fastapi = (install(make(), injector=inner, enabled=True) for make in (flask_app, fastapi_app))
+    wsgi = DispatcherMiddleware(flask_app(), {"/sub": flask.wsgi_app})
+    for server, mount in (
+        (werkzeug_server(wsgi), "/sub/_faultinject"),
+        (uvicorn_server(fastapi, root_path="/sub"), "/_faultinject"),
+    ):
+        with server as port:
+            client = Client(inner, (port, mount), port)
+            assert client.state()["seed"] == "42"
+            assert client.get("").headers["location"] == "/sub/_faultinject/"

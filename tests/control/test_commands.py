@@ -22,6 +22,7 @@ def test_serve_offers_it_at_a_path(start, free_port):
     assert client.ask_app("/b/k") == 503
 
 
+@pytest.mark.slow
 def test_serve_offers_it_at_an_address(start, free_port):
     """With a random token, which is told once."""
     port, own = free_port(), free_port()

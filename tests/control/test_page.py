@@ -7,6 +7,7 @@ from tests.control.page import (
     ROOT,
     SLOWLY_IN_CHROMIUM,
     choose,
+    click_and_see,
     enter,
     fill,
     open_form,
@@ -31,28 +32,27 @@ def test_it_asks_for_the_token_and_keeps_it_nowhere(browser, server):
     browser.type(server.token)  # the wrong one is selected
     browser.press("Enter")
     shows(browser, "#power-now", "Faults are on")
-    assert browser.evaluate("document.querySelector('#login').open") is False
-    assert browser.evaluate("document.querySelector('#token').value") == ""
-    assert browser.evaluate("[document.cookie, localStorage.length, sessionStorage.length, location.href, document.title]") == [
-        "", 0, 0, server.page, f"● on · faultinject · 127.0.0.1:{server.port}",
-    ]  # fmt: skip
-    assert [each for each in browser.requests if server.token in each] == []
-    assert [each for each in browser.requests if not each.startswith((server.page, "data:"))] == []
+    found = (
+        "[document.querySelector('#login').open, document.querySelector('#token').value, document.cookie, "
+        "localStorage.length, sessionStorage.length, location.href, document.title]"
+    )
+    title = f"● on · faultinject · 127.0.0.1:{server.port}"
+    assert browser.evaluate(found) == [False, "", "", 0, 0, server.page, title]
+    ours = (server.page, "data:")
+    assert [each for each in browser.requests if server.token in each or not each.startswith(ours)] == []
 
 
 def test_on_for_a_minute(opened, server):
     """The page counts down, and the switch works by click and by key."""
     browser = opened("http:503")
     assert server.ask_app("/x") == 503
-    browser.click("#switch")
-    shows(browser, "#power-now", "Faults are off")
+    click_and_see(browser, "#switch", "#power-now", "Faults are off")
     shows(browser, "#said", "Faults are off.")
     assert server.ask_app("/x") == 200
     fill(browser, "#timed-for", "1m")
     assert text(browser, "#timed-go") == "On for 1 minute"
     before = server.state()["now"]
-    browser.click("#timed-go")
-    shows(browser, "#power-left", "They switch off by themselves in 0:")
+    click_and_see(browser, "#timed-go", "#power-left", "They switch off by themselves in 0:")
     state = server.state()
     assert before + 60 <= state["until"] <= state["now"] + 60
     assert server.ask_app("/x") == 503
@@ -111,8 +111,7 @@ def test_what_is_typed_stays(opened, server):
     browser = opened("http:503,name=a")
     open_form(browser, "#add")
     shows(browser, "#preview-out", "Write a rule to see its bytes.")
-    browser.click("#save")
-    shows(browser, "#editor-wrong", "The rule is empty")
+    click_and_see(browser, "#save", "#editor-wrong", "The rule is empty")
     browser.type("http:500")
     browser.press("Escape")
     assert browser.evaluate("document.activeElement.id") == "add"
@@ -130,8 +129,7 @@ def test_what_is_typed_stays(opened, server):
 def test_who_is_quick_is_asked_again(opened, server):
     """The answer to the second question counts, though the first dialog's event comes late."""
     browser = opened("http:503,name=a http:500,name=b")
-    browser.click("[data-rule=a] [aria-label='Delete a']")
-    shows(browser, "#sure", "http:503,name=a")
+    click_and_see(browser, "[data-rule=a] [aria-label='Delete a']", "#sure", "http:503,name=a")
     browser.evaluate(
         "document.getElementById('sure').close('no'); document.querySelector('[aria-label=\"Delete b\"]').click()"
     )
@@ -145,15 +143,13 @@ def test_a_rule_is_disabled_and_deleted(opened, server):
     """Its counts stay while it is disabled, and the focus stays in the list."""
     browser = opened("http:503,name=a http:500,name=b")
     assert server.ask_app("/x") == 503
-    browser.click("[data-rule=a] [role=switch]")
-    shows(browser, "[data-rule=a] .state", "disabled")
+    click_and_see(browser, "[data-rule=a] [role=switch]", "[data-rule=a] .state", "disabled")
     assert browser.evaluate("document.activeElement.closest('li').dataset.rule") == "a"
     assert server.ask_app("/x") == 500
     browser.press(" ")
     browser.until("document.querySelector('[data-rule=a]').dataset.enabled === 'true'")
     assert server.ask_app("/x") == 503
-    browser.click("[data-rule=a] [aria-label='Delete a']")
-    shows(browser, "#sure", "http:503,name=a")
+    click_and_see(browser, "[data-rule=a] [aria-label='Delete a']", "#sure", "http:503,name=a")
     browser.press("Escape")
     assert browser.evaluate("document.activeElement.getAttribute('aria-label')") == "Delete a"
     browser.press("Enter")
@@ -161,6 +157,13 @@ def test_a_rule_is_disabled_and_deleted(opened, server):
     browser.until("!document.querySelector('[data-rule=a]')")
     browser.until("document.activeElement.closest('li')?.dataset.rule === 'b'")
     assert [each["name"] for each in server.state()["rules"]] == ["b"]
+
+
+EXCERPT = """{
+    const excerpt = document.querySelector("#editor-wrong .excerpt");
+    [excerpt.textContent.split("\\n").slice(0, 2), getComputedStyle(excerpt).fontFamily, document.activeElement.id,
+        document.querySelector("#rule-text").value];
+}"""
 
 
 def test_a_mistake_is_shown_where_it_is(opened, server):
@@ -171,21 +174,15 @@ def test_a_mistake_is_shown_where_it_is(opened, server):
     before = server.state()["rules"][1]["matched"]
     open_form(browser, "[aria-label='Edit a']")
     fill(browser, "#rule-text", "cos:SlowDown,probabilty=0.5,name=a")
-    browser.click("#save")
-    shows(browser, "#editor-wrong", "probability")
-    excerpt = browser.evaluate("document.querySelector('#editor-wrong .excerpt').textContent").split("\n")
-    assert excerpt[0].strip() == "cos:SlowDown,probabilty=0.5,name=a"
-    assert excerpt[0][excerpt[1].index("^") :].startswith("probabilty")
-    assert (
-        "mono"
-        in browser.evaluate(
-            "getComputedStyle(document.querySelector('#editor-wrong .excerpt')).fontFamily"
-        ).lower()
-    )
-    assert browser.evaluate("document.activeElement.id") == "rule-text"
-    assert (
-        browser.evaluate("document.querySelector('#rule-text').value") == "cos:SlowDown,probabilty=0.5,name=a"
-    )
+    click_and_see(browser, "#save", "#editor-wrong", "probability")
+    [wrong, caret], font, focus, value = browser.evaluate(EXCERPT)
+    assert [wrong.strip(), focus, value] == [
+        "cos:SlowDown,probabilty=0.5,name=a",
+        "rule-text",
+        "cos:SlowDown,probabilty=0.5,name=a",
+    ]
+    assert wrong[caret.index("^") :].startswith("probabilty")
+    assert "mono" in font.lower()
     assert (
         server.state()["rules"][0]["text"] == "cos:SlowDown,header.x-a=1,header.x-b=2,probability=0.5,name=a"
     )
@@ -225,8 +222,9 @@ def test_the_strip_pauses_and_finds(opened, server):
     choose(browser, "#strip-show", "pass")
     browser.until("document.querySelector('#strip').innerText.includes('/c/passed')")
     assert "/c/late" not in text(browser, "#strip")
-    browser.click(row(browser, "/c/passed"))
-    shows(browser, "#detail", "Rule slow matched and did not fire: the app answered")
+    click_and_see(
+        browser, row(browser, "/c/passed"), "#detail", "Rule slow matched and did not fire: the app answered"
+    )
 
 
 GUIDE = ROOT / "docs" / "how-to" / "running-server.md"
@@ -257,15 +255,13 @@ def test_the_guide_can_be_followed(browser, server):
     browser.type(server.token)
     browser.click(label("button"))
     browser.until("!document.querySelector('#timed-go').disabled")
-    browser.click(label("button"))
-    shows(browser, "#power-left", "They switch off by themselves in ")
+    click_and_see(browser, label("button"), "#power-left", "They switch off by themselves in ")
     open_form(browser, label("button"))
     browser.click(label("label"))
     browser.type("cos:SlowDown,path=photos/,times=2")
     label("h3")
     shows(browser, "#preview-out", "<Code>SlowDown</Code>")
-    browser.click(label("button"))
-    shows(browser, "#rules", "cos:SlowDown,path=photos/,times=2")
+    click_and_see(browser, label("button"), "#rules", "cos:SlowDown,path=photos/,times=2")
     assert [server.ask_app("/photos/cat.jpg") for _ in range(3)] == [503, 503, 200]
     label("h2")
     ours = "[...document.querySelectorAll('#strip li')].filter(each => each.innerText.includes('/photos/cat.jpg'))"
@@ -277,6 +273,5 @@ def test_the_guide_can_be_followed(browser, server):
     browser.click(f"#strip li[data-key='{key}'] button")
     label("h3")
     browser.press("Escape")
-    browser.click(label("button"))
-    shows(browser, "#power-now", "Faults are off")
+    click_and_see(browser, label("button"), "#power-now", "Faults are off")
     assert list(words) == []

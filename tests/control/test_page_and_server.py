@@ -4,7 +4,17 @@ import json
 import re
 import signal
 
-from tests.control.page import GUNICORN, SLOWLY_IN_CHROMIUM, Server, enter, open_form, row, shows, text
+from tests.control.page import (
+    GUNICORN,
+    SLOWLY_IN_CHROMIUM,
+    Server,
+    click_and_see,
+    enter,
+    open_form,
+    row,
+    shows,
+    text,
+)
 
 pytestmark = SLOWLY_IN_CHROMIUM
 
@@ -44,15 +54,13 @@ def test_the_server_goes_and_comes_back(browser, tmp_path):
         assert "What you see is from" in text(browser, "#link")
         assert "http:503,name=a" in text(browser, "#rules")
         assert "/first" in text(browser, "#strip")
-        browser.click("#switch")
-        shows(browser, "#wrong", "Whether the change was made is not known")
+        click_and_see(browser, "#switch", "#wrong", "Whether the change was made is not known")
         browser.evaluate(ONLY_BY_HAND)
         browser.click("#retry")
         browser.until("asleep")
         server.start()
         browser.evaluate("byItself()")
-        browser.click("#retry")
-        shows(browser, "#link", "connected")
+        click_and_see(browser, "#retry", "#link", "connected")
         server.ask_app("/second")
         shows(browser, "#strip", "/second")
         server.stop(signal.SIGKILL)
@@ -83,42 +91,49 @@ def test_what_stands_in_the_way_is_said(opened, server):
     """
     browser = opened("http:503")
     state = server.state()
-
-    def shown(**changed):
-        return browser.evaluate(SHOWN % json.dumps({**state, **changed}))
-
-    assert shown() == ["Faults are on", "They stay on until somebody switches them off.", []]
-    assert shown(rules=[])[0] == "Faults are on, but there is no rule to follow"
-    now, left, notices = shown(on=False, enabled=False, disarmed="5xx>5%/1m: 12 of 100 failed.")
-    assert (now, left) == ("Faults are off: abort has ended them", "")
-    assert notices == [
-        "Faults ended because of abort: 5xx>5%/1m: 12 of 100 failed. They stay off until you switch them on again."
-    ]
-    now, _, notices = shown(enabled=False, production="FLASK_ENV=production")
-    assert now == "Faults are switched on, but none is injected"
-    assert notices[0].startswith("FLASK_ENV=production looks like production")
-    now, _, notices = shown(expires=state["now"] - 60)
-    assert now == "Faults are switched on, but none is injected"
-    assert "nothing is injected any more" in notices[0]
-    _, left, notices = shown(expires=state["now"] + 3661)
-    assert re.search("^They switch off by themselves in 1:01:0[01], at ", left)
-    assert "FAULTINJECT_EXPIRES ends all faults on" in notices[0]
-    for first, second in ((3661, 9000), (9000, 3661)):
-        left = shown(until=state["now"] + first, expires=state["now"] + second)[1]
-        assert re.search("in 1:01:0[01], at ", left), "the first of both"
-    _, _, notices = shown(undecided=1, failures=2, refused=1200)
-    assert [each.partition(":")[0] for each in notices] == [
-        "1 request passed undecided in the process that answers",
-        "faultinject itself failed 2 times in the process that answers. The server's log says why.",
-        "1,200 faults left out in the process that answers",
-    ]
-    assert shown(undecided=2, shared=True)[2][0].startswith("2 requests passed undecided in all processes: ")
-    assert "at most 100 may be under way" in notices[2]
-    later = state["now"] + 100
-    assert re.search("in 1:01:0[01], at ", shown(now=later, until=later + 3661)[1])
-    now, left, _ = shown(on=False, until=state["now"] - 1)
-    assert now == "Faults are off"
-    assert left.startswith("They switched off by themselves at ")
+    now = state["now"]
+    on, off, kept = "Faults are on", "Faults are off", "Faults are switched on, but none is injected"
+    stay, in_an_hour = (
+        "They stay on until somebody switches them off.",
+        "They switch off by themselves in 1:01:0[01], at .*",
+    )
+    disarmed = "5xx>5%/1m: 12 of 100 failed."
+    ends_all = ".*FAULTINJECT_EXPIRES ends all faults on.*"
+    for changed, *said in (
+        ({}, on, stay),
+        ({"rules": []}, f"{on}, but there is no rule to follow", ".*"),
+        (
+            {"on": False, "enabled": False, "disarmed": disarmed},
+            f"{off}: abort has ended them",
+            "",
+            f"Faults ended because of abort: {disarmed} They stay off until you switch them on again.",
+        ),
+        (
+            {"enabled": False, "production": "FLASK_ENV=production"},
+            kept,
+            ".*",
+            "FLASK_ENV=production looks like production.*",
+        ),
+        ({"expires": now - 60}, kept, ".*", ".*nothing is injected any more.*"),
+        ({"expires": now + 3661}, on, in_an_hour, ends_all),
+        # The first of both.
+        ({"until": now + 3661, "expires": now + 9000}, on, in_an_hour, ends_all),
+        ({"until": now + 9000, "expires": now + 3661}, on, in_an_hour, ends_all),
+        (
+            {"undecided": 1, "failures": 2, "refused": 1200},
+            on,
+            stay,
+            "1 request passed undecided in the process that answers:.*",
+            "faultinject itself failed 2 times in the process that answers. The server's log says why.",
+            "1,200 faults left out in the process that answers:.*at most 100 may be under way.*",
+        ),
+        ({"undecided": 2, "shared": True}, on, stay, "2 requests passed undecided in all processes: .*"),
+        ({"now": now + 100, "until": now + 3761}, on, in_an_hour),
+        ({"on": False, "until": now - 1}, off, "They switched off by themselves at .*"),
+    ):
+        power, left, notices = browser.evaluate(SHOWN % json.dumps({**state, **changed}))
+        for pattern, words in zip(said, [power, left, *notices], strict=True):
+            assert re.fullmatch(f"(?s){pattern}", words), changed
 
 
 TOTALS = """import("./static/power.js").then(({show}) => {
@@ -129,17 +144,11 @@ TOTALS = """import("./static/power.js").then(({show}) => {
 
 def test_whose_totals_these_are(opened, server):
     """Totals are of all processes that count together; faults under way of one process."""
-    browser, state = (
-        opened("http:503"),
-        {**server.state(), "totals": {"matched": 7, "injected": 2, "failed": 0}},
-    )
-
-    def shown(shared):
-        return browser.evaluate(TOTALS % json.dumps({**state, "shared": shared}))
-
+    browser = opened("http:503")
+    state = {**server.state(), "totals": {"matched": 7, "injected": 2, "failed": 0}}
     active = "faults under way in the process that answers (FAULTINJECT_MAX_ACTIVE) 0 of 100"
     for shared, whose in ((False, "in the process that answers"), (True, "in all processes")):
-        assert shown(shared)[:3] == [
+        assert browser.evaluate(TOTALS % json.dumps({**state, "shared": shared}))[:3] == [
             f"requests that matched a rule, {whose} 7",
             f"injections, {whose} 2",
             active,
@@ -161,5 +170,4 @@ def test_production_cannot_be_armed(browser, tmp_path):
         server.start()
         enter(browser, server)
         shows(browser, "#notices", "FLASK_ENV=production looks like production")
-        browser.click("#timed-go")
-        shows(browser, "#wrong", "FLASK_ENV=production looks like production")
+        click_and_see(browser, "#timed-go", "#wrong", "FLASK_ENV=production looks like production")

@@ -2,7 +2,7 @@
 
 import json
 
-from tests.control.page import SLOWLY_IN_CHROMIUM, fill, open_form, row, shows
+from tests.control.page import SLOWLY_IN_CHROMIUM, click_and_see, fill, open_form, row, shows
 
 pytestmark = SLOWLY_IN_CHROMIUM
 
@@ -24,8 +24,7 @@ def test_hostile_texts(opened, server):
     server.ask_app(written(EVIL), headers={"User-Agent": "<img src=x onerror=owned=1>"})
     found = row(browser, "/<img src=x onerror='owned=1'>\\u202egpj.exe<script>owned=1</script>")
     shows(browser, "#rules", "<script>owned=1</script>")
-    browser.click(found)
-    shows(browser, "#detail .fields", "<img src=x onerror=owned=1>")
+    click_and_see(browser, found, "#detail .fields", "<img src=x onerror=owned=1>")
     assert "\u202e" not in browser.evaluate("document.body.innerText")
     browser.press("Escape")
     open_form(browser, "[aria-label='Edit a']")

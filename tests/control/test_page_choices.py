@@ -1,6 +1,16 @@
 """Choices on the control page, and the list of changes."""
 
-from tests.control.page import SLOWLY_IN_CHROMIUM, Server, choose, enter, open_form, row, shows, text
+from tests.control.page import (
+    SLOWLY_IN_CHROMIUM,
+    Server,
+    choose,
+    click_and_see,
+    enter,
+    open_form,
+    row,
+    shows,
+    text,
+)
 
 pytestmark = SLOWLY_IN_CHROMIUM
 
@@ -27,8 +37,7 @@ def test_a_vendors_error_is_chosen(opened, server):
     )
     assert browser.evaluate(TEXT) == "cos:SlowDown,path=photos/"
     shows(browser, "#preview-out", "<Code>SlowDown</Code>")
-    browser.click("#save")
-    shows(browser, "#rules", "cos:SlowDown,path=photos/")
+    click_and_see(browser, "#save", "#rules", "cos:SlowDown,path=photos/")
     assert server.ask_app("/photos/cat.jpg") == 503
 
 
@@ -42,8 +51,7 @@ def test_only_my_browser(opened, server):
     browser.click("#mine")
     assert browser.evaluate(TEXT) == "http:418"
     browser.click("#mine")
-    browser.click("#save")
-    shows(browser, "#rules", "http:418,header.cookie=*faultinject=")
+    click_and_see(browser, "#save", "#rules", "http:418,header.cookie=*faultinject=")
     ours = "fetch('/photos/cat.jpg').then(answer => answer.status)"
     assert (browser.evaluate(ours), server.ask_app("/photos/cat.jpg")) == (418, 200)
     open_form(browser, "[aria-label='Edit rule-1']")
@@ -54,8 +62,12 @@ def test_all_rules_that_matched_are_named(opened, server):
     """Of a request that no rule has fired for."""
     browser = opened("http:503,skip=9,name=a http:500,skip=9,name=b http:500,path=c/,name=c")
     server.ask_app("/photos/both.jpg")
-    browser.click(row(browser, "/photos/both.jpg"))
-    shows(browser, "#detail", "Rules a, b matched and did not fire: the app answered")
+    click_and_see(
+        browser,
+        row(browser, "/photos/both.jpg"),
+        "#detail",
+        "Rules a, b matched and did not fire: the app answered",
+    )
 
 
 def test_who_has_changed_what(browser, tmp_path):

@@ -1,6 +1,6 @@
 """The control page where somebody else changes the rules or the switch meanwhile."""
 
-from tests.control.page import SLOWLY_IN_CHROMIUM, fill, open_form, shows
+from tests.control.page import SLOWLY_IN_CHROMIUM, click_and_see, fill, open_form, shows
 from tests.until import until
 
 pytestmark = SLOWLY_IN_CHROMIUM
@@ -16,8 +16,12 @@ def test_who_is_slower(opened, server):
     fill(browser, "#rule-text", "http:500,path=b/,times=5")
     server.change("DELETE", "/rules/rule-1")
     shows(browser, "#said", "The rules were changed elsewhere.")
-    browser.click("#save")
-    shows(browser, "#editor-wrong", "Rule rule-2 was changed or deleted elsewhere, and nothing was done.")
+    click_and_see(
+        browser,
+        "#save",
+        "#editor-wrong",
+        "Rule rule-2 was changed or deleted elsewhere, and nothing was done.",
+    )
     assert browser.evaluate("document.querySelector('#rule-text').value") == "http:500,path=b/,times=5"
     assert [each["text"] for each in server.state()["rules"]] == ["http:500,path=b/"]
     browser.click("#cancel")
@@ -33,8 +37,7 @@ def test_no_other_rule_is_deleted(opened, server):
     browser.click("[aria-label='Delete rule-2']")
     server.change("DELETE", "/rules/rule-1")
     shows(browser, "#rules-count", "(2)")
-    browser.click("#sure-yes")
-    shows(browser, "#wrong", "Your change was not made.")
+    click_and_see(browser, "#sure-yes", "#wrong", "Your change was not made.")
     assert [each["fault"] for each in server.state()["rules"]] == ["http:500", "http:504"]
 
 

@@ -6,7 +6,6 @@ from contextlib import ExitStack, suppress
 
 import pytest
 
-from tests.slowly import others_slowly
 from tests.until import STARTS_WITHIN, until
 
 from .conftest import TOKEN, Client, ask, control
@@ -47,17 +46,13 @@ def served(start, free_port, name):
 def test_a_client_from_elsewhere_is_refused(start, free_port, name):
     """With the token and a Host that is ours; also the page, and whatever it says of itself."""
     program, near, far = served(start, free_port, name)
+    told = f"{far.address} is not on this machine; FAULTINJECT_CONTROL_REMOTE=allow lets others in"
     for path, token in (("/state", TOKEN), ("/", None), ("/health", None)):
         answer = far.get(path, token=token, host="localhost")
-        assert answer.status == 403
-        assert (
-            answer.message
-            == f"{far.address} is not on this machine; FAULTINJECT_CONTROL_REMOTE=allow lets others in"
-        )
+        assert (answer.status, answer.message) == (403, told)
     claims = {"X-Forwarded-For": "127.0.0.1", "X-Real-IP": "127.0.0.1", "Forwarded": "for=127.0.0.1"}
-    assert far.get("/state", host="localhost", headers=claims).status == 403
-    assert far.call("POST", "/off", host="localhost").status == 403
-    assert near.state()["on"] is True
+    asked = far.get("/state", host="localhost", headers=claims), far.call("POST", "/off", host="localhost")
+    assert [*(each.status for each in asked), near.state()["on"]] == [403, 403, True]
     assert "switched faults off" not in program.text
 
 
@@ -71,15 +66,14 @@ def test_an_address_that_somebody_named_is_a_name_of_it():
             assert far.get("/state", host=host, token=LONG_TOKEN).status == status
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
-    others_slowly(
-        [
-            ("gunicorn", "--threads", "2", "-b", "unix:PATH", "wsgi:app"),
-            ("uvicorn", "--uds", "PATH", "asgi:app"),
-        ],
-        lambda command: command[0] == "uvicorn",
-    ),
+    [
+        ("gunicorn", "--threads", "2", "-b", "unix:PATH", "wsgi:app"),
+        ("uvicorn", "--uds", "PATH", "asgi:app"),
+    ],
+    ids=["gunicorn", "uvicorn"],
 )
 def test_a_client_without_an_address_is_refused(start, tmp_path, command):
     """A client on a Unix socket is refused: it may stand for anybody, such as a proxy's clients."""
@@ -95,10 +89,8 @@ def test_a_client_without_an_address_is_refused(start, tmp_path, command):
     found = until(lambda: sent(path, head.encode()), "it answers", STARTS_WITHIN)
     assert found.startswith(b"HTTP/1.1 403 ")
     error = json.loads(found.partition(b"\r\n\r\n")[2])["error"]
-    assert (
-        error["message"]
-        == "the server does not tell the client's address; FAULTINJECT_CONTROL_REMOTE=allow lets anybody in"
-    )
+    told = "the server does not tell the client's address; FAULTINJECT_CONTROL_REMOTE=allow lets anybody in"
+    assert error["message"] == told
 
 
 def sent(path, data):

@@ -3,6 +3,10 @@
 import json
 import os
 import select
+import sys
+import traceback
+
+from tests.until import PATIENCE
 
 
 def in_children(*works):
@@ -13,21 +17,26 @@ def in_children(*works):
         reading, writing = os.pipe()
         pid = os.fork()
         if not pid:
+            failed = 1
             try:
                 os.close(go)
                 os.read(ready, 1)
                 os.write(writing, json.dumps(work()).encode())
+                failed = 0
+            except BaseException:
+                traceback.print_exc()
+                sys.stderr.flush()
             finally:
-                os._exit(0)
+                os._exit(failed)
         os.close(writing)
         begun.append((pid, reading))
     os.close(go)
     found = []
     for pid, reading in begun:
         with os.fdopen(reading, "rb") as file:
-            assert select.select([file], [], [], 20)[0], "the child does not answer"
+            assert select.select([file], [], [], PATIENCE)[0], "the child does not answer"
             data = file.read()
-        assert os.waitpid(pid, 0)[1] == 0
+        assert os.waitpid(pid, 0)[1] == 0, "see what it printed"
         found.append(json.loads(data))
     os.close(ready)
     return found

@@ -7,6 +7,7 @@ from faultinject.injector.instances import living
 from tests.counts import conftest as counts
 
 new_url = counts.new_url
+process = counts.process
 
 
 @pytest.fixture(autouse=True)

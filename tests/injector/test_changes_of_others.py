@@ -3,6 +3,8 @@
 import os
 import threading
 import time
+from itertools import chain, repeat
+from unittest.mock import DEFAULT, Mock
 
 import pytest
 
@@ -10,6 +12,7 @@ from faultinject import Injector
 from faultinject.engine.plan import Plan
 from tests.adapters.conftest import Asgi
 from tests.asking import get
+from tests.injector.children import in_children
 from tests.until import until
 
 # Python 3.12 and later warn of a fork in a process that had threads.
@@ -90,39 +93,32 @@ def test_what_a_request_has_asked_for_ends_too(shared):
 
 
 def test_a_wait_in_another_process(shared):
-    """A child that only waits: its parent switches off."""
+    """A child that only waits: another one switches off."""
     injector = make(shared)
     reader, writer = os.pipe()
-    child = os.fork()
-    if not child:
-        ended = 1
-        try:
-            thread = begun(injector)
-            os.write(writer, b"waits")
-            thread.join(60)
-            ended = 0 if not injector.state.on else 2
-        finally:
-            os._exit(ended)
+
+    def waits():
+        thread = begun(injector)
+        os.write(writer, b"waits")
+        return over(thread) and not injector.state.on
+
+    def switches_off():
+        os.read(reader, 5)
+        injector.disable()
+
+    assert in_children(waits, switches_off) == [True, None]
+    os.close(reader)
     os.close(writer)
-    with os.fdopen(reader, "rb") as told:
-        assert told.read(5) == b"waits"
-    injector.disable()
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_a_wait_goes_on_whatever_goes_wrong(shared, monkeypatch):
     """A failed look at the store is repeated."""
     one, other = make(shared), make(shared)
-    real, failed = other.catch_up, []
-
-    def catch_up():
-        if len(failed) < 3:
-            failed.append(True)
-            raise OSError(24, "Too many open files")
-        real()
-
+    fails = [OSError(24, "Too many open files")] * 3
+    # What it returns behind them has the real one called.
+    catch_up = Mock(wraps=other.catch_up, side_effect=chain(fails, repeat(DEFAULT)))
     thread = begun(other)
     monkeypatch.setattr(other, "catch_up", catch_up)
     one.disable()
     assert over(thread)
-    assert len(failed) == 3
+    assert catch_up.call_count > len(fails)

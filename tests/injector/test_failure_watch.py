@@ -4,8 +4,8 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from textwrap import dedent
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 
@@ -20,15 +20,23 @@ from tests.virtual_time import Time
 BOUND = "5xx>50%/1h,min=4"
 
 
-def answer(injector, status=500, meanwhile=lambda: None):
-    """The app answers one request."""
+def answer(injector, *statuses, meanwhile=lambda: None):
+    """The app answers a request with each of these statuses."""
+    coming = iter(statuses)
 
     def app(environ, start_response):
         meanwhile()
-        start_response(f"{status} Status", [])
+        start_response(f"{next(coming)} Status", [])
         return [b"app"]
 
-    get(injector, app=app)
+    for _ in statuses:
+        get(injector, app=app)
+
+
+def watched_in(store, **how):
+    """An injector that watches the app's failures, and counts on that store."""
+    scenario = Scenario("http:418,path=none/", abort=BOUND)
+    return Injector(scenario, seed=1, store=store, environ={}, **how)
 
 
 class Watched:
@@ -42,17 +50,18 @@ class Watched:
 
     def answers(self, good=0, bad=0):
         """Answer with these statuses, and return the reason why faults were switched off."""
-        for status in [200] * good + [500] * bad:
-            answer(self.injector, status)
+        answer(self.injector, *[200] * good, *[500] * bad)
         return self.injector.disarmed
 
 
 def test_a_few_requests_say_nothing():
     """Below the least number no share does: 1 of 3 is no reason, 19 of 19 neither."""
     watched = Watched("5xx>5%/1m")
-    assert watched.answers(2, 1) == ""
-    assert watched.answers(bad=16) == ""
-    assert watched.answers(bad=1) == "5xx>5%/1m: 18 of 20 requests (90 %) failed by themselves within 1 m"
+    assert [watched.answers(*each) for each in ((2, 1), (0, 16), (0, 1))] == [
+        "",
+        "",
+        "5xx>5%/1m: 18 of 20 requests (90 %) failed by themselves within 1 m",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -66,24 +75,17 @@ def test_more_than_the_share(good, bad, tells):
 def test_no_failure_at_all():
     """A share of 0 is passed by the first failure among enough answers."""
     watched = Watched("5xx>0%/1m,min=3")
-    assert watched.answers(5) == ""
-    assert (
-        watched.answers(bad=1) == "5xx>0%/1m,min=3: 1 of 6 requests (16.7 %) failed by themselves within 1 m"
-    )
+    told = "5xx>0%/1m,min=3: 1 of 6 requests (16.7 %) failed by themselves within 1 m"
+    assert [watched.answers(5), watched.answers(bad=1)] == ["", told]
 
 
 def test_what_leaves_the_window():
     """Failures of longer ago count no more, nor do the answers beside them."""
     watched = Watched("5xx>50%/20s,min=4")
-    watched.answers(bad=3)
-    watched.time.now += 19
-    assert watched.answers(good=1) == ""
-    watched.time.now += 1.5
-    assert watched.answers(bad=2) == ""
-    watched.time.now += 1
-    assert watched.answers(bad=2) == (
-        "5xx>50%/20s,min=4: 3 of 4 requests (75 %) failed by themselves within 20 s"
-    )
+    told = "5xx>50%/20s,min=4: 3 of 4 requests (75 %) failed by themselves within 20 s"
+    for later, good, bad, reason in ((0, 0, 3, ""), (19, 1, 0, ""), (1.5, 0, 2, ""), (1, 0, 2, told)):
+        watched.time.now += later
+        assert watched.answers(good, bad) == reason
 
 
 def test_a_long_silence():
@@ -100,9 +102,9 @@ def test_a_clock_that_stands_back():
     waits = SimpleNamespace(monotonic=lambda: now[-1])
     scenario = Scenario("http:418,path=none/", abort="5xx>5%/20s,min=2")
     injector = Injector(scenario, environ={}, waits=waits)
-    answer(injector)
+    answer(injector, 500)
     now.append(995.0)
-    answer(injector)
+    answer(injector, 500)
     assert injector.disarmed != ""
 
 
@@ -129,81 +131,66 @@ def test_one_watch_as_long_as_the_bound_is_the_same(change, told):
 
 def test_a_hand_that_armed_while_nobody_looked(tmp_path):
     """A process that had no request between off and on begins its window anew, too."""
-    one, other = (
-        Injector(
-            Scenario("http:418,path=none/", abort=BOUND), seed=1, store=f"file:{tmp_path}/store", environ={}
-        )
-        for _ in range(2)
-    )
-    for status in (200, 500, 500):
-        answer(other, status)
+    one, other = (watched_in(f"file:{tmp_path}/store") for _ in range(2))
+    answer(other, 200, 500, 500)
     one.disable()
     one.enable()
     other.catch_up()
-    answer(other)
+    answer(other, 500)
     assert (other.enabled, other.disarmed) == (True, "")
     one.enable()
     other.catch_up()
-    for _ in range(3):
-        answer(other)
+    answer(other, 500, 500, 500)
     # Who enables what is on arms nothing anew. The others are told on a thread. An old window would be one of 3 in 4.
     until(lambda: not other.enabled)
     assert other.disarmed == f"{BOUND}: 4 of 4 requests (100 %) failed by themselves within 1 h"
 
 
+FAILS = """
+import sys
+from faultinject import Injector, Scenario
+from tests.asking import get
+
+def app(environ, start_response):
+    start_response("500 Status", [])
+    return [b"app"]
+
+scenario = Scenario("http:418,path=none/", abort=sys.argv[1])
+injector = Injector(scenario, seed=1, store=sys.argv[2], environ={})
+for _ in range(4):
+    get(injector, app=app)
+"""
+
+
 def test_a_process_that_fails_and_ends_tells_the_others(tmp_path):
     """Apps that fail are often ended, and started anew: the others are told before."""
     store = f"file:{tmp_path}/store"
-    other = Injector(Scenario("http:418,path=none/", abort=BOUND), seed=1, store=store, environ={})
-    program = f"""
-        import sys
-        sys.path.insert(0, {str(Path(__file__).parents[2])!r})
-        from tests.injector.test_failure_watch import BOUND, Injector, Scenario, answer
-        injector = Injector(Scenario("http:418,path=none/", abort=BOUND), seed=1, store={store!r}, environ={{}})
-        for _ in range(4):
-            answer(injector)
-    """
-    subprocess.run([sys.executable, "-c", dedent(program)], check=True)
+    other = watched_in(store)
+    command = [sys.executable, "-c", FAILS, BOUND, store]
+    subprocess.run(command, cwd=Path(__file__).parents[2], check=True)
     other.catch_up()
     assert not other.enabled
 
 
 def test_a_process_that_has_no_room_for_a_thread(tmp_path, monkeypatch):
     """It tells the others, too."""
-
-    def refuse(_):
-        raise RuntimeError("can't start new thread")
-
-    injector = Injector(
-        Scenario("http:418,path=none/", abort=BOUND), seed=1, store=f"file:{tmp_path}/store", environ={}
-    )
-    monkeypatch.setattr(threading.Thread, "start", refuse)
-    for _ in range(4):
-        answer(injector)
+    injector = watched_in(f"file:{tmp_path}/store")
+    monkeypatch.setattr(threading.Thread, "start", Mock(side_effect=RuntimeError("can't start new thread")))
+    answer(injector, 500, 500, 500, 500)
     assert not injector.enabled
 
 
 @pytest.mark.parametrize("first", ["told", "by itself"])
 def test_it_is_said_once(tmp_path, caplog, monkeypatch, first):
     """One line is logged, even if a process finds the failure while another reports it."""
-    one, other = (
-        Injector(
-            Scenario("http:418,path=none/", abort=BOUND), seed=1, store=f"file:{tmp_path}/store", environ={}
-        )
-        for _ in range(2)
-    )
+    one, other = (watched_in(f"file:{tmp_path}/store") for _ in range(2))
     threads = []
 
     def wait(thread):
         threads.append(thread)
 
     monkeypatch.setattr(threading.Thread, "start", wait)
-
-    def fails(injector):
-        for _ in range(4):
-            answer(injector)
-
-    fails(one)
+    answer(one, 500, 500, 500, 500)
 
     def tell():
         threads.pop(0).run()
@@ -212,12 +199,11 @@ def test_it_is_said_once(tmp_path, caplog, monkeypatch, first):
         assert not other.enabled
 
     if first == "by itself":
-        fails(other)
+        answer(other, 500, 500, 500, 500)
         tell()
     else:
-        for _ in range(3):
-            answer(other)
-        answer(other, meanwhile=tell)
+        answer(other, 500, 500, 500)
+        answer(other, 500, meanwhile=tell)
     for each in threads:
         each.run()
     said = [each.getMessage().partition(": ")[0] for each in caplog.records]
@@ -226,7 +212,7 @@ def test_it_is_said_once(tmp_path, caplog, monkeypatch, first):
     caplog.clear()
     one.enable()
     other.catch_up()
-    fails(other)
+    answer(other, 500, 500, 500, 500)
     assert [each.getMessage()[:18] for each in caplog.records if each.levelname == "ERROR"] == [
         "faultinject is off"
     ]
@@ -240,8 +226,7 @@ def two(monkeypatch, looked_at_often):
     def make(store):
         time = Time()
         time.now = 1000
-        scenario = Scenario("http:418,path=none/", abort=BOUND)
-        return *(Injector(scenario, seed=1, store=store, environ={}, waits=time) for _ in range(2)), time
+        return watched_in(store, waits=time), watched_in(store, waits=time), time
 
     return make
 
@@ -255,19 +240,18 @@ def off(injector):
 def test_processes_count_together(shared, two):
     """Each has too few answers of its own; a hand that arms lets all begin anew."""
     one, other, _ = two(shared)
-    for status in (200, 500, 500):
-        answer(one, status)
+    answer(one, 200, 500, 500)
     assert (off(one), off(other)) == ("", "")
-    answer(other)
+    answer(other, 500)
     told = f"{BOUND}: 3 of 4 requests (75 %) failed by themselves within 1 h"
     until(lambda: off(one) == off(other) == told)
     other.enable()
     until(lambda: off(one) == "")
     for injector in (one, other, one):
-        answer(injector)
+        answer(injector, 500)
     answer(other, 200)
     assert one.enabled
-    answer(other)
+    answer(other, 500)
     until(lambda: off(one) and off(other))
     assert off(one) == f"{BOUND}: 4 of 5 requests (80 %) failed by themselves within 1 h"
 
@@ -280,11 +264,10 @@ def test_an_answer_of_before_a_hand_armed(shared, two):
     def arm():
         other.disable()
         other.enable()
-        answer(other)
+        answer(other, 500)
 
-    answer(one, meanwhile=arm)
-    for _ in range(3):
-        answer(other)
+    answer(one, 500, meanwhile=arm)
+    answer(other, 500, 500, 500)
     until(lambda: not other.enabled)
     assert other.disarmed == f"{BOUND}: 4 of 4 requests (100 %) failed by themselves within 1 h"
 
@@ -296,15 +279,14 @@ def test_a_machine_that_was_started_again(tmp_path, two):
     A file that was cut begins anew too.
     """
     one, other, time = two(f"file:{tmp_path}/store")
-    for _ in range(3):
-        answer(one)
+    answer(one, 500, 500, 500)
     time.now += 10_000_000
-    answer(other)
+    answer(other, 500)
     assert off(other) == ""
     [path] = tmp_path.glob("store/answers-*")
     path.write_bytes(path.read_bytes()[:100])
     for injector in (one, other):
-        answer(injector)
+        answer(injector, 500)
     assert (off(one), off(other)) == ("", "")
 
 
@@ -314,10 +296,9 @@ def test_a_store_that_cannot_be_had(tmp_path, two):
     one, other, _ = two(f"file:{tmp_path}/store")
     with locked(tmp_path / "store" / "lock"):
         for injector in (one, other, one, other):
-            answer(injector)
+            answer(injector, 500)
     assert (off(one), off(other)) == ("", "")
-    for _ in range(2):
-        answer(one)
+    answer(one, 500, 500)
     until(lambda: off(other))
 
 
@@ -326,10 +307,9 @@ def test_a_disk_that_is_full(tmp_path, two):
     """A failure that cannot be noted for the others is no error of the request."""
     one, other, _ = two(f"file:{tmp_path}/store")
     with room_for(0):
-        for _ in range(3):
-            answer(one)
+        answer(one, 500, 500, 500)
     assert ([*one.errors], off(other)) == ([], "")
-    answer(one)
+    answer(one, 500)
     until(lambda: off(other))
 
 
@@ -338,13 +318,12 @@ def test_a_server_that_is_away_for_a_while(start_redis, two):
     """It is told afterwards what was noted meanwhile."""
     server = start_redis()
     one, other, _ = two(server.url)
-    for status in (200, 500):
-        answer(one, status)
+    answer(one, 200, 500)
     server.client().save()
     server.kill()
-    answer(one)
+    answer(one, 500)
     server.start()
-    answer(other)
+    answer(other, 500)
     assert (off(one), off(other)) == ("", "")
     answer(one, 200)
     until(lambda: off(one))

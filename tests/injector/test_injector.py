@@ -1,13 +1,15 @@
 """The injector: what is in force, on or off, and what the environment says about it."""
 
-import gc
 import logging
 import os
 import re
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from threading import Event
 from types import SimpleNamespace
 
 import pytest
@@ -73,23 +75,18 @@ def test_seed_order():
 
     From the environment the variable precedes the file's.
     """
-    env = {"FAULTINJECT_SEED": "env", "FAULTINJECT_RULES": "http:503"}
-    assert Injector(Scenario("http:503", seed="own"), seed=0, environ=env).seed == "0"
-    assert Injector(Scenario("http:503", seed="own"), environ=env).seed == "own"
-    assert Injector("http:503", environ=env).seed == "env"
-    assert Injector(environ=env).seed == "env"
-    assert Injector(seed="arg", environ=env).seed == "arg"
+    env, own = {"FAULTINJECT_SEED": "env", "FAULTINJECT_RULES": "http:503"}, Scenario("http:503", seed="own")
+    given = ((own, 0), (own, None), ("http:503", None), (None, None), (None, "arg"))
+    found = [Injector(rules, seed=seed, environ=env).seed for rules, seed in given]
+    assert found == ["0", "own", "env", "env", "arg"]
 
 
 def test_a_seed_is_chosen_and_kept():
     """A random seed stays when the scenario changes, unless the new one has its own."""
     one, two = make(seed=None), make(seed=None)
-    assert one.seed != two.seed
     seed = one.seed
-    one.use("http:500")
-    assert one.seed == seed
-    one.use(Scenario("http:500", seed=5))
-    assert one.seed == "5"
+    assert seed not in {two.seed, "5"}
+    assert [one.use(rules).seed for rules in ("http:500", Scenario("http:500", seed=5))] == [seed, "5"]
 
 
 def test_counts_by_name():
@@ -102,11 +99,12 @@ def test_counts_by_name():
         "rule-2": RuleCounts(3, 2),
         "rule-3": RuleCounts(0, 0),
     }
+    first = injector.counts()["first"]
     with pytest.raises(AttributeError, match="cannot assign to field 'matched'"):
-        injector.counts()["first"].matched = 0
-    assert injector.counts()["first"]["injected"] == 1
+        first.matched = 0
     with pytest.raises(KeyError, match="'wrong'"):
-        injector.counts()["first"]["wrong"]
+        first["wrong"]
+    assert first["injected"] == 1
 
 
 def test_it_shows_itself():
@@ -150,66 +148,47 @@ def test_variables_apply_to_rules_in_code():
         make(FAULTINJECT_MAX_ACTIV="1")
 
 
-@pytest.mark.parametrize(
-    ("variable", "value"),
-    pairs(
-        variable=STAGES,
-        value=["production", "PROD", "Prod-eu", " prd ", "live", "Live"],
-        alike={"variable": lambda variable: None},
-    ),
+PRODUCTION = (
+    "{}={} looks like production; to inject there set FAULTINJECT_PRODUCTION=allow and FAULTINJECT_EXPIRES"
+    " to at most 24h"
 )
-def test_production_guard(variable, value, caplog):
-    """Nothing is injected, the app runs untouched, one ERROR says why and how to allow it."""
-    injector = make(**{variable: value})
-    for _ in range(2):
-        assert get(injector) == 200
-    injector.enable()
-    injector.use("http:500")
-    assert (injector.enabled, get(injector)) == (False, 200)
-    assert injector.journal.outcomes == []
-    messages = told(caplog)
-    assert messages[0] == (
-        f"faultinject is off: {variable}={value.strip()} looks like production; to inject there set"
-        " FAULTINJECT_PRODUCTION=allow and FAULTINJECT_EXPIRES to at most 24h"
-    )
-    assert next(each.levelname for each in caplog.records) == "ERROR"
-
-
 ELSEWHERE = "faults are only where APP_ENV=staging (FAULTINJECT_ONLY_WHERE), and APP_ENV {} here"
+ONLY = {"FAULTINJECT_ONLY_WHERE": "APP_ENV=staging"}
 
 
 @pytest.mark.parametrize(
     ("environ", "why"),
     [
-        ({}, "is not set"),
-        ({"APP_ENV": "staging-eu"}, "has another value"),
-        ({"APP_ENV": "Staging"}, "has another value"),
-        ({"POD_NAMESPACE": "staging"}, "is not set"),
+        *(
+            ({variable: value}, PRODUCTION.format(variable, value.strip()))
+            for variable, value in pairs(
+                variable=STAGES,
+                value=["production", "PROD", "Prod-eu", " prd ", "live", "Live"],
+                alike={"variable": lambda variable: None},
+            )
+        ),
+        (ONLY, ELSEWHERE.format("is not set")),
+        (ONLY | {"APP_ENV": "staging-eu"}, ELSEWHERE.format("has another value")),
+        (ONLY | {"APP_ENV": "Staging"}, ELSEWHERE.format("has another value")),
+        (ONLY | {"POD_NAMESPACE": "staging"}, ELSEWHERE.format("is not set")),
+        # One variable that fits does not hide what another one says.
+        (ONLY | {"APP_ENV": "staging", "STAGE": "prod"}, PRODUCTION.format("STAGE", "prod")),
     ],
 )
-def test_only_where_a_variable_says_so(environ, why, caplog):
-    """Anywhere else nothing is injected, whatever is put in force, and one ERROR says why."""
-    injector = make(FAULTINJECT_ONLY_WHERE="APP_ENV=staging", **environ)
+def test_where_nothing_may_be_injected(environ, why, caplog):
+    """The app runs untouched, whatever is put in force; one ERROR says why and how to allow it."""
+    injector = make(**environ)
+    assert [get(injector), get(injector)] == [200, 200]
     injector.enable()
     injector.use("http:500")
-    assert (injector.enabled, get(injector)) == (False, 200)
-    assert told(caplog)[0] == f"faultinject is off: {ELSEWHERE.format(why)}"
-    assert caplog.records[0].levelname == "ERROR"
-    assert get(make(FAULTINJECT_ONLY_WHERE="APP_ENV=staging", APP_ENV="staging")) == 503
+    assert (injector.enabled, get(injector), injector.journal.outcomes) == (False, 200, [])
+    assert (told(caplog)[0], caplog.records[0].levelname) == (f"faultinject is off: {why}", "ERROR")
 
 
-def test_production_guards_also_where_a_variable_allows(caplog):
-    """One variable that fits does not hide what another one says."""
-    injector = make(FAULTINJECT_ONLY_WHERE="APP_ENV=staging", APP_ENV="staging", STAGE="prod")
-    assert (get(injector), told(caplog)[0].partition(" looks")[0]) == (200, "faultinject is off: STAGE=prod")
-
-
-def test_production_can_be_allowed():
-    """With an end of at most a day."""
-    injector = make(
-        ENV="prod", FAULTINJECT_PRODUCTION="allow", FAULTINJECT_EXPIRES="2h", clock=lambda: 1000.0
-    )
-    assert get(injector) == 503
+def test_where_faults_are_allowed():
+    """By the variable that must say so; in production with an end of at most a day."""
+    assert get(make(**ONLY, APP_ENV="staging")) == 503
+    assert get(make(ENV="prod", FAULTINJECT_PRODUCTION="allow", FAULTINJECT_EXPIRES="2h")) == 503
     for expires in ("25h", ""):
         with pytest.raises(ConfigurationError, match="allow needs FAULTINJECT_EXPIRES of at most 24h"):
             make(ENV="prod", FAULTINJECT_PRODUCTION="allow", FAULTINJECT_EXPIRES=expires)
@@ -226,27 +205,16 @@ def test_expires_by_duration():
     begun = time.time()
     now = [begun]
     injector = make(clock=lambda: now[0], FAULTINJECT_EXPIRES="1000h")
-    assert get(injector) == 503
-    now[0] = begun + 3_590_000.0
-    assert get(injector) == 503
-    now[0] = begun + 3_600_000.0
-    assert get(injector) == 200
+    for passed, status in ((0.0, 503), (3_590_000.0, 503), (3_600_000.0, 200)):
+        now[0] = begun + passed
+        assert get(injector) == status
     assert get(make(clock=lambda: now[0], FAULTINJECT_EXPIRES="1000h")) == 200
 
 
-@pytest.fixture
-def unsaid():
-    """Forget the injectors of other tests, and the faults that they have given.
-
-    Each moment is logged once in a process.
-    """
-    gc.collect()
-
-
-def test_the_end_is_said(caplog, unsaid):
+def test_the_end_is_said(caplog):
     """The end is logged once a process, with the number of faults given until then.
 
-    At the first request that might have got a fault.
+    At the first request that might have got a fault. A moment is logged once in a process, so each test has its own.
     """
     now = [1_000_000_000.0]
     end = {"FAULTINJECT_EXPIRES": "2001-09-09T01:46:50Z"}
@@ -267,7 +235,7 @@ def test_the_end_is_said(caplog, unsaid):
     ]
 
 
-def test_the_end_of_one_fault(caplog, unsaid, tmp_path):
+def test_the_end_of_one_fault(caplog, tmp_path):
     """Injectors of one store have injected what it says once."""
     now = [1_000_000_000.0]
     more = {"FAULTINJECT_EXPIRES": "2001-09-09T01:47:00Z", "FAULTINJECT_STORE": f"file:{tmp_path / 'store'}"}
@@ -278,7 +246,7 @@ def test_the_end_of_one_fault(caplog, unsaid, tmp_path):
     assert caplog.messages[-1].endswith("passed at 2001-09-09T01:47:00Z, 1 fault was injected")
 
 
-def test_the_end_is_said_in_every_process(caplog, unsaid):
+def test_the_end_is_said_in_every_process(caplog):
     """A child says it for itself, whatever its parent has said."""
     now = [0.0]
     injector = make(
@@ -343,38 +311,31 @@ def test_a_fork_separates():
     parent = os.getpid()
     children = [in_child(run) for _ in range(2)]
     assert children[0][0] != children[1][0] != expected
-    for _, pids in children:
-        assert (len(set(pids)), parent in pids, len(pids)) == (1, False, 64)
+    assert [(len(set(pids)), parent in pids, len(pids)) for _, pids in children] == [(1, False, 64)] * 2
     assert run()[0] == expected
 
 
 @pytest.fixture
 def bringing():
-    """A thread has begun to read its request's rules: what brings them too, and what ends it."""
-    began, goes_on, statuses = threading.Event(), threading.Event(), []
+    """A thread has begun to read its request's rules.
+
+    What brings them too, the thread's future, and what ends it.
+    """
+    began, goes_on = Event(), Event()
 
     def clock():
-        if threading.current_thread() is thread:
+        if threading.current_thread() is not threading.main_thread():
             began.set()
             assert goes_on.wait(60)
         return 1000.0
 
-    def bring():
-        statuses.append(get(injector, HTTP_X_FAULTINJECT_RULES="http:503,times=1"))
-        return statuses
-
-    def end():
-        assert thread.is_alive(), "somebody waited for the thread"
-        goes_on.set()
-        thread.join()
-
-    thread = threading.Thread(target=bring)
     injector = make("http:418,path=/tea", clock=clock, FAULTINJECT_ON_REQUEST="1")
-    thread.start()
-    assert began.wait(60)
-    yield bring, end
-    goes_on.set()
-    thread.join()
+    bring = partial(get, injector, HTTP_X_FAULTINJECT_RULES="http:503,times=1")
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(bring)
+        assert began.wait(60)
+        yield bring, first, goes_on
+        goes_on.set()
 
 
 def test_a_fork_while_another_thread_brings_rules(bringing):
@@ -382,17 +343,17 @@ def test_a_fork_while_another_thread_brings_rules(bringing):
 
     The fork comes while another thread reads new rules.
     """
-    bring, end = bringing
-    assert in_child(lambda: [bring(), bring()][1]) == [503, 200]
-    end()
+    bring, first, _ = bringing
+    assert in_child(lambda: [bring(), bring()]) == [503, 200]
+    assert not first.done(), "somebody waited for the thread"
 
 
 def test_two_requests_that_bring_the_same_rules_at_once(bringing):
     """They count together, whichever of them has compiled them first."""
-    bring, end = bringing
-    assert bring() == [503]
-    end()
-    assert bring() == [503, 200, 200]
+    bring, first, goes_on = bringing
+    assert (bring(), first.done()) == (503, False), "somebody waited for the thread"
+    goes_on.set()
+    assert [first.result(60), bring()] == [200, 200]
 
 
 def test_a_fork_while_another_thread_changes():
@@ -416,10 +377,6 @@ def test_a_fork_while_another_thread_changes():
 
 
 def test_what_has_expired_is_not_said_to_be_on(caplog):
-    """Expired faults are not announced as on.
-
-    Each moment is logged once in a process, so this one is no other test's.
-    """
-    injector = Injector("http:503", environ={"FAULTINJECT_EXPIRES": "2020-02-03T04:05:06Z"})
-    injector.announce()
+    """Expired faults are not announced as on."""
+    Injector("http:503", environ={"FAULTINJECT_EXPIRES": "2020-02-03T04:05:06Z"}).announce()
     assert caplog.messages == ["faultinject is off: FAULTINJECT_EXPIRES has passed"]

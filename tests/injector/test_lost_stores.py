@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 
 import pytest
 
@@ -109,18 +110,15 @@ def test_a_forked_worker_of_a_directory_that_was_moved(tmp_path, now, caplog, ba
 def test_a_late_worker_that_is_refused_is_no_user(tmp_path):
     """The directory is another one by then: another server begins there with its own rules."""
     environ = {name: each for name, each in os.environ.items() if name != "WERKZEUG_RUN_MAIN"}
-
-    def other(*more):
-        command = [sys.executable, "-c", OTHER, f"file:{place}", *more]
-        subprocess.run(command, input=b"\n", env=environ, check=True, timeout=100)
-
     place = tmp_path / "store"
+    command = [sys.executable, "-c", OTHER, f"file:{place}"]
+    begin = partial(subprocess.run, input=b"\n", env=environ, check=True, timeout=100)
     make(place)
     place.rename(tmp_path / "away")
-    other("change")
+    begin([*command, "change"])
     late = make(place)
     assert "removed and replaced" in late.missing_store
-    other()
+    begin(command)
     assert get(late) == 200
 
 
@@ -154,15 +152,10 @@ sys.stdin.readline()
 """
 
 
-def test_other_rules_are_refused_and_replaced(tmp_path, caplog):
+def test_other_rules_are_refused_and_replaced(tmp_path, caplog, process):
     """Other rules are refused while a process counts; a replaced process logs who did it."""
     place = tmp_path / "store"
-    with subprocess.Popen(
-        [sys.executable, "-c", OTHER, f"file:{place}"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as other:
+    with process(OTHER, f"file:{place}") as other:
         assert other.stdout.readline() == "begun\n"
         for rules, seed in (("http:500", "s"), ("http:503", "other")):
             with pytest.raises(StoreInUseError, match=r"with file:.*/store\?replace$"):
@@ -170,12 +163,7 @@ def test_other_rules_are_refused_and_replaced(tmp_path, caplog):
         injector = make(place, "http:500", "?replace", seed="s")
         assert get(injector) == 500
         other.communicate("\n")
-    with subprocess.Popen(
-        [sys.executable, "-c", OTHER, f"file:{place}?replace", "change"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as other:
+    with process(OTHER, f"file:{place}?replace", "change") as other:
         assert other.stdout.readline() == "4\n"
         assert [get(injector) for _ in range(3)] == [503, 503, 200]
         other.communicate("\n")
@@ -219,12 +207,8 @@ def test_the_clock_is_set_back(monkeypatch, tmp_path, caplog):
         )
         plan = injector.own_plan
         wall[0] -= 86_400.0
-        passed[0] = 3_500.0
-        assert get(injector) == 503
-        assert not plan.over(plan.endings)
-        passed[0] = 3_700.0
-        assert get(injector) == 200
-        assert plan.over(plan.endings)
+        for passed[0], status in ((3_500.0, 503), (3_700.0, 200)):
+            assert (get(injector), bool(plan.over(plan.endings))) == (status, status == 200)
         wall[0] += 86_400.0 + 3_600.0
         passed[0] = 0.0
         assert get(injector) == 200, "and at that time in any case"

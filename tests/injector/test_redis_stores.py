@@ -1,5 +1,7 @@
 """Injectors that count on a Redis server, as processes of several hosts do."""
 
+from unittest.mock import patch
+
 import pytest
 
 from faultinject import Injector, RuleCounts
@@ -52,29 +54,23 @@ def test_two_count_as_one(url, redis_server):
 
 def test_two_questions_at_most(url, monkeypatch):
     """A match and a take, however many rules are used up; none where nothing depends on a count."""
-    waits = [
+    unless = ",unless.path=always,unless.path=never"
+    waits = (
         "http:500,times=1",
         "http:501,times=1",
         "http:502,times=2",
         "http:503,probability=0.5,path=half*",
-    ]
-    never = ["http:504,path=always", "http:505,path=never,probability=0"]
-    injector = make(
-        url,
-        " ".join(f"{each},unless.path=always,unless.path=never" for each in waits) + " " + " ".join(never),
     )
+    never = ("http:504,path=always", "http:505,path=never,probability=0")
+    injector = make(url, " ".join((*(f"{each}{unless}" for each in waits), *never)))
     import redis
 
-    asked = []
     ask = redis.Redis.execute_command
     monkeypatch.setattr(BackgroundSender, "do", lambda *_: None)
-    monkeypatch.setattr(
-        redis.Redis, "execute_command", lambda *given, **how: (asked.append(1), ask(*given, **how))[1]
-    )
 
     def questions(path):
-        asked.clear()
-        return get(injector, path), len(asked)
+        with patch.object(redis.Redis, "execute_command", autospec=True, side_effect=ask) as asked:
+            return get(injector, path), asked.call_count
 
     questions("/")  # the server may have to be told the scripts
     injector.reset()
@@ -83,18 +79,6 @@ def test_two_questions_at_most(url, monkeypatch):
     assert [questions(f"/{each}") for each in ("always", "never", "always")] == [(504, 0), (200, 0), (504, 0)]
     injector.replace("rule-3", "http:502,times=3")
     assert [questions("/") for _ in range(2)] == [(502, 2), (502, 2)]
-
-
-def test_what_is_given_back_is_no_more_out(url):
-    """A rule that was used up fires again."""
-    injector = make(url, "http:503,times=1,when=after")
-
-    def fails(environ, start_response):
-        start_response("500 X", [])
-        return [b""]
-
-    assert get(injector, app=fails) == 500
-    assert [get(injector) for _ in range(2)] == [503, 200]
 
 
 def test_what_one_puts_in_force_all_have_a_second_later(url, clock, caplog):
@@ -143,52 +127,44 @@ def test_while_the_server_is_away_the_rules_stay(start_redis, clock):
     injector = make(server.url, "http:503,times=9")
     assert get(injector) == 503
     server.kill()
-    asked = []
-    for _ in range(70):
+    asked, store = [], injector._count_storage.store
+    for number in range(70):
         clock[0] += 1
-        before = injector._count_storage.store._next_look
+        before = store._next_look
         assert get(injector) == 200
-        asked.append(injector._count_storage.store._next_look != before)
-    assert [number for number, each in enumerate(asked) if each] == [0, 1, 3, 7, 15, 31, 61]
-    assert str(injector.scenario) == "http:503,times=9"
+        asked += [number] * (store._next_look != before)
+    assert (asked, str(injector.scenario)) == ([0, 1, 3, 7, 15, 31, 61], "http:503,times=9")
 
 
-def test_new_rules_that_cannot_be_had(redis_server, url, redis_prefix, clock, caplog):
-    """Nobody understands them: the rules before stay, and the log says it once."""
-    injector = make(url, "http:503")
-    damaged = {"generation": 9, "scenario": "[]"}
-    redis_server.client().hset(f"{{{redis_prefix}}}:scenario", mapping=damaged)
-    for _ in range(3):
-        clock[0] += 1
-        assert get(injector) == 503
-    assert len([each for each in caplog.messages if "the new rules cannot be read" in each]) == 1
-    injector.use("http:500")
-    assert get(injector) == 500
+@pytest.mark.parametrize(("there", "seed"), [(False, None), (True, None), (False, "s")])
+def test_a_server_that_is_not_there_at_the_start(start_redis, clock, caplog, there, seed):
+    """The app starts, and nothing is injected until the server answers; the log says so once.
 
-
-@pytest.mark.parametrize("there", [False, True])
-def test_a_server_that_is_not_there_at_the_start(start_redis, clock, caplog, there):
-    """The app starts, and nothing is injected until the server answers; the log says so once."""
+    And once that it is there, also where the seed was given and stays.
+    """
     server = start_redis()
     if there:
         assert get(make(server.url, "http:503,times=3", seed="first")) == 503
         server.client().save()
     caplog.clear()
     server.kill()
-    late = make(server.url, "http:503,times=3")
+    late = make(server.url, "http:503,times=3", seed=seed)
     assert [get(late), get(late)] == [200, 200]
     clock[0] += 1
     assert get(late) == 200
-    assert [each for each in caplog.messages if "unavailable" in each] == [
-        each for each in caplog.messages if server.url in each
-    ]
-    assert len(caplog.messages) == 2
+    away = [each for each in caplog.messages if "unavailable" in each]
+    assert (away, len(caplog.messages)) == ([each for each in caplog.messages if server.url in each], 2)
     server.start()
     assert get(late) == 200, "asked again too soon"
     clock[0] += 2
     assert [get(late) for _ in range(4)] == [503] * (2 if there else 3) + [200] * (2 if there else 1)
-    if there:
-        assert late.seed == "first"
+    assert late.seed == ("first" if there else seed or late.seed)
+    assert [each for each in caplog.messages if "available again" in each] == [
+        "faultinject: the store is available again; 5 requests passed without a decision"
+    ]
+    assert caplog.messages[-1] == (
+        f"faultinject: several processes share their counts in {server.url} (prefix faultinject), seed {late.seed}"
+    )
 
 
 def test_a_server_that_has_other_rules_when_it_comes(start_redis, clock, caplog):
@@ -204,27 +180,6 @@ def test_a_server_that_has_other_rules_when_it_comes(start_redis, clock, caplog)
     assert len([each for each in caplog.messages if "is in use by other rules, or" in each]) == 1
     late.use("http:503,times=1")
     assert [get(late), get(late)] == [503, 200]
-
-
-def test_a_server_that_comes_late_is_told(start_redis, clock, caplog):
-    """The log says once that the server is away, and once that it is there.
-
-    Also where the seed was given and stays.
-    """
-    server = start_redis()
-    server.kill()
-    injector = make(server.url, seed="s")
-    assert [get(injector) for _ in range(2)] == [200, 200]
-    server.start()
-    clock[0] += 2
-    assert get(injector) == 503
-    assert [each.partition(":")[2][:40] for each in caplog.messages if "available" in each] == [
-        " nothing is injected while the store is ",
-        " the store is available again; 3 request",
-    ]
-    assert caplog.messages[-1] == (
-        f"faultinject: several processes share their counts in {server.url} (prefix faultinject), seed s"
-    )
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import traceback
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,12 +22,13 @@ from faultinject.exceptions import ConfigurationError, MissingExtraError, StoreU
 from faultinject.injector import rule_file
 from tests.asking import get
 from tests.injector.children import in_child
+from tests.slowly import others_slowly
 from tests.until import until
 from tests.virtual_time import Time
 
 ROOT = str(Path(__file__).parents[2])
 WITHIN = 60.0
-NEXT = "the previous rules stay in force: "
+NEXT = "faultinject: the file of rules has changed, the previous rules stay in force: "
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 
@@ -38,18 +38,7 @@ def apart(test):
 
     @functools.wraps(test)
     def run(*fixtures, **named):
-        child = os.fork()
-        if not child:
-            failed = 1
-            try:
-                test(*fixtures, **named)
-                failed = 0
-            except BaseException:
-                traceback.print_exc()
-                sys.stderr.flush()
-            finally:
-                os._exit(failed)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0, "see what it printed"
+        in_child(functools.partial(test, *fixtures, **named))
 
     return run
 
@@ -67,6 +56,17 @@ def look():
         os.kill(os.getpid(), signal.SIGHUP)
     for each in begun:
         each.join(WITHIN)
+
+
+def looked(injector, requests=1):
+    """The statuses of requests behind a look."""
+    look()
+    return [get(injector) for _ in range(requests)]
+
+
+def stays(caplog):
+    """Lines of the log about rules that stay in force."""
+    return [each for each in caplog.messages if "stay in force" in each]
 
 
 def watches():
@@ -126,8 +126,7 @@ def test_other_rules_take_effect(file, caplog, make):
     injector = make(file("http:503,times=2"))
     assert [get(injector) for _ in range(3)] == [503, 503, 200]
     path = file("http:500,times=1")
-    look()
-    assert [get(injector) for _ in range(2)] == [500, 200]
+    assert looked(injector, 2) == [500, 200]
     assert injector.counts() == {"rule-1": RuleCounts(2, 1)}
     assert [each for each in caplog.messages if "changed" in each] == [
         f"faultinject: {path} has changed, its rules are in force from now on"
@@ -144,12 +143,10 @@ def test_nothing_changes_by_a_touch_or_a_comment(file, caplog, make):
     path.touch()
     look()
     path.write_text(f"# a comment\n{path.read_text()}")
-    look()
-    assert [get(injector) for _ in range(2)] == [503, 200]
+    assert looked(injector, 2) == [503, 200]
     injector.use("http:418")
     path.write_text(f"# another\n{path.read_text()}")
-    look()
-    assert get(injector) == 418
+    assert looked(injector) == [418]
     assert not [each for each in caplog.messages if "changed" in each]
 
 
@@ -159,31 +156,21 @@ def test_a_wrong_file_keeps_the_rules_and_says_why(file, caplog, make):
     path = file("http:503")
     injector = make(path)
     path.write_text('seed = 1\n[[rules]]\nfault = "cos:SlowDwn"\nprobability = 1.5  # too much\n[[')
-    look()
-    look()
-    assert get(injector) == 503
-    [told] = [each for each in caplog.messages if "stay in force" in each]
-    assert f"FAULTINJECT_FILE: {path}:5: " in told
+    assert looked(injector) == looked(injector) == [503]
     path.write_text('[[rules]]\nfault = "cos:SlowDwn"\nprobability = 1.5\n')
-    caplog.clear()
     look()
-    [told] = caplog.messages
-    assert told == (
-        "faultinject: the file of rules has changed, the previous rules stay in force: "
-        f"FAULTINJECT_FILE: {path}:3: rules[0].probability: 1.5 is not between 0 and 1\n"
-        f"FAULTINJECT_FILE: {path}:2: rules[0].fault: cos:SlowDwn is not a documented error of cos; "
-        "did you mean cos:SlowDown?"
-    )
     path.unlink()
-    caplog.clear()
-    look()
-    assert caplog.messages == [
-        "faultinject: the file of rules has changed, the previous rules stay in force: "
-        f"FAULTINJECT_FILE: {path}: there is no such file"
+    assert looked(injector) == [503]
+    first, *others = stays(caplog)
+    assert first.startswith(f"{NEXT}FAULTINJECT_FILE: {path}:5: ")
+    assert others == [
+        f"{NEXT}FAULTINJECT_FILE: {path}:3: rules[0].probability: 1.5 is not between 0 and 1\n"
+        f"FAULTINJECT_FILE: {path}:2: rules[0].fault: cos:SlowDwn is not a documented error of cos; "
+        "did you mean cos:SlowDown?",
+        f"{NEXT}FAULTINJECT_FILE: {path}: there is no such file",
     ]
     file("http:500")
-    look()
-    assert get(injector) == 500
+    assert looked(injector) == [500]
 
 
 @apart
@@ -191,17 +178,14 @@ def test_what_is_wrong_beside_the_file_is_shown_there(file, caplog, make):
     """The excerpt is of the variable, though a name in the file is what makes it wrong."""
     path = file("http:503")
     injector = make(path, FAULTINJECT_RULES="http:500,name=a")
-    caplog.clear()
     file("http:502,name = 'a'")
-    look()
-    assert caplog.messages == [
-        "faultinject: the file of rules has changed, the previous rules stay in force: "
-        "FAULTINJECT_RULES: name: a is already the name of rules[0] (FAULTINJECT_FILE: "
+    assert looked(injector) == [503]
+    assert stays(caplog) == [
+        f"{NEXT}FAULTINJECT_RULES: name: a is already the name of rules[0] (FAULTINJECT_FILE: "
         f"{path}:3); names must be unique\n"
         "  http:500,name=a\n"
         "                ^"
     ]
-    assert get(injector) == 503
 
 
 @apart
@@ -209,18 +193,12 @@ def test_no_rule_at_all_switches_off(file, make):
     """At the start that is a mistake; later it is the way to end all faults."""
     path = file("http:503")
     injector = make(path)
-    path.write_text("# none\n")
-    look()
-    assert get(injector) == 200
-    file("http:500")
-    look()
-    path.write_text("")
-    look()
-    assert get(injector) == 200
-    look()
-    file("http:500")
-    look()
-    assert get(injector) == 500
+    for nothing in ("# none\n", ""):
+        path.write_text(nothing)
+        assert looked(injector) == [200]
+        look()
+        file("http:500")
+        assert looked(injector) == [500]
 
 
 @apart
@@ -238,10 +216,8 @@ def test_a_file_that_is_being_written(file, monkeypatch, make):
     file("http:500")
     with monkeypatch.context() as patch:
         patch.setattr(Scenario, "from_env", late)
-        look()
-    assert get(injector) == 500
-    look()
-    assert get(injector) == 501
+        assert looked(injector) == [500]
+    assert looked(injector) == [501]
 
 
 @apart
@@ -250,8 +226,7 @@ def test_what_stands_beside_the_file_stays(file, make):
     injector = make(file("http:503,times=1", seed=1), seed=7, FAULTINJECT_RULE_LAST="http:429")
     assert [get(injector) for _ in range(2)] == [503, 429]
     file("http:500,times=1", seed=2)
-    look()
-    assert [get(injector) for _ in range(2)] == [500, 429]
+    assert looked(injector, 2) == [500, 429]
     assert injector.seed == "7"
     other = make(file("http:503", seed=1))
     file("http:500", seed=2)
@@ -305,14 +280,10 @@ def test_what_keeps_the_new_rules_away(file, monkeypatch, caplog, what, error, t
         file("http:500")
         look()
         look()
-    messages = [each for each in caplog.messages if "stay in force" in each]
-    assert {*messages} == {f"faultinject: the file of rules has changed, {NEXT}{told}"}
-    assert len(messages) == 1
-    assert get(injector) == 503
+    assert (stays(caplog), get(injector)) == ([f"{NEXT}{told}"], 503)
     if not isinstance(error, StoreUnavailableError):
         file("http:500", seed=1)
-    look()
-    assert get(injector) == 500
+    assert looked(injector) == [500]
 
 
 @pytest.mark.parametrize("same", [True, False])
@@ -354,12 +325,9 @@ def test_where_no_handler_can_be_set(file, monkeypatch, make):
     An interpreter beside the main one, as mod_wsgi has them, and other threads cannot set one.
     """
     before = signal.getsignal(signal.SIGHUP)
-
-    def refuse(*_):
-        raise ValueError("signal only works in main thread of the main interpreter")
-
+    refused = ValueError("signal only works in main thread of the main interpreter")
     with monkeypatch.context() as patch:
-        patch.setattr(signal, "signal", refuse)
+        patch.setattr(signal, "signal", Mock(side_effect=refused))
         make(file("http:503"))
     thread = threading.Thread(target=make, args=(file("http:503"),))
     thread.start()
@@ -376,21 +344,20 @@ def replace(path, text):
     new.replace(path)
 
 
-EDITS = {
-    "in its place": lambda path, text: path.write_text(text),
-    "another one moved there": replace,
-    "removed and made": lambda path, text: (path.unlink(), path.write_text(text)),
-}
+def remove_and_make(path, text):
+    """As others do."""
+    path.unlink()
+    path.write_text(text)
 
 
 @pytest.mark.parametrize(
     ("edit", "tells"),
     [
-        (EDITS["in its place"], "the system"),
-        (EDITS["another one moved there"], "the system"),
-        (EDITS["removed and made"], "the system"),
-        (EDITS["another one moved there"], "nothing"),
-        (EDITS["removed and made"], "gevent"),
+        (Path.write_text, "the system"),
+        (replace, "the system"),
+        (remove_and_make, "the system"),
+        (replace, "nothing"),
+        (remove_and_make, "gevent"),
     ],
 )
 @apart
@@ -443,31 +410,22 @@ def test_links_as_kubernetes_changes_them(file, tmp_path, watching):
     until(lambda: get(injector) == 500)
 
 
+@pytest.mark.parametrize("watched", others_slowly([False, True], False.__eq__))
 @apart
-def test_a_folder_that_comes_back(file, tmp_path, watching):
-    """Without it there is nothing to watch, and it is looked for."""
+def test_a_folder_that_is_replaced(file, tmp_path, watching, watched):
+    """Without it there is nothing to watch, and it is looked for.
+
+    If it was watched, the other one is seen after a while.
+    """
     folder = tmp_path / "folder"
     folder.mkdir()
     path = file("http:503", path=folder / "rules.toml")
     injector = watching(path)
+    assert not watched or get(injector) == 503
     folder.rename(tmp_path / "away")
-    assert get(injector) == 503
+    assert watched or get(injector) == 503
     folder.mkdir()
     file("http:500", path=path)
-    until(lambda: get(injector) == 500)
-
-
-@pytest.mark.slow
-@apart
-def test_a_folder_that_is_replaced(file, tmp_path, watching):
-    """It is seen after a while."""
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    injector = watching(file("http:503", path=folder / "rules.toml"))
-    assert get(injector) == 503
-    folder.rename(tmp_path / "away")
-    folder.mkdir()
-    file("http:500", path=folder / "rules.toml")
     until(lambda: get(injector) == 500)
 
 
@@ -503,9 +461,7 @@ def test_asked_for_or_not(file, monkeypatch, watching):
     before = signal.getsignal(signal.SIGHUP)
     silent = watching(path, FAULTINJECT_WATCH="0")
     file("http:500")
-    assert get(silent) == 503
-    assert not watches()
-    assert signal.getsignal(signal.SIGHUP) is before
+    assert (get(silent), watches(), signal.getsignal(signal.SIGHUP)) == (503, [], before)
     with pytest.raises(ConfigurationError, match="FAULTINJECT_WATCH"):
         watching(path, FAULTINJECT_WATCH="often")
     broken = watching(path)
@@ -607,13 +563,12 @@ class TestWorkers:
         first = make(file("http:503,times=2", seed=3), **environ)
         assert get(first) == 503
         path = file("http:500,times=2", seed=4)
-        look()
-        assert get(first) == 500
+        assert looked(first) == [500]
         path.write_text("[[rules]")
         second = make(path, **environ)
         assert [get(second) for _ in range(2)] == ([500, 200] if shared else [500, 500])
         assert second.seed == "4"
-        assert "stay in force" in caplog.text
+        assert stays(caplog)
         path.unlink()
         third = make(path, **environ)
         assert [get(third) for _ in range(3)] == ([200] * 3 if shared else [500, 500, 200])
@@ -622,11 +577,9 @@ class TestWorkers:
         with pytest.raises(ConfigurationError, match="FAULTINJECT_RULES"):
             make(path, FAULTINJECT_RULES="http:5x3", **environ)
 
-    @pytest.mark.parametrize("there", ["a folder", "a loop"])
+    @pytest.mark.parametrize("put", [Path.mkdir, lambda path: path.symlink_to(path)], ids=["folder", "loop"])
     @apart
-    def test_a_worker_that_comes_when_there_is_no_file_in_its_place(
-        self, file, caplog, monkeypatch, there, make
-    ):
+    def test_a_worker_that_comes_when_there_is_no_file_in_its_place(self, file, caplog, put, make):
         """A worker without a file in its place does not end, and takes the next one.
 
         Its server began with a file.
@@ -634,34 +587,23 @@ class TestWorkers:
         path = file("http:503")
         make(path)
         path.unlink()
-        if there == "a folder":
-            path.mkdir()
-        else:
-            path.symlink_to(path)
+        put(path)
         second = make(path)
         assert get(second) == 503
-        assert "stay in force" in caplog.text
-        if there == "a folder":
-            path.rmdir()
-        else:
-            path.unlink()
+        assert stays(caplog)
+        path.rename(path.with_name("away"))
         file("http:500")
-        look()
-        assert get(second) == 500
+        assert looked(second) == [500]
 
     @apart
     def test_one_publishes(self, file, store, caplog, make):
         """One worker publishes, so counts begin at zero once; later changes of others stay."""
         workers = [make(file("http:503"), FAULTINJECT_STORE=store) for _ in range(3)]
         file("http:500,times=2")
-        look()
-        assert get(workers[1]) == 500
-        look()
-        assert get(workers[0]) == 500
-        assert get(workers[0]) == 200
+        assert looked(workers[1]) == [500]
+        assert looked(workers[0], 2) == [500, 200]
         workers[0].use("http:418")
-        look()
-        assert get(workers[2]) == 418
+        assert looked(workers[2]) == [418]
         assert len([each for each in caplog.messages if "has changed, its" in each]) == 1
 
     @pytest.mark.parametrize("master", ["true", "false"])
@@ -702,8 +644,7 @@ class TestWorkers:
         (tmp_path / f"faultinject-{os.geteuid()}").touch()
         injector = make(file("http:503"))
         file("http:500")
-        look()
-        assert get(injector) == 500
+        assert looked(injector) == [500]
         with pytest.raises(ConfigurationError):
             make(file("http:5x3"))
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -98,10 +99,9 @@ def part(session):
 
     yield start
     for each in running:
-        if each.process.poll() is None:
-            each.end()
-        for stream in (each.process.stdin, each.process.stdout, each.process.stderr):
-            stream.close()
+        with each.process:
+            if each.process.poll() is None:
+                each.end()
 
 
 def test_an_app_that_fails_ends_the_faults_of_a_command(session, part):
@@ -124,22 +124,19 @@ def test_an_app_that_fails_ends_the_faults_of_a_command(session, part):
     assert (sorted(lines[:2]), lines[2]) == (sorted([[off], found]), [off])
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda session: session.withdraw(),
-        lambda session: session.publish(Scenario("http:500"), "2"),
-        lambda session: session.publish(Scenario([]), "2", in_force=False),
-    ],
-)
-def test_what_changes_ends_the_waits_of_another_process(session, part, change):
+def test_what_changes_ends_the_waits_of_another_process(session, part):
     """Its test has ended, or other rules are in force: no request comes that would see it."""
     waiting = part()
-    number = session.publish(Scenario("http:503,delay=1h"), "1", test="t")
-    waiting.ask("/own")
-    until(lambda: session.outcomes({number}))
-    change(session)
-    assert waiting.status() == 503
+    for change in (
+        session.withdraw,
+        partial(session.publish, Scenario("http:500"), "2"),
+        partial(session.publish, Scenario([]), "2", in_force=False),
+    ):
+        number = session.publish(Scenario("http:503,delay=1h"), "1", test="t")
+        waiting.ask("/own")
+        until(partial(session.outcomes, {number}))
+        change()
+        assert waiting.status() == 503
 
 
 def test_what_is_in_force(session, part):
@@ -147,8 +144,7 @@ def test_what_is_in_force(session, part):
     one, other = part(), part()
     assert [one.get("/own"), one.get("/")] == [418, 200]
     first = session.publish(Scenario("http:503,times=3"), "1", test="t")
-    assert [each.get("/own") for each in (one, other, one, other)] == [503, 503, 503, 200]
-    assert [each.get("/own") for each in (one, other)] == [200, 200]
+    assert [each.get("/own") for each in (one, other) * 3] == [503] * 3 + [200] * 3
     second = session.publish(Scenario("http:500,times=1"), "2")
     assert [each.get("/own") for each in (other, one)] == [500, 200]
     session.withdraw()
@@ -183,39 +179,19 @@ input()
 """
 
 
-class Killed:
-    """A test run of another process, in which a test has its fault in force."""
-
-    def __init__(self):
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", OWNER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        self.variables = json.loads(self.process.stdout.readline())
-
-    def kill(self):
-        """As a time limit does, or a machine without memory."""
-        self.process.kill()
-        self.process.communicate()
-
-
-def test_a_killed_test_run_leaves_nothing_in_force():
+def test_a_killed_test_run_leaves_nothing_in_force(part):
     """After a killed test run, servers have their own rules again, at the next request.
 
     Also one that had no request before; it stays so.
     """
-    run = Killed()
-    asked, idle = servers = [Part(run), Part(run)]
-    try:
+    command = [sys.executable, "-c", OWNER]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
+        variables = json.loads(run.stdout.readline())
+        asked, idle = part(**variables), part(**variables)
         assert asked.get("/own") == 503
-        run.kill()
-        assert [each.get(path) for path in ("/own", "/own", "/") for each in (idle, asked)] == [418] * 4 + [
-            200
-        ] * 2
-    finally:
-        run.kill()
-        for each in servers:
-            each.end()
-            each.process.stderr.close()
+        run.kill()  # as a time limit does, or a machine without memory
+    found = [each.get(path) for path in ("/own", "/own", "/") for each in (idle, asked)]
+    assert found == [418] * 4 + [200] * 2
 
 
 def test_a_session_by_another_name(session, part, tmp_path):
@@ -230,18 +206,14 @@ def test_a_session_by_another_name(session, part, tmp_path):
     mounted.rename(session.path)
 
 
-def test_when_it_took_effect(session, part):
-    """All processes share the moment from which `begin` and `end` count, however late they come."""
-    session.publish(
-        Scenario("http:503,begin=1h,end=3h http:500,end=1h http:502"), "1", began=time.time() - 7200
-    )
-    assert part().get("/own") == 503
-
-
 def test_a_later_process_takes_part(session, part):
-    """A later process takes over the rules, with the counts so far."""
+    """A later process takes over the rules, with the counts so far.
+
+    All processes share the moment from which `begin` and `end` count, however late they come.
+    """
     assert not session.attached
-    session.publish(Scenario("http:503,times=2"), "1")
+    scenario = Scenario("http:503,begin=1h,end=3h,times=2 http:500,end=1h")
+    session.publish(scenario, "1", began=time.time() - 7200)
     assert part().get() == 503
     assert session.attached
     late = part()
@@ -263,25 +235,25 @@ def test_what_cannot_be_read(session, part):
     assert one.end().count("the rules of the session cannot be read") == 1
 
 
-@pytest.mark.parametrize("where", ["here", "there"])
-def test_requests_that_got_no_decision_fail_the_block(session, part, where):
+def test_requests_that_got_no_decision_fail_the_block(session, part):
     """Requests without a decision fail the block, in any process.
 
     A test that is green because nothing could be injected proves nothing.
     """
-    other = part()
     injector = Injector([], environ={})
-    rule = Scenario("http:503,times=5")
-    with pytest.raises(InjectionFailedError, match=r"^1 request passed without a decision about faults: see"):
-        with Faults(rule, session=session) as faults:
-            assert other.get() == 503
-            with locked(Path(session.path) / "lock"):
-                assert (get(injector) if where == "here" else other.get()) == 200
-            assert [get(injector), other.get()] == [503, 503]
+    here, there = partial(get, injector), part().get
+    rule, lock = Scenario("http:503,times=5"), Path(session.path) / "lock"
+    for undecided in (here, there):
+        told = r"^1 request passed without a decision about faults: see"
+        with pytest.raises(InjectionFailedError, match=told), Faults(rule, session=session) as faults:
+            assert there() == 503
+            with locked(lock):
+                assert undecided() == 200
+            assert [here(), there()] == [503, 503]
         assert sorted(each.did for each in faults.outcomes) == ["answered"] * 3 + ["failed"]
     with pytest.raises(ZeroDivisionError), Faults(rule, session=session):
-        with locked(Path(session.path) / "lock"):
-            assert [get(injector), other.get()] == [200, 200]
+        with locked(lock):
+            assert [here(), there()] == [200, 200]
         _ = 1 / 0  # which the test hears of first
 
 
@@ -290,8 +262,7 @@ def test_a_session_that_ends(session, part):
     one, idle = part(), part()
     session.publish(Scenario("http:503"), "1")
     assert one.get("/own") == 503
-    session.publish(Scenario([]), "1", in_force=False)
-    assert one.get("/own") == 418
+    session.withdraw()
     session.close()
     assert [one.get("/own"), idle.get("/own"), idle.get("/own")] == [418, 418, 418]
 

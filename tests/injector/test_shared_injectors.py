@@ -1,24 +1,24 @@
 """One injector in several processes: forked, spawned, or on one named store."""
 
-import gc
 import multiprocessing
 import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor, wait
+from threading import Event
 from types import SimpleNamespace
 
 import pytest
 
 from faultinject import Injector, RuleCounts
 from faultinject.counts import directory
-from faultinject.exceptions import StoreUnavailableError
 from faultinject.injector import count_storage as sharing
 from tests.asking import get
-from tests.injector.children import in_children
+from tests.injector.children import in_child, in_children
 from tests.locked import locked
+from tests.slowly import others_slowly
 
 # Python 3.12 and later warn of a fork in a process that had threads.
 pytestmark = [
@@ -32,8 +32,7 @@ SEVERAL = {"wsgi.multiprocess": True}
 
 @pytest.fixture(autouse=True)
 def place(tmp_path, monkeypatch):
-    """Private directories of this test alone; no injector of another test shall make one."""
-    gc.collect()
+    """Private directories of this test alone."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return tmp_path / f"faultinject-{os.geteuid()}"
 
@@ -85,7 +84,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("kind", ["fork", "forkserver", pytest.param("spawn", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kind", others_slowly(["fork", "forkserver", "spawn"], "fork".__eq__))
 def test_a_live_server_of_each_test(kind, tmp_path, place):
     """A child of multiprocessing counts for itself from zero.
 
@@ -161,8 +160,7 @@ def test_what_has_no_rule_yet_is_shared(monkeypatch, place):
     assert ([each.follows for each in (alone, *others)], place.exists()) == ([False] * 3, False)
     injector = make([], **CONTROL)
     injector.disable()
-    found = in_children(*[lambda: injector.use("http:503,times=3").generation] * 1)
-    assert found == [injector.state.generation] == [3]
+    assert in_child(lambda: injector.use("http:503,times=3").generation) == injector.state.generation == 3
     injector.enable()
     assert in_children(*[lambda: [get(injector)]] * 2) == [[503], [503]]
     assert [get(injector), get(injector)] == [503, 200]
@@ -172,21 +170,8 @@ def test_what_is_off_is_shared_where_it_may_be_switched_on():
     """A child is asked by the control API to switch faults on: they are on in all processes."""
     injector = make(**CONTROL)
     injector.disable()
-    assert in_children(*[lambda: injector.enable().on] * 1) == [True]
+    assert in_child(lambda: injector.enable().on) is True
     assert (injector.state.on, get(injector)) == (True, 503)
-
-
-def test_a_directory_that_cannot_be_agreed_on(monkeypatch, caplog):
-    """As where there is none: the injector counts for itself."""
-
-    def publish(*_, **__):
-        raise StoreUnavailableError("no space left")
-
-    monkeypatch.setattr(directory.DirectoryStore, "_publish", publish)
-    assert get(make(), **SEVERAL) == 503
-    assert caplog.messages[1].endswith("count separately and replay is off, because no space left")
-    with pytest.raises(StoreUnavailableError, match="no space left"):
-        make(store=f"file:{tempfile.gettempdir()}/store")
 
 
 @pytest.fixture
@@ -200,7 +185,7 @@ def two(monkeypatch):
     monkeypatch.setattr(sharing, "_numbers", {})
     made = make(), make()
     assert get(made[0], **SEVERAL) == 503
-    monkeypatch.setattr(sharing, "_numbers", {})
+    sharing._numbers.clear()
     return made
 
 
@@ -238,8 +223,7 @@ def test_apps_with_the_same_rules_count_apart():
     """Each has an injector of its own, in every process."""
     injectors = [make(), make()]
     found = in_children(*[lambda: [[get(each) for _ in range(15)] for each in injectors]] * 2)
-    for number in (0, 1):
-        assert sum(each[number].count(503) for each in found) == 20
+    assert [sum(each.count(503) for each in of_one) for of_one in zip(*found, strict=True)] == [20, 20]
 
 
 def test_what_is_off_makes_no_directory(place):
@@ -250,7 +234,7 @@ def test_what_is_off_makes_no_directory(place):
         off, make(FAULTINJECT_ENABLED="0"), make(APP_ENV="production"), make([]),
         make(store="memory:"), Injector(RULE, environ={}, record_all=True),
     ]  # fmt: skip
-    assert in_children(*[lambda: len(injectors)] * 1) == [len(injectors)]
+    assert in_child(lambda: len(injectors)) == len(injectors)
     assert not place.exists()
 
 
@@ -290,8 +274,8 @@ def test_a_scenario_is_swapped_in_all_processes(tmp_path, caplog):
     assert [get(one), get(other)] == [503, 503]
     one.use("http:500,times=3", seed="new")
     assert [get(other), get(one), get(other), get(one)] == [500, 500, 500, 200]
-    assert (other.seed, [str(each) for each in other.scenario.rules]) == ("new", ["http:500,times=3"])
-    assert other.injected == 2 + 3
+    found = (other.seed, [str(each) for each in other.scenario.rules], other.injected)
+    assert found == ("new", ["http:500,times=3"], 2 + 3)
     assert "faultinject is on: seed new, rules http:500,times=3" in caplog.messages
     one.use("http:500,times=3")
     assert [get(each) for each in (one, other, one, other)] == [500, 500, 500, 200]
@@ -332,31 +316,27 @@ def test_a_store_of_the_environment_is_not_for_blocks(tmp_path, record_all):
     """A temporary injector counts by itself, without the environment's store."""
     store = tmp_path / "store"
     made = Injector(RULE, environ={"FAULTINJECT_STORE": f"file:{store}"}, record_all=record_all)
-    assert store.exists() is not record_all
-    assert get(made) == 503
+    assert (get(made), store.exists()) == (503, not record_all)
 
 
 def test_a_request_waits_while_another_one_reads_what_was_put_in_force(new_url):
     """A request after a change meets it, also if another thread has only begun to read it."""
     url = new_url("file")
-    one, begun, go_on = make("", store=url), threading.Event(), threading.Event()
+    one, begun, go_on = make("", store=url), Event(), Event()
 
     def clock():
         """Compiling new rules asks for the time."""
-        if threading.current_thread() is first:
+        if one.scenario.rules and not begun.is_set():
             begun.set()
             go_on.wait(60)
         return 0.0
 
-    first = threading.Thread(target=lambda: found.append(get(other)))
-    second = threading.Thread(target=lambda: found.append(get(other)))
-    other, found = Injector("", store=url, seed=1, environ={}, clock=clock), []
+    other = Injector("", store=url, seed=1, environ={}, clock=clock)
     one.use("http:503")
-    first.start()
-    assert begun.wait(60)
-    second.start()
-    second.join(0.2)
-    go_on.set()
-    first.join(60)
-    second.join(60)
-    assert found == [503, 503]
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(get, other)
+        assert begun.wait(60)
+        second = pool.submit(get, other)
+        wait([second], 0.2)
+        go_on.set()
+        assert [first.result(60), second.result(60)] == [503, 503]

@@ -1,40 +1,16 @@
 """Rules and switches are one value that all processes of a store share and change."""
 
-import gc
 import json
-import threading
-import time
 
 import pytest
 
 from faultinject import Injector, Rule
+from faultinject.counts import redis_store
 from faultinject.counts.patience import waiting
 from faultinject.exceptions import ConfigurationError, ConflictError, StoreUnavailableError
-from tests import asking
+from tests.asking import get
 
 NOW = 1_700_000_000.0
-
-
-PASSED = [0.0]
-"""Seconds that have passed besides: a server is asked for what is new once a second."""
-
-
-def get(injector, path="/"):
-    for _ in range(2):  # what is new is asked for, and had
-        PASSED[0] += 2.0
-        injector.catch_up()
-        settle()
-    status = asking.get(injector, path)
-    settle()
-    return status
-
-
-def settle():
-    """Finish the work beside the requests, so that a test knows when."""
-    for each in threading.enumerate():
-        if each.name == "faultinject redis":
-            each.join(60)
-
 
 SHARED = [pytest.param(each, marks=pytest.mark.live) for each in ("file", "redis")]
 IN_PROCESSES = pytest.mark.parametrize("make", SHARED, indirect=True)
@@ -44,9 +20,9 @@ IN_PROCESSES = pytest.mark.parametrize("make", SHARED, indirect=True)
 def make(request, new_url, monkeypatch):
     """`make(rules)`: two injectors of one store; each sees the other's changes at once."""
     store = new_url(request.param)
-    if request.param == "redis":
-        real = time.monotonic
-        monkeypatch.setattr(time, "monotonic", lambda: real() + PASSED[0])
+    # A server is asked at each request, which waits for what is new.
+    monkeypatch.setattr(redis_store, "PAUSE", 0.0)
+    monkeypatch.setattr(waiting, "no_waiting", True)
     now = [NOW]
 
     def make(rules, **named):
@@ -61,7 +37,6 @@ def make(request, new_url, monkeypatch):
 
 
 def told(injector):
-    settle()
     return {name: (each.matched, each.injected) for name, each in injector.counts().items()}
 
 
@@ -246,9 +221,8 @@ def test_on_and_off_are_shared(make):
     one, other, _ = make("http:503,times=2")
     assert get(other) == 503
     one.disable(why="too many errors")
-    assert [get(other), get(one)] == [200, 200]
-    assert (one.enabled, other.enabled, other.state.on) == (False, False, False)
-    assert other.state.why_off == "too many errors"
+    assert [get(other), get(one), one.enabled, other.enabled] == [200, 200, False, False]
+    assert (other.state.on, other.state.why_off) == (False, "too many errors")
     one.use("http:500,times=2")
     assert [get(other), get(one)] == [200, 200], "swapping is not switching on"
     other.enable()
@@ -275,17 +249,14 @@ def test_what_passed_is_told_by_all(make):
 
 def test_until_a_moment(make, caplog):
     """At that moment faults end in all processes, logged; a clock set back prolongs nothing."""
-    gc.collect()  # the injectors of other tests, and what they have injected
     one, other, now = make("http:503")
     # Each moment is logged once in a process.
     seconds = 600 + ("memory", "file", "unix").index(make.store.partition(":")[0])
     one.disable()
     one.enable(until=NOW + seconds)
-    assert [get(one), get(other)] == [503, 503]
-    assert other.state.until == NOW + seconds
+    assert [get(one), get(other), other.state.until] == [503, 503, NOW + seconds]
     now[0] += seconds
-    assert (one.enabled, other.enabled) == (False, False)
-    assert [get(one), get(other)] == [200, 200]
+    assert [one.enabled, other.enabled, get(one), get(other)] == [False, False, 200, 200]
     assert [each for each in caplog.messages if "switched on for passed" in each] == [
         "faultinject is off: the time that it was switched on for passed at"
         f" 2023-11-14T22:23:{seconds - 580}Z, 2 faults were injected"
@@ -298,14 +269,13 @@ def test_until_a_moment(make, caplog):
     other.add("http:500")
     assert get(other) == 200, "another change does not lengthen it either"
     one.enable()
-    assert [get(one), get(other)] == [503, 503]
-    assert one.state.until is None
+    assert [get(one), get(other), one.state.until] == [503, 503, None]
     one.enable(until=NOW + 800)
     one.disable()
     assert other.state.until is None
 
 
-def test_the_environments_end_stays(make):
+def test_the_environments_end_stays():
     """Of the two moments the first holds; without one of the scenario that of the environment."""
     now = [NOW]
     injector = Injector(
@@ -314,14 +284,11 @@ def test_the_environments_end_stays(make):
         environ={"FAULTINJECT_EXPIRES": "2023-11-14T22:15:00Z"},
         clock=lambda: now[0],
     )
-    injector.enable(until=NOW + 50)
-    assert get(injector) == 503
-    now[0] += 50
-    assert get(injector) == 200
-    injector.enable(until=NOW + 86_400)
-    assert get(injector) == 503
-    now[0] += 50
-    assert get(injector) == 200
+    for until in (NOW + 50, NOW + 86_400):
+        injector.enable(until=until)
+        assert get(injector) == 503
+        now[0] += 50
+        assert get(injector) == 200
 
 
 def test_the_environment_wins_here(make):
@@ -350,9 +317,7 @@ def test_a_state_is_a_value():
     for each in (made, changed):
         data = json.loads(json.dumps(each.to_data()))
         again = type(made).from_data(data, 4, made)
-        assert again.generation == 4
-        assert again.to_data() == each.to_data()
-        assert again.decides_as(each)
+        assert (again.generation, again.to_data(), again.decides_as(each)) == (4, each.to_data(), True)
     assert not changed.decides_as(made)
     with pytest.raises(ValueError, match="not one number for each rule"):
         type(made).from_data(data | {"places": [1]}, 4, made)
@@ -434,7 +399,9 @@ def test_a_server_that_is_away(start_redis, monkeypatch):
     before = injector.state
     server.client().save()
     server.kill()
+    late = Injector("http:503", store=server.url, seed=1, environ={})
     for change in (
+        lambda: late.add("http:500"),
         lambda: injector.add("http:500"),
         lambda: injector.use("http:500"),
         lambda: injector.enable(until=NOW * 2),
@@ -446,9 +413,6 @@ def test_a_server_that_is_away(start_redis, monkeypatch):
     with pytest.raises(StoreUnavailableError):
         injector.disable(why="too many errors")
     assert (injector.enabled, injector.state.why_off, get(injector)) == (False, "too many errors", 200)
-    late = Injector("http:503", store=server.url, seed=1, environ={})
-    with pytest.raises(StoreUnavailableError):
-        late.add("http:500")
     server.start()
     late.add("http:500,path=b")
     assert [str(each) for each in injector.enable().scenario.rules] == ["http:503", "http:500,path=b"]

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from functools import partial
 
 import pytest
 
@@ -20,6 +21,11 @@ def make(store, rules="http:503,times=20,path=a,name=a"):
     return Injector(rules, store=store, seed=1, environ={})
 
 
+def make_anew(store, rules):
+    """An injector whose rules replace those of the others."""
+    return make(f"{store}{'&' if '?' in store else '?'}replace", rules)
+
+
 def test_no_change_of_many_is_lost(shared):
     """Four processes change rules while all are asked, and `times` stays exact.
 
@@ -27,22 +33,19 @@ def test_no_change_of_many_is_lost(shared):
     """
 
     def work(process):
-        def run():
-            statuses = []
-            for number in range(5):
-                name = f"p{process}-{number}"
-                injector.add(f"http:500,path=b,name={name}")
-                statuses += [get(injector, "/a") for _ in range(3)]
-                injector.disable_rule(name)
-                injector.replace(name, f"http:502,path=b,name={name}")
-                if number % 2:
-                    injector.remove(name)
-            return statuses
-
-        return run
+        statuses = []
+        for number in range(5):
+            name = f"p{process}-{number}"
+            injector.add(f"http:500,path=b,name={name}")
+            statuses += [get(injector, "/a") for _ in range(3)]
+            injector.disable_rule(name)
+            injector.replace(name, f"http:502,path=b,name={name}")
+            if number % 2:
+                injector.remove(name)
+        return statuses
 
     injector = make(shared)
-    found = in_children(*[work(process) for process in range(4)])
+    found = in_children(*(partial(work, process) for process in range(4)))
     state = injector.state
     rest = [get(injector, "/a") for _ in range(3)]
     assert sum(each.count(503) for each in found) + rest.count(503) == 20
@@ -116,10 +119,8 @@ def test_other_rules_do_not_switch_on_what_was_switched_off(shared, why, caplog)
 
     By `?replace` as by `use`, in the log too.
     """
-    first = make(shared)
-    first.disable(why=why)
-    replace = "&replace" if "?" in shared else "?replace"
-    other = make(f"{shared}{replace}", "http:504,name=b")
+    make(shared).disable(why=why)
+    other = make_anew(shared, "http:504,name=b")
     other.announce()
     state = other.state
     assert ([*state.scenario.display_names], state.on, state.why_off) == (["b"], False, why)
@@ -134,5 +135,4 @@ def test_other_rules_do_not_lengthen_the_time(shared):
     """Faults for ten minutes end when they end, whoever brings other rules meanwhile."""
     first = make(shared)
     until = first.enable(until=first.clock() + 600).until
-    replace = "&replace" if "?" in shared else "?replace"
-    assert make(f"{shared}{replace}", "http:504").state.until == until
+    assert make_anew(shared, "http:504").state.until == until

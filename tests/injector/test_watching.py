@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -34,6 +35,12 @@ def make(store, rules=RULE, **how):
     return injector
 
 
+def ask(injector, *paths):
+    """Ask for each of these paths."""
+    for path in paths:
+        get(injector, path)
+
+
 def told(found):
     return [(each.path, each.did) for each in found]
 
@@ -54,8 +61,7 @@ def test_from_a_cursor_on(store):
     """Each call goes on where the last one ended; nothing new keeps the cursor."""
     injector = make(store)
     assert injector.events() == ([], "", 0)
-    for number in range(5):
-        get(injector, f"/{number}")
+    ask(injector, *(f"/{number}" for number in range(5)))
     expected = [(f"/{n}", "answered" if n < 2 else "passed") for n in range(5)]
     first, cursor, dropped = injector.events(limit=2)
     assert (told(first), dropped) == (expected[:2], 0)
@@ -95,10 +101,9 @@ def test_what_the_ring_has_dropped_is_counted(monkeypatch):
     """Also for somebody who has read some of it."""
     monkeypatch.setattr(writing, "RING_SIZE", 3)
     injector = make("memory:")
-    get(injector, "/0")
+    ask(injector, "/0")
     cursor = injector.events()[1]
-    for number in range(1, 6):
-        get(injector, f"/{number}")
+    ask(injector, "/1", "/2", "/3", "/4", "/5")
     found, last, dropped = injector.events(cursor)
     assert ([each.path for each in found], dropped) == (["/3", "/4", "/5"], 2)
     assert injector.events()[2] == 3
@@ -132,15 +137,15 @@ def test_what_all_processes_did(shared):
         injector.events()
         return os.getpid()
 
-    child = in_child(asked)
+    here, child = os.getpid(), in_child(asked)
     other = make(shared)
     get(other, "/other")
     assert len(other.events()[0]) == 3
     found, cursor, _ = injector.events()
     assert [(each.path, each.pid) for each in found] == [
-        ("/parent", os.getpid()),
+        ("/parent", here),
         ("/child", child),
-        ("/other", os.getpid()),
+        ("/other", here),
     ]
     injector.use("http:500")
     until(lambda: get(other, "/500") == 500)
@@ -154,6 +159,15 @@ def test_a_fork_brings_the_directory(tmp_path, monkeypatch):
     in_child(lambda: get(injector, "/child"))
     get(injector, "/parent")
     assert [each.path for each in injector.events()[0]] == ["/child", "/parent"]
+
+
+@pytest.fixture
+def journal(tmp_path):
+    """An injector, and the file of the journal with its first line."""
+    injector = make(f"file:{tmp_path}/store", "http:503")
+    get(injector, "/first")
+    [file] = tmp_path.glob("store/journal-*")
+    return injector, file
 
 
 @pytest.fixture
@@ -179,8 +193,7 @@ def test_files_are_bounded_and_dropped_lines_counted(tmp_path):
     assert sum(each.stat().st_size for each in files) < 10_000
     for after, read in (("", 0), (old, 1)):
         found, last, dropped = all_of(injector, after)
-        assert dropped == 60 - len(found) - read
-        assert found[-1] == ("/59", "answered")
+        assert (dropped, found[-1]) == (60 - len(found) - read, ("/59", "answered"))
         assert injector.events(last) == ([], last, 0)
     late = make(f"file:{tmp_path}/store?replace", "http:500")
     get(late, "/late")
@@ -191,8 +204,7 @@ def test_files_are_bounded_and_dropped_lines_counted(tmp_path):
 def test_a_full_file_takes_more_while_the_lock_is_held(tmp_path, monkeypatch):
     """A request waits for the lock a moment only."""
     injector = make(f"file:{tmp_path}/store", "http:503")
-    for number in range(8):
-        get(injector, f"/{number}")
+    ask(injector, *(f"/{number}" for number in range(8)))
     monkeypatch.setattr(file_journal, "LARGEST", 1)
     with locked(tmp_path / "store/lock"):
         get(injector, "/held")
@@ -206,52 +218,43 @@ def test_a_full_file_takes_more_while_the_lock_is_held(tmp_path, monkeypatch):
     assert all_of(injector, cursor)[::2] == ([("/found", "answered")], 0)
 
 
-def test_a_line_that_is_half_written_waits(tmp_path):
+def test_a_line_that_is_half_written_waits(journal):
     """A reader takes it when it is whole."""
-    injector = make(f"file:{tmp_path}/store", "http:503")
-    get(injector, "/0")
-    [file] = tmp_path.glob("store/journal-*")
+    injector, file = journal
     _, cursor, _ = injector.events()
     line = file.read_bytes()
     file.write_bytes(line + line[:40])
     assert injector.events(cursor) == ([], cursor, 0)
     file.write_bytes(line + line)
-    assert told(injector.events(cursor)[0]) == [("/0", "answered")]
+    assert told(injector.events(cursor)[0]) == [("/first", "answered")]
 
 
 @pytest.mark.parametrize(("room", "why"), [(100, "no space left"), (0, os.strerror(errno.EFBIG))])
-def test_where_a_disk_is_full_lines_are_lost(tmp_path, caplog, room, why):
+def test_where_a_disk_is_full_lines_are_lost(journal, caplog, room, why):
     """The app goes on, and the log says so once each time."""
-    injector = make(f"file:{tmp_path}/store", "http:503")
-    get(injector, "/first")
-    [file] = tmp_path.glob("store/journal-*")
+    injector, file = journal
     for _ in range(2):
         with room_for(file.stat().st_size + room):
-            for number in range(3):
-                get(injector, f"/lost{number}")
+            ask(injector, "/lost0", "/lost1", "/lost2")
         get(injector, "/last")
     found, _, dropped = all_of(injector)
     assert ([each[0] for each in found], dropped) == (["/first", "/last", "/last"], 0)
     assert [each for each in caplog.messages if "shared journal" in each] == [
-        f"faultinject: the shared journal in {tmp_path}/store cannot be written to, lines are dropped: {why}",
+        f"faultinject: the shared journal in {file.parent} cannot be written to, lines are dropped: {why}",
     ] * 2
 
 
-def test_a_file_that_is_gone(tmp_path):
+def test_a_file_that_is_gone(journal):
     """Another process has removed it: the next line begins another one."""
-    injector = make(f"file:{tmp_path}/store", "http:503")
-    get(injector, "/first")
-    [file] = tmp_path.glob("store/journal-*")
+    injector, file = journal
     file.unlink()
     get(injector, "/second")
     assert all_of(injector)[0] == [("/second", "answered")]
 
 
-def test_a_directory_that_is_gone(tmp_path, caplog):
+def test_a_directory_that_is_gone(journal, caplog):
     """Nothing breaks; what a reader is about to open may be gone, too."""
-    injector = make(f"file:{tmp_path}/store", "http:503")
-    get(injector, "/first")
-    [file] = tmp_path.glob("store/journal-*")
+    injector, file = journal
     cursor = injector.events()[1]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(file_journal.FileJournal, "_numbers", lambda _: [7])
@@ -265,15 +268,10 @@ def test_a_directory_that_is_gone(tmp_path, caplog):
     assert "No such file or directory" in caplog.text
 
 
-def test_a_journal_that_cannot_be_read(tmp_path, monkeypatch):
+def test_a_journal_that_cannot_be_read(journal, monkeypatch):
     """The message names the directory."""
-    injector = make(f"file:{tmp_path}/store")
-    get(injector, "/0")
-
-    def refuse(*_):
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(os, "listdir", refuse)
+    injector, _ = journal
+    monkeypatch.setattr(os, "listdir", Mock(side_effect=PermissionError(13, "Permission denied")))
     with pytest.raises(StoreUnavailableError, match=r"the journal in .*store: Permission denied"):
         injector.events()
 
@@ -281,11 +279,7 @@ def test_a_journal_that_cannot_be_read(tmp_path, monkeypatch):
 def test_a_journal_that_raises_breaks_no_request(caplog):
     """The log says so."""
     injector = make("memory:")
-
-    def share(line, reading):
-        raise ZeroDivisionError
-
-    injector.journal.share = share
+    injector.journal.share = Mock(side_effect=ZeroDivisionError)
     assert get(injector, "/0") == 503
     assert [each.exc_info[0] for each in caplog.records if each.exc_info] == [ZeroDivisionError]
 
