@@ -269,10 +269,17 @@ class Session:
         self._outcomes.clear()
 
     def close(self) -> None:
-        """Remove the directory; processes that still take part continue without it."""
+        """Withdraw the scenario and remove the directory; processes that take part continue without it.
+
+        Raises:
+            StoreUnavailableError: other processes hold the lock; the scenario stays in force.
+        """
         with suppress(ValueError):  # in a forked child, whose parent has the session
             _own.remove(self)
-            self._store.remove()
+            try:
+                self.withdraw()
+            finally:
+                self._store.remove()
 
 
 class SessionCounts:

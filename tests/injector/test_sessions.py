@@ -194,6 +194,15 @@ def test_a_killed_test_run_leaves_nothing_in_force(part):
     assert found == [418] * 4 + [200] * 2
 
 
+def test_a_session_that_is_closed_leaves_nothing_in_force(session, part):
+    """Processes that run on have their own rules again, whatever was in force."""
+    one = part()
+    session.publish(Scenario("http:503"), "1")
+    assert one.get("/own") == 503
+    session.close()
+    assert one.get("/own") == 418
+
+
 def test_a_session_by_another_name(session, part, tmp_path):
     """A directory mounted under another name keeps its faults, as in a container.
 
