@@ -290,6 +290,11 @@ def test_a_server_that_is_started_again(monkeypatch):
         until(lambda: server.url)
         server.stop()
         until(lambda: not server.url)
+    server.start()
+    until(lambda: server.url)
+    # Flask's reloader was loaded: another process serves the app from now on.
+    monkeypatch.setitem(sys.modules, "werkzeug._reloader", None)
+    until(lambda: not server.url)
 
 
 def test_an_address_that_cannot_be_had(caplog):
