@@ -269,7 +269,7 @@ class Session:
         self._outcomes.clear()
 
     def close(self) -> None:
-        """Withdraw the scenario and remove the directory; processes that take part continue without it.
+        """Withdraw the scenario and remove the directory; processes that run on have no part in it.
 
         Raises:
             StoreUnavailableError: other processes hold the lock; the scenario stays in force.
