@@ -59,6 +59,14 @@ def test_a_request_that_cannot_be_read_passes(servers, make_injector, caplog):
     assert errors(caplog) == ["faultinject: rule ? failed, the request passed untouched"]
 
 
+def test_the_rule_that_cannot_read_a_request_is_named(servers, make_injector, caplog):
+    """A middleware in front may put anything into an environ."""
+    injector = make_injector("http:503,path=other/\nhttp:503,unless.query.a=1,name=slow")
+    answer = servers.wsgi(WSGIFaultMiddleware(App().wsgi, injector=injector), servers.environ(QUERY_STRING=5))
+    assert (answer.status, injector.failures) == (200, 1)
+    assert errors(caplog) == ["faultinject: rule slow failed, the request passed untouched"]
+
+
 async def receive_text():
     return {"type": "http.request", "body": "text"}
 
