@@ -119,6 +119,7 @@ class Injector:
     _unwatched: RuleFile | None = None
     _announced: tuple[Scenario, str, bool] | None = None
     _joining = Joining()
+    _is_overridden = True
 
     def __init__(
         self,
@@ -236,7 +237,7 @@ class Injector:
         instances.enter(self)
         if path is not None:
             instances.finish_before_journals()
-        self._follow_store()
+        self._follow_others()
         if file is not None and self.may_inject:
             self.rule_file = file
             file.watch = settings.watch
@@ -748,7 +749,7 @@ class Injector:
         self._adopt(*self._count_storage.begin(self._state, chosen=self._seed_chosen))
         # The faults counted so far are the parent's.
         self._injected = self._injected_before = injected_before
-        self._follow_store()
+        self._follow_others()
         if self._is_on and self._has_to_share and not had_salt:
             self._count_storage.log_place(self.seed)
 
@@ -764,9 +765,10 @@ class Injector:
         """
         return self._has_to_share and (self._is_on or (self.control is not None and self.may_inject))
 
-    def _follow_store(self) -> None:
-        """Follow the store, if there is one."""
-        if self._count_storage.store is not None:
+    def _follow_others(self) -> None:
+        """Follow the store, if there is one, and the session in which this process takes part."""
+        in_session = self._is_overridden and instances.follower() is not None
+        if in_session or self._count_storage.store is not None:
             self.follow()
 
     def follow(self) -> None:
@@ -997,6 +999,8 @@ class Injector:
 
 class JoinedInjector(Injector):
     """The injector of a test's block, or of rules that another process has put in force."""
+
+    _is_overridden = False  # it is what overrides the others
 
     def __init__(
         self,

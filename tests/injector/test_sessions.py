@@ -26,19 +26,26 @@ pytestmark = [
 ]
 
 PART = """
+import os
 import faultinject
+from faultinject.injector.session_sync import Session
 
 def app(environ, start_response):
     start_response("500 Broken" if environ["PATH_INFO"] == "/broken" else "200 OK", [])
     return [b""]
 
+late = app
 app = faultinject.install(app, "http:418,path=own")
+own = Session()  # as a pytest has one whose tests have markers
+os.environ |= own.variables
+late = faultinject.WSGIFaultMiddleware(late, injector=faultinject.Injector([], environ={}))
 print("ready", flush=True)
 while True:
     path = input()
     if not path:
         break
-    app({"REQUEST_METHOD": "GET", "PATH_INFO": path}, lambda status, _: print(status[:3], flush=True))
+    asked = late if path == "/late" else app
+    asked({"REQUEST_METHOD": "GET", "PATH_INFO": path}, lambda status, _: print(status[:3], flush=True))
 """
 
 
@@ -192,6 +199,15 @@ def test_a_killed_test_run_leaves_nothing_in_force(part):
         run.kill()  # as a time limit does, or a machine without memory
     found = [each.get(path) for path in ("/own", "/own", "/") for each in (idle, asked)]
     assert found == [418] * 4 + [200] * 2
+
+
+def test_an_injector_that_is_made_later_takes_part(session, part):
+    """It sees every change by itself: another one may have no request in between."""
+    one = part()
+    session.publish(Scenario("http:503"), "1")
+    assert one.get("/late") == 503
+    session.withdraw()
+    assert one.get("/late") == 200
 
 
 def test_a_session_that_is_closed_leaves_nothing_in_force(session, part):
