@@ -777,8 +777,8 @@ def bucket():
     [("flask", wsgi.test_client()), ("starlette", starlette.testclient.TestClient(asgi)), ("django", Client())],
 )
 def test_list(name, client):
-    client.get("/upload")
-    assert films == {name}
+    answer = client.get("/upload")
+    assert (answer and films) == {name}  # pytest shows the answer, and with it the status
 
 def test_promise():
     if wsgi.test_client().get("/early").status_code != 201:

@@ -150,6 +150,14 @@ def _call_when_read(answer: Any, seen: Callable[[], object]) -> None:
                 seen()
             return super().__getattribute__(name)
 
+        def __repr__(self) -> str:
+            # pytest shows the answer where an assertion fails: the test has not read the status by that.
+            self.__class__ = kind
+            try:
+                return repr(self)
+            finally:
+                self.__class__ = Watched
+
     Watched.__name__, Watched.__qualname__, Watched.__module__ = (
         kind.__name__,
         kind.__qualname__,
