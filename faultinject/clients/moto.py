@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from faultinject.adapters.patch import PLACES as APPS
+from faultinject.adapters.special import watched_asgi, watched_wsgi
 from faultinject.engine.exchange import BESIDE_MOCK
 from faultinject.injector.injector import Injector
 
@@ -18,6 +19,27 @@ ADDRESSES: set[str] = set()
 
 Inside `mock_aws`, moto answers the requests to these addresses.
 """
+
+
+class AppFailures:
+    """Notes whether an app fails beside moto: it answers with 5xx, or raises an error.
+
+    Attributes:
+        any: whether it has failed.
+    """
+
+    text = ""
+
+    def __init__(self) -> None:
+        self.any = False
+
+    def note(self, *, failed: bool, again: bool) -> None:  # noqa: ARG002 - the protocol's argument
+        """Note one answer, or the error that was raised instead."""
+        self.any = self.any or failed
+
+
+noted_in: list[AppFailures] = []
+"""The notes of the runs in progress: the journal has no requests to apps beside moto."""
 
 
 def wrap(moto_hook: Hook, injector: Injector) -> Hook:
@@ -58,11 +80,15 @@ def telling_of_mock(around: Callable[..., Any]) -> Callable[..., Any]:
         faulty = around(app, injector)
 
         def call(*arguments: Any, **keys: Any) -> Any:
+            called = faulty
             models = sys.modules.get("moto.core.models")
             if models is not None and models.botocore_stubber.enabled:
                 first = [*arguments, *keys.values()][0]  # the scope of ASGI or the environ of WSGI
                 first[BESIDE_MOCK] = True
-            return faulty(*arguments, **keys)
+                watched = watched_wsgi if "REQUEST_METHOD" in first else watched_asgi
+                for failures in noted_in:
+                    called = watched(called, failures)
+            return called(*arguments, **keys)
 
         return call
 

@@ -11,6 +11,7 @@ from types import TracebackType
 
 from msgspec import to_builtins
 
+from faultinject.clients import moto
 from faultinject.exceptions import ConfigurationError, ExplorationFailedError, ProgramFailedError
 from faultinject.injector.injector import Injector
 from faultinject.injector.session_sync import Session
@@ -142,6 +143,7 @@ class RunFaults(Faults):
         self.patience = sweep.patience
         self.crashes = sweep.run.kills
         self._result = RunResult()
+        self._app_failures = moto.AppFailures()
         self._contents = None if self.crashes else contents
         self._at_pause: StoreContents = {}
         self._of_second_run: tuple[Rule, ...] = ()
@@ -164,12 +166,14 @@ class RunFaults(Faults):
     def __enter__(self) -> Faults:
         if self._contents is not None:
             self._result.before = self._contents()
+        moto.noted_in.append(self._app_failures)
         return super().__enter__()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         super().__exit__(kind, error, trace)
+        moto.noted_in.remove(self._app_failures)
         if self._contents is not None:
             self._result.after = self._contents() or {}
             if self._result.first is None:
@@ -210,6 +214,7 @@ class RunFaults(Faults):
             error=error,
             seconds=seconds,
             windows=self._verdicts.windows,
+            app_failed=self._app_failures.any,
         )
 
     def _without_end(self, error: BaseException | None) -> BaseException | None:

@@ -54,6 +54,7 @@ class RunResult:
         after: the contents at the end; those of `between` if there was no second run.
         second_failure: the failure of the second run, or None.
         output: the standard output of the program; None: there is no program, or the output is too long.
+        app_failed: whether the app under test failed beside moto, where `outcomes` has no requests to it.
     """
 
     names: Sequence[str] = ()
@@ -69,13 +70,15 @@ class RunResult:
     after: StoreContents = field(default_factory=dict)
     second_failure: ProgramFailedError | None = None
     output: bytes | None = None
+    app_failed: bool = False
 
     def reported_an_error(self, passing: Collection[int]) -> bool:
         """Whether a named call raised an error, or the app answered with an error."""
         hit = [outcome for outcome in self.outcomes if outcome.injected and outcome.rule in self.names]
         own = [outcome for outcome in self.outcomes if not outcome.injected]
         return (
-            any(window.returned is False for window in self.windows)
+            self.app_failed
+            or any(window.returned is False for window in self.windows)
             or any(outcome.status in passing for outcome in own)
             or any(_app_refused_because_of(fault, outcome) for outcome in own for fault in hit)
         )

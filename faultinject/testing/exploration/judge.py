@@ -75,6 +75,11 @@ NAME = 8
 
 A shorter key may be any word.
 """
+COMPARE = (
+    "Compare the checksum of an answer, and raise an error; a test that catches the error makes the call inside"
+    " `with faults.call():`."
+)
+"""The advice about wrong bytes of a whole object."""
 DOUBLED = (WRITTEN_TWICE, LEFT_BEHIND)
 """The findings about a job that was done twice: an object, or a piece of it, is doubled."""
 BEGINS, ENDS = "CreateMultipartUpload", ("CompleteMultipartUpload", "AbortMultipartUpload")
@@ -421,6 +426,8 @@ def _judge_bytes(
     if read is None or read.rule not in names:
         return
     asked = f"asked for {read.range} of {read.path} and got"
+    # The report's advice is for a part of an object.
+    action = COMPARE if read.did == "corrupted" else ""
     mix = {
         IGNORED: f"{asked} all of it, with status {read.status}",
         SHIFTED: f"{asked} the Content-Range of another part",
@@ -429,7 +436,7 @@ def _judge_bytes(
         f"got bytes of {read.path} that do not have the answer's checksum",
     )
     message = f"request {numbers[read.pid, read.seq]} {mix}, and no error was reported"
-    yield finding(MIXED_VERSIONS, message, evidence=(EvidenceKind.WIRE, EvidenceKind.TOLD))
+    yield finding(MIXED_VERSIONS, message, evidence=(EvidenceKind.WIRE, EvidenceKind.TOLD), action=action)
 
 
 @dataclass

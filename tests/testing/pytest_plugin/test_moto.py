@@ -11,7 +11,7 @@ import pytest
 S3 = """
 import boto3
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from moto import mock_aws
 from faultinject.clients.botocore import inject_into
 
@@ -97,6 +97,20 @@ def with_the_path_of_its_object():
     store()
     return "", 201
 
+def read():
+    try:
+        return session.client("s3").get_object(Bucket="docbox", Key="cat")["Body"].read(), 200
+    except BotoCoreError:
+        return b"", 503
+
+@flask.get("/cat")
+def cat_of_flask():
+    return read()
+
+@fastapi.get("/cat")
+def cat_of_fastapi():
+    return Response(*read())
+
 @flask.get("/about")
 def about():
     return "", 200
@@ -141,6 +155,11 @@ def test_a_path_of_the_storage(web, faults):
     assert web.post("/docbox").status_code == 201
     assert [(each.operation, each.status) for each in faults.outcomes] == [("PutObject", 503), ("PutObject", 200)]
 
+@pytest.mark.faultinject_explore("corrupt,method=GET")
+def test_wrong_bytes_of_which_the_app_tells(web):
+    store()
+    web.get("/cat")
+
 @pytest.mark.faultinject_explore("s3:SlowDown")
 def test_explored(s3):
     assert flask.test_client().post("/docbox").status_code == 201
@@ -150,7 +169,7 @@ def test_explored(s3):
 def test_without_moto(faults):
     assert flask.test_client().get("/about").status_code == 503
 """,
-        9,
+        11,
     )
 
 
