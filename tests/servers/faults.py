@@ -167,6 +167,16 @@ PART = 100_000
 """Of the long body what comes before a fault in its middle."""
 
 
+def in_two_parts(trial, client, first, rest, seconds, early):
+    """Send a part; when nothing is said about it, the rest. Gives the answer and its time."""
+    client.send(first)
+    answer = client.answer(patience=trial.patience(seconds, early))
+    if answer.end != "open":
+        return answer, early
+    client.send(rest)
+    return client.answer(), "after the whole upload"
+
+
 def in_an_upload(rule, right):
     """The answer comes after these bytes of the upload, unless the server reads it whole first."""
 
@@ -177,13 +187,7 @@ def in_an_upload(rule, right):
             client.send(head + LONG[: PART - 1])
             early = client.answer(patience=0.2)
             assert (early.line, early.end) == ("", "open")
-            client.send(LONG[PART - 1 : PART])
-            answer = client.answer(patience=trial.patience(1.5, "at the byte"))
-            when = "at the byte"
-            if answer.end == "open":
-                client.send(LONG[PART:])
-                answer = client.answer()
-                when = "after the whole upload"
+            answer, when = in_two_parts(trial, client, LONG[PART - 1 : PART], LONG[PART:], 1.5, "at the byte")
         assert right(answer)
         assert trial.server.ran(path) == 0
         outcome = trial.server.outcome(path, until=lambda outcome: outcome["request_bytes"] is not None)
@@ -299,13 +303,8 @@ def part_of_an_upload(trial, rule, right):
     """Send a small part of an upload; when nothing is said about it, the rest."""
     path = trial.path(rule, "put")
     with trial.server.connect() as client:
-        when = "before the whole upload"
-        client.send(request("PUT", path, b"x" * 300_000)[:1000])
-        answer = client.answer(patience=trial.patience(1, when))
-        if answer.end == "open":
-            client.send(b"x" * 300_000)
-            answer = client.answer()
-            when = "after the whole upload"
+        first = request("PUT", path, b"x" * 300_000)[:1000]
+        answer, when = in_two_parts(trial, client, first, b"x" * 300_000, 1, "before the whole upload")
     assert right(answer)
     return trial.seen(f"{ending(answer)} {when}", path)
 

@@ -239,14 +239,19 @@ class Server(Started):
     def wait_until_ready(self):
         def answers():
             assert self.process.poll() is None, f"{self.name} ended: {self.log}"
-            with suppress(ConnectionError, FileNotFoundError), self.connect() as client:
-                return client.ask("GET", "/ready/photos/1", more="Connection: close\r\n").status == 200
+            with suppress(ConnectionError, FileNotFoundError):
+                return self.ask("/ready/photos/1").status == 200
 
         wait_until(answers, f"{self.name} does not answer", patience=STARTS_WITHIN)
 
     def connect(self, **options):
         """A connection to it."""
         return Client(self.address, self.tls, **options)
+
+    def ask(self, path):
+        """The answer to a GET on a connection of its own."""
+        with self.connect() as client:
+            return client.ask("GET", path, more="Connection: close\r\n")
 
     def outcomes(self):
         """The journal's line of each request, by path and in the order of arrival."""
@@ -277,8 +282,7 @@ class Server(Started):
 
     def ran(self, path):
         """Count the requests for a path that reached the app."""
-        with self.connect() as client:
-            return int(client.ask("GET", f"/ran?{path}", more="Connection: close\r\n").body)
+        return int(self.ask(f"/ran?{path}").body)
 
     def pids(self):
         """The processes of the server."""
