@@ -53,13 +53,6 @@ def test_a_client_that_asks_first_and_is_answered_instead(connection):
     assert (connection.headers["connection"], connection.is_closed()) == ("close", True)
 
 
-def test_a_longer_answer_than_announced(connection):
-    """The client can tell, for the connection ends."""
-    connection.send("GET /long HTTP/1.1\nHost: h")
-    head, _, body = connection.file.read().partition(b"\r\n\r\n")
-    assert re.search(rb"Content-Length: (\d+)", head)[1] != b"%d" % len(body)
-
-
 @pytest.mark.parametrize(
     ("target", "path", "query"),
     [
