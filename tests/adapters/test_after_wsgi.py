@@ -17,22 +17,6 @@ HALF = bytes(65 << 20)
 """More than half of what an app may say."""
 
 
-class Body:
-    """An answer that notes what is done with it."""
-
-    def __init__(self, pieces, log):
-        self.pieces = pieces
-        self.log = log
-
-    def __iter__(self):
-        for piece in self.pieces:
-            self.log.append(piece)
-            yield piece
-
-    def close(self):
-        self.log.append("close")
-
-
 def run(servers, app, injector, **more):
     """The events at the server and in the app, in their order."""
     return servers.wsgi(WSGIFaultMiddleware(app, injector=injector), servers.environ("PUT", "/b/k", **more))
@@ -47,8 +31,7 @@ def test_effects_stay_and_the_answer_goes(servers, make_injector):
 
     environ = servers.environ("PUT", "/b/k", body=b"upload")
     result = WSGIFaultMiddleware(app.wsgi, injector=injector)(environ, start_response)
-    outcome = only(injector)
-    assert (outcome.did, outcome.when, outcome.applied, outcome.status) == ("answered", "after", True, 503)
+    assert (ended(injector), only(injector).when) == (("answered", True, 503), "after")
     assert started == [("503 Slow Down", b"upload", 2, 1)]
     assert b"SlowDown" in b"".join(result)
 
@@ -84,8 +67,7 @@ def test_an_app_that_raises_passes(servers, make_injector, error, app):
     with pytest.raises(error):
         run(servers, app.wsgi, injector)
     assert (app.closed, injector.counts()["rule-1"].injected) == (app.fails != "before", 0)
-    assert ended(injector) == ("app_failed", True, None)
-    assert run(servers, App().wsgi, injector).status == 503
+    assert (ended(injector), run(servers, App().wsgi, injector).status) == (("app_failed", True, None), 503)
 
 
 def anew(start_response, status="500 Internal Server Error", headers=(("x-own", "1"),)):
@@ -151,13 +133,14 @@ TURNING = {
 @pytest.mark.parametrize(("app", "body"), TURNING.values(), ids=TURNING)
 def test_an_answer_that_turns_into_a_failure_passes_unchanged(servers, make_injector, app, body, said):
     """The app may begin its answer again until the end, since nothing has been sent."""
-    injector, log = make_injector(RULE), []
+    injector, noted = make_injector(RULE), App()
 
     def around(*given):
-        return Body(app(*given, said), log)
+        noted.pieces = app(*given, said)
+        return noted
 
     answer = run(servers, around, injector, **{"wsgi.file_wrapper": FileWrapper})
-    assert (answer.wire, log.count("close")) == ((500, [("x-own", "1")], body), 1)
+    assert (answer.wire, noted.closed) == ((500, [("x-own", "1")], body), 1)
     assert (only(injector).did, injector.counts()["rule-1"].injected) == ("app_failed", 0)
 
 

@@ -8,7 +8,7 @@ from faultinject import ASGIFaultMiddleware, Injector, RuleCounts, WSGIFaultMidd
 from tests.rows import each_row
 
 from .conftest import make_environ, make_scope, messages
-from .transport import TESTCLIENT, App, Broken, recorder, saying
+from .transport import TESTCLIENT, App, Broken, only, recorder, saying, values
 
 RULES = [
     "cos:SlowDown",
@@ -94,9 +94,8 @@ def test_a_documented_error_of_which_more_is_kept_than_it_has(send, error):
     """As without `truncate`."""
     injector = Injector(f"truncate,of={error},keep_bytes=1MiB", seed=1, environ={})
     answer = send(injector, app=App())
-    [outcome] = injector.journal.outcomes
-    assert (outcome.did, outcome.applied, outcome.final) == ("answered", False, None)
-    assert outcome.response_bytes == len(answer.body) == int(answer.header("content-length"))
+    assert values(only(injector), "did", "applied", "final") == ("answered", False, None)
+    assert only(injector).response_bytes == len(answer.body) == int(answer.header("content-length"))
 
 
 def test_the_head_of_an_app_that_fails_before_its_first_piece_still_goes_out(clock):

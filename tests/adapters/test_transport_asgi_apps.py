@@ -52,8 +52,10 @@ def test_a_server_that_sends_files_itself_is_not_shown(servers, make_injector, r
     for _ in range(2):
         with suppress(ConnectionAbortedError):
             asyncio.run(wrapped(dict(scope), servers.messages(), recorder()[1]))
-    assert told == [{"http.response.early_hint"}, set(extensions)]
-    assert set(extensions) == set(scope["extensions"])
+    assert (told, set(extensions)) == (
+        [{"http.response.early_hint"}, set(extensions)],
+        set(scope["extensions"]),
+    )
 
 
 @WAYS
@@ -161,8 +163,7 @@ def test_an_app_that_says_something_else(wire, make_injector, rule, said, saw, d
     """Than one answer; what was not done is given back."""
     injector = make_injector(f"{rule},times=1")
     seen = wire(injector, saying(*said), inside=inside)
-    assert (seen.saw, last(injector).did) == (saw, did)
-    assert (seen.error is None) == (not inside or did != "truncated")
+    assert (seen.saw, last(injector).did, seen.error is None) == (saw, did, not inside or did != "truncated")
     assert injector.counts()["rule-1"].injected == (did == "truncated")
 
 

@@ -8,15 +8,14 @@ import pytest
 from faultinject import RuleCounts
 from tests.pairs import pairs
 
-from .transport import WIRES, App, Broken, WsgiWire, only
+from .transport import WIRES, App, Broken, WsgiWire, only, values
 
 WHOLE = b"0123456789"
 
 
 def last(injector):
     """The journal's final outcome: the action, the app's run, status and bytes."""
-    outcome = injector.journal.outcomes[-1]
-    return outcome.did, outcome.applied, outcome.status, outcome.response_bytes
+    return values(injector.journal.outcomes[-1], "did", "applied", "status", "response_bytes")
 
 
 def counted(injector):
@@ -71,8 +70,7 @@ def test_a_connection_ends(wire, make_injector, rule, kept, pieces):
         assert seen.raw == b""
     ran = when == "after"
     assert last(injector) == (did, ran, *((200, kept) if of_answer else (None, None)))
-    assert (only(injector).when, app.ran, app.closed) == (when, ran, ran)
-    assert counted(injector) == RuleCounts(1, 1)
+    assert (only(injector).when, app.ran, app.closed, counted(injector)) == (when, ran, ran, RuleCounts(1, 1))
 
 
 SHAPED = {
@@ -119,8 +117,12 @@ def test_a_body_is_cut_slow_or_wrong(wire, make_injector, rule, length, pieces, 
         assert (seen.error.partial, seen.error.expected) == (kept, 10 - kept if length else None)
     else:
         assert seen.error is None
-    assert last(injector) == (did, True, 200, kept)
-    assert (app.ran, app.closed, counted(injector)) == (1, 1, RuleCounts(1, 1))
+    assert (last(injector), app.ran, app.closed, counted(injector)) == (
+        (did, True, 200, kept),
+        1,
+        1,
+        RuleCounts(1, 1),
+    )
 
 
 @pytest.mark.parametrize("inside", [False, True])
@@ -220,5 +222,8 @@ def test_the_server_s_thread_does_it(servers, make_injector, monkeypatch):
     """A hang that finds no thread is over before the WSGI adapter returns."""
     monkeypatch.setattr("threading.Thread.start", Mock(side_effect=RuntimeError("can't start new thread")))
     injector = make_injector("hang,duration=50ms")
-    assert WsgiWire(servers)(injector).saw == (0, b"", "FIN")
-    assert (only(injector).injected, injector.finish()) == (True, 0)
+    assert (WsgiWire(servers)(injector).saw, only(injector).injected, injector.finish()) == (
+        (0, b"", "FIN"),
+        True,
+        0,
+    )
