@@ -31,8 +31,11 @@ def test_effects_stay_and_the_answer_goes(servers, make_injector):
 
     environ = servers.environ("PUT", "/b/k", body=b"upload")
     result = WSGIFaultMiddleware(app.wsgi, injector=injector)(environ, start_response)
-    assert (ended(injector), only(injector).when) == (("answered", True, 503), "after")
-    assert started == [("503 Slow Down", b"upload", 2, 1)]
+    assert (ended(injector), only(injector).when, started) == (
+        ("answered", True, 503),
+        "after",
+        [("503 Slow Down", b"upload", 2, 1)],
+    )
     assert b"SlowDown" in b"".join(result)
 
 
@@ -42,8 +45,12 @@ def test_the_apps_own_failure_passes_unchanged(servers, make_injector, status):
     injector, app, started = make_injector(RULE), App(status=status), []
     wrapped = WSGIFaultMiddleware(app.wsgi, injector=injector)
     assert wrapped(servers.environ(), lambda *each: started.append(each)) is app
-    assert (started, app.given) == ([(f"{status} Status", app.headers)], 0)
-    assert (only(injector).did, only(injector).status) == ("app_failed", None)
+    assert (started, app.given, only(injector).did, only(injector).status) == (
+        [(f"{status} Status", app.headers)],
+        0,
+        "app_failed",
+        None,
+    )
 
 
 class Silent(App):
@@ -156,8 +163,12 @@ def test_an_answer_that_turns_into_another_is_replaced(servers, make_injector, k
 
     injector = make_injector(RULE)
     answer = run(servers, lambda *given: kind(app(*given)), injector)
-    assert (answer.status, answer.header("vary")) == (503, "b")
-    assert (only(injector).did, only(injector).app_status) == ("answered", 404)
+    assert (answer.status, answer.header("vary"), only(injector).did, only(injector).app_status) == (
+        503,
+        "b",
+        "answered",
+        404,
+    )
 
 
 def test_a_file_is_not_read(servers, make_injector):

@@ -42,8 +42,10 @@ def put(injector, how, **environ):
 def test_wsgi(way):
     """However the app reads it; the digest is that of a body that an answer of ours has read."""
     injector = recorded()
-    assert b"".join(put(injector, READERS[way])) == BODY
-    assert values(only(injector), *SEEN) == (len(BODY), True, digest_of(BODY))
+    assert (b"".join(put(injector, READERS[way])), values(only(injector), *SEEN)) == (
+        BODY,
+        (len(BODY), True, digest_of(BODY)),
+    )
     assert only(injector).request_digest != digest_of(BODY[:-1] + b"!")
 
 

@@ -131,8 +131,11 @@ def test_while_a_fault_is_delayed(servers, make_injector, by, rule, did, status,
     with loopback() as (client, server):
         leave(client)
         by(servers, injector, server, App())
-    assert (ended(injector), last(injector).left) == ((did, applied, status), True)
-    assert injector.counts()["rule-1"] == RuleCounts(1, did == "delayed")
+    assert (ended(injector), last(injector).left, injector.counts()["rule-1"]) == (
+        (did, applied, status),
+        True,
+        RuleCounts(1, did == "delayed"),
+    )
 
 
 START = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"10")]}

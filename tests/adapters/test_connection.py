@@ -104,8 +104,11 @@ def test_a_connection_that_the_server_will_not_give_up_gets_a_fin(servers, injec
     monkeypatch.setattr(_socket, "socketpair", Mock(side_effect=OSError("too many open files")))
     with loopback() as (client, server):
         by_wsgi(servers, injector, server)
-        assert (only(injector).did, read(client)) == ("closed", (b"", "FIN"))
-        assert server.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER) == 0
+        assert (only(injector).did, read(client), server.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER)) == (
+            "closed",
+            (b"", "FIN"),
+            0,
+        )
 
 
 @pytest.mark.parametrize("by", [by_wsgi, by_asgi])

@@ -132,8 +132,11 @@ def test_wsgi_client_gone_in_the_middle(end):
     headers = [("content-length", "0"), ("x-faultinject", "error"), ("connection", "close")]
     assert answer.wire == (500, headers, b"")
     found = values(only(injector), "did", "left", "status", "request_id", "injected", "final")
-    assert found == ("failed", True, None, None, False, True)
-    assert (injector.errors, injector.counts()) == ([], {"rule-1": RuleCounts(1, 0)})
+    assert (found, injector.errors, injector.counts()) == (
+        ("failed", True, None, None, False, True),
+        [],
+        {"rule-1": RuleCounts(1, 0)},
+    )
     assert Wsgi()(injector, "PUT", "/b/k", app=never).status == 503
 
 

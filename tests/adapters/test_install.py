@@ -130,10 +130,15 @@ def test_on_from_the_environment(on, kind, caplog):
 def test_twice_does_not_inject_twice(on, kind, caplog):
     """A second install() changes nothing; its rules replace the first's, and are logged."""
     app = install(APPS[kind]())
-    assert (install(app) is app, [get(app) for _ in range(6)]) == (True, [503] * 5 + [200])
-    assert install(app, "http:500,times=1") is app
-    assert caplog.messages[-1] == "faultinject is on: seed install, rules http:500,times=1"
-    assert [get(app) for _ in range(3)] == [500, 200, 200]
+    assert (install(app) is app, [get(app) for _ in range(6)], install(app, "http:500,times=1") is app) == (
+        True,
+        [503] * 5 + [200],
+        True,
+    )
+    assert (caplog.messages[-1], [get(app) for _ in range(3)]) == (
+        "faultinject is on: seed install, rules http:500,times=1",
+        [500, 200, 200],
+    )
 
 
 def test_rules_in_code_are_the_apps_own(on):
@@ -314,8 +319,10 @@ def test_nested_the_outermost_with_a_matching_rule_decides(on, app, around):
     """One decision a request, by the outermost that has a rule for it."""
     inner, outer = Injector("http:500"), Injector("http:599,path=/outer,probability=0;http:598,path=/both")
     app = around(around(app, injector=inner), injector=outer)
-    assert [get(app, path) for path in ("/inner", "/outer", "/both")] == [500, 200, 598]
-    assert inner.counts() == {"rule-1": RuleCounts(1, 1)}
+    assert ([get(app, path) for path in ("/inner", "/outer", "/both")], inner.counts()) == (
+        [500, 200, 598],
+        {"rule-1": RuleCounts(1, 1)},
+    )
 
 
 @NESTED
@@ -404,8 +411,11 @@ CALLABLES = {
 def test_any_callable(on, name):
     """WSGI or ASGI is recognised by the callable's arguments, or is given by `interface`."""
     app = install(CALLABLES[name]())
-    assert (awaits(app), get_injector(app)) == ("asgi" in name, get_injector())
-    assert [get(app) for _ in range(6)] == [503] * 5 + [200]
+    assert (awaits(app), get_injector(app), [get(app) for _ in range(6)]) == (
+        "asgi" in name,
+        get_injector(),
+        [503] * 5 + [200],
+    )
     assert awaits(install(decorated(asgi_app), interface="asgi"))
 
 
@@ -415,8 +425,11 @@ def test_objects_stay_what_they_are(on, name):
     app = CALLABLES[name]()
     kind = type(app)
     assert install(app) is install(app) is app
-    assert isinstance(app, kind)
-    assert (type(app).__qualname__, type(app).__module__) == (kind.__qualname__, kind.__module__)
+    assert (isinstance(app, kind), type(app).__qualname__, type(app).__module__) == (
+        True,
+        kind.__qualname__,
+        kind.__module__,
+    )
     assert inspect.signature(app) == inspect.signature(kind.__call__.__get__(app))
     assert inspect.getfullargspec(app).args == inspect.getfullargspec(kind()).args
     assert (get(kind()), install(app, "http:500,times=1"), [get(app) for _ in range(2)]) == (

@@ -80,8 +80,11 @@ def test_what_comes_behind_an_answer_is_done(wire, make_injector, rule, inside):
     injector = make_injector(rule)
     # With one message more than an answer has.
     seen = wire(injector, saying(START, WHOLE, {"type": "http.response.body"}, background), inside=inside)
-    assert isinstance(seen.error, OSError) == (inside and "503" not in rule)
-    assert (done, injector.counts()["rule-1"].injected) == (["background"], 1)
+    assert (isinstance(seen.error, OSError), done, injector.counts()["rule-1"].injected) == (
+        inside and "503" not in rule,
+        ["background"],
+        1,
+    )
 
 
 @pytest.mark.parametrize(

@@ -226,8 +226,12 @@ def test_a_late_app_that_fails_when_it_is_read(servers, clock, make_injector, no
     with pytest.raises(LookupError):
         next(iter(WSGIFaultMiddleware(app, injector=injector)(servers.environ(), None)))
     gc.collect()
-    assert (only(injector).did, only(injector).answered) == ("delayed", None)
-    assert (injector.counts()["rule-1"].injected, injector.finish()) == (1, 0)
+    assert (
+        only(injector).did,
+        only(injector).answered,
+        injector.counts()["rule-1"].injected,
+        injector.finish(),
+    ) == ("delayed", None, 1, 0)
 
 
 IMPATIENT = [

@@ -49,8 +49,11 @@ def test_an_app_that_fails(connection, path, caplog):
 def test_a_client_that_asks_first_and_is_answered_instead(connection):
     """Whether it sends its body then, nobody knows: the connection ends."""
     connection.send("PUT /unread HTTP/1.1\nHost: h\nExpect: 100-continue\nContent-Length: 4")
-    assert connection.answer() == ("HTTP/1.1 200 OK", b"unread")
-    assert (connection.headers["connection"], connection.is_closed()) == ("close", True)
+    assert (connection.answer(), connection.headers["connection"], connection.is_closed()) == (
+        ("HTTP/1.1 200 OK", b"unread"),
+        "close",
+        True,
+    )
 
 
 @pytest.mark.parametrize(

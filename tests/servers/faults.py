@@ -167,8 +167,15 @@ PART = 100_000
 """Of the long body what comes before a fault in its middle."""
 
 
+def begin_upload(client, path, size, *, seconds):
+    """Send so many bytes of the long body, for which there is no answer within these seconds."""
+    client.send(request("PUT", path, more=f"Content-Length: {len(LONG)}\r\n") + LONG[:size])
+    early = client.answer(patience=seconds)
+    assert (early.line, early.end) == ("", "open")
+
+
 def in_two_parts(trial, client, first, rest, seconds, early):
-    """Send a part; when nothing is said about it, the rest. Gives the answer and its time."""
+    """Send a part and, without an answer to it, the rest; returns the answer and when it came."""
     client.send(first)
     answer = client.answer(patience=trial.patience(seconds, early))
     if answer.end != "open":
@@ -182,11 +189,8 @@ def in_an_upload(rule, right):
 
     def broken(trial):
         path = trial.path(rule, "put")
-        head = request("PUT", path, more=f"Content-Length: {len(LONG)}\r\n")
         with trial.server.connect() as client:
-            client.send(head + LONG[: PART - 1])
-            early = client.answer(patience=0.2)
-            assert (early.line, early.end) == ("", "open")
+            begin_upload(client, path, PART - 1, seconds=0.2)
             answer, when = in_two_parts(trial, client, LONG[PART - 1 : PART], LONG[PART:], 1.5, "at the byte")
         assert right(answer)
         assert trial.server.ran(path) == 0
@@ -213,11 +217,8 @@ def stall_middle(trial):
     waited = []
     for first in PART - 1, PART:
         path = trial.path("stall-middle", "put")
-        head = request("PUT", path, more=f"Content-Length: {len(LONG)}\r\n")
         with trial.server.connect() as client:
-            client.send(head + LONG[:first])
-            early = client.answer(patience=1.3)
-            assert (early.line, early.end) == ("", "open")
+            begin_upload(client, path, first, seconds=1.3)
             client.send(LONG[first:])
             answer = client.answer()
         digest = sha256(LONG).hexdigest().encode()

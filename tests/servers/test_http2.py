@@ -94,8 +94,12 @@ def test_an_error_before_the_end_of_an_upload(trial, rule):
         client.wait(faulty)
         last = client.ask("/else/t0/photos/7")
         client.wait(last)
-    assert (faulty.status, code(faulty.body), client.end) == (503, "SlowDown", "")
-    assert [stream.body for stream in (other, last)] == [photo(77), photo(7)]
+    assert (faulty.status, code(faulty.body), client.end, [stream.body for stream in (other, last)]) == (
+        503,
+        "SlowDown",
+        "",
+        [photo(77), photo(7)],
+    )
 
 
 def test_a_late_error(trial):
