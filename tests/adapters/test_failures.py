@@ -12,11 +12,7 @@ from faultinject import ASGIFaultMiddleware, Rule, WSGIFaultMiddleware, inject, 
 from faultinject.exceptions import InjectionFailedError
 
 from .conftest import asgi_app
-from .transport import App, only, recorder, values
-
-
-class Broken(Exception):
-    """An error that no code of ours raises."""
+from .transport import App, Broken, only, recorder, values
 
 
 def broken(*_, **__):
