@@ -300,25 +300,3 @@ class Server(Started):
         ours = f":{self.address[1]:04X}"
         rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
         return {int(row[2].partition(":")[2], 16) for row in rows if row[1].endswith(ours) and row[3] in HELD}
-
-
-class Pool:
-    """Servers that are started for the first test that needs them, and end after the last one."""
-
-    def __init__(self, folders, rules):
-        self._folders = folders
-        self._rules = rules
-        self._running = {}
-
-    def get(self, name):
-        """The running server of that name."""
-        if name not in self._running:
-            self._running[name] = Server(name, self._folders.mktemp("server"), self._rules)
-        return self._running[name]
-
-    def stop(self):
-        """End them all."""
-        for server in self._running.values():
-            server.leave()
-        for server in self._running.values():
-            server.stop()
