@@ -1,7 +1,7 @@
 """Real servers on threads of this process, and a client that sees every byte and the end."""
 
 import socket
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 
 import uvicorn
 from waitress.server import create_server
@@ -56,7 +56,7 @@ def serve(name, app, injector, **options):
     return SERVERS[name](WSGIFaultMiddleware(app.wsgi, injector=injector))
 
 
-class Client:
+class Client(AbstractContextManager):
     """One connection that asks once."""
 
     def __init__(self, port, target="/", method="GET", body=b"", more=""):
@@ -64,9 +64,6 @@ class Client:
         length = f"Content-Length: {len(body)}\r\n" if body else ""
         head = f"{method} {target} HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n{length}{more}\r\n"
         self.socket.sendall(head.encode() + body)
-
-    def __enter__(self):
-        return self
 
     def __exit__(self, *_):
         self.socket.close()

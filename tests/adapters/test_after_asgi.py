@@ -86,8 +86,10 @@ def test_what_an_app_says(run, make_injector, said, out, did, error):
         assert (statuses(sent), len(sent)) == (out, 2)
     else:
         assert [each is own for each, own in zip(sent, out, strict=True)] == [True] * len(out)
-    assert ended(injector) == (did, True, 503 if given else None)
-    assert outcome.app_status == ((404 if MISSING in said else 200) if given else None)
+    assert (ended(injector), outcome.app_status) == (
+        (did, True, 503 if given else None),
+        (404 if MISSING in said else 200) if given else None,
+    )
     assert injector.counts()["rule-1"].injected == given
 
 
@@ -108,8 +110,10 @@ def test_a_silent_stream_is_cut(run, make_injector):
 def test_an_app_that_works_long_is_not_cut(run, make_injector):
     """The bound is for its answer: a long upload is the app's effect."""
     injector = make_injector(RULE)
-    assert statuses(run(saying(partial(anyio.sleep, 3600), START, END), injector)[0]) == [503]
-    assert only(injector).did == "answered"
+    assert (
+        statuses(run(saying(partial(anyio.sleep, 3600), START, END), injector)[0]),
+        only(injector).did,
+    ) == ([503], "answered")
 
 
 @pytest.mark.parametrize("rule", [RULE, f"{RULE},delay=1h"])
@@ -122,8 +126,11 @@ def test_a_client_that_left_before_the_fault_gives_the_take_back(run, make_injec
         await saying(START, END)(scope, receive, send)
 
     injector = make_injector(rule)
-    assert run(app, injector, hearing(LEFT)) == ([], None)
-    assert (only(injector).did, injector.counts()["rule-1"].injected) == ("failed", 0)
+    assert (run(app, injector, hearing(LEFT)), only(injector).did, injector.counts()["rule-1"].injected) == (
+        ([], None),
+        "failed",
+        0,
+    )
 
 
 def test_keyboard_interrupt_stays_itself(servers, make_injector):

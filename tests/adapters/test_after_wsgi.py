@@ -17,22 +17,6 @@ HALF = bytes(65 << 20)
 """More than half of what an app may say."""
 
 
-class Body:
-    """An answer that notes what is done with it."""
-
-    def __init__(self, pieces, log):
-        self.pieces = pieces
-        self.log = log
-
-    def __iter__(self):
-        for piece in self.pieces:
-            self.log.append(piece)
-            yield piece
-
-    def close(self):
-        self.log.append("close")
-
-
 def run(servers, app, injector, **more):
     """The events at the server and in the app, in their order."""
     return servers.wsgi(WSGIFaultMiddleware(app, injector=injector), servers.environ("PUT", "/b/k", **more))
@@ -47,9 +31,11 @@ def test_effects_stay_and_the_answer_goes(servers, make_injector):
 
     environ = servers.environ("PUT", "/b/k", body=b"upload")
     result = WSGIFaultMiddleware(app.wsgi, injector=injector)(environ, start_response)
-    outcome = only(injector)
-    assert (outcome.did, outcome.when, outcome.applied, outcome.status) == ("answered", "after", True, 503)
-    assert started == [("503 Slow Down", b"upload", 2, 1)]
+    assert (ended(injector), only(injector).when, started) == (
+        ("answered", True, 503),
+        "after",
+        [("503 Slow Down", b"upload", 2, 1)],
+    )
     assert b"SlowDown" in b"".join(result)
 
 
@@ -59,8 +45,12 @@ def test_the_apps_own_failure_passes_unchanged(servers, make_injector, status):
     injector, app, started = make_injector(RULE), App(status=status), []
     wrapped = WSGIFaultMiddleware(app.wsgi, injector=injector)
     assert wrapped(servers.environ(), lambda *each: started.append(each)) is app
-    assert (started, app.given) == ([(f"{status} Status", app.headers)], 0)
-    assert (only(injector).did, only(injector).status) == ("app_failed", None)
+    assert (started, app.given, only(injector).did, only(injector).status) == (
+        [(f"{status} Status", app.headers)],
+        0,
+        "app_failed",
+        None,
+    )
 
 
 class Silent(App):
@@ -84,8 +74,7 @@ def test_an_app_that_raises_passes(servers, make_injector, error, app):
     with pytest.raises(error):
         run(servers, app.wsgi, injector)
     assert (app.closed, injector.counts()["rule-1"].injected) == (app.fails != "before", 0)
-    assert ended(injector) == ("app_failed", True, None)
-    assert run(servers, App().wsgi, injector).status == 503
+    assert (ended(injector), run(servers, App().wsgi, injector).status) == (("app_failed", True, None), 503)
 
 
 def anew(start_response, status="500 Internal Server Error", headers=(("x-own", "1"),)):
@@ -151,13 +140,14 @@ TURNING = {
 @pytest.mark.parametrize(("app", "body"), TURNING.values(), ids=TURNING)
 def test_an_answer_that_turns_into_a_failure_passes_unchanged(servers, make_injector, app, body, said):
     """The app may begin its answer again until the end, since nothing has been sent."""
-    injector, log = make_injector(RULE), []
+    injector, noted = make_injector(RULE), App()
 
     def around(*given):
-        return Body(app(*given, said), log)
+        noted.pieces = app(*given, said)
+        return noted
 
     answer = run(servers, around, injector, **{"wsgi.file_wrapper": FileWrapper})
-    assert (answer.wire, log.count("close")) == ((500, [("x-own", "1")], body), 1)
+    assert (answer.wire, noted.closed) == ((500, [("x-own", "1")], body), 1)
     assert (only(injector).did, injector.counts()["rule-1"].injected) == ("app_failed", 0)
 
 
@@ -173,8 +163,12 @@ def test_an_answer_that_turns_into_another_is_replaced(servers, make_injector, k
 
     injector = make_injector(RULE)
     answer = run(servers, lambda *given: kind(app(*given)), injector)
-    assert (answer.status, answer.header("vary")) == (503, "b")
-    assert (only(injector).did, only(injector).app_status) == ("answered", 404)
+    assert (answer.status, answer.header("vary"), only(injector).did, only(injector).app_status) == (
+        503,
+        "b",
+        "answered",
+        404,
+    )
 
 
 def test_a_file_is_not_read(servers, make_injector):

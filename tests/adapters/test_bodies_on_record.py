@@ -10,11 +10,12 @@ from cheroot.server import ChunkedRFile
 from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
 
 from .conftest import Asgi, Wsgi
-from .transport import LEFT, READERS, App, Broken, Taking, hearing, only, recorder
+from .transport import LEFT, READERS, App, Broken, Taking, hearing, only, recorder, values
 
 BODY = b"a film of a cat in three parts\n" * 1000
 CHUNKED = {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
 TARGET = "/films/cat"
+SEEN = "request_bytes", "body_complete", "request_digest"
 
 
 def digest_of(body):
@@ -41,11 +42,11 @@ def put(injector, how, **environ):
 def test_wsgi(way):
     """However the app reads it; the digest is that of a body that an answer of ours has read."""
     injector = recorded()
-    assert b"".join(put(injector, READERS[way])) == BODY
-    outcome = only(injector)
-    found = outcome.request_bytes, outcome.body_complete, outcome.request_digest
-    assert found == (len(BODY), True, digest_of(BODY))
-    assert outcome.request_digest != digest_of(BODY[:-1] + b"!")
+    assert (b"".join(put(injector, READERS[way])), values(only(injector), *SEEN)) == (
+        BODY,
+        (len(BODY), True, digest_of(BODY)),
+    )
+    assert only(injector).request_digest != digest_of(BODY[:-1] + b"!")
 
 
 class OneLine(io.BytesIO):
@@ -90,9 +91,7 @@ def test_what_is_known_of_a_body(how, environ, size, whole):
     """As far as the app reads it."""
     injector = recorded()
     put(injector, how, **environ)
-    outcome = only(injector)
-    found = outcome.request_bytes, outcome.body_complete, outcome.request_digest
-    assert found == (size, whole, digest_of(BODY) if whole else None)
+    assert values(only(injector), *SEEN) == (size, whole, digest_of(BODY) if whole else None)
 
 
 def test_a_server_that_gives_no_input(servers):

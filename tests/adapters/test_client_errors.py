@@ -322,8 +322,7 @@ def test_copies_and_pickles(make, clone):
     error = make("slow")
     error.add_note("second try")
     copied, same = ((type(each), each.args, vars(each), str(each)) for each in (clone(error), error))
-    assert copied == same
-    assert copied[2]["__notes__"] == ["second try"]
+    assert (copied, copied[2]["__notes__"]) == (same, ["second try"])
 
 
 BARE = """
@@ -362,21 +361,21 @@ Connection closed after {} of the body (injected by faultinject, rule rule-1)
 """
 
 
-def interpreter(*args):
-    return subprocess.run(
-        [sys.executable, "-c", BARE, *args], capture_output=True, text=True, check=True, timeout=100
-    )
-
-
-def test_with_no_library_loaded_they_are_plain():
-    """Nothing is imported for an error: without a client it is the operating system's."""
-    assert interpreter().stdout == PLAINEST.format(errno.ECONNRESET, "3 bytes")
-
-
-def test_pickles_are_read_where_no_library_is_loaded():
-    """A process that collects errors need not have the client."""
-    pickles = [pickle.dumps(make()).hex() for make in KINDS.values()]
-    assert interpreter(*pickles).stdout == PLAINEST.format(errno.ECONNRESET, "3 of 10 bytes")
+@pytest.mark.parametrize(
+    ("kinds", "size"),
+    [
+        # Nothing is imported for an error: without a client it is the operating system's.
+        ([], "3 bytes"),
+        # A process that collects errors need not have the client.
+        (KINDS, "3 of 10 bytes"),
+    ],
+    ids=["made there", "pickles"],
+)
+def test_with_no_library_loaded_they_are_plain(kinds, size):
+    """Errors that are made there, and pickles from a process that has the libraries."""
+    command = [sys.executable, "-c", BARE, *(pickle.dumps(KINDS[each]()).hex() for each in kinds)]
+    found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=100)
+    assert found.stdout == PLAINEST.format(errno.ECONNRESET, size)
 
 
 @pytest.mark.parametrize("kind", KINDS)

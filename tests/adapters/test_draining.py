@@ -12,7 +12,7 @@ from faultinject import ASGIFaultMiddleware, Injector, RuleCounts
 
 from .conftest import Asgi, Wsgi
 from .test_aws_chunks import digest
-from .transport import LEFT, hearing, last, loopback, only, recorder
+from .transport import LEFT, hearing, last, loopback, only, recorder, values
 
 RULE = "cos:SlowDown,times=1"
 MEGABYTE = 1_000_000
@@ -43,10 +43,7 @@ class Source(io.BytesIO):
         return super().read(size)
 
 
-def what(outcome):
-    return outcome.did, outcome.request_bytes, outcome.request_digest, outcome.body_complete
-
-
+WHAT = "did", "request_bytes", "request_digest", "body_complete"
 CHUNKED = {"HTTP_TRANSFER_ENCODING": "chunked"}
 
 
@@ -72,7 +69,7 @@ def test_wsgi_reads_to_the_end_and_no_further(more, data, sizes, left, size):
     answer = Wsgi()(injector, "PUT", "/b/k", app=never, **more, **{"wsgi.input": source})
     assert (answer.status, source.sizes, source.read()) == (503, sizes, left)
     found = (None, None, None) if size is None else (size, digest((), data[:size])[1], True)
-    assert what(only(injector)) == ("answered", *found)
+    assert values(only(injector), *WHAT) == ("answered", *found)
 
 
 def test_no_body_is_not_read():
@@ -86,7 +83,7 @@ def test_asgi_expect_continue_is_answered_instead():
     injector, asked = make(RULE), hearing(AssertionError("not asked"))
     headers = [("Expect", "100-Continue"), ("Content-Length", "5")]
     assert Asgi()(injector, "PUT", "/b/k", headers, app=never, receive=asked).status == 503
-    assert what(only(injector)) == ("answered", None, None, None)
+    assert values(only(injector), *WHAT) == ("answered", None, None, None)
 
 
 def test_bytes_are_bounded(send, clock):
@@ -103,9 +100,8 @@ def test_bytes_are_bounded(send, clock):
 
     how = {"wsgi": {"wsgi.input": SimpleNamespace(read=give)}, "asgi": {"receive": receive}}
     answer = send(injector, "PUT", "/b/k", length, app=never, **how[send.kind])
-    outcome = only(injector)
     assert (answer.status, answer.header("connection")) == (503, "close")
-    assert (outcome.did, outcome.body_complete, outcome.injected) == ("drain_cut", False, True)
+    assert values(only(injector), "did", "body_complete", "injected") == ("drain_cut", False, True)
     assert 2**27 <= sum(read) < 2**27 + 10 * MEGABYTE
 
 
@@ -121,9 +117,11 @@ def test_asgi_seconds_are_bounded(servers, clock, backend):
 
     wrapped = ASGIFaultMiddleware(never, injector=injector)
     scope = servers.scope("PUT", "/b/k", [("transfer-encoding", "chunked")])
-    assert clock.run(servers.asgi, wrapped, scope, receive, backend=backend).status == 503
-    assert clock.now == pytest.approx(10)
-    assert what(only(injector)) == ("drain_cut", 1, digest((), b"x")[1], False)
+    assert (clock.run(servers.asgi, wrapped, scope, receive, backend=backend).status, clock.now) == (
+        503,
+        pytest.approx(10),
+    )
+    assert values(only(injector), *WHAT) == ("drain_cut", 1, digest((), b"x")[1], False)
 
 
 @pytest.mark.parametrize("end", [b"", ConnectionResetError("gone"), ValueError("a bad chunk")], ids=repr)
@@ -133,11 +131,12 @@ def test_wsgi_client_gone_in_the_middle(end):
     answer = Wsgi()(injector, "PUT", "/b/k", app=never, CONTENT_LENGTH="10", **{"wsgi.input": source})
     headers = [("content-length", "0"), ("x-faultinject", "error"), ("connection", "close")]
     assert answer.wire == (500, headers, b"")
-    outcome = only(injector)
-    assert (outcome.did, outcome.left, outcome.status, outcome.request_id, outcome.injected, outcome.final) == (
-        "failed", True, None, None, False, True
-    )  # fmt: skip
-    assert (injector.errors, injector.counts()) == ([], {"rule-1": RuleCounts(1, 0)})
+    found = values(only(injector), "did", "left", "status", "request_id", "injected", "final")
+    assert (found, injector.errors, injector.counts()) == (
+        ("failed", True, None, None, False, True),
+        [],
+        {"rule-1": RuleCounts(1, 0)},
+    )
     assert Wsgi()(injector, "PUT", "/b/k", app=never).status == 503
 
 
@@ -174,7 +173,7 @@ def test_asgi_hears_a_body_to_its_end(servers, backend, turns, told):
 
     anyio.run(run, backend=backend)
     assert [each["status"] for each in sent if "status" in each] == [503, 503]
-    assert [what(each) for each in injector.journal.outcomes] == [
+    assert [values(each, *WHAT) for each in injector.journal.outcomes] == [
         ("answered", 4, digest((), b"data")[1], True)
     ] * 2
 
@@ -196,8 +195,7 @@ def test_asgi_client_gone_in_the_middle(servers, backend, turns, told):
     wrapped = ASGIFaultMiddleware(never, injector=injector)
     scope = servers.scope("PUT", "/b/k", body=b"data")
     anyio.run(wrapped, scope, later(turns, *told), never, backend=backend)
-    assert (only(injector).did, only(injector).left) == ("failed", True)
-    assert Asgi()(injector).status == 503
+    assert (only(injector).did, only(injector).left, Asgi()(injector).status) == ("failed", True, 503)
 
 
 def test_digest_depends_on_bytes_and_seed(send):
@@ -238,8 +236,7 @@ def test_a_client_that_stalls(injector):
         client.sendall(b"x")
         found = asked(injector, source.read, **{"werkzeug.socket": Hasty(server)})
         server.sendall(b"sent")
-        assert (found, server.gettimeout()) == ((503, "drain_cut", False), None)
-        assert client.recv(4) == b"sent"
+        assert (found, server.gettimeout(), client.recv(4)) == ((503, "drain_cut", False), None, b"sent")
 
 
 def test_a_client_that_trickles(clock):

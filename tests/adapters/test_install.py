@@ -117,8 +117,10 @@ def test_on_from_the_environment(on, kind, caplog):
     app = APPS[kind]()
     installed = install(app)
     assert (installed is app) == (kind in ("flask", "starlette", "fastapi"))
-    assert [get(installed) for _ in range(7)] == [503] * 5 + [200] * 2
-    assert get_injector(installed) is get_injector()
+    assert ([get(installed) for _ in range(7)], get_injector(installed) is get_injector()) == (
+        [503] * 5 + [200] * 2,
+        True,
+    )
     assert [(each.levelno, each.getMessage()) for each in caplog.records if each.name == "faultinject"] == [
         (logging.WARNING, "faultinject is on: seed install, rules http:503,times=5,name=five")
     ]
@@ -128,11 +130,15 @@ def test_on_from_the_environment(on, kind, caplog):
 def test_twice_does_not_inject_twice(on, kind, caplog):
     """A second install() changes nothing; its rules replace the first's, and are logged."""
     app = install(APPS[kind]())
-    assert install(app) is app
-    assert [get(app) for _ in range(6)] == [503] * 5 + [200]
-    assert install(app, "http:500,times=1") is app
-    assert caplog.messages[-1] == "faultinject is on: seed install, rules http:500,times=1"
-    assert [get(app) for _ in range(3)] == [500, 200, 200]
+    assert (install(app) is app, [get(app) for _ in range(6)], install(app, "http:500,times=1") is app) == (
+        True,
+        [503] * 5 + [200],
+        True,
+    )
+    assert (caplog.messages[-1], [get(app) for _ in range(3)]) == (
+        "faultinject is on: seed install, rules http:500,times=1",
+        [500, 200, 200],
+    )
 
 
 def test_rules_in_code_are_the_apps_own(on):
@@ -261,8 +267,10 @@ def test_outside_all_middleware(on, kind, when):
     paths = ("/", "/other", "/fails", "/", "/")
     assert [get(app, path) for path in paths] == [503, 599, 500, 503, 200]
     found = [each.did for each in get_injector(app).journal.outcomes]
-    assert found == ["answered", "answered", "app_failed", "answered", "passed"]
-    assert seen == ["/", "/fails", "/", "/"]
+    assert (found, seen) == (
+        ["answered", "answered", "app_failed", "answered", "passed"],
+        ["/", "/fails", "/", "/"],
+    )
 
 
 def test_add_middleware(on):
@@ -270,8 +278,11 @@ def test_add_middleware(on):
     added, listed = starlette_app(), Starlette(middleware=[Middleware(ASGIFaultMiddleware, rules="http:599")])
     added.add_middleware(ASGIFaultMiddleware, rules="http:599")
     for app in (added, listed):
-        assert (get_injector(app), get(app)) == (None, 599)
-        assert get_injector(app).counts() == {"rule-1": RuleCounts(1, 1)}
+        assert (get_injector(app), get(app), get_injector(app).counts()) == (
+            None,
+            599,
+            {"rule-1": RuleCounts(1, 1)},
+        )
 
 
 def test_mounted_apps(on):
@@ -281,8 +292,10 @@ def test_mounted_apps(on):
         Starlette(routes=[Mount("/sub", inner), Route("/", lambda _: PlainTextResponse("x"))]),
         "http:599,path==/",
     )
-    assert [get(outer, "/sub/"), get(outer, "/")] == [500, 599]
-    assert get_injector(inner).counts()["rule-1"] == RuleCounts(1, 1)
+    assert ([get(outer, "/sub/"), get(outer, "/")], get_injector(inner).counts()["rule-1"]) == (
+        [500, 599],
+        RuleCounts(1, 1),
+    )
 
 
 def test_flask_in_middleware_of_its_own(on):
@@ -306,16 +319,20 @@ def test_nested_the_outermost_with_a_matching_rule_decides(on, app, around):
     """One decision a request, by the outermost that has a rule for it."""
     inner, outer = Injector("http:500"), Injector("http:599,path=/outer,probability=0;http:598,path=/both")
     app = around(around(app, injector=inner), injector=outer)
-    assert [get(app, path) for path in ("/inner", "/outer", "/both")] == [500, 200, 598]
-    assert inner.counts() == {"rule-1": RuleCounts(1, 1)}
+    assert ([get(app, path) for path in ("/inner", "/outer", "/both")], inner.counts()) == (
+        [500, 200, 598],
+        {"rule-1": RuleCounts(1, 1)},
+    )
 
 
 @NESTED
 def test_nested_around_one_injector_counts_once(on, app, around):
     """The environment's injector around and inside: counts and journal see one request."""
     app = around(around(app))
-    assert [get(app) for _ in range(6)] == [503] * 5 + [200]
-    assert get_injector().counts() == {"five": RuleCounts(6, 5)}
+    assert ([get(app) for _ in range(6)], get_injector().counts()) == (
+        [503] * 5 + [200],
+        {"five": RuleCounts(6, 5)},
+    )
     with faultinject.inject("http:500,path=elsewhere") as faults:
         get(app)
     assert faults.attempts == 1
@@ -394,8 +411,11 @@ CALLABLES = {
 def test_any_callable(on, name):
     """WSGI or ASGI is recognised by the callable's arguments, or is given by `interface`."""
     app = install(CALLABLES[name]())
-    assert (awaits(app), get_injector(app)) == ("asgi" in name, get_injector())
-    assert [get(app) for _ in range(6)] == [503] * 5 + [200]
+    assert (awaits(app), get_injector(app), [get(app) for _ in range(6)]) == (
+        "asgi" in name,
+        get_injector(),
+        [503] * 5 + [200],
+    )
     assert awaits(install(decorated(asgi_app), interface="asgi"))
 
 
@@ -405,12 +425,18 @@ def test_objects_stay_what_they_are(on, name):
     app = CALLABLES[name]()
     kind = type(app)
     assert install(app) is install(app) is app
-    assert isinstance(app, kind)
-    assert (type(app).__qualname__, type(app).__module__) == (kind.__qualname__, kind.__module__)
+    assert (isinstance(app, kind), type(app).__qualname__, type(app).__module__) == (
+        True,
+        kind.__qualname__,
+        kind.__module__,
+    )
     assert inspect.signature(app) == inspect.signature(kind.__call__.__get__(app))
     assert inspect.getfullargspec(app).args == inspect.getfullargspec(kind()).args
-    assert (get(kind()), install(app, "http:500,times=1")) == (200, app)
-    assert [get(app) for _ in range(2)] == [500, 200]
+    assert (get(kind()), install(app, "http:500,times=1"), [get(app) for _ in range(2)]) == (
+        200,
+        app,
+        [500, 200],
+    )
 
 
 class Final:

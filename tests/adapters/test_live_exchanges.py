@@ -148,5 +148,7 @@ def test_a_middleware_outside_ends_no_cut_answer_well(caplog, rule, body, end, d
     if length:
         assert [each.body for each in seen] == [body, body]
     assert not any(each.body.endswith(b"0\r\n\r\n") for each in seen)
-    assert [each.did for each in injector.journal.outcomes] == [did, did]
-    assert caplog.text.count("put faultinject outermost") == 1
+    assert (
+        [each.did for each in injector.journal.outcomes],
+        caplog.text.count("put faultinject outermost"),
+    ) == ([did, did], 1)

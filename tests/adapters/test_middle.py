@@ -12,7 +12,7 @@ from tests.pairs import pairs
 from tests.rows import each_row
 
 from .conftest import Asgi, Wsgi
-from .transport import LEFT, READERS, WIRES, App, Broken, Taking, ended, hearing, last, only
+from .transport import LEFT, READERS, WIRES, App, Broken, Taking, ended, hearing, last, only, values
 
 WHOLE = b"0123456789"
 UPLOAD = (b"abcd", b"efgh", b"ij")
@@ -61,9 +61,8 @@ def test_an_upload_ends_after_so_many_bytes(wire, make_injector, rule, after, si
     else:
         assert seen.error is None
     assert (seen.status, seen.end, app.ran, counted(injector)) == (status, end, 0, 1)
-    outcome = only(injector)
-    assert (outcome.did, outcome.applied, outcome.when) == (did, False, "before")
-    assert (outcome.request_bytes, outcome.body_complete) == (after, after == 10)
+    found = values(only(injector), "did", "applied", "when", "request_bytes", "body_complete")
+    assert found == (did, False, "before", after, after == 10)
     if status and not inside:
         # An app under WSGI must not say so itself: its server does.
         said = "close" if wire.kind == "asgi" and after < 10 else None
@@ -89,8 +88,12 @@ def test_an_upload_that_ends_before(wire, make_injector, rule, inside, body, rec
     injector = make_injector(f"{rule},after_bytes=11,times=1", record_all=record_all)
     seen = wire(injector, app, "PUT" if upload else "GET", upload=upload, sized=sized, inside=inside)
     assert (seen.status, seen.body, seen.error) == (200, WHOLE, None)
-    assert (app.ran, app.body, counted(injector)) == (1, b"".join(upload), 0)
-    assert ended(injector) == ("nothing_to_cut", True, 200 if record_all else None)
+    assert (app.ran, app.body, counted(injector), ended(injector)) == (
+        1,
+        b"".join(upload),
+        0,
+        ("nothing_to_cut", True, 200 if record_all else None),
+    )
     if not rule.startswith("stall"):
         wire(injector, app, "PUT", upload=(b"x" * 12,), inside=inside)
         assert last(injector).injected
@@ -108,8 +111,11 @@ def test_an_app_that_fails(wire, make_injector, rule, how, did):
     """Its own failure goes out; a pause that it has met was given."""
     injector = make_injector(f"{rule},times=1")
     seen = wire(injector, Taking(fails="before", how=how), "PUT", upload=UPLOAD, sized=how is None)
-    assert isinstance(seen.error, Broken)
-    assert (ended(injector), counted(injector)) == ((did, True, None), did == "stalled")
+    assert (isinstance(seen.error, Broken), ended(injector), counted(injector)) == (
+        True,
+        (did, True, None),
+        did == "stalled",
+    )
 
 
 def test_nothing_is_read_behind_the_place_before_the_pause_is_over(send, make_injector, clock):
@@ -150,8 +156,12 @@ def test_a_wsgi_app_reads_all_of_an_upload_that_stalls(make_injector, clock, rea
     injector = make_injector("stall,duration=1h,after_bytes=5", waits=clock)
     more = {"wsgi.input": source, **({} if sized else CHUNKED)}
     answer = Wsgi()(injector, "PUT", body=body, app=app, **more)
-    assert clock.now - began == pytest.approx(3600)
-    assert (answer.status, app.body, answer.header("x-faultinject")) == (200, body, "rule-1")
+    assert (clock.now - began, answer.status, app.body, answer.header("x-faultinject")) == (
+        pytest.approx(3600),
+        200,
+        body,
+        "rule-1",
+    )
     assert (ended(injector), injector.counts()["rule-1"]) == (("stalled", True, 200), RuleCounts(1, 1))
     assert source.readable()
 

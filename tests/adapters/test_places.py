@@ -155,8 +155,10 @@ def test_one_at_a_time(served, rule, end):
     injector.use(f"{rule},path=held/ http:418,path=next/")
     with live.Client(port, "/held/a") as held:
         until(lambda: injector.journal.outcomes)
-        assert live.ask(port, "/held/b").saw == (200, PHOTO, "FIN")
-        assert injector.journal.outcomes[-1].did == "refused"
+        assert (live.ask(port, "/held/b").saw, injector.journal.outcomes[-1].did) == (
+            (200, PHOTO, "FIN"),
+            "refused",
+        )
         assert injector.counts()["rule-1"] == RuleCounts(2, 1)
         ENDS[end](injector, held)
         if end == "leaves":

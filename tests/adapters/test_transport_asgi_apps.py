@@ -52,8 +52,10 @@ def test_a_server_that_sends_files_itself_is_not_shown(servers, make_injector, r
     for _ in range(2):
         with suppress(ConnectionAbortedError):
             asyncio.run(wrapped(dict(scope), servers.messages(), recorder()[1]))
-    assert told == [{"http.response.early_hint"}, set(extensions)]
-    assert set(extensions) == set(scope["extensions"])
+    assert (told, set(extensions)) == (
+        [{"http.response.early_hint"}, set(extensions)],
+        set(scope["extensions"]),
+    )
 
 
 @WAYS
@@ -78,8 +80,11 @@ def test_what_comes_behind_an_answer_is_done(wire, make_injector, rule, inside):
     injector = make_injector(rule)
     # With one message more than an answer has.
     seen = wire(injector, saying(START, WHOLE, {"type": "http.response.body"}, background), inside=inside)
-    assert isinstance(seen.error, OSError) == (inside and "503" not in rule)
-    assert (done, injector.counts()["rule-1"].injected) == (["background"], 1)
+    assert (isinstance(seen.error, OSError), done, injector.counts()["rule-1"].injected) == (
+        inside and "503" not in rule,
+        ["background"],
+        1,
+    )
 
 
 @pytest.mark.parametrize(
@@ -161,8 +166,7 @@ def test_an_app_that_says_something_else(wire, make_injector, rule, said, saw, d
     """Than one answer; what was not done is given back."""
     injector = make_injector(f"{rule},times=1")
     seen = wire(injector, saying(*said), inside=inside)
-    assert (seen.saw, last(injector).did) == (saw, did)
-    assert (seen.error is None) == (not inside or did != "truncated")
+    assert (seen.saw, last(injector).did, seen.error is None) == (saw, did, not inside or did != "truncated")
     assert injector.counts()["rule-1"].injected == (did == "truncated")
 
 

@@ -36,5 +36,8 @@ def test_the_request_passes(wire, make_injector, http2, rule):
         assert (*ended(injector), outcome.response_bytes) == ("refused", True, None, None)
     assert (app.ran, app.closed, injector.counts()["rule-1"]) == (2, 2, RuleCounts(2, 0))
     wire(injector, app)
-    assert (last(injector).injected, injector.counts()["rule-1"]) == (True, RuleCounts(3, 1))
-    assert injector.finish() == 0
+    assert (last(injector).injected, injector.counts()["rule-1"], injector.finish()) == (
+        True,
+        RuleCounts(3, 1),
+        0,
+    )

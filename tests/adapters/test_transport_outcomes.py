@@ -8,15 +8,14 @@ import pytest
 from faultinject import RuleCounts
 from tests.pairs import pairs
 
-from .transport import WIRES, App, Broken, WsgiWire, only
+from .transport import WIRES, App, Broken, WsgiWire, only, values
 
 WHOLE = b"0123456789"
 
 
 def last(injector):
     """The journal's final outcome: the action, the app's run, status and bytes."""
-    outcome = injector.journal.outcomes[-1]
-    return outcome.did, outcome.applied, outcome.status, outcome.response_bytes
+    return values(injector.journal.outcomes[-1], "did", "applied", "status", "response_bytes")
 
 
 def counted(injector):
@@ -71,8 +70,7 @@ def test_a_connection_ends(wire, make_injector, rule, kept, pieces):
         assert seen.raw == b""
     ran = when == "after"
     assert last(injector) == (did, ran, *((200, kept) if of_answer else (None, None)))
-    assert (only(injector).when, app.ran, app.closed) == (when, ran, ran)
-    assert counted(injector) == RuleCounts(1, 1)
+    assert (only(injector).when, app.ran, app.closed, counted(injector)) == (when, ran, ran, RuleCounts(1, 1))
 
 
 SHAPED = {
@@ -111,16 +109,23 @@ def test_a_body_is_cut_slow_or_wrong(wire, make_injector, rule, length, pieces, 
     seen = wire(injector, app, inside=inside)
     assert time.monotonic() - began >= (0.05 if rule.startswith(("drip", "stall")) else 0)
     kept, wrong, did = SHAPED[rule]
-    assert (len(seen.body), seen.end) == (kept, "FIN")
-    assert sum(one != other for one, other in zip(seen.body, WHOLE, strict=False)) == wrong
+    assert (
+        len(seen.body),
+        seen.end,
+        sum(one != other for one, other in zip(seen.body, WHOLE, strict=False)),
+    ) == (kept, "FIN", wrong)
     if kept or not inside:
         assert (seen.status, seen.headers.get("content-length")) == (200, "10" if length else None)
     if inside and kept < 10:
         assert (seen.error.partial, seen.error.expected) == (kept, 10 - kept if length else None)
     else:
         assert seen.error is None
-    assert last(injector) == (did, True, 200, kept)
-    assert (app.ran, app.closed, counted(injector)) == (1, 1, RuleCounts(1, 1))
+    assert (last(injector), app.ran, app.closed, counted(injector)) == (
+        (did, True, 200, kept),
+        1,
+        1,
+        RuleCounts(1, 1),
+    )
 
 
 @pytest.mark.parametrize("inside", [False, True])
@@ -135,11 +140,17 @@ def test_of_a_documented_error(wire, make_injector, inside):
         injector = make_injector(rule)
         seen = wire(injector, app, inside=inside)
         assert (seen.status, seen.body[:60], len(seen.body)) == (503, whole[:60], kept)
-        assert (seen.headers["content-length"], seen.headers["x-faultinject"]) == (str(len(whole)), "rule-1")
-        assert last(injector) == (did, False, 503, kept)
+        assert (seen.headers["content-length"], seen.headers["x-faultinject"], last(injector)) == (
+            str(len(whole)),
+            "rule-1",
+            (did, False, 503, kept),
+        )
         assert only(injector).request_id in seen.headers["x-cos-request-id"]
-        assert (app.ran, counted(injector)) == (0, RuleCounts(1, 1))
-        assert isinstance(seen.error, ConnectionError) == (inside and did == "truncated")
+        assert (app.ran, counted(injector), isinstance(seen.error, ConnectionError)) == (
+            0,
+            RuleCounts(1, 1),
+            inside and did == "truncated",
+        )
 
 
 @pytest.mark.parametrize(
@@ -158,8 +169,11 @@ def test_an_app_that_fails(wire, make_injector, rule, fails, inside):
     injector = make_injector(f"{rule},times=1")
     seen = wire(injector, app, inside=inside)
     met = fails == "between" and rule.startswith("drip")
-    assert (last(injector)[0], counted(injector)) == ("dripped" if met else "app_failed", RuleCounts(1, met))
-    assert isinstance(seen.error, Broken)
+    assert (last(injector)[0], counted(injector), isinstance(seen.error, Broken)) == (
+        "dripped" if met else "app_failed",
+        RuleCounts(1, met),
+        True,
+    )
     if wire.kind == "wsgi":
         assert app.closed == (fails == "between")
     wire(injector, App(), inside=inside)
@@ -184,8 +198,11 @@ def test_a_gateway_answers_when_nothing_else_can_be_done(wire, make_injector, ou
     assert (seen.status, seen.headers["content-type"], seen.error) == (502, "text/html", None)
     assert b"<h1>502 Bad Gateway</h1>" in seen.body
     size = len(seen.body)
-    assert seen.headers["content-length"] == str(size)
-    assert (last(injector), counted(injector).injected) == (("answered", when == "after", 502, size), 1)
+    assert (seen.headers["content-length"], last(injector), counted(injector).injected) == (
+        str(size),
+        ("answered", when == "after", 502, size),
+        1,
+    )
     assert only(injector).fault == rule.partition(",")[0]
     assert only(injector).elapsed is None or only(injector).elapsed >= (0.05 if "hang" in rule else 0)
 
@@ -220,5 +237,8 @@ def test_the_server_s_thread_does_it(servers, make_injector, monkeypatch):
     """A hang that finds no thread is over before the WSGI adapter returns."""
     monkeypatch.setattr("threading.Thread.start", Mock(side_effect=RuntimeError("can't start new thread")))
     injector = make_injector("hang,duration=50ms")
-    assert WsgiWire(servers)(injector).saw == (0, b"", "FIN")
-    assert (only(injector).injected, injector.finish()) == (True, 0)
+    assert (WsgiWire(servers)(injector).saw, only(injector).injected, injector.finish()) == (
+        (0, b"", "FIN"),
+        True,
+        0,
+    )

@@ -34,25 +34,25 @@ def wire(servers):
 @each_row("app", MANNERS)
 def test_an_app_of_any_manner(wire, make_injector, rule, did, inside, app):
     """The body is changed like any other, and closed once, by the server or by us."""
-    closed = []
+    noted = App()
 
-    class Closing:
-        def __init__(self, *given):
-            self._pieces = app(*given)
-
-        def __iter__(self):
-            return iter(self._pieces)
-
-        def close(self):
-            closed.append(True)
+    def closing(*given):
+        noted.pieces = app(*given)
+        return noted
 
     injector = make_injector(rule)
-    seen = wire(injector, Closing, inside=inside, **{"wsgi.file_wrapper": FileWrapper})
+    seen = wire(injector, closing, inside=inside, **{"wsgi.file_wrapper": FileWrapper})
     wrong = sum(one != other for one, other in zip(seen.body, b"0123456789", strict=False))
-    assert (last(injector).did, len(seen.body), wrong) == did
-    assert (seen.status, last(injector).response_bytes, closed) == (200, len(seen.body), [True])
-    assert isinstance(seen.error, ConnectionError) == (inside and rule.startswith("truncate"))
-    assert injector.counts()["rule-1"].injected == 1
+    assert (
+        (last(injector).did, len(seen.body), wrong),
+        seen.status,
+        last(injector).response_bytes,
+        noted.closed,
+    ) == (did, 200, len(seen.body), 1)
+    assert (isinstance(seen.error, ConnectionError), injector.counts()["rule-1"].injected) == (
+        inside and rule.startswith("truncate"),
+        1,
+    )
 
 
 @SHAPES
@@ -151,8 +151,10 @@ def test_there_is_nothing_to_cut(servers, make_injector, rule, answer, record_al
     """The app's answer goes out, and the journal says so; its status is noted if all are."""
     status = int(ANSWERS[answer][1][:3])
     injector = make_injector(f"{rule},times=1", record_all=record_all)
-    assert ask(servers, injector, answer) == (status, b"")
-    assert ended(injector) == ("nothing_to_cut", True, status if record_all else None)
+    assert (ask(servers, injector, answer), ended(injector)) == (
+        (status, b""),
+        ("nothing_to_cut", True, status if record_all else None),
+    )
     assert (injector.counts()["rule-1"].injected, injector.errors) == (0, [])
 
 
@@ -185,5 +187,8 @@ def test_an_error_for_head(servers, make_injector, rule):
     """Ours has no body either; a connection that the server does not show is a gateway's."""
     injector = make_injector(rule)
     status = 502 if rule.startswith(("reset", "close")) else 503
-    assert ask(servers, injector, "HEAD") == (status, b"")
-    assert (last(injector).did, last(injector).status) == ("answered", status)
+    assert (ask(servers, injector, "HEAD"), last(injector).did, last(injector).status) == (
+        (status, b""),
+        "answered",
+        status,
+    )

@@ -68,8 +68,10 @@ def test_waits_end_with_the_scenario(send, clock, make, rule, end):
     """If the scenario is replaced or switched off, waits end at once, as they were decided."""
     injector = make(rule)
     clock.at(30, lambda: end(injector))
-    assert send(injector).status == (200 if rule.startswith(OF_THE_APP) else 503)
-    assert clock.now == pytest.approx(30)
+    assert (send(injector).status, clock.now) == (
+        200 if rule.startswith(OF_THE_APP) else 503,
+        pytest.approx(30),
+    )
 
 
 def test_waits_end_when_it_expires(send, clock):
@@ -78,8 +80,7 @@ def test_waits_end_when_it_expires(send, clock):
     unix = [1_767_225_600.0]
     injector = Injector("http:503,delay=90s", environ=environ, clock=lambda: unix[0], waits=clock)
     clock.at(4, lambda: unix.append(unix.pop() + 3600))
-    assert (send(injector).status, clock.now) == (503, pytest.approx(5, abs=1.01))
-    assert send(injector).status == 200
+    assert (send(injector).status, clock.now, send(injector).status) == (503, pytest.approx(5, abs=1.01), 200)
 
 
 async def nobody(message):
@@ -153,25 +154,43 @@ def test_latency_hands_on_what_the_server_says(
 STOPPED_WHILE_IT_READS = {"CONTENT_LENGTH": "10", "wsgi.input": SimpleNamespace(read=sys.exit)}
 
 
-@pytest.mark.parametrize("inside", [False, True])
+class Timeout(BaseException):
+    """As gevent's, or one of an alarm, which is raised in the wait."""
+
+
+def time_out():
+    raise Timeout
+
+
 @pytest.mark.parametrize(
-    ("rule", "more"),
+    ("rule", "more", "inside", "ends", "error"),
     [
-        ("http:503,delay=1h", {}),
-        ("http:503,delay=1h,when=after", {}),
-        ("latency,delay=1h", {}),
-        ("http:503", STOPPED_WHILE_IT_READS),
+        # gunicorn ends a sync worker that takes too long with SystemExit, wherever it is.
+        *(
+            (rule, more, inside, sys.exit, SystemExit)
+            for inside in (False, True)
+            for rule, more in (
+                ("http:503,delay=1h", {}),
+                ("http:503,delay=1h,when=after", {}),
+                ("latency,delay=1h", {}),
+                ("http:503", STOPPED_WHILE_IT_READS),
+            )
+        ),
+        # The client of a server has not given up: the server has, as by a time-out of gevent.
+        ("latency,delay=1h", {}, False, time_out, Timeout),
     ],
 )
-def test_a_worker_that_is_stopped_gives_the_take_back(servers, clock, make, rule, more, inside):
-    """gunicorn ends a sync worker that takes too long with SystemExit, wherever it is."""
-    clock.at(30, sys.exit)
+def test_a_server_that_gives_up_a_request_gives_the_take_back(
+    servers, clock, make, rule, more, inside, ends, error
+):
+    """Nobody gets the fault any more."""
+    clock.at(30, ends)
     injector = make(f"{rule},times=1")
 
     environ = servers.environ("PUT", **more)
     if inside:
         del environ["REMOTE_PORT"]
-    with pytest.raises(SystemExit):
+    with pytest.raises(error):
         WSGIFaultMiddleware(App().wsgi, injector=injector)(environ, None)
     assert (only(injector).did, injector.counts()["rule-1"].injected) == ("failed", 0)
 
@@ -207,8 +226,12 @@ def test_a_late_app_that_fails_when_it_is_read(servers, clock, make_injector, no
     with pytest.raises(LookupError):
         next(iter(WSGIFaultMiddleware(app, injector=injector)(servers.environ(), None)))
     gc.collect()
-    assert (only(injector).did, only(injector).answered) == ("delayed", None)
-    assert (injector.counts()["rule-1"].injected, injector.finish()) == (1, 0)
+    assert (
+        only(injector).did,
+        only(injector).answered,
+        injector.counts()["rule-1"].injected,
+        injector.finish(),
+    ) == ("delayed", None, 1, 0)
 
 
 IMPATIENT = [
@@ -217,14 +240,6 @@ IMPATIENT = [
     ("http:503,delay=1h", "failed", False),
     ("corrupt,delay=1h", "failed", False),
 ]
-
-
-class Timeout(BaseException):
-    """As gevent's, or one of an alarm, which is raised in the wait."""
-
-
-def time_out():
-    raise Timeout
 
 
 @pytest.mark.parametrize("record_all", [False, True], ids=["matched", "record_all"])
@@ -252,19 +267,6 @@ def test_a_test_client_s_own_time_out_has_met_the_latency(
     # The wait before the next attempt begins where this one was given up.
     assert (outcome.answered is not None) == (did == "delayed" and not applied)
     assert injector.injected == injector.counts()["rule-1"].injected == (did == "delayed")
-
-
-def test_a_server_that_gives_up_a_request_gives_the_take_back(servers, clock, make):
-    """The client of a server has not given up: the server has, as by a time-out of gevent."""
-
-    def time_out():
-        raise Timeout
-
-    clock.at(30, time_out)
-    injector = make("latency,delay=1h,times=1")
-    with pytest.raises(Timeout):
-        WSGIFaultMiddleware(App().wsgi, injector=injector)(servers.environ(), None)
-    assert (only(injector).did, injector.counts()["rule-1"].injected) == ("failed", 0)
 
 
 def test_what_follows_a_time_out_is_its_retry(servers):

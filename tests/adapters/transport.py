@@ -135,10 +135,14 @@ def only(injector):
     return outcome
 
 
+def values(outcome, *names):
+    """An outcome's values of these names."""
+    return tuple(getattr(outcome, name) for name in names)
+
+
 def ended(injector):
     """The last outcome: the action, whether the app ran, and the status."""
-    outcome = last(injector)
-    return outcome.did, outcome.applied, outcome.status
+    return values(last(injector), "did", "applied", "status")
 
 
 class Seen:
@@ -295,13 +299,17 @@ def head_of(status, headers):
     return f"HTTP/1.1 {status}\r\n{lines}\r\n".encode("latin-1")
 
 
-class WsgiWire:
-    """A small server that sends nothing before the first piece of a body, as WSGI demands."""
-
-    kind = "wsgi"
+class Wire:
+    """A small server with the makers of requests."""
 
     def __init__(self, makers):
         self._makers = makers
+
+
+class WsgiWire(Wire):
+    """A small server that sends nothing before the first piece of a body, as WSGI demands."""
+
+    kind = "wsgi"
 
     def __call__(self, injector, app=None, method="GET", target="/", *, inside=False, **more):
         call = (app or App()).wsgi if isinstance(app, App | None) else app
@@ -347,13 +355,10 @@ class WsgiWire:
             getattr(result, "close", lambda: None)()
 
 
-class AsgiWire:
+class AsgiWire(Wire):
     """A small server whose `send` belongs to an object with the connection, as uvicorn's does."""
 
     kind = "asgi"
-
-    def __init__(self, makers):
-        self._makers = makers
 
     def __call__(self, injector, app=None, method="GET", target="/", *, inside=False, **more):
         call = (app or App()).asgi if isinstance(app, App | None) else app

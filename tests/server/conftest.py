@@ -17,6 +17,7 @@ ANSWERS = {
     "/endless": (None, [b"no ", b"", b"length"]),
     "/short": (b"10", [b"short"]),
     "/breaks": (b"10", [b"begun"]),
+    "/long": (b"4", [b"lo", b"nger"]),
 }
 """Answers' announced lengths, and their pieces."""
 ASKED = []
@@ -121,7 +122,6 @@ ERRORS = {
 }
 HEADS = {
     "/nothing": ("204 No Content", [("Content-Length", "0")], [b"something"]),
-    "/long": ("200 OK", [("Content-Length", "4")], [b"long", b"er"]),
     "/closes": (
         "299 Fine By Us",
         [("Content-Length", "2"), ("X-ODD", "y"), ("Connection", "Close")],

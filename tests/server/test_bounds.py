@@ -31,6 +31,7 @@ HEAD = b"PUT /read HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n"
 HALF_BODY = HEAD + b"x"
 WHOLE = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 ASKING = HEAD.replace(b"/read", b"/wait").replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n")
+WAIT = WHOLE.replace(b"/ ", b"/wait ")
 MUCH = 64 << 20
 """Bytes that no kernel keeps for a client."""
 
@@ -77,6 +78,37 @@ def app():
 def connected(server):
     with socket.create_connection(server.server_address, timeout=PATIENCE) as sock:
         yield sock
+
+
+@contextmanager
+def waiting(server, app, sent=WAIT):
+    """In this block a client waits for its answer, which comes behind it."""
+    with connected(server) as sock:
+        sock.sendall(sent)
+        assert app.asked.acquire(timeout=PATIENCE)
+        yield
+        app.may_answer.set()
+        assert answer(sock).endswith(b"/wait")
+
+
+@pytest.fixture
+def over_tls(app):
+    """From a number of connections to a server, and what connects to it over TLS."""
+    pytest.importorskip("trustme")
+    with certificate() as made, ExitStack() as stack:
+        trusting = ssl.create_default_context(cafile=made.authority)
+
+        def serve(connections):
+            limits = Limits(connections=connections)
+            server = stack.enter_context(Server(app, limits=limits, context=made.context))
+
+            def secured():
+                below = stack.enter_context(connected(server))
+                return stack.enter_context(trusting.wrap_socket(below, server_hostname="localhost"))
+
+            return server, secured
+
+        yield serve
 
 
 def idle(sock):
@@ -136,10 +168,12 @@ SILENT = {
 @pytest.mark.parametrize("be_silent", SILENT.values(), ids=SILENT)
 def test_one_more_ends_the_one_that_is_silent_for_longest(app, be_silent):
     """Not one that waits for its answer, nor a later silent one; the new one is answered."""
-    with Server(app, limits=Limits(connections=3)) as server, ExitStack() as stack:
-        waiting, later, silent = (stack.enter_context(connected(server)) for _ in range(3))
-        waiting.sendall(ASKING)
-        assert app.asked.acquire(timeout=PATIENCE)
+    with (
+        Server(app, limits=Limits(connections=3)) as server,
+        waiting(server, app, ASKING),
+        ExitStack() as stack,
+    ):
+        later, silent = (stack.enter_context(connected(server)) for _ in range(2))
         be_silent(silent)
         for _ in range(2):  # the first one may be read before what the other has sent
             idle(later)
@@ -147,25 +181,14 @@ def test_one_more_ends_the_one_that_is_silent_for_longest(app, be_silent):
         assert ends(silent)
         idle(new)
         idle(later)
-        app.may_answer.set()
-        assert answer(waiting).endswith(b"/wait")
 
 
-def test_a_handshake_of_tls_counts(app):
+def test_a_handshake_of_tls_counts(over_tls):
     """One that never ends takes no place from others, nor do those that have failed."""
-    pytest.importorskip("trustme")
-    with certificate() as made, ExitStack() as stack:
-        trusting = ssl.create_default_context(cafile=made.authority)
-        server = stack.enter_context(Server(app, limits=Limits(connections=2), context=made.context))
-        silent, wrong = (stack.enter_context(connected(server)) for _ in range(2))
+    server, secured = over_tls(2)
+    with connected(server) as silent, connected(server) as wrong:
         wrong.sendall(WHOLE)
         assert ends(wrong)
-
-        def secured():
-            return stack.enter_context(
-                trusting.wrap_socket(stack.enter_context(connected(server)), server_hostname="localhost")
-            )
-
         first = secured()
         idle(first)
         second = secured()
@@ -174,24 +197,17 @@ def test_a_handshake_of_tls_counts(app):
             idle(each)
 
 
-def test_an_end_of_tls_that_is_not_confirmed(app, monkeypatch):
+def test_an_end_of_tls_that_is_not_confirmed(over_tls, monkeypatch):
     """The connection counts until it ends."""
-    pytest.importorskip("trustme")
     monkeypatch.setattr("asyncio.constants.SSL_SHUTDOWN_TIMEOUT", 10 * PATIENCE)
-    with certificate() as made, ExitStack() as stack:
-        trusting = ssl.create_default_context(cafile=made.authority)
-        server = stack.enter_context(Server(app, limits=Limits(connections=1), context=made.context))
-
-        def secured():
-            return trusting.wrap_socket(stack.enter_context(connected(server)), server_hostname="localhost")
-
-        first = stack.enter_context(secured())
-        first.sendall(WHOLE.replace(b"Host", b"Connection: close\r\nHost"))
-        assert answer(first)
-        idle(stack.enter_context(secured()))
-        with socket.fromfd(first.fileno(), socket.AF_INET, socket.SOCK_STREAM) as below:
-            below.settimeout(PATIENCE)
-            assert ends(below)
+    _, secured = over_tls(1)
+    first = secured()
+    first.sendall(WHOLE.replace(b"Host", b"Connection: close\r\nHost"))
+    assert answer(first)
+    idle(secured())
+    with socket.fromfd(first.fileno(), socket.AF_INET, socket.SOCK_STREAM) as below:
+        below.settimeout(PATIENCE)
+        assert ends(below)
 
 
 def test_a_client_that_does_not_take_an_answer_that_goes_on(app):
@@ -213,13 +229,8 @@ def is_answered(server):
 
 def test_where_all_wait_for_their_answers(app):
     """The new one ends: no request that is under way is cut."""
-    with Server(app, limits=Limits(connections=1)) as server, connected(server) as waiting:
-        waiting.sendall(WHOLE.replace(b"/ ", b"/wait "))
-        assert app.asked.acquire(timeout=PATIENCE)
-        with connected(server) as new:
-            assert ends(new)
-        app.may_answer.set()
-        assert answer(waiting).endswith(b"/wait")
+    with Server(app, limits=Limits(connections=1)) as server, waiting(server, app), connected(server) as new:
+        assert ends(new)
 
 
 def test_those_that_have_ended_do_not_count(app):
@@ -234,24 +245,23 @@ def test_those_that_have_ended_do_not_count(app):
         idle(first)
 
 
-def test_there_are_fewer_where_few_files_can_be_open(app, monkeypatch):
-    """A quarter of them is for others."""
-    monkeypatch.setattr(resource, "getrlimit", lambda _: (4, 4))
-    with Server(app, limits=Limits(connections=100)) as server, ExitStack() as stack:
-        first, *others = (stack.enter_context(connected(server)) for _ in range(4))
+@pytest.mark.parametrize(
+    ("files", "told", "held"),
+    [
+        # A quarter of them is for others.
+        (4, 100, 3),
+        (resource.RLIM_INFINITY, 1, 1),
+    ],
+    ids=["few files", "no limit of files"],
+)
+def test_there_are_fewer_where_few_files_can_be_open(app, monkeypatch, files, told, held):
+    """A process without a limit of files has as many connections as it was told."""
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (files, files))
+    with Server(app, limits=Limits(connections=told)) as server, ExitStack() as stack:
+        first, *others = (stack.enter_context(connected(server)) for _ in range(held + 1))
         assert ends(first)
         for other in others:
             idle(other)
-
-
-def test_a_process_without_a_limit_of_files(app, monkeypatch):
-    """Has as many connections as it was told."""
-    monkeypatch.setattr(resource, "getrlimit", lambda _: (resource.RLIM_INFINITY,) * 2)
-    with Server(app, limits=Limits(connections=1)) as server, connected(server) as first:
-        idle(first)
-        with connected(server) as new:
-            assert ends(first)
-            idle(new)
 
 
 def test_websockets_count_until_they_end_and_stay():
@@ -323,15 +333,10 @@ def test_what_does_not_come_in_time(app, be_slow):
 
 def test_what_comes_in_time_may_wait_for_its_answer(app):
     """Also where the next request has begun behind it."""
-    limits = Limits(request=SOON)
-    with Server(app, limits=limits) as server, connected(server) as waiting:
-        waiting.sendall(WHOLE.replace(b"/ ", b"/wait ") + WHOLE[:20])
-        assert app.asked.acquire(timeout=PATIENCE)
+    with Server(app, limits=Limits(request=SOON)) as server, waiting(server, app, WAIT + WHOLE[:20]):
         for _ in range(2):
             with connected(server) as later:
                 assert ends(later)
-        app.may_answer.set()
-        assert answer(waiting).endswith(b"/wait")
 
 
 def test_what_clients_never_meet():

@@ -158,8 +158,11 @@ def test_the_files():
     pytest.importorskip("trustme")
     with pytest.raises(ValueError, match="mine"), certificate("192.0.2.7") as made:
         file = Path(made.authority)
-        assert ([*file.parent.iterdir()], file.name) == ([file], "authority.pem")
-        assert made.trust == dict.fromkeys(VARIABLES, made.authority)
+        assert ([*file.parent.iterdir()], file.name, made.trust) == (
+            [file],
+            "authority.pem",
+            dict.fromkeys(VARIABLES, made.authority),
+        )
         assert b"PRIVATE" not in file.read_bytes()
         raise ValueError("mine")
     assert not file.parent.exists()

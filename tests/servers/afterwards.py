@@ -5,6 +5,7 @@ connection again unless the answer, or its end, says otherwise.
 """
 
 import json
+from contextlib import closing
 
 from .apps import photo
 from .faults import code, empty
@@ -56,23 +57,19 @@ class Exchange:
 
     # The situations: each sends the first request and gives its answer.
 
-    def no_body(self):
+    def no_body(self, method="GET"):
         """GET."""
         self.path = self.path.removesuffix("put") + "photos/1000"
-        self.client.send(request("GET", self.path))
-        return self.client.answer(patience=PATIENCE)
+        return self.client.ask(method, self.path)
 
     def bodiless(self):
         """HEAD: of an answer without a body nothing is cut."""
-        self.path = self.path.removesuffix("put") + "photos/1000"
         self.gives = EMPTY
-        self.client.send(request("HEAD", self.path))
-        return self.client.answer("HEAD", patience=PATIENCE)
+        return self.no_body("HEAD")
 
     def body(self):
         """The whole body at once, with its length."""
-        self.client.send(request("PUT", self.path, BODY))
-        return self.client.answer(patience=PATIENCE)
+        return self.client.ask("PUT", self.path, BODY)
 
     def chunks(self):
         """The whole body at once, in chunks."""
@@ -152,14 +149,12 @@ class Exchange:
         if not keeps(answer):
             kept = CLOSED if answer.line and answer.whole else BROKEN
         else:
-            self.client.send(request("GET", self.then))
-            found = self.client.answer(patience=PATIENCE)
+            found = self.client.ask("GET", self.then)
             if found.line or found.end == "open":
                 return self.right(found) or KEPT
             kept = ENDED
         self.client.close()
-        with self.server.connect() as client:
-            return self.right(client.ask("GET", self.then, more="Connection: close\r\n")) or kept
+        return self.right(self.server.ask(self.then)) or kept
 
     def right(self, found):
         """Empty, or what is wrong with the answer to the next request."""
@@ -200,18 +195,14 @@ def tried(server, cases=CASES):
     seen, nexts = {}, {}
     for case in cases:
         rule, situation = case
-        exchange = Exchange(server, rule)
-        try:
+        with closing(Exchange(server, rule)) as exchange:
             answer = getattr(exchange, situation)()
             if exchange.check(answer):
                 seen[case] = exchange.next(answer)
                 nexts[case] = exchange.then
             else:
                 seen[case] = f"wrong: {answer!r} {answer.body[:60]!r}"
-        finally:
-            exchange.close()
-    with server.connect() as client:
-        counts = json.loads(client.ask("GET", "/counts", more="Connection: close\r\n").body)
+    counts = json.loads(server.ask("/counts").body)
     for case, path in nexts.items():
         if counts[path] != 1:
             seen[case] += f", met {counts[path]} times"

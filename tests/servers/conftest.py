@@ -1,17 +1,30 @@
 """The servers that the tests of one process share."""
 
+from functools import cache
+from types import SimpleNamespace
+
 import pytest
 
-from .launch import Pool
+from .launch import Server
 from .rules import RULES
 
 
 @pytest.fixture(scope="session")
 def pool(tmp_path_factory):
-    """Every server with all the rules, by path."""
-    running = Pool(tmp_path_factory, RULES)
-    yield running
-    running.stop()
+    """`pool.get(name)` gives a server with all the rules by path, for the whole run."""
+    running = []
+
+    @cache
+    def get(name):
+        running.append(Server(name, tmp_path_factory.mktemp("server"), RULES))
+        return running[-1]
+
+    yield SimpleNamespace(get=get)
+    # Asked all before any is waited for.
+    for server in running:
+        server.leave()
+    for server in running:
+        server.stop()
 
 
 def server_of(item):

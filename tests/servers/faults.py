@@ -167,23 +167,31 @@ PART = 100_000
 """Of the long body what comes before a fault in its middle."""
 
 
+def begin_upload(client, path, size, *, seconds):
+    """Send so many bytes of the long body, for which there is no answer within these seconds."""
+    client.send(request("PUT", path, more=f"Content-Length: {len(LONG)}\r\n") + LONG[:size])
+    early = client.answer(patience=seconds)
+    assert (early.line, early.end) == ("", "open")
+
+
+def in_two_parts(trial, client, first, rest, seconds, early):
+    """Send a part and, without an answer to it, the rest; returns the answer and when it came."""
+    client.send(first)
+    answer = client.answer(patience=trial.patience(seconds, early))
+    if answer.end != "open":
+        return answer, early
+    client.send(rest)
+    return client.answer(), "after the whole upload"
+
+
 def in_an_upload(rule, right):
     """The answer comes after these bytes of the upload, unless the server reads it whole first."""
 
     def broken(trial):
         path = trial.path(rule, "put")
-        head = request("PUT", path, more=f"Content-Length: {len(LONG)}\r\n")
         with trial.server.connect() as client:
-            client.send(head + LONG[: PART - 1])
-            early = client.answer(patience=0.2)
-            assert (early.line, early.end) == ("", "open")
-            client.send(LONG[PART - 1 : PART])
-            answer = client.answer(patience=trial.patience(1.5, "at the byte"))
-            when = "at the byte"
-            if answer.end == "open":
-                client.send(LONG[PART:])
-                answer = client.answer()
-                when = "after the whole upload"
+            begin_upload(client, path, PART - 1, seconds=0.2)
+            answer, when = in_two_parts(trial, client, LONG[PART - 1 : PART], LONG[PART:], 1.5, "at the byte")
         assert right(answer)
         assert trial.server.ran(path) == 0
         outcome = trial.server.outcome(path, until=lambda outcome: outcome["request_bytes"] is not None)
@@ -209,11 +217,8 @@ def stall_middle(trial):
     waited = []
     for first in PART - 1, PART:
         path = trial.path("stall-middle", "put")
-        head = request("PUT", path, more=f"Content-Length: {len(LONG)}\r\n")
         with trial.server.connect() as client:
-            client.send(head + LONG[:first])
-            early = client.answer(patience=1.3)
-            assert (early.line, early.end) == ("", "open")
+            begin_upload(client, path, first, seconds=1.3)
             client.send(LONG[first:])
             answer = client.answer()
         digest = sha256(LONG).hexdigest().encode()
@@ -299,13 +304,8 @@ def part_of_an_upload(trial, rule, right):
     """Send a small part of an upload; when nothing is said about it, the rest."""
     path = trial.path(rule, "put")
     with trial.server.connect() as client:
-        when = "before the whole upload"
-        client.send(request("PUT", path, b"x" * 300_000)[:1000])
-        answer = client.answer(patience=trial.patience(1, when))
-        if answer.end == "open":
-            client.send(b"x" * 300_000)
-            answer = client.answer()
-            when = "after the whole upload"
+        first = request("PUT", path, b"x" * 300_000)[:1000]
+        answer, when = in_two_parts(trial, client, first, b"x" * 300_000, 1, "before the whole upload")
     assert right(answer)
     return trial.seen(f"{ending(answer)} {when}", path)
 

@@ -239,14 +239,19 @@ class Server(Started):
     def wait_until_ready(self):
         def answers():
             assert self.process.poll() is None, f"{self.name} ended: {self.log}"
-            with suppress(ConnectionError, FileNotFoundError), self.connect() as client:
-                return client.ask("GET", "/ready/photos/1", more="Connection: close\r\n").status == 200
+            with suppress(ConnectionError, FileNotFoundError):
+                return self.ask("/ready/photos/1").status == 200
 
         wait_until(answers, f"{self.name} does not answer", patience=STARTS_WITHIN)
 
     def connect(self, **options):
         """A connection to it."""
         return Client(self.address, self.tls, **options)
+
+    def ask(self, path):
+        """The answer to a GET on a connection of its own."""
+        with self.connect() as client:
+            return client.ask("GET", path, more="Connection: close\r\n")
 
     def outcomes(self):
         """The journal's line of each request, by path and in the order of arrival."""
@@ -277,8 +282,7 @@ class Server(Started):
 
     def ran(self, path):
         """Count the requests for a path that reached the app."""
-        with self.connect() as client:
-            return int(client.ask("GET", f"/ran?{path}", more="Connection: close\r\n").body)
+        return int(self.ask(f"/ran?{path}").body)
 
     def pids(self):
         """The processes of the server."""
@@ -296,25 +300,3 @@ class Server(Started):
         ours = f":{self.address[1]:04X}"
         rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
         return {int(row[2].partition(":")[2], 16) for row in rows if row[1].endswith(ours) and row[3] in HELD}
-
-
-class Pool:
-    """Servers that are started for the first test that needs them, and end after the last one."""
-
-    def __init__(self, folders, rules):
-        self._folders = folders
-        self._rules = rules
-        self._running = {}
-
-    def get(self, name):
-        """The running server of that name."""
-        if name not in self._running:
-            self._running[name] = Server(name, self._folders.mktemp("server"), self._rules)
-        return self._running[name]
-
-    def stop(self):
-        """End them all."""
-        for server in self._running.values():
-            server.leave()
-        for server in self._running.values():
-            server.stop()

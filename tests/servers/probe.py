@@ -25,28 +25,20 @@ class Answer:
     """
 
     def __init__(self):
-        self.interim = []
-        self.line = ""
-        self.fields = []
+        self.line = self.end = ""
         self.body = b""
         self.whole = False
-        self.head_at = None
-        self.done_at = None
-        self.times = []
-        self.end = ""
+        self.head_at = self.done_at = None
+        self.interim, self.fields, self.times = [], [], []
 
     @property
     def status(self):
         """The number in the status line; 0 without one."""
         return int(self.line.split()[1]) if self.line else 0
 
-    def all(self, name):
-        """The values of a header, any case."""
-        return [value for each, value in self.fields if each.lower() == name.lower()]
-
     def one(self, name):
-        """The value of a header that is there at most once; None without it."""
-        found = self.all(name)
+        """The value of a header, any case, that is there at most once; None without it."""
+        found = [value for each, value in self.fields if each.lower() == name.lower()]
         assert len(found) < 2, found
         return found[0] if found else None
 

@@ -1,5 +1,7 @@
 """After every fault, with every kind of body, the next request is answered right."""
 
+from contextlib import closing
+
 import pytest
 
 from tests.pairs import fewest, pairs
@@ -104,13 +106,10 @@ def marked(cases):
 )
 def test_a_connection_that_is_to_close_does(pool, name, situation):
     """`set.connection=close` is announced once, and done, by every server."""
-    exchange = Exchange(started(pool, name), "error-closes")
-    try:
+    with closing(Exchange(started(pool, name), "error-closes")) as exchange:
         answer = getattr(exchange, situation)()
         assert exchange.check(answer)
         assert (answer.one("connection").lower(), exchange.client.end()) == ("close", ("FIN", b""))
-    finally:
-        exchange.close()
 
 
 UNREAD = {

@@ -12,8 +12,8 @@ import pytest
 from tests.started import Started, executable
 from tests.until import STARTS_WITHIN, until
 
-from .apps import PIECES, photo
-from .faults import flipped
+from .apps import photo
+from .faults import STREAM, flipped
 from .launch import HERE
 from .probe import Client
 
@@ -48,7 +48,6 @@ http {{
     }}
 }}
 """
-STREAM = b"".join(PIECES)
 RULES = {
     "drip": "drip,rate=50000",
     "stall": "stall,duration=50ms,when=after,after_bytes=1500",
@@ -179,5 +178,4 @@ def test_an_answer_of_ours(servers, rule, status):
     """Nothing is written past the server."""
     back, front = servers
     answer = front.ask(f"/{rule}/photos/1")
-    assert (answer.status, answer.whole) == (status, True)
-    assert back.wrote(f"/{rule}/photos/1", "answered")
+    assert (answer.status, answer.whole, back.wrote(f"/{rule}/photos/1", "answered")) == (status, True, True)

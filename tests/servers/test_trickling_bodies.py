@@ -1,7 +1,8 @@
 """On every server, a trickling body gets its fault after ten seconds, and frees a worker."""
 
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
@@ -24,29 +25,20 @@ WAYS = {
 }
 
 
-class Trickle(threading.Thread):
-    """A client that sends five bytes a second, and never stops before it has its answer."""
-
-    def __init__(self, server, way):
-        super().__init__(daemon=True)
-        self.server = server
-        self.answer = None
-        self.took = 0.0
-        more, self.piece = WAYS[way]
-        self.path = f"/error/trickle-{next(server.numbers)}"
-        self.head = request("PUT", self.path, more=more)
-        if way == "one chunk":
-            self.head = self.head.removesuffix(b"\r\n\r\n") + b"\r\n"
-
-    def run(self):
-        with self.server.connect() as client:
-            began = time.monotonic()
-            client.send(self.head)
-            while client.silent() and time.monotonic() - began < LONGEST + MARGIN:
-                client.send(self.piece)
-                time.sleep(PAUSE)
-            self.took = time.monotonic() - began
-            self.answer = client.answer("PUT", patience=1)
+def trickle(server, way):
+    """Send five bytes a second until there is an answer: its path, the seconds, and the answer."""
+    more, piece = WAYS[way]
+    path = f"/error/trickle-{next(server.numbers)}"
+    head = request("PUT", path, more=more)
+    if way == "one chunk":
+        head = head.removesuffix(b"\r\n\r\n") + b"\r\n"
+    with server.connect() as client:
+        began = time.monotonic()
+        client.send(head)
+        while client.silent() and time.monotonic() - began < LONGEST + MARGIN:
+            client.send(piece)
+            time.sleep(PAUSE)
+        return path, time.monotonic() - began, client.answer("PUT", patience=1)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -54,25 +46,21 @@ def test_ten_seconds_are_ten_seconds(pool, way):
     """All servers at once: each answers in time with the fault, and then answers somebody else."""
     # cheroot gives no byte of a chunk before it has all of it.
     names = [name for name in NAMES if way != "one chunk" or not name.startswith("cheroot")]
-    clients = [Trickle(pool.get(name), way) for name in names]
-    for each in clients:
-        each.start()
-    wrong = {}
-    for each in clients:
-        each.join()
-        in_time = each.took < LONGEST + MARGIN
-        if in_time != (slow_body(each.server.name) == SLOW_BODY):
-            wrong[each.server.name] = each.took
+    servers, wrong = [pool.get(name) for name in names], {}
+    with ThreadPoolExecutor(len(servers)) as threads:
+        found = list(threads.map(partial(trickle, way=way), servers))
+    for server, (path, took, answer) in zip(servers, found, strict=True):
+        in_time = took < LONGEST + MARGIN
+        if in_time != (slow_body(server.name) == SLOW_BODY):
+            wrong[server.name] = took
         elif in_time:
-            outcome = each.server.outcome(each.path)
-            seen = each.answer.status, each.answer.whole, outcome["did"] in ("drain_cut", "answered")
+            outcome = server.outcome(path)
+            seen = answer.status, answer.whole, outcome["did"] in ("drain_cut", "answered")
             if seen != (503, True, True) or outcome["body_complete"]:
-                wrong[each.server.name] = seen
+                wrong[server.name] = seen
     assert wrong == {}
-    for each in clients:
-        with each.server.connect() as other:
-            answer = other.ask("GET", "/else/photos/100", more="Connection: close\r\n")
-        assert answer.status == 200, each.server.name
+    for server in servers:
+        assert server.ask("/else/photos/100").status == 200, server.name
 
 
 def test_the_servers_that_buffer():
