@@ -8,6 +8,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from inspect import signature
 from pkgutil import resolve_name
 from threading import Lock, Thread
 from typing import Any, TextIO
@@ -17,7 +18,7 @@ from faultinject.conformance.plan import PlannedCall
 from faultinject.journal.call_window import text_of
 
 # Takes an endpoint and a bucket; returns an object with `close` and some of the methods `put`, `get`, `post` and
-# `complete`, each of which takes a key.
+# `complete`, each of which takes a key; `complete` may also take `etag`.
 Factory = Callable[[str, str], Any]
 # Takes the key of a call that has ended, whether it succeeded, and the text of its error.
 Tell = Callable[[str, bool, str | None], None]
@@ -59,7 +60,9 @@ class InThreads:
 
     def _do(self, call: PlannedCall) -> None:
         try:
-            getattr(self._clients[call.phase], call.kind)(call.key)
+            make_call = getattr(self._clients[call.phase], call.kind)
+            takes_etag = call.kind == "complete" and "etag" in signature(make_call).parameters
+            make_call(call.key, **({"etag": plan.ETAG} if takes_etag else {}))
         except Exception as error:
             self._tell(call.key, False, text_of(error, str(error)))
         else:

@@ -63,8 +63,8 @@ faultinject then shows the command's standard error. If no request arrives at al
 3, and the first line has the first error that the command answered.
 
 A client in Python may be a factory instead of a command: `--client MODULE:FACTORY`. FACTORY(endpoint, bucket) returns
-an object with some of the methods `get`, `put`, `post` and `complete`. Each takes a key, and raises if its call fails.
-FACTORY.title may be the name and version.
+an object with some of the methods `get`, `put`, `post` and `complete`. Each takes a key, and raises if its call fails;
+`complete(key, etag)` gets the ETag of the upload's one part, too. FACTORY.title may be the name and version.
 """.strip()
 """The contract that a command keeps."""
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from faultinject.conformance.plan import ETAG, PHASES
+from faultinject.conformance.plan import PHASES
 
 
 class Direct:
@@ -50,8 +50,8 @@ class Direct:
     def post(self, key):
         self.ask("POST", f"{key}?uploads")
 
-    def complete(self, key):
-        part = f"<Part><PartNumber>1</PartNumber><ETag>{ETAG}</ETag></Part>"
+    def complete(self, key, etag):
+        part = f"<Part><PartNumber>1</PartNumber><ETag>{etag}</ETag></Part>"
         document = f"<CompleteMultipartUpload>{part}</CompleteMultipartUpload>"
         self.ask("POST", f"{key}?uploadId={key}", document)
 

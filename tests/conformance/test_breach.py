@@ -25,8 +25,8 @@ class Noticing(Direct):
 class Elsewhere(Direct):
     """Ends the upload of an object of another name."""
 
-    def complete(self, key):
-        super().complete(f"own-{key}")
+    def complete(self, key, etag):
+        super().complete(f"own-{key}", etag)
 
 
 class Unknowing(Direct):
@@ -157,11 +157,11 @@ def test_a_circuit_breaker_is_no_breach(client, right):
 class Thrice(Direct):
     """Ends an upload again that it has ended: an earlier attempt was what was asked for."""
 
-    def complete(self, key):
+    def complete(self, key, etag):
         for _ in range(2):
-            super().complete(key)
+            super().complete(key, etag)
         with pytest.raises(ValueError, match="404"):
-            super().complete(key)
+            super().complete(key, etag)
 
 
 class Lost(Direct):
