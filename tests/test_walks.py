@@ -82,7 +82,8 @@ class Walk:
             steps = [step for job in yaml.safe_load(block.body)["jobs"].values() for step in job["steps"]]
             for each in steps:
                 if not each.get("run", "pip install ").startswith("pip install "):
-                    self.run(block._replace(body=each["run"]), stays=False, status=0)
+                    step = Block(block.page, block.place, block.language, block.info, each["run"])
+                    self.run(step, stays=False, status=0)
         elif block.language == "text" and self.printed is not None:
             self.compare(block)
 

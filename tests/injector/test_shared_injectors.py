@@ -182,10 +182,11 @@ def two(monkeypatch):
     """
     monkeypatch.setattr(directory, "PATIENCE", 0.01)
     monkeypatch.setattr(sharing, "PAUSE", 0.0)
-    monkeypatch.setattr(sharing, "_numbers", {})
+    numbers = {}
+    monkeypatch.setattr(sharing, "_numbers", numbers)
     made = make(), make()
     assert get(made[0], **SEVERAL) == 503
-    sharing._numbers.clear()
+    numbers.clear()
     return made
 
 

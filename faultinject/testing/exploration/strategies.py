@@ -147,7 +147,7 @@ class Once:
         # A test may fail because the code reports the fault, or because it breaks its promise.
         if isinstance(error, AssertionError) and not (finished.failed or self._bounds.allow):
             finished.gave_up = False
-            why = f"{finished.failure}; with `allow` only the errors that it names may end a run"
+            why = f"{finished.failure}; with `allow=` it is judged: then only the errors named there may end a run"
             self.leave_out(LeftOut("failed assertions", why, head="not judged"))
         return finished
 

@@ -320,7 +320,7 @@ def test_giving_up(raised, allow, gave_up):
     ("handled", "allow", "ended", "said"),
     [
         # The code may report the fault by what it returns, and a test of the usual result then fails.
-        ("nowhere", (), (False, False), "\nnot judged: failed assertions (AssertionError: 503; with `allow` only the errors that it names may end a run)"),
+        ("nowhere", (), (False, False), "\nnot judged: failed assertions (AssertionError: 503; with `allow=` it is judged: then only the errors named there may end a run)"),
         ("nowhere", AssertionError, (False, True), ", 0 failed, 1 gave up cleanly"),
         ("nowhere", OSError, (True, False), "\nAssertionError: 503\n"),
         # What is asserted of code that has given up must hold.
