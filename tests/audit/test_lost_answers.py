@@ -85,12 +85,12 @@ TABLE = rows(
     to(None, lost(3, 0.1, kind=LOST | {"app_status": 412}), calls(3, 0.1, kind=FINE | {"status": 412, "left": True})),
     to(None, calls(3, kind=fault("latency", 404, "delayed", applied=True))),
     # It wrote the same again, or told success.
-    to(PASS, lost(3, 0.1), n=3, says="3 of 3 lost writes were repeated without harm, and of 0 the caller heard the truth"),
+    to(PASS, lost(3, 0.1), n=3, says="3 of 3 lost writes were repeated without harm"),
     to(INCONCLUSIVE, lost(2, 0.1), says="Not enough data: 2 of 3 lost writes Lose more answers"),
     # Two callers write the object at the same time: whose write a refusal was for is not known, however well others do.
     *(to(INCONCLUSIVE, AT_ONCE, *others, n=2, says=UNPAIRED) for others in ((), (lost(3, 0.1, at=99),))),
     to(PASS, lost(3, 0.1, kind=GAVE_ERROR), lost(3, 0.1, kind=FINE | {"left": True}, at=9), n=6),
-    to(PASS, lost(5, returned=True), n=5, says="and of 5 the caller heard the truth"),
+    to(PASS, lost(5, returned=True), n=5, says="the callers of 5 of 5 lost writes heard the truth"),
     # A refusal that is told as success without a look may have been for another client's write.
     to(INCONCLUSIVE, lost(3, 0.1, last=REFUSED, guarded=True, returned=True), lost(2, returned=True, at=9), n=3, says=f"whose write a refusal was for, {AGAIN}"),
     to(PASS, lost(3, 0.1, method="DELETE")),
@@ -110,7 +110,7 @@ TABLE = rows(
     # A removal that finds nothing has reached its aim; who reports it as a failure all the same is told so.
     to(PASS, lost(3, 0.1, method="DELETE", last=MISSING), says="3 of 3 lost writes were repeated without harm"),
     to(PASS, lost(3, 0.1, method="DELETE", last=MISSING, query="uploadId=…")),
-    to(PASS, lost(3, 0.1, method="DELETE", last=MISSING, name="clean", returned=True), says="of 3 the caller heard the truth"),
+    to(PASS, lost(3, 0.1, method="DELETE", last=MISSING, name="clean", returned=True), says="heard the truth"),
     to({ERROR: WARN}, lost(3, 0.1, method="DELETE", last=MISSING, name="clean", returned=False), says="told an error: 3 of 3 writes (removals) were carried out, and the last answer was 404; the caller saw an error Look whether the object is gone"),
     to({CONFLICT: FAIL}, lost(3, 0.1, method="DELETE", last=REFUSED, name="clean", returned=False), says="3 of 3 writes (removals) were carried out, the answer was lost, and the retry got 412; the caller saw an error"),
     to(INCONCLUSIVE, story(put("/bucket/a"), put("/bucket/b"), remove("/bucket/a", GONE), remove("/bucket/a", MISSING), remove("/bucket/b"), name="clean", returned=True), says="Not enough data: 1 of 3"),

@@ -503,8 +503,14 @@ def lost_answer(evidence: Evidence) -> Iterator[Finding]:
         else:
             yield passed(
                 n,
-                f"{n - known} of {n} lost writes were repeated without harm, and of {known} the"
-                " caller heard the truth",
+                {
+                    0: f"{n} of {n} lost writes were repeated without harm",
+                    n: f"the callers of {n} of {n} lost writes heard the truth",
+                }.get(
+                    known,
+                    f"{n - known} of {n} lost writes were repeated without harm, and the callers of the"
+                    f" other {known} heard the truth",
+                ),
                 calls,
             )
 
