@@ -146,7 +146,8 @@ TABLE = rows(
     to(INCONCLUSIVE, story(*COMMIT, remove("/bucket/data"), name="commit", returned=True), says=AGAIN),
     to({UNDID: FAIL}, story(put("/bucket/data"), put(kind=GONE, guarded=True), remove("/bucket/data"), name="commit", returned=False)),
     to({UNDID: FAIL}, story(*COMMIT, put(**OTHER), name="commit", returned=True), says="by PUT /bucket/table"),
-    to({UNDID: FAIL}, lost(1, 0.1, every=[{}, {"request_bytes": 10, "request_digest": "e"}])),
+    to({UNDID: FAIL}, lost(1, 0.1, every=[{}, {"request_bytes": 10, "request_digest": "e"}]), says="Remove and"),
+    to({UNDID: FAIL}, lost(1, 0.1, every=[{}, {"request_bytes": 0, "request_digest": None}]), says="from its beginning"),
     # It is no such thing: what others wrote, what comes later or for another caller, a part that is put aside, a removal that failed.
     *(
         to({CONFLICT: WARN}, story(*COMMIT, *more))

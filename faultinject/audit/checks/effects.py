@@ -374,7 +374,6 @@ def non_idempotent_retry(evidence: Evidence) -> Finding:
     if n < FEWEST and not proven:
         return too_few(n, FEWEST, "lost POST", lost)
     if again:
-        seen = (EvidenceKind.WIRE, EvidenceKind.STORE) if twice else (EvidenceKind.WIRE,)
         which, how, key = (
             (failed, SEND_KEY, "an Idempotency-Key")
             if harmful
@@ -386,7 +385,7 @@ def non_idempotent_retry(evidence: Evidence) -> Finding:
             f"{len(again)} of {n} lost POSTs were retried{harm}",
             harmful or again,
             action=how,
-            evidence=seen,
+            evidence=(EvidenceKind.WIRE, EvidenceKind.STORE) if twice else (EvidenceKind.WIRE,),
         )
     if keyed := [call for call in lost if call.followed == OTHER_KEY]:
         message = f"{len(keyed)} of {n} lost POSTs were retried with another Idempotency-Key"
@@ -539,7 +538,9 @@ def _of_answer(answer: str, reactions: Sequence[Reaction], n: int, evidence: Evi
         CONFLICT: f"{many} were carried out, the answer was lost, and the retry got {answers}{heard_of}",
         ERROR: f"{many} were carried out, and the last answer was {answers}{heard_of}",
     }[answer]
-    said, action = f"{answer}: {said}", REMOVED if removals else ACTIONS[answer]
+    # A retry without its body overwrites the object, too.
+    actions = {**ACTIONS, UNDID: REWIND} if all(map(lost_its_body, calls)) else ACTIONS
+    said, action = f"{answer}: {said}", REMOVED if removals else actions[answer]
     if answer == ERROR:
         return warned(len(reactions), said, calls, answer, action=action, evidence=heard)
     if sure:
