@@ -53,7 +53,7 @@ from faultinject.cli.options import CHOICES, FASTEST, SLOWEST
     multiple=True,
     type=click.Choice(CHOICES["conformance --phase"]),
     metavar="PHASE",
-    help="Run only this phase of the plan. May be given again.",
+    help=f"Run only this phase of the plan ({', '.join(CHOICES['conformance --phase'])}). May be given again.",
 )
 @click.option(
     "--cases",
