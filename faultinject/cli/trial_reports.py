@@ -30,12 +30,14 @@ def lines(report: TrialReport, not_injected: Sequence[str], *, verbose: bool) ->
     were injected in no run.
     """
     most = None if verbose else SHOWN
+    not_judged = {test for run in report.faults for test in run.not_judged}
     yield (
         f"{counted(report.tests, 'test')} with {counted(report.requests, 'request')},"
         f" {counted(len(report.faults), 'fault')} in {_duration(report.seconds)}"
         f" (the suite alone: {_duration(report.suite)}):"
         f" {len({test.test for test in report.broken})} broken by a fault,"
         f" {len(report.broken_before)} failing without faults, {len(report.flaky)} flaky"
+        + (f", {len(not_judged)} not judged with a fault" if not_judged else "")
     )
     by_cause: dict[tuple[str, str], list[BrokenTest]] = {}
     for test in report.broken:

@@ -816,6 +816,7 @@ def test_what_is_not_judged_is_no_success(run, suite):
     told = "test_it.py::test_raises: RuntimeError: gave up on PUT /docs\n"
     said = f"not judged with {rule}: 1 test with an error of storage or of the app: {told}"
     assert (code, said in out) == (0, True)
+    assert ": 0 broken by a fault, 0 failing without faults, 0 flaky, 1 not judged with a fault\n" in out
     [case] = ElementTree.parse("result.xml").getroot().iter("testcase")
     assert [(part.tag, part.get("message")) for part in case] == [
         ("skipped", "not judged: test_it.py::test_raises")
