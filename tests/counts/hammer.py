@@ -7,7 +7,7 @@ import json
 import multiprocessing
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import suppress
 
 from opened import open_counts
@@ -64,8 +64,9 @@ def main():
     if how == "preload":
         counts.match([(1, "half", "before", None)], 0.0)
         INHERITED.append(counts)
-    with multiprocessing.get_context("spawn" if how == "spawn" else "fork").Pool(PROCESSES) as pool:
-        found = [each for some in pool.map(run, [url] * PROCESSES, 1) for each in some]
+    context = multiprocessing.get_context("spawn" if how == "spawn" else "fork")
+    with ProcessPoolExecutor(PROCESSES, context) as pool:  # it ends its processes without a signal
+        found = [each for some in pool.map(run, [url] * PROCESSES) for each in some]
     print(json.dumps({"found": found, "matched": counts.matched(0), "injected": counts.totals([0])[0][1]}))
 
 
