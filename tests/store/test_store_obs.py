@@ -77,7 +77,8 @@ def test_parts(client, tmp_path):
     wanted = CompleteMultipartUploadRequest([CompletePart(1, part)])
     assert client.completeMultipartUpload("photos", "k", upload, wanted).body.etag.endswith('-1"')
     (tmp_path / "big").write_bytes(BIG)
-    client.uploadFile("photos", "big", str(tmp_path / "big"), partSize=100 * 1024, taskNum=2)
+    sent = client.uploadFile("photos", "big", str(tmp_path / "big"), partSize=100 * 1024, taskNum=2)
+    assert sent.status == 200
     assert client.getObject("photos", "big", loadStreamInMemory=True).body.buffer == BIG
 
 

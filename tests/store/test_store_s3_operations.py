@@ -49,22 +49,22 @@ class Known:
         return self.store.buckets.used, [(each.status, each.data) for each in answers]
 
 
-def unwanted(vendor, requests, wrong):
+def unwanted(vendor, requests, wrong, *, at_once=1):
     """The failures of requests that must change nothing, by name and request.
 
     Args:
         vendor: whose store it is.
         requests: names, each with what `Known.ask` takes.
         wrong: what is wrong with an answer, if anything, by name, request and answer.
+        at_once: after how many requests the store is looked at, which takes longer than to ask.
     """
     known, found = Known(vendor), {}
-    for at in range(0, len(requests), 10):
-        for name, asked in requests[at : at + 10]:
+    for at in range(0, len(requests), at_once):
+        for name, asked in requests[at : at + at_once]:
             if problem := wrong(name, asked, known.ask(*asked)):
                 found[name, *asked[:2]] = problem
-        # to look takes longer than to ask
         if known.seen() != known.before:
-            found[tuple(name for name, _ in requests[at : at + 10])] = "changed by one of them"
+            found[tuple(name for name, _ in requests[at : at + at_once])] = "changed by one of them"
             known = Known(vendor)
     return found
 
@@ -100,7 +100,7 @@ def test_what_the_store_has_not_is_refused(vendor):
             status, words = unset.status, unset.code
         return None if answer.status_code == status and words in said else (answer.status, said)
 
-    assert unwanted(vendor, [each for each in those if each[0] not in had], wrong) == {}
+    assert unwanted(vendor, [each for each in those if each[0] not in had], wrong, at_once=10) == {}
     assert {name for name, _ in those} > had
 
 
@@ -144,7 +144,9 @@ def test_what_no_table_has_is_refused_too(vendor):
         ("GET", "PUT", "POST", "DELETE", "HEAD"), ("bucket", "object"), [(name,) for name in names]
     )
     those = [(name, (method, place, name)) for method, place, name in asked]
-    found = unwanted(vendor, those, lambda name, asked, answer: answer.status_code < 400 and answer.status)
+    found = unwanted(
+        vendor, those, lambda name, asked, answer: answer.status_code < 400 and answer.status, at_once=10
+    )
     assert found == {}
 
 
