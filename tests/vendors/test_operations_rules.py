@@ -174,16 +174,16 @@ def test_a_bucket_where_requests_name_none_matches_nothing(site):
 def many_rules():
     # Each name only for one method: PUT or GET.
     names = ("PutObject", "GetObject", "List*", "PutBucketAcl")
-    rules = [Rule("http:503", operation=names[at % 4], size=f"{at}..") for at in range(200)]
+    rules = [Rule("http:503", operation=names[at % 4], size=f"{at}..") for at in range(1_000)]
     return Injector(rules, environ={}).own_plan
 
 
 @pytest.mark.parametrize(
     ("target", "places"),
     [
-        ("PUT /b/k", range(0, 200, 4)),
-        ("PUT /b?acl", range(3, 200, 4)),
-        ("GET /b?list-type=2", range(2, 200, 4)),
+        ("PUT /b/k", range(0, 1_000, 4)),
+        ("PUT /b?acl", range(3, 1_000, 4)),
+        ("GET /b?list-type=2", range(2, 1_000, 4)),
         *((target, None) for target in ("PUT /b/k?acl", "GET /b?acl", "DELETE /b/k", "HEAD /b/k")),
     ],
 )
@@ -202,13 +202,13 @@ def test_buckets_that_stand_elsewhere_are_filed_as_well(site, environ, vendor):
         "b2": "GET /file/bucket-{}/k",
         "kodo": "POST /buckets/bucket-{}/objects/aw==/uploads",
     }
-    rules = [Rule("http:503", vendor=vendor, bucket=f"bucket-{number}") for number in range(100)]
-    rules += [Rule("http:503", bucket=f"bucket-{number}") for number in range(100)]
+    rules = [Rule("http:503", vendor=vendor, bucket=f"bucket-{number}") for number in range(500)]
+    rules += [Rule("http:503", bucket=f"bucket-{number}") for number in range(500)]
     made = site(rules)
     plan = made.injector.own_plan
     asked = (targets[vendor].format(17), "GET /bucket-17/k", "GET /else/k")
     # Google's other API is read too, where a request is not one of the JSON API.
-    found = [[17], [17, 117] if vendor == "gcs" else [117], None]
+    found = [[17], [17, 517] if vendor == "gcs" else [517], None]
     assert [candidates_of(plan, environ(each)) for each in asked] == found
     assert made.ask(targets[vendor].format(17)) == "rule-18"
 
