@@ -94,7 +94,8 @@ def test_a_client_that_keeps_to_them_passes():
         # The client of before 2026 waits twenty times as long, and pays less for a retry.
         slowly("Old", "", RETRIED, FAIL, r"^(?!.*99 retries).*instead of 34"),
         # Delay that all requests of a case share may be the machine's: undecided, no success. The first ones are late too.
-        ("Client", "busy", TIGHT, OPEN, r"s instead of at most 0\.05 s.*; the machine was busy: calls began 0\.3"),
+        # The machine's own stops are subtracted, which may leave one of the two waits short enough.
+        ("Client", "busy", TIGHT, OPEN, r"s instead of at most 0\.(05|1) s.*; the machine was busy: calls began 0\.3"),
         slowly("Client", "late", TIGHT, FAIL, r"^(?!.*; the machine was busy: calls began 0\.3).*s instead of at most 0\.05 s"),
         # A client that cannot be told how often to try is not judged: it says itself that it makes three attempts.
         ("Client", "deaf", FIVE, OPEN, "^the client says that it makes 3 attempts at most, and does not read AWS_MAX_ATTEMPTS$"),
