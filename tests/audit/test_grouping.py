@@ -623,10 +623,14 @@ def test_what_comes_again_is_a_retry_or_left_out(made, expected):
 
 OWN_BODIES = of(*(r(0.001 * each, "503", took=0.0003, body=f"now is {each:05}") for each in range(700)))
 """A tight loop with a time stamp in its body."""
+UNTIMED = of(line(100, HUNG, path="/beat", answered=None), line(101, FINE, path="/beat"))
+"""A heartbeat's request of which nobody knows when it ended, and the next one."""
 
 
 @pytest.mark.parametrize(
-    "made", [beats(method="POST"), TWO_ROUNDS, OWN_BODIES], ids=["heartbeat", "second round", "tight loop"]
+    "made",
+    [beats(method="POST"), [*beats(method="POST"), *UNTIMED], TWO_ROUNDS, OWN_BODIES],
+    ids=["heartbeat", "untimed heartbeat", "second round", "tight loop"],
 )
 def test_what_comes_again_by_habit_is_no_retry(made):
     """Nothing is said against it."""

@@ -188,6 +188,14 @@ def aiohttp_beside_wsgiref():
     return aiohttp()
 
 
+def aiohttp_given_to_wsgiref():
+    from wsgiref.simple_server import make_server
+
+    app = aiohttp()
+    make_server("127.0.0.1", 0, app).server_close()
+    return app
+
+
 def plain(environ, start_response):
     start_response("200 OK", [("Content-Length", "7")])
     return [b"a photo"]

@@ -88,7 +88,11 @@ def test_strict_ends_with_2(name, start):
 
 @pytest.mark.parametrize(
     ("kind", "says"),
-    [("aiohttp", UNREACHED), pytest.param("aiohttp_beside_wsgiref", NOBODY, marks=pytest.mark.slow)],
+    [
+        ("aiohttp", UNREACHED),
+        ("aiohttp_given_to_wsgiref", NEITHER),
+        pytest.param("aiohttp_beside_wsgiref", NOBODY, marks=pytest.mark.slow),
+    ],
 )
 def test_it_is_said_at_the_end(kind, says, start):
     """Of a server that has not served for so long, or has loaded another that is known."""
