@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = {
-    "adapters": ("injector", "testing", "hooks"),
+    "adapters": ("servers", "injector", "testing", "hooks"),
     "audit": ("testing", "cli"),
     "control": ("cli", "hooks"),
     "counts": ("injector", "control", "cli"),
-    "engine": ("adapters", "injector"),
+    "engine": ("adapters", "injector", "servers"),
     "journal": ("counts", "injector", "cli"),
     "rules": ("engine", "injector", "cli"),
     "store": ("testing", "cli"),
