@@ -367,6 +367,15 @@ class Watchdog:
         faulthandler.cancel_dump_traceback_later()
         self.limit = None
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_collection(self, session):
+        """End a run whose test modules hang while they are imported."""
+        self.end_after(session.config.getvalue("timeout") or float(session.config.getini("timeout")))
+        try:
+            return (yield)
+        finally:
+            self.lift()
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_timeout_set_timer(self, settings):
         stands = settings.timeout / 10

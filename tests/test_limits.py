@@ -27,3 +27,11 @@ def test_hangs_end_by_their_names():
         ("test_a_pattern_that_lets_no_other_thread_go_on", "worker"),
     ]
     assert "5 failed, 1 passed" in run.stdout
+
+
+@pytest.mark.slow
+def test_a_module_that_hangs_is_named():
+    """It ends the process that collects it."""
+    command = (sys.executable, "-m", "pytest", "tests/hangs_on_import.py", "-n", "0", "--timeout", "2")
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stderr[:8], "hangs_on_import.py" in run.stderr) == (1, "Timeout ", True)

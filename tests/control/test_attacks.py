@@ -238,6 +238,8 @@ def test_a_client_that_is_not_on_this_machine():
             let_in = made is allowed or address in here
             assert answer.status == (200 if let_in else 403), address
             assert let_in or "FAULTINJECT_CONTROL_REMOTE=allow" in answer.message
+    ask_asgi(allowed.app, "/_faultinject/off", fields, method="POST", address=None)
+    assert [each.by for each in allowed.injector.state.changes] == [""]
     for address, status, told in (
         ("10.0.0.7", "403", b"10.0.0.7 is not on this machine"),
         ("", "403", b"does not tell the client's address"),

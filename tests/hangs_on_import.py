@@ -1,0 +1,4 @@
+"""A test module that hangs while it is imported: `tests/test_limits.py` collects it."""
+
+while True:
+    pass
