@@ -242,7 +242,7 @@ def test_the_client_gets_the_error(client, rule, body):
 # Falcon's own say that they have left as soon as they have asked.
 @each_row("client", [each for each in CLIENTS if "Falcon" not in each])
 def test_faults_that_raise_nothing(client):
-    """A slow body is whole, a changed one as long as before; the app and the journal get what was sent."""
+    """A slow body is whole, a changed one as long as before, and the upload is noted."""
     stored.clear()
     with inject("drip,rate=200,times=1 corrupt") as faults:
         slow, (status, body) = answer_of(client, b"meow"), answer_of(client, b"purr")
