@@ -328,8 +328,10 @@ class DirectoryStore(SharedStore):
 
     @contextmanager
     def _lock_scenario(self) -> Iterator[None]:
-        """Keep other processes from changing the scenario in force during a block."""
-        self._reopen()
+        """Keep other processes from changing the scenario in force during a block.
+
+        The caller has read the version before, or has opened the directory itself.
+        """
         try:
             self.lock.acquire(PATIENCE)
             try:
