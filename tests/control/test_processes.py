@@ -59,8 +59,7 @@ OTHERS = {
 
 def served(start, free_port, name, **variables):
     port = free_port()
-    command = (SERVERS | OTHERS)[name]
-    return start(*[each.replace("PORT", str(port)) for each in command], **variables), port
+    return start(*[each.replace("PORT", str(port)) for each in (SERVERS | OTHERS)[name]], **variables), port
 
 
 @pytest.mark.slow

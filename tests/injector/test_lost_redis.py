@@ -50,8 +50,7 @@ def test_counts_begin_at_zero_and_the_log_says_so(redis, now, caplog):
         f"faultinject: the store {redis.url} (prefix faultinject) has lost its data: counts begin at zero again"
     ]
     assert [(each.state.generation, len(each.scenario.rules)) for each in (one, other)] == [(2, 2)] * 2
-    late = make(redis, seed="s")
-    assert get(late) == 200, "it finds what is in force"
+    assert get(make(redis, seed="s")) == 200, "it finds what is in force"
 
 
 def test_what_was_switched_off_stays_off(redis, now):

@@ -48,8 +48,7 @@ def test_a_late_worker_rests_until_the_store_is_back(tmp_path, now, caplog, seed
     assert not place.exists()
     now[0] += 4.0
     assert get(late) == 200
-    away = [each for each in caplog.messages if "while the store is unavailable" in each]
-    assert away == [
+    assert [each for each in caplog.messages if "while the store is unavailable" in each] == [
         f"faultinject: nothing is injected while the store is unavailable: the store '{place}' is not there:"
         " make the directory, or name another"
     ]

@@ -61,8 +61,7 @@ class Part:
             stderr=subprocess.PIPE,
             text=True,
         )
-        line = self.process.stdout.readline()
-        assert line == "ready\n", self.process.stderr.read()
+        assert self.process.stdout.readline() == "ready\n", self.process.stderr.read()
 
     def get(self, path="/"):
         """The status of one request."""

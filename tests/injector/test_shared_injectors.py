@@ -138,8 +138,7 @@ def test_several_processes_are_known_at_the_start(module, monkeypatch, place, ca
     """A worker shares its counts with its siblings, and a master with its children."""
     process = SimpleNamespace(current_process=lambda: SimpleNamespace(_target=work))
     monkeypatch.setitem(sys.modules, module, process)
-    injector = make(seed="s")
-    injector.announce()
+    make(seed="s").announce()
     [directory] = place.iterdir()
     owner = os.getpid() if module == "gunicorn.arbiter" else os.getppid()
     assert directory.name.startswith(f"{owner}-")

@@ -195,8 +195,7 @@ def test_files_are_bounded_and_dropped_lines_counted(tmp_path):
         found, last, dropped = all_of(injector, after)
         assert (dropped, found[-1]) == (60 - len(found) - read, ("/59", "answered"))
         assert injector.events(last) == ([], last, 0)
-    late = make(f"file:{tmp_path}/store?replace", "http:500")
-    get(late, "/late")
+    get(make(f"file:{tmp_path}/store?replace", "http:500"), "/late")
     assert all_of(injector, cursor)[0] == [("/late", "answered")]
 
 

@@ -270,8 +270,7 @@ def test_nobody_is_told_to_go_on_in_an_answer(front):
     """An app around it may answer first, and read then."""
 
     async def hasty(proxy, scope, receive, send):
-        headers = [(b"content-length", b"4")]
-        await send({"type": "http.response.start", "status": 403, "headers": headers})
+        await send({"type": "http.response.start", "status": 403, "headers": [(b"content-length", b"4")]})
         reading = asyncio.create_task(receive())
         await asyncio.sleep(0)
         await asyncio.sleep(0)
@@ -334,8 +333,7 @@ def test_an_upgrade_is_not_offered(behind, front, at_once, body):
 
     Java's client offers one with its first request.
     """
-    ends = body if b"abc" in body else b"\r\n\r\n"
-    server = behind(saying(ANSWER, until=ends, times=3))
+    server = behind(saying(ANSWER, until=body if b"abc" in body else b"\r\n\r\n", times=3))
     offering = b"POST /k HTTP/1.1\r\nHost: h\r\n" + OFFER
     with front(server.url).connect() as client:
         for _ in range(1 if at_once else 3):

@@ -55,8 +55,7 @@ def test_it_takes_no_connection(front, monkeypatch):
     """There is an end to the wait."""
     monkeypatch.setattr(LIMITS, "connect", 0.2)
     with ExitStack() as stack:
-        sock = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
-        port = sock.getsockname()[1]
+        port = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0)).getsockname()[1]
         for _ in range(4):
             filler = stack.enter_context(socket.socket())
             filler.setblocking(False)
@@ -267,8 +266,7 @@ def test_who_sends_without_end(behind, either, monkeypatch):
     """Behind an answer so much is taken and dropped, and then no more."""
     monkeypatch.setattr(LIMITS, "dropped", 1_000_000)
     monkeypatch.setattr(LIMITS, "lingers", 600)
-    server = behind(saying(EARLY))
-    with either(server.url).connect() as client:
+    with either(behind(saying(EARLY)).url).connect() as client:
         client.sendall(UPLOAD.replace(b"200000", b"90000000"))
         up_to(client, EARLY)
         with pytest.raises(OSError):
@@ -295,8 +293,7 @@ def test_the_proxy_ends_behind_an_answer(behind, front, either, monkeypatch, req
 def test_the_proxy_ends_while_a_request_is_under_way(behind, front, either, before, more):
     """Its client gets the rest of its answer, and need not say that it has seen the end."""
     asked, goes_on = threading.Event(), threading.Event()
-    play = saying(asked.set, before, goes_on, ANSWERED.removeprefix(before))
-    proxy = either(behind(play).url, within=15)
+    proxy = either(behind(saying(asked.set, before, goes_on, ANSWERED.removeprefix(before))).url, within=15)
     with proxy.connect() as client:
         client.sendall(REQUEST.replace(b"\r\n\r\n", b"\r\n" + more + b"\r\n"))
         assert asked.wait(60)
@@ -373,8 +370,7 @@ def test_the_client_leaves_before_the_proxy_has_looked(behind, front, caplog, lo
             asked.set()
         await proxy(scope, receive, send)
 
-    server = behind(saying(ANSWERED))
-    proxy = front(server.url, around=busy, loop=loop)
+    proxy = front(behind(saying(ANSWERED)).url, around=busy, loop=loop)
     with proxy.connect() as client:
         client.sendall(REQUEST.replace(b"/k", b"/busy"))
         assert busy_now.wait(60)
@@ -457,8 +453,7 @@ def test_it_ends_a_connection_while_a_fault_keeps_the_next_request(behind, front
 
 def test_the_proxy_ends(behind, front):
     """In the middle of an answer: the client is not told that this was all of it."""
-    server = behind(saying(b"HTTP/1.1 200 OK\r\n\r\nabc"))
-    with front(server.url, within=0.1).connect() as client:
+    with front(behind(saying(b"HTTP/1.1 200 OK\r\n\r\nabc")).url, within=0.1).connect() as client:
         client.sendall(REQUEST)
         got = client.recv(1000)
         front.ends()
@@ -524,8 +519,7 @@ def test_an_app_around_it_does_more_with_each_message(through):
 
         await proxy(scope, again, slow)
 
-    play = saying(ANSWERED, times=2)
-    got, _, server = through(play, REQUEST * 2, around=busy, reads=2 * len(ANSWERED))
+    got, _, server = through(saying(ANSWERED, times=2), REQUEST * 2, around=busy, reads=2 * len(ANSWERED))
     assert (got, list(map(bytes, server.sent))) == (ANSWERED * 2, [REQUEST * 2])
 
 
@@ -563,8 +557,7 @@ def test_what_is_refused_comes_behind_other_answers(through, refused, status):
 def test_what_is_refused_behind_the_last_answer(through, length):
     """Behind the end of a connection nothing is said, and that is no error."""
     play = saying(b"HTTP/1.1 200 OK\r\n%b\r\na" % length, "FIN")
-    refused = b"CONNECT h:443 HTTP/1.1\r\nHost: h\r\n\r\n"
-    got, end, _ = through(play, REQUEST + refused, within=15)
+    got, end, _ = through(play, REQUEST + b"CONNECT h:443 HTTP/1.1\r\nHost: h\r\n\r\n", within=15)
     assert (got.partition(b"\r\n\r\n")[2], end) == (b"a", "FIN")
 
 

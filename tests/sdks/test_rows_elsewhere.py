@@ -96,8 +96,7 @@ def by_opendal(error, header):
         return told
     said = {name: from_rust(value) for name, value in re.findall(r'\b(\w+): "((?:[^"\\]|\\.)*)"', body[1])}
     assert said.get("request_id", "") in ("", told.request_id)
-    code = said.get("reason", said.get("code"))
-    return with_azures_id(told.but(code=code, message=said["message"]))
+    return with_azures_id(told.but(code=said.get("reason", said.get("code")), message=said["message"]))
 
 
 @pytest.mark.parametrize(

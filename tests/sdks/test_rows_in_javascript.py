@@ -192,6 +192,5 @@ def test_rows(client, server):
         attempts = client.attempts_at_5xx if last.status >= 500 else 1
         known = None if row.vendor == "swift" else operation  # it has none for requests in S3's dialect
         found = (tuple(said), last.status, last.operation, 1 + len(before))
-        wanted = (client.says(row, last), row.status or 400, known, attempts)
-        assert found == wanted, (row.address, operation)
+        assert found == (client.says(row, last), row.status or 400, known, attempts), (row.address, operation)
     assert sent == {}

@@ -417,8 +417,7 @@ def test_switched_off(monkeypatch, get, caplog, name, value, said):
     with inject("http:503") as faults:
         assert get() == 200
     assert faults.attempts == 0
-    logged = [(each.levelname, "looks like production" in each.getMessage()) for each in caplog.records]
-    assert logged == said
+    assert [(each.levelname, "looks like production" in each.getMessage()) for each in caplog.records] == said
 
 
 def test_an_app_that_is_switched_off_takes_part():

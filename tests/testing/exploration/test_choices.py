@@ -116,17 +116,15 @@ def test_the_standard_set_of_every_vendor(vendor):
     assert own(vendor) == sorted({row.address for row in rows} - OF_ANOTHER_WRITER) != []
     rules = [each.rule for each in choices_of([vendor])]
     assert all(400 <= row.status < 600 for rule in rules for row in rule.resolved.rows)
-    sets = {"reset", "reset,when=after", "reset,after_bytes=2", "truncate,method=GET"}
-    assert sets <= set(map(str, rules))
+    assert {"reset", "reset,when=after", "reset,after_bytes=2", "truncate,method=GET"} <= set(map(str, rules))
 
 
 @each_row("vendor", RETRYABLE)
 def test_what_documents_call_retryable(vendor):
     """Row by row."""
-    found = faultinject.vendors.get(vendor)
     told = [
         row.label.partition("/")[0]
-        for row in found.errors
+        for row in faultinject.vendors.get(vendor).errors
         if row.retryable == "yes" and row.again != "after-signing"
     ]
     assert sorted(told) == RETRYABLE[vendor]
@@ -381,8 +379,7 @@ def test_conditions_say_where_a_standard_set_comes():
 )
 def test_a_fault_of_two_sets_comes_once(faults):
     """Wherever they overlap."""
-    found = scenarios(["PUT /b/k"], *faults)
-    assert sorted(placed(found)) == sorted(placed(scenarios(["PUT /b/k"], "cos")))
+    assert sorted(placed(scenarios(["PUT /b/k"], *faults))) == sorted(placed(scenarios(["PUT /b/k"], "cos")))
 
 
 def test_a_set_that_no_request_gets():

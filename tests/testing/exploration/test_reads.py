@@ -136,8 +136,7 @@ def test_over_a_socket(impatient, fault, keys, expected):
 
 def test_depth_2():
     """A hang of a set comes alone; the argument brings it together with another fault."""
-    exploration = explored(["GET /b/a"], "gateway", depth=2)
-    assert [each.text for each in exploration.runs if "hang" in each.text] == [
+    assert [each.text for each in explored(["GET /b/a"], "gateway", depth=2).runs if "hang" in each.text] == [
         "hang,method=GET,path=/b/a,times=1,duration=2500ms"
     ]
     others = ("reset", "gateway:ServiceUnavailable", "gateway:TooManyRequests")
@@ -170,10 +169,9 @@ def test_answers_of_unknown_length():
     exploration = passing(
         lambda: [attempts("GET", path) for path in ("/b/full", "/b/empty")], "truncate,method=GET"
     )
-    said = "left out: truncate at GetObject /b/empty (its answer has nothing to cut)"
     assert (texts(exploration), left_out(exploration)) == (
         ["truncate,method=GET,path=/b/full,times=1"],
-        [said],
+        ["left out: truncate at GetObject /b/empty (its answer has nothing to cut)"],
     )
     assert "not reached" not in exploration.report()
 
@@ -212,8 +210,7 @@ def test_uploads_are_broken_in_their_middle():
 
     exploration = passing(code, "gateway")
     broken = [each for each in texts(exploration) if "after_bytes" in each]
-    half = ["reset,method=PUT,path=/b/long,times=1,after_bytes=4"]
-    assert (broken, left_out(exploration)) == (half, [])
+    assert (broken, left_out(exploration)) == (["reset,method=PUT,path=/b/long,times=1,after_bytes=4"], [])
     exploration, _ = exploring(code, "reset,after_bytes=5")
     assert (texts(exploration), left_out(exploration)) == (
         ["reset,method=PUT,path=/b/long,times=1,after_bytes=5"],

@@ -274,8 +274,7 @@ def test_what_a_run_that_told_an_error_has_taken_away():
         (part, {f"/b/part-{ID}3.csv": b"new"}, parts, []),
         (part, part, parts, []),
     ):
-        comparison = learned(*ends, before=before, without=["faults"])
-        assert told(comparison.removed_objects(before, after)) == [
+        assert told(learned(*ends, before=before, without=["faults"]).removed_objects(before, after)) == [
             ("object lost", "WARN", f"it was there before the run, and is gone: {path}") for path in gone
         ]
 

@@ -47,8 +47,7 @@ PLUGIN = "faultinject_explore"
 
 def test_a_test_that_passes(passes):
     """One test, one result, and a line that says what was done."""
-    result = passes(RIGHT)
-    result.stdout.fnmatch_lines(["*= faultinject: explored =*", f"*::test_right: {LINE}"])
+    passes(RIGHT).stdout.fnmatch_lines(["*= faultinject: explored =*", f"*::test_right: {LINE}"])
 
 
 def test_a_test_that_fails(shows, project):
@@ -578,9 +577,8 @@ def pytest_unconfigure():
 )
 def test_incomplete(shows, says, outcomes):
     """An exploration cut off at depth 2 fails or warns."""
-    source = RIGHT.replace('("cos")', '("cos", depth=2, max_runs=10)')
     shows(
-        source,
+        RIGHT.replace('("cos")', '("cos", depth=2, max_runs=10)'),
         ["*incomplete: * runs of depth 2 not made: max_runs is 10"],
         "-o",
         f"faultinject_incomplete={says}",

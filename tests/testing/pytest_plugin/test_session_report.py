@@ -128,8 +128,7 @@ def test_a_run_that_fails_by_itself_keeps_its_status(run):
 
 def test_nothing_to_judge(run, project):
     """A report that says nothing does not look like a good one."""
-    result = run(SOURCE, "--faultinject-report=report.html", "-k", "test_forbidden and 0")
-    result.stdout.fnmatch_lines(
+    run(SOURCE, "--faultinject-report=report.html", "-k", "test_forbidden and 0").stdout.fnmatch_lines(
         [
             "report.html: Nothing could be judged: 1 call met a fault or retried, not enough data for any check.*"
         ]
@@ -174,16 +173,14 @@ def test_failed_tests_count(report):
     source = SOURCE.replace("with pytest.raises(OSError):\n            with", "if True:\n            with")
     result, found = report(source, "-k", "forbidden")
     result.assert_outcomes(failed=4, deselected=5)
-    failed = (result.ret, verdicts(found)["permanent", None])
-    assert failed == (pytest.ExitCode.TESTS_FAILED, "FAIL")
+    assert (result.ret, verdicts(found)["permanent", None]) == (pytest.ExitCode.TESTS_FAILED, "FAIL")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("options", [(), ("--faultinject-off", "-k", "slow_down"), ("--collect-only",)])
 def test_nothing_to_report(run, project, options):
     """Without tests with faults no report is written, and a line says so."""
-    source = SOURCE if options else "def test_one(): pass"
-    result = run(source, "--faultinject-report=report.html", *options)
+    result = run(SOURCE if options else "def test_one(): pass", "--faultinject-report=report.html", *options)
     assert ((project.path / "report.html").exists(), result.ret) == (False, 0)
     said = "report.html is not written: no test with faults made a request"
     assert (said in result.outlines) is ("--collect-only" not in options)
@@ -509,6 +506,5 @@ def test_a_journal_for_each_worker(project):
     project.runpytest_subprocess(*WITHOUT, "-p", "xdist", "-n2", "--faultinject-report=report.json")
     report = json.loads((project.path / "report.json").read_text())
     assert report["calls"] == CALLS
-    journals = project.path.glob("journal-gw*.jsonl")
-    said = command("report", *journals, "--finished", "--format", "json").stdout
+    said = command("report", *project.path.glob("journal-gw*.jsonl"), "--finished", "--format", "json").stdout
     assert without_words(json.loads(said)) == without_words(report)
