@@ -126,8 +126,23 @@ def test_parameters_and_classes(passes):
         @pytest.mark.faultinject_explore("http:500", "http:503")
         def test_own(self, client):
             assert upload(client)
+
+    class TestInstances:
+        # Each run has its own instance, as each test has.
+
+        @pytest.mark.faultinject_explore("http:503")
+        def test_it(self, client):
+            assert not vars(self)
+            self.tries = 0
+            while client.get("/a").status_code != 200:
+                self.tries += 1
+
+        @pytest.mark.asyncio
+        @pytest.mark.faultinject_explore("http:503")
+        async def test_that_awaits(self, client):
+            self.test_it(client)
     """,
-        3,
+        5,
     ).stdout.fnmatch_lines(["*[[]/b/k]: *; 1 run in*", "*[[]/b/l]: *; 1 run in*", "*test_own: *; 2 runs in*"])
 
 
@@ -246,29 +261,6 @@ def test_subtests_that_fail_without_faults(shows):
         """,
         ["SUBFAILED(path='/b')*", "FAILED*contains 1 failed subtest"],
         failed=2,
-    )
-
-
-def test_each_run_has_an_instance_of_its_class(passes):
-    """Each run has its own instance, as each test has."""
-    passes(
-        """
-        import pytest
-
-        class TestIt:
-            @pytest.mark.faultinject_explore("http:503")
-            def test_it(self, client):
-                assert not vars(self)
-                self.tries = 0
-                while client.get("/a").status_code != 200:
-                    self.tries += 1
-
-            @pytest.mark.asyncio
-            @pytest.mark.faultinject_explore("http:503")
-            async def test_that_awaits(self, client):
-                self.test_it(client)
-        """,
-        2,
     )
 
 
@@ -409,16 +401,11 @@ def test_pytest_timeout(project, shows, only, times):
     shows(program, [f"*set {times} times*"], "-s", "-p", "no:timeout", passed=1)
 
 
-def test_it_fails_without_faults(shows):
-    """It fails as it would without the marker, and nothing is explored."""
-    result = shows(
-        RIGHT.replace("assert upload(client)", "upload(client); assert 1 == 2"), ["E       assert 1 == 2"]
-    )
-    result.stdout.no_fnmatch_line("*explored*")
+def test_it_fails_or_is_skipped_without_faults(shows):
+    """It does as it would without the marker, and nothing is explored.
 
-
-def test_it_is_skipped(shows):
-    """A test skipped by mark, condition, fixture or in its body is not explored."""
+    A test may be skipped by mark, condition, fixture or in its body.
+    """
     result = shows(
         UPLOAD
         + """
@@ -441,8 +428,13 @@ def test_it_is_skipped(shows):
 
     def test_body():
         pytest.skip("body")
+
+    def test_fails(client):
+        upload(client); assert 1 == 2
     """,
+        ["E       assert 1 == 2"],
         skipped=4,
+        failed=1,
     )
     result.stdout.no_fnmatch_line("*explored*")
 
@@ -520,6 +512,8 @@ MISTAKES = {
     '"cos:SlowDown,skip=1"': "*explore decides where a fault comes: no skip",
     "": "*explore needs a fault, such as 'cos' or 'cos:SlowDown'",
     '"cos", deep=2': "faultinject_explore takes no deep; it takes depth, max_runs, allow, ignore, exhaustive, without, again, shards, crash, replay and within",
+    '"cos", again=1': "*again is True or False, not 1*",
+    '"cos", again=True, crash=True': "*again is for faults alone: a program that was killed is run again anyway*",
     '"cos", depth=5': "depth is 1 or 2, not 5",
     '"cos", max_runs=3': "8 runs are needed, and max_runs is 3: 1 request*",
     '"cos", shards="many"': "shards is a whole number from 1 on, not 'many'",

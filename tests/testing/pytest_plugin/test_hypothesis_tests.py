@@ -4,6 +4,7 @@ import pytest
 
 IMPORTS = """
     import unittest
+    import faultinject
     import pytest
     from hypothesis import HealthCheck, assume, example, given, seed, settings
     from hypothesis import strategies as st
@@ -18,7 +19,7 @@ IMPORTS = """
 
 
 def test_each_example_has_its_own_counts(passes):
-    """Each example counts for itself, in functions, methods, parameters and unittest.
+    """Each example counts for itself, in functions, methods, parameters, unittest and blocks.
 
     Examples that are given or assumed away are no others.
     """
@@ -68,8 +69,26 @@ def test_each_example_has_its_own_counts(passes):
     @given(n=st.integers())
     def test_not_marked(n):
         assert get() == 200
+
+    # A block around each example: above `@given`, below it, and on a class.
+
+    @faultinject.inject("http:503", times=1)
+    @given(n=st.integers())
+    def test_above(n):
+        assert [get(), get()] == [503, 200]
+
+    @given(n=st.integers())
+    @faultinject.inject("http:503", times=1)
+    def test_below(n):
+        assert [get(), get()] == [503, 200]
+
+    @faultinject.inject("http:503", times=1)
+    class TestDecorated:
+        @given(n=st.integers())
+        def test_method(self, n):
+            assert [get(), get()] == [503, 200]
         """,
-        7,
+        10,
     )
 
 
@@ -175,7 +194,6 @@ def test_what_is_not_supported_says_what_to_do(shows):
     result = shows(
         IMPORTS
         + """
-    import faultinject
     from hypothesis.stateful import RuleBasedStateMachine, rule
 
     class Machine(RuleBasedStateMachine):
@@ -223,31 +241,4 @@ def test_what_is_not_supported_says_what_to_do(shows):
             "faultinject: a marker on a state machine of Hypothesis is not supported: *__init__*teardown()*",
             "faultinject_explore: a test with @given draws other examples in each run*explore(...)*",
         ]
-    )
-
-
-def test_inject_as_a_decorator(passes):
-    """Above `@given`, below it, and on a class: a block around each example."""
-    passes(
-        IMPORTS
-        + """
-    import faultinject
-
-    @faultinject.inject("http:503", times=1)
-    @given(n=st.integers())
-    def test_above(n):
-        assert [get(), get()] == [503, 200]
-
-    @given(n=st.integers())
-    @faultinject.inject("http:503", times=1)
-    def test_below(n):
-        assert [get(), get()] == [503, 200]
-
-    @faultinject.inject("http:503", times=1)
-    class TestOf:
-        @given(n=st.integers())
-        def test_method(self, n):
-            assert [get(), get()] == [503, 200]
-        """,
-        3,
     )

@@ -112,11 +112,21 @@ def test_a_report_that_fails_the_run(run):
     result.stdout.fnmatch_lines([said])
 
 
-def test_a_report_without_a_failure_fails_nothing(run):
-    """A report that could not judge anything fails nothing either."""
-    options = ("--faultinject-report=report.json", "--faultinject-report-fail")
-    for selected in ("slow_down", "test_forbidden and 0"):
-        assert run(SOURCE, *options, "-k", selected).ret == 0
+def test_a_report_without_a_failure_fails_nothing(run, monkeypatch, tmp_path):
+    """A report that could not judge anything fails nothing either, and does not look like a good one.
+
+    Collected files are gone after the session.
+    """
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for name, selected in (("report.json", "slow_down"), ("report.html", "test_forbidden and 0")):
+        result = run(SOURCE, f"--faultinject-report={name}", "--faultinject-report-fail", "-k", selected)
+        assert result.ret == 0
+    result.stdout.fnmatch_lines(
+        [
+            "report.html: Nothing could be judged: 1 call met a fault or retried, not enough data for any check.*"
+        ]
+    )
+    assert [each.name for each in tmp_path.iterdir() if "report" in each.name] == []
 
 
 @pytest.mark.slow
@@ -124,15 +134,6 @@ def test_a_run_that_fails_by_itself_keeps_its_status(run):
     """One status for both."""
     options = ("--faultinject-report=report.json", "--faultinject-report-fail")
     assert run(SOURCE + "\n    def test_wrong(): assert 0", *options).ret == pytest.ExitCode.TESTS_FAILED
-
-
-def test_nothing_to_judge(run, project):
-    """A report that says nothing does not look like a good one."""
-    run(SOURCE, "--faultinject-report=report.html", "-k", "test_forbidden and 0").stdout.fnmatch_lines(
-        [
-            "report.html: Nothing could be judged: 1 call met a fault or retried, not enough data for any check.*"
-        ]
-    )
 
 
 @pytest.mark.slow
@@ -275,13 +276,6 @@ def test_more_requests_than_are_kept(report):
             list(wrapped(dict(environ), lambda *_: None))
     """)
     assert (found["attempts"], found["skipped"]) == (10_002, {})
-
-
-def test_nothing_is_left_behind(report, monkeypatch, tmp_path):
-    """Collected files are gone after the session."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    report(SOURCE, "-k", "slow_down")
-    assert [each.name for each in tmp_path.iterdir() if "report" in each.name] == []
 
 
 APPS = """
