@@ -17,6 +17,7 @@ from moto.core import patch_client
 from faultinject import Injector, RuleCounts
 from faultinject.clients.botocore import inject_into
 from faultinject.exceptions import ConfigurationError
+from tests.refusals import refusal
 
 DATA = b"0123456789" * 1000
 
@@ -83,13 +84,11 @@ def test_slow_down_is_retried(hooked, no_waiting, mode):
 def test_retries_that_are_used_up(hooked):
     """The vendor's error, as boto3 reads it."""
     client, injector = hooked("cos:SlowDown", attempts=2)
-    with pytest.raises(ClientError) as caught:
-        client.head_bucket(Bucket="photos")
-    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
-    with pytest.raises(ClientError) as caught:
-        client.put_object(Bucket="photos", Key="dog", Body=b"woof")
-    assert caught.value.response["Error"]["Code"] == "SlowDown"
-    assert (caught.value.response["ResponseMetadata"]["RetryAttempts"], injector.injected) == (1, 4)
+    head = refusal(client.head_bucket, sort=ClientError, Bucket="photos").response
+    assert head["ResponseMetadata"]["HTTPStatusCode"] == 503
+    put = refusal(client.put_object, sort=ClientError, Bucket="photos", Key="dog", Body=b"woof").response
+    assert put["Error"]["Code"] == "SlowDown"
+    assert (put["ResponseMetadata"]["RetryAttempts"], injector.injected) == (1, 4)
     injector.disable()
     assert (
         client.put_object(Bucket="photos", Key="dog", Body=b"woof")["ResponseMetadata"]["RetryAttempts"] == 0

@@ -113,9 +113,9 @@ def test_a_report_that_fails_the_run(run):
 
 
 def test_a_report_without_a_failure_fails_nothing(run, monkeypatch, tmp_path):
-    """A report that could not judge anything fails nothing either, and does not look like a good one.
+    """A report that could not judge anything fails nothing either.
 
-    Collected files are gone after the session.
+    It does not look like a good one. Collected files are gone after the session.
     """
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     for name, selected in (("report.json", "slow_down"), ("report.html", "test_forbidden and 0")):

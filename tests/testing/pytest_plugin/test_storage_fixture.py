@@ -42,7 +42,10 @@ def with_s3(passes):
 
 
 def test_a_store_of_each_test(with_s3):
-    """Faults of its requests, what is left of what it stored, and one for each vendor and session."""
+    """Faults of its requests, and what is left of what it stored.
+
+    There is one for each vendor and session.
+    """
     with_s3(
         """
     class TestMarker:

@@ -136,7 +136,7 @@ def test_class_and_module_markers_count_together(shows):
 
 
 def test_what_is_met(shows):
-    """Chance, skip, times, begin and end decide whether a rule fires; that is no mistake of the test.
+    """Chance, skip, times, begin and end decide whether a rule fires: no mistake of the test.
 
     `faults.clear()` hides no unmet rule, and forgets no met one.
     """
