@@ -621,11 +621,9 @@ def test_beside_other_markers(shows):
     shows(source.replace("times=1", "path=nowhere/"), ["faultinject: no request met the conditions of"])
 
 
-def test_the_fixture(passes, shows):
+def test_the_fixture(shows):
     """`faults.explore()` has the marker's rules too, and a loop left early is noticed."""
-    source = (
-        UPLOAD
-        + """
+    loop = """
     @pytest.mark.faultinject("http:500,times=1,path=b/k")
     def test_loop(client, faults):
         seen = 0
@@ -635,12 +633,16 @@ def test_the_fixture(passes, shows):
             seen += 1
         assert seen == 6
     """
-    )
-    passes(source)
-    shows(source.replace("path=b/k", "path=nowhere/"))
+    unmet = loop.replace("path=b/k", "path=nowhere/").replace("test_loop", "test_unmet")
+    left = loop.replace("seen += 1", "break").replace("seen == 6", "True").replace("test_loop", "test_left")
     shows(
-        source.replace("seen += 1", "break").replace("seen == 6", "True"),
-        ["faults.explore(): the loop was left before its end"],
+        UPLOAD + loop + unmet + left,
+        [
+            *("*_ test_unmet _*", "*_ test_left _*", "faults.explore(): the loop was left before its end"),
+            *("FAILED *::test_unmet*", "FAILED *::test_left*"),
+        ],
+        passed=1,
+        failed=2,
     )
 
 
@@ -943,22 +945,31 @@ NOT_REWOUND = (
 )
 
 
-def test_the_second_judge(run, shows):
+def test_the_second_judge(shows):
     """The requests fail a test that asserts nothing, unless the check is ignored.
 
     The marker of the report fails it again.
     """
     replay = '@pytest.mark.faultinject_explore("http:503", replay="http:503,method=PUT,path=/b/k,times=1")'
     shows(
-        NOT_REWOUND,
+        f"""{NOT_REWOUND}
+    @pytest.mark.faultinject_explore("http:503", ignore=["same bytes"])
+    def test_ignored(client):
+        send(client)
+
+    {replay}
+    def test_again(client):
+        send(client)
+        """,
         [
             "1 request without faults, 1 fault; 1 run in *, 1 failed",
             "same bytes: request 1 sent 4 bytes, request 2, which retries it, 0 bytes",
             f"  replay: {replay}",
+            *("FAILED *::test_it*", "FAILED *::test_again*"),
         ],
+        passed=1,
+        failed=2,
     )
-    run(NOT_REWOUND.replace('("http:503")', '("http:503", ignore=["same bytes"])')).assert_outcomes(passed=1)
-    run(NOT_REWOUND.replace('@pytest.mark.faultinject_explore("http:503")', replay)).assert_outcomes(failed=1)
 
 
 @pytest.mark.slow

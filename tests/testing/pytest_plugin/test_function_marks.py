@@ -73,6 +73,16 @@ def test_marked_functions(passes):
         def test_nothing_is_left(client):
             assert client.get("/a").status_code == 200
 
+        # `pytest.param(..., marks=...)` marks one of the tests that a function makes.
+
+        @pytest.mark.parametrize("expected", [
+            200,
+            pytest.param(503, marks=pytest.mark.faultinject("cos:SlowDown")),
+            pytest.param(400, marks=pytest.mark.faultinject("jss:SlowDown")),
+        ])
+        def test_parameters(client, expected):
+            assert client.get("/a").status_code == expected
+
         class TestFixtures:
             # Their set-up and clean-up get no faults, and are neither counted nor recorded.
 
@@ -87,7 +97,7 @@ def test_marked_functions(passes):
                 assert [client.get("/photos/seed").status_code for _ in range(2)] == [503, 200]
                 assert [each.method for each in faults.outcomes] == ["GET", "GET"]
         """,
-        10,
+        13,
     )
 
 

@@ -92,8 +92,12 @@ def test_each_example_has_its_own_counts(passes):
     )
 
 
-def test_a_failure_is_shrunk_and_shows_the_requests_of_its_example(shows):
-    """A failing example fails again, so nothing is called flaky."""
+def test_a_failure_is_that_of_an_example_and_unmatched_rules_those_of_all(shows):
+    """A failing example fails again, so nothing is called flaky; it shows its own requests.
+
+    One example that matches a rule is enough; the nearest request is a late one. It is one of the last example with
+    requests.
+    """
     result = shows(
         IMPORTS
         + """
@@ -101,20 +105,7 @@ def test_a_failure_is_shrunk_and_shows_the_requests_of_its_example(shows):
     @given(n=st.integers(0, 9))
     def test_red(n):
         assert get() == 200
-        """,
-        ["E*assert 503 == 200", "*n=0,*", "1 of 1 requests got a fault", "1 *GET /a *503 *rule-1: http:503"],
-    )
-    result.stdout.no_fnmatch_line("*Flaky*")
 
-
-def test_unmatched_rules_are_those_of_all_examples_together(shows):
-    """One example that matches a rule is enough; the nearest request is a late one.
-
-    It is one of the last example with requests.
-    """
-    shows(
-        IMPORTS
-        + """
     @pytest.mark.faultinject("http:503", path="/b")
     @example(n=1)
     @example(n=2)
@@ -129,10 +120,15 @@ def test_unmatched_rules_are_those_of_all_examples_together(shows):
         if n == 1:
             get("/b")
         """,
-        ["*_ test_never_met _*", "    nearest: GET /b (path=/never did not hold)"],
+        [
+            *("*_ test_red _*", "E*assert 503 == 200", "*n=0,*"),
+            *("1 of 1 requests got a fault", "1 *GET /a *503 *rule-1: http:503"),
+            *("*_ test_never_met _*", "    nearest: GET /b (path=/never did not hold)"),
+        ],
         passed=1,
-        failed=1,
+        failed=2,
     )
+    result.stdout.no_fnmatch_line("*Flaky*")
 
 
 def test_the_fixture(shows):

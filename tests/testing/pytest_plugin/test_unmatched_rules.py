@@ -6,7 +6,11 @@ from .conftest import INI
 
 
 def test_unmatched_rule_fails_a_passed_test(shows):
-    """The failure names the rule, the nearest request and the condition that kept it away."""
+    """The failure names the rule, the nearest request and the condition that kept it away.
+
+    One rule that was met does not speak for the other one, nor for a parameter's. Without any request the failure says
+    so, and how to cover other apps.
+    """
     result = shows(
         """
         import pytest
@@ -15,6 +19,17 @@ def test_unmatched_rule_fails_a_passed_test(shows):
         def test_one(client):
             client.get("/videos/cat.mp4")
             client.get("/photos/cat.jpg")
+
+        @pytest.mark.parametrize("_", [
+            pytest.param(1, marks=pytest.mark.faultinject("http:504,name=parameter,method=DELETE"))
+        ])
+        @pytest.mark.faultinject("http:503,name=met", "http:500,name=not-met,method=PUT")
+        def test_each(client, _):
+            client.get("/a")
+
+        @pytest.mark.faultinject("cos:SlowDown")
+        def test_no_request():
+            pass
         """,
         [
             "*_ test_one _*",
@@ -23,49 +38,14 @@ def test_unmatched_rule_fails_a_passed_test(shows):
             "    nearest: GET /photos/cat.jpg (method=PUT did not hold)",
             "*- faultinject -*",
             "0 of 2 requests got a fault",
-        ],
-    )
-    result.stdout.no_fnmatch_line("*All traceback entries*")
-
-
-def test_each_rule_of_a_function_counts(shows):
-    """One rule that was met does not speak for the other one, nor for a parameter's."""
-    shows(
-        """
-        import pytest
-
-        @pytest.mark.parametrize("_", [
-            pytest.param(1, marks=pytest.mark.faultinject("http:504,name=parameter,method=DELETE"))
-        ])
-        @pytest.mark.faultinject("http:503,name=met", "http:500,name=not-met,method=PUT")
-        def test_one(client, _):
-            client.get("/a")
-        """,
-        [
-            "faultinject: no request met the conditions of",
-            "  not-met (*",
-            "    near*",
-            "  parameter (*",
-            "    near*",
-        ],
-    )
-
-
-def test_no_request_at_all(shows):
-    """Without any request the failure says so, and how to cover other apps."""
-    shows(
-        """
-        import pytest
-
-        @pytest.mark.faultinject("cos:SlowDown")
-        def test_one():
-            pass
-        """,
-        [
-            "    no request was seen",
+            *("*_ test_each[[]1[]] _*", "faultinject: no request met the conditions of"),
+            *("  not-met (*", "    near*", "  parameter (*", "    near*"),
+            *("*_ test_no_request _*", "    no request was seen"),
             "Flask, Django*need no set-up. *ASGIFaultMiddleware*faultinject_store starts a store*",
         ],
+        failed=3,
     )
+    result.stdout.no_fnmatch_line("*All traceback entries*")
 
 
 @pytest.mark.parametrize(
