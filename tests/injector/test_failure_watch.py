@@ -10,7 +10,6 @@ from unittest.mock import Mock
 import pytest
 
 from faultinject import Injector, Scenario
-from faultinject.counts.patience import waiting
 from tests.asking import get
 from tests.full_disk import room_for
 from tests.locked import locked
@@ -215,9 +214,8 @@ def test_it_is_said_once(tmp_path, caplog, monkeypatch, first):
 
 
 @pytest.fixture
-def two(monkeypatch, looked_at_often):
+def two(looked_at_often, at_once):  # with a Redis server it is told by a thread
     """Two injectors of one store, and the time that passes."""
-    monkeypatch.setattr(waiting, "no_waiting", True)  # with a Redis server it is told by a thread
 
     def make(store):
         time = Time()

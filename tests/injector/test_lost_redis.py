@@ -3,20 +3,10 @@
 import pytest
 
 from faultinject import Injector
-from faultinject.counts.patience import waiting
 from tests.asking import get
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.usefixtures("at_once")]
 RULE = "http:503,times=5"
-
-
-@pytest.fixture
-def now(monkeypatch):
-    """The clock of retries, a list of one number; background work is done at once."""
-    found = [1000.0]
-    monkeypatch.setattr(waiting, "clock", lambda: found[0])
-    monkeypatch.setattr(waiting, "no_waiting", True)
-    return found
 
 
 @pytest.fixture

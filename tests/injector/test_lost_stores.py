@@ -3,14 +3,12 @@
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from functools import partial
 
 import pytest
 
 from faultinject import Injector, RuleCounts
-from faultinject.counts.patience import waiting
 from faultinject.exceptions import StoreInUseError
 from tests.asking import get
 from tests.injector.children import in_child
@@ -24,18 +22,10 @@ def make(place, rules=RULE, option="", **named):
 
 
 @pytest.fixture
-def place(tmp_path):
-    return tmp_path / "store"
-
-
-@pytest.fixture
-def now(monkeypatch, tmp_path):
+def now(now, monkeypatch, own_directories):
     """The clock of retries; this process is one that a reloader has started, and may replace."""
-    found = [1000.0]
-    monkeypatch.setattr(waiting, "clock", lambda: found[0])
     monkeypatch.setenv("WERKZEUG_RUN_MAIN", "true")
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    return found
+    return now
 
 
 @pytest.mark.parametrize("seed", [None, "s"])
@@ -132,9 +122,9 @@ def test_no_place_for_a_note(tmp_path, place, now):
 
 
 @pytest.mark.parametrize("worker", [True, False])
-def test_who_comes_later_with_the_rules_that_a_server_began_with(tmp_path, place, monkeypatch, worker):
+@pytest.mark.usefixtures("own_directories")
+def test_who_comes_later_with_the_rules_that_a_server_began_with(place, monkeypatch, worker):
     """A worker takes over the current rules, and a server that is started anew uses its own."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     if worker:
         monkeypatch.setenv("WERKZEUG_RUN_MAIN", "true")
     make(place).use("http:500,times=1")

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from functools import partial
 from pathlib import Path
@@ -85,9 +84,8 @@ class Part:
 
 
 @pytest.fixture
-def session(tmp_path, monkeypatch):
+def session(own_directories):
     """A session of this process."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     made = Session()
     yield made
     made.close()

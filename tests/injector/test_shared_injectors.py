@@ -4,7 +4,6 @@ import multiprocessing
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from threading import Event
@@ -31,9 +30,8 @@ SEVERAL = {"wsgi.multiprocess": True}
 
 
 @pytest.fixture(autouse=True)
-def place(tmp_path, monkeypatch):
+def place(tmp_path, own_directories):
     """Private directories of this test alone."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return tmp_path / f"faultinject-{os.geteuid()}"
 
 

@@ -21,11 +21,6 @@ BUSY = "faultinject: another process held the store's lock for too long: 1 reque
 
 
 @pytest.fixture
-def place(tmp_path):
-    return tmp_path / "store"
-
-
-@pytest.fixture
 def make(place):
     """An injector on the store."""
     return lambda rules, **environ: Injector(rules, seed=1, store=f"file:{place}", environ=environ)

@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -152,9 +151,9 @@ def test_what_all_processes_did(shared):
     assert other.events(cursor)[0][-1].status == 500
 
 
-def test_a_fork_brings_the_directory(tmp_path, monkeypatch):
+@pytest.mark.usefixtures("own_directories")
+def test_a_fork_brings_the_directory():
     """Events after a fork are shared."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     injector = make(None)
     in_child(lambda: get(injector, "/child"))
     get(injector, "/parent")

@@ -400,9 +400,8 @@ def test_a_group_is_each_of_its_members():
 
 def test_conditions_say_where():
     """A fault comes only at the requests that its conditions mean."""
-    requests = ["PUT /b/k", "GET /b/k", "DELETE /b/other"]
     faults = "reset,method=DELETE", "http:500,unless.method=DELETE,path=/b/*", "http:503,key=other"
-    assert scenarios(requests, *faults) == [
+    assert scenarios(["PUT /b/k", "GET /b/k", "DELETE /b/other"], *faults) == [
         "reset,method=DELETE,path=/b/other,times=1",
         "http:500,method=PUT,path=/b/k,times=1",
         "http:500,method=GET,path=/b/k,times=1",
