@@ -187,8 +187,7 @@ def test_what_passes_goes_to_the_hooks_behind(no_waiting):
     Inside of moto's mock nothing leaves it, whichever came first.
     """
     known = {"region_name": "us-east-1", "aws_access_key_id": "id", "aws_secret_access_key": "key"}
-    with mock_aws():
-        client = boto3.client("s3", **known)
+    with mock_aws(), closing(boto3.client("s3", **known)) as client:
         client.create_bucket(Bucket="photos")
         injector = inject_into(client, "s3:SlowDown,operation=PutObject,times=2", seed=1)
         client.put_object(Bucket="photos", Key="cat", Body=b"meow")
@@ -205,7 +204,6 @@ def test_what_passes_goes_to_the_hooks_behind(no_waiting):
             read(client, "dog")
         injector.disable()
         assert read(client, "dog") == b"woof"
-        client.close()
     client = boto3.client("s3", **known)
     injector = inject_into(client, "s3:SlowDown,operation=CreateBucket,times=1", seed=1)
     with mock_aws():

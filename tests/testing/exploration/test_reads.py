@@ -19,8 +19,10 @@ def ask(port, method, target, faults=None):
 
     With the faults of a run at hand it gives up, whatever the clock says, when it is left hanging.
     """
-    connection = http.client.HTTPConnection("127.0.0.1", port)
-    try:
+    with (
+        contextlib.suppress(OSError, http.client.HTTPException),
+        contextlib.closing(http.client.HTTPConnection("127.0.0.1", port)) as connection,
+    ):
         connection.request(method, target)
         mine = connection.sock.getsockname()[1]
         while not select.select([connection.sock], [], [], 0.01)[0]:
@@ -28,10 +30,7 @@ def ask(port, method, target, faults=None):
                 return None
         answer = connection.getresponse()
         return answer.read() if answer.status == 200 else None
-    except (OSError, http.client.HTTPException):
-        return None
-    finally:
-        connection.close()
+    return None
 
 
 def read(port, targets, faults=None):
