@@ -17,6 +17,7 @@ from moto.core import patch_client
 from faultinject import Injector, RuleCounts
 from faultinject.clients.botocore import inject_into
 from faultinject.exceptions import ConfigurationError
+from tests.refusals import refusal
 
 DATA = b"0123456789" * 1000
 
@@ -83,13 +84,11 @@ def test_slow_down_is_retried(hooked, no_waiting, mode):
 def test_retries_that_are_used_up(hooked):
     """The vendor's error, as boto3 reads it."""
     client, injector = hooked("cos:SlowDown", attempts=2)
-    with pytest.raises(ClientError) as caught:
-        client.head_bucket(Bucket="photos")
-    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
-    with pytest.raises(ClientError) as caught:
-        client.put_object(Bucket="photos", Key="dog", Body=b"woof")
-    assert caught.value.response["Error"]["Code"] == "SlowDown"
-    assert (caught.value.response["ResponseMetadata"]["RetryAttempts"], injector.injected) == (1, 4)
+    head = refusal(client.head_bucket, sort=ClientError, Bucket="photos").response
+    assert head["ResponseMetadata"]["HTTPStatusCode"] == 503
+    put = refusal(client.put_object, sort=ClientError, Bucket="photos", Key="dog", Body=b"woof").response
+    assert put["Error"]["Code"] == "SlowDown"
+    assert (put["ResponseMetadata"]["RetryAttempts"], injector.injected) == (1, 4)
     injector.disable()
     assert (
         client.put_object(Bucket="photos", Key="dog", Body=b"woof")["ResponseMetadata"]["RetryAttempts"] == 0
@@ -188,8 +187,7 @@ def test_what_passes_goes_to_the_hooks_behind(no_waiting):
     Inside of moto's mock nothing leaves it, whichever came first.
     """
     known = {"region_name": "us-east-1", "aws_access_key_id": "id", "aws_secret_access_key": "key"}
-    with mock_aws():
-        client = boto3.client("s3", **known)
+    with mock_aws(), closing(boto3.client("s3", **known)) as client:
         client.create_bucket(Bucket="photos")
         injector = inject_into(client, "s3:SlowDown,operation=PutObject,times=2", seed=1)
         client.put_object(Bucket="photos", Key="cat", Body=b"meow")
@@ -206,7 +204,6 @@ def test_what_passes_goes_to_the_hooks_behind(no_waiting):
             read(client, "dog")
         injector.disable()
         assert read(client, "dog") == b"woof"
-        client.close()
     client = boto3.client("s3", **known)
     injector = inject_into(client, "s3:SlowDown,operation=CreateBucket,times=1", seed=1)
     with mock_aws():

@@ -171,8 +171,7 @@ def test_a_transport_of_ones_own(make):
         async def aclose(self):
             closed.append(True)
 
-    own = Own(lambda request: httpx.Response(201, text="own"))
-    client = make("http:500,times=1", transport=own)
+    client = make("http:500,times=1", transport=Own(lambda request: httpx.Response(201, text="own")))
     assert [each.status_code for each in client.ask(*gets("http://nowhere.example/", 2))] == [500, 201]
     assert closed == [True]
 

@@ -11,7 +11,7 @@ import io
 import json
 import socket
 import time
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from urllib.parse import unquote
 
 import pytest
@@ -215,9 +215,8 @@ def server(tmp_path_factory):
 @pytest.fixture(scope="module")
 def chromium(tmp_path_factory):
     """One for all tests of this file: it takes half a second to begin."""
-    found = Browser(tmp_path_factory.mktemp("browser"))
-    yield found
-    found.close()
+    with closing(Browser(tmp_path_factory.mktemp("browser"))) as found:
+        yield found
 
 
 @pytest.fixture

@@ -71,10 +71,9 @@ def text(browser, selector):
 
 def shows(browser, selector, words):
     """Wait until it has these words."""
-    wanted = (
+    browser.until(
         f"(document.querySelector({json.dumps(selector)})?.innerText ?? '').includes({json.dumps(words)})"
     )
-    browser.until(wanted)
 
 
 def click_and_see(browser, selector, where, words):

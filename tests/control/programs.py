@@ -165,10 +165,14 @@ def answers(client):
 
 
 def wait_for(program, client, *said):
-    """Until the API answers and the program has printed this: it may answer before it prints."""
+    """The client, once the API answers and the program has printed this.
+
+    It may answer before it prints.
+    """
 
     def is_ready():
         assert program.process.poll() is None, program.text
         return answers(client) and all(each in program.text for each in said)
 
     until(is_ready, "it serves", STARTS_WITHIN)
+    return client

@@ -119,8 +119,7 @@ def test_the_scenario_is_read_and_put_back(api):
     assert Scenario.from_json(rules.body.decode()) == Scenario(
         [Rule("cos:SlowDown", name="slow", path="photos/", times=2), Rule("http:503", path="b/")], seed=42
     )
-    state = api.change("PUT", "/rules", rules.data)
-    assert [each["text"] for each in state["rules"]] == [
+    assert [each["text"] for each in api.change("PUT", "/rules", rules.data)["rules"]] == [
         "cos:SlowDown,path=photos/,times=2,name=slow",
         "http:503,path=b/",
     ]
@@ -288,8 +287,7 @@ def test_an_error_of_ours_is_an_answer_too(api, caplog):
 
 def test_a_rule_is_taken_away(api):
     """The others stay."""
-    state = api.change("DELETE", "/rules/slow")
-    assert [each["text"] for each in state["rules"]] == ["http:503,path=b/"]
+    assert [each["text"] for each in api.change("DELETE", "/rules/slow")["rules"]] == ["http:503,path=b/"]
     assert (api.ask_app(), api.ask_app("/b/1")) == (200, 503)
 
 
@@ -560,9 +558,8 @@ def test_an_app_below_a_mount_point():
     """The path is that of the app, wherever it is mounted."""
     inner = make_injector()
     flask, fastapi = (install(make(), injector=inner, enabled=True) for make in (flask_app, fastapi_app))
-    wsgi = DispatcherMiddleware(flask_app(), {"/sub": flask.wsgi_app})
     for server, mount in (
-        (werkzeug_server(wsgi), "/sub/_faultinject"),
+        (werkzeug_server(DispatcherMiddleware(flask_app(), {"/sub": flask.wsgi_app})), "/sub/_faultinject"),
         (uvicorn_server(fastapi, root_path="/sub"), "/_faultinject"),
     ):
         with server as port:

@@ -15,8 +15,11 @@ def test_serve_offers_it_at_a_path(start, free_port):
     program = start(
         "faultinject", "serve", "--port", str(port), "--control", "/_faultinject", FAULTINJECT_ENABLED=""
     )
-    client = Client(None, (port, "/_faultinject"), port)
-    wait_for(program, client, f"control: http://127.0.0.1:{port}/_faultinject/")
+    client = wait_for(
+        program,
+        Client(None, (port, "/_faultinject"), port),
+        f"control: http://127.0.0.1:{port}/_faultinject/",
+    )
     assert client.ask_app("/b/k") == 404
     client.change("PUT", "/rules", {"text": "cos:SlowDown"})
     assert client.ask_app("/b/k") == 503
@@ -30,8 +33,9 @@ def test_serve_offers_it_at_an_address(start, free_port):
         "faultinject", "serve", "--port", str(port), "--control", f"127.0.0.1:{own}", "-r", "http:503,times=1",
         FAULTINJECT_ENABLED="", FAULTINJECT_TOKEN="",
     )  # fmt: skip
-    client = Client(None, (own, ""), port)
-    wait_for(program, client, f"control: http://127.0.0.1:{own}/", "its token is ")
+    client = wait_for(
+        program, Client(None, (own, ""), port), f"control: http://127.0.0.1:{own}/", "its token is "
+    )
     (token,) = re.findall(r"its token is (\S+)", program.text)
     assert client.get("/state", token=token).data["rules"][0]["text"] == "http:503,times=1"
 
@@ -49,8 +53,7 @@ def test_run_offers_it_where_the_environment_asks(start, free_port):
         FAULTINJECT_ENABLED="", FAULTINJECT_CONTROL="/_faultinject",
     )  # fmt: skip
     (program.log.parent / "plain.py").write_text(plain)
-    client = Client(None, (port, "/_faultinject"), port)
-    wait_for(program, client)
+    client = wait_for(program, Client(None, (port, "/_faultinject"), port))
     client.change("PUT", "/rules", {"text": "http:503,times=3"})
     assert [client.ask_app() for _ in range(12)].count(503) == 3
     assert client.state()["store"].startswith("file:")

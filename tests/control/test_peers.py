@@ -130,8 +130,7 @@ def test_clients_that_may_not_ask_hold_no_worker(start, free_port):
     program = start(
         "gunicorn", "-w", "2", "-b", f"127.0.0.1:{port}", "wsgi:app", FAULTINJECT_CONTROL="/_faultinject"
     )  # fmt: skip
-    near = Client(None, (port, "/_faultinject"), port)
-    wait_for(program, near)
+    near = wait_for(program, Client(None, (port, "/_faultinject"), port))
     head = (
         "POST /_faultinject/off HTTP/1.1\r\nHost: {}\r\nContent-Type: "
         "application/json\r\nContent-Length: 1000\r\n\r\n{{"

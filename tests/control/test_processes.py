@@ -59,8 +59,7 @@ OTHERS = {
 
 def served(start, free_port, name, **variables):
     port = free_port()
-    command = (SERVERS | OTHERS)[name]
-    return start(*[each.replace("PORT", str(port)) for each in command], **variables), port
+    return start(*[each.replace("PORT", str(port)) for each in (SERVERS | OTHERS)[name]], **variables), port
 
 
 @pytest.mark.slow
@@ -73,8 +72,7 @@ def test_workers_share_what_the_api_puts_in_force(name, start, free_port):
     if name == "uwsgi" and executable(name) is None:
         pytest.skip("uWSGI is not built")
     program, port = served(start, free_port, name, FAULTINJECT_CONTROL="/_faultinject")
-    client = Client(None, (port, "/_faultinject"), port)
-    wait_for(program, client)
+    client = wait_for(program, Client(None, (port, "/_faultinject"), port))
     # A worker of gunicorn loses a SIGTERM that comes before it serves, and its master waits for it for 1,000 s.
     workers(program, port)
     assert {client.get("/state").status for _ in range(5)} == {200}
@@ -96,8 +94,7 @@ def test_the_log_of_the_app_s_server_stays(start, free_port):
     """
     own, port = free_port(), free_port()
     program = start("uvicorn", "--port", str(port), "asgi:app", FAULTINJECT_CONTROL=f"127.0.0.1:{own}")
-    client = Client(None, (own, ""), port)
-    wait_for(program, client, "Uvicorn running on")
+    client = wait_for(program, Client(None, (own, ""), port), "Uvicorn running on")
     assert client.ask_app() == 200
     until(lambda: "GET /" in program.text)
     assert client.get("/state").status == 200
@@ -116,8 +113,7 @@ def test_one_of_the_workers_has_the_address(name, start, free_port):
     own = free_port()
     place = f"127.0.0.1:{own}"
     program, port = served(start, free_port, name, FAULTINJECT_CONTROL=place, FAULTINJECT_TOKEN="")
-    client = Client(None, (own, ""), port)
-    wait_for(program, client, "its token is ")
+    client = wait_for(program, Client(None, (own, ""), port), "its token is ")
     workers(program, port)
     (client.token,) = re.findall(r"its token is (\S+)", program.text)
     client.change("PUT", "/rules", {"text": "http:503,times=5,name=five"})

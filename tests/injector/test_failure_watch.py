@@ -10,7 +10,6 @@ from unittest.mock import Mock
 import pytest
 
 from faultinject import Injector, Scenario
-from faultinject.counts.patience import waiting
 from tests.asking import get
 from tests.full_disk import room_for
 from tests.locked import locked
@@ -35,8 +34,7 @@ def answer(injector, *statuses, meanwhile=lambda: None):
 
 def watched_in(store, **how):
     """An injector that watches the app's failures, and counts on that store."""
-    scenario = Scenario("http:418,path=none/", abort=BOUND)
-    return Injector(scenario, seed=1, store=store, environ={}, **how)
+    return Injector(Scenario("http:418,path=none/", abort=BOUND), seed=1, store=store, environ={}, **how)
 
 
 class Watched:
@@ -100,8 +98,7 @@ def test_a_clock_that_stands_back():
     """Another thread's earlier look at it counts where the window is."""
     now = [1000.0]
     waits = SimpleNamespace(monotonic=lambda: now[-1])
-    scenario = Scenario("http:418,path=none/", abort="5xx>5%/20s,min=2")
-    injector = Injector(scenario, environ={}, waits=waits)
+    injector = Injector(Scenario("http:418,path=none/", abort="5xx>5%/20s,min=2"), environ={}, waits=waits)
     answer(injector, 500)
     now.append(995.0)
     answer(injector, 500)
@@ -166,8 +163,7 @@ def test_a_process_that_fails_and_ends_tells_the_others(tmp_path):
     """Apps that fail are often ended, and started anew: the others are told before."""
     store = f"file:{tmp_path}/store"
     other = watched_in(store)
-    command = [sys.executable, "-c", FAILS, BOUND, store]
-    subprocess.run(command, cwd=Path(__file__).parents[2], check=True)
+    subprocess.run([sys.executable, "-c", FAILS, BOUND, store], cwd=Path(__file__).parents[2], check=True)
     other.catch_up()
     assert not other.enabled
 
@@ -206,8 +202,7 @@ def test_it_is_said_once(tmp_path, caplog, monkeypatch, first):
         answer(other, 500, meanwhile=tell)
     for each in threads:
         each.run()
-    said = [each.getMessage().partition(": ")[0] for each in caplog.records]
-    assert said.count("faultinject is off") == 2
+    assert [each.getMessage().partition(": ")[0] for each in caplog.records].count("faultinject is off") == 2
     # It is said again when it was on meanwhile.
     caplog.clear()
     one.enable()
@@ -219,9 +214,8 @@ def test_it_is_said_once(tmp_path, caplog, monkeypatch, first):
 
 
 @pytest.fixture
-def two(monkeypatch, looked_at_often):
+def two(looked_at_often, at_once):  # with a Redis server it is told by a thread
     """Two injectors of one store, and the time that passes."""
-    monkeypatch.setattr(waiting, "no_waiting", True)  # with a Redis server it is told by a thread
 
     def make(store):
         time = Time()

@@ -3,20 +3,10 @@
 import pytest
 
 from faultinject import Injector
-from faultinject.counts.patience import waiting
 from tests.asking import get
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.usefixtures("at_once")]
 RULE = "http:503,times=5"
-
-
-@pytest.fixture
-def now(monkeypatch):
-    """The clock of retries, a list of one number; background work is done at once."""
-    found = [1000.0]
-    monkeypatch.setattr(waiting, "clock", lambda: found[0])
-    monkeypatch.setattr(waiting, "no_waiting", True)
-    return found
 
 
 @pytest.fixture
@@ -50,8 +40,7 @@ def test_counts_begin_at_zero_and_the_log_says_so(redis, now, caplog):
         f"faultinject: the store {redis.url} (prefix faultinject) has lost its data: counts begin at zero again"
     ]
     assert [(each.state.generation, len(each.scenario.rules)) for each in (one, other)] == [(2, 2)] * 2
-    late = make(redis, seed="s")
-    assert get(late) == 200, "it finds what is in force"
+    assert get(make(redis, seed="s")) == 200, "it finds what is in force"
 
 
 def test_what_was_switched_off_stays_off(redis, now):

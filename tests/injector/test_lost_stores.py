@@ -3,17 +3,16 @@
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from functools import partial
 
 import pytest
 
 from faultinject import Injector, RuleCounts
-from faultinject.counts.patience import waiting
-from faultinject.exceptions import ConfigurationError, StoreInUseError
+from faultinject.exceptions import StoreInUseError
 from tests.asking import get
 from tests.injector.children import in_child
+from tests.refusals import refusal
 
 RULE = "http:503,times=5"
 
@@ -23,22 +22,18 @@ def make(place, rules=RULE, option="", **named):
 
 
 @pytest.fixture
-def now(monkeypatch, tmp_path):
+def now(now, monkeypatch, own_directories):
     """The clock of retries; this process is one that a reloader has started, and may replace."""
-    found = [1000.0]
-    monkeypatch.setattr(waiting, "clock", lambda: found[0])
     monkeypatch.setenv("WERKZEUG_RUN_MAIN", "true")
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    return found
+    return now
 
 
 @pytest.mark.parametrize("seed", [None, "s"])
-def test_a_late_worker_rests_until_the_store_is_back(tmp_path, now, caplog, seed):
+def test_a_late_worker_rests_until_the_store_is_back(tmp_path, place, now, caplog, seed):
     """A late worker waits for the store, counts and logs that once, and makes nothing there.
 
     When the store is back, counts go on where they were.
     """
-    place = tmp_path / "store"
     first = make(place, seed=seed)
     assert get(first) == 503
     place.rename(tmp_path / "away")
@@ -48,8 +43,7 @@ def test_a_late_worker_rests_until_the_store_is_back(tmp_path, now, caplog, seed
     assert not place.exists()
     now[0] += 4.0
     assert get(late) == 200
-    away = [each for each in caplog.messages if "while the store is unavailable" in each]
-    assert away == [
+    assert [each for each in caplog.messages if "while the store is unavailable" in each] == [
         f"faultinject: nothing is injected while the store is unavailable: the store '{place}' is not there:"
         " make the directory, or name another"
     ]
@@ -60,9 +54,8 @@ def test_a_late_worker_rests_until_the_store_is_back(tmp_path, now, caplog, seed
     assert late.counts() == {"rule-1": RuleCounts(7, 5)}
 
 
-def test_a_late_worker_finds_another_directory(tmp_path, now):
+def test_a_late_worker_finds_another_directory(tmp_path, place, now):
     """A directory in the first one's place is not the server's, until rules are put in force."""
-    place = tmp_path / "store"
     assert get(make(place)) == 503
     place.rename(tmp_path / "away")
     place.mkdir(0o700)
@@ -79,12 +72,11 @@ def test_a_late_worker_finds_another_directory(tmp_path, now):
 
 @pytest.mark.filterwarnings("ignore:This process")
 @pytest.mark.parametrize("back", [False, True])
-def test_a_forked_worker_of_a_directory_that_was_moved(tmp_path, now, caplog, back):
+def test_a_forked_worker_of_a_directory_that_was_moved(tmp_path, place, now, caplog, back):
     """One line says that the directory has moved, and nothing of new rules.
 
     When it is back, its counts go on.
     """
-    place = tmp_path / "store"
     injector = make(place)
     injector.announce()
     place.rename(tmp_path / "away")
@@ -107,10 +99,9 @@ def test_a_forked_worker_of_a_directory_that_was_moved(tmp_path, now, caplog, ba
 
 
 @pytest.mark.usefixtures("now")
-def test_a_late_worker_that_is_refused_is_no_user(tmp_path):
+def test_a_late_worker_that_is_refused_is_no_user(tmp_path, place):
     """The directory is another one by then: another server begins there with its own rules."""
     environ = {name: each for name, each in os.environ.items() if name != "WERKZEUG_RUN_MAIN"}
-    place = tmp_path / "store"
     command = [sys.executable, "-c", OTHER, f"file:{place}"]
     begin = partial(subprocess.run, input=b"\n", env=environ, check=True, timeout=100)
     make(place)
@@ -122,22 +113,20 @@ def test_a_late_worker_that_is_refused_is_no_user(tmp_path):
     assert get(late) == 200
 
 
-def test_no_place_for_a_note(tmp_path, now):
+def test_no_place_for_a_note(tmp_path, place, now):
     """Then a directory that was made anew is taken for the first one."""
     (tmp_path / f"faultinject-{os.geteuid()}").write_text("a file of somebody")
-    place = tmp_path / "store"
     assert get(make(place)) == 503
     place.rename(tmp_path / "away")
     assert [get(late := make(place)), get(late)] == [503, 503]
 
 
 @pytest.mark.parametrize("worker", [True, False])
-def test_who_comes_later_with_the_rules_that_a_server_began_with(tmp_path, monkeypatch, worker):
+@pytest.mark.usefixtures("own_directories")
+def test_who_comes_later_with_the_rules_that_a_server_began_with(place, monkeypatch, worker):
     """A worker takes over the current rules, and a server that is started anew uses its own."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     if worker:
         monkeypatch.setenv("WERKZEUG_RUN_MAIN", "true")
-    place = tmp_path / "store"
     make(place).use("http:500,times=1")
     late = make(place)
     assert [get(late), get(late)] == ([500, 200] if worker else [503, 503])
@@ -152,9 +141,8 @@ sys.stdin.readline()
 """
 
 
-def test_other_rules_are_refused_and_replaced(tmp_path, caplog, process):
+def test_other_rules_are_refused_and_replaced(place, caplog, process):
     """Other rules are refused while a process counts; a replaced process logs who did it."""
-    place = tmp_path / "store"
     with process(OTHER, f"file:{place}") as other:
         assert other.stdout.readline() == "begun\n"
         for rules, seed in (("http:500", "s"), ("http:503", "other")):
@@ -182,9 +170,7 @@ def test_other_rules_are_refused_and_replaced(tmp_path, caplog, process):
 )
 def test_how_one_says_it(store, why):
     """A slip is no part of the path."""
-    with pytest.raises(ConfigurationError) as failed:
-        Injector(RULE, store=store, environ={})
-    assert str(failed.value) == f"store: {why}"
+    assert str(refusal(Injector, RULE, store=store, environ={})) == f"store: {why}"
 
 
 def test_a_directory_with_a_question_mark(tmp_path):

@@ -6,18 +6,11 @@ import pytest
 
 from faultinject import Injector, RuleCounts
 from faultinject.counts.background_sender import BackgroundSender
-from faultinject.counts.patience import waiting
 from faultinject.exceptions import StoreInUseError
 from tests.asking import get
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.usefixtures("at_once")]
 RULES = "http:503,times=2 http:429,probability=0.5"
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_done_beside(monkeypatch):
-    """Do background work within requests, so that a test knows when."""
-    monkeypatch.setattr(waiting, "no_waiting", True)
 
 
 @pytest.fixture
@@ -27,14 +20,6 @@ def url(redis_server, redis_prefix):
 
 def make(url, rules=RULES, **how):
     return Injector(rules, store=url, environ={}, **how)
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    """The clock of the pauses; a list of one number."""
-    moment = [1000.0]
-    monkeypatch.setattr(waiting, "clock", lambda: moment[0])
-    return moment
 
 
 def test_two_count_as_one(url, redis_server):
@@ -81,15 +66,15 @@ def test_two_questions_at_most(url, monkeypatch):
     assert [questions("/") for _ in range(2)] == [(502, 2), (502, 2)]
 
 
-def test_what_one_puts_in_force_all_have_a_second_later(url, clock, caplog):
+def test_what_one_puts_in_force_all_have_a_second_later(url, now, caplog):
     """With the rules, the seed and the counts; a worker that comes later finds them, too."""
     one, other = make(url), make(url)
     assert [get(one), get(other)] == [503, 503]
-    clock[0] += 1
+    now[0] += 1
     assert get(other) in {200, 429}, "the same are in force"
     one.use("http:500,times=3", seed="new")
     assert get(other) in {200, 429}, "it looks once a second"
-    clock[0] += 1
+    now[0] += 1
     caplog.clear()
     assert [get(other), get(one), get(other)] == [500, 500, 500]
     assert other.seed == "new"
@@ -102,11 +87,11 @@ def test_what_one_puts_in_force_all_have_a_second_later(url, clock, caplog):
     assert [get(late), get(one)] == [200, 200]
     assert late.counts() == one.counts() == other.counts() == {"rule-1": RuleCounts(5, 3)}
     replacing = make(f"{url}&replace", "http:404")
-    clock[0] += 1
+    now[0] += 1
     assert [get(each) for each in (one, other, late, replacing)] == [404] * 4
 
 
-def test_counts_that_hardly_any_request_uses_live_on(url, clock, redis_server, redis_prefix):
+def test_counts_that_hardly_any_request_uses_live_on(url, now, redis_server, redis_prefix):
     """As long as there are requests: what was injected a week before counts as well."""
     injector = make(url, "http:503,times=1,path=rare http:404,path=often")
     assert get(injector, "/rare") == 503
@@ -114,14 +99,14 @@ def test_counts_that_hardly_any_request_uses_live_on(url, clock, redis_server, r
     keys = list(client.scan_iter(f"*{redis_prefix}*"))
     for each in keys:
         client.expire(each, 100)
-    clock[0] += 1
+    now[0] += 1
     assert get(injector, "/often") == 404
     assert len(keys) == 4
     assert all(client.ttl(each) > 6 * 86_400 for each in keys)
     assert get(injector, "/rare") == 200
 
 
-def test_while_the_server_is_away_the_rules_stay(start_redis, clock):
+def test_while_the_server_is_away_the_rules_stay(start_redis, now):
     """It is asked again after 1 s, then after longer waits; what is in force stays."""
     server = start_redis()
     injector = make(server.url, "http:503,times=9")
@@ -129,7 +114,7 @@ def test_while_the_server_is_away_the_rules_stay(start_redis, clock):
     server.kill()
     asked, store = [], injector._count_storage.store
     for number in range(70):
-        clock[0] += 1
+        now[0] += 1
         before = store._next_look
         assert get(injector) == 200
         asked += [number] * (store._next_look != before)
@@ -137,7 +122,7 @@ def test_while_the_server_is_away_the_rules_stay(start_redis, clock):
 
 
 @pytest.mark.parametrize(("there", "seed"), [(False, None), (True, None), (False, "s")])
-def test_a_server_that_is_not_there_at_the_start(start_redis, clock, caplog, there, seed):
+def test_a_server_that_is_not_there_at_the_start(start_redis, now, caplog, there, seed):
     """The app starts, and nothing is injected until the server answers; the log says so once.
 
     And once that it is there, also where the seed was given and stays.
@@ -150,13 +135,13 @@ def test_a_server_that_is_not_there_at_the_start(start_redis, clock, caplog, the
     server.kill()
     late = make(server.url, "http:503,times=3", seed=seed)
     assert [get(late), get(late)] == [200, 200]
-    clock[0] += 1
+    now[0] += 1
     assert get(late) == 200
     away = [each for each in caplog.messages if "unavailable" in each]
     assert (away, len(caplog.messages)) == ([each for each in caplog.messages if server.url in each], 2)
     server.start()
     assert get(late) == 200, "asked again too soon"
-    clock[0] += 2
+    now[0] += 2
     assert [get(late) for _ in range(4)] == [503] * (2 if there else 3) + [200] * (2 if there else 1)
     assert late.seed == ("first" if there else seed or late.seed)
     assert [each for each in caplog.messages if "available again" in each] == [
@@ -167,7 +152,7 @@ def test_a_server_that_is_not_there_at_the_start(start_redis, clock, caplog, the
     )
 
 
-def test_a_server_that_has_other_rules_when_it_comes(start_redis, clock, caplog):
+def test_a_server_that_has_other_rules_when_it_comes(start_redis, now, caplog):
     """They are not replaced: this process injects nothing, and says why."""
     server = start_redis()
     server.kill()
@@ -175,7 +160,7 @@ def test_a_server_that_has_other_rules_when_it_comes(start_redis, clock, caplog)
     server.start()
     other = make(server.url, "http:500")
     for _ in range(3):
-        clock[0] += 60
+        now[0] += 60
         assert (get(late), get(other)) == (200, 500)
     assert len([each for each in caplog.messages if "is in use by other rules, or" in each]) == 1
     late.use("http:503,times=1")
@@ -187,7 +172,7 @@ def test_a_server_that_has_other_rules_when_it_comes(start_redis, clock, caplog)
     [Injector.reset, lambda injector: injector.use("http:503"), lambda injector: injector.add("http:500")],
     ids=["reset", "use", "add"],
 )
-def test_a_change_before_the_next_request_says_that_the_server_is_back(start_redis, clock, caplog, change):
+def test_a_change_before_the_next_request_says_that_the_server_is_back(start_redis, now, caplog, change):
     """Once, whether the counts begin anew with the change or at the request behind it."""
     server = start_redis()
     injector = make(server.url, seed="s")
@@ -195,7 +180,7 @@ def test_a_change_before_the_next_request_says_that_the_server_is_back(start_red
     server.kill()
     assert [get(injector) for _ in range(3)] == [200, 200, 200]
     server.start()
-    clock[0] += 60
+    now[0] += 60
     change(injector)
     assert get(injector) == 503
     assert [each for each in caplog.messages if "available again" in each] == [

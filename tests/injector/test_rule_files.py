@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -30,7 +29,10 @@ ROOT = str(Path(__file__).parents[2])
 WITHIN = 60.0
 NEXT = "faultinject: the file of rules has changed, the previous rules stay in force: "
 
-pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+pytestmark = [
+    pytest.mark.usefixtures("own_directories"),
+    pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
+]
 
 
 def apart(test):
@@ -71,11 +73,6 @@ def stays(caplog):
 
 def watches():
     return [each for each in threading.enumerate() if each.name == "faultinject-watch"]
-
-
-@pytest.fixture(autouse=True)
-def no_private_directory_of_another(tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
 
 @pytest.fixture(autouse=True)

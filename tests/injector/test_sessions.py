@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from functools import partial
 from pathlib import Path
@@ -61,8 +60,7 @@ class Part:
             stderr=subprocess.PIPE,
             text=True,
         )
-        line = self.process.stdout.readline()
-        assert line == "ready\n", self.process.stderr.read()
+        assert self.process.stdout.readline() == "ready\n", self.process.stderr.read()
 
     def get(self, path="/"):
         """The status of one request."""
@@ -86,9 +84,8 @@ class Part:
 
 
 @pytest.fixture
-def session(tmp_path, monkeypatch):
+def session(own_directories):
     """A session of this process."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     made = Session()
     yield made
     made.close()
@@ -201,24 +198,6 @@ def test_a_killed_test_run_leaves_nothing_in_force(part):
     assert found == [418] * 4 + [200] * 2
 
 
-def test_an_injector_that_is_made_later_takes_part(session, part):
-    """It sees every change by itself: another one may have no request in between."""
-    one = part()
-    session.publish(Scenario("http:503"), "1")
-    assert one.get("/late") == 503
-    session.withdraw()
-    assert one.get("/late") == 200
-
-
-def test_a_session_that_is_closed_leaves_nothing_in_force(session, part):
-    """Processes that run on have their own rules again, whatever was in force."""
-    one = part()
-    session.publish(Scenario("http:503"), "1")
-    assert one.get("/own") == 503
-    session.close()
-    assert one.get("/own") == 418
-
-
 def test_a_session_by_another_name(session, part, tmp_path):
     """A directory mounted under another name keeps its faults, as in a container.
 
@@ -234,7 +213,8 @@ def test_a_session_by_another_name(session, part, tmp_path):
 def test_a_later_process_takes_part(session, part):
     """A later process takes over the rules, with the counts so far.
 
-    All processes share the moment from which `begin` and `end` count, however late they come.
+    All processes share the moment from which `begin` and `end` count, however late they come. When the session is
+    closed they have their own rules again, whatever was in force.
     """
     assert not session.attached
     scenario = Scenario("http:503,begin=1h,end=3h,times=2 http:500,end=1h")
@@ -244,6 +224,8 @@ def test_a_later_process_takes_part(session, part):
     late = part()
     assert [late.get(), late.get()] == [503, 200]
     assert session.counts().matched(0) == 3
+    session.close()
+    assert late.get("/own") == 418
 
 
 def test_what_cannot_be_read(session, part):
@@ -283,11 +265,15 @@ def test_requests_that_got_no_decision_fail_the_block(session, part):
 
 
 def test_a_session_that_ends(session, part):
-    """A process that lives on has its own rules again, and so has one that never made a request."""
+    """A process that lives on has its own rules again, and so has one that never made a request.
+
+    An injector that is made later sees every change by itself: another one may have no request in between.
+    """
     one, idle = part(), part()
     session.publish(Scenario("http:503"), "1")
-    assert one.get("/own") == 503
+    assert [one.get(path) for path in ("/late", "/own")] == [503, 503]
     session.withdraw()
+    assert one.get("/late") == 200
     session.close()
     assert [one.get("/own"), idle.get("/own"), idle.get("/own")] == [418, 418, 418]
 

@@ -4,7 +4,6 @@ import multiprocessing
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from threading import Event
@@ -31,9 +30,8 @@ SEVERAL = {"wsgi.multiprocess": True}
 
 
 @pytest.fixture(autouse=True)
-def place(tmp_path, monkeypatch):
+def place(tmp_path, own_directories):
     """Private directories of this test alone."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return tmp_path / f"faultinject-{os.geteuid()}"
 
 
@@ -138,8 +136,7 @@ def test_several_processes_are_known_at_the_start(module, monkeypatch, place, ca
     """A worker shares its counts with its siblings, and a master with its children."""
     process = SimpleNamespace(current_process=lambda: SimpleNamespace(_target=work))
     monkeypatch.setitem(sys.modules, module, process)
-    injector = make(seed="s")
-    injector.announce()
+    make(seed="s").announce()
     [directory] = place.iterdir()
     owner = os.getpid() if module == "gunicorn.arbiter" else os.getppid()
     assert directory.name.startswith(f"{owner}-")

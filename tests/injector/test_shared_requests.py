@@ -21,11 +21,6 @@ BUSY = "faultinject: another process held the store's lock for too long: 1 reque
 
 
 @pytest.fixture
-def place(tmp_path):
-    return tmp_path / "store"
-
-
-@pytest.fixture
 def make(place):
     """An injector on the store."""
     return lambda rules, **environ: Injector(rules, seed=1, store=f"file:{place}", environ=environ)
@@ -102,8 +97,7 @@ def test_an_error_of_ours_leaves_the_lock_free(make, place, rules):
     """Between match and take, and when the answer is made."""
     injector = make(rules)
     rule = injector.own_plan.ready(0)
-    name = "act" if rule.always_fires else "drawn"
-    with patch.object(rule, name, side_effect=ZeroDivisionError):
+    with patch.object(rule, "act" if rule.always_fires else "drawn", side_effect=ZeroDivisionError):
         assert get(injector) == 200
     with locked(place / "lock"):
         pass

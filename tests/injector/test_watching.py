@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -152,9 +151,9 @@ def test_what_all_processes_did(shared):
     assert other.events(cursor)[0][-1].status == 500
 
 
-def test_a_fork_brings_the_directory(tmp_path, monkeypatch):
+@pytest.mark.usefixtures("own_directories")
+def test_a_fork_brings_the_directory():
     """Events after a fork are shared."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     injector = make(None)
     in_child(lambda: get(injector, "/child"))
     get(injector, "/parent")
@@ -195,8 +194,7 @@ def test_files_are_bounded_and_dropped_lines_counted(tmp_path):
         found, last, dropped = all_of(injector, after)
         assert (dropped, found[-1]) == (60 - len(found) - read, ("/59", "answered"))
         assert injector.events(last) == ([], last, 0)
-    late = make(f"file:{tmp_path}/store?replace", "http:500")
-    get(late, "/late")
+    get(make(f"file:{tmp_path}/store?replace", "http:500"), "/late")
     assert all_of(injector, cursor)[0] == [("/late", "answered")]
 
 

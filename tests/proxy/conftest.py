@@ -304,6 +304,22 @@ def through(behind, front):
 
 
 @pytest.fixture
+def connected(behind, front):
+    """Connect a client to the proxy in front of a server that plays so.
+
+    `with connected(*plays) as (client, server)`.
+    """
+
+    @contextmanager
+    def connect(*plays, rules="", **more):
+        server = behind(*plays)
+        with front(server.url, rules, **more).connect() as client:
+            yield client, server
+
+    return connect
+
+
+@pytest.fixture
 def no_complaint(front, capsys):
     """The proxy ends, and has not said on its way that anything went wrong."""
     yield

@@ -50,8 +50,7 @@ def main() -> int:
     folder: Path = options.folder.resolve()
     python = _installed(folder, options.clone)
     chosen = ["-m", options.marks, *(("-k", options.words) if options.words else ())]
-    found = [_outcomes(folder, python, chosen, way) for way in ("direct", "proxy")]
-    return _compared(*found)
+    return _compared(*[_outcomes(folder, python, chosen, way) for way in ("direct", "proxy")])
 
 
 def _installed(folder: Path, source: str) -> Path:

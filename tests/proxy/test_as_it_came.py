@@ -227,10 +227,9 @@ def test_what_is_expected(behind, front):
         assert (got[:17], b"100 Continue" in got) == (b"HTTP/1.1 417 No\r\n", False)
 
 
-def test_nobody_says_that_it_may_go_on(behind, front):
+def test_nobody_says_that_it_may_go_on(connected):
     """A client that stops waiting for 100 sends its body, which goes on with no interim answer."""
-    server = behind(saying(ANSWER, until=b"abc"))
-    with front(server.url).connect() as client:
+    with connected(saying(ANSWER, until=b"abc")) as (client, server):
         client.sendall(EXPECTING)
         hears_nothing(client)
         assert ask(client, b"abc", len(ANSWER)) == ANSWER
@@ -238,13 +237,12 @@ def test_nobody_says_that_it_may_go_on(behind, front):
 
 
 @pytest.mark.parametrize("rule", ["", "http:403"])
-def test_a_refusal_before_the_body(behind, front, rule):
+def test_a_refusal_before_the_body(connected, rule):
     """A refusal in place of `100 Continue` ends the connection.
 
     Nobody knows whether a body follows.
     """
-    server = behind(saying(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n"))
-    with front(server.url, rule).connect() as client:
+    with connected(saying(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n"), rules=rule) as (client, server):
         client.settimeout(60)
         got = ask(client, EXPECTING, None)  # to the end of the connection
         client.sendall(REQUESTS["plain"])  # no body of that
@@ -256,10 +254,9 @@ def test_a_refusal_before_the_body(behind, front, rule):
         assert (got, list(map(bytes, server.sent))) == (answer, [EXPECTING])
 
 
-def test_an_answer_instead_of_the_word_to_go_on(behind, front):
+def test_an_answer_instead_of_the_word_to_go_on(connected):
     """To a client that has sent its body meanwhile: its connection goes on."""
-    server = behind(saying(ANSWER, until=b"abc", times=2))
-    with front(server.url).connect() as client:
+    with connected(saying(ANSWER, until=b"abc", times=2)) as (client, server):
         for _ in range(2):
             assert ask(client, EXPECTING + b"abc", len(ANSWER)) == ANSWER
     assert list(map(bytes, server.sent)) == [(EXPECTING + b"abc") * 2]
@@ -270,8 +267,7 @@ def test_nobody_is_told_to_go_on_in_an_answer(front):
     """An app around it may answer first, and read then."""
 
     async def hasty(proxy, scope, receive, send):
-        headers = [(b"content-length", b"4")]
-        await send({"type": "http.response.start", "status": 403, "headers": headers})
+        await send({"type": "http.response.start", "status": 403, "headers": [(b"content-length", b"4")]})
         reading = asyncio.create_task(receive())
         await asyncio.sleep(0)
         await asyncio.sleep(0)
@@ -283,13 +279,12 @@ def test_nobody_is_told_to_go_on_in_an_answer(front):
     assert exchange(front("http://127.0.0.1:9", around=hasty, within=15), EXPECTING) == (answer, "FIN")
 
 
-def test_it_may_go_on_and_does(behind, front):
+def test_it_may_go_on_and_does(connected):
     """Interim answers before `100 Continue` are passed on too."""
     before = [b"HTTP/1.1 102 Processing\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n"]
-    server = behind(
+    with connected(
         lambda talk: (talk.until(b"\r\n\r\n"), talk.say(*before), talk.until(b"abc"), talk.say(ANSWER))
-    )
-    with front(server.url).connect() as client:
+    ) as (client, _):
         assert ask(client, EXPECTING, len(b"".join(before))) == b"".join(before)
         assert ask(client, b"abc", len(ANSWER)) == ANSWER
 
@@ -329,15 +324,14 @@ OFFER = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings:
     [b"Content-Length: 3\r\n\r\nabc", b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", b"\r\n"],
     ids=["sized", "chunked", "none"],
 )
-def test_an_upgrade_is_not_offered(behind, front, at_once, body):
+def test_an_upgrade_is_not_offered(connected, at_once, body):
     """An offered upgrade is ignored, and the rest of the request and its connection go on.
 
     Java's client offers one with its first request.
     """
     ends = body if b"abc" in body else b"\r\n\r\n"
-    server = behind(saying(ANSWER, until=ends, times=3))
     offering = b"POST /k HTTP/1.1\r\nHost: h\r\n" + OFFER
-    with front(server.url).connect() as client:
+    with connected(saying(ANSWER, until=ends, times=3)) as (client, server):
         for _ in range(1 if at_once else 3):
             for piece in [(offering + body) * 3] if at_once else [offering, body[:1], body[1:]]:
                 client.sendall(piece)

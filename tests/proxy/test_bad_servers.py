@@ -55,8 +55,7 @@ def test_it_takes_no_connection(front, monkeypatch):
     """There is an end to the wait."""
     monkeypatch.setattr(LIMITS, "connect", 0.2)
     with ExitStack() as stack:
-        sock = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
-        port = sock.getsockname()[1]
+        port = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0)).getsockname()[1]
         for _ in range(4):
             filler = stack.enter_context(socket.socket())
             filler.setblocking(False)
@@ -72,13 +71,12 @@ def test_it_says_nothing(through, monkeypatch):
     assert told(got) == (504, f"faultinject: {server.url} said nothing for 0.2 s\n")
 
 
-def test_it_takes_nothing(behind, front, monkeypatch):
+def test_it_takes_nothing(connected, monkeypatch):
     """The client is told so, however much it has still to send."""
     monkeypatch.setattr(LIMITS, "lingers", 600)
     monkeypatch.setattr(LIMITS, "silent", 0.2)
     over = threading.Event()
-    server = behind(lambda talk: over.wait(60))
-    with front(server.url).connect() as client:
+    with connected(lambda talk: over.wait(60)) as (client, server):
         client.sendall(UPLOAD.replace(b"200000", b"90000000"))
         for _ in range(90):
             client.sendall(b"x" * 1_000_000)
@@ -88,12 +86,11 @@ def test_it_takes_nothing(behind, front, monkeypatch):
 
 
 @pytest.mark.parametrize("answers", [True, False])
-def test_a_request_takes_long(behind, front, monkeypatch, answers):
+def test_a_request_takes_long(connected, monkeypatch, answers):
     """A server that waits for the rest is not silent, however long; it may be so behind it."""
     monkeypatch.setattr(LIMITS, "silent", 0.2)
     goes_on = threading.Event()
-    server = behind(lambda talk: (talk.request(), goes_on.wait(60), talk.say(ANSWERED)))
-    with front(server.url).connect() as client:
+    with connected(lambda talk: (talk.request(), goes_on.wait(60), talk.say(ANSWERED))) as (client, _):
         client.sendall(UPLOAD + b"x" * 100_000)
         for _ in range(2):
             hears_nothing(client)
@@ -109,7 +106,7 @@ def test_a_request_takes_long(behind, front, monkeypatch, answers):
 
 
 @pytest.mark.slow
-def test_it_breaks_the_connection_while_the_client_sends(behind, front, caplog):
+def test_it_breaks_the_connection_while_the_client_sends(connected, caplog):
     """A client that sends first and reads later gets the begun answer and its end."""
 
     def play(talk):
@@ -127,8 +124,7 @@ def test_it_breaks_the_connection_while_the_client_sends(behind, front, caplog):
         talk.end("RST")
 
     full = threading.Event()
-    server = behind(play)
-    with front(server.url).connect() as client:
+    with connected(play) as (client, server):
         client.sendall(UPLOAD.replace(b"200000", b"90000000"))
         for _ in range(90):
             client.sendall(b"x" * 1_000_000)
@@ -210,11 +206,10 @@ def test_it_says_more_than_it_has_said(through):
 @pytest.mark.parametrize(
     "last", [b"", b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n"], ids=["", "with a word"]
 )
-def test_it_ends_a_connection_between_two_requests(behind, front, last):
+def test_it_ends_a_connection_between_two_requests(connected, last):
     """The client keeps its own: its next request goes by another one, and gets its own answer."""
     ended = threading.Event()
-    server = behind(saying(ANSWERED, last, "FIN", ended.set), saying(ANSWERED))
-    with front(server.url).connect() as client:
+    with connected(saying(ANSWERED, last, "FIN", ended.set), saying(ANSWERED)) as (client, server):
         assert ask(client, REQUEST, len(ANSWERED)) == ANSWERED
         assert ended.wait(60)
         assert ask(client, REQUEST, len(ANSWERED)) == ANSWERED
@@ -245,8 +240,8 @@ def test_an_answer_while_the_client_sends(behind, front, down, target, more, sta
 def test_an_answer_and_the_end_come_while_the_proxy_is_busy(behind, front, caplog, loop, pieces):
     """The answer arrives although the loop reads it late, and the upload meets a reset."""
     told, ended = threading.Event(), threading.Event()
-    server = behind(saying(told, EARLY, "FIN", ended.set))
-    with front(server.url, around=busy(told, ended, pieces), loop=loop).connect() as client:
+    url = behind(saying(told, EARLY, "FIN", ended.set)).url
+    with front(url, around=busy(told, ended, pieces), loop=loop).connect() as client:
         got = ask(client, UPLOAD + b"x" * 200_000, None)
     assert (got, caplog.messages) == (EARLY, [])
 
@@ -267,8 +262,7 @@ def test_who_sends_without_end(behind, either, monkeypatch):
     """Behind an answer so much is taken and dropped, and then no more."""
     monkeypatch.setattr(LIMITS, "dropped", 1_000_000)
     monkeypatch.setattr(LIMITS, "lingers", 600)
-    server = behind(saying(EARLY))
-    with either(server.url).connect() as client:
+    with either(behind(saying(EARLY)).url).connect() as client:
         client.sendall(UPLOAD.replace(b"200000", b"90000000"))
         up_to(client, EARLY)
         with pytest.raises(OSError):
@@ -295,8 +289,7 @@ def test_the_proxy_ends_behind_an_answer(behind, front, either, monkeypatch, req
 def test_the_proxy_ends_while_a_request_is_under_way(behind, front, either, before, more):
     """Its client gets the rest of its answer, and need not say that it has seen the end."""
     asked, goes_on = threading.Event(), threading.Event()
-    play = saying(asked.set, before, goes_on, ANSWERED.removeprefix(before))
-    proxy = either(behind(play).url, within=15)
+    proxy = either(behind(saying(asked.set, before, goes_on, ANSWERED.removeprefix(before))).url, within=15)
     with proxy.connect() as client:
         client.sendall(REQUEST.replace(b"\r\n\r\n", b"\r\n" + more + b"\r\n"))
         assert asked.wait(60)
@@ -324,7 +317,7 @@ def test_a_fault_ends_the_connection_while_the_client_sends(through, rule):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("no_complaint")
-def test_it_says_1xx_without_end(behind, front):
+def test_it_says_1xx_without_end(connected):
     """Endless 1xx answers to a client that reads nothing let the server wait; no memory grows.
 
     When the client leaves, nothing has gone wrong.
@@ -341,19 +334,17 @@ def test_it_says_1xx_without_end(behind, front):
         except TimeoutError:
             waits.set()
 
-    server = behind(play)
-    with front(server.url, within=15).connect() as client:
+    with connected(play, within=15) as (client, server):
         client.sendall(REQUEST)
         assert waits.wait(60)
     assert server.left.acquire(timeout=60)
 
 
 @pytest.mark.parametrize("request_", [UPLOAD + b"x" * 1000, EXPECTING], ids=["it sends", "it waits for 100"])
-def test_the_client_leaves(behind, front, caplog, request_):
+def test_the_client_leaves(connected, caplog, request_):
     """If the client leaves before the answer, the server sees it and is blamed for nothing."""
     asked = threading.Event()
-    server = behind(saying(asked.set))
-    with front(server.url).connect() as client:
+    with connected(saying(asked.set)) as (client, server):
         client.sendall(request_)
         assert asked.wait(60)
     assert server.left.acquire(timeout=20)
@@ -373,8 +364,7 @@ def test_the_client_leaves_before_the_proxy_has_looked(behind, front, caplog, lo
             asked.set()
         await proxy(scope, receive, send)
 
-    server = behind(saying(ANSWERED))
-    proxy = front(server.url, around=busy, loop=loop)
+    proxy = front(behind(saying(ANSWERED)).url, around=busy, loop=loop)
     with proxy.connect() as client:
         client.sendall(REQUEST.replace(b"/k", b"/busy"))
         assert busy_now.wait(60)
@@ -435,10 +425,9 @@ def test_the_client_leaves_before_there_is_a_connection(behind, front, monkeypat
     assert server.left.acquire(timeout=20)
 
 
-def test_it_ends_a_connection_while_a_fault_keeps_the_next_request(behind, front):
+def test_it_ends_a_connection_while_a_fault_keeps_the_next_request(connected):
     """The server's early end is hidden: the request and its body go by another connection."""
     waits, go_on = threading.Event(), threading.Event()
-    server = behind(saying(ANSWERED, waits, "FIN"), saying(ANSWERED, until=b"x" * 200_000))
 
     async def slow(proxy, scope, receive, send):
         if scope["method"] == "PUT":
@@ -446,7 +435,8 @@ def test_it_ends_a_connection_while_a_fault_keeps_the_next_request(behind, front
             await asyncio.to_thread(go_on.wait, 60)
         await proxy(scope, receive, send)
 
-    with front(server.url, around=slow).connect() as client:
+    plays = saying(ANSWERED, waits, "FIN"), saying(ANSWERED, until=b"x" * 200_000)
+    with connected(*plays, around=slow) as (client, server):
         assert ask(client, REQUEST, len(ANSWERED)) == ANSWERED
         client.sendall(UPLOAD)
         hears_nothing(client)
@@ -457,8 +447,7 @@ def test_it_ends_a_connection_while_a_fault_keeps_the_next_request(behind, front
 
 def test_the_proxy_ends(behind, front):
     """In the middle of an answer: the client is not told that this was all of it."""
-    server = behind(saying(b"HTTP/1.1 200 OK\r\n\r\nabc"))
-    with front(server.url, within=0.1).connect() as client:
+    with front(behind(saying(b"HTTP/1.1 200 OK\r\n\r\nabc")).url, within=0.1).connect() as client:
         client.sendall(REQUEST)
         got = client.recv(1000)
         front.ends()
@@ -524,8 +513,7 @@ def test_an_app_around_it_does_more_with_each_message(through):
 
         await proxy(scope, again, slow)
 
-    play = saying(ANSWERED, times=2)
-    got, _, server = through(play, REQUEST * 2, around=busy, reads=2 * len(ANSWERED))
+    got, _, server = through(saying(ANSWERED, times=2), REQUEST * 2, around=busy, reads=2 * len(ANSWERED))
     assert (got, list(map(bytes, server.sent))) == (ANSWERED * 2, [REQUEST * 2])
 
 
@@ -563,8 +551,7 @@ def test_what_is_refused_comes_behind_other_answers(through, refused, status):
 def test_what_is_refused_behind_the_last_answer(through, length):
     """Behind the end of a connection nothing is said, and that is no error."""
     play = saying(b"HTTP/1.1 200 OK\r\n%b\r\na" % length, "FIN")
-    refused = b"CONNECT h:443 HTTP/1.1\r\nHost: h\r\n\r\n"
-    got, end, _ = through(play, REQUEST + refused, within=15)
+    got, end, _ = through(play, REQUEST + b"CONNECT h:443 HTTP/1.1\r\nHost: h\r\n\r\n", within=15)
     assert (got.partition(b"\r\n\r\n")[2], end) == (b"a", "FIN")
 
 
@@ -580,11 +567,10 @@ def test_a_request_that_ends_in_garbage(through, caplog, rest):
     assert server.left.acquire(timeout=20)
 
 
-def test_a_request_that_ends_in_garbage_behind_its_answer(behind, front):
+def test_a_request_that_ends_in_garbage_behind_its_answer(connected):
     """No second one is written into the first."""
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"
-    server = behind(saying(answer, until=b"abc\r\n"))
-    with front(server.url).connect() as client:
+    with connected(saying(answer, until=b"abc\r\n")) as (client, server):
         assert ask(client, CHUNKED, len(answer)) == answer
         client.sendall(b"zz\r\n")
         with pytest.raises(ConnectionResetError):

@@ -130,11 +130,10 @@ def test_an_answer_is_marked(through):
     assert b"\r\nX-Own: 1\r\n" in head and b"\r\nx-faultinject: rule-1" in head
 
 
-def test_an_upload_breaks_in_its_middle_that_waits_to_be_asked_for(behind, front):
+def test_an_upload_breaks_in_its_middle_that_waits_to_be_asked_for(connected):
     """The proxy asks for it itself: the server must not see the request."""
-    server = behind(answers)
     head = PUT.replace(b"Host: h", b"Host: h\r\nExpect: 100-continue").removesuffix(b"meow")
-    with front(server.url, "reset,after_bytes=2").connect() as client:
+    with connected(answers, rules="reset,after_bytes=2") as (client, server):
         assert ask(client, head, 25) == b"HTTP/1.1 100 Continue\r\n\r\n"
         client.sendall(b"meow")
         with pytest.raises(ConnectionResetError):

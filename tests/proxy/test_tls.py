@@ -24,8 +24,7 @@ PUT = b"PUT /k HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx"
 def test_an_answer_that_comes_while_the_client_sends(behind, secure, monkeypatch):
     """It can be read whole when all is sent, as without TLS."""
     monkeypatch.setattr(LIMITS, "lingers", 600)
-    play = saying(HEAD + b"Content-Length: 5\r\n\r\nlarge")
-    with secure(behind(play).url).connect() as client:
+    with secure(behind(saying(HEAD + b"Content-Length: 5\r\n\r\nlarge")).url).connect() as client:
         client.sendall(UPLOAD)
         for _ in range(8):
             client.sendall(b"x" * (MUCH // 8))

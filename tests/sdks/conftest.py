@@ -2,7 +2,7 @@
 
 import http.client
 import socket
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import NamedTuple
 
 import pytest
@@ -62,15 +62,12 @@ class Server:
 
     def raw(self, method, path, headers=()):
         """One request by http.client: status, headers by lower-case name, body."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        try:
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
             connection.request(method, path, headers=dict(headers))
             answer = connection.getresponse()
             got = [(name.lower(), value) for name, value in answer.getheaders()]
             assert len(got) == len(dict(got))
             return Raw(answer.status, dict(got), answer.read())
-        finally:
-            connection.close()
 
     def wire(self, request):
         """Every byte that comes back for these bytes, till the server closes."""

@@ -44,8 +44,7 @@ class Httpx(Requests):
     package = "httpx"
 
     def open(self):
-        transport = httpx.HTTPTransport(retries=3)
-        self.session = httpx.Client(transport=transport, timeout=self.seconds)
+        self.session = httpx.Client(transport=httpx.HTTPTransport(retries=3), timeout=self.seconds)
 
     def ask(self, method, key, body=None):
         return self.session.request(method, f"{self.url}/{key}", content=body).raise_for_status().content
@@ -61,8 +60,7 @@ class Aiohttp(HttpClient):
         self.session = self.runner.run(self.session_of())
 
     async def session_of(self):
-        total = aiohttp.ClientTimeout(total=self.seconds)
-        return aiohttp.ClientSession(timeout=total, raise_for_status=True)
+        return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=self.seconds), raise_for_status=True)
 
     def ask(self, method, key, body=None):
         return self.runner.run(self.exchange(method, f"{self.url}/{key}", body))

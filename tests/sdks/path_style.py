@@ -24,10 +24,9 @@ CALLS = {
 @contextmanager
 def client_of(url, region="us-east-1", **settings):
     """A client for that address, with one attempt unless it is set otherwise; closed at the end."""
-    config = Config(s3={"addressing_style": "path"}, **{"retries": {"total_max_attempts": 1}, **settings})
     client = boto3.client(
         "s3", endpoint_url=url, region_name=region, aws_access_key_id="id", aws_secret_access_key="key",
-        config=config,
+        config=Config(s3={"addressing_style": "path"}, **{"retries": {"total_max_attempts": 1}, **settings}),
     )  # fmt: skip
     with closing(client):
         yield client

@@ -287,8 +287,7 @@ def test_the_vendors_own_sdk_for_javascript(server, vendor):
     server.use(error_of(vendor).address, status=200, operation=list(vendors.get(vendor).errors_in_200))
     told = json.loads(in_node(PACKAGES[vendor], JAVASCRIPT, vendor, server.url))
     asked = [each.operation for each in server.outcomes]
-    said = {name: (result, asked.count(name)) for name, result in told.items()}
-    assert said == IN_JAVASCRIPT[vendor]
+    assert {name: (result, asked.count(name)) for name, result in told.items()} == IN_JAVASCRIPT[vendor]
 
 
 def test_each_is_played_to_an_sdk_of_the_vendors():

@@ -136,13 +136,9 @@ def test_cos_sdk(service, cos, tmp_path):
     """A lost Complete breaks an upload in parts by the COS SDK too, whose Host names the bucket."""
     path = tmp_path / "big"
     path.write_bytes(b"x" * 3 * MIB)
-
-    def upload():
-        cos.upload_file(Bucket=BUCKET, Key="big", LocalFilePath=str(path), PartSize=1, MAXThread=3)
-
     exploration, said = explore(
         service,
-        upload,
+        lambda: cos.upload_file(Bucket=BUCKET, Key="big", LocalFilePath=str(path), PartSize=1, MAXThread=3),
         "cos:InternalError",
         "gateway:BadGateway",
         "reset,when=after,operation=CompleteMultipartUpload,vendor=cos",

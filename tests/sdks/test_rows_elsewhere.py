@@ -59,14 +59,10 @@ def by_object_store(error):
 @pytest.mark.parametrize(("vendor", "call"), in_turn([*S3_LIKE, "azure-blob"], ["get", "put"]))
 def test_object_store(vendor, call, server):
     """obstore reads status, code, message and id of every row, but no id in headers alone."""
-    rows = s3_rows(vendor)
-    use_all(server, rows)
+    rows = use_all(server, s3_rows(vendor))
     told = {key: by_object_store(error) for key, error in ask("obstore", vendor, server, call, rows).items()}
-
-    def hides(row):
-        return (*page_hides(row), *(("request_id",) if vendor in ID_IN_HEADERS_ALONE else ()))
-
-    assert wrong(told, sent(server, rows), rows, hides) == []
+    hidden = ("request_id",) if vendor in ID_IN_HEADERS_ALONE else ()
+    assert wrong(told, sent(server, rows), rows, lambda row: (*page_hides(row), *hidden)) == []
 
 
 # OpenDAL
@@ -76,11 +72,11 @@ RUST_ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 
 def from_rust(text):
     """The text between quotes, as Rust prints it for programmers."""
-
-    def plain(found):
-        return chr(int(found[2], 16)) if found[2] else RUST_ESCAPES.get(found[1], found[1])
-
-    return re.sub(r"\\(u\{([0-9a-f]+)\}|.)", plain, text)
+    return re.sub(
+        r"\\(u\{([0-9a-f]+)\}|.)",
+        lambda found: chr(int(found[2], 16)) if found[2] else RUST_ESCAPES.get(found[1], found[1]),
+        text,
+    )
 
 
 def by_opendal(error, header):
@@ -96,8 +92,7 @@ def by_opendal(error, header):
         return told
     said = {name: from_rust(value) for name, value in re.findall(r'\b(\w+): "((?:[^"\\]|\\.)*)"', body[1])}
     assert said.get("request_id", "") in ("", told.request_id)
-    code = said.get("reason", said.get("code"))
-    return with_azures_id(told.but(code=code, message=said["message"]))
+    return with_azures_id(told.but(code=said.get("reason", said.get("code")), message=said["message"]))
 
 
 @pytest.mark.parametrize(
@@ -127,8 +122,9 @@ In all else the message is the table's.
 @pytest.mark.parametrize("call", ["get", "put"])
 def test_opendal_gcs(call, server):
     """JSON at uploads, with every word; downloads are answered with a text, which has no code."""
-    rows = rows_of("gcs")
-    use_all(server, rows, lambda key: {"query.name": key} if call == "put" else {"path": f"**/{key}"})
+    rows = use_all(
+        server, rows_of("gcs"), lambda key: {"query.name": key} if call == "put" else {"path": f"**/{key}"}
+    )
     said, told = ask("opendal", "gcs", server, call, rows), {}
     for key, row in rows.items():
         found = by_opendal(said[key], id_header("gcs")).without(*page_hides(row))
@@ -149,8 +145,9 @@ def test_opendal_gcs(call, server):
 @pytest.mark.parametrize("call", ["get", "put"])
 def test_opendal_swift(call, server):
     """Swift's own rows, whose code is the status; it takes the text out of the page."""
-    rows = {key: row for key, row in rows_of("swift").items() if row.form != DIALECT["swift"]}
-    use_all(server, rows)
+    rows = use_all(
+        server, {key: row for key, row in rows_of("swift").items() if row.form != DIALECT["swift"]}
+    )
     said = ask("opendal", "swift-itself", server, call, rows)
     told = {key: by_opendal(error, id_header("swift")) for key, error in said.items()}
     assert wrong(told, sent(server, rows), rows, lambda row: ("code",)) == []
@@ -192,8 +189,7 @@ def test_pyarrow_writes(vendor, server):
 
     It reads no id from headers alone.
     """
-    rows = s3_rows(vendor)
-    use_all(server, rows)
+    rows = use_all(server, s3_rows(vendor))
     said = ask("pyarrow", vendor, server, "put", rows)
     told = {key: by_aws_cpp(said[key]).without(*page_hides(row)) for key, row in rows.items()}
     was = sent(server, rows)
@@ -215,8 +211,7 @@ def test_pyarrow_reads(vendor, server):
 
     404 is a file that is not there, 401 and 403 a name.
     """
-    rows = s3_rows(vendor)
-    use_all(server, rows)
+    rows = use_all(server, s3_rows(vendor))
     told = {}
     for key, error in ask("pyarrow", vendor, server, "get", rows).items():
         found = re.search(
@@ -232,8 +227,7 @@ def test_pyarrow_reads(vendor, server):
 
 def test_pyarrow_hides_errors_that_are_longer_than_the_object(server):
     """pyarrow reads as many bytes as the head announced, here 4, and no error fits into them."""
-    rows = rows_of("s3")
-    use_all(server, rows, method="GET")
+    rows = use_all(server, rows_of("s3"), method="GET")
 
     said = {error["text"] for error in ask("pyarrow", "s3", server, "get", rows).values()}
     sent(server, rows)
@@ -258,8 +252,7 @@ CRT_STATUSES = (500, 502, 503, 504)
 @pytest.mark.parametrize(("vendor", "call"), in_turn(S3_LIKE, ["get", "put"]))
 def test_awscrt(vendor, call, server):
     """The exception has status, headers and body, or a name alone for retryable errors."""
-    rows = s3_rows(vendor)
-    use_all(server, rows)
+    rows = use_all(server, s3_rows(vendor))
     told, names = {}, {}
     for key, error in ask("awscrt", vendor, server, call, rows).items():
         if "headers" not in error:

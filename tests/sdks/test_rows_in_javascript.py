@@ -175,8 +175,9 @@ def rows_of(client):
 @pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.package)
 def test_rows(client, server):
     """Two calls a row, which the server knows by the key, give the last answer of each call."""
-    rows = {f"row-{number}/cat.jpg": row for number, row in enumerate(rows_of(client))}
-    use_all(server, rows, client.told_by)
+    rows = use_all(
+        server, {f"row-{number}/cat.jpg": row for number, row in enumerate(rows_of(client))}, client.told_by
+    )
     keys = "".join(f"{key}\n" for key in rows)
     said = in_node(client.package, DRIVERS / client.program, server.url, given=keys)
     answers = [json.loads(line) for line in said.splitlines()]
@@ -192,6 +193,5 @@ def test_rows(client, server):
         attempts = client.attempts_at_5xx if last.status >= 500 else 1
         known = None if row.vendor == "swift" else operation  # it has none for requests in S3's dialect
         found = (tuple(said), last.status, last.operation, 1 + len(before))
-        wanted = (client.says(row, last), row.status or 400, known, attempts)
-        assert found == wanted, (row.address, operation)
+        assert found == (client.says(row, last), row.status or 400, known, attempts), (row.address, operation)
     assert sent == {}

@@ -96,11 +96,8 @@ def test_rclone_writes(vendor, server, tmp_path):
     options = ("--no-check-dest", "--s3-no-head", "--s3-no-check-bucket")
     said = rclone(server, tmp_path, *options, str(tmp_path / "files"), f":s3:{BUCKET}")
     told = {key: by_rclone(said.get(key, "")).without(*page_hides(row)) for key, row in rows.items()}
-
-    def hides(row):
-        return (*page_hides(row), *hidden_ids(vendor))
-
-    assert wrong(told, sent(server, rows), rows, hides) == []
+    hidden = hidden_ids(vendor)
+    assert wrong(told, sent(server, rows), rows, lambda row: (*page_hides(row), *hidden)) == []
 
 
 @pytest.mark.parametrize("vendor", [vendor for vendor, does in RCLONE_DOES if does == "read"])

@@ -36,13 +36,12 @@ QUICK = DEFAULT_RETRY.with_delay(initial=0.001, maximum=0.001)
 @pytest.fixture(scope="module")
 def client(server):
     with requests.Session() as session:
-        made = storage.Client(
+        yield storage.Client(
             project="project",
             credentials=AnonymousCredentials(),
             client_options={"api_endpoint": server.url},
             _http=session,
         )
-        yield made
 
 
 @pytest.fixture(scope="module")

@@ -109,7 +109,6 @@ def test_default_attempts(server, make_bucket):
     server.use("qingstor:service_unavailable", times=4)
     bucket = make_bucket()
     raised(RetryError, bucket.get_object, KEY)
-    outcomes = server.outcomes
-    gaps = [after.arrived - before.arrived for before, after in pairwise(outcomes)]
+    gaps = [after.arrived - before.arrived for before, after in pairwise(server.outcomes)]
     assert all(gap > least - 0.1 for gap, least in zip(gaps, (0, 2, 4), strict=True))
     assert (bucket.get_object(KEY).content, server.counts()) == (b"meow", RuleCounts(5, 4))

@@ -288,8 +288,7 @@ json.dump(asyncio.run(main(*sys.argv[1:])), sys.stdout)
 
 def test_aiobotocore(server):
     """The same from asyncio."""
-    rows = {str(number): row for number, row in enumerate(ROWS)}
-    use_all(server, rows)
+    rows = use_all(server, {str(number): row for number, row in enumerate(ROWS)})
     # What has a Location aiohttp follows by itself, here without end.
     asked = [(key, row) for key, row in rows.items() if row.status != 307]
     read, heads = json.loads(pinned(AIOBOTOCORE, server.url, *(key for key, _ in asked)))

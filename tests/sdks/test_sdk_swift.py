@@ -121,8 +121,7 @@ def test_children_of_the_s3_dialect(server):
     """Bucket, key and version are the request's, after the id."""
     server.use("swift:NoSuchVersion")
     got = server.raw("GET", f"/{BUCKET}/cat.jpg?versionId=7")
-    tags = [(each.tag, each.text) for each in ElementTree.fromstring(got.body)]
-    assert tags == [
+    assert [(each.tag, each.text) for each in ElementTree.fromstring(got.body)] == [
         ("Code", "NoSuchVersion"),
         ("Message", "The specified version does not exist."),
         ("RequestId", got.headers["x-trans-id"]),

@@ -44,8 +44,7 @@ def test_what_clients_make_of_each_fault(server, measured):
     saw, did = measured[server]
     assert did == {name: sorted(row.did) for name, row in ROWS.items()}
     if WRITING and server == "werkzeug":
-        found = {"versions": versions(), "rows": saw}
-        FILE.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        FILE.write_text(json.dumps({"versions": versions(), "rows": saw}, indent=1) + "\n", encoding="utf-8")
     published = json.loads(FILE.read_text(encoding="utf-8"))
     told = {cell: expected(server, *cell, published) for cell in CELLS}
     different = {

@@ -91,7 +91,7 @@ def raised(kind, call, *arguments, **named):
 
 
 def use_all(server, rows, place=lambda key: {"path": f"**/{key}"}, **keys):
-    """Every row at once, each for the requests whose place is its key's."""
+    """Every row at once, each for the requests whose place is its key's; gives the rows."""
     server.injector.use(
         [
             Rule(row.address, **place(key), **({} if row.status else {"status": 400}), **keys)
@@ -99,6 +99,7 @@ def use_all(server, rows, place=lambda key: {"path": f"**/{key}"}, **keys):
         ]
     )
     server.injector.journal.clear()
+    return rows
 
 
 def sent(server, rows):

@@ -9,6 +9,7 @@ from base64 import b64encode
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 
 import crcmod  # the COS SDK's
 import uvicorn
@@ -153,13 +154,11 @@ def on_uvicorn(app, injector):
     wrapped = ASGIFaultMiddleware(app.asgi, injector=injector)
     config = uvicorn.Config(wrapped, lifespan="off", ws="none", log_config=None, timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
-    with socket.create_server(("127.0.0.1", 0), backlog=256) as listening:
-
-        def stop():
-            server.should_exit = True
-
-        with in_thread(lambda: server.run(sockets=[listening]), stop):
-            yield listening.getsockname()[1]
+    with (
+        socket.create_server(("127.0.0.1", 0), backlog=256) as listening,
+        in_thread(partial(server.run, [listening]), partial(setattr, server, "should_exit", True)),
+    ):
+        yield listening.getsockname()[1]
 
 
 SERVERS = {"werkzeug": on_werkzeug, "uvicorn": on_uvicorn}

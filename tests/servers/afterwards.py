@@ -73,8 +73,7 @@ class Exchange:
 
     def chunks(self):
         """The whole body at once, in chunks."""
-        told = request("PUT", self.path, more="Transfer-Encoding: chunked\r\n")
-        self.client.send(told + chunked(BODY))
+        self.client.send(request("PUT", self.path, more="Transfer-Encoding: chunked\r\n") + chunked(BODY))
         return self.client.answer(patience=PATIENCE)
 
     def ignored_expect(self):

@@ -64,8 +64,7 @@ def test_the_next_request(pool, name):
     """Once, with its own answer, on the same connection or on a new one."""
     cases = {*AFTERWARDS.values(), *(tuple(case) for each, *case in TRIED if each == name)}
     seen = tried(started(pool, name), sorted(cases))
-    wrong = {case: what for case, what in seen.items() if what not in expected(name, *case)}
-    assert wrong == {}
+    assert {case: what for case, what in seen.items() if what not in expected(name, *case)} == {}
     for column, (rule, situation) in AFTERWARDS.items():
         results.check(name, column, seen[rule, situation], results.KEPT)
 
@@ -82,8 +81,7 @@ def test_beneath_other_middleware(tmp_path, name):
         seen = tried(server, [case for case in CASES if case[0] in rules])
     finally:
         server.stop()
-    wrong = {case: what for case, what in seen.items() if what not in expected(name, *case)}
-    assert wrong == {}
+    assert {case: what for case, what in seen.items() if what not in expected(name, *case)} == {}
     found = {column: seen[rule, situation] for column, (rule, situation) in AFTERWARDS.items()}
     # The test above writes them, perhaps later or in another process.
     assert results.WRITING or results.read(results.KEPT)[name] == found

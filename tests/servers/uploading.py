@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import subprocess
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -105,18 +106,15 @@ def with_http_client(url, body):
     import http.client
 
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.netloc, timeout=PATIENCE)
+    with closing(http.client.HTTPConnection(parts.netloc, timeout=PATIENCE)) as connection:
 
-    def put():
-        connection.request("PUT", parts.path, body)
-        found = connection.getresponse()
-        found.read()
-        return found.status
+        def put():
+            connection.request("PUT", parts.path, body)
+            found = connection.getresponse()
+            found.read()
+            return found.status
 
-    try:
         return until_stored(put)
-    finally:
-        connection.close()
 
 
 def with_curl(url, body, folder, *more):

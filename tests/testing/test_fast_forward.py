@@ -76,8 +76,7 @@ class About(float):
 
 def gaps(faults):
     """The recorded times between an answer and the next request."""
-    seen = faults.outcomes
-    return [after.arrived - before.answered for before, after in pairwise(seen) if before.injected]
+    return [after.arrived - before.answered for before, after in pairwise(faults.outcomes) if before.injected]
 
 
 @pytest.fixture

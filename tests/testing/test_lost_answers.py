@@ -20,9 +20,8 @@ pytestmark = pytest.mark.live
 
 @pytest.fixture(scope="module")
 def storage():
-    made = faultinject.Storage("s3")
-    yield made
-    made.close()
+    with faultinject.Storage("s3") as made:
+        yield made
 
 
 def make_box(storage):

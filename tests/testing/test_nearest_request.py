@@ -6,6 +6,7 @@ import pytest
 
 from faultinject import Rule, WSGIFaultMiddleware, inject
 from tests.asking import app
+from tests.refusals import refusal
 from tests.rows import each_row
 
 
@@ -20,9 +21,7 @@ def unfired(rule, *requests):
     with inject(*(rule if isinstance(rule, list) else [rule])) as faults:
         for environ in requests:
             b"".join(wrapped(environ, lambda *_: None))
-        with pytest.raises(AssertionError) as caught:
-            faults.assert_all_fired()
-    return str(caught.value).splitlines()[-1]
+        return str(refusal(faults.assert_all_fired, sort=AssertionError)).splitlines()[-1]
 
 
 def nearest(rule, *requests):

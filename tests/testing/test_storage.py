@@ -24,9 +24,8 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def storages():
-    factory = faultinject.StorageFactory()
-    yield factory
-    factory.close()
+    with closing(faultinject.StorageFactory()) as factory:
+        yield factory
 
 
 def boto3_client(client, kwargs):

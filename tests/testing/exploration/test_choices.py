@@ -95,8 +95,7 @@ def test_the_standard_set(method):
         "gateway:BadGateway",
         "hang,duration=2500ms",
         "cos:ExpiredToken,from=1",
-    }
-    expected -= OF_ANOTHER_WRITER
+    } - OF_ANOTHER_WRITER
     if method == "GET":
         expected |= {"truncate"}
     found = [each.replace(",times=1", "") for each in faults_of("cos", request=f"{method} /b/k")]
@@ -116,17 +115,15 @@ def test_the_standard_set_of_every_vendor(vendor):
     assert own(vendor) == sorted({row.address for row in rows} - OF_ANOTHER_WRITER) != []
     rules = [each.rule for each in choices_of([vendor])]
     assert all(400 <= row.status < 600 for rule in rules for row in rule.resolved.rows)
-    sets = {"reset", "reset,when=after", "reset,after_bytes=2", "truncate,method=GET"}
-    assert sets <= set(map(str, rules))
+    assert {"reset", "reset,when=after", "reset,after_bytes=2", "truncate,method=GET"} <= set(map(str, rules))
 
 
 @each_row("vendor", RETRYABLE)
 def test_what_documents_call_retryable(vendor):
     """Row by row."""
-    found = faultinject.vendors.get(vendor)
     told = [
         row.label.partition("/")[0]
-        for row in found.errors
+        for row in faultinject.vendors.get(vendor).errors
         if row.retryable == "yes" and row.again != "after-signing"
     ]
     assert sorted(told) == RETRYABLE[vendor]
@@ -286,8 +283,8 @@ def test_what_head_does_not_tell(fault, invisible):
 def test_errors_in_200():
     """Operations that are documented to answer 200 with an error get one; others do not."""
     rule, hidden = "cos:InternalError,method=POST,path=/b", "times=1,status=200"
-    found = scenarios(["POST /b/k?uploadId=x", "POST /b?delete", "PUT /b/k"], "cos")
-    assert [each for each in found if "status=200" in each] == [
+    asked = ["POST /b/k?uploadId=x", "POST /b?delete", "PUT /b/k"]
+    assert [each for each in scenarios(asked, "cos") if "status=200" in each] == [
         f"{rule}/k,query.uploadId=,{hidden}",
         f"{rule},query.delete=,{hidden}",
     ]
@@ -381,8 +378,7 @@ def test_conditions_say_where_a_standard_set_comes():
 )
 def test_a_fault_of_two_sets_comes_once(faults):
     """Wherever they overlap."""
-    found = scenarios(["PUT /b/k"], *faults)
-    assert sorted(placed(found)) == sorted(placed(scenarios(["PUT /b/k"], "cos")))
+    assert sorted(placed(scenarios(["PUT /b/k"], *faults))) == sorted(placed(scenarios(["PUT /b/k"], "cos")))
 
 
 def test_a_set_that_no_request_gets():
@@ -404,9 +400,8 @@ def test_a_group_is_each_of_its_members():
 
 def test_conditions_say_where():
     """A fault comes only at the requests that its conditions mean."""
-    requests = ["PUT /b/k", "GET /b/k", "DELETE /b/other"]
     faults = "reset,method=DELETE", "http:500,unless.method=DELETE,path=/b/*", "http:503,key=other"
-    assert scenarios(requests, *faults) == [
+    assert scenarios(["PUT /b/k", "GET /b/k", "DELETE /b/other"], *faults) == [
         "reset,method=DELETE,path=/b/other,times=1",
         "http:500,method=PUT,path=/b/k,times=1",
         "http:500,method=GET,path=/b/k,times=1",
@@ -487,5 +482,6 @@ def test_conditions_of_the_small_set():
     """They hold for each of its faults, whose own conditions stay."""
     plain, within = choices_of(["quick"]), choices_of(["quick,bucket=photos"])
     assert [choice.rule for choice in within] == [choice.rule for choice in plain]
-    said = {(choice.source, str(choice.within)) for choice in within}
-    assert said == {("quick,bucket=photos", "http:503,bucket=photos")}
+    assert {(choice.source, str(choice.within)) for choice in within} == {
+        ("quick,bucket=photos", "http:503,bucket=photos")
+    }

@@ -31,9 +31,8 @@ PLAIN = f"import sys; sys.path.insert(0, {str(PROGRAM.parent)!r}); from plain_ht
 @pytest.fixture
 def storage():
     """A store of this process."""
-    store = Storage("s3")
-    yield store
-    store.close()
+    with Storage("s3") as store:
+        yield store
 
 
 def command(job, how):
@@ -104,18 +103,14 @@ FOUND = {
 }
 
 
-def causes(exploration):
-    """The findings, with the smallest scenario of each."""
-    return sorted((smallest.failure, smallest.text) for smallest, *_ in groups(exploration.runs))
-
-
 @pytest.mark.parametrize(
     "job", [each if each == "appended" else pytest.param(each, marks=pytest.mark.slow) for each in FOUND]
 )
 def test_it_is_found(job, storage, tmp_path):
     """With the smallest scenarios, the same each time; one of them shows it again."""
     exploration, error = explore(storage, tmp_path, command(job, "wrong"))
-    assert causes(exploration) == FOUND[job]
+    found = sorted((smallest.failure, smallest.text) for smallest, *_ in groups(exploration.runs))
+    assert found == FOUND[job]
     [replay, *_] = re.findall(r'replay="(.+)"\)$', str(error), re.MULTILINE)
     again, _ = explore(storage, tmp_path, command(job, "wrong"), replay=replay)
     assert [(each.text, each.failed) for each in again.runs] == [(replay, True)]

@@ -243,5 +243,4 @@ def test_parts_of_a_named_call(client, fault, code, said):
 def test_what_cannot_be_done_is_left_out(client, fault, why):
     """An object that nobody has changed, a header that is not there."""
     exploration, _ = exploring(lambda: client.get("/photos/none"), fault)
-    name = fault.partition(",")[0]
-    assert left_out(exploration) == [f"left out: {name} at GetObject /photos/none ({why})"]
+    assert left_out(exploration) == [f"left out: {fault.partition(',')[0]} at GetObject /photos/none ({why})"]

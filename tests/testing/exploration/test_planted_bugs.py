@@ -49,12 +49,12 @@ def test_it_is_found(name):
     smallest, runs, failed = FOUND[name]
     exploration, error = explore(name, right=False)
     assert (len(exploration.runs), sum(each.failed for each in exploration.runs)) == (runs, failed)
-    [marker] = re.findall(r'^  replay: @pytest\.mark\.faultinject\("(.+)"\)$', str(error), re.MULTILINE)
-    assert marker == smallest
+    markers = re.findall(r'^  replay: @pytest\.mark\.faultinject\("(.+)"\)$', str(error), re.MULTILINE)
+    assert markers == [smallest]
     # The failure is raised from the error of the run that is shown; other runs keep none.
     assert [each.error for each in exploration.runs if each.error is not None] == [error.__cause__]
     assert (type(error.__cause__), error.__cause__.__traceback__ is None) == (AssertionError, False)
-    with Client() as client, faultinject.inject(marker) as faults, pytest.raises(AssertionError) as again:
+    with Client() as client, faultinject.inject(smallest) as faults, pytest.raises(AssertionError) as again:
         CLIENTS[name](client, right=False)
     assert faults.injected == 1
     assert str(again.value).splitlines()[:1] == str(error.__cause__).splitlines()[:1]

@@ -9,7 +9,7 @@ from werkzeug.test import Client
 
 from faultinject import WSGIFaultMiddleware
 
-from .service import call, exploring, exploring_runs, left_out, passing, send, served, texts
+from .service import call, exploring, exploring_runs, left_out, passing, scenarios, send, served, texts
 
 pytestmark = pytest.mark.live
 
@@ -19,8 +19,10 @@ def ask(port, method, target, faults=None):
 
     With the faults of a run at hand it gives up, whatever the clock says, when it is left hanging.
     """
-    connection = http.client.HTTPConnection("127.0.0.1", port)
-    try:
+    with (
+        contextlib.suppress(OSError, http.client.HTTPException),
+        contextlib.closing(http.client.HTTPConnection("127.0.0.1", port)) as connection,
+    ):
         connection.request(method, target)
         mine = connection.sock.getsockname()[1]
         while not select.select([connection.sock], [], [], 0.01)[0]:
@@ -28,10 +30,7 @@ def ask(port, method, target, faults=None):
                 return None
         answer = connection.getresponse()
         return answer.read() if answer.status == 200 else None
-    except (OSError, http.client.HTTPException):
-        return None
-    finally:
-        connection.close()
+    return None
 
 
 def read(port, targets, faults=None):
@@ -96,12 +95,9 @@ def impatient(monkeypatch):
 
 def test_a_scenario_in_another_order_of_its_keys():
     """It is the same one, and its run is made alone."""
-    targets = ["GET /b/a", "PUT /b/a"]
     wanted = "reset,path=/b/a,times=1,method=GET"
-    exploration = passing(
-        lambda: [call(*each.split()) for each in targets], "reset", crash=False, replay=wanted
-    )
-    assert [each.text for each in exploration.runs] == ["reset,method=GET,path=/b/a,times=1"]
+    found = scenarios(["GET /b/a", "PUT /b/a"], "reset", crash=False, replay=wanted)
+    assert found == ["reset,method=GET,path=/b/a,times=1"]
 
 
 READS = ["GET /b/a", "GET /b/b", "HEAD /b/a", "PUT /b/a"]
@@ -136,8 +132,7 @@ def test_over_a_socket(impatient, fault, keys, expected):
 
 def test_depth_2():
     """A hang of a set comes alone; the argument brings it together with another fault."""
-    exploration = explored(["GET /b/a"], "gateway", depth=2)
-    assert [each.text for each in exploration.runs if "hang" in each.text] == [
+    assert [each.text for each in explored(["GET /b/a"], "gateway", depth=2).runs if "hang" in each.text] == [
         "hang,method=GET,path=/b/a,times=1,duration=2500ms"
     ]
     others = ("reset", "gateway:ServiceUnavailable", "gateway:TooManyRequests")
@@ -170,10 +165,9 @@ def test_answers_of_unknown_length():
     exploration = passing(
         lambda: [attempts("GET", path) for path in ("/b/full", "/b/empty")], "truncate,method=GET"
     )
-    said = "left out: truncate at GetObject /b/empty (its answer has nothing to cut)"
     assert (texts(exploration), left_out(exploration)) == (
         ["truncate,method=GET,path=/b/full,times=1"],
-        [said],
+        ["left out: truncate at GetObject /b/empty (its answer has nothing to cut)"],
     )
     assert "not reached" not in exploration.report()
 
@@ -212,8 +206,7 @@ def test_uploads_are_broken_in_their_middle():
 
     exploration = passing(code, "gateway")
     broken = [each for each in texts(exploration) if "after_bytes" in each]
-    half = ["reset,method=PUT,path=/b/long,times=1,after_bytes=4"]
-    assert (broken, left_out(exploration)) == (half, [])
+    assert (broken, left_out(exploration)) == (["reset,method=PUT,path=/b/long,times=1,after_bytes=4"], [])
     exploration, _ = exploring(code, "reset,after_bytes=5")
     assert (texts(exploration), left_out(exploration)) == (
         ["reset,method=PUT,path=/b/long,times=1,after_bytes=5"],

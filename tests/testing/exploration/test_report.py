@@ -320,7 +320,6 @@ def test_backoff_is_told(monkeypatch):
     # The clock of everybody would also be that of threads that other tests have left.
     clock = SimpleNamespace(monotonic=iter(range(1000)).__next__)
     monkeypatch.setattr("faultinject.testing.runs.time", clock)
-    exploration = passing(lambda: call("PUT", "/b/k"), "http:503", "http:500")
-    first, *_, last = exploration.report().splitlines()
+    first, *_, last = passing(lambda: call("PUT", "/b/k"), "http:503", "http:500").report().splitlines()
     assert "(backoff 100%)" in first
     assert last == "more than half of the time was the client's own backoff: configure a shorter one in tests"

@@ -180,8 +180,9 @@ def test_names_that_were_to_be_removed_are_counted_too():
     keeper = StoreComparison()
     for each in IDS:
         keeper.learn({f"{path}9": content for path, content in each.items()}, [each])
-    findings = told(keeper.findings(more, more))
-    assert findings == [("not removed", "FAIL", "there are 3 objects /b/*, without a crash 2")]
+    assert told(keeper.findings(more, more)) == [
+        ("not removed", "FAIL", "there are 3 objects /b/*, without a crash 2")
+    ]
 
 
 @each_row(
@@ -210,8 +211,7 @@ def test_contents_of_objects_under_drawn_names(contents, finding):
         return {f"/b/part-{uuid.uuid4()}.csv": each for each in contents}
 
     runs = parts(FILM, b"x"), parts(b"x", FILM)
-    expected = [] if finding is None else found(finding[0])(finding[1])
-    assert said({}, parts(*contents), *runs) == expected
+    assert said({}, parts(*contents), *runs) == ([] if finding is None else found(finding[0])(finding[1]))
     # If their contents differ in each run, too, only their number is compared.
     assert said({}, parts(*contents), *runs, parts(b"y", FILM)) == []
 
@@ -274,8 +274,7 @@ def test_what_a_run_that_told_an_error_has_taken_away():
         (part, {f"/b/part-{ID}3.csv": b"new"}, parts, []),
         (part, part, parts, []),
     ):
-        comparison = learned(*ends, before=before, without=["faults"])
-        assert told(comparison.removed_objects(before, after)) == [
+        assert told(learned(*ends, before=before, without=["faults"]).removed_objects(before, after)) == [
             ("object lost", "WARN", f"it was there before the run, and is gone: {path}") for path in gone
         ]
 
@@ -464,7 +463,6 @@ def test_words_beside_what_differs_in_each_run(make, wrong, lacking):
     draw = random.Random(3)
     for path in ("/b/k", "/b/part-{}"):
         comparison = StoreComparison("faults")
-        name = path.format("*")
         for runs in range(1, 6):
             comparison.learn({}, [{path.format(uuid.UUID(int=draw.getrandbits(128))): make(draw)}])
             after = {path.format(uuid.UUID(int=draw.getrandbits(128))): wrong(draw)}
@@ -472,6 +470,7 @@ def test_words_beside_what_differs_in_each_run(make, wrong, lacking):
             if 1 < runs < 5:
                 assert findings == []
                 assert comparison.lacks_words(after) or lacking is None
-        message = f"{name} lacks {lacking} that it has in each run without faults"
-        expected = [] if lacking is None else [("other content", "WARN", message)]
-        assert [(*each[:2], each[2].partition(",")[0]) for each in told(findings)] == expected
+        message = f"{path.format('*')} lacks {lacking} that it has in each run without faults"
+        assert [(*each[:2], each[2].partition(",")[0]) for each in told(findings)] == (
+            [] if lacking is None else [("other content", "WARN", message)]
+        )

@@ -1,12 +1,10 @@
 """Marked coroutines under anyio's own plugin."""
 
-import pytest
 
-
-@pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_marked_coroutine(passes, backend):
+def test_marked_coroutine(passes):
     """Faults act on asyncio and on trio, and not in async fixtures."""
-    passes(f"""
+    passes(
+        """
         import httpx
         import pytest
         from starlette.applications import Starlette
@@ -16,11 +14,11 @@ def test_marked_coroutine(passes, backend):
         async def everything(request):
             return PlainTextResponse("app")
 
-        app = Starlette(routes=[Route("/{{path:path}}", everything)])
+        app = Starlette(routes=[Route("/{path:path}", everything)])
 
-        @pytest.fixture
-        def anyio_backend():
-            return "{backend}"
+        @pytest.fixture(params=["asyncio", "trio"])
+        def anyio_backend(request):
+            return request.param
 
         @pytest.fixture
         async def client():
@@ -35,4 +33,6 @@ def test_marked_coroutine(passes, backend):
         async def test_one(client, faults):
             assert [(await client.get("/a")).status_code for _ in range(2)] == [503, 200]
             assert [each.did for each in faults.outcomes] == ["answered", "passed"]
-    """)
+    """,
+        2,
+    )

@@ -48,8 +48,11 @@ def test_message(shows):
     result.stdout.no_fnmatch_line("*marked.py*")
 
 
-def test_every_mistake_is_named(shows):
-    """Mistakes of class and function are told together, each with its place."""
+def test_where_a_mistake_is(shows):
+    """Mistakes of class and function are told together, and wrong text has a caret below.
+
+    Two markers whose rules have the same name cannot be told apart.
+    """
     shows(
         """
         import pytest
@@ -59,43 +62,23 @@ def test_every_mistake_is_named(shows):
             @pytest.mark.faultinject("http:99", delay="5")
             def test_broken(self):
                 pass
+
+        @pytest.mark.faultinject("http:503,times=-1")
+        def test_text():
+            pass
+
+        @pytest.mark.faultinject("http:503", name="slow")
+        @pytest.mark.faultinject("http:500", name="slow")
+        def test_names():
+            pass
         """,
         [
             "*::test_broken: marker faultinject of TestAll: cos:Nope *",
             "*::test_broken: marker faultinject of test_broken: http:99*",
+            *("*_ ERROR at setup of test_text _*", "  http:503,times=-1", "                 ^^"),
+            "*::test_names: markers faultinject together: *slow*",
         ],
-        errors=1,
-    )
-
-
-def test_caret_stands_under_the_mistake(shows):
-    """Wrong text is shown with a caret below."""
-    shows(
-        """
-        import pytest
-
-        @pytest.mark.faultinject("http:503,times=-1")
-        def test_broken():
-            pass
-        """,
-        ["  http:503,times=-1", "                 ^^"],
-        errors=1,
-    )
-
-
-def test_names_must_be_unique_over_all_markers(shows):
-    """Two markers whose rules have the same name cannot be told apart."""
-    shows(
-        """
-        import pytest
-
-        @pytest.mark.faultinject("http:503", name="slow")
-        @pytest.mark.faultinject("http:500", name="slow")
-        def test_broken():
-            pass
-        """,
-        ["*::test_broken: markers faultinject together: *slow*"],
-        errors=1,
+        errors=3,
     )
 
 

@@ -78,8 +78,7 @@ def test_without_a_crash(run, shows):
     plain = ASSERTS.replace(MARK, "@pytest.mark.faultinject('cos:SlowDown,path=/else')")
     ini = ("-o", "faultinject_unmatched=ignore")
     run(plain, *ini).assert_outcomes(passed=1)
-    failing = plain.replace('"appended", HOW', '"begun", HOW')
-    shows(failing, ["E  *ProgramFailedError: exit code 1"], *ini)
+    shows(plain.replace('"appended", HOW', '"begun", HOW'), ["E  *ProgramFailedError: exit code 1"], *ini)
 
 
 @pytest.mark.slow

@@ -47,8 +47,7 @@ PLUGIN = "faultinject_explore"
 
 def test_a_test_that_passes(passes):
     """One test, one result, and a line that says what was done."""
-    result = passes(RIGHT)
-    result.stdout.fnmatch_lines(["*= faultinject: explored =*", f"*::test_right: {LINE}"])
+    passes(RIGHT).stdout.fnmatch_lines(["*= faultinject: explored =*", f"*::test_right: {LINE}"])
 
 
 def test_a_test_that_fails(shows, project):
@@ -127,8 +126,23 @@ def test_parameters_and_classes(passes):
         @pytest.mark.faultinject_explore("http:500", "http:503")
         def test_own(self, client):
             assert upload(client)
+
+    class TestInstances:
+        # Each run has its own instance, as each test has.
+
+        @pytest.mark.faultinject_explore("http:503")
+        def test_it(self, client):
+            assert not vars(self)
+            self.tries = 0
+            while client.get("/a").status_code != 200:
+                self.tries += 1
+
+        @pytest.mark.asyncio
+        @pytest.mark.faultinject_explore("http:503")
+        async def test_that_awaits(self, client):
+            self.test_it(client)
     """,
-        3,
+        5,
     ).stdout.fnmatch_lines(["*[[]/b/k]: *; 1 run in*", "*[[]/b/l]: *; 1 run in*", "*test_own: *; 2 runs in*"])
 
 
@@ -247,29 +261,6 @@ def test_subtests_that_fail_without_faults(shows):
         """,
         ["SUBFAILED(path='/b')*", "FAILED*contains 1 failed subtest"],
         failed=2,
-    )
-
-
-def test_each_run_has_an_instance_of_its_class(passes):
-    """Each run has its own instance, as each test has."""
-    passes(
-        """
-        import pytest
-
-        class TestIt:
-            @pytest.mark.faultinject_explore("http:503")
-            def test_it(self, client):
-                assert not vars(self)
-                self.tries = 0
-                while client.get("/a").status_code != 200:
-                    self.tries += 1
-
-            @pytest.mark.asyncio
-            @pytest.mark.faultinject_explore("http:503")
-            async def test_that_awaits(self, client):
-                self.test_it(client)
-        """,
-        2,
     )
 
 
@@ -410,16 +401,11 @@ def test_pytest_timeout(project, shows, only, times):
     shows(program, [f"*set {times} times*"], "-s", "-p", "no:timeout", passed=1)
 
 
-def test_it_fails_without_faults(shows):
-    """It fails as it would without the marker, and nothing is explored."""
-    result = shows(
-        RIGHT.replace("assert upload(client)", "upload(client); assert 1 == 2"), ["E       assert 1 == 2"]
-    )
-    result.stdout.no_fnmatch_line("*explored*")
+def test_it_fails_or_is_skipped_without_faults(shows):
+    """It does as it would without the marker, and nothing is explored.
 
-
-def test_it_is_skipped(shows):
-    """A test skipped by mark, condition, fixture or in its body is not explored."""
+    A test may be skipped by mark, condition, fixture or in its body.
+    """
     result = shows(
         UPLOAD
         + """
@@ -442,8 +428,13 @@ def test_it_is_skipped(shows):
 
     def test_body():
         pytest.skip("body")
+
+    def test_fails(client):
+        upload(client); assert 1 == 2
     """,
+        ["E       assert 1 == 2"],
         skipped=4,
+        failed=1,
     )
     result.stdout.no_fnmatch_line("*explored*")
 
@@ -521,6 +512,8 @@ MISTAKES = {
     '"cos:SlowDown,skip=1"': "*explore decides where a fault comes: no skip",
     "": "*explore needs a fault, such as 'cos' or 'cos:SlowDown'",
     '"cos", deep=2': "faultinject_explore takes no deep; it takes depth, max_runs, allow, ignore, exhaustive, without, again, shards, crash, replay and within",
+    '"cos", again=1': "*again is True or False, not 1*",
+    '"cos", again=True, crash=True': "*again is for faults alone: a program that was killed is run again anyway*",
     '"cos", depth=5': "depth is 1 or 2, not 5",
     '"cos", max_runs=3': "8 runs are needed, and max_runs is 3: 1 request*",
     '"cos", shards="many"': "shards is a whole number from 1 on, not 'many'",
@@ -578,9 +571,8 @@ def pytest_unconfigure():
 )
 def test_incomplete(shows, says, outcomes):
     """An exploration cut off at depth 2 fails or warns."""
-    source = RIGHT.replace('("cos")', '("cos", depth=2, max_runs=10)')
     shows(
-        source,
+        RIGHT.replace('("cos")', '("cos", depth=2, max_runs=10)'),
         ["*incomplete: * runs of depth 2 not made: max_runs is 10"],
         "-o",
         f"faultinject_incomplete={says}",
@@ -629,11 +621,9 @@ def test_beside_other_markers(shows):
     shows(source.replace("times=1", "path=nowhere/"), ["faultinject: no request met the conditions of"])
 
 
-def test_the_fixture(passes, shows):
+def test_the_fixture(shows):
     """`faults.explore()` has the marker's rules too, and a loop left early is noticed."""
-    source = (
-        UPLOAD
-        + """
+    loop = """
     @pytest.mark.faultinject("http:500,times=1,path=b/k")
     def test_loop(client, faults):
         seen = 0
@@ -643,12 +633,16 @@ def test_the_fixture(passes, shows):
             seen += 1
         assert seen == 6
     """
-    )
-    passes(source)
-    shows(source.replace("path=b/k", "path=nowhere/"))
+    unmet = loop.replace("path=b/k", "path=nowhere/").replace("test_loop", "test_unmet")
+    left = loop.replace("seen += 1", "break").replace("seen == 6", "True").replace("test_loop", "test_left")
     shows(
-        source.replace("seen += 1", "break").replace("seen == 6", "True"),
-        ["faults.explore(): the loop was left before its end"],
+        UPLOAD + loop + unmet + left,
+        [
+            *("*_ test_unmet _*", "*_ test_left _*", "faults.explore(): the loop was left before its end"),
+            *("FAILED *::test_unmet*", "FAILED *::test_left*"),
+        ],
+        passed=1,
+        failed=2,
     )
 
 
@@ -951,22 +945,31 @@ NOT_REWOUND = (
 )
 
 
-def test_the_second_judge(run, shows):
+def test_the_second_judge(shows):
     """The requests fail a test that asserts nothing, unless the check is ignored.
 
     The marker of the report fails it again.
     """
     replay = '@pytest.mark.faultinject_explore("http:503", replay="http:503,method=PUT,path=/b/k,times=1")'
     shows(
-        NOT_REWOUND,
+        f"""{NOT_REWOUND}
+    @pytest.mark.faultinject_explore("http:503", ignore=["same bytes"])
+    def test_ignored(client):
+        send(client)
+
+    {replay}
+    def test_again(client):
+        send(client)
+        """,
         [
             "1 request without faults, 1 fault; 1 run in *, 1 failed",
             "same bytes: request 1 sent 4 bytes, request 2, which retries it, 0 bytes",
             f"  replay: {replay}",
+            *("FAILED *::test_it*", "FAILED *::test_again*"),
         ],
+        passed=1,
+        failed=2,
     )
-    run(NOT_REWOUND.replace('("http:503")', '("http:503", ignore=["same bytes"])')).assert_outcomes(passed=1)
-    run(NOT_REWOUND.replace('@pytest.mark.faultinject_explore("http:503")', replay)).assert_outcomes(failed=1)
 
 
 @pytest.mark.slow

@@ -318,21 +318,6 @@ def test_a_second_run_that_fails(explored, again):
     assert "run again" not in result.stdout.str()
 
 
-@pytest.mark.parametrize(
-    ("more", "says"),
-    [
-        ("again=1", "again is True or False, not 1"),
-        (
-            "again=True, crash=True",
-            "again is for faults alone: a program that was killed is run again anyway",
-        ),
-    ],
-)
-def test_where_nothing_is_run_again(explored, more, says):
-    """It is a switch, and not for programs that are killed."""
-    explored("pass", [f"*{says}*"], f"@pytest.mark.faultinject_explore('s3', {more})")
-
-
 OWN_APP = """
     import boto3
     import pytest

@@ -5,34 +5,6 @@ import os
 import pytest
 
 
-def test_fixture_asked_for_at_run_time(passes):
-    """`request.getfixturevalue("faults")` works in a fixture and in the test.
-
-    Collection cannot see it.
-    """
-    passes(
-        """
-        import pytest
-
-        @pytest.fixture
-        def late(request):
-            request.getfixturevalue("faults").add("http:503")
-
-        def test_in_a_test(request, client):
-            faults = request.getfixturevalue("faults")
-            faults.add("http:500")
-            assert (client.get("/a").status_code, faults.injected) == (500, 1)
-
-        def test_in_a_fixture(late, client):
-            assert client.get("/a").status_code == 503
-
-        def test_nothing_is_left(client):
-            assert client.get("/a").status_code == 200
-        """,
-        3,
-    )
-
-
 def test_marked_functions(passes):
     """Functions, fixtures and what decorates them, each with its own faults."""
     passes(
@@ -84,6 +56,33 @@ def test_marked_functions(passes):
             assert client.get("/a").status_code == 200
             assert [each.did for each in faults.outcomes] == ["passed", "answered", "passed"]
 
+        # `request.getfixturevalue("faults")` works in a fixture and in the test, though collection cannot see it.
+
+        @pytest.fixture
+        def late(request):
+            request.getfixturevalue("faults").add("http:503")
+
+        def test_asked_for_in_a_test(request, client):
+            faults = request.getfixturevalue("faults")
+            faults.add("http:500")
+            assert (client.get("/a").status_code, faults.injected) == (500, 1)
+
+        def test_asked_for_in_a_fixture(late, client):
+            assert client.get("/a").status_code == 503
+
+        def test_nothing_is_left(client):
+            assert client.get("/a").status_code == 200
+
+        # `pytest.param(..., marks=...)` marks one of the tests that a function makes.
+
+        @pytest.mark.parametrize("expected", [
+            200,
+            pytest.param(503, marks=pytest.mark.faultinject("cos:SlowDown")),
+            pytest.param(400, marks=pytest.mark.faultinject("jss:SlowDown")),
+        ])
+        def test_parameters(client, expected):
+            assert client.get("/a").status_code == expected
+
         class TestFixtures:
             # Their set-up and clean-up get no faults, and are neither counted nor recorded.
 
@@ -98,23 +97,38 @@ def test_marked_functions(passes):
                 assert [client.get("/photos/seed").status_code for _ in range(2)] == [503, 200]
                 assert [each.method for each in faults.outcomes] == ["GET", "GET"]
         """,
-        7,
+        13,
     )
 
 
-@pytest.mark.parametrize("marker", ["faultinject", "faultinject_explore"])
-@pytest.mark.parametrize("other", ["", ", faults"])
-def test_marker_that_a_fixture_adds(shows, marker, other):
+LATE = ("test_late", "test_late_beside_faults", "test_late_to_explore", "test_late_to_explore_beside_faults")
+
+
+def test_markers_that_a_fixture_adds(shows):
     """A marker added by a fixture is too late, and the test says so; on its parameter it works."""
+    said = "a marker faultinject or faultinject_explore was added after the markers were read*"
     shows(
-        f"""
+        """
         import pytest
 
         @pytest.fixture
         def late(request):
-            request.applymarker(pytest.mark.{marker}("http:503"))
+            request.applymarker(pytest.mark.faultinject("http:503"))
 
-        def test_late(client, late{other}):
+        @pytest.fixture
+        def explored_late(request):
+            request.applymarker(pytest.mark.faultinject_explore("http:503"))
+
+        def test_late(client, late):
+            client.get("/a")
+
+        def test_late_beside_faults(client, late, faults):
+            client.get("/a")
+
+        def test_late_to_explore(client, explored_late):
+            client.get("/a")
+
+        def test_late_to_explore_beside_faults(client, explored_late, faults):
             client.get("/a")
 
         @pytest.fixture(params=[pytest.param(1, marks=pytest.mark.faultinject("http:503"))])
@@ -124,8 +138,8 @@ def test_marker_that_a_fixture_adds(shows, marker, other):
         def test_in_time(client, in_time):
             assert client.get("/a").status_code == 503
         """,
-        ["*::test_late: a marker faultinject or faultinject_explore was added after the markers were read*"],
-        errors=1,
+        [f"*::{name}: {said}" for name in LATE],
+        errors=4,
         passed=1,
     )
 

@@ -4,6 +4,7 @@ import pytest
 
 IMPORTS = """
     import unittest
+    import faultinject
     import pytest
     from hypothesis import HealthCheck, assume, example, given, seed, settings
     from hypothesis import strategies as st
@@ -18,7 +19,7 @@ IMPORTS = """
 
 
 def test_each_example_has_its_own_counts(passes):
-    """Each example counts for itself, in functions, methods, parameters and unittest.
+    """Each example counts for itself, in functions, methods, parameters, unittest and blocks.
 
     Examples that are given or assumed away are no others.
     """
@@ -68,13 +69,35 @@ def test_each_example_has_its_own_counts(passes):
     @given(n=st.integers())
     def test_not_marked(n):
         assert get() == 200
+
+    # A block around each example: above `@given`, below it, and on a class.
+
+    @faultinject.inject("http:503", times=1)
+    @given(n=st.integers())
+    def test_above(n):
+        assert [get(), get()] == [503, 200]
+
+    @given(n=st.integers())
+    @faultinject.inject("http:503", times=1)
+    def test_below(n):
+        assert [get(), get()] == [503, 200]
+
+    @faultinject.inject("http:503", times=1)
+    class TestDecorated:
+        @given(n=st.integers())
+        def test_method(self, n):
+            assert [get(), get()] == [503, 200]
         """,
-        7,
+        10,
     )
 
 
-def test_a_failure_is_shrunk_and_shows_the_requests_of_its_example(shows):
-    """A failing example fails again, so nothing is called flaky."""
+def test_a_failure_is_that_of_an_example_and_unmatched_rules_those_of_all(shows):
+    """A failing example fails again, so nothing is called flaky; it shows its own requests.
+
+    One example that matches a rule is enough; the nearest request is a late one. It is one of the last example with
+    requests.
+    """
     result = shows(
         IMPORTS
         + """
@@ -82,20 +105,7 @@ def test_a_failure_is_shrunk_and_shows_the_requests_of_its_example(shows):
     @given(n=st.integers(0, 9))
     def test_red(n):
         assert get() == 200
-        """,
-        ["E*assert 503 == 200", "*n=0,*", "1 of 1 requests got a fault", "1 *GET /a *503 *rule-1: http:503"],
-    )
-    result.stdout.no_fnmatch_line("*Flaky*")
 
-
-def test_unmatched_rules_are_those_of_all_examples_together(shows):
-    """One example that matches a rule is enough; the nearest request is a late one.
-
-    It is one of the last example with requests.
-    """
-    shows(
-        IMPORTS
-        + """
     @pytest.mark.faultinject("http:503", path="/b")
     @example(n=1)
     @example(n=2)
@@ -110,10 +120,15 @@ def test_unmatched_rules_are_those_of_all_examples_together(shows):
         if n == 1:
             get("/b")
         """,
-        ["*_ test_never_met _*", "    nearest: GET /b (path=/never did not hold)"],
+        [
+            *("*_ test_red _*", "E*assert 503 == 200", "*n=0,*"),
+            *("1 of 1 requests got a fault", "1 *GET /a *503 *rule-1: http:503"),
+            *("*_ test_never_met _*", "    nearest: GET /b (path=/never did not hold)"),
+        ],
         passed=1,
-        failed=1,
+        failed=2,
     )
+    result.stdout.no_fnmatch_line("*Flaky*")
 
 
 def test_the_fixture(shows):
@@ -175,7 +190,6 @@ def test_what_is_not_supported_says_what_to_do(shows):
     result = shows(
         IMPORTS
         + """
-    import faultinject
     from hypothesis.stateful import RuleBasedStateMachine, rule
 
     class Machine(RuleBasedStateMachine):
@@ -223,31 +237,4 @@ def test_what_is_not_supported_says_what_to_do(shows):
             "faultinject: a marker on a state machine of Hypothesis is not supported: *__init__*teardown()*",
             "faultinject_explore: a test with @given draws other examples in each run*explore(...)*",
         ]
-    )
-
-
-def test_inject_as_a_decorator(passes):
-    """Above `@given`, below it, and on a class: a block around each example."""
-    passes(
-        IMPORTS
-        + """
-    import faultinject
-
-    @faultinject.inject("http:503", times=1)
-    @given(n=st.integers())
-    def test_above(n):
-        assert [get(), get()] == [503, 200]
-
-    @given(n=st.integers())
-    @faultinject.inject("http:503", times=1)
-    def test_below(n):
-        assert [get(), get()] == [503, 200]
-
-    @faultinject.inject("http:503", times=1)
-    class TestOf:
-        @given(n=st.integers())
-        def test_method(self, n):
-            assert [get(), get()] == [503, 200]
-        """,
-        3,
     )

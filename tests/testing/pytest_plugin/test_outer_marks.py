@@ -34,24 +34,6 @@ def test_class_and_module_marker_hold_for_each_test_anew(passes):
     )
 
 
-def test_parameter_marker_holds_for_its_set_alone(passes):
-    """`pytest.param(..., marks=...)` marks one of the tests that a function makes."""
-    passes(
-        """
-        import pytest
-
-        @pytest.mark.parametrize("expected", [
-            200,
-            pytest.param(503, marks=pytest.mark.faultinject("cos:SlowDown")),
-            pytest.param(400, marks=pytest.mark.faultinject("jss:SlowDown")),
-        ])
-        def test_one(client, expected):
-            assert client.get("/a").status_code == expected
-        """,
-        3,
-    )
-
-
 def test_order(passes):
     """Rules add up: module, base class, class, function, parameters.
 

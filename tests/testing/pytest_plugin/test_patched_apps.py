@@ -73,8 +73,17 @@ def test_wsgi(passes):
                 assert client.get("/mount/a").status_code == 200
                 assert client.put("/mount/a").status_code == 503
             assert [each.did for each in faults.outcomes] == ["passed", "answered"]
+
+        # `Flask.__call__(app, ...)` and arguments by name pass the patch as well.
+
+        @pytest.mark.faultinject("http:503")
+        def test_called_by_its_class():
+            app = conftest.app
+            assert Client(lambda environ, start: flask.Flask.__call__(app, environ, start)).get("/a").status_code == 503
+            named = lambda environ, start: app(environ=environ, start_response=start)
+            assert Client(named).get("/a").status_code == 503
     """,
-        2 * len(APPS),
+        2 * len(APPS) + 1,
     )
 
 
@@ -91,7 +100,7 @@ ASGI_APPS = {
 
 
 def test_asgi(passes):
-    """The same for ASGI, with Starlette's test client."""
+    """The same for ASGI, with Starlette's test client; WebSockets pass the patch unchanged."""
     passes(
         f"""
         import a2wsgi
@@ -101,7 +110,7 @@ def test_asgi(passes):
         from fastapi import FastAPI
         from starlette.applications import Starlette
         from starlette.responses import PlainTextResponse
-        from starlette.routing import Mount
+        from starlette.routing import Mount, WebSocketRoute
         from starlette.testclient import TestClient
 
         async def everything(request):
@@ -132,49 +141,22 @@ def test_asgi(passes):
                 assert [client.get("/mount/a").status_code for _ in range(2)] == [503, 200]
                 assert client.put("/mount/b").text == "app"
             assert [each.did for each in faults.outcomes] == ["answered", "passed", "passed"]
-    """,
-        len(ASGI_APPS),
-    )
-
-
-def test_websockets_pass(passes):
-    """WebSockets pass the patch unchanged."""
-    passes("""
-        import pytest
-        from starlette.applications import Starlette
-        from starlette.routing import WebSocketRoute
-        from starlette.testclient import TestClient
 
         async def echo(socket):
             await socket.accept()
             await socket.send_text(await socket.receive_text())
             await socket.close()
 
-        app = Starlette(routes=[WebSocketRoute("/ws", echo)])
-
-        def test_one(faults):
+        def test_websockets(faults):
             faults.add("http:503")
+            app = Starlette(routes=[WebSocketRoute("/ws", echo)])
             with TestClient(app).websocket_connect("/ws") as socket:
                 socket.send_text("hello")
                 assert socket.receive_text() == "hello"
             assert faults.attempts == 0
-    """)
-
-
-def test_app_called_by_its_class(passes):
-    """`Flask.__call__(app, ...)` and arguments by name pass the patch as well."""
-    passes("""
-        import flask
-        import pytest
-        from conftest import app
-        from werkzeug.test import Client
-
-        @pytest.mark.faultinject("http:503")
-        def test_one():
-            assert Client(lambda environ, start: flask.Flask.__call__(app, environ, start)).get("/a").status_code == 503
-            named = lambda environ, start: app(environ=environ, start_response=start)
-            assert Client(named).get("/a").status_code == 503
-    """)
+    """,
+        len(ASGI_APPS) + 1,
+    )
 
 
 @pytest.mark.slow

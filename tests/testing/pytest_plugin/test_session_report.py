@@ -112,11 +112,21 @@ def test_a_report_that_fails_the_run(run):
     result.stdout.fnmatch_lines([said])
 
 
-def test_a_report_without_a_failure_fails_nothing(run):
-    """A report that could not judge anything fails nothing either."""
-    options = ("--faultinject-report=report.json", "--faultinject-report-fail")
-    for selected in ("slow_down", "test_forbidden and 0"):
-        assert run(SOURCE, *options, "-k", selected).ret == 0
+def test_a_report_without_a_failure_fails_nothing(run, monkeypatch, tmp_path):
+    """A report that could not judge anything fails nothing either.
+
+    It does not look like a good one. Collected files are gone after the session.
+    """
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for name, selected in (("report.json", "slow_down"), ("report.html", "test_forbidden and 0")):
+        result = run(SOURCE, f"--faultinject-report={name}", "--faultinject-report-fail", "-k", selected)
+        assert result.ret == 0
+    result.stdout.fnmatch_lines(
+        [
+            "report.html: Nothing could be judged: 1 call met a fault or retried, not enough data for any check.*"
+        ]
+    )
+    assert [each.name for each in tmp_path.iterdir() if "report" in each.name] == []
 
 
 @pytest.mark.slow
@@ -124,16 +134,6 @@ def test_a_run_that_fails_by_itself_keeps_its_status(run):
     """One status for both."""
     options = ("--faultinject-report=report.json", "--faultinject-report-fail")
     assert run(SOURCE + "\n    def test_wrong(): assert 0", *options).ret == pytest.ExitCode.TESTS_FAILED
-
-
-def test_nothing_to_judge(run, project):
-    """A report that says nothing does not look like a good one."""
-    result = run(SOURCE, "--faultinject-report=report.html", "-k", "test_forbidden and 0")
-    result.stdout.fnmatch_lines(
-        [
-            "report.html: Nothing could be judged: 1 call met a fault or retried, not enough data for any check.*"
-        ]
-    )
 
 
 @pytest.mark.slow
@@ -174,16 +174,14 @@ def test_failed_tests_count(report):
     source = SOURCE.replace("with pytest.raises(OSError):\n            with", "if True:\n            with")
     result, found = report(source, "-k", "forbidden")
     result.assert_outcomes(failed=4, deselected=5)
-    failed = (result.ret, verdicts(found)["permanent", None])
-    assert failed == (pytest.ExitCode.TESTS_FAILED, "FAIL")
+    assert (result.ret, verdicts(found)["permanent", None]) == (pytest.ExitCode.TESTS_FAILED, "FAIL")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("options", [(), ("--faultinject-off", "-k", "slow_down"), ("--collect-only",)])
 def test_nothing_to_report(run, project, options):
     """Without tests with faults no report is written, and a line says so."""
-    source = SOURCE if options else "def test_one(): pass"
-    result = run(source, "--faultinject-report=report.html", *options)
+    result = run(SOURCE if options else "def test_one(): pass", "--faultinject-report=report.html", *options)
     assert ((project.path / "report.html").exists(), result.ret) == (False, 0)
     said = "report.html is not written: no test with faults made a request"
     assert (said in result.outlines) is ("--collect-only" not in options)
@@ -278,13 +276,6 @@ def test_more_requests_than_are_kept(report):
             list(wrapped(dict(environ), lambda *_: None))
     """)
     assert (found["attempts"], found["skipped"]) == (10_002, {})
-
-
-def test_nothing_is_left_behind(report, monkeypatch, tmp_path):
-    """Collected files are gone after the session."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    report(SOURCE, "-k", "slow_down")
-    assert [each.name for each in tmp_path.iterdir() if "report" in each.name] == []
 
 
 APPS = """
@@ -509,6 +500,5 @@ def test_a_journal_for_each_worker(project):
     project.runpytest_subprocess(*WITHOUT, "-p", "xdist", "-n2", "--faultinject-report=report.json")
     report = json.loads((project.path / "report.json").read_text())
     assert report["calls"] == CALLS
-    journals = project.path.glob("journal-gw*.jsonl")
-    said = command("report", *journals, "--finished", "--format", "json").stdout
+    said = command("report", *project.path.glob("journal-gw*.jsonl"), "--finished", "--format", "json").stdout
     assert without_words(json.loads(said)) == without_words(report)

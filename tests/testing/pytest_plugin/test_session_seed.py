@@ -49,10 +49,11 @@ def dice(result):
 def test_seed_and_node_id(project, run, ini, options, seed):
     """Without a word about it every session has the same faults, and every test others.
 
-    `--faultinject-seed` overrides `faultinject_seed`, which overrides 0.
+    `--faultinject-seed` overrides `faultinject_seed`, which overrides 0. A test that passes shows no section.
     """
     project.makeini(INI + ini)
-    result = run(SHOWS_ITS_SEED, "-s", *options)
+    result = run(SHOWS_ITS_SEED, "-s", "-rA", *options)
+    result.stdout.no_fnmatch_line("*- faultinject -*")
     assert seed_of(result) == f"{seed}/test_seed_and_node_id.py::test_one"
     result.stdout.fnmatch_lines([f"faultinject: seed {seed}"])
 
@@ -68,45 +69,48 @@ def test_random_seed_is_shown(run):
     assert len(chosen) == 2
 
 
-@pytest.mark.parametrize(
-    "marker", ['"http:503", seed=42', '"http:503", seed="42"', 'Scenario("http:503", seed=42)']
-)
-def test_marker_may_say_the_seed(run, marker):
-    """A marker's seed, or its scenario's, is the test's whatever the session's is."""
-    result = run(
-        f"""
-        import pytest
-        from faultinject import Scenario
+def test_markers_may_say_the_seed(run):
+    """A marker's seed, or its scenario's, is the test's whatever the session's is.
 
-        @pytest.mark.faultinject({marker})
-        def test_one(client, faults):
-            client.get("/a")
-            faults.clear()
-            print("seed:", faults.seed)
-        """,
-        "-s",
-        "--faultinject-seed=8",
-    )
-    assert seed_of(result) == "42"
-
-
-def test_innermost_seed_holds(run):
-    """Of several markers with a seed the one nearest to the test is asked."""
+    Of several markers with a seed the one nearest to the test is asked.
+    """
     result = run(
         """
         import pytest
+        from faultinject import Scenario
+
+        @pytest.fixture(autouse=True)
+        def shown(faults):
+            yield
+            print("seed:", faults.seed)
+
+        @pytest.mark.faultinject("http:503", seed=42)
+        def test_number(client, faults):
+            client.get("/a")
+            faults.clear()
+
+        @pytest.mark.faultinject("http:503", seed="42")
+        def test_text(client, faults):
+            client.get("/a")
+            faults.clear()
+
+        @pytest.mark.faultinject(Scenario("http:503", seed=42))
+        def test_scenario(client, faults):
+            client.get("/a")
+            faults.clear()
 
         @pytest.mark.faultinject("http:503", seed="class")
         class TestAll:
             @pytest.mark.faultinject("http:500", seed="function")
             @pytest.mark.faultinject("http:502")
-            def test_one(self, client, faults):
+            def test_one(self, client):
                 client.get("/a")
-                print("seed:", faults.seed)
         """,
         "-s",
+        "--faultinject-seed=8",
     )
-    assert seed_of(result) == "function"
+    result.assert_outcomes(passed=4)
+    assert re.findall(r"seed: (\S+)", result.stdout.str()) == ["42", "42", "42", "function"]
 
 
 def test_unprintable_seed(usage_error):
@@ -167,11 +171,6 @@ def test_long_record_is_cut_in_the_middle(run):
     ]
     assert "… 960 more …" in table[21]
     assert max(map(len, table)) < 150
-
-
-def test_passing_test_shows_nothing(run):
-    """The section is for tests that failed while they ran."""
-    run(SHOWS_ITS_SEED, "-rA").stdout.no_fnmatch_line("*- faultinject -*")
 
 
 @pytest.mark.parametrize("has_ini", [True, False])

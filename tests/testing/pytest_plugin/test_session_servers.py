@@ -126,8 +126,7 @@ def tests(project, monkeypatch):
         for name in ("serving", "apps", "installed"):
             monkeypatch.delitem(sys.modules, name, raising=False)
         head = FIXTURE.format(command=command if env is None else f"{command}, env={env}")
-        body = "\n".join(line[8:] for line in source.splitlines())
-        project.makepyfile(head + body)
+        project.makepyfile(head + "\n".join(line[8:] for line in source.splitlines()))
         return project.runpytest_inprocess(*args)
 
     yield tests

@@ -8,6 +8,7 @@ from .conftest import WITHOUT
 
 HEAD = """
     import boto3
+    import faultinject
     import pytest
     from botocore.config import Config
 
@@ -41,7 +42,10 @@ def with_s3(passes):
 
 
 def test_a_store_of_each_test(with_s3):
-    """Faults of its requests, and what is left of what it stored."""
+    """Faults of its requests, and what is left of what it stored.
+
+    There is one for each vendor and session.
+    """
     with_s3(
         """
     class TestMarker:
@@ -97,8 +101,27 @@ def test_a_store_of_each_test(with_s3):
 
     def test_last(s3):
         assert names(s3) == []
+
+    class TestFactory:
+        # Two vendors are two stores; a second call gives the same one.
+
+        seen = []
+
+        def test_one(self, faultinject_store):
+            assert isinstance(faultinject_store, faultinject.StorageFactory)
+            cos, s3 = faultinject_store("cos"), faultinject_store("s3")
+            assert isinstance(cos, faultinject.Storage)
+            assert faultinject_store("cos") is cos
+            assert (cos.vendor, s3.vendor, cos.host) == ("cos", "s3", "127.0.0.1")
+            assert cos.port != s3.port
+            assert cos.url == f"http://127.0.0.1:{cos.port}"
+            assert repr(cos) == f"<Storage cos {cos.url}>"
+            self.seen.append(cos)
+
+        def test_two(self, faultinject_store):
+            assert [faultinject_store("cos")] == self.seen
     """,
-        6,
+        8,
     )
 
 
@@ -244,32 +267,6 @@ def test_asked_for_by_name_in_a_wider_fixture(passes):
             assert httpx.head(f"{url}/photos").status_code == 200
             assert httpx.head(f"{url}/films").status_code == 404
             assert httpx.put(f"{url}/films").status_code == 200
-    """,
-        2,
-    )
-
-
-def test_once_for_each_vendor_and_session(passes):
-    """Two vendors are two stores; a second call gives the same one."""
-    passes(
-        """
-        import faultinject
-
-        seen = []
-
-        def test_one(faultinject_store):
-            assert isinstance(faultinject_store, faultinject.StorageFactory)
-            cos, s3 = faultinject_store("cos"), faultinject_store("s3")
-            assert isinstance(cos, faultinject.Storage)
-            assert faultinject_store("cos") is cos
-            assert (cos.vendor, s3.vendor, cos.host) == ("cos", "s3", "127.0.0.1")
-            assert cos.port != s3.port
-            assert cos.url == f"http://127.0.0.1:{cos.port}"
-            assert repr(cos) == f"<Storage cos {cos.url}>"
-            seen.append(cos)
-
-        def test_two(faultinject_store):
-            assert [faultinject_store("cos")] == seen
     """,
         2,
     )

@@ -6,7 +6,11 @@ from .conftest import INI
 
 
 def test_unmatched_rule_fails_a_passed_test(shows):
-    """The failure names the rule, the nearest request and the condition that kept it away."""
+    """The failure names the rule, the nearest request and the condition that kept it away.
+
+    One rule that was met does not speak for the other one, nor for a parameter's. Without any request the failure says
+    so, and how to cover other apps.
+    """
     result = shows(
         """
         import pytest
@@ -15,6 +19,17 @@ def test_unmatched_rule_fails_a_passed_test(shows):
         def test_one(client):
             client.get("/videos/cat.mp4")
             client.get("/photos/cat.jpg")
+
+        @pytest.mark.parametrize("_", [
+            pytest.param(1, marks=pytest.mark.faultinject("http:504,name=parameter,method=DELETE"))
+        ])
+        @pytest.mark.faultinject("http:503,name=met", "http:500,name=not-met,method=PUT")
+        def test_each(client, _):
+            client.get("/a")
+
+        @pytest.mark.faultinject("cos:SlowDown")
+        def test_no_request():
+            pass
         """,
         [
             "*_ test_one _*",
@@ -23,49 +38,14 @@ def test_unmatched_rule_fails_a_passed_test(shows):
             "    nearest: GET /photos/cat.jpg (method=PUT did not hold)",
             "*- faultinject -*",
             "0 of 2 requests got a fault",
-        ],
-    )
-    result.stdout.no_fnmatch_line("*All traceback entries*")
-
-
-def test_each_rule_of_a_function_counts(shows):
-    """One rule that was met does not speak for the other one, nor for a parameter's."""
-    shows(
-        """
-        import pytest
-
-        @pytest.mark.parametrize("_", [
-            pytest.param(1, marks=pytest.mark.faultinject("http:504,name=parameter,method=DELETE"))
-        ])
-        @pytest.mark.faultinject("http:503,name=met", "http:500,name=not-met,method=PUT")
-        def test_one(client, _):
-            client.get("/a")
-        """,
-        [
-            "faultinject: no request met the conditions of",
-            "  not-met (*",
-            "    near*",
-            "  parameter (*",
-            "    near*",
-        ],
-    )
-
-
-def test_no_request_at_all(shows):
-    """Without any request the failure says so, and how to cover other apps."""
-    shows(
-        """
-        import pytest
-
-        @pytest.mark.faultinject("cos:SlowDown")
-        def test_one():
-            pass
-        """,
-        [
-            "    no request was seen",
+            *("*_ test_each[[]1[]] _*", "faultinject: no request met the conditions of"),
+            *("  not-met (*", "    near*", "  parameter (*", "    near*"),
+            *("*_ test_no_request _*", "    no request was seen"),
             "Flask, Django*need no set-up. *ASGIFaultMiddleware*faultinject_store starts a store*",
         ],
+        failed=3,
     )
+    result.stdout.no_fnmatch_line("*All traceback entries*")
 
 
 @pytest.mark.parametrize(
@@ -135,26 +115,22 @@ def test_class_and_module_markers_count_together(shows):
     assert "  module (" not in result.stdout.str().partition("_ TestAll.test_meets_one_but_not_its_own _")[2]
 
 
-def test_rule_that_was_met_but_never_fired_is_fine(passes):
-    """Chance, skip and times decide whether a rule fires; that is no mistake of the test."""
-    passes("""
+def test_what_is_met(shows):
+    """Chance, skip, times, begin and end decide whether a rule fires: no mistake of the test.
+
+    `faults.clear()` hides no unmet rule, and forgets no met one.
+    """
+    shows(
+        """
         import pytest
 
         @pytest.mark.faultinject("http:503", probability=0)
         @pytest.mark.faultinject("http:503", skip=5)
         @pytest.mark.faultinject("http:503", times=0)
-        def test_one(client, faults):
+        def test_never_fired(client, faults):
             assert client.get("/a").status_code == 200
             with pytest.raises(AssertionError, match="rule-1 .* injected nothing: 1 request met its conditions"):
                 faults.assert_all_fired()
-    """)
-
-
-def test_rules_that_were_cleared_away_count_all_the_same(shows):
-    """`faults.clear()` hides no unmet rule, and forgets no met one."""
-    shows(
-        """
-        import pytest
 
         @pytest.mark.faultinject("http:503")
         def test_met(client, faults):
@@ -170,10 +146,22 @@ def test_rules_that_were_cleared_away_count_all_the_same(shows):
         def test_added(client, faults):
             faults.add("http:500", method="PUT")
             client.get("/a")
+
+        @pytest.mark.faultinject("http:503", begin="1h", path="photos/")
+        def test_early(client):
+            assert client.get("/photos/1").status_code == 200
+
+        @pytest.mark.faultinject("http:503", begin="1h", path="photos/")
+        def test_another_path(client):
+            assert client.get("/films/1").status_code == 200
         """,
-        ["FAILED *::test_not_met*"],
-        passed=2,
-        failed=1,
+        [
+            "*nearest: GET /films/1 (path=photos/ did not hold)*",
+            "FAILED *::test_not_met*",
+            "FAILED *::test_another_path*",
+        ],
+        passed=4,
+        failed=2,
     )
 
 
@@ -256,24 +244,4 @@ def test_ini_with_another_word(project, usage_error):
     project.makeini(f"{INI}faultinject_unmatched = maybe\n")
     usage_error(
         "def test_one(): pass", "ERROR: faultinject_unmatched: 'maybe' is not one of error, warn, ignore"
-    )
-
-
-def test_a_rule_whose_time_has_not_come_is_met(shows):
-    """By the requests that its conditions hold for: begin and end are none of them."""
-    shows(
-        """
-        import pytest
-
-        @pytest.mark.faultinject("http:503", begin="1h", path="photos/")
-        def test_early(client):
-            assert client.get("/photos/1").status_code == 200
-
-        @pytest.mark.faultinject("http:503", begin="1h", path="photos/")
-        def test_another_path(client):
-            assert client.get("/films/1").status_code == 200
-    """,
-        "*nearest: GET /films/1 (path=photos/ did not hold)*",
-        passed=1,
-        failed=1,
     )
