@@ -26,7 +26,10 @@ from faultinject.rules.scenario import Rules
 
 EVENT = "before-send."
 MARK = "_faultinject"
-"""The attribute of a request that keeps the decision about its fault, as keys of an environ."""
+"""The name of an attribute that is set on botocore's requests.
+
+It keeps the notes, from the environ of a request, that its fault is decided and that it is recorded.
+"""
 
 
 def inject_into(
@@ -141,7 +144,9 @@ def answer_with_faults(request: Any, send: Callable[[], AWSResponse], injector: 
             return passed[0]
         response = AWSResponse(request.url, int(status[:3]), dict(headers), _Raw(result))
         if not request.stream_output:
-            _ = response.content  # botocore reads the body here, and reports its errors
+            _ = (
+                response.content
+            )  # botocore too reads the body at this point, so errors of the body are raised here
     except Injected as error:
         kind = ReadTimeoutError if isinstance(error, TimeoutError) else ConnectionClosedError
         raise kind(endpoint_url=request.url, error=error) from error

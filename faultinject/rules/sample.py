@@ -17,7 +17,7 @@ Read = Callable[[Request, str, Addressing], str | None]
 """Reads a request's user, tenant or key, from the NAME and the reading; None: it has none."""
 
 SEPARATION = b"faultinj-sample"
-"""Makes the choice independent of every draw of the same seed."""
+"""Added to the seed, so that the choice is independent of every other draw of the same seed."""
 NAMED = ("header", "query")
 READS: dict[str, Read] = {
     # Joined, as a WSGI server joins repeated headers.
@@ -102,10 +102,12 @@ def read_sample(text: str) -> tuple[str, str, float]:
     attribute, colon, share = text.rpartition(":") if ":" in text else (text, "", "")
     if _is_share(attribute) and not _is_share(share):
         hint = f"{shown(share) if colon else 'header.x-user'}:{shown(attribute)}"
-        raise Mistake(f"{shown(text)} does not begin with what is sampled; did you mean {hint}?")
+        raise Mistake(f"{shown(text)} does not begin with an attribute to sample; did you mean {hint}?")
     word, dot, name = attribute.partition(".")
     if word not in READS:
-        raise Mistake(f"{shown(attribute)} tells no users, tenants or keys apart{_instead(attribute, share)}")
+        raise Mistake(
+            f"{shown(attribute)} does not distinguish users, tenants or keys{_instead(attribute, share)}"
+        )
     if word in NAMED and not name:
         raise Mistake(f"{word} needs a name behind a dot, such as {word}.x-user")
     if word in THINGS and dot:
