@@ -71,7 +71,7 @@ from faultinject.vendors.multi_delete import Listing
 FIRST_PIECE = 16
 """Bytes of the first read of a body; while the client is fast, each further read doubles."""
 SLOW = 0.05
-"""Seconds after which a read was slow: the next read asks for a single byte."""
+"""Seconds: after a read that took longer, the next read asks for a single byte."""
 
 
 class WSGIFaultMiddleware(Middleware):

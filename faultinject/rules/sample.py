@@ -1,4 +1,4 @@
-"""The condition `sample`: a share of users, tenants or keys, the same ones always or never."""
+"""The condition `sample` chooses a share of users, tenants or keys, the same ones each time."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ def sample(values: tuple[str, ...], _name: str, reading: Reading) -> Check:
     """A share of users, tenants or keys, always the same ones: `ATTRIBUTE:SHARE`.
 
     The attribute is `header.NAME`, `query.NAME`, `client`, `bucket`, `key` (with its bucket) or `principal` (the
-    access-key id of a signed request). The seed chooses the values; a larger share chooses those of a smaller one and
-    more. A request without that attribute does not match.
+    access-key id of a signed request). The seed chooses the values; a larger share includes all
+    values of a smaller one. A request without that attribute does not match.
 
     >>> print(Rule("http:503", sample="header.X-User:0.05"))
     http:503,sample=header.x-user:0.05
