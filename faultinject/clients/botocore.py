@@ -79,20 +79,20 @@ class _Events:
     A fault cannot be one of these hooks: botocore calls all of them, so another hook would still send the request.
 
     Args:
-        behind: the client's own events.
+        client_events: the client's own events.
         session: sends the requests that no hook answers.
         injector: the injector of the faults.
     """
 
-    def __init__(self, behind: Any, session: Any, injector: Injector) -> None:
-        self._behind = behind
+    def __init__(self, client_events: Any, session: Any, injector: Injector) -> None:
+        self._client_events = client_events
         self._session = session
         self.injector = injector
 
     def emit(self, event_name: str, **arguments: Any) -> Any:
         """Call the hooks of an event, and return their answers."""
         if not event_name.startswith(EVENT):
-            return self._behind.emit(event_name, **arguments)
+            return self._client_events.emit(event_name, **arguments)
         own, others = self._hooks(event_name)
         for hook in own:
             hook(event_name=event_name, **arguments)
@@ -106,7 +106,8 @@ class _Events:
 
     def _hooks(self, event_name: str) -> tuple[list[Any], list[Any]]:
         """The hooks of botocore itself, which limit the rate and never answer, and all other hooks."""
-        hooks = self._behind._emitter._handlers.prefix_search(event_name)  # noqa: SLF001 - nothing public lists them
+        emitter = self._client_events._emitter  # noqa: SLF001 - nothing public lists the hooks
+        hooks = emitter._handlers.prefix_search(event_name)  # noqa: SLF001 - nothing public lists the hooks
         own = [hook for hook in hooks if hook.__module__.startswith("botocore.")]
         return own, [hook for hook in hooks if hook not in own]
 
