@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def face(room: str, package: str = "", /, **places: str) -> tuple[Callable[[str], Any], list[str]]:
+def face(module_name: str, package: str = "", /, **places: str) -> tuple[Callable[[str], Any], list[str]]:
     """Return the `__getattr__` of a module, and the names that it loads.
 
     Args:
-        room: the module's `__name__`.
+        module_name: the module's `__name__`.
         package: the package that has the names, by default the module itself.
         places: for each name the module of the package that defines it, such as `parse="rule"`; empty if the name is
             that of a module.
@@ -22,12 +22,12 @@ def face(room: str, package: str = "", /, **places: str) -> tuple[Callable[[str]
 
     def load(name: str) -> Any:
         if name not in places:
-            raise AttributeError(f"module {room!r} has no attribute {name!r}")
-        module = f"{package or room}.{places[name] or name}"
+            raise AttributeError(f"module {module_name!r} has no attribute {name!r}")
+        module = f"{package or module_name}.{places[name] or name}"
         __import__(module)  # importlib would be loaded for this alone
         holder = sys.modules[module]
         value = getattr(holder, name) if places[name] else holder
-        setattr(sys.modules[room], name, value)
+        setattr(sys.modules[module_name], name, value)
         return value
 
     return load, sorted(places)

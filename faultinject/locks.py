@@ -66,10 +66,12 @@ class ReentrantLock:
         self._holders: list[int] = []
 
     def acquire(self, blocking: bool = True) -> bool:
-        """Get the lock, and return whether it was free, or `blocking` allowed to wait."""
+        """Get the lock, and return True; return False if it is not free and `blocking` is False."""
         me = _thread.get_ident()  # the greenlet's id if gevent has patched it
         while self._threads.acquire(blocking):
-            sleep = gevent_sleep()  # gevent's hub has none: a handler that it calls cannot wait
+            sleep = (
+                gevent_sleep()
+            )  # None for a handler that gevent's hub calls: it cannot wait, so it gets the lock
             if self._holders[-1:] in ([], [me]) or sleep is None:
                 self._holders.append(me)
                 return True

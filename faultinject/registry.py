@@ -46,7 +46,8 @@ class Registry:
         self._entry_points: dict[str, list[EntryPoint]] | None = None
         self._members: dict[str, Any] = {}
         self._broken: dict[str, str] = {}
-        # A package that asks for the list while it is imported is not in the list yet.
+        # The names that a thread is loading. A package may use the registry while it is imported: until then it has no
+        # member of that name.
         self._loading: set[tuple[int, str]] = set()
 
     def find(self, name: str) -> Any:

@@ -28,10 +28,10 @@ def scenarios(
     """Scenarios of up to `max_faults` faults at the requests of a recorded run.
 
     Args:
-        requests: of `faultinject.record(code)`.
+        requests: the requests of a run, from `faultinject.record(code)`.
         faults: rules, whose conditions select the requests; a vendor id stands for the vendor's standard set. `hang`
-            is drawn only for the requests of a test client, where it costs no time. A fault that stays (`from`) is
-            never drawn.
+            is drawn only for the requests of a test client, where it costs no time. A fault that lasts for
+            the rest of a run (with the trigger `from`) is never drawn.
         max_faults: the number of slots; each may stay empty, so a failure shrinks to the fewest faults.
 
     Raises:

@@ -190,7 +190,7 @@ class ClientListener(BodyReader):
             else:
                 if not whole and not self.gone:
                     self._ahead = message
-                # Of a body that is still arriving only one piece is kept: the listener stops until the app takes it.
+                # Only one piece of a body that is still arriving is kept: the listener stops until the app takes it.
                 self._listens = not self.gone and self.whole
             self._wake()
 

@@ -82,6 +82,7 @@ class InjectedClose(Injected, ConnectionResetError):
         ("aiohttp.client_exceptions", "ServerDisconnectedError"),
         ("http.client", "RemoteDisconnected"),
     )
+    # `RemoteDisconnected` of the standard library has this attribute.
     line = ""
 
     @property

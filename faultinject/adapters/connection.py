@@ -1,6 +1,6 @@
 """The connection of a request's client, held by a second descriptor beside the server's.
 
-A fault ends the connection with it, or takes the connection away from the server. The descriptor comes from the
+With this descriptor a fault ends the connection, or takes it away from the server. The descriptor comes from the
 request itself, by the server's row in `servers`, so a fault never reaches another client's connection.
 
 An answer may end a connection while its client is still sending. If the server then closed it with unread bytes, the
@@ -246,8 +246,8 @@ class Connection:
             return False
         if is_connected(self._socket):
             return False
-        # Take the pending error away: the server would log it. Then shut down: the server would get ENOTCONN from a
-        # read, which OpenSSL takes for "try again", without end.
+        # Take the pending error away, as the server would log it. Then shut down: otherwise each read of the server
+        # would fail with ENOTCONN, which OpenSSL takes for "try again", so the server would read without end.
         self._socket.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
         self.close()
         return True

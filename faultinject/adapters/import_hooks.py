@@ -1,8 +1,8 @@
 """Import hooks put faults around apps whose code does not mention them.
 
-They wrap the entry points of frameworks and servers when those are loaded. A framework's entry point reaches all of its
-apps, under any server; a server's entry point is there for the apps of other frameworks. A request is decided once,
-however many entry points it passes.
+They wrap the entry points of frameworks and servers when those are loaded. Every request to an app of a known framework
+passes the framework's entry point, under any server; a request to any other app passes the entry point of its
+server. A request is decided once, however many entry points it passes.
 """
 
 from __future__ import annotations
@@ -102,14 +102,18 @@ def _around(app: Any, injector: Injector) -> Any:
     return faulting(app, injector, kind)
 
 
-def _argument(at: int, name: str) -> Callable[[Injector], Wrapper]:
-    """Make the wrapper of a function that takes the app as an argument."""
+def _argument(position: int, name: str) -> Callable[[Injector], Wrapper]:
+    """Make the wrapper of a function that takes the app as an argument, by position or by name."""
 
     def make(injector: Injector) -> Wrapper:
         def wrapper(wrapped: Call, _: Any, args: tuple[Any, ...], keys: dict[str, Any]) -> Any:
-            given = [_around(value, injector) if place == at else value for place, value in enumerate(args)]
-            named = {key: _around(value, injector) if key == name else value for key, value in keys.items()}
-            return wrapped(*given, **named)
+            new_args = [
+                _around(value, injector) if at == position else value for at, value in enumerate(args)
+            ]
+            new_keys = {
+                key: _around(value, injector) if key == name else value for key, value in keys.items()
+            }
+            return wrapped(*new_args, **new_keys)
 
         return wrapper
 
@@ -164,7 +168,7 @@ SERVERS: dict[str, tuple[Any, ...]] = {
     "werkzeug.serving": ("BaseWSGIServer.__init__", _argument(2, "app")),
     "wsgiref.simple_server": ("WSGIServer.set_app", _argument(0, "application")),
 }
-"""The functions that take or give an app, by module.
+"""The functions that take or return an app, by module.
 
-Each has the maker of its wrapper, and the modules that import it by name.
+Each value is the function's name, the maker of its wrapper, and the modules that import the function by name.
 """

@@ -1,6 +1,6 @@
 """The control API of an app, if its environment asks for one.
 
-The API is a room above the adapters, so this module knows only its name, and imports it when it is needed.
+The API's package may import the adapters, but not the reverse. This module imports it by name when it is needed.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def control_of(injector: Injector, kind: str) -> Any:
 
 
 def check(injector: Injector) -> None:
-    """Raise a missing package's error at the start, for an app that builds its stack later.
+    """Raise the error of a missing package now, for an app that builds its stack later.
 
     Raises:
         MissingExtraError: a package that serves the API is not installed.

@@ -25,7 +25,10 @@ PLACES: Places = {
     "flask.app": (("Flask", wsgi.wrap),),
     "starlette.applications": (("Starlette", asgi.wrap),),
 }
-"""The classes whose `__call__` every request passes, and its wrapper, by module."""
+"""The classes whose `__call__` every request passes, by module.
+
+Beside each class is the function that puts faults around its `__call__`.
+"""
 
 BRIDGES: dict[str, str] = {
     "a2wsgi.asgi": "build_scope",
@@ -39,8 +42,8 @@ BRIDGES: dict[str, str] = {
 They run if an app of one interface contains an app of the other.
 """
 
-_carrying: set[str] = set()
-"""The modules of `BRIDGES` that `carry` has wrapped."""
+_wrapped_bridges: set[str] = set()
+"""The modules of `BRIDGES` that `carry_notes` has wrapped."""
 
 
 def call_with_faults(
@@ -66,13 +69,13 @@ def call_with_faults(
     return call
 
 
-def carry(module: ModuleType) -> None:
+def carry_notes(module: ModuleType) -> None:
     """Make a function of `BRIDGES` copy our notes that a request was decided or recorded."""
     import wrapt
 
-    if module.__name__ in _carrying:
+    if module.__name__ in _wrapped_bridges:
         return
-    _carrying.add(module.__name__)
+    _wrapped_bridges.add(module.__name__)
 
     def call(wrapped: Any, _: object, args: tuple[Any, ...], keys: dict[str, Any]) -> Any:
         converted = wrapped(*args, **keys)
@@ -90,7 +93,8 @@ class Patch:
     own, each request is still decided once.
 
     Args:
-        injector: the injector around them; None: one without rules, which an override such as `inject` makes effective.
+        injector: the injector around them; None: one without rules, which injects only while an override such as
+            `inject` gives it rules.
         began: called before the first request.
         places: the classes that requests pass; by default those of the frameworks.
     """
@@ -111,7 +115,7 @@ class Patch:
         for name in places:
             wrapt.register_post_import_hook(self._put_on, name)
         for name in BRIDGES:
-            wrapt.register_post_import_hook(carry, name)
+            wrapt.register_post_import_hook(carry_notes, name)
 
     def _put_on(self, module: ModuleType) -> None:
         if self._undone:

@@ -1,4 +1,4 @@
-"""Makes clients in this process raise injected errors, even if they raise no other error."""
+"""Makes test clients in this process raise injected errors, even if they hide an app's own."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from faultinject.adapters.servers import CLIENTS
 
 
 def let_through(error: Exception, scope: Mapping[str, Any]) -> None:
-    """Have an ASGI client raise an injected error, even if it raises no error of an app.
+    """Have an ASGI test client raise an injected error, even if it hides the app's errors.
 
     Args:
         error: the error that is about to be raised.
         scope: the scope of the request, by which the client's frame is found.
     """
     for frame in _running():
-        name = CLIENTS.get(frame.f_globals.get("__name__", ""))
-        if name and frame.f_locals.get("scope") is scope:
+        attribute = CLIENTS.get(frame.f_globals.get("__name__", ""))
+        if attribute and frame.f_locals.get("scope") is scope:
             client = frame.f_locals["self"]
-            flag = getattr(client, name)
+            flag = getattr(client, attribute)
             if flag is False:
                 flag = Flag()
-                setattr(client, name, flag)
+                setattr(client, attribute, flag)
             if isinstance(flag, Flag):
                 flag.injected.add(error)
             return
@@ -51,7 +51,8 @@ class Flag:
     """A client's flag to raise an app's errors, which is true only for injected errors.
 
     Attributes:
-        injected: the errors that have not reached the client yet; one has if its traceback has a frame of the client.
+        injected: the errors that have not reached the client yet. An error has reached it if a frame of the client is
+            in the error's traceback.
     """
 
     def __init__(self) -> None:

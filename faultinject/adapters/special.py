@@ -20,7 +20,7 @@ HEADER = "x-faultinject-rules"
 """The header by which a request asks for faults of its own, if that is allowed."""
 _HEADER_KEY = environ_key(HEADER)
 REFUSED = "x-faultinject-refused"
-"""The header of an answer that gives the reason why those rules are refused."""
+"""The header, in an answer, with the reason why the request's own rules are refused."""
 WATCHED = "faultinject.watched"
 """A key of environ or scope: the notes of the watch nearest to the app."""
 LEFT = ("ClientDisconnect", "ClientDisconnected")
@@ -63,7 +63,7 @@ class Seen:
     """The notes of one request: whether its answer has begun, and whether the app failed.
 
     Args:
-        raw_request: environ or scope. Of several notes for one watch, only those nearest to the app count.
+        raw_request: environ or scope. If it has several notes for one watch, only those nearest to the app count.
         watch: counts answers and failures.
 
     Attributes:
@@ -79,7 +79,7 @@ class Seen:
         raw_request[WATCHED] = self
 
     def leave_to(self, watch: Watch) -> None:
-        """Stop counting if this watch is the same: notes nearer to the app count for it."""
+        """Stop counting if notes nearer to the app count for the same watch."""
         self._counted_inside = self._counted_inside or watch is self._watch
 
     def answer(self, headers: Iterable[tuple[Any, Any]], *, failed: bool) -> None:

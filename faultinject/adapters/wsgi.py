@@ -27,7 +27,7 @@ from faultinject.adapters.servers import (
     wsgi_server,
 )
 from faultinject.adapters.types import Environ, Start, WSGIApp
-from faultinject.adapters.wsgi_body import AppBody, HeardBody
+from faultinject.adapters.wsgi_body import AppBody, ObservedBody
 from faultinject.engine.actions import Action
 from faultinject.engine.answers import Respond
 from faultinject.engine.exchange import DECIDED, claimed, error_answer, for_the_app, note_undecided, steps_of
@@ -71,7 +71,7 @@ from faultinject.vendors.multi_delete import Listing
 FIRST_PIECE = 16
 """Bytes of the first read of a body; while the client is fast, each further read doubles."""
 SLOW = 0.05
-"""Seconds after which a read was slow: the next read asks for a single byte."""
+"""Seconds: after a read that took longer, the next read asks for a single byte."""
 
 
 class WSGIFaultMiddleware(Middleware):
@@ -523,7 +523,7 @@ class WSGIResponder:
 
     # The app's own answer
 
-    def _overhear(self, step: RunApp) -> HeardBody | None:
+    def _observe_body(self, step: RunApp) -> ObservedBody | None:
         """Put a stream of ours between the app and the request's body, if the step needs to see it."""
         source, length, pause = self._environ.get("wsgi.input"), self._request.content_length, step.pause
         ends = length is not None or self._environ.get("wsgi.input_terminated")
@@ -533,13 +533,13 @@ class WSGIResponder:
         if not (readers or isinstance(step, Dropped) or pause):
             return None
         wait = Wait(0 if pause is None else pause.seconds)
-        body = HeardBody(source, length, readers, pause, lambda: self._wait(wait))
+        body = ObservedBody(source, length, readers, pause, lambda: self._wait(wait))
         self._environ["wsgi.input"] = AppBody(body)
         return body
 
     def _run_app(self, answer: RunApp) -> Iterable[bytes]:
         """Run the app, and give its body to the server unchanged."""
-        self._overhear(answer)
+        self._observe_body(answer)
         environ = self._environ
         if answer.hidden:
             keys = {f"HTTP_{name.upper().replace('-', '_')}" for name in answer.hidden}
@@ -568,7 +568,7 @@ class WSGIResponder:
     # The app's own answer, filtered or dropped
 
     def _run_filtered(self, filtered: FilteredAnswer) -> Iterable[bytes]:
-        self._overhear(filtered)
+        self._observe_body(filtered)
         try:
             self._result = result = self._app(self._environ, self._start_later)
             self._pieces = iter(result)
@@ -592,7 +592,7 @@ class WSGIResponder:
 
     def _run_dropped(self, dropped: Dropped) -> Step | None:
         """Run the app, drop its answer, and return the next step; None if its own failure is sent."""
-        body = self._overhear(dropped)
+        body = self._observe_body(dropped)
         try:
             try:
                 self._result = result = self._app(self._environ, self._start_later)

@@ -19,9 +19,9 @@ class AppBody(BufferedReader):
         server_stream: the server's `wsgi.input`.
     """
 
-    raw: HeardBody
+    raw: ObservedBody
 
-    def __init__(self, body: HeardBody) -> None:
+    def __init__(self, body: ObservedBody) -> None:
         super().__init__(body)
         self.server_stream = body.source
 
@@ -29,7 +29,7 @@ class AppBody(BufferedReader):
         return getattr(self.server_stream, name)
 
 
-class HeardBody(RawIOBase):
+class ObservedBody(RawIOBase):
     """A request's body in pieces: listeners get each of them, and a pause may come before one.
 
     It calls only `read` of the server's stream: with `readline` and `readlines` granian gives only the first line, and
@@ -88,7 +88,10 @@ class HeardBody(RawIOBase):
         return self.source.read(size) if size > 0 else b""
 
     def _read_after(self, pause: Pause, size: int) -> bytes:
-        """Wait if more of the body follows; without a length, a byte that is read shows it."""
+        """Wait if more of the body follows, then read on.
+
+        If the body has no known length, only a read byte shows that more follows.
+        """
         pause.due = False
         ahead = self._read(1) if self._length is None else b""
         if ahead or (self._length is not None and self.size < self._length):

@@ -83,9 +83,9 @@ def server_settings(environ: Mapping[str, str], now: float) -> tuple[Settings, E
         for name in sorted(environ)
         if name.startswith(PREFIX) and (text := value_of(environ, name)) is not None
     }
-    # Rules are also checked before they are switched on: that is the time to find mistakes.
-    waiting = switch is None and any(not name.endswith("_ENABLED") for name in variables)
-    environment = read_environment(environ, now=now, forced=True if waiting else None)
+    # Without FAULTINJECT_ENABLED the rules are read as if it were 1, so that mistakes are found before that is set.
+    not_yet_on = switch is None and any(not name.endswith("_ENABLED") for name in variables)
+    environment = read_environment(environ, now=now, forced=True if not_yet_on else None)
     printed = Settings(
         enabled=bool(switch),
         switch=switch,

@@ -72,7 +72,7 @@ def serving_options(function: F) -> F:
     return function
 
 
-# The names that options take from the rooms; `pytest --update-golden tests/cli/test_cli_outputs.py` writes them, to the
+# Allowed values that other packages define; `pytest --update-golden tests/cli/test_cli_outputs.py` writes them, to the
 # end of this file.
 CHOICES = {
     "conformance --phase": (

@@ -77,8 +77,8 @@ def serve_with_faults(
         control: the path or address of --control.
         tls: whether it speaks TLS.
         max_connections: the maximum number of open connections.
-        instead: the name of the app or server, which cannot carry out the faults of the embedded store; None: the
-            embedded store is served.
+        instead: the name of the app or server that is served instead of the embedded store, and cannot carry out that
+            store's faults; None: the embedded store is served.
 
     Returns:
         The exit code.
@@ -122,7 +122,8 @@ def serve_until_ended(
         interrupted = server.should_exit = True
 
     listening.handle_signals()
-    # A flag instead of KeyboardInterrupt, which Python drops in the callback of a weak reference, as in an import.
+    # Ctrl-C sets a flag. Python would drop a KeyboardInterrupt that it raises in the callback of a weak reference, and
+    # such callbacks run during imports.
     signal.signal(signal.SIGINT, end)
     try:
         with readers_may_leave():
@@ -231,7 +232,7 @@ def _example(vendor: str) -> str:
 
 def _print_fault(outcome: Outcome) -> None:
     """Print a line for an injected fault when it is decided, and one if it was not carried out."""
-    # The journal may have a third line of the request, between these two.
+    # The journal may also have a line between the first and the last one of a request: it is not printed.
     decided, over = outcome.final is None, outcome.final is True
     if not (decided if outcome.injected else over):
         return

@@ -29,7 +29,7 @@ class OperationForm(Struct):
         query: Parameters that must be there, separated by blanks; `-name`: must not.
         header: Headers that must be there, separated by blanks.
         host: A pattern of the host; empty for any.
-        same_as: The operation of the same form that is meant instead; null for none.
+        same_as: The operation for which this name is another name, as both have the same form; null for none.
     """
 
     vendor: str
@@ -149,7 +149,9 @@ def _show_operations(chosen: Sequence[Vendor], *, as_json: bool) -> None:
         if twins:
             click.echo()
         for name, twin in twins:
-            click.echo(f"{name} has the same form as {twin}, and means that.")
+            click.echo(
+                f"{name} has the same form as {twin}: a rule with either name matches the same requests."
+            )
 
 
 def _headers(vendor: Vendor, row: Row) -> str:

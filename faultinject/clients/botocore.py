@@ -26,7 +26,10 @@ from faultinject.rules.scenario import Rules
 
 EVENT = "before-send."
 MARK = "_faultinject"
-"""The attribute of a request that keeps the decision about its fault, as keys of an environ."""
+"""The name of an attribute that is set on botocore's requests.
+
+It keeps the notes, from the environ of a request, that its fault is decided and that it is recorded.
+"""
 
 
 def inject_into(
@@ -76,20 +79,20 @@ class _Events:
     A fault cannot be one of these hooks: botocore calls all of them, so another hook would still send the request.
 
     Args:
-        behind: the client's own events.
+        client_events: the client's own events.
         session: sends the requests that no hook answers.
         injector: the injector of the faults.
     """
 
-    def __init__(self, behind: Any, session: Any, injector: Injector) -> None:
-        self._behind = behind
+    def __init__(self, client_events: Any, session: Any, injector: Injector) -> None:
+        self._client_events = client_events
         self._session = session
         self.injector = injector
 
     def emit(self, event_name: str, **arguments: Any) -> Any:
         """Call the hooks of an event, and return their answers."""
         if not event_name.startswith(EVENT):
-            return self._behind.emit(event_name, **arguments)
+            return self._client_events.emit(event_name, **arguments)
         own, others = self._hooks(event_name)
         for hook in own:
             hook(event_name=event_name, **arguments)
@@ -103,7 +106,8 @@ class _Events:
 
     def _hooks(self, event_name: str) -> tuple[list[Any], list[Any]]:
         """The hooks of botocore itself, which limit the rate and never answer, and all other hooks."""
-        hooks = self._behind._emitter._handlers.prefix_search(event_name)  # noqa: SLF001 - nothing public lists them
+        emitter = self._client_events._emitter  # noqa: SLF001 - nothing public lists the hooks
+        hooks = emitter._handlers.prefix_search(event_name)  # noqa: SLF001 - nothing public lists the hooks
         own = [hook for hook in hooks if hook.__module__.startswith("botocore.")]
         return own, [hook for hook in hooks if hook not in own]
 
@@ -141,7 +145,9 @@ def answer_with_faults(request: Any, send: Callable[[], AWSResponse], injector: 
             return passed[0]
         response = AWSResponse(request.url, int(status[:3]), dict(headers), _Raw(result))
         if not request.stream_output:
-            _ = response.content  # botocore reads the body here, and reports its errors
+            _ = (
+                response.content
+            )  # botocore too reads the body at this point, so errors of the body are raised here
     except Injected as error:
         kind = ReadTimeoutError if isinstance(error, TimeoutError) else ConnectionClosedError
         raise kind(endpoint_url=request.url, error=error) from error

@@ -1,6 +1,6 @@
 """Access to the control API: the token, and the permitted host names and client addresses.
 
-It reads only the heads of requests.
+All checks need only the head of a request.
 """
 
 from __future__ import annotations
@@ -85,8 +85,8 @@ class Access:
         settings: the settings of the environment.
 
     Attributes:
-        tokens: the accepted tokens by the names of their owners: the environment's, or a random one without a name,
-            on which the workers of a server agree.
+        tokens: the accepted tokens, by the names of their owners. The environment gives them; otherwise the workers of
+            a server agree on a random one, whose name is empty.
         made_token: whether this process made the random token.
         place: the place of the API, for messages.
 

@@ -268,7 +268,7 @@ def switch_off(call: ControlCall) -> ControlAnswer:
         _log_change(call, "switched faults off in one process", call.injector.state)
         raise Refusal(
             503,
-            f"faults are off in the process that answers; the others cannot be told, so repeat it: {error}",
+            f"faults are off in the process that answers; the others do not know of it, so repeat the call: {error}",
             headers={"Retry-After": str(RETRY_SECONDS)},
         ) from error
     return _log_and_answer(call, change_text, new_state)
@@ -431,7 +431,7 @@ def _merge_keys(data: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str
 
 
 def _check_armable(call: ControlCall) -> None:
-    """Refuse to put faults in force if none may be injected here.
+    """Refuse a call that leads to faults, if no fault may be injected here.
 
     Raises:
         Refusal: this is production, or FAULTINJECT_ONLY_WHERE permits no faults here.
@@ -653,7 +653,7 @@ def _read_word(keys: Mapping[str, object], key: str) -> str:
     if key == "path":
         return value.encode("utf-8", "replace").decode()
     if not (value.isascii() and value.isprintable()) or (key == "method" and " " in value):
-        raise Refusal(400, f"{key}: {shown(value)} can stand in no request")
+        raise Refusal(400, f"{key}: {shown(value)} cannot be part of a request")
     return value
 
 
@@ -665,7 +665,7 @@ class Endpoint:
     """One call of the API: where it is, and the function that answers it.
 
     Attributes:
-        method: the HTTP method; GET stands for HEAD, too.
+        method: the HTTP method; an endpoint of GET also answers HEAD.
         path: the path below the mount point; `{name}` is a rule.
         run: answers the call.
         query: the names of its parameters.

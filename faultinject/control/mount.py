@@ -76,7 +76,7 @@ class Mounted:
 
     Args:
         api: the API.
-        path: the path of the other app; empty on an address of its own.
+        path: the path of the API below the other app; empty on an address of its own.
     """
 
     def __init__(self, api: ControlApi, path: str = "") -> None:

@@ -26,7 +26,7 @@ from faultinject.server.connections import Server, listening_socket
 
 _server: ControlServer | None = None
 _listen: Callable[[str, int], socket.socket] | None = None
-"""Makes the socket inside of `require_address`; else None."""
+"""The caller's maker of the socket while a block of `require_address` runs; else None."""
 
 
 def serve(injector: Injector) -> None:

@@ -22,7 +22,8 @@ _all: WeakSet[BackgroundSender] = WeakSet()
 class BackgroundSender(PerProcess):
     """A thread that ends when there is nothing left to send.
 
-    A thread that waited for more work would exist at each fork, and Python 3.12 and later warn of such a fork.
+    It does not wait for more work: it would then run during each fork, and Python 3.12 and later warn of a fork beside
+    a running thread.
     """
 
     _runs: bool
@@ -32,7 +33,7 @@ class BackgroundSender(PerProcess):
         _all.add(self)
 
     def do(self, work: Callable[[], object]) -> None:
-        """Do this work soon; if it is given again before that, it is still done once."""
+        """Do this work soon; work that is given twice before it is done is done once."""
         if waiting.no_waiting:
             _run_work(work)
             return

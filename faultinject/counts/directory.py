@@ -259,7 +259,7 @@ class DirectoryStore(SharedStore):
         self._reopen()
         return FileJournal(self)
 
-    def answers(self, bound: str, width: float) -> FileAnswers:  # noqa: ARG002 - the bound has it
+    def answers(self, bound: str, width: float) -> FileAnswers:  # noqa: ARG002 - it follows from the bound
         """See `SharedStore.answers`."""
         answers = self._answers.get(bound)
         if answers is None:

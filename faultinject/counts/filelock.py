@@ -76,7 +76,7 @@ class FileLock(PerProcess):
         self._file = file
         self._identity = identity(file)
         self._use_threads()
-        self._waited = 0.0  # so far, for the current hold of another process
+        self._waited = 0.0  # seconds spent in vain since this process last got the lock
         self._pid = os.getpid()
         self._flock = _flock
 
@@ -105,8 +105,8 @@ class FileLock(PerProcess):
     def acquire(self, patience: float = PATIENCE) -> None:
         """Get the lock, first among the threads of this process, then among the processes.
 
-        A thread waits for other threads without limit, and for other processes up to `patience` seconds. During one
-        hold of another process only one thread waits; after that each further thread asks once.
+        A thread waits for other threads without limit, and for other processes up to `patience` seconds. If the first
+        thread has waited in vain for another process, each later thread asks only once, until one gets the lock.
 
         Args:
             patience: seconds to wait for another process.
@@ -224,7 +224,8 @@ class FileLock(PerProcess):
     def is_open(self, other: int) -> bool:
         """Whether the descriptor is still open.
 
-        It was closed if `other`, a later descriptor of the same file, has the same number.
+        A later descriptor gets its number only if it was closed. So it was closed if `other`, a later descriptor of the
+        same file, has the same number.
         """
         if self._file == other or not is_open(self._file, self._identity):
             self._file = _NONE

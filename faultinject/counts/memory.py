@@ -28,7 +28,8 @@ class Scope:
     Attributes:
         matches: requests that met the rule's conditions.
         taken: takes that were not returned.
-        free: the time at which the requests within the rate would be over if they came evenly spaced, or None.
+        free: the time at which the requests within the rate would end if each took an equal share of the period; None
+            before the first request.
     """
 
     matches: int = 0
@@ -61,8 +62,8 @@ class MemoryCounts:
         self,
         keys: Sequence[MatchKey],
         now: float,
-        hold: bool = False,  # noqa: ARG002 - of counts that are shared
-        lock_free_after: Sequence[int] | None = None,  # noqa: ARG002 - of counts that are shared
+        hold: bool = False,  # noqa: ARG002 - only shared counts use it
+        lock_free_after: Sequence[int] | None = None,  # noqa: ARG002 - only shared counts use it
     ) -> list[Number]:
         """Count one request for each of these rules.
 
@@ -91,7 +92,7 @@ class MemoryCounts:
                 identities.popitem(last=False)
         return numbers
 
-    def take(self, ask: Take, held: bool = False) -> bool:  # noqa: ARG002 - of counts that are shared
+    def take(self, ask: Take, held: bool = False) -> bool:  # noqa: ARG002 - only shared counts use it
         """Take one injection of the rule in this scope, and return whether there was one left."""
         with self._lock:
             scope = self._scope(ask)

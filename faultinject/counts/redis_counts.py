@@ -1,7 +1,6 @@
 """Counts on a Redis server, exact for processes and hosts: one round trip for match or take.
 
-A match also returns the number of takes. So a process does not ask again about rules that are spent, however many of
-them a request matches.
+A match also returns each rule's number of takes, so a process asks for no take of a rule that is spent.
 """
 
 from __future__ import annotations
@@ -51,7 +50,8 @@ class RedisCounts(SharedCounts):
         self._keys = keys_of(prefix, identity)
         self._match_all, self._take_one = link.script(MATCH), link.script(TAKE)
         self._statistics = _Statistics(link, self._keys)
-        # The number of matches that the server had counted at its last answer: 1 again means that it lost its data.
+        # How often these counts had been used at the server's last answer. If a later answer is 1, the server has lost
+        # its data.
         self._used = 0
         self._lost = lost
         # For each thread the number of takes, by rule and scope, at its last match. If gevent patches the process
@@ -72,7 +72,8 @@ class RedisCounts(SharedCounts):
             arguments += (rule, key_of(rule, scope) if scope else b"", key_of(rule, identity))
             arguments += ("", "") if above is None else (repr(above[0]), repr(above[1]))
         self._statistics.send_returned_takes()
-        # Read before the question, as the answer to a later thread's question may arrive first.
+        # Read before the question is sent: while this thread waits for the answer 1, another thread may ask later, get
+        # its answer first, and set a higher number.
         used_before = self._used
         used, *values_found = self._match_all(self._keys, *arguments)
         if used == 1 and used_before:
@@ -87,7 +88,7 @@ class RedisCounts(SharedCounts):
         self._of_thread.takes = takes
         return numbers
 
-    def _take(self, ask: Take, held: bool) -> bool:  # noqa: ARG002 - of counts that have a lock
+    def _take(self, ask: Take, held: bool) -> bool:  # noqa: ARG002 - only counts with a lock need it
         takes = getattr(self._of_thread, "takes", {})
         if takes.get((ask.rule, ask.scope), 0) >= ask.times:
             return False

@@ -21,7 +21,7 @@ LONG = 64 * 1024 * 1024
 
 
 class Question:
-    """A question that is being current_question.
+    """A question that a thread asks now.
 
     Args:
         arguments: the number of its arguments.

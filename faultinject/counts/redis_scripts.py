@@ -3,10 +3,10 @@
 If the server has lost its data, or has removed keys to make room, counts begin anew: see `RESTORE`.
 
 PREFIX:scenario             hash: layout, generation, id of the counts, scenario, seed, standing (all else that is in
-                            force, as JSON), and a field for all rules that servers began with
-PREFIX:rules:ID             hash: by rule m matches, o takes, d due, and noted n matches, i injections, f failures;
-                            p requests that passed, by the reason; of all rules: requests that matched one, i
-                            injections
+                            force, as JSON), and a field for each set of rules with which a server began
+PREFIX:rules:ID             hash; for each rule: m matches, o takes, d the due time of its rate, and, sent in the
+                            background, n matches, i injections, f failures; for each reason: p requests that passed;
+                            for all rules: requests that matched one, i injections, used (uses of these counts)
 PREFIX:scopes:ID            hash: the same by scope; PREFIX:scopes-used:ID  sorted set: scopes by their last use
 PREFIX:identities:ID        hash: the number of matches by identity; PREFIX:identities-used:ID
 PREFIX:answers:BOUND        hash: armed, and by the part of a window: n its number, a answers, f failures
@@ -29,7 +29,7 @@ _BEGIN = f"""
 local rules, scopes, identities, scopes_used, identities_used = unpack(KEYS)
 local used = redis.call('HINCRBY', rules, 'used', 1)
 local lengthen = used % 64 == 1
--- Those used last are kept; a fresh set and its hash need their time to live.
+-- Keeps the scopes or identities that were used last. A new set and its hash have no time to live yet: `lengthen`.
 local function keep(last, hash, key, fields)
   local fresh = redis.call('ZADD', last, used, key) == 1
   if not fresh then return end
@@ -48,8 +48,8 @@ end
 """
 
 # ARGV: seconds since the scenario took effect, and for each rule five: its number, scope, identity, rate and period.
-# Returns how often these counts were used, and for each rule the place, the identity's number, whether the rate is
-# exceeded, and how many takes are out.
+# Returns how often these counts were used, and for each rule four: the number of the match in its scope and among those
+# of its identity (both from 0), whether the rate is exceeded, and the number of takes.
 MATCH = f"""{_BEGIN}
 local at = tonumber(ARGV[1])
 local found = {{used}}
@@ -87,7 +87,8 @@ live()
 return found
 """
 
-# ARGV: rule, scope, and how many may be out; or to return the count, nothing more.
+# ARGV: rule, scope, and the most takes; without the third a take is returned. Returns the change of the number of
+# takes: 1, 0 if none was left, or -1.
 TAKE = f"""{_BEGIN}
 local hash, field = rules, 'o' .. ARGV[1]
 if ARGV[2] ~= '' then
@@ -147,7 +148,7 @@ end
 return {{answers, failures}}
 """
 
-# What scripts on the scenario begin with. KEYS: the scenario.
+# The beginning of scripts on the scenario. KEYS: the scenario.
 _PUBLISH = f"""
 local key = KEYS[1]
 local layout, generation, id, scenario, seed, standing =
@@ -168,7 +169,7 @@ AGREE = f"""{_PUBLISH}
 local new, mine, own_seed, own_standing, chosen, replaces, began, replaced = unpack(ARGV)
 if layout then
   local same = scenario == mine and (chosen == '1' or seed == own_seed)
-  -- A worker that comes later finds what was put in force since.
+  -- A worker that starts later joins the scenario that was put in force after its server began.
   if same or (replaces == '0' and redis.call('HEXISTS', key, began) == 1) then
     redis.call('HSET', key, began, '')
     redis.call('EXPIRE', key, {LIVES})

@@ -74,8 +74,8 @@ class SharedCounts(ABC):
             lock_free_after: for each rule, the number of takes after which its decisions need no number.
 
         Returns:
-            Numbers with a second part below 0, as no identity was counted; that part is the same for all requests of
-            this process.
+            Numbers whose second part is below 0, as the identities' matches were not counted. That part is the same for
+            all requests of this process.
 
         Raises:
             StoreUnavailableError: the store failed.
@@ -124,7 +124,7 @@ class SharedCounts(ABC):
 
     @property
     def shared(self) -> Self:
-        """These counts, as other processes may count here, too."""
+        """These counts themselves, since other processes may use them, too."""
         return self
 
     def match(
@@ -163,7 +163,7 @@ class SharedCounts(ABC):
             StoreBusyError: another process has the lock.
             StoreUnavailableError: the store failed, and may have counted the take, or is in a pause.
         """
-        # A copy of `_ask_store`: the call would add a third to the time of a take whose rule is spent.
+        # The steps of `_ask_store`, written out: a call of it would make the take of a spent rule a third slower.
         pause = self._pause
         try:
             if pause:
@@ -246,7 +246,8 @@ class SharedCounts(ABC):
     def _note_failure(self, pause: float, error: Exception) -> StoreUnavailableError:
         """Note a failure, and begin a pause or double it.
 
-        Threads that fail at the same time do that once: they all began with the same pause.
+        Of the threads that fail at the same time only the first does that. The others find another pause than the one
+        with which they began.
         """
         self._missed.next()
         if isinstance(error, StoreBusyError):

@@ -61,7 +61,7 @@ if TYPE_CHECKING:
             """
 
         def counts(self) -> tuple[int, dict[str, Any], Counts]:
-            """The data in force: the number of data before them, the data, and their counts.
+            """The number of data that were in force before, the data in force, and their counts.
 
             Raises:
                 StoreUnavailableError: the store cannot be read.

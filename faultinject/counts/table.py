@@ -1,8 +1,8 @@
 """The file behind shared counts: fixed-size records, read by `pread`, written by `pwrite`.
 
     identities  4,096 buckets of 32 entries of 32 bytes: key, last use; matches
-    scopes      4,096 buckets of 32 entries of 64 bytes: key, last use; matches, takes, the time at which the requests
-                within the rate would be over if they came evenly spaced
+    scopes      4,096 buckets of 32 entries of 64 bytes: key, last use; matches, takes, and the time for the rate
+                (`free` of `counts.memory.Scope`)
     counters    262,144 rows of 32 bytes: 1 + the rule, matched, injected, failed. Each row belongs to the process that
                 made it. After the number of the last rule come two more: under 65,537 passed requests by reason, under
                 65,538 requests that matched a rule

@@ -362,7 +362,7 @@ def taken_over(headers: Headers, app_headers: Headers) -> Headers:
 
 
 def _with(headers: Headers, more: Headers) -> Headers:
-    """Combine both; of two headers with the same name the first list's stays."""
+    """Combine two lists of headers; if both have a name, the header of the first list stays."""
     given = {name.lower() for name, _ in headers}
     return [*headers, *(header for header in more if header[0].lower() not in given)]
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from faultinject.engine.entry import Entry
     from faultinject.vendors.vendor import Vendor
 
-    # Gives an action of `actions`, which are made of such rules.
+    # Returns an action. Its type is not named, as `actions` imports `answers`, which imports this module.
     Act = Callable[[Request, Entry, bytes], Any]
     Scope = Callable[[Request, Addressing, str], str]
 
@@ -25,7 +25,7 @@ _OPTIONS = frozenset(("OPTIONS",))
 
 
 class Rule(Protocol):
-    """A rule of the grammar, as far as a plan asks it."""
+    """The part of `rules.rule.Rule` that a plan uses."""
 
     @property
     def fault(self) -> str:
@@ -61,7 +61,7 @@ class Rule(Protocol):
 
     @property
     def draws(self) -> bool:
-        """Whether it makes other draws than the ids of its answers when it fires."""
+        """Whether its fault draws more random values than the ids of its answers."""
 
     def value(self, key: str) -> Any:
         """The parsed value of a trigger or effect, or its default."""

@@ -334,7 +334,7 @@ class Entry:
             last: whether this is the last line of the request; others are written only as the first.
         """
         if self.written and not last:
-            return  # to a reader, a third line would be a line that is there twice
+            return  # a reader would take a line between the first and the last one for a repeated line
         services = self.services
         if body is None and self.seen is not None:
             body = self.seen.body

@@ -1,10 +1,10 @@
 """The index: it finds the few rules that may match a request, however many rules there are.
 
-Every rule is filed under a literal that a matching request must have: the first whole segments of its path, its
-bucket, its host, else its key, a header, a parameter or its operation. A rule without a literal is a candidate for
-every request with one of its methods: those of its `method` and of its operations. A request is looked up only in the
-fields under which some rule is filed. The result is a superset: a rule that is missing cannot match, and the others
-are tested in full afterwards.
+Every rule is filed under a literal that a matching request must have. A literal belongs to one of these fields, in the
+order of their cost: the first whole segments of the path, the bucket, the host, the key, a header or parameter, the
+operation. A rule without a literal is a candidate for every request with one of its methods: those of its `method` and
+of its operations. A request is looked up only in the fields under which some rule is filed. The result is a superset: a
+rule that is missing cannot match, and the others are tested in full afterwards.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     Methods = dict[tuple[str, ...], frozenset[str]]
 
 
-# With more methods than this the index does not distinguish methods: each would cost a node of its own.
+# With more methods than this the index does not distinguish methods: each would cost a `Node` of its own.
 _MOST_METHODS = 16
 # The most letters of a method that gets an entry for each mixture of upper and lower case. A rule with a longer method
 # is also filed for all other methods, where the remaining mixtures are found.
@@ -364,7 +364,7 @@ def _literals(rule: Rule, reading: Callable[[Vendor | None], Addressing]) -> Ite
             yield _values("key", addressing, _plain_literals(keys))
     for key, texts in conditions.items():
         word, _, name = key.partition(".")
-        # A rule matches a header beyond ASCII by two decodings, of which the view gives one: it gets no literal.
+        # A rule matches a header beyond ASCII in UTF-8 and in Latin-1, but the view reads only Latin-1: no literal.
         if word == "query" or (word == "header" and all(map(str.isascii, texts))):
             yield _values(word, name, () if "" in texts else _plain_literals(texts))
     if addressing is not None and "operation" in conditions:

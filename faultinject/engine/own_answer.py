@@ -257,7 +257,7 @@ class FilteredAnswer(RunApp):
         self._finish()
 
     def app_ended(self) -> None:
-        """Note that the app has ended, perhaps by an error: a fault that has begun is given."""
+        """Note that the app has ended, perhaps by an error; a fault that has begun counts as given."""
         if self.filter.touched:
             self._settle("app_failed")
 
@@ -330,9 +330,9 @@ def takes(request: Request, action: Forward | Respond, change: Filter, app_answe
 
 
 def look(entry: Entry) -> Steps:
-    """Check whether the client has left, unless the answer starts too early for that.
+    """Check whether the client has left, if the answer starts `SOONEST` after the request.
 
-    A client may also leave in the middle of its upload, at any time.
+    While the request's body is incomplete, check at any time: a client may leave in the middle of an upload.
     """
     late = entry.services.monotonic() - entry.arrived >= SOONEST
     if not entry.left and (late or (entry.seen is not None and entry.seen.body is None)):

@@ -51,8 +51,8 @@ class Services:
     Attributes:
         journal: takes an entry as a line.
         clock: unix seconds, for ids and rates, and for a scenario's age unless `steady`.
-        steady: whether the age of a scenario is measured by `monotonic`: a test that moves `time.time` does not
-            change that.
+        steady: whether the age of a scenario is measured by `monotonic`, so that a test that moves `time.time` does
+            not change the age.
         monotonic: seconds of the clock for durations.
         waits: a test's clock, or None.
         marked: whether injected answers carry `x-faultinject` and `Cache-Control`.
@@ -208,7 +208,7 @@ class Plan:
         self.watch = watch
         self.requested_rules = requested_rules
         self.special = watch is not None or requested_rules is not None
-        """Whether there is a watch, or requests may ask for rules: one test for adapters to do."""
+        """Whether there is a watch, or requests may ask for rules; adapters test only this value."""
         now = services.clock()
         self.started = now if started is None else started
         self.since = services.monotonic() - (now - self.started) if since is None else since
@@ -222,7 +222,7 @@ class Plan:
         self.origin = (generation, seed, seed_key(seed))
         self._readings: dict[str, Addressing] = {}
         self.more_headers: dict[str, bool] = {}
-        """Further headers to record: those by which a vendor of another package tells operations.
+        """Further headers to record: a vendor of another package recognises operations by them.
 
         The value is True if the operation depends on the header's value, not only on its presence.
         """
@@ -404,7 +404,7 @@ class Plan:
 
     @property
     def expired(self) -> bool:
-        """Whether the time is over in which faults are injected."""
+        """Whether the moment has passed from which nothing is injected."""
         services = self.services
         expires = services.expires
         return expires is not None and (

@@ -1,6 +1,6 @@
 """Text from requests for journal and log: without control characters, and without secrets.
 
-Of a query only the documented values of documented storage parameters are shown.
+A query keeps only the documented values of documented storage parameters.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _URLS = ("://", "%3a//", "%3a%2f%2f")
 def shown_query(query: str) -> str:
     """The query with the documented values of documented storage parameters; all others are `…`.
 
-    If a name or an id has a sign of another parameter, only the text before it is shown, and 16 bits of a checksum of
-    the rest: enough to distinguish two of them, and too few to confirm a guess.
+    If a name or an id contains a sign after which another parameter may begin, only the text before the sign is shown.
+    16 bits of a checksum replace the rest: enough to distinguish two texts, and too few to confirm a guess.
 
     >>> shown_query("partNumber=3&X-Amz-Signature=abc")
     'partNumber=3&X-Amz-Signature=…'
@@ -105,7 +105,7 @@ def _shown(pair: str, kinds: Mapping[str, str | frozenset[str]]) -> str:
     if kind is None:
         if not pair:
             return pair
-        # A query may be nothing but a token in base64, which may end with `=`: that is no parameter with a value.
+        # A query may be only a token in base64. A `=` at its end is padding, and does not begin a value.
         if value.strip("="):
             return f"{name}=…" if _is_name(name) else _hidden(pair)
         return pair if _is_word(pair) else _hidden(pair)
@@ -116,7 +116,8 @@ def _shown(pair: str, kinds: Mapping[str, str | frozenset[str]]) -> str:
 
 def _is_documented(value: str, kind: str | frozenset[str]) -> bool:
     if kind == "hexadecimal":
-        # An upload id of QingStor is hexadecimal, and no secret. One of Google is not: anybody who has it may write.
+        # An upload id of QingStor is hexadecimal, and not a secret. An upload id of Google has other characters, and is
+        # a secret: anybody who has it may write.
         return not value.strip("0123456789abcdef")
     if kind == "number":
         return len(value) <= 64 and not value.removeprefix("-").strip("0123456789")

@@ -147,8 +147,9 @@ def _segments_test(pattern: list[str], *, folder: bool) -> Test:
 
 
 def _states_test(pattern: str) -> Test:
-    """A test for any pattern: the bits of a number are the positions that may have been reached.
+    """The test for any pattern: it follows all positions in the pattern at the same time.
 
+    A set of positions is a number, with a bit for each position that the path's characters so far may have reached.
     Each character of the path is one step for all positions together, so the time does not depend on the pattern.
     """
     # Masks of positions. On "/": step to the next position if it is in `slash`, remain if the position is in
@@ -166,8 +167,8 @@ def _states_test(pattern: str) -> Test:
         if segment == "**":
             if previous == "**":
                 continue
-            # `**` is one position, entered by "/", that remains on every character. The "/" of the next segment leaves
-            # it; that "/" may also come from the position before `**`, which may stand for no segment.
+            # `**` is one position: a "/" enters it, no character leaves it, and the "/" of the next segment goes on
+            # from it. As `**` may stand for no segment, that "/" also goes on from the position before `**`.
             slash |= at << 1
             repeats_always |= at << 1
             before_wildcard |= at

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 
 def read_target(mount: str, below: str, raw: str) -> tuple[str, str]:
-    """The path and the raw path, from the server's decoded path and the raw target, if any."""
+    """The path and the raw path.
+
+    Args:
+        mount: the mount point, as the server decoded it.
+        below: the path below the mount point, as the server decoded it.
+        raw: the target as the client sent it; empty if the server does not tell it.
+    """
     full = mount + below
     if raw[:1] != "/" and "://" in raw:
         raw = "/" + raw.partition("://")[2].partition("/")[2]

@@ -9,9 +9,9 @@ from time import gmtime
 Headers = list[tuple[str, str]]
 """Pairs of a header's name and its value."""
 BLANK_EVERY = 0.2
-"""Seconds between the blanks of an answer that comes late."""
+"""Seconds between two of the blanks that are sent before a late body."""
 FLUSH = 0.15
-"""Seconds for a server to send its data before we cut the connection."""
+"""Seconds that a server gets to send its data before we cut the connection."""
 PIECE = 64 * 1024
 """Bytes read from a request body at a time."""
 MOST_BYTES = 128 * 1024 * 1024
@@ -29,6 +29,7 @@ _BEFORE_RFC_9110 = {
 }
 _reasons: dict[int, str] = {}
 _TOO_LONG = 10**19
+"""The first number with 20 digits, one more than a length may have here."""
 
 
 def reason(status: int) -> str:
@@ -59,7 +60,7 @@ def head(status_line: str, headers: Iterable[tuple[str, str]]) -> bytes:
 
 
 def can_be_written(status_line: str, headers: Iterable[tuple[str, str]]) -> bool:
-    """Whether a server can write the head of an app: no name or value has the end of a line."""
+    """Whether an app's head has no end of a line inside, no NUL, and only letters of Latin-1."""
     text = status_line + "".join(name + value for name, value in headers)
     return not any(sign in text for sign in "\r\n\0") and (text.isascii() or max(text) <= "\xff")
 
@@ -95,7 +96,7 @@ def has_no_body(method: str, status: int, headers: Iterable[tuple[str, str]]) ->
 def late_start(body: bytes) -> int:
     """The number of bytes of a late body that are sent at once.
 
-    An XML declaration must come before the blanks, so it is sent first, with its line's end.
+    An XML declaration must be the first thing in a body, so it is sent before the blanks, with its line's end.
     """
     if not body.startswith((b"<?xml", b"\xef\xbb\xbf<?xml")):
         return 0

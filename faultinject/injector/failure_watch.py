@@ -81,7 +81,7 @@ class FailureWatch:
             answers, failures = sum(self._answers), sum(self._failures)
         if failed:
             self._judge(answers, failures, False)
-        # All processes together, as a worker that is replaced after a few requests never has enough answers.
+        # Judge the answers of all processes, too: a worker that is replaced after a few requests never has enough.
         with suppress(StoreUnavailableError, OSError):
             shared = self._shared_answers(self.text, self._width)
             if shared is not None:

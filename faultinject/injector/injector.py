@@ -246,8 +246,8 @@ class Injector:
     def plan_beside(self, rules: Rules, names: Sequence[str] | None = None) -> Plan:
         """Compile rules into a plan of their own, which no `use` or `add` changes.
 
-        The plan counts in memory, and records in this injector's journal. The caller ends its waits, and honours
-        `enabled`.
+        The plan counts in memory, and records in this injector's journal. The caller must end the plan's waits, and use
+        the plan only while `enabled` is true.
 
         Args:
             rules: the rules.
@@ -490,8 +490,8 @@ class Injector:
     ) -> State:
         """Swap the scenario: running requests keep the old one, its waits end, counts begin at zero.
 
-        As with every change, all processes of the store have it at their next request, with a Redis server a second
-        later.
+        As with every change, each process of the store has the new state at its next request. With a Redis server it
+        may take up to a second longer.
 
         Args:
             scenario: the new one.
@@ -723,7 +723,7 @@ class Injector:
         return bool(self._count_storage.shown)
 
     def count_together(self) -> bool:
-        """Count in a directory from now on, as several processes serve; return whether that is new.
+        """Count in a directory, as several processes serve; return False if the place stays.
 
         With a store `memory:` each process counts separately.
         """
@@ -738,7 +738,8 @@ class Injector:
         """Begin to count in another place: in a directory with other processes, or separately.
 
         Args:
-            owner: a process that the others have in common.
+            owner: the process during whose life the directory exists; None: the one that all the server's processes
+                have in common.
             alone: whether this is a forked process that shares nothing.
         """
         had_salt = bool(self._count_storage.salt)
@@ -803,7 +804,7 @@ class Injector:
     def announce(self) -> None:
         """Log the rules in force once, so that a rule that a shell has cut short is visible."""
         state = self._state
-        # A store that is unavailable at the start is announced when it answers.
+        # If the store is unavailable at the start, the rules are announced again when it answers.
         new = state.scenario, state.seed, not self._count_storage.missing
         announced = self._announced
         if announced is not None and announced[0] is new[0] and announced[1:] == new[1:]:
@@ -1000,7 +1001,7 @@ class Injector:
 class JoinedInjector(Injector):
     """The injector of a test's block, or of rules that another process has put in force."""
 
-    _is_overridden = False  # it is what overrides the others
+    _is_overridden = False  # as it overrides the others
 
     def __init__(
         self,

@@ -66,7 +66,8 @@ def refuse_eventlet(environ: Mapping[str, Any] | None = None) -> None:
     """Refuse to work under eventlet, where a waiting fault keeps all other requests waiting.
 
     Args:
-        environ: the environ of a WSGI request, if there is one, as eventlet's own server works without patches.
+        environ: the environ of a WSGI request, if there is one. It shows eventlet's own server, which also works in a
+            process without patches.
 
     Raises:
         UnsupportedServerError: eventlet has patched this process, or serves the request.

@@ -43,7 +43,7 @@ BEGUN, APPLIED = "begun", "applied"
 UNSEEN = (-1,)
 """A signature that no file has: the next look reads the file."""
 LONGEST_GATHER, GATHER_PAUSE = 400, 100
-"""Milliseconds: the longest time to gather changes, and the pause without one that ends it."""
+"""Milliseconds: the longest time to gather changes, and the time without one that ends it."""
 POLL = 1.0
 """Seconds between two looks if the system reports no changes.
 

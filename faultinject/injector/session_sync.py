@@ -40,7 +40,7 @@ def hooks_path(environ: Mapping[str, str]) -> dict[str, str]:
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     folder = f"{package}/hooks"
     path = environ.get("PYTHONPATH", "")
-    # An empty entry means the current directory, but an empty value has no entry.
+    # An empty entry of PYTHONPATH means the current directory, but an empty PYTHONPATH means no directory.
     entries = [entry for entry in path.split(os.pathsep) if entry != folder] if path else []
     return {"PYTHONPATH": os.pathsep.join([folder, *entries])}
 
@@ -106,7 +106,7 @@ class Follower:
                     log.log_switched(None, new.disarmed, on=False)
             if old is not None:
                 old.take_out_of_force()
-            # Set last: for other threads it says that the scenario of this number is in force.
+            # Set last, as other threads read from it that the scenario of this number is in force.
             self.seen = number
 
     def answers(self, bound: str, width: float) -> SharedAnswers:
@@ -269,12 +269,12 @@ class Session:
         self._outcomes.clear()
 
     def close(self) -> None:
-        """Withdraw the scenario and remove the directory; processes that run on have no part in it.
+        """Withdraw the scenario and remove the directory; processes that run on leave the session.
 
         Raises:
             StoreUnavailableError: other processes hold the lock; the scenario stays in force.
         """
-        with suppress(ValueError):  # in a forked child, whose parent has the session
+        with suppress(ValueError):  # in a forked child `_own` is empty: the session is the parent's
             _own.remove(self)
             try:
                 self.withdraw()
@@ -288,7 +288,7 @@ class SessionCounts:
     holds = True
     """Whether a request may hold the counts' lock until its takes."""
     shared = None
-    """None, as the journals of other processes tell of their faults."""
+    """None: the faults of other processes are read from their journals, not from counts."""
 
     def __init__(self) -> None:
         self.count_in(MemoryCounts())

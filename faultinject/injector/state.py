@@ -125,7 +125,7 @@ class State:
         return copy
 
     def decides_as(self, other: State) -> bool:
-        """Whether both decide requests by the same rules; counts and on or off do not matter."""
+        """Whether both states have the same rules, places and seed, whether or not faults are on."""
         return (
             self.places == other.places
             and self.switched_off == other.switched_off
@@ -276,7 +276,7 @@ class State:
             generation=generation,
         )
         if len(state.places) != rules or len(state.duplicates) not in {0, rules}:
-            raise ValueError("it has not one number for each rule")
+            raise ValueError("it does not have one number for each rule")
         state.__dict__["text"] = text
         return state
 

@@ -171,18 +171,18 @@ def sent_body(action: Respond, method: str, rule: Rule) -> tuple[bytes, list[str
         if not body:
             return body, []
         if not wait:
-            return body, ["its length is not said: over HTTP/1.1 it is sent in chunks"]
+            return body, ["the answer has no Content-Length: over HTTP/1.1 it is sent in chunks"]
         start = late_start(body)
         every = descriptions.seconds(BLANK_EVERY)
         note = f"the head goes out at once, then blanks for {wait}, one every {every}"
-        return body[:start] + b" " + body[start:], [f"{note} (here one in all), then the error"]
+        return body[:start] + b" " + body[start:], [f"{note} (only one is shown here), then the error"]
     notes = [f"sent after {wait}"] if wait else []
     if changes is None:
         return body, notes
     if has_no_body(method, action.answer.status, action.headers) or not changes.fits(len(body)):
         return body, [
             *notes,
-            f"of a body of {descriptions.count(len(body), 'byte')} nothing can be cut or slowed",
+            f"a body of {descriptions.count(len(body), 'byte')} has nothing to cut or to slow",
         ]
     body = b"".join(event.data for event in changes.feed(body, more=False) if isinstance(event, Data))
     if changes.cuts:

@@ -44,7 +44,7 @@ FRAMING = frozenset((b"content-length", b"transfer-encoding"))
 _LOOK = 0.01
 """Seconds between two checks of whether all has been sent."""
 _TOO_LONG = f"a request's line and headers have at most {LIMITS.head} bytes here"
-_NO_HTTP = "what was sent is no request of HTTP/1.1"
+_NO_HTTP = "the client did not send a request of HTTP/1.1"
 _NO_TUNNEL = "this proxy makes no tunnels: use its address as the endpoint, not as HTTPS_PROXY"
 _NO_FORWARD = "this proxy goes to {} only"
 _FAILED = "an error in the proxy: its log has the details"
@@ -70,7 +70,7 @@ class ClientTransport(asyncio.StreamReaderProtocol):
         waiting_for_100_continue: whether the client waits before it sends its body.
         more_body: whether a part of the body has not been read yet.
         keep_alive: whether both the client and the proxy allow another request.
-        heard: the time when the client last connected, sent or received something.
+        heard: the time when the client last connected, sent or received something, on the monotonic clock.
         wire: the transport below TLS.
     """
 
@@ -161,7 +161,7 @@ class ClientTransport(asyncio.StreamReaderProtocol):
 
     @property
     def _is_sent(self) -> bool:
-        """Whether the system has all that was written."""
+        """Whether the operating system has taken all bytes that were written."""
         return not self.wire.get_write_buffer_size()
 
     def abort(self) -> None:
@@ -352,7 +352,7 @@ class ClientTransport(asyncio.StreamReaderProtocol):
             headers.append((b"transfer-encoding", b"chunked"))
         self._chunked = any(name == b"transfer-encoding" for name, _ in headers)
         self._is_last_answer = ends_connection or _closes(headers)
-        # A client that waits for `100 Continue` and gets an answer may still send its body, or not:
+        # A client that waits for `100 Continue` and gets an answer may send its body or leave it out:
         # https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1
         if not self._is_last_answer and (self.waiting_for_100_continue or not self.keep_alive):
             headers.append((b"connection", b"close"))

@@ -42,7 +42,7 @@ class Target:
         host_is_valid = ":" in host or _NAME.fullmatch(host)
         if parts.scheme not in PORTS or port == 0 or not host_is_valid or _BLANKS.search(url):
             raise ConfigurationError(
-                f"{option}: no host and port can be read from it; it looks like {EXAMPLE}"
+                f"{option}: no host and port can be read from this URL; a valid one looks like {EXAMPLE}"
                 if url.partition("://")[0].lower() in PORTS
                 else f"{option} is not the URL of a server, such as {EXAMPLE}{_nearest(url)}"
             )

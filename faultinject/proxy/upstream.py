@@ -22,8 +22,8 @@ class ForwardingLimits:
 
     Attributes:
         connect: seconds to connect to the server.
-        silent: seconds after which the proxy gives up a server that accepts no bytes of the request, or does not
-            answer the whole request.
+        silent: seconds after which the proxy gives up a server that accepts no bytes of the request, or sends no bytes
+            of its answer once it has the whole request.
         lingers: seconds for which a client that is still sending may read an answer, before the connection ends.
         dropped: bytes that are read from such a client meanwhile, and dropped.
         head: bytes of the line and headers of a request or an answer.
@@ -95,7 +95,7 @@ class Upstream:
                 )
         except TimeoutError:
             raise UpstreamFailure(
-                f"{target.url} took no connection within {LIMITS.connect:g} s", 504
+                f"{target.url} accepted no connection within {LIMITS.connect:g} s", 504
             ) from None
         except ssl.SSLCertVerificationError as error:
             raise UpstreamFailure(
@@ -154,7 +154,9 @@ class Upstream:
                 self._writer.write(data)
                 await self._writer.drain()
         except TimeoutError:
-            raise UpstreamFailure(f"{self._target.url} took nothing for {LIMITS.silent:g} s", 504) from None
+            raise UpstreamFailure(
+                f"{self._target.url} accepted no bytes for {LIMITS.silent:g} s", 504
+            ) from None
         except OSError:
             # The server may have answered already, for example with 413. If it has not, `_read` raises the reason.
             return
@@ -202,10 +204,10 @@ class Upstream:
                 async with asyncio.timeout(LIMITS.silent):
                     data = await self._reader.read(PIECE)
             except TimeoutError:
-                # The server may still be reading a long request, and need not answer before its end.
+                # The server need not answer before it has taken the whole request, which may be long.
                 if self._connection.our_state is not h11.SEND_BODY and self._bytes_taken == taken:
                     raise UpstreamFailure(
-                        f"{self._target.url} said nothing for {LIMITS.silent:g} s", 504
+                        f"{self._target.url} sent nothing for {LIMITS.silent:g} s", 504
                     ) from None
                 taken = self._bytes_taken
         if not data and self._broken is not None:

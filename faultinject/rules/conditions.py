@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     Network = IPv4Network | IPv6Network
 
 _ALIKE = 0.65  # GTE and GET are alike, PURGE and MERGE are not
-# The likeness at which an operation is suggested; the higher one if another vendor has exactly the given name.
+# The likeness from which a similar operation is suggested; the second if another vendor has the very name given.
 _OPERATIONS_ALIKE, _ALL_BUT_THE_SAME = 0.6, 0.82
 
 
@@ -92,7 +92,7 @@ def path(values: tuple[str, ...], _name: str, _reading: Reading) -> Check:
 
 
 def _host(text: str) -> str:
-    """A host, or a pattern of one; a port, or a dot at its end, is a `Mistake`."""
+    """Check a host or its pattern; raise `Mistake` for a port, or for a dot at its end."""
     host, colon, port = pattern(text).rpartition(":")
     if colon and port.isdecimal() and (":" not in host or host[-1] == "]"):
         hint = f"; did you mean {shown(host)}?" if host else ""

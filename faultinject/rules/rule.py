@@ -344,7 +344,7 @@ def _entries(
             continue
         for place, parts, single in singles:
             if len(mistakes) >= MOST:
-                # The entry of an unknown key stands for the rest, so that no key of the rest is reported missing.
+                # The other keys are not read. An unknown key keeps them from being reported as missing.
                 return [*entries, ("", "")], mistakes
             try:
                 read = _entry(parts, single) if type(single) is str else _spell(parts, single, strict=strict)

@@ -1,4 +1,4 @@
-"""The condition `sample`: a share of users, tenants or keys, the same ones always or never."""
+"""The condition `sample` chooses a share of users, tenants or keys, the same ones each time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Read = Callable[[Request, str, Addressing], str | None]
 """Reads a request's user, tenant or key, from the NAME and the reading; None: it has none."""
 
 SEPARATION = b"faultinj-sample"
-"""Makes the choice independent of every draw of the same seed."""
+"""Added to the seed, so that the choice is independent of every other draw of the same seed."""
 NAMED = ("header", "query")
 READS: dict[str, Read] = {
     # Joined, as a WSGI server joins repeated headers.
@@ -63,8 +63,8 @@ def sample(values: tuple[str, ...], _name: str, reading: Reading) -> Check:
     """A share of users, tenants or keys, always the same ones: `ATTRIBUTE:SHARE`.
 
     The attribute is `header.NAME`, `query.NAME`, `client`, `bucket`, `key` (with its bucket) or `principal` (the
-    access-key id of a signed request). The seed chooses the values; a larger share chooses those of a smaller one and
-    more. A request without that attribute does not match.
+    access-key id of a signed request). The seed chooses the values; a larger share includes all
+    values of a smaller one. A request without that attribute does not match.
 
     >>> print(Rule("http:503", sample="header.X-User:0.05"))
     http:503,sample=header.x-user:0.05
@@ -102,10 +102,12 @@ def read_sample(text: str) -> tuple[str, str, float]:
     attribute, colon, share = text.rpartition(":") if ":" in text else (text, "", "")
     if _is_share(attribute) and not _is_share(share):
         hint = f"{shown(share) if colon else 'header.x-user'}:{shown(attribute)}"
-        raise Mistake(f"{shown(text)} does not begin with what is sampled; did you mean {hint}?")
+        raise Mistake(f"{shown(text)} does not begin with an attribute to sample; did you mean {hint}?")
     word, dot, name = attribute.partition(".")
     if word not in READS:
-        raise Mistake(f"{shown(attribute)} tells no users, tenants or keys apart{_instead(attribute, share)}")
+        raise Mistake(
+            f"{shown(attribute)} does not distinguish users, tenants or keys{_instead(attribute, share)}"
+        )
     if word in NAMED and not name:
         raise Mistake(f"{word} needs a name behind a dot, such as {word}.x-user")
     if word in THINGS and dot:

@@ -94,7 +94,7 @@ TRIGGERS: dict[str, Trigger] = {
         ),
         Trigger(
             key="every",
-            doc="""Then only every Nth of them: the Nth, the 2Nth and so on.
+            doc="""After the skipped ones, only every Nth matching attempt: the Nth, the 2Nth and so on.
 
             >>> Rule("http:503", every=10).value("every")
             10

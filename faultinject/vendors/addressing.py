@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def common(vendors: Iterable[Vendor | None]) -> Vendor | None:
-    """The only vendor among these, or None; it reads requests that no rule matches."""
+    """The vendor that reads requests that no rule matches: the only one among these, or None."""
     distinct = set(vendors)
     return distinct.pop() if len(distinct) == 1 else None
 

@@ -18,9 +18,10 @@ _HEX = b"0123456789ABCDEFabcdef"
 
 
 class AwsChunks:
-    r"""Takes such a body apart as it comes, and keeps no more of it than one line.
+    r"""Takes a body in signed chunks apart as it comes, and keeps at most one line of it.
 
-    `SIZE[;chunk-signature=...]`, as many bytes, and so on, then a chunk of size 0, trailers and an empty line.
+    The body is chunks, then a chunk of size 0, trailers and an empty line. Each chunk is a line
+    `SIZE[;chunk-signature=...]`, then as many bytes.
     Signatures are read and not checked.
 
     >>> AwsChunks().feed(b"5;chunk-signature=0b\r\nhello\r\n0;chunk-signature=1c\r\n\r\n")
@@ -53,7 +54,7 @@ class AwsChunks:
             elif self.state == "nothing":
                 self.state = "broken"
             elif (end := data.find(b"\r\n", at, at + LONGEST_LINE)) >= 0:
-                self.state = self._behind(data[at:end])
+                self.state = self._state_after(data[at:end])
                 at = end + 2
             elif len(data) - at >= LONGEST_LINE:
                 self.state = "broken"
@@ -62,7 +63,7 @@ class AwsChunks:
         self._kept = b"" if self.state == "broken" else data[at:]
         return content
 
-    def _behind(self, line: bytes) -> State:
+    def _state_after(self, line: bytes) -> State:
         """The state after a line, which comes without its end."""
         if self.state == "size":
             size = line.partition(b";")[0]

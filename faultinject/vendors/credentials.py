@@ -95,7 +95,7 @@ def signed_for(text: str) -> str | None:
 def expires_at(query: str) -> str | None:
     """The time at which a presigned query expires.
 
-    Baidu BOS has no expiry there, but the time of signing within the signature: the result is that time.
+    A query of Baidu BOS has no expiry. Its signature has the time of signing, which is the result in that case.
 
     >>> expires_at("sv=2024-11-04&se=2026-11-20T12%3A00%3A00Z&sr=b&sp=r&sig=00")
     '2026-11-20T12:00:00Z'

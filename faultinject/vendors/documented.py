@@ -159,7 +159,7 @@ class Extra:
             and envelopes: `form:html`, or `form:usual` for the one without a name. A code behind `!` is excluded.
         place: one of PLACES.
         name: the name of the child or header.
-        value: its source (`template_values`), alternatives separated by ` | `.
+        value: the text from which `template_values` makes its value; ` | ` separates alternatives.
         source: the document of the fact, or the place where it was seen.
     """
 
@@ -174,7 +174,13 @@ class Extra:
         self.source = source
 
     def belongs_to(self, row: DocumentedError, status: int, asked: str = "") -> bool:
-        """Whether an answer of a row, with a status and in a form, has this header or field."""
+        """Whether an answer has this header or child.
+
+        Args:
+            row: the documented error of the answer.
+            status: its status.
+            asked: the form that the request asks for; empty for the form of the row.
+        """
         if not self._never.isdisjoint((row.code, row.label, row.numbered)):
             return False
         form = f"form:{asked or row.form or 'usual'}"

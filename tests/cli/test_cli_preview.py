@@ -85,7 +85,7 @@ def masked(data):
     return re.sub(rb"[0-9A-F]{16}|[A-Za-z0-9+/]{38,}={0,2}", b"~", data)
 
 
-SHORT = "of a body of {} bytes nothing can be cut or slowed"
+SHORT = "a body of {} bytes has nothing to cut or to slow"
 CLOSES = "the connection closes after these bytes"
 JSS = "jss:SlowDown,name=x"
 
@@ -168,9 +168,7 @@ def test_an_error_that_comes_late_in_a_200(run_bytes, fault, first):
     _, body = whole(run_bytes, f"{fault},status=200")
     code, data, err = run_bytes("preview", f"{fault},status=200,delay=2s")
     status, headers, late = split(data)
-    said = (
-        "the head goes out at once, then blanks for 2 s, one every 200 ms (here one in all), then the error"
-    )
+    said = "the head goes out at once, then blanks for 2 s, one every 200 ms (only one is shown here), then the error"
     assert (code, status, err) == (0, "HTTP/1.1 200 OK", f"faultinject: {said}\n")
     assert "Content-Length" not in dict(headers)
     assert masked(late) == masked(first + b" " + body.removeprefix(first))
@@ -186,7 +184,10 @@ def test_an_error_in_a_200_whose_length_the_service_does_not_say(run_bytes):
     rule = "bos:InternalError,status=200,operation=CopyObject"
     code, data, err = run_bytes("preview", rule, "--method", "PUT")
     _, headers, chunked = split(data)
-    assert (code, err) == (0, "faultinject: its length is not said: over HTTP/1.1 it is sent in chunks\n")
+    assert (code, err) == (
+        0,
+        "faultinject: the answer has no Content-Length: over HTTP/1.1 it is sent in chunks\n",
+    )
     assert ("Content-Length" in dict(headers), len(chunked)) == (False, len(body))
 
 

@@ -471,8 +471,8 @@ REFUSED = [
         for given, message in (
             ({}, "give one rule"),
             ({"rule": 1}, "1 is not a rule: give text or an object"),
-            ({"text": "http:503", "method": "A B"}, "method: A B can stand in no request"),
-            ({"text": "http:503", "host": "a\nb"}, "host: a\\nb can stand in no request"),
+            ({"text": "http:503", "method": "A B"}, "method: A B cannot be part of a request"),
+            ({"text": "http:503", "host": "a\nb"}, "host: a\\nb cannot be part of a request"),
             ({"text": "http:503", "path": "x" * 2049}, TOO_LONG),
             ({"text": "http:503", "path": 1}, TOO_LONG),
             ({"text": "http:503", "verb": "GET"}, "verb is not a key of this call"),

@@ -333,7 +333,7 @@ def test_a_store_that_has_gone(tmp_path, caplog):
     state = api.state()
     assert (state["undecided"], state["failures"], state["totals"]["failed"]) == (1, 0, 1)
     answer = api.call("POST", "/off")
-    told = "faults are off in the process that answers; the others cannot be told, so repeat it: "
+    told = "faults are off in the process that answers; the others do not know of it, so repeat the call: "
     assert (answer.status, answer.message[: len(told)]) == (503, told)
     assert "faultinject: 127.0.0.1 switched faults off in one process by the control API" in caplog.text
     assert not api.injector.enabled

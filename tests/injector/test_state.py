@@ -316,7 +316,7 @@ def test_a_state_is_a_value():
         again = type(made).from_data(data, 4, made)
         assert (again.generation, again.to_data(), again.decides_as(each)) == (4, each.to_data(), True)
     assert not changed.decides_as(made)
-    with pytest.raises(ValueError, match="not one number for each rule"):
+    with pytest.raises(ValueError, match="not have one number for each rule"):
         type(made).from_data(data | {"places": [1]}, 4, made)
 
 

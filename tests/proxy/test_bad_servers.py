@@ -61,14 +61,14 @@ def test_it_takes_no_connection(front, monkeypatch):
             filler.setblocking(False)
             filler.connect_ex(("127.0.0.1", port))
         got, _ = exchange(front(f"http://127.0.0.1:{port}"), REQUEST)
-    assert told(got) == (504, f"faultinject: http://127.0.0.1:{port} took no connection within 0.2 s\n")
+    assert told(got) == (504, f"faultinject: http://127.0.0.1:{port} accepted no connection within 0.2 s\n")
 
 
 def test_it_says_nothing(through, monkeypatch):
     """There is an end to that as well."""
     monkeypatch.setattr(LIMITS, "silent", 0.2)
     got, _, server = through(saying(), REQUEST)
-    assert told(got) == (504, f"faultinject: {server.url} said nothing for 0.2 s\n")
+    assert told(got) == (504, f"faultinject: {server.url} sent nothing for 0.2 s\n")
 
 
 def test_it_takes_nothing(connected, monkeypatch):
@@ -82,7 +82,7 @@ def test_it_takes_nothing(connected, monkeypatch):
             client.sendall(b"x" * 1_000_000)
         got = some(client, None)
     over.set()
-    assert told(got) == (504, f"faultinject: {server.url} took nothing for 0.2 s\n")
+    assert told(got) == (504, f"faultinject: {server.url} accepted no bytes for 0.2 s\n")
 
 
 @pytest.mark.parametrize("answers", [True, False])
@@ -588,11 +588,11 @@ def test_a_request_that_ends_in_garbage_behind_its_answer(connected):
         (b"GET /" + b"x" * 400_000 + b" HTTP/1.1\r\nHost: h\r\n\r\n", 431, "a request's line and headers have at most 262144 bytes here"),
         (b"GET /k HTTP/1.1\r\nHost: h\r\nX: " + b"x" * 900_000, 431, "a request's line and headers have at most 262144 bytes here"),
         (b"GET /k HTTP/1.1\r\n\r\n", 400, "the request cannot go on: Missing mandatory Host: header"),
-        (b"PUT /k HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, "what was sent is no request of HTTP/1.1"),
+        (b"PUT /k HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, "the client did not send a request of HTTP/1.1"),
         (b"PUT /k HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd", 400, "the request cannot go on: conflicting Content-Length headers"),
-        (b"GET /k HTTP/2.0\r\nHost: h\r\n\r\n", 400, "what was sent is no request of HTTP/1.1"),
-        (b"GET /k HTTP/0.9\r\nHost: h\r\n\r\n", 400, "what was sent is no request of HTTP/1.1"),
-        (b"GET /k HTTP/1.0\r\nHost: h\r\n\r\n", 400, "what was sent is no request of HTTP/1.1"),
+        (b"GET /k HTTP/2.0\r\nHost: h\r\n\r\n", 400, "the client did not send a request of HTTP/1.1"),
+        (b"GET /k HTTP/0.9\r\nHost: h\r\n\r\n", 400, "the client did not send a request of HTTP/1.1"),
+        (b"GET /k HTTP/1.0\r\nHost: h\r\n\r\n", 400, "the client did not send a request of HTTP/1.1"),
         (b"GET /k HTTP/1.1\r\nHost: h\r\nCookie: sid=SECRET\0\r\n\r\n", 400, "the request cannot go on: illegal header line: …"),
     ],
     ids=["a tunnel", "another server", "no URL", "a long head", "a long target", "a head without end", "no host", "a length and chunks", "two lengths", "a later version", "an earlier one", "HTTP/1.0", "a secret"],
@@ -611,21 +611,21 @@ def test_what_is_not_passed_on(through, caplog, request_, status, why):
     [
         ("127.0.0.1:9000", "--to 127.0.0.1:9000 is not the URL of a server, such as http://127.0.0.1:9000; did you mean http://127.0.0.1:9000?"),
         ("ftp://h", "--to ftp://h is not the URL of a server, such as http://127.0.0.1:9000"),
-        ("http://", "--to http://: no host and port can be read from it; it looks like http://127.0.0.1:9000"),
-        ("http://h:x", "--to http://h:x: no host and port can be read from it; it looks like http://127.0.0.1:9000"),
+        ("http://", "--to http://: no host and port can be read from this URL; a valid one looks like http://127.0.0.1:9000"),
+        ("http://h:x", "--to http://h:x: no host and port can be read from this URL; a valid one looks like http://127.0.0.1:9000"),
         ("http://me:secret@h", "--to h: leave out the part before the @; requests keep their own credentials"),
         ("http://me@h", "--to h: leave out the part before the @; requests keep their own credentials"),
         ("http://h/p", "--to http://h/p: leave out the part after the host; requests keep their own path, which is signed"),
-        ("http://h:0", "--to http://h:0: no host and port can be read from it; it looks like http://127.0.0.1:9000"),
-        ("http://h ", "--to http://h : no host and port can be read from it; it looks like http://127.0.0.1:9000"),
-        ("http://h\n", "--to http://h\\n: no host and port can be read from it; it looks like http://127.0.0.1:9000"),
-        ("http://..:80", "--to http://..:80: no host and port can be read from it; it looks like http://127.0.0.1:9000"),
+        ("http://h:0", "--to http://h:0: no host and port can be read from this URL; a valid one looks like http://127.0.0.1:9000"),
+        ("http://h ", "--to http://h : no host and port can be read from this URL; a valid one looks like http://127.0.0.1:9000"),
+        ("http://h\n", "--to http://h\\n: no host and port can be read from this URL; a valid one looks like http://127.0.0.1:9000"),
+        ("http://..:80", "--to http://..:80: no host and port can be read from this URL; a valid one looks like http://127.0.0.1:9000"),
         ("h:9000/p", "--to h:9000/p is not the URL of a server, such as http://127.0.0.1:9000; did you mean http://h:9000?"),
         ("[::1]:9000", "--to [::1]:9000 is not the URL of a server, such as http://127.0.0.1:9000; did you mean http://[::1]:9000?"),
         ("h:90000", "--to h:90000 is not the URL of a server, such as http://127.0.0.1:9000"),
         ("h:0", "--to h:0 is not the URL of a server, such as http://127.0.0.1:9000"),
-        ("http://h:90000", "--to http://h:90000: no host and port can be read from it; it looks like http://127.0.0.1:9000"),
-        ("http://a\\b", "--to http://a\\b: no host and port can be read from it; it looks like http://127.0.0.1:9000"),
+        ("http://h:90000", "--to http://h:90000: no host and port can be read from this URL; a valid one looks like http://127.0.0.1:9000"),
+        ("http://a\\b", "--to http://a\\b: no host and port can be read from this URL; a valid one looks like http://127.0.0.1:9000"),
     ],
 )  # fmt: skip
 def test_no_server(url, why):

@@ -31,7 +31,7 @@ BEYOND = (
     "share is not supported",
     "share: ",
     "needs something to change",
-    "leaves the connection alone",
+    "does not change the connection",
     "sets connection itself",
 )
 """Mistakes that only `faultinject check` finds.

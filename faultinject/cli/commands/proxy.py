@@ -32,8 +32,8 @@ def proxy(**given: Any) -> int:
     It may be a real service, MinIO, Azurite, a program in Go.
 
     The proxy forwards requests and answers byte for byte, so that signatures stay valid. Requests that match a rule
-    get its fault. Each connection of a client has its own connection to the server. Rules, the journal and the end
-    are as in `serve`.
+    get its fault. Each connection of a client has its own connection to the server. Rules and the journal are those of
+    `serve`, and Ctrl-C ends it in the same way.
 
     The server sees the Host that the client sent. A service that checks the Host needs --rewrite-host; a client that
     signs its requests must then sign the service's Host.

@@ -30,7 +30,7 @@ class Fault:
         changes_body: whether it changes the body of an answer as it is sent, so that there must be a body.
         breaks: whether the connection ends instead of an answer, or within one.
         vendor: the vendor that documents the error, or None.
-        rows: its documented errors, one of which is drawn evenly; empty if it has none.
+        rows: its documented errors, one of which is drawn, each with the same chance; empty if it has none.
         several: the effects that a rule may have several times.
     """
 

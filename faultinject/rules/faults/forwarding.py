@@ -284,7 +284,7 @@ class Edit(OwnAnswer):
             message = "edit needs something to change: set.NAME, drop.NAME or range, such as drop.etag"
             yield Mistake(message, missing=needed)
         if "set.connection" in options:
-            yield Mistake("edit leaves the connection alone; close and truncate end it")
+            yield Mistake("edit does not change the connection; the faults close and truncate end it")
 
     def prepare(self, rule: CompiledRule) -> Act:
         """Let the app answer, and change its headers."""
@@ -346,7 +346,8 @@ class Overwrite(StoreChange):
 class Stale(StoreChange):
     """The embedded store answers a read with an earlier state.
 
-    A read of an object gets the state before the object's last change, a list that before the bucket's last change.
+    A read of an object gets the state before the object's last change. A list of objects gets the state before the
+    bucket's last change.
 
     >>> print(Rule("stale", operation="ListObjectsV2", times=1))
     stale,operation=ListObjectsV2,times=1
