@@ -97,6 +97,8 @@ def broken_lines(first: BrokenTest, alike: Sequence[str], most: int | None) -> I
     yield from (f"    {request}" for request in first.requests)
     if first.refused:
         yield quoted(f"  the app reported the error: {first.refused}")
+    if first.own:
+        yield quoted(f"  not the app's request, but the test's own: {first.own}")
     if first.lasts:
         yield f"  breaks the app's own promise while the fault lasts: {first.smallest}"
     elif first.confirmed:
