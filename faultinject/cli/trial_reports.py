@@ -19,6 +19,8 @@ SAID = "The test passes without faults. Its client has to get over the fault, or
 """The explanation of an annotation, in place of a document."""
 
 
+HOLDS = "Write a test of what must hold whatever the app answers, for example that what it lists can be read."
+"""The advice about tests that are not judged."""
 SHOWN = 10
 """The most tests of each kind that are listed without -v."""
 
@@ -60,6 +62,8 @@ def lines(report: TrialReport, not_injected: Sequence[str], *, verbose: bool) ->
             )
         if run.missing:
             yield _list_line(f"did not run with {run.rule} ({run.ended or 'exit code 0'})", run.missing, most)
+    if not_judged:
+        yield f"  → {HOLDS}"
     before = [
         f"fails without faults: {quoted(f'{test}: {error}')}" for test, error in report.broken_before.items()
     ]

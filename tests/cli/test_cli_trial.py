@@ -814,7 +814,10 @@ def test_what_is_not_judged_is_no_success(run, suite):
     name = suite("def test_raises():\n    ask('PUT', '/docs')\n")
     code, out, _ = run("trial", "-v", "-o", "result.xml", "-r", rule, "--", *PYTEST, name)
     told = "test_it.py::test_raises: RuntimeError: gave up on PUT /docs\n"
-    said = f"not judged with {rule}: 1 test with an error of storage or of the app: {told}"
+    said = (
+        f"not judged with {rule}: 1 test with an error of storage or of the app: {told}"
+        "  → Write a test of what must hold whatever the app answers, for example that what it lists can be read.\n"
+    )
     assert (code, said in out) == (0, True)
     assert ": 0 broken by a fault, 0 failing without faults, 0 flaky, 1 not judged with a fault\n" in out
     [case] = ElementTree.parse("result.xml").getroot().iter("testcase")
