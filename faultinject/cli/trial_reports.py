@@ -19,6 +19,8 @@ SAID = "The test passes without faults. Its client has to get over the fault, or
 """The explanation of an annotation, in place of a document."""
 
 
+HOLDS = "Write a test of what must hold whatever the app answers, for example that what it lists can be read."
+"""The advice about tests that are not judged."""
 SHOWN = 10
 """The most tests of each kind that are listed without -v."""
 
@@ -60,6 +62,8 @@ def lines(report: TrialReport, not_injected: Sequence[str], *, verbose: bool) ->
             )
         if run.missing:
             yield _list_line(f"did not run with {run.rule} ({run.ended or 'exit code 0'})", run.missing, most)
+    if not_judged:
+        yield f"  → {HOLDS}"
     before = [
         f"fails without faults: {quoted(f'{test}: {error}')}" for test, error in report.broken_before.items()
     ]
@@ -97,6 +101,8 @@ def broken_lines(first: BrokenTest, alike: Sequence[str], most: int | None) -> I
     yield from (f"    {request}" for request in first.requests)
     if first.refused:
         yield quoted(f"  the app reported the error: {first.refused}")
+    if first.own:
+        yield quoted(f"  not the app's request, but the test's own: {first.own}")
     if first.lasts:
         yield f"  breaks the app's own promise while the fault lasts: {first.smallest}"
     elif first.confirmed:

@@ -36,9 +36,9 @@ QUERY_GUARDS = ("ifGenerationMatch=", "ifMetagenerationMatch=", "position=")
 PRECONDITIONS = GUARDS - {"idempotency-key"}
 """Headers with a condition on the target."""
 VALUED = frozenset(
-    "amz-sdk-invocation-id amz-sdk-request idempotency-key x-bz-file-name x-bz-part-number x-cos-sdk-retry"
-    " x-goog-api-client x-goog-gcs-idempotency-token x-goog-resumable x-ms-blob-type x-ms-lease-action"
-    " x-ms-page-write x-ms-requires-sync x-sdk-retry-count".split()
+    "amz-sdk-invocation-id amz-sdk-request idempotency-key x-amz-decoded-content-length x-bz-file-name"
+    " x-bz-part-number x-cos-sdk-retry x-goog-api-client x-goog-gcs-idempotency-token x-goog-resumable"
+    " x-ms-blob-type x-ms-lease-action x-ms-page-write x-ms-requires-sync x-sdk-retry-count".split()
 ).union(PARTS)
 """Headers whose value is kept."""
 VERSIONS = ("if-match", "if-range")

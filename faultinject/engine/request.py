@@ -50,6 +50,7 @@ RECORDED_HEADERS = (
     "expect",
     # The vendors' tables distinguish operations by these.
     *(f"{prefix}copy-source" for prefix in S3_PREFIXES),
+    "x-amz-decoded-content-length",
     "x-amz-request-route",
     "x-bz-file-name",
     "x-bz-part-number",

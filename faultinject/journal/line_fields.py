@@ -69,7 +69,8 @@ def outcome_of(entry: Entry, reading: Addressing | None) -> Outcome:
     outcome.user_agent = entry.user_agent
     outcome.test = test and test[:LONGEST_TEXT]
     size, digest, complete = entry.body or (_size(entry), None, None)
-    outcome.request_bytes = size
+    # The last of AWS's chunks takes bytes, even if no other comes before it.
+    outcome.request_bytes = 0 if size and headers.get("x-amz-decoded-content-length") == "0" else size
     outcome.request_digest = digest
     outcome.body_complete = complete
     outcome.rule = entry.rule

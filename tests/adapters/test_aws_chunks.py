@@ -115,6 +115,16 @@ def test_an_empty_body_says_nothing_of_chunks(send, make_injector):
     assert (only(injector).request_bytes, only(injector).request_digest) == (0, None)
 
 
+@pytest.mark.parametrize("rule", ["s3:SlowDown", "s3:SlowDown,path=elsewhere/", "reset"])
+def test_chunks_without_content_are_0_bytes(send, make_injector, rule):
+    """A stream that was not rewound is an empty body, although its last chunk takes bytes."""
+    injector = make_injector(rule, record_all=True)
+    body = chunked(b"", trailers=[b"x-amz-checksum-crc32:AAAAAA=="])
+    for length, sent in (("0", body), ("3", chunked(b"cat"))):
+        send(injector, "PUT", "/photos/cat", [*SIGNED, ("x-amz-decoded-content-length", length)], sent)
+    assert [each.request_bytes for each in injector.journal.outcomes] == [0, len(chunked(b"cat"))]
+
+
 def test_a_body_that_is_cut(send, make_injector):
     """A body that is not well-formed is digested as the client sent it."""
     body = chunked(CONTENT)

@@ -814,7 +814,10 @@ def test_what_is_not_judged_is_no_success(run, suite):
     name = suite("def test_raises():\n    ask('PUT', '/docs')\n")
     code, out, _ = run("trial", "-v", "-o", "result.xml", "-r", rule, "--", *PYTEST, name)
     told = "test_it.py::test_raises: RuntimeError: gave up on PUT /docs\n"
-    said = f"not judged with {rule}: 1 test with an error of storage or of the app: {told}"
+    said = (
+        f"not judged with {rule}: 1 test with an error of storage or of the app: {told}"
+        "  → Write a test of what must hold whatever the app answers, for example that what it lists can be read.\n"
+    )
     assert (code, said in out) == (0, True)
     assert ": 0 broken by a fault, 0 failing without faults, 0 flaky, 1 not judged with a fault\n" in out
     [case] = ElementTree.parse("result.xml").getroot().iter("testcase")
@@ -920,6 +923,62 @@ def test_two_tables(s3):
 def test_outside():
     boto3.client("s3", **AT).create_bucket(Bucket="of-the-store")
 """
+
+
+READ = '    return s3.get_object(Bucket="docbox", Key="cat")["Body"].read()'
+OWN = f"""
+import boto3
+import flask
+import pytest
+from moto import mock_aws
+
+app = flask.Flask(__name__)
+app.testing = True
+
+@pytest.fixture
+def s3():
+    with mock_aws():
+        client = boto3.client("s3", "us-east-1", aws_access_key_id="key", aws_secret_access_key="secret")
+        client.create_bucket(Bucket="docbox")
+        client.put_object(Bucket="docbox", Key="cat", Body=b"meow")
+        app.config["s3"] = client
+        yield client
+
+def read(s3):
+{READ}
+
+@app.get("/cat")
+def cat():
+    return read(app.config["s3"])
+
+def test_own_request(s3):
+    assert app.test_client().get("/dog").status_code == 404
+    assert read(s3) == b"meow"
+
+def test_request_of_app(s3):
+    assert app.test_client().get("/cat").data == b"meow"
+
+def test_without_app(s3):
+    assert read(s3) == b"meow"
+"""
+
+
+@pytest.mark.slow
+def test_a_request_of_the_test_itself(run, suite):
+    """It shows no bug of the app beside it, and has a cause of its own.
+
+    Without an app the request may be the one to test.
+    """
+    command = [*PYTEST, suite(OWN)]
+    code, out, err = run("trial", "-r", "truncate,method=GET", "--", *command)
+    assert code == 1, err
+    line = 1 + Path("test_it.py").read_text().splitlines().index(READ)
+    assert re.findall("^(✕ test_it.py::[a-z_]+|  not the app.*|  and 1 .*)", out, re.MULTILINE) == [
+        "✕ test_it.py::test_own_request",
+        f"  not the app's request, but the test's own: test_it.py:{line}",
+        "✕ test_it.py::test_request_of_app",
+        "  and 1 test like it: test_it.py::test_without_app",
+    ]
 
 
 @pytest.mark.slow

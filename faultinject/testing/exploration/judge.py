@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
 from faultinject.audit.checks.lost_answers import (
@@ -31,11 +31,12 @@ from faultinject.audit.conclusion import in_quotes, instead_of
 from faultinject.audit.documents import EvidenceKind
 from faultinject.audit.findings import FAIL, WARN, Finding
 from faultinject.audit.grouping import group
+from faultinject.audit.matching import fingerprint
 from faultinject.engine.shown import quoted
 from faultinject.exceptions import ConfigurationError
 from faultinject.journal.attempts import Attempt
 from faultinject.journal.call_window import CallWindow
-from faultinject.journal.calls import Call
+from faultinject.journal.calls import FINGERPRINT, TOLD, Call
 from faultinject.journal.outcome import Outcome
 from faultinject.journal.reading import of_outcomes
 from faultinject.testing.exploration.store_comparison import CHECKS as STORE_CHECKS
@@ -155,15 +156,16 @@ class Judge:
         """
         numbers = {(outcome.pid, outcome.seq): number for number, outcome in enumerate(outcomes, 1)}
         attempts = list(of_outcomes(outcomes))
+        calls = group(attempts, windows=windows)
         hits = [
             _FaultedCall(call, numbers, names, stored, harmed=failed or contents_are_wrong)
-            for call in group(attempts, windows=windows)
+            for call in calls
             if any(attempt.injected and attempt.rule in names for attempt in call.attempts)
         ]
         additional = Counter(map(_body, outcomes)) - self._usual
         findings: list[Finding] = []
         for hit in hits:
-            findings += self._same_bytes(hit, additional, outcomes, passed=passed)
+            findings += self._same_bytes(hit.with_empty_retry(calls), additional, outcomes, passed=passed)
             findings += self._non_idempotent_retry(hit, additional)
             if passed:
                 findings += self._error_in_200(hit, outcomes)
@@ -472,6 +474,29 @@ class _FaultedCall:
         if first.key or first.operation is None:
             return f"/{first.bucket}/{first.key}" in self.stored
         return any(path.startswith(f"/{first.bucket}/") for path in self.stored)
+
+    def with_empty_retry(self, calls: Sequence[Call]) -> _FaultedCall:
+        """The call, and a retry without its body that the client sent under another id.
+
+        A layer above the client has asked it again.
+        """
+        call = self.call
+        later = (
+            other.first
+            for other in calls
+            if other.first.arrived > call.last.arrived
+            and (other.windows, fingerprint(other.first)) == (call.windows, fingerprint(call.first))
+        )
+        again = next(later, None)
+        if again is None or not call.last.failed or call.other_bytes is not None:
+            return self
+        window = call.window
+        both = Call(
+            (*call.attempts, again),
+            TOLD if window else FINGERPRINT,
+            returned=window.returned if window else None,
+        )
+        return replace(self, call=both) if lost_its_body(both) else self
 
     def number(self, attempt: Attempt) -> int:
         """The number of a request in the run, from 1."""

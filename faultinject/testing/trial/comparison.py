@@ -41,6 +41,8 @@ class Result:
         shown: the runner's whole text about the failure, with earlier errors; empty: unknown.
         refused: the first request that the app under test answered with 500 or more, and whose status the test did not
             look at, such as `PUT /cat got 503`; empty: there is none, or the runner does not show it.
+        own: the line of the test's file whose own request to the store failed, beside those of the app under test;
+            empty: another request failed, or the runner does not show it.
     """
 
     test: str
@@ -51,6 +53,7 @@ class Result:
     exact: bool = False
     shown: str = ""
     refused: str = ""
+    own: str = ""
 
     @property
     def error(self) -> str:
@@ -260,9 +263,9 @@ class Breakage:
 
     @property
     def kind(self) -> tuple[object, ...]:
-        """The rules, the operation and the kind of error: equal for breakages of one cause."""
+        """The rules, operation, kind of error and sender: equal for breakages of one cause."""
         where = self.causes[0].operation if self.causes else None
-        return self.run.rules, where, self.result.error.partition(":")[0]
+        return self.run.rules, where, self.result.error.partition(":")[0], bool(self.result.own)
 
     @property
     def smaller(self) -> list[Rule]:
@@ -446,6 +449,8 @@ class BrokenTest(Struct):
         lasts: Whether the first of the rules stays: the test then fails for another reason than an error of storage.
         refused: The first request that the app answered with 500 or more, and whose status the test did not look at,
             such as `PUT /cat got 503`; empty: none is known.
+        own: The line of the test's file whose own request to the store failed, such as `test_cat.py:7`, if the test
+            also asked the app under test; empty: none is known.
     """
 
     test: str
@@ -459,6 +464,7 @@ class BrokenTest(Struct):
     replay: str
     lasts: bool
     refused: str
+    own: str
 
 
 class TrialReport(Struct):
@@ -574,4 +580,5 @@ def _broken_tests(
             replay=replay(test, rule),
             lasts=first.run.lasts,
             refused=first.result.refused,
+            own=first.result.own,
         )

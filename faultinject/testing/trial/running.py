@@ -233,6 +233,7 @@ class RunnerListener:
                     exact=not of_node,
                     shown=event.get("shown", ""),
                     refused=event.get("refused", ""),
+                    own=event.get("own", ""),
                 )
             )
 

@@ -56,6 +56,44 @@ def test_other_bytes_fail_a_run_that_passes():
     assert [(each.failed, each.gave_up, each.error) for each in exploration.runs] == [(True, False, None)]
 
 
+def above_an_sdk(*bodies, path="/b/k"):
+    """Code above an SDK: each of its attempts has another id of the SDK."""
+
+    def code():
+        for number, body in enumerate(bodies):
+            headers = {"amz-sdk-invocation-id": str(number)}
+            if send("PUT", path, data=body, content_length=len(body), headers=headers) == 200:
+                return
+
+    return code
+
+
+@pytest.mark.parametrize("fault", [SLOW_DOWN, "cos:AccessDenied"])
+@each_row(
+    ("bodies", "warns"),
+    [((b"meow", b""), True), ((b"meow", b"purr"), False), ((b"meow", b"me"), False), ((b"", b""), False)],
+)
+def test_a_retry_above_the_sdk_without_a_body(fault, bodies, warns):
+    """A stream was read to its end and not rewound."""
+    said = "warning: same bytes: request 1 sent 4 bytes, request 2, which retries it, 0 bytes"
+    warned = [f"{said} ({fault},method=PUT,path=/b/k,times=1)"] if warns else []
+    assert judged(above_an_sdk(*bodies), fault) == ([], warned)
+
+
+@pytest.mark.parametrize("error", [True, False])
+def test_a_named_retry_above_the_sdk_without_a_body(error):
+    """There it is known that the request is a retry; if the caller saw an error, it is none."""
+
+    def named(faults):
+        with contextlib.suppress(OSError), faults.call("job"):
+            above_an_sdk(b"meow", b"")()
+            if error:
+                raise OSError("not written")
+
+    _, failed = exploring_runs(named, SLOW_DOWN)
+    assert ("same bytes: request 1 sent 4 bytes" in str(failed)) is not error
+
+
 def ordering(make, headers=None):
     """Code that sends and retries an order; `make` makes the body of the attempts' common part."""
 

@@ -44,6 +44,8 @@ class Reporter:
         self._only = os.environ.get("TRIED_TEST")
         self._ended: tuple[str, str, str] = ("passed", "", "")
         self._unseen: dict[int, str] = {}
+        self._asks_app = False
+        self._own = ""
         self._unwatched = dict(TEST_CLIENTS)
         self._reaches_moto = _reach_moto()
 
@@ -78,12 +80,14 @@ class Reporter:
         """Report the beginning and the end of a test, with its set-up and tear-down."""
         self._ended = ("passed", "", "")
         self._unseen.clear()
+        self._asks_app, self._own = False, ""
         self._watch_clients()
         self.tell(**{self._begin_key: item.nodeid})
         done = yield
         outcome, message, shown = self._ended
         refused = next(iter(self._unseen.values()), "")
-        self.tell(test=item.nodeid, outcome=outcome, said=message, shown=shown, refused=refused)
+        own = self._own if self._asks_app else ""
+        self.tell(test=item.nodeid, outcome=outcome, said=message, shown=shown, refused=refused, own=own)
         return done
 
     def _watch_clients(self) -> None:
@@ -96,6 +100,7 @@ class Reporter:
     def _noting_errors(self, ask: Any) -> Any:
         @wraps(ask)
         def ask_and_note(*args: Any, **options: Any) -> Any:
+            self._asks_app = True
             answer = ask(*args, **options)
             status = getattr(answer, "status_code", 0)
             if status >= 500:
@@ -134,8 +139,11 @@ class Reporter:
             message = crash.message
         # A test that a plugin runs again counts as failed; its next attempt gets no fault.
         self._ended = ("skipped" if report.skipped else "failed", message.rstrip(), report.longreprtext)
+        self._own = _own_request(report)
 
 
+CLIENTS = {"boto3", "botocore"}
+"""The packages of clients by which a test may ask the store itself."""
 STATUS = ("status_code", "status", "ok", "is_success", "is_error", "is_server_error", "raise_for_status")
 """The attributes of answers by which a test sees that a request failed."""
 
@@ -165,6 +173,17 @@ def _call_when_read(answer: Any, seen: Callable[[], object]) -> None:
     )
     with suppress(TypeError):  # a class with slots
         answer.__class__ = Watched
+
+
+def _own_request(report: pytest.TestReport) -> str:
+    """The line of the test's file whose call of botocore's client failed, or an empty text."""
+    entries = getattr(getattr(report.longrepr, "reprtraceback", None), "reprentries", ())
+    places = [place for entry in entries if (place := getattr(entry, "reprfileloc", None))]
+    file = report.nodeid.partition("::")[0]
+    inner = next((number for number, place in enumerate(places) if not place.path.endswith(file)), 0)
+    if not inner or CLIENTS.isdisjoint(places[inner].path.replace("\\", "/").split("/")):
+        return ""
+    return f"{file}:{places[inner - 1].lineno}"
 
 
 def _request_line(request: Any) -> str:
