@@ -330,7 +330,7 @@ def group_lines(group: Sequence[FinishedRun], sweep: Sweep) -> Iterator[str]:
     yield quoted(run.failure)
     for number, (point, rule) in enumerate(zip(run.points, run.rules, strict=True)):
         word = "when" if number == 0 else "and"
-        where = f"request {point.number} ({quoted(point.name)})"
+        where = f"request {point.number} ({quoted(name_of(run.request_at(number)))})"
         if sweep.run.kills and run.first is None:
             yield f"  at {where} the program was to be killed, and failed before"
             break
