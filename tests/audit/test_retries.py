@@ -1101,6 +1101,15 @@ def hidden(number, *gaps, last=FINE, **more):
     return calls(number, *gaps, kind=HIDDEN, last=last if gaps else None, **more)
 
 
+def busy(vendor):
+    """A server error of a vendor."""
+    return INTERNAL | {"fault": f"{vendor}:InternalError"}
+
+
+NO_HIDDEN = (
+    "MinIO documents no error in an answer of 200"
+    " Judge a client of a service that documents one, for example s3."
+)
 ERROR_IN_200 = rows(
     "error in 200",
     to(PASS, hidden(3, 0.1)),
@@ -1117,6 +1126,12 @@ ERROR_IN_200 = rows(
     to(PASS, hidden(3, 0.1, returned=True)),
     to(FAIL, hidden(1, returned=True)),
     to(INCONCLUSIVE, hidden(1, returned=True), driven=True),
+    # A plan causes none where the service documents none; elsewhere it had too few.
+    *(
+        to(INCONCLUSIVE, calls(3, 0.1, kind=busy(vendor), returned=False), driven=True, n=0, says=says)
+        for vendor, says in (("minio", NO_HIDDEN), ("s3", "Not enough data: 0 of 3 answers of 200 with an error in it"))
+    ),
+    to(INCONCLUSIVE, calls(3, 0.1, kind=busy("minio")), says="for example s3:InternalError,status=200"),
     # A client that sends what is left under another id has read the errors; one that goes on to the next batch has not.
     *(
         to(expected, [deletion(at, kind, size) for thing in range(3) for at, kind, size in ((20.0 * thing, HIDDEN, 100), (20.0 * thing + 0.5, FINE, rest))])
