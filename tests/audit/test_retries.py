@@ -1081,6 +1081,7 @@ NOT_IDEMPOTENT = rows(
     to(FAIL, lost(3, 0.5, last=LOST), says="3 of 3 lost POSTs were retried, 3 took effect twice"),
     to(FAIL, lost(3, 0.5, last=FINE | {"status": None}), says="3 took effect twice"),
     *(to(WARN, lost(3, 0.5, **fields)) for fields in STORAGE),
+    to(WARN, lost(3, 0.5, **STORAGE[0]), says="SDKs repeat a lost CreateMultipartUpload by themselves, and the first upload stays open until"),
     # `POST /orders` reads as the upload of a form; only a storage SDK means that.
     to(FAIL, lost(3, 0.5, operation="PostObject")),
     to(FAIL, lost(3, 0.5, **STORAGE[0]), lost(1, 0.5, at=5)),

@@ -25,8 +25,9 @@ SEND_KEY = (
     " before you retry."
 )
 SEND_PRECONDITION = (
-    "Send a precondition with such a request if the service has one, and remove what a repeat has"
-    " left behind."
+    "Send a precondition with such a request if the service has one, and remove what a repeat has left"
+    " behind: SDKs repeat a lost CreateMultipartUpload by themselves, and the first upload stays open"
+    " until a lifecycle rule of the bucket removes it."
 )
 READ_BODY = "Look for an error in the body of a 200 before you report success."
 """Advice if a retry changes the data."""

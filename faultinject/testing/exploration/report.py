@@ -34,7 +34,10 @@ ACTIONS = {
     judge.SAME_BYTES: REWIND,
     judge.ERROR_IN_200: READ_BODY,
     judge.NON_IDEMPOTENT_RETRY: SEND_KEY,
-    judge.OPEN_UPLOADS: "Abort an upload that fails, and let a lifecycle rule of the bucket remove the rest.",
+    judge.OPEN_UPLOADS: (
+        "Abort an upload that fails, and let a lifecycle rule of the bucket remove the rest:"
+        " SDKs repeat a lost CreateMultipartUpload by themselves."
+    ),
     judge.MIXED_VERSIONS: (
         "Send the first answer's ETag as If-Match or If-Range with each further part,"
         " and compare the checksum and the Content-Range of an answer."
