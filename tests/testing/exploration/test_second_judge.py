@@ -98,7 +98,7 @@ def seeing(react, data=b""):
 
 
 def moving(*, stops):
-    """Code that moves an object, looks at it or stops before that, and raises if the copy failed."""
+    """Code that moves an object, looks at it unless it stops, and raises if the copy failed."""
 
     def code():
         failed = b"<Error>" in client.put("/b/to").data
