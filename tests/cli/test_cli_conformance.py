@@ -121,13 +121,17 @@ def test_what_is_said(run, words, code, says):
     ],
 )
 def test_what_changed(run, tmp_path, name, phases, same, worse):
-    """Only what is worse than before fails; without a change it says so."""
+    """Only what is worse than before fails; without a change one line says so."""
     words = ("conformance", "--client", f"{name}_client:Client", *phases)
-    run(*words, "-o", "old.json")
+    whole = run(*words, "-o", "old.json")[1]
     again = (*words, "--compare", "old.json")
-    code, out, _ = run(*again)
-    assert (code, out.splitlines()[-1]) == (same, "  nothing changed")
     old = json.loads((tmp_path / "old.json").read_bytes())
+    made = f"Since {old['made']}"
+    code, out, _ = run(*again)
+    [line] = out.splitlines()
+    assert (code, line.startswith(f"{made} nothing changed: {whole.split(':')[0]}: ")) == (same, True), out
+    code, out, _ = run(*again, "-v")
+    assert (code, out.splitlines()[-1]) == (same, f"{made}: nothing changed")
     for each in old["clients"][0]["report"]["findings"]:
         each["verdict"] = "PASS" if each["verdict"] in ("WARN", "FAIL") else each["verdict"]
     (tmp_path / "old.json").write_text(json.dumps(old))
