@@ -41,6 +41,7 @@ from faultinject.conformance.results import (
     BUSY,
     FailedClient,
     MeasuredRun,
+    ResultChange,
     Results,
     SkippedClient,
     changes,
@@ -146,21 +147,16 @@ def show_warnings(results: Sequence[MeasuredRun], *, tls: bool) -> None:
             click.echo(f"{client.result.client}: {warning}", err=True)
 
 
-def show_changes(old: Results, new: Results, *, quiet: bool, strict: bool) -> bool:
-    """Print the changes, and return whether one is for the worse."""
-    since = list(changes(old, new))
-    if not quiet:
-        lines = [f"\nSince {old.made}:"]
-        for change in since:
-            more = f"  ({change.message})" if change.message else ""
-            lines.append(
-                f"  {change.client}: {change.subject}: {change.before or '–'} → {change.after or '–'}{more}"
-            )
-        if not since:
-            lines.append("  nothing changed")
-        with layout.readers_may_leave():
-            click.echo("\n".join(lines))
-    return any(change.worse and (strict or change.after == FAIL) for change in since)
+def show_changes(since: Sequence[ResultChange], made: str) -> None:
+    """Print what has changed since results were made."""
+    lines = [f"\nSince {made}:{'' if since else ' nothing changed'}"]
+    for change in since:
+        more = f"  ({change.message})" if change.message else ""
+        lines.append(
+            f"  {change.client}: {change.subject}: {change.before or '–'} → {change.after or '–'}{more}"
+        )
+    with layout.readers_may_leave():
+        click.echo("\n".join(lines))
 
 
 def writer(path: str) -> Write:
@@ -339,12 +335,17 @@ def conformance(
         failed=failed,
         command=f"faultinject {layout.command_again(click.get_current_context())}",
     )
+    compared = [] if old is None else pairs(old, new)
+    since = [] if old is None else list(changes(old, new))
+    unchanged = bool(compared) and complete and not since and not failed
     # The files come before the output: its reader may leave, as `head` does.
     for write in writers:
         write(results, new)
     with layout.readers_may_leave():
         if as_json:
             layout.print_json(new)
+        elif old is not None and unchanged and not verbose:
+            click.echo(f"Since {old.made} nothing changed: {quoted(conclusion(results).sentence)}")
         elif len(results) == 1:
             verdict.show(results[0].run.judgement, verbose=verbose)
         else:
@@ -360,9 +361,11 @@ def conformance(
         return 1 if whole else 2
     if old is None:
         return conclusion(results).exit_code
-    if not pairs(old, new):
+    if not compared:
         raise _not_compared([result.client for result in new.clients], old, str(compare))
-    if show_changes(old, new, quiet=as_json, strict=strict):
+    if not as_json and (verbose or not unchanged):
+        show_changes(since, old.made)
+    if any(change.worse and (strict or change.after == FAIL) for change in since):
         return 1
     codes = [client.run.judgement.conclusion.exit_code for client in results]
     return max((code for code in codes if code != 1), default=0)

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import logging
 import os
-import pkgutil
 import signal
 import sys
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
@@ -32,7 +30,8 @@ from faultinject.injector.injector import Injector
 from faultinject.journal.outcome import Outcome
 from faultinject.rules.environment import Environment
 from faultinject.rules.scenario import Scenario
-from faultinject.rules.values import nearest, visible
+from faultinject.rules.values import visible
+from faultinject.server import user_code
 from faultinject.server.bounds import Limits
 from faultinject.server.certificates import Certificate, certificate
 from faultinject.server.connections import OURS, url_of
@@ -273,33 +272,13 @@ def load_app(address: str) -> tuple[Any, str]:
     module, _, path = address.partition(":")
     if not all(word.isidentifier() for word in (*module.split("."), *path.split("."))):
         raise ConfigurationError(f"{address!r} is not MODULE:APP, such as shop.web:app")
-    sys.path.insert(0, "")
-    try:
-        app = pkgutil.resolve_name(address)
-    except Exception as error:
-        raise ConfigurationError(_failure(address, error)) from None
+    app = user_code.load(address)
     if not callable(app):
         raise ConfigurationError(f"{address} is no app: it is of type {type(app).__name__}")
     try:
         return app, interface_of(app, address, advice="name the app that it makes")
     except TypeError as error:
         raise ConfigurationError(str(error)) from None
-
-
-def _failure(address: str, error: Exception) -> str:
-    """The reason why the app could not be imported, with file and line of the user's code."""
-    if isinstance(error, SyntaxError):
-        return f"{address} cannot be imported: {error.filename}:{error.lineno}: {error.msg}"
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if not ("importlib" in frame.filename or frame.filename == pkgutil.__file__)
-    ]
-    place = f"{frames[-1].filename}:{frames[-1].lineno}: " if frames[1:] else ""
-    text = " ".join(str(error).split())
-    if isinstance(error, AttributeError) and error.name and not place:
-        text += nearest(error.name, dir(error.obj))
-    return f"{address} cannot be imported: {place}{type(error).__name__}{f': {text}' if text else ''}"
 
 
 def serve(*, app: str | None, vendor: str | None, **options: Any) -> int:

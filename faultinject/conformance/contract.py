@@ -15,7 +15,9 @@ from typing import Any, TextIO
 
 from faultinject.conformance import plan
 from faultinject.conformance.plan import PlannedCall
+from faultinject.exceptions import ConfigurationError
 from faultinject.journal.call_window import text_of
+from faultinject.server.user_code import load
 
 # Takes an endpoint and a bucket; returns an object with `close` and some of the methods `put`, `get`, `post` and
 # `complete`, each of which takes a key; `complete` may also take `etag`.
@@ -79,14 +81,22 @@ def main() -> None:
     The argument is an address such as `shop.storage:Client`. A user's own factory is also found in the current
     folder, and keeps its logs and the user's settings.
     """
-    if sys.argv[1].startswith(DRIVERS):
+    address = sys.argv[1]
+    answers, sys.stdout = sys.stdout, sys.stderr  # what an SDK prints must not become a line of the contract
+    if address.startswith(DRIVERS):
         forget_aws_settings()
         logging.disable()  # the SDKs log each of hundreds of failures
         warnings.simplefilter("ignore")  # their source may cause warnings
+        serve(resolve_name(address), sys.stdin, answers)
+        return
+    try:
+        factory = load(address)
+        if not callable(factory):
+            raise ConfigurationError(f"{address} is no factory: it is of type {type(factory).__name__}")
+    except ConfigurationError as error:
+        answers.write(json.dumps({"ready": False, "error": str(error)}) + "\n")
     else:
-        sys.path.insert(0, "")
-    answers, sys.stdout = sys.stdout, sys.stderr  # what an SDK prints must not become a line of the contract
-    serve(resolve_name(sys.argv[1]), sys.stdin, answers)
+        serve(factory, sys.stdin, answers)
 
 
 def forget_aws_settings() -> None:

@@ -30,7 +30,11 @@ version:
 
     {"ready": true, "kinds": ["get", "put", "post", "complete"], "client": "acme-storage 2.1"}
 
-After that, faultinject writes a line for each call at the moment when the call must begin. Other calls may still be
+A command that cannot make a client writes the reason instead:
+
+    {"ready": false, "error": "no region"}
+
+After "ready", faultinject writes a line for each call at the moment when the call must begin. Other calls may still be
 running then:
 
     {"key": "throttled-003", "do": "put", "client": "throttled"}
@@ -248,6 +252,10 @@ class Process:
             return False
         if not isinstance(event, dict):
             return False
+        if event.get("ready") is False and isinstance(event.get("error"), str):
+            self.failure = _line(event["error"])
+            self._ready.set()
+            return True
         if event.get("ready") is True:
             kinds, title = event.get("kinds", [*plan.KINDS]), event.get("client")
             if not isinstance(kinds, list) or not isinstance(title, str | None):

@@ -113,6 +113,8 @@ def find(client: str, vendor: str) -> Sdk:
     except ValueError as error:  # a quote that is not closed
         raise ConfigurationError(f"--client: {client!r} is not a command: {error}") from None
     if not words or shutil.which(words[0]) is None:
-        hint = nearest(client, SDKS) or f"; SDKs are {', '.join(SDKS)}"
+        own = ":".join(client.rsplit(".", 1))
+        hint = nearest(client, [*SDKS, *([own] if FACTORY.fullmatch(own) else [])])
+        hint = hint or f"; SDKs are {', '.join(SDKS)}"
         raise ConfigurationError(f"--client: {client!r} is not an SDK, a MODULE:FACTORY or a command{hint}")
     return Sdk(client, client, vendor, tuple(words), aws=vendor == AWS)

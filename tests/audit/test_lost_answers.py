@@ -92,7 +92,7 @@ TABLE = rows(
     to(PASS, lost(3, 0.1, kind=GAVE_ERROR), lost(3, 0.1, kind=FINE | {"left": True}, at=9), n=6),
     to(PASS, lost(5, returned=True), n=5, says="the callers of 5 of 5 lost writes heard the truth"),
     # A refusal that is told as success without a look may have been for another client's write.
-    to(INCONCLUSIVE, lost(3, 0.1, last=REFUSED, guarded=True, returned=True), lost(2, returned=True, at=9), n=3, says=f"whose write a refusal was for, {AGAIN}"),
+    to(INCONCLUSIVE, lost(3, 0.1, last=REFUSED, guarded=True, returned=True), lost(2, returned=True, at=9), n=3, says=f"for 3 of 5 lost writes the journal does not show whose write a refusal was for, {AGAIN} To decide, run `faultinject explore`"),
     to(PASS, lost(3, 0.1, method="DELETE")),
     # The loser of a race is let go of.
     to(PASS, calls(3, -0.5, kind=FINE, last=FINE | {"left": True}, every=[{"took": 1.0}])),

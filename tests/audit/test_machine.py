@@ -74,7 +74,7 @@ STARVED = [
         "backoff",
         *(
             to(INCONCLUSIVE, ALONE, calls(30, 0.3, 0.3, at=10.0, apart=2.0), fast=None, **late_by(late), says=says)
-            for late, says in ((0.0, " Repeat the whole plan, without `--phase` and with every kind of call, on an idle machine"), (0.1, " Repeat it on an idle machine."))
+            for late, says in ((0.0, " Leave out `--phase`, make every kind of call, raise `--deadline` if calls had not ended, and use an idle machine;"), (0.1, " Repeat it on an idle machine."))
         ),
     ),
     # What is added to each wait hides how they grow.

@@ -135,6 +135,26 @@ def test_a_short_text():
     assert middle
 
 
+def test_a_service_that_documents_no_such_error_is_always_named():
+    """A short text does not ask for more of what the service cannot give."""
+    found = judgement(
+        finding("retries", PASS),
+        finding(
+            "error in 200",
+            INCONCLUSIVE,
+            "Acme documents no error in an answer of 200",
+            0,
+            action="Judge another.",
+        ),
+        finding("overlap", INCONCLUSIVE, "no slow requests", 0, action="Delay some answers."),
+    )
+    undecided = render(found, verbose=False).partition("? not decided:\n")[2].split("\n\n")[0]
+    assert [line.strip() for line in undecided.splitlines()] == [
+        "error in 200: Acme documents no error in an answer of 200. Judge another.",
+        "overlap: nothing of the kind was seen. Add -v to see what each check needs.",
+    ]
+
+
 def test_a_journal_without_faults_says_so():
     """If nothing was judged, no report looks like a success."""
     idle = judgement(finding("gives up", INCONCLUSIVE, "no call failed", 0), made=[])

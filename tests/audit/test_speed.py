@@ -135,8 +135,8 @@ test_verdict = each_holds(
 
 
 PLAN = (
-    "Repeat the whole plan, without `--phase` and with every kind of call, on an idle machine; raise `--deadline` if"
-    " calls had not ended."
+    "Leave out `--phase`, make every kind of call, raise `--deadline` if calls had not ended, and use an idle machine;"
+    " if all that was so, the plan does not decide it for this client."
 )
 SERVER_ERRORS = {"kind": INTERNAL, "apart": 5.0}
 

@@ -121,13 +121,17 @@ def test_what_is_said(run, words, code, says):
     ],
 )
 def test_what_changed(run, tmp_path, name, phases, same, worse):
-    """Only what is worse than before fails; without a change it says so."""
+    """Only what is worse than before fails; without a change one line says so."""
     words = ("conformance", "--client", f"{name}_client:Client", *phases)
-    run(*words, "-o", "old.json")
+    whole = run(*words, "-o", "old.json")[1]
     again = (*words, "--compare", "old.json")
-    code, out, _ = run(*again)
-    assert (code, out.splitlines()[-1]) == (same, "  nothing changed")
     old = json.loads((tmp_path / "old.json").read_bytes())
+    made = f"Since {old['made']}"
+    code, out, _ = run(*again)
+    [line] = out.splitlines()
+    assert (code, line.startswith(f"{made} nothing changed: {whole.split(':')[0]}: ")) == (same, True), out
+    code, out, _ = run(*again, "-v")
+    assert (code, out.splitlines()[-1]) == (same, f"{made}: nothing changed")
     for each in old["clients"][0]["report"]["findings"]:
         each["verdict"] = "PASS" if each["verdict"] in ("WARN", "FAIL") else each["verdict"]
     (tmp_path / "old.json").write_text(json.dumps(old))
@@ -335,6 +339,47 @@ def test_the_factory_of_the_documentation(run, tmp_path):
     [client] = json.loads(run("conformance", "--client", "storage:Client", *plan)[1])["clients"]
     found = (client["version"], client["failure"], verdicts(client)["permanent"])
     assert found == ("acme-storage 2.1", None, "PASS")
+
+
+NOT_IMPORTED = "{} cannot be imported: {}"
+NO_CLIENT = "--client: {!r} is not an SDK, a MODULE:FACTORY or a command; did you mean {}?"
+
+
+@pytest.mark.parametrize(
+    ("client", "message"),
+    [
+        ("god_client:Client", "ModuleNotFoundError: No module named 'god_client'; did you mean good_client?"),
+        ("shop.storge:Client", "ModuleNotFoundError: No module named 'shop.storge'; did you mean shop.storage?"),
+        ("shp.storage:Client", "ModuleNotFoundError: No module named 'shp'; did you mean shop?"),
+        (
+            "good_client.py:Client",
+            "ModuleNotFoundError: No module named 'good_client.py'; 'good_client' is not a package;"
+            " did you mean good_client?",
+        ),
+        (
+            "good_client:client",
+            "AttributeError: module 'good_client' has no attribute 'client'; did you mean Client?",
+        ),
+        (
+            "good_client:Client.gt",
+            "AttributeError: type object 'Client' has no attribute 'gt'; did you mean get?",
+        ),
+        ("shop.storage:Client", "{here}/shop/storage.py:1: ModuleNotFoundError: No module named 'acme'"),
+        ("shop.syntax:Client", "{here}/shop/syntax.py:1: invalid syntax"),
+        ("bad_client:Client.attempts", "bad_client:Client.attempts is no factory: it is of type int"),
+        ("good_client.Client", NO_CLIENT.format("good_client.Client", "good_client:Client")),
+        ("shop.storage.Client", NO_CLIENT.format("shop.storage.Client", "shop.storage:Client")),
+    ],
+)  # fmt: skip
+def test_a_client_that_is_none(refused, tmp_path, client, message):
+    """A wrong module or factory is one sentence, with the nearest right one, and no traceback."""
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "__init__.py").touch()
+    (tmp_path / "shop" / "storage.py").write_text("import acme\n")
+    (tmp_path / "shop" / "syntax.py").write_text("def (\n")
+    whole = message if client in message else NOT_IMPORTED.format(client, message)
+    told = refused("conformance", "--client", client, "--phase", "denied")
+    assert told == f"faultinject: {whole.format(here=tmp_path)}\n"
 
 
 @pytest.mark.slow

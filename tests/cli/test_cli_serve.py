@@ -506,6 +506,10 @@ def test_an_app_that_does_not_start(here, start):
         ),
         ("nothing:app", "nothing:app cannot be imported: ModuleNotFoundError: No module named 'nothing'"),
         (
+            "shp:app",
+            "shp:app cannot be imported: ModuleNotFoundError: No module named 'shp'; did you mean shop?",
+        ),
+        (
             "shop.web:app",
             "shop.web:app cannot be imported: ModuleNotFoundError: No module named 'shop.web'; 'shop' is not a package",
         ),

@@ -119,6 +119,14 @@ exit status 2
 ENDED = "ended with exit code 1 before it was ready: {}; `faultinject "
 
 
+def test_a_command_says_why_it_makes_no_client(program):
+    """Its reason is the whole message."""
+    text = HEAD + "say(ready=False, error='no region')\nsys.stdin.read()"
+    with pytest.raises(ConfigurationError) as caught:
+        run(program(text), name="broken", phases=short("cal"))
+    assert str(caught.value) == "no region"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -140,6 +148,7 @@ ENDED = "ended with exit code 1 before it was ready: {}; `faultinject "
         slowly(HEAD + "say(ready=True, kinds=5)\nsys.stdin.read()", "wrote '{\"ready\": true, \"kinds\": 5}', which is no line of the contract"),
         slowly(HEAD + "say(ready=True, client=5)\nsys.stdin.read()", "wrote '{\"ready\": true, \"client\": 5}', which is no line of the contract"),
         slowly(HEAD + "say(ready=True, kinds=['get', 'fly'])\nsys.stdin.read()", "can do 'fly', which is not one of get, put, post, complete;"),
+        slowly(HEAD + "say(ready=False)\nsys.stdin.read()", "wrote '{\"ready\": false}', which is no line of the contract"),
         slowly(HEAD + "say(ready=True, kinds=[])\nsys.stdin.read()", "can do none of get, put, post, complete; `faultinject conformance"),
         slowly(HEAD + "print('[' * 60000, flush=True)\nsys.stdin.read()", "wrote '[[["),
         slowly(HEAD + "say(key='cal-001', ok=True)\nsys.stdin.read()", "answered 'cal-001', a call that was not running"),

@@ -42,10 +42,12 @@ from faultinject.audit.checks.questions import (
 from faultinject.audit.checks.words import (
     DRIVE_IT,
     NAME_THEM,
+    NONE_DOCUMENTED,
     READ_BODY,
     REWIND,
     SEND_KEY,
     SEND_PRECONDITION,
+    Setting,
     counted,
 )
 from faultinject.audit.documents import AWS_SDKS, CLOUD_STORAGE, LOST_RETRIES, EvidenceKind, rfc
@@ -487,8 +489,13 @@ def lost_answer(evidence: Evidence) -> Iterator[Finding]:
     if unclear := [reaction_.call for reaction_ in reactions if reaction_.answer == UNCLEAR]:
         yield unknown(
             len(unclear),
-            f"for {len(unclear)} of {n} lost writes the journal does not show what the client"
-            " reported to its caller, whose write a refusal was for, or why it wrote the object again",
+            f"for {len(unclear)} of {n} lost writes the journal does not show "
+            + (
+                "what the client reported to its caller, "
+                if any(call.returned is None for call in unclear)
+                else ""
+            )
+            + "whose write a refusal was for, or why it wrote the object again",
             unclear,
             action=NAME_THEM
             if any(call.window is None for call in unclear)
@@ -556,13 +563,30 @@ def _is_told(call: Call, evidence: Evidence) -> bool:
     return not evidence.driven and (call.name is not None or call.returned is not None)
 
 
-def _hidden_by(evidence: Evidence) -> str:
-    """Find an error that the vendor documents inside of a 200; if there is none, one of S3."""
+def _few_hidden(n: int, hidden: Sequence[Call], evidence: Evidence) -> Finding:
+    """Say that too few answers had an error in them, or that the service documents none."""
     from faultinject import vendors
 
-    attempts = (attempt for call in evidence.calls for attempt in call.attempts)
-    seen = next((vendors.get(attempt.documented.vendor) for attempt in attempts if attempt.documented), None)
-    return f"{seen.id if seen and seen.errors_in_200 and seen.has('InternalError') else 's3'}:InternalError"
+    seen = next(
+        (vendors.get(request.documented.vendor) for request in evidence.requests if request.documented),
+        vendors.get("s3"),
+    )
+    return (
+        unknown(
+            n,
+            f"{seen.title} {NONE_DOCUMENTED}",
+            action=Setting("Judge a client of a service that documents one, for example s3."),
+        )
+        if evidence.driven and not seen.errors_in_200
+        else too_few(
+            n,
+            FEWEST,
+            "answer of 200 with an error in it",
+            hidden,
+            action=f"Send more, for example {seen.id if seen.errors_in_200 and seen.has('InternalError') else 's3'}"
+            ":InternalError,status=200,times=1,per=call.",
+        )
+    )
 
 
 @check(
@@ -576,7 +600,8 @@ def error_in_200(evidence: Evidence) -> Finding:
 
     The check judges calls that got a 200 whose body is an error. FAIL: the caller got success, as a test or a driver
     says. WARN: there was no retry, and nothing says what the caller got. PASS: there was a retry, or the caller got an
-    error. A repeat under another id of the SDK counts as a retry.
+    error. A repeat under another id of the SDK counts as a retry. Not every service documents such errors: with a plan
+    for one that documents none, such as MinIO, the check says so.
     """
     hidden = [call for call in evidence.calls if any(attempt.kind == "hidden" for attempt in call.attempts)]
     n = len(hidden)
@@ -584,13 +609,7 @@ def error_in_200(evidence: Evidence) -> Finding:
     swallowed = [call for call in last if call.returned]
     silent = [call for call in last if call.returned is None]
     if n < FEWEST and not any(_is_told(call, evidence) for call in swallowed):
-        return too_few(
-            n,
-            FEWEST,
-            "answer of 200 with an error in it",
-            hidden,
-            action=f"Send more, for example {_hidden_by(evidence)},status=200,times=1,per=call.",
-        )
+        return _few_hidden(n, hidden, evidence)
     if swallowed:
         return failed(
             n,

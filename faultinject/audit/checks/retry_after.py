@@ -139,7 +139,8 @@ def _one_form(evidence: Evidence, form: str, waits: Sequence[Wait]) -> Finding:
     if len(usual) < FEWEST:
         return unknown(
             n,
-            f"{form}: 0 of {n} retried too early, perhaps not because of Retry-After",
+            f"{form}: 0 of {n} retried too early, perhaps not because of Retry-After: too few such failures"
+            " came without it",
             calls,
             form,
             action=FAIL_WITHOUT,

@@ -25,14 +25,15 @@ SEND_KEY = (
     " before you retry."
 )
 SEND_PRECONDITION = (
-    "Send a precondition with such a request if the service has one, and remove what a repeat has"
-    " left behind."
+    "Send a precondition with such a request if the service has one, and remove what a repeat has left"
+    " behind: SDKs repeat a lost CreateMultipartUpload by themselves, and the first upload stays open"
+    " until a lifecycle rule of the bucket removes it."
 )
 READ_BODY = "Look for an error in the body of a 200 before you report success."
 """Advice if a retry changes the data."""
 WHOLE_PLAN = (
-    "Repeat the whole plan, without `--phase` and with every kind of call, on an idle machine; raise"
-    " `--deadline` if calls had not ended."
+    "Leave out `--phase`, make every kind of call, raise `--deadline` if calls had not ended, and use an"
+    " idle machine; if all that was so, the plan does not decide it for this client."
 )
 """The advice if a plan made the calls, and they were too few or too close together."""
 NO_BREAKER = Setting(
@@ -43,6 +44,8 @@ FEWER = "Run fewer calls at once."
 IDLE = Setting("Repeat it on an idle machine.")
 REAL_TIME = Setting("Leave out `--speed`.")
 MORE_FAILURES = "Let more calls fail, for example http:503."
+NONE_DOCUMENTED = "documents no error in an answer of 200"
+"""The end of a message on a service; a report always has it, although nothing was seen."""
 NO_OUTAGE = "Not enough data: no outage of 100 calls by one client"
 CAUSE_OUTAGE = "Run `faultinject conformance`, which causes an outage."
 """Advice if there is too little to judge."""

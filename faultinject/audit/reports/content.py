@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from typing import NamedTuple
 
-from faultinject.audit.checks.words import counted, seconds
+from faultinject.audit.checks.words import NONE_DOCUMENTED, counted, seconds
 from faultinject.audit.conclusion import LEFT_OUT, faults_not_given, why_undecided
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN, Finding, standing
 from faultinject.audit.judging import NO_FAULT, Judgement
@@ -149,11 +149,13 @@ def undecided(findings: Sequence[Finding], *, every: bool = True) -> list[str]:
 
     Args:
         findings: of any verdict.
-        every: whether each check that saw nothing has its own reason.
+        every: whether each check that saw nothing has its own reason; one that cannot see more always has.
     """
     reasons = grouped(
         (finding for finding in findings if finding.verdict == INCONCLUSIVE),
-        lambda finding: why_undecided(finding) if every or finding.n else NOT_SEEN,
+        lambda finding: (
+            why_undecided(finding) if every or finding.n or NONE_DOCUMENTED in finding.message else NOT_SEEN
+        ),
     )
     return [
         f"{names(undecided_findings, INCONCLUSIVE)}: {quoted(why)}"

@@ -215,6 +215,19 @@ class FinishedRun(PlannedRun):
         rules = self.scenario.rules
         return rules * len(self.points) if len(rules) == 1 else rules
 
+    def request_at(self, number: int) -> Outcome:
+        """The request of this run that got the fault of a point; the recorded one if none did.
+
+        The recorded run may have given the same request another id.
+
+        Args:
+            number: the place of the point among `points`.
+        """
+        one_rule = len(self.names) == 1
+        name = self.names[0 if one_rule else number]
+        hit = [outcome for outcome in self.outcomes if outcome.injected and outcome.rule == name]
+        return next(iter(hit[number if one_rule else 0 :]), self.points[number].outcome)
+
     @property
     def size(self) -> tuple[int, int]:
         """A sort key: a smaller run is easier to understand."""

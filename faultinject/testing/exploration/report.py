@@ -34,7 +34,10 @@ ACTIONS = {
     judge.SAME_BYTES: REWIND,
     judge.ERROR_IN_200: READ_BODY,
     judge.NON_IDEMPOTENT_RETRY: SEND_KEY,
-    judge.OPEN_UPLOADS: "Abort an upload that fails, and let a lifecycle rule of the bucket remove the rest.",
+    judge.OPEN_UPLOADS: (
+        "Abort an upload that fails, and let a lifecycle rule of the bucket remove the rest:"
+        " SDKs repeat a lost CreateMultipartUpload by themselves."
+    ),
     judge.MIXED_VERSIONS: (
         "Send the first answer's ETag as If-Match or If-Range with each further part,"
         " and compare the checksum and the Content-Range of an answer."
@@ -330,7 +333,7 @@ def group_lines(group: Sequence[FinishedRun], sweep: Sweep) -> Iterator[str]:
     yield quoted(run.failure)
     for number, (point, rule) in enumerate(zip(run.points, run.rules, strict=True)):
         word = "when" if number == 0 else "and"
-        where = f"request {point.number} ({quoted(point.name)})"
+        where = f"request {point.number} ({quoted(name_of(run.request_at(number)))})"
         if sweep.run.kills and run.first is None:
             yield f"  at {where} the program was to be killed, and failed before"
             break

@@ -5,6 +5,7 @@ import re
 from contextlib import suppress
 from textwrap import dedent
 from types import SimpleNamespace
+from uuid import uuid4
 
 from werkzeug.test import Client
 
@@ -111,6 +112,23 @@ def test_two_faults():
         '  replay: @pytest.mark.faultinject("http:503,method=PUT,path=/b/k,times=1,delay=1ms",'
         ' "http:500,method=PUT,path=/b/k,skip=1,times=1")',
     ]
+
+
+@each_row(("depth", "again"), [(1, []), (2, ["and request 2"])])
+def test_the_report_names_the_requests_of_the_run_that_failed(depth, again):
+    """No id is of the run that was recorded, in which the same request had another one."""
+
+    def code():
+        key = f"/x-1250000000/{uuid4()}"
+        assert any(send("PUT", key) == 200 for _ in range(depth)), key
+
+    _, error = exploring(code, "http:503", depth=depth)
+    failure, *lines = str(error).splitlines()[2:]
+    key = failure.removeprefix("AssertionError: ")
+    assert [line.partition(" gets: ")[0].strip() for line in lines if " gets: " in line] == [
+        f"{word} (PutObject {key})" for word in ("when request 1", *again)
+    ]
+    assert f"PutObject  503 PUT {key}  <- http:503" in str(error)
 
 
 @each_row(

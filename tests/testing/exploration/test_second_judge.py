@@ -1,6 +1,7 @@
 """The second judge: the requests of a run, where the code under test asserts nothing."""
 
 import contextlib
+import json
 import re
 import uuid
 
@@ -134,6 +135,20 @@ def seeing(react, data=b""):
     return lambda: b"<Error>" in client.put("/b/to", data=data).data and react()
 
 
+def moving(*, stops):
+    """Code that moves an object, looks at it unless it stops, and raises if the copy failed."""
+
+    def code():
+        failed = b"<Error>" in client.put("/b/to").data
+        send("DELETE", "/b/from")
+        if not (failed and stops):
+            send("HEAD", "/b/to")
+        if failed:
+            raise OSError("it is not there")
+
+    return code
+
+
 def new(_):
     return uuid.uuid4().hex.encode()
 
@@ -198,6 +213,9 @@ TWICE = (
         (seeing(lambda: send("PUT", "/b/to")), [HIDDEN], {}, [], []),
         (seeing(lambda: send("DELETE", "/b/to"), b"meow"), [HIDDEN], {}, [], []),
         (writes(("PUT", "/b/to", None), ("DELETE", "/b/to", None)), [f"{HIDDEN},method=PUT"], {}, [], ["no retry followed"]),
+        # An error that ends the run later, and is allowed, does not excuse code that made all its requests nevertheless.
+        (moving(stops=False), [f"{HIDDEN},method=PUT"], {"allow": OSError}, [], ["error in 200: request 1 got 200 InternalError, an error in spite of its status, and no retry followed"]),
+        (moving(stops=True), [f"{HIDDEN},method=PUT"], {"allow": OSError}, [], []),
         # A lost beat and the next one are no retry; one more than without faults is.
         (lambda: [call("POST", "/beats", attempts=1, data=b"beat") for _ in range(3)], [LOST], {}, [], []),
         (lambda: [call("POST", "/beats", attempts=2, data=b"beat") for _ in range(3)], [LOST], {}, [], ["non-idempotent retry"]),
@@ -282,6 +300,21 @@ def test_a_call_that_the_test_names(code, fault, said, error):
 
     exploration, failed = exploring_runs(named, fault)
     assert (bool(re.search(said, str(failed))), warnings(exploration)) == (not error, [])
+
+
+@each_row(("error", "failures"), [(True, 0), (False, 1)])
+def test_a_later_error_does_not_excuse_a_named_call(error, failures):
+    """A false success stays wrong if the run then ends with an error that is allowed."""
+
+    def named(faults):
+        with contextlib.suppress(OSError), faults.call("job"):
+            copies(error=error)
+        if faults.injected:
+            raise KeyError("it is not there")
+
+    exploration, _ = exploring_runs(named, HIDDEN, allow=KeyError)
+    found = json.loads(exploration.to_json())
+    assert (found["failed"], found["gave_up"]) == (failures, 1 - failures)
 
 
 @pytest.mark.parametrize(
