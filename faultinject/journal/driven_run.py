@@ -1,8 +1,8 @@
 """The line about a driver's calls and their results, at the end of the journal of its run.
 
-A driver is the program that makes the calls of `faultinject conformance`. The line has `"driven"`. Of a request's
-fields it has `v`, `time`, `arrived` and `pid`; the others are null, so a search for requests does not find it. Errors
-are numbered by kind; their texts are left out, as they may hold secrets.
+A driver is the program that makes the calls of `faultinject conformance`. The line has `"driven"`, and the fields `v`,
+`time`, `arrived` and `pid` of a request. The others are null, so a search for requests does not find it. Errors are
+numbered by kind; their texts are left out, as they may hold secrets.
 """
 
 from __future__ import annotations
