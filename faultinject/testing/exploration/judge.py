@@ -76,8 +76,8 @@ NAME = 8
 A shorter key may be any word.
 """
 COMPARE = (
-    "Compare the checksum of an answer, and raise an error; a test that catches the error makes the call inside"
-    " `with faults.call():`."
+    "Compare the bytes of an answer with its checksum, and raise an error if they differ; a test that catches the error"
+    " makes the call inside `with faults.call():`."
 )
 """The advice about wrong bytes of a whole object."""
 DOUBLED = (WRITTEN_TWICE, LEFT_BEHIND)
