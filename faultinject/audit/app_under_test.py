@@ -18,7 +18,7 @@ APP_UNDER_TEST = "app under test"
 
 
 def asked_of_app(attempts: Sequence[Attempt]) -> list[Attempt]:
-    """Find the requests of tests to the app under test, which no client made.
+    """Find the requests that tests themselves made to the app under test, without a client.
 
     A place is the app under test if none of the test's requests to it got a fault, and if, in some test, it refused
     a request during which a request to another place got a fault.
@@ -65,9 +65,9 @@ def refusals(asked: Sequence[Attempt], windows: Collection[CallWindow]) -> list[
 
 
 def places_of_app(requests: Sequence[Outcome]) -> set[Hashable]:
-    """Find the places of the app under test: meanwhile another client asked elsewhere.
+    """Find the places of the app under test, by its requests to other places meanwhile.
 
-    Requests there are not signed with an access key, as those of a storage's SDK are.
+    Requests that are signed with an access key are left out: an SDK sends them to a storage.
 
     Args:
         requests: in order of arrival.
@@ -99,7 +99,7 @@ def is_below(inner: Outcome, request: Outcome) -> bool:
 
 
 def without_operations(requests: Sequence[Outcome], places: Collection[Hashable]) -> list[Outcome]:
-    """The requests, of which those to the app under test are no operations of a storage."""
+    """Return the requests, of which those to the app under test get no operation of a storage."""
     return [
         structs.replace(request, operation=None) if _place(request) in places else request
         for request in requests
@@ -111,7 +111,7 @@ def _test(attempt: Attempt) -> Hashable:
 
 
 def _place(attempt: Outcome) -> tuple[str, str, str]:
-    """The host of a request, and its client: app and test may use the same library."""
+    """The host, client and first segment of a request; app and test may have the same client."""
     return attempt.host, client_of(attempt.user_agent), attempt.path.lstrip("/").partition("/")[0]
 
 

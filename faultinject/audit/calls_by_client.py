@@ -233,10 +233,11 @@ def _keeps_bytes(calls: Sequence[Call]) -> bool:
 def _copies(calls: Sequence[Call]) -> dict[str, Copies]:
     """Find, by method, the copies that a client sends of two unanswered requests or more.
 
-    If more than a fingerprint separates the calls, a request of another call is not a copy. A client that times out
-    leaves before it retries, so that retry is not a copy; a client that gets its answer from a copy leaves after it.
-    A server notices late that a client has left. So if at least as many requests came again after the server noticed
-    it as before, those before were retries after time-outs, too, and not copies.
+    A copy is an equal request that is sent before the answer. Only calls that a fingerprint alone separates can have
+    copies in one another. A client that times out leaves before it retries, so that retry is not a copy; a client that
+    gets its answer from a copy leaves after it. A server may notice late that a client has left. A request that came
+    again before the server noticed that is a retry after a time-out, too, and not a copy, if at least as many requests
+    came again after their server had noticed it.
     """
     copied: dict[str, list[Sequence[Attempt]]] = {}
     timed_out: Counter[str] = Counter()

@@ -74,7 +74,7 @@ class Conclusion(NamedTuple):
 
     @property
     def exit_code(self) -> int:
-        """The exit code: 0, 1 for a failure, 3 if nothing was judged or not what is required."""
+        """The exit code: 1 for a failure; 3 if nothing, or not all required, was judged; else 0."""
         return CODES.get(self.result, 0)
 
 

@@ -30,8 +30,8 @@ class Document(Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         name: Its name.
-        binds: Whom it binds: everybody, a vendor's clients, the client whose promise it is, or nobody, as advice
-            does.
+        binds: Whom it binds: everybody, a vendor's clients, the client that has promised it, or nobody if it is
+            advice.
         address: Its address; null: it has none.
         vendor: The vendor whose clients it binds: `aws`, `azure`, `cos`; null: none.
     """

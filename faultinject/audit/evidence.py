@@ -249,7 +249,7 @@ class Evidence:
     def held_back(self, call: Call, *, alike: bool = True) -> bool:
         """Whether a circuit breaker opened within the client's first wait, and so ended the call.
 
-        If no call of that name failed without a request, the errors of other names' callers show the breaker.
+        If no breaker is known for calls of that name, a breaker counts that gave callers of other names the same error.
 
         Args:
             call: the call.
@@ -267,7 +267,7 @@ class Evidence:
         return not call.retries and any(moment <= failed + waits for moment in opened[place : place + 1])
 
     def may_be_held_back(self, call: Call) -> bool:
-        """Whether a circuit breaker may have ended a call, if calls without requests are unknown.
+        """Whether a circuit breaker may have ended a call, if no call without a request shows it.
 
         A breaker may have opened if the client's last five or more requests had failed by the end of its first wait
         or of the call, and no request came in the next 5 s. A request right after the failure shows instead that the

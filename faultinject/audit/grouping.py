@@ -426,7 +426,7 @@ class ByFingerprint:
         return used and is_resent(before, after, AT_ONCE)
 
     def _with_other_bytes(self, request: AttemptInContext, failed: Sequence[OpenCall]) -> OpenCall | None:
-        """The only failed call, if a request with other bytes goes on with it.
+        """Find the failed call that a request with other bytes retries, if there is only one.
 
         By fingerprint alone, the request must send fewer bytes: of a body that was read and not rewound, only the rest
         is sent.
@@ -659,7 +659,7 @@ def _link_ids(calls: Sequence[OpenCall]) -> None:
 
 
 def _are_of_two_windows(one: Sequence[CallWindow], other: Sequence[CallWindow]) -> bool:
-    """Whether the two have no window in common, so that no one call, test or run made both.
+    """Whether two calls have no window in common, and so come from two calls, tests or runs.
 
     A window with a key may hold requests at any time, so such windows do not show it.
     """
@@ -723,7 +723,7 @@ def _closed(
         call: the call.
         until: the time at which the journal was read.
         longest: the longest wait of each client.
-        last_of: the last call in each call window; the window's result is that call's.
+        last_of: the last call in each call window, to which the window's result belongs.
     """
     windows = call.windows
     wait = longest.get(client_of(call.first.user_agent))

@@ -337,7 +337,7 @@ def _findings(
 
 
 def _failed_after(calls: Sequence[Call]) -> dict[str, int]:
-    """Count the calls that failed for good, by their last fault: those before it were retried.
+    """Count the calls that failed for good, by their last fault; earlier faults were retried.
 
     Their last answer is a failure, or their caller got an error. A call is not counted if a changed request, or one
     under another id, may be its retry, if its caller got a result, or if a copy at the same time succeeded. Each

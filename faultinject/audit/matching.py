@@ -89,11 +89,11 @@ def marked(attempt: Attempt) -> bool | None:
 
 
 def resumes(part: str | None, after: str | None, came: int | None = None) -> bool:
-    """Whether a request for `part` goes on where `after` broke off; `after` None: the whole.
+    """Whether a request for one part of a body goes on where another part broke off.
 
     Args:
-        part: the part.
-        after: the other one.
+        part: the requested part.
+        after: the part that broke off; None: the whole body.
         came: the bytes of the whole body that had come when it broke off, or None. A range that begins exactly at that
             byte may end before the body does.
 

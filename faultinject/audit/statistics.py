@@ -12,7 +12,7 @@ Thing = TypeVar("Thing")
 Key = TypeVar("Key", bound=Hashable)
 
 FEWEST = 3
-"""The number of cases with the same outcome that is taken for no chance."""
+"""The number of cases with the same outcome that is not taken for chance."""
 MANY = 20
 """The number of durations that shows how long most of them are."""
 
@@ -39,7 +39,9 @@ def p95(values: Sequence[float]) -> float:
 
 
 def variation(values: Sequence[float]) -> float:
-    """The standard deviation by the mean: 0 of equal values, 0.58 of an even draw, 1 of chance.
+    """The standard deviation as a share of the mean: 0 if all values are equal.
+
+    It is 0.58 for even draws from 0, and 1 for the intervals between events at random times.
 
     >>> variation([2, 2, 2]), variation([1, 3]), variation([0, 0])
     (0.0, 0.5, 0.0)

@@ -259,7 +259,8 @@ class Group:
     def doubt(self) -> float:
         """Seconds in which a client without a wait may send the next request: noise, or work.
 
-        If the noise was not measured, it is their sum; otherwise twice the p95 has room for either.
+        If the noise was not measured, it is their sum. Otherwise it is the larger one, as a measured noise is at least
+        twice the p95, which has room for both.
         """
         noise = max(self.turnaround.noise, LATE_STEPS * self.late)
         return noise + self.work if self.turnaround.p95 is None else max(noise, self.work)

@@ -30,7 +30,7 @@ from faultinject.journal.attempts import Attempt
 from faultinject.journal.driven_run import run_of
 from faultinject.journal.named_calls import read_named_calls
 from faultinject.journal.reading import Writers, read
-from faultinject.journal.sources import MOST_WITHOUT, may_be_journal, noted_lines
+from faultinject.journal.sources import MOST_BEFORE_FIRST, may_be_journal, noted_lines
 from faultinject.rules.files import open_to_write
 
 LONGEST = 10.0
@@ -307,7 +307,7 @@ def copy_input(journals: Iterable[str]) -> Iterator[BufferedReader | None]:
         while piece := sys.stdin.buffer.read(PIECE):
             has_journal_line = has_journal_line or may_be_journal(piece)
             file.write(piece)
-            if not has_journal_line and file.tell() > MOST_WITHOUT:
+            if not has_journal_line and file.tell() > MOST_BEFORE_FIRST:
                 break  # it is no journal, and may have no end
         yield cast("BufferedReader", file)
 

@@ -108,8 +108,8 @@ def find_silence(
 
     Two seconds are enough for a call that has nothing to wait for: one that sent no request, or whose last answer was
     not a failure. While another call may still be waiting for its retry, the silence must last twice the longest wait
-    seen, or ten seconds if none was seen. If every open call may be waiting, and no wait was seen, the client is not
-    said to be silent. A call whose object was replaced does not count, as some clients wait for ever for the rest of a
+    seen, or ten seconds if none was seen. If every open call may be waiting, and no wait was seen, the client does not
+    count as silent. A call whose object was replaced does not count, as some clients wait for ever for the rest of a
     cut download.
 
     Args:

@@ -1,4 +1,4 @@
-"""The plan: phases, each with a fault, and calls whose keys get this fault."""
+"""The plan: phases, each with a fault, and calls; requests for their keys get the fault."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Codes:
 
 
 SHORT = 1
-"""Seconds to which the plan cuts a wait that a service always asks for, such as MinIO's 60."""
+"""Seconds; the plan shortens a longer wait that a service always asks for (MinIO: 60)."""
 
 
 def _asks_to_wait(vendor: Vendor, row: DocumentedError) -> int:
@@ -97,7 +97,7 @@ class PlannedCall(NamedTuple):
     Attributes:
         key: the key of its object; no other call has it.
         kind: one of `KINDS`.
-        phase: the name of its phase, and of the client that makes it.
+        phase: the name of its phase; the client that makes the call has the same name.
         at: its beginning, in seconds after the calibration.
     """
 
@@ -238,7 +238,7 @@ def choose_phases(
         spread: the factor by which calls begin further apart.
     """
     hints = {"", *codes.hints, AWS_HINT} if aws else {"", *codes.hints} - {AWS_HINT}
-    # A malformed header shows nothing of a client that does not read the header.
+    # A malformed header proves nothing if the client does not read that header, so it gets Retry-After then.
     header = "{header}" if aws or codes.words["header"] != AWS_HINT else "retry-after"
     phases: list[Phase] = []
     begin = 0.0

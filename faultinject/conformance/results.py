@@ -35,6 +35,7 @@ NOTHING = 0.02
 UNSAFE = frozenset({"POST", "PATCH"})
 """The methods that are not idempotent: clients retry them less often."""
 WORDS = {"yes": "try again", "no": "do not", "unstated": "not stated"}
+"""The words for the document's advice about a retry."""
 FIRST = {
     "after-authorize": "authorize first",
     "after-refresh": "renew the token first",
@@ -377,7 +378,7 @@ class ClientResult(Struct):
         service: The vendor whose errors it got.
         seconds: The length of the run.
         deadline: The time limit of the run.
-        late: The delay of the beginning of calls: how busy the machine was.
+        late: The seconds by which calls began late, because the machine was busy.
         failure: The client's breach of the contract; null if there is none.
         numbers: The measurements.
         report: The verdict, as `faultinject report` prints it.
@@ -408,7 +409,7 @@ class ClientResult(Struct):
 
     @property
     def called(self) -> str:
-        """The name for a heading: a user's own client reports it; for an SDK it is `name`."""
+        """The name for a heading: the one that a user's own client reports; for an SDK `name`."""
         return self.version if self.is_own and self.version else self.name
 
     def worst(self, check: str) -> str | None:
@@ -626,6 +627,7 @@ def read(path: str) -> Results:
 
 
 SEVERITY = {FAIL: 2, WARN: 1}
+"""The verdicts that count as a problem; a greater number is worse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -650,10 +652,10 @@ class ResultChange:
 
 
 def pairs(old: Results, new: Results) -> dict[str, ClientResult]:
-    """The old result of each new client that has one, by the new client's name for `--client`.
+    """Find the old result of each new client; the key is the new client's name for `--client`.
 
-    A client of the user's own may have another command in another version. Then the name that it reports counts, and
-    if both results have one client alone, these two are compared.
+    The command of a user's own client may differ between the two results. Then two clients belong together if they
+    report the same name, or if each of the results has no other client.
     """
     known = {client.client: client for client in old.clients}
     compared = {client.client: known.pop(client.client) for client in new.clients if client.client in known}

@@ -19,7 +19,10 @@ ONE = (
 )
 """One character of a raw path: itself, or its UTF-8 percent-encoded."""
 ENCODED_SLASH = "(?:%2[Ff]|%252F)"
-"""The expression of `%2F` in a pattern: an encoded slash, or the text `%2F` (as `%252F`)."""
+"""The expression of `%2F` in a pattern: it matches an encoded slash, and the text `%2F`.
+
+In a raw path that text is `%252F`.
+"""
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-~/=&!@%:;,'\"<> ")
 
 

@@ -48,8 +48,8 @@ def write(scenario: Scenario, place: Place, remarks: Remarks) -> str:
         if routes:
             remarks.change(
                 rule.name,
-                "a request that the route of an earlier rule takes never gets this fault, whether or not that rule"
-                " fires",
+                "requests that match the route of an earlier rule never get this fault, even if that rule does not"
+                " fire",
             )
         rule_route: dict[str, Any] = {"name": rule.name}
         if rule.tests:

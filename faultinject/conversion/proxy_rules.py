@@ -1,7 +1,7 @@
 """Translates rules into the form that proxies share: tests of a request, a chance, a fault.
 
-Each part that the proxy cannot express is reported. Without that part the fault might hit more requests, or hit them
-more often: then the whole rule is left out. An effect that only changes the answer is left out alone.
+Each part that the proxy cannot express is reported. If the fault would come to more requests without that part, or
+more often, the whole rule is left out. An effect that only changes the answer is left out alone.
 """
 
 from __future__ import annotations
@@ -182,24 +182,26 @@ class _Translation:
         """The rule in the form that proxies share."""
         rule, title = self.rule, self.capabilities.title
         if self.fault not in self.capabilities.faults:
-            self.leave(rule.fault, f"{title} cannot do it")
+            self.leave_rule_out(rule.fault, f"{title} cannot do it")
         for key in DECIDING:
             if key in rule.options and rule.value(key) != TRIGGERS[key].default:
-                self.leave(key, f"{title} does not count, and without it the fault would come more often")
+                self.leave_rule_out(
+                    key, f"{title} does not count, and without it the fault would come more often"
+                )
         if rule.value("when") == "after" and "when" in rule.options:
-            self.leave("when", f"{title} answers before the app has run")
+            self.leave_rule_out("when", f"{title} answers before the app has run")
         for key in ("after_bytes", "share"):
             if key in rule.options:
-                self.leave(key, f"{title} does not look into bodies")
+                self.leave_rule_out(key, f"{title} does not look into bodies")
         if len(rule.resolved.rows) > 1:
-            self.leave(rule.fault, f"{title} cannot draw one of several errors; name one of them")
+            self.leave_rule_out(rule.fault, f"{title} cannot draw one of several errors; name one of them")
         if "of" in rule.options and not rule.resolved.several:
-            self.leave("of", f"{title} slows no answers of its own")
+            self.leave_rule_out("of", f"{title} does not slow down its own answers")
         if "drain" in rule.options:
-            self.remarks.leave_out(self.at("drain"), f"{title} has its own way")
+            self.remarks.leave_out(self.at("drain"), f"{title} decides whether it reads the request's body")
         probability = rule.value("probability")
         if not round(probability * MILLION):
-            self.leave("probability", f"{title} rounds it to 0 %")
+            self.leave_rule_out("probability", f"{title} rounds it to 0 %")
         tests, delay = self.tests(), self.delay()
         answer = self.answer() if self.fault == ANSWER else None
         return ProxyRule(rule, self.name, tests, probability, self.fault, answer, delay)
@@ -208,7 +210,7 @@ class _Translation:
         """The place of a key."""
         return f"{self.name}: {key}"
 
-    def leave(self, key: str, why: str) -> NoReturn:
+    def leave_rule_out(self, key: str, why: str) -> NoReturn:
         """Leave the rule out."""
         self.remarks.leave_out(self.at(key), f"{why}; the rule is left out")
         raise _RuleLeftOutError
@@ -220,7 +222,9 @@ class _Translation:
         if not high:
             return 0.0
         if self.fault not in (ANSWER, "latency"):
-            self.remarks.leave_out(self.at("delay"), f"{self.capabilities.title} does it at once")
+            self.remarks.leave_out(
+                self.at("delay"), f"{self.capabilities.title} begins this fault without a delay"
+            )
             return 0.0
         if isinstance(delay, LogNormal):
             self.remarks.change(self.at("delay"), "always the median")
@@ -256,7 +260,7 @@ class _Translation:
         if addressed:
             key = addressed[0]
             if "path" in rule.conditions:
-                self.leave(
+                self.leave_rule_out(
                     key, f"{self.capabilities.title} matches it by the path, and the rule has one; {SPARED}"
                 )
             tests.append(self.address(key))
@@ -266,7 +270,7 @@ class _Translation:
         """Bucket and key as a test of the path."""
         rule = self.rule
         if rule.vendor is not None and rule.vendor.addressing not in ("s3", None):
-            self.leave(key, f"{rule.vendor.id} does not have buckets as S3 has them; {SPARED}")
+            self.leave_rule_out(key, f"{rule.vendor.id} does not have buckets as S3 has them; {SPARED}")
         self.remarks.change(
             self.at(key),
             "matched by the path, /bucket/key; requests with the bucket in their host are read wrongly",
@@ -279,7 +283,7 @@ class _Translation:
         """One condition as a test; without such a test the rule is left out."""
         word, _, name = key.partition(".")
         if word not in (self.capabilities.negated if negated else self.capabilities.tests):
-            self.leave(
+            self.leave_rule_out(
                 f"unless.{key}" if negated else key, f"{self.capabilities.title} has no such test; {SPARED}"
             )
         return RequestCondition(

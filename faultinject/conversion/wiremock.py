@@ -117,7 +117,7 @@ def _url(node: DocumentValue, required: Conditions) -> None:
     if node.child("queryParameters", ANY) is not None:
         _cannot(
             url,
-            "it requires one whole query: beside it queryParameters have no effect, or no request matches",
+            "it requires the whole query, so queryParameters have no effect, or exclude every request",
         )
     pairs = parse_qsl(query, keep_blank_values=True) if mark else []
     required["query"] = {name: _exact_pattern(value) for name, value in pairs}
@@ -255,7 +255,7 @@ class _Stub:
         self._status = self.response.take("status", STATUS, 200)
         self.requests = _StubRequests(node.value.get("request"))
         self.triggers: dict[str, int] | None = None
-        """The triggers that the stub's place in its scenario gives it."""
+        """The triggers that follow from the stub's place in its scenario; None without a place."""
 
     @property
     def requests_text(self) -> str:
@@ -469,7 +469,7 @@ def _fault(node: DocumentValue, number: int) -> tuple[str, dict[str, Any]] | Non
     keys = {"delay": delay, "message": _body(node)}
     for name, value in node.entries("headers", ANY):
         _header(name, value, keys)
-    node.rest("a plain answer has no such thing")
+    node.rest("the answer of a rule cannot have it")
     return f"http:{number}", keys
 
 

@@ -19,8 +19,8 @@ class CallWindow(Struct, eq=False):
     """The window of time in which a call was made.
 
     Args:
-        name: the name from the test, or the phase of a plan; None for the window of a whole test, at whose end all
-            its calls are over.
+        name: the name from the test, or the phase of a plan; None for the window of a whole test. At its end all calls
+            in it are over.
         began: its beginning, in seconds of the journal's monotonic clock.
         ended: its end in the same seconds; None if it never ended.
         returned: whether its caller got a result (True) or an error (False); None if that is unknown.
@@ -48,7 +48,7 @@ class CallWindow(Struct, eq=False):
 def error_class(error: str | None) -> str | None:
     """The class of an error, or its whole text if the text does not begin with a class.
 
-    Errors with one reason have the same. A word that looks like a class may be a secret, so the result is only
+    Errors with one reason have the same class. A word that looks like a class may be a secret, so the result is only
     compared, never shown or written.
 
     >>> error_class("SlowDown: try later, id 7"), error_class("503 SlowDown"), error_class(None)
@@ -59,7 +59,7 @@ def error_class(error: str | None) -> str | None:
 
 
 def text_of(error: BaseException, said: str) -> str:
-    """An error in one line, with the system's own error behind it if its text leaves that out.
+    """An error in one line; the system's error that caused it is added if the text lacks it.
 
     The text of a client's error may be the address alone, as that of botocore's EndpointConnectionError.
 

@@ -25,8 +25,7 @@ class Call:
             `fingerprint`.
         closed: whether it is over: no more attempts can come.
         shared: whether other calls for the same object ran at the same time, or may have, which mixes their attempts.
-        crossed: whether the only sign of other calls is a connection that was used again later, as in a connection
-            pool.
+        crossed: whether only the use of connections suggests that some of its attempts belong to another call.
         cut: whether its beginning is missing: its first attempt is marked as a retry.
         name: the name from the test or the driver, or the phase of a plan; None if it has none.
         returned: whether its caller got a result (True) or an error (False); None if that is unknown.

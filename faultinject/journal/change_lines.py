@@ -1,6 +1,6 @@
 """The lines in the journal's file about changes by the control API.
 
-Such a line has `"change"` and `"by"`. Of a request's fields it has `v`, `time`, `arrived`, `pid` and `generation`; the
+Such a line has `"change"` and `"by"`, and the fields `v`, `time`, `arrived`, `pid` and `generation` of a request. The
 others are null.
 """
 

@@ -1,8 +1,8 @@
 """The line about a driver's calls and their results, at the end of the journal of its run.
 
-A driver is the program that makes the calls of `faultinject conformance`. The line has `"driven"`. Of a request's
-fields it has `v`, `time`, `arrived` and `pid`; the others are null, so a search for requests does not find it. Errors
-are numbered by kind; their texts are left out, as they may hold secrets.
+A driver is the program that makes the calls of `faultinject conformance`. The line has `"driven"`, and the fields `v`,
+`time`, `arrived` and `pid` of a request. The others are null, so a search for requests does not find it. Errors are
+numbered by kind; their texts are left out, as they may hold secrets.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class RunFacts(Struct):
 
     Attributes:
         until: The time at which the run ended, on the monotonic clock.
-        profile: The profile that judged the run; null: the user agent's, or that of a file.
+        profile: The profile that judged the run; null: the one of the user agent or of a file.
         failure: The client's breach of the contract; empty if there was none.
         calls: The calls that the driver made.
         speed: The speed of the client's clock, as a multiple of the journal's clock.
@@ -143,7 +143,7 @@ class DrivenRun:
 
 
 def run_of(lines: Iterable[bytes]) -> DrivenRun | None:
-    """The last run that these lines tell of, or None."""
+    """The last run that these lines report, or None."""
     last = None
     for line in lines:
         if _MARK in line:

@@ -1,7 +1,7 @@
 """The line by which a process notes its end, in each journal to which it has written.
 
-It tells a reader not to wait for more lines of the process. It has `"ended": true`. Of a request's fields it has `v`,
-`time`, `arrived` and `pid`; the others are null, so a search for requests does not find it.
+It tells a reader not to wait for more lines of the process. It has `"ended": true`, and the fields `v`, `time`,
+`arrived` and `pid` of a request. The others are null, so a search for requests does not find it.
 """
 
 from __future__ import annotations

@@ -28,7 +28,8 @@ _MOST_RULES = 20
 def warning(text: str, *values: object) -> None:
     """Log a warning; line ends in values, which may come from a request, are escaped.
 
-    The reference of the log has the comment above each call, or the docstring of its function.
+    The documentation lists all warnings. It takes the explanation of each from the comment above the call, or from the
+    docstring of the function with the call.
     """
     shown = tuple(visible(str(value)) for value in values)
     if "logging" in sys.modules:

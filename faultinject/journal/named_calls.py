@@ -1,8 +1,8 @@
 """The lines by which tests note their named calls in the journal, for reports.
 
-There is one line for each named call, and one for each block with faults, at its end. Such a line has `"told"`. Of a
-request's fields it has `v`, `time`, `arrived` and `pid`; the others are null. Of an error it has only the type, as its
-text may hold secrets.
+There is one line for each named call, and one for each block with faults, at its end. Such a line has `"told"`. It has
+the fields `v`, `time`, `arrived` and `pid` of a request; the others are null. It has the type of an error and not its
+text, which may hold secrets.
 """
 
 from __future__ import annotations

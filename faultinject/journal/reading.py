@@ -17,7 +17,7 @@ from faultinject.journal.sources import LineSource
 AHEAD = 5_000
 """The number of requests that are read ahead, so that they can be sorted by arrival."""
 APART = 1.0
-"""Clocks that differ by at least this many seconds are those of two machines."""
+"""Two clocks that differ by at least this many seconds belong to two machines."""
 NEVER = float("-inf")
 
 _arrival = attrgetter("arrived")
@@ -33,7 +33,7 @@ def read(
 ) -> Iterator[Attempt]:
     """Read the requests of journals, in order of arrival, one attempt a request.
 
-    A request that has two lines is yielded at its first one; the second one later completes the same attempt.
+    A request that has two lines is yielded with the first one. The second line later completes the same attempt.
 
     Args:
         paths: files, gzipped or not; `-` is the standard input.

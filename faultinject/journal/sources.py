@@ -17,7 +17,7 @@ LONGEST = 1 << 20
 """The most bytes of a line."""
 _GZIP = b"\x1f\x8b"
 
-MOST_WITHOUT = 64 << 20
+MOST_BEFORE_FIRST = 64 << 20
 """The most bytes that are read to find a journal's first line, as a device may have no end."""
 
 
@@ -77,7 +77,7 @@ class LineSource:
                 if not piece:
                     break
                 size += len(piece)
-                if size > MOST_WITHOUT and not self.has_journal_line:
+                if size > MOST_BEFORE_FIRST and not self.has_journal_line:
                     raise ReportError(f"{self._name}: no line of a faultinject journal in its first 64 MiB")
                 whole = piece.endswith(b"\n")
                 if part or (not whole and len(piece) == LONGEST):
@@ -112,7 +112,7 @@ def noted_lines(paths: Sequence[str], standard: BufferedReader | None = None) ->
         with suppress(ReportError):  # reading the journal's requests raises the same error
             for line in source:
                 source.has_journal_line = source.has_journal_line or may_be_journal(line)
-                # A request's line never ends so, as its last field is not an object.
+                # The last field of a request's line is not an object, so that line has one brace at its end.
                 if line.endswith((b"}}\n", b"}}")):
                     noted.append(line)
     return noted

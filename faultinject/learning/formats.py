@@ -329,7 +329,7 @@ _UNANSWERED = {
 
 
 FORMATS: dict[str, type[Format]] = {form.name: form for form in (CloudFront, S3, OSS, COS, Nginx)}
-"""The formats in the order of trial; nginx is last, as it also fits lines of others."""
+"""The formats in the order of trial; nginx is last, as it also fits lines of other formats."""
 _METHOD = re.compile("[A-Z]{1,20}", re.ASCII)
 _CODE = re.compile(r"[A-Za-z][\w.-]{0,63}", re.ASCII)
 

@@ -105,7 +105,7 @@ def read_logs(paths: Iterable[str], name: str | None, vendor: str | None) -> Tal
             if log_format is None:
                 known = ", ".join(FORMATS)
                 raise ConfigurationError(
-                    f"{path}: its lines are of no format that is known ({known}); --format says which it is"
+                    f"{path}: its lines have none of the known formats ({known}); choose one with --format"
                 )
         elif name is None:
             # Lines of another format may fit this one, too.

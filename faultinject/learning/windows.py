@@ -7,7 +7,7 @@ from itertools import pairwise
 from math import log
 
 BINS = 400
-"""The largest number of bins, which are pieces of time; a cut is between two bins."""
+"""The largest number of bins: pieces of time, between which cuts are made."""
 MOST = 12
 """The largest number of windows of one kind of request; the last cut may add one more."""
 LEAST = 20

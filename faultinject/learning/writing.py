@@ -209,7 +209,7 @@ def _reason_against_retry(vendor: Vendor | None, error: Error) -> str:
     if vendor is not None and code:
         rows = [row for row in vendor.errors if row.code == code]
         if rows:
-            return "" if any(row.retryable == "yes" for row in rows) else "not to be retried, by the document"
+            return "" if any(row.retryable == "yes" for row in rows) else "the document says not to retry it"
     return "" if status >= 500 or status == THROTTLED else "a mistake of the client's own, by its status"
 
 

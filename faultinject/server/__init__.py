@@ -2,5 +2,5 @@
 
 `serve`, `demo`, `explore`, `conformance`, `faultinject_store` and the control API on its own address use them.
 
-h11 parses all requests. `protocol` refuses some heads that h11 accepts, by what h11 has read.
+h11 parses all requests. `protocol` then refuses some heads that h11 has accepted.
 """

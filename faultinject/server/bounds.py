@@ -50,7 +50,7 @@ def make_room(connections: Iterable[Any], limits: Limits, descriptors: int = 1) 
     """
     # A quarter of the descriptors is left for the app, and for connections that open before others have closed.
     most = min(limits.connections, open_files() * 3 // 4 // descriptors)
-    # With TLS the transport below counts, which stays open until the client has confirmed the end.
+    # With TLS the transport below it decides, as it stays open until the client has confirmed the end.
     wires = {connection: getattr(connection, "wire", connection.transport) for connection in connections}
     open_ones = [
         connection
@@ -89,7 +89,7 @@ def protocol_factory(
 
 
 class Encrypted(SSLProtocol):
-    """The TLS of a connection, which the server counts from the start of the handshake.
+    """The TLS of a connection; the server counts the connection from the start of its handshake.
 
     uvicorn itself would count it only from the end of the handshake.
 

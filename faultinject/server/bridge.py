@@ -48,7 +48,7 @@ class BridgedBody(RequestBody):
         )
 
     def allow(self, seconds: float | None) -> None:
-        """Wait for the rest of the body no longer than this from now on; None: for ever."""
+        """Wait for the rest of the body for at most these seconds from now on; None: for ever."""
         self._until = None if seconds is None else time.monotonic() + seconds
 
     def on_loop(self, work: Awaitable[None], seconds: float | None = None) -> None:
@@ -227,7 +227,7 @@ class BridgedExchange:
         framed = self._has_no_body or names & {"content-length", "transfer-encoding"}
         if length is not None and not framed:
             headers_kept.append(("Content-Length", str(length)))
-        # A client that waits for `100 Continue` may now send its body or not, so no other request may follow.
+        # It is unknown whether a client that waits for `100 Continue` now sends its body, so no request may follow.
         if not self.keep_alive or self.waiting_for_100_continue:
             headers_kept.append(("Connection", "close"))
         headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers_kept]

@@ -29,7 +29,7 @@ OURS: dict[str, Any] = {"ws": "none", "lifespan": "off", "proxy_headers": False}
 def uvicorn_for(
     app: Any, context: ssl.SSLContext | None = None, limits: Limits = LIMITS, **options: Any
 ) -> uvicorn.Server:
-    """Make the uvicorn server of an ASGI app, which refuses ambiguous requests (`protocol`).
+    """Make a uvicorn server for an ASGI app; the server refuses ambiguous requests (`protocol`).
 
     Args:
         app: the app.
@@ -177,6 +177,6 @@ def log_only_warnings() -> None:
 
 
 def _is_worth_logging(record: logging.LogRecord) -> bool:
-    # uvicorn tells of connections that `stop` ends, though none of them has a request.
+    # uvicorn logs an error if `stop` has to end open connections, even if none of them has a request.
     ends_idle = str(record.msg).startswith("Cancel ") and record.args == (0,)
     return record.threadName != THREAD or (record.levelno >= logging.WARNING and not ends_idle)

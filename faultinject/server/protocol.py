@@ -25,7 +25,7 @@ LONGEST_TARGET = 65_535
 LAX = re.compile(rb"(?<!\r)\n|\n[ \t]")
 """A line that ends without CR, or that is continued in the next line."""
 URL = re.compile(rb"[^/?#]+://(?:[^/?#]*@)?([^/?#@]+)([^#]*)")
-"""The target of a client that asks a proxy: its host, and the path with the query."""
+"""A target that is a URL, as clients of a proxy send it: its host, its path and query."""
 # uvicorn raises a KeyError for statuses above 599, which some services send. Its table is shared by all of its
 # servers in the process, so a user's own uvicorn beside ours sends such answers, too.
 for _status in range(600, 1000):
@@ -56,7 +56,7 @@ class StrictConnection(h11.Connection):
         self._names = {name.lower().encode("latin-1"): name.encode("latin-1") for name, _ in headers}
 
     def send_with_data_passthrough(self, event: h11.Event) -> list[bytes] | None:
-        """Give the bytes of an event that we send."""
+        """Return the bytes of an event that we send."""
         if isinstance(event, h11.Response) and self._reason is not None:
             # Of two headers with one name, the later one is the answer's own.
             own_values = dict(event.headers)
@@ -102,7 +102,7 @@ def split_url_target(
 
 
 def _is_unambiguous(request: h11.Request) -> bool:
-    """Whether all parsers read the same version and body in it, and it asks for no tunnel."""
+    """Whether all parsers read the same version and body in a request that asks for no tunnel."""
     names = FRAMING.intersection(name for name, _ in request.headers)
     has_one_end = len(names) < 2 and (request.http_version == b"1.1" or b"transfer-encoding" not in names)
     is_plain = request.http_version in (b"1.0", b"1.1") and request.method != b"CONNECT"
@@ -161,7 +161,7 @@ class ClientConnection(H11Protocol):
         self._set_deadline()
 
     def enter(self, wire: Transport) -> None:
-        """Count the connection; with TLS, when its handshake begins."""
+        """Count the connection; if it uses TLS, it counts from the beginning of its handshake."""
         self.transport = self.wire = wire
         self.heard = self.loop.time()
         self.connections.add(self)
@@ -199,7 +199,7 @@ class ClientConnection(H11Protocol):
         self._end()
 
     def _end(self) -> None:
-        """End a closed connection at the server's end, without a TLS client's confirmation."""
+        """End a closed connection when the server stops; a TLS client need not confirm the end."""
         if self._ends and self.is_idle and not self.wire.get_write_buffer_size():
             self.transport.abort()
 
@@ -216,7 +216,7 @@ class ClientConnection(H11Protocol):
             self._deadline = None
 
     def send_400_response(self, msg: str) -> None:
-        """Answer 400 to bytes that are not a request, unless an answer has begun."""
+        """Answer bytes that are not a request with 400, unless another answer has begun."""
         if not self.is_idle:
             self.cycle.disconnected = True
             self.cycle.message_event.set()

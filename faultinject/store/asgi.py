@@ -17,7 +17,7 @@ class ThreadBody(RequestBody):
     """The body of a request that a thread of anyio's reads."""
 
     def wait(self) -> None:
-        """Wait for more of it on the thread."""
+        """Wait on the thread for more of the body."""
         from_thread.run(self.receive_more)
 
 
@@ -34,7 +34,7 @@ def asgi(store: Doors) -> ASGIApp:
         if body.complete:
             answer = store.answer(request)
         else:
-            # Not one of the 40 threads that all requests would share: clients that send nothing would keep them.
+            # A limiter of its own: without one all requests share 40 threads, and silent clients would hold them all.
             answer = await to_thread.run_sync(store.answer, request, limiter=CapacityLimiter(1))
         headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.head()]
         await send({"type": "http.response.start", "status": answer.status_code, "headers": headers})
@@ -47,7 +47,7 @@ def asgi(store: Doors) -> ASGIApp:
 
 
 def beneath(app: ASGIApp, store: Doors) -> ASGIApp:
-    """Let the faults of an app delete keys in the store, as their answers say.
+    """Let a fault delete the keys in the store that its answer reports as deleted.
 
     Args:
         app: the store's app, with faults around it.

@@ -66,7 +66,7 @@ class Stored:
         etag: the entity tag without quotes.
         modified: the time of the last change, unix seconds.
         headers: the headers that are sent back with it: Content-Type, user metadata and so on.
-        layout: number and size of the parts that it was made of, if the service remembers them.
+        layout: number and size of each part from which the object was made, if the service remembers them.
         crc: the content's CRC-64, if the service has it.
         checksums: headers with its checksum, if its writer gave one and the service keeps it.
         upload: the id of the multipart upload that made it, and the entity tags of its parts; equality ignores it.
@@ -139,7 +139,7 @@ class Bucket:
     """A bucket with its contents.
 
     Attributes:
-        changed: the time when it got its headers, unix seconds.
+        changed: the time at which its headers were last set, unix seconds.
         headers: the headers that are sent back with it.
         leases: the leases of its objects by key, and its own by an empty key, if the service has leases.
     """

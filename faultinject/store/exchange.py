@@ -95,7 +95,7 @@ class StoreExchange:
     def content(
         self, stored: Stored, wanted: tuple[int, int] | None, headers: Iterable[tuple[str, str]]
     ) -> StoreAnswer:
-        """Answer with an object's content, or with the part between the two wanted places."""
+        """Answer with an object's content, or with the wanted part: its start and its stop."""
         if wanted is None:
             return self.answer(200, stored.blocks, headers=[*headers, ("Content-Length", str(stored.size))])
         start, stop = wanted

@@ -30,8 +30,9 @@ def observe(
     An error of the observer does not reach a request. A request of an injector without an observer costs nothing more.
 
     Args:
-        injector: the injector; None for the one that apps with the environment's rules share, if faults are on.
-        kind: the kind of the observer; an injector has one of each kind.
+        injector: the injector; None: the one shared by all apps whose rules come from the environment, if faults are
+            on.
+        kind: the kind of the observer; an injector has at most one of each kind.
         on_line: called when a line goes into the journal.
         on_failure: called when a request passed because of an error inside faultinject, or of the store.
         on_active: called when the number of faults under way in this process has changed, or was at its limit.

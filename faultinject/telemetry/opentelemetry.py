@@ -40,8 +40,8 @@ def trace(injector: Injector | None = None) -> None:
     If faults are not switched on, this does nothing: the call may stay in the app.
 
     Args:
-        injector: the injector; by default the one that apps with the environment's rules share. Call this after
-            `install()`.
+        injector: the injector; by default the one shared by all apps whose rules come from the environment. Call this
+            after `install()`.
     """
     observe(injector, trace, _add_event)
 
@@ -57,7 +57,7 @@ def _add_event(line: Entry) -> None:
     if line.fault is None:
         return
     injected = line.did not in NOT_INJECTED
-    # The first line has the fault; a later line counts only if the fault was not carried out after all.
+    # The first line reports the fault. A later line gets an event only if the fault was not carried out after all.
     if injected is (line.final is None):
         span.add_event(INJECTED_EVENT if injected else UNDONE_EVENT, _attributes(line, injected=injected))
 

@@ -45,8 +45,8 @@ def collect(injector: Injector | None = None, registry: CollectorRegistry = REGI
     If faults are not switched on, this does nothing: the call may stay in the app.
 
     Args:
-        injector: the injector; by default the one that apps with the environment's rules share. Call this after
-            `install()`.
+        injector: the injector; by default the one shared by all apps whose rules come from the environment. Call this
+            after `install()`.
         registry: the registry of the metrics, by default that of `prometheus_client`.
     """
     metrics = _of_registry.get(registry) or Metrics()
@@ -101,7 +101,7 @@ class Metrics:
             registry=registry,
             multiprocess_mode="livesum",
         )
-        # `livemax`: a master process that loads the app without serving it shows the bound of one worker.
+        # Not a sum: a master process that loads the app without serving it would count as one more worker.
         self._most_active = Gauge(
             "faultinject_max_active",
             "FAULTINJECT_MAX_ACTIVE: faults that may be under way in a process.",

@@ -27,8 +27,8 @@ def decorate(decorated: Any, block: Block) -> Any:
         block: makes a new block.
 
     Raises:
-        ConfigurationError: it cannot be called, such as a property, or is a class without a test method, so that
-            nothing would be injected.
+        ConfigurationError: the object cannot be called, such as a property, or is a class without a test method, so
+            that nothing would be injected.
     """
     if isinstance(decorated, staticmethod | classmethod):
         return type(decorated)(_wrap(decorated.__func__, block))
@@ -64,7 +64,7 @@ def _wrap(function: Callable[..., Any], block: Block) -> Callable[..., Any]:
         with ExitStack() as stack:
             stack.enter_context(block())
             result = function(*given, **keys)
-            # Another decorator has hidden an `async def`, or an object calls one: its code has not run yet.
+            # A call that returns a coroutine, such as that of a wrapped `async def`, has not run its code yet.
             return _await_in_block(stack.pop_all(), result) if inspect.iscoroutine(result) else result
 
     @functools.wraps(function)

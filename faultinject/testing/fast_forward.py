@@ -246,7 +246,7 @@ class FastForward:
 
 
 def _another_thread_runs() -> bool:
-    """Whether another thread is ready to run, or reads a disk; only Linux tells.
+    """Whether another thread is ready to run, or reads a disk; false except on Linux.
 
     The processor time of a thread that waits for a processor does not grow.
     """

@@ -125,15 +125,15 @@ class JournalRequest(Request):
         return key in KEPT and not (key == "query" and any("…" in value for value in self.query_values(name)))
 
     def first(self, _name: str) -> str | None:
-        """The value of a header that every decision asks for: none is kept."""
+        """Return None: the journal keeps none of the headers that every decision reads."""
         return None
 
     def header(self, _name: str) -> tuple[str, ...]:
-        """The value of User-Agent, the only header that is kept."""
+        """The value of User-Agent, the only header that the journal keeps for conditions."""
         return () if self._user_agent is None else (self._user_agent,)
 
     def recorded(self, name: str) -> str | None:
-        """The value of a header that shows the operation: none is kept, so the key stands for it."""
+        """The key for the header that names a file of B2; the journal keeps no header of operations."""
         return self._file_name if name == "x-bz-file-name" else None
 
     def _finds(self, outcome: Outcome, reading: Addressing) -> bool:

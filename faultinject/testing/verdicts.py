@@ -54,7 +54,7 @@ class Verdicts:
 
     @property
     def windows(self) -> list[CallWindow]:
-        """The windows of calls: those that the test has named, then those of the block itself."""
+        """The times of calls: of those that the test has named, then of the block itself."""
         return [*self._named, *self._blocks]
 
     def begin(self) -> None:

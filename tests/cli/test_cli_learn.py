@@ -71,7 +71,7 @@ def test_its_numbers(run, log):
 @pytest.mark.parametrize(
     ("text", "arguments", "says"),
     [
-        ("a b c\n" * 9, (), "its lines are of no format that is known (cloudfront, s3, oss, cos, nginx); --format says which it is"),
+        ("a b c\n" * 9, (), "its lines have none of the known formats (cloudfront, s3, oss, cos, nginx); choose one with --format"),
         ("a b c\n" * 9, ("--format", "s3"), "none of 9 lines has the form of the Amazon S3 server access log"),
         ("", ("--format", "cos"), "there is no request in it"),
         (LINE.format(1, 200), (), "no error to learn from in 1 request\n"),

@@ -290,7 +290,7 @@ def test_lines_of_another_form_are_named(tmp_path):
     ("lines", "says"),
     [
         ([b"#Version: 1.0\n", b"#Fields: date time\n"], "there is no request in it"),
-        ([b"x\n"], "a.log: its lines are of no format that is known (cloudfront, s3, oss, cos, nginx); --format says which it is"),
+        ([b"x\n"], "a.log: its lines have none of the known formats (cloudfront, s3, oss, cos, nginx); choose one with --format"),
         ([nginx(0, 499)], "there is no request in it; 1 line left out: the client left before the answer"),
     ],
 )  # fmt: skip

@@ -211,8 +211,8 @@ def nested_retries(evidence: Evidence) -> Finding:
     repeated = [call for calls in evidence.under_other_ids.values() for call in calls]
     chains = [row for row in map(_longest_row, grouped(known, thing_of).values()) if len(row) > 1]
     zero = evidence.turnaround.zero
-    told_by_waits = [call for call in ended if call.signal != SDK_ID]
-    pattern = _pattern(told_by_waits, zero) if evidence.turnaround.exact else None
+    without_id = [call for call in ended if call.signal != SDK_ID]
+    pattern = _pattern(without_id, zero) if evidence.turnaround.exact else None
     if len(chains) > 1:
         shown = max(chains, key=len)
         return _layers(
@@ -249,16 +249,16 @@ def nested_retries(evidence: Evidence) -> Finding:
             repeated,
             action=DRIVE_IT,
         )
-    if told_by_waits and not evidence.turnaround.exact:
+    if without_id and not evidence.turnaround.exact:
         return unknown(
             n,
             "by a faster clock it is not known whether the waits of a call fall and rise again",
-            told_by_waits,
+            without_id,
             action=REAL_TIME,
         )
-    blind = _too_few_to_tell(told_by_waits, zero)
+    blind = _too_few_to_tell(without_id, zero)
     # Calls with an id, such as a POST's key, prove nothing about calls without.
-    if n - len(blind) < EXHAUSTED or len(told_by_waits) - len(blind) < EXHAUSTED <= len(blind):
+    if n - len(blind) < EXHAUSTED or len(without_id) - len(blind) < EXHAUSTED <= len(blind):
         return unknown(
             n,
             f"{counted(len(blind), 'failed call')} without an id: too few, cut short, or with waits"

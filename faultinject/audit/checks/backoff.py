@@ -32,7 +32,7 @@ LATER, ONCE = 10, 5
 ALIKE = 8
 """The number of waits before the same retry that shows whether they have jitter."""
 MOST = 0.75
-"""Of many waits, the share that is compared: the shortest, as a machine lengthens some."""
+"""The share of many waits that is compared: the shortest, as a machine makes some longer."""
 LONG_ENOUGH = 0.1
 """Seconds; the machine causes the spread of shorter waits."""
 RIGID, RANDOM = 0.05, 0.12
@@ -208,11 +208,11 @@ def _none_long_enough(
 def thundering_herd(evidence: Evidence) -> Finding:
     """Clients that fail together do not retry together.
 
-    The check finds the largest share of all first waits that lies within one tenth of their median. If the failures
-    came at other times, it also finds the largest share of first retries in the same tenth of every second, five
-    seconds, minute and the like. WARN: the share is more than half, by 2.6 standard errors of it, because some waits
-    with jitter come together by chance. PASS: the share is at most half, and that tenth is twice the machine's noise
-    and the client's work for its other requests, or `jitter` passes and these waits have jitter.
+    The check finds the largest share of all first waits that lies within one tenth of their median. It also finds the
+    largest share of first retries in the same tenth of every second, five seconds, minute and the like, if the failures
+    themselves did not come on that beat. WARN: the share is more than half, by 2.6 standard errors of it, because some
+    waits with jitter come together by chance. PASS: the share is at most half, and that tenth is twice the machine's
+    noise and the client's work for its other requests, or `jitter` passes and these waits have jitter.
     """
     on_a_beat = _on_a_beat(evidence)
     if on_a_beat is not None:

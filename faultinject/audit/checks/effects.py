@@ -90,7 +90,7 @@ def _may_be_wanted(last: Attempt, same: Sequence[Attempt]) -> bool:
     if last.method == "DELETE":
         return last.status in (404, 410)
     there = last.status == 409 or (last.status == 412 and last.guarded and not last.if_match)
-    # A bucket has one owner. An object may be another client's, which a client cannot know after a failure.
+    # A bucket has one owner. After a failure a client cannot know whether an object is its own or another client's.
     return there and (last.key is None or all(attempt.kind == "client" for attempt in same))
 
 
@@ -293,7 +293,7 @@ def same_bytes(evidence: Evidence) -> Finding:
 
 def _goes_on_elsewhere(evidence: Evidence) -> Iterator[Call]:
     """Find pairs of requests for one target that differ in token, host or date."""
-    joined = {id(attempt): call for call in evidence.everyone for attempt in call.attempts}
+    call_of = {id(attempt): call for call in evidence.everyone for attempt in call.attempts}
     named_calls = {id(attempt): call for call in evidence.named_calls for attempt in call.attempts}
     place = {id(request): number for number, request in enumerate(evidence.requests)}
     bodies = (request for request in evidence.requests if request.method in ("PUT", "POST", "PATCH"))
@@ -304,10 +304,10 @@ def _goes_on_elsewhere(evidence: Evidence) -> Iterator[Call]:
             wait = after.arrived - answered_at(before)
             if (
                 wait < 0
-                or joined.get(id(before)) is joined.get(id(after), after)
+                or call_of.get(id(before)) is call_of.get(id(after), after)
                 or named_calls.get(id(after)) is not named
                 or not (named or own or wait <= SOON + (before.hint or 0.0))
-                or not (before.status in ELSEWHERE or (before.failed and id(before) in joined))
+                or not (before.status in ELSEWHERE or (before.failed and id(before) in call_of))
             ):
                 continue
             pair = Call(

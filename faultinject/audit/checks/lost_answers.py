@@ -322,7 +322,7 @@ def _adds(lost: Attempt, again: Attempt) -> bool:
 
 
 def has_second_effect(lost: Attempt) -> bool:
-    """Whether a repeat has a second effect: that of a POST has one, that of a PUT has none."""
+    """Whether a write takes effect again if it is repeated, as a POST does and a PUT does not."""
     return _makes_another(lost) or lost.operation in APPENDS or is_of_upload(lost) or not lost.key
 
 

@@ -380,7 +380,7 @@ def _split_by_hint(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Fi
 
 
 def _came_before_a_budget_was_spent(calls: Sequence[Call], retried: Sequence[Call]) -> bool:
-    """Whether three calls without a retry came before the first with one, or by turns with such."""
+    """Whether three calls came before the first retried call, or alternate with retried calls."""
     in_order = sorted((*calls, *retried), key=lambda call: call.first.arrived)
     first = next(number for number, call in enumerate(in_order) if call.retries)
     turns = sum(after.retries > before.retries == 0 for before, after in pairwise(in_order))
@@ -576,7 +576,7 @@ def _budget_may_be_empty(evidence: Evidence, calls: Sequence[Call]) -> bool:
 
 
 def ended_by_form(evidence: Evidence) -> dict[str, list[Call]]:
-    """By form of Retry-After, the calls that end at it though the client waits for another form.
+    """Find, by form of Retry-After, calls that ended although the client waits for another form.
 
     No budget ended these calls: the client retries later calls too. Calls that a circuit breaker may have ended are
     left out.

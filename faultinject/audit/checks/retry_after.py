@@ -20,17 +20,17 @@ from faultinject.journal.attempts import Attempt
 SLACK = 0.05
 """Seconds by which a wait may be shorter than asked for, as clocks and timers are not exact."""
 OTHER_CLOCK = 1.0
-"""More seconds by which a wait may be shorter if another host's clock reads the date."""
+"""Additional seconds by which a wait until a date may be shorter on another host's clock."""
 VENDORS = {"x-amz-retry-after": AWS_SDKS, "x-ms-retry-after-ms": AZURE, "retry-after-ms": AZURE}
 """The document of each vendor's header that asks for a wait.
 
-Clients whose profile promises it have to know it.
+A client has to know such a header only if its profile promises that.
 """
 FAIL_WITHOUT = "Let the same failure come without Retry-After too, for example http:503,times=1,per=call."
 LATE = 4
-"""A client's own first wait is seldom this many times as long as usual."""
+"""Multiple of a client's usual first wait; its own first retry seldom comes later."""
 MISREAD = 0.2
-"""Share of the usual wait below which Retry-After has made the client faster."""
+"""Share of a client's usual wait; a wait below it is so short because of Retry-After."""
 
 
 @check(
@@ -42,19 +42,20 @@ MISREAD = 0.2
 def retry_after(evidence: Evidence) -> Iterator[Finding]:
     """A client waits as long as Retry-After asks.
 
-    There is one finding for each form: seconds, a date, and a vendor's header, which only clients that promise it have
-    to know. The time from the answer to the next arrival at the same host may be at most 50 ms shorter than asked for.
-    FAIL: two retries are earlier. FAIL as well (a WARN without a driver): after one form, none of 3 calls or more is
-    retried, although the client retries the same answer to the same method after the other form, has waited at least
-    that long for an answer, and retries later calls. PASS: no retry is earlier, and without Retry-After the client
-    waits less than half as long, and shorter by more than the machine's noise. It is not decided if requests came again
-    under another id sooner than asked for.
+    There is one finding for each form: seconds, a date, and a vendor's header. A client has to know a vendor's header
+    only if its profile promises that. The time from the answer to the next arrival at the same host may be at most
+    50 ms shorter than asked for.
+    FAIL: two retries are earlier. FAIL as well (a WARN without a driver): of 3 calls or more that got seconds (or a
+    date), none is retried, although the client retries the same answer to the same method with a date (or seconds), has
+    waited at least as long for an answer, and retries later calls. PASS: no retry is earlier, and without Retry-After
+    the client waits less than half as long, and shorter by more than the machine's noise. It is not decided if requests
+    came again under another id sooner than asked for.
     """
     waits = list(hinted(evidence.everyone))
     # A vendor's own header is for clients that promise to know it.
     others = VENDORS.keys() - evidence.profile.hints.keys()
     own = [wait for wait in waits if wait.before.hint_form not in others]
-    asked = (wait for wait in own if _goes_on(wait.before, wait.call.attempts[wait.retry], evidence))
+    asked = (wait for wait in own if _follows_answer(wait.before, wait.call.attempts[wait.retry], evidence))
     by_form = grouped(asked, lambda wait: wait.before.hint_form or "")
     for form, calls in ended_by_form(evidence).items():
         message = f"{form}: 0 of {len(calls)} retried, though the client waits"
@@ -95,8 +96,8 @@ def retry_after(evidence: Evidence) -> Iterator[Finding]:
         yield finding
 
 
-def _goes_on(before: Attempt, after: Attempt, evidence: Evidence) -> bool:
-    """Whether a request goes to the host that asked for the wait, after its answer was read."""
+def _follows_answer(before: Attempt, after: Attempt, evidence: Evidence) -> bool:
+    """Whether a request goes to the host that asked for the wait, and was sent after that."""
     return before.host == after.host and not evidence.may_be_copy(before, after)
 
 
@@ -147,8 +148,8 @@ def _one_form(evidence: Evidence, form: str, waits: Sequence[Wait]) -> Finding:
         )
     longest = p95(usual)
     least = max(2 * longest, longest + evidence.group(waits).noise + SLACK)
-    told_by = [wait for wait, wanted in zip(waits, asked, strict=True) if wanted > least]
-    if len(told_by) < FEWEST:
+    longer = [wait for wait, wanted in zip(waits, asked, strict=True) if wanted > least]
+    if len(longer) < FEWEST:
         how = f"Ask for more than {seconds(least)}."
         if 2 * longest < least:
             return unknown(
@@ -166,7 +167,7 @@ def _one_form(evidence: Evidence, form: str, waits: Sequence[Wait]) -> Finding:
             form,
             action=how,
         )
-    middle, wanted = median([wait.seconds for wait in told_by]), median(asked)
+    middle, wanted = median([wait.seconds for wait in longer]), median(asked)
     return passed(
         n,
         f"{form}: {n} of {n} waited: {seconds(middle)} where Retry-After asked for {plain(wanted)} s",

@@ -20,7 +20,7 @@ from faultinject.journal.calls import Call
 MOVED = ("overwritten", "stale", "edited")
 """Values of `did` if another version was shown."""
 IGNORED, SHIFTED = "edit,range=ignore", "edit,range=shift"
-"""Faults by which an answer is not of the range that was asked for."""
+"""Faults that answer with another range than the requested one."""
 
 
 def mixed(attempts: Iterable[Attempt]) -> tuple[Attempt, Attempt] | None:
@@ -57,12 +57,12 @@ def mixed(attempts: Iterable[Attempt]) -> tuple[Attempt, Attempt] | None:
 
 
 def foreign(attempts: Sequence[Attempt], *, taken: bool = False) -> Attempt | None:
-    """Find an answer with wrong bytes, by its own headers, that its client did not read again.
+    """Find an answer whose own headers prove its bytes wrong, and that was not read again.
 
     Args:
         attempts: in order of arrival.
-        taken: whether the client is known to have used wrong bytes. Then the whole object in place of a part counts,
-            too; otherwise a client may have taken the part that it needs.
+        taken: whether the client is known to have used wrong bytes. Only then does an answer count that has the whole
+            object in place of a part, as a client may take the part that it needs out of it.
     """
     for number, attempt in enumerate(attempts):
         if (
@@ -120,9 +120,9 @@ def mixed_versions(evidence: Evidence) -> Finding | None:
     by If-Match; in a named call also the requests for different parts of an object. FAIL: the client has read bytes of
     two versions, and its caller got no error. FAIL as well: the client of a named call reported success, although the
     bytes of an answer do not match its checksum (`corrupt`), or its Content-Range is not the requested one
-    (`edit,range=shift`), and the client did not read these bytes again. It is not decided if only requests that may be
-    of several calls go on with another version. If no object changed in the middle of a call, the check says nothing
-    else.
+    (`edit,range=shift`), and the client did not read these bytes again. If no object changed in the middle of a call,
+    and no bytes are wrong, there is no finding, with one exception: the check is undecided if a request goes on where
+    another broke off, with another version, and the two may be of different calls.
     """
     # Parts are requests of their own, and no retries of each other.
     parts = {

@@ -30,7 +30,7 @@ SEND_PRECONDITION = (
     " until a lifecycle rule of the bucket removes it."
 )
 READ_BODY = "Look for an error in the body of a 200 before you report success."
-"""Advice if a retry changes the data."""
+"""Advice on retries that change the data, and on errors that are taken for success."""
 WHOLE_PLAN = (
     "Leave out `--phase`, make every kind of call, raise `--deadline` if calls had not ended, and use an"
     " idle machine; if all that was so, the plan does not decide it for this client."
@@ -52,14 +52,15 @@ CAUSE_OUTAGE = "Run `faultinject conformance`, which causes an outage."
 
 
 def in_real_time(turnaround: Turnaround, how: str) -> str:
-    """The advice if waits are too short: with `--speed`, give less of it."""
+    """The advice if waits are too short; with `--speed` it is to lower the speed."""
     return how if turnaround.exact else Setting("Leave out `--speed`, or give less.")
 
 
 def against_noise(turnaround: Turnaround, otherwise: str = IDLE) -> str:
     """The advice if the machine's noise hides the answer: measure it, then reduce it.
 
-    A driver has made the requests that measure it; where its calls began late, they were not alone.
+    A driver makes the requests that measure it by itself. If its calls began late, these requests were not alone, so
+    more of them would not help.
     """
     measure = "Add 20 successful requests one after the other, which show how fast the client is."
     return in_real_time(turnaround, measure if turnaround.unmeasured else otherwise)

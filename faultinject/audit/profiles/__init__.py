@@ -42,7 +42,7 @@ def get(name: str) -> Profile:
     """A profile by its name, or the one in a TOML file.
 
     Args:
-        name: such as `aws-2026`, or the path of a file: what ends in `.toml` or has a slash in it.
+        name: such as `aws-2026`; a text that ends in `.toml` or has a slash in it is the path of a file.
 
     Raises:
         ConfigurationError: there is no such profile or file, or something in it is wrong.

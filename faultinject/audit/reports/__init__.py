@@ -33,7 +33,7 @@ MODULES = {
 
 
 def render(judgement: Judgement, format: str = "text", **more: bool) -> str:  # noqa: A002 - the option's name
-    """The judgement in one of the `FORMATS`, with a line end at its end.
+    """The judgement in one of the `FORMATS`; the text ends with a line end.
 
     Args:
         judgement: the judgement.
@@ -62,7 +62,7 @@ def format_of(path: str, otherwise: str = "text", *, option: str = "--output") -
         option: the option that named the file, for the message.
 
     Raises:
-        ConfigurationError: its ending is that of no format.
+        ConfigurationError: no format has the ending of the file.
     """
     if "." not in Path(path).name:
         return otherwise

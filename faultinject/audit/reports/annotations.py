@@ -27,11 +27,11 @@ class Annotation(NamedTuple):
     Attributes:
         level: `error` or `warning`, which are GitHub's words and those of SARIF.
         check: the name of its check.
-        reference: the document that asks for it.
+        reference: the document that requires the checked behaviour.
         text: the observation, the requests that show it, and the advice.
         path: the file of the first test that shows it; empty if the journal names no test.
         line: the line of the test's marker, or of the test; 1 if the file does not show it.
-        basis: the kinds of its `evidence`, and its `documents`, each with the clients that it binds.
+        basis: `evidence`, the kinds of proof, and `documents`, each with the clients that the document binds.
     """
 
     level: str
@@ -44,7 +44,7 @@ class Annotation(NamedTuple):
 
 
 def annotated(judgement: Judgement) -> Iterator[Annotation]:
-    """The failures and warnings of a judgement; a warning is an error where it is strict."""
+    """The failures and warnings of a judgement; if it is strict, a warning is an error."""
     for finding in merged(judgement.findings):
         if finding.wrong:
             words = finding_text(finding)
@@ -62,7 +62,7 @@ def github(judgement: Judgement) -> str:
 
 
 def sarif(judgement: Judgement) -> str:
-    """A SARIF log of one run, which is not successful if nothing was decided."""
+    """A SARIF log of one run; the run is not successful if nothing was decided."""
     return sarif_log([*annotated(judgement)], _undecided(judgement))
 
 
@@ -86,7 +86,7 @@ def commands(annotations: Iterable[Annotation], undecided: str) -> str:
 
 
 def sarif_log(annotations: Sequence[Annotation], undecided: str) -> str:
-    """A SARIF log; the arguments are as those of `commands`."""
+    """A SARIF log; the arguments are those of `commands`."""
     rules = {
         annotation.check: {"id": annotation.check, "help": {"text": annotation.reference}}
         for annotation in annotations

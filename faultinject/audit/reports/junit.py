@@ -13,7 +13,7 @@ from faultinject.audit.reports.content import content, finding_text, merged
 from faultinject.engine.shown import quoted
 
 RESULT = "result"
-"""The name of the case that is an error if nothing, or not all that is required, was judged."""
+"""The name of the test case that reports an undecided result as an error."""
 FAILURE, ERROR, SKIPPED = "failure", "error", "skipped"
 """The results of a test case that did not pass."""
 

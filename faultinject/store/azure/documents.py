@@ -24,6 +24,8 @@ SHOWN = ("Content-Type", "Content-Encoding", "Content-Language", "Content-MD5", 
 def block_number(text: str) -> int:
     """Read a block's id as a number: its bytes, with a 1 in front.
 
+    The 1 keeps zero bytes at the beginning of the id.
+
     Raises:
         StoreError: `part_number`.
     """

@@ -20,7 +20,10 @@ from faultinject.store.lease import Lease, lease_state
 from faultinject.store.messages import StoreAnswer
 
 SHORTEST, LONGEST = 15, 60
-"""Seconds of a lease that ends, and the longest period in which one is broken."""
+"""The bounds of the length of a lease that ends, in seconds.
+
+The second is also the longest break period.
+"""
 
 
 def change_lease(call: AzureCall) -> StoreAnswer:

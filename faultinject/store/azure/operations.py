@@ -263,7 +263,7 @@ def _commit(call: AzureCall, wanted: list[tuple[str, int]], headers: Headers) ->
         headers=headers,
         layout=tuple(documents.sizes(chosen)),
     )
-    # The blob replaces its blocks and the blob before, but can be larger: a list may name one block many times.
+    # The new blob frees the space of its blocks and of the old blob, but a list may name one block many times.
     replaced = sum(entry.cost for entry in (staged, before) if entry is not None)
     buckets.take(max(0, stored.cost - replaced))
     bucket.uploads.pop(call.key, None)

@@ -255,7 +255,8 @@ _SPAN = re.compile(r"bytes (?:\*|([0-9]{1,19})-([0-9]{1,19}|\*))/([0-9]{1,19}|\*
 def _range(text: str | None) -> tuple[int | None, int | None, int | None]:
     """Read the start, stop and total of a Content-Range.
 
-    Without a start it asks for the progress; without a stop the piece is the rest; without a total more may follow.
+    If the header has no start, the request asks for the progress. If it has no stop, the piece is the rest of the
+    content. If it has no total, more pieces may follow.
     Google's SDK for Node sends `bytes 5-*/*` for content of a length that it does not know.
 
     Raises:

@@ -70,15 +70,15 @@ REPEATABLE = frozenset(
 )
 """Operations by POST that are harmless if repeated, or that the check of uploads judges."""
 LINE, LINE_END = 60, 20
-"""The most characters of an output line that are shown, and the number of them from its end."""
+"""The most characters of an output line that are shown; the second number are from its end."""
 NAME = 8
-"""The fewest letters of a key that names another object in an object's content.
+"""The fewest characters of a key that is searched for in the content of another object.
 
 A shorter key may be any word.
 """
 COMPARE = (
-    "Compare the checksum of an answer, and raise an error; a test that catches the error makes the call inside"
-    " `with faults.call():`."
+    "Compare the bytes of an answer with its checksum, and raise an error if they differ; a test that catches the error"
+    " makes the call inside `with faults.call():`."
 )
 """The advice about wrong bytes of a whole object."""
 DOUBLED = (WRITTEN_TWICE, LEFT_BEHIND)
@@ -224,12 +224,12 @@ class Judge:
         findings: Sequence[Finding],
         known: Sequence[Finding],
     ) -> list[Finding]:
-        """Judge the store after a job that had reported an error was run again.
+        """Judge the store after the second run of a job; the first run reported an error.
 
         If the second run wrote an object twice, that becomes a finding about the lost answer.
 
         Args:
-            outcomes: the requests of its first run.
+            outcomes: the requests of the first run.
             names: the names of its scenario's rules in them.
             findings: the findings about the store at the end.
             known: the findings about the store after the first run.
@@ -425,13 +425,13 @@ def _judge_bytes(
 ) -> Iterator[Finding]:
     """Find bytes that do not belong to the object that was read.
 
-    The answer shows them, or the code is known to have accepted wrong bytes.
+    The answer's own headers show that its bytes are wrong, or the code is known to have accepted wrong bytes.
     """
     read = foreign(attempts, taken=taken)
     if read is None or read.rule not in names:
         return
     asked = f"asked for {read.range} of {read.path} and got"
-    # The report's advice is for a part of an object.
+    # By default the report has advice about a part of an object, which does not fit a wrong checksum.
     action = COMPARE if read.did == "corrupted" else ""
     mix = {
         IGNORED: f"{asked} all of it, with status {read.status}",
@@ -553,7 +553,7 @@ def _mentions(write: Attempt, other: Attempt, contents: StoreContents) -> bool:
 def _line(content: bytes) -> str:
     """A line of output, quoted; a long line loses its middle.
 
-    Its end may be what the program prints without faults, after an answer without a line break.
+    The end is kept: after an answer without a line break, the program's own output is at the end of the line.
     """
     text = content.decode(errors="replace")
     if len(text) > LINE:

@@ -106,7 +106,8 @@ def _numbers(sweep: Sweep, seconds: float) -> str:
 def warned(sweep: Sweep) -> Iterator[tuple[str, Finding]]:
     """The warnings of all runs: one of each kind, as a line with the smallest scenario.
 
-    If only failed runs have a kind of warning, it is left out when one of them is shown: it stands there already.
+    A kind of warning that only failed runs have is left out if one of these runs is shown, because the lines about that
+    run have it already.
     """
     by_kind: dict[tuple[str, str], list[tuple[FinishedRun, Finding]]] = {}
     for run in sweep.finished:

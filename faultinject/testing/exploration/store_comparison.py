@@ -139,7 +139,7 @@ class StoreComparison:
         return findings or (list(self._words_lacking(after)) if self._knows_enough else [])
 
     def lacks_words(self, after: StoreContents) -> bool:
-        """Whether a text lacks words, though too few runs without faults are known to say so."""
+        """Whether a text lacks words, but too few runs without faults are known for a finding."""
         return not self._knows_enough and any(self._words_lacking(self._select_compared(after)))
 
     def removed_objects(self, before: StoreContents, after: StoreContents, until: str = "") -> list[Finding]:
@@ -466,7 +466,7 @@ _SIGNS = (string.ascii_letters + string.digits + "_.:+-").encode()
 # The last characters of complete texts such as JSON, XML and lines.
 _CLOSING = tuple(sign.encode() for sign in "}])>;\"'\n")
 SOME, CERTAIN = 8, 32
-"""Equal bytes that two contents seldom share by chance; and equal bytes that they never do."""
+"""Numbers of equal bytes: seldom equal by chance, and never equal by chance."""
 
 
 # Numbers, times and durations, and what is between them.
@@ -517,7 +517,7 @@ def _may_be_right(content: bytes, usual: Sequence[bytes]) -> bool:
 
 
 def _lacks_a_piece(content: bytes, end: bytes, size: int) -> bool:
-    """Whether it breaks off, or lacks a piece, in the end that all right runs share.
+    """Whether content breaks off, or lacks a piece, within the end that all right runs share.
 
     In other places, a length or an offset that differs may have changed all bytes after it.
     """
@@ -527,7 +527,7 @@ def _lacks_a_piece(content: bytes, end: bytes, size: int) -> bool:
 
 
 def _has_a_piece_twice(content: bytes, right: bytes) -> bool:
-    """Whether it is the right content, with one piece twice in a row."""
+    """Whether content is the right content with one piece twice in a row."""
     more = len(content) - len(right)
     if more <= 0:
         return False
@@ -565,7 +565,7 @@ def finding(
 ) -> Finding:
     """Make a finding of one run, with the documents of its check.
 
-    The report has an advice for most checks; `action` replaces it.
+    The report has advice for most checks; `action` replaces it.
     """
     documents = CLIENT_CHECKS[check].documents if check in CLIENT_CHECKS else ()
     result = Finding(

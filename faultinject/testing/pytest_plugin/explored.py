@@ -255,7 +255,7 @@ class _TestExploration:
             item.ihook.pytest_timeout_cancel_timer(item=item)
             item.ihook.pytest_timeout_set_timer(item=item, settings=item.stash[TIMEOUT])
         try:
-            # With a copy of the test as the next test, pytest tears down only function fixtures.
+            # If the next test is a copy of this one, pytest tears down function fixtures alone.
             return runtestprotocol(item, log=False, nextitem=copy.copy(item))
         finally:
             del item.stash[EXPLORED]

@@ -65,8 +65,8 @@ def hint_if_app_got_faults(
 ) -> list[str]:
     """A hint if the app under test got faults, although the session has a store.
 
-    A test client's requests come over no connection; those to the store do. A rule with a path or a host is taken to
-    mean the app.
+    Requests to the store come over a connection, and requests of a test client do not. If a rule has a path or a host,
+    there is no hint, as the rule may be meant for the app.
     """
     stored: Any = config.pluginmanager.get_plugin("faultinject-stored")
     named = any({"path", "host"} & rule.conditions.keys() for rule in rules)
@@ -358,7 +358,7 @@ class MarkedTest:
     def _missed(self) -> list[int]:
         """The rules that matched no request.
 
-        Of the rules of classes and modules, one that matched is enough.
+        Rules of classes and modules count only if none of them matched: they are for several tests.
         """
         marked_rules = self._rules
         own = [position for position in marked_rules.own if position not in self._matched_rules]
@@ -452,7 +452,7 @@ class MarkedTests:
 
     def _prepare(self, item: pytest.Item) -> MarkedTest:
         if self._session is not None:  # pragma: no branch - Windows
-            # Not at the end of the previous test: an explored test's outcomes are read after its tear-down.
+            # Not done earlier, as the outcomes of an explored test are read after its tear-down.
             self._session.forget()
         try:
             item.stash[MARKED] = marked = MarkedTest(item, self._seed, self._session, self._only)
@@ -614,5 +614,5 @@ def _around_method(item: Any, marked: MarkedTest) -> Iterator[None]:
 
 
 def _off() -> str:
-    """The variable that switches faults off; empty: none does."""
+    """The variable that switches faults off, with its value; empty if none does."""
     return "FAULTINJECT_ENABLED=0" if is_switched_on(os.environ) is False else ""

@@ -1,4 +1,4 @@
-"""Removes the objects that a test, or a fixture of wider scope, has stored, when it ends.
+"""Removes the objects of a test when it ends, and those of a wider fixture when that ends.
 
 The plugin imports this module if a test uses `faultinject_store`.
 """
@@ -70,12 +70,12 @@ class StoredByTests:
                 change(storage.app.saved_contents, contents_after, contents_before)
                 storage.app.replace_contents(contents)
 
-        # Added first, as pytest runs the first finalizer last: after the fixture's own clean-up.
+        # pytest runs the finalizer that was added first as the last one: after the fixture's own clean-up.
         fixturedef.addfinalizer(undo)
         try:
             return (yield)
         finally:
-            # A test under way keeps these objects at its end.
+            # The end of the test that requested this fixture must not remove the fixture's objects.
             for storage in self.factory:
                 contents_before, now = before.get(storage, {}), storage.app.contents
                 if now != contents_before:

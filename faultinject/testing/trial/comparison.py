@@ -22,7 +22,7 @@ from faultinject.vendors.addressing import with_placeholders
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 PARTLY = "failed in a part"
-"""The outcome of a test whose subtests failed: they are tests of their own."""
+"""The outcome of a test whose subtests failed, which are tests of their own."""
 BETWEEN = " > "
 """Separator between the names of a test of Node and its parents."""
 

@@ -191,7 +191,7 @@ class RunnerListener:
 
             def handle(self) -> None:
                 """Take each line, and answer it: the runner waits for the answer."""
-                # The process may be killed, or be no test runner.
+                # The process may be killed, or may not be a test runner.
                 with suppress(ConnectionError, json.JSONDecodeError):
                     for line in self.rfile:
                         take(json.loads(line))

@@ -27,7 +27,7 @@ class Scale:
         self.high, self.begin, self.end = high, begin, end
 
     def __call__(self, value: float) -> float:
-        """The place of `value`; what lies outside is put on the edge."""
+        """The place of `value`; a value outside of the scale is put at its edge."""
         return self.begin + min(max(value, 0.0), self.high) / self.high * (self.end - self.begin)
 
 
@@ -43,7 +43,7 @@ def steps(high: float, most: int) -> list[float]:
 
 
 def number(value: object) -> str:
-    """A number as an attribute has it: at most one decimal digit.
+    """Write a value for an attribute of SVG; a number has at most one decimal digit.
 
     >>> number(3.04), number(3.06), number("middle")
     ('3', '3.1', 'middle')
@@ -52,19 +52,20 @@ def number(value: object) -> str:
 
 
 def at(x: float, y: float) -> str:
-    """A place, as paths write it."""
+    """Write a point for a path of SVG."""
     return f"{number(float(x))} {number(float(y))}"
 
 
 WIDTH = 920
 """Pixels across."""
 ROW = 15.0
+"""Pixels from one row to the next."""
 GAP = 9.0
 """Pixels between two sorts of calls."""
-SORTS, SOME = 8, 8
-"""Sorts of calls that are drawn, and calls of each."""
+MOST_SORTS, MOST_CALLS = 8, 8
+"""The most sorts of calls that are drawn, and the most calls of each."""
 FAR = 20
-"""A call that takes this many times as long as most others ends outside of the picture."""
+"""A call whose length is more than this multiple of the median ends outside of the picture."""
 
 
 class Timeline:
@@ -84,8 +85,8 @@ class Timeline:
 
     def __init__(self, calls: Sequence[Call], in_findings: Collection[int]) -> None:
         first = sorted(calls, key=lambda call: (id(call) not in in_findings, -_length(call)))
-        sorts = list(grouped(first, _sort).items())[:SORTS]
-        drawn = [call for _, same in sorts for call in same[:SOME]]
+        sorts = list(grouped(first, _sort).items())[:MOST_SORTS]
+        drawn = [call for _, same in sorts for call in same[:MOST_CALLS]]
         self.drawn = len(drawn)
         self.calls = len(calls)
         self.axis = Scale(_last(drawn), 8, WIDTH - 130)
@@ -94,7 +95,8 @@ class Timeline:
         y = ROW - 3
         for sort, same in sorts:
             row = [
-                DrawnCall(call, self.axis, y + ROW * place - 4) for place, call in enumerate(same[:SOME], 1)
+                DrawnCall(call, self.axis, y + ROW * place - 4)
+                for place, call in enumerate(same[:MOST_CALLS], 1)
             ]
             self.rows.append((y, sort, counted(len(same), "call"), row))
             y += ROW * (len(row) + 1) + GAP
@@ -110,7 +112,7 @@ class DrawnCall:
         tip: its requests in one line.
         asked: begin and end of each wait that an answer asked for.
         end: the place of its last attempt.
-        busy: begin and end of each request that is long enough to be seen, as paths write them.
+        busy: begin and end of each request that is long enough to be seen, as texts for a path of SVG.
         bad: the places of its failed attempts.
         good: the places of the others.
         notes: the properties that the marks do not show, or empty.
@@ -149,7 +151,7 @@ def _sort(call: Call) -> str:
 
 
 def _last(drawn: Sequence[Call]) -> float:
-    """The end of the axis, seconds: that of the longest call or wait, unless it is far off."""
+    """The end of the axis in seconds: calls and waits that are not far too long fit before it."""
     ends = sorted(filter(None, map(_length, drawn))) or [0.0]
     usual = ends[len(ends) // 2]
     high = usual * 2 if ends[-1] > FAR * usual else ends[-1]

@@ -25,12 +25,12 @@ def wait_for(work: Coroutine[Any, Any, Result]) -> Result:
 
 
 class Client(PathStyle):
-    """A session, path style.
+    """aiohttp's session, path style.
 
     Args:
         endpoint: the server's URL.
         bucket: the bucket of its keys.
-        retrying: whether aiohttp-retry stands before it, with the options of its README.
+        retrying: whether aiohttp-retry makes the requests, with the options of its README.
     """
 
     def __init__(self, endpoint: str, bucket: str, *, retrying: bool = False) -> None:

@@ -16,7 +16,7 @@ from faultinject.conformance.drivers.python import Refused
 
 
 class Client:
-    """bce-python-sdk's client of BOS, path style, as with every address that is a number.
+    """bce-python-sdk's client of BOS; it uses path style, as the endpoint is an IP address.
 
     Args:
         endpoint: the server's URL.

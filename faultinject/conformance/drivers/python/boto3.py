@@ -17,7 +17,7 @@ class Client:
     Args:
         endpoint: the server's URL.
         bucket: the bucket of its keys.
-        mode: of retries: `standard`, `legacy` or `adaptive`.
+        mode: the retry mode: `standard`, `legacy` or `adaptive`.
     """
 
     def __init__(self, endpoint: str, bucket: str, mode: str = "standard") -> None:
@@ -45,6 +45,6 @@ class Client:
 
 
 legacy = partial(Client, mode="legacy")
-"""The same in the mode that was boto3's default for long."""
+"""boto3's S3 client in the retry mode that was the default for long."""
 adaptive = partial(Client, mode="adaptive")
-"""The same in the mode that limits its own rate as well."""
+"""boto3's S3 client in the retry mode that also limits the rate of its requests."""

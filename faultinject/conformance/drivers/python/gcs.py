@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-# Its questions about a bucket, for its traces, would come in between.
+# Without this the SDK asks about the bucket for its traces, between the requests of the plan's calls.
 os.environ["DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"] = "true"
 
 from google.auth.credentials import AnonymousCredentials
@@ -15,7 +15,7 @@ from google.cloud.storage.retry import DEFAULT_RETRY
 from faultinject.conformance import plan
 
 TIMEOUT = 12.0
-"""Seconds after which it gives up; by default 120, which is more than a plan waits."""
+"""Seconds after which the SDK gives up; its default of 120 is more than a plan waits."""
 RETRY = DEFAULT_RETRY.with_timeout(TIMEOUT)
 
 

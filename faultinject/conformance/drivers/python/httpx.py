@@ -12,13 +12,13 @@ from faultinject.conformance.drivers.python.path_style import PathStyle
 
 
 class Client(PathStyle):
-    """A client without an environment, path style.
+    """httpx's client, path style; it ignores the settings of the environment.
 
     Args:
         endpoint: the server's URL.
         bucket: the bucket of its keys.
-        decorator: retries the function that it decorates, which makes the requests.
-        options: of `httpx.Client`.
+        decorator: a decorator that retries the function that makes the requests.
+        options: the options of `httpx.Client`.
     """
 
     def __init__(

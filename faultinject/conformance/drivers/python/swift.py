@@ -10,9 +10,10 @@ from faultinject.conformance import plan
 
 
 class Client:
-    """python-swiftclient's connection with a token, one a call, as it counts its attempts.
+    """python-swiftclient's connection with a token.
 
-    A call that meets nothing but errors waits for 31 seconds.
+    Each call has a connection of its own, because a connection counts its attempts. A call that gets nothing but errors
+    waits for 31 seconds.
 
     Args:
         endpoint: the server's URL.
@@ -32,8 +33,8 @@ class Client:
         self._do("put_object", key, plan.BODY)
 
     def _do(self, call: str, *arguments: object) -> None:
-        there: Any = Connection(preauthurl=self._url, preauthtoken="token")
+        connection: Any = Connection(preauthurl=self._url, preauthtoken="token")
         try:
-            getattr(there, call)(self._name, *arguments)
+            getattr(connection, call)(self._name, *arguments)
         finally:
-            there.close()
+            connection.close()

@@ -29,7 +29,7 @@ TEST_CLIENTS = {
 class Reporter:
     """Reports tests over one connection, and waits for an answer before each test.
 
-    Due to the answer, the faults of a test are in force before it begins. The connection is made before any test, as
+    The wait ensures that the faults of a test are in force before it begins. The connection is made before any test, as
     some suites forbid connections in tests.
 
     Args:
@@ -159,7 +159,7 @@ def _call_when_read(answer: Any, seen: Callable[[], object]) -> None:
             return super().__getattribute__(name)
 
         def __repr__(self) -> str:
-            # pytest shows the answer where an assertion fails: the test has not read the status by that.
+            # pytest calls this to show the answer of a failed assertion; the test itself has not read the status.
             self.__class__ = kind
             try:
                 return repr(self)
