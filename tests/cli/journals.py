@@ -61,12 +61,11 @@ def throttled(calls=20, waits=WAITS, *, agent="uploader/1.0"):
         for wait in (0.0, *waits):
             arrived += wait
             path = f"/photos/{number}.jpg"
-            retry = {"invocation": str(number), "retry": wait > 0}
             about = {
                 "key": path[8:],
                 "user_agent": agent,
                 "connection": 40000 + number,
-                "attempt_hint": retry,
+                "attempt_hint": {"invocation": str(number), "retry": wait > 0},
             }
             lines.append(line(0, arrived, path=path, **about))
             arrived += 0.001

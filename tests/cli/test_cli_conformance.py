@@ -182,8 +182,7 @@ def test_a_report_judges_a_kept_journal_as_the_run_was_judged(run, tmp_path):
 
 def test_a_report_knows_of_a_client_that_broke_the_contract(run, silent, tmp_path):
     """A breach of the contract makes the report on its journal fail too."""
-    command = silent("dies")
-    assert run("conformance", "--client", command, *SHORT, "--journal", "kept")[0] == 1
+    assert run("conformance", "--client", silent("dies"), *SHORT, "--journal", "kept")[0] == 1
     [path] = (tmp_path / "kept").iterdir()
     code, out, _ = run("report", str(path))
     assert (code, out.startswith("FAIL: answers: ")) == (1, True)
@@ -236,8 +235,7 @@ def test_a_report_names_its_client(run, tmp_path):
         assert re.search(text, shown), text
     assert json.loads((tmp_path / "r.json").read_text())["command"] == again
     [suite] = ElementTree.parse(tmp_path / "r.xml").getroot()
-    value = next(suite.iter("property")).get("value")
-    assert (suite.get("name"), value) == ("bad_client:Client", "own 2.0")
+    assert (suite.get("name"), next(suite.iter("property")).get("value")) == ("bad_client:Client", "own 2.0")
     assert suite.find("testcase[@name='permanent']/failure") is not None
     assert again in suite.findtext("system-out").replace("\\'", "'")
 
@@ -245,8 +243,7 @@ def test_a_report_names_its_client(run, tmp_path):
 @pytest.mark.slow
 def test_the_sdks_are_listed(succeeds):
     """Each with its version, or that it is not installed."""
-    out = succeeds("conformance", "--list")
-    assert [line.split()[0] for line in out.splitlines()] == ["client", *SDKS]
+    assert [line.split()[0] for line in succeeds("conformance", "--list").splitlines()] == ["client", *SDKS]
 
 
 def test_an_sdk_that_is_not_installed(run, refused, sdks):
@@ -286,9 +283,10 @@ def test_a_badge(run, tmp_path):
     svg = "{http://www.w3.org/2000/svg}"
     picture = ElementTree.fromstring((tmp_path / "badge.svg").read_text("utf-8"))
     assert [text.text for text in picture.iterfind(f"{svg}text")] == ["storage faults", "fail"]
-    widths = [int(rectangle.get("width")) for rectangle in picture.iterfind(f"{svg}rect")]
-    title = f"storage faults: {out.splitlines()[0]}"
-    assert (picture.findtext(f"{svg}title"), int(picture.get("width"))) == (title, sum(widths))
+    assert (picture.findtext(f"{svg}title"), int(picture.get("width"))) == (
+        f"storage faults: {out.splitlines()[0]}",
+        sum(int(rectangle.get("width")) for rectangle in picture.iterfind(f"{svg}rect")),
+    )
 
 
 def denied(name, *more):
@@ -507,8 +505,7 @@ def test_every_format_of_a_report_can_be_written(run, tmp_path, names):
     pytest.importorskip("jinja2")
     paths = [f"r{ending}" for ending in FORMATS.values()]
     clients = [word for name in names for word in ("--client", name)]
-    outputs = [word for path in paths for word in ("-o", path)]
-    assert run("conformance", *clients, *SHORT, *outputs)[0] == 1
+    assert run("conformance", *clients, *SHORT, *[word for path in paths for word in ("-o", path)])[0] == 1
     assert {each.name for each in tmp_path.glob("r.*")} == {*paths}
     log = json.loads((tmp_path / "r.sarif").read_text("utf-8"))
     assert [each["automationDetails"]["id"] for each in log["runs"]] == [
@@ -686,11 +683,10 @@ def test_libfaketime(run, client, tmp_path):
 def test_a_program_that_libfaketime_cannot_be_loaded_into(refused, client, tmp_path):
     """As of a static one: its clocks are the machine's."""
     client("time.sleep(asked)")
-    again = "import os, sys; os.environ.pop('LD_PRELOAD', 0); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
     words = [
         sys.executable,
         "-c",
-        again,
+        "import os, sys; os.environ.pop('LD_PRELOAD', 0); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])",
         "-c",
         f"import sys; sys.path.insert(0, {str(tmp_path)!r}); sys.argv[1:] = ['own_client:Client'];"
         " from faultinject.conformance.contract import main; main()",

@@ -18,8 +18,7 @@ RULE = "cos:SlowDown,times=3,path=photos/"
 
 def ended(path):
     """The processes that said that they ended."""
-    lines = map(json.loads, Path(path).read_text().splitlines())
-    return [each["pid"] for each in lines if each.get("ended")]
+    return [each["pid"] for each in map(json.loads, Path(path).read_text().splitlines()) if each.get("ended")]
 
 
 @pytest.mark.slow
