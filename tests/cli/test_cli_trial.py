@@ -982,6 +982,10 @@ def test_strict(request):
         request.applymarker(pytest.mark.xfail(strict=True))
 
 @pytest.mark.here
+def test_nothing_else_is_loaded():
+    assert not [name for name in sys.modules if name.startswith(("faultinject.", "wrapt"))]
+
+@pytest.mark.here
 def test_promise():
     ask("PUT", "/promise")
     try:
@@ -1037,9 +1041,10 @@ SLOW_DOWN = ("-r", "s3:SlowDown")
         }),
         # A test that fails in a child of pytest is broken, with what its error says; so is one that is to fail, and
         # passes because of a fault, with pytest's words for that, and one that a fault lets skip itself.
-        # What breaks a promise of the app itself, while a fault lasts, stands first.
+        # What breaks a promise of the app itself, while a fault lasts, stands first. A suite without moto loads nothing
+        # of the package.
         (CHILDREN, ("-r", "s3:SlowDown,key=dog", "-r", "http:503,method=PUT,key=hen,from=1"), PYTEST, 1, {
-            "tests": 5, "broken": [f"test_it.py::test_{each}" for each in ("promise", "wrong", "strict", "skips")],
+            "tests": 6, "broken_before": {}, "broken": [f"test_it.py::test_{each}" for each in ("promise", "wrong", "strict", "skips")],
             "errors": ["assert 404 == 200", "RuntimeError: gave up on PUT /wrong/dog", "[XPASS(strict)]", "Skipped: no store"],
         }),
         # Tests that are named alike in each run stay apart, however long their numbers are.
