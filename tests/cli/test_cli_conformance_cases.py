@@ -8,13 +8,11 @@ import pytest
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
-CLIENTS = Path(__file__).parents[1] / "conformance"
-
 
 @pytest.fixture
 def clients(monkeypatch):
     """The folder of a client that keeps to the specification, and of the flaws that it may have."""
-    monkeypatch.chdir(CLIENTS)
+    monkeypatch.chdir(Path(__file__).parents[1] / "conformance")
 
 
 def verdicts(output):

@@ -158,7 +158,6 @@ REWRITTEN = f"ask('PUT', '/photos'){NOT_REWOUND}"
 HOST = "import socket\nsys.exit('cannot reach {}: Name or service not known')"
 CONTAINER = "ask('PUT', '/acc/cont?restype=container')"
 KILLED = "ask('PUT', '/photos')\nprint(*range(30), sep='\\n', flush=True)\nos.kill(os.getpid(), {})"
-NOWHERE = "-r reset,path=nowhere -r http:503"
 
 
 def exactly(*lines):
@@ -255,7 +254,7 @@ def test_an_address_of_ones_own(run, monkeypatch, command, begins):
         slowly("ask('PUT', '/photos', 1)", "-r latency,delay=1ms", 0, ["^(?!(.|\n)*the store spoke)"]),
         # Nothing has failed, and nothing is proven by a rule that comes nowhere; a failure counts more.
         *(
-            (f"ask('PUT', '/photos', {tries})", NOWHERE, code, [rf"\nincomplete: reset,path=nowhere was injected in no run \(nearest: PUT /photos\)\n{told}$"])
+            (f"ask('PUT', '/photos', {tries})", "-r reset,path=nowhere -r http:503", code, [rf"\nincomplete: reset,path=nowhere was injected in no run \(nearest: PUT /photos\)\n{told}$"])
             for tries, code, told in ((2, 3, ""), (1, 1, "faultinject: the store spoke cos; --vendor names .*\n"))
         ),
     ],
@@ -507,9 +506,6 @@ def test_each_run_is_prepared_for_its_own_store(succeeds, program):
 
 
 FAST = "'FAKETIME' in os.environ"
-TWO = "ask('PUT', '/photos'); ask('PUT', '/photos/cat')"
-ONLY_WHEN_FAST = f"ask('PUT', '/photos'); ask('PUT', '/photos/cat', 1 if {FAST} else 3)"
-EACH_TIME = "ask('PUT', '/photos'); ask('PUT', '/photos/cat', 1)"
 
 
 @pytest.mark.usefixtures("libfaketime")
@@ -517,10 +513,12 @@ EACH_TIME = "ask('PUT', '/photos'); ask('PUT', '/photos/cat', 1)"
     ("source", "code", "fast"),
     [
         # In real time, then faster.
-        pytest.param(TWO, 0, "0111", marks=pytest.mark.slow),
+        pytest.param("ask('PUT', '/photos'); ask('PUT', '/photos/cat')", 0, "0111", marks=pytest.mark.slow),
         # The run with a fault at the second request fails, and is repeated in real time.
-        (ONLY_WHEN_FAST, 0, "01110"),
-        pytest.param(EACH_TIME, 1, "01110", marks=pytest.mark.slow),
+        (f"ask('PUT', '/photos'); ask('PUT', '/photos/cat', 1 if {FAST} else 3)", 0, "01110"),
+        pytest.param(
+            "ask('PUT', '/photos'); ask('PUT', '/photos/cat', 1)", 1, "01110", marks=pytest.mark.slow
+        ),
     ],
 )
 def test_what_fails_only_because_of_the_speed_is_no_failure(run, program, tmp_path, source, code, fast):

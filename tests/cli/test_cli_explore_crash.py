@@ -14,13 +14,12 @@ from .programs import PLACE, PLAIN_HTTP
 
 pytestmark = pytest.mark.live
 
-CRASHING = PLACE / "crashing.py"
 CRASH = ("explore", "--crash", "--vendor", "s3")
 
 
 def command(job, how):
     """The command of a job with a planted bug, or of its repaired version."""
-    return [sys.executable, "-S", str(CRASHING), job, how]
+    return [sys.executable, "-S", str(PLACE / "crashing.py"), job, how]
 
 
 @pytest.fixture

@@ -88,7 +88,6 @@ def masked(data):
 
 
 SHORT = "of a body of {} bytes nothing can be cut or slowed"
-CLOSES = "the connection closes after these bytes"
 JSS = "jss:SlowDown,name=x"
 
 
@@ -107,7 +106,7 @@ JSS = "jss:SlowDown,name=x"
         ("http:503,delay=1h", "http:503", None, ["sent after 1 h"]),
         # The head of a cut error has the full Content-Length, and exactly the bytes that are let through follow.
         *(
-            (f"truncate,of={JSS}{key}", JSS, kept, [CLOSES])
+            (f"truncate,of={JSS}{key}", JSS, kept, ["the connection closes after these bytes"])
             for key, kept in (("", 60), (",keep=0.25", 30), (",keep=0", 0), (",keep_bytes=7", 7), (",keep_bytes=0", 0))
         ),
         (f"drip,of={JSS},rate=1KB,delay=90s", JSS, None, ["sent after 90 s", "the body goes out at 1000 bytes a second"]),

@@ -9,8 +9,6 @@ import pytest
 from faultinject.conformance.sdks import SDKS
 from tests.console import command
 
-FOLDERS = ("JAVASCRIPT_SDKS", "JAVA_SDKS")
-
 
 def written(path, text=""):
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -25,7 +23,7 @@ def program(tmp_path, monkeypatch):
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))
     monkeypatch.setattr(sys, "executable", str(tmp_path / "environment" / "python"))
-    for each in FOLDERS:
+    for each in ("JAVASCRIPT_SDKS", "JAVA_SDKS"):
         monkeypatch.delenv(each, raising=False)
 
     def make(name, text="exit 0"):

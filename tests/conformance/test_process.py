@@ -186,7 +186,6 @@ def test_drivers_tell_the_whole_error(tmp_path, needed, name, text, words):
     assert window.error.endswith(LONG)
 
 
-CLOSED = "os.close(1)\ntime.sleep(60)"
 CONNECTING = f"connecting to {'a' * 300}.localhost: Name or service not known"
 """A line whose end is its cause."""
 
@@ -196,7 +195,7 @@ CONNECTING = f"connecting to {'a' * 300}.localhost: Name or service not known"
     [
         ("sys.stderr.write('no more\\n'); sys.stderr.flush(); sys.exit(3)", "ended with exit code 3"),
         ("os.kill(os.getpid(), 9)", "ended with signal 9"),
-        pytest.param(CLOSED, "closed its standard output", marks=pytest.mark.slow),
+        pytest.param("os.close(1)\ntime.sleep(60)", "closed its standard output", marks=pytest.mark.slow),
         ("print('retrying …')\nsys.stdout.flush()\nsys.stdin.read()", "wrote 'retrying …', which is no line of"),
         ("print('[' * 60000, flush=True)\nsys.stdin.read()", "which is no line of the contract"),
         ("print('[1]', flush=True)\nsys.stdin.read()", "wrote '[1]', which is no line of the contract"),
@@ -231,14 +230,11 @@ def test_a_command_that_breaks_the_contract_fails(program, text, message):
     assert done.stderr == ("no more" if "no more" in text else "")
 
 
-ANSWERED = 'print(json.dumps({"key": call, "ok": True}) + "\\nbye", flush=True)\nsys.stdin.read()\n'
-
-
 @pytest.mark.parametrize(
     ("text", "wrong", "returned"),
     [
         # It answers all, ends badly, and no call has to be named.
-        (READY + ANSWERED, "wrote 'bye', which is no line of the contract", True),
+        (READY + 'print(json.dumps({"key": call, "ok": True}) + "\\nbye", flush=True)\nsys.stdin.read()\n', "wrote 'bye', which is no line of the contract", True),
         # Its first answer counts, and the second fails.
         (READY + "say(key=call, ok=False)\nsay(key=call, ok=True)\nsys.stdin.read()\n", "answered 'cal-001', a call that was not running", False),
         # It is ready, and breaks the contract at once: it is not refused, as one is that never was.

@@ -31,7 +31,6 @@ BY_PATH = {
     # No server of these is wrapped: the app's own `install()` has the API inside of what `run` has patched.
     INSTALLED: Way(WAYS["uWSGI, Flask"].line.replace("served_flask:app", "served_installed:flask"), "uwsgi", "flask"),
 }  # fmt: skip
-BY_ADDRESS = ("gunicorn -w 2, Flask", "flask run")
 
 
 def proved(server, place):
@@ -54,7 +53,7 @@ def test_run_leaves_the_control_api_below_a_path(name, start):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", BY_ADDRESS)
+@pytest.mark.parametrize("name", ("gunicorn -w 2, Flask", "flask run"))
 def test_run_leaves_the_control_api_on_its_address(name, start):
     """Its server is one that `run` hooks."""
     with ReservedPort() as port:

@@ -22,7 +22,6 @@ WAYS = {
     "granian, HUP": Way(f"{GRANIAN} --interface wsgi --workers 2 {WSGI}", "granian"),
 }
 ON = {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": "http:503,path=photos/", **CONTROL}
-PATH = "/photos/cat"
 
 
 class Recycled:
@@ -54,7 +53,7 @@ class Recycled:
 
     def statuses(self):
         """Of twenty requests that get an answer."""
-        return {found[0] for _ in range(20) if (found := self.server.get(PATH)) is not None}
+        return {found[0] for _ in range(20) if (found := self.server.get("/photos/cat")) is not None}
 
 
 @pytest.fixture

@@ -76,16 +76,18 @@ def python(environ):
 ON = {"FAULTINJECT_RUN": "1", "FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": RULE}
 
 
-def test_the_exit_code_is_the_commands_own(run):
-    """Whatever it is; where nothing serves, there is nothing to say."""
-    code, out, error = run(
-        "--",
-        sys.executable,
-        "-c",
-        "import sys; print('here'); sys.exit(7)",
-        given=("-r", RULE, "--seed", "s"),
-    )
-    assert (code, out, error) == (7, "here\n", "")
+def test_the_exit_code_and_the_path_are_the_commands_own(run, tmp_path, monkeypatch):
+    """Whatever they are; where nothing serves, there is nothing to say.
+
+    The current directory stays on the path, as an empty element. `tests/cli/test_cli_run.py` has more of the path.
+    """
+    (tmp_path / "beside_it.py").write_text("print('found')")
+    (tmp_path / "below").mkdir()
+    program = tmp_path / "below" / "program.py"
+    program.write_text("import beside_it, sys; sys.exit(7)")
+    monkeypatch.chdir(tmp_path)
+    found = run("--", sys.executable, str(program), given=("-r", RULE, "--seed", "s"), PYTHONPATH=":nowhere")
+    assert found == (7, "found\n", "")
 
 
 def test_a_command_that_is_not_python(run):
@@ -430,19 +432,6 @@ def test_a_python_that_serves_nothing_loads_next_to_nothing(python):
         "faultinject.hooks",
         "faultinject.hooks.watching",
     } | (hooked & {"__future__"} - plain)
-
-
-def test_the_current_directory_stays_on_the_path(run, tmp_path, monkeypatch):
-    """The current directory stays on the path, as an empty element.
-
-    `tests/cli/test_cli_run.py` has more of the path.
-    """
-    (tmp_path / "beside_it.py").write_text("print('found')")
-    (tmp_path / "below").mkdir()
-    program = tmp_path / "below" / "program.py"
-    program.write_text("import beside_it")
-    monkeypatch.chdir(tmp_path)
-    assert run("--", sys.executable, str(program), PYTHONPATH=":nowhere")[:2] == (0, "found\n")
 
 
 BEGINS = """

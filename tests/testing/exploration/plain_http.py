@@ -1,7 +1,7 @@
-"""A small HTTP client for programs that run often, as `http.client` and `socket` take long to load.
+"""A small HTTP client for programs that run often, as `http.client` takes long to load.
 
-The first takes three times as long as all the rest of them, and the second twice: `_socket` has all that is needed of
-it. Such a program is run with its folder, or this one, first on its path.
+It takes three times as long as all the rest of them, and `socket` twice: `_socket` has all that is needed of it. Such
+a program is run with its folder, or this one, first on its path.
 """
 
 import _socket
