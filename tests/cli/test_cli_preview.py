@@ -15,10 +15,10 @@ def split(data):
     return status, [tuple(each.split(": ", 1)) for each in headers], body
 
 
-def wire(rule, path):
+def wire(rule, path, host="127.0.0.1", method="GET", **asked):
     """The answer of the wrapped app to a client."""
-    app = WSGIFaultMiddleware(lambda environ, start: [], rule, seed="7")
-    return Client(app).get(path, headers={"Host": "127.0.0.1"})
+    client = Client(WSGIFaultMiddleware(lambda environ, start: [], rule, seed="7"))
+    return client.open(path, method=method, headers={"Host": host}, **asked)
 
 
 @pytest.mark.parametrize("vendor", vendors.names())
@@ -45,8 +45,7 @@ def test_rows_of_every_form_and_status_can_be_shown(run_bytes, vendor, subtests)
 def test_the_bytes_are_those_of_the_middleware(run_bytes):
     """The preview has the bytes of the middleware, for the same request, seed and rule."""
     rule = "jss:@server,name=boom,retry_after=1.5s,set.x-more=yes"
-    app = WSGIFaultMiddleware(lambda environ, start: [], rule, seed="7")
-    response = Client(app).get("/photos/a%20b.jpg", headers={"Host": "photos.example"})
+    response = wire(rule, "/photos/a%20b.jpg", "photos.example")
     given = ("preview", rule, "--seed", "7", "--path", "/photos/a%20b.jpg", "--host", "photos.example")
     code, data, err = run_bytes(*given)
     head = "".join(f"{name}: {value}\r\n" for name, value in response.headers)
@@ -224,8 +223,7 @@ def test_the_keys_of_a_delete_objects(run_bytes, tmp_path):
     body = b"<Delete>%b</Delete>" % b"".join(b"<Object><Key>%d</Key></Object>" % each for each in range(20))
     (tmp_path / "delete.xml").write_bytes(body)
     rule = "cos:InternalError,operation=DeleteObjects,status=200,share=0.5"
-    app = WSGIFaultMiddleware(lambda environ, start: [], rule, seed="7")
-    response = Client(app).post("/photos?delete", data=body, headers={"Host": "127.0.0.1"})
+    response = wire(rule, "/photos?delete", method="POST", data=body)
     asked = ["preview", rule, "--method", "POST", "--path", "/photos?delete", "--seed", "7"]
     code, data, err = run_bytes(*asked, "--body", str(tmp_path / "delete.xml"))
     status, headers, shown = split(data)

@@ -140,11 +140,9 @@ def test_sanic_s_own_server(start, options):
 def test_aiohttp_is_neither():
     """Its apps are told from app factories, and the message names the way that works."""
     pytest.importorskip("aiohttp")
-    with pytest.raises(TypeError, match=AIOHTTP):
+    told = (
+        r"^aiohttp\.web_app\.Application is neither WSGI nor ASGI: put `faultinject proxy --to URL` in "
+        r"front of its server$"
+    )
+    with pytest.raises(TypeError, match=told):
         faultinject.install(served_frameworks.aiohttp(), RULE, enabled=True)
-
-
-AIOHTTP = (
-    r"^aiohttp\.web_app\.Application is neither WSGI nor ASGI: put `faultinject proxy --to URL` in "
-    r"front of its server$"
-)
