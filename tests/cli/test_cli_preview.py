@@ -122,8 +122,11 @@ def test_an_answer_like_another(run_bytes, asked, like, kept, said):
     head, body = whole(run_bytes, like)
     assert (len(body) == 120) is ("jss" in like)
     code, data, err = run_bytes("preview", *asked.split())
-    assert (code, masked(data)) == (0, masked(head + b"\r\n\r\n" + body[:kept]))
-    assert err == "".join(f"faultinject: {each}\n" for each in said)
+    assert (code, masked(data), err) == (
+        0,
+        masked(head + b"\r\n\r\n" + body[:kept]),
+        "".join(f"faultinject: {each}\n" for each in said),
+    )
 
 
 @each_row(

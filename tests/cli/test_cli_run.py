@@ -231,8 +231,10 @@ def test_the_bound_of_a_file(run, became, tmp_path, more, words, env, abort):
     assert environ.get("FAULTINJECT_ABORT") == env.get("FAULTINJECT_ABORT"), (
         "it would override what the API sets"
     )
-    assert faultinject.Scenario.from_env(environ).abort == abort
-    assert environ["FAULTINJECT_SEED"] == ("file" if words else "other")
+    assert (faultinject.Scenario.from_env(environ).abort, environ["FAULTINJECT_SEED"]) == (
+        abort,
+        "file" if words else "other",
+    )
 
 
 def test_a_control_api(run, became, tmp_path):

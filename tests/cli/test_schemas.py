@@ -122,8 +122,10 @@ def test_the_journal(tmp_path, monkeypatch):
     client.get("/a/b")
     client.get("/a/slow")
     lines = [json.loads(each) for each in path.read_text().splitlines()]
-    assert [each["did"] for each in lines if "final" not in each] == ["answered", "passed", "delayed"]
-    assert [each for line in lines for each in wrong("journal", line)] == []
+    assert (
+        [each["did"] for each in lines if "final" not in each],
+        [each for line in lines for each in wrong("journal", line)],
+    ) == (["answered", "passed", "delayed"], [])
 
 
 def test_the_journal_has_all_fields():

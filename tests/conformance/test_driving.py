@@ -167,9 +167,12 @@ def test_what_is_kept_of_a_run(tmp_path):
         "denied": ("denied-001", False, "ValueError: 403 for denied-001"),
         "not-found": ("not-found-001", False, "ValueError: 404 for not-found-001"),
     }
-    assert [each.began <= each.ended for each in done.windows] == [True] * 3
-    assert [each.path for each in read([path], skipped={})] == [each.path for each in done.outcomes]
-    assert ([each.closed for each in made], sorted(seen)) == ([True] * 3, [1, 2, 3])
+    assert (
+        [each.began <= each.ended for each in done.windows],
+        [each.path for each in read([path], skipped={})],
+        [each.closed for each in made],
+        sorted(seen),
+    ) == ([True] * 3, [each.path for each in done.outcomes], [True] * 3, [1, 2, 3])
 
 
 def test_a_client_need_not_do_everything():

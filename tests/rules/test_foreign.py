@@ -57,12 +57,14 @@ def test_every_problem_of_every_rule():
     text = "cos:SlowDown,set.x-sendfile=/etc/passwd,name=a reset,http2=yes http:503,set.x-sendfile=/"
     file = "a rule that comes over HTTP sets no x-sendfile, which a proxy or a browser obeys"
     found = [("a: set.x-sendfile", file), ("rule-3: set.x-sendfile", file)]
-    assert refused(text) == found
-    assert refused(text, more=frozenset(("http2",))) == [
-        found[0],
-        ("rule-2: http2", "a rule that comes over HTTP has no http2; leave it out"),
-        found[1],
-    ]
+    assert (refused(text), refused(text, more=frozenset(("http2",)))) == (
+        found,
+        [
+            found[0],
+            ("rule-2: http2", "a rule that comes over HTTP has no http2; leave it out"),
+            found[1],
+        ],
+    )
 
 
 @each_row(
