@@ -3,8 +3,6 @@
 import json
 import time
 
-WAITS = (0.4, 0.8, 1.6)
-
 
 def line(seq, arrived, **more):
     """The fields of one request, a COS SlowDown, answered a millisecond later."""
@@ -53,7 +51,7 @@ def line(seq, arrived, **more):
     }
 
 
-def throttled(calls=20, waits=WAITS, *, agent="uploader/1.0"):
+def throttled(calls=20, waits=(0.4, 0.8, 1.6), *, agent="uploader/1.0"):
     """Calls of a client that waits so long, each for a key of its own; all attempts fail."""
     lines = []
     for number in range(calls):
@@ -61,12 +59,11 @@ def throttled(calls=20, waits=WAITS, *, agent="uploader/1.0"):
         for wait in (0.0, *waits):
             arrived += wait
             path = f"/photos/{number}.jpg"
-            retry = {"invocation": str(number), "retry": wait > 0}
             about = {
                 "key": path[8:],
                 "user_agent": agent,
                 "connection": 40000 + number,
-                "attempt_hint": retry,
+                "attempt_hint": {"invocation": str(number), "retry": wait > 0},
             }
             lines.append(line(0, arrived, path=path, **about))
             arrived += 0.001

@@ -37,7 +37,6 @@ for environ, words in json.load(sys.stdin):
     error = "" if isinstance(done.exception, SystemExit | None) else repr(done.exception)
     print(json.dumps([done.exit_code, error, done.stderr]))
 """
-ASGI = "async def app(scope, receive, send): ...\n"
 LACKING = [
     ("demo", "demo"),
     ("proxy --to http://h --port 0", "proxy"),
@@ -76,7 +75,7 @@ def test_what_is_missing_is_one_sentence(tmp_path):
 
     What needs nothing more works: whatever becomes of it, there is no traceback.
     """
-    (tmp_path / "served.py").write_text(ASGI)
+    (tmp_path / "served.py").write_text("async def app(scope, receive, send): ...\n")
     (tmp_path / "journal.jsonl").write_text(json.dumps(line(1, 0.0)) + "\n")
     lines = [*LACKING, *WORKING]
     done = subprocess.run(

@@ -64,22 +64,24 @@ def test_quick(run, program, tmp_path):
     data = tmp_path / "found.json"
     options = ("--quick", "--vendor", "s3", "-o", str(data))
     code, output, _ = run("explore", *options, "--", *program(MAY_BE_THERE))
-    assert (code, without_times(output)) == (
+    assert (code, without_times(output), json.loads(data.read_text())["faults"]) == (
         0,
         "2 requests without faults, 3 faults; 4 runs ~, 0 failed, 2 gave up cleanly\n",
+        [
+            "reset,method=PUT,method=POST,method=PATCH,method=DELETE,vendor=s3,when=after",
+            "truncate,method=GET,vendor=s3",
+            "http:503,vendor=s3,from=1",
+        ],
     )
-    assert json.loads(data.read_text())["faults"] == [
-        "reset,method=PUT,method=POST,method=PATCH,method=DELETE,vendor=s3,when=after",
-        "truncate,method=GET,vendor=s3",
-        "http:503,vendor=s3,from=1",
-    ]
 
 
 def test_a_command_that_fails_the_second_time(run, program, tmp_path):
     """A second failing run is repeated once, and then reported in the command's own words."""
     lock = tmp_path / "lock"
-    once = f"os.path.exists({str(lock)!r}) and sys.exit('locked'); open({str(lock)!r}, 'w'); "
-    command = program("ask('PUT', '/photos'); " + once)
+    command = program(
+        "ask('PUT', '/photos'); "
+        f"os.path.exists({str(lock)!r}) and sys.exit('locked'); open({str(lock)!r}, 'w'); "
+    )
     code, _, errors = run("explore", "-r", "cos:SlowDown", "--", *command)
     assert (code, errors) == (
         2,
@@ -121,8 +123,7 @@ def test_a_wrong_command(run, program, tmp_path, monkeypatch):
         f" -- {shlex.join(command)}",
         "  and 1 similar: cos:SlowDown,method=PUT,path=/photos/cat,times=1",
     ]
-    words = shlex.split(output.partition("replay: faultinject ")[2].splitlines()[0])
-    code, again, _ = run(*words)
+    code, again, _ = run(*shlex.split(output.partition("replay: faultinject ")[2].splitlines()[0]))
     assert (code, again.splitlines()[2:8]) == (1, output.splitlines()[2:8])
     root = ElementTree.parse("r.xml").getroot()
     assert [root.get(each) for each in ("tests", "failures", "errors")] == ["4", "2", "0"]
@@ -157,7 +158,6 @@ REWRITTEN = f"ask('PUT', '/photos'){NOT_REWOUND}"
 HOST = "import socket\nsys.exit('cannot reach {}: Name or service not known')"
 CONTAINER = "ask('PUT', '/acc/cont?restype=container')"
 KILLED = "ask('PUT', '/photos')\nprint(*range(30), sep='\\n', flush=True)\nos.kill(os.getpid(), {})"
-NOWHERE = "-r reset,path=nowhere -r http:503"
 
 
 def exactly(*lines):
@@ -254,7 +254,7 @@ def test_an_address_of_ones_own(run, monkeypatch, command, begins):
         slowly("ask('PUT', '/photos', 1)", "-r latency,delay=1ms", 0, ["^(?!(.|\n)*the store spoke)"]),
         # Nothing has failed, and nothing is proven by a rule that comes nowhere; a failure counts more.
         *(
-            (f"ask('PUT', '/photos', {tries})", NOWHERE, code, [rf"\nincomplete: reset,path=nowhere was injected in no run \(nearest: PUT /photos\)\n{told}$"])
+            (f"ask('PUT', '/photos', {tries})", "-r reset,path=nowhere -r http:503", code, [rf"\nincomplete: reset,path=nowhere was injected in no run \(nearest: PUT /photos\)\n{told}$"])
             for tries, code, told in ((2, 3, ""), (1, 1, "faultinject: the store spoke cos; --vendor names .*\n"))
         ),
     ],
@@ -384,8 +384,7 @@ def test_a_service_that_is_not_there(refused):
 def test_the_vendor(run, program, rules, vendor):
     """The store speaks as the first rule's vendor does."""
     source = "print(exchange('GET', '/nowhere')[2].decode())\nsys.exit(1)"
-    arguments = [word for each in rules for word in ("-r", each)]
-    _, _, errors = run("explore", *arguments, "--", *program(source))
+    _, _, errors = run("explore", *[word for each in rules for word in ("-r", each)], "--", *program(source))
     mine = run("explore", "-r", "reset", "--vendor", vendor, "--", *program(source))[2]
     masked = [re.sub(r"[0-9A-Za-z+/=_-]{12,}", "~", each) for each in (errors, mine)]
     assert re.sub(r":\d+", "", masked[0]) == re.sub(r":\d+", "", masked[1])
@@ -402,8 +401,11 @@ def test_progress(run, program):
     code, output, errors = run("explore", "-r", "reset", "--within", "20s", "--", *command)
     of_fault = "run 1 of 1 (reset,method=PUT,path=/photos,times=1; --within 20.0 s) "
     drawn = list(dict.fromkeys(errors.split("\r")))
-    assert drawn == ["", "run without faults ", of_fault, " " * len(of_fault)]
-    assert (code, output[:9]) == (0, "1 request")
+    assert (drawn, code, output[:9]) == (
+        ["", "run without faults ", of_fault, " " * len(of_fault)],
+        0,
+        "1 request",
+    )
 
 
 def test_junit_of_what_could_not_be_explored(run, program, tmp_path):
@@ -470,8 +472,7 @@ ask('GET', '/photos/cat')
 def explored(run, program, *options):
     """Exit code and result, without what the clock says."""
     code, output, _ = run("explore", *options, "--json", "--", *program(READS_ALONE))
-    found = json.loads(output)
-    return code, {key: each for key, each in found.items() if key not in ("seconds", "backoff")}
+    return code, {key: each for key, each in json.loads(output).items() if key not in ("seconds", "backoff")}
 
 
 @pytest.mark.parametrize(
@@ -505,9 +506,6 @@ def test_each_run_is_prepared_for_its_own_store(succeeds, program):
 
 
 FAST = "'FAKETIME' in os.environ"
-TWO = "ask('PUT', '/photos'); ask('PUT', '/photos/cat')"
-ONLY_WHEN_FAST = f"ask('PUT', '/photos'); ask('PUT', '/photos/cat', 1 if {FAST} else 3)"
-EACH_TIME = "ask('PUT', '/photos'); ask('PUT', '/photos/cat', 1)"
 
 
 @pytest.mark.usefixtures("libfaketime")
@@ -515,10 +513,12 @@ EACH_TIME = "ask('PUT', '/photos'); ask('PUT', '/photos/cat', 1)"
     ("source", "code", "fast"),
     [
         # In real time, then faster.
-        pytest.param(TWO, 0, "0111", marks=pytest.mark.slow),
+        pytest.param("ask('PUT', '/photos'); ask('PUT', '/photos/cat')", 0, "0111", marks=pytest.mark.slow),
         # The run with a fault at the second request fails, and is repeated in real time.
-        (ONLY_WHEN_FAST, 0, "01110"),
-        pytest.param(EACH_TIME, 1, "01110", marks=pytest.mark.slow),
+        (f"ask('PUT', '/photos'); ask('PUT', '/photos/cat', 1 if {FAST} else 3)", 0, "01110"),
+        pytest.param(
+            "ask('PUT', '/photos'); ask('PUT', '/photos/cat', 1)", 1, "01110", marks=pytest.mark.slow
+        ),
     ],
 )
 def test_what_fails_only_because_of_the_speed_is_no_failure(run, program, tmp_path, source, code, fast):

@@ -14,13 +14,12 @@ from .programs import PLACE, PLAIN_HTTP
 
 pytestmark = pytest.mark.live
 
-CRASHING = PLACE / "crashing.py"
 CRASH = ("explore", "--crash", "--vendor", "s3")
 
 
 def command(job, how):
     """The command of a job with a planted bug, or of its repaired version."""
-    return [sys.executable, "-S", str(CRASHING), job, how]
+    return [sys.executable, "-S", str(PLACE / "crashing.py"), job, how]
 
 
 @pytest.fixture
@@ -47,26 +46,29 @@ def test_a_lock_that_nobody_takes_back(run, here):
     """The whole report; its last line shows the failure again, and nothing else."""
     words = command("locked", "wrong")
     code, output, errors = run(*CRASH, "--", *words)
-    assert (code, errors) == (1, "")
-    assert without_times(output).splitlines()[:15] == [
-        "4 requests without a crash; 10 runs ~, 5 failed, 5 with a warning",
+    assert (code, errors, without_times(output).splitlines()[:15]) == (
+        1,
         "",
-        "the second run: exit code 1",
-        "  when at request 3 (PutObject /films/cat) the program is killed: the request has come, and the store"
-        " has not carried it out",
-        "    1 CreateBucket  200 PUT /films",
-        "    2 PutObject     200 PUT /films/lock",
-        "    3 PutObject     PUT /films/cat  <- killed",
-        "    killed, and run again:",
-        "    1 CreateBucket  200 PUT /films",
-        "    2 PutObject     412 PUT /films/lock",
-        "  ✕ object lost: /films/cat is not there; without a crash it has 4 bytes",
-        "  ! left behind: /films/lock (6 bytes) is there, and not without a crash",
-        "    | another one is at work",
-        "  → Let the second run look at what the store holds, and go on from there.",
-        "  replay: faultinject explore --vendor s3 --crash --replay"
-        f" reset,method=PUT,path=/films/cat,times=1,name=crash -- {shlex.join(words)}",
-    ]
+        [
+            "4 requests without a crash; 10 runs ~, 5 failed, 5 with a warning",
+            "",
+            "the second run: exit code 1",
+            "  when at request 3 (PutObject /films/cat) the program is killed: the request has come, and the store"
+            " has not carried it out",
+            "    1 CreateBucket  200 PUT /films",
+            "    2 PutObject     200 PUT /films/lock",
+            "    3 PutObject     PUT /films/cat  <- killed",
+            "    killed, and run again:",
+            "    1 CreateBucket  200 PUT /films",
+            "    2 PutObject     412 PUT /films/lock",
+            "  ✕ object lost: /films/cat is not there; without a crash it has 4 bytes",
+            "  ! left behind: /films/lock (6 bytes) is there, and not without a crash",
+            "    | another one is at work",
+            "  → Let the second run look at what the store holds, and go on from there.",
+            "  replay: faultinject explore --vendor s3 --crash --replay"
+            f" reset,method=PUT,path=/films/cat,times=1,name=crash -- {shlex.join(words)}",
+        ],
+    )
     code, again, _ = run(*replay(output))
     assert (code, bool(re.match(r"[^\n]+; 1 run in [^\n]+\n\nthe second run: exit code 1\n", again))) == (
         1,
@@ -155,8 +157,11 @@ ask("DELETE", "/films/begun")
     options = ("--exhaustive", "--ignore", "left behind", "--max-runs", "90")
     code, output, _ = run(*CRASH, *options, "--", *program(here, source))
     words = " ".join(replay(output))
-    assert (code, "left behind:" in output) == (1, False)
-    assert [each in words for each in ("--exhaustive", "--ignore left behind", "--max-runs 90")] == [True] * 3
+    assert (
+        code,
+        "left behind:" in output,
+        [each in words for each in ("--exhaustive", "--ignore left behind", "--max-runs 90")],
+    ) == (1, False, [True] * 3)
     code, again, _ = run(*replay(output))
     assert (code, again.splitlines()[2:5]) == (1, output.splitlines()[2:5])
 

@@ -92,11 +92,9 @@ def test_what_earlier_runs_wrote(run, program, service, tmp_path):
     note = f"left out: emptying the server ({told})"
     noted = note.partition(": ")[2] in json.loads(data.read_text())["left_out"]
     assert (code, note in output.splitlines(), noted) == (0, True, True)
-    reset = f"curl -s -X DELETE {service.url}/photos/cat"
-    code, output, _ = run(*asked, "--reset", reset, "--", *command)
+    code, output, _ = run(*asked, "--reset", f"curl -s -X DELETE {service.url}/photos/cat", "--", *command)
     assert (code, ", 1 failed\n" in output, note in output) == (1, True, False)
-    replay = shlex.split(output.partition("  replay: faultinject ")[2].splitlines()[0])
-    assert run(*replay)[0] == 1
+    assert run(*shlex.split(output.partition("  replay: faultinject ")[2].splitlines()[0]))[0] == 1
 
 
 @pytest.mark.slow
@@ -159,9 +157,8 @@ def test_requests_under_way_when_the_program_is_killed(run, program, service, tm
     """Are of the first run, however late they end."""
     monkeypatch.chdir(tmp_path)
     service.objects["/photos/once-a-has-come"] = b"it has"
-    replay = "reset,method=PUT,path=/photos/b,times=1,name=crash"
     code, output, _ = run(
-        "explore", "--crash", "--to", service.url, "--reset", "rm -f started", "--replay", replay, "--",
+        "explore", "--crash", "--to", service.url, "--reset", "rm -f started", "--replay", "reset,method=PUT,path=/photos/b,times=1,name=crash", "--",
         *program(PARALLEL),
     )  # fmt: skip
     again = " +1 +GetObject +404 GET /photos/nothing\\n"

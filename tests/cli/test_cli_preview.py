@@ -15,10 +15,10 @@ def split(data):
     return status, [tuple(each.split(": ", 1)) for each in headers], body
 
 
-def wire(rule, path):
+def wire(rule, path, host="127.0.0.1", method="GET", **asked):
     """The answer of the wrapped app to a client."""
-    app = WSGIFaultMiddleware(lambda environ, start: [], rule, seed="7")
-    return Client(app).get(path, headers={"Host": "127.0.0.1"})
+    client = Client(WSGIFaultMiddleware(lambda environ, start: [], rule, seed="7"))
+    return client.open(path, method=method, headers={"Host": host}, **asked)
 
 
 @pytest.mark.parametrize("vendor", vendors.names())
@@ -45,8 +45,7 @@ def test_rows_of_every_form_and_status_can_be_shown(run_bytes, vendor, subtests)
 def test_the_bytes_are_those_of_the_middleware(run_bytes):
     """The preview has the bytes of the middleware, for the same request, seed and rule."""
     rule = "jss:@server,name=boom,retry_after=1.5s,set.x-more=yes"
-    app = WSGIFaultMiddleware(lambda environ, start: [], rule, seed="7")
-    response = Client(app).get("/photos/a%20b.jpg", headers={"Host": "photos.example"})
+    response = wire(rule, "/photos/a%20b.jpg", "photos.example")
     given = ("preview", rule, "--seed", "7", "--path", "/photos/a%20b.jpg", "--host", "photos.example")
     code, data, err = run_bytes(*given)
     head = "".join(f"{name}: {value}\r\n" for name, value in response.headers)
@@ -58,11 +57,13 @@ def test_one_of_several_errors_by_the_seed(run_bytes):
     """The seed chooses the error that is shown, whatever the chance of the rule."""
     rule = "oneof,of=cos:SlowDown,of=qingstor:internal_error,probability=0.2"
     shown = [run_bytes("preview", rule, "--seed", str(seed)) for seed in (*range(8), 0)]
-    assert {(code, split(data)[0][9:12], err) for code, data, err in shown} == {
-        (0, "500", ""),
-        (0, "503", ""),
-    }
-    assert split(shown[0][1])[0] == split(shown[-1][1])[0]
+    assert ({(code, split(data)[0][9:12], err) for code, data, err in shown}, split(shown[0][1])[0]) == (
+        {
+            (0, "500", ""),
+            (0, "503", ""),
+        },
+        split(shown[-1][1])[0],
+    )
 
 
 def test_a_plain_answer_byte_for_byte(run_bytes):
@@ -86,7 +87,6 @@ def masked(data):
 
 
 SHORT = "a body of {} bytes has nothing to cut or to slow"
-CLOSES = "the connection closes after these bytes"
 JSS = "jss:SlowDown,name=x"
 
 
@@ -105,7 +105,7 @@ JSS = "jss:SlowDown,name=x"
         ("http:503,delay=1h", "http:503", None, ["sent after 1 h"]),
         # The head of a cut error has the full Content-Length, and exactly the bytes that are let through follow.
         *(
-            (f"truncate,of={JSS}{key}", JSS, kept, [CLOSES])
+            (f"truncate,of={JSS}{key}", JSS, kept, ["the connection closes after these bytes"])
             for key, kept in (("", 60), (",keep=0.25", 30), (",keep=0", 0), (",keep_bytes=7", 7), (",keep_bytes=0", 0))
         ),
         (f"drip,of={JSS},rate=1KB,delay=90s", JSS, None, ["sent after 90 s", "the body goes out at 1000 bytes a second"]),
@@ -122,8 +122,11 @@ def test_an_answer_like_another(run_bytes, asked, like, kept, said):
     head, body = whole(run_bytes, like)
     assert (len(body) == 120) is ("jss" in like)
     code, data, err = run_bytes("preview", *asked.split())
-    assert (code, masked(data)) == (0, masked(head + b"\r\n\r\n" + body[:kept]))
-    assert err == "".join(f"faultinject: {each}\n" for each in said)
+    assert (code, masked(data), err) == (
+        0,
+        masked(head + b"\r\n\r\n" + body[:kept]),
+        "".join(f"faultinject: {each}\n" for each in said),
+    )
 
 
 @each_row(
@@ -181,8 +184,9 @@ def test_an_error_in_a_200_whose_length_the_service_does_not_say(run_bytes):
     """
     head, body = whole(run_bytes, "bos:InternalError,status=200,operation=PutObject", "--method", "PUT")
     assert b"Content-Length: " in head
-    rule = "bos:InternalError,status=200,operation=CopyObject"
-    code, data, err = run_bytes("preview", rule, "--method", "PUT")
+    code, data, err = run_bytes(
+        "preview", "bos:InternalError,status=200,operation=CopyObject", "--method", "PUT"
+    )
     _, headers, chunked = split(data)
     assert (code, err) == (
         0,
@@ -193,8 +197,11 @@ def test_an_error_in_a_200_whose_length_the_service_does_not_say(run_bytes):
 
 def test_settings_that_shape_answers_hold(run_bytes):
     """FAULTINJECT_HEADER and FAULTINJECT_SEED apply; kill switch and production do not."""
-    env = {"FAULTINJECT_HEADER": "0", "FAULTINJECT_ENABLED": "0", "ENV": "production"}
-    code, data, err = run_bytes("preview", "http:503", env=env)
+    code, data, err = run_bytes(
+        "preview",
+        "http:503",
+        env={"FAULTINJECT_HEADER": "0", "FAULTINJECT_ENABLED": "0", "ENV": "production"},
+    )
     assert (code, err, [name for name, _ in split(data)[1]]) == (0, "", ["Content-Type", "Content-Length"])
     chosen = {
         seed: split(run_bytes("preview", "jss:@all", env={"FAULTINJECT_SEED": seed})[1])[0]
@@ -220,14 +227,18 @@ def test_the_keys_of_a_delete_objects(run_bytes, tmp_path):
     body = b"<Delete>%b</Delete>" % b"".join(b"<Object><Key>%d</Key></Object>" % each for each in range(20))
     (tmp_path / "delete.xml").write_bytes(body)
     rule = "cos:InternalError,operation=DeleteObjects,status=200,share=0.5"
-    app = WSGIFaultMiddleware(lambda environ, start: [], rule, seed="7")
-    response = Client(app).post("/photos?delete", data=body, headers={"Host": "127.0.0.1"})
+    response = wire(rule, "/photos?delete", method="POST", data=body)
     asked = ["preview", rule, "--method", "POST", "--path", "/photos?delete", "--seed", "7"]
     code, data, err = run_bytes(*asked, "--body", str(tmp_path / "delete.xml"))
     status, headers, shown = split(data)
     assert (code, err, status, shown) == (0, "", "HTTP/1.1 200 OK", response.data)
-    assert shown.count(b"<Deleted>") + shown.count(b"<Error>") == 20
-    assert int(dict(headers)["Content-Length"]) == len(shown)
+    assert (shown.count(b"<Deleted>") + shown.count(b"<Error>"), int(dict(headers)["Content-Length"])) == (
+        20,
+        len(shown),
+    )
     code, data, err = run_bytes(*asked)
-    said = "faultinject: the request's body names no keys: the error is for the request as a whole\n"
-    assert (code, err, b"<Error>\n\t<Code>InternalError</Code>" in data) == (0, said, True)
+    assert (code, err, b"<Error>\n\t<Code>InternalError</Code>" in data) == (
+        0,
+        "faultinject: the request's body names no keys: the error is for the request as a whole\n",
+        True,
+    )

@@ -135,9 +135,7 @@ def test_a_wrong_client(run, suite):
     assert (found["tests"], found["broken"][0]["confirmed"]) == (1, True)
 
 
-BEHIND = "def test_behind():\n    pass\n"
 MISSING = r"\nfails without faults, although no test does: the command \({}\); tests may be missing\n$"
-MANY = "".join(f"def test_{number}(): pass\n" for number in range(12))
 HANGS = """
 def test_first():
     ask('PUT', '/first')
@@ -167,7 +165,7 @@ LISTED = ", ".join(f"test_it.py::test_{number}" for number in range(10))
     [
         # The suite ends early without faults: an unknown number of tests behind was not tried, though those before pass.
         *(
-            make((RIGHT, f"import time\ndef test_ends():\n    {ends}\n", BEHIND), words, 3, MISSING.format(how))
+            make((RIGHT, f"import time\ndef test_ends():\n    {ends}\n", "def test_behind():\n    pass\n"), words, 3, MISSING.format(how))
             for make, ends, words, how in (
                 (slowly, "os._exit(9)", "", "exit code 9"),
                 (pytest.param, "os.kill(os.getpid(), 9)", "", "ended by SIGKILL"),
@@ -175,7 +173,7 @@ LISTED = ", ".join(f"test_it.py::test_{number}" for number in range(10))
             )
         ),
         # Tests that did not run are named, with how the command ended; many are counted.
-        slowly((WRONG, MANY), "-- -x", 1, rf"\ndid not run with s3:SlowDown,times=1,per=call \(exit code 1\): {LISTED} … and 2 more \(-v\)\n"),
+        slowly((WRONG, "".join(f"def test_{number}(): pass\n" for number in range(12))), "-- -x", 1, rf"\ndid not run with s3:SlowDown,times=1,per=call \(exit code 1\): {LISTED} … and 2 more \(-v\)\n"),
         # A suite that hangs is ended. A cause for which no request got a fault has no smaller rule.
         slowly((HANGS,), "--within 20s", 1, r"\ndid not run with s3:SlowDown,times=1,per=call \(did not end within 20 s\): test_it\.py::test_hangs\n$"),
         # A test that another test's fault breaks is broken only by all faults together.
@@ -211,10 +209,6 @@ def test_it():
     ask("PUT", "/photos/cat")
     assert ask("GET", "/photos/cat", tries=1) == b"meow"
 """
-ENDS = "import atexit\natexit.register(os._exit, 1)\n"
-PHOTOS = "def test_it():\n    ask('PUT', '/photos')\n"
-RAISES = "def test_it():\n    raise ValueError('no such table')\n"
-FLAKY = [f"def test_{n}():\n    ask('PUT', '/flaky')\n    assert run_number() < 12\n" for n in range(11)]
 FAIL = "".join(f"def test_{n}():\n    ask('PUT', '/before')\n    assert 0\n" for n in range(11))
 NOTHING = r"\nno fault was tried: none of the tests passes in both runs without faults\n$"
 
@@ -236,20 +230,20 @@ NOTHING = r"\nno fault was tried: none of the tests passes in both runs without 
         ((CUT, RIGHT), "-r s3:SlowDown", 0, []),
         # One test alone may end its command with an error, as it covers less than a limit: once its client is
         # repaired, the line that replays it ends with 0.
-        ((RIGHT, ENDS), "--only test_right -r s3:SlowDown", 0, []),
+        ((RIGHT, "import atexit\natexit.register(os._exit, 1)\n"), "--only test_right -r s3:SlowDown", 0, []),
         # A rule that was never injected may be misspelled: nothing is broken, and nothing is proven.
-        ((PHOTOS,), "-r s3:SlowDown -r reset,path=nowhere/", 3, [r"\nincomplete: reset,path=nowhere/ was injected in no run\n$"]),
+        (("def test_it():\n    ask('PUT', '/photos')\n",), "-r s3:SlowDown -r reset,path=nowhere/", 3, [r"\nincomplete: reset,path=nowhere/ was injected in no run\n$"]),
         # What stays needs the bodies of tests, and only pytest says when one begins: nothing would get through a
         # fixture.
         ((RIGHT,), "-r s3:SlowDown -r s3:ExpiredToken,from=1", 3, [r"\n3 +0 +s3:SlowDown,times=1,per=call\n(?!.*\n?\d+ +\d+ +s3:ExpiredToken)"]),
         # No test passes twice; with -v each of many is listed.
-        (FLAKY, "-v", 3, [r"\nflaky:\n    test_0\n    test_1\n", NOTHING]),
+        ([f"def test_{n}():\n    ask('PUT', '/flaky')\n    assert run_number() < 12\n" for n in range(11)], "-v", 3, [r"\nflaky:\n    test_0\n    test_1\n", NOTHING]),
         # Of the tests that fail without faults ten are listed; with -v all.
         ((FAIL,), "-r s3:SlowDown", 3, [rf"^[^\n]*\n+(fails without faults: [^\n]*\n){{10}}  … and 1 more \(-v\){NOTHING}"]),
         ((FAIL,), "-v", 3, [r"^[^\n]*\n+(fails without faults: [^\n]*\n){11}no fault was tried"]),
         # A wrong import or a failing set-up fails before the first request, which is not missing.
         *(
-            ((RAISES, others), "", 3, [r"\nfails without faults: test_it: no such table\n", r"\nno fault was tried: no request was seen\n$"])
+            (("def test_it():\n    raise ValueError('no such table')\n", others), "", 3, [r"\nfails without faults: test_it: no such table\n", r"\nno fault was tried: no request was seen\n$"])
             for others in ("", "def test_of_no_request(): pass\n")
         ),
     ],
@@ -389,8 +383,10 @@ def test_a_set_where_the_user_wants_it(given, timeouts, conflicts, others):
         f"s3:RequestTimeout,{each}" for each in timeouts
     ]
     [conflict] = [each for each in found if "if-match" in each]
-    assert conflict == ",".join(["s3:ConditionalRequestConflict,header.if-match=", *conflicts])
-    assert [each for each in found if "truncate" in each or "when=after" in each][-1:] == others
+    assert (conflict, [each for each in found if "truncate" in each or "when=after" in each][-1:]) == (
+        ",".join(["s3:ConditionalRequestConflict,header.if-match=", *conflicts]),
+        others,
+    )
 
 
 @pytest.mark.slow
@@ -429,8 +425,7 @@ def test_it():
     )
     words = ["-r", "s3:SlowDown,operation=CreateBucket", "-r", "http:503,operation=PutObject,from=1"]
     code, out, _ = run("trial", *words, "--", *PYTEST, name)
-    found = re.findall(r": 1 broken by a fault|fault lasts|smallest: [^,]+,operation=\w+", out)
-    assert (code, found) == (
+    assert (code, re.findall(r": 1 broken by a fault|fault lasts|smallest: [^,]+,operation=\w+", out)) == (
         1,
         [": 1 broken by a fault", "fault lasts", "smallest: s3:SlowDown,operation=CreateBucket"],
     )
@@ -444,8 +439,7 @@ def test_without_a_rule_the_vendor_is_that_of_the_suite(run, job):
     """
     command = job("def test_it():\n    ask('PUT', '/account/photos?restype=container')\n")
     code, found = trial(run, *LISTENED, "--vendor", "azure-blob", *command)
-    numbers = [each["injected"] for each in found["faults"]]
-    assert (code, numbers) == (1, [1, 1, 0, 1, 1, 1, 1, 1, 0])
+    assert (code, [each["injected"] for each in found["faults"]]) == (1, [1, 1, 0, 1, 1, 1, 1, 1, 0])
     # Its client asks again for what was done, and takes the conflict for a failure.
     assert [each["rules"] for each in found["broken"]] == [
         ["reset,vendor=azure-blob,when=after,times=1,per=call"]
@@ -715,8 +709,7 @@ def test_a_fault_that_stays(run, suite):
     code, out, err = run("trial", *words, "--", *PYTEST, suite("import pytest\n", PROMISES))
     assert code == 1, err
     assert "✕ test_it.py::test_swallows: AssertionError: assert None == b'meow'\n" in out
-    says = "  breaks the app's own promise while the fault lasts: http:503,method=PUT,from=1\n"
-    assert says in out
+    assert "  breaks the app's own promise while the fault lasts: http:503,method=PUT,from=1\n" in out
     assert re.findall(r"^(\d+) +(\d) +(\S+)$", out, re.MULTILINE) == [
         ("19", "2", rules[0]),
         ("22", "1", rules[1]),
@@ -1040,6 +1033,10 @@ def test_strict(request):
         request.applymarker(pytest.mark.xfail(strict=True))
 
 @pytest.mark.here
+def test_nothing_else_is_loaded():
+    assert not [name for name in sys.modules if name.startswith(("faultinject.", "wrapt"))]
+
+@pytest.mark.here
 def test_promise():
     ask("PUT", "/promise")
     try:
@@ -1055,14 +1052,14 @@ def test_skips():
         ask("PUT", "/skips/dog", tries=1)
     except RuntimeError:
         pytest.skip("no store")
+
+@pytest.mark.skip
+def test_skipped(): pass
 """
 
 
 BEFORE = "def test_before():\n    ask('PUT', '/before')\n    assert 0, 'broken'\n"
 TWICE = "def test_twice():\n    if run_number() < 3:\n        ask('PUT', '/twice')\n"
-SKIPPED = "@pytest.mark.skip\ndef test_skipped(): pass\n"
-NUMBERS = {"test_it.py": f"import time\n{SIZES}"}
-CHILDREN = {"test_it.py": WRONG + STRICT + SKIPPED, "conftest.py": FORKED}
 UNLOADED = {
     "test_it.py": f"{RIGHT}def test_flaky():\n    assert run_number() != 2\n",
     "test_not_loaded.py": "assert 0\n",
@@ -1095,14 +1092,15 @@ SLOW_DOWN = ("-r", "s3:SlowDown")
         }),
         # A test that fails in a child of pytest is broken, with what its error says; so is one that is to fail, and
         # passes because of a fault, with pytest's words for that, and one that a fault lets skip itself.
-        # What breaks a promise of the app itself, while a fault lasts, stands first.
-        (CHILDREN, ("-r", "s3:SlowDown,key=dog", "-r", "http:503,method=PUT,key=hen,from=1"), PYTEST, 1, {
-            "tests": 5, "broken": [f"test_it.py::test_{each}" for each in ("promise", "wrong", "strict", "skips")],
+        # What breaks a promise of the app itself, while a fault lasts, stands first. A suite without moto loads nothing
+        # of the package.
+        ({"test_it.py": WRONG + STRICT, "conftest.py": FORKED}, ("-r", "s3:SlowDown,key=dog", "-r", "http:503,method=PUT,key=hen,from=1"), PYTEST, 1, {
+            "tests": 6, "broken_before": {}, "broken": [f"test_it.py::test_{each}" for each in ("promise", "wrong", "strict", "skips")],
             "errors": ["assert 404 == 200", "RuntimeError: gave up on PUT /wrong/dog", "[XPASS(strict)]", "Skipped: no store"],
         }),
         # Tests that are named alike in each run stay apart, however long their numbers are.
         *(
-            make(NUMBERS, (*LISTENED, *only, *SLOW_DOWN), (sys.executable, "-S", "test_it.py"), 1, {"broken": broken, "broken_before": before, "flaky": []})
+            make({"test_it.py": f"import time\n{SIZES}"}, (*LISTENED, *only, *SLOW_DOWN), (sys.executable, "-S", "test_it.py"), 1, {"broken": broken, "broken_before": before, "flaky": []})
             for make, only, broken, before in (
                 (pytest.param, (), ["size 21474836480", "at ~"], {"size 10737418240": "too large"}),
                 (slowly, ("--only", "size 21474836480"), ["size 21474836480"], {}),
@@ -1195,8 +1193,7 @@ NOT_TRIED = r"\n  smallest: s3:SlowDown,operation={},times=1,skip={} \(not tried
 )  # fmt: skip
 def test_interrupted(start, job, parts, words, says, written):
     """The runs so far are judged."""
-    process = start("trial", "-o", "x.github", *LISTENED, *words.split(), *job(*parts))
-    code, lines = process.ended()
+    code, lines = start("trial", "-o", "x.github", *LISTENED, *words.split(), *job(*parts)).ended()
     told, result = "\n".join(lines), Path("x.github")
     assert (code, [each for each in says if not re.search(each, told)]) == (130, []), told
     assert result.read_text().startswith(written) if written else not result.exists()
@@ -1291,16 +1288,13 @@ def test_never_fast():
 """
 
 
-WRONG_AND_NEVER_FAST = NEVER_FAST.replace('"/never"', '"/never", tries=1')
-
-
 @pytest.mark.parametrize(
     ("tests", "code", "broken", "fast"),
     [
         # In real time, then faster; that differs, so in real time again.
         pytest.param((RIGHT, NEVER_FAST), 0, [], "01010", marks=pytest.mark.slow),
         pytest.param(
-            (RIGHT, WRONG_AND_NEVER_FAST),
+            (RIGHT, NEVER_FAST.replace('"/never"', '"/never", tries=1')),
             1,
             ["test_never_fast"],
             "010100",
@@ -1330,8 +1324,9 @@ def test_what_fails_at_the_speed_is_said(run, suite, libfaketime):
     words = ["-r", "s3:SlowDown", "--speed", "20", "--", *PYTEST]
     _, out, _ = run("trial", *words, suite(NEVER_FAST))
     assert out.endswith("\nflaky, or too fast (give a smaller --speed): test_it.py::test_never_fast\n")
-    flaky = "def test_flaky():\n    ask('PUT', '/flaky')\n    assert run_number() < 2\n"
-    code, out, _ = run("trial", *words, suite(flaky))
+    code, out, _ = run(
+        "trial", *words, suite("def test_flaky():\n    ask('PUT', '/flaky')\n    assert run_number() < 2\n")
+    )
     assert (code, out.splitlines()[1:]) == (
         3,
         [
@@ -1361,7 +1356,8 @@ def test_waiting():
 )
 def test_libfaketime(run, suite):
     """pytest is heard under it, and its client does not keep anybody waiting."""
-    rule = "s3:SlowDown,operation=PutObject"
-    code, report = trial(run, "-r", rule, "--speed", "50", "--", *PYTEST, suite(RIGHT, WAITING))
+    code, report = trial(
+        run, "-r", "s3:SlowDown,operation=PutObject", "--speed", "50", "--", *PYTEST, suite(RIGHT, WAITING)
+    )
     assert (code, report["broken"], report["flaky"]) == (0, [], [])
     assert report["seconds"] < 600

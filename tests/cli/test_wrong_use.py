@@ -12,7 +12,6 @@ PORT_0 = "port 0 lets the server take a free one: add --url and"
 CASES = "--cases plays no plan, so {} has no meaning beside it"
 DURATION = "{} is not a duration such as 200ms, 5s, 10m or 1h"
 FASTER = "5<=x<=50"
-NO_RULE = "faultinject: there is no rule: give one, such as 'cos:SlowDown,times=2'\n"
 
 
 @each_row(
@@ -88,7 +87,7 @@ NO_RULE = "faultinject: there is no rule: give one, such as 'cos:SlowDown,times=
         ("trial -- no-such-command", "no-such-command: command not found"),
         ("trial -r s3:Slowdown -- true", "did you mean s3:SlowDown?"),
         # It may be a variable of the shell that is not set.
-        *((f"trial -r s3:SlowDown -r '{rule}' -- true", NO_RULE) for rule in ("", " ; ")),
+        *((f"trial -r s3:SlowDown -r '{rule}' -- true", "faultinject: there is no rule: give one, such as 'cos:SlowDown,times=2'\n") for rule in ("", " ; ")),
         ("trial -o x.pdf -- true", "x.pdf"),
         ("trial --app --port 5000 -- true", "with --app there is none"),
         ("trial -r reset --within inf -- true", DURATION.format("inf")),

@@ -52,8 +52,9 @@ class Direct:
 
     def complete(self, key, etag):
         part = f"<Part><PartNumber>1</PartNumber><ETag>{etag}</ETag></Part>"
-        document = f"<CompleteMultipartUpload>{part}</CompleteMultipartUpload>"
-        self.ask("POST", f"{key}?uploadId={key}", document)
+        self.ask(
+            "POST", f"{key}?uploadId={key}", f"<CompleteMultipartUpload>{part}</CompleteMultipartUpload>"
+        )
 
     def close(self):
         self.closed = True

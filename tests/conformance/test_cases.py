@@ -12,7 +12,6 @@ from faultinject.conformance.cases import Specification, play, specification, sp
 from faultinject.exceptions import ConfigurationError
 from tests.slowly import slowly
 
-HERE = Path(__file__).parent
 pytestmark = pytest.mark.live
 
 PASS, FAIL, OPEN = "PASS", "FAIL", "INCONCLUSIVE"
@@ -24,7 +23,7 @@ def command(name):
 
 @pytest.fixture(autouse=True)
 def _here(monkeypatch):
-    monkeypatch.chdir(HERE)
+    monkeypatch.chdir(Path(__file__).parent)
 
 
 SMALL = {"title": "small", "source": "https://example.com", "capacity": 500, "cost": 14}
@@ -54,7 +53,6 @@ LATE = {
     "name": "late",
     "calls": [[{"status": 500, "asked": "400", "least": 0.4, "wait": 0.4}, {"status": 200}]],
 }
-HASTY = {"name": "hasty", "calls": [[{"status": 500, "asked": "5000", "least": 5}, {"status": 200}]]}
 FIVE = {
     "name": "five",
     "attempts": 5,
@@ -64,12 +62,14 @@ FIVE = {
         [{"status": 500, "wait": 5}, {"status": 200}],
     ],
 }
-SKIPPED = {"name": "skipped", "skipped": "nobody can play it"}
 
 
 def test_a_client_that_keeps_to_them_passes():
     """Each case says what its PASS rests on; one that cannot be played says why."""
-    found = play(command("Client"), small(RETRIED, EXHAUSTED, ASKED, FIVE, SKIPPED))
+    found = play(
+        command("Client"),
+        small(RETRIED, EXHAUSTED, ASKED, FIVE, {"name": "skipped", "skipped": "nobody can play it"}),
+    )
     assert [(each.case, each.verdict) for each in found] == [
         ("retried", PASS),
         ("exhausted", PASS),
@@ -88,7 +88,7 @@ def test_a_client_that_keeps_to_them_passes():
         ("Client", "spendthrift", RETRIED, FAIL, "retries in an outage instead of 34, which is what 486 tokens allow"),
         slowly("Client", "spendthrift", EXHAUSTED, FAIL, "3 attempts instead of 2"),
         slowly("Client", "miser", FIVE, FAIL, "call 1: "),
-        ("Client", "hasty", HASTY, FAIL, "s instead of at least 5 s"),
+        ("Client", "hasty", {"name": "hasty", "calls": [[{"status": 500, "asked": "5000", "least": 5}, {"status": 200}]]}, FAIL, "s instead of at least 5 s"),
         slowly("Client", "late", LATE, FAIL, r"s instead of at most 0\.4 s"),
         slowly("Client", "liar", EXHAUSTED, FAIL, "the caller did not get an error"),
         # The client of before 2026 waits twenty times as long, and pays less for a retry.
@@ -115,8 +115,10 @@ def test_a_case(monkeypatch, name, flaw, case, verdict, says):
 def test_a_machine_that_stops_is_no_backoff(monkeypatch):
     """Time in which a virtual machine stands still counts as nobody's backoff."""
     monkeypatch.setenv("FLAW", "stopped")
-    answer = {"status": 500, "asked": "1500", "least": 1.5, "wait": 1.5}
-    case = {"name": "asked", "calls": [[answer, {"status": 200}]]}
+    case = {
+        "name": "asked",
+        "calls": [[{"status": 500, "asked": "1500", "least": 1.5, "wait": 1.5}, {"status": 200}]],
+    }
     program = (  # a process of its own, so that it can be stopped
         "import msgspec, sys; from faultinject.conformance.cases import Specification, play\n"
         "case = msgspec.json.decode(sys.argv[1], type=Specification)\n"
@@ -134,9 +136,11 @@ def test_a_machine_that_stops_is_no_backoff(monkeypatch):
 def test_a_program_that_is_started_for_each_call_keeps_no_tokens():
     """Its cases of tokens are not decided, and nothing is counted at the end of the others."""
     found = play(command("Client"), small(RETRIED, EXHAUSTED), keeps_tokens=False)
-    assert [each.verdict for each in found] == [PASS, OPEN]
-    why = "each call is a process of its own, which keeps no tokens"
-    assert ("outage" in found[0].message, found[1].message) == (False, why)
+    assert ([each.verdict for each in found], "outage" in found[0].message, found[1].message) == (
+        [PASS, OPEN],
+        False,
+        "each call is a process of its own, which keeps no tokens",
+    )
 
 
 def code(text, ready='{"ready": true}'):

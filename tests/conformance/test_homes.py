@@ -9,8 +9,6 @@ import pytest
 from faultinject.conformance.sdks import SDKS
 from tests.console import command
 
-FOLDERS = ("JAVASCRIPT_SDKS", "JAVA_SDKS")
-
 
 def written(path, text=""):
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -25,7 +23,7 @@ def program(tmp_path, monkeypatch):
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))
     monkeypatch.setattr(sys, "executable", str(tmp_path / "environment" / "python"))
-    for each in FOLDERS:
+    for each in ("JAVASCRIPT_SDKS", "JAVA_SDKS"):
         monkeypatch.delenv(each, raising=False)
 
     def make(name, text="exit 0"):
@@ -108,8 +106,10 @@ def test_a_package_of_npm_says_its_version(listed, program, tmp_path, monkeypatc
 def test_a_program_says_its_version(listed, program, text, version):
     """By `--version` or `version`; one that says none, or does not end, is there all the same."""
     program("curl", text)
-    assert listed("curl") == version
-    assert SDKS["curl"].command[:-1] == (sys.executable, "-P", "-m", "faultinject.conformance")
+    assert (listed("curl"), SDKS["curl"].command[:-1]) == (
+        version,
+        (sys.executable, "-P", "-m", "faultinject.conformance"),
+    )
 
 
 def test_a_program_of_the_environment_comes_first(listed, program, tmp_path):

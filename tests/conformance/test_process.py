@@ -80,8 +80,7 @@ def test_a_command_makes_the_calls(program, monkeypatch, text, title, not_found,
 def test_the_first_line_says_what_a_client_needs(program):
     """Version, endpoint, bucket, ETag of the prepared part, and a name for each client."""
     text = HEAD + "say(ready=True, client=json.dumps(first, sort_keys=True))\nsys.stdin.read()\n"
-    done = run(program(text), name="none", phases=short("cal", calls=()))
-    first = json.loads(done.title)
+    first = json.loads(run(program(text), name="none", phases=short("cal", calls=())).title)
     assert first.pop("endpoint").startswith("http://127.0.0.1:")
     assert first == {"v": 1, "bucket": BUCKET, "etag": ETAG, "clients": ["cal"]}
 
@@ -196,7 +195,6 @@ def test_drivers_tell_the_whole_error(tmp_path, needed, name, text, words):
     assert window.error.endswith(LONG)
 
 
-CLOSED = "os.close(1)\ntime.sleep(60)"
 CONNECTING = f"connecting to {'a' * 300}.localhost: Name or service not known"
 """A line whose end is its cause."""
 
@@ -206,7 +204,7 @@ CONNECTING = f"connecting to {'a' * 300}.localhost: Name or service not known"
     [
         ("sys.stderr.write('no more\\n'); sys.stderr.flush(); sys.exit(3)", "ended with exit code 3"),
         ("os.kill(os.getpid(), 9)", "ended with signal 9"),
-        pytest.param(CLOSED, "closed its standard output", marks=pytest.mark.slow),
+        pytest.param("os.close(1)\ntime.sleep(60)", "closed its standard output", marks=pytest.mark.slow),
         ("print('retrying …')\nsys.stdout.flush()\nsys.stdin.read()", "wrote 'retrying …', which is no line of"),
         ("print('[' * 60000, flush=True)\nsys.stdin.read()", "which is no line of the contract"),
         ("print('[1]', flush=True)\nsys.stdin.read()", "wrote '[1]', which is no line of the contract"),
@@ -231,25 +229,21 @@ def test_a_command_that_breaks_the_contract_fails(program, text, message):
     assert (done.failure.startswith(sys.executable), message in done.failure) == (True, True)
     assert done.failure.endswith(told)
     finding = done.judgement.findings[0]
-    action = "Answer every call by its result, as the contract says."
     assert (finding.name, finding.verdict, finding.message, finding.action) == (
         "answers",
         "FAIL",
         done.failure,
-        action,
+        "Answer every call by its result, as the contract says.",
     )
     assert done.judgement.conclusion.sentence.startswith(f"FAIL: answers: {done.failure}")
     assert done.stderr == ("no more" if "no more" in text else "")
-
-
-ANSWERED = 'print(json.dumps({"key": call, "ok": True}) + "\\nbye", flush=True)\nsys.stdin.read()\n'
 
 
 @pytest.mark.parametrize(
     ("text", "wrong", "returned"),
     [
         # It answers all, ends badly, and no call has to be named.
-        (READY + ANSWERED, "wrote 'bye', which is no line of the contract", True),
+        (READY + 'print(json.dumps({"key": call, "ok": True}) + "\\nbye", flush=True)\nsys.stdin.read()\n', "wrote 'bye', which is no line of the contract", True),
         # Its first answer counts, and the second fails.
         (READY + "say(key=call, ok=False)\nsay(key=call, ok=True)\nsys.stdin.read()\n", "answered 'cal-001', a call that was not running", False),
         # It is ready, and breaks the contract at once: it is not refused, as one is that never was.
@@ -267,8 +261,10 @@ def test_a_command_that_is_ready_and_breaks_the_contract(program, text, wrong, r
     """Its calls are judged, and the first finding names the breach."""
     done = run(program(text), name="broken", phases=short("cal", calls=(("get", 1),)))
     assert done.failure.startswith(f"{sys.executable} {wrong}; `faultinject conformance --contract` says")
-    assert done.judgement.findings[0].name == "answers"
-    assert [(each.returned, each.error) for each in done.windows] == [(returned, None)]
+    assert (done.judgement.findings[0].name, [(each.returned, each.error) for each in done.windows]) == (
+        "answers",
+        [(returned, None)],
+    )
 
 
 @pytest.mark.slow
@@ -404,8 +400,11 @@ def test_a_factory_is_named_by_module_and_name(tmp_path, monkeypatch):
     )
     (tmp_path / "own_storage.py").write_text(text)
     monkeypatch.chdir(tmp_path)
-    words = [sys.executable, "-m", "faultinject.conformance", "own_storage:Client"]
-    done = run(words, name="own", phases=short("cal", "not-found"))
+    done = run(
+        [sys.executable, "-m", "faultinject.conformance", "own_storage:Client"],
+        name="own",
+        phases=short("cal", "not-found"),
+    )
     assert [(each.key, each.returned) for each in done.windows] == [
         ("cal-001", True),
         ("not-found-001", True),

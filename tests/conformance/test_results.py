@@ -124,7 +124,6 @@ def attempts(fewest, most):
 
 
 NEW = ("other", "client", "", "new: 1.0", "", False)
-GONE = ("acme", "client", "1.0", "gone", "", False)
 OTHER = with_client({"retry-after": "FAIL"}, client="other")
 
 
@@ -157,7 +156,7 @@ OTHER = with_client({"retry-after": "FAIL"}, client="other")
         ]),
         # A client is missing only if it was asked for, and that is all clients or none.
         (OLD, OTHER, [NEW]),
-        (OLD, OTHER | {"all": True}, [NEW, GONE]),
+        (OLD, OTHER | {"all": True}, [NEW, ("acme", "client", "1.0", "gone", "", False)]),
         (OLD, OTHER | {"all": True, "complete": False}, [NEW]),
         (with_client(version=None), with_client(client="other", version=None) | {"all": True}, [
             ("other", "client", "", "new: version unknown", "", False),

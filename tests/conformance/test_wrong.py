@@ -14,7 +14,6 @@ from faultinject.conformance.sdks import SDKS
 pytestmark = pytest.mark.live
 DRIVERS = Path(faultinject.__file__).with_name("conformance") / "drivers"
 WRONG = Path(__file__).parent / "wrong"
-NAMES = ("cal", "throttled", "denied", "not-found", "bad", "retry-after")
 REFUSED = {"permanent", "retry-after"}
 LANGUAGES = ("JavaScript", "shell", "Java", "C", "C++", "Rust", "Go")
 
@@ -48,8 +47,13 @@ def test_a_client_that_is_wrong_is_caught(needed, command, failed, tmp_path):
     """A client that repeats refused requests is caught; the one in JavaScript never waits."""
     if shutil.which(needed) is None:
         pytest.skip(f"{needed} is not here")
-    phases = choose_phases(codes_of("cos"), names=NAMES)
-    done = run(command(tmp_path), name="wrong", phases=phases)
+    done = run(
+        command(tmp_path),
+        name="wrong",
+        phases=choose_phases(
+            codes_of("cos"), names=("cal", "throttled", "denied", "not-found", "bad", "retry-after")
+        ),
+    )
     # No document of COS asks for a backoff.
     found = {
         each.check

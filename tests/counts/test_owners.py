@@ -195,8 +195,10 @@ def test_a_master_and_a_worker_whose_parent_shows_little(parent, monkeypatch, na
     monkeypatch.setitem(sys.modules, module, ModuleType(module))
     Injector("http:503,times=1", seed=1, environ={})
     [directory] = parent.iterdir()
-    assert directory.name.rpartition("-")[0] == process_text(os.getpid() if is_master else pid)
-    assert restarter() == (None if is_master else process_text(pid))
+    assert (directory.name.rpartition("-")[0], restarter()) == (
+        process_text(os.getpid() if is_master else pid),
+        None if is_master else process_text(pid),
+    )
 
 
 @pytest.mark.parametrize("name", RELOADED)

@@ -13,20 +13,17 @@ from tests.console import command
 
 from .launch import Way
 
-RULE = "cos:SlowDown,times=3,path=photos/"
-
 
 def ended(path):
     """The processes that said that they ended."""
-    lines = map(json.loads, Path(path).read_text().splitlines())
-    return [each["pid"] for each in lines if each.get("ended")]
+    return [each["pid"] for each in map(json.loads, Path(path).read_text().splitlines()) if each.get("ended")]
 
 
 @pytest.mark.slow
 def test_a_worker_that_is_recycled_is_not_the_end(start):
     """gunicorn starts another one in its place: as long as it is there, more may come."""
     line = "gunicorn -b 127.0.0.1:{port} --no-control-socket --max-requests 3 -w 1 served_flask:app"
-    server = start(Way(line, "gunicorn"), RULE)
+    server = start(Way(line, "gunicorn"), "cos:SlowDown,times=3,path=photos/")
     assert server.statuses("/photos/cat", 8) == [503] * 3 + [200] * 5
     path = str(server.folder / "journal")
     server.until(lambda: ended(path))

@@ -86,8 +86,7 @@ def test_install(framework):
     """
     kept, statuses, injected = probe(framework, INSTALLS)
     in_place = framework.kind != "plain_function"
-    assert kept == (in_place, in_place, True, True)
-    assert (statuses, injected) == ([503, 503, 200], 2)
+    assert (kept, statuses, injected) == ((in_place, in_place, True, True), [503, 503, 200], 2)
 
 
 @EVERY
@@ -132,8 +131,7 @@ def test_sanic_s_own_server(start, options):
 
     It calls no app by ASGI. It starts.
     """
-    way = Way("sanic served_frameworks:sanic_app -p {port}" + options, "sanic")
-    server = start(way, **ON)
+    server = start(Way("sanic served_frameworks:sanic_app -p {port}" + options, "sanic"), **ON)
     server.wait_until_ready()
     assert server.statuses("/photos/cat", 3) == [200] * 3
     server.until(lambda: SANIC in server.log)
@@ -142,11 +140,9 @@ def test_sanic_s_own_server(start, options):
 def test_aiohttp_is_neither():
     """Its apps are told from app factories, and the message names the way that works."""
     pytest.importorskip("aiohttp")
-    with pytest.raises(TypeError, match=AIOHTTP):
+    told = (
+        r"^aiohttp\.web_app\.Application is neither WSGI nor ASGI: put `faultinject proxy --to URL` in "
+        r"front of its server$"
+    )
+    with pytest.raises(TypeError, match=told):
         faultinject.install(served_frameworks.aiohttp(), RULE, enabled=True)
-
-
-AIOHTTP = (
-    r"^aiohttp\.web_app\.Application is neither WSGI nor ASGI: put `faultinject proxy --to URL` in "
-    r"front of its server$"
-)

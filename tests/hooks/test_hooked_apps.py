@@ -64,8 +64,11 @@ def proved(server, *, last=(None, None)):
     assert server.statuses("/photos/cat", 5) == [503] * 3 + [200] * 2, server.log
     assert server.statuses("/other", 2) == [200] * 2
     lines = server.lines("/photos/cat")
-    assert [each["did"] for each in lines] == ["answered"] * 3 + ["passed"] * 2
-    assert ([each["n"] for each in lines], len(server.lines("/other"))) == ([0, 1, 2, *last], 2)
+    assert ([each["did"] for each in lines], [each["n"] for each in lines], len(server.lines("/other"))) == (
+        ["answered"] * 3 + ["passed"] * 2,
+        [0, 1, 2, *last],
+        2,
+    )
 
 
 @pytest.mark.slow

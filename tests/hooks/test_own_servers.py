@@ -31,7 +31,6 @@ BY_PATH = {
     # No server of these is wrapped: the app's own `install()` has the API inside of what `run` has patched.
     INSTALLED: Way(WAYS["uWSGI, Flask"].line.replace("served_flask:app", "served_installed:flask"), "uwsgi", "flask"),
 }  # fmt: skip
-BY_ADDRESS = ("gunicorn -w 2, Flask", "flask run")
 
 
 def proved(server, place):
@@ -54,7 +53,7 @@ def test_run_leaves_the_control_api_below_a_path(name, start):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", BY_ADDRESS)
+@pytest.mark.parametrize("name", ("gunicorn -w 2, Flask", "flask run"))
 def test_run_leaves_the_control_api_on_its_address(name, start):
     """Its server is one that `run` hooks."""
     with ReservedPort() as port:
@@ -80,14 +79,16 @@ def test_run_leaves_the_store_the_proxy_and_metrics():
 
 
 def injector(place):
-    environ = {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_CONTROL": place, "FAULTINJECT_TOKEN": TOKEN}
-    return faultinject.Injector("http:418,path=nowhere", seed="1", environ=environ)
+    return faultinject.Injector(
+        "http:418,path=nowhere",
+        seed="1",
+        environ={"FAULTINJECT_ENABLED": "1", "FAULTINJECT_CONTROL": place, "FAULTINJECT_TOKEN": TOKEN},
+    )
 
 
 def test_a_block_leaves_the_control_api_of_a_flask_app():
     """`inject()` and the marker patch the framework, whose apps have it inside."""
-    app = faultinject.install(Flask("app"), injector=injector("/_f"), enabled=True)
-    client = Client(app)
+    client = Client(faultinject.install(Flask("app"), injector=injector("/_f"), enabled=True))
     with faultinject.inject("http:503") as faults:
         assert client.get("/a").status_code == 503
         answer = client.get("/_f/state", headers=BEARER, environ_overrides={"REMOTE_ADDR": "127.0.0.1"})

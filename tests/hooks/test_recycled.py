@@ -22,7 +22,6 @@ WAYS = {
     "granian, HUP": Way(f"{GRANIAN} --interface wsgi --workers 2 {WSGI}", "granian"),
 }
 ON = {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": "http:503,path=photos/", **CONTROL}
-PATH = "/photos/cat"
 
 
 class Recycled:
@@ -54,7 +53,7 @@ class Recycled:
 
     def statuses(self):
         """Of twenty requests that get an answer."""
-        return {found[0] for _ in range(20) if (found := self.server.get(PATH)) is not None}
+        return {found[0] for _ in range(20) if (found := self.server.get("/photos/cat")) is not None}
 
 
 @pytest.fixture
@@ -105,8 +104,9 @@ def test_an_end_is_one_for_all(name, end, recycled):
 @pytest.mark.parametrize("store", ["", "memory:"])
 def test_a_begin_is_one_for_all(store, recycled):
     """A fault that has begun has begun for later workers too."""
-    rule = "http:503,path=photos/,begin=6s"
-    at = recycled("gunicorn, HUP", FAULTINJECT_RULES=rule, FAULTINJECT_STORE=store)
+    at = recycled(
+        "gunicorn, HUP", FAULTINJECT_RULES="http:503,path=photos/,begin=6s", FAULTINJECT_STORE=store
+    )
     at.server.until(lambda: at.statuses() == {503})
     at.recycle()
     assert at.statuses() == {503}

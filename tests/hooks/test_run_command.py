@@ -76,16 +76,18 @@ def python(environ):
 ON = {"FAULTINJECT_RUN": "1", "FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": RULE}
 
 
-def test_the_exit_code_is_the_commands_own(run):
-    """Whatever it is; where nothing serves, there is nothing to say."""
-    code, out, error = run(
-        "--",
-        sys.executable,
-        "-c",
-        "import sys; print('here'); sys.exit(7)",
-        given=("-r", RULE, "--seed", "s"),
-    )
-    assert (code, out, error) == (7, "here\n", "")
+def test_the_exit_code_and_the_path_are_the_commands_own(run, tmp_path, monkeypatch):
+    """Whatever they are; where nothing serves, there is nothing to say.
+
+    The current directory stays on the path, as an empty element. `tests/cli/test_cli_run.py` has more of the path.
+    """
+    (tmp_path / "beside_it.py").write_text("print('found')")
+    (tmp_path / "below").mkdir()
+    program = tmp_path / "below" / "program.py"
+    program.write_text("import beside_it, sys; sys.exit(7)")
+    monkeypatch.chdir(tmp_path)
+    found = run("--", sys.executable, str(program), given=("-r", RULE, "--seed", "s"), PYTHONPATH=":nowhere")
+    assert found == (7, "found\n", "")
 
 
 def test_a_command_that_is_not_python(run):
@@ -94,8 +96,11 @@ def test_a_command_that_is_not_python(run):
     With options of its own, also without `--` and where they look like ours.
     """
     code, out, error = run("printf", "%s ", "-r", "--seed", "--file")
-    assert (code, out) == (0, "-r --seed --file ")
-    assert error.splitlines() == ["printf is not Python: only the Python processes that it starts get faults"]
+    assert (code, out, error.splitlines()) == (
+        0,
+        "-r --seed --file ",
+        ["printf is not Python: only the Python processes that it starts get faults"],
+    )
 
 
 LOOK = """
@@ -138,9 +143,8 @@ def app(environ, start_response):
 app = faultinject.install(app)
 app({"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, lambda *_: None)
 """
-    place = os.path.relpath(tmp_path / "mine")
     code, _, _ = run(
-        "--", sys.executable, "-c", text, given=("-r", RULE, "--journal", place),
+        "--", sys.executable, "-c", text, given=("-r", RULE, "--journal", os.path.relpath(tmp_path / "mine")),
         FAULTINJECT_JOURNAL=str(tmp_path / "other"), **store,
     )  # fmt: skip
     lines = [json.loads(each) for each in (tmp_path / "mine").read_text().splitlines()]
@@ -196,8 +200,11 @@ def test_rules_of_the_environment_and_of_a_file(run, tmp_path):
         "FAULTINJECT_SEED": "e",
     }
     code, out, error = run(*says, given=(), **variables)
-    assert (code, out) == (0, "['FAULTINJECT_RUN', 'FAULTINJECT_SESSION']\n")
-    assert error == "faultinject is on: seed e, rules http:500 http:501,name=more\n"
+    assert (code, out, error) == (
+        0,
+        "['FAULTINJECT_RUN', 'FAULTINJECT_SESSION']\n",
+        "faultinject is on: seed e, rules http:500 http:501,name=more\n",
+    )
     file = tmp_path / "rules.toml"
     file.write_text('seed = "f"\n[[rules]]\nfault = "http:502"\n')
     _, _, error = run(*says, given=("--file", str(file), "-r", "http:503"), **variables)
@@ -260,8 +267,7 @@ def test_a_python_without_site(run, options):
     command = ("--", sys.executable, *options, "-c", LOADED)
     code, out, error = run(*command)
     assert (code, out) == (0, "[]\n")
-    says = f"faultinject: nothing is injected in {sys.executable}: {sys.executable} "
-    assert error.startswith(says)
+    assert error.startswith(f"faultinject: nothing is injected in {sys.executable}: {sys.executable} ")
     assert error.splitlines()[0].endswith(" -S loads nothing of faultinject; start it without -S")
     assert run(*command, given=("-r", RULE, "--strict"))[:2] == (2, "")
 
@@ -379,8 +385,11 @@ def test_a_strict_python_without_the_package(python, bare):
     """It ends as it is about to serve, with 2, and runs on where it serves nothing."""
     strict = ON | {"FAULTINJECT_RUN": "strict"}
     serves, other = f"{SERVES}print('ran')", "import sys; print('watching' in sys.modules)"
-    ends = "faultinject: --strict ends this process, which is about to serve without faults\n"
-    assert python("-c", serves, executable=bare, **strict) == (2, "", NOT_HERE + ends)
+    assert python("-c", serves, executable=bare, **strict) == (
+        2,
+        "",
+        NOT_HERE + "faultinject: --strict ends this process, which is about to serve without faults\n",
+    )
     assert python("-c", other, executable=bare, **strict) == (0, "False\n", NOT_HERE)
 
 
@@ -423,19 +432,6 @@ def test_a_python_that_serves_nothing_loads_next_to_nothing(python):
         "faultinject.hooks",
         "faultinject.hooks.watching",
     } | (hooked & {"__future__"} - plain)
-
-
-def test_the_current_directory_stays_on_the_path(run, tmp_path, monkeypatch):
-    """The current directory stays on the path, as an empty element.
-
-    `tests/cli/test_cli_run.py` has more of the path.
-    """
-    (tmp_path / "beside_it.py").write_text("print('found')")
-    (tmp_path / "below").mkdir()
-    program = tmp_path / "below" / "program.py"
-    program.write_text("import beside_it")
-    monkeypatch.chdir(tmp_path)
-    assert run("--", sys.executable, str(program), PYTHONPATH=":nowhere")[:2] == (0, "found\n")
 
 
 BEGINS = """
@@ -512,9 +508,8 @@ def test_what_is_installed_has_one_path_file(environ, tmp_path, kind):
     names = [each.name for each in (tmp_path / "site").glob("*.pth")]
     assert [each for each in names if not each.startswith("_editable")] == ["faultinject.pth"]
     rest = [Path(each.__file__).parents[1] for each in (wrapt, msgspec)]
-    look = f"import site; site.addsitedir({str(tmp_path / 'site')!r}); {LOADED}"
     found = subprocess.run(
-        [sys.executable, "-S", "-c", look],
+        [sys.executable, "-S", "-c", f"import site; site.addsitedir({str(tmp_path / 'site')!r}); {LOADED}"],
         env=environ | ON | {"PYTHONPATH": os.pathsep.join(map(str, rest))},
         capture_output=True,
         text=True,

@@ -23,10 +23,8 @@ NEITHER = (
     f"{UNSEEN}aiohttp.web_app.Application is neither WSGI nor ASGI;"
     " put `faultinject proxy --to URL` in front of its server\n"
 )
-NOBODY = f"{UNSEEN}nobody asked an app that `run` reaches\n"
-AIOHTTP = Way("python served_frameworks.py aiohttp_bare {port}", "aiohttp")
 WITHOUT = {
-    "aiohttp.web": (AIOHTTP, UNREACHED),
+    "aiohttp.web": (Way("python served_frameworks.py aiohttp_bare {port}", "aiohttp"), UNREACHED),
     "sanic": (Way("sanic served_frameworks:sanic_bare -p {port}", "sanic"), UNREACHED),
     "gunicorn's aiohttp worker": (
         Way(GUNICORN + "-k aiohttp.GunicornWebWorker served_frameworks:aiohttp_bare", "gunicorn", "aiohttp"),
@@ -91,7 +89,11 @@ def test_strict_ends_with_2(name, start):
     [
         ("aiohttp", UNREACHED),
         ("aiohttp_given_to_wsgiref", NEITHER),
-        pytest.param("aiohttp_beside_wsgiref", NOBODY, marks=pytest.mark.slow),
+        pytest.param(
+            "aiohttp_beside_wsgiref",
+            f"{UNSEEN}nobody asked an app that `run` reaches\n",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_it_is_said_at_the_end(kind, says, start):

@@ -9,8 +9,7 @@ import pytest
 from .launch import GRANIAN, GUNICORN, HYPERCORN, UVICORN, UWSGI, Way
 
 PATH = "/photos/cat"
-RULE = "http:503,times=100,path=photos/"
-ON = {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": RULE}
+ON = {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": "http:503,times=100,path=photos/"}
 WSGI, ASGI = "served_counted:wsgi", "served_counted:asgi"
 WAYS = {
     "gunicorn": Way(f"{GUNICORN} -w 4 {WSGI}", "gunicorn"),
@@ -23,7 +22,6 @@ WAYS = {
     "uWSGI": Way(f"{UWSGI} --processes 2 --module {WSGI}", "uwsgi"),
     "uWSGI --master": Way(f"{UWSGI} --processes 2 --master --module {WSGI}", "uwsgi"),
 }
-SHARED = r"faultinject: several processes share their counts in (.*), seed (.*)"
 
 
 @pytest.mark.slow
@@ -37,7 +35,9 @@ def test_exact_without_a_store(way, start):
     lines = server.lines(PATH)
     assert len(lines) == statuses.total()
     [seed] = {each["seed"] for each in lines}
-    [(path, told_seed)] = set(re.findall(SHARED, server.log))
+    [(path, told_seed)] = set(
+        re.findall(r"faultinject: several processes share their counts in (.*), seed (.*)", server.log)
+    )
     assert told_seed == seed
     assert Path(path).is_dir()
 

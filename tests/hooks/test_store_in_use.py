@@ -16,7 +16,6 @@ TIMES = 50
 BEGUN = "faultinject is on: "
 RULE = f"http:503,times={TIMES},path=photos/"
 GUNICORN_4 = Way(f"{GUNICORN} -w 4 served_counted:wsgi", "gunicorn")
-GUNICORN_2 = Way(f"{GUNICORN} -w 2 served_counted:wsgi", "gunicorn")
 
 
 @pytest.fixture
@@ -106,7 +105,7 @@ def test_what_is_put_back_goes_on(start_all, place):
 
     Nothing was injected meanwhile.
     """
-    server = start_all(GUNICORN_2, **named(place))
+    server = start_all(Way(f"{GUNICORN} -w 2 served_counted:wsgi", "gunicorn"), **named(place))
     given = ask(server, 10)
     moved(place)
     given += ask(server, 60)

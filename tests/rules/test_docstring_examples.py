@@ -11,9 +11,6 @@ from faultinject.rules.faults import FAULTS
 from faultinject.rules.vocabulary import KEYS
 from tests.rows import each_row
 
-WORDS = [*FAULTS, Rule, Scenario, excerpt]
-
-
 KNOWN = {"Rule": Rule, "Scenario": Scenario, "inject": faultinject.inject, "excerpt": excerpt}
 
 
@@ -24,7 +21,7 @@ def failing(examples):
     return [each.name for each in found if runner.run(each).failed]
 
 
-@each_row("word", WORDS, ids=lambda each: each.__name__)
+@each_row("word", [*FAULTS, Rule, Scenario, excerpt], ids=lambda each: each.__name__)
 def test_the_example_of_a_word_is_right(word):
     """Every fault has an example, and it prints what it says."""
     assert failing(doctest.DocTestFinder(recurse=False).find(word, globs=KNOWN)) == []
@@ -56,5 +53,4 @@ def modules_with_examples():
 @each_row("name", [*modules_with_examples()])
 def test_the_examples_of_a_module_are_right(name):
     """Wherever a docstring shows what comes out, that is what comes out."""
-    module = importlib.import_module(name)
-    assert failing(doctest.DocTestFinder().find(module, extraglobs=KNOWN)) == []
+    assert failing(doctest.DocTestFinder().find(importlib.import_module(name), extraglobs=KNOWN)) == []

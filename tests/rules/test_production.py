@@ -6,12 +6,10 @@ from hypothesis import strategies as st
 from faultinject.rules.production import production_reason
 from tests.rows import each_row
 
-ENDINGS = ("ENV", "ENVIRONMENT", "STAGE", "ENV_NAME", "ENVIRONMENT_NAME", "STAGE_NAME")
 OTHERS = (
     "APP_SETTINGS", "DEPLOY", "DEPLOYMENT", "DJANGO_CONFIGURATION", "DJANGO_SETTINGS_MODULE", "ENV_FOR_DYNACONF", "SETTINGS",
     "TIER",
 )  # fmt: skip
-FILES = ("BASH_ENV", "GITHUB_ENV", "GOENV", "UV_PROJECT_ENVIRONMENT", "VIRTUAL_ENV")
 PRODUCTION = [
     "production", "PROD", "eu-prod", "live-eu", "prd1", "prod2", "settings_prod", "config.production.settings",
     "Production", "EuProd", "EUProduction", "ProdEU", "us1prod", "nonlive-prod", "pre-live,prod", "sub/prod/app", "PrOd",
@@ -30,7 +28,11 @@ NAMES = [
 
 
 NO_NAMES = [
-    *FILES,
+    "BASH_ENV",
+    "GITHUB_ENV",
+    "GOENV",
+    "UV_PROJECT_ENVIRONMENT",
+    "VIRTUAL_ENV",
     "PATH",
     "HOME",
     "ENVOY",
@@ -83,7 +85,9 @@ def test_what_is_taken_for_production(environ, reason):
 
 @given(
     prefix=st.text("ABC_", max_size=5),
-    ending=st.sampled_from([*ENDINGS, *OTHERS]),
+    ending=st.sampled_from(
+        ["ENV", "ENVIRONMENT", "STAGE", "ENV_NAME", "ENVIRONMENT_NAME", "STAGE_NAME", *OTHERS]
+    ),
     before=st.text("abc1-_. /", max_size=8),
     after=st.text("0123-_. /", max_size=8),
     word=st.sampled_from(["prod", "production", "prd", "live"]),

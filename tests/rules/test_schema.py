@@ -21,7 +21,6 @@ from tests.rows import each_row
 from tests.rules.test_mistakes import keys_of, plain
 
 ROOT = Path(__file__).parents[2]
-GROUPS = ("@all", "@client", "@server", "@retryable", "@throttle")
 BEYOND = (
     "is longer than 1h",
     "ends before it begins",
@@ -94,8 +93,7 @@ def test_the_example_of_every_key_is_valid(complaints, schema, word):
     """The rule of its docstring, and the key has that docstring for its explanation."""
     source = DocTestParser().get_examples(KEYS[word].doc)[0].source
     calls = [each for each in ast.walk(ast.parse(source)) if isinstance(each, ast.Call)]
-    call = next(each for each in calls if ast.unparse(each.func) == "Rule")
-    rule = eval(ast.unparse(call), {"Rule": Rule})
+    rule = eval(ast.unparse(next(each for each in calls if ast.unparse(each.func) == "Rule")), {"Rule": Rule})
     assert complaints(tomllib.loads(Scenario(rule).to_toml())) == []
     described = schema["$defs"]["rule"]["properties"][word]["description"]
     assert described.startswith(KEYS[word].meaning.split("`")[0].strip())
@@ -131,7 +129,11 @@ def test_every_documented_error_is_completed(schema):
         right.update(each.address for each in rows)
         several = [each.code for each in rows if each.variant > 1]
         right.update(f"{name}:{each.numbered}" for each in rows if each.code in several)
-        right.update(text for group in GROUPS if is_rule(text := f"{name}:{group}"))
+        right.update(
+            text
+            for group in ("@all", "@client", "@server", "@retryable", "@throttle")
+            if is_rule(text := f"{name}:{group}")
+        )
     assert sorted(known) == sorted(right)
 
 

@@ -1,7 +1,7 @@
 """Injects the faults of `faultinject trial` into moto, in the suite's own Python.
 
-No request inside `mock_aws` goes to the trial's store. The plugin in `beside` loads this module if the suite's Python
-has faultinject.
+No request inside `mock_aws` goes to the trial's store. The plugin in `beside` loads this module when the suite imports
+moto, if the suite's Python has faultinject.
 """
 
 from __future__ import annotations

@@ -13,7 +13,6 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import wraps
-from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -47,7 +46,8 @@ class Reporter:
         self._asks_app = False
         self._own = ""
         self._unwatched = dict(TEST_CLIENTS)
-        self._reaches_moto = _reach_moto()
+        self._moto = MotoWatch()
+        self._moto.begin()
 
     def tell(self, **event: Any) -> None:
         """Send a line, and wait for the answer."""
@@ -67,7 +67,7 @@ class Reporter:
 
     def pytest_collection_finish(self) -> None:
         """Report a moto that faults cannot reach."""
-        if "moto" in sys.modules and not self._reaches_moto:
+        if "moto" in sys.modules and not self._moto.is_reached:
             self.tell(lacks="moto")
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -193,19 +193,35 @@ def _request_line(request: Any) -> str:
     return f"{request.method} {request.path if hasattr(request, 'path') else request.url.path}"
 
 
-def _reach_moto() -> bool:
-    """Inject faults into this Python's moto, and return whether they reach it.
+class MotoWatch:
+    """A finder that finds no module, but injects faults into moto when the suite imports it.
 
-    This comes before any file of the suite is loaded.
+    A suite that uses no moto does not wait for faultinject to load.
+
+    Attributes:
+        is_reached: whether faults reach this Python's moto; None before moto is imported.
     """
-    if find_spec("moto") is None:
-        return True
-    try:
-        from faultinject.testing.trial import mocked
-    except ImportError:
-        return False
-    mocked.begin(os.environ["TRIED_SESSION"], os.environ["TRIED_STORE"])
-    return True
+
+    def __init__(self) -> None:
+        self.is_reached: bool | None = None
+
+    def begin(self) -> None:
+        """Watch from now on; if moto is loaded already, inject at once."""
+        sys.meta_path.insert(0, self)
+        if "moto" in sys.modules:
+            self.find_spec("moto")
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:  # noqa: ARG002 - a finder's
+        """Inject faults before the first import of moto."""
+        if name != "moto" or self.is_reached is not None:
+            return
+        try:
+            from faultinject.testing.trial import mocked
+        except ImportError:
+            self.is_reached = False
+        else:
+            self.is_reached = True
+            mocked.begin(os.environ["TRIED_SESSION"], os.environ["TRIED_STORE"])
 
 
 def pytest_configure(config: pytest.Config) -> None:
