@@ -176,12 +176,9 @@ def start(launcher):
 
     def call(*arguments, anew=False, **options):
         if anew:
+            command = [sys.executable, "-W", "error", "-m", "faultinject", *arguments]
             process = subprocess.Popen(
-                [sys.executable, "-W", "error", "-m", "faultinject", *arguments],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                **options,
+                command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options
             )
         else:
             process = launcher.start(arguments, **options)

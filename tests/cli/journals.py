@@ -59,11 +59,12 @@ def throttled(calls=20, waits=(0.4, 0.8, 1.6), *, agent="uploader/1.0"):
         for wait in (0.0, *waits):
             arrived += wait
             path = f"/photos/{number}.jpg"
+            retry = {"invocation": str(number), "retry": wait > 0}
             about = {
                 "key": path[8:],
                 "user_agent": agent,
                 "connection": 40000 + number,
-                "attempt_hint": {"invocation": str(number), "retry": wait > 0},
+                "attempt_hint": retry,
             }
             lines.append(line(0, arrived, path=path, **about))
             arrived += 0.001

@@ -163,10 +163,8 @@ def test_a_journal_without_an_end_from_the_standard_input():
     with Path("/dev/zero").open("rb") as endless:
         command = [sys.executable, "-m", "faultinject", "report", "-"]
         result = subprocess.run(command, stdin=endless, capture_output=True, text=True, check=False)
-    assert (result.returncode, result.stderr) == (
-        2,
-        "faultinject: the standard input: no line of a faultinject journal in its first 64 MiB\n",
-    )
+    told = "faultinject: the standard input: no line of a faultinject journal in its first 64 MiB\n"
+    assert (result.returncode, result.stderr) == (2, told)
 
 
 def test_a_line_of_a_hundred_megabytes(tmp_path):

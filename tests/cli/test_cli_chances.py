@@ -81,10 +81,8 @@ def test_chances_are_those_of_the_engine(told):
     """Over many identities the reported chances are met; latency counts as no failure."""
     rules = ["http:503,probability=0.4", "latency,delay=0s,probability=0.5", "http:500,probability=0.6"]
     found = told(*rules)
-    assert (found["rates"], found["all_fail"][:3]) == (
-        pytest.approx([0.4, 0.3, 0.18]),
-        pytest.approx([0.58, 0.58**2, 0.58**3]),
-    )
+    assert found["rates"] == pytest.approx([0.4, 0.3, 0.18])
+    assert found["all_fail"][:3] == pytest.approx([0.58, 0.58**2, 0.58**3])
     client = Client(WSGIFaultMiddleware(app, rules, seed="1"))
     calls = [[client.put(f"/bucket/k{number}").status_code for _ in range(2)] for number in range(1000)]
     assert sum(200 not in call for call in calls) / 1000 == pytest.approx(0.58**2, abs=0.05)

@@ -23,11 +23,8 @@ def test_a_file_and_rules(run, refused, tmp_path):
     assert f"{file}:2: rules[0].fault: http:50 is not http: and a status from 400 to 599" in err
     assert "'x' is not a vendor" in err
     file.write_text("seed = 1\n")
-    assert run("check", "--file", file) == (
-        2,
-        "",
-        f"faultinject: {file}: there is no rule: give one, such as 'cos:SlowDown,times=2'\n",
-    )
+    told = f"faultinject: {file}: there is no rule: give one, such as 'cos:SlowDown,times=2'\n"
+    assert run("check", "--file", file) == (2, "", told)
 
 
 def test_a_request_is_read_and_replayed(succeeds):
@@ -40,15 +37,15 @@ def test_a_request_is_read_and_replayed(succeeds):
     answers = [client.put(target).status_code for _ in range(5)]
     out = succeeds("check", rule, "http:500,method=GET", "--request", f"PUT {target}", "--seed", "2")
     drawn = ["the app" if each == 200 else "cos:SlowDown" for each in answers]
-    assert ({*answers}, out.partition("\n\n")[2].partition("\n\nEvery")[0]) == (
-        {200, 503},
+    assert {*answers} == {200, 503}
+    assert out.partition("\n\n")[2].partition("\n\nEvery")[0] == (
         "PUT /photos/1700000000.jpg?partNumber=2&uploadId=xyz\n"
         "  identity   PUT /photos/~.jpg?partNumber=2\n"
         "  bucket     photos\n"
         "  key        1700000000.jpg\n"
         "  operation  UploadPart\n"
         "  matches    rule-1\n"
-        f"  seed 2     {', '.join(drawn)}",
+        f"  seed 2     {', '.join(drawn)}"
     )
 
 
@@ -122,15 +119,13 @@ def test_where_nothing_is_injected_no_line_says_otherwise(run, env, off):
     """Chances are those of faults that are on, and production is not said to allow them."""
     rules = {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": "http:503,probability=0.2"}
     lines = [line.split(maxsplit=1) for line in run("check", env=rules | env)[1].splitlines()]
-    assert (
-        lines[0],
-        [line[1] for line in lines if line[:1] == ["production"]],
-        [line for line in lines if "attempt of a request" in " ".join(line)],
-    ) == (
-        ["faults", f"off: {off}"],
-        ["STAGE=live looks like production: nothing is injected"] * ("STAGE" in env),
-        [["If", "faults were on, every attempt of a request that the rule matches:"]],
-    )
+    assert lines[0] == ["faults", f"off: {off}"]
+    assert [line[1] for line in lines if line[:1] == ["production"]] == [
+        "STAGE=live looks like production: nothing is injected"
+    ] * ("STAGE" in env)
+    assert [line for line in lines if "attempt of a request" in " ".join(line)] == [
+        ["If", "faults were on, every attempt of a request that the rule matches:"]
+    ]
 
 
 @each_row(

@@ -230,7 +230,8 @@ def test_a_report_names_its_client(run, tmp_path):
         assert re.search(text, shown), text
     assert json.loads((tmp_path / "r.json").read_text())["command"] == again
     [suite] = ElementTree.parse(tmp_path / "r.xml").getroot()
-    assert (suite.get("name"), next(suite.iter("property")).get("value")) == ("bad_client:Client", "own 2.0")
+    value = next(suite.iter("property")).get("value")
+    assert (suite.get("name"), value) == ("bad_client:Client", "own 2.0")
     assert suite.find("testcase[@name='permanent']/failure") is not None
     assert again in suite.findtext("system-out").replace("\\'", "'")
 
@@ -238,7 +239,8 @@ def test_a_report_names_its_client(run, tmp_path):
 @pytest.mark.slow
 def test_the_sdks_are_listed(succeeds):
     """Each with its version, or that it is not installed."""
-    assert [line.split()[0] for line in succeeds("conformance", "--list").splitlines()] == ["client", *SDKS]
+    out = succeeds("conformance", "--list")
+    assert [line.split()[0] for line in out.splitlines()] == ["client", *SDKS]
 
 
 def test_an_sdk_that_is_not_installed(run, refused, sdks):
@@ -278,10 +280,9 @@ def test_a_badge(run, tmp_path):
     svg = "{http://www.w3.org/2000/svg}"
     picture = ElementTree.fromstring((tmp_path / "badge.svg").read_text("utf-8"))
     assert [text.text for text in picture.iterfind(f"{svg}text")] == ["storage faults", "fail"]
-    assert (picture.findtext(f"{svg}title"), int(picture.get("width"))) == (
-        f"storage faults: {out.splitlines()[0]}",
-        sum(int(rectangle.get("width")) for rectangle in picture.iterfind(f"{svg}rect")),
-    )
+    widths = [int(rectangle.get("width")) for rectangle in picture.iterfind(f"{svg}rect")]
+    title = f"storage faults: {out.splitlines()[0]}"
+    assert (picture.findtext(f"{svg}title"), int(picture.get("width"))) == (title, sum(widths))
 
 
 def denied(name, *more):
@@ -546,7 +547,8 @@ def test_every_format_of_a_report_can_be_written(run, tmp_path, names):
     pytest.importorskip("jinja2")
     paths = [f"r{ending}" for ending in FORMATS.values()]
     clients = [word for name in names for word in ("--client", name)]
-    assert run("conformance", *clients, *SHORT, *[word for path in paths for word in ("-o", path)])[0] == 1
+    outputs = [word for path in paths for word in ("-o", path)]
+    assert run("conformance", *clients, *SHORT, *outputs)[0] == 1
     assert {each.name for each in tmp_path.glob("r.*")} == {*paths}
     log = json.loads((tmp_path / "r.sarif").read_text("utf-8"))
     assert [each["automationDetails"]["id"] for each in log["runs"]] == [
@@ -724,10 +726,11 @@ def test_libfaketime(run, client, tmp_path):
 def test_a_program_that_libfaketime_cannot_be_loaded_into(refused, client, tmp_path):
     """As of a static one: its clocks are the machine's."""
     client("time.sleep(asked)")
+    again = "import os, sys; os.environ.pop('LD_PRELOAD', 0); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
     words = [
         sys.executable,
         "-c",
-        "import os, sys; os.environ.pop('LD_PRELOAD', 0); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])",
+        again,
         "-c",
         f"import sys; sys.path.insert(0, {str(tmp_path)!r}); sys.argv[1:] = ['own_client:Client'];"
         " from faultinject.conformance.contract import main; main()",

@@ -29,10 +29,8 @@ def test_a_right_client(run):
     )
     assert code == 0, output + errors
     first, *cases = output.splitlines()
-    assert (first, [each.strip()[0] for each in cases]) == (
-        "standard_retries:Client, aws-standard-2.1: 12 of 12 cases pass, 2 cannot be decided",
-        ["?"] * 2 + ["✓"] * 12,
-    )
+    assert first == "standard_retries:Client, aws-standard-2.1: 12 of 12 cases pass, 2 cannot be decided"
+    assert [each.strip()[0] for each in cases] == ["?"] * 2 + ["✓"] * 12
 
 
 @pytest.mark.usefixtures("clients")

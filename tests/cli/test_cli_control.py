@@ -143,14 +143,12 @@ def test_the_journal(ask, server):
         ("/photos/3", "passed"),
     ]
     heads, *rows = (line.split() for line in ask("journal", "--limit", "3").splitlines())
-    assert (heads, [row[1:] for row in rows]) == (
-        "time method path did status fault rule".split(),
-        [
-            "GET /photos/1 answered 503 cos:SlowDown slow".split(),
-            r"GET /photos/\x1b[2J answered 503 cos:SlowDown slow".split(),
-            "GET /photos/3 passed - - slow".split(),
-        ],
-    )
+    assert heads == "time method path did status fault rule".split()
+    assert [row[1:] for row in rows] == [
+        "GET /photos/1 answered 503 cos:SlowDown slow".split(),
+        r"GET /photos/\x1b[2J answered 503 cos:SlowDown slow".split(),
+        "GET /photos/3 passed - - slow".split(),
+    ]
     assert len(json.loads(ask("journal", "--json", "--limit", "10000"))["outcomes"]) == before + 3
     assert ask("journal", "--limit", "0") == ""
 
@@ -160,7 +158,8 @@ def test_a_request_that_ends_behind_its_line(ask, server):
     server.injector.use(Scenario.parse("http:503,method=PUT"))
     for path in ("/photos/one", "/photos/two"):
         server.ask_app(path, "PUT", b"of a body")
-    assert [each.final for each in server.injector.journal.events()[0][-4:]] == [None, True] * 2
+    lines = server.injector.journal.events()[0][-4:]
+    assert [each.final for each in lines] == [None, True] * 2
     told = [each.split()[2] for each in ask("journal", "--limit", "2").splitlines()[1:]]
     found = json.loads(ask("journal", "--json", "--limit", "2"))["outcomes"]
     assert [(*each, one["path"], one["final"]) for *each, one in zip(told, found, strict=True)] == [
@@ -188,7 +187,8 @@ def test_the_live_journal(start, ask, server, as_json):
 
 def test_who_may_not(ask, run, server):
     """A wrong token, and a name that is not the server's."""
-    assert ask("status", code=2, env={"FAULTINJECT_TOKEN": "wrong"}).startswith(
+    said = ask("status", code=2, env={"FAULTINJECT_TOKEN": "wrong"})
+    assert said.startswith(
         f"faultinject: {server.url} refuses the token in FAULTINJECT_TOKEN: the token is wrong"
     )
 
@@ -464,15 +464,9 @@ def test_how_the_switch_is_told(odd, more, said):
 )
 def test_what_was_counted_is_told(odd, shared, whose, between):
     """Of all processes where they count together, and the bound of failures."""
-    state = {
-        **STATE,
-        "refused": 1,
-        "undecided": 2,
-        "failures": 3,
-        "totals": {"matched": 7, "injected": 1, "failed": 0},
-        "shared": shared,
-        "abort": "5xx>5%/1m",
-    }
+    totals = {"matched": 7, "injected": 1, "failed": 0}
+    counted = {"refused": 1, "undecided": 2, "failures": 3, "totals": totals, "shared": shared}
+    state = {**STATE, **counted, "abort": "5xx>5%/1m"}
     assert (
         "seed 42, store memory:, abort 5xx>5%/1m; "
         f"{whose}: 1 injected of 7 requests that matched a rule,"

@@ -92,9 +92,11 @@ def test_what_earlier_runs_wrote(run, program, service, tmp_path):
     note = f"left out: emptying the server ({told})"
     noted = note.partition(": ")[2] in json.loads(data.read_text())["left_out"]
     assert (code, note in output.splitlines(), noted) == (0, True, True)
-    code, output, _ = run(*asked, "--reset", f"curl -s -X DELETE {service.url}/photos/cat", "--", *command)
+    reset = f"curl -s -X DELETE {service.url}/photos/cat"
+    code, output, _ = run(*asked, "--reset", reset, "--", *command)
     assert (code, ", 1 failed\n" in output, note in output) == (1, True, False)
-    assert run(*shlex.split(output.partition("  replay: faultinject ")[2].splitlines()[0]))[0] == 1
+    replay = shlex.split(output.partition("  replay: faultinject ")[2].splitlines()[0])
+    assert run(*replay)[0] == 1
 
 
 @pytest.mark.slow
@@ -157,8 +159,9 @@ def test_requests_under_way_when_the_program_is_killed(run, program, service, tm
     """Are of the first run, however late they end."""
     monkeypatch.chdir(tmp_path)
     service.objects["/photos/once-a-has-come"] = b"it has"
+    replay = "reset,method=PUT,path=/photos/b,times=1,name=crash"
     code, output, _ = run(
-        "explore", "--crash", "--to", service.url, "--reset", "rm -f started", "--replay", "reset,method=PUT,path=/photos/b,times=1,name=crash", "--",
+        "explore", "--crash", "--to", service.url, "--reset", "rm -f started", "--replay", replay, "--",
         *program(PARALLEL),
     )  # fmt: skip
     again = " +1 +GetObject +404 GET /photos/nothing\\n"

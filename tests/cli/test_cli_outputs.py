@@ -60,7 +60,8 @@ def test_vocabulary(request):
     said = "\n\n".join("\n".join([title, *("\t".join(row) for row in rows)]) for title, rows in sections())
     if request.config.option.update_golden:
         VOCABULARY.write_text(f"{said}\n", encoding="utf-8")
-    assert VOCABULARY.read_text(encoding="utf-8") == f"{said}\n", "pytest --update-golden writes it anew"
+    written = VOCABULARY.read_text(encoding="utf-8")
+    assert written == f"{said}\n", "pytest --update-golden writes it anew"
 
 
 def test_choices(request):

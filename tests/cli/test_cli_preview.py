@@ -57,13 +57,11 @@ def test_one_of_several_errors_by_the_seed(run_bytes):
     """The seed chooses the error that is shown, whatever the chance of the rule."""
     rule = "oneof,of=cos:SlowDown,of=qingstor:internal_error,probability=0.2"
     shown = [run_bytes("preview", rule, "--seed", str(seed)) for seed in (*range(8), 0)]
-    assert ({(code, split(data)[0][9:12], err) for code, data, err in shown}, split(shown[0][1])[0]) == (
-        {
-            (0, "500", ""),
-            (0, "503", ""),
-        },
-        split(shown[-1][1])[0],
-    )
+    assert {(code, split(data)[0][9:12], err) for code, data, err in shown} == {
+        (0, "500", ""),
+        (0, "503", ""),
+    }
+    assert split(shown[0][1])[0] == split(shown[-1][1])[0]
 
 
 def test_a_plain_answer_byte_for_byte(run_bytes):
@@ -184,9 +182,8 @@ def test_an_error_in_a_200_whose_length_the_service_does_not_say(run_bytes):
     """
     head, body = whole(run_bytes, "bos:InternalError,status=200,operation=PutObject", "--method", "PUT")
     assert b"Content-Length: " in head
-    code, data, err = run_bytes(
-        "preview", "bos:InternalError,status=200,operation=CopyObject", "--method", "PUT"
-    )
+    rule = "bos:InternalError,status=200,operation=CopyObject"
+    code, data, err = run_bytes("preview", rule, "--method", "PUT")
     _, headers, chunked = split(data)
     assert (code, err) == (
         0,
@@ -197,11 +194,8 @@ def test_an_error_in_a_200_whose_length_the_service_does_not_say(run_bytes):
 
 def test_settings_that_shape_answers_hold(run_bytes):
     """FAULTINJECT_HEADER and FAULTINJECT_SEED apply; kill switch and production do not."""
-    code, data, err = run_bytes(
-        "preview",
-        "http:503",
-        env={"FAULTINJECT_HEADER": "0", "FAULTINJECT_ENABLED": "0", "ENV": "production"},
-    )
+    env = {"FAULTINJECT_HEADER": "0", "FAULTINJECT_ENABLED": "0", "ENV": "production"}
+    code, data, err = run_bytes("preview", "http:503", env=env)
     assert (code, err, [name for name, _ in split(data)[1]]) == (0, "", ["Content-Type", "Content-Length"])
     chosen = {
         seed: split(run_bytes("preview", "jss:@all", env={"FAULTINJECT_SEED": seed})[1])[0]
@@ -232,13 +226,8 @@ def test_the_keys_of_a_delete_objects(run_bytes, tmp_path):
     code, data, err = run_bytes(*asked, "--body", str(tmp_path / "delete.xml"))
     status, headers, shown = split(data)
     assert (code, err, status, shown) == (0, "", "HTTP/1.1 200 OK", response.data)
-    assert (shown.count(b"<Deleted>") + shown.count(b"<Error>"), int(dict(headers)["Content-Length"])) == (
-        20,
-        len(shown),
-    )
+    assert shown.count(b"<Deleted>") + shown.count(b"<Error>") == 20
+    assert int(dict(headers)["Content-Length"]) == len(shown)
     code, data, err = run_bytes(*asked)
-    assert (code, err, b"<Error>\n\t<Code>InternalError</Code>" in data) == (
-        0,
-        "faultinject: the request's body names no keys: the error is for the request as a whole\n",
-        True,
-    )
+    said = "faultinject: the request's body names no keys: the error is for the request as a whole\n"
+    assert (code, err, b"<Error>\n\t<Code>InternalError</Code>" in data) == (0, said, True)

@@ -114,9 +114,8 @@ NO_SPACE = "faultinject: No space left on device\n"
 def test_an_output_that_cannot_be_written(unread, shell, line, code, told):
     """Nobody reads it, it is full, or there is none."""
     program = [sys.executable, "-X", "dev", "-m", "faultinject", *line.split()]
-    done = subprocess.run(
-        ["sh", "-c", shell, "sh", *program], stdout=unread, stderr=subprocess.PIPE, text=True, timeout=300
-    )
+    command = ["sh", "-c", shell, "sh", *program]
+    done = subprocess.run(command, stdout=unread, stderr=subprocess.PIPE, text=True, timeout=300)
     assert (done.returncode, done.stderr) == (code, told)
 
 

@@ -45,10 +45,8 @@ def test_what_it_says_and_does(proxy, store, tmp_path):
         f"  journal: {journal}",
         "Ctrl-C ends it.",
     ]
-    statuses = [
-        requests.put(f"{url}/{path}", b"meow", timeout=60).status_code
-        for path in ("photos-1", "photos-1/a", "photos-1/a")
-    ]
+    asked = ("photos-1", "photos-1/a", "photos-1/a")
+    statuses = [requests.put(f"{url}/{path}", b"meow", timeout=60).status_code for path in asked]
     assert requests.get(f"{store}/photos-1/a", timeout=60).content == b"meow"
     assert process.interrupt() == (
         0,
@@ -67,13 +65,11 @@ def test_what_it_says_and_does(proxy, store, tmp_path):
 def test_it_is_changed_while_it_runs(proxy, store):
     """By the control API, at a path that never reaches the server."""
     pytest.importorskip("starlette")
-    process = proxy(store, "--control", "/_faultinject", env={**os.environ, "FAULTINJECT_TOKEN": "t" * 32})
-    answer = requests.post(
-        f"{process.url}/_faultinject/rules",
-        json={"fault": "http:418"},
-        headers={"Authorization": f"Bearer {'t' * 32}"},
-        timeout=60,
-    )
+    environ = {**os.environ, "FAULTINJECT_TOKEN": "t" * 32}
+    process = proxy(store, "--control", "/_faultinject", env=environ)
+    token = {"Authorization": f"Bearer {'t' * 32}"}
+    rules = f"{process.url}/_faultinject/rules"
+    answer = requests.post(rules, json={"fault": "http:418"}, headers=token, timeout=60)
     assert answer.status_code == 201, answer.text
     assert requests.get(f"{process.url}/photos-1/a", timeout=60).status_code == 418
     assert process.interrupt()[0] == 0
@@ -111,7 +107,8 @@ def test_tls_on_both_sides(serve, proxy):
         f"faultinject: the certificate of {behind} is not trusted: unable to get local issuer certificate;"
         " name a file of trusted certificates in SSL_CERT_FILE\n",
     )
-    process = proxy(behind, "--tls", "-r", "reset,method=DELETE", env={**os.environ, "SSL_CERT_FILE": path})
+    environ = {**os.environ, "SSL_CERT_FILE": path}
+    process = proxy(behind, "--tls", "-r", "reset,method=DELETE", env=environ)
     url = process.url
     [own] = [each.rpartition(" ")[2] for each in process.head if "certificate to trust: " in each]
     made = requests.put(f"{url}/photos-1", timeout=60, verify=own)
@@ -170,7 +167,8 @@ def test_it_ends_in_the_middle_of_a_transfer(proxy, way):
 def test_it_ends_while_a_fault_keeps_a_request(proxy, rule, asked):
     """No status is made up, and nothing has gone wrong."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        process = proxy(f"http://127.0.0.1:{listening.getsockname()[1]}", "-r", rule)
+        to = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        process = proxy(to, "-r", rule)
         port = int(process.url.rpartition(":")[2])
         with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
             client.sendall(asked)

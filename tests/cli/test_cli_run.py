@@ -182,7 +182,8 @@ def test_the_path(run, became, given, path):
 
 def test_a_named_store(run, became):
     """No session: the rules are told, in their own words."""
-    given = ("-r", "cos:SlowDown,times=3,path=photos/", "-r", 'http:500,header.x="a b",name=second')
+    rules = ("cos:SlowDown,times=3,path=photos/", 'http:500,header.x="a b",name=second')
+    given = [word for each in rules for word in ("-r", each)]
     env = {"FAULTINJECT_STORE": "memory:", "FAULTINJECT_SESSION": "/nowhere", "FAULTINJECT_FILE": "x.toml"}
     assert run("run", "--seed", "s", *given, "--", sys.executable, env=env)[0] == 0
     [(_, _, environ)] = became
@@ -327,7 +328,6 @@ def test_a_python_without_the_package(run, refused, became, tmp_path, monkeypatc
     venv.create(tmp_path / "bare", with_pip=False, symlinks=True)
     python = str(tmp_path / "bare" / "bin" / "python")
     assert run("run", "-r", "http:500", "--", python)[0] == 0
-    assert (refused("run", "--strict", "-r", "http:500", "--", python), len(became)) == (
-        f"faultinject: nothing is injected in {python}: {python} has no faultinject; install it there\n",
-        1,
-    )
+    err = refused("run", "--strict", "-r", "http:500", "--", python)
+    told = f"faultinject: nothing is injected in {python}: {python} has no faultinject; install it there\n"
+    assert (err, len(became)) == (told, 1)

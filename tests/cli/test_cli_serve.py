@@ -227,9 +227,8 @@ def test_the_url_of_an_ipv6_address(at_once):
 @pytest.mark.slow
 def test_requests_that_ask_and_an_app_that_fails(here, serve):
     """Requests may ask for faults if the environment allows it, and `abort` ends all faults."""
-    process = serve(
-        "shop:web", env=os.environ | {"FAULTINJECT_ON_REQUEST": "1", "FAULTINJECT_ABORT": "5xx>50%/1m,min=2"}
-    )
+    variables = {"FAULTINJECT_ON_REQUEST": "1", "FAULTINJECT_ABORT": "5xx>50%/1m,min=2"}
+    process = serve("shop:web", env=os.environ | variables)
     assert process.head[1:] == [
         "  no rules, so no faults; give some with -r, such as -r cos:SlowDown,probability=0.3",
         "  All faults end when more than 50 % of at least 2 requests within 1 m fail by themselves (5xx>50%/1m,min=2).",
@@ -256,9 +255,8 @@ def test_a_store_of_another_service(serve):
     A rule without a storage vendor reads an S3 request all the same: its bucket is the first segment, here the account.
     """
     rule = "azure-blob:ServerBusy,operation=block_blob.upload,times=1"
-    process = serve(
-        "--vendor", "azure-blob", "-r", rule, "-r", "http:507,bucket=account,key=films,operation=PutObject"
-    )
+    s3 = "http:507,bucket=account,key=films,operation=PutObject"
+    process = serve("--vendor", "azure-blob", "-r", rule, "-r", s3)
     assert process.head[0] == f"the embedded object store (Azure Blob Storage) on {process.url}"
     blob = {"x-ms-blob-type": "BlockBlob"}
     answers = [
@@ -505,7 +503,8 @@ def test_control_on_a_port_of_its_own(start, host):
 @pytest.mark.slow
 def test_an_app_that_does_not_start(here, start):
     """An ASGI app whose lifespan fails ends the program with 2."""
-    code, lines = start("serve", "shop:broken", "--port", "0").ended()
+    process = start("serve", "shop:broken", "--port", "0")
+    code, lines = process.ended()
     assert (code, lines[-1]) == (2, "faultinject: the app did not start")
     assert any("no database" in line for line in lines)
 
@@ -630,11 +629,8 @@ def test_the_server_starts_when_nobody_reads(redirect):
     reader, writer = os.pipe()
     os.close(reader)
     with ReservedPort() as port:
-        process = subprocess.Popen(
-            ["sh", "-c", f'exec "{sys.executable}" -m faultinject serve --port {port} {redirect}'],
-            stdout=writer,
-            stderr=subprocess.DEVNULL,
-        )
+        command = f'exec "{sys.executable}" -m faultinject serve --port {port} {redirect}'
+        process = subprocess.Popen(["sh", "-c", command], stdout=writer, stderr=subprocess.DEVNULL)
         os.close(writer)
         try:
 

@@ -383,10 +383,8 @@ def test_a_set_where_the_user_wants_it(given, timeouts, conflicts, others):
         f"s3:RequestTimeout,{each}" for each in timeouts
     ]
     [conflict] = [each for each in found if "if-match" in each]
-    assert (conflict, [each for each in found if "truncate" in each or "when=after" in each][-1:]) == (
-        ",".join(["s3:ConditionalRequestConflict,header.if-match=", *conflicts]),
-        others,
-    )
+    assert conflict == ",".join(["s3:ConditionalRequestConflict,header.if-match=", *conflicts])
+    assert [each for each in found if "truncate" in each or "when=after" in each][-1:] == others
 
 
 @pytest.mark.slow
@@ -425,7 +423,8 @@ def test_it():
     )
     words = ["-r", "s3:SlowDown,operation=CreateBucket", "-r", "http:503,operation=PutObject,from=1"]
     code, out, _ = run("trial", *words, "--", *PYTEST, name)
-    assert (code, re.findall(r": 1 broken by a fault|fault lasts|smallest: [^,]+,operation=\w+", out)) == (
+    found = re.findall(r": 1 broken by a fault|fault lasts|smallest: [^,]+,operation=\w+", out)
+    assert (code, found) == (
         1,
         [": 1 broken by a fault", "fault lasts", "smallest: s3:SlowDown,operation=CreateBucket"],
     )
@@ -439,7 +438,8 @@ def test_without_a_rule_the_vendor_is_that_of_the_suite(run, job):
     """
     command = job("def test_it():\n    ask('PUT', '/account/photos?restype=container')\n")
     code, found = trial(run, *LISTENED, "--vendor", "azure-blob", *command)
-    assert (code, [each["injected"] for each in found["faults"]]) == (1, [1, 1, 0, 1, 1, 1, 1, 1, 0])
+    numbers = [each["injected"] for each in found["faults"]]
+    assert (code, numbers) == (1, [1, 1, 0, 1, 1, 1, 1, 1, 0])
     # Its client asks again for what was done, and takes the conflict for a failure.
     assert [each["rules"] for each in found["broken"]] == [
         ["reset,vendor=azure-blob,when=after,times=1,per=call"]
@@ -709,7 +709,8 @@ def test_a_fault_that_stays(run, suite):
     code, out, err = run("trial", *words, "--", *PYTEST, suite("import pytest\n", PROMISES))
     assert code == 1, err
     assert "✕ test_it.py::test_swallows: AssertionError: assert None == b'meow'\n" in out
-    assert "  breaks the app's own promise while the fault lasts: http:503,method=PUT,from=1\n" in out
+    says = "  breaks the app's own promise while the fault lasts: http:503,method=PUT,from=1\n"
+    assert says in out
     assert re.findall(r"^(\d+) +(\d) +(\S+)$", out, re.MULTILINE) == [
         ("19", "2", rules[0]),
         ("22", "1", rules[1]),
@@ -1193,7 +1194,8 @@ NOT_TRIED = r"\n  smallest: s3:SlowDown,operation={},times=1,skip={} \(not tried
 )  # fmt: skip
 def test_interrupted(start, job, parts, words, says, written):
     """The runs so far are judged."""
-    code, lines = start("trial", "-o", "x.github", *LISTENED, *words.split(), *job(*parts)).ended()
+    process = start("trial", "-o", "x.github", *LISTENED, *words.split(), *job(*parts))
+    code, lines = process.ended()
     told, result = "\n".join(lines), Path("x.github")
     assert (code, [each for each in says if not re.search(each, told)]) == (130, []), told
     assert result.read_text().startswith(written) if written else not result.exists()
@@ -1324,9 +1326,8 @@ def test_what_fails_at_the_speed_is_said(run, suite, libfaketime):
     words = ["-r", "s3:SlowDown", "--speed", "20", "--", *PYTEST]
     _, out, _ = run("trial", *words, suite(NEVER_FAST))
     assert out.endswith("\nflaky, or too fast (give a smaller --speed): test_it.py::test_never_fast\n")
-    code, out, _ = run(
-        "trial", *words, suite("def test_flaky():\n    ask('PUT', '/flaky')\n    assert run_number() < 2\n")
-    )
+    flaky = "def test_flaky():\n    ask('PUT', '/flaky')\n    assert run_number() < 2\n"
+    code, out, _ = run("trial", *words, suite(flaky))
     assert (code, out.splitlines()[1:]) == (
         3,
         [
@@ -1356,8 +1357,7 @@ def test_waiting():
 )
 def test_libfaketime(run, suite):
     """pytest is heard under it, and its client does not keep anybody waiting."""
-    code, report = trial(
-        run, "-r", "s3:SlowDown,operation=PutObject", "--speed", "50", "--", *PYTEST, suite(RIGHT, WAITING)
-    )
+    rule = "s3:SlowDown,operation=PutObject"
+    code, report = trial(run, "-r", rule, "--speed", "50", "--", *PYTEST, suite(RIGHT, WAITING))
     assert (code, report["broken"], report["flaky"]) == (0, [], [])
     assert report["seconds"] < 600

@@ -28,10 +28,8 @@ def test_json_of_some(run, address, codes):
 def test_the_list_of_vendors(succeeds):
     """Every vendor has a line with its id, title, number of errors and statuses."""
     lines = succeeds("vendors").splitlines()
-    assert (lines[0].split(), [line.split()[0] for line in lines[1 : 1 + len(vendors.names())]]) == (
-        ["id", "vendor", "errors", "statuses", "content", "type"],
-        list(vendors.names()),
-    )
+    assert lines[0].split() == ["id", "vendor", "errors", "statuses", "content", "type"]
+    assert [line.split()[0] for line in lines[1 : 1 + len(vendors.names())]] == list(vendors.names())
     assert (
         "cos Tencent Cloud COS 81 301 307 400 403 404 405 409 411 412 416 500 501 503 application/xml".split()
         in [line.split() for line in lines]
@@ -47,17 +45,14 @@ def test_the_table_of_a_vendor(run, vendor):
     assert (code, err) == (0, "")
     unverified = sum(row.unverified for row in found.errors)
     doubts = f", {unverified} of them not verified" if unverified else ""
-    assert (
-        lines[0],
-        sum(line.endswith("(not verified)") for line in lines),
-        lines[2].split(),
-        [line.split()[:2] for line in lines[3:]],
-    ) == (
+    assert (lines[0], sum(line.endswith("(not verified)") for line in lines)) == (
         f"{found.title}: {len(found.errors)} documented errors{doubts}",
         unverified,
-        ["code", "status", "category", "retryable", "message"],
-        [[row.label, str(row.status or "none")] for row in found.errors],
     )
+    assert lines[2].split() == ["code", "status", "category", "retryable", "message"]
+    assert [line.split()[:2] for line in lines[3:]] == [
+        [row.label, str(row.status or "none")] for row in found.errors
+    ]
 
 
 def test_where_an_error_comes(run):
@@ -83,10 +78,8 @@ def test_the_operations_of_one_vendor(run, succeeds):
     """Method and form of each, with the vendor's own headers; deprecated twins are told."""
     lines = succeeds("vendors", "s3", "--operations").splitlines()
     split = [line.split() for line in lines]
-    assert (lines[0], split[2]) == (
-        "Amazon S3: 118 operations",
-        ["operation", "method", "level", "query", "header"],
-    )
+    heads = ["operation", "method", "level", "query", "header"]
+    assert (lines[0], split[2]) == ("Amazon S3: 118 operations", heads)
     for row in (
         "UploadPartCopy PUT object partNumber uploadId x-amz-copy-source",
         "ListObjectsV2 GET bucket list-type=2",
@@ -99,7 +92,8 @@ def test_the_operations_of_one_vendor(run, succeeds):
     assert f"{twins}: a rule with either name matches the same requests." in lines
     assert "x-cos-copy-source" in run("vendors", "cos", "--operations")[1]
     assert "x-ms-blob-type=BlockBlob" in run("vendors", "azure-blob", "--operations")[1]
-    assert json.loads(run("vendors", "gcs", "--operations", "--json")[1])[0] == {
+    rows = json.loads(run("vendors", "gcs", "--operations", "--json")[1])
+    assert rows[0] == {
         "vendor": "gcs",
         "operation": "storage.buckets.list",
         "method": "GET",

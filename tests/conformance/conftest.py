@@ -52,9 +52,8 @@ class Direct:
 
     def complete(self, key, etag):
         part = f"<Part><PartNumber>1</PartNumber><ETag>{etag}</ETag></Part>"
-        self.ask(
-            "POST", f"{key}?uploadId={key}", f"<CompleteMultipartUpload>{part}</CompleteMultipartUpload>"
-        )
+        document = f"<CompleteMultipartUpload>{part}</CompleteMultipartUpload>"
+        self.ask("POST", f"{key}?uploadId={key}", document)
 
     def close(self):
         self.closed = True

@@ -75,11 +75,8 @@ class Client:
             time.sleep(0.3)  # what it does itself takes so long on a machine that became busy
         connection = http.client.HTTPConnection(self.address, timeout=30)
         try:
-            connection.request(
-                "GET",
-                f"/{self.bucket}/{key}",
-                headers={"amz-sdk-request": f"attempt={attempt}; max={os.environ.get('SAYS', self.most)}"},
-            )
+            told = f"attempt={attempt}; max={os.environ.get('SAYS', self.most)}"
+            connection.request("GET", f"/{self.bucket}/{key}", headers={"amz-sdk-request": told})
             answer = connection.getresponse()
             return answer.status, answer.read().decode(), answer.headers.get("x-amz-retry-after", "")
         finally:

@@ -65,7 +65,8 @@ def test_every_phase_does_what_it_says():
 @pytest.mark.parametrize("vendor", others_slowly(vendors.services(), OWN_KINDS.__contains__))
 def test_every_service_answers_with_its_own_errors(vendor):
     """Whatever service is played, each phase injects what the vendor documents."""
-    names = {each.name for each in choose_phases(codes_of(vendor))} & {
+    there = {each.name for each in choose_phases(codes_of(vendor))}
+    names = there & {
         "throttled",
         "server-error",
         "denied",
@@ -74,10 +75,8 @@ def test_every_service_answers_with_its_own_errors(vendor):
         "error-in-200",
     }
     done = run(Direct, name="direct", vendor=vendor, phases=short(*names))
-    assert (
-        {(each.rule, each.did) for each in done.outcomes},
-        {each.fault.partition(":")[0] for each in done.outcomes},
-    ) == ({(name, "answered") for name in names}, {vendor})
+    assert {(each.rule, each.did) for each in done.outcomes} == {(name, "answered") for name in names}
+    assert {each.fault.partition(":")[0] for each in done.outcomes} == {vendor}
 
 
 def test_a_request_without_a_key_is_judged_by_nobody():
@@ -93,10 +92,10 @@ def test_a_request_without_a_key_is_judged_by_nobody():
                 super().ask(method, key, body)
 
     done = run(Asking, name="asking", phases=[each for each in PHASES if each.name == "one"])
-    assert (
-        len(done.outcomes),
-        {attempt.path for call in done.judgement.evidence.calls for attempt in call.attempts},
-    ) == (8, {f"/{BUCKET}/one-{number:03}" for number in range(1, 5)})
+    assert len(done.outcomes) == 8
+    assert {attempt.path for call in done.judgement.evidence.calls for attempt in call.attempts} == {
+        f"/{BUCKET}/one-{number:03}" for number in range(1, 5)
+    }
 
 
 class Fresh(Direct):
@@ -188,7 +187,8 @@ def test_a_client_need_not_do_everything():
 
 def test_calibration_comes_first_and_alone():
     """Its calls are made one after the other, and all others after the last of them."""
-    done = run(Direct, name="direct", phases=short("cal", "denied", calls=(("get", 5),)))
+    calls = (("get", 5),)
+    done = run(Direct, name="direct", phases=short("cal", "denied", calls=calls))
     windows = [(each.began, each.ended) for each in done.windows]
     assert [each.name for each in done.windows] == ["cal"] * 5 + ["denied"] * 5
     assert all(before[1] <= after[0] for before, after in pairwise(windows[:6]))

@@ -23,7 +23,8 @@ from tests.journals import (
 
 def measured(*groups, windows=()):
     """The numbers of a run in which these calls were made."""
-    return to_builtins(numbers_of(SimpleNamespace(judgement=judged(*groups, fast=None), windows=windows)))
+    judgement = judged(*groups, fast=None)
+    return to_builtins(numbers_of(SimpleNamespace(judgement=judgement, windows=windows)))
 
 
 def test_nothing_was_measured():
@@ -52,21 +53,16 @@ def test_the_backoff_curve():
     assert first == {
         "retry": 1, "n": 5, "median": 1.4, "low": 1.2, "high": 1.6, "waits": [1.0, 1.2, 1.4, 1.6, 5.0],
     }  # fmt: skip
-    assert (second["retry"], second["median"], found["backoff"]["server"]) == (
-        2,
-        2.8,
-        [{"retry": 1, "n": 1, "median": 0.2, "low": 0.2, "high": 0.2, "waits": [0.2]}],
-    )
+    once = [{"retry": 1, "n": 1, "median": 0.2, "low": 0.2, "high": 0.2, "waits": [0.2]}]
+    assert (second["retry"], second["median"], found["backoff"]["server"]) == (2, 2.8, once)
     assert (found["attempts"], found["jitter"]) == ({"fewest": 2, "most": 3}, 0.732)
 
 
 def test_an_attempt_before_the_answer_is_no_wait():
     """It overlaps."""
     found = measured(calls(3, -0.0005, 1.0, name="throttled"))
-    assert ([each["retry"] for each in found["backoff"]["throttle"]], found["overlap"]) == (
-        [2],
-        {"calls": 3, "overlapping": 3},
-    )
+    assert [each["retry"] for each in found["backoff"]["throttle"]] == [2]
+    assert found["overlap"] == {"calls": 3, "overlapping": 3}
 
 
 def test_hints_by_form():

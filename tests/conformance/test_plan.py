@@ -44,10 +44,8 @@ def test_every_service_has_rules_that_can_be_read(vendor):
     phases = choose_phases(codes, aws=True)
     rules = Scenario.of("\n".join(filter(None, (each.rule(codes) for each in phases)))).rules
     named = dict.fromkeys(each.name.removesuffix("-then") for each in rules)
-    assert ([*named], len(rules) - len(named)) == (
-        [each.name for each in phases if each.name != "cal"],
-        "replaced" in named,
-    )
+    assert [*named] == [each.name for each in phases if each.name != "cal"]
+    assert len(rules) - len(named) == ("replaced" in named)
     wanted = {phase for phase, word in NEEDS.items() if codes.words[word]}
     assert {"cal", "lost", *wanted} <= {each.name for each in phases}
 
@@ -61,10 +59,8 @@ def test_a_service_is_asked_for_what_it_documents(vendor):
         for each in ("throttled", "own", "writing", "broken", "denied", "missing", "bad", "limited")
         if codes.words[each]
     }
-    assert (
-        {each.vendor for each in rows.values()},
-        [each for each, row in rows.items() if row.where and each != "writing"],
-    ) == ({vendor}, [])
+    assert {each.vendor for each in rows.values()} == {vendor}
+    assert [each for each, row in rows.items() if row.where and each != "writing"] == []
     service = vendors.get(vendor)
     anywhere = [row for row in service.errors if row.status is not None and not row.where and not row.again]
     documented = {kind for kind, fits in FITS.items() if any(map(fits, anywhere))}
@@ -103,7 +99,8 @@ def test_an_error_in_a_200_is_only_for_the_end_of_an_upload(vendor):
 def test_a_service_asks_to_wait_in_its_own_way(vendor, expected):
     """Retry-After, or headers of its own; a malformed hint stands in the one that clients read."""
     codes = codes_of(vendor)
-    assert [each.name for each in choose_phases(codes, aws=vendor == "s3") if each.hint] == expected
+    phases = choose_phases(codes, aws=vendor == "s3")
+    assert [each.name for each in phases if each.hint] == expected
     for aws, header in (
         (True, "x-amz-retry-after" if vendor == "s3" else "retry-after"),
         (False, "retry-after"),
@@ -120,12 +117,11 @@ def test_what_a_vendor_names_stands_above_what_its_table_suggests():
     minio, qingstor = codes_of("minio"), codes_of("qingstor")
     assert (minio.words["throttled"], minio.words["writing"]) == ("minio:SlowDownRead", "minio:SlowDownWrite")
     rules = {each.name: each.rule(minio) for each in choose_phases(minio)}
-    assert (
-        rules["throttled"][:19],
-        rules["throttled-read"][:18],
-        qingstor.words["throttled"],
-        qingstor.words["limited"],
-    ) == ("minio:SlowDownWrite", "minio:SlowDownRead", "qingstor:service_unavailable", "")
+    assert (rules["throttled"][:19], rules["throttled-read"][:18]) == (
+        "minio:SlowDownWrite",
+        "minio:SlowDownRead",
+    )
+    assert (qingstor.words["throttled"], qingstor.words["limited"]) == ("qingstor:service_unavailable", "")
 
 
 def test_a_service_that_always_asks_to_wait_asks_for_a_second():
@@ -154,11 +150,8 @@ def test_what_is_no_storage_service_is_said(name, message):
     """With the nearest, or all that there are; nor is it among them."""
     with pytest.raises(ConfigurationError) as caught:
         codes_of(name)
-    assert (str(caught.value)[: len(message)], name in vendors.services(), len(vendors.services())) == (
-        message,
-        False,
-        len(vendors.names()) - 1,
-    )
+    assert (str(caught.value)[: len(message)], name in vendors.services()) == (message, False)
+    assert len(vendors.services()) == len(vendors.names()) - 1
 
 
 def test_no_two_calls_have_a_key_in_common():
@@ -170,7 +163,8 @@ def test_no_two_calls_have_a_key_in_common():
 
 def test_the_numbers_of_calls_are_those_that_the_checks_need():
     """Twenty-five calls calibrate, twenty repeat a wait often enough, a hundred are an outage."""
-    assert {each.name: len(list(each.planned())) for each in PHASES} == {
+    numbers = {each.name: len(list(each.planned())) for each in PHASES}
+    assert numbers == {
         "cal": 25, "throttled": 20, "throttled-read": 20, "server-error": 12, "one": 4, "one-read": 4, "one-post": 4, "reset": 4, "denied": 3, "not-found": 3, "bad": 3, "too-many-requests": 4,
         "retry-after": 4, "retry-after-date": 3, "x-amz-retry-after": 4, "x-ms-retry-after-ms": 3, "retry-after-ms": 3, "junk": 3, "lost": 8, "error-in-200": 4, "slow": 12, "replaced": 4, "out": 120,
     }  # fmt: skip
@@ -199,11 +193,11 @@ def test_phases_begin_one_after_the_other():
     phases = choose_phases(codes_of("minio"))[1:]
     asked = [[each.at for each in phase.planned()] for phase in phases]
     gaps = [later[0] - earlier[-1] for earlier, later in pairwise(asked)]
-    assert (
-        [round(each, 2) for each in gaps],
-        phases[-1].name,
-        [round(each - asked[-1][0], 2) for each in asked[-1][:3]],
-    ) == ([0.3] * (len(gaps) - 1) + [2.3], "out", [0, 0.02, 0.04])
+    assert [round(each, 2) for each in gaps] == [0.3] * (len(gaps) - 1) + [2.3]
+    assert (phases[-1].name, [round(each - asked[-1][0], 2) for each in asked[-1][:3]]) == (
+        "out",
+        [0, 0.02, 0.04],
+    )
     assert asked[-1][-1] < 15
 
 
@@ -213,17 +207,20 @@ def test_a_fault_that_passes_opens_no_ordinary_breaker():
     An ordinary circuit breaker opens after five.
     """
     once = [each for each in PHASES if "times=1" in each.fault and not each.fault.startswith("latency")]
-    assert max({each.name: sum(call.at < 1.0 for call in each.planned()) for each in once}.values()) < 5
+    first_second = {each.name: sum(call.at < 1.0 for call in each.planned()) for each in once}
+    assert max(first_second.values()) < 5
 
 
 def test_phases_that_a_client_cannot_know_are_left_out():
     """Only clients that document AWS's header are asked by it to wait, at any service."""
     cos = codes_of("cos")
     assert "x-amz-retry-after" not in {each.name for each in choose_phases(codes_of("s3"))}
-    assert (
-        {each.name for each in choose_phases(cos, aws=True)} - {each.name for each in choose_phases(cos)},
-        [(each.name, each.begin) for each in choose_phases(cos, names=["denied", "x-amz-retry-after"])],
-    ) == ({"x-amz-retry-after"}, [("denied", 0.0)])
+    assert {each.name for each in choose_phases(cos, aws=True)} - {
+        each.name for each in choose_phases(cos)
+    } == {"x-amz-retry-after"}
+    assert [
+        (each.name, each.begin) for each in choose_phases(cos, names=["denied", "x-amz-retry-after"])
+    ] == [("denied", 0.0)]
 
 
 def test_a_service_without_an_error_is_not_asked_for_it():
@@ -253,9 +250,10 @@ def rule_of(name, codes):
 
 def vendor(**more):
     """A vendor of somebody else's, with the table of one that comes along."""
+    there = vendors.get("jss")
     return Vendor(
         id="acme", title="ACME", content_type="application/json", template="envelope.json", escape="json",
-        package=vendors.get("jss").package, **more,
+        package=there.package, **more,
     )  # fmt: skip
 
 

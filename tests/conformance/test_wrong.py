@@ -47,13 +47,9 @@ def test_a_client_that_is_wrong_is_caught(needed, command, failed, tmp_path):
     """A client that repeats refused requests is caught; the one in JavaScript never waits."""
     if shutil.which(needed) is None:
         pytest.skip(f"{needed} is not here")
-    done = run(
-        command(tmp_path),
-        name="wrong",
-        phases=choose_phases(
-            codes_of("cos"), names=("cal", "throttled", "denied", "not-found", "bad", "retry-after")
-        ),
-    )
+    names = ("cal", "throttled", "denied", "not-found", "bad", "retry-after")
+    phases = choose_phases(codes_of("cos"), names=names)
+    done = run(command(tmp_path), name="wrong", phases=phases)
     # No document of COS asks for a backoff.
     found = {
         each.check

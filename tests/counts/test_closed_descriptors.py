@@ -89,7 +89,6 @@ ctypes.pythonapi.Py_IncRef(ctypes.py_object([*sys.modules.values()]))
 
 def test_what_outlives_its_module(tmp_path):
     """At the end of the interpreter it is left to the system, without a word."""
-    found = subprocess.run(
-        [sys.executable, "-c", KEPT], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=100
-    )
+    command = [sys.executable, "-c", KEPT]
+    found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=100)
     assert (found.stdout, found.stderr) == ("", "")

@@ -338,7 +338,8 @@ def test_a_child_does_not_tell_what_its_parent_could_not(own_server, process):
 def test_a_user_with_a_password(start_redis):
     """Wrong ones are told without the password."""
     server = start_redis("--requirepass", "se cret/1")
-    assert place(open_counts(server.url.replace("unix://", "unix://default:se%20cret%2F1@"))) == 0
+    url = server.url.replace("unix://", "unix://default:se%20cret%2F1@")
+    assert place(open_counts(url)) == 0
     told = [
         str(refusal(open_counts, each, sort=StoreUnavailableError))
         for each in (server.url, server.url.replace("unix://", "unix://:s3cret@"))
@@ -357,12 +358,9 @@ def test_an_encrypted_connection(start_redis, tmp_path, free_ports):
     issued = authority.issue_cert("localhost", "127.0.0.1")
     issued.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
     issued.private_key_pem.write_to_path(tmp_path / "key.pem")
-    start_redis(
-        *("--tls-port", port, "--tls-auth-clients", "no"),
-        *("--tls-cert-file", str(tmp_path / "cert.pem")),
-        *("--tls-key-file", str(tmp_path / "key.pem")),
-        *("--tls-ca-cert-file", str(tmp_path / "ca.pem")),
-    )
+    files = {"cert-file": "cert.pem", "key-file": "key.pem", "ca-cert-file": "ca.pem"}
+    options = [word for name, file in files.items() for word in (f"--tls-{name}", str(tmp_path / file))]
+    start_redis("--tls-port", port, "--tls-auth-clients", "no", *options)
     servers = f"rediss://127.0.0.1:{port}", f"valkeys://localhost:{port}"
     assert [place(open_counts(f"{each}/1?ca={tmp_path}/ca.pem")) for each in servers] == [0, 1]
     for url, told in (
@@ -435,6 +433,7 @@ def test_what_a_server_repeats_of_a_command_is_not_told(tmp_path):
                 while client.recv(65_536):
                     client.sendall(said)
 
-        threading.Thread(target=answer, daemon=True).start()
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
         told = str(refusal(open_counts, f"unix://:SECRET@{tmp_path}/redis", sort=StoreUnavailableError))
     assert told.endswith("unknown command 'AUTH'") and "SECRET" not in told

@@ -16,7 +16,8 @@ from .launch import Way
 
 def ended(path):
     """The processes that said that they ended."""
-    return [each["pid"] for each in map(json.loads, Path(path).read_text().splitlines()) if each.get("ended")]
+    lines = map(json.loads, Path(path).read_text().splitlines())
+    return [each["pid"] for each in lines if each.get("ended")]
 
 
 @pytest.mark.slow

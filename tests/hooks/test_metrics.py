@@ -65,10 +65,8 @@ def test_the_sum_over_all_workers(name, start, tmp_path):
     server.until(lambda: metrics(server)["faultinject_active"] == 0)
     for _ in range(8):
         found = metrics(server)
-        assert (
-            found["faultinject_requests_total"],
-            found['faultinject_injections_total{fault="http:503",rule="rule-1"}'],
-        ) == (statuses.total(), 100)
+        assert found["faultinject_requests_total"] == statuses.total()
+        assert found['faultinject_injections_total{fault="http:503",rule="rule-1"}'] == 100
         assert found["faultinject_active"] == found["faultinject_overflow_total"] == 0
         assert found["faultinject_max_active"] == 100
     assert "PROMETHEUS_MULTIPROC_DIR" not in server.log
@@ -83,11 +81,12 @@ def test_a_worker_is_killed(name, start, tmp_path):
     places.mkdir()
     way = Way(f"{WAYS[name].line} -c {tmp_path}/conf.py --timeout 300")
     preload = "--preload" in name
+    rule = "http:503,delay=1h,path=photos/"
     server = start(
         way,
         PROMETHEUS_MULTIPROC_DIR=str(places),
         FAULTINJECT_MAX_ACTIVE="1",
-        **ON | {"FAULTINJECT_RULES": "http:503,delay=1h,path=photos/"},
+        **ON | {"FAULTINJECT_RULES": rule},
     )
     until_have_files(server, places, 1 if preload else 4)
     waiting = Thread(target=server.get, args=("/photos/slow",))

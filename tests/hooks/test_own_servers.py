@@ -79,16 +79,14 @@ def test_run_leaves_the_store_the_proxy_and_metrics():
 
 
 def injector(place):
-    return faultinject.Injector(
-        "http:418,path=nowhere",
-        seed="1",
-        environ={"FAULTINJECT_ENABLED": "1", "FAULTINJECT_CONTROL": place, "FAULTINJECT_TOKEN": TOKEN},
-    )
+    environ = {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_CONTROL": place, "FAULTINJECT_TOKEN": TOKEN}
+    return faultinject.Injector("http:418,path=nowhere", seed="1", environ=environ)
 
 
 def test_a_block_leaves_the_control_api_of_a_flask_app():
     """`inject()` and the marker patch the framework, whose apps have it inside."""
-    client = Client(faultinject.install(Flask("app"), injector=injector("/_f"), enabled=True))
+    app = faultinject.install(Flask("app"), injector=injector("/_f"), enabled=True)
+    client = Client(app)
     with faultinject.inject("http:503") as faults:
         assert client.get("/a").status_code == 503
         answer = client.get("/_f/state", headers=BEARER, environ_overrides={"REMOTE_ADDR": "127.0.0.1"})

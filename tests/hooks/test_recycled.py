@@ -104,9 +104,8 @@ def test_an_end_is_one_for_all(name, end, recycled):
 @pytest.mark.parametrize("store", ["", "memory:"])
 def test_a_begin_is_one_for_all(store, recycled):
     """A fault that has begun has begun for later workers too."""
-    at = recycled(
-        "gunicorn, HUP", FAULTINJECT_RULES="http:503,path=photos/,begin=6s", FAULTINJECT_STORE=store
-    )
+    rule = "http:503,path=photos/,begin=6s"
+    at = recycled("gunicorn, HUP", FAULTINJECT_RULES=rule, FAULTINJECT_STORE=store)
     at.server.until(lambda: at.statuses() == {503})
     at.recycle()
     assert at.statuses() == {503}

@@ -53,4 +53,5 @@ def modules_with_examples():
 @each_row("name", [*modules_with_examples()])
 def test_the_examples_of_a_module_are_right(name):
     """Wherever a docstring shows what comes out, that is what comes out."""
-    assert failing(doctest.DocTestFinder().find(importlib.import_module(name), extraglobs=KNOWN)) == []
+    module = importlib.import_module(name)
+    assert failing(doctest.DocTestFinder().find(module, extraglobs=KNOWN)) == []

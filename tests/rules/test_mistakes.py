@@ -75,10 +75,10 @@ def test_mistakes_are_the_same_in_every_spelling(golden, subtests):
         in_python = refusal(Rule, fault, **keys)
         in_toml = refusal(Scenario.from_toml, toml(table))
         in_json = refusal(Scenario.from_json, dumps({"rules": [table]}))
-        assert (
-            [messages(each) for each in (in_python, in_toml, in_json)],
-            sorted(each.where.removeprefix(fault).removeprefix(": ") for each in in_python.problems),
-        ) == ([told] * 3, sorted(each.where for each in in_text.problems))
+        assert [messages(each) for each in (in_python, in_toml, in_json)] == [told] * 3
+        assert sorted(
+            each.where.removeprefix(fault).removeprefix(": ") for each in in_python.problems
+        ) == sorted(each.where for each in in_text.problems)
 
     texts = golden("mistakes.txt", lambda text: worded(refusal(Scenario.parse, text)))
     for text in filter(keys_of, texts):
@@ -90,9 +90,8 @@ def test_what_is_no_store(golden):
     """A wrong store is answered with the value, the choices and the nearest (`stores.txt`)."""
 
     def message(text):
-        error = refusal(
-            read_environment, {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_STORE": text}, now=0, rules_given=True
-        )
+        environ = {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_STORE": text}
+        error = refusal(read_environment, environ, now=0, rules_given=True)
         return f"{type(error).__name__}: {error.problems[0].message}"
 
     golden("stores.txt", message)
@@ -102,7 +101,8 @@ def test_a_condition_with_very_many_values():
     """Costs time as they are many, not as their square; they keep their order."""
     values = [f"/a{number}/" for number in range(100_000)]
     scenario = Scenario.from_json(dumps({"rules": [{"fault": "reset", "path": values, "unless": {"path": ["b", "c"]}}]}))  # fmt: skip
-    assert ([*scenario.rules[0].conditions["path"]], scenario.rules[0].unless["path"]) == (values, ("b", "c"))
+    assert [*scenario.rules[0].conditions["path"]] == values
+    assert scenario.rules[0].unless["path"] == ("b", "c")
 
 
 NO_NUMBER = "rules[0].times: x is not a whole number of 0 or more"
@@ -172,7 +172,8 @@ duration = "5s"
 def test_a_rule_has_the_line_of_its_header():
     """Lists in its keys are no lists of rules."""
     text = '[[rules]]\ntimes = 1\nkey = [["a"], ["b"]]\n'
-    assert sorted(each.where for each in refusal(Scenario.from_toml, text, where="x").problems) == [
+    problems = refusal(Scenario.from_toml, text, where="x").problems
+    assert sorted(each.where for each in problems) == [
         "x:1: rules[0]",
         "x:3: rules[0].key",
         "x:3: rules[0].key",
@@ -242,7 +243,8 @@ def test_one_long_mistake(text):
 def test_places_are_bounded(number):
     """A number of faults under way that no process can have is a mistake, and costs nothing."""
     tracemalloc.start()
-    [problem] = refusal(Injector, "http:503", environ={"FAULTINJECT_MAX_ACTIVE": str(number)}).problems
+    environ = {"FAULTINJECT_MAX_ACTIVE": str(number)}
+    [problem] = refusal(Injector, "http:503", environ=environ).problems
     assert tracemalloc.get_traced_memory()[1] < 1 << 20
     tracemalloc.stop()
     assert str(problem) == f"FAULTINJECT_MAX_ACTIVE: {number} is more than {MOST_ACTIVE}"

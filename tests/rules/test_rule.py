@@ -41,15 +41,15 @@ def test_a_rule_prints_in_canonical_order():
         path="photos/",
         **{"header.x-test": "abc"},
     )
-    assert (str(rule), repr(rule)) == (
+    assert str(rule) == (
         "http:503,method=PUT,method=POST,path=photos/,header.x-test=abc,query.a=c:\\x,"
         'query."tags[]"="say \\"hi\\"",size=1KB..,vendor=cos,'
         "unless.path=health,unless.path=ready,unless.header.x=,"
         "probability=0.00001,times=2,per=call,"
         'when=after,delay=50ms,retry_after=1.5s,message="a, b",set.x-a=1,set.x-b=2,drain=no,cors=off,'
-        "name=all-of-it",
-        f"<Rule {rule}>",
+        "name=all-of-it"
     )
+    assert repr(rule) == f"<Rule {rule}>"
 
 
 def test_a_rule_keeps_its_texts():
@@ -62,10 +62,11 @@ def test_a_rule_keeps_its_texts():
         header={"X-T": ["a", "b"]},
         unless={"path": "x"},
     )
+    conditions = [("method", ("put",)), ("path", ("photos/",)), ("header.x-t", ("a", "b"))]
     assert (rule.fault, rule.name, [*rule.conditions.items()], rule.unless, rule.options) == (
         "cos:SlowDown",
         None,
-        [("method", ("put",)), ("path", ("photos/",)), ("header.x-t", ("a", "b"))],
+        conditions,
         {"path": ("x",)},
         {"retry_after": "2s"},
     )
@@ -177,7 +178,8 @@ class Masked(str):
 def test_the_text_of_keywords(keys, text):
     """It is the rule, also read back."""
     rule = Rule("http:503", **keys)
-    assert (str(rule), Scenario.parse(text).rules) == (text, (rule,))
+    assert str(rule) == text
+    assert Scenario.parse(text).rules == (rule,)
 
 
 class Plain(Enum):
@@ -207,7 +209,8 @@ def test_a_name_that_is_no_text_is_refused(keys):
 def test_equal_rules_are_one():
     """However they were spelled."""
     one = Rule("http:503", path="a", header={"X-T": "1"}, retry_after=2)
-    assert {one, Rule("http:503", **{"header.x_t": "1", "retry-after": "2s"}, path=["a"])} == {one}
+    other = Rule("http:503", **{"header.x_t": "1", "retry-after": "2s"}, path=["a"])
+    assert {one, other} == {one}
     assert one not in (Rule("http:503", path="a"), "http:503")
 
 
@@ -230,10 +233,8 @@ def test_a_rule_survives_pickle_and_copy():
 
 def test_a_variable_names_a_rule_that_has_no_name():
     """`name` stands first."""
-    assert (Rule("http:503", times=1).named("a"), Rule("http:503", name="b").named("a")) == (
-        Rule("http:503", times=1, name="a"),
-        Rule("http:503", name="b"),
-    )
+    assert Rule("http:503", times=1).named("a") == Rule("http:503", times=1, name="a")
+    assert Rule("http:503", name="b").named("a") == Rule("http:503", name="b")
 
 
 def test_plain_data_has_numbers_where_they_say_the_same():
@@ -312,7 +313,8 @@ def test_many_different_faults_are_forgotten_again():
     codes = [each.code for each in vendors.get("cos").errors if each.status]
     for number in range(5000):
         code = codes[number % len(codes)]
-        assert Rule(f"cos:{code}/{'0' * (number // len(codes))}1").resolved.rows[0].code == code
+        rule = Rule(f"cos:{code}/{'0' * (number // len(codes))}1")
+        assert rule.resolved.rows[0].code == code
 
 
 @each_row(

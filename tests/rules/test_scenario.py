@@ -124,9 +124,8 @@ def test_a_scenario_prints_its_rules():
 
 def test_from_env_reads_the_variables_of_rules_only():
     """Switched on or not."""
-    assert Scenario.from_env(
-        {"FAULTINJECT_RULES": "http:503", "FAULTINJECT_SEED": "5", "FAULTINJECT_NONSENSE": "1"}
-    ) == Scenario("http:503", seed=5)
+    environ = {"FAULTINJECT_RULES": "http:503", "FAULTINJECT_SEED": "5", "FAULTINJECT_NONSENSE": "1"}
+    assert Scenario.from_env(environ) == Scenario("http:503", seed=5)
     refused = refusal(Scenario.from_env, {"FAULTINJECT_RULES": "http:1"})
     assert str(refused).startswith("FAULTINJECT_RULES: http:1 is")
 

@@ -93,7 +93,8 @@ def test_the_example_of_every_key_is_valid(complaints, schema, word):
     """The rule of its docstring, and the key has that docstring for its explanation."""
     source = DocTestParser().get_examples(KEYS[word].doc)[0].source
     calls = [each for each in ast.walk(ast.parse(source)) if isinstance(each, ast.Call)]
-    rule = eval(ast.unparse(next(each for each in calls if ast.unparse(each.func) == "Rule")), {"Rule": Rule})
+    call = next(each for each in calls if ast.unparse(each.func) == "Rule")
+    rule = eval(ast.unparse(call), {"Rule": Rule})
     assert complaints(tomllib.loads(Scenario(rule).to_toml())) == []
     described = schema["$defs"]["rule"]["properties"][word]["description"]
     assert described.startswith(KEYS[word].meaning.split("`")[0].strip())

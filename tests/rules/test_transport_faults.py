@@ -35,7 +35,5 @@ def test_a_fault_takes_its_effects(fault):
             assert effect in {key.partition(".")[0] for key in Rule(text, **keys).options}
             continue
         told, _, listed = str(refusal(Rule, text, **keys)).partition("; it takes ")
-        assert (told, set(listed.replace(" and ", ", ").split(", "))) == (
-            f"{text} takes no {effect}",
-            {*fault.takes},
-        )
+        assert told == f"{text} takes no {effect}"
+        assert set(listed.replace(" and ", ", ").split(", ")) == {*fault.takes}
