@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from faultinject.counts import per_process
 from faultinject.counts.patience import waiting
 from faultinject.counts.store import Take
 from faultinject.exceptions import MissingExtraError, StoreInUseError, StoreUnavailableError
@@ -197,6 +198,30 @@ def test_what_is_given_back_beside_is_the_parents(url, nothing_beside):
     counts.give_back(Take(0, "", 1, beside=True))
     assert not in_child(lambda: counts.take(ONCE))
     assert [counts.take(ONCE) for _ in range(2)] == [True, False]
+
+
+def test_what_is_noted_beside_is_the_parents(url, nothing_beside):
+    """A child that only looks does not send its parent's notes, which the parent sends itself."""
+    counts = open_counts(url)
+    counts.note_failed(0)
+    assert in_child(lambda: counts.totals([0])) == [[0, 0, 0]]
+    assert counts.totals([0]) == [(0, 0, 1)]
+
+
+def test_a_fork_while_a_thread_makes_its_state(url):
+    """A child asks, though nobody would ever unlock the thread's lock there."""
+
+    def ask():
+        signal.alarm(60)  # ends a hang
+        return place(counts)
+
+    counts = open_counts(url)
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(per_process.lock.acquire).result()
+        try:
+            assert in_child(ask) == 0
+        finally:
+            pool.submit(per_process.lock.release).result()
 
 
 def test_a_fork_while_a_thread_is_given_a_connection(url, monkeypatch):
