@@ -20,7 +20,7 @@ from faultinject.injector import count_storage as sharing
 from tests.asking import get
 from tests.injector.children import in_child, in_children
 from tests.locked import locked
-from tests.slowly import others_slowly
+from tests.slowly import slowly
 
 # Python 3.12 and later warn of a fork in a process that had threads.
 pytestmark = [
@@ -86,7 +86,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("kind", others_slowly(["fork", "forkserver", "spawn"], "fork".__eq__))
+@pytest.mark.parametrize("kind", ["fork", "forkserver", slowly("spawn")])
 def test_a_live_server_of_each_test(kind, tmp_path, place):
     """A child of multiprocessing counts for itself from zero.
 
