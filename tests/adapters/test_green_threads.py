@@ -130,7 +130,7 @@ for rule, leaves in (("latency,delay=20ms", 30), ("http:503,delay=1h", 0.05)):
 """
 
 
-@pytest.mark.parametrize("way", ["patched", pytest.param("as it is", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("way", ["patched", "as it is"])
 def test_a_client_that_leaves(way):
     """At once, although gevent's own `poll` does not tell; one that only sends is waited with."""
     pytest.importorskip("gevent")

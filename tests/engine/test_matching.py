@@ -67,7 +67,7 @@ def test_a_preflight_is_matched_when_method_or_operation_is_asked_for(site, rule
     assert made.ask(**PREFLIGHT) == answered
     assert made.counts == {name: (1, 1) if name == answered else (0, 0) for name in made.counts}
     if answered:
-        assert made.ask("OPTIONS /b/k") is not None, "an OPTIONS of one's own"
+        assert made.ask("OPTIONS /b/k") == "rule-1", "an OPTIONS of one's own"
 
 
 @pytest.mark.parametrize(

@@ -8,16 +8,18 @@ import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from threading import Event
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 
 from faultinject import Injector, RuleCounts
 from faultinject.counts import directory
+from faultinject.exceptions import StoreUnavailableError
 from faultinject.injector import count_storage as sharing
 from tests.asking import get
 from tests.injector.children import in_child, in_children
 from tests.locked import locked
-from tests.slowly import others_slowly
+from tests.slowly import slowly
 
 # Python 3.12 and later warn of a fork in a process that had threads.
 pytestmark = [
@@ -82,7 +84,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("kind", others_slowly(["fork", "forkserver", "spawn"], "fork".__eq__))
+@pytest.mark.parametrize("kind", ["fork", "forkserver", slowly("spawn")])
 def test_a_live_server_of_each_test(kind, tmp_path, place):
     """A child of multiprocessing counts for itself from zero.
 
@@ -246,6 +248,16 @@ def test_no_directory_can_be_had(place, caplog):
     assert any("count separately and replay is off, because the store" in each for each in caplog.messages)
 
 
+def test_a_directory_that_cannot_be_agreed_on(monkeypatch, caplog):
+    """As where there is none, the injector counts for itself; a store with a name has to be had."""
+    full = Mock(side_effect=StoreUnavailableError("no space left"))
+    monkeypatch.setattr(directory.DirectoryStore, "_publish", full)
+    assert get(make(), **SEVERAL) == 503
+    assert caplog.messages[1].endswith("count separately and replay is off, because no space left")
+    with pytest.raises(StoreUnavailableError, match="no space left"):
+        make(store=f"file:{tempfile.gettempdir()}/store")
+
+
 def test_requests_of_a_server_of_several_processes(caplog, place):
     """`wsgi.multiprocess` is enough to share counts, and is logged once."""
     injector = make(seed="s")
@@ -281,30 +293,35 @@ def test_a_scenario_is_swapped_in_all_processes(tmp_path, caplog):
     assert [get(one), get(other)] == [200, 200]
 
 
-def test_a_scenario_that_cannot_be_read(tmp_path, monkeypatch, caplog):
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (("{", ""), "{}/scenario-2 cannot be read: Extra data: line 1 column 9 (char 8)"),
+        (("http:500", "of-a-newer-version"), "rules[0].fault: of-a-newer-version is not a fault"),
+    ],
+)
+def test_a_scenario_that_cannot_be_read(tmp_path, monkeypatch, caplog, damage, said):
     """The one in force stays, and the log says why, once; nobody has to publish it once more."""
     store = tmp_path / "store"
     one, other = make(store=f"file:{store}"), make(store=f"file:{store}")
     one.use("http:500")
     [scenario] = store.glob("scenario*")
     whole = scenario.read_text()
-    scenario.write_text("{")
+    scenario.write_text(whole.replace(*damage))
     now = 0.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
     for _ in range(3):
         assert get(other) == 503
         now += 2.0
     assert get(other) == 503
-    assert [each for each in caplog.messages if "cannot be read" in each] == [
-        "faultinject: the new rules cannot be read, the previous ones stay in force: "
-        f"{store}/scenario-2 cannot be read:"
-        " Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"
+    assert [each.partition("; ")[0] for each in caplog.messages if "cannot be read" in each] == [
+        f"faultinject: the new rules cannot be read, the previous ones stay in force: {said.format(store)}"
     ]
     scenario.write_text(whole)
     assert get(other) == 503, "not before it is time"
     now += 2.0
     assert get(other) == 500
-    scenario.write_text("{")
+    scenario.write_text(whole.replace(*damage))
     one.use("http:502")
     assert get(other) == 502
 

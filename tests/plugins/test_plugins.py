@@ -387,7 +387,6 @@ class Odd(Fault):
 """
 
 
-@pytest.mark.slow
 def test_an_example_that_makes_no_rule_is_left_out(bare: Python) -> None:
     """The help of `check` is there whatever the docstrings of others hold."""
     bare.add("odd 1", "faults", "odd = odd_fault:Odd", odd_fault=ODD)
@@ -710,7 +709,6 @@ print(store("acme", []))
     assert told.startswith("2 requests without faults, 1 fault; 2 runs in ")
 
 
-@pytest.mark.slow
 def test_a_row_that_is_none_is_told(python: Python) -> None:
     """The vendor is refused in one sentence, which names the package."""
     python.add("acme-store 1.0", "embedded_stores", "acme = acme_store:STORE", acme_store="STORE = {}")
