@@ -248,14 +248,14 @@ def test_no_directory_can_be_had(place, caplog):
     assert any("count separately and replay is off, because the store" in each for each in caplog.messages)
 
 
-def test_a_directory_that_cannot_be_agreed_on(monkeypatch, caplog):
+def test_a_directory_that_cannot_be_agreed_on(tmp_path, monkeypatch, caplog):
     """As where there is none, the injector counts for itself; a store with a name has to be had."""
     full = Mock(side_effect=StoreUnavailableError("no space left"))
     monkeypatch.setattr(directory.DirectoryStore, "_publish", full)
     assert get(make(), **SEVERAL) == 503
     assert caplog.messages[1].endswith("count separately and replay is off, because no space left")
     with pytest.raises(StoreUnavailableError, match="no space left"):
-        make(store=f"file:{tempfile.gettempdir()}/store")
+        make(store=f"file:{tmp_path}/store")
 
 
 def test_requests_of_a_server_of_several_processes(caplog, place):
