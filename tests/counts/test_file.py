@@ -179,6 +179,20 @@ def test_a_child_notes_for_itself(url, process):
     assert open_counts(url).totals([0]) == [(3, 3, 0)]
 
 
+def test_records_of_one_kind_leave_those_of_others(url):
+    """Notes by thousands of rules change no count of a scope or an identity."""
+    counts = open_counts(url)
+
+    def match():
+        asked = [(0, f"scope {number}", f"/{number}", None) for number in range(2000)]
+        return [counts.match([each], 0.0)[0][:2] for each in asked]
+
+    assert match() == [(0, 0)] * 2000
+    for rule in range(2000):
+        counts.note_injected(rule)
+    assert match() == [(1, 1)] * 2000
+
+
 def test_the_file_is_sparse(url, store):
     """A few pages on the disk, whatever its length."""
     open_counts(url).match([(65_535, "scope", "identity", None)], 0.0)
