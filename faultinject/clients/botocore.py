@@ -106,8 +106,8 @@ class _Events:
 
     def _hooks(self, event_name: str) -> tuple[list[Any], list[Any]]:
         """The hooks of botocore itself, which limit the rate and never answer, and all other hooks."""
-        emitter = self._client_events._emitter  # noqa: SLF001 - nothing public lists the hooks
-        hooks = emitter._handlers.prefix_search(event_name)  # noqa: SLF001 - nothing public lists the hooks
+        handlers = self._client_events._emitter._handlers  # noqa: SLF001 - nothing public lists the hooks
+        hooks = handlers.prefix_search(event_name)
         own = [hook for hook in hooks if hook.__module__.startswith("botocore.")]
         return own, [hook for hook in hooks if hook not in own]
 
@@ -145,9 +145,8 @@ def answer_with_faults(request: Any, send: Callable[[], AWSResponse], injector: 
             return passed[0]
         response = AWSResponse(request.url, int(status[:3]), dict(headers), _Raw(result))
         if not request.stream_output:
-            _ = (
-                response.content
-            )  # botocore too reads the body at this point, so errors of the body are raised here
+            # botocore too reads the body at this point, so errors of the body are raised here.
+            _ = response.content
     except Injected as error:
         kind = ReadTimeoutError if isinstance(error, TimeoutError) else ConnectionClosedError
         raise kind(endpoint_url=request.url, error=error) from error
