@@ -16,7 +16,6 @@ from pathlib import Path
 import pytest
 import redis
 
-from faultinject.counts import per_process
 from faultinject.counts.patience import waiting
 from faultinject.counts.store import Take
 from faultinject.exceptions import MissingExtraError, StoreInUseError, StoreUnavailableError
@@ -208,20 +207,27 @@ def test_what_is_noted_beside_is_the_parents(url, nothing_beside):
     assert counts.totals([0]) == [(0, 0, 1)]
 
 
-def test_a_fork_while_a_thread_makes_its_state(url):
+FORKED = """
+import os, signal, sys, threading
+from faultinject.counts import per_process
+from tests.counts.opened import open_counts
+
+counts = open_counts(sys.argv[1])
+thread = threading.Thread(target=per_process.lock.acquire)
+thread.start()
+thread.join()
+pid = os.fork()
+if pid:
+    sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+signal.alarm(60)  # ends a hang
+print(counts.match([(0, "", "/a", None)], 0.0)[0][0], flush=True)
+"""
+
+
+def test_a_fork_while_a_thread_makes_its_state(url, process):
     """A child asks, though nobody would ever unlock the thread's lock there."""
-
-    def ask():
-        signal.alarm(60)  # ends a hang
-        return place(counts)
-
-    counts = open_counts(url)
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(per_process.lock.acquire).result()
-        try:
-            assert in_child(ask) == 0
-        finally:
-            pool.submit(per_process.lock.release).result()
+    child = process(FORKED, url)
+    assert (child.communicate()[0], child.returncode) == ("0\n", 0)
 
 
 def test_a_fork_while_a_thread_is_given_a_connection(url, monkeypatch):
