@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 
 from faultinject.journal.outcome import line_without_request
+from faultinject.journal.writing import LARGEST_FILE
 from faultinject.rules.files import TO_APPEND
 
 # Names the process that may start a successor when this one ends, as text; None: there is no such process.
@@ -62,24 +63,22 @@ class WrittenFile:
     Args:
         path: the file's absolute path, as the working directory may change.
         identity: its device and inode.
+        parent: names the process that may start a successor of this one.
 
     Attributes:
         files: this process's descriptors for it.
-        limit: its maximum size in bytes.
-        parent: names the process that may start a successor of this one.
         pid: the process that has appended lines since it last noted its end; 0: no process has.
     """
 
-    __slots__ = ("_identity", "_path", "_size", "files", "limit", "parent", "pid")
+    __slots__ = ("_identity", "_parent", "_path", "_size", "files", "pid")
 
-    def __init__(self, path: str, identity: tuple[int, int]) -> None:
+    def __init__(self, path: str, identity: tuple[int, int], parent: Parent) -> None:
         self._path = path
         self._identity = identity
+        self._parent = parent
         self._size = 0
         self.pid = 0
         self.files: set[int] = set()
-        self.limit = 0
-        self.parent: Parent | None = None
 
     def write(self, pid: int, size: int) -> None:
         """Note that this process appends a line, so that it will also append the line of its end.
@@ -105,9 +104,8 @@ class WrittenFile:
         pid, self.pid = self.pid, 0
         if pid != os.getpid():
             return
-        parent = None if self.parent is None else self.parent()
         data = line_without_request(
-            time=time.time(), arrived=time.monotonic(), pid=pid, ended=True, parent=parent
+            time=time.time(), arrived=time.monotonic(), pid=pid, ended=True, parent=self._parent()
         )
         open_file = next(iter(self.files), None)
         # If the writer has closed its descriptor, the file is opened by its path; a removed file is not replaced.
@@ -118,21 +116,21 @@ class WrittenFile:
             is_same_file = (status.st_dev, status.st_ino) == self._identity and (
                 open_file is not None or status.st_size >= self._size
             )
-            if is_same_file and status.st_size + len(data) <= self.limit:
+            if is_same_file and status.st_size + len(data) <= LARGEST_FILE:
                 os.write(file, data)
         finally:
             if open_file is None:
                 os.close(file)
 
 
-def written_file(path: str, file: int) -> WrittenFile:
-    """The `WrittenFile` that all descriptors of a file share."""
+def written_file(path: str, file: int, parent: Parent) -> WrittenFile:
+    """The `WrittenFile` that all descriptors of a file share, with the parent of the first."""
     status = os.fstat(file)
     identity = status.st_dev, status.st_ino
     written = _written_files.get(identity)
     # An empty file without a descriptor of ours is a new one with the inode of a removed one.
     if written is None or not (written.files or status.st_size):
-        written = _written_files[identity] = WrittenFile(os.path.abspath(path), identity)
+        written = _written_files[identity] = WrittenFile(path, identity, parent)
     written.files.add(file)
     return written
 

@@ -346,8 +346,7 @@ class JournalFile:
         if self._parent is not None:
             from faultinject.journal.endings import written_file
 
-            self._written = written_file(self._absolute, file)
-            self._written.limit, self._written.parent = LARGEST_FILE, self._parent
+            self._written = written_file(self._absolute, file, self._parent)
 
     def _size(self, file: int) -> int:
         """The file's size in bytes; a file that was removed or renamed is opened again first.
