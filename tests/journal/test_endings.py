@@ -276,10 +276,15 @@ def test_the_end_is_said_where_the_last_lines_are(lines, tmp_path):
     assert kinds(read_back(tmp_path / "journal.1")) == "l"
 
 
-@pytest.mark.parametrize("more", ["", "ask(app)"], ids=["no room for it", "no room for a line"])
-def test_a_full_file_has_no_end(lines, more):
+@pytest.mark.parametrize(
+    ("room", "more"),
+    # In the last two the end has room behind a line that is lost; in the last a second writer keeps the file open.
+    [(100, ""), (1000, "ask(app, '/a' * 1000)"), (1000, "other = faulty(); ask(app, '/a' * 1000)")],
+    ids=["no room for it", "no room for a line", "another writer"],
+)
+def test_a_full_file_has_no_end(lines, room, more):
     """It takes no more than 1 GiB, and what is not there must not look as if it were."""
-    full = (1 << 30) - 100
+    full = (1 << 30) - room
     assert lines(f"app = faulty(); ask(app); os.truncate('journal', {full}); {more}", reads=False) == full
 
 

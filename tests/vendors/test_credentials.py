@@ -25,8 +25,9 @@ def test_the_time_of_a_query_of_bos(query, time):
     [
         ("X-Amz-Credential=AKID%2f20261120%2feu-west-1%2fs3%2faws4_request&X-Amz-Date=1", "eu-west-1"),
         ("Credential=AKID/20261120/eu-west-1/s3/aws4_request", "eu-west-1"),
-        # Cut off before the service: it may be a part of the region.
+        # Cut off: what is left of the region may be a part of it.
         ("Credential=AKID/20261120/eu-we", None),
+        ("Credential=AKID/20261120/eu-west-1/s3", None),
         ("AWS AKID:c2lnbmF0dXJl", None),
     ],
 )
