@@ -301,6 +301,10 @@ SAID = [
     ),
     # To cut texts makes nothing up.
     *field("user_agent", ({"target": "/" + "y" * 3000}, None)),
+    # The bytes that the client has announced, unless it leaves before their end.
+    *field(
+        "request_bytes", ({"body": b"abc"}, 3), *(({"body": each, "CONTENT_LENGTH": "9"}, None) for each in (b"abc", b""))
+    ),
     # The part that it asks for, in either header.
     *field("range", *given(*(({each: "bytes=0-3"}, "bytes=0-3") for each in ("range", "x-ms-range")))),
     # What the client itself says of its attempt, and nothing that it did not say.
