@@ -160,7 +160,7 @@ class Source:
                 yield from self._without_one([*arguments[-1:], *keywords])
                 if isinstance(function, ast.Name) and function.id in OPPOSITES:
                     yield *self._span(function), OPPOSITES[function.id]
-                if len(arguments) > 1 and all(isinstance(each, ast.Name) for each in arguments[:2]):
+                if len({each.id for each in arguments[:2] if isinstance(each, ast.Name)}) > 1:
                     (start, after), (before, end) = map(self._span, arguments[:2])
                     yield start, end, self.data[before:end] + self.data[after:before] + self.data[start:after]
             case ast.If(test=test, orelse=[]):
@@ -209,6 +209,8 @@ def own_nodes(node: ast.AST) -> Iterator[ast.AST]:
 
     Statements in it, types and decorators are left out, and f-strings, whose places are not known.
     """
+    if isinstance(node, ast.Subscript) and ast.unparse(node.value) == "Callable":
+        return  # the type that a name stands for
     yield node
     for name, value in ast.iter_fields(node):
         if name not in ("annotation", "returns", "decorator_list"):
