@@ -36,12 +36,12 @@ class ControlSettings:
         remote: whether clients that are not on loopback may use it.
     """
 
-    path: str = ""
-    host: str = ""
-    port: int = 0
-    tokens: dict[str, str] = field(default_factory=dict, repr=False)
-    hosts: tuple[str, ...] = ()
-    remote: bool = False
+    path: str
+    host: str
+    port: int
+    tokens: dict[str, str] = field(repr=False)
+    hosts: tuple[str, ...]
+    remote: bool
 
     @property
     def place(self) -> str:
@@ -58,21 +58,22 @@ def read_control(place: str, environ: Mapping[str, str], diagnosis: Diagnosis) -
         environ: the other variables.
         diagnosis: gets the mistakes.
     """
-    settings = ControlSettings()
+    path, host, port = "", "", 0
     try:
         if place[0] == "/":
-            settings.path = read_path(place)
+            path = read_path(place)
         else:
-            settings.host, settings.port = read_address(place)
+            host, port = read_address(place)
     except Mistake as mistake:
         diagnosis.note(mistake, CONTROL)
-    settings.hosts = _hosts(value_of(environ, HOSTS) or "", diagnosis)
+    hosts = _hosts(value_of(environ, HOSTS) or "", diagnosis)
     remote = value_of(environ, REMOTE)
     if remote is not None and remote.lower() != "allow":
         diagnosis.add(f"{shown(remote)} is not allow", REMOTE)
-    settings.remote = remote is not None
     named_tokens = read_tokens(value_of(environ, TOKEN) or "")
-    settings.tokens = dict(named_tokens)
+    settings = ControlSettings(
+        path=path, host=host, port=port, tokens=dict(named_tokens), hosts=hosts, remote=remote is not None
+    )
     if not all(_NAMED.match(f"{name or 'a'}={token}") for name, token in named_tokens):
         diagnosis.add(
             "each name has a token, as in alice=…,bob=…, and a token in such a list has no comma", TOKEN
@@ -82,10 +83,10 @@ def read_control(place: str, environ: Mapping[str, str], diagnosis: Diagnosis) -
         _check_token(token, diagnosis, f"{TOKEN}: {name}" if name else TOKEN, remote=settings.remote)
     if len(settings.tokens) < len(named_tokens) or len({*settings.tokens.values()}) < len(named_tokens):
         diagnosis.add("a name or a token is there twice", TOKEN)
-    if settings.host and not settings.remote and not is_loopback(settings.host):
+    if host and not settings.remote and not is_loopback(host):
         diagnosis.add(
-            f"{shown(settings.host)} is not loopback, so others could reach it:"
-            f" use 127.0.0.1:{settings.port}, or set {REMOTE}=allow",
+            f"{shown(host)} is not loopback, so others could reach it:"
+            f" use 127.0.0.1:{port}, or set {REMOTE}=allow",
             CONTROL,
         )
     return settings
