@@ -64,9 +64,11 @@ def read_redis(text: str) -> RedisURL:
     Raises:
         Mistake: the URL is wrong; the message holds no password.
 
-    >>> url = read_redis("redis://:secret@cache:6380/2?prefix=staging")
-    >>> url.host, url.port, url.db, url.prefix, url.shown
-    ('cache', 6380, 2, 'staging', 'redis://cache:6380/2')
+    >>> url = read_redis("rediss://ann:secret@cache:6380/2?prefix=staging&ca=ca.pem&replace")
+    >>> url.host, url.port, url.db, url.prefix, url.ca, url.tls, url.replace
+    ('cache', 6380, 2, 'staging', 'ca.pem', True, True)
+    >>> url.username, url.password, url.shown
+    ('ann', 'secret', 'rediss://cache:6380/2')
     """
     from urllib.parse import parse_qsl, unquote, urlsplit
 
