@@ -7,6 +7,7 @@ from werkzeug.test import Client
 
 from faultinject.store import ObjectStore
 from faultinject.store.wsgi import ResettableStore, change
+from tests.rows import each_row
 
 from .conftest import begun, ended
 
@@ -105,3 +106,19 @@ def test_what_was_filled_in_is_counted(store):
     assert store.buckets.used == 0
     with pytest.raises(Exception, match="full"):
         ObjectStore("cos", max_bytes=2000).fill("photos", objects=["a"], uploads=[], content=bytes(2000))
+
+
+@each_row(
+    ("vendor", "path", "size", "item", "most"),
+    [
+        ("s3", "/photos?list-type=2", "&max-keys=9999", "<Key>", 1000),
+        ("gcs", "/storage/v1/b/photos/o?projection=full", "&maxResults=9999", 'storage#object"', 1000),
+        ("azure-blob", "/account/photos?restype=container&comp=list", "&maxresults=9999", "<Name>", 5000),
+    ],
+)
+def test_the_largest_page(vendor, path, size, item, most):
+    """It has no more objects, whatever is asked for, and no empty list of prefixes."""
+    made = ObjectStore(vendor)
+    made.fill("photos", objects=map(str, range(most + 1)), uploads=[], content=b"")
+    pages = [Client(made).get(path + more).text for more in ("", size)]
+    assert [(page.count(item), "refixes" in page) for page in pages] == [(most, False)] * 2
