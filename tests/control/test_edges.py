@@ -211,20 +211,21 @@ def test_what_is_not_installed_stops_the_start(monkeypatch, make):
 
 
 @pytest.mark.parametrize(
-    ("error", "status"),
+    ("error", "status", "seconds"),
     [
-        (ConflictError("changed"), 412),
-        (StoreUnavailableError("gone"), 503),
-        (StoreInUseError("in use"), 409),
-        (ConfigurationError("wrong"), 400),
-        (FaultInjectError("else"), 500),
+        (ConflictError("changed"), 412, None),
+        (StoreUnavailableError("gone"), 503, "1"),
+        (StoreInUseError("in use"), 409, None),
+        (ConfigurationError("wrong"), 400, None),
+        (FaultInjectError("else"), 500, None),
     ],
 )
-def test_each_error_has_its_status(api, monkeypatch, error, status):
-    """And its own words."""
+def test_each_error_has_its_status(api, monkeypatch, error, status, seconds):
+    """And its own words; a client may repeat soon what only the store refused."""
     monkeypatch.setattr(api.injector, "reset", Mock(side_effect=error))
     answer = api.call("POST", "/reset")
     assert (answer.status, str(error) in answer.message) == (status, True)
+    assert answer.headers.get("retry-after") == seconds
 
 
 @pytest.fixture
@@ -334,7 +335,7 @@ def test_a_store_that_has_gone(tmp_path, caplog):
     assert (state["undecided"], state["failures"], state["totals"]["failed"]) == (1, 0, 1)
     answer = api.call("POST", "/off")
     told = "faults are off in the process that answers; the others do not know of it, so repeat the call: "
-    assert (answer.status, answer.message[: len(told)]) == (503, told)
+    assert (answer.status, answer.message[: len(told)], answer.headers["retry-after"]) == (503, told, "1")
     assert "faultinject: 127.0.0.1 switched faults off in one process by the control API" in caplog.text
     assert not api.injector.enabled
 
