@@ -44,7 +44,7 @@ class FaultTransport(httpx.BaseTransport):
         self._transport = transport or httpx.HTTPTransport()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request, or return its fault."""
+        """Send a request, or answer it with a fault."""
         own_body = PiecesFile(cast("Iterable[bytes]", request.stream))
 
         def forward(environ: Environ, start_response: Start) -> Iterable[bytes]:
@@ -95,7 +95,7 @@ class AsyncFaultTransport(httpx.AsyncBaseTransport):
         self._transport = transport or httpx.AsyncHTTPTransport()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request, or return its fault."""
+        """Send a request, or answer it with a fault."""
         untouched: list[httpx.Response] = []
         outermost: list[tuple[Receive, Send]] = []
 

@@ -22,7 +22,7 @@ Inside `mock_aws`, moto answers the requests to these addresses.
 
 
 class AppFailures:
-    """Notes whether an app fails beside moto: it answers with 5xx, or raises an error.
+    """Notes whether an app, while moto is its storage, answers with 5xx or raises an error.
 
     Attributes:
         any: whether it has failed.
@@ -39,7 +39,7 @@ class AppFailures:
 
 
 noted_in: list[AppFailures] = []
-"""The notes of the runs in progress: the journal has no requests to apps beside moto."""
+"""The notes of the runs in progress: under moto, the journal has no requests to apps."""
 
 
 def wrap(moto_hook: Hook, injector: Injector) -> Hook:

@@ -60,8 +60,8 @@ class Disconnect:
 
     Attributes:
         entry: the request's entry in the journal.
-        instead: the answer if the server gives no access to the connection; its `when`, `drain` and `delay` count for
-            the end, too.
+        instead: the answer if the server gives no access to the connection; its `when`, `drain` and `delay` also
+            apply to the end.
         how: the kind of end: `reset` or `closed`.
         held: seconds in which nothing happens before the end, for a hang; None: no such wait.
     """

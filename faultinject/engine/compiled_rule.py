@@ -45,7 +45,7 @@ class Rule(Protocol):
 
     @property
     def unless(self) -> Mapping[str, tuple[str, ...]]:
-        """In the same form, the conditions under which it does not match."""
+        """The conditions under which it does not match, in the same form."""
 
     @property
     def options(self) -> Mapping[str, str]:
@@ -74,12 +74,12 @@ class Rule(Protocol):
 
 
 class Settings(Protocol):
-    """The services of a plan, as far as the answers of its rules need them."""
+    """The settings of a plan's services that the answers of its rules need."""
 
     marked: bool
     """Whether answers carry `x-faultinject` and `Cache-Control`."""
     guarded: bool
-    """Whether they carry `BROWSER_GUARDS`."""
+    """Whether answers carry `BROWSER_GUARDS`."""
     endpoints: tuple[str, ...]
     """The user's own host suffixes."""
 
@@ -93,7 +93,7 @@ class CompiledRule:
         name: its name in the journal and in `x-faultinject`.
         duplicate: the number of earlier rules of the scenario with the same label.
         key: the key of the draws; it differs between processes that count separately.
-        seed: the key of the seed alone, by which `sample` chooses the same everywhere.
+        seed: the key of the seed alone, by which `sample` chooses the same requests in every process.
         reading: the reading of bucket, key and operation.
         services: the settings of its answers.
         shared: the counts that other processes share, or None.
@@ -174,7 +174,7 @@ class CompiledRule:
 def asks_for_options(rule: Rule, reading: Addressing) -> bool:
     """Whether a rule names OPTIONS, or an operation that has no other method.
 
-    A pattern does not count.
+    A pattern that matches OPTIONS does not count.
     """
     if any(text.removeprefix("=").upper() == "OPTIONS" for text in rule.conditions.get("method", ())):
         return True
@@ -210,7 +210,7 @@ SCOPES: dict[str, Scope | None] = {
     "operation": lambda request, reading, _exact: reading.operation(request) or "none",
     "client": lambda request, _reading, _exact: request.client or "none",
 }
-"""The values of `per`, and the name of the scope of a request."""
+"""For each value of `per`, the function that names a request's scope; None: the whole rule."""
 
 
 def duplicate_indices(rules: Iterable[Rule]) -> list[int]:

@@ -1,6 +1,6 @@
 """One request on its way, as the journal keeps it, and one fault under way.
 
-An `Entry` notes the fate of the request: never an Authorization header, a cookie, a signature or a token. An
+An `Entry` notes what happened to the request, but never an Authorization header, a cookie, a signature or a token. An
 `Injection` keeps the fault's slot and count as well.
 """
 
@@ -115,7 +115,7 @@ class Recorder(Protocol):
 
     @property
     def monotonic(self) -> Callable[[], float]:
-        """The seconds of the clock that durations are measured by."""
+        """The clock for durations, in seconds."""
 
     @property
     def failed(self) -> Callable[[Exception, str], None]:
@@ -173,7 +173,7 @@ class Entry:
         signed_at: the time of its signature, as the request states it, or None.
         region: a checksum of the region for which it was signed, or None.
         headers: those of `RECORDED_HEADERS` that the request has.
-        read_by: the reading of `place`; None if that has not been read.
+        read_by: the reading that has filled `place`; None before that.
         did: the outcome's word.
         left: whether the client was seen to leave before it had an answer.
         applied: whether the app ran.
@@ -393,8 +393,8 @@ class Entry:
                 elif name == "etag":
                     self.etag = text
                 elif name in CHECKSUMS and (self.status == 200 or name == SENT_BYTES_CHECKSUM):
-                    # The checksum of an upload in parts, such as `…-3`, is not one of the bytes; B2 writes `none`
-                    # for a large file.
+                    # The checksum of an upload in parts, such as `…-3`, is made from those of the parts; B2 writes
+                    # `none` for a large file.
                     self.checksum |= "-" not in text and text != "none"
         except Exception:  # the headers are malformed: it is for the server to report that
             return

@@ -18,8 +18,8 @@ from faultinject.engine.own_answer import (
     ForwardedAnswer,
     NotedAnswer,
     UndoneAnswer,
+    can_filter,
     look,
-    takes,
 )
 from faultinject.engine.plan import Plan
 from faultinject.engine.request import BodySummary, Request, SeenBody
@@ -335,7 +335,7 @@ def _give(
             return
         end.entry.status, end.entry.response_bytes = answer.status, len(action.body)
         did = "answered"
-    elif action.filter is not None and takes(
+    elif action.filter is not None and can_filter(
         request, action, action.filter, AppAnswer(answer.status, headers)
     ):
         action.entry.write(action.filter.did, applied=injection.applied, body=body, last=False)

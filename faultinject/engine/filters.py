@@ -277,7 +277,7 @@ class Corrupted(Filter):
         return masks
 
 
-class Moved(Filter):
+class ObjectChange(Filter):
     """A change in the embedded store before it answers.
 
     The store sets `touched`, or `undone` if it has nothing to do.

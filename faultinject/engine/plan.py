@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 CHECK_EVERY = 0.5
-"""During a wait, the seconds between two checks of whether it is over."""
+"""Seconds between two checks whether a wait is over."""
 
 
 class Waits(Protocol):
@@ -112,7 +112,7 @@ class Services:
     def expire(self, moment: float | None) -> None:
         """Inject nothing from that moment on, in unix seconds; None: no end.
 
-        A call with the present moment does not compute the deadline again.
+        A call with the moment that is already set does not compute the deadline again.
         """
         if moment != self.expires:
             self.deadline = float("inf") if moment is None else self.monotonic() + moment - self.clock()
@@ -162,7 +162,7 @@ class RequestedRules(Protocol):
 
 
 class Plan:
-    """A scenario ready to decide; immutable except for what it prepares on first use.
+    """A scenario ready to decide; only its end, and data prepared on first use, can change.
 
     Args:
         rules: the rules in the order written.
@@ -170,7 +170,7 @@ class Plan:
         seed: the seed's text.
         counts: where matches and takes are counted.
         services: clocks, journal and settings.
-        generation: how many scenarios the injector had before.
+        generation: the number of scenarios that the injector had before.
         watch: counts the app's own answers and failures, or None.
         requested_rules: makes plans of the rules that requests ask for themselves; None if no request may.
         salt: added to the seed, so that independent processes do not draw the same.
@@ -215,7 +215,7 @@ class Plan:
         self.places = range(len(self.rules)) if places is None else places
         """For each rule the number under which it is counted."""
         self.endings = 0
-        """The number of times the scenario was ended; a wait that began before the last one ends."""
+        """The number of times that the scenario was ended; each of them ends all waits."""
         self.ended = False
         """Set when the scenario is replaced or switched off."""
         self.key = seed_key(seed + salt.hex())
@@ -238,7 +238,7 @@ class Plan:
         self._holds = counts.holds
         self.counts_on_server = getattr(counts, "waits", False)
         """Whether the counts are on a server."""
-        self._lock = allocate_lock()  # nobody waits under it: `faultinject.locks`
+        self._lock = allocate_lock()  # its holder never waits: see `faultinject.locks`
 
     def decide(self, request: Request, candidates: Sequence[int]) -> Action | None:
         """Decide one request: match the candidate rules, and find the one that fires.

@@ -1,7 +1,7 @@
 """The steps of an exchange, their results, and the exceptions for a step that fails.
 
-An adapter carries out each step; a type checker finds a step that it has forgotten. No code changes a step: they are
-not frozen only because that saves a microsecond for each.
+An adapter carries out each step; a type checker reports a step that the adapter has forgotten. No code changes a step:
+the classes are not frozen only because that saves a microsecond for each step.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from faultinject.vendors.multi_delete import Listing
 
 
 class ClientLeft(Exception):
-    """The client left before it had sent its whole request."""
+    """The client left before the exchange was over."""
 
 
 class AppEnded(Exception):
@@ -208,7 +208,7 @@ class Part:
 
 @dataclass(slots=True, eq=False, repr=False)
 class Hold:
-    """Get hold of the client's connection, before an answer; the result is its `Reach`.
+    """Get access to the client's connection, before an answer; the result is its `Reach`.
 
     Attributes:
         hangs: whether a long wait follows, which should not block a worker of the server.

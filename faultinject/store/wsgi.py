@@ -11,7 +11,7 @@ from hashlib import md5
 from threading import Condition
 
 from faultinject import vendors
-from faultinject.engine.filters import Moved
+from faultinject.engine.filters import ObjectChange
 from faultinject.engine.shown import shown_target
 from faultinject.store import stores
 from faultinject.store.bodies import drain
@@ -102,7 +102,7 @@ class ObjectStore(Doors):
         """Answer a request."""
         call = self._adapter.read(self._service, request)
         try:
-            if isinstance(change_of_object := request.alteration, Moved):
+            if isinstance(change_of_object := request.alteration, ObjectChange):
                 change_of_object.undone = "nothing_to_cut"
                 change_of_object.touched = (
                     self._overwrite(call) if change_of_object.did == "overwritten" else _go_back(call)
