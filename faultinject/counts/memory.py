@@ -51,7 +51,7 @@ class MemoryCounts:
     """None, as no other process counts here."""
 
     def __init__(self) -> None:
-        self._lock = Lock()  # nobody waits while holding it: `faultinject.locks`
+        self._lock = Lock()  # its holder never waits: see `faultinject.locks`
         self._requests = 0
         self._rules: dict[int, Scope] = {}
         # The scopes of the latest requests are at the end.

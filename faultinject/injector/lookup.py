@@ -12,7 +12,7 @@ from faultinject.injector.injector import Injector
 from faultinject.rules.scenario import Rules
 
 _shared: Injector | None = None
-# The most nested middlewares in which ours is searched.
+# The most layers of middleware in which our wrapper is searched for.
 _MOST_LAYERS = 32
 
 

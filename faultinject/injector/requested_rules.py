@@ -40,7 +40,7 @@ class RequestedRules(PerProcess):
 
     def _begin(self) -> None:
         self._known: OrderedDict[str, Plan | str] = OrderedDict()
-        self._lock = Lock()  # nobody waits under it: `faultinject.locks`
+        self._lock = Lock()  # its holder never waits: see `faultinject.locks`
 
     def plan(self, text: str) -> Plan | str:
         """The plan for a header's text, or the reason why there is none, in one line of ASCII."""

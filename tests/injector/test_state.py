@@ -160,10 +160,10 @@ WRONG = [
     (lambda one: one.replace("first", ""), "first: one rule is replaced by one rule, not by 0"),
     (lambda one: one.replace("rule-2", "http:500,name=first"), "first"),
     (lambda one: one.add("http:500,name=first"), "first"),
-    (lambda one: one.enable(until=NOW), "until: 1700000000.0 is not a moment to come"),
-    (lambda one: one.enable(until=float("nan")), "until: nan is not a moment to come"),
-    (lambda one: one.enable(until=True), "until: True is not a moment to come"),
-    (lambda one: one.enable(until="10m"), "until: '10m' is not a moment to come"),
+    (lambda one: one.enable(until=NOW), "until: 1700000000.0 is not a moment in the future"),
+    (lambda one: one.enable(until=float("nan")), "until: nan is not a moment in the future"),
+    (lambda one: one.enable(until=True), "until: True is not a moment in the future"),
+    (lambda one: one.enable(until="10m"), "until: '10m' is not a moment in the future"),
 ]
 
 
