@@ -1,4 +1,4 @@
-"""Directories and notes that all processes of a server find, as their names follow from it.
+"""Directories and notes of a server, whose names all of its processes can compute.
 
 The start of a later server removes those of servers that have ended.
 """
@@ -22,7 +22,7 @@ def private_path(scenario: str, *, owner: int) -> str:
 
     Args:
         scenario: text that all processes have in common: the scenario, the seed and more.
-        owner: the process during whose life the directory exists.
+        owner: a process; the directory exists as long as this process.
 
     Raises:
         ConfigurationError: the place is not a private directory of this user.
@@ -117,8 +117,8 @@ class ServerNote:
 def server_start(own: float) -> float:
     """The start of this process's server, in unix seconds.
 
-    It is the start of its master or reloader, so it is the same for all workers, including later ones. If the system
-    does not tell it, it is the time at which the first worker asked.
+    This is the start of the server's master or reloader, so all workers get the same moment, including later ones. If
+    the system does not tell it, they get the time at which the first worker asked.
 
     Args:
         own: the start of this process, which is the result for a server of one process.

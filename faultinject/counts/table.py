@@ -51,7 +51,7 @@ _MARKED = SIZE - len(_MARK)
 
 NUMBER = Struct("=q")
 ROW = Struct("=qqqd")
-"""Matches, takes, whether the rate was asked, and `free` as in `counts.memory.Scope`."""
+"""Matches, takes, whether the rate has a request, and `free` as in `counts.memory.Scope`."""
 COUNTED = Struct("=qq")
 """The header: the numbers of processes and of counters."""
 _KEY = 16
@@ -77,8 +77,8 @@ class Table:
 
     def __init__(self, path: str, *, directory: int) -> None:
         self._path = path
-        self._own = OwnFile(os.open(path.rpartition("/")[2], _FLAGS, dir_fd=directory))
-        self.file = self._own.number
+        self._opened = OwnFile(os.open(path.rpartition("/")[2], _FLAGS, dir_fd=directory))
+        self.file = self._opened.number
         self.check()
 
     def check(self) -> None:

@@ -78,7 +78,7 @@ class CountStorage:
 
     @property
     def may_become_shared(self) -> bool:
-        """Whether a directory may take the counts: no store was named, and there is one process so far."""
+        """Whether a directory may still take the counts: no store is named or in use."""
         return not self._alone and not self._named and self.store is None
 
     @property
@@ -169,7 +169,7 @@ class CountStorage:
             return begin()
         except (FaultInjectError, OSError) as error:
             if isinstance(error, StoreUnavailableError) and store.waits_for_store(error):
-                # Until the store answers, nothing is injected, as a process that counted for itself would exceed `times`.
+                # Until the store answers, nothing is injected: a process that counted for itself would exceed `times`.
                 self._begin_late, self._next_try, self.missing = begin, monotonic() + self._pause, str(error)
                 from faultinject.counts.shared_counts import UnavailableCounts
 

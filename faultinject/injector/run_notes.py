@@ -11,7 +11,7 @@ from contextlib import suppress
 from functools import cache
 
 KNOWN, REFUSED, PRINTED = ".known", ".refused", ".on"
-"""Endings of the files' names: a framework is loaded; an app is not WSGI or ASGI; faults are on."""
+"""Endings of their names: a framework is loaded; an app is not WSGI or ASGI; faults are on."""
 
 
 @cache

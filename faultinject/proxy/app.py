@@ -72,7 +72,7 @@ class Proxy:
         await _Forwarding(client, upstream, receive, send, self._on_failure).run(self._headers(client))
 
     async def _connect(self, upstream: Upstream | None) -> Upstream:
-        if upstream is not None and await upstream.can_go_on():
+        if upstream is not None and await upstream.can_be_reused():
             return upstream
         if upstream is not None:
             upstream.leave()
@@ -130,7 +130,7 @@ class _Forwarding:
             upstream.leave()
             raise
         else:
-            upstream.go_on()
+            upstream.prepare_reuse()
 
     async def _forward_body(self) -> None:
         """Forward the body, then wait for the client to leave."""

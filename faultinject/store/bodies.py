@@ -47,7 +47,7 @@ class ReceivedBody:
 def receive(request: StoreRequest, buckets: Buckets, chunked: str = "") -> ReceivedBody:
     """Read the whole body, and reserve its bytes in the store.
 
-    They are reserved before the reading if the length is known.
+    If the length is known, they are reserved before the body is read.
 
     Args:
         request: the request.
@@ -62,8 +62,8 @@ def receive(request: StoreRequest, buckets: Buckets, chunked: str = "") -> Recei
     if not (request.ends or request.headers.get("content-length")):
         raise StoreError("length")
     expected = _declared_length(request)
-    taken = expected or 0
-    buckets.take(taken)
+    reserved = expected or 0
+    buckets.take(reserved)
     digest = md5(usedforsecurity=False)
     checksums = BodyChecksums(request.fields)
     blocks = []
@@ -72,9 +72,9 @@ def receive(request: StoreRequest, buckets: Buckets, chunked: str = "") -> Recei
     chunks = AwsChunks()
     for piece in pieces(request, chunks):
         size += len(piece)
-        if size > taken:
-            buckets.take(size - taken)
-            taken = size
+        if size > reserved:
+            buckets.take(size - reserved)
+            reserved = size
         digest.update(piece)
         checksums.update(piece)
         block += piece

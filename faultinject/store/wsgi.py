@@ -14,9 +14,9 @@ from faultinject import vendors
 from faultinject.engine.filters import ObjectChange
 from faultinject.engine.shown import shown_target
 from faultinject.store import stores
+from faultinject.store.app import StoreApp
 from faultinject.store.bodies import drain
 from faultinject.store.buckets import Bucket, Buckets, Stored, StoreError, Upload, UploadedPart
-from faultinject.store.doors import Doors
 from faultinject.store.exchange import Service, StoreExchange
 from faultinject.store.messages import StoreAnswer, StoreRequest
 from faultinject.store.uploads import Uploads
@@ -29,7 +29,7 @@ MAX_BYTES = 256 * 1024 * 1024
 """The default size of a store in bytes."""
 
 
-class ObjectStore(Doors):
+class ObjectStore(StoreApp):
     """A small object store in memory, as a WSGI application; safe to call from many threads.
 
     Buckets, objects, listings, multipart uploads, copies, ranges and conditional requests work as the vendor's
@@ -209,7 +209,7 @@ def change(contents: Contents, before: Contents, after: Contents) -> None:
             contents[place] = after_change
 
 
-class ResettableStore(Doors):
+class ResettableStore(StoreApp):
     """A store whose contents can be restored, as a WSGI app.
 
     Restoring makes another `ObjectStore`: a request that is still under way ends in the old one, and changes nothing

@@ -86,8 +86,8 @@ class AzureCall(StoreExchange):
         """Make a successful answer, which repeats the request's version and id."""
         answer = super().answer(status, body, document=document, headers=headers)
         answer.headers["x-ms-version"] = self.header("x-ms-version") or VERSION
-        if own := self.header("x-ms-client-request-id"):
-            answer.headers["x-ms-client-request-id"] = own
+        if client_id := self.header("x-ms-client-request-id"):
+            answer.headers["x-ms-client-request-id"] = client_id
         return answer
 
     def settings(self) -> Headers:
@@ -148,7 +148,7 @@ class AzureCall(StoreExchange):
         """Refuse a request that the lease forbids.
 
         Args:
-            required: whether the request needs the id of an active lease, and ends a lease that is over.
+            required: whether the request needs the id of an active lease; then a lease that has ended is removed.
 
         Raises:
             StoreError: `lease`.
@@ -174,7 +174,7 @@ class AzureCall(StoreExchange):
         return StoreError("lease", message, label=code)
 
     def guid(self, name: str) -> str | None:
-        """Find a GUID of any form in a header, in the usual form.
+        """Read a GUID of any form from a header, and return it in the usual form.
 
         Raises:
             StoreError: `header_value`.

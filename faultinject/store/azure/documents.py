@@ -110,7 +110,7 @@ def sizes(parts: Iterable[UploadedPart]) -> list[tuple[int, int]]:
 
 
 def read_block_list(document: bytes) -> list[tuple[str, int]]:
-    """Read the blocks of a Put Block List: the list to take each from, and its number.
+    """Read the blocks of a Put Block List: for each the list that has it, and its number.
 
     Raises:
         StoreError: `malformed`, `part_number`.

@@ -205,7 +205,9 @@ def copy_object(call: GcsCall) -> StoreAnswer:
     source = call.get(call.bucket, call.key, call.argument("sourceGeneration"))
     if not call.judge(source, "ifSource"):
         raise StoreError("precondition")
-    described = described or tuple(header for header in source.headers if header[0] not in resources.OWN)
+    described = described or tuple(
+        header for header in source.headers if header[0] not in resources.NOT_COPIED
+    )
     if count := resources.components(source):
         new_class = dict(described).get(resources.STORAGE_CLASS, resources.CLASSES[0])
         same_class = new_class == resources.storage_class(source)

@@ -21,7 +21,7 @@ from faultinject.engine.request import ASGIRequest, WSGIRequest
 from faultinject.store.messages import BodyReader, Fields, StoreAnswer, StoreRequest
 
 
-class Doors(ABC):
+class StoreApp(ABC):
     """The base class of stores, which are WSGI apps."""
 
     @abstractmethod
