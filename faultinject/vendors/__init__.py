@@ -153,9 +153,9 @@ def ids_for(word: str) -> list[str]:
     if not word:
         return []
     company = ALSO_CALLED.get(word, word)
-    begin_so = [name for name in names() if name.startswith(word)]
-    of_company = [name for name in names() if get(name).title.lower().split()[0] == company]
-    return [*dict.fromkeys([*begin_so, *of_company])]
+    by_prefix = [name for name in names() if name.startswith(word)]
+    by_company = [name for name in names() if get(name).title.lower().split()[0] == company]
+    return [*dict.fromkeys([*by_prefix, *by_company])]
 
 
 def nearest_ids(word: str) -> list[str]:

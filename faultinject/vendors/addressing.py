@@ -155,7 +155,7 @@ def s3_decoding(request: Readable, name_in_host: str | None) -> Target:
 
 
 def _without_reserved(read: TargetReader, reserved: frozenset[str]) -> TargetReader:
-    """Read no bucket with a name that the server reserves, neither in the path nor in the Host."""
+    """Make a reader that ignores buckets with a reserved name, in the path or in the Host."""
 
     def reading(request: Readable, name_in_host: str | None) -> Target:
         place = read(request, name_in_host)

@@ -18,7 +18,7 @@ _HEX = b"0123456789ABCDEFabcdef"
 
 
 class AwsChunks:
-    r"""Takes a body in signed chunks apart as it comes, and keeps at most one line of it.
+    r"""Decodes a body in signed chunks piece by piece, and buffers at most one line.
 
     The body is chunks, then a chunk of size 0, trailers and an empty line. Each chunk is a line
     `SIZE[;chunk-signature=...]`, then as many bytes.
@@ -28,7 +28,7 @@ class AwsChunks:
     [b'hello']
 
     Attributes:
-        state: the next part of the body; `broken` after an unexpected part, after which nothing is read.
+        state: the next part of the body; `broken` after an unexpected part: then nothing more is read.
         checksum: the trailer `x-amz-checksum-…: VALUE`, or empty.
     """
 

@@ -38,7 +38,7 @@ def without_surrogates(text: str) -> str:
 def escape_xml_text(text: str) -> str:
     """Escape for XML character data; quotes and apostrophes stay.
 
-    Characters that XML 1.0 forbids are removed, as lxml, OSS and, by recordings of Azure, .NET remove them.
+    Characters that XML 1.0 forbids are removed, as lxml, OSS and .NET (in recordings of Azure) remove them.
     """
     if not (text.isascii() and text.isprintable()):
         permitted = (sign for sign in without_surrogates(text) if sign >= " " or sign in "\t\n\r")

@@ -1,4 +1,4 @@
-"""Finds the storage operation of a request, by its vendor's name, with tables.
+"""Finds the storage operation of a request in tables, and names it as its vendor does.
 
 A vendor's table has a row for each form of an operation: method, level, and the parts of query, headers and host that
 distinguish it. The sources are S3's own service model, Azure's generated client, and Google's storage-testbench.

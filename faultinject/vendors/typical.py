@@ -56,8 +56,8 @@ KINDS = {
 }
 """The kinds by name.
 
-`writing`: the row that asks a writer to slow down; `own`: the row that asks a reader, if it is another one; only
-`Vendor.typical` names them. `limited`: a 429.
+`writing`: the row that asks a writer to slow down; `own`: the row that asks a reader to do so, if it is another one;
+only `Vendor.typical` names them. `limited`: a 429.
 """
 
 

@@ -1,4 +1,4 @@
-"""Backblaze B2, native API: JSON without any id; the pair of status and code decides."""
+"""Backblaze B2, native API: JSON without any id; status and code identify the error."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Cloudflare R2: S3's XML with code and message alone.
 
-Only a wrong signature carries more.
+Only the error of a wrong signature has more.
 """
 
 from __future__ import annotations

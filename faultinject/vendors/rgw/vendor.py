@@ -21,7 +21,7 @@ REASONS = {498: "Rate Limited", 503: "Slow Down"}
 def make_ids(entropy: bytes, unix_seconds: int) -> dict[str, str]:
     """A transaction id, and the name of the gateway.
 
-    The former is a number of 21 hex digits, the time, the gateway and its zone.
+    The transaction id has a number of 21 hex digits, the time, the gateway and its zone.
     """
     number, now = entropy[:8].hex(), unix_seconds & 0xFFFFFFFFFF
     return {
@@ -58,7 +58,7 @@ VENDOR = Vendor(
     forms={
         "swift": Form("envelope.txt", "text/plain; charset=utf-8", "text", id_headers=SWIFT_IDS),
         "json": Form("envelope.json", "application/json", "json", '"%(name)s":"%(value)s",'),
-        # Accept-Ranges comes with the length that an error's body has: dump_content_length
+        # dump_content_length writes Accept-Ranges with the length of an error's body; this form has no body
         "none": Form("envelope-none.txt", "", "text", without=("Accept-Ranges",)),
     },
     form_for=form_for,
