@@ -89,7 +89,7 @@ class MissingExtraError(FaultInjectError, ImportError):
 
 
 class RuleNotMatchedError(FaultInjectError, AssertionError):
-    """No request matched a rule."""
+    """A rule injected nothing; the message says why."""
 
 
 class RetryAssertionError(FaultInjectError, AssertionError):

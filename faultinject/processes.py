@@ -51,7 +51,7 @@ def cause_in(output: str) -> str:
 def why_not_run(error: OSError) -> str:
     """Say why the system does not run a program.
 
-    A shell runs scripts that the system alone does not.
+    A shell also runs scripts that the system refuses.
     """
     if error.errno == errno.ENOEXEC:
         return f"{error.strerror}: a script needs a first line such as #!/bin/sh"

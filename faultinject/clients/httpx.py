@@ -73,7 +73,7 @@ class FaultTransport(httpx.BaseTransport):
         )
 
     def close(self) -> None:
-        """Close the transport beneath."""
+        """Close the wrapped transport."""
         self._transport.close()
 
 
@@ -133,7 +133,7 @@ class AsyncFaultTransport(httpx.AsyncBaseTransport):
         return untouched[0] if untouched else response
 
     async def aclose(self) -> None:
-        """Close the transport beneath."""
+        """Close the wrapped transport."""
         await self._transport.aclose()
 
 

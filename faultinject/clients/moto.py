@@ -83,9 +83,9 @@ def telling_of_mock(around: Callable[..., Any]) -> Callable[..., Any]:
             called = faulty
             models = sys.modules.get("moto.core.models")
             if models is not None and models.botocore_stubber.enabled:
-                first = [*arguments, *keys.values()][0]  # the scope of ASGI or the environ of WSGI
-                first[BESIDE_MOCK] = True
-                watched = watched_wsgi if "REQUEST_METHOD" in first else watched_asgi
+                scope_or_environ = [*arguments, *keys.values()][0]  # the scope of ASGI or the environ of WSGI
+                scope_or_environ[BESIDE_MOCK] = True
+                watched = watched_wsgi if "REQUEST_METHOD" in scope_or_environ else watched_asgi
                 for failures in noted_in:
                     called = watched(called, failures)
             return called(*arguments, **keys)

@@ -1,7 +1,7 @@
 """Translates rules into the form that proxies share: tests of a request, a chance, a fault.
 
 Each part that the proxy cannot express is reported. If the fault would come to more requests without that part, or
-more often, the whole rule is left out. An effect that only changes the answer is left out alone.
+more often, the whole rule is left out. For an effect that only changes the answer, the rest of the rule stays.
 """
 
 from __future__ import annotations

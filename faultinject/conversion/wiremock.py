@@ -295,12 +295,12 @@ class _Stub:
         fault_and_keys = _fault(self.response, self._status)
         if fault_and_keys is None:
             return False
-        # The stubs of its own scenario are told apart by their triggers.
+        # Triggers distinguish the stubs of the same scenario.
         others = (stub for stub in without_rule if not self.scenario or self.scenario != stub.scenario)
-        before = next((stub for stub in others if self.requests.may_match(stub.requests)), None)
-        if before is not None:
+        earlier = next((stub for stub in others if self.requests.may_match(stub.requests)), None)
+        if earlier is not None:
             node.leave_out(
-                f"its fault could come to requests of the stub {before.node.where}, which comes first and has no"
+                f"its fault could come to requests of the stub {earlier.node.where}, which comes first and has no"
                 " rule"
             )
             return False

@@ -37,7 +37,7 @@ from faultinject.locks import Lock
 
 MATCHED, INJECTED, FAILED = range(3)
 _COUNTERS = Struct("=qqqq")
-"""1 + the rule's number, and one process's counts for it; `_VALUES` are these counts alone."""
+"""1 + the rule's number, and one process's counts for it; `_VALUES` are only the counts."""
 _VALUES = Struct("=qqq")
 _TAKES_AT = 8
 """The offset, in a row, of the number of takes."""

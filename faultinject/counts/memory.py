@@ -33,7 +33,7 @@ class Scope:
     """
 
     matches: int = 0
-    taken: int = 0
+    takes: int = 0
     free: float | None = None
 
     def match(self) -> int:
@@ -96,9 +96,9 @@ class MemoryCounts:
         """Take one injection of the rule in this scope, and return whether there was one left."""
         with self._lock:
             scope = self._scope(ask)
-            if scope.taken >= ask.times:
+            if scope.takes >= ask.times:
                 return False
-            scope.taken += 1
+            scope.takes += 1
             return True
 
     def release(self) -> None:
@@ -107,7 +107,7 @@ class MemoryCounts:
     def give_back(self, ask: Take) -> None:
         """Undo a take."""
         with self._lock:
-            self._scope(ask).taken -= 1
+            self._scope(ask).takes -= 1
 
     def matched(self, rule: int) -> int:
         """The number of requests that matched a rule's conditions."""

@@ -114,23 +114,23 @@ class ServerNote:
                 os.rename(new, self._name, src_dir_fd=parent.number, dst_dir_fd=parent.number)
 
 
-def server_start(own: float) -> float:
+def server_start(own_start: float) -> float:
     """The start of this process's server, in unix seconds.
 
     This is the start of the server's master or reloader, so all workers get the same moment, including later ones. If
     the system does not tell it, they get the time at which the first worker asked.
 
     Args:
-        own: the start of this process, which is the result for a server of one process.
+        own_start: the start of this process, which is the result for a server of one process.
     """
     server = server_process()
     if server == os.getpid():
-        return own
+        return own_start
     if ticks := start_ticks(server):
         # The clock since the machine's start does not change when the system's time is set. The difference is rounded,
         # as two clocks are read one after the other.
         booted = round(time.time() - time.clock_gettime(time.CLOCK_BOOTTIME), 1)
-        return min(own, booted + ticks / os.sysconf("SC_CLK_TCK"))
+        return min(own_start, booted + ticks / os.sysconf("SC_CLK_TCK"))
     note = ServerNote("start")
-    note.write(note.read() or str(own).encode())
-    return float(note.read() or own)
+    note.write(note.read() or str(own_start).encode())
+    return float(note.read() or own_start)

@@ -20,8 +20,8 @@ from faultinject.exceptions import StoreUnavailableError
 from faultinject.locks import Lock
 
 _KINDS = ("rules", "scopes", "identities", "scopes-used", "identities-used")
-# Fields of the hash `rules`: a letter and the rule's number. A match is counted by the script MATCH, or, if nobody
-# needs its number, in the background (noted).
+# Fields of the hash `rules`: a letter and the rule's number. A match is counted by the script MATCH, or, if no
+# decision needs its number, in the background (noted).
 _MATCHED, _NOTED, _INJECTED, _FAILED = "mnif"
 # Two more fields: a letter and the number of a reason, and the requests of all rules together.
 _PASSED, _REQUESTS = "p", "requests"
@@ -82,9 +82,9 @@ class RedisCounts(SharedCounts):
         values = iter(values_found)
         numbers, takes = [], {}
         results = zip(values, values, values, values)  # noqa: B905 - four values for each key
-        for (rule, scope, _, _), (n_in_scope, n, exceeds, taken) in zip(keys, results):  # noqa: B905
+        for (rule, scope, _, _), (n_in_scope, n, exceeds, takes_so_far) in zip(keys, results):  # noqa: B905
             numbers.append((n_in_scope, n, exceeds == 1))
-            takes[rule, scope] = taken
+            takes[rule, scope] = takes_so_far
         self._of_thread.takes = takes
         return numbers
 
@@ -164,9 +164,9 @@ class RedisCounts(SharedCounts):
 class _Statistics(PerProcess):
     """Increments that a process sends to the server in the background.
 
-    They are matches whose number nobody needs, injections, failures, and returned takes. The server adds them to the
-    fields of a hash. The process keeps them until it can send them. Increments that were sent without an answer count
-    as received: sending a match twice would count it twice.
+    They are matches whose number no decision needs, injections, failures, and returned takes. The server adds them to
+    the fields of a hash. The process keeps them until it can send them. Increments that were sent without an answer
+    count as received: sending a match twice would count it twice.
 
     Args:
         link: the connection to the server.

@@ -1,6 +1,6 @@
 """Lua scripts: Redis and Valkey run nothing else during a script.
 
-If the server has lost its data, or has removed keys to make room, counts begin anew: see `RESTORE`.
+If the server has lost its data, or has removed keys to make room, counts begin at zero: see `RESTORE`.
 
 PREFIX:scenario             hash: layout, generation, id of the counts, scenario, seed, standing (all else that is in
                             force, as JSON), and a field for each set of rules with which a server began

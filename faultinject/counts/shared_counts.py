@@ -169,13 +169,13 @@ class SharedCounts(ABC):
         try:
             if pause:
                 self._ask_again()
-            taken = self._take(ask, held)
+            granted = self._take(ask, held)
         except (StoreUnavailableError, OSError) as error:
             self.note_failed(ask.rule)
             raise self._note_failure(pause, error) from error
         if pause:
             self._end_pause(pause)
-        return taken
+        return granted
 
     def give_back(self, ask: Take) -> None:
         """Undo a take; if the store fails, it stays taken."""

@@ -7,7 +7,7 @@
                 made it. After the number of the last rule come two more: under 65,537 passed requests by reason, under
                 65,538 requests that matched a rule
     header      the number of processes, of counters, and of requests that matched a rule under the lock
-    rules       65,536 rows of 64 bytes, the first rule last: matches, takes, the same time
+    rules       65,536 rows of 64 bytes, the first rule last: matches, takes, and the time for the rate
     mark        64 bytes, right after the row of the first rule, so that one read gets both
 
 A file that was cut has lost its mark, even if it was extended again. So data is valid if the mark was still there in a

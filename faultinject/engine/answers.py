@@ -220,7 +220,9 @@ def one_of(acts: Sequence[ActByAnswering], tests: Sequence[Check | None]) -> Act
         return acts[0]
 
     def act(request: Request, entry: Entry, digest: bytes) -> Respond:
-        possible = [one for one, holds in zip(acts, tests, strict=True) if holds is None or holds(request)]
+        possible = [
+            candidate for candidate, holds in zip(acts, tests, strict=True) if holds is None or holds(request)
+        ]
         drawn_from = possible or acts
         return drawn_from[choose(digest, len(drawn_from))](request, entry, digest)
 
@@ -240,51 +242,51 @@ def documented(rule: CompiledRule, vendor: Vendor, row: DocumentedError) -> ActB
     message = value("message")
     prepared: dict[tuple[str, bool], tuple[Answer, Rendering]] = {}
     form_for = vendor.form_for
-    wanted: int | None = value("status")
-    hidden = vendor.errors_in_200.values() if wanted == 200 else ()
+    status_wanted: int | None = value("status")
+    hidden = vendor.errors_in_200.values() if status_wanted == 200 else ()
     without_length = frozenset(error.operation for error in hidden if error.framing == "chunked")
     make_ids = vendor.make_ids
     resource_of = vendor.resource if value("resource") is None else None
     resource: str = value("resource") or ""
     reading = reading_of(rule, vendor)
-    status = wanted or row.status
+    status = status_wanted or row.status
     assert status is not None
 
     def prepare(form: str, chunked: bool) -> tuple[Answer, Rendering]:
-        made = Rendering(vendor, row, status=status, message=message, asked=form)
+        rendering = Rendering(vendor, row, status=status, message=message, asked=form)
         answer = Answer(
             rule,
             row.address,
             status,
-            made.content_type,
+            rendering.content_type,
             vendor,
-            made.reason,
-            made.constants,
-            made.id_headers,
-            bare_head=made.bare_head,
+            rendering.reason,
+            rendering.constants,
+            rendering.id_headers,
+            bare_head=rendering.bare_head,
             chunked=chunked,
         )
         if (
             status == 200
             and vendor.deletes is not None
-            and made.content_type == vendor.content_type
+            and rendering.content_type == vendor.content_type
             and answer.drain
         ):
             answer.multi_delete = _lister(rule, vendor, row, reading)
-        pair = prepared[form, chunked] = answer, made
+        pair = prepared[form, chunked] = answer, rendering
         return pair
 
     def act(request: Request, entry: Entry, digest: bytes) -> Respond:
         form = form_for(row, request, status) if form_for is not None else ""
         chunked = bool(without_length) and reading.operation(request) in without_length
-        answer, made = prepared.get((form, chunked)) or prepare(form, chunked)
+        answer, rendering = prepared.get((form, chunked)) or prepare(form, chunked)
         ids = make_ids(stretched(digest, entry.seq), int(entry.time))
         entry.request_id = ids.get("request_id")
-        named = resource
+        resource_named = resource
         if resource_of is not None:
             bucket, key = reading.read_address(request)
-            named = resource_of(bucket, key, request.raw_path)
-        body, more = made.render(request, reading, named, ids, entry.time)
+            resource_named = resource_of(bucket, key, request.raw_path)
+        body, more = rendering.render(request, reading, resource_named, ids, entry.time)
         action = answer.give(request, entry, digest, body, ids, more)
         if answer.multi_delete is not None:
             action.listing = answer.multi_delete(request, digest)
@@ -314,7 +316,7 @@ def _lister(rule: CompiledRule, vendor: Vendor, row: DocumentedError, reading: A
 def answer_keys(action: Respond) -> bool:
     """Answer each key of the request's body by itself, and return whether that was possible.
 
-    If the body has no keys, or after an error of ours, the answer stays the error for the request as a whole.
+    If the body has no keys, or after an error in faultinject, the answer stays the error for the request as a whole.
     """
     body = None
     if action.listing is not None:

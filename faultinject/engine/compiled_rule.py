@@ -109,14 +109,14 @@ class CompiledRule:
         scope: gives the name of the scope of a request's counts; None: the rule as a whole.
         fired: the number of decisions for its fault.
         undone: the number of these that were not carried out.
-        failed: the number of decisions that an error of ours prevented.
+        failed: the number of decisions that an error in faultinject prevented.
         times: the most injections in its scope; None: no limit.
         lock_free_after: the number of takes in its scope after which no decision needs the shared counts: 0 for a rule
             that always or never fires, and draws nothing but ids; None: every decision needs them.
         act: makes the action for a request for which the rule fires.
         matches: tests whether all conditions hold for a request, and no `unless` condition does.
         always_fires: whether the probability is 1.
-        drawn: gives the digest of the nth match of an identity, or None if chance decides against it.
+        drawn: gives the digest of the nth match of an identity, or None if the rule does not fire.
         window: tells, from the scenario's age in seconds, whether it is between `begin` and `end`; None: always.
     """
 
@@ -215,10 +215,10 @@ SCOPES: dict[str, Scope | None] = {
 
 def duplicate_indices(rules: Iterable[Rule]) -> list[int]:
     """For each rule the number of earlier ones with the same label."""
-    seen: dict[str, int] = {}
+    last_index: dict[str, int] = {}
     indices = []
     for rule in rules:
         label = rule.label
-        seen[label] = earlier = seen.get(label, -1) + 1
+        last_index[label] = earlier = last_index.get(label, -1) + 1
         indices.append(earlier)
     return indices

@@ -424,7 +424,7 @@ def _delay_after_head(plan: Plan, request: Request, action: Respond) -> Generato
 def delay_before(action: Respond, end: Disconnect | None) -> float:
     """The seconds to wait before an answer or the end of the connection.
 
-    They are 0 in two cases: an error after the head waits after the head, and a hang waits in `_end`.
+    The result is 0 in two cases: an error after the head waits after the head, and a hang waits in `_end`.
     """
     if action.answer.error_after_head or (end is not None and end.held is not None):
         return 0.0

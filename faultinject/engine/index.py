@@ -270,11 +270,11 @@ def index(
         record_all: whether finders return an empty sequence instead of None, so that every request is recorded.
         off: the numbers of the rules that are switched off.
     """
-    known: Methods = {}
+    methods_of_texts: Methods = {}
     enabled: Sequence[int] = range(len(rules))
     if off:
         enabled = [number for number in enabled if number not in off]
-    methods_of_rules = [_methods(rules[number], reading, known) for number in enabled]
+    methods_of_rules = [_methods(rules[number], reading, methods_of_texts) for number in enabled]
     methods = {method for of_rule in {*methods_of_rules} if of_rule for method in of_rule}
     if len(methods) > _MOST_METHODS:
         methods = set()
@@ -311,20 +311,20 @@ def index(
 
 
 def _methods(
-    rule: Rule, reading: Callable[[Vendor | None], Addressing], known: Methods
+    rule: Rule, reading: Callable[[Vendor | None], Addressing], methods_of_texts: Methods
 ) -> frozenset[str] | None:
     """The methods that a rule is for; None: any.
 
-    `known` remembers the methods of a condition's texts, as many rules have the same.
+    `methods_of_texts` caches the methods of a condition's texts, as many rules have the same texts.
     """
     conditions = rule.conditions
     methods = None
     if "method" in conditions:
         texts = conditions["method"]
-        if texts in known:
-            methods = known[texts]
+        if texts in methods_of_texts:
+            methods = methods_of_texts[texts]
         elif not any("*" in text for text in texts):
-            methods = known[texts] = frozenset(text.upper().removeprefix("=") for text in texts)
+            methods = methods_of_texts[texts] = frozenset(text.upper().removeprefix("=") for text in texts)
     if "operation" in conditions:
         operations = reading(rule.vendor).operations
         possible = operations.methods(operations.recognised_for(conditions["operation"]))

@@ -36,7 +36,7 @@ class NotedAnswer(RunApp):
 
     Args:
         entry: the request's entry in the journal.
-        did: the outcome's word.
+        did: the action to record, a value of `Did`.
     """
 
     def __init__(self, entry: Entry, did: str) -> None:
@@ -64,7 +64,7 @@ class UndoneAnswer(RunApp):
 
     Args:
         injection: the fault under way.
-        did: the outcome's word.
+        did: the action to record, a value of `Did`.
     """
 
     def __init__(self, injection: Injection, did: str) -> None:
@@ -192,13 +192,13 @@ class FilteredAnswer(RunApp):
             first: its first piece that is not empty; empty if there is none.
         """
         services, headers = self._plan.services, app_answer.headers
-        known = length_of(headers) is not None
-        if not can_filter(self._request, self._action, self.filter, app_answer) or not (first or known):
+        has_length = length_of(headers) is not None
+        if not can_filter(self._request, self._action, self.filter, app_answer) or not (first or has_length):
             self._pass()
             return
         if services.guarded and not self.filter.whole:
             headers = guarded(headers)
-        if services.marked and (known or self.filter.begins_with(first)):
+        if services.marked and (has_length or self.filter.begins_with(first)):
             headers = marked(headers, self._action.entry.rule or "")
         yield from self.hold(headers)
         self.headers = headers

@@ -142,7 +142,7 @@ class Request:
 
     @property
     def raw_path(self) -> str:
-        """The path as it was sent, without query; encoded anew if the server does not show it."""
+        """The path as it was sent, without query; encoded again if the server does not show it."""
         raw = self._raw_path
         if raw is None:
             path = self.path
@@ -150,10 +150,10 @@ class Request:
         return raw
 
     def set_extra(self, name: str, value: object) -> None:
-        """Put a value of ours into the environ or scope."""
+        """Add a value to the environ or scope."""
 
     def get_extra(self, name: str) -> Any:
-        """Get a value of ours from the environ or scope, or None."""
+        """Get a value that was added to the environ or scope, or None."""
 
     if TYPE_CHECKING:  # each view has its own
 

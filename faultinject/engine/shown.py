@@ -87,7 +87,7 @@ def without_userinfo(target: str) -> str:
 
 
 def quoted(text: str) -> str:
-    r"""Text from a request for logs, tables and pages, with escapes for what does not print.
+    r"""Text from a request for logs, tables and pages, with escapes for unprintable characters.
 
     These are control, format and bidirectional characters.
 

@@ -242,7 +242,7 @@ class Send:
 
     Attributes:
         status: its status.
-        status_line: the same with the reason phrase, for servers that send ours.
+        status_line: the status with the reason phrase, for servers that send ours.
         headers: its headers.
         body: the whole body; None: `Part` steps follow.
         unread: whether part of the request's body is unread.

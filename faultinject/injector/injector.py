@@ -409,12 +409,12 @@ class Injector:
             else [self.own_plan, *self._requested_rules.plans]
         )
 
-    def _end(self, own: Plan) -> None:
+    def _end(self, ended_plan: Plan) -> None:
         """End the waits of a scenario's plan, and of the plans of requests' headers.
 
         Later requests may use those headers again.
         """
-        own.end()
+        ended_plan.end()
         for plan in self.plans[1:]:
             plan.end()
 
@@ -1055,7 +1055,7 @@ def _moment(until: float, now: float) -> float:
 
 def _catch_up_with_session() -> None:
     follower = instances.follower()
-    if follower is not None and follower.number() != follower.seen:
+    if follower is not None and follower.number() != follower.number_in_force:
         follower.catch_up()
 
 
@@ -1067,7 +1067,7 @@ def has_to_share(scenario: Scenario, control: ControlSettings | None) -> bool:
 def log_expired(variable: float | None, moment: float, *, from_the_start: bool = False) -> None:
     """Log the expiry at the first request that would have matched a rule.
 
-    Until then nobody has missed a fault. A timer would need a thread: with one, each fork of the process warns
+    Before that request no fault was missing. A timer would need a thread: with one, each fork of the process warns
     (Python 3.12), and servers without threads, or with greenlets, would not run it.
 
     Args:

@@ -21,7 +21,7 @@ def reached() -> None:
         with suppress(OSError):  # another process was first
             os.rename(place, f"{place}{PRINTED}")
             with open(f"{place}{PRINTED}", encoding="utf-8") as file:
-                print(file.read(), end="", file=sys.stderr, flush=True)  # noqa: T201 - stands for the log
+                print(file.read(), end="", file=sys.stderr, flush=True)  # noqa: T201 - in place of the log
 
 
 def known() -> None:

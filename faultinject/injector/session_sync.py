@@ -69,7 +69,7 @@ class Follower:
         self._lock = Lock()
         self._name = os.path.basename(path.rstrip("/"))
         self._run_was_killed = False
-        self.seen = 0
+        self.number_in_force = 0
 
     def number(self) -> int:
         """The number of the session's scenario; 0 if its test run was killed.
@@ -85,7 +85,7 @@ class Follower:
         """Put the session's current scenario in force."""
         with self._lock:
             published = self.number()
-            if published == self.seen:
+            if published == self.number_in_force:
                 return
             try:
                 new, number = self._in_force() if published else (None, published)
@@ -107,7 +107,7 @@ class Follower:
             if old is not None:
                 old.take_out_of_force()
             # Set last: it tells other threads that the scenario of this number is in force.
-            self.seen = number
+            self.number_in_force = number
 
     def answers(self, bound: str, width: float) -> SharedAnswers:
         """The app's answers that the processes of the session count together.
@@ -180,7 +180,7 @@ def _follower(path: str) -> Follower:
 
 
 class Session:
-    """The directory by which this process shares the scenario in force with its children.
+    """The directory through which this process shares the scenario in force with its children.
 
     Attributes:
         path: the directory.

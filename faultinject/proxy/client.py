@@ -431,7 +431,7 @@ def proxy_server(
 
     Args:
         app: the proxy, with or without faults around it.
-        target: the server behind.
+        target: the server behind the proxy.
         certificate: the certificate for clients; None: plain HTTP.
         within: seconds that requests under way may take when the server ends.
         limits: the limits of the clients' connections.

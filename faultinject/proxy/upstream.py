@@ -70,7 +70,7 @@ class Upstream:
         self._reader = reader
         self._writer = writer
         self._connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=LIMITS.head)
-        self._left = False
+        self._ended = False
         self._bytes_accepted = 0  # by the server
         # The failure to raise when the server's last bytes have been read.
         self._broken: UpstreamFailure | None = None
@@ -115,7 +115,7 @@ class Upstream:
 
         The last answer is complete, and the server has neither ended the connection nor sent more since.
         """
-        if self._left or self._writer.is_closing() or self._connection.our_state is not h11.IDLE:
+        if self._ended or self._writer.is_closing() or self._connection.our_state is not h11.IDLE:
             return False
         with suppress(TimeoutError):
             async with asyncio.timeout(0):
@@ -229,9 +229,9 @@ class Upstream:
 
     def leave(self) -> None:
         """End the connection, even during an exchange."""
-        if self._left:
+        if self._ended:
             return
-        self._left = True
+        self._ended = True
         over = (h11.IDLE, h11.DONE, h11.MUST_CLOSE, h11.CLOSED)
         if self._connection.our_state in over and self._connection.their_state in over:
             self._writer.close()

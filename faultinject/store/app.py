@@ -56,7 +56,8 @@ def of_environ(environ: WSGIEnvironment) -> StoreRequest:
         headers=Fields(EnvironHeaders(environ)),
         body=get_input_stream(environ),
     )
-    # WSGI turns underscores in names of headers into hyphens, but names of metadata have them; a2wsgi gives the scope.
+    # WSGI turns underscores in names of headers into hyphens, but names of metadata may have them. a2wsgi shows the
+    # scope, which has the names as they were sent.
     sent = environ.get("asgi.scope", {}).get("headers")
     request.sent = (
         [(name.lower(), value) for name, value in EnvironHeaders(environ)] if sent is None else _text(sent)

@@ -125,9 +125,9 @@ def check_given(given: Iterable[tuple[str, str]], computed: Headers) -> None:
     Raises:
         StoreError: `bad_digest`.
     """
-    known = dict(computed)
+    computed_by_name = dict(computed)
     for name, value in given:
-        if known.get(name, value).partition("-")[0] != value.partition("-")[0]:
+        if computed_by_name.get(name, value).partition("-")[0] != value.partition("-")[0]:
             algorithm = name.removeprefix(PREFIX).upper()
             raise StoreError(
                 "bad_digest", f"The {algorithm} you specified did not match the calculated checksum."

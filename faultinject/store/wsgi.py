@@ -59,14 +59,14 @@ class ObjectStore(StoreApp):
         endpoints: Sequence[str] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
-        row, known = stores.find(vendor), vendors.get(vendor)
+        row, vendor_data = stores.find(vendor), vendors.get(vendor)
         self.refused = ""
         self._adapter = row.adapter()
         buckets = Buckets(max_bytes, self._adapter.names)
         self._service = Service(
-            vendor=known,
+            vendor=vendor_data,
             mistakes=row.mistakes,
-            reading=Addressing(known, tuple(endpoints)),
+            reading=Addressing(vendor_data, tuple(endpoints)),
             buckets=buckets,
             uploads=Uploads(buckets),
             clock=clock,

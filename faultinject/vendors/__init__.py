@@ -1,7 +1,7 @@
 """The catalogue: each storage vendor's documented errors.
 
 It is data, and reads no files but its own. A vendor is a folder: `errors.csv`, an envelope template and a `vendor.py`
-that binds them. A folder here is found by itself; a folder in another package has an entry point in the group
+that binds them. A folder here needs no registration; a folder in another package has an entry point in the group
 `faultinject.vendors`.
 """
 
@@ -30,7 +30,7 @@ ALSO_CALLED = {
     "microsoft": "azure",
     "qingcloud": "qingstor",
 }
-"""Names of companies, and the word with which the titles of their services begin."""
+"""The first word of the titles of a company's services, by another name of the company."""
 _loaded: dict[str, Vendor] = {}
 
 

@@ -292,7 +292,7 @@ def with_placeholders(identity: str) -> str:
 @cache
 def _placeholders() -> list[Pattern[str]]:
     """The patterns of ids, in order: a UUID, many hexadecimal digits, many decimal digits."""
-    import re  # slow to load, and most scenarios never come here
+    import re  # slow to load, and most scenarios never need it
 
     digit = "[0-9A-Fa-f]"
     uuid = "-".join(f"{digit}{{{length}}}" for length in (8, 4, 4, 4, 12))

@@ -32,25 +32,25 @@ class AwsChunks:
         checksum: the trailer `x-amz-checksum-…: VALUE`, or empty.
     """
 
-    __slots__ = ("_kept", "_left", "checksum", "state")
+    __slots__ = ("_buffer", "_bytes_left", "checksum", "state")
 
     def __init__(self) -> None:
-        self._kept = b""
-        self._left = 0
+        self._buffer = b""
+        self._bytes_left = 0
         self.checksum = b""
         self.state: State = "size"
 
     def feed(self, piece: bytes) -> list[bytes]:
         """The content in the next piece of the body."""
         content = []
-        data = self._kept + piece
+        data = self._buffer + piece
         at = 0
         while at < len(data) and self.state != "broken":
-            if self._left:
-                part = data[at : at + self._left]
+            if self._bytes_left:
+                part = data[at : at + self._bytes_left]
                 content.append(part)
                 at += len(part)
-                self._left -= len(part)
+                self._bytes_left -= len(part)
             elif self.state == "nothing":
                 self.state = "broken"
             elif (end := data.find(b"\r\n", at, at + LONGEST_LINE)) >= 0:
@@ -60,7 +60,7 @@ class AwsChunks:
                 self.state = "broken"
             else:
                 break
-        self._kept = b"" if self.state == "broken" else data[at:]
+        self._buffer = b"" if self.state == "broken" else data[at:]
         return content
 
     def _state_after(self, line: bytes) -> State:
@@ -69,8 +69,8 @@ class AwsChunks:
             size = line.partition(b";")[0]
             if not size or size.strip(_HEX):
                 return "broken"
-            self._left = int(size, 16)
-            return "data" if self._left else "trailer"
+            self._bytes_left = int(size, 16)
+            return "data" if self._bytes_left else "trailer"
         if self.state == "data":
             return "broken" if line else "size"
         if line:

@@ -323,7 +323,7 @@ TOS = Deletes(
     versioned=',"VersionId":"%(version)s"',
     names=("Objects", "Key", "VersionId", "Quiet"),
 )
-# https://cloud.baidu.com/doc/BOS/s/tkc5twspg: errors alone, and no body where there are none.
+# https://cloud.baidu.com/doc/BOS/s/tkc5twspg: only errors, and no body without errors.
 BOS = Deletes(
     "json",
     start="{",

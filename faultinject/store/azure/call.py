@@ -153,19 +153,19 @@ class AzureCall(StoreExchange):
         Raises:
             StoreError: `lease`.
         """
-        lease, given = self.lease, self.guid("x-ms-lease-id")
+        lease, id_given = self.lease, self.guid("x-ms-lease-id")
         current = lease_state(lease, self.now)
         locked = current in ("leased", "breaking")
-        if given is None:
+        if id_given is None:
             if required and locked:
                 raise self.lease_error("LeaseIdMissing")
             if required:
                 self.service.buckets.find(self.bucket).leases.pop(self.key, None)
-        elif lease is None or (not locked and given != lease.id):
+        elif lease is None or (not locked and id_given != lease.id):
             raise self.lease_error(f"LeaseNotPresentWith{self.level.title()}Operation")
         elif not locked:
             raise self.lease_error("LeaseLost")
-        elif given != lease.id:
+        elif id_given != lease.id:
             raise self.lease_error(f"LeaseIdMismatchWith{self.level.title()}Operation")
 
     def lease_error(self, code: str) -> StoreError:

@@ -80,12 +80,12 @@ def _renew(call: AzureCall, lease: Lease | None) -> LeaseChange:
 
 
 def _change(call: AzureCall, lease: Lease | None) -> LeaseChange:
-    given = _require(call.guid("x-ms-lease-id"))
+    id_given = _require(call.guid("x-ms-lease-id"))
     proposed = _require(call.guid("x-ms-proposed-lease-id"))
     current = lease_state(lease, call.now)
     if lease is None or current in ("broken", "expired"):
         raise call.lease_error("LeaseNotPresentWithLeaseOperation")
-    if lease.id not in (given, proposed):
+    if lease.id not in (id_given, proposed):
         raise call.lease_error("LeaseIdMismatchWithLeaseOperation")
     if current == "breaking":
         raise call.lease_error("LeaseIsBreakingAndCannotBeChanged")
@@ -124,8 +124,8 @@ ACTIONS: Mapping[str, Callable[[AzureCall, Lease | None], LeaseChange]] = {
 
 def _present_lease(call: AzureCall, lease: Lease | None) -> Lease:
     """The present lease, if the request has its id."""
-    given = _require(call.guid("x-ms-lease-id"))
-    if lease is None or given != lease.id:
+    id_given = _require(call.guid("x-ms-lease-id"))
+    if lease is None or id_given != lease.id:
         raise call.lease_error("LeaseIdMismatchWithLeaseOperation")
     return lease
 

@@ -179,8 +179,8 @@ def new_headers(description: Headers, sums: Mapping[str, str], now: float) -> He
 
     A composite has no MD5.
     """
-    known = [name for name in sums if name != "md5" or COMPONENTS not in dict(description)]
-    hashes = ",".join(f"{name}={sums[name]}" for name in known)
+    names_kept = [name for name in sums if name != "md5" or COMPONENTS not in dict(description)]
+    hashes = ",".join(f"{name}={sums[name]}" for name in names_kept)
     return (*description, (GENERATION, str(new_generation(now))), (METAGENERATION, "1"), (HASH, hashes))
 
 
@@ -217,8 +217,8 @@ def content_headers(stored: Stored) -> list[tuple[str, str]]:
 
 def etag(headers: Headers) -> str:
     """Make the entity tag of an object with these headers."""
-    known = dict(headers)
-    return b64encode(f"{known[GENERATION]}/{known[METAGENERATION]}".encode()).decode()
+    by_name = dict(headers)
+    return b64encode(f"{by_name[GENERATION]}/{by_name[METAGENERATION]}".encode()).decode()
 
 
 def _class_in(document: Mapping[str, Any]) -> str | None:

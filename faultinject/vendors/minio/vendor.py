@@ -1,6 +1,6 @@
 """MinIO: XML as Go writes it.
 
-It always has the resource; it has the key and the bucket if the request names them.
+An error always has the resource; it has the key and the bucket if the request names them.
 """
 
 from __future__ import annotations

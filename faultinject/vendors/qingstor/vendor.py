@@ -27,6 +27,6 @@ VENDOR = Vendor(
     deletes=multi_delete.QINGSTOR,
     keeps_slashes=True,
     prefix="x-qs-",
-    # max_requests_exceeded is for creating and deleting buckets alone, fetch_throttled for fetches
+    # max_requests_exceeded is only for creating and deleting buckets, fetch_throttled only for fetches
     typical={"throttled": "service_unavailable", "limited": ""},
 )

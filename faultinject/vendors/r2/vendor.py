@@ -1,4 +1,4 @@
-"""Cloudflare R2: S3's XML with code and message alone.
+"""Cloudflare R2: S3's XML with only code and message.
 
 Only the error of a wrong signature has more.
 """

@@ -53,7 +53,7 @@ VENDOR = Vendor(
     template="envelope.xml",
     escape="xml",
     child="<%(name)s>%(value)s</%(name)s>",
-    # src/rgw/rgw_formats.cc: the plain formatter writes the first value alone, which is the code; rgw_rest.cc,
+    # src/rgw/rgw_formats.cc: the plain formatter writes only the first value, which is the code; rgw_rest.cc,
     # dump_trans_id: the id in Swift's headers instead of Amazon's
     forms={
         "swift": Form("envelope.txt", "text/plain; charset=utf-8", "text", id_headers=SWIFT_IDS),

@@ -13,7 +13,7 @@ from faultinject.vendors.vendor import Vendor
 def make_ids(entropy: bytes, unix_seconds: int) -> dict[str, str]:
     """The transaction id: `tx`, 21 hex digits of a UUID, and unix seconds as ten hex digits.
 
-    It has no suffix.
+    The id has no suffix.
     """
     return {"request_id": f"tx{entropy[:11].hex()[:21]}-{unix_seconds & 0xFFFFFFFFFF:010x}"}
 

@@ -40,7 +40,7 @@ VENDOR = Vendor(
         "signature": Form("envelope-signature.json", "application/json", "json", CHILD),
     },
     package=__package__,
-    # the two are the same in nearly all of the document's samples
+    # the two ids are equal in nearly all of the document's samples
     id_headers=(("x-tos-request-id", "request_id"), ("x-tos-id-2", "request_id")),
     make_ids=make_ids,
     resource=resources.bucket_and_key,
