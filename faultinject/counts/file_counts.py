@@ -1,6 +1,6 @@
 """Counts in a file: exact for threads and processes, even if one is stopped or killed.
 
-Values that need no lock are counted in rows of each process's own; all processes read them.
+Values that need no lock are counted in rows that belong to one process each; all processes read them.
 """
 
 from __future__ import annotations

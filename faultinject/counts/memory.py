@@ -27,7 +27,7 @@ class Scope:
 
     Attributes:
         matches: requests that met the rule's conditions.
-        taken: takes that were not returned.
+        takes: takes that were not returned.
         free: the time at which the requests within the rate would end if each took an equal share of the period; None
             before the first request.
     """

@@ -10,9 +10,9 @@
     rules       65,536 rows of 64 bytes, the first rule last: matches, takes, and the time for the rate
     mark        64 bytes, right after the row of the first rule, so that one read gets both
 
-A file that was cut has lost its mark, even if it was extended again. So data is valid if the mark was still there in a
-read after the data was read. The mark is also read before each write, as the descriptor may belong to another file by
-now.
+A file that was cut has lost its mark, even if it was extended again. So data is valid if a read of the mark, made after
+that of the data, still finds it. The mark is also read before each write, as the descriptor may belong to another file
+by now.
 
 The file is sparse. Each record lies on one page and is written by one call, so that a killed process leaves no half of
 a record. All records are written under the store's lock, except for the counters of a process.

@@ -195,7 +195,7 @@ class Truncated(Interrupted):
         return super().feed(piece, more=more)
 
     def _measure(self, length: int) -> None:
-        """Take the share of the first length that is known."""
+        """Compute the share of the first known length."""
         if self._of_length:
             self._of_length = False
             # In integers, so that 0.29 of 100 bytes are 29; and never all bytes.

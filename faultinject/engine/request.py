@@ -350,7 +350,7 @@ class ASGIRequest(Request):
 
     @property
     def has_body(self) -> bool:
-        """Whether a request may have a body; without a length, one of HTTP/2 always may."""
+        """Whether a request may have a body; one of HTTP/2 without a length always may."""
         known = self._known
         length = self.content_length
         if length is None:

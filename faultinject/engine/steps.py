@@ -86,8 +86,8 @@ class Look:
 class RunApp:
     """Run the app on the rest of the request; a subclass says what happens to its answer.
 
-    Raises `AppEnded` when the app ends. Only for `Dropped` can the step end earlier, with a result: when the answer has
-    been dropped.
+    Raises `AppEnded` when the app ends. A step of `Dropped` may end earlier, with a result: when the answer has been
+    dropped.
 
     Args:
         listing: gets each piece of the request's body that the app reads, or None.
@@ -198,7 +198,7 @@ class Part:
     Raises `ClientLeft`.
 
     Attributes:
-        data: of the body; may be empty.
+        data: the bytes; may be empty.
         more: whether more follows.
     """
 

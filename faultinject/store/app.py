@@ -1,6 +1,6 @@
 """Translates requests of WSGI and ASGI for a store, and its answers back.
 
-No other module of the store knows WSGI or ASGI.
+Besides this module, only `asgi` knows WSGI or ASGI.
 """
 
 from __future__ import annotations

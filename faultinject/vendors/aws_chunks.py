@@ -20,7 +20,7 @@ _HEX = b"0123456789ABCDEFabcdef"
 class AwsChunks:
     r"""Decodes a body in signed chunks piece by piece, and buffers at most one line.
 
-    The body is chunks, then a chunk of size 0, trailers and an empty line. Each chunk is a line
+    The body consists of chunks, then a chunk of size 0, trailers and an empty line. Each chunk is a line
     `SIZE[;chunk-signature=...]`, then as many bytes.
     Signatures are read and not checked.
 
