@@ -215,7 +215,7 @@ class Plan:
         self.places = range(len(self.rules)) if places is None else places
         """For each rule the number under which it is counted."""
         self.endings = 0
-        """The number of times that the scenario was ended; each of them ends all waits."""
+        """The number of times that the scenario was ended; each end also ends all waits."""
         self.ended = False
         """Set when the scenario is replaced or switched off."""
         self.key = seed_key(seed + salt.hex())
