@@ -1,9 +1,10 @@
 """Documented storage errors in a real web app, to prove your client's retry logic.
 
-A request takes this way: an adapter (`adapters.wsgi`, `adapters.asgi`) makes a view of it (`engine.request`), the plan
-finds the rules that may match it and decides (`engine.plan`), the rule's fault makes the action (`rules.faults`), the
-adapter carries it out, and the journal keeps the outcome (`journal.writing`). `audit` groups requests into calls and
-judges the client. `vendors` is the catalogue, `rules` reads scenarios, `injector` has the state that changes.
+A request passes through these modules: an adapter (`adapters.wsgi`, `adapters.asgi`) makes a view of it
+(`engine.request`), the plan finds the rules that may match it and decides (`engine.plan`), the rule's fault makes the
+action (`rules.faults`), the adapter carries it out, and the journal keeps the outcome (`journal.writing`). `audit`
+groups requests into calls and judges the client. `vendors` is the catalogue, `rules` reads scenarios, `injector` has
+the state that changes.
 
 Every public name is loaded on first use. PYTEST_DONT_REWRITE
 """

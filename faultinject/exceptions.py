@@ -89,7 +89,7 @@ class MissingExtraError(FaultInjectError, ImportError):
 
 
 class RuleNotMatchedError(FaultInjectError, AssertionError):
-    """No request met a rule's conditions."""
+    """A rule injected nothing; the message says why."""
 
 
 class RetryAssertionError(FaultInjectError, AssertionError):
@@ -97,7 +97,7 @@ class RetryAssertionError(FaultInjectError, AssertionError):
 
 
 class InjectionFailedError(FaultInjectError):
-    """Under pytest: an error inside faultinject itself, which elsewhere is only logged."""
+    """An error inside faultinject itself: raised under pytest, and only logged elsewhere."""
 
 
 class ExplorationFailedError(FaultInjectError, AssertionError):
@@ -122,7 +122,7 @@ class ProgramFailedError(FaultInjectError):
 class StoreUnavailableError(FaultInjectError):
     """The shared counts are unavailable.
 
-    There is no space left, they were removed, or another process has locked them (`StoreBusyError`).
+    The disk is full, the counts were removed, or another process has locked them (`StoreBusyError`).
     """
 
 
@@ -134,9 +134,9 @@ class StoreBusyError(StoreUnavailableError):
 
 
 class StoreInUseError(ConfigurationError):
-    """Another server with other rules uses the same store.
+    """Other processes use the shared counts with other rules.
 
-    The message names it, and says how to replace the rules.
+    The message names the counts, and says how to replace the rules.
     """
 
 
@@ -145,7 +145,7 @@ class ConflictError(FaultInjectError):
 
 
 class UnsupportedClientError(FaultInjectError, ImportError):
-    """A set-up that would test nothing; the message says why, and names an alternative."""
+    """Faults for this client would test nothing; the message says why, and names an alternative."""
 
 
 class ReportError(FaultInjectError):

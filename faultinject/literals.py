@@ -1,6 +1,6 @@
 """The words of results, as types: for type checkers, and for users' own annotations.
 
-They are a module of their own because `typing` takes its time to load, and only annotations need them.
+They have their own module because `typing` is slow to load, and only annotations need them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Did = Literal[
     "answered", "delayed", "stalled", "truncated", "dripped", "corrupted", "edited", "overwritten", "stale",
     "reset", "closed", "raised", "app_cut", "drain_cut", "passed", "app_failed", "nothing_to_cut", "refused", "failed",
 ]  # fmt: skip
-"""Actions on the request of an `Outcome`."""
+"""The action that an `Outcome` records."""
 Retryable = Literal["yes", "no", "unstated"]
 """Whether the document of a `DocumentedError` says that a client should try again."""
 Category = Literal[

@@ -1,4 +1,4 @@
-"""Locks that greenlets may hold while they wait, whenever gevent has patched their process.
+"""Locks that greenlets may hold while they wait, even if gevent patches the process later.
 
 gevent replaces the names in `threading`, not the locks that were made before: a server's master or `faultinject run`
 makes them before a worker is patched. A greenlet that waited in such a lock would stop its whole process, including the
@@ -31,8 +31,8 @@ class Lock:
     """
 
     def __init__(self) -> None:
-        own = _thread.allocate_lock()
-        self.take, self.release = own.acquire, own.release
+        lock = _thread.allocate_lock()
+        self.take, self.release = lock.acquire, lock.release
 
     def acquire(self, seconds: float = -1) -> bool:
         """Get the lock, and return whether that took no longer than `seconds`; below 0: no limit."""
@@ -55,7 +55,7 @@ class Lock:
 
 
 class ReentrantLock:
-    """A lock that its holder may acquire again, such as a signal's handler.
+    """A lock that its holder may acquire again, for example in a signal handler.
 
     A lock that a greenlet holds is not held by the other greenlets of its thread.
     """
@@ -69,9 +69,8 @@ class ReentrantLock:
         """Get the lock, and return True; return False if it is not free and `blocking` is False."""
         me = _thread.get_ident()  # the greenlet's id if gevent has patched it
         while self._threads.acquire(blocking):
-            sleep = (
-                gevent_sleep()
-            )  # None for a handler that gevent's hub calls: it cannot wait, so it gets the lock
+            # It is None for a handler that gevent's hub calls: the handler cannot wait, so it gets the lock.
+            sleep = gevent_sleep()
             if self._holders[-1:] in ([], [me]) or sleep is None:
                 self._holders.append(me)
                 return True
@@ -96,7 +95,7 @@ class ReentrantLock:
 def gevent_sleep() -> Callable[[float], object] | None:
     """The `sleep` of gevent if a greenlet calls this, even in an unpatched process; else None.
 
-    While a greenlet sleeps by it, gevent's loop runs.
+    While a greenlet sleeps with it, gevent's loop runs.
     """
     local, gevent = sys.modules.get("gevent._hub_local"), sys.modules.get("gevent")
     if local is None or gevent is None or local.get_hub_if_exists() in (None, gevent.getcurrent()):

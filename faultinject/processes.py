@@ -22,7 +22,7 @@ from faultinject.counts.processes import read_status, start_ticks
 from faultinject.exceptions import ConfigurationError
 
 PAUSE = 0.01
-"""Seconds between two looks at processes that are ending."""
+"""Seconds between two checks whether the processes have ended."""
 KERNEL = 0x00200000
 """The flag of a kernel thread, which has no environment (`PF_KTHREAD`, see proc(5))."""
 
@@ -31,11 +31,11 @@ LIBFAKETIME = (
     "/usr/lib*/faketime/libfaketimeMT.so.1",
     "/usr/local/lib/faketime/libfaketimeMT.so.1",
 )
-"""The library for threaded programs: in Debian, in other systems, and in an own build."""
+"""The library for threaded programs: in Debian, in other systems, and built from source."""
 CAUSE = re.compile(r"^\S.*: \S.*$", re.MULTILINE)
-"""A line of output that may name the reason of a program's end.
+"""A line of output that may say why the program ended.
 
-In a stack trace it is the last line.
+In a stack trace this is the last line.
 """
 LONGEST_CAUSE = 300
 """The most characters of such a line that are shown."""
@@ -44,14 +44,14 @@ FAKETIME_FILES = ("/dev/shm/faketime_shm_{}", "/dev/shm/sem.faketime_sem_{}")  #
 
 
 def cause_in(output: str) -> str:
-    """Find the last line of a program's output that may name the reason of its end, or nothing."""
+    """The last line of a program's output that may say why it ended; empty if there is none."""
     return next(reversed(CAUSE.findall(output)), "")[:LONGEST_CAUSE]
 
 
 def why_not_run(error: OSError) -> str:
     """Say why the system does not run a program.
 
-    A shell runs scripts that the system alone does not.
+    A shell also runs scripts that the system refuses.
     """
     if error.errno == errno.ENOEXEC:
         return f"{error.strerror}: a script needs a first line such as #!/bin/sh"
@@ -61,7 +61,7 @@ def why_not_run(error: OSError) -> str:
 class Child(Popen[AnyStr]):
     """A process in its own session, which an interrupt during its start does not leave behind.
 
-    On a busy machine the process may have run for long when the constructor returns; until then only `known` gets it.
+    On a busy machine the process may run for long before the constructor returns; until then only `known` has it.
 
     Args:
         arguments: as of `Popen`.
@@ -84,7 +84,7 @@ class Child(Popen[AnyStr]):
                     known(self)
         except BaseException:
             if getattr(self, "pid", None) is not None and self.returncode is None:
-                with self:  # its end closes the pipes and waits for the process
+                with self:  # the end of the block closes the pipes and waits for the process
                     kill_group(self)
             raise
 
@@ -187,7 +187,7 @@ def living_after(seconds: float, child: Child[Any], mark: str) -> int:
 
 
 def _look(child: Child[Any], mark: bytes) -> Iterator[tuple[int, bool]]:
-    """Yield the living processes that are the child's, or may be.
+    """Yield the living processes that are or may be the child's, and whether that is certain.
 
     A process that is ending, or becoming another program, has no environment.
     """

@@ -1,4 +1,4 @@
-"""Additions of other installed packages: vendors, stores and faults, by their entry points.
+"""Vendors, stores and faults that other installed packages add through entry points.
 
 Entry points are read only for an unknown name, or for a list, as reading the metadata of all installed packages takes
 milliseconds (https://packaging.python.org/en/latest/specifications/entry-points/).
@@ -28,7 +28,7 @@ class Registry:
     Args:
         group: the group of their entry points.
         kind: the word for a member in messages, such as `vendor`.
-        taken: the names that other packages cannot have.
+        reserved: the names that other packages cannot use.
         accept: makes the member from a name and the object of its entry point; an error names the mistake.
     """
 
@@ -36,18 +36,18 @@ class Registry:
         self,
         group: str,
         kind: str,
-        taken: Callable[[], Collection[str]],
+        reserved: Callable[[], Collection[str]],
         accept: Callable[[str, Any], Any],
     ) -> None:
         self.group = group
         self.kind = kind
-        self._taken = taken
+        self._reserved = reserved
         self._accept = accept
         self._entry_points: dict[str, list[EntryPoint]] | None = None
         self._members: dict[str, Any] = {}
         self._broken: dict[str, str] = {}
-        # The names that a thread is loading. A package may use the registry while it is imported: until then it has no
-        # member of that name.
+        # The names that a thread is loading. A package may use the registry while it is being imported: it does
+        # not find its own member yet.
         self._loading: set[tuple[int, str]] = set()
 
     def find(self, name: str) -> Any:
@@ -82,18 +82,18 @@ class Registry:
     def problems(self) -> list[str]:
         """The mistakes of the members that cannot be used, sorted by name."""
         self.names()
-        taken = self._taken()
+        reserved = self._reserved()
         clashes = {
             name: (
                 f"the {self.kind} {name} of {_packages(offers)} is left out: faultinject has one of that name"
             )
             for name, offers in self._offers().items()
-            if name in taken
+            if name in reserved
         }
         return [sentence for _, sentence in sorted({**self._broken, **clashes}.items())]
 
     def _is_usable(self, name: str) -> bool:
-        if name in self._taken():
+        if name in self._reserved():
             return False
         try:
             return self.find(name) is not None

@@ -28,7 +28,7 @@ EVENT = "before-send."
 MARK = "_faultinject"
 """The name of an attribute that is set on botocore's requests.
 
-It keeps the notes, from the environ of a request, that its fault is decided and that it is recorded.
+The attribute holds `DECIDED` and `NOTED` of the request's environ: the fault is decided, the request is recorded.
 """
 
 
@@ -56,7 +56,7 @@ def inject_into(
 
     Raises:
         ConfigurationError: rules or variables are wrong.
-        TypeError: it is no client of botocore, or an asynchronous one, as of aiobotocore.
+        TypeError: `client` is not a client of botocore, or it is asynchronous, as those of aiobotocore.
     """
     if not isinstance(client, BaseClient) or iscoroutinefunction(client._make_api_call):  # noqa: SLF001
         raise TypeError(
@@ -64,7 +64,7 @@ def inject_into(
             " give the meta.client of a resource, or each client that a session makes"
         )
     own_injector = injector_for(rules, seed=seed, injector=injector)
-    endpoint = client._endpoint  # noqa: SLF001 - botocore sends by it
+    endpoint = client._endpoint  # noqa: SLF001 - botocore sends through it
     events = endpoint._event_emitter  # noqa: SLF001 - botocore calls it
     if isinstance(events, _Events):
         events.injector = own_injector
@@ -93,13 +93,13 @@ class _Events:
         """Call the hooks of an event, and return their answers."""
         if not event_name.startswith(EVENT):
             return self._client_events.emit(event_name, **arguments)
-        own, others = self._hooks(event_name)
-        for hook in own:
+        botocore_hooks, other_hooks = self._hooks(event_name)
+        for hook in botocore_hooks:
             hook(event_name=event_name, **arguments)
         request = arguments["request"]
 
         def send() -> AWSResponse:
-            answers = ((hook, hook(event_name=event_name, **arguments)) for hook in others)
+            answers = ((hook, hook(event_name=event_name, **arguments)) for hook in other_hooks)
             return first_non_none_response(list(answers)) or self._session.send(request)
 
         return [(self, answer_with_faults(request, send, self.injector))]
@@ -108,8 +108,8 @@ class _Events:
         """The hooks of botocore itself, which limit the rate and never answer, and all other hooks."""
         handlers = self._client_events._emitter._handlers  # noqa: SLF001 - nothing public lists the hooks
         hooks = handlers.prefix_search(event_name)
-        own = [hook for hook in hooks if hook.__module__.startswith("botocore.")]
-        return own, [hook for hook in hooks if hook not in own]
+        botocore_hooks = [hook for hook in hooks if hook.__module__.startswith("botocore.")]
+        return botocore_hooks, [hook for hook in hooks if hook not in botocore_hooks]
 
 
 def answer_with_faults(request: Any, send: Callable[[], AWSResponse], injector: Injector) -> AWSResponse:
@@ -120,7 +120,7 @@ def answer_with_faults(request: Any, send: Callable[[], AWSResponse], injector: 
         send: sends the request, and returns its answer.
         injector: the injector of the faults.
     """
-    passed: list[AWSResponse] = []
+    responses: list[AWSResponse] = []
     environ = {**_environ(request), **getattr(request, MARK, {})}
     own_body, body = environ["wsgi.input"], request.body
 
@@ -135,14 +135,14 @@ def answer_with_faults(request: Any, send: Callable[[], AWSResponse], injector: 
             response = send()
         finally:
             request.body = body
-        passed.append(response)
+        responses.append(response)
         start_response(f"{response.status_code} ", list(response.headers.items()))
         return _Body(response, streamed=request.stream_output)
 
     try:
         status, headers, result = answer_of(forward, injector, environ)
         if isinstance(result, _Body):
-            return passed[0]
+            return responses[0]
         response = AWSResponse(request.url, int(status[:3]), dict(headers), _Raw(result))
         if not request.stream_output:
             # botocore too reads the body at this point, so errors of the body are raised here.

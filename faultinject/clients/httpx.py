@@ -44,7 +44,7 @@ class FaultTransport(httpx.BaseTransport):
         self._transport = transport or httpx.HTTPTransport()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request, or return its fault."""
+        """Send a request, or answer it with a fault."""
         own_body = PiecesFile(cast("Iterable[bytes]", request.stream))
 
         def forward(environ: Environ, start_response: Start) -> Iterable[bytes]:
@@ -73,7 +73,7 @@ class FaultTransport(httpx.BaseTransport):
         )
 
     def close(self) -> None:
-        """Close the transport beneath."""
+        """Close the wrapped transport."""
         self._transport.close()
 
 
@@ -95,7 +95,7 @@ class AsyncFaultTransport(httpx.AsyncBaseTransport):
         self._transport = transport or httpx.AsyncHTTPTransport()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request, or return its fault."""
+        """Send a request, or answer it with a fault."""
         untouched: list[httpx.Response] = []
         outermost: list[tuple[Receive, Send]] = []
 
@@ -133,7 +133,7 @@ class AsyncFaultTransport(httpx.AsyncBaseTransport):
         return untouched[0] if untouched else response
 
     async def aclose(self) -> None:
-        """Close the transport beneath."""
+        """Close the wrapped transport."""
         await self._transport.aclose()
 
 

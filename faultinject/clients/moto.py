@@ -22,7 +22,7 @@ Inside `mock_aws`, moto answers the requests to these addresses.
 
 
 class AppFailures:
-    """Notes whether an app fails beside moto: it answers with 5xx, or raises an error.
+    """Notes whether an app, while moto is its storage, answers with 5xx or raises an error.
 
     Attributes:
         any: whether it has failed.
@@ -39,7 +39,7 @@ class AppFailures:
 
 
 noted_in: list[AppFailures] = []
-"""The notes of the runs in progress: the journal has no requests to apps beside moto."""
+"""The notes of the runs in progress: under moto, the journal has no requests to apps."""
 
 
 def wrap(moto_hook: Hook, injector: Injector) -> Hook:
@@ -83,9 +83,9 @@ def telling_of_mock(around: Callable[..., Any]) -> Callable[..., Any]:
             called = faulty
             models = sys.modules.get("moto.core.models")
             if models is not None and models.botocore_stubber.enabled:
-                first = [*arguments, *keys.values()][0]  # the scope of ASGI or the environ of WSGI
-                first[BESIDE_MOCK] = True
-                watched = watched_wsgi if "REQUEST_METHOD" in first else watched_asgi
+                scope_or_environ = [*arguments, *keys.values()][0]  # the scope of ASGI or the environ of WSGI
+                scope_or_environ[BESIDE_MOCK] = True
+                watched = watched_wsgi if "REQUEST_METHOD" in scope_or_environ else watched_asgi
                 for failures in noted_in:
                     called = watched(called, failures)
             return called(*arguments, **keys)

@@ -103,8 +103,8 @@ class Access:
         self._remote = settings.remote
         self._digests = {name: _digest(token) for name, token in self.tokens.items()}
         # The configured address to listen on is a name of the API, too.
-        own = () if settings.host in ("", "0.0.0.0", "::") else (settings.host,)  # noqa: S104 - compared, not bound
-        self._hosts = {*settings.hosts, *own}
+        named = () if settings.host in ("", "0.0.0.0", "::") else (settings.host,)  # noqa: S104 - compared, not bound
+        self._hosts = {*settings.hosts, *named}
 
     def check_host(self, host: str | None) -> None:
         """Refuse a request for another host name.
@@ -164,8 +164,8 @@ class Access:
         scheme, _, authority = origin.partition("://")
         port = _PORTS.get(scheme)
         name, port_given = split_host(authority)
-        ours, port_asked = split_host(host)
-        if port is None or (name, port_given or port) != (ours, port_asked or port):
+        name_asked, port_asked = split_host(host)
+        if port is None or (name, port_given or port) != (name_asked, port_asked or port):
             raise Refusal(403, f"the Origin {visible(origin)[:200]} is not that of this control API")
 
     def check_token(self, authorization: str | None) -> str:

@@ -87,9 +87,9 @@ class ControlApi:
         """
         try:
             token_name = self._check(method, path, headers, client)
-            entry, name = _find("GET" if method == "HEAD" else method, path)
+            endpoint, name = _find("GET" if method == "HEAD" else method, path)
             parameters = dict(parse_qsl(query, keep_blank_values=True))
-            check_parameters(parameters, entry.query)
+            check_parameters(parameters, endpoint.query)
             call = ControlCall(
                 self.injector,
                 self.access,
@@ -98,10 +98,10 @@ class ControlApi:
                 name=name,
                 query=parameters,
                 headers=headers,
-                body=b"" if entry.method == "GET" else check_body(body(), headers),
+                body=b"" if endpoint.method == "GET" else check_body(body(), headers),
                 mount=mount,
             )
-            answer = entry.run(call)
+            answer = endpoint.run(call)
         except FaultInjectError as error:
             answer = refusal_of(error).answer
         except RecursionError:
@@ -207,8 +207,8 @@ def _paths() -> dict[str, dict[str, Endpoint]]:
     """The endpoints by path and method."""
     paths: dict[str, dict[str, Endpoint]] = {}
     pages = [Endpoint("GET", path, show) for path, show in _pages().items()]
-    for entry in (*CALLS, *pages):
-        paths.setdefault(entry.path, {})[entry.method] = entry
+    for endpoint in (*CALLS, *pages):
+        paths.setdefault(endpoint.path, {})[endpoint.method] = endpoint
     return paths
 
 

@@ -1,4 +1,4 @@
-"""The calls of the control API, and the server's state, with which most of them answer."""
+"""The calls of the control API, and the server's state, which is the answer of most calls."""
 
 from __future__ import annotations
 

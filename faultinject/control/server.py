@@ -26,7 +26,7 @@ from faultinject.server.connections import Server, listening_socket
 
 _server: ControlServer | None = None
 _listen: Callable[[str, int], socket.socket] | None = None
-"""The caller's maker of the socket while a block of `require_address` runs; else None."""
+"""Makes the socket while a block of `require_address` runs; else None."""
 
 
 def serve(injector: Injector) -> None:
@@ -46,7 +46,7 @@ def serve(injector: Injector) -> None:
 
 @contextmanager
 def require_address(listen: Callable[[str, int], socket.socket]) -> Iterator[None]:
-    """Inside of the block raise an error for an unavailable address, instead of waiting for it.
+    """Raise an error for an unavailable address inside the block, instead of waiting for it.
 
     Args:
         listen: makes the socket for a host and a port, or raises that error.
@@ -87,7 +87,7 @@ def _only_watches_files() -> bool:
 
 
 class ControlServer:
-    """Serves the address on a thread, or waits for it there.
+    """A thread that serves the address, or waits until it is free.
 
     Args:
         injector: the injector that is shown and changed.

@@ -139,7 +139,7 @@ SHARE = ValueType(Annotated[float, Meta(ge=0, le=1)], "a number from 0 to 1")
 
 
 class DocumentValue:
-    """A value of a document; `rest` reports the keys of an object that were not read.
+    """A value of a document; `report_unread` reports the keys of an object that were not read.
 
     Args:
         value: the value of JSON.
@@ -153,7 +153,7 @@ class DocumentValue:
         self.file = file
         self.path = path
         self.remarks = remarks
-        self._left = dict.fromkeys(value) if isinstance(value, dict) else {}
+        self._unread = dict.fromkeys(value) if isinstance(value, dict) else {}
 
     @property
     def where(self) -> str:
@@ -182,7 +182,7 @@ class DocumentValue:
         Raises:
             ConfigurationError: it has another type.
         """
-        self._left.pop(key, None)
+        self._unread.pop(key, None)
         value = self.value.get(key)
         if value is None:
             return None
@@ -206,7 +206,7 @@ class DocumentValue:
         """
         node = self.child(key, kind)
         if node is None:
-            self.refuse(f"there is no {key}{nearest(key, self._left)}")
+            self.refuse(f"there is no {key}{nearest(key, self._unread)}")
         return node
 
     def entries(self, key: str, kind: ValueType) -> list[tuple[str, DocumentValue]]:
@@ -227,9 +227,9 @@ class DocumentValue:
             if (node := self.child(key, ANY)) is not None:
                 self.remarks.unused(node.where)
 
-    def rest(self, why: str) -> bool:
+    def report_unread(self, why: str) -> bool:
         """Report every key that was not read, and return whether there is one."""
-        unread, self._left = self._left, {}
+        unread, self._unread = self._unread, {}
         for key in unread:
             self._at(key, None).leave_out(why)
         return bool(unread)
@@ -271,14 +271,14 @@ class Rules:
         except ConfigurationError as error:
             node.leave_out(error.problems[0].message)
             return None
-        called = self._name(name)
-        if called:
-            rule = rule.named(called)
+        free_name = self._free_name(name)
+        if free_name:
+            rule = rule.named(free_name)
         self.made.append(rule)
         self.places.append(node.where)
         return rule
 
-    def _name(self, text: str) -> str:
+    def _free_name(self, text: str) -> str:
         slug = re.sub("[^A-Za-z0-9._-]", "-", text).strip("._-")[:LONGEST_NAME]
         if not is_name(slug) or slug in self._names:
             return ""

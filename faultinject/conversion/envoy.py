@@ -31,7 +31,7 @@ CAN = Capabilities(
 )
 KIB = 1024
 LARGEST = 10_000
-"""The largest program of a regular expression that Envoy accepts; the default is 100."""
+"""The largest compiled regular expression that Envoy is told to accept; its default is 100."""
 _FAULT = "type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault"
 _MANAGER = (
     "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"

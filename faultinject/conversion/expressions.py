@@ -32,7 +32,8 @@ def text(literal: str, *, raw: bool = False, query: bool = False) -> str:
     Args:
         literal: the text.
         raw: whether it is compared with raw text.
-        query: whether that is a query, in which a blank may also be `+`, a slash may be encoded, and `?` may occur.
+        query: whether the raw text is a query, in which a blank may also be `+`, a slash may be encoded, and `?`
+            may occur.
     """
     return "".join(_character(character, raw=raw, query=query) for character in literal)
 

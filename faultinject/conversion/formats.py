@@ -62,5 +62,5 @@ def _format_of(node: DocumentValue, name: str | None) -> str:
         node.refuse(f"this is no {SOURCES[name].title}")
     if not fitting:
         known = listed(f"{format_name} ({source.title})" for format_name, source in SOURCES.items())
-        node.refuse(f"this is of no format that is known: {known}; --from says which it is")
+        node.refuse(f"this is in no known format: {known}; name its format with --from")
     return name or fitting[0]

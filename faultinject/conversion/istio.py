@@ -35,16 +35,16 @@ def write(scenario: Scenario, place: Place, remarks: Remarks) -> str:
     host, _, port = place.upstream.rpartition(":")
     route = [{"destination": {"host": host, "port": {"number": int(port)}}}]
     routes: list[dict[str, Any]] = []
-    taken: list[ProxyRule] = []
+    routed: list[ProxyRule] = []
     for rule in translate(scenario, CAN, remarks):
         # A request that passes the tests of this rule also passes those of an earlier one, whose route takes it.
-        before = next((earlier for earlier in taken if {*earlier.tests} <= {*rule.tests}), None)
-        if before is not None:
+        earlier_rule = next((earlier for earlier in routed if {*earlier.tests} <= {*rule.tests}), None)
+        if earlier_rule is not None:
             remarks.leave_out(
-                rule.name, f"the route of {before.name} takes all of its requests; the rule is left out"
+                rule.name, f"the route of {earlier_rule.name} takes all of its requests; the rule is left out"
             )
             continue
-        taken.append(rule)
+        routed.append(rule)
         if routes:
             remarks.change(
                 rule.name,

@@ -1,7 +1,7 @@
 """Translates rules into the form that proxies share: tests of a request, a chance, a fault.
 
 Each part that the proxy cannot express is reported. If the fault would come to more requests without that part, or
-more often, the whole rule is left out. An effect that only changes the answer is left out alone.
+more often, the whole rule is left out. For an effect that only changes the answer, the rest of the rule stays.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ MOMENT = 1_800_000_000.0
 SLIGHT = 1e-11
 """The largest difference of chances that counts as equal."""
 ADDRESS = ("bucket", "key")
-KNOWN = ("content-type", "content-length", "connection")
+SET_BY_PROXY = ("content-type", "content-length", "connection")
 """The headers that a proxy sets itself, or that have another place in its configuration."""
 
 
@@ -144,7 +144,7 @@ def delay_of(rule: ProxyRule, title: str, remarks: Remarks) -> float:
 
 
 class _RuleLeftOutError(Exception):
-    """The rule is left out, and that is reported."""
+    """The rule is left out; a remark has the reason."""
 
 
 def translate(scenario: Scenario, capabilities: Capabilities, remarks: Remarks) -> list[ProxyRule]:
@@ -280,7 +280,7 @@ class _Translation:
         return RequestCondition("path", expressions.any_of(both))
 
     def test(self, key: str, values: Sequence[str], *, negated: bool) -> RequestCondition:
-        """One condition as a test; without such a test the rule is left out."""
+        """One condition as a test; if the proxy has no such test, the rule is left out."""
         word, _, name = key.partition(".")
         if word not in (self.capabilities.negated if negated else self.capabilities.tests):
             self.leave_rule_out(
@@ -313,7 +313,7 @@ def _example_answer(rule: Rule, target: str, number: int) -> ProxyAnswer:
     assert isinstance(action, Respond)
     sent = at_its_start(action, MOMENT)
     content_type = next((value for name, value in sent if name.lower() == "content-type"), "")
-    headers = tuple(header for header in sent if header[0].lower() not in KNOWN)
+    headers = tuple(header for header in sent if header[0].lower() not in SET_BY_PROXY)
     return ProxyAnswer(action.answer.status, content_type, headers, action.body)
 
 

@@ -33,7 +33,7 @@ DOWNSTREAM, UPSTREAM = "downstream", "upstream"
 STREAM = ValueType(Literal["downstream", "upstream"], "downstream or upstream")
 AMOUNT = ValueType(Annotated[float, Meta(ge=-LARGE, le=LARGE)], "a number from -1e12 to 1e12")
 """The range of attributes: Toxiproxy accepts values below 0."""
-EACH_REQUEST = "the chance is of each request; in Toxiproxy it is of each connection"
+EACH_REQUEST = "the chance applies to each request; in Toxiproxy to each connection"
 
 
 def fits(value: object) -> bool:
@@ -64,7 +64,7 @@ def _proxy(node: DocumentValue, rules: Rules, *, alone: bool) -> None:
     upstream, toxics = node.child("upstream", TEXT), node.child("toxics", OBJECTS)
     down = not node.take("enabled", FLAG, default=True)
     toxic_rows = [] if toxics is None else toxics.rows()
-    node.rest("no key of a proxy")
+    node.report_unread("no key of a proxy")
     if down:
         node.change("connections are accepted and closed; Toxiproxy refuses them")
         rules.add(node, "close", f"{proxy_name}-down")
@@ -89,7 +89,7 @@ def _proxy(node: DocumentValue, rules: Rules, *, alone: bool) -> None:
 
 
 def _merge_wait(toxics: list[Toxic]) -> list[Toxic]:
-    """If only a latency and one other toxic always apply, make it the other's `delay`.
+    """If only a latency and one other toxic always apply, make the latency the other's `delay`.
 
     If each of the two became a rule, the second rule would never fire.
     """
@@ -110,12 +110,12 @@ def _toxic(node: DocumentValue) -> Toxic | None:
     stream = node.take("stream", STREAM, DOWNSTREAM)
     name, chance = node.take("name", TEXT, f"{kind}_{stream}"), node.child("toxicity", SHARE)
     values = node.need("attributes", OBJECT)
-    node.rest("no key of a toxic")
+    node.report_unread("no key of a toxic")
     if kind not in TOXICS:
         node.leave_out(REASONS_WITHOUT_RULE.get(kind, "not a known toxic"))
         return None
     fault_and_keys = TOXICS[kind](node, values, stream)
-    values.rest(f"no attribute of {kind}")
+    values.report_unread(f"no attribute of {kind}")
     if fault_and_keys is None:
         return None
     if chance is not None and not chance.value:

@@ -85,7 +85,7 @@ def conditions(node: DocumentValue) -> Conditions:
             names.add(name.lower())
             pattern, negated = _matcher_pattern(matcher)
             (unless if negated else required).setdefault(word, {})[name] = pattern
-    if node.rest(CANNOT):
+    if node.report_unread(CANNOT):
         raise UnsupportedConditionError
     return required | ({"unless": unless} if unless else {})
 
@@ -155,7 +155,7 @@ def _matcher_pattern(node: DocumentValue) -> tuple[str, bool]:
     absent, text, regex = (node.take(*key) for key in (("absent", ANY), ("equalTo", TEXT), ("matches", TEXT)))
     if node.value.get("caseInsensitive") is False:
         node.take("caseInsensitive", FLAG)
-    if node.rest(CANNOT):
+    if node.report_unread(CANNOT):
         raise UnsupportedConditionError
     if [absent, text, regex].count(None) != 2:
         _cannot(node)
@@ -234,7 +234,7 @@ def _mappings(node: DocumentValue) -> list[DocumentValue]:
         return [node]
     mappings = node.need("mappings", OBJECTS).rows()
     node.unused("meta", "importOptions")
-    node.rest("no part of stub mappings")
+    node.report_unread("no part of stub mappings")
     return mappings
 
 
@@ -289,18 +289,18 @@ class _Stub:
                 " more often"
             )
             return False
-        if node.rest("no part of a stub that is a fault") and request is None:
+        if node.report_unread("no part of a stub that is a fault") and request is None:
             node.leave_out("it has no request that can be read, and its fault would come to every request")
             return False
         fault_and_keys = _fault(self.response, self._status)
         if fault_and_keys is None:
             return False
-        # The stubs of its own scenario are told apart by their triggers.
+        # Triggers distinguish the stubs of the same scenario.
         others = (stub for stub in without_rule if not self.scenario or self.scenario != stub.scenario)
-        before = next((stub for stub in others if self.requests.may_be_of(stub.requests)), None)
-        if before is not None:
+        earlier = next((stub for stub in others if self.requests.may_match(stub.requests)), None)
+        if earlier is not None:
             node.leave_out(
-                f"its fault could come to requests of the stub {before.node.where}, which comes first and has no"
+                f"its fault could come to requests of the stub {earlier.node.where}, which comes first and has no"
                 " rule"
             )
             return False
@@ -352,7 +352,7 @@ class _StubRequests:
         if key != "urlPattern":  # that expression includes the query
             self.expression = _compile(regex)
 
-    def may_be_of(self, other: _StubRequests) -> bool:
+    def may_match(self, other: _StubRequests) -> bool:
         """Whether a request of this stub may match another stub."""
         if self.method and other.method and self.method != other.method:
             return False
@@ -452,7 +452,7 @@ def _number_scenarios(stubs: list[_Stub]) -> None:
             stub.triggers = {"skip": place, "times": int(bool(stub.next_state))}
 
 
-def _fault(node: DocumentValue, number: int) -> tuple[str, dict[str, Any]] | None:
+def _fault(node: DocumentValue, status: int) -> tuple[str, dict[str, Any]] | None:
     """The fault of a response and its keys; None, with a report, if there is none."""
     delay, word = _delay(node), node.child("fault", TEXT)
     if word is not None:
@@ -462,24 +462,24 @@ def _fault(node: DocumentValue, number: int) -> tuple[str, dict[str, Any]] | Non
         fault, keys, other = FAULTS[word.value]
         if other:
             word.change(other)
-        node.rest("a connection that breaks carries no answer")
+        node.report_unread("a connection that breaks carries no answer")
         return fault, {**keys, "delay": delay}
-    if not LEAST <= number <= MOST:
-        return _late_answer(node, number, delay)
+    if not LEAST <= status <= MOST:
+        return _late_answer(node, status, delay)
     keys = {"delay": delay, "message": _body(node)}
     for name, value in node.entries("headers", ANY):
         _header(name, value, keys)
-    node.rest("the answer of a rule cannot have it")
-    return f"http:{number}", keys
+    node.report_unread("the answer of a rule cannot have it")
+    return f"http:{status}", keys
 
 
-def _late_answer(node: DocumentValue, number: int, delay: str | None) -> tuple[str, dict[str, Any]] | None:
+def _late_answer(node: DocumentValue, status: int, delay: str | None) -> tuple[str, dict[str, Any]] | None:
     """The delay of an ordinary answer, which the app gives itself."""
     if node.child("proxyBaseUrl", ANY) is None:
-        node.change(f"the app's own answer instead of a made-up {number}")
+        node.change(f"the app's own answer instead of a made-up {status}")
     for key in ("body", "jsonBody", "base64Body", "statusMessage", "headers"):
         node.child(key, ANY)
-    node.rest("no part of a late answer")
+    node.report_unread("no part of a late answer")
     return None if delay is None else ("latency", {"delay": delay})
 
 
@@ -504,7 +504,7 @@ def _read_distribution(node: DocumentValue) -> tuple[str, list[float]]:
         node.leave_out("a rule draws its delay evenly between two times, or log-normally")
         return "fixed", [0.0]
     numbers = [node.take(key, NUMBER) for key in keys]
-    node.rest("no part of a distribution")
+    node.report_unread("no part of a distribution")
     if None in numbers:
         node.leave_out(f"it has no {keys[numbers.index(None)]}")
         return "fixed", [0.0]

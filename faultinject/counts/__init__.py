@@ -1,7 +1,7 @@
 """The counts: in memory, in a directory that processes share, or on a Redis server.
 
 An injector asks a store (`store`: `begin`, `version`, `publish`, `counts`) for the scenario in force and for its
-counts; a plan asks the counts (`match`, `take`, `give_back`). One process alone has counts and no store (`memory`).
+counts; a plan asks the counts (`match`, `take`, `give_back`). A single process has counts and no store (`memory`).
 All others are `shared_counts`, which leave a store alone for a while after it has failed.
 
     a directory     `directory` is the store; `file_counts` are its counts, over the records of a `table`; `filelock`

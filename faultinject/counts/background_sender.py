@@ -33,7 +33,7 @@ class BackgroundSender(PerProcess):
         _all.add(self)
 
     def do(self, work: Callable[[], object]) -> None:
-        """Do this work soon; work that is given twice before it is done is done once."""
+        """Do this work soon, once, even if it is given again before that."""
         if waiting.no_waiting:
             _run_work(work)
             return
@@ -80,7 +80,7 @@ def _run_work(work: Callable[[], object]) -> None:
     try:
         work()
     except StoreUnavailableError:
-        return  # it is sent with the next work that is due
+        return  # the data are sent with the next work that is due
     except Exception as error:
         # Background work, or a call of the control API, has failed.
         log.error("faultinject: background work failed, requests go on", cause=error)

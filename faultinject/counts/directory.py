@@ -90,7 +90,7 @@ class DirectoryStore(SharedStore):
         self._replaces = replaces
         self._named = named
         self._note = ServerNote(path) if named else None
-        self._own: OwnFile | None = None
+        self._opened: OwnFile | None = None
         self._counts: FileCounts | None = None
         self._answers: dict[str, FileAnswers] = {}
 
@@ -107,17 +107,17 @@ class DirectoryStore(SharedStore):
         if not AVAILABLE:  # pragma: no cover - Windows, or a Python without ctypes
             raise ConfigurationError("the store `file:` needs flock and ctypes; use `memory:` here")
         try:
-            own = open_directory(self.shown, make=make)
-            names = os.listdir(own.number)
+            opened = open_directory(self.shown, make=make)
+            names = os.listdir(opened.number)
             if "version" not in names and any(not is_ours(name) for name in names):
                 refuse(self.shown, "holds other files", "name an empty or a new directory")
-            lock = FileLock.open(f"{self.shown}/lock", directory=own.number)
+            lock = FileLock.open(f"{self.shown}/lock", directory=opened.number)
             lock.acquire(PATIENCE)
             try:
-                self.token = self._prepare(own.number, lock)
+                self.token = self._prepare(opened.number, lock)
             finally:
                 lock.release()
-            self._own, self.directory, self.lock = own, own.number, lock
+            self._opened, self.directory, self.lock = opened, opened.number, lock
         except OSError as error:
             unwritable = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
             problem = "is not writable" if unwritable else f"cannot be used ({error.strerror})"
@@ -145,7 +145,7 @@ class DirectoryStore(SharedStore):
             self._join_scenario(data, chosen=chosen, keeps=keeps)
         except BaseException:
             # A refused process releases the directory, so that other rules may replace those in force.
-            self._own = None
+            self._opened = None
             vars(self).pop("lock", None)
             raise
 
@@ -170,16 +170,18 @@ class DirectoryStore(SharedStore):
             if published is None and self.lock.read() > 0:
                 raise StoreUnavailableError(f"the store {self.shown} has lost its scenario")
             data_before: dict[str, Any] = {} if published is None else published["data"]
-            same = data_before.get("scenario") == scenario and (chosen or data_before.get("seed") == seed)
+            is_in_force = data_before.get("scenario") == scenario and (
+                chosen or data_before.get("seed") == seed
+            )
             # A worker that starts again has the server's note, and joins even if the rules were changed since.
-            if published is None or (self._named and not same and own_note != start_note):
+            if published is None or (self._named and not is_in_force and own_note != start_note):
                 if (
                     published is not None
                     and not self._replaces
                     and self.lock.users
                     and self.lock.users.others()
                 ):
-                    problem = "is in use by other rules, or the same with another seed"
+                    problem = "is in use with other rules or another seed"
                     cure = (
                         "end that server, name another directory,"
                         f" or replace its rules with {self.place}{REPLACE}"
@@ -323,7 +325,7 @@ class DirectoryStore(SharedStore):
 
     def _reopen(self) -> None:
         """Open the directory, if this process could not open it at its beginning."""
-        if self._own is None:
+        if self._opened is None:
             self.open(make=False)
 
     @contextmanager
@@ -345,7 +347,7 @@ class DirectoryStore(SharedStore):
         rules = int(data["next_place"])  # including rules that were removed
         if rules > MOST_RULES and keep_counts:
             raise ConfigurationError(
-                f"the store `file:` counts by at most {MOST_RULES} rules, also those that were replaced or"
+                f"the store `file:` counts for at most {MOST_RULES} rules, including those that were replaced or"
                 " removed: put all rules in force again; their counts then begin at zero"
             )
         if rules > MOST_RULES:

@@ -30,7 +30,7 @@ class FileAnswers:
 
     def __init__(self, bound: str, lock: FileLock, directory: int) -> None:
         name = ANSWERS + blake2b(bound.encode(), digest_size=8).hexdigest()
-        self._own = OwnFile(os.open(name, os.O_RDWR | os.O_CREAT | FLAGS, 0o600, dir_fd=directory))
+        self._file = OwnFile(os.open(name, os.O_RDWR | os.O_CREAT | FLAGS, 0o600, dir_fd=directory))
         self._lock = lock
 
     def add(
@@ -38,10 +38,10 @@ class FileAnswers:
     ) -> None:
         """As `SharedAnswers.add`."""
         with self._lock:
-            content = os.pread(self._own.number, _CONTENT.size, 0)
+            content = os.pread(self._file.number, _CONTENT.size, 0)
             numbers = [*_CONTENT.unpack(content)] if len(content) == _CONTENT.size else [armed]
             if numbers[0] > armed:
-                return  # this process has not heard yet that faults are on again
+                return  # this process does not know yet that faults are on again
             if numbers[0] < armed or len(numbers) == 1:
                 numbers = [armed] + [0] * 3 * PARTS
             at = 1 + part % PARTS * 3
@@ -49,12 +49,12 @@ class FileAnswers:
                 numbers[at : at + 3] = part, 0, 0
             numbers[at + 1] += answers
             numbers[at + 2] += failures
-            os.pwrite(self._own.number, _CONTENT.pack(*numbers), 0)
+            os.pwrite(self._file.number, _CONTENT.pack(*numbers), 0)
         # The clock begins at the machine's start, so parts from before a restart differ from `part` by much.
-        within = [place for place in range(1, len(numbers), 3) if abs(part - numbers[place]) < PARTS]
+        in_window = [place for place in range(1, len(numbers), 3) if abs(part - numbers[place]) < PARTS]
         if failures:
             judge(
-                sum(numbers[place + 1] for place in within),
-                sum(numbers[place + 2] for place in within),
+                sum(numbers[place + 1] for place in in_window),
+                sum(numbers[place + 2] for place in in_window),
                 False,
             )

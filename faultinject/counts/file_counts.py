@@ -1,6 +1,6 @@
 """Counts in a file: exact for threads and processes, even if one is stopped or killed.
 
-Values that need no lock are counted in rows of each process's own; all processes read them.
+Values that need no lock are counted in rows that belong to one process each; all processes read them.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from faultinject.locks import Lock
 
 MATCHED, INJECTED, FAILED = range(3)
 _COUNTERS = Struct("=qqqq")
-"""1 + the rule's number, and one process's counts for it; `_VALUES` are these counts alone."""
+"""1 + the rule's number, and one process's counts for it; `_VALUES` are only the counts."""
 _VALUES = Struct("=qqq")
 _TAKES_AT = 8
 """The offset, in a row, of the number of takes."""
@@ -74,14 +74,14 @@ class ProcessCounters(PerProcess):
 
     @property
     def process(self) -> int:
-        """The unique number of this process in the store; the first process that counts gets 1."""
+        """The unique number of this process in the store, from 1; its process id until it has a row."""
         return self._number or self._pid
 
     def add(self, rule: int, column: int, by: int = 1) -> None:
         """Count one more request, or with -1 one less."""
         self._begin_once()  # a child must not add to its parent's counts
         with self._threads:
-            counts = self._own.setdefault(rule, [0, 0, 0])
+            counts = self._own_counts.setdefault(rule, [0, 0, 0])
             counts[column] += by
             try:
                 row = self._rows.get(rule) or self._new_row(rule)
@@ -98,7 +98,7 @@ class ProcessCounters(PerProcess):
         table = self._table
         self._begin_once()
         with self._threads:
-            sums = {rule: [*counts] for rule, counts in self._own.items()}
+            sums = {rule: [*counts] for rule, counts in self._own_counts.items()}
             try:
                 rows = table.read(table.number(HEADER + 8) * COUNTER, COUNTERS)
                 table.check()
@@ -114,7 +114,7 @@ class ProcessCounters(PerProcess):
         self._threads = Lock()
         self._number = 0
         # The counts of this process by rule, and the offsets of their rows.
-        self._own: dict[int, list[int]] = {}
+        self._own_counts: dict[int, list[int]] = {}
         self._rows: dict[int, int] = {}
 
     def _new_row(self, rule: int) -> int:
@@ -184,7 +184,7 @@ class FileCounts(SharedCounts):
     def _take(self, ask: Take, held: bool) -> bool:
         if held:
             return self._add(ask, 1, ask.times)
-        # A spent rule stays spent, so this is read without the lock.
+        # A rule that has no takes left is refused without the lock.
         if self._is_spent(ask.rule, ask.scope, ask.times):
             return False
         with self.lock:
@@ -195,7 +195,7 @@ class FileCounts(SharedCounts):
             self._add(ask, -1)
 
     def note_injected(self, rule: int, by: int = 1) -> None:
-        """Note that a request got the rule's fault, or with -1 that it did not get it after all."""
+        """Note that a request got the rule's fault; -1: that it got none after all."""
         self._counters.add(rule, INJECTED, by)
 
     def note_failed(self, rule: int) -> None:

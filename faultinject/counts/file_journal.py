@@ -96,35 +96,35 @@ class FileJournal:
 
     def _read(self, after: str, limit: int) -> tuple[list[Outcome], str, int]:
         token, *numbers = after.split(".")
-        first, offset, seen = _FROM_START
+        file_number, offset, lines_read = _FROM_START
         if (
             token == self._store.token
             and len(numbers) == len(_FROM_START)
             and all(map(str.isdecimal, numbers))
         ):
-            first, offset, seen = map(int, numbers)
+            file_number, offset, lines_read = map(int, numbers)
         numbers_there = self._numbers()
         dropped = 0
-        if numbers_there and first not in numbers_there:
+        if numbers_there and file_number not in numbers_there:
             # Lines after the cursor, or after the very first line, were in files that are removed by now.
-            dropped = max(0, numbers_there[0] - (first + seen if first >= 0 else 0))
-            first, offset, seen = numbers_there[0], 0, 0
+            dropped = max(0, numbers_there[0] - (file_number + lines_read if file_number >= 0 else 0))
+            file_number, offset, lines_read = numbers_there[0], 0, 0
         outcomes_found: list[Outcome] = []
         while numbers_there:
-            data = read_file(f"{EVENTS}{first}", self._store.directory, offset, _PIECE)
+            data = read_file(f"{EVENTS}{file_number}", self._store.directory, offset, _PIECE)
             lines, count, length = outcomes(
                 data or b"", limit - len(outcomes_found)
             )  # it may have been removed meanwhile
             outcomes_found += lines
             offset += length
-            seen += count
-            later = [number for number in numbers_there if number > first]
+            lines_read += count
+            later = [number for number in numbers_there if number > file_number]
             if length and len(outcomes_found) < limit:
                 continue
             if len(outcomes_found) >= limit or not later:
                 break
-            first, offset, seen = later[0], 0, 0
-        cursor = f"{self._store.token}.{first}.{offset}.{seen}" if numbers_there else after
+            file_number, offset, lines_read = later[0], 0, 0
+        cursor = f"{self._store.token}.{file_number}.{offset}.{lines_read}" if numbers_there else after
         return outcomes_found, cursor, dropped
 
     def _next(self, full: _Segment | None) -> _Segment:

@@ -59,7 +59,7 @@ The system releases the lock however the process ends.
 _NO_LINKS = getattr(os, "O_NOFOLLOW", 0)
 _FLAGS = os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | _NO_LINKS
 
-_known: WeakValueDictionary[tuple[int, int], FileLock] = WeakValueDictionary()
+_locks: WeakValueDictionary[tuple[int, int], FileLock] = WeakValueDictionary()
 
 
 class FileLock(PerProcess):
@@ -94,12 +94,12 @@ class FileLock(PerProcess):
         name = path if directory is None else path.rpartition("/")[2]
         file = os.open(name, _FLAGS | os.O_CREAT, 0o600, dir_fd=directory)
         with per_process.lock:
-            lock = _known.get(identity(file))
+            lock = _locks.get(identity(file))
             if lock is not None and lock.is_open(file):
                 os.close(file)
                 return lock
             lock = cls(path, file)
-            _known[lock._identity] = lock
+            _locks[lock._identity] = lock
             return lock
 
     def acquire(self, patience: float = PATIENCE) -> None:
@@ -118,10 +118,10 @@ class FileLock(PerProcess):
         """
         self._begin_once()  # uWSGI forks without calling Python's hooks
         if not self._take_turn(False):
-            self._queue()
+            self._wait_for_threads()
         try:
             if self._flock(self._file, _NOW):
-                self._ask(patience)
+                self._wait_for_process(patience)
         except BaseException:
             self.release()
             raise
@@ -186,15 +186,15 @@ class FileLock(PerProcess):
         self._threads = threads = Lock()
         self._take_turn, self._end_turn = threads.take, threads.release
 
-    def _queue(self) -> None:
+    def _wait_for_threads(self) -> None:
         """Wait for the threads that came before."""
         if not self._threads.acquire(waiting.queue_timeout):
             raise StoreUnavailableError(
                 f"the other threads of this process have held {self.path} for {waiting.queue_timeout:g} s"
             )
 
-    def _ask(self, patience: float) -> None:
-        """Ask until another process releases the file, or raise the reason of another failure."""
+    def _wait_for_process(self, patience: float) -> None:
+        """Try again until another process releases the file; raise the reason of any other failure."""
         file = self._file
         if file == _NONE:
             raise StoreUnavailableError(f"the store's {self.path} is gone")
@@ -224,8 +224,8 @@ class FileLock(PerProcess):
     def is_open(self, other: int) -> bool:
         """Whether the descriptor is still open.
 
-        A later descriptor gets its number only if it was closed. So it was closed if `other`, a later descriptor of the
-        same file, has the same number.
+        A new descriptor gets this one's number only if this one was closed. So this one was closed if `other`, a newer
+        descriptor of the same file, has the same number.
         """
         if self._file == other or not is_open(self._file, self._identity):
             self._file = _NONE
@@ -247,23 +247,23 @@ class Users:
     """
 
     def __init__(self, directory: int) -> None:
-        self._own = OwnFile(os.open(USERS, _FLAGS | os.O_CREAT, 0o600, dir_fd=directory))
-        flock(self._own.number, LOCK_SH | LOCK_NB)
+        self._file = OwnFile(os.open(USERS, _FLAGS | os.O_CREAT, 0o600, dir_fd=directory))
+        flock(self._file.number, LOCK_SH | LOCK_NB)
 
     def others(self) -> bool:
-        """Whether other processes use the store; call it under its lock."""
+        """Whether other processes use the store; call it under the store's lock."""
         try:
-            flock(self._own.number, LOCK_EX | LOCK_NB)
+            flock(self._file.number, LOCK_EX | LOCK_NB)
         except BlockingIOError:
             return True
         finally:
-            flock(self._own.number, LOCK_SH | LOCK_NB)
+            flock(self._file.number, LOCK_SH | LOCK_NB)
         return False
 
 
 def _after_fork() -> None:
     """Open the files of all locks again in a child, including locks that the child does not use."""
-    for lock in list(_known.values()):
+    for lock in list(_locks.values()):
         lock._begin_once()  # noqa: SLF001 - one module
 
 

@@ -27,13 +27,13 @@ class Scope:
 
     Attributes:
         matches: requests that met the rule's conditions.
-        taken: takes that were not returned.
+        takes: takes that were not returned.
         free: the time at which the requests within the rate would end if each took an equal share of the period; None
             before the first request.
     """
 
     matches: int = 0
-    taken: int = 0
+    takes: int = 0
     free: float | None = None
 
     def match(self) -> int:
@@ -51,7 +51,7 @@ class MemoryCounts:
     """None, as no other process counts here."""
 
     def __init__(self) -> None:
-        self._lock = Lock()  # nobody waits while holding it: `faultinject.locks`
+        self._lock = Lock()  # its holder never waits: see `faultinject.locks`
         self._requests = 0
         self._rules: dict[int, Scope] = {}
         # The scopes of the latest requests are at the end.
@@ -96,9 +96,9 @@ class MemoryCounts:
         """Take one injection of the rule in this scope, and return whether there was one left."""
         with self._lock:
             scope = self._scope(ask)
-            if scope.taken >= ask.times:
+            if scope.takes >= ask.times:
                 return False
-            scope.taken += 1
+            scope.takes += 1
             return True
 
     def release(self) -> None:
@@ -107,7 +107,7 @@ class MemoryCounts:
     def give_back(self, ask: Take) -> None:
         """Undo a take."""
         with self._lock:
-            self._scope(ask).taken -= 1
+            self._scope(ask).takes -= 1
 
     def matched(self, rule: int) -> int:
         """The number of requests that matched a rule's conditions."""

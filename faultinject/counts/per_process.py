@@ -1,6 +1,6 @@
 """State that a forked child must not share with its parent.
 
-The first thread that uses it in the child makes it again.
+In a child, the first thread that uses the state makes a new one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Directories and notes that all processes of a server find, as their names follow from it.
+"""Directories and notes of a server, whose names all of its processes can compute.
 
 The start of a later server removes those of servers that have ended.
 """
@@ -22,7 +22,7 @@ def private_path(scenario: str, *, owner: int) -> str:
 
     Args:
         scenario: text that all processes have in common: the scenario, the seed and more.
-        owner: the process during whose life the directory exists.
+        owner: a process; the directory exists as long as this process.
 
     Raises:
         ConfigurationError: the place is not a private directory of this user.
@@ -114,23 +114,23 @@ class ServerNote:
                 os.rename(new, self._name, src_dir_fd=parent.number, dst_dir_fd=parent.number)
 
 
-def server_start(own: float) -> float:
+def server_start(own_start: float) -> float:
     """The start of this process's server, in unix seconds.
 
-    It is the start of its master or reloader, so it is the same for all workers, including later ones. If the system
-    does not tell it, it is the time at which the first worker asked.
+    This is the start of the server's master or reloader, so all workers get the same moment, including later ones. If
+    the system does not tell it, they get the time at which the first worker asked.
 
     Args:
-        own: the start of this process, which is the result for a server of one process.
+        own_start: the start of this process, which is the result for a server of one process.
     """
     server = server_process()
     if server == os.getpid():
-        return own
+        return own_start
     if ticks := start_ticks(server):
         # The clock since the machine's start does not change when the system's time is set. The difference is rounded,
         # as two clocks are read one after the other.
         booted = round(time.time() - time.clock_gettime(time.CLOCK_BOOTTIME), 1)
-        return min(own, booted + ticks / os.sysconf("SC_CLK_TCK"))
+        return min(own_start, booted + ticks / os.sysconf("SC_CLK_TCK"))
     note = ServerNote("start")
-    note.write(note.read() or str(own).encode())
-    return float(note.read() or own)
+    note.write(note.read() or str(own_start).encode())
+    return float(note.read() or own_start)

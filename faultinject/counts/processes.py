@@ -50,7 +50,7 @@ def server_process() -> int:
 
 
 def restarter() -> str | None:
-    """The process that may start a successor of this one when it ends, as `process_text` has it.
+    """The process that may start a successor when this one ends, in the form of `process_text`.
 
     It is a server's master, which replaces its workers, a reloader, or any parent by multiprocessing; None if there is
     no such process.

@@ -1,6 +1,6 @@
 """Counts on a Redis server, exact for processes and hosts: one round trip for match or take.
 
-A match also returns each rule's number of takes, so a process asks for no take of a rule that is spent.
+A match also returns each rule's number of takes, so a process asks for no take of a rule that has none left.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from faultinject.exceptions import StoreUnavailableError
 from faultinject.locks import Lock
 
 _KINDS = ("rules", "scopes", "identities", "scopes-used", "identities-used")
-# Fields of the hash `rules`: a letter and the rule's number. A match is counted by the script MATCH, or, if nobody
-# needs its number, in the background (noted).
+# Fields of the hash `rules`: a letter and the rule's number. A match is counted by the script MATCH, or, if no
+# decision needs its number, in the background (noted).
 _MATCHED, _NOTED, _INJECTED, _FAILED = "mnif"
 # Two more fields: a letter and the number of a reason, and the requests of all rules together.
 _PASSED, _REQUESTS = "p", "requests"
@@ -82,9 +82,9 @@ class RedisCounts(SharedCounts):
         values = iter(values_found)
         numbers, takes = [], {}
         results = zip(values, values, values, values)  # noqa: B905 - four values for each key
-        for (rule, scope, _, _), (n_in_scope, n, exceeds, taken) in zip(keys, results):  # noqa: B905
+        for (rule, scope, _, _), (n_in_scope, n, exceeds, takes_so_far) in zip(keys, results):  # noqa: B905
             numbers.append((n_in_scope, n, exceeds == 1))
-            takes[rule, scope] = taken
+            takes[rule, scope] = takes_so_far
         self._of_thread.takes = takes
         return numbers
 
@@ -113,7 +113,7 @@ class RedisCounts(SharedCounts):
         return [(0, self._statistics.number, True)] * len(keys)
 
     def note_injected(self, rule: int, by: int = 1) -> None:
-        """Note that a request got the rule's fault, or with -1 that it did not get it after all."""
+        """Note that a request got the rule's fault; -1: that it got none after all."""
         for field in (f"{_INJECTED}{rule}", _INJECTED):
             self._statistics.add(field, by)
 
@@ -164,9 +164,9 @@ class RedisCounts(SharedCounts):
 class _Statistics(PerProcess):
     """Increments that a process sends to the server in the background.
 
-    They are matches whose number nobody needs, injections, failures, and returned takes. The server adds them to the
-    fields of a hash. They are kept until they can be sent. Increments that were sent without an answer count as
-    received: sending a match twice would count it twice.
+    They are matches whose number no decision needs, injections, failures, and returned takes. The server adds them to
+    the fields of a hash. The process keeps them until it can send them. Increments that were sent without an answer
+    count as received: sending a match twice would count it twice.
 
     Args:
         link: the connection to the server.
@@ -183,13 +183,13 @@ class _Statistics(PerProcess):
         """Add to a field in the background."""
         self._begin_once()  # a child must not add to its parent's increments
         with self._lock:
-            self._kept[field] = self._kept.get(field, 0) + count
+            self._unsent[field] = self._unsent.get(field, 0) + count
         self._sender.do(self._send)
 
     def give_back(self, take: Sequence[Argument]) -> None:
         """Return a take before this process asks for another; without the server, it stays taken."""
         self._begin_once()
-        self._back.append(take)
+        self._returned_takes.append(take)
         self._sender.do(self._send)
 
     def send_returned_takes(self) -> None:
@@ -199,7 +199,7 @@ class _Statistics(PerProcess):
             StoreUnavailableError: the server does not answer; it is not asked a second time.
         """
         self._begin_once()  # a child must not return its parent's takes
-        if self._back:
+        if self._returned_takes:
             self._send()
 
     def totals(self) -> dict[str, int]:
@@ -208,22 +208,22 @@ class _Statistics(PerProcess):
         with suppress(StoreUnavailableError):
             self._send()
         with self._lock:
-            return dict(self._kept)
+            return dict(self._unsent)
 
     def _begin(self) -> None:
         # One lock for the increments, one for the thread that sends them.
         self._lock, self._sending = Lock(), Lock()
-        self._back: deque[Sequence[Argument]] = deque()
-        self._kept: dict[str, int] = {}
+        self._returned_takes: deque[Sequence[Argument]] = deque()
+        self._unsent: dict[str, int] = {}
         # A random number below 0, so that it almost surely differs from those of other processes and hosts.
         self.number = -1 - int.from_bytes(os.urandom(4))
 
     def _send(self) -> None:
         with self._sending:
-            while self._back:
-                self._take(self._keys, *self._back.popleft())
+            while self._returned_takes:
+                self._take(self._keys, *self._returned_takes.popleft())
             with self._lock:
-                increments, self._kept = self._kept, {}
+                increments, self._unsent = self._unsent, {}
             if not increments:
                 return
             try:
@@ -233,7 +233,7 @@ class _Statistics(PerProcess):
             except StoreUnavailableError:
                 with self._lock:
                     for field, count in increments.items():
-                        self._kept[field] = self._kept.get(field, 0) + count
+                        self._unsent[field] = self._unsent.get(field, 0) + count
                 raise
 
 

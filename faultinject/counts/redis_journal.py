@@ -68,17 +68,17 @@ class RedisJournal(PerProcess):
         self._begin_once()
         with suppress(StoreUnavailableError):
             self._send()
-        stream, seen = _place(after)
+        stream, last_number = _place(after)
         entries: list[tuple[bytes, dict[bytes, bytes]]] = self._link.ask(
-            "XRANGE", self._keys[0], f"{stream}-{seen + 1}", "+", "COUNT", limit, patient=True
+            "XRANGE", self._keys[0], f"{stream}-{last_number + 1}", "+", "COUNT", limit, patient=True
         )
         outcomes: list[Outcome] = []
         dropped = 0
         for name, fields in entries:
             after = name.decode()
             place = _place(after)
-            dropped += place[1] - 1 - (seen if place[0] == stream else 0)
-            stream, seen = place
+            dropped += place[1] - 1 - (last_number if place[0] == stream else 0)
+            stream, last_number = place
             outcome = outcome_in(fields[b"line"])
             if outcome is not None:
                 outcomes.append(outcome)

@@ -31,7 +31,7 @@ class Question:
     def __init__(self, arguments: int, *, patient: bool) -> None:
         seconds = max(waiting.opening, waiting.answer) if patient else waiting.answer
         self._end = time.monotonic() + seconds
-        self._size = self._left = LONG if patient else max(SHORT, arguments * PER_ARGUMENT)
+        self._size = self._bytes_left = LONG if patient else max(SHORT, arguments * PER_ARGUMENT)
 
     @property
     def seconds(self) -> float:
@@ -51,8 +51,8 @@ class Question:
         Raises:
             ValueError: the answer has too many bytes.
         """
-        self._left -= count
-        if self._left < 0:
+        self._bytes_left -= count
+        if self._bytes_left < 0:
             raise ValueError(f"it is longer than {self._size:,} bytes")
 
 

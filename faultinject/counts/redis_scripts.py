@@ -1,6 +1,6 @@
-"""Steps of the server: Lua, which Redis and Valkey run alone.
+"""Lua scripts: Redis and Valkey run nothing else during a script.
 
-If the server has lost its data, or has removed keys to make room, counts begin anew: see `RESTORE`.
+If the server has lost its data, or has removed keys to make room, counts begin at zero: see `RESTORE`.
 
 PREFIX:scenario             hash: layout, generation, id of the counts, scenario, seed, standing (all else that is in
                             force, as JSON), and a field for each set of rules with which a server began
@@ -52,7 +52,7 @@ end
 # of its identity (both from 0), whether the rate is exceeded, and the number of takes.
 MATCH = f"""{_BEGIN}
 local at = tonumber(ARGV[1])
-local found = {{used}}
+local results = {{used}}
 redis.call('HINCRBY', rules, 'requests', 1)
 local function exceeds(hash, field, limit, period)
   local gap = period / limit
@@ -74,17 +74,17 @@ for i = 2, #ARGV, 5 do
   end
   keep(identities_used, identities, identity, {{'m'}})
   local n = redis.call('HINCRBY', identities, 'm' .. identity, 1)
-  found[#found + 1] = place - 1
-  found[#found + 1] = n - 1
+  results[#results + 1] = place - 1
+  results[#results + 1] = n - 1
   if limit then
-    found[#found + 1] = exceeds(hash, 'd' .. name, limit, tonumber(ARGV[i + 4]))
+    results[#results + 1] = exceeds(hash, 'd' .. name, limit, tonumber(ARGV[i + 4]))
   else
-    found[#found + 1] = 1
+    results[#results + 1] = 1
   end
-  found[#found + 1] = tonumber(redis.call('HGET', hash, 'o' .. name) or 0)
+  results[#results + 1] = tonumber(redis.call('HGET', hash, 'o' .. name) or 0)
 end
 live()
-return found
+return results
 """
 
 # ARGV: rule, scope, and the most takes; without the third a take is returned. Returns the change of the number of
@@ -102,7 +102,7 @@ live()
 return by
 """
 
-# KEYS: rules. ARGV: a field and what is to be added, and so on. Nobody waits for it.
+# KEYS: rules. ARGV: pairs of a field and its increment. No request waits for this script.
 NOTE = f"""
 for i = 1, #ARGV, 2 do redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1]) end
 redis.call('EXPIRE', KEYS[1], {LIVES})
@@ -122,7 +122,8 @@ redis.call('EXPIRE', KEYS[1], {LIVES})
 """
 
 # KEYS: the answers under a bound. ARGV: how often faults were switched on again, seconds of a part, and the further
-# answers and failures. Returns the answers and failures of all processes within the window. Nobody waits for it.
+# answers and failures. Returns the answers and failures of all processes within the window. No request waits for
+# this script.
 ANSWERS = f"""
 local key, armed, width = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2])
 local before = tonumber(redis.call('HGET', key, 'armed') or armed)
@@ -139,8 +140,8 @@ redis.call('HINCRBY', key, 'a' .. slot, ARGV[3])
 redis.call('HINCRBY', key, 'f' .. slot, ARGV[4])
 redis.call('EXPIRE', key, {LIVES})
 local answers, failures = 0, 0
-for each = 0, {PARTS} - 1 do
-  local number, a, f = unpack(redis.call('HMGET', key, 'n' .. each, 'a' .. each, 'f' .. each))
+for i = 0, {PARTS} - 1 do
+  local number, a, f = unpack(redis.call('HMGET', key, 'n' .. i, 'a' .. i, 'f' .. i))
   if number and math.abs(part - tonumber(number)) < {PARTS} then
     answers, failures = answers + tonumber(a), failures + tonumber(f)
   end
@@ -200,7 +201,7 @@ redis.call('HSET', KEYS[1], 'layout', '{LAYOUT}', 'generation', ARGV[1], 'id', A
 redis.call('EXPIRE', KEYS[1], {LIVES})
 """
 
-# KEYS: the scenario, and the counts that the caller follows: all of them live as long as somebody looks, also the
+# KEYS: the scenario, and the counts that the caller follows: all of them live as long as some process asks, also the
 # counts of a rule that almost no request matches.
 LOOK = f"""
 for _, key in ipairs(KEYS) do redis.call('EXPIRE', key, {LIVES}) end

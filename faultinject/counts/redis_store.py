@@ -69,7 +69,7 @@ class RedisStore(SharedStore):
         self.sender = self._link.sender
 
     def begin(self, data: dict[str, Any], *, chosen: bool, keeps: Sequence[str] = ()) -> None:
-        """Put a scenario in force, unless it already is: of equal processes the first one does it.
+        """Put a scenario in force, unless it already is: only the first of equal processes does so.
 
         Args:
             data: data as `counts` returns them: JSON, with `scenario` and `seed` as text.
@@ -91,11 +91,11 @@ class RedisStore(SharedStore):
             result, *fields = self._run(self._agree, _new_id(), *_split_data(data), *options)
             if result != b"others":
                 break
-            replaced, others = fields
-            data_before = loads(others)
+            replaced, rest = fields
+            data_before = loads(rest)
             data = {**data, **{name: data_before[name] for name in keeps if name in data_before}}
         if result == b"differs":
-            problem = "is in use by other rules, or the same with another seed"
+            problem = "is in use with other rules or another seed"
             self._refuse(
                 problem, "name another with ?prefix=, or replace them with ?replace", StoreInUseError
             )
@@ -179,11 +179,11 @@ class RedisStore(SharedStore):
         """
         fields: list[bytes] = [field for field in self._published if field is not None]
         if len(fields) != _FIELDS:
-            raise StoreUnavailableError(f"{self.shown} has rules that are not whole")
-        generation, identity, scenario, seed, others = fields
+            raise StoreUnavailableError(f"{self.shown} has incomplete rules")
+        generation, identity, scenario, seed, rest = fields
         data = {"scenario": _text(scenario), "seed": _text(seed)}
         try:
-            data |= loads(others)
+            data |= loads(rest)
         except (ValueError, TypeError) as error:
             raise StoreUnavailableError(f"{self.shown} has rules that cannot be read: {error}") from error
         if self._counts is None or self._counts_id != identity:
@@ -212,9 +212,9 @@ class RedisStore(SharedStore):
 
 def _split_data(data: dict[str, Any]) -> tuple[bytes, bytes, bytes]:
     """Split data into scenario, seed and the rest, as texts."""
-    others = {name: value for name, value in data.items() if name not in ("scenario", "seed")}
+    rest = {name: value for name, value in data.items() if name not in ("scenario", "seed")}
     scenario, seed = (data[name].encode("utf-8", "surrogatepass") for name in ("scenario", "seed"))
-    return scenario, seed, dumps(others).encode()
+    return scenario, seed, dumps(rest).encode()
 
 
 def _new_id() -> str:

@@ -86,7 +86,7 @@ class SharedCounts(ABC):
 
     @abstractmethod
     def note_injected(self, rule: int, by: int = 1) -> None:
-        """Note that a request got the rule's fault, or with -1 that it did not get it after all."""
+        """Note that a request got the rule's fault; -1: that it got none after all."""
 
     @abstractmethod
     def note_failed(self, rule: int) -> None:
@@ -163,18 +163,19 @@ class SharedCounts(ABC):
             StoreBusyError: another process has the lock.
             StoreUnavailableError: the store failed, and may have counted the take, or is in a pause.
         """
-        # The steps of `_ask_store`, written out: a call of it would make the take of a spent rule a third slower.
+        # The steps of `_ask_store`, written out: with a call of it, the take of a rule that has none left would be a
+        # third slower.
         pause = self._pause
         try:
             if pause:
                 self._ask_again()
-            taken = self._take(ask, held)
+            granted = self._take(ask, held)
         except (StoreUnavailableError, OSError) as error:
             self.note_failed(ask.rule)
             raise self._note_failure(pause, error) from error
         if pause:
             self._end_pause(pause)
-        return taken
+        return granted
 
     def give_back(self, ask: Take) -> None:
         """Undo a take; if the store fails, it stays taken."""

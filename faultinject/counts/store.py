@@ -35,7 +35,7 @@ if TYPE_CHECKING:
             """
 
         def begin(self, data: dict[str, Any], *, chosen: bool, keeps: Sequence[str] = ()) -> None:
-            """Put data in force, unless equal data are: of equal processes the first one does it.
+            """Put data in force, unless equal data are: only the first of equal processes does so.
 
             Args:
                 data: JSON, with `scenario` and `seed` as text; data are equal if both of these are.
@@ -61,7 +61,7 @@ if TYPE_CHECKING:
             """
 
         def counts(self) -> tuple[int, dict[str, Any], Counts]:
-            """The number of data that were in force before, the data in force, and their counts.
+            """The number of data sets in force before, the data in force now, and their counts.
 
             Raises:
                 StoreUnavailableError: the store cannot be read.
@@ -105,7 +105,7 @@ _SHORT = 3
 
 
 class SharedStore(Store):
-    """A store of ours, or a `ForeignStore` of another package, as injectors use it.
+    """A store as injectors use it: one of ours, or a `PackageStore`.
 
     Attributes:
         place: the store for logs, without its password.
@@ -148,8 +148,8 @@ class SharedStore(Store):
         """
 
 
-class ForeignStore(SharedStore):
-    """The store of another package's scheme; any error of its own means that it is unavailable.
+class PackageStore(SharedStore):
+    """A store of another package; an error that is not ours means that the store is unavailable.
 
     Args:
         text: the whole text of the store; every part but its scheme may be a password.
@@ -193,7 +193,7 @@ class ForeignStore(SharedStore):
         return self._call(self._store.counts)
 
     def _call(self, call: Callable[[], T]) -> T:
-        """Call the other package; an error of its own means that the store is unavailable."""
+        """Call the other package; any error that is not ours means that the store is unavailable."""
         try:
             return call()
         except FaultInjectError:
@@ -236,4 +236,4 @@ def open_store(text: str) -> SharedStore:
         from faultinject.counts.redis_store import RedisStore
 
         return RedisStore(read_redis(text))
-    return ForeignStore(text)
+    return PackageStore(text)

@@ -7,12 +7,12 @@
                 made it. After the number of the last rule come two more: under 65,537 passed requests by reason, under
                 65,538 requests that matched a rule
     header      the number of processes, of counters, and of requests that matched a rule under the lock
-    rules       65,536 rows of 64 bytes, the first rule last: matches, takes, the same time
+    rules       65,536 rows of 64 bytes, the first rule last: matches, takes, and the time for the rate
     mark        64 bytes, right after the row of the first rule, so that one read gets both
 
-A file that was cut has lost its mark, even if it was extended again. So data is valid if the mark was still there in a
-read after the data was read. The mark is also read before each write, as the descriptor may belong to another file by
-now.
+A file that was cut has lost its mark, even if it was extended again. So data is valid if a read of the mark, made after
+that of the data, still finds it. The mark is also read before each write, as the descriptor may belong to another file
+by now.
 
 The file is sparse. Each record lies on one page and is written by one call, so that a killed process leaves no half of
 a record. All records are written under the store's lock, except for the counters of a process.
@@ -51,7 +51,7 @@ _MARKED = SIZE - len(_MARK)
 
 NUMBER = Struct("=q")
 ROW = Struct("=qqqd")
-"""Matches, takes, whether the rate was asked, and `free` as in `counts.memory.Scope`."""
+"""Matches, takes, whether the rate has a request, and `free` as in `counts.memory.Scope`."""
 COUNTED = Struct("=qq")
 """The header: the numbers of processes and of counters."""
 _KEY = 16
@@ -77,8 +77,8 @@ class Table:
 
     def __init__(self, path: str, *, directory: int) -> None:
         self._path = path
-        self._own = OwnFile(os.open(path.rpartition("/")[2], _FLAGS, dir_fd=directory))
-        self.file = self._own.number
+        self._opened = OwnFile(os.open(path.rpartition("/")[2], _FLAGS, dir_fd=directory))
+        self.file = self._opened.number
         self.check()
 
     def check(self) -> None:

@@ -1,4 +1,4 @@
-"""Matching, deciding and answering, as pure functions.
+"""Matching, deciding and answering, without I/O.
 
-There is no framework, no socket, no sleep, no clock, no file and no grammar of its own.
+The engine uses no framework, no socket, no sleep, no clock and no file of its own, and it parses no rules.
 """

@@ -20,7 +20,7 @@ class Pass:
 
     Attributes:
         entry: the request's entry in the journal.
-        did: `passed`; `refused` if too many faults are under way; `failed` after an error of ours.
+        did: `passed`; `refused` if too many faults are under way; `failed` after an error in faultinject.
     """
 
     entry: Entry
@@ -48,7 +48,7 @@ class Forward:
 
     @property
     def did(self) -> str:
-        """The outcome's word."""
+        """The action to record, a value of `Did`."""
         if self.upload is not None:
             return "stalled"
         return "delayed" if self.filter is None else self.filter.did
@@ -60,8 +60,8 @@ class Disconnect:
 
     Attributes:
         entry: the request's entry in the journal.
-        instead: the answer if the server gives no access to the connection; its `when`, `drain` and `delay` count for
-            the end, too.
+        instead: the answer if the server gives no access to the connection; its `when`, `drain` and `delay` also
+            apply to the end.
         how: the kind of end: `reset` or `closed`.
         held: seconds in which nothing happens before the end, for a hang; None: no such wait.
     """

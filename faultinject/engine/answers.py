@@ -32,7 +32,7 @@ LENGTH_0 = (("Content-Length", "0"),)
 
 
 class Answer:
-    """The part that all answers of one rule and one documented error, or status, share.
+    """The constant part of a rule's answers with one documented error or status.
 
     It is computed once.
 
@@ -52,14 +52,14 @@ class Answer:
         status_line: the status with the reason phrase, for servers that send ours.
         after: whether the app runs first, and its answer is dropped.
         drain: whether the request body is read to its end before the answer.
-        read_at_most: the number of bytes of it that are read instead, or None.
+        read_at_most: the number of bytes of the request body that are read instead, or None.
         cors: whether a browser's script may read the answer.
         closes: whether the rule asks for the end of the connection after the answer.
         retry_date: seconds from the answer's start that an HTTP-date in Retry-After asks to wait, or None.
         error_after_head: whether the head, with a status below 300 and no length, is sent at once, and the error in
             the body after the delay.
-        multi_delete: makes, from a request and its digest, the listing that answers each key by itself, or None; None
-            if the error has no such answers.
+        multi_delete: makes the listing that answers each key by itself, from a request and its digest; None if the
+            error has no such answers.
         takes_time: whether the body comes later than the head, or a filter changes it.
         hint: the seconds that the answer asks to wait, or None.
         hint_form: the form of the hint: `seconds`, `date`, a vendor's header or `unreadable`; None for no hint.
@@ -108,9 +108,9 @@ class Answer:
         self._last: Headers = []
         self.retry_date: float | None = None
         self.hint: float | None
-        given = dict(self._set)
+        rule_headers = dict(self._set)
         wait: float | None = value("retry_after")
-        if wait is not None and not given.keys() & HEADERS:
+        if wait is not None and not rule_headers.keys() & HEADERS:
             form: str = value("hint") or (vendor.hint if vendor is not None else "seconds")
             name, text, self.hint = write_hint(wait, form)
             self.hint_form: str | None = form
@@ -118,8 +118,12 @@ class Answer:
             if form == "date":
                 self.retry_date = wait
         else:
-            self.hint, self.hint_form = read_hint(given if given.keys() & HEADERS else constants)
-        self._hints_in_headers = not given.keys() & HEADERS and wait is None and self.hint_form is not None
+            self.hint, self.hint_form = read_hint(
+                rule_headers if rule_headers.keys() & HEADERS else constants
+            )
+        self._hints_in_headers = (
+            not rule_headers.keys() & HEADERS and wait is None and self.hint_form is not None
+        )
         if rule.services.marked:
             self._last += mark(rule.name)
             # A rule cannot replace the mark by its own headers.
@@ -127,7 +131,7 @@ class Answer:
         if rule.services.guarded:
             self._last += BROWSER_GUARDS
         # A hint of the rule replaces all hints of the vendor.
-        replaced = HEADERS if wait is not None or given.keys() & HEADERS else ()
+        replaced = HEADERS if wait is not None or rule_headers.keys() & HEADERS else ()
         self._left_out = {*replaced, *(name.lower() for name, _ in self._last)}
 
     def give(
@@ -161,8 +165,8 @@ class Answer:
             body = b""
         elif not self.error_after_head:
             headers.append(("Content-Length", str(len(body))))
-        for name, which in self._id_headers:
-            headers.append((name, ids[which]))
+        for name, id_name in self._id_headers:
+            headers.append((name, ids[id_name]))
         if more:
             headers += [header for header in more if header[0].lower() not in self._left_out]
         headers += self._last
@@ -216,7 +220,9 @@ def one_of(acts: Sequence[ActByAnswering], tests: Sequence[Check | None]) -> Act
         return acts[0]
 
     def act(request: Request, entry: Entry, digest: bytes) -> Respond:
-        possible = [one for one, holds in zip(acts, tests, strict=True) if holds is None or holds(request)]
+        possible = [
+            candidate for candidate, holds in zip(acts, tests, strict=True) if holds is None or holds(request)
+        ]
         drawn_from = possible or acts
         return drawn_from[choose(digest, len(drawn_from))](request, entry, digest)
 
@@ -224,7 +230,7 @@ def one_of(acts: Sequence[ActByAnswering], tests: Sequence[Check | None]) -> Act
 
 
 def reading_of(rule: CompiledRule, vendor: Vendor) -> Addressing:
-    """The vendor's own reading of a request, whose bucket and key its errors name."""
+    """The reading of a request by the vendor whose errors name its bucket and key."""
     if vendor.addressing is None or rule.reading.vendor is vendor:
         return rule.reading
     return Addressing(vendor, rule.services.endpoints)
@@ -236,51 +242,51 @@ def documented(rule: CompiledRule, vendor: Vendor, row: DocumentedError) -> ActB
     message = value("message")
     prepared: dict[tuple[str, bool], tuple[Answer, Rendering]] = {}
     form_for = vendor.form_for
-    wanted: int | None = value("status")
-    hidden = vendor.errors_in_200.values() if wanted == 200 else ()
+    status_wanted: int | None = value("status")
+    hidden = vendor.errors_in_200.values() if status_wanted == 200 else ()
     without_length = frozenset(error.operation for error in hidden if error.framing == "chunked")
     make_ids = vendor.make_ids
     resource_of = vendor.resource if value("resource") is None else None
     resource: str = value("resource") or ""
     reading = reading_of(rule, vendor)
-    status = wanted or row.status
+    status = status_wanted or row.status
     assert status is not None
 
     def prepare(form: str, chunked: bool) -> tuple[Answer, Rendering]:
-        made = Rendering(vendor, row, status=status, message=message, asked=form)
+        rendering = Rendering(vendor, row, status=status, message=message, asked=form)
         answer = Answer(
             rule,
             row.address,
             status,
-            made.content_type,
+            rendering.content_type,
             vendor,
-            made.reason,
-            made.constants,
-            made.id_headers,
-            bare_head=made.bare_head,
+            rendering.reason,
+            rendering.constants,
+            rendering.id_headers,
+            bare_head=rendering.bare_head,
             chunked=chunked,
         )
         if (
             status == 200
             and vendor.deletes is not None
-            and made.content_type == vendor.content_type
+            and rendering.content_type == vendor.content_type
             and answer.drain
         ):
             answer.multi_delete = _lister(rule, vendor, row, reading)
-        pair = prepared[form, chunked] = answer, made
+        pair = prepared[form, chunked] = answer, rendering
         return pair
 
     def act(request: Request, entry: Entry, digest: bytes) -> Respond:
         form = form_for(row, request, status) if form_for is not None else ""
         chunked = bool(without_length) and reading.operation(request) in without_length
-        answer, made = prepared.get((form, chunked)) or prepare(form, chunked)
+        answer, rendering = prepared.get((form, chunked)) or prepare(form, chunked)
         ids = make_ids(stretched(digest, entry.seq), int(entry.time))
         entry.request_id = ids.get("request_id")
-        named = resource
+        resource_named = resource
         if resource_of is not None:
             bucket, key = reading.read_address(request)
-            named = resource_of(bucket, key, request.raw_path)
-        body, more = made.render(request, reading, named, ids, entry.time)
+            resource_named = resource_of(bucket, key, request.raw_path)
+        body, more = rendering.render(request, reading, resource_named, ids, entry.time)
         action = answer.give(request, entry, digest, body, ids, more)
         if answer.multi_delete is not None:
             action.listing = answer.multi_delete(request, digest)
@@ -290,17 +296,17 @@ def documented(rule: CompiledRule, vendor: Vendor, row: DocumentedError) -> ActB
 
 
 def _lister(rule: CompiledRule, vendor: Vendor, row: DocumentedError, reading: Addressing) -> Lister:
-    """Make the function that starts a listing: None unless the request deletes several keys."""
+    """Make the function that starts a listing, if a request deletes several keys."""
     dialect = vendor.deletes
     assert dialect is not None
     message: str | None = rule.rule.value("message")
-    said = row.code, row.message if message is None else message
+    code_and_message = row.code, row.message if message is None else message
     limit = threshold(rule.rule.value("share"))
 
     def begin(request: Request, digest: bytes) -> Listing | None:
         if reading.operation(request) != "DeleteObjects":
             return None
-        listing = Listing(vendor.escape, dialect, said, lambda named: fails(digest, named, limit))
+        listing = Listing(vendor.escape, dialect, code_and_message, lambda named: fails(digest, named, limit))
         listing.delete = request.get_extra(DELETE)
         return listing
 
@@ -308,9 +314,9 @@ def _lister(rule: CompiledRule, vendor: Vendor, row: DocumentedError, reading: A
 
 
 def answer_keys(action: Respond) -> bool:
-    """Change the answer to one for each key of the request's body; return whether that was done.
+    """Answer each key of the request's body by itself, and return whether that was possible.
 
-    If the body has no keys, or after an error of ours, the answer stays the error for the request as a whole.
+    If the body has no keys, or after an error in faultinject, the answer stays the error for the request as a whole.
     """
     body = None
     if action.listing is not None:

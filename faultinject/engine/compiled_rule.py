@@ -45,7 +45,7 @@ class Rule(Protocol):
 
     @property
     def unless(self) -> Mapping[str, tuple[str, ...]]:
-        """In the same form, the conditions under which it does not match."""
+        """The conditions under which it does not match, in the same form."""
 
     @property
     def options(self) -> Mapping[str, str]:
@@ -74,12 +74,12 @@ class Rule(Protocol):
 
 
 class Settings(Protocol):
-    """The services of a plan, as far as the answers of its rules need them."""
+    """The settings of a plan's services that the answers of its rules need."""
 
     marked: bool
     """Whether answers carry `x-faultinject` and `Cache-Control`."""
     guarded: bool
-    """Whether they carry `BROWSER_GUARDS`."""
+    """Whether answers carry `BROWSER_GUARDS`."""
     endpoints: tuple[str, ...]
     """The user's own host suffixes."""
 
@@ -93,7 +93,7 @@ class CompiledRule:
         name: its name in the journal and in `x-faultinject`.
         duplicate: the number of earlier rules of the scenario with the same label.
         key: the key of the draws; it differs between processes that count separately.
-        seed: the key of the seed alone, by which `sample` chooses the same everywhere.
+        seed: the key of the seed alone, by which `sample` chooses the same requests in every process.
         reading: the reading of bucket, key and operation.
         services: the settings of its answers.
         shared: the counts that other processes share, or None.
@@ -109,14 +109,14 @@ class CompiledRule:
         scope: gives the name of the scope of a request's counts; None: the rule as a whole.
         fired: the number of decisions for its fault.
         undone: the number of these that were not carried out.
-        failed: the number of decisions that an error of ours prevented.
+        failed: the number of decisions that an error in faultinject prevented.
         times: the most injections in its scope; None: no limit.
         lock_free_after: the number of takes in its scope after which no decision needs the shared counts: 0 for a rule
             that always or never fires, and draws nothing but ids; None: every decision needs them.
         act: makes the action for a request for which the rule fires.
         matches: tests whether all conditions hold for a request, and no `unless` condition does.
         always_fires: whether the probability is 1.
-        drawn: gives the digest of the nth match of an identity, or None if chance decides against it.
+        drawn: gives the digest of the nth match of an identity, or None if the rule does not fire.
         window: tells, from the scenario's age in seconds, whether it is between `begin` and `end`; None: always.
     """
 
@@ -174,7 +174,7 @@ class CompiledRule:
 def asks_for_options(rule: Rule, reading: Addressing) -> bool:
     """Whether a rule names OPTIONS, or an operation that has no other method.
 
-    A pattern does not count.
+    A pattern that matches OPTIONS does not count.
     """
     if any(text.removeprefix("=").upper() == "OPTIONS" for text in rule.conditions.get("method", ())):
         return True
@@ -210,15 +210,15 @@ SCOPES: dict[str, Scope | None] = {
     "operation": lambda request, reading, _exact: reading.operation(request) or "none",
     "client": lambda request, _reading, _exact: request.client or "none",
 }
-"""The values of `per`, and the name of the scope of a request."""
+"""For each value of `per`, the function that names a request's scope; None: the whole rule."""
 
 
 def duplicate_indices(rules: Iterable[Rule]) -> list[int]:
     """For each rule the number of earlier ones with the same label."""
-    seen: dict[str, int] = {}
+    last_index: dict[str, int] = {}
     indices = []
     for rule in rules:
         label = rule.label
-        seen[label] = earlier = seen.get(label, -1) + 1
+        last_index[label] = earlier = last_index.get(label, -1) + 1
         indices.append(earlier)
     return indices

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Protocol
 
-# A key for each rule that matched: (rule, scope, identity, above). The match of each gets one `Number`.
+# A key for each rule that matched: (rule, scope, identity, above). Each match gets one `Number`.
 MatchKey = tuple[int, str, str, tuple[int, float] | None]
 # The number of the match in the rule's scope; its number among those of the same identity, below 0 if no decision
 # depends on it, so that nothing was counted and no lock is held; whether the rate is exceeded.
@@ -25,12 +25,12 @@ Too many faults were under way, the store of counts failed, or faultinject itsel
 
 @dataclass(slots=True, eq=False, repr=False)
 class Take:
-    """A rule's request to inject once more, never more than `times` in its scope.
+    """A rule's request to inject once more, at most `times` times in its scope.
 
     Attributes:
         rule: the rule's number.
         scope: the scope's name, empty for the rule as a whole.
-        times: the most takes in the scope that may not be returned.
+        times: the most takes in the scope; a take that was returned does not count.
         beside: whether the count is returned in the background, as an event loop must not wait.
     """
 
@@ -44,7 +44,7 @@ class SharedCounts(Protocol):
     """Counts of a scenario that several processes share."""
 
     def note_injected(self, rule: int, by: int = 1) -> None:
-        """Note that a request got the rule's fault; -1: that it did not get it after all."""
+        """Note that a request got the rule's fault; -1: that it got none after all."""
 
     def note_passed(self, why: int) -> None:
         """Note that a request passed though a rule may have had a fault for it."""
@@ -88,7 +88,7 @@ class Counts(Protocol):
         """Count a request against these rules."""
 
     def take(self, ask: Take, held: bool = False) -> bool:
-        """Whether the rule may inject once more."""
+        """Take one injection of the rule, and return whether one was left."""
 
     def release(self) -> None:
         """End the hold of `match`."""

@@ -24,7 +24,7 @@ def seed_key(seed: str) -> bytes:
 def drawer(key: bytes, label: str, limit: int) -> Draw:
     """Make the draw from (identity, n) to 32 bytes for the nth match of that identity, n from 0.
 
-    It returns None if chance decides against it: if bytes 0-7 do not stay below `limit`.
+    The draw returns None if the rule does not fire: if bytes 0-7 are not below `limit`.
     """
     state = blake2b(label.encode("utf-8", "surrogatepass") + b"\0", key=key, digest_size=32)
     copy = state.copy
@@ -41,7 +41,7 @@ def drawer(key: bytes, label: str, limit: int) -> Draw:
 
 
 def threshold(probability: float) -> int:
-    """The number that bytes 0-7 must stay below to fire: 0 never does, 1 always."""
+    """The limit below which bytes 0-7 fire: probability 0 never fires, 1 always."""
     return int(probability * ONE)
 
 
@@ -54,7 +54,7 @@ class LogNormal(NamedTuple):
     """A delay whose logarithm is normally distributed.
 
     Attributes:
-        median: half of the waits are shorter, seconds.
+        median: the median of the waits, in seconds.
         sigma: the standard deviation of the logarithm.
     """
 
@@ -84,7 +84,7 @@ def delays(delay: tuple[float, float] | LogNormal) -> Callable[[bytes], float]:
 
 
 def stretched(digest: bytes, number: int) -> bytes:
-    """64 more bytes of a match for each number: for the ids of an answer, and for `corrupt`."""
+    """64 more bytes from a match's digest for each number: for the ids, and for `corrupt`."""
     return blake2b(b"%b%d" % (digest[24:32], number)).digest()
 
 
@@ -93,7 +93,6 @@ def fails(digest: bytes, named: tuple[str, str | None], limit: int) -> bool:
 
     The other keys of the request do not matter.
 
-    Bytes 24-31 of the digest are stretched, as for the ids; the `person` keeps the numbers apart.
     Bytes 24-31 of the digest are stretched, as for the ids; the `person` keeps the numbers apart.
     """
     key, version = named

@@ -1,6 +1,6 @@
 """One request on its way, as the journal keeps it, and one fault under way.
 
-An `Entry` notes the fate of the request: never an Authorization header, a cookie, a signature or a token. An
+An `Entry` notes what happened to the request, but never an Authorization header, a cookie, a signature or a token. An
 `Injection` keeps the fault's slot and count as well.
 """
 
@@ -102,7 +102,7 @@ SENT_BYTES_CHECKSUM = "x-ms-content-crc64"
 _NOTED_LENGTHS = frozenset(map(len, (*CHECKSUMS, "content-length", "etag")))
 """Lengths of the names of noted headers: a quick test before a name is compared."""
 NOT_INJECTED = frozenset(("passed", "app_failed", "nothing_to_cut", "refused", "failed"))
-"""The values of `did` for a request without a fault; any other is the word of a fault."""
+"""The values of `did` for a request without a fault; any other means a fault."""
 _seq = count()
 
 
@@ -115,7 +115,7 @@ class Recorder(Protocol):
 
     @property
     def monotonic(self) -> Callable[[], float]:
-        """The seconds of the clock that durations are measured by."""
+        """The clock for durations, in seconds."""
 
     @property
     def failed(self) -> Callable[[Exception, str], None]:
@@ -173,8 +173,8 @@ class Entry:
         signed_at: the time of its signature, as the request states it, or None.
         region: a checksum of the region for which it was signed, or None.
         headers: those of `RECORDED_HEADERS` that the request has.
-        read_by: the reading of `place`; None if that has not been read.
-        did: the outcome's word.
+        read_by: the reading that has filled `place`; None before that.
+        did: the action to record, a value of `Did`.
         left: whether the client was seen to leave before it had an answer.
         applied: whether the app ran.
         answered: the start of the answer on the monotonic clock; None if it is not known.
@@ -327,7 +327,7 @@ class Entry:
         """Add a line about the request's outcome so far.
 
         Args:
-            did: the outcome's word.
+            did: the action to record, a value of `Did`.
             answered: the start of the answer; True: now; False: not known.
             applied: whether the app ran.
             body: the summary of the request's body; by default of the part that the app was seen to read.
@@ -393,8 +393,8 @@ class Entry:
                 elif name == "etag":
                     self.etag = text
                 elif name in CHECKSUMS and (self.status == 200 or name == SENT_BYTES_CHECKSUM):
-                    # The checksum of an upload in parts, such as `…-3`, is not one of the bytes; B2 writes `none`
-                    # for a large file.
+                    # The checksum of an upload in parts, such as `…-3`, is made from those of the parts; B2 writes
+                    # `none` for a large file.
                     self.checksum |= "-" not in text and text != "none"
         except Exception:  # the headers are malformed: it is for the server to report that
             return
@@ -412,7 +412,7 @@ class Entry:
         """Note that the fault was not carried out, and the reason.
 
         Args:
-            did: the outcome's word.
+            did: the action to record, a value of `Did`.
             applied: whether the app ran.
             status: the status of the app's own answer, which starts now; None if it is not known.
         """
@@ -443,7 +443,7 @@ class Injection:
 
     Attributes:
         applied: whether the app ran.
-        outcome_if_broken_off: the outcome's word if the block ends before the fault is settled.
+        outcome_if_broken_off: the action to record if the block ends before the fault is settled.
         settled: whether the journal has the final outcome.
     """
 
@@ -481,7 +481,7 @@ class Injection:
         """Write the last line of a fault that is carried out.
 
         Args:
-            did: the outcome's word.
+            did: the action to record, a value of `Did`.
             body: the summary of the request's body.
             answered: the start of the answer; True: now; False: not known.
         """
@@ -498,7 +498,7 @@ class Injection:
         As with requests that pass, the status of the app's own answer is noted only if every request is recorded.
 
         Args:
-            did: the outcome's word.
+            did: the action to record, a value of `Did`.
             status: the status of the app's own answer, which starts now.
             left: whether the client has left.
         """

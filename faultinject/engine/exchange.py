@@ -18,8 +18,8 @@ from faultinject.engine.own_answer import (
     ForwardedAnswer,
     NotedAnswer,
     UndoneAnswer,
+    can_filter,
     look,
-    takes,
 )
 from faultinject.engine.plan import Plan
 from faultinject.engine.request import BodySummary, Request, SeenBody
@@ -335,7 +335,7 @@ def _give(
             return
         end.entry.status, end.entry.response_bytes = answer.status, len(action.body)
         did = "answered"
-    elif action.filter is not None and takes(
+    elif action.filter is not None and can_filter(
         request, action, action.filter, AppAnswer(answer.status, headers)
     ):
         action.entry.write(action.filter.did, applied=injection.applied, body=body, last=False)
@@ -424,7 +424,7 @@ def _delay_after_head(plan: Plan, request: Request, action: Respond) -> Generato
 def delay_before(action: Respond, end: Disconnect | None) -> float:
     """The seconds to wait before an answer or the end of the connection.
 
-    They are 0 in two cases: an error after the head waits after the head, and a hang waits in `_end`.
+    The result is 0 in two cases: an error after the head waits after the head, and a hang waits in `_end`.
     """
     if action.answer.error_after_head or (end is not None and end.held is not None):
         return 0.0

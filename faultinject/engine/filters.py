@@ -60,13 +60,13 @@ class Filter:
     """A change to one answer.
 
     Attributes:
-        did: the outcome's word.
-        undone: the outcome's word if nothing was changed.
+        did: the action to record, a value of `Did`.
+        undone: the action to record if nothing was changed.
         hidden: the request's headers that the app does not get, in lower case.
         of_body: whether the body is changed.
         cuts: whether the connection ends in the middle of the answer.
-        how: the outcome's word for that end, `reset` or `closed`; None: the connection is closed with a FIN, and the
-            word is `did`.
+        how: the action to record for that end, `reset` or `closed`; None: the connection is closed with a FIN, and
+            `did` is recorded.
         hangs: whether the wait before that end is longer than a client's time-out.
         whole: whether the client gets all bytes unchanged, only later.
         slow: whether the filter waits.
@@ -117,7 +117,7 @@ class Interrupted(Filter):
     Args:
         after: the number of bytes that are sent before.
         quiet: seconds in which nothing is sent.
-        did: the outcome's word: `reset` or `closed` for the end of the connection, `stalled` if the rest follows.
+        did: the action to record: `reset` or `closed` for the end of the connection, `stalled` if the rest follows.
         hangs: whether the pause is longer than a client's time-out.
     """
 
@@ -130,25 +130,25 @@ class Interrupted(Filter):
         self.hangs = hangs
         self.slow = quiet > 0
         self._quiet = quiet
-        self._left = after
+        self._bytes_left = after
 
     def fits(self, length: int | None) -> bool:
         """Whether the body is longer than the part before the stop."""
-        return length is None or length > self._left
+        return length is None or length > self._bytes_left
 
     def begins_with(self, piece: bytes) -> bool:
         """Whether the stop is in the piece."""
-        return len(piece) > self._left
+        return len(piece) > self._bytes_left
 
     def feed(self, piece: bytes, *, more: bool) -> Iterator[Event]:
         """Give the part before the stop, the pause, and the rest or the end."""
-        if self.touched or len(piece) <= self._left:
-            self._left -= len(piece)
+        if self.touched or len(piece) <= self._bytes_left:
+            self._bytes_left -= len(piece)
             if piece or not more:
                 yield Data(piece, more)
             return
         self.touched = True
-        before, rest = piece[: self._left], piece[self._left :]
+        before, rest = piece[: self._bytes_left], piece[self._bytes_left :]
         if before or not (self.slow or self.whole):
             # An empty piece counts too: some servers send the head only with the first piece.
             yield Data(before)
@@ -195,11 +195,11 @@ class Truncated(Interrupted):
         return super().feed(piece, more=more)
 
     def _measure(self, length: int) -> None:
-        """Take the share of the first length that is known."""
+        """Compute the share of the first known length."""
         if self._of_length:
             self._of_length = False
             # In integers, so that 0.29 of 100 bytes are 29; and never all bytes.
-            self._left = max(0, min(length * round(self._share * _PARTS) // _PARTS, length - 1))
+            self._bytes_left = max(0, min(length * round(self._share * _PARTS) // _PARTS, length - 1))
 
 
 class Dripped(Filter):
@@ -277,7 +277,7 @@ class Corrupted(Filter):
         return masks
 
 
-class Moved(Filter):
+class ObjectChange(Filter):
     """A change in the embedded store before it answers.
 
     The store sets `touched`, or `undone` if it has nothing to do.

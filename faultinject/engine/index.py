@@ -1,6 +1,6 @@
 """The index: it finds the few rules that may match a request, however many rules there are.
 
-Every rule is filed under a literal that a matching request must have. A literal belongs to one of these fields, in the
+A rule is filed under a literal that a matching request must have. A literal belongs to one of these fields, in the
 order of their cost: the first whole segments of the path, the bucket, the host, the key, a header or parameter, the
 operation. A rule without a literal is a candidate for every request with one of its methods: those of its `method` and
 of its operations. A request is looked up only in the fields under which some rule is filed. The result is a superset: a
@@ -80,7 +80,7 @@ class Interface:
         return request.path, request.below
 
 
-def together(candidates: Sequence[int], more: Candidates) -> Sequence[int]:
+def union(candidates: Sequence[int], more: Candidates) -> Sequence[int]:
     """The union of both, in the order written."""
     return candidates if more is None else sorted({*candidates, *more})
 
@@ -94,7 +94,7 @@ def _put(postings: dict[Any, list[int]], literal: str | None, number: int) -> No
 class Prefixes:
     """Finds rules by the first segments of the path, also of the path below the mount point.
 
-    The segments are a tree of dicts; the key None of a node has the rules that end there.
+    The segments are a tree of dicts; the key None of a node has the rules whose prefix ends there.
     """
 
     def __init__(self) -> None:
@@ -132,13 +132,13 @@ class Prefixes:
                 if node is None:
                     break
                 if None in node:
-                    candidates = together(node[None], candidates)
+                    candidates = union(node[None], candidates)
             return candidates
 
         def mounted(raw_request: RawRequest) -> Candidates:
             path, below = interface.paths(raw_request)
             candidates, more = by_prefix(raw_request, path), by_prefix(raw_request, below)
-            return candidates if more is None else together(more, candidates)
+            return candidates if more is None else union(more, candidates)
 
         return by_prefix
 
@@ -200,7 +200,7 @@ class Values:
             for read, argument, postings in reads:
                 for value in read(request, argument):
                     if value in postings:
-                        candidates = together(postings[value], candidates)
+                        candidates = union(postings[value], candidates)
             return candidates
 
         return by_value
@@ -246,7 +246,7 @@ SCOPE = Interface("path", "root_path", split_mount, _host_in_scope, ASGIRequest)
 def survives_decoding(text: str) -> bool:
     """Whether a part of a path is the same for rules as in the path that a server has decoded.
 
-    The two differ: rules see `%2F` undecoded, and U+FFFD in place of bytes that are no UTF-8.
+    The two may differ, as rules see `%2F` undecoded, and U+FFFD in place of bytes that are no UTF-8.
     """
     if not text.isascii() and any(sign == "\ufffd" or "\ud800" <= sign <= "\udfff" for sign in text):
         return False
@@ -270,11 +270,11 @@ def index(
         record_all: whether finders return an empty sequence instead of None, so that every request is recorded.
         off: the numbers of the rules that are switched off.
     """
-    known: Methods = {}
-    kept: Sequence[int] = range(len(rules))
+    methods_of_texts: Methods = {}
+    enabled: Sequence[int] = range(len(rules))
     if off:
-        kept = [number for number in kept if number not in off]
-    methods_of_rules = [_methods(rules[number], reading, known) for number in kept]
+        enabled = [number for number in enabled if number not in off]
+    methods_of_rules = [_methods(rules[number], reading, methods_of_texts) for number in enabled]
     methods = {method for of_rule in {*methods_of_rules} if of_rule for method in of_rule}
     if len(methods) > _MOST_METHODS:
         methods = set()
@@ -283,7 +283,7 @@ def index(
     everywhere = [*numbers.values(), other]
     any_method = False
     long = {method for method in methods if len(method) > _ALL_CASES}
-    for number, of_rule in zip(kept, methods_of_rules, strict=True):
+    for number, of_rule in zip(enabled, methods_of_rules, strict=True):
         if of_rule is None or not methods:
             any_method = True
             for filed in everywhere:
@@ -311,20 +311,20 @@ def index(
 
 
 def _methods(
-    rule: Rule, reading: Callable[[Vendor | None], Addressing], known: Methods
+    rule: Rule, reading: Callable[[Vendor | None], Addressing], methods_of_texts: Methods
 ) -> frozenset[str] | None:
     """The methods that a rule is for; None: any.
 
-    `known` remembers the methods of a condition's texts, as many rules have the same.
+    `methods_of_texts` caches the methods of a condition's texts, as many rules have the same texts.
     """
     conditions = rule.conditions
     methods = None
     if "method" in conditions:
         texts = conditions["method"]
-        if texts in known:
-            methods = known[texts]
+        if texts in methods_of_texts:
+            methods = methods_of_texts[texts]
         elif not any("*" in text for text in texts):
-            methods = known[texts] = frozenset(text.upper().removeprefix("=") for text in texts)
+            methods = methods_of_texts[texts] = frozenset(text.upper().removeprefix("=") for text in texts)
     if "operation" in conditions:
         operations = reading(rule.vendor).operations
         possible = operations.methods(operations.recognised_for(conditions["operation"]))
@@ -430,7 +430,7 @@ class Node:
 
             def by_both(raw_request: RawRequest) -> Candidates:
                 candidates, more = first(raw_request), second(raw_request)
-                return candidates if more is None else together(more, candidates)
+                return candidates if more is None else union(more, candidates)
 
             return by_both
 
@@ -439,7 +439,7 @@ class Node:
             for find in finders:
                 more = find(raw_request)
                 if more is not None:
-                    candidates = together(more, candidates)
+                    candidates = union(more, candidates)
             return candidates
 
         return by_all

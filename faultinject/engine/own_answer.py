@@ -36,7 +36,7 @@ class NotedAnswer(RunApp):
 
     Args:
         entry: the request's entry in the journal.
-        did: the outcome's word.
+        did: the action to record, a value of `Did`.
     """
 
     def __init__(self, entry: Entry, did: str) -> None:
@@ -45,7 +45,7 @@ class NotedAnswer(RunApp):
         self._did = did
 
     def head(self, app_answer: AppAnswer) -> Steps:
-        """Note it."""
+        """Note the answer."""
         self.begun = True
         self._entry.note_answer(app_answer.status or "", app_answer.headers)
         yield from look(self._entry)
@@ -64,7 +64,7 @@ class UndoneAnswer(RunApp):
 
     Args:
         injection: the fault under way.
-        did: the outcome's word.
+        did: the action to record, a value of `Did`.
     """
 
     def __init__(self, injection: Injection, did: str) -> None:
@@ -73,7 +73,7 @@ class UndoneAnswer(RunApp):
         self._did = did
 
     def head(self, app_answer: AppAnswer) -> Steps:
-        """Undo the fault: give its count back."""
+        """Undo the fault: return its count."""
         if not self.begun:
             self.begun = True
             self._injection.undo(self._did, status=app_answer.status)
@@ -100,7 +100,7 @@ class ForwardedAnswer(RunApp):
         self._edits = False
 
     def head(self, app_answer: AppAnswer) -> Steps:
-        """Wait before it, and edit its head."""
+        """Wait if the delay comes after the app has run, and edit the head."""
         if not self.begun:
             self.begun = True
             if self._action.after:
@@ -184,27 +184,27 @@ class FilteredAnswer(RunApp):
     def head(self, app_answer: AppAnswer, first: bytes = b"") -> Steps:
         """Begin the answer.
 
-        It gets our mark only if the filter will change it: the Content-Length shows that, or without one the first
-        piece.
+        The answer gets our mark only if the filter will change it: the Content-Length shows that, or without one the
+        first piece.
 
         Args:
             app_answer: its head.
             first: its first piece that is not empty; empty if there is none.
         """
         services, headers = self._plan.services, app_answer.headers
-        known = length_of(headers) is not None
-        if not takes(self._request, self._action, self.filter, app_answer) or not (first or known):
+        has_length = length_of(headers) is not None
+        if not can_filter(self._request, self._action, self.filter, app_answer) or not (first or has_length):
             self._pass()
             return
         if services.guarded and not self.filter.whole:
             headers = guarded(headers)
-        if services.marked and (known or self.filter.begins_with(first)):
+        if services.marked and (has_length or self.filter.begins_with(first)):
             headers = marked(headers, self._action.entry.rule or "")
         yield from self.hold(headers)
         self.headers = headers
 
     def hold(self, headers: Headers) -> Steps:
-        """Get hold of the connection if the filter needs it.
+        """Get access to the connection if the filter needs it.
 
         Args:
             headers: the headers that are sent after this.
@@ -316,7 +316,7 @@ class FilteredAnswer(RunApp):
             raise ClientLeft
 
 
-def takes(request: Request, action: Forward | Respond, change: Filter, app_answer: AppAnswer) -> bool:
+def can_filter(request: Request, action: Forward | Respond, change: Filter, app_answer: AppAnswer) -> bool:
     """Note the answer's head, and return whether the filter can change its body."""
     entry = action.entry
     size = entry.response_bytes  # noted at the end, when it is known how many bytes were sent

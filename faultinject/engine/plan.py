@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 
 CHECK_EVERY = 0.5
-"""During a wait, the seconds between two checks of whether it is over."""
+"""Seconds between two checks whether a wait is over."""
 
 
 class Waits(Protocol):
     """A clock of a test, in place of the system's."""
 
     def monotonic(self) -> float:
-        """Return the seconds by which waits and durations are measured."""
+        """Return the time in seconds, for waits and durations."""
 
     def wait(self, seconds: float, sleep: Callable[[float], object]) -> object:
         """Called by a thread instead of `sleep(seconds)`.
@@ -112,7 +112,7 @@ class Services:
     def expire(self, moment: float | None) -> None:
         """Inject nothing from that moment on, in unix seconds; None: no end.
 
-        A call with the present moment does not compute the deadline again.
+        A call with the moment that is already set does not compute the deadline again.
         """
         if moment != self.expires:
             self.deadline = float("inf") if moment is None else self.monotonic() + moment - self.clock()
@@ -148,7 +148,7 @@ class Watch(Protocol):
 
     @property
     def text(self) -> str:
-        """The bound of failures, in the words of a rule file."""
+        """The bound of failures, as a rule file states it."""
 
     def note(self, *, failed: bool, again: bool) -> None:
         """Note an answer; `again`: it replaces one that was noted before."""
@@ -162,7 +162,7 @@ class RequestedRules(Protocol):
 
 
 class Plan:
-    """A scenario ready to decide; immutable except for what it prepares on first use.
+    """A scenario ready to decide; only its end, and data prepared on first use, can change.
 
     Args:
         rules: the rules in the order written.
@@ -170,10 +170,10 @@ class Plan:
         seed: the seed's text.
         counts: where matches and takes are counted.
         services: clocks, journal and settings.
-        generation: how many scenarios the injector had before.
+        generation: the number of scenarios that the injector had before.
         watch: counts the app's own answers and failures, or None.
         requested_rules: makes plans of the rules that requests ask for themselves; None if no request may.
-        salt: added to the seed, so that independent processes do not draw the same.
+        salt: added to the seed, so that independent processes draw different values.
         places: for each rule the number under which it is counted; by default 0, 1, 2, …
         duplicates: for each rule the number of earlier ones with the same label; by default in the order written.
         off: the numbers of the rules that are switched off.
@@ -215,7 +215,7 @@ class Plan:
         self.places = range(len(self.rules)) if places is None else places
         """For each rule the number under which it is counted."""
         self.endings = 0
-        """The number of times the scenario was ended; a wait that began before the last one ends."""
+        """The number of times that the scenario was ended; each end also ends all waits."""
         self.ended = False
         """Set when the scenario is replaced or switched off."""
         self.key = seed_key(seed + salt.hex())
@@ -233,12 +233,12 @@ class Plan:
         )
         self._ready: list[CompiledRule | None] = [None] * len(self.rules)
         self._duplicates = duplicates
-        # Shared counts also keep the number of injections, and have a lock that a request takes once.
+        # Shared counts also keep the number of injections, and have a lock that a request acquires once.
         self._shared = counts.shared
         self._holds = counts.holds
         self.counts_on_server = getattr(counts, "waits", False)
         """Whether the counts are on a server."""
-        self._lock = allocate_lock()  # nobody waits under it: `faultinject.locks`
+        self._lock = allocate_lock()  # its holder never waits: see `faultinject.locks`
 
     def decide(self, request: Request, candidates: Sequence[int]) -> Action | None:
         """Decide one request: match the candidate rules, and find the one that fires.
@@ -270,7 +270,7 @@ class Plan:
                 lock_free_after = None
         numbers = counts.match(keys, now - self.started, hold, lock_free_after)
         held = hold and numbers[0][1] >= 0
-        taken: Take | None = None
+        take: Take | None = None
         try:
             counted = zip(matched, keys, numbers)  # noqa: B905 - one key and one number for each rule
             for rule, (_, scope, identity, _), (n_in_scope, n, exceeds) in counted:
@@ -281,14 +281,14 @@ class Plan:
                 if digest is None:
                     continue
                 if rule.times is not None:
-                    taken = Take(rule.number, scope, rule.times)
-                    if not counts.take(taken, held):
-                        taken = None
+                    take = Take(rule.number, scope, rule.times)
+                    if not counts.take(take, held):
+                        take = None
                         continue
                 if held:
                     held = False
                     counts.release()
-                return self._inject(rule, request, identity, n, now, arrived, taken, digest, matched)
+                return self._inject(rule, request, identity, n, now, arrived, take, digest, matched)
         finally:
             if held:
                 counts.release()
@@ -322,14 +322,14 @@ class Plan:
         n: int,
         now: float,
         arrived: float,
-        taken: Take | None,
+        take: Take | None,
         digest: bytes,
         matched: Sequence[CompiledRule],
     ) -> Action:
         """Make the action of a rule that fires, if a slot is free; otherwise return its count."""
         services = self.services
         entry = self._entry(rule, request, n, now, arrived, matched)
-        entry.take = taken
+        entry.take = take
         digest = digest or rule.drawn(identity, n) or b""
         action: Action
         if services.begin():
@@ -349,8 +349,8 @@ class Plan:
         else:
             entry.fault = rule.rule.fault
             action = Pass(entry, "refused")
-        if taken is not None:
-            self.counts.give_back(taken)
+        if take is not None:
+            self.counts.give_back(take)
         return action
 
     def matches(self, request: Request, candidates: Sequence[int]) -> bool:
@@ -376,9 +376,9 @@ class Plan:
 
     def restarted(self) -> Plan:
         """A copy with the same counts, in force again; waits from before the end stay ended."""
-        made = copy(self)
-        made.ended = False
-        return made
+        plan = copy(self)
+        plan.ended = False
+        return plan
 
     def over(self, endings: int) -> bool:
         """Whether a wait is over: its scenario was replaced, switched off or expired.

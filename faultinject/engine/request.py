@@ -1,4 +1,4 @@
-"""One request, as the rules see it: a lazy view that copies nothing.
+"""One request, as the rules see it: a lazy view.
 
 There is a view of a WSGI environ, and one of an ASGI scope, with the same attributes and methods. A view is made only
 for a request that some rule may match, and most of its fields are computed on first use. The audit compares attempts
@@ -142,7 +142,7 @@ class Request:
 
     @property
     def raw_path(self) -> str:
-        """The path as it was sent, without query; encoded anew if the server does not show it."""
+        """The path as it was sent, without query; encoded again if the server does not show it."""
         raw = self._raw_path
         if raw is None:
             path = self.path
@@ -150,10 +150,10 @@ class Request:
         return raw
 
     def set_extra(self, name: str, value: object) -> None:
-        """Put a value of ours into the environ or scope."""
+        """Add a value to the environ or scope."""
 
     def get_extra(self, name: str) -> Any:
-        """Get a value of ours from the environ or scope, or None."""
+        """Get a value that was added to the environ or scope, or None."""
 
     if TYPE_CHECKING:  # each view has its own
 
@@ -197,7 +197,7 @@ class Request:
     def aws_chunked(self) -> bool:
         """Whether the body is in AWS's own chunks.
 
-        minio-go shows it only by a text in the header of the digest.
+        minio-go announces them only by the value of x-amz-content-sha256.
         """
         digest, encoding = self.first("x-amz-content-sha256"), self.first("content-encoding")
         return (digest or "").startswith(_STREAMING) or _AWS_CHUNKED in (encoding or "").lower()
@@ -272,7 +272,7 @@ class WSGIRequest(Request):
         return bool(self.content_length) or "HTTP_TRANSFER_ENCODING" in self._environ
 
     def first(self, name: str) -> str | None:
-        """The first value of a header that every decision asks for."""
+        """The first value of one of the headers that decisions read."""
         return self._environ.get(_DECIDING_KEYS[name])
 
     def header(self, name: str) -> tuple[str, ...]:
@@ -312,7 +312,7 @@ class ASGIRequest(Request):
     def __init__(self, scope: Mapping[str, Any]) -> None:
         self._scope = scope
         self._headers: dict[str, tuple[str, ...]] | None = None
-        # One pass for the few headers that every decision asks for; a dict of all takes ten times as long.
+        # One pass for the few headers that decisions and the journal read; a dict of all takes ten times as long.
         known: dict[str, str] = {}
         self._known = known
         names = _KNOWN
@@ -350,7 +350,7 @@ class ASGIRequest(Request):
 
     @property
     def has_body(self) -> bool:
-        """Whether a request body is announced; HTTP/2 announces none."""
+        """Whether a request may have a body; one of HTTP/2 without a length always may."""
         known = self._known
         length = self.content_length
         if length is None:
@@ -358,7 +358,7 @@ class ASGIRequest(Request):
         return length > 0
 
     def first(self, name: str) -> str | None:
-        """The first value of a header that every decision asks for."""
+        """The first value of one of the headers that decisions read."""
         return self._known.get(name)
 
     def header(self, name: str) -> tuple[str, ...]:
@@ -529,10 +529,10 @@ def environ_key(name: str) -> str:
     return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
 
 
-def _first_of(given: Mapping[str, str], names: Iterable[str]) -> str | None:
+def _first_of(headers: Mapping[str, str], names: Iterable[str]) -> str | None:
     for name in names:
-        if name in given:
-            return given[name]
+        if name in headers:
+            return headers[name]
     return None
 
 

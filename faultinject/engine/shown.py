@@ -64,8 +64,8 @@ def shown_target(target: str) -> str:
     encoded = path.lower().find("%3f")
     if encoded >= 0:
         decoded = f"{path[:encoded]}?{path[encoded + 3 :]}"
-        without = shown_path(decoded)
-        path = path if without == decoded else without
+        redacted = shown_path(decoded)
+        path = path if redacted == decoded else redacted
     return f"{path}{mark}{shown_query(query)}"
 
 
@@ -87,7 +87,7 @@ def without_userinfo(target: str) -> str:
 
 
 def quoted(text: str) -> str:
-    r"""Text from a request for logs, tables and pages, with escapes for what does not print.
+    r"""Text from a request for logs, tables and pages, with escapes for unprintable characters.
 
     These are control, format and bidirectional characters.
 

@@ -1,7 +1,7 @@
 """The steps of an exchange, their results, and the exceptions for a step that fails.
 
-An adapter carries out each step; a type checker finds a step that it has forgotten. No code changes a step: they are
-not frozen only because that saves a microsecond for each.
+An adapter carries out each step; a type checker reports a step that the adapter has forgotten. No code changes a step:
+the classes are not frozen only because that saves a microsecond for each step.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from faultinject.vendors.multi_delete import Listing
 
 
 class ClientLeft(Exception):
-    """The client left before it had sent its whole request."""
+    """The client left before the exchange was over."""
 
 
 class AppEnded(Exception):
@@ -86,8 +86,8 @@ class Look:
 class RunApp:
     """Run the app on the rest of the request; a subclass says what happens to its answer.
 
-    Raises `AppEnded` when the app ends. Only for `Dropped` can the step end earlier, with a result: when the answer has
-    been dropped.
+    Raises `AppEnded` when the app ends. A step of `Dropped` may end earlier, with a result: when the answer has been
+    dropped.
 
     Args:
         listing: gets each piece of the request's body that the app reads, or None.
@@ -198,7 +198,7 @@ class Part:
     Raises `ClientLeft`.
 
     Attributes:
-        data: of the body; may be empty.
+        data: the bytes; may be empty.
         more: whether more follows.
     """
 
@@ -208,7 +208,7 @@ class Part:
 
 @dataclass(slots=True, eq=False, repr=False)
 class Hold:
-    """Get hold of the client's connection, before an answer; the result is its `Reach`.
+    """Get access to the client's connection, before an answer; the result is its `Reach`.
 
     Attributes:
         hangs: whether a long wait follows, which should not block a worker of the server.
@@ -242,7 +242,7 @@ class Send:
 
     Attributes:
         status: its status.
-        status_line: the same with the reason phrase, for servers that send ours.
+        status_line: the status with the reason phrase, for servers that send ours.
         headers: its headers.
         body: the whole body; None: `Part` steps follow.
         unread: whether part of the request's body is unread.

@@ -45,8 +45,8 @@ class ImportWatch:
 
     def __init__(self, call: Callable[[], None]) -> None:
         self._call = call
-        # A second thread that imports one of them waits for the call, or it would get the module without faults. A
-        # greenlet of the same thread does not wait, as the lock belongs to the thread.
+        # A second thread that imports one of `MODULES` waits for the call, or it would get the module without
+        # faults. A greenlet of the same thread does not wait, as the lock belongs to the thread.
         self._lock = RLock()
         self._called = False
 

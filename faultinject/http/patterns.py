@@ -2,8 +2,8 @@
 
 No regular expression is made from them.
 
-In a path `*` and `?` stay within a segment, `**` as a whole segment stands for any number of segments, and a
-pattern that ends in `/` matches that folder and all below it. Elsewhere `*` matches anything and `?` is an
+In a path `*` and `?` stay within a segment, and a segment `**` stands for any number of segments. A pattern that ends
+in `/` matches that folder and all below it. Elsewhere `*` matches anything and `?` is an
 ordinary character. A pattern that begins with `=` is taken literally.
 """
 

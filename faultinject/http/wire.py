@@ -60,7 +60,7 @@ def head(status_line: str, headers: Iterable[tuple[str, str]]) -> bytes:
 
 
 def can_be_written(status_line: str, headers: Iterable[tuple[str, str]]) -> bool:
-    """Whether an app's head has no end of a line inside, no NUL, and only letters of Latin-1."""
+    """Whether an app's head has no line break inside, no NUL, and only characters of Latin-1."""
     text = status_line + "".join(name + value for name, value in headers)
     return not any(sign in text for sign in "\r\n\0") and (text.isascii() or max(text) <= "\xff")
 
@@ -89,7 +89,7 @@ def length_of(headers: Iterable[tuple[str, str]]) -> int | None:
 
 
 def has_no_body(method: str, status: int, headers: Iterable[tuple[str, str]]) -> bool:
-    """Whether the answer to that method has no body, whatever its headers promise."""
+    """Whether the method, the status or a Content-Length of 0 excludes a body."""
     return method.upper() == "HEAD" or status < 200 or status in (204, 205, 304) or length_of(headers) == 0
 
 

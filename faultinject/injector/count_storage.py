@@ -57,7 +57,7 @@ class CountStorage:
         self.salt = b""
         self.reason_for_store = self.missing = ""
         self._salt_pid = 0
-        # Begins with a store that was unavailable at the start; None when it has answered.
+        # Called again until a store that was unavailable at the start answers; then None.
         self._begin_late: Callable[[], tuple[State, Counts]] | None = None
         self._pause = PAUSE
         # The version in force in this process, None before the first one; and the version read last.
@@ -77,8 +77,8 @@ class CountStorage:
         return self._alone or self.store is not None or self._salt_pid == os.getpid()
 
     @property
-    def undecided(self) -> bool:
-        """Whether no store was named, and there has been one process so far."""
+    def may_become_shared(self) -> bool:
+        """Whether a directory may still take the counts: no store is named or in use."""
         return not self._alone and not self._named and self.store is None
 
     @property
@@ -136,7 +136,7 @@ class CountStorage:
             shares: whether they have rules in common, or may get some by the control API.
             owner: a process that they have in common; the directory exists as long as this process.
         """
-        if self.undecided and shares:
+        if self.may_become_shared and shares:
             try:
                 self._share(f"{scenario.to_json()}\n{seed}", owner)
             except (FaultInjectError, OSError) as error:
@@ -169,7 +169,7 @@ class CountStorage:
             return begin()
         except (FaultInjectError, OSError) as error:
             if isinstance(error, StoreUnavailableError) and store.waits_for_store(error):
-                # Until it answers nothing is injected, as a process that counted for itself would exceed `times`.
+                # Until the store answers, nothing is injected: a process that counted for itself would exceed `times`.
                 self._begin_late, self._next_try, self.missing = begin, monotonic() + self._pause, str(error)
                 from faultinject.counts.shared_counts import UnavailableCounts
 

@@ -31,8 +31,8 @@ class FailureWatch:
         text: the bound, as in `abort` of a scenario.
         monotonic: the clock, in seconds.
         on_excess: called at most once until `reset`, with the reason, and whether it runs outside of a request.
-        shared_answers: gives, for the bound and the seconds of a part of its window, the answers of all processes, and
-            the number of times that faults were switched on again; None if this process counts for itself.
+        shared_answers: gives the answers of all processes and the number of times that faults were switched on again,
+            for the bound and the seconds of one part of its window; None if this process counts for itself.
 
     Attributes:
         text: the bound.
@@ -53,7 +53,7 @@ class FailureWatch:
         self._monotonic = monotonic
         self._on_excess = on_excess
         self._shared_answers = shared_answers
-        self._lock = Lock()  # nobody waits under it: `faultinject.locks`
+        self._lock = Lock()  # its holder never waits: see `faultinject.locks`
         self.reset()
 
     def reset(self) -> None:

@@ -1,4 +1,4 @@
-"""The injector, the one mutable object: its state, the changes of it, and their sync."""
+"""The injector, the one mutable object: it holds, changes and syncs the state."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ class Injector:
         """The injector that it overrides while it is in force; None: all injectors."""
         self.clock = services.clock
         self.control: ControlSettings | None = settings.control
-        """The settings of the control API, or None; the wrapper of an app opens the API there."""
+        """The settings of the control API, which the wrapper of an app serves; or None."""
         self._services = services
         self.of_run = False
         """Whether these are the rules given to `faultinject run`, which override others."""
@@ -302,7 +302,7 @@ class Injector:
         try:
             return self._edit(lambda now: now.with_changes(on=False, until=None, why_off=why), expected)
         except StoreUnavailableError:
-            # This process injects nothing, even if the others do not hear of it.
+            # This process injects nothing, even if the others do not learn of it.
             with self._change:
                 self._adopt(self._state.with_changes(on=False, until=None, why_off=why), self.own_plan.counts)
             raise
@@ -409,12 +409,12 @@ class Injector:
             else [self.own_plan, *self._requested_rules.plans]
         )
 
-    def _end(self, own: Plan) -> None:
+    def _end(self, ended_plan: Plan) -> None:
         """End the waits of a scenario's plan, and of the plans of requests' headers.
 
         Later requests may use those headers again.
         """
-        own.end()
+        ended_plan.end()
         for plan in self.plans[1:]:
             plan.end()
 
@@ -473,13 +473,13 @@ class Injector:
         answers = None if store is None else store.answers(bound, width)
         return None if answers is None else (answers, self._state.armed)
 
-    def apply_override(self, first: Injector | None) -> None:
-        """Put the plan of an override in force here; None: its own plan.
+    def apply_override(self, override: Injector | None) -> None:
+        """Put the plan of an override in force here; None: this injector's own plan.
 
         An injector that may not inject stays off.
         """
-        first = first or self
-        self.plan = first.own_plan if self.may_inject and first._is_on else OFF  # noqa: SLF001 - an injector, too
+        source = override or self
+        self.plan = source.own_plan if self.may_inject and source._is_on else OFF  # noqa: SLF001 - an injector, too
 
     def use(
         self,
@@ -661,7 +661,7 @@ class Injector:
         return self._switch_off(why, expected)
 
     def _log_doubts(self, state: State, new: Sequence[Rule]) -> State:
-        """Return the state, once the doubts about its new rules are logged."""
+        """Log the doubts about new rules, and return the state."""
         names = dict(zip(state.scenario.rules, state.scenario.display_names, strict=True))
         log.log_new_rules(new, [names[rule] for rule in new])
         return state
@@ -723,7 +723,7 @@ class Injector:
         return bool(self._count_storage.shown)
 
     def count_together(self) -> bool:
-        """Count in a directory, as several processes serve; return False if the place stays.
+        """Count in a shared directory, as several processes serve; return False if nothing changes.
 
         With a store `memory:` each process counts separately.
         """
@@ -738,8 +738,8 @@ class Injector:
         """Begin to count in another place: in a directory with other processes, or separately.
 
         Args:
-            owner: the process during whose life the directory exists; None: the one that all the server's processes
-                have in common.
+            owner: the directory exists as long as this process; None: as long as the process that all the server's
+                processes have in common.
             alone: whether this is a forked process that shares nothing.
         """
         had_salt = bool(self._count_storage.salt)
@@ -839,7 +839,9 @@ class Injector:
 
     def before_fork(self) -> None:
         """Prepare a directory to share with a child, if nothing has been counted yet."""
-        shares = self._shares_with_child and self._count_storage.undecided and not self.journal.requests
+        shares = (
+            self._shares_with_child and self._count_storage.may_become_shared and not self.journal.requests
+        )
         if shares and self._change.acquire(blocking=False):
             try:
                 self._move_counts(os.getpid())
@@ -909,7 +911,7 @@ class Injector:
     def requests(self) -> tuple[int, int]:
         """The numbers of requests that matched a rule, and that got a fault.
 
-        They are those of all processes of the store, since counts began at zero. A request that met the conditions of
+        They cover all processes of the store, since counts began at zero. A request that met the conditions of
         several rules counts once.
         """
         counts = self.own_plan.counts
@@ -931,7 +933,7 @@ class Injector:
 
     @property
     def _passed_here(self) -> tuple[int, ...]:
-        """The numbers of `passed` for this process alone, since it began."""
+        """The numbers of `passed` in this process alone, since the process began."""
         return self._services.refused, self.undecided, self.failures
 
     def _note_passed(self, why: int) -> None:
@@ -978,8 +980,8 @@ class Injector:
     def events(self, after: str = "", limit: int = 500) -> tuple[list[Outcome], str, int]:
         """The outcomes of this process, or of all that share them by `share_outcomes`.
 
-        If the end of a request is not known at once, there are two outcomes, the second with `final` true: for one
-        `pid` and `seq` the later outcome is right.
+        If the end of a request is not known at once, there are two outcomes with the same `pid` and `seq`: the second,
+        with `final` true, replaces the first.
 
         Args:
             after: the cursor of an earlier call, in any process; empty: from the oldest outcome.
@@ -1026,9 +1028,9 @@ class OwnInjector(Injector):
     `inject`, tests and explorations override its rules; `faultinject run` does not.
     """
 
-    def apply_override(self, first: Injector | None) -> None:
+    def apply_override(self, override: Injector | None) -> None:
         """Put the plan of an override in force here, unless it has the rules of `run`."""
-        super().apply_override(None if first is not None and first.of_run else first)
+        super().apply_override(None if override is not None and override.of_run else override)
 
 
 def _server_start() -> float:
@@ -1046,14 +1048,14 @@ def _moment(until: float, now: float) -> float:
     """Check that a moment, in unix seconds, is in the future."""
     if isinstance(until, bool) or not isinstance(until, int | float) or not now < until < _LAST:
         raise ConfigurationError(
-            f"until: {shown(repr(until))} is not a moment to come, in unix seconds; now it is {now:.0f}"
+            f"until: {shown(repr(until))} is not a moment in the future, in unix seconds; it is now {now:.0f}"
         )
     return float(until)
 
 
 def _catch_up_with_session() -> None:
     follower = instances.follower()
-    if follower is not None and follower.number() != follower.seen:
+    if follower is not None and follower.number() != follower.number_in_force:
         follower.catch_up()
 
 
@@ -1065,7 +1067,7 @@ def has_to_share(scenario: Scenario, control: ControlSettings | None) -> bool:
 def log_expired(variable: float | None, moment: float, *, from_the_start: bool = False) -> None:
     """Log the expiry at the first request that would have matched a rule.
 
-    Until then nobody has missed a fault. A timer would need a thread: with one, each fork of the process warns
+    Before that request no fault was missing. A timer would need a thread: with one, each fork of the process warns
     (Python 3.12), and servers without threads, or with greenlets, would not run it.
 
     Args:

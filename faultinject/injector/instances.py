@@ -26,8 +26,8 @@ living: WeakSet[Any] = WeakSet()
 _unwrapped: WeakSet[Any] = WeakSet()
 _injector_count = Counter()
 _overrides: list[Any] = []
-# Reentrant, as a thread that holds it may fork, and injectors change before a fork. Nobody waits while holding it
-# (`faultinject.locks`).
+# Reentrant, as a thread that holds it may fork, and injectors change before a fork. Its holder never waits: see
+# `faultinject.locks`.
 _lock = RLock()
 _follower: Follower | None = None
 

@@ -12,7 +12,7 @@ from faultinject.injector.injector import Injector
 from faultinject.rules.scenario import Rules
 
 _shared: Injector | None = None
-# The most nested middlewares in which ours is searched.
+# The most layers of middleware in which our wrapper is searched for.
 _MOST_LAYERS = 32
 
 
@@ -53,7 +53,9 @@ def injector_for(
     """
     if injector is not None:
         if rules is not None or seed is not None:
-            raise ConfigurationError("rules and a seed belong to the injector: give one or the other")
+            raise ConfigurationError(
+                "rules and a seed belong to the injector: give an injector, or rules and a seed"
+            )
         chosen = _join_session(injector)
     else:
         chosen = shared_injector(seed) if rules is None else _join_session(Injector(rules, seed=seed))
@@ -108,8 +110,8 @@ def wrapper_of(app: Any) -> Any:
     inside = [app, *(getattr(app, name, None) for name in places)]
     inside.append(getattr(getattr(app, "middleware", None), "__faultinject__", None))  # Connexion's
     # Middleware that was wrapped around ours later, or added to a Starlette app.
-    for first in (*inside[1:3], getattr(app, "middleware_stack", None)):
-        place = first
+    for outer in (*inside[1:3], getattr(app, "middleware_stack", None)):
+        place = outer
         for _ in range(_MOST_LAYERS):
             place = getattr(place, "app", None) or getattr(place, "wsgi_app", None)
             inside.append(place)

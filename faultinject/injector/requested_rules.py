@@ -39,8 +39,8 @@ class RequestedRules(PerProcess):
         self._make = make
 
     def _begin(self) -> None:
-        self._known: OrderedDict[str, Plan | str] = OrderedDict()
-        self._lock = Lock()  # nobody waits under it: `faultinject.locks`
+        self._plans_by_text: OrderedDict[str, Plan | str] = OrderedDict()
+        self._lock = Lock()  # its holder never waits: see `faultinject.locks`
 
     def plan(self, text: str) -> Plan | str:
         """The plan for a header's text, or the reason why there is none, in one line of ASCII."""
@@ -48,18 +48,20 @@ class RequestedRules(PerProcess):
             return f"more than {LONGEST} bytes"
         self._begin_once()
         with self._lock:
-            known = self._known.get(text)
-            if isinstance(known, str) or (known is not None and not known.ended):
-                self._known.move_to_end(text)
-                return known
+            earlier = self._plans_by_text.get(text)
+            if isinstance(earlier, str) or (earlier is not None and not earlier.ended):
+                self._plans_by_text.move_to_end(text)
+                return earlier
         # Rules are compiled without the lock, as a fork in another thread waits for the lock.
-        new = self._read(text) if known is None else known.restarted()
+        new = self._read(text) if earlier is None else earlier.restarted()
         with self._lock:
-            if self._known.get(text) is known:
-                self._known[text] = new
-            new = self._known.setdefault(text, new)  # another thread may have been faster
-            self._known.move_to_end(text)
-            dropped = self._known.popitem(last=False)[1] if len(self._known) > MOST_PLANS else ""
+            if self._plans_by_text.get(text) is earlier:
+                self._plans_by_text[text] = new
+            new = self._plans_by_text.setdefault(text, new)  # another thread may have been faster
+            self._plans_by_text.move_to_end(text)
+            dropped = (
+                self._plans_by_text.popitem(last=False)[1] if len(self._plans_by_text) > MOST_PLANS else ""
+            )
         if not isinstance(dropped, str):
             dropped.end()
         return new
@@ -69,7 +71,7 @@ class RequestedRules(PerProcess):
         """The plans that are kept."""
         self._begin_once()
         with self._lock:
-            return [plan for plan in self._known.values() if not isinstance(plan, str)]
+            return [plan for plan in self._plans_by_text.values() if not isinstance(plan, str)]
 
     def _read(self, text: str) -> Plan | str:
         try:

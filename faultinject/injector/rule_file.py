@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 FILE = "FAULTINJECT_FILE"
 BEGUN, APPLIED = "begun", "applied"
 UNSEEN = (-1,)
-"""A signature that no file has: the next look reads the file."""
+"""A signature that no file has, so that the next look reads the file."""
 LONGEST_GATHER, GATHER_PAUSE = 400, 100
 """Milliseconds: the longest time to gather changes, and the time without one that ends it."""
 POLL = 1.0
@@ -216,7 +216,7 @@ def is_watchable(environ: Mapping[str, str]) -> bool:
 
 
 def is_installed() -> bool:
-    """Whether the extra `watch` is installed, which is loaded here.
+    """Load the extra `watch`, and return whether it is installed.
 
     The watching thread must not load it: a child that is forked meanwhile would wait for ever for the parent's thread
     to finish the import.
@@ -275,7 +275,7 @@ class Watcher(threading.Thread):
         super().start()
 
     def run(self) -> None:
-        """Look until the end."""
+        """Look at the file again and again, until `end` is called."""
         monkey = sys.modules.get("gevent.monkey")
         # With gevent a thread is a greenlet: if it waited inside of watchfiles, all requests would wait.
         is_thread = monkey is None or not monkey.is_module_patched("threading")

@@ -10,8 +10,8 @@ import sys
 from contextlib import suppress
 from functools import cache
 
-KNOWN, REFUSED, SAID = ".known", ".refused", ".on"
-"""Endings of their names: a framework was loaded; an app is not WSGI or ASGI; faults are on."""
+KNOWN, REFUSED, PRINTED = ".known", ".refused", ".on"
+"""Endings of their names: a framework is loaded; an app is not WSGI or ASGI; faults are on."""
 
 
 @cache
@@ -19,13 +19,13 @@ def reached() -> None:
     """Note once that an app of this process has faults; the first process prints the note."""
     if place := _place():
         with suppress(OSError):  # another process was first
-            os.rename(place, f"{place}{SAID}")
-            with open(f"{place}{SAID}", encoding="utf-8") as file:
-                print(file.read(), end="", file=sys.stderr, flush=True)  # noqa: T201 - stands for the log
+            os.rename(place, f"{place}{PRINTED}")
+            with open(f"{place}{PRINTED}", encoding="utf-8") as file:
+                print(file.read(), end="", file=sys.stderr, flush=True)  # noqa: T201 - in place of the log
 
 
 def known() -> None:
-    """Note that a framework or a server was loaded that faults are put around."""
+    """Note that a framework or server was loaded whose apps get faults."""
     _write(KNOWN, "")
 
 

@@ -45,8 +45,8 @@ def hooks_path(environ: Mapping[str, str]) -> dict[str, str]:
     return {"PYTHONPATH": os.pathsep.join([folder, *entries])}
 
 
-# The sessions that this process itself has opened; a pytest inside of a pytest has its own.
-_own: list[Session] = []
+# The sessions that this process has opened: a pytest inside of a pytest opens another one.
+_opened: list[Session] = []
 
 
 class Follower:
@@ -69,7 +69,7 @@ class Follower:
         self._lock = Lock()
         self._name = os.path.basename(path.rstrip("/"))
         self._run_was_killed = False
-        self.seen = 0
+        self.number_in_force = 0
 
     def number(self) -> int:
         """The number of the session's scenario; 0 if its test run was killed.
@@ -85,7 +85,7 @@ class Follower:
         """Put the session's current scenario in force."""
         with self._lock:
             published = self.number()
-            if published == self.seen:
+            if published == self.number_in_force:
                 return
             try:
                 new, number = self._in_force() if published else (None, published)
@@ -106,8 +106,8 @@ class Follower:
                     log.log_switched(None, new.disarmed, on=False)
             if old is not None:
                 old.take_out_of_force()
-            # Set last, as other threads read from it that the scenario of this number is in force.
-            self.seen = number
+            # Set last: it tells other threads that the scenario of this number is in force.
+            self.number_in_force = number
 
     def answers(self, bound: str, width: float) -> SharedAnswers:
         """The app's answers that the processes of the session count together.
@@ -162,7 +162,7 @@ def follow(environ: Mapping[str, str]) -> None:
     from faultinject.rules.variables import value_of
 
     path = value_of(environ, SESSION)
-    if path is None or any(session.path == path for session in _own):
+    if path is None or any(session.path == path for session in _opened):
         return
     if instances.follower() is None:
         instances.follow(_follower(path))
@@ -180,7 +180,7 @@ def _follower(path: str) -> Follower:
 
 
 class Session:
-    """The directory by which this process shares the scenario in force with its children.
+    """The directory through which this process shares the scenario in force with its children.
 
     Attributes:
         path: the directory.
@@ -198,7 +198,7 @@ class Session:
         self._store.open()
         self._read = 0
         self._outcomes: dict[tuple[int, int], Outcome] = {}
-        _own.append(self)
+        _opened.append(self)
 
     def publish(
         self,
@@ -274,8 +274,8 @@ class Session:
         Raises:
             StoreUnavailableError: other processes hold the lock; the scenario stays in force.
         """
-        with suppress(ValueError):  # in a forked child `_own` is empty: the session is the parent's
-            _own.remove(self)
+        with suppress(ValueError):  # in a forked child `_opened` is empty: the session is the parent's
+            _opened.remove(self)
             try:
                 self.withdraw()
             finally:
@@ -301,9 +301,9 @@ class SessionCounts:
 
 def _after_fork() -> None:
     """Let a child of the session's process take part like any other."""
-    if _own:
-        path = _own[-1].path
-        _own.clear()
+    if _opened:
+        path = _opened[-1].path
+        _opened.clear()
         try:
             instances.follow(_follower(path), alone=True)
         except ConfigurationError as error:  # pragma: no cover - children of tests end without a word
@@ -313,7 +313,7 @@ def _after_fork() -> None:
 
 
 def _before_fork() -> None:
-    for session in _own:
+    for session in _opened:
         with suppress(OSError):  # the child tries to take part, and logs the error
             session._store.attach()  # noqa: SLF001 - one module
 

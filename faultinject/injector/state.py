@@ -33,7 +33,7 @@ class RuleCounts:
     Attributes:
         matched: how many requests met its conditions.
         injected: how many got its fault.
-        failed: how many met its conditions and passed because of the store, or of an error of ours.
+        failed: how many met its conditions and passed because of the store, or of an error in faultinject.
     """
 
     matched: int
@@ -343,10 +343,10 @@ def summary(scenario: Scenario, seed: str, *, on: bool) -> str:
     return f"{count(len(scenario.rules), 'rule')}, seed {shown(seed)}, {'on' if on else 'off'}"
 
 
-def read_state(data: dict[str, Any], generation: int, known: State, path: str) -> State:
-    """Read another process's state; a scenario that `known` has is not parsed again."""
+def read_state(data: dict[str, Any], generation: int, like: State, path: str) -> State:
+    """Read another process's state; a scenario that `like` has is not parsed again."""
     try:
-        return State.from_data(data, generation, known)
+        return State.from_data(data, generation, like)
     except FaultInjectError:
         raise
     except (ValueError, TypeError, KeyError) as error:

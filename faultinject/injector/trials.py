@@ -125,8 +125,8 @@ def preview_rule(
 
 def default_method(rule: Rule) -> str:
     """The first method that a rule names literally, else GET."""
-    named = (method.upper() for method in rule.conditions.get("method", ()))
-    return next((method for method in named if method.isalpha()), "GET")
+    methods = (method.upper() for method in rule.conditions.get("method", ()))
+    return next((method for method in methods if method.isalpha()), "GET")
 
 
 def operation_headers(rule: Rule, method: str) -> dict[str, str]:
@@ -137,8 +137,10 @@ def operation_headers(rule: Rule, method: str) -> dict[str, str]:
     """
     vendor = rule.vendor
     operations = operations_of(vendor)
-    named = operations.recognised_for(rule.conditions.get("operation", ()))
-    forms = (row for row in operations.rows if row.operation in named and row.method == method.upper())
+    operations_named = operations.recognised_for(rule.conditions.get("operation", ()))
+    forms = (
+        row for row in operations.rows if row.operation in operations_named and row.method == method.upper()
+    )
     words = (word.partition("=") for word in next((row.header for row in forms), ()))
     prefix = vendor.prefix if vendor is not None and vendor.addressing == "s3" else ""
     return {
@@ -194,8 +196,8 @@ def sent_body(action: Respond, method: str, rule: Rule) -> tuple[bytes, list[str
 
 def replace_options(rule: Rule, **options: str | None) -> Rule:
     """A rule with other triggers and effects; None takes one away."""
-    left = {key: text for key, text in {**rule.options, **options}.items() if text is not None}
-    return Rule.of_parts(rule.fault, (rule.name, dict(rule.conditions), dict(rule.unless), left))
+    options_kept = {key: text for key, text in {**rule.options, **options}.items() if text is not None}
+    return Rule.of_parts(rule.fault, (rule.name, dict(rule.conditions), dict(rule.unless), options_kept))
 
 
 def unconditional(rule: Rule) -> Rule:

@@ -1,8 +1,8 @@
 """A reverse proxy with faults in front of any HTTP server.
 
-It forwards requests and answers unchanged. `client` has the connections of clients, `upstream` the connections to the
-server behind the proxy; h11 parses both. `app` is the ASGI app between them, and faults are injected around it as
-around any other app. uvicorn accepts the connections.
+Without a fault it forwards requests and answers unchanged, except for headers about the connection itself. `client` has
+the connections of clients, `upstream` the connections to the server behind the proxy; h11 parses both. `app` is the
+ASGI app between them, and faults are injected around it as around any other app. uvicorn accepts the connections.
 """
 
 from faultinject.exceptions import MissingExtraError

@@ -72,7 +72,7 @@ class Proxy:
         await _Forwarding(client, upstream, receive, send, self._on_failure).run(self._headers(client))
 
     async def _connect(self, upstream: Upstream | None) -> Upstream:
-        if upstream is not None and await upstream.can_go_on():
+        if upstream is not None and await upstream.can_be_reused():
             return upstream
         if upstream is not None:
             upstream.leave()
@@ -107,7 +107,7 @@ class _Forwarding:
         self._receive = receive
         self._send = send
         self._on_failure = on_failure
-        self._started = self._left = False
+        self._started = self._client_left = False
         # The failure that ended the forwarding of the request.
         self._request_failure: UpstreamFailure | None = None
 
@@ -124,20 +124,20 @@ class _Forwarding:
                 await asyncio.gather(sending, return_exceptions=True)
         except UpstreamFailure as failure:
             upstream.leave()
-            if not (self._left or client.transport.is_closing()):
+            if not (self._client_left or client.transport.is_closing()):
                 await self._end(self._request_failure or failure)
         except BaseException:
             upstream.leave()
             raise
         else:
-            upstream.go_on()
+            upstream.prepare_reuse()
 
     async def _forward_body(self) -> None:
         """Forward the body, then wait for the client to leave."""
         try:
             if self._client.waiting_for_100_continue:
-                # `receive` would send `100 Continue`, which only the server behind may do. A client that does not get
-                # it sends its body after a while anyway.
+                # `receive` would send `100 Continue`, which only the server behind the proxy may do. A client that does
+                # not get `100 Continue` sends its body after a while anyway.
                 await self._client.wait_for_body()
             more = True
             while (message := await self._receive())["type"] == "http.request":
@@ -152,7 +152,7 @@ class _Forwarding:
             self._request_failure = failure
             self._upstream.leave()
         else:
-            self._left = True
+            self._client_left = True
             self._upstream.leave()
 
     async def _forward_answer(self) -> None:

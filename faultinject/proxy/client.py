@@ -70,7 +70,7 @@ class ClientTransport(asyncio.StreamReaderProtocol):
         waiting_for_100_continue: whether the client waits before it sends its body.
         more_body: whether a part of the body has not been read yet.
         keep_alive: whether both the client and the proxy allow another request.
-        heard: the time when the client last connected, sent or received something, on the monotonic clock.
+        last_active: the time when the client last connected, sent or received something, on the monotonic clock.
         wire: the transport below TLS.
     """
 
@@ -85,7 +85,7 @@ class ClientTransport(asyncio.StreamReaderProtocol):
         super().__init__(self._reader)
         self.target = target
         self.limits = limits
-        self.heard = 0.0
+        self.last_active = 0.0
         self.upstream: Upstream | None = None
         self.trailers: RawHeaders = ()
         self.answer_trailers: RawHeaders = ()
@@ -123,19 +123,19 @@ class ClientTransport(asyncio.StreamReaderProtocol):
     def enter(self, wire: asyncio.Transport) -> None:
         """Count the connection; with TLS, when its handshake begins."""
         self.transport = self.wire = wire
-        self.heard = monotonic()
+        self.last_active = monotonic()
         self._server.connections.add(self)  # type: ignore[arg-type]
         # Each client has a second descriptor, for its connection to the server behind the proxy.
         make_room(self._server.connections, self.limits, descriptors=2)
 
     def data_received(self, data: bytes) -> None:
         """Note that the client has sent something."""
-        self.heard = monotonic()
+        self.last_active = monotonic()
         super().data_received(data)
 
     def resume_writing(self) -> None:
         """Note that the client has received something."""
-        self.heard = monotonic()
+        self.last_active = monotonic()
         super().resume_writing()
 
     def eof_received(self) -> bool:
@@ -241,7 +241,7 @@ class ClientTransport(asyncio.StreamReaderProtocol):
             await self._close()
 
     async def _close(self) -> None:
-        """Close the connection; if the proxy ends, do not wait until a TLS client confirms."""
+        """Close the connection; if the proxy ends, do not wait for a TLS client's confirmation."""
         self.transport.close()
         if not self._proxy_ends:
             return
@@ -400,7 +400,7 @@ class ClientTransport(asyncio.StreamReaderProtocol):
 
         Bytes that nobody reads would reset the connection, and the reset may destroy an answer that the client has
         not read yet (https://www.rfc-editor.org/rfc/rfc9112#section-9.6). TLS has no half-closed connections: if only
-        the connection's end marks the end of an answer, the client gets it after `lingers` seconds.
+        the connection's end marks the end of an answer, the client sees that end only after `lingers` seconds.
         """
         if self._proxy_ends or self.transport.is_closing():
             return
@@ -431,7 +431,7 @@ def proxy_server(
 
     Args:
         app: the proxy, with or without faults around it.
-        target: the server behind.
+        target: the server behind the proxy.
         certificate: the certificate for clients; None: plain HTTP.
         within: seconds that requests under way may take when the server ends.
         limits: the limits of the clients' connections.

@@ -24,7 +24,7 @@ class ForwardingLimits:
         connect: seconds to connect to the server.
         silent: seconds after which the proxy gives up a server that accepts no bytes of the request, or sends no bytes
             of its answer once it has the whole request.
-        lingers: seconds for which a client that is still sending may read an answer, before the connection ends.
+        lingers: seconds that a client which is still sending gets to read an answer before the connection ends.
         dropped: bytes that are read from such a client meanwhile, and dropped.
         head: bytes of the line and headers of a request or an answer.
     """
@@ -70,8 +70,8 @@ class Upstream:
         self._reader = reader
         self._writer = writer
         self._connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=LIMITS.head)
-        self._left = False
-        self._bytes_taken = 0  # by the server
+        self._ended = False
+        self._bytes_accepted = 0  # by the server
         # The failure to raise when the server's last bytes have been read.
         self._broken: UpstreamFailure | None = None
         # The stream's own `set_exception` would raise before the bytes that arrived earlier are read.
@@ -110,12 +110,12 @@ class Upstream:
             raise UpstreamFailure(f"{target.url} cannot be reached: {_reason(error)}") from None
         return cls(target, *streams)
 
-    async def can_go_on(self) -> bool:
+    async def can_be_reused(self) -> bool:
         """Whether another request can use the connection.
 
         The last answer is complete, and the server has neither ended the connection nor sent more since.
         """
-        if self._left or self._writer.is_closing() or self._connection.our_state is not h11.IDLE:
+        if self._ended or self._writer.is_closing() or self._connection.our_state is not h11.IDLE:
             return False
         with suppress(TimeoutError):
             async with asyncio.timeout(0):
@@ -160,7 +160,7 @@ class Upstream:
         except OSError:
             # The server may have answered already, for example with 413. If it has not, `_read` raises the reason.
             return
-        self._bytes_taken += len(data)
+        self._bytes_accepted += len(data)
 
     def _break(self, exc: Exception) -> None:
         """Note that the connection is broken, and read the server's last bytes.
@@ -198,25 +198,28 @@ class Upstream:
                 return
 
     async def _read(self) -> bytes:
-        taken, data = self._bytes_taken, None
+        accepted_before, data = self._bytes_accepted, None
         while data is None:
             try:
                 async with asyncio.timeout(LIMITS.silent):
                     data = await self._reader.read(PIECE)
             except TimeoutError:
                 # The server need not answer before it has taken the whole request, which may be long.
-                if self._connection.our_state is not h11.SEND_BODY and self._bytes_taken == taken:
+                if (
+                    self._connection.our_state is not h11.SEND_BODY
+                    and self._bytes_accepted == accepted_before
+                ):
                     raise UpstreamFailure(
                         f"{self._target.url} sent nothing for {LIMITS.silent:g} s", 504
                     ) from None
-                taken = self._bytes_taken
+                accepted_before = self._bytes_accepted
         if not data and self._broken is not None:
             raise self._broken
         if not data and self._connection.their_state is h11.SEND_RESPONSE:
             raise UpstreamFailure(f"{self._target.url} ended the connection without an answer", reset=False)
         return data
 
-    def go_on(self) -> None:
+    def prepare_reuse(self) -> None:
         """Prepare for the next request, or end the connection if it cannot take another."""
         states = {self._connection.our_state, self._connection.their_state}
         if states == {h11.DONE} and not self._connection.trailing_data[0]:
@@ -226,9 +229,9 @@ class Upstream:
 
     def leave(self) -> None:
         """End the connection, even during an exchange."""
-        if self._left:
+        if self._ended:
             return
-        self._left = True
+        self._ended = True
         over = (h11.IDLE, h11.DONE, h11.MUST_CLOSE, h11.CLOSED)
         if self._connection.our_state in over and self._connection.their_state in over:
             self._writer.close()

@@ -1,4 +1,4 @@
-"""The body of a request, which a thread reads beneath a server's loop."""
+"""The body of a request, which a thread reads beside the server's event loop."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LARGE = 65_536
 
 
 class ClientLeftError(ConnectionResetError):
-    """The client has left, or what it sent is not HTTP."""
+    """The client has left, or has sent bytes that are not HTTP."""
 
 
 class RequestBody(io.RawIOBase):

@@ -50,7 +50,7 @@ def make_room(connections: Iterable[Any], limits: Limits, descriptors: int = 1) 
     """
     # A quarter of the descriptors is left for the app, and for connections that open before others have closed.
     most = min(limits.connections, open_files() * 3 // 4 // descriptors)
-    # With TLS the transport below it decides, as it stays open until the client has confirmed the end.
+    # With TLS the transport below TLS decides, as that stays open until the client has confirmed the end.
     wires = {connection: getattr(connection, "wire", connection.transport) for connection in connections}
     open_ones = [
         connection
@@ -66,13 +66,13 @@ def make_room(connections: Iterable[Any], limits: Limits, descriptors: int = 1) 
             or is_full(connection.transport)
             or getattr(connection, "is_silent", False)
         ]
-        wires[min(silent, key=lambda connection: getattr(connection, "heard", 0.0))].abort()
+        wires[min(silent, key=lambda connection: getattr(connection, "last_active", 0.0))].abort()
 
 
 def protocol_factory(
     protocol: Callable[..., Any], context: SSLContext | None
 ) -> Callable[..., asyncio.BaseProtocol]:
-    """Make the factory by which uvicorn makes the protocol of a connection, with or without TLS.
+    """Make uvicorn's factory of the protocols of connections, with or without TLS.
 
     Args:
         protocol: makes the protocol of a connection without TLS.

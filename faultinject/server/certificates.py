@@ -1,6 +1,6 @@
 """Makes a test certificate for servers of this machine that speak TLS.
 
-It also has the environment variables by which clients trust the certificate.
+It also lists the environment variables that make clients trust the certificate.
 """
 
 from __future__ import annotations

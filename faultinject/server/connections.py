@@ -1,4 +1,4 @@
-"""Serves an app by uvicorn and h11, on a thread of this process or for a command."""
+"""Serves an app with uvicorn and h11, on a thread of this process or for a command."""
 
 from __future__ import annotations
 

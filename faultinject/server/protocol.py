@@ -111,7 +111,7 @@ def _is_unambiguous(request: h11.Request) -> bool:
 
 
 def _as_own_request(request: h11.Request) -> h11.Request:
-    """Turn a request with a URL as target, or with an offer of h2c, into one to this server."""
+    """Turn a request with a URL as target, or with an offer of h2c, into an ordinary one."""
     target, headers = request.target, [header for header in request.headers if header[0] != b"upgrade"]
     if target[:1] not in (b"/", b"*"):
         target, headers = split_url_target(target, headers)
@@ -127,7 +127,7 @@ class ClientConnection(H11Protocol):
         arguments: the arguments that uvicorn gives to its protocol.
 
     Attributes:
-        heard: the loop's time when the client last connected, sent or received something.
+        last_active: the loop's time when the client last connected, sent or received something.
         wire: the transport below TLS.
     """
 
@@ -136,7 +136,7 @@ class ClientConnection(H11Protocol):
     def __init__(self, limits: Limits, **arguments: Any) -> None:
         super().__init__(**arguments)
         self.conn: StrictConnection = StrictConnection()
-        self.heard = self.loop.time()
+        self.last_active = self.loop.time()
         self._limits = limits
         self._deadline: TimerHandle | None = None
         self._ends = False
@@ -163,19 +163,19 @@ class ClientConnection(H11Protocol):
     def enter(self, wire: Transport) -> None:
         """Count the connection; if it uses TLS, it counts from the beginning of its handshake."""
         self.transport = self.wire = wire
-        self.heard = self.loop.time()
+        self.last_active = self.loop.time()
         self.connections.add(self)
         make_room(self.connections, self._limits)
 
     def data_received(self, data: bytes) -> None:
         """Read the client's bytes."""
-        self.heard = self.loop.time()
+        self.last_active = self.loop.time()
         super().data_received(data)
         self._set_deadline()
 
     def resume_writing(self) -> None:
         """Note that the client has received something."""
-        self.heard = self.loop.time()
+        self.last_active = self.loop.time()
         super().resume_writing()
 
     def handle_events(self) -> None:

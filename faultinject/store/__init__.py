@@ -1,7 +1,7 @@
 """The embedded object store: a small in-memory service that the vendors' own SDKs accept.
 
-`demo` and `serve` use it when no app is named, so that faults hit a real service. It answers a request
-object, and has a door for WSGI and one for ASGI. Signatures are accepted, not checked; nothing is written to disk.
+`demo` and `serve` use it when no app is named, so that faults hit a real service. It answers a request object, made of
+a request of WSGI or ASGI (`app`). Signatures are accepted, not checked; nothing is written to disk.
 """
 
 from faultinject.exceptions import MissingExtraError

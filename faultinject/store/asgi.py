@@ -10,7 +10,7 @@ from faultinject.adapters.mounting import as_own
 from faultinject.adapters.types import ASGIApp, Receive, Scope, Send
 from faultinject.engine.filters import DELETE
 from faultinject.server.body import LARGE, RequestBody
-from faultinject.store.doors import Doors, of_scope
+from faultinject.store.app import StoreApp, of_scope
 
 
 class ThreadBody(RequestBody):
@@ -21,7 +21,7 @@ class ThreadBody(RequestBody):
         from_thread.run(self.receive_more)
 
 
-def asgi(store: Doors) -> ASGIApp:
+def asgi(store: StoreApp) -> ASGIApp:
     """Make an ASGI app that answers on the event loop, or on a thread if the body is large."""
 
     async def faultinject(scope: Scope, receive: Receive, send: Send) -> None:
@@ -46,8 +46,8 @@ def asgi(store: Doors) -> ASGIApp:
     return faultinject
 
 
-def beneath(app: ASGIApp, store: Doors) -> ASGIApp:
-    """Let a fault delete the keys in the store that its answer reports as deleted.
+def beneath(app: ASGIApp, store: StoreApp) -> ASGIApp:
+    """Let a fault delete, in the store, the keys that its answer reports as deleted.
 
     Args:
         app: the store's app, with faults around it.

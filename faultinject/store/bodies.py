@@ -47,7 +47,7 @@ class ReceivedBody:
 def receive(request: StoreRequest, buckets: Buckets, chunked: str = "") -> ReceivedBody:
     """Read the whole body, and reserve its bytes in the store.
 
-    They are reserved before the reading if the length is known.
+    If the length is known, they are reserved before the body is read.
 
     Args:
         request: the request.
@@ -62,8 +62,8 @@ def receive(request: StoreRequest, buckets: Buckets, chunked: str = "") -> Recei
     if not (request.ends or request.headers.get("content-length")):
         raise StoreError("length")
     expected = _declared_length(request)
-    taken = expected or 0
-    buckets.take(taken)
+    reserved = expected or 0
+    buckets.take(reserved)
     digest = md5(usedforsecurity=False)
     checksums = BodyChecksums(request.fields)
     blocks = []
@@ -72,9 +72,9 @@ def receive(request: StoreRequest, buckets: Buckets, chunked: str = "") -> Recei
     chunks = AwsChunks()
     for piece in pieces(request, chunks):
         size += len(piece)
-        if size > taken:
-            buckets.take(size - taken)
-            taken = size
+        if size > reserved:
+            buckets.take(size - reserved)
+            reserved = size
         digest.update(piece)
         checksums.update(piece)
         block += piece
@@ -110,9 +110,9 @@ def read_document(request: StoreRequest, *, checksums: bool = True) -> bytes:
         raise StoreError("empty_document")
     _check_md5(request, md5(document, usedforsecurity=False).digest())
     if checksums:
-        given = BodyChecksums(request.fields)
-        given.update(bytes(document))
-        given.check(chunks.checksum)
+        body_checksums = BodyChecksums(request.fields)
+        body_checksums.update(bytes(document))
+        body_checksums.check(chunks.checksum)
     return bytes(document)
 
 
@@ -138,10 +138,10 @@ def split_multipart(body: bytes, content_type: str | None) -> list[tuple[bytes, 
 
 def drain(request: StoreRequest) -> None:
     """Read and drop the rest of a body, at most `DRAIN_BYTES`."""
-    left = DRAIN_BYTES
+    bytes_left = DRAIN_BYTES
     try:
-        while left > 0 and (piece := request.body.read(PIECE)):
-            left -= len(piece)
+        while bytes_left > 0 and (piece := request.body.read(PIECE)):
+            bytes_left -= len(piece)
     except (ClientDisconnected, OSError):
         return
 
@@ -202,6 +202,6 @@ def _read_raw(request: StoreRequest) -> Iterator[bytes]:
 
 
 def _check_md5(request: StoreRequest, digest: bytes) -> None:
-    given = request.headers.get("content-md5")
-    if given is not None and read_digest(given, len(digest)) != digest:
+    md5_header = request.headers.get("content-md5")
+    if md5_header is not None and read_digest(md5_header, len(digest)) != digest:
         raise StoreError("bad_digest")

@@ -173,7 +173,7 @@ class Buckets:
         self._limit = limit
         self._names = names
         self.lock = RLock()
-        self._left = 0
+        self._bytes_free = 0
         self._buckets: dict[str, Bucket] = {}
         self._older: dict[tuple[str, str], Stored | None] = {}
 
@@ -189,11 +189,11 @@ class Buckets:
         Bytes are never returned one by one: if all are reserved, the contents are counted again.
         """
         with self.lock:
-            if size > self._left:
-                self._left = self._limit - self.used
-            if size > self._left:
+            if size > self._bytes_free:
+                self._bytes_free = self._limit - self.used
+            if size > self._bytes_free:
                 raise StoreError("full", f"the embedded store is full ({self._limit} bytes)")
-            self._left -= size
+            self._bytes_free -= size
 
     def all(self) -> list[Bucket]:
         """List the buckets by name."""

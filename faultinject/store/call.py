@@ -29,8 +29,8 @@ class Dialect:
         pages: the default number of objects, and of uploads or parts, in a listing.
         checksums: whether answers about content have its CRC-64, which SDKs check.
         chunked: the mistake to report for an upload in HTTP chunks without a length; empty if the vendor accepts it.
-        range_inside: whether a range that reaches beyond the object is ignored, unless the request wants the
-            standard's way
+        range_inside: whether a range that reaches beyond the object is ignored, unless the request asks for
+            the behaviour of the standard
             (https://www.alibabacloud.com/help/en/oss/how-to-obtain-oss-resources-by-segmenting-http-range-requests).
         self_copy: the label of the error for a copy onto itself that changes nothing; empty if that is allowed.
         amz_checksums: whether it keeps the checksums of `x-amz-checksum-…` and gives them back.
@@ -178,7 +178,7 @@ class S3Call(StoreExchange):
             content_headers["Content-Encoding"] = encoding
         starts = tuple(f"{prefix}meta-" for prefix in self.dialect.prefixes)
         spelled = [(name.lower(), value) for name, value in self.request.sent]
-        own = [(name, value) for name, value in spelled if name.startswith(starts)]
-        if sum(len(name.partition("meta-")[2]) + len(value) for name, value in own) > METADATA_BYTES:
+        metadata = [(name, value) for name, value in spelled if name.startswith(starts)]
+        if sum(len(name.partition("meta-")[2]) + len(value) for name, value in metadata) > METADATA_BYTES:
             raise StoreError("metadata")
-        return *content_headers.items(), *dict(own).items()
+        return *content_headers.items(), *dict(metadata).items()

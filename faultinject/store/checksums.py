@@ -52,7 +52,7 @@ def extender(polynomial: int) -> Extend:
 
 
 def slow_extender(polynomial: int) -> Extend:
-    """Make the function in Python."""
+    """Make the function of `extender` in Python."""
     ones = (1 << (32 if polynomial == CASTAGNOLI else 64)) - 1
     table = []
     for entry in range(256):
@@ -120,14 +120,14 @@ def of_upload(upload: Upload, parts: Sequence[UploadedPart]) -> Headers:
 
 
 def check_given(given: Iterable[tuple[str, str]], computed: Headers) -> None:
-    """Refuse an object if its checksum, or the checksum's type, is not what the request gives.
+    """Refuse an object if its checksum, or the checksum's type, differs from the request's.
 
     Raises:
         StoreError: `bad_digest`.
     """
-    known = dict(computed)
+    computed_by_name = dict(computed)
     for name, value in given:
-        if known.get(name, value).partition("-")[0] != value.partition("-")[0]:
+        if computed_by_name.get(name, value).partition("-")[0] != value.partition("-")[0]:
             algorithm = name.removeprefix(PREFIX).upper()
             raise StoreError(
                 "bad_digest", f"The {algorithm} you specified did not match the calculated checksum."

@@ -111,20 +111,20 @@ class StoreExchange:
         request = self.request.view
         assert row.status is not None
         form = vendor.asked_form(row, request, row.status)
-        made = Rendering(vendor, row, status=row.status, message=error.message, asked=form)
+        rendering = Rendering(vendor, row, status=row.status, message=error.message, asked=form)
         resource = ""
         if vendor.resource is not None:
             resource = vendor.resource(*reading.read_address(request), request.raw_path)
-        body, more = made.render(request, reading, resource, self.ids, self.now, error.size)
-        answer = StoreAnswer(body, status=f"{row.status} {made.reason or reason(row.status)}")
+        body, more = rendering.render(request, reading, resource, self.ids, self.now, error.size)
+        answer = StoreAnswer(body, status=f"{row.status} {rendering.reason or reason(row.status)}")
         answer.headers.clear()
-        if made.bare_head and request.method.upper() == "HEAD":
+        if rendering.bare_head and request.method.upper() == "HEAD":
             answer.headers["Content-Length"] = "0"
         else:
-            if made.content_type:
-                answer.headers["Content-Type"] = made.content_type
+            if rendering.content_type:
+                answer.headers["Content-Type"] = rendering.content_type
             answer.headers["Content-Length"] = str(len(body))
-        ids = [(name, self.ids[which]) for name, which in made.id_headers]
+        ids = [(name, self.ids[id_name]) for name, id_name in rendering.id_headers]
         answer.headers.extend([*ids, *more, *error.headers])
         return answer
 

@@ -143,9 +143,8 @@ def read_object(document: bytes) -> dict[str, Any]:
     """
     try:
         loaded = json.loads(document)
-        json.dumps(
-            loaded, ensure_ascii=False
-        ).encode()  # refuses half a surrogate pair, which no answer could repeat
+        # It refuses half a surrogate pair, which no answer could repeat.
+        json.dumps(loaded, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise StoreError("malformed") from error
     if not isinstance(loaded, dict):
@@ -262,5 +261,5 @@ class JssDocuments(TosDocuments):
         return {"Contents": [], **document} if "MaxKeys" in document else document
 
     def _name(self, name: str) -> str:
-        own = {"IsTruncated": "HasNext", "Objects": "Object", "Parts": "Part", "Uploads": "Upload"}
-        return own.get(name, name)
+        names = {"IsTruncated": "HasNext", "Objects": "Object", "Parts": "Part", "Uploads": "Upload"}
+        return names.get(name, name)

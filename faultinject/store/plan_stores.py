@@ -13,8 +13,8 @@ from urllib.parse import quote, unquote
 
 from werkzeug.formparser import FormDataParser
 
+from faultinject.store.app import StoreApp
 from faultinject.store.bodies import drain
-from faultinject.store.doors import Doors
 from faultinject.store.messages import StoreAnswer, StoreRequest, status_line
 
 API = "/b2api/"
@@ -24,7 +24,7 @@ UPLOADED = 1_760_000_000_000
 """The time that every upload gets, in milliseconds since 1970."""
 
 
-class PlanStore(Doors):
+class PlanStore(StoreApp):
     """Keeps objects in memory, as a WSGI application.
 
     Every container exists.

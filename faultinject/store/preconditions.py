@@ -1,4 +1,4 @@
-"""Conditional requests and ranges, RFC 9110 sections 13 and 14, as object stores have them."""
+"""Conditional requests and ranges of object stores: RFC 9110, sections 13 and 14."""
 
 from __future__ import annotations
 

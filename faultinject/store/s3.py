@@ -200,7 +200,7 @@ def get_acl(call: S3Call) -> StoreAnswer:
 def _part(call: S3Call, stored: Stored, number: int) -> tuple[int, int] | None:
     """Find the start and stop of a part; None for the whole of an empty object.
 
-    An object that was not uploaded in parts is its own part 1.
+    An object that was not uploaded in parts counts as one part with the number 1.
 
     Raises:
         StoreError: `range`, if the object has no such part.
@@ -258,10 +258,10 @@ def _checksums_of_copy(call: S3Call, source: Stored) -> Headers:
     """
     if not call.dialect.amz_checksums:
         return source.checksums
-    kept = [name.removeprefix(PREFIX) for name, _ in source.checksums if name != KIND]
+    algorithms = [name.removeprefix(PREFIX) for name, _ in source.checksums if name != KIND]
     wanted = read_algorithm(call.header(ALGORITHM[0]), WHOLE)
-    name = wanted[0] if wanted else "".join(kept)
-    if not name or (name in kept and not source.layout):
+    name = wanted[0] if wanted else "".join(algorithms)
+    if not name or (name in algorithms and not source.layout):
         return source.checksums
     return *of_blocks(name, source.blocks), (KIND, WHOLE)
 
@@ -359,7 +359,7 @@ def finish_upload(call: S3Call) -> StoreAnswer:
             raise StoreError("precondition", label="ConditionalRequestConflict")
 
     headers = ((name.lower(), value) for name, value in call.request.headers.items())
-    given = tuple(header for header in headers if header[0].startswith(PREFIX))
+    checksum_headers = tuple(header for header in headers if header[0].startswith(PREFIX))
     try:
         stored = uploads.finish(
             call.bucket,
@@ -368,7 +368,7 @@ def finish_upload(call: S3Call) -> StoreAnswer:
             wanted=wanted,
             now=call.now,
             judge=judge,
-            given=given,
+            checksum_headers=checksum_headers,
         )
     except StoreError as error:
         if error.mistake != "no_upload" or not call.service.vendor.completes_again:
@@ -389,15 +389,15 @@ def list_parts(call: S3Call) -> StoreAnswer:
     upload, parts = call.service.uploads.parts(call.bucket, call.key, call.parameter("uploadId"))
     limit = min(call.number("max-parts", call.dialect.pages[1]), MOST_KEYS)
     marker = call.number("part-number-marker", -1)
-    left = [part for part in parts if part.number > marker]
-    shown = left[:limit]
+    remaining = [part for part in parts if part.number > marker]
+    page = remaining[:limit]
     document = call.dialect.documents.parts(
         upload,
-        shown,
+        page,
         bucket=call.bucket,
         marker=max(marker, 0),
         limit=limit,
-        following=shown[-1].number if shown and len(shown) < len(left) else None,
+        following=page[-1].number if page and len(page) < len(remaining) else None,
         encoded=call.parameter("encoding-type") == "url",
     )
     return call.answer(200, document, document=True)

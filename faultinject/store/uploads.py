@@ -91,7 +91,7 @@ class Uploads:
         wanted: Wanted,
         now: float,
         judge: Judge,
-        given: Headers = (),
+        checksum_headers: Headers = (),
     ) -> Stored:
         """Make the object out of the wanted parts, and drop the other parts.
 
@@ -102,7 +102,7 @@ class Uploads:
             wanted: the parts.
             now: unix seconds.
             judge: raises if the present object forbids it.
-            given: the request's headers with the object's checksum.
+            checksum_headers: the request's headers with the object's checksum.
 
         Raises:
             StoreError: `no_upload`, `part_order`, `part` (unknown, or another ETag), `bad_digest`.
@@ -112,7 +112,7 @@ class Uploads:
             chosen = _choose(upload, wanted)
             digest = md5(b"".join(bytes.fromhex(part.etag) for part in chosen), usedforsecurity=False)
             checksums = of_upload(upload, chosen)
-            check_given(given, checksums)
+            check_given(checksum_headers, checksums)
             blocks = tuple(block for part in chosen for block in part.blocks)
             stored = Stored(
                 key=key,

@@ -11,12 +11,12 @@ from hashlib import md5
 from threading import Condition
 
 from faultinject import vendors
-from faultinject.engine.filters import Moved
+from faultinject.engine.filters import ObjectChange
 from faultinject.engine.shown import shown_target
 from faultinject.store import stores
+from faultinject.store.app import StoreApp
 from faultinject.store.bodies import drain
 from faultinject.store.buckets import Bucket, Buckets, Stored, StoreError, Upload, UploadedPart
-from faultinject.store.doors import Doors
 from faultinject.store.exchange import Service, StoreExchange
 from faultinject.store.messages import StoreAnswer, StoreRequest
 from faultinject.store.uploads import Uploads
@@ -29,7 +29,7 @@ MAX_BYTES = 256 * 1024 * 1024
 """The default size of a store in bytes."""
 
 
-class ObjectStore(Doors):
+class ObjectStore(StoreApp):
     """A small object store in memory, as a WSGI application; safe to call from many threads.
 
     Buckets, objects, listings, multipart uploads, copies, ranges and conditional requests work as the vendor's
@@ -59,14 +59,14 @@ class ObjectStore(Doors):
         endpoints: Sequence[str] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
-        row, known = stores.find(vendor), vendors.get(vendor)
+        row, vendor_data = stores.find(vendor), vendors.get(vendor)
         self.refused = ""
         self._adapter = row.adapter()
         buckets = Buckets(max_bytes, self._adapter.names)
         self._service = Service(
-            vendor=known,
+            vendor=vendor_data,
             mistakes=row.mistakes,
-            reading=Addressing(known, tuple(endpoints)),
+            reading=Addressing(vendor_data, tuple(endpoints)),
             buckets=buckets,
             uploads=Uploads(buckets),
             clock=clock,
@@ -102,7 +102,7 @@ class ObjectStore(Doors):
         """Answer a request."""
         call = self._adapter.read(self._service, request)
         try:
-            if isinstance(change_of_object := request.alteration, Moved):
+            if isinstance(change_of_object := request.alteration, ObjectChange):
                 change_of_object.undone = "nothing_to_cut"
                 change_of_object.touched = (
                     self._overwrite(call) if change_of_object.did == "overwritten" else _go_back(call)
@@ -209,7 +209,7 @@ def change(contents: Contents, before: Contents, after: Contents) -> None:
             contents[place] = after_change
 
 
-class ResettableStore(Doors):
+class ResettableStore(StoreApp):
     """A store whose contents can be restored, as a WSGI app.
 
     Restoring makes another `ObjectStore`: a request that is still under way ends in the old one, and changes nothing

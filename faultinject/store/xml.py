@@ -67,7 +67,7 @@ class XmlDocuments:
         return self._document("VersioningConfiguration", [])
 
     def private(self) -> bytes:
-        """Write `AccessControlPolicy` of an object whose owner alone has all rights."""
+        """Write `AccessControlPolicy` of an object on which only the owner has rights."""
         grant: Field = ("Grant", [(_GRANTEE, _NAMES), ("Permission", "FULL_CONTROL")])
         return self._document("AccessControlPolicy", [_OWNER, ("AccessControlList", [grant])])
 

@@ -1,7 +1,7 @@
 """The catalogue: each storage vendor's documented errors.
 
 It is data, and reads no files but its own. A vendor is a folder: `errors.csv`, an envelope template and a `vendor.py`
-that binds them. A folder here is found by itself; a folder in another package has an entry point in the group
+that binds them. A folder here needs no registration; a folder in another package has an entry point in the group
 `faultinject.vendors`.
 """
 
@@ -30,7 +30,7 @@ ALSO_CALLED = {
     "microsoft": "azure",
     "qingcloud": "qingstor",
 }
-"""Names of companies, and the word with which the titles of their services begin."""
+"""The first word of the titles of a company's services, by another name of the company."""
 _loaded: dict[str, Vendor] = {}
 
 
@@ -153,9 +153,9 @@ def ids_for(word: str) -> list[str]:
     if not word:
         return []
     company = ALSO_CALLED.get(word, word)
-    begin_so = [name for name in names() if name.startswith(word)]
-    of_company = [name for name in names() if get(name).title.lower().split()[0] == company]
-    return [*dict.fromkeys([*begin_so, *of_company])]
+    by_prefix = [name for name in names() if name.startswith(word)]
+    by_company = [name for name in names() if get(name).title.lower().split()[0] == company]
+    return [*dict.fromkeys([*by_prefix, *by_company])]
 
 
 def nearest_ids(word: str) -> list[str]:

@@ -155,7 +155,7 @@ def s3_decoding(request: Readable, name_in_host: str | None) -> Target:
 
 
 def _without_reserved(read: TargetReader, reserved: frozenset[str]) -> TargetReader:
-    """Read no bucket with a name that the server reserves, neither in the path nor in the Host."""
+    """Make a reader that ignores buckets with a reserved name, in the path or in the Host."""
 
     def reading(request: Readable, name_in_host: str | None) -> Target:
         place = read(request, name_in_host)
@@ -292,7 +292,7 @@ def with_placeholders(identity: str) -> str:
 @cache
 def _placeholders() -> list[Pattern[str]]:
     """The patterns of ids, in order: a UUID, many hexadecimal digits, many decimal digits."""
-    import re  # slow to load, and most scenarios never come here
+    import re  # slow to load, and most scenarios never need it
 
     digit = "[0-9A-Fa-f]"
     uuid = "-".join(f"{digit}{{{length}}}" for length in (8, 4, 4, 4, 12))

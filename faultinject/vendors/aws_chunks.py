@@ -18,9 +18,9 @@ _HEX = b"0123456789ABCDEFabcdef"
 
 
 class AwsChunks:
-    r"""Takes a body in signed chunks apart as it comes, and keeps at most one line of it.
+    r"""Decodes a body in signed chunks piece by piece, and buffers at most one line.
 
-    The body is chunks, then a chunk of size 0, trailers and an empty line. Each chunk is a line
+    The body consists of chunks, then a chunk of size 0, trailers and an empty line. Each chunk is a line
     `SIZE[;chunk-signature=...]`, then as many bytes.
     Signatures are read and not checked.
 
@@ -28,29 +28,29 @@ class AwsChunks:
     [b'hello']
 
     Attributes:
-        state: the next part of the body; `broken` after an unexpected part, after which nothing is read.
+        state: the next part of the body; `broken` after an unexpected part: then nothing more is read.
         checksum: the trailer `x-amz-checksum-…: VALUE`, or empty.
     """
 
-    __slots__ = ("_kept", "_left", "checksum", "state")
+    __slots__ = ("_buffer", "_bytes_left", "checksum", "state")
 
     def __init__(self) -> None:
-        self._kept = b""
-        self._left = 0
+        self._buffer = b""
+        self._bytes_left = 0
         self.checksum = b""
         self.state: State = "size"
 
     def feed(self, piece: bytes) -> list[bytes]:
         """The content in the next piece of the body."""
         content = []
-        data = self._kept + piece
+        data = self._buffer + piece
         at = 0
         while at < len(data) and self.state != "broken":
-            if self._left:
-                part = data[at : at + self._left]
+            if self._bytes_left:
+                part = data[at : at + self._bytes_left]
                 content.append(part)
                 at += len(part)
-                self._left -= len(part)
+                self._bytes_left -= len(part)
             elif self.state == "nothing":
                 self.state = "broken"
             elif (end := data.find(b"\r\n", at, at + LONGEST_LINE)) >= 0:
@@ -60,7 +60,7 @@ class AwsChunks:
                 self.state = "broken"
             else:
                 break
-        self._kept = b"" if self.state == "broken" else data[at:]
+        self._buffer = b"" if self.state == "broken" else data[at:]
         return content
 
     def _state_after(self, line: bytes) -> State:
@@ -69,8 +69,8 @@ class AwsChunks:
             size = line.partition(b";")[0]
             if not size or size.strip(_HEX):
                 return "broken"
-            self._left = int(size, 16)
-            return "data" if self._left else "trailer"
+            self._bytes_left = int(size, 16)
+            return "data" if self._bytes_left else "trailer"
         if self.state == "data":
             return "broken" if line else "size"
         if line:

@@ -1,4 +1,4 @@
-"""The access-key id of a request, however its vendor's clients sign."""
+"""The access-key id of a request, in every form in which the vendors' clients sign."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The documented errors of a vendor, as data.
 
-`errors.csv` has them as rows; `extras.csv` has additions of single codes to the envelope.
+`errors.csv` has them as rows; `extras.csv` has additions to the envelope for single codes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class DocumentedError:
         variant: 1 for the first row of that code, 2 for the second, and so on.
         status: the documented HTTP status, or None if the document gives none.
         message: the English message that goes on the wire.
-        message_source: `wire` (seen in a real answer), `doc` (documented) or `derived` (written by us after the
+        message_source: `wire` (seen in a real answer), `doc` (documented) or `derived` (written by us from the
             document).
         description: the document's own text.
         note: a peculiarity of the row (a repaired cell, a remark of the document), or empty.
@@ -43,8 +43,8 @@ class DocumentedError:
         where: the requests that may get the error, as conditions of a rule; empty for all.
         where_words: the document's words for `where`.
         where_source: the document of `where`.
-        usual: whether the bare code names this row: the row that clients get most often, which the table marks,
-            otherwise the first.
+        usual: whether the bare code names this row: the row that the table marks, because clients get it most often,
+            otherwise the first row.
     """
 
     vendor: str
@@ -81,7 +81,7 @@ class DocumentedError:
     def label(self) -> str:
         """The code, with `_` for each blank.
 
-        A row that is not the usual one has its number behind the code: `BucketNotEmpty/2`.
+        A row that is not the usual one has its number after the code: `BucketNotEmpty/2`.
         """
         return self.code.replace(" ", "_") if self.usual else self.numbered
 
@@ -156,7 +156,7 @@ class Extra:
 
     Attributes:
         codes: the answers that it belongs to: `*` for all, statuses, codes, single rows such as `InvalidRequest/2`,
-            and envelopes: `form:html`, or `form:usual` for the one without a name. A code behind `!` is excluded.
+            and envelopes: `form:html`, or `form:usual` for the one without a name. A code after `!` is excluded.
         place: one of PLACES.
         name: the name of the child or header.
         value: the text from which `template_values` makes its value; ` | ` separates alternatives.

@@ -39,7 +39,7 @@ _FORMS = (
 S3 = tuple(f"{form}.{suffix}" for form in _FORMS for suffix in _SUFFIXES)
 """Endpoints of S3, as host suffixes, the most specific first.
 
-Faults without a storage vendor use them, too. For each partition; botocore 1.44.5, data/partitions.json and
-data/s3/2006-03-01/endpoint-rule-set-1.json, and
+Faults without a storage vendor use them, too. They are those of each partition: botocore 1.44.5,
+data/partitions.json and data/s3/2006-03-01/endpoint-rule-set-1.json, and
 https://docs.aws.amazon.com/general/latest/gr/s3.html, userguide/VirtualHosting.html, access-points-naming.html.
 """

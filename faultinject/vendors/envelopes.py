@@ -38,7 +38,7 @@ def without_surrogates(text: str) -> str:
 def escape_xml_text(text: str) -> str:
     """Escape for XML character data; quotes and apostrophes stay.
 
-    Characters that XML 1.0 forbids are removed, as lxml, OSS and, by recordings of Azure, .NET remove them.
+    Characters that XML 1.0 forbids are removed, as lxml, OSS and .NET (in recordings of Azure) remove them.
     """
     if not (text.isascii() and text.isprintable()):
         permitted = (sign for sign in without_surrogates(text) if sign >= " " or sign in "\t\n\r")
@@ -85,7 +85,7 @@ class Form:
             of the vendor's own.
         child: the form of one child of `%(children)s`, with the holes `%(name)s` and `%(value)s`.
         id_headers: pairs of a header's name and the name of the id that it carries; None: the vendor's.
-        without: the headers among the vendor's extras that it does not have.
+        without: the headers among the vendor's extras that answers in this form do not have.
         bare_head: whether an answer to HEAD does not describe the body; None: as for the vendor.
     """
 

@@ -139,7 +139,7 @@ class Deletes:
         mixed: whether objects are listed in the order of the request; otherwise the deleted ones come first.
         encoded: the form in which the answer repeats the request's encoding of keys, with one `%s`; empty if it does
             not repeat that.
-        names: the request's names for the list of objects, a key, a version, and the wish for errors alone.
+        names: the request's names for the list of objects, a key, a version, and the option to list only errors.
     """
 
     __slots__ = (
@@ -323,7 +323,7 @@ TOS = Deletes(
     versioned=',"VersionId":"%(version)s"',
     names=("Objects", "Key", "VersionId", "Quiet"),
 )
-# https://cloud.baidu.com/doc/BOS/s/tkc5twspg: errors alone, and no body where there are none.
+# https://cloud.baidu.com/doc/BOS/s/tkc5twspg: only errors, and no body without errors.
 BOS = Deletes(
     "json",
     start="{",

@@ -1,4 +1,4 @@
-"""Finds the storage operation of a request, by its vendor's name, with tables.
+"""Finds the storage operation of a request in tables, and names it as its vendor does.
 
 A vendor's table has a row for each form of an operation: method, level, and the parts of query, headers and host that
 distinguish it. The sources are S3's own service model, Azure's generated client, and Google's storage-testbench.
@@ -277,8 +277,10 @@ def allowed_methods(request: StorageRequest, rows: Sequence[Row], level: str) ->
     # The subresource is the form with the most parameters that the request has. A first parameter with a value, as
     # in `list-type=2`, names no subresource.
     forms = [row.query for row in rows if row.query and "=" not in row.query[0] and _has(request, row.query)]
-    named = {*max(forms, key=len)} if forms else set()
-    methods = {row.method for row in rows if {*row.query} == named and (named or row.level == level)}
+    subresource = {*max(forms, key=len)} if forms else set()
+    methods = {
+        row.method for row in rows if {*row.query} == subresource and (subresource or row.level == level)
+    }
     methods.discard(request.method.upper())
     return ", ".join(method for method in _ORDER if method in methods) or None
 

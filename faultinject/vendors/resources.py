@@ -6,7 +6,7 @@ from faultinject.http.target import decode
 
 
 def bucket_and_key(bucket: str | None, key: str | None, _raw_path: str) -> str:
-    """`/`, `/bucket` or `/bucket/key`, wherever the request names them."""
+    """`/`, `/bucket` or `/bucket/key`, as far as the request names them."""
     if not bucket:
         return "/"
     return f"/{bucket}/{key}" if key else f"/{bucket}"

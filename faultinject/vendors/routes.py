@@ -63,7 +63,7 @@ class Route(NamedTuple):
         return cls(text, frozenset(methods), literals, first, pattern, _roles(segments))
 
     def place(self, values: Sequence[str], query: str) -> Target:
-        """The place that a match of the route and the query give."""
+        """The place that the values of a match, and the query, name."""
         bucket = key = None
         rest = []
         for role, value in zip(self.roles, values, strict=True):

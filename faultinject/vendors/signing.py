@@ -89,13 +89,13 @@ def signature(request: StorageRequest) -> str | None:
 
 
 def canonical_request(request: StorageRequest) -> str | None:
-    """Method, path, query, signed headers and the body's digest, one a line."""
+    """Method, path, query, signed headers and the body's digest, one per line."""
     signed = read_signed(request)
     return None if signed is None else _canonical(request, signed)
 
 
 def string_to_sign(request: StorageRequest) -> str | None:
-    """Algorithm, time, scope and the canonical request's digest, one a line."""
+    """Algorithm, time, scope and the canonical request's digest, one per line."""
     signed = read_signed(request)
     if signed is None:
         return None

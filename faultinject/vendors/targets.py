@@ -6,7 +6,7 @@ the first segment is the bucket (path style). A request alone does not tell whic
 own `photos.example.com/cat.jpg` is read as bucket `cat.jpg` until `FAULTINJECT_ENDPOINT=example.com` says that the
 label before it is a bucket. An encoded slash stays `%2F` in the key of a vendor that keeps it apart from `/`
 (`Vendor.keeps_slashes`). A path with an empty first segment, or with one that the server reserves (`Vendor.reserved`),
-has the level `other`; an empty path counts as `/`: it comes if the app itself is the mount point
+has the level `other`; an empty path, which comes if the app itself is the mount point, counts as `/`
 (https://peps.python.org/pep-3333/#environ-variables).
 
 `azure`: account, container, blob. The account is in the Host, or in the first segment if the Host cannot have one: an
@@ -68,7 +68,7 @@ def _has_account(host: str) -> bool:
 
 
 def b2(request: Readable, name_in_host: str | None) -> Target:
-    """The call, and bucket and key as far as its address or header has them."""
+    """The call, and the bucket and key that its address or a header names."""
     first, _, path = request.below.removeprefix("/").partition("/")
     if first == "file":
         bucket, _, key = path.replace("%2F", "/").partition("/")

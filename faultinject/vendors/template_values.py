@@ -88,8 +88,8 @@ def _source(text: str) -> Source:
         return _where(kind, *name.partition(" "))
     if kind in BOUNDS and name.partition(" ")[0].isdecimal():
         return _bounded_source(kind, *name.partition(" "))
-    if name and (named := NAMED.get(kind)) is not None:
-        return lambda context: named(context, name)
+    if name and (read_named := NAMED.get(kind)) is not None:
+        return lambda context: read_named(context, name)
     if name and (change := CHANGED.get(kind)) is not None:
         inner = _source(name)
         return lambda context: None if (value := inner(context)) is None else change(value)
@@ -200,8 +200,8 @@ def _troubleshoot(context: RenderContext, number: str) -> str:
 
     The endpoints outside China name the international page.
     """
-    named, below, _ = context.request.host.partition(".aliyuncs.com")
-    region = named.removesuffix(".oss").rpartition(".")[2].removeprefix("oss-")
+    name, below, _ = context.request.host.partition(".aliyuncs.com")
+    region = name.removesuffix(".oss").rpartition(".")[2].removeprefix("oss-")
     abroad = below and "-" in region and not region.startswith(("cn-", "accelerate"))
     return f"https://api.{'alibabacloud' if abroad else 'aliyun'}.com/troubleshoot?q={number}"
 

@@ -56,8 +56,8 @@ KINDS = {
 }
 """The kinds by name.
 
-`writing`: the row that asks a writer to slow down; `own`: the row that asks a reader, if it is another one; only
-`Vendor.typical` names them. `limited`: a 429.
+`writing`: the row that asks a writer to slow down; `own`: the row that asks a reader to do so, if it is another one;
+only `Vendor.typical` names them. `limited`: a 429.
 """
 
 
@@ -73,9 +73,9 @@ def typical(vendor: Vendor, kind: str) -> DocumentedError | None:
     Raises:
         ConfigurationError: the vendor itself names a row that it does not document.
     """
-    named = vendor.typical.get(kind)
-    if named is not None:
-        return vendor.find(named) if named else None
+    label = vendor.typical.get(kind)
+    if label is not None:
+        return vendor.find(label) if label else None
     of_kind = KINDS[kind]
     rows = [error for error in vendor.errors if of_kind.fits(error) and not error.where and not error.again]
     codes = {row.code.replace("_", "").lower(): row for row in reversed(rows)}

@@ -203,10 +203,10 @@ class Vendor:
 
         from faultinject import vendors
 
-        if same := [
+        if of_status := [
             error.address for error in self.errors if str(error.status) == code and "/" not in error.label
         ]:
-            return f"; did you mean {vendors.abridge(same, 'or')}?"
+            return f"; did you mean {vendors.abridge(of_status, 'or')}?"
         labels = (error.label.partition("/")[0] for error in self.errors)
         codes = {label.lower(): label for label in labels}
         prefixed = [label for label in codes if label.startswith(code.lower())] if len(code) > 2 else []

@@ -239,7 +239,8 @@ def test_an_injector_of_your_own(on):
     app = install(flask_app(), injector=injector)
     assert (get_injector(app), get(app)) == (injector, 500)
     with pytest.raises(
-        ConfigurationError, match="rules and a seed belong to the injector: give one or the other"
+        ConfigurationError,
+        match="rules and a seed belong to the injector: give an injector, or rules and a seed",
     ):
         install(flask_app(), "http:503", injector=injector)
     with pytest.raises(ConfigurationError):

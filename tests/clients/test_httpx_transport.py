@@ -183,7 +183,7 @@ def test_injectors(kind):
     assert kind(injector=injector).injector is injector
     with pytest.raises(ConfigurationError, match="did you mean cos:SlowDown"):
         kind(rules="cos:Slowdown")
-    with pytest.raises(ConfigurationError, match="give one or the other"):
+    with pytest.raises(ConfigurationError, match="give an injector, or rules and a seed"):
         kind(rules="http:500", injector=injector)
 
 

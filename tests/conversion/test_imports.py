@@ -75,7 +75,7 @@ def test_toxics_of_one_proxy(convert):
         (
             "changed",
             "[0].toxics[2].toxicity",
-            "the chance is of each request; in Toxiproxy it is of each connection",
+            "the chance applies to each request; in Toxiproxy to each connection",
         ),
         ("unused", "[0].toxics[3].toxicity", "its chance is 0"),
         (

@@ -67,7 +67,7 @@ def test_the_same_rules_count_together_and_others_are_refused(url, redis_server)
     assert [place(each) for each in (one, other)] == [0, 1]
     shown = f"the store {redis_server.url} (prefix {url.partition('prefix=')[2]})"
     cure = "name another with ?prefix=, or replace them with ?replace"
-    told = f"{shown} is in use by other rules, or the same with another seed: {cure}"
+    told = f"{shown} is in use with other rules or another seed: {cure}"
     for different in (('{"other": 1}', "1"), ("{}", "2")):
         assert str(refusal(open_counts, url, *different, sort=StoreInUseError)) == told
     for expected in (0, 1):  # the same are not replaced
@@ -86,7 +86,7 @@ def test_another_version_is_refused(url, key, redis_server):
     unread = refusal(open_counts, url, sort=StoreUnavailableError)
     client.hdel(f"{key}:scenario", "standing")
     assert "has rules that cannot be read: " in str(unread)
-    assert str(refusal(open_counts, url, sort=StoreUnavailableError)).endswith("has rules that are not whole")
+    assert str(refusal(open_counts, url, sort=StoreUnavailableError)).endswith("has incomplete rules")
 
 
 def test_nothing_is_left_behind(url, key, redis_server):

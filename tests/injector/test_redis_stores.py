@@ -27,7 +27,7 @@ def test_two_count_as_one(url, redis_server):
     one, other = make(url), make(url)
     assert one.store == redis_server.url, "as a log may have it"
     assert one.seed == other.seed
-    with pytest.raises(StoreInUseError, match="in use by other rules, or the same with another seed"):
+    with pytest.raises(StoreInUseError, match="in use with other rules or another seed"):
         make(url, seed="given")
     alone = make("memory:", seed=one.seed)
     expected = [get(alone, f"/{number % 3}") for number in range(40)]
@@ -162,7 +162,7 @@ def test_a_server_that_has_other_rules_when_it_comes(start_redis, now, caplog):
     for _ in range(3):
         now[0] += 60
         assert (get(late), get(other)) == (200, 500)
-    assert len([each for each in caplog.messages if "is in use by other rules, or" in each]) == 1
+    assert len([each for each in caplog.messages if "is in use with other rules or" in each]) == 1
     late.use("http:503,times=1")
     assert [get(late), get(late)] == [503, 200]
 

@@ -160,10 +160,10 @@ WRONG = [
     (lambda one: one.replace("first", ""), "first: one rule is replaced by one rule, not by 0"),
     (lambda one: one.replace("rule-2", "http:500,name=first"), "first"),
     (lambda one: one.add("http:500,name=first"), "first"),
-    (lambda one: one.enable(until=NOW), "until: 1700000000.0 is not a moment to come"),
-    (lambda one: one.enable(until=float("nan")), "until: nan is not a moment to come"),
-    (lambda one: one.enable(until=True), "until: True is not a moment to come"),
-    (lambda one: one.enable(until="10m"), "until: '10m' is not a moment to come"),
+    (lambda one: one.enable(until=NOW), "until: 1700000000.0 is not a moment in the future"),
+    (lambda one: one.enable(until=float("nan")), "until: nan is not a moment in the future"),
+    (lambda one: one.enable(until=True), "until: True is not a moment in the future"),
+    (lambda one: one.enable(until="10m"), "until: '10m' is not a moment in the future"),
 ]
 
 
@@ -329,7 +329,7 @@ def test_a_file_counts_by_so_many_rules(tmp_path, monkeypatch):
     injector = Injector("http:503", store=f"file:{tmp_path / 'store'}", environ={})
     injector.replace("rule-1", "http:500")
     with pytest.raises(
-        ConfigurationError, match="counts by at most 2 rules, also those that were replaced or removed"
+        ConfigurationError, match="counts for at most 2 rules, including those that were replaced or removed"
     ):
         injector.replace("rule-1", "http:502")
     assert get(injector) == 500
@@ -379,7 +379,7 @@ def test_what_a_server_has_lost(redis_server, redis_prefix, lost):
     else:
         client.hdel(key, lost)
     for change in (lambda: other.add("http:500"), other.reset):
-        with pytest.raises(StoreUnavailableError, match=r"has rules that are not whole|cannot be read"):
+        with pytest.raises(StoreUnavailableError, match=r"has incomplete rules|cannot be read"):
             change()
     assert get(other) == 503
     other.use("http:502,times=1")

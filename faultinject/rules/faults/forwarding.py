@@ -6,7 +6,7 @@ from faultinject.engine import answers, filters
 from faultinject.engine.actions import Act, Action, Forward, Pass
 from faultinject.engine.compiled_rule import CompiledRule
 from faultinject.engine.draw import delays
-from faultinject.engine.filters import RANGES, STORE, Edited, Filter, Interrupted, Moved
+from faultinject.engine.filters import RANGES, STORE, Edited, Filter, Interrupted, ObjectChange
 from faultinject.rules import descriptions
 from faultinject.rules.faults import middle
 from faultinject.rules.faults.answering import Documented
@@ -31,7 +31,7 @@ class OwnAnswer(Fault):
         text: str = "",
         *,
         after: bool = False,
-        alter: Callable[[Request], Edited | Moved | None] = lambda _: None,
+        alter: Callable[[Request], Edited | ObjectChange | None] = lambda _: None,
     ) -> Act:
         """Let the app answer.
 
@@ -317,12 +317,12 @@ class StoreChange(OwnAnswer):
     def prepare(self, rule: CompiledRule) -> Act:
         """Let the store make the change, and answer."""
 
-        def moved(request: Request) -> Moved:
-            moves = Moved(self.did)
-            request.set_extra(STORE, moves)
-            return moves
+        def change_object(request: Request) -> ObjectChange:
+            change = ObjectChange(self.did)
+            request.set_extra(STORE, change)
+            return change
 
-        return self.forward(rule, alter=moved)
+        return self.forward(rule, alter=change_object)
 
     def in_words(self, rule: Rule) -> str:
         """Say what the store does."""

@@ -86,8 +86,8 @@ class AzureCall(StoreExchange):
         """Make a successful answer, which repeats the request's version and id."""
         answer = super().answer(status, body, document=document, headers=headers)
         answer.headers["x-ms-version"] = self.header("x-ms-version") or VERSION
-        if own := self.header("x-ms-client-request-id"):
-            answer.headers["x-ms-client-request-id"] = own
+        if client_id := self.header("x-ms-client-request-id"):
+            answer.headers["x-ms-client-request-id"] = client_id
         return answer
 
     def settings(self) -> Headers:
@@ -148,24 +148,24 @@ class AzureCall(StoreExchange):
         """Refuse a request that the lease forbids.
 
         Args:
-            required: whether the request needs the id of an active lease, and ends a lease that is over.
+            required: whether the request needs the id of an active lease; then a lease that has ended is removed.
 
         Raises:
             StoreError: `lease`.
         """
-        lease, given = self.lease, self.guid("x-ms-lease-id")
+        lease, id_given = self.lease, self.guid("x-ms-lease-id")
         current = lease_state(lease, self.now)
         locked = current in ("leased", "breaking")
-        if given is None:
+        if id_given is None:
             if required and locked:
                 raise self.lease_error("LeaseIdMissing")
             if required:
                 self.service.buckets.find(self.bucket).leases.pop(self.key, None)
-        elif lease is None or (not locked and given != lease.id):
+        elif lease is None or (not locked and id_given != lease.id):
             raise self.lease_error(f"LeaseNotPresentWith{self.level.title()}Operation")
         elif not locked:
             raise self.lease_error("LeaseLost")
-        elif given != lease.id:
+        elif id_given != lease.id:
             raise self.lease_error(f"LeaseIdMismatchWith{self.level.title()}Operation")
 
     def lease_error(self, code: str) -> StoreError:
@@ -174,7 +174,7 @@ class AzureCall(StoreExchange):
         return StoreError("lease", message, label=code)
 
     def guid(self, name: str) -> str | None:
-        """Find a GUID of any form in a header, in the usual form.
+        """Read a GUID of any form from a header, and return it in the usual form.
 
         Raises:
             StoreError: `header_value`.

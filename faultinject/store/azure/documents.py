@@ -45,7 +45,7 @@ def block_id(number: int) -> str:
 
 def containers(
     endpoint: str,
-    asked: Sequence[Field],
+    parameters: Sequence[Field],
     rows: list[Bucket],
     marker: str,
     metadata: bool,
@@ -63,12 +63,14 @@ def containers(
         )
         for container in rows
     ]
-    return _enumeration(f'ServiceEndpoint="{escape_xml(endpoint)}"', [*asked, ("Containers", fields)], marker)
+    return _enumeration(
+        f'ServiceEndpoint="{escape_xml(endpoint)}"', [*parameters, ("Containers", fields)], marker
+    )
 
 
 def blobs(
     place: tuple[str, str],
-    asked: Sequence[Field],
+    parameters: Sequence[Field],
     page: tuple[list[Stored], list[str]],
     marker: str,
     metadata: bool,
@@ -78,7 +80,7 @@ def blobs(
 
     Args:
         place: the account's endpoint and the container.
-        asked: the client's parameters, which the page repeats.
+        parameters: the client's parameters, which the page repeats.
         page: blobs and prefixes; a blob of uncommitted blocks has no entity tag.
         marker: the beginning of the next page, or empty.
         metadata: whether to show the blobs' metadata.
@@ -92,7 +94,7 @@ def blobs(
     ]
     shown += [f"<BlobPrefix>{_name(prefix)}</BlobPrefix>" for prefix in page[1]]
     attributes = f'ServiceEndpoint="{escape_xml(place[0])}" ContainerName="{escape_xml(place[1])}"'
-    return _enumeration(attributes, asked, marker, f"<Blobs>{''.join(shown)}</Blobs>")
+    return _enumeration(attributes, parameters, marker, f"<Blobs>{''.join(shown)}</Blobs>")
 
 
 def block_list(kinds: Iterable[tuple[str, Iterable[tuple[int, int]]]]) -> bytes:
@@ -110,7 +112,7 @@ def sizes(parts: Iterable[UploadedPart]) -> list[tuple[int, int]]:
 
 
 def read_block_list(document: bytes) -> list[tuple[str, int]]:
-    """Read the blocks of a Put Block List: the list to take each from, and its number.
+    """Read the blocks of a Put Block List: for each the list that has it, and its number.
 
     Raises:
         StoreError: `malformed`, `part_number`.

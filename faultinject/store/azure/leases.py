@@ -1,6 +1,6 @@
 """The actions on leases of blobs and containers.
 
-Two pages have their outcomes in each state as a table:
+Two pages have tables of the outcome of each action in each state of a lease:
 https://learn.microsoft.com/rest/api/storageservices/lease-blob and
 https://learn.microsoft.com/rest/api/storageservices/lease-container
 """
@@ -20,9 +20,9 @@ from faultinject.store.lease import Lease, lease_state
 from faultinject.store.messages import StoreAnswer
 
 SHORTEST, LONGEST = 15, 60
-"""The bounds of the length of a lease that ends, in seconds.
+"""The shortest and the longest lease that ends, in seconds.
 
-The second is also the longest break period.
+The longest is also the longest break period.
 """
 
 
@@ -63,29 +63,29 @@ def _acquire(call: AzureCall, lease: Lease | None) -> LeaseChange:
     seconds = inf if text == "-1" else _number(text, SHORTEST)
     proposed = call.guid("x-ms-proposed-lease-id")
     current = lease_state(lease, call.now)
-    same = lease is not None and proposed == lease.id
-    if current == "breaking" and same:
+    has_same_id = lease is not None and proposed == lease.id
+    if current == "breaking" and has_same_id:
         raise call.lease_error("LeaseIsBreakingAndCannotBeAcquired")
-    if current == "breaking" or (current == "leased" and not same):
+    if current == "breaking" or (current == "leased" and not has_same_id):
         raise call.lease_error("LeaseAlreadyPresent")
     made = Lease(proposed or str(uuid4()), seconds, call.now + seconds)
     return 201, made, _id_header(made)
 
 
 def _renew(call: AzureCall, lease: Lease | None) -> LeaseChange:
-    own = _own_lease(call, lease)
-    if own.breaks is not None:
+    present = _present_lease(call, lease)
+    if present.breaks is not None:
         raise call.lease_error("LeaseIsBrokenAndCannotBeRenewed")
-    return 200, replace(own, ends=call.now + own.duration), _id_header(own)
+    return 200, replace(present, ends=call.now + present.duration), _id_header(present)
 
 
 def _change(call: AzureCall, lease: Lease | None) -> LeaseChange:
-    given = _require(call.guid("x-ms-lease-id"))
+    id_given = _require(call.guid("x-ms-lease-id"))
     proposed = _require(call.guid("x-ms-proposed-lease-id"))
     current = lease_state(lease, call.now)
     if lease is None or current in ("broken", "expired"):
         raise call.lease_error("LeaseNotPresentWithLeaseOperation")
-    if lease.id not in (given, proposed):
+    if lease.id not in (id_given, proposed):
         raise call.lease_error("LeaseIdMismatchWithLeaseOperation")
     if current == "breaking":
         raise call.lease_error("LeaseIsBreakingAndCannotBeChanged")
@@ -94,7 +94,7 @@ def _change(call: AzureCall, lease: Lease | None) -> LeaseChange:
 
 
 def _release(call: AzureCall, lease: Lease | None) -> LeaseChange:
-    _own_lease(call, lease)
+    _present_lease(call, lease)
     return 200, None, ()
 
 
@@ -122,10 +122,10 @@ ACTIONS: Mapping[str, Callable[[AzureCall, Lease | None], LeaseChange]] = {
 }
 
 
-def _own_lease(call: AzureCall, lease: Lease | None) -> Lease:
+def _present_lease(call: AzureCall, lease: Lease | None) -> Lease:
     """The present lease, if the request has its id."""
-    given = _require(call.guid("x-ms-lease-id"))
-    if lease is None or given != lease.id:
+    id_given = _require(call.guid("x-ms-lease-id"))
+    if lease is None or id_given != lease.id:
         raise call.lease_error("LeaseIdMismatchWithLeaseOperation")
     return lease
 

@@ -14,6 +14,7 @@ from uuid import uuid4
 from werkzeug.http import http_date
 
 from faultinject.http.wire import number_of
+from faultinject.store.app import nested_request
 from faultinject.store.azure import documents
 from faultinject.store.azure.call import (
     COUNT,
@@ -30,7 +31,6 @@ from faultinject.store.azure.leases import change_lease
 from faultinject.store.bodies import cut, drain, read_document, receive, split_multipart
 from faultinject.store.buckets import Headers, Stored, StoreError, Upload, UploadedPart, check_key
 from faultinject.store.documents import read_token, select, token_of
-from faultinject.store.doors import nested_request
 from faultinject.store.messages import StoreAnswer
 from faultinject.store.preconditions import judge_read, read_range
 from faultinject.store.xml import Field
@@ -360,8 +360,8 @@ def put_blob(call: AzureCall) -> StoreAnswer:
         raise StoreError("bad_digest")
     if kind == "AppendBlob" and content.size:
         raise StoreError("header_value")
-    own = ((KIND, kind), (COUNT, "0")) if kind == "AppendBlob" else ()
-    headers = (*settings.items(), *call.metadata(), *own, *_created(call.now))
+    kind_headers = ((KIND, kind), (COUNT, "0")) if kind == "AppendBlob" else ()
+    headers = (*settings.items(), *call.metadata(), *kind_headers, *_created(call.now))
     stored = Stored(call.key, content.blocks, content.size, new_etag(call.now), call.now, headers)
     call.service.buckets.put(call.bucket, stored, call.judge_write)
     discard(call)
@@ -436,8 +436,14 @@ def _copy(call: AzureCall, source: Stored, *, copied: bool) -> StoreAnswer:
     metadata = call.metadata() or tuple(
         header for header in source.headers if header[0].startswith("x-ms-meta-")
     )
-    own = tuple(header for header in source.headers if header[0] in (KIND, COUNT))
-    headers = (*settings.items(), *metadata, *own, *_created(call.now), *(about_copy if copied else ()))
+    kind_headers = tuple(header for header in source.headers if header[0] in (KIND, COUNT))
+    headers = (
+        *settings.items(),
+        *metadata,
+        *kind_headers,
+        *_created(call.now),
+        *(about_copy if copied else ()),
+    )
     stored = Stored(
         call.key, source.blocks, source.size, new_etag(call.now), call.now, headers, source.layout
     )

@@ -79,12 +79,12 @@ def read_path(path: str, *, encoded: bool) -> tuple[str, list[str]]:
     if match is None:
         source, verb = [*name.split("/"), ""][:2]
         return _absent(verb), [bucket, source]
-    source, compose, move, moved, verb, to_bucket, to_name = match.groups("")
+    source, compose, move, new_name, verb, to_bucket, to_name = match.groups("")
     return _used(use, compose or move or verb or "object"), [
         bucket,
         source,
         to_bucket or bucket,
-        to_name or moved,
+        to_name or new_name,
     ]
 
 

@@ -172,21 +172,21 @@ def compose_object(call: GcsCall) -> StoreAnswer:
 
 def _source_names(call: GcsCall) -> list[dict[str, Any]]:
     """Read the names of a composite's sources."""
-    named = call.document.get("sourceObjects")
-    if not (isinstance(named, list) and named and all(isinstance(source, dict) for source in named)):
+    sources = call.document.get("sourceObjects")
+    if not (isinstance(sources, list) and sources and all(isinstance(source, dict) for source in sources)):
         raise StoreError("required")
-    if len(named) > SOURCES:
+    if len(sources) > SOURCES:
         raise StoreError("argument")
-    return named
+    return sources
 
 
-def _source(call: GcsCall, named: Mapping[str, Any]) -> Stored:
+def _source(call: GcsCall, fields: Mapping[str, Any]) -> Stored:
     """Find a source of a composite, of the named generation if there is one."""
-    name, generation = named.get("name"), named.get("generation")
+    name, generation = fields.get("name"), fields.get("generation")
     if not isinstance(name, str):
         raise StoreError("required")
     source = call.get(call.bucket, name, "" if generation is None else str(generation))
-    conditions = named.get("objectPreconditions") or {}
+    conditions = fields.get("objectPreconditions") or {}
     if not isinstance(conditions, dict):
         raise StoreError("argument")
     wanted = conditions.get("ifGenerationMatch")
@@ -205,7 +205,9 @@ def copy_object(call: GcsCall) -> StoreAnswer:
     source = call.get(call.bucket, call.key, call.argument("sourceGeneration"))
     if not call.judge(source, "ifSource"):
         raise StoreError("precondition")
-    described = described or tuple(header for header in source.headers if header[0] not in resources.OWN)
+    described = described or tuple(
+        header for header in source.headers if header[0] not in resources.NOT_COPIED
+    )
     if count := resources.components(source):
         new_class = dict(described).get(resources.STORAGE_CLASS, resources.CLASSES[0])
         same_class = new_class == resources.storage_class(source)

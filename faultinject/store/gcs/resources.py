@@ -41,8 +41,8 @@ CLASSES = (
 )
 """The storage classes: https://cloud.google.com/storage/docs/storage-classes"""
 GENERATION, METAGENERATION, HASH = "x-goog-generation", "x-goog-metageneration", "x-goog-hash"
-OWN = (GENERATION, METAGENERATION, HASH, COMPONENTS, STORAGE_CLASS)
-"""Headers that a copy does not take over from its source; it has the default storage class."""
+NOT_COPIED = (GENERATION, METAGENERATION, HASH, COMPONENTS, STORAGE_CLASS)
+"""Headers that a copy does not get from its source; the copy has the default storage class."""
 NOTHING_THERE = ("0", "0")
 BUCKET_METAGENERATION = "1"
 """The metageneration of every bucket: none has settings that change."""
@@ -113,14 +113,14 @@ def updated_headers(stored: Stored, document: Mapping[str, Any], *, whole: bool)
     before = {name: value for name, value in stored.headers if not _is_set(name)}
     before |= {GENERATION: generation, METAGENERATION: str(int(metageneration) + 1)}
     if not whole:
-        left = dict(stored.headers)
-        gone = [header for field, header in DESCRIBED.items() if field in document]
+        present = dict(stored.headers)
+        removed = [header for field, header in DESCRIBED.items() if field in document]
         metadata = document.get("metadata", {})
         if metadata is None:
-            gone += [name for name in left if name.startswith(META)]
+            removed += [name for name in present if name.startswith(META)]
         elif isinstance(metadata, dict):
-            gone += [f"{META}{name}" for name in metadata]
-        before |= {name: value for name, value in left.items() if _is_set(name) and name not in gone}
+            removed += [f"{META}{name}" for name in metadata]
+        before |= {name: value for name, value in present.items() if _is_set(name) and name not in removed}
     given = {name: value for name, value in describe_fields(document) if name != STORAGE_CLASS}
     return tuple((before | given).items())
 
@@ -179,8 +179,8 @@ def new_headers(description: Headers, sums: Mapping[str, str], now: float) -> He
 
     A composite has no MD5.
     """
-    known = [name for name in sums if name != "md5" or COMPONENTS not in dict(description)]
-    hashes = ",".join(f"{name}={sums[name]}" for name in known)
+    names_kept = [name for name in sums if name != "md5" or COMPONENTS not in dict(description)]
+    hashes = ",".join(f"{name}={sums[name]}" for name in names_kept)
     return (*description, (GENERATION, str(new_generation(now))), (METAGENERATION, "1"), (HASH, hashes))
 
 
@@ -217,8 +217,8 @@ def content_headers(stored: Stored) -> list[tuple[str, str]]:
 
 def etag(headers: Headers) -> str:
     """Make the entity tag of an object with these headers."""
-    known = dict(headers)
-    return b64encode(f"{known[GENERATION]}/{known[METAGENERATION]}".encode()).decode()
+    by_name = dict(headers)
+    return b64encode(f"{by_name[GENERATION]}/{by_name[METAGENERATION]}".encode()).decode()
 
 
 def _class_in(document: Mapping[str, Any]) -> str | None:

@@ -1,6 +1,6 @@
-"""Azure Blob Storage: XML behind a byte order mark.
+"""Azure Blob Storage: XML after a byte order mark.
 
-Id and time stand inside the message, and the message is the reason phrase.
+Id and time are inside the message, and the message is the reason phrase.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _drawn = Struct(">IBBHIHI").unpack_from
 
 
 def make_ids(entropy: bytes, unix_seconds: int) -> dict[str, str]:
-    """A GUID of the blob service's form, and the time with seven digits of its second.
+    """A GUID of the blob service's form, and the time with seven decimals.
 
     The GUID ends in six zeros.
     """
@@ -30,7 +30,7 @@ def make_ids(entropy: bytes, unix_seconds: int) -> dict[str, str]:
 
 
 def reason(_row: DocumentedError, message: str) -> str:
-    """The whole message, of both sentences.
+    """The whole message, with both sentences.
 
     Azure's .NET SDK prints the phrase of an answer in parentheses: `Status: 404 (The specified blob does not exist.)`
     in Azure/WALinuxAgent#2311, elsewhere `Status: 403 (Server failed to authenticate the request. Make sure the value
@@ -66,7 +66,7 @@ VENDOR = Vendor(
     operations=("azure_blob/operations.csv",),
     # recordings of azure-sdk-for-js, June 2019 to September 2021: chunked, and without a Content-Type
     bare_head=True,
-    # SDKs of Azure read it; the blob service is not documented to send any
+    # SDKs of Azure read it; no document says that the blob service sends it
     hint="x-ms-retry-after-ms",
     # the headers that Azure's own clients read, in this order: https://azure.github.io/azure-sdk/general_azurecore.html
     hints=("x-ms-retry-after-ms", "retry-after-ms", "seconds", "date"),

@@ -1,4 +1,4 @@
-"""Backblaze B2, native API: JSON without any id; the pair of status and code decides."""
+"""Backblaze B2, native API: JSON without any id; status and code identify the error."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TYPE = "application/json;charset=utf-8"
 def form_for(_row: DocumentedError, request: StorageRequest, status: int) -> str:
     """The form without a message for a download without a valid token.
 
-    Backblaze/B2_Command_Line_Tool#984 shows that it has the code alone.
+    Backblaze/B2_Command_Line_Tool#984 shows that it has only the code.
     """
     return "download" if status == 401 and request.below.startswith("/file/") else ""
 

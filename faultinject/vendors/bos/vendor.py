@@ -1,4 +1,4 @@
-"""Baidu AI Cloud BOS: JSON on one line, a GUID as id and 88 letters for its support."""
+"""Baidu AI Cloud BOS: JSON on one line, a GUID as id, and a debug id of 88 characters."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ VENDOR = Vendor(
     package=__package__,
     id_headers=(("x-bce-request-id", "request_id"), ("x-bce-debug-id", "debug_id")),
     make_ids=make_ids,
-    # bce-python-sdk 0.9.79, services/bos and region; `s3.` is the S3 face
+    # bce-python-sdk 0.9.79, services/bos and region; `s3.`: the S3-compatible endpoint
     endpoints=("s3.*.bcebos.com", "*.bcebos.com"),
     prefix="x-bce-",
     operations=("s3/operations.csv", "bos/operations.csv"),

@@ -16,8 +16,8 @@ _drawn = Struct(">IHHB").unpack_from
 def make_ids(entropy: bytes, unix_seconds: int) -> dict[str, str]:
     """A request id that begins with the time, and a trace id of 128 hex digits.
 
-    Every published request id begins so. The top bit of each drawn field is set: no field is ever short, so that all
-    answers have the same length.
+    Every published request id begins with the time. The top bit of each drawn field is set: no field is ever short, so
+    that all answers have the same length.
     """
     first, second, high, low = _drawn(entropy)
     fields = unix_seconds & 0xFFFFFFFF, first | 0x80000000, second | 0x8000, high << 8 | low | 0x800000
@@ -28,7 +28,7 @@ def make_ids(entropy: bytes, unix_seconds: int) -> dict[str, str]:
 
 
 def resource(_bucket: str | None, _key: str | None, raw_path: str) -> str:
-    """The path as it was sent, never empty: the SDK drops the whole error when one element is."""
+    """The path as it was sent, never empty: the SDK drops an error with an empty element."""
     return raw_path or "/"
 
 
@@ -42,7 +42,7 @@ VENDOR = Vendor(
     id_headers=(("x-cos-request-id", "request_id"), ("x-cos-trace-id", "trace_id")),
     make_ids=make_ids,
     resource=resource,
-    # https://cloud.tencent.com/document/product/436/6224; `accelerate` stands where a region does. `cosrapid`:
+    # https://cloud.tencent.com/document/product/436/6224; `accelerate` takes the place of a region. `cosrapid`:
     # 436/139758, `file`: https://www.tencentcloud.com/document/product/436/42839; `ci` and `pic`, Cloud Infinite:
     # cos-python-sdk-v5 1.9.44, CosConfig
     endpoints=(
@@ -55,7 +55,7 @@ VENDOR = Vendor(
         "file.myqcloud.com",
     ),
     # the calls of cos-python-sdk-v5 1.9.44; https://cloud.tencent.com/document/product/436/107739 and /107740 (access
-    # monitor), tencentyun/cos-java-sdk-v5 (rename). The operations of Cloud Infinite are not told apart: CIRequest,
+    # monitor), tencentyun/cos-java-sdk-v5 (rename). The operations of Cloud Infinite are not distinguished: CIRequest,
     # CIProcess
     operations=("s3/operations.csv", "cos/operations.csv"),
     deletes=multi_delete.COS,

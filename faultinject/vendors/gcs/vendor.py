@@ -29,7 +29,7 @@ def make_ids(entropy: bytes, _unix_seconds: int) -> dict[str, str]:
 
 
 def form_for(row: DocumentedError, request: StorageRequest, _status: int) -> str:
-    """The form of text for downloads (`alt=media`), seen on the wire; others get JSON."""
+    """A text form for downloads (`alt=media`), as seen on the wire; other requests get JSON."""
     if request.method != "GET" or "alt=media" not in request.query.split("&") or row.form not in JSON:
         return ""
     return "no-such-object" if row.code == "notFound" else "media"

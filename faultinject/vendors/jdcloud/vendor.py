@@ -20,7 +20,8 @@ VENDOR = Vendor(
     # as in the document's answers
     make_ids=make_ids,
     resource=resources.bucket_and_key,
-    # in the document's examples, the last in the older ones; from inside and with IPv6 alone: its table of regions
+    # the first and the last: the document's newer and older examples; those for internal access and for IPv6: its
+    # table of regions
     endpoints=(
         "s3.*.jdcloud-oss.com",
         "s3-internal.*.jdcloud-oss.com",

@@ -1,4 +1,4 @@
-"""Qiniu Kodo's S3-compatible service: XML in S3's manner, with Kodo's id and no host id."""
+"""Qiniu Kodo's S3-compatible service: XML like S3's, with Kodo's id and no host id."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ VENDOR = Vendor(
     id_headers=(("x-amz-request-id", "request_id"), ("X-Reqid", "request_id")),
     make_ids=make_ids,
     resource=resources.decoded_path,
-    # https://developer.qiniu.com/kodo/4088/s3-access-domainname; the older names have a hyphen behind s3
+    # https://developer.qiniu.com/kodo/4088/s3-access-domainname; the older names have a hyphen after s3
     endpoints=("s3.*.qiniucs.com", "s3-*.qiniucs.com"),
     deletes=multi_delete.S3,
 )

@@ -1,6 +1,6 @@
 """MinIO: XML as Go writes it.
 
-It always has the resource; it has the key and the bucket if the request names them.
+An error always has the resource; it has the key and the bucket if the request names them.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def escape_in_json(text: str) -> str:
 def form_for(_row: DocumentedError, request: StorageRequest, status: int) -> str:
     """JSON without Retry-After for the admin API; GET's form for some answers to HEAD.
 
-    The admin API is answered by cmd/api-response.go, writeErrorResponseJSON; HEAD by writeErrorResponse, as GET is,
-    where a condition or a range fails (cmd/object-handlers-common.go, checkPreconditions) and where the queue is full
+    In cmd/api-response.go, writeErrorResponseJSON answers the admin API, and writeErrorResponse answers HEAD like GET
+    if a condition or a range fails (cmd/object-handlers-common.go, checkPreconditions) or the queue is full
     (cmd/handler-api.go).
     """
     if request.below.startswith("/minio/admin/"):

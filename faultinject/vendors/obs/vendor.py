@@ -1,7 +1,7 @@
 """Huawei Cloud OBS: XML on one line, and two ids, each in a header and in the body.
 
-An answer to HEAD has only the status. Answers seen on the wire have neither the newline behind the declaration nor
-the Resource of the documents' example; the additions of their code stand behind the ids.
+An answer to HEAD has only the status. Answers seen on the wire have neither the newline after the declaration nor
+the Resource of the documents' example; the additions for their code come after the ids.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ NODE = "32AAAUgAIAABAAAQAAEAABAAAQAAEAAB"
 def make_ids(entropy: bytes, unix_seconds: int) -> dict[str, str]:
     """32 upper-case hex digits with the time in them, and a second id of 64 letters.
 
-    The ninth to the twentieth digit are the time in ms.
+    The sixth to the sixteenth digit are the time in ms.
     """
     milliseconds = unix_seconds * 1000 + int.from_bytes(entropy[:2]) % 1000
     return {
@@ -35,7 +35,7 @@ def make_ids(entropy: bytes, unix_seconds: int) -> dict[str, str]:
 
 
 def form_for(_row: DocumentedError, request: StorageRequest, _status: int) -> str:
-    """The headers of S3 for a request that is signed as S3 requests are.
+    """S3's headers for a request with a signature of S3.
 
     Open Telekom Cloud, OBS S3 API, common response headers (en-us_topic_0125560484).
     """
@@ -67,7 +67,7 @@ VENDOR = Vendor(
     },
     form_for=form_for,
     make_ids=make_ids,
-    # the hosts of the documents' examples; t-systems is the Open Telekom Cloud, and of other operators are those of
+    # the hosts of the documents' examples; t-systems: the Open Telekom Cloud; other operators:
     # https://support.huaweicloud.com/intl/en-us/tr-central-201-api-obs/obs_04_0003.html (Vodafone) and
     # https://support.huaweicloud.com/intl/en-us/eu-west-0-usermanual-obs/obs_03_0152.html (Orange); `.eu`:
     # https://support.huaweicloud.com/eu/productdesc-obs/obs_03_0152.html

@@ -1,6 +1,6 @@
-"""Alibaba Cloud OSS: XML of two-space indentation, and an id of 24 digits.
+"""Alibaba Cloud OSS: XML with an indentation of two spaces, and an id of 24 digits.
 
-On HEAD the whole error stands in a header.
+An answer to HEAD has the whole error in a header.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ VENDOR = Vendor(
     package=__package__,
     id_headers=(("x-oss-request-id", "request_id"),),
     make_ids=make_ids,
-    # https://www.alibabacloud.com/help/en/oss/user-guide/regions-and-endpoints; `s3.`, the S3 face:
+    # https://www.alibabacloud.com/help/en/oss/user-guide/regions-and-endpoints; `s3.`, the S3-compatible endpoint:
     # https://www.alibabacloud.com/help/en/oss/developer-reference/use-amazon-s3-sdks-to-access-oss; the last is
     # dual-stack
     endpoints=(

@@ -22,11 +22,11 @@ VENDOR = Vendor(
     make_ids=make_ids,
     # https://docsv3.qingcloud.com/storage/object-storage/intro/object-storage/#zone
     endpoints=("s3.*.qingstor.com", "*.qingstor.com"),
-    # the calls of qingstor-sdk 2.6.0; the S3 face has S3's parameters
+    # the calls of qingstor-sdk 2.6.0; the S3-compatible API has S3's parameters
     operations=("s3/operations.csv", "qingstor/operations.csv"),
     deletes=multi_delete.QINGSTOR,
     keeps_slashes=True,
     prefix="x-qs-",
-    # max_requests_exceeded is for creating and deleting buckets alone, fetch_throttled for fetches
+    # max_requests_exceeded is only for creating and deleting buckets, fetch_throttled only for fetches
     typical={"throttled": "service_unavailable", "limited": ""},
 )

@@ -14,7 +14,7 @@ def make_ids(entropy: bytes, unix_seconds: int) -> dict[str, str]:
 
 
 def resource(bucket: str | None, key: str | None, _raw_path: str) -> str:
-    """`/bucket/key`; a bucket alone has no slash, as in the document's example; `/` without one."""
+    """`/bucket/key`, or the bucket alone without a slash as in the document's example, or `/`."""
     if not bucket:
         return "/"
     return f"/{bucket}/{key}" if key else bucket

@@ -1,6 +1,6 @@
-"""Cloudflare R2: S3's XML with code and message alone.
+"""Cloudflare R2: S3's XML with only code and message.
 
-Only a wrong signature carries more.
+Only the error of a wrong signature has more.
 """
 
 from __future__ import annotations

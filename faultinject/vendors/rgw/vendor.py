@@ -21,7 +21,7 @@ REASONS = {498: "Rate Limited", 503: "Slow Down"}
 def make_ids(entropy: bytes, unix_seconds: int) -> dict[str, str]:
     """A transaction id, and the name of the gateway.
 
-    The former is a number of 21 hex digits, the time, the gateway and its zone.
+    The transaction id has a number of 21 hex digits, the time, the gateway and its zone.
     """
     number, now = entropy[:8].hex(), unix_seconds & 0xFFFFFFFFFF
     return {
@@ -53,12 +53,12 @@ VENDOR = Vendor(
     template="envelope.xml",
     escape="xml",
     child="<%(name)s>%(value)s</%(name)s>",
-    # src/rgw/rgw_formats.cc: the plain formatter writes the first value alone, which is the code; rgw_rest.cc,
+    # src/rgw/rgw_formats.cc: the plain formatter writes only the first value, which is the code; rgw_rest.cc,
     # dump_trans_id: the id in Swift's headers instead of Amazon's
     forms={
         "swift": Form("envelope.txt", "text/plain; charset=utf-8", "text", id_headers=SWIFT_IDS),
         "json": Form("envelope.json", "application/json", "json", '"%(name)s":"%(value)s",'),
-        # Accept-Ranges comes with the length that an error's body has: dump_content_length
+        # dump_content_length writes Accept-Ranges with the length of an error's body; this form has no body
         "none": Form("envelope-none.txt", "", "text", without=("Accept-Ranges",)),
     },
     form_for=form_for,

@@ -1,4 +1,4 @@
-"""Amazon S3: XML on one line, two ids, and additions of the code between message and ids."""
+"""Amazon S3: XML on one line, two ids, and additions for the code between message and ids."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _digits = bytes(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"[byte % 36] for byte in r
 
 
 def make_ids(entropy: bytes, _unix_seconds: int) -> dict[str, str]:
-    """A request id of 16 digits and capitals, and an id of the host of 76 characters, base64."""
+    """A request id of 16 digits and capitals, and a host id of 76 characters in base64."""
     return {
         "request_id": entropy[:16].translate(_digits).decode(),
         "host_id": b2a_base64(entropy[8:], newline=False).decode(),

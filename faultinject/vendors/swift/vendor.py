@@ -13,13 +13,13 @@ from faultinject.vendors.vendor import Vendor
 def make_ids(entropy: bytes, unix_seconds: int) -> dict[str, str]:
     """The transaction id: `tx`, 21 hex digits of a UUID, and unix seconds as ten hex digits.
 
-    It has no suffix.
+    The id has no suffix.
     """
     return {"request_id": f"tx{entropy[:11].hex()[:21]}-{unix_seconds & 0xFFFFFFFFFF:010x}"}
 
 
-OWN = (("X-Trans-Id", "request_id"), ("X-Openstack-Request-Id", "request_id"))
-AMAZONS = (("x-amz-request-id", "request_id"), ("x-amz-id-2", "request_id"))
+SWIFT_IDS = (("X-Trans-Id", "request_id"), ("X-Openstack-Request-Id", "request_id"))
+S3_IDS = (("x-amz-request-id", "request_id"), ("x-amz-id-2", "request_id"))
 HTML = "text/html; charset=UTF-8"
 
 VENDOR = Vendor(
@@ -34,10 +34,14 @@ VENDOR = Vendor(
         "plain": Form("plain.txt", HTML, "html", bare_head=False),
         # middleware/s3api/s3api.py: the transaction id under Amazon's names as well
         "s3api": Form(
-            "s3api.xml", "application/xml", "xml-text", "<%(name)s>%(value)s</%(name)s>", (*OWN, *AMAZONS)
+            "s3api.xml",
+            "application/xml",
+            "xml-text",
+            "<%(name)s>%(value)s</%(name)s>",
+            (*SWIFT_IDS, *S3_IDS),
         ),
     },
-    id_headers=OWN,
+    id_headers=SWIFT_IDS,
     make_ids=make_ids,
     addressing="swift",
     operations=("swift/operations.csv",),

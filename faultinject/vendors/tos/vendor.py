@@ -40,12 +40,12 @@ VENDOR = Vendor(
         "signature": Form("envelope-signature.json", "application/json", "json", CHILD),
     },
     package=__package__,
-    # the two are the same in nearly all of the document's samples
+    # the two ids are equal in nearly all of the document's samples
     id_headers=(("x-tos-request-id", "request_id"), ("x-tos-id-2", "request_id")),
     make_ids=make_ids,
     resource=resources.bucket_and_key,
-    # volcengine/ve-storage-uni-cli, docs/bucket_api_reference.md; `tos-s3-` is the S3 face, BytePlus the
-    # international one
+    # volcengine/ve-storage-uni-cli, docs/bucket_api_reference.md; `tos-s3-`: the S3-compatible endpoint;
+    # BytePlus: the international service
     endpoints=(
         "tos-s3-*.volces.com",
         "tos-*.volces.com",

@@ -1,6 +1,6 @@
 """Translates requests of WSGI and ASGI for a store, and its answers back.
 
-No other module of the store knows WSGI or ASGI.
+Besides this module, only `asgi` knows WSGI or ASGI.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from faultinject.engine.request import ASGIRequest, WSGIRequest
 from faultinject.store.messages import BodyReader, Fields, StoreAnswer, StoreRequest
 
 
-class Doors(ABC):
+class StoreApp(ABC):
     """The base class of stores, which are WSGI apps."""
 
     @abstractmethod
@@ -56,7 +56,8 @@ def of_environ(environ: WSGIEnvironment) -> StoreRequest:
         headers=Fields(EnvironHeaders(environ)),
         body=get_input_stream(environ),
     )
-    # WSGI turns underscores in names of headers into hyphens, but names of metadata have them; a2wsgi gives the scope.
+    # WSGI turns underscores in names of headers into hyphens, but names of metadata may have them. a2wsgi shows the
+    # scope, which has the names as they were sent.
     sent = environ.get("asgi.scope", {}).get("headers")
     request.sent = (
         [(name.lower(), value) for name, value in EnvironHeaders(environ)] if sent is None else _text(sent)
