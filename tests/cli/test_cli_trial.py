@@ -964,7 +964,7 @@ def test_a_request_of_the_test_itself(run, suite):
     Without an app the request may be the one to test.
     """
     command = [*PYTEST, suite(OWN)]
-    code, out, err = run("trial", "-r", "truncate,method=GET", "--", *command)
+    code, out, err = run("trial", "-r", "s3:AccessDenied,method=GET", "--", *command)
     assert code == 1, err
     line = 1 + Path("test_it.py").read_text().splitlines().index(READ)
     assert re.findall("^(✕ test_it.py::[a-z_]+|  not the app.*|  and 1 .*)", out, re.MULTILINE) == [
@@ -973,6 +973,46 @@ def test_a_request_of_the_test_itself(run, suite):
         "✕ test_it.py::test_request_of_app",
         "  and 1 test like it: test_it.py::test_without_app",
     ]
+
+
+SWALLOWED = """
+@app.get("/swallowed")
+def swallowed():
+    try:
+        return read(app.config["s3"])
+    except Exception:
+        return b""
+
+@app.get("/reported")
+def reported():
+    try:
+        return read(app.config["s3"])
+    except Exception:
+        return b"", 503
+
+def test_swallows(s3):
+    assert app.test_client().get("/swallowed").data == b"meow"
+
+def test_looks(s3):
+    assert app.test_client().get("/reported").status_code == 200
+
+def test_does_not_look(s3):
+    assert app.test_client().get("/reported").data == b"meow"
+"""
+
+
+@pytest.mark.slow
+def test_a_download_that_is_cut(run, suite):
+    """boto3 does not repeat it, so an app may report the error, but not pass on other bytes."""
+    code, out, err = run("trial", "-r", "truncate,method=GET", "--", *PYTEST, suite(OWN, SWALLOWED))
+    assert code == 1, err + out
+    assert re.findall("^✕ (.*)$", out, re.MULTILINE) == [
+        "test_it.py::test_swallows: AssertionError: assert b'' == b'meow'"
+    ]
+    [not_judged] = re.findall(
+        "^not judged with truncate,.*: 5 tests with an error of storage.*", out, re.MULTILINE
+    )
+    assert "test_it.py::test_looks, test_it.py::test_does_not_look" in not_judged
 
 
 @pytest.mark.slow

@@ -215,6 +215,14 @@ class SuiteRun:
         return lasts(self.rules)
 
     @property
+    def allows_errors(self) -> bool:
+        """Whether a right app may report the error to its client.
+
+        It may if the faults stay, or if they cut downloads, which boto3 does not repeat.
+        """
+        return self.lasts or (bool(self.rules) and all(rule.fault == "truncate" for rule in self.rules))
+
+    @property
     def fails(self) -> bool:
         """Whether a test has failed."""
         return any(result.outcome == FAILED for result in self.results.values())
@@ -352,17 +360,17 @@ class SuiteComparison:
     def broken_in(self, run: SuiteRun) -> list[Breakage]:
         """The tests that pass without faults, and fail in a run.
 
-        If the faults of the run stay, a failure with the error of storage does not count.
+        If the app may report the faults of the run, a failure with the error of storage does not count.
         """
         excused = self.excused_in(run)
         return [breakage(run, test) for test in self._failed_in(run) if test not in excused]
 
     def excused_in(self, run: SuiteRun) -> list[str]:
-        """The tests that fail with the error of storage in a run whose faults stay.
+        """The tests that fail with the error of storage in a run whose faults the app may report.
 
         A test that has ignored an error answer of the app is excused, too, however it fails afterwards.
         """
-        if not run.lasts:
+        if not run.allows_errors:
             return []
         return [
             test
@@ -412,8 +420,8 @@ class FaultOfTrial(Struct):
         rule: Its rules.
         injected: The number of requests that got the fault.
         broken: The number of tests that it breaks.
-        not_judged: If the fault stays: the errors of the tests that may fail, by test: those that fail with an error of
-            storage, or after they ignored an answer of 500 or more from the app.
+        not_judged: If the fault stays or cuts a download: the errors of the tests that may fail, by test: those that
+            fail with an error of storage, or after they ignored an answer of 500 or more from the app.
         missing: The tests that did not run, as the suite ended before.
         seconds: The time that it took.
         ended: The end of the command; empty: exit code 0.
