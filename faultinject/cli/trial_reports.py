@@ -19,7 +19,10 @@ SAID = "The test passes without faults. Its client has to get over the fault, or
 """The explanation of an annotation, in place of a document."""
 
 
-HOLDS = "Write a test of what must hold whatever the app answers, for example that what it lists can be read."
+HOLDS = (
+    "Write a test that allows the app's error (assert status in (201, 503)), and asserts what must hold then, for"
+    " example that what it lists can be read."
+)
 """The advice about tests that are not judged."""
 SHOWN = 10
 """The most tests of each kind that are listed without -v."""
